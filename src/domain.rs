@@ -1,0 +1,14 @@
+//! What a message, a conversation and a delivery are, and every rule about them.
+//!
+//! Pure values and functions: nothing here reads a clock, a file or a socket, nothing is async, and nothing knows
+//! what a vendor's JSON looks like. Whoever needs the time gives it as an argument.
+
+pub mod budget;
+pub mod conversation;
+pub mod delivery;
+pub mod event;
+pub mod lanes;
+pub mod phone;
+pub mod plan;
+pub mod retry;
+pub mod text;

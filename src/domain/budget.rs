@@ -1,0 +1,1 @@
+//! Rate budgets as values.

@@ -1,0 +1,294 @@
+//! A conversation: one customer on one line, and what the bridge knows of it.
+//!
+//! Two lanes work on one conversation at the same time, so nobody writes a whole conversation back: what was learnt is
+//! a list of [`Change`]s, and the store applies them to the value that stands.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::domain::event::{CommentId, Customer, TicketId, UserId};
+
+/// A text on the ticket that equals one which we wrote this recently is our own, coming back.
+pub const ECHO_LIFE: Duration = Duration::from_secs(600);
+
+/// How many of our own writings are remembered; far more than one person texts in [`ECHO_LIFE`].
+const OWN_WRITES_MAX: usize = 32;
+
+/// The name of a conversation: the customer's `external_id`, or else the `braze_id`; with `@line` behind it for every
+/// line after the customer's first. Tickets carry it as their `external_id`, so a lost store can find them again.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ConversationKey(pub String);
+
+/// What stands before the number in the key of a ticket whose customer is not known yet.
+const PROVISIONAL: &str = "ticket:";
+
+impl ConversationKey {
+    /// The key under which events of a ticket wait until its customer is known.
+    #[must_use]
+    pub fn provisional(ticket: TicketId) -> Self {
+        Self(format!("{PROVISIONAL}{ticket}"))
+    }
+
+    /// Whether the key stands for a ticket whose customer is not known yet.
+    #[must_use]
+    pub fn is_provisional(&self) -> bool {
+        self.0.strip_prefix(PROVISIONAL).is_some_and(|id| id.bytes().all(|b| b.is_ascii_digit()))
+    }
+
+    /// The key of this customer's conversation on another line.
+    #[must_use]
+    pub fn on_line(&self, line: &str) -> Self {
+        Self(format!("{}@{line}", self.0))
+    }
+}
+
+impl fmt::Display for ConversationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ConversationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A ticket's status, as Zendesk names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketStatus {
+    /// Nobody has looked at it.
+    New,
+    /// Somebody is on it.
+    Open,
+    /// Waits for the customer.
+    Pending,
+    /// Waits for somebody else.
+    Hold,
+    /// Done; may be reopened.
+    Solved,
+    /// Done for good; takes no more comments.
+    Closed,
+}
+
+impl TicketStatus {
+    /// Reads Zendesk's word, in either case.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_lowercase().as_str() {
+            "new" => Self::New,
+            "open" => Self::Open,
+            "pending" => Self::Pending,
+            "hold" => Self::Hold,
+            "solved" => Self::Solved,
+            "closed" => Self::Closed,
+            _ => return None,
+        })
+    }
+
+    /// Zendesk's word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Open => "open",
+            Self::Pending => "pending",
+            Self::Hold => "hold",
+            Self::Solved => "solved",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// Whether work on it is still going on.
+    #[must_use]
+    pub fn is_unsolved(self) -> bool {
+        !matches!(self, Self::Solved | Self::Closed)
+    }
+}
+
+/// The ticket of a conversation, as last heard of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// Its number.
+    pub id: TicketId,
+    /// Its status then.
+    pub status: TicketStatus,
+    /// Since when it has that status, as far as we know.
+    pub since: Timestamp,
+    /// When we last heard of it.
+    pub seen_at: Timestamp,
+}
+
+/// Whether the customer wants to be texted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subscription {
+    /// Never heard a keyword.
+    #[default]
+    Unknown,
+    /// Opted in.
+    In,
+    /// Opted out: nothing may be sent.
+    Out,
+}
+
+/// The newest agent comment that went to the phone, or stood on the ticket when the bridge took it up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forwarded {
+    /// On this ticket.
+    pub ticket_id: TicketId,
+    /// Everything after this comment is new.
+    pub comment_id: CommentId,
+}
+
+/// A text that we are writing, or wrote, to the ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnWrite {
+    /// [`fingerprint`] of the text.
+    pub fingerprint: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What the bridge knows of one customer on one line.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// Its name.
+    pub key: ConversationKey,
+    /// Who it is with.
+    pub customer: Customer,
+    /// The line the customer writes to, where Braze told.
+    pub line: Option<String>,
+    /// The ticket it goes to now.
+    pub ticket: Option<Ticket>,
+    /// The customer as a Zendesk user.
+    pub requester_id: Option<UserId>,
+    /// How far the agents' comments have been forwarded.
+    pub forwarded: Option<Forwarded>,
+    /// Whether the customer may be texted.
+    pub subscription: Subscription,
+    /// Our own recent writings on the ticket, oldest first.
+    pub own_writes: Vec<OwnWrite>,
+    /// When anything changed.
+    pub updated_at: Timestamp,
+}
+
+/// Something learnt about a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Newer particulars of the customer; blanks change nothing.
+    Customer(Customer),
+    /// The line the customer writes to.
+    Line(String),
+    /// The customer is this Zendesk user.
+    Requester(UserId),
+    /// The ticket, and its status since then. Another ticket than before takes its place.
+    Ticket(TicketId, TicketStatus, Timestamp),
+    /// The ticket is gone.
+    TicketGone(TicketId),
+    /// Agents' comments have been forwarded up to this one.
+    Forwarded(Forwarded),
+    /// A subscription keyword came.
+    Subscription(Subscription),
+    /// We are about to write this text ([`fingerprint`]) on the ticket.
+    Wrote(String),
+}
+
+impl Conversation {
+    /// A conversation of which only the name is known.
+    #[must_use]
+    pub fn new(key: ConversationKey, now: Timestamp) -> Self {
+        Self {
+            key,
+            customer: Customer::default(),
+            line: None,
+            ticket: None,
+            requester_id: None,
+            forwarded: None,
+            subscription: Subscription::Unknown,
+            own_writes: Vec::new(),
+            updated_at: now,
+        }
+    }
+
+    /// Takes in what was learnt at `now`.
+    pub fn apply(&mut self, change: Change, now: Timestamp) {
+        self.updated_at = now;
+        match change {
+            Change::Customer(newer) => self.customer.update(&newer),
+            Change::Line(line) => self.line = Some(line),
+            Change::Requester(user) => self.requester_id = Some(user),
+            Change::Ticket(id, status, since) => {
+                let since = match &self.ticket {
+                    Some(old) if old.id == id && old.status == status => old.since.min(since),
+                    _ => since,
+                };
+                self.ticket = Some(Ticket { id, status, since, seen_at: now });
+            }
+            Change::TicketGone(id) => {
+                if self.ticket.as_ref().is_some_and(|ticket| ticket.id == id) {
+                    self.ticket = None;
+                }
+            }
+            Change::Forwarded(forwarded) => {
+                let goes_back = self
+                    .forwarded
+                    .is_some_and(|old| old.ticket_id == forwarded.ticket_id && old.comment_id > forwarded.comment_id);
+                if !goes_back {
+                    self.forwarded = Some(forwarded);
+                }
+            }
+            Change::Subscription(subscription) => self.subscription = subscription,
+            Change::Wrote(fingerprint) => {
+                self.own_writes.retain(|write| is_recent(write.at, now) && write.fingerprint != fingerprint);
+                if self.own_writes.len() == OWN_WRITES_MAX {
+                    self.own_writes.remove(0);
+                }
+                self.own_writes.push(OwnWrite { fingerprint, at: now });
+            }
+        }
+    }
+
+    /// Whether this text on the ticket is one that we wrote ourselves a moment ago.
+    #[must_use]
+    pub fn is_echo(&self, text: &str, now: Timestamp) -> bool {
+        let fingerprint = fingerprint(text);
+        self.own_writes.iter().any(|write| write.fingerprint == fingerprint && is_recent(write.at, now))
+    }
+
+    /// The newest comment that counts as forwarded on this ticket.
+    #[must_use]
+    pub fn forwarded_on(&self, ticket: TicketId) -> Option<CommentId> {
+        self.forwarded.filter(|forwarded| forwarded.ticket_id == ticket).map(|forwarded| forwarded.comment_id)
+    }
+}
+
+/// A conversation is full of personal data, so only its name is shown.
+impl fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Conversation({})", self.key)
+    }
+}
+
+fn is_recent(at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at) <= jiff::SignedDuration::try_from(ECHO_LIFE).unwrap_or(jiff::SignedDuration::MAX)
+}
+
+/// A digest by which a text is known again after Zendesk has changed its white space.
+#[must_use]
+pub fn fingerprint(text: &str) -> String {
+    let mut hasher = Sha256::new();
+    for word in text.split_whitespace() {
+        hasher.update(word.as_bytes());
+        hasher.update(b" ");
+    }
+    // Half of the digest: plenty against accident, and nobody gains from a collision.
+    hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}

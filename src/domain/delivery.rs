@@ -1,0 +1,426 @@
+//! The state of a delivery, and the one function that changes it.
+//!
+//! A delivery is the duty to apply one event at the other side. [`apply`] is total: it is used live and when a store
+//! is opened after a crash, and a move that makes no sense is an error that names both sides, never a guess.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::conversation::ConversationKey;
+use crate::domain::event::{Destination, EventId};
+
+/// How long a claim may work before it counts as lost. Comfortably longer than the calls of one delivery
+/// (at most 16, each with a time-out of 30 s or less, of which few are ever slow).
+pub const LEASE: Duration = Duration::from_secs(300);
+
+/// Where a delivery stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum State {
+    /// Nothing has been tried.
+    Pending,
+    /// A worker is calling. Written down before the call, so that a crash leaves a trace.
+    Sending {
+        /// 1 for the first.
+        attempt: u32,
+        /// After this the worker is taken for dead.
+        lease_until: Timestamp,
+    },
+    /// Refused before any effect; to be tried again.
+    Waiting {
+        /// Attempts made.
+        attempt: u32,
+        /// When.
+        due_at: Timestamp,
+        /// Why.
+        cause: String,
+    },
+    /// The call may have had its effect: look before doing it again.
+    Unconfirmed {
+        /// Attempts made.
+        attempt: u32,
+        /// When the answer was lost.
+        since: Timestamp,
+        /// When to look next; `None` when it was set aside for the operator and holds nobody up.
+        look_at: Option<Timestamp>,
+        /// Looks made.
+        looks: u32,
+        /// Why.
+        cause: String,
+    },
+    /// The other side has it.
+    Delivered {
+        /// What the other side called it.
+        receipt: String,
+    },
+    /// Rightly not done.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+    /// Given up; somebody has been told.
+    Dead {
+        /// Why.
+        cause: String,
+    },
+    /// An unreadable body, kept for the operator.
+    Quarantined {
+        /// What was wrong with it.
+        cause: String,
+    },
+}
+
+impl State {
+    /// The word for the state, as lists, metrics and the contract use it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Sending { .. } => "sending",
+            Self::Waiting { .. } => "waiting",
+            Self::Unconfirmed { .. } => "unconfirmed",
+            Self::Delivered { .. } => "delivered",
+            Self::Skipped { .. } => "skipped",
+            Self::Dead { .. } => "dead",
+            Self::Quarantined { .. } => "quarantined",
+        }
+    }
+
+    /// Every state word, in the order of a delivery's life.
+    pub const NAMES: [&str; 8] =
+        ["pending", "sending", "waiting", "unconfirmed", "delivered", "skipped", "dead", "quarantined"];
+
+    /// Whether later deliveries of the lane must wait for this one.
+    #[must_use]
+    pub fn holds_lane(&self) -> bool {
+        match self {
+            Self::Pending | Self::Sending { .. } | Self::Waiting { .. } => true,
+            Self::Unconfirmed { look_at, .. } => look_at.is_some(),
+            Self::Delivered { .. } | Self::Skipped { .. } | Self::Dead { .. } | Self::Quarantined { .. } => false,
+        }
+    }
+
+    /// Whether nothing more will happen by itself.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        !self.holds_lane()
+    }
+
+    /// When a worker should next take it; `None` while somebody works on it or when it is settled.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Pending => Some(Timestamp::MIN),
+            Self::Waiting { due_at, .. } => Some(*due_at),
+            Self::Unconfirmed { look_at, .. } => *look_at,
+            Self::Sending { .. }
+            | Self::Delivered { .. }
+            | Self::Skipped { .. }
+            | Self::Dead { .. }
+            | Self::Quarantined { .. } => None,
+        }
+    }
+
+    /// Attempts made so far, where the state still knows.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        match self {
+            Self::Sending { attempt, .. } | Self::Waiting { attempt, .. } | Self::Unconfirmed { attempt, .. } => {
+                *attempt
+            }
+            Self::Pending
+            | Self::Delivered { .. }
+            | Self::Skipped { .. }
+            | Self::Dead { .. }
+            | Self::Quarantined { .. } => 0,
+        }
+    }
+
+    /// Why it stands where it stands, in words; empty while there is nothing to explain.
+    #[must_use]
+    pub fn cause(&self) -> &str {
+        match self {
+            Self::Pending | Self::Sending { .. } => "",
+            Self::Waiting { cause, .. }
+            | Self::Unconfirmed { cause, .. }
+            | Self::Dead { cause }
+            | Self::Quarantined { cause } => cause,
+            Self::Delivered { receipt } => receipt,
+            Self::Skipped { reason } => reason,
+        }
+    }
+}
+
+/// What an API call came to, named by what to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The other side has it.
+    Done {
+        /// What it called it.
+        receipt: String,
+    },
+    /// Nothing needs to be sent.
+    Skip {
+        /// Why.
+        reason: String,
+    },
+    /// Refused before any effect; may work later.
+    Retry {
+        /// Why.
+        cause: String,
+        /// The server's hint.
+        after: Option<Duration>,
+    },
+    /// Our own budget, a pause or a stop: no attempt was made.
+    Postpone {
+        /// Why.
+        cause: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Will never work.
+    Reject {
+        /// Why.
+        cause: String,
+    },
+    /// It left us and no answer came.
+    Unknown {
+        /// Why.
+        cause: String,
+    },
+    /// We looked for the effect and could not see it, or could not look.
+    NotSeen {
+        /// What the look said.
+        cause: String,
+        /// When to look again; `None` when that was the last look and it must be sent again.
+        look_at: Option<Timestamp>,
+    },
+    /// Nobody can tell, and the operator has asked to be the judge.
+    SetAside {
+        /// Why.
+        cause: String,
+    },
+    /// The vendor refuses *us*: hold the whole destination, count no attempt.
+    Pause {
+        /// Whom to hold.
+        destination: Destination,
+        /// Why.
+        cause: String,
+    },
+}
+
+impl Outcome {
+    /// The word for the outcome, for metrics and logs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Done { .. } => "done",
+            Self::Skip { .. } => "skip",
+            Self::Retry { .. } => "retry",
+            Self::Postpone { .. } => "postpone",
+            Self::Reject { .. } => "reject",
+            Self::Unknown { .. } => "unknown",
+            Self::NotSeen { .. } => "not_seen",
+            Self::SetAside { .. } => "set_aside",
+            Self::Pause { .. } => "pause",
+        }
+    }
+}
+
+/// A move from one state to the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transition {
+    /// A worker takes it.
+    Claim {
+        /// Until when it is theirs.
+        lease_until: Timestamp,
+    },
+    /// It is done.
+    Deliver {
+        /// What the other side called it.
+        receipt: String,
+    },
+    /// It is rightly not done.
+    Skip {
+        /// Why.
+        reason: String,
+    },
+    /// To be tried again; the attempt counts.
+    Retry {
+        /// When.
+        due_at: Timestamp,
+        /// Why.
+        cause: String,
+    },
+    /// To be tried again; the attempt does not count, because no call was made or none was listened to.
+    Postpone {
+        /// When.
+        due_at: Timestamp,
+        /// Why.
+        cause: String,
+    },
+    /// The answer was lost (also: the worker was).
+    Lose {
+        /// When it was lost.
+        since: Timestamp,
+        /// When to look for the effect.
+        look_at: Timestamp,
+        /// Why.
+        cause: String,
+    },
+    /// Looked and saw nothing yet.
+    LookAgain {
+        /// When to look next.
+        look_at: Timestamp,
+        /// Whether the look happened at all (a look that failed does not count).
+        counts: bool,
+        /// What it said.
+        cause: String,
+    },
+    /// Leave it unconfirmed for the operator; later ones go.
+    SetAside {
+        /// Why.
+        cause: String,
+    },
+    /// Give up.
+    Kill {
+        /// Why.
+        cause: String,
+    },
+    /// The operator puts it back.
+    Redrive,
+    /// The operator drops it.
+    Discard {
+        /// Why, in the operator's words.
+        reason: String,
+    },
+}
+
+/// A move that makes no sense from that state.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a delivery that is {state} cannot {transition}")]
+pub struct Illegal {
+    /// The state's word.
+    pub state: &'static str,
+    /// The move's word.
+    pub transition: &'static str,
+}
+
+/// The state after a move.
+///
+/// # Errors
+/// [`Illegal`] when the move makes no sense from `state`; nothing has changed then.
+pub fn apply(state: &State, transition: Transition) -> Result<State, Illegal> {
+    use State as S;
+    use Transition as T;
+    let word = transition.name();
+    let illegal = || Err(Illegal { state: state.name(), transition: word });
+    let attempt = state.attempts();
+    match (state, transition) {
+        (S::Pending | S::Waiting { .. }, T::Claim { lease_until }) => {
+            Ok(S::Sending { attempt: attempt + 1, lease_until })
+        }
+        // Before and while something is tried, it may still turn out that there is nothing to do or no way to do it.
+        (S::Pending | S::Sending { .. } | S::Waiting { .. } | S::Unconfirmed { .. }, T::Skip { reason }) => {
+            Ok(S::Skipped { reason })
+        }
+        (S::Pending | S::Sending { .. } | S::Waiting { .. } | S::Unconfirmed { .. }, T::Kill { cause }) => {
+            Ok(S::Dead { cause })
+        }
+        (S::Sending { .. } | S::Unconfirmed { .. }, T::Deliver { receipt }) => Ok(S::Delivered { receipt }),
+        (S::Sending { .. } | S::Unconfirmed { .. }, T::Retry { due_at, cause }) => {
+            Ok(S::Waiting { attempt, due_at, cause })
+        }
+        (S::Pending | S::Waiting { .. }, T::Postpone { due_at, cause }) => Ok(S::Waiting { attempt, due_at, cause }),
+        (S::Sending { .. }, T::Postpone { due_at, cause }) => {
+            Ok(S::Waiting { attempt: attempt.saturating_sub(1), due_at, cause })
+        }
+        (S::Sending { .. } | S::Unconfirmed { .. }, T::Lose { since, look_at, cause }) => {
+            Ok(S::Unconfirmed { attempt, since, look_at: Some(look_at), looks: 0, cause })
+        }
+        (S::Unconfirmed { since, looks, .. }, T::LookAgain { look_at, counts, cause }) => Ok(S::Unconfirmed {
+            attempt,
+            since: *since,
+            look_at: Some(look_at),
+            looks: looks + u32::from(counts),
+            cause,
+        }),
+        (S::Unconfirmed { since, looks, .. }, T::SetAside { cause }) => {
+            Ok(S::Unconfirmed { attempt, since: *since, look_at: None, looks: *looks, cause })
+        }
+        // The operator moves only what would not move by itself, or what waits for its time.
+        (S::Dead { .. } | S::Waiting { .. } | S::Unconfirmed { .. }, T::Redrive) => Ok(S::Pending),
+        (
+            S::Pending | S::Waiting { .. } | S::Unconfirmed { .. } | S::Dead { .. } | S::Quarantined { .. },
+            T::Discard { reason },
+        ) => Ok(S::Skipped { reason }),
+        _ => illegal(),
+    }
+}
+
+impl Transition {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Claim { .. } => "be claimed",
+            Self::Deliver { .. } => "be delivered",
+            Self::Skip { .. } => "be skipped",
+            Self::Retry { .. } => "be retried",
+            Self::Postpone { .. } => "be postponed",
+            Self::Lose { .. } => "lose its answer",
+            Self::LookAgain { .. } => "be looked for",
+            Self::SetAside { .. } => "be set aside",
+            Self::Kill { .. } => "be given up",
+            Self::Redrive => "be redriven",
+            Self::Discard { .. } => "be discarded",
+        }
+    }
+}
+
+/// The stored record of a delivery, beside its event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The event's id.
+    pub id: EventId,
+    /// The event's kind, so that lists need not read the event.
+    pub kind: String,
+    /// The conversation whose lane it waits in.
+    pub conversation: ConversationKey,
+    /// Which of the two lanes.
+    pub destination: Destination,
+    /// When the event was accepted.
+    pub accepted_at: Timestamp,
+    /// Where it stands.
+    pub state: State,
+    /// Attempts made in all.
+    pub attempts: u32,
+    /// When a call with an effect was first made; the age of the idempotency key.
+    pub first_sent_at: Option<Timestamp>,
+    /// How many parts of a long text are known to be out.
+    pub parts_sent: u32,
+    /// The delivery whose comment carries this text as well, when texts were merged.
+    pub merged_into: Option<EventId>,
+    /// When it settled.
+    pub settled_at: Option<Timestamp>,
+}
+
+impl Delivery {
+    /// Moves the delivery on, keeping its bookkeeping in step with its state.
+    ///
+    /// # Errors
+    /// [`Illegal`] when the move makes no sense; nothing has changed then.
+    pub fn apply(&mut self, transition: Transition, now: Timestamp) -> Result<(), Illegal> {
+        let redriven = matches!(transition, Transition::Redrive);
+        self.state = apply(&self.state, transition)?;
+        if matches!(self.state, State::Sending { .. } | State::Waiting { .. } | State::Unconfirmed { .. }) {
+            self.attempts = self.state.attempts();
+        }
+        if redriven {
+            // What was merged is on its own again; a part that is known to be out stays out.
+            self.merged_into = None;
+        }
+        self.settled_at = self.state.is_settled().then_some(now);
+        Ok(())
+    }
+}

@@ -1,0 +1,414 @@
+//! Events: what an accepted webhook becomes, and the identifiers that name it.
+//!
+//! An event is immutable once stored. It never holds a credential, and it never says what was done about it: that
+//! is its delivery's business ([`crate::domain::delivery`]).
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The name of one event, unique across stores and restarts: `evt_` and 24 lower-case hexadecimal digits.
+///
+/// It is also the idempotency key at Zendesk and the receipt at Braze, so it must not come back when a store is
+/// wiped: `epoch` is drawn at random when a store is created.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventId {
+    /// Drawn at random once per store.
+    pub epoch: u32,
+    /// Counts accepted events; the order of acceptance. 48 bits are kept.
+    pub sequence: u64,
+    /// 0 for an event from outside; 1, 2, … for the events that took its place in the same lane, in order.
+    pub sub: u16,
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sequence = self.sequence & 0xffff_ffff_ffff;
+        write!(f, "evt_{:08x}{sequence:012x}{:04x}", self.epoch, self.sub)
+    }
+}
+
+impl fmt::Debug for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The text was not an event id.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an event id: expected `evt_` and 24 hexadecimal digits")]
+pub struct NotAnEventId;
+
+impl FromStr for EventId {
+    type Err = NotAnEventId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnEventId> {
+        let digits = text.strip_prefix("evt_").ok_or(NotAnEventId)?;
+        let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if digits.len() != 24 || !digits.bytes().all(is_hex) {
+            return Err(NotAnEventId);
+        }
+        let number = |range: std::ops::Range<usize>| u64::from_str_radix(&digits[range], 16).map_err(|_| NotAnEventId);
+        Ok(Self {
+            epoch: number(0..8)?.try_into().map_err(|_| NotAnEventId)?,
+            sequence: number(8..20)?,
+            sub: number(20..24)?.try_into().map_err(|_| NotAnEventId)?,
+        })
+    }
+}
+
+impl Serialize for EventId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for EventId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A Zendesk ticket number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TicketId(pub u64);
+
+/// A Zendesk comment number. Later comments have larger numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommentId(pub u64);
+
+/// A Zendesk user number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserId(pub u64);
+
+macro_rules! display_number {
+    ($($name:ident),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+display_number!(TicketId, CommentId, UserId);
+
+/// The vendor that a delivery calls. Every conversation has one lane for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Destination {
+    /// From the phone to the ticket ("inbound").
+    Zendesk,
+    /// From the ticket to the phone ("outbound").
+    Braze,
+}
+
+/// Who a message is from or for, as far as it is known. Every blank is `None`, never an empty string.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Customer {
+    /// Braze's external user id: what the brand calls this customer.
+    pub external_id: Option<String>,
+    /// Braze's own id; the only one that an anonymous profile has.
+    pub braze_id: Option<String>,
+    /// As Braze gave it, normalised to E.164 where that is possible.
+    pub phone: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+}
+
+impl Customer {
+    /// First and last name with one space between; `None` when both are blank.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        let words: Vec<&str> =
+            [&self.first_name, &self.last_name].into_iter().filter_map(|name| name.as_deref()).collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+
+    /// Takes over every field of `newer` that is not blank.
+    pub fn update(&mut self, newer: &Self) {
+        let pairs = [
+            (&mut self.external_id, &newer.external_id),
+            (&mut self.braze_id, &newer.braze_id),
+            (&mut self.phone, &newer.phone),
+            (&mut self.email, &newer.email),
+            (&mut self.first_name, &newer.first_name),
+            (&mut self.last_name, &newer.last_name),
+        ];
+        for (old, new) in pairs {
+            if new.is_some() {
+                old.clone_from(new);
+            }
+        }
+    }
+}
+
+/// Personal data stays out of logs and panics, so only the shape is shown.
+impl fmt::Debug for Customer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Customer(…)")
+    }
+}
+
+/// Braze's keyword categories that change or concern the subscription. Any other word is an ordinary text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keyword {
+    /// START, YES, UNSTOP.
+    OptIn,
+    /// STOP, END, CANCEL, QUIT, …
+    OptOut,
+    /// HELP, INFO.
+    Help,
+}
+
+/// Ticket fields that a published-recipe webhook sets itself; `None` leaves the mapping's own value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TicketFields {
+    /// Subject line.
+    pub subject: Option<String>,
+    /// `low`, `normal`, `high` or `urgent`.
+    pub priority: Option<String>,
+    /// `problem`, `incident`, `question` or `task`; called `type` by Zendesk.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+}
+
+/// A text (or a keyword) from a customer's phone.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerText {
+    /// Who sent it.
+    pub customer: Customer,
+    /// Braze's subscription group: the line that the customer wrote to.
+    pub line: Option<String>,
+    /// What was written; may be empty when there is media.
+    pub text: String,
+    /// Links to pictures and other media, as Braze gave them.
+    pub media: Vec<String>,
+    /// `sms` unless the campaign says otherwise.
+    pub channel: String,
+    /// Braze's keyword category: `other`, or a custom keyword's name.
+    pub category: String,
+    /// Set when the word was one of the subscription keywords.
+    pub keyword: Option<Keyword>,
+    /// The ticket that the sender named (published recipe, append): used when the bridge knows no better.
+    pub ticket_id: Option<TicketId>,
+    /// Fields that the sender set (published recipe, new ticket).
+    pub fields: TicketFields,
+}
+
+/// "An agent replied": a doorbell that says where to look, not what was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentReply {
+    /// The ticket.
+    pub ticket_id: TicketId,
+    /// The comment that rang, if named.
+    pub comment_id: Option<CommentId>,
+    /// The customer, if the trigger named them.
+    pub external_user_id: Option<String>,
+}
+
+/// A file that an agent attached to a comment.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// As the agent named it.
+    pub file_name: String,
+    /// Where the customer can fetch it.
+    pub url: String,
+}
+
+/// One text to the phone: an agent's comment, or the text that a published-recipe trigger carries itself.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneText {
+    /// The ticket it belongs to; a recipe body may leave it out.
+    pub ticket_id: Option<TicketId>,
+    /// The comment it was, when it was read from the ticket.
+    pub comment_id: Option<CommentId>,
+    /// The customer, if the sender named them.
+    pub external_user_id: Option<String>,
+    /// Plain text, whole, lines kept.
+    pub text: String,
+    /// The agent's name, where it is known.
+    pub agent_name: Option<String>,
+    /// Files to link after the text.
+    pub attachments: Vec<Attachment>,
+    /// What a published-recipe body asks for beside the text.
+    pub recipe: Option<RecipeSend>,
+}
+
+/// The parts of a published-recipe trigger body that are passed on as they came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecipeSend {
+    /// The Braze campaign that the body names.
+    pub campaign_id: String,
+    /// Profile attributes, written as sent.
+    pub attributes: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A ticket changed its state in a way that the bridge is told about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketChange {
+    /// The ticket.
+    pub ticket_id: TicketId,
+    /// The customer, if the trigger named them.
+    pub external_user_id: Option<String>,
+}
+
+/// Something that the agent must be told on the ticket, in plain words, as an internal comment.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The ticket to write on.
+    pub ticket_id: TicketId,
+    /// What to say.
+    pub text: String,
+}
+
+/// A body that its sender could prove to have sent, but that nobody could read. Kept whole for the operator.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// The path that it was posted to, as received.
+    pub path: String,
+    /// The HTTP method.
+    pub method: String,
+    /// The `Content-Type` header.
+    pub content_type: Option<String>,
+    /// The body, base64.
+    pub body: String,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum EventKind {
+    /// A customer wrote.
+    CustomerText(CustomerText),
+    /// An agent replied; what exactly is read from the ticket.
+    AgentReply(AgentReply),
+    /// A text is owed to the phone.
+    PhoneText(PhoneText),
+    /// The ticket was solved.
+    TicketSolved(TicketChange),
+    /// The ticket was reopened.
+    TicketReopened(TicketChange),
+    /// The bridge has something to tell the agent.
+    Note(Note),
+    /// Kept for the operator; never delivered as it stands.
+    Unreadable(Unreadable),
+}
+
+impl EventKind {
+    /// The word for this kind, in lists, logs and metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CustomerText(_) => "customer_text",
+            Self::AgentReply(_) => "agent_reply",
+            Self::PhoneText(_) => "phone_text",
+            Self::TicketSolved(_) => "ticket_solved",
+            Self::TicketReopened(_) => "ticket_reopened",
+            Self::Note(_) => "note",
+            Self::Unreadable(_) => "unreadable",
+        }
+    }
+
+    /// Which vendor the delivery calls, and so which lane of the conversation it waits in.
+    #[must_use]
+    pub fn destination(&self) -> Destination {
+        match self {
+            Self::CustomerText(_) | Self::Note(_) | Self::Unreadable(_) => Destination::Zendesk,
+            Self::AgentReply(_) | Self::PhoneText(_) | Self::TicketSolved(_) | Self::TicketReopened(_) => {
+                Destination::Braze
+            }
+        }
+    }
+
+    /// The ticket that the event itself names.
+    #[must_use]
+    pub fn ticket_id(&self) -> Option<TicketId> {
+        match self {
+            Self::CustomerText(text) => text.ticket_id,
+            Self::AgentReply(reply) => Some(reply.ticket_id),
+            Self::PhoneText(text) => text.ticket_id,
+            Self::TicketSolved(change) | Self::TicketReopened(change) => Some(change.ticket_id),
+            Self::Note(note) => Some(note.ticket_id),
+            Self::Unreadable(_) => None,
+        }
+    }
+}
+
+/// Texts are personal data, so only the kind is shown.
+impl fmt::Debug for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A verified, normalised webhook, or something that the bridge itself owes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When it reached the bridge.
+    pub received_at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// A fact that makes two webhooks the same one. Each is remembered longer than any vendor retries.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum DedupeKey {
+    /// Zendesk's invocation id: the same for every attempt of one webhook call.
+    ZendeskInvocation(String),
+    /// One comment, however many triggers told of it.
+    ZendeskComment(TicketId, CommentId),
+    /// Stands in for the invocation id where that header is missing: the digest of timestamp and body.
+    ZendeskRequest(String),
+    /// Braze's dispatch, which several customers may share, and the customer.
+    BrazeDispatch {
+        /// Campaign id; may be blank.
+        campaign: String,
+        /// Dispatch id.
+        dispatch: String,
+        /// `braze_id` or else `external_id`.
+        customer: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_id_survives_its_text_form() {
+        let id = EventId { epoch: 0xdead_beef, sequence: 0x1234_5678_9abc, sub: 7 };
+        assert_eq!(id.to_string(), "evt_deadbeef123456789abc0007");
+        assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn what_is_not_an_event_id_is_refused() {
+        let too_long = format!("evt_{}", "0".repeat(25));
+        let not_ascii = format!("evt_{}", "é".repeat(12));
+        for text in ["", "evt_", "evt_DEADBEEF123456789abc0007", "deadbeef123456789abc0007", &too_long, &not_ascii] {
+            assert_eq!(text.parse::<EventId>(), Err(NotAnEventId), "{text}");
+        }
+    }
+
+    #[test]
+    fn personal_data_has_no_debug_form() {
+        let customer = Customer { phone: Some("+15550001111".into()), ..Customer::default() };
+        let kind = EventKind::Note(Note { ticket_id: TicketId(1), text: "secret".into() });
+        let shown = format!("{customer:?} {kind:?}");
+        assert!(!shown.contains("5550001111") && !shown.contains("secret"), "{shown}");
+    }
+}

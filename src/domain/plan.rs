@@ -1,0 +1,1 @@
+//! What is owed next to a conversation, from what is known.

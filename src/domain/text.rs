@@ -1,0 +1,1 @@
+//! Texts: HTML to plain text, plain text to HTML, segments and splitting.

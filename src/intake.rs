@@ -1,0 +1,1 @@
+//! From a raw webhook to an event, as a pure function.

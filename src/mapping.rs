@@ -1,0 +1,1 @@
+//! Mappings: from an event to a request body.

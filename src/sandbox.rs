@@ -1,0 +1,1 @@
+//! An embedded Zendesk and an embedded Braze.

@@ -1,0 +1,247 @@
+//! The store's contract: what is true once a call has returned, and what is true after a crash.
+//!
+//! Intake and worker meet only here. The contract speaks of claims, leases and fences although the first backend
+//! ([`sled`]) has one process to itself, so that a shared database can stand behind it later.
+//!
+//! A store never calls a vendor, never reads the clock (whoever calls it says what time it is), and never decides what
+//! happens to a delivery: it keeps what others decided.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::domain::conversation::{Change, Conversation, ConversationKey};
+use crate::domain::delivery::{Delivery, Transition};
+use crate::domain::event::{DedupeKey, Destination, Event, EventId};
+
+pub mod sled;
+
+/// What acceptance came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is on disk, synced.
+    New(EventId),
+    /// One of its dedupe keys is known: the earlier event's id. Nothing was written.
+    Duplicate(EventId),
+    /// It is our own writing coming back ([`Conversation::is_echo`]). Nothing was written.
+    Echo,
+}
+
+/// Why the store could not do it. Nothing was changed then, as far as anyone will ever see.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Too much is waiting already; later there will be room.
+    #[error("the backlog is full ({0} deliveries wait)")]
+    BacklogFull(u64),
+    /// The disk is nearly full.
+    #[error("only {free_mib} MiB are free on the store's disk; {floor_mib} MiB are kept in reserve")]
+    DiskLow {
+        /// What is free.
+        free_mib: u64,
+        /// What must stay free.
+        floor_mib: u64,
+    },
+    /// The store is stopping.
+    #[error("the store is shutting down")]
+    Closed,
+    /// The claim was lost to another worker, or given back: this one's result is void.
+    #[error("the claim on {0} is no longer ours")]
+    StaleClaim(EventId),
+    /// No such record.
+    #[error("there is no {0}")]
+    NotFound(String),
+    /// The move makes no sense.
+    #[error(transparent)]
+    Illegal(#[from] IllegalMove),
+    /// The backend failed.
+    #[error("the store failed: {0}")]
+    Failed(String),
+}
+
+/// [`crate::domain::delivery::Illegal`], with the delivery's name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{id}: {reason}")]
+pub struct IllegalMove {
+    /// The delivery.
+    pub id: EventId,
+    /// What was illegal.
+    pub reason: String,
+}
+
+/// A lane's head, handed to one worker.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Which of the conversation's lanes.
+    pub destination: Destination,
+    /// The conversation as it stands; `None` when nothing is known of it yet.
+    pub conversation: Option<Conversation>,
+    /// The key of the lane, also when there is no conversation yet.
+    pub key: ConversationKey,
+    /// What to deliver, in order: one, or several texts that are merged into one comment. Never empty.
+    pub work: Vec<Work>,
+    /// Proof that the claim is still ours when the result comes back.
+    pub fence: u64,
+}
+
+/// One delivery of a claim.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// The delivery as it stood *before* this claim, so the worker sees whether it was unconfirmed.
+    pub delivery: Delivery,
+    /// Its event.
+    pub event: Event,
+}
+
+/// What a worker has decided about a claim. All of it is recorded in one commit, or none of it.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// For every delivery of the claim, its move. A delivery may be left out only when it keeps its state.
+    pub moves: Vec<(EventId, Transition)>,
+    /// How many parts of the (single) delivery are known to be out; `None` leaves the number.
+    pub parts_sent: Option<u32>,
+    /// What was learnt about the conversation.
+    pub changes: Vec<Change>,
+    /// Events that take the place of the claimed one, before everything else in its lane.
+    pub instead: Vec<Event>,
+    /// Events owed besides; each goes to the end of its own lane of the conversation.
+    pub besides: Vec<Event>,
+    /// The conversation to which all that waits under the claim's provisional key belongs, from now on.
+    pub belongs_to: Option<ConversationKey>,
+}
+
+/// Which deliveries to list.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryFilter {
+    /// A state word ([`crate::domain::delivery::State::NAMES`]); all when `None`.
+    pub state: Option<String>,
+    /// Only this conversation's.
+    pub conversation: Option<ConversationKey>,
+    /// Where the last page ended.
+    pub after: Option<EventId>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// How many there are in all pages.
+    pub total: u64,
+    /// Whether there are more behind the last item.
+    pub more: bool,
+}
+
+/// Numbers for health and metrics, cheap to take.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Deliveries by state word, unsettled ones exactly; settled ones since the store was opened.
+    pub by_state: std::collections::BTreeMap<&'static str, u64>,
+    /// When the oldest delivery that still holds a lane was accepted.
+    pub oldest_unsettled: Option<Timestamp>,
+}
+
+/// The durable heart of the bridge.
+///
+/// *Durable* means: on the medium, synced, so that neither `kill -9` nor a power cut takes it back.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Takes an event in. Once this returns `New`, the event is durable and will be offered by [`Store::claim`].
+    /// When it never returns (a crash), the event may or may not be there; its sender repeats it and is told
+    /// `Duplicate` if it is. Two calls with a key in common never both answer `New`.
+    ///
+    /// The event's lane is found here: an alias of the customer, or the ticket, that is already known leads to its
+    /// conversation; else the event's own words make a new key. Its particulars are applied to the conversation.
+    async fn accept(&self, event: Event, dedupe: Vec<DedupeKey>, now: Timestamp) -> Result<Accepted, StoreError>;
+
+    /// Keeps an unreadable body for the operator, durably, under the same dedupe rules.
+    async fn quarantine(
+        &self,
+        event: Event,
+        cause: String,
+        dedupe: Vec<DedupeKey>,
+        now: Timestamp,
+    ) -> Result<Accepted, StoreError>;
+
+    /// Hands out the head of a lane that is due, or `None`. Before it returns, the head is durably `Sending` (an
+    /// unconfirmed head stays `Unconfirmed`: looking has no effect), and the lane is closed to everybody else until
+    /// [`Store::record`] or until the lease ends. After a crash, `Sending` is found again as `Unconfirmed`.
+    ///
+    /// When `merge_up_to` is over 1 and the head waited for a budget, the texts behind it that were never tried come
+    /// along, to be delivered as one. What was once tried together is always claimed together.
+    async fn claim(
+        &self,
+        destination: Destination,
+        now: Timestamp,
+        merge_up_to: usize,
+    ) -> Result<Option<Claim>, StoreError>;
+
+    /// Records what a worker decided, durably and in one piece, and opens the lane again.
+    ///
+    /// # Errors
+    /// [`StoreError::StaleClaim`] when the lease had ended and another worker has the lane.
+    async fn record(&self, claim: &Claim, verdict: Verdict, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Waits until a lane of this destination may have become due: something was accepted, recorded or put back, or
+    /// `until_due` of the earliest head has passed. May return too early, never too late.
+    async fn changed(&self, destination: Destination);
+
+    /// When the next head of this destination falls due, if one waits. Heads that are being worked on are left out.
+    fn next_due(&self, destination: Destination) -> Option<Timestamp>;
+
+    /// One conversation.
+    async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError>;
+
+    /// Conversations in the order of their keys, after `after`.
+    async fn conversations(
+        &self,
+        after: Option<&ConversationKey>,
+        limit: usize,
+    ) -> Result<Page<Conversation>, StoreError>;
+
+    /// One delivery with its event.
+    async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError>;
+
+    /// Deliveries, oldest first.
+    async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError>;
+
+    /// The operator's moves ([`Transition::Redrive`], [`Transition::Discard`]), each durable on return.
+    async fn operate(&self, id: EventId, transition: Transition, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Drops what settled before `settled_before` and dedupe keys older than `keys_before`; returns how many records.
+    async fn expire(&self, settled_before: Timestamp, keys_before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Numbers for health and metrics.
+    fn counts(&self) -> Counts;
+
+    /// Whether the store would accept now, and if not, why.
+    fn health(&self) -> Result<(), StoreError>;
+
+    /// Syncs, stops the writer and answers [`StoreError::Closed`] from then on.
+    async fn close(&self);
+}
+
+/// Bounds of a store, each with its reason where it is set.
+#[derive(Clone, Debug)]
+pub struct StoreLimits {
+    /// Unsettled deliveries beyond which nothing is accepted.
+    pub backlog_max: u64,
+    /// Free space below which nothing is accepted.
+    pub disk_floor_bytes: u64,
+    /// How long a claim lives ([`crate::domain::delivery::LEASE`]).
+    pub lease: Duration,
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        Self {
+            // Each unsettled delivery costs about 100 bytes of memory for its place in a lane.
+            backlog_max: 1_000_000,
+            // sled cannot reopen a directory on a full disk, so it must never come to that.
+            disk_floor_bytes: 256 * 1024 * 1024,
+            lease: crate::domain::delivery::LEASE,
+        }
+    }
+}

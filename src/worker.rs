@@ -1,0 +1,1 @@
+//! Wake, claim, run, drain.
