@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use jiff::{SignedDuration, Timestamp};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
+use tokio::sync::watch;
 
 /// Tells the time and draws lots.
 #[derive(Clone, Debug)]
@@ -15,7 +16,7 @@ pub struct Clock(Arc<Source>);
 #[derive(Debug)]
 enum Source {
     System,
-    Manual { now: Mutex<Timestamp>, rng: Mutex<Box<StdRng>> },
+    Manual { now: watch::Sender<Timestamp>, rng: Mutex<Box<StdRng>> },
 }
 
 impl Clock {
@@ -28,7 +29,10 @@ impl Clock {
     /// A clock that stands at `now` until it is [`Clock::advance`]d, and whose lots follow from `seed`.
     #[must_use]
     pub fn manual(now: Timestamp, seed: u64) -> Self {
-        Self(Arc::new(Source::Manual { now: Mutex::new(now), rng: Mutex::new(Box::new(StdRng::seed_from_u64(seed))) }))
+        Self(Arc::new(Source::Manual {
+            now: watch::Sender::new(now),
+            rng: Mutex::new(Box::new(StdRng::seed_from_u64(seed))),
+        }))
     }
 
     /// The time.
@@ -37,7 +41,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &*self.0 {
             Source::System => Timestamp::now(),
-            Source::Manual { now, .. } => *lock(now),
+            Source::Manual { now, .. } => *now.borrow(),
         }
     }
 
@@ -61,11 +65,27 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock on; the system's clock is left alone.
+    /// Waits until the time has come. May be a little late, never early.
+    pub async fn sleep_until(&self, at: Timestamp) {
+        match &*self.0 {
+            Source::System => loop {
+                let Ok(wait) = std::time::Duration::try_from(at.duration_since(self.now())) else { return };
+                if wait.is_zero() {
+                    return;
+                }
+                tokio::time::sleep(wait).await;
+            },
+            Source::Manual { now, .. } => {
+                // The sender lives as long as this clock, so the wait ends only when the time has come.
+                now.subscribe().wait_for(|now| *now >= at).await.ok();
+            }
+        }
+    }
+
+    /// Moves a manual clock on and wakes who waits for it; the system's clock is left alone.
     pub fn advance(&self, by: SignedDuration) {
         if let Source::Manual { now, .. } = &*self.0 {
-            let mut now = lock(now);
-            *now = now.saturating_add(by).unwrap_or(Timestamp::MAX);
+            now.send_modify(|now| *now = now.saturating_add(by).unwrap_or(Timestamp::MAX));
         }
     }
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::event::{CommentId, Customer, TicketId, UserId};
+use crate::domain::event::{CommentId, Customer, EventKind, Keyword, TicketId, UserId};
 
 /// A text on the ticket that equals one which we wrote this recently is our own, coming back.
 pub const ECHO_LIFE: Duration = Duration::from_secs(600);
@@ -138,13 +138,30 @@ pub enum Subscription {
     Out,
 }
 
-/// The newest agent comment that went to the phone, or stood on the ticket when the bridge took it up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How far the agents' comments on one ticket have gone to the phone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forwarded {
     /// On this ticket.
     pub ticket_id: TicketId,
     /// Everything after this comment is new.
-    pub comment_id: CommentId,
+    pub up_to: CommentId,
+    /// The comments that went out last, so that one which became readable late is told from one that went out.
+    pub recent: Vec<CommentId>,
+}
+
+/// How many comments [`Forwarded::recent`] remembers: far more than can be overtaken by a late one.
+const RECENT_COMMENTS_MAX: usize = 64;
+
+/// Of how many tickets a conversation remembers how far they were forwarded; older ones are solved long since.
+const FORWARDED_TICKETS_MAX: usize = 8;
+
+impl Forwarded {
+    /// Whether this comment went out already, or stood on the ticket before the bridge took it up.
+    #[must_use]
+    pub fn covers(&self, comment: CommentId) -> bool {
+        let forgotten = self.recent.len() >= RECENT_COMMENTS_MAX && self.recent.iter().all(|id| *id > comment);
+        comment <= self.up_to && (self.recent.contains(&comment) || forgotten)
+    }
 }
 
 /// A text that we are writing, or wrote, to the ticket.
@@ -169,8 +186,8 @@ pub struct Conversation {
     pub ticket: Option<Ticket>,
     /// The customer as a Zendesk user.
     pub requester_id: Option<UserId>,
-    /// How far the agents' comments have been forwarded.
-    pub forwarded: Option<Forwarded>,
+    /// How far the agents' comments have been forwarded, a ticket each, the latest last.
+    pub forwarded: Vec<Forwarded>,
     /// Whether the customer may be texted.
     pub subscription: Subscription,
     /// Our own recent writings on the ticket, oldest first.
@@ -193,8 +210,8 @@ pub enum Change {
     Ticket(TicketId, TicketStatus, Timestamp),
     /// The ticket is gone.
     TicketGone(TicketId),
-    /// Agents' comments have been forwarded up to this one.
-    Forwarded(Forwarded),
+    /// Agents' comments on the ticket have been seen up to the one, and these of them go to the phone.
+    Forwarded(TicketId, CommentId, Vec<CommentId>),
     /// A subscription keyword came.
     Subscription(Subscription),
     /// We are about to write this text ([`fingerprint`]) on the ticket.
@@ -211,7 +228,7 @@ impl Conversation {
             line: None,
             ticket: None,
             requester_id: None,
-            forwarded: None,
+            forwarded: Vec::new(),
             subscription: Subscription::Unknown,
             own_writes: Vec::new(),
             updated_at: now,
@@ -237,14 +254,7 @@ impl Conversation {
                     self.ticket = None;
                 }
             }
-            Change::Forwarded(forwarded) => {
-                let goes_back = self
-                    .forwarded
-                    .is_some_and(|old| old.ticket_id == forwarded.ticket_id && old.comment_id > forwarded.comment_id);
-                if !goes_back {
-                    self.forwarded = Some(forwarded);
-                }
-            }
+            Change::Forwarded(ticket, up_to, comments) => self.forward(ticket, up_to, &comments),
             Change::Subscription(subscription) => self.subscription = subscription,
             Change::Wrote(fingerprint) => {
                 self.own_writes.retain(|write| is_recent(write.at, now) && write.fingerprint != fingerprint);
@@ -263,10 +273,26 @@ impl Conversation {
         self.own_writes.iter().any(|write| write.fingerprint == fingerprint && is_recent(write.at, now))
     }
 
-    /// The newest comment that counts as forwarded on this ticket.
+    /// How far the comments on this ticket have been forwarded; `None` for a ticket that the bridge took no note of.
     #[must_use]
-    pub fn forwarded_on(&self, ticket: TicketId) -> Option<CommentId> {
-        self.forwarded.filter(|forwarded| forwarded.ticket_id == ticket).map(|forwarded| forwarded.comment_id)
+    pub fn forwarded_on(&self, ticket: TicketId) -> Option<&Forwarded> {
+        self.forwarded.iter().find(|forwarded| forwarded.ticket_id == ticket)
+    }
+
+    fn forward(&mut self, ticket_id: TicketId, up_to: CommentId, comments: &[CommentId]) {
+        let known = self.forwarded.iter().position(|forwarded| forwarded.ticket_id == ticket_id);
+        let mut forwarded = match known {
+            Some(place) => self.forwarded.remove(place),
+            None => Forwarded { ticket_id, up_to, recent: Vec::new() },
+        };
+        forwarded.up_to = forwarded.up_to.max(up_to);
+        forwarded.recent.extend(comments);
+        let surplus = forwarded.recent.len().saturating_sub(RECENT_COMMENTS_MAX);
+        forwarded.recent.drain(..surplus);
+        if self.forwarded.len() >= FORWARDED_TICKETS_MAX {
+            self.forwarded.remove(0);
+        }
+        self.forwarded.push(forwarded);
     }
 }
 
@@ -291,4 +317,100 @@ pub fn fingerprint(text: &str) -> String {
     }
     // Half of the digest: plenty against accident, and nobody gains from a collision.
     hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What accepting an event teaches about its conversation at once, before anything is delivered: an opt-out must hold
+/// for the agent's next reply even while Zendesk is down, and our own text must be known before it can come back.
+#[must_use]
+pub fn learnt_from(kind: &EventKind) -> Vec<Change> {
+    let EventKind::CustomerText(text) = kind else { return Vec::new() };
+    let mut changes = vec![Change::Customer(text.customer.clone())];
+    match text.keyword {
+        Some(Keyword::OptIn) => changes.push(Change::Subscription(Subscription::In)),
+        Some(Keyword::OptOut) => changes.push(Change::Subscription(Subscription::Out)),
+        Some(Keyword::Help) => {}
+        None => changes.push(Change::Wrote(fingerprint(&text.text))),
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn conversation() -> Conversation {
+        Conversation::new(ConversationKey("c1".into()), at(0))
+    }
+
+    #[test]
+    fn an_echo_is_known_by_its_words_for_ten_minutes() {
+        let mut conversation = conversation();
+        conversation.apply(Change::Wrote(fingerprint("Hello  there\nyou")), at(100));
+        assert!(conversation.is_echo("Hello there you", at(100)));
+        assert!(conversation.is_echo(" Hello there you\n", at(700)));
+        assert!(!conversation.is_echo("Hello there you", at(701)), "ten minutes are over");
+        assert!(!conversation.is_echo("Hello there", at(100)), "other words");
+    }
+
+    #[test]
+    fn own_writes_are_bounded_and_the_oldest_go_first() {
+        let mut conversation = conversation();
+        for n in 0..100 {
+            conversation.apply(Change::Wrote(fingerprint(&n.to_string())), at(n));
+        }
+        assert_eq!(conversation.own_writes.len(), OWN_WRITES_MAX);
+        assert!(conversation.is_echo("99", at(99)));
+        assert!(!conversation.is_echo("1", at(99)));
+    }
+
+    #[test]
+    fn a_late_comment_is_told_from_one_that_went_out() {
+        let mut conversation = conversation();
+        let ticket = TicketId(7);
+        assert!(conversation.forwarded_on(ticket).is_none());
+        conversation.apply(Change::Forwarded(ticket, CommentId(10), vec![CommentId(8), CommentId(10)]), at(1));
+        let forwarded = conversation.forwarded_on(ticket).unwrap();
+        assert!(forwarded.covers(CommentId(8)) && forwarded.covers(CommentId(10)));
+        assert!(!forwarded.covers(CommentId(9)), "became readable after 10 went out");
+        assert!(!forwarded.covers(CommentId(11)));
+    }
+
+    #[test]
+    fn what_was_forwarded_is_bounded_and_long_gone_comments_stay_covered() {
+        let mut conversation = conversation();
+        for n in 1..=200 {
+            conversation.apply(Change::Forwarded(TicketId(7), CommentId(n), vec![CommentId(n)]), at(1));
+        }
+        for n in 1..=20 {
+            conversation.apply(Change::Forwarded(TicketId(100 + n), CommentId(1), vec![]), at(1));
+        }
+        assert_eq!(conversation.forwarded.len(), FORWARDED_TICKETS_MAX);
+        assert!(conversation.forwarded_on(TicketId(7)).is_none(), "the oldest ticket was forgotten");
+        let mut one = Conversation::new(ConversationKey("c2".into()), at(0));
+        for n in 1..=200 {
+            one.apply(Change::Forwarded(TicketId(7), CommentId(n), vec![CommentId(n)]), at(1));
+        }
+        let forwarded = one.forwarded_on(TicketId(7)).unwrap();
+        assert_eq!(forwarded.recent.len(), RECENT_COMMENTS_MAX);
+        assert!(forwarded.covers(CommentId(3)), "went out so long ago that it is forgotten");
+    }
+
+    #[test]
+    fn a_ticket_keeps_the_time_since_when_it_has_its_status() {
+        let mut conversation = conversation();
+        let since = |conversation: &Conversation| conversation.ticket.as_ref().map(|ticket| ticket.since);
+        conversation.apply(Change::Ticket(TicketId(1), TicketStatus::Solved, at(50)), at(50));
+        conversation.apply(Change::Ticket(TicketId(1), TicketStatus::Solved, at(90)), at(90));
+        assert_eq!(since(&conversation), Some(at(50)), "still the same solving");
+        conversation.apply(Change::Ticket(TicketId(1), TicketStatus::Open, at(95)), at(95));
+        assert_eq!(since(&conversation), Some(at(95)));
+        conversation.apply(Change::TicketGone(TicketId(2)), at(96));
+        assert!(conversation.ticket.is_some(), "another ticket is gone, not this one");
+        conversation.apply(Change::TicketGone(TicketId(1)), at(97));
+        assert!(conversation.ticket.is_none());
+    }
 }

@@ -36,6 +36,8 @@ pub enum State {
         due_at: Timestamp,
         /// Why.
         cause: String,
+        /// It waits for a rate budget, so what queues up behind it may be merged with it.
+        for_budget: bool,
     },
     /// The call may have had its effect: look before doing it again.
     Unconfirmed {
@@ -179,6 +181,8 @@ pub enum Outcome {
         cause: String,
         /// Until when.
         until: Timestamp,
+        /// Whether a rate budget was the reason.
+        for_budget: bool,
     },
     /// Will never work.
     Reject {
@@ -260,6 +264,8 @@ pub enum Transition {
         due_at: Timestamp,
         /// Why.
         cause: String,
+        /// Whether a rate budget was the reason.
+        for_budget: bool,
     },
     /// The answer was lost (also: the worker was).
     Lose {
@@ -331,11 +337,10 @@ pub fn apply(state: &State, transition: Transition) -> Result<State, Illegal> {
         }
         (S::Sending { .. } | S::Unconfirmed { .. }, T::Deliver { receipt }) => Ok(S::Delivered { receipt }),
         (S::Sending { .. } | S::Unconfirmed { .. }, T::Retry { due_at, cause }) => {
-            Ok(S::Waiting { attempt, due_at, cause })
+            Ok(S::Waiting { attempt, due_at, cause, for_budget: false })
         }
-        (S::Pending | S::Waiting { .. }, T::Postpone { due_at, cause }) => Ok(S::Waiting { attempt, due_at, cause }),
-        (S::Sending { .. }, T::Postpone { due_at, cause }) => {
-            Ok(S::Waiting { attempt: attempt.saturating_sub(1), due_at, cause })
+        (S::Sending { .. }, T::Postpone { due_at, cause, for_budget }) => {
+            Ok(S::Waiting { attempt: attempt.saturating_sub(1), due_at, cause, for_budget })
         }
         (S::Sending { .. } | S::Unconfirmed { .. }, T::Lose { since, look_at, cause }) => {
             Ok(S::Unconfirmed { attempt, since, look_at: Some(look_at), looks: 0, cause })

@@ -1,1 +1,423 @@
-//! What is owed next to a conversation, from what is known.
+//! What is owed next to a customer's text, from what is known so far: the conversation policy.
+//!
+//! [`Facts`] grow with every look at Zendesk; [`plan`] says what to look at or write next. Pure: the worker takes the
+//! step, adds what came back to the facts, and asks again, until a write is done.
+//!
+//! | the customer's text finds | the bridge |
+//! |---|---|
+//! | no ticket known | looks for an unsolved ticket with the conversation's key, else opens one |
+//! | new, open, pending, on hold | appends |
+//! | solved, within the reopening time | appends and so reopens |
+//! | solved for longer | opens a new one that names the old |
+//! | closed | follows up; merged: goes to the requester's open ticket if there is one |
+//! | deleted | opens a new one |
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::conversation::{Conversation, TicketStatus};
+use crate::domain::event::{Customer, TicketId, UserId};
+
+/// How long a ticket's status is believed before it is read again. Solving and reopening are told by webhooks, so this
+/// only bounds how long a lost webhook misleads.
+pub const STATUS_LIFE: Duration = Duration::from_secs(600);
+
+/// The tag that Zendesk puts on a ticket which was merged into another.
+/// Source: tag data in public repositories; not in Zendesk's own documents.
+pub const MERGED_TAG: &str = "closed_by_merge";
+
+/// By what a customer may be found among Zendesk's users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserMatch {
+    /// The user's `external_id`.
+    ExternalId,
+    /// The custom user field of the published recipe.
+    UserField,
+    /// The e-mail address.
+    Email,
+    /// The phone number, when exactly one end user has it.
+    Phone,
+}
+
+/// A ticket, as known in this run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownTicket {
+    /// Its number.
+    pub id: TicketId,
+    /// Its status; `None` when nothing but the number is known.
+    pub status: Option<TicketStatus>,
+    /// Since when, as far as known.
+    pub since: Timestamp,
+    /// Whether the status is young enough to act on.
+    pub fresh: bool,
+    /// Whether it was merged into another.
+    pub merged: bool,
+    /// Whose it is.
+    pub requester: Option<UserId>,
+}
+
+/// Everything known so far about where a text should go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    now: Timestamp,
+    reopen: Duration,
+    matches: Vec<UserMatch>,
+    ticket: Option<KnownTicket>,
+    previous: Option<TicketId>,
+    searched: bool,
+    hinted: bool,
+    requester: Option<UserId>,
+    matches_tried: usize,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Look for tickets that carry the conversation's key.
+    FindTickets,
+    /// Read a ticket.
+    ReadTicket(TicketId),
+    /// Read a merged ticket's last comment, which may name the ticket that it went into.
+    ReadMergeHint(TicketId),
+    /// Look for the customer among the users.
+    FindRequester(UserMatch),
+    /// Make the customer a user.
+    CreateRequester,
+    /// Open a ticket.
+    Open {
+        /// Whose it is.
+        requester: UserId,
+        /// The ticket that was solved too long ago to reopen.
+        previous: Option<TicketId>,
+    },
+    /// Open a follow-up of a closed ticket.
+    FollowUp {
+        /// Whose it is.
+        requester: UserId,
+        /// The closed ticket.
+        closed: TicketId,
+    },
+    /// Add a comment.
+    Append {
+        /// Who says it.
+        requester: UserId,
+        /// Where.
+        ticket: TicketId,
+    },
+}
+
+/// What to do next, given the facts.
+#[must_use]
+pub fn plan(facts: &Facts) -> Step {
+    let Some(ticket) = &facts.ticket else {
+        return if facts.searched { facts.open() } else { Step::FindTickets };
+    };
+    let Some(status) = ticket.status.filter(|_| ticket.fresh) else { return Step::ReadTicket(ticket.id) };
+    match status {
+        TicketStatus::New | TicketStatus::Open | TicketStatus::Pending | TicketStatus::Hold => {
+            facts.with_requester(|requester| Step::Append { requester, ticket: ticket.id })
+        }
+        TicketStatus::Solved if facts.may_reopen(ticket) => {
+            facts.with_requester(|requester| Step::Append { requester, ticket: ticket.id })
+        }
+        // Another unsolved ticket of the conversation is better than one more.
+        TicketStatus::Solved | TicketStatus::Closed if !facts.searched => Step::FindTickets,
+        TicketStatus::Solved => facts.open(),
+        TicketStatus::Closed if ticket.merged && !facts.hinted => Step::ReadMergeHint(ticket.id),
+        TicketStatus::Closed => facts.with_requester(|requester| Step::FollowUp { requester, closed: ticket.id }),
+    }
+}
+
+impl Facts {
+    /// What is known before anything was asked.
+    ///
+    /// `named` is the ticket that the sender named, for a conversation that has none.
+    #[must_use]
+    pub fn new(
+        conversation: Option<&Conversation>,
+        named: Option<TicketId>,
+        customer: &Customer,
+        matches: &[UserMatch],
+        reopen: Duration,
+        now: Timestamp,
+    ) -> Self {
+        let remembered = conversation.and_then(|conversation| conversation.ticket.as_ref()).map(|ticket| KnownTicket {
+            id: ticket.id,
+            status: Some(ticket.status),
+            since: ticket.since,
+            fresh: ticket.seen_at.saturating_add(STATUS_LIFE).is_ok_and(|end| now <= end),
+            merged: false,
+            requester: conversation.and_then(|conversation| conversation.requester_id),
+        });
+        let named =
+            named.map(|id| KnownTicket { id, status: None, since: now, fresh: false, merged: false, requester: None });
+        Self {
+            now,
+            reopen,
+            matches: matches.iter().copied().filter(|by| has(customer, *by)).collect(),
+            ticket: remembered.or(named),
+            previous: None,
+            searched: false,
+            hinted: false,
+            requester: conversation.and_then(|conversation| conversation.requester_id),
+            matches_tried: 0,
+        }
+    }
+
+    /// The ticket was read.
+    pub fn ticket_read(&mut self, mut read: KnownTicket) {
+        if let Some(known) = self.ticket.as_ref().filter(|known| known.id == read.id && known.status == read.status) {
+            read.since = known.since.min(read.since);
+        }
+        self.requester = self.requester.or(read.requester);
+        self.ticket = Some(KnownTicket { fresh: true, ..read });
+    }
+
+    /// The ticket does not exist any more.
+    pub fn ticket_gone(&mut self) {
+        self.ticket = None;
+    }
+
+    /// The write was refused because the ticket is closed: read why, or follow up if we know.
+    pub fn ticket_closed(&mut self) {
+        if let Some(ticket) = &mut self.ticket {
+            let just_read = ticket.fresh && ticket.status == Some(TicketStatus::Closed);
+            ticket.fresh = just_read;
+            ticket.status = Some(TicketStatus::Closed);
+        }
+    }
+
+    /// Tickets with the conversation's key, newest first.
+    pub fn tickets_found(&mut self, found: Vec<KnownTicket>) {
+        self.searched = true;
+        let current = self.ticket.as_ref();
+        let owner = current.filter(|ticket| ticket.merged).and_then(|ticket| ticket.requester);
+        let unsolved = found.into_iter().find(|ticket| {
+            ticket.status.is_some_and(TicketStatus::is_unsolved)
+                && current.is_none_or(|current| current.id != ticket.id)
+                && (owner.is_none() || owner == ticket.requester)
+        });
+        match unsolved {
+            Some(ticket) => self.ticket_read(ticket),
+            None => {
+                self.previous =
+                    current.filter(|ticket| ticket.status == Some(TicketStatus::Solved)).map(|ticket| ticket.id);
+            }
+        }
+    }
+
+    /// The ticket that a merged one names as its heir, if it exists, is unsolved and has the same requester.
+    pub fn merge_hint_read(&mut self, heir: Option<KnownTicket>) {
+        self.hinted = true;
+        let owner = self.ticket.as_ref().and_then(|ticket| ticket.requester);
+        let heir = heir.filter(|heir| {
+            heir.status.is_some_and(TicketStatus::is_unsolved) && owner.is_some() && heir.requester == owner
+        });
+        if let Some(heir) = heir {
+            self.ticket_read(heir);
+        }
+    }
+
+    /// The customer is this user, or nobody was found by the last way of looking.
+    pub fn requester_found(&mut self, user: Option<UserId>) {
+        self.matches_tried += 1;
+        self.requester = user;
+    }
+
+    /// The user that we took the customer for is gone: look afresh. Says whether there was one.
+    pub fn requester_gone(&mut self) -> bool {
+        self.matches_tried = 0;
+        self.requester.take().is_some()
+    }
+
+    fn may_reopen(&self, ticket: &KnownTicket) -> bool {
+        ticket.since.saturating_add(self.reopen).is_ok_and(|end| self.now <= end)
+    }
+
+    fn open(&self) -> Step {
+        self.with_requester(|requester| Step::Open { requester, previous: self.previous })
+    }
+
+    fn with_requester(&self, write: impl FnOnce(UserId) -> Step) -> Step {
+        match (self.requester, self.matches.get(self.matches_tried)) {
+            (Some(requester), _) => write(requester),
+            (None, Some(by)) => Step::FindRequester(*by),
+            (None, None) => Step::CreateRequester,
+        }
+    }
+}
+
+fn has(customer: &Customer, by: UserMatch) -> bool {
+    match by {
+        UserMatch::ExternalId => customer.external_id.is_some() || customer.braze_id.is_some(),
+        UserMatch::UserField => customer.external_id.is_some(),
+        UserMatch::Email => customer.email.is_some(),
+        UserMatch::Phone => customer.phone.is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::conversation::{Change, ConversationKey};
+
+    const DAY: i64 = 24 * 3600;
+    const NOW: i64 = 100 * DAY;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn customer() -> Customer {
+        Customer { external_id: Some("c1".into()), phone: Some("+15550001111".into()), ..Customer::default() }
+    }
+
+    /// A conversation whose ticket 1 got this status `days` ago and was last heard of `minutes` ago.
+    fn facts(ticket: Option<(TicketStatus, i64, i64)>) -> Facts {
+        let mut conversation = Conversation::new(ConversationKey("c1".into()), at(0));
+        conversation.apply(Change::Requester(UserId(9)), at(0));
+        if let Some((status, days, minutes)) = ticket {
+            let seen = at(NOW - minutes * 60);
+            conversation.apply(Change::Ticket(TicketId(1), status, at(NOW - days * DAY)), seen);
+        }
+        new(Some(&conversation), None)
+    }
+
+    fn new(conversation: Option<&Conversation>, named: Option<TicketId>) -> Facts {
+        let matches = [UserMatch::ExternalId, UserMatch::UserField, UserMatch::Email, UserMatch::Phone];
+        let reopen = Duration::from_secs(5 * 24 * 3600);
+        Facts::new(conversation, named, &customer(), &matches, reopen, at(NOW))
+    }
+
+    fn ticket(id: u64, status: TicketStatus) -> KnownTicket {
+        KnownTicket {
+            id: TicketId(id),
+            status: Some(status),
+            since: at(NOW),
+            fresh: true,
+            merged: false,
+            requester: Some(UserId(9)),
+        }
+    }
+
+    const OPEN: Step = Step::Open { requester: UserId(9), previous: None };
+
+    fn append(ticket: u64) -> Step {
+        Step::Append { requester: UserId(9), ticket: TicketId(ticket) }
+    }
+
+    fn follow_up(closed: u64) -> Step {
+        Step::FollowUp { requester: UserId(9), closed: TicketId(closed) }
+    }
+
+    #[test]
+    fn no_ticket_known_finds_one_or_opens_one() {
+        let mut searched = facts(None);
+        assert_eq!(plan(&searched), Step::FindTickets);
+        searched.tickets_found(vec![]);
+        assert_eq!(plan(&searched), OPEN);
+        let mut found = facts(None);
+        found.tickets_found(vec![ticket(4, TicketStatus::Solved), ticket(3, TicketStatus::Pending)]);
+        assert_eq!(plan(&found), append(3), "the solved one is passed over");
+    }
+
+    #[test]
+    fn an_unsolved_ticket_takes_the_text() {
+        for status in [TicketStatus::New, TicketStatus::Open, TicketStatus::Pending, TicketStatus::Hold] {
+            assert_eq!(plan(&facts(Some((status, 90, 1)))), append(1), "{status:?}");
+        }
+    }
+
+    #[test]
+    fn a_solved_ticket_reopens_only_within_its_time() {
+        assert_eq!(plan(&facts(Some((TicketStatus::Solved, 5, 1)))), append(1), "on the last day");
+        let mut late = facts(Some((TicketStatus::Solved, 6, 1)));
+        assert_eq!(plan(&late), Step::FindTickets);
+        late.tickets_found(vec![ticket(1, TicketStatus::Solved)]);
+        assert_eq!(plan(&late), Step::Open { requester: UserId(9), previous: Some(TicketId(1)) });
+    }
+
+    #[test]
+    fn an_old_status_is_read_again_before_it_is_acted_on() {
+        let mut stale = facts(Some((TicketStatus::Open, 20, 11)));
+        assert_eq!(plan(&stale), Step::ReadTicket(TicketId(1)));
+        stale.ticket_read(KnownTicket { since: at(NOW - 6 * DAY), ..ticket(1, TicketStatus::Solved) });
+        assert_eq!(plan(&stale), Step::FindTickets, "solved for longer than it may be reopened");
+        assert_eq!(plan(&facts(Some((TicketStatus::Open, 20, 10)))), append(1), "ten minutes are fresh");
+    }
+
+    #[test]
+    fn a_closed_ticket_is_followed_up() {
+        let mut closed = facts(Some((TicketStatus::Open, 1, 1)));
+        closed.ticket_closed();
+        assert_eq!(plan(&closed), Step::ReadTicket(TicketId(1)), "was it merged?");
+        closed.ticket_read(ticket(1, TicketStatus::Closed));
+        assert_eq!(plan(&closed), Step::FindTickets);
+        closed.tickets_found(vec![ticket(1, TicketStatus::Closed)]);
+        assert_eq!(plan(&closed), follow_up(1));
+        closed.ticket_closed();
+        assert_eq!(plan(&closed), follow_up(1), "being told twice does not lead in a circle");
+    }
+
+    #[test]
+    fn a_merged_ticket_leads_to_the_requesters_open_one() {
+        let merged = || KnownTicket { merged: true, ..ticket(1, TicketStatus::Closed) };
+        let start = || {
+            let mut facts = facts(Some((TicketStatus::Open, 1, 1)));
+            facts.ticket_closed();
+            facts.ticket_read(merged());
+            facts
+        };
+        let stranger = |id| KnownTicket { requester: Some(UserId(8)), ..ticket(id, TicketStatus::Open) };
+
+        let mut by_key = start();
+        by_key.tickets_found(vec![stranger(6), ticket(5, TicketStatus::Open)]);
+        assert_eq!(plan(&by_key), append(5), "somebody else's ticket is passed over");
+
+        let mut by_hint = start();
+        by_hint.tickets_found(vec![]);
+        assert_eq!(plan(&by_hint), Step::ReadMergeHint(TicketId(1)));
+        by_hint.merge_hint_read(Some(ticket(7, TicketStatus::Open)));
+        assert_eq!(plan(&by_hint), append(7));
+
+        for heir in [None, Some(stranger(7)), Some(ticket(7, TicketStatus::Closed))] {
+            let mut none = start();
+            none.tickets_found(vec![]);
+            none.merge_hint_read(heir);
+            assert_eq!(plan(&none), follow_up(1));
+        }
+    }
+
+    #[test]
+    fn a_deleted_ticket_is_replaced() {
+        let mut gone = facts(Some((TicketStatus::Open, 1, 1)));
+        gone.ticket_gone();
+        assert_eq!(plan(&gone), Step::FindTickets);
+        gone.tickets_found(vec![]);
+        assert_eq!(plan(&gone), OPEN);
+    }
+
+    #[test]
+    fn the_requester_is_looked_for_in_order_and_made_last() {
+        let mut unknown = new(None, None);
+        unknown.tickets_found(vec![]);
+        for by in [UserMatch::ExternalId, UserMatch::UserField, UserMatch::Phone] {
+            assert_eq!(plan(&unknown), Step::FindRequester(by), "the customer has no e-mail address");
+            unknown.requester_found(None);
+        }
+        assert_eq!(plan(&unknown), Step::CreateRequester);
+        unknown.requester_found(Some(UserId(9)));
+        assert_eq!(plan(&unknown), OPEN);
+        assert!(unknown.requester_gone());
+        assert_eq!(plan(&unknown), Step::FindRequester(UserMatch::ExternalId), "merged away: look afresh");
+    }
+
+    #[test]
+    fn a_ticket_that_the_sender_named_is_read_and_lends_its_requester() {
+        let mut named = new(None, Some(TicketId(3)));
+        assert_eq!(plan(&named), Step::ReadTicket(TicketId(3)));
+        named.ticket_read(ticket(3, TicketStatus::Open));
+        assert_eq!(plan(&named), append(3));
+    }
+}

@@ -1,1 +1,238 @@
-//! When to try again.
+//! When to try again, and what an outcome makes of a delivery.
+//!
+//! Pure: the time and the lot are arguments. The schedule: 1 s, doubling to 5 min, each wait drawn between half of it
+//! and all of it; a server's hint is kept where it is longer, up to an hour; a day after acceptance it is given up.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::delivery::{Delivery, Outcome, State, Transition};
+
+/// How often and how long a delivery is tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// The first wait.
+    pub base: Duration,
+    /// The longest wait of our own choosing: how late we may notice that a vendor is back.
+    pub cap: Duration,
+    /// The longest wait that a server may ask for. Braze's windows are an hour long.
+    pub hint_max: Duration,
+    /// After this long since acceptance nothing more is tried. A night's outage must fit in; a text that is a day late
+    /// would rather confuse than help.
+    pub give_up_after: Duration,
+    /// How long a vendor that refuses us is left alone. The contract allows 60 s at most.
+    pub pause: Duration,
+    /// When to look for the effect of a call whose answer was lost, counted from the loss. Never empty.
+    pub confirm_after: Vec<Duration>,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            base: Duration::from_secs(1),
+            cap: Duration::from_secs(300),
+            hint_max: Duration::from_secs(3600),
+            give_up_after: Duration::from_secs(24 * 3600),
+            pause: Duration::from_secs(30),
+            confirm_after: vec![Duration::from_secs(5), Duration::from_secs(15)],
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// How long to wait after the given attempt (1 for the first); `None` when it has been tried long enough.
+    ///
+    /// `draw` is a lot from 0 to 1; `age` is the time since acceptance.
+    #[must_use]
+    pub fn wait(&self, attempt: u32, hint: Option<Duration>, age: Duration, draw: f64) -> Option<Duration> {
+        if age >= self.give_up_after {
+            return None;
+        }
+        let doublings = attempt.saturating_sub(1).min(31);
+        let longest = self.base.saturating_mul(1 << doublings).min(self.cap);
+        let drawn = longest.mul_f64(0.5 + draw.clamp(0.0, 1.0) / 2.0);
+        Some(hint.map_or(drawn, |hint| drawn.max(hint.min(self.hint_max))))
+    }
+
+    /// When to look for the effect again after `looks` looks in vain; `None` after the last.
+    #[must_use]
+    pub fn next_look(&self, looks: u32, now: Timestamp) -> Option<Timestamp> {
+        let place = usize::try_from(looks).unwrap_or(usize::MAX);
+        let before = place.checked_sub(1).and_then(|place| self.confirm_after.get(place)).copied().unwrap_or_default();
+        let wait = self.confirm_after.get(place)?.saturating_sub(before);
+        Some(later(now, wait))
+    }
+}
+
+/// What an outcome makes of a delivery; `delivery` is as it stood before the claim.
+#[must_use]
+pub fn decide(delivery: &Delivery, outcome: Outcome, now: Timestamp, policy: &RetryPolicy, draw: f64) -> Transition {
+    let age = Duration::try_from(now.duration_since(delivery.accepted_at)).unwrap_or_default();
+    // An unconfirmed delivery is claimed only to look for its effect. What failed then was the look.
+    let looking = matches!(delivery.state, State::Unconfirmed { .. });
+    let attempt = delivery.state.attempts().saturating_add(u32::from(!looking));
+    let look_again = |look_at, cause| Transition::LookAgain { look_at, counts: false, cause };
+    match outcome {
+        Outcome::Done { receipt } => Transition::Deliver { receipt },
+        Outcome::Skip { reason } => Transition::Skip { reason },
+        Outcome::Reject { cause } => Transition::Kill { cause },
+        Outcome::SetAside { cause } => Transition::SetAside { cause },
+        Outcome::Retry { cause, after } => match policy.wait(attempt, after, age, draw) {
+            Some(wait) if looking => look_again(later(now, wait), cause),
+            Some(wait) => Transition::Retry { due_at: later(now, wait), cause },
+            None if looking => Transition::SetAside { cause },
+            None => Transition::Kill { cause: gave_up(attempt, &cause) },
+        },
+        Outcome::Postpone { cause, until, .. } if looking => look_again(until, cause),
+        Outcome::Postpone { cause, until, for_budget } => Transition::Postpone { due_at: until, cause, for_budget },
+        Outcome::Pause { cause, .. } if looking => look_again(later(now, policy.pause), cause),
+        Outcome::Pause { cause, .. } => {
+            Transition::Postpone { due_at: later(now, policy.pause), cause, for_budget: false }
+        }
+        Outcome::Unknown { cause } => {
+            let first_look = policy.next_look(0, now).unwrap_or(now);
+            Transition::Lose { since: now, look_at: first_look, cause }
+        }
+        Outcome::NotSeen { cause, look_at: Some(look_at) } => Transition::LookAgain { look_at, counts: true, cause },
+        Outcome::NotSeen { cause, look_at: None } if age >= policy.give_up_after => {
+            Transition::Kill { cause: gave_up(attempt, &cause) }
+        }
+        Outcome::NotSeen { cause, look_at: None } => Transition::Retry { due_at: now, cause },
+    }
+}
+
+fn gave_up(attempts: u32, cause: &str) -> String {
+    format!("given up after {attempts} attempts: {cause}")
+}
+
+/// `at`, moved on by a wait; the end of time where that is beyond it.
+#[must_use]
+pub fn later(at: Timestamp, wait: Duration) -> Timestamp {
+    SignedDuration::try_from(wait).ok().and_then(|wait| at.checked_add(wait).ok()).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::conversation::ConversationKey;
+    use crate::domain::event::{Destination, EventId};
+    use proptest::prelude::*;
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn delivery(state: State) -> Delivery {
+        Delivery {
+            id: EventId { epoch: 1, sequence: 1, sub: 0 },
+            kind: "phone_text".into(),
+            conversation: ConversationKey("c".into()),
+            destination: Destination::Braze,
+            accepted_at: at(0),
+            attempts: state.attempts(),
+            state,
+            first_sent_at: None,
+            parts_sent: 0,
+            merged_into: None,
+            settled_at: None,
+        }
+    }
+
+    fn waiting(attempt: u32) -> State {
+        State::Waiting { attempt, due_at: at(0), cause: "x".into(), for_budget: false }
+    }
+
+    fn unconfirmed(looks: u32) -> State {
+        State::Unconfirmed { attempt: 2, since: at(0), look_at: Some(at(0)), looks, cause: "x".into() }
+    }
+
+    proptest! {
+        #[test]
+        fn waits_stay_within_bounds(
+            attempt in any::<u32>(),
+            hint in proptest::option::of(any::<u64>()),
+            age in 0..200_000_u64,
+            draw in any::<f64>(),
+        ) {
+            let policy = RetryPolicy::default();
+            let wait = policy.wait(attempt, hint.map(Duration::from_secs), Duration::from_secs(age), draw);
+            prop_assert_eq!(wait.is_none(), Duration::from_secs(age) >= DAY);
+            if let Some(wait) = wait {
+                prop_assert!(wait >= policy.base / 2 && wait <= policy.hint_max);
+                if hint.is_none() {
+                    prop_assert!(wait <= policy.cap);
+                }
+            }
+        }
+
+        #[test]
+        fn waits_grow_until_the_cap(attempt in 1..40_u32, draw in 0.0..1.0_f64) {
+            let policy = RetryPolicy::default();
+            let wait = |attempt| policy.wait(attempt, None, Duration::ZERO, draw).unwrap();
+            prop_assert!(wait(attempt + 1) >= wait(attempt));
+        }
+    }
+
+    #[test]
+    fn a_hint_is_kept_when_it_is_longer_and_clamped_when_it_is_absurd() {
+        let policy = RetryPolicy::default();
+        let wait = |hint| policy.wait(1, Some(Duration::from_secs(hint)), Duration::ZERO, 1.0).unwrap();
+        assert_eq!(wait(0), Duration::from_secs(1));
+        assert_eq!(wait(42), Duration::from_secs(42));
+        assert_eq!(wait(u64::MAX), Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn looks_come_at_their_times_and_end() {
+        let policy = RetryPolicy::default();
+        assert_eq!(policy.next_look(0, at(100)), Some(at(105)), "5 s after the loss");
+        assert_eq!(policy.next_look(1, at(105)), Some(at(115)), "15 s after the loss");
+        assert_eq!(policy.next_look(2, at(115)), None);
+    }
+
+    #[test]
+    fn an_outcome_names_the_next_state() {
+        let policy = RetryPolicy::default();
+        let cause = || "why".to_owned();
+        let decide = |state, outcome| decide(&delivery(state), outcome, at(10), &policy, 1.0);
+        let retry = || Outcome::Retry { cause: cause(), after: None };
+        let pause = || Outcome::Pause { destination: Destination::Braze, cause: cause() };
+        let cases = [
+            (State::Pending, retry(), Transition::Retry { due_at: at(11), cause: cause() }),
+            (waiting(3), retry(), Transition::Retry { due_at: at(18), cause: cause() }),
+            (State::Pending, pause(), Transition::Postpone { due_at: at(40), cause: cause(), for_budget: false }),
+            (
+                State::Pending,
+                Outcome::Unknown { cause: cause() },
+                Transition::Lose { since: at(10), look_at: at(15), cause: cause() },
+            ),
+            (State::Pending, Outcome::Reject { cause: cause() }, Transition::Kill { cause: cause() }),
+            // A look that fails takes nothing from the state: it may still have been delivered.
+            (unconfirmed(1), retry(), Transition::LookAgain { look_at: at(12), counts: false, cause: cause() }),
+            (unconfirmed(1), pause(), Transition::LookAgain { look_at: at(40), counts: false, cause: cause() }),
+            (
+                unconfirmed(1),
+                Outcome::NotSeen { cause: cause(), look_at: None },
+                Transition::Retry { due_at: at(10), cause: cause() },
+            ),
+        ];
+        for (state, outcome, expected) in cases {
+            let shown = format!("{state:?} {outcome:?}");
+            assert_eq!(decide(state, outcome), expected, "{shown}");
+        }
+    }
+
+    #[test]
+    fn after_a_day_it_is_given_up_and_never_guessed() {
+        let policy = RetryPolicy::default();
+        let late = at(24 * 3600);
+        let retry = || Outcome::Retry { cause: "down".into(), after: None };
+        let killed = decide(&delivery(waiting(300)), retry(), late, &policy, 0.0);
+        assert_eq!(killed, Transition::Kill { cause: "given up after 301 attempts: down".into() });
+        let set_aside = decide(&delivery(unconfirmed(0)), retry(), late, &policy, 0.0);
+        assert_eq!(set_aside, Transition::SetAside { cause: "down".into() }, "nobody could look, so nobody knows");
+    }
+}
