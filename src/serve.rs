@@ -1,1 +1,256 @@
-//! The composition root.
+//! The composition root: builds everything from a configuration, runs it, and takes it down in order.
+//!
+//! This is the only module below the command line that sees the whole [`Config`]; it hands each part its own options
+//! and decides nothing else.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::clients::braze::{Braze, BrazeOptions};
+use crate::clients::media::MediaFetcher;
+use crate::clients::zendesk::{Auth, Zendesk, ZendeskOptions};
+use crate::clients::{HttpTransport, Transport};
+use crate::clock::Clock;
+use crate::config::{Config, Credentials, StoreUrl, Warning};
+use crate::domain::budget::Budgets;
+use crate::domain::retry::RetryPolicy;
+use crate::http::{OperatorState, PublicState, Readiness, operator_router, public_router};
+use crate::intake::IntakeOptions;
+use crate::mapping::Mappings;
+use crate::store::sled::{OpenError, SledStore};
+use crate::store::{Store, StoreLimits};
+use crate::telemetry::Metrics;
+use crate::worker::{Pauses, Retention, Worker, WorkerOptions};
+
+/// How long a stop may take: less than the 30 s after which a container is killed.
+const STOP_DEADLINE: Duration = Duration::from_secs(20);
+
+/// How long requests that are being answered may take to finish. The worker gets the rest of [`STOP_DEADLINE`].
+const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Why the bridge could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An address is taken or not ours.
+    #[error("cannot listen on {address}: {source}; choose another address for `{key}` or stop what uses it")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The configuration key.
+        key: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// A mapping is broken; `tandem check` says so beforehand.
+    #[error("{0}")]
+    Mappings(crate::mapping::Faults),
+    /// No HTTP client can be built (no certificates, most likely).
+    #[error("cannot build the HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+    /// The system refused something else.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// The two bound listeners.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Webhooks and health.
+    pub public: TcpListener,
+    /// Operator API and metrics.
+    pub operator: TcpListener,
+}
+
+/// Runs the bridge until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// When it cannot start; once it runs, it ends well.
+pub async fn run(config: Config, warnings: Vec<Warning>) -> Result<(), ServeError> {
+    for warning in &warnings {
+        warn!("config.warning: {warning}");
+    }
+    let bind = async |address, key| {
+        TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, key, source })
+    };
+    let listeners = Listeners {
+        public: bind(config.listen, "listen").await?,
+        operator: bind(config.operator.listen, "operator_listen").await?,
+    };
+    let stop = stop_signal()?;
+    serve(config, listeners, Clock::system(), stop).await
+}
+
+/// Runs the bridge on bound listeners until `stop` ends, then stops in order: no longer ready, no new requests, no new
+/// claims, what is running finishes or is left to be looked for, everything synced.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn serve(
+    config: Config,
+    listeners: Listeners,
+    clock: Clock,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let mappings = match &config.mapping_files {
+        Some(files) => Mappings::load(files),
+        None => Mappings::shipped(),
+    };
+    let mappings = Arc::new(mappings.map_err(ServeError::Mappings)?);
+    let transport = Arc::new(HttpTransport::new()?);
+    let media = MediaFetcher::new()?;
+    let StoreUrl::Sled { directory } = &config.store;
+    let store: Arc<dyn Store> = Arc::new(SledStore::open(directory, StoreLimits::default(), &clock).await?);
+    let metrics = Arc::new(Metrics::new());
+    let readiness = Arc::new(Readiness::default());
+    let pauses = Arc::new(Pauses::default());
+
+    let worker = Arc::new(Worker {
+        store: Arc::clone(&store),
+        zendesk: zendesk(&config, Arc::clone(&transport) as Arc<dyn Transport>, &clock),
+        braze: braze(&config, transport, &clock),
+        media,
+        mappings,
+        options: worker_options(&config),
+        clock: clock.clone(),
+        metrics: Arc::clone(&metrics),
+        pauses: Arc::clone(&pauses),
+    });
+    let public = public_router(PublicState {
+        store: Arc::clone(&store),
+        intake: Arc::new(intake_options(&config)),
+        clock: clock.clone(),
+        metrics: Arc::clone(&metrics),
+        readiness: Arc::clone(&readiness),
+    });
+    let operator = operator_router(OperatorState {
+        store: Arc::clone(&store),
+        clock,
+        metrics,
+        readiness: Arc::clone(&readiness),
+        token: config.operator.token.clone(),
+    });
+    announce(&config, &listeners)?;
+
+    let (stop_serving, stop_working) = (CancellationToken::new(), CancellationToken::new());
+    let mut servers = [
+        spawn_server(listeners.public, public, &stop_serving),
+        spawn_server(listeners.operator, operator, &stop_serving),
+    ];
+    let mut working = tokio::spawn(worker.run(stop_working.clone()));
+    stop.await;
+
+    info!("tandem.stopping: no longer taking webhooks");
+    readiness.shut_down();
+    stop_serving.cancel();
+    for server in &mut servers {
+        finish("a connection", server, ANSWER_DEADLINE).await;
+    }
+    stop_working.cancel();
+    finish("a delivery", &mut working, STOP_DEADLINE.saturating_sub(ANSWER_DEADLINE)).await;
+    store.close().await;
+    info!("tandem.stopped: everything accepted is on disk");
+    Ok(())
+}
+
+fn announce(config: &Config, listeners: &Listeners) -> io::Result<()> {
+    let (public, operator) = (listeners.public.local_addr()?, listeners.operator.local_addr()?);
+    let StoreUrl::Sled { directory } = &config.store;
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        %public,
+        %operator,
+        store = %directory.display(),
+        zendesk = %config.zendesk.url,
+        braze = %config.braze.url,
+        "tandem.started: webhooks on {public}, operator on {operator}"
+    );
+    Ok(())
+}
+
+fn spawn_server(listener: TcpListener, router: axum::Router, stop: &CancellationToken) -> JoinHandle<()> {
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        let server = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+        if let Err(error) = server.await {
+            error!(%error, "http.server_failed: a listener has stopped");
+        }
+    })
+}
+
+/// Waits for a task; past the deadline, leaves it. A delivery that is cut off is looked for after the next start.
+async fn finish(what: &str, task: &mut JoinHandle<()>, deadline: Duration) {
+    match tokio::time::timeout(deadline, &mut *task).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => error!(%error, "tandem.stop_failed: {what} ended badly"),
+        Err(_) => {
+            task.abort();
+            warn!("tandem.stop_late: {what} did not finish within {deadline:?}");
+        }
+    }
+}
+
+/// Ends on SIGTERM or Ctrl-C.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn intake_options(config: &Config) -> IntakeOptions {
+    IntakeOptions {
+        zendesk_secrets: config.zendesk.webhook_secrets.clone(),
+        zendesk_tolerance: config.zendesk.signature_tolerance,
+        braze_tokens: config.braze.webhook_tokens.clone(),
+        user_field: config.zendesk.user_field.clone(),
+    }
+}
+
+fn zendesk(config: &Config, transport: Arc<dyn Transport>, clock: &Clock) -> Zendesk {
+    let auth = match &config.zendesk.credentials {
+        Credentials::OAuth { client_id, client_secret } => {
+            Auth::OAuth { client_id: client_id.clone(), client_secret: client_secret.clone() }
+        }
+        Credentials::ApiToken { email, api_token } => {
+            Auth::ApiToken { email: email.clone(), token: api_token.clone() }
+        }
+    };
+    let options = ZendeskOptions { url: config.zendesk.url.clone(), auth };
+    Zendesk::new(options, transport, Budgets::shared(clock.now()), clock.clone())
+}
+
+fn braze(config: &Config, transport: Arc<dyn Transport>, clock: &Clock) -> Braze {
+    let options = BrazeOptions { url: config.braze.url.clone(), api_key: config.braze.api_key.clone() };
+    Braze::new(options, transport, Budgets::shared(clock.now()), clock.clone())
+}
+
+fn worker_options(config: &Config) -> WorkerOptions {
+    WorkerOptions {
+        requester_match: config.zendesk.requester_match.clone(),
+        user_field: config.zendesk.user_field.clone(),
+        reopen: Duration::from_secs(u64::from(config.reopen_days) * 86_400),
+        agent_reply_campaign: config.braze.campaigns.agent_reply.clone(),
+        ticket_solved_campaign: config.braze.campaigns.ticket_solved.clone(),
+        on_unconfirmed: config.braze.on_unconfirmed,
+        recipe_message: config.braze.recipe_message,
+        gsm7: config.braze.gsm7,
+        subscription_group: config.braze.subscription_group.clone(),
+        retry: RetryPolicy { confirm_after: config.braze.confirm_after.clone(), ..RetryPolicy::default() },
+        retention: Retention::default(),
+    }
+}

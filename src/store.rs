@@ -153,7 +153,8 @@ pub trait Store: Send + Sync + 'static {
     /// `Duplicate` if it is. Two calls with a key in common never both answer `New`.
     ///
     /// The event's lane is found here: an alias of the customer, or the ticket, that is already known leads to its
-    /// conversation; else the event's own words make a new key. Its particulars are applied to the conversation.
+    /// conversation; else the event's own words make a new key. What the event teaches at once
+    /// ([`crate::domain::conversation::learnt_from`]) is applied to the conversation in the same commit.
     async fn accept(&self, event: Event, dedupe: Vec<DedupeKey>, now: Timestamp) -> Result<Accepted, StoreError>;
 
     /// Keeps an unreadable body for the operator, durably, under the same dedupe rules.
@@ -183,6 +184,12 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::StaleClaim`] when the lease had ended and another worker has the lane.
     async fn record(&self, claim: &Claim, verdict: Verdict, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Adds to what is known of a conversation, durably, outside of a claim's result.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such conversation.
+    async fn learn(&self, key: &ConversationKey, changes: Vec<Change>, now: Timestamp) -> Result<(), StoreError>;
 
     /// Waits until a lane of this destination may have become due: something was accepted, recorded or put back, or
     /// `until_due` of the earliest head has passed. May return too early, never too late.

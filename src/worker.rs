@@ -1,1 +1,380 @@
-//! Wake, claim, run, drain.
+//! The worker: wakes, claims the head of a lane, takes the next steps at the vendors, records what came of it.
+//!
+//! It never sees an incoming request. What is owed is decided by [`crate::domain::plan`], what an outcome means by
+//! [`crate::domain::retry`]; the worker only carries out and writes down. Everything that one claim taught is recorded
+//! in one commit, so a crash at any instant leaves either all of it or a lease that ends in a look.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, error, info, info_span, warn};
+
+use crate::clients::Failure;
+use crate::clients::braze::Braze;
+use crate::clients::media::MediaFetcher;
+use crate::clients::zendesk::Zendesk;
+use crate::clock::Clock;
+use crate::domain::conversation::{Change, ConversationKey};
+use crate::domain::delivery::{Outcome, State, Transition};
+use crate::domain::event::{Destination, Event, EventKind};
+use crate::domain::plan::UserMatch;
+use crate::domain::retry::{RetryPolicy, decide, later};
+use crate::mapping::{Context, Mappings, Name};
+use crate::store::{Claim, Store, StoreError, Verdict};
+use crate::telemetry::Metrics;
+
+mod confirm;
+mod context;
+mod identify;
+mod inbound;
+mod janitor;
+mod notes;
+mod outbound;
+
+pub use janitor::Retention;
+
+/// Claims worked on at once, for each destination. Enough that a hundred slow calls a second hurt nobody, few enough
+/// that a vendor is not stormed when it comes back.
+const CONCURRENCY: usize = 16;
+
+/// Texts that are merged into one comment at most, while their lane waits for a rate budget.
+const MERGE_MAX: usize = 20;
+
+/// What to do with a text of which nobody can tell whether it went out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnUnconfirmed {
+    /// Send it again: better twice than never.
+    Resend,
+    /// Leave it to the operator: better late than twice.
+    Hold,
+}
+
+/// What drop-in campaigns get as `msg_body`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecipeMessage {
+    /// The whole text on the third line, which is the one that the published template prints.
+    ThirdLine,
+    /// The text itself.
+    Whole,
+}
+
+/// The worker's settings.
+#[derive(Clone, Debug)]
+pub struct WorkerOptions {
+    /// How a customer is looked for among Zendesk's users, in order.
+    pub requester_match: Vec<UserMatch>,
+    /// The custom user field that holds Braze's external id.
+    pub user_field: String,
+    /// How long a solved ticket is reopened rather than replaced.
+    pub reopen: Duration,
+    /// The campaign that sends an agent's reply.
+    pub agent_reply_campaign: String,
+    /// The campaign that sends the closing text, if one is to be sent.
+    pub ticket_solved_campaign: Option<String>,
+    /// When nobody can tell whether a text went out.
+    pub on_unconfirmed: OnUnconfirmed,
+    /// What drop-in campaigns get as `msg_body`.
+    pub recipe_message: RecipeMessage,
+    /// Whether typographic characters are replaced so that more texts fit the short alphabet.
+    pub gsm7: bool,
+    /// When set, Braze is asked for the customer's state in this subscription group before each text.
+    pub subscription_group: Option<String>,
+    /// When to try again, and when to look.
+    pub retry: RetryPolicy,
+    /// How long settled deliveries and dedupe keys are kept.
+    pub retention: Retention,
+}
+
+/// What the worker works with.
+pub struct Worker {
+    /// Where work comes from and results go.
+    pub store: Arc<dyn Store>,
+    /// Calls to Zendesk.
+    pub zendesk: Zendesk,
+    /// Calls to Braze.
+    pub braze: Braze,
+    /// Fetches customers' pictures.
+    pub media: MediaFetcher,
+    /// Makes request bodies.
+    pub mappings: Arc<Mappings>,
+    /// Settings.
+    pub options: WorkerOptions,
+    /// The time.
+    pub clock: Clock,
+    /// Numbers for the operator.
+    pub metrics: Arc<Metrics>,
+    /// Which vendors refuse us.
+    pub pauses: Arc<Pauses>,
+}
+
+/// What one claim came to and taught.
+#[derive(Debug)]
+struct Report {
+    outcome: Outcome,
+    learnt: Learnt,
+}
+
+/// What was learnt on the way, whatever the outcome.
+#[derive(Debug, Default)]
+struct Learnt {
+    changes: Vec<Change>,
+    instead: Vec<Event>,
+    belongs_to: Option<ConversationKey>,
+    parts_sent: Option<u32>,
+}
+
+impl Worker {
+    /// Works until `stop`, then lets what is running finish. Whoever waits for this sets the deadline: what is
+    /// dropped in the middle is found again as unconfirmed.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let tasks = TaskTracker::new();
+        tokio::join!(
+            Arc::clone(&self).claim_loop(Destination::Zendesk, &stop, &tasks),
+            Arc::clone(&self).claim_loop(Destination::Braze, &stop, &tasks),
+            self.keep_house(&stop),
+        );
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    async fn claim_loop(self: Arc<Self>, destination: Destination, stop: &CancellationToken, tasks: &TaskTracker) {
+        let permits = Arc::new(Semaphore::new(CONCURRENCY));
+        loop {
+            let permit = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                permit = Arc::clone(&permits).acquire_owned() => permit,
+            };
+            let Ok(permit) = permit else { return };
+            let now = self.clock.now();
+            let paused_until = self.pauses.until(destination, now);
+            let claim = match paused_until {
+                Some(_) => Ok(None),
+                None => self.store.claim(destination, now, MERGE_MAX).await,
+            };
+            match claim {
+                Ok(Some(claim)) => {
+                    let worker = Arc::clone(&self);
+                    tasks.spawn(async move {
+                        worker.work(claim).await;
+                        drop(permit);
+                    });
+                }
+                Ok(None) => {
+                    drop(permit);
+                    let due = paused_until.or_else(|| self.store.next_due(destination));
+                    self.rest(destination, due, stop).await;
+                }
+                Err(error) => {
+                    drop(permit);
+                    error!(?destination, %error, "worker.claim_failed: no delivery could be claimed");
+                    self.rest(destination, Some(later(now, Duration::from_secs(1))), stop).await;
+                }
+            }
+        }
+    }
+
+    /// Waits until something has changed, the next head falls due, or it is time to stop. The store keeps a change
+    /// that comes between the look and this wait.
+    async fn rest(&self, destination: Destination, due: Option<Timestamp>, stop: &CancellationToken) {
+        let until_due = async {
+            match due {
+                Some(due) => self.clock.sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.store.changed(destination) => {}
+            () = until_due => {}
+        }
+    }
+
+    async fn work(&self, claim: Claim) {
+        let Some(head) = claim.work.first() else { return };
+        let (id, kind) = (head.delivery.id, head.event.kind.name());
+        let span = info_span!("delivery", event_id = %id, kind);
+        async {
+            // Whatever panics may have called before it did, so the effect is looked for before it is tried again.
+            let report = AssertUnwindSafe(self.attempt(&claim)).catch_unwind().await.unwrap_or_else(|_| Report {
+                outcome: Outcome::Unknown { cause: "the bridge's own code failed in the middle".to_owned() },
+                learnt: Learnt::default(),
+            });
+            let now = self.clock.now();
+            self.metrics.attempt(claim.destination, report.outcome.name());
+            self.note_health(&claim, &report.outcome, now);
+            let outcome = report.outcome.name();
+            let verdict = self.judge(&claim, report, now);
+            let moved = verdict.moves.first().map(|(_, transition)| transition.name()).unwrap_or_default();
+            match self.store.record(&claim, verdict, now).await {
+                Ok(()) => info!(outcome, moved, merged = claim.work.len(), "delivery.attempted: {id} {moved}"),
+                Err(StoreError::StaleClaim(_)) => warn!("delivery.stale: {id} took longer than its lease"),
+                Err(error) => error!(%error, "delivery.not_recorded: {id} will be looked for after a restart"),
+            }
+        }
+        .instrument(span)
+        .await;
+    }
+
+    async fn attempt(&self, claim: &Claim) -> Report {
+        let mut learnt = Learnt::default();
+        let Some(head) = claim.work.first() else {
+            return Report { outcome: Outcome::Skip { reason: "an empty claim".to_owned() }, learnt };
+        };
+        let looking = matches!(head.delivery.state, State::Unconfirmed { .. });
+        let result = match (&head.event.kind, looking) {
+            (EventKind::CustomerText(_) | EventKind::Note(_), true) => self.look_at_zendesk(claim, &mut learnt).await,
+            (EventKind::PhoneText(_) | EventKind::TicketSolved(_), true) => {
+                self.look_at_braze(claim, &mut learnt).await
+            }
+            // These read and record only: there is no effect to look for.
+            (EventKind::AgentReply(_) | EventKind::TicketReopened(_) | EventKind::Unreadable(_), true) => {
+                Ok(Outcome::NotSeen { cause: "nothing was sent".to_owned(), look_at: None })
+            }
+            (EventKind::CustomerText(text), false) => self.write_texts(claim, text, &mut learnt).await,
+            (EventKind::Note(note), false) => self.write_note(claim, note).await,
+            (EventKind::AgentReply(reply), false) => self.read_replies(claim, reply, &mut learnt).await,
+            (EventKind::PhoneText(text), false) => self.send_text(claim, text, &mut learnt).await,
+            (EventKind::TicketSolved(change), false) => self.send_closing_text(claim, change, &mut learnt).await,
+            (EventKind::TicketReopened(change), false) => Ok(self.note_reopened(claim, change, &mut learnt)),
+            (EventKind::Unreadable(_), false) => {
+                Ok(Outcome::Reject { cause: "an unreadable body cannot be delivered".to_owned() })
+            }
+        };
+        Report { outcome: result.unwrap_or_else(|outcome| outcome), learnt }
+    }
+
+    /// Turns a report into what is written down: the same move for every merged text, and a word to the agent about
+    /// whatever ends without having arrived.
+    fn judge(&self, claim: &Claim, report: Report, now: Timestamp) -> Verdict {
+        let Report { outcome, learnt } = report;
+        let Some(head) = claim.work.first() else { return Verdict::default() };
+        let transition = decide(&head.delivery, outcome, now, &self.options.retry, self.clock.draw());
+        let besides = match &transition {
+            Transition::Kill { cause } => notes::undelivered(claim, &learnt, cause, now),
+            Transition::SetAside { cause } => notes::unconfirmed(claim, cause, now),
+            _ => None,
+        };
+        Verdict {
+            moves: claim.work.iter().map(|work| (work.delivery.id, transition.clone())).collect(),
+            parts_sent: learnt.parts_sent,
+            changes: learnt.changes,
+            instead: learnt.instead,
+            besides: besides.into_iter().collect(),
+            belongs_to: learnt.belongs_to,
+        }
+    }
+
+    /// What a failed call means for the delivery.
+    fn outcome(&self, claim: &Claim, failure: Failure, destination: Destination) -> Outcome {
+        match failure {
+            Failure::Retry { cause, after } => Outcome::Retry { cause, after },
+            Failure::Unknown { cause } => Outcome::Unknown { cause },
+            Failure::Postpone { cause, until } => Outcome::Postpone { cause, until, for_budget: true },
+            Failure::Refused { cause, status: 403 } if self.is_refused_alone(claim, &cause) => {
+                Outcome::Reject { cause }
+            }
+            Failure::Refused { cause, .. } => Outcome::Pause { destination, cause },
+            // The ticket was made from another body under our key: look for it.
+            Failure::IdempotencyMismatch { cause } => Outcome::Unknown { cause },
+            Failure::Reject { cause } | Failure::Closed { cause } | Failure::NotFound { cause } => {
+                Outcome::Reject { cause }
+            }
+        }
+    }
+
+    /// Whether this delivery was refused for the same reason before, while others went through in between: then it is
+    /// this one that is refused and not the bridge, and holding everybody would let one ticket stop them all.
+    fn is_refused_alone(&self, claim: &Claim, cause: &str) -> bool {
+        let Some(head) = claim.work.first() else { return false };
+        let State::Waiting { due_at, cause: before, .. } = &head.delivery.state else { return false };
+        let refused_at = due_at.checked_sub(self.options.retry.pause).unwrap_or(*due_at);
+        before == cause && self.pauses.succeeded_since(claim.destination, refused_at)
+    }
+
+    fn render(&self, mapping: Name, context: &Context) -> Result<serde_json::Value, Outcome> {
+        self.mappings.render(mapping, context).map_err(|error| Outcome::Reject {
+            cause: format!("the mapping {} cannot be rendered: {error}", mapping.as_str()),
+        })
+    }
+
+    fn note_health(&self, claim: &Claim, outcome: &Outcome, now: Timestamp) {
+        match outcome {
+            Outcome::Pause { destination, cause } => {
+                if self.pauses.pause(*destination, cause, later(now, self.options.retry.pause)) {
+                    warn!(?destination, "destination.paused: {cause}");
+                }
+                self.metrics.paused(*destination, true);
+            }
+            Outcome::Done { .. } => {
+                if self.pauses.succeeded(claim.destination, now) {
+                    info!(destination = ?claim.destination, "destination.resumed: calls are answered again");
+                }
+                self.metrics.paused(claim.destination, false);
+            }
+            Outcome::Skip { .. }
+            | Outcome::Retry { .. }
+            | Outcome::Postpone { .. }
+            | Outcome::Reject { .. }
+            | Outcome::Unknown { .. }
+            | Outcome::NotSeen { .. }
+            | Outcome::SetAside { .. } => {}
+        }
+    }
+}
+
+/// Which vendors refuse us, and since when they last did not.
+#[derive(Debug, Default)]
+pub struct Pauses(Mutex<BTreeMap<Destination, Standing>>);
+
+#[derive(Debug, Default)]
+struct Standing {
+    paused: Option<(Timestamp, String)>,
+    succeeded_at: Option<Timestamp>,
+}
+
+impl Pauses {
+    /// Until when a destination is left alone.
+    fn until(&self, destination: Destination, now: Timestamp) -> Option<Timestamp> {
+        let standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (until, _) = standings.get(&destination)?.paused.as_ref()?;
+        (*until > now).then_some(*until)
+    }
+
+    /// Holds a destination; says whether that is news.
+    fn pause(&self, destination: Destination, cause: &str, until: Timestamp) -> bool {
+        let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        standings.entry(destination).or_default().paused.replace((until, cause.to_owned())).is_none()
+    }
+
+    /// A call went through; says whether that ended a pause.
+    fn succeeded(&self, destination: Destination, now: Timestamp) -> bool {
+        let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let standing = standings.entry(destination).or_default();
+        standing.succeeded_at = Some(now);
+        standing.paused.take().is_some()
+    }
+
+    /// Whether calls to the destination have succeeded after this time.
+    fn succeeded_since(&self, destination: Destination, since: Timestamp) -> bool {
+        let standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        standings.get(&destination).and_then(|standing| standing.succeeded_at).is_some_and(|at| at > since)
+    }
+
+    /// The destinations that refuse us, and why, for readiness and the operator.
+    #[must_use]
+    pub fn causes(&self) -> Vec<(Destination, String)> {
+        let standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        standings
+            .iter()
+            .filter_map(|(destination, standing)| Some((*destination, standing.paused.as_ref()?.1.clone())))
+            .collect()
+    }
+}

@@ -366,7 +366,9 @@ pub fn apply(state: &State, transition: Transition) -> Result<State, Illegal> {
 }
 
 impl Transition {
-    fn name(&self) -> &'static str {
+    /// The words for the move: "a delivery that is … cannot …".
+    #[must_use]
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Claim { .. } => "be claimed",
             Self::Deliver { .. } => "be delivered",
@@ -427,5 +429,124 @@ impl Delivery {
         }
         self.settled_at = self.state.is_settled().then_some(now);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn word() -> String {
+        "x".to_owned()
+    }
+
+    fn states() -> Vec<State> {
+        vec![
+            State::Pending,
+            State::Sending { attempt: 2, lease_until: at(9) },
+            State::Waiting { attempt: 2, due_at: at(9), cause: word(), for_budget: false },
+            State::Unconfirmed { attempt: 2, since: at(1), look_at: Some(at(9)), looks: 1, cause: word() },
+            State::Delivered { receipt: word() },
+            State::Skipped { reason: word() },
+            State::Dead { cause: word() },
+            State::Quarantined { cause: word() },
+        ]
+    }
+
+    fn transitions() -> Vec<Transition> {
+        vec![
+            Transition::Claim { lease_until: at(20) },
+            Transition::Deliver { receipt: word() },
+            Transition::Skip { reason: word() },
+            Transition::Retry { due_at: at(20), cause: word() },
+            Transition::Postpone { due_at: at(20), cause: word(), for_budget: true },
+            Transition::Lose { since: at(5), look_at: at(20), cause: word() },
+            Transition::LookAgain { look_at: at(20), counts: true, cause: word() },
+            Transition::SetAside { cause: word() },
+            Transition::Kill { cause: word() },
+            Transition::Redrive,
+            Transition::Discard { reason: word() },
+        ]
+    }
+
+    /// Every pair of state and move, so that a new one of either must be thought about.
+    #[test]
+    fn every_move_from_every_state() {
+        let table = [
+            // claim, deliver, skip, retry, postpone, lose, look again, set aside, kill, redrive, discard
+            ("pending", "sending - skipped - - - - - dead - skipped"),
+            ("sending", "- delivered skipped waiting waiting unconfirmed - - dead - -"),
+            ("waiting", "sending - skipped - - - - - dead pending skipped"),
+            (
+                "unconfirmed",
+                "- delivered skipped waiting - unconfirmed unconfirmed unconfirmed dead pending skipped",
+            ),
+            ("delivered", "- - - - - - - - - - -"),
+            ("skipped", "- - - - - - - - - - -"),
+            ("dead", "- - - - - - - - - pending skipped"),
+            ("quarantined", "- - - - - - - - - - skipped"),
+        ];
+        for (state, (name, row)) in states().iter().zip(table) {
+            assert_eq!(state.name(), name);
+            let words: Vec<&str> = row.split(' ').collect();
+            assert_eq!(words.len(), transitions().len());
+            for (transition, expected) in transitions().into_iter().zip(words) {
+                let shown = format!("{name}: {transition:?}");
+                let next = apply(state, transition).map(|next| next.name()).unwrap_or("-");
+                assert_eq!(next, expected, "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn attempts_count_calls_and_nothing_else() {
+        let mut state = State::Pending;
+        let mut step = |transition| {
+            state = apply(&state, transition).unwrap();
+            state.attempts()
+        };
+        assert_eq!(step(Transition::Claim { lease_until: at(9) }), 1);
+        assert_eq!(step(Transition::Retry { due_at: at(9), cause: word() }), 1);
+        assert_eq!(step(Transition::Claim { lease_until: at(9) }), 2);
+        assert_eq!(step(Transition::Postpone { due_at: at(9), cause: word(), for_budget: true }), 1, "no call was made");
+        assert_eq!(step(Transition::Claim { lease_until: at(9) }), 2);
+        assert_eq!(step(Transition::Lose { since: at(9), look_at: at(9), cause: word() }), 2);
+        assert_eq!(step(Transition::LookAgain { look_at: at(9), counts: true, cause: word() }), 2, "a look is no call");
+    }
+
+    #[test]
+    fn what_was_set_aside_holds_nobody_up() {
+        let looking = &states()[3];
+        assert!(looking.holds_lane());
+        let aside = apply(looking, Transition::SetAside { cause: word() }).unwrap();
+        assert!(!aside.holds_lane() && aside.due_at().is_none());
+    }
+
+    proptest! {
+        /// Whatever happens, nothing leaves a settled state but by the operator's hand, and an illegal move changes
+        /// nothing.
+        #[test]
+        fn settled_is_settled(moves in proptest::collection::vec(0..11_usize, 0..40)) {
+            let mut state = State::Pending;
+            for index in moves {
+                let transition = transitions().swap_remove(index);
+                let by_hand = matches!(transition, Transition::Redrive | Transition::Discard { .. });
+                let before = state.clone();
+                match apply(&state, transition) {
+                    Ok(next) => state = next,
+                    Err(illegal) => prop_assert_eq!(illegal.state, before.name()),
+                }
+                let was_final = matches!(before, State::Delivered { .. } | State::Skipped { .. } | State::Dead { .. });
+                if was_final && !by_hand {
+                    prop_assert_eq!(&state, &before);
+                }
+                prop_assert_eq!(State::NAMES.contains(&state.name()), true);
+            }
+        }
     }
 }

@@ -1,0 +1,203 @@
+//! How fast webhooks are accepted, against a bare axum handler that does the same HMAC check and stores nothing.
+//!
+//! Run: `cargo bench --bench accept [-- SECONDS]`. Both servers are measured in turn in the same run, at 1, 16, 64 and
+//! 256 connections, with the load generator on the same machine: read the ratios, not the absolute numbers. Every
+//! request is a different one (ids, invocation, signature), so nothing is a duplicate, and each 202 means that the event
+//! is on disk, synced. Bounded: at most `REQUESTS` requests a round, to 127.0.0.1 only.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use secrecy::SecretString;
+use tandem::clock::Clock;
+use tandem::http::{PublicState, Readiness, public_router};
+use tandem::intake::IntakeOptions;
+use tandem::intake::signature::zendesk_signature;
+use tandem::store::sled::SledStore;
+use tandem::store::{Store, StoreLimits};
+use tandem::telemetry::Metrics;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+const SECRET: &str = "bench-signing-secret-0123456789abcdef";
+const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
+/// Signed beforehand for each round; more than either server answers in it.
+const REQUESTS: usize = 150_000;
+/// Each pair of servers is measured this often; the ratio of the sums is printed.
+const ROUNDS: usize = 2;
+const BODY_BYTES: usize = 1024;
+
+fn main() {
+    let seconds = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(3);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(compare(Duration::from_secs(seconds)));
+}
+
+async fn compare(round: Duration) {
+    let directory = bench_directory();
+    let clock = Clock::system();
+    let bare = serve(bare_handler()).await;
+    let store = Arc::new(SledStore::open(&directory, StoreLimits::default(), &clock).await.unwrap());
+    let tandem = serve(public_router(public_state(Arc::clone(&store) as Arc<dyn Store>, &clock))).await;
+    println!("accept: {BODY_BYTES} B bodies, {round:?} a round, {ROUNDS} rounds, store in {}", directory.display());
+    println!("connections |  bare req/s  p50 ms  p99 ms | tandem req/s  p50 ms  p99 ms | ratio");
+    let mut sequence = 0;
+    for connections in CONNECTIONS {
+        let (mut plain, mut durable) = (Tally::default(), Tally::default());
+        for _ in 0..ROUNDS {
+            plain.add(load(bare, connections, round, &mut sequence, &clock).await);
+            durable.add(load(tandem, connections, round, &mut sequence, &clock).await);
+        }
+        let ratio = durable.rate() / plain.rate();
+        println!("{connections:>11} | {} | {} | {ratio:.2}", plain.row(), durable.row());
+    }
+    store.close().await;
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+/// On the same file system as the build, which is a real disk; `/tmp` may be memory.
+fn bench_directory() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("accept-{}", std::process::id()))
+}
+
+fn public_state(store: Arc<dyn Store>, clock: &Clock) -> PublicState {
+    let intake = IntakeOptions {
+        zendesk_secrets: vec![SecretString::from(SECRET)],
+        zendesk_tolerance: Duration::from_secs(600),
+        braze_tokens: vec![SecretString::from("bench-token-0123456789")],
+        user_field: "braze_external_id".to_owned(),
+    };
+    PublicState {
+        store,
+        intake: Arc::new(intake),
+        clock: clock.clone(),
+        metrics: Arc::new(Metrics::new()),
+        readiness: Arc::new(Readiness::default()),
+    }
+}
+
+fn bare_handler() -> Router {
+    async fn check(headers: HeaderMap, body: Bytes) -> StatusCode {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let timestamp = text("x-zendesk-webhook-signature-timestamp");
+        let expected = zendesk_signature(&SecretString::from(SECRET), timestamp, &body);
+        if expected == text("x-zendesk-webhook-signature") { StatusCode::OK } else { StatusCode::UNAUTHORIZED }
+    }
+    Router::new().route("/webhooks/zendesk", post(check))
+}
+
+async fn serve(router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+#[derive(Default)]
+struct Tally {
+    latencies: Vec<Duration>,
+    elapsed: Duration,
+}
+
+impl Tally {
+    fn add(&mut self, other: Tally) {
+        self.latencies.extend(other.latencies);
+        self.elapsed += other.elapsed;
+    }
+
+    fn rate(&self) -> f64 {
+        self.latencies.len() as f64 / self.elapsed.as_secs_f64()
+    }
+
+    fn row(&mut self) -> String {
+        self.latencies.sort_unstable();
+        let percentile = |share: usize| self.latencies[(self.latencies.len() - 1) * share / 100].as_secs_f64() * 1e3;
+        format!("{:>12.0} {:>7.2} {:>7.2}", self.rate(), percentile(50), percentile(99))
+    }
+}
+
+async fn load(
+    server: SocketAddr,
+    connections: usize,
+    round: Duration,
+    sequence: &mut usize,
+    clock: &Clock,
+) -> Tally {
+    let requests: Arc<Vec<Vec<u8>>> = Arc::new((0..REQUESTS).map(|n| request(*sequence + n, clock)).collect());
+    *sequence += REQUESTS;
+    let next = Arc::new(AtomicUsize::new(0));
+    let start = Instant::now();
+    let clients: Vec<_> = (0..connections)
+        .map(|_| {
+            let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
+            tokio::spawn(async move {
+                let mut stream = TcpStream::connect(server).await.unwrap();
+                stream.set_nodelay(true).unwrap();
+                let mut latencies = Vec::new();
+                let mut buffer = vec![0; 4096];
+                while start.elapsed() < round {
+                    let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                    let sent = Instant::now();
+                    stream.write_all(request).await.unwrap();
+                    answer(&mut stream, &mut buffer).await;
+                    latencies.push(sent.elapsed());
+                }
+                latencies
+            })
+        })
+        .collect();
+    let mut tally = Tally::default();
+    for client in clients {
+        tally.latencies.extend(client.await.unwrap());
+    }
+    tally.elapsed = start.elapsed();
+    tally
+}
+
+/// Reads one answer whole and checks that it is the one we want: 200 of the bare handler, 202 `accepted` of tandem.
+async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) {
+    let mut filled = 0;
+    loop {
+        let read = stream.read(&mut buffer[filled..]).await.unwrap();
+        assert!(read > 0, "the server closed the connection");
+        filled += read;
+        let text = std::str::from_utf8(&buffer[..filled]).unwrap();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head
+            .lines()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned))
+            .map_or(0, |length| length.parse().unwrap());
+        if body.len() < length {
+            continue;
+        }
+        let good = head.starts_with("HTTP/1.1 200")
+            || (head.starts_with("HTTP/1.1 202") && body.contains("\"accepted\""));
+        assert!(good, "unexpected answer: {text}");
+        return;
+    }
+}
+
+fn request(n: usize, clock: &Clock) -> Vec<u8> {
+    let (ticket, comment) = (n % 500 + 1, n + 1);
+    let mut body = format!(r#"{{"event":"agent_reply","ticket_id":"{ticket}","comment_id":"{comment}","padding":""#);
+    let padding = BODY_BYTES.saturating_sub(body.len() + 2);
+    body.extend(std::iter::repeat_n('x', padding));
+    body.push_str("\"}");
+    let timestamp = format!("{:.0}", clock.now());
+    let signature = zendesk_signature(&SecretString::from(SECRET), &timestamp, body.as_bytes());
+    format!(
+        "POST /webhooks/zendesk HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json; charset=utf-8\r\n\
+         User-Agent: Zendesk Webhook\r\nX-Zendesk-Webhook-Invocation-Id: 01BENCH{n:019}\r\n\
+         X-Zendesk-Webhook-Signature: {signature}\r\nX-Zendesk-Webhook-Signature-Timestamp: {timestamp}\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}

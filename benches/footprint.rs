@@ -1,0 +1,110 @@
+//! What the bridge costs at rest: start-up time with 100,000 stored deliveries, memory when idle, size of the binary.
+//!
+//! Run: `cargo bench --bench footprint`. Fills a store on a real directory, starts the release binary on it and on an
+//! empty one, asks `/readyz` until it says 200, and reads the resident memory from `/proc`. Prints; asserts nothing.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tandem::clock::Clock;
+use tandem::domain::event::{AgentReply, CommentId, DedupeKey, Event, EventKind, TicketId};
+use tandem::store::sled::SledStore;
+use tandem::store::{Store, StoreLimits};
+
+const STORED: u64 = 100_000;
+/// A start that takes longer than this is a fault, not a figure.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// Allocators give memory back late; this is how long "at rest" is waited for.
+const SETTLE: Duration = Duration::from_secs(5);
+
+fn main() {
+    let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("footprint-{}", std::process::id()));
+    std::fs::create_dir_all(&root).unwrap();
+    let binary = Path::new(env!("CARGO_BIN_EXE_tandem"));
+    println!("binary: {:.1} MB", std::fs::metadata(binary).unwrap().len() as f64 / 1e6);
+    measure(binary, &root.join("empty"), "an empty store");
+    let full = root.join("full");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(fill(&full));
+    drop(runtime);
+    measure(binary, &full, "100,000 stored deliveries");
+    std::fs::remove_dir_all(&root).unwrap();
+}
+
+async fn fill(directory: &Path) {
+    let clock = Clock::system();
+    let store = Arc::new(SledStore::open(directory, StoreLimits::default(), &clock).await.unwrap());
+    let numbers: Vec<u64> = (1..=STORED).collect();
+    for chunk in numbers.chunks(1000) {
+        let accepted = chunk.iter().map(|n| {
+            let (ticket_id, comment_id) = (TicketId(n % 2000 + 1), CommentId(*n));
+            let reply = AgentReply { ticket_id, comment_id: Some(comment_id), external_user_id: None };
+            let event = Event { received_at: clock.now(), kind: EventKind::AgentReply(reply) };
+            store.accept(event, vec![DedupeKey::ZendeskComment(ticket_id, comment_id)], clock.now())
+        });
+        for result in join_all(accepted).await {
+            result.unwrap();
+        }
+    }
+    store.close().await;
+}
+
+fn measure(binary: &Path, store: &Path, what: &str) {
+    let (public, operator, nowhere) = (free_port(), free_port(), free_port());
+    let started = Instant::now();
+    let child = Command::new(binary)
+        .args(["serve"])
+        .current_dir(store.parent().unwrap())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .env("TANDEM_LISTEN", public.to_string())
+        .env("TANDEM_OPERATOR_LISTEN", operator.to_string())
+        .env("TANDEM_STORE__URL", format!("sled:{}", store.display()))
+        .env("TANDEM_ZENDESK__URL", format!("http://{nowhere}"))
+        .env("TANDEM_ZENDESK__CLIENT_ID", "bench")
+        .env("TANDEM_ZENDESK__CLIENT_SECRET", "bench-client-secret")
+        .env("TANDEM_ZENDESK__WEBHOOK_SECRETS", "bench-signing-secret-0123456789")
+        .env("TANDEM_BRAZE__URL", format!("http://{nowhere}"))
+        .env("TANDEM_BRAZE__API_KEY", "bench-api-key")
+        .env("TANDEM_BRAZE__WEBHOOK_TOKENS", "bench-webhook-token-0123456789")
+        .env("TANDEM_BRAZE__CAMPAIGNS__AGENT_REPLY", "bench-campaign")
+        .env("RUST_LOG", "error")
+        .spawn()
+        .unwrap();
+    let child = Killed(child);
+    while !ready(public) {
+        assert!(started.elapsed() < READY_WITHIN, "not ready within {READY_WITHIN:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let ready_after = started.elapsed();
+    std::thread::sleep(SETTLE);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.0.id())).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().trim();
+    println!("{what}: ready after {:.2} s, resident memory {resident}", ready_after.as_secs_f64());
+}
+
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn ready(address: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address) else { return false };
+    let mut answer = String::new();
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n").is_ok()
+        && stream.read_to_string(&mut answer).is_ok()
+        && answer.starts_with("HTTP/1.1 200")
+}
+
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}

@@ -1,0 +1,286 @@
+//! What the mappings are given: from a claim to a [`Context`]. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+
+use crate::clients::braze::Recipient;
+use crate::clients::zendesk::UserView;
+use crate::domain::conversation::{ConversationKey, ECHO_LIFE};
+use crate::domain::event::{
+    Customer, CustomerText, Event, EventId, EventKind, Note, PhoneText, TicketChange, TicketId, UserId,
+};
+use crate::domain::text;
+use crate::mapping::{
+    CampaignPart, Context, CustomerPart, EventPart, MessagePart, NotePart, RecipientPart, RequesterPart, TicketPart,
+};
+use crate::store::Claim;
+
+use super::identify::user_external_id;
+
+/// The profile attribute by which a text is known to have gone out.
+const RECEIPT_ATTRIBUTE: &str = "tandem_receipt";
+
+/// What is written on the ticket: one text, or several with their times.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// As a human reads it; also what an echo of it would say.
+    pub(super) plain: String,
+    /// Links to media.
+    pub(super) media: Vec<String>,
+    /// Tokens of media that was copied to Zendesk.
+    pub(super) uploads: Vec<String>,
+    oldest: Timestamp,
+}
+
+impl Written {
+    /// The comment that these texts make. A single text stands as it came; merged ones each have their time before
+    /// them.
+    pub(super) fn of(events: &[&Event]) -> Self {
+        let merged = events.len() > 1;
+        let mut written = Self { plain: String::new(), media: Vec::new(), uploads: Vec::new(), oldest: Timestamp::MAX };
+        for event in events {
+            let EventKind::CustomerText(text) = &event.kind else { continue };
+            written.oldest = written.oldest.min(event.received_at);
+            let time = merged.then(|| event.received_at.strftime("[%H:%M:%S UTC]").to_string());
+            let media = text.media.iter().map(String::as_str);
+            let body = Some(text.text.as_str()).filter(|body| !body.is_empty());
+            for line in time.as_deref().into_iter().chain(body).chain(media) {
+                if !written.plain.is_empty() {
+                    written.plain.push('\n');
+                }
+                written.plain.push_str(line);
+            }
+            written.media.extend(text.media.iter().cloned());
+        }
+        written
+    }
+
+    /// Whether what acceptance noted about an echo still holds long enough.
+    pub(super) fn is_recent(&self, now: Timestamp) -> bool {
+        let half = SignedDuration::try_from(ECHO_LIFE / 2).unwrap_or(SignedDuration::ZERO);
+        now.duration_since(self.oldest) <= half
+    }
+}
+
+/// What goes from the phone to the ticket.
+pub(super) struct Inbound<'a> {
+    pub(super) claim: &'a Claim,
+    pub(super) key: &'a ConversationKey,
+    pub(super) customer: &'a Customer,
+    pub(super) first: &'a CustomerText,
+    pub(super) written: &'a Written,
+}
+
+impl Inbound<'_> {
+    /// Whether this user is the one that the conversation remembers as its requester.
+    pub(super) fn remembers(&self, requester: UserId) -> bool {
+        self.claim.conversation.as_ref().is_some_and(|conversation| conversation.requester_id == Some(requester))
+    }
+
+    /// For a mapping that opens a ticket.
+    pub(super) fn opening(&self, requester: UserId, previous: Option<TicketId>) -> Context {
+        let mut context = self.writing(requester);
+        context.ticket.previous_id = previous;
+        context.ticket.subject.clone_from(&self.first.fields.subject);
+        context.ticket.priority.clone_from(&self.first.fields.priority);
+        context.ticket.kind.clone_from(&self.first.fields.kind);
+        context
+    }
+
+    /// For a mapping that adds a comment.
+    pub(super) fn appending(&self, requester: UserId, ticket: TicketId) -> Context {
+        let mut context = self.writing(requester);
+        context.ticket.id = Some(ticket);
+        context
+    }
+
+    fn writing(&self, requester: UserId) -> Context {
+        let mut context = base(self.claim, self.key, self.customer);
+        context.event.channel = Some(self.first.channel.clone());
+        context.event.category = Some(self.first.category.clone());
+        context.requester.id = Some(requester);
+        context.message.text.clone_from(&self.written.plain);
+        context.message.msg_body.clone_from(&self.written.plain);
+        context.message.html = text::html_from_plain(&self.written.plain);
+        context.message.media.clone_from(&self.written.media);
+        context.message.uploads.clone_from(&self.written.uploads);
+        context
+    }
+}
+
+/// For a mapping that writes an internal comment.
+pub(super) fn internal(claim: &Claim, note: &Note) -> Context {
+    let mut context = base(claim, &claim.key, &customer(claim));
+    context.ticket.id = Some(note.ticket_id);
+    context.note.text.clone_from(&note.text);
+    context.note.html = text::html_from_plain(&note.text);
+    context
+}
+
+/// One part of a text to the phone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    /// The delivery.
+    pub(super) id: EventId,
+    /// 1 for the first.
+    pub(super) number: u32,
+    /// How many there are.
+    pub(super) of: u32,
+}
+
+impl Part {
+    /// What the profile's receipt says when this part is the newest that went out.
+    pub(super) fn receipt(&self) -> String {
+        if self.of == 1 { self.id.to_string() } else { format!("{}.{}", self.id, self.number) }
+    }
+}
+
+/// For a mapping that sends a text.
+pub(super) fn outbound(
+    claim: &Claim,
+    recipient: &Recipient,
+    text: &PhoneText,
+    words: &str,
+    msg_body: String,
+    campaign: String,
+    part: &Part,
+) -> Context {
+    let mut context = base(claim, &claim.key, &customer(claim));
+    context.ticket.id = text.ticket_id;
+    match recipient {
+        Recipient::External(id) => context.recipient.external_user_id = Some(id.clone()),
+        Recipient::Braze(id) => context.recipient.braze_id = Some(id.clone()),
+    }
+    context.message.text = words.to_owned();
+    context.message.html = text::html_from_plain(words);
+    context.message.msg_body = msg_body;
+    context.message.part = part.number;
+    context.message.parts = part.of;
+    context.message.agent_name.clone_from(&text.agent_name);
+    context.message.media = text.attachments.iter().map(|attachment| attachment.url.clone()).collect();
+    context.campaign.id = Some(campaign);
+    context.receipt = part.receipt();
+    context.attributes = text.recipe.as_ref().map(|recipe| recipe.attributes.clone()).unwrap_or_default();
+    context.attributes.insert(RECEIPT_ATTRIBUTE.to_owned(), Value::from(part.receipt()));
+    context
+}
+
+/// The closing text, whose words are the mapping's.
+pub(super) fn closing(change: &TicketChange) -> PhoneText {
+    PhoneText {
+        ticket_id: Some(change.ticket_id),
+        comment_id: None,
+        external_user_id: change.external_user_id.clone(),
+        text: String::new(),
+        agent_name: None,
+        attachments: Vec::new(),
+        recipe: None,
+    }
+}
+
+/// A new Zendesk user for the customer, under an id that makes saving it twice harmless.
+pub(super) fn new_user(customer: &Customer, user_field: &str) -> Value {
+    let id = user_external_id(customer);
+    let nameless = || id.as_deref().map_or_else(|| "Customer".to_owned(), |id| format!("Customer {id}"));
+    let name = customer.name().or_else(|| customer.phone.clone()).or_else(|| customer.email.clone());
+    let mut user = Map::new();
+    user.insert("name".to_owned(), Value::from(name.unwrap_or_else(nameless)));
+    user.insert("role".to_owned(), Value::from("end-user"));
+    insert(&mut user, "external_id", id);
+    insert(&mut user, "email", customer.email.clone());
+    insert(&mut user, "phone", customer.phone.clone());
+    if let Some(id) = &customer.external_id {
+        user.insert("user_fields".to_owned(), json!({ user_field: id }));
+    }
+    Value::Object(user)
+}
+
+/// What is blank on a user and known of the customer; `None` when nothing is, or when the user cannot be addressed.
+pub(super) fn blanks(user: &UserView, customer: &Customer, user_field: &str) -> Option<Value> {
+    let field = user.user_fields.get(user_field).and_then(Value::as_str).unwrap_or_default();
+    let mut blanks = Map::new();
+    if user.phone.is_none() {
+        insert(&mut blanks, "phone", customer.phone.clone());
+    }
+    if let Some(id) = customer.external_id.as_ref().filter(|_| field.is_empty()) {
+        blanks.insert("user_fields".to_owned(), json!({ user_field: id }));
+    }
+    match (&user.external_id, &user.email) {
+        (Some(id), email) => {
+            if email.is_none() {
+                insert(&mut blanks, "email", customer.email.clone());
+            }
+            (!blanks.is_empty()).then(|| insert(&mut blanks, "external_id", Some(id.clone())))?;
+        }
+        (None, Some(email)) => {
+            insert(&mut blanks, "external_id", user_external_id(customer));
+            (!blanks.is_empty()).then(|| insert(&mut blanks, "email", Some(email.clone())))?;
+        }
+        (None, None) => return None,
+    }
+    Some(Value::Object(blanks))
+}
+
+fn insert(object: &mut Map<String, Value>, key: &str, value: Option<String>) {
+    if let Some(value) = value {
+        object.insert(key.to_owned(), Value::from(value));
+    }
+}
+
+fn customer(claim: &Claim) -> Customer {
+    claim.conversation.as_ref().map(|conversation| conversation.customer.clone()).unwrap_or_default()
+}
+
+/// Everything that does not depend on what is written, with explicit blanks for the rest.
+fn base(claim: &Claim, key: &ConversationKey, customer: &Customer) -> Context {
+    let head = claim.work.first();
+    let ids: Vec<EventId> = claim.work.iter().map(|work| work.delivery.id).collect();
+    let id = ids.first().copied().unwrap_or(EventId { epoch: 0, sequence: 0, sub: 0 });
+    let ticket = claim.conversation.as_ref().and_then(|conversation| conversation.ticket.as_ref());
+    Context {
+        event: EventPart {
+            id,
+            ids,
+            kind: head.map(|work| work.event.kind.name()).unwrap_or_default().to_owned(),
+            received_at: head.map_or(Timestamp::MIN, |work| work.event.received_at),
+            channel: None,
+            category: None,
+        },
+        customer: CustomerPart {
+            key: key.0.clone(),
+            external_id: customer.external_id.clone(),
+            braze_id: customer.braze_id.clone(),
+            phone: customer.phone.clone(),
+            email: customer.email.clone(),
+            first_name: customer.first_name.clone(),
+            last_name: customer.last_name.clone(),
+            name: customer.name(),
+            line: claim.conversation.as_ref().and_then(|conversation| conversation.line.clone()),
+        },
+        recipient: RecipientPart { external_user_id: None, braze_id: None },
+        ticket: TicketPart {
+            id: None,
+            previous_id: None,
+            external_id: key.0.clone(),
+            subject: None,
+            priority: None,
+            kind: None,
+            status: ticket.map(|ticket| ticket.status.name().to_owned()),
+        },
+        requester: RequesterPart { id: None },
+        message: MessagePart {
+            text: String::new(),
+            html: String::new(),
+            msg_body: String::new(),
+            part: 1,
+            parts: 1,
+            agent_name: None,
+            media: Vec::new(),
+            uploads: Vec::new(),
+        },
+        note: NotePart { text: String::new(), html: String::new() },
+        campaign: CampaignPart { id: None },
+        attributes: Map::new(),
+        receipt: id.to_string(),
+    }
+}

@@ -1,0 +1,372 @@
+//! From the phone to the ticket: takes the steps that the conversation policy names, until a comment is written.
+
+use crate::clients::Failure;
+use crate::clients::zendesk::{TicketView, UserQuery, UserView, Written};
+use crate::domain::conversation::{Change, TicketStatus, fingerprint};
+use crate::domain::delivery::Outcome;
+use crate::domain::event::{Customer, CustomerText, Destination, Event, EventKind, Keyword, Note, TicketId, UserId};
+use crate::domain::plan::{Facts, KnownTicket, MERGED_TAG, Step, UserMatch, plan};
+use crate::mapping::{Context, Name};
+use crate::store::{Claim, StoreError};
+
+use super::context::{Inbound, Written as WrittenText};
+use super::identify::user_external_id;
+use super::{Learnt, Worker};
+
+/// More looks than any way through the policy takes; a way that is longer goes in a circle.
+const STEPS_MAX: usize = 24;
+
+/// How many of a message's pictures are copied to the ticket; the rest are links.
+const UPLOADS_MAX: usize = 5;
+
+impl Worker {
+    /// Writes the claim's texts as one public comment of the customer.
+    pub(super) async fn write_texts(
+        &self,
+        claim: &Claim,
+        first: &CustomerText,
+        learnt: &mut Learnt,
+    ) -> Result<Outcome, Outcome> {
+        if let Some(keyword) = first.keyword {
+            return self.note_keyword(claim, keyword, learnt).await;
+        }
+        let customer = self.customer_of(claim, first, learnt).await?;
+        let key = learnt.belongs_to.clone().unwrap_or_else(|| claim.key.clone());
+        let texts: Vec<&Event> = claim.work.iter().map(|work| &work.event).collect();
+        let mut written = WrittenText::of(&texts);
+        self.announce(claim, &written).await?;
+        written.uploads = self.upload_media(&written.media).await;
+        let (matches, reopen) = (&self.options.requester_match, self.options.reopen);
+        let known = claim.conversation.as_ref();
+        let mut facts = Facts::new(known, first.ticket_id, &customer, matches, reopen, self.clock.now());
+        let inbound = Inbound { claim, key: &key, customer: &customer, first, written: &written };
+        for _ in 0..STEPS_MAX {
+            if let Some(outcome) = self.take(plan(&facts), &inbound, &mut facts, learnt).await? {
+                return Ok(outcome);
+            }
+        }
+        Err(Outcome::Retry { cause: "Zendesk's answers lead in a circle".to_owned(), after: None })
+    }
+
+    /// Takes one step; `Some` when the text has been written.
+    async fn take(
+        &self,
+        step: Step,
+        inbound: &Inbound<'_>,
+        facts: &mut Facts,
+        learnt: &mut Learnt,
+    ) -> Result<Option<Outcome>, Outcome> {
+        let failed = |failure| self.outcome(inbound.claim, failure, Destination::Zendesk);
+        match step {
+            Step::FindTickets => {
+                let found = self.zendesk.find_tickets(&inbound.key.0).await.map_err(failed)?;
+                facts.tickets_found(newest_first(found).iter().map(known).collect());
+            }
+            Step::ReadTicket(id) => self.read_ticket(id, inbound.claim, facts, learnt).await?,
+            Step::ReadMergeHint(id) => {
+                let heir = self.heir_of(id).await.map_err(failed)?;
+                facts.merge_hint_read(heir);
+            }
+            Step::FindRequester(by) => {
+                let found = self.find_requester(by, inbound.customer).await.map_err(failed)?;
+                if let Some(user) = &found {
+                    self.fill_blanks(user, inbound.customer).await.map_err(failed)?;
+                }
+                facts.requester_found(found.map(|user| user.id));
+            }
+            Step::CreateRequester => {
+                let user = self.create_requester(inbound.customer).await.map_err(failed)?;
+                facts.requester_found(Some(user.id));
+            }
+            Step::Open { requester, previous } => {
+                let context = inbound.opening(requester, previous);
+                return self.open(Name::OpenTicket, inbound, requester, &context, learnt).await.map(Some);
+            }
+            Step::FollowUp { requester, closed } => {
+                let context = inbound.opening(requester, Some(closed));
+                return self.open(Name::FollowUp, inbound, requester, &context, learnt).await.map(Some);
+            }
+            Step::Append { requester, ticket } => {
+                return self.append(inbound, requester, ticket, facts, learnt).await;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn read_ticket(
+        &self,
+        id: TicketId,
+        claim: &Claim,
+        facts: &mut Facts,
+        learnt: &mut Learnt,
+    ) -> Result<(), Outcome> {
+        match self.zendesk.ticket(id).await {
+            Ok(ticket) => facts.ticket_read(known(&ticket)),
+            Err(Failure::NotFound { .. }) => {
+                learnt.changes.push(Change::TicketGone(id));
+                facts.ticket_gone();
+            }
+            Err(failure) => return Err(self.outcome(claim, failure, Destination::Zendesk)),
+        }
+        Ok(())
+    }
+
+    /// The ticket that a merged one went into, if its last comments name one that exists.
+    async fn heir_of(&self, merged: TicketId) -> Result<Option<KnownTicket>, Failure> {
+        let comments = self.zendesk.comments_after(merged, None).await?;
+        let Some(named) = comments.iter().rev().find_map(|comment| named_ticket(&comment.plain_body, merged)) else {
+            return Ok(None);
+        };
+        match self.zendesk.ticket(named).await {
+            Ok(ticket) => Ok(Some(known(&ticket))),
+            Err(Failure::NotFound { .. }) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn open(
+        &self,
+        mapping: Name,
+        inbound: &Inbound<'_>,
+        requester: UserId,
+        context: &Context,
+        learnt: &mut Learnt,
+    ) -> Result<Outcome, Outcome> {
+        let body = self.render(mapping, context)?;
+        let written = self
+            .zendesk
+            .create_ticket(&body, &context.event.id.to_string())
+            .await
+            .map_err(|failure| self.outcome(inbound.claim, failure, Destination::Zendesk))?;
+        learnt.changes.push(Change::Requester(requester));
+        Ok(self.wrote(&written, true, Some(inbound.written), learnt))
+    }
+
+    async fn append(
+        &self,
+        inbound: &Inbound<'_>,
+        requester: UserId,
+        ticket: TicketId,
+        facts: &mut Facts,
+        learnt: &mut Learnt,
+    ) -> Result<Option<Outcome>, Outcome> {
+        let body = self.render(Name::AppendComment, &inbound.appending(requester, ticket))?;
+        match self.zendesk.update_ticket(ticket, &body).await {
+            Ok(written) => {
+                learnt.changes.push(Change::Requester(requester));
+                Ok(Some(self.wrote(&written, false, Some(inbound.written), learnt)))
+            }
+            Err(Failure::Closed { .. }) => {
+                facts.ticket_closed();
+                Ok(None)
+            }
+            Err(Failure::NotFound { .. }) => {
+                learnt.changes.push(Change::TicketGone(ticket));
+                facts.ticket_gone();
+                Ok(None)
+            }
+            // The user we took the customer for may have been merged into another since: look afresh, once.
+            Err(Failure::Reject { .. }) if inbound.remembers(requester) && facts.requester_gone() => Ok(None),
+            Err(failure) => Err(self.outcome(inbound.claim, failure, Destination::Zendesk)),
+        }
+    }
+
+    /// What a write on a ticket teaches.
+    pub(super) fn wrote(
+        &self,
+        written: &Written,
+        opened: bool,
+        text: Option<&WrittenText>,
+        learnt: &mut Learnt,
+    ) -> Outcome {
+        let ticket = written.ticket_id;
+        learnt.changes.push(Change::Ticket(ticket, written.status, self.clock.now()));
+        if let Some(text) = text {
+            learnt.changes.push(Change::Wrote(fingerprint(&text.plain)));
+        }
+        if let Some(comment) = written.comment_id {
+            if opened {
+                // What agents write from here on is new.
+                learnt.changes.push(Change::Forwarded(ticket, comment, Vec::new()));
+            }
+            return Outcome::Done { receipt: format!("ticket {ticket}, comment {comment}") };
+        }
+        Outcome::Done { receipt: format!("ticket {ticket}") }
+    }
+
+    /// Makes sure that our own text is known before Zendesk can send it back, where acceptance was too long ago to
+    /// have told, or where the comment has other words than one text.
+    async fn announce(&self, claim: &Claim, written: &WrittenText) -> Result<(), Outcome> {
+        let now = self.clock.now();
+        let Some(conversation) = &claim.conversation else { return Ok(()) };
+        if written.is_recent(now) && conversation.is_echo(&written.plain, now) {
+            return Ok(());
+        }
+        let change = Change::Wrote(fingerprint(&written.plain));
+        match self.store.learn(&claim.key, vec![change], now).await {
+            Ok(()) | Err(StoreError::NotFound(_)) => Ok(()),
+            Err(error) => Err(Outcome::Retry { cause: error.to_string(), after: None }),
+        }
+    }
+
+    /// An internal word on the open ticket that the customer opted in or out, or asked for help. Never opens a ticket:
+    /// the subscription was noted when the keyword was accepted.
+    async fn note_keyword(&self, claim: &Claim, keyword: Keyword, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
+        let nowhere = || Outcome::Skip { reason: "noted; there is no open ticket to say so on".to_owned() };
+        let known = claim.conversation.as_ref().and_then(|conversation| conversation.ticket.as_ref());
+        let ticket = match known {
+            Some(ticket) => Some((ticket.id, ticket.status)),
+            None => {
+                let found = self.zendesk.find_tickets(&claim.key.0).await;
+                let found = found.map_err(|failure| self.outcome(claim, failure, Destination::Zendesk))?;
+                newest_first(found).first().map(|ticket| (ticket.id, ticket.status))
+            }
+        };
+        let Some((ticket, _)) = ticket.filter(|(_, status)| status.is_unsolved()) else { return Ok(nowhere()) };
+        let text = match keyword {
+            Keyword::OptOut => "The customer has opted out of texts. Replies on this ticket will not reach the phone.",
+            Keyword::OptIn => "The customer has opted in to texts. Replies on this ticket reach the phone.",
+            Keyword::Help => "The customer asked for help with a keyword; Braze has answered it by itself.",
+        };
+        let note = Note { ticket_id: ticket, text: text.to_owned() };
+        match self.internal(Name::KeywordNote, claim, &note).await {
+            Ok(written) => Ok(self.wrote(&written, false, None, learnt)),
+            Err(Failure::Closed { .. } | Failure::NotFound { .. }) => Ok(nowhere()),
+            Err(failure) => Err(self.outcome(claim, failure, Destination::Zendesk)),
+        }
+    }
+
+    /// Writes an internal comment.
+    pub(super) async fn write_note(&self, claim: &Claim, note: &Note) -> Result<Outcome, Outcome> {
+        let written = self
+            .internal(Name::FailureNote, claim, note)
+            .await
+            .map_err(|failure| self.outcome(claim, failure, Destination::Zendesk))?;
+        Ok(Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket_id) })
+    }
+
+    async fn internal(&self, mapping: Name, claim: &Claim, note: &Note) -> Result<Written, Failure> {
+        let context = super::context::internal(claim, note);
+        let body = self.mappings.render(mapping, &context).map_err(|error| Failure::Reject {
+            cause: format!("the mapping {} cannot be rendered: {error}", mapping.as_str()),
+        })?;
+        self.zendesk.update_ticket(note.ticket_id, &body).await
+    }
+
+    /// The texts' customer: what the conversation knows, with what this text adds; for a text that names only a
+    /// ticket which the bridge does not know, whoever Zendesk says.
+    async fn customer_of(
+        &self,
+        claim: &Claim,
+        text: &CustomerText,
+        learnt: &mut Learnt,
+    ) -> Result<Customer, Outcome> {
+        if let Some(ticket) = text.ticket_id.filter(|_| claim.key.is_provisional()) {
+            return match self.zendesk.ticket(ticket).await {
+                Ok(view) => Ok(self.adopt(&view, learnt).unwrap_or_default()),
+                Err(Failure::NotFound { .. }) => Err(Outcome::Reject {
+                    cause: format!("the text names ticket {ticket}, which does not exist, and no customer"),
+                }),
+                Err(failure) => Err(self.outcome(claim, failure, Destination::Zendesk)),
+            };
+        }
+        let known = claim.conversation.as_ref().map(|conversation| conversation.customer.clone());
+        let mut customer = known.unwrap_or_default();
+        customer.update(&text.customer);
+        Ok(customer)
+    }
+
+    async fn find_requester(&self, by: UserMatch, customer: &Customer) -> Result<Option<UserView>, Failure> {
+        let query = match by {
+            UserMatch::ExternalId => user_external_id(customer).map(UserQuery::ExternalId),
+            UserMatch::UserField => customer
+                .external_id
+                .clone()
+                .map(|value| UserQuery::Field { key: self.options.user_field.clone(), value }),
+            UserMatch::Email => customer.email.clone().map(UserQuery::Email),
+            UserMatch::Phone => customer.phone.clone().map(UserQuery::Phone),
+        };
+        let Some(query) = query else { return Ok(None) };
+        let mut found = self.zendesk.find_users(&query).await?;
+        // A number that several people share says nothing about who is writing; the other ways are unique.
+        match (by, found.len()) {
+            (UserMatch::Phone, 2..) | (_, 0) => Ok(None),
+            _ => Ok(Some(found.swap_remove(0))),
+        }
+    }
+
+    /// Fills what is blank on a user, and never writes over anything. Users can be addressed only by external id or
+    /// e-mail address; whoever has neither stays as they are.
+    async fn fill_blanks(&self, user: &UserView, customer: &Customer) -> Result<(), Failure> {
+        let Some(body) = super::context::blanks(user, customer, &self.options.user_field) else { return Ok(()) };
+        match self.zendesk.save_user(&body).await {
+            // A number or an address that belongs to somebody else: nothing that the text depends on.
+            Ok(_) | Err(Failure::Reject { .. }) => Ok(()),
+            Err(failure) => Err(harmless(failure)),
+        }
+    }
+
+    async fn create_requester(&self, customer: &Customer) -> Result<UserView, Failure> {
+        let body = super::context::new_user(customer, &self.options.user_field);
+        self.zendesk.save_user(&body).await.map_err(harmless)
+    }
+
+    /// Copies pictures to Zendesk where they can be fetched safely. What cannot be copied is still linked.
+    async fn upload_media(&self, links: &[String]) -> Vec<String> {
+        let mut tokens = Vec::new();
+        for link in links.iter().take(UPLOADS_MAX) {
+            let Ok(media) = self.media.fetch(link).await else { continue };
+            if let Ok(token) = self.zendesk.upload(&media.file_name, &media.content_type, media.bytes).await {
+                tokens.push(token);
+            }
+        }
+        tokens
+    }
+}
+
+/// Saving a user twice saves the same user, so a lost answer is as good as a refusal.
+fn harmless(failure: Failure) -> Failure {
+    match failure {
+        Failure::Unknown { cause } => Failure::Retry { cause, after: None },
+        other => other,
+    }
+}
+
+fn newest_first(mut tickets: Vec<TicketView>) -> Vec<TicketView> {
+    tickets.sort_by_key(|ticket| std::cmp::Reverse(ticket.id));
+    tickets
+}
+
+fn known(ticket: &TicketView) -> KnownTicket {
+    KnownTicket {
+        id: ticket.id,
+        status: Some(ticket.status),
+        since: ticket.updated_at,
+        fresh: true,
+        merged: ticket.status == TicketStatus::Closed && ticket.tags.iter().any(|tag| tag == MERGED_TAG),
+        requester: Some(ticket.requester_id),
+    }
+}
+
+/// The ticket number behind a `#` in the comment that a merge leaves, in whatever language its words are.
+fn named_ticket(comment: &str, not: TicketId) -> Option<TicketId> {
+    comment.split('#').skip(1).find_map(|rest| {
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok().map(TicketId).filter(|id| *id != not)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_heir_of_a_merged_ticket_is_read_from_the_comment() {
+        let named = |comment| named_ticket(comment, TicketId(5));
+        assert_eq!(named("This request was closed and merged into request #12 \"Help\"."), Some(TicketId(12)));
+        assert_eq!(named("Request #5 was merged into #77"), Some(TicketId(77)), "not the ticket itself");
+        for nothing in ["", "#", "# 12", "number 12", "#99999999999999999999999"] {
+            assert_eq!(named(nothing), None, "{nothing}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Keeps the house: drops what settled long ago and dedupe keys that no vendor can still need.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::domain::retry::later;
+
+use super::Worker;
+
+/// How often the janitor comes round.
+const ROUND: Duration = Duration::from_secs(600);
+
+/// How long things are kept after they stopped mattering to the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Settled deliveries and their texts: long enough to answer "what happened to that message".
+    pub settled: Duration,
+    /// Dedupe keys: longer than any vendor repeats itself (Zendesk: minutes; Braze: a day at the worst) and than any
+    /// signature is accepted.
+    pub dedupe: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { settled: Duration::from_secs(14 * 86_400), dedupe: Duration::from_secs(7 * 86_400) }
+    }
+}
+
+impl Worker {
+    /// Cleans up now and then until `stop`.
+    pub(super) async fn keep_house(&self, stop: &CancellationToken) {
+        loop {
+            let now = self.clock.now();
+            let retention = &self.options.retention;
+            let before = |age: Duration| now.checked_sub(age).unwrap_or(jiff::Timestamp::MIN);
+            match self.store.expire(before(retention.settled), before(retention.dedupe)).await {
+                Ok(0) => {}
+                Ok(records) => info!(records, "store.expired: dropped {records} old records"),
+                Err(error) => warn!(%error, "store.expire_failed: old records stay for now"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.clock.sleep_until(later(now, ROUND)) => {}
+            }
+        }
+    }
+}

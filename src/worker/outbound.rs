@@ -1,0 +1,287 @@
+//! From the ticket to the phone: reads what agents wrote, and texts it, whole.
+
+use crate::clients::Failure;
+use crate::clients::braze::Recipient;
+use crate::clients::zendesk::CommentView;
+use crate::domain::conversation::{Change, Conversation, Forwarded, Subscription, TicketStatus};
+use crate::domain::delivery::Outcome;
+use crate::domain::event::{
+    AgentReply, CommentId, Customer, Destination, Event, EventKind, PhoneText, TicketChange, TicketId,
+};
+use crate::domain::text;
+use crate::mapping::{Context, Name};
+use crate::store::Claim;
+
+use super::context::{self, Part};
+use super::{Learnt, RecipeMessage, Worker};
+
+/// What Braze carries in one text. Source: Braze's billing calculator page, "10 segments".
+const SEGMENTS_MAX: usize = 10;
+
+impl Worker {
+    /// Answers the doorbell: every public comment by an agent that is newer than the last one forwarded becomes a text
+    /// of its own, oldest first, in the place of the doorbell.
+    pub(super) async fn read_replies(
+        &self,
+        claim: &Claim,
+        reply: &AgentReply,
+        learnt: &mut Learnt,
+    ) -> Result<Outcome, Outcome> {
+        self.identify(claim, reply.ticket_id, true, learnt).await?;
+        let now = self.clock.now();
+        let forwarded = claim.conversation.as_ref().and_then(|known| known.forwarded_on(reply.ticket_id));
+        if reply.comment_id.zip(forwarded).is_some_and(|(comment, forwarded)| forwarded.covers(comment)) {
+            return Ok(Outcome::Skip { reason: "the comment was forwarded already".to_owned() });
+        }
+        // A comment that became readable late lies before the last one forwarded.
+        let after = forwarded.map(|forwarded| forwarded.up_to);
+        let after = after.filter(|after| reply.comment_id.is_none_or(|comment| comment > *after));
+        let comments = self.zendesk.comments_after(reply.ticket_id, after).await.map_err(|failure| match failure {
+            Failure::NotFound { .. } => Outcome::Skip { reason: format!("ticket {} does not exist", reply.ticket_id) },
+            other => self.outcome(claim, other, Destination::Zendesk),
+        })?;
+        if reply.comment_id.is_some_and(|named| comments.iter().all(|comment| comment.id != named)) {
+            return Err(Outcome::Retry { cause: "Zendesk does not show the comment yet".to_owned(), after: None });
+        }
+        let due = owed(&comments, reply.comment_id, forwarded);
+        if let Some(newest) = due.iter().map(|comment| comment.id).max() {
+            let ids = due.iter().map(|comment| comment.id).collect();
+            learnt.changes.push(Change::Forwarded(reply.ticket_id, newest, ids));
+        }
+        learnt.instead = due
+            .iter()
+            .map(|comment| Event { received_at: now, kind: EventKind::PhoneText(text_of(reply, comment)) })
+            .collect();
+        match learnt.instead.len() {
+            0 => Ok(Outcome::Skip { reason: "no public comment by an agent is new".to_owned() }),
+            count => Ok(Outcome::Done { receipt: format!("{count} to text") }),
+        }
+    }
+
+    /// Texts one message, part by part.
+    pub(super) async fn send_text(
+        &self,
+        claim: &Claim,
+        text: &PhoneText,
+        learnt: &mut Learnt,
+    ) -> Result<Outcome, Outcome> {
+        let now = self.clock.now();
+        let conversation = claim.conversation.as_ref();
+        let echo = || conversation.is_some_and(|known| known.is_echo(&text.text, now));
+        if text.comment_id.is_none() && echo() {
+            return Ok(Outcome::Skip { reason: "our own comment coming back".to_owned() });
+        }
+        let mut found = None;
+        if let Some(ticket) = text.ticket_id.filter(|_| text.external_user_id.is_none()) {
+            found = Some(self.identify(claim, ticket, true, learnt).await?);
+        }
+        let kind = EventKind::PhoneText(text.clone());
+        let recipient = self.recipient(claim, &kind, found.as_ref());
+        let recipient = recipient.ok_or_else(|| Outcome::Reject { cause: "nobody to text is known".to_owned() })?;
+        self.may_text(claim, &recipient).await?;
+        learn_from_recipe(conversation, text, now, learnt);
+        let parts = self.split(text);
+        if parts.is_empty() {
+            return Ok(Outcome::Skip { reason: "the reply has neither text nor attachments".to_owned() });
+        }
+        self.send_parts(claim, Name::AgentReply, &recipient, &parts, text, learnt).await
+    }
+
+    /// Texts the closing words, where they are configured, and remembers that the ticket is solved.
+    pub(super) async fn send_closing_text(
+        &self,
+        claim: &Claim,
+        change: &TicketChange,
+        learnt: &mut Learnt,
+    ) -> Result<Outcome, Outcome> {
+        self.note_status(claim, change.ticket_id, TicketStatus::Solved, learnt);
+        if self.options.ticket_solved_campaign.is_none() {
+            return Ok(Outcome::Skip { reason: "noted; no closing text is configured".to_owned() });
+        }
+        let customer = self.identify(claim, change.ticket_id, true, learnt).await?;
+        let kind = EventKind::TicketSolved(change.clone());
+        let Some(recipient) = self.recipient(claim, &kind, Some(&customer)) else {
+            return Ok(Outcome::Skip { reason: "nobody to text is known".to_owned() });
+        };
+        if let Err(refused) = self.may_text(claim, &recipient).await {
+            // The agent is told when a reply is not sent; the closing text alone is not worth a note.
+            return match refused {
+                Outcome::Reject { cause } => Ok(Outcome::Skip { reason: cause }),
+                other => Err(other),
+            };
+        }
+        let text = context::closing(change);
+        self.send_parts(claim, Name::TicketSolved, &recipient, &[String::new()], &text, learnt).await
+    }
+
+    /// Remembers that the ticket is open again.
+    pub(super) fn note_reopened(&self, claim: &Claim, change: &TicketChange, learnt: &mut Learnt) -> Outcome {
+        self.note_status(claim, change.ticket_id, TicketStatus::Open, learnt);
+        Outcome::Done { receipt: "noted".to_owned() }
+    }
+
+    fn note_status(&self, claim: &Claim, ticket: TicketId, status: TicketStatus, learnt: &mut Learnt) {
+        let current = claim.conversation.as_ref().and_then(|conversation| conversation.ticket.as_ref());
+        // A late word about an older ticket says nothing about where the next text goes.
+        if current.is_some_and(|current| current.id == ticket) {
+            learnt.changes.push(Change::Ticket(ticket, status, self.clock.now()));
+        }
+    }
+
+    async fn send_parts(
+        &self,
+        claim: &Claim,
+        mapping: Name,
+        recipient: &Recipient,
+        parts: &[String],
+        text: &PhoneText,
+        learnt: &mut Learnt,
+    ) -> Result<Outcome, Outcome> {
+        let Some(head) = claim.work.first() else {
+            return Err(Outcome::Reject { cause: "an empty claim".to_owned() });
+        };
+        let of = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+        let mut receipts = Vec::new();
+        for (number, words) in (1..=of).zip(parts) {
+            if number <= head.delivery.parts_sent {
+                continue;
+            }
+            let part = Part { id: head.delivery.id, number, of };
+            let context = self.outbound_context(claim, mapping, recipient, text, words, &part);
+            let body = self.render(mapping, &context)?;
+            let sent = self.braze.trigger_send(&body).await;
+            let sent = sent.map_err(|failure| self.outcome(claim, failure, Destination::Braze))?;
+            learnt.parts_sent = Some(number);
+            receipts.push(sent.dispatch_id.unwrap_or_else(|| "queued".to_owned()));
+        }
+        Ok(Outcome::Done { receipt: format!("dispatch {}", receipts.join(", ")) })
+    }
+
+    fn outbound_context(
+        &self,
+        claim: &Claim,
+        mapping: Name,
+        recipient: &Recipient,
+        text: &PhoneText,
+        words: &str,
+        part: &Part,
+    ) -> Context {
+        let campaign = match (&text.recipe, mapping, &self.options.ticket_solved_campaign) {
+            (Some(recipe), ..) => recipe.campaign_id.clone(),
+            (None, Name::TicketSolved, Some(campaign)) => campaign.clone(),
+            (None, ..) => self.options.agent_reply_campaign.clone(),
+        };
+        let third_line = text.recipe.is_some() && self.options.recipe_message == RecipeMessage::ThirdLine;
+        let msg_body = if third_line { text::third_line(words) } else { words.to_owned() };
+        context::outbound(claim, recipient, text, words, msg_body, campaign, part)
+    }
+
+    /// The text and the links to its attachments, in parts that Braze carries. The same for every attempt.
+    fn split(&self, text: &PhoneText) -> Vec<String> {
+        let links = text.attachments.iter().map(|attachment| attachment.url.as_str());
+        let lines: Vec<&str> = std::iter::once(text.text.as_str()).filter(|text| !text.is_empty()).chain(links).collect();
+        let whole = lines.join("\n");
+        let whole = if self.options.gsm7 { text::to_gsm7(&whole) } else { whole };
+        text::split(&whole, SEGMENTS_MAX)
+    }
+
+    /// In how many parts a text goes out.
+    pub(super) fn parts_of(&self, kind: &EventKind) -> u32 {
+        match kind {
+            EventKind::PhoneText(text) => u32::try_from(self.split(text).len()).unwrap_or(u32::MAX),
+            EventKind::CustomerText(_)
+            | EventKind::AgentReply(_)
+            | EventKind::TicketSolved(_)
+            | EventKind::TicketReopened(_)
+            | EventKind::Note(_)
+            | EventKind::Unreadable(_) => 1,
+        }
+    }
+
+    /// Whom to text: the conversation's customer, or whoever was just found, or whom the webhook named.
+    pub(super) fn recipient(&self, claim: &Claim, kind: &EventKind, found: Option<&Customer>) -> Option<Recipient> {
+        let named = match kind {
+            EventKind::PhoneText(text) => text.external_user_id.clone(),
+            EventKind::TicketSolved(change) => change.external_user_id.clone(),
+            EventKind::CustomerText(_)
+            | EventKind::AgentReply(_)
+            | EventKind::TicketReopened(_)
+            | EventKind::Note(_)
+            | EventKind::Unreadable(_) => None,
+        };
+        let known = claim.conversation.as_ref().map(|conversation| &conversation.customer);
+        let by_id = |customer: &Customer| {
+            let anonymous = || customer.braze_id.clone().map(Recipient::Braze);
+            customer.external_id.clone().map(Recipient::External).or_else(anonymous)
+        };
+        known.and_then(by_id).or_else(|| found.and_then(by_id)).or_else(|| named.map(Recipient::External))
+    }
+
+    /// Whether the customer may be texted, by what we know, and by what Braze says where it is to be asked.
+    async fn may_text(&self, claim: &Claim, recipient: &Recipient) -> Result<(), Outcome> {
+        let opted_out = || Err(Outcome::Reject { cause: "the customer has opted out of texts".to_owned() });
+        if claim.conversation.as_ref().is_some_and(|known| known.subscription == Subscription::Out) {
+            return opted_out();
+        }
+        let Some(group) = &self.options.subscription_group else { return Ok(()) };
+        match self.braze.subscription(group, recipient).await {
+            Ok(Some(false)) => opted_out(),
+            Ok(_) => Ok(()),
+            Err(failure) => Err(self.outcome(claim, failure, Destination::Braze)),
+        }
+    }
+}
+
+/// Which comments are to be texted, oldest first: the agents' public ones that are new; on a ticket that the bridge
+/// did not know, the named one only, or else the newest.
+fn owed<'a>(
+    comments: &'a [CommentView],
+    named: Option<CommentId>,
+    forwarded: Option<&Forwarded>,
+) -> Vec<&'a CommentView> {
+    let public = comments.iter().filter(|comment| comment.public && comment.author_is_agent);
+    match (forwarded, named) {
+        (Some(forwarded), _) => public
+            .filter(|comment| comment.id > forwarded.up_to || Some(comment.id) == named)
+            .filter(|comment| !forwarded.covers(comment.id))
+            .collect(),
+        (None, Some(named)) => public.filter(|comment| comment.id == named).collect(),
+        (None, None) => public.last().into_iter().collect(),
+    }
+}
+
+fn text_of(reply: &AgentReply, comment: &CommentView) -> PhoneText {
+    PhoneText {
+        ticket_id: Some(reply.ticket_id),
+        comment_id: Some(comment.id),
+        external_user_id: reply.external_user_id.clone(),
+        text: text::plain_from_html(&comment.html_body),
+        agent_name: comment.author_name.clone(),
+        attachments: comment.attachments.clone(),
+        recipe: None,
+    }
+}
+
+/// A drop-in trigger tells the ticket and whether it is open in the attributes that it writes to the profile.
+fn learn_from_recipe(
+    conversation: Option<&Conversation>,
+    text: &PhoneText,
+    now: jiff::Timestamp,
+    learnt: &mut Learnt,
+) {
+    let Some(recipe) = &text.recipe else { return };
+    let current = conversation.and_then(|conversation| conversation.ticket.as_ref()).map(|ticket| ticket.id);
+    let open = recipe.attributes.get("zendesk_ticket_open").and_then(|open| match open {
+        serde_json::Value::Bool(open) => Some(*open),
+        serde_json::Value::String(word) => word.parse().ok(),
+        _ => None,
+    });
+    let ticket = match (text.ticket_id, current) {
+        (Some(named), None) => named,
+        (Some(named), Some(current)) if named == current => named,
+        (None, Some(current)) if open == Some(false) => current,
+        _ => return,
+    };
+    let status = if open == Some(false) { TicketStatus::Solved } else { TicketStatus::Open };
+    learnt.changes.push(Change::Ticket(ticket, status, now));
+}
