@@ -1,0 +1,293 @@
+//! `tandem demo`: a conversation, played through the real bridge against the embedded vendors, over HTTP.
+//!
+//! Nothing is scripted on the bridge's side: the demo texts as the customer and answers as the agent, and prints what
+//! then stands on the phone and on the ticket. A step that does not come true within its time ends the demo as failed.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config;
+use crate::sandbox::braze::Profile;
+use crate::sandbox::zendesk::{Comment, Ticket, TicketStatus};
+use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::serve::{Listeners, ServeError, serve};
+
+/// How long one step may take. It takes milliseconds; this is for a machine that is busy with something else.
+const STEP_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Characters in each of the two columns.
+const COLUMN: usize = 46;
+
+/// Why the demo did not play to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// Something that should have happened did not.
+    #[error("this did not happen within {} s: {0}", STEP_DEADLINE.as_secs())]
+    NotSeen(&'static str),
+    /// The demo's own configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] config::Faults),
+    /// The bridge did not run.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The system refused something.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Plays the conversation. With `keep`, leaves everything running afterwards until Ctrl-C.
+///
+/// # Errors
+/// When a step does not come true, or the bridge cannot run.
+pub async fn run(keep: bool) -> Result<(), DemoError> {
+    let directory = std::env::temp_dir().join(format!("tandem-demo-{}", std::process::id()));
+    std::fs::create_dir_all(&directory)?;
+    let played = play(&directory, keep).await;
+    std::fs::remove_dir_all(&directory)?;
+    played
+}
+
+async fn play(directory: &Path, keep: bool) -> Result<(), DemoError> {
+    let clock = Clock::system();
+    let sandbox = Sandbox::start(SandboxOptions::default(), clock.clone()).await?;
+    let (config, _) = config::parse(Some(&configuration(&sandbox, directory)), [], directory)?;
+    let listeners =
+        Listeners { public: TcpListener::bind("127.0.0.1:0").await?, operator: TcpListener::bind("127.0.0.1:0").await? };
+    let (public, operator) = (listeners.public.local_addr()?, listeners.operator.local_addr()?);
+    sandbox.connect(&format!("http://{public}"));
+    let stop = CancellationToken::new();
+    let bridge = tokio::spawn(serve(config, listeners, clock, stop.clone().cancelled_owned()));
+    let mut stage = Stage { sandbox, customer: String::new(), shown: 0, texted: 0 };
+    let told = stage.conversation().await;
+    if told.is_ok() && keep {
+        stage.keep(public, operator, directory).await?;
+    }
+    stop.cancel();
+    bridge.await.map_err(io::Error::other)??;
+    told
+}
+
+fn configuration(sandbox: &Sandbox, directory: &Path) -> String {
+    let options = SandboxOptions::default();
+    let mut text = String::new();
+    let store = directory.join("store");
+    // Writing to a string cannot fail.
+    write!(
+        text,
+        r#"
+listen = "127.0.0.1:0"
+operator_listen = "127.0.0.1:1"
+catch_up_minutes = 0
+[store]
+url = "sled:{store}"
+[zendesk]
+url = "{zendesk}"
+client_id = "{client_id}"
+client_secret = "{client_secret}"
+webhook_secrets = ["{webhook_secret}"]
+[braze]
+url = "{braze}"
+api_key = "{api_key}"
+webhook_tokens = ["{webhook_token}"]
+[braze.campaigns]
+agent_reply = "{agent_reply}"
+ticket_solved = "{ticket_solved}"
+"#,
+        store = store.display(),
+        zendesk = sandbox.zendesk.url(),
+        client_id = options.zendesk_client_id,
+        client_secret = options.zendesk_client_secret,
+        webhook_secret = options.zendesk_webhook_secret,
+        braze = sandbox.braze.url(),
+        api_key = options.braze_api_key,
+        webhook_token = options.braze_webhook_token,
+        agent_reply = options.campaign_agent_reply,
+        ticket_solved = options.campaign_ticket_solved,
+    )
+    .ok();
+    text
+}
+
+struct Stage {
+    sandbox: Sandbox,
+    /// The customer's Braze id.
+    customer: String,
+    /// Comments shown so far.
+    shown: usize,
+    /// Texts on the phone shown so far.
+    texted: usize,
+}
+
+impl Stage {
+    async fn conversation(&mut self) -> Result<(), DemoError> {
+        say("tandem demo: a real bridge between an embedded Braze and an embedded Zendesk, over HTTP\n")?;
+        two_columns("THE CUSTOMER'S PHONE", "THE AGENT'S TICKET")?;
+        self.customer = self.sandbox.braze.add_profile(Profile {
+            external_id: Some("customer-1815".to_owned()),
+            phone: Some("+15555550123".to_owned()),
+            first_name: Some("Ada".to_owned()),
+            last_name: Some("Lovelace".to_owned()),
+            ..Profile::default()
+        });
+
+        chapter("A first text opens a ticket")?;
+        self.text("Hi! My engine hasn't arrived.\nOrder #1843, \"express\".").await?;
+        let ticket = self.ticket()?.id;
+
+        chapter("The reply arrives whole: three lines, quotation marks and an emoji")?;
+        let reply = "<p>Hello Ada,</p><p>I am sorry! Your \"express\" parcel left today 🚚<br>\
+                     <a href=\"https://example.com/t/1843\">Track it here</a></p>";
+        self.reply(ticket, reply).await?;
+
+        chapter("A second text joins the same ticket")?;
+        self.text("Great, thanks {{agent}}!").await?;
+
+        chapter("Braze repeats the webhook, Zendesk rings twice: nothing is shown twice")?;
+        self.sandbox.zendesk.duplicate_webhooks(true);
+        let dispatch = self.sandbox.phone.text(&self.customer, "Is Tuesday \\o/ right?");
+        self.until("the text on the ticket", |stage| stage.comments().len() > stage.shown).await?;
+        if let Some(dispatch) = dispatch {
+            self.sandbox.phone.repeat(&dispatch);
+        }
+        self.show()?;
+        self.reply(ticket, "<p>Tuesday it is.</p>").await?;
+        self.sandbox.zendesk.duplicate_webhooks(false);
+        self.until("both repeats answered", |stage| {
+            stage.sandbox.zendesk.is_idle() && stage.sandbox.braze.is_idle()
+        })
+        .await?;
+
+        chapter("Solved: the closing text goes out")?;
+        self.sandbox.zendesk.set_status(ticket, TicketStatus::Solved);
+        self.until("the closing text", |stage| stage.texts().len() > stage.texted).await?;
+        self.show()?;
+
+        chapter("A text reopens the ticket")?;
+        self.text("Wait: it arrived broken.").await?;
+        self.until("the ticket open again", |stage| {
+            stage.ticket().is_ok_and(|ticket| ticket.status == TicketStatus::Open)
+        })
+        .await?;
+        two_columns("", &format!("[ticket #{ticket} is open]"))?;
+
+        chapter("The customer opts out, and the agent is told instead of left in the dark")?;
+        self.text("STOP").await?;
+        self.sandbox.zendesk.agent_reply(ticket, "<p>We will send a new one.</p>");
+        self.until("the agent told", |stage| stage.comments().len() >= stage.shown + 2).await?;
+        self.show()?;
+        self.account()
+    }
+
+    /// The customer texts; shows what then stands on the ticket.
+    async fn text(&mut self, text: &str) -> Result<(), DemoError> {
+        self.sandbox.phone.text(&self.customer, text);
+        for line in text.lines() {
+            two_columns(&format!("{line} ▶"), "")?;
+        }
+        self.until("the text on the ticket", |stage| stage.comments().len() > stage.shown).await?;
+        self.show()
+    }
+
+    /// The agent replies; shows what then stands on the phone.
+    async fn reply(&mut self, ticket: u64, html: &str) -> Result<(), DemoError> {
+        self.sandbox.zendesk.agent_reply(ticket, html);
+        self.until("the reply on the phone", |stage| stage.texts().len() > stage.texted).await?;
+        self.show()
+    }
+
+    /// Prints what is new on the ticket and on the phone.
+    fn show(&mut self) -> Result<(), DemoError> {
+        let comments = self.comments();
+        for comment in comments.iter().skip(self.shown) {
+            let ticket = self.ticket()?;
+            let who = match (comment.public, comment.author_id == ticket.requester_id) {
+                (false, _) => "internal note",
+                (true, true) => "customer",
+                (true, false) => "agent",
+            };
+            let title = if self.shown == 0 { "opened" } else { "comment" };
+            two_columns("", &format!("[#{} {title}, {who}]", ticket.id))?;
+            for line in comment.plain_body.lines() {
+                two_columns("", line)?;
+            }
+            self.shown += 1;
+        }
+        for body in self.texts().iter().skip(self.texted) {
+            for line in body.lines() {
+                two_columns(&format!("◀ {line}"), "")?;
+            }
+            self.texted += 1;
+        }
+        Ok(())
+    }
+
+    fn account(&self) -> Result<(), DemoError> {
+        let tickets = self.sandbox.zendesk.tickets().len();
+        let from_customer = self.comments().len();
+        say(&format!(
+            "\nDone: {tickets} ticket, {from_customer} comments, {} texts to the phone; nothing lost, nothing twice.",
+            self.texts().len()
+        ))?;
+        Ok(())
+    }
+
+    async fn keep(&self, public: SocketAddr, operator: SocketAddr, directory: &Path) -> Result<(), DemoError> {
+        say(&format!(
+            "\nStill running, until Ctrl-C:\n  webhooks   http://{public}\n  operator   http://{operator}  \
+             (try: tandem deliveries list --url http://{operator})\n  Zendesk    {}\n  Braze      {}\n  store      {}",
+            self.sandbox.zendesk.url(),
+            self.sandbox.braze.url(),
+            PathBuf::from(directory).join("store").display()
+        ))?;
+        tokio::signal::ctrl_c().await?;
+        Ok(())
+    }
+
+    async fn until(&self, what: &'static str, happened: impl Fn(&Self) -> bool) -> Result<(), DemoError> {
+        if self.sandbox.wait_until(STEP_DEADLINE, || happened(self)).await {
+            return Ok(());
+        }
+        Err(DemoError::NotSeen(what))
+    }
+
+    fn ticket(&self) -> Result<Ticket, DemoError> {
+        self.sandbox.zendesk.tickets().into_iter().next().ok_or(DemoError::NotSeen("a ticket"))
+    }
+
+    fn comments(&self) -> Vec<Comment> {
+        self.sandbox.zendesk.tickets().into_iter().flat_map(|ticket| ticket.comments).collect()
+    }
+
+    fn texts(&self) -> Vec<String> {
+        self.sandbox.braze.texts().into_iter().map(|text| text.body).collect()
+    }
+}
+
+fn chapter(title: &str) -> io::Result<()> {
+    say(&format!("\n── {title}"))
+}
+
+/// Prints a line in either column, broken where it is too long.
+fn two_columns(left: &str, right: &str) -> io::Result<()> {
+    let chunks = |text: &str| -> Vec<String> {
+        let letters: Vec<char> = text.chars().collect();
+        letters.chunks(COLUMN).map(|chunk| chunk.iter().collect()).collect()
+    };
+    let (left, right) = (chunks(left), chunks(right));
+    for row in 0..left.len().max(right.len()) {
+        let cell = |column: &[String]| column.get(row).cloned().unwrap_or_default();
+        say(&format!("  {:<COLUMN$} │ {}", cell(&left), cell(&right)))?;
+    }
+    Ok(())
+}
+
+fn say(line: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{line}")
+}
