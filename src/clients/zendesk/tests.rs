@@ -559,3 +559,11 @@ async fn twenty_callers_share_one_failure_to_get_a_token() {
     assert!(zendesk.me().await.is_err());
     assert_eq!(server.seen().len(), 2, "whoever comes later asks again");
 }
+
+#[tokio::test]
+async fn a_call_can_be_made_from_any_task() {
+    let server = Scripted::answers(vec![Reply::json(200, &json!({"ticket": ticket(7, "open")}))]).await;
+    let zendesk = Arc::new(basic(&server.url));
+    let task = tokio::spawn(async move { zendesk.ticket(TicketId(7)).await });
+    assert!(task.await.unwrap().is_ok());
+}
