@@ -1,1 +1,628 @@
-//! Rate budgets as values.
+//! Rate budgets as values: how many calls a vendor lets us make, and when the next one may go.
+//!
+//! A [`Budgets`] is asked before each call and told what each answer said about limits. It reads no clock and no
+//! header: the time and the numbers are given to it. It never waits; it only says when.
+//!
+//! The numbers are Zendesk's and Braze's published ones and hold until an answer tells better. Each pool counts calls
+//! in slices of its period, so that *no* stretch of that length ever holds more calls than allowed, wherever the
+//! vendor's own fixed window begins; a token bucket would let twice as many through.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::event::{Destination, TicketId};
+
+/// The longest that a vendor's hint may hold a pool: Braze counts by the hour, and nobody counts by more.
+pub const HOLD_MAX: Duration = Duration::from_secs(3600);
+
+/// The shortest hold: a hint of "now" or of the past must not make a busy loop.
+pub const HOLD_MIN: Duration = Duration::from_secs(1);
+
+/// How long a `remaining` without a reset time is believed, and a refusal without a hint holds. Zendesk counts by the
+/// minute; a sixth of it is soon enough to notice and late enough not to hammer.
+pub const HOLD_UNTOLD: Duration = Duration::from_secs(10);
+
+/// The largest limit believed. Zendesk's highest is 100,000 a minute, Braze's 250,000 an hour.
+const LIMIT_MAX: u32 = 1_000_000;
+
+/// Into how many slices a period is cut: a freed place is noticed at most a thirtieth of the period late.
+const SLICES: i64 = 30;
+
+/// How many tickets or users are counted at once. Zendesk lets 100 updates a minute through, so no more than 1,000
+/// tickets can have been written in ten minutes on the usual plan, 3,000 on the largest.
+const KEYS_MAX: usize = 4096;
+
+/// Two reset times this close mean the same window of the vendor: `reset` is given in whole seconds.
+const SAME_WINDOW: SignedDuration = SignedDuration::from_secs(2);
+
+/// A call that is about to be made, as far as its budget is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// A read (or an upload) at Zendesk that counts against the account only.
+    ZendeskRead,
+    /// A read at Zendesk that has a higher limit of its own (search, audits), so that its headers may speak of that.
+    ZendeskSearch,
+    /// The list of tickets: 100 a minute.
+    ZendeskListTickets,
+    /// A new ticket.
+    ZendeskCreateTicket,
+    /// An update of this ticket: 30 in ten minutes, and 100 a minute for all tickets together.
+    ZendeskUpdateTicket(TicketId),
+    /// The upsert of this user: 5 a minute, and one a second for all users together.
+    ZendeskSaveUser(UserKey),
+    /// A message to one customer: 250,000 an hour.
+    BrazeSend,
+    /// Reading profiles: 250 a minute for most workspaces.
+    BrazeExport,
+    /// Any other read at Braze: 250,000 an hour.
+    BrazeRead,
+}
+
+/// Stands for a user in a budget without keeping who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UserKey(u64);
+
+impl UserKey {
+    /// The key of the user whom this text names: an external id or an e-mail address.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        Self(hashed(&name))
+    }
+}
+
+/// A limit that several calls share, and about which answers tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pool {
+    /// All of Zendesk's Support API, per minute.
+    ZendeskAccount,
+    /// Ticket lists, per minute.
+    ZendeskLists,
+    /// New tickets, per minute.
+    ZendeskCreates,
+    /// Ticket updates, per minute.
+    ZendeskUpdates,
+    /// User upserts, per second.
+    ZendeskUserSaves,
+    /// Braze's single sends, per hour.
+    BrazeSends,
+    /// Braze's profile exports, per minute.
+    BrazeExports,
+    /// Other reads at Braze, per hour.
+    BrazeReads,
+}
+
+/// What an answer said about a pool. Foreign numbers: nothing here is believed beyond its bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The pool.
+    pub pool: Pool,
+    /// Calls per period; zero is not believed.
+    pub limit: Option<u64>,
+    /// Calls left in the vendor's present window.
+    pub remaining: Option<u64>,
+    /// When that window ends.
+    pub resets_at: Option<Timestamp>,
+}
+
+/// Whether a call may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permit {
+    /// Now; it has been counted.
+    Go,
+    /// Not before this time, which lies in the future; nothing was counted.
+    At(Timestamp),
+}
+
+/// All budgets of one process.
+#[derive(Clone, Debug)]
+pub struct Budgets {
+    zendesk_account: Window,
+    zendesk_lists: Window,
+    zendesk_creates: Window,
+    zendesk_updates: Window,
+    zendesk_user_saves: Window,
+    braze_sends: Window,
+    braze_exports: Window,
+    braze_reads: Window,
+    tickets: Keyed,
+    users: Keyed,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Budgets {
+    /// Budgets with the published limits, nothing spent.
+    #[must_use]
+    pub fn new() -> Self {
+        let minute = Duration::from_secs(60);
+        let hour = Duration::from_secs(3600);
+        Self {
+            // The smallest plan; every answer of Zendesk tells the real one.
+            zendesk_account: Window::new(200, minute),
+            zendesk_lists: Window::new(100, minute),
+            // Not documented; seen in a recorded answer, which is also where the real one is learned from.
+            zendesk_creates: Window::new(300, minute),
+            // 20 on trial accounts: learned from the first answer.
+            zendesk_updates: Window::new(100, minute),
+            zendesk_user_saves: Window::new(1, Duration::from_secs(1)),
+            braze_sends: Window::new(250_000, hour),
+            // Older workspaces have ten times as much, which their answers tell.
+            braze_exports: Window::new(250, minute),
+            braze_reads: Window::new(250_000, hour),
+            tickets: Keyed::new(30, Duration::from_secs(600)),
+            users: Keyed::new(5, minute),
+        }
+    }
+
+    /// Asks for one call. Either every pool that the call draws on has room and counts it, or none counts it.
+    pub fn take(&mut self, call: Call, now: Timestamp) -> Permit {
+        let pools = pools(call);
+        let waits = pools.iter().filter_map(|pool| self.pool(*pool).opens_at(now));
+        let wait = waits.max().into_iter().chain(self.keyed(call).and_then(|(keyed, key)| keyed.opens_at(key, now)));
+        if let Some(at) = wait.max() {
+            return Permit::At(at);
+        }
+        for pool in pools {
+            self.pool(*pool).count(now);
+        }
+        if let Some((keyed, key)) = self.keyed(call) {
+            keyed.of(key, now).count(now);
+        }
+        Permit::Go
+    }
+
+    /// Takes in what an answer said.
+    pub fn learn(&mut self, told: &Told, now: Timestamp) {
+        self.pool(told.pool).learn(told, now);
+    }
+
+    /// The vendor refused the call because there were too many: holds the narrowest pool that the call draws on until
+    /// `until`, or for [`HOLD_UNTOLD`]. Narrowest, because one busy ticket must not silence an account for the ten
+    /// minutes that its own limit lasts; where the whole account is spent, the headers of the same answer say so.
+    pub fn refused(&mut self, call: Call, until: Option<Timestamp>, now: Timestamp) {
+        let until = held(until, now);
+        let window = match call {
+            Call::ZendeskUpdateTicket(_) => match self.keyed(call) {
+                Some((keyed, key)) => keyed.of(key, now),
+                None => return,
+            },
+            Call::ZendeskRead | Call::ZendeskSearch => self.pool(Pool::ZendeskAccount),
+            Call::ZendeskListTickets => self.pool(Pool::ZendeskLists),
+            Call::ZendeskCreateTicket => self.pool(Pool::ZendeskCreates),
+            // One a second for everybody is met sooner than five a minute for one.
+            Call::ZendeskSaveUser(_) => self.pool(Pool::ZendeskUserSaves),
+            Call::BrazeSend => self.pool(Pool::BrazeSends),
+            Call::BrazeExport => self.pool(Pool::BrazeExports),
+            Call::BrazeRead => self.pool(Pool::BrazeReads),
+        };
+        window.held_until = window.held_until.max(Some(until));
+    }
+
+    /// Whether less than a quarter of the vendor's main budget is left, so that work that can wait had better wait.
+    pub fn is_low(&mut self, destination: Destination, now: Timestamp) -> bool {
+        let window = match destination {
+            Destination::Zendesk => &mut self.zendesk_account,
+            Destination::Braze => &mut self.braze_sends,
+        };
+        window.opens_at(now).is_some() || window.left() < window.capacity.div_ceil(4)
+    }
+
+    fn pool(&mut self, pool: Pool) -> &mut Window {
+        match pool {
+            Pool::ZendeskAccount => &mut self.zendesk_account,
+            Pool::ZendeskLists => &mut self.zendesk_lists,
+            Pool::ZendeskCreates => &mut self.zendesk_creates,
+            Pool::ZendeskUpdates => &mut self.zendesk_updates,
+            Pool::ZendeskUserSaves => &mut self.zendesk_user_saves,
+            Pool::BrazeSends => &mut self.braze_sends,
+            Pool::BrazeExports => &mut self.braze_exports,
+            Pool::BrazeReads => &mut self.braze_reads,
+        }
+    }
+
+    fn keyed(&mut self, call: Call) -> Option<(&mut Keyed, u64)> {
+        match call {
+            Call::ZendeskUpdateTicket(id) => Some((&mut self.tickets, id.0)),
+            Call::ZendeskSaveUser(key) => Some((&mut self.users, key.0)),
+            Call::ZendeskRead
+            | Call::ZendeskSearch
+            | Call::ZendeskListTickets
+            | Call::ZendeskCreateTicket
+            | Call::BrazeSend
+            | Call::BrazeExport
+            | Call::BrazeRead => None,
+        }
+    }
+}
+
+/// The pools that a call draws on.
+fn pools(call: Call) -> &'static [Pool] {
+    match call {
+        Call::ZendeskRead | Call::ZendeskSearch => &[Pool::ZendeskAccount],
+        Call::ZendeskListTickets => &[Pool::ZendeskAccount, Pool::ZendeskLists],
+        Call::ZendeskCreateTicket => &[Pool::ZendeskAccount, Pool::ZendeskCreates],
+        Call::ZendeskUpdateTicket(_) => &[Pool::ZendeskAccount, Pool::ZendeskUpdates],
+        Call::ZendeskSaveUser(_) => &[Pool::ZendeskAccount, Pool::ZendeskUserSaves],
+        Call::BrazeSend => &[Pool::BrazeSends],
+        Call::BrazeExport => &[Pool::BrazeExports],
+        Call::BrazeRead => &[Pool::BrazeReads],
+    }
+}
+
+/// At most `capacity` calls in any stretch of one period, and never more than the vendor said were left.
+#[derive(Clone, Debug)]
+struct Window {
+    capacity: u32,
+    slice_ms: i64,
+    slices: i64,
+    /// Slice number and calls in it, oldest first; slices without calls are left out.
+    counted: VecDeque<(i64, u32)>,
+    /// Calls that the vendor says are left, and until when that holds.
+    told: Option<(u32, Timestamp)>,
+    held_until: Option<Timestamp>,
+    /// The latest time seen: a clock that steps back a little must not hand places out twice.
+    latest_ms: i64,
+}
+
+impl Window {
+    fn new(capacity: u32, period: Duration) -> Self {
+        let period_ms = i64::try_from(period.as_millis()).unwrap_or(i64::MAX).max(1);
+        let slice_ms = (period_ms / SLICES).max(1);
+        // Rounded up, so that the slices together are never shorter than the period.
+        let slices = period_ms / slice_ms + i64::from(period_ms % slice_ms != 0);
+        Self { capacity, slice_ms, slices, counted: VecDeque::new(), told: None, held_until: None, latest_ms: i64::MIN }
+    }
+
+    /// When the next call may go; `None` means now.
+    fn opens_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+        self.forget(now);
+        let told = self.told.and_then(|(remaining, until)| (remaining == 0).then_some(until));
+        [self.held_until, told, self.room_at(now)].into_iter().flatten().max()
+    }
+
+    /// When one place is free again, by our own count; `None` means now.
+    fn room_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut taken = self.taken();
+        let mut opens = None;
+        for (slice, calls) in &self.counted {
+            if taken < self.capacity {
+                break;
+            }
+            taken = taken.saturating_sub(*calls);
+            opens = Some(slice.saturating_add(self.slices + 1).saturating_mul(self.slice_ms));
+        }
+        // After a small step back of the clock a place may seem to have been free already: one slice is soon enough.
+        let soonest = now.as_millisecond().saturating_add(1);
+        opens.map(|ms| Timestamp::from_millisecond(ms.max(soonest)).unwrap_or(Timestamp::MAX))
+    }
+
+    fn count(&mut self, now: Timestamp) {
+        self.forget(now);
+        let slice = self.slice();
+        match self.counted.back_mut() {
+            Some((last, calls)) if *last == slice => *calls = calls.saturating_add(1),
+            _ => self.counted.push_back((slice, 1)),
+        }
+        if let Some((remaining, _)) = &mut self.told {
+            *remaining = remaining.saturating_sub(1);
+        }
+    }
+
+    fn learn(&mut self, told: &Told, now: Timestamp) {
+        self.forget(now);
+        if let Some(limit) = told.limit.filter(|limit| *limit > 0) {
+            self.capacity = u32::try_from(limit).unwrap_or(LIMIT_MAX).min(LIMIT_MAX);
+        }
+        let Some(remaining) = told.remaining else { return };
+        let remaining = u32::try_from(remaining).unwrap_or(LIMIT_MAX).min(LIMIT_MAX);
+        let until = held(told.resets_at, now);
+        self.told = Some(match self.told {
+            // An answer of the same window that was overtaken by another one, or by calls on their way.
+            Some((known, known_until))
+                if told.resets_at.is_some() && until.duration_since(known_until).abs() <= SAME_WINDOW =>
+            {
+                (known.min(remaining), until.max(known_until))
+            }
+            _ => (remaining, until),
+        });
+    }
+
+    fn left(&self) -> u32 {
+        let counted = self.capacity.saturating_sub(self.taken());
+        self.told.map_or(counted, |(remaining, _)| remaining.min(counted))
+    }
+
+    fn taken(&self) -> u32 {
+        self.counted.iter().fold(0, |sum: u32, (_, calls)| sum.saturating_add(*calls))
+    }
+
+    fn is_idle(&mut self, now: Timestamp) -> bool {
+        self.forget(now);
+        self.counted.is_empty() && self.told.is_none() && self.held_until.is_none()
+    }
+
+    fn slice(&self) -> i64 {
+        self.latest_ms.div_euclid(self.slice_ms)
+    }
+
+    /// Moves to `now` and drops what no longer counts.
+    fn forget(&mut self, now: Timestamp) {
+        let now_ms = now.as_millisecond();
+        let period_ms = self.slices.saturating_mul(self.slice_ms);
+        if self.latest_ms.saturating_sub(now_ms) > period_ms && self.latest_ms != i64::MIN {
+            // The clock was set back by more than a period: what was counted then says nothing about now, and
+            // waiting for the old time to come round again could take hours.
+            self.counted.clear();
+            self.told = None;
+            self.held_until = None;
+            self.latest_ms = now_ms;
+        }
+        self.latest_ms = self.latest_ms.max(now_ms);
+        let oldest = self.slice().saturating_sub(self.slices);
+        while self.counted.front().is_some_and(|(slice, _)| *slice < oldest) {
+            self.counted.pop_front();
+        }
+        self.told = self.told.filter(|(_, until)| *until > now);
+        self.held_until = self.held_until.filter(|until| *until > now);
+    }
+}
+
+/// One [`Window`] a key, for the keys that were used lately.
+#[derive(Clone, Debug)]
+struct Keyed {
+    fresh: Window,
+    windows: HashMap<u64, Window>,
+}
+
+impl Keyed {
+    fn new(capacity: u32, period: Duration) -> Self {
+        Self { fresh: Window::new(capacity, period), windows: HashMap::new() }
+    }
+
+    fn opens_at(&mut self, key: u64, now: Timestamp) -> Option<Timestamp> {
+        self.windows.get_mut(&key)?.opens_at(now)
+    }
+
+    fn of(&mut self, key: u64, now: Timestamp) -> &mut Window {
+        if self.windows.len() >= KEYS_MAX && !self.windows.contains_key(&key) {
+            self.windows.retain(|_, window| !window.is_idle(now));
+            // Should they all be busy, the one that has been quiet longest is nearest to being forgotten anyway.
+            if self.windows.len() >= KEYS_MAX {
+                let quietest = self.windows.iter().min_by_key(|(_, window)| window.latest_ms).map(|(key, _)| *key);
+                quietest.map(|key| self.windows.remove(&key));
+            }
+        }
+        self.windows.entry(key).or_insert_with(|| self.fresh.clone())
+    }
+}
+
+/// A hint of the vendor within its bounds, or [`HOLD_UNTOLD`] from now.
+fn held(until: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let after = |wait: Duration| now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+    until.map_or(after(HOLD_UNTOLD), |until| until.clamp(after(HOLD_MIN), after(HOLD_MAX)))
+}
+
+fn hashed(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_700_000_000_000 + ms).unwrap()
+    }
+
+    fn told(pool: Pool, limit: Option<u64>, remaining: Option<u64>, resets_at: Option<Timestamp>) -> Told {
+        Told { pool, limit, remaining, resets_at }
+    }
+
+    /// How many calls go through at one moment.
+    fn burst(budgets: &mut Budgets, call: Call, now: Timestamp) -> u32 {
+        (0..300_000).take_while(|_| budgets.take(call, now) == Permit::Go).count().try_into().unwrap()
+    }
+
+    #[test]
+    fn each_call_has_its_published_limit() {
+        let cases = [
+            (Call::ZendeskRead, 200),
+            (Call::ZendeskSearch, 200),
+            (Call::ZendeskListTickets, 100),
+            (Call::ZendeskCreateTicket, 200),
+            (Call::ZendeskUpdateTicket(TicketId(7)), 30),
+            (Call::ZendeskSaveUser(UserKey::of("alice")), 1),
+            (Call::BrazeSend, 250_000),
+            (Call::BrazeExport, 250),
+            (Call::BrazeRead, 250_000),
+        ];
+        for (call, limit) in cases {
+            assert_eq!(burst(&mut Budgets::new(), call, at(0)), limit, "{call:?}");
+        }
+    }
+
+    #[test]
+    fn a_busy_ticket_does_not_hold_another_until_the_account_is_spent() {
+        let mut budgets = Budgets::new();
+        let updates: Vec<u32> =
+            (1..=4).map(|id| burst(&mut budgets, Call::ZendeskUpdateTicket(TicketId(id)), at(0))).collect();
+        assert_eq!(updates, [30, 30, 30, 10], "30 for each ticket, 100 for all");
+    }
+
+    #[test]
+    fn one_user_is_saved_five_times_a_minute_and_somebody_once_a_second() {
+        let mut budgets = Budgets::new();
+        let alice = Call::ZendeskSaveUser(UserKey::of("alice"));
+        for second in 0..5 {
+            assert_eq!(budgets.take(alice, at(second * 1100)), Permit::Go);
+        }
+        let Permit::At(open) = budgets.take(alice, at(5 * 1100)) else { panic!("a sixth time") };
+        assert!(open >= at(60_000), "{open}");
+        assert_eq!(budgets.take(Call::ZendeskSaveUser(UserKey::of("bob")), at(5 * 1100)), Permit::Go);
+        let Permit::At(open) = budgets.take(Call::ZendeskSaveUser(UserKey::of("carol")), at(5 * 1100)) else {
+            panic!("two in one second")
+        };
+        assert!(open >= at(5 * 1100 + 1000) && open <= at(5 * 1100 + 1100), "{open}");
+    }
+
+    #[test]
+    fn what_is_refused_counts_nowhere() {
+        let mut budgets = Budgets::new();
+        let busy = Call::ZendeskUpdateTicket(TicketId(1));
+        assert_eq!(burst(&mut budgets, busy, at(0)), 30);
+        for _ in 0..1000 {
+            assert!(matches!(budgets.take(busy, at(0)), Permit::At(_)));
+        }
+        assert_eq!(burst(&mut budgets, Call::ZendeskRead, at(0)), 170);
+    }
+
+    #[test]
+    fn a_limit_is_learned_up_and_down() {
+        let mut budgets = Budgets::new();
+        budgets.learn(&told(Pool::ZendeskAccount, Some(700), None, None), at(0));
+        assert_eq!(burst(&mut budgets, Call::ZendeskRead, at(0)), 700);
+        budgets.learn(&told(Pool::ZendeskAccount, Some(10), None, None), at(1));
+        let Permit::At(open) = budgets.take(Call::ZendeskRead, at(1)) else { panic!("spent") };
+        assert_eq!(budgets.take(Call::ZendeskRead, open), Permit::Go);
+    }
+
+    #[test]
+    fn what_the_vendor_says_is_left_is_shared_with_others_and_holds_until_its_reset() {
+        let mut budgets = Budgets::new();
+        budgets.learn(&told(Pool::ZendeskUpdates, Some(100), Some(2), Some(at(30_000))), at(0));
+        assert_eq!(burst(&mut budgets, Call::ZendeskUpdateTicket(TicketId(1)), at(1)), 2);
+        // An answer of the same window that was overtaken does not give places back.
+        budgets.learn(&told(Pool::ZendeskUpdates, Some(100), Some(50), Some(at(30_900))), at(2));
+        let wait = budgets.take(Call::ZendeskUpdateTicket(TicketId(1)), at(2));
+        assert_eq!(wait, Permit::At(at(30_900)));
+        assert_eq!(budgets.take(Call::ZendeskUpdateTicket(TicketId(1)), at(30_900)), Permit::Go);
+        // The next window's answer does.
+        budgets.learn(&told(Pool::ZendeskUpdates, Some(100), Some(20), Some(at(90_000))), at(31_000));
+        assert_eq!(burst(&mut budgets, Call::ZendeskUpdateTicket(TicketId(2)), at(31_000)), 20);
+    }
+
+    #[test]
+    fn a_refusal_holds_only_the_narrowest_pool_and_only_within_bounds() {
+        let busy = Call::ZendeskUpdateTicket(TicketId(1));
+        let other = Call::ZendeskUpdateTicket(TicketId(2));
+        let hints = [
+            (Some(at(20_000)), at(20_000)),
+            (None, at(10_000)),
+            (Some(at(-5_000)), at(1_000)),
+            (Some(Timestamp::MAX), at(3_600_000)),
+            (Some(Timestamp::MIN), at(1_000)),
+        ];
+        for (hint, open) in hints {
+            let mut budgets = Budgets::new();
+            budgets.refused(busy, hint, at(0));
+            assert_eq!(budgets.take(busy, at(0)), Permit::At(open), "{hint:?}");
+            assert_eq!(budgets.take(other, at(0)), Permit::Go);
+            assert_eq!(budgets.take(busy, open), Permit::Go);
+        }
+        let mut budgets = Budgets::new();
+        budgets.refused(Call::ZendeskRead, Some(at(5_000)), at(0));
+        assert_eq!(budgets.take(busy, at(0)), Permit::At(at(5_000)), "the account is spent for everybody");
+        // A shorter hint that comes later does not shorten the hold.
+        budgets.refused(Call::ZendeskRead, Some(at(2_000)), at(0));
+        assert_eq!(budgets.take(busy, at(0)), Permit::At(at(5_000)));
+    }
+
+    #[test]
+    fn it_is_low_when_less_than_a_quarter_is_left() {
+        let mut budgets = Budgets::new();
+        for _ in 0..150 {
+            assert!(!budgets.is_low(Destination::Zendesk, at(0)));
+            assert_eq!(budgets.take(Call::ZendeskRead, at(0)), Permit::Go);
+        }
+        assert_eq!(budgets.take(Call::ZendeskRead, at(0)), Permit::Go);
+        assert!(budgets.is_low(Destination::Zendesk, at(0)));
+        assert!(!budgets.is_low(Destination::Braze, at(0)));
+        assert!(!budgets.is_low(Destination::Zendesk, at(120_000)));
+    }
+
+    #[test]
+    fn keys_are_forgotten_before_they_fill_the_memory() {
+        let mut budgets = Budgets::new();
+        for id in 0..3 * KEYS_MAX as u64 {
+            let now = at(i64::try_from(id).unwrap() * 700);
+            assert_eq!(budgets.take(Call::ZendeskUpdateTicket(TicketId(id)), now), Permit::Go);
+            assert!(budgets.tickets.windows.len() <= KEYS_MAX);
+        }
+    }
+
+    #[test]
+    fn a_clock_set_far_back_starts_anew_and_one_set_back_a_little_does_not() {
+        let mut budgets = Budgets::new();
+        assert_eq!(burst(&mut budgets, Call::ZendeskRead, at(0)), 200);
+        assert_eq!(burst(&mut budgets, Call::ZendeskRead, at(-30_000)), 0);
+        assert_eq!(burst(&mut budgets, Call::ZendeskRead, at(-86_400_000)), 200);
+    }
+
+    proptest! {
+        #[test]
+        fn no_stretch_of_one_period_ever_holds_more_than_the_limit(
+            capacity in 1..20_u32,
+            period_ms in 1..5_000_u64,
+            steps in proptest::collection::vec(0..1_500_i64, 1..300),
+        ) {
+            let mut window = Window::new(capacity, Duration::from_millis(period_ms));
+            let mut granted: Vec<i64> = Vec::new();
+            let mut now = 0;
+            for step in steps {
+                now += step;
+                if window.opens_at(at(now)).is_none() {
+                    window.count(at(now));
+                    granted.push(now);
+                }
+            }
+            let period = i64::try_from(period_ms).unwrap();
+            for (index, first) in granted.iter().enumerate() {
+                let inside = granted[index..].iter().take_while(|time| **time < first + period).count();
+                prop_assert!(inside <= capacity as usize, "{inside} of {capacity} in {period} ms");
+            }
+        }
+
+        #[test]
+        fn whoever_waits_as_long_as_told_may_go(
+            numbers in proptest::collection::vec(
+                (any::<Option<u64>>(), any::<Option<u64>>(), any::<Option<i64>>(), 0..100_000_i64, any::<bool>()),
+                1..40,
+            ),
+        ) {
+            let mut budgets = Budgets::new();
+            let call = Call::ZendeskUpdateTicket(TicketId(1));
+            let mut now = at(0);
+            for (limit, remaining, reset, step, refused) in numbers {
+                now = now.saturating_add(Duration::from_millis(step.unsigned_abs())).unwrap();
+                let resets_at = reset.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+                for pool in [Pool::ZendeskAccount, Pool::ZendeskUpdates] {
+                    budgets.learn(&told(pool, limit, remaining, resets_at), now);
+                }
+                if refused {
+                    budgets.refused(call, resets_at, now);
+                }
+                if let Permit::At(open) = budgets.take(call, now) {
+                    prop_assert!(open > now, "{open} is not after {now}");
+                    prop_assert!(open.duration_since(now) <= SignedDuration::from_secs(3_700));
+                    prop_assert_eq!(budgets.clone().take(call, open), Permit::Go);
+                    // Monotone: asking later never means waiting longer.
+                    let halfway = now.saturating_add(open.duration_since(now) / 2).unwrap();
+                    if let Permit::At(later) = budgets.clone().take(call, halfway) {
+                        prop_assert!(later <= open);
+                    }
+                }
+            }
+        }
+    }
+}

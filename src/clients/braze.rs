@@ -1,0 +1,199 @@
+//! Braze's REST API, as far as the bridge needs it. It sends what it is told to and reads what came of it; which text
+//! and to whom is the worker's business.
+//!
+//! Facts are from <https://www.braze.com/docs/api/> and from recorded traffic. Braze has no idempotency for messages:
+//! a send whose answer was lost may have gone out ([`Failure::Unknown`]), and [`Braze::receipt`] is how to find out.
+
+use std::sync::{Arc, Mutex};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::clients::exchange::{Answer, Effect, Exchange, Order, secret_header};
+use crate::clients::{Failure, Transport, words};
+use crate::clock::Clock;
+use crate::domain::budget::{Budgets, Call};
+
+/// The profile attribute that a send writes beside the text, so that one can look later whether it went out.
+pub const RECEIPT_ATTRIBUTE: &str = "tandem_receipt";
+
+/// Where Braze is and how to prove who we are.
+pub struct BrazeOptions {
+    /// The REST host of the workspace, such as `https://rest.iad-01.braze.com`.
+    pub url: Url,
+    /// A REST API key.
+    pub api_key: SecretString,
+}
+
+/// A client for one Braze workspace.
+pub struct Braze {
+    exchange: Exchange,
+    api_key: SecretString,
+}
+
+/// A message that Braze took over. Whether a phone ever shows it is not known here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Braze's name for the send; absent when Braze only queued the request, as it does during maintenance.
+    pub dispatch_id: Option<String>,
+}
+
+/// A customer's name at Braze.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Recipient {
+    /// The external user id.
+    External(String),
+    /// Braze's own id; the only one that an anonymous profile has.
+    Braze(String),
+}
+
+impl Braze {
+    /// A client; nothing is called yet.
+    #[must_use]
+    pub fn new(
+        options: BrazeOptions,
+        transport: Arc<dyn Transport>,
+        budgets: Arc<Mutex<Budgets>>,
+        clock: Clock,
+    ) -> Self {
+        let exchange = Exchange { vendor: "Braze", base: options.url, transport, budgets, clock };
+        Self { exchange, api_key: options.api_key }
+    }
+
+    /// Sends one message through an API-triggered campaign. `body` is the whole request, with one recipient: the same
+    /// one twice in a request gets one message only.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] also when the campaign does not exist, is archived or is paused. [`Failure::Reject`] also
+    /// when Braze accepted the request but reported problems: then nobody knows who got what, and a repetition could
+    /// reach a customer twice.
+    pub async fn trigger_send(&self, body: &Value) -> Result<Sent, Failure> {
+        let order = Order::post(Call::BrazeSend, Effect::Lasting, "/campaigns/trigger/send", body);
+        let (answer, json) = self.call(&order).await?;
+        let message = json["message"].as_str();
+        let reject = |what: &str| {
+            let said = format!("{what} {}", words::braze(Some(&json)));
+            Failure::Reject { cause: words::cause("Braze", answer.status.as_u16(), &said) }
+        };
+        if !is_empty(&json["errors"]) {
+            return Err(reject("and accepted but reported problems"));
+        }
+        match message {
+            Some(word) if word.eq_ignore_ascii_case("success") || word.eq_ignore_ascii_case("queued") => {
+                Ok(Sent { dispatch_id: json["dispatch_id"].as_str().filter(|id| !id.is_empty()).map(str::to_owned) })
+            }
+            Some(_) => Err(reject("but did not send")),
+            None => Err(self.exchange.unreadable(order.effect, &answer, "no message")),
+        }
+    }
+
+    /// The receipt that the last send wrote on the customer's profile; `None` for a customer without one or whom Braze
+    /// does not know. Profiles are consistent after a moment only, so look twice.
+    ///
+    /// # Errors
+    /// As for every read. [`Failure::Refused`] when the key lacks `users.export.ids`.
+    pub async fn receipt(&self, recipient: &Recipient) -> Result<Option<String>, Failure> {
+        let fields = json!(["external_id", "braze_id", "custom_attributes"]);
+        let (key, id, body) = match recipient {
+            Recipient::External(id) => ("external_id", id, json!({"external_ids": [id], "fields_to_export": fields})),
+            Recipient::Braze(id) => ("braze_id", id, json!({"braze_id": id, "fields_to_export": fields})),
+        };
+        let order = Order::post(Call::BrazeExport, Effect::None, "/users/export/ids", &body);
+        let (answer, json) = self.call(&order).await?;
+        let Some(users) = json["users"].as_array() else {
+            return Err(self.exchange.unreadable(order.effect, &answer, "no list of users"));
+        };
+        let user = users.iter().find(|user| user[key] == **id);
+        let receipt = user.and_then(|user| user["custom_attributes"][RECEIPT_ATTRIBUTE].as_str());
+        Ok(receipt.map(str::to_owned))
+    }
+
+    /// Whether the customer is subscribed to this SMS subscription group; `None` when Braze does not know, and for a
+    /// recipient without external id, for whom Braze cannot be asked.
+    ///
+    /// # Errors
+    /// As for every read. [`Failure::Reject`] for a group that does not exist.
+    pub async fn subscription(&self, group: &str, recipient: &Recipient) -> Result<Option<bool>, Failure> {
+        let Recipient::External(id) = recipient else { return Ok(None) };
+        let order = Order::get(Call::BrazeRead, "/subscription/status/get")
+            .query("subscription_group_id", group)
+            .query("external_id[]", id.as_str());
+        let (answer, json) = self.call(&order).await?;
+        let Some(statuses) = json["status"].as_object() else {
+            return Err(self.exchange.unreadable(order.effect, &answer, "no status"));
+        };
+        // Documented capitalised, recorded in lower case.
+        let status = statuses.get(id).and_then(Value::as_str).map(str::to_ascii_lowercase);
+        Ok(match status.as_deref() {
+            Some("subscribed") => Some(true),
+            Some("unsubscribed") => Some(false),
+            _ => None,
+        })
+    }
+
+    /// A campaign's details, as Braze gives them: `draft`, `archived`, `schedule_type`, `messages`, ….
+    ///
+    /// # Errors
+    /// As for every read. [`Failure::Refused`] for a campaign that does not exist.
+    pub async fn campaign(&self, id: &str) -> Result<Value, Failure> {
+        let order = Order::get(Call::BrazeRead, "/campaigns/details").query("campaign_id", id);
+        let (answer, json) = self.call(&order).await?;
+        let is_details = json["message"].as_str().is_some_and(|word| word.eq_ignore_ascii_case("success"));
+        if is_details { Ok(json) } else { Err(self.exchange.unreadable(order.effect, &answer, "no details")) }
+    }
+
+    /// Makes the call once and gives a success with its JSON object.
+    async fn call(&self, order: &Order) -> Result<(Answer, Value), Failure> {
+        let unusable = || Failure::Refused { cause: "the API key cannot be sent".into(), status: 401 };
+        let header = secret_header(&format!("Bearer {}", self.api_key.expose_secret())).ok_or_else(unusable)?;
+        let mut answer = self.exchange.ask(order, header).await?;
+        if !answer.status.is_success() {
+            return Err(self.failure(order, &answer));
+        }
+        match answer.json.take() {
+            Some(json) if json.is_object() => Ok((answer, json)),
+            _ => Err(self.exchange.unreadable(order.effect, &answer, "no JSON object")),
+        }
+    }
+
+    /// What an answer without success means at Braze: <https://www.braze.com/docs/api/errors/>.
+    fn failure(&self, order: &Order, answer: &Answer) -> Failure {
+        let status = answer.status.as_u16();
+        let said = words::braze(answer.json.as_ref());
+        let message = answer.json.as_ref().and_then(|json| json["message"].as_str()).unwrap_or_default();
+        match status {
+            // A wrong address, or in older words an unknown key: no call will work.
+            404 => Failure::Refused { cause: words::cause("Braze", status, &said), status },
+            400 if is_our_setup(message) => Failure::Refused { cause: words::cause("Braze", status, &said), status },
+            _ => self.exchange.failure(order.effect, answer, &said),
+        }
+    }
+}
+
+/// Whether a 400 speaks of the campaign or of the key rather than of this one message. Braze has no codes, so its
+/// documented words are looked for.
+fn is_our_setup(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    let is_about_campaign = message.contains("campaign")
+        && ["invalid campaign id", "not exist", "archived", "paused", "api identifier", "valid campaign"]
+            .iter()
+            .any(|words| message.contains(words));
+    let is_about_key =
+        ["authenticating credentials", "whitelisted ip", "permission"].iter().any(|words| message.contains(words));
+    is_about_campaign || is_about_key
+}
+
+/// Braze's `errors` are a list of texts or of objects, and usually absent.
+fn is_empty(errors: &Value) -> bool {
+    match errors {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::String(text) => text.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

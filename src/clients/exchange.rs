@@ -1,0 +1,207 @@
+//! One exchange with a vendor: ask the budget, send once, learn from the answer, and sort what came back.
+//!
+//! What every vendor's status means alike is said here; what one vendor means by one is said in its own module. Nothing
+//! here is ever sent twice.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use serde_json::Value;
+use url::Url;
+
+use crate::clients::{Failure, Transport, TransportError, limits, words};
+use crate::clock::Clock;
+use crate::domain::budget::{Budgets, Call, Permit};
+
+/// What is left behind when a request arrives but its answer does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Nothing that anybody would see: a read, a token, an upload that no comment uses.
+    None,
+    /// Something that must not happen twice.
+    Lasting,
+}
+
+/// A request to be made.
+#[derive(Clone)]
+pub(super) struct Order {
+    pub(super) call: Call,
+    pub(super) effect: Effect,
+    method: Method,
+    path: String,
+    query: Vec<(&'static str, String)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Bytes,
+}
+
+impl Order {
+    pub(super) fn get(call: Call, path: impl Into<String>) -> Self {
+        Self {
+            call,
+            effect: Effect::None,
+            method: Method::GET,
+            path: path.into(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    pub(super) fn post(call: Call, effect: Effect, path: impl Into<String>, body: &Value) -> Self {
+        Self { effect, method: Method::POST, ..Self::get(call, path) }.json(body)
+    }
+
+    pub(super) fn put(call: Call, effect: Effect, path: impl Into<String>, body: &Value) -> Self {
+        Self { effect, method: Method::PUT, ..Self::get(call, path) }.json(body)
+    }
+
+    /// Posts bytes as they are.
+    pub(super) fn post_bytes(call: Call, path: impl Into<String>, content_type: HeaderValue, body: Bytes) -> Self {
+        let order = Self { method: Method::POST, body, ..Self::get(call, path) };
+        order.header(CONTENT_TYPE, content_type)
+    }
+
+    pub(super) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    fn json(mut self, body: &Value) -> Self {
+        self.body = body.to_string().into();
+        self.header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+    }
+}
+
+/// A whole answer, whatever its status.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// The body, where it is JSON.
+    pub(super) json: Option<Value>,
+}
+
+/// One vendor's side of every exchange.
+pub(super) struct Exchange {
+    pub(super) vendor: &'static str,
+    pub(super) base: Url,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) budgets: Arc<Mutex<Budgets>>,
+    pub(super) clock: Clock,
+}
+
+impl Exchange {
+    /// Makes the call once, if the budget allows, and brings its answer of whatever status.
+    pub(super) async fn ask(&self, order: &Order, authorization: HeaderValue) -> Result<Answer, Failure> {
+        if let Permit::At(until) = self.budgets().take(order.call, self.clock.now()) {
+            return Err(Failure::Postpone { cause: format!("{}'s rate limit is used up", self.vendor), until });
+        }
+        let answer = self.send(order, Some(authorization)).await?;
+        let now = self.clock.now();
+        let mut told = limits::zendesk(&answer.headers, order.call, now);
+        told.extend(limits::braze(&answer.headers, order.call));
+        let mut budgets = self.budgets();
+        for told in &told {
+            budgets.learn(told, now);
+        }
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            let wait = limits::hint(&answer.headers, true, now);
+            budgets.refused(order.call, wait.and_then(|wait| now.saturating_add(wait).ok()), now);
+        }
+        drop(budgets);
+        Ok(answer)
+    }
+
+    /// Makes the call once, without regard to budgets.
+    pub(super) async fn send(&self, order: &Order, authorization: Option<HeaderValue>) -> Result<Answer, Failure> {
+        let request = self.request(order, authorization)?;
+        let response = self.transport.send(request).await.map_err(|error| match error {
+            TransportError::NotSent { cause } => {
+                Failure::Retry { cause: format!("{} could not be reached: {cause}", self.vendor), after: None }
+            }
+            TransportError::Lost { cause } => self.uncertain(order.effect, &format!("gave no whole answer: {cause}")),
+        })?;
+        let (head, body) = response.into_parts();
+        Ok(Answer { status: head.status, headers: head.headers, json: serde_json::from_slice(&body).ok() })
+    }
+
+    /// What an answer without success means where the vendor has no meaning of its own for it. `said` is what may be
+    /// repeated of the vendor's words.
+    pub(super) fn failure(&self, effect: Effect, answer: &Answer, said: &str) -> Failure {
+        let status = answer.status.as_u16();
+        let cause = words::cause(self.vendor, status, said);
+        match status {
+            // Redirects are never followed: they would carry the credentials to another host. The configured address
+            // is not the vendor's API, and no call will work until it is.
+            300..=399 => Failure::Refused { cause: format!("{cause}, a redirect: is the address right?"), status },
+            401 | 403 => Failure::Refused { cause, status },
+            // 408 and 425 refuse before reading, 423 and 409 (database collisions at Zendesk) before writing.
+            408 | 409 | 423 | 425 | 429 => {
+                let after = limits::hint(&answer.headers, status == 429, self.clock.now());
+                Failure::Retry { cause, after }
+            }
+            400..=499 => Failure::Reject { cause },
+            // A gateway that gave up waiting for a machine which had the request; the 52x are those of the network in
+            // front of Zendesk.
+            504 | 520 | 522 | 524 => match effect {
+                Effect::None => Failure::Retry { cause, after: self.hint(answer) },
+                Effect::Lasting => Failure::Unknown { cause },
+            },
+            500..=599 => Failure::Retry { cause, after: self.hint(answer) },
+            _ => self.unreadable(effect, answer, "an answer that nobody expects"),
+        }
+    }
+
+    /// What a success means that cannot be read: it may well have happened.
+    pub(super) fn unreadable(&self, effect: Effect, answer: &Answer, what: &str) -> Failure {
+        self.uncertain(effect, &format!("answered {} with {what}", answer.status.as_u16()))
+    }
+
+    fn uncertain(&self, effect: Effect, what: &str) -> Failure {
+        let cause = format!("{} {what}", self.vendor);
+        match effect {
+            Effect::None => Failure::Retry { cause, after: None },
+            Effect::Lasting => Failure::Unknown { cause },
+        }
+    }
+
+    fn hint(&self, answer: &Answer) -> Option<std::time::Duration> {
+        limits::hint(&answer.headers, false, self.clock.now())
+    }
+
+    /// A poisoned lock here holds numbers that are still numbers.
+    fn budgets(&self) -> std::sync::MutexGuard<'_, Budgets> {
+        self.budgets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn request(&self, order: &Order, authorization: Option<HeaderValue>) -> Result<http::Request<Bytes>, Failure> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), order.path));
+        if !order.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&order.query);
+        }
+        let unusable = |_| Failure::Reject { cause: format!("the address of {} cannot be used", self.vendor) };
+        let mut request = http::Request::new(order.body.clone());
+        *request.method_mut() = order.method.clone();
+        *request.uri_mut() = url.as_str().parse().map_err(unusable)?;
+        request.headers_mut().extend(order.headers.iter().cloned());
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(authorization) = authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization);
+        }
+        Ok(request)
+    }
+}
+
+/// An `Authorization` header that no debug output shows. `None` when the credential holds what no header may.
+pub(super) fn secret_header(value: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(value).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}

@@ -1,0 +1,181 @@
+//! Fetching the pictures and other media of an MMS, so that they can be put on the ticket. The address came with a
+//! webhook and may name anything: so it is fetched from public hosts only, without credentials, without redirects,
+//! within limits of size and time, and only if it is of a kind that an agent can look at.
+//!
+//! Nothing here sends a credential of ours anywhere.
+
+use std::error::Error as StdError;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::{Host, Url};
+
+use crate::clients::{CONNECT_TIMEOUT, client_builder};
+
+mod address;
+mod kind;
+
+/// The largest file. Carriers cut MMS at well under this, and it is what US carriers allow at most.
+pub const MEDIA_BYTES_MAX: usize = 5 * 1024 * 1024;
+
+/// How long a fetch may take altogether. The text waits for it, and a link remains where it fails.
+pub const MEDIA_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A file, ready to be uploaded.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Media {
+    /// A harmless name: letters, digits, `.`, `-` and `_`, with an ending that fits the type.
+    pub file_name: String,
+    /// The type, without parameters.
+    pub content_type: String,
+    /// The file.
+    pub bytes: Bytes,
+}
+
+/// The file was not fetched. The text goes on without it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct MediaRefused {
+    /// Why, in plain words and without the address.
+    pub why: String,
+}
+
+/// Fetches media.
+#[derive(Clone, Debug)]
+pub struct MediaClient {
+    client: reqwest::Client,
+    rules: Rules,
+}
+
+/// What may be fetched. Tests, whose hosts are all on this machine, loosen it.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
+    is_allowed: fn(IpAddr) -> bool,
+    https_only: bool,
+}
+
+const PUBLIC: Rules = Rules { is_allowed: address::is_public, https_only: true };
+
+impl MediaClient {
+    /// A client for public hosts.
+    ///
+    /// # Errors
+    /// TLS cannot be set up, usually because the machine has no root certificates.
+    pub fn new() -> Result<Self, reqwest::Error> {
+        Self::with_rules(PUBLIC, MEDIA_TIMEOUT)
+    }
+
+    fn with_rules(rules: Rules, timeout: Duration) -> Result<Self, reqwest::Error> {
+        let resolver = Arc::new(PublicNames(rules.is_allowed));
+        let builder = client_builder(CONNECT_TIMEOUT, timeout).https_only(rules.https_only);
+        // No connection is kept: each fetch is checked anew when it connects.
+        Ok(Self { client: builder.pool_max_idle_per_host(0).dns_resolver(resolver).build()?, rules })
+    }
+
+    /// Fetches one file.
+    ///
+    /// # Errors
+    /// For whatever reason the file is not there, whole and harmless. It is not worth trying again for long.
+    pub async fn fetch(&self, url: &str) -> Result<Media, MediaRefused> {
+        let url = self.rules.check(url)?;
+        let mut answer = self.client.get(url.clone()).send().await.map_err(|error| refused(why(&error)))?;
+        if answer.status() != http::StatusCode::OK {
+            return Err(refused(&format!("its host answered {}", answer.status().as_u16())));
+        }
+        let content_type = answer.headers().get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let kind = kind::Kind::of(content_type.unwrap_or_default()).ok_or_else(|| refused("it is of another kind"))?;
+        let too_long = || refused("it is larger than 5 MiB");
+        if answer.content_length().is_some_and(|length| length > MEDIA_BYTES_MAX as u64) {
+            return Err(too_long());
+        }
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| refused(why(&error)))? {
+            if bytes.len().saturating_add(chunk.len()) > MEDIA_BYTES_MAX {
+                return Err(too_long());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        if bytes.is_empty() {
+            return Err(refused("it is empty"));
+        }
+        Ok(Media { file_name: kind.file_name(&url), content_type: kind.content_type, bytes: bytes.freeze() })
+    }
+}
+
+impl Rules {
+    /// Checks all that can be seen from the address alone. A name is checked when it is looked up ([`PublicNames`]);
+    /// a number never is looked up, so it is checked here.
+    fn check(self, url: &str) -> Result<Url, MediaRefused> {
+        let url = Url::parse(url).map_err(|_| refused("its address cannot be read"))?;
+        if self.https_only && url.scheme() != "https" {
+            return Err(refused("its address is not https"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refused("its address holds a credential"));
+        }
+        if self.https_only && url.port().is_some() {
+            return Err(refused("its address has an unusual port"));
+        }
+        let is_allowed = match url.host() {
+            Some(Host::Domain(name)) => !name.is_empty(),
+            Some(Host::Ipv4(address)) => (self.is_allowed)(address.into()),
+            Some(Host::Ipv6(address)) => (self.is_allowed)(address.into()),
+            None => false,
+        };
+        if is_allowed { Ok(url) } else { Err(refused(NotPublic::WHY)) }
+    }
+}
+
+/// Looks names up and leaves out every address that is not public. The connection goes to what is left, so a name
+/// that changes its mind between check and use gains nothing.
+struct PublicNames(fn(IpAddr) -> bool);
+
+impl Resolve for PublicNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        let is_allowed = self.0;
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let public: Vec<SocketAddr> = found.filter(|address| is_allowed(address.ip())).collect();
+            if public.is_empty() {
+                return Err(NotPublic.into());
+            }
+            Ok(Box::new(public.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{}", Self::WHY)]
+struct NotPublic;
+
+impl NotPublic {
+    const WHY: &'static str = "its host is not on the public internet";
+}
+
+fn refused(why: &str) -> MediaRefused {
+    MediaRefused { why: why.to_owned() }
+}
+
+/// In fixed words: an error's own text may hold the address.
+fn why(error: &reqwest::Error) -> &'static str {
+    let mut source: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(inner) = source {
+        if inner.is::<NotPublic>() {
+            return NotPublic::WHY;
+        }
+        source = inner.source();
+    }
+    if error.is_timeout() {
+        "its host took too long"
+    } else if error.is_connect() {
+        "its host could not be reached"
+    } else {
+        "its host did not send it whole"
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! Zendesk's access tokens, by client credentials: fetched when first needed, renewed before they expire, and never by
+//! two callers at once. A token is never written anywhere.
+//!
+//! From <https://developer.zendesk.com/api-reference/ticketing/oauth/grant_type_tokens/>: there is no refresh token;
+//! `expires_in` must be more than 300 and less than 172,800 seconds, and may be missing from the answer unless it was
+//! asked for.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::HeaderValue;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use crate::clients::exchange::{Answer, Effect, Exchange, Order, secret_header};
+use crate::clients::{Failure, words};
+use crate::domain::budget::Call;
+
+/// The life asked for: long enough that renewals are rare, short enough that a stolen token is soon worthless.
+const LIFE_SECONDS: i64 = 7200;
+
+/// The longest life believed; Zendesk's own limit.
+const LIFE_SECONDS_MAX: i64 = 172_800;
+
+/// How long before its end a token is renewed, so that no request is on its way when it ends. Never more than half of
+/// the life, lest a short-lived token be renewed for every call.
+const MARGIN_SECONDS: i64 = 60;
+
+/// What the bridge does at Zendesk. The audits can only be read with the global `read`.
+const SCOPE: &str = "read tickets:write users:write";
+
+/// Keeps one access token.
+pub(super) struct Tokens {
+    client_id: String,
+    client_secret: SecretString,
+    state: Mutex<State>,
+    /// Counts finished requests for a token. Read before waiting in line, it tells afterwards whether one has
+    /// finished meanwhile, whose failure then is everybody's failure.
+    finished: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    token: Option<Token>,
+    serial: u64,
+    failure: Option<Failure>,
+}
+
+struct Token {
+    secret: SecretString,
+    renew_at: Timestamp,
+}
+
+/// A token to present, and which one it is.
+pub(super) struct Bearer {
+    pub(super) header: HeaderValue,
+    pub(super) serial: u64,
+}
+
+impl Tokens {
+    pub(super) fn new(client_id: String, client_secret: SecretString) -> Self {
+        Self { client_id, client_secret, state: Mutex::default(), finished: AtomicU64::new(0) }
+    }
+
+    /// A token that is still good, and that is not the one of number `expired`, which Zendesk called invalid. One
+    /// caller fetches, the others wait for what comes of it, be it a token or a failure.
+    pub(super) async fn bearer(&self, exchange: &Exchange, expired: Option<u64>) -> Result<Bearer, Failure> {
+        let finished_before = self.finished.load(Ordering::Acquire);
+        let mut state = self.state.lock().await;
+        let serial = state.serial;
+        if let Some(token) = &state.token
+            && exchange.clock.now() < token.renew_at
+            && expired != Some(serial)
+        {
+            return bearer(&token.secret, serial);
+        }
+        if let Some(failure) = &state.failure
+            && self.finished.load(Ordering::Acquire) != finished_before
+        {
+            return Err(failure.clone());
+        }
+        let fetched = self.fetch(exchange).await;
+        self.finished.fetch_add(1, Ordering::AcqRel);
+        match fetched {
+            Ok(token) => {
+                state.serial = serial.wrapping_add(1);
+                state.failure = None;
+                let bearer = bearer(&token.secret, state.serial);
+                state.token = Some(token);
+                bearer
+            }
+            Err(failure) => {
+                // An old token that is not yet over was called invalid: it is of no use to anybody.
+                state.token = None;
+                state.failure = Some(failure.clone());
+                Err(failure)
+            }
+        }
+    }
+
+    async fn fetch(&self, exchange: &Exchange) -> Result<Token, Failure> {
+        let asked_at = exchange.clock.now();
+        let body = json!({
+            "grant_type": "client_credentials",
+            "client_id": self.client_id,
+            "client_secret": self.client_secret.expose_secret(),
+            "scope": SCOPE,
+            "expires_in": LIFE_SECONDS,
+        });
+        let order = Order::post(Call::ZendeskRead, Effect::None, "/oauth/tokens", &body);
+        let answer = exchange.send(&order, None).await?;
+        if !answer.status.is_success() {
+            return Err(refusal(exchange, &answer));
+        }
+        let secret = answer.json.as_ref().and_then(|json| json["access_token"].as_str()).map(SecretString::from);
+        let Some(secret) = secret else {
+            return Err(exchange.unreadable(Effect::None, &answer, "no access token"));
+        };
+        let life = answer.json.as_ref().and_then(|json| json["expires_in"].as_i64()).unwrap_or(LIFE_SECONDS);
+        Ok(Token { secret, renew_at: renew_at(asked_at, life) })
+    }
+}
+
+/// When a token is renewed that lives for `life` seconds from `asked_at`.
+fn renew_at(asked_at: Timestamp, life: i64) -> Timestamp {
+    let life = life.clamp(1, LIFE_SECONDS_MAX);
+    let used_for = life - MARGIN_SECONDS.min(life / 2);
+    asked_at.saturating_add(SignedDuration::from_secs(used_for)).unwrap_or(Timestamp::MAX)
+}
+
+/// No token was given. Whatever the status, nothing has happened; a plain 4xx says that the client is wrong.
+fn refusal(exchange: &Exchange, answer: &Answer) -> Failure {
+    let said = words::zendesk(answer.json.as_ref());
+    let failure = exchange.failure(Effect::None, answer, &format!("to the request for a token: {said}"));
+    if let Failure::Reject { cause } = failure {
+        return Failure::Refused { cause, status: answer.status.as_u16() };
+    }
+    failure
+}
+
+fn bearer(token: &SecretString, serial: u64) -> Result<Bearer, Failure> {
+    let header = secret_header(&format!("Bearer {}", token.expose_secret()));
+    let unusable = || Failure::Retry { cause: "Zendesk gave a token that cannot be sent".into(), after: None };
+    Ok(Bearer { header: header.ok_or_else(unusable)?, serial })
+}
+
+/// Whether an answer says that the token is over. Other refusals are not helped by a new token.
+pub(super) fn is_expired(status: http::StatusCode, headers: &http::HeaderMap, json: Option<&Value>) -> bool {
+    let names_it = json.is_some_and(|json| json["error"] == "invalid_token");
+    let header = headers.get(http::header::WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
+    status == http::StatusCode::UNAUTHORIZED && (names_it || header.is_some_and(|text| text.contains("invalid_token")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_renewed_a_minute_early_or_at_half_its_life() {
+        let cases =
+            [(7200, 7140), (1800, 1740), (100, 50), (1, 1), (0, 1), (-5, 1), (i64::MIN, 1), (i64::MAX, 172_740)];
+        for (life, used_for) in cases {
+            let expected = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(used_for);
+            assert_eq!(renew_at(Timestamp::UNIX_EPOCH, life), expected, "{life}");
+        }
+        assert_eq!(renew_at(Timestamp::MAX, 7200), Timestamp::MAX);
+    }
+}

@@ -1,0 +1,377 @@
+//! Zendesk's Support API, as far as the bridge needs it. It reads and writes what it is told to; which ticket, which
+//! user and which text is the worker's business.
+//!
+//! Facts are from <https://developer.zendesk.com/api-reference/ticketing/introduction/> and from recorded traffic. A
+//! body written here never holds `via`, which would set off triggers that are meant for people.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::clients::exchange::{Answer, Effect, Exchange, Order, secret_header};
+use crate::clients::oauth::{self, Tokens};
+use crate::clients::{Failure, Transport, words};
+use crate::clock::Clock;
+use crate::domain::budget::{Budgets, Call, UserKey};
+use crate::domain::event::{CommentId, EventId, TicketId, UserId};
+
+mod search;
+mod views;
+
+pub use search::UserQuery;
+pub use views::{CommentView, TicketView, UserView, Written};
+
+/// Comments and audits on one page: Zendesk's maximum.
+const PAGE: usize = 100;
+
+/// Pages of one ticket's comments or audits that are read: a ticket takes 5,000 comments at most.
+const PAGES_MAX: usize = 50;
+
+/// Pages of the newest audits in which our own write is looked for. It was made minutes ago; in that time neither
+/// agents nor triggers make 200 changes.
+const AUDIT_PAGES: usize = 2;
+
+/// Pages of tickets with one external id that are read. A conversation gets a new ticket every few days at most, and
+/// each page counts against 100 a minute.
+const TICKET_PAGES_MAX: usize = 10;
+
+/// Where Zendesk is and how to prove who we are.
+pub struct ZendeskOptions {
+    /// `https://SUBDOMAIN.zendesk.com`.
+    pub url: Url,
+    /// The credential.
+    pub auth: Auth,
+}
+
+/// A credential for Zendesk.
+pub enum Auth {
+    /// A confidential OAuth client; the way that lasts.
+    OAuth {
+        /// The client's unique identifier.
+        client_id: String,
+        /// Its secret.
+        client_secret: SecretString,
+    },
+    /// An API token, which Zendesk switches off for good on 2027-04-30.
+    ApiToken {
+        /// The agent whom the token acts as.
+        email: String,
+        /// The token.
+        token: SecretString,
+    },
+}
+
+/// A client for one Zendesk account.
+pub struct Zendesk {
+    exchange: Exchange,
+    credential: Credential,
+}
+
+enum Credential {
+    OAuth(Tokens),
+    Basic(SecretString),
+}
+
+impl Zendesk {
+    /// A client; nothing is called yet.
+    #[must_use]
+    pub fn new(
+        options: ZendeskOptions,
+        transport: Arc<dyn Transport>,
+        budgets: Arc<Mutex<Budgets>>,
+        clock: Clock,
+    ) -> Self {
+        let credential = match options.auth {
+            Auth::OAuth { client_id, client_secret } => Credential::OAuth(Tokens::new(client_id, client_secret)),
+            Auth::ApiToken { email, token } => {
+                let pair = format!("{email}/token:{}", token.expose_secret());
+                Credential::Basic(format!("Basic {}", BASE64.encode(pair)).into())
+            }
+        };
+        Self { exchange: Exchange { vendor: "Zendesk", base: options.url, transport, budgets, clock }, credential }
+    }
+
+    /// Checks the credential. Zendesk answers a wrong one with 200 and an anonymous user, so the body is looked at.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] when the credential is not accepted; otherwise as for every read.
+    pub async fn me(&self) -> Result<(), Failure> {
+        let order = Order::get(Call::ZendeskSearch, "/api/v2/users/me");
+        let answer = self.call(&order).await?;
+        let user = answer.json.as_ref().map(|json| &json["user"]);
+        if user.is_none_or(|user| user["id"].as_u64().is_none()) {
+            let cause = "Zendesk answered 200 for an anonymous user: the credential is not accepted".into();
+            return Err(Failure::Refused { cause, status: answer.status.as_u16() });
+        }
+        Ok(())
+    }
+
+    /// The tickets whose `external_id` is exactly this, deleted ones left out, in Zendesk's order. How soon a new
+    /// ticket appears here is not documented.
+    ///
+    /// # Errors
+    /// As for every read: never [`Failure::Unknown`].
+    pub async fn find_tickets(&self, external_id: &str) -> Result<Vec<TicketView>, Failure> {
+        let mut found = Vec::new();
+        for page in 1..=TICKET_PAGES_MAX {
+            let order = Order::get(Call::ZendeskListTickets, "/api/v2/tickets")
+                .query("external_id", external_id)
+                .query("per_page", PAGE.to_string())
+                .query("page", page.to_string());
+            let answer = self.call(&order).await?;
+            let tickets: Vec<views::TicketJson> = self.part(&order, &answer, "tickets")?;
+            found.extend(tickets.into_iter().filter_map(views::TicketJson::view));
+            if answer.json.as_ref().is_none_or(|json| json["next_page"].is_null()) {
+                break;
+            }
+        }
+        found.retain(|ticket| ticket.external_id.as_deref() == Some(external_id));
+        Ok(found)
+    }
+
+    /// One ticket, with its requester.
+    ///
+    /// # Errors
+    /// [`Failure::NotFound`] when it does not exist or is deleted; otherwise as for every read.
+    pub async fn ticket(&self, id: TicketId) -> Result<TicketView, Failure> {
+        let order = Order::get(Call::ZendeskRead, format!("/api/v2/tickets/{id}")).query("include", "users");
+        let answer = self.call(&order).await?;
+        let ticket: views::TicketJson = self.part(&order, &answer, "ticket")?;
+        let gone = || Failure::NotFound { cause: "the ticket is deleted".into() };
+        let mut ticket = ticket.view().ok_or_else(gone)?;
+        let requester = users(&answer).remove(&ticket.requester_id);
+        ticket.requester = requester;
+        Ok(ticket)
+    }
+
+    /// Opens a ticket. `body` is the whole request, `{"ticket": {…}}`. For two hours the same key and body make no
+    /// second ticket.
+    ///
+    /// # Errors
+    /// [`Failure::IdempotencyMismatch`] when the key was used for another body; otherwise as for every write.
+    pub async fn create_ticket(&self, body: &Value, idempotency_key: &str) -> Result<Written, Failure> {
+        let key = HeaderValue::from_str(idempotency_key)
+            .map_err(|_| Failure::Reject { cause: "the idempotency key cannot be sent".into() })?;
+        let order = Order::post(Call::ZendeskCreateTicket, Effect::Lasting, "/api/v2/tickets", body)
+            .header(HeaderName::from_static("idempotency-key"), key);
+        let answer = self.call(&order).await?;
+        self.written(&order, &answer)
+    }
+
+    /// Changes a ticket, usually by a comment. `body` is the whole request, `{"ticket": {…}}`.
+    ///
+    /// # Errors
+    /// [`Failure::Closed`] and [`Failure::NotFound`]; otherwise as for every write. Zendesk has no idempotency here:
+    /// after [`Failure::Unknown`] look with [`Zendesk::find_own_write`].
+    pub async fn update_ticket(&self, id: TicketId, body: &Value) -> Result<Written, Failure> {
+        let path = format!("/api/v2/tickets/{id}");
+        let order = Order::put(Call::ZendeskUpdateTicket(id), Effect::Lasting, path, body);
+        let answer = self.call(&order).await?;
+        self.written(&order, &answer)
+    }
+
+    /// Looks among the newest changes of a ticket for the one that carries this event's id in its
+    /// `metadata.custom.tandem`, which is a text or a list of texts. With it comes the ticket as it is now.
+    ///
+    /// # Errors
+    /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
+    pub async fn find_own_write(&self, id: TicketId, event: EventId) -> Result<Option<Written>, Failure> {
+        let event = event.to_string();
+        let mut cursor: Option<String> = None;
+        for page in 1..=PAGES_MAX {
+            let path = format!("/api/v2/tickets/{id}/audits");
+            let order = newest_first(Order::get(Call::ZendeskSearch, path), cursor.as_deref());
+            let answer = self.call(&order).await?;
+            let audits: Vec<Value> = self.part(&order, &answer, "audits")?;
+            if let Some(audit) = audits.iter().find(|audit| views::is_marked(audit, &event)) {
+                let ticket = self.ticket(id).await?;
+                return Ok(Some(Written { ticket, comment_id: views::comment_of(audit) }));
+            }
+            // The order of audits is not documented. Where it is not newest first, all of them are read.
+            let is_newest_first = audits.first().map(|a| a["id"].as_u64()) >= audits.last().map(|a| a["id"].as_u64());
+            cursor = self.next_page(&order, &answer)?;
+            if cursor.is_none() || (is_newest_first && page >= AUDIT_PAGES) {
+                return Ok(None);
+            }
+        }
+        Err(Failure::Retry { cause: "the ticket has more changes than can be looked through".into(), after: None })
+    }
+
+    /// The comments that came after this one, oldest first; with `None`, the newest page of 100.
+    ///
+    /// # Errors
+    /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
+    pub async fn comments_after(&self, id: TicketId, after: Option<CommentId>) -> Result<Vec<CommentView>, Failure> {
+        let mut comments: Vec<CommentView> = Vec::new();
+        let mut cursor: Option<String> = None;
+        for _ in 0..PAGES_MAX {
+            let path = format!("/api/v2/tickets/{id}/comments");
+            // Inline images are listed as attachments too, because a phone shows no HTML.
+            let order =
+                Order::get(Call::ZendeskRead, path).query("include", "users").query("include_inline_images", "true");
+            let order = newest_first(order, cursor.as_deref());
+            let answer = self.call(&order).await?;
+            let page: Vec<views::CommentJson> = self.part(&order, &answer, "comments")?;
+            let users = users(&answer);
+            let is_last = page.iter().any(|comment| after.is_none_or(|after| comment.id <= after.0));
+            comments.extend(page.into_iter().map(|comment| comment.view(&users)));
+            cursor = self.next_page(&order, &answer)?;
+            if is_last || cursor.is_none() {
+                break;
+            }
+        }
+        comments.retain(|comment| after.is_none_or(|after| comment.id > after));
+        // Pages may overlap when a comment arrives between them.
+        comments.sort_by_key(|comment| comment.id);
+        comments.dedup_by_key(|comment| comment.id);
+        Ok(comments)
+    }
+
+    /// The users who have exactly this external id, field, e-mail address or phone number, at most the 100 that
+    /// Zendesk finds best. The search index lags by minutes; a user who was just made may be missing.
+    ///
+    /// # Errors
+    /// As for every read; [`Failure::Reject`] for a field key that Zendesk cannot have.
+    pub async fn find_users(&self, by: &UserQuery) -> Result<Vec<UserView>, Failure> {
+        let Some((name, value)) = by.parameter()? else { return Ok(Vec::new()) };
+        let order = Order::get(Call::ZendeskSearch, "/api/v2/users/search")
+            .query(name, value)
+            .query("per_page", PAGE.to_string());
+        let answer = self.call(&order).await?;
+        let users: Vec<views::UserJson> = self.part(&order, &answer, "users")?;
+        let users = users.into_iter().map(views::UserJson::view);
+        Ok(users.filter(|user| by.matches(user)).collect())
+    }
+
+    /// Makes or changes a user; `user` is the inner object. Zendesk finds an existing one by `external_id` or
+    /// `email`, never by phone. No verification mail is sent.
+    ///
+    /// # Errors
+    /// As for every write. Repeating it after [`Failure::Unknown`] is harmless when it names an external id or e-mail.
+    pub async fn save_user(&self, user: &Value) -> Result<UserView, Failure> {
+        let name = user["external_id"].as_str().or_else(|| user["email"].as_str()).unwrap_or_default();
+        let mut user = user.clone();
+        if let Some(fields) = user.as_object_mut() {
+            fields.insert("skip_verify_email".into(), Value::Bool(true));
+        }
+        let call = Call::ZendeskSaveUser(UserKey::of(name));
+        let order = Order::post(call, Effect::Lasting, "/api/v2/users/create_or_update", &json!({ "user": user }));
+        let answer = self.call(&order).await?;
+        self.part(&order, &answer, "user").map(views::UserJson::view)
+    }
+
+    /// Uploads a file and gives the token that a comment's `uploads` takes for 60 minutes. An upload that no comment
+    /// uses is seen by nobody, so one that was lost may be repeated.
+    ///
+    /// # Errors
+    /// As for every read; [`Failure::Reject`] for a content type that cannot be sent.
+    pub async fn upload(&self, file_name: &str, content_type: &str, bytes: Bytes) -> Result<String, Failure> {
+        let content_type = HeaderValue::from_str(content_type)
+            .map_err(|_| Failure::Reject { cause: "the content type of the file cannot be sent".into() })?;
+        let order =
+            Order::post_bytes(Call::ZendeskRead, "/api/v2/uploads", content_type, bytes).query("filename", file_name);
+        let answer = self.call(&order).await?;
+        let upload: Value = self.part(&order, &answer, "upload")?;
+        let token = upload["token"].as_str().filter(|token| !token.is_empty());
+        token.map(str::to_owned).ok_or_else(|| self.exchange.unreadable(order.effect, &answer, "no upload token"))
+    }
+
+    /// Makes the call, once more where Zendesk refused it only because the token had expired, and gives a success.
+    async fn call(&self, order: &Order) -> Result<Answer, Failure> {
+        let answer = match &self.credential {
+            Credential::Basic(header) => {
+                let unusable = || Failure::Refused { cause: "the API token cannot be sent".into(), status: 401 };
+                let header = secret_header(header.expose_secret()).ok_or_else(unusable)?;
+                self.exchange.ask(order, header).await?
+            }
+            Credential::OAuth(tokens) => {
+                let bearer = tokens.bearer(&self.exchange, None).await?;
+                let answer = self.exchange.ask(order, bearer.header).await?;
+                if oauth::is_expired(answer.status, &answer.headers, answer.json.as_ref()) {
+                    let renewed = tokens.bearer(&self.exchange, Some(bearer.serial)).await?;
+                    self.exchange.ask(order, renewed.header).await?
+                } else {
+                    answer
+                }
+            }
+        };
+        if answer.status.is_success() { Ok(answer) } else { Err(self.failure(order, &answer)) }
+    }
+
+    /// What an answer without success means at Zendesk.
+    fn failure(&self, order: &Order, answer: &Answer) -> Failure {
+        let status = answer.status.as_u16();
+        let said = words::zendesk(answer.json.as_ref());
+        let cause = words::cause("Zendesk", status, &said);
+        let error = answer.json.as_ref().and_then(|json| json["error"].as_str()).unwrap_or_default();
+        match status {
+            400 if error == "IdempotentRequestError" => Failure::IdempotencyMismatch { cause },
+            404 if error == "RecordNotFound" => Failure::NotFound { cause },
+            // Not a missing record but a missing API: a wrong subdomain answers so.
+            404 => Failure::Refused { cause, status },
+            422 if answer.json.as_ref().is_some_and(is_closed) => Failure::Closed { cause },
+            _ => self.exchange.failure(order.effect, answer, &said),
+        }
+    }
+
+    /// One named part of a successful answer.
+    fn part<T: DeserializeOwned>(&self, order: &Order, answer: &Answer, name: &str) -> Result<T, Failure> {
+        let part = answer.json.as_ref().and_then(|json| json.get(name)).cloned();
+        let part = part.and_then(|part| serde_json::from_value(part).ok());
+        part.ok_or_else(|| self.exchange.unreadable(order.effect, answer, &format!("no readable {name}")))
+    }
+
+    /// The ticket of a successful write, and the comment that it made.
+    fn written(&self, order: &Order, answer: &Answer) -> Result<Written, Failure> {
+        let ticket: views::TicketJson = self.part(order, answer, "ticket")?;
+        let unreadable = || self.exchange.unreadable(order.effect, answer, "a ticket of unknown status");
+        let ticket = ticket.view().ok_or_else(unreadable)?;
+        let comment_id = answer.json.as_ref().and_then(|json| views::comment_of(&json["audit"]));
+        Ok(Written { ticket, comment_id })
+    }
+
+    /// The cursor of the next page, if there is one. Links are never followed: they may lead elsewhere.
+    fn next_page(&self, order: &Order, answer: &Answer) -> Result<Option<String>, Failure> {
+        let meta = answer.json.as_ref().map(|json| &json["meta"]);
+        if meta.is_none_or(|meta| meta["has_more"] != true) {
+            return Ok(None);
+        }
+        let cursor = meta.and_then(|meta| meta["after_cursor"].as_str()).map(str::to_owned);
+        let missing = || self.exchange.unreadable(order.effect, answer, "more pages but no cursor");
+        cursor.map(Some).ok_or_else(missing)
+    }
+}
+
+/// Asks for one page, newest first: <https://developer.zendesk.com/api-reference/introduction/pagination/>.
+fn newest_first(order: Order, cursor: Option<&str>) -> Order {
+    let order = order.query("sort", "-created_at").query("page[size]", PAGE.to_string());
+    match cursor {
+        Some(cursor) => order.query("page[after]", cursor),
+        None => order,
+    }
+}
+
+/// The side-loaded users of an answer. One that cannot be read is left out; nothing depends on it.
+fn users(answer: &Answer) -> HashMap<UserId, UserView> {
+    let users = answer.json.as_ref().and_then(|json| json["users"].as_array());
+    let read = |user: &Value| serde_json::from_value::<views::UserJson>(user.clone()).ok();
+    users.into_iter().flatten().filter_map(read).map(|user| (UserId(user.id), user.view())).collect()
+}
+
+/// Whether a 422 says that the ticket is closed. The text stands under `status` or `base`, sometimes with a code; the
+/// words before the colon are translated, and what a customer typed must not pass for it, hence the ends.
+fn is_closed(json: &Value) -> bool {
+    let says_so = |text: &&str| *text == "ClosedTicket" || text.ends_with("closed prevents ticket update");
+    words::texts(json).iter().any(says_so)
+}
+
+#[cfg(test)]
+mod tests;

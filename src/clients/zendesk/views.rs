@@ -1,0 +1,220 @@
+//! What Zendesk's answers say, as values. Reads leniently where nothing depends on it, and strictly where it does.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::domain::conversation::TicketStatus;
+use crate::domain::event::{Attachment, CommentId, TicketId, UserId};
+
+/// A ticket as it is now.
+#[derive(Clone, PartialEq)]
+pub struct TicketView {
+    /// Its number.
+    pub id: TicketId,
+    /// Its status.
+    pub status: TicketStatus,
+    /// What we call it: the conversation's key, on tickets that the bridge opened.
+    pub external_id: Option<String>,
+    /// The customer.
+    pub requester_id: UserId,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// Its subject line.
+    pub subject: Option<String>,
+    /// The customer, where the answer held it too: [`super::Zendesk::ticket`] only.
+    pub requester: Option<UserView>,
+}
+
+/// What a write left behind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// The ticket after it.
+    pub ticket: TicketView,
+    /// The comment that it made, if it made one.
+    pub comment_id: Option<CommentId>,
+}
+
+/// A comment on a ticket.
+#[derive(Clone, PartialEq)]
+pub struct CommentView {
+    /// Its number; later ones are larger.
+    pub id: CommentId,
+    /// Who wrote it; 0 for Zendesk itself, which calls itself -1.
+    pub author_id: UserId,
+    /// Whether an agent or administrator did, where the answer held the author.
+    pub author_is_agent: Option<bool>,
+    /// The author's name, where the answer held it.
+    pub author_name: Option<String>,
+    /// Whether the customer may see it.
+    pub public: bool,
+    /// The text with its markup.
+    pub html_body: String,
+    /// The text without; blank lines and entities as Zendesk renders them.
+    pub plain_body: String,
+    /// Files, and pictures within the text.
+    pub attachments: Vec<Attachment>,
+    /// When it was written.
+    pub created_at: Timestamp,
+}
+
+/// A user, customer or agent.
+#[derive(Clone, PartialEq)]
+pub struct UserView {
+    /// Its number.
+    pub id: UserId,
+    /// Its name.
+    pub name: String,
+    /// What we call it.
+    pub external_id: Option<String>,
+    /// Its main e-mail address.
+    pub email: Option<String>,
+    /// Its main phone number, as written.
+    pub phone: Option<String>,
+    /// `end-user`, `agent` or `admin`.
+    pub role: String,
+    /// Custom fields by their key.
+    pub user_fields: Map<String, Value>,
+    /// Whether it is suspended.
+    pub suspended: bool,
+}
+
+impl UserView {
+    /// Whether it works for the brand rather than being a customer of it.
+    #[must_use]
+    pub fn is_agent(&self) -> bool {
+        matches!(self.role.as_str(), "agent" | "admin")
+    }
+}
+
+/// Personal data stays out of logs and panics, so only numbers are shown.
+macro_rules! debug_by_number {
+    ($($name:ident),*) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({}, …)"), self.id)
+            }
+        }
+    )*};
+}
+debug_by_number!(TicketView, CommentView, UserView);
+
+#[derive(Deserialize)]
+pub(super) struct TicketJson {
+    id: u64,
+    status: String,
+    external_id: Option<String>,
+    requester_id: u64,
+    tags: Option<Vec<String>>,
+    updated_at: Timestamp,
+    subject: Option<String>,
+}
+
+impl TicketJson {
+    /// `None` for a ticket in no status that we know: a deleted one.
+    pub(super) fn view(self) -> Option<TicketView> {
+        Some(TicketView {
+            id: TicketId(self.id),
+            status: TicketStatus::parse(&self.status)?,
+            external_id: filled(self.external_id),
+            requester_id: UserId(self.requester_id),
+            tags: self.tags.unwrap_or_default(),
+            updated_at: self.updated_at,
+            subject: filled(self.subject),
+            requester: None,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct CommentJson {
+    pub(super) id: u64,
+    author_id: i64,
+    public: bool,
+    html_body: Option<String>,
+    plain_body: Option<String>,
+    body: Option<String>,
+    attachments: Option<Vec<AttachmentJson>>,
+    created_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct AttachmentJson {
+    file_name: Option<String>,
+    content_url: Option<String>,
+}
+
+impl CommentJson {
+    pub(super) fn view(self, users: &HashMap<UserId, UserView>) -> CommentView {
+        let author_id = UserId(u64::try_from(self.author_id).unwrap_or(0));
+        let author = users.get(&author_id);
+        let attachment = |file: AttachmentJson| {
+            let file_name = filled(file.file_name).unwrap_or_else(|| "file".into());
+            Some(Attachment { file_name, url: filled(file.content_url)? })
+        };
+        CommentView {
+            id: CommentId(self.id),
+            author_id,
+            author_is_agent: author.map(UserView::is_agent),
+            author_name: author.map(|user| user.name.clone()).filter(|name| !name.is_empty()),
+            public: self.public,
+            html_body: self.html_body.unwrap_or_default(),
+            plain_body: self.plain_body.or(self.body).unwrap_or_default(),
+            attachments: self.attachments.into_iter().flatten().filter_map(attachment).collect(),
+            created_at: self.created_at,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct UserJson {
+    pub(super) id: u64,
+    name: Option<String>,
+    external_id: Option<String>,
+    email: Option<String>,
+    phone: Option<String>,
+    role: Option<String>,
+    user_fields: Option<Map<String, Value>>,
+    suspended: Option<bool>,
+}
+
+impl UserJson {
+    pub(super) fn view(self) -> UserView {
+        UserView {
+            id: UserId(self.id),
+            name: self.name.unwrap_or_default(),
+            external_id: filled(self.external_id),
+            email: filled(self.email),
+            phone: filled(self.phone),
+            role: self.role.unwrap_or_default(),
+            user_fields: self.user_fields.unwrap_or_default(),
+            suspended: self.suspended.unwrap_or_default(),
+        }
+    }
+}
+
+/// Whether an audit carries this event's id in `metadata.custom.tandem`, a text or a list of texts.
+pub(super) fn is_marked(audit: &Value, event: &str) -> bool {
+    match &audit["metadata"]["custom"]["tandem"] {
+        Value::String(id) => id == event,
+        Value::Array(ids) => ids.iter().any(|id| id == event),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
+    }
+}
+
+/// The comment that an audit made: the id of its `Comment` event.
+pub(super) fn comment_of(audit: &Value) -> Option<CommentId> {
+    let events = audit["events"].as_array()?;
+    let comment = events.iter().find(|event| event["type"] == "Comment")?;
+    comment["id"].as_u64().map(CommentId)
+}
+
+/// Blank means absent.
+fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
