@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::clients::braze::{Braze, BrazeOptions};
-use crate::clients::media::MediaFetcher;
+use crate::clients::media::MediaClient;
 use crate::clients::zendesk::{Auth, Zendesk, ZendeskOptions};
 use crate::clients::{HttpTransport, Transport};
 use crate::clock::Clock;
@@ -107,7 +107,7 @@ pub async fn serve(
     };
     let mappings = Arc::new(mappings.map_err(ServeError::Mappings)?);
     let transport = Arc::new(HttpTransport::new()?);
-    let media = MediaFetcher::new()?;
+    let media = MediaClient::new()?;
     let StoreUrl::Sled { directory } = &config.store;
     let store: Arc<dyn Store> = Arc::new(SledStore::open(directory, StoreLimits::default(), &clock).await?);
     let metrics = Arc::new(Metrics::new());
@@ -231,12 +231,12 @@ fn zendesk(config: &Config, transport: Arc<dyn Transport>, clock: &Clock) -> Zen
         }
     };
     let options = ZendeskOptions { url: config.zendesk.url.clone(), auth };
-    Zendesk::new(options, transport, Budgets::shared(clock.now()), clock.clone())
+    Zendesk::new(options, transport, Arc::new(Mutex::new(Budgets::new())), clock.clone())
 }
 
 fn braze(config: &Config, transport: Arc<dyn Transport>, clock: &Clock) -> Braze {
     let options = BrazeOptions { url: config.braze.url.clone(), api_key: config.braze.api_key.clone() };
-    Braze::new(options, transport, Budgets::shared(clock.now()), clock.clone())
+    Braze::new(options, transport, Arc::new(Mutex::new(Budgets::new())), clock.clone())
 }
 
 fn worker_options(config: &Config) -> WorkerOptions {

@@ -18,12 +18,12 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::clients::Failure;
 use crate::clients::braze::Braze;
-use crate::clients::media::MediaFetcher;
+use crate::clients::media::MediaClient;
 use crate::clients::zendesk::Zendesk;
 use crate::clock::Clock;
 use crate::domain::conversation::{Change, ConversationKey};
 use crate::domain::delivery::{Outcome, State, Transition};
-use crate::domain::event::{Destination, Event, EventKind};
+use crate::domain::event::{Destination, Event, EventKind, UserId};
 use crate::domain::plan::UserMatch;
 use crate::domain::retry::{RetryPolicy, decide, later};
 use crate::mapping::{Context, Mappings, Name};
@@ -101,7 +101,7 @@ pub struct Worker {
     /// Calls to Braze.
     pub braze: Braze,
     /// Fetches customers' pictures.
-    pub media: MediaFetcher,
+    pub media: MediaClient,
     /// Makes request bodies.
     pub mappings: Arc<Mappings>,
     /// Settings.
@@ -128,6 +128,13 @@ struct Learnt {
     instead: Vec<Event>,
     belongs_to: Option<ConversationKey>,
     parts_sent: Option<u32>,
+}
+
+impl Learnt {
+    /// The customer as a Zendesk user, where that was learnt.
+    fn requester(&self) -> Option<UserId> {
+        self.changes.iter().find_map(|change| if let Change::Requester(user) = change { Some(*user) } else { None })
+    }
 }
 
 impl Worker {

@@ -179,8 +179,8 @@ impl Worker {
         text: Option<&WrittenText>,
         learnt: &mut Learnt,
     ) -> Outcome {
-        let ticket = written.ticket_id;
-        learnt.changes.push(Change::Ticket(ticket, written.status, self.clock.now()));
+        let ticket = written.ticket.id;
+        learnt.changes.push(Change::Ticket(ticket, written.ticket.status, self.clock.now()));
         if let Some(text) = text {
             learnt.changes.push(Change::Wrote(fingerprint(&text.plain)));
         }
@@ -242,7 +242,7 @@ impl Worker {
             .internal(Name::FailureNote, claim, note)
             .await
             .map_err(|failure| self.outcome(claim, failure, Destination::Zendesk))?;
-        Ok(Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket_id) })
+        Ok(Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) })
     }
 
     async fn internal(&self, mapping: Name, claim: &Claim, note: &Note) -> Result<Written, Failure> {

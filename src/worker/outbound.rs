@@ -6,7 +6,7 @@ use crate::clients::zendesk::CommentView;
 use crate::domain::conversation::{Change, Conversation, Forwarded, Subscription, TicketStatus};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{
-    AgentReply, CommentId, Customer, Destination, Event, EventKind, PhoneText, TicketChange, TicketId,
+    AgentReply, CommentId, Customer, Destination, Event, EventKind, PhoneText, TicketChange, TicketId, UserId,
 };
 use crate::domain::text;
 use crate::mapping::{Context, Name};
@@ -43,7 +43,9 @@ impl Worker {
         if reply.comment_id.is_some_and(|named| comments.iter().all(|comment| comment.id != named)) {
             return Err(Outcome::Retry { cause: "Zendesk does not show the comment yet".to_owned(), after: None });
         }
-        let due = owed(&comments, reply.comment_id, forwarded);
+        let requester = claim.conversation.as_ref().and_then(|known| known.requester_id);
+        let requester = requester.or_else(|| learnt.requester());
+        let due = owed(&comments, reply.comment_id, forwarded, requester);
         if let Some(newest) = due.iter().map(|comment| comment.id).max() {
             let ids = due.iter().map(|comment| comment.id).collect();
             learnt.changes.push(Change::Forwarded(reply.ticket_id, newest, ids));
@@ -234,12 +236,19 @@ impl Worker {
 
 /// Which comments are to be texted, oldest first: the agents' public ones that are new; on a ticket that the bridge
 /// did not know, the named one only, or else the newest.
+///
+/// What the requester wrote is the customer's, also where the customer is one of the staff who tries it out: their
+/// texts must not come back to their own phone.
 fn owed<'a>(
     comments: &'a [CommentView],
     named: Option<CommentId>,
     forwarded: Option<&Forwarded>,
+    requester: Option<UserId>,
 ) -> Vec<&'a CommentView> {
-    let public = comments.iter().filter(|comment| comment.public && comment.author_is_agent);
+    let public = comments
+        .iter()
+        .filter(|comment| comment.public && comment.author_is_agent.unwrap_or(true))
+        .filter(|comment| requester != Some(comment.author_id));
     match (forwarded, named) {
         (Some(forwarded), _) => public
             .filter(|comment| comment.id > forwarded.up_to || Some(comment.id) == named)

@@ -1,0 +1,280 @@
+//! A real bridge on a real store between the embedded vendors, with a clock that the test moves.
+//!
+//! [`TestBridge`] runs the very `serve` that the binary runs, on free ports of 127.0.0.1 and a fresh directory. Time
+//! stands still until the test waits for something ([`TestBridge::until`]): then it moves on, a second at a time, until
+//! that something is there. So retries, looks and pauses cost no real time, and nothing sleeps for a guess.
+//!
+//! When a test ends well, nothing may be left half done: [`TestBridge::finish`] says so, and names what is.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tandem::clock::Clock;
+use tandem::config;
+use tandem::intake::signature::zendesk_signature;
+use tandem::sandbox::braze::Profile;
+use tandem::sandbox::{Sandbox, SandboxOptions};
+use tandem::serve::{Listeners, ServeError, serve};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How long anything may really take. Far more than it does: for a machine that is busy with something else.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// How long the world is left to itself before the clock moves on.
+const QUIET: Duration = Duration::from_millis(15);
+
+/// When the tests take place.
+pub(crate) fn start_of_time() -> Timestamp {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+pub(crate) struct TestBridge {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) clock: Clock,
+    /// Where webhooks go, `http://127.0.0.1:…`.
+    pub(crate) public: String,
+    /// Where operators go.
+    pub(crate) operator: String,
+    pub(crate) http: reqwest::Client,
+    pub(crate) directory: TempDir,
+    settings: String,
+    stop: CancellationToken,
+    running: Option<JoinHandle<Result<(), ServeError>>>,
+}
+
+impl TestBridge {
+    pub(crate) async fn start() -> Self {
+        Self::start_with("", "").await
+    }
+
+    /// With more lines for the `[braze]` table and for the top of the configuration, as TOML.
+    pub(crate) async fn start_with(top: &str, braze: &str) -> Self {
+        Self::start_in(SandboxOptions::default(), top, braze, "").await
+    }
+
+    /// The same with other vendors, and more lines for `[zendesk]`.
+    pub(crate) async fn start_in(options: SandboxOptions, top: &str, braze: &str, zendesk: &str) -> Self {
+        let clock = Clock::manual(start_of_time(), 7);
+        let sandbox = Sandbox::start(options.clone(), clock.clone()).await.unwrap();
+        let settings = settings(&sandbox, &options, top, braze, zendesk);
+        let mut bridge = Self {
+            sandbox,
+            clock,
+            public: String::new(),
+            operator: String::new(),
+            http: http_client(),
+            directory: tempfile::tempdir().unwrap(),
+            settings,
+            stop: CancellationToken::new(),
+            running: None,
+        };
+        bridge.run().await;
+        bridge
+    }
+
+    /// Stops in order, as after SIGTERM.
+    pub(crate) async fn stop(&mut self) {
+        self.stop.cancel();
+        if let Some(running) = self.running.take() {
+            tokio::time::timeout(DEADLINE, running).await.expect("the bridge stops").unwrap().unwrap();
+        }
+    }
+
+    /// Starts again on the same directory, on other ports.
+    pub(crate) async fn run(&mut self) {
+        let (config, _) = config::parse(Some(&self.settings), [], self.directory.path()).unwrap();
+        let listeners = Listeners {
+            public: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            operator: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        };
+        self.public = format!("http://{}", listeners.public.local_addr().unwrap());
+        self.operator = format!("http://{}", listeners.operator.local_addr().unwrap());
+        self.sandbox.connect(&self.public);
+        self.stop = CancellationToken::new();
+        let stop = self.stop.clone();
+        self.running = Some(tokio::spawn(serve(config, listeners, self.clock.clone(), stop.cancelled_owned())));
+    }
+
+    /// Moves time on, a second at a time, until it holds; panics with `what` when it never does.
+    pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let started = tokio::time::Instant::now();
+        while !self.sandbox.wait_until(QUIET, || holds(self)).await {
+            if started.elapsed() > DEADLINE {
+                panic!("this never happened: {what}\n{:#}", Value::from(self.deliveries("").await));
+            }
+            self.clock.advance(SignedDuration::from_secs(1));
+        }
+    }
+
+    /// The same for what the bridge itself knows.
+    pub(crate) async fn until_deliveries(&self, what: &str, hold: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let started = tokio::time::Instant::now();
+        loop {
+            let deliveries = self.deliveries("").await;
+            if hold(&deliveries) {
+                return deliveries;
+            }
+            assert!(started.elapsed() < DEADLINE, "this never happened: {what}\n{:#}", Value::from(deliveries));
+            // Whatever moves, moves the sandbox or the clock.
+            self.sandbox.wait_until(QUIET, || false).await;
+            self.clock.advance(SignedDuration::from_secs(1));
+        }
+    }
+
+    /// Moves time on until no delivery holds a lane any more, and every webhook has been answered.
+    pub(crate) async fn settled(&self) -> Vec<Value> {
+        self.until("every webhook answered", |bridge| {
+            bridge.sandbox.zendesk.is_idle() && bridge.sandbox.braze.is_idle()
+        })
+        .await;
+        self.until_deliveries("everything settled", |deliveries| {
+            deliveries.iter().all(|delivery| {
+                !["pending", "sending", "waiting", "unconfirmed"].contains(&delivery["state"].as_str().unwrap())
+            })
+        })
+        .await
+    }
+
+    /// Ends the test: everything settled, nothing dead but this many deliveries, and a stop in order.
+    pub(crate) async fn finish(mut self, dead: usize) {
+        let deliveries = self.settled().await;
+        let found = deliveries.iter().filter(|delivery| delivery["state"] == "dead").count();
+        assert_eq!(found, dead, "dead letters in {:#}", Value::from(deliveries));
+        self.stop().await;
+    }
+
+    /// Deliveries as the operator sees them, all pages; `query` like `state=dead`.
+    pub(crate) async fn deliveries(&self, query: &str) -> Vec<Value> {
+        self.list("/api/deliveries", query).await
+    }
+
+    pub(crate) async fn conversations(&self) -> Vec<Value> {
+        self.list("/api/conversations", "").await
+    }
+
+    async fn list(&self, path: &str, query: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let url = format!("{}{path}?limit=500&{query}{cursor}", self.operator);
+            let page = json(self.http.get(&url).send().await.unwrap()).await;
+            items.extend(page["items"].as_array().unwrap_or_else(|| panic!("{url}: {page}")).iter().cloned());
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&after={next}"),
+                None => return items,
+            }
+        }
+    }
+
+    /// Posts a signed Zendesk webhook with a fresh invocation id; the status and the body of the answer.
+    pub(crate) async fn zendesk_webhook(&self, body: &str) -> (u16, Value) {
+        let invocation = format!("01TEST{:020}", self.clock.draw_u32());
+        let request = self.signed("/webhooks/zendesk", body).header("X-Zendesk-Webhook-Invocation-Id", invocation);
+        answer(request).await
+    }
+
+    /// A request with Zendesk's two signature headers over this body, signed now.
+    pub(crate) fn signed(&self, path: &str, body: &str) -> reqwest::RequestBuilder {
+        let timestamp = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let secret = SandboxOptions::default().zendesk_webhook_secret.into();
+        let signature = zendesk_signature(&secret, &timestamp, body.as_bytes());
+        self.http
+            .post(format!("{}{path}", self.public))
+            .header("Content-Type", "application/json; charset=utf-8")
+            .header("X-Zendesk-Webhook-Signature", signature)
+            .header("X-Zendesk-Webhook-Signature-Timestamp", timestamp)
+            .body(body.to_owned())
+    }
+
+    /// A request with the token that Braze's webhook campaigns present.
+    pub(crate) fn from_braze(&self, method: reqwest::Method, path: &str, body: &str) -> reqwest::RequestBuilder {
+        self.http
+            .request(method, format!("{}{path}", self.public))
+            .header("Authorization", format!("Bearer {}", SandboxOptions::default().braze_webhook_token))
+            .body(body.to_owned())
+    }
+
+    /// A customer with this external id; returns the Braze id.
+    pub(crate) fn customer(&self, external_id: &str) -> String {
+        let number = external_id.bytes().fold(0_u64, |sum, byte| (sum * 31 + u64::from(byte)) % 10_000);
+        self.sandbox.braze.add_profile(Profile {
+            external_id: Some(external_id.to_owned()),
+            phone: Some(format!("+1555555{number:04}")),
+            first_name: Some("Ada".to_owned()),
+            last_name: Some("Lovelace".to_owned()),
+            ..Profile::default()
+        })
+    }
+
+    /// What stands on a ticket, in plain text, internal notes included.
+    pub(crate) fn comments(&self, ticket: u64) -> Vec<String> {
+        let ticket = self.sandbox.zendesk.ticket(ticket).unwrap_or_else(|| panic!("there is no ticket {ticket}"));
+        ticket.comments.into_iter().map(|comment| comment.plain_body).collect()
+    }
+
+    /// What reached the phones.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.sandbox.braze.texts().into_iter().map(|text| text.body).collect()
+    }
+}
+
+/// Sends a request and reads the answer as JSON.
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), json(response).await)
+}
+
+pub(crate) async fn json(response: reqwest::Response) -> Value {
+    let text = response.text().await.unwrap();
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
+}
+
+pub(crate) fn http_client() -> reqwest::Client {
+    tandem::clients::http_client(Duration::from_secs(5), DEADLINE).unwrap()
+}
+
+/// A configuration between these vendors.
+pub(crate) fn settings(
+    sandbox: &Sandbox,
+    options: &SandboxOptions,
+    top: &str,
+    braze: &str,
+    zendesk: &str,
+) -> String {
+    format!(
+        r#"
+listen = "127.0.0.1:0"
+operator_listen = "127.0.0.1:1"
+{top}
+[store]
+url = "sled:store"
+[zendesk]
+url = "{}"
+client_id = "{}"
+client_secret = "{}"
+webhook_secrets = ["{}"]
+{zendesk}
+[braze]
+url = "{}"
+api_key = "{}"
+webhook_tokens = ["{}"]
+{braze}
+[braze.campaigns]
+agent_reply = "{}"
+ticket_solved = "{}"
+"#,
+        sandbox.zendesk.url(),
+        options.zendesk_client_id,
+        options.zendesk_client_secret,
+        options.zendesk_webhook_secret,
+        sandbox.braze.url(),
+        options.braze_api_key,
+        options.braze_webhook_token,
+        options.campaign_agent_reply,
+        options.campaign_ticket_solved,
+    )
+}
