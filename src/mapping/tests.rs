@@ -207,6 +207,8 @@ fn hostile_and_clumsy_templates_are_refused_with_a_reason() {
         (doubling, "larger than a template may"),
         ("{% capture a %}{{ message.text }}{% endcapture %}".to_owned() + &"{% capture a %}{{ a }}{{ a }}{{ a }}{{ a }}{% endcapture %}".repeat(20), "`capture` makes a text larger"),
         ("{% assign l = 'a,a,a,a,a,a,a,a,a,a,a,a,a,a' | split: ',' %}{% for a in l %}{% for b in l %}{% for c in l %}{% for d in l %}{% endfor %}{% endfor %}{% endfor %}{% endfor %}".into(), "more than 2000 steps"),
+        (format!("{{% assign l = '{}' | split: ',' %}}{{% for a in l %}}{{% for b in l %}}{{% endfor %}}{{% endfor %}}", "a,".repeat(60)), "more than 2000 steps"),
+        ("{% assign l = 'a,a' | split: ',' %}".to_owned() + &"{% assign l = l | join: ',' | append: ',' | append: l %}".repeat(2), "not on a list"),
         ("{% assign a = message.text | append: 'aaaaaaaaaa' | split: 'a' | join: message.text | replace: 'a', message.text | replace: 'w', message.text | replace: 'o', message.text | replace: 'o', message.text %}".into(), "larger than a template may"),
         ("{{ message.text | replace: '', 'x' }}".into(), "nothing to search for"),
         ("{{ message.text | split: '' }}".into(), "nothing to split at"),
@@ -252,6 +254,25 @@ fn hostile_and_clumsy_templates_are_refused_with_a_reason() {
         assert!(said.contains(wanted), "{shown}\n  said {said}\n  not  {wanted}");
         assert!(said.contains("agent_reply.toml"), "{shown}: {said}");
     }
+}
+
+/// A result of 40 GB must be refused before it is made: memory that cannot be had ends the process.
+#[test]
+fn what_would_multiply_is_refused_before_it_is_made() {
+    let mut context = sample(Name::AgentReply);
+    context.message.text = "a".repeat(200_000);
+    context.message.media = vec!["a".to_owned(); 200_000];
+    let schema = serde_json::to_value(&context).unwrap();
+    let compiler = Compiler::new(schema.clone()).unwrap();
+    let data = Data::new(schema);
+    for template in ["{{ message.text | replace: 'a', message.text }}", "{{ message.media | join: message.text }}"] {
+        let error = compiler.leaf(template).ok().unwrap().render(&data).unwrap_err();
+        assert!(error.what.contains("larger than a template may"), "{template}: {}", error.what);
+    }
+    let error = compiler.leaf("{% for x in message.media %}{% endfor %}").ok().unwrap().render(&data).unwrap_err();
+    assert!(error.what.contains("more than 2000 steps"), "{}", error.what);
+    let error = compiler.leaf("{{ message.text }}{{ message.text }}").ok().unwrap().render(&data).unwrap_err();
+    assert!(error.what.contains("made more than 262144 bytes"), "{}", error.what);
 }
 
 /// The deepest that is let through must fit the smallest stack that a render may run on.
