@@ -1,1 +1,492 @@
-//! Mappings: from an event to a request body.
+//! Mappings: from what the bridge knows to the body of a vendor call.
+//!
+//! A mapping is a TOML file that an operator may change: which event it is for, which call it makes, and the body as a
+//! table whose strings are Liquid templates. Liquid only ever makes single values and never JSON text, so nothing that a
+//! customer types can break or inject anything. The shipped mappings are inside the binary.
+//!
+//! Loading a mapping is the time for errors: it is bounded, compiled, and rendered for several situations, and its
+//! bodies are checked against the promises ([`promise`]). What fails there stops the start, not the hundredth message.
+//!
+//! Reading order: [`context`] (what templates may use), [`body`] (the table), [`template`] (one string), [`scan`] (what
+//! is refused before parsing), [`tags`] and [`filters`] (Liquid with limits), [`promise`].
+//!
+//! This module reads no files and no clock, makes no calls, and decides nothing about a delivery: the same context
+//! always makes the same body, which Zendesk's idempotency keys rely on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde_json::Value;
+use toml::de::{DeTable, DeValue};
+
+use body::{BodyFault, Node};
+use template::{Compiler, Data};
+
+mod body;
+pub mod context;
+mod filters;
+mod promise;
+mod scan;
+mod tags;
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub use context::Context;
+
+/// The longest mapping file, in bytes. The shipped ones have less than two thousand; the work of parsing and checking
+/// them at every start is bounded by it.
+const MAX_FILE_BYTES: usize = 16 * 1024;
+
+/// The largest body, in bytes of JSON. Zendesk cuts comments at 64 kB and Braze takes 50 KB of trigger properties, so
+/// nothing sensible comes near.
+const MAX_BODY_BYTES: usize = 512 * 1024;
+
+/// What a mapping is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Name {
+    /// A customer's text opens a ticket.
+    OpenTicket,
+    /// A customer's text becomes a comment.
+    AppendComment,
+    /// A customer's text opens a follow-up of a closed ticket.
+    FollowUp,
+    /// An agent's reply becomes a text.
+    AgentReply,
+    /// A solved ticket is told to the customer.
+    TicketSolved,
+    /// What went wrong is told to the agent.
+    FailureNote,
+    /// An opt-in, opt-out or help keyword is noted for the agent.
+    KeywordNote,
+}
+
+impl Name {
+    /// Every name.
+    pub const ALL: [Self; 7] = [
+        Self::OpenTicket,
+        Self::AppendComment,
+        Self::FollowUp,
+        Self::AgentReply,
+        Self::TicketSolved,
+        Self::FailureNote,
+        Self::KeywordNote,
+    ];
+
+    /// The name as files and commands write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenTicket => "open_ticket",
+            Self::AppendComment => "append_comment",
+            Self::FollowUp => "follow_up",
+            Self::AgentReply => "agent_reply",
+            Self::TicketSolved => "ticket_solved",
+            Self::FailureNote => "failure_note",
+            Self::KeywordNote => "keyword_note",
+        }
+    }
+
+    /// The call that this mapping makes.
+    #[must_use]
+    pub fn call(self) -> Call {
+        match self {
+            Self::OpenTicket | Self::FollowUp => Call::TicketsCreate,
+            Self::AppendComment | Self::FailureNote | Self::KeywordNote => Call::TicketsUpdate,
+            Self::AgentReply | Self::TicketSolved => Call::CampaignsTriggerSend,
+        }
+    }
+
+    /// The shipped mapping, and its sample.
+    fn shipped(self) -> (&'static str, &'static str) {
+        macro_rules! files {
+            ($name:literal) => {
+                (
+                    include_str!(concat!("../mappings/", $name, ".toml")),
+                    include_str!(concat!("../mappings/", $name, ".json")),
+                )
+            };
+        }
+        match self {
+            Self::OpenTicket => files!("open_ticket"),
+            Self::AppendComment => files!("append_comment"),
+            Self::FollowUp => files!("follow_up"),
+            Self::AgentReply => files!("agent_reply"),
+            Self::TicketSolved => files!("ticket_solved"),
+            Self::FailureNote => files!("failure_note"),
+            Self::KeywordNote => files!("keyword_note"),
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// There is no mapping of that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no mapping of that name; there are: {}", names())]
+pub struct NoSuchMapping;
+
+impl FromStr for Name {
+    type Err = NoSuchMapping;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchMapping> {
+        Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or(NoSuchMapping)
+    }
+}
+
+/// A vendor call that a mapping can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Opens a ticket at Zendesk.
+    TicketsCreate,
+    /// Changes a ticket at Zendesk.
+    TicketsUpdate,
+    /// Triggers a campaign at Braze for one customer.
+    CampaignsTriggerSend,
+}
+
+impl Call {
+    /// The call as mapping files write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TicketsCreate => "zendesk.tickets.create",
+            Self::TicketsUpdate => "zendesk.tickets.update",
+            Self::CampaignsTriggerSend => "braze.campaigns.trigger_send",
+        }
+    }
+
+    /// The HTTP method.
+    #[must_use]
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::TicketsCreate | Self::CampaignsTriggerSend => "POST",
+            Self::TicketsUpdate => "PUT",
+        }
+    }
+
+    /// The path; `{id}` stands for the ticket's number.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::TicketsCreate => "/api/v2/tickets",
+            Self::TicketsUpdate => "/api/v2/tickets/{id}",
+            Self::CampaignsTriggerSend => "/campaigns/trigger/send",
+        }
+    }
+}
+
+/// The first line of a request, for people to read: `PUT /api/v2/tickets/1234` and the call's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestLine {
+    /// Which call.
+    pub call: Call,
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path, with `{id}` for the ticket's number.
+    pub path: &'static str,
+}
+
+impl fmt::Display for RequestLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+/// Something wrong in a mapping file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The file's name.
+    pub file: String,
+    /// Its line, counted from 1, where one is to blame.
+    pub line: Option<usize>,
+    /// The key, for example `body.ticket.subject`, where one is to blame.
+    pub key: Option<String>,
+    /// What is wrong and what to do.
+    pub what: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        if let Some(key) = &self.key {
+            write!(f, ": {key}")?;
+        }
+        write!(f, ": {}", self.what)
+    }
+}
+
+/// Everything that is wrong with a set of mapping files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Faults(pub Vec<Fault>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.0.iter().enumerate() {
+            let line_break = if index == 0 { "" } else { "\n" };
+            write!(f, "{line_break}{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// The body could not be made. Every variant is final for the delivery: the same context would fail again. The words
+/// hold nothing that a customer or an agent wrote, so they may be logged and shown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// A template failed: mend the mapping.
+    #[error("the mapping {mapping} failed at {key}: {what}")]
+    Template {
+        /// Which mapping.
+        mapping: Name,
+        /// Which leaf.
+        key: String,
+        /// Why.
+        what: String,
+    },
+    /// The body is larger than any vendor takes.
+    #[error("the mapping {mapping} makes a body of {bytes} bytes; at most {MAX_BODY_BYTES} are sent")]
+    TooLarge {
+        /// Which mapping.
+        mapping: Name,
+        /// How large.
+        bytes: usize,
+    },
+    /// Sending this body would break a promise, so it is not sent: mend the mapping.
+    #[error("the mapping {mapping} is refused for this event: {what}")]
+    BrokenPromise {
+        /// Which mapping.
+        mapping: Name,
+        /// Every promise, with what to write instead.
+        what: String,
+    },
+}
+
+/// Compiled mappings, one for each [`Name`]. Cloning shares them.
+#[derive(Clone)]
+pub struct Mappings(Arc<[Node; 7]>);
+
+impl fmt::Debug for Mappings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mappings(…)")
+    }
+}
+
+impl Mappings {
+    /// The mappings that are inside the binary.
+    ///
+    /// # Errors
+    /// None that the tests let through.
+    pub fn shipped() -> Result<Self, Faults> {
+        Self::load(&BTreeMap::new())
+    }
+
+    /// Compiles and checks `files`: file name to text. A mapping that is not among them is the shipped one; files that
+    /// do not end in `.toml` are passed over.
+    ///
+    /// # Errors
+    /// Everything that is wrong with any of them.
+    pub fn load(files: &BTreeMap<String, String>) -> Result<Self, Faults> {
+        let mut faults: Vec<Fault> = files.keys().filter_map(|file| misnamed(file)).collect();
+        let mut compiled = Vec::with_capacity(Name::ALL.len());
+        for name in Name::ALL {
+            let file = format!("{name}.toml");
+            let text = files.get(&file).map_or(name.shipped().0, String::as_str);
+            match load_one(name, &file, text) {
+                Ok(node) => compiled.push(node),
+                Err(mut more) => faults.append(&mut more),
+            }
+        }
+        match <[Node; 7]>::try_from(compiled) {
+            Ok(nodes) if faults.is_empty() => Ok(Self(Arc::new(nodes))),
+            Ok(_) | Err(_) => Err(Faults(faults)),
+        }
+    }
+
+    /// The body that the mapping makes of `context`.
+    ///
+    /// # Errors
+    /// [`RenderError`]; nothing may be sent then.
+    pub fn render(&self, name: Name, context: &Context) -> Result<Value, RenderError> {
+        let body = make(name, self.body(name), context).map_err(|(key, error)| match key {
+            Some(key) => RenderError::Template { mapping: name, key, what: error.what },
+            None => RenderError::Template { mapping: name, key: "the event".to_owned(), what: error.what },
+        })?;
+        let bytes = promise::size(&body);
+        if bytes > MAX_BODY_BYTES {
+            return Err(RenderError::TooLarge { mapping: name, bytes });
+        }
+        let broken = promise::broken(name, context, &body);
+        if broken.is_empty() {
+            Ok(body)
+        } else {
+            Err(RenderError::BrokenPromise { mapping: name, what: broken.join("; ") })
+        }
+    }
+
+    /// The call that the mapping makes, for `tandem render` to show.
+    #[must_use]
+    pub fn request_line(&self, name: Name) -> RequestLine {
+        let call = name.call();
+        RequestLine { call, method: call.method(), path: call.path() }
+    }
+
+    fn body(&self, name: Name) -> &Node {
+        let [open_ticket, append_comment, follow_up, agent_reply, ticket_solved, failure_note, keyword_note] = &*self.0;
+        match name {
+            Name::OpenTicket => open_ticket,
+            Name::AppendComment => append_comment,
+            Name::FollowUp => follow_up,
+            Name::AgentReply => agent_reply,
+            Name::TicketSolved => ticket_solved,
+            Name::FailureNote => failure_note,
+            Name::KeywordNote => keyword_note,
+        }
+    }
+}
+
+/// The shipped sample of a mapping: `mappings/NAME.json`.
+///
+/// # Errors
+/// None that the tests let through.
+pub fn sample(name: Name) -> Result<Context, Fault> {
+    serde_json::from_str(name.shipped().1).map_err(|error| Fault {
+        file: format!("{name}.json"),
+        line: Some(error.line()),
+        key: None,
+        what: error.to_string(),
+    })
+}
+
+/// Compiles one file and tries it on its probes.
+fn load_one(name: Name, file: &str, text: &str) -> Result<Node, Vec<Fault>> {
+    let whole = |what: String| vec![Fault { file: file.to_owned(), line: None, key: None, what }];
+    let sample = sample(name).map_err(|fault| vec![fault])?;
+    let schema = serde_json::to_value(&sample).map_err(|error| whole(error.to_string()))?;
+    let compiler = Compiler::new(schema).map_err(whole)?;
+    let node = parse(name, text, &compiler).map_err(|faults| {
+        let fault = |BodyFault { at, key, what }: BodyFault| Fault {
+            file: file.to_owned(),
+            line: Some(line(text, at)),
+            key: (!key.is_empty()).then_some(key),
+            what,
+        };
+        faults.into_iter().map(fault).collect::<Vec<_>>()
+    })?;
+    let faults = rehearse(name, &node, &sample);
+    if faults.is_empty() {
+        return Ok(node);
+    }
+    let fault = |(key, what)| Fault { file: file.to_owned(), line: None, key, what };
+    Err(faults.into_iter().map(fault).collect())
+}
+
+/// Reads the file: `event`, `call` and `body`, and nothing else.
+fn parse(name: Name, text: &str, compiler: &Compiler) -> Result<Node, Vec<BodyFault>> {
+    let fault = |at: usize, key: &str, what: String| BodyFault { at, key: key.to_owned(), what };
+    if text.len() > MAX_FILE_BYTES {
+        return Err(vec![fault(
+            0,
+            "",
+            format!("the file has {} bytes; at most {MAX_FILE_BYTES} are read", text.len()),
+        )]);
+    }
+    let table = DeTable::parse(text).map_err(|error| {
+        vec![fault(error.span().map_or(0, |span| span.start), "", format!("not TOML: {}", error.message()))]
+    })?;
+    let mut faults = Vec::new();
+    let table = table.get_ref();
+    for (key, wanted) in [("event", name.as_str()), ("call", name.call().as_str())] {
+        match table.get(key) {
+            Some(value) if value.get_ref().as_str() == Some(wanted) => {}
+            Some(value) => faults.push(fault(value.span().start, key, format!("must be \"{wanted}\" in this file"))),
+            None => faults.push(fault(0, key, format!("is missing; add `{key} = \"{wanted}\"`"))),
+        }
+    }
+    for key in table.keys().filter(|key| !["event", "call", "body"].contains(&key.get_ref().as_ref())) {
+        let what = "is not known; a mapping has `event`, `call` and `body`".to_owned();
+        faults.push(fault(key.span().start, key.get_ref(), what));
+    }
+    let node = match table.get("body") {
+        Some(value) if matches!(value.get_ref(), DeValue::Table(_)) => {
+            Some(Node::compile(compiler, "body", value, 0, &mut faults))
+        }
+        Some(value) => {
+            faults.push(fault(value.span().start, "body", "must be a table: [body]".to_owned()));
+            None
+        }
+        None => {
+            faults.push(fault(0, "body", "is missing; add a table [body]".to_owned()));
+            None
+        }
+    };
+    match node {
+        Some(node) if faults.is_empty() => Ok(node),
+        Some(_) | None => Err(faults),
+    }
+}
+
+/// Renders the body for every probe and collects what is wrong: the key where one is to blame, and words.
+fn rehearse(name: Name, node: &Node, sample: &Context) -> Vec<(Option<String>, String)> {
+    let mut faults = Vec::new();
+    let mut said = BTreeSet::new();
+    for (situation, context) in context::probes(sample) {
+        let found = match make(name, node, &context) {
+            Err((key, error)) => {
+                let asked_for = error.asked_for.map(|name| format!(" (`{name}`)")).unwrap_or_default();
+                vec![(key, format!("{}{asked_for}", error.what))]
+            }
+            Ok(body) => {
+                let mut broken = promise::broken(name, &context, &body);
+                if name.call() != Call::CampaignsTriggerSend && promise::contains(&body, context::PLACEHOLDER) {
+                    broken.push(
+                        "a customer could have Zendesk expand placeholders: use `message.html` for the text, and put \
+                         `| inert` behind names and everything else that a customer can choose"
+                            .to_owned(),
+                    );
+                }
+                broken.into_iter().map(|what| (None, what)).collect()
+            }
+        };
+        for (key, what) in found {
+            if said.insert((key.clone(), what.clone())) {
+                faults.push((key, format!("{what} [tried with {situation}]")));
+            }
+        }
+    }
+    faults
+}
+
+/// The body for one context; not yet checked.
+fn make(name: Name, node: &Node, context: &Context) -> Result<Value, (Option<String>, template::LeafError)> {
+    let json = serde_json::to_value(context).map_err(|_| (None, template::LeafError::unwritable(name)))?;
+    let body = node.render(&Data::new(json)).map_err(|(key, error)| (Some(key), error))?;
+    Ok(body.unwrap_or_else(|| Value::Object(serde_json::Map::new())))
+}
+
+/// A `.toml` file whose name is not a mapping's is a misspelt mapping that would silently not be used.
+fn misnamed(file: &str) -> Option<Fault> {
+    let name = file.strip_suffix(".toml")?;
+    let error = name.parse::<Name>().err()?;
+    Some(Fault { file: file.to_owned(), line: None, key: None, what: error.to_string() })
+}
+
+fn names() -> String {
+    Name::ALL.map(Name::as_str).join(", ")
+}
+
+/// The line of a byte offset, counted from 1.
+fn line(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}

@@ -1,0 +1,260 @@
+//! What a template may use: the fixed schema of everything that is known when a request is built.
+//!
+//! Strict Liquid refuses a name that is absent, even in front of `default`, so every field is always written out, a
+//! blank one as `null`. The same schema is the format of the sample files and of `tandem render --event FILE`.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::domain::event::{EventId, TicketId, UserId};
+
+/// Everything a mapping can use.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Context {
+    /// The event that the request is made for.
+    pub event: EventPart,
+    /// The customer of the conversation.
+    pub customer: CustomerPart,
+    /// Whom Braze is to address: exactly one field is set for calls to Braze, none for calls to Zendesk.
+    pub recipient: RecipientPart,
+    /// The ticket that is written to, or that is to be made.
+    pub ticket: TicketPart,
+    /// The customer as a Zendesk user.
+    pub requester: RequesterPart,
+    /// The text that is passed on; its strings are empty where the event carries none.
+    pub message: MessagePart,
+    /// What the bridge itself has to say (`failure_note`, `keyword_note`); empty elsewhere.
+    pub note: NotePart,
+    /// The Braze campaign to trigger.
+    pub campaign: CampaignPart,
+    /// Profile attributes to write at Braze: `tandem_receipt` and those of a published-recipe body.
+    pub attributes: Map<String, Value>,
+    /// The value of `tandem_receipt`: the event's id.
+    pub receipt: EventId,
+}
+
+/// See [`Context::event`].
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventPart {
+    /// The event's own id.
+    pub id: EventId,
+    /// The ids of all events that were merged into this request, oldest first; its own among them.
+    pub ids: Vec<EventId>,
+    /// [`crate::domain::event::EventKind::name`].
+    pub kind: String,
+    /// When it was accepted.
+    pub received_at: Timestamp,
+    /// `sms` unless the campaign said otherwise; `null` where no phone was involved.
+    pub channel: Option<String>,
+    /// Braze's keyword category.
+    pub category: Option<String>,
+}
+
+/// See [`Context::customer`].
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomerPart {
+    /// The conversation key.
+    pub key: String,
+    /// Braze's external user id.
+    pub external_id: Option<String>,
+    /// Braze's own id.
+    pub braze_id: Option<String>,
+    /// E.164 where that was possible.
+    pub phone: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// Both names, as far as they are known.
+    pub name: Option<String>,
+    /// The subscription group that the customer wrote to.
+    pub line: Option<String>,
+}
+
+/// See [`Context::recipient`].
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientPart {
+    /// Address by Braze's external user id.
+    pub external_user_id: Option<String>,
+    /// Address by Braze's own id.
+    pub braze_id: Option<String>,
+}
+
+/// See [`Context::ticket`].
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TicketPart {
+    /// The ticket that is written to; `null` for one that is to be made.
+    pub id: Option<TicketId>,
+    /// The earlier ticket that a new one takes over from.
+    pub previous_id: Option<TicketId>,
+    /// The conversation key, by which a ticket is found again.
+    pub external_id: String,
+    /// Set only when a published-recipe body asked for it.
+    pub subject: Option<String>,
+    /// Set only when a published-recipe body asked for it.
+    pub priority: Option<String>,
+    /// Set only when a published-recipe body asked for it.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// The ticket's status as last seen.
+    pub status: Option<String>,
+}
+
+/// See [`Context::requester`].
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequesterPart {
+    /// The customer's Zendesk user id.
+    pub id: Option<UserId>,
+}
+
+/// See [`Context::message`].
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MessagePart {
+    /// Plain text, lines kept.
+    pub text: String,
+    /// The same, ready to be an `html_body`: escaped, line breaks kept, braces harmless.
+    pub html: String,
+    /// The same, laid out as the published recipe's campaigns read it.
+    pub msg_body: String,
+    /// Which part of a long text this is; 1 for the first.
+    pub part: u32,
+    /// How many parts there are.
+    pub parts: u32,
+    /// The agent's name.
+    pub agent_name: Option<String>,
+    /// Links to media, as they came.
+    pub media: Vec<String>,
+    /// Zendesk upload tokens of media that were taken over.
+    pub uploads: Vec<String>,
+}
+
+/// See [`Context::note`].
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotePart {
+    /// Plain words.
+    pub text: String,
+    /// The same, ready to be an `html_body`.
+    pub html: String,
+}
+
+/// See [`Context::campaign`].
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignPart {
+    /// The API identifier; `null` for calls to Zendesk.
+    pub id: Option<String>,
+}
+
+/// Personal data stays out of logs and panics, so only the event's id is shown.
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Context({})", self.event.id)
+    }
+}
+
+/// A thing no customer would type, and that Zendesk would expand if a mapping let it through.
+pub(super) const PLACEHOLDER: &str = "{{dc.tandem_probe}}";
+
+/// The situations in which a mapping is tried before it is used: its sample, and the corners that samples forget.
+pub(super) fn probes(sample: &Context) -> Vec<(&'static str, Context)> {
+    vec![
+        ("its sample", sample.clone()),
+        ("a customer of whom nearly nothing is known", bare(sample)),
+        ("a text full of quotes and braces", hostile(sample)),
+        ("a very long text", long(sample)),
+    ]
+}
+
+/// Every blank blank. Only what the bridge guarantees for the call is there.
+fn bare(sample: &Context) -> Context {
+    let mut bare = sample.clone();
+    bare.event.channel = None;
+    bare.event.category = None;
+    let key = "65f1c0ffee00000000000001";
+    bare.customer = CustomerPart {
+        key: format!("braze:{key}"),
+        external_id: None,
+        braze_id: Some(key.to_owned()),
+        phone: None,
+        email: None,
+        first_name: None,
+        last_name: None,
+        name: None,
+        line: None,
+    };
+    if sample.campaign.id.is_some() {
+        bare.recipient = RecipientPart { external_user_id: None, braze_id: Some(key.to_owned()) };
+        bare.campaign.id = Some("99999999-8888-7777-6666-555555555555".to_owned());
+    }
+    bare.requester.id = sample.requester.id.map(|_| UserId(7));
+    bare.ticket.external_id.clone_from(&bare.customer.key);
+    bare.ticket.status = None;
+    bare.message.agent_name = None;
+    bare.message.media.clear();
+    bare.message.uploads.clear();
+    set_text(&mut bare, "tandem-probe-bare");
+    bare
+}
+
+/// Every optional field set, and every field that a customer can fill filled with what breaks naive templates.
+fn hostile(sample: &Context) -> Context {
+    let mut hostile = sample.clone();
+    let text = format!("\"quoted\" \\ {PLACEHOLDER} {{% if %}} ${{x}} </script>\nsecond 'line'\ttab");
+    let is_braze = sample.campaign.id.is_some();
+    hostile.event.ids = vec![EventId { epoch: 7, sequence: 8, sub: 9 }, EventId { epoch: 7, sequence: 9, sub: 0 }];
+    hostile.customer.first_name = Some(text.clone());
+    hostile.customer.last_name = Some(PLACEHOLDER.to_owned());
+    hostile.customer.name = Some(format!("{text} {PLACEHOLDER}"));
+    hostile.customer.phone = Some(PLACEHOLDER.to_owned());
+    hostile.customer.email = Some(PLACEHOLDER.to_owned());
+    hostile.ticket.previous_id = (!is_braze).then_some(TicketId(98_765));
+    hostile.message.agent_name = Some(text.clone());
+    hostile.message.uploads = vec!["token-1".to_owned(), "token-2".to_owned()];
+    hostile.message.part = 2;
+    hostile.message.parts = 3;
+    if is_braze {
+        hostile.attributes.insert("zendesk_ticket".to_owned(), Value::from("1234"));
+    }
+    set_text(&mut hostile, &text);
+    hostile
+}
+
+/// Long enough that a template which shortens the text is found out.
+fn long(sample: &Context) -> Context {
+    let mut long = sample.clone();
+    long.ticket.subject = sample.campaign.id.is_none().then(|| "Action Needed".to_owned());
+    long.ticket.priority = sample.campaign.id.is_none().then(|| "normal".to_owned());
+    long.ticket.kind = sample.campaign.id.is_none().then(|| "problem".to_owned());
+    let words: Vec<String> = (0..400).map(|n| format!("word{n}")).collect();
+    set_text(&mut long, &words.join(" "));
+    long
+}
+
+/// Puts `text` wherever the sample has a text, as the bridge would lay it out.
+fn set_text(context: &mut Context, text: &str) {
+    let html = text.replace('&', "&amp;").replace('<', "&lt;").replace('{', "&#123;").replace('\n', "<br>");
+    for (old, new) in [
+        (&mut context.message.text, text),
+        (&mut context.message.msg_body, text),
+        (&mut context.message.html, html.as_str()),
+        (&mut context.note.text, text),
+        (&mut context.note.html, html.as_str()),
+    ] {
+        if !old.is_empty() {
+            new.clone_into(old);
+        }
+    }
+}

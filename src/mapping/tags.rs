@@ -1,0 +1,393 @@
+//! Liquid's tags that can grow or repeat something, each with a budget.
+//!
+//! The library puts no limit on what a template may cost. Every render of a leaf has one [`Budget`], kept in the
+//! runtime's registers; loops, assignments and filters charge it, and the template fails when it is spent.
+
+use std::io::Write;
+
+use liquid_core::error::ResultLiquidReplaceExt;
+use liquid_core::model::{KString, Object, Scalar};
+use liquid_core::parser::{BlockElement, FilterChain};
+use liquid_core::runtime::{Interrupt, InterruptRegister, StackFrame};
+use liquid_core::{
+    BlockReflection, Error, Expression, Language, ParseBlock, ParseTag, Renderable, Result, Runtime, TagBlock,
+    TagReflection, TagTokenIter, Template, Value, ValueView,
+};
+
+/// Loop turns, assignments and filter calls that rendering one leaf may take. The shipped ones take three.
+pub(super) const MAX_STEPS: usize = 2_000;
+
+/// Bytes that those steps may read and make in all: about 10 ms of work.
+pub(super) const MAX_WORK_BYTES: usize = 4 * 1024 * 1024;
+
+/// The largest text or list that a template may make. Zendesk cuts comments at 64 kB and Braze takes 50 KB of trigger
+/// properties, so there is room for shortening what is too long.
+pub(super) const MAX_VALUE_BYTES: usize = 256 * 1024;
+
+/// The most members that a list made by a template may have.
+pub(super) const MAX_LIST: usize = 1_000;
+
+/// What rendering one leaf may still cost.
+pub(super) struct Budget {
+    steps: usize,
+    bytes: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { steps: MAX_STEPS, bytes: MAX_WORK_BYTES }
+    }
+}
+
+/// Charges one step over `bytes` bytes.
+pub(super) fn charge(runtime: &dyn Runtime, bytes: usize) -> Result<()> {
+    let mut budget = runtime.registers().get_mut::<Budget>();
+    match (budget.steps.checked_sub(1), budget.bytes.checked_sub(bytes)) {
+        (Some(steps), Some(bytes)) => {
+            *budget = Budget { steps, bytes };
+            Ok(())
+        }
+        (None, _) => Err(Error::with_msg(format!(
+            "the template takes more than {MAX_STEPS} steps (loop turns, assignments, filters)"
+        ))),
+        (_, None) => {
+            Err(Error::with_msg(format!("the template works through more than {MAX_WORK_BYTES} bytes of text")))
+        }
+    }
+}
+
+/// Roughly how many bytes a value takes; lists and tables count something for each member.
+pub(super) fn weight(value: &dyn ValueView) -> usize {
+    const MEMBER: usize = 16;
+    if let Some(list) = value.as_array() {
+        list.values().map(|member| MEMBER + weight(member)).sum()
+    } else if let Some(table) = value.as_object() {
+        table.iter().map(|(key, member)| MEMBER + key.len() + weight(member)).sum()
+    } else {
+        value.as_scalar().map_or(0, |scalar| scalar.to_kstr().len())
+    }
+}
+
+/// `{% for x in list limit: n offset: n reversed %} … {% else %} … {% endfor %}`, without ranges.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ForBlock;
+
+impl BlockReflection for ForBlock {
+    fn start_tag(&self) -> &'static str {
+        "for"
+    }
+
+    fn end_tag(&self) -> &'static str {
+        "endfor"
+    }
+
+    fn description(&self) -> &'static str {
+        "repeats for every member of a list"
+    }
+}
+
+impl ParseBlock for ForBlock {
+    fn parse(
+        &self,
+        mut arguments: TagTokenIter<'_>,
+        mut block: TagBlock<'_, '_>,
+        options: &Language,
+    ) -> Result<Box<dyn Renderable>> {
+        let name = arguments.expect_next("a name was expected")?.expect_identifier().into_result()?;
+        let name = KString::from_ref(name);
+        arguments.expect_next("`in` was expected")?.expect_str("in").into_result_custom_msg("`in` was expected")?;
+        let list = arguments.expect_next("a list was expected")?.expect_value().into_result()?;
+        let (mut limit, mut offset, mut reversed) = (None, None, false);
+        while let Some(token) = arguments.next() {
+            match token.as_str() {
+                "limit" => limit = Some(labelled(&mut arguments)?),
+                "offset" => offset = Some(labelled(&mut arguments)?),
+                "reversed" => reversed = true,
+                _ => return Err(token.raise_custom_error("`limit:`, `offset:` or `reversed` was expected")),
+            }
+        }
+        let mut body = Vec::new();
+        let mut otherwise = None;
+        while let Some(element) = block.next()? {
+            match element {
+                BlockElement::Tag(mut tag) if tag.name() == "else" => {
+                    tag.tokens().expect_nothing()?;
+                    otherwise = Some(Template::new(block.parse_all(options)?));
+                    break;
+                }
+                BlockElement::Tag(tag) => body.push(tag.parse(&mut block, options)?),
+                element @ (BlockElement::Raw(_) | BlockElement::Expression(_) | BlockElement::Invalid(_)) => {
+                    body.push(element.parse(&mut block, options)?);
+                }
+            }
+        }
+        block.assert_empty();
+        Ok(Box::new(For { name, list, limit, offset, reversed, body: Template::new(body), otherwise }))
+    }
+
+    fn reflection(&self) -> &dyn BlockReflection {
+        self
+    }
+}
+
+/// The value after `limit:` or `offset:`.
+fn labelled(arguments: &mut TagTokenIter<'_>) -> Result<Expression> {
+    arguments.expect_next("`:` was expected")?.expect_str(":").into_result_custom_msg("`:` was expected")?;
+    arguments.expect_next("a number was expected")?.expect_value().into_result()
+}
+
+#[derive(Debug)]
+struct For {
+    name: KString,
+    list: Expression,
+    limit: Option<Expression>,
+    offset: Option<Expression>,
+    reversed: bool,
+    body: Template,
+    otherwise: Option<Template>,
+}
+
+impl For {
+    fn members(&self, runtime: &dyn Runtime) -> Result<Vec<Value>> {
+        let list = self.list.evaluate(runtime)?;
+        charge(runtime, weight(list.as_view()))?;
+        if list.is_nil() {
+            return Ok(Vec::new());
+        }
+        let Some(members) = list.as_array() else {
+            return Err(Error::with_msg("`for` repeats only over lists"));
+        };
+        let offset = whole(self.offset.as_ref(), runtime)?.unwrap_or(0);
+        let limit = whole(self.limit.as_ref(), runtime)?.unwrap_or(usize::MAX);
+        let mut members: Vec<Value> = members.values().skip(offset).take(limit).map(ValueView::to_value).collect();
+        if self.reversed {
+            members.reverse();
+        }
+        Ok(members)
+    }
+}
+
+impl Renderable for For {
+    fn render_to(&self, writer: &mut dyn Write, runtime: &dyn Runtime) -> Result<()> {
+        let members = self.members(runtime)?;
+        if members.is_empty() {
+            return self.otherwise.as_ref().map_or(Ok(()), |template| template.render_to(writer, runtime));
+        }
+        let count = members.len();
+        for (index, member) in members.into_iter().enumerate() {
+            charge(runtime, 0)?;
+            let mut names = Object::new();
+            names.insert("forloop".into(), Value::Object(position(index, count)));
+            names.insert(self.name.clone(), member);
+            let scope = StackFrame::new(runtime, &names);
+            self.body.render_to(writer, &scope)?;
+            let interrupt = scope.registers().get_mut::<InterruptRegister>().reset();
+            if matches!(interrupt, Some(Interrupt::Break)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The `forloop` object of one turn.
+fn position(index: usize, count: usize) -> Object {
+    let number = |n: usize| Value::scalar(i64::try_from(n).unwrap_or(i64::MAX));
+    let left = count.saturating_sub(index).saturating_sub(1);
+    let mut object = Object::new();
+    object.insert("index".into(), number(index.saturating_add(1)));
+    object.insert("index0".into(), number(index));
+    object.insert("rindex".into(), number(left.saturating_add(1)));
+    object.insert("rindex0".into(), number(left));
+    object.insert("length".into(), number(count));
+    object.insert("first".into(), Value::scalar(index == 0));
+    object.insert("last".into(), Value::scalar(left == 0));
+    object
+}
+
+fn whole(expression: Option<&Expression>, runtime: &dyn Runtime) -> Result<Option<usize>> {
+    let Some(expression) = expression else { return Ok(None) };
+    let value = expression.evaluate(runtime)?;
+    let number = value.as_scalar().and_then(|scalar| scalar.to_integer()).and_then(|n| usize::try_from(n).ok());
+    number.map(Some).ok_or_else(|| Error::with_msg("`limit:` and `offset:` take whole numbers from 0"))
+}
+
+/// `{% assign name = expression %}`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AssignTag;
+
+impl TagReflection for AssignTag {
+    fn tag(&self) -> &'static str {
+        "assign"
+    }
+
+    fn description(&self) -> &'static str {
+        "gives a value a name"
+    }
+}
+
+impl ParseTag for AssignTag {
+    fn parse(&self, mut arguments: TagTokenIter<'_>, options: &Language) -> Result<Box<dyn Renderable>> {
+        let name = arguments.expect_next("a name was expected")?.expect_identifier().into_result()?;
+        let name = KString::from_ref(name);
+        arguments.expect_next("`=` was expected")?.expect_str("=").into_result_custom_msg("`=` was expected")?;
+        let value = arguments.expect_next("a value was expected")?.expect_filter_chain(options).into_result()?;
+        arguments.expect_nothing()?;
+        Ok(Box::new(Assign { name, value }))
+    }
+
+    fn reflection(&self) -> &dyn TagReflection {
+        self
+    }
+}
+
+#[derive(Debug)]
+struct Assign {
+    name: KString,
+    value: FilterChain,
+}
+
+impl Renderable for Assign {
+    fn render_to(&self, _writer: &mut dyn Write, runtime: &dyn Runtime) -> Result<()> {
+        let value = self.value.evaluate(runtime)?.into_owned();
+        charge(runtime, weight(&value))?;
+        runtime.set_global(self.name.clone(), value);
+        Ok(())
+    }
+}
+
+/// `{% capture name %} … {% endcapture %}`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CaptureBlock;
+
+impl BlockReflection for CaptureBlock {
+    fn start_tag(&self) -> &'static str {
+        "capture"
+    }
+
+    fn end_tag(&self) -> &'static str {
+        "endcapture"
+    }
+
+    fn description(&self) -> &'static str {
+        "gives the text inside it a name"
+    }
+}
+
+impl ParseBlock for CaptureBlock {
+    fn parse(
+        &self,
+        mut arguments: TagTokenIter<'_>,
+        mut block: TagBlock<'_, '_>,
+        options: &Language,
+    ) -> Result<Box<dyn Renderable>> {
+        let name = arguments.expect_next("a name was expected")?.expect_identifier().into_result()?;
+        let name = KString::from_ref(name);
+        arguments.expect_nothing()?;
+        let body = Template::new(block.parse_all(options)?);
+        block.assert_empty();
+        Ok(Box::new(Capture { name, body }))
+    }
+
+    fn reflection(&self) -> &dyn BlockReflection {
+        self
+    }
+}
+
+#[derive(Debug)]
+struct Capture {
+    name: KString,
+    body: Template,
+}
+
+impl Renderable for Capture {
+    fn render_to(&self, _writer: &mut dyn Write, runtime: &dyn Runtime) -> Result<()> {
+        let mut captured = Capped::new(MAX_VALUE_BYTES);
+        let rendered = self.body.render_to(&mut captured, runtime);
+        if captured.overflowed {
+            return Err(Error::with_msg("`capture` makes a text larger than a template may"));
+        }
+        rendered?;
+        charge(runtime, captured.bytes.len())?;
+        let text =
+            String::from_utf8(captured.bytes).map_err(|_| Error::with_msg("captured something else than text"))?;
+        runtime.set_global(self.name.clone(), Value::Scalar(Scalar::new(text)));
+        Ok(())
+    }
+}
+
+/// The tag that stands behind a leaf of exactly one `{{ expression }}`: it writes the value as JSON, so that the
+/// value's type is kept. Templates cannot call it: the scanner knows no such tag.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ValueTag;
+
+impl ValueTag {
+    /// The name under which the parser knows it.
+    pub(super) const NAME: &'static str = "tandem_value";
+}
+
+impl TagReflection for ValueTag {
+    fn tag(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn description(&self) -> &'static str {
+        "writes a value as JSON"
+    }
+}
+
+impl ParseTag for ValueTag {
+    fn parse(&self, mut arguments: TagTokenIter<'_>, options: &Language) -> Result<Box<dyn Renderable>> {
+        let value = arguments.expect_next("a value was expected")?.expect_filter_chain(options).into_result()?;
+        arguments.expect_nothing()?;
+        Ok(Box::new(ValueAsJson(value)))
+    }
+
+    fn reflection(&self) -> &dyn TagReflection {
+        self
+    }
+}
+
+#[derive(Debug)]
+struct ValueAsJson(FilterChain);
+
+impl Renderable for ValueAsJson {
+    fn render_to(&self, writer: &mut dyn Write, runtime: &dyn Runtime) -> Result<()> {
+        let value = self.0.evaluate(runtime)?;
+        // `empty` and `blank` are only good for comparing; as values they are nothing.
+        let value = match value.into_owned() {
+            Value::State(_) => Value::Nil,
+            value @ (Value::Scalar(_) | Value::Array(_) | Value::Object(_) | Value::Nil) => value,
+        };
+        serde_json::to_writer(writer, &value).replace("the value cannot be written as JSON")
+    }
+}
+
+/// A writer that refuses to grow beyond a limit.
+pub(super) struct Capped {
+    pub(super) bytes: Vec<u8>,
+    limit: usize,
+    /// Whether something did not fit. The library drops the reason of a failed write, so it is kept here.
+    pub(super) overflowed: bool,
+}
+
+impl Capped {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { bytes: Vec::new(), limit, overflowed: false }
+    }
+}
+
+impl Write for Capped {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.bytes.len().saturating_add(bytes.len()) > self.limit {
+            self.overflowed = true;
+            return Err(std::io::Error::other("more than a template may write"));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! One string of a mapping's body: compiled once, rendered for every event.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use liquid::Template;
+use liquid_core::model::Scalar;
+use liquid_core::{Object, Value as LiquidValue};
+use serde_json::Value;
+
+use super::filters::{FILTERS, Plugin};
+use super::scan::{Shape, scan};
+use super::tags::{AssignTag, Capped, CaptureBlock, ForBlock, MAX_VALUE_BYTES, ValueTag};
+
+/// The longest template of one leaf, in bytes. The parser's time grows with the square of it.
+const MAX_LEAF_BYTES: usize = 4 * 1024;
+
+/// A value written as JSON may be six times as long as the value (every character escaped).
+const MAX_JSON_BYTES: usize = 6 * MAX_VALUE_BYTES;
+
+/// Turns strings into leaves.
+pub(super) struct Compiler {
+    parser: liquid::Parser,
+    schema: Value,
+}
+
+/// A compiled string.
+pub(super) enum Leaf {
+    /// No Liquid in it.
+    Fixed(String),
+    /// Exactly `{{ a.b }}`: taken from the context as it is, whatever its type, past Liquid.
+    Path {
+        /// The names, outermost first.
+        path: Vec<String>,
+        /// What Liquid makes of it, for names that only Liquid knows (`message.media.first`).
+        otherwise: Template,
+    },
+    /// Exactly one `{{ expression }}`: keeps the value's type.
+    Typed(Template),
+    /// Text and Liquid: a text.
+    Mixed(Template),
+}
+
+/// A context, prepared for rendering many leaves.
+pub(super) struct Data {
+    json: Value,
+    liquid: Object,
+}
+
+/// Why a leaf could not be rendered.
+#[derive(Debug)]
+pub(super) struct LeafError {
+    /// Fixed words, without anything that a customer or an agent wrote.
+    pub(super) what: String,
+    /// The name that was asked for. It may come from data, so it is shown only for samples.
+    pub(super) asked_for: Option<String>,
+}
+
+impl Compiler {
+    /// A compiler for contexts shaped like `schema`.
+    pub(super) fn new(schema: Value) -> Result<Self, String> {
+        // The standard library brings `if`, `unless`, `case` and their like. Whatever of it is not ours and not
+        // harmless is refused by the scanner.
+        let mut builder =
+            liquid::ParserBuilder::with_stdlib().block(ForBlock).block(CaptureBlock).tag(AssignTag).tag(ValueTag);
+        for filter in &FILTERS {
+            builder = builder.filter(Plugin(filter));
+        }
+        let parser = builder.build().map_err(|error| format!("the template engine does not start: {error}"))?;
+        Ok(Self { parser, schema })
+    }
+
+    /// Compiles one string.
+    ///
+    /// # Errors
+    /// What is wrong with it and what to do, in words.
+    pub(super) fn leaf(&self, text: &str) -> Result<Leaf, String> {
+        if text.len() > MAX_LEAF_BYTES {
+            return Err(format!("the template is {} bytes long; at most {MAX_LEAF_BYTES} are read", text.len()));
+        }
+        match scan(text, &self.schema)? {
+            Shape::Fixed => Ok(Leaf::Fixed(text.to_owned())),
+            Shape::Mixed => Ok(Leaf::Mixed(self.parse(text)?)),
+            Shape::Expression(expression) => {
+                // Only for its errors: those of an expression inside a tag do not say what is wrong with it.
+                self.parse(text)?;
+                let template = self.parse(&format!("{{% {} {expression} %}}", ValueTag::NAME))?;
+                Ok(match self.plain_path(&expression) {
+                    Some(path) => Leaf::Path { path, otherwise: template },
+                    None => Leaf::Typed(template),
+                })
+            }
+        }
+    }
+
+    fn parse(&self, text: &str) -> Result<Template, String> {
+        match catch_unwind(AssertUnwindSafe(|| self.parser.parse(text))) {
+            Ok(parsed) => parsed.map_err(|error| in_words(&error.to_string())),
+            Err(_) => Err("the template engine gave up on this template; simplify it".to_owned()),
+        }
+    }
+
+    /// The names of an expression that is nothing but a path into the context.
+    fn plain_path(&self, expression: &str) -> Option<Vec<String>> {
+        let path: Vec<String> = expression.split('.').map(str::to_owned).collect();
+        let is_name = |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let is_rooted = path.first().is_some_and(|root| self.schema.get(root).is_some());
+        (is_rooted && path.iter().all(is_name)).then_some(path)
+    }
+}
+
+impl Data {
+    pub(super) fn new(json: Value) -> Self {
+        let liquid = match to_liquid(&json) {
+            LiquidValue::Object(object) => object,
+            LiquidValue::Scalar(_) | LiquidValue::Array(_) | LiquidValue::State(_) | LiquidValue::Nil => Object::new(),
+        };
+        Self { json, liquid }
+    }
+}
+
+impl Leaf {
+    /// The leaf's value for `data`. Never panics, and never works without bound.
+    pub(super) fn render(&self, data: &Data) -> Result<Value, LeafError> {
+        match self {
+            Self::Fixed(text) => Ok(Value::String(text.clone())),
+            Self::Path { path, otherwise } => {
+                let found = path.iter().try_fold(&data.json, |value, name| value.get(name));
+                found.map_or_else(|| typed(otherwise, data), |value| Ok(value.clone()))
+            }
+            Self::Typed(template) => typed(template, data),
+            Self::Mixed(template) => {
+                let bytes = run(template, data, MAX_VALUE_BYTES)?;
+                String::from_utf8(bytes).map(Value::String).map_err(|_| LeafError::of("made something else than text"))
+            }
+        }
+    }
+}
+
+impl LeafError {
+    /// The context could not be written as JSON.
+    pub(super) fn unwritable(name: super::Name) -> Self {
+        Self::of(format!("what is known of the event cannot be given to the mapping {name}"))
+    }
+
+    fn of(what: impl Into<String>) -> Self {
+        Self { what: what.into(), asked_for: None }
+    }
+}
+
+fn typed(template: &Template, data: &Data) -> Result<Value, LeafError> {
+    let bytes = run(template, data, MAX_JSON_BYTES)?;
+    serde_json::from_slice(&bytes).map_err(|_| LeafError::of("made something that JSON cannot hold"))
+}
+
+fn run(template: &Template, data: &Data, limit: usize) -> Result<Vec<u8>, LeafError> {
+    let mut written = Capped::new(limit);
+    let result = catch_unwind(AssertUnwindSafe(|| template.render_to(&mut written, &data.liquid)));
+    match result {
+        Ok(Ok(())) => Ok(written.bytes),
+        Ok(Err(_)) if written.overflowed => Err(LeafError::of(format!("made more than {limit} bytes"))),
+        Ok(Err(error)) => {
+            let error = error.to_string();
+            Err(LeafError { what: headline(&error), asked_for: asked_for(&error) })
+        }
+        Err(_) => Err(LeafError::of("the template engine gave up on this event")),
+    }
+}
+
+/// The first line of the library's report. The lines after it quote values, which may be what a customer wrote.
+fn headline(report: &str) -> String {
+    let first = report.lines().next().unwrap_or_default();
+    first.strip_prefix("liquid: ").unwrap_or(first).trim().to_owned()
+}
+
+/// The name that the library missed.
+fn asked_for(report: &str) -> Option<String> {
+    let found = report.lines().find_map(|line| line.trim().strip_prefix("requested "))?;
+    found.split_once('=').map(|(_, name)| name.trim_matches('"').to_owned())
+}
+
+/// A parser's report on one line. It quotes the template, which is the operator's own text.
+fn in_words(report: &str) -> String {
+    let words: Vec<&str> = report.strip_prefix("liquid: ").unwrap_or(report).split_whitespace().collect();
+    words.join(" ")
+}
+
+/// Liquid has no unsigned 64-bit numbers: larger ones are computed with as broken numbers. A leaf that only passes
+/// one on takes it past Liquid, unchanged.
+fn to_liquid(json: &Value) -> LiquidValue {
+    match json {
+        Value::Null => LiquidValue::Nil,
+        Value::Bool(value) => LiquidValue::scalar(*value),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => LiquidValue::scalar(whole),
+            (None, Some(broken)) => LiquidValue::scalar(broken),
+            (None, None) => LiquidValue::Nil,
+        },
+        Value::String(text) => LiquidValue::Scalar(Scalar::new(text.clone())),
+        Value::Array(members) => LiquidValue::Array(members.iter().map(to_liquid).collect()),
+        Value::Object(members) => {
+            LiquidValue::Object(members.iter().map(|(key, value)| (key.clone().into(), to_liquid(value))).collect())
+        }
+    }
+}
