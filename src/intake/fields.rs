@@ -1,0 +1,103 @@
+//! What the readers share: taking a value out of a body, cleaned and bounded.
+//!
+//! Every limit either cuts (a name: nobody is harmed) or is an error (an identifier: a cut one would be another
+//! person's). No error quotes a value.
+
+use serde_json::{Map, Value};
+
+use super::Stop;
+use super::lenient_json;
+
+/// The longest identifier. Zendesk's `external_id` takes 255 characters, and ours end there.
+pub(super) const ID_MAX_CHARS: usize = 255;
+
+/// The longest name, subject or other word. As for identifiers; longer ones are cut.
+pub(super) const LINE_MAX_CHARS: usize = 255;
+
+/// The longest text. Zendesk cuts a comment at 64 kB without a word, and escaping makes it longer on the way there.
+pub(super) const TEXT_MAX_BYTES: usize = 32 * 1024;
+
+/// The body as a JSON object.
+pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, Stop> {
+    match lenient_json::parse(body) {
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(_) => Err(unreadable("the body is JSON, but not an object")),
+        Err(error) => Err(Stop::Unreadable(error.to_string())),
+    }
+}
+
+pub(super) fn unreadable(cause: &str) -> Stop {
+    Stop::Unreadable(cause.to_owned())
+}
+
+/// A string, or a number as text; `None` when absent or blank.
+///
+/// # Errors
+///
+/// For anything else than a string, a number or null: a template that sends it means something that we do not know.
+pub(super) fn string(map: &Map<String, Value>, key: &str) -> Result<Option<String>, Stop> {
+    match map.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
+            Err(Stop::Unreadable(format!("`{key}` is neither text nor a number")))
+        }
+    }
+}
+
+/// An identifier: one line, never cut.
+pub(super) fn id(map: &Map<String, Value>, key: &str) -> Result<Option<String>, Stop> {
+    let Some(id) = string(map, key)?.and_then(|text| one_line(&text, usize::MAX)) else { return Ok(None) };
+    if id.chars().nth(ID_MAX_CHARS).is_some() {
+        return Err(Stop::Unreadable(format!("`{key}` is longer than {ID_MAX_CHARS} characters")));
+    }
+    Ok(Some(id))
+}
+
+/// A positive whole number, also as text. Zendesk's own placeholder `#{{ticket.id}}` puts a `#` before it.
+pub(super) fn number(map: &Map<String, Value>, key: &str) -> Result<Option<u64>, Stop> {
+    let Some(text) = string(map, key)? else { return Ok(None) };
+    positive(&text).map(Some).ok_or_else(|| Stop::Unreadable(format!("`{key}` is not a positive whole number")))
+}
+
+/// A name or another short word: one line, cut where it is too long.
+pub(super) fn line(map: &Map<String, Value>, key: &str) -> Option<String> {
+    one_line(&string(map, key).ok().flatten()?, LINE_MAX_CHARS)
+}
+
+/// A text, cleaned; `None` when blank.
+pub(super) fn text(map: &Map<String, Value>, key: &str) -> Result<Option<String>, Stop> {
+    let Some(text) = string(map, key)? else { return Ok(None) };
+    let text = clean(&text);
+    if text.len() > TEXT_MAX_BYTES {
+        return Err(Stop::Unreadable(format!("`{key}` is longer than {TEXT_MAX_BYTES} bytes")));
+    }
+    Ok(Some(text).filter(|text| !text.trim().is_empty()))
+}
+
+/// A positive whole number in digits, perhaps with `#` before it.
+pub(super) fn positive(text: &str) -> Option<u64> {
+    let digits = text.trim();
+    let digits = digits.strip_prefix('#').unwrap_or(digits);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok().filter(|number| *number > 0)
+}
+
+/// Drops control characters, which no phone shows and which JSON, logs and terminals choke on; every line break
+/// becomes a line feed. Tabs stay.
+pub(super) fn clean(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    text.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect()
+}
+
+/// The text as one line of at most `max` characters; `None` when nothing is left of it.
+pub(super) fn one_line(text: &str, max: usize) -> Option<String> {
+    let line: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
+    let line: String = line.trim().chars().filter(|c| !c.is_control()).take(max).collect();
+    let line = line.trim_end();
+    (!line.is_empty()).then(|| line.to_owned())
+}

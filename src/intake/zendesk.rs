@@ -1,0 +1,62 @@
+//! Reads what our own Zendesk triggers post to `/webhooks/zendesk`.
+//!
+//! A body says that something happened, and on which ticket. What an agent wrote is not taken from it, except where
+//! it carries `text` and names no comment: that is a published-recipe trigger that was pointed here.
+
+use serde_json::{Map, Value};
+
+use super::fields::{self, unreadable};
+use super::signature::Verified;
+use super::{Reading, Stop};
+use crate::domain::event::{AgentReply, CommentId, DedupeKey, EventKind, PhoneText, TicketChange, TicketId};
+use crate::domain::text;
+
+pub(super) fn read(verified: &Verified<'_>) -> Reading {
+    let outcome = fields::object(verified.body()).and_then(|body| read_object(&body));
+    let mut dedupe = Vec::new();
+    if let Ok(EventKind::AgentReply(AgentReply { ticket_id, comment_id: Some(comment_id), .. })) = &outcome {
+        dedupe.push(DedupeKey::ZendeskComment(*ticket_id, *comment_id));
+    }
+    Reading { dedupe, outcome }
+}
+
+fn read_object(body: &Map<String, Value>) -> Result<EventKind, Stop> {
+    let Some(name) = fields::line(body, "event") else { return Err(unreadable("`event` names no event")) };
+    if !matches!(name.as_str(), "agent_reply" | "ticket_solved" | "ticket_reopened") {
+        return Err(Stop::Ignored("unknown event"));
+    }
+    let ticket_id =
+        fields::number(body, "ticket_id")?.map(TicketId).ok_or_else(|| unreadable("`ticket_id` is blank"))?;
+    let external_user_id = fields::id(body, "external_user_id")?;
+    match name.as_str() {
+        "agent_reply" => read_reply(body, ticket_id, external_user_id),
+        "ticket_solved" => Ok(EventKind::TicketSolved(TicketChange { ticket_id, external_user_id })),
+        _ => Ok(EventKind::TicketReopened(TicketChange { ticket_id, external_user_id })),
+    }
+}
+
+fn read_reply(
+    body: &Map<String, Value>,
+    ticket_id: TicketId,
+    external_user_id: Option<String>,
+) -> Result<EventKind, Stop> {
+    let comment_id = fields::number(body, "comment_id")?.map(CommentId);
+    if comment_id.is_none()
+        && let Some(text) = fields::text(body, "text")?
+    {
+        let text = text::strip_comment_header(&text).to_owned();
+        if text.trim().is_empty() {
+            return Err(unreadable("`text` holds nothing but Zendesk's comment header"));
+        }
+        return Ok(EventKind::PhoneText(PhoneText {
+            ticket_id: Some(ticket_id),
+            comment_id: None,
+            external_user_id,
+            text,
+            agent_name: fields::line(body, "agent_name"),
+            attachments: Vec::new(),
+            recipe: None,
+        }));
+    }
+    Ok(EventKind::AgentReply(AgentReply { ticket_id, comment_id, external_user_id }))
+}
