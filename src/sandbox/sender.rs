@@ -163,6 +163,8 @@ struct Inner {
     clock: Clock,
     changes: Changes,
     stop: CancellationToken,
+    /// Kept so that the handles also work outside a task.
+    runtime: tokio::runtime::Handle,
     state: Mutex<State>,
 }
 
@@ -191,6 +193,7 @@ pub(super) fn client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
 }
 
 impl Sender {
+    /// Must be called inside a tokio runtime, which then carries the sending.
     pub(super) fn new(
         client: reqwest::Client,
         rules: Rules,
@@ -199,7 +202,8 @@ impl Sender {
         changes: Changes,
         stop: CancellationToken,
     ) -> Self {
-        Self(Arc::new(Inner { client, rules, spacing, clock, changes, stop, state: Mutex::default() }))
+        let runtime = tokio::runtime::Handle::current();
+        Self(Arc::new(Inner { client, rules, spacing, clock, changes, stop, runtime, state: Mutex::default() }))
     }
 
     pub(super) fn connect(&self, bridge_url: &str) {
@@ -276,7 +280,7 @@ impl Sender {
     fn open_lane(&self) -> UnboundedSender<Webhook> {
         let (sender, mut lane) = unbounded_channel::<Webhook>();
         let this = self.clone();
-        tokio::spawn(async move {
+        self.0.runtime.spawn(async move {
             let stop = this.0.stop.clone();
             let run = async {
                 while let Some(webhook) = lane.recv().await {
@@ -299,7 +303,7 @@ impl Sender {
             return;
         }
         let this = self.clone();
-        tokio::spawn(async move {
+        self.0.runtime.spawn(async move {
             let stop = this.0.stop.clone();
             let run = async {
                 let next = attempt.saturating_add(1);

@@ -250,6 +250,36 @@ async fn zendesk_never_repeats_what_reached_nobody_and_braze_does() {
 }
 
 #[tokio::test]
+async fn a_bridge_that_answers_too_late_is_asked_again_five_times() {
+    let clock = clock();
+    let options = SandboxOptions {
+        retry_spacing: Duration::from_millis(1),
+        zendesk_webhook_timeout: Duration::from_millis(30),
+        ..SandboxOptions::default()
+    };
+    let sandbox = Sandbox::start(options, clock.clone()).await.unwrap();
+    let bridge = Bridge::start(&sandbox, &clock).await;
+    bridge.traffic.fail(Fault::on("POST", "/webhooks/zendesk", FaultKind::Delay(DEADLINE)).times(99));
+    let ticket = ticket(&sandbox, &["sms"]);
+    sandbox.zendesk.agent_reply(ticket, "hello");
+    assert!(sandbox.wait_until(DEADLINE, || sandbox.zendesk.is_idle()).await);
+    let log = sandbox.zendesk.webhooks_delivered();
+    assert_eq!(log.len(), 6);
+    assert!(log.iter().all(|attempt| attempt.result == AttemptResult::TimedOut));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_handles_work_outside_a_task() {
+    let clock = clock();
+    let sandbox = sandbox(&clock).await;
+    let bridge = Bridge::start(&sandbox, &clock).await;
+    let ticket = ticket(&sandbox, &["sms"]);
+    let zendesk = sandbox.zendesk.clone();
+    std::thread::spawn(move || zendesk.agent_reply(ticket, "hello")).join().unwrap();
+    assert!(sandbox.wait_until(DEADLINE, || bridge.traffic.calls().len() == 1).await);
+}
+
+#[tokio::test]
 async fn an_open_circuit_drops_webhooks_for_good() {
     let clock = clock();
     let sandbox = sandbox(&clock).await;
