@@ -1,0 +1,406 @@
+//! Sends the vendors' webhooks to the bridge, repeats them by each vendor's own rules, and keeps a log of every attempt.
+//!
+//! First attempts keep their order within a lane (a ticket, a profile), and lanes do not wait for each other. A repeat
+//! waits its turn outside the lane, so a later webhook overtakes it, as it does at both vendors.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit, Mac};
+use http::Method;
+use jiff::Timestamp;
+use sha2::Sha256;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+
+use super::changes::Changes;
+use super::lock;
+use crate::clock::Clock;
+
+/// The tenant that Zendesk's headers name.
+const ACCOUNT_ID: &str = "10000001";
+/// The webhook that Zendesk's headers name.
+const WEBHOOK_ID: &str = "01SANDBX000000000000WEBHK1";
+
+/// A webhook, before it is signed.
+#[derive(Clone)]
+pub struct Webhook {
+    /// Zendesk's invocation id or Braze's dispatch id.
+    pub id: String,
+    /// The method.
+    pub method: Method,
+    /// The path at the bridge.
+    pub path: String,
+    /// The `Content-Type`.
+    pub content_type: String,
+    /// The body, byte for byte.
+    pub body: String,
+    /// Its ticket or profile.
+    pub(super) lane: String,
+    /// How it proves where it comes from.
+    pub(super) seal: Seal,
+}
+
+/// How a webhook proves where it comes from.
+#[derive(Clone)]
+pub(super) enum Seal {
+    /// Zendesk's signature, computed anew for each attempt, since its time stamp is that of the sending.
+    Zendesk { secret: String, invocation: String },
+    /// A static header of a Braze campaign.
+    Header { name: &'static str, value: String },
+}
+
+impl Seal {
+    fn headers(&self, body: &str, now: Timestamp) -> Vec<(String, String)> {
+        match self {
+            Self::Header { name, value } => vec![((*name).to_owned(), value.clone())],
+            Self::Zendesk { secret, invocation } => {
+                let timestamp = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+                let signature = sign(secret, &timestamp, body);
+                [
+                    ("user-agent", "Zendesk Webhook"),
+                    ("x-zendesk-account-id", ACCOUNT_ID),
+                    ("x-zendesk-webhook-id", WEBHOOK_ID),
+                    ("x-zendesk-webhook-invocation-id", invocation),
+                    ("x-zendesk-webhook-signature", &signature),
+                    ("x-zendesk-webhook-signature-timestamp", &timestamp),
+                ]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec()
+            }
+        }
+    }
+}
+
+/// Zendesk's signature: base64 of HMAC-SHA256 over the time stamp and the raw body; the key is the secret as printed.
+fn sign(secret: &str, timestamp: &str, body: &str) -> String {
+    // HMAC takes a key of any length, so the error cannot be; an empty signature would be refused by any verifier.
+    Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map_or_else(
+        |_| String::new(),
+        |mut mac| {
+            mac.update(timestamp.as_bytes());
+            mac.update(body.as_bytes());
+            BASE64.encode(mac.finalize().into_bytes())
+        },
+    )
+}
+
+/// One attempt to hand over a webhook.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The webhook's id.
+    pub id: String,
+    /// 1 for the first.
+    pub attempt: u32,
+    /// The path at the bridge.
+    pub path: String,
+    /// The headers that were sent.
+    pub headers: Vec<(String, String)>,
+    /// The body that was sent.
+    pub body: String,
+    /// What came of it.
+    pub result: AttemptResult,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttemptResult {
+    /// The bridge answered.
+    Answered {
+        /// The status.
+        status: u16,
+        /// `Retry-After`, in seconds.
+        retry_after: Option<u64>,
+        /// The body.
+        body: String,
+    },
+    /// The bridge did not answer in time.
+    TimedOut,
+    /// The bridge could not be reached, or hung up.
+    Unreachable,
+    /// Zendesk's circuit breaker was open: nothing was sent, and nothing will be.
+    CircuitBroken,
+}
+
+/// Whose rules for repeating are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rules {
+    Zendesk,
+    Braze,
+}
+
+impl Rules {
+    /// Whether the vendor tries again after `attempt` ended so.
+    ///
+    /// Zendesk: 409 up to 3 times; 429 and 503 with a `Retry-After` under 60 s (how often is not published: 3 taken);
+    /// time-outs up to 5 times; nothing else, refused connections neither. Braze: 408, 429, 5xx and unreachable hosts,
+    /// up to 5 times; never another 4xx, never a 3xx.
+    fn repeats(self, attempt: u32, result: &AttemptResult) -> bool {
+        let most = match (self, result) {
+            (_, AttemptResult::CircuitBroken) | (Self::Zendesk, AttemptResult::Unreachable) => 0,
+            (_, AttemptResult::TimedOut) | (Self::Braze, AttemptResult::Unreachable) => 5,
+            (Self::Zendesk, AttemptResult::Answered { status: 409, .. }) => 3,
+            (Self::Zendesk, AttemptResult::Answered { status: 429 | 503, retry_after: Some(0..60), .. }) => 3,
+            (Self::Zendesk, AttemptResult::Answered { .. }) => 0,
+            (Self::Braze, AttemptResult::Answered { status: 408 | 429 | 500..=599, .. }) => 5,
+            (Self::Braze, AttemptResult::Answered { .. }) => 0,
+        };
+        attempt <= most
+    }
+}
+
+/// Sends one vendor's webhooks. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Sender(Arc<Inner>);
+
+struct Inner {
+    client: reqwest::Client,
+    rules: Rules,
+    spacing: Duration,
+    clock: Clock,
+    changes: Changes,
+    stop: CancellationToken,
+    /// Kept so that the handles also work outside a task.
+    runtime: tokio::runtime::Handle,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    bridge: Option<String>,
+    lanes: HashMap<String, UnboundedSender<Webhook>>,
+    sent: Vec<Webhook>,
+    paused: bool,
+    circuit_open: bool,
+    held: Vec<Webhook>,
+    attempts: Vec<Attempt>,
+    /// Webhooks that may still be tried.
+    unsettled: usize,
+}
+
+/// The HTTP client of a vendor: it follows no redirect and uses no proxy.
+#[expect(clippy::disallowed_methods, reason = "the sandbox plays the vendors and may use nothing of our clients")]
+pub(super) fn client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .timeout(timeout)
+        .connect_timeout(timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+}
+
+impl Sender {
+    /// Must be called inside a tokio runtime, which then carries the sending.
+    pub(super) fn new(
+        client: reqwest::Client,
+        rules: Rules,
+        spacing: Duration,
+        clock: Clock,
+        changes: Changes,
+        stop: CancellationToken,
+    ) -> Self {
+        let runtime = tokio::runtime::Handle::current();
+        Self(Arc::new(Inner { client, rules, spacing, clock, changes, stop, runtime, state: Mutex::default() }))
+    }
+
+    pub(super) fn connect(&self, bridge_url: &str) {
+        lock(&self.0.state).bridge = Some(bridge_url.trim_end_matches('/').to_owned());
+    }
+
+    pub(super) fn bridge(&self) -> String {
+        lock(&self.0.state).bridge.clone().unwrap_or_default()
+    }
+
+    /// Sends a webhook, or holds it while paused.
+    pub(super) fn send(&self, webhook: Webhook) {
+        let mut state = lock(&self.0.state);
+        if state.paused {
+            state.held.push(webhook);
+            drop(state);
+            self.0.changes.touch();
+            return;
+        }
+        drop(state);
+        self.send_now(webhook);
+    }
+
+    /// Sends a webhook, paused or not.
+    pub(super) fn send_now(&self, webhook: Webhook) {
+        let mut state = lock(&self.0.state);
+        state.sent.push(webhook.clone());
+        state.unsettled = state.unsettled.saturating_add(1);
+        let lane = state.lanes.entry(webhook.lane.clone()).or_insert_with(|| self.open_lane());
+        // The lane's task ends only when the sandbox stops, and then nobody waits for the webhook.
+        drop(lane.send(webhook));
+    }
+
+    /// Sends the latest webhook with this id again, as a vendor does that did not hear our answer.
+    pub(super) fn repeat(&self, id: &str) -> bool {
+        let found = lock(&self.0.state).sent.iter().rev().find(|webhook| webhook.id == id).cloned();
+        found.map(|webhook| self.send_now(webhook)).is_some()
+    }
+
+    pub(super) fn pause(&self) {
+        lock(&self.0.state).paused = true;
+    }
+
+    /// Ends the pause and sends what was held.
+    pub(super) fn resume(&self) {
+        lock(&self.0.state).paused = false;
+        for webhook in self.take_held() {
+            self.send_now(webhook);
+        }
+    }
+
+    /// What is held, taken out: to be sent in another order, or never.
+    pub(super) fn take_held(&self) -> Vec<Webhook> {
+        std::mem::take(&mut lock(&self.0.state).held)
+    }
+
+    pub(super) fn held(&self) -> Vec<Webhook> {
+        lock(&self.0.state).held.clone()
+    }
+
+    pub(super) fn open_circuit(&self, open: bool) {
+        lock(&self.0.state).circuit_open = open;
+    }
+
+    pub(super) fn attempts(&self) -> Vec<Attempt> {
+        lock(&self.0.state).attempts.clone()
+    }
+
+    /// Whether nothing is under way or waiting to be tried again.
+    pub(super) fn is_idle(&self) -> bool {
+        lock(&self.0.state).unsettled == 0
+    }
+
+    fn open_lane(&self) -> UnboundedSender<Webhook> {
+        let (sender, mut lane) = unbounded_channel::<Webhook>();
+        let this = self.clone();
+        self.0.runtime.spawn(async move {
+            let stop = this.0.stop.clone();
+            let run = async {
+                while let Some(webhook) = lane.recv().await {
+                    let again = this.attempt(&webhook, 1).await;
+                    this.after(webhook, 1, again);
+                }
+            };
+            stop.run_until_cancelled(run).await;
+        });
+        sender
+    }
+
+    /// Settles a webhook, or has it tried again later.
+    fn after(&self, webhook: Webhook, attempt: u32, again: bool) {
+        if !again {
+            let mut state = lock(&self.0.state);
+            state.unsettled = state.unsettled.saturating_sub(1);
+            drop(state);
+            self.0.changes.touch();
+            return;
+        }
+        let this = self.clone();
+        self.0.runtime.spawn(async move {
+            let stop = this.0.stop.clone();
+            let run = async {
+                let next = attempt.saturating_add(1);
+                tokio::time::sleep(this.0.spacing).await;
+                let again = this.attempt(&webhook, next).await;
+                this.after(webhook, next, again);
+            };
+            stop.run_until_cancelled(run).await;
+        });
+    }
+
+    /// Makes one attempt, logs it, and tells whether another is due.
+    async fn attempt(&self, webhook: &Webhook, attempt: u32) -> bool {
+        let headers = webhook.seal.headers(&webhook.body, self.0.clock.now());
+        let (bridge, circuit_open) = {
+            let state = lock(&self.0.state);
+            (state.bridge.clone(), state.circuit_open)
+        };
+        let result = match bridge {
+            _ if circuit_open => AttemptResult::CircuitBroken,
+            None => AttemptResult::Unreachable,
+            Some(bridge) => self.call(&format!("{bridge}{}", webhook.path), webhook, &headers).await,
+        };
+        let again = self.0.rules.repeats(attempt, &result);
+        lock(&self.0.state).attempts.push(Attempt {
+            id: webhook.id.clone(),
+            attempt,
+            path: webhook.path.clone(),
+            headers,
+            body: webhook.body.clone(),
+            result,
+        });
+        self.0.changes.touch();
+        again
+    }
+
+    async fn call(&self, url: &str, webhook: &Webhook, headers: &[(String, String)]) -> AttemptResult {
+        let mut request = self
+            .0
+            .client
+            .request(webhook.method.clone(), url)
+            .header("content-type", &webhook.content_type)
+            .body(webhook.body.clone());
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let failed = |error: reqwest::Error| match error.is_timeout() {
+            true => AttemptResult::TimedOut,
+            false => AttemptResult::Unreachable,
+        };
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return failed(error),
+        };
+        let status = response.status().as_u16();
+        let retry_after =
+            response.headers().get("retry-after").and_then(|value| value.to_str().ok()).and_then(|s| s.parse().ok());
+        match response.text().await {
+            Ok(body) => AttemptResult::Answered { status, retry_after, body },
+            Err(error) => failed(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_agrees_with_the_constructed_vector() {
+        let secret = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==";
+        let signature = sign(secret, "2021-03-25T05:09:27Z", r#"{"event":"ticket.updated","id":123}"#);
+        assert_eq!(signature, "S/RDdU2ERmj7LHDDoWJ2onPYH+t7/f2+LTM4dL7UiLM=");
+    }
+
+    #[test]
+    fn each_vendor_repeats_what_its_documents_say_and_no_more() {
+        let answered = |status, retry_after| AttemptResult::Answered { status, retry_after, body: String::new() };
+        for (result, zendesk, braze) in [
+            (answered(202, None), 0, 0),
+            (answered(302, None), 0, 0),
+            (answered(400, None), 0, 0),
+            (answered(401, None), 0, 0),
+            (answered(408, None), 0, 5),
+            (answered(409, None), 3, 0),
+            (answered(429, None), 0, 5),
+            (answered(429, Some(59)), 3, 5),
+            (answered(429, Some(60)), 0, 5),
+            (answered(500, Some(5)), 0, 5),
+            (answered(503, None), 0, 5),
+            (answered(503, Some(5)), 3, 5),
+            (AttemptResult::TimedOut, 5, 5),
+            (AttemptResult::Unreachable, 0, 5),
+            (AttemptResult::CircuitBroken, 0, 0),
+        ] {
+            let most = |rules: Rules| (1..100).take_while(|attempt| rules.repeats(*attempt, &result)).count();
+            assert_eq!((most(Rules::Zendesk), most(Rules::Braze)), (zendesk, braze), "{result:?}");
+        }
+    }
+}

@@ -1,0 +1,463 @@
+//! The embedded Zendesk: its API over HTTP, and the agents who work in it, as methods.
+//!
+//! Here are the handle, the state and the routes. What each endpoint does is in the modules below; what a test may
+//! switch, break and look at is in `switches`.
+
+mod auth;
+mod comments;
+mod errors;
+mod limits;
+mod model;
+mod reads;
+mod switches;
+mod tickets;
+mod users;
+
+pub use limits::HeaderSpelling;
+pub use model::{Attachment, Audit, Comment, Role, Ticket, TicketStatus, User};
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use http::Method;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::changes::Changes;
+use super::sender::{Sender, Webhook};
+use super::server::{self, Answer, Request, Traffic, Vendor};
+use super::triggers::{self, Occasion, TriggerBodies, What};
+use super::{SandboxOptions, lock, text};
+use crate::clock::Clock;
+
+/// The letters of a ULID.
+const ULID_ALPHABET: &[u8] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// A handle on the embedded Zendesk. Cheap to clone.
+#[derive(Clone)]
+pub struct Zendesk(Arc<Inner>);
+
+struct Inner {
+    url: String,
+    options: SandboxOptions,
+    clock: Clock,
+    changes: Changes,
+    traffic: Arc<Traffic>,
+    sender: Sender,
+    state: Mutex<State>,
+}
+
+/// A new ticket, as an agent opens one. Ids of users come from [`Zendesk::add_user`].
+#[derive(Clone, Debug, Default)]
+pub struct NewTicket {
+    /// The customer.
+    pub requester_id: u64,
+    /// The subject.
+    pub subject: String,
+    /// The first comment, public, by the requester.
+    pub description: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Its external id.
+    pub external_id: Option<String>,
+}
+
+/// Everything that the help desk knows.
+struct State {
+    base: String,
+    users: BTreeMap<u64, User>,
+    tickets: BTreeMap<u64, Ticket>,
+    tokens: auth::Tokens,
+    idempotency: HashMap<String, tickets::Remembered>,
+    uploads: HashMap<String, reads::Upload>,
+    files: HashMap<String, (String, bytes::Bytes)>,
+    limits: limits::Limits,
+    switches: Switches,
+    /// What triggers may fire on, until the lock is let go.
+    happenings: Vec<Happening>,
+    api_user: u64,
+    agent: u64,
+    last_id: u64,
+    last_ticket: u64,
+}
+
+#[derive(Debug, Default)]
+struct Switches {
+    search_lag: SignedDuration,
+    list_lag: SignedDuration,
+    bodies: TriggerBodies,
+    fire_on_api_writes: bool,
+    fire_twice: bool,
+}
+
+enum Happening {
+    Reply { ticket: u64, comment: u64, via_api: bool },
+    Solved { ticket: u64, via_api: bool },
+    Reopened { ticket: u64, via_api: bool },
+}
+
+impl State {
+    fn new(base: &str, options: &SandboxOptions, now: Timestamp) -> Self {
+        let mut state = Self {
+            base: base.to_owned(),
+            users: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            tokens: auth::Tokens::default(),
+            idempotency: HashMap::new(),
+            uploads: HashMap::new(),
+            files: HashMap::new(),
+            limits: limits::Limits::default(),
+            switches: Switches::default(),
+            happenings: Vec::new(),
+            api_user: 0,
+            agent: 0,
+            last_id: 900_000,
+            last_ticket: 0,
+        };
+        let staff = |name: &str, email: &str, role| User {
+            name: name.to_owned(),
+            email: Some(email.to_owned()),
+            role,
+            created_at: now,
+            ..User::default()
+        };
+        state.api_user = state.add_user(staff("Tandem Bridge", &options.zendesk_email, Role::Admin));
+        state.agent = state.add_user(staff("Agnes Agent", "agnes@sandbox.invalid", Role::Agent));
+        state
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.last_id = self.last_id.saturating_add(1);
+        self.last_id
+    }
+
+    fn next_ticket_id(&mut self) -> u64 {
+        self.last_ticket = self.last_ticket.saturating_add(1);
+        self.last_ticket
+    }
+}
+
+impl Vendor for Inner {
+    fn answer(&self, request: &Request) -> Answer {
+        let mut state = lock(&self.state);
+        let answer = self.route(&mut state, request);
+        self.settle(state);
+        answer
+    }
+}
+
+impl Inner {
+    fn route(&self, state: &mut State, request: &Request) -> Answer {
+        let path = request.path.strip_suffix(".json").unwrap_or(&request.path);
+        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        if request.method == Method::POST && segments == ["oauth", "tokens"] {
+            return state.tokens.issue(request, &self.options, &self.clock);
+        }
+        if let (&Method::GET, ["attachments", "token", token]) = (&request.method, segments.as_slice()) {
+            return state.file(token);
+        }
+        let now = self.clock.now();
+        if let Err(refusal) = state.tokens.check(request, &self.options, now) {
+            return refusal;
+        }
+        let headers = match state.limits.take(request, now) {
+            Ok(headers) => headers,
+            Err(refusal) => return refusal,
+        };
+        let ["api", "v2", segments @ ..] = segments.as_slice() else { return errors::invalid_endpoint() };
+        let mut answer = match request.method {
+            Method::GET => read(state, segments, request, now),
+            Method::POST => self.create(state, segments, request, now),
+            Method::PUT => match (segments, segments.last().and_then(|id| id.parse().ok())) {
+                (["tickets", _], Some(id)) => state.update_ticket(id, request, now),
+                _ => errors::invalid_endpoint(),
+            },
+            _ => errors::invalid_endpoint(),
+        };
+        answer.headers.extend(headers);
+        answer
+    }
+
+    fn create(&self, state: &mut State, segments: &[&str], request: &Request, now: Timestamp) -> Answer {
+        match segments {
+            ["tickets"] => state.create_ticket(request, now),
+            ["uploads"] => state.upload(request, &self.clock),
+            ["users", "create_or_update"] => state.create_or_update_user(request, now),
+            _ => errors::invalid_endpoint(),
+        }
+    }
+
+    /// Lets the state go, and fires the triggers on what happened to it.
+    fn settle(&self, mut state: MutexGuard<'_, State>) {
+        let happenings = std::mem::take(&mut state.happenings);
+        let webhooks: Vec<Webhook> = happenings.iter().flat_map(|happening| self.fire(&state, happening)).collect();
+        drop(state);
+        for webhook in webhooks {
+            self.sender.send(webhook);
+        }
+        self.changes.touch();
+    }
+
+    fn fire(&self, state: &State, happening: &Happening) -> Vec<Webhook> {
+        let (&Happening::Reply { ticket, via_api, .. }
+        | &Happening::Solved { ticket, via_api }
+        | &Happening::Reopened { ticket, via_api }) = happening;
+        if via_api && !state.switches.fire_on_api_writes {
+            return Vec::new();
+        }
+        let nobody = User::default();
+        let Some(ticket) = state.tickets.get(&ticket) else { return Vec::new() };
+        let what = match happening {
+            Happening::Solved { .. } => What::Solved,
+            Happening::Reopened { .. } => What::Reopened,
+            Happening::Reply { comment, .. } => {
+                let Some(comment) = ticket.comments.iter().find(|known| known.id == *comment) else {
+                    return Vec::new();
+                };
+                What::Reply { comment, author: state.users.get(&comment.author_id).unwrap_or(&nobody) }
+            }
+        };
+        let requester = state.users.get(&ticket.requester_id).unwrap_or(&nobody);
+        let occasion = Occasion { ticket, requester, what };
+        let times = if state.switches.fire_twice { 2 } else { 1 };
+        let now = self.clock.now();
+        (0..times)
+            .filter_map(|_| {
+                let invocation = format!("01{}", text::random(&self.clock, ULID_ALPHABET, 24));
+                triggers::webhook(state.switches.bodies, &occasion, &self.options, invocation, now)
+            })
+            .collect()
+    }
+}
+
+fn read(state: &State, segments: &[&str], request: &Request, now: Timestamp) -> Answer {
+    match segments {
+        ["users", "me"] => return state.me(),
+        ["users", "search"] => return state.search_users(request, now),
+        ["tickets"] => return state.list_tickets(request, now),
+        _ => {}
+    }
+    let Some(id) = segments.get(1).and_then(|id| id.parse().ok()) else { return errors::invalid_endpoint() };
+    match segments {
+        ["users", _] => state.user(id),
+        ["users", _, "tickets", "requested"] => state.requested_tickets(id, request),
+        ["tickets", _] => state.show_ticket(id, request),
+        ["tickets", _, "comments"] => state.list_comments(id, request),
+        ["tickets", _, "audits"] => state.list_audits(id, request),
+        _ => errors::invalid_endpoint(),
+    }
+}
+
+impl Zendesk {
+    pub(super) async fn start(
+        options: SandboxOptions,
+        clock: Clock,
+        changes: Changes,
+        sender: Sender,
+        stop: CancellationToken,
+    ) -> io::Result<Self> {
+        let mut made = None;
+        let bind = |url: &str| {
+            let traffic = Arc::new(Traffic::new(changes.clone(), clock.clone(), stop.clone()));
+            let state = Mutex::new(State::new(url, &options, clock.now()));
+            let (url, traffic_too) = (url.to_owned(), Arc::clone(&traffic));
+            let inner = Arc::new(Inner { url, options, clock, changes, traffic, sender, state });
+            made = Some(Arc::clone(&inner));
+            (inner as Arc<dyn Vendor>, traffic_too)
+        };
+        server::start(bind, stop.clone()).await?;
+        made.map(Self).ok_or_else(|| io::Error::other("the server was not bound"))
+    }
+
+    /// The base URL, `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.0.url
+    }
+
+    /// Every ticket, deleted ones included, in the order opened.
+    #[must_use]
+    pub fn tickets(&self) -> Vec<Ticket> {
+        lock(&self.0.state).tickets.values().cloned().collect()
+    }
+
+    /// One ticket.
+    #[must_use]
+    pub fn ticket(&self, id: u64) -> Option<Ticket> {
+        lock(&self.0.state).tickets.get(&id).cloned()
+    }
+
+    /// Every user, in the order added. The bridge's own and one agent are always there.
+    #[must_use]
+    pub fn users(&self) -> Vec<User> {
+        lock(&self.0.state).users.values().cloned().collect()
+    }
+
+    /// The agent in whose name the methods below act.
+    #[must_use]
+    pub fn agent_id(&self) -> u64 {
+        lock(&self.0.state).agent
+    }
+
+    /// The user on whose behalf the API is called.
+    #[must_use]
+    pub fn api_user_id(&self) -> u64 {
+        lock(&self.0.state).api_user
+    }
+
+    /// Adds a user and returns the id. The id given is not used.
+    #[must_use]
+    pub fn add_user(&self, user: User) -> u64 {
+        let now = self.0.clock.now();
+        let created_at = if user.created_at == Timestamp::default() { now } else { user.created_at };
+        self.act(|state, _| state.add_user(User { created_at, ..user }))
+    }
+
+    /// Suspends a user: no ticket can be opened for them any more.
+    pub fn suspend(&self, user: u64) {
+        self.act(|state, _| {
+            if let Some(user) = state.users.get_mut(&user) {
+                user.suspended = true;
+            }
+        });
+    }
+
+    /// Opens a ticket as an agent does in the web interface, and returns its number.
+    #[must_use]
+    pub fn add_ticket(&self, new: NewTicket) -> u64 {
+        self.act(|state, now| {
+            let id = state.next_ticket_id();
+            let tags = tickets::normalise_tags(new.tags.iter().map(String::as_str));
+            state.tickets.insert(
+                id,
+                Ticket {
+                    id,
+                    status: TicketStatus::New,
+                    subject: Some(new.subject),
+                    external_id: new.external_id,
+                    requester_id: new.requester_id,
+                    submitter_id: state.agent,
+                    tags,
+                    priority: None,
+                    kind: None,
+                    custom_fields: Vec::new(),
+                    followup_source_id: None,
+                    followup_ids: Vec::new(),
+                    comments: Vec::new(),
+                    audits: Vec::new(),
+                    deleted: false,
+                    via_api: false,
+                    created_at: now,
+                    updated_at: now,
+                },
+            );
+            let comment = by(new.requester_id, true, &text::escape_html(&new.description));
+            state.record(id, Some(comment), Vec::new(), &Value::Null, false, now);
+            id
+        })
+    }
+
+    /// A public reply by the agent. Returns the comment's id. Fires the reply trigger.
+    pub fn agent_reply(&self, ticket: u64, html: &str) -> u64 {
+        self.act(|state, now| state.comment(ticket, by(state.agent, true, html), now))
+    }
+
+    /// An internal note by the agent.
+    pub fn agent_note(&self, ticket: u64, html: &str) -> u64 {
+        self.act(|state, now| state.comment(ticket, by(state.agent, false, html), now))
+    }
+
+    /// A public reply by the agent with a file.
+    pub fn agent_reply_with_attachment(
+        &self,
+        ticket: u64,
+        html: &str,
+        name: &str,
+        media_type: &str,
+        file: &[u8],
+    ) -> u64 {
+        self.act(|state, now| {
+            let bytes = bytes::Bytes::copy_from_slice(file);
+            let attachment = state.store_file(name, media_type, bytes, &self.0.clock);
+            let comment = tickets::NewComment { attachments: vec![attachment], ..by(state.agent, true, html) };
+            state.comment(ticket, comment, now)
+        })
+    }
+
+    /// Solves, closes or reopens a ticket as an agent does. Fires the status triggers.
+    pub fn set_status(&self, ticket: u64, status: TicketStatus) {
+        self.act(|state, now| state.set_status(ticket, status, now));
+    }
+
+    /// Replaces a ticket's tags.
+    pub fn set_tags(&self, ticket: u64, tags: &[&str]) {
+        self.act(|state, now| {
+            if let Some(ticket) = state.tickets.get_mut(&ticket) {
+                ticket.tags = tickets::normalise_tags(tags.iter().copied());
+                ticket.updated_at = now;
+            }
+        });
+    }
+
+    /// Merges a ticket into another: the source is closed with the tag `closed_by_merge`, and nothing in the API points
+    /// from it to the target.
+    pub fn merge(&self, source: u64, target: u64) {
+        self.act(|state, now| {
+            let agent = state.agent;
+            state.comment(target, by(agent, false, &format!("Request #{source} was merged into this one.")), now);
+            state.comment(source, by(agent, false, &format!("This request was merged into #{target}.")), now);
+            if let Some(ticket) = state.tickets.get_mut(&source) {
+                ticket.tags.push("closed_by_merge".to_owned());
+                ticket.tags.sort();
+            }
+            state.set_status(source, TicketStatus::Closed, now);
+        });
+    }
+
+    /// Deletes a ticket: it is not found any more.
+    pub fn delete(&self, ticket: u64) {
+        self.act(|state, _| {
+            if let Some(ticket) = state.tickets.get_mut(&ticket) {
+                ticket.deleted = true;
+            }
+        });
+    }
+
+    /// Makes every access token invalid at once.
+    pub fn revoke_tokens(&self) {
+        self.act(|state, _| state.tokens.revoke());
+    }
+
+    pub(super) fn sender(&self) -> &Sender {
+        &self.0.sender
+    }
+
+    /// Does something to the state, and fires the triggers.
+    fn act<T>(&self, action: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+        let mut state = lock(&self.0.state);
+        let result = action(&mut state, self.0.clock.now());
+        self.0.settle(state);
+        result
+    }
+}
+
+impl State {
+    /// Adds a comment in the web interface and returns its id; 0 when the ticket takes none.
+    fn comment(&mut self, ticket: u64, comment: tickets::NewComment, now: Timestamp) -> u64 {
+        let takes = self.tickets.get(&ticket).is_some_and(|t| !t.deleted && t.status != TicketStatus::Closed);
+        if !takes {
+            return 0;
+        }
+        self.record(ticket, Some(comment), Vec::new(), &Value::Null, false, now);
+        self.tickets.get(&ticket).and_then(|ticket| ticket.comments.last()).map_or(0, |comment| comment.id)
+    }
+}
+
+fn by(author_id: u64, public: bool, html: &str) -> tickets::NewComment {
+    tickets::NewComment { author_id, public, html_body: comments::wrap(html), attachments: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests;

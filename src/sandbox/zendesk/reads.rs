@@ -1,0 +1,208 @@
+//! Reading tickets, their comments and audits, and uploading files.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::super::server::{Answer, Request};
+use super::super::text;
+use super::model::{Attachment, time};
+use super::{State, errors};
+use crate::clock::Clock;
+
+/// How long an upload token can be used: the documented life, though a longer one has been recorded.
+const UPLOAD_LIFE: SignedDuration = SignedDuration::from_mins(60);
+/// The most records on a page.
+const MAX_PAGE: usize = 100;
+
+/// Files that wait for a comment.
+#[derive(Debug)]
+pub(super) struct Upload {
+    attachments: Vec<Attachment>,
+    expires_at: Timestamp,
+}
+
+impl State {
+    /// `GET /tickets/{id}`, with `include=users`.
+    pub(super) fn show_ticket(&self, id: u64, request: &Request) -> Answer {
+        let Some(ticket) = self.tickets.get(&id).filter(|ticket| !ticket.deleted) else {
+            return errors::not_found();
+        };
+        let mut body = json!({"ticket": ticket.json(&self.base)});
+        if includes(request, "users") {
+            body["users"] = self.users_json([ticket.requester_id, ticket.submitter_id]);
+        }
+        if includes(request, "comment_count") {
+            body["ticket"]["comment_count"] = ticket.comments.len().into();
+        }
+        Answer::json(200, &body)
+    }
+
+    /// `GET /tickets`, all or those with `external_id`; new ones may be missing for a while.
+    pub(super) fn list_tickets(&self, request: &Request, now: Timestamp) -> Answer {
+        let wanted = request.param("external_id");
+        let tickets: Vec<Value> = self
+            .tickets
+            .values()
+            .filter(|ticket| !ticket.deleted && now.duration_since(ticket.created_at) >= self.switches.list_lag)
+            .filter(|ticket| wanted.is_none_or(|wanted| ticket.external_id.as_deref() == Some(wanted)))
+            .map(|ticket| ticket.json(&self.base))
+            .collect();
+        self.page("tickets", tickets, request).map_or_else(|refusal| refusal, |body| Answer::json(200, &body))
+    }
+
+    /// `GET /users/{id}/tickets/requested`.
+    pub(super) fn requested_tickets(&self, user: u64, request: &Request) -> Answer {
+        let requested = self.tickets.values().filter(|ticket| !ticket.deleted && ticket.requester_id == user);
+        let tickets = requested.map(|ticket| ticket.json(&self.base)).collect();
+        self.page("tickets", tickets, request).map_or_else(|refusal| refusal, |body| Answer::json(200, &body))
+    }
+
+    /// `GET /tickets/{id}/comments`: oldest first, unless asked otherwise.
+    pub(super) fn list_comments(&self, id: u64, request: &Request) -> Answer {
+        let Some(ticket) = self.tickets.get(&id).filter(|ticket| !ticket.deleted) else {
+            return errors::not_found();
+        };
+        let comments = ticket.comments.iter().map(|c| c.json(&self.base, ticket.audit_of(c.id))).collect();
+        let mut body = match self.page("comments", comments, request) {
+            Ok(body) => body,
+            Err(refusal) => return refusal,
+        };
+        if includes(request, "users") {
+            body["users"] = self.users_json(ticket.comments.iter().map(|comment| comment.author_id));
+        }
+        Answer::json(200, &body)
+    }
+
+    /// `GET /tickets/{id}/audits`: oldest first, unless asked otherwise.
+    pub(super) fn list_audits(&self, id: u64, request: &Request) -> Answer {
+        let Some(ticket) = self.tickets.get(&id).filter(|ticket| !ticket.deleted) else {
+            return errors::not_found();
+        };
+        let audits = ticket.audits.iter().map(|audit| audit.json(id)).collect();
+        self.page("audits", audits, request).map_or_else(|refusal| refusal, |body| Answer::json(200, &body))
+    }
+
+    /// `POST /uploads?filename=`, with `token` to add to an earlier one.
+    pub(super) fn upload(&mut self, request: &Request, clock: &Clock) -> Answer {
+        let Some(file_name) = request.param("filename").filter(|name| !name.is_empty()) else {
+            return errors::error(422, "AttachmentUnprocessable", "The attachment could not be processed");
+        };
+        let content_type = request.header("content-type").unwrap_or("application/octet-stream");
+        let attachment = self.store_file(file_name, content_type, request.body.clone(), clock);
+        let shown = attachment.json(&self.base);
+        let token = request.param("token").filter(|token| self.uploads.contains_key(*token));
+        let token = token.map_or_else(|| text::random_hex(clock, 32), str::to_owned);
+        let expires_at = clock.now().saturating_add(UPLOAD_LIFE).unwrap_or(Timestamp::MAX);
+        let upload = self.uploads.entry(token.clone()).or_insert(Upload { attachments: Vec::new(), expires_at });
+        upload.attachments.push(attachment);
+        let all: Vec<Value> = upload.attachments.iter().map(|attachment| attachment.json(&self.base)).collect();
+        Answer::json(
+            201,
+            &json!({"upload": {"token": token, "expires_at": time(expires_at), "attachment": shown, "attachments": all}}),
+        )
+    }
+
+    /// Keeps a file and gives it a link that anyone may follow.
+    pub(super) fn store_file(
+        &mut self,
+        name: &str,
+        content_type: &str,
+        bytes: bytes::Bytes,
+        clock: &Clock,
+    ) -> Attachment {
+        let (id, token, size) = (self.next_id(), text::random_hex(clock, 24), bytes.len());
+        self.files.insert(token.clone(), (content_type.to_owned(), bytes));
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair("name", name).finish();
+        let content_url = format!("{}/attachments/token/{token}/?{query}", self.base);
+        Attachment { id, file_name: name.to_owned(), content_type: content_type.to_owned(), content_url, size }
+    }
+
+    /// `GET /attachments/token/{token}`.
+    pub(super) fn file(&self, token: &str) -> Answer {
+        match self.files.get(token) {
+            Some((content_type, bytes)) => Answer {
+                status: 200,
+                headers: vec![("content-type".into(), content_type.clone())],
+                body: bytes.clone(),
+            },
+            None => errors::not_found(),
+        }
+    }
+
+    /// Takes the files of upload tokens: one token or a list. A token is good for one comment.
+    pub(super) fn take_uploads(&mut self, given: &Value, now: Timestamp) -> Result<Vec<Attachment>, Answer> {
+        let list = given.as_array().map(Vec::as_slice).unwrap_or(std::slice::from_ref(given));
+        let mut attachments = Vec::new();
+        for token in list.iter().filter_map(Value::as_str) {
+            // That an unusable token is refused is unconfirmed; the other reading would lose a file in silence.
+            match self.uploads.remove(token).filter(|upload| now < upload.expires_at) {
+                Some(upload) => attachments.extend(upload.attachments),
+                None => {
+                    return Err(errors::record_invalid("uploads", "Uploads: token is invalid", Some("InvalidValue")));
+                }
+            }
+        }
+        Ok(attachments)
+    }
+
+    fn users_json(&self, ids: impl IntoIterator<Item = u64>) -> Value {
+        let mut ids: Vec<u64> = ids.into_iter().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.iter().filter_map(|id| self.users.get(id)).map(|user| self.user_json(user)).collect()
+    }
+
+    /// One page of records that are given oldest first.
+    ///
+    /// Cursor paging (`page[size]`, `page[after]`) takes `sort`; offset paging (`page`, `per_page`) takes `sort_order`.
+    /// Each ignores the other's parameter.
+    fn page(&self, name: &str, mut all: Vec<Value>, request: &Request) -> Result<Value, Answer> {
+        let number = |key: &str| request.param(key).and_then(|value| value.parse::<usize>().ok());
+        let with_cursor = request.query.iter().any(|(key, _)| key.starts_with("page["));
+        let newest_first = match with_cursor {
+            true => request.param("sort") == Some("-created_at"),
+            false => request.param("sort_order") == Some("desc"),
+        };
+        if newest_first {
+            all.reverse();
+        }
+        let total = all.len();
+        let here = format!("{}{}", self.base, request.path);
+        if !with_cursor {
+            let size = number("per_page").unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
+            let page = number("page").unwrap_or(1).max(1);
+            let start = size.saturating_mul(page.saturating_sub(1));
+            let next = (start.saturating_add(size) < total)
+                .then(|| format!("{here}?page={}&per_page={size}", page.saturating_add(1)));
+            let records: Vec<Value> = all.into_iter().skip(start).take(size).collect();
+            return Ok(json!({name: records, "count": total, "next_page": next, "previous_page": null}));
+        }
+        let size = number("page[size]").unwrap_or(MAX_PAGE);
+        if size == 0 || size > MAX_PAGE {
+            let error = json!({"errors": [{"code": "InvalidPaginationParameter", "title": "page[size] is invalid"}]});
+            return Err(Answer::json(400, &error));
+        }
+        let start = match request.param("page[after]") {
+            None => 0,
+            Some(cursor) => cursor.strip_prefix("after-").and_then(|n| n.parse().ok()).ok_or_else(|| {
+                let error =
+                    json!({"errors": [{"code": "InvalidPaginationParameter", "title": "page[after] is invalid"}]});
+                Answer::json(400, &error)
+            })?,
+        };
+        let end: usize = size.saturating_add(start);
+        let has_more = end < total;
+        let cursor = (start < total).then(|| format!("after-{}", end.min(total)));
+        let sort = if newest_first { "&sort=-created_at" } else { "" };
+        let next = has_more.then(|| format!("{here}?page%5Bafter%5D=after-{end}&page%5Bsize%5D={size}{sort}"));
+        let records: Vec<Value> = all.into_iter().skip(start).take(size).collect();
+        Ok(json!({
+            name: records, "links": {"next": next, "prev": null},
+            "meta": {"has_more": has_more, "after_cursor": cursor, "before_cursor": null},
+        }))
+    }
+}
+
+fn includes(request: &Request, what: &str) -> bool {
+    request.param("include").is_some_and(|list| list.split(',').any(|word| word == what))
+}

@@ -1,0 +1,105 @@
+//! What a test may switch, break and look at: lags, limits, triggers, webhooks, faults and calls.
+
+use jiff::SignedDuration;
+
+use super::super::sender::{Attempt, Webhook};
+use super::super::server::{Call, Fault};
+use super::super::triggers::TriggerBodies;
+use super::{HeaderSpelling, Zendesk};
+
+impl Zendesk {
+    /// How far the search index (`users/search?query=`) and the ticket list are behind, by the sandbox's clock.
+    pub fn set_lag(&self, search: SignedDuration, list: SignedDuration) {
+        self.act(|state, _| (state.switches.search_lag, state.switches.list_lag) = (search, list));
+    }
+
+    /// Whether the published rate limits are enforced; off at first.
+    pub fn enforce_limits(&self, enforced: bool) {
+        self.act(|state, _| state.limits.enforced = enforced);
+    }
+
+    /// How the rate-limit headers are spelt.
+    pub fn spell_headers(&self, spelling: HeaderSpelling) {
+        self.act(|state, _| state.limits.spelling = spelling);
+    }
+
+    /// Which triggers are installed.
+    pub fn install_triggers(&self, bodies: TriggerBodies) {
+        self.act(|state, _| state.switches.bodies = bodies);
+    }
+
+    /// Whether triggers also fire on what was written through the API, our own writes included; off at first.
+    pub fn fire_on_api_writes(&self, fire: bool) {
+        self.act(|state, _| state.switches.fire_on_api_writes = fire);
+    }
+
+    /// Whether each trigger fires twice, as two different invocations; off at first.
+    pub fn duplicate_webhooks(&self, twice: bool) {
+        self.act(|state, _| state.switches.fire_twice = twice);
+    }
+
+    /// Holds webhooks back from now on.
+    pub fn pause_webhooks(&self) {
+        self.0.sender.pause();
+    }
+
+    /// Sends what was held, in order, and holds nothing any more.
+    pub fn resume_webhooks(&self) {
+        self.0.sender.resume();
+    }
+
+    /// What is held.
+    #[must_use]
+    pub fn held_webhooks(&self) -> Vec<Webhook> {
+        self.0.sender.held()
+    }
+
+    /// What is held, taken out: to be sent in another order with [`Zendesk::send_webhook`], or never.
+    #[must_use]
+    pub fn take_held_webhooks(&self) -> Vec<Webhook> {
+        self.0.sender.take_held()
+    }
+
+    /// Sends a webhook, paused or not.
+    pub fn send_webhook(&self, webhook: Webhook) {
+        self.0.sender.send_now(webhook);
+    }
+
+    /// Sends the webhook with this invocation id again; false when there was none.
+    pub fn repeat_webhook(&self, invocation: &str) -> bool {
+        self.0.sender.repeat(invocation)
+    }
+
+    /// Opens or closes the circuit breaker: while it is open, webhooks are dropped for good.
+    pub fn open_circuit(&self, open: bool) {
+        self.0.sender.open_circuit(open);
+    }
+
+    /// Every attempt to hand over a webhook, with the bridge's answer.
+    #[must_use]
+    pub fn webhooks_delivered(&self) -> Vec<Attempt> {
+        self.0.sender.attempts()
+    }
+
+    /// Whether no webhook is under way or waiting to be tried again.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.0.sender.is_idle()
+    }
+
+    /// Every request received.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.0.traffic.calls()
+    }
+
+    /// Lets something go wrong.
+    pub fn fail(&self, fault: Fault) {
+        self.0.traffic.fail(fault);
+    }
+
+    /// Forgets all faults.
+    pub fn clear_faults(&self) {
+        self.0.traffic.clear_faults();
+    }
+}
