@@ -123,13 +123,7 @@ impl Tally {
     }
 }
 
-async fn load(
-    server: SocketAddr,
-    connections: usize,
-    round: Duration,
-    sequence: &mut usize,
-    clock: &Clock,
-) -> Tally {
+async fn load(server: SocketAddr, connections: usize, round: Duration, sequence: &mut usize, clock: &Clock) -> Tally {
     let requests: Arc<Vec<Vec<u8>>> = Arc::new((0..REQUESTS).map(|n| request(*sequence + n, clock)).collect());
     *sequence += REQUESTS;
     let next = Arc::new(AtomicUsize::new(0));
@@ -177,8 +171,8 @@ async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) {
         if body.len() < length {
             continue;
         }
-        let good = head.starts_with("HTTP/1.1 200")
-            || (head.starts_with("HTTP/1.1 202") && body.contains("\"accepted\""));
+        let good =
+            head.starts_with("HTTP/1.1 200") || (head.starts_with("HTTP/1.1 202") && body.contains("\"accepted\""));
         assert!(good, "unexpected answer: {text}");
         return;
     }

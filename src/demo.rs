@@ -58,8 +58,10 @@ async fn play(directory: &Path, keep: bool) -> Result<(), DemoError> {
     let clock = Clock::system();
     let sandbox = Sandbox::start(SandboxOptions::default(), clock.clone()).await?;
     let (config, _) = config::parse(Some(&configuration(&sandbox, directory)), [], directory)?;
-    let listeners =
-        Listeners { public: TcpListener::bind("127.0.0.1:0").await?, operator: TcpListener::bind("127.0.0.1:0").await? };
+    let listeners = Listeners {
+        public: TcpListener::bind("127.0.0.1:0").await?,
+        operator: TcpListener::bind("127.0.0.1:0").await?,
+    };
     let (public, operator) = (listeners.public.local_addr()?, listeners.operator.local_addr()?);
     sandbox.connect(&format!("http://{public}"));
     let stop = CancellationToken::new();
@@ -159,10 +161,8 @@ impl Stage {
         self.show()?;
         self.reply(ticket, "<p>Tuesday it is.</p>").await?;
         self.sandbox.zendesk.duplicate_webhooks(false);
-        self.until("both repeats answered", |stage| {
-            stage.sandbox.zendesk.is_idle() && stage.sandbox.braze.is_idle()
-        })
-        .await?;
+        self.until("both repeats answered", |stage| stage.sandbox.zendesk.is_idle() && stage.sandbox.braze.is_idle())
+            .await?;
 
         chapter("Solved: the closing text goes out")?;
         self.sandbox.zendesk.set_status(ticket, TicketStatus::Solved);

@@ -226,9 +226,7 @@ fn zendesk(config: &Config, transport: Arc<dyn Transport>, clock: &Clock) -> Zen
         Credentials::OAuth { client_id, client_secret } => {
             Auth::OAuth { client_id: client_id.clone(), client_secret: client_secret.clone() }
         }
-        Credentials::ApiToken { email, api_token } => {
-            Auth::ApiToken { email: email.clone(), token: api_token.clone() }
-        }
+        Credentials::ApiToken { email, api_token } => Auth::ApiToken { email: email.clone(), token: api_token.clone() },
     };
     let options = ZendeskOptions { url: config.zendesk.url.clone(), auth };
     Zendesk::new(options, transport, Arc::new(Mutex::new(Budgets::new())), clock.clone())

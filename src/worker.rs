@@ -318,13 +318,13 @@ impl Worker {
                 if self.pauses.pause(*destination, cause, later(now, self.options.retry.pause)) {
                     warn!(?destination, "destination.paused: {cause}");
                 }
-                self.metrics.paused(*destination, true);
+                self.metrics.set_paused(*destination, true);
             }
             Outcome::Done { .. } => {
                 if self.pauses.succeeded(claim.destination, now) {
                     info!(destination = ?claim.destination, "destination.resumed: calls are answered again");
                 }
-                self.metrics.paused(claim.destination, false);
+                self.metrics.set_paused(claim.destination, false);
             }
             Outcome::Skip { .. }
             | Outcome::Retry { .. }

@@ -482,10 +482,7 @@ mod tests {
             ("pending", "sending - skipped - - - - - dead - skipped"),
             ("sending", "- delivered skipped waiting waiting unconfirmed - - dead - -"),
             ("waiting", "sending - skipped - - - - - dead pending skipped"),
-            (
-                "unconfirmed",
-                "- delivered skipped waiting - unconfirmed unconfirmed unconfirmed dead pending skipped",
-            ),
+            ("unconfirmed", "- delivered skipped waiting - unconfirmed unconfirmed unconfirmed dead pending skipped"),
             ("delivered", "- - - - - - - - - - -"),
             ("skipped", "- - - - - - - - - - -"),
             ("dead", "- - - - - - - - - pending skipped"),
@@ -513,7 +510,11 @@ mod tests {
         assert_eq!(step(Transition::Claim { lease_until: at(9) }), 1);
         assert_eq!(step(Transition::Retry { due_at: at(9), cause: word() }), 1);
         assert_eq!(step(Transition::Claim { lease_until: at(9) }), 2);
-        assert_eq!(step(Transition::Postpone { due_at: at(9), cause: word(), for_budget: true }), 1, "no call was made");
+        assert_eq!(
+            step(Transition::Postpone { due_at: at(9), cause: word(), for_budget: true }),
+            1,
+            "no call was made"
+        );
         assert_eq!(step(Transition::Claim { lease_until: at(9) }), 2);
         assert_eq!(step(Transition::Lose { since: at(9), look_at: at(9), cause: word() }), 2);
         assert_eq!(step(Transition::LookAgain { look_at: at(9), counts: true, cause: word() }), 2, "a look is no call");

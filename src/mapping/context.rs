@@ -33,8 +33,8 @@ pub struct Context {
     pub campaign: CampaignPart,
     /// Profile attributes to write at Braze: `tandem_receipt` and those of a published-recipe body.
     pub attributes: Map<String, Value>,
-    /// The value of `tandem_receipt`: the event's id.
-    pub receipt: EventId,
+    /// The value of `tandem_receipt`: the event's id, with the part's number behind it where a text has several.
+    pub receipt: String,
 }
 
 /// See [`Context::event`].

@@ -235,7 +235,7 @@ impl<'a> Check<'a> {
             );
         }
         let attributes = self.at("/recipients/0/attributes").and_then(Value::as_object);
-        let receipt = Value::from(context.receipt.to_string());
+        let receipt = Value::from(context.receipt.as_str());
         let holds = |key: &str, value: &Value| attributes.and_then(|attributes| attributes.get(key)) == Some(value);
         if !holds("tandem_receipt", &receipt) || !context.attributes.iter().all(|(key, value)| holds(key, value)) {
             self.broken.push(

@@ -10,7 +10,7 @@ use crate::domain::event::{
     Customer, CustomerText, Event, EventId, EventKind, Note, PhoneText, TicketChange, TicketId, UserId,
 };
 use crate::domain::text;
-use crate::mapping::{
+use crate::mapping::context::{
     CampaignPart, Context, CustomerPart, EventPart, MessagePart, NotePart, RecipientPart, RequesterPart, TicketPart,
 };
 use crate::store::Claim;

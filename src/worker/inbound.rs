@@ -4,7 +4,7 @@ use crate::clients::Failure;
 use crate::clients::zendesk::{TicketView, UserQuery, UserView, Written};
 use crate::domain::conversation::{Change, TicketStatus, fingerprint};
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{Customer, CustomerText, Destination, Event, EventKind, Keyword, Note, TicketId, UserId};
+use crate::domain::event::{Customer, CustomerText, Destination, Event, Keyword, Note, TicketId, UserId};
 use crate::domain::plan::{Facts, KnownTicket, MERGED_TAG, Step, UserMatch, plan};
 use crate::mapping::{Context, Name};
 use crate::store::{Claim, StoreError};
@@ -255,12 +255,7 @@ impl Worker {
 
     /// The texts' customer: what the conversation knows, with what this text adds; for a text that names only a
     /// ticket which the bridge does not know, whoever Zendesk says.
-    async fn customer_of(
-        &self,
-        claim: &Claim,
-        text: &CustomerText,
-        learnt: &mut Learnt,
-    ) -> Result<Customer, Outcome> {
+    async fn customer_of(&self, claim: &Claim, text: &CustomerText, learnt: &mut Learnt) -> Result<Customer, Outcome> {
         if let Some(ticket) = text.ticket_id.filter(|_| claim.key.is_provisional()) {
             return match self.zendesk.ticket(ticket).await {
                 Ok(view) => Ok(self.adopt(&view, learnt).unwrap_or_default()),

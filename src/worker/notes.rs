@@ -19,7 +19,9 @@ pub(super) fn undelivered(claim: &Claim, learnt: &Learnt, cause: &str, now: Time
             None => format!("Your reply was not texted to the customer: {cause}."),
         },
         EventKind::PhoneText(_) if out > 0 => {
-            format!("Only the first {out} parts of a long reply were texted to the customer; the rest was not: {cause}.")
+            format!(
+                "Only the first {out} parts of a long reply were texted to the customer; the rest was not: {cause}."
+            )
         }
         EventKind::PhoneText(text) => match text.comment_id {
             Some(comment) => format!("Your reply (comment {comment}) was not texted to the customer: {cause}."),

@@ -181,7 +181,8 @@ impl Worker {
     /// The text and the links to its attachments, in parts that Braze carries. The same for every attempt.
     fn split(&self, text: &PhoneText) -> Vec<String> {
         let links = text.attachments.iter().map(|attachment| attachment.url.as_str());
-        let lines: Vec<&str> = std::iter::once(text.text.as_str()).filter(|text| !text.is_empty()).chain(links).collect();
+        let lines: Vec<&str> =
+            std::iter::once(text.text.as_str()).filter(|text| !text.is_empty()).chain(links).collect();
         let whole = lines.join("\n");
         let whole = if self.options.gsm7 { text::to_gsm7(&whole) } else { whole };
         text::split(&whole, SEGMENTS_MAX)
@@ -272,12 +273,7 @@ fn text_of(reply: &AgentReply, comment: &CommentView) -> PhoneText {
 }
 
 /// A drop-in trigger tells the ticket and whether it is open in the attributes that it writes to the profile.
-fn learn_from_recipe(
-    conversation: Option<&Conversation>,
-    text: &PhoneText,
-    now: jiff::Timestamp,
-    learnt: &mut Learnt,
-) {
+fn learn_from_recipe(conversation: Option<&Conversation>, text: &PhoneText, now: jiff::Timestamp, learnt: &mut Learnt) {
     let Some(recipe) = &text.recipe else { return };
     let current = conversation.and_then(|conversation| conversation.ticket.as_ref()).map(|ticket| ticket.id);
     let open = recipe.attributes.get("zendesk_ticket_open").and_then(|open| match open {
