@@ -16,11 +16,13 @@ const IDEMPOTENCY_KEY_CHARACTERS: usize = 255;
 const MAX_COMMENTS: usize = 5000;
 
 /// The ticket properties that the API takes; others are dropped, and named in `X-Zendesk-API-Warn`.
-const WRITABLE: [&str; 26] = [
+const WRITABLE: [&str; 33] = [
     "additional_collaborators",
     "assignee_email",
     "assignee_id",
+    "attribute_value_ids",
     "brand_id",
+    "collaborator_ids",
     "comment",
     "custom_fields",
     "custom_status_id",
@@ -31,11 +33,14 @@ const WRITABLE: [&str; 26] = [
     "group_id",
     "macro_ids",
     "metadata",
+    "organization_id",
     "priority",
+    "problem_id",
     "recipient",
     "requester",
     "requester_id",
     "safe_update",
+    "sharing_agreement_ids",
     "status",
     "subject",
     "submitter_id",
@@ -43,9 +48,12 @@ const WRITABLE: [&str; 26] = [
     "ticket_form_id",
     "type",
     "updated_stamp",
+    "via",
+    "via_id",
 ];
 /// Taken on creation only.
-const WRITABLE_ONCE: [&str; 1] = ["via_followup_source_id"];
+const WRITABLE_ONCE: [&str; 5] =
+    ["collaborators", "email_cc_ids", "follower_ids", "raw_subject", "via_followup_source_id"];
 
 /// A remembered creation.
 #[derive(Debug)]
