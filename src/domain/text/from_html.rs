@@ -1,8 +1,8 @@
 //! An agent's comment, from HTML to what a phone can show.
 //!
 //! This reads a stream of tags and builds no tree. A phone's text needs lines, lists and links, none of which depend
-//! on how tags nest, and a tree builder takes quadratic time (and, where formatting tags are left open, quadratic
-//! memory) on hostile input. So the work is in proportion to the input, which is bounded as well.
+//! on how tags nest, and building a tree takes quadratic time where somebody nests tags on purpose. So the work is in
+//! proportion to the input, which is bounded as well.
 
 mod entity;
 mod tag;
@@ -371,7 +371,7 @@ mod tests {
             let text = plain_from_html(&unit.repeat(2 * HTML_MAX_BYTES / unit.len() + 1));
             assert!(text.len() <= 4 * HTML_MAX_BYTES, "{unit}: {}", text.len());
         }
-        // A tree builder needs minutes here; generous, for slow machines.
+        // Generous, for slow machines: it takes well under a second.
         assert!(started.elapsed() < Duration::from_secs(10));
     }
 

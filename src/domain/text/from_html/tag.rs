@@ -40,16 +40,8 @@ pub(super) fn tokens(html: &str) -> impl Iterator<Item = Token<'_>> {
             if rest.is_empty() {
                 return None;
             }
-            let text_end = rest
-                .match_indices('<')
-                .map(|(at, _)| at)
-                .find(|at| {
-                    rest.as_bytes()
-                        .get(at + 1)
-                        .is_some_and(|b| matches!(b, b'!' | b'?' | b'/' | b'a'..=b'z' | b'A'..=b'Z'))
-                        && is_markup(rest, *at)
-                })
-                .unwrap_or(rest.len());
+            let text_end =
+                rest.match_indices('<').map(|(at, _)| at).find(|at| is_markup(rest, *at)).unwrap_or(rest.len());
             if text_end > 0 {
                 let (text, after) = rest.split_at(text_end);
                 rest = after;
@@ -67,10 +59,13 @@ pub(super) fn tokens(html: &str) -> impl Iterator<Item = Token<'_>> {
     })
 }
 
-/// `</` is markup only where a name follows.
+/// Whether the `<` at `at` begins markup: before a letter, `/` and a letter, `!` or `?`. Any other is text.
 fn is_markup(html: &str, at: usize) -> bool {
-    let bytes = html.as_bytes();
-    bytes.get(at + 1) != Some(&b'/') || bytes.get(at + 2).is_some_and(u8::is_ascii_alphabetic)
+    match html.as_bytes().get(at + 1) {
+        Some(b'/') => html.as_bytes().get(at + 2).is_some_and(u8::is_ascii_alphabetic),
+        Some(next) => next.is_ascii_alphabetic() || matches!(next, b'!' | b'?'),
+        None => false,
+    }
 }
 
 /// Reads the markup at the start of `html`; `None` for comments, declarations, and what never ends.
