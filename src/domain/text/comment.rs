@@ -47,13 +47,18 @@ fn skip_blank_lines(mut text: &str) -> &str {
     text
 }
 
+/// The dashes that open Zendesk's own header block.
+const HEADER_DASHES: &str = "----------------------------------------------";
+
 /// The whole text as the third line, where the published recipe's SMS template (`split` at line feeds, item 2) finds
 /// it. Its own line breaks become single spaces, because that template drops everything behind the third line.
 #[must_use]
 pub fn third_line(text: &str) -> String {
     let is_break = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
     let lines: Vec<&str> = text.split(is_break).map(str::trim).filter(|line| !line.is_empty()).collect();
-    format!("\n\n{}", lines.join(" "))
+    // The first line is the dashes that Zendesk itself puts there today: a message that began with blank lines would be
+    // printed as nothing should anybody on the way trim it.
+    format!("{HEADER_DASHES}\n\n{}", lines.join(" "))
 }
 
 #[cfg(test)]
@@ -62,7 +67,7 @@ mod tests {
 
     use super::*;
 
-    const DASHES: &str = "----------------------------------------------";
+    const DASHES: &str = HEADER_DASHES;
 
     #[test]
     fn the_header_goes_and_nothing_else() {
@@ -121,7 +126,7 @@ mod tests {
         for (text, expected) in cases {
             let message = third_line(text);
             let lines: Vec<&str> = message.split('\n').collect();
-            assert_eq!(lines, ["", "", expected], "{text:?}");
+            assert_eq!(lines, [HEADER_DASHES, "", expected], "{text:?}");
         }
     }
 
