@@ -15,6 +15,8 @@ use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{DedupeKey, Destination, Event, EventId};
 
+#[cfg(test)]
+mod contract;
 pub mod sled;
 
 /// What acceptance came to.

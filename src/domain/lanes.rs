@@ -1,1 +1,477 @@
 //! Lanes: which delivery is next, as a value that a store keeps in memory.
+//!
+//! A lane is one conversation in one direction, and the unit of order: its deliveries go out one after the other, in
+//! the order of their [`Place`]s. Lanes know nothing about why a delivery waits, and they never touch a disk: whoever
+//! holds them tells them what became durable.
+//!
+//! Every operation is O(log n) in the number of lanes. Within a lane, the ends are O(1); a place in the middle (an
+//! operator's redrive) moves the shorter side.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::domain::conversation::ConversationKey;
+use crate::domain::event::{Destination, EventId};
+
+/// Where a delivery stands in the order of acceptance: its sequence (48 bits) and its sub (16 bits), in one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place(pub u64);
+
+impl Place {
+    /// The place that an id names; the epoch is not part of it.
+    #[must_use]
+    pub fn of(id: EventId) -> Self {
+        Self((id.sequence << 16) | u64::from(id.sub))
+    }
+
+    /// The id of this place in a store of this epoch.
+    #[must_use]
+    pub fn id(self, epoch: u32) -> EventId {
+        EventId { epoch, sequence: self.0 >> 16, sub: self.sub() }
+    }
+
+    /// Its sub: 0 for an event from outside.
+    #[must_use]
+    pub fn sub(self) -> u16 {
+        u16::try_from(self.0 & 0xffff).unwrap_or(u16::MAX)
+    }
+}
+
+/// The name of a lane.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LaneName {
+    /// The vendor that its deliveries call.
+    pub destination: Destination,
+    /// Whose lane it is.
+    pub conversation: ConversationKey,
+}
+
+/// One delivery that holds its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place in the lane.
+    pub place: Place,
+    /// When its event was accepted.
+    pub accepted_at: Timestamp,
+    /// When it may go; [`Timestamp::MIN`] for at once.
+    pub due_at: Timestamp,
+}
+
+/// A lane in somebody's hands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Proof of the claim; never the same twice.
+    pub fence: u64,
+    /// When it is taken from them.
+    pub until: Timestamp,
+    /// What is being worked on.
+    pub places: Vec<Place>,
+}
+
+/// Every lane with something in it, and who is next.
+#[derive(Debug, Default)]
+pub struct Lanes {
+    lanes: HashMap<Arc<LaneName>, Lane>,
+    zendesk: Schedule,
+    braze: Schedule,
+    /// The head of every lane, oldest first.
+    heads: BTreeMap<Place, Timestamp>,
+    entries: usize,
+}
+
+/// The order in which one destination's lanes are served.
+#[derive(Debug, Default)]
+struct Schedule {
+    /// Lanes whose head may go, in the order in which they became ready: that is what makes it fair.
+    ready: BTreeMap<(Timestamp, Place), Arc<LaneName>>,
+    /// Lanes whose head waits for its time.
+    timed: BTreeMap<(Timestamp, Place), Arc<LaneName>>,
+    /// Lanes in somebody's hands, by the end of the lease.
+    held: BTreeMap<(Timestamp, u64), Arc<LaneName>>,
+}
+
+#[derive(Debug)]
+struct Lane {
+    name: Arc<LaneName>,
+    /// In the order of places.
+    queue: VecDeque<Entry>,
+    hold: Option<Box<Hold>>,
+    /// Under what the lane stands in its schedule.
+    slot: Slot,
+    /// What it has in [`Lanes::heads`].
+    head: Option<Place>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Slot {
+    None,
+    Ready(Timestamp, Place),
+    Timed(Timestamp, Place),
+}
+
+impl Lanes {
+    /// Puts a delivery in its lane, at its place; one that is there already gets the new times.
+    pub fn insert(&mut self, name: &LaneName, entry: Entry) {
+        let mut lane = self.take(name).unwrap_or_else(|| Lane {
+            name: Arc::new(name.clone()),
+            // Most lanes hold one delivery; a default queue would make room for four.
+            queue: VecDeque::with_capacity(1),
+            hold: None,
+            slot: Slot::None,
+            head: None,
+        });
+        match lane.find(entry.place) {
+            Ok(at) => lane.queue[at] = entry,
+            Err(at) => {
+                lane.queue.insert(at, entry);
+                self.entries += 1;
+            }
+        }
+        self.put(lane);
+    }
+
+    /// Takes a delivery out of its lane, because it settled or goes elsewhere. Says whether it was there.
+    pub fn remove(&mut self, name: &LaneName, place: Place) -> bool {
+        let Some(mut lane) = self.take(name) else { return false };
+        let found = lane.find(place).ok().and_then(|at| lane.queue.remove(at)).is_some();
+        self.entries -= usize::from(found);
+        self.put(lane);
+        found
+    }
+
+    /// The lane to serve next: of those that nobody holds and whose head is due at `now`, the one that became ready
+    /// first. It stays next until it is held.
+    pub fn next(&mut self, destination: Destination, now: Timestamp) -> Option<(LaneName, Place)> {
+        let schedule = self.schedule_mut(destination);
+        let mut promoted = Vec::new();
+        while let Some(first) = schedule.timed.first_entry().filter(|first| first.key().0 <= now) {
+            let ((due_at, place), name) = first.remove_entry();
+            schedule.ready.insert((due_at, place), name.clone());
+            promoted.push((name, Slot::Ready(due_at, place)));
+        }
+        let next = schedule.ready.first_key_value().map(|((_, place), name)| (LaneName::clone(name), *place));
+        for (name, slot) in promoted {
+            if let Some(lane) = self.lanes.get_mut(&*name) {
+                lane.slot = slot;
+            }
+        }
+        next
+    }
+
+    /// Closes a lane to everybody but the holder. Says no when there is no such lane or somebody has it.
+    pub fn hold(&mut self, name: &LaneName, hold: Hold) -> bool {
+        let Some(mut lane) = self.take(name) else { return false };
+        let free = lane.hold.is_none();
+        if free {
+            self.schedule_mut(name.destination).held.insert((hold.until, hold.fence), lane.name.clone());
+            lane.hold = Some(Box::new(hold));
+        }
+        self.put(lane);
+        free
+    }
+
+    /// Who holds the lane.
+    #[must_use]
+    pub fn held(&self, name: &LaneName) -> Option<&Hold> {
+        self.lanes.get(name).and_then(|lane| lane.hold.as_deref())
+    }
+
+    /// Opens a lane again, if `fence` is its holder's.
+    pub fn release(&mut self, name: &LaneName, fence: u64) -> Option<Hold> {
+        self.held(name).filter(|hold| hold.fence == fence)?;
+        let mut lane = self.take(name)?;
+        let hold = lane.hold.take();
+        if let Some(hold) = &hold {
+            self.schedule_mut(name.destination).held.remove(&(hold.until, hold.fence));
+        }
+        self.put(lane);
+        hold.map(|hold| *hold)
+    }
+
+    /// A lane whose holder has had it longer than allowed, if there is one.
+    #[must_use]
+    pub fn overdue(&self, now: Timestamp) -> Option<(LaneName, Hold)> {
+        [&self.zendesk, &self.braze].into_iter().find_map(|schedule| {
+            let (_, name) = schedule.held.first_key_value().filter(|((until, _), _)| *until <= now)?;
+            Some((LaneName::clone(name), self.held(name)?.clone()))
+        })
+    }
+
+    /// What waits in a lane, in order, from this place on (the place itself left out).
+    pub fn behind(&self, name: &LaneName, place: Place) -> impl Iterator<Item = Place> {
+        let queue = self.lanes.get(name).map(|lane| &lane.queue);
+        let from = queue.map_or(0, |queue| queue.partition_point(|entry| entry.place <= place));
+        queue.into_iter().flat_map(move |queue| queue.range(from..)).map(|entry| entry.place)
+    }
+
+    /// Everything that waits in a lane, in order.
+    #[must_use]
+    pub fn places(&self, name: &LaneName) -> Vec<Place> {
+        self.lanes.get(name).map(|lane| lane.queue.iter().map(|entry| entry.place).collect()).unwrap_or_default()
+    }
+
+    /// When somebody should next ask for work of this destination: [`Timestamp::MIN`] when there is some now, or
+    /// when a head falls due, or when a lease ends.
+    #[must_use]
+    pub fn next_due(&self, destination: Destination) -> Option<Timestamp> {
+        let schedule = match destination {
+            Destination::Zendesk => &self.zendesk,
+            Destination::Braze => &self.braze,
+        };
+        if !schedule.ready.is_empty() {
+            return Some(Timestamp::MIN);
+        }
+        let timed = schedule.timed.first_key_value().map(|((due_at, _), _)| *due_at);
+        let held = schedule.held.first_key_value().map(|((until, _), _)| *until);
+        [timed, held].into_iter().flatten().min()
+    }
+
+    /// When the oldest delivery was accepted.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.heads.first_key_value().map(|(_, accepted_at)| *accepted_at)
+    }
+
+    /// How many deliveries wait or are worked on.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries == 0
+    }
+
+    /// Takes a lane out of the books to change it; [`Lanes::put`] enters it again as it then stands.
+    fn take(&mut self, name: &LaneName) -> Option<Lane> {
+        let mut lane = self.lanes.remove(name)?;
+        let schedule = self.schedule_mut(name.destination);
+        match std::mem::replace(&mut lane.slot, Slot::None) {
+            Slot::None => None,
+            Slot::Ready(due_at, place) => schedule.ready.remove(&(due_at, place)),
+            Slot::Timed(due_at, place) => schedule.timed.remove(&(due_at, place)),
+        };
+        if let Some(head) = lane.head.take() {
+            self.heads.remove(&head);
+        }
+        Some(lane)
+    }
+
+    fn put(&mut self, mut lane: Lane) {
+        if let Some(head) = lane.queue.front() {
+            lane.head = Some(head.place);
+            self.heads.insert(head.place, head.accepted_at);
+            if lane.hold.is_none() {
+                let schedule = self.schedule_mut(lane.name.destination);
+                if head.due_at == Timestamp::MIN {
+                    // It became ready when it was accepted; and it must not wait for a clock that was set back.
+                    lane.slot = Slot::Ready(head.accepted_at, head.place);
+                    schedule.ready.insert((head.accepted_at, head.place), lane.name.clone());
+                } else {
+                    lane.slot = Slot::Timed(head.due_at, head.place);
+                    schedule.timed.insert((head.due_at, head.place), lane.name.clone());
+                }
+            }
+        } else if lane.hold.is_none() {
+            return;
+        }
+        self.lanes.insert(lane.name.clone(), lane);
+    }
+
+    fn schedule_mut(&mut self, destination: Destination) -> &mut Schedule {
+        match destination {
+            Destination::Zendesk => &mut self.zendesk,
+            Destination::Braze => &mut self.braze,
+        }
+    }
+}
+
+impl Lane {
+    fn find(&self, place: Place) -> Result<usize, usize> {
+        self.queue.binary_search_by_key(&place, |entry| entry.place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn lane(key: u8) -> LaneName {
+        let destination = if key.is_multiple_of(2) { Destination::Zendesk } else { Destination::Braze };
+        LaneName { destination, conversation: ConversationKey(format!("c{key}")) }
+    }
+
+    fn pending(place: u64, accepted: i64) -> Entry {
+        Entry { place: Place(place), accepted_at: at(accepted), due_at: Timestamp::MIN }
+    }
+
+    fn hold(fence: u64, until: i64, places: Vec<Place>) -> Hold {
+        Hold { fence, until: at(until), places }
+    }
+
+    #[test]
+    fn a_place_survives_its_way_to_an_id_and_back() {
+        for id in [
+            EventId { epoch: 7, sequence: 0, sub: 0 },
+            EventId { epoch: 7, sequence: 1, sub: u16::MAX },
+            EventId { epoch: 7, sequence: 0xffff_ffff_ffff, sub: 3 },
+        ] {
+            assert_eq!(Place::of(id).id(7), id);
+        }
+    }
+
+    #[test]
+    fn a_lane_that_waited_is_served_before_one_that_came_later() {
+        let mut lanes = Lanes::default();
+        lanes.insert(&lane(0), Entry { due_at: at(10), ..pending(1, 1) });
+        lanes.insert(&lane(2), pending(2, 5));
+        lanes.insert(&lane(4), pending(3, 11));
+        let mut served = Vec::new();
+        for fence in 0..3 {
+            let (name, place) = lanes.next(Destination::Zendesk, at(12)).unwrap();
+            assert!(lanes.hold(&name, hold(fence, 99, vec![place])));
+            served.push(place.0);
+        }
+        assert_eq!(served, [2, 1, 3]);
+        assert_eq!(lanes.next(Destination::Zendesk, at(12)), None);
+    }
+
+    #[test]
+    fn a_clock_set_back_holds_nothing_up_that_may_go_at_once() {
+        let mut lanes = Lanes::default();
+        lanes.insert(&lane(0), pending(1, 1_000));
+        assert!(lanes.next(Destination::Zendesk, at(1)).is_some());
+    }
+
+    #[test]
+    fn the_end_of_a_lease_is_something_to_wake_for() {
+        let mut lanes = Lanes::default();
+        lanes.insert(&lane(0), pending(1, 1));
+        assert_eq!(lanes.next_due(Destination::Zendesk), Some(Timestamp::MIN));
+        assert!(lanes.hold(&lane(0), hold(1, 300, vec![Place(1)])));
+        assert_eq!(lanes.next_due(Destination::Zendesk), Some(at(300)));
+        assert_eq!(lanes.overdue(at(299)), None);
+        assert_eq!(lanes.overdue(at(300)).map(|(name, hold)| (name, hold.fence)), Some((lane(0), 1)));
+        assert_eq!(lanes.release(&lane(0), 2), None, "another's fence opens nothing");
+        assert!(lanes.release(&lane(0), 1).is_some());
+        assert_eq!(lanes.next_due(Destination::Zendesk), Some(Timestamp::MIN));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Insert { key: u8, place: u64, due: i64 },
+        Remove { key: u8, place: u64 },
+        Claim { destination: Destination, now: i64, until: i64 },
+        Release { pick: usize },
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        let destination = prop_oneof![Just(Destination::Zendesk), Just(Destination::Braze)];
+        prop_oneof![
+            // Places of different lanes never meet, as in life.
+            4 => (0..6_u8, 0..8_u64, -1..20_i64)
+                .prop_map(|(key, n, due)| Op::Insert { key, place: n * 6 + u64::from(key), due }),
+            2 => (0..6_u8, 0..8_u64).prop_map(|(key, n)| Op::Remove { key, place: n * 6 + u64::from(key) }),
+            4 => (destination, 0..20_i64, 0..40_i64)
+                .prop_map(|(destination, now, until)| Op::Claim { destination, now, until }),
+            2 => any::<usize>().prop_map(|pick| Op::Release { pick }),
+        ]
+    }
+
+    /// Due times by place, and holds, and nothing clever.
+    #[derive(Default)]
+    struct Model {
+        entries: BTreeMap<(LaneName, Place), Entry>,
+        holds: BTreeMap<LaneName, Hold>,
+    }
+
+    impl Model {
+        fn heads(&self, destination: Destination) -> Vec<(LaneName, Entry)> {
+            let mut seen = BTreeSet::new();
+            self.entries
+                .iter()
+                .filter(|((name, _), _)| name.destination == destination && seen.insert(name.clone()))
+                .filter(|((name, _), _)| !self.holds.contains_key(name))
+                .map(|((name, _), entry)| (name.clone(), *entry))
+                .collect()
+        }
+
+        fn next(&self, destination: Destination, now: Timestamp) -> Option<(LaneName, Place)> {
+            let ready_since =
+                |entry: &Entry| if entry.due_at == Timestamp::MIN { entry.accepted_at } else { entry.due_at };
+            self.heads(destination)
+                .into_iter()
+                .filter(|(_, entry)| entry.due_at <= now)
+                .min_by_key(|(_, entry)| (ready_since(entry), entry.place))
+                .map(|(name, entry)| (name, entry.place))
+        }
+
+        fn next_due(&self, destination: Destination) -> Option<Timestamp> {
+            let heads = self.heads(destination).into_iter().map(|(_, entry)| entry.due_at);
+            let leases =
+                self.holds.iter().filter(|(name, _)| name.destination == destination).map(|(_, hold)| hold.until);
+            heads.chain(leases).min()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lanes_do_what_a_naive_model_does(ops in prop::collection::vec(op(), 1..200)) {
+            let (mut lanes, mut model) = (Lanes::default(), Model::default());
+            let mut clock = 0;
+            for (fence, op) in (0_u64..).zip(ops) {
+                match op {
+                    Op::Insert { key, place, due } => {
+                        let due_at = if due < 0 { Timestamp::MIN } else { at(due) };
+                        let entry = Entry { place: Place(place), accepted_at: at(place.cast_signed()), due_at };
+                        lanes.insert(&lane(key), entry);
+                        model.entries.insert((lane(key), Place(place)), entry);
+                    }
+                    Op::Remove { key, place } => {
+                        let there = model.entries.remove(&(lane(key), Place(place))).is_some();
+                        prop_assert_eq!(lanes.remove(&lane(key), Place(place)), there);
+                    }
+                    Op::Claim { destination, now, until } => {
+                        // Time does not run backwards here; that a clock may is a test of its own.
+                        clock = clock.max(now);
+                        let next = lanes.next(destination, at(clock));
+                        prop_assert_eq!(&next, &model.next(destination, at(clock)));
+                        if let Some((name, place)) = next {
+                            let hold = hold(fence, clock + until, vec![place]);
+                            prop_assert!(lanes.hold(&name, hold.clone()));
+                            prop_assert!(!lanes.hold(&name, hold.clone()), "nobody gets a lane twice");
+                            model.holds.insert(name, hold);
+                        }
+                    }
+                    Op::Release { pick } => {
+                        let names: Vec<_> = model.holds.keys().cloned().collect();
+                        if let Some(name) = names.get(pick % names.len().max(1)) {
+                            let hold = model.holds.remove(name);
+                            prop_assert_eq!(lanes.release(name, hold.as_ref().unwrap().fence), hold);
+                        }
+                    }
+                }
+                prop_assert_eq!(lanes.len(), model.entries.len(), "nothing is forgotten");
+                for destination in [Destination::Zendesk, Destination::Braze] {
+                    let (real, naive) = (lanes.next_due(destination), model.next_due(destination));
+                    let something_now = |due: Option<Timestamp>| due.is_some_and(|due| due <= at(clock));
+                    prop_assert!(real == naive || (something_now(real) && something_now(naive)));
+                }
+                let oldest = model.entries.values().map(|entry| entry.accepted_at).min();
+                prop_assert_eq!(lanes.oldest(), oldest);
+            }
+        }
+    }
+}

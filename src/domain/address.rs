@@ -1,0 +1,352 @@
+//! Whose event it is: from what an event says of itself to the conversation whose lane it waits in.
+//!
+//! Pure: what is already known is asked of a [`Directory`], and what should be remembered is handed back.
+
+use crate::domain::conversation::{Change, Conversation, ConversationKey, fingerprint};
+use crate::domain::event::{Customer, EventKind, TicketId};
+
+/// The longest id that is used as a key as it stands: Zendesk keeps no longer `external_id` on a ticket. A longer one
+/// is replaced by its digest, so that nobody's id can make the index slow.
+const ID_BYTES_MAX: usize = 255;
+
+/// A name of the customer, by which the conversation may be known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Alias {
+    /// What the brand calls the customer.
+    External(String),
+    /// What Braze calls the customer.
+    Braze(String),
+}
+
+impl Alias {
+    /// The key of a customer who is not known under any name yet.
+    #[must_use]
+    pub fn key(&self) -> ConversationKey {
+        let (Self::External(id) | Self::Braze(id)) = self;
+        bounded(ConversationKey(id.clone()))
+    }
+}
+
+/// What an event says about whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A customer, who wrote to this line.
+    Customer {
+        /// Every name, the best first. Never empty.
+        aliases: Vec<Alias>,
+        /// The line, where Braze told.
+        line: Option<String>,
+    },
+    /// A ticket, and perhaps the customer's name.
+    Ticket {
+        /// Its number, unless the sender left it out.
+        ticket: Option<TicketId>,
+        /// The customer, if the sender named them.
+        alias: Option<Alias>,
+    },
+    /// Nobody.
+    Nobody,
+}
+
+impl Address {
+    /// What this event says.
+    #[must_use]
+    pub fn of(event: &EventKind) -> Self {
+        let ticket = event.ticket_id();
+        let named = |external: &Option<String>| Self::Ticket { ticket, alias: external.clone().map(Alias::External) };
+        match event {
+            EventKind::CustomerText(text) => {
+                let aliases = aliases_of(&text.customer);
+                if aliases.is_empty() {
+                    return Self::Ticket { ticket, alias: None };
+                }
+                Self::Customer { aliases, line: text.line.clone() }
+            }
+            EventKind::AgentReply(reply) => named(&reply.external_user_id),
+            EventKind::PhoneText(text) => named(&text.external_user_id),
+            EventKind::TicketSolved(change) | EventKind::TicketReopened(change) => named(&change.external_user_id),
+            EventKind::Note(_) => Self::Ticket { ticket, alias: None },
+            EventKind::Unreadable(_) => Self::Nobody,
+        }
+    }
+}
+
+/// Every name under which a customer may be known, the best first.
+#[must_use]
+pub fn aliases_of(customer: &Customer) -> Vec<Alias> {
+    let external = customer.external_id.clone().map(Alias::External);
+    external.into_iter().chain(customer.braze_id.clone().map(Alias::Braze)).collect()
+}
+
+/// What is known already.
+pub trait Directory {
+    /// Why the answer is missing.
+    type Error;
+    /// The first conversation of the customer with this name.
+    ///
+    /// # Errors
+    /// When nobody can tell.
+    fn by_alias(&self, alias: &Alias) -> Result<Option<ConversationKey>, Self::Error>;
+    /// The conversation that a ticket belongs, or once belonged, to.
+    ///
+    /// # Errors
+    /// When nobody can tell.
+    fn by_ticket(&self, ticket: TicketId) -> Result<Option<ConversationKey>, Self::Error>;
+    /// A conversation.
+    ///
+    /// # Errors
+    /// When nobody can tell.
+    fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, Self::Error>;
+}
+
+/// Whose event it is, and what is to be remembered with it.
+#[derive(Debug)]
+pub struct Resolution {
+    /// The conversation.
+    pub key: ConversationKey,
+    /// The conversation as it stands, where it had to be looked at.
+    pub conversation: Option<Conversation>,
+    /// What the address teaches about it, beside [`crate::domain::conversation::learnt_from`]. When anything is
+    /// learnt, the conversation exists from then on.
+    pub changes: Vec<Change>,
+    /// Names that were not known, and what they lead to from now on.
+    pub new_aliases: Vec<(Alias, ConversationKey)>,
+}
+
+impl Resolution {
+    fn just(key: ConversationKey) -> Self {
+        Self { key, conversation: None, changes: Vec::new(), new_aliases: Vec::new() }
+    }
+}
+
+/// Finds the conversation that an event belongs to.
+///
+/// # Errors
+/// Whatever the directory could not tell.
+pub fn resolve<D: Directory>(address: &Address, directory: &D) -> Result<Resolution, D::Error> {
+    match address {
+        Address::Customer { aliases, line } => of_customer(aliases, line.as_deref(), directory),
+        Address::Ticket { ticket, alias } => of_ticket(*ticket, alias.as_ref(), directory),
+        Address::Nobody => Ok(Resolution::just(nobody())),
+    }
+}
+
+/// The key for what names nobody. No ticket has the number 0, so it is never anybody's.
+#[must_use]
+pub fn nobody() -> ConversationKey {
+    ConversationKey::provisional(TicketId(0))
+}
+
+/// A customer keeps the first key they got, under whichever name they come back. A second line is a conversation of
+/// its own.
+fn of_customer<D: Directory>(aliases: &[Alias], line: Option<&str>, directory: &D) -> Result<Resolution, D::Error> {
+    let mut base = None;
+    let mut unknown = Vec::new();
+    for alias in aliases {
+        match directory.by_alias(alias)? {
+            Some(key) => base = base.or(Some(key)),
+            None => unknown.push(alias.clone()),
+        }
+    }
+    let base = base.or_else(|| aliases.first().map(Alias::key)).unwrap_or_else(nobody);
+    let new_aliases = unknown.into_iter().map(|alias| (alias, base.clone())).collect();
+
+    let (mut key, mut conversation) = (base.clone(), directory.conversation(&base)?);
+    let mut changes = Vec::new();
+    if let Some(line) = line {
+        let first_line = conversation.as_ref().and_then(|conversation| conversation.line.as_deref());
+        if first_line.is_some_and(|first| first != line) {
+            key = bounded(base.on_line(line));
+            conversation = directory.conversation(&key)?;
+        }
+        changes.push(Change::Line(line.to_owned()));
+    }
+    Ok(Resolution { key, conversation, changes, new_aliases })
+}
+
+/// The ticket knows best: it tells the line as well. Then the customer's name; and until somebody has asked Zendesk
+/// whose ticket it is, its events wait under a provisional key.
+fn of_ticket<D: Directory>(
+    ticket: Option<TicketId>,
+    alias: Option<&Alias>,
+    directory: &D,
+) -> Result<Resolution, D::Error> {
+    if let Some(ticket) = ticket
+        && let Some(key) = directory.by_ticket(ticket)?
+    {
+        return Ok(Resolution::just(key));
+    }
+    let Some(alias) = alias else {
+        return Ok(Resolution::just(ticket.map_or_else(nobody, ConversationKey::provisional)));
+    };
+    if let Some(key) = directory.by_alias(alias)? {
+        return Ok(Resolution::just(key));
+    }
+    let mut customer = Customer::default();
+    match alias {
+        Alias::External(id) => customer.external_id = Some(id.clone()),
+        Alias::Braze(id) => customer.braze_id = Some(id.clone()),
+    }
+    let key = alias.key();
+    Ok(Resolution {
+        conversation: directory.conversation(&key)?,
+        changes: vec![Change::Customer(customer)],
+        new_aliases: vec![(alias.clone(), key.clone())],
+        key,
+    })
+}
+
+fn bounded(key: ConversationKey) -> ConversationKey {
+    if key.0.len() <= ID_BYTES_MAX { key } else { ConversationKey(format!("long:{}", fingerprint(&key.0))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::convert::Infallible;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::conversation::learnt_from;
+    use crate::domain::event::{AgentReply, CustomerText, PhoneText, TicketFields};
+
+    #[derive(Default)]
+    struct Known {
+        aliases: HashMap<Alias, ConversationKey>,
+        tickets: HashMap<TicketId, ConversationKey>,
+        conversations: HashMap<ConversationKey, Conversation>,
+    }
+
+    impl Directory for Known {
+        type Error = Infallible;
+        fn by_alias(&self, alias: &Alias) -> Result<Option<ConversationKey>, Infallible> {
+            Ok(self.aliases.get(alias).cloned())
+        }
+        fn by_ticket(&self, ticket: TicketId) -> Result<Option<ConversationKey>, Infallible> {
+            Ok(self.tickets.get(&ticket).cloned())
+        }
+        fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, Infallible> {
+            Ok(self.conversations.get(key).cloned())
+        }
+    }
+
+    impl Known {
+        /// Resolves and remembers, as a store does.
+        fn learn(&mut self, event: &EventKind) -> String {
+            let resolution = resolve(&Address::of(event), self).unwrap();
+            self.aliases.extend(resolution.new_aliases);
+            let changes: Vec<Change> = resolution.changes.into_iter().chain(learnt_from(event)).collect();
+            if !changes.is_empty() {
+                let mut conversation = resolution
+                    .conversation
+                    .unwrap_or_else(|| Conversation::new(resolution.key.clone(), Timestamp::UNIX_EPOCH));
+                for change in changes {
+                    conversation.apply(change, Timestamp::UNIX_EPOCH);
+                }
+                self.conversations.insert(resolution.key.clone(), conversation);
+            }
+            resolution.key.0
+        }
+    }
+
+    fn text(external: Option<&str>, braze: Option<&str>, line: Option<&str>) -> EventKind {
+        EventKind::CustomerText(CustomerText {
+            customer: Customer {
+                external_id: external.map(Into::into),
+                braze_id: braze.map(Into::into),
+                ..Customer::default()
+            },
+            line: line.map(Into::into),
+            text: "hello".into(),
+            media: Vec::new(),
+            channel: "sms".into(),
+            category: "other".into(),
+            keyword: None,
+            ticket_id: None,
+            fields: TicketFields::default(),
+        })
+    }
+
+    fn phone_text(ticket: Option<u64>, external: Option<&str>) -> EventKind {
+        EventKind::PhoneText(PhoneText {
+            ticket_id: ticket.map(TicketId),
+            comment_id: None,
+            external_user_id: external.map(Into::into),
+            text: "hello".into(),
+            agent_name: None,
+            attachments: Vec::new(),
+            recipe: None,
+        })
+    }
+
+    #[test]
+    fn a_customer_keeps_the_first_key_under_every_name() {
+        let mut known = Known::default();
+        for (external, braze, key) in [
+            (None, Some("b1"), "b1"),
+            // The brand gives the anonymous profile a name: it stays the same conversation …
+            (Some("alice"), Some("b1"), "b1"),
+            // … also when only the new name is told.
+            (Some("alice"), None, "b1"),
+            // The external id decides when two names are known for different customers.
+            (Some("bob"), None, "bob"),
+            (Some("bob"), Some("b1"), "bob"),
+            (None, Some("b1"), "b1"),
+        ] {
+            assert_eq!(known.learn(&text(external, braze, None)), key, "{external:?} {braze:?}");
+        }
+    }
+
+    #[test]
+    fn equal_ids_of_different_kinds_are_different_names() {
+        let mut known = Known::default();
+        known.aliases.insert(Alias::Braze("x".into()), ConversationKey("somebody".into()));
+        assert_eq!(known.learn(&text(Some("x"), None, None)), "x");
+    }
+
+    #[test]
+    fn a_second_line_is_a_conversation_of_its_own() {
+        let mut known = Known::default();
+        for (line, key) in [(None, "a"), (Some("l1"), "a"), (Some("l2"), "a@l2"), (Some("l1"), "a"), (None, "a")] {
+            assert_eq!(known.learn(&text(Some("a"), None, line)), key, "{line:?}");
+        }
+        assert_eq!(known.conversations[&ConversationKey("a@l2".into())].line.as_deref(), Some("l2"));
+        assert_eq!(known.conversations[&ConversationKey("a".into())].line.as_deref(), Some("l1"));
+    }
+
+    #[test]
+    fn a_ticket_leads_to_its_conversation_before_any_name_does() {
+        let mut known = Known::default();
+        known.tickets.insert(TicketId(7), ConversationKey("a@l2".into()));
+        known.aliases.insert(Alias::External("a".into()), ConversationKey("a".into()));
+        for (event, key) in [
+            (phone_text(Some(7), Some("a")), "a@l2"),
+            (phone_text(Some(8), Some("a")), "a"),
+            (phone_text(None, Some("new")), "new"),
+            (phone_text(Some(8), None), "ticket:8"),
+            (phone_text(None, None), "ticket:0"),
+            (
+                EventKind::AgentReply(AgentReply { ticket_id: TicketId(9), comment_id: None, external_user_id: None }),
+                "ticket:9",
+            ),
+        ] {
+            assert_eq!(known.learn(&event), key);
+        }
+        let stub = &known.conversations[&ConversationKey("new".into())];
+        assert_eq!(stub.customer.external_id.as_deref(), Some("new"));
+        assert!(!known.conversations.contains_key(&ConversationKey("ticket:8".into())));
+    }
+
+    #[test]
+    fn an_endless_id_does_not_become_an_endless_key() {
+        let mut known = Known::default();
+        let (long, other) = ("x".repeat(200_000), format!("{}y", "x".repeat(200_000)));
+        let key = known.learn(&text(Some(&long), None, None));
+        assert!(key.len() <= ID_BYTES_MAX, "{}", key.len());
+        assert_eq!(known.learn(&text(Some(&long), None, None)), key);
+        assert_ne!(known.learn(&text(Some(&other), None, None)), key);
+        assert!(known.learn(&text(Some("x"), None, Some("l"))).len() < 10);
+        assert!(known.learn(&text(Some("x"), None, Some(&long))).len() <= ID_BYTES_MAX);
+    }
+}

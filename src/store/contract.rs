@@ -1,0 +1,610 @@
+//! The contract of [`Store`] as a suite that any backend runs: what is true on return, and what after a crash.
+//!
+//! A backend names itself with [`Backend`] and takes the tests with `contract_tests!`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use jiff::Timestamp;
+
+use crate::domain::conversation::{Change, ConversationKey, Subscription, TicketStatus, fingerprint};
+use crate::domain::delivery::{State, Transition};
+use crate::domain::event::{
+    AgentReply, Customer, CustomerText, DedupeKey, Destination, Event, EventId, EventKind, Keyword, Note, PhoneText,
+    TicketFields, TicketId, Unreadable,
+};
+use crate::store::{Accepted, Claim, DeliveryFilter, Store, StoreError, StoreLimits, Verdict};
+
+/// A place where a store of this kind can be opened, again and again.
+#[async_trait]
+pub(crate) trait Backend: Sized + Send + Sync {
+    type Store: Store;
+    async fn new() -> Self;
+    async fn open(&self, limits: StoreLimits, now: Timestamp) -> Self::Store;
+    /// Opens what is durable at this moment, as after a power cut, while `store` lives on elsewhere.
+    async fn crash(&self, store: Self::Store, now: Timestamp) -> (Self, Self::Store);
+}
+
+macro_rules! contract_tests {
+    ($backend:ty: $($name:ident),* $(,)?) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            crate::store::contract::$name::<$backend>().await;
+        }
+    )*};
+}
+pub(crate) use contract_tests;
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+pub(crate) fn text(customer: &str, words: &str) -> Event {
+    let customer = Customer { external_id: Some(customer.into()), ..Customer::default() };
+    text_from(customer, None, words)
+}
+
+pub(crate) fn text_from(customer: Customer, line: Option<&str>, words: &str) -> Event {
+    let kind = EventKind::CustomerText(CustomerText {
+        customer,
+        line: line.map(Into::into),
+        text: words.into(),
+        media: Vec::new(),
+        channel: "sms".into(),
+        category: "other".into(),
+        keyword: None,
+        ticket_id: None,
+        fields: TicketFields::default(),
+    });
+    Event { received_at: at(0), kind }
+}
+
+fn phone_text(ticket: u64, words: &str) -> Event {
+    let kind = EventKind::PhoneText(PhoneText {
+        ticket_id: Some(TicketId(ticket)),
+        comment_id: None,
+        external_user_id: None,
+        text: words.into(),
+        agent_name: None,
+        attachments: Vec::new(),
+        recipe: None,
+    });
+    Event { received_at: at(0), kind }
+}
+
+fn doorbell(ticket: u64) -> Event {
+    let kind =
+        EventKind::AgentReply(AgentReply { ticket_id: TicketId(ticket), comment_id: None, external_user_id: None });
+    Event { received_at: at(0), kind }
+}
+
+fn note(ticket: u64, words: &str) -> Event {
+    Event { received_at: at(0), kind: EventKind::Note(Note { ticket_id: TicketId(ticket), text: words.into() }) }
+}
+
+fn dispatch(id: &str) -> DedupeKey {
+    DedupeKey::BrazeDispatch { campaign: "c".into(), dispatch: id.into(), customer: "u".into() }
+}
+
+pub(crate) async fn accept(store: &impl Store, event: Event) -> EventId {
+    match store.accept(event, Vec::new(), at(0)).await {
+        Ok(Accepted::New(id)) => id,
+        other => panic!("not accepted: {other:?}"),
+    }
+}
+
+pub(crate) async fn claim(store: &impl Store, destination: Destination, now: Timestamp) -> Claim {
+    store.claim(destination, now, 1).await.unwrap().expect("something is due")
+}
+
+pub(crate) fn words(claim: &Claim) -> Vec<String> {
+    let words = |event: &Event| match &event.kind {
+        EventKind::CustomerText(text) => text.text.clone(),
+        EventKind::PhoneText(text) => text.text.clone(),
+        EventKind::Note(note) => note.text.clone(),
+        other @ (EventKind::AgentReply(_)
+        | EventKind::TicketSolved(_)
+        | EventKind::TicketReopened(_)
+        | EventKind::Unreadable(_)) => other.name().to_owned(),
+    };
+    claim.work.iter().map(|work| words(&work.event)).collect()
+}
+
+pub(crate) fn done(claim: &Claim) -> Verdict {
+    all(claim, &Transition::Deliver { receipt: "r".into() })
+}
+
+fn all(claim: &Claim, transition: &Transition) -> Verdict {
+    let moves = claim.work.iter().map(|work| (work.delivery.id, transition.clone())).collect();
+    Verdict { moves, ..Verdict::default() }
+}
+
+fn postpone(until: Timestamp) -> Transition {
+    Transition::Postpone { due_at: until, cause: "budget".into(), for_budget: true }
+}
+
+async fn state(store: &impl Store, id: EventId) -> State {
+    store.delivery(id).await.unwrap().expect("known").0.state
+}
+
+/// Delivers all that is due and says what, in order.
+async fn drain(store: &impl Store, destination: Destination, now: Timestamp) -> Vec<String> {
+    let mut seen = Vec::new();
+    while let Some(claim) = store.claim(destination, now, 1).await.unwrap() {
+        seen.extend(words(&claim));
+        store.record(&claim, done(&claim), now).await.unwrap();
+    }
+    seen
+}
+
+async fn fresh<B: Backend>() -> (B, B::Store) {
+    let backend = B::new().await;
+    let store = backend.open(StoreLimits::default(), at(0)).await;
+    (backend, store)
+}
+
+use Destination::{Braze, Zendesk};
+
+pub(crate) async fn what_was_accepted_is_there_after_a_crash<B: Backend>() {
+    let (backend, store) = fresh::<B>().await;
+    let long = "x".repeat(300 * 1024);
+    let mut ids = Vec::new();
+    for words in ["one", &long, "three"] {
+        ids.push(accept(&store, text("u", words)).await);
+    }
+    let (_backend, store) = backend.crash(store, at(1)).await;
+    assert_eq!(store.delivery(ids[1]).await.unwrap().map(|(_, event)| event), Some(text("u", &long)));
+    assert_eq!(drain(&store, Zendesk, at(1)).await, ["one", &long, "three"]);
+    assert!(accept(&store, text("u", "four")).await > ids[2]);
+}
+
+pub(crate) async fn equal_keys_are_accepted_once<B: Backend>() {
+    let (backend, store) = fresh::<B>().await;
+    let store = Arc::new(store);
+    let calls = (0..64).map(|n| {
+        let store = store.clone();
+        // Every two share one key only; the last key is everybody's.
+        let keys = vec![dispatch(&format!("own {n}")), dispatch("shared")];
+        tokio::spawn(async move { store.accept(text("u", "same"), keys, at(0)).await.unwrap() })
+    });
+    let answers: Vec<Accepted> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    let new: Vec<EventId> =
+        answers.iter().filter_map(|a| if let Accepted::New(id) = a { Some(*id) } else { None }).collect();
+    assert_eq!(new.len(), 1);
+    let first = new[0];
+    assert_eq!(answers.iter().filter(|answer| **answer == Accepted::Duplicate(first)).count(), 63);
+
+    let (_backend, store) = backend.crash(Arc::into_inner(store).unwrap(), at(1)).await;
+    let again = store.accept(text("u", "same"), vec![dispatch("shared")], at(1)).await;
+    assert_eq!(again, Ok(Accepted::Duplicate(first)));
+    assert_eq!(drain(&store, Zendesk, at(1)).await, ["same"]);
+}
+
+pub(crate) async fn a_lane_keeps_its_order_and_waits_for_nobody_else<B: Backend>() {
+    let (_backend, store) = fresh::<B>().await;
+    for words in ["a1", "a2"] {
+        accept(&store, text("a", words)).await;
+    }
+    accept(&store, text("b", "b1")).await;
+    let first = claim(&store, Zendesk, at(1)).await;
+    let second = claim(&store, Zendesk, at(1)).await;
+    assert_eq!((words(&first), words(&second)), (vec!["a1".to_owned()], vec!["b1".to_owned()]));
+    assert!(store.claim(Zendesk, at(1), 1).await.unwrap().is_none(), "a2 waits for a1");
+    let later = Transition::Retry { due_at: at(60), cause: "503".into() };
+    store.record(&first, all(&first, &later), at(1)).await.unwrap();
+    assert!(store.claim(Zendesk, at(59), 1).await.unwrap().is_none(), "a1 still holds its lane");
+    store.record(&second, done(&second), at(1)).await.unwrap();
+    assert_eq!(store.next_due(Zendesk), Some(at(60)));
+    assert_eq!(drain(&store, Zendesk, at(60)).await, ["a1", "a2"]);
+    assert_eq!(store.next_due(Zendesk), None);
+}
+
+pub(crate) async fn a_crash_while_calling_leaves_it_unconfirmed<B: Backend>() {
+    let (backend, store) = fresh::<B>().await;
+    let id = accept(&store, text("a", "a1")).await;
+    let first = claim(&store, Zendesk, at(5)).await;
+    assert_eq!(first.work[0].delivery.state, State::Pending, "as it stood before");
+    assert!(matches!(state(&store, id).await, State::Sending { attempt: 1, .. }));
+    let (_backend, store) = backend.crash(store, at(9)).await;
+    let State::Unconfirmed { attempt: 1, since, look_at: Some(look_at), looks: 0, .. } = state(&store, id).await else {
+        panic!("{:?}", state(&store, id).await);
+    };
+    assert_eq!((since, look_at), (at(5), at(9)));
+    let second = claim(&store, Zendesk, at(9)).await;
+    assert!(matches!(second.work[0].delivery.state, State::Unconfirmed { .. }));
+    assert_eq!(second.work[0].delivery.first_sent_at, Some(at(5)));
+    assert!(matches!(state(&store, id).await, State::Unconfirmed { .. }), "looking has no effect");
+    assert!(store.claim(Zendesk, at(9), 1).await.unwrap().is_none(), "but it closes the lane");
+    store.record(&second, done(&second), at(9)).await.unwrap();
+    assert_eq!(store.counts().oldest_unsettled, None);
+}
+
+pub(crate) async fn a_lease_ends<B: Backend>() {
+    let backend = B::new().await;
+    let limits = StoreLimits { lease: Duration::from_secs(10), ..StoreLimits::default() };
+    let store = backend.open(limits, at(0)).await;
+    let id = accept(&store, text("a", "a1")).await;
+    let slow = claim(&store, Zendesk, at(0)).await;
+    assert!(store.claim(Zendesk, at(9), 1).await.unwrap().is_none());
+    assert_eq!(store.next_due(Zendesk), Some(at(10)), "somebody must look then");
+    let next = claim(&store, Zendesk, at(10)).await;
+    assert!(matches!(next.work[0].delivery.state, State::Unconfirmed { .. }));
+    assert_eq!(store.record(&slow, done(&slow), at(11)).await, Err(StoreError::StaleClaim(id)));
+    assert!(matches!(state(&store, id).await, State::Unconfirmed { .. }));
+    store.record(&next, done(&next), at(11)).await.unwrap();
+    assert_eq!(store.record(&next, done(&next), at(11)).await, Err(StoreError::StaleClaim(id)), "once is enough");
+}
+
+pub(crate) async fn a_worker_that_says_nothing_sticks_nothing<B: Backend>() {
+    let (_backend, store) = fresh::<B>().await;
+    let id = accept(&store, text("a", "a1")).await;
+    let claimed = claim(&store, Zendesk, at(0)).await;
+    store.record(&claimed, Verdict::default(), at(1)).await.unwrap();
+    assert!(matches!(state(&store, id).await, State::Unconfirmed { look_at: Some(_), .. }));
+}
+
+pub(crate) async fn an_illegal_verdict_changes_nothing<B: Backend>() {
+    let (_backend, store) = fresh::<B>().await;
+    let id = accept(&store, text("a", "a1")).await;
+    let other = accept(&store, text("b", "b1")).await;
+    let claimed = claim(&store, Zendesk, at(0)).await;
+    let stranger = Verdict { moves: vec![(other, Transition::Skip { reason: "x".into() })], ..done(&claimed) };
+    let nonsense = Verdict {
+        besides: vec![note(1, "n")],
+        changes: vec![Change::Ticket(TicketId(1), TicketStatus::Open, at(0))],
+        ..all(&claimed, &Transition::Redrive)
+    };
+    for verdict in [stranger, nonsense] {
+        let refused = store.record(&claimed, verdict, at(1)).await;
+        assert!(matches!(refused, Err(StoreError::Illegal(_))), "{refused:?}");
+    }
+    assert!(matches!(state(&store, id).await, State::Sending { .. }));
+    assert_eq!(store.conversation(&ConversationKey("a".into())).await.unwrap().unwrap().ticket, None);
+    store.record(&claimed, done(&claimed), at(1)).await.unwrap();
+    assert_eq!(drain(&store, Zendesk, at(1)).await, ["b1"], "and no note");
+}
+
+pub(crate) async fn a_customer_and_a_ticket_lead_to_one_conversation<B: Backend>() {
+    let (backend, store) = fresh::<B>().await;
+    let braze = Customer { braze_id: Some("b1".into()), phone: Some("+1555".into()), ..Customer::default() };
+    accept(&store, text_from(braze.clone(), Some("l1"), "one")).await;
+    let named = Customer { external_id: Some("alice".into()), first_name: Some("Al".into()), ..braze };
+    accept(&store, text_from(named.clone(), Some("l2"), "two")).await;
+    let first = claim(&store, Zendesk, at(0)).await;
+    assert_eq!(first.key.0, "b1");
+    let ticket = Change::Ticket(TicketId(7), TicketStatus::Open, at(0));
+    store.record(&first, Verdict { changes: vec![ticket], ..done(&first) }, at(0)).await.unwrap();
+    let second = claim(&store, Zendesk, at(0)).await;
+    assert_eq!(second.key.0, "b1@l2");
+    assert_eq!(second.conversation.as_ref().unwrap().customer, named);
+    let ticket = Change::Ticket(TicketId(8), TicketStatus::Open, at(0));
+    store.record(&second, Verdict { changes: vec![ticket], ..done(&second) }, at(0)).await.unwrap();
+
+    let (_backend, store) = backend.crash(store, at(1)).await;
+    accept(&store, doorbell(8)).await;
+    accept(&store, doorbell(7)).await;
+    assert_eq!(claim(&store, Braze, at(1)).await.key.0, "b1@l2");
+    let claimed = claim(&store, Braze, at(1)).await;
+    assert_eq!(claimed.conversation.unwrap().line.as_deref(), Some("l1"));
+    accept(&store, text("alice", "three")).await;
+    assert_eq!(claim(&store, Zendesk, at(1)).await.key.0, "b1");
+    let listed = store.conversations(None, 1).await.unwrap();
+    assert_eq!((listed.items[0].key.0.as_str(), listed.total, listed.more), ("b1", 2, true));
+    let listed = store.conversations(Some(&ConversationKey("b1".into())), 9).await.unwrap();
+    assert_eq!((listed.items[0].key.0.as_str(), listed.total, listed.more), ("b1@l2", 2, false));
+}
+
+pub(crate) async fn an_opt_out_holds_from_acceptance_on<B: Backend>() {
+    let (_backend, store) = fresh::<B>().await;
+    let mut stop = text("a", "STOP");
+    if let EventKind::CustomerText(text) = &mut stop.kind {
+        text.keyword = Some(Keyword::OptOut);
+    }
+    accept(&store, stop).await;
+    let conversation = store.conversation(&ConversationKey("a".into())).await.unwrap().unwrap();
+    assert_eq!(conversation.subscription, Subscription::Out);
+}
+
+pub(crate) async fn an_echo_is_not_accepted<B: Backend>() {
+    let (_backend, store) = fresh::<B>().await;
+    accept(&store, text("a", "hello")).await;
+    let claimed = claim(&store, Zendesk, at(0)).await;
+    let changes =
+        vec![Change::Ticket(TicketId(7), TicketStatus::Open, at(0)), Change::Wrote(fingerprint("told the agent"))];
+    store.record(&claimed, Verdict { changes, ..done(&claimed) }, at(0)).await.unwrap();
+    for (words, ticket, now, echo) in [
+        ("hello", 7, at(599), true),
+        (" told  the agent", 7, at(599), true),
+        ("hello", 8, at(599), false),
+        ("hello you", 7, at(599), false),
+        ("hello", 7, at(601), false),
+    ] {
+        let answer = store.accept(phone_text(ticket, words), Vec::new(), now).await.unwrap();
+        assert_eq!(answer == Accepted::Echo, echo, "{words} on {ticket} at {now}");
+    }
+}
+
+pub(crate) async fn what_waits_under_a_ticket_goes_home<B: Backend>() {
+    let (backend, store) = fresh::<B>().await;
+    accept(&store, text("alice", "hello")).await;
+    for event in [doorbell(7), phone_text(7, "one"), note(7, "noted"), phone_text(7, "two")] {
+        accept(&store, event).await;
+    }
+    let claimed = claim(&store, Braze, at(0)).await;
+    assert_eq!((claimed.key.0.as_str(), claimed.conversation.is_none()), ("ticket:7", true));
+    let verdict = Verdict {
+        belongs_to: Some(ConversationKey("alice".into())),
+        instead: vec![phone_text(7, "zero"), phone_text(7, "zero and a half")],
+        ..done(&claimed)
+    };
+    store.record(&claimed, verdict, at(0)).await.unwrap();
+    let (_backend, store) = backend.crash(store, at(1)).await;
+    accept(&store, phone_text(7, "three")).await;
+    let next = claim(&store, Braze, at(1)).await;
+    assert_eq!(next.key.0, "alice");
+    assert_eq!(next.work[0].delivery.id.sequence, claimed.work[0].delivery.id.sequence);
+    store.record(&next, done(&next), at(1)).await.unwrap();
+    assert_eq!(drain(&store, Braze, at(1)).await, ["zero and a half", "one", "two", "three"]);
+    assert_eq!(drain(&store, Zendesk, at(1)).await, ["hello", "noted"]);
+    let filter =
+        DeliveryFilter { conversation: Some(ConversationKey("ticket:7".into())), limit: 9, ..Default::default() };
+    assert_eq!(store.deliveries(filter).await.unwrap().total, 0, "nothing is left behind");
+}
+
+pub(crate) async fn what_is_worked_on_goes_home_afterwards<B: Backend>() {
+    let (_backend, store) = fresh::<B>().await;
+    for event in [doorbell(7), note(7, "first"), note(7, "second")] {
+        accept(&store, event).await;
+    }
+    let (bell, first) = (claim(&store, Braze, at(0)).await, claim(&store, Zendesk, at(0)).await);
+    let verdict = Verdict { belongs_to: Some(ConversationKey("new".into())), ..done(&bell) };
+    store.record(&bell, verdict, at(0)).await.unwrap();
+    accept(&store, text("new", "third")).await;
+    let third = claim(&store, Zendesk, at(0)).await;
+    assert_eq!((third.key.0.as_str(), words(&third)), ("new", vec!["third".to_owned()]));
+    store.record(&third, done(&third), at(0)).await.unwrap();
+    store.record(&first, done(&first), at(0)).await.unwrap();
+    let second = claim(&store, Zendesk, at(0)).await;
+    assert_eq!((second.key.0.as_str(), words(&second)), ("new", vec!["second".to_owned()]));
+}
+
+pub(crate) async fn what_is_owed_comes_in_its_order<B: Backend>() {
+    let (backend, store) = fresh::<B>().await;
+    accept(&store, doorbell(7)).await;
+    accept(&store, phone_text(7, "later")).await;
+    let bell = claim(&store, Braze, at(0)).await;
+    let verdict = Verdict {
+        instead: vec![phone_text(7, "1"), phone_text(7, "2")],
+        besides: vec![note(7, "note"), phone_text(7, "last")],
+        ..all(&bell, &Transition::Skip { reason: "read".into() })
+    };
+    store.record(&bell, verdict, at(0)).await.unwrap();
+    let (_backend, store) = backend.crash(store, at(1)).await;
+    let first = claim(&store, Braze, at(1)).await;
+    assert_eq!(first.work[0].delivery.id, EventId { sub: 1, ..bell.work[0].delivery.id });
+    // One of them is itself replaced: the subs go on.
+    let verdict = Verdict { instead: vec![phone_text(7, "1b")], ..done(&first) };
+    store.record(&first, verdict, at(1)).await.unwrap();
+    assert_eq!(drain(&store, Braze, at(1)).await, ["2", "1b", "later", "last"]);
+    assert_eq!(drain(&store, Zendesk, at(1)).await, ["note"]);
+}
+
+pub(crate) async fn texts_that_wait_for_a_budget_are_merged<B: Backend>() {
+    let (backend, store) = fresh::<B>().await;
+    let mut ids = Vec::new();
+    for words in ["1", "2", "3", "4"] {
+        ids.push(accept(&store, text("a", words)).await);
+    }
+    let head = store.claim(Zendesk, at(0), 3).await.unwrap().unwrap();
+    assert_eq!(words(&head), ["1"], "idleness merges nothing");
+    store.record(&head, all(&head, &postpone(at(5))), at(0)).await.unwrap();
+    let group = store.claim(Zendesk, at(5), 3).await.unwrap().unwrap();
+    assert_eq!(words(&group), ["1", "2", "3"]);
+    let (backend, store) = backend.crash(store, at(6)).await;
+    // What was tried together is looked for together …
+    let looking = store.claim(Zendesk, at(6), 1).await.unwrap().unwrap();
+    assert_eq!(words(&looking), ["1", "2", "3"]);
+    assert_eq!(looking.work[2].delivery.merged_into, Some(ids[0]));
+    assert!(looking.work.iter().all(|work| matches!(work.delivery.state, State::Unconfirmed { .. })));
+    let again = Transition::Retry { due_at: at(7), cause: "not there".into() };
+    store.record(&looking, all(&looking, &again), at(6)).await.unwrap();
+    // … and tried again together, by itself and nothing more.
+    let group = store.claim(Zendesk, at(7), 9).await.unwrap().unwrap();
+    assert_eq!(words(&group), ["1", "2", "3"]);
+    // When the head ends alone, the next one leads.
+    let mut verdict = all(&group, &Transition::Retry { due_at: at(8), cause: "503".into() });
+    verdict.moves[0].1 = Transition::Kill { cause: "x".into() };
+    store.record(&group, verdict, at(7)).await.unwrap();
+    let (_backend, store) = backend.crash(store, at(8)).await;
+    let group = store.claim(Zendesk, at(8), 9).await.unwrap().unwrap();
+    assert_eq!(words(&group), ["2", "3"]);
+    assert_eq!(group.work[1].delivery.merged_into, Some(ids[1]));
+    store.record(&group, done(&group), at(8)).await.unwrap();
+    assert_eq!(drain(&store, Zendesk, at(8)).await, ["4"]);
+}
+
+pub(crate) async fn only_plain_texts_are_merged<B: Backend>() {
+    let (_backend, store) = fresh::<B>().await;
+    let mut stop = text("a", "STOP");
+    if let EventKind::CustomerText(text) = &mut stop.kind {
+        text.keyword = Some(Keyword::OptOut);
+    }
+    for (customer, behind) in [("a", stop), ("b", text("b", &"x".repeat(32 * 1024)))] {
+        accept(&store, text(customer, "1")).await;
+        let head = claim(&store, Zendesk, at(0)).await;
+        store.record(&head, all(&head, &postpone(at(5))), at(0)).await.unwrap();
+        accept(&store, text(customer, "2")).await;
+        accept(&store, behind).await;
+        accept(&store, text(customer, "3")).await;
+        let group = store.claim(Zendesk, at(5), 9).await.unwrap().unwrap();
+        assert_eq!(words(&group), ["1", "2"], "{customer}");
+        // The rest is none of this test's business.
+        store.record(&group, done(&group), at(5)).await.unwrap();
+        assert_eq!(drain(&store, Zendesk, at(5)).await.last().unwrap(), "3");
+    }
+}
+
+pub(crate) async fn the_operator_puts_back_and_drops<B: Backend>() {
+    let (backend, store) = fresh::<B>().await;
+    let first = accept(&store, text("a", "1")).await;
+    let second = accept(&store, text("a", "2")).await;
+    let third = accept(&store, text("a", "3")).await;
+    let claimed = claim(&store, Zendesk, at(0)).await;
+    let busy = store.operate(first, Transition::Discard { reason: "x".into() }, at(0)).await;
+    assert!(matches!(busy, Err(StoreError::Illegal(_))), "{busy:?}");
+    store.record(&claimed, all(&claimed, &Transition::Kill { cause: "422".into() }), at(0)).await.unwrap();
+    let not_theirs = store.operate(first, Transition::Deliver { receipt: "x".into() }, at(0)).await;
+    assert!(matches!(not_theirs, Err(StoreError::Illegal(_))), "{not_theirs:?}");
+    store.operate(first, Transition::Redrive, at(1)).await.unwrap();
+    store.operate(second, Transition::Discard { reason: "spam".into() }, at(1)).await.unwrap();
+    let again = store.operate(third, Transition::Redrive, at(1)).await;
+    assert!(matches!(again, Err(StoreError::Illegal(_))), "it goes by itself: {again:?}");
+    let stranger = EventId { epoch: first.epoch ^ 1, ..first };
+    assert!(matches!(store.operate(stranger, Transition::Redrive, at(1)).await, Err(StoreError::NotFound(_))));
+    assert!(store.delivery(stranger).await.unwrap().is_none());
+    let (_backend, store) = backend.crash(store, at(2)).await;
+    assert_eq!(state(&store, second).await, State::Skipped { reason: "spam".into() });
+    assert_eq!(drain(&store, Zendesk, at(2)).await, ["1", "3"]);
+}
+
+pub(crate) async fn redriving_one_of_a_group_redrives_all<B: Backend>() {
+    let (_backend, store) = fresh::<B>().await;
+    let mut ids = Vec::new();
+    for words in ["1", "2", "3"] {
+        ids.push(accept(&store, text("a", words)).await);
+    }
+    let head = claim(&store, Zendesk, at(0)).await;
+    store.record(&head, all(&head, &postpone(at(5))), at(0)).await.unwrap();
+    let group = store.claim(Zendesk, at(5), 9).await.unwrap().unwrap();
+    let later = Transition::Retry { due_at: at(99), cause: "503".into() };
+    store.record(&group, all(&group, &later), at(5)).await.unwrap();
+    store.operate(ids[1], Transition::Redrive, at(6)).await.unwrap();
+    let next = store.claim(Zendesk, at(6), 9).await.unwrap().unwrap();
+    assert_eq!(words(&next), ["1"]);
+    assert_eq!(state(&store, ids[2]).await, State::Pending);
+}
+
+pub(crate) async fn the_unreadable_are_kept_and_listed<B: Backend>() {
+    let (_backend, store) = fresh::<B>().await;
+    let kind = EventKind::Unreadable(Unreadable {
+        path: "/webhooks/braze".into(),
+        method: "POST".into(),
+        content_type: None,
+        body: "AAAA".into(),
+    });
+    let event = Event { received_at: at(0), kind };
+    let keys = vec![DedupeKey::ZendeskInvocation("i".into())];
+    let Accepted::New(id) = store.quarantine(event.clone(), "no JSON".into(), keys.clone(), at(0)).await.unwrap()
+    else {
+        panic!("not kept")
+    };
+    let again = store.quarantine(event.clone(), "no JSON".into(), keys, at(0)).await;
+    assert_eq!(again, Ok(Accepted::Duplicate(id)));
+    assert!(store.claim(Zendesk, at(1), 1).await.unwrap().is_none());
+    let filter = |state: &str| DeliveryFilter { state: Some(state.into()), limit: 9, ..Default::default() };
+    assert_eq!(store.deliveries(filter("quarantined")).await.unwrap().items[0].id, id);
+    assert_eq!(store.deliveries(filter("pending")).await.unwrap().total, 0);
+    assert_eq!(store.delivery(id).await.unwrap().unwrap().1, event);
+    store.operate(id, Transition::Discard { reason: "seen".into() }, at(1)).await.unwrap();
+    assert_eq!(store.counts().by_state["skipped"], 1);
+}
+
+pub(crate) async fn lists_have_pages_and_true_totals<B: Backend>() {
+    let (_backend, store) = fresh::<B>().await;
+    let mut ids = Vec::new();
+    for n in 0..10 {
+        ids.push(accept(&store, text(if n % 2 == 0 { "even" } else { "odd" }, &n.to_string())).await);
+    }
+    for _ in 0..4 {
+        let claimed = claim(&store, Zendesk, at(0)).await;
+        store.record(&claimed, done(&claimed), at(0)).await.unwrap();
+    }
+    let mut seen = Vec::new();
+    loop {
+        let filter = DeliveryFilter { after: seen.last().copied(), limit: 3, ..Default::default() };
+        let page = store.deliveries(filter).await.unwrap();
+        assert_eq!(page.total, 10);
+        seen.extend(page.items.iter().map(|delivery| delivery.id));
+        assert_eq!(page.more, seen.len() < 10);
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(seen, ids);
+    let filter = DeliveryFilter {
+        state: Some("pending".into()),
+        conversation: Some(ConversationKey("odd".into())),
+        after: Some(ids[5]),
+        limit: 1,
+    };
+    let page = store.deliveries(filter).await.unwrap();
+    let odd_pending = store.counts().by_state["pending"] / 2;
+    assert_eq!((page.items[0].id, page.total, page.more), (ids[7], odd_pending, true));
+}
+
+pub(crate) async fn what_is_old_goes_and_its_number_never_comes_back<B: Backend>() {
+    let (backend, store) = fresh::<B>().await;
+    let key = vec![dispatch("d")];
+    let long = "x".repeat(20_000);
+    store.accept(text("a", &long), key.clone(), at(0)).await.unwrap();
+    for n in 0..600 {
+        accept(&store, text("a", &n.to_string())).await;
+    }
+    let last = accept(&store, text("b", "stays a while")).await;
+    drain(&store, Zendesk, at(10)).await;
+    assert_eq!(store.expire(at(10), at(0)).await, Ok(0), "nothing is old enough");
+    assert_eq!(store.expire(at(11), at(1)).await, Ok(603), "602 deliveries and a key");
+    assert!(store.delivery(last).await.unwrap().is_none());
+    assert_eq!(store.deliveries(DeliveryFilter { limit: 9, ..Default::default() }).await.unwrap().total, 0);
+    let (_backend, store) = backend.crash(store, at(12)).await;
+    let Ok(Accepted::New(id)) = store.accept(text("a", "x"), key, at(12)).await else { panic!("the key is forgotten") };
+    assert!(id > last, "{id} after {last}");
+    assert_eq!(store.expire(at(99), at(0)).await, Ok(0), "what waits never grows old");
+}
+
+pub(crate) async fn limits_are_kept<B: Backend>() {
+    let backend = B::new().await;
+    let store = backend.open(StoreLimits { backlog_max: 2, ..StoreLimits::default() }, at(0)).await;
+    let key = vec![dispatch("d")];
+    store.accept(text("a", "1"), key.clone(), at(0)).await.unwrap();
+    accept(&store, text("a", "2")).await;
+    let full = Err(StoreError::BacklogFull(2));
+    assert_eq!(store.accept(text("a", "3"), Vec::new(), at(0)).await, full);
+    assert_eq!(store.health(), Err(StoreError::BacklogFull(2)));
+    let known = store.accept(text("a", "1"), key, at(0)).await;
+    assert!(matches!(known, Ok(Accepted::Duplicate(_))), "{known:?}");
+    let claimed = claim(&store, Zendesk, at(0)).await;
+    store.record(&claimed, done(&claimed), at(0)).await.unwrap();
+    accept(&store, text("a", "3")).await;
+    assert_eq!(drain(&store, Zendesk, at(0)).await, ["2", "3"]);
+    assert_eq!(store.health(), Ok(()));
+}
+
+pub(crate) async fn who_waits_is_woken<B: Backend>() {
+    let (_backend, store) = fresh::<B>().await;
+    accept(&store, text("a", "1")).await;
+    // The wake-up was kept although nobody waited yet.
+    store.changed(Zendesk).await;
+    let claimed = claim(&store, Zendesk, at(0)).await;
+    let waiting = store.changed(Zendesk);
+    let recording = store.record(&claimed, all(&claimed, &postpone(at(9))), at(0));
+    let ((), recorded) = futures_util::future::join(waiting, recording).await;
+    assert_eq!(recorded, Ok(()));
+    assert_eq!(store.next_due(Zendesk), Some(at(9)));
+    assert_eq!(store.next_due(Braze), None);
+}
+
+pub(crate) async fn a_closed_store_says_so<B: Backend>() {
+    let (backend, store) = fresh::<B>().await;
+    let id = accept(&store, text("a", "1")).await;
+    store.close().await;
+    store.close().await;
+    assert_eq!(store.accept(text("a", "2"), Vec::new(), at(0)).await, Err(StoreError::Closed));
+    assert_eq!(store.claim(Zendesk, at(0), 1).await.unwrap_err(), StoreError::Closed);
+    assert_eq!(store.deliveries(DeliveryFilter::default()).await.unwrap_err(), StoreError::Closed);
+    assert_eq!(store.health(), Err(StoreError::Closed));
+    let again = backend.open(StoreLimits::default(), at(1)).await;
+    assert_eq!(state(&again, id).await, State::Pending, "and the directory is free, though the old handle lives");
+}

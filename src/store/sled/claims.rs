@@ -1,0 +1,363 @@
+//! Claim and record: handing the head of a lane to a worker, and writing down what came of it.
+
+use jiff::{SignedDuration, Timestamp};
+use sled::IVec;
+
+use crate::domain::address::{Alias, Directory};
+use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription};
+use crate::domain::delivery::{Delivery, State, Transition};
+use crate::domain::event::{Destination, Event, EventId, EventKind, TicketFields};
+use crate::domain::lanes::{Hold, LaneName, Place};
+use crate::store::sled::core::{Core, Effect, Owed, provisional_ticket};
+use crate::store::sled::layout;
+use crate::store::{Claim, IllegalMove, StoreError, Verdict, Work};
+
+/// The most text that is merged into one comment: half of what Zendesk takes, so that the lines between always fit.
+const MERGED_BYTES_MAX: usize = 32 * 1024;
+
+/// A claim whose records the caller still has to read: that costs the caller's time, not the writer's.
+pub(super) struct RawClaim {
+    destination: Destination,
+    key: ConversationKey,
+    conversation: Option<Conversation>,
+    work: Vec<(Delivery, IVec)>,
+    fence: u64,
+}
+
+impl RawClaim {
+    pub(super) fn read(self) -> Result<Claim, StoreError> {
+        let read = |(delivery, record): (Delivery, IVec)| {
+            Ok(Work { delivery, event: layout::decode::<Event>("event", &record)? })
+        };
+        Ok(Claim {
+            destination: self.destination,
+            conversation: self.conversation,
+            key: self.key,
+            work: self.work.into_iter().map(read).collect::<Result<_, StoreError>>()?,
+            fence: self.fence,
+        })
+    }
+}
+
+/// A verdict, made ready.
+pub(super) struct Ruling {
+    head: EventId,
+    lane: LaneName,
+    fence: u64,
+    moves: Vec<(EventId, Transition)>,
+    parts_sent: Option<u32>,
+    changes: Vec<Change>,
+    instead: Vec<Owed>,
+    besides: Vec<Owed>,
+    belongs_to: Option<ConversationKey>,
+}
+
+impl Ruling {
+    pub(super) fn new(claim: &Claim, verdict: Verdict) -> Result<Self, StoreError> {
+        let head = claim.work.first().ok_or_else(|| StoreError::NotFound("work in this claim".into()))?;
+        Ok(Self {
+            head: head.delivery.id,
+            lane: LaneName { destination: claim.destination, conversation: claim.key.clone() },
+            fence: claim.fence,
+            moves: verdict.moves,
+            parts_sent: verdict.parts_sent,
+            changes: verdict.changes,
+            instead: verdict.instead.iter().map(Owed::new).collect::<Result<_, _>>()?,
+            besides: verdict.besides.iter().map(Owed::new).collect::<Result<_, _>>()?,
+            belongs_to: verdict.belongs_to,
+        })
+    }
+}
+
+impl Core {
+    /// [`crate::store::Store::claim`].
+    pub(super) fn claim(
+        &mut self,
+        destination: Destination,
+        now: Timestamp,
+        merge_up_to: usize,
+    ) -> Result<Option<RawClaim>, StoreError> {
+        self.end_leases(now)?;
+        let Some((lane, head)) = self.next_lane(destination, now)? else { return Ok(None) };
+
+        let head_delivery = self.waiting(head)?;
+        let looking = matches!(head_delivery.state, State::Unconfirmed { .. });
+        let mut work = vec![(head_delivery, self.event_record(head)?)];
+        if let Some(members) = self.groups.get(&head).cloned() {
+            for place in members {
+                work.push((self.waiting(place)?, self.event_record(place)?));
+            }
+        } else {
+            self.merge(&lane, &mut work, merge_up_to)?;
+        }
+        let places: Vec<Place> = work.iter().map(|(delivery, _)| Place::of(delivery.id)).collect();
+        if let Some(newly_merged) = places.get(1..).filter(|members| !members.is_empty()) {
+            self.follow(Effect::Group(head, newly_merged.to_vec()));
+        }
+
+        let lease = SignedDuration::try_from(self.limits.lease).unwrap_or(SignedDuration::MAX);
+        let lease_until = now.saturating_add(lease).unwrap_or(Timestamp::MAX);
+        if !looking {
+            let head_id = head.id(self.epoch);
+            for (before, _) in &work {
+                self.start(before, head_id, lease_until, now)?;
+            }
+        }
+        self.fence += 1;
+        let fence = self.fence;
+        self.follow(Effect::Hold(lane.clone(), Hold { fence, until: lease_until, places }));
+        let conversation = self.conversation(&lane.conversation)?;
+        Ok(Some(RawClaim { destination, key: lane.conversation, conversation, work, fence }))
+    }
+
+    /// Takes the lanes back from workers who had them too long. What they were calling may have happened.
+    fn end_leases(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        while let Some((lane, hold)) = self.lanes.overdue(now) {
+            for place in hold.places {
+                let before = self.waiting(place)?;
+                if matches!(before.state, State::Sending { .. }) {
+                    let mut after = before.clone();
+                    lose(&mut after, now, "the worker did not come back in time")?;
+                    self.write(Some(&before), &after)?;
+                }
+            }
+            self.follow(Effect::Release(lane, hold.fence));
+            self.keep();
+        }
+        Ok(())
+    }
+
+    /// The next lane to serve; a lane under a provisional key whose ticket has become known moves home first.
+    fn next_lane(&mut self, destination: Destination, now: Timestamp) -> Result<Option<(LaneName, Place)>, StoreError> {
+        while let Some((lane, head)) = self.lanes.next(destination, now) {
+            let home = self.home(&lane.conversation)?;
+            if home == lane.conversation {
+                return Ok(Some((lane, head)));
+            }
+            self.move_home(&lane, &home, &[], now)?;
+            self.keep();
+        }
+        Ok(None)
+    }
+
+    /// Finds the texts that may go into one comment with the head.
+    fn merge(&self, lane: &LaneName, work: &mut Vec<(Delivery, IVec)>, merge_up_to: usize) -> Result<(), StoreError> {
+        let Some((head, record)) = work.first() else { return Ok(()) };
+        // A head that was tried before may have left a trace under its own words, so it stays as it was.
+        let waits_for_budget = matches!(head.state, State::Waiting { attempt: 0, for_budget: true, .. });
+        if merge_up_to < 2 || !waits_for_budget {
+            return Ok(());
+        }
+        let Some(mut bytes) = mergeable_bytes(record)? else { return Ok(()) };
+        for place in self.lanes.behind(lane, Place::of(head.id)).take(merge_up_to - 1) {
+            let delivery = self.waiting(place)?;
+            let record = self.event_record(place)?;
+            let fresh = delivery.state == State::Pending && delivery.first_sent_at.is_none();
+            let Some(more) = mergeable_bytes(&record)?.filter(|_| fresh) else { break };
+            bytes += more;
+            if bytes > MERGED_BYTES_MAX {
+                break;
+            }
+            work.push((delivery, record));
+        }
+        Ok(())
+    }
+
+    /// Writes down that it is being sent, before it is.
+    fn start(
+        &mut self,
+        before: &Delivery,
+        head: EventId,
+        lease_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if !matches!(before.state, State::Pending | State::Waiting { .. }) {
+            return Ok(());
+        }
+        let mut after = before.clone();
+        apply(&mut after, Transition::Claim { lease_until }, now)?;
+        after.first_sent_at.get_or_insert(now);
+        after.merged_into = (before.id != head).then_some(head);
+        self.write(Some(before), &after)
+    }
+
+    /// [`crate::store::Store::record`].
+    pub(super) fn record(&mut self, ruling: Ruling, now: Timestamp) -> Result<(), StoreError> {
+        let hold = self.lanes.held(&ruling.lane).filter(|hold| hold.fence == ruling.fence);
+        let places = hold.ok_or(StoreError::StaleClaim(ruling.head))?.places.clone();
+        let key = match ruling.belongs_to {
+            Some(key) => key,
+            None => self.home(&ruling.lane.conversation)?,
+        };
+        let claimed: Vec<Delivery> = places.iter().map(|place| self.waiting(*place)).collect::<Result<_, _>>()?;
+        let mut decided = claimed.clone();
+        for (id, transition) in ruling.moves {
+            let delivery = decided.iter_mut().find(|delivery| delivery.id == id);
+            let reason = "it is not part of this claim".to_owned();
+            apply(delivery.ok_or(IllegalMove { id, reason })?, transition, now)?;
+        }
+        if let (Some(parts), Some(delivery)) = (ruling.parts_sent, decided.first_mut()) {
+            delivery.parts_sent = parts;
+        }
+        self.follow(Effect::Release(ruling.lane.clone(), ruling.fence));
+        for (before, after) in claimed.iter().zip(&mut decided) {
+            after.conversation = key.clone();
+            if matches!(after.state, State::Sending { .. }) {
+                lose(after, now, "the worker did not say what came of it")?;
+            }
+            self.write(Some(before), after)?;
+        }
+        let settled: Vec<&Delivery> = decided.iter().filter(|delivery| !delivery.state.holds_lane()).collect();
+        self.leave_groups(&settled)?;
+
+        if key != ruling.lane.conversation {
+            self.move_home(&ruling.lane, &key, &places, now)?;
+        }
+        if !ruling.changes.is_empty() {
+            let before = self.conversation(&key)?;
+            self.change(&key, before, ruling.changes, now)?;
+        }
+        let head_accepted_at = claimed.first().map_or(now, |head| head.accepted_at);
+        self.add_instead(ruling.head, ruling.instead, &ruling.lane, &key, head_accepted_at)?;
+        for owed in ruling.besides {
+            let place = self.fresh_place();
+            self.add(place, owed, key.clone(), now, State::Pending)?;
+        }
+        Ok(())
+    }
+
+    /// Puts events in the place of the claimed one: same sequence, the next free subs, same lane.
+    fn add_instead(
+        &mut self,
+        head: EventId,
+        instead: Vec<Owed>,
+        lane: &LaneName,
+        key: &ConversationKey,
+        accepted_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if instead.is_empty() {
+            return Ok(());
+        }
+        // Nobody but the holder of this lane adds to this sequence, so what is committed is all there is.
+        let head = Place::of(head);
+        let prefix = layout::at_place(layout::EVENT, head);
+        let last = self.journal.last_key(&prefix[..7])?.and_then(|key| layout::place_of(&key)).unwrap_or(head);
+        for (more, mut owed) in (1_u16..).zip(instead) {
+            let reason = "too many events took the place of one".to_owned();
+            let sub = last.sub().checked_add(more).ok_or(IllegalMove { id: head.id(self.epoch), reason })?;
+            owed.destination = lane.destination;
+            let place = Place((head.0 & !0xffff) | u64::from(sub));
+            self.add(place, owed, key.clone(), accepted_at, State::Pending)?;
+        }
+        Ok(())
+    }
+
+    /// Everything under a provisional key goes to the conversation that it turned out to be.
+    fn move_home(
+        &mut self,
+        lane: &LaneName,
+        key: &ConversationKey,
+        claimed: &[Place],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.move_lane(lane, key, claimed)?;
+        let other = LaneName {
+            destination: match lane.destination {
+                Destination::Zendesk => Destination::Braze,
+                Destination::Braze => Destination::Zendesk,
+            },
+            conversation: lane.conversation.clone(),
+        };
+        // What somebody works on in the other direction goes home when they are done: see `next_lane`.
+        if self.lanes.held(&other).is_none() {
+            self.move_lane(&other, key, &[])?;
+        }
+        if let Some(ticket) = provisional_ticket(&lane.conversation) {
+            self.journal.put(layout::ticket(ticket), key.0.as_bytes().into());
+        }
+        let before = self.conversation(key)?;
+        if before.is_none() {
+            self.learn_names(key, &[Alias::External(key.0.clone())])?;
+        }
+        let mut learnt = Vec::new();
+        if let Some(provisional) = self.conversation(&lane.conversation)? {
+            self.journal.remove(layout::conversation(&lane.conversation))?;
+            learnt.push(Change::Customer(provisional.customer));
+            if provisional.subscription != Subscription::Unknown {
+                learnt.push(Change::Subscription(provisional.subscription));
+            }
+            learnt.extend(provisional.own_writes.into_iter().map(|write| Change::Wrote(write.fingerprint)));
+        }
+        self.change(key, before, learnt, now)
+    }
+
+    /// Moves what waits in a lane to another conversation, in order; `done` are already written.
+    fn move_lane(&mut self, lane: &LaneName, key: &ConversationKey, done: &[Place]) -> Result<(), StoreError> {
+        for place in self.lanes.places(lane) {
+            if done.contains(&place) {
+                continue;
+            }
+            let before = self.waiting(place)?;
+            let after = Delivery { conversation: key.clone(), ..before.clone() };
+            self.write(Some(&before), &after)?;
+        }
+        Ok(())
+    }
+
+    /// What settled no longer belongs to its group; when that was the head, the first of the others leads.
+    pub(super) fn leave_groups(&mut self, settled: &[&Delivery]) -> Result<(), StoreError> {
+        let mut heads: Vec<Place> =
+            settled.iter().map(|delivery| Place::of(delivery.merged_into.unwrap_or(delivery.id))).collect();
+        heads.dedup();
+        for head in heads {
+            let Some(members) = self.groups.get(&head).cloned() else { continue };
+            let gone = |place: &Place| settled.iter().any(|delivery| Place::of(delivery.id) == *place);
+            let head_stays = !gone(&head);
+            let rest: Vec<Place> = members.into_iter().filter(|place| !gone(place)).collect();
+            if head_stays {
+                self.follow(Effect::Group(head, rest));
+                continue;
+            }
+            self.follow(Effect::Group(head, Vec::new()));
+            let Some((leader, others)) = rest.split_first() else { continue };
+            for place in &rest {
+                let before = self.waiting(*place)?;
+                let leader = (place != leader).then(|| leader.id(self.epoch));
+                self.write(Some(&before), &Delivery { merged_into: leader, ..before.clone() })?;
+            }
+            self.follow(Effect::Group(*leader, others.to_vec()));
+        }
+        Ok(())
+    }
+}
+
+/// [`Delivery::apply`], with its name on the error.
+pub(super) fn apply(delivery: &mut Delivery, transition: Transition, now: Timestamp) -> Result<(), StoreError> {
+    let id = delivery.id;
+    let applied = delivery.apply(transition, now);
+    applied.map_err(|illegal| StoreError::Illegal(IllegalMove { id, reason: illegal.to_string() }))
+}
+
+/// The worker is gone or silent: it may have happened, so look at once.
+pub(super) fn lose(delivery: &mut Delivery, now: Timestamp, cause: &str) -> Result<(), StoreError> {
+    apply(delivery, Transition::Lose { since: now, look_at: now, cause: cause.to_owned() }, now)
+}
+
+/// How much text it adds to a merged comment; `None` when it is something that must stand alone.
+fn mergeable_bytes(record: &IVec) -> Result<Option<usize>, StoreError> {
+    let event: Event = layout::decode("event", record)?;
+    Ok(match &event.kind {
+        EventKind::CustomerText(text)
+            if text.keyword.is_none() && text.ticket_id.is_none() && text.fields == TicketFields::default() =>
+        {
+            Some(text.text.len() + text.media.iter().map(String::len).sum::<usize>())
+        }
+        EventKind::CustomerText(_)
+        | EventKind::AgentReply(_)
+        | EventKind::PhoneText(_)
+        | EventKind::TicketSolved(_)
+        | EventKind::TicketReopened(_)
+        | EventKind::Note(_)
+        | EventKind::Unreadable(_) => None,
+    })
+}

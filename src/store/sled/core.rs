@@ -1,0 +1,439 @@
+//! What the writer thread owns, and the two requests that bring something in.
+//!
+//! A request reads and stages; it changes nothing in memory by itself. Only when all of it was possible does
+//! [`Core::keep`] let its writes go with the next commit and its [`Effect`]s happen, so that a request which fails
+//! half-way leaves no trace.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use sled::IVec;
+
+use crate::domain::address::{self, Address, Alias, Directory};
+use crate::domain::conversation::{Change, Conversation, ConversationKey, learnt_from};
+use crate::domain::delivery::{Delivery, State};
+use crate::domain::event::{DedupeKey, Destination, Event, EventId, EventKind, TicketId};
+use crate::domain::lanes::{Entry, Hold, LaneName, Lanes, Place};
+use crate::store::sled::journal::Journal;
+use crate::store::sled::layout;
+use crate::store::sled::shared::Disk;
+use crate::store::{Accepted, StoreError, StoreLimits};
+
+/// The writer's whole world.
+pub(super) struct Core {
+    pub(super) journal: Journal,
+    pub(super) epoch: u32,
+    pub(super) limits: StoreLimits,
+    pub(super) disk: Disk,
+    pub(super) lanes: Lanes,
+    /// The texts that are delivered as one: the head, and who comes along.
+    pub(super) groups: HashMap<Place, Vec<Place>>,
+    /// Deliveries by state, in the order of [`State::NAMES`].
+    pub(super) counts: [u64; State::NAMES.len()],
+    /// The last fence given out.
+    pub(super) fence: u64,
+    /// Whether something happened in a lane of (Zendesk, Braze) since the last commit.
+    pub(super) stirred: (bool, bool),
+    /// Set by the last request.
+    pub(super) stop: bool,
+    effects: Vec<Effect>,
+}
+
+/// A change in memory that follows a write.
+pub(super) enum Effect {
+    /// Put it in its lane, or give it new times.
+    Enter(LaneName, Entry),
+    /// Take it out of its lane.
+    Leave(LaneName, Place),
+    /// Close the lane.
+    Hold(LaneName, Hold),
+    /// Open the lane.
+    Release(LaneName, u64),
+    /// From now on these come along with the head; nobody ends the group.
+    Group(Place, Vec<Place>),
+    /// A delivery went from one state to another.
+    Count(Option<&'static str>, Option<&'static str>),
+}
+
+/// An event on its way in, with everything made ready that needs no look at the store.
+pub(super) struct Arrival {
+    record: Vec<u8>,
+    kind: &'static str,
+    destination: Destination,
+    address: Address,
+    learnt: Vec<Change>,
+    /// The text by which an echo is known, where this may be one.
+    echo_of: Option<String>,
+    dedupe: Vec<[u8; 16]>,
+}
+
+impl Arrival {
+    pub(super) fn new(event: &Event, dedupe: &[DedupeKey]) -> Result<Self, StoreError> {
+        // Only a text that names no comment may be ours: a comment is known by its number.
+        let echo_of = match &event.kind {
+            EventKind::PhoneText(text) if text.comment_id.is_none() => Some(text.text.clone()),
+            EventKind::PhoneText(_)
+            | EventKind::CustomerText(_)
+            | EventKind::AgentReply(_)
+            | EventKind::TicketSolved(_)
+            | EventKind::TicketReopened(_)
+            | EventKind::Note(_)
+            | EventKind::Unreadable(_) => None,
+        };
+        Ok(Self {
+            record: layout::encode("event", event)?,
+            kind: event.kind.name(),
+            destination: event.kind.destination(),
+            address: Address::of(&event.kind),
+            learnt: learnt_from(&event.kind),
+            echo_of,
+            dedupe: dedupe.iter().map(layout::dedupe_digest).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// An event that is owed from inside, made ready.
+pub(super) struct Owed {
+    pub(super) record: Vec<u8>,
+    pub(super) kind: &'static str,
+    pub(super) destination: Destination,
+}
+
+impl Owed {
+    pub(super) fn new(event: &Event) -> Result<Self, StoreError> {
+        Ok(Self {
+            record: layout::encode("event", event)?,
+            kind: event.kind.name(),
+            destination: event.kind.destination(),
+        })
+    }
+}
+
+impl Core {
+    pub(super) fn new(journal: Journal, epoch: u32, limits: StoreLimits, disk: Disk) -> Self {
+        Self {
+            journal,
+            epoch,
+            limits,
+            disk,
+            lanes: Lanes::default(),
+            groups: HashMap::new(),
+            counts: [0; State::NAMES.len()],
+            fence: 0,
+            stirred: (false, false),
+            stop: false,
+            effects: Vec::new(),
+        }
+    }
+
+    /// [`crate::store::Store::accept`].
+    pub(super) fn accept(&mut self, arrival: Arrival, now: Timestamp) -> Result<Accepted, StoreError> {
+        if let Some(first) = self.duplicate(&arrival.dedupe)? {
+            return Ok(Accepted::Duplicate(first));
+        }
+        let mut resolution = address::resolve(&arrival.address, self)?;
+        if let Some(text) = &arrival.echo_of {
+            if resolution.conversation.is_none() {
+                resolution.conversation = self.conversation(&resolution.key)?;
+            }
+            if resolution.conversation.as_ref().is_some_and(|conversation| conversation.is_echo(text, now)) {
+                return Ok(Accepted::Echo);
+            }
+        }
+        let waiting = u64::try_from(self.lanes.len()).unwrap_or(u64::MAX);
+        if waiting >= self.limits.backlog_max {
+            return Err(StoreError::BacklogFull(waiting));
+        }
+        self.disk.check(self.limits.disk_floor_bytes)?;
+
+        for (alias, key) in resolution.new_aliases {
+            self.journal.put(layout::alias(&alias), key.0.as_bytes().into());
+        }
+        let changes: Vec<Change> = resolution.changes.into_iter().chain(arrival.learnt).collect();
+        if !changes.is_empty() {
+            let before = match resolution.conversation {
+                Some(conversation) => Some(conversation),
+                None => self.conversation(&resolution.key)?,
+            };
+            self.change(&resolution.key, before, changes, now)?;
+        }
+        let place = self.fresh_place();
+        self.remember(&arrival.dedupe, place, now);
+        let owed = Owed { record: arrival.record, kind: arrival.kind, destination: arrival.destination };
+        self.add(place, owed, resolution.key, now, State::Pending)?;
+        Ok(Accepted::New(place.id(self.epoch)))
+    }
+
+    /// [`crate::store::Store::quarantine`].
+    pub(super) fn quarantine(
+        &mut self,
+        arrival: Arrival,
+        cause: String,
+        now: Timestamp,
+    ) -> Result<Accepted, StoreError> {
+        if let Some(first) = self.duplicate(&arrival.dedupe)? {
+            return Ok(Accepted::Duplicate(first));
+        }
+        self.disk.check(self.limits.disk_floor_bytes)?;
+        let place = self.fresh_place();
+        self.remember(&arrival.dedupe, place, now);
+        let owed = Owed { record: arrival.record, kind: arrival.kind, destination: arrival.destination };
+        self.add(place, owed, address::nobody(), now, State::Quarantined { cause })?;
+        Ok(Accepted::New(place.id(self.epoch)))
+    }
+
+    fn duplicate(&self, digests: &[[u8; 16]]) -> Result<Option<EventId>, StoreError> {
+        for digest in digests {
+            if let Some(value) = self.journal.get(&layout::dedupe(digest))? {
+                let (place, _) = layout::read_dedupe_value(&value)
+                    .ok_or_else(|| StoreError::Failed("a dedupe record is not one".into()))?;
+                return Ok(Some(place.id(self.epoch)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn remember(&mut self, digests: &[[u8; 16]], place: Place, now: Timestamp) {
+        for digest in digests {
+            self.journal.put(layout::dedupe(digest), layout::dedupe_value(place, now.as_second()));
+        }
+    }
+
+    /// The place of the next event from outside.
+    pub(super) fn fresh_place(&mut self) -> Place {
+        Place(self.journal.number() << 16)
+    }
+
+    /// Stages a new event and its delivery.
+    pub(super) fn add(
+        &mut self,
+        place: Place,
+        owed: Owed,
+        key: ConversationKey,
+        accepted_at: Timestamp,
+        state: State,
+    ) -> Result<(), StoreError> {
+        self.journal.create(layout::at_place(layout::EVENT, place), owed.record);
+        let delivery = Delivery {
+            id: place.id(self.epoch),
+            kind: owed.kind.to_owned(),
+            conversation: key,
+            destination: owed.destination,
+            accepted_at,
+            settled_at: state.is_settled().then_some(accepted_at),
+            state,
+            attempts: 0,
+            first_sent_at: None,
+            parts_sent: 0,
+            merged_into: None,
+        };
+        self.write(None, &delivery)
+    }
+
+    /// Stages a delivery's new record, and whatever follows from it in memory.
+    pub(super) fn write(&mut self, before: Option<&Delivery>, after: &Delivery) -> Result<(), StoreError> {
+        let place = Place::of(after.id);
+        let key = layout::at_place(drawer(after), place);
+        let record = layout::encode("delivery", after)?;
+        match before {
+            None => self.journal.create(key, record),
+            Some(before) => {
+                if drawer(before) != drawer(after) {
+                    self.journal.remove(layout::at_place(drawer(before), place))?;
+                }
+                self.journal.replace(key, record)?;
+            }
+        }
+        self.effects.push(Effect::Count(before.map(|before| before.state.name()), Some(after.state.name())));
+
+        let lane = lane_of(after);
+        if let Some(before) = before.filter(|before| before.state.holds_lane()) {
+            let old_lane = lane_of(before);
+            if !after.state.holds_lane() || old_lane != lane {
+                self.effects.push(Effect::Leave(old_lane, place));
+            }
+        }
+        if after.state.holds_lane() {
+            self.effects.push(Effect::Enter(lane, entry_of(after)));
+        }
+        Ok(())
+    }
+
+    /// A delivery, wherever it is.
+    pub(super) fn find(&self, place: Place) -> Result<Option<Delivery>, StoreError> {
+        for prefix in [layout::PENDING, layout::HISTORY] {
+            if let Some(record) = self.journal.load(&layout::at_place(prefix, place))? {
+                return layout::decode("delivery", &record).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// A delivery that is in a lane.
+    pub(super) fn waiting(&self, place: Place) -> Result<Delivery, StoreError> {
+        match self.journal.load(&layout::at_place(layout::PENDING, place))? {
+            Some(record) => layout::decode("delivery", &record),
+            None => Err(StoreError::NotFound(place.id(self.epoch).to_string())),
+        }
+    }
+
+    /// An event's record.
+    pub(super) fn event_record(&self, place: Place) -> Result<IVec, StoreError> {
+        let record = self.journal.load(&layout::at_place(layout::EVENT, place))?;
+        record.ok_or_else(|| StoreError::NotFound(place.id(self.epoch).to_string()))
+    }
+
+    /// Stages what was learnt about a conversation; a conversation that nothing changes is not written.
+    pub(super) fn change(
+        &mut self,
+        key: &ConversationKey,
+        before: Option<Conversation>,
+        changes: Vec<Change>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut after = before.clone().unwrap_or_else(|| Conversation::new(key.clone(), now));
+        for change in changes {
+            if let Change::Ticket(id, ..) = &change
+                && !key.is_provisional()
+            {
+                // Older tickets stay in the index: a late reply on a solved one still finds its customer.
+                self.journal.put(layout::ticket(*id), key.0.as_bytes().into());
+            }
+            if let Change::Customer(customer) = &change {
+                self.learn_names(key, &address::aliases_of(customer))?;
+            }
+            after.apply(change, now);
+        }
+        if let Some(before) = &before {
+            let unchanged = Conversation { updated_at: before.updated_at, ..after.clone() };
+            if unchanged == *before {
+                return Ok(());
+            }
+        }
+        self.journal.replace(layout::conversation(key), layout::encode("conversation", &after)?)
+    }
+
+    /// Names lead to the customer's first conversation, also when they are learnt on another line of theirs.
+    pub(super) fn learn_names(&mut self, key: &ConversationKey, aliases: &[Alias]) -> Result<(), StoreError> {
+        for alias in aliases {
+            let at = layout::alias(alias);
+            if self.journal.get(&at)?.is_some() {
+                continue;
+            }
+            let base = alias.key();
+            let on_a_line = key.0.strip_prefix(&base.0).is_some_and(|rest| rest.starts_with('@'));
+            let leads_to = if on_a_line { &base } else { key };
+            self.journal.put(at, leads_to.0.as_bytes().into());
+        }
+        Ok(())
+    }
+
+    /// Where what waits under this key belongs by now: a provisional key is left as soon as its ticket is known.
+    pub(super) fn home(&self, key: &ConversationKey) -> Result<ConversationKey, StoreError> {
+        let known = match provisional_ticket(key) {
+            Some(ticket) => self.by_ticket(ticket)?,
+            None => None,
+        };
+        Ok(known.filter(|known| !known.is_provisional()).unwrap_or_else(|| key.clone()))
+    }
+
+    pub(super) fn follow(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// The request succeeded.
+    pub(super) fn keep(&mut self) {
+        self.journal.keep();
+        for effect in std::mem::take(&mut self.effects) {
+            match effect {
+                Effect::Enter(lane, entry) => {
+                    self.lanes.insert(&lane, entry);
+                    self.stir(lane.destination);
+                }
+                Effect::Leave(lane, place) => {
+                    self.lanes.remove(&lane, place);
+                    self.stir(lane.destination);
+                }
+                Effect::Hold(lane, hold) => {
+                    self.lanes.hold(&lane, hold);
+                }
+                Effect::Release(lane, fence) => {
+                    self.lanes.release(&lane, fence);
+                    self.stir(lane.destination);
+                }
+                Effect::Group(head, members) if members.is_empty() => {
+                    self.groups.remove(&head);
+                }
+                Effect::Group(head, members) => {
+                    self.groups.insert(head, members);
+                }
+                Effect::Count(from, to) => self.count(from, to),
+            }
+        }
+    }
+
+    /// The request failed.
+    pub(super) fn forget(&mut self) {
+        self.journal.forget();
+        self.effects.clear();
+    }
+
+    pub(super) fn count(&mut self, from: Option<&'static str>, to: Option<&'static str>) {
+        for (counter, name) in self.counts.iter_mut().zip(State::NAMES) {
+            // What settled before the store was opened was never counted.
+            *counter = counter.saturating_sub(u64::from(from == Some(name))) + u64::from(to == Some(name));
+        }
+    }
+
+    fn stir(&mut self, destination: Destination) {
+        match destination {
+            Destination::Zendesk => self.stirred.0 = true,
+            Destination::Braze => self.stirred.1 = true,
+        }
+    }
+}
+
+pub(super) fn lane_of(delivery: &Delivery) -> LaneName {
+    LaneName { destination: delivery.destination, conversation: delivery.conversation.clone() }
+}
+
+pub(super) fn entry_of(delivery: &Delivery) -> Entry {
+    Entry {
+        place: Place::of(delivery.id),
+        accepted_at: delivery.accepted_at,
+        // Who is being worked on has no due time; the lane is held, and whoever opens it sets one.
+        due_at: delivery.state.due_at().unwrap_or(Timestamp::MIN),
+    }
+}
+
+/// Whether it lies with what waits or with what is over.
+fn drawer(delivery: &Delivery) -> u8 {
+    if delivery.state.holds_lane() { layout::PENDING } else { layout::HISTORY }
+}
+
+fn key_in(value: &[u8]) -> ConversationKey {
+    ConversationKey(String::from_utf8_lossy(value).into_owned())
+}
+
+/// The ticket that a provisional key stands for.
+pub(super) fn provisional_ticket(key: &ConversationKey) -> Option<TicketId> {
+    let ticket = TicketId(key.0.rsplit_once(':')?.1.parse().ok()?);
+    (ConversationKey::provisional(ticket) == *key).then_some(ticket)
+}
+
+impl Directory for Core {
+    type Error = StoreError;
+
+    fn by_alias(&self, alias: &Alias) -> Result<Option<ConversationKey>, StoreError> {
+        Ok(self.journal.get(&layout::alias(alias))?.map(|value| key_in(&value)))
+    }
+
+    fn by_ticket(&self, ticket: TicketId) -> Result<Option<ConversationKey>, StoreError> {
+        Ok(self.journal.get(&layout::ticket(ticket))?.map(|value| key_in(&value)))
+    }
+
+    fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
+        let record = self.journal.load(&layout::conversation(key))?;
+        record.map(|record| layout::decode("conversation", &record)).transpose()
+    }
+}

@@ -1,0 +1,203 @@
+//! How records lie in the one tree: keys, values, and the cutting of long values.
+//!
+//! | key | value |
+//! |---|---|
+//! | `e` place | the event, written once |
+//! | `p` place | the delivery while it holds a lane: opening a store reads these only |
+//! | `h` place | the delivery after it settled ("history") |
+//! | `d` digest | a dedupe key: whose it is, and since when |
+//! | `c` conversation key | the conversation |
+//! | `t` ticket number | the key of the conversation that the ticket belongs, or once belonged, to |
+//! | `a` kind, digest | a customer's name: the key of the customer's first conversation |
+//! | `x` number, part | a part of a long value |
+//! | `m` word | format, epoch, and the first number never used |
+//!
+//! One tree, because sled applies a batch atomically in one tree only. Numbers are big-endian, so that keys sort like
+//! what they stand for.
+
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use sled::IVec;
+
+use crate::domain::address::Alias;
+use crate::domain::conversation::ConversationKey;
+use crate::domain::event::{DedupeKey, TicketId};
+use crate::domain::lanes::Place;
+use crate::store::StoreError;
+
+/// The version of this layout. A store of a later version is refused.
+pub(super) const FORMAT: u32 = 1;
+
+/// The longest value that is kept whole. sled keeps 16 entries on a page and puts pages over 128 KiB into files of
+/// their own that it never syncs; 4 KiB stays clear of that.
+pub(super) const VALUE_BYTES_MAX: usize = 4096;
+
+/// The longest value at all: four times the largest body that intake lets in, so it is a fault and not a message.
+pub(super) const RECORD_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The first byte of a value: what follows is the record.
+const WHOLE: u8 = 0;
+/// The first byte of a value: what follows says where the record's parts are.
+const PARTS: u8 = 1;
+
+/// `m` keys.
+pub(super) const META_FORMAT: &[u8] = b"mformat";
+pub(super) const META_EPOCH: &[u8] = b"mepoch";
+pub(super) const META_NEXT: &[u8] = b"mnext";
+
+pub(super) const EVENT: u8 = b'e';
+pub(super) const PENDING: u8 = b'p';
+pub(super) const HISTORY: u8 = b'h';
+pub(super) const DEDUPE: u8 = b'd';
+pub(super) const CONVERSATION: u8 = b'c';
+pub(super) const PART: u8 = b'x';
+
+/// The key of a record that belongs to a place.
+pub(super) fn at_place(prefix: u8, place: Place) -> IVec {
+    let mut key = [prefix; 9];
+    key[1..].copy_from_slice(&place.0.to_be_bytes());
+    IVec::from(&key)
+}
+
+/// The place in such a key.
+pub(super) fn place_of(key: &[u8]) -> Option<Place> {
+    let digits: [u8; 8] = key.get(1..9)?.try_into().ok()?;
+    Some(Place(u64::from_be_bytes(digits)))
+}
+
+pub(super) fn conversation(key: &ConversationKey) -> IVec {
+    prefixed(CONVERSATION, key.0.as_bytes())
+}
+
+pub(super) fn ticket(id: TicketId) -> IVec {
+    prefixed(b't', &id.0.to_be_bytes())
+}
+
+/// Names are digested: they are anybody's text, of any length, and nobody needs to read them here.
+pub(super) fn alias(alias: &Alias) -> IVec {
+    let (kind, id) = match alias {
+        Alias::External(id) => (b'e', id),
+        Alias::Braze(id) => (b'b', id),
+    };
+    let mut key = [b'a'; 18];
+    key[1] = kind;
+    key[2..].copy_from_slice(&digest(id.as_bytes()));
+    IVec::from(&key)
+}
+
+pub(super) fn dedupe(digest: &[u8; 16]) -> IVec {
+    prefixed(DEDUPE, digest)
+}
+
+/// What a dedupe key is known by; JSON keeps its parts apart.
+pub(super) fn dedupe_digest(key: &DedupeKey) -> Result<[u8; 16], StoreError> {
+    Ok(digest(&serde_json::to_vec(key).map_err(|error| broken("dedupe key", &error))?))
+}
+
+pub(super) fn part(number: u64, index: u16) -> IVec {
+    let mut key = [PART; 11];
+    key[1..9].copy_from_slice(&number.to_be_bytes());
+    key[9..].copy_from_slice(&index.to_be_bytes());
+    IVec::from(&key)
+}
+
+/// Half of a SHA-256: nobody finds two texts with the same 128 bits by accident, and who could on purpose would only
+/// drop their own message.
+fn digest(bytes: &[u8]) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&Sha256::digest(bytes)[..16]);
+    half
+}
+
+fn prefixed(prefix: u8, rest: &[u8]) -> IVec {
+    let mut key = Vec::with_capacity(1 + rest.len());
+    key.push(prefix);
+    key.extend_from_slice(rest);
+    IVec::from(key)
+}
+
+/// Whose a dedupe key is, and since when (seconds since 1970).
+pub(super) fn dedupe_value(place: Place, since: i64) -> IVec {
+    let mut value = [0; 16];
+    value[..8].copy_from_slice(&place.0.to_be_bytes());
+    value[8..].copy_from_slice(&since.to_be_bytes());
+    IVec::from(&value)
+}
+
+pub(super) fn read_dedupe_value(value: &[u8]) -> Option<(Place, i64)> {
+    let place = u64::from_be_bytes(value.get(..8)?.try_into().ok()?);
+    let since = i64::from_be_bytes(value.get(8..16)?.try_into().ok()?);
+    Some((Place(place), since))
+}
+
+/// A record as bytes, ready to be stored. Costs the caller's time, not the writer's.
+pub(super) fn encode<T: Serialize>(what: &'static str, record: &T) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::with_capacity(512);
+    bytes.push(WHOLE);
+    serde_json::to_writer(&mut bytes, record).map_err(|error| broken(what, &error))?;
+    if bytes.len() > RECORD_BYTES_MAX {
+        return Err(StoreError::Failed(format!("the {what} is longer than {RECORD_BYTES_MAX} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// The record in a value that was put together again ([`Parts`]).
+pub(super) fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
+    let record = bytes.strip_prefix(&[WHOLE]).unwrap_or_default();
+    serde_json::from_slice(record).map_err(|error| broken(what, &error))
+}
+
+/// serde's words may quote the record, which may be personal, so only the kind and the place of the fault are told.
+fn broken(what: &'static str, error: &serde_json::Error) -> StoreError {
+    StoreError::Failed(format!(
+        "a {what} record is not as this version of tandem writes it ({:?} error at byte {})",
+        error.classify(),
+        error.column()
+    ))
+}
+
+/// Where the parts of a long value are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Parts {
+    /// A number that was never used before, so that a reader never mixes two values.
+    pub(super) number: u64,
+    /// How many.
+    pub(super) count: u16,
+}
+
+impl Parts {
+    /// Reads what stands in place of a long value; `None` when the value is whole.
+    pub(super) fn read(value: &[u8]) -> Option<Self> {
+        let rest = value.strip_prefix(&[PARTS])?;
+        let number = u64::from_be_bytes(rest.get(..8)?.try_into().ok()?);
+        let count = u16::from_be_bytes(rest.get(8..10)?.try_into().ok()?);
+        Some(Self { number, count })
+    }
+
+    /// What stands in place of a long value.
+    pub(super) fn value(self) -> IVec {
+        let mut value = [PARTS; 11];
+        value[1..9].copy_from_slice(&self.number.to_be_bytes());
+        value[9..].copy_from_slice(&self.count.to_be_bytes());
+        IVec::from(&value)
+    }
+
+    pub(super) fn keys(self) -> impl Iterator<Item = IVec> {
+        (0..self.count).map(move |index| part(self.number, index))
+    }
+}
+
+/// Puts a value together: itself, or its parts fetched one by one. `None` when a part is missing, because the value was
+/// replaced or dropped while it was being read.
+pub(super) fn assemble<E>(
+    value: IVec,
+    mut fetch: impl FnMut(&[u8]) -> Result<Option<IVec>, E>,
+) -> Result<Option<IVec>, E> {
+    let Some(parts) = Parts::read(&value) else { return Ok(Some(value)) };
+    let mut whole = Vec::with_capacity(usize::from(parts.count) * VALUE_BYTES_MAX);
+    for key in parts.keys() {
+        let Some(part) = fetch(&key)? else { return Ok(None) };
+        whole.extend_from_slice(&part);
+    }
+    Ok(Some(IVec::from(whole)))
+}

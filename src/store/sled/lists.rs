@@ -1,0 +1,172 @@
+//! Lists, read beside the writer: on a blocking thread, from what sled holds, without stopping anybody.
+//!
+//! A list is a look at a moving thing: a delivery that settles while it is read may be missing from that page. Nothing
+//! here writes.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use sled::{Db, IVec};
+
+use crate::domain::conversation::{Conversation, ConversationKey};
+use crate::domain::delivery::Delivery;
+use crate::domain::lanes::Place;
+use crate::store::sled::layout;
+use crate::store::{DeliveryFilter, Page, StoreError};
+
+/// The longest page, whatever was asked for: a few megabytes.
+const PAGE_MAX: usize = 1000;
+
+/// How often a record is read again that was replaced while it was being read.
+const READS_MAX: u32 = 5;
+
+/// What one step of expiry takes: a few milliseconds of the writer's time.
+const STEP_MAX: usize = 256;
+
+/// What a filter looks at.
+#[derive(Deserialize)]
+struct Glance {
+    conversation: ConversationKey,
+    state: GlanceState,
+}
+
+#[derive(Deserialize)]
+struct GlanceState {
+    is: String,
+}
+
+/// [`crate::store::Store::deliveries`].
+pub(super) fn deliveries(db: &Db, filter: &DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
+    let limit = filter.limit.min(PAGE_MAX);
+    let after = filter.after.map(Place::of);
+    let sees_all = filter.state.is_none() && filter.conversation.is_none();
+    let mut page = Page { items: Vec::new(), total: 0, more: false };
+    // Both halves are in the order of places, so merging them is too.
+    let mut waiting = db.scan_prefix([layout::PENDING]).peekable();
+    let mut history = db.scan_prefix([layout::HISTORY]).peekable();
+    let mut last = None;
+    loop {
+        let from_waiting = match (waiting.peek(), history.peek()) {
+            (None, None) => break,
+            (Some(Ok((a, _))), Some(Ok((b, _)))) => a[1..] <= b[1..],
+            (waiting, history) => history.is_none() || matches!(waiting, Some(Err(_))),
+        };
+        let next = if from_waiting { waiting.next() } else { history.next() };
+        let Some((key, value)) = next.transpose().map_err(failed)? else { break };
+        let place = layout::place_of(&key).ok_or_else(not_ours)?;
+        if last.replace(place) == Some(place) {
+            // It settled while we looked.
+            continue;
+        }
+        let wanted_here = after.is_none_or(|after| place > after);
+        if sees_all && (!wanted_here || page.items.len() >= limit) {
+            page.more |= wanted_here;
+            page.total += 1;
+            continue;
+        }
+        let Some(record) = whole(db, &key, value)? else { continue };
+        if !sees_all {
+            let glance: Glance = layout::decode("delivery", &record)?;
+            let wanted = filter.state.as_ref().is_none_or(|state| *state == glance.state.is)
+                && filter.conversation.as_ref().is_none_or(|key| *key == glance.conversation);
+            if !wanted {
+                continue;
+            }
+        }
+        page.total += 1;
+        if wanted_here && page.items.len() < limit {
+            page.items.push(layout::decode("delivery", &record)?);
+        } else {
+            page.more |= wanted_here;
+        }
+    }
+    Ok(page)
+}
+
+/// [`crate::store::Store::conversations`].
+pub(super) fn conversations(
+    db: &Db,
+    after: Option<&ConversationKey>,
+    limit: usize,
+) -> Result<Page<Conversation>, StoreError> {
+    let limit = limit.min(PAGE_MAX);
+    let mut page = Page { items: Vec::new(), total: 0, more: false };
+    for entry in db.scan_prefix([layout::CONVERSATION]) {
+        let (key, value) = entry.map_err(failed)?;
+        page.total += 1;
+        if after.is_some_and(|after| &key[1..] <= after.0.as_bytes()) {
+            continue;
+        }
+        if page.items.len() >= limit {
+            page.more = true;
+        } else if let Some(record) = whole(db, &key, value)? {
+            page.items.push(layout::decode("conversation", &record)?);
+        }
+    }
+    Ok(page)
+}
+
+/// Some deliveries that settled before, after this place; none when there are no more.
+pub(super) fn settled_before(
+    db: &Db,
+    after: Option<Place>,
+    settled_before: Timestamp,
+) -> Result<Vec<Place>, StoreError> {
+    let start = layout::at_place(layout::HISTORY, after.map_or(Place(0), |after| Place(after.0.saturating_add(1))));
+    let mut found = Vec::new();
+    for entry in db.range(start..IVec::from(&[layout::HISTORY + 1])) {
+        let (key, value) = entry.map_err(failed)?;
+        let Some(record) = whole(db, &key, value)? else { continue };
+        let delivery: Delivery = layout::decode("delivery", &record)?;
+        if delivery.accepted_at >= settled_before {
+            // They are in the order of acceptance, and nothing settles before it is accepted.
+            break;
+        }
+        if delivery.settled_at.is_some_and(|at| at < settled_before) {
+            found.push(Place::of(delivery.id));
+        }
+        if found.len() == STEP_MAX {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Some dedupe keys that are older, after this key; none when there are no more.
+pub(super) fn keys_before(db: &Db, after: Option<&IVec>, before: Timestamp) -> Result<Vec<IVec>, StoreError> {
+    let start = after.cloned().unwrap_or_else(|| IVec::from(&[layout::DEDUPE]));
+    let mut found = Vec::new();
+    for entry in db.range(start..IVec::from(&[layout::DEDUPE + 1])) {
+        let (key, value) = entry.map_err(failed)?;
+        let (_, since) = layout::read_dedupe_value(&value).ok_or_else(not_ours)?;
+        if since < before.as_second() && after != Some(&key) {
+            found.push(key);
+        }
+        if found.len() == STEP_MAX {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// A record with its parts; `None` when it is gone by now.
+fn whole(db: &Db, key: &IVec, first: IVec) -> Result<Option<IVec>, StoreError> {
+    let mut value = first;
+    for _ in 0..READS_MAX {
+        if let Some(record) = layout::assemble(value, |part| db.get(part).map_err(failed))? {
+            return Ok(Some(record));
+        }
+        match db.get(key).map_err(failed)? {
+            Some(again) => value = again,
+            None => return Ok(None),
+        }
+    }
+    Err(StoreError::Failed("a record changes faster than it can be read".into()))
+}
+
+fn not_ours() -> StoreError {
+    StoreError::Failed("a key or value is not as this version of tandem writes it".into())
+}
+
+fn failed(error: sled::Error) -> StoreError {
+    StoreError::Failed(error.to_string())
+}

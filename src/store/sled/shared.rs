@@ -1,0 +1,190 @@
+//! What the writer thread shows to everybody else without being asked: numbers, wake-ups, and whether it is well.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use crate::domain::delivery::State;
+use crate::domain::event::Destination;
+use crate::store::sled::core::Core;
+use crate::store::{Counts, StoreError, StoreLimits};
+
+/// How long a measured amount of free space is believed. At the fastest rate of acceptance a second costs some tens of
+/// megabytes, a fraction of the floor.
+const DISK_AGE_MAX: Duration = Duration::from_secs(1);
+
+const MIB: u64 = 1024 * 1024;
+
+/// The shown side of a store.
+pub(super) struct Shared {
+    gauges: Mutex<Gauges>,
+    zendesk: Notify,
+    braze: Notify,
+    /// Set by [`crate::store::Store::close`].
+    pub(super) closed: AtomicBool,
+    failure: OnceLock<StoreError>,
+    limits: StoreLimits,
+    disk: Disk,
+    commits: AtomicU64,
+    requests: AtomicU64,
+    busy_micros: AtomicU64,
+    slowest_micros: AtomicU64,
+}
+
+#[derive(Default)]
+struct Gauges {
+    by_state: [u64; State::NAMES.len()],
+    waiting: u64,
+    oldest: Option<Timestamp>,
+    next_due: (Option<Timestamp>, Option<Timestamp>),
+}
+
+/// How the commits went since the store was opened. Every number only grows, save `slowest`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CommitStats {
+    /// Commits made.
+    pub commits: u64,
+    /// Requests answered by them: over `commits`, that is the size of a batch.
+    pub requests: u64,
+    /// Time spent in writing and syncing.
+    pub busy: Duration,
+    /// The longest commit since this was last asked for.
+    pub slowest: Duration,
+}
+
+impl Shared {
+    pub(super) fn new(limits: StoreLimits, disk: Disk) -> Self {
+        Self {
+            gauges: Mutex::default(),
+            zendesk: Notify::new(),
+            braze: Notify::new(),
+            closed: AtomicBool::new(false),
+            failure: OnceLock::new(),
+            limits,
+            disk,
+            commits: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+            busy_micros: AtomicU64::new(0),
+            slowest_micros: AtomicU64::new(0),
+        }
+    }
+
+    /// Shows what stands after a commit.
+    pub(super) fn publish(&self, core: &Core) {
+        *lock(&self.gauges) = Gauges {
+            by_state: core.counts,
+            waiting: u64::try_from(core.lanes.len()).unwrap_or(u64::MAX),
+            oldest: core.lanes.oldest(),
+            next_due: (core.lanes.next_due(Destination::Zendesk), core.lanes.next_due(Destination::Braze)),
+        };
+    }
+
+    /// The one who waits for work of this destination is woken by this; a wake-up that nobody waits for is kept.
+    pub(super) fn wakeup(&self, destination: Destination) -> &Notify {
+        match destination {
+            Destination::Zendesk => &self.zendesk,
+            Destination::Braze => &self.braze,
+        }
+    }
+
+    pub(super) fn measured(&self, requests: usize, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.requests.fetch_add(u64::try_from(requests).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.busy_micros.fetch_add(micros, Ordering::Relaxed);
+        self.slowest_micros.fetch_max(micros, Ordering::Relaxed);
+    }
+
+    pub(super) fn commit_stats(&self) -> CommitStats {
+        CommitStats {
+            commits: self.commits.load(Ordering::Relaxed),
+            requests: self.requests.load(Ordering::Relaxed),
+            busy: Duration::from_micros(self.busy_micros.load(Ordering::Relaxed)),
+            slowest: Duration::from_micros(self.slowest_micros.swap(0, Ordering::Relaxed)),
+        }
+    }
+
+    pub(super) fn next_due(&self, destination: Destination) -> Option<Timestamp> {
+        let gauges = lock(&self.gauges);
+        match destination {
+            Destination::Zendesk => gauges.next_due.0,
+            Destination::Braze => gauges.next_due.1,
+        }
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let gauges = lock(&self.gauges);
+        let by_state: BTreeMap<_, _> = State::NAMES.into_iter().zip(gauges.by_state).collect();
+        Counts { by_state, oldest_unsettled: gauges.oldest }
+    }
+
+    /// Nothing is done after this.
+    pub(super) fn fail(&self, error: StoreError) {
+        self.failure.get_or_init(|| error);
+    }
+
+    /// Whether anything may still be asked.
+    pub(super) fn alive(&self) -> Result<(), StoreError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(StoreError::Closed);
+        }
+        self.failure.get().map_or(Ok(()), |failure| Err(failure.clone()))
+    }
+
+    pub(super) fn health(&self) -> Result<(), StoreError> {
+        self.alive()?;
+        let waiting = lock(&self.gauges).waiting;
+        if waiting >= self.limits.backlog_max {
+            return Err(StoreError::BacklogFull(waiting));
+        }
+        self.disk.check(self.limits.disk_floor_bytes)
+    }
+}
+
+/// The free space on the store's disk, measured at most once a second whoever asks.
+#[derive(Clone)]
+pub(super) struct Disk(Arc<DiskInner>);
+
+struct DiskInner {
+    path: PathBuf,
+    last: Mutex<Option<(Instant, u64)>>,
+}
+
+impl Disk {
+    pub(super) fn of(path: &Path) -> Self {
+        Self(Arc::new(DiskInner { path: path.to_owned(), last: Mutex::default() }))
+    }
+
+    /// Whether more than the floor is free. A disk that cannot be measured counts as full: it is in trouble.
+    pub(super) fn check(&self, floor_bytes: u64) -> Result<(), StoreError> {
+        let mut last = lock(&self.0.last);
+        let free = match *last {
+            Some((at, free)) if at.elapsed() < DISK_AGE_MAX => free,
+            _ => {
+                let free = free_bytes(&self.0.path).unwrap_or(0);
+                *last = Some((Instant::now(), free));
+                free
+            }
+        };
+        if free < floor_bytes {
+            return Err(StoreError::DiskLow { free_mib: free / MIB, floor_mib: floor_bytes / MIB });
+        }
+        Ok(())
+    }
+}
+
+/// What an ordinary user may still write on this disk.
+pub(super) fn free_bytes(path: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(path).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// What is behind these locks is replaced as a whole, so it is good even after a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

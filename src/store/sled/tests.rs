@@ -1,0 +1,286 @@
+//! The contract on sled, and what only sled can get wrong.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use super::*;
+use crate::store::contract::{Backend, accept, at, claim, contract_tests, done, text, words};
+
+struct InDirectory(tempfile::TempDir);
+
+impl InDirectory {
+    fn path(&self) -> std::path::PathBuf {
+        self.0.path().join("data")
+    }
+}
+
+async fn open(path: &Path) -> Result<SledStore, OpenError> {
+    SledStore::open(path, StoreLimits::default(), 7, at(0)).await
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[async_trait]
+impl Backend for InDirectory {
+    type Store = SledStore;
+
+    async fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    async fn open(&self, limits: StoreLimits, now: Timestamp) -> SledStore {
+        SledStore::open(&self.path(), limits, 7, now).await.unwrap()
+    }
+
+    async fn crash(&self, store: SledStore, now: Timestamp) -> (Self, SledStore) {
+        let elsewhere = Self::new().await;
+        // The store is open while it is copied: nothing that a proper end would write is in the copy.
+        copy(&self.path(), &elsewhere.path());
+        drop(store);
+        let again = elsewhere.open(StoreLimits::default(), now).await;
+        (elsewhere, again)
+    }
+}
+
+contract_tests!(InDirectory:
+    what_was_accepted_is_there_after_a_crash,
+    equal_keys_are_accepted_once,
+    a_lane_keeps_its_order_and_waits_for_nobody_else,
+    a_crash_while_calling_leaves_it_unconfirmed,
+    a_lease_ends,
+    a_worker_that_says_nothing_sticks_nothing,
+    an_illegal_verdict_changes_nothing,
+    a_customer_and_a_ticket_lead_to_one_conversation,
+    an_opt_out_holds_from_acceptance_on,
+    an_echo_is_not_accepted,
+    what_waits_under_a_ticket_goes_home,
+    what_is_worked_on_goes_home_afterwards,
+    what_is_owed_comes_in_its_order,
+    texts_that_wait_for_a_budget_are_merged,
+    only_plain_texts_are_merged,
+    the_operator_puts_back_and_drops,
+    redriving_one_of_a_group_redrives_all,
+    the_unreadable_are_kept_and_listed,
+    lists_have_pages_and_true_totals,
+    what_is_old_goes_and_its_number_never_comes_back,
+    limits_are_kept,
+    who_waits_is_woken,
+    a_closed_store_says_so,
+);
+
+#[tokio::test]
+async fn a_failed_sync_acknowledges_nothing_and_ends_everything() {
+    let home = InDirectory::new().await;
+    let store = home.open(StoreLimits::default(), at(0)).await;
+    accept(&store, text("a", "good")).await;
+    let fails = store.ask(|core| Ok(core.journal.medium.fails.clone())).await.unwrap();
+    fails.store(true, Ordering::SeqCst);
+    let lost = store.accept(text("a", "bad"), Vec::new(), at(0)).await;
+    assert!(matches!(lost, Err(StoreError::Failed(_))), "{lost:?}");
+    fails.store(false, Ordering::SeqCst);
+    for answer in [
+        store.health(),
+        store.accept(text("a", "more"), Vec::new(), at(0)).await.map(drop),
+        store.claim(Destination::Zendesk, at(0), 1).await.map(drop),
+        store.deliveries(DeliveryFilter::default()).await.map(drop),
+    ] {
+        assert!(matches!(answer, Err(StoreError::Failed(_))), "{answer:?}");
+    }
+    store.close().await;
+    drop(store);
+    let store = home.open(StoreLimits::default(), at(1)).await;
+    assert_eq!(words(&claim(&store, Destination::Zendesk, at(1)).await), ["good"]);
+}
+
+#[tokio::test]
+async fn a_broken_store_is_set_aside_once_and_never_replaced() {
+    let garbage = vec![0xa5; 100_000];
+    for (name, bytes) in [("db", &garbage[..]), ("db", b""), ("conf", b"segment_size: 1024\n")] {
+        let home = InDirectory::new().await;
+        let store = home.open(StoreLimits::default(), at(0)).await;
+        accept(&store, text("a", "1")).await;
+        store.close().await;
+        std::fs::write(home.path().join(name), bytes).unwrap();
+        if name == "db" {
+            // What sled would find its way back with.
+            for entry in std::fs::read_dir(home.path()).unwrap().map(Result::unwrap) {
+                if entry.file_name().to_string_lossy().starts_with("snap") {
+                    std::fs::remove_file(entry.path()).unwrap();
+                }
+            }
+        }
+
+        let error = open(&home.path()).await.map(drop).unwrap_err();
+        let OpenError::Broken { moved_to, .. } = &error else { panic!("{name}: {error}") };
+        assert!(moved_to.join("db").exists(), "{name}: nothing is thrown away");
+        assert!(error.to_string().contains(moved_to.to_str().unwrap()), "{error}");
+        for _ in 0..2 {
+            let again = open(&home.path()).await.map(drop).unwrap_err();
+            assert!(matches!(again, OpenError::Undecided { .. }), "{name}: {again}");
+        }
+        std::fs::remove_dir_all(home.path()).unwrap();
+        open(&home.path()).await.map(drop).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_start_that_never_finished_is_no_damage() {
+    let home = InDirectory::new().await;
+    drop(sled::open(home.path()).unwrap());
+    std::fs::write(home.path().join("tandem.store"), "").unwrap();
+    open(&home.path()).await.map(drop).unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_store_is_never_opened_as_an_empty_one() {
+    let home = InDirectory::new().await;
+    let store = home.open(StoreLimits::default(), at(0)).await;
+    for n in 0..2_000 {
+        drop(
+            store
+                .ask(move |core| Ok(core.journal.create(sled::IVec::from(format!("z{n}").as_bytes()), vec![7; 900])))
+                .await,
+        );
+    }
+    accept(&store, text("a", "1")).await;
+    store.close().await;
+    let file = home.path().join("db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[..middle].fill(0x5a);
+    std::fs::write(&file, bytes).unwrap();
+    let error = open(&home.path()).await.map(drop).unwrap_err();
+    assert!(matches!(error, OpenError::Broken { .. } | OpenError::Unreadable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn two_never_share_a_directory() {
+    let home = InDirectory::new().await;
+    let first = open(&home.path()).await.unwrap();
+    let second = open(&home.path()).await.map(drop).unwrap_err();
+    assert!(matches!(second, OpenError::InUse { .. }), "{second}");
+    accept(&first, text("a", "still well")).await;
+    drop(first);
+    open(&home.path()).await.map(drop).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_directory_is_left_alone() {
+    let home = InDirectory::new().await;
+    std::fs::write(home.path(), "a letter").unwrap();
+    let error = open(&home.path()).await.map(drop).unwrap_err();
+    assert!(matches!(error, OpenError::NotADirectory { .. }), "{error}");
+    assert_eq!(std::fs::read_to_string(home.path()).unwrap(), "a letter");
+}
+
+#[tokio::test]
+async fn a_later_format_is_refused_and_left_alone() {
+    let home = InDirectory::new().await;
+    open(&home.path()).await.unwrap().close().await;
+    let db = sled::open(home.path()).unwrap();
+    db.insert(layout::META_FORMAT, &99_u32.to_be_bytes()).unwrap();
+    drop(db);
+    let error = open(&home.path()).await.map(drop).unwrap_err();
+    assert!(matches!(error, OpenError::Format { found: 99, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_keeps_its_epoch() {
+    let home = InDirectory::new().await;
+    let store = SledStore::open(&home.path(), StoreLimits::default(), 1, at(0)).await.unwrap();
+    assert_eq!(accept(&store, text("a", "1")).await.epoch, 1);
+    drop(store);
+    let store = SledStore::open(&home.path(), StoreLimits::default(), 2, at(0)).await.unwrap();
+    assert_eq!(accept(&store, text("a", "2")).await.epoch, 1);
+}
+
+#[tokio::test]
+async fn a_nearly_full_disk_is_left_with_its_reserve() {
+    let home = InDirectory::new().await;
+    let store = home.open(StoreLimits { disk_floor_bytes: u64::MAX, ..StoreLimits::default() }, at(0)).await;
+    let refused = store.accept(text("a", "1"), Vec::new(), at(0)).await;
+    assert!(matches!(refused, Err(StoreError::DiskLow { .. })), "{refused:?}");
+    assert!(matches!(store.health(), Err(StoreError::DiskLow { .. })));
+    assert!(store.claim(Destination::Zendesk, at(0), 1).await.unwrap().is_none(), "and nothing is left of it");
+}
+
+#[tokio::test]
+async fn no_page_leaves_the_file_that_is_synced() {
+    let home = InDirectory::new().await;
+    let store = home.open(StoreLimits::default(), at(0)).await;
+    for n in 0..40 {
+        accept(&store, text(&n.to_string(), &"x".repeat(n * 5_000))).await;
+    }
+    let claimed = claim(&store, Destination::Zendesk, at(0)).await;
+    store.record(&claimed, done(&claimed), at(0)).await.unwrap();
+    store.close().await;
+    assert_eq!(std::fs::read_dir(home.path().join("blobs")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn requests_share_commits() {
+    let home = InDirectory::new().await;
+    let store = home.open(StoreLimits::default(), at(0)).await;
+    futures_util::future::join_all((0..500).map(|n| accept(&store, text(&n.to_string(), "x")))).await;
+    let stats = store.commit_stats();
+    assert_eq!(stats.requests, 500);
+    assert!(stats.commits < 250, "{stats:?}");
+}
+
+/// `cargo test --release --lib store::sled -- --ignored --nocapture how_fast`
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement: it prints, and asserts nothing"]
+async fn how_fast() {
+    let home = InDirectory::new().await;
+    let store = Arc::new(home.open(StoreLimits::default(), at(0)).await);
+    for callers in [1_usize, 16, 64, 256] {
+        for (name, customers) in [("known", 1_000_usize), ("new", usize::MAX)] {
+            let before = store.commit_stats();
+            let started = std::time::Instant::now();
+            let each = 40_000 / callers.max(4);
+            let work = (0..callers).map(|caller| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    for n in 0..each {
+                        let number = caller * each + n;
+                        let who = format!("{callers} {}", number % customers);
+                        let key = DedupeKey::BrazeDispatch {
+                            campaign: name.into(),
+                            dispatch: format!("{callers} {number}"),
+                            customer: who.clone(),
+                        };
+                        store.accept(text(&who, &"x".repeat(600)), vec![key], at(0)).await.unwrap();
+                    }
+                })
+            });
+            futures_util::future::join_all(work).await;
+            let (took, after) = (started.elapsed(), store.commit_stats());
+            let commits = after.commits - before.commits;
+            println!(
+                "{callers:3} callers, {name:5} customers: {:6.0} accepted/s, {:.0} a commit, {:.0} us a commit",
+                (callers * each) as f64 / took.as_secs_f64(),
+                (callers * each) as f64 / commits as f64,
+                (after.busy - before.busy).as_secs_f64() * 1e6 / commits as f64,
+            );
+        }
+    }
+    let waiting = store.counts().by_state["pending"];
+    Arc::into_inner(store).unwrap().close().await;
+    let started = std::time::Instant::now();
+    let store = home.open(StoreLimits::default(), at(0)).await;
+    println!("opened with {waiting} waiting in {:?}", started.elapsed());
+    drop(store);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    println!("{}", status.lines().find(|line| line.starts_with("VmRSS")).unwrap());
+}

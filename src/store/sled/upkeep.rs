@@ -1,0 +1,94 @@
+//! The operator's moves, and letting go of what is old.
+
+use jiff::Timestamp;
+
+use crate::domain::delivery::{Delivery, Transition};
+use crate::domain::event::EventId;
+use crate::domain::lanes::Place;
+use crate::store::sled::claims::apply;
+use crate::store::sled::core::{Core, Effect, lane_of};
+use crate::store::sled::layout;
+use crate::store::{IllegalMove, StoreError};
+
+impl Core {
+    /// [`crate::store::Store::operate`].
+    pub(super) fn operate(&mut self, id: EventId, transition: Transition, now: Timestamp) -> Result<(), StoreError> {
+        let redrive = matches!(transition, Transition::Redrive);
+        if !redrive && !matches!(transition, Transition::Discard { .. }) {
+            return Err(refused(id, "only redrive and discard are the operator's"));
+        }
+        let place = self.place(id)?;
+        let before = self.find(place)?.ok_or_else(|| StoreError::NotFound(id.to_string()))?;
+        if self.lanes.held(&lane_of(&before)).is_some_and(|hold| hold.places.contains(&place)) {
+            return Err(refused(id, "a worker is on it; try again in a moment"));
+        }
+        if redrive {
+            return self.redrive(&before, now);
+        }
+        let mut after = before.clone();
+        apply(&mut after, transition, now)?;
+        self.write(Some(&before), &after)?;
+        self.leave_groups(&[&after])
+    }
+
+    /// Puts it back in its lane, at its old place. What would be delivered together with it goes back as well, each on
+    /// its own again.
+    fn redrive(&mut self, chosen: &Delivery, now: Timestamp) -> Result<(), StoreError> {
+        let place = Place::of(chosen.id);
+        let head = chosen.merged_into.map_or(place, Place::of);
+        let mut again = vec![place];
+        if let Some(members) = self.groups.get(&head) {
+            again = std::iter::once(head).chain(members.iter().copied()).chain(again).collect();
+            again.sort_unstable();
+            again.dedup();
+            self.follow(Effect::Group(head, Vec::new()));
+        }
+        for place in again {
+            let before = self.find(place)?.ok_or_else(|| StoreError::NotFound(place.id(self.epoch).to_string()))?;
+            let mut after = before.clone();
+            apply(&mut after, Transition::Redrive, now)?;
+            after.conversation = self.home(&after.conversation)?;
+            self.write(Some(&before), &after)?;
+        }
+        Ok(())
+    }
+
+    /// The place that an id names here; ids of an earlier store name nothing.
+    pub(super) fn place(&self, id: EventId) -> Result<Place, StoreError> {
+        if id.epoch == self.epoch { Ok(Place::of(id)) } else { Err(StoreError::NotFound(id.to_string())) }
+    }
+
+    /// Drops those of these deliveries, with their events, that did settle before; one step of expiry.
+    pub(super) fn drop_settled(&mut self, places: &[Place], settled_before: Timestamp) -> Result<u64, StoreError> {
+        let mut dropped = 0;
+        for place in places {
+            // It may have been redriven since it was looked up.
+            let key = layout::at_place(layout::HISTORY, *place);
+            let Some(record) = self.journal.load(&key)? else { continue };
+            let delivery: Delivery = layout::decode("delivery", &record)?;
+            if delivery.settled_at.is_some_and(|at| at < settled_before) {
+                self.journal.remove(key)?;
+                self.journal.remove(layout::at_place(layout::EVENT, *place))?;
+                dropped += 1;
+            }
+        }
+        Ok(dropped)
+    }
+
+    /// Drops those of these dedupe keys that are older; one step of expiry.
+    pub(super) fn drop_keys(&mut self, keys: &[sled::IVec], keys_before: Timestamp) -> Result<u64, StoreError> {
+        let mut dropped = 0;
+        for key in keys {
+            let since = self.journal.get(key)?.and_then(|value| layout::read_dedupe_value(&value));
+            if since.is_some_and(|(_, since)| since < keys_before.as_second()) {
+                self.journal.remove(key.clone())?;
+                dropped += 1;
+            }
+        }
+        Ok(dropped)
+    }
+}
+
+fn refused(id: EventId, reason: &str) -> StoreError {
+    StoreError::Illegal(IllegalMove { id, reason: reason.to_owned() })
+}

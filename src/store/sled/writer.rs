@@ -1,0 +1,131 @@
+//! The writer thread: takes requests, lets the core execute them, commits them together, answers them.
+//!
+//! Nobody is answered before the commit that holds their writes is on the medium, and nobody at all is told "good"
+//! after a commit failed.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::domain::event::Destination;
+use crate::store::StoreError;
+use crate::store::sled::core::Core;
+use crate::store::sled::shared::Shared;
+
+/// Requests that wait for the writer; whoever comes later waits for room. Four commits' worth: enough to keep the
+/// writer busy, and at 64 KiB of event each (an extreme) still no more than a container has.
+pub(super) const QUEUE_MAX: usize = 4096;
+
+/// Requests in one commit. More gains nothing (libraries measured the cost of a sync to be gone by 256), and makes the
+/// first one wait for the last.
+const BATCH_MAX: usize = 1024;
+
+/// A request on its way through the writer thread.
+pub(super) trait Request: Send {
+    /// Does it, all but the commit.
+    fn execute(&mut self, core: &mut Core);
+    /// Tells the caller, after the commit.
+    fn answer(self: Box<Self>, committed: &Result<(), StoreError>);
+}
+
+/// A request that is a function.
+pub(super) struct Ask<F, T> {
+    work: Option<F>,
+    outcome: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Ask<F, T> {
+    pub(super) fn new(work: F) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
+        let (reply, answer) = oneshot::channel();
+        (Self { work: Some(work), outcome: None, reply }, answer)
+    }
+}
+
+impl<F, T> Request for Ask<F, T>
+where
+    F: FnOnce(&mut Core) -> Result<T, StoreError> + Send,
+    T: Send,
+{
+    fn execute(&mut self, core: &mut Core) {
+        // Who has given up waiting wants nothing claimed or written for them.
+        let Some(work) = self.work.take().filter(|_| !self.reply.is_closed()) else { return };
+        let outcome = work(core);
+        if outcome.is_ok() {
+            core.keep();
+        } else {
+            core.forget();
+        }
+        self.outcome = Some(outcome);
+    }
+
+    fn answer(self: Box<Self>, committed: &Result<(), StoreError>) {
+        let Some(outcome) = self.outcome else { return };
+        let outcome = committed.clone().and(outcome);
+        // Nobody listens any more: it is done all the same, and whoever asks again is told so.
+        self.reply.send(outcome).ok();
+    }
+}
+
+/// The thread's body; returns when the store is closed or dropped.
+pub(super) fn run(mut core: Core, mut requests: mpsc::Receiver<Box<dyn Request>>, shared: &Arc<Shared>) {
+    let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| serve(&mut core, &mut requests, shared)));
+    if served.is_err() {
+        // Whoever waits is answered by the closed channel; what is on the medium is what was acknowledged.
+        shared.fail(StoreError::Failed("the writer thread panicked".into()));
+    }
+}
+
+fn serve(core: &mut Core, requests: &mut mpsc::Receiver<Box<dyn Request>>, shared: &Shared) {
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    while requests.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
+        let mut committed = shared_failure(shared);
+        if committed.is_ok() {
+            for request in &mut batch {
+                request.execute(core);
+            }
+            committed = commit(core, shared, batch.len());
+        }
+        shared.publish(core);
+        if core.stop {
+            // What is queued by now is still served; what comes later is not.
+            requests.close();
+        }
+        for request in batch.drain(..) {
+            request.answer(&committed);
+        }
+        let (zendesk, braze) = std::mem::take(&mut core.stirred);
+        for (stirred, destination) in [(zendesk, Destination::Zendesk), (braze, Destination::Braze)] {
+            if stirred {
+                shared.wakeup(destination).notify_one();
+            }
+        }
+    }
+}
+
+fn commit(core: &mut Core, shared: &Shared, requests: usize) -> Result<(), StoreError> {
+    let started = Instant::now();
+    match core.journal.commit() {
+        Ok(true) => {
+            shared.measured(requests, started.elapsed());
+            Ok(())
+        }
+        Ok(false) => Ok(()),
+        Err(error) => {
+            tracing::error!(%error, "The store failed and does nothing more until it is opened again.");
+            shared.fail(error.clone());
+            Err(error)
+        }
+    }
+}
+
+/// Requests that were queued when the store failed are answered like the rest; those that came before it was closed are
+/// served.
+fn shared_failure(shared: &Shared) -> Result<(), StoreError> {
+    if shared.closed.load(Ordering::Acquire) {
+        return Ok(());
+    }
+    shared.alive()
+}
