@@ -47,7 +47,7 @@ pub struct Config {
     pub public_url: Option<Url>,
     /// The directory of mapping files; `None` for the shipped ones.
     pub mappings: Option<PathBuf>,
-    /// The contents of the `*.toml` files in `mappings` by file name without `.toml`; `None` for the shipped ones.
+    /// The contents of the `*.toml` files in `mappings` by file name; `None` for the shipped ones.
     /// Only [`load`] reads them: after [`parse`] this is always `None`.
     pub mapping_files: Option<BTreeMap<String, String>>,
     /// How often to look for what webhooks did not bring; `None` for never.
@@ -331,15 +331,15 @@ fn read_mappings(directory: &Path) -> Result<BTreeMap<String, String>, Fault> {
     let mut files = BTreeMap::new();
     for entry in std::fs::read_dir(directory).map_err(|error| unreadable(directory, error))? {
         let path = entry.map_err(|error| unreadable(directory, error))?.path();
-        let stem = path.file_stem().and_then(|stem| stem.to_str());
-        let (Some(stem), true) = (stem, path.extension().is_some_and(|extension| extension == "toml")) else {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let (Some(name), true) = (name, path.extension().is_some_and(|extension| extension == "toml")) else {
             continue;
         };
         if files.len() == MAPPING_FILES_MAX {
             return Err(fault(format!("holds more than {MAPPING_FILES_MAX} files: {}", directory.display())));
         }
         let text = read_text(&path, MAPPING_FILE_MAX_BYTES).map_err(|error| unreadable(&path, error))?;
-        files.insert(stem.to_owned(), text);
+        files.insert(name.to_owned(), text);
     }
     Ok(files)
 }

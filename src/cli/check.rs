@@ -8,7 +8,7 @@ use std::io::Write;
 use serde_json::json;
 
 use super::{ConfigFile, Failure, Form, print_json};
-use crate::config::{self, Fault, Faults};
+use crate::config::{self, Fault, Faults, Place};
 use crate::mapping::{self, Mappings};
 
 /// Loads the configuration and all mappings, and renders every mapping's sample.
@@ -42,24 +42,34 @@ pub(super) fn run(file: &ConfigFile, form: Form, output: &mut impl Write) -> Res
 
 /// What is wrong with the mapping files; `None` stands for the shipped mappings.
 pub(super) fn mapping_faults(files: Option<&BTreeMap<String, String>>) -> Vec<Fault> {
-    let remedy = "Mend the mapping file; `tandem render` shows what it makes of an event";
     let mappings = match load_mappings(files) {
         Ok(mappings) => mappings,
-        Err(problem) => return vec![Fault::new("mappings", format!("cannot be used: {problem}"), remedy)],
+        Err(mapping::Faults(faults)) => return faults.into_iter().map(as_fault).collect(),
     };
-    let rendered = mapping::Name::ALL.into_iter().map(|name| (name, mappings.render(name, &mapping::sample(name))));
-    rendered
-        .filter_map(|(name, rendered)| {
-            let problem = format!("cannot render its own sample: {}", rendered.err()?);
-            Some(Fault::new(format!("mapping {}", name.as_str()), problem, remedy))
+    mapping::Name::ALL
+        .into_iter()
+        .filter_map(|name| match mapping::sample(name) {
+            Ok(sample) => {
+                let problem = format!("cannot render its own sample: {}", mappings.render(name, &sample).err()?);
+                Some(Fault::new(format!("mapping {}", name.as_str()), problem, REMEDY))
+            }
+            Err(fault) => Some(as_fault(fault)),
         })
         .collect()
 }
 
 /// The mappings of these files; `None` stands for the shipped ones.
-pub(super) fn load_mappings(files: Option<&BTreeMap<String, String>>) -> Result<Mappings, String> {
-    match files {
-        Some(files) => Mappings::load(files).map_err(|faults| faults.to_string()),
-        None => Ok(Mappings::shipped()),
-    }
+pub(super) fn load_mappings(files: Option<&BTreeMap<String, String>>) -> Result<Mappings, mapping::Faults> {
+    files.map_or_else(Mappings::shipped, Mappings::load)
+}
+
+const REMEDY: &str = "Mend the mapping; `tandem render` shows what it makes of an event";
+
+fn as_fault(fault: mapping::Fault) -> Fault {
+    let place = fault.line.map_or(Place::Nowhere, Place::Line);
+    let key = match fault.key {
+        Some(key) => format!("{}: {key}", fault.file),
+        None => fault.file,
+    };
+    Fault::new(key, format!("cannot be used: {}", fault.what), REMEDY).at(place)
 }

@@ -36,15 +36,17 @@ impl Render {
         })?;
         let context = self.read_event(input)?;
         let mapping_files = config::glimpse(self.file.config.as_deref())?.mapping_files;
-        let mappings = load_mappings(mapping_files.as_ref()).map_err(Failure::Configuration)?;
+        let mappings =
+            load_mappings(mapping_files.as_ref()).map_err(|faults| Failure::Configuration(faults.to_string()))?;
         let body = mappings
             .render(name, &context)
             .map_err(|error| Failure::Failed(format!("{} cannot be rendered: {error}", name.as_str())))?;
-        let (method, path) = mappings.request_line(name);
+        let line = mappings.request_line(name);
         if self.form.json {
-            return print_json(output, &json!({ "method": method, "path": path, "body": body }));
+            return print_json(output, &json!({ "method": line.method, "path": line.path, "body": body }));
         }
-        writeln!(output, "{method} {path}\n\n{body:#}")?;
+        writeln!(output, "{line}\n")?;
+        print_json(output, &body)?;
         Ok(())
     }
 

@@ -128,6 +128,33 @@ fn sign_without_a_timestamp_signs_for_now_in_whole_seconds() {
 }
 
 #[test]
+fn render_prints_the_request_of_a_shipped_mapping() {
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/mappings/agent_reply.json");
+    let (code, message, printed) = tandem(&["render", "agent_reply", "--event", sample], "");
+    assert_eq!((code, message.as_str()), (0, ""));
+    let body = printed.strip_prefix("POST /campaigns/trigger/send\n\n").unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert!(body["recipients"][0]["trigger_properties"]["msg_body"].is_string(), "{body}");
+    let input = std::fs::read_to_string(sample).unwrap();
+    let (code, _, printed) = tandem(&["render", "agent_reply", "--event", "-", "--json"], &input);
+    let printed: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((code, &printed["method"], &printed["body"]), (0, &Value::from("POST"), &body));
+    let (code, message, _) = tandem(&["render", "agent_reply", "--event", "-"], "{");
+    assert_eq!(code, 1);
+    assert!(message.contains("is not an event"), "{message}");
+}
+
+#[test]
+fn check_lists_what_is_wrong_with_mappings() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("agent_reply.toml"), "body = {{").unwrap();
+    let file = config_file(directory.path(), "mappings = \".\"\n");
+    let (code, _, printed) = tandem(&["check", "--config", &file], "");
+    assert_eq!(code, 78);
+    assert!(printed.contains("fault: agent_reply.toml") && printed.contains("braze.url is missing"), "{printed}");
+}
+
+#[test]
 fn check_lists_every_fault_and_ends_with_78() {
     let directory = tempfile::tempdir().unwrap();
     let file = config_file(directory.path(), "nonsense = 1\nlisten = 2\n");

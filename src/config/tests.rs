@@ -540,7 +540,7 @@ fn files_are_read_from_where_they_are() {
     std::fs::write(mine.join("agent_reply.toml"), "body").unwrap();
     std::fs::write(mine.join("README.md"), "not a mapping").unwrap();
     let (config, _) = load(Some(&path), |_| Vec::new()).unwrap();
-    let files = BTreeMap::from([("agent_reply".to_owned(), "body".to_owned())]);
+    let files = BTreeMap::from([("agent_reply.toml".to_owned(), "body".to_owned())]);
     assert_eq!(config.mapping_files.as_ref(), Some(&files));
     assert_eq!(config.store, StoreUrl::Sled { directory: directory.path().join("data") });
     assert_eq!(glimpse(Some(&path)).unwrap().mapping_files, Some(files));

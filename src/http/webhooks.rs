@@ -94,7 +94,7 @@ async fn recipe_append(State(desk): State<Desk>, request: Request) -> Response {
 enum Answer {
     Accepted(EventId),
     Duplicate(EventId),
-    Ignored(String),
+    Ignored(&'static str),
     Quarantined(EventId),
     /// Not who it should be.
     Refused(&'static str),
@@ -169,7 +169,7 @@ fn settle(
     match stored {
         Ok(Ok(Accepted::New(id))) => new(id),
         Ok(Ok(Accepted::Duplicate(id))) => Answer::Duplicate(id),
-        Ok(Ok(Accepted::Echo)) => Answer::Ignored("echo".to_owned()),
+        Ok(Ok(Accepted::Echo)) => Answer::Ignored("echo"),
         Ok(Err(error)) => Answer::Unavailable(error.to_string()),
         Err(_) => Answer::Unavailable("the store did not answer in time".to_owned()),
     }
@@ -202,14 +202,14 @@ impl Answer {
         }
     }
 
-    /// The reason of an ignored webhook stays out of the log: it may quote the body.
     fn log(&self, endpoint: &'static str) {
         let outcome = self.name();
         match self {
             Self::Accepted(id) | Self::Duplicate(id) | Self::Quarantined(id) => {
                 tracing::info!(endpoint, outcome, event_id = %id, "webhook {outcome} as {id}");
             }
-            Self::Ignored(_) | Self::TooLarge | Self::Cut => tracing::info!(endpoint, outcome, "webhook {outcome}"),
+            Self::Ignored(reason) => tracing::info!(endpoint, outcome, reason, "webhook ignored: {reason}"),
+            Self::TooLarge | Self::Cut => tracing::info!(endpoint, outcome, "webhook {outcome}"),
             Self::Refused(cause) => tracing::warn!(endpoint, outcome, cause, "webhook refused: {cause}"),
             Self::Unavailable(cause) => tracing::error!(endpoint, outcome, cause, "webhook turned away: {cause}"),
         }

@@ -21,7 +21,12 @@ const REPLY: &str = r#"{"event":"agent_reply","ticket_id":"35","comment_id":"900
 const TEXT: &str = "channel=sms&category=other&dispatch=d1&external_id=cust-1&text=hello";
 /// The first campaign of the published recipe.
 const NEW_TICKET: &str = r#"{"ticket":{"subject":"SMS from Ada","comment":{"body":"hello"},
-    "requester":{"name":"Ada","external_id":"cust-1"}}}"#;
+    "requester":{"name":"Ada","user_fields":{"braze_external_id":"cust-1"}}}}"#;
+/// The second campaign of the published recipe.
+const APPEND: &str = r#"{"ticket":{"comment":{"body":"Inbound message from Ada: hello"}}}"#;
+/// The trigger of the published recipe.
+const SEND: &str = r#"{"campaign_id":"c1","recipients":[{"external_user_id":"cust-1",
+    "trigger_properties":{"msg_body":"hello"},"attributes":{"zendesk_ticket":"35"}}]}"#;
 
 fn state(store: Arc<ScriptedStore>) -> PublicState {
     PublicState {
@@ -88,6 +93,9 @@ async fn every_endpoint_takes_its_webhook_in() {
         braze_request("POST", "/webhooks/braze", TEXT),
         braze_request("POST", "/api/v2/tickets", NEW_TICKET),
         braze_request("POST", "/api/v2/tickets.json", NEW_TICKET),
+        braze_request("PUT", "/api/v2/tickets/35.json", APPEND),
+        zendesk_request("/campaigns/trigger/send", SEND),
+        zendesk_request("/campaign/trigger/send", SEND),
     ];
     for request in requests {
         let path = request.uri().path().to_owned();
@@ -209,7 +217,10 @@ async fn a_body_over_the_limit_is_refused_however_it_comes() {
     let small_claim = braze_request("POST", "/webhooks/braze", chunked(5));
     let (mut parts, body) = small_claim.into_parts();
     parts.headers.insert("content-length", HeaderValue::from_static("10"));
+    let one_too_many = [vec![b'x'; BODY_MAX_BYTES], vec![b'x']].map(|chunk| Ok::<_, Infallible>(Bytes::from(chunk)));
+    let one_too_many = Body::from_stream(stream::iter(one_too_many));
     for (what, request) in [
+        ("one byte too many", braze_request("POST", "/webhooks/braze", one_too_many)),
         ("announced", braze_request("POST", "/webhooks/braze", vec![b'x'; BODY_MAX_BYTES + 1])),
         ("chunked", braze_request("POST", "/webhooks/braze", chunked(5))),
         ("announced too small", HttpRequest::from_parts(parts, body)),
