@@ -1,1 +1,214 @@
-//! The command line.
+//! The command line: what each command is called, what it says about itself, and the exit code it ends with.
+//!
+//! Exit codes: 0 good, 1 failed, 2 wrong usage, 78 bad configuration. A command prints its result to stdout and
+//! everything else to stderr. Nothing here knows how the bridge works; the commands that need it call it.
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Faults};
+
+mod check;
+mod client;
+mod operate;
+mod render;
+mod sign;
+mod table;
+
+/// sysexits' EX_CONFIG.
+const EXIT_CONFIGURATION: u8 = 78;
+const EXIT_USAGE: u8 = 2;
+
+/// Keeps a two-way text conversation between a customer's phone (Braze) and a support agent (Zendesk).
+#[derive(Debug, Parser)]
+#[command(name = "tandem", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 good, 1 failed, 2 wrong usage, 78 bad configuration.\n\n\
+    To see it work without any account: tandem demo")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the bridge until it is told to stop (SIGTERM or Ctrl-C).
+    #[command(after_help = "Examples:\n  tandem serve\n  tandem serve --config /etc/tandem/tandem.toml\n  \
+        TANDEM_BRAZE__API_KEY=… tandem serve")]
+    Serve {
+        #[command(flatten)]
+        file: ConfigFile,
+    },
+    /// Runs the bridge with a sandbox of Zendesk and Braze inside it. Needs no account, no configuration, no network.
+    #[command(after_help = "Example:\n  tandem demo")]
+    Demo {
+        /// Keep the demonstration's data when it stops, instead of removing it.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Checks the configuration and every mapping, and lists everything that is wrong with them.
+    #[command(after_help = "Examples:\n  tandem check\n  tandem check --config staging.toml --json")]
+    Check {
+        #[command(flatten)]
+        file: ConfigFile,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Prints the request that a mapping makes of an event.
+    #[command(after_help = "Examples:\n  tandem render agent_reply --event event.json\n  \
+        tandem render agent_reply --event - --json < event.json")]
+    Render(render::Render),
+    /// Signs a body as a vendor would, to send a test webhook by hand.
+    #[command(subcommand)]
+    Sign(sign::Sign),
+    /// Exits with 0 when the bridge is ready to take webhooks, and with 1 when it is not: for containers.
+    #[command(after_help = "Examples:\n  tandem healthcheck\n  tandem healthcheck --url http://127.0.0.1:8080/readyz")]
+    Healthcheck {
+        /// The address to ask. Without it, /readyz on the port that the configuration gives to `listen`.
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+        #[command(flatten)]
+        file: ConfigFile,
+    },
+    /// Shows and moves what is waiting, unconfirmed, dead or quarantined in a running bridge.
+    #[command(subcommand)]
+    Deliveries(operate::Deliveries),
+    /// Shows what a running bridge knows of its customers.
+    #[command(subcommand)]
+    Conversations(operate::Conversations),
+}
+
+/// Which configuration file to read.
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration file. Without it, tandem.toml in the working directory is read if it exists. Environment
+    /// variables that start with TANDEM_ override single keys.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Args)]
+struct Form {
+    /// Print JSON instead of text for people.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why a command ends with another code than 0.
+#[derive(Debug)]
+enum Failure {
+    /// It did not work: 1. The message may be empty when everything has been said.
+    Failed(String),
+    /// It was asked in a way that makes no sense: 2.
+    Usage(String),
+    /// The configuration is faulty: 78. The message may be empty when everything has been said.
+    Configuration(String),
+}
+
+impl From<Faults> for Failure {
+    fn from(faults: Faults) -> Self {
+        Self::Configuration(faults.to_string())
+    }
+}
+
+/// Whoever reads our output may stop reading (`tandem deliveries list | head`); then there is nobody left to tell.
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::Failed(String::new());
+        }
+        Self::Failed(format!("cannot read or print: {error}"))
+    }
+}
+
+/// Runs the command that the arguments ask for. The first argument is the program's name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way as well, with 0. When they cannot be printed, nobody is listening.
+            let told = error.print();
+            let code = u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE);
+            return if told.is_ok() { ExitCode::from(code) } else { ExitCode::FAILURE };
+        }
+    };
+    let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    let done = dispatch(cli.command, &mut input, &mut output);
+    let (message, code) = match done {
+        Ok(code) => return code,
+        Err(Failure::Failed(message)) => (message, ExitCode::FAILURE),
+        Err(Failure::Usage(message)) => (message, ExitCode::from(EXIT_USAGE)),
+        Err(Failure::Configuration(message)) => (message, ExitCode::from(EXIT_CONFIGURATION)),
+    };
+    if !message.is_empty() && writeln!(std::io::stderr(), "tandem: {message}").is_err() {
+        return ExitCode::FAILURE;
+    }
+    code
+}
+
+fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Serve { file } => serve(&file),
+        Command::Demo { keep } => demo(keep),
+        Command::Check { file, form } => check::run(&file, form, output),
+        Command::Render(render) => render.run(input, output),
+        Command::Sign(sign) => sign.run(input, output),
+        Command::Healthcheck { url, file } => operate::healthcheck(url, &file, output),
+        Command::Deliveries(deliveries) => deliveries.run(output),
+        Command::Conversations(conversations) => conversations.run(output),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn serve(file: &ConfigFile) -> Result<(), Failure> {
+    let (config, warnings) = config::load(file.config.as_deref(), check::mapping_faults)?;
+    init_logs()?;
+    runtime()?.block_on(crate::serve::run(config, warnings)).map_err(|error| Failure::Failed(error.to_string()))
+}
+
+fn demo(keep: bool) -> Result<(), Failure> {
+    init_logs()?;
+    runtime()?.block_on(crate::demo::run(keep)).map_err(|error| Failure::Failed(error.to_string()))
+}
+
+fn init_logs() -> Result<(), Failure> {
+    let filter = config::log_filter();
+    crate::telemetry::init_logs(filter.as_deref()).map_err(|error| Failure::Configuration(error.to_string()))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::Failed(format!("cannot start threads: {error}")))
+}
+
+/// Prints a value as JSON, with every control character escaped: serde_json leaves DEL and the ones above it as they
+/// are, and some terminals obey those.
+fn print_json(output: &mut impl Write, value: &serde_json::Value) -> Result<(), Failure> {
+    let mut text = String::new();
+    for c in format!("{value:#}\n").chars() {
+        match c {
+            '\n' => text.push('\n'),
+            c if c.is_control() => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => text.push(c),
+        }
+    }
+    output.write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// Reads everything, up to a limit in bytes.
+fn read_input(input: &mut impl Read, max_bytes: u64, what: &str) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    input.take(max_bytes + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max_bytes {
+        return Err(Failure::Failed(format!("{what} is longer than {max_bytes} bytes")));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;

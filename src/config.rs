@@ -1,1 +1,359 @@
-//! Configuration: the only reader of the environment and of the configuration file.
+//! Configuration: one TOML file, overridden key by key from the environment.
+//!
+//! This is the only module that reads the environment, and the only one that reads configuration and mapping files.
+//! All faults are found in one go, each with its key, its place and what to do ([`Faults`]). Nothing here ever shows a
+//! secret: secrets are [`SecretString`]s from the moment they are checked, and no message quotes one.
+//!
+//! Nothing below `serve` and `cli` sees the whole [`Config`]; each module is handed its own small options.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+mod check;
+mod fault;
+pub mod keys;
+mod read;
+
+pub use fault::{Fault, Faults, Place, Warning};
+
+use check::Checker;
+
+/// The file that is read when none is named, in the working directory, if it exists.
+pub const DEFAULT_FILE: &str = "tandem.toml";
+
+/// The largest configuration file: a hundred times a real one.
+const FILE_MAX_BYTES: u64 = 256 * 1024;
+
+/// The largest mapping file: several times the limit on what may be parsed as templates.
+const MAPPING_FILE_MAX_BYTES: u64 = 64 * 1024;
+
+/// The most files in the directory of mappings; there are far fewer mapping names.
+const MAPPING_FILES_MAX: usize = 64;
+
+/// Everything that the operator decides. Checked: whoever holds one need not ask whether its parts make sense.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where webhooks and health are served.
+    pub listen: SocketAddr,
+    /// Where operators are served.
+    pub operator: Operator,
+    /// How the vendors reach `listen`; `setup` and `check --live` need it, nothing else does.
+    pub public_url: Option<Url>,
+    /// The directory of mapping files; `None` for the shipped ones.
+    pub mappings: Option<PathBuf>,
+    /// The contents of the `*.toml` files in `mappings` by file name; `None` for the shipped ones.
+    /// Only [`load`] reads them: after [`parse`] this is always `None`.
+    pub mapping_files: Option<BTreeMap<String, String>>,
+    /// How often to look for what webhooks did not bring; `None` for never.
+    pub catch_up: Option<Duration>,
+    /// For how many days a solved ticket is reopened by the customer's next text.
+    pub reopen_days: u32,
+    /// Where the store is.
+    pub store: StoreUrl,
+    /// Zendesk's side.
+    pub zendesk: Zendesk,
+    /// Braze's side.
+    pub braze: Braze,
+}
+
+/// The operator listener.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    /// Its address.
+    pub listen: SocketAddr,
+    /// What operators must present. Always there when `listen` is not a loopback address.
+    pub token: Option<SecretString>,
+}
+
+/// Where the store is, and of which make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// A directory on a local disk.
+    Sled {
+        /// Relative to the working directory, or absolute; the configuration file's own directory is already in it.
+        directory: PathBuf,
+    },
+}
+
+/// Zendesk's side of the configuration.
+#[derive(Clone, Debug)]
+pub struct Zendesk {
+    /// The account's address: scheme, host and port only.
+    pub url: Url,
+    /// How we prove who we are.
+    pub credentials: Credentials,
+    /// Signing secrets, never empty.
+    pub webhook_secrets: Vec<SecretString>,
+    /// How far a signature's timestamp may be from our clock, either way; at most
+    /// [`keys::SIGNATURE_TOLERANCE_MAX_SECONDS`].
+    pub signature_tolerance: Duration,
+    /// By what a customer is looked for, in this order; never empty, nothing twice.
+    pub requester_match: Vec<RequesterMatch>,
+    /// The key of the custom user field: letters, digits, underscores.
+    pub user_field: String,
+}
+
+/// How we prove to Zendesk who we are.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// OAuth client credentials.
+    OAuth {
+        /// The client's identifier.
+        client_id: String,
+        /// The client's secret.
+        client_secret: SecretString,
+    },
+    /// E-mail address and API token; Zendesk ends these on 2027-04-30.
+    ApiToken {
+        /// The agent.
+        email: String,
+        /// The token.
+        api_token: SecretString,
+    },
+}
+
+/// By what a customer is looked for among Zendesk's users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequesterMatch {
+    /// Zendesk's own `external_id`.
+    ExternalId,
+    /// The custom user field.
+    UserField,
+    /// The e-mail address.
+    Email,
+    /// The phone number, when exactly one end user has it.
+    Phone,
+}
+
+/// Braze's side of the configuration.
+#[derive(Clone, Debug)]
+pub struct Braze {
+    /// The REST endpoint: scheme, host and port only.
+    pub url: Url,
+    /// The REST API key.
+    pub api_key: SecretString,
+    /// What Braze webhook campaigns must present; never empty.
+    pub webhook_tokens: Vec<SecretString>,
+    /// What to do when the receipt cannot tell whether a text went out.
+    pub on_unconfirmed: OnUnconfirmed,
+    /// When to look for the receipt, counted from the lost answer: 1 to 5 waits, ascending, each at most 300 s.
+    pub confirm_after: Vec<Duration>,
+    /// What drop-in campaigns get as `msg_body`.
+    pub recipe_message: RecipeMessage,
+    /// Whether typographic quotation marks and dashes become plain ones.
+    pub gsm7: bool,
+    /// When set, Braze is asked for the customer's state in this group before each text.
+    pub subscription_group: Option<String>,
+    /// The campaigns.
+    pub campaigns: Campaigns,
+}
+
+/// What to do when the receipt cannot tell whether a text went out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnUnconfirmed {
+    /// Send it again.
+    Resend,
+    /// Leave it for the operator.
+    Hold,
+}
+
+/// What drop-in campaigns get as `msg_body`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecipeMessage {
+    /// The text on the third line, its own line breaks as spaces.
+    ThirdLine,
+    /// The text itself.
+    Whole,
+}
+
+/// Ids of API-triggered campaigns.
+#[derive(Clone, Debug)]
+pub struct Campaigns {
+    /// Texts an agent's reply.
+    pub agent_reply: String,
+    /// Sends the closing text; `None` means there is none.
+    pub ticket_solved: Option<String>,
+}
+
+/// Reads the file, the environment and the mapping files.
+///
+/// `path` is the file that was named; without one, [`DEFAULT_FILE`] is read if it exists. `check_mappings` says what
+/// is wrong with mapping files (`None` for the shipped ones), so that those faults are reported together with the rest.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn load(
+    path: Option<&Path>,
+    check_mappings: impl FnOnce(Option<&BTreeMap<String, String>>) -> Vec<Fault>,
+) -> Result<(Config, Vec<Warning>), Faults> {
+    let file = File::read(path)?;
+    let (env, mut faults) = environment();
+    let parsed = parse(file.text(), env.clone(), &file.base);
+    let directory = match &parsed {
+        Ok((config, _)) => config.mappings.clone(),
+        Err(_) => Checker::new(read::gather(file.text(), env), &file.base).text("mappings").map(|d| file.base.join(d)),
+    };
+    let mapping_files = directory.map(|directory| read_mappings(&directory)).transpose();
+    match &mapping_files {
+        Ok(files) => faults.extend(check_mappings(files.as_ref())),
+        Err(fault) => faults.push(fault.clone()),
+    }
+    match (parsed, mapping_files) {
+        (Ok((config, warnings)), Ok(mapping_files)) if faults.is_empty() => {
+            Ok((Config { mapping_files, ..config }, warnings))
+        }
+        (Ok(_), _) => Err(Faults(faults)),
+        (Err(Faults(mut all)), _) => {
+            all.extend(faults);
+            Err(Faults(all))
+        }
+    }
+}
+
+/// Reads a configuration from the file's text and from pairs of environment variables, of which only those that start
+/// with [`keys::VARIABLE_PREFIX`] matter. Relative paths are taken from `base`. Touches neither files nor environment.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn parse(
+    file: Option<&str>,
+    env: impl IntoIterator<Item = (String, String)>,
+    base: &Path,
+) -> Result<(Config, Vec<Warning>), Faults> {
+    let mut checker = Checker::new(read::gather(file, env), base);
+    match checker.config() {
+        Some(config) => Ok((config, checker.warnings)),
+        None => Err(Faults(checker.into_faults())),
+    }
+}
+
+/// The few things that a command needs which talks to a running bridge or renders a mapping.
+#[derive(Clone, Debug)]
+pub struct Glimpse {
+    /// Where webhooks and health are served.
+    pub listen: SocketAddr,
+    /// The operator listener.
+    pub operator: Operator,
+    /// As [`Config::mapping_files`].
+    pub mapping_files: Option<BTreeMap<String, String>>,
+}
+
+/// Reads only what is in a [`Glimpse`], and minds no fault elsewhere: an operator at another machine need not hold the
+/// credentials of the bridge.
+///
+/// # Errors
+/// What is wrong with those few keys, or a file that cannot be read or is not TOML.
+pub fn glimpse(path: Option<&Path>) -> Result<Glimpse, Faults> {
+    let file = File::read(path)?;
+    let (env, mut faults) = environment();
+    let mut checker = Checker::new(read::gather(file.text(), env), &file.base);
+    let listen = checker.address("listen");
+    let operator = checker.operator();
+    let directory = checker.text("mappings").map(|directory| file.base.join(directory));
+    let mine = ["listen", "operator_listen", "operator_token", "mappings", read::WHOLE_FILE];
+    faults.extend(checker.into_faults().into_iter().filter(|fault| mine.contains(&fault.key.as_str())));
+    let mapping_files = directory.map(|directory| read_mappings(&directory)).transpose();
+    match (listen, operator, mapping_files) {
+        (Some(listen), Some(operator), Ok(mapping_files)) if faults.is_empty() => {
+            Ok(Glimpse { listen, operator, mapping_files })
+        }
+        (_, _, Err(fault)) => {
+            faults.push(fault);
+            Err(Faults(faults))
+        }
+        _ => Err(Faults(faults)),
+    }
+}
+
+/// What `RUST_LOG` says, for [`crate::telemetry::init_logs`]; `None` when it is not set or not a text.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one module that reads the environment")]
+pub fn log_filter() -> Option<String> {
+    std::env::var("RUST_LOG").ok().filter(|filter| !filter.trim().is_empty())
+}
+
+/// The configuration file, if there is one.
+struct File {
+    text: Option<String>,
+    /// The directory that relative paths are relative to.
+    base: PathBuf,
+}
+
+impl File {
+    fn read(path: Option<&Path>) -> Result<Self, Faults> {
+        let named = path.is_some();
+        let path = path.unwrap_or(Path::new(DEFAULT_FILE));
+        let base = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        match read_text(path, FILE_MAX_BYTES) {
+            Ok(text) => Ok(Self { text: Some(text), base }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => Ok(Self { text: None, base }),
+            Err(error) => {
+                let remedy = "Name a configuration file that can be read with --config";
+                let fault = Fault::new(path.display().to_string(), format!("cannot be read: {error}"), remedy);
+                Err(Faults(vec![fault]))
+            }
+        }
+    }
+
+    fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+}
+
+/// Our variables. One that is not Unicode is a fault; others' variables are none of our business.
+fn environment() -> (Vec<(String, String)>, Vec<Fault>) {
+    let (mut pairs, mut faults) = (Vec::new(), Vec::new());
+    for (name, value) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if !name.starts_with(keys::VARIABLE_PREFIX) {
+            continue;
+        }
+        match value.into_string() {
+            Ok(value) => pairs.push((name, value)),
+            Err(_) => faults.push(Fault::new(name, "is not valid UTF-8", "Set the variable to a text")),
+        }
+    }
+    (pairs, faults)
+}
+
+fn read_mappings(directory: &Path) -> Result<BTreeMap<String, String>, Fault> {
+    let fault = |problem: String| {
+        let remedy = "Name a directory of mapping files, or remove the key to use the shipped ones";
+        Fault::new("mappings", problem, remedy)
+    };
+    let unreadable = |path: &Path, error: std::io::Error| fault(format!("cannot be read: {}: {error}", path.display()));
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(directory).map_err(|error| unreadable(directory, error))? {
+        let path = entry.map_err(|error| unreadable(directory, error))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let (Some(name), true) = (name, path.extension().is_some_and(|extension| extension == "toml")) else {
+            continue;
+        };
+        if files.len() == MAPPING_FILES_MAX {
+            return Err(fault(format!("holds more than {MAPPING_FILES_MAX} files: {}", directory.display())));
+        }
+        let text = read_text(&path, MAPPING_FILE_MAX_BYTES).map_err(|error| unreadable(&path, error))?;
+        files.insert(name.to_owned(), text);
+    }
+    Ok(files)
+}
+
+fn read_text(path: &Path, max_bytes: u64) -> std::io::Result<String> {
+    let mut text = String::new();
+    let mut file = std::fs::File::open(path)?.take(max_bytes + 1);
+    file.read_to_string(&mut text)?;
+    if text.len() as u64 > max_bytes {
+        let problem = format!("it is larger than {max_bytes} bytes");
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, problem));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,76 @@
-//! The two routers.
+//! The two routers: the public one takes webhooks in, the operator's one shows and moves what is waiting.
+//!
+//! Nothing here calls a vendor, and nothing here decides what a webhook means: that is [`crate::intake`]. A handler
+//! extracts, asks, stores and answers. The public router shows nothing of what is stored.
+
+use std::sync::Arc;
+
+use axum::Router;
+use secrecy::SecretString;
+
+use crate::clock::Clock;
+use crate::intake::IntakeOptions;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+mod error;
+mod health;
+mod operator;
+mod webhooks;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use health::Readiness;
+
+/// What the public router works with.
+#[derive(Clone)]
+pub struct PublicState {
+    /// Where accepted events go.
+    pub store: Arc<dyn Store>,
+    /// By what webhooks are verified.
+    pub intake: Arc<IntakeOptions>,
+    /// The time.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Why we might not be ready.
+    pub readiness: Arc<Readiness>,
+}
+
+/// What the operator's router works with.
+#[derive(Clone)]
+pub struct OperatorState {
+    /// What is shown and moved.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Clock,
+    /// What is shown.
+    pub metrics: Arc<Metrics>,
+    /// Why we might not be ready.
+    pub readiness: Arc<Readiness>,
+    /// What operators must present; `None` only where nobody but this machine can connect.
+    pub token: Option<SecretString>,
+}
+
+/// Webhooks and health: what the contract's §3 and §5 promise on `listen`.
+pub fn public_router(state: PublicState) -> Router {
+    let clock = state.clock.clone();
+    let health = health::routes(Arc::clone(&state.store), Arc::clone(&state.readiness));
+    finish(webhooks::routes(state).merge(health), clock)
+}
+
+/// Metrics, health and the operator API.
+pub fn operator_router(state: OperatorState) -> Router {
+    let clock = state.clock.clone();
+    let health = health::routes(Arc::clone(&state.store), Arc::clone(&state.readiness));
+    finish(operator::routes(state).merge(health), clock)
+}
+
+/// What both have in common: JSON for unknown paths and methods, and no panic that reaches the connection.
+fn finish(router: Router, clock: Clock) -> Router {
+    router
+        .fallback(error::unknown_path)
+        .method_not_allowed_fallback(error::wrong_method)
+        .layer(axum::middleware::from_fn_with_state(clock, error::catch_panic))
+}

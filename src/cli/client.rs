@@ -1,0 +1,127 @@
+//! One small HTTP client for the commands that ask a running bridge something.
+//!
+//! Talks only to the address that it is given, follows no redirect of its own accord (so a token goes nowhere else),
+//! and waits for nothing without a limit.
+
+use std::time::Duration;
+
+use http::{Method, StatusCode, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use url::Url;
+
+use super::{Failure, runtime};
+use crate::clients::http_client;
+
+/// The bridge is near, or not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Longer than the bridge waits for its own store.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A full page of the largest items is a few MiB.
+const ANSWER_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// A bridge, and how to get in.
+pub(super) struct Bridge {
+    pub(super) url: Url,
+    pub(super) token: Option<SecretString>,
+}
+
+/// What the bridge said.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// `Null` when the body was not JSON.
+    pub(super) body: Value,
+}
+
+impl Bridge {
+    /// The bridge at this address.
+    pub(super) fn at(url: &str, token: Option<SecretString>) -> Result<Self, Failure> {
+        let usage = || Failure::Usage("the address of the bridge must look like http://127.0.0.1:8081".to_owned());
+        let url = Url::parse(url).map_err(|_| usage())?;
+        if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
+            return Err(usage());
+        }
+        Ok(Self { url, token })
+    }
+
+    /// Asks, with path segments and parameters in plain words, and insists on a good answer.
+    pub(super) fn ask(
+        &self,
+        method: Method,
+        segments: &[&str],
+        parameters: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        let mut url = self.url.clone();
+        match url.path_segments_mut() {
+            Ok(mut path) => path.pop_if_empty().push("api").extend(segments),
+            Err(()) => return Err(Failure::Usage("the address of the bridge takes no path".to_owned())),
+        };
+        if !parameters.is_empty() {
+            url.query_pairs_mut().extend_pairs(parameters);
+        }
+        let answer = self.send(method, url, body)?;
+        if answer.status == StatusCode::OK {
+            return Ok(answer.body);
+        }
+        let said = answer.body.get("error").and_then(Value::as_str).unwrap_or("it did not say why");
+        let hint = match answer.status {
+            StatusCode::UNAUTHORIZED => " (give the operator token with --token, or the configuration with --config)",
+            _ => "",
+        };
+        Err(Failure::Failed(format!("the bridge answered {}: {said}{hint}", answer.status.as_u16())))
+    }
+
+    /// Asks this very address, and gives whatever comes back.
+    pub(super) fn get(&self) -> Result<Answer, Failure> {
+        self.send(Method::GET, self.url.clone(), None)
+    }
+
+    fn send(&self, method: Method, url: Url, body: Option<&Value>) -> Result<Answer, Failure> {
+        let failed = |error: reqwest::Error| {
+            // The address is shown by us, without what may be in its parameters.
+            Failure::Failed(format!(
+                "cannot reach the bridge at {}: {}",
+                origin(&self.url),
+                causes(&error.without_url())
+            ))
+        };
+        let client = http_client(CONNECT_TIMEOUT, TOTAL_TIMEOUT).map_err(failed)?;
+        let mut request = client.request(method, url);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token.expose_secret());
+        }
+        if let Some(body) = body {
+            request = request.header(header::CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        runtime()?.block_on(async {
+            let mut response = request.send().await.map_err(failed)?;
+            let status = response.status();
+            let mut bytes = Vec::new();
+            while let Some(chunk) = response.chunk().await.map_err(failed)? {
+                bytes.extend_from_slice(&chunk);
+                if bytes.len() > ANSWER_MAX_BYTES {
+                    return Err(Failure::Failed("the answer is too long to be the bridge's".to_owned()));
+                }
+            }
+            Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default() })
+        })
+    }
+}
+
+fn origin(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+/// The error and what is behind it, since reqwest's own words only say that something went wrong.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        words = format!("{words}: {cause}");
+        next = cause.source();
+    }
+    words
+}

@@ -1,0 +1,83 @@
+//! Faults and warnings: what is wrong with a configuration, where, and what to do about it.
+//!
+//! Never holds the value of a secret, nor any value that might be a secret in the wrong place.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// Nobody gave it.
+    #[serde(rename = "none")]
+    Nowhere,
+    /// This line of the configuration file, from 1.
+    Line(usize),
+    /// This environment variable.
+    Variable(String),
+}
+
+/// One thing that is wrong. [`fmt::Display`] gives the whole story in one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// The key, with dots between its levels; for what has no key, the name of the file.
+    pub key: String,
+    /// Where the value came from.
+    pub place: Place,
+    /// What is wrong: continues a sentence that starts with the key.
+    pub problem: String,
+    /// What to do: a sentence in the imperative without its full stop.
+    pub remedy: String,
+}
+
+impl Fault {
+    /// A fault that no line and no variable is to blame for.
+    #[must_use]
+    pub fn new(key: impl Into<String>, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { key: key.into(), place: Place::Nowhere, problem: problem.into(), remedy: remedy.into() }
+    }
+
+    /// The same, with its place.
+    #[must_use]
+    pub fn at(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.key)?;
+        match &self.place {
+            Place::Nowhere => {}
+            Place::Line(line) => write!(f, " (line {line})")?,
+            Place::Variable(name) => write!(f, " ({name})")?,
+        }
+        write!(f, " {}. {}.", self.problem, self.remedy)
+    }
+}
+
+/// Everything that is wrong; never empty.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration has {} fault{}:\n{}", .0.len(), if .0.len() == 1 { "" } else { "s" }, lines(.0))]
+pub struct Faults(pub Vec<Fault>);
+
+fn lines(faults: &[Fault]) -> String {
+    faults.iter().map(|fault| format!("  - {fault}")).collect::<Vec<_>>().join("\n")
+}
+
+/// Something that works, but that the operator should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// The key.
+    pub key: String,
+    /// What to know: continues a sentence that starts with the key.
+    pub problem: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}.", self.key, self.problem)
+    }
+}

@@ -1,0 +1,247 @@
+//! The one table of configuration keys: names, kinds, defaults and what each is for.
+//!
+//! Unknown-key checks, type checks, environment variables, defaults and the configuration reference all come from
+//! here, so they cannot disagree. What a value must satisfy *beyond* its kind is in [`super::check`].
+
+use std::fmt;
+
+/// What sort of value a key takes. The kind decides how the file and the environment are read, and whether the value
+/// may ever be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A text.
+    Text,
+    /// A text that is never shown.
+    Secret,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number within bounds, both included.
+    Integer {
+        /// The least.
+        min: i64,
+        /// The greatest.
+        max: i64,
+    },
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A list of texts that are never shown.
+    Secrets,
+    /// A list of whole numbers, each within bounds, both included.
+    Integers {
+        /// The least.
+        min: i64,
+        /// The greatest.
+        max: i64,
+    },
+    /// A list of these words.
+    Words(&'static [&'static str]),
+}
+
+impl Kind {
+    /// Whether the value must never be shown.
+    #[must_use]
+    pub fn is_secret(self) -> bool {
+        matches!(self, Self::Secret | Self::Secrets)
+    }
+}
+
+/// What the kind asks for, as the object of "expected".
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text | Self::Secret => f.write_str("a text in quotation marks"),
+            Self::Flag => f.write_str("true or false"),
+            Self::Integer { min, max } => write!(f, "a whole number from {min} to {max}"),
+            Self::Word(words) => write!(f, "one of {}", words.join(", ")),
+            Self::Secrets => f.write_str("a list of texts, such as [\"…\"]"),
+            Self::Integers { min, max } => write!(f, "a list of whole numbers from {min} to {max}"),
+            Self::Words(words) => write!(f, "a list of {}", words.join(", ")),
+        }
+    }
+}
+
+/// One configuration key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its full name, levels separated by dots.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// The value when it is not given, written as in the file; `None` when there is none.
+    pub default: Option<&'static str>,
+    /// What it is for: one sentence for the reference.
+    pub doc: &'static str,
+}
+
+impl Key {
+    /// The environment variable that overrides the key.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("{VARIABLE_PREFIX}{}", self.name.replace('.', "__").to_ascii_uppercase())
+    }
+}
+
+/// What every environment variable of ours starts with.
+pub const VARIABLE_PREFIX: &str = "TANDEM_";
+
+/// The words of `zendesk.requester_match`.
+pub(super) const REQUESTER_MATCH: &[&str] = &["external_id", "user_field", "email", "phone"];
+
+/// The greatest `zendesk.signature_tolerance_seconds`. Dedupe keys are kept for days, so that a request which is
+/// repeated while its signature is still good is always recognised; an hour keeps far away from that.
+pub const SIGNATURE_TOLERANCE_MAX_SECONDS: u32 = 3600;
+
+/// Every key, in the order of the reference.
+pub const KEYS: &[Key] = &[
+    key("listen", Kind::Text, Some("0.0.0.0:8080"), "Address and port for webhooks and health."),
+    key(
+        "operator_listen",
+        Kind::Text,
+        Some("127.0.0.1:8081"),
+        "Address and port for the console, the operator API and metrics; never make it public.",
+    ),
+    key(
+        "operator_token",
+        Kind::Secret,
+        None,
+        "What operators must present; required as soon as operator_listen is not a loopback address.",
+    ),
+    key(
+        "public_url",
+        Kind::Text,
+        None,
+        "How Zendesk and Braze reach `listen`; needed by `setup` and `check --live` only.",
+    ),
+    key(
+        "mappings",
+        Kind::Text,
+        None,
+        "Directory of mapping files, relative to this file; without it the shipped mappings are used.",
+    ),
+    key(
+        "catch_up_minutes",
+        Kind::Integer { min: 0, max: 1440 },
+        Some("5"),
+        "How often, and at start, to look for what webhooks did not bring; 0 means never.",
+    ),
+    key(
+        "reopen_days",
+        // Zendesk closes a solved ticket after 28 days at the latest; a longer wish could never come true.
+        Kind::Integer { min: 0, max: 28 },
+        Some("5"),
+        "How long after it was solved a ticket is reopened by the customer's next text, instead of a new one opened.",
+    ),
+    key(
+        "store.url",
+        Kind::Text,
+        Some("sled:data"),
+        "`sled:` and the directory of the store; a relative one is relative to this file.",
+    ),
+    key("zendesk.url", Kind::Text, None, "Address of the Zendesk account, such as https://acme.zendesk.com."),
+    key("zendesk.client_id", Kind::Text, None, "Identifier of the OAuth client (client credentials)."),
+    key("zendesk.client_secret", Kind::Secret, None, "Secret of the OAuth client."),
+    key("zendesk.email", Kind::Text, None, "The agent of `api_token`: the legacy way, instead of an OAuth client."),
+    key("zendesk.api_token", Kind::Secret, None, "A Zendesk API token; Zendesk ends these on 2027-04-30."),
+    key(
+        "zendesk.webhook_secrets",
+        Kind::Secrets,
+        None,
+        "Signing secrets of the Zendesk webhooks; several while one is being rotated.",
+    ),
+    key(
+        "zendesk.signature_tolerance_seconds",
+        Kind::Integer { min: 30, max: SIGNATURE_TOLERANCE_MAX_SECONDS as i64 },
+        Some("600"),
+        "How far a signature's timestamp may be from our clock, either way.",
+    ),
+    key(
+        "zendesk.requester_match",
+        Kind::Words(REQUESTER_MATCH),
+        Some("external_id, user_field, email, phone"),
+        "By what, and in which order, a customer is looked for among Zendesk's users.",
+    ),
+    key(
+        "zendesk.user_field",
+        Kind::Text,
+        Some("braze_external_id"),
+        "Key of the custom user field that holds the Braze external id: searched, and filled on the requester.",
+    ),
+    key(
+        "braze.url",
+        Kind::Text,
+        None,
+        "The REST endpoint of the Braze workspace, such as https://rest.iad-01.braze.com.",
+    ),
+    key("braze.api_key", Kind::Secret, None, "A Braze REST API key."),
+    key("braze.webhook_tokens", Kind::Secrets, None, "What Braze webhook campaigns must present; any one of these."),
+    key(
+        "braze.on_unconfirmed",
+        Kind::Word(&["resend", "hold"]),
+        Some("resend"),
+        "What to do when the receipt cannot tell whether a text went out: send it again, or hold it for the operator.",
+    ),
+    key(
+        "braze.confirm_after_seconds",
+        Kind::Integers { min: 1, max: 300 },
+        Some("5, 15"),
+        "When to look for the receipt of a text whose answer was lost: 1 to 5 waits, ascending.",
+    ),
+    key(
+        "braze.recipe_message",
+        Kind::Word(&["third_line", "whole"]),
+        Some("third_line"),
+        "What drop-in campaigns get as msg_body: the text on the third line, or the text itself.",
+    ),
+    key(
+        "braze.gsm7",
+        Kind::Flag,
+        Some("false"),
+        "Whether typographic quotation marks and dashes become plain ones, so that texts need fewer segments.",
+    ),
+    key(
+        "braze.subscription_group",
+        Kind::Text,
+        None,
+        "When set, Braze is asked for the customer's state in this subscription group before each text.",
+    ),
+    key(
+        "braze.campaigns.agent_reply",
+        Kind::Text,
+        None,
+        "Id of the API-triggered campaign that texts an agent's reply.",
+    ),
+    key(
+        "braze.campaigns.ticket_solved",
+        Kind::Text,
+        None,
+        "Id of the API-triggered campaign for the closing text; without it none is sent.",
+    ),
+];
+
+const fn key(name: &'static str, kind: Kind, default: Option<&'static str>, doc: &'static str) -> Key {
+    Key { name, kind, default, doc }
+}
+
+/// The key of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// Whether keys stand below this name, so that it is a table.
+pub(super) fn is_table(name: &str) -> bool {
+    KEYS.iter().any(|key| key.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+}
+
+/// The names that may stand directly in this table ("" for the top), for the remedy of an unknown key.
+pub(super) fn known_in(table: &str) -> Vec<&'static str> {
+    let prefix = if table.is_empty() { String::new() } else { format!("{table}.") };
+    let mut names: Vec<&'static str> = Vec::new();
+    for name in KEYS.iter().filter_map(|key| key.name.strip_prefix(prefix.as_str())) {
+        let first = name.split('.').next().unwrap_or(name);
+        if !names.contains(&first) {
+            names.push(first);
+        }
+    }
+    names
+}

@@ -1,0 +1,276 @@
+//! From the file's text and the environment to one typed value for each key, with its place.
+//!
+//! Decides about names and kinds only; what a value must satisfy beyond its kind is [`super::check`]'s business.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::fault::{Fault, Place};
+use super::keys::{self, Key, Kind, VARIABLE_PREFIX};
+
+/// The longest single text, in bytes: several times the longest credential that either vendor hands out.
+const TEXT_MAX_BYTES: usize = 4096;
+
+/// The most entries in a list: every signing secret costs one HMAC for each forged webhook.
+const LIST_MAX: usize = 16;
+
+/// Stands in for the key of a fault that spoils the whole file.
+pub(super) const WHOLE_FILE: &str = "the file";
+
+/// A value of the right kind. It may be a secret, so it has no `Debug`.
+pub(super) enum Value {
+    Text(String),
+    Flag(bool),
+    Integer(i64),
+    Texts(Vec<String>),
+    Integers(Vec<i64>),
+}
+
+/// A value and where it came from.
+pub(super) struct Given {
+    pub(super) value: Value,
+    pub(super) place: Place,
+}
+
+/// What was given, and what was wrong with the rest.
+#[derive(Default)]
+pub(super) struct Gathered {
+    /// By key. Defaults are in it.
+    pub(super) values: BTreeMap<&'static str, Given>,
+    /// Keys that were given, but wrongly: nobody should also be told that they are missing.
+    pub(super) spoilt: BTreeSet<&'static str>,
+    /// What was wrong.
+    pub(super) faults: Vec<Fault>,
+}
+
+/// Reads the file, then lets the environment override it, then fills in the defaults.
+pub(super) fn gather(file: Option<&str>, env: impl IntoIterator<Item = (String, String)>) -> Gathered {
+    let mut gathered = Gathered::default();
+    if let Some(text) = file {
+        gathered.read_file(text);
+    }
+    for (name, text) in env {
+        gathered.read_variable(&name, &text);
+    }
+    for key in keys::KEYS {
+        let absent = !gathered.values.contains_key(key.name) && !gathered.spoilt.contains(key.name);
+        if let (Some(default), true) = (key.default, absent) {
+            gathered.put(key, from_text(key.kind, default), Place::Nowhere);
+        }
+    }
+    gathered
+}
+
+impl Gathered {
+    fn read_file(&mut self, text: &str) {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in errors {
+            // Only the message: the error's own display quotes the line, and the line may hold a secret.
+            let place = error.span().map_or(Place::Nowhere, |span| Place::Line(line_of(text, &span)));
+            let remedy = "Mend the TOML there; everything after it may have been misread";
+            let problem = format!("is not valid TOML: {}", one_line(error.message()));
+            self.faults.push(Fault::new(WHOLE_FILE, problem, remedy).at(place));
+        }
+        self.read_table(text, "", table.get_ref());
+    }
+
+    fn read_table(&mut self, text: &str, above: &str, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let place = Place::Line(line_of(text, &name.span()));
+            let name = name.get_ref().as_ref();
+            let full = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
+            match (keys::find(&full), value.get_ref()) {
+                (Some(key), value) => self.put(key, from_toml(key.kind, value), place),
+                (None, DeValue::Table(table)) if keys::is_table(&full) => self.read_table(text, &full, table),
+                (None, _) if keys::is_table(&full) => {
+                    let remedy = format!("Write [{full}] on a line of its own and its keys below");
+                    self.faults.push(Fault::new(full, "is a table, not a value", remedy).at(place));
+                }
+                (None, _) => {
+                    let remedy = format!("Remove it, or use one of: {}", keys::known_in(above).join(", "));
+                    self.faults.push(Fault::new(full, "is not a key of the configuration", remedy).at(place));
+                }
+            }
+        }
+    }
+
+    fn read_variable(&mut self, name: &str, text: &str) {
+        let Some(rest) = name.strip_prefix(VARIABLE_PREFIX) else { return };
+        let place = Place::Variable(name.to_owned());
+        match keys::KEYS.iter().find(|key| key.variable() == name) {
+            Some(key) => self.put(key, from_text(key.kind, text), place),
+            None if is_from_the_cluster(rest, text) => {}
+            None => {
+                let full = rest.to_ascii_lowercase().replace("__", ".");
+                let remedy =
+                    "Unset the variable, or mend its name: capital letters, and two underscores between levels";
+                self.faults.push(Fault::new(full, "is not a key of the configuration", remedy).at(place));
+            }
+        }
+    }
+
+    fn put(&mut self, key: &'static Key, value: Result<Value, String>, place: Place) {
+        match value.and_then(|value| within_limits(key.kind, value)) {
+            Ok(value) => {
+                self.spoilt.remove(key.name);
+                self.values.insert(key.name, Given { value, place });
+            }
+            Err(problem) => {
+                // A spoilt override must not leave the value that it was meant to replace.
+                self.values.remove(key.name);
+                self.spoilt.insert(key.name);
+                self.faults.push(Fault::new(key.name, problem, format!("Give {}", key.kind)).at(place));
+            }
+        }
+    }
+}
+
+/// Kubernetes describes every service to every container: a service called `tandem` or `tandem-…` brings variables
+/// that are not meant for us (<https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables>).
+fn is_from_the_cluster(rest: &str, text: &str) -> bool {
+    let is_word = |word: &str| rest == word || rest.ends_with(&format!("_{word}"));
+    let is_port_link = rest == "PORT" || rest.starts_with("PORT_") || rest.contains("_PORT");
+    let link = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| text.starts_with(scheme));
+    let detail = ["PROTO", "PORT", "ADDR"].iter().any(|word| is_word(word))
+        && ["_TCP_", "_UDP_", "_SCTP_"].iter().any(|protocol| rest.contains(protocol));
+    is_word("SERVICE_HOST")
+        || is_word("SERVICE_PORT")
+        || rest.contains("SERVICE_PORT_")
+        || (is_port_link && (link || detail))
+}
+
+fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<Value, String> {
+    let wrong = || format!("is {}, which is the wrong kind of value", article(value.type_str()));
+    match kind {
+        Kind::Text | Kind::Secret | Kind::Word(_) => Ok(Value::Text(value.as_str().ok_or_else(wrong)?.to_owned())),
+        Kind::Flag => value.as_bool().map(Value::Flag).ok_or_else(wrong),
+        Kind::Integer { .. } => integer(value).map(Value::Integer).ok_or_else(wrong),
+        Kind::Secrets | Kind::Words(_) => {
+            let texts = value.as_array().ok_or_else(wrong)?.iter();
+            let texts: Option<_> = texts.map(|item| item.get_ref().as_str().map(str::to_owned)).collect();
+            texts.map(Value::Texts).ok_or_else(|| "has an entry that is not a text".to_owned())
+        }
+        Kind::Integers { .. } => {
+            let numbers: Option<_> = value.as_array().ok_or_else(wrong)?.iter().map(|i| integer(i.get_ref())).collect();
+            numbers.map(Value::Integers).ok_or_else(|| "has an entry that is not a whole number".to_owned())
+        }
+    }
+}
+
+fn integer(value: &DeValue<'_>) -> Option<i64> {
+    let number = value.as_integer()?;
+    // The parser has already taken underscores and the radix prefix out of the digits.
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+/// Reads an environment variable (or a default): a text as it stands, a list as a TOML or JSON array or as words
+/// with commas between them.
+fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
+    match kind {
+        Kind::Text | Kind::Secret | Kind::Word(_) => Ok(Value::Text(text.to_owned())),
+        Kind::Flag => text.trim().parse().map(Value::Flag).map_err(|_| "is neither true nor false".to_owned()),
+        Kind::Integer { .. } => text.trim().parse().map(Value::Integer).map_err(|_| "is not a whole number".to_owned()),
+        Kind::Secrets | Kind::Integers { .. } | Kind::Words(_) if text.trim_start().starts_with('[') => {
+            from_array_text(kind, text)
+        }
+        Kind::Secrets | Kind::Words(_) => Ok(Value::Texts(split(text).map(str::to_owned).collect())),
+        Kind::Integers { .. } => {
+            let numbers: Result<_, _> = split(text).map(str::parse).collect();
+            numbers.map(Value::Integers).map_err(|_| "has an entry that is not a whole number".to_owned())
+        }
+    }
+}
+
+fn from_array_text(kind: Kind, text: &str) -> Result<Value, String> {
+    // JSON first: its escapes are not all TOML's. The other way round nothing is lost.
+    let from_json = if matches!(kind, Kind::Integers { .. }) {
+        serde_json::from_str(text).ok().map(Value::Integers)
+    } else {
+        serde_json::from_str(text).ok().map(Value::Texts)
+    };
+    match from_json {
+        Some(value) => Ok(value),
+        None => match DeValue::parse(text.trim()) {
+            Ok(value) => from_toml(kind, value.get_ref()),
+            Err(_) => Err("starts like an array, but is neither a TOML nor a JSON one".to_owned()),
+        },
+    }
+}
+
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+/// What holds for every value of a kind.
+fn within_limits(kind: Kind, value: Value) -> Result<Value, String> {
+    let in_bounds = |verb: &str, number: i64, min: i64, max: i64| match number {
+        number if (min..=max).contains(&number) => Ok(()),
+        number => Err(format!("{verb} {number}, which is out of bounds")),
+    };
+    let is_word = |verb: &str, text: &str, words: &[&str]| match text {
+        text if words.contains(&text) => Ok(()),
+        text => Err(format!("{verb} {text:?}, which is not one of its words")),
+    };
+    match (&value, kind) {
+        (Value::Text(text), Kind::Word(words)) => is_word("is", text, words)?,
+        (Value::Text(text), _) => plain_text(text)?,
+        (Value::Integer(number), Kind::Integer { min, max }) => in_bounds("is", *number, min, max)?,
+        (Value::Integers(numbers), Kind::Integers { min, max }) => {
+            list_length(numbers.len())?;
+            numbers.iter().try_for_each(|number| in_bounds("holds", *number, min, max))?;
+        }
+        (Value::Texts(texts), Kind::Words(words)) => {
+            list_length(texts.len())?;
+            texts.iter().try_for_each(|text| is_word("holds", text, words))?;
+        }
+        (Value::Texts(texts), _) => {
+            list_length(texts.len())?;
+            texts
+                .iter()
+                .try_for_each(|text| plain_text(text))
+                .map_err(|problem| format!("has an entry that {problem}"))?;
+        }
+        (Value::Flag(_) | Value::Integer(_) | Value::Integers(_), _) => {}
+    }
+    Ok(value)
+}
+
+fn list_length(length: usize) -> Result<(), String> {
+    match length {
+        0 => Err("is an empty list".to_owned()),
+        1..=LIST_MAX => Ok(()),
+        _ => Err(format!("has {length} entries, but at most {LIST_MAX} make sense")),
+    }
+}
+
+/// Nothing that anybody writes here on purpose is blank, has white space around it or a line break in it; a secret
+/// that was read from a file with its newline would only ever show as a 401.
+fn plain_text(text: &str) -> Result<(), String> {
+    if text.trim().is_empty() {
+        Err("is blank".to_owned())
+    } else if text.trim() != text {
+        Err("begins or ends with white space".to_owned())
+    } else if text.chars().any(char::is_control) {
+        Err("contains a line break or another control character".to_owned())
+    } else if text.len() > TEXT_MAX_BYTES {
+        Err(format!("is longer than {TEXT_MAX_BYTES} bytes"))
+    } else {
+        Ok(())
+    }
+}
+
+fn article(noun: &str) -> String {
+    let an = noun.starts_with(['a', 'e', 'i', 'o', 'u']);
+    format!("{} {noun}", if an { "an" } else { "a" })
+}
+
+fn line_of(text: &str, span: &Range<usize>) -> usize {
+    let before = text.as_bytes().get(..span.start).unwrap_or(text.as_bytes());
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,582 @@
+//! Every promise of the configuration, most of them as rows of one table.
+
+use secrecy::ExposeSecret;
+
+use super::*;
+
+const GOOD: &str = r#"
+[zendesk]
+url = "https://acme.zendesk.com"
+client_id = "tandem"
+client_secret = "zendesk-client-secret"
+webhook_secrets = ["zendesk-webhook-secret"]
+[braze]
+url = "https://rest.iad-01.braze.com"
+api_key = "braze-api-key-secret"
+webhook_tokens = ["braze-webhook-token-secret"]
+[braze.campaigns]
+agent_reply = "campaign-1"
+"#;
+
+fn read(file: &str, env: &[(&str, &str)]) -> Result<(Config, Vec<Warning>), Faults> {
+    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    parse(Some(file), env, Path::new("/etc/tandem"))
+}
+
+fn good(env: &[(&str, &str)]) -> Config {
+    read(GOOD, env).unwrap().0
+}
+
+/// What was wrong, one line for each fault.
+fn faults(file: &str, env: &[(&str, &str)]) -> Vec<String> {
+    read(file, env).unwrap_err().0.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_is_not_given_has_the_documented_default() {
+    let (config, warnings) = read(GOOD, &[]).unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!(config.listen.to_string(), "0.0.0.0:8080");
+    assert_eq!(config.operator.listen.to_string(), "127.0.0.1:8081");
+    assert!(config.operator.token.is_none() && config.public_url.is_none());
+    assert!(config.mappings.is_none() && config.mapping_files.is_none());
+    assert_eq!((config.catch_up, config.reopen_days), (Some(Duration::from_secs(300)), 5));
+    assert_eq!(config.store, StoreUrl::Sled { directory: "/etc/tandem/data".into() });
+    assert_eq!(config.zendesk.signature_tolerance, Duration::from_secs(600));
+    use RequesterMatch::{Email, ExternalId, Phone, UserField};
+    assert_eq!(config.zendesk.requester_match, [ExternalId, UserField, Email, Phone]);
+    assert_eq!(config.zendesk.user_field, "braze_external_id");
+    assert_eq!(config.braze.on_unconfirmed, OnUnconfirmed::Resend);
+    assert_eq!(config.braze.confirm_after, [Duration::from_secs(5), Duration::from_secs(15)]);
+    assert_eq!(config.braze.recipe_message, RecipeMessage::ThirdLine);
+    assert!(!config.braze.gsm7 && config.braze.subscription_group.is_none());
+    assert_eq!(config.braze.campaigns.ticket_solved, None);
+}
+
+#[test]
+fn every_default_is_of_its_kind() {
+    let nothing: [(String, String); 0] = [];
+    let gathered = read::gather(None, nothing);
+    assert_eq!(gathered.faults, []);
+    let with_default = keys::KEYS.iter().filter(|key| key.default.is_some()).count();
+    assert_eq!(gathered.values.len(), with_default);
+}
+
+#[test]
+fn everything_in_the_file_arrives() {
+    let file = r#"
+        listen = "[::1]:0"
+        operator_listen = "0.0.0.0:0"
+        operator_token = "operator-token-secret"
+        public_url = "https://texts.acme.example/bridge"
+        mappings = "mine"
+        catch_up_minutes = 0
+        reopen_days = 0
+        store.url = "sled:/var/lib/tandem"
+        zendesk = { url = "http://127.0.0.1:9000", email = "a@b.example", api_token = "zendesk-api-token", webhook_secrets = ["one", "two"], signature_tolerance_seconds = 3_600, requester_match = ["phone"], user_field = "braze_id_2" }
+        [braze]
+        url = "http://localhost:9001/"
+        api_key = "k"
+        webhook_tokens = ["a-long-enough-token"]
+        on_unconfirmed = "hold"
+        confirm_after_seconds = [1, 2, 3, 4, 300]
+        recipe_message = "whole"
+        gsm7 = true
+        subscription_group = "group-1"
+        campaigns = { agent_reply = "c1", ticket_solved = "c2" }
+    "#;
+    let (config, warnings) = read(file, &[]).unwrap();
+    assert_eq!(config.listen.to_string(), "[::1]:0");
+    assert_eq!(config.operator.token.unwrap().expose_secret(), "operator-token-secret");
+    assert_eq!(config.public_url.unwrap().as_str(), "https://texts.acme.example/bridge");
+    assert_eq!(config.mappings, Some("/etc/tandem/mine".into()));
+    assert_eq!((config.catch_up, config.reopen_days), (None, 0));
+    assert_eq!(config.store, StoreUrl::Sled { directory: "/var/lib/tandem".into() });
+    let Credentials::ApiToken { email, api_token } = config.zendesk.credentials else { panic!("not an API token") };
+    assert_eq!((email.as_str(), api_token.expose_secret()), ("a@b.example", "zendesk-api-token"));
+    assert_eq!(config.zendesk.webhook_secrets.len(), 2);
+    assert_eq!(config.zendesk.signature_tolerance, Duration::from_secs(3600));
+    assert_eq!(config.zendesk.requester_match, [RequesterMatch::Phone]);
+    assert_eq!(config.zendesk.user_field, "braze_id_2");
+    assert_eq!(config.braze.on_unconfirmed, OnUnconfirmed::Hold);
+    assert_eq!(config.braze.confirm_after.len(), 5);
+    assert_eq!(config.braze.recipe_message, RecipeMessage::Whole);
+    assert!(config.braze.gsm7);
+    assert_eq!(config.braze.subscription_group.as_deref(), Some("group-1"));
+    assert_eq!(config.braze.campaigns.ticket_solved.as_deref(), Some("c2"));
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].to_string().contains("2027-04-30"), "{}", warnings[0]);
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let config = good(&[
+        ("TANDEM_LISTEN", "127.0.0.1:1"),
+        ("TANDEM_ZENDESK__CLIENT_SECRET", "from the environment"),
+        ("TANDEM_ZENDESK__WEBHOOK_SECRETS", "one, two,three"),
+        ("TANDEM_ZENDESK__REQUESTER_MATCH", "['email', 'phone']"),
+        ("TANDEM_BRAZE__WEBHOOK_TOKENS", r#"["a-long-enough-token\/", "another, with a comma"]"#),
+        ("TANDEM_BRAZE__CONFIRM_AFTER_SECONDS", "1,2"),
+        ("TANDEM_BRAZE__GSM7", "true"),
+        ("TANDEM_BRAZE__CAMPAIGNS__TICKET_SOLVED", "c2"),
+        ("TANDEM_CATCH_UP_MINUTES", "7"),
+        ("OTHERS_LISTEN", "nonsense"),
+    ]);
+    assert_eq!(config.listen.to_string(), "127.0.0.1:1");
+    let Credentials::OAuth { client_secret, .. } = config.zendesk.credentials else { panic!("not OAuth") };
+    assert_eq!(client_secret.expose_secret(), "from the environment");
+    let secrets: Vec<_> = config.zendesk.webhook_secrets.iter().map(ExposeSecret::expose_secret).collect();
+    assert_eq!(secrets, ["one", "two", "three"]);
+    assert_eq!(config.zendesk.requester_match, [RequesterMatch::Email, RequesterMatch::Phone]);
+    let tokens: Vec<_> = config.braze.webhook_tokens.iter().map(ExposeSecret::expose_secret).collect();
+    assert_eq!(tokens, ["a-long-enough-token/", "another, with a comma"]);
+    assert_eq!(config.braze.confirm_after, [Duration::from_secs(1), Duration::from_secs(2)]);
+    assert!(config.braze.gsm7);
+    assert_eq!(config.braze.campaigns.ticket_solved.as_deref(), Some("c2"));
+    assert_eq!(config.catch_up, Some(Duration::from_secs(420)));
+}
+
+#[test]
+fn the_environment_alone_is_enough() {
+    let env = [
+        ("TANDEM_ZENDESK__URL", "https://acme.zendesk.com"),
+        ("TANDEM_ZENDESK__CLIENT_ID", "tandem"),
+        ("TANDEM_ZENDESK__CLIENT_SECRET", "s"),
+        ("TANDEM_ZENDESK__WEBHOOK_SECRETS", "s"),
+        ("TANDEM_BRAZE__URL", "https://rest.iad-01.braze.com"),
+        ("TANDEM_BRAZE__API_KEY", "k"),
+        ("TANDEM_BRAZE__WEBHOOK_TOKENS", "a-long-enough-token"),
+        ("TANDEM_BRAZE__CAMPAIGNS__AGENT_REPLY", "c1"),
+    ];
+    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let (config, warnings) = parse(None, env, Path::new("")).unwrap();
+    assert_eq!(config.store, StoreUrl::Sled { directory: "data".into() });
+    assert_eq!(warnings, []);
+}
+
+/// One change to [`GOOD`] each, and what must be said of it: the beginning of the only fault, and a word of its remedy.
+#[test]
+#[expect(clippy::too_many_lines, reason = "one table, one line for each promise")]
+fn every_fault_is_told_with_its_key_and_a_remedy() {
+    let cases: &[(&str, &str, &str, &str)] = &[
+        // (what is replaced in the good file, by what, how the fault begins, a word of the remedy)
+        ("[zendesk]", "listen = \"8080\"\n[zendesk]", "listen (line 2) is not an address", "127.0.0.1:8080"),
+        ("[zendesk]", "listen = 8080\n[zendesk]", "listen (line 2) is an integer", "a text"),
+        ("[zendesk]", "listen = \"\"\n[zendesk]", "listen (line 2) is blank", "a text"),
+        ("[zendesk]", "listen = \"localhost:80\"\n[zendesk]", "listen (line 2) is not an address", "127.0.0.1"),
+        (
+            "[zendesk]",
+            "listen = \"0.0.0.0:8081\"\n[zendesk]",
+            "operator_listen is 127.0.0.1:8081, which meets",
+            "ports",
+        ),
+        ("[zendesk]", "operator_listen = \"0.0.0.0:1\"\n[zendesk]", "operator_token is missing", "token"),
+        ("[zendesk]", "operator_listen = \"[::]:1\"\n[zendesk]", "operator_token is missing", "token"),
+        (
+            "[zendesk]",
+            "operator_token = \" x\"\n[zendesk]",
+            "operator_token (line 2) begins or ends with white",
+            "Give",
+        ),
+        ("[zendesk]", "public_url = \"tandem\"\n[zendesk]", "public_url (line 2) is not a web address", "https"),
+        (
+            "[zendesk]",
+            "public_url = \"http://a.b\"\n[zendesk]",
+            "public_url (line 2) does not start with https",
+            "https",
+        ),
+        ("[zendesk]", "catch_up_minutes = -1\n[zendesk]", "catch_up_minutes (line 2) is -1", "0 to 1440"),
+        ("[zendesk]", "catch_up_minutes = 5.0\n[zendesk]", "catch_up_minutes (line 2) is a float", "whole number"),
+        ("[zendesk]", "reopen_days = 29\n[zendesk]", "reopen_days (line 2) is 29", "0 to 28"),
+        ("[zendesk]", "reopen_days = \"5\"\n[zendesk]", "reopen_days (line 2) is a string", "whole number"),
+        ("[zendesk]", "reopen_days = 99999999999999999999\n[zendesk]", "reopen_days (line 2) is", "whole number"),
+        ("[zendesk]", "listn = \"x\"\n[zendesk]", "listn (line 2) is not a key", "operator_listen"),
+        ("[zendesk]", "store = \"sled:x\"\n[zendesk]", "store (line 2) is a table", "[store]"),
+        ("[zendesk]", "[store]\nurl = \"sled:\"\n[zendesk]", "store.url (line 3) names no directory", "sled:data"),
+        ("[zendesk]", "[store]\nurl = \"postgres://x\"\n[zendesk]", "store.url (line 3) does not start", "sled:data"),
+        ("[zendesk]", "[store]\npath = \"x\"\n[zendesk]", "store.path (line 3) is not a key", "url"),
+        ("[zendesk]", "[sore]\nurl = \"x\"\n[zendesk]", "sore (line 2) is not a key", "store"),
+        (
+            "https://acme.zendesk.com",
+            "http://acme.zendesk.com",
+            "zendesk.url (line 3) does not start with https",
+            "https",
+        ),
+        (
+            "https://acme.zendesk.com",
+            "ftp://acme.zendesk.com",
+            "zendesk.url (line 3) does not start with https",
+            "https",
+        ),
+        ("https://acme.zendesk.com", "acme.zendesk.com", "zendesk.url (line 3) is not a web address", "https"),
+        ("https://acme.zendesk.com", "http://127.0.0.1.evil.example", "zendesk.url (line 3) does not start", "https"),
+        ("https://acme.zendesk.com", "https://acme.zendesk.com/api/v2", "zendesk.url (line 3) has a path", "host"),
+        ("https://acme.zendesk.com", "https://acme.zendesk.com?x=1", "zendesk.url (line 3) has a question mark", "End"),
+        (
+            "https://acme.zendesk.com",
+            "https://u:pw@acme.zendesk.com",
+            "zendesk.url (line 3) holds a user name",
+            "Remove",
+        ),
+        ("url = \"https://acme.zendesk.com\"", "", "zendesk.url is missing", "address"),
+        ("client_id = \"tandem\"", "", "zendesk.client_id is missing", "OAuth"),
+        ("client_secret = \"zendesk-client-secret\"", "", "zendesk.client_secret is missing", "OAuth"),
+        (
+            "client_id = \"tandem\"",
+            "client_id = \"tandem\"\nemail = \"a@b\"",
+            "zendesk.client_id (line 4) and client_secret stand beside",
+            "Choose",
+        ),
+        (
+            "client_id = \"tandem\"\nclient_secret = \"zendesk-client-secret\"",
+            "",
+            "zendesk.client_id and client_secret are missing",
+            "OAuth",
+        ),
+        (
+            "client_id = \"tandem\"\nclient_secret = \"zendesk-client-secret\"",
+            "email = \"a@b\"",
+            "zendesk.api_token is missing",
+            "client_id",
+        ),
+        (
+            "client_id = \"tandem\"\nclient_secret = \"zendesk-client-secret\"",
+            "api_token = \"t\"",
+            "zendesk.email is missing",
+            "e-mail",
+        ),
+        ("webhook_secrets = [\"zendesk-webhook-secret\"]", "", "zendesk.webhook_secrets is missing", "signing secret"),
+        ("[\"zendesk-webhook-secret\"]", "[]", "zendesk.webhook_secrets (line 6) is an empty list", "list"),
+        (
+            "[\"zendesk-webhook-secret\"]",
+            "[\" \"]",
+            "zendesk.webhook_secrets (line 6) has an entry that is blank",
+            "list",
+        ),
+        (
+            "[\"zendesk-webhook-secret\"]",
+            "[\"a\\n\"]",
+            "zendesk.webhook_secrets (line 6) has an entry that begins or ends",
+            "list",
+        ),
+        (
+            "[\"zendesk-webhook-secret\"]",
+            "[\"a\\nb\"]",
+            "zendesk.webhook_secrets (line 6) has an entry that contains a line",
+            "list",
+        ),
+        (
+            "[\"zendesk-webhook-secret\"]",
+            "[1]",
+            "zendesk.webhook_secrets (line 6) has an entry that is not a text",
+            "list",
+        ),
+        ("[\"zendesk-webhook-secret\"]", "\"x\"", "zendesk.webhook_secrets (line 6) is a string", "list"),
+        (
+            "[\"zendesk-webhook-secret\"]",
+            "[\"a\", \"dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==\"]",
+            "zendesk.webhook_secrets (line 6) holds the secret that Zendesk publishes",
+            "itself",
+        ),
+        (
+            "client_id",
+            "signature_tolerance_seconds = 29\nclient_id",
+            "zendesk.signature_tolerance_seconds (line 4) is 29",
+            "30 to 3600",
+        ),
+        (
+            "client_id",
+            "signature_tolerance_seconds = 3601\nclient_id",
+            "zendesk.signature_tolerance_seconds (line 4) is 3601",
+            "30 to 3600",
+        ),
+        (
+            "client_id",
+            "requester_match = []\nclient_id",
+            "zendesk.requester_match (line 4) is an empty list",
+            "external_id",
+        ),
+        (
+            "client_id",
+            "requester_match = [\"name\"]\nclient_id",
+            "zendesk.requester_match (line 4) holds \"name\"",
+            "external_id",
+        ),
+        (
+            "client_id",
+            "requester_match = [\"email\", \"email\"]\nclient_id",
+            "zendesk.requester_match (line 4) names email twice",
+            "Remove",
+        ),
+        (
+            "client_id",
+            "user_field = \"a b\"\nclient_id",
+            "zendesk.user_field (line 4) is not a field key",
+            "underscores",
+        ),
+        ("client_id", "url = \"https://b.example\"\nclient_id", "the file (line 4) is not valid TOML", "Mend"),
+        (
+            "https://rest.iad-01.braze.com",
+            "https://rest.iad-01.braze.com/users/track",
+            "braze.url (line 8) has a path",
+            "host",
+        ),
+        ("api_key = \"braze-api-key-secret\"", "", "braze.api_key is missing", "key"),
+        ("webhook_tokens = [\"braze-webhook-token-secret\"]", "", "braze.webhook_tokens is missing", "token"),
+        (
+            "[\"braze-webhook-token-secret\"]",
+            "[\"\"]",
+            "braze.webhook_tokens (line 10) has an entry that is blank",
+            "list",
+        ),
+        (
+            "api_key",
+            "on_unconfirmed = \"retry\"\napi_key",
+            "braze.on_unconfirmed (line 9) is \"retry\"",
+            "resend, hold",
+        ),
+        (
+            "api_key",
+            "recipe_message = \"none\"\napi_key",
+            "braze.recipe_message (line 9) is \"none\"",
+            "third_line, whole",
+        ),
+        (
+            "api_key",
+            "confirm_after_seconds = []\napi_key",
+            "braze.confirm_after_seconds (line 9) is an empty",
+            "1 to 300",
+        ),
+        ("api_key", "confirm_after_seconds = [0]\napi_key", "braze.confirm_after_seconds (line 9) holds 0", "1 to 300"),
+        (
+            "api_key",
+            "confirm_after_seconds = [301]\napi_key",
+            "braze.confirm_after_seconds (line 9) holds 301",
+            "1 to 300",
+        ),
+        (
+            "api_key",
+            "confirm_after_seconds = [5, 5]\napi_key",
+            "braze.confirm_after_seconds (line 9) does not ascend",
+            "Order",
+        ),
+        (
+            "api_key",
+            "confirm_after_seconds = [15, 5]\napi_key",
+            "braze.confirm_after_seconds (line 9) does not ascend",
+            "Order",
+        ),
+        (
+            "api_key",
+            "confirm_after_seconds = [1,2,3,4,5,6]\napi_key",
+            "braze.confirm_after_seconds (line 9) has 6 entries",
+            "Remove",
+        ),
+        (
+            "api_key",
+            "confirm_after_seconds = [\"5\"]\napi_key",
+            "braze.confirm_after_seconds (line 9) has an entry",
+            "whole numbers",
+        ),
+        ("api_key", "gsm7 = \"yes\"\napi_key", "braze.gsm7 (line 9) is a string", "true or false"),
+        (
+            "api_key",
+            "subscription_group = \"a b\"\napi_key",
+            "braze.subscription_group (line 9) is not an identifier",
+            "spaces",
+        ),
+        ("agent_reply = \"campaign-1\"", "", "braze.campaigns.agent_reply is missing", "campaign"),
+        ("\"campaign-1\"", "\"campaign 1\"", "braze.campaigns.agent_reply (line 12) is not an identifier", "spaces"),
+        ("\"campaign-1\"", "\"c\"\nticket_solved = \"\"", "braze.campaigns.ticket_solved (line 13) is blank", "text"),
+        (
+            "\"campaign-1\"",
+            "\"c\"\nagent_repl = \"c\"",
+            "braze.campaigns.agent_repl (line 13) is not a key",
+            "ticket_solved",
+        ),
+    ];
+    for (old, new, begins, remedy) in cases {
+        assert!(GOOD.contains(old), "{old}");
+        let found = faults(&GOOD.replacen(old, new, 1), &[]);
+        assert_eq!(found.len(), 1, "{new}: {found:#?}");
+        assert!(found[0].starts_with(begins), "{new}: {}", found[0]);
+        assert!(found[0].contains(remedy), "{new}: {}", found[0]);
+    }
+}
+
+#[test]
+fn faults_of_the_environment_name_the_variable() {
+    for (name, value, begins) in [
+        ("TANDEM_LISTEN", "nowhere", "listen (TANDEM_LISTEN) is not an address"),
+        ("TANDEM_LISTEN", "", "listen (TANDEM_LISTEN) is blank"),
+        (
+            "TANDEM_ZENDESK__CLIENT_SECRET",
+            "s\n",
+            "zendesk.client_secret (TANDEM_ZENDESK__CLIENT_SECRET) begins or ends",
+        ),
+        ("TANDEM_ZENDESK_CLIENT_SECRET", "s", "zendesk_client_secret (TANDEM_ZENDESK_CLIENT_SECRET) is not a key"),
+        ("TANDEM_zendesk__client_secret", "s", "zendesk.client_secret (TANDEM_zendesk__client_secret) is not a key"),
+        ("TANDEM_", "s", " (TANDEM_) is not a key"),
+        ("TANDEM_PORT", "8080", "port (TANDEM_PORT) is not a key"),
+        ("TANDEM_CATCH_UP_MINUTES", "five", "catch_up_minutes (TANDEM_CATCH_UP_MINUTES) is not a whole number"),
+        ("TANDEM_BRAZE__GSM7", "yes", "braze.gsm7 (TANDEM_BRAZE__GSM7) is neither true nor false"),
+        (
+            "TANDEM_BRAZE__CONFIRM_AFTER_SECONDS",
+            "5,x",
+            "braze.confirm_after_seconds (TANDEM_BRAZE__CONFIRM_AFTER_SECONDS) has",
+        ),
+        (
+            "TANDEM_BRAZE__WEBHOOK_TOKENS",
+            "[\"a",
+            "braze.webhook_tokens (TANDEM_BRAZE__WEBHOOK_TOKENS) starts like an array",
+        ),
+        ("TANDEM_BRAZE__WEBHOOK_TOKENS", " , ", "braze.webhook_tokens (TANDEM_BRAZE__WEBHOOK_TOKENS) is an empty list"),
+    ] {
+        let found = faults(GOOD, &[(name, value)]);
+        assert_eq!(found.len(), 1, "{name}: {found:#?}");
+        assert!(found[0].starts_with(begins), "{name}: {}", found[0]);
+    }
+}
+
+#[test]
+fn what_a_cluster_tells_of_its_services_is_not_ours() {
+    good(&[
+        ("TANDEM_SERVICE_HOST", "10.0.0.1"),
+        ("TANDEM_SERVICE_PORT", "8080"),
+        ("TANDEM_SERVICE_PORT_HTTP", "8080"),
+        ("TANDEM_PORT", "tcp://10.0.0.1:8080"),
+        ("TANDEM_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+        ("TANDEM_PORT_8080_TCP_PROTO", "tcp"),
+        ("TANDEM_OPERATOR_PORT_8081_TCP_ADDR", "10.0.0.1"),
+    ]);
+}
+
+#[test]
+fn all_faults_are_told_together() {
+    let file = "listen = 1\nlisten_too = 2\n[zendesk]\nurl = \"https://a.example/x\"\n[braze]\ngsm7 = 1\n";
+    let found = faults(file, &[("TANDEM_REOPEN_DAYS", "x"), ("TANDEM_NOPE", "x")]);
+    for part in [
+        "listen (line 1)",
+        "listen_too (line 2)",
+        "zendesk.url (line 4)",
+        "zendesk.client_id and",
+        "zendesk.webhook_secrets is missing",
+        "braze.url is missing",
+        "braze.api_key is missing",
+        "braze.webhook_tokens is missing",
+        "braze.gsm7 (line 6)",
+        "braze.campaigns.agent_reply is missing",
+        "reopen_days (TANDEM_REOPEN_DAYS)",
+        "nope (TANDEM_NOPE)",
+    ] {
+        assert!(found.iter().any(|fault| fault.starts_with(part)), "{part}: {found:#?}");
+    }
+    assert_eq!(found.len(), 12, "{found:#?}");
+}
+
+#[test]
+fn broken_toml_is_told_with_its_line_and_without_its_text() {
+    let found = faults("listen = \"0.0.0.0:1\"\noperator_token = \"do-not-show-me\nreopen_days = = 3\n", &[]);
+    assert!(found.iter().any(|fault| fault.starts_with("the file (line 2) is not valid TOML")), "{found:#?}");
+    assert!(!found.concat().contains("do-not-show-me"), "{found:#?}");
+}
+
+#[test]
+fn short_tokens_are_warned_about() {
+    let (_, warnings) =
+        read(GOOD, &[("TANDEM_BRAZE__WEBHOOK_TOKENS", "short"), ("TANDEM_OPERATOR_TOKEN", "short")]).unwrap();
+    let keys: Vec<_> = warnings.iter().map(|warning| warning.key.as_str()).collect();
+    assert_eq!(keys, ["operator_token", "braze.webhook_tokens"]);
+}
+
+#[test]
+fn no_secret_is_ever_shown() {
+    let secrets =
+        ["zendesk-client-secret", "zendesk-webhook-secret", "braze-api-key-secret", "braze-webhook-token-secret"];
+    let shown = format!("{:?}", good(&[("TANDEM_OPERATOR_TOKEN", "operator-token-secret")]));
+    for secret in secrets.iter().chain(&["operator-token-secret"]) {
+        assert!(!shown.contains(secret), "{secret} is in {shown}");
+    }
+    // Every key has the wrong kind of value, is unknown, or is refused for another reason.
+    let spoilt =
+        GOOD.replace("client_secret", "client_secrets").replace("api_key", "apikey").replace("-secret\"", "-secret \"");
+    let told = faults(&spoilt, &[("TANDEM_BRAZE__URL", "https://user:zendesk-client-secret@host")]).concat();
+    for secret in secrets {
+        assert!(!told.contains(secret), "{secret} is in {told}");
+    }
+}
+
+#[test]
+fn a_spoilt_override_does_not_leave_the_old_value() {
+    let found = faults(GOOD, &[("TANDEM_ZENDESK__CLIENT_SECRET", " ")]);
+    assert_eq!(found.len(), 1, "{found:#?}");
+}
+
+#[test]
+fn the_example_is_good_once_the_secrets_are_given() {
+    let example = include_str!("../../tandem.example.toml");
+    let secrets = [
+        ("TANDEM_ZENDESK__CLIENT_SECRET", "zendesk-client-secret"),
+        ("TANDEM_ZENDESK__WEBHOOK_SECRETS", "zendesk-webhook-secret"),
+        ("TANDEM_BRAZE__API_KEY", "braze-api-key-secret"),
+        ("TANDEM_BRAZE__WEBHOOK_TOKENS", "braze-webhook-token-secret"),
+    ];
+    assert_eq!(read(example, &secrets).unwrap().1, []);
+    for key in keys::KEYS {
+        let last = key.name.rsplit('.').next().unwrap();
+        assert!(example.contains(&format!("{last} = ")), "{} is not in the example", key.name);
+    }
+}
+
+#[test]
+fn files_are_read_from_where_they_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("bridge.toml");
+    std::fs::write(&path, format!("mappings = \"mine\"\n{GOOD}")).unwrap();
+    let told = load(Some(&path), |_| Vec::new()).unwrap_err().to_string();
+    assert!(told.contains("mappings") && told.contains("cannot be read"), "{told}");
+    let mine = directory.path().join("mine");
+    std::fs::create_dir(&mine).unwrap();
+    std::fs::write(mine.join("agent_reply.toml"), "body").unwrap();
+    std::fs::write(mine.join("README.md"), "not a mapping").unwrap();
+    let (config, _) = load(Some(&path), |_| Vec::new()).unwrap();
+    let files = BTreeMap::from([("agent_reply.toml".to_owned(), "body".to_owned())]);
+    assert_eq!(config.mapping_files.as_ref(), Some(&files));
+    assert_eq!(config.store, StoreUrl::Sled { directory: directory.path().join("data") });
+    assert_eq!(glimpse(Some(&path)).unwrap().mapping_files, Some(files));
+}
+
+#[test]
+fn faults_of_mappings_are_told_with_the_rest() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("bridge.toml");
+    std::fs::write(&path, "nonsense = 1\n").unwrap();
+    let told = load(Some(&path), |_| vec![Fault::new("mappings", "are odd", "Mend them")]).unwrap_err().to_string();
+    assert!(told.contains("nonsense (line 1)") && told.contains("mappings are odd. Mend them."), "{told}");
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there_and_of_a_sane_size() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing.toml");
+    let told = load(Some(&missing), |_| Vec::new()).unwrap_err().to_string();
+    assert!(told.contains("missing.toml cannot be read"), "{told}");
+    let large = directory.path().join("large.toml");
+    std::fs::write(&large, "#".repeat(FILE_MAX_BYTES as usize + 1)).unwrap();
+    let told = load(Some(&large), |_| Vec::new()).unwrap_err().to_string();
+    assert!(told.contains("larger than"), "{told}");
+}
+
+#[test]
+fn a_glimpse_minds_only_its_own_keys() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("operator.toml");
+    std::fs::write(&path, "listen = \"0.0.0.0:9\"\noperator_token = \"t\"\n[braze]\nurl = 5\n").unwrap();
+    let seen = glimpse(Some(&path)).unwrap();
+    assert_eq!((seen.listen.port(), seen.operator.listen.port()), (9, 8081));
+    assert_eq!(seen.operator.token.unwrap().expose_secret(), "t");
+    std::fs::write(&path, "operator_listen = 9\n").unwrap();
+    assert!(glimpse(Some(&path)).unwrap_err().to_string().contains("operator_listen (line 1)"));
+    std::fs::write(&path, "operator_listen = = 9\n").unwrap();
+    assert!(glimpse(Some(&path)).unwrap_err().to_string().contains("not valid TOML"));
+}

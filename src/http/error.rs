@@ -1,0 +1,83 @@
+//! Answers that say no, in the same form everywhere: a status, `{"error": "…"}`, and `Retry-After` where waiting helps.
+//!
+//! Never an answer in 3xx, and never a word about which check failed to somebody who is not let in.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::clock::Clock;
+
+/// Zendesk repeats a 503 only when `Retry-After` is under 60 seconds (facts: Zendesk webhooks, retries), so 5 to 55.
+const RETRY_AFTER_MIN_SECONDS: f64 = 5.0;
+/// Exclusive, so that 55 is the greatest.
+const RETRY_AFTER_SPAN_SECONDS: f64 = 51.0;
+
+/// An answer with a JSON body.
+pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
+
+/// An answer that says what is wrong.
+pub(super) fn error_answer(status: StatusCode, error: &str) -> Response {
+    json_answer(status, &json!({ "error": error }))
+}
+
+/// 401, in the same words for every cause, so that nobody learns how close they were.
+pub(super) fn unauthorized() -> Response {
+    let mut answer = error_answer(StatusCode::UNAUTHORIZED, "not authorized");
+    answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    answer
+}
+
+/// 503: the sender shall come again. When is drawn by lot, so that those who were turned away together do not come
+/// back together.
+pub(super) fn unavailable(clock: &Clock) -> Response {
+    let mut answer = error_answer(StatusCode::SERVICE_UNAVAILABLE, "cannot take this now; please try again");
+    answer.headers_mut().insert(header::RETRY_AFTER, retry_after(clock.draw()));
+    answer
+}
+
+fn retry_after(lot: f64) -> HeaderValue {
+    let seconds = RETRY_AFTER_MIN_SECONDS + (lot * RETRY_AFTER_SPAN_SECONDS).floor();
+    HeaderValue::from_str(&seconds.to_string()).unwrap_or(HeaderValue::from_static("30"))
+}
+
+/// 404 for a path that we do not serve.
+pub(super) async fn unknown_path() -> Response {
+    error_answer(StatusCode::NOT_FOUND, "there is nothing at this path")
+}
+
+/// 405; the router adds `Allow`.
+pub(super) async fn wrong_method() -> Response {
+    error_answer(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
+}
+
+/// Turns a panic in a handler into a 503, which the senders repeat; a dropped connection or a 500 they would not.
+/// The panic hook has logged the place.
+pub(super) async fn catch_panic(State(clock): State<Clock>, request: Request, next: Next) -> Response {
+    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(answer) => answer,
+        Err(_) => {
+            tracing::error!("a request could not be handled because of a panic");
+            unavailable(&clock)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_stays_between_5_and_55() {
+        for (lot, seconds) in [(0.0, "5"), (0.5, "30"), (0.999_999_999, "55")] {
+            assert_eq!(retry_after(lot), seconds, "lot {lot}");
+        }
+    }
+}

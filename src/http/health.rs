@@ -1,0 +1,147 @@
+//! Whether the bridge lives, and whether it takes webhooks.
+//!
+//! *Alive* is the process; *ready* is whether the next webhook would be accepted. A vendor that refuses us does not
+//! make us unready: its deliveries wait in the store, and turning webhooks away would only lose them. It is a note.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+use http::StatusCode;
+use serde_json::json;
+
+use super::error::json_answer;
+use crate::store::Store;
+
+/// What stands against taking webhooks, by source, and what else the operator should see. Shared by everybody who has
+/// something to say; the last word of each source counts.
+#[derive(Debug, Default)]
+pub struct Readiness(Mutex<Lists>);
+
+#[derive(Clone, Debug, Default)]
+struct Lists {
+    reasons: BTreeMap<&'static str, String>,
+    notes: BTreeMap<&'static str, String>,
+}
+
+impl Readiness {
+    /// We are not ready, says `source`, because of this. Nothing personal: anybody may read it.
+    pub fn set_reason(&self, source: &'static str, reason: impl Into<String>) {
+        self.lock().reasons.insert(source, reason.into());
+    }
+
+    /// `source` has nothing against it any more.
+    pub fn clear_reason(&self, source: &'static str) {
+        self.lock().reasons.remove(source);
+    }
+
+    /// Something that does not keep webhooks out, such as a paused destination. Nothing personal either.
+    pub fn set_note(&self, source: &'static str, note: impl Into<String>) {
+        self.lock().notes.insert(source, note.into());
+    }
+
+    /// `source` has nothing to note any more.
+    pub fn clear_note(&self, source: &'static str) {
+        self.lock().notes.remove(source);
+    }
+
+    /// What stands against taking webhooks, each as `source: reason`; empty when we are ready.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        sentences(&self.lock().reasons)
+    }
+
+    /// The notes, each as `source: note`.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        sentences(&self.lock().notes)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lists> {
+        // Every change is one insertion or removal, so a poisoned lock still holds whole lists.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn sentences(list: &BTreeMap<&'static str, String>) -> Vec<String> {
+    list.iter().map(|(source, text)| format!("{source}: {text}")).collect()
+}
+
+#[derive(Clone)]
+struct Health {
+    store: Arc<dyn Store>,
+    readiness: Arc<Readiness>,
+}
+
+/// `GET /healthz` and `GET /readyz`.
+pub(super) fn routes(store: Arc<dyn Store>, readiness: Arc<Readiness>) -> Router {
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).with_state(Health { store, readiness })
+}
+
+async fn healthz() -> Response {
+    json_answer(StatusCode::OK, &json!({ "status": "alive" }))
+}
+
+async fn readyz(State(health): State<Health>) -> Response {
+    let mut reasons = health.readiness.reasons();
+    if let Err(error) = health.store.health() {
+        reasons.push(format!("store: {error}"));
+    }
+    let notes = health.readiness.notes();
+    if reasons.is_empty() {
+        json_answer(StatusCode::OK, &json!({ "status": "ready", "notes": notes }))
+    } else {
+        let body = json!({ "status": "not ready", "reasons": reasons, "notes": notes });
+        json_answer(StatusCode::SERVICE_UNAVAILABLE, &body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::testing::{ScriptedStore, body_json, get_request};
+    use crate::store::StoreError;
+    use tower::ServiceExt;
+
+    async fn ask(path: &str, store: ScriptedStore, readiness: Readiness) -> (StatusCode, serde_json::Value) {
+        let router = routes(Arc::new(store), Arc::new(readiness));
+        let answer = router.oneshot(get_request(path)).await.unwrap();
+        (answer.status(), body_json(answer).await)
+    }
+
+    #[tokio::test]
+    async fn ready_unless_somebody_objects() {
+        let readiness = Readiness::default();
+        readiness.set_reason("shutdown", "stopping");
+        readiness.clear_reason("shutdown");
+        let (status, body) = ask("/readyz", ScriptedStore::default(), readiness).await;
+        assert_eq!((status, body["status"].as_str()), (StatusCode::OK, Some("ready")));
+    }
+
+    #[tokio::test]
+    async fn every_objection_is_named() {
+        let readiness = Readiness::default();
+        readiness.set_reason("shutdown", "stopping");
+        let store = ScriptedStore { health: Some(StoreError::BacklogFull(7)), ..ScriptedStore::default() };
+        let (status, body) = ask("/readyz", store, readiness).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(body["reasons"], json!(["shutdown: stopping", "store: the backlog is full (7 deliveries wait)"]));
+    }
+
+    #[tokio::test]
+    async fn a_paused_destination_is_a_note_and_keeps_nobody_out() {
+        let readiness = Readiness::default();
+        readiness.set_note("braze", "paused: 401");
+        let (status, body) = ask("/readyz", ScriptedStore::default(), readiness).await;
+        assert_eq!((status, &body["notes"]), (StatusCode::OK, &json!(["braze: paused: 401"])));
+    }
+
+    #[tokio::test]
+    async fn alive_even_when_the_store_is_not() {
+        let store = ScriptedStore { health: Some(StoreError::Closed), ..ScriptedStore::default() };
+        assert_eq!(ask("/healthz", store, Readiness::default()).await.0, StatusCode::OK);
+    }
+}

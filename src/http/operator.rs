@@ -1,0 +1,307 @@
+//! The operator's router: metrics, and what is waiting or known, to be shown and moved.
+//!
+//! Whoever gets here may read customers' words, so nobody gets here without the operator token; where there is none,
+//! only this machine can connect, and then web pages that the operator happens to visit are kept out ([`guard`]).
+//! Every action leaves an audit line in the log. Nothing here changes a record but through the store's own rules.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use bytes::Bytes;
+use http::{StatusCode, Uri, header};
+use http_body_util::{BodyExt, Limited};
+use serde_json::{Value, json};
+
+use super::OperatorState;
+use super::error::{error_answer, json_answer, unavailable};
+use crate::domain::conversation::{Conversation, ConversationKey};
+use crate::domain::delivery::{Delivery, State as Standing, Transition};
+use crate::domain::event::EventId;
+use crate::store::{DeliveryFilter, Page, StoreError};
+
+mod guard;
+
+/// Items in a page, unless asked otherwise.
+const PAGE_DEFAULT: usize = 50;
+
+/// Items in a page at most: a page is held in memory whole, and each conversation has up to some KiB.
+const PAGE_MAX: usize = 500;
+
+/// The body of an action: a reason and its JSON.
+const ACTION_MAX_BYTES: usize = 8 * 1024;
+
+/// A reason is a sentence, kept with the delivery for as long as that lives.
+const REASON_MAX_CHARS: usize = 500;
+
+/// Operators sit nearby; an action's body that takes longer than this is not coming.
+const ACTION_PATIENCE: Duration = Duration::from_secs(10);
+
+/// `GET /metrics` and everything under `/api/`.
+pub(super) fn routes(state: OperatorState) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/api/deliveries", get(list_deliveries))
+        .route("/api/deliveries/{id}", get(show_delivery))
+        .route("/api/deliveries/{id}/redrive", post(redrive))
+        .route("/api/deliveries/{id}/discard", post(discard))
+        .route("/api/conversations", get(list_conversations))
+        // The key is a parameter and not a part of the path: it is whatever the brand calls its customer, also `..`.
+        .route("/api/conversation", get(show_conversation))
+        .route_layer(from_fn_with_state(state.clone(), guard::let_in))
+        .with_state(state)
+}
+
+/// Why a request was not served.
+enum Refusal {
+    /// It makes no sense.
+    Bad(String),
+    /// The store said no.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Refusal {
+    fn answer(self, state: &OperatorState) -> Response {
+        match self {
+            Self::Bad(problem) => error_answer(StatusCode::BAD_REQUEST, &problem),
+            Self::Store(error @ StoreError::NotFound(_)) => error_answer(StatusCode::NOT_FOUND, &error.to_string()),
+            Self::Store(error @ (StoreError::Illegal(_) | StoreError::StaleClaim(_))) => {
+                error_answer(StatusCode::CONFLICT, &error.to_string())
+            }
+            Self::Store(
+                error @ (StoreError::BacklogFull(_)
+                | StoreError::DiskLow { .. }
+                | StoreError::Closed
+                | StoreError::Failed(_)),
+            ) => {
+                tracing::error!(%error, "the store could not serve the operator: {error}");
+                unavailable(&state.clock)
+            }
+        }
+    }
+}
+
+fn answer(result: Result<Value, Refusal>, state: &OperatorState) -> Response {
+    let mut response = match result {
+        Ok(body) => json_answer(StatusCode::OK, &body),
+        Err(refusal) => refusal.answer(state),
+    };
+    // Customers' words must not stay in a browser's cache.
+    response.headers_mut().insert(header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn metrics(State(state): State<OperatorState>) -> Response {
+    let counts = state.store.counts();
+    let oldest = counts.oldest_unsettled.map(|since| state.clock.now().duration_since(since));
+    let oldest = oldest.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
+    // A state that nobody is in is shown as 0, so that an alarm on it can end.
+    let by_state = Standing::NAMES.map(|name| (name, counts.by_state.get(name).copied().unwrap_or(0)));
+    state.metrics.set_deliveries(by_state, oldest);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render()).into_response()
+}
+
+async fn list_deliveries(State(state): State<OperatorState>, uri: Uri) -> Response {
+    let listed = async {
+        let mut query = Query::read(&uri, &["state", "conversation", "after", "limit"])?;
+        let filter = DeliveryFilter {
+            state: query.state_word()?,
+            conversation: query.take("conversation").map(ConversationKey),
+            after: query.take("after").map(|id| parse_id(&id)).transpose()?,
+            limit: query.limit()?,
+        };
+        let page = state.store.deliveries(filter).await?;
+        Ok(page_json(&page, delivery_json, |delivery| delivery.id.to_string()))
+    };
+    answer(listed.await, &state)
+}
+
+async fn show_delivery(State(state): State<OperatorState>, Path(id): Path<String>) -> Response {
+    let shown = async {
+        let id = parse_id(&id)?;
+        let (delivery, event) = state.store.delivery(id).await?.ok_or_else(|| not_found(id))?;
+        let mut shown = delivery_json(&delivery);
+        shown["event"] = serde_json::to_value(&event).map_err(|error| StoreError::Failed(error.to_string()))?;
+        Ok(shown)
+    };
+    answer(shown.await, &state)
+}
+
+async fn redrive(State(state): State<OperatorState>, Path(id): Path<String>) -> Response {
+    let moved = async { operate(&state, "redrive", parse_id(&id)?, Transition::Redrive).await };
+    answer(moved.await, &state)
+}
+
+async fn discard(State(state): State<OperatorState>, Path(id): Path<String>, request: Request) -> Response {
+    let moved = async {
+        let id = parse_id(&id)?;
+        let reason = read_reason(request).await?;
+        operate(&state, "discard", id, Transition::Discard { reason }).await
+    };
+    answer(moved.await, &state)
+}
+
+/// Makes the operator's move and writes the audit line, whatever came of it. The reason is kept with the delivery and
+/// not in the log: people write names into such things.
+async fn operate(state: &OperatorState, action: &str, id: EventId, transition: Transition) -> Result<Value, Refusal> {
+    let done = state.store.operate(id, transition, state.clock.now()).await;
+    let result = match &done {
+        Ok(()) => "done".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    tracing::info!(target: "tandem::audit", action, event_id = %id, result, "operator: {action} {id}: {result}");
+    done?;
+    let delivery = state.store.delivery(id).await?.map(|(delivery, _)| delivery);
+    Ok(delivery.map_or_else(|| json!({ "id": id }), |delivery| delivery_json(&delivery)))
+}
+
+async fn read_reason(request: Request) -> Result<String, Refusal> {
+    let bad = |problem: &str| Refusal::Bad(problem.to_owned());
+    let body = Limited::new(request.into_body(), ACTION_MAX_BYTES).collect();
+    let body: Bytes = match tokio::time::timeout(ACTION_PATIENCE, body).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(_)) | Err(_) => return Err(bad("the body is too long or did not come")),
+    };
+    let body: Value = serde_json::from_slice(&body).map_err(|_| bad("the body must be {\"reason\": \"…\"}"))?;
+    let reason = body.get("reason").and_then(Value::as_str).map(str::trim).unwrap_or_default();
+    match reason.chars().count() {
+        0 => Err(bad("a reason is needed: {\"reason\": \"…\"}")),
+        1..=REASON_MAX_CHARS => Ok(reason.to_owned()),
+        _ => Err(Refusal::Bad(format!("the reason is longer than {REASON_MAX_CHARS} characters"))),
+    }
+}
+
+async fn list_conversations(State(state): State<OperatorState>, uri: Uri) -> Response {
+    let listed = async {
+        let mut query = Query::read(&uri, &["after", "limit"])?;
+        let after = query.take("after").map(ConversationKey);
+        let page = state.store.conversations(after.as_ref(), query.limit()?).await?;
+        Ok(page_json(&page, conversation_json, |conversation| conversation.key.to_string()))
+    };
+    answer(listed.await, &state)
+}
+
+async fn show_conversation(State(state): State<OperatorState>, uri: Uri) -> Response {
+    let shown = async {
+        let key = Query::read(&uri, &["key"])?.take("key").map(ConversationKey);
+        let key = key.ok_or_else(|| Refusal::Bad("the parameter key is missing".to_owned()))?;
+        let found = state.store.conversation(&key).await?;
+        let conversation = found.ok_or_else(|| StoreError::NotFound(format!("conversation {key}")))?;
+        let mut shown = conversation_json(&conversation);
+        shown["customer"] =
+            serde_json::to_value(&conversation.customer).map_err(|error| StoreError::Failed(error.to_string()))?;
+        shown["requester_id"] = json!(conversation.requester_id);
+        shown["forwarded_comment_id"] = json!(conversation.forwarded.map(|forwarded| forwarded.comment_id));
+        Ok(shown)
+    };
+    answer(shown.await, &state)
+}
+
+fn parse_id(id: &str) -> Result<EventId, Refusal> {
+    EventId::from_str(id).map_err(|error| Refusal::Bad(error.to_string()))
+}
+
+fn not_found(id: EventId) -> StoreError {
+    StoreError::NotFound(format!("delivery {id}"))
+}
+
+fn page_json<T>(page: &Page<T>, item: fn(&T) -> Value, cursor: fn(&T) -> String) -> Value {
+    let items: Vec<Value> = page.items.iter().map(item).collect();
+    let next = page.items.last().filter(|_| page.more).map(cursor);
+    json!({ "items": items, "total": page.total, "next": next })
+}
+
+/// A delivery, as lists show it: nothing of what was written.
+fn delivery_json(delivery: &Delivery) -> Value {
+    let (receipt, cause) = if let Standing::Delivered { receipt } = &delivery.state {
+        (Some(receipt.as_str()), "")
+    } else {
+        (None, delivery.state.cause())
+    };
+    json!({
+        "id": delivery.id,
+        "state": delivery.state.name(),
+        "kind": delivery.kind,
+        "conversation": delivery.conversation,
+        "destination": delivery.destination,
+        "attempts": delivery.attempts,
+        "cause": Some(cause).filter(|cause| !cause.is_empty()),
+        "receipt": receipt,
+        "accepted_at": delivery.accepted_at,
+        "due_at": due_at(&delivery.state),
+        "first_sent_at": delivery.first_sent_at,
+        "parts_sent": delivery.parts_sent,
+        "merged_into": delivery.merged_into,
+        "settled_at": delivery.settled_at,
+    })
+}
+
+/// When something will happen by itself; a pending delivery is due whenever its lane is, which is no time to show.
+fn due_at(state: &Standing) -> Option<jiff::Timestamp> {
+    state.due_at().filter(|due| *due > jiff::Timestamp::MIN)
+}
+
+/// A conversation, as lists show it: its name, its ticket, nothing else of the customer.
+fn conversation_json(conversation: &Conversation) -> Value {
+    let ticket = conversation.ticket.as_ref();
+    json!({
+        "key": conversation.key,
+        "ticket_id": ticket.map(|ticket| ticket.id),
+        "ticket_state": ticket.map(|ticket| ticket.status.name()),
+        "ticket_state_since": ticket.map(|ticket| ticket.since),
+        "line": conversation.line,
+        "subscription": conversation.subscription,
+        "updated_at": conversation.updated_at,
+    })
+}
+
+/// The parameters of a request, each of which must be known: a mistyped filter must not answer with everything.
+struct Query(BTreeMap<String, String>);
+
+impl Query {
+    fn read(uri: &Uri, known: &[&str]) -> Result<Self, Refusal> {
+        let mut parameters = BTreeMap::new();
+        for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+            if !known.contains(&name.as_ref()) {
+                return Err(Refusal::Bad(format!("unknown parameter; known ones: {}", known.join(", "))));
+            }
+            parameters.insert(name.into_owned(), value.into_owned());
+        }
+        Ok(Self(parameters))
+    }
+
+    fn take(&mut self, name: &str) -> Option<String> {
+        self.0.remove(name).filter(|value| !value.is_empty())
+    }
+
+    fn state_word(&mut self) -> Result<Option<String>, Refusal> {
+        match self.take("state") {
+            Some(word) if !Standing::NAMES.contains(&word.as_str()) => {
+                Err(Refusal::Bad(format!("unknown state; known ones: {}", Standing::NAMES.join(", "))))
+            }
+            word => Ok(word),
+        }
+    }
+
+    fn limit(&mut self) -> Result<usize, Refusal> {
+        let Some(limit) = self.take("limit") else { return Ok(PAGE_DEFAULT) };
+        match limit.parse() {
+            Ok(limit @ 1..=PAGE_MAX) => Ok(limit),
+            _ => Err(Refusal::Bad(format!("limit must be a number from 1 to {PAGE_MAX}"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! The operator API over the whole operator router: shapes, refusals, who gets in.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::Request as HttpRequest;
+use secrecy::SecretString;
+use tower::ServiceExt;
+
+use super::*;
+use crate::clock::Clock;
+use crate::domain::conversation::Change;
+use crate::domain::conversation::TicketStatus;
+use crate::domain::event::TicketId;
+use crate::http::testing::{ScriptedStore, body_json, body_text, conversation, delivery, get_request, id, noon};
+use crate::http::{Readiness, operator_router};
+use crate::store::IllegalMove;
+use crate::telemetry::Metrics;
+
+fn state(store: Arc<ScriptedStore>, token: Option<&str>) -> OperatorState {
+    let clock = Clock::manual(noon(), 1);
+    clock.advance(jiff::SignedDuration::from_secs(90));
+    OperatorState {
+        store,
+        clock,
+        metrics: Arc::new(Metrics::default()),
+        readiness: Arc::new(Readiness::default()),
+        token: token.map(SecretString::from),
+    }
+}
+
+fn filled() -> ScriptedStore {
+    let mut known = conversation("cust-1");
+    known.apply(Change::Ticket(TicketId(35), TicketStatus::Pending, noon()), noon());
+    ScriptedStore {
+        deliveries: vec![
+            delivery(1, Standing::Dead { cause: "422 from Zendesk".into() }),
+            delivery(2, Standing::Pending),
+            delivery(3, Standing::Delivered { receipt: "comment 9001".into() }),
+        ],
+        conversations: vec![known, conversation("cust/2?&..")],
+        ..ScriptedStore::default()
+    }
+}
+
+async fn ask(store: &Arc<ScriptedStore>, request: HttpRequest<Body>) -> (u16, Value) {
+    let answer = operator_router(state(Arc::clone(store), None)).oneshot(request).await.unwrap();
+    let status = answer.status().as_u16();
+    (status, body_json(answer).await)
+}
+
+fn post_request(path: &str, body: &str) -> HttpRequest<Body> {
+    HttpRequest::post(path).header("host", "127.0.0.1:8081").body(Body::from(body.to_owned())).unwrap()
+}
+
+#[tokio::test]
+async fn a_list_of_deliveries_has_the_promised_shape() {
+    let (status, body) = ask(&Arc::new(filled()), get_request("/api/deliveries")).await;
+    assert_eq!(status, 200);
+    assert_eq!((&body["total"], &body["next"]), (&json!(3), &Value::Null));
+    let first = &body["items"][0];
+    assert_eq!(first["id"], json!(id(1)));
+    assert_eq!(first["state"], "dead");
+    assert_eq!(first["kind"], "note");
+    assert_eq!(first["conversation"], "cust-1");
+    assert_eq!(first["attempts"], 2);
+    assert_eq!(first["cause"], "422 from Zendesk");
+    assert_eq!(first["accepted_at"], "2026-11-21T12:00:00Z");
+    assert_eq!(body["items"][1]["cause"], Value::Null);
+    assert_eq!(body["items"][2]["receipt"], "comment 9001");
+    assert!(!body.to_string().contains("own words"), "a list shows no texts: {body}");
+}
+
+#[tokio::test]
+async fn pages_follow_each_other() {
+    let store = Arc::new(filled());
+    let (_, first) = ask(&store, get_request("/api/deliveries?limit=2&state=dead&conversation=cust-1")).await;
+    assert_eq!((first["items"].as_array().unwrap().len(), &first["next"]), (2, &json!(id(2))));
+    let (asked_state, asked_conversation) = {
+        let filter = store.filter.lock().unwrap();
+        let filter = filter.as_ref().unwrap();
+        (filter.state.clone(), filter.conversation.clone())
+    };
+    assert_eq!((asked_state.as_deref(), asked_conversation), (Some("dead"), Some(ConversationKey("cust-1".into()))));
+    let (_, second) = ask(&store, get_request(&format!("/api/deliveries?limit=2&after={}", id(2)))).await;
+    assert_eq!((second["items"].as_array().unwrap().len(), &second["next"]), (1, &Value::Null));
+}
+
+#[tokio::test]
+async fn a_conversation_is_found_whatever_its_name() {
+    let store = Arc::new(filled());
+    let (_, list) = ask(&store, get_request("/api/conversations?limit=1")).await;
+    assert_eq!((&list["total"], &list["next"]), (&json!(2), &json!("cust-1")));
+    let item = &list["items"][0];
+    assert_eq!(
+        (&item["key"], &item["ticket_id"], &item["ticket_state"]),
+        (&json!("cust-1"), &json!(35), &json!("pending"))
+    );
+    assert!(!list.to_string().contains("5550001111"), "a list shows no phone numbers: {list}");
+    let (status, shown) = ask(&store, get_request("/api/conversation?key=cust%2F2%3F%26..")).await;
+    assert_eq!((status, &shown["key"], &shown["ticket_id"]), (200, &json!("cust/2?&.."), &Value::Null));
+    assert_eq!(shown["customer"]["phone"], "+15550001111");
+}
+
+#[tokio::test]
+async fn one_delivery_is_shown_with_its_event() {
+    let (status, shown) = ask(&Arc::new(filled()), get_request(&format!("/api/deliveries/{}", id(1)))).await;
+    assert_eq!((status, &shown["event"]["text"]), (200, &json!("a customer's own words")));
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_with_a_reason() {
+    for (request, status, word) in [
+        (get_request("/api/deliveries?state=lost"), 400, "quarantined"),
+        (get_request("/api/deliveries?status=dead"), 400, "state"),
+        (get_request("/api/deliveries?limit=0"), 400, "500"),
+        (get_request("/api/deliveries?limit=501"), 400, "500"),
+        (get_request("/api/deliveries?limit=many"), 400, "500"),
+        (get_request("/api/deliveries?after=evt_1"), 400, "event id"),
+        (get_request("/api/deliveries/evt_1"), 400, "event id"),
+        (get_request(&format!("/api/deliveries/{}", id(99))), 404, "there is no"),
+        (get_request("/api/conversation"), 400, "key"),
+        (get_request("/api/conversation?key=nobody"), 404, "nobody"),
+        (post_request(&format!("/api/deliveries/{}/discard", id(1)), ""), 400, "reason"),
+        (post_request(&format!("/api/deliveries/{}/discard", id(1)), r#"{"reason":"  "}"#), 400, "reason"),
+        (post_request(&format!("/api/deliveries/{}/discard", id(1)), &"x".repeat(9000)), 400, "too long"),
+    ] {
+        let store = Arc::new(filled());
+        let path = request.uri().to_string();
+        let (found, body) = ask(&store, request).await;
+        assert_eq!(found, status, "{path}: {body}");
+        assert!(body["error"].as_str().unwrap().contains(word), "{path}: {body}");
+        assert_eq!(store.asked(), Vec::<String>::new(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn moves_reach_the_store() {
+    let store = Arc::new(filled());
+    let (status, body) = ask(&store, post_request(&format!("/api/deliveries/{}/redrive", id(1)), "")).await;
+    assert_eq!((status, &body["id"]), (200, &json!(id(1))));
+    let discard = post_request(&format!("/api/deliveries/{}/discard", id(2)), r#"{"reason":"asked by phone"}"#);
+    assert_eq!(ask(&store, discard).await.0, 200);
+    let expected = [format!("{} Redrive", id(1)), format!("{} Discard {{ reason: \"asked by phone\" }}", id(2))];
+    assert_eq!(store.asked(), expected);
+}
+
+#[tokio::test]
+async fn what_the_store_refuses_has_its_own_status() {
+    let illegal = IllegalMove { id: id(1), reason: "a delivery that is delivered cannot be redriven".into() };
+    for (error, status) in [
+        (StoreError::Illegal(illegal), 409),
+        (StoreError::NotFound("delivery".into()), 404),
+        (StoreError::Closed, 503),
+        (StoreError::Failed("x".into()), 503),
+    ] {
+        let store = Arc::new(ScriptedStore { operate: Some(error.clone()), ..filled() });
+        let found = ask(&store, post_request(&format!("/api/deliveries/{}/redrive", id(1)), "")).await.0;
+        assert_eq!(found, status, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_token_is_asked_for_everywhere_but_for_health() {
+    let store = Arc::new(filled());
+    let router = operator_router(state(store, Some("a-long-enough-token")));
+    let ask = |path: &'static str, token: Option<&'static str>| {
+        let mut request = HttpRequest::get(path).header("host", "tandem.internal");
+        if let Some(token) = token {
+            request = request.header("authorization", token);
+        }
+        router.clone().oneshot(request.body(Body::empty()).unwrap())
+    };
+    for path in ["/metrics", "/api/deliveries", "/api/conversations", "/api/conversation?key=cust-1"] {
+        assert_eq!(ask(path, None).await.unwrap().status(), 401, "{path}");
+        assert_eq!(ask(path, Some("Bearer wrong")).await.unwrap().status(), 401, "{path}");
+        assert_eq!(ask(path, Some("Bearer a-long-enough-token")).await.unwrap().status(), 200, "{path}");
+    }
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(ask(path, None).await.unwrap().status(), 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_web_pages_are_kept_out() {
+    let store = Arc::new(filled());
+    for (host, origin) in [("evil.example", None), ("127.0.0.1:8081", Some("http://evil.example"))] {
+        let mut request = HttpRequest::post(format!("/api/deliveries/{}/redrive", id(1))).header("host", host);
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        assert_eq!(ask(&store, request.body(Body::empty()).unwrap()).await.0, 403, "{host} {origin:?}");
+    }
+    assert_eq!(store.asked(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn metrics_show_the_store_as_it_stands() {
+    let router = operator_router(state(Arc::new(filled()), None));
+    let answer = router.oneshot(get_request("/metrics")).await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let page = body_text(answer).await;
+    for line in [
+        "tandem_deliveries{state=\"pending\"} 4",
+        "tandem_deliveries{state=\"dead\"} 0",
+        "tandem_oldest_unsettled_seconds 90.0",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} is not on the page:\n{page}");
+    }
+}

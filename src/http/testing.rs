@@ -1,0 +1,188 @@
+//! A store that answers as it is told, and small helpers, for the tests of the routers.
+//!
+//! It keeps nothing and promises nothing: what a store must do is tested where the store is.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use axum::body::Body;
+use axum::response::Response;
+use http::Request;
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+
+use crate::domain::conversation::{Conversation, ConversationKey};
+use crate::domain::delivery::{Delivery, State, Transition};
+use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, Note, TicketId};
+use crate::store::{Accepted, Claim, Counts, DeliveryFilter, Page, Store, StoreError, Verdict};
+
+/// Answers from its lists, and notes what it was asked.
+#[derive(Default)]
+pub(crate) struct ScriptedStore {
+    /// What `accept` and `quarantine` answer, first come, first served. When it is used up, they never answer.
+    pub(crate) answers: Mutex<VecDeque<Result<Accepted, StoreError>>>,
+    /// What is wrong with the store.
+    pub(crate) health: Option<StoreError>,
+    /// The deliveries there are.
+    pub(crate) deliveries: Vec<Delivery>,
+    /// The conversations there are.
+    pub(crate) conversations: Vec<Conversation>,
+    /// What `operate` answers when it does not work.
+    pub(crate) operate: Option<StoreError>,
+    /// What `accept`, `quarantine` and `operate` were given.
+    pub(crate) asked: Mutex<Vec<String>>,
+    /// The last filter that `deliveries` was given.
+    pub(crate) filter: Mutex<Option<DeliveryFilter>>,
+}
+
+impl ScriptedStore {
+    pub(crate) fn answering(answers: impl IntoIterator<Item = Result<Accepted, StoreError>>) -> Self {
+        Self { answers: Mutex::new(answers.into_iter().collect()), ..Self::default() }
+    }
+
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    fn note(&self, what: String) {
+        self.asked.lock().unwrap().push(what);
+    }
+
+    async fn next(&self) -> Result<Accepted, StoreError> {
+        let answer = self.answers.lock().unwrap().pop_front();
+        match answer {
+            Some(answer) => answer,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[async_trait]
+impl Store for ScriptedStore {
+    async fn accept(&self, event: Event, _: Vec<DedupeKey>, _: Timestamp) -> Result<Accepted, StoreError> {
+        self.note(format!("accept {}", event.kind.name()));
+        self.next().await
+    }
+
+    async fn quarantine(
+        &self,
+        event: Event,
+        _: String,
+        _: Vec<DedupeKey>,
+        _: Timestamp,
+    ) -> Result<Accepted, StoreError> {
+        self.note(format!("quarantine {}", event.kind.name()));
+        self.next().await
+    }
+
+    async fn claim(&self, _: Destination, _: Timestamp, _: usize) -> Result<Option<Claim>, StoreError> {
+        Ok(None)
+    }
+
+    async fn record(&self, _: &Claim, _: Verdict, _: Timestamp) -> Result<(), StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    async fn changed(&self, _: Destination) {
+        std::future::pending().await
+    }
+
+    fn next_due(&self, _: Destination) -> Option<Timestamp> {
+        None
+    }
+
+    async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
+        Ok(self.conversations.iter().find(|conversation| conversation.key == *key).cloned())
+    }
+
+    async fn conversations(
+        &self,
+        after: Option<&ConversationKey>,
+        limit: usize,
+    ) -> Result<Page<Conversation>, StoreError> {
+        let behind: Vec<_> =
+            self.conversations.iter().filter(|c| after.is_none_or(|after| c.key > *after)).cloned().collect();
+        let more = behind.len() > limit;
+        Ok(Page { items: behind.into_iter().take(limit).collect(), total: self.conversations.len() as u64, more })
+    }
+
+    async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError> {
+        Ok(self.deliveries.iter().find(|delivery| delivery.id == id).map(|delivery| (delivery.clone(), event())))
+    }
+
+    async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
+        let behind: Vec<_> =
+            self.deliveries.iter().filter(|d| filter.after.is_none_or(|after| d.id > after)).cloned().collect();
+        let (more, limit) = (behind.len() > filter.limit, filter.limit);
+        *self.filter.lock().unwrap() = Some(filter);
+        Ok(Page { items: behind.into_iter().take(limit).collect(), total: self.deliveries.len() as u64, more })
+    }
+
+    async fn operate(&self, id: EventId, transition: Transition, _: Timestamp) -> Result<(), StoreError> {
+        self.note(format!("{id} {transition:?}"));
+        self.operate.clone().map_or(Ok(()), Err)
+    }
+
+    async fn expire(&self, _: Timestamp, _: Timestamp) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    fn counts(&self) -> Counts {
+        Counts { by_state: [("pending", 4)].into(), oldest_unsettled: Some(noon()) }
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.health.clone().map_or(Ok(()), Err)
+    }
+
+    async fn close(&self) {}
+}
+
+pub(crate) fn noon() -> Timestamp {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn id(sequence: u64) -> EventId {
+    EventId { epoch: 1, sequence, sub: 0 }
+}
+
+fn event() -> Event {
+    let note = Note { ticket_id: TicketId(35), text: "a customer's own words".into() };
+    Event { received_at: noon(), kind: EventKind::Note(note) }
+}
+
+pub(crate) fn delivery(sequence: u64, state: State) -> Delivery {
+    Delivery {
+        id: id(sequence),
+        kind: "note".into(),
+        conversation: ConversationKey("cust-1".into()),
+        destination: Destination::Zendesk,
+        accepted_at: noon(),
+        attempts: 2,
+        state,
+        first_sent_at: None,
+        parts_sent: 0,
+        merged_into: None,
+        settled_at: None,
+    }
+}
+
+pub(crate) fn conversation(key: &str) -> Conversation {
+    let mut conversation = Conversation::new(ConversationKey(key.into()), noon());
+    conversation.customer = Customer { phone: Some("+15550001111".into()), ..Customer::default() };
+    conversation
+}
+
+pub(crate) fn get_request(path: &str) -> Request<Body> {
+    Request::get(path).header("host", "127.0.0.1:8081").body(Body::empty()).unwrap()
+}
+
+pub(crate) async fn body_text(answer: Response) -> String {
+    String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+pub(crate) async fn body_json(answer: Response) -> serde_json::Value {
+    let text = body_text(answer).await;
+    serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}"))
+}
