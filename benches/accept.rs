@@ -17,12 +17,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use secrecy::SecretString;
 use tandem::clock::Clock;
-use tandem::http::{PublicState, Readiness, public_router};
+use tandem::http::{PublicState, public_router};
 use tandem::intake::IntakeOptions;
 use tandem::intake::signature::zendesk_signature;
 use tandem::store::sled::SledStore;
 use tandem::store::{Store, StoreLimits};
-use tandem::telemetry::Metrics;
+use tandem::telemetry::{Metrics, Readiness};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -44,7 +44,8 @@ async fn compare(round: Duration) {
     let directory = bench_directory();
     let clock = Clock::system();
     let bare = serve(bare_handler()).await;
-    let store = Arc::new(SledStore::open(&directory, StoreLimits::default(), &clock).await.unwrap());
+    let store =
+        Arc::new(SledStore::open(&directory, StoreLimits::default(), clock.draw_u32(), clock.now()).await.unwrap());
     let tandem = serve(public_router(public_state(Arc::clone(&store) as Arc<dyn Store>, &clock))).await;
     println!("accept: {BODY_BYTES} B bodies, {round:?} a round, {ROUNDS} rounds, store in {}", directory.display());
     println!("connections |  bare req/s  p50 ms  p99 ms | tandem req/s  p50 ms  p99 ms | ratio");
@@ -78,7 +79,7 @@ fn public_state(store: Arc<dyn Store>, clock: &Clock) -> PublicState {
         store,
         intake: Arc::new(intake),
         clock: clock.clone(),
-        metrics: Arc::new(Metrics::new()),
+        metrics: Arc::new(Metrics::default()),
         readiness: Arc::new(Readiness::default()),
     }
 }

@@ -77,7 +77,7 @@ async fn run(directory: &Path) {
 
 fn add_customer(sandbox: &Sandbox, n: usize) -> String {
     let external_id = format!("customer-{n}");
-    sandbox.zendesk.add_user(tandem::sandbox::zendesk::User {
+    let _user = sandbox.zendesk.add_user(tandem::sandbox::zendesk::User {
         name: format!("Customer {n}"),
         external_id: Some(external_id.clone()),
         ..Default::default()

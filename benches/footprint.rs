@@ -38,7 +38,8 @@ fn main() {
 
 async fn fill(directory: &Path) {
     let clock = Clock::system();
-    let store = Arc::new(SledStore::open(directory, StoreLimits::default(), &clock).await.unwrap());
+    let store =
+        Arc::new(SledStore::open(directory, StoreLimits::default(), clock.draw_u32(), clock.now()).await.unwrap());
     let numbers: Vec<u64> = (1..=STORED).collect();
     for chunk in numbers.chunks(1000) {
         let accepted = chunk.iter().map(|n| {

@@ -15,6 +15,10 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::domain::plan::UserMatch;
+use crate::domain::retry::OnUnconfirmed;
+use crate::domain::text::RecipeMessage;
+
 mod check;
 mod fault;
 pub mod keys;
@@ -94,7 +98,7 @@ pub struct Zendesk {
     /// [`keys::SIGNATURE_TOLERANCE_MAX_SECONDS`].
     pub signature_tolerance: Duration,
     /// By what a customer is looked for, in this order; never empty, nothing twice.
-    pub requester_match: Vec<RequesterMatch>,
+    pub requester_match: Vec<UserMatch>,
     /// The key of the custom user field: letters, digits, underscores.
     pub user_field: String,
 }
@@ -118,19 +122,6 @@ pub enum Credentials {
     },
 }
 
-/// By what a customer is looked for among Zendesk's users.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequesterMatch {
-    /// Zendesk's own `external_id`.
-    ExternalId,
-    /// The custom user field.
-    UserField,
-    /// The e-mail address.
-    Email,
-    /// The phone number, when exactly one end user has it.
-    Phone,
-}
-
 /// Braze's side of the configuration.
 #[derive(Clone, Debug)]
 pub struct Braze {
@@ -152,24 +143,6 @@ pub struct Braze {
     pub subscription_group: Option<String>,
     /// The campaigns.
     pub campaigns: Campaigns,
-}
-
-/// What to do when the receipt cannot tell whether a text went out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnUnconfirmed {
-    /// Send it again.
-    Resend,
-    /// Leave it for the operator.
-    Hold,
-}
-
-/// What drop-in campaigns get as `msg_body`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecipeMessage {
-    /// The text on the third line, its own line breaks as spaces.
-    ThirdLine,
-    /// The text itself.
-    Whole,
 }
 
 /// Ids of API-triggered campaigns.

@@ -29,7 +29,7 @@ const COLUMN: usize = 46;
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     /// Something that should have happened did not.
-    #[error("this did not happen within {} s: {0}", STEP_DEADLINE.as_secs())]
+    #[error("this did not happen within {STEP_DEADLINE:?}: {0}")]
     NotSeen(&'static str),
     /// The demo's own configuration is wrong.
     #[error(transparent)]

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use crate::clock::Clock;
 use crate::intake::IntakeOptions;
 use crate::store::Store;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Readiness};
 
 mod error;
 mod health;
@@ -20,8 +20,6 @@ mod webhooks;
 
 #[cfg(test)]
 pub(crate) mod testing;
-
-pub use health::Readiness;
 
 /// What the public router works with.
 #[derive(Clone)]

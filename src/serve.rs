@@ -21,12 +21,12 @@ use crate::clock::Clock;
 use crate::config::{Config, Credentials, StoreUrl, Warning};
 use crate::domain::budget::Budgets;
 use crate::domain::retry::RetryPolicy;
-use crate::http::{OperatorState, PublicState, Readiness, operator_router, public_router};
+use crate::http::{OperatorState, PublicState, operator_router, public_router};
 use crate::intake::IntakeOptions;
 use crate::mapping::Mappings;
 use crate::store::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreLimits};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Readiness};
 use crate::worker::{Pauses, Retention, Worker, WorkerOptions};
 
 /// How long a stop may take: less than the 30 s after which a container is killed.
@@ -109,10 +109,10 @@ pub async fn serve(
     let transport = Arc::new(HttpTransport::new()?);
     let media = MediaClient::new()?;
     let StoreUrl::Sled { directory } = &config.store;
-    let store: Arc<dyn Store> = Arc::new(SledStore::open(directory, StoreLimits::default(), &clock).await?);
-    let metrics = Arc::new(Metrics::new());
+    let store: Arc<dyn Store> =
+        Arc::new(SledStore::open(directory, StoreLimits::default(), clock.draw_u32(), clock.now()).await?);
+    let metrics = Arc::new(Metrics::default());
     let readiness = Arc::new(Readiness::default());
-    let pauses = Arc::new(Pauses::default());
 
     let worker = Arc::new(Worker {
         store: Arc::clone(&store),
@@ -123,7 +123,8 @@ pub async fn serve(
         options: worker_options(&config),
         clock: clock.clone(),
         metrics: Arc::clone(&metrics),
-        pauses: Arc::clone(&pauses),
+        readiness: Arc::clone(&readiness),
+        pauses: Pauses::default(),
     });
     let public = public_router(PublicState {
         store: Arc::clone(&store),
@@ -150,7 +151,7 @@ pub async fn serve(
     stop.await;
 
     info!("tandem.stopping: no longer taking webhooks");
-    readiness.shut_down();
+    readiness.set_reason("bridge", "shutting down");
     stop_serving.cancel();
     for server in &mut servers {
         finish("a connection", server, ANSWER_DEADLINE).await;

@@ -15,8 +15,10 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::SubscriberBuilder;
 
 mod metrics;
+mod readiness;
 
 pub use metrics::Metrics;
+pub use readiness::Readiness;
 
 /// What is logged unless `RUST_LOG` says otherwise.
 const DEFAULT_FILTER: &str = "info";

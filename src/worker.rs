@@ -25,10 +25,11 @@ use crate::domain::conversation::{Change, ConversationKey};
 use crate::domain::delivery::{Outcome, State, Transition};
 use crate::domain::event::{Destination, Event, EventKind, UserId};
 use crate::domain::plan::UserMatch;
-use crate::domain::retry::{RetryPolicy, decide, later};
+use crate::domain::retry::{OnUnconfirmed, RetryPolicy, decide, later};
+use crate::domain::text::RecipeMessage;
 use crate::mapping::{Context, Mappings, Name};
 use crate::store::{Claim, Store, StoreError, Verdict};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Readiness};
 
 mod confirm;
 mod context;
@@ -46,24 +47,6 @@ const CONCURRENCY: usize = 16;
 
 /// Texts that are merged into one comment at most, while their lane waits for a rate budget.
 const MERGE_MAX: usize = 20;
-
-/// What to do with a text of which nobody can tell whether it went out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnUnconfirmed {
-    /// Send it again: better twice than never.
-    Resend,
-    /// Leave it to the operator: better late than twice.
-    Hold,
-}
-
-/// What drop-in campaigns get as `msg_body`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecipeMessage {
-    /// The whole text on the third line, which is the one that the published template prints.
-    ThirdLine,
-    /// The text itself.
-    Whole,
-}
 
 /// The worker's settings.
 #[derive(Clone, Debug)]
@@ -110,8 +93,10 @@ pub struct Worker {
     pub clock: Clock,
     /// Numbers for the operator.
     pub metrics: Arc<Metrics>,
+    /// What the operator should see.
+    pub readiness: Arc<Readiness>,
     /// Which vendors refuse us.
-    pub pauses: Arc<Pauses>,
+    pub pauses: Pauses,
 }
 
 /// What one claim came to and taught.
@@ -315,16 +300,18 @@ impl Worker {
     fn note_health(&self, claim: &Claim, outcome: &Outcome, now: Timestamp) {
         match outcome {
             Outcome::Pause { destination, cause } => {
-                if self.pauses.pause(*destination, cause, later(now, self.options.retry.pause)) {
+                if self.pauses.pause(*destination, later(now, self.options.retry.pause)) {
                     warn!(?destination, "destination.paused: {cause}");
                 }
+                self.readiness.set_note(name(*destination), format!("paused: {cause}"));
                 self.metrics.set_paused(*destination, true);
             }
             Outcome::Done { .. } => {
                 if self.pauses.succeeded(claim.destination, now) {
                     info!(destination = ?claim.destination, "destination.resumed: calls are answered again");
+                    self.readiness.clear_note(name(claim.destination));
+                    self.metrics.set_paused(claim.destination, false);
                 }
-                self.metrics.set_paused(claim.destination, false);
             }
             Outcome::Skip { .. }
             | Outcome::Retry { .. }
@@ -343,7 +330,7 @@ pub struct Pauses(Mutex<BTreeMap<Destination, Standing>>);
 
 #[derive(Debug, Default)]
 struct Standing {
-    paused: Option<(Timestamp, String)>,
+    paused_until: Option<Timestamp>,
     succeeded_at: Option<Timestamp>,
 }
 
@@ -351,14 +338,13 @@ impl Pauses {
     /// Until when a destination is left alone.
     fn until(&self, destination: Destination, now: Timestamp) -> Option<Timestamp> {
         let standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (until, _) = standings.get(&destination)?.paused.as_ref()?;
-        (*until > now).then_some(*until)
+        standings.get(&destination)?.paused_until.filter(|until| *until > now)
     }
 
     /// Holds a destination; says whether that is news.
-    fn pause(&self, destination: Destination, cause: &str, until: Timestamp) -> bool {
+    fn pause(&self, destination: Destination, until: Timestamp) -> bool {
         let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        standings.entry(destination).or_default().paused.replace((until, cause.to_owned())).is_none()
+        standings.entry(destination).or_default().paused_until.replace(until).is_none()
     }
 
     /// A call went through; says whether that ended a pause.
@@ -366,7 +352,7 @@ impl Pauses {
         let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let standing = standings.entry(destination).or_default();
         standing.succeeded_at = Some(now);
-        standing.paused.take().is_some()
+        standing.paused_until.take().is_some()
     }
 
     /// Whether calls to the destination have succeeded after this time.
@@ -374,14 +360,11 @@ impl Pauses {
         let standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         standings.get(&destination).and_then(|standing| standing.succeeded_at).is_some_and(|at| at > since)
     }
+}
 
-    /// The destinations that refuse us, and why, for readiness and the operator.
-    #[must_use]
-    pub fn causes(&self) -> Vec<(Destination, String)> {
-        let standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        standings
-            .iter()
-            .filter_map(|(destination, standing)| Some((*destination, standing.paused.as_ref()?.1.clone())))
-            .collect()
+fn name(destination: Destination) -> &'static str {
+    match destination {
+        Destination::Zendesk => "zendesk",
+        Destination::Braze => "braze",
     }
 }

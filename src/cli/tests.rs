@@ -11,9 +11,9 @@ use super::*;
 use crate::clock::Clock;
 use crate::domain::delivery::State;
 use crate::http::testing::{ScriptedStore, conversation, delivery, id, noon};
-use crate::http::{OperatorState, Readiness, operator_router};
+use crate::http::{OperatorState, operator_router};
 use crate::store::{IllegalMove, StoreError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Readiness};
 
 /// The exit code, the message, and what was printed.
 fn tandem(arguments: &[&str], input: &str) -> (u8, String, String) {

@@ -14,7 +14,7 @@ use super::fault::{Fault, Place, Warning};
 use super::keys;
 use super::read::{Gathered, Given, Value};
 use super::{
-    Braze, Campaigns, Config, Credentials, OnUnconfirmed, Operator, RecipeMessage, RequesterMatch, StoreUrl, Zendesk,
+    Braze, Campaigns, Config, Credentials, OnUnconfirmed, Operator, RecipeMessage, StoreUrl, UserMatch, Zendesk,
 };
 
 /// The secret with which Zendesk signs the test of a webhook that does not exist yet. It is published, so whoever
@@ -185,16 +185,16 @@ impl<'a> Checker<'a> {
         Some(secrets.into_iter().map(SecretString::from).collect())
     }
 
-    fn requester_match(&mut self) -> Option<Vec<RequesterMatch>> {
+    fn requester_match(&mut self) -> Option<Vec<UserMatch>> {
         let name = "zendesk.requester_match";
         let words = self.texts(name)?;
         let mut matches = Vec::new();
         for word in words {
             let by = match word.as_str() {
-                "external_id" => RequesterMatch::ExternalId,
-                "user_field" => RequesterMatch::UserField,
-                "email" => RequesterMatch::Email,
-                _ => RequesterMatch::Phone,
+                "external_id" => UserMatch::ExternalId,
+                "user_field" => UserMatch::UserField,
+                "email" => UserMatch::Email,
+                _ => UserMatch::Phone,
             };
             if matches.contains(&by) {
                 return self.fault(name, format!("names {word} twice"), "Remove one of the two");

@@ -43,7 +43,7 @@ fn what_is_not_given_has_the_documented_default() {
     assert_eq!((config.catch_up, config.reopen_days), (Some(Duration::from_secs(300)), 5));
     assert_eq!(config.store, StoreUrl::Sled { directory: "/etc/tandem/data".into() });
     assert_eq!(config.zendesk.signature_tolerance, Duration::from_secs(600));
-    use RequesterMatch::{Email, ExternalId, Phone, UserField};
+    use UserMatch::{Email, ExternalId, Phone, UserField};
     assert_eq!(config.zendesk.requester_match, [ExternalId, UserField, Email, Phone]);
     assert_eq!(config.zendesk.user_field, "braze_external_id");
     assert_eq!(config.braze.on_unconfirmed, OnUnconfirmed::Resend);
@@ -96,7 +96,7 @@ fn everything_in_the_file_arrives() {
     assert_eq!((email.as_str(), api_token.expose_secret()), ("a@b.example", "zendesk-api-token"));
     assert_eq!(config.zendesk.webhook_secrets.len(), 2);
     assert_eq!(config.zendesk.signature_tolerance, Duration::from_secs(3600));
-    assert_eq!(config.zendesk.requester_match, [RequesterMatch::Phone]);
+    assert_eq!(config.zendesk.requester_match, [UserMatch::Phone]);
     assert_eq!(config.zendesk.user_field, "braze_id_2");
     assert_eq!(config.braze.on_unconfirmed, OnUnconfirmed::Hold);
     assert_eq!(config.braze.confirm_after.len(), 5);
@@ -127,7 +127,7 @@ fn the_environment_overrides_the_file() {
     assert_eq!(client_secret.expose_secret(), "from the environment");
     let secrets: Vec<_> = config.zendesk.webhook_secrets.iter().map(ExposeSecret::expose_secret).collect();
     assert_eq!(secrets, ["one", "two", "three"]);
-    assert_eq!(config.zendesk.requester_match, [RequesterMatch::Email, RequesterMatch::Phone]);
+    assert_eq!(config.zendesk.requester_match, [UserMatch::Email, UserMatch::Phone]);
     let tokens: Vec<_> = config.braze.webhook_tokens.iter().map(ExposeSecret::expose_secret).collect();
     assert_eq!(tokens, ["a-long-enough-token/", "another, with a comma"]);
     assert_eq!(config.braze.confirm_after, [Duration::from_secs(1), Duration::from_secs(2)]);

@@ -9,6 +9,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::delivery::{Delivery, Outcome, State, Transition};
 
+/// What to do with a text of which nobody can tell whether it went out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnUnconfirmed {
+    /// Send it again: better twice than never.
+    Resend,
+    /// Leave it to the operator: better late than twice.
+    Hold,
+}
+
 /// How often and how long a delivery is tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {

@@ -12,7 +12,7 @@ mod gsm;
 mod segment;
 mod to_html;
 
-pub use self::comment::{strip_comment_header, third_line};
+pub use self::comment::{RecipeMessage, strip_comment_header, third_line};
 pub use self::from_html::{HTML_MAX_BYTES, plain_from_html};
 pub use self::gsm::to_gsm7;
 pub use self::segment::{Encoding, Segments, segments, split};

@@ -3,8 +3,7 @@
 //! *Alive* is the process; *ready* is whether the next webhook would be accepted. A vendor that refuses us does not
 //! make us unready: its deliveries wait in the store, and turning webhooks away would only lose them. It is a note.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
@@ -15,60 +14,7 @@ use serde_json::json;
 
 use super::error::json_answer;
 use crate::store::Store;
-
-/// What stands against taking webhooks, by source, and what else the operator should see. Shared by everybody who has
-/// something to say; the last word of each source counts.
-#[derive(Debug, Default)]
-pub struct Readiness(Mutex<Lists>);
-
-#[derive(Clone, Debug, Default)]
-struct Lists {
-    reasons: BTreeMap<&'static str, String>,
-    notes: BTreeMap<&'static str, String>,
-}
-
-impl Readiness {
-    /// We are not ready, says `source`, because of this. Nothing personal: anybody may read it.
-    pub fn set_reason(&self, source: &'static str, reason: impl Into<String>) {
-        self.lock().reasons.insert(source, reason.into());
-    }
-
-    /// `source` has nothing against it any more.
-    pub fn clear_reason(&self, source: &'static str) {
-        self.lock().reasons.remove(source);
-    }
-
-    /// Something that does not keep webhooks out, such as a paused destination. Nothing personal either.
-    pub fn set_note(&self, source: &'static str, note: impl Into<String>) {
-        self.lock().notes.insert(source, note.into());
-    }
-
-    /// `source` has nothing to note any more.
-    pub fn clear_note(&self, source: &'static str) {
-        self.lock().notes.remove(source);
-    }
-
-    /// What stands against taking webhooks, each as `source: reason`; empty when we are ready.
-    #[must_use]
-    pub fn reasons(&self) -> Vec<String> {
-        sentences(&self.lock().reasons)
-    }
-
-    /// The notes, each as `source: note`.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
-        sentences(&self.lock().notes)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Lists> {
-        // Every change is one insertion or removal, so a poisoned lock still holds whole lists.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn sentences(list: &BTreeMap<&'static str, String>) -> Vec<String> {
-    list.iter().map(|(source, text)| format!("{source}: {text}")).collect()
-}
+use crate::telemetry::Readiness;
 
 #[derive(Clone)]
 struct Health {

@@ -202,7 +202,7 @@ async fn show_conversation(State(state): State<OperatorState>, uri: Uri) -> Resp
         shown["customer"] =
             serde_json::to_value(&conversation.customer).map_err(|error| StoreError::Failed(error.to_string()))?;
         shown["requester_id"] = json!(conversation.requester_id);
-        shown["forwarded_comment_id"] = json!(conversation.forwarded.map(|forwarded| forwarded.comment_id));
+        shown["forwarded_comment_id"] = json!(conversation.forwarded.last().map(|forwarded| forwarded.up_to));
         Ok(shown)
     };
     answer(shown.await, &state)

@@ -12,7 +12,7 @@ use http::Request;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 
-use crate::domain::conversation::{Conversation, ConversationKey};
+use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, Note, TicketId};
 use crate::store::{Accepted, Claim, Counts, DeliveryFilter, Page, Store, StoreError, Verdict};
@@ -81,6 +81,10 @@ impl Store for ScriptedStore {
     }
 
     async fn record(&self, _: &Claim, _: Verdict, _: Timestamp) -> Result<(), StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    async fn learn(&self, _: &ConversationKey, _: Vec<Change>, _: Timestamp) -> Result<(), StoreError> {
         Err(StoreError::Closed)
     }
 

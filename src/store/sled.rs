@@ -24,7 +24,7 @@ use sled::Db;
 use tokio::sync::mpsc;
 
 use crate::domain::address::Directory;
-use crate::domain::conversation::{Conversation, ConversationKey};
+use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{DedupeKey, Destination, Event, EventId};
 use crate::domain::lanes::Place;
@@ -158,6 +158,15 @@ impl Store for SledStore {
     async fn record(&self, claim: &Claim, verdict: Verdict, now: Timestamp) -> Result<(), StoreError> {
         let ruling = Ruling::new(claim, verdict)?;
         self.ask(move |core| core.record(ruling, now)).await
+    }
+
+    async fn learn(&self, key: &ConversationKey, changes: Vec<Change>, now: Timestamp) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.ask(move |core| {
+            let known = Directory::conversation(core, &key)?.ok_or_else(|| StoreError::NotFound(key.to_string()))?;
+            core.change(&key, Some(known), changes, now)
+        })
+        .await
     }
 
     async fn changed(&self, destination: Destination) {

@@ -5,10 +5,11 @@
 use crate::clients::Failure;
 use crate::domain::delivery::{Outcome, State};
 use crate::domain::event::{Destination, EventKind, TicketId};
+use crate::domain::retry::OnUnconfirmed;
 use crate::store::Claim;
 
 use super::context::Part;
-use super::{Learnt, OnUnconfirmed, Worker};
+use super::{Learnt, Worker};
 
 /// How many of the conversation's tickets are searched for our own comment. It is on the newest or the one before.
 const TICKETS_SEARCHED: usize = 3;

@@ -8,12 +8,12 @@ use crate::domain::delivery::Outcome;
 use crate::domain::event::{
     AgentReply, CommentId, Customer, Destination, Event, EventKind, PhoneText, TicketChange, TicketId, UserId,
 };
-use crate::domain::text;
+use crate::domain::text::{self, RecipeMessage};
 use crate::mapping::{Context, Name};
 use crate::store::Claim;
 
 use super::context::{self, Part};
-use super::{Learnt, RecipeMessage, Worker};
+use super::{Learnt, Worker};
 
 /// What Braze carries in one text. Source: Braze's billing calculator page, "10 segments".
 const SEGMENTS_MAX: usize = 10;

@@ -5,3 +5,4 @@
 mod dependencies;
 mod layering;
 mod openapi;
+mod support;

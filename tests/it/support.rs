@@ -238,13 +238,7 @@ pub(crate) fn http_client() -> reqwest::Client {
 }
 
 /// A configuration between these vendors.
-pub(crate) fn settings(
-    sandbox: &Sandbox,
-    options: &SandboxOptions,
-    top: &str,
-    braze: &str,
-    zendesk: &str,
-) -> String {
+pub(crate) fn settings(sandbox: &Sandbox, options: &SandboxOptions, top: &str, braze: &str, zendesk: &str) -> String {
     format!(
         r#"
 listen = "127.0.0.1:0"

@@ -47,6 +47,15 @@ fn skip_blank_lines(mut text: &str) -> &str {
     text
 }
 
+/// What drop-in campaigns get as `msg_body`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecipeMessage {
+    /// The whole text on the third line ([`third_line`]), which is the one that the published template prints.
+    ThirdLine,
+    /// The text itself.
+    Whole,
+}
+
 /// The dashes that open Zendesk's own header block.
 const HEADER_DASHES: &str = "----------------------------------------------";
 
