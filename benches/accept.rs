@@ -5,6 +5,8 @@
 //! request is a different one (ids, invocation, signature), so nothing is a duplicate, and each 202 means that the event
 //! is on disk, synced. Bounded: at most `REQUESTS` requests a round, to 127.0.0.1 only.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops where it cannot go on")]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;

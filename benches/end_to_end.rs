@@ -3,6 +3,8 @@
 //! Run: `cargo bench --bench end_to_end`. The bridge, both embedded vendors and the load share this machine, so this is
 //! what one small machine does with everything on it. Bounded: `CUSTOMERS` times `TEXTS` texts, to 127.0.0.1 only.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops where it cannot go on")]
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

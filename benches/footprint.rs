@@ -3,6 +3,8 @@
 //! Run: `cargo bench --bench footprint`. Fills a store on a real directory, starts the release binary on it and on an
 //! empty one, asks `/readyz` until it says 200, and reads the resident memory from `/proc`. Prints; asserts nothing.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops where it cannot go on")]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

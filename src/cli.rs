@@ -42,10 +42,11 @@ enum Command {
         #[command(flatten)]
         file: ConfigFile,
     },
-    /// Runs the bridge with a sandbox of Zendesk and Braze inside it. Needs no account, no configuration, no network.
-    #[command(after_help = "Example:\n  tandem demo")]
+    /// Plays a conversation through the bridge with a sandbox of Zendesk and Braze inside it. Needs no account, no
+    /// configuration, no network.
+    #[command(after_help = "Examples:\n  tandem demo\n  tandem demo --keep")]
     Demo {
-        /// Keep the demonstration's data when it stops, instead of removing it.
+        /// Leave everything running afterwards, until Ctrl-C, and print the addresses.
         #[arg(long)]
         keep: bool,
     },
@@ -166,18 +167,21 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
 
 fn serve(file: &ConfigFile) -> Result<(), Failure> {
     let (config, warnings) = config::load(file.config.as_deref(), check::mapping_faults)?;
-    init_logs()?;
+    init_logs("info")?;
     runtime()?.block_on(crate::serve::run(config, warnings)).map_err(|error| Failure::Failed(error.to_string()))
 }
 
 fn demo(keep: bool) -> Result<(), Failure> {
-    init_logs()?;
+    // The demo's own words are its output; the bridge speaks up only when something is wrong, or when asked to.
+    init_logs("warn")?;
     runtime()?.block_on(crate::demo::run(keep)).map_err(|error| Failure::Failed(error.to_string()))
 }
 
-fn init_logs() -> Result<(), Failure> {
+/// Starts logging at this level, unless `RUST_LOG` says otherwise.
+fn init_logs(level: &str) -> Result<(), Failure> {
     let filter = config::log_filter();
-    crate::telemetry::init_logs(filter.as_deref()).map_err(|error| Failure::Configuration(error.to_string()))
+    crate::telemetry::init_logs(filter.as_deref().unwrap_or(level))
+        .map_err(|error| Failure::Configuration(error.to_string()))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

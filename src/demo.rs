@@ -274,18 +274,28 @@ fn chapter(title: &str) -> io::Result<()> {
     say(&format!("\n── {title}"))
 }
 
-/// Prints a line in either column, broken where it is too long.
+/// Prints a line in either column, broken between words where it is too long.
 fn two_columns(left: &str, right: &str) -> io::Result<()> {
-    let chunks = |text: &str| -> Vec<String> {
-        let letters: Vec<char> = text.chars().collect();
-        letters.chunks(COLUMN).map(|chunk| chunk.iter().collect()).collect()
-    };
-    let (left, right) = (chunks(left), chunks(right));
+    let (left, right) = (rows(left), rows(right));
     for row in 0..left.len().max(right.len()) {
         let cell = |column: &[String]| column.get(row).cloned().unwrap_or_default();
-        say(&format!("  {:<COLUMN$} │ {}", cell(&left), cell(&right)))?;
+        say(format!("  {:<COLUMN$} │ {}", cell(&left), cell(&right)).trim_end())?;
     }
     Ok(())
+}
+
+fn rows(text: &str) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match rows.last_mut() {
+            Some(row) if row.chars().count() + 1 + word.chars().count() <= COLUMN => {
+                row.push(' ');
+                row.push_str(word);
+            }
+            _ => rows.push(word.to_owned()),
+        }
+    }
+    rows
 }
 
 fn say(line: &str) -> io::Result<()> {

@@ -143,6 +143,21 @@ pub struct Counts {
     pub by_state: std::collections::BTreeMap<&'static str, u64>,
     /// When the oldest delivery that still holds a lane was accepted.
     pub oldest_unsettled: Option<Timestamp>,
+    /// How the commits go.
+    pub commits: CommitStats,
+}
+
+/// How the commits went since the store was opened. Every number only grows, save `slowest`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CommitStats {
+    /// Commits made.
+    pub commits: u64,
+    /// Requests answered by them: over `commits`, that is the size of a batch.
+    pub requests: u64,
+    /// Time spent in writing and syncing.
+    pub busy: Duration,
+    /// The longest commit since this was last asked for.
+    pub slowest: Duration,
 }
 
 /// The durable heart of the bridge.

@@ -20,9 +20,6 @@ mod readiness;
 pub use metrics::Metrics;
 pub use readiness::Readiness;
 
-/// What is logged unless `RUST_LOG` says otherwise.
-const DEFAULT_FILTER: &str = "info";
-
 /// Logs could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum LogsError {
@@ -41,8 +38,8 @@ pub enum LogsError {
 ///
 /// # Errors
 /// [`LogsError`]; nothing has changed then.
-pub fn init_logs(filter: Option<&str>) -> Result<(), LogsError> {
-    let filter = EnvFilter::try_new(filter.unwrap_or(DEFAULT_FILTER))?;
+pub fn init_logs(filter: &str) -> Result<(), LogsError> {
+    let filter = EnvFilter::try_new(filter)?;
     let builder = SubscriberBuilder::default().with_env_filter(filter).with_writer(std::io::stderr);
     let started = if std::io::stderr().is_terminal() {
         tracing::subscriber::set_global_default(builder.finish())

@@ -249,10 +249,12 @@ impl Worker {
         let Report { outcome, learnt } = report;
         let Some(head) = claim.work.first() else { return Verdict::default() };
         let transition = decide(&head.delivery, outcome, now, &self.options.retry, self.clock.draw());
-        let besides = match &transition {
-            Transition::Kill { cause } => notes::undelivered(claim, &learnt, cause, now),
-            Transition::SetAside { cause } => notes::unconfirmed(claim, cause, now),
-            _ => None,
+        let besides = if let Transition::Kill { cause } = &transition {
+            notes::undelivered(claim, &learnt, cause, now)
+        } else if let Transition::SetAside { cause } = &transition {
+            notes::unconfirmed(claim, cause, now)
+        } else {
+            None
         };
         Verdict {
             moves: claim.work.iter().map(|work| (work.delivery.id, transition.clone())).collect(),

@@ -109,6 +109,8 @@ async fn metrics(State(state): State<OperatorState>) -> Response {
     // A state that nobody is in is shown as 0, so that an alarm on it can end.
     let by_state = Standing::NAMES.map(|name| (name, counts.by_state.get(name).copied().unwrap_or(0)));
     state.metrics.set_deliveries(by_state, oldest);
+    let commits = counts.commits;
+    state.metrics.set_commits(commits.commits, commits.requests, commits.busy, commits.slowest);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render()).into_response()
 }
 

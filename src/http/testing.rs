@@ -133,7 +133,7 @@ impl Store for ScriptedStore {
     }
 
     fn counts(&self) -> Counts {
-        Counts { by_state: [("pending", 4)].into(), oldest_unsettled: Some(noon()) }
+        Counts { by_state: [("pending", 4)].into(), oldest_unsettled: Some(noon()), ..Counts::default() }
     }
 
     fn health(&self) -> Result<(), StoreError> {

@@ -47,7 +47,6 @@ mod upkeep;
 mod writer;
 
 pub use open::OpenError;
-pub use shared::CommitStats;
 
 /// The store on sled.
 pub struct SledStore {
@@ -85,12 +84,6 @@ impl SledStore {
         });
         let writer = writer.map_err(|error| OpenError::Unusable { path: path.to_owned(), cause: error.to_string() })?;
         Ok(Self { requests: Some(sender), shared, db: Mutex::new(Some(opened.db)), writer: Mutex::new(Some(writer)) })
-    }
-
-    /// How the commits go, for metrics.
-    #[must_use]
-    pub fn commit_stats(&self) -> CommitStats {
-        self.shared.commit_stats()
     }
 
     /// Lets the writer do something, and waits until that is durable.

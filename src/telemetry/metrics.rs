@@ -1,6 +1,6 @@
 //! The numbers that `GET /metrics` shows.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -8,17 +8,9 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::domain::event::Destination;
-
-/// Bounds of the commit histogram in seconds: a good disk syncs within a millisecond, and a webhook's sender gives up
-/// after 10 to 12 seconds.
-const COMMIT_SECONDS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 10.0];
-
-/// Bounds of the batch histogram: the writer drains at most 1,024 requests into one commit.
-const BATCH_SIZES: [f64; 8] = [1.0, 2.0, 4.0, 16.0, 64.0, 256.0, 512.0, 1024.0];
 
 /// All metrics of one bridge. Cheap to update from any thread.
 ///
@@ -36,8 +28,10 @@ pub struct Metrics {
     deliveries: Family<State, Gauge>,
     oldest_unsettled_seconds: Gauge<f64, AtomicU64>,
     paused: Family<Paused, Gauge>,
-    commit_seconds: Histogram,
-    commit_batch: Histogram,
+    commits: Counter,
+    commit_requests: Counter,
+    commit_seconds: Counter<f64, AtomicU64>,
+    slowest_commit_seconds: Gauge<f64, AtomicU64>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -80,8 +74,10 @@ impl Default for Metrics {
             deliveries: Family::default(),
             oldest_unsettled_seconds: Gauge::default(),
             paused: Family::default(),
-            commit_seconds: Histogram::new(COMMIT_SECONDS),
-            commit_batch: Histogram::new(BATCH_SIZES),
+            commits: Counter::default(),
+            commit_requests: Counter::default(),
+            commit_seconds: Counter::default(),
+            slowest_commit_seconds: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -105,8 +101,18 @@ impl Metrics {
             self.oldest_unsettled_seconds.clone(),
         );
         registry.register("destination_paused", "1 while a vendor refuses us and is held", self.paused.clone());
-        registry.register("store_commit_seconds", "Time that one synced commit took", self.commit_seconds.clone());
-        registry.register("store_commit_batch", "Requests in one synced commit", self.commit_batch.clone());
+        registry.register("store_commits", "Synced commits of the store", self.commits.clone());
+        registry.register(
+            "store_commit_requests",
+            "Requests that these commits answered",
+            self.commit_requests.clone(),
+        );
+        registry.register("store_commit_seconds", "Time spent in writing and syncing", self.commit_seconds.clone());
+        registry.register(
+            "store_slowest_commit_seconds",
+            "The slowest commit since this page was last read",
+            self.slowest_commit_seconds.clone(),
+        );
     }
 
     /// A webhook became an event.
@@ -157,10 +163,13 @@ impl Metrics {
         self.oldest_unsettled_seconds.set(oldest.as_secs_f64());
     }
 
-    /// One synced commit of the store.
-    pub fn commit(&self, took: Duration, batch: usize) {
-        self.commit_seconds.observe(took.as_secs_f64());
-        self.commit_batch.observe(f64::from(u32::try_from(batch).unwrap_or(u32::MAX)));
+    /// How the store's commits went since it was opened: their number, the requests that they answered, the time that
+    /// they took together, and the slowest of late.
+    pub fn set_commits(&self, commits: u64, requests: u64, busy: Duration, slowest: Duration) {
+        self.commits.inner().store(commits, Ordering::Relaxed);
+        self.commit_requests.inner().store(requests, Ordering::Relaxed);
+        self.commit_seconds.inner().store(busy.as_secs_f64().to_bits(), Ordering::Relaxed);
+        self.slowest_commit_seconds.set(slowest.as_secs_f64());
     }
 
     /// The page, in Prometheus' text format.
@@ -199,7 +208,7 @@ mod tests {
         metrics.attempt(Destination::Zendesk, "done");
         metrics.set_paused(Destination::Braze, true);
         metrics.set_deliveries([("pending", 3), ("dead", 0)], Duration::from_millis(1500));
-        metrics.commit(Duration::from_millis(3), 17);
+        metrics.set_commits(3, 17, Duration::from_millis(250), Duration::from_millis(125));
         let page = metrics.render();
         for line in [
             "tandem_accepted_total{endpoint=\"zendesk\"} 2",
@@ -213,8 +222,10 @@ mod tests {
             "tandem_deliveries{state=\"pending\"} 3",
             "tandem_deliveries{state=\"dead\"} 0",
             "tandem_oldest_unsettled_seconds 1.5",
-            "tandem_store_commit_seconds_count 1",
-            "tandem_store_commit_batch_sum 17.0",
+            "tandem_store_commits_total 3",
+            "tandem_store_commit_requests_total 17",
+            "tandem_store_commit_seconds_total 0.25",
+            "tandem_store_slowest_commit_seconds 0.125",
         ] {
             assert!(page.lines().any(|found| found == line), "{line} is not on the page:\n{page}");
         }

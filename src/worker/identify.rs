@@ -32,10 +32,13 @@ impl Worker {
             let customer = claim.conversation.as_ref().map(|conversation| conversation.customer.clone());
             return Ok(customer.unwrap_or_default());
         }
-        let view = self.zendesk.ticket(ticket).await.map_err(|failure| match failure {
-            Failure::NotFound { .. } => Outcome::Skip { reason: format!("ticket {ticket} does not exist") },
-            other => self.outcome(claim, other, Destination::Zendesk),
-        })?;
+        let view = match self.zendesk.ticket(ticket).await {
+            Ok(view) => view,
+            Err(Failure::NotFound { .. }) => {
+                return Err(Outcome::Skip { reason: format!("ticket {ticket} does not exist") });
+            }
+            Err(failure) => return Err(self.outcome(claim, failure, Destination::Zendesk)),
+        };
         if only_tagged && !view.tags.iter().any(|tag| tag == SMS_TAG) {
             return Err(Outcome::Skip {
                 reason: format!("ticket {ticket} is not a text conversation: it has no tag {SMS_TAG}"),

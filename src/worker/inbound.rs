@@ -321,10 +321,7 @@ impl Worker {
 
 /// Saving a user twice saves the same user, so a lost answer is as good as a refusal.
 fn harmless(failure: Failure) -> Failure {
-    match failure {
-        Failure::Unknown { cause } => Failure::Retry { cause, after: None },
-        other => other,
-    }
+    if let Failure::Unknown { cause } = failure { Failure::Retry { cause, after: None } } else { failure }
 }
 
 fn newest_first(mut tickets: Vec<TicketView>) -> Vec<TicketView> {

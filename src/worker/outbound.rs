@@ -36,10 +36,13 @@ impl Worker {
         // A comment that became readable late lies before the last one forwarded.
         let after = forwarded.map(|forwarded| forwarded.up_to);
         let after = after.filter(|after| reply.comment_id.is_none_or(|comment| comment > *after));
-        let comments = self.zendesk.comments_after(reply.ticket_id, after).await.map_err(|failure| match failure {
-            Failure::NotFound { .. } => Outcome::Skip { reason: format!("ticket {} does not exist", reply.ticket_id) },
-            other => self.outcome(claim, other, Destination::Zendesk),
-        })?;
+        let comments = match self.zendesk.comments_after(reply.ticket_id, after).await {
+            Ok(comments) => comments,
+            Err(Failure::NotFound { .. }) => {
+                return Ok(Outcome::Skip { reason: format!("ticket {} does not exist", reply.ticket_id) });
+            }
+            Err(failure) => return Err(self.outcome(claim, failure, Destination::Zendesk)),
+        };
         if reply.comment_id.is_some_and(|named| comments.iter().all(|comment| comment.id != named)) {
             return Err(Outcome::Retry { cause: "Zendesk does not show the comment yet".to_owned(), after: None });
         }
@@ -107,9 +110,10 @@ impl Worker {
         };
         if let Err(refused) = self.may_text(claim, &recipient).await {
             // The agent is told when a reply is not sent; the closing text alone is not worth a note.
-            return match refused {
-                Outcome::Reject { cause } => Ok(Outcome::Skip { reason: cause }),
-                other => Err(other),
+            return if let Outcome::Reject { cause } = refused {
+                Ok(Outcome::Skip { reason: cause })
+            } else {
+                Err(refused)
             };
         }
         let text = context::closing(change);
@@ -256,7 +260,7 @@ fn owed<'a>(
             .filter(|comment| !forwarded.covers(comment.id))
             .collect(),
         (None, Some(named)) => public.filter(|comment| comment.id == named).collect(),
-        (None, None) => public.last().into_iter().collect(),
+        (None, None) => public.max_by_key(|comment| comment.id).into_iter().collect(),
     }
 }
 
@@ -276,11 +280,9 @@ fn text_of(reply: &AgentReply, comment: &CommentView) -> PhoneText {
 fn learn_from_recipe(conversation: Option<&Conversation>, text: &PhoneText, now: jiff::Timestamp, learnt: &mut Learnt) {
     let Some(recipe) = &text.recipe else { return };
     let current = conversation.and_then(|conversation| conversation.ticket.as_ref()).map(|ticket| ticket.id);
-    let open = recipe.attributes.get("zendesk_ticket_open").and_then(|open| match open {
-        serde_json::Value::Bool(open) => Some(*open),
-        serde_json::Value::String(word) => word.parse().ok(),
-        _ => None,
-    });
+    // The published bodies write a word where a truth value is meant.
+    let open = recipe.attributes.get("zendesk_ticket_open");
+    let open = open.and_then(|open| open.as_bool().or_else(|| open.as_str()?.parse().ok()));
     let ticket = match (text.ticket_id, current) {
         (Some(named), None) => named,
         (Some(named), Some(current)) if named == current => named,

@@ -2,6 +2,8 @@
 //!
 //! One binary, so that it links once. What can be tested inside a module is tested there.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
+
 mod dependencies;
 mod layering;
 mod openapi;

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use crate::domain::delivery::State;
 use crate::domain::event::Destination;
 use crate::store::sled::core::Core;
-use crate::store::{Counts, StoreError, StoreLimits};
+use crate::store::{CommitStats, Counts, StoreError, StoreLimits};
 
 /// How long a measured amount of free space is believed. At the fastest rate of acceptance a second costs some tens of
 /// megabytes, a fraction of the floor.
@@ -42,19 +42,6 @@ struct Gauges {
     waiting: u64,
     oldest: Option<Timestamp>,
     next_due: (Option<Timestamp>, Option<Timestamp>),
-}
-
-/// How the commits went since the store was opened. Every number only grows, save `slowest`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CommitStats {
-    /// Commits made.
-    pub commits: u64,
-    /// Requests answered by them: over `commits`, that is the size of a batch.
-    pub requests: u64,
-    /// Time spent in writing and syncing.
-    pub busy: Duration,
-    /// The longest commit since this was last asked for.
-    pub slowest: Duration,
 }
 
 impl Shared {
@@ -100,7 +87,7 @@ impl Shared {
         self.slowest_micros.fetch_max(micros, Ordering::Relaxed);
     }
 
-    pub(super) fn commit_stats(&self) -> CommitStats {
+    fn commit_stats(&self) -> CommitStats {
         CommitStats {
             commits: self.commits.load(Ordering::Relaxed),
             requests: self.requests.load(Ordering::Relaxed),
@@ -120,7 +107,7 @@ impl Shared {
     pub(super) fn counts(&self) -> Counts {
         let gauges = lock(&self.gauges);
         let by_state: BTreeMap<_, _> = State::NAMES.into_iter().zip(gauges.by_state).collect();
-        Counts { by_state, oldest_unsettled: gauges.oldest }
+        Counts { by_state, oldest_unsettled: gauges.oldest, commits: self.commit_stats() }
     }
 
     /// Nothing is done after this.

@@ -233,54 +233,7 @@ async fn requests_share_commits() {
     let home = InDirectory::new().await;
     let store = home.open(StoreLimits::default(), at(0)).await;
     futures_util::future::join_all((0..500).map(|n| accept(&store, text(&n.to_string(), "x")))).await;
-    let stats = store.commit_stats();
+    let stats = store.counts().commits;
     assert_eq!(stats.requests, 500);
     assert!(stats.commits < 250, "{stats:?}");
-}
-
-/// `cargo test --release --lib store::sled -- --ignored --nocapture how_fast`
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement: it prints, and asserts nothing"]
-async fn how_fast() {
-    let home = InDirectory::new().await;
-    let store = Arc::new(home.open(StoreLimits::default(), at(0)).await);
-    for callers in [1_usize, 16, 64, 256] {
-        for (name, customers) in [("known", 1_000_usize), ("new", usize::MAX)] {
-            let before = store.commit_stats();
-            let started = std::time::Instant::now();
-            let each = 40_000 / callers.max(4);
-            let work = (0..callers).map(|caller| {
-                let store = store.clone();
-                tokio::spawn(async move {
-                    for n in 0..each {
-                        let number = caller * each + n;
-                        let who = format!("{callers} {}", number % customers);
-                        let key = DedupeKey::BrazeDispatch {
-                            campaign: name.into(),
-                            dispatch: format!("{callers} {number}"),
-                            customer: who.clone(),
-                        };
-                        store.accept(text(&who, &"x".repeat(600)), vec![key], at(0)).await.unwrap();
-                    }
-                })
-            });
-            futures_util::future::join_all(work).await;
-            let (took, after) = (started.elapsed(), store.commit_stats());
-            let commits = after.commits - before.commits;
-            println!(
-                "{callers:3} callers, {name:5} customers: {:6.0} accepted/s, {:.0} a commit, {:.0} us a commit",
-                (callers * each) as f64 / took.as_secs_f64(),
-                (callers * each) as f64 / commits as f64,
-                (after.busy - before.busy).as_secs_f64() * 1e6 / commits as f64,
-            );
-        }
-    }
-    let waiting = store.counts().by_state["pending"];
-    Arc::into_inner(store).unwrap().close().await;
-    let started = std::time::Instant::now();
-    let store = home.open(StoreLimits::default(), at(0)).await;
-    println!("opened with {waiting} waiting in {:?}", started.elapsed());
-    drop(store);
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    println!("{}", status.lines().find(|line| line.starts_with("VmRSS")).unwrap());
 }
