@@ -250,6 +250,7 @@ fn worker_options(config: &Config) -> WorkerOptions {
         gsm7: config.braze.gsm7,
         subscription_group: config.braze.subscription_group.clone(),
         retry: RetryPolicy { confirm_after: config.braze.confirm_after.clone(), ..RetryPolicy::default() },
+        catch_up: config.catch_up,
         retention: Retention::default(),
     }
 }

@@ -31,6 +31,7 @@ use crate::mapping::{Context, Mappings, Name};
 use crate::store::{Claim, Store, StoreError, Verdict};
 use crate::telemetry::{Metrics, Readiness};
 
+mod catch_up;
 mod confirm;
 mod context;
 mod identify;
@@ -71,6 +72,8 @@ pub struct WorkerOptions {
     pub subscription_group: Option<String>,
     /// When to try again, and when to look.
     pub retry: RetryPolicy,
+    /// How often to look for what webhooks did not bring; `None` for never.
+    pub catch_up: Option<Duration>,
     /// How long settled deliveries and dedupe keys are kept.
     pub retention: Retention,
 }
@@ -131,6 +134,7 @@ impl Worker {
             Arc::clone(&self).claim_loop(Destination::Zendesk, &stop, &tasks),
             Arc::clone(&self).claim_loop(Destination::Braze, &stop, &tasks),
             self.keep_house(&stop),
+            self.catch_up(&stop),
         );
         tasks.close();
         tasks.wait().await;

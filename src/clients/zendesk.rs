@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -134,6 +135,32 @@ impl Zendesk {
             }
         }
         found.retain(|ticket| ticket.external_id.as_deref() == Some(external_id));
+        Ok(found)
+    }
+
+    /// Tickets with this tag that were updated after `since`, oldest update first. The search index lags by minutes, so
+    /// ask for some more than is needed. Bounded like every list; what is left out is found by the next look.
+    ///
+    /// # Errors
+    /// As for every read: never [`Failure::Unknown`].
+    pub async fn tickets_updated(&self, tag: &str, since: Timestamp) -> Result<Vec<TicketView>, Failure> {
+        let since = since.strftime("%Y-%m-%dT%H:%M:%SZ");
+        let mut found = Vec::new();
+        for page in 1..=TICKET_PAGES_MAX {
+            let order = Order::get(Call::ZendeskSearch, "/api/v2/search")
+                .query("query", format!("type:ticket tags:{tag} updated>{since}"))
+                .query("sort_by", "updated_at")
+                .query("sort_order", "asc")
+                .query("per_page", PAGE.to_string())
+                .query("page", page.to_string());
+            let answer = self.call(&order).await?;
+            let tickets: Vec<views::TicketJson> = self.part(&order, &answer, "results")?;
+            found.extend(tickets.into_iter().filter_map(views::TicketJson::view));
+            if answer.json.as_ref().is_none_or(|json| json["next_page"].is_null()) {
+                break;
+            }
+        }
+        found.retain(|ticket| ticket.tags.iter().any(|found| found == tag));
         Ok(found)
     }
 

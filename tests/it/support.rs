@@ -237,10 +237,13 @@ pub(crate) fn http_client() -> reqwest::Client {
     tandem::clients::http_client(Duration::from_secs(5), DEADLINE).unwrap()
 }
 
-/// A configuration between these vendors.
+/// A configuration between these vendors. Nothing is caught up unless `top` says so, so that a test sees only the calls
+/// that it caused.
 pub(crate) fn settings(sandbox: &Sandbox, options: &SandboxOptions, top: &str, braze: &str, zendesk: &str) -> String {
+    let catch_up = if top.contains("catch_up_minutes") { "" } else { "catch_up_minutes = 0" };
     format!(
         r#"
+{catch_up}
 listen = "127.0.0.1:0"
 operator_listen = "127.0.0.1:1"
 {top}

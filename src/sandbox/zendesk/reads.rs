@@ -50,6 +50,23 @@ impl State {
         self.page("tickets", tickets, request).map_or_else(|refusal| refusal, |body| Answer::json(200, &body))
     }
 
+    /// `GET /search` for tickets by tag and time of update; what changed just now may be missing for a while.
+    pub(super) fn search_tickets(&self, request: &Request, now: Timestamp) -> Answer {
+        let query = request.param("query").unwrap_or_default();
+        let term = |name: &str| query.split(' ').find_map(|word| word.strip_prefix(name));
+        let since = term("updated>").and_then(|since| since.parse::<Timestamp>().ok());
+        let mut found: Vec<_> = self
+            .tickets
+            .values()
+            .filter(|ticket| !ticket.deleted && now.duration_since(ticket.updated_at) >= self.switches.search_lag)
+            .filter(|ticket| term("tags:").is_none_or(|tag| ticket.tags.iter().any(|found| found == tag)))
+            .filter(|ticket| since.is_none_or(|since| ticket.updated_at > since))
+            .collect();
+        found.sort_by_key(|ticket| ticket.updated_at);
+        let tickets = found.into_iter().map(|ticket| ticket.json(&self.base)).collect();
+        self.page("results", tickets, request).map_or_else(|refusal| refusal, |body| Answer::json(200, &body))
+    }
+
     /// `GET /users/{id}/tickets/requested`.
     pub(super) fn requested_tickets(&self, user: u64, request: &Request) -> Answer {
         let requested = self.tickets.values().filter(|ticket| !ticket.deleted && ticket.requester_id == user);
