@@ -5,7 +5,7 @@
 #   docker build -t tandem .
 #   docker run --env-file tandem.env -v tandem-data:/data -p 8080:8080 --stop-timeout 40 tandem
 #
-# --stop-timeout: a graceful stop may take 30 s (it finishes the calls under way); docker's default of 10 s cuts it short.
+# --stop-timeout: a graceful stop may take 20 s (it finishes the calls under way); docker's default of 10 s cuts it short.
 # Nothing is lost then, but a text under way must be looked up again before it goes on.
 
 FROM rust:1.95-slim-trixie AS build
