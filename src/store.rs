@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
-use crate::domain::event::{DedupeKey, Destination, Event, EventId};
+use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId};
 
 #[cfg(test)]
 mod contract;
@@ -217,6 +217,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// One conversation.
     async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError>;
+
+    /// The key of this customer's conversation on this line: the one that a known name leads to, or else the one that
+    /// the customer's first text would make. Nothing is written.
+    async fn key_of(&self, customer: &Customer, line: Option<&str>) -> Result<ConversationKey, StoreError>;
 
     /// Conversations in the order of their keys, after `after`.
     async fn conversations(

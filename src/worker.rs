@@ -22,8 +22,8 @@ use crate::clients::media::MediaClient;
 use crate::clients::zendesk::Zendesk;
 use crate::clock::Clock;
 use crate::domain::conversation::{Change, ConversationKey};
-use crate::domain::delivery::{Outcome, State, Transition};
-use crate::domain::event::{Destination, Event, EventKind, UserId};
+use crate::domain::delivery::{LEASE, Outcome, State, Transition};
+use crate::domain::event::{Destination, Event, EventKind};
 use crate::domain::plan::UserMatch;
 use crate::domain::retry::{OnUnconfirmed, RetryPolicy, decide, later};
 use crate::domain::text::RecipeMessage;
@@ -45,6 +45,10 @@ pub use janitor::Retention;
 /// Claims worked on at once, for each destination. Enough that a hundred slow calls a second hurt nobody, few enough
 /// that a vendor is not stormed when it comes back.
 const CONCURRENCY: usize = 16;
+
+/// How long all calls of one claim together may take: less than its lease, so that nobody else works on the lane while
+/// this is still calling.
+const ATTEMPT_DEADLINE: Duration = LEASE.saturating_sub(Duration::from_secs(30));
 
 /// Texts that are merged into one comment at most, while their lane waits for a rate budget.
 const MERGE_MAX: usize = 20;
@@ -116,13 +120,6 @@ struct Learnt {
     instead: Vec<Event>,
     belongs_to: Option<ConversationKey>,
     parts_sent: Option<u32>,
-}
-
-impl Learnt {
-    /// The customer as a Zendesk user, where that was learnt.
-    fn requester(&self) -> Option<UserId> {
-        self.changes.iter().find_map(|change| if let Change::Requester(user) = change { Some(*user) } else { None })
-    }
 }
 
 impl Worker {
@@ -199,10 +196,16 @@ impl Worker {
         let span = info_span!("delivery", event_id = %id, kind);
         async {
             // Whatever panics may have called before it did, so the effect is looked for before it is tried again.
-            let report = AssertUnwindSafe(self.attempt(&claim)).catch_unwind().await.unwrap_or_else(|_| Report {
-                outcome: Outcome::Unknown { cause: "the bridge's own code failed in the middle".to_owned() },
+            let attempt = tokio::time::timeout(ATTEMPT_DEADLINE, AssertUnwindSafe(self.attempt(&claim)).catch_unwind());
+            let unknown = |cause: &str| Report {
+                outcome: Outcome::Unknown { cause: cause.to_owned() },
                 learnt: Learnt::default(),
-            });
+            };
+            let report = match attempt.await {
+                Ok(Ok(report)) => report,
+                Ok(Err(_)) => unknown("the bridge's own code failed in the middle"),
+                Err(_) => unknown("the calls together took too long"),
+            };
             let now = self.clock.now();
             self.metrics.attempt(claim.destination, report.outcome.name());
             self.note_health(&claim, &report.outcome, now);
@@ -276,7 +279,10 @@ impl Worker {
             Failure::Retry { cause, after } => Outcome::Retry { cause, after },
             Failure::Unknown { cause } => Outcome::Unknown { cause },
             Failure::Postpone { cause, until } => Outcome::Postpone { cause, until, for_budget: true },
-            Failure::Refused { cause, status: 403 } if self.is_refused_alone(claim, &cause) => {
+            // Bad credentials are nobody's own fault; anything else may be refused to this delivery alone.
+            Failure::Refused { cause, status }
+                if status != 401 && self.is_refused_alone(claim, &cause, destination) =>
+            {
                 Outcome::Reject { cause }
             }
             Failure::Refused { cause, .. } => Outcome::Pause { destination, cause },
@@ -290,11 +296,11 @@ impl Worker {
 
     /// Whether this delivery was refused for the same reason before, while others went through in between: then it is
     /// this one that is refused and not the bridge, and holding everybody would let one ticket stop them all.
-    fn is_refused_alone(&self, claim: &Claim, cause: &str) -> bool {
+    fn is_refused_alone(&self, claim: &Claim, cause: &str, destination: Destination) -> bool {
         let Some(head) = claim.work.first() else { return false };
         let State::Waiting { due_at, cause: before, .. } = &head.delivery.state else { return false };
         let refused_at = due_at.checked_sub(self.options.retry.pause).unwrap_or(*due_at);
-        before == cause && self.pauses.succeeded_since(claim.destination, refused_at)
+        before == cause && self.pauses.succeeded_since(destination, refused_at)
     }
 
     fn render(&self, mapping: Name, context: &Context) -> Result<serde_json::Value, Outcome> {
@@ -313,10 +319,12 @@ impl Worker {
                 self.metrics.set_paused(*destination, true);
             }
             Outcome::Done { .. } => {
-                if self.pauses.succeeded(claim.destination, now) {
-                    info!(destination = ?claim.destination, "destination.resumed: calls are answered again");
-                    self.readiness.clear_note(name(claim.destination));
-                    self.metrics.set_paused(claim.destination, false);
+                let answered = claim.work.first().and_then(|head| answered_by(&head.event.kind));
+                let Some(destination) = answered else { return };
+                if self.pauses.succeeded(destination, now) {
+                    info!(?destination, "destination.resumed: calls are answered again");
+                    self.readiness.clear_note(name(destination));
+                    self.metrics.set_paused(destination, false);
                 }
             }
             Outcome::Skip { .. }
@@ -365,6 +373,16 @@ impl Pauses {
     fn succeeded_since(&self, destination: Destination, since: Timestamp) -> bool {
         let standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         standings.get(&destination).and_then(|standing| standing.succeeded_at).is_some_and(|at| at > since)
+    }
+}
+
+/// Which vendor has answered when a delivery of this kind is done. A doorbell waits in the lane to the phone, but it is
+/// Zendesk that is read.
+fn answered_by(kind: &EventKind) -> Option<Destination> {
+    match kind {
+        EventKind::CustomerText(_) | EventKind::Note(_) | EventKind::AgentReply(_) => Some(Destination::Zendesk),
+        EventKind::PhoneText(_) | EventKind::TicketSolved(_) => Some(Destination::Braze),
+        EventKind::TicketReopened(_) | EventKind::Unreadable(_) => None,
     }
 }
 

@@ -8,12 +8,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use jiff::SignedDuration;
 use serde_json::Value;
 use url::Url;
 
 use crate::clients::{Failure, Transport, TransportError, limits, words};
 use crate::clock::Clock;
 use crate::domain::budget::{Budgets, Call, Permit};
+
+/// How long a call waits for its budget before it gives up the claim: a line at a limit of one a second moves on
+/// without every one in it asking everything again.
+const WAIT_IN_PLACE: SignedDuration = SignedDuration::from_secs(20);
 
 /// What is left behind when a request arrives but its answer does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +104,14 @@ pub(super) struct Exchange {
 impl Exchange {
     /// Makes the call once, if the budget allows, and brings its answer of whatever status.
     pub(super) async fn ask(&self, order: &Order, authorization: HeaderValue) -> Result<Answer, Failure> {
-        if let Permit::At(until) = self.budgets().take(order.call, self.clock.now()) {
-            return Err(Failure::Postpone { cause: format!("{}'s rate limit is used up", self.vendor), until });
+        let asked_at = self.clock.now();
+        loop {
+            let Permit::At(until) = self.budgets().take(order.call, self.clock.now()) else { break };
+            // Who waits here keeps what was already asked; a long wait is better spent in the store.
+            if until.duration_since(asked_at) > WAIT_IN_PLACE {
+                return Err(Failure::Postpone { cause: format!("{}'s rate limit is used up", self.vendor), until });
+            }
+            self.clock.sleep_until(until).await;
         }
         let answer = self.send(order, Some(authorization)).await?;
         let now = self.clock.now();

@@ -169,7 +169,9 @@ impl Forwarded {
 pub struct OwnWrite {
     /// [`fingerprint`] of the text.
     pub fingerprint: String,
-    /// When.
+    /// When we first set out to write it. What came before that is somebody else's.
+    pub since: Timestamp,
+    /// When we last did.
     pub at: Timestamp,
 }
 
@@ -257,20 +259,23 @@ impl Conversation {
             Change::Forwarded(ticket, up_to, comments) => self.forward(ticket, up_to, &comments),
             Change::Subscription(subscription) => self.subscription = subscription,
             Change::Wrote(fingerprint) => {
-                self.own_writes.retain(|write| is_recent(write.at, now) && write.fingerprint != fingerprint);
+                self.own_writes.retain(|write| is_recent(write.at, now));
+                let known = self.own_writes.iter().position(|write| write.fingerprint == fingerprint);
+                let since = known.map_or(now, |place| self.own_writes.remove(place).since);
                 if self.own_writes.len() == OWN_WRITES_MAX {
                     self.own_writes.remove(0);
                 }
-                self.own_writes.push(OwnWrite { fingerprint, at: now });
+                self.own_writes.push(OwnWrite { fingerprint, since, at: now });
             }
         }
     }
 
-    /// Whether this text on the ticket is one that we wrote ourselves a moment ago.
+    /// Whether a text that came back from the ticket at `at` is one that we wrote ourselves a moment before.
     #[must_use]
-    pub fn is_echo(&self, text: &str, now: Timestamp) -> bool {
+    pub fn is_echo(&self, text: &str, at: Timestamp) -> bool {
         let fingerprint = fingerprint(text);
-        self.own_writes.iter().any(|write| write.fingerprint == fingerprint && is_recent(write.at, now))
+        let ours = |write: &OwnWrite| write.fingerprint == fingerprint && write.since <= at && is_recent(write.at, at);
+        self.own_writes.iter().any(ours)
     }
 
     /// How far the comments on this ticket have been forwarded; `None` for a ticket that the bridge took no note of.
@@ -354,6 +359,12 @@ mod tests {
         assert!(conversation.is_echo(" Hello there you\n", at(700)));
         assert!(!conversation.is_echo("Hello there you", at(701)), "ten minutes are over");
         assert!(!conversation.is_echo("Hello there", at(100)), "other words");
+        assert!(!conversation.is_echo("Hello there you", at(99)), "said before we did");
+        conversation.apply(Change::Wrote(fingerprint("Hello there you")), at(650));
+        assert!(
+            conversation.is_echo("Hello there you", at(640)),
+            "writing it again does not make the first time undone"
+        );
     }
 
     #[test]

@@ -69,6 +69,7 @@ pub struct Facts {
     hinted: bool,
     requester: Option<UserId>,
     matches_tried: usize,
+    renewed: bool,
 }
 
 /// What to do next.
@@ -162,6 +163,7 @@ impl Facts {
             hinted: false,
             requester: conversation.and_then(|conversation| conversation.requester_id),
             matches_tried: 0,
+            renewed: false,
         }
     }
 
@@ -225,8 +227,13 @@ impl Facts {
         self.requester = user;
     }
 
-    /// The user that we took the customer for is gone: look afresh. Says whether there was one.
+    /// The user that we took the customer for may be gone: look afresh. Says whether that makes sense, which it does
+    /// once.
     pub fn requester_gone(&mut self) -> bool {
+        if self.renewed {
+            return false;
+        }
+        self.renewed = true;
         self.matches_tried = 0;
         self.requester.take().is_some()
     }
@@ -411,6 +418,8 @@ mod tests {
         assert_eq!(plan(&unknown), OPEN);
         assert!(unknown.requester_gone());
         assert_eq!(plan(&unknown), Step::FindRequester(UserMatch::ExternalId), "merged away: look afresh");
+        unknown.requester_found(Some(UserId(9)));
+        assert!(!unknown.requester_gone(), "once: whoever is found again is who it is");
     }
 
     #[test]

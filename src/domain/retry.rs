@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::delivery::{Delivery, Outcome, State, Transition};
+use crate::domain::event::Destination;
 
 /// What to do with a text of which nobody can tell whether it went out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +33,16 @@ pub struct RetryPolicy {
     pub give_up_after: Duration,
     /// How long a vendor that refuses us is left alone. The contract allows 60 s at most.
     pub pause: Duration,
-    /// When to look for the effect of a call whose answer was lost, counted from the loss. Never empty.
+    /// When to look for the effect of a call whose answer was lost, counted from the loss. Never empty. After each
+    /// further loss of the same delivery, four times as long: what is slow to show must not be sent again and again.
     pub confirm_after: Vec<Duration>,
+    /// How often a text is sent at most when every answer is lost. Then it is set aside for the operator, because each
+    /// of these may have reached the phone.
+    pub sends_unanswered_max: u32,
 }
+
+/// The longest that a look is put off.
+const LOOK_AFTER_MAX: Duration = Duration::from_secs(900);
 
 impl Default for RetryPolicy {
     fn default() -> Self {
@@ -45,6 +53,7 @@ impl Default for RetryPolicy {
             give_up_after: Duration::from_secs(24 * 3600),
             pause: Duration::from_secs(30),
             confirm_after: vec![Duration::from_secs(5), Duration::from_secs(15)],
+            sends_unanswered_max: 5,
         }
     }
 }
@@ -64,13 +73,15 @@ impl RetryPolicy {
         Some(hint.map_or(drawn, |hint| drawn.max(hint.min(self.hint_max))))
     }
 
-    /// When to look for the effect again after `looks` looks in vain; `None` after the last.
+    /// When to look for the effect of this attempt (1 for the first) again, after `looks` looks in vain; `None` after
+    /// the last.
     #[must_use]
-    pub fn next_look(&self, looks: u32, now: Timestamp) -> Option<Timestamp> {
+    pub fn next_look(&self, attempt: u32, looks: u32, now: Timestamp) -> Option<Timestamp> {
         let place = usize::try_from(looks).unwrap_or(usize::MAX);
-        let before = place.checked_sub(1).and_then(|place| self.confirm_after.get(place)).copied().unwrap_or_default();
-        let wait = self.confirm_after.get(place)?.saturating_sub(before);
-        Some(later(now, wait))
+        let slower = 4_u32.saturating_pow(attempt.saturating_sub(1).min(8));
+        let after = |place: usize| self.confirm_after.get(place).map(|after| after.saturating_mul(slower));
+        let before = place.checked_sub(1).and_then(after).unwrap_or_default();
+        Some(later(now, after(place)?.saturating_sub(before).min(LOOK_AFTER_MAX)))
     }
 }
 
@@ -87,7 +98,7 @@ pub fn decide(delivery: &Delivery, outcome: Outcome, now: Timestamp, policy: &Re
         Outcome::Skip { reason } => Transition::Skip { reason },
         Outcome::Reject { cause } => Transition::Kill { cause },
         Outcome::SetAside { cause } => Transition::SetAside { cause },
-        Outcome::Retry { cause, after } => match policy.wait(attempt, after, age, draw) {
+        Outcome::Retry { cause, after } => match policy.wait(patience(delivery, attempt, now), after, age, draw) {
             Some(wait) if looking => look_again(later(now, wait), cause),
             Some(wait) => Transition::Retry { due_at: later(now, wait), cause },
             None if looking => Transition::SetAside { cause },
@@ -100,15 +111,28 @@ pub fn decide(delivery: &Delivery, outcome: Outcome, now: Timestamp, policy: &Re
             Transition::Postpone { due_at: later(now, policy.pause), cause, for_budget: false }
         }
         Outcome::Unknown { cause } => {
-            let first_look = policy.next_look(0, now).unwrap_or(now);
+            let first_look = policy.next_look(attempt, 0, now).unwrap_or(now);
             Transition::Lose { since: now, look_at: first_look, cause }
         }
         Outcome::NotSeen { cause, look_at: Some(look_at) } => Transition::LookAgain { look_at, counts: true, cause },
         Outcome::NotSeen { cause, look_at: None } if age >= policy.give_up_after => {
             Transition::Kill { cause: gave_up(attempt, &cause) }
         }
+        Outcome::NotSeen { cause, look_at: None }
+            if delivery.destination == Destination::Braze && attempt >= policy.sends_unanswered_max =>
+        {
+            Transition::SetAside { cause: format!("sent {attempt} times without an answer; {cause}") }
+        }
         Outcome::NotSeen { cause, look_at: None } => Transition::Retry { due_at: now, cause },
     }
+}
+
+/// As which attempt a failure counts when the wait is chosen. Looks that fail are no attempts, so they wait longer the
+/// longer the answer has been missing.
+fn patience(delivery: &Delivery, attempt: u32, now: Timestamp) -> u32 {
+    let State::Unconfirmed { since, .. } = &delivery.state else { return attempt };
+    let missing = Duration::try_from(now.duration_since(*since)).unwrap_or_default();
+    missing.as_secs().max(1).ilog2()
 }
 
 fn gave_up(attempts: u32, cause: &str) -> String {
@@ -125,7 +149,7 @@ pub fn later(at: Timestamp, wait: Duration) -> Timestamp {
 mod tests {
     use super::*;
     use crate::domain::conversation::ConversationKey;
-    use crate::domain::event::{Destination, EventId};
+    use crate::domain::event::EventId;
     use proptest::prelude::*;
 
     const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -197,9 +221,11 @@ mod tests {
     #[test]
     fn looks_come_at_their_times_and_end() {
         let policy = RetryPolicy::default();
-        assert_eq!(policy.next_look(0, at(100)), Some(at(105)), "5 s after the loss");
-        assert_eq!(policy.next_look(1, at(105)), Some(at(115)), "15 s after the loss");
-        assert_eq!(policy.next_look(2, at(115)), None);
+        assert_eq!(policy.next_look(1, 0, at(100)), Some(at(105)), "5 s after the loss");
+        assert_eq!(policy.next_look(1, 1, at(105)), Some(at(115)), "15 s after the loss");
+        assert_eq!(policy.next_look(1, 2, at(115)), None);
+        assert_eq!(policy.next_look(3, 0, at(100)), Some(at(180)), "80 s after the third loss");
+        assert_eq!(policy.next_look(u32::MAX, 0, at(100)), Some(at(1000)), "never put off for longer than 15 min");
     }
 
     #[test]
@@ -220,7 +246,7 @@ mod tests {
             ),
             (State::Pending, Outcome::Reject { cause: cause() }, Transition::Kill { cause: cause() }),
             // A look that fails takes nothing from the state: it may still have been delivered.
-            (unconfirmed(1), retry(), Transition::LookAgain { look_at: at(12), counts: false, cause: cause() }),
+            (unconfirmed(1), retry(), Transition::LookAgain { look_at: at(14), counts: false, cause: cause() }),
             (unconfirmed(1), pause(), Transition::LookAgain { look_at: at(40), counts: false, cause: cause() }),
             (
                 unconfirmed(1),
@@ -232,6 +258,25 @@ mod tests {
             let shown = format!("{state:?} {outcome:?}");
             assert_eq!(decide(state, outcome), expected, "{shown}");
         }
+    }
+
+    #[test]
+    fn a_text_whose_answers_are_all_lost_is_set_aside_after_five_and_a_comment_never() {
+        let policy = RetryPolicy::default();
+        let not_seen = || Outcome::NotSeen { cause: "not there".into(), look_at: None };
+        let state = |attempt| State::Unconfirmed {
+            attempt,
+            since: at(0),
+            look_at: Some(at(0)),
+            looks: 1,
+            cause: String::new(),
+        };
+        let decide = |delivery: &Delivery| decide(delivery, not_seen(), at(10), &policy, 0.5);
+        assert!(matches!(decide(&delivery(state(4))), Transition::Retry { .. }));
+        assert!(matches!(decide(&delivery(state(5))), Transition::SetAside { .. }));
+        // A look at Zendesk is certain, so nothing is guessed there.
+        let comment = Delivery { destination: Destination::Zendesk, ..delivery(state(5)) };
+        assert!(matches!(decide(&comment), Transition::Retry { .. }));
     }
 
     #[test]

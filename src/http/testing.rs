@@ -100,6 +100,10 @@ impl Store for ScriptedStore {
         Ok(self.conversations.iter().find(|conversation| conversation.key == *key).cloned())
     }
 
+    async fn key_of(&self, _: &Customer, _: Option<&str>) -> Result<ConversationKey, StoreError> {
+        Err(StoreError::Closed)
+    }
+
     async fn conversations(
         &self,
         after: Option<&ConversationKey>,

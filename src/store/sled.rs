@@ -23,10 +23,10 @@ use jiff::Timestamp;
 use sled::Db;
 use tokio::sync::mpsc;
 
-use crate::domain::address::Directory;
+use crate::domain::address::{self, Address, Directory};
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
-use crate::domain::event::{DedupeKey, Destination, Event, EventId};
+use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId};
 use crate::domain::lanes::Place;
 use crate::store::sled::claims::Ruling;
 use crate::store::sled::core::{Arrival, Core};
@@ -173,6 +173,11 @@ impl Store for SledStore {
     async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
         let key = key.clone();
         self.ask(move |core| Directory::conversation(core, &key)).await
+    }
+
+    async fn key_of(&self, customer: &Customer, line: Option<&str>) -> Result<ConversationKey, StoreError> {
+        let address = Address::Customer { aliases: address::aliases_of(customer), line: line.map(str::to_owned) };
+        self.ask(move |core| address::resolve(&address, core).map(|resolution| resolution.key)).await
     }
 
     async fn conversations(

@@ -4,7 +4,7 @@
 
 use crate::clients::Failure;
 use crate::domain::delivery::{Outcome, State};
-use crate::domain::event::{Destination, EventKind, TicketId};
+use crate::domain::event::{Destination, EventId, EventKind, TicketId};
 use crate::domain::retry::OnUnconfirmed;
 use crate::store::Claim;
 
@@ -46,15 +46,12 @@ impl Worker {
     /// Reads back the receipt that each text leaves on the customer's profile.
     pub(super) async fn look_at_braze(&self, claim: &Claim, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
-        let Some(recipient) = self.recipient(claim, &head.event.kind, None) else { return Err(nothing_to_look_for()) };
+        let Some(recipient) = self.recipient(claim, &head.event.kind) else { return Err(nothing_to_look_for()) };
         let receipt = match self.braze.receipt(&recipient).await {
             Ok(receipt) => receipt,
             // The key may not export profiles, so no look will ever tell.
             Err(Failure::Refused { status: 403, cause } | Failure::Reject { cause }) => {
-                return Ok(match self.options.on_unconfirmed {
-                    OnUnconfirmed::Resend => Outcome::NotSeen { cause, look_at: None },
-                    OnUnconfirmed::Hold => Outcome::SetAside { cause },
-                });
+                return Ok(self.nobody_can_tell(cause));
             }
             Err(failure) => return Err(self.outcome(claim, failure, Destination::Braze)),
         };
@@ -65,19 +62,36 @@ impl Worker {
         });
         match seen {
             Some(part) if part == parts => Ok(Outcome::Done { receipt: "seen on the customer's profile".to_owned() }),
-            Some(part) => {
+            // More is out than we knew: the rest can go at once. Otherwise it is the next part that is being looked for.
+            Some(part) if part > head.delivery.parts_sent => {
                 learnt.parts_sent = Some(part);
                 Ok(Outcome::NotSeen { cause: format!("part {part} of {parts} is out"), look_at: None })
             }
-            None => Ok(self.not_seen(&head.delivery.state, "the receipt is not on the customer's profile")),
+            // A later text of ours has taken the receipt's place: another line of the same customer.
+            None if receipt.as_deref().is_some_and(|receipt| is_later(receipt, head.delivery.id)) => {
+                Ok(self.nobody_can_tell("a later text has taken the place of the receipt".to_owned()))
+            }
+            Some(_) | None => Ok(self.not_seen(&head.delivery.state, "the receipt is not on the customer's profile")),
+        }
+    }
+
+    fn nobody_can_tell(&self, cause: String) -> Outcome {
+        match self.options.on_unconfirmed {
+            OnUnconfirmed::Resend => Outcome::NotSeen { cause, look_at: None },
+            OnUnconfirmed::Hold => Outcome::SetAside { cause },
         }
     }
 
     fn not_seen(&self, state: &State, cause: &str) -> Outcome {
         let looks = if let State::Unconfirmed { looks, .. } = state { *looks } else { 0 };
-        let look_at = self.options.retry.next_look(looks.saturating_add(1), self.clock.now());
+        let look_at = self.options.retry.next_look(state.attempts(), looks.saturating_add(1), self.clock.now());
         Outcome::NotSeen { cause: cause.to_owned(), look_at }
     }
+}
+
+fn is_later(receipt: &str, than: EventId) -> bool {
+    let id = receipt.split('.').next().and_then(|id| id.parse::<EventId>().ok());
+    id.is_some_and(|id| id.epoch == than.epoch && id > than)
 }
 
 fn nothing_to_look_for() -> Outcome {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::clients::braze::Recipient;
 use crate::clients::zendesk::UserView;
-use crate::domain::conversation::{ConversationKey, ECHO_LIFE};
+use crate::domain::conversation::ECHO_LIFE;
 use crate::domain::event::{
     Customer, CustomerText, Event, EventId, EventKind, Note, PhoneText, TicketChange, TicketId, UserId,
 };
@@ -29,6 +29,8 @@ pub(super) struct Written {
     pub(super) media: Vec<String>,
     /// Tokens of media that was copied to Zendesk.
     pub(super) uploads: Vec<String>,
+    /// Whether copying was tried.
+    pub(super) uploaded: bool,
     oldest: Timestamp,
 }
 
@@ -37,7 +39,13 @@ impl Written {
     /// them.
     pub(super) fn of(events: &[&Event]) -> Self {
         let merged = events.len() > 1;
-        let mut written = Self { plain: String::new(), media: Vec::new(), uploads: Vec::new(), oldest: Timestamp::MAX };
+        let mut written = Self {
+            plain: String::new(),
+            media: Vec::new(),
+            uploads: Vec::new(),
+            uploaded: false,
+            oldest: Timestamp::MAX,
+        };
         for event in events {
             let EventKind::CustomerText(text) = &event.kind else { continue };
             written.oldest = written.oldest.min(event.received_at);
@@ -65,7 +73,6 @@ impl Written {
 /// What goes from the phone to the ticket.
 pub(super) struct Inbound<'a> {
     pub(super) claim: &'a Claim,
-    pub(super) key: &'a ConversationKey,
     pub(super) customer: &'a Customer,
     pub(super) first: &'a CustomerText,
     pub(super) written: &'a Written,
@@ -75,6 +82,11 @@ impl Inbound<'_> {
     /// Whether this user is the one that the conversation remembers as its requester.
     pub(super) fn remembers(&self, requester: UserId) -> bool {
         self.claim.conversation.as_ref().is_some_and(|conversation| conversation.requester_id == Some(requester))
+    }
+
+    /// The ticket that the conversation goes to now, as far as was known when it was claimed.
+    pub(super) fn current_ticket(&self) -> Option<TicketId> {
+        self.claim.conversation.as_ref()?.ticket.as_ref().map(|ticket| ticket.id)
     }
 
     /// For a mapping that opens a ticket.
@@ -95,7 +107,7 @@ impl Inbound<'_> {
     }
 
     fn writing(&self, requester: UserId) -> Context {
-        let mut context = base(self.claim, self.key, self.customer);
+        let mut context = base(self.claim, self.customer);
         context.event.channel = Some(self.first.channel.clone());
         context.event.category = Some(self.first.category.clone());
         context.requester.id = Some(requester);
@@ -110,7 +122,7 @@ impl Inbound<'_> {
 
 /// For a mapping that writes an internal comment.
 pub(super) fn internal(claim: &Claim, note: &Note) -> Context {
-    let mut context = base(claim, &claim.key, &customer(claim));
+    let mut context = base(claim, &customer(claim));
     context.ticket.id = Some(note.ticket_id);
     context.note.text.clone_from(&note.text);
     context.note.html = text::html_from_plain(&note.text);
@@ -145,7 +157,7 @@ pub(super) fn outbound(
     campaign: String,
     part: &Part,
 ) -> Context {
-    let mut context = base(claim, &claim.key, &customer(claim));
+    let mut context = base(claim, &customer(claim));
     context.ticket.id = text.ticket_id;
     match recipient {
         Recipient::External(id) => context.recipient.external_user_id = Some(id.clone()),
@@ -180,6 +192,17 @@ pub(super) fn closing(change: &TicketChange) -> PhoneText {
 
 /// A new Zendesk user for the customer, under an id that makes saving it twice harmless.
 pub(super) fn new_user(customer: &Customer, user_field: &str) -> Value {
+    let mut user = bare_user(customer, user_field);
+    if let Some(user) = user.as_object_mut() {
+        insert(user, "email", customer.email.clone());
+        // Zendesk wants E.164; what could not be brought into that form stays in Braze.
+        insert(user, "phone", customer.phone.clone().filter(|phone| phone.starts_with('+')));
+    }
+    user
+}
+
+/// The same with nothing that Zendesk could find fault with.
+pub(super) fn bare_user(customer: &Customer, user_field: &str) -> Value {
     let id = user_external_id(customer);
     let nameless = || id.as_deref().map_or_else(|| "Customer".to_owned(), |id| format!("Customer {id}"));
     let name = customer.name().or_else(|| customer.phone.clone()).or_else(|| customer.email.clone());
@@ -187,8 +210,6 @@ pub(super) fn new_user(customer: &Customer, user_field: &str) -> Value {
     user.insert("name".to_owned(), Value::from(name.unwrap_or_else(nameless)));
     user.insert("role".to_owned(), Value::from("end-user"));
     insert(&mut user, "external_id", id);
-    insert(&mut user, "email", customer.email.clone());
-    insert(&mut user, "phone", customer.phone.clone());
     if let Some(id) = &customer.external_id {
         user.insert("user_fields".to_owned(), json!({ user_field: id }));
     }
@@ -232,7 +253,8 @@ fn customer(claim: &Claim) -> Customer {
 }
 
 /// Everything that does not depend on what is written, with explicit blanks for the rest.
-fn base(claim: &Claim, key: &ConversationKey, customer: &Customer) -> Context {
+fn base(claim: &Claim, customer: &Customer) -> Context {
+    let key = &claim.key;
     let head = claim.work.first();
     let ids: Vec<EventId> = claim.work.iter().map(|work| work.delivery.id).collect();
     let id = ids.first().copied().unwrap_or(EventId { epoch: 0, sequence: 0, sub: 0 });

@@ -1,11 +1,11 @@
 //! Whose ticket it is: finds the customer behind a ticket that the bridge does not know yet.
 
 use crate::clients::Failure;
-use crate::clients::zendesk::{TicketView, UserView};
-use crate::domain::conversation::{Change, ConversationKey};
+use crate::clients::zendesk::TicketView;
+use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, Destination, TicketId};
-use crate::store::Claim;
+use crate::store::{Claim, StoreError};
 
 use super::{Learnt, Worker};
 
@@ -17,20 +17,14 @@ pub(super) const SMS_TAG: &str = "sms";
 const ANONYMOUS: &str = "braze:";
 
 impl Worker {
-    /// The customer of the claim's conversation. For a ticket that the bridge does not know, asks Zendesk whose it is
-    /// and lets everything that waits for the ticket move to that customer's conversation.
+    /// Makes sure that the ticket is a text conversation and that the claim is its customer's.
     ///
-    /// `only_tagged`: a ticket without the tag `sms` is nobody's conversation.
-    pub(super) async fn identify(
-        &self,
-        claim: &Claim,
-        ticket: TicketId,
-        only_tagged: bool,
-        learnt: &mut Learnt,
-    ) -> Result<Customer, Outcome> {
-        if !claim.key.is_provisional() {
-            let customer = claim.conversation.as_ref().map(|conversation| conversation.customer.clone());
-            return Ok(customer.unwrap_or_default());
+    /// A ticket that the bridge does not know is read, and must carry the tag `sms`. When that tells whose it is, all
+    /// that waits for the ticket moves to the customer's own lane and is claimed afresh there, so that nothing is ever
+    /// sent beside that lane or without knowing what the conversation knows.
+    pub(super) async fn identify(&self, claim: &Claim, ticket: TicketId, learnt: &mut Learnt) -> Result<(), Outcome> {
+        if knows(claim.conversation.as_ref(), ticket) {
+            return Ok(());
         }
         let view = match self.zendesk.ticket(ticket).await {
             Ok(view) => view,
@@ -39,33 +33,77 @@ impl Worker {
             }
             Err(failure) => return Err(self.outcome(claim, failure, Destination::Zendesk)),
         };
-        if only_tagged && !view.tags.iter().any(|tag| tag == SMS_TAG) {
+        if !view.tags.iter().any(|tag| tag == SMS_TAG) {
             return Err(Outcome::Skip {
                 reason: format!("ticket {ticket} is not a text conversation: it has no tag {SMS_TAG}"),
             });
         }
-        self.adopt(&view, learnt).ok_or_else(|| Outcome::Reject {
+        if !claim.key.is_provisional() {
+            learnt.changes.extend(taken_up(claim.conversation.as_ref(), &view));
+            return Ok(());
+        }
+        if self.adopt(&view, learnt).await? {
+            return Err(self.found());
+        }
+        Err(Outcome::Reject {
             cause: "the requester has no Braze user id: fill the external id of the user in Zendesk".to_owned(),
         })
     }
 
-    /// Learns whose conversation an unknown ticket belongs to; `None` when its requester has no id in Braze.
-    pub(super) fn adopt(&self, ticket: &TicketView, learnt: &mut Learnt) -> Option<Customer> {
-        let customer = customer_behind(ticket, &self.options.user_field)?;
-        let id = customer.external_id.as_deref().or(customer.braze_id.as_deref())?;
-        // The ticket's own key may name one of several lines of the customer.
-        let line = ticket.external_id.as_deref().and_then(|key| key.strip_prefix(id)?.strip_prefix('@'));
-        let key = ConversationKey(id.to_owned());
-        learnt.belongs_to = Some(match line {
-            Some(line) => key.on_line(line),
-            None => key,
-        });
-        learnt.changes.extend(line.map(|line| Change::Line(line.to_owned())));
-        learnt.changes.push(Change::Customer(customer.clone()));
-        learnt.changes.push(Change::Requester(ticket.requester_id));
-        learnt.changes.push(Change::Ticket(ticket.id, ticket.status, ticket.updated_at));
-        Some(customer)
+    /// Learns whose conversation an unknown ticket belongs to; false when its requester has no id in Braze.
+    pub(super) async fn adopt(&self, ticket: &TicketView, learnt: &mut Learnt) -> Result<bool, Outcome> {
+        let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
+        // A key that the bridge knows says more than the user does: the customer may have several names and lines.
+        let mut known = match &ticket.external_id {
+            Some(key) => self.store.conversation(&ConversationKey(key.clone())).await.map_err(retry)?,
+            None => None,
+        };
+        let key = match &known {
+            Some(conversation) => conversation.key.clone(),
+            None => {
+                let Some(customer) = customer_behind(ticket, &self.options.user_field) else { return Ok(false) };
+                let line = line_of(ticket, &customer);
+                let key = self.store.key_of(&customer, line).await.map_err(retry)?;
+                known = self.store.conversation(&key).await.map_err(retry)?;
+                learnt.changes.extend(line.map(|line| Change::Line(line.to_owned())));
+                learnt.changes.push(Change::Customer(customer));
+                key
+            }
+        };
+        learnt.changes.extend(taken_up(known.as_ref(), ticket));
+        learnt.belongs_to = Some(key);
+        Ok(true)
     }
+
+    /// The claim goes on in the customer's own lane, at once.
+    pub(super) fn found(&self) -> Outcome {
+        Outcome::Postpone {
+            cause: "the ticket's customer has been found".to_owned(),
+            until: self.clock.now(),
+            for_budget: false,
+        }
+    }
+}
+
+/// Whether the ticket is, or lately was, this conversation's.
+fn knows(conversation: Option<&Conversation>, ticket: TicketId) -> bool {
+    conversation.is_some_and(|known| {
+        known.ticket.as_ref().is_some_and(|current| current.id == ticket) || known.forwarded_on(ticket).is_some()
+    })
+}
+
+/// What a ticket that was just read teaches about its conversation. One that is done does not take the place of
+/// another: the customer's next text belongs where work goes on.
+fn taken_up(conversation: Option<&Conversation>, ticket: &TicketView) -> Vec<Change> {
+    let current = conversation.and_then(|known| known.ticket.as_ref());
+    let mut changes = Vec::new();
+    if conversation.is_none_or(|known| known.requester_id.is_none()) {
+        changes.push(Change::Requester(ticket.requester_id));
+    }
+    if ticket.status.is_unsolved() || current.is_none_or(|current| current.id == ticket.id) {
+        changes.push(Change::Ticket(ticket.id, ticket.status, ticket.updated_at));
+    }
+    changes
 }
 
 /// What a customer is called as a Zendesk user's `external_id`.
@@ -74,22 +112,26 @@ pub(super) fn user_external_id(customer: &Customer) -> Option<String> {
     customer.external_id.clone().or_else(anonymous)
 }
 
+/// Who the requester is in Braze. The recipe's own field speaks of nothing else; the external id is the bridge's or the
+/// brand's. A ticket's key alone says too little: nobody can tell an external id from a `braze_id` by its looks, and a
+/// text to an external id that does not exist is answered with success.
 fn customer_behind(ticket: &TicketView, user_field: &str) -> Option<Customer> {
-    let mut customer = Customer::default();
-    let user: Option<&UserView> = ticket.requester.as_ref();
-    customer.phone = user.and_then(|user| user.phone.clone());
-    let field = user.and_then(|user| user.user_fields.get(user_field)?.as_str());
-    let external_id = user.and_then(|user| user.external_id.as_deref());
-    match (external_id, field.filter(|field| !field.is_empty()), &ticket.external_id) {
-        (Some(id), _, _) if id.starts_with(ANONYMOUS) => {
-            customer.braze_id = id.strip_prefix(ANONYMOUS).map(str::to_owned);
-        }
-        (Some(id), _, _) | (None, Some(id), _) => customer.external_id = Some(id.to_owned()),
-        // A ticket that the bridge opened carries the key even where the user could not be given one.
-        (None, None, Some(key)) if ticket.tags.iter().any(|tag| tag == SMS_TAG) => {
-            customer.external_id = Some(key.split('@').next().unwrap_or(key).to_owned());
-        }
-        (None, None, _) => return None,
+    let user = ticket.requester.as_ref()?;
+    let mut customer = Customer { phone: user.phone.clone(), ..Customer::default() };
+    let field = user.user_fields.get(user_field).and_then(|field| field.as_str()).filter(|field| !field.is_empty());
+    match (field, user.external_id.as_deref()) {
+        (Some(id), _) => customer.external_id = Some(id.to_owned()),
+        (None, Some(id)) => match id.strip_prefix(ANONYMOUS) {
+            Some(id) => customer.braze_id = Some(id.to_owned()),
+            None => customer.external_id = Some(id.to_owned()),
+        },
+        (None, None) => return None,
     }
     Some(customer)
+}
+
+/// The line that the ticket's own key names behind the customer's id.
+fn line_of<'a>(ticket: &'a TicketView, customer: &Customer) -> Option<&'a str> {
+    let id = customer.external_id.as_deref().or(customer.braze_id.as_deref())?;
+    ticket.external_id.as_deref()?.strip_prefix(id)?.strip_prefix('@')
 }

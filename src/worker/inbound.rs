@@ -1,5 +1,7 @@
 //! From the phone to the ticket: takes the steps that the conversation policy names, until a comment is written.
 
+use std::time::Duration;
+
 use crate::clients::Failure;
 use crate::clients::zendesk::{TicketView, UserQuery, UserView, Written};
 use crate::domain::conversation::{Change, TicketStatus, fingerprint};
@@ -16,6 +18,9 @@ use super::{Learnt, Worker};
 /// More looks than any way through the policy takes; a way that is longer goes in a circle.
 const STEPS_MAX: usize = 24;
 
+/// How long fetching a message's pictures may take in all; what is late is a link. The text must not wait for long.
+const UPLOADS_DEADLINE: Duration = Duration::from_secs(30);
+
 /// How many of a message's pictures are copied to the ticket; the rest are links.
 const UPLOADS_MAX: usize = 5;
 
@@ -31,17 +36,19 @@ impl Worker {
             return self.note_keyword(claim, keyword, learnt).await;
         }
         let customer = self.customer_of(claim, first, learnt).await?;
-        let key = learnt.belongs_to.clone().unwrap_or_else(|| claim.key.clone());
         let texts: Vec<&Event> = claim.work.iter().map(|work| &work.event).collect();
         let mut written = WrittenText::of(&texts);
         self.announce(claim, &written).await?;
-        written.uploads = self.upload_media(&written.media).await;
         let (matches, reopen) = (&self.options.requester_match, self.options.reopen);
         let known = claim.conversation.as_ref();
         let mut facts = Facts::new(known, first.ticket_id, &customer, matches, reopen, self.clock.now());
-        let inbound = Inbound { claim, key: &key, customer: &customer, first, written: &written };
         for _ in 0..STEPS_MAX {
-            if let Some(outcome) = self.take(plan(&facts), &inbound, &mut facts, learnt).await? {
+            let step = plan(&facts);
+            if matches!(step, Step::Open { .. } | Step::FollowUp { .. } | Step::Append { .. }) && !written.uploaded {
+                (written.uploads, written.uploaded) = (self.upload_media(&written.media).await, true);
+            }
+            let inbound = Inbound { claim, customer: &customer, first, written: &written };
+            if let Some(outcome) = self.take(step, &inbound, &mut facts, learnt).await? {
                 return Ok(outcome);
             }
         }
@@ -59,8 +66,15 @@ impl Worker {
         let failed = |failure| self.outcome(inbound.claim, failure, Destination::Zendesk);
         match step {
             Step::FindTickets => {
-                let found = self.zendesk.find_tickets(&inbound.key.0).await.map_err(failed)?;
-                facts.tickets_found(newest_first(found).iter().map(known).collect());
+                let found = self.zendesk.find_tickets(&inbound.claim.key.0).await.map_err(failed)?;
+                let found = newest_first(found);
+                // A ticket that an earlier attempt has opened, without telling us, is not to take the text again.
+                if let Some(newest) = found.first()
+                    && let Some(outcome) = self.written_before(inbound, newest.id, learnt).await?
+                {
+                    return Ok(Some(outcome));
+                }
+                facts.tickets_found(found.iter().map(known).collect());
             }
             Step::ReadTicket(id) => self.read_ticket(id, inbound.claim, facts, learnt).await?,
             Step::ReadMergeHint(id) => {
@@ -80,11 +94,11 @@ impl Worker {
             }
             Step::Open { requester, previous } => {
                 let context = inbound.opening(requester, previous);
-                return self.open(Name::OpenTicket, inbound, requester, &context, learnt).await.map(Some);
+                return self.open(Name::OpenTicket, inbound, requester, &context, facts, learnt).await;
             }
             Step::FollowUp { requester, closed } => {
                 let context = inbound.opening(requester, Some(closed));
-                return self.open(Name::FollowUp, inbound, requester, &context, learnt).await.map(Some);
+                return self.open(Name::FollowUp, inbound, requester, &context, facts, learnt).await;
             }
             Step::Append { requester, ticket } => {
                 return self.append(inbound, requester, ticket, facts, learnt).await;
@@ -130,16 +144,19 @@ impl Worker {
         inbound: &Inbound<'_>,
         requester: UserId,
         context: &Context,
+        facts: &mut Facts,
         learnt: &mut Learnt,
-    ) -> Result<Outcome, Outcome> {
+    ) -> Result<Option<Outcome>, Outcome> {
         let body = self.render(mapping, context)?;
-        let written = self
-            .zendesk
-            .create_ticket(&body, &context.event.id.to_string())
-            .await
-            .map_err(|failure| self.outcome(inbound.claim, failure, Destination::Zendesk))?;
-        learnt.changes.push(Change::Requester(requester));
-        Ok(self.wrote(&written, true, Some(inbound.written), learnt))
+        match self.zendesk.create_ticket(&body, &context.event.id.to_string()).await {
+            Ok(written) => {
+                learnt.changes.push(Change::Requester(requester));
+                Ok(Some(self.wrote(&written, true, Some(inbound.written), learnt)))
+            }
+            // The user we took the customer for may have been merged into another since: look afresh, once.
+            Err(Failure::Reject { .. }) if inbound.remembers(requester) && facts.requester_gone() => Ok(None),
+            Err(failure) => Err(self.outcome(inbound.claim, failure, Destination::Zendesk)),
+        }
     }
 
     async fn append(
@@ -150,7 +167,14 @@ impl Worker {
         facts: &mut Facts,
         learnt: &mut Learnt,
     ) -> Result<Option<Outcome>, Outcome> {
+        if let Some(outcome) = self.written_before(inbound, ticket, learnt).await? {
+            return Ok(Some(outcome));
+        }
         let body = self.render(Name::AppendComment, &inbound.appending(requester, ticket))?;
+        if inbound.current_ticket() != Some(ticket) {
+            // Should the answer be lost, this is where to look.
+            learnt.changes.push(Change::Ticket(ticket, TicketStatus::Open, self.clock.now()));
+        }
         match self.zendesk.update_ticket(ticket, &body).await {
             Ok(written) => {
                 learnt.changes.push(Change::Requester(requester));
@@ -165,8 +189,26 @@ impl Worker {
                 facts.ticket_gone();
                 Ok(None)
             }
-            // The user we took the customer for may have been merged into another since: look afresh, once.
             Err(Failure::Reject { .. }) if inbound.remembers(requester) && facts.requester_gone() => Ok(None),
+            Err(failure) => Err(self.outcome(inbound.claim, failure, Destination::Zendesk)),
+        }
+    }
+
+    /// Whether an earlier attempt, which Zendesk called failed, has left the text on the ticket all the same: an error
+    /// may come after the commit. A first attempt need not ask.
+    async fn written_before(
+        &self,
+        inbound: &Inbound<'_>,
+        ticket: TicketId,
+        learnt: &mut Learnt,
+    ) -> Result<Option<Outcome>, Outcome> {
+        let Some(head) = inbound.claim.work.first().filter(|head| head.delivery.attempts > 0) else { return Ok(None) };
+        match self.zendesk.find_own_write(ticket, head.delivery.id).await {
+            Ok(Some(written)) => {
+                let opened = inbound.current_ticket() != Some(ticket);
+                Ok(Some(self.wrote(&written, opened, Some(inbound.written), learnt)))
+            }
+            Ok(None) | Err(Failure::NotFound { .. }) => Ok(None),
             Err(failure) => Err(self.outcome(inbound.claim, failure, Destination::Zendesk)),
         }
     }
@@ -258,7 +300,9 @@ impl Worker {
     async fn customer_of(&self, claim: &Claim, text: &CustomerText, learnt: &mut Learnt) -> Result<Customer, Outcome> {
         if let Some(ticket) = text.ticket_id.filter(|_| claim.key.is_provisional()) {
             return match self.zendesk.ticket(ticket).await {
-                Ok(view) => Ok(self.adopt(&view, learnt).unwrap_or_default()),
+                Ok(view) if self.adopt(&view, learnt).await? => Err(self.found()),
+                // Nobody in Braze, but somebody in Zendesk: the text can still be added to their ticket.
+                Ok(_) => Ok(Customer::default()),
                 Err(Failure::NotFound { .. }) => Err(Outcome::Reject {
                     cause: format!("the text names ticket {ticket}, which does not exist, and no customer"),
                 }),
@@ -295,22 +339,32 @@ impl Worker {
     async fn fill_blanks(&self, user: &UserView, customer: &Customer) -> Result<(), Failure> {
         let Some(body) = super::context::blanks(user, customer, &self.options.user_field) else { return Ok(()) };
         match self.zendesk.save_user(&body).await {
-            // A number or an address that belongs to somebody else: nothing that the text depends on.
-            Ok(_) | Err(Failure::Reject { .. }) => Ok(()),
+            // A number or an address that belongs to somebody else, or that we may not write: nothing that the text
+            // depends on.
+            Ok(_) | Err(Failure::Reject { .. } | Failure::Refused { status: 403, .. }) => Ok(()),
             Err(failure) => Err(harmless(failure)),
         }
     }
 
     async fn create_requester(&self, customer: &Customer) -> Result<UserView, Failure> {
         let body = super::context::new_user(customer, &self.options.user_field);
-        self.zendesk.save_user(&body).await.map_err(harmless)
+        match self.zendesk.save_user(&body).await {
+            // An address or a number that Zendesk will not have must not keep the text from its ticket.
+            Err(Failure::Reject { .. }) => {
+                let bare = super::context::bare_user(customer, &self.options.user_field);
+                self.zendesk.save_user(&bare).await.map_err(harmless)
+            }
+            saved => saved.map_err(harmless),
+        }
     }
 
     /// Copies pictures to Zendesk where they can be fetched safely. What cannot be copied is still linked.
     async fn upload_media(&self, links: &[String]) -> Vec<String> {
+        let deadline = tokio::time::Instant::now() + UPLOADS_DEADLINE;
         let mut tokens = Vec::new();
         for link in links.iter().take(UPLOADS_MAX) {
-            let Ok(media) = self.media.fetch(link).await else { continue };
+            let Ok(fetched) = tokio::time::timeout_at(deadline, self.media.fetch(link)).await else { break };
+            let Ok(media) = fetched else { continue };
             if let Ok(token) = self.zendesk.upload(&media.file_name, &media.content_type, media.bytes).await {
                 tokens.push(token);
             }

@@ -47,11 +47,11 @@ pub(super) fn unconfirmed(claim: &Claim, cause: &str, now: Timestamp) -> Option<
             );
             note(claim, text, now)
         }
-        EventKind::CustomerText(_)
-        | EventKind::AgentReply(_)
-        | EventKind::TicketReopened(_)
-        | EventKind::Note(_)
-        | EventKind::Unreadable(_) => None,
+        EventKind::CustomerText(_) => {
+            let text = format!("A text from the customer may or may not have been added to this ticket: {cause}.");
+            note(claim, text, now)
+        }
+        EventKind::AgentReply(_) | EventKind::TicketReopened(_) | EventKind::Note(_) | EventKind::Unreadable(_) => None,
     }
 }
 

@@ -1,19 +1,25 @@
 //! From the ticket to the phone: reads what agents wrote, and texts it, whole.
 
+use std::time::Duration;
+
 use crate::clients::Failure;
 use crate::clients::braze::Recipient;
 use crate::clients::zendesk::CommentView;
 use crate::domain::conversation::{Change, Conversation, Forwarded, Subscription, TicketStatus};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{
-    AgentReply, CommentId, Customer, Destination, Event, EventKind, PhoneText, TicketChange, TicketId, UserId,
+    AgentReply, CommentId, Destination, Event, EventKind, PhoneText, TicketChange, TicketId, UserId,
 };
+use crate::domain::retry::later;
 use crate::domain::text::{self, RecipeMessage};
 use crate::mapping::{Context, Name};
 use crate::store::Claim;
 
 use super::context::{self, Part};
 use super::{Learnt, Worker};
+
+/// How long a comment may take to become readable after its webhook. Then it is not held against what is readable.
+const COMMENT_LAG_MAX: Duration = Duration::from_secs(60);
 
 /// What Braze carries in one text. Source: Braze's billing calculator page, "10 segments".
 const SEGMENTS_MAX: usize = 10;
@@ -27,9 +33,10 @@ impl Worker {
         reply: &AgentReply,
         learnt: &mut Learnt,
     ) -> Result<Outcome, Outcome> {
-        self.identify(claim, reply.ticket_id, true, learnt).await?;
+        self.identify(claim, reply.ticket_id, learnt).await?;
         let now = self.clock.now();
-        let forwarded = claim.conversation.as_ref().and_then(|known| known.forwarded_on(reply.ticket_id));
+        let conversation = claim.conversation.as_ref();
+        let forwarded = conversation.and_then(|known| known.forwarded_on(reply.ticket_id));
         if reply.comment_id.zip(forwarded).is_some_and(|(comment, forwarded)| forwarded.covers(comment)) {
             return Ok(Outcome::Skip { reason: "the comment was forwarded already".to_owned() });
         }
@@ -43,12 +50,12 @@ impl Worker {
             }
             Err(failure) => return Err(self.outcome(claim, failure, Destination::Zendesk)),
         };
-        if reply.comment_id.is_some_and(|named| comments.iter().all(|comment| comment.id != named)) {
+        let missing = reply.comment_id.filter(|named| comments.iter().all(|comment| comment.id != *named));
+        let rang_at = claim.work.first().map_or(now, |head| head.event.received_at);
+        if missing.is_some() && now < later(rang_at, COMMENT_LAG_MAX) {
             return Err(Outcome::Retry { cause: "Zendesk does not show the comment yet".to_owned(), after: None });
         }
-        let requester = claim.conversation.as_ref().and_then(|known| known.requester_id);
-        let requester = requester.or_else(|| learnt.requester());
-        let due = owed(&comments, reply.comment_id, forwarded, requester);
+        let due = owed(&comments, reply.comment_id, forwarded, conversation.and_then(|known| known.requester_id));
         if let Some(newest) = due.iter().map(|comment| comment.id).max() {
             let ids = due.iter().map(|comment| comment.id).collect();
             learnt.changes.push(Change::Forwarded(reply.ticket_id, newest, ids));
@@ -57,6 +64,9 @@ impl Worker {
             .iter()
             .map(|comment| Event { received_at: now, kind: EventKind::PhoneText(text_of(reply, comment)) })
             .collect();
+        if let Some(missing) = missing.filter(|_| learnt.instead.is_empty()) {
+            return Err(Outcome::Reject { cause: format!("Zendesk does not show comment {missing}") });
+        }
         match learnt.instead.len() {
             0 => Ok(Outcome::Skip { reason: "no public comment by an agent is new".to_owned() }),
             count => Ok(Outcome::Done { receipt: format!("{count} to text") }),
@@ -72,16 +82,16 @@ impl Worker {
     ) -> Result<Outcome, Outcome> {
         let now = self.clock.now();
         let conversation = claim.conversation.as_ref();
-        let echo = || conversation.is_some_and(|known| known.is_echo(&text.text, now));
-        if text.comment_id.is_none() && echo() {
+        let came_at = claim.work.first().map_or(now, |head| head.event.received_at);
+        if text.comment_id.is_none() && conversation.is_some_and(|known| known.is_echo(&text.text, came_at)) {
             return Ok(Outcome::Skip { reason: "our own comment coming back".to_owned() });
         }
-        let mut found = None;
-        if let Some(ticket) = text.ticket_id.filter(|_| text.external_user_id.is_none()) {
-            found = Some(self.identify(claim, ticket, true, learnt).await?);
+        // A drop-in body names its customer, and a comment was read from a ticket that is known: only a bare text has
+        // to be shown to belong to a text conversation.
+        if let Some(ticket) = text.ticket_id.filter(|_| text.recipe.is_none() && text.comment_id.is_none()) {
+            self.identify(claim, ticket, learnt).await?;
         }
-        let kind = EventKind::PhoneText(text.clone());
-        let recipient = self.recipient(claim, &kind, found.as_ref());
+        let recipient = self.recipient(claim, &EventKind::PhoneText(text.clone()));
         let recipient = recipient.ok_or_else(|| Outcome::Reject { cause: "nobody to text is known".to_owned() })?;
         self.may_text(claim, &recipient).await?;
         learn_from_recipe(conversation, text, now, learnt);
@@ -103,9 +113,8 @@ impl Worker {
         if self.options.ticket_solved_campaign.is_none() {
             return Ok(Outcome::Skip { reason: "noted; no closing text is configured".to_owned() });
         }
-        let customer = self.identify(claim, change.ticket_id, true, learnt).await?;
-        let kind = EventKind::TicketSolved(change.clone());
-        let Some(recipient) = self.recipient(claim, &kind, Some(&customer)) else {
+        self.identify(claim, change.ticket_id, learnt).await?;
+        let Some(recipient) = self.recipient(claim, &EventKind::TicketSolved(change.clone())) else {
             return Ok(Outcome::Skip { reason: "nobody to text is known".to_owned() });
         };
         if let Err(refused) = self.may_text(claim, &recipient).await {
@@ -155,8 +164,14 @@ impl Worker {
             let part = Part { id: head.delivery.id, number, of };
             let context = self.outbound_context(claim, mapping, recipient, text, words, &part);
             let body = self.render(mapping, &context)?;
-            let sent = self.braze.trigger_send(&body).await;
-            let sent = sent.map_err(|failure| self.outcome(claim, failure, Destination::Braze))?;
+            let sent = match self.braze.trigger_send(&body).await {
+                Ok(sent) => sent,
+                // The campaign that a drop-in body names is its own affair; nobody else is held for it.
+                Err(Failure::Refused { status: 400 | 404, cause }) if text.recipe.is_some() => {
+                    return Err(Outcome::Reject { cause });
+                }
+                Err(failure) => return Err(self.outcome(claim, failure, Destination::Braze)),
+            };
             learnt.parts_sent = Some(number);
             receipts.push(sent.dispatch_id.unwrap_or_else(|| "queued".to_owned()));
         }
@@ -205,8 +220,8 @@ impl Worker {
         }
     }
 
-    /// Whom to text: the conversation's customer, or whoever was just found, or whom the webhook named.
-    pub(super) fn recipient(&self, claim: &Claim, kind: &EventKind, found: Option<&Customer>) -> Option<Recipient> {
+    /// Whom to text: whom the webhook named, or else the conversation's customer.
+    pub(super) fn recipient(&self, claim: &Claim, kind: &EventKind) -> Option<Recipient> {
         let named = match kind {
             EventKind::PhoneText(text) => text.external_user_id.clone(),
             EventKind::TicketSolved(change) => change.external_user_id.clone(),
@@ -216,12 +231,9 @@ impl Worker {
             | EventKind::Note(_)
             | EventKind::Unreadable(_) => None,
         };
-        let known = claim.conversation.as_ref().map(|conversation| &conversation.customer);
-        let by_id = |customer: &Customer| {
-            let anonymous = || customer.braze_id.clone().map(Recipient::Braze);
-            customer.external_id.clone().map(Recipient::External).or_else(anonymous)
-        };
-        known.and_then(by_id).or_else(|| found.and_then(by_id)).or_else(|| named.map(Recipient::External))
+        let customer = claim.conversation.as_ref().map(|conversation| &conversation.customer);
+        let external = named.or_else(|| customer?.external_id.clone()).map(Recipient::External);
+        external.or_else(|| customer?.braze_id.clone().map(Recipient::Braze))
     }
 
     /// Whether the customer may be texted, by what we know, and by what Braze says where it is to be asked.

@@ -149,7 +149,10 @@ async fn a_damaged_store_is_never_opened_as_an_empty_one() {
     for n in 0..2_000 {
         drop(
             store
-                .ask(move |core| Ok(core.journal.create(sled::IVec::from(format!("z{n}").as_bytes()), vec![7; 900])))
+                .ask(move |core| {
+                    core.journal.create(sled::IVec::from(format!("z{n}").as_bytes()), vec![7; 900]);
+                    Ok(())
+                })
                 .await,
         );
     }
