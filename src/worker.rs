@@ -130,11 +130,20 @@ impl Worker {
         tokio::join!(
             Arc::clone(&self).claim_loop(Destination::Zendesk, &stop, &tasks),
             Arc::clone(&self).claim_loop(Destination::Braze, &stop, &tasks),
+            self.check_credentials(),
             self.keep_house(&stop),
             self.catch_up(&stop),
         );
         tasks.close();
         tasks.wait().await;
+    }
+
+    /// Finds out at the start whether Zendesk accepts our credentials, rather than at the first message. Braze has no
+    /// call for that.
+    async fn check_credentials(&self) {
+        if let Err(Failure::Refused { cause, .. }) = self.zendesk.me().await {
+            self.hold(Destination::Zendesk, &cause, self.clock.now());
+        }
     }
 
     async fn claim_loop(self: Arc<Self>, destination: Destination, stop: &CancellationToken, tasks: &TaskTracker) {
@@ -309,14 +318,19 @@ impl Worker {
         })
     }
 
+    /// Leaves a vendor alone that refuses us, and says so.
+    fn hold(&self, destination: Destination, cause: &str, now: Timestamp) {
+        if self.pauses.pause(destination, later(now, self.options.retry.pause)) {
+            warn!(?destination, "destination.paused: {cause}");
+        }
+        self.readiness.set_note(name(destination), format!("paused: {cause}"));
+        self.metrics.set_paused(destination, true);
+    }
+
     fn note_health(&self, claim: &Claim, outcome: &Outcome, now: Timestamp) {
         match outcome {
             Outcome::Pause { destination, cause } => {
-                if self.pauses.pause(*destination, later(now, self.options.retry.pause)) {
-                    warn!(?destination, "destination.paused: {cause}");
-                }
-                self.readiness.set_note(name(*destination), format!("paused: {cause}"));
-                self.metrics.set_paused(*destination, true);
+                self.hold(*destination, cause, now);
             }
             Outcome::Done { .. } => {
                 let answered = claim.work.first().and_then(|head| answered_by(&head.event.kind));

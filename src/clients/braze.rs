@@ -132,17 +132,6 @@ impl Braze {
         })
     }
 
-    /// A campaign's details, as Braze gives them: `draft`, `archived`, `schedule_type`, `messages`, ….
-    ///
-    /// # Errors
-    /// As for every read. [`Failure::Refused`] for a campaign that does not exist.
-    pub async fn campaign(&self, id: &str) -> Result<Value, Failure> {
-        let order = Order::get(Call::BrazeRead, "/campaigns/details").query("campaign_id", id);
-        let (answer, json) = self.call(&order).await?;
-        let is_details = json["message"].as_str().is_some_and(|word| word.eq_ignore_ascii_case("success"));
-        if is_details { Ok(json) } else { Err(self.exchange.unreadable(order.effect, &answer, "no details")) }
-    }
-
     /// Makes the call once and gives a success with its JSON object.
     async fn call(&self, order: &Order) -> Result<(Answer, Value), Failure> {
         let unusable = || Failure::Refused { cause: "the API key cannot be sent".into(), status: 401 };

@@ -15,6 +15,7 @@ use url::Url;
 use crate::clients::{Failure, Transport, TransportError, limits, words};
 use crate::clock::Clock;
 use crate::domain::budget::{Budgets, Call, Permit};
+use crate::domain::event::Destination;
 
 /// How long a call waits for its budget before it gives up the claim: a line at a limit of one a second moves on
 /// without every one in it asking everything again.
@@ -127,6 +128,11 @@ impl Exchange {
         }
         drop(budgets);
         Ok(answer)
+    }
+
+    /// Whether little is left of the vendor's rate budget.
+    pub(super) fn is_budget_low(&self, vendor: Destination) -> bool {
+        self.budgets().is_low(vendor, self.clock.now())
     }
 
     /// Makes the call once, without regard to budgets.

@@ -22,7 +22,7 @@ use crate::clients::oauth::{self, Tokens};
 use crate::clients::{Failure, Transport, words};
 use crate::clock::Clock;
 use crate::domain::budget::{Budgets, Call, UserKey};
-use crate::domain::event::{CommentId, EventId, TicketId, UserId};
+use crate::domain::event::{CommentId, Destination, EventId, TicketId, UserId};
 
 mod search;
 mod views;
@@ -113,6 +113,12 @@ impl Zendesk {
             return Err(Failure::Refused { cause, status: answer.status.as_u16() });
         }
         Ok(())
+    }
+
+    /// Whether little is left of the account's rate budget, so that what can wait should.
+    #[must_use]
+    pub fn is_budget_low(&self) -> bool {
+        self.exchange.is_budget_low(Destination::Zendesk)
     }
 
     /// The tickets whose `external_id` is exactly this, deleted ones left out, in Zendesk's order. How soon a new

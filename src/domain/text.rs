@@ -2,7 +2,7 @@
 //!
 //! An agent's comment becomes plain text for a phone ([`plain_from_html`], [`strip_comment_header`]), is counted and
 //! cut as the carriers do it ([`segments`], [`split`], [`to_gsm7`]) or bent to the published recipe's template
-//! ([`third_line`]). A customer's text becomes HTML for a ticket ([`html_from_plain`], [`html_link_line`]).
+//! ([`third_line`]). A customer's text becomes HTML for a ticket ([`html_from_plain`]).
 //!
 //! Every function here is total and takes time in proportion to its input. None of them knows who wrote a text.
 
@@ -16,4 +16,4 @@ pub use self::comment::{RecipeMessage, strip_comment_header, third_line};
 pub use self::from_html::{HTML_MAX_BYTES, plain_from_html};
 pub use self::gsm::to_gsm7;
 pub use self::segment::{Encoding, Segments, segments, split};
-pub use self::to_html::{html_from_plain, html_link_line};
+pub use self::to_html::html_from_plain;

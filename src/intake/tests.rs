@@ -1,3 +1,5 @@
+//! What every kind of webhook becomes, and what is refused, in tables.
+
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};

@@ -22,7 +22,7 @@ use super::identify::SMS_TAG;
 const OVERLAP: Duration = Duration::from_secs(600);
 
 /// The pause between two rings, so that a catch-up after a long outage leaves most of the rate budget (200 calls a
-/// minute on the smallest plan) to what is happening now.
+/// minute on the smallest plan) to what is happening now. While little is left, nothing is rung at all.
 const PACE: Duration = Duration::from_secs(1);
 
 impl Worker {
@@ -51,11 +51,14 @@ impl Worker {
 
     async fn ring(&self, tickets: &[TicketId], stop: &CancellationToken) {
         for (rung, ticket_id) in tickets.iter().enumerate() {
-            if rung > 0 {
+            while rung > 0 || self.zendesk.is_budget_low() {
                 let next = later(self.clock.now(), PACE);
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = self.clock.sleep_until(next) => {}
+                }
+                if !self.zendesk.is_budget_low() {
+                    break;
                 }
             }
             let now = self.clock.now();

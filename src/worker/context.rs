@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::clients::braze::Recipient;
+use crate::clients::braze::{RECEIPT_ATTRIBUTE, Recipient};
 use crate::clients::zendesk::UserView;
 use crate::domain::conversation::ECHO_LIFE;
 use crate::domain::event::{
@@ -16,9 +16,6 @@ use crate::mapping::context::{
 use crate::store::Claim;
 
 use super::identify::user_external_id;
-
-/// The profile attribute by which a text is known to have gone out.
-const RECEIPT_ATTRIBUTE: &str = "tandem_receipt";
 
 /// What is written on the ticket: one text, or several with their times.
 #[derive(Debug)]

@@ -204,13 +204,3 @@ async fn a_subscription_is_read_in_either_case() {
     let failure = braze.subscription("group", &Recipient::External(id.into())).await.unwrap_err();
     assert_eq!(failure, Failure::Reject { cause: "Braze answered 400 Invalid subscription group ID".into() });
 }
-
-#[tokio::test]
-async fn a_campaign_is_given_as_it_is() {
-    let details = json!({"message": "success", "draft": false, "messages": {}});
-    let server = Scripted::answers(vec![Reply::json(200, &details), Reply::json(200, &json!({}))]).await;
-    let braze = braze(&server.url);
-    assert_eq!(braze.campaign("c 1").await, Ok(details));
-    assert_eq!(server.seen()[0].query("campaign_id").as_deref(), Some("c 1"));
-    assert!(matches!(braze.campaign("c").await, Err(Failure::Retry { .. })));
-}

@@ -1,6 +1,7 @@
 //! Finding users. Zendesk's search is fuzzy and has a query language, and the values searched for were typed by
 //! customers: so every value is put where it cannot be syntax, and every result is compared again.
 
+use crate::domain::phone::digits;
 use serde_json::Value;
 
 use crate::clients::Failure;
@@ -75,10 +76,6 @@ fn phrase(value: &str) -> Option<String> {
     let value: String = value.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect();
     let value = value.trim();
     (!value.is_empty()).then(|| format!("\"{value}\""))
-}
-
-fn digits(phone: &str) -> String {
-    phone.chars().filter(char::is_ascii_digit).collect()
 }
 
 #[cfg(test)]

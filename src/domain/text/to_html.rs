@@ -16,20 +16,6 @@ pub fn html_from_plain(text: &str) -> String {
     lines.join("<br>")
 }
 
-/// A link on a line of its own, for a picture or a file; just the escaped text if it is no web address.
-#[must_use]
-pub fn html_link_line(url: &str) -> String {
-    let is_web = ["https://", "http://"]
-        .iter()
-        .any(|scheme| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
-    if !is_web {
-        return html_from_plain(url);
-    }
-    // In an address a brace has a spelling that no template engine knows.
-    let url = escaped(&url.replace('{', "%7B").replace('}', "%7D"));
-    format!("<a href=\"{url}\">{url}</a>")
-}
-
 fn line(line: &str) -> String {
     let mut html = String::with_capacity(line.len());
     let mut rest = line;
@@ -135,22 +121,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn links_are_links_only_to_the_web() {
-        let cases = [
-            (
-                "https://a.example/x?b=1&c=\"",
-                "<a href=\"https://a.example/x?b=1&amp;c=&quot;\">https://a.example/x?b=1&amp;c=&quot;</a>",
-            ),
-            ("HTTP://a.example/{{x}}", "<a href=\"HTTP://a.example/%7B%7Bx%7D%7D\">HTTP://a.example/%7B%7Bx%7D%7D</a>"),
-            ("javascript:alert('{{x}}')", "javascript:alert(&#39;<code>&#123;&#123;x&#125;&#125;</code>&#39;)"),
-            ("", ""),
-        ];
-        for (url, expected) in cases {
-            assert_eq!(html_link_line(url), expected);
-        }
-    }
-
     proptest! {
         #[test]
         fn nothing_a_customer_types_is_markup_or_code(text in prop_oneof![any::<String>(), "[{}%<>&\"' a\n]{0,60}"]) {
@@ -161,15 +131,6 @@ mod tests {
             let outside: String = html.split("<code>").map(|part| part.rsplit("</code>").next().unwrap_or("")).collect();
             prop_assert!(!outside.contains("&#123;&#123;") && !outside.contains("&#123;%"), "{}", html);
             prop_assert_eq!(html.matches("<code>").count(), html.matches("</code>").count());
-        }
-
-        #[test]
-        fn links_never_hold_markup_or_code(url in "https?://[{}%<>&\"' a]{0,40}") {
-            let html = html_link_line(&url);
-            prop_assert_eq!(html.matches('<').count(), 2);
-            prop_assert_eq!(html.matches('"').count(), 2);
-            let holds_code = html.contains(['{', '}', '\'']);
-            prop_assert!(!holds_code);
         }
     }
 }
