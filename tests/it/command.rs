@@ -390,7 +390,7 @@ async fn conversations_are_listed_without_particulars_and_shown_with_them() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_most_talkative_log_tells_no_secret_and_no_words() {
-    let bridge = Bridge::start_logging("trace").await;
+    let bridge = Bridge::start_with("", "trace").await;
     let ada = bridge.customer("ada");
     bridge.text(&ada, "Where is my \"engine\"?\nOrder 1843 of mine").await;
     let ticket = bridge.ticket_of("ada").await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tandem::clock::Clock;
 use tandem::sandbox::Sandbox;
+use tandem::sandbox::sender::{Attempt, AttemptResult};
 use tandem::sandbox::server::{Call, Fault, FaultKind};
 
 use crate::process::{Bridge, Host, is_accepted, text, tickets_of, until};
@@ -40,7 +41,8 @@ async fn killed_ten_times_while_webhooks_pour_in_it_loses_nothing_and_doubles_no
     let seed = Clock::system().draw_u32();
     println!("seed {seed}");
     let lots = Clock::manual(start_of_time(), seed.into());
-    let mut bridge = Bridge::start().await;
+    // Every start also looks for what webhooks did not bring, while they bring it.
+    let mut bridge = Bridge::start_with("catch_up_minutes = 5", "info").await;
     let conversations: Vec<Conversation> = (1..=CUSTOMERS)
         .map(|n| Conversation { key: format!("customer-{n}"), braze_id: bridge.customer(&format!("customer-{n}")) })
         .collect();
@@ -148,6 +150,25 @@ async fn killed_after_accepting_and_before_delivering_it_delivers_after_the_next
         assert_eq!(lines, words);
     }
     assert_eq!(bridge.sandbox.zendesk.tickets().len(), 2);
+    bridge.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_that_rang_at_a_dead_bridge_is_found_by_the_next_start() {
+    let mut bridge = Bridge::start_with("catch_up_minutes = 5", "info").await;
+    let ada = bridge.customer("ada");
+    bridge.text(&ada, "Where is my engine?").await;
+    let ticket = bridge.ticket_of("ada").await;
+    bridge.settled().await;
+    bridge.host.kill();
+    bridge.sandbox.zendesk.agent_reply(ticket, "It left today.");
+    let refused = |attempt: &Attempt| attempt.result == AttemptResult::Unreachable;
+    let attempts = || bridge.sandbox.zendesk.webhooks_delivered();
+    bridge.until("the refused webhook", || bridge.sandbox.zendesk.is_idle() && attempts().iter().any(refused)).await;
+    bridge.host.start(&bridge.sandbox).await;
+    bridge.until("the reply", || !bridge.texts_to(&ada).is_empty()).await;
+    bridge.settled().await;
+    assert_eq!(bridge.texts_to(&ada), ["It left today."]);
     bridge.finish(0).await;
 }
 

@@ -220,16 +220,16 @@ pub(crate) struct Bridge {
 
 impl Bridge {
     pub(crate) async fn start() -> Self {
-        Self::start_logging("info").await
+        Self::start_with("catch_up_minutes = 0", "info").await
     }
 
-    /// With another `RUST_LOG`.
-    pub(crate) async fn start_logging(log_filter: &'static str) -> Self {
+    /// With more lines for the top of the configuration, and another `RUST_LOG`.
+    pub(crate) async fn start_with(top: &str, log_filter: &'static str) -> Self {
         // Longer than the vendors of other tests take: a restart should fit in.
         let options = SandboxOptions { retry_spacing: Duration::from_millis(200), ..SandboxOptions::default() };
         let sandbox = Sandbox::start(options.clone(), Clock::system()).await.unwrap();
         let looks = "confirm_after_seconds = [1, 2]";
-        let settings = settings(&sandbox, &options, "catch_up_minutes = 0", looks, "");
+        let settings = settings(&sandbox, &options, top, looks, "");
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("tandem.toml"), settings).unwrap();
         let (public, operator) = (String::new(), String::new());
