@@ -95,15 +95,24 @@ async fn reply(sandbox: &Sandbox, conversation: &Conversation, script: &mut Scri
     tried().is_some_and(|attempt| is_accepted(&attempt.result))
 }
 
-/// Kills whenever so many more things have happened on the wire as the lot says.
+/// Kills whenever so many more things have happened on the wire as the lot says, and every other time at the very moment
+/// of the next acknowledgement.
 async fn kill_again_and_again(sandbox: &Sandbox, host: &mut Host, lots: &Clock, over: &AtomicBool) {
     let happened = || {
         let calls = sandbox.zendesk.calls().len() + sandbox.braze.calls().len();
         calls + sandbox.zendesk.webhooks_delivered().len() + sandbox.braze.webhooks_delivered().len()
     };
-    for _ in 0..KILLS {
+    let acknowledged = || {
+        let attempts = sandbox.zendesk.webhooks_delivered().into_iter().chain(sandbox.braze.webhooks_delivered());
+        attempts.filter(|attempt| is_accepted(&attempt.result)).count()
+    };
+    for kill in 0..KILLS {
         let goal = happened() + 3 + lots.draw_u32() as usize % 20;
         until(sandbox, "enough to kill for", || happened() >= goal).await;
+        if kill % 2 == 1 {
+            let before = acknowledged();
+            until(sandbox, "an acknowledgement", || acknowledged() > before).await;
+        }
         host.kill();
         host.start(sandbox).await;
     }
