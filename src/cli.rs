@@ -168,7 +168,12 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
 fn serve(file: &ConfigFile) -> Result<(), Failure> {
     let (config, warnings) = config::load(file.config.as_deref(), check::mapping_faults)?;
     init_logs("info")?;
-    runtime()?.block_on(crate::serve::run(config, warnings)).map_err(|error| Failure::Failed(error.to_string()))
+    let ended = runtime()?.block_on(crate::serve::run(config, warnings));
+    // Whoever collects the log of a service finds it there, and in the form of the rest.
+    ended.map_err(|error| {
+        tracing::error!("tandem.failed: {error}");
+        Failure::Failed(String::new())
+    })
 }
 
 fn demo(keep: bool) -> Result<(), Failure> {

@@ -90,8 +90,11 @@ pub async fn run(config: Config, warnings: Vec<Warning>) -> Result<(), ServeErro
     serve(config, listeners, Clock::system(), stop).await
 }
 
-/// Runs the bridge on bound listeners until `stop` ends, then stops in order: no longer ready, no new requests, no new
-/// claims, what is running finishes or is left to be looked for, everything synced.
+/// Runs the bridge on bound listeners until `stop` ends, then stops in order: no longer ready, no new claims, what is
+/// running finishes or is left to be looked for, no new requests, everything synced.
+///
+/// Webhooks are taken, and kept for the next start, until the last call is done: Zendesk does not repeat what it found
+/// nobody to give to.
 ///
 /// # Errors
 /// When it cannot start.
@@ -150,14 +153,14 @@ pub async fn serve(
     let mut working = tokio::spawn(worker.run(stop_working.clone()));
     stop.await;
 
-    info!("tandem.stopping: no longer taking webhooks");
+    info!("tandem.stopping: no new deliveries; webhooks are still taken and kept");
     readiness.set_reason("bridge", "shutting down");
+    stop_working.cancel();
+    finish("a delivery", &mut working, STOP_DEADLINE.saturating_sub(ANSWER_DEADLINE)).await;
     stop_serving.cancel();
     for server in &mut servers {
         finish("a connection", server, ANSWER_DEADLINE).await;
     }
-    stop_working.cancel();
-    finish("a delivery", &mut working, STOP_DEADLINE.saturating_sub(ANSWER_DEADLINE)).await;
     store.close().await;
     info!("tandem.stopped: everything accepted is on disk");
     Ok(())

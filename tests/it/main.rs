@@ -5,7 +5,13 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
 mod catch_up;
+mod command;
 mod dependencies;
+mod kill;
 mod layering;
 mod openapi;
+mod process;
+mod shipped;
+mod stop;
+mod store_limits;
 mod support;

@@ -1,0 +1,411 @@
+//! The real binary as a child process, between the embedded vendors of this process.
+//!
+//! For what only a process shows: `kill -9`, signals, exit codes, what is printed and what is logged. The clock is the
+//! system's. The child takes any free port and says in its log which one it got; nothing here guesses a port or a time.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tandem::clock::Clock;
+use tandem::sandbox::braze::Profile;
+use tandem::sandbox::sender::AttemptResult;
+use tandem::sandbox::zendesk::Ticket;
+use tandem::sandbox::{Sandbox, SandboxOptions};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use crate::support::{DEADLINE, answer, http_client, json, settings};
+
+/// How long the vendors are left to themselves before the bridge is asked again.
+const QUIET: Duration = Duration::from_millis(25);
+
+/// `tandem` with these arguments, and nothing of this process's environment.
+pub(crate) fn tandem(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
+    command.args(arguments).env_clear();
+    command
+}
+
+/// What a command that ended by itself had to say.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) async fn run(command: Command) -> Said {
+    run_with(command, "").await
+}
+
+/// Runs a command to its end, with this on its standard input.
+pub(crate) async fn run_with(command: Command, input: &str) -> Said {
+    let mut process = Process::spawn(command, input);
+    let code = process.exit().await;
+    Said { code, out: process.output().join("\n"), err: process.log().join("\n") }
+}
+
+/// A running child. It is killed when this is dropped.
+pub(crate) struct Process {
+    child: Child,
+    output: watch::Receiver<Vec<String>>,
+    log: watch::Receiver<Vec<String>>,
+}
+
+impl Process {
+    pub(crate) fn spawn(mut command: Command, input: &str) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // Whoever does not read its input may be gone before it was written.
+        drop(stdin.write_all(input.as_bytes()));
+        let output = lines_of(child.stdout.take().unwrap());
+        let log = lines_of(child.stderr.take().unwrap());
+        Self { child, output, log }
+    }
+
+    /// The first line of the log with these words; `None` when the process ended without it.
+    pub(crate) async fn logs(&mut self, words: &str) -> Option<String> {
+        line_with(&mut self.log, words).await
+    }
+
+    /// The first printed line with these words; `None` when the process ended without it.
+    pub(crate) async fn prints(&mut self, words: &str) -> Option<String> {
+        line_with(&mut self.output, words).await
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Sends `TERM` or `INT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let line = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success(), "{line}");
+    }
+
+    /// Waits for the end; the exit code.
+    pub(crate) async fn exit(&mut self) -> i32 {
+        for stream in [&mut self.output, &mut self.log] {
+            // The channel closes at the end of the stream, which is the end of the process.
+            let ended = tokio::time::timeout(DEADLINE, stream.wait_for(|_| false)).await.is_ok();
+            assert!(ended, "the process does not end: {:#?}", *stream.borrow());
+        }
+        self.child.wait().unwrap().code().expect("an exit code, not a signal")
+    }
+
+    pub(crate) fn output(&self) -> Vec<String> {
+        self.output.borrow().clone()
+    }
+
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.borrow().clone()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended long ago.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn lines_of(stream: impl Read + Send + 'static) -> watch::Receiver<Vec<String>> {
+    let (lines, read) = watch::channel(Vec::new());
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            lines.send_modify(|lines: &mut Vec<String>| lines.push(line));
+        }
+    });
+    read
+}
+
+async fn line_with(stream: &mut watch::Receiver<Vec<String>>, words: &str) -> Option<String> {
+    let is_it = |line: &&String| line.contains(words);
+    let said = stream.wait_for(|lines| lines.iter().any(|line| is_it(&line)));
+    // It also ends when the stream does, perhaps with these words.
+    let in_time = tokio::time::timeout(DEADLINE, said).await.is_ok();
+    assert!(in_time, "nobody says {words:?}: {:#?}", *stream.borrow());
+    stream.borrow().iter().find(is_it).cloned()
+}
+
+/// One directory, and the processes that run on it one after the other.
+pub(crate) struct Host {
+    pub(crate) directory: TempDir,
+    pub(crate) process: Option<Process>,
+    /// Where webhooks go, `http://127.0.0.1:…`.
+    pub(crate) public: String,
+    /// Where operators go.
+    pub(crate) operator: String,
+    log_filter: &'static str,
+    /// What earlier processes logged.
+    logged: Vec<String>,
+}
+
+impl Host {
+    /// `tandem serve` on this directory.
+    pub(crate) fn serve(&self) -> Command {
+        let mut command = tandem(&["serve", "--config", self.config().to_str().unwrap()]);
+        command.env("TANDEM_OPERATOR_LISTEN", "127.0.0.1:0").env("RUST_LOG", self.log_filter);
+        command
+    }
+
+    pub(crate) fn config(&self) -> std::path::PathBuf {
+        self.directory.path().join("tandem.toml")
+    }
+
+    pub(crate) fn store(&self) -> std::path::PathBuf {
+        self.directory.path().join("store")
+    }
+
+    /// Starts a process, and tells the vendors where it is.
+    pub(crate) async fn start(&mut self, sandbox: &Sandbox) {
+        let mut process = Process::spawn(self.serve(), "");
+        let started = process.logs("tandem.started").await;
+        let started = started.unwrap_or_else(|| panic!("it does not start: {:#?}", process.log()));
+        let started: Value = serde_json::from_str(&started).unwrap();
+        let url = |listener: &str| format!("http://{}", started[listener].as_str().unwrap());
+        (self.public, self.operator) = (url("public"), url("operator"));
+        sandbox.connect(&self.public);
+        self.process = Some(process);
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill();
+        self.logged.extend(process.log());
+    }
+
+    /// SIGTERM; the exit code.
+    pub(crate) async fn stop(&mut self) -> i32 {
+        let mut process = self.process.take().unwrap();
+        process.signal("TERM");
+        let code = process.exit().await;
+        self.logged.extend(process.log());
+        code
+    }
+
+    /// `tandem …` with the address of this bridge's operator listener.
+    pub(crate) async fn ask(&self, arguments: &[&str]) -> Said {
+        run(tandem(&[arguments, &["--url", &self.operator]].concat())).await
+    }
+
+    /// Everything that every process on this directory has logged.
+    pub(crate) fn logged(&self) -> Vec<String> {
+        let running = self.process.as_ref().map(Process::log).unwrap_or_default();
+        self.logged.iter().cloned().chain(running).collect()
+    }
+}
+
+/// A real bridge in a process of its own, and its vendors here.
+pub(crate) struct Bridge {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) host: Host,
+    pub(crate) http: reqwest::Client,
+}
+
+impl Bridge {
+    pub(crate) async fn start() -> Self {
+        Self::start_with("catch_up_minutes = 0", "info").await
+    }
+
+    /// With more lines for the top of the configuration, and another `RUST_LOG`.
+    pub(crate) async fn start_with(top: &str, log_filter: &'static str) -> Self {
+        // Longer than the vendors of other tests take: a restart should fit in.
+        let options = SandboxOptions { retry_spacing: Duration::from_millis(200), ..SandboxOptions::default() };
+        let sandbox = Sandbox::start(options.clone(), Clock::system()).await.unwrap();
+        let looks = "confirm_after_seconds = [1, 2]";
+        let settings = settings(&sandbox, &options, top, looks, "");
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("tandem.toml"), settings).unwrap();
+        let (public, operator) = (String::new(), String::new());
+        let mut host = Host { directory, process: None, public, operator, log_filter, logged: Vec::new() };
+        host.start(&sandbox).await;
+        Self { sandbox, host, http: http_client() }
+    }
+
+    /// Kills the process and starts another on the same directory.
+    pub(crate) async fn kill_and_start(&mut self) {
+        self.host.kill();
+        self.sandbox.zendesk.clear_faults();
+        self.sandbox.braze.clear_faults();
+        self.host.start(&self.sandbox).await;
+    }
+
+    /// A customer with this external id; returns the Braze id.
+    pub(crate) fn customer(&self, external_id: &str) -> String {
+        let number = external_id.bytes().fold(0_u64, |sum, byte| (sum * 31 + u64::from(byte)) % 10_000);
+        self.sandbox.braze.add_profile(Profile {
+            external_id: Some(external_id.to_owned()),
+            phone: Some(format!("+1555555{number:04}")),
+            first_name: Some("Ada".to_owned()),
+            last_name: Some("Lovelace".to_owned()),
+            ..Profile::default()
+        })
+    }
+
+    /// Waits until it holds.
+    pub(crate) async fn until(&self, what: &str, holds: impl FnMut() -> bool) {
+        until(&self.sandbox, what, holds).await;
+    }
+
+    /// Texts, and waits until the bridge has acknowledged it.
+    pub(crate) async fn text(&self, customer: &str, words: &str) {
+        text(&self.sandbox, customer, words).await;
+    }
+
+    /// Waits for the one ticket of a customer with this external id.
+    pub(crate) async fn ticket_of(&self, external_id: &str) -> u64 {
+        self.until("the ticket", || !tickets_of(&self.sandbox, external_id).is_empty()).await;
+        tickets_of(&self.sandbox, external_id)[0].id
+    }
+
+    /// What stands on a ticket, internal notes included.
+    pub(crate) fn comments(&self, ticket: u64) -> Vec<String> {
+        let ticket = self.sandbox.zendesk.ticket(ticket).unwrap();
+        ticket.comments.into_iter().map(|comment| comment.plain_body).collect()
+    }
+
+    /// What reached this phone.
+    pub(crate) fn texts_to(&self, customer: &str) -> Vec<String> {
+        let texts = self.sandbox.braze.texts().into_iter();
+        texts.filter(|text| text.braze_id == customer).map(|text| text.body).collect()
+    }
+
+    pub(crate) async fn deliveries(&self) -> Vec<Value> {
+        let url = format!("{}/api/deliveries?limit=500", self.host.operator);
+        let page = json(self.http.get(url).send().await.unwrap()).await;
+        assert_eq!(page["next"], Value::Null, "more than one page");
+        page["items"].as_array().unwrap().clone()
+    }
+
+    /// Waits until every webhook is answered and no delivery holds a lane.
+    pub(crate) async fn settled(&self) -> Vec<Value> {
+        let (zendesk, braze) = (&self.sandbox.zendesk, &self.sandbox.braze);
+        self.until("every webhook answered", || zendesk.is_idle() && braze.is_idle()).await;
+        let started = tokio::time::Instant::now();
+        loop {
+            let deliveries = self.deliveries().await;
+            let is_open = |delivery: &&Value| {
+                ["pending", "sending", "waiting", "unconfirmed"].contains(&delivery["state"].as_str().unwrap())
+            };
+            let open: Vec<&Value> = deliveries.iter().filter(is_open).collect();
+            if open.is_empty() {
+                return deliveries;
+            }
+            assert!(started.elapsed() < DEADLINE, "these never settle: {open:#?}");
+            self.sandbox.wait_until(QUIET, || false).await;
+        }
+    }
+
+    /// `GET` of a path on the public listener; the status.
+    pub(crate) async fn status(&self, path: &str) -> u16 {
+        answer(self.http.get(format!("{}{path}", self.host.public))).await.0
+    }
+
+    /// Ends the test: everything settled, nothing dead but this many deliveries, a stop in order, a log that any
+    /// machine can read and that tells nobody's secrets.
+    pub(crate) async fn finish(mut self, dead: usize) {
+        let deliveries = self.settled().await;
+        let found = deliveries.iter().filter(|delivery| delivery["state"] == "dead").count();
+        assert_eq!(found, dead, "dead letters in {:#}", Value::from(deliveries));
+        assert_eq!(self.host.stop().await, 0, "exit code after SIGTERM");
+        let logged = self.host.logged();
+        assert!(!logged.is_empty());
+        for line in &logged {
+            let entry: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+            assert!(entry["level"].is_string() && entry["timestamp"].is_string(), "{line}");
+        }
+        assert_discreet(&logged.join("\n"), &self.sandbox);
+    }
+}
+
+/// Waits until it holds, in a world where real time passes.
+pub(crate) async fn until(sandbox: &Sandbox, what: &str, holds: impl FnMut() -> bool) {
+    assert!(sandbox.wait_until(DEADLINE, holds).await, "this never happened: {what}");
+}
+
+/// Texts, and waits until the bridge has acknowledged it. Braze repeats what was not answered; when it has given up, the
+/// customer's Braze is asked again, until a 202 was read.
+pub(crate) async fn text(sandbox: &Sandbox, customer: &str, words: &str) {
+    let dispatch = sandbox.phone.text(customer, words).unwrap();
+    let tries = || -> Vec<_> {
+        sandbox.braze.webhooks_delivered().into_iter().filter(|attempt| attempt.id == dispatch).collect()
+    };
+    let mut given_up_after = 0;
+    loop {
+        let mut acknowledged = false;
+        until(sandbox, "an answer to the text", || {
+            let tries = tries();
+            acknowledged = tries.iter().any(|attempt| is_accepted(&attempt.result));
+            acknowledged || tries.len() > given_up_after && tries.last().is_some_and(|last| last.attempt > 5)
+        })
+        .await;
+        if acknowledged {
+            return;
+        }
+        given_up_after = tries().len();
+        assert!(sandbox.phone.repeat(&dispatch));
+    }
+}
+
+/// Whether the vendor read a 202.
+pub(crate) fn is_accepted(result: &AttemptResult) -> bool {
+    matches!(result, AttemptResult::Answered { status: 202, .. })
+}
+
+pub(crate) fn tickets_of(sandbox: &Sandbox, external_id: &str) -> Vec<Ticket> {
+    let tickets = sandbox.zendesk.tickets().into_iter();
+    tickets.filter(|ticket| ticket.external_id.as_deref() == Some(external_id)).collect()
+}
+
+/// Fails when what was printed or logged holds a secret, a signature, a phone number, a name, or what anybody wrote.
+pub(crate) fn assert_discreet(printed: &str, sandbox: &Sandbox) {
+    let options = SandboxOptions::default();
+    let mut never = vec![
+        options.zendesk_client_secret,
+        options.zendesk_api_token,
+        options.zendesk_webhook_secret,
+        options.braze_api_key,
+        options.braze_webhook_token,
+        "Bearer ".to_owned(),
+        "Lovelace".to_owned(),
+    ];
+    for profile in sandbox.braze.profiles() {
+        never.extend(profile.phone.map(|phone| phone.trim_start_matches('+').to_owned()));
+    }
+    let public = sandbox.zendesk.tickets().into_iter().flat_map(|ticket| ticket.comments);
+    let public = public.filter(|comment| comment.public).map(|comment| comment.plain_body);
+    let texts = sandbox.braze.texts().into_iter().map(|text| text.body);
+    for words in public.chain(texts) {
+        // As JSON has them, and without lines too short to mean anything.
+        let lines = words.lines().map(|line| Value::from(line).to_string().trim_matches('"').to_owned());
+        never.extend(lines.filter(|line| line.len() > 8));
+    }
+    for attempt in sandbox.zendesk.webhooks_delivered() {
+        let headers = attempt.headers.into_iter();
+        never.extend(headers.filter(|(name, _)| name == "x-zendesk-webhook-signature").map(|(_, value)| value));
+    }
+    for words in never {
+        assert!(!printed.contains(&words), "{words:?} was printed or logged: {printed}");
+    }
+}
+
+/// A file of this repository.
+pub(crate) fn shipped(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
