@@ -5,4 +5,7 @@
 mod dependencies;
 mod layering;
 mod openapi;
+mod outbound;
+mod outbound_once;
 mod support;
+mod told;
