@@ -46,7 +46,7 @@ impl Worker {
     /// Reads back the receipt that each text leaves on the customer's profile.
     pub(super) async fn look_at_braze(&self, claim: &Claim, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
-        let Some(recipient) = self.recipient(claim, &head.event.kind, None) else { return Err(nothing_to_look_for()) };
+        let Some(recipient) = self.recipient(claim, &head.event.kind) else { return Err(nothing_to_look_for()) };
         let receipt = match self.braze.receipt(&recipient).await {
             Ok(receipt) => receipt,
             // The key may not export profiles, so no look will ever tell.

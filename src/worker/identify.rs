@@ -17,38 +17,58 @@ pub(super) const SMS_TAG: &str = "sms";
 const ANONYMOUS: &str = "braze:";
 
 impl Worker {
-    /// The customer of the claim's conversation. For a ticket that the bridge does not know, asks Zendesk whose it is
-    /// and lets everything that waits for the ticket move to that customer's conversation.
+    /// Makes sure that the claim's customer is known. For a ticket that the bridge does not know, asks Zendesk whose it
+    /// is and lets everything that waits for the ticket move to that customer's conversation.
     ///
-    /// `only_tagged`: a ticket without the tag `sms` is nobody's conversation.
+    /// A ticket without the tag `sms` is nobody's conversation. `named` is the customer as the webhook called them.
     pub(super) async fn identify(
         &self,
         claim: &Claim,
         ticket: TicketId,
-        only_tagged: bool,
+        named: Option<&str>,
         learnt: &mut Learnt,
-    ) -> Result<Customer, Outcome> {
+    ) -> Result<(), Outcome> {
         if !claim.key.is_provisional() {
-            let customer = claim.conversation.as_ref().map(|conversation| conversation.customer.clone());
-            return Ok(customer.unwrap_or_default());
+            return Ok(());
         }
         let view = self.zendesk.ticket(ticket).await.map_err(|failure| match failure {
             Failure::NotFound { .. } => Outcome::Skip { reason: format!("ticket {ticket} does not exist") },
             other => self.outcome(claim, other, Destination::Zendesk),
         })?;
-        if only_tagged && !view.tags.iter().any(|tag| tag == SMS_TAG) {
+        if !view.tags.iter().any(|tag| tag == SMS_TAG) {
             return Err(Outcome::Skip {
                 reason: format!("ticket {ticket} is not a text conversation: it has no tag {SMS_TAG}"),
             });
         }
-        self.adopt(&view, learnt).ok_or_else(|| Outcome::Reject {
+        self.adopt(&view, named, learnt).map(drop).ok_or_else(|| Outcome::Reject {
             cause: "the requester has no Braze user id: fill the external id of the user in Zendesk".to_owned(),
         })
     }
 
-    /// Learns whose conversation an unknown ticket belongs to; `None` when its requester has no id in Braze.
-    pub(super) fn adopt(&self, ticket: &TicketView, learnt: &mut Learnt) -> Option<Customer> {
-        let customer = customer_behind(ticket, &self.options.user_field)?;
+    /// The same, and then waits for the turn in the customer's own conversation: only there is it known whether they
+    /// may be texted, and only there does nobody else text them meanwhile.
+    pub(super) async fn find_home(
+        &self,
+        claim: &Claim,
+        ticket: TicketId,
+        named: Option<&str>,
+        learnt: &mut Learnt,
+    ) -> Result<(), Outcome> {
+        self.identify(claim, ticket, named, learnt).await?;
+        if !claim.key.is_provisional() {
+            return Ok(());
+        }
+        let cause = "it has only now been found whose ticket it is".to_owned();
+        Err(Outcome::Postpone { cause, until: self.clock.now(), for_budget: false })
+    }
+
+    /// Learns whose conversation an unknown ticket belongs to; `None` when nobody named the customer and the requester
+    /// has no id in Braze.
+    pub(super) fn adopt(&self, ticket: &TicketView, named: Option<&str>, learnt: &mut Learnt) -> Option<Customer> {
+        let customer = match named {
+            Some(id) => Customer { external_id: Some(id.to_owned()), ..Customer::default() },
+            None => customer_behind(ticket, &self.options.user_field)?,
+        };
         let id = customer.external_id.as_deref().or(customer.braze_id.as_deref())?;
         // The ticket's own key may name one of several lines of the customer.
         let line = ticket.external_id.as_deref().and_then(|key| key.strip_prefix(id)?.strip_prefix('@'));

@@ -258,7 +258,7 @@ impl Worker {
     async fn customer_of(&self, claim: &Claim, text: &CustomerText, learnt: &mut Learnt) -> Result<Customer, Outcome> {
         if let Some(ticket) = text.ticket_id.filter(|_| claim.key.is_provisional()) {
             return match self.zendesk.ticket(ticket).await {
-                Ok(view) => Ok(self.adopt(&view, learnt).unwrap_or_default()),
+                Ok(view) => Ok(self.adopt(&view, None, learnt).unwrap_or_default()),
                 Err(Failure::NotFound { .. }) => Err(Outcome::Reject {
                     cause: format!("the text names ticket {ticket}, which does not exist, and no customer"),
                 }),

@@ -27,7 +27,7 @@ impl Worker {
         reply: &AgentReply,
         learnt: &mut Learnt,
     ) -> Result<Outcome, Outcome> {
-        self.identify(claim, reply.ticket_id, true, learnt).await?;
+        self.identify(claim, reply.ticket_id, reply.external_user_id.as_deref(), learnt).await?;
         let now = self.clock.now();
         let forwarded = claim.conversation.as_ref().and_then(|known| known.forwarded_on(reply.ticket_id));
         if reply.comment_id.zip(forwarded).is_some_and(|(comment, forwarded)| forwarded.covers(comment)) {
@@ -73,12 +73,10 @@ impl Worker {
         if text.comment_id.is_none() && echo() {
             return Ok(Outcome::Skip { reason: "our own comment coming back".to_owned() });
         }
-        let mut found = None;
-        if let Some(ticket) = text.ticket_id.filter(|_| text.external_user_id.is_none()) {
-            found = Some(self.identify(claim, ticket, true, learnt).await?);
+        if let Some(ticket) = text.ticket_id {
+            self.find_home(claim, ticket, text.external_user_id.as_deref(), learnt).await?;
         }
-        let kind = EventKind::PhoneText(text.clone());
-        let recipient = self.recipient(claim, &kind, found.as_ref());
+        let recipient = self.recipient(claim, &EventKind::PhoneText(text.clone()));
         let recipient = recipient.ok_or_else(|| Outcome::Reject { cause: "nobody to text is known".to_owned() })?;
         self.may_text(claim, &recipient).await?;
         learn_from_recipe(conversation, text, now, learnt);
@@ -100,9 +98,8 @@ impl Worker {
         if self.options.ticket_solved_campaign.is_none() {
             return Ok(Outcome::Skip { reason: "noted; no closing text is configured".to_owned() });
         }
-        let customer = self.identify(claim, change.ticket_id, true, learnt).await?;
-        let kind = EventKind::TicketSolved(change.clone());
-        let Some(recipient) = self.recipient(claim, &kind, Some(&customer)) else {
+        self.find_home(claim, change.ticket_id, change.external_user_id.as_deref(), learnt).await?;
+        let Some(recipient) = self.recipient(claim, &EventKind::TicketSolved(change.clone())) else {
             return Ok(Outcome::Skip { reason: "nobody to text is known".to_owned() });
         };
         if let Err(refused) = self.may_text(claim, &recipient).await {
@@ -201,8 +198,8 @@ impl Worker {
         }
     }
 
-    /// Whom to text: the conversation's customer, or whoever was just found, or whom the webhook named.
-    pub(super) fn recipient(&self, claim: &Claim, kind: &EventKind, found: Option<&Customer>) -> Option<Recipient> {
+    /// Whom to text: the conversation's customer, or whom the webhook named.
+    pub(super) fn recipient(&self, claim: &Claim, kind: &EventKind) -> Option<Recipient> {
         let named = match kind {
             EventKind::PhoneText(text) => text.external_user_id.clone(),
             EventKind::TicketSolved(change) => change.external_user_id.clone(),
@@ -217,7 +214,7 @@ impl Worker {
             let anonymous = || customer.braze_id.clone().map(Recipient::Braze);
             customer.external_id.clone().map(Recipient::External).or_else(anonymous)
         };
-        known.and_then(by_id).or_else(|| found.and_then(by_id)).or_else(|| named.map(Recipient::External))
+        known.and_then(by_id).or_else(|| named.map(Recipient::External))
     }
 
     /// Whether the customer may be texted, by what we know, and by what Braze says where it is to be asked.
