@@ -270,7 +270,7 @@ impl Worker {
             Failure::Retry { cause, after } => Outcome::Retry { cause, after },
             Failure::Unknown { cause } => Outcome::Unknown { cause },
             Failure::Postpone { cause, until } => Outcome::Postpone { cause, until, for_budget: true },
-            Failure::Refused { cause, status: 403 } if self.is_refused_alone(claim, &cause) => {
+            Failure::Refused { cause, status: 403 } if self.is_refused_alone(claim, destination, &cause) => {
                 Outcome::Reject { cause }
             }
             Failure::Refused { cause, .. } => Outcome::Pause { destination, cause },
@@ -284,11 +284,11 @@ impl Worker {
 
     /// Whether this delivery was refused for the same reason before, while others went through in between: then it is
     /// this one that is refused and not the bridge, and holding everybody would let one ticket stop them all.
-    fn is_refused_alone(&self, claim: &Claim, cause: &str) -> bool {
+    fn is_refused_alone(&self, claim: &Claim, destination: Destination, cause: &str) -> bool {
         let Some(head) = claim.work.first() else { return false };
         let State::Waiting { due_at, cause: before, .. } = &head.delivery.state else { return false };
         let refused_at = due_at.checked_sub(self.options.retry.pause).unwrap_or(*due_at);
-        before == cause && self.pauses.succeeded_since(claim.destination, refused_at)
+        before == cause && self.pauses.succeeded_since(destination, refused_at)
     }
 
     fn render(&self, mapping: Name, context: &Context) -> Result<serde_json::Value, Outcome> {
@@ -306,14 +306,15 @@ impl Worker {
                 self.readiness.set_note(name(*destination), format!("paused: {cause}"));
                 self.metrics.set_paused(*destination, true);
             }
-            Outcome::Done { .. } => {
+            Outcome::Done { .. } if has_written(claim) => {
                 if self.pauses.succeeded(claim.destination, now) {
                     info!(destination = ?claim.destination, "destination.resumed: calls are answered again");
                     self.readiness.clear_note(name(claim.destination));
                     self.metrics.set_paused(claim.destination, false);
                 }
             }
-            Outcome::Skip { .. }
+            Outcome::Done { .. }
+            | Outcome::Skip { .. }
             | Outcome::Retry { .. }
             | Outcome::Postpone { .. }
             | Outcome::Reject { .. }
@@ -322,6 +323,17 @@ impl Worker {
             | Outcome::SetAside { .. } => {}
         }
     }
+}
+
+/// Whether what is done now was done by a write at the claim's destination. A doorbell reads elsewhere, a reopening is
+/// only noted, and a look reads: none of them proves that the vendor takes our writes.
+fn has_written(claim: &Claim) -> bool {
+    claim.work.first().is_some_and(|head| match head.event.kind {
+        EventKind::CustomerText(_) | EventKind::Note(_) | EventKind::PhoneText(_) | EventKind::TicketSolved(_) => {
+            !matches!(head.delivery.state, State::Unconfirmed { .. })
+        }
+        EventKind::AgentReply(_) | EventKind::TicketReopened(_) | EventKind::Unreadable(_) => false,
+    })
 }
 
 /// Which vendors refuse us, and since when they last did not.
