@@ -65,11 +65,12 @@ impl Worker {
         });
         match seen {
             Some(part) if part == parts => Ok(Outcome::Done { receipt: "seen on the customer's profile".to_owned() }),
-            Some(part) => {
+            // Only news: that an earlier part is out was known when this one was sent.
+            Some(part) if part > head.delivery.parts_sent => {
                 learnt.parts_sent = Some(part);
                 Ok(Outcome::NotSeen { cause: format!("part {part} of {parts} is out"), look_at: None })
             }
-            None => Ok(self.not_seen(&head.delivery.state, "the receipt is not on the customer's profile")),
+            Some(_) | None => Ok(self.not_seen(&head.delivery.state, "the receipt is not on the customer's profile")),
         }
     }
 
