@@ -240,9 +240,8 @@ async fn an_echo_is_known_however_late_our_write_was() {
     // Zendesk refuses for longer than an echo is remembered.
     bridge.sandbox.zendesk.fail(Fault::on("PUT", "/tickets", FaultKind::retry_after(503, 900)));
     bridge.sandbox.phone.text(&customer, "late");
-    bridge
-        .until("the refusal", |bridge| bridge.sandbox.zendesk.calls().iter().any(|call| call.status == Some(503)))
-        .await;
+    let waits = |delivery: &Value| delivery["state"] == "waiting";
+    bridge.until_deliveries("the refusal", |deliveries| deliveries.iter().any(waits)).await;
     bridge.clock.advance(jiff::SignedDuration::from_secs(900));
     bridge.settled().await;
     assert_eq!(bridge.comments(ticket), ["Hello", "late"]);
@@ -583,12 +582,12 @@ async fn a_slow_answer_keeps_its_own_conversation_waiting_only() {
     let bridge = TestBridge::start().await;
     let (slow, _) = bridge.talking("ada").await;
     let (free, _) = bridge.talking("grace").await;
-    bridge.sandbox.braze.fail(Fault::on("POST", SEND, FaultKind::Delay(Duration::from_millis(400))));
+    bridge.sandbox.braze.fail(Fault::on("POST", SEND, FaultKind::Delay(Duration::from_secs(3))));
     bridge.sandbox.zendesk.agent_reply(slow, "1");
     assert!(bridge.sandbox.wait_until(DEADLINE, || bridge.texts().len() == 1).await);
     bridge.sandbox.zendesk.agent_reply(slow, "2");
     bridge.sandbox.zendesk.agent_reply(free, "other");
-    assert!(bridge.sandbox.wait_until(DEADLINE, || bridge.texts().len() == 3).await);
+    assert!(bridge.sandbox.wait_until(DEADLINE, || bridge.texts().len() == 3).await, "the clock stands still");
     assert_eq!(bridge.texts(), ["1", "other", "2"]);
     bridge.finish(0).await;
 }
