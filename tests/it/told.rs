@@ -8,7 +8,7 @@ use tandem::sandbox::braze::SendAnswer;
 use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::sandbox::zendesk::{NewTicket, TicketStatus, User};
 
-use crate::support::{DEADLINE, TestBridge};
+use crate::support::{DEADLINE, TestBridge, answer};
 
 const SEND: &str = "/campaigns/trigger/send";
 
@@ -248,6 +248,32 @@ async fn an_opt_out_holds_on_tickets_that_the_bridge_does_not_know() {
         assert_eq!(bridge.notes(ticket).len(), usize::from(is_reply), "{body}");
         bridge.finish(usize::from(is_reply)).await;
     }
+}
+
+#[tokio::test]
+async fn an_opt_out_holds_for_a_customer_who_got_a_name_later() {
+    let bridge = TestBridge::start().await;
+    for text in ["Hello", "STOP"] {
+        let category = if text == "STOP" { "opt_out" } else { "other" };
+        let mut body = json!({"braze_id": "65f1c0ffee", "text": text, "category": category, "dispatch": text});
+        if text == "STOP" {
+            body["external_id"] = "ada".into();
+        }
+        let request = bridge.from_braze(reqwest::Method::POST, "/webhooks/braze", &body.to_string());
+        let (status, answer) = answer(request.header("Content-Type", "application/json")).await;
+        assert_eq!((status, &answer["status"]), (202, &json!("accepted")));
+        bridge.settled().await;
+    }
+    let ada = User { name: "Ada".to_owned(), external_id: Some("ada".to_owned()), ..User::default() };
+    let requester_id = bridge.sandbox.zendesk.add_user(ada);
+    let tags = vec!["sms".to_owned()];
+    let ticket = bridge.sandbox.zendesk.add_ticket(NewTicket { requester_id, tags, ..NewTicket::default() });
+    bridge.sandbox.zendesk.agent_reply(ticket, "unwanted");
+    bridge.settled().await;
+    assert_eq!(bridge.sends().len(), 0);
+    assert_eq!(bridge.conversations().await.len(), 1, "it is the same conversation");
+    assert_eq!(bridge.notes(ticket).len(), 1);
+    bridge.finish(1).await;
 }
 
 #[tokio::test]

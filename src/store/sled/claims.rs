@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use sled::IVec;
 
-use crate::domain::address::{Alias, Directory};
+use crate::domain::address::{self, Alias, Directory};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Destination, Event, EventId, EventKind, TicketFields};
@@ -186,7 +186,7 @@ impl Core {
         let hold = self.lanes.held(&ruling.lane).filter(|hold| hold.fence == ruling.fence);
         let places = hold.ok_or(StoreError::StaleClaim(ruling.head))?.places.clone();
         let key = match ruling.belongs_to {
-            Some(key) => key,
+            Some(key) => self.first_key(key, &ruling.changes)?,
             None => self.home(&ruling.lane.conversation)?,
         };
         let claimed: Vec<Delivery> = places.iter().map(|place| self.waiting(*place)).collect::<Result<_, _>>()?;
@@ -224,6 +224,20 @@ impl Core {
             self.add(place, owed, key.clone(), now, State::Pending)?;
         }
         Ok(())
+    }
+
+    /// The key that the customer got first, where Zendesk calls them by a name that they got later.
+    fn first_key(&self, key: ConversationKey, changes: &[Change]) -> Result<ConversationKey, StoreError> {
+        let customers = changes.iter().filter_map(|change| match change {
+            Change::Customer(customer) => Some(customer),
+            _ => None,
+        });
+        for alias in customers.flat_map(address::aliases_of).filter(|alias| alias.key() == key) {
+            if let Some(first) = self.by_alias(&alias)? {
+                return Ok(first);
+            }
+        }
+        Ok(key)
     }
 
     /// Puts events in the place of the claimed one: same sequence, the next free subs, same lane.
