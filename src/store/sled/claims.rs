@@ -228,10 +228,9 @@ impl Core {
 
     /// The key that the customer got first, where Zendesk calls them by a name that they got later.
     fn first_key(&self, key: ConversationKey, changes: &[Change]) -> Result<ConversationKey, StoreError> {
-        let customers = changes.iter().filter_map(|change| match change {
-            Change::Customer(customer) => Some(customer),
-            _ => None,
-        });
+        let customers = changes
+            .iter()
+            .filter_map(|change| if let Change::Customer(customer) = change { Some(customer) } else { None });
         for alias in customers.flat_map(address::aliases_of).filter(|alias| alias.key() == key) {
             if let Some(first) = self.by_alias(&alias)? {
                 return Ok(first);
