@@ -62,10 +62,12 @@ impl Address {
                 }
                 Self::Customer { aliases, line: text.line.clone() }
             }
-            EventKind::AgentReply(reply) => named(&reply.external_user_id),
             EventKind::PhoneText(text) => named(&text.external_user_id),
-            EventKind::TicketSolved(change) | EventKind::TicketReopened(change) => named(&change.external_user_id),
-            EventKind::Note(_) => Self::Ticket { ticket, alias: None },
+            // Whether a ticket that is not known is a text conversation at all, only the ticket can tell.
+            EventKind::AgentReply(_)
+            | EventKind::TicketSolved(_)
+            | EventKind::TicketReopened(_)
+            | EventKind::Note(_) => Self::Ticket { ticket, alias: None },
             EventKind::Unreadable(_) => Self::Nobody,
         }
     }
@@ -280,6 +282,14 @@ mod tests {
         })
     }
 
+    fn doorbell(ticket: u64, external: Option<&str>) -> EventKind {
+        EventKind::AgentReply(AgentReply {
+            ticket_id: TicketId(ticket),
+            comment_id: None,
+            external_user_id: external.map(Into::into),
+        })
+    }
+
     #[test]
     fn a_customer_keeps_the_first_key_under_every_name() {
         let mut known = Known::default();
@@ -326,10 +336,10 @@ mod tests {
             (phone_text(None, Some("new")), "new"),
             (phone_text(Some(8), None), "ticket:8"),
             (phone_text(None, None), "ticket:0"),
-            (
-                EventKind::AgentReply(AgentReply { ticket_id: TicketId(9), comment_id: None, external_user_id: None }),
-                "ticket:9",
-            ),
+            (doorbell(9, None), "ticket:9"),
+            // The name does not say whether the ticket is a text conversation.
+            (doorbell(9, Some("a")), "ticket:9"),
+            (doorbell(7, Some("b")), "a@l2"),
         ] {
             assert_eq!(known.learn(&event), key);
         }

@@ -21,8 +21,15 @@ impl Worker {
     ///
     /// A ticket that the bridge does not know is read, and must carry the tag `sms`. When that tells whose it is, all
     /// that waits for the ticket moves to the customer's own lane and is claimed afresh there, so that nothing is ever
-    /// sent beside that lane or without knowing what the conversation knows.
-    pub(super) async fn identify(&self, claim: &Claim, ticket: TicketId, learnt: &mut Learnt) -> Result<(), Outcome> {
+    /// sent beside that lane or without knowing what the conversation knows. `named` is the customer as the webhook called
+    /// them.
+    pub(super) async fn identify(
+        &self,
+        claim: &Claim,
+        ticket: TicketId,
+        named: Option<&str>,
+        learnt: &mut Learnt,
+    ) -> Result<(), Outcome> {
         if knows(claim.conversation.as_ref(), ticket) {
             return Ok(());
         }
@@ -42,7 +49,7 @@ impl Worker {
             learnt.changes.extend(taken_up(claim.conversation.as_ref(), &view));
             return Ok(());
         }
-        if self.adopt(&view, learnt).await? {
+        if self.adopt(&view, named, learnt).await? {
             return Err(self.found());
         }
         Err(Outcome::Reject {
@@ -50,8 +57,14 @@ impl Worker {
         })
     }
 
-    /// Learns whose conversation an unknown ticket belongs to; false when its requester has no id in Braze.
-    pub(super) async fn adopt(&self, ticket: &TicketView, learnt: &mut Learnt) -> Result<bool, Outcome> {
+    /// Learns whose conversation an unknown ticket belongs to; false when nobody named the customer and the requester has
+    /// no id in Braze.
+    pub(super) async fn adopt(
+        &self,
+        ticket: &TicketView,
+        named: Option<&str>,
+        learnt: &mut Learnt,
+    ) -> Result<bool, Outcome> {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         // A key that the bridge knows says more than the user does: the customer may have several names and lines.
         let mut known = match &ticket.external_id {
@@ -61,7 +74,9 @@ impl Worker {
         let key = match &known {
             Some(conversation) => conversation.key.clone(),
             None => {
-                let Some(customer) = customer_behind(ticket, &self.options.user_field) else { return Ok(false) };
+                let named = named.map(|id| Customer { external_id: Some(id.to_owned()), ..Customer::default() });
+                let behind = || customer_behind(ticket, &self.options.user_field);
+                let Some(customer) = named.or_else(behind) else { return Ok(false) };
                 let line = line_of(ticket, &customer);
                 let key = self.store.key_of(&customer, line).await.map_err(retry)?;
                 known = self.store.conversation(&key).await.map_err(retry)?;

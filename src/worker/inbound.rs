@@ -300,7 +300,7 @@ impl Worker {
     async fn customer_of(&self, claim: &Claim, text: &CustomerText, learnt: &mut Learnt) -> Result<Customer, Outcome> {
         if let Some(ticket) = text.ticket_id.filter(|_| claim.key.is_provisional()) {
             return match self.zendesk.ticket(ticket).await {
-                Ok(view) if self.adopt(&view, learnt).await? => Err(self.found()),
+                Ok(view) if self.adopt(&view, None, learnt).await? => Err(self.found()),
                 // Nobody in Braze, but somebody in Zendesk: the text can still be added to their ticket.
                 Ok(_) => Ok(Customer::default()),
                 Err(Failure::NotFound { .. }) => Err(Outcome::Reject {

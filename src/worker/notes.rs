@@ -18,7 +18,10 @@ pub(super) fn undelivered(claim: &Claim, learnt: &Learnt, cause: &str, now: Time
             Some(comment) => format!("Your reply (comment {comment}) was not texted to the customer: {cause}."),
             None => format!("Your reply was not texted to the customer: {cause}."),
         },
-        EventKind::PhoneText(_) if out > 0 => {
+        EventKind::PhoneText(_) if out == 1 => {
+            format!("Only the first part of a long reply was texted to the customer; the rest was not: {cause}.")
+        }
+        EventKind::PhoneText(_) if out > 1 => {
             format!(
                 "Only the first {out} parts of a long reply were texted to the customer; the rest was not: {cause}."
             )

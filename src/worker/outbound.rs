@@ -33,7 +33,7 @@ impl Worker {
         reply: &AgentReply,
         learnt: &mut Learnt,
     ) -> Result<Outcome, Outcome> {
-        self.identify(claim, reply.ticket_id, learnt).await?;
+        self.identify(claim, reply.ticket_id, reply.external_user_id.as_deref(), learnt).await?;
         let now = self.clock.now();
         let conversation = claim.conversation.as_ref();
         let forwarded = conversation.and_then(|known| known.forwarded_on(reply.ticket_id));
@@ -89,7 +89,7 @@ impl Worker {
         // A drop-in body names its customer, and a comment was read from a ticket that is known: only a bare text has
         // to be shown to belong to a text conversation.
         if let Some(ticket) = text.ticket_id.filter(|_| text.recipe.is_none() && text.comment_id.is_none()) {
-            self.identify(claim, ticket, learnt).await?;
+            self.identify(claim, ticket, text.external_user_id.as_deref(), learnt).await?;
         }
         let recipient = self.recipient(claim, &EventKind::PhoneText(text.clone()));
         let recipient = recipient.ok_or_else(|| Outcome::Reject { cause: "nobody to text is known".to_owned() })?;
@@ -113,7 +113,7 @@ impl Worker {
         if self.options.ticket_solved_campaign.is_none() {
             return Ok(Outcome::Skip { reason: "noted; no closing text is configured".to_owned() });
         }
-        self.identify(claim, change.ticket_id, learnt).await?;
+        self.identify(claim, change.ticket_id, change.external_user_id.as_deref(), learnt).await?;
         let Some(recipient) = self.recipient(claim, &EventKind::TicketSolved(change.clone())) else {
             return Ok(Outcome::Skip { reason: "nobody to text is known".to_owned() });
         };

@@ -14,10 +14,12 @@ use tandem::clock::Clock;
 use tandem::config;
 use tandem::intake::signature::zendesk_signature;
 use tandem::sandbox::braze::Profile;
+use tandem::sandbox::server::Call;
 use tandem::sandbox::{Sandbox, SandboxOptions};
 use tandem::serve::{Listeners, ServeError, serve};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -58,9 +60,17 @@ impl TestBridge {
 
     /// The same with other vendors, and more lines for `[zendesk]`.
     pub(crate) async fn start_in(options: SandboxOptions, top: &str, braze: &str, zendesk: &str) -> Self {
+        Self::start_from(options, |sandbox, options| settings(sandbox, options, top, braze, zendesk)).await
+    }
+
+    /// The same with a whole configuration.
+    pub(crate) async fn start_from(
+        options: SandboxOptions,
+        settings: impl FnOnce(&Sandbox, &SandboxOptions) -> String,
+    ) -> Self {
         let clock = Clock::manual(start_of_time(), 7);
         let sandbox = Sandbox::start(options.clone(), clock.clone()).await.unwrap();
-        let settings = settings(&sandbox, &options, top, braze, zendesk);
+        let settings = settings(&sandbox, &options);
         let mut bridge = Self {
             sandbox,
             clock,
@@ -86,6 +96,24 @@ impl TestBridge {
 
     /// Starts again on the same directory, on other ports.
     pub(crate) async fn run(&mut self) {
+        self.run_on(&Handle::current()).await;
+    }
+
+    /// The same in a runtime of its own, which [`TestBridge::tear_down`] takes away in the middle of everything.
+    pub(crate) async fn run_apart(&mut self) -> Runtime {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        self.run_on(runtime.handle()).await;
+        runtime
+    }
+
+    /// Ends a bridge that runs apart where it stands: nothing is finished, nothing more is recorded.
+    pub(crate) async fn tear_down(&mut self, runtime: Runtime) {
+        self.running = None;
+        // Waits until every task is dropped, and the store with them.
+        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(DEADLINE)).await.unwrap();
+    }
+
+    async fn run_on(&mut self, runtime: &Handle) {
         let (config, _) = config::parse(Some(&self.settings), [], self.directory.path()).unwrap();
         let listeners = Listeners {
             public: TcpListener::bind("127.0.0.1:0").await.unwrap(),
@@ -96,7 +124,7 @@ impl TestBridge {
         self.sandbox.connect(&self.public);
         self.stop = CancellationToken::new();
         let stop = self.stop.clone();
-        self.running = Some(tokio::spawn(serve(config, listeners, self.clock.clone(), stop.cancelled_owned())));
+        self.running = Some(runtime.spawn(serve(config, listeners, self.clock.clone(), stop.cancelled_owned())));
     }
 
     /// Moves time on, a second at a time, until it holds; panics with `what` when it never does.
@@ -127,16 +155,24 @@ impl TestBridge {
 
     /// Moves time on until no delivery holds a lane any more, and every webhook has been answered.
     pub(crate) async fn settled(&self) -> Vec<Value> {
-        self.until("every webhook answered", |bridge| {
-            bridge.sandbox.zendesk.is_idle() && bridge.sandbox.braze.is_idle()
-        })
-        .await;
-        self.until_deliveries("everything settled", |deliveries| {
-            deliveries.iter().all(|delivery| {
-                !["pending", "sending", "waiting", "unconfirmed"].contains(&delivery["state"].as_str().unwrap())
-            })
-        })
-        .await
+        let is_idle = |bridge: &Self| bridge.sandbox.zendesk.is_idle() && bridge.sandbox.braze.is_idle();
+        let answered =
+            || self.sandbox.zendesk.webhooks_delivered().len() + self.sandbox.braze.webhooks_delivered().len();
+        loop {
+            self.until("every webhook answered", is_idle).await;
+            let before = answered();
+            let deliveries = self
+                .until_deliveries("everything settled", |deliveries| {
+                    deliveries.iter().all(|delivery| {
+                        !["pending", "sending", "waiting", "unconfirmed"].contains(&delivery["state"].as_str().unwrap())
+                    })
+                })
+                .await;
+            // What was written meanwhile may have set off more webhooks.
+            if is_idle(self) && answered() == before {
+                return deliveries;
+            }
+        }
     }
 
     /// Ends the test: everything settled, nothing dead but this many deliveries, and a stop in order.
@@ -219,6 +255,35 @@ impl TestBridge {
     /// What reached the phones.
     pub(crate) fn texts(&self) -> Vec<String> {
         self.sandbox.braze.texts().into_iter().map(|text| text.body).collect()
+    }
+
+    /// A new customer, whose first text has opened a ticket: the ticket and the Braze id.
+    pub(crate) async fn talking(&self, external_id: &str) -> (u64, String) {
+        let customer = self.customer(external_id);
+        self.sandbox.phone.text(&customer, "Hello");
+        self.settled().await;
+        let tickets = self.sandbox.zendesk.tickets();
+        let ticket = tickets.into_iter().find(|ticket| ticket.external_id.as_deref() == Some(external_id));
+        (ticket.expect("the text has opened a ticket").id, customer)
+    }
+
+    /// The internal notes on a ticket.
+    pub(crate) fn notes(&self, ticket: u64) -> Vec<String> {
+        let comments = self.sandbox.zendesk.ticket(ticket).unwrap().comments;
+        comments.into_iter().filter(|comment| !comment.public).map(|comment| comment.plain_body).collect()
+    }
+
+    /// Every request to send a text, in order.
+    pub(crate) fn sends(&self) -> Vec<Call> {
+        let calls = self.sandbox.braze.calls().into_iter();
+        calls.filter(|call| call.path == "/campaigns/trigger/send").collect()
+    }
+
+    /// The operator drops a delivery.
+    pub(crate) async fn discard(&self, id: &Value) {
+        let url = format!("{}/api/deliveries/{}/discard", self.operator, id.as_str().unwrap());
+        let (status, body) = answer(self.http.post(url).body(r#"{"reason": "dropped by the test"}"#)).await;
+        assert_eq!(status, 200, "{body}");
     }
 }
 

@@ -72,12 +72,6 @@ fn spaced(text: &str, is_line_start: bool) -> String {
     html
 }
 
-fn escaped(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    text.chars().for_each(|character| push_escaped(&mut html, character));
-    html
-}
-
 fn push_escaped(html: &mut String, character: char) {
     match character {
         '&' => html.push_str("&amp;"),
