@@ -6,6 +6,10 @@
 
 mod catch_up;
 mod dependencies;
+mod inbound;
+mod inbound_once;
 mod layering;
 mod openapi;
+mod pressure;
+mod requester;
 mod support;
