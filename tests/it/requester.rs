@@ -75,11 +75,11 @@ async fn the_first_way_that_finds_somebody_wins_in_the_configured_order() {
         (r#"["phone", "external_id"]"#, "By phone"),
     ] {
         let bridge = matching(order).await;
-        for (_, user) in users() {
-            let _ = bridge.sandbox.zendesk.add_user(user);
-        }
+        let known = users().map(|(_, user)| bridge.sandbox.zendesk.add_user(user));
         post(&bridge, &from_ada("hello")).await;
-        assert_eq!(user(&bridge, ticket_of(&bridge, "c1").requester_id).name, winner, "{order}");
+        let found = ticket_of(&bridge, "c1").requester_id;
+        assert!(known.contains(&found), "{order}");
+        assert_eq!(user(&bridge, found).name, winner, "{order}");
         end(bridge, 0).await;
     }
 }
@@ -182,10 +182,11 @@ async fn nothing_is_overwritten() {
 async fn a_blank_that_somebody_else_fills_already_does_not_hold_the_text_up() {
     let bridge = TestBridge::start().await;
     let other = User { email: Some(EMAIL.into()), ..named("Shares the address") };
-    let _ = bridge.sandbox.zendesk.add_user(other);
+    let other = bridge.sandbox.zendesk.add_user(other);
     let known = bridge.sandbox.zendesk.add_user(User { external_id: Some("c1".into()), ..named("Ada") });
     post(&bridge, &from_ada("hello")).await;
     assert_eq!(ticket_of(&bridge, "c1").requester_id, known);
+    assert_eq!(user(&bridge, other).external_id, None, "and takes nothing from them");
     end(bridge, 0).await;
 }
 
