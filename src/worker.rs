@@ -290,7 +290,8 @@ impl Worker {
             Failure::Postpone { cause, until } => Outcome::Postpone { cause, until, for_budget: true },
             // Bad credentials are nobody's own fault; anything else may be refused to this delivery alone.
             Failure::Refused { cause, status }
-                if status != 401 && self.is_refused_alone(claim, &cause, destination) =>
+                if (status != 401 && self.is_refused_alone(claim, &cause, destination))
+                    || (status == 403 && self.is_overdue(claim)) =>
             {
                 Outcome::Reject { cause }
             }
@@ -310,6 +311,13 @@ impl Worker {
         let State::Waiting { due_at, cause: before, .. } = &head.delivery.state else { return false };
         let refused_at = due_at.checked_sub(self.options.retry.pause).unwrap_or(*due_at);
         before == cause && self.pauses.succeeded_since(destination, refused_at)
+    }
+
+    /// Whether this has been tried for so long that nothing more is. A credential that is wrong (401) is mended by the
+    /// operator and holds everything until then; one thing that is forbidden may stay so for ever.
+    fn is_overdue(&self, claim: &Claim) -> bool {
+        let give_up_after = self.options.retry.give_up_after;
+        claim.work.first().is_some_and(|head| later(head.delivery.accepted_at, give_up_after) <= self.clock.now())
     }
 
     fn render(&self, mapping: Name, context: &Context) -> Result<serde_json::Value, Outcome> {

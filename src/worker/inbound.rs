@@ -261,7 +261,8 @@ impl Worker {
             None => {
                 let found = self.zendesk.find_tickets(&claim.key.0).await;
                 let found = found.map_err(|failure| self.outcome(claim, failure, Destination::Zendesk))?;
-                newest_first(found).first().map(|ticket| (ticket.id, ticket.status))
+                let open = newest_first(found).into_iter().find(|ticket| ticket.status.is_unsolved());
+                open.map(|ticket| (ticket.id, ticket.status))
             }
         };
         let Some((ticket, _)) = ticket.filter(|(_, status)| status.is_unsolved()) else { return Ok(nowhere()) };

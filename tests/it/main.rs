@@ -7,12 +7,16 @@
 mod catch_up;
 mod command;
 mod dependencies;
+mod inbound;
+mod inbound_once;
 mod kill;
 mod layering;
 mod openapi;
 mod outbound;
 mod outbound_once;
+mod pressure;
 mod process;
+mod requester;
 mod shipped;
 mod stop;
 mod store_limits;

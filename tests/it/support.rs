@@ -46,6 +46,19 @@ pub(crate) struct TestBridge {
     settings: String,
     stop: CancellationToken,
     running: Option<JoinHandle<Result<(), ServeError>>>,
+    apart: Apart,
+}
+
+/// A runtime with nothing but the bridge in it; dropped from within another runtime, which must not wait for it.
+#[derive(Default)]
+struct Apart(Option<tokio::runtime::Runtime>);
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl TestBridge {
@@ -81,6 +94,7 @@ impl TestBridge {
             settings,
             stop: CancellationToken::new(),
             running: None,
+            apart: Apart::default(),
         };
         bridge.run().await;
         bridge
@@ -125,6 +139,41 @@ impl TestBridge {
         self.stop = CancellationToken::new();
         let stop = self.stop.clone();
         self.running = Some(runtime.spawn(serve(config, listeners, self.clock.clone(), stop.cancelled_owned())));
+    }
+
+    /// Starts again on the same directory, on a runtime of its own, so that [`TestBridge::kill`] can stop everything of
+    /// it at once.
+    pub(crate) async fn run_apart(&mut self) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (config, _) = config::parse(Some(&self.settings), [], self.directory.path()).unwrap();
+        let bound = runtime.spawn(async {
+            Listeners {
+                public: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+                operator: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            }
+        });
+        let listeners = bound.await.unwrap();
+        self.public = format!("http://{}", listeners.public.local_addr().unwrap());
+        self.operator = format!("http://{}", listeners.operator.local_addr().unwrap());
+        self.sandbox.connect(&self.public);
+        self.stop = CancellationToken::new();
+        let stop = self.stop.clone();
+        self.running = Some(runtime.spawn(serve(config, listeners, self.clock.clone(), stop.cancelled_owned())));
+        self.apart = Apart(Some(runtime));
+    }
+
+    /// Stops a bridge that runs apart, wherever it is: nothing is finished, nothing more is called or recorded. Returns
+    /// when its store can be opened again.
+    pub(crate) async fn kill(&mut self) {
+        let runtime = self.apart.0.take().expect("only a bridge that runs apart can be killed");
+        self.running = None;
+        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(DEADLINE)).await.unwrap();
+        let path = self.directory.path().join("store/tandem.store");
+        let free = || std::fs::File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
+        let started = tokio::time::Instant::now();
+        while !self.sandbox.wait_until(QUIET, free).await {
+            assert!(started.elapsed() < DEADLINE, "the store is still in use");
+        }
     }
 
     /// Moves time on, a second at a time, until it holds; panics with `what` when it never does.
