@@ -244,11 +244,11 @@ async fn a_bridge_that_dies_between_the_call_and_its_record_looks_first() {
         let mut bridge = TestBridge::start().await;
         let (ticket, _) = bridge.talking("ada").await;
         bridge.stop().await;
-        let runtime = bridge.run_apart().await;
+        bridge.run_apart().await;
         fail_send(&bridge, told.clone());
         bridge.sandbox.zendesk.agent_reply(ticket, "once");
         assert!(bridge.sandbox.wait_until(DEADLINE, || bridge.sends().len() == 1).await);
-        bridge.tear_down(runtime).await;
+        bridge.kill().await;
         assert_eq!(looks(&bridge).len(), 0);
         bridge.run().await;
         bridge.settled().await;

@@ -51,7 +51,7 @@ pub(crate) struct TestBridge {
 
 /// A runtime with nothing but the bridge in it; dropped from within another runtime, which must not wait for it.
 #[derive(Default)]
-struct Apart(Option<tokio::runtime::Runtime>);
+struct Apart(Option<Runtime>);
 
 impl Drop for Apart {
     fn drop(&mut self) {
@@ -113,38 +113,15 @@ impl TestBridge {
         self.run_on(&Handle::current()).await;
     }
 
-    /// The same in a runtime of its own, which [`TestBridge::tear_down`] takes away in the middle of everything.
-    pub(crate) async fn run_apart(&mut self) -> Runtime {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        self.run_on(runtime.handle()).await;
-        runtime
-    }
-
-    /// Ends a bridge that runs apart where it stands: nothing is finished, nothing more is recorded.
-    pub(crate) async fn tear_down(&mut self, runtime: Runtime) {
-        self.running = None;
-        // Waits until every task is dropped, and the store with them.
-        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(DEADLINE)).await.unwrap();
-    }
-
-    async fn run_on(&mut self, runtime: &Handle) {
-        let (config, _) = config::parse(Some(&self.settings), [], self.directory.path()).unwrap();
-        let listeners = Listeners {
-            public: TcpListener::bind("127.0.0.1:0").await.unwrap(),
-            operator: TcpListener::bind("127.0.0.1:0").await.unwrap(),
-        };
-        self.public = format!("http://{}", listeners.public.local_addr().unwrap());
-        self.operator = format!("http://{}", listeners.operator.local_addr().unwrap());
-        self.sandbox.connect(&self.public);
-        self.stop = CancellationToken::new();
-        let stop = self.stop.clone();
-        self.running = Some(runtime.spawn(serve(config, listeners, self.clock.clone(), stop.cancelled_owned())));
-    }
-
     /// Starts again on the same directory, on a runtime of its own, so that [`TestBridge::kill`] can stop everything of
     /// it at once.
     pub(crate) async fn run_apart(&mut self) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        self.run_on(runtime.handle()).await;
+        self.apart = Apart(Some(runtime));
+    }
+
+    async fn run_on(&mut self, runtime: &Handle) {
         let (config, _) = config::parse(Some(&self.settings), [], self.directory.path()).unwrap();
         let bound = runtime.spawn(async {
             Listeners {
@@ -159,7 +136,6 @@ impl TestBridge {
         self.stop = CancellationToken::new();
         let stop = self.stop.clone();
         self.running = Some(runtime.spawn(serve(config, listeners, self.clock.clone(), stop.cancelled_owned())));
-        self.apart = Apart(Some(runtime));
     }
 
     /// Stops a bridge that runs apart, wherever it is: nothing is finished, nothing more is called or recorded. Returns
