@@ -4,8 +4,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
+mod bad_input;
 mod catch_up;
 mod dependencies;
 mod layering;
 mod openapi;
+mod operator;
+mod recipe;
 mod support;
+mod webhooks;
