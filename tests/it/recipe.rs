@@ -78,13 +78,12 @@ const APPEND: &str = r#"{
 "#;
 
 /// Texts as people write them; Braze fills them in unescaped.
-const PLAIN_WORDS: [&str; 6] = [
+const PLAIN_WORDS: [&str; 5] = [
     "Where is my parcel?",
     "She said \"today\".",
     "\"Quoted\" from \"end to end\"",
     "Two\nlines",
     "Order #1843, \"express\",\n50% off & <paid> {{ticket.id}} 🚚",
-    "It's \"Ada\", \"Bob\": {me}, [you]",
 ];
 
 fn fill(template: &str, values: &[(&str, &str)]) -> String {
@@ -372,6 +371,17 @@ async fn a_text_that_breaks_out_of_its_quotation_marks_never_speaks_for_somebody
     bridge.finish(0).await;
 }
 
+#[tokio::test]
+async fn a_text_that_reads_like_another_key_is_kept_rather_than_guessed_at() {
+    let bridge = quiet_bridge().await;
+    for text in ["It was \"Ada\", \"Bob\": {me}", "x\",\"a\":\"b\",\"a\":\"b"] {
+        let (status, told) = answer(bridge.from_braze(Method::POST, "/api/v2/tickets", &new_ticket("ada", text))).await;
+        assert_eq!((status, &told["status"]), (202, &json!("quarantined")), "{text}: {told}");
+    }
+    assert_eq!(calls(&bridge), 0);
+    bridge.finish(0).await;
+}
+
 // --------------------------------------------------------------------------------------------------- to the phone
 
 #[tokio::test]
@@ -383,9 +393,9 @@ async fn the_whole_reply_is_on_the_third_line_and_beside_it_unchanged() {
             (dashed("Hello"), "Hello", "Hello"),
             (dashed("Hello Ada,\n\nit left.\r\n  Bye"), "Hello Ada, it left. Bye", "Hello Ada,\n\nit left.\n  Bye"),
             (
-                dashed("She said \"no\", \"yes\":\n{so}"),
-                "She said \"no\", \"yes\": {so}",
-                "She said \"no\", \"yes\":\n{so}",
+                dashed("She said \"no\"\nand \"yes\", {so}"),
+                "She said \"no\" and \"yes\", {so}",
+                "She said \"no\"\nand \"yes\", {so}",
             ),
             ("No header".to_owned(), "No header", "No header"),
         ] {
