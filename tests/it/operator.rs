@@ -1,13 +1,22 @@
 //! What operators see and do over HTTP: lists with true totals, single deliveries, redrive and discard, health, metrics.
 
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use tandem::clock::Clock;
+use tandem::domain::event::{DedupeKey, Event, EventKind, Unreadable};
+use tandem::http::{OperatorState, operator_router};
 use tandem::sandbox::server::{Fault, FaultKind};
-use tandem::store::StoreLimits;
+use tandem::store::sled::SledStore;
+use tandem::store::{Accepted, Store, StoreLimits};
+use tandem::telemetry::{Metrics, Readiness};
 
-use crate::support::{TestBridge, answer, http_client};
-use crate::webhooks::{assert_accepted, braze_post, form, limited, quiet_bridge, ticket_of};
+use crate::support::{TestBridge, answer, http_client, start_of_time};
+use crate::webhooks::{assert_accepted, braze_post, form, intake_options, limited, quiet_bridge, ticket_of};
 
 /// The words for a delivery's state.
 const STATES: [&str; 8] =
@@ -208,6 +217,71 @@ async fn what_is_dead_or_unreadable_is_discarded_with_a_reason_and_only_with_one
     assert_eq!(post(&bridge, &format!("/api/deliveries/evt_{}/redrive", "0".repeat(24)), "").await.0, 404);
     // The note to the agent has no ticket to stand on either.
     bridge.finish(1).await;
+}
+
+#[tokio::test]
+async fn an_unreadable_body_is_redriven_once_it_can_be_read_and_not_before() {
+    let mut bridge = quiet_bridge().await;
+    // A team whose user field has another name than the configuration says.
+    let body = r#"{"ticket":{"comment":{"body":"Hello"},"requester":{"user_fields":{"loyalty_id":"ada"}}}}"#;
+    let (_, told) = answer(bridge.from_braze(Method::POST, "/api/v2/tickets.json", body)).await;
+    assert_eq!(told["status"], "quarantined");
+    let id = told["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/deliveries/{id}");
+    let (status, refused) = post(&bridge, &format!("{path}/redrive"), "").await;
+    assert_eq!(status, 409, "{refused}");
+    assert!(refused["error"].as_str().unwrap().contains("still cannot be read"), "{refused}");
+    assert_eq!(get(&bridge, &path).await.1["state"], "quarantined");
+
+    bridge.restart_with(|settings| settings.replace("[zendesk]", "[zendesk]\nuser_field = \"loyalty_id\"")).await;
+    // Twice at once, as impatient people do.
+    let again = format!("{path}/redrive");
+    let (first, second) = tokio::join!(post(&bridge, &again, ""), post(&bridge, &again, ""));
+    assert!(first.0 == 200 || second.0 == 200, "{first:?} {second:?}");
+    let deliveries = bridge.settled().await;
+    let states: Vec<_> = deliveries.iter().map(|delivery| &delivery["state"]).collect();
+    assert_eq!(states, ["skipped", "delivered"]);
+    let cause = deliveries[0]["cause"].as_str().unwrap();
+    assert_eq!(cause, format!("read again as {}", deliveries[1]["id"].as_str().unwrap()));
+    assert_eq!(bridge.comments(1), ["Hello"]);
+    assert_eq!(post(&bridge, &format!("{path}/redrive"), "").await.0, 409, "it has been read");
+    bridge.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_body_whose_own_keys_are_its_own_is_read_again_all_the_same() {
+    // Kept by an older release that could not read it, under the keys that it named.
+    let directory = tempfile::tempdir().unwrap();
+    let store = SledStore::open(directory.path(), StoreLimits::default(), 7, start_of_time()).await.unwrap();
+    let body = form(&[("campaign", "c"), ("dispatch", "d1"), ("external_id", "ada"), ("text", "Hello")]);
+    let key = || DedupeKey::BrazeDispatch { campaign: "c".into(), dispatch: "d1".into(), customer: "ada".into() };
+    let kept = Unreadable {
+        path: "/webhooks/braze".to_owned(),
+        method: "POST".to_owned(),
+        content_type: None,
+        body: STANDARD.encode(&body),
+    };
+    let event = Event { received_at: start_of_time(), kind: EventKind::Unreadable(kept) };
+    let kept = store.quarantine(event, "unreadable".to_owned(), vec![key()], start_of_time()).await.unwrap();
+    let Accepted::New(id) = kept else { panic!("{kept:?}") };
+    let store: Arc<dyn Store> = Arc::new(store);
+    let router = operator_router(OperatorState {
+        store: Arc::clone(&store),
+        intake: intake_options(),
+        clock: Clock::manual(start_of_time(), 3),
+        metrics: Arc::new(Metrics::default()),
+        readiness: Arc::new(Readiness::default()),
+        token: None,
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let client = http_client();
+    let (status, moved) = answer(client.post(format!("{url}/api/deliveries/{id}/redrive"))).await;
+    assert_eq!((status, &moved["state"]), (200, &json!("skipped")), "{moved}");
+    let (_, page) = answer(client.get(format!("{url}/api/deliveries?conversation=ada"))).await;
+    assert_eq!((&page["total"], &page["items"][0]["state"]), (&json!(1), &json!("pending")), "{page}");
+    store.close().await;
 }
 
 // ----------------------------------------------------------------------------------------------------- who gets in

@@ -160,6 +160,16 @@ pub(crate) async fn raw(bridge: &TestBridge, request: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// What the bridge of these tests verifies by.
+pub(crate) fn intake_options() -> Arc<IntakeOptions> {
+    Arc::new(IntakeOptions {
+        zendesk_secrets: vec![SecretString::from(secret())],
+        zendesk_tolerance: Duration::from_secs(600),
+        braze_tokens: vec![SecretString::from(token())],
+        user_field: "braze_external_id".to_owned(),
+    })
+}
+
 /// The public router on a real store with limits of its own.
 pub(crate) struct Limited {
     pub(crate) url: String,
@@ -173,12 +183,7 @@ pub(crate) async fn limited(limits: StoreLimits) -> Limited {
     let store: Arc<dyn Store> = Arc::new(store);
     let router = public_router(PublicState {
         store: Arc::clone(&store),
-        intake: Arc::new(IntakeOptions {
-            zendesk_secrets: vec![SecretString::from(secret())],
-            zendesk_tolerance: Duration::from_secs(600),
-            braze_tokens: vec![SecretString::from(token())],
-            user_field: "braze_external_id".to_owned(),
-        }),
+        intake: intake_options(),
         clock: Clock::manual(start_of_time(), 3),
         metrics: Arc::new(Metrics::default()),
         readiness: Arc::new(Readiness::default()),
