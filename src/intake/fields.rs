@@ -61,8 +61,12 @@ pub(super) fn id(map: &Map<String, Value>, key: &str) -> Result<Option<String>, 
 
 /// A positive whole number, also as text. Zendesk's own placeholder `#{{ticket.id}}` puts a `#` before it.
 pub(super) fn number(map: &Map<String, Value>, key: &str) -> Result<Option<u64>, Stop> {
+    let refused = || Stop::Unreadable(format!("`{key}` is not a positive whole number"));
+    if map.get(key).is_some_and(Value::is_f64) {
+        return Err(refused());
+    }
     let Some(text) = string(map, key)? else { return Ok(None) };
-    positive(&text).map(Some).ok_or_else(|| Stop::Unreadable(format!("`{key}` is not a positive whole number")))
+    positive(&text).map(Some).ok_or_else(refused)
 }
 
 /// A name or another short word: one line, cut where it is too long.
