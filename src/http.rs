@@ -41,6 +41,8 @@ pub struct PublicState {
 pub struct OperatorState {
     /// What is shown and moved.
     pub store: Arc<dyn Store>,
+    /// By what quarantined bodies are read again.
+    pub intake: Arc<IntakeOptions>,
     /// The time.
     pub clock: Clock,
     /// What is shown.

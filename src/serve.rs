@@ -129,15 +129,17 @@ pub async fn serve(
         readiness: Arc::clone(&readiness),
         pauses: Pauses::default(),
     });
+    let intake = Arc::new(intake_options(&config));
     let public = public_router(PublicState {
         store: Arc::clone(&store),
-        intake: Arc::new(intake_options(&config)),
+        intake: Arc::clone(&intake),
         clock: clock.clone(),
         metrics: Arc::clone(&metrics),
         readiness: Arc::clone(&readiness),
     });
     let operator = operator_router(OperatorState {
         store: Arc::clone(&store),
+        intake,
         clock,
         metrics,
         readiness: Arc::clone(&readiness),

@@ -42,6 +42,12 @@ fn running(store: ScriptedStore, token: Option<&str>) -> Running {
     let store = Arc::new(store);
     let state = OperatorState {
         store: Arc::<ScriptedStore>::clone(&store),
+        intake: Arc::new(crate::intake::IntakeOptions {
+            zendesk_secrets: Vec::new(),
+            zendesk_tolerance: std::time::Duration::from_secs(600),
+            braze_tokens: Vec::new(),
+            user_field: "braze_external_id".into(),
+        }),
         clock: Clock::manual(noon(), 1),
         metrics: Arc::new(Metrics::default()),
         readiness: Arc::new(Readiness::default()),

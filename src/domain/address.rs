@@ -199,7 +199,11 @@ fn of_ticket<D: Directory>(
 }
 
 fn bounded(key: ConversationKey) -> ConversationKey {
-    if key.0.len() <= ID_BYTES_MAX { key } else { ConversationKey(format!("long:{}", fingerprint(&key.0))) }
+    if key.0.len() > ID_BYTES_MAX {
+        return ConversationKey(format!("long:{}", fingerprint(&key.0)));
+    }
+    // A brand that calls a customer `ticket:7` must not have their texts wait for the customer of ticket 7.
+    if key.is_provisional() { ConversationKey(format!("id:{}", fingerprint(&key.0))) } else { key }
 }
 
 #[cfg(test)]
@@ -212,6 +216,14 @@ mod tests {
     use super::*;
     use crate::domain::conversation::learnt_from;
     use crate::domain::event::{AgentReply, CustomerText, PhoneText, TicketFields};
+
+    #[test]
+    fn no_customers_key_is_one_of_a_ticket_whose_customer_is_not_known() {
+        for (id, stands) in [("ada", true), ("ticket:", false), ("ticket:7", false), ("ticket:x", true)] {
+            let key = Alias::External(id.to_owned()).key();
+            assert_eq!((key.0 == id, key.is_provisional()), (stands, false), "{id}");
+        }
+    }
 
     #[derive(Default)]
     struct Known {

@@ -22,8 +22,9 @@ use super::OperatorState;
 use super::error::{error_answer, json_answer, unavailable};
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State as Standing, Transition};
-use crate::domain::event::EventId;
-use crate::store::{DeliveryFilter, Page, StoreError};
+use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
+use crate::intake::{self, Intake};
+use crate::store::{Accepted, DeliveryFilter, IllegalMove, Page, StoreError};
 
 mod guard;
 
@@ -141,8 +142,52 @@ async fn show_delivery(State(state): State<OperatorState>, Path(id): Path<String
 }
 
 async fn redrive(State(state): State<OperatorState>, Path(id): Path<String>) -> Response {
-    let moved = async { operate(&state, "redrive", parse_id(&id)?, Transition::Redrive).await };
+    let moved = async {
+        let id = parse_id(&id)?;
+        let transition = match state.store.delivery(id).await? {
+            Some((delivery, event)) if matches!(delivery.state, Standing::Quarantined { .. }) => {
+                read_again(&state, id, event).await?
+            }
+            Some(_) | None => Transition::Redrive,
+        };
+        operate(&state, "redrive", id, transition).await
+    };
     answer(moved.await, &state)
+}
+
+/// Reads a quarantined body again, after a mend on our side. What can be read by now is taken in as an event of its
+/// own, and the body is put away with that event's name; what still cannot be read stays where it is.
+async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<Transition, Refusal> {
+    let unchanged = |reason: String| StoreError::Illegal(IllegalMove { id, reason });
+    let EventKind::Unreadable(kept) = &event.kind else {
+        return Err(unchanged("this is no kept body".to_owned()).into());
+    };
+    let reason = match intake::reread(kept, event.received_at, &state.intake) {
+        Intake::Event { event, dedupe } => match take_in(state, id, event, dedupe).await? {
+            Accepted::New(new) | Accepted::Duplicate(new) => format!("read again as {new}"),
+            Accepted::Echo => "read again: our own comment coming back".to_owned(),
+        },
+        Intake::Ignored { reason } => format!("read again: nothing to do ({reason})"),
+        Intake::Quarantined { cause, .. } => return Err(unchanged(format!("it still cannot be read: {cause}")).into()),
+        Intake::Refused { why } => return Err(unchanged(format!("it is not authentic: {why}")).into()),
+    };
+    Ok(Transition::Discard { reason })
+}
+
+/// Accepts what a quarantined body turned out to say, once, whoever asks for it again: the keys of the body itself may
+/// be held by the quarantined delivery, so there is one more, made of its name.
+async fn take_in(
+    state: &OperatorState,
+    id: EventId,
+    event: Event,
+    mut dedupe: Vec<DedupeKey>,
+) -> Result<Accepted, StoreError> {
+    let own = DedupeKey::ZendeskRequest(format!("read again: {id}"));
+    dedupe.push(own.clone());
+    match state.store.accept(event.clone(), dedupe, state.clock.now()).await? {
+        Accepted::Duplicate(holder) if holder == id => state.store.accept(event, vec![own], state.clock.now()).await,
+        accepted @ (Accepted::New(_) | Accepted::Duplicate(_) | Accepted::Echo) => Ok(accepted),
+    }
 }
 
 async fn discard(State(state): State<OperatorState>, Path(id): Path<String>, request: Request) -> Response {

@@ -30,17 +30,20 @@ pub(super) fn unreadable(cause: &str) -> Stop {
     Stop::Unreadable(cause.to_owned())
 }
 
-/// A string, or a number as text; `None` when absent or blank.
+/// A string, or a whole number as text; `None` when absent or blank.
 ///
 /// # Errors
 ///
 /// For anything else than a string, a number or null: a template that sends it means something that we do not know.
+/// For a number with a fraction or with too many digits: it is read as the nearest one that a computer can hold, and
+/// the nearest identifier is somebody else's.
 pub(super) fn string(map: &Map<String, Value>, key: &str) -> Result<Option<String>, Stop> {
     match map.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        Some(Value::Number(number)) if number.is_u64() || number.is_i64() => Ok(Some(number.to_string())),
+        Some(Value::Number(_)) => Err(Stop::Unreadable(format!("`{key}` is a number that cannot be read exactly"))),
         Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
             Err(Stop::Unreadable(format!("`{key}` is neither text nor a number")))
         }
@@ -58,8 +61,12 @@ pub(super) fn id(map: &Map<String, Value>, key: &str) -> Result<Option<String>, 
 
 /// A positive whole number, also as text. Zendesk's own placeholder `#{{ticket.id}}` puts a `#` before it.
 pub(super) fn number(map: &Map<String, Value>, key: &str) -> Result<Option<u64>, Stop> {
+    let refused = || Stop::Unreadable(format!("`{key}` is not a positive whole number"));
+    if map.get(key).is_some_and(Value::is_f64) {
+        return Err(refused());
+    }
     let Some(text) = string(map, key)? else { return Ok(None) };
-    positive(&text).map(Some).ok_or_else(|| Stop::Unreadable(format!("`{key}` is not a positive whole number")))
+    positive(&text).map(Some).ok_or_else(refused)
 }
 
 /// A name or another short word: one line, cut where it is too long.

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
+mod bad_input;
 mod catch_up;
 mod command;
 mod dependencies;
@@ -12,13 +13,16 @@ mod inbound_once;
 mod kill;
 mod layering;
 mod openapi;
+mod operator;
 mod outbound;
 mod outbound_once;
 mod pressure;
 mod process;
+mod recipe;
 mod requester;
 mod shipped;
 mod stop;
 mod store_limits;
 mod support;
 mod told;
+mod webhooks;

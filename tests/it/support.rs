@@ -152,6 +152,13 @@ impl TestBridge {
         }
     }
 
+    /// Stops, lets the configuration be changed as TOML text, and starts again on the same directory.
+    pub(crate) async fn restart_with(&mut self, change: impl FnOnce(&str) -> String) {
+        self.stop().await;
+        self.settings = change(&self.settings);
+        self.run().await;
+    }
+
     /// Moves time on, a second at a time, until it holds; panics with `what` when it never does.
     pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let started = tokio::time::Instant::now();

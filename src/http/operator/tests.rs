@@ -14,7 +14,7 @@ use crate::domain::conversation::TicketStatus;
 use crate::domain::event::TicketId;
 use crate::http::testing::{ScriptedStore, body_json, body_text, conversation, delivery, get_request, id, noon};
 use crate::http::{Readiness, operator_router};
-use crate::store::IllegalMove;
+use crate::intake::IntakeOptions;
 use crate::telemetry::Metrics;
 
 fn state(store: Arc<ScriptedStore>, token: Option<&str>) -> OperatorState {
@@ -22,6 +22,12 @@ fn state(store: Arc<ScriptedStore>, token: Option<&str>) -> OperatorState {
     clock.advance(jiff::SignedDuration::from_secs(90));
     OperatorState {
         store,
+        intake: Arc::new(IntakeOptions {
+            zendesk_secrets: Vec::new(),
+            zendesk_tolerance: Duration::from_secs(600),
+            braze_tokens: Vec::new(),
+            user_field: "braze_external_id".into(),
+        }),
         clock,
         metrics: Arc::new(Metrics::default()),
         readiness: Arc::new(Readiness::default()),

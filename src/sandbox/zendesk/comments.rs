@@ -13,6 +13,7 @@ const MAX_COMMENT_BYTES: usize = 64 * 1024;
 pub(super) fn from_html(html: &str, values: &[(&str, String)]) -> String {
     // Unconfirmed whether an entity-encoded brace still opens a placeholder. The careful reading: it does.
     let html = html.replace("&#123;", "{").replace("&#x7b;", "{").replace("&#x7B;", "{").replace("&lbrace;", "{");
+    let html = html.replace("&#125;", "}").replace("&#x7d;", "}").replace("&#x7D;", "}").replace("&rbrace;", "}");
     let mut out = String::with_capacity(html.len());
     let mut rest = html.as_str();
     while let Some(start) = rest.find("<code>") {
@@ -94,6 +95,7 @@ mod tests {
             ("a {{ current_user.email }} b", "a secret@sandbox.invalid b"),
             ("{{unknown.thing}}!", "!"),
             ("&#123;&#123;ticket.id}}", "42"),
+            ("&#123;&#123;ticket.id&#125;&#125;", "42"),
             ("<code>{{ticket.id}}</code> {{ticket.id}}", "{{ticket.id}} 42"),
             ("{\u{200b}{ticket.id}}", "{\u{200b}{ticket.id}}"),
             ("open {{ only", "open {{ only"),
