@@ -130,20 +130,11 @@ impl Worker {
         tokio::join!(
             Arc::clone(&self).claim_loop(Destination::Zendesk, &stop, &tasks),
             Arc::clone(&self).claim_loop(Destination::Braze, &stop, &tasks),
-            self.check_credentials(),
             self.keep_house(&stop),
             self.catch_up(&stop),
         );
         tasks.close();
         tasks.wait().await;
-    }
-
-    /// Finds out at the start whether Zendesk accepts our credentials, rather than at the first message. Braze has no
-    /// call for that.
-    async fn check_credentials(&self) {
-        if let Err(Failure::Refused { cause, .. }) = self.zendesk.me().await {
-            self.hold(Destination::Zendesk, &cause, self.clock.now());
-        }
     }
 
     async fn claim_loop(self: Arc<Self>, destination: Destination, stop: &CancellationToken, tasks: &TaskTracker) {
