@@ -71,10 +71,10 @@ async fn the_order_of_thirty_texts_holds_whatever_goes_wrong() {
         let text = format!("text {number}");
         bridge.sandbox.phone.text(&customer, &text);
         expected.push(text);
-        // Some come in a burst, some after a pause.
-        if bridge.clock.draw_u32() % 3 == 0 {
-            bridge.clock.advance(SignedDuration::from_secs(7));
-            bridge.sandbox.wait_until(DEADLINE, || bridge.sandbox.braze.is_idle()).await;
+        // Some come in a burst, some after a pause. Never so many faults that all of them strike one text: each loss
+        // makes the looks for it slower.
+        if number % 4 == 3 || bridge.clock.draw_u32() % 3 == 0 {
+            bridge.settled().await;
         }
     }
     bridge.settled().await;
