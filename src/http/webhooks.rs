@@ -225,7 +225,8 @@ impl Answer {
             Self::Ignored(reason) => accepted(json!({ "status": status, "reason": reason })),
             Self::Refused(_) => unauthorized(),
             Self::TooLarge => closing(error_answer(StatusCode::PAYLOAD_TOO_LARGE, "the body is over 256 KiB")),
-            Self::Cut => closing(error_answer(StatusCode::REQUEST_TIMEOUT, "the body did not come whole and in time")),
+            // Not 408, which Zendesk does not repeat.
+            Self::Cut => closing(unavailable(&desk.state.clock)),
             Self::Unavailable(_) => unavailable(&desk.state.clock),
         }
     }

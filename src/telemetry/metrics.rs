@@ -91,7 +91,7 @@ impl Metrics {
         registry.register("duplicates", "Webhooks that repeated an earlier one", self.duplicates.clone());
         registry.register("ignored", "Authentic webhooks with nothing to do", self.ignored.clone());
         registry.register("quarantined", "Authentic webhooks that could not be read", self.quarantined.clone());
-        registry.register("refused", "Webhooks answered with 401, 408 or 413, by cause", self.refused.clone());
+        registry.register("refused", "Webhooks that were not taken, by cause", self.refused.clone());
         registry.register("unavailable", "Webhooks answered with 503", self.unavailable.clone());
         registry.register("attempts", "Attempts to deliver, by outcome", self.attempts.clone());
         registry.register("deliveries", "Deliveries by state", self.deliveries.clone());

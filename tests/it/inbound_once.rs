@@ -143,7 +143,7 @@ async fn a_ticket_whose_words_changed_meanwhile_is_not_opened_again_either() {
     bridge.sandbox.zendesk.set_lag(SignedDuration::ZERO, SignedDuration::from_mins(2));
     bridge.sandbox.zendesk.fail(Fault::on("POST", "/api/v2/tickets", FaultKind::LoseAnswer));
     let first = json!({"external_id": "c1", "first_name": "Ada", "text": "first"}).to_string();
-    let request = bridge.from_braze(reqwest::Method::POST, "/webhooks/braze", &first);
+    let request = bridge.as_braze(reqwest::Method::POST, "/webhooks/braze", &first);
     request.header("Content-Type", "application/json").send().await.unwrap();
     bridge.until("the ticket opened", |bridge| processed(bridge, EFFECTS[0]) == 1).await;
     // Under the same key, but with a longer name in its subject: Zendesk refuses that.

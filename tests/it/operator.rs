@@ -165,7 +165,7 @@ async fn a_question_that_makes_no_sense_is_not_answered_with_everything() {
 /// A text that names a ticket which does not exist, dead by now; its id.
 async fn dead_letter(bridge: &TestBridge) -> String {
     let body = r#"{"ticket":{"comment":{"body":"Hello?"}}}"#;
-    let id = assert_accepted(&answer(bridge.from_braze(Method::PUT, "/api/v2/tickets/404.json", body)).await);
+    let id = assert_accepted(&answer(bridge.as_braze(Method::PUT, "/api/v2/tickets/404.json", body)).await);
     bridge.settled().await;
     assert_eq!(get(bridge, &format!("/api/deliveries/{id}")).await.1["state"], "dead");
     id
@@ -224,7 +224,7 @@ async fn an_unreadable_body_is_redriven_once_it_can_be_read_and_not_before() {
     let mut bridge = quiet_bridge().await;
     // A team whose user field has another name than the configuration says.
     let body = r#"{"ticket":{"comment":{"body":"Hello"},"requester":{"user_fields":{"loyalty_id":"ada"}}}}"#;
-    let (_, told) = answer(bridge.from_braze(Method::POST, "/api/v2/tickets.json", body)).await;
+    let (_, told) = answer(bridge.as_braze(Method::POST, "/api/v2/tickets.json", body)).await;
     assert_eq!(told["status"], "quarantined");
     let id = told["id"].as_str().unwrap().to_owned();
     let path = format!("/api/deliveries/{id}");

@@ -199,7 +199,7 @@ async fn both_spellings_of_the_first_campaign_open_a_ticket_with_what_was_writte
         for text in PLAIN_WORDS {
             expected += 1;
             let body = new_ticket(&format!("customer-{expected}"), text);
-            let request = bridge.from_braze(Method::POST, path, &body).header("content-type", "application/json");
+            let request = bridge.as_braze(Method::POST, path, &body).header("content-type", "application/json");
             assert_accepted(&answer(request).await);
             bridge.settled().await;
             assert_eq!(bridge.comments(expected), [text], "{path}");
@@ -222,7 +222,7 @@ async fn the_fields_that_a_team_has_changed_are_kept_and_impossible_ones_are_not
     ] {
         let body = new_ticket(id, "Hello").replace("\"normal\"", &format!("\"{priority}\""));
         let body = body.replace("\"problem\"", &format!("\"{kind}\"")).replace("Action Needed", "Text from {{shop}}");
-        assert_accepted(&answer(bridge.from_braze(Method::POST, "/api/v2/tickets", &body)).await);
+        assert_accepted(&answer(bridge.as_braze(Method::POST, "/api/v2/tickets", &body)).await);
         bridge.settled().await;
         let ticket = bridge.sandbox.zendesk.tickets().pop().unwrap();
         assert_eq!((ticket.priority.as_deref(), ticket.kind.as_deref()), kept, "{priority} {kind}");
@@ -234,15 +234,14 @@ async fn the_fields_that_a_team_has_changed_are_kept_and_impossible_ones_are_not
 #[tokio::test]
 async fn every_spelling_of_the_second_campaign_writes_on_the_ticket() {
     let bridge = quiet_bridge().await;
-    assert_accepted(&answer(bridge.from_braze(Method::POST, "/api/v2/tickets", &new_ticket("ada", "Hello"))).await);
+    assert_accepted(&answer(bridge.as_braze(Method::POST, "/api/v2/tickets", &new_ticket("ada", "Hello"))).await);
     bridge.settled().await;
     let mut expected = vec!["Hello".to_owned()];
     for path in ["1.json", "1", "%201%20.json", "1%20", "1.json?from=braze", "1.json?", "%31.json", "001.json", "%231"]
     {
         for text in &PLAIN_WORDS[..3] {
             let path = format!("/api/v2/tickets/{path}");
-            let request =
-                bridge.from_braze(Method::PUT, &path, &append(text)).header("content-type", "application/JSON");
+            let request = bridge.as_braze(Method::PUT, &path, &append(text)).header("content-type", "application/JSON");
             assert_accepted(&answer(request).await);
             bridge.settled().await;
             expected.push(format!("Inbound message from Ada Lovelace: {text}"));
@@ -272,7 +271,7 @@ async fn a_second_campaign_without_a_ticket_is_kept_for_the_operator() {
         "%ff.json",
     ];
     for path in paths {
-        let (status, told) = answer(bridge.from_braze(Method::PUT, &format!("/api/v2/tickets/{path}"), &body)).await;
+        let (status, told) = answer(bridge.as_braze(Method::PUT, &format!("/api/v2/tickets/{path}"), &body)).await;
         assert_eq!((status, &told["status"]), (202, &json!("quarantined")), "{path}: {told}");
     }
     assert_eq!(bridge.deliveries("state=quarantined").await.len(), paths.len());
@@ -294,7 +293,7 @@ async fn a_ticket_from_before_the_bridge_is_taken_up_where_it_stands() {
         ..NewTicket::default()
     });
     let path = format!("/api/v2/tickets/{ticket}.json");
-    assert_accepted(&answer(bridge.from_braze(Method::PUT, &path, &append("Still there?"))).await);
+    assert_accepted(&answer(bridge.as_braze(Method::PUT, &path, &append("Still there?"))).await);
     bridge.settled().await;
     let comment = zendesk.ticket(ticket).unwrap().comments.pop().unwrap();
     assert_eq!(comment.plain_body, "Inbound message from Ada Lovelace: Still there?");
@@ -305,9 +304,7 @@ async fn a_ticket_from_before_the_bridge_is_taken_up_where_it_stands() {
     assert_eq!(bridge.texts(), [printed("Always.")]);
     assert_eq!(last_text(&bridge).braze_id, ada);
     // As does her next text to the ticket, now through the first campaign.
-    assert_accepted(
-        &answer(bridge.from_braze(Method::POST, "/api/v2/tickets.json", &new_ticket("ada", "Good."))).await,
-    );
+    assert_accepted(&answer(bridge.as_braze(Method::POST, "/api/v2/tickets.json", &new_ticket("ada", "Good."))).await);
     bridge.settled().await;
     assert_eq!(bridge.comments(ticket).last().unwrap(), "Good.");
     assert_eq!(zendesk.tickets().len(), 1);
@@ -317,7 +314,7 @@ async fn a_ticket_from_before_the_bridge_is_taken_up_where_it_stands() {
 #[tokio::test]
 async fn a_ticket_that_is_gone_leaves_a_dead_letter_and_nothing_else() {
     let bridge = quiet_bridge().await;
-    assert_accepted(&answer(bridge.from_braze(Method::PUT, "/api/v2/tickets/404.json", &append("Hello?"))).await);
+    assert_accepted(&answer(bridge.as_braze(Method::PUT, "/api/v2/tickets/404.json", &append("Hello?"))).await);
     let deliveries = bridge.settled().await;
     let dead: Vec<_> = deliveries.iter().filter(|delivery| delivery["state"] == "dead").collect();
     assert_eq!(dead[0]["kind"], "customer_text");
@@ -331,12 +328,12 @@ async fn a_ticket_that_is_gone_leaves_a_dead_letter_and_nothing_else() {
 async fn two_equal_texts_are_both_delivered() {
     let bridge = quiet_bridge().await;
     for _ in 0..2 {
-        let first = bridge.from_braze(Method::POST, "/api/v2/tickets.json", &new_ticket("ada", "Hello?"));
+        let first = bridge.as_braze(Method::POST, "/api/v2/tickets.json", &new_ticket("ada", "Hello?"));
         assert_accepted(&answer(first).await);
         bridge.settled().await;
     }
     for _ in 0..2 {
-        assert_accepted(&answer(bridge.from_braze(Method::PUT, "/api/v2/tickets/1.json", &append("Hello?"))).await);
+        assert_accepted(&answer(bridge.as_braze(Method::PUT, "/api/v2/tickets/1.json", &append("Hello?"))).await);
         bridge.settled().await;
     }
     let appended = "Inbound message from Ada Lovelace: Hello?";
@@ -356,7 +353,7 @@ async fn a_text_that_breaks_out_of_its_quotation_marks_never_speaks_for_somebody
         "Hi\\",
     ];
     for text in attacks {
-        let told = answer(bridge.from_braze(Method::POST, "/api/v2/tickets", &new_ticket("mallory", text))).await;
+        let told = answer(bridge.as_braze(Method::POST, "/api/v2/tickets", &new_ticket("mallory", text))).await;
         assert_eq!(told.0, 202, "{text}: {told:?}");
     }
     bridge.settled().await;
@@ -375,7 +372,7 @@ async fn a_text_that_breaks_out_of_its_quotation_marks_never_speaks_for_somebody
 async fn a_text_that_reads_like_another_key_is_kept_rather_than_guessed_at() {
     let bridge = quiet_bridge().await;
     for text in ["It was \"Ada\", \"Bob\": {me}", "x\",\"a\":\"b\",\"a\":\"b"] {
-        let (status, told) = answer(bridge.from_braze(Method::POST, "/api/v2/tickets", &new_ticket("ada", text))).await;
+        let (status, told) = answer(bridge.as_braze(Method::POST, "/api/v2/tickets", &new_ticket("ada", text))).await;
         assert_eq!((status, &told["status"]), (202, &json!("quarantined")), "{text}: {told}");
     }
     assert_eq!(calls(&bridge), 0);

@@ -259,7 +259,7 @@ impl TestBridge {
     }
 
     /// A request with the token that Braze's webhook campaigns present.
-    pub(crate) fn from_braze(&self, method: reqwest::Method, path: &str, body: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn as_braze(&self, method: reqwest::Method, path: &str, body: &str) -> reqwest::RequestBuilder {
         self.http
             .request(method, format!("{}{path}", self.public))
             .header("Authorization", format!("Bearer {}", SandboxOptions::default().braze_webhook_token))

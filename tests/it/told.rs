@@ -259,7 +259,7 @@ async fn an_opt_out_holds_for_a_customer_who_got_a_name_later() {
         if text == "STOP" {
             body["external_id"] = "ada".into();
         }
-        let request = bridge.from_braze(reqwest::Method::POST, "/webhooks/braze", &body.to_string());
+        let request = bridge.as_braze(reqwest::Method::POST, "/webhooks/braze", &body.to_string());
         let (status, answer) = answer(request.header("Content-Type", "application/json")).await;
         assert_eq!((status, &answer["status"]), (202, &json!("accepted")));
         bridge.settled().await;

@@ -105,7 +105,7 @@ fn text_form(customer: &str, dispatch: &str, text: &str) -> String {
 }
 
 pub(crate) fn braze_post(bridge: &TestBridge, body: &str) -> RequestBuilder {
-    bridge.from_braze(Method::POST, "/webhooks/braze", body)
+    bridge.as_braze(Method::POST, "/webhooks/braze", body)
 }
 
 fn solved(ticket: u64) -> String {
@@ -551,7 +551,7 @@ async fn an_unreadable_body_is_kept_byte_for_byte_for_the_operator() {
         let (path, request) = if number == 0 {
             ("/webhooks/zendesk", from_zendesk(&bridge, "/webhooks/zendesk", body).header("content-type", "text/x-odd"))
         } else {
-            let request = bridge.from_braze(Method::POST, "/webhooks/braze", "").body(body.to_vec());
+            let request = bridge.as_braze(Method::POST, "/webhooks/braze", "").body(body.to_vec());
             ("/webhooks/braze", request.header("content-type", "text/x-odd"))
         };
         let (status, told) = answer(request).await;
@@ -871,7 +871,7 @@ async fn whoever_sends_far_too_much_still_hears_413() {
     let bridge = quiet_bridge().await;
     for length in [BODY_MAX + 1, 300_000, 1_000_000, 4_000_000] {
         for path in ["/webhooks/braze", "/webhooks/zendesk", "/api/v2/tickets"] {
-            let request = bridge.from_braze(Method::POST, path, &padded(length));
+            let request = bridge.as_braze(Method::POST, path, &padded(length));
             assert_eq!(answer(request).await.0, 413, "{length} bytes to {path}");
         }
     }
@@ -896,7 +896,7 @@ async fn another_method_is_answered_405() {
                 continue;
             }
             let method = Method::from_bytes(method.as_bytes()).unwrap();
-            let said = say(bridge.from_braze(method.clone(), path, &text_form("ada", "d1", "Hello"))).await;
+            let said = say(bridge.as_braze(method.clone(), path, &text_form("ada", "d1", "Hello"))).await;
             assert_eq!(said.status, 405, "{method} {path}");
             assert!(said.headers.contains(&("allow".to_owned(), right.to_owned())), "{method} {path}: {said:?}");
         }
@@ -911,7 +911,7 @@ async fn what_is_not_a_webhook_address_is_not_one() {
     for path in
         ["/", "/webhooks", "/webhooks/zendesk/x", "/webhooks/%2e%2e/api/deliveries", "/api/deliveries", "/metrics"]
     {
-        let said = say(bridge.from_braze(Method::POST, path, &text_form("ada", "d1", "Hello"))).await;
+        let said = say(bridge.as_braze(Method::POST, path, &text_form("ada", "d1", "Hello"))).await;
         assert_eq!(said.status, 404, "{path}: {said:?}");
     }
     assert_untouched(&bridge).await;
