@@ -37,6 +37,7 @@ use crate::store::{Accepted, Claim, Counts, DeliveryFilter, Page, Store, StoreEr
 mod claims;
 mod core;
 mod journal;
+mod known;
 mod layout;
 mod lists;
 mod open;
@@ -219,6 +220,11 @@ impl Store for SledStore {
             last = Some(end.clone());
             dropped += self.ask(move |core| core.drop_keys(&keys, keys_before)).await?;
         }
+        self.ask(|core| {
+            core.known.shrink();
+            Ok(())
+        })
+        .await?;
         Ok(dropped)
     }
 

@@ -97,6 +97,13 @@ impl Journal {
         self.db.scan_prefix(prefix).keys().next_back().transpose().map_err(|error| self.fail(failed(error)))
     }
 
+    /// The last committed short value between these two keys, both included.
+    pub(super) fn last_up_to(&self, from: &IVec, to: &IVec) -> Result<Option<IVec>, StoreError> {
+        let last =
+            self.db.range::<&IVec, _>(from..=to).next_back().transpose().map_err(|error| self.fail(failed(error)))?;
+        Ok(last.map(|(_, value)| value))
+    }
+
     /// Stages a short value.
     pub(super) fn put(&mut self, key: IVec, value: IVec) {
         self.staged.push((key, Some(value)));

@@ -5,7 +5,7 @@
 //! | `e` place | the event, written once |
 //! | `p` place | the delivery while it holds a lane: opening a store reads these only |
 //! | `h` place | the delivery after it settled ("history") |
-//! | `d` digest | a dedupe key: whose it is, and since when |
+//! | `d` place | the dedupe keys of the event there and of some after it, in order: whose, since when, the digest |
 //! | `c` conversation key | the conversation |
 //! | `t` ticket number | the key of the conversation that the ticket belongs, or once belonged, to |
 //! | `a` kind, digest | a customer's name: the key of the customer's first conversation |
@@ -16,7 +16,7 @@
 //! what they stand for.
 
 use serde::{Serialize, de::DeserializeOwned};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use sled::IVec;
 
 use crate::domain::address::Alias;
@@ -34,6 +34,18 @@ pub(super) const VALUE_BYTES_MAX: usize = 4096;
 
 /// The longest value at all: four times the largest body that intake lets in, so it is a fault and not a message.
 pub(super) const RECORD_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Half of a SHA-256.
+pub(super) type Digest = [u8; 16];
+
+/// The most dedupe keys of one event: intake knows of three facts at most. All keys of an event fit in one record.
+pub(super) const DEDUPE_KEYS_MAX: usize = 16;
+
+/// A dedupe key in its record.
+const REMEMBERED_BYTES: usize = 32;
+
+/// The most dedupe keys in one record, so that it is never longer than [`VALUE_BYTES_MAX`].
+pub(super) const REMEMBERED_MAX: usize = (VALUE_BYTES_MAX - 1) / REMEMBERED_BYTES;
 
 /// The first byte of a value: what follows is the record.
 const WHOLE: u8 = 0;
@@ -85,13 +97,13 @@ pub(super) fn alias(alias: &Alias) -> IVec {
     IVec::from(&key)
 }
 
-pub(super) fn dedupe(digest: &[u8; 16]) -> IVec {
-    prefixed(DEDUPE, digest)
-}
-
-/// What a dedupe key is known by; JSON keeps its parts apart.
-pub(super) fn dedupe_digest(key: &DedupeKey) -> Result<[u8; 16], StoreError> {
-    Ok(digest(&serde_json::to_vec(key).map_err(|error| broken("dedupe key", &error))?))
+/// What dedupe keys are known by; JSON keeps the parts of a key apart.
+pub(super) fn dedupe_digests(keys: &[DedupeKey]) -> Result<Vec<Digest>, StoreError> {
+    if keys.len() > DEDUPE_KEYS_MAX {
+        return Err(StoreError::Failed(format!("an event with more than {DEDUPE_KEYS_MAX} dedupe keys")));
+    }
+    let digest = |key| Ok(digest(&serde_json::to_vec(key).map_err(|error| broken("dedupe key", &error))?));
+    keys.iter().map(digest).collect()
 }
 
 pub(super) fn part(number: u64, index: u16) -> IVec {
@@ -103,7 +115,7 @@ pub(super) fn part(number: u64, index: u16) -> IVec {
 
 /// Half of a SHA-256: nobody finds two texts with the same 128 bits by accident, and who could on purpose would only
 /// drop their own message.
-fn digest(bytes: &[u8]) -> [u8; 16] {
+fn digest(bytes: &[u8]) -> Digest {
     let mut half = [0; 16];
     half.copy_from_slice(&Sha256::digest(bytes)[..16]);
     half
@@ -116,18 +128,42 @@ fn prefixed(prefix: u8, rest: &[u8]) -> IVec {
     IVec::from(key)
 }
 
-/// Whose a dedupe key is, and since when (seconds since 1970).
-pub(super) fn dedupe_value(place: Place, since: i64) -> IVec {
-    let mut value = [0; 16];
-    value[..8].copy_from_slice(&place.0.to_be_bytes());
-    value[8..].copy_from_slice(&since.to_be_bytes());
-    IVec::from(&value)
+/// A dedupe key, on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Remembered {
+    /// The event it came with.
+    pub(super) place: Place,
+    /// When that was accepted, in seconds since 1970.
+    pub(super) since: i64,
+    /// What it is known by.
+    pub(super) digest: Digest,
 }
 
-pub(super) fn read_dedupe_value(value: &[u8]) -> Option<(Place, i64)> {
-    let place = u64::from_be_bytes(value.get(..8)?.try_into().ok()?);
-    let since = i64::from_be_bytes(value.get(8..16)?.try_into().ok()?);
-    Some((Place(place), since))
+/// One record of dedupe keys.
+pub(super) fn remembered(known: &[Remembered]) -> IVec {
+    let mut value = Vec::with_capacity(1 + known.len() * REMEMBERED_BYTES);
+    value.push(WHOLE);
+    for known in known {
+        value.extend_from_slice(&known.place.0.to_be_bytes());
+        value.extend_from_slice(&known.since.to_be_bytes());
+        value.extend_from_slice(&known.digest);
+    }
+    IVec::from(value)
+}
+
+/// What such a record holds; `None` when it is not one.
+pub(super) fn read_remembered(value: &[u8]) -> Option<Vec<Remembered>> {
+    let (known, rest) = value.strip_prefix(&[WHOLE])?.as_chunks::<REMEMBERED_BYTES>();
+    let read = |bytes: &[u8; REMEMBERED_BYTES]| {
+        let (place, rest) = bytes.split_first_chunk::<8>()?;
+        let (since, digest) = rest.split_first_chunk::<8>()?;
+        let (place, since) = (Place(u64::from_be_bytes(*place)), i64::from_be_bytes(*since));
+        Some(Remembered { place, since, digest: digest.try_into().ok()? })
+    };
+    if known.is_empty() || !rest.is_empty() {
+        return None;
+    }
+    known.iter().map(read).collect()
 }
 
 /// A record as bytes, ready to be stored. Costs the caller's time, not the writer's.

@@ -107,7 +107,7 @@ fn serve(core: &mut Core, requests: &mut mpsc::Receiver<Box<dyn Request>>, share
 
 fn commit(core: &mut Core, shared: &Shared, requests: usize) -> Result<(), StoreError> {
     let started = Instant::now();
-    match core.journal.commit() {
+    match core.commit() {
         Ok(true) => {
             shared.measured(requests, started.elapsed());
             Ok(())
