@@ -227,7 +227,6 @@ impl Core {
         accepted_at: Timestamp,
         state: State,
     ) -> Result<(), StoreError> {
-        self.journal.create(layout::at_place(layout::EVENT, place), owed.record);
         let delivery = Delivery {
             id: place.id(self.epoch),
             kind: owed.kind.to_owned(),
@@ -241,23 +240,34 @@ impl Core {
             parts_sent: 0,
             merged_into: None,
         };
-        self.write(None, &delivery)
+        let short = owed.record.len() <= layout::JOINT_EVENT_BYTES_MAX;
+        let record = layout::encode_delivery(&delivery, short.then_some(&owed.record))?;
+        self.journal.create(layout::at_place(drawer(&delivery), place), record);
+        if !short {
+            self.journal.create(layout::at_place(layout::EVENT, place), owed.record);
+        }
+        self.enter(None, &delivery);
+        Ok(())
     }
 
     /// Stages a delivery's new record, and whatever follows from it in memory.
-    pub(super) fn write(&mut self, before: Option<&Delivery>, after: &Delivery) -> Result<(), StoreError> {
+    pub(super) fn write(&mut self, before: &Delivery, after: &Delivery) -> Result<(), StoreError> {
         let place = Place::of(after.id);
+        let old_key = layout::at_place(drawer(before), place);
+        let old = self.journal.load(&old_key)?.ok_or_else(|| StoreError::NotFound(after.id.to_string()))?;
+        let record = layout::encode_delivery(after, layout::event_in(&old))?;
         let key = layout::at_place(drawer(after), place);
-        let record = layout::encode("delivery", after)?;
-        match before {
-            None => self.journal.create(key, record),
-            Some(before) => {
-                if drawer(before) != drawer(after) {
-                    self.journal.remove(layout::at_place(drawer(before), place))?;
-                }
-                self.journal.replace(key, record)?;
-            }
+        if old_key != key {
+            self.journal.remove(old_key)?;
         }
+        self.journal.replace(key, record)?;
+        self.enter(Some(before), after);
+        Ok(())
+    }
+
+    /// What follows in memory from a delivery's new record.
+    fn enter(&mut self, before: Option<&Delivery>, after: &Delivery) {
+        let place = Place::of(after.id);
         self.effects.push(Effect::Count(before.map(|before| before.state.name()), Some(after.state.name())));
 
         let lane = lane_of(after);
@@ -270,7 +280,6 @@ impl Core {
         if after.state.holds_lane() {
             self.effects.push(Effect::Enter(lane, entry_of(after)));
         }
-        Ok(())
     }
 
     /// A delivery, wherever it is.
@@ -293,6 +302,12 @@ impl Core {
 
     /// An event's record.
     pub(super) fn event_record(&self, place: Place) -> Result<IVec, StoreError> {
+        for prefix in [layout::PENDING, layout::HISTORY] {
+            let delivery = self.journal.load(&layout::at_place(prefix, place))?;
+            if let Some(event) = delivery.as_deref().and_then(layout::event_in) {
+                return Ok(IVec::from(event));
+            }
+        }
         let record = self.journal.load(&layout::at_place(layout::EVENT, place))?;
         record.ok_or_else(|| StoreError::NotFound(place.id(self.epoch).to_string()))
     }

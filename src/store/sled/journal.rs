@@ -135,7 +135,7 @@ impl Journal {
     /// Stages the end of a record.
     pub(super) fn remove(&mut self, key: IVec) -> Result<(), StoreError> {
         self.drop_parts(&key)?;
-        self.numbers_go |= key.first() == Some(&layout::EVENT);
+        self.numbers_go |= key.first().is_some_and(|prefix| layout::PLACED.contains(prefix));
         self.staged.push((key, None));
         Ok(())
     }

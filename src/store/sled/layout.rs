@@ -2,9 +2,9 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `e` place | the event, written once |
-//! | `p` place | the delivery while it holds a lane: opening a store reads these only |
-//! | `h` place | the delivery after it settled ("history") |
+//! | `e` place | a long event, written once |
+//! | `p` place | the delivery while it holds a lane, with its event if that is short: opening a store reads these only |
+//! | `h` place | the same after it settled ("history") |
 //! | `d` place | the dedupe keys of the event there and of some after it, in order: whose, since when, the digest |
 //! | `c` conversation key | the conversation |
 //! | `t` ticket number | the key of the conversation that the ticket belongs, or once belonged, to |
@@ -21,6 +21,7 @@ use sled::IVec;
 
 use crate::domain::address::Alias;
 use crate::domain::conversation::ConversationKey;
+use crate::domain::delivery::Delivery;
 use crate::domain::event::{DedupeKey, TicketId};
 use crate::domain::lanes::Place;
 use crate::store::StoreError;
@@ -52,6 +53,13 @@ const WHOLE: u8 = 0;
 /// The first byte of a value: what follows says where the record's parts are.
 const PARTS: u8 = 1;
 
+/// The first byte of a value: what follows is the length of a delivery, the delivery, and its event.
+const JOINT: u8 = 2;
+
+/// The longest event that is kept with its delivery. A key of its own costs the writer more than writing these few
+/// bytes again with each of the two or three moves that a delivery makes; a longer event would cost more than the key.
+pub(super) const JOINT_EVENT_BYTES_MAX: usize = 1024;
+
 /// `m` keys.
 pub(super) const META_FORMAT: &[u8] = b"mformat";
 pub(super) const META_EPOCH: &[u8] = b"mepoch";
@@ -76,6 +84,9 @@ pub(super) fn place_of(key: &[u8]) -> Option<Place> {
     let digits: [u8; 8] = key.get(1..9)?.try_into().ok()?;
     Some(Place(u64::from_be_bytes(digits)))
 }
+
+/// Every key of a place whose record tells that its number was used.
+pub(super) const PLACED: [u8; 3] = [EVENT, PENDING, HISTORY];
 
 pub(super) fn conversation(key: &ConversationKey) -> IVec {
     prefixed(CONVERSATION, key.0.as_bytes())
@@ -177,9 +188,37 @@ pub(super) fn encode<T: Serialize>(what: &'static str, record: &T) -> Result<Vec
     Ok(bytes)
 }
 
-/// The record in a value that was put together again ([`Parts`]).
+/// A delivery, and its event's record if that lies with it.
+pub(super) fn encode_delivery(delivery: &Delivery, event: Option<&[u8]>) -> Result<Vec<u8>, StoreError> {
+    let Some(event) = event else { return encode("delivery", delivery) };
+    let mut bytes = Vec::with_capacity(512 + event.len());
+    bytes.extend_from_slice(&[JOINT, 0, 0, 0, 0]);
+    serde_json::to_writer(&mut bytes, delivery).map_err(|error| broken("delivery", &error))?;
+    let length = u32::try_from(bytes.len() - 5).unwrap_or(u32::MAX);
+    bytes[1..5].copy_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(event);
+    if bytes.len() > RECORD_BYTES_MAX {
+        return Err(StoreError::Failed(format!("the delivery is longer than {RECORD_BYTES_MAX} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// The event's record in a delivery's value; `None` when it lies under a key of its own.
+pub(super) fn event_in(bytes: &[u8]) -> Option<&[u8]> {
+    split_joint(bytes).map(|(_, event)| event)
+}
+
+fn split_joint(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.strip_prefix(&[JOINT])?.split_first_chunk::<4>()?;
+    rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
+}
+
+/// The record in a value that was put together again ([`Parts`]); of a delivery with its event, the delivery.
 pub(super) fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
-    let record = bytes.strip_prefix(&[WHOLE]).unwrap_or_default();
+    let record = match split_joint(bytes) {
+        Some((delivery, _)) => delivery,
+        None => bytes.strip_prefix(&[WHOLE]).unwrap_or_default(),
+    };
     serde_json::from_slice(record).map_err(|error| broken(what, &error))
 }
 

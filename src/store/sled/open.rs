@@ -252,7 +252,7 @@ fn meta(db: &Db, path: &Path, epoch_if_new: u32) -> Result<(u32, u64), OpenError
     let epoch = number(layout::META_EPOCH)?.map(word).transpose()?.unwrap_or(epoch_if_new);
 
     let mut next = number(layout::META_NEXT)?.unwrap_or(1).max(1);
-    for (prefix, shift) in [(layout::EVENT, 16), (layout::PART, 0)] {
+    for (prefix, shift) in layout::PLACED.map(|prefix| (prefix, 16)).into_iter().chain([(layout::PART, 0)]) {
         let last = db.scan_prefix([prefix]).keys().next_back().transpose();
         let last = last.map_err(|error| unreadable(error.to_string()))?;
         if let Some(Place(used)) = last.as_deref().and_then(layout::place_of) {
@@ -283,7 +283,7 @@ fn recover(db: &Db, core: &mut Core, now: Timestamp) -> Result<(), StoreError> {
             if let State::Unconfirmed { since: lost_at, .. } = &mut delivery.state {
                 *lost_at = since;
             }
-            core.write(Some(&before), &delivery)?;
+            core.write(&before, &delivery)?;
             core.keep();
         }
     }

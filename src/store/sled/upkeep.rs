@@ -27,7 +27,7 @@ impl Core {
         }
         let mut after = before.clone();
         apply(&mut after, transition, now)?;
-        self.write(Some(&before), &after)?;
+        self.write(&before, &after)?;
         self.leave_groups(&[&after])
     }
 
@@ -48,7 +48,7 @@ impl Core {
             let mut after = before.clone();
             apply(&mut after, Transition::Redrive, now)?;
             after.conversation = self.home(&after.conversation)?;
-            self.write(Some(&before), &after)?;
+            self.write(&before, &after)?;
         }
         Ok(())
     }
@@ -68,7 +68,9 @@ impl Core {
             let delivery: Delivery = layout::decode("delivery", &record)?;
             if delivery.settled_at.is_some_and(|at| at < settled_before) {
                 self.journal.remove(key)?;
-                self.journal.remove(layout::at_place(layout::EVENT, *place))?;
+                if layout::event_in(&record).is_none() {
+                    self.journal.remove(layout::at_place(layout::EVENT, *place))?;
+                }
                 dropped += 1;
             }
         }
