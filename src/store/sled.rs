@@ -78,8 +78,9 @@ impl SledStore {
         shared.publish(&opened.core);
         let (sender, receiver) = mpsc::channel(writer::QUEUE_MAX);
         let (core, lock, seen) = (opened.core, opened.lock, shared.clone());
+        let runtime = tokio::runtime::Handle::current();
         let writer = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
-            writer::run(core, receiver, &seen);
+            writer::run(core, receiver, &seen, &runtime);
             // Only now, with sled closed, may somebody else have the directory.
             drop(lock);
         });

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::event::Destination;
@@ -77,15 +78,21 @@ where
 }
 
 /// The thread's body; returns when the store is closed or dropped.
-pub(super) fn run(mut core: Core, mut requests: mpsc::Receiver<Box<dyn Request>>, shared: &Arc<Shared>) {
-    let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| serve(&mut core, &mut requests, shared)));
+pub(super) fn run(
+    mut core: Core,
+    mut requests: mpsc::Receiver<Box<dyn Request>>,
+    shared: &Arc<Shared>,
+    runtime: &Handle,
+) {
+    let served =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| serve(&mut core, &mut requests, shared, runtime)));
     if served.is_err() {
         // Whoever waits is answered by the closed channel; what is on the medium is what was acknowledged.
         shared.fail(StoreError::Failed("the writer thread panicked".into()));
     }
 }
 
-fn serve(core: &mut Core, requests: &mut mpsc::Receiver<Box<dyn Request>>, shared: &Shared) {
+fn serve(core: &mut Core, requests: &mut mpsc::Receiver<Box<dyn Request>>, shared: &Shared, runtime: &Handle) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     let mut company = false;
     while requests.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
@@ -106,9 +113,7 @@ fn serve(core: &mut Core, requests: &mut mpsc::Receiver<Box<dyn Request>>, share
             // What is queued by now is still served; what comes later is not.
             requests.close();
         }
-        for request in batch.drain(..) {
-            request.answer(&committed);
-        }
+        answer(&mut batch, committed, runtime);
         let (zendesk, braze) = std::mem::take(&mut core.stirred);
         for (stirred, destination) in [(zendesk, Destination::Zendesk), (braze, Destination::Braze)] {
             if stirred {
@@ -116,6 +121,16 @@ fn serve(core: &mut Core, requests: &mut mpsc::Receiver<Box<dyn Request>>, share
             }
         }
     }
+}
+
+/// Tells the callers. Waking a task from outside of the runtime is dear, so several are woken by one task inside.
+fn answer(batch: &mut Vec<Box<dyn Request>>, committed: Result<(), StoreError>, runtime: &Handle) {
+    if batch.len() == 1 {
+        batch.drain(..).for_each(|request| request.answer(&committed));
+        return;
+    }
+    let answered = std::mem::replace(batch, Vec::with_capacity(batch.len() * 2));
+    runtime.spawn(async move { answered.into_iter().for_each(|request| request.answer(&committed)) });
 }
 
 /// Lets more requests come in while they keep coming, so that they share a commit.
