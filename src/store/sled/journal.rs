@@ -97,6 +97,12 @@ impl Journal {
         self.db.scan_prefix(prefix).keys().next_back().transpose().map_err(|error| self.fail(failed(error)))
     }
 
+    /// How many committed keys have this prefix.
+    #[cfg(test)]
+    pub(super) fn count(&self, prefix: u8) -> usize {
+        self.db.scan_prefix([prefix]).count()
+    }
+
     /// The last committed short value between these two keys, both included.
     pub(super) fn last_up_to(&self, from: &IVec, to: &IVec) -> Result<Option<IVec>, StoreError> {
         let last =
