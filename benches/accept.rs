@@ -1,7 +1,9 @@
 //! How fast webhooks are accepted, against a bare axum handler that does the same HMAC check and stores nothing.
 //!
-//! Run: `cargo bench --bench accept [-- SECONDS]`. Both servers are measured in turn in the same run, at 1, 16, 64 and
-//! 256 connections, with the load generator on the same machine: read the ratios, not the absolute numbers. Every
+//! Run: `cargo bench --bench accept [-- SECONDS [CONNECTIONS]]`. Both servers are measured in turn in the same run, at 1, 16, 64 and
+//! 256 connections, with the load generator on the same machine: read the ratios, not the absolute numbers. Where other programs keep
+//! the machine busy, read the CPU time for each request (load generator, server and store together): once both servers
+//! have all processors to do, that is what decides the ratio. Every
 //! request is a different one (ids, invocation, signature), so nothing is a duplicate, and each 202 means that the event
 //! is on disk, synced. Bounded: at most `REQUESTS` requests a round, to 127.0.0.1 only.
 
@@ -37,12 +39,14 @@ const ROUNDS: usize = 2;
 const BODY_BYTES: usize = 1024;
 
 fn main() {
-    let seconds = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(3);
+    let mut numbers = std::env::args().filter_map(|argument| argument.parse::<u32>().ok());
+    let seconds = numbers.next().unwrap_or(3);
+    let connections = numbers.next().map_or(CONNECTIONS.to_vec(), |number| vec![number as usize]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(compare(Duration::from_secs(seconds)));
+    runtime.block_on(compare(Duration::from_secs(seconds.into()), &connections));
 }
 
-async fn compare(round: Duration) {
+async fn compare(round: Duration, connections: &[usize]) {
     let directory = bench_directory();
     let clock = Clock::system();
     let bare = serve(bare_handler()).await;
@@ -50,9 +54,9 @@ async fn compare(round: Duration) {
         Arc::new(SledStore::open(&directory, StoreLimits::default(), clock.draw_u32(), clock.now()).await.unwrap());
     let tandem = serve(public_router(public_state(Arc::clone(&store) as Arc<dyn Store>, &clock))).await;
     println!("accept: {BODY_BYTES} B bodies, {round:?} a round, {ROUNDS} rounds, store in {}", directory.display());
-    println!("connections |  bare req/s  p50 ms  p99 ms | tandem req/s  p50 ms  p99 ms | ratio");
+    println!("connections |   bare req/s  p50 ms  p99 ms  cpu us | tandem req/s  p50 ms  p99 ms  cpu us | ratio");
     let mut sequence = 0;
-    for connections in CONNECTIONS {
+    for &connections in connections {
         let (mut plain, mut durable) = (Tally::default(), Tally::default());
         for _ in 0..ROUNDS {
             plain.add(load(bare, connections, round, &mut sequence, &clock).await);
@@ -107,12 +111,14 @@ async fn serve(router: Router) -> SocketAddr {
 struct Tally {
     latencies: Vec<Duration>,
     elapsed: Duration,
+    cpu: Duration,
 }
 
 impl Tally {
     fn add(&mut self, other: Tally) {
         self.latencies.extend(other.latencies);
         self.elapsed += other.elapsed;
+        self.cpu += other.cpu;
     }
 
     fn rate(&self) -> f64 {
@@ -122,7 +128,8 @@ impl Tally {
     fn row(&mut self) -> String {
         self.latencies.sort_unstable();
         let percentile = |share: usize| self.latencies[(self.latencies.len() - 1) * share / 100].as_secs_f64() * 1e3;
-        format!("{:>12.0} {:>7.2} {:>7.2}", self.rate(), percentile(50), percentile(99))
+        let cpu = self.cpu.as_secs_f64() * 1e6 / self.latencies.len() as f64;
+        format!("{:>12.0} {:>7.2} {:>7.2} {cpu:>7.1}", self.rate(), percentile(50), percentile(99))
     }
 }
 
@@ -130,7 +137,7 @@ async fn load(server: SocketAddr, connections: usize, round: Duration, sequence:
     let requests: Arc<Vec<Vec<u8>>> = Arc::new((0..REQUESTS).map(|n| request(*sequence + n, clock)).collect());
     *sequence += REQUESTS;
     let next = Arc::new(AtomicUsize::new(0));
-    let start = Instant::now();
+    let (start, cpu) = (Instant::now(), cpu_time());
     let clients: Vec<_> = (0..connections)
         .map(|_| {
             let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
@@ -155,7 +162,17 @@ async fn load(server: SocketAddr, connections: usize, round: Duration, sequence:
         tally.latencies.extend(client.await.unwrap());
     }
     tally.elapsed = start.elapsed();
+    tally.cpu = cpu_time() - cpu;
     tally
+}
+
+/// What this process has used of all processors; zero where there is no `/proc`.
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Behind the name, which may hold blanks: user and system time are the 14th and 15th field, in hundredths.
+    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+    let ticks: u64 = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 /// Reads one answer whole and checks that it is the one we want: 200 of the bare handler, 202 `accepted` of tandem.

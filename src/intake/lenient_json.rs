@@ -11,6 +11,10 @@
 
 use serde_json::{Map, Value};
 
+mod strict;
+
+use self::strict::Strict;
+
 /// How deep objects and lists may nest. The deepest body that we know of nests 4 deep; the reader recurses.
 const DEPTH_MAX: usize = 64;
 
@@ -43,6 +47,10 @@ pub(super) enum NotJson {
 pub(super) fn parse(body: &[u8]) -> Result<Value, NotJson> {
     let text = std::str::from_utf8(body).map_err(|_| NotJson::NotUtf8)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Ok(Strict(value)) = serde_json::from_str(text) {
+        // Nearly every body: read once.
+        return Ok(value);
+    }
     let as_written = Reader::new(text, Quotes::AsWritten).document();
     if let Ok(value) = serde_json::from_str(text) {
         // serde_json is the judge of valid JSON, but lets a repeated key and deep nesting pass.

@@ -84,7 +84,7 @@ fn note(ticket: u64, words: &str) -> Event {
     Event { received_at: at(0), kind: EventKind::Note(Note { ticket_id: TicketId(ticket), text: words.into() }) }
 }
 
-fn dispatch(id: &str) -> DedupeKey {
+pub(crate) fn dispatch(id: &str) -> DedupeKey {
     DedupeKey::BrazeDispatch { campaign: "c".into(), dispatch: id.into(), customer: "u".into() }
 }
 

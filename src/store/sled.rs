@@ -37,6 +37,7 @@ use crate::store::{Accepted, Claim, Counts, DeliveryFilter, Page, Store, StoreEr
 mod claims;
 mod core;
 mod journal;
+mod known;
 mod layout;
 mod lists;
 mod open;
@@ -77,8 +78,9 @@ impl SledStore {
         shared.publish(&opened.core);
         let (sender, receiver) = mpsc::channel(writer::QUEUE_MAX);
         let (core, lock, seen) = (opened.core, opened.lock, shared.clone());
+        let runtime = tokio::runtime::Handle::current();
         let writer = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
-            writer::run(core, receiver, &seen);
+            writer::run(core, receiver, &seen, &runtime);
             // Only now, with sled closed, may somebody else have the directory.
             drop(lock);
         });
@@ -224,6 +226,11 @@ impl Store for SledStore {
             last = Some(end.clone());
             dropped += self.ask(move |core| core.drop_keys(&keys, keys_before)).await?;
         }
+        self.ask(|core| {
+            core.known.shrink();
+            Ok(())
+        })
+        .await?;
         Ok(dropped)
     }
 

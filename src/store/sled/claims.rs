@@ -118,7 +118,7 @@ impl Core {
                 if matches!(before.state, State::Sending { .. }) {
                     let mut after = before.clone();
                     lose(&mut after, now, "the worker did not come back in time")?;
-                    self.write(Some(&before), &after)?;
+                    self.write(&before, &after)?;
                 }
             }
             self.follow(Effect::Release(lane, hold.fence));
@@ -178,7 +178,7 @@ impl Core {
         apply(&mut after, Transition::Claim { lease_until }, now)?;
         after.first_sent_at.get_or_insert(now);
         after.merged_into = (before.id != head).then_some(head);
-        self.write(Some(before), &after)
+        self.write(before, &after)
     }
 
     /// [`crate::store::Store::record`].
@@ -205,7 +205,7 @@ impl Core {
             if matches!(after.state, State::Sending { .. }) {
                 lose(after, now, "the worker did not say what came of it")?;
             }
-            self.write(Some(before), after)?;
+            self.write(before, after)?;
         }
         let settled: Vec<&Delivery> = decided.iter().filter(|delivery| !delivery.state.holds_lane()).collect();
         self.leave_groups(&settled)?;
@@ -240,8 +240,11 @@ impl Core {
         }
         // Nobody but the holder of this lane adds to this sequence, so what is committed is all there is.
         let head = Place::of(head);
-        let prefix = layout::at_place(layout::EVENT, head);
-        let last = self.journal.last_key(&prefix[..7])?.and_then(|key| layout::place_of(&key)).unwrap_or(head);
+        let mut last = head;
+        for prefix in layout::PLACED {
+            let key = self.journal.last_key(&layout::at_place(prefix, head)[..7])?;
+            last = key.and_then(|key| layout::place_of(&key)).map_or(last, |place| place.max(last));
+        }
         for (more, mut owed) in (1_u16..).zip(instead) {
             let reason = "too many events took the place of one".to_owned();
             let sub = last.sub().checked_add(more).ok_or(IllegalMove { id: head.id(self.epoch), reason })?;
@@ -299,7 +302,7 @@ impl Core {
             }
             let before = self.waiting(place)?;
             let after = Delivery { conversation: key.clone(), ..before.clone() };
-            self.write(Some(&before), &after)?;
+            self.write(&before, &after)?;
         }
         Ok(())
     }
@@ -323,7 +326,7 @@ impl Core {
             for place in &rest {
                 let before = self.waiting(*place)?;
                 let leader = (place != leader).then(|| leader.id(self.epoch));
-                self.write(Some(&before), &Delivery { merged_into: leader, ..before.clone() })?;
+                self.write(&before, &Delivery { merged_into: leader, ..before.clone() })?;
             }
             self.follow(Effect::Group(*leader, others.to_vec()));
         }

@@ -15,7 +15,8 @@ use crate::domain::delivery::{Delivery, State};
 use crate::domain::event::{DedupeKey, Destination, Event, EventId, EventKind, TicketId};
 use crate::domain::lanes::{Entry, Hold, LaneName, Lanes, Place};
 use crate::store::sled::journal::Journal;
-use crate::store::sled::layout;
+use crate::store::sled::known::Known;
+use crate::store::sled::layout::{self, Digest, Remembered};
 use crate::store::sled::shared::Disk;
 use crate::store::{Accepted, StoreError, StoreLimits};
 
@@ -36,6 +37,8 @@ pub(super) struct Core {
     pub(super) stirred: (bool, bool),
     /// Set by the last request.
     pub(super) stop: bool,
+    /// The dedupe keys.
+    pub(super) known: Known,
     effects: Vec<Effect>,
 }
 
@@ -51,6 +54,8 @@ pub(super) enum Effect {
     Release(LaneName, u64),
     /// From now on these come along with the head; nobody ends the group.
     Group(Place, Vec<Place>),
+    /// These dedupe keys are dropped.
+    Unlearn(Vec<Remembered>),
     /// A delivery went from one state to another.
     Count(Option<&'static str>, Option<&'static str>),
 }
@@ -64,7 +69,7 @@ pub(super) struct Arrival {
     learnt: Vec<Change>,
     /// The text by which an echo is known, where this may be one.
     echo_of: Option<String>,
-    dedupe: Vec<[u8; 16]>,
+    dedupe: Vec<Digest>,
 }
 
 impl Arrival {
@@ -87,7 +92,7 @@ impl Arrival {
             address: Address::of(&event.kind),
             learnt: learnt_from(&event.kind),
             echo_of,
-            dedupe: dedupe.iter().map(layout::dedupe_digest).collect::<Result<_, _>>()?,
+            dedupe: layout::dedupe_digests(dedupe)?,
         })
     }
 }
@@ -122,6 +127,7 @@ impl Core {
             fence: 0,
             stirred: (false, false),
             stop: false,
+            known: Known::default(),
             effects: Vec::new(),
         }
     }
@@ -158,7 +164,7 @@ impl Core {
             self.change(&resolution.key, before, changes, now)?;
         }
         let place = self.fresh_place();
-        self.remember(&arrival.dedupe, place, now);
+        self.known.stage(&arrival.dedupe, place, now.as_second());
         let owed = Owed { record: arrival.record, kind: arrival.kind, destination: arrival.destination };
         self.add(place, owed, resolution.key, now, State::Pending)?;
         Ok(Accepted::New(place.id(self.epoch)))
@@ -176,27 +182,35 @@ impl Core {
         }
         self.disk.check(self.limits.disk_floor_bytes)?;
         let place = self.fresh_place();
-        self.remember(&arrival.dedupe, place, now);
+        self.known.stage(&arrival.dedupe, place, now.as_second());
         let owed = Owed { record: arrival.record, kind: arrival.kind, destination: arrival.destination };
         self.add(place, owed, address::nobody(), now, State::Quarantined { cause })?;
         Ok(Accepted::New(place.id(self.epoch)))
     }
 
-    fn duplicate(&self, digests: &[[u8; 16]]) -> Result<Option<EventId>, StoreError> {
+    fn duplicate(&self, digests: &[Digest]) -> Result<Option<EventId>, StoreError> {
         for digest in digests {
-            if let Some(value) = self.journal.get(&layout::dedupe(digest))? {
-                let (place, _) = layout::read_dedupe_value(&value)
-                    .ok_or_else(|| StoreError::Failed("a dedupe record is not one".into()))?;
-                return Ok(Some(place.id(self.epoch)));
+            for place in self.known.places(digest) {
+                let same = match self.known.fresh_has(place, digest) {
+                    Some(same) => same,
+                    None => self.remembers(place, digest)?,
+                };
+                if same {
+                    return Ok(Some(place.id(self.epoch)));
+                }
             }
         }
         Ok(None)
     }
 
-    fn remember(&mut self, digests: &[[u8; 16]], place: Place, now: Timestamp) {
-        for digest in digests {
-            self.journal.put(layout::dedupe(digest), layout::dedupe_value(place, now.as_second()));
-        }
+    /// Whether the committed event at this place came with this digest.
+    fn remembers(&self, place: Place, digest: &Digest) -> Result<bool, StoreError> {
+        let from = layout::at_place(layout::DEDUPE, Place(0));
+        let Some(record) = self.journal.last_up_to(&from, &layout::at_place(layout::DEDUPE, place))? else {
+            return Ok(false);
+        };
+        let known = layout::read_remembered(&record).ok_or_else(not_dedupe)?;
+        Ok(known.iter().any(|known| known.place == place && known.digest == *digest))
     }
 
     /// The place of the next event from outside.
@@ -213,7 +227,6 @@ impl Core {
         accepted_at: Timestamp,
         state: State,
     ) -> Result<(), StoreError> {
-        self.journal.create(layout::at_place(layout::EVENT, place), owed.record);
         let delivery = Delivery {
             id: place.id(self.epoch),
             kind: owed.kind.to_owned(),
@@ -227,23 +240,34 @@ impl Core {
             parts_sent: 0,
             merged_into: None,
         };
-        self.write(None, &delivery)
+        let short = owed.record.len() <= layout::JOINT_EVENT_BYTES_MAX;
+        let record = layout::encode_delivery(&delivery, short.then_some(&owed.record))?;
+        self.journal.create(layout::at_place(drawer(&delivery), place), record);
+        if !short {
+            self.journal.create(layout::at_place(layout::EVENT, place), owed.record);
+        }
+        self.enter(None, &delivery);
+        Ok(())
     }
 
     /// Stages a delivery's new record, and whatever follows from it in memory.
-    pub(super) fn write(&mut self, before: Option<&Delivery>, after: &Delivery) -> Result<(), StoreError> {
+    pub(super) fn write(&mut self, before: &Delivery, after: &Delivery) -> Result<(), StoreError> {
         let place = Place::of(after.id);
+        let old_key = layout::at_place(drawer(before), place);
+        let old = self.journal.load(&old_key)?.ok_or_else(|| StoreError::NotFound(after.id.to_string()))?;
+        let record = layout::encode_delivery(after, layout::event_in(&old))?;
         let key = layout::at_place(drawer(after), place);
-        let record = layout::encode("delivery", after)?;
-        match before {
-            None => self.journal.create(key, record),
-            Some(before) => {
-                if drawer(before) != drawer(after) {
-                    self.journal.remove(layout::at_place(drawer(before), place))?;
-                }
-                self.journal.replace(key, record)?;
-            }
+        if old_key != key {
+            self.journal.remove(old_key)?;
         }
+        self.journal.replace(key, record)?;
+        self.enter(Some(before), after);
+        Ok(())
+    }
+
+    /// What follows in memory from a delivery's new record.
+    fn enter(&mut self, before: Option<&Delivery>, after: &Delivery) {
+        let place = Place::of(after.id);
         self.effects.push(Effect::Count(before.map(|before| before.state.name()), Some(after.state.name())));
 
         let lane = lane_of(after);
@@ -256,7 +280,6 @@ impl Core {
         if after.state.holds_lane() {
             self.effects.push(Effect::Enter(lane, entry_of(after)));
         }
-        Ok(())
     }
 
     /// A delivery, wherever it is.
@@ -279,6 +302,12 @@ impl Core {
 
     /// An event's record.
     pub(super) fn event_record(&self, place: Place) -> Result<IVec, StoreError> {
+        for prefix in [layout::PENDING, layout::HISTORY] {
+            let delivery = self.journal.load(&layout::at_place(prefix, place))?;
+            if let Some(event) = delivery.as_deref().and_then(layout::event_in) {
+                return Ok(IVec::from(event));
+            }
+        }
         let record = self.journal.load(&layout::at_place(layout::EVENT, place))?;
         record.ok_or_else(|| StoreError::NotFound(place.id(self.epoch).to_string()))
     }
@@ -344,6 +373,7 @@ impl Core {
     /// The request succeeded.
     pub(super) fn keep(&mut self) {
         self.journal.keep();
+        self.known.keep();
         for effect in std::mem::take(&mut self.effects) {
             match effect {
                 Effect::Enter(lane, entry) => {
@@ -367,6 +397,7 @@ impl Core {
                 Effect::Group(head, members) => {
                     self.groups.insert(head, members);
                 }
+                Effect::Unlearn(known) => known.iter().for_each(|known| self.known.unlearn(known)),
                 Effect::Count(from, to) => self.count(from, to),
             }
         }
@@ -375,7 +406,17 @@ impl Core {
     /// The request failed.
     pub(super) fn forget(&mut self) {
         self.journal.forget();
+        self.known.forget_staged();
         self.effects.clear();
+    }
+
+    /// Makes durable what was kept: [`Journal::commit`].
+    pub(super) fn commit(&mut self) -> Result<bool, StoreError> {
+        for (key, record) in self.known.take_records() {
+            self.journal.put(key, record);
+        }
+        self.journal.keep();
+        self.journal.commit()
     }
 
     pub(super) fn count(&mut self, from: Option<&'static str>, to: Option<&'static str>) {
@@ -409,6 +450,10 @@ pub(super) fn entry_of(delivery: &Delivery) -> Entry {
 /// Whether it lies with what waits or with what is over.
 fn drawer(delivery: &Delivery) -> u8 {
     if delivery.state.holds_lane() { layout::PENDING } else { layout::HISTORY }
+}
+
+fn not_dedupe() -> StoreError {
+    StoreError::Failed("a dedupe record is not one".into())
 }
 
 fn key_in(value: &[u8]) -> ConversationKey {

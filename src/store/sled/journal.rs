@@ -97,6 +97,19 @@ impl Journal {
         self.db.scan_prefix(prefix).keys().next_back().transpose().map_err(|error| self.fail(failed(error)))
     }
 
+    /// How many committed keys have this prefix.
+    #[cfg(test)]
+    pub(super) fn count(&self, prefix: u8) -> usize {
+        self.db.scan_prefix([prefix]).count()
+    }
+
+    /// The last committed short value between these two keys, both included.
+    pub(super) fn last_up_to(&self, from: &IVec, to: &IVec) -> Result<Option<IVec>, StoreError> {
+        let last =
+            self.db.range::<&IVec, _>(from..=to).next_back().transpose().map_err(|error| self.fail(failed(error)))?;
+        Ok(last.map(|(_, value)| value))
+    }
+
     /// Stages a short value.
     pub(super) fn put(&mut self, key: IVec, value: IVec) {
         self.staged.push((key, Some(value)));
@@ -128,7 +141,7 @@ impl Journal {
     /// Stages the end of a record.
     pub(super) fn remove(&mut self, key: IVec) -> Result<(), StoreError> {
         self.drop_parts(&key)?;
-        self.numbers_go |= key.first() == Some(&layout::EVENT);
+        self.numbers_go |= key.first().is_some_and(|prefix| layout::PLACED.contains(prefix));
         self.staged.push((key, None));
         Ok(())
     }

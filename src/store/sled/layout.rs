@@ -2,10 +2,10 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `e` place | the event, written once |
-//! | `p` place | the delivery while it holds a lane: opening a store reads these only |
-//! | `h` place | the delivery after it settled ("history") |
-//! | `d` digest | a dedupe key: whose it is, and since when |
+//! | `e` place | a long event, written once |
+//! | `p` place | the delivery while it holds a lane, with its event if that is short: opening a store reads these only |
+//! | `h` place | the same after it settled ("history") |
+//! | `d` place | the dedupe keys of the event there and of some after it, in order: whose, since when, the digest |
 //! | `c` conversation key | the conversation |
 //! | `t` ticket number | the key of the conversation that the ticket belongs, or once belonged, to |
 //! | `a` kind, digest | a customer's name: the key of the customer's first conversation |
@@ -16,11 +16,12 @@
 //! what they stand for.
 
 use serde::{Serialize, de::DeserializeOwned};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use sled::IVec;
 
 use crate::domain::address::Alias;
 use crate::domain::conversation::ConversationKey;
+use crate::domain::delivery::Delivery;
 use crate::domain::event::{DedupeKey, TicketId};
 use crate::domain::lanes::Place;
 use crate::store::StoreError;
@@ -35,10 +36,29 @@ pub(super) const VALUE_BYTES_MAX: usize = 4096;
 /// The longest value at all: four times the largest body that intake lets in, so it is a fault and not a message.
 pub(super) const RECORD_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Half of a SHA-256.
+pub(super) type Digest = [u8; 16];
+
+/// The most dedupe keys of one event: intake knows of three facts at most. All keys of an event fit in one record.
+pub(super) const DEDUPE_KEYS_MAX: usize = 16;
+
+/// A dedupe key in its record.
+const REMEMBERED_BYTES: usize = 32;
+
+/// The most dedupe keys in one record, so that it is never longer than [`VALUE_BYTES_MAX`].
+pub(super) const REMEMBERED_MAX: usize = (VALUE_BYTES_MAX - 1) / REMEMBERED_BYTES;
+
 /// The first byte of a value: what follows is the record.
 const WHOLE: u8 = 0;
 /// The first byte of a value: what follows says where the record's parts are.
 const PARTS: u8 = 1;
+
+/// The first byte of a value: what follows is the length of a delivery, the delivery, and its event.
+const JOINT: u8 = 2;
+
+/// The longest event that is kept with its delivery. A key of its own costs the writer more than writing these few
+/// bytes again with each of the two or three moves that a delivery makes; a longer event would cost more than the key.
+pub(super) const JOINT_EVENT_BYTES_MAX: usize = 1024;
 
 /// `m` keys.
 pub(super) const META_FORMAT: &[u8] = b"mformat";
@@ -65,6 +85,9 @@ pub(super) fn place_of(key: &[u8]) -> Option<Place> {
     Some(Place(u64::from_be_bytes(digits)))
 }
 
+/// Every key of a place whose record tells that its number was used.
+pub(super) const PLACED: [u8; 3] = [EVENT, PENDING, HISTORY];
+
 pub(super) fn conversation(key: &ConversationKey) -> IVec {
     prefixed(CONVERSATION, key.0.as_bytes())
 }
@@ -85,13 +108,13 @@ pub(super) fn alias(alias: &Alias) -> IVec {
     IVec::from(&key)
 }
 
-pub(super) fn dedupe(digest: &[u8; 16]) -> IVec {
-    prefixed(DEDUPE, digest)
-}
-
-/// What a dedupe key is known by; JSON keeps its parts apart.
-pub(super) fn dedupe_digest(key: &DedupeKey) -> Result<[u8; 16], StoreError> {
-    Ok(digest(&serde_json::to_vec(key).map_err(|error| broken("dedupe key", &error))?))
+/// What dedupe keys are known by; JSON keeps the parts of a key apart.
+pub(super) fn dedupe_digests(keys: &[DedupeKey]) -> Result<Vec<Digest>, StoreError> {
+    if keys.len() > DEDUPE_KEYS_MAX {
+        return Err(StoreError::Failed(format!("an event with more than {DEDUPE_KEYS_MAX} dedupe keys")));
+    }
+    let digest = |key| Ok(digest(&serde_json::to_vec(key).map_err(|error| broken("dedupe key", &error))?));
+    keys.iter().map(digest).collect()
 }
 
 pub(super) fn part(number: u64, index: u16) -> IVec {
@@ -103,7 +126,7 @@ pub(super) fn part(number: u64, index: u16) -> IVec {
 
 /// Half of a SHA-256: nobody finds two texts with the same 128 bits by accident, and who could on purpose would only
 /// drop their own message.
-fn digest(bytes: &[u8]) -> [u8; 16] {
+fn digest(bytes: &[u8]) -> Digest {
     let mut half = [0; 16];
     half.copy_from_slice(&Sha256::digest(bytes)[..16]);
     half
@@ -116,18 +139,42 @@ fn prefixed(prefix: u8, rest: &[u8]) -> IVec {
     IVec::from(key)
 }
 
-/// Whose a dedupe key is, and since when (seconds since 1970).
-pub(super) fn dedupe_value(place: Place, since: i64) -> IVec {
-    let mut value = [0; 16];
-    value[..8].copy_from_slice(&place.0.to_be_bytes());
-    value[8..].copy_from_slice(&since.to_be_bytes());
-    IVec::from(&value)
+/// A dedupe key, on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Remembered {
+    /// The event it came with.
+    pub(super) place: Place,
+    /// When that was accepted, in seconds since 1970.
+    pub(super) since: i64,
+    /// What it is known by.
+    pub(super) digest: Digest,
 }
 
-pub(super) fn read_dedupe_value(value: &[u8]) -> Option<(Place, i64)> {
-    let place = u64::from_be_bytes(value.get(..8)?.try_into().ok()?);
-    let since = i64::from_be_bytes(value.get(8..16)?.try_into().ok()?);
-    Some((Place(place), since))
+/// One record of dedupe keys.
+pub(super) fn remembered(known: &[Remembered]) -> IVec {
+    let mut value = Vec::with_capacity(1 + known.len() * REMEMBERED_BYTES);
+    value.push(WHOLE);
+    for known in known {
+        value.extend_from_slice(&known.place.0.to_be_bytes());
+        value.extend_from_slice(&known.since.to_be_bytes());
+        value.extend_from_slice(&known.digest);
+    }
+    IVec::from(value)
+}
+
+/// What such a record holds; `None` when it is not one.
+pub(super) fn read_remembered(value: &[u8]) -> Option<Vec<Remembered>> {
+    let (known, rest) = value.strip_prefix(&[WHOLE])?.as_chunks::<REMEMBERED_BYTES>();
+    let read = |bytes: &[u8; REMEMBERED_BYTES]| {
+        let (place, rest) = bytes.split_first_chunk::<8>()?;
+        let (since, digest) = rest.split_first_chunk::<8>()?;
+        let (place, since) = (Place(u64::from_be_bytes(*place)), i64::from_be_bytes(*since));
+        Some(Remembered { place, since, digest: digest.try_into().ok()? })
+    };
+    if known.is_empty() || !rest.is_empty() {
+        return None;
+    }
+    known.iter().map(read).collect()
 }
 
 /// A record as bytes, ready to be stored. Costs the caller's time, not the writer's.
@@ -141,9 +188,37 @@ pub(super) fn encode<T: Serialize>(what: &'static str, record: &T) -> Result<Vec
     Ok(bytes)
 }
 
-/// The record in a value that was put together again ([`Parts`]).
+/// A delivery, and its event's record if that lies with it.
+pub(super) fn encode_delivery(delivery: &Delivery, event: Option<&[u8]>) -> Result<Vec<u8>, StoreError> {
+    let Some(event) = event else { return encode("delivery", delivery) };
+    let mut bytes = Vec::with_capacity(512 + event.len());
+    bytes.extend_from_slice(&[JOINT, 0, 0, 0, 0]);
+    serde_json::to_writer(&mut bytes, delivery).map_err(|error| broken("delivery", &error))?;
+    let length = u32::try_from(bytes.len() - 5).unwrap_or(u32::MAX);
+    bytes[1..5].copy_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(event);
+    if bytes.len() > RECORD_BYTES_MAX {
+        return Err(StoreError::Failed(format!("the delivery is longer than {RECORD_BYTES_MAX} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// The event's record in a delivery's value; `None` when it lies under a key of its own.
+pub(super) fn event_in(bytes: &[u8]) -> Option<&[u8]> {
+    split_joint(bytes).map(|(_, event)| event)
+}
+
+fn split_joint(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.strip_prefix(&[JOINT])?.split_first_chunk::<4>()?;
+    rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
+}
+
+/// The record in a value that was put together again ([`Parts`]); of a delivery with its event, the delivery.
 pub(super) fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
-    let record = bytes.strip_prefix(&[WHOLE]).unwrap_or_default();
+    let record = match split_joint(bytes) {
+        Some((delivery, _)) => delivery,
+        None => bytes.strip_prefix(&[WHOLE]).unwrap_or_default(),
+    };
     serde_json::from_slice(record).map_err(|error| broken(what, &error))
 }
 

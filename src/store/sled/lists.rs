@@ -131,14 +131,14 @@ pub(super) fn settled_before(
     Ok(found)
 }
 
-/// Some dedupe keys that are older, after this key; none when there are no more.
+/// Some records of dedupe keys that are all older, after this one; none when there are no more.
 pub(super) fn keys_before(db: &Db, after: Option<&IVec>, before: Timestamp) -> Result<Vec<IVec>, StoreError> {
     let start = after.cloned().unwrap_or_else(|| IVec::from(&[layout::DEDUPE]));
     let mut found = Vec::new();
     for entry in db.range(start..IVec::from(&[layout::DEDUPE + 1])) {
         let (key, value) = entry.map_err(failed)?;
-        let (_, since) = layout::read_dedupe_value(&value).ok_or_else(not_ours)?;
-        if since < before.as_second() && after != Some(&key) {
+        let known = layout::read_remembered(&value).ok_or_else(not_ours)?;
+        if known.iter().all(|known| known.since < before.as_second()) && after != Some(&key) {
             found.push(key);
         }
         if found.len() == STEP_MAX {

@@ -159,7 +159,7 @@ pub(super) fn open(path: &Path, limits: &StoreLimits, epoch_if_new: u32, now: Ti
     core.journal.put(layout::META_EPOCH.into(), IVec::from(&epoch.to_be_bytes()));
     core.keep();
     recover(&db, &mut core, now).map_err(unreadable)?;
-    core.journal.commit().map_err(unreadable)?;
+    core.commit().map_err(unreadable)?;
     if !established {
         lock.write_all(format!("tandem store, format {}\n", layout::FORMAT).as_bytes()).map_err(unusable)?;
         lock.sync_all().map_err(unusable)?;
@@ -252,7 +252,7 @@ fn meta(db: &Db, path: &Path, epoch_if_new: u32) -> Result<(u32, u64), OpenError
     let epoch = number(layout::META_EPOCH)?.map(word).transpose()?.unwrap_or(epoch_if_new);
 
     let mut next = number(layout::META_NEXT)?.unwrap_or(1).max(1);
-    for (prefix, shift) in [(layout::EVENT, 16), (layout::PART, 0)] {
+    for (prefix, shift) in layout::PLACED.map(|prefix| (prefix, 16)).into_iter().chain([(layout::PART, 0)]) {
         let last = db.scan_prefix([prefix]).keys().next_back().transpose();
         let last = last.map_err(|error| unreadable(error.to_string()))?;
         if let Some(Place(used)) = last.as_deref().and_then(layout::place_of) {
@@ -262,7 +262,7 @@ fn meta(db: &Db, path: &Path, epoch_if_new: u32) -> Result<(u32, u64), OpenError
     Ok((epoch, next))
 }
 
-/// Fills the lanes. What was being sent when the bridge stopped may have happened.
+/// Fills the lanes and learns the dedupe keys. What was being sent when the bridge stopped may have happened.
 fn recover(db: &Db, core: &mut Core, now: Timestamp) -> Result<(), StoreError> {
     let lease = jiff::SignedDuration::try_from(core.limits.lease).unwrap_or(jiff::SignedDuration::MAX);
     for entry in db.scan_prefix([layout::PENDING]) {
@@ -283,9 +283,15 @@ fn recover(db: &Db, core: &mut Core, now: Timestamp) -> Result<(), StoreError> {
             if let State::Unconfirmed { since: lost_at, .. } = &mut delivery.state {
                 *lost_at = since;
             }
-            core.write(Some(&before), &delivery)?;
+            core.write(&before, &delivery)?;
             core.keep();
         }
+    }
+    for entry in db.scan_prefix([layout::DEDUPE]) {
+        let (_, value) = entry.map_err(|error| StoreError::Failed(error.to_string()))?;
+        let known = layout::read_remembered(&value);
+        let known = known.ok_or_else(|| StoreError::Failed("a dedupe record is not one".into()))?;
+        known.iter().for_each(|known| core.known.learn(known));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::store::contract::{Backend, accept, at, claim, contract_tests, done, text, words};
+use crate::store::contract::{Backend, accept, at, claim, contract_tests, dispatch, done, text, words};
 
 struct InDirectory(tempfile::TempDir);
 
@@ -239,4 +239,51 @@ async fn requests_share_commits() {
     let stats = store.counts().commits;
     assert_eq!(stats.requests, 500);
     assert!(stats.commits < 250, "{stats:?}");
+}
+
+#[tokio::test]
+async fn half_a_digest_makes_no_duplicate_and_a_whole_one_does_after_a_crash_too() {
+    let home = InDirectory::new().await;
+    let store = home.open(StoreLimits::default(), at(0)).await;
+    let keys = |words: &str| words.split(' ').map(dispatch).collect::<Vec<_>>();
+    let Ok(Accepted::New(first)) = store.accept(text("a", "1"), keys("d e"), at(0)).await else { panic!("new") };
+    let collides = layout::Remembered {
+        place: Place::of(first),
+        since: 0,
+        digest: layout::dedupe_digests(&keys("z")).unwrap()[0],
+    };
+    let meet = move |core: &mut Core| {
+        core.known.learn(&collides);
+        Ok(())
+    };
+    store.ask(meet).await.unwrap();
+    let Ok(Accepted::New(second)) = store.accept(text("a", "2"), keys("z"), at(0)).await else { panic!("new as well") };
+    let (home, again) = home.crash(store, at(1)).await;
+    again.ask(meet).await.unwrap();
+    for (words, known) in [("z", second), ("d", first), ("e", first), ("new z", second)] {
+        let answer = again.accept(text("a", "3"), keys(words), at(1)).await;
+        assert_eq!(answer, Ok(Accepted::Duplicate(known)), "{words}");
+    }
+    drop((home, again));
+}
+
+#[tokio::test]
+async fn a_short_event_shares_its_deliverys_key_and_a_long_one_does_not() {
+    let home = InDirectory::new().await;
+    let store = home.open(StoreLimits::default(), at(0)).await;
+    let long = "x".repeat(layout::JOINT_EVENT_BYTES_MAX);
+    accept(&store, text("a", "short")).await;
+    accept(&store, text("a", &long)).await;
+    let count = |prefix: u8| store.ask(move |core| Ok(core.journal.count(prefix)));
+    assert_eq!((count(layout::EVENT).await, count(layout::PENDING).await), (Ok(1), Ok(2)));
+    for expected in ["short", long.as_str()] {
+        let claimed = claim(&store, Destination::Zendesk, at(0)).await;
+        assert_eq!(words(&claimed), [expected]);
+        store.record(&claimed, done(&claimed), at(0)).await.unwrap();
+        let (_, event) = store.delivery(claimed.work[0].delivery.id).await.unwrap().unwrap();
+        assert_eq!(event, claimed.work[0].event, "it is still there after the delivery settled");
+    }
+    assert_eq!((count(layout::EVENT).await, count(layout::PENDING).await), (Ok(1), Ok(0)));
+    assert_eq!(store.expire(at(1), at(0)).await, Ok(2));
+    assert_eq!((count(layout::EVENT).await, count(layout::HISTORY).await), (Ok(0), Ok(0)));
 }

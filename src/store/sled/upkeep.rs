@@ -27,7 +27,7 @@ impl Core {
         }
         let mut after = before.clone();
         apply(&mut after, transition, now)?;
-        self.write(Some(&before), &after)?;
+        self.write(&before, &after)?;
         self.leave_groups(&[&after])
     }
 
@@ -48,7 +48,7 @@ impl Core {
             let mut after = before.clone();
             apply(&mut after, Transition::Redrive, now)?;
             after.conversation = self.home(&after.conversation)?;
-            self.write(Some(&before), &after)?;
+            self.write(&before, &after)?;
         }
         Ok(())
     }
@@ -68,21 +68,26 @@ impl Core {
             let delivery: Delivery = layout::decode("delivery", &record)?;
             if delivery.settled_at.is_some_and(|at| at < settled_before) {
                 self.journal.remove(key)?;
-                self.journal.remove(layout::at_place(layout::EVENT, *place))?;
+                if layout::event_in(&record).is_none() {
+                    self.journal.remove(layout::at_place(layout::EVENT, *place))?;
+                }
                 dropped += 1;
             }
         }
         Ok(dropped)
     }
 
-    /// Drops those of these dedupe keys that are older; one step of expiry.
+    /// Drops those of these records of dedupe keys that are older; one step of expiry.
     pub(super) fn drop_keys(&mut self, keys: &[sled::IVec], keys_before: Timestamp) -> Result<u64, StoreError> {
         let mut dropped = 0;
         for key in keys {
-            let since = self.journal.get(key)?.and_then(|value| layout::read_dedupe_value(&value));
-            if since.is_some_and(|(_, since)| since < keys_before.as_second()) {
+            let Some(known) = self.journal.get(key)?.and_then(|value| layout::read_remembered(&value)) else {
+                continue;
+            };
+            if known.iter().all(|known| known.since < keys_before.as_second()) {
                 self.journal.remove(key.clone())?;
-                dropped += 1;
+                dropped += u64::try_from(known.len()).unwrap_or(u64::MAX);
+                self.follow(Effect::Unlearn(known));
             }
         }
         Ok(dropped)

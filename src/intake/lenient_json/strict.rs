@@ -1,0 +1,132 @@
+//! Valid JSON in one pass, with no key twice in one object. What this refuses may still be readable: it only says that
+//! there is nothing to be careful about.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// A value, read by serde_json as it stands, in which no object has a key twice and nothing nests deeper than
+/// serde_json's own bound or [`super::DEPTH_MAX`].
+pub(super) struct Strict(pub(super) Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Depth(super::DEPTH_MAX)).map(Self)
+    }
+}
+
+/// How much deeper it may go.
+#[derive(Clone, Copy)]
+struct Depth(usize);
+
+impl Depth {
+    fn less<E: serde::de::Error>(self) -> Result<Self, E> {
+        // One less than the careful reader takes, so that the last level is left to it.
+        self.0.checked_sub(1).filter(|left| *left > 0).map(Self).ok_or_else(|| E::custom("too deep"))
+    }
+}
+
+impl<'de> serde::de::DeserializeSeed<'de> for Depth {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Depth {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON without a repeated key")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let deeper = self.less()?;
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(deeper)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let deeper = self.less()?;
+        let mut object = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            let value = entries.next_value_seed(deeper)?;
+            if object.insert(key, value).is_some() {
+                return Err(A::Error::custom("a key stands twice"));
+            }
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strict(text: &str) -> Option<Value> {
+        serde_json::from_str(text).ok().map(|Strict(value)| value)
+    }
+
+    #[test]
+    fn what_it_takes_is_what_serde_json_reads() {
+        for text in [
+            r#"{"a":"x\n\u00e4","b":[1,-2,3.5,1e3,true,false,null],"c":{"a":{}},"d":18446744073709551615}"#,
+            "[]",
+            " \"x\" ",
+            "-0.0",
+            r#"{"a":{"k":1},"b":{"k":1}}"#,
+        ] {
+            assert_eq!(strict(text), Some(serde_json::from_str(text).unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_repeated_key_or_deep_nesting_is_left_to_the_careful_reader() {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"[{"x":{"a":1,"\u0061":2}}]"#,
+            "{\"a\":1",
+            "{} {}",
+            r#"{"a":"
+"}"#,
+        ] {
+            assert_eq!(strict(text), None, "{text}");
+        }
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(strict(&nested(super::super::DEPTH_MAX - 1)).is_some());
+        assert!(strict(&nested(super::super::DEPTH_MAX)).is_none());
+    }
+}

@@ -1,0 +1,242 @@
+//! Which dedupe keys are known, kept in memory so that asking for one costs no look at the disk.
+//!
+//! Digests are random. Kept under keys of their own they would be spread over every page that ever held one, and
+//! each accepted event would read some of these pages and rewrite them all. So each commit appends the digests of its
+//! events in the order of their places, many to a record (`d` place of the first event), and memory holds only the
+//! first half of each digest with its place: 17 bytes, and as much again of free slots at most. Whoever is found by
+//! half a digest is compared in full with the record: a half that two digests share makes nobody a duplicate.
+//!
+//! Nothing here decides what happens to a duplicate.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::domain::lanes::Place;
+use crate::store::sled::layout::{self, Digest, Remembered};
+
+/// All dedupe keys of a store, in the writer's hands.
+#[derive(Default)]
+pub(super) struct Known {
+    /// By the first half of the digest.
+    places: HashMap<u64, Place, BuildHasherDefault<AsItIs>>,
+    /// Further places under a half that is taken; empty but for a miracle.
+    more: HashMap<u64, Vec<Place>, BuildHasherDefault<AsItIs>>,
+    /// What the request at hand remembers.
+    staged: Vec<Remembered>,
+    /// What the requests before it remembered since the last commit, in the order of places.
+    fresh: Vec<Remembered>,
+}
+
+impl Known {
+    /// Where an event with this digest may lie: mostly nowhere, and else in one place.
+    pub(super) fn places(&self, digest: &Digest) -> impl Iterator<Item = Place> {
+        let half = half(digest);
+        let more = self.more.get(&half).into_iter().flatten();
+        self.places.get(&half).into_iter().chain(more).copied()
+    }
+
+    /// Whether the event at this place, not committed yet, has this digest; `None` when it is no such event.
+    pub(super) fn fresh_has(&self, place: Place, digest: &Digest) -> Option<bool> {
+        let from = self.fresh.partition_point(|known| known.place < place);
+        let mut of_place = self.fresh.iter().skip(from).take_while(|known| known.place == place).peekable();
+        of_place.peek()?;
+        Some(of_place.any(|known| known.digest == *digest))
+    }
+
+    /// The request at hand brings these in.
+    pub(super) fn stage(&mut self, digests: &[Digest], place: Place, since: i64) {
+        self.staged.extend(digests.iter().map(|digest| Remembered { place, since, digest: *digest }));
+    }
+
+    /// The request succeeded.
+    pub(super) fn keep(&mut self) {
+        let staged = std::mem::take(&mut self.staged);
+        for known in &staged {
+            self.learn(known);
+        }
+        self.fresh.extend(staged);
+    }
+
+    /// The request failed.
+    pub(super) fn forget_staged(&mut self) {
+        self.staged.clear();
+    }
+
+    /// What goes with the next commit, as records; from then on it is found there.
+    pub(super) fn take_records(&mut self) -> Vec<(sled::IVec, sled::IVec)> {
+        let mut records = Vec::new();
+        let mut rest = self.fresh.as_slice();
+        while let Some(first) = rest.first() {
+            let mut end = rest.len().min(layout::REMEMBERED_MAX);
+            // An event's digests stay together, so that one look finds them all.
+            if let Some(next) = rest.get(end) {
+                let whole = rest.partition_point(|known| known.place < next.place);
+                end = if whole > 0 { whole.min(end) } else { end };
+            }
+            let (these, others) = rest.split_at(end);
+            records.push((layout::at_place(layout::DEDUPE, first.place), layout::remembered(these)));
+            rest = others;
+        }
+        self.fresh.clear();
+        records
+    }
+
+    /// Takes in what a record holds.
+    pub(super) fn learn(&mut self, known: &Remembered) {
+        let half = half(&known.digest);
+        let first = *self.places.entry(half).or_insert(known.place);
+        if first == known.place {
+            return;
+        }
+        let more = self.more.entry(half).or_default();
+        if !more.contains(&known.place) {
+            more.push(known.place);
+        }
+    }
+
+    /// Lets go of what a dropped record held.
+    pub(super) fn unlearn(&mut self, known: &Remembered) {
+        let half = half(&known.digest);
+        let mut more = self.more.remove(&half).unwrap_or_default();
+        more.retain(|place| *place != known.place);
+        if self.places.get(&half) == Some(&known.place) {
+            match more.pop() {
+                Some(next) => self.places.insert(half, next),
+                None => self.places.remove(&half),
+            };
+        }
+        if !more.is_empty() {
+            self.more.insert(half, more);
+        }
+    }
+
+    /// Gives back the memory of what was let go.
+    pub(super) fn shrink(&mut self) {
+        // A map at a quarter of its room will not fill it soon; a fuller one is left alone, for growing costs time.
+        if self.places.len() < self.places.capacity() / 4 {
+            self.places.shrink_to(self.places.len() * 2);
+        }
+    }
+}
+
+fn half(digest: &Digest) -> u64 {
+    let (half, _) = digest.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
+    u64::from_be_bytes(*half)
+}
+
+/// A digest needs no hashing: nobody can steer SHA-256 to fill one slot.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 << 8) | u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, half: u64) {
+        self.0 = half;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(half: u64, rest: u8) -> Digest {
+        let mut digest = [rest; 16];
+        digest[..8].copy_from_slice(&half.to_be_bytes());
+        digest
+    }
+
+    fn remembered(place: u64, half: u64, rest: u8) -> Remembered {
+        Remembered { place: Place(place), since: 5, digest: digest(half, rest) }
+    }
+
+    fn places(known: &Known, half: u64) -> Vec<u64> {
+        known.places(&digest(half, 0)).map(|place| place.0).collect()
+    }
+
+    #[test]
+    fn two_places_under_one_half_are_both_found_until_each_is_let_go() {
+        for order in [[1, 2, 3], [3, 2, 1], [2, 3, 1], [2, 1, 3]] {
+            let mut known = Known::default();
+            for place in [1, 2, 3, 2] {
+                known.learn(&remembered(place, 7, 0));
+            }
+            known.learn(&remembered(4, 8, 0));
+            let mut left = vec![1, 2, 3];
+            for gone in order {
+                known.unlearn(&remembered(gone, 7, 0));
+                left.retain(|place| *place != gone);
+                let mut found = places(&known, 7);
+                found.sort_unstable();
+                assert_eq!(found, left, "{order:?} at {gone}");
+            }
+            assert_eq!(places(&known, 8), [4]);
+            assert!(known.more.is_empty(), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_failed_request_staged_is_not_known() {
+        let mut known = Known::default();
+        known.stage(&[digest(1, 0)], Place(1), 5);
+        known.forget_staged();
+        known.stage(&[digest(2, 0)], Place(2), 5);
+        assert!(places(&known, 2).is_empty(), "not before it is kept");
+        known.keep();
+        assert!(places(&known, 1).is_empty());
+        assert_eq!(places(&known, 2), [2]);
+        assert_eq!(known.fresh_has(Place(2), &digest(2, 0)), Some(true));
+        assert_eq!(known.fresh_has(Place(2), &digest(2, 9)), Some(false), "the other half counts too");
+        assert_eq!(known.fresh_has(Place(1), &digest(2, 0)), None);
+        assert_eq!(known.take_records().len(), 1);
+        assert_eq!(known.fresh_has(Place(2), &digest(2, 0)), None, "from now on it is in its record");
+        assert_eq!(places(&known, 2), [2]);
+    }
+
+    #[test]
+    fn records_keep_order_bound_and_events_whole() {
+        let mut known = Known::default();
+        let mut all = Vec::new();
+        for place in 1..200_u64 {
+            let digests: Vec<Digest> = (0..place % 4).map(|n| digest(place * 10 + n, 1)).collect();
+            known.stage(&digests, Place(place), 5);
+            known.keep();
+            all.extend(digests.into_iter().map(|digest| Remembered { place: Place(place), since: 5, digest }));
+        }
+        let mut read = Vec::new();
+        for (key, value) in known.take_records() {
+            assert!(value.len() <= layout::VALUE_BYTES_MAX, "{}", value.len());
+            let these = layout::read_remembered(&value).unwrap();
+            assert_eq!(layout::place_of(&key), these.first().map(|known| known.place));
+            assert!(
+                read.last().is_none_or(|last: &Remembered| these.first().unwrap().place > last.place),
+                "no event is in two records"
+            );
+            read.extend(these);
+        }
+        assert_eq!(read, all);
+        assert!(known.take_records().is_empty());
+    }
+
+    #[test]
+    fn memory_is_given_back() {
+        let mut known = Known::default();
+        for place in 0..10_000 {
+            known.learn(&remembered(place, place << 32, 0));
+        }
+        for place in 100..10_000 {
+            known.unlearn(&remembered(place, place << 32, 0));
+        }
+        known.shrink();
+        assert!(known.places.capacity() < 1_000, "{}", known.places.capacity());
+        assert_eq!(places(&known, 99 << 32), [99]);
+    }
+}
