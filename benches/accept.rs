@@ -1,16 +1,18 @@
 //! How fast webhooks are accepted, against a bare axum handler that does the same HMAC check and stores nothing.
 //!
-//! Run: `cargo bench --bench accept [-- SECONDS [CONNECTIONS]]`. Both servers are measured in turn in the same run, at 1, 16, 64 and
-//! 256 connections, with the load generator on the same machine: read the ratios, not the absolute numbers. Where other programs keep
-//! the machine busy, read the CPU time for each request (load generator, server and store together): once both servers
-//! have all processors to do, that is what decides the ratio. Every
-//! request is a different one (ids, invocation, signature), so nothing is a duplicate, and each 202 means that the event
-//! is on disk, synced. Bounded: at most `REQUESTS` requests a round, to 127.0.0.1 only.
+//! Run: `cargo bench --bench accept [-- SECONDS [CONNECTIONS]]`. Both servers are measured in turn in the same run, at
+//! 1, 16, 64 and 256 connections. The load comes from a process of its own on the same machine, as a sender's would come
+//! from outside: read the ratios, not the absolute numbers. Where other programs keep the machine busy, read the CPU
+//! time for each request (load generator, server and store together): once both servers have all processors to do, that
+//! is what decides the ratio. Every request is a different one (ids, invocation, signature), so nothing is a duplicate,
+//! and each 202 means that the event is on disk, synced. Bounded: at most `REQUESTS` requests a round, to 127.0.0.1 only.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops where it cannot go on")]
 
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -20,6 +22,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use tandem::clock::Clock;
 use tandem::http::{PublicState, public_router};
 use tandem::intake::IntakeOptions;
@@ -38,8 +41,17 @@ const REQUESTS: usize = 150_000;
 const ROUNDS: usize = 2;
 const BODY_BYTES: usize = 1024;
 
+/// The first argument of the process that makes the load.
+const LOAD: &str = "--load";
+
 fn main() {
-    let mut numbers = std::env::args().filter_map(|argument| argument.parse::<u32>().ok());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, rest @ ..] = arguments.as_slice()
+        && first == LOAD
+    {
+        return make_load(rest);
+    }
+    let mut numbers = arguments.iter().filter_map(|argument| argument.parse::<u32>().ok());
     let seconds = numbers.next().unwrap_or(3);
     let connections = numbers.next().map_or(CONNECTIONS.to_vec(), |number| vec![number as usize]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -59,12 +71,16 @@ async fn compare(round: Duration, connections: &[usize]) {
     for &connections in connections {
         let (mut plain, mut durable) = (Tally::default(), Tally::default());
         for _ in 0..ROUNDS {
-            plain.add(load(bare, connections, round, &mut sequence, &clock).await);
-            durable.add(load(tandem, connections, round, &mut sequence, &clock).await);
+            plain.add(load(bare, connections, round, &mut sequence).await);
+            durable.add(load(tandem, connections, round, &mut sequence).await);
         }
         let ratio = durable.rate() / plain.rate();
         println!("{connections:>11} | {} | {} | {ratio:.2}", plain.row(), durable.row());
     }
+    let commits = store.counts().commits;
+    let each = |total: f64| total / commits.commits as f64;
+    let (requests, micros) = (each(commits.requests as f64), each(commits.busy.as_secs_f64() * 1e6));
+    println!("store: {} commits, {requests:.0} requests and {micros:.0} us each", commits.commits);
     store.close().await;
     std::fs::remove_dir_all(&directory).unwrap();
 }
@@ -107,63 +123,106 @@ async fn serve(router: Router) -> SocketAddr {
     address
 }
 
-#[derive(Default)]
+/// What one or more rounds came to. Latencies are quantiles of each round, so many of each that they weigh alike.
+#[derive(Default, Serialize, Deserialize)]
 struct Tally {
-    latencies: Vec<Duration>,
+    requests: usize,
     elapsed: Duration,
     cpu: Duration,
+    latencies: Vec<Duration>,
 }
 
 impl Tally {
     fn add(&mut self, other: Tally) {
-        self.latencies.extend(other.latencies);
+        self.requests += other.requests;
         self.elapsed += other.elapsed;
         self.cpu += other.cpu;
+        self.latencies.extend(other.latencies);
     }
 
     fn rate(&self) -> f64 {
-        self.latencies.len() as f64 / self.elapsed.as_secs_f64()
+        self.requests as f64 / self.elapsed.as_secs_f64()
     }
 
     fn row(&mut self) -> String {
         self.latencies.sort_unstable();
         let percentile = |share: usize| self.latencies[(self.latencies.len() - 1) * share / 100].as_secs_f64() * 1e3;
-        let cpu = self.cpu.as_secs_f64() * 1e6 / self.latencies.len() as f64;
+        let cpu = self.cpu.as_secs_f64() * 1e6 / self.requests as f64;
         format!("{:>12.0} {:>7.2} {:>7.2} {cpu:>7.1}", self.rate(), percentile(50), percentile(99))
     }
 }
 
-async fn load(server: SocketAddr, connections: usize, round: Duration, sequence: &mut usize, clock: &Clock) -> Tally {
-    let requests: Arc<Vec<Vec<u8>>> = Arc::new((0..REQUESTS).map(|n| request(*sequence + n, clock)).collect());
+/// Lets another process make the load, and adds what this one, the server, has used of the processors meanwhile.
+async fn load(server: SocketAddr, connections: usize, round: Duration, sequence: &mut usize) -> Tally {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args([LOAD, &server.to_string()])
+        .args([connections.to_string(), round.as_millis().to_string(), sequence.to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     *sequence += REQUESTS;
+    let cpu = cpu_time();
+    let mut printed = String::new();
+    let mut output = child.stdout.take().unwrap();
+    tokio::task::spawn_blocking(move || {
+        output.read_to_string(&mut printed).unwrap();
+        assert!(child.wait().unwrap().success(), "the load generator failed");
+        let mut tally: Tally = serde_json::from_str(&printed).unwrap();
+        tally.cpu += cpu_time() - cpu;
+        tally
+    })
+    .await
+    .unwrap()
+}
+
+/// The process that makes the load: signs its requests, sends them over so many connections for so long, prints a
+/// [`Tally`].
+fn make_load(arguments: &[String]) {
+    let [server, connections, millis, sequence] = arguments else { panic!("called by the benchmark only") };
+    let server: SocketAddr = server.parse().unwrap();
+    let (connections, sequence): (usize, usize) = (connections.parse().unwrap(), sequence.parse().unwrap());
+    let round = Duration::from_millis(millis.parse().unwrap());
+    let clock = Clock::system();
+    let requests: Arc<Vec<Vec<u8>>> = Arc::new((0..REQUESTS).map(|n| request(sequence + n, &clock)).collect());
     let next = Arc::new(AtomicUsize::new(0));
-    let (start, cpu) = (Instant::now(), cpu_time());
-    let clients: Vec<_> = (0..connections)
-        .map(|_| {
-            let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
-            tokio::spawn(async move {
-                let mut stream = TcpStream::connect(server).await.unwrap();
-                stream.set_nodelay(true).unwrap();
-                let mut latencies = Vec::new();
-                let mut buffer = vec![0; 4096];
-                while start.elapsed() < round {
-                    let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-                    let sent = Instant::now();
-                    stream.write_all(request).await.unwrap();
-                    answer(&mut stream, &mut buffer).await;
-                    latencies.push(sent.elapsed());
-                }
-                latencies
-            })
-        })
-        .collect();
-    let mut tally = Tally::default();
-    for client in clients {
-        tally.latencies.extend(client.await.unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (start, cpu) = (Instant::now(), cpu_time());
+        let clients = (0..connections)
+            .map(|_| tokio::spawn(client(server, Arc::clone(&requests), Arc::clone(&next), start, round)));
+        let mut latencies: Vec<Duration> = Vec::new();
+        for client in clients.collect::<Vec<_>>() {
+            latencies.extend(client.await.unwrap());
+        }
+        let (elapsed, cpu, requests) = (start.elapsed(), cpu_time() - cpu, latencies.len());
+        latencies.sort_unstable();
+        let quantile = |share: usize| latencies[(requests - 1) * share / 1000];
+        let tally = Tally { requests, elapsed, cpu, latencies: (0..=1000).map(quantile).collect() };
+        println!("{}", serde_json::to_string(&tally).unwrap());
+    });
+}
+
+/// One connection: the next request as soon as the last is answered.
+async fn client(
+    server: SocketAddr,
+    requests: Arc<Vec<Vec<u8>>>,
+    next: Arc<AtomicUsize>,
+    start: Instant,
+    round: Duration,
+) -> Vec<Duration> {
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut latencies = Vec::new();
+    let mut buffer = vec![0; 4096];
+    while start.elapsed() < round {
+        let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+        let sent = Instant::now();
+        stream.write_all(request).await.unwrap();
+        answer(&mut stream, &mut buffer).await;
+        latencies.push(sent.elapsed());
     }
-    tally.elapsed = start.elapsed();
-    tally.cpu = cpu_time() - cpu;
-    tally
+    latencies
 }
 
 /// What this process has used of all processors; zero where there is no `/proc`.
