@@ -61,14 +61,15 @@ pub enum Failure {
         /// Why.
         cause: String,
     },
-    /// The vendor refuses *us*: a credential, a permission, an address or a campaign is wrong. Every call will fail.
+    /// The vendor refuses *us*: a credential, a permission, an address or a campaign is wrong. Most likely every call
+    /// will fail; a single answer cannot tell whether it is this one alone.
     Refused {
         /// Why.
         cause: String,
         /// The HTTP status.
         status: u16,
     },
-    /// Our own budget is spent; no call was made, so none counts as an attempt.
+    /// Our own budget is spent for longer than a call waits in place; no call was made, so none counts as an attempt.
     Postpone {
         /// Why.
         cause: String,
@@ -114,6 +115,9 @@ impl Failure {
 #[async_trait]
 pub trait Transport: Send + Sync {
     /// Sends `request` once. An implementation never repeats it and never follows a redirect.
+    ///
+    /// # Errors
+    /// [`TransportError`], which says whether the request can have arrived. An answer of whatever status is none.
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError>;
 }
 
@@ -171,7 +175,8 @@ impl Transport for HttpTransport {
     }
 }
 
-/// An HTTP client with every time-out set. Together with [`client_builder`] the only way to get one.
+/// An HTTP client with every time-out set, for whatever speaks HTTP but is no vendor's client as well. Together with
+/// [`client_builder`] the only way to get one.
 ///
 /// # Errors
 /// TLS cannot be set up, usually because the machine has no root certificates.

@@ -1,6 +1,7 @@
-//! The only reader of the clock and of randomness: the system's, or a hand-set one in tests.
+//! The only reader of the wall clock and of randomness: the system's, or a hand-set one in tests.
 //!
-//! Everything that decides takes the time as an argument; only thin shells hold a [`Clock`].
+//! Everything that decides takes the time as an argument; only thin shells hold a [`Clock`]. What merely measures how
+//! long something takes uses the monotonic clock where it is.
 
 use std::sync::Arc;
 use std::sync::Mutex;

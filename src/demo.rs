@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -42,7 +42,8 @@ pub enum DemoError {
     Io(#[from] io::Error),
 }
 
-/// Plays the conversation. With `keep`, leaves everything running afterwards until Ctrl-C.
+/// Plays the conversation. With `keep`, leaves everything running afterwards until Ctrl-C. What it stores goes into a
+/// directory for temporary files, and is removed at the end.
 ///
 /// # Errors
 /// When a step does not come true, or the bridge cannot run.
@@ -76,6 +77,8 @@ async fn play(directory: &Path, keep: bool) -> Result<(), DemoError> {
     told
 }
 
+/// The bridge's configuration. Both addresses stand for the listeners that are bound already, and only have to differ;
+/// nobody catches up, because no webhook is lost here and the conversation should show that none is needed.
 fn configuration(sandbox: &Sandbox, directory: &Path) -> String {
     let options = SandboxOptions::default();
     let mut text = String::new();
@@ -117,6 +120,7 @@ ticket_solved = "{ticket_solved}"
     text
 }
 
+/// What is played on, and how much of it has been printed.
 struct Stage {
     sandbox: Sandbox,
     /// The customer's Braze id.
@@ -128,6 +132,7 @@ struct Stage {
 }
 
 impl Stage {
+    /// The whole play, chapter by chapter.
     async fn conversation(&mut self) -> Result<(), DemoError> {
         say("tandem demo: a real bridge between an embedded Braze and an embedded Zendesk, over HTTP\n")?;
         two_columns("THE CUSTOMER'S PHONE", "THE AGENT'S TICKET")?;
@@ -228,28 +233,30 @@ impl Stage {
         Ok(())
     }
 
+    /// Sums up.
     fn account(&self) -> Result<(), DemoError> {
         let tickets = self.sandbox.zendesk.tickets().len();
-        let from_customer = self.comments().len();
+        let (comments, texts) = (self.comments().len(), self.texts().len());
         say(&format!(
-            "\nDone: {tickets} ticket, {from_customer} comments, {} texts to the phone; nothing lost, nothing twice.",
-            self.texts().len()
+            "\nDone: {tickets} ticket, {comments} comments, {texts} texts to the phone; nothing lost, nothing twice."
         ))?;
         Ok(())
     }
 
+    /// Says where everything is, and waits for Ctrl-C.
     async fn keep(&self, public: SocketAddr, operator: SocketAddr, directory: &Path) -> Result<(), DemoError> {
         say(&format!(
             "\nStill running, until Ctrl-C:\n  webhooks   http://{public}\n  operator   http://{operator}  \
              (try: tandem deliveries list --url http://{operator})\n  Zendesk    {}\n  Braze      {}\n  store      {}",
             self.sandbox.zendesk.url(),
             self.sandbox.braze.url(),
-            PathBuf::from(directory).join("store").display()
+            directory.join("store").display()
         ))?;
         tokio::signal::ctrl_c().await?;
         Ok(())
     }
 
+    /// Waits until something has happened, for [`STEP_DEADLINE`] at most.
     async fn until(&self, what: &'static str, happened: impl Fn(&Self) -> bool) -> Result<(), DemoError> {
         if self.sandbox.wait_until(STEP_DEADLINE, || happened(self)).await {
             return Ok(());
@@ -284,6 +291,7 @@ fn two_columns(left: &str, right: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// The lines of one cell, none longer than [`COLUMN`] unless a single word is.
 fn rows(text: &str) -> Vec<String> {
     let mut rows: Vec<String> = Vec::new();
     for word in text.split(' ') {

@@ -6,7 +6,7 @@
 //! |---|---|---|---|
 //! | 1 | receive, bounded | [`http`] | request → [`intake::RawWebhook`] |
 //! | 2 | verify the raw bytes | [`intake`] | → proof of the sender, made nowhere else |
-//! | 3 | normalise | [`intake`] | → [`domain::event::Event`], or ignored, or quarantined |
+//! | 3 | normalise | [`intake`] | → [`domain::event::Event`], or ignored, or to be quarantined |
 //! | 4 | append, synced | [`store`] | → [`store::Accepted`]: new, a duplicate, or our own echo |
 //! | 5 | acknowledge | [`http`] | 202; store trouble → 503 with `Retry-After` |
 //! | 6 | claim the head of a lane | [`worker`], [`store`] | → [`store::Claim`] |
@@ -16,8 +16,8 @@
 //! | 10 | decide | [`domain::retry`], [`domain::delivery`] | state + outcome + now → next state |
 //! | 11 | record, synced | [`store`] | [`store::Verdict`]: states, what was learnt, follow-up events, in one commit |
 //!
-//! No step calls back. Nothing after 5 is needed to answer the sender, and nothing before 4 is promised to it. Steps 2,
-//! 3, 7, 8 and 10 are plain functions: no I/O, no clock, not async.
+//! No step calls an earlier one. Nothing after 5 is needed to answer the sender, and nothing before 4 is promised to
+//! it. Steps 2, 3, 7, 8 and 10 are plain functions: no I/O, no clock, not async.
 //!
 //! # The modules, in reading order
 //!
@@ -27,16 +27,17 @@
 //! * [`mapping`] — from events to request bodies. Liquid fills leaves; it never builds JSON.
 //! * [`store`] — the durable heart: what is true once a call returns. It never calls a vendor.
 //! * [`clients`] — every word to Zendesk and Braze, and what the answers mean. They never decide policy.
-//! * [`worker`] — claims, acts, records. It never sees an incoming request.
+//! * [`worker`] — claims, acts, records; asks for replies of which no webhook told; drops what is old. It never sees an
+//!   incoming request.
 //! * [`http`] — the public and the operator's routers. They never call a vendor.
 //! * [`serve`] — the composition root: builds all of the above from a [`config`] and takes it down in order.
 //! * [`config`] — the only reader of the environment and of configuration files.
 //! * [`cli`] — the sub-commands; [`demo`] plays a conversation against the [`sandbox`], an embedded Zendesk and Braze
 //!   over real HTTP, which the tests use as well.
-//! * [`clock`] — the only reader of time and chance; [`telemetry`] — logs and metrics.
+//! * [`clock`] — the only reader of the wall clock and of chance; [`telemetry`] — logs and metrics.
 //!
-//! Intake and worker meet only in the store, plus one wake-up. `store` and `clients` do not know each other. A test
-//! (`tests/it/layering.rs`) reads the sources and fails when a layer reaches up.
+//! Intake and worker meet only in the store, which wakes the worker. `store` and `clients` do not know each other. A
+//! test (`tests/it/layering.rs`) reads the sources and fails when a layer reaches up.
 //!
 //! # The promises, and where they are kept
 //!
@@ -47,8 +48,8 @@
 //!    an idempotency key.
 //! 3. **A conversation keeps its order in each direction**, and never waits for another: a lane has one head, and a
 //!    head holds its own lane only ([`domain::lanes`]).
-//! 4. **Nothing fails silently.** Whatever ends without having arrived becomes an internal comment on the ticket and a
-//!    dead letter for the operator.
+//! 4. **Nothing fails silently.** A message that is given up becomes an internal comment on the ticket and a dead
+//!    letter for the operator; so does, still unconfirmed, one of which nobody can tell whether it arrived.
 //! 5. **Nobody gets in** without a signature or token, and nothing that a customer types is ever code.
 
 pub mod cli;

@@ -29,10 +29,12 @@ use crate::store::{Store, StoreLimits};
 use crate::telemetry::{Metrics, Readiness};
 use crate::worker::{Pauses, Retention, Worker, WorkerOptions};
 
-/// How long a stop may take: less than the 30 s after which a container is killed.
+/// How long a stop is meant to take. Should connections to both listeners be slow, it is one [`ANSWER_DEADLINE`] more:
+/// still less than the 30 s after which a container is killed.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
-/// How long requests that are being answered may take to finish. The worker gets the rest of [`STOP_DEADLINE`].
+/// How long requests that are being answered may take to finish, for each listener in turn. The worker gets the rest of
+/// [`STOP_DEADLINE`].
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Why the bridge could not run.
@@ -168,6 +170,7 @@ pub async fn serve(
     Ok(())
 }
 
+/// Says where everything is, in one line of the log.
 fn announce(config: &Config, listeners: &Listeners) -> io::Result<()> {
     let (public, operator) = (listeners.public.local_addr()?, listeners.operator.local_addr()?);
     let StoreUrl::Sled { directory } = &config.store;
@@ -205,7 +208,7 @@ async fn finish(what: &str, task: &mut JoinHandle<()>, deadline: Duration) {
     }
 }
 
-/// Ends on SIGTERM or Ctrl-C.
+/// Ends on SIGTERM or Ctrl-C. Installed before the store is opened, so that a stop at the start is a stop in order.
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;

@@ -3,8 +3,8 @@
 //! Intake and worker meet only here. The contract speaks of claims, leases and fences although the first backend
 //! ([`sled`]) has one process to itself, so that a shared database can stand behind it later.
 //!
-//! A store never calls a vendor, never reads the clock (whoever calls it says what time it is), and never decides what
-//! happens to a delivery: it keeps what others decided.
+//! A store never calls a vendor, never reads the wall clock (whoever calls it says what time it is), and never decides
+//! what happens to a delivery: it keeps what others decided.
 
 use std::time::Duration;
 
@@ -30,13 +30,13 @@ pub enum Accepted {
     Echo,
 }
 
-/// Why the store could not do it. Nothing was changed then, as far as anyone will ever see.
+/// Why the store could not do it. Nothing was changed then, except as [`StoreError::Failed`] says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Too much is waiting already; later there will be room.
+    /// Too much is waiting already ([`StoreLimits::backlog_max`]); later there will be room.
     #[error("the backlog is full ({0} deliveries wait)")]
     BacklogFull(u64),
-    /// The disk is nearly full.
+    /// The disk is nearly full ([`StoreLimits::disk_floor_bytes`]); nothing more is accepted until there is room.
     #[error("only {free_mib} MiB are free on the store's disk; {floor_mib} MiB are kept in reserve")]
     DiskLow {
         /// What is free.
@@ -44,19 +44,21 @@ pub enum StoreError {
         /// What must stay free.
         floor_mib: u64,
     },
-    /// The store is stopping.
+    /// The store is closed, or closing: what is asked for now is for the next start.
     #[error("the store is shutting down")]
     Closed,
-    /// The claim was lost to another worker, or given back: this one's result is void.
+    /// The lease has ended, or the claim was recorded before: this result is void. What it was about is looked for.
     #[error("the claim on {0} is no longer ours")]
     StaleClaim(EventId),
-    /// No such record.
+    /// No such record; the words say which.
     #[error("there is no {0}")]
     NotFound(String),
     /// The move makes no sense.
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
-    /// The backend failed.
+    /// The backend failed, or a record cannot be read. When it was a commit that failed, what was asked for may or may
+    /// not be there once the store is opened again, and until then every call is answered so: a sender who repeats, and
+    /// a delivery that is looked for, find out.
     #[error("the store failed: {0}")]
     Failed(String),
 }
@@ -98,7 +100,8 @@ pub struct Work {
 /// What a worker has decided about a claim. All of it is recorded in one commit, or none of it.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
-    /// For every delivery of the claim, its move. A delivery may be left out only when it keeps its state.
+    /// For every delivery of the claim, its move. One that is left out keeps its state; if it was being sent, it counts
+    /// as lost and is looked for.
     pub moves: Vec<(EventId, Transition)>,
     /// How many parts of the (single) delivery are known to be out; `None` leaves the number.
     pub parts_sent: Option<u32>,
@@ -121,7 +124,7 @@ pub struct DeliveryFilter {
     pub conversation: Option<ConversationKey>,
     /// Where the last page ended.
     pub after: Option<EventId>,
-    /// At most this many.
+    /// At most this many; a store may have a bound of its own (sled: 1000), which [`Page::more`] tells of.
     pub limit: usize,
 }
 
@@ -130,13 +133,13 @@ pub struct DeliveryFilter {
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,
-    /// How many there are in all pages.
+    /// How many there are in all pages, at the time of this look.
     pub total: u64,
     /// Whether there are more behind the last item.
     pub more: bool,
 }
 
-/// Numbers for health and metrics, cheap to take.
+/// Numbers for metrics, cheap to take.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Deliveries by state word, unsettled ones exactly; settled ones since the store was opened.
@@ -156,13 +159,16 @@ pub struct CommitStats {
     pub requests: u64,
     /// Time spent in writing and syncing.
     pub busy: Duration,
-    /// The longest commit since this was last asked for.
+    /// The longest commit since anybody last asked ([`Store::counts`]): asking sets it back.
     pub slowest: Duration,
 }
 
 /// The durable heart of the bridge.
 ///
 /// *Durable* means: on the medium, synced, so that neither `kill -9` nor a power cut takes it back.
+///
+/// Every call with a `Result` may answer [`StoreError::Closed`] and [`StoreError::Failed`]; only what it may answer
+/// beside these is said with it.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Takes an event in. Once this returns `New`, the event is durable and will be offered by [`Store::claim`].
@@ -172,9 +178,16 @@ pub trait Store: Send + Sync + 'static {
     /// The event's lane is found here: an alias of the customer, or the ticket, that is already known leads to its
     /// conversation; else the event's own words make a new key. What the event teaches at once
     /// ([`crate::domain::conversation::learnt_from`]) is applied to the conversation in the same commit.
+    ///
+    /// # Errors
+    /// [`StoreError::BacklogFull`] and [`StoreError::DiskLow`], but a duplicate and an echo are told as such even then.
     async fn accept(&self, event: Event, dedupe: Vec<DedupeKey>, now: Timestamp) -> Result<Accepted, StoreError>;
 
-    /// Keeps an unreadable body for the operator, durably, under the same dedupe rules.
+    /// Keeps an unreadable body for the operator, durably, under the same dedupe rules. It holds no lane, so a full
+    /// backlog does not keep it out.
+    ///
+    /// # Errors
+    /// [`StoreError::DiskLow`].
     async fn quarantine(
         &self,
         event: Event,
@@ -188,7 +201,11 @@ pub trait Store: Send + Sync + 'static {
     /// [`Store::record`] or until the lease ends. After a crash, `Sending` is found again as `Unconfirmed`.
     ///
     /// When `merge_up_to` is over 1 and the head waited for a budget, the texts behind it that were never tried come
-    /// along, to be delivered as one. What was once tried together is always claimed together.
+    /// along, to be delivered as one. What was once tried together is claimed together until the operator takes it
+    /// apart.
+    ///
+    /// Whoever stops waiting for the answer may leave a claim in nobody's hands; its lane is closed until its lease
+    /// ends.
     async fn claim(
         &self,
         destination: Destination,
@@ -199,7 +216,8 @@ pub trait Store: Send + Sync + 'static {
     /// Records what a worker decided, durably and in one piece, and opens the lane again.
     ///
     /// # Errors
-    /// [`StoreError::StaleClaim`] when the lease had ended and another worker has the lane.
+    /// [`StoreError::StaleClaim`] when the claim is no longer the caller's; [`StoreError::Illegal`] for a move that
+    /// makes no sense or is not about a delivery of this claim, which is then still the caller's.
     async fn record(&self, claim: &Claim, verdict: Verdict, now: Timestamp) -> Result<(), StoreError>;
 
     /// Adds to what is known of a conversation, durably, outside of a claim's result.
@@ -208,21 +226,25 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::NotFound`] when there is no such conversation.
     async fn learn(&self, key: &ConversationKey, changes: Vec<Change>, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Waits until a lane of this destination may have become due: something was accepted, recorded or put back, or
-    /// `until_due` of the earliest head has passed. May return too early, never too late.
+    /// Waits until a commit may have changed what is due at this destination: something was accepted, recorded, moved
+    /// or put back. May return without need, but misses nothing: a change that comes while nobody waits is kept for the
+    /// next call. For one caller at a time. That time passes is no change; whoever waits also sleeps until
+    /// [`Store::next_due`].
     async fn changed(&self, destination: Destination);
 
-    /// When the next head of this destination falls due, if one waits. Heads that are being worked on are left out.
+    /// When to ask for a claim again, as of the last commit: at once ([`Timestamp::MIN`]) when a head is ready, else
+    /// when the next head falls due or the first lease ends; `None` when only a change can bring work.
     fn next_due(&self, destination: Destination) -> Option<Timestamp>;
 
-    /// One conversation.
+    /// One conversation, with everything that was committed before.
     async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError>;
 
     /// The key of this customer's conversation on this line: the one that a known name leads to, or else the one that
     /// the customer's first text would make. Nothing is written.
     async fn key_of(&self, customer: &Customer, line: Option<&str>) -> Result<ConversationKey, StoreError>;
 
-    /// Conversations in the order of their keys, after `after`.
+    /// At most `limit` conversations (sled: never more than 1000) in the order of their keys, after `after`. A list is
+    /// a look at a moving thing: what changes meanwhile may be missing from that page.
     async fn conversations(
         &self,
         after: Option<&ConversationKey>,
@@ -232,29 +254,40 @@ pub trait Store: Send + Sync + 'static {
     /// One delivery with its event.
     async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError>;
 
-    /// Deliveries, oldest first.
+    /// Deliveries, oldest first; a look at a moving thing, like [`Store::conversations`].
     async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError>;
 
-    /// The operator's moves ([`Transition::Redrive`], [`Transition::Discard`]), each durable on return.
+    /// The operator's moves ([`Transition::Redrive`], [`Transition::Discard`]), each durable on return. A delivery that
+    /// was merged with others takes them along when it is redriven, each on its own again.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::Illegal`] for any other move, for one that makes no sense, and while a
+    /// worker has the delivery in hand.
     async fn operate(&self, id: EventId, transition: Transition, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Drops what settled before `settled_before` and dedupe keys older than `keys_before`; returns how many records.
+    /// Drops what settled before `settled_before`, with its event, and dedupe keys older than `keys_before`; returns
+    /// how many deliveries and keys that were. Takes small steps, so that nobody waits for it; one that fails or is
+    /// stopped goes on at the next call.
     async fn expire(&self, settled_before: Timestamp, keys_before: Timestamp) -> Result<u64, StoreError>;
 
-    /// Numbers for health and metrics.
+    /// Numbers for metrics, as of the last commit.
     fn counts(&self) -> Counts;
 
-    /// Whether the store would accept now, and if not, why.
+    /// Whether the store would accept now.
+    ///
+    /// # Errors
+    /// What [`Store::accept`] would answer.
     fn health(&self) -> Result<(), StoreError>;
 
-    /// Syncs, stops the writer and answers [`StoreError::Closed`] from then on.
+    /// Finishes what was asked for, then lets go of the medium. From then on every call that can fail is answered
+    /// [`StoreError::Closed`].
     async fn close(&self);
 }
 
 /// Bounds of a store, each with its reason where it is set.
 #[derive(Clone, Debug)]
 pub struct StoreLimits {
-    /// Unsettled deliveries beyond which nothing is accepted.
+    /// As many unsettled deliveries as may wait; then nothing more is accepted.
     pub backlog_max: u64,
     /// Free space below which nothing is accepted.
     pub disk_floor_bytes: u64,

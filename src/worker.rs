@@ -1,4 +1,5 @@
-//! The worker: wakes, claims the head of a lane, takes the next steps at the vendors, records what came of it.
+//! The worker: wakes, claims the head of a lane, takes the next steps at the vendors, records what came of it. Beside
+//! that, it asks Zendesk now and then for replies of which no webhook told, and drops what is old from the store.
 //!
 //! It never sees an incoming request. What is owed is decided by [`crate::domain::plan`], what an outcome means by
 //! [`crate::domain::retry`]; the worker only carries out and writes down. Everything that one claim taught is recorded
@@ -42,15 +43,17 @@ mod outbound;
 
 pub use janitor::Retention;
 
-/// Claims worked on at once, for each destination. Enough that a hundred slow calls a second hurt nobody, few enough
-/// that a vendor is not stormed when it comes back.
+/// Claims worked on at once, for each destination. Enough to use up a vendor's usual limits where it answers within a
+/// fifth of a second (Braze: 250,000 texts an hour, 70 a second), few enough that a vendor is not stormed when it comes
+/// back.
 const CONCURRENCY: usize = 16;
 
 /// How long all calls of one claim together may take: less than its lease, so that nobody else works on the lane while
 /// this is still calling.
 const ATTEMPT_DEADLINE: Duration = LEASE.saturating_sub(Duration::from_secs(30));
 
-/// Texts that are merged into one comment at most, while their lane waits for a rate budget.
+/// Texts that are merged into one comment at most, while their lane waits for a rate budget: a screenful, which an
+/// agent still reads as one.
 const MERGE_MAX: usize = 20;
 
 /// The worker's settings.
@@ -78,7 +81,7 @@ pub struct WorkerOptions {
     pub retry: RetryPolicy,
     /// How often to look for what webhooks did not bring; `None` for never.
     pub catch_up: Option<Duration>,
-    /// How long settled deliveries and dedupe keys are kept.
+    /// How long settled deliveries and dedupe keys are kept in the store.
     pub retention: Retention,
 }
 
@@ -137,6 +140,8 @@ impl Worker {
         tasks.wait().await;
     }
 
+    /// Claims whatever is due at one destination, and hands each claim to a task of its own. A place among the
+    /// [`CONCURRENCY`] is waited for before the claim, so that no lease runs while its holder stands in line.
     async fn claim_loop(self: Arc<Self>, destination: Destination, stop: &CancellationToken, tasks: &TaskTracker) {
         let permits = Arc::new(Semaphore::new(CONCURRENCY));
         loop {
@@ -190,6 +195,7 @@ impl Worker {
         }
     }
 
+    /// Carries out one claim and records what came of it, whatever that is.
     async fn work(&self, claim: Claim) {
         let Some(head) = claim.work.first() else { return };
         let (id, kind) = (head.delivery.id, head.event.kind.name());
@@ -222,6 +228,7 @@ impl Worker {
         .await;
     }
 
+    /// Does, or looks for, what the kind of the event asks for.
     async fn attempt(&self, claim: &Claim) -> Report {
         let mut learnt = Learnt::default();
         let Some(head) = claim.work.first() else {
@@ -322,10 +329,12 @@ impl Worker {
         if self.pauses.pause(destination, later(now, self.options.retry.pause)) {
             warn!(?destination, "destination.paused: {cause}");
         }
-        self.readiness.set_note(name(destination), format!("paused: {cause}"));
+        self.readiness.set_note(destination.name(), format!("paused: {cause}"));
         self.metrics.set_paused(destination, true);
     }
 
+    /// Keeps the [`Pauses`] in step: a refusal begins one, a success ends it. Other outcomes say nothing about whether
+    /// the vendor lets us in.
     fn note_health(&self, claim: &Claim, outcome: &Outcome, now: Timestamp) {
         match outcome {
             Outcome::Pause { destination, cause } => {
@@ -336,7 +345,7 @@ impl Worker {
                 let Some(destination) = answered else { return };
                 if self.pauses.succeeded(destination, now) {
                     info!(?destination, "destination.resumed: calls are answered again");
-                    self.readiness.clear_note(name(destination));
+                    self.readiness.clear_note(destination.name());
                     self.metrics.set_paused(destination, false);
                 }
             }
@@ -396,12 +405,5 @@ fn answered_by(kind: &EventKind) -> Option<Destination> {
         EventKind::CustomerText(_) | EventKind::Note(_) | EventKind::AgentReply(_) => Some(Destination::Zendesk),
         EventKind::PhoneText(_) | EventKind::TicketSolved(_) => Some(Destination::Braze),
         EventKind::TicketReopened(_) | EventKind::Unreadable(_) => None,
-    }
-}
-
-fn name(destination: Destination) -> &'static str {
-    match destination {
-        Destination::Zendesk => "zendesk",
-        Destination::Braze => "braze",
     }
 }

@@ -1,4 +1,4 @@
-//! One exchange with a vendor: ask the budget, send once, learn from the answer, and sort what came back.
+//! One exchange with a vendor: wait for the budget, send once, learn from the answer, and sort what came back.
 //!
 //! What every vendor's status means alike is said here; what one vendor means by one is said in its own module. Nothing
 //! here is ever sent twice.
@@ -17,8 +17,9 @@ use crate::clock::Clock;
 use crate::domain::budget::{Budgets, Call, Permit};
 use crate::domain::event::Destination;
 
-/// How long a call waits for its budget before it gives up the claim: a line at a limit of one a second moves on
-/// without every one in it asking everything again.
+/// How long a call waits for its budget before it gives up ([`Failure::Postpone`]). A call that gives up has wasted the
+/// calls of its claim before it, so a line at a limit of one a second is better stood out; a longer wait would hold a
+/// place among the claims that others can use.
 const WAIT_IN_PLACE: SignedDuration = SignedDuration::from_secs(20);
 
 /// What is left behind when a request arrives but its answer does not.
@@ -103,7 +104,8 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Makes the call once, if the budget allows, and brings its answer of whatever status.
+    /// Makes the call once, as soon as the budget allows within [`WAIT_IN_PLACE`], and brings its answer of whatever
+    /// status.
     pub(super) async fn ask(&self, order: &Order, authorization: HeaderValue) -> Result<Answer, Failure> {
         let asked_at = self.clock.now();
         loop {

@@ -19,10 +19,10 @@ mod address;
 mod kind;
 
 /// The largest file. Carriers cut MMS at well under this, and it is what US carriers allow at most.
-pub const MEDIA_BYTES_MAX: usize = 5 * 1024 * 1024;
+const MEDIA_BYTES_MAX: usize = 5 * 1024 * 1024;
 
 /// How long a fetch may take altogether. The text waits for it, and a link remains where it fails.
-pub const MEDIA_TIMEOUT: Duration = Duration::from_secs(10);
+const MEDIA_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A file, ready to be uploaded.
 #[derive(Clone, PartialEq, Eq)]

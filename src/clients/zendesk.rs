@@ -40,8 +40,9 @@ const PAGES_MAX: usize = 50;
 /// agents nor triggers make 200 changes.
 const AUDIT_PAGES: usize = 2;
 
-/// Pages of tickets with one external id that are read. A conversation gets a new ticket every few days at most, and
-/// each page counts against 100 a minute.
+/// Pages of a list of tickets that are read, be it those with one external id or those updated of late. A conversation
+/// gets a new ticket every few days at most, each page of that list counts against 100 a minute, and Zendesk's search
+/// gives no more than 1000 results.
 const TICKET_PAGES_MAX: usize = 10;
 
 /// Where Zendesk is and how to prove who we are.
@@ -100,21 +101,6 @@ impl Zendesk {
         Self { exchange: Exchange { vendor: "Zendesk", base: options.url, transport, budgets, clock }, credential }
     }
 
-    /// Checks the credential. Zendesk answers a wrong one with 200 and an anonymous user, so the body is looked at.
-    ///
-    /// # Errors
-    /// [`Failure::Refused`] when the credential is not accepted; otherwise as for every read.
-    pub async fn me(&self) -> Result<(), Failure> {
-        let order = Order::get(Call::ZendeskSearch, "/api/v2/users/me");
-        let answer = self.call(&order).await?;
-        let user = answer.json.as_ref().map(|json| &json["user"]);
-        if user.is_none_or(|user| user["id"].as_u64().is_none()) {
-            let cause = "Zendesk answered 200 for an anonymous user: the credential is not accepted".into();
-            return Err(Failure::Refused { cause, status: answer.status.as_u16() });
-        }
-        Ok(())
-    }
-
     /// Whether little is left of the account's rate budget, so that what can wait should.
     #[must_use]
     pub fn is_budget_low(&self) -> bool {
@@ -144,8 +130,8 @@ impl Zendesk {
         Ok(found)
     }
 
-    /// Tickets with this tag that were updated after `since`, oldest update first. The search index lags by minutes, so
-    /// ask for some more than is needed. Bounded like every list; what is left out is found by the next look.
+    /// Tickets with this tag that were updated after `since`, oldest update first, at most 1000: where there are more,
+    /// the newest are left out. The search index lags by minutes, so ask for some more than is needed.
     ///
     /// # Errors
     /// As for every read: never [`Failure::Unknown`].

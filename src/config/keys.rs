@@ -37,14 +37,6 @@ pub enum Kind {
     Words(&'static [&'static str]),
 }
 
-impl Kind {
-    /// Whether the value must never be shown.
-    #[must_use]
-    pub fn is_secret(self) -> bool {
-        matches!(self, Self::Secret | Self::Secrets)
-    }
-}
-
 /// What the kind asks for, as the object of "expected".
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -19,7 +19,8 @@ pub enum Alias {
 }
 
 impl Alias {
-    /// The key of a customer who is not known under any name yet.
+    /// The key of a customer who is not known under any name yet: the id itself, or its digest where it is too long or
+    /// looks like a ticket's provisional key.
     #[must_use]
     pub fn key(&self) -> ConversationKey {
         let (Self::External(id) | Self::Braze(id)) = self;
@@ -198,6 +199,7 @@ fn of_ticket<D: Directory>(
     })
 }
 
+/// The key as it may be used: bounded in length, and never one of a ticket's.
 fn bounded(key: ConversationKey) -> ConversationKey {
     if key.0.len() > ID_BYTES_MAX {
         return ConversationKey(format!("long:{}", fingerprint(&key.0)));

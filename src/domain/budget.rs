@@ -23,7 +23,7 @@ pub const HOLD_MIN: Duration = Duration::from_secs(1);
 
 /// How long a `remaining` without a reset time is believed, and a refusal without a hint holds. Zendesk counts by the
 /// minute; a sixth of it is soon enough to notice and late enough not to hammer.
-pub const HOLD_UNTOLD: Duration = Duration::from_secs(10);
+const HOLD_UNTOLD: Duration = Duration::from_secs(10);
 
 /// The largest limit believed. Zendesk's highest is 100,000 a minute, Braze's 250,000 an hour.
 const LIMIT_MAX: u32 = 1_000_000;

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::domain::conversation::ConversationKey;
 use crate::domain::event::{Destination, EventId};
 
-/// How long a claim may work before it counts as lost. Comfortably longer than the calls of one delivery
-/// (at most 16, each with a time-out of 30 s or less, of which few are ever slow).
+/// How long a claim may work before it counts as lost. The worker ends its calls half a minute before, however many
+/// they are, so a lease runs out only when the worker is gone or the store cannot be written. An ordinary claim takes
+/// seconds; what makes one long are slow answers (up to 25 s a call) and waits for a rate budget (up to 20 s a call).
 pub const LEASE: Duration = Duration::from_secs(300);
 
 /// Where a delivery stands.
@@ -155,7 +156,7 @@ impl State {
     }
 }
 
-/// What an API call came to, named by what to do next.
+/// What one claim came to, named by what to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The other side has it.
@@ -175,7 +176,7 @@ pub enum Outcome {
         /// The server's hint.
         after: Option<Duration>,
     },
-    /// Our own budget, a pause or a stop: no attempt was made.
+    /// Our own budget is spent, or the delivery goes on in its customer's lane: no attempt was made.
     Postpone {
         /// Why.
         cause: String,
@@ -194,7 +195,7 @@ pub enum Outcome {
         /// Why.
         cause: String,
     },
-    /// We looked for the effect and could not see it, or could not look.
+    /// We looked for the effect and could not see it, or no look can tell.
     NotSeen {
         /// What the look said.
         cause: String,
@@ -400,11 +401,11 @@ pub struct Delivery {
     pub accepted_at: Timestamp,
     /// Where it stands.
     pub state: State,
-    /// Attempts made in all.
+    /// Attempts made, still known when it is settled; counted from one again after a redrive.
     pub attempts: u32,
-    /// When a call with an effect was first made; the age of the idempotency key.
+    /// When a worker first took it in hand; before that, no call can have been made for it. Stays after a redrive.
     pub first_sent_at: Option<Timestamp>,
-    /// How many parts of a long text are known to be out.
+    /// How many parts of a long text are known to be out; they are never sent again, also after a redrive.
     pub parts_sent: u32,
     /// The delivery whose comment carries this text as well, when texts were merged.
     pub merged_into: Option<EventId>,

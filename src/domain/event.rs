@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 pub struct EventId {
     /// Drawn at random once per store.
     pub epoch: u32,
-    /// Counts accepted events; the order of acceptance. 48 bits are kept.
+    /// The order of acceptance: grows with every event, with gaps, because the store numbers other records as well.
+    /// 48 bits are kept.
     pub sequence: u64,
     /// 0 for an event from outside; 1, 2, … for the events that took its place in the same lane, in order.
     pub sub: u16,
@@ -106,6 +107,17 @@ pub enum Destination {
     Zendesk,
     /// From the ticket to the phone ("outbound").
     Braze,
+}
+
+impl Destination {
+    /// The word for the vendor, in metrics and in what the operator reads.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zendesk => "zendesk",
+            Self::Braze => "braze",
+        }
+    }
 }
 
 /// Who a message is from or for, as far as it is known. Every blank is `None`, never an empty string.

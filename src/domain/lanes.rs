@@ -5,7 +5,8 @@
 //! holds them tells them what became durable.
 //!
 //! Every operation is O(log n) in the number of lanes. Within a lane, the ends are O(1); a place in the middle (an
-//! operator's redrive) moves the shorter side.
+//! operator's redrive) moves the shorter side; what lists a lane ([`Lanes::places`], [`Lanes::behind`]) takes as long
+//! as what it gives.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -246,7 +247,7 @@ impl Lanes {
         self.entries == 0
     }
 
-    /// Takes a lane out of the books to change it; [`Lanes::put`] enters it again as it then stands.
+    /// Takes a lane out of every list to change it; [`Lanes::put`] enters it again as it then stands.
     fn take(&mut self, name: &LaneName) -> Option<Lane> {
         let mut lane = self.lanes.remove(name)?;
         let schedule = self.schedule_mut(name.destination);
@@ -261,6 +262,7 @@ impl Lanes {
         Some(lane)
     }
 
+    /// Enters a lane where it now belongs; one that is empty and in nobody's hands is forgotten.
     fn put(&mut self, mut lane: Lane) {
         if let Some(head) = lane.queue.front() {
             lane.head = Some(head.place);

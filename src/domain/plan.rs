@@ -5,12 +5,12 @@
 //!
 //! | the customer's text finds | the bridge |
 //! |---|---|
-//! | no ticket known | looks for an unsolved ticket with the conversation's key, else opens one |
+//! | no ticket known, or it was deleted | appends to an unsolved ticket with the conversation's key, else opens one |
 //! | new, open, pending, on hold | appends |
 //! | solved, within the reopening time | appends and so reopens |
-//! | solved for longer | opens a new one that names the old |
-//! | closed | follows up; merged: goes to the requester's open ticket if there is one |
-//! | deleted | opens a new one |
+//! | solved for longer | appends to another unsolved one, else opens a new one that names the old |
+//! | closed | appends to another unsolved one, else follows up |
+//! | closed by a merge | the same, but to the same requester's only; the ticket that the merge names comes next |
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::domain::event::{Customer, TicketId, UserId};
 
 /// How long a ticket's status is believed before it is read again. Solving and reopening are told by webhooks, so this
 /// only bounds how long a lost webhook misleads.
-pub const STATUS_LIFE: Duration = Duration::from_secs(600);
+const STATUS_LIFE: Duration = Duration::from_secs(600);
 
 /// The tag that Zendesk puts on a ticket which was merged into another.
 /// Source: tag data in public repositories; not in Zendesk's own documents.

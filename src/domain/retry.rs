@@ -36,12 +36,12 @@ pub struct RetryPolicy {
     /// When to look for the effect of a call whose answer was lost, counted from the loss. Never empty. After each
     /// further loss of the same delivery, four times as long: what is slow to show must not be sent again and again.
     pub confirm_after: Vec<Duration>,
-    /// How often a text is sent at most when every answer is lost. Then it is set aside for the operator, because each
-    /// of these may have reached the phone.
+    /// How often a text to the phone is sent at most when every answer is lost. Then it is set aside for the operator,
+    /// because each of these may have reached the phone.
     pub sends_unanswered_max: u32,
 }
 
-/// The longest that a look is put off.
+/// The longest that a look is put off: its lane waits all the while.
 const LOOK_AFTER_MAX: Duration = Duration::from_secs(900);
 
 impl Default for RetryPolicy {
@@ -128,7 +128,7 @@ pub fn decide(delivery: &Delivery, outcome: Outcome, now: Timestamp, policy: &Re
 }
 
 /// As which attempt a failure counts when the wait is chosen. Looks that fail are no attempts, so they wait longer the
-/// longer the answer has been missing.
+/// longer the answer has been missing: doubling with it, as attempts do.
 fn patience(delivery: &Delivery, attempt: u32, now: Timestamp) -> u32 {
     let State::Unconfirmed { since, .. } = &delivery.state else { return attempt };
     let missing = Duration::try_from(now.duration_since(*since)).unwrap_or_default();

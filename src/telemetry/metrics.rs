@@ -147,12 +147,12 @@ impl Metrics {
 
     /// An attempt to deliver came to this outcome ([`crate::domain::delivery::Outcome::name`]).
     pub fn attempt(&self, destination: Destination, outcome: &'static str) {
-        self.attempts.get_or_create(&Attempt { destination: word(destination), outcome }).inc();
+        self.attempts.get_or_create(&Attempt { destination: destination.name(), outcome }).inc();
     }
 
     /// Notes that a destination is held, or no longer.
     pub fn set_paused(&self, destination: Destination, paused: bool) {
-        self.paused.get_or_create(&Paused { destination: word(destination) }).set(i64::from(paused));
+        self.paused.get_or_create(&Paused { destination: destination.name() }).set(i64::from(paused));
     }
 
     /// How many deliveries stand in which state, and how old the oldest unsettled one is (zero when there is none).
@@ -181,13 +181,6 @@ impl Metrics {
             // Writing into a String does not fail; should a metric ever refuse, half a page would be misleading.
             Err(std::fmt::Error) => String::new(),
         }
-    }
-}
-
-fn word(destination: Destination) -> &'static str {
-    match destination {
-        Destination::Zendesk => "zendesk",
-        Destination::Braze => "braze",
     }
 }
 

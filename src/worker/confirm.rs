@@ -1,6 +1,7 @@
 //! What to do when it may have happened: looks for the effect of a call whose answer was lost.
 //!
-//! A look changes nothing at the vendor. Seen: delivered. Not seen at the last look: sent again.
+//! A look changes nothing at the vendor. Seen: delivered. Not seen at the last look: sent again. Where no look can tell
+//! about a text to the phone, it is sent again or set aside, as the operator has chosen.
 
 use crate::clients::Failure;
 use crate::domain::delivery::{Outcome, State};
@@ -9,9 +10,12 @@ use crate::domain::retry::OnUnconfirmed;
 use crate::store::Claim;
 
 use super::context::Part;
+use super::inbound::newest_first;
+use super::outbound::recipient_of;
 use super::{Learnt, Worker};
 
-/// How many of the conversation's tickets are searched for our own comment. It is on the newest or the one before.
+/// How many of the conversation's newest tickets are searched for our own comment. It is on the newest or the one
+/// before; one more is read for good measure, because a look that misses it writes the text a second time.
 const TICKETS_SEARCHED: usize = 3;
 
 impl Worker {
@@ -23,8 +27,7 @@ impl Worker {
         let current = current.map(|ticket| ticket.id);
         let mut candidates: Vec<TicketId> = head.event.kind.ticket_id().into_iter().chain(current).collect();
         if matches!(head.event.kind, EventKind::CustomerText(_)) && !claim.key.is_provisional() {
-            let mut found = self.zendesk.find_tickets(&claim.key.0).await.map_err(failed)?;
-            found.sort_by_key(|ticket| std::cmp::Reverse(ticket.id));
+            let found = newest_first(self.zendesk.find_tickets(&claim.key.0).await.map_err(failed)?);
             candidates.extend(found.iter().map(|ticket| ticket.id).take(TICKETS_SEARCHED));
         }
         candidates.sort_unstable();
@@ -46,7 +49,7 @@ impl Worker {
     /// Reads back the receipt that each text leaves on the customer's profile.
     pub(super) async fn look_at_braze(&self, claim: &Claim, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
-        let Some(recipient) = self.recipient(claim, &head.event.kind) else { return Err(nothing_to_look_for()) };
+        let Some(recipient) = recipient_of(claim) else { return Err(nothing_to_look_for()) };
         let receipt = match self.braze.receipt(&recipient).await {
             Ok(receipt) => receipt,
             // The key may not export profiles, so no look will ever tell.
@@ -62,7 +65,8 @@ impl Worker {
         });
         match seen {
             Some(part) if part == parts => Ok(Outcome::Done { receipt: "seen on the customer's profile".to_owned() }),
-            // More is out than we knew: the rest can go at once. Otherwise it is the next part that is being looked for.
+            // More is out than we knew: the rest can go at once. Otherwise it is the next part that is being looked
+            // for.
             Some(part) if part > head.delivery.parts_sent => {
                 learnt.parts_sent = Some(part);
                 Ok(Outcome::NotSeen { cause: format!("part {part} of {parts} is out"), look_at: None })
@@ -89,6 +93,7 @@ impl Worker {
     }
 }
 
+/// Whether the receipt is that of a delivery which was accepted later. Receipts of an earlier store cannot be compared.
 fn is_later(receipt: &str, than: EventId) -> bool {
     let id = receipt.split('.').next().and_then(|id| id.parse::<EventId>().ok());
     id.is_some_and(|id| id.epoch == than.epoch && id > than)

@@ -17,10 +17,10 @@ use crate::store::Claim;
 
 use super::identify::user_external_id;
 
-/// What is written on the ticket: one text, or several with their times.
+/// The words and files of one comment on the ticket: one text, or several with their times.
 #[derive(Debug)]
-pub(super) struct Written {
-    /// As a human reads it; also what an echo of it would say.
+pub(super) struct CommentText {
+    /// As a human reads it, links to media included; also what an echo of it would say.
     pub(super) plain: String,
     /// Links to media.
     pub(super) media: Vec<String>,
@@ -31,7 +31,7 @@ pub(super) struct Written {
     oldest: Timestamp,
 }
 
-impl Written {
+impl CommentText {
     /// The comment that these texts make. A single text stands as it came; merged ones each have their time before
     /// them.
     pub(super) fn of(events: &[&Event]) -> Self {
@@ -60,7 +60,8 @@ impl Written {
         written
     }
 
-    /// Whether what acceptance noted about an echo still holds long enough.
+    /// Whether what acceptance noted about an echo still holds long enough: for half of its life, because the
+    /// other half is longer than an attempt may take.
     pub(super) fn is_recent(&self, now: Timestamp) -> bool {
         let half = SignedDuration::try_from(ECHO_LIFE / 2).unwrap_or(SignedDuration::ZERO);
         now.duration_since(self.oldest) <= half
@@ -72,7 +73,7 @@ pub(super) struct Inbound<'a> {
     pub(super) claim: &'a Claim,
     pub(super) customer: &'a Customer,
     pub(super) first: &'a CustomerText,
-    pub(super) written: &'a Written,
+    pub(super) written: &'a CommentText,
 }
 
 impl Inbound<'_> {

@@ -21,8 +21,8 @@ impl Worker {
     ///
     /// A ticket that the bridge does not know is read, and must carry the tag `sms`. When that tells whose it is, all
     /// that waits for the ticket moves to the customer's own lane and is claimed afresh there, so that nothing is ever
-    /// sent beside that lane or without knowing what the conversation knows. `named` is the customer as the webhook called
-    /// them.
+    /// sent beside that lane or without knowing what the conversation knows. `named` is the customer as the webhook
+    /// called them.
     pub(super) async fn identify(
         &self,
         claim: &Claim,
@@ -57,8 +57,8 @@ impl Worker {
         })
     }
 
-    /// Learns whose conversation an unknown ticket belongs to; false when nobody named the customer and the requester has
-    /// no id in Braze.
+    /// Learns whose conversation an unknown ticket belongs to; false when nobody named the customer and the requester
+    /// has no id in Braze.
     pub(super) async fn adopt(
         &self,
         ticket: &TicketView,

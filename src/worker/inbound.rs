@@ -11,7 +11,7 @@ use crate::domain::plan::{Facts, KnownTicket, MERGED_TAG, Step, UserMatch, plan}
 use crate::mapping::{Context, Name};
 use crate::store::{Claim, StoreError};
 
-use super::context::{Inbound, Written as WrittenText};
+use super::context::{CommentText, Inbound};
 use super::identify::user_external_id;
 use super::{Learnt, Worker};
 
@@ -21,7 +21,8 @@ const STEPS_MAX: usize = 24;
 /// How long fetching a message's pictures may take in all; what is late is a link. The text must not wait for long.
 const UPLOADS_DEADLINE: Duration = Duration::from_secs(30);
 
-/// How many of a message's pictures are copied to the ticket; the rest are links.
+/// How many of a message's pictures are copied to the ticket; the rest are links. One at a time is
+/// held in memory.
 const UPLOADS_MAX: usize = 5;
 
 impl Worker {
@@ -37,7 +38,7 @@ impl Worker {
         }
         let customer = self.customer_of(claim, first, learnt).await?;
         let texts: Vec<&Event> = claim.work.iter().map(|work| &work.event).collect();
-        let mut written = WrittenText::of(&texts);
+        let mut written = CommentText::of(&texts);
         self.announce(claim, &written).await?;
         let (matches, reopen) = (&self.options.requester_match, self.options.reopen);
         let known = claim.conversation.as_ref();
@@ -138,6 +139,8 @@ impl Worker {
         }
     }
 
+    /// Opens a ticket, or a follow-up, whose first comment is the text; `None` when the requester has to be looked for
+    /// again.
     async fn open(
         &self,
         mapping: Name,
@@ -159,6 +162,8 @@ impl Worker {
         }
     }
 
+    /// Adds the text to a ticket; `None` when the ticket has turned out to take no more, or the requester has to be
+    /// looked for again.
     async fn append(
         &self,
         inbound: &Inbound<'_>,
@@ -213,12 +218,13 @@ impl Worker {
         }
     }
 
-    /// What a write on a ticket teaches.
+    /// What a write on a ticket teaches. `opened` says that the ticket is new to the conversation, `text` what was
+    /// written where it is the customer's.
     pub(super) fn wrote(
         &self,
         written: &Written,
         opened: bool,
-        text: Option<&WrittenText>,
+        text: Option<&CommentText>,
         learnt: &mut Learnt,
     ) -> Outcome {
         let ticket = written.ticket.id;
@@ -238,7 +244,7 @@ impl Worker {
 
     /// Makes sure that our own text is known before Zendesk can send it back, where acceptance was too long ago to
     /// have told, or where the comment has other words than one text.
-    async fn announce(&self, claim: &Claim, written: &WrittenText) -> Result<(), Outcome> {
+    async fn announce(&self, claim: &Claim, written: &CommentText) -> Result<(), Outcome> {
         let now = self.clock.now();
         let Some(conversation) = &claim.conversation else { return Ok(()) };
         if written.is_recent(now) && conversation.is_echo(&written.plain, now) {
@@ -272,7 +278,8 @@ impl Worker {
             Keyword::Help => "The customer asked for help with a keyword; Braze has answered it by itself.",
         };
         let note = Note { ticket_id: ticket, text: text.to_owned() };
-        match self.internal(Name::KeywordNote, claim, &note).await {
+        let body = self.render(Name::KeywordNote, &super::context::internal(claim, &note))?;
+        match self.zendesk.update_ticket(ticket, &body).await {
             Ok(written) => Ok(self.wrote(&written, false, None, learnt)),
             Err(Failure::Closed { .. } | Failure::NotFound { .. }) => Ok(nowhere()),
             Err(failure) => Err(self.outcome(claim, failure, Destination::Zendesk)),
@@ -281,19 +288,10 @@ impl Worker {
 
     /// Writes an internal comment.
     pub(super) async fn write_note(&self, claim: &Claim, note: &Note) -> Result<Outcome, Outcome> {
-        let written = self
-            .internal(Name::FailureNote, claim, note)
-            .await
-            .map_err(|failure| self.outcome(claim, failure, Destination::Zendesk))?;
+        let body = self.render(Name::FailureNote, &super::context::internal(claim, note))?;
+        let written = self.zendesk.update_ticket(note.ticket_id, &body).await;
+        let written = written.map_err(|failure| self.outcome(claim, failure, Destination::Zendesk))?;
         Ok(Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) })
-    }
-
-    async fn internal(&self, mapping: Name, claim: &Claim, note: &Note) -> Result<Written, Failure> {
-        let context = super::context::internal(claim, note);
-        let body = self.mappings.render(mapping, &context).map_err(|error| Failure::Reject {
-            cause: format!("the mapping {} cannot be rendered: {error}", mapping.as_str()),
-        })?;
-        self.zendesk.update_ticket(note.ticket_id, &body).await
     }
 
     /// The texts' customer: what the conversation knows, with what this text adds; for a text that names only a
@@ -316,6 +314,7 @@ impl Worker {
         Ok(customer)
     }
 
+    /// The customer among Zendesk's users, as far as this way of looking tells.
     async fn find_requester(&self, by: UserMatch, customer: &Customer) -> Result<Option<UserView>, Failure> {
         let query = match by {
             UserMatch::ExternalId => user_external_id(customer).map(UserQuery::ExternalId),
@@ -347,6 +346,7 @@ impl Worker {
         }
     }
 
+    /// Makes the customer a user, with everything that is known, or else with what Zendesk cannot refuse.
     async fn create_requester(&self, customer: &Customer) -> Result<UserView, Failure> {
         let body = super::context::new_user(customer, &self.options.user_field);
         match self.zendesk.save_user(&body).await {
@@ -379,7 +379,8 @@ fn harmless(failure: Failure) -> Failure {
     if let Failure::Unknown { cause } = failure { Failure::Retry { cause, after: None } } else { failure }
 }
 
-fn newest_first(mut tickets: Vec<TicketView>) -> Vec<TicketView> {
+/// Ticket numbers grow; Zendesk's own order in a list is not documented.
+pub(super) fn newest_first(mut tickets: Vec<TicketView>) -> Vec<TicketView> {
     tickets.sort_by_key(|ticket| std::cmp::Reverse(ticket.id));
     tickets
 }

@@ -91,8 +91,8 @@ impl Worker {
         if let Some(ticket) = text.ticket_id.filter(|_| text.recipe.is_none() && text.comment_id.is_none()) {
             self.identify(claim, ticket, text.external_user_id.as_deref(), learnt).await?;
         }
-        let recipient = self.recipient(claim, &EventKind::PhoneText(text.clone()));
-        let recipient = recipient.ok_or_else(|| Outcome::Reject { cause: "nobody to text is known".to_owned() })?;
+        let recipient =
+            recipient_of(claim).ok_or_else(|| Outcome::Reject { cause: "nobody to text is known".to_owned() })?;
         self.may_text(claim, &recipient).await?;
         learn_from_recipe(conversation, text, now, learnt);
         let parts = self.split(text);
@@ -114,7 +114,7 @@ impl Worker {
             return Ok(Outcome::Skip { reason: "noted; no closing text is configured".to_owned() });
         }
         self.identify(claim, change.ticket_id, change.external_user_id.as_deref(), learnt).await?;
-        let Some(recipient) = self.recipient(claim, &EventKind::TicketSolved(change.clone())) else {
+        let Some(recipient) = recipient_of(claim) else {
             return Ok(Outcome::Skip { reason: "nobody to text is known".to_owned() });
         };
         if let Err(refused) = self.may_text(claim, &recipient).await {
@@ -143,6 +143,7 @@ impl Worker {
         }
     }
 
+    /// Sends the parts that are not known to be out, in order, and stops at the first that fails.
     async fn send_parts(
         &self,
         claim: &Claim,
@@ -220,22 +221,6 @@ impl Worker {
         }
     }
 
-    /// Whom to text: whom the webhook named, or else the conversation's customer.
-    pub(super) fn recipient(&self, claim: &Claim, kind: &EventKind) -> Option<Recipient> {
-        let named = match kind {
-            EventKind::PhoneText(text) => text.external_user_id.clone(),
-            EventKind::TicketSolved(change) => change.external_user_id.clone(),
-            EventKind::CustomerText(_)
-            | EventKind::AgentReply(_)
-            | EventKind::TicketReopened(_)
-            | EventKind::Note(_)
-            | EventKind::Unreadable(_) => None,
-        };
-        let customer = claim.conversation.as_ref().map(|conversation| &conversation.customer);
-        let external = named.or_else(|| customer?.external_id.clone()).map(Recipient::External);
-        external.or_else(|| customer?.braze_id.clone().map(Recipient::Braze))
-    }
-
     /// Whether the customer may be texted, by what we know, and by what Braze says where it is to be asked.
     async fn may_text(&self, claim: &Claim, recipient: &Recipient) -> Result<(), Outcome> {
         let opted_out = || Err(Outcome::Reject { cause: "the customer has opted out of texts".to_owned() });
@@ -249,6 +234,22 @@ impl Worker {
             Err(failure) => Err(self.outcome(claim, failure, Destination::Braze)),
         }
     }
+}
+
+/// Whom to text: whom the webhook named, or else the conversation's customer.
+pub(super) fn recipient_of(claim: &Claim) -> Option<Recipient> {
+    let named = match &claim.work.first()?.event.kind {
+        EventKind::PhoneText(text) => text.external_user_id.clone(),
+        EventKind::TicketSolved(change) => change.external_user_id.clone(),
+        EventKind::CustomerText(_)
+        | EventKind::AgentReply(_)
+        | EventKind::TicketReopened(_)
+        | EventKind::Note(_)
+        | EventKind::Unreadable(_) => None,
+    };
+    let customer = claim.conversation.as_ref().map(|conversation| &conversation.customer);
+    let external = named.or_else(|| customer?.external_id.clone()).map(Recipient::External);
+    external.or_else(|| customer?.braze_id.clone().map(Recipient::Braze))
 }
 
 /// Which comments are to be texted, oldest first: the agents' public ones that are new; on a ticket that the bridge
@@ -276,6 +277,7 @@ fn owed<'a>(
     }
 }
 
+/// The text that a comment becomes.
 fn text_of(reply: &AgentReply, comment: &CommentView) -> PhoneText {
     PhoneText {
         ticket_id: Some(reply.ticket_id),

@@ -132,7 +132,6 @@ mod tests {
             phone: Some("+1 (513) 555-7611".into()),
             role: "end-user".into(),
             user_fields: json!({"key": "v1", "number": 7, "nothing": null}).as_object().unwrap().clone(),
-            suspended: false,
         };
         let agent = UserView { role: "agent".into(), ..user.clone() };
         let cases = [

@@ -1,4 +1,5 @@
-//! What Zendesk's answers say, as values. Reads leniently where nothing depends on it, and strictly where it does.
+//! What Zendesk's answers say, as values: only what the bridge uses, so that nothing else can make an answer
+//! unreadable. Reads leniently where nothing depends on it, and strictly where it does.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,8 +26,6 @@ pub struct TicketView {
     pub tags: Vec<String>,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// Its subject line.
-    pub subject: Option<String>,
     /// The customer, where the answer held it too: [`super::Zendesk::ticket`] only.
     pub requester: Option<UserView>,
 }
@@ -59,8 +58,6 @@ pub struct CommentView {
     pub plain_body: String,
     /// Files, and pictures within the text.
     pub attachments: Vec<Attachment>,
-    /// When it was written.
-    pub created_at: Timestamp,
 }
 
 /// A user, customer or agent.
@@ -80,8 +77,6 @@ pub struct UserView {
     pub role: String,
     /// Custom fields by their key.
     pub user_fields: Map<String, Value>,
-    /// Whether it is suspended.
-    pub suspended: bool,
 }
 
 impl UserView {
@@ -112,7 +107,6 @@ pub(super) struct TicketJson {
     requester_id: u64,
     tags: Option<Vec<String>>,
     updated_at: Timestamp,
-    subject: Option<String>,
 }
 
 impl TicketJson {
@@ -125,7 +119,6 @@ impl TicketJson {
             requester_id: UserId(self.requester_id),
             tags: self.tags.unwrap_or_default(),
             updated_at: self.updated_at,
-            subject: filled(self.subject),
             requester: None,
         })
     }
@@ -140,7 +133,6 @@ pub(super) struct CommentJson {
     plain_body: Option<String>,
     body: Option<String>,
     attachments: Option<Vec<AttachmentJson>>,
-    created_at: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -166,7 +158,6 @@ impl CommentJson {
             html_body: self.html_body.unwrap_or_default(),
             plain_body: self.plain_body.or(self.body).unwrap_or_default(),
             attachments: self.attachments.into_iter().flatten().filter_map(attachment).collect(),
-            created_at: self.created_at,
         }
     }
 }
@@ -180,7 +171,6 @@ pub(super) struct UserJson {
     phone: Option<String>,
     role: Option<String>,
     user_fields: Option<Map<String, Value>>,
-    suspended: Option<bool>,
 }
 
 impl UserJson {
@@ -193,7 +183,6 @@ impl UserJson {
             phone: filled(self.phone),
             role: self.role.unwrap_or_default(),
             user_fields: self.user_fields.unwrap_or_default(),
-            suspended: self.suspended.unwrap_or_default(),
         }
     }
 }
