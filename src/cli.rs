@@ -177,8 +177,8 @@ fn serve(file: &ConfigFile) -> Result<(), Failure> {
 }
 
 fn demo(keep: bool) -> Result<(), Failure> {
-    // The demo's own words are its output; the bridge speaks up only when something is wrong, or when asked to.
-    init_logs("warn")?;
+    // The demo's own words are its output; the bridge speaks up only when it fails, or when asked to.
+    init_logs("error")?;
     runtime()?.block_on(crate::demo::run(keep)).map_err(|error| Failure::Failed(error.to_string()))
 }
 

@@ -17,7 +17,7 @@ use crate::config;
 use crate::sandbox::braze::Profile;
 use crate::sandbox::zendesk::{Comment, Ticket, TicketStatus};
 use crate::sandbox::{Sandbox, SandboxOptions};
-use crate::serve::{Listeners, ServeError, serve};
+use crate::serve::{Listeners, ServeError, serve, stop_signal};
 
 /// How long one step may take. It takes milliseconds; this is for a machine that is busy with something else.
 const STEP_DEADLINE: Duration = Duration::from_secs(20);
@@ -149,7 +149,7 @@ impl Stage {
         let ticket = self.ticket()?.id;
 
         chapter("The reply arrives whole: three lines, quotation marks and an emoji")?;
-        let reply = "<p>Hello Ada,</p><p>I am sorry! Your \"express\" parcel left today 🚚<br>\
+        let reply = "<p>Hello Ada,<br>I am sorry! Your \"express\" parcel left 🚚<br>\
                      <a href=\"https://example.com/t/1843\">Track it here</a></p>";
         self.reply(ticket, reply).await?;
 
@@ -158,7 +158,9 @@ impl Stage {
 
         chapter("Braze repeats the webhook, Zendesk rings twice: nothing is shown twice")?;
         self.sandbox.zendesk.duplicate_webhooks(true);
-        let dispatch = self.sandbox.phone.text(&self.customer, "Is Tuesday \\o/ right?");
+        let question = "Is Tuesday \\o/ right?";
+        let dispatch = self.sandbox.phone.text(&self.customer, question);
+        two_columns(&format!("{question} ▶ (and again)"), "")?;
         self.until("the text on the ticket", |stage| stage.comments().len() > stage.shown).await?;
         if let Some(dispatch) = dispatch {
             self.sandbox.phone.repeat(&dispatch);
@@ -172,6 +174,7 @@ impl Stage {
         chapter("Solved: the closing text goes out")?;
         self.sandbox.zendesk.set_status(ticket, TicketStatus::Solved);
         self.until("the closing text", |stage| stage.texts().len() > stage.texted).await?;
+        two_columns("", &format!("[ticket #{ticket} is solved]"))?;
         self.show()?;
 
         chapter("A text reopens the ticket")?;
@@ -252,7 +255,7 @@ impl Stage {
             self.sandbox.braze.url(),
             directory.join("store").display()
         ))?;
-        tokio::signal::ctrl_c().await?;
+        stop_signal()?.await;
         Ok(())
     }
 

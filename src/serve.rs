@@ -29,12 +29,10 @@ use crate::store::{Store, StoreLimits};
 use crate::telemetry::{Metrics, Readiness};
 use crate::worker::{Pauses, Retention, Worker, WorkerOptions};
 
-/// How long a stop is meant to take. Should connections to both listeners be slow, it is one [`ANSWER_DEADLINE`] more:
-/// still less than the 30 s after which a container is killed.
+/// How long a stop may take: less than the 30 s after which a container is killed.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
-/// How long requests that are being answered may take to finish, for each listener in turn. The worker gets the rest of
-/// [`STOP_DEADLINE`].
+/// How long requests that are being answered may take to finish. The worker gets the rest of [`STOP_DEADLINE`].
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Why the bridge could not run.
@@ -162,9 +160,8 @@ pub async fn serve(
     stop_working.cancel();
     finish("a delivery", &mut working, STOP_DEADLINE.saturating_sub(ANSWER_DEADLINE)).await;
     stop_serving.cancel();
-    for server in &mut servers {
-        finish("a connection", server, ANSWER_DEADLINE).await;
-    }
+    let [public, operator] = &mut servers;
+    tokio::join!(finish("a connection", public, ANSWER_DEADLINE), finish("a connection", operator, ANSWER_DEADLINE));
     store.close().await;
     info!("tandem.stopped: everything accepted is on disk");
     Ok(())
@@ -209,7 +206,7 @@ async fn finish(what: &str, task: &mut JoinHandle<()>, deadline: Duration) {
 }
 
 /// Ends on SIGTERM or Ctrl-C. Installed before the store is opened, so that a stop at the start is a stop in order.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

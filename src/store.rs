@@ -142,7 +142,7 @@ pub struct Page<T> {
 /// Numbers for metrics, cheap to take.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Deliveries by state word, unsettled ones exactly; settled ones since the store was opened.
+    /// Deliveries by state word.
     pub by_state: std::collections::BTreeMap<&'static str, u64>,
     /// When the oldest delivery that still holds a lane was accepted.
     pub oldest_unsettled: Option<Timestamp>,

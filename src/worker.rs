@@ -215,11 +215,12 @@ impl Worker {
             let now = self.clock.now();
             self.metrics.attempt(claim.destination, report.outcome.name());
             self.note_health(&claim, &report.outcome, now);
-            let outcome = report.outcome.name();
+            let (outcome, why) = (report.outcome.name(), report.outcome.why().to_owned());
+            let went_well = matches!(report.outcome, Outcome::Done { .. } | Outcome::Skip { .. });
             let verdict = self.judge(&claim, report, now);
-            let moved = verdict.moves.first().map(|(_, transition)| transition.name()).unwrap_or_default();
             match self.store.record(&claim, verdict, now).await {
-                Ok(()) => info!(outcome, moved, merged = claim.work.len(), "delivery.attempted: {id} {moved}"),
+                Ok(()) if went_well => info!(outcome, texts = claim.work.len(), "delivery.{outcome}: {id}: {why}"),
+                Ok(()) => warn!(outcome, texts = claim.work.len(), "delivery.{outcome}: {id}: {why}"),
                 Err(StoreError::StaleClaim(_)) => warn!("delivery.stale: {id} took longer than its lease"),
                 Err(error) => error!(%error, "delivery.not_recorded: {id} will be looked for after a restart"),
             }

@@ -45,6 +45,9 @@ const AUDIT_PAGES: usize = 2;
 /// gives no more than 1000 results.
 const TICKET_PAGES_MAX: usize = 10;
 
+/// The most tickets that one look for updated ones gives.
+pub const TICKETS_FOUND_MAX: usize = TICKET_PAGES_MAX * PAGE;
+
 /// Where Zendesk is and how to prove who we are.
 pub struct ZendeskOptions {
     /// `https://SUBDOMAIN.zendesk.com`.

@@ -90,7 +90,7 @@ pub const KEYS: &[Key] = &[
         "operator_listen",
         Kind::Text,
         Some("127.0.0.1:8081"),
-        "Address and port for the console, the operator API and metrics; never make it public.",
+        "Address and port for the operator API and metrics; never make it public.",
     ),
     key(
         "operator_token",
@@ -98,12 +98,7 @@ pub const KEYS: &[Key] = &[
         None,
         "What operators must present; required as soon as operator_listen is not a loopback address.",
     ),
-    key(
-        "public_url",
-        Kind::Text,
-        None,
-        "How Zendesk and Braze reach `listen`; needed by `setup` and `check --live` only.",
-    ),
+    key("public_url", Kind::Text, None, "How Zendesk and Braze reach `listen`; `serve` does not need it."),
     key(
         "mappings",
         Kind::Text,

@@ -217,6 +217,22 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The receipt, the reason or the cause; never personal data.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Done { receipt } => receipt,
+            Self::Skip { reason } => reason,
+            Self::Retry { cause, .. }
+            | Self::Postpone { cause, .. }
+            | Self::Reject { cause }
+            | Self::Unknown { cause }
+            | Self::NotSeen { cause, .. }
+            | Self::SetAside { cause }
+            | Self::Pause { cause, .. } => cause,
+        }
+    }
+
     /// The word for the outcome, for metrics and logs.
     #[must_use]
     pub fn name(&self) -> &'static str {

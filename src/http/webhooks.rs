@@ -208,6 +208,11 @@ impl Answer {
             Self::Accepted(id) | Self::Duplicate(id) | Self::Quarantined(id) => {
                 tracing::info!(endpoint, outcome, event_id = %id, "webhook {outcome} as {id}");
             }
+            // A trigger whose event name is misspelt would otherwise lose replies without a word.
+            Self::Ignored(reason @ "unknown event") => {
+                let known = "agent_reply, ticket_solved, ticket_reopened";
+                tracing::warn!(endpoint, outcome, reason, "webhook ignored: {reason}; the known ones are {known}");
+            }
             Self::Ignored(reason) => tracing::info!(endpoint, outcome, reason, "webhook ignored: {reason}"),
             Self::TooLarge | Self::Cut => tracing::info!(endpoint, outcome, "webhook {outcome}"),
             Self::Refused(cause) => tracing::warn!(endpoint, outcome, cause, "webhook refused: {cause}"),

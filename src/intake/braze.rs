@@ -119,10 +119,13 @@ fn customer(body: &Map<String, Value>) -> Result<Customer, Stop> {
     })
 }
 
+/// The category is typed by hand into each campaign, and an opt-out that is taken for an ordinary word would let texts go
+/// on; so its spelling is read kindly.
 fn keyword(category: &str) -> Option<Keyword> {
-    match category.to_ascii_lowercase().as_str() {
-        "opt_in" => Some(Keyword::OptIn),
-        "opt_out" => Some(Keyword::OptOut),
+    let letters: String = category.chars().filter(char::is_ascii_alphanumeric).collect();
+    match letters.to_ascii_lowercase().as_str() {
+        "optin" => Some(Keyword::OptIn),
+        "optout" => Some(Keyword::OptOut),
         "help" => Some(Keyword::Help),
         _ => None,
     }

@@ -53,6 +53,10 @@ pub(super) fn string(map: &Map<String, Value>, key: &str) -> Result<Option<Strin
 /// An identifier: one line, never cut.
 pub(super) fn id(map: &Map<String, Value>, key: &str) -> Result<Option<String>, Stop> {
     let Some(id) = string(map, key)?.and_then(|text| one_line(&text, usize::MAX)) else { return Ok(None) };
+    if id.contains("{{") || id.contains("${") {
+        // The template was sent as it stands: nobody is called so.
+        return Err(Stop::Unreadable(format!("`{key}` is a placeholder that was not filled in")));
+    }
     if id.chars().nth(ID_MAX_CHARS).is_some() {
         return Err(Stop::Unreadable(format!("`{key}` is longer than {ID_MAX_CHARS} characters")));
     }

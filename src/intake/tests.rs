@@ -442,6 +442,8 @@ fn braze_keywords_tests_and_defaults() {
     };
     for (category, keyword) in [
         ("opt_in", Some(Keyword::OptIn)),
+        ("Opt-Out", Some(Keyword::OptOut)),
+        ("opt out", Some(Keyword::OptOut)),
         ("OPT_OUT", Some(Keyword::OptOut)),
         ("Help", Some(Keyword::Help)),
         ("other", None),

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::clients::Failure;
+use crate::clients::zendesk::TICKETS_FOUND_MAX;
 use crate::domain::event::{AgentReply, Event, EventKind, TicketId};
 use crate::domain::retry::later;
 
@@ -35,12 +36,16 @@ impl Worker {
             let now = self.clock.now();
             match self.zendesk.tickets_updated(SMS_TAG, before(looked_at, OVERLAP)).await {
                 Ok(tickets) => {
-                    looked_at = now;
+                    // The list is bounded and its oldest come first: where it was cut off, the next look goes on.
+                    let newest = tickets.iter().map(|ticket| ticket.updated_at).max();
+                    let seen_to = newest.filter(|_| tickets.len() >= TICKETS_FOUND_MAX).unwrap_or(now);
                     let tickets: Vec<TicketId> = tickets.iter().map(|ticket| ticket.id).collect();
-                    self.ring(&tickets, stop).await;
+                    if self.ring(&tickets, stop).await {
+                        looked_at = seen_to;
+                    }
                 }
                 Err(Failure::Postpone { .. }) => {}
-                Err(failure) => warn!("catch_up.failed: {}; the next look goes back as far", failure.cause()),
+                Err(failure) => warn!("catch_up.failed: {}; the next look covers the same time", failure.cause()),
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -49,12 +54,13 @@ impl Worker {
         }
     }
 
-    async fn ring(&self, tickets: &[TicketId], stop: &CancellationToken) {
+    /// Rings once for each; false when not all could be rung.
+    async fn ring(&self, tickets: &[TicketId], stop: &CancellationToken) -> bool {
         for (rung, ticket_id) in tickets.iter().enumerate() {
             while rung > 0 || self.zendesk.is_budget_low() {
                 let next = later(self.clock.now(), PACE);
                 tokio::select! {
-                    () = stop.cancelled() => return,
+                    () = stop.cancelled() => return false,
                     () = self.clock.sleep_until(next) => {}
                 }
                 if !self.zendesk.is_budget_low() {
@@ -66,12 +72,13 @@ impl Worker {
             let event = Event { received_at: now, kind: EventKind::AgentReply(reply) };
             if let Err(error) = self.store.accept(event, Vec::new(), now).await {
                 warn!(%error, "catch_up.not_stored: the next look will find it");
-                return;
+                return false;
             }
         }
         if !tickets.is_empty() {
             info!("catch_up.rung: looked at {} tickets that changed of late", tickets.len());
         }
+        true
     }
 }
 

@@ -318,6 +318,18 @@ fn is_in_the_contract(call: &Call) -> bool {
 }
 
 #[tokio::test]
+async fn a_placeholder_that_was_not_filled_in_is_nobodys_id() {
+    let bridge = quiet_bridge().await;
+    for id in ["{{${user_id}}}", "{{ticket.requester.external_id}}", "${user_id}", "x{{y}}"] {
+        let (status, body) = answer(braze_post(&bridge, &form(&[("external_id", id), ("text", "Hello")]))).await;
+        assert_eq!((status, &body["status"]), (202, &json!("quarantined")), "{id}");
+    }
+    bridge.settled().await;
+    assert!(bridge.sandbox.zendesk.tickets().is_empty());
+    bridge.finish(0).await;
+}
+
+#[tokio::test]
 async fn an_id_that_is_code_or_an_address_names_nobody_else() {
     let bridge = quiet_bridge().await;
     let victim = |name: &str, id: &str| User {
@@ -342,7 +354,7 @@ async fn an_id_that_is_code_or_an_address_names_nobody_else() {
         "x\" OR \"victim",
         "type:user role:admin",
         "-victim",
-        "{{ticket.id}}",
+        "{ticket.id}",
         "<b>victim</b>",
         "null",
         "0",
@@ -351,7 +363,7 @@ async fn an_id_that_is_code_or_an_address_names_nobody_else() {
         "braze:victim",
         "victi\u{301}m",
         "victim\u{200b}",
-        "${user_id}",
+        "$user_id",
         "emoji 🏳️‍🌈",
     ];
     for id in ids {

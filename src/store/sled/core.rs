@@ -421,7 +421,6 @@ impl Core {
 
     pub(super) fn count(&mut self, from: Option<&'static str>, to: Option<&'static str>) {
         for (counter, name) in self.counts.iter_mut().zip(State::NAMES) {
-            // What settled before the store was opened was never counted.
             *counter = counter.saturating_sub(u64::from(from == Some(name))) + u64::from(to == Some(name));
         }
     }

@@ -287,6 +287,13 @@ fn recover(db: &Db, core: &mut Core, now: Timestamp) -> Result<(), StoreError> {
             core.keep();
         }
     }
+    for entry in db.scan_prefix([layout::HISTORY]) {
+        let (_, value) = entry.map_err(|error| StoreError::Failed(error.to_string()))?;
+        let record = layout::assemble(value, |part| core.journal.get(part))?;
+        let record = record.ok_or_else(|| StoreError::Failed("a part of a long record is missing".into()))?;
+        let delivery: Delivery = layout::decode("delivery", &record)?;
+        core.count(None, Some(delivery.state.name()));
+    }
     for entry in db.scan_prefix([layout::DEDUPE]) {
         let (_, value) = entry.map_err(|error| StoreError::Failed(error.to_string()))?;
         let known = layout::read_remembered(&value);

@@ -71,6 +71,7 @@ impl Core {
                 if layout::event_in(&record).is_none() {
                     self.journal.remove(layout::at_place(layout::EVENT, *place))?;
                 }
+                self.follow(Effect::Count(Some(delivery.state.name()), None));
                 dropped += 1;
             }
         }
