@@ -262,14 +262,11 @@ fn meta(db: &Db, path: &Path, epoch_if_new: u32) -> Result<(u32, u64), OpenError
     Ok((epoch, next))
 }
 
-/// Fills the lanes and learns the dedupe keys. What was being sent when the bridge stopped may have happened.
+/// Fills the lanes, counts what stands, and learns the dedupe keys. What was being sent when the bridge stopped may have happened.
 fn recover(db: &Db, core: &mut Core, now: Timestamp) -> Result<(), StoreError> {
     let lease = jiff::SignedDuration::try_from(core.limits.lease).unwrap_or(jiff::SignedDuration::MAX);
     for entry in db.scan_prefix([layout::PENDING]) {
-        let (_, value) = entry.map_err(|error| StoreError::Failed(error.to_string()))?;
-        let record = layout::assemble(value, |part| core.journal.get(part))?;
-        let record = record.ok_or_else(|| StoreError::Failed("a part of a long record is missing".into()))?;
-        let mut delivery: Delivery = layout::decode("delivery", &record)?;
+        let mut delivery = stored(entry, core)?;
         let (place, lane) = (Place::of(delivery.id), lane_of(&delivery));
         core.count(None, Some(delivery.state.name()));
         core.lanes.insert(&lane, entry_of(&delivery));
@@ -288,10 +285,7 @@ fn recover(db: &Db, core: &mut Core, now: Timestamp) -> Result<(), StoreError> {
         }
     }
     for entry in db.scan_prefix([layout::HISTORY]) {
-        let (_, value) = entry.map_err(|error| StoreError::Failed(error.to_string()))?;
-        let record = layout::assemble(value, |part| core.journal.get(part))?;
-        let record = record.ok_or_else(|| StoreError::Failed("a part of a long record is missing".into()))?;
-        let delivery: Delivery = layout::decode("delivery", &record)?;
+        let delivery = stored(entry, core)?;
         core.count(None, Some(delivery.state.name()));
     }
     for entry in db.scan_prefix([layout::DEDUPE]) {
@@ -301,6 +295,14 @@ fn recover(db: &Db, core: &mut Core, now: Timestamp) -> Result<(), StoreError> {
         known.iter().for_each(|known| core.known.learn(known));
     }
     Ok(())
+}
+
+/// The delivery in an entry of the tree.
+fn stored(entry: sled::Result<(IVec, IVec)>, core: &Core) -> Result<Delivery, StoreError> {
+    let (_, value) = entry.map_err(|error| StoreError::Failed(error.to_string()))?;
+    let record = layout::assemble(value, |part| core.journal.get(part))?;
+    let record = record.ok_or_else(|| StoreError::Failed("a part of a long record is missing".into()))?;
+    layout::decode("delivery", &record)
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {
