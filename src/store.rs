@@ -17,6 +17,8 @@ use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId};
 
 #[cfg(test)]
 mod contract;
+mod engine;
+pub mod memory;
 pub mod sled;
 
 /// What acceptance came to.

@@ -1,6 +1,6 @@
 //! The contract of [`Store`] as a suite that any backend runs: what is true on return, and what after a crash.
 //!
-//! A backend names itself with [`Backend`] and takes the tests with `contract_tests!`.
+//! A backend names itself with [`Home`] and takes all the tests with `contract_tests!`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::store::{Accepted, Claim, DeliveryFilter, Store, StoreError, StoreLimi
 
 /// A place where a store of this kind can be opened, again and again.
 #[async_trait]
-pub(crate) trait Backend: Sized + Send + Sync {
+pub(crate) trait Home: Sized + Send + Sync {
     type Store: Store;
     async fn new() -> Self;
     async fn open(&self, limits: StoreLimits, now: Timestamp) -> Self::Store;
@@ -28,6 +28,33 @@ pub(crate) trait Backend: Sized + Send + Sync {
 }
 
 macro_rules! contract_tests {
+    ($backend:ty) => {
+        crate::store::contract::contract_tests!($backend:
+            what_was_accepted_is_there_after_a_crash,
+            equal_keys_are_accepted_once,
+            a_lane_keeps_its_order_and_waits_for_nobody_else,
+            a_crash_while_calling_leaves_it_unconfirmed,
+            a_lease_ends,
+            a_worker_that_says_nothing_sticks_nothing,
+            an_illegal_verdict_changes_nothing,
+            a_customer_and_a_ticket_lead_to_one_conversation,
+            an_opt_out_holds_from_acceptance_on,
+            an_echo_is_not_accepted,
+            what_waits_under_a_ticket_goes_home,
+            what_is_worked_on_goes_home_afterwards,
+            what_is_owed_comes_in_its_order,
+            texts_that_wait_for_a_budget_are_merged,
+            only_plain_texts_are_merged,
+            the_operator_puts_back_and_drops,
+            redriving_one_of_a_group_redrives_all,
+            the_unreadable_are_kept_and_listed,
+            lists_have_pages_and_true_totals,
+            what_is_old_goes_and_its_number_never_comes_back,
+            limits_are_kept,
+            who_waits_is_woken,
+            a_closed_store_says_so,
+        );
+    };
     ($backend:ty: $($name:ident),* $(,)?) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
@@ -139,7 +166,7 @@ async fn drain(store: &impl Store, destination: Destination, now: Timestamp) -> 
     seen
 }
 
-async fn fresh<B: Backend>() -> (B, B::Store) {
+async fn fresh<B: Home>() -> (B, B::Store) {
     let backend = B::new().await;
     let store = backend.open(StoreLimits::default(), at(0)).await;
     (backend, store)
@@ -147,7 +174,7 @@ async fn fresh<B: Backend>() -> (B, B::Store) {
 
 use Destination::{Braze, Zendesk};
 
-pub(crate) async fn what_was_accepted_is_there_after_a_crash<B: Backend>() {
+pub(crate) async fn what_was_accepted_is_there_after_a_crash<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     let long = "x".repeat(300 * 1024);
     let mut ids = Vec::new();
@@ -160,7 +187,7 @@ pub(crate) async fn what_was_accepted_is_there_after_a_crash<B: Backend>() {
     assert!(accept(&store, text("u", "four")).await > ids[2]);
 }
 
-pub(crate) async fn equal_keys_are_accepted_once<B: Backend>() {
+pub(crate) async fn equal_keys_are_accepted_once<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     let store = Arc::new(store);
     let calls = (0..64).map(|n| {
@@ -182,7 +209,7 @@ pub(crate) async fn equal_keys_are_accepted_once<B: Backend>() {
     assert_eq!(drain(&store, Zendesk, at(1)).await, ["same"]);
 }
 
-pub(crate) async fn a_lane_keeps_its_order_and_waits_for_nobody_else<B: Backend>() {
+pub(crate) async fn a_lane_keeps_its_order_and_waits_for_nobody_else<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     for words in ["a1", "a2"] {
         accept(&store, text("a", words)).await;
@@ -201,7 +228,7 @@ pub(crate) async fn a_lane_keeps_its_order_and_waits_for_nobody_else<B: Backend>
     assert_eq!(store.next_due(Zendesk), None);
 }
 
-pub(crate) async fn a_crash_while_calling_leaves_it_unconfirmed<B: Backend>() {
+pub(crate) async fn a_crash_while_calling_leaves_it_unconfirmed<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     let id = accept(&store, text("a", "a1")).await;
     let first = claim(&store, Zendesk, at(5)).await;
@@ -221,7 +248,7 @@ pub(crate) async fn a_crash_while_calling_leaves_it_unconfirmed<B: Backend>() {
     assert_eq!(store.counts().oldest_unsettled, None);
 }
 
-pub(crate) async fn a_lease_ends<B: Backend>() {
+pub(crate) async fn a_lease_ends<B: Home>() {
     let backend = B::new().await;
     let limits = StoreLimits { lease: Duration::from_secs(10), ..StoreLimits::default() };
     let store = backend.open(limits, at(0)).await;
@@ -237,7 +264,7 @@ pub(crate) async fn a_lease_ends<B: Backend>() {
     assert_eq!(store.record(&next, done(&next), at(11)).await, Err(StoreError::StaleClaim(id)), "once is enough");
 }
 
-pub(crate) async fn a_worker_that_says_nothing_sticks_nothing<B: Backend>() {
+pub(crate) async fn a_worker_that_says_nothing_sticks_nothing<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     let id = accept(&store, text("a", "a1")).await;
     let claimed = claim(&store, Zendesk, at(0)).await;
@@ -245,7 +272,7 @@ pub(crate) async fn a_worker_that_says_nothing_sticks_nothing<B: Backend>() {
     assert!(matches!(state(&store, id).await, State::Unconfirmed { look_at: Some(_), .. }));
 }
 
-pub(crate) async fn an_illegal_verdict_changes_nothing<B: Backend>() {
+pub(crate) async fn an_illegal_verdict_changes_nothing<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     let id = accept(&store, text("a", "a1")).await;
     let other = accept(&store, text("b", "b1")).await;
@@ -266,7 +293,7 @@ pub(crate) async fn an_illegal_verdict_changes_nothing<B: Backend>() {
     assert_eq!(drain(&store, Zendesk, at(1)).await, ["b1"], "and no note");
 }
 
-pub(crate) async fn a_customer_and_a_ticket_lead_to_one_conversation<B: Backend>() {
+pub(crate) async fn a_customer_and_a_ticket_lead_to_one_conversation<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     let braze = Customer { braze_id: Some("b1".into()), phone: Some("+1555".into()), ..Customer::default() };
     accept(&store, text_from(braze.clone(), Some("l1"), "one")).await;
@@ -296,7 +323,7 @@ pub(crate) async fn a_customer_and_a_ticket_lead_to_one_conversation<B: Backend>
     assert_eq!((listed.items[0].key.0.as_str(), listed.total, listed.more), ("b1@l2", 2, false));
 }
 
-pub(crate) async fn an_opt_out_holds_from_acceptance_on<B: Backend>() {
+pub(crate) async fn an_opt_out_holds_from_acceptance_on<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     let mut stop = text("a", "STOP");
     if let EventKind::CustomerText(text) = &mut stop.kind {
@@ -307,7 +334,7 @@ pub(crate) async fn an_opt_out_holds_from_acceptance_on<B: Backend>() {
     assert_eq!(conversation.subscription, Subscription::Out);
 }
 
-pub(crate) async fn an_echo_is_not_accepted<B: Backend>() {
+pub(crate) async fn an_echo_is_not_accepted<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     accept(&store, text("a", "hello")).await;
     let claimed = claim(&store, Zendesk, at(0)).await;
@@ -326,7 +353,7 @@ pub(crate) async fn an_echo_is_not_accepted<B: Backend>() {
     }
 }
 
-pub(crate) async fn what_waits_under_a_ticket_goes_home<B: Backend>() {
+pub(crate) async fn what_waits_under_a_ticket_goes_home<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     accept(&store, text("alice", "hello")).await;
     for event in [doorbell(7), phone_text(7, "one"), note(7, "noted"), phone_text(7, "two")] {
@@ -353,7 +380,7 @@ pub(crate) async fn what_waits_under_a_ticket_goes_home<B: Backend>() {
     assert_eq!(store.deliveries(filter).await.unwrap().total, 0, "nothing is left behind");
 }
 
-pub(crate) async fn what_is_worked_on_goes_home_afterwards<B: Backend>() {
+pub(crate) async fn what_is_worked_on_goes_home_afterwards<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     for event in [doorbell(7), note(7, "first"), note(7, "second")] {
         accept(&store, event).await;
@@ -370,7 +397,7 @@ pub(crate) async fn what_is_worked_on_goes_home_afterwards<B: Backend>() {
     assert_eq!((second.key.0.as_str(), words(&second)), ("new", vec!["second".to_owned()]));
 }
 
-pub(crate) async fn what_is_owed_comes_in_its_order<B: Backend>() {
+pub(crate) async fn what_is_owed_comes_in_its_order<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     accept(&store, doorbell(7)).await;
     accept(&store, phone_text(7, "later")).await;
@@ -391,7 +418,7 @@ pub(crate) async fn what_is_owed_comes_in_its_order<B: Backend>() {
     assert_eq!(drain(&store, Zendesk, at(1)).await, ["note"]);
 }
 
-pub(crate) async fn texts_that_wait_for_a_budget_are_merged<B: Backend>() {
+pub(crate) async fn texts_that_wait_for_a_budget_are_merged<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     let mut ids = Vec::new();
     for words in ["1", "2", "3", "4"] {
@@ -425,7 +452,7 @@ pub(crate) async fn texts_that_wait_for_a_budget_are_merged<B: Backend>() {
     assert_eq!(drain(&store, Zendesk, at(8)).await, ["4"]);
 }
 
-pub(crate) async fn only_plain_texts_are_merged<B: Backend>() {
+pub(crate) async fn only_plain_texts_are_merged<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     let mut stop = text("a", "STOP");
     if let EventKind::CustomerText(text) = &mut stop.kind {
@@ -446,7 +473,7 @@ pub(crate) async fn only_plain_texts_are_merged<B: Backend>() {
     }
 }
 
-pub(crate) async fn the_operator_puts_back_and_drops<B: Backend>() {
+pub(crate) async fn the_operator_puts_back_and_drops<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     let first = accept(&store, text("a", "1")).await;
     let second = accept(&store, text("a", "2")).await;
@@ -469,7 +496,7 @@ pub(crate) async fn the_operator_puts_back_and_drops<B: Backend>() {
     assert_eq!(drain(&store, Zendesk, at(2)).await, ["1", "3"]);
 }
 
-pub(crate) async fn redriving_one_of_a_group_redrives_all<B: Backend>() {
+pub(crate) async fn redriving_one_of_a_group_redrives_all<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     let mut ids = Vec::new();
     for words in ["1", "2", "3"] {
@@ -486,7 +513,7 @@ pub(crate) async fn redriving_one_of_a_group_redrives_all<B: Backend>() {
     assert_eq!(state(&store, ids[2]).await, State::Pending);
 }
 
-pub(crate) async fn the_unreadable_are_kept_and_listed<B: Backend>() {
+pub(crate) async fn the_unreadable_are_kept_and_listed<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     let kind = EventKind::Unreadable(Unreadable {
         path: "/webhooks/braze".into(),
@@ -511,7 +538,7 @@ pub(crate) async fn the_unreadable_are_kept_and_listed<B: Backend>() {
     assert_eq!(store.counts().by_state["skipped"], 1);
 }
 
-pub(crate) async fn lists_have_pages_and_true_totals<B: Backend>() {
+pub(crate) async fn lists_have_pages_and_true_totals<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     let mut ids = Vec::new();
     for n in 0..10 {
@@ -544,7 +571,7 @@ pub(crate) async fn lists_have_pages_and_true_totals<B: Backend>() {
     assert_eq!((page.items[0].id, page.total, page.more), (ids[7], odd_pending, true));
 }
 
-pub(crate) async fn what_is_old_goes_and_its_number_never_comes_back<B: Backend>() {
+pub(crate) async fn what_is_old_goes_and_its_number_never_comes_back<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     let key = vec![dispatch("d")];
     let long = "x".repeat(20_000);
@@ -564,7 +591,7 @@ pub(crate) async fn what_is_old_goes_and_its_number_never_comes_back<B: Backend>
     assert_eq!(store.expire(at(99), at(0)).await, Ok(0), "what waits never grows old");
 }
 
-pub(crate) async fn limits_are_kept<B: Backend>() {
+pub(crate) async fn limits_are_kept<B: Home>() {
     let backend = B::new().await;
     let store = backend.open(StoreLimits { backlog_max: 2, ..StoreLimits::default() }, at(0)).await;
     let key = vec![dispatch("d")];
@@ -582,7 +609,7 @@ pub(crate) async fn limits_are_kept<B: Backend>() {
     assert_eq!(store.health(), Ok(()));
 }
 
-pub(crate) async fn who_waits_is_woken<B: Backend>() {
+pub(crate) async fn who_waits_is_woken<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     accept(&store, text("a", "1")).await;
     // The wake-up was kept although nobody waited yet.
@@ -596,7 +623,7 @@ pub(crate) async fn who_waits_is_woken<B: Backend>() {
     assert_eq!(store.next_due(Braze), None);
 }
 
-pub(crate) async fn a_closed_store_says_so<B: Backend>() {
+pub(crate) async fn a_closed_store_says_so<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     let id = accept(&store, text("a", "1")).await;
     store.close().await;

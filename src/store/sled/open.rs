@@ -11,15 +11,13 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use sled::{Db, IVec};
+use sled::Db;
 
-use crate::domain::delivery::{Delivery, State};
-use crate::domain::lanes::Place;
-use crate::store::sled::claims::lose;
-use crate::store::sled::core::{Core, entry_of, lane_of};
-use crate::store::sled::journal::{Journal, Medium};
-use crate::store::sled::layout;
-use crate::store::sled::shared::{Disk, free_bytes};
+use crate::store::engine::core::Core;
+use crate::store::engine::layout;
+use crate::store::engine::recovery::{self, Refusal};
+use crate::store::engine::shared::{Disk, free_bytes};
+use crate::store::sled::tree::{SledTree, SyncedFile};
 use crate::store::{StoreError, StoreLimits};
 
 /// sled's cache. The records in flight are few and small; a larger one only keeps history in memory.
@@ -119,7 +117,8 @@ pub enum OpenError {
 /// An open store.
 pub(super) struct Opened {
     pub(super) core: Core,
-    pub(super) db: Db,
+    #[cfg(test)]
+    pub(super) sync_fails: std::sync::Arc<std::sync::atomic::AtomicBool>,
     /// Held until the store is closed.
     pub(super) lock: File,
 }
@@ -143,28 +142,32 @@ pub(super) fn open(path: &Path, limits: &StoreLimits, epoch_if_new: u32, now: Ti
         drop(db);
         return Err(set_aside(path, "nothing that was in it can be found".into(), now));
     }
-    let medium = OpenOptions::new().read(true).write(true).open(path.join("db")).map_err(unusable)?;
+    let file = OpenOptions::new().read(true).write(true).open(path.join("db")).map_err(unusable)?;
     // sled's own first writes, and the names of everything it made.
-    medium.sync_all().map_err(unusable)?;
+    file.sync_all().map_err(unusable)?;
     for directory in [path.join("blobs"), path.to_owned()] {
         sync_directory(&directory).map_err(unusable)?;
     }
     sync_parent(path).map_err(unusable)?;
 
-    let unreadable = |cause: StoreError| OpenError::Unreadable { path: path.to_owned(), cause };
-    let (epoch, next) = meta(&db, path, epoch_if_new)?;
-    let journal = Journal::new(db.clone(), Medium::new(medium), next);
-    let mut core = Core::new(journal, epoch, limits.clone(), Disk::of(path));
-    core.journal.put(layout::META_FORMAT.into(), IVec::from(&layout::FORMAT.to_be_bytes()));
-    core.journal.put(layout::META_EPOCH.into(), IVec::from(&epoch.to_be_bytes()));
-    core.keep();
-    recover(&db, &mut core, now).map_err(unreadable)?;
-    core.commit().map_err(unreadable)?;
+    let file = SyncedFile::new(file);
+    #[cfg(test)]
+    let sync_fails = file.fails.clone();
+    let tree = Box::new(SledTree::new(db, file));
+    let core = recovery::take_up(tree, Disk::of(path), limits, epoch_if_new, now).map_err(|refusal| match refusal {
+        Refusal::Format(found) => OpenError::Format { path: path.to_owned(), found },
+        Refusal::Store(cause) => OpenError::Unreadable { path: path.to_owned(), cause },
+    })?;
     if !established {
         lock.write_all(format!("tandem store, format {}\n", layout::FORMAT).as_bytes()).map_err(unusable)?;
         lock.sync_all().map_err(unusable)?;
     }
-    Ok(Opened { core, db, lock })
+    Ok(Opened {
+        core,
+        #[cfg(test)]
+        sync_fails,
+        lock,
+    })
 }
 
 fn lock(path: &Path) -> Result<File, OpenError> {
@@ -226,83 +229,6 @@ fn set_aside(path: &Path, cause: String, now: Timestamp) -> OpenError {
             OpenError::BrokenInPlace { path, cause, why }
         }
     }
-}
-
-/// The epoch, and the first number that was never used.
-fn meta(db: &Db, path: &Path, epoch_if_new: u32) -> Result<(u32, u64), OpenError> {
-    let unreadable = |cause: String| OpenError::Unreadable { path: path.to_owned(), cause: StoreError::Failed(cause) };
-    let read = |key: &[u8]| db.get(key).map_err(|error| unreadable(error.to_string()));
-    let number = |key: &[u8]| -> Result<Option<u64>, OpenError> {
-        let Some(value) = read(key)? else { return Ok(None) };
-        if value.is_empty() || value.len() > 8 {
-            return Err(unreadable("a number has the wrong length".into()));
-        }
-        Ok(Some(value.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))))
-    };
-    let word = |number: u64| u32::try_from(number).map_err(|_| unreadable("a number is too large".into()));
-
-    if let Some(format) = number(layout::META_FORMAT)? {
-        let found = word(format)?;
-        if found != layout::FORMAT {
-            return Err(OpenError::Format { path: path.to_owned(), found });
-        }
-    } else if !db.is_empty() {
-        return Err(unreadable("it holds something that is not tandem's".into()));
-    }
-    let epoch = number(layout::META_EPOCH)?.map(word).transpose()?.unwrap_or(epoch_if_new);
-
-    let mut next = number(layout::META_NEXT)?.unwrap_or(1).max(1);
-    for (prefix, shift) in layout::PLACED.map(|prefix| (prefix, 16)).into_iter().chain([(layout::PART, 0)]) {
-        let last = db.scan_prefix([prefix]).keys().next_back().transpose();
-        let last = last.map_err(|error| unreadable(error.to_string()))?;
-        if let Some(Place(used)) = last.as_deref().and_then(layout::place_of) {
-            next = next.max((used >> shift) + 1);
-        }
-    }
-    Ok((epoch, next))
-}
-
-/// Fills the lanes, counts what stands, and learns the dedupe keys. What was being sent when the bridge stopped may have happened.
-fn recover(db: &Db, core: &mut Core, now: Timestamp) -> Result<(), StoreError> {
-    let lease = jiff::SignedDuration::try_from(core.limits.lease).unwrap_or(jiff::SignedDuration::MAX);
-    for entry in db.scan_prefix([layout::PENDING]) {
-        let mut delivery = stored(entry, core)?;
-        let (place, lane) = (Place::of(delivery.id), lane_of(&delivery));
-        core.count(None, Some(delivery.state.name()));
-        core.lanes.insert(&lane, entry_of(&delivery));
-        if let Some(head) = delivery.merged_into {
-            core.groups.entry(Place::of(head)).or_default().push(place);
-        }
-        if let State::Sending { lease_until, .. } = delivery.state {
-            let before = delivery.clone();
-            let since = lease_until.saturating_sub(lease).unwrap_or(now).min(now);
-            lose(&mut delivery, now, "the bridge stopped while calling")?;
-            if let State::Unconfirmed { since: lost_at, .. } = &mut delivery.state {
-                *lost_at = since;
-            }
-            core.write(&before, &delivery)?;
-            core.keep();
-        }
-    }
-    for entry in db.scan_prefix([layout::HISTORY]) {
-        let delivery = stored(entry, core)?;
-        core.count(None, Some(delivery.state.name()));
-    }
-    for entry in db.scan_prefix([layout::DEDUPE]) {
-        let (_, value) = entry.map_err(|error| StoreError::Failed(error.to_string()))?;
-        let known = layout::read_remembered(&value);
-        let known = known.ok_or_else(|| StoreError::Failed("a dedupe record is not one".into()))?;
-        known.iter().for_each(|known| core.known.learn(known));
-    }
-    Ok(())
-}
-
-/// The delivery in an entry of the tree.
-fn stored(entry: sled::Result<(IVec, IVec)>, core: &Core) -> Result<Delivery, StoreError> {
-    let (_, value) = entry.map_err(|error| StoreError::Failed(error.to_string()))?;
-    let record = layout::assemble(value, |part| core.journal.get(part))?;
-    let record = record.ok_or_else(|| StoreError::Failed("a part of a long record is missing".into()))?;
-    layout::decode("delivery", &record)
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {

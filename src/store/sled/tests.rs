@@ -4,7 +4,11 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::store::contract::{Backend, accept, at, claim, contract_tests, dispatch, done, text, words};
+use crate::domain::event::Destination;
+use crate::domain::lanes::Place;
+use crate::store::contract::{Home, accept, at, claim, contract_tests, dispatch, done, text, words};
+use crate::store::engine::layout;
+use crate::store::{Accepted, DeliveryFilter, Store};
 
 struct InDirectory(tempfile::TempDir);
 
@@ -32,7 +36,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[async_trait]
-impl Backend for InDirectory {
+impl Home for InDirectory {
     type Store = SledStore;
 
     async fn new() -> Self {
@@ -53,38 +57,14 @@ impl Backend for InDirectory {
     }
 }
 
-contract_tests!(InDirectory:
-    what_was_accepted_is_there_after_a_crash,
-    equal_keys_are_accepted_once,
-    a_lane_keeps_its_order_and_waits_for_nobody_else,
-    a_crash_while_calling_leaves_it_unconfirmed,
-    a_lease_ends,
-    a_worker_that_says_nothing_sticks_nothing,
-    an_illegal_verdict_changes_nothing,
-    a_customer_and_a_ticket_lead_to_one_conversation,
-    an_opt_out_holds_from_acceptance_on,
-    an_echo_is_not_accepted,
-    what_waits_under_a_ticket_goes_home,
-    what_is_worked_on_goes_home_afterwards,
-    what_is_owed_comes_in_its_order,
-    texts_that_wait_for_a_budget_are_merged,
-    only_plain_texts_are_merged,
-    the_operator_puts_back_and_drops,
-    redriving_one_of_a_group_redrives_all,
-    the_unreadable_are_kept_and_listed,
-    lists_have_pages_and_true_totals,
-    what_is_old_goes_and_its_number_never_comes_back,
-    limits_are_kept,
-    who_waits_is_woken,
-    a_closed_store_says_so,
-);
+contract_tests!(InDirectory);
 
 #[tokio::test]
 async fn a_failed_sync_acknowledges_nothing_and_ends_everything() {
     let home = InDirectory::new().await;
     let store = home.open(StoreLimits::default(), at(0)).await;
     accept(&store, text("a", "good")).await;
-    let fails = store.ask(|core| Ok(core.journal.medium.fails.clone())).await.unwrap();
+    let fails = store.sync_fails.clone();
     fails.store(true, Ordering::SeqCst);
     let lost = store.accept(text("a", "bad"), Vec::new(), at(0)).await;
     assert!(matches!(lost, Err(StoreError::Failed(_))), "{lost:?}");

@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::domain::event::Destination;
 use crate::store::StoreError;
-use crate::store::sled::core::Core;
-use crate::store::sled::shared::Shared;
+use crate::store::engine::core::Core;
+use crate::store::engine::shared::Shared;
 
 /// Requests that wait for the writer; whoever comes later waits for room. Four commits' worth: enough to keep the
 /// writer busy, and at 64 KiB of event each (an extreme) still no more than a container has.
@@ -60,13 +59,7 @@ where
     fn execute(&mut self, core: &mut Core) {
         // Who has given up waiting wants nothing claimed or written for them.
         let Some(work) = self.work.take().filter(|_| !self.reply.is_closed()) else { return };
-        let outcome = work(core);
-        if outcome.is_ok() {
-            core.keep();
-        } else {
-            core.forget();
-        }
-        self.outcome = Some(outcome);
+        self.outcome = Some(core.attempt(work));
     }
 
     fn answer(self: Box<Self>, committed: &Result<(), StoreError>) {
@@ -114,12 +107,7 @@ fn serve(core: &mut Core, requests: &mut mpsc::Receiver<Box<dyn Request>>, share
             requests.close();
         }
         answer(&mut batch, committed, runtime);
-        let (zendesk, braze) = std::mem::take(&mut core.stirred);
-        for (stirred, destination) in [(zendesk, Destination::Zendesk), (braze, Destination::Braze)] {
-            if stirred {
-                shared.wakeup(destination).notify_one();
-            }
-        }
+        shared.wake(core);
     }
 }
 

@@ -1,16 +1,17 @@
-//! Lists, read beside the writer: on a blocking thread, from what sled holds, without stopping anybody.
+//! Lists, read beside the writer: from a look at what is committed, without stopping anybody.
 //!
 //! A list is a look at a moving thing: a delivery that settles while it is read may be missing from that page. Nothing
 //! here writes.
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use sled::{Db, IVec};
+use sled::IVec;
 
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
 use crate::domain::lanes::Place;
-use crate::store::sled::layout;
+use crate::store::engine::layout;
+use crate::store::engine::tree::Look;
 use crate::store::{DeliveryFilter, Page, StoreError};
 
 /// The longest page, whatever was asked for: a few megabytes.
@@ -35,14 +36,14 @@ struct GlanceState {
 }
 
 /// [`crate::store::Store::deliveries`].
-pub(super) fn deliveries(db: &Db, filter: &DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
+pub(in crate::store) fn deliveries(look: &dyn Look, filter: &DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
     let limit = filter.limit.min(PAGE_MAX);
     let after = filter.after.map(Place::of);
     let sees_all = filter.state.is_none() && filter.conversation.is_none();
     let mut page = Page { items: Vec::new(), total: 0, more: false };
     // Both halves are in the order of places, so merging them is too.
-    let mut waiting = db.scan_prefix([layout::PENDING]).peekable();
-    let mut history = db.scan_prefix([layout::HISTORY]).peekable();
+    let mut waiting = look.with_prefix(&[layout::PENDING]).peekable();
+    let mut history = look.with_prefix(&[layout::HISTORY]).peekable();
     let mut last = None;
     loop {
         let from_waiting = match (waiting.peek(), history.peek()) {
@@ -51,7 +52,7 @@ pub(super) fn deliveries(db: &Db, filter: &DeliveryFilter) -> Result<Page<Delive
             (waiting, history) => history.is_none() || matches!(waiting, Some(Err(_))),
         };
         let next = if from_waiting { waiting.next() } else { history.next() };
-        let Some((key, value)) = next.transpose().map_err(failed)? else { break };
+        let Some((key, value)) = next.transpose()? else { break };
         let place = layout::place_of(&key).ok_or_else(not_ours)?;
         if last.replace(place) == Some(place) {
             // It settled while we looked.
@@ -63,7 +64,7 @@ pub(super) fn deliveries(db: &Db, filter: &DeliveryFilter) -> Result<Page<Delive
             page.total += 1;
             continue;
         }
-        let Some(record) = whole(db, &key, value)? else { continue };
+        let Some(record) = whole(look, &key, value)? else { continue };
         if !sees_all {
             let glance: Glance = layout::decode("delivery", &record)?;
             let wanted = filter.state.as_ref().is_none_or(|state| *state == glance.state.is)
@@ -83,22 +84,22 @@ pub(super) fn deliveries(db: &Db, filter: &DeliveryFilter) -> Result<Page<Delive
 }
 
 /// [`crate::store::Store::conversations`].
-pub(super) fn conversations(
-    db: &Db,
+pub(in crate::store) fn conversations(
+    look: &dyn Look,
     after: Option<&ConversationKey>,
     limit: usize,
 ) -> Result<Page<Conversation>, StoreError> {
     let limit = limit.min(PAGE_MAX);
     let mut page = Page { items: Vec::new(), total: 0, more: false };
-    for entry in db.scan_prefix([layout::CONVERSATION]) {
-        let (key, value) = entry.map_err(failed)?;
+    for entry in look.with_prefix(&[layout::CONVERSATION]) {
+        let (key, value) = entry?;
         page.total += 1;
         if after.is_some_and(|after| &key[1..] <= after.0.as_bytes()) {
             continue;
         }
         if page.items.len() >= limit {
             page.more = true;
-        } else if let Some(record) = whole(db, &key, value)? {
+        } else if let Some(record) = whole(look, &key, value)? {
             page.items.push(layout::decode("conversation", &record)?);
         }
     }
@@ -106,16 +107,16 @@ pub(super) fn conversations(
 }
 
 /// Some deliveries that settled before, after this place; none when there are no more.
-pub(super) fn settled_before(
-    db: &Db,
+pub(in crate::store) fn settled_before(
+    look: &dyn Look,
     after: Option<Place>,
     settled_before: Timestamp,
 ) -> Result<Vec<Place>, StoreError> {
     let start = layout::at_place(layout::HISTORY, after.map_or(Place(0), |after| Place(after.0.saturating_add(1))));
     let mut found = Vec::new();
-    for entry in db.range(start..IVec::from(&[layout::HISTORY + 1])) {
-        let (key, value) = entry.map_err(failed)?;
-        let Some(record) = whole(db, &key, value)? else { continue };
+    for entry in look.range(&start, &[layout::HISTORY + 1]) {
+        let (key, value) = entry?;
+        let Some(record) = whole(look, &key, value)? else { continue };
         let delivery: Delivery = layout::decode("delivery", &record)?;
         if delivery.accepted_at >= settled_before {
             // They are in the order of acceptance, and nothing settles before it is accepted.
@@ -132,11 +133,15 @@ pub(super) fn settled_before(
 }
 
 /// Some records of dedupe keys that are all older, after this one; none when there are no more.
-pub(super) fn keys_before(db: &Db, after: Option<&IVec>, before: Timestamp) -> Result<Vec<IVec>, StoreError> {
+pub(in crate::store) fn keys_before(
+    look: &dyn Look,
+    after: Option<&IVec>,
+    before: Timestamp,
+) -> Result<Vec<IVec>, StoreError> {
     let start = after.cloned().unwrap_or_else(|| IVec::from(&[layout::DEDUPE]));
     let mut found = Vec::new();
-    for entry in db.range(start..IVec::from(&[layout::DEDUPE + 1])) {
-        let (key, value) = entry.map_err(failed)?;
+    for entry in look.range(&start, &[layout::DEDUPE + 1]) {
+        let (key, value) = entry?;
         let known = layout::read_remembered(&value).ok_or_else(not_ours)?;
         if known.iter().all(|known| known.since < before.as_second()) && after != Some(&key) {
             found.push(key);
@@ -149,13 +154,13 @@ pub(super) fn keys_before(db: &Db, after: Option<&IVec>, before: Timestamp) -> R
 }
 
 /// A record with its parts; `None` when it is gone by now.
-fn whole(db: &Db, key: &IVec, first: IVec) -> Result<Option<IVec>, StoreError> {
+fn whole(look: &dyn Look, key: &IVec, first: IVec) -> Result<Option<IVec>, StoreError> {
     let mut value = first;
     for _ in 0..READS_MAX {
-        if let Some(record) = layout::assemble(value, |part| db.get(part).map_err(failed))? {
+        if let Some(record) = layout::assemble(value, |part| look.get(part))? {
             return Ok(Some(record));
         }
-        match db.get(key).map_err(failed)? {
+        match look.get(key)? {
             Some(again) => value = again,
             None => return Ok(None),
         }
@@ -165,8 +170,4 @@ fn whole(db: &Db, key: &IVec, first: IVec) -> Result<Option<IVec>, StoreError> {
 
 fn not_ours() -> StoreError {
     StoreError::Failed("a key or value is not as this version of tandem writes it".into())
-}
-
-fn failed(error: sled::Error) -> StoreError {
-    StoreError::Failed(error.to_string())
 }

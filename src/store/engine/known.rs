@@ -12,11 +12,11 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::domain::lanes::Place;
-use crate::store::sled::layout::{self, Digest, Remembered};
+use crate::store::engine::layout::{self, Digest, Remembered};
 
 /// All dedupe keys of a store, in the writer's hands.
 #[derive(Default)]
-pub(super) struct Known {
+pub(in crate::store) struct Known {
     /// By the first half of the digest.
     places: HashMap<u64, Place, BuildHasherDefault<AsItIs>>,
     /// Further places under a half that is taken; empty but for a miracle.
@@ -29,14 +29,14 @@ pub(super) struct Known {
 
 impl Known {
     /// Where an event with this digest may lie: mostly nowhere, and else in one place.
-    pub(super) fn places(&self, digest: &Digest) -> impl Iterator<Item = Place> {
+    pub(in crate::store) fn places(&self, digest: &Digest) -> impl Iterator<Item = Place> {
         let half = half(digest);
         let more = self.more.get(&half).into_iter().flatten();
         self.places.get(&half).into_iter().chain(more).copied()
     }
 
     /// Whether the event at this place, not committed yet, has this digest; `None` when it is no such event.
-    pub(super) fn fresh_has(&self, place: Place, digest: &Digest) -> Option<bool> {
+    pub(in crate::store) fn fresh_has(&self, place: Place, digest: &Digest) -> Option<bool> {
         let from = self.fresh.partition_point(|known| known.place < place);
         let mut of_place = self.fresh.iter().skip(from).take_while(|known| known.place == place).peekable();
         of_place.peek()?;
@@ -44,12 +44,12 @@ impl Known {
     }
 
     /// The request at hand brings these in.
-    pub(super) fn stage(&mut self, digests: &[Digest], place: Place, since: i64) {
+    pub(in crate::store) fn stage(&mut self, digests: &[Digest], place: Place, since: i64) {
         self.staged.extend(digests.iter().map(|digest| Remembered { place, since, digest: *digest }));
     }
 
     /// The request succeeded.
-    pub(super) fn keep(&mut self) {
+    pub(in crate::store) fn keep(&mut self) {
         let staged = std::mem::take(&mut self.staged);
         for known in &staged {
             self.learn(known);
@@ -58,12 +58,12 @@ impl Known {
     }
 
     /// The request failed.
-    pub(super) fn forget_staged(&mut self) {
+    pub(in crate::store) fn forget_staged(&mut self) {
         self.staged.clear();
     }
 
     /// What goes with the next commit, as records; from then on it is found there.
-    pub(super) fn take_records(&mut self) -> Vec<(sled::IVec, sled::IVec)> {
+    pub(in crate::store) fn take_records(&mut self) -> Vec<(sled::IVec, sled::IVec)> {
         let mut records = Vec::new();
         let mut rest = self.fresh.as_slice();
         while let Some(first) = rest.first() {
@@ -82,7 +82,7 @@ impl Known {
     }
 
     /// Takes in what a record holds.
-    pub(super) fn learn(&mut self, known: &Remembered) {
+    pub(in crate::store) fn learn(&mut self, known: &Remembered) {
         let half = half(&known.digest);
         let first = *self.places.entry(half).or_insert(known.place);
         if first == known.place {
@@ -95,7 +95,7 @@ impl Known {
     }
 
     /// Lets go of what a dropped record held.
-    pub(super) fn unlearn(&mut self, known: &Remembered) {
+    pub(in crate::store) fn unlearn(&mut self, known: &Remembered) {
         let half = half(&known.digest);
         let mut more = self.more.remove(&half).unwrap_or_default();
         more.retain(|place| *place != known.place);
@@ -111,7 +111,7 @@ impl Known {
     }
 
     /// Gives back the memory of what was let go.
-    pub(super) fn shrink(&mut self) {
+    pub(in crate::store) fn shrink(&mut self) {
         // A map at a quarter of its room will not fill it soon; a fuller one is left alone, for growing costs time.
         if self.places.len() < self.places.capacity() / 4 {
             self.places.shrink_to(self.places.len() * 2);

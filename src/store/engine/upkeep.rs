@@ -5,14 +5,19 @@ use jiff::Timestamp;
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::EventId;
 use crate::domain::lanes::Place;
-use crate::store::sled::claims::apply;
-use crate::store::sled::core::{Core, Effect, lane_of};
-use crate::store::sled::layout;
+use crate::store::engine::claims::apply;
+use crate::store::engine::core::{Core, Effect, lane_of};
+use crate::store::engine::layout;
 use crate::store::{IllegalMove, StoreError};
 
 impl Core {
     /// [`crate::store::Store::operate`].
-    pub(super) fn operate(&mut self, id: EventId, transition: Transition, now: Timestamp) -> Result<(), StoreError> {
+    pub(in crate::store) fn operate(
+        &mut self,
+        id: EventId,
+        transition: Transition,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let redrive = matches!(transition, Transition::Redrive);
         if !redrive && !matches!(transition, Transition::Discard { .. }) {
             return Err(refused(id, "only redrive and discard are the operator's"));
@@ -54,12 +59,16 @@ impl Core {
     }
 
     /// The place that an id names here; ids of an earlier store name nothing.
-    pub(super) fn place(&self, id: EventId) -> Result<Place, StoreError> {
+    pub(in crate::store) fn place(&self, id: EventId) -> Result<Place, StoreError> {
         if id.epoch == self.epoch { Ok(Place::of(id)) } else { Err(StoreError::NotFound(id.to_string())) }
     }
 
     /// Drops those of these deliveries, with their events, that did settle before; one step of expiry.
-    pub(super) fn drop_settled(&mut self, places: &[Place], settled_before: Timestamp) -> Result<u64, StoreError> {
+    pub(in crate::store) fn drop_settled(
+        &mut self,
+        places: &[Place],
+        settled_before: Timestamp,
+    ) -> Result<u64, StoreError> {
         let mut dropped = 0;
         for place in places {
             // It may have been redriven since it was looked up.
@@ -79,7 +88,11 @@ impl Core {
     }
 
     /// Drops those of these records of dedupe keys that are older; one step of expiry.
-    pub(super) fn drop_keys(&mut self, keys: &[sled::IVec], keys_before: Timestamp) -> Result<u64, StoreError> {
+    pub(in crate::store) fn drop_keys(
+        &mut self,
+        keys: &[sled::IVec],
+        keys_before: Timestamp,
+    ) -> Result<u64, StoreError> {
         let mut dropped = 0;
         for key in keys {
             let Some(known) = self.journal.get(key)?.and_then(|value| layout::read_remembered(&value)) else {

@@ -8,15 +8,15 @@ use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscri
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Destination, Event, EventId, EventKind, TicketFields};
 use crate::domain::lanes::{Hold, LaneName, Place};
-use crate::store::sled::core::{Core, Effect, Owed, provisional_ticket};
-use crate::store::sled::layout;
+use crate::store::engine::core::{Core, Effect, Owed, provisional_ticket};
+use crate::store::engine::layout;
 use crate::store::{Claim, IllegalMove, StoreError, Verdict, Work};
 
 /// The most text that is merged into one comment: half of what Zendesk takes, so that the lines between always fit.
 const MERGED_BYTES_MAX: usize = 32 * 1024;
 
 /// A claim whose records the caller still has to read: that costs the caller's time, not the writer's.
-pub(super) struct RawClaim {
+pub(in crate::store) struct RawClaim {
     destination: Destination,
     key: ConversationKey,
     conversation: Option<Conversation>,
@@ -25,7 +25,7 @@ pub(super) struct RawClaim {
 }
 
 impl RawClaim {
-    pub(super) fn read(self) -> Result<Claim, StoreError> {
+    pub(in crate::store) fn read(self) -> Result<Claim, StoreError> {
         let read = |(delivery, record): (Delivery, IVec)| {
             Ok(Work { delivery, event: layout::decode::<Event>("event", &record)? })
         };
@@ -40,7 +40,7 @@ impl RawClaim {
 }
 
 /// A verdict, made ready.
-pub(super) struct Ruling {
+pub(in crate::store) struct Ruling {
     head: EventId,
     lane: LaneName,
     fence: u64,
@@ -53,7 +53,7 @@ pub(super) struct Ruling {
 }
 
 impl Ruling {
-    pub(super) fn new(claim: &Claim, verdict: Verdict) -> Result<Self, StoreError> {
+    pub(in crate::store) fn new(claim: &Claim, verdict: Verdict) -> Result<Self, StoreError> {
         let head = claim.work.first().ok_or_else(|| StoreError::NotFound("work in this claim".into()))?;
         Ok(Self {
             head: head.delivery.id,
@@ -71,7 +71,7 @@ impl Ruling {
 
 impl Core {
     /// [`crate::store::Store::claim`].
-    pub(super) fn claim(
+    pub(in crate::store) fn claim(
         &mut self,
         destination: Destination,
         now: Timestamp,
@@ -182,7 +182,7 @@ impl Core {
     }
 
     /// [`crate::store::Store::record`].
-    pub(super) fn record(&mut self, ruling: Ruling, now: Timestamp) -> Result<(), StoreError> {
+    pub(in crate::store) fn record(&mut self, ruling: Ruling, now: Timestamp) -> Result<(), StoreError> {
         let hold = self.lanes.held(&ruling.lane).filter(|hold| hold.fence == ruling.fence);
         let places = hold.ok_or(StoreError::StaleClaim(ruling.head))?.places.clone();
         let key = match ruling.belongs_to {
@@ -308,7 +308,7 @@ impl Core {
     }
 
     /// What settled no longer belongs to its group; when that was the head, the first of the others leads.
-    pub(super) fn leave_groups(&mut self, settled: &[&Delivery]) -> Result<(), StoreError> {
+    pub(in crate::store) fn leave_groups(&mut self, settled: &[&Delivery]) -> Result<(), StoreError> {
         let mut heads: Vec<Place> =
             settled.iter().map(|delivery| Place::of(delivery.merged_into.unwrap_or(delivery.id))).collect();
         heads.dedup();
@@ -335,14 +335,18 @@ impl Core {
 }
 
 /// [`Delivery::apply`], with its name on the error.
-pub(super) fn apply(delivery: &mut Delivery, transition: Transition, now: Timestamp) -> Result<(), StoreError> {
+pub(in crate::store) fn apply(
+    delivery: &mut Delivery,
+    transition: Transition,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let id = delivery.id;
     let applied = delivery.apply(transition, now);
     applied.map_err(|illegal| StoreError::Illegal(IllegalMove { id, reason: illegal.to_string() }))
 }
 
 /// The worker is gone or silent: it may have happened, so look at once.
-pub(super) fn lose(delivery: &mut Delivery, now: Timestamp, cause: &str) -> Result<(), StoreError> {
+pub(in crate::store) fn lose(delivery: &mut Delivery, now: Timestamp, cause: &str) -> Result<(), StoreError> {
     apply(delivery, Transition::Lose { since: now, look_at: now, cause: cause.to_owned() }, now)
 }
 

@@ -1,25 +1,22 @@
 //! The tree as the writer sees it: what is committed, what waits for the next commit, and what one request is staging.
 //!
-//! Only the writer thread has one. It never decides anything about a delivery.
+//! Only the writer has one. It never decides anything about a delivery.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
-use std::fs::File;
 
-use sled::{Batch, Db, IVec};
+use sled::IVec;
 
 use crate::store::StoreError;
-use crate::store::sled::layout::{self, Parts};
+use crate::store::engine::layout::{self, Parts};
+use crate::store::engine::tree::{Changes, Tree};
 
-/// sled, with a commit that is one.
-pub(super) struct Journal {
-    db: Db,
-    /// Our own descriptor of sled's file: sled 0.34 itself never syncs it.
-    pub(super) medium: Medium,
+/// A tree, with a commit that is one.
+pub(in crate::store) struct Journal {
+    pub(in crate::store) tree: Box<dyn Tree>,
     /// What the request at hand has written so far.
     staged: Vec<(IVec, Option<IVec>)>,
     /// What the requests before it wrote since the last commit.
-    pending: HashMap<IVec, Option<IVec>>,
+    pending: Changes,
     /// The first number that was never used, for sequences and for the parts of long values.
     next: u64,
     /// Whether a numbered record goes with this commit, so that the numbers in use no longer tell which were used.
@@ -28,63 +25,30 @@ pub(super) struct Journal {
     broken: OnceCell<StoreError>,
 }
 
-/// The file that is synced.
-pub(super) struct Medium {
-    file: File,
-    #[cfg(test)]
-    pub(super) fails: std::sync::Arc<std::sync::atomic::AtomicBool>,
-}
-
-impl Medium {
-    pub(super) fn new(file: File) -> Self {
-        Self {
-            file,
-            #[cfg(test)]
-            fails: std::sync::Arc::default(),
-        }
-    }
-
-    fn sync(&self) -> std::io::Result<()> {
-        #[cfg(test)]
-        if self.fails.load(std::sync::atomic::Ordering::SeqCst) {
-            return Err(std::io::Error::other("injected"));
-        }
-        self.file.sync_data()
-    }
-}
-
 impl Journal {
-    pub(super) fn new(db: Db, medium: Medium, next: u64) -> Self {
-        Self {
-            db,
-            medium,
-            staged: Vec::new(),
-            pending: HashMap::new(),
-            next,
-            numbers_go: false,
-            broken: OnceCell::new(),
-        }
+    pub(in crate::store) fn new(tree: Box<dyn Tree>, next: u64) -> Self {
+        Self { tree, staged: Vec::new(), pending: Changes::new(), next, numbers_go: false, broken: OnceCell::new() }
     }
 
     /// A number that was never given out before and never will be again, also after a restart.
-    pub(super) fn number(&mut self) -> u64 {
+    pub(in crate::store) fn number(&mut self) -> u64 {
         self.next += 1;
         self.next - 1
     }
 
     /// The value as it will be after the commit; a long one still in parts.
-    pub(super) fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+    pub(in crate::store) fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
         if let Some((_, value)) = self.staged.iter().rev().find(|(staged, _)| staged == key) {
             return Ok(value.clone());
         }
         if let Some(value) = self.pending.get(key) {
             return Ok(value.clone());
         }
-        self.db.get(key).map_err(|error| self.fail(failed(error)))
+        self.tree.get(key).map_err(|error| self.fail(error))
     }
 
     /// The value as it will be after the commit, whole.
-    pub(super) fn load(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+    pub(in crate::store) fn load(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
         let Some(value) = self.get(key)? else { return Ok(None) };
         match layout::assemble(value, |part| self.get(part))? {
             Some(value) => Ok(Some(value)),
@@ -93,30 +57,30 @@ impl Journal {
     }
 
     /// The last committed key with this prefix.
-    pub(super) fn last_key(&self, prefix: &[u8]) -> Result<Option<IVec>, StoreError> {
-        self.db.scan_prefix(prefix).keys().next_back().transpose().map_err(|error| self.fail(failed(error)))
+    pub(in crate::store) fn last_key(&self, prefix: &[u8]) -> Result<Option<IVec>, StoreError> {
+        let last = self.tree.with_prefix(prefix).next_back().transpose().map_err(|error| self.fail(error))?;
+        Ok(last.map(|(key, _)| key))
     }
 
     /// How many committed keys have this prefix.
     #[cfg(test)]
-    pub(super) fn count(&self, prefix: u8) -> usize {
-        self.db.scan_prefix([prefix]).count()
+    pub(in crate::store) fn count(&self, prefix: u8) -> usize {
+        self.tree.with_prefix(&[prefix]).count()
     }
 
-    /// The last committed short value between these two keys, both included.
-    pub(super) fn last_up_to(&self, from: &IVec, to: &IVec) -> Result<Option<IVec>, StoreError> {
-        let last =
-            self.db.range::<&IVec, _>(from..=to).next_back().transpose().map_err(|error| self.fail(failed(error)))?;
+    /// The last committed short value between these two keys, the second left out.
+    pub(in crate::store) fn last_before(&self, from: &IVec, to: &IVec) -> Result<Option<IVec>, StoreError> {
+        let last = self.tree.range(from, to).next_back().transpose().map_err(|error| self.fail(error))?;
         Ok(last.map(|(_, value)| value))
     }
 
     /// Stages a short value.
-    pub(super) fn put(&mut self, key: IVec, value: IVec) {
+    pub(in crate::store) fn put(&mut self, key: IVec, value: IVec) {
         self.staged.push((key, Some(value)));
     }
 
     /// Stages a record under a key that is not in use.
-    pub(super) fn create(&mut self, key: IVec, record: Vec<u8>) {
+    pub(in crate::store) fn create(&mut self, key: IVec, record: Vec<u8>) {
         if record.len() <= layout::VALUE_BYTES_MAX {
             return self.put(key, IVec::from(record));
         }
@@ -132,14 +96,14 @@ impl Journal {
     }
 
     /// Stages a record, whatever was there before.
-    pub(super) fn replace(&mut self, key: IVec, record: Vec<u8>) -> Result<(), StoreError> {
+    pub(in crate::store) fn replace(&mut self, key: IVec, record: Vec<u8>) -> Result<(), StoreError> {
         self.drop_parts(&key)?;
         self.create(key, record);
         Ok(())
     }
 
     /// Stages the end of a record.
-    pub(super) fn remove(&mut self, key: IVec) -> Result<(), StoreError> {
+    pub(in crate::store) fn remove(&mut self, key: IVec) -> Result<(), StoreError> {
         self.drop_parts(&key)?;
         self.numbers_go |= key.first().is_some_and(|prefix| layout::PLACED.contains(prefix));
         self.staged.push((key, None));
@@ -155,20 +119,20 @@ impl Journal {
     }
 
     /// The request is good: what it staged goes with the next commit.
-    pub(super) fn keep(&mut self) {
+    pub(in crate::store) fn keep(&mut self) {
         self.pending.extend(self.staged.drain(..));
     }
 
     /// The request failed: nothing of it remains.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::store) fn forget(&mut self) {
         self.staged.clear();
     }
 
-    /// Makes durable what was kept. After an error nothing is done any more: what sled holds in memory may then differ
-    /// from what is on the medium, and only opening it again tells.
+    /// Makes durable what was kept. After an error nothing is done any more: what is on the
+    /// medium may be either, and only opening it again tells.
     ///
     /// Returns whether there was anything to do.
-    pub(super) fn commit(&mut self) -> Result<bool, StoreError> {
+    pub(in crate::store) fn commit(&mut self) -> Result<bool, StoreError> {
         if let Some(error) = self.broken.get() {
             return Err(error.clone());
         }
@@ -187,20 +151,6 @@ impl Journal {
         if std::mem::take(&mut self.numbers_go) {
             self.pending.insert(layout::META_NEXT.into(), Some(IVec::from(&self.next.to_be_bytes())));
         }
-        let mut batch = Batch::default();
-        for (key, value) in self.pending.drain() {
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
-            }
-        }
-        self.db.apply_batch(batch).map_err(failed)?;
-        // `flush` writes; on Linux it ends in sync_file_range, which a power cut does not respect. The sync does.
-        self.db.flush().map_err(failed)?;
-        self.medium.sync().map_err(|error| StoreError::Failed(format!("cannot sync: {error}")))
+        self.tree.commit(std::mem::take(&mut self.pending))
     }
-}
-
-fn failed(error: sled::Error) -> StoreError {
-    StoreError::Failed(error.to_string())
 }

@@ -14,36 +14,36 @@ use crate::domain::conversation::{Change, Conversation, ConversationKey, learnt_
 use crate::domain::delivery::{Delivery, State};
 use crate::domain::event::{DedupeKey, Destination, Event, EventId, EventKind, TicketId};
 use crate::domain::lanes::{Entry, Hold, LaneName, Lanes, Place};
-use crate::store::sled::journal::Journal;
-use crate::store::sled::known::Known;
-use crate::store::sled::layout::{self, Digest, Remembered};
-use crate::store::sled::shared::Disk;
+use crate::store::engine::journal::Journal;
+use crate::store::engine::known::Known;
+use crate::store::engine::layout::{self, Digest, Remembered};
+use crate::store::engine::shared::Disk;
 use crate::store::{Accepted, StoreError, StoreLimits};
 
 /// The writer's whole world.
-pub(super) struct Core {
-    pub(super) journal: Journal,
-    pub(super) epoch: u32,
-    pub(super) limits: StoreLimits,
-    pub(super) disk: Disk,
-    pub(super) lanes: Lanes,
+pub(in crate::store) struct Core {
+    pub(in crate::store) journal: Journal,
+    pub(in crate::store) epoch: u32,
+    pub(in crate::store) limits: StoreLimits,
+    pub(in crate::store) disk: Disk,
+    pub(in crate::store) lanes: Lanes,
     /// The texts that are delivered as one: the head, and who comes along.
-    pub(super) groups: HashMap<Place, Vec<Place>>,
+    pub(in crate::store) groups: HashMap<Place, Vec<Place>>,
     /// Deliveries by state, in the order of [`State::NAMES`].
-    pub(super) counts: [u64; State::NAMES.len()],
+    pub(in crate::store) counts: [u64; State::NAMES.len()],
     /// The last fence given out.
-    pub(super) fence: u64,
+    pub(in crate::store) fence: u64,
     /// Whether something happened in a lane of (Zendesk, Braze) since the last commit.
-    pub(super) stirred: (bool, bool),
+    pub(in crate::store) stirred: (bool, bool),
     /// Set by the last request.
-    pub(super) stop: bool,
+    pub(in crate::store) stop: bool,
     /// The dedupe keys.
-    pub(super) known: Known,
+    pub(in crate::store) known: Known,
     effects: Vec<Effect>,
 }
 
 /// A change in memory that follows a write.
-pub(super) enum Effect {
+pub(in crate::store) enum Effect {
     /// Put it in its lane, or give it new times.
     Enter(LaneName, Entry),
     /// Take it out of its lane.
@@ -61,7 +61,7 @@ pub(super) enum Effect {
 }
 
 /// An event on its way in, with everything made ready that needs no look at the store.
-pub(super) struct Arrival {
+pub(in crate::store) struct Arrival {
     record: Vec<u8>,
     kind: &'static str,
     destination: Destination,
@@ -73,7 +73,7 @@ pub(super) struct Arrival {
 }
 
 impl Arrival {
-    pub(super) fn new(event: &Event, dedupe: &[DedupeKey]) -> Result<Self, StoreError> {
+    pub(in crate::store) fn new(event: &Event, dedupe: &[DedupeKey]) -> Result<Self, StoreError> {
         // Only a text that names no comment may be ours: a comment is known by its number.
         let echo_of = match &event.kind {
             EventKind::PhoneText(text) if text.comment_id.is_none() => Some(text.text.clone()),
@@ -98,14 +98,14 @@ impl Arrival {
 }
 
 /// An event that is owed from inside, made ready.
-pub(super) struct Owed {
-    pub(super) record: Vec<u8>,
-    pub(super) kind: &'static str,
-    pub(super) destination: Destination,
+pub(in crate::store) struct Owed {
+    pub(in crate::store) record: Vec<u8>,
+    pub(in crate::store) kind: &'static str,
+    pub(in crate::store) destination: Destination,
 }
 
 impl Owed {
-    pub(super) fn new(event: &Event) -> Result<Self, StoreError> {
+    pub(in crate::store) fn new(event: &Event) -> Result<Self, StoreError> {
         Ok(Self {
             record: layout::encode("event", event)?,
             kind: event.kind.name(),
@@ -115,7 +115,7 @@ impl Owed {
 }
 
 impl Core {
-    pub(super) fn new(journal: Journal, epoch: u32, limits: StoreLimits, disk: Disk) -> Self {
+    pub(in crate::store) fn new(journal: Journal, epoch: u32, limits: StoreLimits, disk: Disk) -> Self {
         Self {
             journal,
             epoch,
@@ -133,7 +133,7 @@ impl Core {
     }
 
     /// [`crate::store::Store::accept`].
-    pub(super) fn accept(&mut self, arrival: Arrival, now: Timestamp) -> Result<Accepted, StoreError> {
+    pub(in crate::store) fn accept(&mut self, arrival: Arrival, now: Timestamp) -> Result<Accepted, StoreError> {
         if let Some(first) = self.duplicate(&arrival.dedupe)? {
             return Ok(Accepted::Duplicate(first));
         }
@@ -171,7 +171,7 @@ impl Core {
     }
 
     /// [`crate::store::Store::quarantine`].
-    pub(super) fn quarantine(
+    pub(in crate::store) fn quarantine(
         &mut self,
         arrival: Arrival,
         cause: String,
@@ -206,7 +206,8 @@ impl Core {
     /// Whether the committed event at this place came with this digest.
     fn remembers(&self, place: Place, digest: &Digest) -> Result<bool, StoreError> {
         let from = layout::at_place(layout::DEDUPE, Place(0));
-        let Some(record) = self.journal.last_up_to(&from, &layout::at_place(layout::DEDUPE, place))? else {
+        let behind = layout::at_place(layout::DEDUPE, Place(place.0.saturating_add(1)));
+        let Some(record) = self.journal.last_before(&from, &behind)? else {
             return Ok(false);
         };
         let known = layout::read_remembered(&record).ok_or_else(not_dedupe)?;
@@ -214,12 +215,12 @@ impl Core {
     }
 
     /// The place of the next event from outside.
-    pub(super) fn fresh_place(&mut self) -> Place {
+    pub(in crate::store) fn fresh_place(&mut self) -> Place {
         Place(self.journal.number() << 16)
     }
 
     /// Stages a new event and its delivery.
-    pub(super) fn add(
+    pub(in crate::store) fn add(
         &mut self,
         place: Place,
         owed: Owed,
@@ -251,7 +252,7 @@ impl Core {
     }
 
     /// Stages a delivery's new record, and whatever follows from it in memory.
-    pub(super) fn write(&mut self, before: &Delivery, after: &Delivery) -> Result<(), StoreError> {
+    pub(in crate::store) fn write(&mut self, before: &Delivery, after: &Delivery) -> Result<(), StoreError> {
         let place = Place::of(after.id);
         let old_key = layout::at_place(drawer(before), place);
         let old = self.journal.load(&old_key)?.ok_or_else(|| StoreError::NotFound(after.id.to_string()))?;
@@ -283,7 +284,7 @@ impl Core {
     }
 
     /// A delivery, wherever it is.
-    pub(super) fn find(&self, place: Place) -> Result<Option<Delivery>, StoreError> {
+    pub(in crate::store) fn find(&self, place: Place) -> Result<Option<Delivery>, StoreError> {
         for prefix in [layout::PENDING, layout::HISTORY] {
             if let Some(record) = self.journal.load(&layout::at_place(prefix, place))? {
                 return layout::decode("delivery", &record).map(Some);
@@ -293,7 +294,7 @@ impl Core {
     }
 
     /// A delivery that is in a lane.
-    pub(super) fn waiting(&self, place: Place) -> Result<Delivery, StoreError> {
+    pub(in crate::store) fn waiting(&self, place: Place) -> Result<Delivery, StoreError> {
         match self.journal.load(&layout::at_place(layout::PENDING, place))? {
             Some(record) => layout::decode("delivery", &record),
             None => Err(StoreError::NotFound(place.id(self.epoch).to_string())),
@@ -301,7 +302,7 @@ impl Core {
     }
 
     /// An event's record.
-    pub(super) fn event_record(&self, place: Place) -> Result<IVec, StoreError> {
+    pub(in crate::store) fn event_record(&self, place: Place) -> Result<IVec, StoreError> {
         for prefix in [layout::PENDING, layout::HISTORY] {
             let delivery = self.journal.load(&layout::at_place(prefix, place))?;
             if let Some(event) = delivery.as_deref().and_then(layout::event_in) {
@@ -313,7 +314,7 @@ impl Core {
     }
 
     /// Stages what was learnt about a conversation; a conversation that nothing changes is not written.
-    pub(super) fn change(
+    pub(in crate::store) fn change(
         &mut self,
         key: &ConversationKey,
         before: Option<Conversation>,
@@ -343,7 +344,7 @@ impl Core {
     }
 
     /// Names lead to the customer's first conversation, also when they are learnt on another line of theirs.
-    pub(super) fn learn_names(&mut self, key: &ConversationKey, aliases: &[Alias]) -> Result<(), StoreError> {
+    pub(in crate::store) fn learn_names(&mut self, key: &ConversationKey, aliases: &[Alias]) -> Result<(), StoreError> {
         for alias in aliases {
             let at = layout::alias(alias);
             if self.journal.get(&at)?.is_some() {
@@ -358,7 +359,7 @@ impl Core {
     }
 
     /// Where what waits under this key belongs by now: a provisional key is left as soon as its ticket is known.
-    pub(super) fn home(&self, key: &ConversationKey) -> Result<ConversationKey, StoreError> {
+    pub(in crate::store) fn home(&self, key: &ConversationKey) -> Result<ConversationKey, StoreError> {
         let known = match provisional_ticket(key) {
             Some(ticket) => self.by_ticket(ticket)?,
             None => None,
@@ -366,12 +367,26 @@ impl Core {
         Ok(known.filter(|known| !known.is_provisional()).unwrap_or_else(|| key.clone()))
     }
 
-    pub(super) fn follow(&mut self, effect: Effect) {
+    /// Lets a request at it: what that does is kept whole, or leaves no trace.
+    pub(in crate::store) fn attempt<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let outcome = work(self);
+        if outcome.is_ok() {
+            self.keep();
+        } else {
+            self.forget();
+        }
+        outcome
+    }
+
+    pub(in crate::store) fn follow(&mut self, effect: Effect) {
         self.effects.push(effect);
     }
 
     /// The request succeeded.
-    pub(super) fn keep(&mut self) {
+    pub(in crate::store) fn keep(&mut self) {
         self.journal.keep();
         self.known.keep();
         for effect in std::mem::take(&mut self.effects) {
@@ -404,14 +419,14 @@ impl Core {
     }
 
     /// The request failed.
-    pub(super) fn forget(&mut self) {
+    fn forget(&mut self) {
         self.journal.forget();
         self.known.forget_staged();
         self.effects.clear();
     }
 
     /// Makes durable what was kept: [`Journal::commit`].
-    pub(super) fn commit(&mut self) -> Result<bool, StoreError> {
+    pub(in crate::store) fn commit(&mut self) -> Result<bool, StoreError> {
         for (key, record) in self.known.take_records() {
             self.journal.put(key, record);
         }
@@ -419,7 +434,7 @@ impl Core {
         self.journal.commit()
     }
 
-    pub(super) fn count(&mut self, from: Option<&'static str>, to: Option<&'static str>) {
+    pub(in crate::store) fn count(&mut self, from: Option<&'static str>, to: Option<&'static str>) {
         for (counter, name) in self.counts.iter_mut().zip(State::NAMES) {
             *counter = counter.saturating_sub(u64::from(from == Some(name))) + u64::from(to == Some(name));
         }
@@ -433,11 +448,11 @@ impl Core {
     }
 }
 
-pub(super) fn lane_of(delivery: &Delivery) -> LaneName {
+pub(in crate::store) fn lane_of(delivery: &Delivery) -> LaneName {
     LaneName { destination: delivery.destination, conversation: delivery.conversation.clone() }
 }
 
-pub(super) fn entry_of(delivery: &Delivery) -> Entry {
+pub(in crate::store) fn entry_of(delivery: &Delivery) -> Entry {
     Entry {
         place: Place::of(delivery.id),
         accepted_at: delivery.accepted_at,
@@ -460,7 +475,7 @@ fn key_in(value: &[u8]) -> ConversationKey {
 }
 
 /// The ticket that a provisional key stands for.
-pub(super) fn provisional_ticket(key: &ConversationKey) -> Option<TicketId> {
+pub(in crate::store) fn provisional_ticket(key: &ConversationKey) -> Option<TicketId> {
     let ticket = TicketId(key.0.rsplit_once(':')?.1.parse().ok()?);
     (ConversationKey::provisional(ticket) == *key).then_some(ticket)
 }

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::domain::delivery::State;
 use crate::domain::event::Destination;
-use crate::store::sled::core::Core;
+use crate::store::engine::core::Core;
 use crate::store::{CommitStats, Counts, StoreError, StoreLimits};
 
 /// How long a measured amount of free space is believed. At the fastest rate of acceptance a second costs some tens of
@@ -21,12 +21,12 @@ const DISK_AGE_MAX: Duration = Duration::from_secs(1);
 const MIB: u64 = 1024 * 1024;
 
 /// The shown side of a store.
-pub(super) struct Shared {
+pub(in crate::store) struct Shared {
     gauges: Mutex<Gauges>,
     zendesk: Notify,
     braze: Notify,
     /// Set by [`crate::store::Store::close`].
-    pub(super) closed: AtomicBool,
+    pub(in crate::store) closed: AtomicBool,
     failure: OnceLock<StoreError>,
     limits: StoreLimits,
     disk: Disk,
@@ -45,7 +45,7 @@ struct Gauges {
 }
 
 impl Shared {
-    pub(super) fn new(limits: StoreLimits, disk: Disk) -> Self {
+    pub(in crate::store) fn new(limits: StoreLimits, disk: Disk) -> Self {
         Self {
             gauges: Mutex::default(),
             zendesk: Notify::new(),
@@ -62,7 +62,7 @@ impl Shared {
     }
 
     /// Shows what stands after a commit.
-    pub(super) fn publish(&self, core: &Core) {
+    pub(in crate::store) fn publish(&self, core: &Core) {
         *lock(&self.gauges) = Gauges {
             by_state: core.counts,
             waiting: u64::try_from(core.lanes.len()).unwrap_or(u64::MAX),
@@ -72,14 +72,24 @@ impl Shared {
     }
 
     /// The one who waits for work of this destination is woken by this; a wake-up that nobody waits for is kept.
-    pub(super) fn wakeup(&self, destination: Destination) -> &Notify {
+    pub(in crate::store) fn wakeup(&self, destination: Destination) -> &Notify {
         match destination {
             Destination::Zendesk => &self.zendesk,
             Destination::Braze => &self.braze,
         }
     }
 
-    pub(super) fn measured(&self, requests: usize, took: Duration) {
+    /// Wakes whoever waits for work of a destination where something has happened.
+    pub(in crate::store) fn wake(&self, core: &mut Core) {
+        let (zendesk, braze) = std::mem::take(&mut core.stirred);
+        for (stirred, destination) in [(zendesk, Destination::Zendesk), (braze, Destination::Braze)] {
+            if stirred {
+                self.wakeup(destination).notify_one();
+            }
+        }
+    }
+
+    pub(in crate::store) fn measured(&self, requests: usize, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.requests.fetch_add(u64::try_from(requests).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -96,7 +106,7 @@ impl Shared {
         }
     }
 
-    pub(super) fn next_due(&self, destination: Destination) -> Option<Timestamp> {
+    pub(in crate::store) fn next_due(&self, destination: Destination) -> Option<Timestamp> {
         let gauges = lock(&self.gauges);
         match destination {
             Destination::Zendesk => gauges.next_due.0,
@@ -104,26 +114,26 @@ impl Shared {
         }
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(in crate::store) fn counts(&self) -> Counts {
         let gauges = lock(&self.gauges);
         let by_state: BTreeMap<_, _> = State::NAMES.into_iter().zip(gauges.by_state).collect();
         Counts { by_state, oldest_unsettled: gauges.oldest, commits: self.commit_stats() }
     }
 
     /// Nothing is done after this.
-    pub(super) fn fail(&self, error: StoreError) {
+    pub(in crate::store) fn fail(&self, error: StoreError) {
         self.failure.get_or_init(|| error);
     }
 
     /// Whether anything may still be asked.
-    pub(super) fn alive(&self) -> Result<(), StoreError> {
+    pub(in crate::store) fn alive(&self) -> Result<(), StoreError> {
         if self.closed.load(Ordering::Acquire) {
             return Err(StoreError::Closed);
         }
         self.failure.get().map_or(Ok(()), |failure| Err(failure.clone()))
     }
 
-    pub(super) fn health(&self) -> Result<(), StoreError> {
+    pub(in crate::store) fn health(&self) -> Result<(), StoreError> {
         self.alive()?;
         let waiting = lock(&self.gauges).waiting;
         if waiting >= self.limits.backlog_max {
@@ -134,8 +144,10 @@ impl Shared {
 }
 
 /// The free space on the store's disk, measured at most once a second whoever asks.
+///
+/// Nothing is measured where the medium is no disk.
 #[derive(Clone)]
-pub(super) struct Disk(Arc<DiskInner>);
+pub(in crate::store) struct Disk(Option<Arc<DiskInner>>);
 
 struct DiskInner {
     path: PathBuf,
@@ -143,17 +155,22 @@ struct DiskInner {
 }
 
 impl Disk {
-    pub(super) fn of(path: &Path) -> Self {
-        Self(Arc::new(DiskInner { path: path.to_owned(), last: Mutex::default() }))
+    pub(in crate::store) fn of(path: &Path) -> Self {
+        Self(Some(Arc::new(DiskInner { path: path.to_owned(), last: Mutex::default() })))
+    }
+
+    pub(in crate::store) fn endless() -> Self {
+        Self(None)
     }
 
     /// Whether more than the floor is free. A disk that cannot be measured counts as full: it is in trouble.
-    pub(super) fn check(&self, floor_bytes: u64) -> Result<(), StoreError> {
-        let mut last = lock(&self.0.last);
+    pub(in crate::store) fn check(&self, floor_bytes: u64) -> Result<(), StoreError> {
+        let Some(disk) = &self.0 else { return Ok(()) };
+        let mut last = lock(&disk.last);
         let free = match *last {
             Some((at, free)) if at.elapsed() < DISK_AGE_MAX => free,
             _ => {
-                let free = free_bytes(&self.0.path).unwrap_or(0);
+                let free = free_bytes(&disk.path).unwrap_or(0);
                 *last = Some((Instant::now(), free));
                 free
             }
@@ -166,7 +183,7 @@ impl Disk {
 }
 
 /// What an ordinary user may still write on this disk.
-pub(super) fn free_bytes(path: &Path) -> Option<u64> {
+pub(in crate::store) fn free_bytes(path: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(path).ok()?;
     Some(found.f_bavail.saturating_mul(found.f_frsize))
 }

@@ -27,26 +27,26 @@ use crate::domain::lanes::Place;
 use crate::store::StoreError;
 
 /// The version of this layout. A store of a later version is refused.
-pub(super) const FORMAT: u32 = 1;
+pub(in crate::store) const FORMAT: u32 = 1;
 
 /// The longest value that is kept whole. sled keeps 16 entries on a page and puts pages over 128 KiB into files of
 /// their own that it never syncs; 4 KiB stays clear of that.
-pub(super) const VALUE_BYTES_MAX: usize = 4096;
+pub(in crate::store) const VALUE_BYTES_MAX: usize = 4096;
 
 /// The longest value at all: four times the largest body that intake lets in, so it is a fault and not a message.
-pub(super) const RECORD_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(in crate::store) const RECORD_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Half of a SHA-256.
-pub(super) type Digest = [u8; 16];
+pub(in crate::store) type Digest = [u8; 16];
 
 /// The most dedupe keys of one event: intake knows of three facts at most. All keys of an event fit in one record.
-pub(super) const DEDUPE_KEYS_MAX: usize = 16;
+pub(in crate::store) const DEDUPE_KEYS_MAX: usize = 16;
 
 /// A dedupe key in its record.
 const REMEMBERED_BYTES: usize = 32;
 
 /// The most dedupe keys in one record, so that it is never longer than [`VALUE_BYTES_MAX`].
-pub(super) const REMEMBERED_MAX: usize = (VALUE_BYTES_MAX - 1) / REMEMBERED_BYTES;
+pub(in crate::store) const REMEMBERED_MAX: usize = (VALUE_BYTES_MAX - 1) / REMEMBERED_BYTES;
 
 /// The first byte of a value: what follows is the record.
 const WHOLE: u8 = 0;
@@ -58,46 +58,46 @@ const JOINT: u8 = 2;
 
 /// The longest event that is kept with its delivery. A key of its own costs the writer more than writing these few
 /// bytes again with each of the two or three moves that a delivery makes; a longer event would cost more than the key.
-pub(super) const JOINT_EVENT_BYTES_MAX: usize = 1024;
+pub(in crate::store) const JOINT_EVENT_BYTES_MAX: usize = 1024;
 
 /// `m` keys.
-pub(super) const META_FORMAT: &[u8] = b"mformat";
-pub(super) const META_EPOCH: &[u8] = b"mepoch";
-pub(super) const META_NEXT: &[u8] = b"mnext";
+pub(in crate::store) const META_FORMAT: &[u8] = b"mformat";
+pub(in crate::store) const META_EPOCH: &[u8] = b"mepoch";
+pub(in crate::store) const META_NEXT: &[u8] = b"mnext";
 
-pub(super) const EVENT: u8 = b'e';
-pub(super) const PENDING: u8 = b'p';
-pub(super) const HISTORY: u8 = b'h';
-pub(super) const DEDUPE: u8 = b'd';
-pub(super) const CONVERSATION: u8 = b'c';
-pub(super) const PART: u8 = b'x';
+pub(in crate::store) const EVENT: u8 = b'e';
+pub(in crate::store) const PENDING: u8 = b'p';
+pub(in crate::store) const HISTORY: u8 = b'h';
+pub(in crate::store) const DEDUPE: u8 = b'd';
+pub(in crate::store) const CONVERSATION: u8 = b'c';
+pub(in crate::store) const PART: u8 = b'x';
 
 /// The key of a record that belongs to a place.
-pub(super) fn at_place(prefix: u8, place: Place) -> IVec {
+pub(in crate::store) fn at_place(prefix: u8, place: Place) -> IVec {
     let mut key = [prefix; 9];
     key[1..].copy_from_slice(&place.0.to_be_bytes());
     IVec::from(&key)
 }
 
 /// The place in such a key.
-pub(super) fn place_of(key: &[u8]) -> Option<Place> {
+pub(in crate::store) fn place_of(key: &[u8]) -> Option<Place> {
     let digits: [u8; 8] = key.get(1..9)?.try_into().ok()?;
     Some(Place(u64::from_be_bytes(digits)))
 }
 
 /// Every key of a place whose record tells that its number was used.
-pub(super) const PLACED: [u8; 3] = [EVENT, PENDING, HISTORY];
+pub(in crate::store) const PLACED: [u8; 3] = [EVENT, PENDING, HISTORY];
 
-pub(super) fn conversation(key: &ConversationKey) -> IVec {
+pub(in crate::store) fn conversation(key: &ConversationKey) -> IVec {
     prefixed(CONVERSATION, key.0.as_bytes())
 }
 
-pub(super) fn ticket(id: TicketId) -> IVec {
+pub(in crate::store) fn ticket(id: TicketId) -> IVec {
     prefixed(b't', &id.0.to_be_bytes())
 }
 
 /// Names are digested: they are anybody's text, of any length, and nobody needs to read them here.
-pub(super) fn alias(alias: &Alias) -> IVec {
+pub(in crate::store) fn alias(alias: &Alias) -> IVec {
     let (kind, id) = match alias {
         Alias::External(id) => (b'e', id),
         Alias::Braze(id) => (b'b', id),
@@ -109,7 +109,7 @@ pub(super) fn alias(alias: &Alias) -> IVec {
 }
 
 /// What dedupe keys are known by; JSON keeps the parts of a key apart.
-pub(super) fn dedupe_digests(keys: &[DedupeKey]) -> Result<Vec<Digest>, StoreError> {
+pub(in crate::store) fn dedupe_digests(keys: &[DedupeKey]) -> Result<Vec<Digest>, StoreError> {
     if keys.len() > DEDUPE_KEYS_MAX {
         return Err(StoreError::Failed(format!("an event with more than {DEDUPE_KEYS_MAX} dedupe keys")));
     }
@@ -117,7 +117,7 @@ pub(super) fn dedupe_digests(keys: &[DedupeKey]) -> Result<Vec<Digest>, StoreErr
     keys.iter().map(digest).collect()
 }
 
-pub(super) fn part(number: u64, index: u16) -> IVec {
+pub(in crate::store) fn part(number: u64, index: u16) -> IVec {
     let mut key = [PART; 11];
     key[1..9].copy_from_slice(&number.to_be_bytes());
     key[9..].copy_from_slice(&index.to_be_bytes());
@@ -141,17 +141,17 @@ fn prefixed(prefix: u8, rest: &[u8]) -> IVec {
 
 /// A dedupe key, on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Remembered {
+pub(in crate::store) struct Remembered {
     /// The event it came with.
-    pub(super) place: Place,
+    pub(in crate::store) place: Place,
     /// When that was accepted, in seconds since 1970.
-    pub(super) since: i64,
+    pub(in crate::store) since: i64,
     /// What it is known by.
-    pub(super) digest: Digest,
+    pub(in crate::store) digest: Digest,
 }
 
 /// One record of dedupe keys.
-pub(super) fn remembered(known: &[Remembered]) -> IVec {
+pub(in crate::store) fn remembered(known: &[Remembered]) -> IVec {
     let mut value = Vec::with_capacity(1 + known.len() * REMEMBERED_BYTES);
     value.push(WHOLE);
     for known in known {
@@ -163,7 +163,7 @@ pub(super) fn remembered(known: &[Remembered]) -> IVec {
 }
 
 /// What such a record holds; `None` when it is not one.
-pub(super) fn read_remembered(value: &[u8]) -> Option<Vec<Remembered>> {
+pub(in crate::store) fn read_remembered(value: &[u8]) -> Option<Vec<Remembered>> {
     let (known, rest) = value.strip_prefix(&[WHOLE])?.as_chunks::<REMEMBERED_BYTES>();
     let read = |bytes: &[u8; REMEMBERED_BYTES]| {
         let (place, rest) = bytes.split_first_chunk::<8>()?;
@@ -178,7 +178,7 @@ pub(super) fn read_remembered(value: &[u8]) -> Option<Vec<Remembered>> {
 }
 
 /// A record as bytes, ready to be stored. Costs the caller's time, not the writer's.
-pub(super) fn encode<T: Serialize>(what: &'static str, record: &T) -> Result<Vec<u8>, StoreError> {
+pub(in crate::store) fn encode<T: Serialize>(what: &'static str, record: &T) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::with_capacity(512);
     bytes.push(WHOLE);
     serde_json::to_writer(&mut bytes, record).map_err(|error| broken(what, &error))?;
@@ -189,7 +189,7 @@ pub(super) fn encode<T: Serialize>(what: &'static str, record: &T) -> Result<Vec
 }
 
 /// A delivery, and its event's record if that lies with it.
-pub(super) fn encode_delivery(delivery: &Delivery, event: Option<&[u8]>) -> Result<Vec<u8>, StoreError> {
+pub(in crate::store) fn encode_delivery(delivery: &Delivery, event: Option<&[u8]>) -> Result<Vec<u8>, StoreError> {
     let Some(event) = event else { return encode("delivery", delivery) };
     let mut bytes = Vec::with_capacity(512 + event.len());
     bytes.extend_from_slice(&[JOINT, 0, 0, 0, 0]);
@@ -204,7 +204,7 @@ pub(super) fn encode_delivery(delivery: &Delivery, event: Option<&[u8]>) -> Resu
 }
 
 /// The event's record in a delivery's value; `None` when it lies under a key of its own.
-pub(super) fn event_in(bytes: &[u8]) -> Option<&[u8]> {
+pub(in crate::store) fn event_in(bytes: &[u8]) -> Option<&[u8]> {
     split_joint(bytes).map(|(_, event)| event)
 }
 
@@ -214,7 +214,7 @@ fn split_joint(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The record in a value that was put together again ([`Parts`]); of a delivery with its event, the delivery.
-pub(super) fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
+pub(in crate::store) fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
     let record = match split_joint(bytes) {
         Some((delivery, _)) => delivery,
         None => bytes.strip_prefix(&[WHOLE]).unwrap_or_default(),
@@ -233,16 +233,16 @@ fn broken(what: &'static str, error: &serde_json::Error) -> StoreError {
 
 /// Where the parts of a long value are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Parts {
+pub(in crate::store) struct Parts {
     /// A number that was never used before, so that a reader never mixes two values.
-    pub(super) number: u64,
+    pub(in crate::store) number: u64,
     /// How many.
-    pub(super) count: u16,
+    pub(in crate::store) count: u16,
 }
 
 impl Parts {
     /// Reads what stands in place of a long value; `None` when the value is whole.
-    pub(super) fn read(value: &[u8]) -> Option<Self> {
+    pub(in crate::store) fn read(value: &[u8]) -> Option<Self> {
         let rest = value.strip_prefix(&[PARTS])?;
         let number = u64::from_be_bytes(rest.get(..8)?.try_into().ok()?);
         let count = u16::from_be_bytes(rest.get(8..10)?.try_into().ok()?);
@@ -250,21 +250,21 @@ impl Parts {
     }
 
     /// What stands in place of a long value.
-    pub(super) fn value(self) -> IVec {
+    pub(in crate::store) fn value(self) -> IVec {
         let mut value = [PARTS; 11];
         value[1..9].copy_from_slice(&self.number.to_be_bytes());
         value[9..].copy_from_slice(&self.count.to_be_bytes());
         IVec::from(&value)
     }
 
-    pub(super) fn keys(self) -> impl Iterator<Item = IVec> {
+    pub(in crate::store) fn keys(self) -> impl Iterator<Item = IVec> {
         (0..self.count).map(move |index| part(self.number, index))
     }
 }
 
 /// Puts a value together: itself, or its parts fetched one by one. `None` when a part is missing, because the value was
 /// replaced or dropped while it was being read.
-pub(super) fn assemble<E>(
+pub(in crate::store) fn assemble<E>(
     value: IVec,
     mut fetch: impl FnMut(&[u8]) -> Result<Option<IVec>, E>,
 ) -> Result<Option<IVec>, E> {

@@ -1,0 +1,175 @@
+//! The store's contract, kept by whoever can let a request at the core and make it durable.
+//!
+//! What a backend adds is the way there: a thread that owns the core, or a lock around it. What a request does is here
+//! and in the core, once for all backends.
+
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::domain::address::{self, Address, Directory};
+use crate::domain::conversation::{Change, Conversation, ConversationKey};
+use crate::domain::delivery::{Delivery, Transition};
+use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId};
+use crate::domain::lanes::Place;
+use crate::store::engine::claims::{RawClaim, Ruling};
+use crate::store::engine::core::{Arrival, Core};
+use crate::store::engine::shared::Shared;
+use crate::store::engine::tree::Look;
+use crate::store::engine::{layout, lists};
+use crate::store::{Accepted, Claim, Counts, DeliveryFilter, Page, Store, StoreError, Verdict};
+
+/// A way to the core.
+#[async_trait]
+pub(in crate::store) trait Backend: Send + Sync + 'static {
+    /// Lets a request at the core, and waits until what it did is durable.
+    async fn ask<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Core) -> Result<T, StoreError> + Send + 'static;
+
+    /// Reads what is committed, where that may take its time.
+    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&dyn Look) -> Result<T, StoreError> + Send + 'static;
+
+    /// What is seen without asking.
+    fn shared(&self) -> &Shared;
+
+    /// Lets go of the medium, after the last request; not `well` when that one could not be served.
+    async fn let_go(&self, well: bool);
+}
+
+#[async_trait]
+impl<B: Backend> Store for B {
+    async fn accept(&self, event: Event, dedupe: Vec<DedupeKey>, now: Timestamp) -> Result<Accepted, StoreError> {
+        let arrival = Arrival::new(&event, &dedupe)?;
+        self.ask(move |core| core.accept(arrival, now)).await
+    }
+
+    async fn quarantine(
+        &self,
+        event: Event,
+        cause: String,
+        dedupe: Vec<DedupeKey>,
+        now: Timestamp,
+    ) -> Result<Accepted, StoreError> {
+        let arrival = Arrival::new(&event, &dedupe)?;
+        self.ask(move |core| core.quarantine(arrival, cause, now)).await
+    }
+
+    async fn claim(
+        &self,
+        destination: Destination,
+        now: Timestamp,
+        merge_up_to: usize,
+    ) -> Result<Option<Claim>, StoreError> {
+        let claim = self.ask(move |core| core.claim(destination, now, merge_up_to)).await?;
+        claim.map(RawClaim::read).transpose()
+    }
+
+    async fn record(&self, claim: &Claim, verdict: Verdict, now: Timestamp) -> Result<(), StoreError> {
+        let ruling = Ruling::new(claim, verdict)?;
+        self.ask(move |core| core.record(ruling, now)).await
+    }
+
+    async fn learn(&self, key: &ConversationKey, changes: Vec<Change>, now: Timestamp) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.ask(move |core| {
+            let known = Directory::conversation(core, &key)?.ok_or_else(|| StoreError::NotFound(key.to_string()))?;
+            core.change(&key, Some(known), changes, now)
+        })
+        .await
+    }
+
+    async fn changed(&self, destination: Destination) {
+        self.shared().wakeup(destination).notified().await;
+    }
+
+    fn next_due(&self, destination: Destination) -> Option<Timestamp> {
+        self.shared().next_due(destination)
+    }
+
+    async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
+        let key = key.clone();
+        self.ask(move |core| Directory::conversation(core, &key)).await
+    }
+
+    async fn key_of(&self, customer: &Customer, line: Option<&str>) -> Result<ConversationKey, StoreError> {
+        let address = Address::Customer { aliases: address::aliases_of(customer), line: line.map(str::to_owned) };
+        self.ask(move |core| address::resolve(&address, core).map(|resolution| resolution.key)).await
+    }
+
+    async fn conversations(
+        &self,
+        after: Option<&ConversationKey>,
+        limit: usize,
+    ) -> Result<Page<Conversation>, StoreError> {
+        let after = after.cloned();
+        self.read(move |look| lists::conversations(look, after.as_ref(), limit)).await
+    }
+
+    async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError> {
+        let found = self.ask(move |core| {
+            let Ok(place) = core.place(id) else { return Ok(None) };
+            let Some(delivery) = core.find(place)? else { return Ok(None) };
+            Ok(Some((delivery, core.event_record(place)?)))
+        });
+        let Some((delivery, record)) = found.await? else { return Ok(None) };
+        Ok(Some((delivery, layout::decode("event", &record)?)))
+    }
+
+    async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
+        self.read(move |look| lists::deliveries(look, &filter)).await
+    }
+
+    async fn operate(&self, id: EventId, transition: Transition, now: Timestamp) -> Result<(), StoreError> {
+        self.ask(move |core| core.operate(id, transition, now)).await
+    }
+
+    async fn expire(&self, settled_before: Timestamp, keys_before: Timestamp) -> Result<u64, StoreError> {
+        let mut dropped = 0;
+        let mut last: Option<Place> = None;
+        loop {
+            let places = self.read(move |look| lists::settled_before(look, last, settled_before)).await?;
+            let Some(end) = places.last() else { break };
+            last = Some(*end);
+            dropped += self.ask(move |core| core.drop_settled(&places, settled_before)).await?;
+        }
+        let mut last: Option<sled::IVec> = None;
+        loop {
+            let after = last.clone();
+            let keys = self.read(move |look| lists::keys_before(look, after.as_ref(), keys_before)).await?;
+            let Some(end) = keys.last() else { break };
+            last = Some(end.clone());
+            dropped += self.ask(move |core| core.drop_keys(&keys, keys_before)).await?;
+        }
+        self.ask(|core| {
+            core.known.shrink();
+            Ok(())
+        })
+        .await?;
+        Ok(dropped)
+    }
+
+    fn counts(&self) -> Counts {
+        self.shared().counts()
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.shared().health()
+    }
+
+    async fn close(&self) {
+        // Asked first, because afterwards nothing may be asked.
+        let asked = self.ask(|core| {
+            core.stop = true;
+            Ok(())
+        });
+        let asked = asked.await;
+        self.shared().closed.store(true, Ordering::Release);
+        self.let_go(asked.is_ok()).await;
+    }
+}

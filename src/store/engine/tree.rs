@@ -1,0 +1,61 @@
+//! The ordered map that a store's records lie in, as the engine sees it.
+//!
+//! A tree knows nothing of what its keys and values mean.
+
+use std::collections::BTreeMap;
+
+use sled::IVec;
+
+use crate::store::StoreError;
+
+/// What one commit writes: a value, or `None` for a key that goes.
+pub(in crate::store) type Changes = BTreeMap<IVec, Option<IVec>>;
+
+/// Entries in the order of their keys; from either end.
+pub(in crate::store) type Entries<'a> = Box<dyn DoubleEndedIterator<Item = Result<(IVec, IVec), StoreError>> + 'a>;
+
+/// A look at what is committed.
+pub(in crate::store) trait Look: Send {
+    /// The value of a key.
+    fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError>;
+
+    /// Every entry whose key is at least `from` and less than `to`.
+    fn range(&self, from: &[u8], to: &[u8]) -> Entries<'_>;
+
+    /// Every entry whose key begins with this prefix, which is neither empty nor all 255.
+    fn with_prefix(&self, prefix: &[u8]) -> Entries<'_> {
+        self.range(prefix, &behind(prefix))
+    }
+}
+
+/// Where commits become durable.
+pub(in crate::store) trait Tree: Look {
+    /// Makes these changes durable, all of them or none. After an error nobody knows which, and nothing more is asked
+    /// of this tree.
+    fn commit(&mut self, changes: Changes) -> Result<(), StoreError>;
+
+    /// What is committed at this moment, to be read on another thread while the tree lives on.
+    fn view(&self) -> Box<dyn Look>;
+}
+
+/// The first key behind every key with this prefix.
+fn behind(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while end.pop_if(|byte| *byte == u8::MAX).is_some() {}
+    if let Some(last) = end.last_mut() {
+        *last += 1;
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_behind_a_prefix() {
+        for (prefix, end) in [(&b"p"[..], &b"q"[..]), (b"pa", b"pb"), (b"p\xff", b"q"), (b"p\0", b"p\x01")] {
+            assert_eq!(behind(prefix), end);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The store in memory: the very engine that the bridge runs on, on a medium that a simulation can hold in its hand.
+//!
+//! Everything happens inside the call, on the caller's thread, so that one seed gives one course of events. What is
+//! committed is on the [`Medium`] and outlives the store, as a disk outlives a process; a power cut is to drop the store
+//! and open another on the same medium. No real bridge runs on it: the medium is gone with the process.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sled::IVec;
+
+use crate::store::engine::backend::Backend;
+use crate::store::engine::core::Core;
+use crate::store::engine::recovery::{self, Refusal};
+use crate::store::engine::shared::{Disk, Shared};
+use crate::store::engine::tree::{Changes, Entries, Look, Tree};
+use crate::store::{StoreError, StoreLimits};
+
+type Records = BTreeMap<IVec, IVec>;
+
+/// What is durable. A clone is the same medium.
+#[derive(Clone, Default)]
+pub struct Medium(Arc<Mutex<Records>>);
+
+impl Medium {
+    /// Another medium with the same contents.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(lock(&self.0).clone())))
+    }
+}
+
+/// The store on a [`Medium`].
+pub struct MemoryStore {
+    core: Mutex<Core>,
+    shared: Shared,
+}
+
+impl MemoryStore {
+    /// Opens the store on a medium, or begins one on an empty medium. Only one may be open on a medium at a time.
+    /// `epoch_if_new` is as in [`super::sled::SledStore::open`].
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] when a record cannot be read.
+    pub fn open(medium: &Medium, limits: StoreLimits, epoch_if_new: u32, now: Timestamp) -> Result<Self, StoreError> {
+        let tree = Box::new(MemoryTree(medium.clone()));
+        let core = recovery::take_up(tree, Disk::endless(), &limits, epoch_if_new, now);
+        let core = core.map_err(|refusal| match refusal {
+            Refusal::Store(error) => error,
+            Refusal::Format(found) => StoreError::Failed(format!("the medium has format {found}")),
+        })?;
+        let shared = Shared::new(limits, Disk::endless());
+        shared.publish(&core);
+        Ok(Self { core: Mutex::new(core), shared })
+    }
+}
+
+#[async_trait]
+impl Backend for MemoryStore {
+    async fn ask<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Core) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.shared.alive()?;
+        let mut core = lock(&self.core);
+        let outcome = core.attempt(work);
+        if core.commit()? {
+            self.shared.measured(1, Duration::ZERO);
+        }
+        self.shared.publish(&core);
+        self.shared.wake(&mut core);
+        outcome
+    }
+
+    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&dyn Look) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.shared.alive()?;
+        let look = lock(&self.core).journal.tree.view();
+        work(&*look)
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    async fn let_go(&self, _well: bool) {}
+}
+
+struct MemoryTree(Medium);
+
+struct MemoryLook(Records);
+
+impl Look for MemoryTree {
+    fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        Ok(lock(&self.0.0).get(key).cloned())
+    }
+
+    fn range(&self, from: &[u8], to: &[u8]) -> Entries<'_> {
+        let found: Vec<_> = between(&lock(&self.0.0), from, to).collect();
+        Box::new(found.into_iter().map(Ok))
+    }
+}
+
+impl Look for MemoryLook {
+    fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        Ok(self.0.get(key).cloned())
+    }
+
+    fn range(&self, from: &[u8], to: &[u8]) -> Entries<'_> {
+        Box::new(between(&self.0, from, to).map(Ok))
+    }
+}
+
+impl Tree for MemoryTree {
+    fn commit(&mut self, changes: Changes) -> Result<(), StoreError> {
+        let mut records = lock(&self.0.0);
+        for (key, value) in changes {
+            match value {
+                Some(value) => records.insert(key, value),
+                None => records.remove(&key),
+            };
+        }
+        Ok(())
+    }
+
+    fn view(&self) -> Box<dyn Look> {
+        Box::new(MemoryLook(lock(&self.0.0).clone()))
+    }
+}
+
+fn between<'a>(records: &'a Records, from: &[u8], to: &[u8]) -> impl DoubleEndedIterator<Item = (IVec, IVec)> + 'a {
+    let range = records.range::<[u8], _>((std::ops::Bound::Included(from), std::ops::Bound::Excluded(to)));
+    range.map(|(key, value)| (key.clone(), value.clone()))
+}
+
+/// What is behind these locks is changed in one step, so it is good even after a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::contract::{Home, contract_tests};
+
+    struct InMemory(Medium);
+
+    #[async_trait]
+    impl Home for InMemory {
+        type Store = MemoryStore;
+
+        async fn new() -> Self {
+            Self(Medium::default())
+        }
+
+        async fn open(&self, limits: StoreLimits, now: Timestamp) -> MemoryStore {
+            MemoryStore::open(&self.0, limits, 7, now).unwrap()
+        }
+
+        async fn crash(&self, store: MemoryStore, now: Timestamp) -> (Self, MemoryStore) {
+            let elsewhere = Self(self.0.copy());
+            drop(store);
+            let again = elsewhere.open(StoreLimits::default(), now).await;
+            (elsewhere, again)
+        }
+    }
+
+    contract_tests!(InMemory);
+}
