@@ -14,7 +14,7 @@ use sled::IVec;
 
 use crate::store::engine::backend::Backend;
 use crate::store::engine::core::Core;
-use crate::store::engine::recovery::{self, Refusal};
+use crate::store::engine::recovery;
 use crate::store::engine::shared::{Disk, Shared};
 use crate::store::engine::tree::{Changes, Entries, Look, Tree};
 use crate::store::{StoreError, StoreLimits};
@@ -47,11 +47,7 @@ impl MemoryStore {
     /// [`StoreError::Failed`] when a record cannot be read.
     pub fn open(medium: &Medium, limits: StoreLimits, epoch_if_new: u32, now: Timestamp) -> Result<Self, StoreError> {
         let tree = Box::new(MemoryTree(medium.clone()));
-        let core = recovery::take_up(tree, Disk::endless(), &limits, epoch_if_new, now);
-        let core = core.map_err(|refusal| match refusal {
-            Refusal::Store(error) => error,
-            Refusal::Format(found) => StoreError::Failed(format!("the medium has format {found}")),
-        })?;
+        let core = recovery::take_up(tree, Disk::endless(), &limits, epoch_if_new, now)?;
         let shared = Shared::new(limits, Disk::endless());
         shared.publish(&core);
         Ok(Self { core: Mutex::new(core), shared })
@@ -106,6 +102,10 @@ impl Look for MemoryTree {
         let found: Vec<_> = between(&lock(&self.0.0), from, to).collect();
         Box::new(found.into_iter().map(Ok))
     }
+
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
+        Ok(between(&lock(&self.0.0), from, to).next_back())
+    }
 }
 
 impl Look for MemoryLook {
@@ -115,6 +115,10 @@ impl Look for MemoryLook {
 
     fn range(&self, from: &[u8], to: &[u8]) -> Entries<'_> {
         Box::new(between(&self.0, from, to).map(Ok))
+    }
+
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
+        Ok(between(&self.0, from, to).next_back())
     }
 }
 

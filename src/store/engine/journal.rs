@@ -58,7 +58,7 @@ impl Journal {
 
     /// The last committed key with this prefix.
     pub(in crate::store) fn last_key(&self, prefix: &[u8]) -> Result<Option<IVec>, StoreError> {
-        let last = self.tree.with_prefix(prefix).next_back().transpose().map_err(|error| self.fail(error))?;
+        let last = self.tree.last_with_prefix(prefix).map_err(|error| self.fail(error))?;
         Ok(last.map(|(key, _)| key))
     }
 
@@ -70,7 +70,7 @@ impl Journal {
 
     /// The last committed short value between these two keys, the second left out.
     pub(in crate::store) fn last_before(&self, from: &IVec, to: &IVec) -> Result<Option<IVec>, StoreError> {
-        let last = self.tree.range(from, to).next_back().transpose().map_err(|error| self.fail(error))?;
+        let last = self.tree.last(from, to).map_err(|error| self.fail(error))?;
         Ok(last.map(|(_, value)| value))
     }
 

@@ -10,9 +10,9 @@
 //! | `t` ticket number | the key of the conversation that the ticket belongs, or once belonged, to |
 //! | `a` kind, digest | a customer's name: the key of the customer's first conversation |
 //! | `x` number, part | a part of a long value |
-//! | `m` word | format, epoch, and the first number never used |
+//! | `m` word | epoch, and the first number never used; a backend may add words of its own |
 //!
-//! One tree, because sled applies a batch atomically in one tree only. Numbers are big-endian, so that keys sort like
+//! Numbers are big-endian, so that keys sort like
 //! what they stand for.
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -25,9 +25,6 @@ use crate::domain::delivery::Delivery;
 use crate::domain::event::{DedupeKey, TicketId};
 use crate::domain::lanes::Place;
 use crate::store::StoreError;
-
-/// The version of this layout. A store of a later version is refused.
-pub(in crate::store) const FORMAT: u32 = 1;
 
 /// The longest value that is kept whole. sled keeps 16 entries on a page and puts pages over 128 KiB into files of
 /// their own that it never syncs; 4 KiB stays clear of that.
@@ -61,7 +58,6 @@ const JOINT: u8 = 2;
 pub(in crate::store) const JOINT_EVENT_BYTES_MAX: usize = 1024;
 
 /// `m` keys.
-pub(in crate::store) const META_FORMAT: &[u8] = b"mformat";
 pub(in crate::store) const META_EPOCH: &[u8] = b"mepoch";
 pub(in crate::store) const META_NEXT: &[u8] = b"mnext";
 

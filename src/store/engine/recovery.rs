@@ -16,21 +16,6 @@ use crate::store::engine::shared::Disk;
 use crate::store::engine::tree::{Look, Tree};
 use crate::store::{StoreError, StoreLimits};
 
-/// Why a tree is not taken up.
-#[derive(Debug)]
-pub(in crate::store) enum Refusal {
-    /// A later version of tandem wrote it.
-    Format(u32),
-    /// A record cannot be read, or the tree failed.
-    Store(StoreError),
-}
-
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
 /// Takes up what lies in a tree, or begins a new store in an empty one, and commits.
 pub(in crate::store) fn take_up(
     tree: Box<dyn Tree>,
@@ -38,11 +23,10 @@ pub(in crate::store) fn take_up(
     limits: &StoreLimits,
     epoch_if_new: u32,
     now: Timestamp,
-) -> Result<Core, Refusal> {
+) -> Result<Core, StoreError> {
     let (epoch, next) = meta(&*tree, epoch_if_new)?;
     let view = tree.view();
     let mut core = Core::new(Journal::new(tree, next), epoch, limits.clone(), disk);
-    core.journal.put(layout::META_FORMAT.into(), IVec::from(&layout::FORMAT.to_be_bytes()));
     core.journal.put(layout::META_EPOCH.into(), IVec::from(&epoch.to_be_bytes()));
     core.keep();
     recover(&*view, &mut core, now)?;
@@ -51,9 +35,9 @@ pub(in crate::store) fn take_up(
 }
 
 /// The epoch, and the first number that was never used.
-fn meta(look: &dyn Look, epoch_if_new: u32) -> Result<(u32, u64), Refusal> {
-    let unreadable = |cause: &str| Refusal::Store(StoreError::Failed(cause.to_owned()));
-    let number = |key: &[u8]| -> Result<Option<u64>, Refusal> {
+fn meta(look: &dyn Look, epoch_if_new: u32) -> Result<(u32, u64), StoreError> {
+    let unreadable = |cause: &str| StoreError::Failed(cause.to_owned());
+    let number = |key: &[u8]| -> Result<Option<u64>, StoreError> {
         let Some(value) = look.get(key)? else { return Ok(None) };
         if value.is_empty() || value.len() > 8 {
             return Err(unreadable("a number has the wrong length"));
@@ -62,19 +46,11 @@ fn meta(look: &dyn Look, epoch_if_new: u32) -> Result<(u32, u64), Refusal> {
     };
     let word = |number: u64| u32::try_from(number).map_err(|_| unreadable("a number is too large"));
 
-    if let Some(format) = number(layout::META_FORMAT)? {
-        let found = word(format)?;
-        if found != layout::FORMAT {
-            return Err(Refusal::Format(found));
-        }
-    } else if look.range(&[], &[u8::MAX]).next().is_some() {
-        return Err(unreadable("it holds something that is not tandem's"));
-    }
     let epoch = number(layout::META_EPOCH)?.map(word).transpose()?.unwrap_or(epoch_if_new);
 
     let mut next = number(layout::META_NEXT)?.unwrap_or(1).max(1);
     for (prefix, shift) in layout::PLACED.map(|prefix| (prefix, 16)).into_iter().chain([(layout::PART, 0)]) {
-        let last = look.with_prefix(&[prefix]).next_back().transpose()?;
+        let last = look.last_with_prefix(&[prefix])?;
         if let Some(Place(used)) = last.and_then(|(key, _)| layout::place_of(&key)) {
             next = next.max((used >> shift) + 1);
         }

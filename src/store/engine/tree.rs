@@ -11,8 +11,8 @@ use crate::store::StoreError;
 /// What one commit writes: a value, or `None` for a key that goes.
 pub(in crate::store) type Changes = BTreeMap<IVec, Option<IVec>>;
 
-/// Entries in the order of their keys; from either end.
-pub(in crate::store) type Entries<'a> = Box<dyn DoubleEndedIterator<Item = Result<(IVec, IVec), StoreError>> + 'a>;
+/// Entries in the order of their keys.
+pub(in crate::store) type Entries<'a> = Box<dyn Iterator<Item = Result<(IVec, IVec), StoreError>> + 'a>;
 
 /// A look at what is committed.
 pub(in crate::store) trait Look: Send {
@@ -22,9 +22,17 @@ pub(in crate::store) trait Look: Send {
     /// Every entry whose key is at least `from` and less than `to`.
     fn range(&self, from: &[u8], to: &[u8]) -> Entries<'_>;
 
+    /// The last entry of such a range.
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError>;
+
     /// Every entry whose key begins with this prefix, which is neither empty nor all 255.
     fn with_prefix(&self, prefix: &[u8]) -> Entries<'_> {
         self.range(prefix, &behind(prefix))
+    }
+
+    /// The last entry whose key begins with this prefix.
+    fn last_with_prefix(&self, prefix: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
+        self.last(prefix, &behind(prefix))
     }
 }
 

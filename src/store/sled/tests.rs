@@ -172,7 +172,7 @@ async fn a_later_format_is_refused_and_left_alone() {
     let home = InDirectory::new().await;
     open(&home.path()).await.unwrap().close().await;
     let db = sled::open(home.path()).unwrap();
-    db.insert(layout::META_FORMAT, &99_u32.to_be_bytes()).unwrap();
+    db.insert("mformat", &99_u32.to_be_bytes()).unwrap();
     drop(db);
     let error = open(&home.path()).await.map(drop).unwrap_err();
     assert!(matches!(error, OpenError::Format { found: 99, .. }), "{error}");

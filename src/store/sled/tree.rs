@@ -1,94 +1,329 @@
-//! sled as a tree whose commits survive a power cut.
+//! A tree whose commits survive a power cut: a log for what is new, sled for all the rest.
+//!
+//! A commit is appended to the log and synced; from then on it is durable, and it is looked up in memory until a thread
+//! of its own has brought it into sled ([`Settler`]). So nobody waits for sled, and what is written and dropped again
+//! within a turn of the log, as most of what a delivery goes through, never gets there.
 //!
 //! It is the only place that writes to sled, and it never does so on an async thread.
 
 use std::fs::File;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
 
 use sled::{Batch, Db, IVec};
 
 use crate::store::StoreError;
 use crate::store::engine::tree::{Changes, Entries, Look, Tree};
+use crate::store::sled::log::Log;
 
-/// sled, and our own descriptor of its file, which sled 0.34 never syncs itself.
-pub(super) struct SledTree {
+/// When a turn of the log ends. A longer one spares sled more of what comes and goes, and costs about its length in
+/// memory, twice, and as much reading at the next start.
+const TURN_BYTES: u64 = 16 * 1024 * 1024;
+
+/// How many times its usual length a turn may grow to while sled is busy with the last one; then commits wait for sled.
+const TURNS_MAX: u64 = 4;
+
+/// What is brought into sled between two syncs: about one of its segments. More would only lie in its buffers.
+const STEP_BYTES: usize = 512 * 1024;
+
+/// The log, what it holds, and sled.
+pub(super) struct LoggedTree {
+    log: Log,
+    layers: Layers,
+    settler: Settler,
+    /// [`TURN_BYTES`]; tests take shorter turns.
+    turn_bytes: u64,
+}
+
+/// What is committed, newest first: what this turn of the log brought, what is being brought into sled, sled.
+#[derive(Clone)]
+struct Layers {
+    new: Arc<Changes>,
+    settling: Option<Arc<Changes>>,
     db: Db,
-    file: SyncedFile,
 }
 
-/// The file that is synced.
-pub(super) struct SyncedFile {
-    file: File,
-    #[cfg(test)]
-    pub(super) fails: std::sync::Arc<std::sync::atomic::AtomicBool>,
-}
+impl LoggedTree {
+    /// Brings everything that the log held into sled, and begins a new turn.
+    pub(super) fn new(db: Db, file: File, log: Log, found: &Changes) -> Result<Self, StoreError> {
+        settle(&db, &file, found)?;
+        let settler = Settler::start(db.clone(), file)?;
+        let layers = Layers { new: Arc::default(), settling: None, db };
+        let mut tree = Self { log, layers, settler, turn_bytes: TURN_BYTES };
+        tree.log.turn().map_err(unsynced)?;
+        Ok(tree)
+    }
 
-impl SyncedFile {
-    pub(super) fn new(file: File) -> Self {
-        Self {
-            file,
-            #[cfg(test)]
-            fails: std::sync::Arc::default(),
+    /// Ends the turn, unless sled is still busy with the last one; then only a full log waits for it.
+    fn end_turn(&mut self) -> Result<(), StoreError> {
+        if self.layers.settling.is_some() {
+            let full = self.log.bytes() >= TURNS_MAX * self.turn_bytes;
+            let Some(settled) = self.settler.finished(full) else { return Ok(()) };
+            settled?;
+            self.layers.settling = None;
         }
-    }
-
-    fn sync(&self) -> std::io::Result<()> {
-        #[cfg(test)]
-        if self.fails.load(std::sync::atomic::Ordering::SeqCst) {
-            return Err(std::io::Error::other("injected"));
+        if self.log.bytes() >= self.turn_bytes {
+            let ended = std::mem::take(&mut self.layers.new);
+            self.layers.settling = Some(Arc::clone(&ended));
+            self.log.turn().map_err(unsynced)?;
+            self.settler.begin(ended)?;
         }
-        self.file.sync_data()
+        Ok(())
     }
 }
 
-impl SledTree {
-    pub(super) fn new(db: Db, file: SyncedFile) -> Self {
-        Self { db, file }
-    }
-}
-
-/// What sled holds at the moment of each call.
-pub(super) struct SledLook(Db);
-
-impl Look for SledLook {
+impl Look for Layers {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        self.0.get(key).map_err(failed)
-    }
-
-    fn range(&self, from: &[u8], to: &[u8]) -> Entries<'_> {
-        Box::new(self.0.range(from..to).map(|entry| entry.map_err(failed)))
-    }
-}
-
-impl Look for SledTree {
-    fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        for layer in [Some(&self.new), self.settling.as_ref()].into_iter().flatten() {
+            if let Some(change) = layer.get(key) {
+                return Ok(change.clone());
+            }
+        }
         self.db.get(key).map_err(failed)
     }
 
     fn range(&self, from: &[u8], to: &[u8]) -> Entries<'_> {
-        Box::new(self.db.range(from..to).map(|entry| entry.map_err(failed)))
+        let mut entries: Entries<'_> = Box::new(self.db.range(from..to).map(|entry| entry.map_err(failed)));
+        for layer in [self.settling.as_ref(), Some(&self.new)].into_iter().flatten() {
+            entries = Box::new(Over { upper: between(layer, from, to).peekable(), lower: entries.peekable() });
+        }
+        entries
+    }
+
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
+        let mut to = IVec::from(to);
+        loop {
+            let layers = [Some(&self.new), self.settling.as_ref()].into_iter().flatten();
+            let above = layers.filter_map(|layer| between(layer, from, &to).next_back());
+            // Of equal keys the first is the newer one.
+            let above = above.reduce(|best, other| if other.0 > best.0 { other } else { best });
+            let below = self.db.range::<&[u8], _>(from..&to).next_back().transpose().map_err(failed)?;
+            match (above, below) {
+                (Some((key, change)), below) if below.as_ref().is_none_or(|(lower, _)| lower <= key) => match change {
+                    Some(value) => return Ok(Some((key.clone(), value.clone()))),
+                    None => to = key.clone(),
+                },
+                (_, below) => return Ok(below),
+            }
+        }
     }
 }
 
-impl Tree for SledTree {
+impl Look for LoggedTree {
+    fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        self.layers.get(key)
+    }
+
+    fn range(&self, from: &[u8], to: &[u8]) -> Entries<'_> {
+        self.layers.range(from, to)
+    }
+
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
+        self.layers.last(from, to)
+    }
+}
+
+impl Tree for LoggedTree {
     fn commit(&mut self, changes: Changes) -> Result<(), StoreError> {
-        let mut batch = Batch::default();
-        for (key, value) in changes {
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
-            }
-        }
-        self.db.apply_batch(batch).map_err(failed)?;
-        // `flush` writes; on Linux it ends in sync_file_range, which a power cut does not respect. The sync does.
-        self.db.flush().map_err(failed)?;
-        self.file.sync().map_err(|error| StoreError::Failed(format!("cannot sync: {error}")))
+        self.log.append(&changes).map_err(unsynced)?;
+        Arc::make_mut(&mut self.layers.new).extend(changes);
+        self.end_turn()
     }
 
     fn view(&self) -> Box<dyn Look> {
-        Box::new(SledLook(self.db.clone()))
+        Box::new(self.layers.clone())
     }
+}
+
+fn between<'a>(
+    changes: &'a Changes,
+    from: &[u8],
+    to: &[u8],
+) -> std::collections::btree_map::Range<'a, IVec, Option<IVec>> {
+    changes.range::<[u8], _>((std::ops::Bound::Included(from), std::ops::Bound::Excluded(to)))
+}
+
+/// Changes over what they change, in the order of keys.
+struct Over<'a, U: Iterator<Item = (&'a IVec, &'a Option<IVec>)>> {
+    upper: std::iter::Peekable<U>,
+    lower: std::iter::Peekable<Entries<'a>>,
+}
+
+impl<'a, U: Iterator<Item = (&'a IVec, &'a Option<IVec>)>> Iterator for Over<'a, U> {
+    type Item = Result<(IVec, IVec), StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let Some((key, _)) = self.upper.peek() else { return self.lower.next() };
+            match self.lower.peek() {
+                Some(Err(_)) => return self.lower.next(),
+                Some(Ok((lower, _))) if lower < *key => return self.lower.next(),
+                Some(Ok((lower, _))) if lower == *key => drop(self.lower.next()),
+                Some(Ok(_)) | None => {}
+            }
+            let (key, change) = self.upper.next()?;
+            if let Some(value) = change {
+                return Some(Ok((key.clone(), value.clone())));
+            }
+        }
+    }
+}
+
+/// The thread that brings what a turn of the log held into sled. It ends, with what it is at, when this is dropped.
+struct Settler {
+    turns: Option<mpsc::Sender<Arc<Changes>>>,
+    settled: mpsc::Receiver<Result<(), StoreError>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Settler {
+    fn start(db: Db, file: File) -> Result<Self, StoreError> {
+        let (turns, ended) = mpsc::channel::<Arc<Changes>>();
+        let (finished, settled) = mpsc::channel();
+        let thread = std::thread::Builder::new().name("store-settler".into()).spawn(move || {
+            for turn in ended {
+                if finished.send(settle(&db, &file, &turn)).is_err() {
+                    return;
+                }
+            }
+        });
+        let thread = thread.map_err(|error| StoreError::Failed(format!("cannot start a thread: {error}")))?;
+        Ok(Self { turns: Some(turns), settled, thread: Some(thread) })
+    }
+
+    fn begin(&self, turn: Arc<Changes>) -> Result<(), StoreError> {
+        let turns = self.turns.as_ref().ok_or(StoreError::Closed)?;
+        turns.send(turn).map_err(|_| gone())
+    }
+
+    /// What came of the turn, if that is known by now, or else when it is.
+    fn finished(&self, wait: bool) -> Option<Result<(), StoreError>> {
+        if wait {
+            return Some(self.settled.recv().unwrap_or_else(|_| Err(gone())));
+        }
+        match self.settled.try_recv() {
+            Ok(settled) => Some(settled),
+            Err(mpsc::TryRecvError::Empty) => None,
+            Err(mpsc::TryRecvError::Disconnected) => Some(Err(gone())),
+        }
+    }
+}
+
+impl Drop for Settler {
+    fn drop(&mut self) {
+        self.turns.take();
+        if let Some(thread) = self.thread.take() {
+            // A panic there was reported when it happened, and what it was at is still in the log.
+            thread.join().ok();
+        }
+    }
+}
+
+/// Brings changes into sled, a step at a time, each synced. It may be cut off anywhere and done again from the
+/// beginning.
+fn settle(db: &Db, file: &File, changes: &Changes) -> Result<(), StoreError> {
+    let (mut batch, mut bytes) = (Batch::default(), 0);
+    for (key, value) in changes {
+        bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
+        match value {
+            Some(value) => batch.insert(key, value),
+            None => batch.remove(key),
+        }
+        if bytes >= STEP_BYTES {
+            write(db, file, std::mem::take(&mut batch))?;
+            bytes = 0;
+        }
+    }
+    write(db, file, batch)
+}
+
+fn write(db: &Db, file: &File, batch: Batch) -> Result<(), StoreError> {
+    db.apply_batch(batch).map_err(failed)?;
+    // `flush` writes; on Linux it ends in sync_file_range, which a power cut does not respect. The sync does.
+    db.flush().map_err(failed)?;
+    file.sync_data().map_err(unsynced)
 }
 
 fn failed(error: sled::Error) -> StoreError {
     StoreError::Failed(error.to_string())
+}
+
+fn unsynced(error: std::io::Error) -> StoreError {
+    StoreError::Failed(format!("cannot sync: {error}"))
+}
+
+fn gone() -> StoreError {
+    StoreError::Failed("the thread that writes to sled has ended".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+    use super::*;
+
+    fn open(directory: &Path, turn_bytes: u64) -> LoggedTree {
+        let db = sled::Config::new().path(directory).flush_every_ms(None).open().unwrap();
+        let file = File::options().write(true).open(directory.join("db")).unwrap();
+        let (log, found) = Log::open(directory).unwrap();
+        LoggedTree { turn_bytes, ..LoggedTree::new(db, file, log, &found.changes).unwrap() }
+    }
+
+    fn entries(look: &dyn Look, from: &[u8], to: &[u8]) -> Vec<(IVec, IVec)> {
+        look.range(from, to).map(Result::unwrap).collect()
+    }
+
+    /// Whatever is written, dropped, settled and opened again: it reads like a map.
+    #[test]
+    fn it_reads_like_a_map() {
+        let directory = tempfile::tempdir().unwrap();
+        for seed in 0..8 {
+            let mut rng = StdRng::seed_from_u64(seed);
+            let turn_bytes = if seed % 2 == 0 { 1_500 } else { u64::MAX / 8 };
+            let mut tree = open(&directory.path().join(seed.to_string()), turn_bytes);
+            let mut model: BTreeMap<IVec, IVec> = BTreeMap::new();
+            for _ in 0..300 {
+                let mut changes = Changes::new();
+                for _ in 0..rng.random_range(0..4) {
+                    let key = IVec::from(&[rng.random_range(1..40_u8)]);
+                    let value = rng.random_bool(0.6).then(|| IVec::from(vec![rng.random(); rng.random_range(0..60)]));
+                    changes.insert(key, value);
+                }
+                for (key, value) in &changes {
+                    match value {
+                        Some(value) => model.insert(key.clone(), value.clone()),
+                        None => model.remove(key),
+                    };
+                }
+                tree.commit(changes).unwrap();
+                let (from, to) = ([rng.random_range(0..42_u8)], [rng.random_range(0..42_u8)]);
+                let (from, to) = (from.min(to), from.max(to));
+                let expected: Vec<_> =
+                    model.range(IVec::from(&from)..IVec::from(&to)).map(|(k, v)| (k.clone(), v.clone())).collect();
+                assert_eq!(entries(&tree, &from, &to), expected, "seed {seed}");
+                assert_eq!(tree.last(&from, &to), Ok(expected.last().cloned()), "seed {seed}");
+                assert_eq!(tree.get(&from), Ok(model.get(&from[..]).cloned()), "seed {seed}");
+                if rng.random_bool(0.02) {
+                    drop(tree);
+                    tree = open(&directory.path().join(seed.to_string()), turn_bytes);
+                }
+            }
+            assert_eq!(entries(&tree, &[], &[255]), model.into_iter().collect::<Vec<_>>(), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_view_keeps_what_was_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut tree = open(directory.path(), TURN_BYTES);
+        let one = |value: &[u8]| Changes::from([(IVec::from(b"k"), Some(IVec::from(value)))]);
+        tree.commit(one(b"1")).unwrap();
+        let view = tree.view();
+        tree.commit(one(b"2")).unwrap();
+        assert_eq!((view.get(b"k"), tree.get(b"k")), (Ok(Some(b"1".into())), Ok(Some(b"2".into()))));
+    }
 }
