@@ -117,6 +117,15 @@ pub struct Verdict {
     pub belongs_to: Option<ConversationKey>,
 }
 
+/// When to write anew what a store keeps ([`Store::compact`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compaction {
+    /// When its files take much more room than what is in them.
+    WhenBloated,
+    /// In any case, so that nothing which was dropped is left in a file.
+    Now,
+}
+
 /// Which deliveries to list.
 #[derive(Clone, Debug, Default)]
 pub struct DeliveryFilter {
@@ -271,6 +280,12 @@ pub trait Store: Send + Sync + 'static {
     /// how many deliveries and keys that were. Takes small steps, so that nobody waits for it; one that fails or is
     /// stopped goes on at the next call.
     async fn expire(&self, settled_before: Timestamp, keys_before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Writes what the store keeps anew, beside whatever else goes on, and deletes the old files. On return after
+    /// [`Compaction::Now`], nothing that was dropped before the call can be read from the store's files any more, unless
+    /// the disk had no room for a copy (then that is in the log, and all stays as it was). What is being listed
+    /// meanwhile is finished first.
+    async fn compact(&self, when: Compaction) -> Result<(), StoreError>;
 
     /// Numbers for metrics, as of the last commit.
     fn counts(&self) -> Counts;

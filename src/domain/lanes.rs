@@ -115,6 +115,14 @@ enum Slot {
 impl Lanes {
     /// Puts a delivery in its lane, at its place; one that is there already gets the new times.
     pub fn insert(&mut self, name: &LaneName, entry: Entry) {
+        if let Some(lane) = self.lanes.get_mut(name)
+            && lane.queue.back().is_some_and(|last| last.place < entry.place)
+        {
+            // Most come to the end of a lane, where nobody but those before them is concerned.
+            lane.queue.push_back(entry);
+            self.entries += 1;
+            return;
+        }
         let mut lane = self.take(name).unwrap_or_else(|| Lane {
             name: Arc::new(name.clone()),
             // Most lanes hold one delivery; a default queue would make room for four.

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, Note, TicketId};
-use crate::store::{Accepted, Claim, Counts, DeliveryFilter, Page, Store, StoreError, Verdict};
+use crate::store::{Accepted, Claim, Compaction, Counts, DeliveryFilter, Page, Store, StoreError, Verdict};
 
 /// Answers from its lists, and notes what it was asked.
 #[derive(Default)]
@@ -134,6 +134,10 @@ impl Store for ScriptedStore {
 
     async fn expire(&self, _: Timestamp, _: Timestamp) -> Result<u64, StoreError> {
         Ok(0)
+    }
+
+    async fn compact(&self, _: Compaction) -> Result<(), StoreError> {
+        Ok(())
     }
 
     fn counts(&self) -> Counts {

@@ -16,8 +16,8 @@ use crate::store::engine::backend::Backend;
 use crate::store::engine::core::Core;
 use crate::store::engine::recovery;
 use crate::store::engine::shared::{Disk, Shared};
-use crate::store::engine::tree::{Changes, Entries, Look, Tree};
-use crate::store::{StoreError, StoreLimits};
+use crate::store::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
+use crate::store::{Compaction, StoreError, StoreLimits};
 
 type Records = BTreeMap<IVec, IVec>;
 
@@ -132,6 +132,10 @@ impl Tree for MemoryTree {
             };
         }
         Ok(())
+    }
+
+    fn rewrite(&mut self, _begin: Option<Compaction>) -> Result<Rewriting, StoreError> {
+        Ok(Rewriting::Done)
     }
 
     fn view(&self) -> Box<dyn Look> {

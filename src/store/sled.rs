@@ -29,6 +29,7 @@ use crate::store::engine::tree::Look;
 use crate::store::sled::writer::{Ask, Request};
 use crate::store::{StoreError, StoreLimits};
 
+mod generation;
 mod log;
 mod open;
 #[cfg(test)]

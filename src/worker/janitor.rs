@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::domain::retry::later;
+use crate::store::Compaction;
 
 use super::Worker;
 
@@ -39,6 +40,9 @@ impl Worker {
                 Ok(0) => {}
                 Ok(records) => info!(records, "store.expired: dropped {records} old records"),
                 Err(error) => warn!(%error, "store.expire_failed: old records stay for now"),
+            }
+            if let Err(error) = self.store.compact(Compaction::WhenBloated).await {
+                warn!(%error, "store.compact_failed: the store's files stay as large as they are");
             }
             tokio::select! {
                 () = stop.cancelled() => return,

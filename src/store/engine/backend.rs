@@ -16,9 +16,9 @@ use crate::domain::lanes::Place;
 use crate::store::engine::claims::{RawClaim, Ruling};
 use crate::store::engine::core::{Arrival, Core};
 use crate::store::engine::shared::Shared;
-use crate::store::engine::tree::Look;
+use crate::store::engine::tree::{Look, Rewriting};
 use crate::store::engine::{layout, lists};
-use crate::store::{Accepted, Claim, Counts, DeliveryFilter, Page, Store, StoreError, Verdict};
+use crate::store::{Accepted, Claim, Compaction, Counts, DeliveryFilter, Page, Store, StoreError, Verdict};
 
 /// A way to the core.
 #[async_trait]
@@ -152,6 +152,18 @@ impl<B: Backend> Store for B {
         })
         .await?;
         Ok(dropped)
+    }
+
+    async fn compact(&self, when: Compaction) -> Result<(), StoreError> {
+        let mut begin = Some(when);
+        loop {
+            let begin = begin.take();
+            match self.ask(move |core| core.journal.tree.rewrite(begin)).await? {
+                Rewriting::Done => return Ok(()),
+                // A step that was finished in the meantime counts as a change; a writer that ended counts as one, too.
+                Rewriting::Wait(mut finished) => drop(finished.changed().await),
+            }
+        }
     }
 
     fn counts(&self) -> Counts {

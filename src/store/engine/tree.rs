@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use sled::IVec;
 
-use crate::store::StoreError;
+use tokio::sync::watch;
+
+use crate::store::{Compaction, StoreError};
 
 /// What one commit writes: a value, or `None` for a key that goes.
 pub(in crate::store) type Changes = BTreeMap<IVec, Option<IVec>>;
@@ -42,8 +44,19 @@ pub(in crate::store) trait Tree: Look {
     /// of this tree.
     fn commit(&mut self, changes: Changes) -> Result<(), StoreError>;
 
+    /// Takes the next step in writing anew what is there; the first one, when told to begin.
+    fn rewrite(&mut self, begin: Option<Compaction>) -> Result<Rewriting, StoreError>;
+
     /// What is committed at this moment, to be read on another thread while the tree lives on.
     fn view(&self) -> Box<dyn Look>;
+}
+
+/// How far writing anew has come.
+pub(in crate::store) enum Rewriting {
+    /// A step is under way. When this changes, there may be another one to take.
+    Wait(watch::Receiver<()>),
+    /// It is done, or there was nothing to do.
+    Done,
 }
 
 /// The first key behind every key with this prefix.

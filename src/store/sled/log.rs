@@ -42,6 +42,8 @@ pub(super) struct Log {
     end: u64,
     /// The record that is being made; kept for its room.
     record: Vec<u8>,
+    /// Whether nothing of an earlier turn may be left behind the next one.
+    afresh: bool,
 }
 
 /// A file whose syncs a test can let fail.
@@ -113,7 +115,7 @@ impl Log {
         let mut changes = older.changes;
         changes.extend(newer.changes);
         let files = [open(FILES[0])?, open(FILES[1])?];
-        let mut log = Self { files, turn, generation: newer.generation, end: 0, record: Vec::new() };
+        let mut log = Self { files, turn, generation: newer.generation, end: 0, record: Vec::new(), afresh: false };
         if !complete {
             log.turn()?;
         }
@@ -157,7 +159,20 @@ impl Log {
         self.end = 0;
         self.record.clear();
         self.record.resize(HEADER_BYTES, 0);
-        self.write(SECTOR_BYTES)
+        let afresh = std::mem::take(&mut self.afresh);
+        self.write(SECTOR_BYTES)?;
+        if afresh {
+            // Only now, with the first record in place: an empty file would be a damaged one.
+            let file = &self.files[self.turn].file;
+            file.set_len(SECTOR_BYTES as u64)?;
+            file.sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// The next turn takes a file without anything left of an earlier one.
+    pub(super) fn begin_afresh(&mut self) {
+        self.afresh = true;
     }
 
     #[cfg(test)]

@@ -11,17 +11,15 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use sled::{Db, IVec};
+use sled::IVec;
 
 use crate::store::engine::core::Core;
 use crate::store::engine::recovery;
 use crate::store::engine::shared::{Disk, free_bytes};
+use crate::store::sled::generation::{Generation, sync_directory};
 use crate::store::sled::log::{Log, LogError};
 use crate::store::sled::tree::LoggedTree;
 use crate::store::{StoreError, StoreLimits};
-
-/// sled's cache. The records in flight are few and small; a larger one only keeps history in memory.
-const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Below this, a failure to open is put down to the full disk and not to the data: sled writes a segment or two
 /// (512 KiB each) while it opens.
@@ -34,10 +32,7 @@ const STAMP: &str = "tandem.store";
 const META_FORMAT: &[u8] = b"mformat";
 
 /// The version of what lies in the directory, records included. A store of a later version is refused.
-const FORMAT: u32 = 2;
-
-/// The version that had no log yet: it is taken up as it is.
-const FORMAT_WITHOUT_LOG: u32 = 1;
+const FORMAT: u32 = 1;
 
 /// The notice in the place of a store that was moved aside.
 const NOTICE: &str = "MOVED-ASIDE.txt";
@@ -145,34 +140,28 @@ pub(super) fn open(path: &Path, limits: &StoreLimits, epoch_if_new: u32, now: Ti
         return Err(OpenError::Undecided { path: path.to_owned() });
     }
     let established = lock.metadata().map_err(unusable)?.len() > 0;
-    let db = open_sled(path, now)?;
-    let format = format(&db, path)?;
+    let generation = open_sled(path, now)?;
+    let format = format(&generation, path)?;
     if established && format.is_none() {
         // sled takes a damaged file for an empty one when the damage hides every record.
-        drop(db);
+        drop(generation);
         return Err(set_aside(path, "nothing that was in it can be found".into(), now));
     }
-    let may_lack_log = !established || format == Some(FORMAT_WITHOUT_LOG);
     let (log, mut found) = match Log::open(path) {
-        Ok((log, found)) if found.complete || may_lack_log => (log, found.changes),
+        Ok((log, found)) if found.complete || !established => (log, found.changes),
         Ok(_) => return Err(set_aside(path, "a file of its log is missing".into(), now)),
         Err(error @ LogError::Damaged { .. }) => return Err(set_aside(path, error.to_string(), now)),
         Err(LogError::Io(error)) => return Err(unusable(error)),
     };
     // It goes straight into sled, by which a store is known to be one.
     found.insert(META_FORMAT.into(), Some(IVec::from(&FORMAT.to_be_bytes())));
-    let file = OpenOptions::new().read(true).write(true).open(path.join("db")).map_err(unusable)?;
-    // sled's own first writes, and the names of everything that was made.
-    file.sync_all().map_err(unusable)?;
-    for directory in [path.join("blobs"), path.to_owned()] {
-        sync_directory(&directory).map_err(unusable)?;
-    }
+    let file = generation.establish(path).map_err(unusable)?;
     sync_parent(path).map_err(unusable)?;
 
     let unreadable = |cause: StoreError| OpenError::Unreadable { path: path.to_owned(), cause };
     #[cfg(test)]
     let sync_fails = log.sync_fails();
-    let tree = LoggedTree::new(db, file, log, &found).map_err(unreadable)?;
+    let tree = LoggedTree::new(path.to_owned(), generation, file, log, &found).map_err(unreadable)?;
     let core = recovery::take_up(Box::new(tree), Disk::of(path), limits, epoch_if_new, now).map_err(unreadable)?;
     if !established {
         lock.write_all(format!("tandem store, format {}\n", FORMAT).as_bytes()).map_err(unusable)?;
@@ -197,10 +186,9 @@ fn lock(path: &Path) -> Result<File, OpenError> {
 }
 
 /// sled answers damage with an error or, as often, with a panic.
-fn open_sled(path: &Path, now: Timestamp) -> Result<Db, OpenError> {
-    let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-    let cause = match std::panic::catch_unwind(AssertUnwindSafe(|| config.open())) {
-        Ok(Ok(db)) => return Ok(db),
+fn open_sled(path: &Path, now: Timestamp) -> Result<Generation, OpenError> {
+    let cause = match std::panic::catch_unwind(AssertUnwindSafe(|| Generation::open(path))) {
+        Ok(Ok(generation)) => return Ok(generation),
         // With a number it is the system's own word on it, and no verdict on the data.
         Ok(Err(sled::Error::Io(error))) if error.raw_os_error().is_some() => {
             return Err(OpenError::Unusable { path: path.to_owned(), cause: error.to_string() });
@@ -248,19 +236,16 @@ fn set_aside(path: &Path, cause: String, now: Timestamp) -> OpenError {
 }
 
 /// The format of what sled holds; `None` when it holds nothing.
-fn format(db: &Db, path: &Path) -> Result<Option<u32>, OpenError> {
+fn format(generation: &Generation, path: &Path) -> Result<Option<u32>, OpenError> {
     let unreadable =
         |cause: &str| OpenError::Unreadable { path: path.to_owned(), cause: StoreError::Failed(cause.to_owned()) };
+    let db = generation.db().map_err(|error| unreadable(&error.to_string()))?;
     let Some(value) = db.get(META_FORMAT).map_err(|error| unreadable(&error.to_string()))? else {
         return if db.is_empty() { Ok(None) } else { Err(unreadable("it holds something that is not tandem's")) };
     };
     let format = value.as_ref().try_into().map(u32::from_be_bytes);
     let found = format.map_err(|_| unreadable("its format has the wrong length"))?;
     if found > FORMAT { Err(OpenError::Format { path: path.to_owned(), found }) } else { Ok(Some(found)) }
-}
-
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {

@@ -8,7 +8,7 @@ use crate::domain::event::Destination;
 use crate::domain::lanes::Place;
 use crate::store::contract::{Home, accept, at, claim, contract_tests, dispatch, done, text, words};
 use crate::store::engine::layout;
-use crate::store::{Accepted, DeliveryFilter, Store};
+use crate::store::{Accepted, Compaction, DeliveryFilter, Store};
 
 struct InDirectory(tempfile::TempDir);
 
@@ -91,10 +91,11 @@ async fn a_broken_store_is_set_aside_once_and_never_replaced() {
         let store = home.open(StoreLimits::default(), at(0)).await;
         accept(&store, text("a", "1")).await;
         store.close().await;
-        std::fs::write(home.path().join(name), bytes).unwrap();
+        let generation = home.path().join("sled.1");
+        std::fs::write(generation.join(name), bytes).unwrap();
         if name == "db" {
             // What sled would find its way back with.
-            for entry in std::fs::read_dir(home.path()).unwrap().map(Result::unwrap) {
+            for entry in std::fs::read_dir(&generation).unwrap().map(Result::unwrap) {
                 if entry.file_name().to_string_lossy().starts_with("snap") {
                     std::fs::remove_file(entry.path()).unwrap();
                 }
@@ -103,7 +104,7 @@ async fn a_broken_store_is_set_aside_once_and_never_replaced() {
 
         let error = open(&home.path()).await.map(drop).unwrap_err();
         let OpenError::Broken { moved_to, .. } = &error else { panic!("{name}: {error}") };
-        assert!(moved_to.join("db").exists(), "{name}: nothing is thrown away");
+        assert!(moved_to.join("sled.1/db").exists(), "{name}: nothing is thrown away");
         assert!(error.to_string().contains(moved_to.to_str().unwrap()), "{error}");
         for _ in 0..2 {
             let again = open(&home.path()).await.map(drop).unwrap_err();
@@ -117,7 +118,7 @@ async fn a_broken_store_is_set_aside_once_and_never_replaced() {
 #[tokio::test]
 async fn a_start_that_never_finished_is_no_damage() {
     let home = InDirectory::new().await;
-    drop(sled::open(home.path()).unwrap());
+    drop(sled::open(home.path().join("sled.1")).unwrap());
     std::fs::write(home.path().join("tandem.store"), "").unwrap();
     open(&home.path()).await.map(drop).unwrap();
 }
@@ -138,7 +139,7 @@ async fn a_damaged_store_is_never_opened_as_an_empty_one() {
     }
     accept(&store, text("a", "1")).await;
     store.close().await;
-    let file = home.path().join("db");
+    let file = home.path().join("sled.1/db");
     let mut bytes = std::fs::read(&file).unwrap();
     let middle = bytes.len() / 2;
     bytes[..middle].fill(0x5a);
@@ -171,7 +172,7 @@ async fn what_is_no_directory_is_left_alone() {
 async fn a_later_format_is_refused_and_left_alone() {
     let home = InDirectory::new().await;
     open(&home.path()).await.unwrap().close().await;
-    let db = sled::open(home.path()).unwrap();
+    let db = sled::open(home.path().join("sled.1")).unwrap();
     db.insert("mformat", &99_u32.to_be_bytes()).unwrap();
     drop(db);
     let error = open(&home.path()).await.map(drop).unwrap_err();
@@ -208,7 +209,7 @@ async fn no_page_leaves_the_file_that_is_synced() {
     let claimed = claim(&store, Destination::Zendesk, at(0)).await;
     store.record(&claimed, done(&claimed), at(0)).await.unwrap();
     store.close().await;
-    assert_eq!(std::fs::read_dir(home.path().join("blobs")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(home.path().join("sled.1/blobs")).unwrap().count(), 0);
 }
 
 #[tokio::test]
@@ -266,4 +267,84 @@ async fn a_short_event_shares_its_deliverys_key_and_a_long_one_does_not() {
     assert_eq!((count(layout::EVENT).await, count(layout::PENDING).await), (Ok(1), Ok(0)));
     assert_eq!(store.expire(at(1), at(0)).await, Ok(2));
     assert_eq!((count(layout::EVENT).await, count(layout::HISTORY).await), (Ok(0), Ok(0)));
+}
+
+/// Every file below a directory, whole.
+fn all_bytes(directory: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            bytes.extend(all_bytes(&entry.path()));
+        } else {
+            bytes.extend(std::fs::read(entry.path()).unwrap());
+        }
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn what_was_dropped_is_in_no_file_after_a_compaction() {
+    let home = InDirectory::new().await;
+    let store = home.open(StoreLimits::default(), at(0)).await;
+    let secret = "the secret of Ms. Hoppe";
+    let in_a_file = || all_bytes(&home.path()).windows(secret.len()).any(|bytes| bytes == secret.as_bytes());
+    // Once in sled, once in the log, once cut into parts.
+    accept(&store, text("a", secret)).await;
+    store.compact(Compaction::Now).await.unwrap();
+    accept(&store, text("a", secret)).await;
+    accept(&store, text("a", &format!("{} {secret}", "x".repeat(50_000)))).await;
+    accept(&store, text("b", "stays")).await;
+    for _ in 0..3 {
+        let claimed = claim(&store, Destination::Zendesk, at(0)).await;
+        store.record(&claimed, done(&claimed), at(0)).await.unwrap();
+    }
+    assert_eq!(store.expire(at(1), at(0)).await, Ok(3));
+    assert!(in_a_file(), "dropped is not gone");
+    store.compact(Compaction::Now).await.unwrap();
+    assert!(!in_a_file(), "now it is");
+    let generations = || std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(generations().filter(|name| name.to_string_lossy().starts_with("sled.")).count(), 1);
+    let (home, again) = home.crash(store, at(1)).await;
+    assert_eq!(words(&claim(&again, Destination::Zendesk, at(1)).await), ["stays"]);
+    drop((home, again));
+}
+
+#[tokio::test]
+async fn a_move_that_was_cut_off_leaves_the_old_directory() {
+    let home = InDirectory::new().await;
+    let store = home.open(StoreLimits::default(), at(0)).await;
+    accept(&store, text("a", "1")).await;
+    store.close().await;
+    drop(store);
+    // As far as a copy may have come before it counts.
+    copy(&home.path().join("sled.1"), &home.path().join("sled.2"));
+    std::fs::write(home.path().join("sled.2/db"), "half").unwrap();
+    std::fs::write(home.path().join("current.new"), "sled.2").unwrap();
+    let store = home.open(StoreLimits::default(), at(0)).await;
+    assert!(!home.path().join("sled.2").exists());
+    assert_eq!(words(&claim(&store, Destination::Zendesk, at(0)).await), ["1"]);
+}
+
+#[tokio::test]
+async fn a_missing_or_damaged_log_is_not_taken_for_an_empty_one() {
+    for damage in [None, Some(3)] {
+        let home = InDirectory::new().await;
+        let store = home.open(StoreLimits::default(), at(0)).await;
+        accept(&store, text("a", "1")).await;
+        store.close().await;
+        drop(store);
+        for name in log::FILES {
+            let path = home.path().join(name);
+            match damage {
+                None => std::fs::remove_file(path).unwrap(),
+                Some(at) => {
+                    let mut bytes = std::fs::read(&path).unwrap();
+                    bytes[at] ^= 1;
+                    std::fs::write(path, bytes).unwrap();
+                }
+            }
+        }
+        let error = open(&home.path()).await.map(drop).unwrap_err();
+        assert!(matches!(error, OpenError::Broken { .. }) && error.to_string().contains("log"), "{error}");
+    }
 }

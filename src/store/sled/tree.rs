@@ -7,15 +7,18 @@
 //! It is the only place that writes to sled, and it never does so on an async thread.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use sled::{Batch, Db, IVec};
+use sled::{Batch, IVec};
+use tokio::sync::watch;
 
-use crate::store::StoreError;
-use crate::store::engine::tree::{Changes, Entries, Look, Tree};
+use crate::store::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
+use crate::store::sled::generation::{Generation, STEP_BYTES, failed};
 use crate::store::sled::log::Log;
+use crate::store::{Compaction, StoreError};
 
 /// When a turn of the log ends. A longer one spares sled more of what comes and goes, and costs about its length in
 /// memory, twice, and as much reading at the next start.
@@ -24,14 +27,12 @@ const TURN_BYTES: u64 = 16 * 1024 * 1024;
 /// How many times its usual length a turn may grow to while sled is busy with the last one; then commits wait for sled.
 const TURNS_MAX: u64 = 4;
 
-/// What is brought into sled between two syncs: about one of its segments. More would only lie in its buffers.
-const STEP_BYTES: usize = 512 * 1024;
-
 /// The log, what it holds, and sled.
 pub(super) struct LoggedTree {
     log: Log,
     layers: Layers,
     settler: Settler,
+    rewriting: Option<Step>,
     /// [`TURN_BYTES`]; tests take shorter turns.
     turn_bytes: u64,
 }
@@ -41,35 +42,66 @@ pub(super) struct LoggedTree {
 struct Layers {
     new: Arc<Changes>,
     settling: Option<Arc<Changes>>,
-    db: Db,
+    old: Arc<Generation>,
+}
+
+/// What comes next where everything is written anew. When all is done, neither sled's file nor the log holds anything
+/// that was dropped before.
+#[derive(Clone, Copy)]
+enum Step {
+    /// What is new goes into sled; the other file of the log begins afresh.
+    EmptyLog,
+    /// sled moves to another directory.
+    Move(Compaction),
+    /// And so does the first file of the log.
+    EmptyLogAgain,
+    /// The last of these steps is under way.
+    Finish,
 }
 
 impl LoggedTree {
     /// Brings everything that the log held into sled, and begins a new turn.
-    pub(super) fn new(db: Db, file: File, log: Log, found: &Changes) -> Result<Self, StoreError> {
-        settle(&db, &file, found)?;
-        let settler = Settler::start(db.clone(), file)?;
-        let layers = Layers { new: Arc::default(), settling: None, db };
-        let mut tree = Self { log, layers, settler, turn_bytes: TURN_BYTES };
+    pub(super) fn new(
+        store: PathBuf,
+        old: Generation,
+        file: File,
+        log: Log,
+        found: &Changes,
+    ) -> Result<Self, StoreError> {
+        settle(&old, &file, found)?;
+        let old = Arc::new(old);
+        let settler = Settler::start(store, Arc::clone(&old), file)?;
+        let layers = Layers { new: Arc::default(), settling: None, old };
+        let mut tree = Self { log, layers, settler, rewriting: None, turn_bytes: TURN_BYTES };
         tree.log.turn().map_err(unsynced)?;
         Ok(tree)
     }
 
-    /// Ends the turn, unless sled is still busy with the last one; then only a full log waits for it.
+    /// Ends the turn when it is time, unless sled is still busy; then only a full log waits for it.
     fn end_turn(&mut self) -> Result<(), StoreError> {
-        if self.layers.settling.is_some() {
-            let full = self.log.bytes() >= TURNS_MAX * self.turn_bytes;
-            let Some(settled) = self.settler.finished(full) else { return Ok(()) };
-            settled?;
-            self.layers.settling = None;
-        }
-        if self.log.bytes() >= self.turn_bytes {
-            let ended = std::mem::take(&mut self.layers.new);
-            self.layers.settling = Some(Arc::clone(&ended));
-            self.log.turn().map_err(unsynced)?;
-            self.settler.begin(ended)?;
+        let full = self.log.bytes() >= TURNS_MAX * self.turn_bytes;
+        if self.is_free(full)? && self.log.bytes() >= self.turn_bytes {
+            self.turn()?;
         }
         Ok(())
+    }
+
+    fn turn(&mut self) -> Result<(), StoreError> {
+        let ended = std::mem::take(&mut self.layers.new);
+        self.layers.settling = Some(Arc::clone(&ended));
+        self.log.turn().map_err(unsynced)?;
+        self.settler.begin(Work::Settle(ended))
+    }
+
+    /// Whether the settler has nothing to do; waits for that, if told to.
+    fn is_free(&mut self, wait: bool) -> Result<bool, StoreError> {
+        let Some(done) = self.settler.finished(wait) else { return Ok(!self.settler.busy) };
+        match done? {
+            Done::Settled => self.layers.settling = None,
+            Done::Moved(next) => self.layers.old = next,
+            Done::Stayed => {}
+        }
+        Ok(true)
     }
 }
 
@@ -80,11 +112,14 @@ impl Look for Layers {
                 return Ok(change.clone());
             }
         }
-        self.db.get(key).map_err(failed)
+        self.old.db()?.get(key).map_err(failed)
     }
 
     fn range(&self, from: &[u8], to: &[u8]) -> Entries<'_> {
-        let mut entries: Entries<'_> = Box::new(self.db.range(from..to).map(|entry| entry.map_err(failed)));
+        let mut entries: Entries<'_> = match self.old.db() {
+            Ok(db) => Box::new(db.range(from..to).map(|entry| entry.map_err(failed))),
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        };
         for layer in [self.settling.as_ref(), Some(&self.new)].into_iter().flatten() {
             entries = Box::new(Over { upper: between(layer, from, to).peekable(), lower: entries.peekable() });
         }
@@ -98,7 +133,7 @@ impl Look for Layers {
             let above = layers.filter_map(|layer| between(layer, from, &to).next_back());
             // Of equal keys the first is the newer one.
             let above = above.reduce(|best, other| if other.0 > best.0 { other } else { best });
-            let below = self.db.range::<&[u8], _>(from..&to).next_back().transpose().map_err(failed)?;
+            let below = self.old.db()?.range::<&[u8], _>(from..&to).next_back().transpose().map_err(failed)?;
             match (above, below) {
                 (Some((key, change)), below) if below.as_ref().is_none_or(|(lower, _)| lower <= key) => match change {
                     Some(value) => return Ok(Some((key.clone(), value.clone()))),
@@ -133,6 +168,42 @@ impl Tree for LoggedTree {
 
     fn view(&self) -> Box<dyn Look> {
         Box::new(self.layers.clone())
+    }
+
+    fn rewrite(&mut self, begin: Option<Compaction>) -> Result<Rewriting, StoreError> {
+        match (begin, self.rewriting) {
+            // Also when another one is under way: what was dropped since it began may be in its copy.
+            (Some(Compaction::Now), _) => self.rewriting = Some(Step::EmptyLog),
+            (Some(Compaction::WhenBloated), None) => self.rewriting = Some(Step::Move(Compaction::WhenBloated)),
+            (Some(Compaction::WhenBloated), Some(_)) | (None, _) => {}
+        }
+        let mut finished = self.settler.finished.clone();
+        // From before the look on, so that nothing is missed between the two.
+        finished.borrow_and_update();
+        if !self.is_free(false)? {
+            return Ok(Rewriting::Wait(finished));
+        }
+        self.rewriting = match self.rewriting {
+            Some(Step::EmptyLog) => {
+                self.log.begin_afresh();
+                self.turn()?;
+                Some(Step::Move(Compaction::Now))
+            }
+            Some(Step::Move(compaction)) => {
+                self.settler.begin(Work::Move(compaction))?;
+                Some(if compaction == Compaction::Now { Step::EmptyLogAgain } else { Step::Finish })
+            }
+            Some(Step::EmptyLogAgain) => {
+                self.log.begin_afresh();
+                self.turn()?;
+                Some(Step::Finish)
+            }
+            Some(Step::Finish) | None => {
+                self.rewriting = None;
+                return Ok(Rewriting::Done);
+            }
+        };
+        Ok(Rewriting::Wait(finished))
     }
 }
 
@@ -170,49 +241,82 @@ impl<'a, U: Iterator<Item = (&'a IVec, &'a Option<IVec>)>> Iterator for Over<'a,
     }
 }
 
-/// The thread that brings what a turn of the log held into sled. It ends, with what it is at, when this is dropped.
+/// What the settler is asked to do.
+enum Work {
+    /// Bring these into sled.
+    Settle(Arc<Changes>),
+    /// Move sled to another directory.
+    Move(Compaction),
+}
+
+/// What it has done.
+enum Done {
+    Settled,
+    /// This one counts now.
+    Moved(Arc<Generation>),
+    /// There was no need, or no room.
+    Stayed,
+}
+
+/// The thread that alone writes to sled. It ends, with what it is at, when this is dropped.
 struct Settler {
-    turns: Option<mpsc::Sender<Arc<Changes>>>,
-    settled: mpsc::Receiver<Result<(), StoreError>>,
+    work: Option<mpsc::Sender<Work>>,
+    done: mpsc::Receiver<Result<Done, StoreError>>,
+    /// Whether there is something that was begun and not seen to be finished.
+    busy: bool,
+    /// Changes when something is finished.
+    finished: watch::Receiver<()>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Settler {
-    fn start(db: Db, file: File) -> Result<Self, StoreError> {
-        let (turns, ended) = mpsc::channel::<Arc<Changes>>();
-        let (finished, settled) = mpsc::channel();
+    fn start(store: PathBuf, mut current: Arc<Generation>, mut file: File) -> Result<Self, StoreError> {
+        let (work, asked) = mpsc::channel();
+        let (answer, done) = mpsc::channel();
+        let (finish, finished) = watch::channel(());
         let thread = std::thread::Builder::new().name("store-settler".into()).spawn(move || {
-            for turn in ended {
-                if finished.send(settle(&db, &file, &turn)).is_err() {
+            for work in asked {
+                let done = match work {
+                    Work::Settle(turn) => settle(&current, &file, &turn).map(|()| Done::Settled),
+                    Work::Move(compaction) => move_on(&store, &mut current, &mut file, compaction),
+                };
+                if answer.send(done).is_err() {
                     return;
                 }
+                finish.send_replace(());
             }
         });
         let thread = thread.map_err(|error| StoreError::Failed(format!("cannot start a thread: {error}")))?;
-        Ok(Self { turns: Some(turns), settled, thread: Some(thread) })
+        Ok(Self { work: Some(work), done, busy: false, finished, thread: Some(thread) })
     }
 
-    fn begin(&self, turn: Arc<Changes>) -> Result<(), StoreError> {
-        let turns = self.turns.as_ref().ok_or(StoreError::Closed)?;
-        turns.send(turn).map_err(|_| gone())
+    fn begin(&mut self, work: Work) -> Result<(), StoreError> {
+        self.busy = true;
+        self.work.as_ref().ok_or(StoreError::Closed)?.send(work).map_err(|_| gone())
     }
 
-    /// What came of the turn, if that is known by now, or else when it is.
-    fn finished(&self, wait: bool) -> Option<Result<(), StoreError>> {
-        if wait {
-            return Some(self.settled.recv().unwrap_or_else(|_| Err(gone())));
+    /// What came of the work, if there is any and that is known by now, or else when it is.
+    fn finished(&mut self, wait: bool) -> Option<Result<Done, StoreError>> {
+        if !self.busy {
+            return None;
         }
-        match self.settled.try_recv() {
-            Ok(settled) => Some(settled),
-            Err(mpsc::TryRecvError::Empty) => None,
-            Err(mpsc::TryRecvError::Disconnected) => Some(Err(gone())),
-        }
+        let done = if wait {
+            self.done.recv().unwrap_or_else(|_| Err(gone()))
+        } else {
+            match self.done.try_recv() {
+                Ok(done) => done,
+                Err(mpsc::TryRecvError::Empty) => return None,
+                Err(mpsc::TryRecvError::Disconnected) => Err(gone()),
+            }
+        };
+        self.busy = false;
+        Some(done)
     }
 }
 
 impl Drop for Settler {
     fn drop(&mut self) {
-        self.turns.take();
+        self.work.take();
         if let Some(thread) = self.thread.take() {
             // A panic there was reported when it happened, and what it was at is still in the log.
             thread.join().ok();
@@ -220,9 +324,31 @@ impl Drop for Settler {
     }
 }
 
+/// Moves sled to another directory, if that is worth it and possible. Where it is not, all stays as it was.
+fn move_on(
+    store: &std::path::Path,
+    current: &mut Arc<Generation>,
+    file: &mut File,
+    compaction: Compaction,
+) -> Result<Done, StoreError> {
+    if compaction == Compaction::WhenBloated && !current.is_bloated()? {
+        return Ok(Done::Stayed);
+    }
+    let (next, its_file) = match current.move_on(store) {
+        Ok(moved) => moved,
+        Err(error) => {
+            tracing::warn!(%error, "store.not_compacted: the store's files stay as large as they are");
+            return Ok(Done::Stayed);
+        }
+    };
+    tracing::info!("store.compacted: what is kept was copied to a file of its own");
+    (*current, *file) = (Arc::new(next), its_file);
+    Ok(Done::Moved(Arc::clone(current)))
+}
+
 /// Brings changes into sled, a step at a time, each synced. It may be cut off anywhere and done again from the
 /// beginning.
-fn settle(db: &Db, file: &File, changes: &Changes) -> Result<(), StoreError> {
+fn settle(to: &Generation, file: &File, changes: &Changes) -> Result<(), StoreError> {
     let (mut batch, mut bytes) = (Batch::default(), 0);
     for (key, value) in changes {
         bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
@@ -231,22 +357,19 @@ fn settle(db: &Db, file: &File, changes: &Changes) -> Result<(), StoreError> {
             None => batch.remove(key),
         }
         if bytes >= STEP_BYTES {
-            write(db, file, std::mem::take(&mut batch))?;
+            write(to, file, std::mem::take(&mut batch))?;
             bytes = 0;
         }
     }
-    write(db, file, batch)
+    write(to, file, batch)
 }
 
-fn write(db: &Db, file: &File, batch: Batch) -> Result<(), StoreError> {
+fn write(to: &Generation, file: &File, batch: Batch) -> Result<(), StoreError> {
+    let db = to.db()?;
     db.apply_batch(batch).map_err(failed)?;
     // `flush` writes; on Linux it ends in sync_file_range, which a power cut does not respect. The sync does.
     db.flush().map_err(failed)?;
     file.sync_data().map_err(unsynced)
-}
-
-fn failed(error: sled::Error) -> StoreError {
-    StoreError::Failed(error.to_string())
 }
 
 fn unsynced(error: std::io::Error) -> StoreError {
@@ -267,10 +390,13 @@ mod tests {
     use super::*;
 
     fn open(directory: &Path, turn_bytes: u64) -> LoggedTree {
-        let db = sled::Config::new().path(directory).flush_every_ms(None).open().unwrap();
-        let file = File::options().write(true).open(directory.join("db")).unwrap();
+        std::fs::create_dir_all(directory).unwrap();
+        let generation = Generation::open(directory).unwrap();
+        let file = generation.establish(directory).unwrap();
         let (log, found) = Log::open(directory).unwrap();
-        LoggedTree { turn_bytes, ..LoggedTree::new(db, file, log, &found.changes).unwrap() }
+        let mut tree = LoggedTree::new(directory.to_owned(), generation, file, log, &found.changes).unwrap();
+        tree.turn_bytes = turn_bytes;
+        tree
     }
 
     fn entries(look: &dyn Look, from: &[u8], to: &[u8]) -> Vec<(IVec, IVec)> {
