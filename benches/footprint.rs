@@ -1,7 +1,9 @@
-//! What the bridge costs at rest: start-up time with 100,000 stored deliveries, memory when idle, size of the binary.
+//! What the bridge costs at rest: how long a start takes with nothing, 1,000, 100,000 and 1,000,000 deliveries waiting,
+//! and what memory and disk it then has; and the size of the binary.
 //!
-//! Run: `cargo bench --bench footprint`. Fills a store on a real directory, starts the release binary on it and on an
-//! empty one, asks `/readyz` until it says 200, and reads the resident memory from `/proc`. Prints; asserts nothing.
+//! Run: `cargo bench --bench footprint [-- WAITING…]`. Fills a store on a real directory, ends in the middle as a
+//! `kill -9` would, starts the release binary on it, asks `/readyz` until it says 200, and reads the resident memory
+//! from `/proc`. Prints; asserts nothing.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops where it cannot go on")]
 
@@ -18,7 +20,7 @@ use tandem::domain::event::{AgentReply, CommentId, DedupeKey, Event, EventKind, 
 use tandem::store::sled::SledStore;
 use tandem::store::{Store, StoreLimits};
 
-const STORED: u64 = 100_000;
+const WAITING: [u64; 4] = [0, 1_000, 100_000, 1_000_000];
 /// A start that takes longer than this is a fault, not a figure.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// Allocators give memory back late; this is how long "at rest" is waited for.
@@ -29,20 +31,23 @@ fn main() {
     std::fs::create_dir_all(&root).unwrap();
     let binary = Path::new(env!("CARGO_BIN_EXE_tandem"));
     println!("binary: {:.1} MB", std::fs::metadata(binary).unwrap().len() as f64 / 1e6);
-    measure(binary, &root.join("empty"), "an empty store");
-    let full = root.join("full");
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(fill(&full));
-    drop(runtime);
-    measure(binary, &full, "100,000 stored deliveries");
+    let asked: Vec<u64> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    for waiting in if asked.is_empty() { WAITING.to_vec() } else { asked } {
+        let store = root.join(waiting.to_string());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(fill(&root.join("filled"), &store, waiting));
+        drop(runtime);
+        measure(binary, &store, waiting);
+        std::fs::remove_dir_all(&store).unwrap();
+    }
     std::fs::remove_dir_all(&root).unwrap();
 }
 
-async fn fill(directory: &Path) {
+/// Fills a store, and leaves its files as they lie while it is open.
+async fn fill(filled: &Path, left: &Path, waiting: u64) {
     let clock = Clock::system();
-    let store =
-        Arc::new(SledStore::open(directory, StoreLimits::default(), clock.draw_u32(), clock.now()).await.unwrap());
-    let numbers: Vec<u64> = (1..=STORED).collect();
+    let store = Arc::new(SledStore::open(filled, StoreLimits::default(), clock.draw_u32(), clock.now()).await.unwrap());
+    let numbers: Vec<u64> = (1..=waiting).collect();
     for chunk in numbers.chunks(1000) {
         let accepted = chunk.iter().map(|n| {
             let (ticket_id, comment_id) = (TicketId(n % 2000 + 1), CommentId(*n));
@@ -54,10 +59,12 @@ async fn fill(directory: &Path) {
             result.unwrap();
         }
     }
+    assert!(Command::new("cp").arg("-r").args([filled, left]).status().unwrap().success());
     store.close().await;
+    std::fs::remove_dir_all(filled).unwrap();
 }
 
-fn measure(binary: &Path, store: &Path, what: &str) {
+fn measure(binary: &Path, store: &Path, waiting: u64) {
     let (public, operator, nowhere) = (free_port(), free_port(), free_port());
     let started = Instant::now();
     let child = Command::new(binary)
@@ -88,7 +95,11 @@ fn measure(binary: &Path, store: &Path, what: &str) {
     std::thread::sleep(SETTLE);
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.0.id())).unwrap();
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().trim();
-    println!("{what}: ready after {:.2} s, resident memory {resident}", ready_after.as_secs_f64());
+    let disk = Command::new("du").arg("-sm").arg(store).output().unwrap();
+    let disk = String::from_utf8(disk.stdout).unwrap();
+    let disk = disk.split_whitespace().next().unwrap();
+    let ready_after = ready_after.as_secs_f64();
+    println!("{waiting:>9} waiting: ready after {ready_after:.2} s, resident memory {resident}, {disk} MiB of disk");
 }
 
 fn free_port() -> SocketAddr {

@@ -1,16 +1,26 @@
 //! The store on sled 0.34, for one process.
 //!
 //! sled 0.34 by itself does not survive a power cut: on Linux its `flush` ends in `sync_file_range`, its pages over
-//! 128 KiB are never synced, and `flush_async` blocks for ever under load. What makes it safe is how it is used here:
+//! 128 KiB are never synced, and `flush_async` blocks for ever under load. Nor does it ever give back room. What makes
+//! it safe, fast and small is how it is used here:
 //!
-//! - one thread owns every write ([`writer`]); it takes what is queued, executes it ([`super::engine`]), commits it as
-//!   one batch in one tree, flushes, **syncs sled's file through a descriptor of our own** ([`tree`]), and only then
-//!   answers;
+//! - one thread owns every write ([`writer`]); it takes what is queued, executes it ([`super::engine`]), appends it to a
+//!   **log of our own and syncs that** ([`log`]), and only then answers;
+//! - a second thread brings what a whole turn of the log held into sled, flushes, and **syncs sled's file through a
+//!   descriptor of our own** ([`tree`]); until then it is looked up in memory, and found in the log after a crash;
+//! - now and then what is still there is copied into a directory of its own, and the old one deleted ([`generation`]);
 //! - long values are cut ([`super::engine::layout`]), so that no page ever leaves the file that is synced;
 //! - the background flusher is off, and no async thread ever calls sled;
-//! - after a failed commit nothing is done any more until the store is opened again, because what sled then holds in
-//!   memory need not be what is on the medium;
+//! - after a failed commit nothing is done any more until the store is opened again, because what is in memory need not
+//!   be what is on the medium;
 //! - a directory that cannot be opened is set aside, never replaced ([`open`]).
+//!
+//! | in the directory | is |
+//! |---|---|
+//! | `tandem.store` | locked by whoever has the directory; empty until the store was first durable |
+//! | `log.0`, `log.1` | what was committed and may not be in sled yet |
+//! | `current` | the name of the directory of sled that counts |
+//! | `sled.N` | sled's own files |
 //!
 //! It never runs on a network file system, and two processes never share a directory.
 
