@@ -179,6 +179,15 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// What the headers alone tell, before a body is waited for: Braze's token is in them, and Zendesk's signature is there
+/// and has the form of one. Whether it is the right one only the body tells ([`read`]).
+///
+/// # Errors
+/// Why it can be turned away without its body.
+pub fn glance(endpoint: &Endpoint, headers: &HeaderMap, options: &IntakeOptions) -> Result<(), Refusal> {
+    if endpoint.is_zendesk() { signature::seal(headers).map(|_| ()) } else { signature::check_token(headers, options) }
+}
+
 /// Verifies a webhook and reads it.
 #[must_use]
 pub fn read(webhook: &RawWebhook, options: &IntakeOptions) -> Intake {

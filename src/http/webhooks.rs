@@ -8,27 +8,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{post, put};
-use bytes::Bytes;
+use bytes::BytesMut;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::PublicState;
 use super::error::{error_answer, json_answer, unauthorized, unavailable};
 use crate::domain::event::EventId;
-use crate::intake::{self, Endpoint, Intake, RawWebhook};
+use crate::intake::{self, Endpoint, Intake, IntakeOptions, RawWebhook};
 use crate::store::{Accepted, StoreError};
 
 /// The contract's limit on a body. Zendesk cuts comments at 64 KiB, and Braze's texts are far shorter.
 const BODY_MAX_BYTES: usize = 256 * 1024;
 
-/// Webhooks in hand at the same time; with [`BODY_MAX_BYTES`] this bounds their memory to 128 MiB.
+/// Webhooks that are read and stored at the same time. Their bodies, and those still on their way, never hold more than
+/// this many of the greatest size together: 128 MiB.
 const IN_HAND_MAX: usize = 512;
+
+/// In which steps a body that is on its way takes its share of that memory, and what it holds before its first byte.
+/// So whoever sends slowly holds what has come, and not a place: it takes 32,768 of them to hold up everybody else.
+const SHARE_BYTES: usize = 4 * 1024;
 
 /// How long we wait, each with its reason; tests wait less.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +49,9 @@ const PATIENCE: Patience = Patience { body: Duration::from_secs(10), store: Dura
 #[derive(Clone)]
 struct Desk {
     state: PublicState,
-    permits: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+    /// What is free of the memory for bodies, in [`SHARE_BYTES`].
+    shares: Arc<Semaphore>,
     patience: Patience,
 }
 
@@ -54,6 +61,8 @@ pub(super) fn routes(state: PublicState) -> Router {
 }
 
 fn routes_with(state: PublicState, patience: Patience, in_hand_max: usize) -> Router {
+    let places = Arc::new(Semaphore::new(in_hand_max));
+    let shares = Arc::new(Semaphore::new(in_hand_max * BODY_MAX_BYTES / SHARE_BYTES));
     Router::new()
         .route("/webhooks/zendesk", post(zendesk))
         .route("/webhooks/braze", post(braze))
@@ -63,7 +72,7 @@ fn routes_with(state: PublicState, patience: Patience, in_hand_max: usize) -> Ro
         .route("/api/v2/tickets.json", post(recipe_new_ticket))
         .route("/api/v2/tickets/", put(recipe_append))
         .route("/api/v2/tickets/{id}", put(recipe_append))
-        .with_state(Desk { state, permits: Arc::new(Semaphore::new(in_hand_max)), patience })
+        .with_state(Desk { state, places, shares, patience })
 }
 
 async fn zendesk(State(desk): State<Desk>, request: Request) -> Response {
@@ -101,53 +110,116 @@ enum Answer {
     TooLarge,
     /// The body did not come in time, or not whole.
     Cut,
-    /// Why we cannot take it now; for the log only.
-    Unavailable(String),
+    /// Why we cannot take it now.
+    Unavailable(Obstacle),
+}
+
+/// Why nothing can be taken now: a word for the metrics, and a sentence for the log.
+struct Obstacle {
+    reason: &'static str,
+    cause: String,
+}
+
+impl Obstacle {
+    fn crowd(cause: &str) -> Answer {
+        Answer::Unavailable(Self { reason: "in_hand", cause: cause.to_owned() })
+    }
+}
+
+impl From<StoreError> for Obstacle {
+    fn from(error: StoreError) -> Self {
+        let reason = match &error {
+            StoreError::BacklogFull(_) => "backlog",
+            StoreError::DiskLow { .. } => "disk",
+            StoreError::Closed => "stopping",
+            StoreError::StaleClaim(_) | StoreError::NotFound(_) | StoreError::Illegal(_) | StoreError::Failed(_) => {
+                "store_failed"
+            }
+        };
+        Self { reason, cause: error.to_string() }
+    }
 }
 
 async fn take(desk: Desk, endpoint: Endpoint, request: Request) -> Response {
     let name = endpoint_name(&endpoint);
-    let answer = match desk.permits.try_acquire() {
-        Ok(_permit) => match receive(endpoint, request, &desk).await {
-            Ok(webhook) => decide(&webhook, &desk).await,
-            Err(answer) => answer,
-        },
-        Err(_) => Answer::Unavailable(format!("{IN_HAND_MAX} webhooks are in hand already")),
-    };
+    let answer = answer(endpoint, request, &desk).await.unwrap_or_else(|answer| answer);
     answer.count(name, &desk);
     answer.log(name);
     answer.into_response(&desk)
 }
 
-/// Reads the request, at most [`BODY_MAX_BYTES`] of it, whatever its headers claim.
-async fn receive(endpoint: Endpoint, request: Request, desk: &Desk) -> Result<RawWebhook, Answer> {
+/// Looks at the headers, then waits for the body, then takes a place: whoever announces too much, or cannot be who they
+/// should be, gets no further than the first, and whoever is slow no further than the second.
+async fn answer(endpoint: Endpoint, request: Request, desk: &Desk) -> Result<Answer, Answer> {
     let received_at = desk.state.clock.now();
+    let options = Arc::clone(&desk.state.intake);
     let (parts, body) = request.into_parts();
-    let body = read_body(body, desk.patience.body).await?;
-    Ok(RawWebhook {
+    if body.size_hint().lower() > BODY_MAX_BYTES as u64 {
+        return Err(Answer::TooLarge);
+    }
+    intake::glance(&endpoint, &parts.headers, &options).map_err(|why| Answer::Refused(why.name()))?;
+    let mut share = Share::of(desk)?;
+    let body = tokio::time::timeout(desk.patience.body, read_body(body, &mut share));
+    let body = body.await.unwrap_or(Err(Answer::Cut))?;
+    let place = desk.places.try_acquire();
+    let _place = place.map_err(|_| Obstacle::crowd("as many webhooks as may be are being stored"))?;
+    let webhook = RawWebhook {
         endpoint,
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         headers: parts.headers,
         body,
         received_at,
-    })
+    };
+    Ok(decide(&webhook, &options, desk).await)
 }
 
-async fn read_body(body: Body, patience: Duration) -> Result<Bytes, Answer> {
-    if body.size_hint().lower() > BODY_MAX_BYTES as u64 {
-        return Err(Answer::TooLarge);
+/// What a body holds of the memory for all of them, until it is dropped.
+struct Share<'a> {
+    desk: &'a Desk,
+    taken: SemaphorePermit<'a>,
+}
+
+impl<'a> Share<'a> {
+    fn of(desk: &'a Desk) -> Result<Self, Answer> {
+        let taken = desk.shares.try_acquire();
+        Ok(Self { desk, taken: taken.map_err(|_| Self::none_left())? })
     }
-    match tokio::time::timeout(patience, Limited::new(body, BODY_MAX_BYTES).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Answer::TooLarge),
-        Ok(Err(_)) | Err(_) => Err(Answer::Cut),
+
+    /// Makes room for a body of this length, which is never over [`BODY_MAX_BYTES`].
+    fn grow_to(&mut self, bytes: usize) -> Result<(), Answer> {
+        let more = bytes.div_ceil(SHARE_BYTES).saturating_sub(self.taken.num_permits());
+        let more = self.desk.shares.try_acquire_many(u32::try_from(more).unwrap_or(u32::MAX));
+        self.taken.merge(more.map_err(|_| Self::none_left())?);
+        Ok(())
+    }
+
+    fn none_left() -> Answer {
+        Obstacle::crowd("the bodies that are on their way hold all the memory that there is for them")
     }
 }
 
-async fn decide(webhook: &RawWebhook, desk: &Desk) -> Answer {
+/// Reads the body, at most [`BODY_MAX_BYTES`] of it, whatever the headers claim.
+async fn read_body(body: Body, share: &mut Share<'_>) -> Result<Bytes, Answer> {
+    let mut body = Limited::new(body, BODY_MAX_BYTES);
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) if error.is::<LengthLimitError>() => return Err(Answer::TooLarge),
+            Err(_) => return Err(Answer::Cut),
+        };
+        // Trailers say nothing that we need.
+        let Ok(data) = frame.into_data() else { continue };
+        share.grow_to(read.len() + data.len())?;
+        read.extend_from_slice(&data);
+    }
+    Ok(read.freeze())
+}
+
+async fn decide(webhook: &RawWebhook, options: &IntakeOptions, desk: &Desk) -> Answer {
     let store = &desk.state.store;
-    match intake::read(webhook, &desk.state.intake) {
+    match intake::read(webhook, options) {
         Intake::Refused { why } => Answer::Refused(why.name()),
         Intake::Ignored { reason } => Answer::Ignored(reason),
         Intake::Event { event, dedupe } => {
@@ -170,8 +242,11 @@ fn settle(
         Ok(Ok(Accepted::New(id))) => new(id),
         Ok(Ok(Accepted::Duplicate(id))) => Answer::Duplicate(id),
         Ok(Ok(Accepted::Echo)) => Answer::Ignored("echo"),
-        Ok(Err(error)) => Answer::Unavailable(error.to_string()),
-        Err(_) => Answer::Unavailable("the store did not answer in time".to_owned()),
+        Ok(Err(error)) => Answer::Unavailable(error.into()),
+        Err(_) => {
+            let cause = "the store did not answer in time".to_owned();
+            Answer::Unavailable(Obstacle { reason: "store_slow", cause })
+        }
     }
 }
 
@@ -216,7 +291,9 @@ impl Answer {
             Self::Ignored(reason) => tracing::info!(endpoint, outcome, reason, "webhook ignored: {reason}"),
             Self::TooLarge | Self::Cut => tracing::info!(endpoint, outcome, "webhook {outcome}"),
             Self::Refused(cause) => tracing::warn!(endpoint, outcome, cause, "webhook refused: {cause}"),
-            Self::Unavailable(cause) => tracing::error!(endpoint, outcome, cause, "webhook turned away: {cause}"),
+            Self::Unavailable(Obstacle { reason, cause }) => {
+                tracing::error!(endpoint, outcome, reason, cause, "webhook turned away: {cause}");
+            }
         }
     }
 

@@ -61,19 +61,25 @@ pub fn zendesk_signature(secret: &SecretString, timestamp: &str, body: &[u8]) ->
     zendesk_mac(secret, timestamp.as_bytes(), body).map(|mac| STANDARD.encode(mac)).unwrap_or_default()
 }
 
+/// What Zendesk's two headers hold: the signature's bytes, of the only length that one has, and the timestamp's text.
+/// It proves nothing.
+pub(super) fn seal(headers: &HeaderMap) -> Result<([u8; 32], &[u8]), Refusal> {
+    let signature = only(headers, ZENDESK_SIGNATURE)?;
+    let timestamp = only(headers, ZENDESK_TIMESTAMP)?;
+    let signature = BASE64.decode(signature.trim_ascii()).map_err(|_| Refusal::WrongSignature)?;
+    Ok((signature.try_into().map_err(|_| Refusal::WrongSignature)?, timestamp))
+}
+
 /// Checks Zendesk's signature over the raw body, and that it was made within the tolerance of now, either way.
 pub(super) fn verify_zendesk<'a>(webhook: &'a RawWebhook, options: &IntakeOptions) -> Result<Verified<'a>, Refusal> {
-    let signature = only(&webhook.headers, ZENDESK_SIGNATURE)?;
-    let timestamp = only(&webhook.headers, ZENDESK_TIMESTAMP)?;
-    let signature = BASE64.decode(signature.trim_ascii()).map_err(|_| Refusal::WrongSignature)?;
-
+    let (signature, timestamp) = seal(&webhook.headers)?;
     let mut matches = Choice::from(0);
     for secret in &options.zendesk_secrets {
         if matches!(secret.expose_secret(), "" | ZENDESK_TEST_SECRET) {
             continue;
         }
         if let Some(mac) = zendesk_mac(secret, timestamp, &webhook.body) {
-            matches |= mac.as_slice().ct_eq(&signature);
+            matches |= mac.as_slice().ct_eq(signature.as_slice());
         }
     }
     if !bool::from(matches) {
@@ -90,13 +96,19 @@ pub(super) fn verify_zendesk<'a>(webhook: &'a RawWebhook, options: &IntakeOption
     Ok(Verified { body: &webhook.body })
 }
 
-/// Checks that the request presents one of the Braze tokens: as `Authorization: Bearer`, as `Authorization: Basic`
-/// whose decoded text or password is the token, or as [`TANDEM_TOKEN`].
+/// Checks that the request presents one of the Braze tokens ([`check_token`]).
 pub(super) fn verify_braze<'a>(webhook: &'a RawWebhook, options: &IntakeOptions) -> Result<Verified<'a>, Refusal> {
-    if !webhook.headers.contains_key(AUTHORIZATION) && !webhook.headers.contains_key(TANDEM_TOKEN) {
+    check_token(&webhook.headers, options)?;
+    Ok(Verified { body: &webhook.body })
+}
+
+/// Whether the headers present one of the Braze tokens: as `Authorization: Bearer`, as `Authorization: Basic` whose
+/// decoded text or password is the token, or as [`TANDEM_TOKEN`].
+pub(super) fn check_token(headers: &HeaderMap, options: &IntakeOptions) -> Result<(), Refusal> {
+    if !headers.contains_key(AUTHORIZATION) && !headers.contains_key(TANDEM_TOKEN) {
         return Err(Refusal::MissingToken);
     }
-    let presented = presented_tokens(&webhook.headers);
+    let presented = presented_tokens(headers);
     let mut matches = Choice::from(0);
     for token in options.braze_tokens.iter().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty()) {
         // Digests have one length, so the comparison does not tell how long the token is.
@@ -105,7 +117,7 @@ pub(super) fn verify_braze<'a>(webhook: &'a RawWebhook, options: &IntakeOptions)
             matches |= Sha256::digest(candidate).as_slice().ct_eq(token.as_slice());
         }
     }
-    if bool::from(matches) { Ok(Verified { body: &webhook.body }) } else { Err(Refusal::WrongToken) }
+    if bool::from(matches) { Ok(()) } else { Err(Refusal::WrongToken) }
 }
 
 /// `None` never happens: HMAC takes a key of any length. It would count as no match.

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use futures_util::stream;
+use futures_util::{FutureExt, stream};
 use http::Request as HttpRequest;
 use secrecy::SecretString;
 use tower::ServiceExt;
@@ -252,6 +252,51 @@ async fn a_body_that_stops_coming_is_not_waited_for() {
         let answer = router.oneshot(braze_request("POST", "/webhooks/braze", body)).await.unwrap();
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     }
+}
+
+#[tokio::test]
+async fn whoever_cannot_be_who_they_should_be_is_refused_without_a_look_at_the_body() {
+    let untouched = || {
+        Body::from_stream(stream::poll_fn(|_| -> std::task::Poll<Option<Result<Bytes, Infallible>>> {
+            panic!("the body is read")
+        }))
+    };
+    let sealed = |signature: &str| {
+        let request = request("POST", "/webhooks/zendesk").header("x-zendesk-webhook-signature", signature);
+        request.header("x-zendesk-webhook-signature-timestamp", noon().to_string()).body(untouched()).unwrap()
+    };
+    for request in [
+        request("POST", "/webhooks/braze").body(untouched()).unwrap(),
+        request("POST", "/webhooks/braze").header("x-tandem-token", "wrong").body(untouched()).unwrap(),
+        request("PUT", "/api/v2/tickets/35.json").header("authorization", "Basic eDp5").body(untouched()).unwrap(),
+        request("POST", "/webhooks/zendesk").body(untouched()).unwrap(),
+        sealed("not base64!"),
+        sealed("dG9vIHNob3J0"),
+    ] {
+        assert_eq!(ask(accepting(), request).await.status(), StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn whoever_sends_slowly_holds_up_nobody_else() {
+    // One place, and the memory of one greatest body: 64 shares.
+    let store = ScriptedStore::answering([Ok(Accepted::New(id(1))), Ok(Accepted::New(id(2)))]);
+    let router = routes_with(state(Arc::new(store)), PATIENCE, 1);
+    let slow = || {
+        let body = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
+        let mut answer = Box::pin(router.clone().oneshot(braze_request("POST", "/webhooks/braze", body)));
+        assert!((&mut answer).now_or_never().is_none(), "it waits for its body");
+        answer
+    };
+    let mut waiting: Vec<_> = (0..63).map(|_| slow()).collect();
+    let answer = router.clone().oneshot(braze_request("POST", "/webhooks/braze", TEXT)).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::ACCEPTED);
+    // What they hold together is bounded all the same, and comes back when they go.
+    waiting.push(slow());
+    assert_come_again(&router.clone().oneshot(braze_request("POST", "/webhooks/braze", TEXT)).await.unwrap());
+    drop(waiting);
+    let greatest = braze_request("POST", "/webhooks/braze", vec![b'x'; BODY_MAX_BYTES]);
+    assert_eq!(router.oneshot(greatest).await.unwrap().status(), StatusCode::ACCEPTED);
 }
 
 #[tokio::test]
