@@ -78,9 +78,9 @@ async fn compare(round: Duration, connections: &[usize]) {
         println!("{connections:>11} | {} | {} | {ratio:.2}", plain.row(), durable.row());
     }
     let commits = store.counts().commits;
-    let each = |total: f64| total / commits.commits as f64;
+    let each = |total: f64| total / commits.commits() as f64;
     let (requests, micros) = (each(commits.requests as f64), each(commits.busy.as_secs_f64() * 1e6));
-    println!("store: {} commits, {requests:.0} requests and {micros:.0} us each", commits.commits);
+    println!("store: {} commits, {requests:.0} requests and {micros:.0} us each", commits.commits());
     store.close().await;
     std::fs::remove_dir_all(&directory).unwrap();
 }

@@ -119,6 +119,9 @@ pub trait Transport: Send + Sync {
     /// # Errors
     /// [`TransportError`], which says whether the request can have arrived. An answer of whatever status is none.
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError>;
+
+    /// Hears that the next request stood in line this long for its rate budget. Only who counts such things listens.
+    fn waited(&self, _wait: Duration) {}
 }
 
 /// No whole answer came.

@@ -20,6 +20,7 @@ use crate::clients::{HttpTransport, Transport};
 use crate::clock::Clock;
 use crate::config::{Config, Credentials, StoreUrl, Warning};
 use crate::domain::budget::Budgets;
+use crate::domain::event::Destination;
 use crate::domain::retry::RetryPolicy;
 use crate::http::{OperatorState, PublicState, operator_router, public_router};
 use crate::intake::IntakeOptions;
@@ -27,7 +28,7 @@ use crate::mapping::Mappings;
 use crate::store::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreLimits};
 use crate::telemetry::{Metrics, Readiness};
-use crate::worker::{Pauses, Retention, Worker, WorkerOptions};
+use crate::worker::{ObservedTransport, Pauses, Retention, Worker, WorkerOptions};
 
 /// How long a stop may take: less than the 30 s after which a container is killed.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
@@ -109,18 +110,22 @@ pub async fn serve(
         None => Mappings::shipped(),
     };
     let mappings = Arc::new(mappings.map_err(ServeError::Mappings)?);
-    let transport = Arc::new(HttpTransport::new()?);
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);
     let media = MediaClient::new()?;
     let StoreUrl::Sled { directory } = &config.store;
     let store: Arc<dyn Store> =
         Arc::new(SledStore::open(directory, StoreLimits::default(), clock.draw_u32(), clock.now()).await?);
     let metrics = Arc::new(Metrics::default());
+    metrics.set_started(clock.now());
     let readiness = Arc::new(Readiness::default());
 
+    let observed = |destination| -> Arc<dyn Transport> {
+        Arc::new(ObservedTransport { inner: Arc::clone(&transport), destination, metrics: Arc::clone(&metrics) })
+    };
     let worker = Arc::new(Worker {
         store: Arc::clone(&store),
-        zendesk: zendesk(&config, Arc::clone(&transport) as Arc<dyn Transport>, &clock),
-        braze: braze(&config, transport, &clock),
+        zendesk: zendesk(&config, observed(Destination::Zendesk), &clock),
+        braze: braze(&config, observed(Destination::Braze), &clock),
         media,
         mappings,
         options: worker_options(&config),

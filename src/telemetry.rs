@@ -6,6 +6,9 @@
 //! have no telling `Debug` form ([`crate::domain::event`], `secrecy`), so log values with `%` only where their
 //! `Display` is known to be harmless. Whoever handles a thing logs it, once.
 //!
+//! An event is one thing to follow: its id is `event_id` of the line that takes the webhook in, and `span.event_id` of
+//! every line about its delivery, down to the single call; what it gives rise to names it as `span.parent_id`.
+//!
 //! Metrics are an ordinary value: nothing here is global, so every test has its own.
 
 use std::io::IsTerminal;
@@ -14,10 +17,11 @@ use std::panic::PanicHookInfo;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::SubscriberBuilder;
 
+pub mod exposition;
 mod metrics;
 mod readiness;
 
-pub use metrics::Metrics;
+pub use metrics::{Distribution, Metrics};
 pub use readiness::Readiness;
 
 /// Logs could not be set up.
@@ -44,7 +48,9 @@ pub fn init_logs(filter: &str) -> Result<(), LogsError> {
     let started = if std::io::stderr().is_terminal() {
         tracing::subscriber::set_global_default(builder.finish())
     } else {
-        tracing::subscriber::set_global_default(builder.json().flatten_event(true).with_current_span(false).finish())
+        tracing::subscriber::set_global_default(
+            builder.json().flatten_event(true).with_current_span(true).with_span_list(false).finish(),
+        )
     };
     started.map_err(|_| LogsError::Already)?;
     std::panic::set_hook(Box::new(log_panic));

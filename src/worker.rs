@@ -39,9 +39,11 @@ mod identify;
 mod inbound;
 mod janitor;
 mod notes;
+mod observed;
 mod outbound;
 
 pub use janitor::Retention;
+pub use observed::ObservedTransport;
 
 /// Claims worked on at once, for each destination. Enough to use up a vendor's usual limits where it answers within a
 /// fifth of a second (Braze: 250,000 texts an hour, 70 a second), few enough that a vendor is not stormed when it comes
@@ -199,8 +201,10 @@ impl Worker {
     async fn work(&self, claim: Claim) {
         let Some(head) = claim.work.first() else { return };
         let (id, kind) = (head.delivery.id, head.event.kind.name());
-        let span = info_span!("delivery", event_id = %id, kind);
+        let parent_id = head.delivery.parent.map(tracing::field::display);
+        let span = info_span!("delivery", event_id = %id, kind, parent_id);
         async {
+            log_claim(&claim);
             // Whatever panics may have called before it did, so the effect is looked for before it is tried again.
             let attempt = tokio::time::timeout(ATTEMPT_DEADLINE, AssertUnwindSafe(self.attempt(&claim)).catch_unwind());
             let unknown = |cause: &str| Report {
@@ -350,14 +354,29 @@ impl Worker {
                     self.metrics.set_paused(destination, false);
                 }
             }
+            Outcome::Postpone { until, for_budget: true, .. } => {
+                let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+                self.metrics.waited_for_budget(claim.destination, wait);
+            }
             Outcome::Skip { .. }
             | Outcome::Retry { .. }
-            | Outcome::Postpone { .. }
+            | Outcome::Postpone { for_budget: false, .. }
             | Outcome::Reject { .. }
             | Outcome::Unknown { .. }
             | Outcome::NotSeen { .. }
             | Outcome::SetAside { .. } => {}
         }
+    }
+}
+
+/// Says what is taken in hand: the head, whose span this is, and by their own ids those that go along with it.
+fn log_claim(claim: &Claim) {
+    let Some((head, others)) = claim.work.split_first() else { return };
+    let (id, attempt) = (head.delivery.id, head.delivery.attempts.saturating_add(1));
+    let looking = matches!(head.delivery.state, State::Unconfirmed { .. });
+    info!(attempt, looking, texts = claim.work.len(), "delivery.claimed: {id}");
+    for other in others {
+        info!(merged_id = %other.delivery.id, "delivery.merged: {} goes with {id}", other.delivery.id);
     }
 }
 

@@ -108,13 +108,20 @@ impl Exchange {
     /// status.
     pub(super) async fn ask(&self, order: &Order, authorization: HeaderValue) -> Result<Answer, Failure> {
         let asked_at = self.clock.now();
+        let mut has_waited = false;
         loop {
             let Permit::At(until) = self.budgets().take(order.call, self.clock.now()) else { break };
             // Who waits here keeps what was already asked; a long wait is better spent in the store.
             if until.duration_since(asked_at) > WAIT_IN_PLACE {
                 return Err(Failure::Postpone { cause: format!("{}'s rate limit is used up", self.vendor), until });
             }
+            has_waited = true;
             self.clock.sleep_until(until).await;
+        }
+        if let Ok(waited) = std::time::Duration::try_from(self.clock.now().duration_since(asked_at))
+            && has_waited
+        {
+            self.transport.waited(waited);
         }
         let answer = self.send(order, Some(authorization)).await?;
         let now = self.clock.now();

@@ -425,6 +425,9 @@ pub struct Delivery {
     pub parts_sent: u32,
     /// The delivery whose comment carries this text as well, when texts were merged.
     pub merged_into: Option<EventId>,
+    /// The delivery that gave rise to this one: the doorbell of a text to the phone, or what a note tells of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<EventId>,
     /// When it settled.
     pub settled_at: Option<Timestamp>,
 }

@@ -14,7 +14,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
-use http::{StatusCode, Uri, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Limited};
 use serde_json::{Value, json};
 
@@ -24,7 +24,10 @@ use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State as Standing, Transition};
 use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
 use crate::intake::{self, Intake};
-use crate::store::{Accepted, DeliveryFilter, IllegalMove, Page, StoreError};
+use crate::store::{
+    Accepted, COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, DeliveryFilter, IllegalMove, Page, StoreError,
+};
+use crate::telemetry::{Distribution, exposition};
 
 mod guard;
 
@@ -103,16 +106,36 @@ fn answer(result: Result<Value, Refusal>, state: &OperatorState) -> Response {
     response
 }
 
-async fn metrics(State(state): State<OperatorState>) -> Response {
+async fn metrics(State(state): State<OperatorState>, headers: HeaderMap) -> Response {
     let counts = state.store.counts();
     let oldest = counts.oldest_unsettled.map(|since| state.clock.now().duration_since(since));
     let oldest = oldest.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
     // A state that nobody is in is shown as 0, so that an alarm on it can end.
     let by_state = Standing::NAMES.map(|name| (name, counts.by_state.get(name).copied().unwrap_or(0)));
     state.metrics.set_deliveries(by_state, oldest);
-    let commits = counts.commits;
-    state.metrics.set_commits(commits.commits, commits.requests, commits.busy, commits.slowest);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render()).into_response()
+    let (seconds, requests) = distributions(&counts.commits);
+    state.metrics.set_commits(seconds, requests);
+    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let (content_type, page) = if accept.into_iter().any(exposition::takes_openmetrics) {
+        (exposition::OPENMETRICS, state.metrics.render())
+    } else {
+        (exposition::CLASSIC, state.metrics.render_classic())
+    };
+    ([(header::CONTENT_TYPE, content_type), (header::VARY, "accept")], page).into_response()
+}
+
+/// How long the store's commits took, in seconds, and how many requests they answered.
+fn distributions(stats: &CommitStats) -> (Distribution, Distribution) {
+    let seconds = COMMIT_MICROS.iter().map(|micros| Duration::from_micros(*micros).as_secs_f64());
+    // No bound and no sum here is anywhere near the numbers that a float cannot hold.
+    let requests = COMMIT_REQUESTS.iter().map(|requests| *requests as f64);
+    let rest = [f64::INFINITY];
+    let seconds = seconds.chain(rest).zip(stats.by_micros).collect();
+    let requests = requests.chain(rest).zip(stats.by_requests).collect();
+    (
+        Distribution { buckets: seconds, sum: stats.busy.as_secs_f64() },
+        Distribution { buckets: requests, sum: stats.requests as f64 },
+    )
 }
 
 async fn list_deliveries(State(state): State<OperatorState>, uri: Uri) -> Response {
@@ -290,6 +313,7 @@ fn delivery_json(delivery: &Delivery) -> Value {
         "first_sent_at": delivery.first_sent_at,
         "parts_sent": delivery.parts_sent,
         "merged_into": delivery.merged_into,
+        "parent": delivery.parent,
         "settled_at": delivery.settled_at,
     })
 }

@@ -176,6 +176,7 @@ pub(crate) fn delivery(sequence: u64, state: State) -> Delivery {
         first_sent_at: None,
         parts_sent: 0,
         merged_into: None,
+        parent: None,
         settled_at: None,
     }
 }

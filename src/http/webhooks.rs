@@ -273,7 +273,7 @@ impl Answer {
             Self::Quarantined(_) => metrics.quarantined(endpoint),
             Self::Refused(cause) => metrics.refused(cause),
             Self::TooLarge | Self::Cut => metrics.refused(self.name()),
-            Self::Unavailable(_) => metrics.unavailable(),
+            Self::Unavailable(obstacle) => metrics.unavailable(obstacle.reason),
         }
     }
 

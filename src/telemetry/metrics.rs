@@ -1,16 +1,29 @@
 //! The numbers that `GET /metrics` shows.
+//!
+//! Names follow OpenMetrics: counters end in `_total`, and what has a unit carries it in its name. Every number of which
+//! the labels are known beforehand is on the page from the start, at 0, so that an alarm on it can begin and end.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
+use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
 
+use super::exposition;
 use crate::domain::event::Destination;
+
+/// Why webhooks are answered with 503, as labels.
+const UNAVAILABLE: [&str; 6] = ["backlog", "disk", "in_hand", "stopping", "store_failed", "store_slow"];
 
 /// All metrics of one bridge. Cheap to update from any thread.
 ///
@@ -18,20 +31,24 @@ use crate::domain::event::Destination;
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    started: Gauge<f64, AtomicU64>,
     accepted: Family<Endpoint, Counter>,
     duplicates: Family<Endpoint, Counter>,
     ignored: Family<Endpoint, Counter>,
     quarantined: Family<Endpoint, Counter>,
     refused: Family<Cause, Counter>,
-    unavailable: Counter,
+    unavailable: Family<Reason, Counter>,
     attempts: Family<Attempt, Counter>,
     deliveries: Family<State, Gauge>,
-    oldest_unsettled_seconds: Gauge<f64, AtomicU64>,
-    paused: Family<Paused, Gauge>,
-    commits: Counter,
-    commit_requests: Counter,
-    commit_seconds: Counter<f64, AtomicU64>,
-    slowest_commit_seconds: Gauge<f64, AtomicU64>,
+    oldest_unsettled: Gauge<f64, AtomicU64>,
+    calls: Family<Call, Histogram, fn() -> Histogram>,
+    budget_waits: Family<At, Counter>,
+    budget_wait: Family<At, Counter<f64, AtomicU64>>,
+    paused: Family<At, Gauge>,
+    commit: Shown,
+    commit_requests: Shown,
+    alarms: Family<Result, Counter>,
+    reloads: Family<Result, Counter>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -42,6 +59,11 @@ struct Endpoint {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Cause {
     cause: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -56,63 +78,128 @@ struct State {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Paused {
+struct Call {
     destination: &'static str,
+    answer: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct At {
+    destination: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Result {
+    result: &'static str,
+}
+
+/// A histogram that somebody else keeps.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Distribution {
+    /// The upper bound of each bucket, ascending, and how many values were in it and in no lower one. The last bound
+    /// is [`f64::INFINITY`], for all the rest.
+    pub buckets: Vec<(f64, u64)>,
+    /// The sum of all values.
+    pub sum: f64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Shown(Arc<Mutex<Distribution>>);
+
+impl Shown {
+    fn set(&self, distribution: Distribution) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = distribution;
+    }
+}
+
+impl EncodeMetric for Shown {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        let shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = shown.buckets.iter().map(|(_, count)| count).sum();
+        encoder.encode_histogram::<NoLabelSet>(shown.sum, count, &shown.buckets, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
+    }
+}
+
+/// From a local answer to the time-out of a call.
+fn call_seconds() -> Histogram {
+    Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0])
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         let mut metrics = Self {
-            registry: Registry::with_prefix("tandem"),
+            registry: Registry::default(),
+            started: Gauge::default(),
             accepted: Family::default(),
             duplicates: Family::default(),
             ignored: Family::default(),
             quarantined: Family::default(),
             refused: Family::default(),
-            unavailable: Counter::default(),
+            unavailable: Family::default(),
             attempts: Family::default(),
             deliveries: Family::default(),
-            oldest_unsettled_seconds: Gauge::default(),
+            oldest_unsettled: Gauge::default(),
+            calls: Family::new_with_constructor(call_seconds),
+            budget_waits: Family::default(),
+            budget_wait: Family::default(),
             paused: Family::default(),
-            commits: Counter::default(),
-            commit_requests: Counter::default(),
-            commit_seconds: Counter::default(),
-            slowest_commit_seconds: Gauge::default(),
+            commit: Shown::default(),
+            commit_requests: Shown::default(),
+            alarms: Family::default(),
+            reloads: Family::default(),
         };
         metrics.register();
+        UNAVAILABLE.into_iter().for_each(|reason| drop(metrics.unavailable.get_or_create(&Reason { reason })));
+        for destination in [Destination::Zendesk, Destination::Braze].map(Destination::name) {
+            drop(metrics.budget_waits.get_or_create(&At { destination }));
+            drop(metrics.budget_wait.get_or_create(&At { destination }));
+            drop(metrics.paused.get_or_create(&At { destination }));
+        }
+        ["sent", "failed"].into_iter().for_each(|result| drop(metrics.alarms.get_or_create(&Result { result })));
+        ["taken", "refused"].into_iter().for_each(|result| drop(metrics.reloads.get_or_create(&Result { result })));
         metrics
     }
 }
 
 impl Metrics {
     fn register(&mut self) {
-        let registry = &mut self.registry;
+        // The one name that every program shares.
+        let help = "When the bridge started, in seconds since 1970";
+        self.registry.register_with_unit("process_start_time", help, Unit::Seconds, self.started.clone());
+        let registry = self.registry.sub_registry_with_prefix("tandem");
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "What is running", build);
         registry.register("accepted", "Webhooks taken in as new events", self.accepted.clone());
         registry.register("duplicates", "Webhooks that repeated an earlier one", self.duplicates.clone());
         registry.register("ignored", "Authentic webhooks with nothing to do", self.ignored.clone());
         registry.register("quarantined", "Authentic webhooks that could not be read", self.quarantined.clone());
         registry.register("refused", "Webhooks that were not taken, by cause", self.refused.clone());
-        registry.register("unavailable", "Webhooks answered with 503", self.unavailable.clone());
+        registry.register("unavailable", "Webhooks answered with 503, by reason", self.unavailable.clone());
         registry.register("attempts", "Attempts to deliver, by outcome", self.attempts.clone());
         registry.register("deliveries", "Deliveries by state", self.deliveries.clone());
-        registry.register(
-            "oldest_unsettled_seconds",
-            "Age of the oldest delivery that still holds a lane; the number to alarm on",
-            self.oldest_unsettled_seconds.clone(),
-        );
+        let help = "Age of the oldest delivery that still holds a lane; the number to alarm on";
+        registry.register_with_unit("oldest_unsettled", help, Unit::Seconds, self.oldest_unsettled.clone());
+        let help = "How long calls to a vendor took, by the class of the answer";
+        registry.register_with_unit("call", help, Unit::Seconds, self.calls.clone());
+        registry.register("budget_waits", "Waits for a rate budget", self.budget_waits.clone());
+        let help = "Time for which calls and lanes were put off for a rate budget";
+        registry.register_with_unit("budget_wait", help, Unit::Seconds, self.budget_wait.clone());
         registry.register("destination_paused", "1 while a vendor refuses us and is held", self.paused.clone());
-        registry.register("store_commits", "Synced commits of the store", self.commits.clone());
-        registry.register(
-            "store_commit_requests",
-            "Requests that these commits answered",
-            self.commit_requests.clone(),
-        );
-        registry.register("store_commit_seconds", "Time spent in writing and syncing", self.commit_seconds.clone());
-        registry.register(
-            "store_slowest_commit_seconds",
-            "The slowest commit since this page was last read",
-            self.slowest_commit_seconds.clone(),
-        );
+        let help = "How long synced commits of the store took";
+        registry.register_with_unit("store_commit", help, Unit::Seconds, self.commit.clone());
+        let help = "How many requests one commit answered";
+        registry.register("store_commit_requests", help, self.commit_requests.clone());
+        registry.register("alarms", "Alarms posted to the alarm receiver, by result", self.alarms.clone());
+        registry.register("config_reloads", "Configurations read again, by result", self.reloads.clone());
+    }
+
+    /// The bridge started at this time.
+    pub fn set_started(&self, at: Timestamp) {
+        self.started.set(at.as_duration().as_secs_f64());
     }
 
     /// A webhook became an event.
@@ -141,8 +228,8 @@ impl Metrics {
     }
 
     /// A webhook was answered with 503.
-    pub fn unavailable(&self) {
-        self.unavailable.inc();
+    pub fn unavailable(&self, reason: &'static str) {
+        self.unavailable.get_or_create(&Reason { reason }).inc();
     }
 
     /// An attempt to deliver came to this outcome ([`crate::domain::delivery::Outcome::name`]).
@@ -150,9 +237,40 @@ impl Metrics {
         self.attempts.get_or_create(&Attempt { destination: destination.name(), outcome }).inc();
     }
 
+    /// A call to a vendor took this long; `status` is `None` when no whole answer came.
+    pub fn called(&self, destination: Destination, status: Option<u16>, took: Duration) {
+        let answer = match status {
+            None => "none",
+            Some(429) => "429",
+            Some(100..=199) => "1xx",
+            Some(200..=299) => "2xx",
+            Some(300..=399) => "3xx",
+            Some(400..=499) => "4xx",
+            Some(_) => "5xx",
+        };
+        self.calls.get_or_create(&Call { destination: destination.name(), answer }).observe(took.as_secs_f64());
+    }
+
+    /// A call waited, or a lane will wait, for a rate budget.
+    pub fn waited_for_budget(&self, destination: Destination, wait: Duration) {
+        let at = At { destination: destination.name() };
+        self.budget_waits.get_or_create(&at).inc();
+        self.budget_wait.get_or_create(&at).inc_by(wait.as_secs_f64());
+    }
+
     /// Notes that a destination is held, or no longer.
     pub fn set_paused(&self, destination: Destination, paused: bool) {
-        self.paused.get_or_create(&Paused { destination: destination.name() }).set(i64::from(paused));
+        self.paused.get_or_create(&At { destination: destination.name() }).set(i64::from(paused));
+    }
+
+    /// An alarm was posted: taken by its receiver, or not.
+    pub fn alarm(&self, sent: bool) {
+        self.alarms.get_or_create(&Result { result: if sent { "sent" } else { "failed" } }).inc();
+    }
+
+    /// The configuration was read again: taken, or refused as a whole.
+    pub fn reloaded(&self, taken: bool) {
+        self.reloads.get_or_create(&Result { result: if taken { "taken" } else { "refused" } }).inc();
     }
 
     /// How many deliveries stand in which state, and how old the oldest unsettled one is (zero when there is none).
@@ -160,27 +278,30 @@ impl Metrics {
         for (state, count) in by_state {
             self.deliveries.get_or_create(&State { state }).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
-        self.oldest_unsettled_seconds.set(oldest.as_secs_f64());
+        self.oldest_unsettled.set(oldest.as_secs_f64());
     }
 
-    /// How the store's commits went since it was opened: their number, the requests that they answered, the time that
-    /// they took together, and the slowest of late.
-    pub fn set_commits(&self, commits: u64, requests: u64, busy: Duration, slowest: Duration) {
-        self.commits.inner().store(commits, Ordering::Relaxed);
-        self.commit_requests.inner().store(requests, Ordering::Relaxed);
-        self.commit_seconds.inner().store(busy.as_secs_f64().to_bits(), Ordering::Relaxed);
-        self.slowest_commit_seconds.set(slowest.as_secs_f64());
+    /// How the store's commits went since it was opened: how many seconds they took, and how many requests they answered.
+    pub fn set_commits(&self, seconds: Distribution, requests: Distribution) {
+        self.commit.set(seconds);
+        self.commit_requests.set(requests);
     }
 
-    /// The page, in Prometheus' text format.
+    /// The page, in OpenMetrics ([`exposition::OPENMETRICS`]).
     #[must_use]
     pub fn render(&self) -> String {
         let mut page = String::new();
         match encode(&mut page, &self.registry) {
             Ok(()) => page,
             // Writing into a String does not fail; should a metric ever refuse, half a page would be misleading.
-            Err(std::fmt::Error) => String::new(),
+            Err(fmt::Error) => String::new(),
         }
+    }
+
+    /// The page in the classic text format ([`exposition::CLASSIC`]).
+    #[must_use]
+    pub fn render_classic(&self) -> String {
+        exposition::classic(&self.render())
     }
 }
 
@@ -191,45 +312,65 @@ mod tests {
     #[test]
     fn every_number_is_on_the_page_under_its_name() {
         let metrics = Metrics::default();
+        metrics.set_started(Timestamp::from_second(1_700_000_000).unwrap());
         metrics.accepted("zendesk");
         metrics.accepted("zendesk");
         metrics.duplicate("braze");
         metrics.ignored("braze");
         metrics.quarantined("recipe_send");
         metrics.refused("signature");
-        metrics.unavailable();
+        metrics.unavailable("disk");
         metrics.attempt(Destination::Zendesk, "done");
+        metrics.called(Destination::Zendesk, Some(201), Duration::from_millis(30));
+        metrics.called(Destination::Zendesk, None, Duration::from_secs(26));
+        metrics.waited_for_budget(Destination::Braze, Duration::from_millis(2500));
         metrics.set_paused(Destination::Braze, true);
+        metrics.alarm(true);
+        metrics.reloaded(false);
         metrics.set_deliveries([("pending", 3), ("dead", 0)], Duration::from_millis(1500));
-        metrics.set_commits(3, 17, Duration::from_millis(250), Duration::from_millis(125));
+        let seconds = Distribution { buckets: vec![(0.001, 2), (f64::INFINITY, 1)], sum: 0.25 };
+        let requests = Distribution { buckets: vec![(1.0, 1), (16.0, 2), (f64::INFINITY, 0)], sum: 17.0 };
+        metrics.set_commits(seconds, requests);
         let page = metrics.render();
         for line in [
+            "process_start_time_seconds 1700000000.0",
+            concat!("tandem_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "tandem_accepted_total{endpoint=\"zendesk\"} 2",
             "tandem_duplicates_total{endpoint=\"braze\"} 1",
             "tandem_ignored_total{endpoint=\"braze\"} 1",
             "tandem_quarantined_total{endpoint=\"recipe_send\"} 1",
             "tandem_refused_total{cause=\"signature\"} 1",
-            "tandem_unavailable_total 1",
+            "tandem_unavailable_total{reason=\"disk\"} 1",
+            "tandem_unavailable_total{reason=\"backlog\"} 0",
             "tandem_attempts_total{destination=\"zendesk\",outcome=\"done\"} 1",
+            "tandem_call_seconds_bucket{le=\"0.025\",destination=\"zendesk\",answer=\"2xx\"} 0",
+            "tandem_call_seconds_bucket{le=\"0.05\",destination=\"zendesk\",answer=\"2xx\"} 1",
+            "tandem_call_seconds_count{destination=\"zendesk\",answer=\"none\"} 1",
+            "tandem_budget_waits_total{destination=\"braze\"} 1",
+            "tandem_budget_wait_seconds_total{destination=\"braze\"} 2.5",
             "tandem_destination_paused{destination=\"braze\"} 1",
+            "tandem_destination_paused{destination=\"zendesk\"} 0",
+            "tandem_alarms_total{result=\"sent\"} 1",
+            "tandem_config_reloads_total{result=\"refused\"} 1",
             "tandem_deliveries{state=\"pending\"} 3",
             "tandem_deliveries{state=\"dead\"} 0",
             "tandem_oldest_unsettled_seconds 1.5",
-            "tandem_store_commits_total 3",
-            "tandem_store_commit_requests_total 17",
-            "tandem_store_commit_seconds_total 0.25",
-            "tandem_store_slowest_commit_seconds 0.125",
+            "tandem_store_commit_seconds_bucket{le=\"+Inf\"} 3",
+            "tandem_store_commit_seconds_sum 0.25",
+            "tandem_store_commit_requests_bucket{le=\"16.0\"} 3",
+            "tandem_store_commit_requests_sum 17.0",
         ] {
             assert!(page.lines().any(|found| found == line), "{line} is not on the page:\n{page}");
         }
+        assert!(page.ends_with("# EOF\n"), "{page}");
     }
 
     #[test]
     fn nothing_is_global() {
         let (busy, idle) = (Metrics::default(), Metrics::default());
-        busy.unavailable();
-        assert!(busy.render().contains("tandem_unavailable_total 1"));
-        assert!(idle.render().contains("tandem_unavailable_total 0"));
+        busy.unavailable("disk");
+        assert!(busy.render().contains("tandem_unavailable_total{reason=\"disk\"} 1"));
+        assert!(idle.render().contains("tandem_unavailable_total{reason=\"disk\"} 0"));
     }
 
     #[test]

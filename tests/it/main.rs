@@ -20,6 +20,7 @@ mod pressure;
 mod process;
 mod recipe;
 mod requester;
+mod seen;
 mod shipped;
 mod stop;
 mod store_limits;

@@ -399,7 +399,7 @@ async fn every_answer_is_counted_under_its_name() {
         "tandem_refused_total{cause=\"wrong_token\"} 1",
         "tandem_refused_total{cause=\"missing_signature\"} 1",
         "tandem_refused_total{cause=\"too_large\"} 1",
-        "tandem_unavailable_total 0",
+        "tandem_unavailable_total{reason=\"backlog\"} 0",
         "tandem_attempts_total{destination=\"zendesk\",outcome=\"done\"} 2",
         "tandem_deliveries{state=\"pending\"} 0",
         "tandem_deliveries{state=\"dead\"} 0",
@@ -417,7 +417,6 @@ async fn every_answer_is_counted_under_its_name() {
     for secret in ["Secret", "ada", "d1\"", "wrong\"", "nonsense"] {
         assert!(!page.contains(secret), "{secret} is on the page:\n{page}");
     }
-    assert!(page.ends_with("# EOF\n"), "{page}");
     bridge.finish(0).await;
 }
 

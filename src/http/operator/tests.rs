@@ -204,13 +204,34 @@ async fn without_a_token_web_pages_are_kept_out() {
 async fn metrics_show_the_store_as_it_stands() {
     let router = operator_router(state(Arc::new(filled()), None));
     let answer = router.oneshot(get_request("/metrics")).await.unwrap();
-    assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(answer.headers()["content-type"], exposition::CLASSIC);
     let page = body_text(answer).await;
     for line in [
+        "# TYPE tandem_unavailable_total counter",
+        "# TYPE tandem_build_info gauge",
         "tandem_deliveries{state=\"pending\"} 4",
         "tandem_deliveries{state=\"dead\"} 0",
         "tandem_oldest_unsettled_seconds 90.0",
     ] {
         assert!(page.lines().any(|found| found == line), "{line} is not on the page:\n{page}");
     }
+}
+
+#[tokio::test]
+async fn prometheus_is_given_the_format_that_it_asks_for() {
+    let router = operator_router(state(Arc::new(filled()), None));
+    let mut request = get_request("/metrics");
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.1";
+    request.headers_mut().insert("accept", accept.parse().unwrap());
+    let answer = router.oneshot(request).await.unwrap();
+    assert_eq!(answer.headers()["content-type"], exposition::OPENMETRICS);
+    let page = body_text(answer).await;
+    for line in [
+        "# TYPE tandem_unavailable counter",
+        "# UNIT tandem_oldest_unsettled_seconds seconds",
+        "tandem_oldest_unsettled_seconds 90.0",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} is not on the page:\n{page}");
+    }
+    assert!(page.ends_with("# EOF\n"), "{page}");
 }

@@ -345,7 +345,7 @@ async fn everything_is_counted() {
         "tandem_accepted_total{endpoint=\"braze\"} 1",
         "tandem_duplicates_total{endpoint=\"braze\"} 1",
         "tandem_quarantined_total{endpoint=\"braze\"} 1",
-        "tandem_unavailable_total 1",
+        "tandem_unavailable_total{reason=\"stopping\"} 1",
         "tandem_refused_total{cause=\"too_large\"} 1",
     ] {
         assert!(page.lines().any(|found| found == line), "{line} is not on the page:\n{page}");

@@ -55,6 +55,7 @@ pub(in crate::store) struct Ruling {
 impl Ruling {
     pub(in crate::store) fn new(claim: &Claim, verdict: Verdict) -> Result<Self, StoreError> {
         let head = claim.work.first().ok_or_else(|| StoreError::NotFound("work in this claim".into()))?;
+        let born = |event| Owed::born_of(head.delivery.id, event);
         Ok(Self {
             head: head.delivery.id,
             lane: LaneName { destination: claim.destination, conversation: claim.key.clone() },
@@ -62,8 +63,8 @@ impl Ruling {
             moves: verdict.moves,
             parts_sent: verdict.parts_sent,
             changes: verdict.changes,
-            instead: verdict.instead.iter().map(Owed::new).collect::<Result<_, _>>()?,
-            besides: verdict.besides.iter().map(Owed::new).collect::<Result<_, _>>()?,
+            instead: verdict.instead.iter().map(born).collect::<Result<_, _>>()?,
+            besides: verdict.besides.iter().map(born).collect::<Result<_, _>>()?,
             belongs_to: verdict.belongs_to,
         })
     }

@@ -62,9 +62,7 @@ pub(in crate::store) enum Effect {
 
 /// An event on its way in, with everything made ready that needs no look at the store.
 pub(in crate::store) struct Arrival {
-    record: Vec<u8>,
-    kind: &'static str,
-    destination: Destination,
+    owed: Owed,
     address: Address,
     learnt: Vec<Change>,
     /// The text by which an echo is known, where this may be one.
@@ -86,9 +84,7 @@ impl Arrival {
             | EventKind::Unreadable(_) => None,
         };
         Ok(Self {
-            record: layout::encode("event", event)?,
-            kind: event.kind.name(),
-            destination: event.kind.destination(),
+            owed: Owed::new(event)?,
             address: Address::of(&event.kind),
             learnt: learnt_from(&event.kind),
             echo_of,
@@ -102,6 +98,7 @@ pub(in crate::store) struct Owed {
     pub(in crate::store) record: Vec<u8>,
     pub(in crate::store) kind: &'static str,
     pub(in crate::store) destination: Destination,
+    pub(in crate::store) parent: Option<EventId>,
 }
 
 impl Owed {
@@ -110,7 +107,13 @@ impl Owed {
             record: layout::encode("event", event)?,
             kind: event.kind.name(),
             destination: event.kind.destination(),
+            parent: None,
         })
+    }
+
+    /// What this delivery gave rise to.
+    pub(super) fn born_of(parent: EventId, event: &Event) -> Result<Self, StoreError> {
+        Ok(Self { parent: Some(parent), ..Self::new(event)? })
     }
 }
 
@@ -165,8 +168,7 @@ impl Core {
         }
         let place = self.fresh_place();
         self.known.stage(&arrival.dedupe, place, now.as_second());
-        let owed = Owed { record: arrival.record, kind: arrival.kind, destination: arrival.destination };
-        self.add(place, owed, resolution.key, now, State::Pending)?;
+        self.add(place, arrival.owed, resolution.key, now, State::Pending)?;
         Ok(Accepted::New(place.id(self.epoch)))
     }
 
@@ -183,8 +185,7 @@ impl Core {
         self.disk.check(self.limits.disk_floor_bytes)?;
         let place = self.fresh_place();
         self.known.stage(&arrival.dedupe, place, now.as_second());
-        let owed = Owed { record: arrival.record, kind: arrival.kind, destination: arrival.destination };
-        self.add(place, owed, address::nobody(), now, State::Quarantined { cause })?;
+        self.add(place, arrival.owed, address::nobody(), now, State::Quarantined { cause })?;
         Ok(Accepted::New(place.id(self.epoch)))
     }
 
@@ -229,6 +230,7 @@ impl Core {
         state: State,
     ) -> Result<(), StoreError> {
         let delivery = Delivery {
+            parent: owed.parent,
             id: place.id(self.epoch),
             kind: owed.kind.to_owned(),
             conversation: key,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use crate::domain::delivery::State;
 use crate::domain::event::Destination;
 use crate::store::engine::core::Core;
-use crate::store::{CommitStats, Counts, StoreError, StoreLimits};
+use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, Counts, StoreError, StoreLimits};
 
 /// How long a measured amount of free space is believed. At the fastest rate of acceptance a second costs some tens of
 /// megabytes, a fraction of the floor.
@@ -30,10 +30,7 @@ pub(in crate::store) struct Shared {
     failure: OnceLock<StoreError>,
     limits: StoreLimits,
     disk: Disk,
-    commits: AtomicU64,
-    requests: AtomicU64,
-    busy_micros: AtomicU64,
-    slowest_micros: AtomicU64,
+    commits: Mutex<CommitStats>,
 }
 
 #[derive(Default)]
@@ -54,10 +51,7 @@ impl Shared {
             failure: OnceLock::new(),
             limits,
             disk,
-            commits: AtomicU64::new(0),
-            requests: AtomicU64::new(0),
-            busy_micros: AtomicU64::new(0),
-            slowest_micros: AtomicU64::new(0),
+            commits: Mutex::default(),
         }
     }
 
@@ -91,19 +85,13 @@ impl Shared {
 
     pub(in crate::store) fn measured(&self, requests: usize, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        self.requests.fetch_add(u64::try_from(requests).unwrap_or(u64::MAX), Ordering::Relaxed);
-        self.busy_micros.fetch_add(micros, Ordering::Relaxed);
-        self.slowest_micros.fetch_max(micros, Ordering::Relaxed);
-    }
-
-    fn commit_stats(&self) -> CommitStats {
-        CommitStats {
-            commits: self.commits.load(Ordering::Relaxed),
-            requests: self.requests.load(Ordering::Relaxed),
-            busy: Duration::from_micros(self.busy_micros.load(Ordering::Relaxed)),
-            slowest: Duration::from_micros(self.slowest_micros.swap(0, Ordering::Relaxed)),
-        }
+        let requests = u64::try_from(requests).unwrap_or(u64::MAX);
+        let mut stats = lock(&self.commits);
+        stats.busy += took;
+        stats.requests += requests;
+        // The first bound that is not too low, or the place behind the last.
+        stats.by_micros[COMMIT_MICROS.partition_point(|bound| *bound < micros)] += 1;
+        stats.by_requests[COMMIT_REQUESTS.partition_point(|bound| *bound < requests)] += 1;
     }
 
     pub(in crate::store) fn next_due(&self, destination: Destination) -> Option<Timestamp> {
@@ -117,7 +105,7 @@ impl Shared {
     pub(in crate::store) fn counts(&self) -> Counts {
         let gauges = lock(&self.gauges);
         let by_state: BTreeMap<_, _> = State::NAMES.into_iter().zip(gauges.by_state).collect();
-        Counts { by_state, oldest_unsettled: gauges.oldest, commits: self.commit_stats() }
+        Counts { by_state, oldest_unsettled: gauges.oldest, commits: *lock(&self.commits) }
     }
 
     /// Nothing is done after this.
