@@ -99,7 +99,7 @@ fn public_state(store: Arc<dyn Store>, clock: &Clock) -> PublicState {
     };
     PublicState {
         store,
-        intake: Arc::new(intake),
+        intake: tokio::sync::watch::channel(Arc::new(intake)).1,
         clock: clock.clone(),
         metrics: Arc::new(Metrics::default()),
         readiness: Arc::new(Readiness::default()),

@@ -168,7 +168,9 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
 fn serve(file: &ConfigFile) -> Result<(), Failure> {
     let (config, warnings) = config::load(file.config.as_deref(), check::mapping_faults)?;
     init_logs("info")?;
-    let ended = runtime()?.block_on(crate::serve::run(config, warnings));
+    let path = file.config.clone();
+    let read = move || config::load(path.as_deref(), check::mapping_faults);
+    let ended = runtime()?.block_on(crate::serve::run(config, warnings, read));
     // Whoever collects the log of a service finds it there, and in the form of the rest.
     ended.map_err(|error| {
         tracing::error!("tandem.failed: {error}");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use secrecy::SecretString;
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::intake::IntakeOptions;
@@ -26,8 +27,8 @@ pub(crate) mod testing;
 pub struct PublicState {
     /// Where accepted events go.
     pub store: Arc<dyn Store>,
-    /// By what webhooks are verified.
-    pub intake: Arc<IntakeOptions>,
+    /// By what webhooks are verified; it may change at any time.
+    pub intake: watch::Receiver<Arc<IntakeOptions>>,
     /// The time.
     pub clock: Clock,
     /// What is counted.
@@ -41,16 +42,16 @@ pub struct PublicState {
 pub struct OperatorState {
     /// What is shown and moved.
     pub store: Arc<dyn Store>,
-    /// By what quarantined bodies are read again.
-    pub intake: Arc<IntakeOptions>,
+    /// By what quarantined bodies are read again; it may change at any time.
+    pub intake: watch::Receiver<Arc<IntakeOptions>>,
     /// The time.
     pub clock: Clock,
     /// What is shown.
     pub metrics: Arc<Metrics>,
     /// Why we might not be ready.
     pub readiness: Arc<Readiness>,
-    /// What operators must present; `None` only where nobody but this machine can connect.
-    pub token: Option<SecretString>,
+    /// What operators must present; `None` only where nobody but this machine can connect. It may change at any time.
+    pub token: watch::Receiver<Option<SecretString>>,
 }
 
 /// Webhooks and health: what the contract's §3 and §5 promise on `listen`.

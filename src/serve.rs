@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -18,7 +19,7 @@ use crate::clients::media::MediaClient;
 use crate::clients::zendesk::{Auth, Zendesk, ZendeskOptions};
 use crate::clients::{HttpTransport, Transport};
 use crate::clock::Clock;
-use crate::config::{Config, Credentials, StoreUrl, Warning};
+use crate::config::{Config, Credentials, Faults, StoreUrl, Warning};
 use crate::domain::budget::Budgets;
 use crate::domain::event::Destination;
 use crate::domain::retry::RetryPolicy;
@@ -29,6 +30,10 @@ use crate::store::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreLimits};
 use crate::telemetry::{Metrics, Readiness};
 use crate::worker::{ObservedTransport, Pauses, Retention, Worker, WorkerOptions};
+
+mod live;
+
+use live::Live;
 
 /// How long a stop may take: less than the 30 s after which a container is killed.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
@@ -72,14 +77,20 @@ pub struct Listeners {
     pub operator: TcpListener,
 }
 
-/// Runs the bridge until SIGTERM or Ctrl-C.
+/// A configuration that was read anew, or what is wrong with it.
+pub type Reloads = mpsc::Receiver<Result<Config, Faults>>;
+
+/// Runs the bridge until SIGTERM or Ctrl-C. At SIGHUP the configuration is `read` again.
 ///
 /// # Errors
 /// When it cannot start; once it runs, it ends well.
-pub async fn run(config: Config, warnings: Vec<Warning>) -> Result<(), ServeError> {
-    for warning in &warnings {
-        warn!("config.warning: {warning}");
-    }
+pub async fn run(
+    config: Config,
+    warnings: Vec<Warning>,
+    read: impl Fn() -> Result<(Config, Vec<Warning>), Faults> + Send + Sync + 'static,
+) -> Result<(), ServeError> {
+    log_warnings(&warnings);
+    let reloads = reloads(read)?;
     let bind = async |address, key| {
         TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, key, source })
     };
@@ -88,14 +99,10 @@ pub async fn run(config: Config, warnings: Vec<Warning>) -> Result<(), ServeErro
         operator: bind(config.operator.listen, "operator_listen").await?,
     };
     let stop = stop_signal()?;
-    serve(config, listeners, Clock::system(), stop).await
+    serve_and_reload(config, listeners, Clock::system(), stop, reloads).await
 }
 
-/// Runs the bridge on bound listeners until `stop` ends, then stops in order: no longer ready, no new claims, what is
-/// running finishes or is left to be looked for, no new requests, everything synced.
-///
-/// Webhooks are taken, and kept for the next start, until the last call is done: Zendesk does not repeat what it found
-/// nobody to give to.
+/// Runs the bridge as [`serve_and_reload`] does, on one configuration for ever.
 ///
 /// # Errors
 /// When it cannot start.
@@ -105,71 +112,156 @@ pub async fn serve(
     clock: Clock,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let mappings = match &config.mapping_files {
-        Some(files) => Mappings::load(files),
-        None => Mappings::shipped(),
-    };
-    let mappings = Arc::new(mappings.map_err(ServeError::Mappings)?);
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);
-    let media = MediaClient::new()?;
+    let (_never, reloads) = mpsc::channel(1);
+    serve_and_reload(config, listeners, clock, stop, reloads).await
+}
+
+/// Runs the bridge on bound listeners until `stop` ends, then stops in order: no longer ready, no new claims, what is
+/// running finishes or is left to be looked for, no new requests, everything synced.
+///
+/// Webhooks are taken, and kept for the next start, until the last call is done: Zendesk does not repeat what it found
+/// nobody to give to. What `reloads` brings meanwhile is taken over as far as it can change ([`live`]).
+///
+/// # Errors
+/// When it cannot start.
+pub async fn serve_and_reload(
+    config: Config,
+    listeners: Listeners,
+    clock: Clock,
+    stop: impl Future<Output = ()>,
+    mut reloads: Reloads,
+) -> Result<(), ServeError> {
     let StoreUrl::Sled { directory } = &config.store;
     let store: Arc<dyn Store> =
         Arc::new(SledStore::open(directory, StoreLimits::default(), clock.draw_u32(), clock.now()).await?);
     let metrics = Arc::new(Metrics::default());
     metrics.set_started(clock.now());
     let readiness = Arc::new(Readiness::default());
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);
 
-    let observed = |destination| -> Arc<dyn Transport> {
-        Arc::new(ObservedTransport { inner: Arc::clone(&transport), destination, metrics: Arc::clone(&metrics) })
-    };
-    let worker = Arc::new(Worker {
-        store: Arc::clone(&store),
-        zendesk: zendesk(&config, observed(Destination::Zendesk), &clock),
-        braze: braze(&config, observed(Destination::Braze), &clock),
-        media,
-        mappings,
-        options: worker_options(&config),
-        clock: clock.clone(),
-        metrics: Arc::clone(&metrics),
-        readiness: Arc::clone(&readiness),
-        pauses: Pauses::default(),
-    });
-    let intake = Arc::new(intake_options(&config));
+    let worker = Arc::new(worker(&config, &transport, &store, &clock, &metrics, &readiness)?);
+    let (intake, intake_now) = watch::channel(Arc::new(intake_options(&config)));
+    let (operator_token, token_now) = watch::channel(config.operator.token.clone());
     let public = public_router(PublicState {
         store: Arc::clone(&store),
-        intake: Arc::clone(&intake),
+        intake: intake_now.clone(),
         clock: clock.clone(),
         metrics: Arc::clone(&metrics),
         readiness: Arc::clone(&readiness),
     });
     let operator = operator_router(OperatorState {
         store: Arc::clone(&store),
-        intake,
+        intake: intake_now,
         clock,
-        metrics,
+        metrics: Arc::clone(&metrics),
         readiness: Arc::clone(&readiness),
-        token: config.operator.token.clone(),
+        token: token_now,
     });
     announce(&config, &listeners)?;
 
     let (stop_serving, stop_working) = (CancellationToken::new(), CancellationToken::new());
-    let mut servers = [
+    let servers = [
         spawn_server(listeners.public, public, &stop_serving),
         spawn_server(listeners.operator, operator, &stop_serving),
     ];
-    let mut working = tokio::spawn(worker.run(stop_working.clone()));
-    stop.await;
-
-    info!("tandem.stopping: no new deliveries; webhooks are still taken and kept");
+    let working = tokio::spawn(Arc::clone(&worker).run(stop_working.clone()));
+    let live = Live { started_with: config, intake, operator_token, worker, metrics };
+    let following = async {
+        while let Some(read) = reloads.recv().await {
+            live.reload(read);
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = stop => {}
+        () = following => {}
+    }
     readiness.set_reason("bridge", "shutting down");
+    take_down(servers, working, &stop_serving, &stop_working, store.as_ref()).await;
+    Ok(())
+}
+
+/// Stops everything in order; see [`serve_and_reload`].
+async fn take_down(
+    servers: [JoinHandle<()>; 2],
+    mut working: JoinHandle<()>,
+    stop_serving: &CancellationToken,
+    stop_working: &CancellationToken,
+    store: &dyn Store,
+) {
+    info!("tandem.stopping: no new deliveries; webhooks are still taken and kept");
     stop_working.cancel();
     finish("a delivery", &mut working, STOP_DEADLINE.saturating_sub(ANSWER_DEADLINE)).await;
     stop_serving.cancel();
-    let [public, operator] = &mut servers;
+    let [mut public, mut operator] = servers;
+    let (public, operator) = (&mut public, &mut operator);
     tokio::join!(finish("a connection", public, ANSWER_DEADLINE), finish("a connection", operator, ANSWER_DEADLINE));
     store.close().await;
     info!("tandem.stopped: everything accepted is on disk");
-    Ok(())
+}
+
+fn worker(
+    config: &Config,
+    transport: &Arc<dyn Transport>,
+    store: &Arc<dyn Store>,
+    clock: &Clock,
+    metrics: &Arc<Metrics>,
+    readiness: &Arc<Readiness>,
+) -> Result<Worker, ServeError> {
+    let mappings = match &config.mapping_files {
+        Some(files) => Mappings::load(files),
+        None => Mappings::shipped(),
+    };
+    let observed = |destination| -> Arc<dyn Transport> {
+        Arc::new(ObservedTransport { inner: Arc::clone(transport), destination, metrics: Arc::clone(metrics) })
+    };
+    Ok(Worker {
+        store: Arc::clone(store),
+        zendesk: zendesk(config, observed(Destination::Zendesk), clock),
+        braze: braze(config, observed(Destination::Braze), clock),
+        media: MediaClient::new()?,
+        mappings: Arc::new(mappings.map_err(ServeError::Mappings)?),
+        options: worker_options(config),
+        clock: clock.clone(),
+        metrics: Arc::clone(metrics),
+        readiness: Arc::clone(readiness),
+        pauses: Pauses::default(),
+    })
+}
+
+fn log_warnings(warnings: &[Warning]) {
+    for warning in warnings {
+        warn!("config.warning: {warning}");
+    }
+}
+
+/// Reads the configuration again at every SIGHUP. Installed before anything else runs: a process without a handler
+/// dies of that signal.
+fn reloads(read: impl Fn() -> Result<(Config, Vec<Warning>), Faults> + Send + Sync + 'static) -> io::Result<Reloads> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup())?;
+    let (send, reloads) = mpsc::channel(1);
+    let read = Arc::new(read);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let read = Arc::clone(&read);
+            let read = match tokio::task::spawn_blocking(move || read()).await {
+                Ok(read) => read,
+                Err(error) => {
+                    error!(%error, "config.not_read: reading the configuration failed; the one before stays in force");
+                    continue;
+                }
+            };
+            let read = read.map(|(config, warnings)| {
+                log_warnings(&warnings);
+                config
+            });
+            if send.send(read).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(reloads)
 }
 
 /// Says where everything is, in one line of the log.
@@ -233,14 +325,17 @@ fn intake_options(config: &Config) -> IntakeOptions {
 }
 
 fn zendesk(config: &Config, transport: Arc<dyn Transport>, clock: &Clock) -> Zendesk {
-    let auth = match &config.zendesk.credentials {
+    let options = ZendeskOptions { url: config.zendesk.url.clone(), auth: zendesk_auth(config) };
+    Zendesk::new(options, transport, Arc::new(Mutex::new(Budgets::new())), clock.clone())
+}
+
+fn zendesk_auth(config: &Config) -> Auth {
+    match &config.zendesk.credentials {
         Credentials::OAuth { client_id, client_secret } => {
             Auth::OAuth { client_id: client_id.clone(), client_secret: client_secret.clone() }
         }
         Credentials::ApiToken { email, api_token } => Auth::ApiToken { email: email.clone(), token: api_token.clone() },
-    };
-    let options = ZendeskOptions { url: config.zendesk.url.clone(), auth };
-    Zendesk::new(options, transport, Arc::new(Mutex::new(Budgets::new())), clock.clone())
+    }
 }
 
 fn braze(config: &Config, transport: Arc<dyn Transport>, clock: &Clock) -> Braze {

@@ -42,7 +42,7 @@ fn running(store: ScriptedStore, token: Option<&str>) -> Running {
     let store = Arc::new(store);
     let state = OperatorState {
         store: Arc::<ScriptedStore>::clone(&store),
-        intake: Arc::new(crate::intake::IntakeOptions {
+        intake: crate::http::testing::unchanging(crate::intake::IntakeOptions {
             zendesk_secrets: Vec::new(),
             zendesk_tolerance: std::time::Duration::from_secs(600),
             braze_tokens: Vec::new(),
@@ -51,7 +51,7 @@ fn running(store: ScriptedStore, token: Option<&str>) -> Running {
         clock: Clock::manual(noon(), 1),
         metrics: Arc::new(Metrics::default()),
         readiness: Arc::new(Readiness::default()),
-        token: token.map(Into::into),
+        token: tokio::sync::watch::channel(token.map(Into::into)).1,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();

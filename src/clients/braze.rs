@@ -4,7 +4,7 @@
 //! Facts are from <https://www.braze.com/docs/api/> and from recorded traffic. Braze has no idempotency for messages:
 //! a send whose answer was lost may have gone out ([`Failure::Unknown`]), and [`Braze::receipt`] is how to find out.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ pub struct BrazeOptions {
 /// A client for one Braze workspace.
 pub struct Braze {
     exchange: Exchange,
-    api_key: SecretString,
+    api_key: RwLock<SecretString>,
 }
 
 /// A message that Braze took over. Whether a phone ever shows it is not known here.
@@ -58,7 +58,12 @@ impl Braze {
         clock: Clock,
     ) -> Self {
         let exchange = Exchange { vendor: "Braze", base: options.url, transport, budgets, clock };
-        Self { exchange, api_key: options.api_key }
+        Self { exchange, api_key: RwLock::new(options.api_key) }
+    }
+
+    /// Uses another key from the next call on.
+    pub fn set_api_key(&self, api_key: SecretString) {
+        *self.api_key.write().unwrap_or_else(PoisonError::into_inner) = api_key;
     }
 
     /// Sends one message through an API-triggered campaign. `body` is the whole request, with one recipient: the same
@@ -135,7 +140,8 @@ impl Braze {
     /// Makes the call once and gives a success with its JSON object.
     async fn call(&self, order: &Order) -> Result<(Answer, Value), Failure> {
         let unusable = || Failure::Refused { cause: "the API key cannot be sent".into(), status: 401 };
-        let header = secret_header(&format!("Bearer {}", self.api_key.expose_secret())).ok_or_else(unusable)?;
+        let api_key = self.api_key.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let header = secret_header(&format!("Bearer {}", api_key.expose_secret())).ok_or_else(unusable)?;
         let mut answer = self.exchange.ask(order, header).await?;
         if !answer.status.is_success() {
             return Err(self.failure(order, &answer));

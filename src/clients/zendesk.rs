@@ -5,7 +5,7 @@
 //! body written here never holds `via`, which would set off triggers that are meant for people.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -77,12 +77,24 @@ pub enum Auth {
 /// A client for one Zendesk account.
 pub struct Zendesk {
     exchange: Exchange,
-    credential: Credential,
+    credential: RwLock<Arc<Credential>>,
 }
 
 enum Credential {
     OAuth(Tokens),
     Basic(SecretString),
+}
+
+impl Credential {
+    fn of(auth: Auth) -> Self {
+        match auth {
+            Auth::OAuth { client_id, client_secret } => Self::OAuth(Tokens::new(client_id, client_secret)),
+            Auth::ApiToken { email, token } => {
+                let pair = format!("{email}/token:{}", token.expose_secret());
+                Self::Basic(format!("Basic {}", BASE64.encode(pair)).into())
+            }
+        }
+    }
 }
 
 impl Zendesk {
@@ -94,14 +106,13 @@ impl Zendesk {
         budgets: Arc<Mutex<Budgets>>,
         clock: Clock,
     ) -> Self {
-        let credential = match options.auth {
-            Auth::OAuth { client_id, client_secret } => Credential::OAuth(Tokens::new(client_id, client_secret)),
-            Auth::ApiToken { email, token } => {
-                let pair = format!("{email}/token:{}", token.expose_secret());
-                Credential::Basic(format!("Basic {}", BASE64.encode(pair)).into())
-            }
-        };
+        let credential = RwLock::new(Arc::new(Credential::of(options.auth)));
         Self { exchange: Exchange { vendor: "Zendesk", base: options.url, transport, budgets, clock }, credential }
+    }
+
+    /// Proves who we are in another way from the next call on.
+    pub fn set_auth(&self, auth: Auth) {
+        *self.credential.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Credential::of(auth));
     }
 
     /// Whether little is left of the account's rate budget, so that what can wait should.
@@ -308,7 +319,8 @@ impl Zendesk {
 
     /// Makes the call, once more where Zendesk refused it only because the token had expired, and gives a success.
     async fn call(&self, order: &Order) -> Result<Answer, Failure> {
-        let answer = match &self.credential {
+        let credential = Arc::clone(&self.credential.read().unwrap_or_else(PoisonError::into_inner));
+        let answer = match &*credential {
             Credential::Basic(header) => {
                 let unusable = || Failure::Refused { cause: "the API token cannot be sent".into(), status: 401 };
                 let header = secret_header(header.expose_secret()).ok_or_else(unusable)?;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -185,7 +186,8 @@ async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<
     let EventKind::Unreadable(kept) = &event.kind else {
         return Err(unchanged("this is no kept body".to_owned()).into());
     };
-    let reason = match intake::reread(kept, event.received_at, &state.intake) {
+    let options = Arc::clone(&state.intake.borrow());
+    let reason = match intake::reread(kept, event.received_at, &options) {
         Intake::Event { event, dedupe } => match take_in(state, id, event, dedupe).await? {
             Accepted::New(new) | Accepted::Duplicate(new) => format!("read again as {new}"),
             Accepted::Echo => "read again: our own comment coming back".to_owned(),

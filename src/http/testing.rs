@@ -3,7 +3,7 @@
 //! It keeps nothing and promises nothing: what a store must do is tested where the store is.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use axum::body::Body;
@@ -11,10 +11,12 @@ use axum::response::Response;
 use http::Request;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, Note, TicketId};
+use crate::intake::IntakeOptions;
 use crate::store::{Accepted, Claim, Compaction, Counts, DeliveryFilter, Page, Store, StoreError, Verdict};
 
 /// Answers from its lists, and notes what it was asked.
@@ -149,6 +151,11 @@ impl Store for ScriptedStore {
     }
 
     async fn close(&self) {}
+}
+
+/// Options that stay as they are.
+pub(crate) fn unchanging(options: IntakeOptions) -> watch::Receiver<Arc<IntakeOptions>> {
+    watch::channel(Arc::new(options)).1
 }
 
 pub(crate) fn noon() -> Timestamp {

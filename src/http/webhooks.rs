@@ -152,7 +152,7 @@ async fn take(desk: Desk, endpoint: Endpoint, request: Request) -> Response {
 /// should be, gets no further than the first, and whoever is slow no further than the second.
 async fn answer(endpoint: Endpoint, request: Request, desk: &Desk) -> Result<Answer, Answer> {
     let received_at = desk.state.clock.now();
-    let options = Arc::clone(&desk.state.intake);
+    let options = Arc::clone(&desk.state.intake.borrow());
     let (parts, body) = request.into_parts();
     if body.size_hint().lower() > BODY_MAX_BYTES as u64 {
         return Err(Answer::TooLarge);

@@ -19,6 +19,7 @@ mod outbound_once;
 mod pressure;
 mod process;
 mod recipe;
+mod reload;
 mod requester;
 mod seen;
 mod shipped;

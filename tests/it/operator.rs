@@ -271,7 +271,7 @@ async fn a_body_whose_own_keys_are_its_own_is_read_again_all_the_same() {
         clock: Clock::manual(start_of_time(), 3),
         metrics: Arc::new(Metrics::default()),
         readiness: Arc::new(Readiness::default()),
-        token: None,
+        token: tokio::sync::watch::channel(None).1,
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -79,6 +79,13 @@ impl Process {
         line_with(&mut self.log, words).await
     }
 
+    /// Waits until so many lines of the log have these words.
+    pub(crate) async fn logs_times(&mut self, words: &str, times: usize) {
+        let count = |lines: &Vec<String>| lines.iter().filter(|line| line.contains(words)).count();
+        let said = tokio::time::timeout(DEADLINE, self.log.wait_for(|lines| count(lines) >= times)).await;
+        assert!(said.is_ok_and(|said| said.is_ok()), "nobody says {words:?} {times} times: {:#?}", self.log());
+    }
+
     /// The first printed line with these words; `None` when the process ended without it.
     pub(crate) async fn prints(&mut self, words: &str) -> Option<String> {
         line_with(&mut self.output, words).await
@@ -90,7 +97,7 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// Sends `TERM` or `INT`.
+    /// Sends `TERM`, `INT` or `HUP`.
     pub(crate) fn signal(&self, name: &str) {
         let line = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success(), "{line}");

@@ -12,14 +12,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tandem::clock::Clock;
 use tandem::config;
+use tandem::config::{Config, Faults};
 use tandem::intake::signature::zendesk_signature;
 use tandem::sandbox::braze::Profile;
 use tandem::sandbox::server::Call;
 use tandem::sandbox::{Sandbox, SandboxOptions};
-use tandem::serve::{Listeners, ServeError, serve};
+use tandem::serve::{Listeners, ServeError, serve_and_reload};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +47,7 @@ pub(crate) struct TestBridge {
     pub(crate) directory: TempDir,
     settings: String,
     stop: CancellationToken,
+    reloads: Option<mpsc::Sender<Result<Config, Faults>>>,
     running: Option<JoinHandle<Result<(), ServeError>>>,
     apart: Apart,
 }
@@ -93,6 +96,7 @@ impl TestBridge {
             directory: tempfile::tempdir().unwrap(),
             settings,
             stop: CancellationToken::new(),
+            reloads: None,
             running: None,
             apart: Apart::default(),
         };
@@ -135,7 +139,10 @@ impl TestBridge {
         self.sandbox.connect(&self.public);
         self.stop = CancellationToken::new();
         let stop = self.stop.clone();
-        self.running = Some(runtime.spawn(serve(config, listeners, self.clock.clone(), stop.cancelled_owned())));
+        let (send, reloads) = mpsc::channel(1);
+        self.reloads = Some(send);
+        let served = serve_and_reload(config, listeners, self.clock.clone(), stop.cancelled_owned(), reloads);
+        self.running = Some(runtime.spawn(served));
     }
 
     /// Stops a bridge that runs apart, wherever it is: nothing is finished, nothing more is called or recorded. Returns
@@ -157,6 +164,13 @@ impl TestBridge {
         self.stop().await;
         self.settings = change(&self.settings);
         self.run().await;
+    }
+
+    /// Lets the configuration be changed as TOML text, and has it read again while the bridge runs, as after SIGHUP.
+    pub(crate) async fn reload_with(&mut self, change: impl FnOnce(&str) -> String) {
+        self.settings = change(&self.settings);
+        let read = config::parse(Some(&self.settings), [], self.directory.path()).map(|(config, _)| config);
+        self.reloads.as_ref().unwrap().send(read).await.unwrap();
     }
 
     /// Moves time on, a second at a time, until it holds; panics with `what` when it never does.

@@ -26,6 +26,7 @@ use tandem::telemetry::{Metrics, Readiness};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use crate::support::{DEADLINE, TestBridge, answer, http_client, start_of_time};
 
@@ -161,13 +162,14 @@ pub(crate) async fn raw(bridge: &TestBridge, request: &[u8]) -> String {
 }
 
 /// What the bridge of these tests verifies by.
-pub(crate) fn intake_options() -> Arc<IntakeOptions> {
-    Arc::new(IntakeOptions {
+pub(crate) fn intake_options() -> watch::Receiver<Arc<IntakeOptions>> {
+    let options = IntakeOptions {
         zendesk_secrets: vec![SecretString::from(secret())],
         zendesk_tolerance: Duration::from_secs(600),
         braze_tokens: vec![SecretString::from(token())],
         user_field: "braze_external_id".to_owned(),
-    })
+    };
+    watch::channel(Arc::new(options)).1
 }
 
 /// The public router on a real store with limits of its own.

@@ -204,3 +204,15 @@ async fn a_subscription_is_read_in_either_case() {
     let failure = braze.subscription("group", &Recipient::External(id.into())).await.unwrap_err();
     assert_eq!(failure, Failure::Reject { cause: "Braze answered 400 Invalid subscription group ID".into() });
 }
+
+#[tokio::test]
+async fn another_key_counts_from_the_next_call_on() {
+    let success = || Reply::json(201, &json!({"message": "success"}));
+    let server = Scripted::answers(vec![success(), success()]).await;
+    let braze = braze(&server.url);
+    braze.trigger_send(&body()).await.unwrap();
+    braze.set_api_key("an0ther".into());
+    braze.trigger_send(&body()).await.unwrap();
+    let presented: Vec<_> = server.seen().iter().map(|seen| seen.headers["authorization"].clone()).collect();
+    assert_eq!(presented, ["Bearer k3y", "Bearer an0ther"]);
+}

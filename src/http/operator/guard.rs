@@ -24,7 +24,8 @@ pub(super) async fn let_in(State(state): State<OperatorState>, request: Request,
     if !is_same_site(headers) {
         return error_answer(StatusCode::FORBIDDEN, "requests from other web sites are not served");
     }
-    match &state.token {
+    let token = state.token.borrow().clone();
+    match &token {
         Some(token) if !presents(headers, token) => unauthorized(),
         None if !is_for_this_machine(headers) => {
             error_answer(StatusCode::FORBIDDEN, "without an operator token only requests to a loopback host are served")

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::Request as HttpRequest;
 use secrecy::SecretString;
+use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::*;
@@ -12,7 +13,9 @@ use crate::clock::Clock;
 use crate::domain::conversation::Change;
 use crate::domain::conversation::TicketStatus;
 use crate::domain::event::TicketId;
-use crate::http::testing::{ScriptedStore, body_json, body_text, conversation, delivery, get_request, id, noon};
+use crate::http::testing::{
+    ScriptedStore, body_json, body_text, conversation, delivery, get_request, id, noon, unchanging,
+};
 use crate::http::{Readiness, operator_router};
 use crate::intake::IntakeOptions;
 use crate::telemetry::Metrics;
@@ -22,7 +25,7 @@ fn state(store: Arc<ScriptedStore>, token: Option<&str>) -> OperatorState {
     clock.advance(jiff::SignedDuration::from_secs(90));
     OperatorState {
         store,
-        intake: Arc::new(IntakeOptions {
+        intake: unchanging(IntakeOptions {
             zendesk_secrets: Vec::new(),
             zendesk_tolerance: Duration::from_secs(600),
             braze_tokens: Vec::new(),
@@ -31,7 +34,7 @@ fn state(store: Arc<ScriptedStore>, token: Option<&str>) -> OperatorState {
         clock,
         metrics: Arc::new(Metrics::default()),
         readiness: Arc::new(Readiness::default()),
-        token: token.map(SecretString::from),
+        token: watch::channel(token.map(SecretString::from)).1,
     }
 }
 

@@ -9,7 +9,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::clock::Clock;
-use crate::http::testing::{ScriptedStore, body_json, id, noon};
+use crate::http::testing::{ScriptedStore, body_json, id, noon, unchanging};
 use crate::http::{Readiness, public_router};
 use crate::intake::IntakeOptions;
 use crate::intake::signature::zendesk_signature;
@@ -31,7 +31,7 @@ const SEND: &str = r#"{"campaign_id":"c1","recipients":[{"external_user_id":"cus
 fn state(store: Arc<ScriptedStore>) -> PublicState {
     PublicState {
         store,
-        intake: Arc::new(IntakeOptions {
+        intake: unchanging(IntakeOptions {
             zendesk_secrets: vec![SecretString::from(SECRET)],
             zendesk_tolerance: Duration::from_secs(600),
             braze_tokens: vec![SecretString::from(TOKEN)],

@@ -1,0 +1,120 @@
+//! What of the configuration can change while the bridge runs: secrets and credentials.
+//!
+//! A new configuration is taken as a whole or not at all, and only where it differs in something that cannot change now
+//! does a part of it wait: that part is named in the log and stays as it is until a restart. Webhooks and calls that
+//! are under way keep what they began with; nothing is turned away meanwhile.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use super::{intake_options, zendesk_auth};
+use crate::config::{Braze, Campaigns, Config, Faults, Operator, Zendesk};
+use crate::intake::IntakeOptions;
+use crate::telemetry::Metrics;
+use crate::worker::Worker;
+
+/// The parts of a running bridge that follow the configuration.
+pub(super) struct Live {
+    /// What the bridge was started with, as far as it cannot change.
+    pub(super) started_with: Config,
+    pub(super) intake: watch::Sender<Arc<IntakeOptions>>,
+    pub(super) operator_token: watch::Sender<Option<SecretString>>,
+    pub(super) worker: Arc<Worker>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Live {
+    /// Takes over what was read, or says why not.
+    pub(super) fn reload(&self, read: Result<Config, Faults>) {
+        let is_good = read.is_ok();
+        match read {
+            Ok(config) => self.apply(&config),
+            Err(Faults(faults)) => {
+                for fault in &faults {
+                    error!("config.fault: {fault}");
+                }
+                error!("config.refused: the new configuration is faulty; the one before stays in force");
+            }
+        }
+        self.metrics.reloaded(is_good);
+    }
+
+    fn apply(&self, new: &Config) {
+        // The requester is looked for by this field as well: both follow it together, at a restart.
+        let user_field = self.started_with.zendesk.user_field.clone();
+        self.intake.send_replace(Arc::new(IntakeOptions { user_field, ..intake_options(new) }));
+        self.worker.zendesk.set_auth(zendesk_auth(new));
+        self.worker.braze.set_api_key(new.braze.api_key.clone());
+        let mut waiting = waiting(&self.started_with, new);
+        // Whether a token is needed follows from the address, which stays.
+        if new.operator.token.is_some() || self.started_with.operator.listen.ip().is_loopback() {
+            self.operator_token.send_replace(new.operator.token.clone());
+        } else {
+            waiting.push("operator_token");
+        }
+        info!("config.reloaded: secrets, tokens and credentials are the new ones");
+        if !waiting.is_empty() {
+            let keys = waiting.join(", ");
+            warn!(keys, "config.waits: {keys} changed, and stay as they were until a restart");
+        }
+    }
+}
+
+/// The keys that differ and cannot change now. Everything is named here, so that a new key must be thought of.
+fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
+    let Config {
+        listen,
+        operator: Operator { listen: operator_listen, token: _ },
+        public_url: _,
+        mappings,
+        mapping_files,
+        catch_up,
+        reopen_days,
+        store,
+        zendesk,
+        braze,
+    } = old;
+    let Zendesk {
+        url: zendesk_url,
+        credentials: _,
+        webhook_secrets: _,
+        signature_tolerance: _,
+        requester_match,
+        user_field,
+    } = zendesk;
+    let Braze {
+        url: braze_url,
+        api_key: _,
+        webhook_tokens: _,
+        on_unconfirmed,
+        confirm_after,
+        recipe_message,
+        gsm7,
+        subscription_group,
+        campaigns: Campaigns { agent_reply, ticket_solved },
+    } = braze;
+    let campaigns = &new.braze.campaigns;
+    let differs = [
+        ("listen", *listen != new.listen),
+        ("operator_listen", *operator_listen != new.operator.listen),
+        ("mappings", *mappings != new.mappings || *mapping_files != new.mapping_files),
+        ("catch_up_minutes", *catch_up != new.catch_up),
+        ("reopen_days", *reopen_days != new.reopen_days),
+        ("store.url", *store != new.store),
+        ("zendesk.url", *zendesk_url != new.zendesk.url),
+        ("zendesk.requester_match", *requester_match != new.zendesk.requester_match),
+        ("zendesk.user_field", *user_field != new.zendesk.user_field),
+        ("braze.url", *braze_url != new.braze.url),
+        ("braze.on_unconfirmed", *on_unconfirmed != new.braze.on_unconfirmed),
+        ("braze.confirm_after_seconds", *confirm_after != new.braze.confirm_after),
+        ("braze.recipe_message", *recipe_message != new.braze.recipe_message),
+        ("braze.gsm7", *gsm7 != new.braze.gsm7),
+        ("braze.subscription_group", *subscription_group != new.braze.subscription_group),
+        ("braze.campaigns.agent_reply", *agent_reply != campaigns.agent_reply),
+        ("braze.campaigns.ticket_solved", *ticket_solved != campaigns.ticket_solved),
+    ];
+    differs.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+}
