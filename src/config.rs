@@ -64,6 +64,17 @@ pub struct Config {
     pub zendesk: Zendesk,
     /// Braze's side.
     pub braze: Braze,
+    /// Whom to call when something needs the operator; `None` for nobody.
+    pub alarm: Option<Alarm>,
+}
+
+/// The alarm receiver.
+#[derive(Clone, Debug)]
+pub struct Alarm {
+    /// The whole address. Receivers put credentials into it, so it is kept as one.
+    pub url: SecretString,
+    /// What is presented to it as bearer token.
+    pub token: Option<SecretString>,
 }
 
 /// The operator listener.

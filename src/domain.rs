@@ -4,6 +4,7 @@
 //! what a vendor's JSON looks like. Whoever needs the time gives it as an argument.
 
 pub mod address;
+pub mod alarm;
 pub mod budget;
 pub mod conversation;
 pub mod delivery;

@@ -29,7 +29,7 @@ use crate::mapping::Mappings;
 use crate::store::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreLimits};
 use crate::telemetry::{Metrics, Readiness};
-use crate::worker::{ObservedTransport, Pauses, Retention, Worker, WorkerOptions};
+use crate::worker::{AlarmOptions, Alarmist, ObservedTransport, Pauses, Retention, Worker, WorkerOptions};
 
 mod live;
 
@@ -142,6 +142,7 @@ pub async fn serve_and_reload(
     let worker = Arc::new(worker(&config, &transport, &store, &clock, &metrics, &readiness)?);
     let (intake, intake_now) = watch::channel(Arc::new(intake_options(&config)));
     let (operator_token, token_now) = watch::channel(config.operator.token.clone());
+    let (alarm, alarm_now) = watch::channel(alarm_options(&config));
     let public = public_router(PublicState {
         store: Arc::clone(&store),
         intake: intake_now.clone(),
@@ -152,11 +153,19 @@ pub async fn serve_and_reload(
     let operator = operator_router(OperatorState {
         store: Arc::clone(&store),
         intake: intake_now,
-        clock,
+        clock: clock.clone(),
         metrics: Arc::clone(&metrics),
         readiness: Arc::clone(&readiness),
         token: token_now,
     });
+    let alarmist = Alarmist {
+        book: Arc::clone(&worker.alarms),
+        store: Arc::clone(&store),
+        transport,
+        options: alarm_now,
+        clock,
+        metrics: Arc::clone(&metrics),
+    };
     announce(&config, &listeners)?;
 
     let (stop_serving, stop_working) = (CancellationToken::new(), CancellationToken::new());
@@ -164,8 +173,9 @@ pub async fn serve_and_reload(
         spawn_server(listeners.public, public, &stop_serving),
         spawn_server(listeners.operator, operator, &stop_serving),
     ];
+    tokio::spawn(alarmist.run(stop_working.clone()));
     let working = tokio::spawn(Arc::clone(&worker).run(stop_working.clone()));
-    let live = Live { started_with: config, intake, operator_token, worker, metrics };
+    let live = Live { started_with: config, intake, operator_token, alarm, worker, metrics };
     let following = async {
         while let Some(read) = reloads.recv().await {
             live.reload(read);
@@ -226,6 +236,7 @@ fn worker(
         metrics: Arc::clone(metrics),
         readiness: Arc::clone(readiness),
         pauses: Pauses::default(),
+        alarms: Arc::default(),
     })
 }
 
@@ -336,6 +347,11 @@ fn zendesk_auth(config: &Config) -> Auth {
         }
         Credentials::ApiToken { email, api_token } => Auth::ApiToken { email: email.clone(), token: api_token.clone() },
     }
+}
+
+fn alarm_options(config: &Config) -> Option<AlarmOptions> {
+    let alarm = config.alarm.as_ref()?;
+    Some(AlarmOptions { url: alarm.url.clone(), token: alarm.token.clone() })
 }
 
 fn braze(config: &Config, transport: Arc<dyn Transport>, clock: &Clock) -> Braze {

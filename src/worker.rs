@@ -22,9 +22,10 @@ use crate::clients::braze::Braze;
 use crate::clients::media::MediaClient;
 use crate::clients::zendesk::Zendesk;
 use crate::clock::Clock;
+use crate::domain::alarm::Notice;
 use crate::domain::conversation::{Change, ConversationKey};
 use crate::domain::delivery::{LEASE, Outcome, State, Transition};
-use crate::domain::event::{Destination, Event, EventKind};
+use crate::domain::event::{Destination, Event, EventId, EventKind};
 use crate::domain::plan::UserMatch;
 use crate::domain::retry::{OnUnconfirmed, RetryPolicy, decide, later};
 use crate::domain::text::RecipeMessage;
@@ -32,6 +33,7 @@ use crate::mapping::{Context, Mappings, Name};
 use crate::store::{Claim, Store, StoreError, Verdict};
 use crate::telemetry::{Metrics, Readiness};
 
+mod alarm;
 mod catch_up;
 mod confirm;
 mod context;
@@ -42,6 +44,7 @@ mod notes;
 mod observed;
 mod outbound;
 
+pub use alarm::{AlarmBook, AlarmOptions, Alarmist};
 pub use janitor::Retention;
 pub use observed::ObservedTransport;
 
@@ -109,6 +112,8 @@ pub struct Worker {
     pub readiness: Arc<Readiness>,
     /// Which vendors refuse us.
     pub pauses: Pauses,
+    /// What the operator is to be called for.
+    pub alarms: Arc<AlarmBook>,
 }
 
 /// What one claim came to and taught.
@@ -222,7 +227,12 @@ impl Worker {
             let (outcome, why) = (report.outcome.name(), report.outcome.why().to_owned());
             let went_well = matches!(report.outcome, Outcome::Done { .. } | Outcome::Skip { .. });
             let verdict = self.judge(&claim, report, now);
-            match self.store.record(&claim, verdict, now).await {
+            let notices: Vec<Notice> = verdict.moves.iter().filter_map(|(id, to)| notice(*id, to)).collect();
+            let recorded = self.store.record(&claim, verdict, now).await;
+            if recorded.is_ok() {
+                notices.into_iter().for_each(|notice| self.alarms.note(notice, now));
+            }
+            match recorded {
                 Ok(()) if went_well => info!(outcome, texts = claim.work.len(), "delivery.{outcome}: {id}: {why}"),
                 Ok(()) => warn!(outcome, texts = claim.work.len(), "delivery.{outcome}: {id}: {why}"),
                 Err(StoreError::StaleClaim(_)) => warn!("delivery.stale: {id} took longer than its lease"),
@@ -333,6 +343,7 @@ impl Worker {
     fn hold(&self, destination: Destination, cause: &str, now: Timestamp) {
         if self.pauses.pause(destination, later(now, self.options.retry.pause)) {
             warn!(?destination, "destination.paused: {cause}");
+            self.alarms.note(Notice::Paused { destination, cause: cause.to_owned() }, now);
         }
         self.readiness.set_note(destination.name(), format!("paused: {cause}"));
         self.metrics.set_paused(destination, true);
@@ -350,6 +361,7 @@ impl Worker {
                 let Some(destination) = answered else { return };
                 if self.pauses.succeeded(destination, now) {
                     info!(?destination, "destination.resumed: calls are answered again");
+                    self.alarms.note(Notice::Resumed { destination }, now);
                     self.readiness.clear_note(destination.name());
                     self.metrics.set_paused(destination, false);
                 }
@@ -366,6 +378,17 @@ impl Worker {
             | Outcome::NotSeen { .. }
             | Outcome::SetAside { .. } => {}
         }
+    }
+}
+
+/// What the operator is called for.
+fn notice(id: EventId, transition: &Transition) -> Option<Notice> {
+    if let Transition::Kill { cause } = transition {
+        Some(Notice::Dead { id, cause: cause.clone() })
+    } else if let Transition::SetAside { cause } = transition {
+        Some(Notice::SetAside { id, cause: cause.clone() })
+    } else {
+        None
     }
 }
 

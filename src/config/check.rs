@@ -14,7 +14,7 @@ use super::fault::{Fault, Place, Warning};
 use super::keys;
 use super::read::{Gathered, Given, Value};
 use super::{
-    Braze, Campaigns, Config, Credentials, OnUnconfirmed, Operator, RecipeMessage, StoreUrl, UserMatch, Zendesk,
+    Alarm, Braze, Campaigns, Config, Credentials, OnUnconfirmed, Operator, RecipeMessage, StoreUrl, UserMatch, Zendesk,
 };
 
 /// The secret with which Zendesk signs the test of a webhook that does not exist yet. It is published, so whoever
@@ -53,6 +53,7 @@ impl<'a> Checker<'a> {
         let store = self.store();
         let zendesk = self.zendesk();
         let braze = self.braze();
+        let alarm = self.alarm();
         if !self.gathered.faults.is_empty() {
             return None;
         }
@@ -67,6 +68,7 @@ impl<'a> Checker<'a> {
             store: store?,
             zendesk: zendesk?,
             braze: braze?,
+            alarm: alarm?,
         })
     }
 
@@ -247,6 +249,18 @@ impl<'a> Checker<'a> {
         })
     }
 
+    fn alarm(&mut self) -> Option<Option<Alarm>> {
+        let token = self.text("alarm.token").map(SecretString::from);
+        if !self.is_given("alarm.url") {
+            return match token {
+                Some(_) => self.fault("alarm.token", "stands without alarm.url", "Set alarm.url, or remove the token"),
+                None => Some(None),
+            };
+        }
+        let url = self.web_address("alarm.url")?;
+        Some(Some(Alarm { url: url.as_str().into(), token }))
+    }
+
     fn confirm_after(&mut self) -> Option<Vec<Duration>> {
         let name = "braze.confirm_after_seconds";
         let Some(Given { value: Value::Integers(seconds), .. }) = self.gathered.values.get(name) else { return None };
@@ -283,7 +297,16 @@ impl<'a> Checker<'a> {
         if self.is_given(name) { self.url(name).map(Some) } else { Some(None) }
     }
 
+    /// An address without a question mark, to which paths and parameters are added.
     fn url(&mut self, name: &'static str) -> Option<Url> {
+        let url = self.web_address(name)?;
+        if url.query().is_some() || url.fragment().is_some() {
+            return self.fault(name, "has a question mark or a hash sign in it", "End it before that");
+        }
+        Some(url)
+    }
+
+    fn web_address(&mut self, name: &'static str) -> Option<Url> {
         let text = self.text(name)?;
         let Ok(url) = Url::parse(&text) else {
             return self.fault(name, "is not a web address", "Write it like https://host");
@@ -300,9 +323,6 @@ impl<'a> Checker<'a> {
         }
         if !url.username().is_empty() || url.password().is_some() {
             return self.fault(name, "holds a user name or a password", "Remove everything between :// and the host");
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return self.fault(name, "has a question mark or a hash sign in it", "End it before that");
         }
         Some(url)
     }

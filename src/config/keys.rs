@@ -203,6 +203,13 @@ pub const KEYS: &[Key] = &[
         None,
         "Id of the API-triggered campaign for the closing text; without it none is sent.",
     ),
+    key(
+        "alarm.url",
+        Kind::Secret,
+        None,
+        "Where to post what needs the operator: dead letters, texts set aside as unconfirmed, paused destinations.",
+    ),
+    key("alarm.token", Kind::Secret, None, "What is presented to the alarm receiver as bearer token."),
 ];
 
 const fn key(name: &'static str, kind: Kind, default: Option<&'static str>, doc: &'static str) -> Key {

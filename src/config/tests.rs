@@ -580,3 +580,27 @@ fn a_glimpse_minds_only_its_own_keys() {
     std::fs::write(&path, "operator_listen = = 9\n").unwrap();
     assert!(glimpse(Some(&path)).unwrap_err().to_string().contains("not valid TOML"));
 }
+
+#[test]
+fn the_alarm_receiver_is_a_secret_address_and_perhaps_a_token() {
+    let alarm = |text: &str| format!("{GOOD}[alarm]\n{text}\n");
+    assert!(good(&[]).alarm.is_none());
+    // Receivers put their credentials into the path and the query.
+    let url = "https://hooks.example/T0/s3cret?key=v";
+    let (config, warnings) = read(&alarm(&format!("url = \"{url}\"\ntoken = \"t0ken\"")), &[]).unwrap();
+    let found = config.alarm.as_ref().unwrap();
+    assert_eq!((found.url.expose_secret(), found.token.as_ref().unwrap().expose_secret()), (url, "t0ken"));
+    assert_eq!(warnings, []);
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("s3cret") && !shown.contains("t0ken"), "{shown}");
+    assert!(read(&alarm("url = \"http://127.0.0.1:9/\""), &[]).is_ok(), "this machine");
+    for (text, key, problem) in [
+        ("url = \"http://hooks.example/s3cret\"", "alarm.url", "does not start with https://"),
+        ("url = \"s3cret\"", "alarm.url", "is not a web address"),
+        ("token = \"s3cret\"", "alarm.token", "stands without alarm.url"),
+    ] {
+        let told = faults(&alarm(text), &[]);
+        assert!(told.len() == 1 && told[0].starts_with(key) && told[0].contains(problem), "{told:?}");
+        assert!(!told[0].contains("s3cret"), "{told:?}");
+    }
+}

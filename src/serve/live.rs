@@ -1,4 +1,4 @@
-//! What of the configuration can change while the bridge runs: secrets and credentials.
+//! What of the configuration can change while the bridge runs: secrets, and where alarms go.
 //!
 //! A new configuration is taken as a whole or not at all, and only where it differs in something that cannot change now
 //! does a part of it wait: that part is named in the log and stays as it is until a restart. Webhooks and calls that
@@ -10,11 +10,11 @@ use secrecy::SecretString;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use super::{intake_options, zendesk_auth};
+use super::{alarm_options, intake_options, zendesk_auth};
 use crate::config::{Braze, Campaigns, Config, Faults, Operator, Zendesk};
 use crate::intake::IntakeOptions;
 use crate::telemetry::Metrics;
-use crate::worker::Worker;
+use crate::worker::{AlarmOptions, Worker};
 
 /// The parts of a running bridge that follow the configuration.
 pub(super) struct Live {
@@ -22,6 +22,7 @@ pub(super) struct Live {
     pub(super) started_with: Config,
     pub(super) intake: watch::Sender<Arc<IntakeOptions>>,
     pub(super) operator_token: watch::Sender<Option<SecretString>>,
+    pub(super) alarm: watch::Sender<Option<AlarmOptions>>,
     pub(super) worker: Arc<Worker>,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -46,6 +47,7 @@ impl Live {
         // The requester is looked for by this field as well: both follow it together, at a restart.
         let user_field = self.started_with.zendesk.user_field.clone();
         self.intake.send_replace(Arc::new(IntakeOptions { user_field, ..intake_options(new) }));
+        self.alarm.send_replace(alarm_options(new));
         self.worker.zendesk.set_auth(zendesk_auth(new));
         self.worker.braze.set_api_key(new.braze.api_key.clone());
         let mut waiting = waiting(&self.started_with, new);
@@ -55,7 +57,7 @@ impl Live {
         } else {
             waiting.push("operator_token");
         }
-        info!("config.reloaded: secrets, tokens and credentials are the new ones");
+        info!("config.reloaded: secrets, tokens, credentials and the alarm receiver are the new ones");
         if !waiting.is_empty() {
             let keys = waiting.join(", ");
             warn!(keys, "config.waits: {keys} changed, and stay as they were until a restart");
@@ -76,6 +78,7 @@ fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
         store,
         zendesk,
         braze,
+        alarm: _,
     } = old;
     let Zendesk {
         url: zendesk_url,

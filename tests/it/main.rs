@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
+mod alarm;
 mod bad_input;
 mod catch_up;
 mod command;

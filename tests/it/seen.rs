@@ -1,11 +1,16 @@
-//! Being seen: one id leads through the log from a webhook to its outcome and back.
+//! Being seen: one id leads through the log from a webhook to its outcome and back, and every number in the README is
+//! on the page and moves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use serde_json::Value;
+use tandem::sandbox::SandboxOptions;
 use tandem::sandbox::server::{Fault, FaultKind};
 
-use crate::process::Bridge;
+use crate::inbound::say;
+use crate::process::{Bridge, shipped};
+use crate::support::{DEADLINE, TestBridge, answer, json, settings};
 
 /// A line of the log.
 struct Line(Value);
@@ -86,4 +91,102 @@ async fn one_id_leads_through_the_log_from_the_webhook_to_the_outcome_and_back()
     let listed = deliveries.iter().find(|delivery| delivery["id"] == note).unwrap();
     assert_eq!(listed["parent"], reply);
     bridge.finish(1).await;
+}
+
+/// The samples on the page, without their labels: each family's samples with the sum of their values.
+async fn page(bridge: &TestBridge) -> (BTreeSet<String>, BTreeMap<String, f64>) {
+    let page = json(bridge.http.get(format!("{}/metrics", bridge.operator)).send().await.unwrap()).await;
+    let page = page.as_str().unwrap().to_owned();
+    let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let families = types.map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+    let mut samples = BTreeMap::new();
+    for line in page.lines().filter(|line| !line.starts_with('#')) {
+        let (name, value) = line.rsplit_once(' ').unwrap();
+        let name = name.split('{').next().unwrap().trim_end_matches("_count").to_owned();
+        *samples.entry(name).or_insert(0.0) += value.parse::<f64>().unwrap();
+    }
+    (families, samples)
+}
+
+/// The names of metrics in the README.
+fn documented() -> BTreeSet<String> {
+    let readme = shipped("README.md");
+    let words = readme.split('`').filter(|word| word.starts_with("tandem_") || word.starts_with("process_"));
+    let names = words.map(|word| word.split(['{', ' ']).next().unwrap().to_owned());
+    names.filter(|name| !name.ends_with("tandem_")).collect()
+}
+
+#[tokio::test]
+async fn every_number_in_the_readme_is_on_the_page_and_moves_when_its_event_happens() {
+    let mut bridge = TestBridge::start_from(SandboxOptions::default(), |sandbox, options| {
+        let settings = settings(sandbox, options, "", "", "");
+        // Nobody listens there: the alarm is tried, and fails.
+        format!("{settings}[alarm]\nurl = \"http://127.0.0.1:9/\"\n")
+    })
+    .await;
+    let (_, before) = page(&bridge).await;
+    let customer = bridge.customer("ada");
+    for number in 0..31 {
+        say(&bridge, &customer, &format!("text {number}")).await;
+    }
+    let ticket = bridge.sandbox.zendesk.tickets()[0].id;
+    // More than Zendesk takes for one ticket in ten minutes, so that the lane waits.
+    for number in 31..34 {
+        bridge.sandbox.phone.text(&customer, &format!("text {number}"));
+    }
+    let waits = |all: &[Value]| all.iter().any(|one| one["state"] == "waiting");
+    bridge.until_deliveries("a lane that waits", waits).await;
+    bridge.clock.advance(SignedDuration::from_mins(9));
+    for (body, token) in [
+        ("external_id=ada&text=Hi&dispatch=d1", SandboxOptions::default().braze_webhook_token),
+        ("external_id=ada&text=Hi&dispatch=d1", SandboxOptions::default().braze_webhook_token),
+        ("dispatch=dispatch_id_for_unsent_campaign", SandboxOptions::default().braze_webhook_token),
+        ("nonsense", SandboxOptions::default().braze_webhook_token),
+        ("nonsense", "wrong".to_owned()),
+    ] {
+        let request = bridge.http.post(format!("{}/webhooks/braze", bridge.public)).bearer_auth(token);
+        answer(request.body(body)).await;
+    }
+    bridge.settled().await;
+    bridge.sandbox.braze.fail(Fault::on("POST", "/campaigns/trigger/send", FaultKind::status(401)));
+    let refused = FaultKind::Status { code: 400, headers: Vec::new(), body: "{}".to_owned() };
+    bridge.sandbox.zendesk.agent_reply(ticket, "<p>Hello</p>");
+    bridge
+        .until_deliveries("refused", |all| {
+            all.iter().any(|one| one["kind"] == "phone_text" && one["state"] == "waiting")
+        })
+        .await;
+    let (_, paused) = page(&bridge).await;
+    assert!(paused["tandem_destination_paused"] > 0.0 && paused["tandem_oldest_unsettled_seconds"] >= 0.0);
+    bridge.sandbox.braze.fail(Fault::on("POST", "/campaigns/trigger/send", refused));
+    bridge.clock.advance(SignedDuration::from_secs(5));
+    let (_, waiting) = page(&bridge).await;
+    assert!(waiting["tandem_oldest_unsettled_seconds"] > 0.0);
+    bridge.settled().await;
+    for _ in 0..2 {
+        bridge.reload_with(str::to_owned).await;
+    }
+    let failed = |samples: &BTreeMap<String, f64>| samples["tandem_alarms_total"] > 0.0;
+    let (mut families, mut after) = page(&bridge).await;
+    let started = tokio::time::Instant::now();
+    while !failed(&after) || after["tandem_config_reloads_total"] < 2.0 {
+        assert!(started.elapsed() < DEADLINE, "no alarm, or no reload: {after:#?}");
+        bridge.clock.advance(SignedDuration::from_secs(1));
+        (families, after) = page(&bridge).await;
+    }
+    assert_eq!(documented(), families, "the README's table and the page");
+    // What is set at the start, what was looked at on the way, and what only a store in trouble moves (`webhooks`).
+    let unmoved = [
+        "process_start_time_seconds",
+        "tandem_build_info",
+        "tandem_destination_paused",
+        "tandem_oldest_unsettled_seconds",
+        "tandem_unavailable_total",
+    ];
+    for name in families.iter().filter(|name| !unmoved.contains(&name.as_str())) {
+        let was = before.get(name).copied().unwrap_or(0.0);
+        assert!(after[name] > was, "{name} does not move: {was} and {}", after[name]);
+    }
+    assert!(before["process_start_time_seconds"] > 1.7e9 && before["tandem_build_info"] == 1.0);
+    bridge.stop().await;
 }

@@ -1,0 +1,328 @@
+//! Alarms as values: what the operator is to be called for, gathered until it may be told. Pure.
+//!
+//! However much happens, one bulletin tells all of it: a number and the newest few for what is given up, the last word
+//! for each destination. So nothing here grows, and nothing is left out of the numbers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::domain::event::{Destination, EventId};
+use crate::domain::retry::later;
+
+/// How long the first notice waits for company: what breaks, breaks many deliveries within seconds.
+pub const GATHER: Duration = Duration::from_secs(10);
+
+/// The least time between two bulletins. Somebody who was called a minute ago is looking already.
+pub const SPACING: Duration = Duration::from_secs(60);
+
+/// How many ids of each kind a bulletin names; the operator's list has the rest.
+const IDS_MAX: usize = 5;
+
+/// Something that the operator is to be called for. No cause holds anything personal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A delivery was given up.
+    Dead {
+        /// Which.
+        id: EventId,
+        /// Why.
+        cause: String,
+    },
+    /// A delivery stays unconfirmed until the operator decides.
+    SetAside {
+        /// Which.
+        id: EventId,
+        /// Why.
+        cause: String,
+    },
+    /// A vendor refuses the bridge.
+    Paused {
+        /// Which.
+        destination: Destination,
+        /// Why.
+        cause: String,
+    },
+    /// It does not any more.
+    Resumed {
+        /// Which.
+        destination: Destination,
+    },
+    /// Found at the start: what was given up or set aside before, and may have been told or not.
+    Standing {
+        /// Dead letters.
+        dead: u64,
+        /// Unconfirmed ones that were set aside.
+        set_aside: u64,
+    },
+}
+
+/// Deliveries of one kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Heap {
+    count: u64,
+    /// The newest few, newest last.
+    newest: Vec<(EventId, String)>,
+}
+
+impl Heap {
+    fn add(&mut self, id: EventId, cause: String) {
+        self.count = self.count.saturating_add(1);
+        self.newest.push((id, cause));
+        self.trim();
+    }
+
+    fn put_before(&mut self, older: Self) {
+        self.count = self.count.saturating_add(older.count);
+        self.newest.splice(0..0, older.newest);
+        self.trim();
+    }
+
+    fn trim(&mut self) {
+        let excess = self.newest.len().saturating_sub(IDS_MAX);
+        self.newest.drain(..excess);
+    }
+
+    fn json(&self, kind: &str) -> Option<Value> {
+        let (_, cause) = self.newest.last()?;
+        let ids: Vec<String> = self.newest.iter().map(|(id, _)| id.to_string()).collect();
+        Some(json!({ "kind": kind, "count": self.count, "event_ids": ids, "cause": cause }))
+    }
+}
+
+/// What became of one destination since it was last told of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Turn {
+    /// Why it was paused, if it was.
+    paused: Option<String>,
+    resumed: bool,
+}
+
+/// Everything that one alarm tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bulletin {
+    dead: Heap,
+    set_aside: Heap,
+    turns: BTreeMap<Destination, Turn>,
+    /// What stood at the start: dead letters, and what was set aside.
+    stood: Option<(u64, u64)>,
+}
+
+impl Bulletin {
+    fn add(&mut self, notice: Notice) {
+        match notice {
+            Notice::Dead { id, cause } => self.dead.add(id, cause),
+            Notice::SetAside { id, cause } => self.set_aside.add(id, cause),
+            Notice::Paused { destination, cause } => {
+                self.turns.insert(destination, Turn { paused: Some(cause), resumed: false });
+            }
+            Notice::Resumed { destination } => self.turns.entry(destination).or_default().resumed = true,
+            Notice::Standing { dead: 0, set_aside: 0 } => {}
+            Notice::Standing { dead, set_aside } => self.stood = Some((dead, set_aside)),
+        }
+    }
+
+    /// Puts an untold bulletin back before what has come since.
+    fn put_before(&mut self, older: Self) {
+        self.dead.put_before(older.dead);
+        self.set_aside.put_before(older.set_aside);
+        for (destination, turn) in older.turns {
+            let newer = self.turns.entry(destination).or_default();
+            if newer.paused.is_none() {
+                newer.paused = turn.paused;
+                newer.resumed |= turn.resumed;
+            }
+        }
+        self.stood = self.stood.or(older.stood);
+    }
+
+    /// The body that is posted. `dead` and `unconfirmed` are how many deliveries stand so at this moment.
+    #[must_use]
+    pub fn json(&self, at: Timestamp, dead: u64, unconfirmed: u64) -> Value {
+        let mut alarms = Vec::new();
+        if let Some((dead, set_aside)) = self.stood {
+            alarms.push(json!({ "kind": "standing", "dead": dead, "set_aside": set_aside }));
+        }
+        alarms.extend(self.dead.json("dead"));
+        alarms.extend(self.set_aside.json("set_aside"));
+        for (destination, turn) in &self.turns {
+            let destination = destination.name();
+            if let Some(cause) = &turn.paused {
+                alarms.push(json!({ "kind": "paused", "destination": destination, "cause": cause }));
+            }
+            if turn.resumed {
+                alarms.push(json!({ "kind": "resumed", "destination": destination }));
+            }
+        }
+        json!({
+            "text": self.text(),
+            "source": "tandem",
+            "at": at,
+            "alarms": alarms,
+            "deliveries": { "dead": dead, "unconfirmed": unconfirmed },
+        })
+    }
+
+    /// The same for people, in a few sentences.
+    fn text(&self) -> String {
+        let mut lines = Vec::new();
+        if let Some((dead, set_aside)) = self.stood {
+            lines.push(format!("At the start: {dead} dead letters, {set_aside} set aside as unconfirmed."));
+        }
+        for (heap, what) in [(&self.dead, "given up"), (&self.set_aside, "set aside as unconfirmed")] {
+            if let Some((id, cause)) = heap.newest.last() {
+                lines.push(format!("{} deliveries were {what}; the newest is {id}: {cause}.", heap.count));
+            }
+        }
+        for (destination, turn) in &self.turns {
+            let destination = destination.name();
+            match &turn.paused {
+                Some(cause) => lines.push(format!("{destination} refuses the bridge: {cause}.")),
+                None if turn.resumed => {}
+                None => continue,
+            }
+            if turn.resumed {
+                lines.push(format!("{destination} takes calls again."));
+            }
+        }
+        format!("tandem: {}", lines.join(" "))
+    }
+}
+
+/// What is to be told, and when.
+#[derive(Clone, Debug, Default)]
+pub struct Alarms {
+    gathered: Bulletin,
+    due_at: Option<Timestamp>,
+    not_before: Option<Timestamp>,
+}
+
+impl Alarms {
+    /// Takes a notice; it is told after [`GATHER`], or when [`SPACING`] or a retry allows.
+    pub fn note(&mut self, notice: Notice, now: Timestamp) {
+        self.gathered.add(notice);
+        if self.gathered != Bulletin::default() && self.due_at.is_none() {
+            self.due_at = Some(later(now, GATHER).max(self.not_before.unwrap_or(Timestamp::MIN)));
+        }
+    }
+
+    /// When there is something to tell; `None` when there is nothing.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Timestamp> {
+        self.due_at
+    }
+
+    /// Everything there is to tell, which is then [`Alarms::told`] or [`Alarms::failed`].
+    #[must_use]
+    pub fn take(&mut self) -> Bulletin {
+        self.due_at = None;
+        std::mem::take(&mut self.gathered)
+    }
+
+    /// It was told.
+    pub fn told(&mut self, now: Timestamp) {
+        let next = later(now, SPACING);
+        self.not_before = Some(next);
+        self.due_at = self.due_at.map(|due_at| due_at.max(next));
+    }
+
+    /// It was not told; it is told, with what has come since, when `retry_at` has come.
+    pub fn failed(&mut self, untold: Bulletin, retry_at: Timestamp) {
+        self.gathered.put_before(untold);
+        self.not_before = Some(retry_at);
+        self.due_at = Some(retry_at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn id(sequence: u64) -> EventId {
+        EventId { epoch: 1, sequence, sub: 0 }
+    }
+
+    fn dead(sequence: u64) -> Notice {
+        Notice::Dead { id: id(sequence), cause: format!("cause {sequence}") }
+    }
+
+    #[test]
+    fn a_thousand_dead_letters_are_one_alarm_with_a_number() {
+        let mut alarms = Alarms::default();
+        for sequence in 0..1000 {
+            alarms.note(dead(sequence), at(i64::try_from(sequence / 100).unwrap()));
+        }
+        assert_eq!(alarms.due_at(), Some(at(10)), "ten seconds after the first");
+        let body = alarms.take().json(at(10), 1000, 0);
+        assert_eq!(body["alarms"][0]["count"], 1000);
+        let newest: Vec<String> = (995..1000).map(|sequence| id(sequence).to_string()).collect();
+        assert_eq!(body["alarms"][0]["event_ids"], json!(newest));
+        assert_eq!(body["alarms"][0]["cause"], "cause 999");
+        let text = format!("tandem: 1000 deliveries were given up; the newest is {}: cause 999.", id(999));
+        assert_eq!(body["text"], text);
+        assert_eq!(alarms.due_at(), None);
+    }
+
+    #[test]
+    fn the_next_alarm_is_a_minute_later_at_the_earliest() {
+        let mut alarms = Alarms::default();
+        alarms.note(dead(1), at(0));
+        drop(alarms.take());
+        // While the first is on its way.
+        alarms.note(dead(2), at(11));
+        alarms.told(at(12));
+        assert_eq!(alarms.due_at(), Some(at(72)));
+        drop(alarms.take());
+        alarms.told(at(72));
+        alarms.note(dead(3), at(200));
+        assert_eq!(alarms.due_at(), Some(at(210)));
+    }
+
+    #[test]
+    fn what_was_not_told_is_told_with_what_came_since() {
+        let mut alarms = Alarms::default();
+        let paused = |cause: &str| Notice::Paused { destination: Destination::Braze, cause: cause.to_owned() };
+        alarms.note(dead(1), at(0));
+        alarms.note(paused("401"), at(1));
+        let untold = alarms.take();
+        alarms.note(dead(2), at(12));
+        alarms.note(Notice::Resumed { destination: Destination::Braze }, at(13));
+        alarms.failed(untold, at(40));
+        assert_eq!(alarms.due_at(), Some(at(40)));
+        let body = alarms.take().json(at(40), 2, 0);
+        let kinds: Vec<&str> = body["alarms"].as_array().unwrap().iter().map(|a| a["kind"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["dead", "paused", "resumed"]);
+        assert_eq!((&body["alarms"][0]["count"], &body["alarms"][1]["cause"]), (&json!(2), &json!("401")));
+        assert_eq!(body["alarms"][0]["event_ids"], json!([id(1).to_string(), id(2).to_string()]), "oldest first");
+    }
+
+    #[test]
+    fn only_the_last_word_about_a_destination_counts() {
+        let mut alarms = Alarms::default();
+        let destination = Destination::Zendesk;
+        alarms.note(Notice::Paused { destination, cause: "401".into() }, at(0));
+        alarms.note(Notice::Resumed { destination }, at(1));
+        alarms.note(Notice::Paused { destination, cause: "403".into() }, at(2));
+        let body = alarms.take().json(at(10), 0, 0);
+        assert_eq!(body["alarms"], json!([{"kind": "paused", "destination": "zendesk", "cause": "403"}]));
+        assert_eq!(body["text"], "tandem: zendesk refuses the bridge: 403.");
+    }
+
+    #[test]
+    fn what_stands_at_the_start_is_told_and_nothing_is_when_nothing_does() {
+        let mut alarms = Alarms::default();
+        alarms.note(Notice::Standing { dead: 0, set_aside: 0 }, at(0));
+        assert_eq!(alarms.due_at(), None);
+        alarms.note(Notice::Standing { dead: 3, set_aside: 1 }, at(0));
+        assert_eq!(alarms.due_at(), Some(at(10)));
+        let body = alarms.take().json(at(10), 3, 1);
+        assert_eq!(body["alarms"], json!([{"kind": "standing", "dead": 3, "set_aside": 1}]));
+        assert_eq!(body["deliveries"], json!({"dead": 3, "unconfirmed": 1}));
+    }
+}
