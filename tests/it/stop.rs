@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use tandem::sandbox::SandboxOptions;
 use tandem::sandbox::server::{Fault, FaultKind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::process::Bridge;
@@ -55,6 +58,30 @@ async fn a_call_that_does_not_end_is_cut_off_in_time_and_looked_for_afterwards()
     bridge.host.start(&bridge.sandbox).await;
     let deliveries = bridge.settled().await;
     assert_eq!(bridge.texts_to(&ada), ["It left today."], "{deliveries:#?}");
+    bridge.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_hang_keep_nobody_from_stopping() {
+    let mut bridge = Bridge::start().await;
+    let address = bridge.host.public.strip_prefix("http://").unwrap().to_owned();
+    let token = SandboxOptions::default().braze_webhook_token;
+    let head = format!(
+        "POST /webhooks/braze HTTP/1.1\r\nHost: a\r\nX-Tandem-Token: {token}\r\nExpect: 100-continue\r\n\
+         Content-Length: 100\r\n\r\n"
+    );
+    let mut hanging = TcpStream::connect(&address).await.unwrap();
+    hanging.write_all(head.as_bytes()).await.unwrap();
+    // It says so when it waits for the body, which never comes.
+    let mut go_on = [0; 25];
+    hanging.read_exact(&mut go_on).await.unwrap();
+    let mut silent = TcpStream::connect(&address).await.unwrap();
+    silent.write_all(b"POST /webhooks/zen").await.unwrap();
+    let asked = Instant::now();
+    assert_eq!(bridge.host.stop().await, 0);
+    assert!(asked.elapsed() < STOP_DEADLINE, "it took {:?}", asked.elapsed());
+    assert!(bridge.host.logged().last().unwrap().contains("tandem.stopped"), "everything is on disk");
+    bridge.host.start(&bridge.sandbox).await;
     bridge.finish(0).await;
 }
 

@@ -15,13 +15,15 @@ use reqwest::{Method, RequestBuilder};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tandem::clock::Clock;
+use tandem::domain::delivery::Transition;
+use tandem::domain::event::Destination;
 use tandem::http::{PublicState, public_router};
 use tandem::intake::IntakeOptions;
 use tandem::intake::signature::{ZENDESK_TEST_SECRET, zendesk_signature};
 use tandem::sandbox::SandboxOptions;
 use tandem::sandbox::zendesk::TicketStatus;
 use tandem::store::sled::SledStore;
-use tandem::store::{Store, StoreLimits};
+use tandem::store::{Store, StoreLimits, Verdict};
 use tandem::telemetry::{Metrics, Readiness};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -936,6 +938,16 @@ async fn beyond_the_backlog_limit_senders_are_asked_to_come_again() {
     assert!(said.status == 202 && said.body.contains("duplicate"), "{said:?}");
     let ticket = r#"{"ticket":{"comment":{"body":"Hi"},"requester":{"user_fields":{"braze_external_id":"ada"}}}}"#;
     assert_come_again(&limited.post("/api/v2/tickets", ticket).await);
+    let ready = || async { answer(http_client().get(format!("{}/readyz", limited.url))).await.0 };
+    assert_eq!(ready().await, 503);
+    // It clears by itself, as soon as one of them is done.
+    let now = start_of_time();
+    let claim = limited.store.claim(Destination::Zendesk, now, 1).await.unwrap().unwrap();
+    let done = Transition::Deliver { receipt: "ticket 1".to_owned() };
+    let verdict = Verdict { moves: vec![(claim.work[0].delivery.id, done)], ..Verdict::default() };
+    limited.store.record(&claim, verdict, now).await.unwrap();
+    assert_eq!(ready().await, 200);
+    assert_eq!(limited.post("/webhooks/braze", &text_form("ada", "d3", "Hello")).await.status, 202);
     limited.store.close().await;
 }
 
