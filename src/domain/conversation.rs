@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::event::{CommentId, Customer, EventKind, Keyword, TicketId, UserId};
+use crate::domain::event::{CommentId, Customer, EventKind, Keyword, Sighting, TicketId, UserId};
 
 /// A text on the ticket that equals one which we wrote this recently is our own, coming back.
 pub const ECHO_LIFE: Duration = Duration::from_secs(600);
@@ -298,6 +298,15 @@ impl Conversation {
         self.forwarded.iter().find(|forwarded| forwarded.ticket_id == ticket)
     }
 
+    /// What a look for missed webhooks teaches: the status of the ticket that the conversation goes to, where the
+    /// look is no older than what the bridge heard of it last.
+    #[must_use]
+    pub fn learnt_from(&self, ticket: TicketId, seen: &Sighting) -> Option<Change> {
+        let current = self.ticket.as_ref().filter(|current| current.id == ticket)?;
+        let status = seen.status.filter(|_| seen.as_of >= current.seen_at)?;
+        Some(Change::Ticket(ticket, status, seen.updated_at))
+    }
+
     fn forward(&mut self, ticket_id: TicketId, up_to: CommentId, comments: &[CommentId]) {
         let known = self.forwarded.iter().position(|forwarded| forwarded.ticket_id == ticket_id);
         let mut forwarded = match known {
@@ -422,6 +431,22 @@ mod tests {
         let forwarded = one.forwarded_on(TicketId(7)).unwrap();
         assert_eq!(forwarded.recent.len(), RECENT_COMMENTS_MAX);
         assert!(forwarded.covers(CommentId(3)), "went out so long ago that it is forgotten");
+    }
+
+    #[test]
+    fn a_look_teaches_what_is_newer_than_what_was_heard() {
+        let mut conversation = conversation();
+        conversation.apply(Change::Ticket(TicketId(1), TicketStatus::Open, at(50)), at(50));
+        let seen = |status, second| Sighting { status, updated_at: at(second), as_of: at(second) };
+        let learnt = Some(Change::Ticket(TicketId(1), TicketStatus::Solved, at(50)));
+        assert_eq!(conversation.learnt_from(TicketId(1), &seen(Some(TicketStatus::Solved), 50)), learnt);
+        for (ticket, status, second, why) in [
+            (1, Some(TicketStatus::Solved), 49, "an index is behind what was heard"),
+            (2, Some(TicketStatus::Solved), 60, "it is another ticket's"),
+            (1, None, 60, "the look did not tell"),
+        ] {
+            assert_eq!(conversation.learnt_from(TicketId(ticket), &seen(status, second)), None, "{why}");
+        }
     }
 
     #[test]

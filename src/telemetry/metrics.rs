@@ -25,6 +25,7 @@ pub struct Metrics {
     refused: Family<Cause, Counter>,
     unavailable: Counter,
     attempts: Family<Attempt, Counter>,
+    webhooks_given_up: Family<GivenUp, Counter>,
     deliveries: Family<State, Gauge>,
     oldest_unsettled_seconds: Gauge<f64, AtomicU64>,
     paused: Family<Paused, Gauge>,
@@ -51,6 +52,11 @@ struct Attempt {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct GivenUp {
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct State {
     state: &'static str,
 }
@@ -71,6 +77,7 @@ impl Default for Metrics {
             refused: Family::default(),
             unavailable: Counter::default(),
             attempts: Family::default(),
+            webhooks_given_up: Family::default(),
             deliveries: Family::default(),
             oldest_unsettled_seconds: Gauge::default(),
             paused: Family::default(),
@@ -94,6 +101,11 @@ impl Metrics {
         registry.register("refused", "Webhooks that were not taken, by cause", self.refused.clone());
         registry.register("unavailable", "Webhooks answered with 503", self.unavailable.clone());
         registry.register("attempts", "Attempts to deliver, by outcome", self.attempts.clone());
+        registry.register(
+            "webhooks_given_up",
+            "Webhooks that Zendesk's log says it gave up on, by its word",
+            self.webhooks_given_up.clone(),
+        );
         registry.register("deliveries", "Deliveries by state", self.deliveries.clone());
         registry.register(
             "oldest_unsettled_seconds",
@@ -150,6 +162,11 @@ impl Metrics {
         self.attempts.get_or_create(&Attempt { destination: destination.name(), outcome }).inc();
     }
 
+    /// Zendesk's log says that it gave up on a webhook; the word is Zendesk's, of a fixed list.
+    pub fn webhook_given_up(&self, status: &'static str) {
+        self.webhooks_given_up.get_or_create(&GivenUp { status }).inc();
+    }
+
     /// Notes that a destination is held, or no longer.
     pub fn set_paused(&self, destination: Destination, paused: bool) {
         self.paused.get_or_create(&Paused { destination: destination.name() }).set(i64::from(paused));
@@ -199,6 +216,7 @@ mod tests {
         metrics.refused("signature");
         metrics.unavailable();
         metrics.attempt(Destination::Zendesk, "done");
+        metrics.webhook_given_up("circuit broken");
         metrics.set_paused(Destination::Braze, true);
         metrics.set_deliveries([("pending", 3), ("dead", 0)], Duration::from_millis(1500));
         metrics.set_commits(3, 17, Duration::from_millis(250), Duration::from_millis(125));
@@ -211,6 +229,7 @@ mod tests {
             "tandem_refused_total{cause=\"signature\"} 1",
             "tandem_unavailable_total 1",
             "tandem_attempts_total{destination=\"zendesk\",outcome=\"done\"} 1",
+            "tandem_webhooks_given_up_total{status=\"circuit broken\"} 1",
             "tandem_destination_paused{destination=\"braze\"} 1",
             "tandem_deliveries{state=\"pending\"} 3",
             "tandem_deliveries{state=\"dead\"} 0",

@@ -36,6 +36,9 @@ impl Worker {
         self.identify(claim, reply.ticket_id, reply.external_user_id.as_deref(), learnt).await?;
         let now = self.clock.now();
         let conversation = claim.conversation.as_ref();
+        if let (Some(conversation), Some(seen)) = (conversation, &reply.caught_up) {
+            learnt.changes.extend(conversation.learnt_from(reply.ticket_id, seen));
+        }
         // Where replies came with their text, which of the comments went out is not known: then only the named one can
         // be new.
         let is_unnumbered = conversation.is_some_and(|known| known.replies_unnumbered);
@@ -299,6 +302,7 @@ fn text_of(reply: &AgentReply, comment: &CommentView) -> PhoneText {
         agent_name: comment.author_name.clone(),
         attachments: comment.attachments.clone(),
         recipe: None,
+        caught_up: reply.caught_up.is_some(),
     }
 }
 
