@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Faults};
 
@@ -50,6 +50,14 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// Plays a disaster through the bridge with the same sandbox, and says what was kept and what was lost. Exits with 1
+    /// when a promise was not kept.
+    #[command(after_help = "Example:\n  tandem drill lost-store")]
+    Drill {
+        /// Which disaster.
+        #[arg(value_enum)]
+        name: Drill,
+    },
     /// Checks the configuration and every mapping, and lists everything that is wrong with them.
     #[command(after_help = "Examples:\n  tandem check\n  tandem check --config staging.toml --json")]
     Check {
@@ -80,6 +88,13 @@ enum Command {
     /// Shows what a running bridge knows of its customers.
     #[command(subcommand)]
     Conversations(operate::Conversations),
+}
+
+/// The disasters that can be played.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Drill {
+    /// The disk with the store is lost while conversations go on.
+    LostStore,
 }
 
 /// Which configuration file to read.
@@ -155,6 +170,7 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
     match command {
         Command::Serve { file } => serve(&file),
         Command::Demo { keep } => demo(keep),
+        Command::Drill { name } => drill(name),
         Command::Check { file, form } => check::run(&file, form, output),
         Command::Render(render) => render.run(input, output),
         Command::Sign(sign) => sign.run(input, output),
@@ -182,6 +198,15 @@ fn demo(keep: bool) -> Result<(), Failure> {
     // The demo's own words are its output; the bridge speaks up only when it fails, or when asked to.
     init_logs("error")?;
     runtime()?.block_on(crate::demo::run(keep)).map_err(|error| Failure::Failed(error.to_string()))
+}
+
+fn drill(name: Drill) -> Result<(), Failure> {
+    // The bridge is meant to be in trouble here; what matters of it is in the account.
+    init_logs("off")?;
+    let played = match name {
+        Drill::LostStore => runtime()?.block_on(crate::drill::lost_store()),
+    };
+    played.map_err(|error| Failure::Failed(error.to_string()))
 }
 
 /// Starts logging at this level, unless `RUST_LOG` says otherwise.

@@ -47,7 +47,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where operators are served.
     pub operator: Operator,
-    /// How the vendors reach `listen`; `setup` and `check --live` need it, nothing else does.
+    /// How the vendors reach `listen`: for `setup`, `check --live`, and to find our webhooks in Zendesk's log of them.
     pub public_url: Option<Url>,
     /// The directory of mapping files; `None` for the shipped ones.
     pub mappings: Option<PathBuf>,

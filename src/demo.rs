@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -20,18 +21,18 @@ use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::serve::{Listeners, ServeError, serve, stop_signal};
 
 /// How long one step may take. It takes milliseconds; this is for a machine that is busy with something else.
-const STEP_DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const STEP_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Characters in each of the two columns.
 const COLUMN: usize = 46;
 
-/// Why the demo did not play to its end.
+/// Why the demo, or a drill, did not play to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     /// Something that should have happened did not.
     #[error("this did not happen within {STEP_DEADLINE:?}: {0}")]
     NotSeen(&'static str),
-    /// The demo's own configuration is wrong.
+    /// Its own configuration is wrong.
     #[error(transparent)]
     Config(#[from] config::Faults),
     /// The bridge did not run.
@@ -56,25 +57,45 @@ pub async fn run(keep: bool) -> Result<(), DemoError> {
 }
 
 async fn play(directory: &Path, keep: bool) -> Result<(), DemoError> {
-    let clock = Clock::system();
-    let sandbox = Sandbox::start(SandboxOptions::default(), clock.clone()).await?;
-    let (config, _) = config::parse(Some(&configuration(&sandbox, directory)), [], directory)?;
-    let listeners = Listeners {
-        public: TcpListener::bind("127.0.0.1:0").await?,
-        operator: TcpListener::bind("127.0.0.1:0").await?,
-    };
-    let (public, operator) = (listeners.public.local_addr()?, listeners.operator.local_addr()?);
-    sandbox.connect(&format!("http://{public}"));
-    let stop = CancellationToken::new();
-    let bridge = tokio::spawn(serve(config, listeners, clock, stop.clone().cancelled_owned()));
+    let sandbox = Sandbox::start(SandboxOptions::default(), Clock::system()).await?;
+    let bridge = Bridge::start(&sandbox, directory).await?;
     let mut stage = Stage { sandbox, customer: String::new(), shown: 0, texted: 0 };
     let told = stage.conversation().await;
     if told.is_ok() && keep {
-        stage.keep(public, operator, directory).await?;
+        stage.keep(bridge.public, bridge.operator, directory).await?;
     }
-    stop.cancel();
-    bridge.await.map_err(io::Error::other)??;
+    bridge.stop().await?;
     told
+}
+
+/// A bridge that runs between the embedded vendors.
+pub(crate) struct Bridge {
+    public: SocketAddr,
+    operator: SocketAddr,
+    stop: CancellationToken,
+    running: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Bridge {
+    /// Starts it on free ports, with its store in this directory, and tells the vendors where it is.
+    pub(crate) async fn start(sandbox: &Sandbox, directory: &Path) -> Result<Self, DemoError> {
+        let (config, _) = config::parse(Some(&configuration(sandbox, directory)), [], directory)?;
+        let listeners = Listeners {
+            public: TcpListener::bind("127.0.0.1:0").await?,
+            operator: TcpListener::bind("127.0.0.1:0").await?,
+        };
+        let (public, operator) = (listeners.public.local_addr()?, listeners.operator.local_addr()?);
+        sandbox.connect(&format!("http://{public}"));
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(serve(config, listeners, Clock::system(), stop.clone().cancelled_owned()));
+        Ok(Self { public, operator, stop, running })
+    }
+
+    /// Stops it in order.
+    pub(crate) async fn stop(self) -> Result<(), DemoError> {
+        self.stop.cancel();
+        Ok(self.running.await.map_err(io::Error::other)??)
+    }
 }
 
 /// The bridge's configuration. Both addresses stand for the listeners that are bound already, and only have to differ;
@@ -309,6 +330,6 @@ fn rows(text: &str) -> Vec<String> {
     rows
 }
 
-fn say(line: &str) -> io::Result<()> {
+pub(crate) fn say(line: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{line}")
 }

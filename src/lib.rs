@@ -32,8 +32,8 @@
 //! * [`http`] — the public and the operator's routers. They never call a vendor.
 //! * [`serve`] — the composition root: builds all of the above from a [`config`] and takes it down in order.
 //! * [`config`] — the only reader of the environment and of configuration files.
-//! * [`cli`] — the sub-commands; [`demo`] plays a conversation against the [`sandbox`], an embedded Zendesk and Braze
-//!   over real HTTP, which the tests use as well.
+//! * [`cli`] — the sub-commands; [`demo`] plays a conversation and [`drill`] a disaster against the [`sandbox`], an embedded
+//!   Zendesk and Braze over real HTTP, which the tests use as well.
 //! * [`clock`] — the only reader of the wall clock and of chance; [`telemetry`] — logs and metrics.
 //!
 //! Intake and worker meet only in the store, which wakes the worker. `store` and `clients` do not know each other. A
@@ -58,6 +58,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod domain;
+pub mod drill;
 pub mod http;
 pub mod intake;
 pub mod mapping;

@@ -372,6 +372,7 @@ fn worker_options(config: &Config) -> WorkerOptions {
         subscription_group: config.braze.subscription_group.clone(),
         retry: RetryPolicy { confirm_after: config.braze.confirm_after.clone(), ..RetryPolicy::default() },
         catch_up: config.catch_up,
+        public_url: config.public_url.clone(),
         retention: Retention::default(),
     }
 }

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
+use url::Url;
 
 use crate::clients::Failure;
 use crate::clients::braze::Braze;
@@ -86,6 +87,8 @@ pub struct WorkerOptions {
     pub retry: RetryPolicy,
     /// How often to look for what webhooks did not bring; `None` for never.
     pub catch_up: Option<Duration>,
+    /// How Zendesk reaches us: its webhooks that post there are ours. Without it, its log of them is not read.
+    pub public_url: Option<Url>,
     /// How long settled deliveries and dedupe keys are kept in the store.
     pub retention: Retention,
 }
@@ -269,7 +272,13 @@ impl Worker {
                 Ok(Outcome::Reject { cause: "an unreadable body cannot be delivered".to_owned() })
             }
         };
-        Report { outcome: result.unwrap_or_else(|outcome| outcome), learnt }
+        let mut outcome = result.unwrap_or_else(|outcome| outcome);
+        if let Outcome::Done { receipt } = &mut outcome
+            && head.event.kind.is_caught_up()
+        {
+            receipt.push_str(", caught up");
+        }
+        Report { outcome, learnt }
     }
 
     /// Turns a report into what is written down: the same move for every merged text, and a word to the agent about

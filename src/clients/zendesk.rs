@@ -24,11 +24,13 @@ use crate::clock::Clock;
 use crate::domain::budget::{Budgets, Call, UserKey};
 use crate::domain::event::{CommentId, Destination, EventId, TicketId, UserId};
 
+mod invocations;
 mod search;
 mod views;
 
+pub use invocations::{Fate, Invocation, Invocations, LostWebhook};
 pub use search::UserQuery;
-pub use views::{CommentView, TicketView, UserView, Written};
+pub use views::{CommentView, TicketView, TicketsUpdated, UserView, Written};
 
 /// Comments and audits on one page: Zendesk's maximum.
 const PAGE: usize = 100;
@@ -45,8 +47,8 @@ const AUDIT_PAGES: usize = 2;
 /// gives no more than 1000 results.
 const TICKET_PAGES_MAX: usize = 10;
 
-/// The most tickets that one look for updated ones gives.
-pub const TICKETS_FOUND_MAX: usize = TICKET_PAGES_MAX * PAGE;
+/// The most tickets that [`Zendesk::tickets`] reads at once: Zendesk's maximum.
+pub const TICKETS_AT_ONCE: usize = 100;
 
 /// Where Zendesk is and how to prove who we are.
 pub struct ZendeskOptions {
@@ -144,14 +146,14 @@ impl Zendesk {
         Ok(found)
     }
 
-    /// Tickets with this tag that were updated after `since`, oldest update first, at most 1000: where there are more,
-    /// the newest are left out. The search index lags by minutes, so ask for some more than is needed.
+    /// Tickets with this tag that were updated after `since`, oldest update first. Zendesk gives 1000 at most: where
+    /// there are more, the newest are left out, and [`TicketsUpdated::cut_off_at`] says where. The search index lags by minutes, so ask for some more than is needed.
     ///
     /// # Errors
     /// As for every read: never [`Failure::Unknown`].
-    pub async fn tickets_updated(&self, tag: &str, since: Timestamp) -> Result<Vec<TicketView>, Failure> {
+    pub async fn tickets_updated(&self, tag: &str, since: Timestamp) -> Result<TicketsUpdated, Failure> {
         let since = since.strftime("%Y-%m-%dT%H:%M:%SZ");
-        let mut found = Vec::new();
+        let (mut found, mut listed, mut newest) = (Vec::new(), 0_usize, None);
         for page in 1..=TICKET_PAGES_MAX {
             let order = Order::get(Call::ZendeskSearch, "/api/v2/search")
                 .query("query", format!("type:ticket tags:{tag} updated>{since}"))
@@ -161,13 +163,29 @@ impl Zendesk {
                 .query("page", page.to_string());
             let answer = self.call(&order).await?;
             let tickets: Vec<views::TicketJson> = self.part(&order, &answer, "results")?;
+            listed += tickets.len();
+            newest = newest.max(tickets.iter().map(views::TicketJson::updated_at).max());
             found.extend(tickets.into_iter().filter_map(views::TicketJson::view));
             if answer.json.as_ref().is_none_or(|json| json["next_page"].is_null()) {
                 break;
             }
         }
+        // A tag may have gone since the index was written.
         found.retain(|ticket| ticket.tags.iter().any(|found| found == tag));
-        Ok(found)
+        Ok(TicketsUpdated { tickets: found, cut_off_at: newest.filter(|_| listed >= TICKET_PAGES_MAX * PAGE) })
+    }
+
+    /// These tickets as they are now, at most [`TICKETS_AT_ONCE`] (more are not asked for), in one call. One that is
+    /// deleted is left out.
+    ///
+    /// # Errors
+    /// As for every read: never [`Failure::Unknown`].
+    pub async fn tickets(&self, ids: &[TicketId]) -> Result<Vec<TicketView>, Failure> {
+        let ids: Vec<String> = ids.iter().take(TICKETS_AT_ONCE).map(ToString::to_string).collect();
+        let order = Order::get(Call::ZendeskRead, "/api/v2/tickets/show_many").query("ids", ids.join(","));
+        let answer = self.call(&order).await?;
+        let tickets: Vec<views::TicketJson> = self.part(&order, &answer, "tickets")?;
+        Ok(tickets.into_iter().filter_map(views::TicketJson::view).collect())
     }
 
     /// One ticket, with its requester.

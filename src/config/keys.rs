@@ -98,7 +98,12 @@ pub const KEYS: &[Key] = &[
         None,
         "What operators must present; required as soon as operator_listen is not a loopback address.",
     ),
-    key("public_url", Kind::Text, None, "How Zendesk and Braze reach `listen`; `serve` does not need it."),
+    key(
+        "public_url",
+        Kind::Text,
+        None,
+        "How Zendesk and Braze reach `listen`; `serve` uses it only to find its webhooks in Zendesk's log of them.",
+    ),
     key(
         "mappings",
         Kind::Text,

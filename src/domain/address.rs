@@ -293,6 +293,7 @@ mod tests {
             agent_name: None,
             attachments: Vec::new(),
             recipe: None,
+            caught_up: false,
         })
     }
 
@@ -301,6 +302,7 @@ mod tests {
             ticket_id: TicketId(ticket),
             comment_id: None,
             external_user_id: external.map(Into::into),
+            caught_up: None,
         })
     }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::event::{CommentId, Customer, EventKind, Keyword, TicketId, UserId};
+use crate::domain::event::{CommentId, Customer, EventKind, Keyword, Sighting, TicketId, UserId};
 
 /// A text on the ticket that equals one which we wrote this recently is our own, coming back.
 pub const ECHO_LIFE: Duration = Duration::from_secs(600);
@@ -194,6 +194,10 @@ pub struct Conversation {
     pub forwarded: Vec<Forwarded>,
     /// Whether the customer may be texted.
     pub subscription: Subscription,
+    /// Whether the last reply came with its text and without its comment's number (a recipe's trigger): then nobody
+    /// can tell which of the ticket's comments went out.
+    #[serde(default)]
+    pub replies_unnumbered: bool,
     /// Our own recent writings on the ticket, oldest first.
     pub own_writes: Vec<OwnWrite>,
     /// When anything changed.
@@ -216,6 +220,8 @@ pub enum Change {
     TicketGone(TicketId),
     /// Agents' comments on the ticket have been seen up to the one, and these of them go to the phone.
     Forwarded(TicketId, CommentId, Vec<CommentId>),
+    /// A reply goes to the phone of which nobody can tell which comment it was.
+    RepliedUnnumbered,
     /// A subscription keyword came.
     Subscription(Subscription),
     /// We are about to write this text ([`fingerprint`]) on the ticket.
@@ -233,6 +239,7 @@ impl Conversation {
             ticket: None,
             requester_id: None,
             forwarded: Vec::new(),
+            replies_unnumbered: false,
             subscription: Subscription::Unknown,
             own_writes: Vec::new(),
             updated_at: now,
@@ -258,7 +265,12 @@ impl Conversation {
                     self.ticket = None;
                 }
             }
-            Change::Forwarded(ticket, up_to, comments) => self.forward(ticket, up_to, &comments),
+            Change::Forwarded(ticket, up_to, comments) => {
+                // What stood on a new ticket is no reply; the numbers of replies are.
+                self.replies_unnumbered &= comments.is_empty();
+                self.forward(ticket, up_to, &comments);
+            }
+            Change::RepliedUnnumbered => self.replies_unnumbered = true,
             Change::Subscription(subscription) => self.subscription = subscription,
             Change::Wrote(fingerprint) => {
                 self.own_writes.retain(|write| is_recent(write.at, now));
@@ -284,6 +296,15 @@ impl Conversation {
     #[must_use]
     pub fn forwarded_on(&self, ticket: TicketId) -> Option<&Forwarded> {
         self.forwarded.iter().find(|forwarded| forwarded.ticket_id == ticket)
+    }
+
+    /// What a look for missed webhooks teaches: the status of the ticket that the conversation goes to, where the
+    /// look is no older than what the bridge heard of it last.
+    #[must_use]
+    pub fn learnt_from(&self, ticket: TicketId, seen: &Sighting) -> Option<Change> {
+        let current = self.ticket.as_ref().filter(|current| current.id == ticket)?;
+        let status = seen.status.filter(|_| seen.as_of >= current.seen_at)?;
+        Some(Change::Ticket(ticket, status, seen.updated_at))
     }
 
     fn forward(&mut self, ticket_id: TicketId, up_to: CommentId, comments: &[CommentId]) {
@@ -410,6 +431,32 @@ mod tests {
         let forwarded = one.forwarded_on(TicketId(7)).unwrap();
         assert_eq!(forwarded.recent.len(), RECENT_COMMENTS_MAX);
         assert!(forwarded.covers(CommentId(3)), "went out so long ago that it is forgotten");
+    }
+
+    #[test]
+    fn a_look_teaches_what_is_newer_than_what_was_heard() {
+        let mut conversation = conversation();
+        conversation.apply(Change::Ticket(TicketId(1), TicketStatus::Open, at(50)), at(50));
+        let seen = |status, second| Sighting { status, updated_at: at(second), as_of: at(second) };
+        let learnt = Some(Change::Ticket(TicketId(1), TicketStatus::Solved, at(50)));
+        assert_eq!(conversation.learnt_from(TicketId(1), &seen(Some(TicketStatus::Solved), 50)), learnt);
+        for (ticket, status, second, why) in [
+            (1, Some(TicketStatus::Solved), 49, "an index is behind what was heard"),
+            (2, Some(TicketStatus::Solved), 60, "it is another ticket's"),
+            (1, None, 60, "the look did not tell"),
+        ] {
+            assert_eq!(conversation.learnt_from(TicketId(ticket), &seen(status, second)), None, "{why}");
+        }
+    }
+
+    #[test]
+    fn replies_without_a_number_are_remembered_until_one_has_a_number() {
+        let mut conversation = conversation();
+        conversation.apply(Change::RepliedUnnumbered, at(1));
+        conversation.apply(Change::Forwarded(TicketId(1), CommentId(5), vec![]), at(2));
+        assert!(conversation.replies_unnumbered, "a new ticket is no reply");
+        conversation.apply(Change::Forwarded(TicketId(1), CommentId(6), vec![CommentId(6)]), at(3));
+        assert!(!conversation.replies_unnumbered);
     }
 
     #[test]

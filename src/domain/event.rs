@@ -9,6 +9,8 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::conversation::TicketStatus;
+
 /// The name of one event, unique across stores and restarts: `evt_` and 24 lower-case hexadecimal digits.
 ///
 /// It is also the idempotency key at Zendesk and the receipt at Braze, so it must not come back when a store is
@@ -229,6 +231,21 @@ pub struct AgentReply {
     pub comment_id: Option<CommentId>,
     /// The customer, if the trigger named them.
     pub external_user_id: Option<String>,
+    /// Set when no webhook rang but the bridge itself, because it may have missed one: what it saw of the ticket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caught_up: Option<Sighting>,
+}
+
+/// A ticket as a look for missed webhooks saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// Its status, where the look could tell.
+    pub status: Option<TicketStatus>,
+    /// When the ticket had last changed then, by Zendesk's clock.
+    pub updated_at: Timestamp,
+    /// Since when nothing else can have been seen: when the ticket was read, or, for what an index says, when it had
+    /// changed.
+    pub as_of: Timestamp,
 }
 
 /// A file that an agent attached to a comment.
@@ -257,6 +274,9 @@ pub struct PhoneText {
     pub attachments: Vec<Attachment>,
     /// What a published-recipe body asks for beside the text.
     pub recipe: Option<RecipeSend>,
+    /// Whether the bridge found it by looking, not by a webhook: it goes out late.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub caught_up: bool,
 }
 
 /// The parts of a published-recipe trigger body that are passed on as they came.
@@ -342,6 +362,20 @@ impl EventKind {
             Self::AgentReply(_) | Self::PhoneText(_) | Self::TicketSolved(_) | Self::TicketReopened(_) => {
                 Destination::Braze
             }
+        }
+    }
+
+    /// Whether the bridge found this by looking for what webhooks did not bring.
+    #[must_use]
+    pub fn is_caught_up(&self) -> bool {
+        match self {
+            Self::AgentReply(reply) => reply.caught_up.is_some(),
+            Self::PhoneText(text) => text.caught_up,
+            Self::CustomerText(_)
+            | Self::TicketSolved(_)
+            | Self::TicketReopened(_)
+            | Self::Note(_)
+            | Self::Unreadable(_) => false,
         }
     }
 

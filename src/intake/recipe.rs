@@ -68,6 +68,7 @@ fn send(body: &Map<String, Value>) -> Result<EventKind, Stop> {
         agent_name: None,
         attachments: Vec::new(),
         recipe: Some(RecipeSend { campaign_id, attributes }),
+        caught_up: false,
     }))
 }
 

@@ -271,6 +271,7 @@ fn zendesk_events_are_read() {
             ticket_id: TicketId(35),
             comment_id: comment.map(CommentId),
             external_user_id: None,
+            caught_up: None,
         })
     };
     let phone_text = |text: &str| {
@@ -282,6 +283,7 @@ fn zendesk_events_are_read() {
             agent_name: Some("Ada L.".into()),
             attachments: vec![],
             recipe: None,
+            caught_up: false,
         })
     };
     let change = |user: Option<&str>| TicketChange { ticket_id: TicketId(35), external_user_id: user.map(Into::into) };

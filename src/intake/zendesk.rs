@@ -56,7 +56,8 @@ fn read_reply(
             agent_name: fields::line(body, "agent_name"),
             attachments: Vec::new(),
             recipe: None,
+            caught_up: false,
         }));
     }
-    Ok(EventKind::AgentReply(AgentReply { ticket_id, comment_id, external_user_id }))
+    Ok(EventKind::AgentReply(AgentReply { ticket_id, comment_id, external_user_id, caught_up: None }))
 }

@@ -3,7 +3,7 @@
 //! First attempts keep their order within a lane (a ticket, a profile), and lanes do not wait for each other. A repeat
 //! waits its turn outside the lane, so a later webhook overtakes it, as it does at both vendors.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use http::Method;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,7 @@ use crate::clock::Clock;
 /// The tenant that Zendesk's headers name.
 const ACCOUNT_ID: &str = "10000001";
 /// The webhook that Zendesk's headers name.
-const WEBHOOK_ID: &str = "01SANDBX000000000000WEBHK1";
+pub(super) const WEBHOOK_ID: &str = "01SANDBX000000000000WEBHK1";
 
 /// A webhook, before it is signed.
 #[derive(Clone)]
@@ -103,6 +103,8 @@ pub struct Attempt {
     pub body: String,
     /// What came of it.
     pub result: AttemptResult,
+    /// When it ended, by the sandbox's clock.
+    pub at: Timestamp,
 }
 
 /// What came of an attempt.
@@ -175,6 +177,7 @@ struct State {
     sent: Vec<Webhook>,
     paused: bool,
     circuit_open: bool,
+    breaker: Option<Breaker>,
     held: Vec<Webhook>,
     attempts: Vec<Attempt>,
     /// Webhooks that may still be tried.
@@ -268,6 +271,11 @@ impl Sender {
         lock(&self.0.state).circuit_open = open;
     }
 
+    /// From now on the circuit breaker opens by itself, by [`Breaker`]'s rules.
+    pub(super) fn guard_circuit(&self) {
+        lock(&self.0.state).breaker = Some(Breaker::default());
+    }
+
     pub(super) fn attempts(&self) -> Vec<Attempt> {
         lock(&self.0.state).attempts.clone()
     }
@@ -320,7 +328,8 @@ impl Sender {
         let headers = webhook.seal.headers(&webhook.body, self.0.clock.now());
         let (bridge, circuit_open) = {
             let state = lock(&self.0.state);
-            (state.bridge.clone(), state.circuit_open)
+            let is_open = |breaker: &Breaker| breaker.is_open(self.0.clock.now());
+            (state.bridge.clone(), state.circuit_open || state.breaker.as_ref().is_some_and(is_open))
         };
         let result = match bridge {
             _ if circuit_open => AttemptResult::CircuitBroken,
@@ -328,14 +337,21 @@ impl Sender {
             Some(bridge) => self.call(&format!("{bridge}{}", webhook.path), webhook, &headers).await,
         };
         let again = self.0.rules.repeats(attempt, &result);
-        lock(&self.0.state).attempts.push(Attempt {
+        let at = self.0.clock.now();
+        let mut state = lock(&self.0.state);
+        if let Some(breaker) = &mut state.breaker {
+            breaker.count(&result, at);
+        }
+        state.attempts.push(Attempt {
             id: webhook.id.clone(),
             attempt,
             path: webhook.path.clone(),
             headers,
             body: webhook.body.clone(),
             result,
+            at,
         });
+        drop(state);
         self.0.changes.touch();
         again
     }
@@ -368,6 +384,43 @@ impl Sender {
     }
 }
 
+/// Zendesk's circuit breaker: opens when 70 % of the requests of five minutes failed, or more than a thousand. How many
+/// it takes at least is not published, so one failure is enough; how long it stays open is "briefly", and a minute was
+/// seen in recorded traffic.
+#[derive(Debug, Default)]
+struct Breaker {
+    /// When requests ended, and whether they failed.
+    ended: VecDeque<(Timestamp, bool)>,
+    open_until: Option<Timestamp>,
+}
+
+impl Breaker {
+    const WINDOW: SignedDuration = SignedDuration::from_mins(5);
+    const HOLDS: SignedDuration = SignedDuration::from_mins(1);
+    const ERRORS_MAX: usize = 1000;
+
+    fn is_open(&self, now: Timestamp) -> bool {
+        self.open_until.is_some_and(|until| now < until)
+    }
+
+    fn count(&mut self, result: &AttemptResult, now: Timestamp) {
+        let failed = match result {
+            AttemptResult::CircuitBroken => return,
+            AttemptResult::Answered { status, .. } => !(200..300).contains(status),
+            AttemptResult::TimedOut | AttemptResult::Unreachable => true,
+        };
+        self.ended.push_back((now, failed));
+        while self.ended.front().is_some_and(|(at, _)| now.duration_since(*at) >= Self::WINDOW) {
+            self.ended.pop_front();
+        }
+        let failures = self.ended.iter().filter(|(_, failed)| *failed).count();
+        if failures > Self::ERRORS_MAX || failures.saturating_mul(10) >= self.ended.len().saturating_mul(7) {
+            self.open_until = now.checked_add(Self::HOLDS).ok();
+            self.ended.clear();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -377,6 +430,26 @@ mod tests {
         let secret = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==";
         let signature = sign(secret, "2021-03-25T05:09:27Z", r#"{"event":"ticket.updated","id":123}"#);
         assert_eq!(signature, "S/RDdU2ERmj7LHDDoWJ2onPYH+t7/f2+LTM4dL7UiLM=");
+    }
+
+    #[test]
+    fn the_circuit_breaker_opens_at_seven_failures_in_ten_and_closes_after_a_minute() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let answered = |status| AttemptResult::Answered { status, retry_after: None, body: String::new() };
+        let mut breaker = Breaker::default();
+        for _ in 0..7 {
+            breaker.count(&answered(202), at(0));
+        }
+        for failures in 1..=17 {
+            assert!(!breaker.is_open(at(1)), "{failures}");
+            breaker.count(&answered(503), at(1));
+        }
+        assert!(breaker.is_open(at(1)) && breaker.is_open(at(60)) && !breaker.is_open(at(61)));
+        breaker.count(&answered(202), at(61));
+        breaker.count(&AttemptResult::Unreachable, at(62));
+        assert!(!breaker.is_open(at(62)), "one in two");
+        breaker.count(&AttemptResult::TimedOut, at(361));
+        assert!(breaker.is_open(at(361)), "what ended five minutes ago counts no more");
     }
 
     #[test]

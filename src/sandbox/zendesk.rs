@@ -6,6 +6,7 @@
 mod auth;
 mod comments;
 mod errors;
+mod invocations;
 mod limits;
 mod model;
 mod reads;
@@ -90,6 +91,8 @@ struct Switches {
     bodies: TriggerBodies,
     fire_on_api_writes: bool,
     fire_twice: bool,
+    log_closed: Option<u16>,
+    log_unsent: bool,
 }
 
 enum Happening {
@@ -168,6 +171,7 @@ impl Inner {
         };
         let ["api", "v2", segments @ ..] = segments.as_slice() else { return errors::invalid_endpoint() };
         let mut answer = match request.method {
+            Method::GET if segments.first() == Some(&"webhooks") => self.webhooks(state, segments, request, now),
             Method::GET => read(state, segments, request, now),
             Method::POST => self.create(state, segments, request, now),
             Method::PUT => match (segments, segments.last().and_then(|id| id.parse().ok())) {
@@ -237,6 +241,7 @@ fn read(state: &State, segments: &[&str], request: &Request, now: Timestamp) -> 
         ["users", "me"] => return state.me(),
         ["users", "search"] => return state.search_users(request, now),
         ["tickets"] => return state.list_tickets(request, now),
+        ["tickets", "show_many"] => return state.show_tickets(request),
         ["search"] => return state.search_tickets(request, now),
         _ => {}
     }

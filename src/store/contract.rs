@@ -97,13 +97,18 @@ fn phone_text(ticket: u64, words: &str) -> Event {
         agent_name: None,
         attachments: Vec::new(),
         recipe: None,
+        caught_up: false,
     });
     Event { received_at: at(0), kind }
 }
 
 fn doorbell(ticket: u64) -> Event {
-    let kind =
-        EventKind::AgentReply(AgentReply { ticket_id: TicketId(ticket), comment_id: None, external_user_id: None });
+    let kind = EventKind::AgentReply(AgentReply {
+        ticket_id: TicketId(ticket),
+        comment_id: None,
+        external_user_id: None,
+        caught_up: None,
+    });
     Event { received_at: at(0), kind }
 }
 

@@ -39,6 +39,7 @@ pub struct Metrics {
     refused: Family<Cause, Counter>,
     unavailable: Family<Reason, Counter>,
     attempts: Family<Attempt, Counter>,
+    webhooks_given_up: Family<GivenUp, Counter>,
     deliveries: Family<State, Gauge>,
     oldest_unsettled: Gauge<f64, AtomicU64>,
     calls: Family<Call, Histogram, fn() -> Histogram>,
@@ -70,6 +71,11 @@ struct Reason {
 struct Attempt {
     destination: &'static str,
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct GivenUp {
+    status: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -141,6 +147,7 @@ impl Default for Metrics {
             refused: Family::default(),
             unavailable: Family::default(),
             attempts: Family::default(),
+            webhooks_given_up: Family::default(),
             deliveries: Family::default(),
             oldest_unsettled: Gauge::default(),
             calls: Family::new_with_constructor(call_seconds),
@@ -180,6 +187,11 @@ impl Metrics {
         registry.register("refused", "Webhooks that were not taken, by cause", self.refused.clone());
         registry.register("unavailable", "Webhooks answered with 503, by reason", self.unavailable.clone());
         registry.register("attempts", "Attempts to deliver, by outcome", self.attempts.clone());
+        registry.register(
+            "webhooks_given_up",
+            "Webhooks that Zendesk's log says it gave up on, by its word",
+            self.webhooks_given_up.clone(),
+        );
         registry.register("deliveries", "Deliveries by state", self.deliveries.clone());
         let help = "Age of the oldest delivery that still holds a lane; the number to alarm on";
         registry.register_with_unit("oldest_unsettled", help, Unit::Seconds, self.oldest_unsettled.clone());
@@ -256,6 +268,9 @@ impl Metrics {
         let at = At { destination: destination.name() };
         self.budget_waits.get_or_create(&at).inc();
         self.budget_wait.get_or_create(&at).inc_by(wait.as_secs_f64());
+    /// Zendesk's log says that it gave up on a webhook; the word is Zendesk's, of a fixed list.
+    pub fn webhook_given_up(&self, status: &'static str) {
+        self.webhooks_given_up.get_or_create(&GivenUp { status }).inc();
     }
 
     /// Notes that a destination is held, or no longer.
@@ -324,6 +339,7 @@ mod tests {
         metrics.called(Destination::Zendesk, Some(201), Duration::from_millis(30));
         metrics.called(Destination::Zendesk, None, Duration::from_secs(26));
         metrics.waited_for_budget(Destination::Braze, Duration::from_millis(2500));
+        metrics.webhook_given_up("circuit broken");
         metrics.set_paused(Destination::Braze, true);
         metrics.alarm(true);
         metrics.reloaded(false);
@@ -348,6 +364,7 @@ mod tests {
             "tandem_call_seconds_count{destination=\"zendesk\",answer=\"none\"} 1",
             "tandem_budget_waits_total{destination=\"braze\"} 1",
             "tandem_budget_wait_seconds_total{destination=\"braze\"} 2.5",
+            "tandem_webhooks_given_up_total{status=\"circuit broken\"} 1",
             "tandem_destination_paused{destination=\"braze\"} 1",
             "tandem_destination_paused{destination=\"zendesk\"} 0",
             "tandem_alarms_total{result=\"sent\"} 1",

@@ -1,9 +1,18 @@
 //! Finds what webhooks did not bring: Zendesk does not repeat a webhook that found us closed, and its circuit breaker
 //! drops them unsent.
 //!
-//! One search names the text conversations that changed of late; for each the doorbell is rung once more, and the
-//! ordinary way does the rest: whatever agents wrote after the last comment forwarded goes out, in order, once. A
-//! ticket that the bridge does not know gives nothing, because nobody can tell which of its comments are old.
+//! Each look does three things, cheapest first, and none of them decides what goes to the phone: it rings the doorbell
+//! once more, and the ordinary way does the rest, so whatever agents wrote after the last comment forwarded goes out,
+//! in order, once.
+//!
+//! 1. [`given_up`]: where we may read it, Zendesk's own log of our webhooks says what it gave up on.
+//! 2. One search names the text conversations that changed of late.
+//! 3. [`walk`]: a search index lags, and knows a conversation by its tag only. So, slowly, the tickets that the store
+//!    knows are looked at as well, a hundred in one call.
+//!
+//! A ticket that the bridge does not know gives nothing unless the log names the comment, because nobody can tell which
+//! of its comments are old. A ticket that was solved or reopened unheard is learnt, and the closing text is not sent
+//! late: hours after the fact it answers nothing, and may reach a customer whose ticket is open again.
 
 use std::time::Duration;
 
@@ -12,12 +21,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::clients::Failure;
-use crate::clients::zendesk::TICKETS_FOUND_MAX;
-use crate::domain::event::{AgentReply, Event, EventKind, TicketId};
+use crate::clients::zendesk::TicketView;
+use crate::domain::conversation::ConversationKey;
+use crate::domain::event::{AgentReply, CommentId, DedupeKey, Event, EventKind, Sighting, TicketId};
 use crate::domain::retry::later;
 
 use super::Worker;
 use super::identify::SMS_TAG;
+
+mod given_up;
+mod walk;
 
 /// How much further back each look goes than the last one: Zendesk's search index lags by up to a few minutes.
 const OVERLAP: Duration = Duration::from_secs(600);
@@ -26,27 +39,62 @@ const OVERLAP: Duration = Duration::from_secs(600);
 /// minute on the smallest plan) to what is happening now. While little is left, nothing is rung at all.
 const PACE: Duration = Duration::from_secs(1);
 
+/// The least step of the search, whose times are whole seconds.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// How far the looks have come. Kept in memory: after a start everything of the last day is looked at again, which
+/// costs calls and doubles nothing.
+#[derive(Debug)]
+struct Progress {
+    /// What changed after this is still to be searched for.
+    search_from: Timestamp,
+    /// What is known of Zendesk's log.
+    log: given_up::Log,
+    /// The conversation that was walked past last; `None` at the beginning of a round.
+    walked_to: Option<ConversationKey>,
+}
+
+/// A doorbell to ring.
+#[derive(Clone, Debug)]
+struct Ring {
+    ticket_id: TicketId,
+    comment_id: Option<CommentId>,
+    seen: Sighting,
+    /// Under which it must not be taken twice.
+    keys: Vec<DedupeKey>,
+}
+
+impl Ring {
+    /// For a ticket that was seen so.
+    fn of(ticket: &TicketView, as_of: Timestamp) -> Self {
+        let seen = Sighting { status: Some(ticket.status), updated_at: ticket.updated_at, as_of };
+        Self { ticket_id: ticket.id, comment_id: None, seen, keys: Vec::new() }
+    }
+}
+
 impl Worker {
     /// Catches up at once and then every so often until `stop`; `None` for never.
     pub(super) async fn catch_up(&self, stop: &CancellationToken) {
         let Some(every) = self.options.catch_up else { return };
         // How long we were down is not known; older than this, a reply would not be texted any more.
-        let mut looked_at = before(self.clock.now(), self.options.retry.give_up_after);
+        let since = before(self.clock.now(), self.options.retry.give_up_after);
+        let log = given_up::Log::new(since);
+        let mut progress = Progress { search_from: before(since, OVERLAP), log, walked_to: None };
         while !stop.is_cancelled() {
             let now = self.clock.now();
-            match self.zendesk.tickets_updated(SMS_TAG, before(looked_at, OVERLAP)).await {
-                Ok(tickets) => {
-                    // The list is bounded and its oldest come first: where it was cut off, the next look goes on.
-                    let newest = tickets.iter().map(|ticket| ticket.updated_at).max();
-                    let seen_to = newest.filter(|_| tickets.len() >= TICKETS_FOUND_MAX).unwrap_or(now);
-                    let tickets: Vec<TicketId> = tickets.iter().map(|ticket| ticket.id).collect();
-                    if self.ring(&tickets, stop).await {
-                        looked_at = seen_to;
-                    }
-                }
-                Err(Failure::Postpone { .. }) => {}
-                Err(failure) => warn!("catch_up.failed: {}; the next look covers the same time", failure.cause()),
+            let given_up = self.read_log(&mut progress.log, now).await;
+            if let Some(oldest) = given_up.oldest() {
+                progress.search_from = progress.search_from.min(before(oldest, OVERLAP));
             }
+            let is_rung = self.ring(&progress.log.rings, stop).await;
+            if is_rung {
+                progress.log.rings.clear();
+            }
+            let is_whole = is_rung && self.search(&mut progress, now, stop).await;
+            if is_whole {
+                self.walk(&mut progress.walked_to, stop).await;
+            }
+            given_up.tell(is_whole);
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.clock.sleep_until(later(now, every)) => {}
@@ -54,9 +102,36 @@ impl Worker {
         }
     }
 
+    /// Rings for every text conversation that changed since the last search; false when it did not come to its end.
+    async fn search(&self, progress: &mut Progress, now: Timestamp, stop: &CancellationToken) -> bool {
+        loop {
+            let since = progress.search_from;
+            let found = match self.zendesk.tickets_updated(SMS_TAG, since).await {
+                Ok(found) => found,
+                Err(Failure::Postpone { .. }) => return false,
+                Err(failure) => {
+                    warn!("catch_up.failed: {}; the next look covers the same time", failure.cause());
+                    return false;
+                }
+            };
+            let rings: Vec<Ring> = found.tickets.iter().map(|ticket| Ring::of(ticket, ticket.updated_at)).collect();
+            if !self.ring(&rings, stop).await {
+                return false;
+            }
+            if !rings.is_empty() {
+                info!("catch_up.rung: looked at {} tickets that changed of late", rings.len());
+            }
+            let Some(cut_off_at) = found.cut_off_at else {
+                progress.search_from = before(now, OVERLAP);
+                return true;
+            };
+            progress.search_from = after_cut(since, cut_off_at);
+        }
+    }
+
     /// Rings once for each; false when not all could be rung.
-    async fn ring(&self, tickets: &[TicketId], stop: &CancellationToken) -> bool {
-        for (rung, ticket_id) in tickets.iter().enumerate() {
+    async fn ring(&self, rings: &[Ring], stop: &CancellationToken) -> bool {
+        for (rung, ring) in rings.iter().enumerate() {
             while rung > 0 || self.zendesk.is_budget_low() {
                 let next = later(self.clock.now(), PACE);
                 tokio::select! {
@@ -68,20 +143,38 @@ impl Worker {
                 }
             }
             let now = self.clock.now();
-            let reply = AgentReply { ticket_id: *ticket_id, comment_id: None, external_user_id: None };
+            let (ticket_id, comment_id) = (ring.ticket_id, ring.comment_id);
+            let reply = AgentReply { ticket_id, comment_id, external_user_id: None, caught_up: Some(ring.seen) };
             let event = Event { received_at: now, kind: EventKind::AgentReply(reply) };
-            if let Err(error) = self.store.accept(event, Vec::new(), now).await {
+            if let Err(error) = self.store.accept(event, ring.keys.clone(), now).await {
                 warn!(%error, "catch_up.not_stored: the next look will find it");
                 return false;
             }
-        }
-        if !tickets.is_empty() {
-            info!("catch_up.rung: looked at {} tickets that changed of late", tickets.len());
         }
         true
     }
 }
 
+/// Where to go on when a list was cut off: its oldest come first. Always some way further, be there more in one second
+/// than a list holds.
+fn after_cut(since: Timestamp, cut_off_at: Timestamp) -> Timestamp {
+    before(cut_off_at, SECOND).max(later(since, SECOND))
+}
+
 fn before(at: Timestamp, age: Duration) -> Timestamp {
     at.checked_sub(age).unwrap_or(Timestamp::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_was_cut_off_goes_on_and_never_stays() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!(after_cut(at(100), at(500)), at(499), "the last second may hold more");
+        for stuck in [100, 101, 99] {
+            assert_eq!(after_cut(at(100), at(stuck)), at(101), "{stuck}");
+        }
+    }
 }

@@ -185,6 +185,7 @@ pub(super) fn closing(change: &TicketChange) -> PhoneText {
         agent_name: None,
         attachments: Vec::new(),
         recipe: None,
+        caught_up: false,
     }
 }
 

@@ -36,6 +36,17 @@ impl Worker {
         self.identify(claim, reply.ticket_id, reply.external_user_id.as_deref(), learnt).await?;
         let now = self.clock.now();
         let conversation = claim.conversation.as_ref();
+        if let (Some(conversation), Some(seen)) = (conversation, &reply.caught_up) {
+            learnt.changes.extend(conversation.learnt_from(reply.ticket_id, seen));
+        }
+        // Where replies came with their text, which of the comments went out is not known: then only the named one can
+        // be new.
+        let is_unnumbered = conversation.is_some_and(|known| known.replies_unnumbered);
+        if is_unnumbered && reply.comment_id.is_none() {
+            return Ok(Outcome::Skip {
+                reason: "replies here come with their text; none can be told to be new".into(),
+            });
+        }
         let forwarded = conversation.and_then(|known| known.forwarded_on(reply.ticket_id));
         if reply.comment_id.zip(forwarded).is_some_and(|(comment, forwarded)| forwarded.covers(comment)) {
             return Ok(Outcome::Skip { reason: "the comment was forwarded already".to_owned() });
@@ -55,6 +66,7 @@ impl Worker {
         if missing.is_some() && now < later(rang_at, COMMENT_LAG_MAX) {
             return Err(Outcome::Retry { cause: "Zendesk does not show the comment yet".to_owned(), after: None });
         }
+        let forwarded = forwarded.filter(|_| !is_unnumbered);
         let due = owed(&comments, reply.comment_id, forwarded, conversation.and_then(|known| known.requester_id));
         if let Some(newest) = due.iter().map(|comment| comment.id).max() {
             let ids = due.iter().map(|comment| comment.id).collect();
@@ -95,6 +107,9 @@ impl Worker {
             recipient_of(claim).ok_or_else(|| Outcome::Reject { cause: "nobody to text is known".to_owned() })?;
         self.may_text(claim, &recipient).await?;
         learn_from_recipe(conversation, text, now, learnt);
+        if text.comment_id.is_none() {
+            learnt.changes.push(Change::RepliedUnnumbered);
+        }
         let parts = self.split(text);
         if parts.is_empty() {
             return Ok(Outcome::Skip { reason: "the reply has neither text nor attachments".to_owned() });
@@ -287,6 +302,7 @@ fn text_of(reply: &AgentReply, comment: &CommentView) -> PhoneText {
         agent_name: comment.author_name.clone(),
         attachments: comment.attachments.clone(),
         recipe: None,
+        caught_up: reply.caught_up.is_some(),
     }
 }
 

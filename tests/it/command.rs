@@ -41,6 +41,7 @@ async fn every_command_says_what_it_does() {
     for command in [
         "serve",
         "demo",
+        "drill",
         "check",
         "render",
         "sign zendesk",

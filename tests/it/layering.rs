@@ -44,6 +44,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "serve",
         ],
     ),
+    ("drill", &["clock", "sandbox", "demo"]),
     (
         "cli",
         &[
@@ -60,6 +61,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "config",
             "serve",
             "demo",
+            "drill",
         ],
     ),
     ("main", &["cli"]),

@@ -9,6 +9,8 @@ mod bad_input;
 mod catch_up;
 mod command;
 mod dependencies;
+mod drill;
+mod heal;
 mod inbound;
 mod inbound_once;
 mod kill;

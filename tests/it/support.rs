@@ -126,7 +126,6 @@ impl TestBridge {
     }
 
     async fn run_on(&mut self, runtime: &Handle) {
-        let (config, _) = config::parse(Some(&self.settings), [], self.directory.path()).unwrap();
         let bound = runtime.spawn(async {
             Listeners {
                 public: TcpListener::bind("127.0.0.1:0").await.unwrap(),
@@ -137,6 +136,8 @@ impl TestBridge {
         self.public = format!("http://{}", listeners.public.local_addr().unwrap());
         self.operator = format!("http://{}", listeners.operator.local_addr().unwrap());
         self.sandbox.connect(&self.public);
+        let public_url = ("TANDEM_PUBLIC_URL".to_owned(), self.public.clone());
+        let (config, _) = config::parse(Some(&self.settings), [public_url], self.directory.path()).unwrap();
         self.stop = CancellationToken::new();
         let stop = self.stop.clone();
         let (send, reloads) = mpsc::channel(1);

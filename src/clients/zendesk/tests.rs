@@ -224,6 +224,90 @@ async fn tickets_are_found_by_exactly_their_external_id_on_all_pages() {
 }
 
 #[tokio::test]
+async fn a_search_says_where_it_was_cut_off() {
+    let full = |seen: &Seen| {
+        let page: u64 = seen.query("page").unwrap().parse().unwrap();
+        let tickets: Vec<Value> = (1..=100).map(|id| ticket(page * 1000 + id, "open")).collect();
+        Reply::json(200, &json!({"results": tickets, "next_page": "https://elsewhere.example/next"}))
+    };
+    let server = Scripted::by(full).await;
+    let found = basic(&server.url).tickets_updated("sms", start()).await.unwrap();
+    assert_eq!((found.tickets.len(), server.seen().len()), (1000, 10));
+    assert_eq!(found.cut_off_at, Some("2026-11-21T11:59:00Z".parse().unwrap()));
+    // The index still says so; the ticket itself does not any more.
+    let mut untagged = ticket(7, "open");
+    untagged["tags"] = json!(["vip"]);
+    let page = json!({"results": [ticket(8, "open"), untagged], "next_page": null});
+    let server = Scripted::answers(vec![Reply::json(200, &page)]).await;
+    let found = basic(&server.url).tickets_updated("sms", start()).await.unwrap();
+    assert_eq!((found.tickets.len(), found.tickets[0].id.0, found.cut_off_at), (1, 8, None));
+    assert_eq!(server.seen()[0].query("query").unwrap(), "type:ticket tags:sms updated>2026-11-21T12:00:00Z");
+}
+
+#[tokio::test]
+async fn several_tickets_are_read_in_one_call() {
+    let page = json!({"tickets": [ticket(7, "open"), ticket(8, "deleted")], "next_page": null});
+    let server = Scripted::answers(vec![Reply::json(200, &page)]).await;
+    let ids: Vec<TicketId> = (1..=120).map(TicketId).collect();
+    let found = basic(&server.url).tickets(&ids).await.unwrap();
+    assert_eq!(found.iter().map(|ticket| ticket.id.0).collect::<Vec<_>>(), [7]);
+    let asked = server.seen()[0].query("ids").unwrap();
+    assert!(asked.starts_with("1,2,3,") && asked.split(',').count() == TICKETS_AT_ONCE, "{asked}");
+}
+
+#[tokio::test]
+async fn the_log_is_read_newest_first_and_within_bounds() {
+    let call = |id: u64, status: &str| json!({"id": id.to_string(), "status": status, "latest_completed_at": "2026-11-21T11:59:00Z"});
+    let page = move |seen: &Seen| {
+        let page = seen.query("page[after]").map_or(0, |cursor| cursor.parse::<u64>().unwrap());
+        let calls =
+            json!([call(page, "circuit broken"), call(100 + page, "success"), {"id": "u", "status": "accepted"}]);
+        let cursor = (page + 1).to_string();
+        Reply::json(200, &json!({"invocations": calls, "meta": {"has_more": true, "after_cursor": cursor}}))
+    };
+    let server = Scripted::by(page).await;
+    let since = "2026-11-21T11:58:30Z".parse().unwrap();
+    let found = basic(&server.url).invocations("01W", since).await.unwrap();
+    assert_eq!((server.seen().len(), found.calls.len(), found.more), (5, 10, true));
+    assert_eq!((found.calls[0].id.as_str(), found.calls[0].fate), ("0", Fate::GivenUp("circuit broken")));
+    let first = &server.seen()[0];
+    assert_eq!(first.query("filter[from_ts]").unwrap(), "2026-11-21T11:58:30Z");
+    assert!(first.target.starts_with("/api/v2/webhooks/01W/invocations?"), "{}", first.target);
+    // Whatever the filter counts from: nothing older is given.
+    let nothing = basic(&server.url).invocations("01W", start()).await.unwrap();
+    assert!(nothing.calls.is_empty());
+}
+
+#[tokio::test]
+async fn only_our_webhooks_are_found_and_what_they_lost_is_read() {
+    let webhooks = |id: &str, endpoint: &str, cursor: Value| {
+        let more = !cursor.is_null();
+        let webhook = json!({"id": id, "endpoint": endpoint, "status": "active"});
+        Reply::json(200, &json!({"webhooks": [webhook], "meta": {"has_more": more, "after_cursor": cursor}}))
+    };
+    let attempts = json!({"attempts": [
+        {"status": "terminated", "status_code": 502, "request": {"headers": [], "payload": "no JSON"}},
+        {"status": "circuit broken"},
+        {"request": {"payload": "{\"event\":\"agent_reply\",\"ticket_id\":\"7\",\"comment_id\":\"9\"}"}},
+    ]});
+    let server = Scripted::answers(vec![
+        webhooks("01A", "https://elsewhere.example/webhooks/zendesk", json!("next")),
+        webhooks("01B", "https://bridge.example/webhooks/zendesk", Value::Null),
+        Reply::json(200, &attempts),
+        Reply::json(403, &json!({"error": "Forbidden"})),
+    ])
+    .await;
+    let zendesk = basic(&server.url);
+    let ours = Url::parse("https://bridge.example").unwrap();
+    assert_eq!(zendesk.webhooks_to(&ours).await.unwrap(), ["01B"]);
+    let call = Invocation { webhook: "01B".into(), id: "01I".into(), fate: Fate::GivenUp("timeout"), at: start() };
+    let lost = LostWebhook { ticket_id: TicketId(7), comment_id: Some(CommentId(9)) };
+    assert_eq!(zendesk.lost_webhook(&call).await, Ok(Some(lost)));
+    assert_eq!(server.seen()[2].target, "/api/v2/webhooks/01B/invocations/01I/attempts");
+    assert!(matches!(zendesk.webhooks_to(&ours).await, Err(Failure::Refused { status: 403, .. })));
+}
+
+#[tokio::test]
 async fn an_external_id_cannot_leave_its_parameter() {
     let server = Scripted::answers(vec![Reply::json(200, &json!({"tickets": []}))]).await;
     let id = "a&page=9#/../?x=é\" OR *";

@@ -30,6 +30,15 @@ pub struct TicketView {
     pub requester: Option<UserView>,
 }
 
+/// Tickets that were updated of late.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TicketsUpdated {
+    /// The tickets, oldest update first.
+    pub tickets: Vec<TicketView>,
+    /// When the last of the list was updated, where Zendesk gave no more although there may be.
+    pub cut_off_at: Option<Timestamp>,
+}
+
 /// What a write left behind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
@@ -110,6 +119,10 @@ pub(super) struct TicketJson {
 }
 
 impl TicketJson {
+    pub(super) fn updated_at(&self) -> Timestamp {
+        self.updated_at
+    }
+
     /// `None` for a ticket in no status that we know: a deleted one.
     pub(super) fn view(self) -> Option<TicketView> {
         Some(TicketView {

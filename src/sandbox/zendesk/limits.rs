@@ -24,6 +24,7 @@ const UPDATES_PER_MINUTE: usize = 100;
 const UPDATES_PER_TICKET: usize = 30;
 const USER_UPSERTS_PER_SECOND: usize = 1;
 const LISTS_PER_MINUTE: usize = 100;
+const WEBHOOKS_PER_MINUTE: usize = 100;
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -97,6 +98,9 @@ fn limits_of(request: &Request) -> Vec<Limit> {
     }
     if request.method == Method::GET && path == "/api/v2/tickets" {
         limits.push(limit("tickets-index".into(), LISTS_PER_MINUTE, MINUTE));
+    }
+    if path.starts_with("/api/v2/webhooks") {
+        limits.push(limit("webhooks".into(), WEBHOOKS_PER_MINUTE, MINUTE));
     }
     limits
 }

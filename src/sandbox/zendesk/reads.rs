@@ -37,6 +37,21 @@ impl State {
         Answer::json(200, &body)
     }
 
+    /// `GET /tickets/show_many?ids=`: at most 100, those that exist.
+    pub(super) fn show_tickets(&self, request: &Request) -> Answer {
+        let ids: Vec<&str> = request.param("ids").unwrap_or_default().split(',').collect();
+        if ids.len() > MAX_PAGE {
+            return errors::error(400, "TooManyValues", "Too many ids");
+        }
+        let ids = ids.into_iter().filter_map(|id| id.trim().parse::<u64>().ok());
+        let tickets = ids.filter_map(|id| self.tickets.get(&id)).filter(|ticket| !ticket.deleted);
+        let tickets: Vec<Value> = tickets.map(|ticket| ticket.json(&self.base)).collect();
+        Answer::json(
+            200,
+            &json!({"count": tickets.len(), "tickets": tickets, "next_page": null, "previous_page": null}),
+        )
+    }
+
     /// `GET /tickets`, all or those with `external_id`; new ones may be missing for a while.
     pub(super) fn list_tickets(&self, request: &Request, now: Timestamp) -> Answer {
         let wanted = request.param("external_id");
@@ -194,6 +209,13 @@ impl State {
             let records: Vec<Value> = all.into_iter().skip(start).take(size).collect();
             return Ok(json!({name: records, "count": total, "next_page": next, "previous_page": null}));
         }
+        self.cursor_page(name, all, request)
+    }
+
+    /// One page by cursor of records in the order in which they are given.
+    pub(super) fn cursor_page(&self, name: &str, all: Vec<Value>, request: &Request) -> Result<Value, Answer> {
+        let (total, here) = (all.len(), format!("{}{}", self.base, request.path));
+        let number = |key: &str| request.param(key).and_then(|value| value.parse::<usize>().ok());
         let size = number("page[size]").unwrap_or(MAX_PAGE);
         if size == 0 || size > MAX_PAGE {
             let error = json!({"errors": [{"code": "InvalidPaginationParameter", "title": "page[size] is invalid"}]});
@@ -210,7 +232,7 @@ impl State {
         let end: usize = size.saturating_add(start);
         let has_more = end < total;
         let cursor = (start < total).then(|| format!("after-{}", end.min(total)));
-        let sort = if newest_first { "&sort=-created_at" } else { "" };
+        let sort = request.param("sort").map(|sort| format!("&sort={sort}")).unwrap_or_default();
         let next = has_more.then(|| format!("{here}?page%5Bafter%5D=after-{end}&page%5Bsize%5D={size}{sort}"));
         let records: Vec<Value> = all.into_iter().skip(start).take(size).collect();
         Ok(json!({

@@ -75,6 +75,21 @@ impl Zendesk {
         self.0.sender.open_circuit(open);
     }
 
+    /// From now on the circuit breaker opens by itself: when 70 % of the webhooks of five minutes failed, for a minute.
+    pub fn guard_circuit(&self) {
+        self.0.sender.guard_circuit();
+    }
+
+    /// Answers every question about webhooks with this status, as Zendesk does whom the pages are not open to.
+    pub fn close_log(&self, status: u16) {
+        self.act(|state, _| state.switches.log_closed = Some(status));
+    }
+
+    /// Whether the log also holds the bodies of webhooks that never left, which nobody has seen; off at first.
+    pub fn log_unsent_bodies(&self, logged: bool) {
+        self.act(|state, _| state.switches.log_unsent = logged);
+    }
+
     /// Every attempt to hand over a webhook, with the bridge's answer.
     #[must_use]
     pub fn webhooks_delivered(&self) -> Vec<Attempt> {

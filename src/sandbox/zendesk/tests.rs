@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::Sandbox;
-use super::super::tests::{Caller, clock, sandbox, zendesk_basic};
+use super::super::tests::{Caller, DEADLINE, clock, sandbox, zendesk_basic};
 use super::*;
 
 async fn start() -> (Clock, Sandbox, Caller) {
@@ -350,4 +350,70 @@ async fn a_fresh_ticket_may_be_missing_from_the_list_but_not_by_number() {
     clock.advance(SignedDuration::from_mins(1));
     assert_eq!(caller.get("/api/v2/tickets?external_id=key").await.body["count"], 1);
     assert_eq!(caller.get("/api/v2/tickets?external_id=ke").await.body["count"], 0);
+}
+
+#[tokio::test]
+async fn several_tickets_are_read_at_once() {
+    let (_clock, sandbox, caller) = start().await;
+    for text in ["one", "two", "three"] {
+        caller.post("/api/v2/tickets", ticket(text)).await;
+    }
+    sandbox.zendesk.delete(2);
+    let found = caller.get("/api/v2/tickets/show_many.json?ids=3,2,1,99").await.body;
+    let ids: Vec<&Value> = found["tickets"].as_array().unwrap().iter().map(|ticket| &ticket["id"]).collect();
+    assert_eq!((ids, &found["count"]), (vec![&json!(3), &json!(1)], &json!(2)));
+    let many: Vec<String> = (1..=101).map(|id: u64| id.to_string()).collect();
+    assert_eq!(caller.get(&format!("/api/v2/tickets/show_many?ids={}", many.join(","))).await.status, 400);
+}
+
+#[tokio::test]
+async fn the_log_of_the_webhook_has_the_recorded_shape() {
+    let (clock, sandbox, caller) = start().await;
+    assert_eq!(caller.get("/api/v2/webhooks").await.body["webhooks"], json!([]), "nobody is connected");
+    // Nobody listens there.
+    sandbox.connect("http://127.0.0.1:9");
+    let webhook = caller.get("/api/v2/webhooks").await.body["webhooks"][0].clone();
+    assert_eq!(webhook["endpoint"], "http://127.0.0.1:9/webhooks/zendesk");
+    let here = format!("/api/v2/webhooks/{}", webhook["id"].as_str().unwrap());
+    assert_eq!(caller.get(&here).await.body["webhook"], webhook);
+    caller.post("/api/v2/tickets", ticket("hello")).await;
+    let began = clock.now();
+    let logged = |count| sandbox.zendesk.is_idle() && sandbox.zendesk.webhooks_delivered().len() == count;
+    sandbox.zendesk.agent_reply(1, "refused");
+    assert!(sandbox.wait_until(DEADLINE, || logged(1)).await);
+    clock.advance(SignedDuration::from_mins(1));
+    sandbox.zendesk.open_circuit(true);
+    sandbox.zendesk.agent_reply(1, "dropped");
+    assert!(sandbox.wait_until(DEADLINE, || logged(2)).await);
+    let log = sandbox.zendesk.webhooks_delivered();
+    let (refused, dropped) = (log[0].id.as_str(), log[1].id.as_str());
+    let second = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let page = caller.get(&format!("{here}/invocations?page[size]=1")).await.body;
+    let newest = json!({"id": dropped, "status": "circuit broken", "latest_completed_at": second(log[1].at)});
+    assert_eq!((&page["invocations"], &page["meta"]["has_more"]), (&json!([newest]), &json!(true)));
+    let next = page["meta"]["after_cursor"].as_str().unwrap();
+    let page = caller.get(&format!("{here}/invocations?page[size]=1&page[after]={next}")).await.body;
+    let older =
+        json!({"id": refused, "status": "terminated", "status_code": 502, "latest_completed_at": second(log[0].at)});
+    assert_eq!((&page["invocations"], &page["meta"]["has_more"]), (&json!([older]), &json!(false)));
+    for (filter, count) in [
+        (format!("filter[from_ts]={}", second(clock.now())), 1),
+        (format!("filter[to_ts]={}", second(began)), 1),
+        ("filter[status]=terminated".to_owned(), 1),
+        ("filter[status]=success".to_owned(), 0),
+    ] {
+        let found = caller.get(&format!("{here}/invocations?{filter}")).await.body;
+        assert_eq!(found["invocations"].as_array().unwrap().len(), count, "{filter}");
+    }
+    let attempts = caller.get(&format!("{here}/invocations/{refused}/attempts")).await.body["attempts"].clone();
+    assert_eq!((&attempts[0]["status_code"], &attempts[0]["request"]["payload"]), (&json!(502), &json!(log[0].body)));
+    let unsent = format!("{here}/invocations/{dropped}/attempts");
+    assert_eq!(caller.get(&unsent).await.body["attempts"], json!([]));
+    sandbox.zendesk.log_unsent_bodies(true);
+    assert_eq!(caller.get(&unsent).await.body["attempts"][0]["request"]["payload"], log[1].body);
+    clock.advance(SignedDuration::from_hours(7 * 24 + 1));
+    assert_eq!(caller.get(&format!("{here}/invocations")).await.body["invocations"], json!([]), "kept for a week");
+    assert_eq!(caller.get("/api/v2/webhooks/01OTHER").await.status, 404);
+    sandbox.zendesk.close_log(403);
+    assert_eq!(caller.get(&here).await.status, 403);
 }

@@ -1,0 +1,249 @@
+//! Reads what Zendesk gave up on from its own log of our webhooks, and makes rings of it. It asks only while the rate
+//! budget is not low, and does without where we may not look.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tracing::{info, warn};
+use url::Url;
+
+use crate::clients::Failure;
+use crate::clients::zendesk::{Fate, Invocation};
+use crate::domain::event::{DedupeKey, Sighting};
+use crate::worker::Worker;
+
+use super::{Ring, before};
+
+/// How much further back each reading goes than the last one. A call may come to its end minutes after it was made:
+/// 490 seconds is the longest that was recorded.
+const OVERLAP: Duration = Duration::from_secs(900);
+
+/// Bodies that are read in one look: one call each. The search finds most of what they name, in one call.
+const BODIES_MAX: usize = 20;
+
+/// Calls of which the body is still to be read. What does not fit is left to the search.
+const UNREAD_MAX: usize = 1000;
+
+/// How long after the last call that it stopped the circuit breaker is taken to be open. Zendesk says "briefly"; calls
+/// were recorded to be let out again after about a minute.
+const BREAKER_HOLDS: SignedDuration = SignedDuration::from_mins(15);
+
+/// Under which name the operator sees the breaker in `/readyz`.
+const NOTE: &str = "webhooks";
+
+/// What is known of the log.
+#[derive(Debug)]
+pub(super) struct Log {
+    readable: bool,
+    told_missing: bool,
+    /// Our webhooks; empty while none is known.
+    webhooks: Vec<String>,
+    /// Up to where it was read.
+    read_to: Timestamp,
+    /// What was given up in the stretch that is read again.
+    known: HashSet<String>,
+    /// What was given up, and not asked about yet.
+    unread: VecDeque<Invocation>,
+    /// For the tickets that the log names; each stays until it is rung.
+    pub(super) rings: Vec<Ring>,
+}
+
+impl Log {
+    /// Nothing before `since` is read.
+    pub(super) fn new(since: Timestamp) -> Self {
+        Self {
+            readable: true,
+            told_missing: false,
+            webhooks: Vec::new(),
+            read_to: since,
+            known: HashSet::new(),
+            unread: VecDeque::new(),
+            rings: Vec::new(),
+        }
+    }
+}
+
+/// What one look at the log has found.
+#[derive(Debug, Default)]
+pub(super) struct GivenUp {
+    /// The calls, oldest first.
+    new: Vec<Invocation>,
+    /// Whether there may be more than was read.
+    more: bool,
+}
+
+impl GivenUp {
+    /// When the first of the newly found was given up.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        self.new.first().map(|call| call.at)
+    }
+
+    /// Says so, in one line of the log.
+    pub(super) fn tell(&self, caught_up: bool) {
+        if let Some(account) = self.account(caught_up) {
+            warn!(count = self.new.len(), "catch_up.given_up: {account}");
+        }
+    }
+
+    fn account(&self, caught_up: bool) -> Option<String> {
+        let (from, to) = (self.oldest()?, self.new.last()?.at);
+        let mut states: BTreeMap<&str, usize> = BTreeMap::new();
+        for word in self.new.iter().filter_map(|call| word_of(call.fate)) {
+            *states.entry(word).or_default() += 1;
+        }
+        let states: Vec<String> = states.into_iter().map(|(word, count)| format!("{word} ({count})")).collect();
+        let (count, least) = (self.new.len(), if self.more { "at least " } else { "" });
+        let end = if caught_up { "caught up with every ticket that changed" } else { "the next look goes on" };
+        let states = states.join(", ");
+        Some(format!("Zendesk gave up on {least}{count} webhooks between {from} and {to}: {states}; {end}"))
+    }
+}
+
+impl Worker {
+    /// Reads the log from where the last reading ended.
+    pub(super) async fn read_log(&self, log: &mut Log, now: Timestamp) -> GivenUp {
+        let mut given_up = GivenUp::default();
+        if !log.readable || self.zendesk.is_budget_low() {
+            return given_up;
+        }
+        let read = match self.find_webhooks(log).await {
+            Ok(()) => self.read_calls(log, &mut given_up, now).await,
+            Err(failure) => Err(failure),
+        };
+        let read = match read {
+            Ok(()) => self.read_bodies(log).await,
+            Err(failure) => Err(failure),
+        };
+        match read {
+            Ok(()) => {}
+            // It was ours a while ago: whoever set it up anew has made another.
+            Err(Failure::NotFound { .. }) => log.webhooks.clear(),
+            Err(Failure::Refused { status: 403 | 404, cause } | Failure::Reject { cause }) => {
+                log.readable = false;
+                info!("catch_up.log_closed: {cause}; Zendesk's log of our webhooks is not read, the search goes on");
+            }
+            Err(_) => {}
+        }
+        given_up
+    }
+
+    /// Which webhooks are ours, once known. Said once when there is none.
+    async fn find_webhooks(&self, log: &mut Log) -> Result<(), Failure> {
+        let Some(address) = &self.options.public_url else {
+            log.readable = false;
+            info!("catch_up.log_unknown: without public_url nobody can tell which of Zendesk's webhooks are ours");
+            return Ok(());
+        };
+        if log.webhooks.is_empty() {
+            log.webhooks = self.zendesk.webhooks_to(address).await?;
+            if log.webhooks.is_empty() && !log.told_missing {
+                log.told_missing = true;
+                warn!("catch_up.no_webhook: no webhook of Zendesk posts to {}", host_of(address));
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_calls(&self, log: &mut Log, given_up: &mut GivenUp, now: Timestamp) -> Result<(), Failure> {
+        if log.webhooks.is_empty() {
+            return Ok(());
+        }
+        let (mut calls, mut more) = (Vec::new(), false);
+        for webhook in &log.webhooks {
+            let found = self.zendesk.invocations(webhook, before(log.read_to, OVERLAP)).await?;
+            // Its times are whole seconds, so its order says more.
+            calls.extend(found.calls.into_iter().rev());
+            more |= found.more;
+        }
+        calls.sort_by_key(|call| call.at);
+        self.note_breaker(calls.last(), now);
+        calls.retain(|call| word_of(call.fate).is_some());
+        let ids = calls.iter().map(|call| call.id.clone()).collect();
+        calls.retain(|call| !log.known.contains(&call.id));
+        for word in calls.iter().filter_map(|call| word_of(call.fate)) {
+            self.metrics.webhook_given_up(word);
+        }
+        (log.known, log.read_to) = (ids, now);
+        log.unread.extend(calls.iter().cloned());
+        let surplus = log.unread.len().saturating_sub(UNREAD_MAX);
+        log.unread.drain(..surplus);
+        *given_up = GivenUp { new: calls, more };
+        Ok(())
+    }
+
+    /// Asks what the calls were about, oldest first. Where the log does not hold the bodies of calls that never left,
+    /// it is not asked for more of them.
+    async fn read_bodies(&self, log: &mut Log) -> Result<(), Failure> {
+        for _ in 0..BODIES_MAX {
+            if self.zendesk.is_budget_low() {
+                break;
+            }
+            let Some(call) = log.unread.front() else { break };
+            let lost = self.zendesk.lost_webhook(call).await?;
+            let Some(call) = log.unread.pop_front() else { break };
+            match lost {
+                Some(lost) => {
+                    let comment = lost.comment_id.map(|comment| DedupeKey::ZendeskComment(lost.ticket_id, comment));
+                    let keys = [DedupeKey::ZendeskInvocation(call.id)].into_iter().chain(comment).collect();
+                    let seen = Sighting { status: None, updated_at: call.at, as_of: call.at };
+                    let (ticket_id, comment_id) = (lost.ticket_id, lost.comment_id);
+                    log.rings.push(Ring { ticket_id, comment_id, seen, keys });
+                }
+                None if is_broken(&call) => log.unread.retain(|call| !is_broken(call)),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the operator see that the breaker is open, from the newest call of all.
+    fn note_breaker(&self, newest: Option<&Invocation>, now: Timestamp) {
+        match newest.filter(|call| is_broken(call) && now.duration_since(call.at) < BREAKER_HOLDS) {
+            Some(call) => self.readiness.set_note(
+                NOTE,
+                format!("Zendesk's circuit breaker is open ({}): it drops our webhooks; replies are late", call.at),
+            ),
+            None => self.readiness.clear_note(NOTE),
+        }
+    }
+}
+
+fn word_of(fate: Fate) -> Option<&'static str> {
+    if let Fate::GivenUp(word) = fate { Some(word) } else { None }
+}
+
+fn is_broken(call: &Invocation) -> bool {
+    call.fate == Fate::GivenUp(Fate::CIRCUIT_BROKEN)
+}
+
+/// An address may hold a password; its host does not.
+fn host_of(address: &Url) -> &str {
+    address.host_str().unwrap_or("public_url")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_given_up_is_said_in_one_line() {
+        let call = |second: i64, word| Invocation {
+            webhook: "01W".to_owned(),
+            id: second.to_string(),
+            fate: Fate::GivenUp(word),
+            at: Timestamp::from_second(1_800_000_000 + second).unwrap(),
+        };
+        let mut given_up = GivenUp::default();
+        assert_eq!(given_up.account(true), None);
+        given_up.new = vec![call(0, Fate::CIRCUIT_BROKEN), call(1, "timeout"), call(60, Fate::CIRCUIT_BROKEN)];
+        assert_eq!(
+            given_up.account(true).unwrap(),
+            "Zendesk gave up on 3 webhooks between 2027-01-15T08:00:00Z and 2027-01-15T08:01:00Z: circuit broken (2), \
+             timeout (1); caught up with every ticket that changed"
+        );
+        given_up.more = true;
+        let account = given_up.account(false).unwrap();
+        assert!(account.contains("at least 3 webhooks") && account.ends_with("the next look goes on"), "{account}");
+    }
+}
