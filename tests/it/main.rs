@@ -8,6 +8,7 @@ mod bad_input;
 mod catch_up;
 mod command;
 mod dependencies;
+mod fuzz;
 mod inbound;
 mod inbound_once;
 mod kill;
