@@ -448,7 +448,7 @@ mod tests {
         // 256 KiB of doubtful quotation marks, each with something to look ahead over. Quadratic work would take
         // minutes; the bound is generous, for slow machines.
         let started = std::time::Instant::now();
-        for unit in ["\"", "\",", "\" ", "\"}", "\",\"", "\\\"", "\",\"k\"", "\"}]"] {
+        for unit in ["\"", "\",", "\" ", "\"}", "\",\"", "\\\"", "\",\"k\"", "\"}]", "\" :", "\"  \" :"] {
             let body = format!("{{\"a\":\"{}", unit.repeat(256 * 1024 / unit.len()));
             for quotes in [Quotes::AsWritten, Quotes::Recovered] {
                 drop(Reader::new(&body, quotes).document());

@@ -748,6 +748,7 @@ fn the_recipes_names_and_fields_are_sensible() {
         (json!(" Ada "), Some("Ada"), None),
         (json!("Ada  King Lovelace"), Some("Ada"), Some("King Lovelace")),
         (json!(" Lovelace"), Some("Lovelace"), None),
+        (json!("\u{0} Lovelace"), Some("Lovelace"), None),
     ] {
         let body = body(
             json!({"name": name, "user_fields": id, "phone": "+1 415 555 2671", "email": "a@b.example"}),
