@@ -79,8 +79,8 @@ impl Gathered {
     fn read_table(&mut self, text: &str, above: &str, table: &DeTable<'_>) {
         for (name, value) in table {
             let place = Place::Line(line_of(text, &name.span()));
-            let name = name.get_ref().as_ref();
-            let full = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
+            let name = as_written(name.get_ref());
+            let full = if above.is_empty() { name } else { format!("{above}.{name}") };
             match (keys::find(&full), value.get_ref()) {
                 (Some(key), value) => self.put(key, from_toml(key.kind, value), place),
                 (None, DeValue::Table(table)) if keys::is_table(&full) => self.read_table(text, &full, table),
@@ -259,6 +259,13 @@ fn plain_text(text: &str) -> Result<(), String> {
     } else {
         Ok(())
     }
+}
+
+/// A name as a TOML file writes it: in quotation marks where it is blank or holds anything out of the ordinary, so that
+/// a fault about it is one line and can be understood.
+fn as_written(name: &str) -> String {
+    let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    if is_bare { name.to_owned() } else { format!("{name:?}") }
 }
 
 fn article(noun: &str) -> String {

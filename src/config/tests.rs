@@ -482,6 +482,20 @@ fn broken_toml_is_told_with_its_line_and_without_its_text() {
 }
 
 #[test]
+fn a_key_that_is_out_of_the_ordinary_is_told_in_quotation_marks() {
+    for (line, expected) in [
+        ("\"\" = 1", "\"\" (line 1) is not a key"),
+        ("zendesk.\"\" = 1", "zendesk.\"\" (line 1) is not a key"),
+        (r#""a\nb" = 1"#, r#""a\nb" (line 1) is not a key"#),
+        ("[", "\"\" (line 1) is not a key"),
+    ] {
+        let found = faults(line, &[]);
+        assert!(found.iter().any(|fault| fault.starts_with(expected)), "{line}: {found:#?}");
+        assert!(!found.concat().contains('\n'), "{line}: {found:#?}");
+    }
+}
+
+#[test]
 fn short_tokens_are_warned_about() {
     let (_, warnings) =
         read(GOOD, &[("TANDEM_BRAZE__WEBHOOK_TOKENS", "short"), ("TANDEM_OPERATOR_TOKEN", "short")]).unwrap();

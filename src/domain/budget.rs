@@ -593,6 +593,48 @@ mod tests {
             }
         }
 
+        /// All budgets together: whatever is asked for and in whatever order, no vendor's published limit is passed in
+        /// any stretch of its period, and whoever keeps coming back when told gets through.
+        #[test]
+        fn no_published_limit_is_ever_passed(calls in proptest::collection::vec((0..6_u64, 0..4_000_i64), 1..400)) {
+            let mut budgets = Budgets::new();
+            let mut granted: Vec<(Call, i64)> = Vec::new();
+            let mut now = 0;
+            for (pick, step) in calls {
+                now += step / 40;
+                let call = match pick {
+                    0 => Call::ZendeskSaveUser(UserKey::of("alice")),
+                    1 => Call::ZendeskRead,
+                    2 => Call::ZendeskCreateTicket,
+                    ticket => Call::ZendeskUpdateTicket(TicketId(ticket % 2)),
+                };
+                if let Permit::At(open) = budgets.take(call, at(now)) {
+                    // Nobody else asks meanwhile, so the first return is let in.
+                    now += i64::try_from(open.duration_since(at(now)).as_millis()).unwrap();
+                    prop_assert_eq!(budgets.take(call, at(now)), Permit::Go);
+                }
+                granted.push((call, now));
+            }
+            let is_update = |call: &Call| matches!(call, Call::ZendeskUpdateTicket(_));
+            let is_save = |call: &Call| matches!(call, Call::ZendeskSaveUser(_));
+            type Counts<'a> = &'a dyn Fn(&Call) -> bool;
+            let limits: [(usize, i64, Counts<'_>); 6] = [
+                (200, 60_000, &|_| true),
+                (100, 60_000, &is_update),
+                (30, 600_000, &|call| *call == Call::ZendeskUpdateTicket(TicketId(0))),
+                (30, 600_000, &|call| *call == Call::ZendeskUpdateTicket(TicketId(1))),
+                (5, 60_000, &is_save),
+                (1, 1_000, &is_save),
+            ];
+            for (limit, period, counts) in limits {
+                let times: Vec<i64> = granted.iter().filter(|(call, _)| counts(call)).map(|(_, time)| *time).collect();
+                // Whoever stands `limit` places further back is a whole period later.
+                for (first, last) in times.iter().zip(times.iter().skip(limit)) {
+                    prop_assert!(last - first >= period, "more than {} in {} ms", limit, period);
+                }
+            }
+        }
+
         #[test]
         fn whoever_waits_as_long_as_told_may_go(
             numbers in proptest::collection::vec(

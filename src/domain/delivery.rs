@@ -494,6 +494,22 @@ mod tests {
         ]
     }
 
+    fn pending() -> Delivery {
+        Delivery {
+            id: EventId { epoch: 1, sequence: 1, sub: 0 },
+            kind: "phone_text".into(),
+            conversation: ConversationKey("c".into()),
+            destination: Destination::Braze,
+            accepted_at: at(0),
+            state: State::Pending,
+            attempts: 0,
+            first_sent_at: None,
+            parts_sent: 0,
+            merged_into: None,
+            settled_at: None,
+        }
+    }
+
     /// Every pair of state and move, so that a new one of either must be thought about.
     #[test]
     fn every_move_from_every_state() {
@@ -567,6 +583,30 @@ mod tests {
                     prop_assert_eq!(&state, &before);
                 }
                 prop_assert_eq!(State::NAMES.contains(&state.name()), true);
+            }
+        }
+
+        /// What the lists, the schedule and the operator read off a delivery never contradict one another, whatever
+        /// happened to it; and what was delivered or rightly skipped stays so, also by the operator's hand.
+        #[test]
+        fn a_delivery_never_contradicts_itself(moves in proptest::collection::vec((0..11_usize, 0..1000_i64), 0..60)) {
+            let mut delivery = pending();
+            for (index, second) in moves {
+                let before = delivery.clone();
+                let moved = delivery.apply(transitions().swap_remove(index), at(second)).is_ok();
+                let state = &delivery.state;
+                if !moved || matches!(before.state, State::Delivered { .. } | State::Skipped { .. }) {
+                    prop_assert_eq!(&delivery, &before);
+                }
+                if moved {
+                    prop_assert_eq!(delivery.settled_at, state.is_settled().then_some(at(second)));
+                }
+                prop_assert_eq!(state.holds_lane(), !state.is_settled());
+                // Whatever holds up its lane is either in somebody's hands or has a time at which somebody takes it.
+                let in_hand = matches!(state, State::Sending { .. });
+                prop_assert_eq!(state.holds_lane(), in_hand || state.due_at().is_some());
+                prop_assert!(state.attempts() <= before.state.attempts() + 1);
+                prop_assert!(delivery.attempts >= state.attempts());
             }
         }
     }

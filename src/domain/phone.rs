@@ -95,15 +95,16 @@ pub fn digits(number: &str) -> String {
 ///
 /// The library judges the country code, and takes out a national prefix such as the `(0)` of `+44 (0)20`; but it may
 /// also take out a digit that belongs, and its tables may be older than a number. So its answer counts only where the
-/// result is a valid number, and otherwise the digits stand as they are.
+/// result is a valid number, and otherwise the digits stand as they are. Its tables hold numbers that are longer than
+/// E.164 allows, so the length is looked at in either case.
 fn e164(number: &str, digits: &str) -> Option<String> {
-    let as_given = || (8..=15).contains(&digits.len()).then(|| format!("+{digits}"));
     let parsed = phonenumber::parse(None, format!("+{digits}")).ok()?;
     // Not `country().id()`: that is blank for numbers that no carrier has been given, such as those for fiction.
     DATABASE.by_code(&parsed.code().value())?;
     let canonical = parsed.format().mode(Mode::E164).to_string();
     let has_trunk_prefix = number.contains("(0)");
-    if has_trunk_prefix && parsed.is_valid() { Some(canonical) } else { as_given() }
+    let chosen = if has_trunk_prefix && parsed.is_valid() { canonical } else { format!("+{digits}") };
+    (9..=16).contains(&chosen.len()).then_some(chosen)
 }
 
 /// Without the scheme that links and messaging services put before a number.
@@ -166,6 +167,7 @@ mod tests {
             "+0123456789",
             "00000000000",
             "+1234567890123456",
+            "+49 (0)30 1234566666667",
             "1234567890123456",
             "++14155552671",
             "+1415555CALL",

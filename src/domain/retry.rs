@@ -196,9 +196,48 @@ mod tests {
             prop_assert_eq!(wait.is_none(), Duration::from_secs(age) >= DAY);
             if let Some(wait) = wait {
                 prop_assert!(wait >= policy.base / 2 && wait <= policy.hint_max);
-                if hint.is_none() {
-                    prop_assert!(wait <= policy.cap);
+                match hint.map(Duration::from_secs) {
+                    Some(hint) => prop_assert!(wait >= hint.min(policy.hint_max) && wait <= hint.max(policy.cap)),
+                    None => prop_assert!(wait <= policy.cap),
                 }
+            }
+        }
+
+        /// Whatever an outcome is and whenever it comes: the move that it asks for is one that the claim allows, and
+        /// nothing is put off into the past or for longer than anybody may ask.
+        #[test]
+        fn every_outcome_is_a_move_that_a_claim_allows(
+            looks in proptest::option::of(0..9_u32),
+            attempt in 0..2000_u32,
+            pick in 0..9_usize,
+            second in 0..200_000_i64,
+            hint in proptest::option::of(any::<u64>()),
+            draw in 0.0..1.0_f64,
+        ) {
+            let (policy, now, cause) = (RetryPolicy::default(), at(second), "x".to_owned());
+            let outcome = [
+                Outcome::Done { receipt: cause.clone() },
+                Outcome::Skip { reason: cause.clone() },
+                Outcome::Retry { cause: cause.clone(), after: hint.map(Duration::from_secs) },
+                Outcome::Postpone { cause: cause.clone(), until: later(now, policy.cap), for_budget: true },
+                Outcome::Reject { cause: cause.clone() },
+                Outcome::Unknown { cause: cause.clone() },
+                Outcome::NotSeen { cause: cause.clone(), look_at: Some(later(now, policy.cap)) },
+                Outcome::NotSeen { cause: cause.clone(), look_at: None },
+                Outcome::Pause { destination: Destination::Braze, cause },
+            ].into_iter().nth(pick).unwrap();
+            // To look is asked for only where something was lost.
+            let looking = looks.is_some() || matches!(outcome, Outcome::NotSeen { .. });
+            let before = if looking { unconfirmed(looks.unwrap_or(0)) } else { waiting(attempt) };
+            let mut claimed = delivery(before.clone());
+            if !looking {
+                claimed.apply(Transition::Claim { lease_until: later(now, policy.cap) }, now).unwrap();
+            }
+            let transition = decide(&delivery(before), outcome, now, &policy, draw);
+            let shown = format!("{transition:?}");
+            prop_assert!(claimed.apply(transition, now).is_ok(), "{}", shown);
+            if let Some(due) = claimed.state.due_at() {
+                prop_assert!(due >= now && due <= later(now, policy.hint_max), "{}", shown);
             }
         }
 

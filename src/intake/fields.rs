@@ -107,8 +107,9 @@ pub(super) fn clean(text: &str) -> String {
 
 /// The text as one line of at most `max` characters; `None` when nothing is left of it.
 pub(super) fn one_line(text: &str, max: usize) -> Option<String> {
-    let line: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
-    let line: String = line.trim().chars().filter(|c| !c.is_control()).take(max).collect();
+    let line: String =
+        text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !c.is_control()).collect();
+    let line: String = line.trim().chars().take(max).collect();
     let line = line.trim_end();
     (!line.is_empty()).then(|| line.to_owned())
 }

@@ -7,7 +7,8 @@
 //!
 //! A key that stands twice in one object is an error too. No template repeats a key, so a second one means that a
 //! text was filled in unescaped and broke out of its quotation marks: taking either value would let whoever typed
-//! the text choose who it is from.
+//! the text choose who it is from. For the same reason a quotation mark is never recovered where a text would have
+//! swallowed a key: then the key's own value would be missing, and another one might stand in its place.
 
 use serde_json::{Map, Value};
 
@@ -33,6 +34,9 @@ pub(super) enum NotJson {
     /// The same key twice in one object.
     #[error("the body has the same key twice in one object; a text may have broken out of its quotation marks")]
     RepeatedKey,
+    /// What looks like a key, inside a string whose quotation marks are doubtful.
+    #[error("the body has what looks like a key inside a text; the text may have broken out of its quotation marks")]
+    SwallowedKey,
     /// No reading makes sense.
     #[error("the body is not JSON (no reading makes sense, first at byte {0})")]
     Syntax(usize),
@@ -62,7 +66,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Value, NotJson> {
         Err(first @ NotJson::Syntax(_)) => {
             Reader::new(text, Quotes::Recovered).document().map_err(|second| match second {
                 NotJson::Syntax(_) => first,
-                NotJson::NotUtf8 | NotJson::TooDeep | NotJson::RepeatedKey => second,
+                NotJson::NotUtf8 | NotJson::TooDeep | NotJson::RepeatedKey | NotJson::SwallowedKey => second,
             })
         }
         known => known,
@@ -74,7 +78,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Value, NotJson> {
 enum Quotes {
     /// It ends the string, as in JSON.
     AsWritten,
-    /// It ends the string only if what follows makes structural sense.
+    /// It ends a value only if what follows makes structural sense. Keys are typed by hand, so they stay as written.
     Recovered,
 }
 
@@ -206,6 +210,9 @@ impl<'a> Reader<'a> {
             if self.closes(role) {
                 return Ok(string);
             }
+            if self.ends_a_key() {
+                return Err(NotJson::SwallowedKey);
+            }
             string.push('"');
         }
     }
@@ -257,10 +264,19 @@ impl<'a> Reader<'a> {
     /// Whether the quotation mark just read ends its string.
     fn closes(&self, role: Role) -> bool {
         match (self.quotes, role) {
-            (Quotes::AsWritten, _) => true,
-            (Quotes::Recovered, Role::Key) => self.byte(self.after_space(self.at)) == Some(b':'),
+            (Quotes::AsWritten, _) | (Quotes::Recovered, Role::Key) => true,
             (Quotes::Recovered, Role::Value) => self.follows_a_value(),
         }
+    }
+
+    /// Whether the quotation mark just read, which does not end its string, ends what a template has as a key: a colon
+    /// behind it, and a comma or an opening brace before its partner.
+    fn ends_a_key(&self) -> bool {
+        if self.byte(self.after_space(self.at)) != Some(b':') {
+            return false;
+        }
+        let before = self.text.get(..self.at.saturating_sub(1)).and_then(|text| text.rsplit_once('"'));
+        before.is_some_and(|(before, _)| before.trim_ascii_end().ends_with(['{', ',']))
     }
 
     /// Whether what stands here can follow a value, all the way out to where the next key or item begins.
@@ -380,7 +396,7 @@ mod tests {
             ("raw quotes and braces", r#"{"a":{"b":"print {"x"}, ok"}}"#, json!({"a":{"b":"print {\"x\"}, ok"}})),
             ("raw quotes in a list", r#"["a "b" c","d"]"#, json!(["a \"b\" c", "d"])),
             ("raw quotes and line breaks", "{\"a\":\"5\" wide\n6\" high\"\n}", json!({"a":"5\" wide\n6\" high"})),
-            ("a raw quote in a key", r#"{"a "b" c":1}"#, json!({"a \"b\" c":1})),
+            ("raw quotes and a colon", r#"{"a":"he said "hi": ok","b":1}"#, json!({"a":"he said \"hi\": ok","b":1})),
         ];
         for (what, body, expected) in cases {
             assert_eq!(parse(body.as_bytes()), Ok(expected), "{what}");
@@ -392,7 +408,7 @@ mod tests {
         let deep = format!("{}1{}", "[".repeat(65), "]".repeat(65));
         let deep_and_broken = "[,".repeat(100_000);
         type Case<'a> = (&'a str, &'a [u8], fn(NotJson) -> bool);
-        let cases: [Case<'_>; 16] = [
+        let cases: [Case<'_>; 21] = [
             ("empty", b"", |e| matches!(e, NotJson::Syntax(_))),
             ("blank", b" \n", |e| matches!(e, NotJson::Syntax(_))),
             ("a form", b"text=hi&external_id=7", |e| matches!(e, NotJson::Syntax(_))),
@@ -409,6 +425,11 @@ mod tests {
             ("too deep and broken", deep_and_broken.as_bytes(), |e| e == NotJson::TooDeep),
             ("a repeated key, else valid", br#"{"a":{"b":1,"b":2}}"#, |e| e == NotJson::RepeatedKey),
             ("a repeated key behind a recovered quote", br#"{"b":"x"y","b":"z"}"#, |e| e == NotJson::RepeatedKey),
+            ("a raw quote in a key", br#"{"a "b" c":1}"#, |e| matches!(e, NotJson::Syntax(_))),
+            ("a key that swallows one", br#"{"a":{"b":"x"},"c":2,"q"},"c":1}"#, |e| matches!(e, NotJson::Syntax(_))),
+            ("a list that swallows a key", br#"{"a":["r","b":"x","c":["y"]}"#, |e| e == NotJson::SwallowedKey),
+            ("a backslash that swallows a key", br#"{"a":"r\","b":"x"}"#, |e| e == NotJson::SwallowedKey),
+            ("a text that swallows a first key", br#"{"a":"r" s{ "b" :1"}"#, |e| e == NotJson::SwallowedKey),
         ];
         for (what, body, is_expected) in cases {
             let got = parse(body);
@@ -427,7 +448,7 @@ mod tests {
         // 256 KiB of doubtful quotation marks, each with something to look ahead over. Quadratic work would take
         // minutes; the bound is generous, for slow machines.
         let started = std::time::Instant::now();
-        for unit in ["\"", "\",", "\" ", "\"}", "\",\"", "\\\"", "\",\"k\"", "\"}]"] {
+        for unit in ["\"", "\",", "\" ", "\"}", "\",\"", "\\\"", "\",\"k\"", "\"}]", "\" :", "\"  \" :"] {
             let body = format!("{{\"a\":\"{}", unit.repeat(256 * 1024 / unit.len()));
             for quotes in [Quotes::AsWritten, Quotes::Recovered] {
                 drop(Reader::new(&body, quotes).document());

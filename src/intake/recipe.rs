@@ -23,12 +23,20 @@ pub(super) fn read_send(verified: &Verified<'_>) -> Reading {
 
 /// `POST /api/v2/tickets`: a customer's first text. `user_field` holds the customer's external id.
 pub(super) fn read_new_ticket(verified: &Verified<'_>, user_field: &str) -> Reading {
-    ticket(verified).and_then(|ticket| new_ticket(&ticket, user_field)).into()
+    fields::object(verified.body())
+        .and_then(|body| match occurrences(&body, user_field) {
+            0 | 1 => ticket(body),
+            _ => Err(Stop::Unreadable(format!(
+                "`{user_field}` stands twice in the body; a text may have broken out of its quotation marks"
+            ))),
+        })
+        .and_then(|ticket| new_ticket(&ticket, user_field))
+        .into()
 }
 
 /// `PUT /api/v2/tickets/{id}`: a customer's further text. `segment` is the path's last segment.
 pub(super) fn read_append(verified: &Verified<'_>, segment: &str) -> Reading {
-    ticket(verified).and_then(|ticket| append(&ticket, segment)).into()
+    fields::object(verified.body()).and_then(ticket).and_then(|ticket| append(&ticket, segment)).into()
 }
 
 fn send(body: &Map<String, Value>) -> Result<EventKind, Stop> {
@@ -73,11 +81,25 @@ fn send(body: &Map<String, Value>) -> Result<EventKind, Stop> {
 }
 
 /// The `ticket` object of a body for `/api/v2/tickets`.
-fn ticket(verified: &Verified<'_>) -> Result<Map<String, Value>, Stop> {
-    match fields::object(verified.body())?.remove("ticket") {
+fn ticket(mut body: Map<String, Value>) -> Result<Map<String, Value>, Stop> {
+    match body.remove("ticket") {
         Some(Value::Object(ticket)) => Ok(ticket),
         _ => Err(unreadable("`ticket` is missing, or not an object")),
     }
+}
+
+/// How often this key stands in the whole body. Braze fills texts and names in unescaped, so whoever writes JSON into
+/// one can put an id of their choice where the customer's belongs, and set the braces so that the customer's own lands
+/// in another object, where it is no repeated key. It still stands in the body, and gives them away.
+fn occurrences(body: &Map<String, Value>, key: &str) -> usize {
+    fn within(value: &Value, key: &str) -> usize {
+        match value {
+            Value::Object(map) => occurrences(map, key),
+            Value::Array(items) => items.iter().map(|item| within(item, key)).sum(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+        }
+    }
+    body.iter().map(|(name, value)| usize::from(name == key) + within(value, key)).sum()
 }
 
 fn new_ticket(ticket: &Map<String, Value>, user_field: &str) -> Result<EventKind, Stop> {

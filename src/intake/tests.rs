@@ -750,6 +750,7 @@ fn the_recipes_names_and_fields_are_sensible() {
         (json!(" Ada "), Some("Ada"), None),
         (json!("Ada  King Lovelace"), Some("Ada"), Some("King Lovelace")),
         (json!(" Lovelace"), Some("Lovelace"), None),
+        (json!("\u{0} Lovelace"), Some("Lovelace"), None),
     ] {
         let body = body(
             json!({"name": name, "user_fields": id, "phone": "+1 415 555 2671", "email": "a@b.example"}),
@@ -803,17 +804,35 @@ fn the_recipes_ticket_must_be_one() {
 
 #[test]
 fn a_text_that_breaks_out_of_its_quotes_does_not_choose_who_it_is_from() {
-    let attacks =
-        [r#"x"}, "requester": {"user_fields": {"braze_external_id": "victim"}}, "y": {"z": ""#, r#"x", "body": "y"#];
-    for attack in attacks {
-        let raw = from_braze("/api/v2/tickets", RECIPE_NEW_TICKET.replace("MESSAGE", attack).as_bytes());
-        let cause = quarantined(&raw);
-        assert!(cause.contains("same key twice"), "{cause}");
+    let (twice, swallowed, not_json) = ("twice", "like a key inside a text", "not JSON");
+    let texts = [
+        (r#"x"}, "requester": {"user_fields": {"braze_external_id": "victim"}}, "y": {"z": ""#, twice),
+        (r#"x", "body": "y"#, twice),
+        // Valid JSON in which no object has a key twice: the customer's own id is in another ticket.
+        (r#"x"}, "requester": {"user_fields": {"braze_external_id": "victim"}}}, "t": {"comment": {"body": "x"#, twice),
+        // The customer's own id is inside what would be a key, or a string.
+        (r#"x"}, "requester": {"user_fields": {"braze_external_id": "victim"}}, "q"#, not_json),
+        (r#"x"}, "requester": {"user_fields": {"braze_external_id": "victim"}}, "q": ["r"#, swallowed),
+    ];
+    let names = [(r#"x", "user_fields": {"braze_external_id": "victim"}}, "y": {"z": ""#, twice)];
+    let holes = [("MESSAGE", &texts[..]), ("Ada King Lovelace", &names[..])];
+    for (hole, attacks) in holes {
+        for (attack, expected) in attacks {
+            let raw = from_braze("/api/v2/tickets", RECIPE_NEW_TICKET.replace(hole, attack).as_bytes());
+            let cause = quarantined(&raw);
+            assert!(cause.contains(expected), "{attack}: {cause}");
+        }
     }
     let flat = r#"{"external_id":"u-7","text":"TEXT","media":""}"#;
     let cause =
         quarantined(&from_braze("/webhooks/braze", flat.replace("TEXT", r#"x","external_id":"victim"#).as_bytes()));
     assert!(cause.contains("same key twice"), "{cause}");
+    // The id behind the text, and the text ends in a list or with a backslash.
+    let flat = r#"{"text":"TEXT","external_id":"u-7","media":["https://m.example/1"]}"#;
+    for attack in [r#"x","external_id":"victim","q":["r"#, r#"x","external_id":"victim","q":"r\"#] {
+        let cause = quarantined(&from_braze("/webhooks/braze", flat.replace("TEXT", attack).as_bytes()));
+        assert!(cause.contains(swallowed), "{attack}: {cause}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use super::filters;
+use super::tags::WriteTag;
 
 /// Blocks inside blocks. The parser was measured to overflow a 2 MiB stack at 500 in release builds; debug builds
 /// need several times as much stack, and no sensible template needs ten.
@@ -36,8 +37,8 @@ pub(super) enum Shape {
     Fixed,
     /// Exactly one `{{ expression }}`: the expression.
     Expression(String),
-    /// Text and Liquid.
-    Mixed,
+    /// Text and Liquid: the same with [`WriteTag::Text`] in place of every `{{ expression }}`.
+    Mixed(String),
 }
 
 /// What kind of brackets a piece of Liquid stands in.
@@ -54,21 +55,28 @@ pub(super) fn scan(text: &str, schema: &Value) -> Result<Shape, String> {
     let mut pieces = 0_usize;
     let mut only = None;
     let mut has_text = false;
+    let mut mixed = String::with_capacity(text.len());
     while let Some((before, kind, inside, after)) = next_piece(rest)? {
         has_text |= !before.is_empty();
+        let (trims_before, inside) = inside.strip_prefix('-').map_or(("", inside), |inside| ("-", inside));
+        let (trims_after, inside) = inside.strip_suffix('-').map_or(("", inside), |inside| ("-", inside));
+        let inside = inside.trim();
         scan.piece(kind, inside)?;
+        let tag = if kind == Kind::Expression { WriteTag::Text.name() } else { "" };
+        mixed.push_str(&format!("{before}{{%{trims_before} {tag} {inside} {trims_after}%}}"));
         only = (kind == Kind::Expression).then(|| inside.to_owned());
         pieces += 1;
         rest = after;
     }
     has_text |= !rest.is_empty();
+    mixed.push_str(rest);
     if let Some((block, end)) = scan.open.pop() {
         return Err(format!("`{{% {block} %}}` is never closed; add `{{% {end} %}}`"));
     }
     Ok(match (pieces, has_text, only) {
         (0, ..) => Shape::Fixed,
         (1, false, Some(expression)) => Shape::Expression(expression),
-        _ => Shape::Mixed,
+        _ => Shape::Mixed(mixed),
     })
 }
 
@@ -86,10 +94,8 @@ fn next_piece(text: &str) -> Result<Option<(&str, Kind, &str, &str)>, String> {
             None if c == '"' || c == '\'' => quote = Some(c),
             None if body.get(at..).is_some_and(|tail| tail.starts_with(close)) => {
                 let inside = body.get(..at).unwrap_or_default();
-                let inside = inside.strip_prefix('-').unwrap_or(inside);
-                let inside = inside.strip_suffix('-').unwrap_or(inside);
                 let after = body.get(at + close.len()..).unwrap_or_default();
-                return Ok(Some((before, kind, inside.trim(), after)));
+                return Ok(Some((before, kind, inside, after)));
             }
             None => {}
         }

@@ -316,31 +316,44 @@ impl Renderable for Capture {
     }
 }
 
-/// The tag that stands behind a leaf of exactly one `{{ expression }}`: it writes the value as JSON, so that the
-/// value's type is kept. Templates cannot call it: the scanner knows no such tag.
+/// The tags that stand behind every `{{ expression }}`. Templates cannot call them: the scanner knows no such tags.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ValueTag;
-
-impl ValueTag {
-    /// The name under which the parser knows it.
-    pub(super) const NAME: &'static str = "tandem_value";
+pub(super) enum WriteTag {
+    /// For a leaf of exactly one expression: writes the value as JSON, so that its type is kept.
+    Value,
+    /// For an expression beside text: writes the value as text. Not tables, whose parts the library gives in another
+    /// order each time: the same event would not make the same body.
+    Text,
 }
 
-impl TagReflection for ValueTag {
+impl WriteTag {
+    /// The name under which the parser knows it; a short one, because the parser's time grows with the template.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Value => "tandem_value",
+            Self::Text => "put",
+        }
+    }
+}
+
+impl TagReflection for WriteTag {
     fn tag(&self) -> &'static str {
-        Self::NAME
+        self.name()
     }
 
     fn description(&self) -> &'static str {
-        "writes a value as JSON"
+        "writes a value"
     }
 }
 
-impl ParseTag for ValueTag {
+impl ParseTag for WriteTag {
     fn parse(&self, mut arguments: TagTokenIter<'_>, options: &Language) -> Result<Box<dyn Renderable>> {
         let value = arguments.expect_next("a value was expected")?.expect_filter_chain(options).into_result()?;
         arguments.expect_nothing()?;
-        Ok(Box::new(ValueAsJson(value)))
+        Ok(match self {
+            Self::Value => Box::new(ValueAsJson(value)),
+            Self::Text => Box::new(ValueAsText(value)),
+        })
     }
 
     fn reflection(&self) -> &dyn TagReflection {
@@ -361,6 +374,23 @@ impl Renderable for ValueAsJson {
         };
         serde_json::to_writer(writer, &value).replace("the value cannot be written as JSON")
     }
+}
+
+#[derive(Debug)]
+struct ValueAsText(FilterChain);
+
+impl Renderable for ValueAsText {
+    fn render_to(&self, writer: &mut dyn Write, runtime: &dyn Runtime) -> Result<()> {
+        let value = self.0.evaluate(runtime)?;
+        if holds_a_table(value.as_view()) {
+            return Err(Error::with_msg("a table cannot be written into a text: name one of its parts"));
+        }
+        write!(writer, "{}", value.render()).replace("the value cannot be written as text")
+    }
+}
+
+fn holds_a_table(value: &dyn ValueView) -> bool {
+    value.is_object() || value.as_array().is_some_and(|list| list.values().any(holds_a_table))
 }
 
 /// A writer that refuses to grow beyond a limit.

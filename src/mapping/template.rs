@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::filters::{FILTERS, Plugin};
 use super::scan::{Shape, scan};
-use super::tags::{AssignTag, Capped, CaptureBlock, ForBlock, MAX_VALUE_BYTES, ValueTag};
+use super::tags::{AssignTag, Capped, CaptureBlock, ForBlock, MAX_VALUE_BYTES, WriteTag};
 
 /// The longest template of one leaf, in bytes. The parser's time grows with the square of it.
 const MAX_LEAF_BYTES: usize = 4 * 1024;
@@ -60,8 +60,10 @@ impl Compiler {
     pub(super) fn new(schema: Value) -> Result<Self, String> {
         // The standard library brings `if`, `unless`, `case` and their like. Whatever of it is not ours and not
         // harmless is refused by the scanner.
-        let mut builder =
-            liquid::ParserBuilder::with_stdlib().block(ForBlock).block(CaptureBlock).tag(AssignTag).tag(ValueTag);
+        let mut builder = liquid::ParserBuilder::with_stdlib().block(ForBlock).block(CaptureBlock).tag(AssignTag);
+        for tag in [WriteTag::Value, WriteTag::Text] {
+            builder = builder.tag(tag);
+        }
         for filter in &FILTERS {
             builder = builder.filter(Plugin(filter));
         }
@@ -79,11 +81,11 @@ impl Compiler {
         }
         match scan(text, &self.schema)? {
             Shape::Fixed => Ok(Leaf::Fixed(text.to_owned())),
-            Shape::Mixed => Ok(Leaf::Mixed(self.parse(text)?)),
+            // Parsed as it stands only for its errors: those of an expression inside a tag do not say what is wrong.
+            Shape::Mixed(with_tags) => self.parse(text).and_then(|_| self.parse(&with_tags)).map(Leaf::Mixed),
             Shape::Expression(expression) => {
-                // Only for its errors: those of an expression inside a tag do not say what is wrong with it.
                 self.parse(text)?;
-                let template = self.parse(&format!("{{% {} {expression} %}}", ValueTag::NAME))?;
+                let template = self.parse(&format!("{{% {} {expression} %}}", WriteTag::Value.name()))?;
                 Ok(match self.plain_path(&expression) {
                     Some(path) => Leaf::Path { path, otherwise: template },
                     None => Leaf::Typed(template),

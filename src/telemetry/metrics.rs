@@ -268,6 +268,8 @@ impl Metrics {
         let at = At { destination: destination.name() };
         self.budget_waits.get_or_create(&at).inc();
         self.budget_wait.get_or_create(&at).inc_by(wait.as_secs_f64());
+    }
+
     /// Zendesk's log says that it gave up on a webhook; the word is Zendesk's, of a fixed list.
     pub fn webhook_given_up(&self, status: &'static str) {
         self.webhooks_given_up.get_or_create(&GivenUp { status }).inc();

@@ -10,6 +10,7 @@ mod catch_up;
 mod command;
 mod dependencies;
 mod drill;
+mod fuzz;
 mod heal;
 mod inbound;
 mod inbound_once;

@@ -310,6 +310,22 @@ mod tests {
         }
 
         #[test]
+        fn a_word_is_cut_only_where_it_alone_is_too_long(text in any_text(), max in 1usize..=10) {
+            let parts = split(&text, max);
+            let mut rest = text.trim();
+            for part in &parts {
+                prop_assert!(segments(part).segments <= max);
+                let after = rest.strip_prefix(part.as_str()).unwrap();
+                rest = after.trim_start();
+                // Nothing was left out between this part and the next: a word goes on there.
+                if after.len() == rest.len() && !rest.is_empty() {
+                    prop_assert!(!part.contains(is_gap), "{:?} goes on with {:?}", part, rest);
+                }
+            }
+            prop_assert_eq!(rest, "");
+        }
+
+        #[test]
         fn the_count_agrees_with_a_slow_one(text in any_text()) {
             let sizes: Option<Vec<usize>> = text.chars().map(gsm::septets).collect();
             let (sizes, single, several) = match sizes {

@@ -113,6 +113,14 @@ mod tests {
         }
     }
 
+    /// What is stored as JSON is read again as it was.
+    #[test]
+    fn fractions_survive_the_store() {
+        for number in [1.141_592_653_589_793e-10, 5e-324, f64::MAX] {
+            assert_eq!(strict(&Value::from(number).to_string()), Some(Value::from(number)));
+        }
+    }
+
     #[test]
     fn a_repeated_key_or_deep_nesting_is_left_to_the_careful_reader() {
         for text in [

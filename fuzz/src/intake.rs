@@ -1,0 +1,162 @@
+//! Webhooks for the properties of the intake, and what holds of every reading whatever the door.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
+use tandem::domain::event::{CustomerText, Event, EventKind, PhoneText};
+use tandem::intake::signature::{TANDEM_TOKEN, ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, zendesk_signature};
+use tandem::intake::{Endpoint, Intake, IntakeOptions, RawWebhook, read, reread};
+
+pub(super) const SECRET: &str = "HRkRd4BeOAoUkfZr-mhauJT64rvBASlJRoIyPsd3zeA=";
+pub(super) const TOKEN: &str = "q9Zr-a-token-that-no-input-holds-by-chance";
+pub(super) const NOW: &str = "2026-11-21T12:00:00Z";
+pub(super) const USER_FIELD: &str = "braze_external_id";
+
+/// The longest of what the intake lets through, as documented.
+const ID_MAX_CHARS: usize = 255;
+const LINE_MAX_CHARS: usize = 255;
+const TEXT_MAX_BYTES: usize = 32 * 1024;
+const MEDIA_MAX: usize = 10;
+
+pub(super) fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+pub(super) fn options() -> IntakeOptions {
+    IntakeOptions {
+        zendesk_secrets: vec!["another secret".into(), SECRET.into()],
+        zendesk_tolerance: Duration::from_secs(600),
+        braze_tokens: vec!["k3Xw-one-more-that-no-input-holds".into(), TOKEN.into()],
+        user_field: USER_FIELD.to_owned(),
+    }
+}
+
+/// A webhook without any proof of its sender; `None` when no door is at this path.
+pub(super) fn webhook(path: &str, body: &[u8]) -> Option<RawWebhook> {
+    Some(RawWebhook {
+        endpoint: Endpoint::of_path(path)?,
+        method: "POST".to_owned(),
+        path: path.to_owned(),
+        headers: HeaderMap::new(),
+        body: Bytes::copy_from_slice(body),
+        received_at: now(),
+    })
+}
+
+/// The same with the right signature or token.
+pub(super) fn authentic(path: &str, body: &[u8]) -> Option<RawWebhook> {
+    let mut webhook = webhook(path, body)?;
+    if webhook.endpoint.is_zendesk() {
+        let signature = zendesk_signature(&SECRET.into(), NOW, body);
+        webhook.headers.insert(ZENDESK_SIGNATURE, HeaderValue::from_str(&signature).unwrap());
+        webhook.headers.insert(ZENDESK_TIMESTAMP, HeaderValue::from_static(NOW));
+    } else {
+        webhook.headers.insert(TANDEM_TOKEN, HeaderValue::from_static(TOKEN));
+    }
+    Some(webhook)
+}
+
+/// Reads an authentic webhook and checks what holds of each: it ends as an event, ignored or quarantined and never
+/// refused; the same bytes always mean the same; a quarantined body is kept byte for byte and reads no better later; an
+/// event is clean, bounded and survives the store. `None` when no door is at this path.
+pub(super) fn checked(path: &str, body: &[u8]) -> Option<Intake> {
+    let webhook = authentic(path, body)?;
+    let options = options();
+    let intake = read(&webhook, &options);
+    assert_eq!(read(&webhook, &options), intake, "the same webhook was read in two ways");
+    match &intake {
+        Intake::Refused { why } => panic!("an authentic body was refused: {why}"),
+        Intake::Ignored { reason } => assert!(!reason.is_empty()),
+        Intake::Quarantined { event, cause, .. } => kept_whole(&webhook, event, cause, &options),
+        Intake::Event { event, .. } => {
+            sound(&event.kind);
+            let stored = serde_json::to_vec(event).unwrap();
+            assert!(
+                serde_json::from_slice::<Event>(&stored).unwrap() == *event,
+                "the store would give back another event"
+            );
+        }
+    }
+    Some(intake)
+}
+
+fn kept_whole(webhook: &RawWebhook, event: &Event, cause: &str, options: &IntakeOptions) {
+    let EventKind::Unreadable(kept) = &event.kind else { panic!("quarantined as {}", event.kind.name()) };
+    assert!(STANDARD.decode(&kept.body).unwrap() == webhook.body, "the kept body is not the one that came");
+    assert_eq!((&kept.path, &kept.method), (&webhook.path, &webhook.method));
+    assert!(!cause.is_empty() && cause.len() <= 200 && !cause.chars().any(char::is_control), "{cause:?}");
+    match reread(kept, webhook.received_at, options) {
+        Intake::Quarantined { event: again, cause: same, .. } => assert!(again == *event && same == cause),
+        Intake::Event { .. } | Intake::Ignored { .. } | Intake::Refused { .. } => panic!("a second look saw more"),
+    }
+}
+
+/// What every reader promises of an event, so that nobody further on need look again.
+fn sound(kind: &EventKind) {
+    match kind {
+        EventKind::CustomerText(text) => sound_customer_text(text),
+        EventKind::PhoneText(text) => sound_phone_text(text),
+        EventKind::AgentReply(reply) => {
+            assert!(reply.ticket_id.0 > 0 && reply.comment_id.is_none_or(|id| id.0 > 0));
+            reply.external_user_id.iter().for_each(|id| is_id(id));
+        }
+        EventKind::TicketSolved(change) | EventKind::TicketReopened(change) => {
+            assert!(change.ticket_id.0 > 0);
+            change.external_user_id.iter().for_each(|id| is_id(id));
+        }
+        EventKind::Note(_) | EventKind::Unreadable(_) => panic!("no sender can cause a {}", kind.name()),
+    }
+}
+
+fn sound_customer_text(text: &CustomerText) {
+    let customer = &text.customer;
+    [&customer.external_id, &customer.braze_id, &text.line].into_iter().flatten().for_each(|id| is_id(id));
+    let fields = &text.fields;
+    [&customer.phone, &customer.email, &customer.first_name, &customer.last_name, &fields.subject]
+        .into_iter()
+        .flatten()
+        .for_each(|line| is_line(line));
+    [&text.category, &text.channel].into_iter().for_each(|line| is_line(line));
+    is_text(&text.text);
+    assert!(!text.text.trim().is_empty() || !text.media.is_empty(), "a text that says nothing");
+    assert!(text.media.len() <= MEDIA_MAX);
+    for link in &text.media {
+        assert!(
+            link.to_ascii_lowercase().starts_with("http")
+                && !link.contains(|c: char| c.is_whitespace() || c.is_control())
+        );
+    }
+    assert!(text.ticket_id.is_none_or(|id| id.0 > 0));
+    // Somebody it is from: a customer, or whose ticket it is.
+    assert!(customer.external_id.is_some() || customer.braze_id.is_some() || text.ticket_id.is_some());
+}
+
+fn sound_phone_text(text: &PhoneText) {
+    is_text(&text.text);
+    assert!(!text.text.trim().is_empty(), "a text that says nothing");
+    text.external_user_id.iter().for_each(|id| is_id(id));
+    text.agent_name.iter().for_each(|name| is_line(name));
+    text.recipe.iter().for_each(|recipe| is_id(&recipe.campaign_id));
+    assert!(text.ticket_id.is_none_or(|id| id.0 > 0));
+    // Somebody it is for.
+    assert!(text.ticket_id.is_some() || text.external_user_id.is_some());
+}
+
+fn is_id(id: &str) {
+    assert!(!id.is_empty() && id.trim() == id && id.chars().count() <= ID_MAX_CHARS, "{id:?}");
+    assert!(!id.chars().any(char::is_control) && !id.contains("{{"), "{id:?}");
+}
+
+fn is_line(line: &str) {
+    assert!(!line.is_empty() && line.trim() == line && line.chars().count() <= LINE_MAX_CHARS, "{line:?}");
+    assert!(!line.chars().any(char::is_control), "{line:?}");
+}
+
+fn is_text(text: &str) {
+    assert!(text.len() <= TEXT_MAX_BYTES);
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'), "{text:?}");
+}
