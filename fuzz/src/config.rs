@@ -50,11 +50,11 @@ fn only_in_secrets(text: &str, env: &[(String, String)]) -> bool {
 }
 
 fn below(name: &str, value: &toml::Value, is_secret: &impl Fn(&str) -> bool) -> bool {
-    match value {
-        _ if name.contains(SECRET) => false,
-        toml::Value::Table(table) => {
-            table.iter().all(|(inner, value)| below(&format!("{name}.{inner}"), value, is_secret))
-        }
-        other => is_secret(name) || !other.to_string().contains(SECRET),
+    if name.contains(SECRET) {
+        return false;
+    }
+    match value.as_table() {
+        Some(table) => table.iter().all(|(inner, value)| below(&format!("{name}.{inner}"), value, is_secret)),
+        None => is_secret(name) || !value.to_string().contains(SECRET),
     }
 }

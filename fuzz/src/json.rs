@@ -21,10 +21,10 @@ pub fn check(data: &[u8]) {
     let read = intake::checked("/campaigns/trigger/send", &body).unwrap();
     let strict = serde_json::from_slice::<Value>(data).ok();
     let (text, cause) = match &read {
-        Intake::Event { event, .. } => match &event.kind {
-            EventKind::PhoneText(text) => (Some(text), ""),
-            other => panic!("a reply became a {}", other.name()),
-        },
+        Intake::Event { event, .. } => {
+            let EventKind::PhoneText(text) = &event.kind else { panic!("a reply became a {}", event.kind.name()) };
+            (Some(text), "")
+        }
         Intake::Quarantined { cause, .. } => (None, cause.as_str()),
         Intake::Ignored { reason } => (None, *reason),
         Intake::Refused { .. } => (None, ""),

@@ -506,6 +506,7 @@ mod tests {
             first_sent_at: None,
             parts_sent: 0,
             merged_into: None,
+            parent: None,
             settled_at: None,
         }
     }
