@@ -12,8 +12,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Faults};
 
+mod bulk;
 mod check;
 mod client;
+mod levers;
 mod operate;
 mod render;
 mod sign;
@@ -85,9 +87,20 @@ enum Command {
     /// Shows and moves what is waiting, unconfirmed, dead or quarantined in a running bridge.
     #[command(subcommand)]
     Deliveries(operate::Deliveries),
-    /// Shows what a running bridge knows of its customers.
+    /// Shows what a running bridge knows of its customers, and forgets one.
     #[command(subcommand)]
     Conversations(operate::Conversations),
+    /// Shows the two vendors, and keeps one of them from being called.
+    #[command(subcommand)]
+    Destinations(levers::Destinations),
+    /// Lists what operators did to a running bridge, newest first.
+    #[command(after_help = "Examples:\n  tandem audit\n  tandem audit --json --limit 500")]
+    Audit {
+        #[command(flatten)]
+        part: operate::Part,
+        #[command(flatten)]
+        bridge: operate::Where,
+    },
 }
 
 /// The disasters that can be played.
@@ -177,6 +190,8 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
         Command::Healthcheck { url, file } => operate::healthcheck(url, &file, output),
         Command::Deliveries(deliveries) => deliveries.run(output),
         Command::Conversations(conversations) => conversations.run(output),
+        Command::Destinations(destinations) => destinations.run(output),
+        Command::Audit { part, bridge } => levers::audit(part, &bridge, output),
     }?;
     Ok(ExitCode::SUCCESS)
 }

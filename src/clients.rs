@@ -69,7 +69,8 @@ pub enum Failure {
         /// The HTTP status.
         status: u16,
     },
-    /// Our own budget is spent for longer than a call waits in place; no call was made, so none counts as an attempt.
+    /// Our own budget is spent for longer than a call waits in place, or the operator has paused the vendor; no call was
+    /// made, so none counts as an attempt.
     Postpone {
         /// Why.
         cause: String,
@@ -123,6 +124,9 @@ pub trait Transport: Send + Sync {
     /// Hears that the next request stood in line this long for its rate budget. Only who counts such things listens.
     fn waited(&self, _wait: Duration) {}
 }
+
+/// Says, at any moment, whether the operator keeps a vendor from being called.
+pub type Held = Box<dyn Fn() -> bool + Send + Sync>;
 
 /// No whole answer came.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

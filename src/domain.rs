@@ -10,6 +10,7 @@ pub mod conversation;
 pub mod delivery;
 pub mod event;
 pub mod lanes;
+pub mod operator;
 pub mod phone;
 pub mod plan;
 pub mod retry;

@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 use crate::clients::braze::{Braze, BrazeOptions};
 use crate::clients::media::MediaClient;
 use crate::clients::zendesk::{Auth, Zendesk, ZendeskOptions};
-use crate::clients::{HttpTransport, Transport};
+use crate::clients::{Held, HttpTransport, Transport};
 use crate::clock::Clock;
 use crate::config::{Config, Credentials, Faults, StoreUrl, Warning};
 use crate::domain::budget::Budgets;
@@ -227,8 +227,8 @@ fn worker(
     };
     Ok(Worker {
         store: Arc::clone(store),
-        zendesk: zendesk(config, observed(Destination::Zendesk), clock),
-        braze: braze(config, observed(Destination::Braze), clock),
+        zendesk: zendesk(config, observed(Destination::Zendesk), clock).held_while(held(store, Destination::Zendesk)),
+        braze: braze(config, observed(Destination::Braze), clock).held_while(held(store, Destination::Braze)),
         media: MediaClient::new()?,
         mappings: Arc::new(mappings.map_err(ServeError::Mappings)?),
         options: worker_options(config),
@@ -357,6 +357,12 @@ fn alarm_options(config: &Config) -> Option<AlarmOptions> {
 fn braze(config: &Config, transport: Arc<dyn Transport>, clock: &Clock) -> Braze {
     let options = BrazeOptions { url: config.braze.url.clone(), api_key: config.braze.api_key.clone() };
     Braze::new(options, transport, Arc::new(Mutex::new(Budgets::new())), clock.clone())
+}
+
+/// Whether the operator has paused a destination: the store knows.
+fn held(store: &Arc<dyn Store>, destination: Destination) -> Held {
+    let store = Arc::clone(store);
+    Box::new(move || store.paused(destination).is_some())
 }
 
 fn worker_options(config: &Config) -> WorkerOptions {

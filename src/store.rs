@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId};
+use crate::domain::operator::{AuditEntry, Order, Pause};
 
 #[cfg(test)]
 mod contract;
@@ -139,6 +140,56 @@ pub struct DeliveryFilter {
     pub limit: usize,
 }
 
+/// Which deliveries the operator means to move, and where the last look for them ended.
+#[derive(Clone, Debug)]
+pub struct Sweep {
+    /// A state word ([`crate::domain::delivery::State::NAMES`]).
+    pub state: String,
+    /// Only this conversation's.
+    pub conversation: Option<ConversationKey>,
+    /// Only what was accepted by then: what comes while they are moved is not meant.
+    pub accepted_by: Timestamp,
+    /// Where the last look ended.
+    pub after: Option<EventId>,
+}
+
+/// What one look found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Oldest first; a few hundred at most, and perhaps none although there are more.
+    pub ids: Vec<EventId>,
+    /// From where to look further; `None` when everything was looked at.
+    pub next: Option<EventId>,
+}
+
+/// What one step of a move over many came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Moves {
+    /// How many were moved, those included that went along with another.
+    pub moved: u64,
+    /// Those that could not be, and why. One that is not in the state any more is in neither number.
+    pub refused: Vec<IllegalMove>,
+}
+
+/// What [`Store::forget`] came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Conversations, the customer's on every line.
+    pub conversations: u64,
+    /// Names and tickets that led to them.
+    pub names: u64,
+    /// Deliveries that were over, with what was written.
+    pub settled: u64,
+    /// Deliveries that still waited. They will not be sent.
+    pub waiting: u64,
+    /// Unreadable bodies in which the customer was named.
+    pub unreadable: u64,
+    /// Deliveries that a worker has in hand. They were left, and what comes of them is written down: ask again.
+    pub in_hand: u64,
+    /// Unreadable bodies that are left: whose they are, nobody can tell.
+    pub unattributed: u64,
+}
+
 /// One page of a list.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
@@ -231,7 +282,7 @@ pub trait Store: Send + Sync + 'static {
     /// apart.
     ///
     /// Whoever stops waiting for the answer may leave a claim in nobody's hands; its lane is closed until its lease
-    /// ends.
+    /// ends. Of a destination that the operator has paused ([`Store::pause`]), nothing is handed out.
     async fn claim(
         &self,
         destination: Destination,
@@ -259,7 +310,8 @@ pub trait Store: Send + Sync + 'static {
     async fn changed(&self, destination: Destination);
 
     /// When to ask for a claim again, as of the last commit: at once ([`Timestamp::MIN`]) when a head is ready, else
-    /// when the next head falls due or the first lease ends; `None` when only a change can bring work.
+    /// when the next head falls due or the first lease ends; `None` when only a change can bring work, as it is for a
+    /// paused destination.
     fn next_due(&self, destination: Destination) -> Option<Timestamp>;
 
     /// One conversation, with everything that was committed before.
@@ -283,17 +335,58 @@ pub trait Store: Send + Sync + 'static {
     /// Deliveries, oldest first; a look at a moving thing, like [`Store::conversations`].
     async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError>;
 
-    /// The operator's moves ([`Transition::Redrive`], [`Transition::Discard`]), each durable on return. A delivery that
+    /// The operator's moves ([`Transition::Redrive`], [`Transition::Discard`], [`Transition::ReadAgain`]), each durable on return and remembered. A delivery that
     /// was merged with others takes them along when it is redriven, each on its own again.
     ///
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Illegal`] for any other move, for one that makes no sense, and while a
     /// worker has the delivery in hand.
-    async fn operate(&self, id: EventId, transition: Transition, now: Timestamp) -> Result<(), StoreError>;
+    async fn operate(&self, id: EventId, transition: Transition, order: &Order) -> Result<(), StoreError>;
+
+    /// Looks for deliveries to move, beside everybody else: a short look, which says where the next one begins. What it
+    /// finds may have moved on by the time it is used.
+    async fn sweep(&self, sweep: Sweep) -> Result<Found, StoreError>;
+
+    /// [`Store::operate`] on each of these that is still in the state of that word, in the order given, durable on
+    /// return. Given the few hundred of [`Store::sweep`], nobody waits for it for long. One that cannot be moved keeps
+    /// back none of the others.
+    async fn operate_each(
+        &self,
+        ids: Vec<EventId>,
+        state: String,
+        transition: Transition,
+        order: &Order,
+    ) -> Result<Moves, StoreError>;
+
+    /// Erases a customer: this conversation and the same customer's on other lines, the names and tickets that lead
+    /// there, and every delivery of theirs with what was written. What still waits is dropped and not sent. What a
+    /// worker has in hand is left, and counted; so are unreadable bodies that name nobody.
+    ///
+    /// On return, none of it can be found by any call, nor after a crash. Dedupe keys stay: they are digests. The bytes
+    /// may lie in the freed space of the backend's files until it is used again or the files are written anew
+    /// ([`Store::compact`], which is for the caller to ask), and in every copy of them. A text that the customer sends
+    /// afterwards begins a new conversation.
+    ///
+    /// Dropping what is over takes small steps; one that fails or is stopped goes on at the next call.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when nothing is known under this key.
+    async fn forget(&self, key: &ConversationKey, order: &Order) -> Result<Forgotten, StoreError>;
+
+    /// Hands out no more of this destination's deliveries, durably, until the operator resumes it; or resumes it.
+    /// Says whether that is a change: pausing what is paused changes nothing, also not since when.
+    async fn pause(&self, destination: Destination, paused: bool, order: &Order) -> Result<bool, StoreError>;
+
+    /// Since when and by whom a destination is paused, as of the last commit. Cheap to ask.
+    fn paused(&self, destination: Destination) -> Option<Pause>;
+
+    /// What operators did, newest first, after this number: of each order of the calls above, what it changed. The
+    /// newest [`StoreLimits::audit_max`] are kept.
+    async fn audit(&self, after: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, StoreError>;
 
     /// Drops what settled before `settled_before`, with its event, and dedupe keys older than `keys_before`; returns
-    /// how many deliveries and keys that were. Takes small steps, so that nobody waits for it; one that fails or is
-    /// stopped goes on at the next call.
+    /// how many deliveries and keys that were. Drops audit entries beyond their bound as well. Takes small steps, so
+    /// that nobody waits for it; one that fails or is stopped goes on at the next call.
     async fn expire(&self, settled_before: Timestamp, keys_before: Timestamp) -> Result<u64, StoreError>;
 
     /// Writes what the store keeps anew, beside whatever else goes on, and deletes the old files. On return after
@@ -325,6 +418,8 @@ pub struct StoreLimits {
     pub disk_floor_bytes: u64,
     /// How long a claim lives ([`crate::domain::delivery::LEASE`]).
     pub lease: Duration,
+    /// As many of the operator's orders are remembered.
+    pub audit_max: usize,
 }
 
 impl Default for StoreLimits {
@@ -335,6 +430,8 @@ impl Default for StoreLimits {
             // sled cannot reopen a directory on a full disk, so it must never come to that.
             disk_floor_bytes: 256 * 1024 * 1024,
             lease: crate::domain::delivery::LEASE,
+            // Years of an operator's work, in some 2 MB.
+            audit_max: 10_000,
         }
     }
 }

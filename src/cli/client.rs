@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
-use http::{Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use tokio::runtime::Runtime;
 use url::Url;
 
+use super::operate::By;
 use super::{Failure, runtime};
 use crate::clients::http_client;
 
@@ -25,7 +27,11 @@ const ANSWER_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// A bridge, and how to get in.
 pub(super) struct Bridge {
     pub(super) url: Url,
-    pub(super) token: Option<SecretString>,
+    token: Option<SecretString>,
+    /// Who acts, as they call themselves.
+    by: Option<HeaderValue>,
+    client: reqwest::Client,
+    runtime: Runtime,
 }
 
 /// What the bridge said.
@@ -43,7 +49,15 @@ impl Bridge {
         if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
             return Err(usage());
         }
-        Ok(Self { url, token })
+        let client = http_client(CONNECT_TIMEOUT, TOTAL_TIMEOUT).map_err(|error| unreachable_at(&url, error))?;
+        Ok(Self { url, token, by: None, client, runtime: runtime()? })
+    }
+
+    /// The same, for somebody who says who they are.
+    pub(super) fn named(self, by: By) -> Result<Self, Failure> {
+        let header =
+            |name: String| HeaderValue::from_str(&name).map_err(|_| Failure::Usage("--by is no handle".into()));
+        Ok(Self { by: by.name().map(header).transpose()?, ..self })
     }
 
     /// Asks, with path segments and parameters in plain words, and insists on a good answer.
@@ -80,23 +94,18 @@ impl Bridge {
     }
 
     fn send(&self, method: Method, url: Url, body: Option<&Value>) -> Result<Answer, Failure> {
-        let failed = |error: reqwest::Error| {
-            // The address is shown by us, without what may be in its parameters.
-            Failure::Failed(format!(
-                "cannot reach the bridge at {}: {}",
-                origin(&self.url),
-                causes(&error.without_url())
-            ))
-        };
-        let client = http_client(CONNECT_TIMEOUT, TOTAL_TIMEOUT).map_err(failed)?;
-        let mut request = client.request(method, url);
+        let failed = |error| unreachable_at(&self.url, error);
+        let mut request = self.client.request(method, url);
+        if let Some(by) = &self.by {
+            request = request.header("x-tandem-by", by);
+        }
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.expose_secret());
         }
         if let Some(body) = body {
             request = request.header(header::CONTENT_TYPE, "application/json").body(body.to_string());
         }
-        runtime()?.block_on(async {
+        self.runtime.block_on(async {
             let mut response = request.send().await.map_err(failed)?;
             let status = response.status();
             let mut bytes = Vec::new();
@@ -109,6 +118,11 @@ impl Bridge {
             Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default() })
         })
     }
+}
+
+/// The address is shown by us, without what may be in its parameters.
+fn unreachable_at(url: &Url, error: reqwest::Error) -> Failure {
+    Failure::Failed(format!("cannot reach the bridge at {}: {}", origin(url), causes(&error.without_url())))
 }
 
 fn origin(url: &Url) -> String {

@@ -5,15 +5,17 @@
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use http::{Method, StatusCode};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+use super::bulk::Bulk;
 use super::client::Bridge;
 use super::table;
 use super::{ConfigFile, Failure, Form, print_json};
 use crate::config;
+use crate::domain::operator::handle;
 
 /// Which bridge to talk to, and how.
 #[derive(Debug, Args)]
@@ -28,7 +30,26 @@ pub(super) struct Where {
     #[command(flatten)]
     file: ConfigFile,
     #[command(flatten)]
-    form: Form,
+    pub(super) form: Form,
+}
+
+/// Who acts.
+#[derive(Debug, Args)]
+pub(super) struct By {
+    /// Who you are, for the audit: a handle of letters, digits, dots, hyphens and underscores. Nobody checks it.
+    #[arg(long, value_name = "NAME", value_parser = read_handle)]
+    by: Option<String>,
+}
+
+fn read_handle(name: &str) -> Result<String, &'static str> {
+    handle(name)
+        .ok_or("a handle has letters, digits, dots, hyphens and underscores, 64 at most, such as ada or on-call")
+}
+
+impl By {
+    pub(super) fn name(self) -> Option<String> {
+        self.by
+    }
 }
 
 /// Which part of a list.
@@ -67,25 +88,60 @@ pub(super) enum Deliveries {
         #[command(flatten)]
         bridge: Where,
     },
-    /// Puts deliveries back that are dead, unconfirmed or waiting, so that they are tried at once.
-    #[command(after_help = "Example:\n  tandem deliveries redrive evt_5f3a09c100000000002a0000")]
+    /// Puts deliveries back that are dead, unconfirmed or waiting, so that they are tried at once; reads quarantined
+    /// bodies again.
+    #[command(
+        group = ArgGroup::new("which").required(true).multiple(false),
+        after_help = "Examples:\n  tandem deliveries redrive evt_5f3a09c100000000002a0000\n  \
+            tandem deliveries redrive --dead --by ada\n  \
+            tandem deliveries redrive --state quarantined\n\n\
+            Each lane keeps its order. What cannot be put back is counted with its reason, and ends in exit code 1."
+    )]
     Redrive {
         /// The deliveries' ids.
-        #[arg(required = true, value_name = "ID")]
+        #[arg(value_name = "ID", group = "which")]
         ids: Vec<String>,
+        /// All that are dead.
+        #[arg(long, group = "which")]
+        dead: bool,
+        /// All that are in this state.
+        #[arg(long, value_name = "S", group = "which", value_parser = ["waiting", "unconfirmed", "dead", "quarantined"])]
+        state: Option<String>,
+        /// Of all, only this conversation's.
+        #[arg(long, value_name = "KEY", conflicts_with = "ids")]
+        conversation: Option<String>,
+        #[command(flatten)]
+        by: By,
         #[command(flatten)]
         bridge: Where,
     },
-    /// Drops a delivery for good: it ends as skipped, with your reason.
+    /// Drops deliveries for good: they end as skipped, with your reason.
     #[command(
-        after_help = "Example:\n  tandem deliveries discard evt_5f3a09c100000000002a0000 --reason \"answered by phone\""
+        group = ArgGroup::new("which").required(true).multiple(false),
+        after_help = "Examples:\n  \
+            tandem deliveries discard evt_5f3a09c100000000002a0000 --reason \"answered by phone\"\n  \
+            tandem deliveries discard --state dead --conversation customer-42 --reason \"a test\""
     )]
     Discard {
-        /// The delivery's id.
-        id: String,
+        /// The deliveries' ids.
+        #[arg(value_name = "ID", group = "which")]
+        ids: Vec<String>,
+        /// All that are in this state.
+        #[arg(
+            long,
+            value_name = "S",
+            group = "which",
+            value_parser = ["pending", "waiting", "unconfirmed", "dead", "quarantined"]
+        )]
+        state: Option<String>,
+        /// Of all, only this conversation's.
+        #[arg(long, value_name = "KEY", conflicts_with = "ids")]
+        conversation: Option<String>,
         /// Why; kept with the delivery.
         #[arg(long, value_name = "TEXT")]
         reason: String,
+        #[command(flatten)]
+        by: By,
         #[command(flatten)]
         bridge: Where,
     },
@@ -110,6 +166,18 @@ pub(super) enum Conversations {
         #[command(flatten)]
         bridge: Where,
     },
+    /// Erases a customer from the bridge's store: texts, names, numbers, on every line; what waits is not sent.
+    #[command(after_help = "Example:\n  tandem conversations forget customer-42 --by ada\n\n\
+        Erase the customer at Zendesk and at Braze first: what they still know comes back with the customer's next text \
+        and with the next change of their ticket.")]
+    Forget {
+        /// The conversation's key, as the list shows it.
+        key: String,
+        #[command(flatten)]
+        by: By,
+        #[command(flatten)]
+        bridge: Where,
+    },
 }
 
 const DELIVERY_COLUMNS: [&str; 7] = ["id", "state", "kind", "conversation", "attempts", "accepted_at", "cause"];
@@ -125,12 +193,21 @@ impl Deliveries {
                 list("deliveries", &parameters, &DELIVERY_COLUMNS, &bridge, output)
             }
             Self::Show { id, bridge } => show(&["deliveries", &id], &[], &bridge, output),
-            Self::Redrive { ids, bridge } => redrive(&ids, &bridge, output),
-            Self::Discard { id, reason, bridge } => {
-                let body = json!({ "reason": reason });
-                let path = ["deliveries", id.as_str(), "discard"];
-                let moved = bridge.find()?.ask(Method::POST, &path, &[], Some(&body))?;
-                print_moves(&[moved], bridge.form, output)
+            Self::Redrive { ids, dead, state, conversation, by, bridge } => {
+                let found = bridge.find()?.named(by)?;
+                let all = if dead { Some("dead") } else { state.as_deref() };
+                let Some(state) = all else { return each(&ids, "redrive", None, &found, bridge.form, output) };
+                let (action, participle, conversation) = ("redrive", "put back", conversation.as_deref());
+                Bulk { action, participle, state, conversation, body: None }.run(&found, bridge.form, output)
+            }
+            Self::Discard { ids, state, conversation, reason, by, bridge } => {
+                let found = bridge.find()?.named(by)?;
+                let body = Some(json!({ "reason": reason }));
+                let Some(state) = &state else {
+                    return each(&ids, "discard", body.as_ref(), &found, bridge.form, output);
+                };
+                let (action, participle, conversation) = ("discard", "dropped", conversation.as_deref());
+                Bulk { action, participle, state, conversation, body }.run(&found, bridge.form, output)
             }
         }
     }
@@ -143,6 +220,7 @@ impl Conversations {
                 list("conversations", &part.parameters(), &CONVERSATION_COLUMNS, &bridge, output)
             }
             Self::Show { key, bridge } => show(&["conversation"], &[("key", &key)], &bridge, output),
+            Self::Forget { key, by, bridge } => forget(&key, by, &bridge, output),
         }
     }
 }
@@ -168,7 +246,7 @@ pub(super) fn healthcheck(url: Option<String>, file: &ConfigFile, output: &mut i
 }
 
 impl Where {
-    fn find(&self) -> Result<Bridge, Failure> {
+    pub(super) fn find(&self) -> Result<Bridge, Failure> {
         // With an address of its own, the command needs no configuration, and a broken one must not be in its way.
         if let (Some(url), None) = (&self.url, &self.file.config) {
             return Bridge::at(url, self.token.clone());
@@ -193,14 +271,14 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 impl Part {
-    fn parameters(self) -> Vec<(&'static str, String)> {
+    pub(super) fn parameters(self) -> Vec<(&'static str, String)> {
         let mut parameters = vec![("limit", self.limit.to_string())];
         parameters.extend(self.after.map(|after| ("after", after)));
         parameters
     }
 }
 
-fn list(
+pub(super) fn list(
     what: &str,
     parameters: &[(&str, String)],
     columns: &[&str],
@@ -227,20 +305,64 @@ fn show(path: &[&str], parameters: &[(&str, &str)], bridge: &Where, output: &mut
     print_json(output, &shown)
 }
 
-/// Goes on after a refusal, so that one delivery that cannot be redriven does not keep back the rest.
-fn redrive(ids: &[String], bridge: &Where, output: &mut impl Write) -> Result<(), Failure> {
-    let found = bridge.find()?;
+/// Goes on after a refusal, so that one delivery that cannot be moved does not keep back the rest.
+fn each(
+    ids: &[String],
+    action: &str,
+    body: Option<&Value>,
+    bridge: &Bridge,
+    form: Form,
+    output: &mut impl Write,
+) -> Result<(), Failure> {
     let (mut moved, mut refused) = (Vec::new(), Vec::new());
     for id in ids {
-        match found.ask(Method::POST, &["deliveries", id, "redrive"], &[], None) {
+        match bridge.ask(Method::POST, &["deliveries", id, action], &[], body) {
             Ok(delivery) => moved.push(delivery),
             Err(Failure::Failed(problem)) => refused.push(format!("{id}: {problem}")),
             Err(other) => return Err(other),
         }
     }
-    print_moves(&moved, bridge.form, output)?;
+    print_moves(&moved, form, output)?;
     if refused.is_empty() { Ok(()) } else { Err(Failure::Failed(refused.join("\n"))) }
 }
+
+fn forget(key: &str, by: By, bridge: &Where, output: &mut impl Write) -> Result<(), Failure> {
+    let found = bridge.find()?.named(by)?;
+    let forgotten = found.ask(Method::POST, &["conversation", "forget"], &[("key", key)], None)?;
+    let count = |name: &str| forgotten[name].as_u64().unwrap_or_default();
+    if bridge.form.json {
+        print_json(output, &forgotten)?;
+    } else {
+        for (name, what) in FORGOTTEN {
+            writeln!(output, "{:>7}  {what}", count(name))?;
+        }
+        writeln!(output, "{NOT_REACHED}")?;
+    }
+    match count("in_hand") {
+        0 => Ok(()),
+        left => Err(Failure::Failed(format!("{left} deliveries are being called right now and were left: ask again"))),
+    }
+}
+
+/// What is counted when a customer is forgotten, in the order of printing.
+const FORGOTTEN: [(&str, &str); 6] = [
+    ("conversations", "conversations erased, on every line"),
+    ("names", "names and tickets that led to them erased"),
+    ("settled", "deliveries that were over erased, with their texts"),
+    ("waiting", "deliveries that still waited dropped; they will not be sent"),
+    ("unreadable", "unreadable bodies that named the customer erased"),
+    ("unattributed", "unreadable bodies left: nobody can tell whose (tandem deliveries list --state quarantined)"),
+];
+
+/// What forgetting does not reach, in plain words.
+const NOT_REACHED: &str = "
+What this does not reach:
+  - what stands at Zendesk and at Braze: erase it there. What they still know comes back with the customer's
+    next text, or with the next change of a ticket that stays tagged sms
+  - backups and other copies of the store
+  - the freed space in the store's own files, until they have been written anew: that has begun, and the bridge's
+    log says when it is done (store.compacted) or could not be
+The log never held any of it; the audit keeps a digest of the key, and dedupe keys are digests.";
 
 fn print_moves(moved: &[Value], form: Form, output: &mut impl Write) -> Result<(), Failure> {
     if form.json {
@@ -252,6 +374,6 @@ fn print_moves(moved: &[Value], form: Form, output: &mut impl Write) -> Result<(
     Ok(())
 }
 
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), table::printable)
 }

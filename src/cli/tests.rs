@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::domain::delivery::State;
 use crate::http::testing::{ScriptedStore, conversation, delivery, id, noon};
 use crate::http::{OperatorState, operator_router};
-use crate::store::{IllegalMove, StoreError};
+use crate::store::{Forgotten, IllegalMove, StoreError};
 use crate::telemetry::{Metrics, Readiness};
 
 /// The exit code, the message, and what was printed.
@@ -246,6 +246,49 @@ fn one_refusal_does_not_keep_back_the_rest() {
     let (code, message, _) = tandem(&["deliveries", "redrive", &one, &two, "--url", &bridge.url], "");
     assert_eq!((code, bridge.store.asked().len()), (1, 2));
     assert!(message.contains("409") && message.contains(&two), "{message}");
+}
+
+fn with_dead(count: u64) -> ScriptedStore {
+    let deliveries = (1..=count).map(|n| delivery(n, State::Dead { cause: "422".into() })).collect();
+    ScriptedStore { deliveries, ..ScriptedStore::default() }
+}
+
+#[test]
+fn many_are_moved_step_by_step_to_the_end() {
+    let bridge = running(with_dead(3), None);
+    let (code, message, printed) = tandem(&["deliveries", "redrive", "--dead", "--url", &bridge.url], "");
+    assert_eq!((code, printed.as_str()), (0, "3 put back of 3\n"), "{message}");
+    let expected: Vec<String> = (1..=3).map(|n| format!("{} Redrive", id(n))).collect();
+    assert_eq!(bridge.store.asked(), expected);
+    let arguments = ["deliveries", "discard", "--state", "dead", "--reason", "x", "--url", &bridge.url, "--json"];
+    let (code, _, printed) = tandem(&arguments, "");
+    let printed: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((code, &printed["moved"], &printed["refused"]), (0, &3.into(), &0.into()), "{printed}");
+}
+
+#[test]
+fn what_could_not_be_moved_is_counted_by_its_reason() {
+    let illegal = StoreError::Illegal(IllegalMove { id: id(1), reason: "a worker is on it".into() });
+    let bridge = running(ScriptedStore { operate: Some(illegal), ..with_dead(3) }, None);
+    let (code, message, printed) = tandem(&["deliveries", "redrive", "--dead", "--url", &bridge.url], "");
+    assert_eq!((code, message.as_str()), (1, "3 could not be moved"));
+    assert_eq!(printed, format!("0 put back of 3\n3 not: a worker is on it (the first: {})\n", id(1)));
+    let (_, _, json) = tandem(&["deliveries", "redrive", "--dead", "--json", "--url", &bridge.url], "");
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let reason = serde_json::json!([{ "reason": "a worker is on it", "count": 3, "first": id(1) }]);
+    assert_eq!((&json["total"], &json["refused"], &json["reasons"]), (&3.into(), &3.into(), &reason));
+}
+
+#[test]
+fn who_is_being_called_is_not_forgotten_and_that_is_said() {
+    let forgotten = Forgotten { settled: 4, in_hand: 1, ..Forgotten::default() };
+    let bridge = running(ScriptedStore { forgotten, ..filled() }, None);
+    let (code, message, printed) = tandem(&["conversations", "forget", "cust-2", "--url", &bridge.url], "");
+    assert_eq!((code, message.contains("ask again")), (1, true), "{message}");
+    assert!(printed.contains("      4  deliveries that were over erased"), "{printed}");
+    let (code, _, printed) = tandem(&["conversations", "forget", "cust-2", "--json", "--url", &bridge.url], "");
+    let printed: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((code, &printed["complete"], &printed["in_hand"]), (1, &false.into(), &1.into()));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::clients::exchange::{Answer, Effect, Exchange, Order, secret_header};
-use crate::clients::{Failure, Transport, words};
+use crate::clients::{Failure, Held, Transport, words};
 use crate::clock::Clock;
 use crate::domain::budget::{Budgets, Call};
 
@@ -57,13 +57,20 @@ impl Braze {
         budgets: Arc<Mutex<Budgets>>,
         clock: Clock,
     ) -> Self {
-        let exchange = Exchange { vendor: "Braze", base: options.url, transport, budgets, clock };
+        let exchange = Exchange { vendor: "Braze", base: options.url, transport, budgets, clock, held: None };
         Self { exchange, api_key: RwLock::new(options.api_key) }
     }
 
     /// Uses another key from the next call on.
     pub fn set_api_key(&self, api_key: SecretString) {
         *self.api_key.write().unwrap_or_else(PoisonError::into_inner) = api_key;
+    }
+
+    /// The same client, which calls nobody while this says so.
+    #[must_use]
+    pub fn held_while(mut self, held: Held) -> Self {
+        self.exchange.held = Some(held);
+        self
     }
 
     /// Sends one message through an API-triggered campaign. `body` is the whole request, with one recipient: the same

@@ -4,6 +4,7 @@
 //! here is ever sent twice.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
@@ -12,15 +13,20 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use url::Url;
 
-use crate::clients::{Failure, Transport, TransportError, limits, words};
+use crate::clients::{Failure, Held, Transport, TransportError, limits, words};
 use crate::clock::Clock;
 use crate::domain::budget::{Budgets, Call, Permit};
 use crate::domain::event::Destination;
+use crate::domain::retry::later;
 
 /// How long a call waits for its budget before it gives up ([`Failure::Postpone`]). A call that gives up has wasted the
 /// calls of its claim before it, so a line at a limit of one a second is better stood out; a longer wait would hold a
 /// place among the claims that others can use.
 const WAIT_IN_PLACE: SignedDuration = SignedDuration::from_secs(20);
+
+/// When a call is asked for again that found its vendor paused by the operator. Few are: those in the middle of their
+/// claim, and those that wait in the other vendor's lane.
+const HELD_FOR: Duration = Duration::from_secs(60);
 
 /// What is left behind when a request arrives but its answer does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +107,8 @@ pub(super) struct Exchange {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) budgets: Arc<Mutex<Budgets>>,
     pub(super) clock: Clock,
+    /// Whether the operator has paused the vendor; `None` where nobody can.
+    pub(super) held: Option<Held>,
 }
 
 impl Exchange {
@@ -144,8 +152,12 @@ impl Exchange {
         self.budgets().is_low(vendor, self.clock.now())
     }
 
-    /// Makes the call once, without regard to budgets.
+    /// Makes the call once, without regard to budgets. Every call goes through here, and none while the vendor is held.
     pub(super) async fn send(&self, order: &Order, authorization: Option<HeaderValue>) -> Result<Answer, Failure> {
+        if self.held.as_ref().is_some_and(|held| held()) {
+            let cause = format!("{} is paused by the operator", self.vendor);
+            return Err(Failure::Postpone { cause, until: later(self.clock.now(), HELD_FOR) });
+        }
         let request = self.request(order, authorization)?;
         let response = self.transport.send(request).await.map_err(|error| match error {
             TransportError::NotSent { cause } => {

@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::clients::exchange::{Answer, Effect, Exchange, Order, secret_header};
 use crate::clients::oauth::{self, Tokens};
-use crate::clients::{Failure, Transport, words};
+use crate::clients::{Failure, Held, Transport, words};
 use crate::clock::Clock;
 use crate::domain::budget::{Budgets, Call, UserKey};
 use crate::domain::event::{CommentId, Destination, EventId, TicketId, UserId};
@@ -109,7 +109,15 @@ impl Zendesk {
         clock: Clock,
     ) -> Self {
         let credential = RwLock::new(Arc::new(Credential::of(options.auth)));
-        Self { exchange: Exchange { vendor: "Zendesk", base: options.url, transport, budgets, clock }, credential }
+        let exchange = Exchange { vendor: "Zendesk", base: options.url, transport, budgets, clock, held: None };
+        Self { exchange, credential }
+    }
+
+    /// The same client, which calls nobody while this says so, not even for a token.
+    #[must_use]
+    pub fn held_while(mut self, held: Held) -> Self {
+        self.exchange.held = Some(held);
+        self
     }
 
     /// Proves who we are in another way from the next call on.

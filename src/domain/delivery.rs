@@ -314,6 +314,11 @@ pub enum Transition {
     },
     /// The operator puts it back.
     Redrive,
+    /// The operator has had a kept body read again, and what it says is an event of its own.
+    ReadAgain {
+        /// What came of it.
+        reason: String,
+    },
     /// The operator drops it.
     Discard {
         /// Why, in the operator's words.
@@ -378,6 +383,7 @@ pub fn apply(state: &State, transition: Transition) -> Result<State, Illegal> {
             S::Pending | S::Waiting { .. } | S::Unconfirmed { .. } | S::Dead { .. } | S::Quarantined { .. },
             T::Discard { reason },
         ) => Ok(S::Skipped { reason }),
+        (S::Quarantined { .. }, T::ReadAgain { reason }) => Ok(S::Skipped { reason }),
         _ => illegal(),
     }
 }
@@ -397,6 +403,7 @@ impl Transition {
             Self::SetAside { .. } => "be set aside",
             Self::Kill { .. } => "be given up",
             Self::Redrive => "be redriven",
+            Self::ReadAgain { .. } => "be read again",
             Self::Discard { .. } => "be discarded",
         }
     }
@@ -491,6 +498,7 @@ mod tests {
             Transition::Kill { cause: word() },
             Transition::Redrive,
             Transition::Discard { reason: word() },
+            Transition::ReadAgain { reason: word() },
         ]
     }
 
@@ -515,15 +523,15 @@ mod tests {
     #[test]
     fn every_move_from_every_state() {
         let table = [
-            // claim, deliver, skip, retry, postpone, lose, look again, set aside, kill, redrive, discard
-            ("pending", "sending - skipped - - - - - dead - skipped"),
-            ("sending", "- delivered skipped waiting waiting unconfirmed - - dead - -"),
-            ("waiting", "sending - skipped - - - - - dead pending skipped"),
-            ("unconfirmed", "- delivered skipped waiting - unconfirmed unconfirmed unconfirmed dead pending skipped"),
-            ("delivered", "- - - - - - - - - - -"),
-            ("skipped", "- - - - - - - - - - -"),
-            ("dead", "- - - - - - - - - pending skipped"),
-            ("quarantined", "- - - - - - - - - - skipped"),
+            // claim, deliver, skip, retry, postpone, lose, look again, set aside, kill, redrive, discard, read again
+            ("pending", "sending - skipped - - - - - dead - skipped -"),
+            ("sending", "- delivered skipped waiting waiting unconfirmed - - dead - - -"),
+            ("waiting", "sending - skipped - - - - - dead pending skipped -"),
+            ("unconfirmed", "- delivered skipped waiting - unconfirmed unconfirmed unconfirmed dead pending skipped -"),
+            ("delivered", "- - - - - - - - - - - -"),
+            ("skipped", "- - - - - - - - - - - -"),
+            ("dead", "- - - - - - - - - pending skipped -"),
+            ("quarantined", "- - - - - - - - - - skipped skipped"),
         ];
         for (state, (name, row)) in states().iter().zip(table) {
             assert_eq!(state.name(), name);
@@ -569,7 +577,7 @@ mod tests {
         /// Whatever happens, nothing leaves a settled state but by the operator's hand, and an illegal move changes
         /// nothing.
         #[test]
-        fn settled_is_settled(moves in proptest::collection::vec(0..11_usize, 0..40)) {
+        fn settled_is_settled(moves in proptest::collection::vec(0..12_usize, 0..40)) {
             let mut state = State::Pending;
             for index in moves {
                 let transition = transitions().swap_remove(index);

@@ -13,6 +13,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::error::json_answer;
+use crate::domain::event::Destination;
 use crate::store::Store;
 use crate::telemetry::Readiness;
 
@@ -36,7 +37,12 @@ async fn readyz(State(health): State<Health>) -> Response {
     if let Err(error) = health.store.health() {
         reasons.push(format!("store: {error}"));
     }
-    let notes = health.readiness.notes();
+    let mut notes = health.readiness.notes();
+    for destination in [Destination::Zendesk, Destination::Braze] {
+        if let Some(pause) = health.store.paused(destination) {
+            notes.push(format!("{}: paused by the operator since {}", destination.name(), pause.since));
+        }
+    }
     if reasons.is_empty() {
         json_answer(StatusCode::OK, &json!({ "status": "ready", "notes": notes }))
     } else {

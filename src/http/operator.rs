@@ -2,7 +2,8 @@
 //!
 //! Whoever gets here may read customers' words, so nobody gets here without the operator token; where there is none,
 //! only this machine can connect, and then web pages that the operator happens to visit are kept out ([`guard`]).
-//! Every action leaves an audit line in the log. Nothing here changes a record but through the store's own rules.
+//! Every action leaves an audit line in the log, whatever came of it; what it changed, the store remembers with it. Who
+//! acts may say so with the header `X-Tandem-By`. Nothing here changes a record but through the store's own rules.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -17,13 +18,15 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Limited};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::OperatorState;
 use super::error::{error_answer, json_answer, unavailable};
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State as Standing, Transition};
-use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
+use crate::domain::event::{DedupeKey, Destination, Event, EventId, EventKind};
+use crate::domain::operator::{Access, NAME_CHARS_MAX, Operator, Order, handle};
 use crate::intake::{self, Intake};
 use crate::store::{
     Accepted, COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, DeliveryFilter, IllegalMove, Page, StoreError,
@@ -31,6 +34,7 @@ use crate::store::{
 use crate::telemetry::{Distribution, exposition};
 
 mod guard;
+mod orders;
 
 /// Items in a page, unless asked otherwise.
 const PAGE_DEFAULT: usize = 50;
@@ -44,6 +48,9 @@ const ACTION_MAX_BYTES: usize = 8 * 1024;
 /// A reason is a sentence, kept with the delivery for as long as that lives.
 const REASON_MAX_CHARS: usize = 500;
 
+/// The header by which an operator says who they are; nobody checks it.
+const BY: &str = "x-tandem-by";
+
 /// Operators sit nearby; an action's body that takes longer than this is not coming.
 const ACTION_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -52,12 +59,19 @@ pub(super) fn routes(state: OperatorState) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/api/deliveries", get(list_deliveries))
+        .route("/api/deliveries/redrive", post(orders::redrive_all))
+        .route("/api/deliveries/discard", post(orders::discard_all))
         .route("/api/deliveries/{id}", get(show_delivery))
         .route("/api/deliveries/{id}/redrive", post(redrive))
         .route("/api/deliveries/{id}/discard", post(discard))
         .route("/api/conversations", get(list_conversations))
         // The key is a parameter and not a part of the path: it is whatever the brand calls its customer, also `..`.
         .route("/api/conversation", get(show_conversation))
+        .route("/api/conversation/forget", post(orders::forget))
+        .route("/api/destinations", get(orders::list_destinations))
+        .route("/api/destinations/{destination}/pause", post(orders::pause))
+        .route("/api/destinations/{destination}/resume", post(orders::resume))
+        .route("/api/audit", get(orders::list_orders))
         .route_layer(from_fn_with_state(state.clone(), guard::let_in))
         .with_state(state)
 }
@@ -114,6 +128,9 @@ async fn metrics(State(state): State<OperatorState>, headers: HeaderMap) -> Resp
     // A state that nobody is in is shown as 0, so that an alarm on it can end.
     let by_state = Standing::NAMES.map(|name| (name, counts.by_state.get(name).copied().unwrap_or(0)));
     state.metrics.set_deliveries(by_state, oldest);
+    for destination in [Destination::Zendesk, Destination::Braze] {
+        state.metrics.set_paused_by_operator(destination, state.store.paused(destination).is_some());
+    }
     let (seconds, requests) = distributions(&counts.commits);
     state.metrics.set_commits(seconds, requests);
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
@@ -159,22 +176,22 @@ async fn show_delivery(State(state): State<OperatorState>, Path(id): Path<String
         let id = parse_id(&id)?;
         let (delivery, event) = state.store.delivery(id).await?.ok_or_else(|| not_found(id))?;
         let mut shown = delivery_json(&delivery);
-        shown["event"] = serde_json::to_value(&event).map_err(|error| StoreError::Failed(error.to_string()))?;
+        shown["event"] = to_json(&event);
         Ok(shown)
     };
     answer(shown.await, &state)
 }
 
-async fn redrive(State(state): State<OperatorState>, Path(id): Path<String>) -> Response {
+async fn redrive(State(state): State<OperatorState>, Path(id): Path<String>, headers: HeaderMap) -> Response {
     let moved = async {
-        let id = parse_id(&id)?;
+        let (id, order) = (parse_id(&id)?, order_of(&state, &headers)?);
         let transition = match state.store.delivery(id).await? {
             Some((delivery, event)) if matches!(delivery.state, Standing::Quarantined { .. }) => {
                 read_again(&state, id, event).await?
             }
             Some(_) | None => Transition::Redrive,
         };
-        operate(&state, "redrive", id, transition).await
+        operate(&state, "redrive", id, transition, &order).await
     };
     answer(moved.await, &state)
 }
@@ -196,7 +213,7 @@ async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<
         Intake::Quarantined { cause, .. } => return Err(unchanged(format!("it still cannot be read: {cause}")).into()),
         Intake::Refused { why } => return Err(unchanged(format!("it is not authentic: {why}")).into()),
     };
-    Ok(Transition::Discard { reason })
+    Ok(Transition::ReadAgain { reason })
 }
 
 /// Accepts what a quarantined body turned out to say, once, whoever asks for it again: the keys of the body itself may
@@ -217,25 +234,47 @@ async fn take_in(
 
 async fn discard(State(state): State<OperatorState>, Path(id): Path<String>, request: Request) -> Response {
     let moved = async {
-        let id = parse_id(&id)?;
+        let (id, order) = (parse_id(&id)?, order_of(&state, request.headers())?);
         let reason = read_reason(request).await?;
-        operate(&state, "discard", id, Transition::Discard { reason }).await
+        operate(&state, "discard", id, Transition::Discard { reason }, &order).await
     };
     answer(moved.await, &state)
 }
 
 /// Makes the operator's move and writes the audit line, whatever came of it. The reason is kept with the delivery and
 /// not in the log: people write names into such things.
-async fn operate(state: &OperatorState, action: &str, id: EventId, transition: Transition) -> Result<Value, Refusal> {
-    let done = state.store.operate(id, transition, state.clock.now()).await;
+async fn operate(
+    state: &OperatorState,
+    action: &str,
+    id: EventId,
+    transition: Transition,
+    order: &Order,
+) -> Result<Value, Refusal> {
+    let done = state.store.operate(id, transition, order).await;
     let result = match &done {
         Ok(()) => "done".to_owned(),
         Err(error) => error.to_string(),
     };
-    tracing::info!(target: "tandem::audit", action, event_id = %id, result, "operator: {action} {id}: {result}");
+    let (access, by) = (order.operator.access.name(), order.operator.by.as_deref());
+    tracing::info!(
+        target: "tandem::audit", action, access, by, event_id = %id, result, "operator: {action} {id}: {result}"
+    );
     done?;
     let delivery = state.store.delivery(id).await?.map(|(delivery, _)| delivery);
     Ok(delivery.map_or_else(|| json!({ "id": id }), |delivery| delivery_json(&delivery)))
+}
+
+/// Who gives the order, and when. They have been let in by now.
+fn order_of(state: &OperatorState, headers: &HeaderMap) -> Result<Order, Refusal> {
+    let access = if state.token.borrow().is_some() { Access::Token } else { Access::Loopback };
+    let by = match headers.get(BY).map(|value| value.to_str().ok().and_then(handle)) {
+        Some(None) => {
+            let form = format!("a handle of up to {NAME_CHARS_MAX} letters, digits, dots, hyphens and underscores");
+            return Err(Refusal::Bad(format!("who acts must be {form}, such as ada or on-call")));
+        }
+        by => by.flatten(),
+    };
+    Ok(Order { operator: Operator { access, by }, given_at: state.clock.now(), accepted_by: None })
 }
 
 async fn read_reason(request: Request) -> Result<String, Refusal> {
@@ -271,8 +310,7 @@ async fn show_conversation(State(state): State<OperatorState>, uri: Uri) -> Resp
         let found = state.store.conversation(&key).await?;
         let conversation = found.ok_or_else(|| StoreError::NotFound(format!("conversation {key}")))?;
         let mut shown = conversation_json(&conversation);
-        shown["customer"] =
-            serde_json::to_value(&conversation.customer).map_err(|error| StoreError::Failed(error.to_string()))?;
+        shown["customer"] = to_json(&conversation.customer);
         shown["requester_id"] = json!(conversation.requester_id);
         shown["forwarded_comment_id"] = json!(conversation.forwarded.last().map(|forwarded| forwarded.up_to));
         Ok(shown)
@@ -286,6 +324,11 @@ fn parse_id(id: &str) -> Result<EventId, Refusal> {
 
 fn not_found(id: EventId) -> StoreError {
     StoreError::NotFound(format!("delivery {id}"))
+}
+
+/// What is kept as JSON is shown as JSON.
+fn to_json<T: Serialize>(record: &T) -> Value {
+    serde_json::to_value(record).unwrap_or_default()
 }
 
 fn page_json<T>(page: &Page<T>, item: fn(&T) -> Value, cursor: fn(&T) -> String) -> Value {

@@ -2,7 +2,7 @@
 //!
 //! It keeps nothing and promises nothing: what a store must do is tested where the store is.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -16,8 +16,12 @@ use tokio::sync::watch;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, Note, TicketId};
+use crate::domain::operator::{AuditEntry, Order, Pause};
 use crate::intake::IntakeOptions;
-use crate::store::{Accepted, Claim, Compaction, Counts, DeliveryFilter, Page, Store, StoreError, Verdict};
+use crate::store::{
+    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, Moves, Page, Store, StoreError, Sweep,
+    Verdict,
+};
 
 /// Answers from its lists, and notes what it was asked.
 #[derive(Default)]
@@ -34,6 +38,12 @@ pub(crate) struct ScriptedStore {
     pub(crate) operate: Option<StoreError>,
     /// What `accept`, `quarantine` and `operate` were given.
     pub(crate) asked: Mutex<Vec<String>>,
+    /// What `forget` answers for a conversation that there is.
+    pub(crate) forgotten: Forgotten,
+    /// What is paused.
+    pub(crate) pauses: Mutex<BTreeMap<Destination, Pause>>,
+    /// What `audit` answers, oldest first.
+    pub(crate) entries: Vec<AuditEntry>,
     /// The last filter that `deliveries` was given.
     pub(crate) filter: Mutex<Option<DeliveryFilter>>,
 }
@@ -129,9 +139,61 @@ impl Store for ScriptedStore {
         Ok(Page { items: behind.into_iter().take(limit).collect(), total: self.deliveries.len() as u64, more })
     }
 
-    async fn operate(&self, id: EventId, transition: Transition, _: Timestamp) -> Result<(), StoreError> {
+    async fn operate(&self, id: EventId, transition: Transition, _: &Order) -> Result<(), StoreError> {
         self.note(format!("{id} {transition:?}"));
         self.operate.clone().map_or(Ok(()), Err)
+    }
+
+    async fn sweep(&self, sweep: Sweep) -> Result<Found, StoreError> {
+        let wanted = |delivery: &&Delivery| {
+            delivery.state.name() == sweep.state && sweep.after.is_none_or(|after| delivery.id > after)
+        };
+        // One at a time, so that whoever asks has to ask again.
+        let first = self.deliveries.iter().find(wanted).map(|delivery| delivery.id);
+        Ok(Found { ids: first.into_iter().collect(), next: first })
+    }
+
+    async fn operate_each(
+        &self,
+        ids: Vec<EventId>,
+        _: String,
+        transition: Transition,
+        order: &Order,
+    ) -> Result<Moves, StoreError> {
+        let mut moves = Moves::default();
+        for id in ids {
+            match self.operate(id, transition.clone(), order).await {
+                Ok(()) => moves.moved += 1,
+                Err(StoreError::Illegal(illegal)) => moves.refused.push(illegal),
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(moves)
+    }
+
+    async fn forget(&self, key: &ConversationKey, _: &Order) -> Result<Forgotten, StoreError> {
+        self.note("forget".to_owned());
+        if self.conversations.iter().all(|conversation| conversation.key != *key) {
+            return Err(StoreError::NotFound(format!("conversation {key}")));
+        }
+        Ok(self.forgotten)
+    }
+
+    async fn pause(&self, destination: Destination, paused: bool, order: &Order) -> Result<bool, StoreError> {
+        let pause = Pause { since: order.given_at, operator: order.operator.clone() };
+        let mut pauses = self.pauses.lock().unwrap();
+        let before = if paused { pauses.insert(destination, pause) } else { pauses.remove(&destination) };
+        Ok(before.is_some() != paused)
+    }
+
+    fn paused(&self, destination: Destination) -> Option<Pause> {
+        self.pauses.lock().unwrap().get(&destination).cloned()
+    }
+
+    async fn audit(&self, after: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, StoreError> {
+        let behind = self.entries.iter().rev().filter(|entry| after.is_none_or(|after| entry.number < after));
+        let (count, items) = (behind.clone().count(), behind.take(limit).cloned().collect());
+        Ok(Page { items, total: self.entries.len() as u64, more: count > limit })
     }
 
     async fn expire(&self, _: Timestamp, _: Timestamp) -> Result<u64, StoreError> {

@@ -17,6 +17,18 @@ use crate::domain::event::{
 };
 use crate::store::{Accepted, Claim, DeliveryFilter, Store, StoreError, StoreLimits, Verdict};
 
+mod operator;
+
+pub(crate) use operator::{
+    a_group_that_waits_is_forgotten_whole, a_paused_destination_hands_out_nothing_also_after_a_crash,
+    a_sweep_takes_what_is_meant_and_says_what_it_could_not,
+    every_order_is_remembered_with_its_commit_and_no_longer_than_wanted, many_dead_letters_go_back_in_order,
+    nobody_is_forgotten_who_is_not_named, what_is_in_hand_is_not_forgotten_until_asked_again,
+    what_was_set_aside_is_swept_with_what_is_looked_for, who_is_forgotten_is_found_nowhere,
+};
+
+use operator::order;
+
 /// A place where a store of this kind can be opened, again and again.
 #[async_trait]
 pub(crate) trait Home: Sized + Send + Sync {
@@ -53,6 +65,15 @@ macro_rules! contract_tests {
             limits_are_kept,
             who_waits_is_woken,
             a_closed_store_says_so,
+            many_dead_letters_go_back_in_order,
+            a_sweep_takes_what_is_meant_and_says_what_it_could_not,
+            what_was_set_aside_is_swept_with_what_is_looked_for,
+            who_is_forgotten_is_found_nowhere,
+            what_is_in_hand_is_not_forgotten_until_asked_again,
+            a_group_that_waits_is_forgotten_whole,
+            nobody_is_forgotten_who_is_not_named,
+            a_paused_destination_hands_out_nothing_also_after_a_crash,
+            every_order_is_remembered_with_its_commit_and_no_longer_than_wanted,
         );
     };
     ($backend:ty: $($name:ident),* $(,)?) => {$(
@@ -484,17 +505,17 @@ pub(crate) async fn the_operator_puts_back_and_drops<B: Home>() {
     let second = accept(&store, text("a", "2")).await;
     let third = accept(&store, text("a", "3")).await;
     let claimed = claim(&store, Zendesk, at(0)).await;
-    let busy = store.operate(first, Transition::Discard { reason: "x".into() }, at(0)).await;
+    let busy = store.operate(first, Transition::Discard { reason: "x".into() }, &order(at(0))).await;
     assert!(matches!(busy, Err(StoreError::Illegal(_))), "{busy:?}");
     store.record(&claimed, all(&claimed, &Transition::Kill { cause: "422".into() }), at(0)).await.unwrap();
-    let not_theirs = store.operate(first, Transition::Deliver { receipt: "x".into() }, at(0)).await;
+    let not_theirs = store.operate(first, Transition::Deliver { receipt: "x".into() }, &order(at(0))).await;
     assert!(matches!(not_theirs, Err(StoreError::Illegal(_))), "{not_theirs:?}");
-    store.operate(first, Transition::Redrive, at(1)).await.unwrap();
-    store.operate(second, Transition::Discard { reason: "spam".into() }, at(1)).await.unwrap();
-    let again = store.operate(third, Transition::Redrive, at(1)).await;
+    store.operate(first, Transition::Redrive, &order(at(1))).await.unwrap();
+    store.operate(second, Transition::Discard { reason: "spam".into() }, &order(at(1))).await.unwrap();
+    let again = store.operate(third, Transition::Redrive, &order(at(1))).await;
     assert!(matches!(again, Err(StoreError::Illegal(_))), "it goes by itself: {again:?}");
     let stranger = EventId { epoch: first.epoch ^ 1, ..first };
-    assert!(matches!(store.operate(stranger, Transition::Redrive, at(1)).await, Err(StoreError::NotFound(_))));
+    assert!(matches!(store.operate(stranger, Transition::Redrive, &order(at(1))).await, Err(StoreError::NotFound(_))));
     assert!(store.delivery(stranger).await.unwrap().is_none());
     let (_backend, store) = backend.crash(store, at(2)).await;
     assert_eq!(state(&store, second).await, State::Skipped { reason: "spam".into() });
@@ -512,7 +533,7 @@ pub(crate) async fn redriving_one_of_a_group_redrives_all<B: Home>() {
     let group = store.claim(Zendesk, at(5), 9).await.unwrap().unwrap();
     let later = Transition::Retry { due_at: at(99), cause: "503".into() };
     store.record(&group, all(&group, &later), at(5)).await.unwrap();
-    store.operate(ids[1], Transition::Redrive, at(6)).await.unwrap();
+    store.operate(ids[1], Transition::Redrive, &order(at(6))).await.unwrap();
     let next = store.claim(Zendesk, at(6), 9).await.unwrap().unwrap();
     assert_eq!(words(&next), ["1"]);
     assert_eq!(state(&store, ids[2]).await, State::Pending);
@@ -539,7 +560,7 @@ pub(crate) async fn the_unreadable_are_kept_and_listed<B: Home>() {
     assert_eq!(store.deliveries(filter("quarantined")).await.unwrap().items[0].id, id);
     assert_eq!(store.deliveries(filter("pending")).await.unwrap().total, 0);
     assert_eq!(store.delivery(id).await.unwrap().unwrap().1, event);
-    store.operate(id, Transition::Discard { reason: "seen".into() }, at(1)).await.unwrap();
+    store.operate(id, Transition::Discard { reason: "seen".into() }, &order(at(1))).await.unwrap();
     assert_eq!(store.counts().by_state["skipped"], 1);
 }
 

@@ -7,11 +7,15 @@
 pub(super) mod backend;
 pub(super) mod claims;
 pub(super) mod core;
+mod directory;
+mod forget;
+mod hand;
 pub(super) mod journal;
 mod known;
 pub(super) mod layout;
 mod lists;
 pub(super) mod recovery;
 pub(super) mod shared;
+mod sweep;
 pub(super) mod tree;
 mod upkeep;

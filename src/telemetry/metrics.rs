@@ -46,6 +46,7 @@ pub struct Metrics {
     budget_waits: Family<At, Counter>,
     budget_wait: Family<At, Counter<f64, AtomicU64>>,
     paused: Family<At, Gauge>,
+    paused_by_operator: Family<At, Gauge>,
     commit: Shown,
     commit_requests: Shown,
     alarms: Family<Result, Counter>,
@@ -154,6 +155,7 @@ impl Default for Metrics {
             budget_waits: Family::default(),
             budget_wait: Family::default(),
             paused: Family::default(),
+            paused_by_operator: Family::default(),
             commit: Shown::default(),
             commit_requests: Shown::default(),
             alarms: Family::default(),
@@ -201,6 +203,8 @@ impl Metrics {
         let help = "Time for which calls and lanes were put off for a rate budget";
         registry.register_with_unit("budget_wait", help, Unit::Seconds, self.budget_wait.clone());
         registry.register("destination_paused", "1 while a vendor refuses us and is held", self.paused.clone());
+        let help = "1 while the operator keeps a vendor from being called";
+        registry.register("destination_paused_by_operator", help, self.paused_by_operator.clone());
         let help = "How long synced commits of the store took";
         registry.register_with_unit("store_commit", help, Unit::Seconds, self.commit.clone());
         let help = "How many requests one commit answered";
@@ -290,6 +294,11 @@ impl Metrics {
         self.reloads.get_or_create(&Result { result: if taken { "taken" } else { "refused" } }).inc();
     }
 
+    /// Whether the operator keeps a destination from being called.
+    pub fn set_paused_by_operator(&self, destination: Destination, paused: bool) {
+        self.paused_by_operator.get_or_create(&At { destination: destination.name() }).set(i64::from(paused));
+    }
+
     /// How many deliveries stand in which state, and how old the oldest unsettled one is (zero when there is none).
     pub fn set_deliveries(&self, by_state: impl IntoIterator<Item = (&'static str, u64)>, oldest: Duration) {
         for (state, count) in by_state {
@@ -343,6 +352,7 @@ mod tests {
         metrics.waited_for_budget(Destination::Braze, Duration::from_millis(2500));
         metrics.webhook_given_up("circuit broken");
         metrics.set_paused(Destination::Braze, true);
+        metrics.set_paused_by_operator(Destination::Zendesk, true);
         metrics.alarm(true);
         metrics.reloaded(false);
         metrics.set_deliveries([("pending", 3), ("dead", 0)], Duration::from_millis(1500));
@@ -369,6 +379,7 @@ mod tests {
             "tandem_webhooks_given_up_total{status=\"circuit broken\"} 1",
             "tandem_destination_paused{destination=\"braze\"} 1",
             "tandem_destination_paused{destination=\"zendesk\"} 0",
+            "tandem_destination_paused_by_operator{destination=\"zendesk\"} 1",
             "tandem_alarms_total{result=\"sent\"} 1",
             "tandem_config_reloads_total{result=\"refused\"} 1",
             "tandem_deliveries{state=\"pending\"} 3",

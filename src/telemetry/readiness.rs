@@ -37,6 +37,12 @@ impl Readiness {
         self.lock().notes.remove(source);
     }
 
+    /// What `source` has to note.
+    #[must_use]
+    pub fn note(&self, source: &str) -> Option<String> {
+        self.lock().notes.get(source).cloned()
+    }
+
     /// What stands against taking webhooks, each as `source: reason`; empty when we are ready.
     #[must_use]
     pub fn reasons(&self) -> Vec<String> {

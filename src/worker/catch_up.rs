@@ -23,7 +23,7 @@ use tracing::{info, warn};
 use crate::clients::Failure;
 use crate::clients::zendesk::TicketView;
 use crate::domain::conversation::ConversationKey;
-use crate::domain::event::{AgentReply, CommentId, DedupeKey, Event, EventKind, Sighting, TicketId};
+use crate::domain::event::{AgentReply, CommentId, DedupeKey, Destination, Event, EventKind, Sighting, TicketId};
 use crate::domain::retry::later;
 
 use super::Worker;
@@ -82,24 +82,33 @@ impl Worker {
         let mut progress = Progress { search_from: before(since, OVERLAP), log, walked_to: None };
         while !stop.is_cancelled() {
             let now = self.clock.now();
-            let given_up = self.read_log(&mut progress.log, now).await;
-            if let Some(oldest) = given_up.oldest() {
-                progress.search_from = progress.search_from.min(before(oldest, OVERLAP));
+            // What would be found reads from Zendesk and waits in the lanes to Braze. The look is made up for later.
+            let paused = |destination| self.store.paused(destination).is_some();
+            if !paused(Destination::Zendesk) && !paused(Destination::Braze) {
+                self.look(&mut progress, now, stop).await;
             }
-            let is_rung = self.ring(&progress.log.rings, stop).await;
-            if is_rung {
-                progress.log.rings.clear();
-            }
-            let is_whole = is_rung && self.search(&mut progress, now, stop).await;
-            if is_whole {
-                self.walk(&mut progress.walked_to, stop).await;
-            }
-            given_up.tell(is_whole);
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.clock.sleep_until(later(now, every)) => {}
             }
         }
+    }
+
+    /// Looks once, in every way.
+    async fn look(&self, progress: &mut Progress, now: Timestamp, stop: &CancellationToken) {
+        let given_up = self.read_log(&mut progress.log, now).await;
+        if let Some(oldest) = given_up.oldest() {
+            progress.search_from = progress.search_from.min(before(oldest, OVERLAP));
+        }
+        let is_rung = self.ring(&progress.log.rings, stop).await;
+        if is_rung {
+            progress.log.rings.clear();
+        }
+        let is_whole = is_rung && self.search(progress, now, stop).await;
+        if is_whole {
+            self.walk(&mut progress.walked_to, stop).await;
+        }
+        given_up.tell(is_whole);
     }
 
     /// Rings for every text conversation that changed since the last search; false when it did not come to its end.

@@ -52,6 +52,11 @@ async fn every_command_says_what_it_does() {
         "deliveries discard",
         "conversations list",
         "conversations show",
+        "conversations forget",
+        "destinations list",
+        "destinations pause",
+        "destinations resume",
+        "audit",
     ] {
         assert!(visited.iter().any(|path| path == command), "{command} is not among {visited:?}");
     }
@@ -79,6 +84,12 @@ async fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
         (&["deliveries"], "Usage"),
         (&["deliveries", "list", "--state", "odd"], "unconfirmed"),
         (&["deliveries", "discard", "evt_5f3a09c100000000002a0000"], "--reason"),
+        (&["deliveries", "discard", "--state", "sending", "--reason", "x"], "quarantined"),
+        (&["deliveries", "redrive"], "--dead"),
+        (&["deliveries", "redrive", "--dead", "evt_5f3a09c100000000002a0000"], "--dead"),
+        (&["deliveries", "redrive", "--dead", "--by", "Ada Lovelace"], "handle"),
+        (&["destinations", "pause", "twilio"], "zendesk"),
+        (&["conversations", "forget"], "<KEY>"),
         (&["deliveries", "list", "--url", "ftp://127.0.0.1"], "http://"),
         (&["conversations", "show"], "<KEY>"),
     ] {

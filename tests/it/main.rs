@@ -16,6 +16,7 @@ mod inbound;
 mod inbound_once;
 mod kill;
 mod layering;
+mod levers;
 mod openapi;
 mod operator;
 mod outbound;

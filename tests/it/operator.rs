@@ -291,11 +291,25 @@ async fn without_the_operators_token_nobody_reads_anything() {
     const TOKEN: &str = "an-operator-token-not-real";
     let mut bridge = TestBridge::start_with(&format!("catch_up_minutes = 0\noperator_token = \"{TOKEN}\""), "").await;
     let id = format!("evt_{}", "0".repeat(24));
-    let reads = ["/api/deliveries", "/api/conversations", "/api/conversation?key=ada", "/metrics"].map(|path| {
-        let method = Method::GET;
-        (method, path.to_owned())
-    });
-    let writes = ["redrive", "discard"].map(|action| (Method::POST, format!("/api/deliveries/{id}/{action}")));
+    let reads = [
+        "/api/deliveries",
+        "/api/conversations",
+        "/api/conversation?key=ada",
+        "/api/destinations",
+        "/api/audit",
+        "/metrics",
+    ]
+    .map(|path| (Method::GET, path.to_owned()));
+    let writes = [
+        &format!("/api/deliveries/{id}/redrive"),
+        &format!("/api/deliveries/{id}/discard"),
+        "/api/deliveries/redrive?state=dead",
+        "/api/deliveries/discard?state=dead",
+        "/api/conversation/forget?key=ada",
+        "/api/destinations/braze/pause",
+        "/api/destinations/braze/resume",
+    ]
+    .map(|path| (Method::POST, path.to_owned()));
     let webhook_token = crate::webhooks::token();
     let mut words = Vec::new();
     for (method, path) in reads.iter().chain(&writes) {

@@ -3,6 +3,7 @@
 //! What a backend adds is the way there: a thread that owns the core, or a lock around it. What a request does is here
 //! and in the core, once for all backends.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
@@ -13,12 +14,16 @@ use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId};
 use crate::domain::lanes::Place;
+use crate::domain::operator::{AuditEntry, Order, Pause};
 use crate::store::engine::claims::{RawClaim, Ruling};
 use crate::store::engine::core::{Arrival, Core};
 use crate::store::engine::shared::Shared;
 use crate::store::engine::tree::{Look, Rewriting};
-use crate::store::engine::{layout, lists};
-use crate::store::{Accepted, Claim, Compaction, Counts, DeliveryFilter, Page, Store, StoreError, Verdict};
+use crate::store::engine::{forget, hand, layout, lists, sweep};
+use crate::store::{
+    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, Moves, Page, Store, StoreError, Sweep,
+    Verdict,
+};
 
 /// A way to the core.
 #[async_trait]
@@ -125,8 +130,61 @@ impl<B: Backend> Store for B {
         self.read(move |look| lists::deliveries(look, &filter)).await
     }
 
-    async fn operate(&self, id: EventId, transition: Transition, now: Timestamp) -> Result<(), StoreError> {
-        self.ask(move |core| core.operate(id, transition, now)).await
+    async fn operate(&self, id: EventId, transition: Transition, order: &Order) -> Result<(), StoreError> {
+        let order = order.clone();
+        self.ask(move |core| core.operate_one(id, transition, &order)).await
+    }
+
+    async fn sweep(&self, sweep: Sweep) -> Result<Found, StoreError> {
+        let epoch = self.ask(|core| Ok(core.epoch)).await?;
+        let step = self.read(move |look| sweep::next(look, &sweep)).await?;
+        let id = |place: Place| place.id(epoch);
+        Ok(Found { ids: step.places.into_iter().map(id).collect(), next: step.up_to.map(id) })
+    }
+
+    async fn operate_each(
+        &self,
+        ids: Vec<EventId>,
+        state: String,
+        transition: Transition,
+        order: &Order,
+    ) -> Result<Moves, StoreError> {
+        let order = order.clone();
+        self.ask(move |core| core.operate_each(&ids, &state, &transition, &order)).await
+    }
+
+    async fn forget(&self, key: &ConversationKey, order: &Order) -> Result<Forgotten, StoreError> {
+        let named = key.clone();
+        let known = Arc::new(self.read(move |look| forget::known(look, &named)).await?);
+        let (theirs, given) = (known.clone(), order.clone());
+        let (mut forgotten, end) = self.ask(move |core| core.begin_to_forget(&theirs, &given)).await?;
+        let mut after = None;
+        loop {
+            let theirs = known.clone();
+            let (step, unattributed) = self.read(move |look| forget::left(look, &theirs, after, end)).await?;
+            forgotten.unattributed += unattributed;
+            after = step.up_to;
+            let (theirs, given) = (known.clone(), order.clone());
+            let more = self.ask(move |core| core.go_on_forgetting(&theirs, &step.places, &given)).await?;
+            forgotten.add(&more);
+            if after.is_none() {
+                break;
+            }
+        }
+        if forgotten.is_nothing() { Err(StoreError::NotFound(format!("conversation {key}"))) } else { Ok(forgotten) }
+    }
+
+    async fn pause(&self, destination: Destination, paused: bool, order: &Order) -> Result<bool, StoreError> {
+        let order = order.clone();
+        self.ask(move |core| core.pause(destination, paused, &order)).await
+    }
+
+    fn paused(&self, destination: Destination) -> Option<Pause> {
+        self.shared().paused(destination)
+    }
+
+    async fn audit(&self, after: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, StoreError> {
+        self.read(move |look| hand::audit(look, after, limit)).await
     }
 
     async fn expire(&self, settled_before: Timestamp, keys_before: Timestamp) -> Result<u64, StoreError> {
@@ -145,6 +203,14 @@ impl<B: Backend> Store for B {
             let Some(end) = keys.last() else { break };
             last = Some(end.clone());
             dropped += self.ask(move |core| core.drop_keys(&keys, keys_before)).await?;
+        }
+        let audit_max = self.ask(|core| Ok(core.limits.audit_max)).await?;
+        loop {
+            let keys = self.read(move |look| hand::surplus(look, audit_max)).await?;
+            if keys.is_empty() {
+                break;
+            }
+            self.ask(move |core| core.drop_entries(&keys)).await?;
         }
         self.ask(|core| {
             core.known.shrink();

@@ -79,6 +79,9 @@ impl Core {
         merge_up_to: usize,
     ) -> Result<Option<RawClaim>, StoreError> {
         self.end_leases(now)?;
+        if self.hand.pauses.contains_key(&destination) {
+            return Ok(None);
+        }
         let Some((lane, head)) = self.next_lane(destination, now)? else { return Ok(None) };
 
         let head_delivery = self.waiting(head)?;

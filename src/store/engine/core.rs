@@ -14,6 +14,7 @@ use crate::domain::conversation::{Change, Conversation, ConversationKey, learnt_
 use crate::domain::delivery::{Delivery, State};
 use crate::domain::event::{DedupeKey, Destination, Event, EventId, EventKind, TicketId};
 use crate::domain::lanes::{Entry, Hold, LaneName, Lanes, Place};
+use crate::store::engine::hand::{self, Hand};
 use crate::store::engine::journal::Journal;
 use crate::store::engine::known::Known;
 use crate::store::engine::layout::{self, Digest, Remembered};
@@ -39,6 +40,8 @@ pub(in crate::store) struct Core {
     pub(in crate::store) stop: bool,
     /// The dedupe keys.
     pub(in crate::store) known: Known,
+    /// The operator's pauses and orders.
+    pub(in crate::store) hand: Hand,
     effects: Vec<Effect>,
 }
 
@@ -58,6 +61,8 @@ pub(in crate::store) enum Effect {
     Unlearn(Vec<Remembered>),
     /// A delivery went from one state to another.
     Count(Option<&'static str>, Option<&'static str>),
+    /// The operator paused, resumed, or gave an order.
+    Hand(hand::Change),
 }
 
 /// An event on its way in, with everything made ready that needs no look at the store.
@@ -131,6 +136,7 @@ impl Core {
             stirred: (false, false),
             stop: false,
             known: Known::default(),
+            hand: Hand::default(),
             effects: Vec::new(),
         }
     }
@@ -416,6 +422,9 @@ impl Core {
                 }
                 Effect::Unlearn(known) => known.iter().for_each(|known| self.known.unlearn(known)),
                 Effect::Count(from, to) => self.count(from, to),
+                Effect::Hand(change) => {
+                    self.hand.apply(change).into_iter().for_each(|destination| self.stir(destination));
+                }
             }
         }
     }
@@ -464,7 +473,7 @@ pub(in crate::store) fn entry_of(delivery: &Delivery) -> Entry {
 }
 
 /// Whether it lies with what waits or with what is over.
-fn drawer(delivery: &Delivery) -> u8 {
+pub(in crate::store) fn drawer(delivery: &Delivery) -> u8 {
     if delivery.state.holds_lane() { layout::PENDING } else { layout::HISTORY }
 }
 
@@ -472,29 +481,8 @@ fn not_dedupe() -> StoreError {
     StoreError::Failed("a dedupe record is not one".into())
 }
 
-fn key_in(value: &[u8]) -> ConversationKey {
-    ConversationKey(String::from_utf8_lossy(value).into_owned())
-}
-
 /// The ticket that a provisional key stands for.
 pub(in crate::store) fn provisional_ticket(key: &ConversationKey) -> Option<TicketId> {
     let ticket = TicketId(key.0.rsplit_once(':')?.1.parse().ok()?);
     (ConversationKey::provisional(ticket) == *key).then_some(ticket)
-}
-
-impl Directory for Core {
-    type Error = StoreError;
-
-    fn by_alias(&self, alias: &Alias) -> Result<Option<ConversationKey>, StoreError> {
-        Ok(self.journal.get(&layout::alias(alias))?.map(|value| key_in(&value)))
-    }
-
-    fn by_ticket(&self, ticket: TicketId) -> Result<Option<ConversationKey>, StoreError> {
-        Ok(self.journal.get(&layout::ticket(ticket))?.map(|value| key_in(&value)))
-    }
-
-    fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
-        let record = self.journal.load(&layout::conversation(key))?;
-        record.map(|record| layout::decode("conversation", &record)).transpose()
-    }
 }

@@ -10,7 +10,8 @@
 //! | `t` ticket number | the key of the conversation that the ticket belongs, or once belonged, to |
 //! | `a` kind, digest | a customer's name: the key of the customer's first conversation |
 //! | `x` number, part | a part of a long value |
-//! | `m` word | epoch, and the first number never used; a backend may add words of its own |
+//! | `o` number | an order of the operator's, for the audit |
+//! | `m` word | epoch, the first number never used, and what is paused; a backend may add words of its own |
 //!
 //! Numbers are big-endian, so that keys sort like
 //! what they stand for.
@@ -22,7 +23,7 @@ use sled::IVec;
 use crate::domain::address::Alias;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::Delivery;
-use crate::domain::event::{DedupeKey, TicketId};
+use crate::domain::event::{DedupeKey, Destination, TicketId};
 use crate::domain::lanes::Place;
 use crate::store::StoreError;
 
@@ -66,7 +67,10 @@ pub(in crate::store) const PENDING: u8 = b'p';
 pub(in crate::store) const HISTORY: u8 = b'h';
 pub(in crate::store) const DEDUPE: u8 = b'd';
 pub(in crate::store) const CONVERSATION: u8 = b'c';
+pub(in crate::store) const TICKET: u8 = b't';
+pub(in crate::store) const ALIAS: u8 = b'a';
 pub(in crate::store) const PART: u8 = b'x';
+pub(in crate::store) const AUDIT: u8 = b'o';
 
 /// The key of a record that belongs to a place.
 pub(in crate::store) fn at_place(prefix: u8, place: Place) -> IVec {
@@ -89,7 +93,7 @@ pub(in crate::store) fn conversation(key: &ConversationKey) -> IVec {
 }
 
 pub(in crate::store) fn ticket(id: TicketId) -> IVec {
-    prefixed(b't', &id.0.to_be_bytes())
+    prefixed(TICKET, &id.0.to_be_bytes())
 }
 
 /// Names are digested: they are anybody's text, of any length, and nobody needs to read them here.
@@ -98,7 +102,7 @@ pub(in crate::store) fn alias(alias: &Alias) -> IVec {
         Alias::External(id) => (b'e', id),
         Alias::Braze(id) => (b'b', id),
     };
-    let mut key = [b'a'; 18];
+    let mut key = [ALIAS; 18];
     key[1] = kind;
     key[2..].copy_from_slice(&digest(id.as_bytes()));
     IVec::from(&key)
@@ -111,6 +115,16 @@ pub(in crate::store) fn dedupe_digests(keys: &[DedupeKey]) -> Result<Vec<Digest>
     }
     let digest = |key| Ok(digest(&serde_json::to_vec(key).map_err(|error| broken("dedupe key", &error))?));
     keys.iter().map(digest).collect()
+}
+
+/// The key of an order of the operator's.
+pub(in crate::store) fn audit(number: u64) -> IVec {
+    prefixed(AUDIT, &number.to_be_bytes())
+}
+
+/// Where it stands that a destination is paused.
+pub(in crate::store) fn pause(destination: Destination) -> IVec {
+    prefixed(b'm', format!("pause {}", destination.name()).as_bytes())
 }
 
 pub(in crate::store) fn part(number: u64, index: u16) -> IVec {

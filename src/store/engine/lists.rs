@@ -15,13 +15,13 @@ use crate::store::engine::tree::Look;
 use crate::store::{DeliveryFilter, Page, StoreError};
 
 /// The longest page, whatever was asked for: a few megabytes.
-const PAGE_MAX: usize = 1000;
+pub(in crate::store) const PAGE_MAX: usize = 1000;
 
 /// How often a record is read again that was replaced while it was being read.
 const READS_MAX: u32 = 5;
 
-/// What one step of expiry takes: a few milliseconds of the writer's time.
-const STEP_MAX: usize = 256;
+/// What one step of expiry or of a sweep takes: a few milliseconds of the writer's time.
+pub(in crate::store) const STEP_MAX: usize = 256;
 
 /// What a filter looks at.
 #[derive(Deserialize)]
@@ -154,7 +154,7 @@ pub(in crate::store) fn keys_before(
 }
 
 /// A record with its parts; `None` when it is gone by now.
-fn whole(look: &dyn Look, key: &IVec, first: IVec) -> Result<Option<IVec>, StoreError> {
+pub(in crate::store) fn whole(look: &dyn Look, key: &IVec, first: IVec) -> Result<Option<IVec>, StoreError> {
     let mut value = first;
     for _ in 0..READS_MAX {
         if let Some(record) = layout::assemble(value, |part| look.get(part))? {
@@ -168,6 +168,6 @@ fn whole(look: &dyn Look, key: &IVec, first: IVec) -> Result<Option<IVec>, Store
     Err(StoreError::Failed("a record changes faster than it can be read".into()))
 }
 
-fn not_ours() -> StoreError {
+pub(in crate::store) fn not_ours() -> StoreError {
     StoreError::Failed("a key or value is not as this version of tandem writes it".into())
 }

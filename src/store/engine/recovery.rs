@@ -30,6 +30,7 @@ pub(in crate::store) fn take_up(
     core.journal.put(layout::META_EPOCH.into(), IVec::from(&epoch.to_be_bytes()));
     core.keep();
     recover(&*view, &mut core, now)?;
+    core.recover_pauses()?;
     core.commit()?;
     Ok(core)
 }
@@ -49,7 +50,8 @@ fn meta(look: &dyn Look, epoch_if_new: u32) -> Result<(u32, u64), StoreError> {
     let epoch = number(layout::META_EPOCH)?.map(word).transpose()?.unwrap_or(epoch_if_new);
 
     let mut next = number(layout::META_NEXT)?.unwrap_or(1).max(1);
-    for (prefix, shift) in layout::PLACED.map(|prefix| (prefix, 16)).into_iter().chain([(layout::PART, 0)]) {
+    let placed = layout::PLACED.map(|prefix| (prefix, 16));
+    for (prefix, shift) in placed.into_iter().chain([(layout::PART, 0), (layout::AUDIT, 0)]) {
         let last = look.last_with_prefix(&[prefix])?;
         if let Some(Place(used)) = last.and_then(|(key, _)| layout::place_of(&key)) {
             next = next.max((used >> shift) + 1);

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use crate::domain::delivery::State;
 use crate::domain::event::Destination;
+use crate::domain::operator::Pause;
 use crate::store::engine::core::Core;
 use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, Counts, StoreError, StoreLimits};
 
@@ -39,6 +40,7 @@ struct Gauges {
     waiting: u64,
     oldest: Option<Timestamp>,
     next_due: (Option<Timestamp>, Option<Timestamp>),
+    pauses: BTreeMap<Destination, Pause>,
 }
 
 impl Shared {
@@ -61,7 +63,8 @@ impl Shared {
             by_state: core.counts,
             waiting: u64::try_from(core.lanes.len()).unwrap_or(u64::MAX),
             oldest: core.lanes.oldest(),
-            next_due: (core.lanes.next_due(Destination::Zendesk), core.lanes.next_due(Destination::Braze)),
+            next_due: (core.next_due(Destination::Zendesk), core.next_due(Destination::Braze)),
+            pauses: core.hand.pauses.clone(),
         };
     }
 
@@ -100,6 +103,10 @@ impl Shared {
             Destination::Zendesk => gauges.next_due.0,
             Destination::Braze => gauges.next_due.1,
         }
+    }
+
+    pub(in crate::store) fn paused(&self, destination: Destination) -> Option<Pause> {
+        lock(&self.gauges).pauses.get(&destination).cloned()
     }
 
     pub(in crate::store) fn counts(&self) -> Counts {

@@ -11,16 +11,16 @@ use crate::store::engine::layout;
 use crate::store::{IllegalMove, StoreError};
 
 impl Core {
-    /// [`crate::store::Store::operate`].
+    /// The operator's move; how many deliveries it moved.
     pub(in crate::store) fn operate(
         &mut self,
         id: EventId,
         transition: Transition,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         let redrive = matches!(transition, Transition::Redrive);
-        if !redrive && !matches!(transition, Transition::Discard { .. }) {
-            return Err(refused(id, "only redrive and discard are the operator's"));
+        if !redrive && !matches!(transition, Transition::Discard { .. } | Transition::ReadAgain { .. }) {
+            return Err(refused(id, "only redrive, reading again and discard are the operator's"));
         }
         let place = self.place(id)?;
         let before = self.find(place)?.ok_or_else(|| StoreError::NotFound(id.to_string()))?;
@@ -33,12 +33,13 @@ impl Core {
         let mut after = before.clone();
         apply(&mut after, transition, now)?;
         self.write(&before, &after)?;
-        self.leave_groups(&[&after])
+        self.leave_groups(&[&after])?;
+        Ok(1)
     }
 
     /// Puts it back in its lane, at its old place. What would be delivered together with it goes back as well, each on
     /// its own again.
-    fn redrive(&mut self, chosen: &Delivery, now: Timestamp) -> Result<(), StoreError> {
+    fn redrive(&mut self, chosen: &Delivery, now: Timestamp) -> Result<u64, StoreError> {
         let place = Place::of(chosen.id);
         let head = chosen.merged_into.map_or(place, Place::of);
         let mut again = vec![place];
@@ -48,6 +49,7 @@ impl Core {
             again.dedup();
             self.follow(Effect::Group(head, Vec::new()));
         }
+        let moved = u64::try_from(again.len()).unwrap_or(u64::MAX);
         for place in again {
             let before = self.find(place)?.ok_or_else(|| StoreError::NotFound(place.id(self.epoch).to_string()))?;
             let mut after = before.clone();
@@ -55,7 +57,7 @@ impl Core {
             after.conversation = self.home(&after.conversation)?;
             self.write(&before, &after)?;
         }
-        Ok(())
+        Ok(moved)
     }
 
     /// The place that an id names here; ids of an earlier store name nothing.
@@ -76,11 +78,7 @@ impl Core {
             let Some(record) = self.journal.load(&key)? else { continue };
             let delivery: Delivery = layout::decode("delivery", &record)?;
             if delivery.settled_at.is_some_and(|at| at < settled_before) {
-                self.journal.remove(key)?;
-                if layout::event_in(&record).is_none() {
-                    self.journal.remove(layout::at_place(layout::EVENT, *place))?;
-                }
-                self.follow(Effect::Count(Some(delivery.state.name()), None));
+                self.let_go(&delivery)?;
                 dropped += 1;
             }
         }

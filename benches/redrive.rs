@@ -1,0 +1,184 @@
+//! What it costs to put 100,000 dead letters back: how long it takes, how much memory, and what a webhook waits meanwhile.
+//!
+//! Run: `cargo bench --bench redrive`. Fills a store on a real directory, starts the release binary on it, pauses both
+//! destinations so that nothing but the redrive is measured, and gives the command that an operator gives, while a
+//! webhook a few milliseconds after the other is accepted. Prints; asserts nothing.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops where it cannot go on")]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tandem::clock::Clock;
+use tandem::domain::delivery::Transition;
+use tandem::domain::event::{AgentReply, CommentId, Destination, Event, EventKind, TicketId};
+use tandem::store::sled::SledStore;
+use tandem::store::{Store, StoreLimits, Verdict};
+
+const DEAD: u64 = 100_000;
+const TICKETS: u64 = 1_000;
+const TOKEN: &str = "bench-webhook-token-0123456789";
+/// Between two webhooks.
+const PACE: Duration = Duration::from_millis(5);
+/// A start that takes longer than this is a fault, not a figure.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+fn main() {
+    let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("redrive-{}", std::process::id()));
+    std::fs::create_dir_all(&root).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(fill(&root.join("store")));
+    drop(runtime);
+    let (public, operator) = (free_port(), free_port());
+    let bridge = serve(&root.join("store"), public, operator);
+    let url = format!("http://{operator}");
+    for destination in ["zendesk", "braze"] {
+        command(&["destinations", "pause", destination, "--url", &url]);
+    }
+    println!("resident before: {}", memory(&bridge.0, "VmRSS:"));
+    let stop = Arc::new(AtomicBool::new(false));
+    let done = Arc::clone(&stop);
+    let webhooks = std::thread::spawn(move || post_until(public, &done));
+    let started = Instant::now();
+    let said = command(&["deliveries", "redrive", "--dead", "--by", "bench", "--url", &url]);
+    let took = started.elapsed();
+    stop.store(true, Ordering::Relaxed);
+    let mut waits = webhooks.join().unwrap();
+    waits.sort_unstable();
+    println!("{}", said.trim());
+    println!("took {:.1} s, {:.0} a second", took.as_secs_f64(), DEAD as f64 / took.as_secs_f64());
+    println!("resident at most: {}, after: {}", memory(&bridge.0, "VmHWM:"), memory(&bridge.0, "VmRSS:"));
+    let at = |part: f64| waits[((waits.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
+    println!(
+        "{} webhooks meanwhile: answered after {:.1} ms in the median, {:.1} ms at the 99th percentile, {:.1} ms at most",
+        waits.len(),
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
+    drop(bridge);
+    std::fs::remove_dir_all(&root).unwrap();
+}
+
+/// A store with nothing but dead letters in it.
+async fn fill(directory: &Path) {
+    let clock = Clock::system();
+    let store = SledStore::open(directory, StoreLimits::default(), clock.draw_u32(), clock.now()).await.unwrap();
+    for comment in 0..DEAD / TICKETS {
+        let accepted = (1..=TICKETS).map(|ticket| {
+            let (ticket_id, comment_id) = (TicketId(ticket), Some(CommentId(comment)));
+            let kind =
+                EventKind::AgentReply(AgentReply { ticket_id, comment_id, external_user_id: None, caught_up: None });
+            store.accept(Event { received_at: clock.now(), kind }, Vec::new(), clock.now())
+        });
+        assert!(join_all(accepted).await.iter().all(Result::is_ok));
+    }
+    let kill = Transition::Kill { cause: "422 from Zendesk".into() };
+    loop {
+        let claims = join_all((0..TICKETS).map(|_| store.claim(Destination::Braze, clock.now(), 1))).await;
+        let claims: Vec<_> = claims.into_iter().filter_map(Result::unwrap).collect();
+        if claims.is_empty() {
+            break;
+        }
+        let recorded = claims.iter().map(|claim| {
+            let moves = vec![(claim.work[0].delivery.id, kill.clone())];
+            store.record(claim, Verdict { moves, ..Verdict::default() }, clock.now())
+        });
+        join_all(recorded).await.into_iter().for_each(Result::unwrap);
+    }
+    store.close().await;
+}
+
+fn serve(store: &Path, public: SocketAddr, operator: SocketAddr) -> Killed {
+    let nowhere = free_port();
+    let started = Instant::now();
+    let child = tandem(&["serve"])
+        .current_dir(store.parent().unwrap())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .env("TANDEM_LISTEN", public.to_string())
+        .env("TANDEM_OPERATOR_LISTEN", operator.to_string())
+        .env("TANDEM_STORE__URL", format!("sled:{}", store.display()))
+        .env("TANDEM_ZENDESK__URL", format!("http://{nowhere}"))
+        .env("TANDEM_ZENDESK__CLIENT_ID", "bench")
+        .env("TANDEM_ZENDESK__CLIENT_SECRET", "bench-client-secret")
+        .env("TANDEM_ZENDESK__WEBHOOK_SECRETS", "bench-signing-secret-0123456789")
+        .env("TANDEM_BRAZE__URL", format!("http://{nowhere}"))
+        .env("TANDEM_BRAZE__API_KEY", "bench-api-key")
+        .env("TANDEM_BRAZE__WEBHOOK_TOKENS", TOKEN)
+        .env("TANDEM_BRAZE__CAMPAIGNS__AGENT_REPLY", "bench-campaign")
+        .env("RUST_LOG", "error")
+        .spawn()
+        .unwrap();
+    let child = Killed(child);
+    let ready = "GET /readyz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n";
+    while !exchange(public, ready).is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+        assert!(started.elapsed() < READY_WITHIN, "not ready within {READY_WITHIN:?}");
+        std::thread::sleep(PACE);
+    }
+    child
+}
+
+/// Posts one text after the other; how long each waited for its 202.
+fn post_until(public: SocketAddr, done: &AtomicBool) -> Vec<Duration> {
+    let mut waits = Vec::new();
+    while !done.load(Ordering::Relaxed) {
+        let body = format!("external_id=bench-{}&dispatch=d{}&text=Hello", waits.len(), waits.len());
+        let request = format!(
+            "POST /webhooks/braze HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nX-Tandem-Token: {TOKEN}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let started = Instant::now();
+        let answer = exchange(public, &request).unwrap();
+        waits.push(started.elapsed());
+        assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+        std::thread::sleep(PACE);
+    }
+    waits
+}
+
+fn exchange(address: SocketAddr, request: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let mut answer = String::new();
+    stream.write_all(request.as_bytes()).ok()?;
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
+fn tandem(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
+    command.args(arguments);
+    command
+}
+
+/// Gives a command and waits; what it printed.
+fn command(arguments: &[&str]) -> String {
+    let output = tandem(arguments).stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn memory(child: &Child, line: &str) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    status.lines().find_map(|found| found.strip_prefix(line)).unwrap().trim().to_owned()
+}
+
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}

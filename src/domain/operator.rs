@@ -1,0 +1,293 @@
+//! The operator's hand: who acted, on what, and what is remembered of it.
+//!
+//! Nothing here holds a customer's words, name, number or key: what is remembered outlives what was done.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::conversation::{ConversationKey, fingerprint};
+use crate::domain::event::{Destination, EventId};
+
+/// The longest [`Operator::by`]. It is a handle, not a sentence.
+pub const NAME_CHARS_MAX: usize = 64;
+
+/// How somebody came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// With the operator token.
+    Token,
+    /// From this machine, where no token is configured.
+    Loopback,
+}
+
+impl Access {
+    /// The word for it, in logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Loopback => "loopback",
+        }
+    }
+}
+
+/// Who acts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    /// How they came in.
+    pub access: Access,
+    /// The handle that they gave themselves ([`handle`]). Nobody checks whose it is.
+    pub by: Option<String>,
+}
+
+/// The handle as it may be kept and logged: up to [`NAME_CHARS_MAX`] letters, digits and `.` `_` `-`, so that nobody's
+/// words, number or e-mail address fits in. `None` when it is anything else.
+#[must_use]
+pub fn handle(name: &str) -> Option<String> {
+    let fits = |c: char| c.is_ascii_alphabetic() || c.is_ascii_digit() || "._-".contains(c);
+    let good = (1..=NAME_CHARS_MAX).contains(&name.len()) && name.chars().all(fits);
+    // A handle has a letter: a telephone number has none.
+    (good && name.contains(|c: char| c.is_ascii_alphabetic())).then(|| name.to_owned())
+}
+
+/// An order, as it is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// By whom.
+    pub operator: Operator,
+    /// When this step of it was asked for.
+    pub given_at: Timestamp,
+    /// Of an order over many deliveries: what was accepted by then is meant. All its steps have that in common.
+    pub accepted_by: Option<Timestamp>,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "action")]
+pub enum Act {
+    /// Deliveries were put back.
+    Redrive(Moved),
+    /// Deliveries were dropped.
+    Discard(Moved),
+    /// A customer was forgotten.
+    Forget {
+        /// [`digest`] of the key that was named: whoever knows the key can tell, nobody else.
+        conversation: String,
+        /// How many deliveries were erased.
+        count: u64,
+    },
+    /// A destination gets no more calls.
+    Pause {
+        /// Which.
+        destination: Destination,
+    },
+    /// It gets them again.
+    Resume {
+        /// Which.
+        destination: Destination,
+    },
+}
+
+/// Deliveries that were moved by one order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// How many.
+    pub count: u64,
+    /// The oldest of them.
+    pub first: EventId,
+    /// The newest of them.
+    pub last: EventId,
+}
+
+impl Act {
+    /// The word for it, in logs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Redrive(_) => "redrive",
+            Self::Discard(_) => "discard",
+            Self::Forget { .. } => "forget",
+            Self::Pause { .. } => "pause",
+            Self::Resume { .. } => "resume",
+        }
+    }
+}
+
+/// What is remembered of one order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Grows from entry to entry, with gaps.
+    pub number: u64,
+    /// When the order was given.
+    pub at: Timestamp,
+    /// What had been accepted by then was meant, of an order over many deliveries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_by: Option<Timestamp>,
+    /// By whom.
+    #[serde(flatten)]
+    pub operator: Operator,
+    /// What.
+    #[serde(flatten)]
+    pub act: Act,
+}
+
+impl AuditEntry {
+    /// The entry of an order that was just carried out, or of its first step.
+    #[must_use]
+    pub fn new(number: u64, order: &Order, act: Act) -> Self {
+        Self { number, at: order.given_at, accepted_by: order.accepted_by, operator: order.operator.clone(), act }
+    }
+
+    /// The entry with a further step of the same order in it; `None` when it is another order.
+    #[must_use]
+    pub fn joined(&self, order: &Order, act: &Act) -> Option<Self> {
+        let same_time = self.accepted_by.is_some() || self.at == order.given_at;
+        if self.accepted_by != order.accepted_by || !same_time || self.operator != order.operator {
+            return None;
+        }
+        let both = |before: &Moved, more: &Moved| Moved {
+            count: before.count + more.count,
+            first: before.first.min(more.first),
+            last: before.last.max(more.last),
+        };
+        let act = match (&self.act, act) {
+            (Act::Redrive(before), Act::Redrive(more)) => Act::Redrive(both(before, more)),
+            (Act::Discard(before), Act::Discard(more)) => Act::Discard(both(before, more)),
+            (Act::Forget { conversation, count }, Act::Forget { conversation: same, count: more })
+                if conversation == same =>
+            {
+                Act::Forget { conversation: conversation.clone(), count: count + more }
+            }
+            _ => return None,
+        };
+        Some(Self { act, ..self.clone() })
+    }
+}
+
+/// A destination that the operator keeps from being called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Since when.
+    pub since: Timestamp,
+    /// By whom.
+    #[serde(flatten)]
+    pub operator: Operator,
+}
+
+/// What stands for a conversation's key where the key itself must not be kept.
+#[must_use]
+pub fn digest(key: &ConversationKey) -> String {
+    format!("sha256:{}", fingerprint(&key.0))
+}
+
+/// By what a customer can be known in a body that nobody could read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traces(Vec<String>);
+
+/// A shorter id or number stands in other people's messages as well.
+const TRACE_BYTES_MIN: usize = 6;
+
+impl Traces {
+    /// Every id, number and address of the customer that is long enough to be nobody else's.
+    pub fn add<'a>(&mut self, words: impl IntoIterator<Item = &'a str>) {
+        for word in words {
+            let word = word.trim_start_matches('+');
+            if word.len() >= TRACE_BYTES_MIN && !self.0.iter().any(|known| known == word) {
+                self.0.push(word.to_owned());
+            }
+        }
+    }
+
+    /// Whether one of them stands in this body as a word of its own, as it is or form-encoded.
+    #[must_use]
+    pub fn are_in(&self, body: &[u8]) -> bool {
+        let decoded: Vec<String> =
+            form_urlencoded::parse(body).flat_map(|(name, value)| [name.into_owned(), value.into_owned()]).collect();
+        let plain = String::from_utf8_lossy(body);
+        let texts = || std::iter::once(&*plain).chain(decoded.iter().map(String::as_str));
+        self.0.iter().any(|word| texts().any(|text| stands_in(word, text)))
+    }
+}
+
+fn stands_in(word: &str, text: &str) -> bool {
+    let part_of_a_word = |c: char| c.is_alphanumeric();
+    text.match_indices(word).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + word.len()..].chars().next();
+        !before.is_some_and(part_of_a_word) && !after.is_some_and(part_of_a_word)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_has_no_room_for_anything_personal() {
+        for (name, good) in [
+            ("ada", true),
+            ("on-call.2_b", true),
+            ("a", true),
+            ("", false),
+            ("Ada Lovelace", false),
+            ("ada@acme.com", false),
+            ("15555550101", false),
+            ("+15555550101", false),
+            ("adá", false),
+            ("ada\n", false),
+        ] {
+            assert_eq!(handle(name), good.then(|| name.to_owned()), "{name:?}");
+        }
+        assert!(handle(&"x".repeat(64)).is_some() && handle(&"x".repeat(65)).is_none());
+    }
+
+    #[test]
+    fn the_steps_of_one_order_are_one_entry() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let id = |sequence| EventId { epoch: 1, sequence, sub: 0 };
+        let moved = |count, first, last| Moved { count, first: id(first), last: id(last) };
+        let ada = Operator { access: Access::Token, by: Some("ada".into()) };
+        let order = |given_at, accepted_by: Option<i64>| Order {
+            operator: ada.clone(),
+            given_at: at(given_at),
+            accepted_by: accepted_by.map(at),
+        };
+        let entry = AuditEntry::new(1, &order(1, Some(1)), Act::Redrive(moved(256, 1, 300)));
+        let more = Act::Redrive(moved(3, 301, 303));
+        let joined = entry.joined(&order(9, Some(1)), &more).unwrap();
+        assert_eq!((joined.number, joined.at, joined.act), (1, at(1), Act::Redrive(moved(259, 1, 303))));
+        assert_eq!(entry.joined(&order(9, Some(2)), &more), None, "another order");
+        assert_eq!(entry.joined(&order(1, None), &more), None, "an order over one");
+        let other = Order { operator: Operator { by: None, ..ada.clone() }, ..order(9, Some(1)) };
+        assert_eq!(entry.joined(&other, &more), None, "another's order");
+        assert_eq!(entry.joined(&order(9, Some(1)), &Act::Discard(moved(3, 301, 303))), None);
+
+        let forget = |conversation: &str, count| Act::Forget { conversation: conversation.into(), count };
+        let entry = AuditEntry::new(2, &order(1, None), forget("a", 1));
+        assert_eq!(entry.joined(&order(1, None), &forget("a", 2)).map(|joined| joined.act), Some(forget("a", 3)));
+        assert_eq!(entry.joined(&order(1, None), &forget("b", 2)), None, "another customer");
+        assert_eq!(entry.joined(&order(2, None), &forget("a", 2)), None, "asked again");
+    }
+
+    #[test]
+    fn a_customer_is_known_in_a_body_by_whole_words() {
+        let mut traces = Traces::default();
+        traces.add(["ada-42", "7", "+15555550101", "ada@acme.com"]);
+        for (body, found) in [
+            ("external_id=ada-42&text=Hello", true),
+            ("{\"user\": \"ada-42\", oops", true),
+            ("phone=%2B15555550101", true),
+            ("email=ada%40acme.com", true),
+            ("say ada-42", true),
+            ("external_id=ada-421", false),
+            ("external_id=xada-42", false),
+            ("phone=155555501011", false),
+            ("external_id=7", false),
+            ("", false),
+        ] {
+            assert_eq!(traces.are_in(body.as_bytes()), found, "{body}");
+        }
+        assert!(!Traces::default().are_in(b"external_id=ada-42"));
+    }
+}

@@ -1,0 +1,32 @@
+//! What is known of customers, their names and their tickets, as the address of an event is looked up in it.
+//!
+//! It only reads.
+
+use crate::domain::address::{Alias, Directory};
+use crate::domain::conversation::{Conversation, ConversationKey};
+use crate::domain::event::TicketId;
+use crate::store::StoreError;
+use crate::store::engine::core::Core;
+use crate::store::engine::layout;
+
+impl Directory for Core {
+    type Error = StoreError;
+
+    fn by_alias(&self, alias: &Alias) -> Result<Option<ConversationKey>, StoreError> {
+        Ok(self.journal.get(&layout::alias(alias))?.map(|value| key_in(&value)))
+    }
+
+    fn by_ticket(&self, ticket: TicketId) -> Result<Option<ConversationKey>, StoreError> {
+        Ok(self.journal.get(&layout::ticket(ticket))?.map(|value| key_in(&value)))
+    }
+
+    fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
+        let record = self.journal.load(&layout::conversation(key))?;
+        record.map(|record| layout::decode("conversation", &record)).transpose()
+    }
+}
+
+/// The key that a name or a ticket leads to.
+pub(in crate::store) fn key_in(value: &[u8]) -> ConversationKey {
+    ConversationKey(String::from_utf8_lossy(value).into_owned())
+}

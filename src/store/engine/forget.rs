@@ -1,0 +1,261 @@
+//! Erasing a customer.
+//!
+//! First everything is found that leads to the customer. Then one request erases that and drops what waits, so that
+//! nothing more is sent; what is over follows in small steps. What arrives meanwhile is a new conversation and stays.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use sled::IVec;
+
+use crate::domain::address;
+use crate::domain::conversation::{Conversation, ConversationKey};
+use crate::domain::delivery::Delivery;
+use crate::domain::event::{Destination, Event, EventKind, TicketId};
+use crate::domain::lanes::{LaneName, Place};
+use crate::domain::operator::{Act, Order, Traces, digest};
+use crate::store::engine::core::{Core, Effect, drawer, lane_of};
+use crate::store::engine::directory::key_in;
+use crate::store::engine::sweep::{self, Step};
+use crate::store::engine::tree::Look;
+use crate::store::engine::{layout, lists};
+use crate::store::{Forgotten, StoreError};
+
+/// What the kept bodies are called among the kinds ([`EventKind::name`]).
+const UNREADABLE: &str = "unreadable";
+
+/// Everything by which a customer is known here.
+pub(in crate::store) struct Known {
+    /// The key that was named.
+    named: ConversationKey,
+    /// The keys under which deliveries wait or lie, those of the customer's tickets included.
+    keys: BTreeSet<ConversationKey>,
+    conversations: Vec<IVec>,
+    /// What leads to them.
+    names: Vec<IVec>,
+    traces: Traces,
+}
+
+/// What a look looks at.
+#[derive(Deserialize)]
+struct Glance {
+    kind: String,
+    conversation: ConversationKey,
+}
+
+/// Finds everything by which the customer of a conversation is known.
+pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<Known, StoreError> {
+    if *key == address::nobody() {
+        // What names nobody lies there, of whomever it may be.
+        return Err(StoreError::NotFound(format!("conversation {key}")));
+    }
+    let base = match load(look, &layout::conversation(key))? {
+        Some(named) => base_of(look, &named)?,
+        None => key.clone(),
+    };
+    let mut known = Known {
+        named: key.clone(),
+        keys: BTreeSet::from([key.clone()]),
+        conversations: Vec::new(),
+        names: Vec::new(),
+        traces: Traces::default(),
+    };
+    known.traces.add([key.0.as_str()]);
+    for entry in look.with_prefix(&[layout::CONVERSATION]) {
+        let (at, value) = entry?;
+        let Some(record) = lists::whole(look, &at, value)? else { continue };
+        let conversation: Conversation = layout::decode("conversation", &record)?;
+        if conversation.key == *key || base_of(look, &conversation)? == base {
+            known.take(at, conversation);
+        }
+    }
+    for prefix in [layout::ALIAS, layout::TICKET] {
+        for entry in look.with_prefix(&[prefix]) {
+            let (at, value) = entry?;
+            if known.keys.iter().any(|key| key.0.as_bytes() == &*value) {
+                known.names.push(at);
+            }
+        }
+    }
+    let tickets = known.names.iter().filter(|at| at.first() == Some(&layout::TICKET));
+    let tickets: Vec<ConversationKey> = tickets
+        .filter_map(|at| Some(TicketId(u64::from_be_bytes(at.get(1..)?.try_into().ok()?))))
+        .map(ConversationKey::provisional)
+        .collect();
+    known.keys.extend(tickets);
+    Ok(known)
+}
+
+fn load(look: &dyn Look, at: &IVec) -> Result<Option<Conversation>, StoreError> {
+    let Some(value) = look.get(at)? else { return Ok(None) };
+    let record = lists::whole(look, at, value)?;
+    record.map(|record| layout::decode("conversation", &record)).transpose()
+}
+
+/// The customer's first conversation, found as it is for a text of theirs ([`address::resolve`]).
+fn base_of(look: &dyn Look, conversation: &Conversation) -> Result<ConversationKey, StoreError> {
+    for alias in address::aliases_of(&conversation.customer) {
+        if let Some(key) = look.get(&layout::alias(&alias))? {
+            return Ok(key_in(&key));
+        }
+    }
+    Ok(conversation.key.clone())
+}
+
+impl Known {
+    fn take(&mut self, at: IVec, conversation: Conversation) {
+        let customer = &conversation.customer;
+        let traces = [&customer.external_id, &customer.braze_id, &customer.phone, &customer.email];
+        self.traces.add(traces.into_iter().filter_map(|trace| trace.as_deref()));
+        self.keys.insert(conversation.key);
+        self.conversations.push(at);
+    }
+
+    /// Whether this body, which nobody could read, is the customer's.
+    fn is_named_in(&self, event: &[u8]) -> Result<bool, StoreError> {
+        let event: Event = layout::decode("event", event)?;
+        let EventKind::Unreadable(kept) = event.kind else { return Ok(false) };
+        Ok(STANDARD.decode(&kept.body).is_ok_and(|body| self.traces.are_in(&body)))
+    }
+}
+
+/// What is left of the customer among what is over, after `after` and before `end`; and how many unreadable bodies were
+/// passed by.
+pub(in crate::store) fn left(
+    look: &dyn Look,
+    known: &Known,
+    after: Option<Place>,
+    end: Place,
+) -> Result<(Step, u64), StoreError> {
+    let mut unattributed = 0;
+    let mut step = sweep::through(look, layout::HISTORY, after, |place, record| {
+        let glance: Glance = layout::decode("delivery", record)?;
+        if glance.kind != UNREADABLE {
+            return Ok(known.keys.contains(&glance.conversation));
+        }
+        let theirs = match layout::event_in(record) {
+            Some(event) => known.is_named_in(event)?,
+            None => {
+                let at = layout::at_place(layout::EVENT, place);
+                let event = look.get(&at)?;
+                let event = event.map(|value| lists::whole(look, &at, value)).transpose()?.flatten();
+                event.is_some_and(|event| known.is_named_in(&event).unwrap_or(false))
+            }
+        };
+        unattributed += u64::from(!theirs);
+        Ok(theirs)
+    })?;
+    step.places.retain(|place| *place < end);
+    Ok((step, unattributed))
+}
+
+impl Core {
+    /// Erases what leads to the customer, and drops what waits. Also says before which place everything lies that is
+    /// still to be erased.
+    pub(in crate::store) fn begin_to_forget(
+        &mut self,
+        known: &Known,
+        order: &Order,
+    ) -> Result<(Forgotten, Place), StoreError> {
+        let mut waiting = Vec::new();
+        for conversation in &known.keys {
+            for destination in [Destination::Zendesk, Destination::Braze] {
+                let lane = LaneName { destination, conversation: conversation.clone() };
+                waiting.extend(self.lanes.places(&lane));
+            }
+        }
+        let mut forgotten = self.drop_theirs(known, &waiting)?;
+        for at in &known.conversations {
+            forgotten.conversations += u64::from(self.journal.get(at)?.is_some());
+            self.journal.remove(at.clone())?;
+        }
+        for at in &known.names {
+            forgotten.names += u64::from(self.journal.get(at)?.is_some());
+            self.journal.remove(at.clone())?;
+        }
+        self.note_forgotten(known, &forgotten, order)?;
+        Ok((forgotten, self.fresh_place()))
+    }
+
+    /// Erases these of what is over; one step.
+    pub(in crate::store) fn go_on_forgetting(
+        &mut self,
+        known: &Known,
+        places: &[Place],
+        order: &Order,
+    ) -> Result<Forgotten, StoreError> {
+        let forgotten = self.drop_theirs(known, places)?;
+        self.note_forgotten(known, &forgotten, order)?;
+        Ok(forgotten)
+    }
+
+    fn note_forgotten(&mut self, known: &Known, forgotten: &Forgotten, order: &Order) -> Result<(), StoreError> {
+        if forgotten.is_nothing() {
+            return Ok(());
+        }
+        let count = forgotten.settled + forgotten.waiting + forgotten.unreadable;
+        self.note(Act::Forget { conversation: digest(&known.named), count }, order)
+    }
+
+    fn drop_theirs(&mut self, known: &Known, places: &[Place]) -> Result<Forgotten, StoreError> {
+        let mut forgotten = Forgotten::default();
+        let mut gone: Vec<Delivery> = Vec::new();
+        for place in places {
+            // It may have moved since it was looked up.
+            let Some(delivery) = self.find(*place)? else { continue };
+            let unreadable = delivery.kind == UNREADABLE;
+            if !unreadable && !known.keys.contains(&delivery.conversation) {
+                continue;
+            }
+            let waits = delivery.state.holds_lane();
+            let lane = lane_of(&delivery);
+            if self.lanes.held(&lane).is_some_and(|hold| hold.places.contains(place)) {
+                forgotten.in_hand += 1;
+                continue;
+            }
+            self.let_go(&delivery)?;
+            if waits {
+                self.follow(Effect::Leave(lane, *place));
+                gone.push(delivery);
+                forgotten.waiting += 1;
+            } else if unreadable {
+                forgotten.unreadable += 1;
+            } else {
+                forgotten.settled += 1;
+            }
+        }
+        self.leave_groups(&gone.iter().collect::<Vec<_>>())?;
+        Ok(forgotten)
+    }
+
+    /// Drops a delivery with its event.
+    pub(in crate::store) fn let_go(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+        let place = Place::of(delivery.id);
+        let key = layout::at_place(drawer(delivery), place);
+        let record = self.journal.load(&key)?.ok_or_else(|| StoreError::NotFound(delivery.id.to_string()))?;
+        self.journal.remove(key)?;
+        if layout::event_in(&record).is_none() {
+            self.journal.remove(layout::at_place(layout::EVENT, place))?;
+        }
+        self.follow(Effect::Count(Some(delivery.state.name()), None));
+        Ok(())
+    }
+}
+
+impl Forgotten {
+    /// Whether there was nothing to forget.
+    pub(in crate::store) fn is_nothing(&self) -> bool {
+        let all = [self.conversations, self.names, self.settled, self.waiting, self.unreadable, self.in_hand];
+        all.iter().all(|count| *count == 0)
+    }
+
+    /// Takes in what a further step erased.
+    pub(in crate::store) fn add(&mut self, more: &Self) {
+        self.settled += more.settled;
+        self.waiting += more.waiting;
+        self.unreadable += more.unreadable;
+        self.in_hand += more.in_hand;
+    }
+}

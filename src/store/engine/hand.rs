@@ -1,0 +1,199 @@
+//! The operator's hand in the store: pauses, moves over many deliveries, and the memory of who did what.
+//!
+//! An entry of that memory goes with the same commit as what it tells of. The steps of one order share an entry.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sled::IVec;
+
+use crate::domain::delivery::Transition;
+use crate::domain::event::{Destination, EventId};
+use crate::domain::operator::{Act, AuditEntry, Moved, Order, Pause};
+use crate::store::engine::core::{Core, Effect};
+use crate::store::engine::tree::Look;
+use crate::store::engine::{layout, lists};
+use crate::store::{IllegalMove, Moves, Page, StoreError};
+
+/// What the writer knows of it.
+#[derive(Default)]
+pub(in crate::store) struct Hand {
+    /// The destinations that get no calls.
+    pub(in crate::store) pauses: BTreeMap<Destination, Pause>,
+    /// The newest entry, and where it lies; `None` until one was written since the store was opened.
+    newest: Option<(IVec, AuditEntry)>,
+}
+
+/// A change of it, once its write goes with the next commit.
+pub(in crate::store) enum Change {
+    Paused(Destination, Option<Pause>),
+    Noted(IVec, AuditEntry),
+}
+
+impl Hand {
+    /// Carries out a change; says in whose lanes something may be due now.
+    pub(in crate::store) fn apply(&mut self, change: Change) -> Option<Destination> {
+        match change {
+            Change::Paused(destination, Some(pause)) => {
+                self.pauses.insert(destination, pause);
+                None
+            }
+            Change::Paused(destination, None) => {
+                self.pauses.remove(&destination);
+                Some(destination)
+            }
+            Change::Noted(key, entry) => {
+                self.newest = Some((key, entry));
+                None
+            }
+        }
+    }
+}
+
+impl Core {
+    /// [`crate::store::Store::pause`].
+    pub(in crate::store) fn pause(
+        &mut self,
+        destination: Destination,
+        paused: bool,
+        order: &Order,
+    ) -> Result<bool, StoreError> {
+        if self.hand.pauses.contains_key(&destination) == paused {
+            return Ok(false);
+        }
+        let key = layout::pause(destination);
+        let act = if paused {
+            let pause = Pause { since: order.given_at, operator: order.operator.clone() };
+            self.journal.replace(key, layout::encode("pause", &pause)?)?;
+            self.follow(Effect::Hand(Change::Paused(destination, Some(pause))));
+            Act::Pause { destination }
+        } else {
+            self.journal.remove(key)?;
+            self.follow(Effect::Hand(Change::Paused(destination, None)));
+            Act::Resume { destination }
+        };
+        self.note(act, order)?;
+        Ok(true)
+    }
+
+    /// [`crate::store::Store::next_due`].
+    pub(in crate::store) fn next_due(&self, destination: Destination) -> Option<Timestamp> {
+        if self.hand.pauses.contains_key(&destination) { None } else { self.lanes.next_due(destination) }
+    }
+
+    /// Reads what was paused when the store was last open.
+    pub(in crate::store) fn recover_pauses(&mut self) -> Result<(), StoreError> {
+        for destination in [Destination::Zendesk, Destination::Braze] {
+            if let Some(record) = self.journal.load(&layout::pause(destination))? {
+                self.hand.pauses.insert(destination, layout::decode("pause", &record)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// [`crate::store::Store::operate`].
+    pub(in crate::store) fn operate_one(
+        &mut self,
+        id: EventId,
+        transition: Transition,
+        order: &Order,
+    ) -> Result<(), StoreError> {
+        let redrive = is_redrive(&transition);
+        let count = self.operate(id, transition, order.given_at)?;
+        self.note_moves(redrive, Moved { count, first: id, last: id }, order)
+    }
+
+    /// [`crate::store::Store::operate_each`]. Each is kept or left by itself.
+    pub(in crate::store) fn operate_each(
+        &mut self,
+        ids: &[EventId],
+        state: &str,
+        transition: &Transition,
+        order: &Order,
+    ) -> Result<Moves, StoreError> {
+        let mut moves = Moves::default();
+        let mut ends: Option<(EventId, EventId)> = None;
+        for id in ids {
+            let standing = self.find(self.place(*id)?)?;
+            if standing.is_none_or(|delivery| delivery.state.name() != state) {
+                continue;
+            }
+            match self.attempt(|core| core.operate(*id, transition.clone(), order.given_at)) {
+                Ok(count) => {
+                    moves.moved += count;
+                    ends = Some((ends.map_or(*id, |(first, _)| first), *id));
+                }
+                Err(error) => moves.refused.push(refused(*id, error)),
+            }
+        }
+        if let Some((first, last)) = ends {
+            let moved = Moved { count: moves.moved, first, last };
+            self.note_moves(is_redrive(transition), moved, order)?;
+        }
+        Ok(moves)
+    }
+
+    fn note_moves(&mut self, redrive: bool, moved: Moved, order: &Order) -> Result<(), StoreError> {
+        self.note(if redrive { Act::Redrive(moved) } else { Act::Discard(moved) }, order)
+    }
+
+    /// Remembers an act, with the next commit.
+    pub(in crate::store) fn note(&mut self, act: Act, order: &Order) -> Result<(), StoreError> {
+        let newest = self.hand.newest.as_ref();
+        let joined = newest.and_then(|(key, entry)| Some((key.clone(), entry.joined(order, &act)?)));
+        let (key, entry) = joined.unwrap_or_else(|| {
+            let number = self.journal.number();
+            (layout::audit(number), AuditEntry::new(number, order, act))
+        });
+        self.journal.replace(key.clone(), layout::encode("audit entry", &entry)?)?;
+        self.follow(Effect::Hand(Change::Noted(key, entry)));
+        Ok(())
+    }
+
+    /// Drops audit entries; one step of expiry.
+    pub(in crate::store) fn drop_entries(&mut self, keys: &[IVec]) -> Result<u64, StoreError> {
+        for key in keys {
+            self.journal.remove(key.clone())?;
+        }
+        Ok(u64::try_from(keys.len()).unwrap_or(u64::MAX))
+    }
+}
+
+/// To read a body again is what redriving it means.
+fn is_redrive(transition: &Transition) -> bool {
+    matches!(transition, Transition::Redrive | Transition::ReadAgain { .. })
+}
+
+fn refused(id: EventId, error: StoreError) -> IllegalMove {
+    if let StoreError::Illegal(illegal) = error { illegal } else { IllegalMove { id, reason: error.to_string() } }
+}
+
+/// [`crate::store::Store::audit`].
+pub(in crate::store) fn audit(
+    look: &dyn Look,
+    after: Option<u64>,
+    limit: usize,
+) -> Result<Page<AuditEntry>, StoreError> {
+    let mut page = Page { items: Vec::new(), total: 0, more: false };
+    // A look goes one way only; these are few and short.
+    let entries: Vec<_> = look.with_prefix(&[layout::AUDIT]).collect::<Result<_, _>>()?;
+    for (key, value) in entries.into_iter().rev() {
+        page.total += 1;
+        if after.is_some_and(|after| *key >= *layout::audit(after)) {
+            continue;
+        }
+        if page.items.len() >= limit.min(lists::PAGE_MAX) {
+            page.more = true;
+        } else if let Some(record) = lists::whole(look, &key, value)? {
+            page.items.push(layout::decode("audit entry", &record)?);
+        }
+    }
+    Ok(page)
+}
+
+/// Some of the oldest audit entries, of those that are too many.
+pub(in crate::store) fn surplus(look: &dyn Look, audit_max: usize) -> Result<Vec<IVec>, StoreError> {
+    let many = look.with_prefix(&[layout::AUDIT]).count();
+    let surplus = many.saturating_sub(audit_max).min(lists::STEP_MAX);
+    look.with_prefix(&[layout::AUDIT]).take(surplus).map(|entry| entry.map(|(key, _)| key)).collect()
+}

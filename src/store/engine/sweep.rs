@@ -1,0 +1,128 @@
+//! Looking for deliveries to move or to erase, beside the writer: in short looks, each of which says where the next one
+//! begins, so that neither memory nor anybody else's patience is asked for more than that.
+//!
+//! Unlike a list, a look does not count what it does not show. Nothing here writes.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::domain::conversation::ConversationKey;
+use crate::domain::lanes::Place;
+use crate::store::engine::tree::Look;
+use crate::store::engine::{layout, lists};
+use crate::store::{StoreError, Sweep};
+
+/// How many records one look reads: some tens of milliseconds, where what is looked for is rare.
+const LOOKED_AT_MAX: usize = 20_000;
+
+/// What one look found.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Step {
+    /// In order.
+    pub(in crate::store) places: Vec<Place>,
+    /// How far it went; `None` when that is everything.
+    pub(in crate::store) up_to: Option<Place>,
+}
+
+/// What a sweep looks at.
+#[derive(Deserialize)]
+struct Glance {
+    conversation: ConversationKey,
+    accepted_at: Timestamp,
+    state: GlanceState,
+}
+
+#[derive(Deserialize)]
+struct GlanceState {
+    is: String,
+}
+
+/// The deliveries of a sweep that come next in order. Places grow with acceptance, so whoever moves them as they come
+/// moves each lane in its order.
+pub(in crate::store) fn next(look: &dyn Look, sweep: &Sweep) -> Result<Step, StoreError> {
+    let after = sweep.after.map(Place::of);
+    let wanted = |_, record: &[u8]| {
+        let glance: Glance = layout::decode("delivery", record)?;
+        Ok(glance.state.is == sweep.state
+            && glance.accepted_at <= sweep.accepted_by
+            && sweep.conversation.as_ref().is_none_or(|key| *key == glance.conversation))
+    };
+    // Only what was set aside lies with what is over although the word is that of one that waits.
+    let waits = ["pending", "sending", "waiting", "unconfirmed"].contains(&sweep.state.as_str());
+    let is_over = !waits || sweep.state == "unconfirmed";
+    let waiting = if waits { through(look, layout::PENDING, after, wanted)? } else { Step::default() };
+    let over = if is_over { through(look, layout::HISTORY, after, wanted)? } else { Step::default() };
+    Ok(joined(waiting, over))
+}
+
+/// The two as one: as far as both have looked, and no more than one step takes.
+fn joined(mut one: Step, other: Step) -> Step {
+    one.places.extend(other.places);
+    one.places.sort_unstable();
+    let up_to = [one.up_to, other.up_to].into_iter().flatten().min();
+    if let Some(up_to) = up_to {
+        one.places.retain(|place| *place <= up_to);
+    }
+    if one.places.len() <= lists::STEP_MAX {
+        return Step { up_to, ..one };
+    }
+    one.places.truncate(lists::STEP_MAX);
+    let up_to = one.places.last().copied();
+    Step { places: one.places, up_to }
+}
+
+/// Looks through what waits, or what is over, after this place.
+pub(in crate::store) fn through(
+    look: &dyn Look,
+    prefix: u8,
+    after: Option<Place>,
+    mut wanted: impl FnMut(Place, &[u8]) -> Result<bool, StoreError>,
+) -> Result<Step, StoreError> {
+    let start = layout::at_place(prefix, after.map_or(Place(0), |after| Place(after.0.saturating_add(1))));
+    let mut found = Step::default();
+    for (looked_at, entry) in look.range(&start, &[prefix + 1]).enumerate() {
+        let (key, value) = entry?;
+        let place = layout::place_of(&key).ok_or_else(lists::not_ours)?;
+        let Some(record) = lists::whole(look, &key, value)? else { continue };
+        if wanted(place, &record)? {
+            found.places.push(place);
+        }
+        if found.places.len() == lists::STEP_MAX || looked_at + 1 == LOOKED_AT_MAX {
+            found.up_to = Some(place);
+            break;
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(places: &[u64], up_to: Option<u64>) -> Step {
+        Step { places: places.iter().copied().map(Place).collect(), up_to: up_to.map(Place) }
+    }
+
+    #[test]
+    fn two_looks_go_as_far_as_both_have_gone() {
+        for (one, other, places, up_to) in [
+            (step(&[1, 4], None), step(&[2, 9], None), vec![1, 2, 4, 9], None),
+            (step(&[1, 4], Some(4)), step(&[2, 9], None), vec![1, 2, 4], Some(4)),
+            (step(&[1, 4], Some(4)), step(&[2, 9], Some(3)), vec![1, 2], Some(3)),
+            (step(&[], Some(4)), step(&[2], None), vec![2], Some(4)),
+        ] {
+            let both = joined(one, other);
+            assert_eq!(both.places.iter().map(|place| place.0).collect::<Vec<_>>(), places);
+            assert_eq!(both.up_to.map(|place| place.0), up_to);
+        }
+    }
+
+    #[test]
+    fn a_step_is_no_longer_than_a_step() {
+        let all: Vec<u64> = (1..=300).collect();
+        let (odd, even): (Vec<u64>, Vec<u64>) = all.iter().partition(|place| *place % 2 == 1);
+        let both = joined(step(&odd, None), step(&even, None));
+        assert_eq!(both.places.len(), lists::STEP_MAX);
+        assert_eq!(both.up_to, both.places.last().copied());
+    }
+}
