@@ -31,6 +31,9 @@ pub struct RetryPolicy {
     /// After this long since acceptance nothing more is tried. A night's outage must fit in; a text that is a day late
     /// would rather confuse than help.
     pub give_up_after: Duration,
+    /// But never before so many attempts: what waited for a day behind a pause, or was put back by the operator, is not
+    /// given up at the first busy answer.
+    pub attempts_min: u32,
     /// How long a vendor that refuses us is left alone. The contract allows 60 s at most.
     pub pause: Duration,
     /// When to look for the effect of a call whose answer was lost, counted from the loss. Never empty. After each
@@ -51,6 +54,7 @@ impl Default for RetryPolicy {
             cap: Duration::from_secs(300),
             hint_max: Duration::from_secs(3600),
             give_up_after: Duration::from_secs(24 * 3600),
+            attempts_min: 5,
             pause: Duration::from_secs(30),
             confirm_after: vec![Duration::from_secs(5), Duration::from_secs(15)],
             sends_unanswered_max: 5,
@@ -64,13 +68,18 @@ impl RetryPolicy {
     /// `draw` is a lot from 0 to 1; `age` is the time since acceptance.
     #[must_use]
     pub fn wait(&self, attempt: u32, hint: Option<Duration>, age: Duration, draw: f64) -> Option<Duration> {
-        if age >= self.give_up_after {
+        if self.is_over(attempt, age) {
             return None;
         }
         let doublings = attempt.saturating_sub(1).min(31);
         let longest = self.base.saturating_mul(1 << doublings).min(self.cap);
         let drawn = longest.mul_f64(0.5 + draw.clamp(0.0, 1.0) / 2.0);
         Some(hint.map_or(drawn, |hint| drawn.max(hint.min(self.hint_max))))
+    }
+
+    /// Whether a delivery of this age, after so many attempts, was tried long enough.
+    fn is_over(&self, attempts: u32, age: Duration) -> bool {
+        age >= self.give_up_after && attempts >= self.attempts_min
     }
 
     /// When to look for the effect of this attempt (1 for the first) again, after `looks` looks in vain; `None` after
@@ -115,7 +124,7 @@ pub fn decide(delivery: &Delivery, outcome: Outcome, now: Timestamp, policy: &Re
             Transition::Lose { since: now, look_at: first_look, cause }
         }
         Outcome::NotSeen { cause, look_at: Some(look_at) } => Transition::LookAgain { look_at, counts: true, cause },
-        Outcome::NotSeen { cause, look_at: None } if age >= policy.give_up_after => {
+        Outcome::NotSeen { cause, look_at: None } if policy.is_over(attempt, age) => {
             Transition::Kill { cause: gave_up(attempt, &cause) }
         }
         Outcome::NotSeen { cause, look_at: None }
@@ -193,7 +202,7 @@ mod tests {
         ) {
             let policy = RetryPolicy::default();
             let wait = policy.wait(attempt, hint.map(Duration::from_secs), Duration::from_secs(age), draw);
-            prop_assert_eq!(wait.is_none(), Duration::from_secs(age) >= DAY);
+            prop_assert_eq!(wait.is_none(), Duration::from_secs(age) >= DAY && attempt >= policy.attempts_min);
             if let Some(wait) = wait {
                 prop_assert!(wait >= policy.base / 2 && wait <= policy.hint_max);
                 match hint.map(Duration::from_secs) {
@@ -326,6 +335,11 @@ mod tests {
         let retry = || Outcome::Retry { cause: "down".into(), after: None };
         let killed = decide(&delivery(waiting(300)), retry(), late, &policy, 0.0);
         assert_eq!(killed, Transition::Kill { cause: "given up after 301 attempts: down".into() });
+        for (tried, over) in [(0, false), (3, false), (4, true)] {
+            let state = if tried == 0 { State::Pending } else { waiting(tried) };
+            let decided = decide(&delivery(state), retry(), late, &policy, 0.0);
+            assert_eq!(matches!(decided, Transition::Kill { .. }), over, "after a pause of a day, tried {tried} times");
+        }
         let set_aside = decide(&delivery(unconfirmed(0)), retry(), late, &policy, 0.0);
         assert_eq!(set_aside, Transition::SetAside { cause: "down".into() }, "nobody could look, so nobody knows");
     }
