@@ -30,6 +30,7 @@ mod seen;
 mod shipped;
 mod stop;
 mod store_limits;
+mod storm;
 mod support;
 mod told;
 mod webhooks;
