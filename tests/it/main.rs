@@ -21,6 +21,7 @@ mod openapi;
 mod operator;
 mod outbound;
 mod outbound_once;
+mod power;
 mod pressure;
 mod process;
 mod recipe;
