@@ -262,17 +262,14 @@ impl Worker {
             (EventKind::PhoneText(_) | EventKind::TicketSolved(_), true) => {
                 self.look_at_braze(claim, &mut learnt).await
             }
-            // These read and record only: there is no effect to look for.
-            (EventKind::AgentReply(_) | EventKind::TicketReopened(_) | EventKind::Unreadable(_), true) => {
-                Ok(Outcome::NotSeen { cause: "nothing was sent".to_owned(), look_at: None })
-            }
             (EventKind::CustomerText(text), false) => self.write_texts(claim, text, &mut learnt).await,
             (EventKind::Note(note), false) => self.write_note(claim, note).await,
-            (EventKind::AgentReply(reply), false) => self.read_replies(claim, reply, &mut learnt).await,
+            // These read and record only: there is no effect to look for, so they are done again.
+            (EventKind::AgentReply(reply), _) => self.read_replies(claim, reply, &mut learnt).await,
             (EventKind::PhoneText(text), false) => self.send_text(claim, text, &mut learnt).await,
             (EventKind::TicketSolved(change), false) => self.send_closing_text(claim, change, &mut learnt).await,
-            (EventKind::TicketReopened(change), false) => Ok(self.note_reopened(claim, change, &mut learnt)),
-            (EventKind::Unreadable(_), false) => {
+            (EventKind::TicketReopened(change), _) => Ok(self.note_reopened(claim, change, &mut learnt)),
+            (EventKind::Unreadable(_), _) => {
                 Ok(Outcome::Reject { cause: "an unreadable body cannot be delivered".to_owned() })
             }
         };

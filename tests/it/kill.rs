@@ -158,6 +158,32 @@ async fn a_reply_that_rang_at_a_dead_bridge_is_found_by_the_next_start() {
     bridge.finish(0).await;
 }
 
+/// Five texts without an answer are set aside for the operator; a doorbell is none, whatever becomes of it.
+#[cfg(debug_assertions)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_doorbell_that_is_cut_off_again_and_again_is_read_all_the_same() {
+    let mut bridge = Bridge::start().await;
+    let ada = bridge.customer("ada");
+    bridge.text(&ada, "Where is my engine?").await;
+    let ticket = bridge.ticket_of("ada").await;
+    bridge.settled().await;
+    bridge.host.kill();
+    bridge.host.environment.insert("TANDEM_FAILPOINT", "worker.called:1".to_owned());
+    bridge.host.start(&bridge.sandbox).await;
+    bridge.sandbox.zendesk.agent_reply(ticket, "It left today.");
+    assert!(bridge.host.died(LIFE_MAX).await);
+    for _ in 0..6 {
+        bridge.host.try_start(&bridge.sandbox).await;
+        assert!(bridge.host.died(LIFE_MAX).await);
+    }
+    bridge.host.environment.remove("TANDEM_FAILPOINT");
+    bridge.host.start(&bridge.sandbox).await;
+    bridge.until("the reply", || !bridge.texts_to(&ada).is_empty()).await;
+    bridge.settled().await;
+    assert_eq!(bridge.texts_to(&ada), ["It left today."]);
+    bridge.finish(0).await;
+}
+
 /// What can become of a call whose maker is killed before it has written down the answer.
 const FATES: [FaultKind; 3] = [NEVER, FaultKind::LoseAnswer, FaultKind::LoseRequest];
 
