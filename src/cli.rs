@@ -199,6 +199,10 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
 fn serve(file: &ConfigFile) -> Result<(), Failure> {
     let (config, warnings) = config::load(file.config.as_deref(), check::mapping_faults)?;
     init_logs("info")?;
+    #[cfg(debug_assertions)]
+    if let Some(point) = config::fail_point()? {
+        point.arm();
+    }
     let path = file.config.clone();
     let read = move || config::load(path.as_deref(), check::mapping_faults);
     let ended = runtime()?.block_on(crate::serve::run(config, warnings, read));

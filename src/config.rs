@@ -262,6 +262,24 @@ pub fn log_filter() -> Option<String> {
     std::env::var("RUST_LOG").ok().filter(|filter| !filter.trim().is_empty())
 }
 
+/// The variable that names a fail point ([`crate::failpoint`]). It is under our prefix on purpose: a release build does
+/// not know it, and refuses to start with it as with any key that it does not know.
+#[cfg(debug_assertions)]
+const FAIL_POINT: &str = "TANDEM_FAILPOINT";
+
+/// What `TANDEM_FAILPOINT` says, in a test build; `None` when it is not set.
+///
+/// # Errors
+/// When it makes no sense: a test that means to break something must not pass because nothing broke.
+#[cfg(debug_assertions)]
+#[expect(clippy::disallowed_methods, reason = "this is the one module that reads the environment")]
+pub fn fail_point() -> Result<Option<crate::failpoint::FailPoint>, Faults> {
+    let Ok(text) = std::env::var(FAIL_POINT) else { return Ok(None) };
+    let fault =
+        || Fault::new(FAIL_POINT, "is neither NAME:COUNT nor NAME:omit", "Name a point, or remove the variable");
+    crate::failpoint::FailPoint::read(&text).map(Some).ok_or_else(|| Faults(vec![fault()]))
+}
+
 /// The configuration file, if there is one.
 struct File {
     text: Option<String>,
@@ -296,6 +314,10 @@ fn environment() -> (Vec<(String, String)>, Vec<Fault>) {
     for (name, value) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
         if !name.starts_with(keys::VARIABLE_PREFIX) {
+            continue;
+        }
+        #[cfg(debug_assertions)]
+        if name == FAIL_POINT {
             continue;
         }
         match value.into_string() {

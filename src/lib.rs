@@ -34,7 +34,8 @@
 //! * [`config`] — the only reader of the environment and of configuration files.
 //! * [`cli`] — the sub-commands; [`demo`] plays a conversation and [`drill`] a disaster against the [`sandbox`], an embedded
 //!   Zendesk and Braze over real HTTP, which the tests use as well.
-//! * [`clock`] — the only reader of the wall clock and of chance; [`telemetry`] — logs and metrics.
+//! * [`clock`] — the only reader of the wall clock and of chance; [`telemetry`] — logs and metrics; [`failpoint`] —
+//!   where a test build can be made to die. A release build has none.
 //!
 //! Intake and worker meet only in the store, which wakes the worker. `store` and `clients` do not know each other. A
 //! test (`tests/it/layering.rs`) reads the sources and fails when a layer reaches up.
@@ -59,6 +60,7 @@ pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod drill;
+pub mod failpoint;
 pub mod http;
 pub mod intake;
 pub mod mapping;

@@ -30,6 +30,7 @@ use crate::domain::event::{Destination, Event, EventId, EventKind};
 use crate::domain::plan::UserMatch;
 use crate::domain::retry::{OnUnconfirmed, RetryPolicy, decide, later};
 use crate::domain::text::RecipeMessage;
+use crate::failpoint;
 use crate::mapping::{Context, Mappings, Name};
 use crate::store::{Claim, Store, StoreError, Verdict};
 use crate::telemetry::{Metrics, Readiness};
@@ -213,6 +214,7 @@ impl Worker {
         let span = info_span!("delivery", event_id = %id, kind, parent_id);
         async {
             log_claim(&claim);
+            failpoint::reach("worker.claimed");
             // Whatever panics may have called before it did, so the effect is looked for before it is tried again.
             let attempt = tokio::time::timeout(ATTEMPT_DEADLINE, AssertUnwindSafe(self.attempt(&claim)).catch_unwind());
             let unknown = |cause: &str| Report {
@@ -224,6 +226,7 @@ impl Worker {
                 Ok(Err(_)) => unknown("the bridge's own code failed in the middle"),
                 Err(_) => unknown("the calls together took too long"),
             };
+            failpoint::reach("worker.called");
             let now = self.clock.now();
             self.metrics.attempt(claim.destination, report.outcome.name());
             self.note_health(&claim, &report.outcome, now);
@@ -232,6 +235,7 @@ impl Worker {
             let verdict = self.judge(&claim, report, now);
             let notices: Vec<Notice> = verdict.moves.iter().filter_map(|(id, to)| notice(*id, to)).collect();
             let recorded = self.store.record(&claim, verdict, now).await;
+            failpoint::reach("worker.recorded");
             if recorded.is_ok() {
                 notices.into_iter().for_each(|notice| self.alarms.note(notice, now));
             }
@@ -258,17 +262,14 @@ impl Worker {
             (EventKind::PhoneText(_) | EventKind::TicketSolved(_), true) => {
                 self.look_at_braze(claim, &mut learnt).await
             }
-            // These read and record only: there is no effect to look for.
-            (EventKind::AgentReply(_) | EventKind::TicketReopened(_) | EventKind::Unreadable(_), true) => {
-                Ok(Outcome::NotSeen { cause: "nothing was sent".to_owned(), look_at: None })
-            }
             (EventKind::CustomerText(text), false) => self.write_texts(claim, text, &mut learnt).await,
             (EventKind::Note(note), false) => self.write_note(claim, note).await,
-            (EventKind::AgentReply(reply), false) => self.read_replies(claim, reply, &mut learnt).await,
+            // These read and record only: there is no effect to look for, so they are done again.
+            (EventKind::AgentReply(reply), _) => self.read_replies(claim, reply, &mut learnt).await,
             (EventKind::PhoneText(text), false) => self.send_text(claim, text, &mut learnt).await,
             (EventKind::TicketSolved(change), false) => self.send_closing_text(claim, change, &mut learnt).await,
-            (EventKind::TicketReopened(change), false) => Ok(self.note_reopened(claim, change, &mut learnt)),
-            (EventKind::Unreadable(_), false) => {
+            (EventKind::TicketReopened(change), _) => Ok(self.note_reopened(claim, change, &mut learnt)),
+            (EventKind::Unreadable(_), _) => {
                 Ok(Outcome::Reject { cause: "an unreadable body cannot be delivered".to_owned() })
             }
         };

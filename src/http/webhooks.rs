@@ -21,6 +21,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::PublicState;
 use super::error::{error_answer, json_answer, unauthorized, unavailable};
 use crate::domain::event::EventId;
+use crate::failpoint;
 use crate::intake::{self, Endpoint, Intake, IntakeOptions, RawWebhook};
 use crate::store::{Accepted, StoreError};
 
@@ -145,6 +146,7 @@ async fn take(desk: Desk, endpoint: Endpoint, request: Request) -> Response {
     let answer = answer(endpoint, request, &desk).await.unwrap_or_else(|answer| answer);
     answer.count(name, &desk);
     answer.log(name);
+    failpoint::reach("http.answering");
     answer.into_response(&desk)
 }
 

@@ -269,6 +269,12 @@ impl Braze {
         self.0.sender.attempts()
     }
 
+    /// The attempts to hand over the webhook of one dispatch.
+    #[must_use]
+    pub fn attempts_of(&self, dispatch: &str) -> Vec<Attempt> {
+        self.0.sender.attempts_of(dispatch)
+    }
+
     /// Whether no webhook is under way or waiting to be tried again.
     #[must_use]
     pub fn is_idle(&self) -> bool {

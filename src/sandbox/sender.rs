@@ -280,6 +280,11 @@ impl Sender {
         lock(&self.0.state).attempts.clone()
     }
 
+    /// The attempts to hand over one webhook.
+    pub(super) fn attempts_of(&self, id: &str) -> Vec<Attempt> {
+        lock(&self.0.state).attempts.iter().filter(|attempt| attempt.id == id).cloned().collect()
+    }
+
     /// Whether nothing is under way or waiting to be tried again.
     pub(super) fn is_idle(&self) -> bool {
         lock(&self.0.state).unsettled == 0

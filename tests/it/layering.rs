@@ -14,18 +14,22 @@ use source::{Path, Token};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("clock", &[]),
+    ("failpoint", &[]),
     ("intake", &["domain"]),
     ("mapping", &["domain"]),
-    ("store", &["domain", "clock"]),
+    ("store", &["domain", "clock", "failpoint"]),
     ("clients", &["domain", "clock"]),
     ("telemetry", &["domain"]),
     // They meet in the store only: one never calls a vendor, the other never sees a request.
-    ("http", &["domain", "clock", "intake", "mapping", "store", "telemetry"]),
-    ("worker", &["domain", "clock", "mapping", "store", "clients", "telemetry"]),
+    ("http", &["domain", "clock", "failpoint", "intake", "mapping", "store", "telemetry"]),
+    ("worker", &["domain", "clock", "failpoint", "mapping", "store", "clients", "telemetry"]),
     // It plays the vendors, so it must know them from outside, as the vendors' pages tell.
     ("sandbox", &["domain", "clock", "telemetry"]),
     // It hands every module its own options, so it knows them all; of the rest, nobody below `serve` knows it.
-    ("config", &["domain", "clock", "intake", "mapping", "store", "clients", "telemetry", "http", "worker"]),
+    (
+        "config",
+        &["domain", "clock", "failpoint", "intake", "mapping", "store", "clients", "telemetry", "http", "worker"],
+    ),
     ("serve", ALL_BUT_COMMANDS),
     (
         "demo",
@@ -50,6 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "domain",
             "clock",
+            "failpoint",
             "intake",
             "mapping",
             "store",

@@ -3,10 +3,12 @@
 //! For what only a process shows: `kill -9`, signals, exit codes, what is printed and what is logged. The clock is the
 //! system's. The child takes any free port and says in its log which one it got; nothing here guesses a port or a time.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tandem::clock::Clock;
@@ -17,7 +19,7 @@ use tandem::sandbox::{Sandbox, SandboxOptions};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use crate::support::{DEADLINE, answer, http_client, json, settings};
+use crate::support::{DEADLINE, answer, http_client, list, settings};
 
 /// How long the vendors are left to themselves before the bridge is asked again.
 const QUIET: Duration = Duration::from_millis(25);
@@ -105,12 +107,25 @@ impl Process {
 
     /// Waits for the end; the exit code.
     pub(crate) async fn exit(&mut self) -> i32 {
+        self.ended(DEADLINE).await.expect("the process ends").code().expect("an exit code, not a signal")
+    }
+
+    /// Waits for the end, but no longer than this; how it ended.
+    pub(crate) async fn ended(&mut self, patience: Duration) -> Option<ExitStatus> {
         for stream in [&mut self.output, &mut self.log] {
             // The channel closes at the end of the stream, which is the end of the process.
-            let ended = tokio::time::timeout(DEADLINE, stream.wait_for(|_| false)).await.is_ok();
-            assert!(ended, "the process does not end: {:#?}", *stream.borrow());
+            drop(tokio::time::timeout(patience, stream.wait_for(|_| false)).await.ok()?);
         }
-        self.child.wait().unwrap().code().expect("an exit code, not a signal")
+        Some(self.child.wait().unwrap())
+    }
+
+    pub(crate) fn lines_logged(&self) -> usize {
+        self.log.borrow().len()
+    }
+
+    /// Waits until it has logged so many lines in all, or has ended; false when neither happens in time.
+    pub(crate) async fn logs_lines(&mut self, count: usize, patience: Duration) -> bool {
+        tokio::time::timeout(patience, self.log.wait_for(|lines| lines.len() >= count)).await.is_ok()
     }
 
     pub(crate) fn output(&self) -> Vec<String> {
@@ -157,16 +172,34 @@ pub(crate) struct Host {
     pub(crate) public: String,
     /// Where operators go.
     pub(crate) operator: String,
-    log_filter: &'static str,
+    /// What is set for the process, besides the configuration file.
+    pub(crate) environment: BTreeMap<&'static str, String>,
+    /// How long each start took, from nothing to the line that says so.
+    pub(crate) starts: Vec<Duration>,
     /// What earlier processes logged.
     logged: Vec<String>,
 }
 
 impl Host {
+    /// A fresh directory with this configuration, in which nothing runs yet.
+    pub(crate) fn new(settings: &str, log_filter: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("tandem.toml"), settings).unwrap();
+        Self {
+            directory,
+            process: None,
+            public: String::new(),
+            operator: String::new(),
+            environment: BTreeMap::from([("RUST_LOG", log_filter.to_owned())]),
+            starts: Vec::new(),
+            logged: Vec::new(),
+        }
+    }
+
     /// `tandem serve` on this directory.
     pub(crate) fn serve(&self) -> Command {
         let mut command = tandem(&["serve", "--config", self.config().to_str().unwrap()]);
-        command.env("TANDEM_OPERATOR_LISTEN", "127.0.0.1:0").env("RUST_LOG", self.log_filter);
+        command.env("TANDEM_OPERATOR_LISTEN", "127.0.0.1:0").envs(&self.environment);
         command
     }
 
@@ -180,14 +213,30 @@ impl Host {
 
     /// Starts a process, and tells the vendors where it is.
     pub(crate) async fn start(&mut self, sandbox: &Sandbox) {
-        let mut process = Process::spawn(self.serve(), "");
-        let started = process.logs("tandem.started").await;
-        let started = started.unwrap_or_else(|| panic!("it does not start: {:#?}", process.log()));
+        let ready = self.try_start(sandbox).await;
+        assert!(ready, "it does not start: {:#?}", self.process.as_ref().map(Process::log));
+    }
+
+    /// The same; false when the process ended before it was ready.
+    pub(crate) async fn try_start(&mut self, sandbox: &Sandbox) -> bool {
+        let begun = Instant::now();
+        let process = self.process.insert(Process::spawn(self.serve(), ""));
+        let Some(started) = process.logs("tandem.started").await else { return false };
+        self.starts.push(begun.elapsed());
         let started: Value = serde_json::from_str(&started).unwrap();
         let url = |listener: &str| format!("http://{}", started[listener].as_str().unwrap());
         (self.public, self.operator) = (url("public"), url("operator"));
         sandbox.connect(&self.public);
-        self.process = Some(process);
+        true
+    }
+
+    /// Waits until the process has killed itself, but no longer than this; whether it has.
+    pub(crate) async fn died(&mut self, patience: Duration) -> bool {
+        let Some(status) = self.process.as_mut().unwrap().ended(patience).await else { return false };
+        let process = self.process.take().unwrap();
+        assert_eq!(status.signal(), Some(9), "it did not die at the point: {:#?}", process.log());
+        self.logged.extend(process.log());
+        true
     }
 
     /// `kill -9`.
@@ -231,18 +280,20 @@ impl Bridge {
     }
 
     /// With more lines for the top of the configuration, and another `RUST_LOG`.
-    pub(crate) async fn start_with(top: &str, log_filter: &'static str) -> Self {
+    pub(crate) async fn start_with(top: &str, log_filter: &str) -> Self {
         // Longer than the vendors of other tests take: a restart should fit in.
-        let options = SandboxOptions { retry_spacing: Duration::from_millis(200), ..SandboxOptions::default() };
+        let spacing = Duration::from_millis(200);
+        let mut bridge = Self::at_rest(top, "confirm_after_seconds = [1, 2]", log_filter, spacing).await;
+        bridge.host.start(&bridge.sandbox).await;
+        bridge
+    }
+
+    /// Everything but the process, with more lines for `[braze]` besides.
+    pub(crate) async fn at_rest(top: &str, braze: &str, log_filter: &str, retry_spacing: Duration) -> Self {
+        let options = SandboxOptions { retry_spacing, ..SandboxOptions::default() };
         let sandbox = Sandbox::start(options.clone(), Clock::system()).await.unwrap();
-        let looks = "confirm_after_seconds = [1, 2]";
-        let settings = settings(&sandbox, &options, top, looks, "");
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("tandem.toml"), settings).unwrap();
-        let (public, operator) = (String::new(), String::new());
-        let mut host = Host { directory, process: None, public, operator, log_filter, logged: Vec::new() };
-        host.start(&sandbox).await;
-        Self { sandbox, host, http: http_client() }
+        let settings = settings(&sandbox, &options, top, braze, "");
+        Self { sandbox, host: Host::new(&settings, log_filter), http: http_client() }
     }
 
     /// Kills the process and starts another on the same directory.
@@ -294,14 +345,15 @@ impl Bridge {
     }
 
     pub(crate) async fn deliveries(&self) -> Vec<Value> {
-        let url = format!("{}/api/deliveries?limit=500", self.host.operator);
-        let page = json(self.http.get(url).send().await.unwrap()).await;
-        assert_eq!(page["next"], Value::Null, "more than one page");
-        page["items"].as_array().unwrap().clone()
+        list(&self.http, &self.host.operator, "/api/deliveries", "").await
     }
 
     /// Waits until every webhook is answered and no delivery holds a lane.
     pub(crate) async fn settled(&self) -> Vec<Value> {
+        self.settled_within(DEADLINE).await
+    }
+
+    pub(crate) async fn settled_within(&self, deadline: Duration) -> Vec<Value> {
         let (zendesk, braze) = (&self.sandbox.zendesk, &self.sandbox.braze);
         self.until("every webhook answered", || zendesk.is_idle() && braze.is_idle()).await;
         let started = tokio::time::Instant::now();
@@ -314,7 +366,7 @@ impl Bridge {
             if open.is_empty() {
                 return deliveries;
             }
-            assert!(started.elapsed() < DEADLINE, "these never settle: {open:#?}");
+            assert!(started.elapsed() < deadline, "these never settle: {open:#?}");
             self.sandbox.wait_until(QUIET, || false).await;
         }
     }
@@ -350,9 +402,7 @@ pub(crate) async fn until(sandbox: &Sandbox, what: &str, holds: impl FnMut() -> 
 /// customer's Braze is asked again, until a 202 was read.
 pub(crate) async fn text(sandbox: &Sandbox, customer: &str, words: &str) {
     let dispatch = sandbox.phone.text(customer, words).unwrap();
-    let tries = || -> Vec<_> {
-        sandbox.braze.webhooks_delivered().into_iter().filter(|attempt| attempt.id == dispatch).collect()
-    };
+    let tries = || sandbox.braze.attempts_of(&dispatch);
     let mut given_up_after = 0;
     loop {
         let mut acknowledged = false;

@@ -232,25 +232,11 @@ impl TestBridge {
 
     /// Deliveries as the operator sees them, all pages; `query` like `state=dead`.
     pub(crate) async fn deliveries(&self, query: &str) -> Vec<Value> {
-        self.list("/api/deliveries", query).await
+        list(&self.http, &self.operator, "/api/deliveries", query).await
     }
 
     pub(crate) async fn conversations(&self) -> Vec<Value> {
-        self.list("/api/conversations", "").await
-    }
-
-    async fn list(&self, path: &str, query: &str) -> Vec<Value> {
-        let mut items = Vec::new();
-        let mut cursor = String::new();
-        loop {
-            let url = format!("{}{path}?limit=500&{query}{cursor}", self.operator);
-            let page = json(self.http.get(&url).send().await.unwrap()).await;
-            items.extend(page["items"].as_array().unwrap_or_else(|| panic!("{url}: {page}")).iter().cloned());
-            match page["next"].as_str() {
-                Some(next) => cursor = format!("&after={next}"),
-                None => return items,
-            }
-        }
+        list(&self.http, &self.operator, "/api/conversations", "").await
     }
 
     /// Posts a signed Zendesk webhook with a fresh invocation id; the status and the body of the answer.
@@ -331,6 +317,21 @@ impl TestBridge {
         let url = format!("{}/api/deliveries/{}/discard", self.operator, id.as_str().unwrap());
         let (status, body) = answer(self.http.post(url).body(r#"{"reason": "dropped by the test"}"#)).await;
         assert_eq!(status, 200, "{body}");
+    }
+}
+
+/// A list as the operator at this address sees it, all pages; `query` like `state=dead`.
+pub(crate) async fn list(http: &reqwest::Client, operator: &str, path: &str, query: &str) -> Vec<Value> {
+    let mut items = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let url = format!("{operator}{path}?limit=500&{query}{cursor}");
+        let page = json(http.get(&url).send().await.unwrap()).await;
+        items.extend(page["items"].as_array().unwrap_or_else(|| panic!("{url}: {page}")).iter().cloned());
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&after={next}"),
+            None => return items,
+        }
     }
 }
 

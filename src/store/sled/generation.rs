@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sled::{Batch, Db};
 
+use crate::failpoint;
 use crate::store::StoreError;
 use crate::store::engine::shared::free_bytes;
 
@@ -27,12 +28,13 @@ pub(super) const CURRENT: &str = "current";
 /// What the names of generations begin with; a number follows.
 const PREFIX: &str = "sled.";
 
-/// A smaller directory is left alone: there is nothing to gain.
-const BLOATED_BYTES_MIN: u64 = 64 * 1024 * 1024;
+/// A smaller directory is left alone: there is nothing to gain. A test build moves at every chance, so that the tests
+/// see it.
+const BLOATED_BYTES_MIN: u64 = if cfg!(debug_assertions) { 1 } else { 64 * 1024 * 1024 };
 
 /// How many times what is in it a directory may take. A copy costs as much writing as there is in it, so the larger
 /// this is, the less is copied.
-const BLOAT_MAX: u64 = 4;
+const BLOAT_MAX: u64 = if cfg!(debug_assertions) { 0 } else { 4 };
 
 /// What is written between two flushes of sled, and between two syncs where each must be durable: about one of its
 /// segments. More would only lie in its buffers.
@@ -86,7 +88,9 @@ impl Generation {
         let mut pointer = File::create(&new)?;
         writeln!(pointer, "{PREFIX}{}", self.number)?;
         pointer.sync_all()?;
+        failpoint::reach("generation.naming");
         fs::rename(new, current)?;
+        failpoint::reach("generation.named");
         sync_directory(store)?;
         Ok(file)
     }
@@ -118,7 +122,9 @@ impl Generation {
             return Err(StoreError::Failed(format!("a copy needs {needed} bytes of free disk")));
         }
         let next = Self::open_number(store, self.number + 1).map_err(failed)?;
-        let copied = self.copy_to(&next).and_then(|()| next.establish(store).map_err(unusable));
+        let copied = self.copy_to(&next);
+        failpoint::reach("generation.copied");
+        let copied = copied.and_then(|()| next.establish(store).map_err(unusable));
         // Either way one of the two is in the way from now on.
         let left = if copied.is_ok() { self } else { &next };
         left.obsolete.store(true, Ordering::Release);

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use sled::IVec;
 
+use crate::failpoint;
 use crate::store::engine::core::Core;
 use crate::store::engine::recovery;
 use crate::store::engine::shared::{Disk, free_bytes};
@@ -161,8 +162,11 @@ pub(super) fn open(path: &Path, limits: &StoreLimits, epoch_if_new: u32, now: Ti
     let unreadable = |cause: StoreError| OpenError::Unreadable { path: path.to_owned(), cause };
     #[cfg(test)]
     let sync_fails = log.sync_fails();
+    failpoint::reach("open.read");
     let tree = LoggedTree::new(path.to_owned(), generation, file, log, &found).map_err(unreadable)?;
+    failpoint::reach("open.settled");
     let core = recovery::take_up(Box::new(tree), Disk::of(path), limits, epoch_if_new, now).map_err(unreadable)?;
+    failpoint::reach("open.recovered");
     if !established {
         lock.write_all(format!("tandem store, format {}\n", FORMAT).as_bytes()).map_err(unusable)?;
         lock.sync_all().map_err(unusable)?;

@@ -15,14 +15,15 @@ use std::thread::JoinHandle;
 use sled::{Batch, IVec};
 use tokio::sync::watch;
 
+use crate::failpoint;
 use crate::store::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
 use crate::store::sled::generation::{Generation, STEP_BYTES, failed};
 use crate::store::sled::log::Log;
 use crate::store::{Compaction, StoreError};
 
 /// When a turn of the log ends. A longer one spares sled more of what comes and goes, and costs about its length in
-/// memory, twice, and as much reading at the next start.
-const TURN_BYTES: u64 = 16 * 1024 * 1024;
+/// memory, twice, and as much reading at the next start. A test build takes turns so short that a test sees many.
+const TURN_BYTES: u64 = if cfg!(debug_assertions) { 32 * 1024 } else { 16 * 1024 * 1024 };
 
 /// How many times its usual length a turn may grow to while sled is busy with the last one; then commits wait for sled.
 const TURNS_MAX: u64 = 4;
@@ -90,6 +91,7 @@ impl LoggedTree {
         let ended = std::mem::take(&mut self.layers.new);
         self.layers.settling = Some(Arc::clone(&ended));
         self.log.turn().map_err(unsynced)?;
+        failpoint::reach("log.turned");
         self.settler.begin(Work::Settle(ended))
     }
 
@@ -361,7 +363,9 @@ fn settle(to: &Generation, file: &File, changes: &Changes) -> Result<(), StoreEr
             bytes = 0;
         }
     }
-    write(to, file, batch)
+    write(to, file, batch)?;
+    failpoint::reach("sled.settled");
+    Ok(())
 }
 
 fn write(to: &Generation, file: &File, batch: Batch) -> Result<(), StoreError> {
@@ -369,6 +373,7 @@ fn write(to: &Generation, file: &File, batch: Batch) -> Result<(), StoreError> {
     db.apply_batch(batch).map_err(failed)?;
     // `flush` writes; on Linux it ends in sync_file_range, which a power cut does not respect. The sync does.
     db.flush().map_err(failed)?;
+    failpoint::reach("sled.written");
     file.sync_data().map_err(unsynced)
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::failpoint;
 use crate::store::StoreError;
 use crate::store::engine::core::Core;
 use crate::store::engine::shared::Shared;
@@ -99,7 +100,9 @@ fn serve(core: &mut Core, requests: &mut mpsc::Receiver<Box<dyn Request>>, share
             for request in &mut batch {
                 request.execute(core);
             }
+            failpoint::reach("store.executed");
             committed = commit(core, shared, batch.len());
+            failpoint::reach("store.committed");
         }
         shared.publish(core);
         if core.stop {

@@ -1,0 +1,254 @@
+//! Texts that pour into a bridge which keeps dying, and the oracle on what has become of them.
+//!
+//! How it dies is the caller's business (tests/it/kill.rs, tests/it/power.rs). Whatever happens: every webhook that was
+//! answered with 202 is known, and has ended well or with a reason; every text stands on its customer's one ticket, and
+//! every reply on the phone, once, in order, as written; and a fresh message flows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::Value;
+use tandem::sandbox::Sandbox;
+use tandem::sandbox::sender::{Attempt, AttemptResult};
+use tokio::sync::Semaphore;
+
+use crate::process::{Bridge, Host, is_accepted, text, tickets_of, until};
+
+/// Texts for each death. What has not been delivered by then is added to what the next life has to do.
+const TEXTS_A_DEATH: usize = 5;
+
+/// Texts of one customer, about. Zendesk allows 30 updates of a ticket in 10 minutes, and what waits for that waits
+/// longer than any test.
+const TEXTS_A_CUSTOMER: u32 = 8;
+
+/// How long a vendor waits before it tries again.
+const SPACING: Duration = Duration::from_millis(60);
+
+/// How long the last looks may take: a call that was cut off four times in a row is looked for a minute later.
+const PATIENCE: Duration = Duration::from_secs(400);
+
+/// How long a bridge lives at most. On a disk that is busy with something else, one sync may take a second.
+pub(crate) const LIFE_MAX: Duration = Duration::from_secs(5);
+
+/// A number from outside of the tests: how often, or which seed.
+#[expect(clippy::disallowed_methods, reason = "tests take no arguments, and this is no configuration of the bridge")]
+pub(crate) fn wanted(name: &str) -> Option<u32> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text:?}")))
+}
+
+/// One customer, with all that was said between them and the agents, in order.
+struct Conversation {
+    key: String,
+    braze_id: String,
+    texts: Vec<String>,
+    replies: Vec<String>,
+}
+
+/// A bridge in bad weather.
+pub(crate) struct Storm {
+    seed: u32,
+    pub(crate) bridge: Bridge,
+    conversations: Vec<Conversation>,
+    deaths: u32,
+    begun: Instant,
+}
+
+impl Storm {
+    /// Customers enough for so many deaths. Nothing runs yet.
+    pub(crate) async fn gather(seed: u32, deaths: u32) -> Self {
+        // Every start also looks for what webhooks did not bring, while they bring it.
+        let bridge = Bridge::at_rest("catch_up_minutes = 5", "confirm_after_seconds = [1]", "info", SPACING).await;
+        let customers = (deaths * TEXTS_A_DEATH as u32 / TEXTS_A_CUSTOMER).max(8);
+        let conversations = (1..=customers)
+            .map(|n| {
+                let key = format!("customer-{n}");
+                let braze_id = bridge.customer(&key);
+                Conversation { key, braze_id, texts: Vec::new(), replies: Vec::new() }
+            })
+            .collect();
+        Self { seed, bridge, conversations, deaths: 0, begun: Instant::now() }
+    }
+
+    /// So many lives and deaths: each time `strike` finds nothing running, starts it, and sees to it that it dies.
+    pub(crate) async fn rage(&mut self, deaths: u32, mut strike: impl AsyncFnMut(&mut Host, &Sandbox)) {
+        let Bridge { sandbox, host, .. } = &mut self.bridge;
+        let load = Semaphore::new(0);
+        let talking = join_all(self.conversations.iter_mut().map(|conversation| conversation.talk(sandbox, &load)));
+        let dying = async {
+            for _ in 0..deaths {
+                load.add_permits(TEXTS_A_DEATH);
+                strike(host, sandbox).await;
+            }
+            load.close();
+            host.start(sandbox).await;
+        };
+        tokio::join!(talking, dying);
+        self.deaths += deaths;
+    }
+
+    /// The weather clears: everything settles, and is where it should be. Returns the figures.
+    pub(crate) async fn end(mut self) -> String {
+        let Bridge { sandbox, host, .. } = &self.bridge;
+        let calm = Instant::now();
+        // A ticket whose opening was cut off again and again may come late.
+        self.bridge.settled_within(PATIENCE).await;
+        // Zendesk does not repeat what it could not hand over; the next reply brings what went unheard.
+        for conversation in &mut self.conversations {
+            conversation.last_words(sandbox).await;
+        }
+        let deliveries = self.bridge.settled_within(PATIENCE).await;
+        let settled = calm.elapsed();
+        let seed = self.seed;
+        let mistakes: Vec<String> = mistakes(&attempts(sandbox), &deliveries)
+            .into_iter()
+            .chain(self.conversations.iter().flat_map(|conversation| conversation.mistakes(&self.bridge)))
+            .collect();
+        assert!(mistakes.is_empty(), "seed {seed}: {mistakes:#?}");
+        assert_eq!(sandbox.zendesk.tickets().len(), self.conversations.len(), "seed {seed}: tickets");
+        let mut starts = host.starts.clone();
+        starts.sort_unstable();
+        let count = |part: fn(&Conversation) -> usize| self.conversations.iter().map(part).sum::<usize>();
+        let mut states: BTreeMap<&str, u32> = BTreeMap::new();
+        for delivery in &deliveries {
+            *states.entry(delivery["state"].as_str().unwrap()).or_default() += 1;
+        }
+        let figures = format!(
+            "seed {seed}: {} deaths in {:.0?}, {} texts and {} replies, {} events acknowledged, 0 lost, doubled, \
+             reordered or changed; {states:?}; ready after {:.0?} (median), {:.0?} (longest); settled after {settled:.1?}",
+            self.deaths,
+            self.begun.elapsed() - settled,
+            count(|conversation| conversation.texts.len()),
+            count(|conversation| conversation.replies.len()),
+            acknowledged(&attempts(sandbox)).len(),
+            starts[starts.len() / 2],
+            starts[starts.len() - 1],
+        );
+        assert_eq!(self.bridge.host.stop().await, 0, "seed {seed}: exit code after SIGTERM");
+        figures
+    }
+}
+
+impl Conversation {
+    /// The customer texts, one text after the other, for as long as the load lets them; every other text is answered.
+    async fn talk(&mut self, sandbox: &Sandbox, load: &Semaphore) {
+        let mut ticket = None;
+        while let Ok(permit) = load.acquire().await {
+            permit.forget();
+            let n = self.texts.len() + 1;
+            let words = format!("{} asks \"{n}\" & more.\nSecond line of {n}: <b>bold</b> 🚚", self.key);
+            text(sandbox, &self.braze_id, &words).await;
+            self.texts.push(words);
+            ticket = ticket.or_else(|| tickets_of(sandbox, &self.key).first().map(|ticket| ticket.id));
+            if let (Some(ticket), 0) = (ticket, n % 2) {
+                self.reply(sandbox, ticket, "This is a reply");
+            }
+        }
+    }
+
+    /// The agent replies; returns the comment.
+    fn reply(&mut self, sandbox: &Sandbox, ticket: u64, words: &str) -> u64 {
+        let number = self.replies.len() + 1;
+        let comment = sandbox.zendesk.agent_reply(ticket, &format!("{words},<br>number {number} 🚚 \"quoted\"."));
+        self.replies.push(format!("{words},\nnumber {number} 🚚 \"quoted\"."));
+        comment
+    }
+
+    /// A last text and a last reply, both of which the bridge must take: it is up.
+    async fn last_words(&mut self, sandbox: &Sandbox) {
+        let words = format!("{} has nothing more to ask.", self.key);
+        text(sandbox, &self.braze_id, &words).await;
+        self.texts.push(words);
+        until(sandbox, "the ticket", || !tickets_of(sandbox, &self.key).is_empty()).await;
+        let comment = self.reply(sandbox, tickets_of(sandbox, &self.key)[0].id, "This is the last word");
+        let names_it = format!("\"comment_id\": \"{comment}\"");
+        let heard = || {
+            let tried = sandbox.zendesk.webhooks_delivered().into_iter().rev();
+            tried.filter(|attempt| attempt.body.contains(&names_it)).any(|attempt| is_accepted(&attempt.result))
+        };
+        until(sandbox, "the webhook of the last word", heard).await;
+    }
+
+    /// What is not as it should be: on the one ticket the customer's words as they were sent and nobody else's but the
+    /// agent's, on the phone the agent's words as written.
+    fn mistakes(&self, bridge: &Bridge) -> Vec<String> {
+        let key = &self.key;
+        let tickets = tickets_of(&bridge.sandbox, key);
+        let [ticket] = tickets.as_slice() else { return vec![format!("{key} has {} tickets", tickets.len())] };
+        // Texts that waited for a rate limit share a comment, each below its time.
+        let is_time = |line: &str| line.starts_with('[') && line.ends_with(" UTC]");
+        let (by_customer, by_others): (Vec<_>, Vec<_>) =
+            ticket.comments.iter().partition(|comment| comment.author_id == ticket.requester_id);
+        let written: Vec<&str> = by_customer.iter().flat_map(|comment| comment.plain_body.lines()).collect();
+        let written: Vec<&str> = written.into_iter().filter(|line| !line.is_empty() && !is_time(line)).collect();
+        let texted: Vec<&str> = self.texts.iter().flat_map(|text| text.lines()).collect();
+        let answered: Vec<&str> = by_others.iter().map(|comment| comment.plain_body.as_str()).collect();
+        let replies: Vec<&str> = self.replies.iter().map(String::as_str).collect();
+        let shown = bridge.texts_to(&self.braze_id);
+        let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
+        [
+            difference(key, "the customer's words on the ticket", &written, &texted),
+            difference(key, "the others' words on the ticket", &answered, &replies),
+            difference(key, "the phone", &shown, &replies),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// How what is there differs from what should be.
+fn difference(key: &str, place: &str, found: &[&str], expected: &[&str]) -> Option<String> {
+    (found != expected).then(|| format!("{key}, {place}: {found:#?} instead of {expected:#?}"))
+}
+
+/// Every attempt of both vendors to hand over a webhook.
+pub(crate) fn attempts(sandbox: &Sandbox) -> Vec<Attempt> {
+    [sandbox.zendesk.webhooks_delivered(), sandbox.braze.webhooks_delivered()].concat()
+}
+
+/// The answers that say that an event is kept: the webhook's id, the word, the event's id.
+fn answers(attempts: &[Attempt]) -> impl Iterator<Item = (&str, String, String)> {
+    attempts.iter().filter_map(|attempt| {
+        let AttemptResult::Answered { status: 202, body, .. } = &attempt.result else { return None };
+        let body: Value = serde_json::from_str(body).unwrap();
+        let word = |name: &str| body[name].as_str().map(str::to_owned);
+        Some((attempt.id.as_str(), word("status")?, word("id")?))
+    })
+}
+
+/// The events that the bridge has told somebody it keeps.
+pub(crate) fn acknowledged(attempts: &[Attempt]) -> BTreeSet<String> {
+    answers(attempts).map(|(_, _, event)| event).collect()
+}
+
+/// What the bridge has told the vendors and does not keep: an event that it does not know, that is two webhooks' or
+/// that has ended without a reason; a webhook that has become two events.
+fn mistakes(attempts: &[Attempt], deliveries: &[Value]) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    let known: BTreeMap<&str, &Value> =
+        deliveries.iter().map(|delivery| (delivery["id"].as_str().unwrap(), delivery)).collect();
+    let (mut webhooks, mut events) = (BTreeMap::new(), BTreeMap::new());
+    for (webhook, word, event) in answers(attempts) {
+        if let Some(other) = events.insert(webhook, event.clone()).filter(|other| *other != event) {
+            mistakes.push(format!("webhook {webhook} has become {other} and {event}"));
+        }
+        // A second webhook of one event is told that it is a duplicate.
+        if word == "accepted"
+            && let Some(other) = webhooks.insert(event.clone(), webhook).filter(|other| *other != webhook)
+        {
+            mistakes.push(format!("{event} was given to {webhook} and before to {other}"));
+        }
+        match known.get(event.as_str()) {
+            None => mistakes.push(format!("{event} is lost, which was acknowledged to {webhook}")),
+            Some(delivery)
+                if delivery["state"] != "delivered" && delivery["cause"].as_str().is_none_or(str::is_empty) =>
+            {
+                mistakes.push(format!("{event} has ended without a reason: {delivery}"));
+            }
+            Some(_) => {}
+        }
+    }
+    mistakes
+}
