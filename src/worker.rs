@@ -199,6 +199,7 @@ impl Worker {
             }
         };
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             () = self.store.changed(destination) => {}
             () = until_due => {}
