@@ -1,6 +1,6 @@
 //! `kill -9` at the worst moments: what was acknowledged arrives, once, in order, whole.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -9,6 +9,7 @@ use tandem::sandbox::Sandbox;
 use tandem::sandbox::sender::{Attempt, AttemptResult};
 use tandem::sandbox::server::{Call, Fault, FaultKind};
 
+use crate::oracle::{self, Conversation, Owed, Utterance};
 use crate::process::{Bridge, Host, is_accepted, text, tickets_of, until};
 use crate::support::start_of_time;
 
@@ -24,18 +25,6 @@ const TEXTS: std::ops::RangeInclusive<usize> = 4..=30;
 /// Longer than any test: whoever waits for the answer is killed first.
 const NEVER: FaultKind = FaultKind::Delay(Duration::from_secs(600));
 
-struct Conversation {
-    key: String,
-    braze_id: String,
-}
-
-/// What was said in a conversation, in order.
-#[derive(Default)]
-struct Script {
-    texts: Vec<String>,
-    replies: Vec<String>,
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_ten_times_while_webhooks_pour_in_it_loses_nothing_and_doubles_nothing() {
     let seed = Clock::system().draw_u32();
@@ -43,52 +32,60 @@ async fn killed_ten_times_while_webhooks_pour_in_it_loses_nothing_and_doubles_no
     let lots = Clock::manual(start_of_time(), seed.into());
     // Every start also looks for what webhooks did not bring, while they bring it.
     let mut bridge = Bridge::start_with("catch_up_minutes = 5", "info").await;
-    let conversations: Vec<Conversation> = (1..=CUSTOMERS)
-        .map(|n| Conversation { key: format!("customer-{n}"), braze_id: bridge.customer(&format!("customer-{n}")) })
-        .collect();
+    let conversations = (1..=CUSTOMERS).map(|n| format!("customer-{n}")).map(|key| {
+        let braze_id = bridge.customer(&key);
+        Conversation { key, braze_id, ..Conversation::default() }
+    });
+    let conversations: Vec<Conversation> = conversations.collect();
+    let numbers = AtomicUsize::new(0);
     let over = AtomicBool::new(false);
     let Bridge { sandbox, host, .. } = &mut bridge;
-    let pouring = join_all(conversations.iter().map(|conversation| converse(sandbox, conversation, &over)));
+    let pouring = conversations.into_iter().map(|conversation| converse(sandbox, conversation, &numbers, &over));
     let killing = kill_again_and_again(sandbox, host, &lots, &over);
-    let (mut scripts, ()) = tokio::join!(pouring, killing);
+    let (mut conversations, ()) = tokio::join!(join_all(pouring), killing);
 
     // Zendesk does not repeat what it could not hand over; the next reply brings what went unheard.
-    for (conversation, script) in conversations.iter().zip(&mut scripts) {
-        let heard = reply(&bridge.sandbox, conversation, script, "This is the last word").await;
+    for conversation in &mut conversations {
+        let heard = reply(&bridge.sandbox, conversation, &numbers, "This is the last word").await;
         assert!(heard, "the bridge is up, and did not take the webhook");
     }
     bridge.settled().await;
-    for (conversation, script) in conversations.iter().zip(&scripts) {
-        assert_arrived(&bridge, conversation, script);
-    }
+    let faults = oracle::faults(&bridge.sandbox, &conversations, 0);
+    assert!(faults.is_empty(), "seed {seed}: {faults:#?}");
     assert_eq!(bridge.sandbox.zendesk.tickets().len(), CUSTOMERS, "seed {seed}");
     bridge.finish(0).await;
 }
 
 /// The customer texts and the agent replies, one after the other, until the killing is over.
-async fn converse(sandbox: &Sandbox, conversation: &Conversation, over: &AtomicBool) -> Script {
-    let mut script = Script::default();
+async fn converse(
+    sandbox: &Sandbox,
+    mut conversation: Conversation,
+    numbers: &AtomicUsize,
+    over: &AtomicBool,
+) -> Conversation {
     for n in 1..=*TEXTS.end() {
         if over.load(Ordering::SeqCst) && n > *TEXTS.start() {
             break;
         }
-        let words = format!("{} asks \"{n}\" & more.\nSecond line of {n}: <b>bold</b>", conversation.key);
+        let tag = oracle::tag(numbers.fetch_add(1, Ordering::SeqCst));
+        let words = format!("{tag}{} asks \"{n}\" & more.\nSecond line of {n}: <b>bold</b>", conversation.key);
         text(sandbox, &conversation.braze_id, &words).await;
-        script.texts.push(words);
+        conversation.texts.push(Utterance { words, ticket: 0, owed: Owed::Once });
         if n % 2 == 0 && !tickets_of(sandbox, &conversation.key).is_empty() {
-            reply(sandbox, conversation, &mut script, "This is a reply").await;
+            reply(sandbox, &mut conversation, numbers, "This is a reply").await;
         }
     }
-    script
+    conversation
 }
 
 /// The agent replies; whether the bridge has taken the webhook.
-async fn reply(sandbox: &Sandbox, conversation: &Conversation, script: &mut Script, words: &str) -> bool {
+async fn reply(sandbox: &Sandbox, conversation: &mut Conversation, numbers: &AtomicUsize, words: &str) -> bool {
     until(sandbox, "the ticket", || !tickets_of(sandbox, &conversation.key).is_empty()).await;
     let ticket = tickets_of(sandbox, &conversation.key)[0].id;
-    let number = script.replies.len() + 1;
-    let comment = sandbox.zendesk.agent_reply(ticket, &format!("{words},<br>number {number} 🚚 \"quoted\"."));
-    script.replies.push(format!("{words},\nnumber {number} 🚚 \"quoted\"."));
+    let tag = oracle::tag(numbers.fetch_add(1, Ordering::SeqCst));
+    let comment = sandbox.zendesk.agent_reply(ticket, &format!("{tag}{words},<br>with a 🚚 and \"quoted\"."));
+    let words = format!("{tag}{words},\nwith a 🚚 and \"quoted\".");
+    conversation.replies.push(Utterance { words, ticket, owed: Owed::Once });
     let names_it = format!("\"comment_id\": \"{comment}\"");
     let tried = || sandbox.zendesk.webhooks_delivered().into_iter().find(|attempt| attempt.body.contains(&names_it));
     until(sandbox, "the webhook of the reply", || tried().is_some()).await;
@@ -117,28 +114,6 @@ async fn kill_again_and_again(sandbox: &Sandbox, host: &mut Host, lots: &Clock, 
         host.start(sandbox).await;
     }
     over.store(true, Ordering::SeqCst);
-}
-
-/// The customer's words stand on the one ticket as they were sent, and the phone shows the agent's replies as written.
-fn assert_arrived(bridge: &Bridge, conversation: &Conversation, script: &Script) {
-    let tickets = tickets_of(&bridge.sandbox, &conversation.key);
-    assert_eq!(tickets.len(), 1, "one ticket for {}", conversation.key);
-    let ticket = &tickets[0];
-    // Texts that waited for a rate limit share a comment, each below its time.
-    let is_time = |line: &&str| line.starts_with('[') && line.ends_with(" UTC]");
-    let by_customer = ticket.comments.iter().filter(|comment| comment.author_id == ticket.requester_id);
-    let written: Vec<&str> = by_customer.flat_map(|comment| comment.plain_body.lines()).collect();
-    let written: Vec<&str> = written.into_iter().filter(|line| !line.is_empty() && !is_time(line)).collect();
-    let texted: Vec<&str> = script.texts.iter().flat_map(|text| text.lines()).collect();
-    assert_eq!(written, texted, "what stands on the ticket of {}", conversation.key);
-    let others: Vec<&str> = ticket
-        .comments
-        .iter()
-        .filter(|comment| comment.author_id != ticket.requester_id)
-        .map(|comment| comment.plain_body.as_str())
-        .collect();
-    assert_eq!(others.len(), script.replies.len(), "nobody else wrote but the agent: {others:?}");
-    assert_eq!(bridge.texts_to(&conversation.braze_id), script.replies, "on the phone of {}", conversation.key);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
