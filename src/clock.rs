@@ -1,10 +1,12 @@
-//! The only reader of the wall clock and of randomness: the system's, or a hand-set one in tests.
+//! The only reader of the wall clock and of randomness: the system's, or in tests one that is set by hand or that goes
+//! with the runtime's own time.
 //!
 //! Everything that decides takes the time as an argument; only thin shells hold a [`Clock`]. What merely measures how
 //! long something takes uses the monotonic clock where it is.
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -18,6 +20,7 @@ pub struct Clock(Arc<Source>);
 enum Source {
     System,
     Manual { now: watch::Sender<Timestamp>, rng: Mutex<Box<StdRng>> },
+    Runtime { started: tokio::time::Instant, at_start: Mutex<Timestamp>, rng: Mutex<Box<StdRng>> },
 }
 
 impl Clock {
@@ -36,6 +39,17 @@ impl Clock {
         }))
     }
 
+    /// A clock that shows `now` and goes on with the time of the tokio runtime, also where that is paused and jumps from
+    /// one timer to the next: then every wait and every time-out lies on one virtual time. Its lots follow from `seed`.
+    #[must_use]
+    pub fn of_runtime(now: Timestamp, seed: u64) -> Self {
+        Self(Arc::new(Source::Runtime {
+            started: tokio::time::Instant::now(),
+            at_start: Mutex::new(now),
+            rng: Mutex::new(Box::new(StdRng::seed_from_u64(seed))),
+        }))
+    }
+
     /// The time.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
@@ -43,6 +57,7 @@ impl Clock {
         match &*self.0 {
             Source::System => Timestamp::now(),
             Source::Manual { now, .. } => *now.borrow(),
+            Source::Runtime { started, at_start, .. } => later(*lock(at_start), started.elapsed()),
         }
     }
 
@@ -52,7 +67,7 @@ impl Clock {
     pub fn draw(&self) -> f64 {
         match &*self.0 {
             Source::System => rand::random(),
-            Source::Manual { rng, .. } => lock(rng).random(),
+            Source::Manual { rng, .. } | Source::Runtime { rng, .. } => lock(rng).random(),
         }
     }
 
@@ -62,15 +77,15 @@ impl Clock {
     pub fn draw_u32(&self) -> u32 {
         match &*self.0 {
             Source::System => rand::random(),
-            Source::Manual { rng, .. } => lock(rng).random(),
+            Source::Manual { rng, .. } | Source::Runtime { rng, .. } => lock(rng).random(),
         }
     }
 
     /// Waits until the time has come. May be a little late, never early.
     pub async fn sleep_until(&self, at: Timestamp) {
         match &*self.0 {
-            Source::System => loop {
-                let Ok(wait) = std::time::Duration::try_from(at.duration_since(self.now())) else { return };
+            Source::System | Source::Runtime { .. } => loop {
+                let Ok(wait) = Duration::try_from(at.duration_since(self.now())) else { return };
                 if wait.is_zero() {
                     return;
                 }
@@ -83,15 +98,54 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock on and wakes who waits for it; the system's clock is left alone.
+    /// Moves a manual clock on and wakes who waits for it. One that goes with the runtime jumps, as a machine's clock
+    /// does that is set: whoever sleeps finds out when he wakes. The system's clock is left alone.
     pub fn advance(&self, by: SignedDuration) {
-        if let Source::Manual { now, .. } = &*self.0 {
-            now.send_modify(|now| *now = now.saturating_add(by).unwrap_or(Timestamp::MAX));
+        let moved = |from: Timestamp| from.saturating_add(by).unwrap_or(Timestamp::MAX);
+        match &*self.0 {
+            Source::System => {}
+            Source::Manual { now, .. } => now.send_modify(|now| *now = moved(*now)),
+            Source::Runtime { at_start, .. } => {
+                let mut at_start = lock(at_start);
+                *at_start = moved(*at_start);
+            }
         }
     }
+}
+
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }
 
 /// A poisoned lock here holds a number that is still a number.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_of_the_runtime_goes_with_it_and_wakes_on_time() {
+        let start: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let clock = Clock::of_runtime(start, 7);
+        assert_eq!(clock.now(), start);
+        clock.sleep_until(start + SignedDuration::from_hours(8)).await;
+        assert_eq!(clock.now(), start + SignedDuration::from_hours(8));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_of_the_runtime_that_is_set_wakes_nobody_early() {
+        let start: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let clock = Clock::of_runtime(start, 7);
+        let waiting = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep_until(start + SignedDuration::from_mins(10)).await }
+        });
+        tokio::task::yield_now().await;
+        clock.advance(SignedDuration::from_mins(-5));
+        waiting.await.unwrap();
+        assert_eq!(clock.now(), start + SignedDuration::from_mins(10));
+    }
 }

@@ -51,7 +51,7 @@ impl Sandbox {
         let stop = CancellationToken::new();
         let changes = Changes::default();
         let sender = |rules, timeout| {
-            let client = sender::client(timeout).map_err(io::Error::other)?;
+            let client = Some(sender::client(timeout).map_err(io::Error::other)?);
             Ok::<_, io::Error>(Sender::new(
                 client,
                 rules,
@@ -68,6 +68,31 @@ impl Sandbox {
         let braze = Braze::start(options, clock, changes.clone(), from_braze, stop.clone()).await?;
         let phone = Phone::new(braze.clone());
         Ok(Self { zendesk, braze, phone, changes, _stop: stop.drop_guard() })
+    }
+
+    /// Both vendors without a network: requests are handed to [`Zendesk::answer`] and [`Braze::answer`], and webhooks are
+    /// held until they are taken out ([`Zendesk::take_held_webhooks`], [`Braze::take_held_webhooks`]) and carried to the
+    /// bridge by the caller. Must be called inside a tokio runtime.
+    #[must_use]
+    pub fn in_process(options: SandboxOptions, clock: Clock) -> Self {
+        let stop = CancellationToken::new();
+        let changes = Changes::default();
+        let sender =
+            |rules| Sender::new(None, rules, options.retry_spacing, clock.clone(), changes.clone(), stop.clone());
+        let (from_zendesk, from_braze) = (sender(Rules::Zendesk), sender(Rules::Braze));
+        let (stop_zendesk, stop_braze) = (stop.clone(), stop.clone());
+        let zendesk = Zendesk::new(
+            "https://zendesk.sandbox.invalid",
+            options.clone(),
+            clock.clone(),
+            changes.clone(),
+            from_zendesk,
+            stop_zendesk,
+        );
+        let braze =
+            Braze::new("https://braze.sandbox.invalid", options, clock, changes.clone(), from_braze, stop_braze);
+        let phone = Phone::new(braze.clone());
+        Self { zendesk, braze, phone, changes, _stop: stop.drop_guard() }
     }
 
     /// Says where webhooks go: `{bridge_url}/webhooks/zendesk`, `{bridge_url}/webhooks/braze`, and the drop-in paths.

@@ -139,7 +139,18 @@ pub async fn serve_and_reload(
     let readiness = Arc::new(Readiness::default());
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);
 
-    let worker = Arc::new(worker(&config, &transport, &store, &clock, &metrics, &readiness)?);
+    let outside = Outside {
+        store: Arc::clone(&store),
+        transport: Arc::clone(&transport),
+        media: MediaClient::new()?,
+        clock: clock.clone(),
+    };
+    let mappings = match &config.mapping_files {
+        Some(files) => Mappings::load(files),
+        None => Mappings::shipped(),
+    };
+    let mappings = Arc::new(mappings.map_err(ServeError::Mappings)?);
+    let worker = Arc::new(worker(&config, mappings, &outside, &metrics, &readiness));
     let (intake, intake_now) = watch::channel(Arc::new(intake_options(&config)));
     let (operator_token, token_now) = watch::channel(config.operator.token.clone());
     let (alarm, alarm_now) = watch::channel(alarm_options(&config));
@@ -210,34 +221,53 @@ async fn take_down(
     info!("tandem.stopped: everything accepted is on disk");
 }
 
+/// What a bridge stands on: everything of it that reaches out of the process.
+pub struct Outside {
+    /// What was accepted, and what became of it.
+    pub store: Arc<dyn Store>,
+    /// Carries calls to the vendors.
+    pub transport: Arc<dyn Transport>,
+    /// Fetches customers' pictures.
+    pub media: MediaClient,
+    /// The time, and lots.
+    pub clock: Clock,
+}
+
+/// The two ends of a bridge without its listeners, for whoever carries the webhooks himself: what delivers, once it is
+/// [`Worker::run`], and what takes webhooks.
+pub fn assemble(config: &Config, mappings: Arc<Mappings>, outside: Outside) -> (Arc<Worker>, axum::Router) {
+    let metrics = Arc::new(Metrics::default());
+    let readiness = Arc::new(Readiness::default());
+    let worker = Arc::new(worker(config, mappings, &outside, &metrics, &readiness));
+    let (_, intake) = watch::channel(Arc::new(intake_options(config)));
+    let Outside { store, clock, .. } = outside;
+    (worker, public_router(PublicState { store, intake, clock, metrics, readiness }))
+}
+
 fn worker(
     config: &Config,
-    transport: &Arc<dyn Transport>,
-    store: &Arc<dyn Store>,
-    clock: &Clock,
+    mappings: Arc<Mappings>,
+    outside: &Outside,
     metrics: &Arc<Metrics>,
     readiness: &Arc<Readiness>,
-) -> Result<Worker, ServeError> {
-    let mappings = match &config.mapping_files {
-        Some(files) => Mappings::load(files),
-        None => Mappings::shipped(),
-    };
+) -> Worker {
+    let Outside { store, transport, media, clock } = outside;
     let observed = |destination| -> Arc<dyn Transport> {
         Arc::new(ObservedTransport { inner: Arc::clone(transport), destination, metrics: Arc::clone(metrics) })
     };
-    Ok(Worker {
+    Worker {
         store: Arc::clone(store),
         zendesk: zendesk(config, observed(Destination::Zendesk), clock).held_while(held(store, Destination::Zendesk)),
         braze: braze(config, observed(Destination::Braze), clock).held_while(held(store, Destination::Braze)),
-        media: MediaClient::new()?,
-        mappings: Arc::new(mappings.map_err(ServeError::Mappings)?),
+        media: media.clone(),
+        mappings,
         options: worker_options(config),
         clock: clock.clone(),
         metrics: Arc::clone(metrics),
         readiness: Arc::clone(readiness),
         pauses: Pauses::default(),
         alarms: Arc::default(),
-    })
+    }
 }
 
 fn log_warnings(warnings: &[Warning]) {

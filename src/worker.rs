@@ -200,6 +200,7 @@ impl Worker {
             }
         };
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             () = self.store.changed(destination) => {}
             () = until_due => {}

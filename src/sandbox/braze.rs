@@ -89,6 +89,25 @@ impl Braze {
         sender: Sender,
         stop: CancellationToken,
     ) -> io::Result<Self> {
+        let mut made = None;
+        let bind = |url: &str| {
+            let braze = Self::new(url, options, clock, changes, sender, stop.clone());
+            let bound = (Arc::clone(&braze.0) as Arc<dyn Vendor>, Arc::clone(&braze.0.traffic));
+            made = Some(braze);
+            bound
+        };
+        server::start(bind, stop.clone()).await?;
+        made.ok_or_else(|| io::Error::other("the server was not bound"))
+    }
+
+    pub(super) fn new(
+        url: &str,
+        options: SandboxOptions,
+        clock: Clock,
+        changes: Changes,
+        sender: Sender,
+        stop: CancellationToken,
+    ) -> Self {
         let campaign = |name: &str| Campaign { name: name.to_owned(), ..Campaign::default() };
         let campaigns = BTreeMap::from([
             (options.campaign_agent_reply.clone(), campaign("Agent reply")),
@@ -107,16 +126,15 @@ impl Braze {
             sends_left: api::SENDS_PER_HOUR,
             inbound: Inbound::default(),
         });
-        let mut made = None;
-        let bind = |url: &str| {
-            let traffic = Arc::new(Traffic::new(changes.clone(), clock.clone(), stop.clone()));
-            let (url, traffic_too) = (url.to_owned(), Arc::clone(&traffic));
-            let inner = Arc::new(Inner { url, options, clock, changes, traffic, sender, state });
-            made = Some(Arc::clone(&inner));
-            (inner as Arc<dyn Vendor>, traffic_too)
-        };
-        server::start(bind, stop.clone()).await?;
-        made.map(Self).ok_or_else(|| io::Error::other("the server was not bound"))
+        let traffic = Arc::new(Traffic::new(changes.clone(), clock.clone(), stop));
+        Self(Arc::new(Inner { url: url.to_owned(), options, clock, changes, traffic, sender, state }))
+    }
+
+    /// Processes a request with all its effects and answers it, without a network: the way of a simulation, which loses
+    /// requests and answers itself. Such a call is not recorded, and no [`Fault`] strikes it.
+    #[must_use]
+    pub fn answer(&self, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
+        Vendor::answer(&*self.0, &request.into()).into()
     }
 
     /// The base URL, `http://127.0.0.1:PORT`.

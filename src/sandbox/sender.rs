@@ -44,6 +44,14 @@ pub struct Webhook {
     pub(super) seal: Seal,
 }
 
+impl Webhook {
+    /// What it proves with, in an attempt that is made now, where it comes from.
+    #[must_use]
+    pub fn headers(&self, now: Timestamp) -> Vec<(String, String)> {
+        self.seal.headers(&self.body, now)
+    }
+}
+
 /// How a webhook proves where it comes from.
 #[derive(Clone)]
 pub(super) enum Seal {
@@ -129,8 +137,10 @@ pub enum AttemptResult {
 
 /// Whose rules for repeating are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rules {
+pub enum Rules {
+    /// Zendesk's.
     Zendesk,
+    /// Braze's.
     Braze,
 }
 
@@ -140,7 +150,8 @@ impl Rules {
     /// Zendesk: 409 up to 3 times; 429 and 503 with a `Retry-After` under 60 s (how often is not published: 3 taken);
     /// time-outs up to 5 times; nothing else, refused connections neither. Braze: 408, 429, 5xx and unreachable hosts,
     /// up to 5 times; never another 4xx, never a 3xx.
-    fn repeats(self, attempt: u32, result: &AttemptResult) -> bool {
+    #[must_use]
+    pub fn repeats(self, attempt: u32, result: &AttemptResult) -> bool {
         let most = match (self, result) {
             (_, AttemptResult::CircuitBroken) | (Self::Zendesk, AttemptResult::Unreachable) => 0,
             (_, AttemptResult::TimedOut) | (Self::Braze, AttemptResult::Unreachable) => 5,
@@ -159,7 +170,8 @@ impl Rules {
 pub(super) struct Sender(Arc<Inner>);
 
 struct Inner {
-    client: reqwest::Client,
+    /// `None` where somebody else carries the webhooks.
+    client: Option<reqwest::Client>,
     rules: Rules,
     spacing: Duration,
     clock: Clock,
@@ -196,9 +208,10 @@ pub(super) fn client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
 }
 
 impl Sender {
-    /// Must be called inside a tokio runtime, which then carries the sending.
+    /// Must be called inside a tokio runtime, which then carries the sending. Without a client it sends nothing: it
+    /// holds whatever is to be sent until that is taken out.
     pub(super) fn new(
-        client: reqwest::Client,
+        client: Option<reqwest::Client>,
         rules: Rules,
         spacing: Duration,
         clock: Clock,
@@ -206,7 +219,8 @@ impl Sender {
         stop: CancellationToken,
     ) -> Self {
         let runtime = tokio::runtime::Handle::current();
-        Self(Arc::new(Inner { client, rules, spacing, clock, changes, stop, runtime, state: Mutex::default() }))
+        let state = Mutex::new(State { paused: client.is_none(), ..State::default() });
+        Self(Arc::new(Inner { client, rules, spacing, clock, changes, stop, runtime, state }))
     }
 
     pub(super) fn connect(&self, bridge_url: &str) {
@@ -330,7 +344,7 @@ impl Sender {
 
     /// Makes one attempt, logs it, and tells whether another is due.
     async fn attempt(&self, webhook: &Webhook, attempt: u32) -> bool {
-        let headers = webhook.seal.headers(&webhook.body, self.0.clock.now());
+        let headers = webhook.headers(self.0.clock.now());
         let (bridge, circuit_open) = {
             let state = lock(&self.0.state);
             let is_open = |breaker: &Breaker| breaker.is_open(self.0.clock.now());
@@ -362,9 +376,8 @@ impl Sender {
     }
 
     async fn call(&self, url: &str, webhook: &Webhook, headers: &[(String, String)]) -> AttemptResult {
-        let mut request = self
-            .0
-            .client
+        let Some(client) = &self.0.client else { return AttemptResult::Unreachable };
+        let mut request = client
             .request(webhook.method.clone(), url)
             .header("content-type", &webhook.content_type)
             .body(webhook.body.clone());

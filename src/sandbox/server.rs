@@ -74,6 +74,14 @@ impl Request {
     }
 }
 
+impl From<http::Request<Bytes>> for Request {
+    fn from(request: http::Request<Bytes>) -> Self {
+        let (parts, body) = request.into_parts();
+        let query = form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()).into_owned().collect();
+        Self { method: parts.method, path: parts.uri.path().to_owned(), query, headers: parts.headers, body }
+    }
+}
+
 /// An answer to a request.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
@@ -96,6 +104,19 @@ impl Answer {
     pub(super) fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.headers.push((name.to_owned(), value.to_string()));
         self
+    }
+}
+
+impl From<Answer> for http::Response<Bytes> {
+    fn from(answer: Answer) -> Self {
+        let mut response = Self::new(answer.body);
+        *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        for (name, value) in answer.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                response.headers_mut().append(name, value);
+            }
+        }
+        response
     }
 }
 
@@ -280,9 +301,7 @@ async fn serve(
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
         return respond(Answer { status: 413, headers: Vec::new(), body: Bytes::new() });
     };
-    let query = form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()).into_owned().collect();
-    let request =
-        Request { method: parts.method, path: parts.uri.path().to_owned(), query, headers: parts.headers, body };
+    let request = Request::from(http::Request::from_parts(parts, body));
     match desk.traffic.strike(&request.method, &request.path) {
         None => {
             let answer = desk.vendor.answer(&request);
@@ -314,14 +333,7 @@ async fn serve(
 }
 
 fn respond(answer: Answer) -> Response {
-    let mut response = Response::new(Body::from(answer.body));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in answer.headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            response.headers_mut().append(name, value);
-        }
-    }
-    response
+    http::Response::<Bytes>::from(answer).map(Body::from)
 }
 
 /// One client connection, which can be cut.

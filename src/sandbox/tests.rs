@@ -504,3 +504,18 @@ pub(super) fn zendesk_basic() -> String {
     let options = SandboxOptions::default();
     format!("Basic {}", BASE64.encode(format!("{}/token:{}", options.zendesk_email, options.zendesk_api_token)))
 }
+
+#[tokio::test]
+async fn without_a_network_calls_are_answered_and_webhooks_wait_to_be_carried() {
+    let clock = clock();
+    let sandbox = Sandbox::in_process(SandboxOptions::default(), clock.clone());
+    let refused = sandbox.zendesk.answer(http::Request::get("/api/v2/tickets/1").body(bytes::Bytes::new()).unwrap());
+    assert_eq!(refused.status(), 401);
+    let ticket = ticket(&sandbox, &["sms"]);
+    let comment = sandbox.zendesk.agent_reply(ticket, "On its way.");
+    let [webhook] = sandbox.zendesk.take_held_webhooks().try_into().map_err(drop).unwrap();
+    assert!(webhook.body.contains(&format!("\"comment_id\": \"{comment}\"")), "{}", webhook.body);
+    let headers = webhook.headers(clock.now());
+    assert!(headers.iter().any(|(name, _)| name == "x-zendesk-webhook-signature"), "{headers:?}");
+    assert!(sandbox.zendesk.take_held_webhooks().is_empty(), "taken once");
+}

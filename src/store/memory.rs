@@ -23,7 +23,7 @@ type Records = BTreeMap<IVec, IVec>;
 
 /// What is durable. A clone is the same medium.
 #[derive(Clone, Default)]
-pub struct Medium(Arc<Mutex<Records>>);
+pub struct Medium(Arc<Mutex<Arc<Records>>>);
 
 impl Medium {
     /// Another medium with the same contents.
@@ -91,7 +91,8 @@ impl Backend for MemoryStore {
 
 struct MemoryTree(Medium);
 
-struct MemoryLook(Records);
+/// The records as they stood: whoever commits meanwhile makes a copy.
+struct MemoryLook(Arc<Records>);
 
 impl Look for MemoryTree {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
@@ -125,6 +126,7 @@ impl Look for MemoryLook {
 impl Tree for MemoryTree {
     fn commit(&mut self, changes: Changes) -> Result<(), StoreError> {
         let mut records = lock(&self.0.0);
+        let records = Arc::make_mut(&mut records);
         for (key, value) in changes {
             match value {
                 Some(value) => records.insert(key, value),

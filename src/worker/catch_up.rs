@@ -88,6 +88,7 @@ impl Worker {
                 self.look(&mut progress, now, stop).await;
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = self.clock.sleep_until(later(now, every)) => {}
             }
@@ -144,6 +145,7 @@ impl Worker {
             while rung > 0 || self.zendesk.is_budget_low() {
                 let next = later(self.clock.now(), PACE);
                 tokio::select! {
+                    biased;
                     () = stop.cancelled() => return false,
                     () = self.clock.sleep_until(next) => {}
                 }

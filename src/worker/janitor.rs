@@ -45,6 +45,7 @@ impl Worker {
                 warn!(%error, "store.compact_failed: the store's files stay as large as they are");
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = self.clock.sleep_until(later(now, ROUND)) => {}
             }

@@ -19,6 +19,8 @@ mod layering;
 mod levers;
 mod openapi;
 mod operator;
+#[path = "../shared/oracle.rs"]
+mod oracle;
 mod outbound;
 mod outbound_once;
 mod power;

@@ -1,8 +1,8 @@
 //! Texts that pour into a bridge which keeps dying, and the oracle on what has become of them.
 //!
 //! How it dies is the caller's business (tests/it/kill.rs, tests/it/power.rs). Whatever happens: every webhook that was
-//! answered with 202 is known, and has ended well or with a reason; every text stands on its customer's one ticket, and
-//! every reply on the phone, once, in order, as written; and a fresh message flows.
+//! answered with 202 is known, and has ended well or with a reason; a fresh message flows; and what is seen at the vendors
+//! is what [`oracle`] says, on one ticket for each customer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use tandem::sandbox::Sandbox;
 use tandem::sandbox::sender::{Attempt, AttemptResult};
 use tokio::sync::Semaphore;
 
+use crate::oracle::{self, Owed, Utterance};
 use crate::process::{Bridge, Host, is_accepted, text, tickets_of, until};
 
 /// Texts for each death. What has not been delivered by then is added to what the next life has to do.
@@ -40,10 +41,9 @@ pub(crate) fn wanted(name: &str) -> Option<u32> {
 
 /// One customer, with all that was said between them and the agents, in order.
 struct Conversation {
-    key: String,
-    braze_id: String,
-    texts: Vec<String>,
-    replies: Vec<String>,
+    /// Its number among all.
+    number: usize,
+    said: oracle::Conversation,
 }
 
 /// A bridge in bad weather.
@@ -65,7 +65,7 @@ impl Storm {
             .map(|n| {
                 let key = format!("customer-{n}");
                 let braze_id = bridge.customer(&key);
-                Conversation { key, braze_id, texts: Vec::new(), replies: Vec::new() }
+                Conversation { number: n as usize, said: oracle::Conversation { key, braze_id, ..Default::default() } }
             })
             .collect();
         Self { seed, bridge, conversations, deaths: 0, begun: Instant::now() }
@@ -101,10 +101,9 @@ impl Storm {
         let deliveries = self.bridge.settled_within(PATIENCE).await;
         let settled = calm.elapsed();
         let seed = self.seed;
-        let mistakes: Vec<String> = mistakes(&attempts(sandbox), &deliveries)
-            .into_iter()
-            .chain(self.conversations.iter().flat_map(|conversation| conversation.mistakes(&self.bridge)))
-            .collect();
+        let said: Vec<_> = self.conversations.iter().map(|conversation| conversation.said.clone()).collect();
+        let mut mistakes = mistakes(&attempts(sandbox), &deliveries);
+        mistakes.extend(oracle::faults(sandbox, &said, 0));
         assert!(mistakes.is_empty(), "seed {seed}: {mistakes:#?}");
         assert_eq!(sandbox.zendesk.tickets().len(), self.conversations.len(), "seed {seed}: tickets");
         let mut starts = host.starts.clone();
@@ -119,8 +118,8 @@ impl Storm {
              reordered or changed; {states:?}; ready after {:.0?} (median), {:.0?} (longest); settled after {settled:.1?}",
             self.deaths,
             self.begun.elapsed() - settled,
-            count(|conversation| conversation.texts.len()),
-            count(|conversation| conversation.replies.len()),
+            count(|conversation| conversation.said.texts.len()),
+            count(|conversation| conversation.said.replies.len()),
             acknowledged(&attempts(sandbox)).len(),
             starts[starts.len() / 2],
             starts[starts.len() - 1],
@@ -136,32 +135,39 @@ impl Conversation {
         let mut ticket = None;
         while let Ok(permit) = load.acquire().await {
             permit.forget();
-            let n = self.texts.len() + 1;
-            let words = format!("{} asks \"{n}\" & more.\nSecond line of {n}: <b>bold</b> 🚚", self.key);
-            text(sandbox, &self.braze_id, &words).await;
-            self.texts.push(words);
-            ticket = ticket.or_else(|| tickets_of(sandbox, &self.key).first().map(|ticket| ticket.id));
+            let n = self.said.texts.len() + 1;
+            self.text(sandbox, &format!("asks \"{n}\" & more.\nSecond line of {n}: <b>bold</b> 🚚")).await;
+            ticket = ticket.or_else(|| tickets_of(sandbox, &self.said.key).first().map(|ticket| ticket.id));
             if let (Some(ticket), 0) = (ticket, n % 2) {
                 self.reply(sandbox, ticket, "This is a reply");
             }
         }
     }
 
+    fn tag(&self) -> String {
+        oracle::tag(self.number * 100_000 + self.said.texts.len() + self.said.replies.len())
+    }
+
+    async fn text(&mut self, sandbox: &Sandbox, words: &str) {
+        let words = format!("{}{} {words}", self.tag(), self.said.key);
+        text(sandbox, &self.said.braze_id, &words).await;
+        self.said.texts.push(Utterance { words, ticket: 0, owed: Owed::Once });
+    }
+
     /// The agent replies; returns the comment.
     fn reply(&mut self, sandbox: &Sandbox, ticket: u64, words: &str) -> u64 {
-        let number = self.replies.len() + 1;
-        let comment = sandbox.zendesk.agent_reply(ticket, &format!("{words},<br>number {number} 🚚 \"quoted\"."));
-        self.replies.push(format!("{words},\nnumber {number} 🚚 \"quoted\"."));
+        let words = format!("{}{words},", self.tag());
+        let comment = sandbox.zendesk.agent_reply(ticket, &format!("{words}<br>with a 🚚 and \"quoted\"."));
+        let words = format!("{words}\nwith a 🚚 and \"quoted\".");
+        self.said.replies.push(Utterance { words, ticket, owed: Owed::Once });
         comment
     }
 
     /// A last text and a last reply, both of which the bridge must take: it is up.
     async fn last_words(&mut self, sandbox: &Sandbox) {
-        let words = format!("{} has nothing more to ask.", self.key);
-        text(sandbox, &self.braze_id, &words).await;
-        self.texts.push(words);
-        until(sandbox, "the ticket", || !tickets_of(sandbox, &self.key).is_empty()).await;
-        let comment = self.reply(sandbox, tickets_of(sandbox, &self.key)[0].id, "This is the last word");
+        self.text(sandbox, "has nothing more to ask.").await;
+        until(sandbox, "the ticket", || !tickets_of(sandbox, &self.said.key).is_empty()).await;
+        let comment = self.reply(sandbox, tickets_of(sandbox, &self.said.key)[0].id, "This is the last word");
         let names_it = format!("\"comment_id\": \"{comment}\"");
         let heard = || {
             let tried = sandbox.zendesk.webhooks_delivered().into_iter().rev();
@@ -169,38 +175,6 @@ impl Conversation {
         };
         until(sandbox, "the webhook of the last word", heard).await;
     }
-
-    /// What is not as it should be: on the one ticket the customer's words as they were sent and nobody else's but the
-    /// agent's, on the phone the agent's words as written.
-    fn mistakes(&self, bridge: &Bridge) -> Vec<String> {
-        let key = &self.key;
-        let tickets = tickets_of(&bridge.sandbox, key);
-        let [ticket] = tickets.as_slice() else { return vec![format!("{key} has {} tickets", tickets.len())] };
-        // Texts that waited for a rate limit share a comment, each below its time.
-        let is_time = |line: &str| line.starts_with('[') && line.ends_with(" UTC]");
-        let (by_customer, by_others): (Vec<_>, Vec<_>) =
-            ticket.comments.iter().partition(|comment| comment.author_id == ticket.requester_id);
-        let written: Vec<&str> = by_customer.iter().flat_map(|comment| comment.plain_body.lines()).collect();
-        let written: Vec<&str> = written.into_iter().filter(|line| !line.is_empty() && !is_time(line)).collect();
-        let texted: Vec<&str> = self.texts.iter().flat_map(|text| text.lines()).collect();
-        let answered: Vec<&str> = by_others.iter().map(|comment| comment.plain_body.as_str()).collect();
-        let replies: Vec<&str> = self.replies.iter().map(String::as_str).collect();
-        let shown = bridge.texts_to(&self.braze_id);
-        let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
-        [
-            difference(key, "the customer's words on the ticket", &written, &texted),
-            difference(key, "the others' words on the ticket", &answered, &replies),
-            difference(key, "the phone", &shown, &replies),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-}
-
-/// How what is there differs from what should be.
-fn difference(key: &str, place: &str, found: &[&str], expected: &[&str]) -> Option<String> {
-    (found != expected).then(|| format!("{key}, {place}: {found:#?} instead of {expected:#?}"))
 }
 
 /// Every attempt of both vendors to hand over a webhook.

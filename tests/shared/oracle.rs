@@ -1,0 +1,257 @@
+//! The oracle: what must be true at both vendors once everything has come to rest, whatever went wrong before.
+//!
+//! * Every text and every reply that is owed is shown once; what ended otherwise, at most once.
+//! * Nothing else is shown to anybody.
+//! * A conversation keeps its order, in each direction.
+//! * What is shown is whole: every line, quotation mark and emoji.
+//! * A conversation has one open ticket.
+//!
+//! It looks at the vendors only, so whoever asks says what is owed. Each utterance carries a [`tag`] by which it is
+//! known again in a comment that several share, and in the parts of a long text.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tandem::sandbox::Sandbox;
+use tandem::sandbox::zendesk::{Comment, Ticket, TicketStatus};
+
+/// What the shipped campaign says when a ticket is solved.
+const CLOSING: &str = "Your ticket has been closed";
+
+/// One conversation: its customer, and what was said.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Conversation {
+    /// The customer's external id, which its tickets carry.
+    pub(crate) key: String,
+    /// The customer in Braze.
+    pub(crate) braze_id: String,
+    /// What the customer wrote, in the order in which the bridge took it.
+    pub(crate) texts: Vec<Utterance>,
+    /// What agents wrote, in order.
+    pub(crate) replies: Vec<Utterance>,
+    /// How often a ticket of the conversation was solved: so many closing texts may be sent.
+    pub(crate) solved: usize,
+}
+
+/// Something that was said.
+#[derive(Clone, Debug)]
+pub(crate) struct Utterance {
+    /// The words, the [`tag`] in front.
+    pub(crate) words: String,
+    /// The ticket on which an agent said it; order holds within one. 0 for what a customer said.
+    pub(crate) ticket: u64,
+    /// How often it is to be seen at the other side.
+    pub(crate) owed: Owed,
+}
+
+/// How often something is to be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owed {
+    /// Exactly once.
+    Once,
+    /// It was never acknowledged, or has ended visibly.
+    AtMostOnce,
+}
+
+/// What stands before the words of an utterance; `number` is unique among all.
+pub(crate) fn tag(number: usize) -> String {
+    format!("~{number}~ ")
+}
+
+/// What is wrong at the vendors, in words; nothing when all is well. `notes_max` is how many internal comments the
+/// bridge had reason to write.
+pub(crate) fn faults(sandbox: &Sandbox, conversations: &[Conversation], notes_max: usize) -> Vec<String> {
+    let mut oracle = Oracle { said: BTreeMap::new(), seen: BTreeMap::new(), gone: BTreeSet::new(), faults: Vec::new() };
+    for (number, conversation) in conversations.iter().enumerate() {
+        let texts = conversation.texts.iter().map(|said| (Way::ToTicket, said));
+        for (way, said) in texts.chain(conversation.replies.iter().map(|said| (Way::ToPhone, said))) {
+            oracle.said.insert(number_of(&said.words), (number, way));
+        }
+    }
+    oracle.read_tickets(sandbox, conversations, notes_max);
+    for (number, conversation) in conversations.iter().enumerate() {
+        oracle.read_phone(sandbox, number, conversation);
+    }
+    for conversation in conversations {
+        oracle.compare(conversation, &conversation.texts, "the ticket");
+        oracle.compare(conversation, &conversation.replies, "the phone");
+    }
+    oracle.faults
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    ToTicket,
+    ToPhone,
+}
+
+struct Oracle {
+    /// Whose each utterance is, by its number.
+    said: BTreeMap<usize, (usize, Way)>,
+    /// What was shown of each, and as the how manieth thing shown.
+    seen: BTreeMap<usize, Vec<(u64, Shown)>>,
+    /// What was shown on a ticket that somebody has deleted since.
+    gone: BTreeSet<usize>,
+    faults: Vec<String>,
+}
+
+/// The words as they were shown.
+struct Shown {
+    words: String,
+    /// Whether they were shown by themselves; else blank lines and times stand between them and others.
+    alone: bool,
+}
+
+impl Oracle {
+    fn read_tickets(&mut self, sandbox: &Sandbox, conversations: &[Conversation], notes_max: usize) {
+        let (agent, bridge) = (sandbox.zendesk.agent_id(), sandbox.zendesk.api_user_id());
+        let tickets = sandbox.zendesk.tickets();
+        let mut notes = 0;
+        for ticket in &tickets {
+            for comment in &ticket.comments {
+                match comment.author_id {
+                    author if author == agent => {}
+                    author if author == bridge && !comment.public => notes += 1,
+                    author if author == ticket.requester_id && comment.public => {
+                        self.read_comment(ticket, comment, conversations);
+                    }
+                    _ => self.faults.push(format!("a strange comment on ticket {}: {comment:?}", ticket.id)),
+                }
+            }
+        }
+        if notes > notes_max {
+            self.faults.push(format!("{notes} internal comments were written, and there were {notes_max} reasons"));
+        }
+        for conversation in conversations {
+            let is_open = |ticket: &&Ticket| {
+                let done = matches!(ticket.status, TicketStatus::Solved | TicketStatus::Closed);
+                ticket.external_id.as_ref() == Some(&conversation.key) && !ticket.deleted && !done
+            };
+            let open: Vec<u64> = tickets.iter().filter(is_open).map(|ticket| ticket.id).collect();
+            if open.len() > 1 {
+                self.faults.push(format!("{} has several open tickets: {open:?}", conversation.key));
+            }
+        }
+    }
+
+    fn read_comment(&mut self, ticket: &Ticket, comment: &Comment, conversations: &[Conversation]) {
+        let pieces = pieces(&comment.plain_body);
+        let alone = pieces.len() == 1;
+        // A ticket that an agent opens may begin with nothing.
+        if pieces.is_empty() && !comment.plain_body.is_empty() {
+            self.faults.push(format!("nobody wrote this on ticket {}: {:?}", ticket.id, comment.plain_body));
+        }
+        for (tagged, words) in pieces {
+            match self.said.get(&tagged) {
+                Some((whose, Way::ToTicket)) if belongs(ticket, &conversations[*whose]) && ticket.deleted => {
+                    self.gone.insert(tagged);
+                }
+                Some((whose, Way::ToTicket)) if belongs(ticket, &conversations[*whose]) => {
+                    self.seen.entry(tagged).or_default().push((comment.id, Shown { words, alone }));
+                }
+                _ => self.faults.push(format!("this does not belong on ticket {}: {words:?}", ticket.id)),
+            }
+        }
+    }
+
+    /// Puts the parts of long texts together again: a part without a tag goes on with the text before it.
+    fn read_phone(&mut self, sandbox: &Sandbox, number: usize, conversation: &Conversation) {
+        let texts = sandbox.braze.texts();
+        let mut closings = 0;
+        let mut open = None;
+        for (place, text) in (0..).zip(texts.iter().filter(|text| text.braze_id == conversation.braze_id)) {
+            if text.body == CLOSING {
+                closings += 1;
+                continue;
+            }
+            let tagged = pieces(&text.body).first().map(|(tagged, _)| *tagged);
+            match (tagged, open) {
+                (Some(tagged), _) if self.said.get(&tagged) == Some(&(number, Way::ToPhone)) => {
+                    let shown = Shown { words: text.body.clone(), alone: true };
+                    self.seen.entry(tagged).or_default().push((place, shown));
+                    open = Some(tagged);
+                }
+                (None, Some(tagged)) => {
+                    if let Some((_, shown)) = self.seen.get_mut(&tagged).and_then(|seen| seen.last_mut()) {
+                        shown.words = format!("{}\n{}", shown.words, text.body);
+                        shown.alone = false;
+                    }
+                }
+                _ => self.faults.push(format!("nobody wrote this to {}: {:?}", conversation.key, text.body)),
+            }
+        }
+        if closings > conversation.solved {
+            let (key, solved) = (&conversation.key, conversation.solved);
+            self.faults.push(format!("{key} was told {closings} times of a ticket solved {solved} times"));
+        }
+    }
+
+    /// Once, whole, and in order.
+    fn compare(&mut self, conversation: &Conversation, said: &[Utterance], place: &str) {
+        let key = &conversation.key;
+        let mut newest: BTreeMap<u64, (u64, usize)> = BTreeMap::new();
+        for utterance in said {
+            let number = number_of(&utterance.words);
+            let seen = self.seen.get(&number).map_or(&[][..], Vec::as_slice);
+            match (seen.len(), utterance.owed) {
+                (1, _) | (0, Owed::AtMostOnce) => {}
+                (0, Owed::Once) if self.gone.contains(&number) => {}
+                (0, Owed::Once) => self.faults.push(format!("{place} of {key} never showed ~{number}~")),
+                (times, _) => self.faults.push(format!("{place} of {key} showed ~{number}~ {times} times")),
+            }
+            let Some((at, shown)) = seen.first() else { continue };
+            if !is_whole(shown, utterance) {
+                let (is, was) = (&shown.words, &utterance.words);
+                self.faults.push(format!("{place} of {key} showed {is:?} and not {was:?}"));
+            }
+            if let Some((before, other)) = newest.get(&utterance.ticket).filter(|(before, _)| before > at) {
+                self.faults.push(format!("{place} of {key} showed ~{number}~ ({at}) before ~{other}~ ({before})"));
+            }
+            let newest = newest.entry(utterance.ticket).or_default();
+            *newest = (*newest).max((*at, number));
+        }
+    }
+}
+
+/// A ticket of this conversation: by its key, or one that follows up or that an agent opened for its customer.
+fn belongs(ticket: &Ticket, conversation: &Conversation) -> bool {
+    ticket.external_id.as_ref().is_none_or(|key| *key == conversation.key)
+}
+
+/// What is shown is what was said. White space at the cuts of a long text goes, and one that ended visibly may have gone
+/// out in part.
+fn is_whole(shown: &Shown, said: &Utterance) -> bool {
+    if shown.alone && shown.words == said.words {
+        return true;
+    }
+    let lines = |words: &str| -> Vec<String> {
+        words.lines().filter(|line| !line.is_empty() && !is_time(line)).map(str::to_owned).collect()
+    };
+    let words = |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
+    match (shown.alone, said.ticket) {
+        (false, 0) => lines(&shown.words) == lines(&said.words),
+        (false, _) if said.owed == Owed::Once => words(&shown.words) == words(&said.words),
+        (_, 1..) if said.owed == Owed::AtMostOnce => words(&said.words).starts_with(&words(&shown.words)),
+        _ => false,
+    }
+}
+
+/// The line that stands before each of several texts in one comment.
+fn is_time(line: &str) -> bool {
+    line.starts_with('[') && line.ends_with(" UTC]")
+}
+
+/// The utterances in a text, each from its tag on.
+fn pieces(text: &str) -> Vec<(usize, String)> {
+    let mut starts: Vec<(usize, usize)> = Vec::new();
+    for (at, _) in text.match_indices('~') {
+        let number = text[at + 1..].split_once("~ ").and_then(|(number, _)| number.parse().ok());
+        starts.extend(number.map(|number| (at, number)));
+    }
+    let ends = starts.iter().skip(1).map(|(at, _)| *at).chain([text.len()]);
+    let pieces = starts.iter().zip(ends).map(|((start, number), end)| (*number, text[*start..end].to_owned()));
+    pieces.collect()
+}
+
+fn number_of(words: &str) -> usize {
+    pieces(words).first().map_or(usize::MAX, |(number, _)| *number)
+}

@@ -1,0 +1,135 @@
+//! Customers and agents: what they write and do, as the lots fall.
+
+use std::sync::Arc;
+
+use tandem::sandbox::zendesk::{NewTicket, Ticket, TicketStatus, User};
+
+use super::post;
+use super::world::{Reply, Text, World};
+use crate::oracle;
+
+/// What people write: the same words again and again, and everything that breaks careless software.
+const WORDS: [&str; 8] = [
+    "ok",
+    "Where is my \"engine\"?",
+    "It's 50% off & <b>bold</b>, isn't it?\n\nSecond paragraph: C:\\temp\\new",
+    "👩‍👩‍👧‍👦 the whole family waits 🚚",
+    "{{ticket.id}} {% if true %}x{% endif %} {\"json\": [1, 2]}",
+    "Grüße, žluťoučký kůň, 你好, مرحبا",
+    "line one\nline two\nline three",
+    "ok",
+];
+
+/// Everybody acts, one after the other, with pauses between.
+pub(crate) async fn play(world: &Arc<World>) {
+    for _ in 0..world.plan.steps {
+        tokio::time::sleep(world.lots.millis(0..=world.plan.pause_max)).await;
+        let customer = usize::try_from(world.lots.number(0..=world.customers.len() as u64 - 1)).unwrap();
+        if world.is_on_fire() && world.lots.chance(world.plan.rates.turn) {
+            turn(world, customer);
+        } else if world.is_on_fire() && world.lots.chance(world.plan.rates.opt) {
+            opt(world, customer, world.lots.chance(0.5));
+        } else if world.lots.chance(0.5) {
+            text(world, customer);
+        } else {
+            reply(world, customer);
+        }
+    }
+}
+
+/// The customer writes.
+pub(crate) fn text(world: &Arc<World>, customer: usize) {
+    let number = usize::try_from(world.next_number()).unwrap();
+    let words = format!("{}{}", oracle::tag(number), world.lots.pick(&WORDS));
+    world.trace.say(|| format!("{} texts {words:?}", world.customers[customer].key));
+    world.trace.count("texts");
+    let webhook = world.sandbox.phone.text(&world.customers[customer].braze_id, &words).unwrap();
+    let text = Text { number, customer, words, webhook, at: world.passed() };
+    world.script.lock().unwrap().texts.push(text);
+    post::collect(world);
+}
+
+/// An agent replies on the customer's newest ticket, if there is one that takes a comment.
+pub(crate) fn reply(world: &Arc<World>, customer: usize) {
+    let Some(ticket) = newest_ticket(world, customer) else { return };
+    let number = usize::try_from(world.next_number()).unwrap();
+    let more = if world.lots.chance(0.03) { 120 } else { 0 };
+    let long = " and so on and so forth".repeat(more);
+    let words = format!("{}{}{long}", oracle::tag(number), world.lots.pick(&WORDS));
+    let escaped = words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\n', "<br>");
+    world.trace.say(|| format!("an agent replies on {}: {:?}", ticket.id, words.get(..60).unwrap_or(&words)));
+    world.trace.count("replies");
+    let comment = world.sandbox.zendesk.agent_reply(ticket.id, &escaped);
+    world.script.lock().unwrap().replies.push(Reply {
+        customer,
+        words,
+        ticket: ticket.id,
+        comment,
+        at: world.passed(),
+    });
+    post::collect(world);
+}
+
+/// The conversation takes a turn.
+fn turn(world: &Arc<World>, customer: usize) {
+    let zendesk = &world.sandbox.zendesk;
+    let ticket = newest_ticket(world, customer);
+    match (world.lots.number(0..=5), ticket) {
+        (0..=2, Some(ticket)) if ticket.status == TicketStatus::Solved => {
+            world.trace.say(|| format!("an agent reopens {}", ticket.id));
+            zendesk.set_status(ticket.id, TicketStatus::Open);
+        }
+        (0..=3, Some(ticket)) if ticket.status != TicketStatus::Solved => {
+            world.trace.say(|| format!("an agent solves {}", ticket.id));
+            *world.script.lock().unwrap().solved.entry(customer).or_default() += 1;
+            zendesk.set_status(ticket.id, TicketStatus::Solved);
+        }
+        (4, Some(ticket)) => {
+            world.trace.say(|| format!("{} is closed", ticket.id));
+            zendesk.set_status(ticket.id, TicketStatus::Closed);
+        }
+        (5, Some(ticket)) => {
+            world.trace.say(|| format!("an agent deletes {}", ticket.id));
+            zendesk.delete(ticket.id);
+        }
+        (_, None) => write_first(world, customer),
+        _ => {}
+    }
+    post::collect(world);
+}
+
+/// The customer opts out of texts, or in again.
+pub(crate) fn opt(world: &Arc<World>, customer: usize, out: bool) {
+    let word = if out { "STOP" } else { "START" };
+    world.trace.say(|| format!("{} texts {word}", world.customers[customer].key));
+    if out {
+        world.script.lock().unwrap().opted_out.insert(customer, None);
+    } else if let Some(in_again) = world.script.lock().unwrap().opted_out.get_mut(&customer) {
+        in_again.get_or_insert(world.passed());
+    }
+    world.sandbox.phone.text(&world.customers[customer].braze_id, word).unwrap();
+    post::collect(world);
+}
+
+/// An agent opens a ticket for a customer who has none, and writes on it.
+fn write_first(world: &Arc<World>, customer: usize) {
+    let (zendesk, key) = (&world.sandbox.zendesk, &world.customers[customer].key);
+    let known = zendesk.users().into_iter().find(|user| user.external_id.as_ref() == Some(key)).map(|user| user.id);
+    let requester_id = known.unwrap_or_else(|| {
+        zendesk.add_user(User { name: "Ada".to_owned(), external_id: Some(key.clone()), ..User::default() })
+    });
+    let tags = vec!["sms".to_owned()];
+    let ticket = zendesk.add_ticket(NewTicket { requester_id, tags, ..NewTicket::default() });
+    world.trace.say(|| format!("an agent opens {ticket} for {key}"));
+    reply(world, customer);
+}
+
+/// The customer's newest ticket that takes a comment.
+pub(crate) fn newest_ticket(world: &World, customer: usize) -> Option<Ticket> {
+    let key = &world.customers[customer].key;
+    let zendesk = &world.sandbox.zendesk;
+    let user = zendesk.users().into_iter().find(|user| user.external_id.as_ref() == Some(key))?;
+    let tickets = zendesk.tickets().into_iter().rev();
+    let mut open = tickets.filter(|ticket| !ticket.deleted && ticket.status != TicketStatus::Closed);
+    open.find(|ticket| ticket.requester_id == user.id)
+}

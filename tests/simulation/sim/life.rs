@@ -1,0 +1,234 @@
+//! One life of the bridge, and its store as that life sees it.
+//!
+//! The bridge may die at each step that it takes outside of itself: before and after each call to its store, before each
+//! request and after each answer. From then on no call of that life ever returns, so nothing of it reaches the store, a
+//! vendor or the sender of a webhook any more: what is left of it is as good as gone.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tandem::domain::conversation::{Change, Conversation, ConversationKey};
+use tandem::domain::delivery::{Delivery, Transition};
+use tandem::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind};
+use tandem::domain::operator::{AuditEntry, Order, Pause};
+use tandem::store::{
+    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, Moves, Page, Store, StoreError, Sweep,
+    Verdict,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::plan::Broken;
+use super::world::World;
+
+/// How long a bridge that acknowledges before it appends takes to append.
+const TOO_LATE: Duration = Duration::from_millis(200);
+
+/// From a start to a death. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Life {
+    pub(crate) world: Arc<World>,
+    pub(crate) died: CancellationToken,
+}
+
+impl Life {
+    /// A step outside; never returns when it is the last.
+    pub(crate) async fn step(&self, what: &str) {
+        if !self.died.is_cancelled() && self.world.is_fatal() {
+            self.world.trace.fault("death", || what.to_owned());
+            self.died.cancel();
+        }
+        if self.died.is_cancelled() {
+            pending().await
+        }
+    }
+}
+
+/// The store, as long as the bridge lives.
+pub(crate) struct MortalStore {
+    pub(crate) life: Life,
+    pub(crate) store: Arc<dyn Store>,
+}
+
+impl MortalStore {
+    /// Makes a call between two steps.
+    async fn call<T>(&self, what: &str, call: impl Future<Output = T>) -> T {
+        self.life.step(&format!("before {what}")).await;
+        let result = call.await;
+        self.life.step(&format!("after {what}")).await;
+        result
+    }
+
+    fn is(&self, broken: Broken) -> bool {
+        self.life.world.plan.broken == Some(broken)
+    }
+}
+
+#[async_trait]
+impl Store for MortalStore {
+    async fn accept(&self, event: Event, mut dedupe: Vec<DedupeKey>, now: Timestamp) -> Result<Accepted, StoreError> {
+        if self.is(Broken::DedupesOnTheText) {
+            dedupe.extend(text_alone(&event));
+        }
+        let world = &self.life.world;
+        let lies = self.is(Broken::AcknowledgesBeforeAppending)
+            || (self.is(Broken::ForgetsAnAppend) && world.is_on_fire() && world.lots.chance(0.05));
+        if !lies {
+            return self.call("accept", self.store.accept(event, dedupe, now)).await;
+        }
+        let (store, life, forgets) = (Arc::clone(&self.store), self.life.clone(), self.is(Broken::ForgetsAnAppend));
+        tokio::spawn(async move {
+            tokio::time::sleep(TOO_LATE).await;
+            life.step("before the late append").await;
+            if !forgets {
+                store.accept(event, dedupe, now).await.unwrap();
+            }
+        });
+        Ok(Accepted::New(EventId { epoch: 0, sequence: world.next_number(), sub: 0 }))
+    }
+
+    async fn quarantine(
+        &self,
+        event: Event,
+        cause: String,
+        dedupe: Vec<DedupeKey>,
+        now: Timestamp,
+    ) -> Result<Accepted, StoreError> {
+        self.call("quarantine", self.store.quarantine(event, cause, dedupe, now)).await
+    }
+
+    async fn claim(
+        &self,
+        destination: Destination,
+        now: Timestamp,
+        merge_up_to: usize,
+    ) -> Result<Option<Claim>, StoreError> {
+        let claim = self.call("claim", self.store.claim(destination, now, merge_up_to)).await?;
+        if let Some(claim) = &claim {
+            self.life.world.trace.say(|| {
+                let claimed = |work: &tandem::store::Work| {
+                    format!("{} {} {}", work.delivery.id, work.event.kind.name(), work.delivery.state.name())
+                };
+                let work: Vec<String> = claim.work.iter().map(claimed).collect();
+                format!("  claimed in {}: {}", claim.key, work.join(", "))
+            });
+        }
+        Ok(claim)
+    }
+
+    async fn record(&self, claim: &Claim, verdict: Verdict, now: Timestamp) -> Result<(), StoreError> {
+        let recording = async {
+            self.life.world.trace.say(|| {
+                let moved = |(id, to): &(EventId, Transition)| format!("{id} {to:?}");
+                let moves: Vec<String> = verdict.moves.iter().map(moved).collect();
+                let (instead, besides) = (verdict.instead.len(), verdict.besides.len());
+                format!("  records in {}: {} (+{instead} instead, +{besides} besides)", claim.key, moves.join(", "))
+            });
+            let forwarded = |change: &Change| if let Change::Forwarded(on, ..) = change { Some(on.0) } else { None };
+            let known: Vec<u64> = verdict.changes.iter().filter_map(forwarded).collect();
+            self.store.record(claim, verdict, now).await.inspect(|()| self.life.world.knows(&known))
+        };
+        self.call("record", recording).await
+    }
+
+    async fn learn(&self, key: &ConversationKey, changes: Vec<Change>, now: Timestamp) -> Result<(), StoreError> {
+        self.call("learn", self.store.learn(key, changes, now)).await
+    }
+
+    async fn changed(&self, destination: Destination) {
+        self.store.changed(destination).await;
+    }
+
+    fn next_due(&self, destination: Destination) -> Option<Timestamp> {
+        self.store.next_due(destination)
+    }
+
+    async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
+        self.call("conversation", self.store.conversation(key)).await
+    }
+
+    async fn key_of(&self, customer: &Customer, line: Option<&str>) -> Result<ConversationKey, StoreError> {
+        self.call("key_of", self.store.key_of(customer, line)).await
+    }
+
+    async fn conversations(
+        &self,
+        after: Option<&ConversationKey>,
+        limit: usize,
+    ) -> Result<Page<Conversation>, StoreError> {
+        self.call("conversations", self.store.conversations(after, limit)).await
+    }
+
+    async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError> {
+        self.call("delivery", self.store.delivery(id)).await
+    }
+
+    async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
+        self.call("deliveries", self.store.deliveries(filter)).await
+    }
+
+    async fn sweep(&self, sweep: Sweep) -> Result<Found, StoreError> {
+        self.call("sweep", self.store.sweep(sweep)).await
+    }
+
+    async fn operate(&self, id: EventId, transition: Transition, order: &Order) -> Result<(), StoreError> {
+        self.call("operate", self.store.operate(id, transition, order)).await
+    }
+
+    async fn operate_each(
+        &self,
+        ids: Vec<EventId>,
+        state: String,
+        transition: Transition,
+        order: &Order,
+    ) -> Result<Moves, StoreError> {
+        self.call("operate_each", self.store.operate_each(ids, state, transition, order)).await
+    }
+
+    async fn forget(&self, key: &ConversationKey, order: &Order) -> Result<Forgotten, StoreError> {
+        self.call("forget", self.store.forget(key, order)).await
+    }
+
+    async fn pause(&self, destination: Destination, paused: bool, order: &Order) -> Result<bool, StoreError> {
+        self.call("pause", self.store.pause(destination, paused, order)).await
+    }
+
+    fn paused(&self, destination: Destination) -> Option<Pause> {
+        self.store.paused(destination)
+    }
+
+    async fn audit(&self, after: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, StoreError> {
+        self.call("audit", self.store.audit(after, limit)).await
+    }
+
+    async fn expire(&self, settled_before: Timestamp, keys_before: Timestamp) -> Result<u64, StoreError> {
+        self.call("expire", self.store.expire(settled_before, keys_before)).await
+    }
+
+    async fn compact(&self, how: Compaction) -> Result<(), StoreError> {
+        self.call("compact", self.store.compact(how)).await
+    }
+
+    fn counts(&self) -> Counts {
+        self.store.counts()
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.store.health()
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+    }
+}
+
+/// The key by which a bridge that dedupes on the text takes two customers' texts for one. What the oracle puts in front
+/// is left out: customers do say the same twice.
+fn text_alone(event: &Event) -> Option<DedupeKey> {
+    let EventKind::CustomerText(text) = &event.kind else { return None };
+    let words = text.text.rsplit("~ ").next()?.to_owned();
+    let customer = text.customer.braze_id.clone()?;
+    Some(DedupeKey::BrazeDispatch { campaign: "the text alone".to_owned(), dispatch: words, customer })
+}

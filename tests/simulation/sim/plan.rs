@@ -1,0 +1,221 @@
+//! What a seed decides: how much is said, what goes wrong and how often.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::lots::Lots;
+
+/// The other side of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Vendor {
+    Zendesk,
+    Braze,
+}
+
+/// One simulated time, from the first word to the last fault.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) customers: usize,
+    /// Things that customers and agents do.
+    pub(crate) steps: usize,
+    /// The longest pause between two of them, in milliseconds.
+    pub(crate) pause_max: u64,
+    pub(crate) rates: Rates,
+    pub(crate) outages: Vec<Outage>,
+    /// When the bridge's own clock is set, and by how much.
+    pub(crate) jumps: Vec<(Duration, SignedDuration)>,
+    /// At this step the bridge dies, whatever the rates say.
+    pub(crate) dies_at: Option<u64>,
+    pub(crate) vendors: Vendors,
+    /// `braze.on_unconfirmed` is `hold`.
+    pub(crate) hold: bool,
+    /// A promise that is broken on purpose.
+    pub(crate) broken: Option<Broken>,
+}
+
+/// How often, of 1.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rates {
+    pub(crate) lost_request: f64,
+    pub(crate) lost_answer: f64,
+    /// The answer comes late, at worst later than anybody waits.
+    pub(crate) slow: f64,
+    pub(crate) server_error: f64,
+    pub(crate) too_many: f64,
+    /// At each step that the bridge takes outside of itself.
+    pub(crate) death: f64,
+    /// A webhook is lost, or its answer.
+    pub(crate) webhook_lost: f64,
+    /// A webhook comes again.
+    pub(crate) webhook_repeated: f64,
+    /// A webhook is overtaken by later ones.
+    pub(crate) webhook_late: f64,
+    /// An agent solves, reopens, closes or deletes, or writes first.
+    pub(crate) turn: f64,
+    /// A customer opts out of texts, or in again.
+    pub(crate) opt: f64,
+}
+
+/// A time in which a vendor cannot be reached, or answers 429 to everything.
+#[derive(Clone, Debug)]
+pub(crate) struct Outage {
+    pub(crate) vendor: Vendor,
+    pub(crate) from: Duration,
+    pub(crate) lasts: Duration,
+    pub(crate) kind: OutageKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutageKind {
+    /// No connection.
+    Down,
+    /// Connections, and no answers.
+    Silent,
+    /// 503 to everything.
+    Unavailable,
+    /// 429 to everything, with this `Retry-After`.
+    Storm(Option<u64>),
+    /// The vendor's webhooks are given up unsent.
+    WebhooksGivenUp,
+}
+
+/// How the vendors are set up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Vendors {
+    pub(crate) limits: bool,
+    pub(crate) triggers_fire_twice: bool,
+    pub(crate) triggers_fire_on_ours: bool,
+    pub(crate) hyphenated: bool,
+    pub(crate) search_lag: SignedDuration,
+    pub(crate) list_lag: SignedDuration,
+    pub(crate) attribute_lag: SignedDuration,
+}
+
+/// A promise that the bridge is made to break, so that the oracle is seen to notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Broken {
+    /// Says "accepted" and appends a little later.
+    AcknowledgesBeforeAppending,
+    /// Says "accepted" and forgets it, now and then.
+    ForgetsAnAppend,
+    /// Takes two texts with the same words for one.
+    DedupesOnTheText,
+    /// Takes a lost text for one that was never sent.
+    DoesNotLookForTheReceipt,
+    /// Takes a lost comment for one that was never written.
+    DoesNotLookForTheAudit,
+    /// Opens tickets without an idempotency key.
+    SendsNoIdempotencyKey,
+}
+
+impl Plan {
+    /// Two customers, nothing goes wrong.
+    pub(crate) fn calm(seed: u64) -> Self {
+        Self {
+            seed,
+            customers: 2,
+            steps: 12,
+            pause_max: 20_000,
+            rates: Rates::default(),
+            outages: Vec::new(),
+            jumps: Vec::new(),
+            dies_at: None,
+            vendors: Vendors::default(),
+            hold: false,
+            broken: None,
+        }
+    }
+
+    /// What this seed decides.
+    pub(crate) fn of(seed: u64) -> Self {
+        let lots = Lots::of(seed ^ 0x7a6e_de3d);
+        // Some runs are quick chatter, some take a day.
+        let pause_max = *lots.pick(&[400, 5_000, 60_000, 900_000]);
+        let steps = usize::try_from(lots.number(20..=80)).unwrap();
+        let span = pause_max / 2 * steps as u64;
+        let rates = rates(&lots);
+        let outages = (0..lots.number(0..=3)).map(|_| outage(&lots, span)).collect();
+        let jumps = (0..lots.number(0..=6).saturating_sub(4)).map(|_| jump(&lots, span)).collect();
+        let lag = |most: u64| SignedDuration::from_secs(i64::try_from(lots.number(0..=most)).unwrap());
+        let vendors = Vendors {
+            limits: lots.chance(0.3),
+            triggers_fire_twice: lots.chance(0.2),
+            triggers_fire_on_ours: lots.chance(0.2),
+            hyphenated: lots.chance(0.5),
+            search_lag: if lots.chance(0.5) { lag(240) } else { SignedDuration::ZERO },
+            list_lag: if lots.chance(0.3) { lag(120) } else { SignedDuration::ZERO },
+            attribute_lag: if lots.chance(0.3) { lag(3) } else { SignedDuration::ZERO },
+        };
+        Self {
+            customers: usize::try_from(lots.number(1..=5)).unwrap(),
+            steps,
+            pause_max,
+            rates,
+            outages,
+            jumps,
+            vendors,
+            hold: lots.chance(0.2),
+            ..Self::calm(seed)
+        }
+    }
+
+    /// How long things go wrong: until everything is said, and each outage has passed.
+    pub(crate) fn span(&self) -> Duration {
+        self.outages.iter().map(|outage| outage.from + outage.lasts).max().unwrap_or_default()
+    }
+
+    /// The same, with a promise broken.
+    pub(crate) fn broken(seed: u64, broken: Broken) -> Self {
+        let mut plan = Self { broken: Some(broken), ..Self::of(seed) };
+        if broken == Broken::SendsNoIdempotencyKey {
+            // Where the list shows a new ticket at once, the key is never needed.
+            plan.vendors.list_lag = SignedDuration::from_secs(60);
+            plan.rates.lost_answer = 0.1;
+        }
+        plan
+    }
+}
+
+/// Each kind of trouble is absent from some runs, so that the others are seen by themselves.
+fn rates(lots: &Lots) -> Rates {
+    let one = |most: f64| if lots.chance(0.6) { most * lots.number(1..=10) as f64 / 10.0 } else { 0.0 };
+    Rates {
+        lost_request: one(0.1),
+        lost_answer: one(0.15),
+        slow: one(0.1),
+        server_error: one(0.1),
+        too_many: one(0.05),
+        death: one(0.02),
+        webhook_lost: one(0.15),
+        webhook_repeated: one(0.2),
+        webhook_late: one(0.3),
+        turn: one(0.25),
+        opt: if lots.chance(0.2) { 0.1 } else { 0.0 },
+    }
+}
+
+fn outage(lots: &Lots, span: u64) -> Outage {
+    let kind = match lots.number(0..=6) {
+        0 | 1 => OutageKind::Down,
+        2 => OutageKind::Silent,
+        3 => OutageKind::Unavailable,
+        4 => OutageKind::Storm(None),
+        5 => OutageKind::Storm(Some(lots.number(1..=900))),
+        _ => OutageKind::WebhooksGivenUp,
+    };
+    let lasts = *lots.pick(&[60, 600, 3_600, 8 * 3_600]);
+    Outage {
+        vendor: *lots.pick(&[Vendor::Zendesk, Vendor::Braze]),
+        from: lots.millis(0..=span),
+        lasts: lots.seconds(lasts / 4..=lasts),
+        kind,
+    }
+}
+
+fn jump(lots: &Lots, span: u64) -> (Duration, SignedDuration) {
+    let most = *lots.pick(&[5, 300, 7_200]);
+    let by = i64::try_from(lots.number(1..=most)).unwrap();
+    (lots.millis(0..=span), SignedDuration::from_secs(if lots.chance(0.5) { by } else { -by }))
+}

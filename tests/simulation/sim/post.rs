@@ -1,0 +1,111 @@
+//! The way of the vendors' webhooks to the bridge: overtaken, repeated, lost, and tried again by each vendor's rules.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tandem::sandbox::sender::{AttemptResult, Rules, Webhook};
+use tower::ServiceExt;
+
+use super::plan::{OutageKind, Vendor};
+use super::world::World;
+
+/// How long a vendor waits for an answer: the lower of Zendesk's two published values.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sends off whatever webhooks the vendors have made.
+pub(crate) fn collect(world: &Arc<World>) {
+    let from_zendesk = world.sandbox.zendesk.take_held_webhooks().into_iter().map(|webhook| (Vendor::Zendesk, webhook));
+    let from_braze = world.sandbox.braze.take_held_webhooks().into_iter().map(|webhook| (Vendor::Braze, webhook));
+    for (vendor, webhook) in from_zendesk.chain(from_braze) {
+        let (lots, rates) = (&world.lots, &world.plan.rates);
+        let again = world.is_on_fire() && lots.chance(rates.webhook_repeated);
+        let late = world.is_on_fire() && lots.chance(rates.webhook_late);
+        let after = if late { lots.millis(0..=60_000) } else { lots.millis(5..=50) };
+        send(world, vendor, webhook.clone(), after);
+        if again {
+            world.trace.count("webhook repeated");
+            send(world, vendor, webhook, lots.millis(0..=600_000));
+        }
+    }
+}
+
+fn send(world: &Arc<World>, vendor: Vendor, webhook: Webhook, after: Duration) {
+    world.post_sent();
+    let world = Arc::clone(world);
+    tokio::spawn(async move {
+        tokio::time::sleep(after).await;
+        carry(&world, vendor, &webhook).await;
+        world.post_settled();
+    });
+}
+
+async fn carry(world: &Arc<World>, vendor: Vendor, webhook: &Webhook) {
+    let rules = match vendor {
+        Vendor::Zendesk => Rules::Zendesk,
+        Vendor::Braze => Rules::Braze,
+    };
+    for attempt in 1.. {
+        let result = attempt_once(world, vendor, webhook).await;
+        world.trace.count("webhook attempts");
+        world.trace.say(|| format!("webhook {} ({attempt}): {result:?}", title(vendor, webhook)));
+        if !rules.repeats(attempt, &result) {
+            return;
+        }
+        tokio::time::sleep(world.lots.seconds(10..=300)).await;
+    }
+}
+
+/// What a webhook is about: Zendesk's name a ticket, Braze's their dispatch.
+fn title(vendor: Vendor, webhook: &Webhook) -> String {
+    match vendor {
+        Vendor::Zendesk => webhook.body.split_whitespace().collect(),
+        Vendor::Braze => webhook.id.clone(),
+    }
+}
+
+async fn attempt_once(world: &Arc<World>, vendor: Vendor, webhook: &Webhook) -> AttemptResult {
+    if world.outages(vendor).any(|kind| kind == OutageKind::WebhooksGivenUp) {
+        world.trace.count("webhook given up");
+        return AttemptResult::CircuitBroken;
+    }
+    let loses = || world.is_on_fire() && world.lots.chance(world.plan.rates.webhook_lost);
+    if loses() {
+        world.trace.count("webhook lost");
+        return if world.lots.chance(0.5) { AttemptResult::Unreachable } else { AttemptResult::TimedOut };
+    }
+    let Some((router, life)) = world.bridge() else { return AttemptResult::Unreachable };
+    let mut request = http::Request::builder()
+        .method(webhook.method.clone())
+        .uri(&webhook.path)
+        .header("content-type", &webhook.content_type);
+    for (name, value) in webhook.headers(world.now()) {
+        request = request.header(name, value);
+    }
+    let request = request.body(Body::from(webhook.body.clone())).unwrap();
+    let answering = async {
+        let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        (head, String::from_utf8_lossy(&body).into_owned())
+    };
+    let answered = tokio::select! {
+        biased;
+        () = life.died.cancelled() => return AttemptResult::Unreachable,
+        answered = tokio::time::timeout(PATIENCE, answering) => answered,
+    };
+    let Ok((head, body)) = answered else { return AttemptResult::TimedOut };
+    // From here on the bridge is bound, whether the vendor hears it or not.
+    if head.status == http::StatusCode::ACCEPTED {
+        let said: Value = serde_json::from_str(&body).unwrap_or_default();
+        world.acknowledged(&webhook.id, &said);
+    }
+    if loses() {
+        world.trace.count("webhook answer lost");
+        return AttemptResult::TimedOut;
+    }
+    let retry_after = head.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+    AttemptResult::Answered { status: head.status.as_u16(), retry_after, body }
+}

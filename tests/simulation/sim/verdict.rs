@@ -1,0 +1,191 @@
+//! What is owed at the end of a run, as the bridge's own store and its acknowledgements have it.
+//!
+//! The store's word is not taken for what happened: what it calls delivered must be seen at the vendor, once, and what
+//! it has not delivered must have a reason that the run gave.
+
+use std::collections::BTreeMap;
+
+use tandem::domain::delivery::{Delivery, State};
+use tandem::domain::event::{CommentId, Event, EventId, EventKind};
+use tandem::store::{DeliveryFilter, Store};
+
+use super::world::{Reply, World};
+use crate::oracle::{self, Conversation, Owed, Utterance};
+
+/// Why a reply may rightly not reach the phone. A customer's text has no such excuse: nothing that happens here keeps
+/// it from a ticket.
+const EXCUSES: [&str; 3] = ["opted out", "does not exist", "times without an answer"];
+
+/// Everything that is wrong with the world, at rest.
+pub(crate) async fn faults(world: &World) -> Vec<String> {
+    let Some(store) = world.store() else { return vec!["the bridge is dead".to_owned()] };
+    let mut ends = Ends::read(&*store).await;
+    let mut conversations: Vec<Conversation> = Vec::new();
+    let solved = world.script.lock().unwrap().solved.clone();
+    let twice = world.plan.vendors.triggers_fire_twice;
+    for (number, customer) in world.customers.iter().enumerate() {
+        conversations.push(Conversation {
+            key: customer.key.clone(),
+            braze_id: customer.braze_id.clone(),
+            // Nothing tells two triggers that fire on one turn from a ticket that was solved twice.
+            solved: solved.get(&number).copied().unwrap_or(0) * if twice { 2 } else { 1 },
+            ..Conversation::default()
+        });
+    }
+    texts(world, &mut ends, &mut conversations);
+    let replies = std::mem::take(&mut world.script.lock().unwrap().replies);
+    for reply in &replies {
+        let owed = owed_of(world, &mut ends, reply);
+        // What was written before the bridge knew the ticket goes when it is heard of, and later ones do not wait.
+        let ticket = if was_early(world, reply) { u64::MAX - reply.comment } else { reply.ticket };
+        let utterance = Utterance { words: reply.words.clone(), ticket, owed };
+        conversations[reply.customer].replies.push(utterance);
+    }
+    let mut faults = ends.faults;
+    faults.extend(oracle::faults(&world.sandbox, &conversations, ends.notes));
+    faults
+}
+
+/// What became of everything that the bridge ever took.
+struct Ends {
+    by_number: BTreeMap<usize, (EventId, State)>,
+    by_comment: BTreeMap<CommentId, Vec<(&'static str, State)>>,
+    by_id: BTreeMap<EventId, State>,
+    /// Reasons for internal comments.
+    notes: usize,
+    faults: Vec<String>,
+}
+
+impl Ends {
+    async fn read(store: &dyn Store) -> Self {
+        let mut ends = Self {
+            by_number: BTreeMap::new(),
+            by_comment: BTreeMap::new(),
+            by_id: BTreeMap::new(),
+            notes: 0,
+            faults: Vec::new(),
+        };
+        let mut after = None;
+        loop {
+            let filter = DeliveryFilter { after, limit: 1000, ..DeliveryFilter::default() };
+            let page = store.deliveries(filter).await.unwrap();
+            for delivery in &page.items {
+                match store.delivery(delivery.id).await.unwrap() {
+                    Some((delivery, event)) => ends.add(delivery, &event),
+                    None => ends.faults.push(format!("{} is listed, and is not there", delivery.id)),
+                }
+            }
+            after = page.items.last().map(|delivery| delivery.id);
+            if !page.more {
+                return ends;
+            }
+        }
+    }
+
+    fn add(&mut self, delivery: Delivery, event: &Event) {
+        let (id, state) = (delivery.id, delivery.state);
+        if !state.is_settled() {
+            self.faults.push(format!("{id} ({}) has come to no end: {state:?}", delivery.kind));
+        }
+        match &event.kind {
+            EventKind::CustomerText(text) if text.keyword.is_some() => self.notes += 1,
+            EventKind::CustomerText(text) => {
+                let number = text.text.split('~').nth(1).and_then(|number| number.parse().ok()).unwrap_or(usize::MAX);
+                if let Some((other, _)) = self.by_number.insert(number, (id, state.clone())) {
+                    self.faults.push(format!("~{number}~ was accepted twice, as {other} and as {id}"));
+                }
+            }
+            EventKind::PhoneText(text) => self.remember(text.comment_id, "text", &state),
+            EventKind::AgentReply(reply) => self.remember(reply.comment_id, "doorbell", &state),
+            EventKind::Note(_) => self.notes += 1,
+            EventKind::TicketSolved(_) | EventKind::TicketReopened(_) => {}
+            EventKind::Unreadable(_) => self.faults.push(format!("{id} could not be read: {state:?}")),
+        }
+        self.by_id.insert(id, state);
+    }
+
+    fn remember(&mut self, comment: Option<CommentId>, what: &'static str, state: &State) {
+        if let Some(comment) = comment {
+            self.by_comment.entry(comment).or_default().push((what, state.clone()));
+        }
+    }
+}
+
+/// What the customers wrote, in the order in which it was taken.
+fn texts(world: &World, ends: &mut Ends, conversations: &mut [Conversation]) {
+    let script = world.script.lock().unwrap();
+    let mut in_order = Vec::new();
+    for text in &script.texts {
+        let taken = script.taken.get(&text.webhook);
+        let known = ends.by_number.get(&text.number).cloned();
+        if let (Some((_, Some(id))), None) = (taken, &known) {
+            ends.faults.push(format!("~{}~ was acknowledged as {id}, and is lost", text.number));
+        }
+        let owed = match &known {
+            Some((_, State::Delivered { .. })) => Owed::Once,
+            Some((id, state)) => {
+                ends.faults.push(format!("~{}~ ({id}) was not delivered: {state:?}", text.number));
+                Owed::AtMostOnce
+            }
+            None => Owed::AtMostOnce,
+        };
+        in_order.push((known.map(|(id, _)| id), taken.map(|(at, _)| *at), text, owed));
+    }
+    for (id, acknowledged_at, text, _) in &in_order {
+        let later = in_order.iter().filter(|(_, _, later, _)| {
+            later.customer == text.customer && acknowledged_at.is_some_and(|at| at < later.at)
+        });
+        for (other, _, later, _) in later {
+            if other.is_some_and(|other| Some(other) < *id) {
+                let (first, second) = (text.number, later.number);
+                ends.faults.push(format!("~{first}~ was acknowledged before ~{second}~ was written, and comes later"));
+            }
+        }
+    }
+    in_order.sort_by_key(|(id, _, text, _)| (id.is_none(), *id, text.number));
+    for (_, _, text, owed) in in_order {
+        conversations[text.customer].texts.push(Utterance { words: text.words.clone(), ticket: 0, owed });
+    }
+}
+
+/// Whether the customer was opted out at any time since the reply was written.
+fn was_opted_out(world: &World, reply: &Reply) -> bool {
+    let outs = world.script.lock().unwrap();
+    outs.opted_out.get(&reply.customer).is_some_and(|in_again| in_again.is_none_or(|at| at > reply.at))
+}
+
+/// Whether a reply was written before the bridge knew how far those on its ticket had gone.
+fn was_early(world: &World, reply: &Reply) -> bool {
+    world.script.lock().unwrap().known.get(&reply.ticket).is_none_or(|known| reply.at < *known)
+}
+
+/// Whether a reply must have reached the phone.
+fn owed_of(world: &World, ends: &mut Ends, reply: &Reply) -> Owed {
+    let states = ends.by_comment.get(&CommentId(reply.comment)).cloned().unwrap_or_default();
+    let texts: Vec<&State> = states.iter().filter(|(what, _)| *what == "text").map(|(_, state)| state).collect();
+    let ended = texts.first().copied().or_else(|| {
+        // A doorbell whose comment was read from the ticket has done its work; one that was not says why.
+        let doorbells = states.iter().map(|(_, state)| state);
+        doorbells.into_iter().find(|state| EXCUSES.iter().any(|excuse| state.cause().contains(excuse)))
+    });
+    if texts.len() > 1 {
+        ends.faults.push(format!("comment {} became {} texts: {texts:?}", reply.comment, texts.len()));
+    }
+    match ended {
+        // Braze takes a text for somebody who has opted out, and says nothing; the bridge may not know yet.
+        Some(State::Delivered { .. }) if was_opted_out(world, reply) => Owed::AtMostOnce,
+        Some(State::Delivered { .. }) => Owed::Once,
+        Some(state) => {
+            if !EXCUSES.iter().any(|excuse| state.cause().contains(excuse)) {
+                ends.faults.push(format!("the reply {} was not delivered: {state:?}", reply.comment));
+            }
+            world.trace.fault("reply that ended visibly", || format!("{}: {}", reply.comment, state.cause()));
+            Owed::AtMostOnce
+        }
+        None => {
+            let deleted = world.sandbox.zendesk.ticket(reply.ticket).is_none_or(|ticket| ticket.deleted);
+            // Where no webhook told of it, only a ticket that the bridge knew is looked at.
+            if deleted || (states.is_empty() && was_early(world, reply)) { Owed::AtMostOnce } else { Owed::Once }
+        }
+    }
+}

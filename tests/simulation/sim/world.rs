@@ -1,0 +1,306 @@
+//! The world of one run: the vendors, the network, the bridge that dies and is started again, and what was said in it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tandem::clients::media::MediaClient;
+use tandem::clock::Clock;
+use tandem::config::{self, Config};
+use tandem::domain::event::EventId;
+use tandem::mapping::Mappings;
+use tandem::sandbox::braze::Profile;
+use tandem::sandbox::zendesk::HeaderSpelling;
+use tandem::sandbox::{Sandbox, SandboxOptions};
+use tandem::serve::{Outside, assemble};
+use tandem::store::memory::{Medium, MemoryStore};
+use tandem::store::{Store, StoreLimits};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::life::{Life, MortalStore};
+use super::lots::Lots;
+use super::network::Network;
+use super::plan::{OutageKind, Plan, Vendor};
+use super::trace::Trace;
+
+/// Made once for all runs: reading the mappings and the root certificates takes longer than a run.
+static SHIPPED: LazyLock<(Arc<Mappings>, MediaClient)> =
+    LazyLock::new(|| (Arc::new(Mappings::shipped().unwrap()), MediaClient::new().unwrap()));
+
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    pub(crate) trace: Trace,
+    pub(crate) lots: Lots,
+    pub(crate) sandbox: Sandbox,
+    /// The bridge's, which is set now and then; the vendors have their own.
+    pub(crate) clock: Clock,
+    pub(crate) customers: Vec<Customer>,
+    pub(crate) script: Mutex<Script>,
+    config: Config,
+    /// What outlives the bridge.
+    medium: Medium,
+    started: Instant,
+    on_fire: AtomicBool,
+    steps: AtomicU64,
+    number: AtomicU64,
+    in_the_post: AtomicUsize,
+    running: Mutex<Option<Running>>,
+}
+
+pub(crate) struct Customer {
+    pub(crate) key: String,
+    pub(crate) braze_id: String,
+}
+
+/// What was said and done.
+#[derive(Default)]
+pub(crate) struct Script {
+    pub(crate) texts: Vec<Text>,
+    pub(crate) replies: Vec<Reply>,
+    /// How often each customer's tickets were solved.
+    pub(crate) solved: BTreeMap<usize, usize>,
+    /// Who has ever opted out of texts, and when in again for the last time.
+    pub(crate) opted_out: BTreeMap<usize, Option<Duration>>,
+    /// Since when the bridge knows of a ticket how far its replies have gone.
+    pub(crate) known: BTreeMap<u64, Duration>,
+    /// Webhooks that the bridge has taken: when, and as what.
+    pub(crate) taken: BTreeMap<String, (Duration, Option<EventId>)>,
+}
+
+pub(crate) struct Text {
+    pub(crate) number: usize,
+    pub(crate) customer: usize,
+    pub(crate) words: String,
+    pub(crate) webhook: String,
+    pub(crate) at: Duration,
+}
+
+pub(crate) struct Reply {
+    pub(crate) customer: usize,
+    pub(crate) words: String,
+    pub(crate) ticket: u64,
+    pub(crate) comment: u64,
+    pub(crate) at: Duration,
+}
+
+struct Running {
+    store: Arc<dyn Store>,
+    router: Router,
+    life: Life,
+}
+
+impl World {
+    pub(crate) fn new(plan: Plan, traced: bool) -> Arc<Self> {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let options = SandboxOptions::default();
+        let sandbox = Sandbox::in_process(options.clone(), Clock::of_runtime(now, plan.seed ^ 1));
+        let settings = settings(&options, if plan.hold { "hold" } else { "resend" });
+        let (config, _) = config::parse(Some(&settings), [], Path::new(".")).unwrap();
+        let zendesk = &sandbox.zendesk;
+        zendesk.enforce_limits(plan.vendors.limits);
+        zendesk.duplicate_webhooks(plan.vendors.triggers_fire_twice);
+        zendesk.fire_on_api_writes(plan.vendors.triggers_fire_on_ours);
+        zendesk.set_lag(plan.vendors.search_lag, plan.vendors.list_lag);
+        zendesk.spell_headers(if plan.vendors.hyphenated {
+            HeaderSpelling::Hyphenated
+        } else {
+            HeaderSpelling::Joined
+        });
+        sandbox.braze.set_attribute_lag(plan.vendors.attribute_lag);
+        let customers = (0..plan.customers).map(|number| customer(&sandbox, number)).collect();
+        Arc::new(Self {
+            trace: Trace::new(traced),
+            lots: Lots::of(plan.seed),
+            clock: Clock::of_runtime(now, plan.seed ^ 2),
+            sandbox,
+            customers,
+            script: Mutex::default(),
+            config,
+            medium: Medium::default(),
+            started: Instant::now(),
+            on_fire: AtomicBool::new(true),
+            steps: AtomicU64::new(0),
+            number: AtomicU64::new(0),
+            in_the_post: AtomicUsize::new(0),
+            running: Mutex::new(None),
+            plan,
+        })
+    }
+
+    /// Starts the bridge, and starts it again whenever it has died.
+    pub(crate) async fn keep_alive(self: Arc<Self>) {
+        loop {
+            let store =
+                MemoryStore::open(&self.medium, StoreLimits::default(), self.clock.draw_u32(), self.clock.now());
+            let store: Arc<dyn Store> = Arc::new(store.unwrap());
+            let life = Life { world: Arc::clone(&self), died: CancellationToken::new() };
+            let outside = Outside {
+                store: Arc::new(MortalStore { life: life.clone(), store: Arc::clone(&store) }),
+                transport: Arc::new(Network(life.clone())),
+                media: SHIPPED.1.clone(),
+                clock: self.clock.clone(),
+            };
+            let (worker, router) = assemble(&self.config, Arc::clone(&SHIPPED.0), outside);
+            let died = life.died.clone();
+            *self.running.lock().unwrap() = Some(Running { store, router, life });
+            self.trace.say(|| "the bridge starts".to_owned());
+            let working = tokio::spawn(worker.run(CancellationToken::new()));
+            died.cancelled().await;
+            working.abort();
+            self.running.lock().unwrap().take();
+            // What had left it has arrived by then.
+            tokio::time::sleep(self.lots.millis(500..=*self.lots.pick(&[5_000, 60_000, 600_000]))).await;
+        }
+    }
+
+    /// Sets the bridge's clock when the plan says so, and right again when the fire is out.
+    pub(crate) async fn set_clocks(self: Arc<Self>) {
+        let mut jumps = self.plan.jumps.clone();
+        jumps.sort_unstable();
+        let mut wrong = SignedDuration::ZERO;
+        for (at, by) in jumps {
+            tokio::time::sleep_until(self.started + at).await;
+            self.trace.fault("clock set", || format!("by {by}"));
+            self.clock.advance(by);
+            wrong += by;
+        }
+        tokio::time::sleep_until(self.started + self.plan.span()).await;
+        if wrong != SignedDuration::ZERO {
+            self.trace.say(|| "the clock is right again".to_owned());
+            self.clock.advance(-wrong);
+        }
+    }
+
+    /// The vendors' time.
+    pub(crate) fn now(&self) -> Timestamp {
+        let passed = SignedDuration::try_from(self.started.elapsed()).unwrap();
+        "2026-11-21T12:00:00Z".parse::<Timestamp>().unwrap() + passed
+    }
+
+    pub(crate) fn passed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(crate) fn is_on_fire(&self) -> bool {
+        self.on_fire.load(Ordering::Relaxed)
+    }
+
+    /// From now on nothing goes wrong any more.
+    pub(crate) fn put_out(&self) {
+        self.on_fire.store(false, Ordering::Relaxed);
+        self.trace.say(|| "nothing goes wrong any more".to_owned());
+    }
+
+    /// What is the matter with a vendor now.
+    pub(crate) fn outages(&self, vendor: Vendor) -> impl Iterator<Item = OutageKind> {
+        let passed = self.passed();
+        let outages = self.plan.outages.iter().filter(move |outage| outage.vendor == vendor && self.is_on_fire());
+        let now = outages.filter(move |outage| (outage.from..outage.from + outage.lasts).contains(&passed));
+        now.map(|outage| outage.kind)
+    }
+
+    /// Whether the bridge dies at this step.
+    pub(crate) fn is_fatal(&self) -> bool {
+        let step = self.steps.fetch_add(1, Ordering::Relaxed);
+        self.plan.dies_at == Some(step) || (self.is_on_fire() && self.lots.chance(self.plan.rates.death))
+    }
+
+    /// Steps taken by the bridge so far.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
+    }
+
+    /// A number that nobody else was given.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Where webhooks go, while the bridge lives.
+    pub(crate) fn bridge(&self) -> Option<(Router, Life)> {
+        self.running.lock().unwrap().as_ref().map(|running| (running.router.clone(), running.life.clone()))
+    }
+
+    /// What the bridge knows, while it lives.
+    pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
+        self.running.lock().unwrap().as_ref().map(|running| Arc::clone(&running.store))
+    }
+
+    /// The end: lets go of what holds this world.
+    pub(crate) fn leave(&self) {
+        self.running.lock().unwrap().take();
+    }
+
+    pub(crate) fn post_sent(&self) {
+        self.in_the_post.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn post_settled(&self) {
+        self.in_the_post.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_post_empty(&self) -> bool {
+        self.in_the_post.load(Ordering::Relaxed) == 0
+    }
+
+    /// The bridge has written down how far the replies on these tickets have gone.
+    pub(crate) fn knows(&self, tickets: &[u64]) {
+        let known = &mut self.script.lock().unwrap().known;
+        for ticket in tickets {
+            known.entry(*ticket).or_insert(self.passed());
+        }
+    }
+
+    /// The bridge has answered 202.
+    pub(crate) fn acknowledged(&self, webhook: &str, said: &Value) {
+        let id = said["id"].as_str().and_then(|id| id.parse().ok());
+        let taken = &mut self.script.lock().unwrap().taken;
+        taken.entry(webhook.to_owned()).or_insert((self.passed(), id));
+    }
+}
+
+fn customer(sandbox: &Sandbox, number: usize) -> Customer {
+    let key = format!("customer-{number}");
+    let braze_id = sandbox.braze.add_profile(Profile {
+        external_id: Some(key.clone()),
+        phone: Some(format!("+1555555{number:04}")),
+        first_name: Some("Ada".to_owned()),
+        last_name: Some("Lovelace".to_owned()),
+        ..Profile::default()
+    });
+    Customer { key, braze_id }
+}
+
+fn settings(options: &SandboxOptions, on_unconfirmed: &str) -> String {
+    format!(
+        r#"
+[store]
+url = "sled:never-opened"
+[zendesk]
+url = "https://zendesk.sandbox.invalid"
+client_id = "{}"
+client_secret = "{}"
+webhook_secrets = ["{}"]
+[braze]
+url = "https://braze.sandbox.invalid"
+api_key = "{}"
+webhook_tokens = ["{}"]
+on_unconfirmed = "{on_unconfirmed}"
+[braze.campaigns]
+agent_reply = "{}"
+ticket_solved = "{}"
+"#,
+        options.zendesk_client_id,
+        options.zendesk_client_secret,
+        options.zendesk_webhook_secret,
+        options.braze_api_key,
+        options.braze_webhook_token,
+        options.campaign_agent_reply,
+        options.campaign_ticket_solved,
+    )
+}
