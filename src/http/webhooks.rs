@@ -47,12 +47,11 @@ struct Patience {
 
 const PATIENCE: Patience = Patience { body: Duration::from_secs(10), store: Duration::from_secs(8) };
 
-#[derive(Clone)]
 struct Desk {
     state: PublicState,
-    places: Arc<Semaphore>,
+    places: Semaphore,
     /// What is free of the memory for bodies, in [`SHARE_BYTES`].
-    shares: Arc<Semaphore>,
+    shares: Semaphore,
     patience: Patience,
 }
 
@@ -62,8 +61,8 @@ pub(super) fn routes(state: PublicState) -> Router {
 }
 
 fn routes_with(state: PublicState, patience: Patience, in_hand_max: usize) -> Router {
-    let places = Arc::new(Semaphore::new(in_hand_max));
-    let shares = Arc::new(Semaphore::new(in_hand_max * BODY_MAX_BYTES / SHARE_BYTES));
+    let places = Semaphore::new(in_hand_max);
+    let shares = Semaphore::new(in_hand_max * BODY_MAX_BYTES / SHARE_BYTES);
     Router::new()
         .route("/webhooks/zendesk", post(zendesk))
         .route("/webhooks/braze", post(braze))
@@ -73,28 +72,28 @@ fn routes_with(state: PublicState, patience: Patience, in_hand_max: usize) -> Ro
         .route("/api/v2/tickets.json", post(recipe_new_ticket))
         .route("/api/v2/tickets/", put(recipe_append))
         .route("/api/v2/tickets/{id}", put(recipe_append))
-        .with_state(Desk { state, places, shares, patience })
+        .with_state(Arc::new(Desk { state, places, shares, patience }))
 }
 
-async fn zendesk(State(desk): State<Desk>, request: Request) -> Response {
+async fn zendesk(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     take(desk, Endpoint::Zendesk, request).await
 }
 
-async fn braze(State(desk): State<Desk>, request: Request) -> Response {
+async fn braze(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     take(desk, Endpoint::Braze, request).await
 }
 
-async fn recipe_send(State(desk): State<Desk>, request: Request) -> Response {
+async fn recipe_send(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     take(desk, Endpoint::RecipeSend, request).await
 }
 
-async fn recipe_new_ticket(State(desk): State<Desk>, request: Request) -> Response {
+async fn recipe_new_ticket(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     take(desk, Endpoint::RecipeNewTicket, request).await
 }
 
 /// The ticket is whatever the recipe's template made of the customer's attribute, often nothing at all. It is taken
 /// from the raw path, so that no way of writing it is refused here: whether it is a number is the intake's question.
-async fn recipe_append(State(desk): State<Desk>, request: Request) -> Response {
+async fn recipe_append(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let name = request.uri().path().strip_prefix("/api/v2/tickets/").unwrap_or_default();
     let ticket = name.strip_suffix(".json").unwrap_or(name).to_owned();
     take(desk, Endpoint::RecipeAppend { ticket }, request).await
@@ -141,7 +140,7 @@ impl From<StoreError> for Obstacle {
     }
 }
 
-async fn take(desk: Desk, endpoint: Endpoint, request: Request) -> Response {
+async fn take(desk: Arc<Desk>, endpoint: Endpoint, request: Request) -> Response {
     let name = endpoint_name(&endpoint);
     let answer = answer(endpoint, request, &desk).await.unwrap_or_else(|answer| answer);
     answer.count(name, &desk);
