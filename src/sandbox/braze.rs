@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -73,8 +74,9 @@ pub enum SendAnswer {
     },
 }
 
+#[async_trait]
 impl Vendor for Inner {
-    fn answer(&self, request: &Request) -> Answer {
+    async fn answer(&self, request: &Request) -> Answer {
         let answer = self.route(&mut lock(&self.state), request);
         self.changes.touch();
         answer

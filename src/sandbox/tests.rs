@@ -91,8 +91,9 @@ impl Caller {
 #[derive(Default)]
 struct Script(Mutex<VecDeque<Answer>>);
 
+#[async_trait::async_trait]
 impl Vendor for Script {
-    fn answer(&self, _: &Request) -> Answer {
+    async fn answer(&self, _: &Request) -> Answer {
         lock(&self.0).pop_front().unwrap_or_else(|| Answer::json(202, &json!({"status": "accepted"})))
     }
 }

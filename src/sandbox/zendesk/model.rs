@@ -39,11 +39,6 @@ impl TicketStatus {
     pub(super) fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
-
-    /// Whether the conversation is over for now.
-    pub(super) fn is_done(self) -> bool {
-        matches!(self, Self::Solved | Self::Closed)
-    }
 }
 
 /// What a user may do.
