@@ -242,7 +242,9 @@ impl Inner {
         let switches = &state.switches;
         let triggers = match switches.bodies {
             TriggerBodies::Installed => state.admin.armed(),
-            wired => triggers::wired(wired, &self.options, switches.fire_on_api_writes),
+            wired @ (TriggerBodies::Ids | TriggerBodies::Recipe { .. }) => {
+                triggers::wired(wired, &self.options, switches.fire_on_api_writes)
+            }
         };
         let fired = triggers.iter().filter(|trigger| triggers::fires(&trigger.conditions, &update));
         let webhook = |trigger: &triggers::Trigger| {

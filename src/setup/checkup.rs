@@ -18,6 +18,9 @@ use crate::clients::zendesk::admin::{CategoryView, Me, TriggerView, UserFieldVie
 /// shortest tolerance for signatures that makes sense.
 const SKEW_MAX: SignedDuration = SignedDuration::from_secs(60);
 
+/// Asked for only to have a webhook tested.
+const TEST_SCOPE: &str = "webhooks:write";
+
 const RUN_SETUP: &str = "Run tandem setup zendesk";
 
 /// How something stands.
@@ -76,15 +79,12 @@ impl Line {
 /// What a read that did not succeed means for its line. `scope` is what it needs.
 fn unread(what: &str, failure: &Failure, scope: &str) -> Line {
     let cause = failure.cause();
-    match failure {
-        Failure::Refused { status: 403, .. } => Line::wrong(
-            "Zendesk",
-            what,
-            format!("{cause}: the scope read (or {scope}) is missing, or the client's user may not see this"),
-            "Give it to the OAuth client, and let the client act as an administrator",
-        ),
-        _ => Line::wrong("Zendesk", what, cause, "See whether Zendesk is up, and run this again"),
+    if let Failure::Refused { status: 403, .. } = failure {
+        let said = format!("{cause}: the scope read (or {scope}) is missing, or the client's user may not see this");
+        let remedy = "Give it to the OAuth client, and let the client act as an administrator";
+        return Line::wrong("Zendesk", what, said, remedy);
     }
+    Line::wrong("Zendesk", what, cause, "See whether Zendesk is up, and run this again")
 }
 
 /// Whether Zendesk knows us, and as whom. `by` says which credentials were presented.
@@ -122,19 +122,21 @@ pub fn credentials(me: &Result<Me, Failure>, by: &str) -> Line {
     }
 }
 
-/// Whether the token covers what was asked for.
+/// Whether the token covers what was asked for; the bridge itself sets nothing up, and needs no scope for that.
 #[must_use]
 pub fn scopes(missing: &Result<Vec<String>, Failure>) -> Line {
     match missing {
-        Ok(missing) if missing.is_empty() => {
-            Line::zendesk("scopes", State::Good, "none of those that the bridge asks for is refused")
-        }
-        Ok(missing) => Line::wrong(
-            "Zendesk",
-            "scopes",
-            format!("the token lacks {}", missing.join(", ")),
-            "Give these scopes to the OAuth client",
-        ),
+        Ok(missing) => match missing.iter().filter(|scope| *scope != TEST_SCOPE).cloned().collect::<Vec<_>>() {
+            missing if missing.is_empty() => {
+                Line::zendesk("scopes", State::Good, "the token has what the bridge needs")
+            }
+            missing => Line::wrong(
+                "Zendesk",
+                "scopes",
+                format!("the token lacks {}", missing.join(", ")),
+                "Give these scopes to the OAuth client",
+            ),
+        },
         Err(failure) => unread("scopes", failure, "read"),
     }
 }
@@ -178,6 +180,13 @@ pub fn user_field(found: &Result<Vec<UserFieldView>, Failure>, key: &str) -> Lin
             },
         },
     }
+}
+
+/// Without its own address nobody can tell whether anything points at the bridge.
+#[must_use]
+pub fn no_public_url() -> Line {
+    let remedy = "Set public_url to the address at which Zendesk and Braze reach `listen`";
+    Line::wrong("Zendesk", "webhook", "public_url is not configured, so that none can be looked for", remedy)
 }
 
 /// Whether there is a webhook that posts to us, and which one it is.
@@ -414,6 +423,13 @@ pub fn export(found: &Result<(), Failure>) -> Line {
         ),
         Err(failure) => Line::braze(what, State::Unknown, format!("not looked at: {}", failure.cause())),
     }
+}
+
+/// What nobody can look at from here, because no id of it is known.
+#[must_use]
+pub fn webhook_campaigns() -> Line {
+    let said = "cannot be looked at from here: compare them with tandem setup braze";
+    Line::braze("webhook campaigns", State::Note, said)
 }
 
 /// Whether the subscription group exists, which the bridge was told to ask about.

@@ -263,7 +263,7 @@ fn condition_of(condition: &Value) -> [String; 3] {
     let text = |name: &str| match &condition[name] {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
-        other => other.to_string(),
+        other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => other.to_string(),
     };
     let operator = Some(text("operator")).filter(|operator| !operator.is_empty());
     [text("field"), operator.unwrap_or_else(|| "is".to_owned()), text("value")]

@@ -79,6 +79,10 @@ impl Admin {
         self.test.take()
     }
 
+    pub(super) fn sign_with(&mut self, secret: &str) {
+        self.webhooks.iter_mut().for_each(|hook| secret.clone_into(&mut hook.secret));
+    }
+
     /// The active triggers that notify an active webhook, in the order in which they are evaluated.
     pub(super) fn armed(&self) -> Vec<Trigger> {
         self.sorted().into_iter().filter(|trigger| trigger["active"] == true).flat_map(|t| self.arm(t)).collect()
@@ -369,5 +373,5 @@ fn remove(records: &mut Vec<Value>, id: &str) -> Result<Answer, Answer> {
 }
 
 fn has_id(record: &Value, id: &str) -> bool {
-    record["id"].as_str().map_or_else(|| record["id"].to_string() == id, |known| known == id)
+    record["id"] == id || id.parse::<u64>().is_ok_and(|id| record["id"] == id)
 }

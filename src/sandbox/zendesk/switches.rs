@@ -38,6 +38,11 @@ impl Zendesk {
         self.act(|state, _| state.switches.fire_twice = twice);
     }
 
+    /// Has every webhook sign with this secret from now on.
+    pub fn sign_with(&self, secret: &str) {
+        self.act(|state, _| state.admin.sign_with(secret));
+    }
+
     /// Takes a scope from the OAuth client, such as `triggers:read`: what needs it is forbidden from now on, though tokens
     /// are issued as before.
     pub fn withhold_scope(&self, scope: &str) {

@@ -27,9 +27,8 @@ fn installed() -> Vec<TriggerView> {
 }
 
 fn mended(steps: &[Step]) -> Vec<(&str, String)> {
-    let faults = |step: &Step| match &step.does {
-        Does::Mends(faults) => faults.join(", "),
-        other => format!("{other:?}"),
+    let faults = |step: &Step| {
+        if let Does::Mends(faults) = &step.does { faults.join(", ") } else { format!("{:?}", step.does) }
     };
     steps.iter().filter(|step| step.does != Does::Keeps).map(|step| (step.what.as_str(), faults(step))).collect()
 }
