@@ -18,12 +18,10 @@ use crate::clients::zendesk::admin::CHECK_SCOPE;
 use crate::clients::{HttpTransport, Transport};
 use crate::clock::Clock;
 use crate::config::{self, Config, Credentials};
+use crate::intake::CHECK_EVENT;
 use crate::serve;
 use crate::setup::checkup::{self, Line, State};
 use crate::setup::endpoint;
-
-/// The event of Zendesk's test, which the bridge does not know and therefore ignores.
-const TEST_EVENT: &str = "tandem_check";
 
 /// A customer whom nobody has.
 const NOBODY: &str = "tandem-check-nobody";
@@ -87,7 +85,7 @@ async fn look_at_installation(zendesk: &Zendesk, config: &Config, endpoint: &str
     lines.extend(checkup::triggers(&triggers, webhook));
     lines.push(match webhook {
         Some(webhook) if webhook.endpoint == endpoint => {
-            let test = zendesk.test_webhook(webhook, &json!({ "event": TEST_EVENT })).await;
+            let test = zendesk.test_webhook(webhook, &json!({ "event": CHECK_EVENT })).await;
             checkup::reach(&test, endpoint, secret_is_known)
         }
         _ => Line::not_looked_at("Zendesk", "reachability", "no webhook posts there"),

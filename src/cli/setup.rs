@@ -37,7 +37,8 @@ pub(super) struct Zendesk {
     /// Print every call that would be made, with its body, and make none that changes anything.
     #[arg(long)]
     dry_run: bool,
-    /// Take everything away that tandem installed, recognised by its name or by where it posts to, and nothing else.
+    /// Take everything away that tandem installed, recognised by its name or by where it posts to, and nothing else. The
+    /// user field goes only if tandem made it, and then with its value on every user.
     #[arg(long)]
     remove: bool,
     #[command(flatten)]

@@ -74,6 +74,10 @@ impl Caller {
         Ok(Answered { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 
+    pub(super) async fn delete(&self, path: &str) -> Answered {
+        self.call("DELETE", path, &Value::Null, &[]).await.unwrap()
+    }
+
     pub(super) async fn get(&self, path: &str) -> Answered {
         self.call("GET", path, &Value::Null, &[]).await.unwrap()
     }

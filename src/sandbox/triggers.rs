@@ -220,6 +220,95 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn ticket(status: TicketStatus) -> Ticket {
+        let at = Timestamp::UNIX_EPOCH;
+        Ticket {
+            id: 7,
+            status,
+            subject: None,
+            external_id: None,
+            requester_id: 1,
+            submitter_id: 1,
+            tags: vec!["sms".into(), "vip".into()],
+            priority: None,
+            kind: None,
+            custom_fields: Vec::new(),
+            followup_source_id: None,
+            followup_ids: Vec::new(),
+            comments: Vec::new(),
+            audits: Vec::new(),
+            deleted: false,
+            via_api: false,
+            created_at: at,
+            updated_at: at,
+        }
+    }
+
+    #[test]
+    fn conditions_hold_as_the_reference_says_and_unknown_ones_never() {
+        use TicketStatus::{Open, Solved};
+        let (agent, customer) = (User { role: Role::Agent, ..User::default() }, User::default());
+        // Field, operator, value; the status before, the status, whether the comment is public, by whom; whether it holds.
+        for ((field, operator, value), (before, now, public, updater), holds_then) in [
+            (("comment_is_public", "is", "requester_can_see_comment"), (None, Open, Some(true), &agent), true),
+            (("comment_is_public", "is", "requester_can_see_comment"), (None, Open, Some(false), &agent), false),
+            (("comment_is_public", "is", "true"), (None, Open, None, &agent), false),
+            (("comment_is_public", "", "not_relevant"), (None, Open, Some(false), &agent), true),
+            (("role", "is_not", "end_user"), (None, Open, None, &agent), true),
+            (("role", "is_not", "end_user"), (None, Open, None, &customer), false),
+            (("role", "is", "end_user"), (None, Open, None, &customer), true),
+            (("current_tags", "includes", "other vip"), (None, Open, None, &agent), true),
+            (("current_tags", "includes", "s"), (None, Open, None, &agent), false),
+            (("current_tags", "not_includes", "sms"), (None, Open, None, &agent), false),
+            (("status", "value", "solved"), (Some(Open), Solved, None, &agent), true),
+            (("status", "value", "solved"), (None, Solved, None, &agent), false),
+            (("status", "value_previous", "solved"), (Some(Solved), Open, None, &agent), true),
+            (("status", "value_previous", "solved"), (None, Open, None, &agent), false),
+            (("status", "not_value", "solved"), (Some(Open), Solved, None, &agent), false),
+            (("status", "not_value", "solved"), (None, Solved, None, &agent), true),
+            (("status", "is", "open"), (None, Open, None, &agent), true),
+            (("status", "odd", "open"), (None, Open, None, &agent), false),
+            (("current_via_id", "is_not", "5"), (None, Open, None, &agent), true),
+            (("update_type", "is", "Create"), (None, Open, None, &agent), false),
+            (("odd", "is", "open"), (None, Open, None, &agent), false),
+        ] {
+            let update = Update {
+                ticket: &ticket(now),
+                requester: &customer,
+                updater,
+                comment_is_public: public,
+                status_before: before,
+                created: false,
+                via_api: false,
+                public_author: "",
+            };
+            let one = condition(field, operator, value);
+            assert_eq!(fires(&json!({"all": [one], "any": []}), &update), holds_then, "{field} {operator} {value}");
+            let (never, known) = (condition("odd", "is", "x"), condition("role", "is", "agent"));
+            assert!(!fires(&json!({"all": [never], "any": [known]}), &update));
+            assert_eq!(fires(&json!({"all": [], "any": [never, one]}), &update), holds_then);
+        }
+    }
+
+    #[test]
+    fn an_unknown_placeholder_becomes_nothing() {
+        let nobody = User::default();
+        let update = Update {
+            ticket: &ticket(TicketStatus::Open),
+            requester: &nobody,
+            updater: &nobody,
+            comment_is_public: None,
+            status_before: None,
+            created: false,
+            via_api: false,
+            public_author: "",
+        };
+        let template = r#"{"a":"{{ticket.id}}","b":"{{ticket.odd}}","c":"{{ ticket.latest_public_comment.id }}"}"#;
+        let (conditions, endpoint, secret) = (Value::Null, String::new(), String::new());
+        let trigger = Trigger { conditions, endpoint, secret, body: template.to_owned(), escaped: true };
+        assert_eq!(body(&trigger, &update, Timestamp::UNIX_EPOCH), r#"{"a":"7","b":"","c":""}"#);
+    }
+
     #[test]
     fn the_date_has_a_year_only_in_another_year() {
         let at = "2026-03-04T05:06:07Z".parse().unwrap();

@@ -361,7 +361,10 @@ pub fn removal(
     if let Some(field) = user_fields.iter().find(|field| field.key == wanted.user_field) {
         let what = called("user field", &field.key);
         steps.push(match field.description.as_deref() {
-            Some(FIELD_DESCRIPTION) => Step::remove(what, field.id, "/api/v2/user_fields"),
+            Some(FIELD_DESCRIPTION) => {
+                // Zendesk drops the values with the field; the bridge fills them in again where it is set up again.
+                Step::remove(format!("{what}, with its value on every user,"), field.id, "/api/v2/user_fields")
+            }
             _ => {
                 Step::untouched(what, field.id, Does::Leaves("its description is not the one that we give".to_owned()))
             }

@@ -265,3 +265,6 @@ impl Zendesk {
         Ok(found)
     }
 }
+
+#[cfg(test)]
+mod tests;
