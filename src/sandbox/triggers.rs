@@ -221,27 +221,7 @@ mod tests {
     use super::*;
 
     fn ticket(status: TicketStatus) -> Ticket {
-        let at = Timestamp::UNIX_EPOCH;
-        Ticket {
-            id: 7,
-            status,
-            subject: None,
-            external_id: None,
-            requester_id: 1,
-            submitter_id: 1,
-            tags: vec!["sms".into(), "vip".into()],
-            priority: None,
-            kind: None,
-            custom_fields: Vec::new(),
-            followup_source_id: None,
-            followup_ids: Vec::new(),
-            comments: Vec::new(),
-            audits: Vec::new(),
-            deleted: false,
-            via_api: false,
-            created_at: at,
-            updated_at: at,
-        }
+        Ticket { id: 7, status, tags: vec!["sms".into(), "vip".into()], ..Ticket::default() }
     }
 
     #[test]

@@ -374,17 +374,9 @@ impl Zendesk {
                     requester_id: new.requester_id,
                     submitter_id: state.agent,
                     tags,
-                    priority: None,
-                    kind: None,
-                    custom_fields: Vec::new(),
-                    followup_source_id: None,
-                    followup_ids: Vec::new(),
-                    comments: Vec::new(),
-                    audits: Vec::new(),
-                    deleted: false,
-                    via_api: false,
                     created_at: now,
                     updated_at: now,
+                    ..Ticket::default()
                 },
             );
             let comment = by(new.requester_id, true, &text::escape_html(&new.description));

@@ -8,7 +8,7 @@ use tandem::sandbox::triggers::TriggerBodies;
 use tandem::sandbox::{Sandbox, SandboxOptions};
 
 use crate::process::{Bridge, Said, assert_discreet, run, tandem};
-use crate::support::{answer, http_client};
+use crate::setup::as_administrator;
 
 /// A bridge in a process of its own, set up at both vendors.
 struct Connected {
@@ -63,16 +63,8 @@ impl Connected {
         calls.filter(|call| call.method != "GET" && !harmless.contains(&call.path.as_str())).count()
     }
 
-    /// Zendesk's API with an administrator's token.
     async fn zendesk(&self, method: &str, path: &str, body: Value) -> Value {
-        let options = SandboxOptions::default();
-        let request = http_client()
-            .request(method.parse().unwrap(), format!("{}{path}", self.bridge.sandbox.zendesk.url()))
-            .basic_auth(format!("{}/token", options.zendesk_email), Some(options.zendesk_api_token))
-            .body(body.to_string());
-        let (status, body) = answer(request).await;
-        assert!(status < 300, "{method} {path}: {status} {body}");
-        body
+        as_administrator(&self.bridge.sandbox, method, path, body).await
     }
 
     /// Changes the trigger of this title, and gives back what it was.

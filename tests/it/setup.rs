@@ -15,34 +15,30 @@ use crate::process::{Said, run, run_with, shipped, tandem};
 use crate::support::{TestBridge, answer, http_client, settings};
 
 /// Vendors, and a configuration to set them up with.
-pub(crate) struct Site {
-    pub(crate) sandbox: Sandbox,
+struct Site {
+    sandbox: Sandbox,
     directory: TempDir,
 }
 
 impl Site {
-    /// With a public URL at which nobody need be.
-    pub(crate) async fn start() -> Self {
-        Self::start_at("http://127.0.0.1:9").await
-    }
-
-    pub(crate) async fn start_at(public_url: &str) -> Self {
+    /// With a public URL at which nobody is.
+    async fn start() -> Self {
         let options = SandboxOptions::default();
         let sandbox = Sandbox::start(options.clone(), Clock::system()).await.unwrap();
         sandbox.zendesk.install_triggers(TriggerBodies::Installed);
-        let top = format!("public_url = \"{public_url}\"");
+        let top = "public_url = \"http://127.0.0.1:9\"";
         let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("tandem.toml"), settings(&sandbox, &options, &top, "", "")).unwrap();
+        std::fs::write(directory.path().join("tandem.toml"), settings(&sandbox, &options, top, "", "")).unwrap();
         Self { sandbox, directory }
     }
 
     /// `tandem …` on this configuration.
-    pub(crate) fn tandem(&self, arguments: &[&str]) -> Command {
+    fn tandem(&self, arguments: &[&str]) -> Command {
         let config = self.directory.path().join("tandem.toml");
         tandem(&[arguments, &["--config", config.to_str().unwrap()]].concat())
     }
 
-    pub(crate) async fn says(&self, arguments: &[&str]) -> Said {
+    async fn says(&self, arguments: &[&str]) -> Said {
         run(self.tandem(arguments)).await
     }
 
@@ -60,16 +56,8 @@ impl Site {
         writes.map(|call| format!("{} {}", call.method, call.path)).collect()
     }
 
-    /// Zendesk's API with an administrator's token.
-    pub(crate) async fn zendesk(&self, method: &str, path: &str, body: Value) -> Value {
-        let options = SandboxOptions::default();
-        let request = http_client()
-            .request(method.parse().unwrap(), format!("{}{path}", self.sandbox.zendesk.url()))
-            .basic_auth(format!("{}/token", options.zendesk_email), Some(options.zendesk_api_token))
-            .body(body.to_string());
-        let (status, body) = answer(request).await;
-        assert!(status < 300, "{method} {path}: {status} {body}");
-        body
+    async fn zendesk(&self, method: &str, path: &str, body: Value) -> Value {
+        as_administrator(&self.sandbox, method, path, body).await
     }
 
     async fn list(&self, name: &str) -> Vec<Value> {
@@ -96,6 +84,18 @@ impl Site {
         let id = self.trigger(title).await["id"].clone();
         self.zendesk("PUT", &format!("/api/v2/triggers/{id}"), json!({ "trigger": change })).await;
     }
+}
+
+/// Calls Zendesk's API as an administrator; it must end well.
+pub(crate) async fn as_administrator(sandbox: &Sandbox, method: &str, path: &str, body: Value) -> Value {
+    let options = SandboxOptions::default();
+    let request = http_client()
+        .request(method.parse().unwrap(), format!("{}{path}", sandbox.zendesk.url()))
+        .basic_auth(format!("{}/token", options.zendesk_email), Some(options.zendesk_api_token))
+        .body(body.to_string());
+    let (status, body) = answer(request).await;
+    assert!(status < 300, "{method} {path}: {status} {body}");
+    body
 }
 
 /// What was done about each thing, without what was kept.

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// A ticket's status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TicketStatus {
     /// Nobody has looked at it.
+    #[default]
     New,
     /// An agent is on it.
     Open,
@@ -148,7 +149,7 @@ pub struct Audit {
 }
 
 /// A ticket.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ticket {
     /// Its number.
     pub id: u64,
