@@ -188,7 +188,9 @@ impl Inner {
         let ["api", "v2", segments @ ..] = segments.as_slice() else { return errors::invalid_endpoint() };
         let mut answer = match request.method {
             // The wired triggers notify a webhook that nobody made.
-            Method::GET if segments.first() == Some(&"webhooks") && state.switches.bodies != TriggerBodies::Installed => {
+            Method::GET
+                if segments.first() == Some(&"webhooks") && state.switches.bodies != TriggerBodies::Installed =>
+            {
                 self.webhooks(state, segments, request, now)
             }
             _ if admin::is_concerned(segments) => state.administer(segments, request, &self.clock),
