@@ -15,9 +15,12 @@ use crate::config::{self, Faults};
 mod bulk;
 mod check;
 mod client;
+mod init;
 mod levers;
+mod live;
 mod operate;
 mod render;
+mod setup;
 mod sign;
 mod table;
 
@@ -60,9 +63,24 @@ enum Command {
         #[arg(value_enum)]
         name: Drill,
     },
-    /// Checks the configuration and every mapping, and lists everything that is wrong with them.
-    #[command(after_help = "Examples:\n  tandem check\n  tandem check --config staging.toml --json")]
+    /// Writes a commented configuration after a few questions. It never overwrites a file.
+    #[command(after_help = "Examples:\n  tandem init\n  tandem init --zendesk-url https://acme.zendesk.com \\\n    \
+        --zendesk-client-id tandem --braze-url https://rest.iad-01.braze.com \\\n    \
+        --agent-reply 6c1d… --public-url https://tandem.acme.example --no-ticket-solved")]
+    Init(init::Init),
+    /// Installs at Zendesk what tandem needs there, and prints what has to be typed into Braze.
+    #[command(subcommand)]
+    Setup(setup::Setup),
+    /// Checks the configuration and every mapping, and lists everything that is wrong with them. With --live, asks Zendesk
+    /// and Braze as well, and changes nothing there.
+    #[command(
+        after_help = "Examples:\n  tandem check\n  tandem check --config staging.toml --json\n  tandem check --live"
+    )]
     Check {
+        /// Ask Zendesk and Braze whether credentials, webhook, triggers and campaigns are right, and whether Zendesk
+        /// reaches the bridge.
+        #[arg(long)]
+        live: bool,
         #[command(flatten)]
         file: ConfigFile,
         #[command(flatten)]
@@ -184,7 +202,9 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
         Command::Serve { file } => serve(&file),
         Command::Demo { keep } => demo(keep),
         Command::Drill { name } => drill(name),
-        Command::Check { file, form } => check::run(&file, form, output),
+        Command::Init(init) => init.run(input, output),
+        Command::Setup(setup) => setup.run(output),
+        Command::Check { live, file, form } => check::run(&file, live, form, output),
         Command::Render(render) => render.run(input, output),
         Command::Sign(sign) => sign.run(input, output),
         Command::Healthcheck { url, file } => operate::healthcheck(url, &file, output),

@@ -21,10 +21,12 @@ use crate::domain::text::RecipeMessage;
 
 mod check;
 mod fault;
+mod installation;
 pub mod keys;
 mod read;
 
 pub use fault::{Fault, Faults, Place, Warning};
+pub use installation::{BrazeInstallation, ZendeskInstallation, braze_installation, zendesk_installation};
 
 use check::Checker;
 

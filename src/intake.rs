@@ -27,6 +27,7 @@ use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
 use self::signature::Verified;
+pub use self::zendesk::CHECK_EVENT;
 use crate::domain::event::{DedupeKey, Event, EventKind, Unreadable};
 
 /// Names one call of a Zendesk webhook; the same for every attempt of it. Opaque.

@@ -32,6 +32,7 @@
 //! * [`http`] — the public and the operator's routers. They never call a vendor.
 //! * [`serve`] — the composition root: builds all of the above from a [`config`] and takes it down in order.
 //! * [`config`] — the only reader of the environment and of configuration files.
+//! * [`setup`] — what the two vendors must be set up with, and how that differs from what is there. It never calls them.
 //! * [`cli`] — the sub-commands; [`demo`] plays a conversation and [`drill`] a disaster against the [`sandbox`], an embedded
 //!   Zendesk and Braze over real HTTP, which the tests use as well.
 //! * [`clock`] — the only reader of the wall clock and of chance; [`telemetry`] — logs and metrics; [`failpoint`] —
@@ -66,6 +67,7 @@ pub mod intake;
 pub mod mapping;
 pub mod sandbox;
 pub mod serve;
+pub mod setup;
 pub mod store;
 pub mod telemetry;
 pub mod worker;

@@ -13,13 +13,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+use url::Url;
 
 use crate::clients::braze::{Braze, BrazeOptions};
 use crate::clients::media::MediaClient;
 use crate::clients::zendesk::{Auth, Zendesk, ZendeskOptions};
 use crate::clients::{Held, HttpTransport, Transport};
 use crate::clock::Clock;
-use crate::config::{Config, Credentials, Faults, StoreUrl, Warning};
+use crate::config::{self, Config, Credentials, Faults, StoreUrl, Warning};
 use crate::domain::budget::Budgets;
 use crate::domain::event::Destination;
 use crate::domain::retry::RetryPolicy;
@@ -257,8 +258,9 @@ fn worker(
     };
     Worker {
         store: Arc::clone(store),
-        zendesk: zendesk(config, observed(Destination::Zendesk), clock).held_while(held(store, Destination::Zendesk)),
-        braze: braze(config, observed(Destination::Braze), clock).held_while(held(store, Destination::Braze)),
+        zendesk: zendesk(&config.zendesk.url, &config.zendesk.credentials, observed(Destination::Zendesk), clock)
+            .held_while(held(store, Destination::Zendesk)),
+        braze: braze(&config.braze, observed(Destination::Braze), clock).held_while(held(store, Destination::Braze)),
         media: media.clone(),
         mappings,
         options: worker_options(config),
@@ -365,13 +367,14 @@ fn intake_options(config: &Config) -> IntakeOptions {
     }
 }
 
-fn zendesk(config: &Config, transport: Arc<dyn Transport>, clock: &Clock) -> Zendesk {
-    let options = ZendeskOptions { url: config.zendesk.url.clone(), auth: zendesk_auth(config) };
+/// A client for the account at this address.
+pub(crate) fn zendesk(url: &Url, credentials: &Credentials, transport: Arc<dyn Transport>, clock: &Clock) -> Zendesk {
+    let options = ZendeskOptions { url: url.clone(), auth: zendesk_auth(credentials) };
     Zendesk::new(options, transport, Arc::new(Mutex::new(Budgets::new())), clock.clone())
 }
 
-fn zendesk_auth(config: &Config) -> Auth {
-    match &config.zendesk.credentials {
+fn zendesk_auth(credentials: &Credentials) -> Auth {
+    match credentials {
         Credentials::OAuth { client_id, client_secret } => {
             Auth::OAuth { client_id: client_id.clone(), client_secret: client_secret.clone() }
         }
@@ -384,8 +387,9 @@ fn alarm_options(config: &Config) -> Option<AlarmOptions> {
     Some(AlarmOptions { url: alarm.url.clone(), token: alarm.token.clone() })
 }
 
-fn braze(config: &Config, transport: Arc<dyn Transport>, clock: &Clock) -> Braze {
-    let options = BrazeOptions { url: config.braze.url.clone(), api_key: config.braze.api_key.clone() };
+/// A client for the configured workspace.
+pub(crate) fn braze(config: &config::Braze, transport: Arc<dyn Transport>, clock: &Clock) -> Braze {
+    let options = BrazeOptions { url: config.url.clone(), api_key: config.api_key.clone() };
     Braze::new(options, transport, Arc::new(Mutex::new(Budgets::new())), clock.clone())
 }
 

@@ -1,40 +1,59 @@
 //! `tandem check`: everything that can be wrong before anything runs.
 //!
-//! Calls nobody and changes nothing.
+//! Changes nothing, and calls nobody unless it is told to look at the vendors ([`super::live`]).
 
 use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde_json::json;
 
-use super::{ConfigFile, Failure, Form, print_json};
+use super::{ConfigFile, Failure, Form, live, print_json, runtime};
 use crate::config::{self, Fault, Faults, Place};
 use crate::mapping::{self, Mappings};
+use crate::setup::checkup::State;
 
-/// Loads the configuration and all mappings, and renders every mapping's sample.
-pub(super) fn run(file: &ConfigFile, form: Form, output: &mut impl Write) -> Result<(), Failure> {
-    let loaded = config::load(file.config.as_deref(), mapping_faults);
-    let (faults, warnings) = match loaded {
-        Ok((_, warnings)) => (Vec::new(), warnings),
-        Err(Faults(faults)) => (faults, Vec::new()),
+/// Loads the configuration and all mappings, and renders every mapping's sample. With `live`, asks the vendors as well
+/// when the configuration is good.
+pub(super) fn run(file: &ConfigFile, live: bool, form: Form, output: &mut impl Write) -> Result<(), Failure> {
+    let (config, warnings) = match config::load(file.config.as_deref(), mapping_faults) {
+        Ok(loaded) => loaded,
+        Err(Faults(faults)) => return tell_faults(&faults, form, output),
     };
+    let lines = if live { runtime()?.block_on(live::look(&config))? } else { Vec::new() };
+    let wrong = lines.iter().filter(|line| line.state == State::Wrong).count();
     if form.json {
-        print_json(output, &json!({ "ok": faults.is_empty(), "faults": faults, "warnings": warnings }))?;
+        let mut report = json!({ "ok": wrong == 0, "faults": [], "warnings": warnings });
+        if live {
+            report["live"] = json!(lines);
+        }
+        print_json(output, &report)?;
     } else {
         for warning in &warnings {
             writeln!(output, "warning: {warning}")?;
         }
-        for fault in &faults {
-            writeln!(output, "fault: {fault}")?;
-        }
-        if faults.is_empty() {
-            writeln!(output, "The configuration and all mappings are good.")?;
+        writeln!(output, "The configuration and all mappings are good.")?;
+        if live {
+            live::print(output, &lines, &config)?;
         }
     }
-    match faults.len() {
+    match wrong {
         0 => Ok(()),
+        _ if form.json => Err(Failure::Failed(String::new())),
+        1 => Err(Failure::Failed("1 thing is wrong".to_owned())),
+        many => Err(Failure::Failed(format!("{many} things are wrong"))),
+    }
+}
+
+fn tell_faults(faults: &[Fault], form: Form, output: &mut impl Write) -> Result<(), Failure> {
+    if form.json {
+        print_json(output, &json!({ "ok": false, "faults": faults, "warnings": [] }))?;
         // Everything has been printed; with --json nobody wants prose beside it.
-        _ if form.json => Err(Failure::Configuration(String::new())),
+        return Err(Failure::Configuration(String::new()));
+    }
+    for fault in faults {
+        writeln!(output, "fault: {fault}")?;
+    }
+    match faults.len() {
         1 => Err(Failure::Configuration("there is 1 fault".to_owned())),
         many => Err(Failure::Configuration(format!("there are {many} faults"))),
     }

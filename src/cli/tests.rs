@@ -88,7 +88,6 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
         (&["--version"], 0),
         (&[], 2),
         (&["fly"], 2),
-        (&["check", "--live"], 2),
         (&["render", "agent_reply"], 2),
         (&["render", "no_such_mapping", "--event", "-"], 2),
         (&["sign", "zendesk"], 2),

@@ -15,6 +15,8 @@ use crate::clients::{Failure, Held, Transport, words};
 use crate::clock::Clock;
 use crate::domain::budget::{Budgets, Call};
 
+pub mod details;
+
 /// The profile attribute that a send writes beside the text, so that one can look later whether it went out.
 pub const RECEIPT_ATTRIBUTE: &str = "tandem_receipt";
 

@@ -70,6 +70,15 @@ impl Order {
         Self { effect, method: Method::PUT, ..Self::get(call, path) }.json(body)
     }
 
+    /// A lasting change by this method, with or without a body.
+    pub(super) fn write(call: Call, method: Method, path: &str, body: Option<&Value>) -> Self {
+        let order = Self { effect: Effect::Lasting, method, ..Self::get(call, path) };
+        match body {
+            Some(body) => order.json(body),
+            None => order,
+        }
+    }
+
     /// Posts bytes as they are.
     pub(super) fn post_bytes(call: Call, path: impl Into<String>, content_type: HeaderValue, body: Bytes) -> Self {
         let order = Self { method: Method::POST, body, ..Self::get(call, path) };

@@ -76,8 +76,16 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
     if let Some(seconds) = number(headers, &["retry-after"]) {
         return Some(seconds_after(now, seconds));
     }
-    let date = headers.get("retry-after")?.to_str().ok()?;
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()
+    http_date(headers, "retry-after")
+}
+
+/// When the vendor answered, by its own clock.
+pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    http_date(headers, "date")
+}
+
+fn http_date(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(headers.get(name)?.to_str().ok()?).ok()
 }
 
 fn braze_reset(headers: &HeaderMap) -> Option<Timestamp> {

@@ -34,6 +34,8 @@ const SCOPE: &str = "read tickets:write users:write";
 pub(super) struct Tokens {
     client_id: String,
     client_secret: SecretString,
+    /// What is asked for.
+    scope: &'static str,
     state: Mutex<State>,
     /// Counts finished requests for a token. Read before waiting in line, it tells afterwards whether one has
     /// finished meanwhile, whose failure then is everybody's failure.
@@ -50,6 +52,8 @@ struct State {
 struct Token {
     secret: SecretString,
     renew_at: Timestamp,
+    /// What was asked for and not given.
+    missing: Vec<String>,
 }
 
 /// A token to present, and which one it is.
@@ -60,7 +64,18 @@ pub(super) struct Bearer {
 
 impl Tokens {
     pub(super) fn new(client_id: String, client_secret: SecretString) -> Self {
-        Self { client_id, client_secret, state: Mutex::default(), finished: AtomicU64::new(0) }
+        Self { client_id, client_secret, scope: SCOPE, state: Mutex::default(), finished: AtomicU64::new(0) }
+    }
+
+    /// Asks for another scope from now on.
+    pub(super) fn ask_for(&mut self, scope: &'static str) {
+        self.scope = scope;
+    }
+
+    /// The scopes that were asked for and not given, where Zendesk says what it gave.
+    pub(super) async fn scopes_missing(&self, exchange: &Exchange) -> Result<Vec<String>, Failure> {
+        self.bearer(exchange, None).await?;
+        Ok(self.state.lock().await.token.as_ref().map(|token| token.missing.clone()).unwrap_or_default())
     }
 
     /// A token that is still good, and that is not the one of number `expired`, which Zendesk called invalid. One
@@ -105,7 +120,7 @@ impl Tokens {
             "grant_type": "client_credentials",
             "client_id": self.client_id,
             "client_secret": self.client_secret.expose_secret(),
-            "scope": SCOPE,
+            "scope": self.scope,
             "expires_in": LIFE_SECONDS,
         });
         let order = Order::post(Call::ZendeskRead, Effect::None, "/oauth/tokens", &body);
@@ -118,8 +133,17 @@ impl Tokens {
             return Err(exchange.unreadable(Effect::None, &answer, "no access token"));
         };
         let life = answer.json.as_ref().and_then(|json| json["expires_in"].as_i64()).unwrap_or(LIFE_SECONDS);
-        Ok(Token { secret, renew_at: renew_at(asked_at, life) })
+        let given = answer.json.as_ref().and_then(|json| json["scope"].as_str());
+        let missing = given.map(|given| missing(self.scope, given)).unwrap_or_default();
+        Ok(Token { secret, renew_at: renew_at(asked_at, life), missing })
     }
+}
+
+/// The words of `asked` that `given` does not cover: `tickets:write` is covered by itself and by `write`.
+fn missing(asked: &str, given: &str) -> Vec<String> {
+    let covers = |asked: &str, given: &str| given == asked || asked.rsplit(':').next() == Some(given);
+    let is_missing = |word: &&str| !given.split_whitespace().any(|given| covers(word, given));
+    asked.split_whitespace().filter(is_missing).map(str::to_owned).collect()
 }
 
 /// When a token is renewed that lives for `life` seconds from `asked_at`.
@@ -155,6 +179,19 @@ pub(super) fn is_expired(status: http::StatusCode, headers: &http::HeaderMap, js
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scope_is_missing_when_neither_it_nor_the_global_one_was_given() {
+        for (given, missing_then) in [
+            (SCOPE, &[][..]),
+            ("read write", &[]),
+            ("tickets:write read", &["users:write"]),
+            ("tickets:read users:read", &["read", "tickets:write", "users:write"]),
+            ("", &["read", "tickets:write", "users:write"]),
+        ] {
+            assert_eq!(missing(SCOPE, given), missing_then, "{given}");
+        }
+    }
 
     #[test]
     fn a_token_is_renewed_a_minute_early_or_at_half_its_life() {

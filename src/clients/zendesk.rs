@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::domain::budget::{Budgets, Call, UserKey};
 use crate::domain::event::{CommentId, Destination, EventId, TicketId, UserId};
 
+pub mod admin;
 mod invocations;
 mod search;
 mod views;
@@ -123,6 +124,16 @@ impl Zendesk {
     /// Proves who we are in another way from the next call on.
     pub fn set_auth(&self, auth: Auth) {
         *self.credential.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Credential::of(auth));
+    }
+
+    /// Asks for another scope than the bridge needs; an API token has none.
+    #[must_use]
+    pub fn with_scope(mut self, scope: &'static str) -> Self {
+        let credential = self.credential.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Credential::OAuth(tokens)) = Arc::get_mut(credential) {
+            tokens.ask_for(scope);
+        }
+        self
     }
 
     /// Whether little is left of the account's rate budget, so that what can wait should.

@@ -145,7 +145,7 @@ impl<'a> Checker<'a> {
         })
     }
 
-    fn credentials(&mut self) -> Option<Credentials> {
+    pub(super) fn credentials(&mut self) -> Option<Credentials> {
         const OAUTH: [&str; 2] = ["zendesk.client_id", "zendesk.client_secret"];
         const LEGACY: [&str; 2] = ["zendesk.email", "zendesk.api_token"];
         let any = |this: &Self, names: [&str; 2]| names.iter().any(|name| this.is_given(name));
@@ -207,7 +207,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The key goes into Zendesk's search language, where a space or a quotation mark would change the question.
-    fn user_field(&mut self) -> Option<String> {
+    pub(super) fn user_field(&mut self) -> Option<String> {
         let name = "zendesk.user_field";
         let field = self.text(name)?;
         if field.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
@@ -230,12 +230,7 @@ impl<'a> Checker<'a> {
         let recipe_message = self.text("braze.recipe_message");
         let gsm7 = self.flag("braze.gsm7");
         let subscription_group = self.identifier("braze.subscription_group");
-        let agent_reply =
-            self.required("braze.campaigns.agent_reply", "Set it to the id of the campaign that texts replies");
-        if agent_reply.is_some() {
-            self.identifier("braze.campaigns.agent_reply");
-        }
-        let ticket_solved = self.identifier("braze.campaigns.ticket_solved");
+        let campaigns = self.campaigns();
         Some(Braze {
             url: url?,
             api_key: api_key?.into(),
@@ -245,7 +240,7 @@ impl<'a> Checker<'a> {
             recipe_message: if recipe_message? == "whole" { RecipeMessage::Whole } else { RecipeMessage::ThirdLine },
             gsm7: gsm7?,
             subscription_group,
-            campaigns: Campaigns { agent_reply: agent_reply?, ticket_solved },
+            campaigns: campaigns?,
         })
     }
 
@@ -259,6 +254,17 @@ impl<'a> Checker<'a> {
         }
         let url = self.web_address("alarm.url")?;
         Some(Some(Alarm { url: url.as_str().into(), token }))
+    }
+
+    /// The ids of the campaigns.
+    pub(super) fn campaigns(&mut self) -> Option<Campaigns> {
+        let agent_reply =
+            self.required("braze.campaigns.agent_reply", "Set it to the id of the campaign that texts replies");
+        if agent_reply.is_some() {
+            self.identifier("braze.campaigns.agent_reply");
+        }
+        let ticket_solved = self.identifier("braze.campaigns.ticket_solved");
+        Some(Campaigns { agent_reply: agent_reply?, ticket_solved })
     }
 
     fn confirm_after(&mut self) -> Option<Vec<Duration>> {
@@ -275,7 +281,7 @@ impl<'a> Checker<'a> {
     }
 
     /// An identifier of Braze's: one word.
-    fn identifier(&mut self, name: &'static str) -> Option<String> {
+    pub(super) fn identifier(&mut self, name: &'static str) -> Option<String> {
         let id = self.text(name)?;
         if id.chars().all(|c| c.is_ascii_graphic()) {
             Some(id)
@@ -284,7 +290,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn vendor_url(&mut self, name: &'static str) -> Option<Url> {
+    pub(super) fn vendor_url(&mut self, name: &'static str) -> Option<Url> {
         self.required(name, "Set it to the address of the account, such as https://…")?;
         let url = self.url(name)?;
         if url.path() != "/" {
@@ -293,7 +299,7 @@ impl<'a> Checker<'a> {
         Some(url)
     }
 
-    fn optional_url(&mut self, name: &'static str) -> Option<Option<Url>> {
+    pub(super) fn optional_url(&mut self, name: &'static str) -> Option<Option<Url>> {
         if self.is_given(name) { self.url(name).map(Some) } else { Some(None) }
     }
 
@@ -346,11 +352,11 @@ impl<'a> Checker<'a> {
         None
     }
 
-    fn required(&mut self, name: &'static str, remedy: &str) -> Option<String> {
+    pub(super) fn required(&mut self, name: &'static str, remedy: &str) -> Option<String> {
         if self.is_given(name) { self.text(name) } else { self.fault(name, "is missing", remedy) }
     }
 
-    fn required_list(&mut self, name: &'static str, remedy: &str) -> Option<Vec<String>> {
+    pub(super) fn required_list(&mut self, name: &'static str, remedy: &str) -> Option<Vec<String>> {
         if self.is_given(name) { self.texts(name) } else { self.fault(name, "is missing", remedy) }
     }
 
@@ -369,7 +375,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn texts(&self, name: &str) -> Option<Vec<String>> {
+    pub(super) fn texts(&self, name: &str) -> Option<Vec<String>> {
         match self.gathered.values.get(name) {
             Some(Given { value: Value::Texts(texts), .. }) => Some(texts.clone()),
             _ => None,

@@ -43,7 +43,8 @@ const SAME_WINDOW: SignedDuration = SignedDuration::from_secs(2);
 pub enum Call {
     /// A read (or an upload) at Zendesk that counts against the account only.
     ZendeskRead,
-    /// A read at Zendesk that has a higher limit of its own (search, audits), so that its headers may speak of that.
+    /// A call to Zendesk that has a limit of its own which we stay far below (search, audits, settings), so that its
+    /// headers may speak of that.
     ZendeskSearch,
     /// The list of tickets: 100 a minute.
     ZendeskListTickets,

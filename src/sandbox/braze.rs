@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -73,8 +74,9 @@ pub enum SendAnswer {
     },
 }
 
+#[async_trait]
 impl Vendor for Inner {
-    fn answer(&self, request: &Request) -> Answer {
+    async fn answer(&self, request: &Request) -> Answer {
         let answer = self.route(&mut lock(&self.state), request);
         self.changes.touch();
         answer
@@ -133,8 +135,8 @@ impl Braze {
     /// Processes a request with all its effects and answers it, without a network: the way of a simulation, which loses
     /// requests and answers itself. Such a call is not recorded, and no [`Fault`] strikes it.
     #[must_use]
-    pub fn answer(&self, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
-        Vendor::answer(&*self.0, &request.into()).into()
+    pub async fn answer(&self, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
+        Vendor::answer(&*self.0, &request.into()).await.into()
     }
 
     /// The base URL, `http://127.0.0.1:PORT`.

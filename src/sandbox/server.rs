@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::connect_info::Connected;
@@ -20,7 +21,7 @@ use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -37,9 +38,10 @@ const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 const KEPT_HEADERS: [&str; 5] = ["accept", "content-type", "idempotency-key", "user-agent", "x-request-id"];
 
 /// What answers requests.
+#[async_trait]
 pub(super) trait Vendor: Send + Sync + 'static {
     /// Processes a request, with all its effects, and answers it.
-    fn answer(&self, request: &Request) -> Answer;
+    async fn answer(&self, request: &Request) -> Answer;
 }
 
 /// A request that was received whole.
@@ -207,6 +209,8 @@ impl FaultKind {
 pub(super) struct Traffic {
     calls: Mutex<Vec<Call>>,
     faults: Mutex<Vec<Fault>>,
+    /// How far the server's clock is ahead of the sandbox's.
+    ahead: Mutex<SignedDuration>,
     changes: Changes,
     clock: Clock,
     stop: CancellationToken,
@@ -214,7 +218,8 @@ pub(super) struct Traffic {
 
 impl Traffic {
     pub(super) fn new(changes: Changes, clock: Clock, stop: CancellationToken) -> Self {
-        Self { calls: Mutex::default(), faults: Mutex::default(), changes, clock, stop }
+        let (calls, faults, ahead) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { calls, faults, ahead, changes, clock, stop }
     }
 
     /// Every call so far, in the order received.
@@ -230,6 +235,17 @@ impl Traffic {
     /// Forgets all faults.
     pub(super) fn clear_faults(&self) {
         lock(&self.faults).clear();
+    }
+
+    /// Sets the server's clock this far ahead of the sandbox's.
+    pub(super) fn set_ahead(&self, ahead: SignedDuration) {
+        *lock(&self.ahead) = ahead;
+    }
+
+    /// The `Date` of an answer.
+    fn date(&self) -> String {
+        let now = self.clock.now();
+        now.saturating_add(*lock(&self.ahead)).unwrap_or(now).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
     }
 
     /// Takes the fault that strikes this request, if one does.
@@ -292,6 +308,16 @@ struct Desk {
     traffic: Arc<Traffic>,
 }
 
+impl Desk {
+    fn respond(&self, answer: Answer) -> Response {
+        let mut response = http::Response::<Bytes>::from(answer).map(Body::from);
+        if let Ok(date) = HeaderValue::try_from(self.traffic.date()) {
+            response.headers_mut().insert(http::header::DATE, date);
+        }
+        response
+    }
+}
+
 async fn serve(
     State(desk): State<Desk>,
     ConnectInfo(connection): ConnectInfo<Connection>,
@@ -299,41 +325,37 @@ async fn serve(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
-        return respond(Answer { status: 413, headers: Vec::new(), body: Bytes::new() });
+        return desk.respond(Answer { status: 413, headers: Vec::new(), body: Bytes::new() });
     };
     let request = Request::from(http::Request::from_parts(parts, body));
     match desk.traffic.strike(&request.method, &request.path) {
         None => {
-            let answer = desk.vendor.answer(&request);
+            let answer = desk.vendor.answer(&request).await;
             desk.traffic.record(&request, Some(answer.status), true);
-            respond(answer)
+            desk.respond(answer)
         }
         Some(FaultKind::Status { code, headers, body }) => {
             desk.traffic.record(&request, Some(code), false);
-            respond(Answer { status: code, headers, body: body.into() })
+            desk.respond(Answer { status: code, headers, body: body.into() })
         }
         Some(FaultKind::LoseRequest) => {
             desk.traffic.record(&request, None, false);
             connection.cut()
         }
         Some(FaultKind::LoseAnswer) => {
-            drop(desk.vendor.answer(&request));
+            drop(desk.vendor.answer(&request).await);
             desk.traffic.record(&request, None, true);
             connection.cut()
         }
         Some(FaultKind::Delay(delay)) => {
-            let answer = desk.vendor.answer(&request);
+            let answer = desk.vendor.answer(&request).await;
             desk.traffic.record(&request, Some(answer.status), true);
             tokio::select! {
-                () = tokio::time::sleep(delay) => respond(answer),
+                () = tokio::time::sleep(delay) => desk.respond(answer),
                 () = desk.traffic.stop.cancelled() => connection.cut(),
             }
         }
     }
-}
-
-fn respond(answer: Answer) -> Response {
-    http::Response::<Bytes>::from(answer).map(Body::from)
 }
 
 /// One client connection, which can be cut.

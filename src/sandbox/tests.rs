@@ -74,6 +74,10 @@ impl Caller {
         Ok(Answered { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 
+    pub(super) async fn delete(&self, path: &str) -> Answered {
+        self.call("DELETE", path, &Value::Null, &[]).await.unwrap()
+    }
+
     pub(super) async fn get(&self, path: &str) -> Answered {
         self.call("GET", path, &Value::Null, &[]).await.unwrap()
     }
@@ -91,8 +95,9 @@ impl Caller {
 #[derive(Default)]
 struct Script(Mutex<VecDeque<Answer>>);
 
+#[async_trait::async_trait]
 impl Vendor for Script {
-    fn answer(&self, _: &Request) -> Answer {
+    async fn answer(&self, _: &Request) -> Answer {
         lock(&self.0).pop_front().unwrap_or_else(|| Answer::json(202, &json!({"status": "accepted"})))
     }
 }
@@ -509,7 +514,8 @@ pub(super) fn zendesk_basic() -> String {
 async fn without_a_network_calls_are_answered_and_webhooks_wait_to_be_carried() {
     let clock = clock();
     let sandbox = Sandbox::in_process(SandboxOptions::default(), clock.clone());
-    let refused = sandbox.zendesk.answer(http::Request::get("/api/v2/tickets/1").body(bytes::Bytes::new()).unwrap());
+    let refused =
+        sandbox.zendesk.answer(http::Request::get("/api/v2/tickets/1").body(bytes::Bytes::new()).unwrap()).await;
     assert_eq!(refused.status(), 401);
     let ticket = ticket(&sandbox, &["sms"]);
     let comment = sandbox.zendesk.agent_reply(ticket, "On its way.");

@@ -1,4 +1,4 @@
-//! The few things that a vendor does to text: HTML to plain text, escaping, random names. Pure.
+//! The few things that a vendor does to text: HTML to plain text, escaping, placeholders, random names. Pure.
 
 use crate::clock::Clock;
 
@@ -107,6 +107,30 @@ pub(super) fn random(clock: &Clock, alphabet: &[u8], length: usize) -> String {
 /// `length` random hexadecimal digits.
 pub(super) fn random_hex(clock: &Clock, length: usize) -> String {
     random(clock, b"0123456789abcdef", length)
+}
+
+/// Fills placeholders; an unknown one becomes nothing, as in any Liquid. `\{{` is left alone.
+pub(super) fn expand(text: &str, values: &[(&str, String)], escape: fn(&str) -> String) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("{{") {
+        let (before, opened) = rest.split_at(start);
+        out.push_str(before);
+        let inside = opened.get(2..).unwrap_or("");
+        match inside.split_once("}}") {
+            Some((name, after)) if !before.ends_with('\\') => {
+                let value = values.iter().find(|(known, _)| *known == name.trim()).map(|(_, value)| escape(value));
+                out.push_str(&value.unwrap_or_default());
+                rest = after;
+            }
+            Some(_) | None => {
+                out.push_str("{{");
+                rest = inside;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 #[cfg(test)]

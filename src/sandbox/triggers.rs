@@ -1,120 +1,207 @@
-//! What Zendesk's triggers post: the bodies that the bridge installs, or those of the published recipe. Pure.
+//! Zendesk's triggers as data: the wired ones, when any trigger fires, and what it posts. Pure.
+//!
+//! Conditions are those that the API takes, as JSON. Only the ones that the bridge and the recipe use are known here;
+//! another never holds.
 
-use http::Method;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::Serialize as _;
 use serde_json::{Value, json};
 
 use super::SandboxOptions;
-use super::sender::{Seal, Webhook};
-use super::zendesk::{Comment, Ticket, User};
+use super::text::expand;
+use super::zendesk::{Role, Ticket, TicketStatus, User};
+
+/// Via type "Web service (API)".
+const VIA_API: &str = "5";
 
 /// Which triggers are installed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TriggerBodies {
-    /// What `tandem setup zendesk` installs: ids only, on tickets with the tag `sms`, to `/webhooks/zendesk`.
+    /// Wired: what `tandem setup zendesk` installs, to `/webhooks/zendesk`, but not on what came through the API.
     #[default]
     Ids,
-    /// The recipe's, on all tickets, to `/campaigns/trigger/send`. Whether Zendesk escapes what it fills into JSON is
-    /// unconfirmed, so both ways can be had.
+    /// Wired: the recipe's, on all tickets, to `/campaigns/trigger/send`. Whether Zendesk escapes what it fills into JSON
+    /// is unconfirmed, so both ways can be had.
     Recipe {
         /// Whether quotation marks and line breaks are escaped.
         escaped: bool,
     },
+    /// Those that were created through the API, and no others.
+    Installed,
 }
 
-/// Something that a trigger fires on.
-pub(super) struct Occasion<'a> {
+/// An active trigger with its webhook.
+pub(super) struct Trigger {
+    /// `{"all": [{"field", "operator", "value"}, …], "any": […]}`.
+    pub(super) conditions: Value,
+    /// The path at the bridge, or a whole address.
+    pub(super) endpoint: String,
+    /// The webhook's signing secret.
+    pub(super) secret: String,
+    /// The body with its placeholders.
+    pub(super) body: String,
+    /// Whether values are escaped for JSON. That Zendesk does so is likely but unconfirmed.
+    pub(super) escaped: bool,
+}
+
+/// One update of a ticket, with everything that conditions and placeholders ask for.
+pub(super) struct Update<'a> {
     pub(super) ticket: &'a Ticket,
     pub(super) requester: &'a User,
-    pub(super) what: What<'a>,
+    /// Who made the update, whoever is shown as the comment's author.
+    pub(super) updater: &'a User,
+    /// Whether the update brought a comment, and whether a public one.
+    pub(super) comment_is_public: Option<bool>,
+    /// The status before, where it changed.
+    pub(super) status_before: Option<TicketStatus>,
+    pub(super) created: bool,
+    pub(super) via_api: bool,
+    /// The author's name on the latest public comment.
+    pub(super) public_author: &'a str,
 }
 
-/// What happened to the ticket.
-pub(super) enum What<'a> {
-    /// A public comment by staff.
-    Reply { comment: &'a Comment, author: &'a User },
-    /// The status changed to solved.
-    Solved,
-    /// The status changed from solved to an open one.
-    Reopened,
-}
-
-/// The webhook that the installed trigger sends, if there is a trigger for that.
-pub(super) fn webhook(
-    bodies: TriggerBodies,
-    occasion: &Occasion<'_>,
-    options: &SandboxOptions,
-    invocation: String,
-    now: Timestamp,
-) -> Option<Webhook> {
-    let (path, body) = match bodies {
-        TriggerBodies::Ids => {
-            let is_ours = occasion.ticket.tags.iter().any(|tag| tag == "sms");
-            ("/webhooks/zendesk", is_ours.then(|| pretty(&ids_body(occasion)))?)
+/// The wired triggers of this kind. With `on_api_writes` they also fire on what came through the API.
+pub(super) fn wired(bodies: TriggerBodies, options: &SandboxOptions, on_api_writes: bool) -> Vec<Trigger> {
+    let trigger = |endpoint: &str, escaped, mut all: Vec<Value>, body: String| {
+        if !on_api_writes {
+            all.push(condition("current_via_id", "is_not", VIA_API));
         }
-        TriggerBodies::Recipe { escaped } => ("/campaigns/trigger/send", recipe_body(occasion, options, escaped, now)?),
+        let (endpoint, secret) = (endpoint.to_owned(), options.zendesk_webhook_secret.clone());
+        Trigger { conditions: json!({"all": all, "any": []}), endpoint, secret, body, escaped }
     };
-    Some(Webhook {
-        id: invocation.clone(),
-        method: Method::POST,
-        path: path.to_owned(),
-        content_type: "application/json; charset=utf-8".to_owned(),
-        body,
-        lane: occasion.ticket.id.to_string(),
-        seal: Seal::Zendesk { secret: options.zendesk_webhook_secret.clone(), invocation },
-    })
-}
-
-/// Placeholders come as text, so numbers are strings.
-fn ids_body(occasion: &Occasion<'_>) -> Value {
-    let ticket_id = occasion.ticket.id.to_string();
-    match &occasion.what {
-        What::Reply { comment, .. } => {
-            json!({"event": "agent_reply", "ticket_id": ticket_id, "comment_id": comment.id.to_string()})
+    let reply = || {
+        vec![condition("comment_is_public", "is", "requester_can_see_comment"), condition("role", "is_not", "end_user")]
+    };
+    let solved = || vec![condition("status", "value", "solved")];
+    match bodies {
+        TriggerBodies::Ids => {
+            let reopened =
+                vec![condition("status", "value_previous", "solved"), condition("status", "not_value", "closed")];
+            let ours = |mut all: Vec<Value>, body: &str| {
+                all.push(condition("current_tags", "includes", "sms"));
+                trigger("/webhooks/zendesk", true, all, body.to_owned())
+            };
+            vec![
+                ours(reply(), REPLY_BODY),
+                ours(solved(), "{\"event\": \"ticket_solved\", \"ticket_id\": \"{{ticket.id}}\"}\n"),
+                ours(reopened, "{\"event\": \"ticket_reopened\", \"ticket_id\": \"{{ticket.id}}\"}\n"),
+            ]
         }
-        What::Solved => json!({"event": "ticket_solved", "ticket_id": ticket_id}),
-        What::Reopened => json!({"event": "ticket_reopened", "ticket_id": ticket_id}),
+        TriggerBodies::Recipe { escaped } => {
+            let (reply_body, solved_body) = recipe_bodies(options);
+            let recipe = |all, body| trigger("/campaigns/trigger/send", escaped, all, body);
+            vec![recipe(reply(), reply_body), recipe(solved(), solved_body)]
+        }
+        TriggerBodies::Installed => Vec::new(),
     }
 }
 
-/// As recorded: indented by three spaces, keys sorted, a line break at the end. To serialise it again breaks the
-/// signature.
-fn pretty(body: &Value) -> String {
-    let mut out = Vec::new();
-    let formatter = serde_json::ser::PrettyFormatter::with_indent(b"   ");
-    let written = body.serialize(&mut serde_json::Serializer::with_formatter(&mut out, formatter));
-    let text = written.ok().and_then(|()| String::from_utf8(out).ok()).unwrap_or_else(|| body.to_string());
-    text + "\n"
+/// Indented by three spaces and with a line break at the end, as a body has been recorded: to serialise it again breaks
+/// the signature.
+const REPLY_BODY: &str = "{\n   \"comment_id\": \"{{ticket.latest_public_comment.id}}\",\n   \"event\": \"agent_reply\",\n   \
+                          \"ticket_id\": \"{{ticket.id}}\"\n}\n";
+
+fn condition(field: &str, operator: &str, value: &str) -> Value {
+    json!({"field": field, "operator": operator, "value": value})
 }
 
 /// The recipe's two bodies, the second with its published stray comma.
-fn recipe_body(occasion: &Occasion<'_>, options: &SandboxOptions, escaped: bool, now: Timestamp) -> Option<String> {
-    let fill = |value: &str| if escaped { escape(value) } else { value.to_owned() };
-    let external_id = occasion.requester.user_fields.get("braze_external_id").and_then(Value::as_str).unwrap_or("");
-    let external_id = fill(external_id);
-    match &occasion.what {
-        What::Reply { comment, author } => {
-            let text = fill(&dashed(&author.name, &comment.plain_body, comment.created_at, now));
-            let campaign = &options.campaign_agent_reply;
-            let ticket_id = occasion.ticket.id;
-            Some(format!(
-                "{{\n    \"campaign_id\": \"{campaign}\",\n    \"recipients\": [\n        {{\n            \
-                 \"external_user_id\": \"{external_id}\",\n\t\t\t\"trigger_properties\": {{\n    \"msg_body\": \"{text}\"\n\t\t}},\n\t\t\
-                 \"attributes\": {{\n        \"zendesk_ticket\" : \"{ticket_id}\",\n\t\"zendesk_ticket_open\" : \"true\"\n    }}\n        }}\n    ]\n}}\n"
-            ))
+fn recipe_bodies(options: &SandboxOptions) -> (String, String) {
+    let (reply, solved) = (&options.campaign_agent_reply, &options.campaign_ticket_solved);
+    let user = "{{ticket.requester.custom_fields.braze_external_id}}";
+    (
+        format!(
+            "{{\n    \"campaign_id\": \"{reply}\",\n    \"recipients\": [\n        {{\n            \
+             \"external_user_id\": \"{user}\",\n\t\t\t\"trigger_properties\": {{\n    \"msg_body\": \
+             \"{{{{ticket.latest_public_comment_html}}}}\"\n\t\t}},\n\t\t\"attributes\": {{\n        \
+             \"zendesk_ticket\" : \"{{{{ticket.id}}}}\",\n\t\"zendesk_ticket_open\" : \"true\"\n    }}\n        }}\n    ]\n}}\n"
+        ),
+        format!(
+            "{{\n    \"campaign_id\": \"{solved}\",\n    \"recipients\": [\n        {{\n            \
+             \"external_user_id\": \"{user}\",\n\"trigger_properties\": {{\n    \"msg_body\": \"Your ticket has been \
+             closed\"\n\t\t}},\n,\n\t\t\t\"attributes\": {{\n\t\"zendesk_ticket_open\" : \"false\"\n    }}\n        }}\n    ]\n}}\n"
+        ),
+    )
+}
+
+/// Whether the conditions hold for this update: every one in `all`, and one in `any` where there are some.
+pub(super) fn fires(conditions: &Value, update: &Update<'_>) -> bool {
+    let list = |name: &str| conditions[name].as_array().map(Vec::as_slice).unwrap_or_default();
+    let any = list("any");
+    list("all").iter().all(|condition| holds(condition, update))
+        && (any.is_empty() || any.iter().any(|condition| holds(condition, update)))
+}
+
+fn holds(condition: &Value, update: &Update<'_>) -> bool {
+    let text = |name: &str| condition[name].as_str().unwrap_or_default();
+    let (operator, value) = (text("operator"), text("value"));
+    // Fields that take no operator are also written with `is`.
+    let is = |holds: bool| match operator {
+        "is" | "" => holds,
+        "is_not" => !holds,
+        _ => false,
+    };
+    match text("field") {
+        "comment_is_public" => is(match value {
+            "true" | "requester_can_see_comment" => update.comment_is_public == Some(true),
+            "false" => update.comment_is_public == Some(false),
+            _ => value == "not_relevant" && update.comment_is_public.is_some(),
+        }),
+        "role" => is((value == "end_user") == (update.updater.role == Role::EndUser)),
+        "current_tags" => {
+            let has = value.split(' ').any(|wanted| update.ticket.tags.iter().any(|tag| tag == wanted));
+            (operator == "includes" && has) || (operator == "not_includes" && !has)
         }
-        What::Solved => {
-            let campaign = &options.campaign_ticket_solved;
-            Some(format!(
-                "{{\n    \"campaign_id\": \"{campaign}\",\n    \"recipients\": [\n        {{\n            \
-                 \"external_user_id\": \"{external_id}\",\n\"trigger_properties\": {{\n    \"msg_body\": \"Your ticket has been closed\"\n\t\t}},\n,\n\t\t\t\
-                 \"attributes\": {{\n\t\"zendesk_ticket_open\" : \"false\"\n    }}\n        }}\n    ]\n}}\n"
-            ))
-        }
-        What::Reopened => None,
+        "current_via_id" => is((value == VIA_API) == update.via_api),
+        "update_type" => is((value == "Create") == update.created),
+        "status" => status_holds(operator, value, update),
+        _ => false,
     }
+}
+
+/// "Changed" includes a value that was not there before, as on a ticket that is just being made.
+fn status_holds(operator: &str, value: &str, update: &Update<'_>) -> bool {
+    let is_now = update.ticket.status.as_str() == value;
+    let changed = update.created || update.status_before.is_some();
+    match operator {
+        "is" => is_now,
+        "is_not" => !is_now,
+        "changed" => changed,
+        "not_changed" => !changed,
+        "value" => changed && is_now,
+        "not_value" => !(changed && is_now),
+        "value_previous" => update.status_before.is_some_and(|before| before.as_str() == value),
+        _ => false,
+    }
+}
+
+/// The body that is posted.
+pub(super) fn body(trigger: &Trigger, update: &Update<'_>, now: Timestamp) -> String {
+    expand(&trigger.body, &placeholders(update, now), if trigger.escaped { escape } else { str::to_owned })
+}
+
+/// What placeholders stand for; each comes as text, numbers too. One that is unknown becomes nothing.
+fn placeholders(update: &Update<'_>, now: Timestamp) -> Vec<(&'static str, String)> {
+    let Update { ticket, requester, updater, .. } = update;
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let field = requester.user_fields.get("braze_external_id").and_then(Value::as_str).unwrap_or_default();
+    let mut values = vec![
+        ("ticket.id", ticket.id.to_string()),
+        ("ticket.external_id", text(&ticket.external_id)),
+        ("ticket.title", text(&ticket.subject)),
+        ("ticket.status", ticket.status.as_str().to_owned()),
+        ("ticket.requester.name", requester.name.clone()),
+        ("ticket.requester.external_id", text(&requester.external_id)),
+        ("ticket.requester.custom_fields.braze_external_id", field.to_owned()),
+        ("current_user.name", updater.name.clone()),
+    ];
+    if let Some(comment) = ticket.comments.iter().rev().find(|comment| comment.public) {
+        values.push(("ticket.latest_public_comment.id", comment.id.to_string()));
+        let dashed = dashed(update.public_author, &comment.plain_body, comment.created_at, now);
+        // Even the placeholder that is named for HTML comes as text, under a heading of its own.
+        values.push(("ticket.latest_public_comment_html", dashed));
+    }
+    values
 }
 
 /// How a comment placeholder reads in a webhook: dashes, the author and the date (no year in the current one), the text.
@@ -133,10 +220,73 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn ticket(status: TicketStatus) -> Ticket {
+        Ticket { id: 7, status, tags: vec!["sms".into(), "vip".into()], ..Ticket::default() }
+    }
+
     #[test]
-    fn the_body_is_indented_sorted_and_ends_with_a_line_break() {
-        let body = pretty(&json!({"ticket_id": "1", "event": "ticket_solved"}));
-        assert_eq!(body, "{\n   \"event\": \"ticket_solved\",\n   \"ticket_id\": \"1\"\n}\n");
+    fn conditions_hold_as_the_reference_says_and_unknown_ones_never() {
+        use TicketStatus::{Open, Solved};
+        let (agent, customer) = (User { role: Role::Agent, ..User::default() }, User::default());
+        // Field, operator, value; the status before, the status, whether the comment is public, by whom; whether it holds.
+        for ((field, operator, value), (before, now, public, updater), holds_then) in [
+            (("comment_is_public", "is", "requester_can_see_comment"), (None, Open, Some(true), &agent), true),
+            (("comment_is_public", "is", "requester_can_see_comment"), (None, Open, Some(false), &agent), false),
+            (("comment_is_public", "is", "true"), (None, Open, None, &agent), false),
+            (("comment_is_public", "", "not_relevant"), (None, Open, Some(false), &agent), true),
+            (("role", "is_not", "end_user"), (None, Open, None, &agent), true),
+            (("role", "is_not", "end_user"), (None, Open, None, &customer), false),
+            (("role", "is", "end_user"), (None, Open, None, &customer), true),
+            (("current_tags", "includes", "other vip"), (None, Open, None, &agent), true),
+            (("current_tags", "includes", "s"), (None, Open, None, &agent), false),
+            (("current_tags", "not_includes", "sms"), (None, Open, None, &agent), false),
+            (("status", "value", "solved"), (Some(Open), Solved, None, &agent), true),
+            (("status", "value", "solved"), (None, Solved, None, &agent), false),
+            (("status", "value_previous", "solved"), (Some(Solved), Open, None, &agent), true),
+            (("status", "value_previous", "solved"), (None, Open, None, &agent), false),
+            (("status", "not_value", "solved"), (Some(Open), Solved, None, &agent), false),
+            (("status", "not_value", "solved"), (None, Solved, None, &agent), true),
+            (("status", "is", "open"), (None, Open, None, &agent), true),
+            (("status", "odd", "open"), (None, Open, None, &agent), false),
+            (("current_via_id", "is_not", "5"), (None, Open, None, &agent), true),
+            (("update_type", "is", "Create"), (None, Open, None, &agent), false),
+            (("odd", "is", "open"), (None, Open, None, &agent), false),
+        ] {
+            let update = Update {
+                ticket: &ticket(now),
+                requester: &customer,
+                updater,
+                comment_is_public: public,
+                status_before: before,
+                created: false,
+                via_api: false,
+                public_author: "",
+            };
+            let one = condition(field, operator, value);
+            assert_eq!(fires(&json!({"all": [one], "any": []}), &update), holds_then, "{field} {operator} {value}");
+            let (never, known) = (condition("odd", "is", "x"), condition("role", "is", "agent"));
+            assert!(!fires(&json!({"all": [never], "any": [known]}), &update));
+            assert_eq!(fires(&json!({"all": [], "any": [never, one]}), &update), holds_then);
+        }
+    }
+
+    #[test]
+    fn an_unknown_placeholder_becomes_nothing() {
+        let nobody = User::default();
+        let update = Update {
+            ticket: &ticket(TicketStatus::Open),
+            requester: &nobody,
+            updater: &nobody,
+            comment_is_public: None,
+            status_before: None,
+            created: false,
+            via_api: false,
+            public_author: "",
+        };
+        let template = r#"{"a":"{{ticket.id}}","b":"{{ticket.odd}}","c":"{{ ticket.latest_public_comment.id }}"}"#;
+        let (conditions, endpoint, secret) = (Value::Null, String::new(), String::new());
+        let trigger = Trigger { conditions, endpoint, secret, body: template.to_owned(), escaped: true };
+        assert_eq!(body(&trigger, &update, Timestamp::UNIX_EPOCH), r#"{"a":"7","b":"","c":""}"#);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Here are the handle, the state and the routes. What each endpoint does is in the modules below; what a test may
 //! switch, break and look at is in `switches`.
 
+mod admin;
 mod auth;
 mod comments;
 mod errors;
@@ -21,15 +22,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use async_trait::async_trait;
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::changes::Changes;
-use super::sender::{Sender, Webhook};
+use super::sender::{Seal, Sender, Webhook};
 use super::server::{self, Answer, Request, Traffic, Vendor};
-use super::triggers::{self, Occasion, TriggerBodies, What};
+use super::triggers::{self, TriggerBodies, Update};
 use super::{SandboxOptions, lock, text};
 use crate::clock::Clock;
 
@@ -76,6 +78,7 @@ struct State {
     files: HashMap<String, (String, bytes::Bytes)>,
     limits: limits::Limits,
     switches: Switches,
+    admin: admin::Admin,
     /// What triggers may fire on, until the lock is let go.
     happenings: Vec<Happening>,
     api_user: u64,
@@ -95,10 +98,14 @@ struct Switches {
     log_unsent: bool,
 }
 
-enum Happening {
-    Reply { ticket: u64, comment: u64, via_api: bool },
-    Solved { ticket: u64, via_api: bool },
-    Reopened { ticket: u64, via_api: bool },
+/// An update of a ticket, on which triggers may fire.
+struct Happening {
+    ticket: u64,
+    updater: u64,
+    comment_is_public: Option<bool>,
+    status_before: Option<TicketStatus>,
+    created: bool,
+    via_api: bool,
 }
 
 impl State {
@@ -113,6 +120,7 @@ impl State {
             files: HashMap::new(),
             limits: limits::Limits::default(),
             switches: Switches::default(),
+            admin: admin::Admin::new(now),
             happenings: Vec::new(),
             api_user: 0,
             agent: 0,
@@ -142,12 +150,20 @@ impl State {
     }
 }
 
+#[async_trait]
 impl Vendor for Inner {
-    fn answer(&self, request: &Request) -> Answer {
-        let mut state = lock(&self.state);
-        let answer = self.route(&mut state, request);
-        self.settle(state);
-        answer
+    async fn answer(&self, request: &Request) -> Answer {
+        let (answer, test) = {
+            let mut state = lock(&self.state);
+            let answer = self.route(&mut state, request);
+            let test = state.admin.take_test();
+            self.settle(state);
+            (answer, test)
+        };
+        match test {
+            Some(webhook) => admin::tested(&self.sender.test(&webhook).await),
+            None => answer,
+        }
     }
 }
 
@@ -171,7 +187,13 @@ impl Inner {
         };
         let ["api", "v2", segments @ ..] = segments.as_slice() else { return errors::invalid_endpoint() };
         let mut answer = match request.method {
-            Method::GET if segments.first() == Some(&"webhooks") => self.webhooks(state, segments, request, now),
+            // The wired triggers notify a webhook that nobody made.
+            Method::GET
+                if segments.first() == Some(&"webhooks") && state.switches.bodies != TriggerBodies::Installed =>
+            {
+                self.webhooks(state, segments, request, now)
+            }
+            _ if admin::is_concerned(segments) => state.administer(segments, request, &self.clock),
             Method::GET => read(state, segments, request, now),
             Method::POST => self.create(state, segments, request, now),
             Method::PUT => match (segments, segments.last().and_then(|id| id.parse().ok())) {
@@ -205,34 +227,42 @@ impl Inner {
     }
 
     fn fire(&self, state: &State, happening: &Happening) -> Vec<Webhook> {
-        let (&Happening::Reply { ticket, via_api, .. }
-        | &Happening::Solved { ticket, via_api }
-        | &Happening::Reopened { ticket, via_api }) = happening;
-        if via_api && !state.switches.fire_on_api_writes {
-            return Vec::new();
-        }
+        let Some(ticket) = state.tickets.get(&happening.ticket) else { return Vec::new() };
         let nobody = User::default();
-        let Some(ticket) = state.tickets.get(&ticket) else { return Vec::new() };
-        let what = match happening {
-            Happening::Solved { .. } => What::Solved,
-            Happening::Reopened { .. } => What::Reopened,
-            Happening::Reply { comment, .. } => {
-                let Some(comment) = ticket.comments.iter().find(|known| known.id == *comment) else {
-                    return Vec::new();
-                };
-                What::Reply { comment, author: state.users.get(&comment.author_id).unwrap_or(&nobody) }
+        let user = |id: u64| state.users.get(&id).unwrap_or(&nobody);
+        let public = ticket.comments.iter().rev().find(|comment| comment.public);
+        let update = Update {
+            ticket,
+            requester: user(ticket.requester_id),
+            updater: user(happening.updater),
+            comment_is_public: happening.comment_is_public,
+            status_before: happening.status_before,
+            created: happening.created,
+            via_api: happening.via_api,
+            public_author: public.map_or("", |comment| user(comment.author_id).name.as_str()),
+        };
+        let switches = &state.switches;
+        let triggers = match switches.bodies {
+            TriggerBodies::Installed => state.admin.armed(),
+            wired @ (TriggerBodies::Ids | TriggerBodies::Recipe { .. }) => {
+                triggers::wired(wired, &self.options, switches.fire_on_api_writes)
             }
         };
-        let requester = state.users.get(&ticket.requester_id).unwrap_or(&nobody);
-        let occasion = Occasion { ticket, requester, what };
-        let times = if state.switches.fire_twice { 2 } else { 1 };
-        let now = self.clock.now();
-        (0..times)
-            .filter_map(|_| {
-                let invocation = format!("01{}", text::random(&self.clock, ULID_ALPHABET, 24));
-                triggers::webhook(state.switches.bodies, &occasion, &self.options, invocation, now)
-            })
-            .collect()
+        let fired = triggers.iter().filter(|trigger| triggers::fires(&trigger.conditions, &update));
+        let webhook = |trigger: &triggers::Trigger| {
+            let invocation = format!("01{}", text::random(&self.clock, ULID_ALPHABET, 24));
+            Webhook {
+                id: invocation.clone(),
+                method: Method::POST,
+                path: trigger.endpoint.clone(),
+                content_type: "application/json; charset=utf-8".to_owned(),
+                body: triggers::body(trigger, &update, self.clock.now()),
+                lane: ticket.id.to_string(),
+                seal: Seal::Zendesk { secret: trigger.secret.clone(), invocation },
+            }
+        };
+        let times = if switches.fire_twice { 2 } else { 1 };
+        fired.flat_map(|trigger| (0..times).map(move |_| trigger)).map(webhook).collect()
     }
 }
 
@@ -291,8 +321,8 @@ impl Zendesk {
     /// Processes a request with all its effects and answers it, without a network: the way of a simulation, which loses
     /// requests and answers itself. Such a call is not recorded, and no [`Fault`](super::server::Fault) strikes it.
     #[must_use]
-    pub fn answer(&self, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
-        Vendor::answer(&*self.0, &request.into()).into()
+    pub async fn answer(&self, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
+        Vendor::answer(&*self.0, &request.into()).await.into()
     }
 
     /// The base URL, `http://127.0.0.1:PORT`.
@@ -364,17 +394,9 @@ impl Zendesk {
                     requester_id: new.requester_id,
                     submitter_id: state.agent,
                     tags,
-                    priority: None,
-                    kind: None,
-                    custom_fields: Vec::new(),
-                    followup_source_id: None,
-                    followup_ids: Vec::new(),
-                    comments: Vec::new(),
-                    audits: Vec::new(),
-                    deleted: false,
-                    via_api: false,
                     created_at: now,
                     updated_at: now,
+                    ..Ticket::default()
                 },
             );
             let comment = by(new.requester_id, true, &text::escape_html(&new.description));

@@ -48,7 +48,7 @@ impl Live {
         let user_field = self.started_with.zendesk.user_field.clone();
         self.intake.send_replace(Arc::new(IntakeOptions { user_field, ..intake_options(new) }));
         self.alarm.send_replace(alarm_options(new));
-        self.worker.zendesk.set_auth(zendesk_auth(new));
+        self.worker.zendesk.set_auth(zendesk_auth(&new.zendesk.credentials));
         self.worker.braze.set_api_key(new.braze.api_key.clone());
         let mut waiting = waiting(&self.started_with, new);
         // Whether a token is needed follows from the address, which stays.

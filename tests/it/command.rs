@@ -41,6 +41,9 @@ async fn every_command_says_what_it_does() {
     for command in [
         "serve",
         "demo",
+        "init",
+        "setup zendesk",
+        "setup braze",
         "drill",
         "check",
         "render",

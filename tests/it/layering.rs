@@ -19,6 +19,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("mapping", &["domain"]),
     ("store", &["domain", "clock", "failpoint"]),
     ("clients", &["domain", "clock"]),
+    // It judges what the clients have read, and calls nobody.
+    ("setup", &["domain", "clients"]),
     ("telemetry", &["domain"]),
     // They meet in the store only: one never calls a vendor, the other never sees a request.
     ("http", &["domain", "clock", "failpoint", "intake", "mapping", "store", "telemetry"]),
@@ -65,6 +67,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "sandbox",
             "config",
             "serve",
+            "setup",
             "demo",
             "drill",
         ],
@@ -99,6 +102,7 @@ const NEVER_NAMES: &[(&str, &[&str])] = &[
     ("domain", IMPURE),
     ("intake", IMPURE),
     ("mapping", IMPURE),
+    ("setup", IMPURE),
     ("store", &["axum", "reqwest"]),
     ("clients", &["axum", "sled"]),
     ("worker", &["axum", "reqwest", "sled"]),

@@ -7,6 +7,7 @@
 mod alarm;
 mod bad_input;
 mod catch_up;
+mod check_live;
 mod command;
 mod dependencies;
 mod drill;
@@ -30,6 +31,7 @@ mod recipe;
 mod reload;
 mod requester;
 mod seen;
+mod setup;
 mod shipped;
 mod stop;
 mod store_limits;

@@ -21,8 +21,8 @@ use serde_json::{Map, Value};
 const SCHEMAS: &str = include_str!("zendesk-schemas.json");
 
 /// Checks a request body against the schema of that name: types, enumerations, what is required, and that no property
-/// is unknown or read-only. The names of whole bodies are `TicketCreateRequest`, `TicketUpdateRequest` and
-/// `UserRequest`.
+/// is unknown or read-only. The names of whole bodies are `TicketCreateRequest`, `TicketUpdateRequest`, `UserRequest`,
+/// `TriggerRequest`, `TriggerCategoryRequest` and `UserFieldRequest`.
 ///
 /// # Errors
 /// Every fault, one a line, each with the path of the value. The value itself is not repeated.

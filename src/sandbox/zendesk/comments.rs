@@ -4,7 +4,7 @@
 //! the shown author is a customer is unconfirmed, so here every comment made through the API is expanded: who does not
 //! make a customer's `{{` harmless leaks.
 
-use super::super::text::{collapse, cut, escape_html, plain};
+use super::super::text::{collapse, cut, escape_html, expand, plain};
 
 /// The longest comment, in bytes; the rest is dropped without a word.
 const MAX_COMMENT_BYTES: usize = 64 * 1024;
@@ -51,30 +51,6 @@ fn without_scripts(html: &str) -> String {
         let (before, script) = rest.split_at(start);
         out.push_str(before);
         rest = script.split_once("</script>").map_or("", |(_, after)| after);
-    }
-    out.push_str(rest);
-    out
-}
-
-/// Fills placeholders; an unknown one becomes nothing, as in any Liquid. `\{{` is left alone.
-fn expand(text: &str, values: &[(&str, String)], escape: fn(&str) -> String) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find("{{") {
-        let (before, opened) = rest.split_at(start);
-        out.push_str(before);
-        let inside = opened.get(2..).unwrap_or("");
-        match inside.split_once("}}") {
-            Some((name, after)) if !before.ends_with('\\') => {
-                let value = values.iter().find(|(known, _)| *known == name.trim()).map(|(_, value)| escape(value));
-                out.push_str(&value.unwrap_or_default());
-                rest = after;
-            }
-            Some(_) | None => {
-                out.push_str("{{");
-                rest = inside;
-            }
-        }
     }
     out.push_str(rest);
     out

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// A ticket's status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TicketStatus {
     /// Nobody has looked at it.
+    #[default]
     New,
     /// An agent is on it.
     Open,
@@ -38,11 +39,6 @@ impl TicketStatus {
 
     pub(super) fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
-    }
-
-    /// Whether the conversation is over for now.
-    pub(super) fn is_done(self) -> bool {
-        matches!(self, Self::Solved | Self::Closed)
     }
 }
 
@@ -153,7 +149,7 @@ pub struct Audit {
 }
 
 /// A ticket.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ticket {
     /// Its number.
     pub id: u64,

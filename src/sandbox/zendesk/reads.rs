@@ -188,7 +188,7 @@ impl State {
     ///
     /// Cursor paging (`page[size]`, `page[after]`) takes `sort`; offset paging (`page`, `per_page`) takes `sort_order`.
     /// Each ignores the other's parameter.
-    fn page(&self, name: &str, mut all: Vec<Value>, request: &Request) -> Result<Value, Answer> {
+    pub(super) fn page(&self, name: &str, mut all: Vec<Value>, request: &Request) -> Result<Value, Answer> {
         let number = |key: &str| request.param(key).and_then(|value| value.parse::<usize>().ok());
         let with_cursor = request.query.iter().any(|(key, _)| key.starts_with("page["));
         let newest_first = match with_cursor {

@@ -38,6 +38,22 @@ impl Zendesk {
         self.act(|state, _| state.switches.fire_twice = twice);
     }
 
+    /// Has every webhook sign with this secret from now on.
+    pub fn sign_with(&self, secret: &str) {
+        self.act(|state, _| state.admin.sign_with(secret));
+    }
+
+    /// Takes a scope from the OAuth client, such as `triggers:read`: what needs it is forbidden from now on, though tokens
+    /// are issued as before.
+    pub fn withhold_scope(&self, scope: &str) {
+        self.act(|state, _| state.tokens.withhold(scope));
+    }
+
+    /// Sets the clock of Zendesk's servers this far ahead of everybody else's.
+    pub fn set_clock_ahead(&self, ahead: SignedDuration) {
+        self.0.traffic.set_ahead(ahead);
+    }
+
     /// Holds webhooks back from now on.
     pub fn pause_webhooks(&self) {
         self.0.sender.pause();

@@ -417,3 +417,41 @@ async fn the_log_of_the_webhook_has_the_recorded_shape() {
     sandbox.zendesk.close_log(403);
     assert_eq!(caller.get(&here).await.status, 403);
 }
+
+#[tokio::test]
+async fn what_an_administrator_may_not_do_is_refused() {
+    let (_clock, _sandbox, caller) = start().await;
+    let category = caller.post("/api/v2/trigger_categories", json!({"trigger_category": {"name": "ours"}})).await;
+    let category = category.body["trigger_category"]["id"].clone();
+    let hook = json!({"webhook": {"name": "n", "endpoint": "https://x.example", "http_method": "POST",
+        "request_format": "json", "status": "active"}});
+    let hook = caller.post("/api/v2/webhooks", hook).await.body["webhook"]["id"].clone();
+    let trigger = |change: Value| {
+        let mut trigger = json!({"title": "t", "category_id": category, "conditions": {"all": [{"field": "status",
+            "operator": "value", "value": "solved"}]}, "actions": [{"field": "notification_webhook", "value": [hook, "{}"]}]});
+        change.as_object().unwrap().iter().for_each(|(name, value)| trigger[name] = value.clone());
+        json!({ "trigger": trigger })
+    };
+    let condition = |field: &str, operator: &str, value: &str| json!({"conditions": {"all": [{"field": field, "operator": operator, "value": value}]}});
+    for wrong in [
+        json!({"title": ""}),
+        json!({"category_id": "nonsense"}),
+        json!({"actions": []}),
+        condition("odd", "is", "open"),
+        condition("status", "includes", "open"),
+        condition("status", "value", "odd"),
+    ] {
+        assert_eq!(caller.post("/api/v2/triggers", trigger(wrong.clone())).await.status, 422, "{wrong}");
+    }
+    assert_eq!(caller.post("/api/v2/triggers", trigger(json!({}))).await.status, 201);
+    for path in
+        [format!("trigger_categories/{}", category.as_str().unwrap()), format!("webhooks/{}", hook.as_str().unwrap())]
+    {
+        assert_eq!(caller.delete(&format!("/api/v2/{path}")).await.status, 400, "{path} is in use");
+    }
+    assert_eq!(caller.delete("/api/v2/triggers/nonsense").await.status, 404);
+    for key in ["", "a b", "123"] {
+        let field = json!({"user_field": {"key": key, "type": "text", "title": "t"}});
+        assert_eq!(caller.post("/api/v2/user_fields", field).await.status, 422, "{key:?}");
+    }
+}

@@ -182,15 +182,12 @@ impl State {
         if let Some(requester) = given["requester_id"].as_u64() {
             ticket.requester_id = self.known_user(requester, "requester")?;
         }
-        let before = ticket.status;
         let changes = apply_fields(&mut ticket, given)?;
         // The updater, and the author unless one is named, is the API's user, whoever the customer is.
         let comment = self.read_comment(&ticket, &given["comment"], self.api_user, now)?;
         ticket.updated_at = now;
-        let after = ticket.status;
         self.tickets.insert(id, ticket);
         let audit = self.record(id, comment, changes, &given["metadata"], true, now);
-        self.status_happened(id, before, after, true);
         Ok(warn(self.ticket_answer(200, id, audit), given, false))
     }
 
@@ -284,14 +281,17 @@ impl State {
         let shown = audit.json(ticket);
         let Some(stored) = self.tickets.get_mut(&ticket) else { return shown };
         stored.updated_at = now;
-        if let Some(comment) = comment {
-            // The condition is about who updates: a customer's comment made by the API's user counts as staff's.
-            let by_staff = via_api || self.users.get(&comment.author_id).is_some_and(|user| user.role.is_staff());
-            if comment.public && by_staff {
-                self.happenings.push(Happening::Reply { ticket, comment: comment.id, via_api });
-            }
-            stored.comments.push(comment);
-        }
+        let status = audit.events.iter().find(|event| event["type"] == "Change" && event["field_name"] == "status");
+        self.happenings.push(Happening {
+            ticket,
+            // Conditions are about who updates: a customer's comment made by the API's user counts as staff's.
+            updater: author_id,
+            comment_is_public: comment.as_ref().map(|comment| comment.public),
+            status_before: status.and_then(|event| TicketStatus::parse(event["previous_value"].as_str()?)),
+            created: audit.events.iter().any(|event| event["type"] == "Create"),
+            via_api,
+        });
+        stored.comments.extend(comment);
         if !audit.events.is_empty() {
             stored.audits.push(audit);
         }
@@ -305,15 +305,6 @@ impl State {
         if before != after {
             let change = change("status", before.as_str(), after.as_str());
             self.record(id, None, vec![change], &Value::Null, false, now);
-        }
-        self.status_happened(id, before, after, false);
-    }
-
-    fn status_happened(&mut self, ticket: u64, before: TicketStatus, after: TicketStatus, via_api: bool) {
-        if after == TicketStatus::Solved && before != after {
-            self.happenings.push(Happening::Solved { ticket, via_api });
-        } else if before == TicketStatus::Solved && !after.is_done() {
-            self.happenings.push(Happening::Reopened { ticket, via_api });
         }
     }
 

@@ -71,21 +71,21 @@ async fn fly(
     tokio::time::sleep(world.lots.millis(5..=150)).await;
     let fate = fate(world, vendor, &line, &request);
     let (answer, wait) = match fate {
-        Fate::Answered => (Ok(deliver(world, vendor, request)), world.lots.millis(5..=400)),
-        Fate::Slow(wait) => (Ok(deliver(world, vendor, request)), wait),
+        Fate::Answered => (Ok(deliver(world, vendor, request).await), world.lots.millis(5..=400)),
+        Fate::Slow(wait) => (Ok(deliver(world, vendor, request).await), wait),
         Fate::Refused => {
             let cause = "the connection was refused".to_owned();
             (Err(TransportError::NotSent { cause }), Duration::ZERO)
         }
         Fate::RequestLost => (Err(lost()), TOTAL_TIMEOUT),
         Fate::AnswerLost => {
-            deliver(world, vendor, request);
+            deliver(world, vendor, request).await;
             let reset = world.lots.chance(0.5);
             (Err(lost()), if reset { Duration::from_millis(50) } else { TOTAL_TIMEOUT })
         }
         Fate::Failed(status, hint) => (Ok(failure(status, hint)), world.lots.millis(5..=400)),
         Fate::FailedAfter(status) => {
-            deliver(world, vendor, request);
+            deliver(world, vendor, request).await;
             (Ok(failure(status, None)), world.lots.millis(5..=400))
         }
     };
@@ -97,10 +97,10 @@ async fn fly(
     answer
 }
 
-fn deliver(world: &std::sync::Arc<World>, vendor: Vendor, request: Request<Bytes>) -> Response<Bytes> {
+async fn deliver(world: &std::sync::Arc<World>, vendor: Vendor, request: Request<Bytes>) -> Response<Bytes> {
     let answer = match vendor {
-        Vendor::Zendesk => world.sandbox.zendesk.answer(request),
-        Vendor::Braze => world.sandbox.braze.answer(request),
+        Vendor::Zendesk => world.sandbox.zendesk.answer(request).await,
+        Vendor::Braze => world.sandbox.braze.answer(request).await,
     };
     post::collect(world);
     answer

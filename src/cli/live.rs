@@ -1,0 +1,140 @@
+//! `tandem check --live`: asks both vendors whether everything there is as the bridge needs it, and says it in one
+//! screen.
+//!
+//! It only reads: what it posts is a test of the webhook, in which the bridge finds nothing to do, and a search. What the
+//! findings mean is decided in [`crate::setup::checkup`].
+
+use std::io::Write;
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+use serde_json::json;
+
+use super::Failure;
+use super::table::printable;
+use crate::clients::braze::{Braze, Recipient};
+use crate::clients::zendesk::Zendesk;
+use crate::clients::zendesk::admin::CHECK_SCOPE;
+use crate::clients::{HttpTransport, Transport};
+use crate::clock::Clock;
+use crate::config::{self, Config, Credentials};
+use crate::intake::CHECK_EVENT;
+use crate::serve;
+use crate::setup::checkup::{self, Line, State};
+use crate::setup::endpoint;
+
+/// A customer whom nobody has.
+const NOBODY: &str = "tandem-check-nobody";
+
+/// Looks at everything, one after the other.
+pub(super) async fn look(config: &Config) -> Result<Vec<Line>, Failure> {
+    let transport = HttpTransport::new().map_err(|error| Failure::Failed(format!("no HTTP client: {error}")))?;
+    let transport: Arc<dyn Transport> = Arc::new(transport);
+    let clock = Clock::system();
+    let (url, credentials) = (&config.zendesk.url, &config.zendesk.credentials);
+    let zendesk = serve::zendesk(url, credentials, Arc::clone(&transport), &clock).with_scope(CHECK_SCOPE);
+    let mut lines = look_at_zendesk(&zendesk, config, &clock).await;
+    let braze = serve::braze(&config.braze, transport, &clock);
+    lines.extend(look_at_braze(&braze, config, &clock).await);
+    Ok(lines)
+}
+
+async fn look_at_zendesk(zendesk: &Zendesk, config: &Config, clock: &Clock) -> Vec<Line> {
+    let by = match &config.zendesk.credentials {
+        Credentials::OAuth { client_id, .. } => format!("the OAuth client {client_id:?}"),
+        Credentials::ApiToken { .. } => "the API token".to_owned(),
+    };
+    let me = zendesk.me().await;
+    let now = clock.now();
+    let mut lines = vec![checkup::credentials(&me, &by)];
+    let (Ok(me), [Line { state: State::Good, .. }]) = (me, lines.as_slice()) else {
+        let rest = ["scopes", "clock", "user field", "webhook", "signing secret", "triggers", "reachability"];
+        lines.extend(rest.map(|what| Line::not_looked_at("Zendesk", what, "the credentials are not good")));
+        return lines;
+    };
+    lines.push(checkup::scopes(&zendesk.scopes_missing().await));
+    lines.push(checkup::clock("Zendesk", now, me.answered_at, config.zendesk.signature_tolerance));
+    lines.push(checkup::user_field(&zendesk.user_fields().await, &config.zendesk.user_field));
+    let Some(public_url) = &config.public_url else {
+        lines.push(checkup::no_public_url());
+        return lines;
+    };
+    look_at_installation(zendesk, config, &endpoint(public_url, "/webhooks/zendesk"), &mut lines).await;
+    lines
+}
+
+/// The webhook, the triggers, and whether the one reaches the bridge.
+async fn look_at_installation(zendesk: &Zendesk, config: &Config, endpoint: &str, lines: &mut Vec<Line>) {
+    let webhooks = zendesk.webhooks().await;
+    let (line, webhook) = checkup::webhook(&webhooks, endpoint);
+    lines.push(line);
+    let mut secret_is_known = false;
+    if let Some(webhook) = webhook {
+        let known = &config.zendesk.webhook_secrets;
+        let found = zendesk.signing_secret(&webhook.id).await;
+        let found = found.map(|secret| known.iter().any(|known| known.expose_secret() == secret.expose_secret()));
+        secret_is_known = found == Ok(true);
+        lines.push(checkup::signing_secret(&found));
+    } else {
+        lines.push(Line::not_looked_at("Zendesk", "signing secret", "there is no webhook"));
+    }
+    let triggers = match (zendesk.triggers().await, zendesk.trigger_categories().await) {
+        (Ok(triggers), Ok(categories)) => Ok((triggers, categories)),
+        (Err(failure), _) | (_, Err(failure)) => Err(failure),
+    };
+    lines.extend(checkup::triggers(&triggers, webhook));
+    lines.push(match webhook {
+        Some(webhook) if webhook.endpoint == endpoint => {
+            let test = zendesk.test_webhook(webhook, &json!({ "event": CHECK_EVENT })).await;
+            checkup::reach(&test, endpoint, secret_is_known)
+        }
+        _ => Line::not_looked_at("Zendesk", "reachability", "no webhook posts there"),
+    });
+}
+
+async fn look_at_braze(braze: &Braze, config: &Config, clock: &Clock) -> Vec<Line> {
+    let config::Braze { url, campaigns, subscription_group, .. } = &config.braze;
+    let first = braze.campaign(&campaigns.agent_reply).await;
+    let now = clock.now();
+    let mut lines = vec![checkup::key(&first, url.host_str().unwrap_or_default())];
+    if lines.iter().any(|line| line.state == State::Wrong) {
+        let rest = ["clock", "campaign agent_reply", "campaign ticket_solved", "receipts"];
+        lines.extend(rest.map(|what| Line::not_looked_at("Braze", what, "the key is not good here")));
+        return lines;
+    }
+    if let Ok(campaign) = &first {
+        lines.push(checkup::clock("Braze", now, campaign.answered_at, config.zendesk.signature_tolerance));
+    }
+    lines.push(checkup::campaign("agent_reply", &campaigns.agent_reply, &first));
+    if let Some(id) = &campaigns.ticket_solved {
+        lines.push(checkup::campaign("ticket_solved", id, &braze.campaign(id).await));
+    }
+    lines.push(checkup::export(&braze.may_export().await));
+    if let Some(group) = subscription_group {
+        let found = braze.subscription(group, &Recipient::External(NOBODY.to_owned())).await;
+        lines.push(checkup::group(&found));
+    }
+    lines.push(checkup::webhook_campaigns());
+    lines
+}
+
+/// Prints the findings.
+pub(super) fn print(output: &mut impl Write, lines: &[Line], config: &Config) -> Result<(), Failure> {
+    let width = lines.iter().map(|line| line.what.chars().count()).max().unwrap_or(0);
+    for (side, url) in [("Zendesk", &config.zendesk.url), ("Braze", &config.braze.url)] {
+        writeln!(output, "\n{side}, {}", url.as_str().trim_end_matches('/'))?;
+        for line in lines.iter().filter(|line| line.side == side) {
+            let mark = match line.state {
+                State::Good => "ok",
+                State::Note => "note",
+                State::Wrong => "WRONG",
+                State::Unknown => "?",
+            };
+            writeln!(output, "  {mark:<5}  {:<width$}  {}", line.what, printable(&line.said))?;
+            if let Some(remedy) = &line.remedy {
+                writeln!(output, "         {:<width$}  → {remedy}.", "")?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! `tandem setup zendesk`: reads what is there, has the difference decided, and makes the calls that are left.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use http::Method;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::Zendesk as Arguments;
+use crate::cli::table::printable;
+use crate::cli::{Failure, print_json, runtime};
+use crate::clients::zendesk::Zendesk;
+use crate::clients::zendesk::admin::SETUP_SCOPE;
+use crate::clients::{self, HttpTransport};
+use crate::clock::Clock;
+use crate::config::{self, ZendeskInstallation};
+use crate::serve;
+use crate::setup::endpoint;
+use crate::setup::zendesk::{self as decide, Does, Step, Wanted};
+
+/// Stands for the id of what does not exist yet, in a dry run.
+const ID_TO_COME: &str = "(the id that it will get)";
+
+/// What was done, or would be.
+#[derive(Default)]
+struct Report {
+    steps: Vec<Step>,
+    /// The webhook's signing secret, unless it is configured already.
+    secret: Option<SecretString>,
+    /// Why it went no further.
+    failed: Option<String>,
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<(), Failure> {
+    let config = config::zendesk_installation(arguments.file.config.as_deref())?;
+    let wanted =
+        Wanted { endpoint: endpoint(&config.public_url, "/webhooks/zendesk"), user_field: config.user_field.clone() };
+    let transport = HttpTransport::new().map_err(|error| Failure::Failed(format!("no HTTP client: {error}")))?;
+    let zendesk = serve::zendesk(&config.url, &config.credentials, Arc::new(transport), &Clock::system());
+    let installer = Installer { zendesk: zendesk.with_scope(SETUP_SCOPE), wanted, dry_run: arguments.dry_run };
+    let mut report = Report::default();
+    let ended = runtime()?.block_on(async {
+        match arguments.remove {
+            true => installer.remove(&mut report).await,
+            false => installer.install(&config, &mut report).await,
+        }
+    });
+    report.failed = ended.err();
+    match arguments.form.json {
+        true => print_json(output, &report.json(arguments.dry_run))?,
+        false => report.print(output, &config, &installer.wanted, arguments.dry_run)?,
+    }
+    let refused = report.steps.iter().any(|step| matches!(step.does, Does::Refuses(_)));
+    match report.failed {
+        // With --json everything has been said.
+        Some(_) if arguments.form.json => Err(Failure::Failed(String::new())),
+        Some(why) => Err(Failure::Failed(why)),
+        None if refused => Err(Failure::Failed(String::new())),
+        None => Ok(()),
+    }
+}
+
+/// Reads, and writes what is left to write.
+struct Installer {
+    zendesk: Zendesk,
+    wanted: Wanted,
+    dry_run: bool,
+}
+
+impl Installer {
+    /// The user field comes last: which scope covers it is not documented, and the rest works without it.
+    async fn install(&self, config: &ZendeskInstallation, report: &mut Report) -> Result<(), String> {
+        self.is_somebody().await?;
+        let zendesk = &self.zendesk;
+        let definitions = said(zendesk.trigger_definitions().await, "/api/v2/triggers/definitions")?;
+        let missing = decide::conditions_not_offered(&definitions);
+        if !missing.is_empty() {
+            return Err(format!(
+                "this account does not offer the conditions that the triggers need: {}",
+                missing.join(", ")
+            ));
+        }
+        let webhooks = said(zendesk.webhooks().await, "/api/v2/webhooks")?;
+        let webhook = self.act(decide::webhook(&webhooks, &self.wanted), report).await?;
+        let categories = said(zendesk.trigger_categories().await, "/api/v2/trigger_categories")?;
+        let category = self.act(decide::category(&categories), report).await?;
+        let triggers = said(zendesk.triggers().await, "/api/v2/triggers")?;
+        for step in decide::triggers(&triggers, &webhook, &category) {
+            self.act(step, report).await?;
+        }
+        if webhook != ID_TO_COME {
+            let secret = said(zendesk.signing_secret(&webhook).await, "/api/v2/webhooks/{id}/signing_secret")?;
+            let is_known = config.webhook_secrets.iter().any(|known| known.expose_secret() == secret.expose_secret());
+            report.secret = Some(secret).filter(|_| !is_known);
+        }
+        let fields = said(zendesk.user_fields().await, "/api/v2/user_fields")?;
+        self.act(decide::user_field(&fields, &self.wanted.user_field), report).await.map(drop)
+    }
+
+    async fn remove(&self, report: &mut Report) -> Result<(), String> {
+        self.is_somebody().await?;
+        let zendesk = &self.zendesk;
+        let webhooks = said(zendesk.webhooks().await, "/api/v2/webhooks")?;
+        let categories = said(zendesk.trigger_categories().await, "/api/v2/trigger_categories")?;
+        let triggers = said(zendesk.triggers().await, "/api/v2/triggers")?;
+        let fields = said(zendesk.user_fields().await, "/api/v2/user_fields")?;
+        for step in decide::removal(&webhooks, &categories, &triggers, &fields, &self.wanted) {
+            self.act(step, report).await?;
+        }
+        Ok(())
+    }
+
+    /// Wrong credentials may be answered as if they were nobody's, and every list would then look empty.
+    async fn is_somebody(&self) -> Result<(), String> {
+        match said(self.zendesk.me().await, "/api/v2/users/me")?.id {
+            Some(_) => Ok(()),
+            None => {
+                Err("Zendesk greets these credentials as \"Anonymous user\": zendesk.email or zendesk.api_token is \
+                         wrong"
+                    .to_owned())
+            }
+        }
+    }
+
+    /// Does what a step says, unless it is a dry run, and gives the id of its thing.
+    async fn act(&self, step: Step, report: &mut Report) -> Result<String, String> {
+        let mut id = step.id.clone();
+        if let (Some(write), false) = (&step.write, self.dry_run) {
+            let made = self.zendesk.write(write).await;
+            let made = made.map_err(|failure| explain(&failure, &write.method, &write.path))?;
+            id = id.or(made);
+        }
+        report.steps.push(step);
+        Ok(id.unwrap_or_else(|| ID_TO_COME.to_owned()))
+    }
+}
+
+fn said<T>(read: Result<T, clients::Failure>, path: &str) -> Result<T, String> {
+    read.map_err(|failure| explain(&failure, &Method::GET, path))
+}
+
+/// What went wrong with a call, and what to do.
+fn explain(failure: &clients::Failure, method: &Method, path: &str) -> String {
+    let cause = failure.cause();
+    match failure {
+        clients::Failure::Refused { status: 403, .. } => format!(
+            "{cause} to {method} {path}: the scope {} is missing, or the client's user is no administrator; give it to \
+             the OAuth client and run this again",
+            decide::scope_of(method, path)
+        ),
+        clients::Failure::Refused { status: 400 | 401, .. } => {
+            format!("{cause}: compare zendesk.client_id and zendesk.client_secret with the OAuth client in Zendesk")
+        }
+        clients::Failure::Unknown { .. } => {
+            format!("{cause} to {method} {path}: it may have been done; run this again, nothing is done twice")
+        }
+        clients::Failure::Refused { .. }
+        | clients::Failure::Retry { .. }
+        | clients::Failure::Reject { .. }
+        | clients::Failure::Postpone { .. }
+        | clients::Failure::Closed { .. }
+        | clients::Failure::NotFound { .. }
+        | clients::Failure::IdempotencyMismatch { .. } => format!("{cause} to {method} {path}"),
+    }
+}
+
+impl Report {
+    fn json(&self, dry_run: bool) -> Value {
+        let step = |step: &Step| {
+            let call = step
+                .write
+                .as_ref()
+                .map(|write| json!({"method": write.method.as_str(), "path": write.path, "body": write.body}));
+            json!({"what": step.what, "does": step.does, "id": step.id, "call": call})
+        };
+        json!({
+            "dry_run": dry_run,
+            "steps": self.steps.iter().map(step).collect::<Vec<_>>(),
+            "changes": self.changes(),
+            "signing_secret": self.secret.as_ref().map(ExposeSecret::expose_secret),
+            "failed": self.failed,
+        })
+    }
+
+    fn changes(&self) -> usize {
+        self.steps.iter().filter(|step| step.write.is_some()).count()
+    }
+
+    fn print(
+        &self,
+        output: &mut impl Write,
+        config: &ZendeskInstallation,
+        wanted: &Wanted,
+        dry_run: bool,
+    ) -> Result<(), Failure> {
+        writeln!(output, "Zendesk at {}; webhooks go to {}", config.url, wanted.endpoint)?;
+        for step in &self.steps {
+            writeln!(output, "  {}", printable(&sentence(step, dry_run)))?;
+            if let (Some(write), true) = (&step.write, dry_run) {
+                writeln!(output, "\n{} {}", write.method, write.path)?;
+                match &write.body {
+                    Some(body) => print_json(output, body)?,
+                    None => writeln!(output, "(no body)")?,
+                }
+                writeln!(output)?;
+            }
+        }
+        match (self.changes(), dry_run) {
+            (0, _) if self.failed.is_none() => writeln!(output, "Nothing has to be changed.")?,
+            (changes, true) => writeln!(output, "{changes} of these would be changed; nothing was.")?,
+            (changes, false) => writeln!(output, "Changed: {changes}.")?,
+        }
+        if let Some(secret) = &self.secret {
+            let secret = secret.expose_secret();
+            writeln!(output, "\nThe webhook signs with this secret, which the bridge does not know yet:\n")?;
+            writeln!(output, "  TANDEM_ZENDESK__WEBHOOK_SECRETS={secret}")?;
+            writeln!(output, "\nin the environment, or in the configuration file:\n")?;
+            writeln!(output, "  [zendesk]\n  webhook_secrets = [\"{secret}\"]")?;
+            writeln!(output, "\nBeside others, if there are some. Then restart the bridge.")?;
+        }
+        Ok(())
+    }
+}
+
+/// What is said of one step.
+fn sentence(step: &Step, dry_run: bool) -> String {
+    let Step { what, does, .. } = step;
+    let verb = if dry_run { "would be" } else { "was" };
+    match does {
+        Does::Keeps => format!("= {what} is as it should be"),
+        Does::Creates => format!("+ {what} {verb} made"),
+        Does::Mends(faults) => format!("~ {what} {verb} put right: found that it {}", faults.join(", ")),
+        Does::Removes => format!("- {what} {verb} removed"),
+        Does::Leaves(why) => format!("= {what} stays: {why}"),
+        Does::Refuses(why) => format!("! {what} {why}: see to it in Zendesk, or name another"),
+    }
+}

@@ -1,0 +1,270 @@
+//! What an administrator sets up in Zendesk, read and written: user fields, trigger categories, triggers and webhooks.
+//!
+//! It reads what is there and writes what it is told to; what should be there is [`crate::setup`]'s business. Facts are
+//! from <https://developer.zendesk.com/api-reference/ticketing/business-rules/triggers/> and
+//! <https://developer.zendesk.com/api-reference/webhooks/webhooks-api/webhooks/>.
+
+use std::sync::{Arc, PoisonError};
+
+use http::Method;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Credential, PAGE, Zendesk};
+use crate::clients::exchange::{Effect, Order};
+use crate::clients::{Failure, limits};
+use crate::domain::budget::Call;
+
+/// Pages of one list of settings that are read: 1000 triggers or webhooks are more than an account can be kept in
+/// order with.
+const SETTINGS_PAGES_MAX: usize = 10;
+
+/// What `tandem setup zendesk` does. Whether `users:write` covers the fields of users is not documented.
+pub const SETUP_SCOPE: &str = "read users:write webhooks:write triggers:write";
+
+/// What the bridge does, and the test of a webhook, which is asked for with POST.
+pub const CHECK_SCOPE: &str = "read tickets:write users:write webhooks:write";
+
+/// A change to the account's settings, as it goes over the wire.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Write {
+    /// POST, PUT or DELETE.
+    pub method: Method,
+    /// The path, from `/api/v2` on.
+    pub path: String,
+    /// The body; none for DELETE.
+    pub body: Option<Value>,
+}
+
+/// Whom our credentials stand for, and what else one answer tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Me {
+    /// Absent for the anonymous user, as whom Zendesk greets whoever presents a wrong API token.
+    pub id: Option<u64>,
+    /// `admin`, `agent` or `end-user`.
+    pub role: String,
+    /// When Zendesk answered, by its own clock, to the second.
+    pub answered_at: Option<Timestamp>,
+}
+
+/// A custom user field.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct UserFieldView {
+    /// Its id.
+    pub id: u64,
+    /// Its key.
+    pub key: String,
+    /// Its type, `text` for the one we want.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its description, by which ours is recognised.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Whether it can be used.
+    #[serde(default)]
+    pub active: Option<bool>,
+}
+
+/// A category of triggers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct CategoryView {
+    /// Its id: a text.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its place among the categories, from 1.
+    #[serde(default)]
+    pub position: Option<i64>,
+}
+
+/// A webhook. Its secrets are not shown.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct WebhookView {
+    /// Its id.
+    pub id: String,
+    /// Its name, which need not be the only one.
+    pub name: String,
+    /// Where it posts to.
+    pub endpoint: String,
+    /// `POST` for ours.
+    pub http_method: String,
+    /// `json` for ours.
+    pub request_format: String,
+    /// `active` or `inactive`.
+    pub status: String,
+    /// `conditional_ticket_events` for one that triggers notify.
+    #[serde(default)]
+    pub subscriptions: Option<Vec<String>>,
+}
+
+/// A trigger. Conditions and actions are kept as Zendesk writes them.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct TriggerView {
+    /// Its id.
+    pub id: u64,
+    /// Its title.
+    pub title: String,
+    /// Whether it fires.
+    pub active: bool,
+    /// Its place in its category.
+    #[serde(default)]
+    pub position: Option<i64>,
+    /// Its category.
+    #[serde(default)]
+    pub category_id: Option<String>,
+    /// `{"all": […], "any": […]}`.
+    #[serde(default)]
+    pub conditions: Value,
+    /// `[{"field", "value"}, …]`.
+    #[serde(default)]
+    pub actions: Value,
+}
+
+/// What came of Zendesk's test of a webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookTest {
+    /// The status that the endpoint answered; `None` when it did not.
+    pub status: Option<u16>,
+}
+
+impl Zendesk {
+    /// Whom our credentials stand for. Wrong ones may well be answered with a success.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub async fn me(&self) -> Result<Me, Failure> {
+        let order = Order::get(Call::ZendeskRead, "/api/v2/users/me");
+        let answer = self.call(&order).await?;
+        let user: Value = self.part(&order, &answer, "user")?;
+        let role = user["role"].as_str().unwrap_or_default().to_owned();
+        Ok(Me { id: user["id"].as_u64(), role, answered_at: limits::date(&answer.headers) })
+    }
+
+    /// The scopes that were asked for and are not in the token that was given, where Zendesk says what is.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub async fn scopes_missing(&self) -> Result<Vec<String>, Failure> {
+        let credential = Arc::clone(&self.credential.read().unwrap_or_else(PoisonError::into_inner));
+        match &*credential {
+            Credential::Basic(_) => Ok(Vec::new()),
+            Credential::OAuth(tokens) => tokens.scopes_missing(&self.exchange).await,
+        }
+    }
+
+    /// Every custom user field.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub async fn user_fields(&self) -> Result<Vec<UserFieldView>, Failure> {
+        self.settings("/api/v2/user_fields", "user_fields").await
+    }
+
+    /// Every category of triggers.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub async fn trigger_categories(&self) -> Result<Vec<CategoryView>, Failure> {
+        self.settings("/api/v2/trigger_categories", "trigger_categories").await
+    }
+
+    /// Every trigger, inactive ones too.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub async fn triggers(&self) -> Result<Vec<TriggerView>, Failure> {
+        self.settings("/api/v2/triggers", "triggers").await
+    }
+
+    /// What conditions and actions a trigger of this account may have: `{"actions", "conditions_all", …}`.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub async fn trigger_definitions(&self) -> Result<Value, Failure> {
+        let order = Order::get(Call::ZendeskSearch, "/api/v2/triggers/definitions");
+        let answer = self.call(&order).await?;
+        self.part(&order, &answer, "definitions")
+    }
+
+    /// Every webhook.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub async fn webhooks(&self) -> Result<Vec<WebhookView>, Failure> {
+        self.settings("/api/v2/webhooks", "webhooks").await
+    }
+
+    /// The secret with which Zendesk signs what this webhook posts.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub async fn signing_secret(&self, webhook: &str) -> Result<SecretString, Failure> {
+        let order = Order::get(Call::ZendeskSearch, format!("/api/v2/webhooks/{webhook}/signing_secret"));
+        let answer = self.call(&order).await?;
+        let shown: Value = self.part(&order, &answer, "signing_secret")?;
+        let secret = shown["secret"].as_str().filter(|secret| !secret.is_empty()).map(SecretString::from);
+        secret.ok_or_else(|| self.exchange.unreadable(order.effect, &answer, "no signing secret"))
+    }
+
+    /// Has Zendesk post this payload to an existing webhook, signed as ever, and tells what was answered. The name of the
+    /// property for the payload is not documented where it could be read.
+    ///
+    /// # Errors
+    /// As for every read: nothing is changed at Zendesk.
+    pub async fn test_webhook(&self, webhook: &WebhookView, payload: &Value) -> Result<WebhookTest, Failure> {
+        let request = json!({
+            "endpoint": webhook.endpoint,
+            "http_method": webhook.http_method,
+            "request_format": webhook.request_format,
+            "payload": payload.to_string(),
+        });
+        let body = json!({ "request": request });
+        let order = Order::post(Call::ZendeskSearch, Effect::None, "/api/v2/webhooks/test", &body)
+            .query("webhook_id", webhook.id.as_str());
+        let answer = self.call(&order).await?;
+        let response: Value = self.part(&order, &answer, "response")?;
+        let status = response["status_code"].as_u64().and_then(|status| u16::try_from(status).ok());
+        Ok(WebhookTest { status: status.filter(|status| *status >= 100) })
+    }
+
+    /// Makes a change, and gives the id of what it made, where something was made.
+    ///
+    /// # Errors
+    /// As for every write.
+    pub async fn write(&self, write: &Write) -> Result<Option<String>, Failure> {
+        let order = Order::write(Call::ZendeskSearch, write.method.clone(), &write.path, write.body.as_ref());
+        let answer = self.call(&order).await?;
+        // `{"trigger": {…}}`; a change to a webhook, like a deletion, is answered with nothing.
+        let made = answer.json.as_ref().and_then(Value::as_object).and_then(|json| json.values().next());
+        Ok(made.and_then(|made| match &made["id"] {
+            Value::String(id) => Some(id.clone()),
+            Value::Number(id) => Some(id.to_string()),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        }))
+    }
+
+    /// One list of settings, all its pages. A record that cannot be read is left out: it is none of ours.
+    async fn settings<T: for<'a> Deserialize<'a>>(&self, path: &str, name: &str) -> Result<Vec<T>, Failure> {
+        let (mut found, mut cursor) = (Vec::new(), None::<String>);
+        for _ in 0..SETTINGS_PAGES_MAX {
+            let order = Order::get(Call::ZendeskSearch, path).query("page[size]", PAGE.to_string());
+            let order = match &cursor {
+                Some(cursor) => order.query("page[after]", cursor.as_str()),
+                None => order,
+            };
+            let answer = self.call(&order).await?;
+            let records: Vec<Value> = self.part(&order, &answer, name)?;
+            found.extend(records.into_iter().filter_map(|record| serde_json::from_value(record).ok()));
+            cursor = self.next_page(&order, &answer)?;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,377 @@
+//! What an administrator sets up, through the API: user fields, trigger categories, triggers and webhooks.
+//!
+//! Records are kept as the JSON that the API shows. An account is not empty at first: it has a category and a trigger of
+//! its own, which are nobody else's business.
+
+use http::Method;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::super::sender::{AttemptResult, Seal, Webhook};
+use super::super::server::{Answer, Request};
+use super::super::text;
+use super::super::triggers::Trigger;
+use super::model::time;
+use super::{State, ULID_ALPHABET, errors};
+use crate::clock::Clock;
+
+/// The conditions that a trigger may have here: field, operators, values (none listed: any text).
+const CONDITIONS: [(&str, &[&str], &[&str]); 6] = [
+    ("comment_is_public", &["is"], &["true", "false", "not_relevant", "requester_can_see_comment"]),
+    ("role", &["is", "is_not"], &["agent", "end_user"]),
+    ("current_tags", &["includes", "not_includes"], &[]),
+    ("current_via_id", &["is", "is_not"], &["4", "5"]),
+    ("update_type", &["is"], &["Create", "Change"]),
+    (
+        "status",
+        &["is", "is_not", "changed", "not_changed", "value", "not_value", "value_previous", "not_value_previous"],
+        &["new", "open", "pending", "hold", "solved", "closed"],
+    ),
+];
+
+/// What is set up.
+pub(super) struct Admin {
+    user_fields: Vec<Value>,
+    categories: Vec<Value>,
+    triggers: Vec<Value>,
+    webhooks: Vec<Hook>,
+    /// A test that was asked for and is not made yet.
+    test: Option<Webhook>,
+    last_id: u64,
+}
+
+struct Hook {
+    shown: Value,
+    secret: String,
+}
+
+/// Whether these segments below `/api/v2` are answered here.
+pub(super) fn is_concerned(segments: &[&str]) -> bool {
+    matches!(segments, ["user_fields" | "trigger_categories" | "triggers" | "webhooks", ..])
+}
+
+/// The answer that tells of a test: <https://developer.zendesk.com/api-reference/webhooks/webhooks-api/webhooks/>. What
+/// it says of an address that cannot be reached is unconfirmed; here a status that no server gave.
+pub(super) fn tested(result: &AttemptResult) -> Answer {
+    let (status, payload) = match result {
+        AttemptResult::Answered { status, body, .. } => (*status, body.as_str()),
+        AttemptResult::TimedOut | AttemptResult::Unreachable | AttemptResult::CircuitBroken => (0, ""),
+    };
+    Answer::json(200, &json!({"response": {"status_code": status, "headers": [], "payload": payload}}))
+}
+
+impl Admin {
+    pub(super) fn new(now: Timestamp) -> Self {
+        let at = time(now);
+        let category =
+            json!({"id": "10026", "name": "Notifications", "position": 1, "created_at": at, "updated_at": at});
+        let all = [json!({"field": "update_type", "operator": "is", "value": "Create"})];
+        let trigger = json!({"id": 20001, "title": "Notify requester of new ticket", "active": true, "position": 1,
+            "category_id": "10026", "conditions": {"all": all, "any": []}, "default": true, "description": null,
+            "actions": [{"field": "notification_user", "value": ["requester_id", "Received", "We got it."]}],
+            "raw_title": "Notify requester of new ticket", "created_at": at, "updated_at": at});
+        let (categories, triggers) = (vec![category], vec![trigger]);
+        Self { user_fields: Vec::new(), categories, triggers, webhooks: Vec::new(), test: None, last_id: 30_000 }
+    }
+
+    /// The test that was asked for, to be made now.
+    pub(super) fn take_test(&mut self) -> Option<Webhook> {
+        self.test.take()
+    }
+
+    pub(super) fn sign_with(&mut self, secret: &str) {
+        self.webhooks.iter_mut().for_each(|hook| secret.clone_into(&mut hook.secret));
+    }
+
+    /// The active triggers that notify an active webhook, in the order in which they are evaluated.
+    pub(super) fn armed(&self) -> Vec<Trigger> {
+        self.sorted().into_iter().filter(|trigger| trigger["active"] == true).flat_map(|t| self.arm(t)).collect()
+    }
+
+    fn arm<'a>(&'a self, trigger: &'a Value) -> impl Iterator<Item = Trigger> + 'a {
+        let actions = trigger["actions"].as_array().into_iter().flatten();
+        actions.filter(|action| action["field"] == "notification_webhook").filter_map(|action| {
+            let hook = self.webhooks.iter().find(|hook| hook.shown["id"] == action["value"][0])?;
+            let endpoint = hook.shown["endpoint"].as_str()?.to_owned();
+            let body = action["value"][1].as_str()?.to_owned();
+            let is_active = hook.shown["status"] == "active";
+            let (conditions, secret) = (trigger["conditions"].clone(), hook.secret.clone());
+            is_active.then_some(Trigger { conditions, endpoint, secret, body, escaped: true })
+        })
+    }
+
+    /// Categories come one after the other, and in each its triggers.
+    fn sorted(&self) -> Vec<&Value> {
+        let mut triggers: Vec<&Value> = self.triggers.iter().collect();
+        triggers.sort_by_key(|trigger| {
+            let category = self.categories.iter().find(|category| category["id"] == trigger["category_id"]);
+            (category.map(|category| category["position"].as_u64()), trigger["position"].as_u64())
+        });
+        triggers
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.last_id = self.last_id.saturating_add(1);
+        self.last_id
+    }
+
+    fn check_trigger(&self, trigger: &Value) -> Result<(), Answer> {
+        let invalid =
+            |field: &str| errors::record_invalid(field, &format!("{field}: is invalid"), Some("InvalidValue"));
+        if trigger["title"].as_str().is_none_or(str::is_empty) {
+            return Err(errors::record_invalid("title", "Title: cannot be blank", Some("BlankValue")));
+        }
+        if !self.categories.iter().any(|category| category["id"] == trigger["category_id"]) {
+            return Err(invalid("category_id"));
+        }
+        let lists = ["all", "any"].into_iter().flat_map(|list| trigger["conditions"][list].as_array());
+        let known = |given: &Value| {
+            let found = CONDITIONS.iter().find(|(field, ..)| given["field"] == *field);
+            found.is_some_and(|(_, operators, values)| {
+                let value = given["value"].as_str().unwrap_or_default();
+                given["operator"].as_str().is_some_and(|operator| operators.contains(&operator))
+                    && (values.is_empty() || values.contains(&value))
+            })
+        };
+        if !lists.flatten().all(known) {
+            return Err(invalid("conditions"));
+        }
+        match trigger["actions"].as_array() {
+            Some(actions) if !actions.is_empty() => Ok(()),
+            _ => Err(errors::record_invalid("actions", "Actions: cannot be blank", Some("BlankValue"))),
+        }
+    }
+}
+
+/// The list of conditions and actions that a trigger may have, in the documented shape.
+fn definitions() -> Answer {
+    let conditions: Vec<Value> = CONDITIONS
+        .iter()
+        .map(|(field, operators, values)| {
+            let operators: Vec<Value> = operators
+                .iter()
+                .map(
+                    |operator| json!({"value": operator, "title": operator, "terminal": operator.ends_with("changed")}),
+                )
+                .collect();
+            let values: Vec<Value> =
+                values.iter().map(|value| json!({"value": value, "title": value, "enabled": true})).collect();
+            json!({"group": "ticket", "subject": field, "title": field, "type": "list", "nullable": false,
+                "repeatable": false, "operators": operators, "values": values})
+        })
+        .collect();
+    let action = |subject: &str| {
+        json!({"group": "notification", "subject": subject, "title": subject, "type": "list", "nullable": false,
+            "repeatable": true, "values": []})
+    };
+    let actions = [action("notification_webhook"), action("notification_user"), action("current_tags")];
+    Answer::json(
+        200,
+        &json!({"definitions": {"actions": actions, "conditions_all": conditions, "conditions_any": conditions}}),
+    )
+}
+
+impl State {
+    /// Answers a request for which [`is_concerned`] holds.
+    pub(super) fn administer(&mut self, segments: &[&str], request: &Request, clock: &Clock) -> Answer {
+        let answer = match segments {
+            ["user_fields", rest @ ..] => self.user_fields(rest, request, clock.now()),
+            ["trigger_categories", rest @ ..] => self.categories(rest, request, clock.now()),
+            ["triggers", rest @ ..] => self.triggers(rest, request, clock.now()),
+            ["webhooks", rest @ ..] => self.webhooks(rest, request, clock),
+            _ => Err(errors::invalid_endpoint()),
+        };
+        answer.unwrap_or_else(|refusal| refusal)
+    }
+
+    fn user_fields(&mut self, rest: &[&str], request: &Request, now: Timestamp) -> Result<Answer, Answer> {
+        match (&request.method, rest) {
+            (&Method::GET, []) => self.page("user_fields", self.admin.user_fields.clone(), request).map(ok),
+            (&Method::POST, []) => {
+                let given = object(request, "user_field")?;
+                let key = given.get("key").and_then(Value::as_str).unwrap_or_default();
+                let is_key = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                let taken = self.admin.user_fields.iter().any(|field| field["key"] == key);
+                if key.is_empty() || !key.chars().all(is_key) || key.chars().all(|c| c.is_ascii_digit()) || taken {
+                    return Err(errors::record_invalid("key", "Key: is invalid", Some("InvalidValue")));
+                }
+                let id = self.admin.next_id();
+                let mut field = json!({"id": id, "active": true, "position": 0, "description": "", "system": false,
+                    "type": "text", "regexp_for_validation": null, "url": format!("{}/api/v2/user_fields/{id}.json", self.base)});
+                merge(&mut field, &given, now);
+                self.admin.user_fields.push(field.clone());
+                Ok(Answer::json(201, &json!({"user_field": field})))
+            }
+            (&Method::DELETE, [id]) => remove(&mut self.admin.user_fields, id),
+            _ => Err(errors::invalid_endpoint()),
+        }
+    }
+
+    fn categories(&mut self, rest: &[&str], request: &Request, now: Timestamp) -> Result<Answer, Answer> {
+        match (&request.method, rest) {
+            (&Method::GET, []) => self.page("trigger_categories", self.admin.categories.clone(), request).map(ok),
+            (&Method::POST, []) => {
+                let given = object(request, "trigger_category")?;
+                if given.get("name").and_then(Value::as_str).is_none_or(str::is_empty) {
+                    return Err(errors::record_invalid("name", "Name: cannot be blank", Some("BlankValue")));
+                }
+                // The id of a category is a text, that of a trigger a number.
+                let id = self.admin.next_id().to_string();
+                let mut category = json!({"id": id, "position": self.admin.categories.len().saturating_add(1)});
+                merge(&mut category, &given, now);
+                self.admin.categories.push(category.clone());
+                Ok(Answer::json(201, &json!({"trigger_category": category})))
+            }
+            (&Method::DELETE, [id]) if self.admin.triggers.iter().any(|trigger| trigger["category_id"] == **id) => {
+                Err(errors::error(400, "CategoryNotEmpty", "The category still has triggers"))
+            }
+            (&Method::DELETE, [id]) => remove(&mut self.admin.categories, id),
+            _ => Err(errors::invalid_endpoint()),
+        }
+    }
+
+    fn triggers(&mut self, rest: &[&str], request: &Request, now: Timestamp) -> Result<Answer, Answer> {
+        match (&request.method, rest) {
+            (&Method::GET, []) => {
+                let sorted = self.admin.sorted().into_iter().cloned().collect();
+                self.page("triggers", sorted, request).map(ok)
+            }
+            (&Method::GET, ["definitions"]) => Ok(definitions()),
+            (&Method::POST, []) => {
+                let id = self.admin.next_id();
+                let mut trigger = json!({"id": id, "active": true, "default": false, "description": null,
+                    "position": self.admin.triggers.len().saturating_add(1),
+                    "url": format!("{}/api/v2/triggers/{id}.json", self.base)});
+                merge(&mut trigger, &object(request, "trigger")?, now);
+                self.admin.check_trigger(&trigger)?;
+                self.admin.triggers.push(trigger.clone());
+                Ok(Answer::json(201, &json!({"trigger": trigger})))
+            }
+            (&Method::PUT, [id]) => {
+                let at = self.admin.triggers.iter().position(|trigger| has_id(trigger, id));
+                let mut trigger =
+                    at.and_then(|at| self.admin.triggers.get(at)).cloned().ok_or_else(errors::not_found)?;
+                merge(&mut trigger, &object(request, "trigger")?, now);
+                self.admin.check_trigger(&trigger)?;
+                if let Some(kept) = at.and_then(|at| self.admin.triggers.get_mut(at)) {
+                    *kept = trigger.clone();
+                }
+                Ok(Answer::json(200, &json!({"trigger": trigger})))
+            }
+            (&Method::DELETE, [id]) => remove(&mut self.admin.triggers, id),
+            _ => Err(errors::invalid_endpoint()),
+        }
+    }
+
+    fn webhooks(&mut self, rest: &[&str], request: &Request, clock: &Clock) -> Result<Answer, Answer> {
+        match (&request.method, rest) {
+            (&Method::GET, []) => {
+                let wanted = request.param("filter[name_contains]").unwrap_or_default();
+                let shown = self.admin.webhooks.iter().map(|hook| hook.shown.clone());
+                let shown = shown.filter(|hook| hook["name"].as_str().is_some_and(|name| name.contains(wanted)));
+                self.page("webhooks", shown.collect(), request).map(ok)
+            }
+            (&Method::POST, []) => {
+                let given = object(request, "webhook")?;
+                let missing = ["name", "endpoint", "http_method", "request_format", "status"]
+                    .iter()
+                    .any(|name| given.get(*name).and_then(Value::as_str).is_none_or(str::is_empty));
+                if missing {
+                    return Err(errors::error(400, "BadRequest", "A required property is missing"));
+                }
+                let id = format!("01{}", text::random(clock, ULID_ALPHABET, 24));
+                let mut shown = json!({"id": id, "created_by": self.api_user.to_string()});
+                merge(&mut shown, &given, clock.now());
+                let secret = format!("{}=", text::random(clock, b"abcdefghijklmnopqrstuvwxyzABCDEFG0123456789-_", 43));
+                self.admin.webhooks.push(Hook { shown: shown.clone(), secret });
+                Ok(Answer::json(201, &json!({"webhook": shown})))
+            }
+            (&Method::POST, ["test"]) => self.ask_for_test(request, clock),
+            (_, [id, ..]) => {
+                let at = self.admin.webhooks.iter().position(|hook| has_id(&hook.shown, id));
+                let at = at.ok_or_else(errors::not_found)?;
+                self.webhook(at, rest, request, clock.now())
+            }
+            _ => Err(errors::invalid_endpoint()),
+        }
+    }
+
+    fn webhook(&mut self, at: usize, rest: &[&str], request: &Request, now: Timestamp) -> Result<Answer, Answer> {
+        let Some(hook) = self.admin.webhooks.get_mut(at) else { return Err(errors::not_found()) };
+        match (&request.method, rest) {
+            (&Method::GET, [_]) => Ok(ok(json!({"webhook": hook.shown}))),
+            (&Method::GET, [_, "signing_secret"]) => {
+                Ok(ok(json!({"signing_secret": {"secret": hook.secret, "algorithm": "SHA256"}})))
+            }
+            (&Method::PUT | &Method::PATCH, [_]) => {
+                merge(&mut hook.shown, &object(request, "webhook")?, now);
+                Ok(nothing())
+            }
+            (&Method::DELETE, [id]) => {
+                let notifies = |trigger: &Value| {
+                    let actions = trigger["actions"].as_array().into_iter().flatten();
+                    actions.filter(|action| action["field"] == "notification_webhook").any(|a| a["value"][0] == **id)
+                };
+                // Unconfirmed; the less generous reading.
+                if self.admin.triggers.iter().any(notifies) {
+                    return Err(errors::error(400, "WebhookInUse", "The webhook is connected to a trigger"));
+                }
+                self.admin.webhooks.remove(at);
+                Ok(nothing())
+            }
+            _ => Err(errors::invalid_endpoint()),
+        }
+    }
+
+    /// A test of an existing webhook is signed with its own secret and goes where it points; the rest is as given.
+    fn ask_for_test(&mut self, request: &Request, clock: &Clock) -> Result<Answer, Answer> {
+        let given = object(request, "request")?;
+        let id = request.param("webhook_id").unwrap_or_default();
+        let hook = self.admin.webhooks.iter().find(|hook| has_id(&hook.shown, id)).ok_or_else(errors::not_found)?;
+        let invocation = format!("01{}", text::random(clock, ULID_ALPHABET, 24));
+        self.admin.test = Some(Webhook {
+            id: invocation.clone(),
+            method: Method::POST,
+            path: hook.shown["endpoint"].as_str().unwrap_or_default().to_owned(),
+            content_type: "application/json; charset=utf-8".to_owned(),
+            body: given.get("payload").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            lane: String::new(),
+            seal: Seal::Zendesk { secret: hook.secret.clone(), invocation },
+        });
+        Ok(nothing())
+    }
+}
+
+fn ok(body: Value) -> Answer {
+    Answer::json(200, &body)
+}
+
+fn nothing() -> Answer {
+    Answer { status: 204, headers: Vec::new(), body: bytes::Bytes::new() }
+}
+
+/// The one object that a body must hold.
+fn object(request: &Request, name: &str) -> Result<Map<String, Value>, Answer> {
+    request.json()[name].as_object().cloned().ok_or_else(|| errors::invalid_attribute(name))
+}
+
+/// Takes over what is given; a record's id and times are its own.
+fn merge(record: &mut Value, given: &Map<String, Value>, now: Timestamp) {
+    for (name, value) in given.iter().filter(|(name, _)| !matches!(name.as_str(), "id" | "url" | "created_at")) {
+        record[name] = value.clone();
+    }
+    if record["created_at"].is_null() {
+        record["created_at"] = time(now).into();
+    }
+    record["updated_at"] = time(now).into();
+}
+
+fn remove(records: &mut Vec<Value>, id: &str) -> Result<Answer, Answer> {
+    let at = records.iter().position(|record| has_id(record, id)).ok_or_else(errors::not_found)?;
+    records.remove(at);
+    Ok(nothing())
+}
+
+fn has_id(record: &Value, id: &str) -> bool {
+    record["id"] == id || id.parse::<u64>().is_ok_and(|id| record["id"] == id)
+}

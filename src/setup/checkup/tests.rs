@@ -1,0 +1,134 @@
+//! Which findings are called wrong.
+
+use serde_json::json;
+
+use super::*;
+
+fn refused(status: u16) -> Failure {
+    Failure::Refused { cause: format!("answered {status}"), status }
+}
+
+fn check(line: &Line, state: State, says: &str) {
+    assert_eq!(line.state, state, "{line:?}");
+    assert_eq!(line.remedy.is_some(), state == State::Wrong, "what is wrong has a remedy: {line:?}");
+    assert!(line.said.contains(says), "{line:?}");
+}
+
+#[test]
+fn a_greeting_as_anonymous_user_is_a_failure() {
+    let me = |id, role: &str| Ok(Me { id, role: role.into(), answered_at: None });
+    check(&credentials(&me(None, "end-user"), "the token"), State::Wrong, "Anonymous user");
+    check(&credentials(&me(Some(1), "end-user"), "the token"), State::Wrong, "end user");
+    check(&credentials(&me(Some(1), "agent"), "the token"), State::Good, "acting as agent");
+    check(&credentials(&Err(refused(401)), "the token"), State::Wrong, "401");
+    let gone = Failure::Retry { cause: "could not be reached".into(), after: None };
+    check(&credentials(&Err(gone), "the token"), State::Wrong, "could not be reached");
+}
+
+#[test]
+fn a_clock_is_wrong_past_a_minute_or_half_the_tolerance() {
+    let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+    for (seconds, tolerance, state, says) in [
+        (0, 600, State::Good, "agrees"),
+        (60, 600, State::Good, "agrees"),
+        (-60, 600, State::Good, "agrees"),
+        (61, 600, State::Wrong, "behind Zendesk's"),
+        (-61, 600, State::Wrong, "ahead of Zendesk's"),
+        (20, 30, State::Wrong, "20 s"),
+    ] {
+        let answered_at = now + SignedDuration::from_secs(seconds);
+        check(&clock("Zendesk", now, Some(answered_at), Duration::from_secs(tolerance)), state, says);
+    }
+    check(&clock("Zendesk", now, None, Duration::from_secs(600)), State::Unknown, "no readable date");
+}
+
+#[test]
+fn a_test_that_the_bridge_refuses_is_the_secrets_fault_where_that_is_known() {
+    let answers = |status| Ok(WebhookTest { status });
+    for (test, secret_is_known, state, says) in [
+        (answers(Some(202)), true, State::Good, "took"),
+        (answers(Some(401)), false, State::Good, "see the signing secret"),
+        (answers(Some(401)), true, State::Wrong, "refuses the signature"),
+        (answers(Some(404)), true, State::Wrong, "answers 404"),
+        (answers(Some(302)), true, State::Wrong, "answers 302"),
+        (answers(None), true, State::Wrong, "no answer"),
+        (Err(refused(403)), true, State::Note, "webhooks:write"),
+    ] {
+        check(&reach(&test, "https://bridge.example", secret_is_known), state, says);
+    }
+}
+
+#[test]
+fn a_campaign_that_would_not_send_the_text_is_wrong() {
+    let good = CampaignView {
+        name: "Replies".into(),
+        schedule: "api_triggered".into(),
+        channels: vec!["sms".into()],
+        bodies: vec!["{{api_trigger_properties.${text}}}".into()],
+        ..CampaignView::default()
+    };
+    let recipes = vec!["{% assign body = {{api_trigger_properties.${msg_body}}} %}".to_owned()];
+    for (campaign_now, state, says) in [
+        (good.clone(), State::Good, "live"),
+        (CampaignView { bodies: recipes, ..good.clone() }, State::Good, "live"),
+        // What Braze does not tell is not held against the campaign.
+        (
+            CampaignView { bodies: vec![], channels: vec![], schedule: String::new(), ..good.clone() },
+            State::Good,
+            "live",
+        ),
+        (CampaignView { archived: true, ..good.clone() }, State::Wrong, "archived"),
+        (CampaignView { draft: true, ..good.clone() }, State::Wrong, "never launched"),
+        (CampaignView { enabled: Some(false), ..good.clone() }, State::Wrong, "stopped"),
+        (CampaignView { channels: vec!["webhook".into()], ..good.clone() }, State::Wrong, "by webhook"),
+        (CampaignView { schedule: "action_based".into(), ..good.clone() }, State::Wrong, "not API-triggered"),
+        (CampaignView { bodies: vec!["Hello".into()], ..good }, State::Wrong, "never read the reply"),
+    ] {
+        check(&campaign("agent_reply", "id", &Ok(campaign_now)), state, says);
+    }
+    check(&campaign("agent_reply", "id", &Err(refused(400))), State::Wrong, "no campaign id");
+    check(&campaign("agent_reply", "id", &Err(refused(403))), State::Note, "campaigns.details");
+}
+
+#[test]
+fn a_key_that_the_host_does_not_know_may_be_at_home_elsewhere() {
+    for (found, state, says) in [
+        (Ok(CampaignView::default()), State::Good, "knows it"),
+        (Err(refused(401)), State::Wrong, "does not know"),
+        (Err(refused(404)), State::Wrong, "does not know"),
+        (Err(refused(400)), State::Good, "knows it"),
+        (Err(refused(403)), State::Good, "knows it"),
+        (Err(Failure::Retry { cause: "no answer".into(), after: None }), State::Wrong, "no answer"),
+    ] {
+        check(&key(&found, "rest.iad-01.braze.com"), state, says);
+    }
+}
+
+#[test]
+fn a_trigger_that_tags_after_ours_have_looked_is_told() {
+    let trigger = |id, title: &str, category: &str, position, actions| TriggerView {
+        id,
+        title: title.into(),
+        active: true,
+        position: Some(position),
+        category_id: Some(category.into()),
+        conditions: json!({}),
+        actions,
+    };
+    let ours = trigger(1, TRIGGERS[0].title, "b", 1, json!([]));
+    let tags = |category, position| {
+        trigger(2, "Tag texts", category, position, json!([{"field": "current_tags", "value": "vip sms"}]))
+    };
+    let category = |id: &str, position| CategoryView { id: id.into(), name: id.into(), position: Some(position) };
+    let categories = [category("a", 1), category("b", 2), category("c", 3)];
+    for (other, state) in [
+        (tags("a", 9), State::Good),
+        (tags("b", 2), State::Wrong),
+        (tags("c", 1), State::Wrong),
+        (TriggerView { active: false, ..tags("c", 1) }, State::Good),
+        (trigger(2, "Other tag", "c", 1, json!([{"field": "current_tags", "value": "smsx"}])), State::Good),
+    ] {
+        let line = order(&[ours.clone(), other], &categories);
+        check(&line, state, if state == State::Wrong { "Tag texts" } else { "too late" });
+    }
+}

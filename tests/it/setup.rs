@@ -1,0 +1,458 @@
+//! Setting up: what is installed at Zendesk, what is printed for Braze, what is written first, and that a conversation
+//! works through it.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tandem::clock::Clock;
+use tandem::config;
+use tandem::sandbox::triggers::TriggerBodies;
+use tandem::sandbox::{Sandbox, SandboxOptions};
+use tempfile::TempDir;
+
+use crate::openapi;
+use crate::process::{Said, run, run_with, shipped, tandem};
+use crate::support::{TestBridge, answer, http_client, settings};
+
+/// Vendors, and a configuration to set them up with.
+struct Site {
+    sandbox: Sandbox,
+    directory: TempDir,
+}
+
+impl Site {
+    /// With a public URL at which nobody is.
+    async fn start() -> Self {
+        let options = SandboxOptions::default();
+        let sandbox = Sandbox::start(options.clone(), Clock::system()).await.unwrap();
+        sandbox.zendesk.install_triggers(TriggerBodies::Installed);
+        let top = "public_url = \"http://127.0.0.1:9\"";
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("tandem.toml"), settings(&sandbox, &options, top, "", "")).unwrap();
+        Self { sandbox, directory }
+    }
+
+    /// `tandem …` on this configuration.
+    fn tandem(&self, arguments: &[&str]) -> Command {
+        let config = self.directory.path().join("tandem.toml");
+        tandem(&[arguments, &["--config", config.to_str().unwrap()]].concat())
+    }
+
+    async fn says(&self, arguments: &[&str]) -> Said {
+        run(self.tandem(arguments)).await
+    }
+
+    /// Runs `tandem setup zendesk --json …`, which must end well.
+    async fn set_up(&self, arguments: &[&str]) -> Value {
+        let said = self.says(&[&["setup", "zendesk", "--json"], arguments].concat()).await;
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+        said.json()
+    }
+
+    /// What was written to Zendesk so far: method and path.
+    fn writes(&self) -> Vec<String> {
+        let calls = self.sandbox.zendesk.calls().into_iter();
+        let writes = calls.filter(|call| call.method != "GET" && call.path != "/oauth/tokens");
+        writes.map(|call| format!("{} {}", call.method, call.path)).collect()
+    }
+
+    async fn zendesk(&self, method: &str, path: &str, body: Value) -> Value {
+        as_administrator(&self.sandbox, method, path, body).await
+    }
+
+    async fn list(&self, name: &str) -> Vec<Value> {
+        let body = self.zendesk("GET", &format!("/api/v2/{name}"), Value::Null).await;
+        body[name].as_array().unwrap().clone()
+    }
+
+    /// Everything that an administrator can see, without what changes by the minute.
+    async fn settings(&self) -> Vec<Value> {
+        let mut all = Vec::new();
+        for name in ["user_fields", "trigger_categories", "triggers", "webhooks"] {
+            all.extend(self.list(name).await);
+        }
+        all
+    }
+
+    /// The trigger with this title.
+    async fn trigger(&self, title: &str) -> Value {
+        let found = self.list("triggers").await.into_iter().find(|trigger| trigger["title"] == title);
+        found.unwrap_or_else(|| panic!("there is no trigger {title}"))
+    }
+
+    async fn change_trigger(&self, title: &str, change: Value) {
+        let id = self.trigger(title).await["id"].clone();
+        self.zendesk("PUT", &format!("/api/v2/triggers/{id}"), json!({ "trigger": change })).await;
+    }
+}
+
+/// Calls Zendesk's API as an administrator; it must end well.
+pub(crate) async fn as_administrator(sandbox: &Sandbox, method: &str, path: &str, body: Value) -> Value {
+    let options = SandboxOptions::default();
+    let request = http_client()
+        .request(method.parse().unwrap(), format!("{}{path}", sandbox.zendesk.url()))
+        .basic_auth(format!("{}/token", options.zendesk_email), Some(options.zendesk_api_token))
+        .body(body.to_string());
+    let (status, body) = answer(request).await;
+    assert!(status < 300, "{method} {path}: {status} {body}");
+    body
+}
+
+/// What was done about each thing, without what was kept.
+fn done(report: &Value) -> Vec<(String, Value)> {
+    let steps = report["steps"].as_array().unwrap().iter().filter(|step| step["does"] != "keeps");
+    steps.map(|step| (step["what"].as_str().unwrap().to_owned(), step["does"].clone())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn setting_up_twice_changes_nothing_the_second_time_and_says_so() {
+    let site = Site::start().await;
+    let first = site.set_up(&[]).await;
+    assert_eq!(first["changes"], 6, "{first}");
+    assert!(done(&first).iter().all(|(_, does)| does == "creates"), "{first}");
+    let (settings, writes) = (site.settings().await, site.writes());
+    assert_eq!(writes.len(), 6, "{writes:?}");
+
+    let second = site.set_up(&[]).await;
+    assert_eq!((&second["changes"], done(&second)), (&json!(0), vec![]), "{second}");
+    assert_eq!((site.settings().await, site.writes()), (settings, writes));
+    let said = site.says(&["setup", "zendesk"]).await;
+    assert!(said.out.contains("Nothing has to be changed."), "{said:?}");
+    assert_eq!(said.out.matches("is as it should be").count(), 6, "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_prints_every_call_and_makes_none_that_writes() {
+    let site = Site::start().await;
+    let before = site.settings().await;
+    let planned = site.set_up(&["--dry-run"]).await;
+    assert_eq!((site.writes(), site.settings().await), (vec![], before));
+    let said = site.says(&["setup", "zendesk", "--dry-run"]).await;
+    site.set_up(&[]).await;
+    let calls =
+        site.sandbox.zendesk.calls().into_iter().filter(|call| call.method == "POST" && call.path != "/oauth/tokens");
+    let calls: Vec<_> = calls.collect();
+    let steps: Vec<&Value> = planned["steps"].as_array().unwrap().iter().collect();
+    assert_eq!(steps.len(), calls.len());
+    for (step, made) in steps.into_iter().zip(calls) {
+        let call = &step["call"];
+        assert_eq!((&call["method"], &call["path"]), (&json!(made.method), &json!(made.path)));
+        let kind = made.body.as_object().unwrap().keys().next().unwrap().clone();
+        for (name, value) in made.body[&kind].as_object().unwrap() {
+            // What did not exist yet has no id to show.
+            if !["category_id", "actions"].contains(&name.as_str()) {
+                assert_eq!(&call["body"][&kind][name], value, "{step}");
+            }
+        }
+        assert!(said.out.contains(&format!("{} {}\n{{", made.method, made.path)), "{}", said.out);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_we_send_fits_zendesks_own_description() {
+    let site = Site::start().await;
+    site.set_up(&[]).await;
+    let mut checked = 0;
+    for call in site.sandbox.zendesk.calls().iter().filter(|call| call.method == "POST") {
+        let schema = match call.path.as_str() {
+            "/api/v2/triggers" => "TriggerRequest",
+            "/api/v2/trigger_categories" => "TriggerCategoryRequest",
+            "/api/v2/user_fields" => "UserFieldRequest",
+            // The description leaves webhooks out.
+            _ => continue,
+        };
+        assert_eq!(openapi::check(schema, &call.body), Ok(()), "{}", call.body);
+        checked += 1;
+    }
+    assert_eq!(checked, 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_drifted_is_put_right_and_told() {
+    let site = Site::start().await;
+    site.set_up(&[]).await;
+    let good = site.settings().await;
+    let without_times = |settings: Vec<Value>| -> Vec<Value> {
+        let strip = |mut record: Value| {
+            record.as_object_mut().unwrap().remove("updated_at");
+            record
+        };
+        settings.into_iter().map(strip).collect()
+    };
+    site.change_trigger("tandem: agent replied", json!({"active": false})).await;
+    site.change_trigger("tandem: ticket solved", json!({"conditions": {"all": [], "any": []}})).await;
+    let webhook = site.list("webhooks").await[0]["id"].as_str().unwrap().to_owned();
+    let change = json!({"webhook": {"endpoint": "https://elsewhere.example/webhooks/zendesk", "status": "inactive"}});
+    let hook = format!("/api/v2/webhooks/{webhook}");
+    site.zendesk("PATCH", &hook, change).await;
+    let report = site.set_up(&[]).await;
+    let mended = |what: &str, faults: &[&str]| (what.to_owned(), json!({ "mends": faults }));
+    assert_eq!(
+        done(&report),
+        [
+            mended(
+                "webhook \"tandem\"",
+                &[
+                    "posts to https://elsewhere.example/webhooks/zendesk instead of http://127.0.0.1:9/webhooks/zendesk",
+                    "is inactive"
+                ]
+            ),
+            mended("trigger \"tandem: agent replied\"", &["is inactive"]),
+            mended("trigger \"tandem: ticket solved\"", &["has other conditions"]),
+        ]
+    );
+    assert_eq!(without_times(site.settings().await), without_times(good));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn removing_leaves_nothing_of_ours_and_everything_of_others() {
+    let site = Site::start().await;
+    let hook = json!({"webhook": {"name": "crm", "endpoint": "https://crm.example", "http_method": "POST",
+        "request_format": "json", "status": "active", "subscriptions": ["conditional_ticket_events"]}});
+    site.zendesk("POST", "/api/v2/webhooks", hook).await;
+    let field = json!({"user_field": {"key": "shoe_size", "type": "integer", "title": "Shoe size"}});
+    site.zendesk("POST", "/api/v2/user_fields", field).await;
+    let before = site.settings().await;
+    site.set_up(&[]).await;
+    assert_eq!(site.settings().await.len(), before.len() + 6);
+
+    let writes = site.writes();
+    let planned = site.set_up(&["--remove", "--dry-run"]).await;
+    assert_eq!((&planned["changes"], site.writes()), (&json!(6), writes));
+    let said = site.says(&["setup", "zendesk", "--remove"]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(said.out.matches("was removed").count(), 6, "{said:?}");
+    assert_eq!(site.settings().await, before);
+    assert_eq!(site.set_up(&["--remove"]).await["steps"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_field_that_was_there_before_is_used_and_never_removed() {
+    let site = Site::start().await;
+    let field = json!({"user_field": {"key": "braze_external_id", "type": "text", "title": "Braze"}});
+    site.zendesk("POST", "/api/v2/user_fields", field).await;
+    assert_eq!(site.set_up(&[]).await["changes"], 5);
+    let said = site.says(&["setup", "zendesk", "--remove"]).await;
+    assert!(said.out.contains("user field \"braze_external_id\" stays"), "{said:?}");
+    assert_eq!(site.list("user_fields").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_names_the_scope_that_is_missing() {
+    for (withheld, named, installed) in [
+        ("webhooks:read", "webhooks:read", 0),
+        ("webhooks:write", "webhooks:write", 0),
+        ("triggers:write", "triggers:write", 1),
+        // Which scope covers the field is not documented; the rest does not wait for it.
+        ("users:write", "users:write", 5),
+    ] {
+        let site = Site::start().await;
+        let before = site.settings().await.len();
+        site.sandbox.zendesk.withhold_scope(withheld);
+        let said = site.says(&["setup", "zendesk"]).await;
+        assert_eq!(said.code, 1, "{withheld}: {said:?}");
+        assert!(said.err.contains(&format!("the scope {named} is missing")), "{withheld}: {said:?}");
+        assert_eq!(site.settings().await.len(), before + installed, "{withheld}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_credentials_and_a_missing_address_are_told_before_anything_is_read() {
+    let site = Site::start().await;
+    let with = async |name: &str, value: &str| {
+        let mut command = site.tandem(&["setup", "zendesk"]);
+        command.env(name, value);
+        run(command).await
+    };
+    let said = with("TANDEM_ZENDESK__CLIENT_SECRET", "wrong").await;
+    assert!(said.code == 1 && said.err.contains("zendesk.client_secret"), "{said:?}");
+    let said = with("TANDEM_PUBLIC_URL", "ftp://x").await;
+    assert!(said.code == 78 && said.err.contains("public_url"), "{said:?}");
+    let config = site.directory.path().join("tandem.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let legacy = text.replace("client_id = \"sandbox_client\"", "email = \"bridge@sandbox.invalid\"");
+    let legacy = legacy.replace("client_secret = \"sandbox-client-secret-not-real\"", "api_token = \"wrong\"");
+    std::fs::write(&config, legacy).unwrap();
+    let said = site.says(&["setup", "zendesk"]).await;
+    assert!(said.code == 1 && said.err.contains("Anonymous user"), "{said:?}");
+    assert_eq!(site.writes(), [""; 0]);
+}
+
+/// The operator's way: set up, take over the secret that is shown, serve; then nothing but what was installed carries the
+/// agent's side of the conversation.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_conversation_works_through_what_was_installed() {
+    let mut bridge = TestBridge::start().await;
+    bridge.sandbox.zendesk.install_triggers(TriggerBodies::Installed);
+    let options = SandboxOptions::default();
+    let file = bridge.directory.path().join("setup.toml");
+    let text = settings(&bridge.sandbox, &options, "", "", "").replace("webhook_secrets", "# webhook_secrets");
+    std::fs::write(&file, text).unwrap();
+    // The bridge gets another port at every start; a proxy in front of it would not.
+    let set_up = async |public: &str| {
+        let mut command = tandem(&["setup", "zendesk", "--json", "--config", file.to_str().unwrap()]);
+        command.env("TANDEM_PUBLIC_URL", public);
+        let said = run(command).await;
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+        said.json()
+    };
+    let secret = set_up("http://127.0.0.1:9").await["signing_secret"].as_str().unwrap().to_owned();
+    bridge.restart_with(|settings| settings.replace(&options.zendesk_webhook_secret, &secret)).await;
+    set_up(&bridge.public).await;
+
+    let (ticket, customer) = bridge.talking("ada").await;
+    bridge.sandbox.zendesk.agent_reply(ticket, "<p>It left \"today\".<br>Track it.</p>");
+    bridge.sandbox.zendesk.agent_note(ticket, "internal");
+    bridge.settled().await;
+    assert_eq!(bridge.texts(), ["It left \"today\".\nTrack it."]);
+    bridge.sandbox.zendesk.set_status(ticket, tandem::sandbox::zendesk::TicketStatus::Solved);
+    bridge.settled().await;
+    assert_eq!(bridge.texts().len(), 2, "the closing text");
+    bridge.sandbox.phone.text(&customer, "It arrived broken.");
+    bridge.settled().await;
+    assert_eq!(bridge.comments(ticket), ["Hello", "It left \"today\".\nTrack it.", "internal", "It arrived broken."]);
+    let told = bridge.sandbox.zendesk.webhooks_delivered();
+    assert!(told.iter().all(|attempt| attempt.path == format!("{}/webhooks/zendesk", bridge.public)), "{told:?}");
+    for event in ["agent_reply", "ticket_solved", "ticket_reopened"] {
+        assert!(told.iter().any(|attempt| attempt.body.contains(event)), "{event} among {told:?}");
+    }
+    bridge.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_printed_for_braze_is_what_the_bridge_takes() {
+    let bridge = TestBridge::start().await;
+    let options = SandboxOptions::default();
+    let file = bridge.directory.path().join("setup.toml");
+    std::fs::write(&file, settings(&bridge.sandbox, &options, "", "", "")).unwrap();
+    let setup = |arguments: &[&str]| {
+        let words = ["setup", "braze", "--group", "sub&group", "--category", "ORDERS & more", "--config"];
+        let mut command = tandem(&[&words[..], &[file.to_str().unwrap()], arguments].concat());
+        command.env("TANDEM_PUBLIC_URL", &bridge.public);
+        command
+    };
+    let said = run(setup(&["--json"])).await;
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+    assert!(!said.out.contains(&options.braze_webhook_token), "{said:?}");
+    let report = said.json();
+    let blocks = report["blocks"].as_array().unwrap();
+    let field = |block: &Value, name: &str| {
+        let pairs = block["fields"].as_array().unwrap().iter();
+        let found: Vec<_> =
+            pairs.filter(|pair| pair[0] == name).map(|pair| pair[1].as_str().unwrap().to_owned()).collect();
+        found
+    };
+    let customer = json!({"campaign.${api_id}": "camp", "${braze_id}": "b-1", "${user_id}": "ada &=", "${phone_number}":
+        "+15555550100", "${email_address}": "ada@example.com", "${first_name}": "Ada", "${last_name}": "L & L",
+        "sms.${inbound_message_body}": "He said \"50% & more\"\nbye {{x}}", "sms.${inbound_media_urls}": ""});
+    let mut texts = 0;
+    for (number, block) in blocks.iter().enumerate().filter(|(_, block)| !field(block, "Raw text").is_empty()) {
+        let mut body =
+            field(block, "Raw text").remove(0).replace("{{campaign.${dispatch_id}}}", &format!("d-{number}"));
+        for (name, value) in customer.as_object().unwrap() {
+            let value: String = form_urlencoded::byte_serialize(value.as_str().unwrap().as_bytes()).collect();
+            body = body
+                .replace(&format!("{{{{{name} | url_encode}}}}"), &value)
+                .replace(&format!("{{{{{name}}}}}"), &value);
+        }
+        let headers = field(block, "Header");
+        assert!(headers[0].starts_with("Authorization: Bearer <the entry of braze.webhook_tokens"), "{headers:?}");
+        let content_type = headers[1].split_once(": ").unwrap();
+        let request = bridge.http.post(field(block, "URL").remove(0)).bearer_auth(&options.braze_webhook_token);
+        let (status, said) = answer(request.header(content_type.0, content_type.1).body(body)).await;
+        assert_eq!((status, &said["status"]), (202, &json!("accepted")), "{block}: {said}");
+        texts += 1;
+    }
+    assert_eq!(texts, 5, "one for each category");
+    bridge.settled().await;
+    let tickets = bridge.sandbox.zendesk.tickets();
+    assert_eq!(tickets.len(), 1, "{tickets:?}");
+    let written = bridge.comments(tickets[0].id);
+    assert!(written.iter().any(|text| text.contains("He said \"50% & more\"\nbye {")), "{written:?}");
+
+    let said = run(setup(&[])).await;
+    for block in blocks {
+        assert!(said.out.contains(block["title"].as_str().unwrap()), "{said:?}");
+    }
+    bridge.finish(0).await;
+}
+
+#[tokio::test]
+async fn the_manual_says_what_setting_up_does() {
+    let readme = shipped("README.md");
+    assert!(readme.contains(&tandem::setup::braze::body("other", "GROUP_ID")), "the body of Braze's webhook campaigns");
+    for trigger in &tandem::setup::zendesk::TRIGGERS {
+        assert!(readme.contains(trigger.title) && readme.contains(trigger.body), "{}", trigger.title);
+    }
+}
+
+#[tokio::test]
+async fn init_writes_a_configuration_that_is_good_once_the_secrets_are_given() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tandem.toml");
+    let init = |arguments: &[&str]| {
+        let mut command = tandem(&[&["init"], arguments].concat());
+        command.current_dir(directory.path());
+        command
+    };
+    let flags = ["--zendesk-url", "https://other.zendesk.com", "--zendesk-client-id", "q\"uote", "--braze-url"];
+    let flags = [&flags[..], &["https://rest.fra-01.braze.eu", "--agent-reply", "reply-id"]].concat();
+    let all = [&flags[..], &["--public-url", "https://tandem.other.example", "--no-ticket-solved"]].concat();
+    let said = run(init(&all)).await;
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let secrets = ["ZENDESK__CLIENT_SECRET", "ZENDESK__WEBHOOK_SECRETS", "BRAZE__API_KEY", "BRAZE__WEBHOOK_TOKENS"];
+    let mut check = init(&[]);
+    check = {
+        let mut command = Command::new(check.get_program());
+        command.arg("check").current_dir(directory.path()).env_clear();
+        command.envs(secrets.map(|name| (format!("TANDEM_{name}"), "a-secret-that-opens-nothing")));
+        command
+    };
+    let said = run(check).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    let (config, _) = config::parse(
+        Some(&text),
+        secrets.map(|name| (format!("TANDEM_{name}"), "a-secret-that-opens-nothing".to_owned())),
+        directory.path(),
+    )
+    .unwrap();
+    assert_eq!(config.zendesk.url.as_str(), "https://other.zendesk.com/");
+    assert_eq!(config.braze.campaigns.agent_reply, "reply-id");
+    assert_eq!(config.braze.campaigns.ticket_solved, None);
+    assert_eq!(config.public_url.unwrap().as_str(), "https://tandem.other.example/");
+    // It is the example in everything but the answers.
+    let example = shipped("tandem.example.toml");
+    let changed = example.lines().zip(text.lines()).filter(|(before, after)| before != after).count();
+    assert_eq!((changed, text.lines().count()), (6, example.lines().count()));
+
+    let said = run(init(&all)).await;
+    assert_eq!((said.code, said.out.as_str()), (1, ""), "it never overwrites: {said:?}");
+    assert!(said.err.contains("exists"), "{said:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+}
+
+#[tokio::test]
+async fn init_asks_for_what_is_not_given_and_writes_nothing_that_is_wrong() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("asked.toml");
+    let init = |arguments: &[&str]| tandem(&[&["init", "--config", file.to_str().unwrap()], arguments].concat());
+    let answers =
+        "https://acme.zendesk.com\ntandem\nhttps://rest.iad-01.braze.com\nreply-id\nhttps://t.example\nclosing-id\n";
+    for (arguments, input, complaint) in [
+        (&[][..], "", "--zendesk-url"),
+        (&[], "https://acme.zendesk.com\n", "--zendesk-client-id"),
+        (&["--zendesk-url", "http://acme.zendesk.com"], answers.split_once('\n').unwrap().1, "zendesk.url"),
+        (&["--ticket-solved", "a", "--no-ticket-solved"], answers, "--no-ticket-solved"),
+    ] {
+        let said = run_with(init(arguments), input).await;
+        assert_eq!(said.code, 2, "{arguments:?}: {said:?}");
+        assert!(said.err.contains(complaint), "{arguments:?}: {said:?}");
+        assert!(!file.exists());
+    }
+    let said = run_with(init(&[]), answers).await;
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+    assert_eq!(said.out.matches("): ").count() + said.out.matches("replies: ").count(), 5, "{said:?}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("\nticket_solved = \"closing-id\"\n"), "{text}");
+}
