@@ -18,8 +18,8 @@ use crate::store::engine::core::Core;
 use crate::store::engine::recovery;
 use crate::store::engine::shared::{Disk, free_bytes};
 use crate::store::sled::generation::{Generation, sync_directory};
-use crate::store::sled::log::{Log, LogError};
-use crate::store::sled::tree::LoggedTree;
+use crate::store::sled::log::{self, Log, LogError};
+use crate::store::sled::tree::{LoggedTree, TURN_BYTES};
 use crate::store::{StoreError, StoreLimits};
 
 /// Below this, a failure to open is put down to the full disk and not to the data: sled writes a segment or two
@@ -148,7 +148,13 @@ pub(super) fn open(path: &Path, limits: &StoreLimits, epoch_if_new: u32, now: Ti
         drop(generation);
         return Err(set_aside(path, "nothing that was in it can be found".into(), now));
     }
-    let (log, mut found) = match Log::open(path) {
+    if !established {
+        // Nothing was acknowledged yet: what an interrupted first start has left is no log.
+        for name in log::FILES {
+            fs::remove_file(path.join(name)).or_else(ignore_missing).map_err(unusable)?;
+        }
+    }
+    let (log, mut found) = match Log::open(path, TURN_BYTES) {
         Ok((log, found)) if found.complete || !established => (log, found.changes),
         Ok(_) => return Err(set_aside(path, "a file of its log is missing".into(), now)),
         Err(error @ LogError::Damaged { .. }) => return Err(set_aside(path, error.to_string(), now)),
@@ -237,6 +243,10 @@ fn set_aside(path: &Path, cause: String, now: Timestamp) -> OpenError {
             OpenError::BrokenInPlace { path, cause, why }
         }
     }
+}
+
+fn ignore_missing(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 /// The format of what sled holds; `None` when it holds nothing.

@@ -120,6 +120,7 @@ async fn a_start_that_never_finished_is_no_damage() {
     let home = InDirectory::new().await;
     drop(sled::open(home.path().join("sled.1")).unwrap());
     std::fs::write(home.path().join("tandem.store"), "").unwrap();
+    std::fs::write(home.path().join("log.0"), "half a rec").unwrap();
     open(&home.path()).await.map(drop).unwrap();
 }
 

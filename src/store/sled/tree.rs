@@ -23,7 +23,7 @@ use crate::store::{Compaction, StoreError};
 
 /// When a turn of the log ends. A longer one spares sled more of what comes and goes, and costs about its length in
 /// memory, twice, and as much reading at the next start. A test build takes turns so short that a test sees many.
-const TURN_BYTES: u64 = if cfg!(debug_assertions) { 32 * 1024 } else { 16 * 1024 * 1024 };
+pub(super) const TURN_BYTES: u64 = if cfg!(debug_assertions) { 32 * 1024 } else { 16 * 1024 * 1024 };
 
 /// How many times its usual length a turn may grow to while sled is busy with the last one; then commits wait for sled.
 const TURNS_MAX: u64 = 4;
@@ -398,7 +398,7 @@ mod tests {
         std::fs::create_dir_all(directory).unwrap();
         let generation = Generation::open(directory).unwrap();
         let file = generation.establish(directory).unwrap();
-        let (log, found) = Log::open(directory).unwrap();
+        let (log, found) = Log::open(directory, turn_bytes.min(10_000)).unwrap();
         let mut tree = LoggedTree::new(directory.to_owned(), generation, file, log, &found.changes).unwrap();
         tree.turn_bytes = turn_bytes;
         tree

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -22,13 +22,6 @@ pub(super) const QUEUE_MAX: usize = 4096;
 /// Requests in one commit. More gains nothing (libraries measured the cost of a sync to be gone by 256), and makes the
 /// first one wait for the last.
 const BATCH_MAX: usize = 1024;
-
-/// How long the writer looks away between two counts of who came. A commit costs about as much processor time as ten
-/// requests, so in company it pays to let those come in who are just being read.
-const GATHER_STEP: Duration = Duration::from_micros(50);
-
-/// How often it looks again; the first request waits at most some half a millisecond more, about as long as a sync.
-const GATHER_STEPS_MAX: u32 = 5;
 
 /// A request on its way through the writer thread.
 pub(super) trait Request: Send {
@@ -88,13 +81,7 @@ pub(super) fn run(
 
 fn serve(core: &mut Core, requests: &mut mpsc::Receiver<Box<dyn Request>>, shared: &Shared, runtime: &Handle) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
-    let mut company = false;
     while requests.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
-        if company || batch.len() > 1 {
-            gather(requests, &mut batch);
-        }
-        // Who was alone the last time is most likely alone again, and waits for nobody.
-        company = batch.len() > 1;
         let mut committed = shared_failure(shared);
         if committed.is_ok() {
             for request in &mut batch {
@@ -122,21 +109,6 @@ fn answer(batch: &mut Vec<Box<dyn Request>>, committed: Result<(), StoreError>, 
     }
     let answered = std::mem::replace(batch, Vec::with_capacity(batch.len() * 2));
     runtime.spawn(async move { answered.into_iter().for_each(|request| request.answer(&committed)) });
-}
-
-/// Lets more requests come in while they keep coming, so that they share a commit.
-fn gather(requests: &mut mpsc::Receiver<Box<dyn Request>>, batch: &mut Vec<Box<dyn Request>>) {
-    for _ in 0..GATHER_STEPS_MAX {
-        let before = batch.len();
-        std::thread::sleep(GATHER_STEP);
-        while batch.len() < BATCH_MAX {
-            let Ok(request) = requests.try_recv() else { break };
-            batch.push(request);
-        }
-        if batch.len() == before || batch.len() >= BATCH_MAX {
-            return;
-        }
-    }
 }
 
 fn commit(core: &mut Core, shared: &Shared, requests: usize) -> Result<(), StoreError> {
