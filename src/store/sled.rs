@@ -8,6 +8,7 @@
 //!   **log of our own and syncs that** ([`log`]), and only then answers;
 //! - a second thread brings what a whole turn of the log held into sled, flushes, and **syncs sled's file through a
 //!   descriptor of our own** ([`tree`]); until then it is looked up in memory, and found in the log after a crash;
+//! - there, neighbours share a value ([`pages`]): a key costs sled more than what it holds;
 //! - now and then what is still there is copied into a directory of its own, and the old one deleted ([`generation`]);
 //! - long values are cut ([`super::engine::layout`]), so that no page ever leaves the file that is synced;
 //! - the background flusher is off, and no async thread ever calls sled;
@@ -42,6 +43,7 @@ use crate::store::{StoreError, StoreLimits};
 mod generation;
 mod log;
 mod open;
+mod pages;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -11,13 +11,12 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use sled::IVec;
 
 use crate::failpoint;
 use crate::store::engine::core::Core;
 use crate::store::engine::recovery;
 use crate::store::engine::shared::{Disk, free_bytes};
-use crate::store::sled::generation::{Generation, sync_directory};
+use crate::store::sled::generation::{Generation, failed, sync_directory};
 use crate::store::sled::log::{self, Log, LogError};
 use crate::store::sled::tree::{LoggedTree, TURN_BYTES};
 use crate::store::{StoreError, StoreLimits};
@@ -142,6 +141,7 @@ pub(super) fn open(path: &Path, limits: &StoreLimits, epoch_if_new: u32, now: Ti
     }
     let established = lock.metadata().map_err(unusable)?.len() > 0;
     let generation = open_sled(path, now)?;
+    let unreadable = |cause: StoreError| OpenError::Unreadable { path: path.to_owned(), cause };
     let format = format(&generation, path)?;
     if established && format.is_none() {
         // sled takes a damaged file for an empty one when the damage hides every record.
@@ -154,18 +154,18 @@ pub(super) fn open(path: &Path, limits: &StoreLimits, epoch_if_new: u32, now: Ti
             fs::remove_file(path.join(name)).or_else(ignore_missing).map_err(unusable)?;
         }
     }
-    let (log, mut found) = match Log::open(path, TURN_BYTES) {
+    let (log, found) = match Log::open(path, TURN_BYTES) {
         Ok((log, found)) if found.complete || !established => (log, found.changes),
         Ok(_) => return Err(set_aside(path, "a file of its log is missing".into(), now)),
         Err(error @ LogError::Damaged { .. }) => return Err(set_aside(path, error.to_string(), now)),
         Err(LogError::Io(error)) => return Err(unusable(error)),
     };
-    // It goes straight into sled, by which a store is known to be one.
-    found.insert(META_FORMAT.into(), Some(IVec::from(&FORMAT.to_be_bytes())));
+    // Synced with what the log held, which comes next.
+    let db = generation.db().map_err(unreadable)?;
+    db.insert(META_FORMAT, &FORMAT.to_be_bytes()).map_err(|error| unreadable(failed(error)))?;
     let file = generation.establish(path).map_err(unusable)?;
     sync_parent(path).map_err(unusable)?;
 
-    let unreadable = |cause: StoreError| OpenError::Unreadable { path: path.to_owned(), cause };
     #[cfg(test)]
     let sync_fails = log.sync_fails();
     failpoint::reach("open.read");

@@ -19,6 +19,7 @@ use crate::failpoint;
 use crate::store::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
 use crate::store::sled::generation::{Generation, STEP_BYTES, failed};
 use crate::store::sled::log::Log;
+use crate::store::sled::pages;
 use crate::store::{Compaction, StoreError};
 
 /// When a turn of the log ends. A longer one spares sled more of what comes and goes, and costs about its length in
@@ -114,12 +115,12 @@ impl Look for Layers {
                 return Ok(change.clone());
             }
         }
-        self.old.db()?.get(key).map_err(failed)
+        pages::get(self.old.db()?, key)
     }
 
     fn range(&self, from: &[u8], to: &[u8]) -> Entries<'_> {
-        let mut entries: Entries<'_> = match self.old.db() {
-            Ok(db) => Box::new(db.range(from..to).map(|entry| entry.map_err(failed))),
+        let mut entries: Entries<'_> = match self.old.db().and_then(|db| pages::range(db, from, to)) {
+            Ok(entries) => Box::new(entries),
             Err(error) => Box::new(std::iter::once(Err(error))),
         };
         for layer in [self.settling.as_ref(), Some(&self.new)].into_iter().flatten() {
@@ -135,7 +136,7 @@ impl Look for Layers {
             let above = layers.filter_map(|layer| between(layer, from, &to).next_back());
             // Of equal keys the first is the newer one.
             let above = above.reduce(|best, other| if other.0 > best.0 { other } else { best });
-            let below = self.old.db()?.range::<&[u8], _>(from..&to).next_back().transpose().map_err(failed)?;
+            let below = pages::last(self.old.db()?, from, &to)?;
             match (above, below) {
                 (Some((key, change)), below) if below.as_ref().is_none_or(|(lower, _)| lower <= key) => match change {
                     Some(value) => return Ok(Some((key.clone(), value.clone()))),
@@ -352,17 +353,20 @@ fn move_on(
 /// beginning.
 fn settle(to: &Generation, file: &File, changes: &Changes) -> Result<(), StoreError> {
     let (mut batch, mut bytes) = (Batch::default(), 0);
-    for (key, value) in changes {
-        bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
-        match value {
-            Some(value) => batch.insert(key, value),
-            None => batch.remove(key),
+    pages::merge(to.db()?, changes, |piece| {
+        for (at, page) in piece {
+            bytes += at.len() + page.as_ref().map_or(0, Vec::len);
+            match page {
+                Some(page) => batch.insert(at, page),
+                None => batch.remove(at),
+            }
         }
         if bytes >= STEP_BYTES {
             write(to, file, std::mem::take(&mut batch))?;
             bytes = 0;
         }
-    }
+        Ok(())
+    })?;
     write(to, file, batch)?;
     failpoint::reach("sled.settled");
     Ok(())
@@ -414,14 +418,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         for seed in 0..8 {
             let mut rng = StdRng::seed_from_u64(seed);
-            let turn_bytes = if seed % 2 == 0 { 1_500 } else { u64::MAX / 8 };
+            let turn_bytes = if seed % 2 == 0 { 9_000 } else { u64::MAX / 8 };
             let mut tree = open(&directory.path().join(seed.to_string()), turn_bytes);
             let mut model: BTreeMap<IVec, IVec> = BTreeMap::new();
             for _ in 0..300 {
                 let mut changes = Changes::new();
                 for _ in 0..rng.random_range(0..4) {
                     let key = IVec::from(&[rng.random_range(1..40_u8)]);
-                    let value = rng.random_bool(0.6).then(|| IVec::from(vec![rng.random(); rng.random_range(0..60)]));
+                    let value = rng.random_bool(0.6).then(|| IVec::from(vec![rng.random(); rng.random_range(0..900)]));
                     changes.insert(key, value);
                 }
                 for (key, value) in &changes {
