@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::clients::braze::{Braze, BrazeOptions};
 use crate::clients::media::MediaClient;
-use crate::clients::zendesk::{Auth, Zendesk, ZendeskOptions};
+use crate::clients::zendesk::{Auth, Fate, Zendesk, ZendeskOptions};
 use crate::clients::{Held, HttpTransport, Transport};
 use crate::clock::Clock;
 use crate::config::{self, Config, Credentials, Faults, StoreUrl, Warning};
@@ -137,6 +137,7 @@ pub async fn serve_and_reload(
         Arc::new(SledStore::open(directory, StoreLimits::default(), clock.draw_u32(), clock.now()).await?);
     let metrics = Arc::new(Metrics::default());
     metrics.set_started(clock.now());
+    Fate::GIVEN_UP.into_iter().for_each(|status| metrics.webhooks_may_be_given_up(status));
     let readiness = Arc::new(Readiness::default());
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);
 

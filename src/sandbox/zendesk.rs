@@ -1,7 +1,7 @@
 //! The embedded Zendesk: its API over HTTP, and the agents who work in it, as methods.
 //!
-//! Here are the handle, the state and the routes. What each endpoint does is in the modules below; what a test may
-//! switch, break and look at is in `switches`.
+//! Here are the handle, the state and the routes. What each endpoint does is in the modules below; what people do in the
+//! web interface is in `people`, and what a test may switch, break and look at is in `switches`.
 
 mod admin;
 mod auth;
@@ -10,6 +10,7 @@ mod errors;
 mod invocations;
 mod limits;
 mod model;
+mod people;
 mod reads;
 mod switches;
 mod tickets;
@@ -25,7 +26,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::changes::Changes;
@@ -361,116 +361,6 @@ impl Zendesk {
         lock(&self.0.state).api_user
     }
 
-    /// Adds a user and returns the id. The id given is not used.
-    #[must_use]
-    pub fn add_user(&self, user: User) -> u64 {
-        let now = self.0.clock.now();
-        let created_at = if user.created_at == Timestamp::default() { now } else { user.created_at };
-        self.act(|state, _| state.add_user(User { created_at, ..user }))
-    }
-
-    /// Suspends a user: no ticket can be opened for them any more.
-    pub fn suspend(&self, user: u64) {
-        self.act(|state, _| {
-            if let Some(user) = state.users.get_mut(&user) {
-                user.suspended = true;
-            }
-        });
-    }
-
-    /// Opens a ticket as an agent does in the web interface, and returns its number.
-    #[must_use]
-    pub fn add_ticket(&self, new: NewTicket) -> u64 {
-        self.act(|state, now| {
-            let id = state.next_ticket_id();
-            let tags = tickets::normalise_tags(new.tags.iter().map(String::as_str));
-            state.tickets.insert(
-                id,
-                Ticket {
-                    id,
-                    status: TicketStatus::New,
-                    subject: Some(new.subject),
-                    external_id: new.external_id,
-                    requester_id: new.requester_id,
-                    submitter_id: state.agent,
-                    tags,
-                    created_at: now,
-                    updated_at: now,
-                    ..Ticket::default()
-                },
-            );
-            let comment = by(new.requester_id, true, &text::escape_html(&new.description));
-            state.record(id, Some(comment), Vec::new(), &Value::Null, false, now);
-            id
-        })
-    }
-
-    /// A public reply by the agent. Returns the comment's id. Fires the reply trigger.
-    pub fn agent_reply(&self, ticket: u64, html: &str) -> u64 {
-        self.act(|state, now| state.comment(ticket, by(state.agent, true, html), now))
-    }
-
-    /// An internal note by the agent.
-    pub fn agent_note(&self, ticket: u64, html: &str) -> u64 {
-        self.act(|state, now| state.comment(ticket, by(state.agent, false, html), now))
-    }
-
-    /// A public reply by the agent with a file.
-    pub fn agent_reply_with_attachment(
-        &self,
-        ticket: u64,
-        html: &str,
-        name: &str,
-        media_type: &str,
-        file: &[u8],
-    ) -> u64 {
-        self.act(|state, now| {
-            let bytes = bytes::Bytes::copy_from_slice(file);
-            let attachment = state.store_file(name, media_type, bytes, &self.0.clock);
-            let comment = tickets::NewComment { attachments: vec![attachment], ..by(state.agent, true, html) };
-            state.comment(ticket, comment, now)
-        })
-    }
-
-    /// Solves, closes or reopens a ticket as an agent does. Fires the status triggers.
-    pub fn set_status(&self, ticket: u64, status: TicketStatus) {
-        self.act(|state, now| state.set_status(ticket, status, now));
-    }
-
-    /// Replaces a ticket's tags.
-    pub fn set_tags(&self, ticket: u64, tags: &[&str]) {
-        self.act(|state, now| {
-            if let Some(ticket) = state.tickets.get_mut(&ticket) {
-                ticket.tags = tickets::normalise_tags(tags.iter().copied());
-                ticket.updated_at = now;
-            }
-        });
-    }
-
-    /// Merges a ticket into another: the source is closed with the tag `closed_by_merge`, and nothing in the API points
-    /// from it to the target.
-    pub fn merge(&self, source: u64, target: u64) {
-        self.act(|state, now| {
-            let agent = state.agent;
-            state.comment(target, by(agent, false, &format!("Request #{source} was merged into this one.")), now);
-            state.comment(source, by(agent, false, &format!("This request was merged into #{target}.")), now);
-            if let Some(ticket) = state.tickets.get_mut(&source) {
-                ticket.tags.push("closed_by_merge".to_owned());
-                ticket.tags.sort();
-            }
-            state.set_status(source, TicketStatus::Closed, now);
-        });
-    }
-
-    /// Deletes a ticket: it is not found any more.
-    pub fn delete(&self, ticket: u64) {
-        self.act(|state, _| {
-            if let Some(ticket) = state.tickets.get_mut(&ticket) {
-                ticket.deleted = true;
-            }
-        });
-    }
-
     /// Makes every access token invalid at once.
     pub fn revoke_tokens(&self) {
         self.act(|state, _| state.tokens.revoke());
@@ -487,22 +377,6 @@ impl Zendesk {
         self.0.settle(state);
         result
     }
-}
-
-impl State {
-    /// Adds a comment in the web interface and returns its id; 0 when the ticket takes none.
-    fn comment(&mut self, ticket: u64, comment: tickets::NewComment, now: Timestamp) -> u64 {
-        let takes = self.tickets.get(&ticket).is_some_and(|t| !t.deleted && t.status != TicketStatus::Closed);
-        if !takes {
-            return 0;
-        }
-        self.record(ticket, Some(comment), Vec::new(), &Value::Null, false, now);
-        self.tickets.get(&ticket).and_then(|ticket| ticket.comments.last()).map_or(0, |comment| comment.id)
-    }
-}
-
-fn by(author_id: u64, public: bool, html: &str) -> tickets::NewComment {
-    tickets::NewComment { author_id, public, html_body: comments::wrap(html), attachments: Vec::new() }
 }
 
 #[cfg(test)]

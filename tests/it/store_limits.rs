@@ -28,11 +28,13 @@ async fn a_broken_store_is_set_aside_until_somebody_decides_and_conversations_ar
         bridge.settled().await;
         bridge.host.kill();
         let store = bridge.host.store();
-        fs::write(store.join("sled.1/db"), damage).unwrap();
+        let current = fs::read_to_string(store.join("current")).unwrap();
+        let file = format!("{}/db", current.trim());
+        fs::write(store.join(&file), damage).unwrap();
 
         assert_refused(&run(bridge.host.serve()).await, &["is broken", "moved to", ".broken-", "backup"]);
         let aside = set_aside(bridge.host.directory.path());
-        assert!(aside.join("sled.1/db").is_file(), "what is left of it is kept");
+        assert!(aside.join(&file).is_file(), "what is left of it is kept");
         // Not taken for a new store: that would lose what was acknowledged in silence.
         assert_refused(&run(bridge.host.serve()).await, &["nobody has decided", "MOVED-ASIDE.txt"]);
         let notice = fs::read_to_string(store.join("MOVED-ASIDE.txt")).unwrap();

@@ -38,7 +38,7 @@ impl Fate {
     pub const CIRCUIT_BROKEN: &'static str = "circuit broken";
 
     /// The states in which a call was never seen to leave again. `terminated` is not documented but recorded.
-    const GIVEN_UP: [&'static str; 6] =
+    pub const GIVEN_UP: [&'static str; 6] =
         [Self::CIRCUIT_BROKEN, "timeout", "failed", "terminated", "client error", "server error"];
 
     fn of(status: &str) -> Self {

@@ -1,6 +1,6 @@
 //! The API over real HTTP.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::Sandbox;
 use super::super::tests::{Caller, DEADLINE, clock, sandbox, zendesk_basic};
