@@ -297,6 +297,9 @@ pub trait Store: Send + Sync + 'static {
     /// makes no sense or is not about a delivery of this claim, which is then still the caller's.
     async fn record(&self, claim: &Claim, verdict: Verdict, now: Timestamp) -> Result<(), StoreError>;
 
+    /// Whether anything of this conversation waits for this destination, or is on its way there.
+    async fn is_waiting(&self, destination: Destination, key: &ConversationKey) -> Result<bool, StoreError>;
+
     /// Adds to what is known of a conversation, durably, outside of a claim's result.
     ///
     /// # Errors

@@ -218,6 +218,9 @@ pub enum Change {
     Ticket(TicketId, TicketStatus, Timestamp),
     /// The ticket is gone.
     TicketGone(TicketId),
+    /// The customer's words stand on this ticket as this comment. Where nothing is known of the ticket's replies yet, those
+    /// after it are new.
+    Stands(TicketId, CommentId),
     /// Agents' comments on the ticket have been seen up to the one, and these of them go to the phone.
     Forwarded(TicketId, CommentId, Vec<CommentId>),
     /// A reply goes to the phone of which nobody can tell which comment it was.
@@ -269,6 +272,11 @@ impl Conversation {
                 // What stood on a new ticket is no reply; the numbers of replies are.
                 self.replies_unnumbered &= comments.is_empty();
                 self.forward(ticket, up_to, &comments);
+            }
+            Change::Stands(ticket, comment) => {
+                if self.forwarded_on(ticket).is_none() {
+                    self.forward(ticket, comment, &[]);
+                }
             }
             Change::RepliedUnnumbered => self.replies_unnumbered = true,
             Change::Subscription(subscription) => self.subscription = subscription,

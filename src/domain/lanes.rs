@@ -215,6 +215,12 @@ impl Lanes {
         queue.into_iter().flat_map(move |queue| queue.range(from..)).map(|entry| entry.place)
     }
 
+    /// Whether nothing waits in this lane and nobody has it.
+    #[must_use]
+    pub fn is_idle(&self, name: &LaneName) -> bool {
+        !self.lanes.contains_key(name)
+    }
+
     /// Everything that waits in a lane, in order.
     #[must_use]
     pub fn places(&self, name: &LaneName) -> Vec<Place> {

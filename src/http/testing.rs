@@ -96,6 +96,10 @@ impl Store for ScriptedStore {
         Err(StoreError::Closed)
     }
 
+    async fn is_waiting(&self, _: Destination, _: &ConversationKey) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     async fn learn(&self, _: &ConversationKey, _: Vec<Change>, _: Timestamp) -> Result<(), StoreError> {
         Err(StoreError::Closed)
     }

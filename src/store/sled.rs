@@ -12,8 +12,8 @@
 //! - now and then what is still there is copied into a directory of its own, and the old one deleted ([`generation`]);
 //! - long values are cut ([`super::engine::layout`]), so that no page ever leaves the file that is synced;
 //! - the background flusher is off, and no async thread ever calls sled;
-//! - after a failed commit nothing is done any more until the store is opened again, because what is in memory need not
-//!   be what is on the medium;
+//! - after a failed commit, or a failed step of a compaction, nothing is done any more until the store is opened again,
+//!   because what is in memory need not be what is on the medium;
 //! - a directory that cannot be opened is set aside, never replaced ([`open`]).
 //!
 //! | in the directory | is |
@@ -83,7 +83,7 @@ impl SledStore {
         let runtime = tokio::runtime::Handle::current();
         let writer = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
             writer::run(core, receiver, &seen, &runtime);
-            // Only now, with sled closed, may somebody else have the directory.
+            // Only when sled is closed, too, may somebody else have the directory: it has the lock as well.
             drop(lock);
         });
         let writer = writer.map_err(|error| OpenError::Unusable { path: path.to_owned(), cause: error.to_string() })?;
@@ -147,7 +147,7 @@ impl Backend for SledStore {
     }
 }
 
-/// The writer serves what is queued, and then closes sled on its own thread.
+/// The writer serves what is queued, and then closes sled on its own thread, unless somebody still reads.
 impl Drop for SledStore {
     fn drop(&mut self) {
         self.requests.take();

@@ -35,8 +35,7 @@ impl Worker {
         for ticket in candidates.into_iter().rev() {
             match self.zendesk.find_own_write(ticket, head.delivery.id).await {
                 Ok(Some(written)) if matches!(head.event.kind, EventKind::CustomerText(_)) => {
-                    let opened = current != Some(ticket);
-                    return Ok(self.wrote(&written, opened, None, learnt));
+                    return Ok(self.wrote(&written, None, learnt));
                 }
                 Ok(Some(_)) => return Ok(Outcome::Done { receipt: format!("ticket {ticket}, internal comment") }),
                 Ok(None) | Err(Failure::NotFound { .. }) => {}

@@ -154,7 +154,7 @@ impl Worker {
         match self.zendesk.create_ticket(&body, &context.event.id.to_string()).await {
             Ok(written) => {
                 learnt.changes.push(Change::Requester(requester));
-                Ok(Some(self.wrote(&written, true, Some(inbound.written), learnt)))
+                Ok(Some(self.wrote(&written, Some(inbound.written), learnt)))
             }
             // The user we took the customer for may have been merged into another since: look afresh, once.
             Err(Failure::Reject { .. }) if inbound.remembers(requester) && facts.requester_gone() => Ok(None),
@@ -183,7 +183,7 @@ impl Worker {
         match self.zendesk.update_ticket(ticket, &body).await {
             Ok(written) => {
                 learnt.changes.push(Change::Requester(requester));
-                Ok(Some(self.wrote(&written, false, Some(inbound.written), learnt)))
+                Ok(Some(self.wrote(&written, Some(inbound.written), learnt)))
             }
             Err(Failure::Closed { .. }) => {
                 facts.ticket_closed();
@@ -209,34 +209,21 @@ impl Worker {
     ) -> Result<Option<Outcome>, Outcome> {
         let Some(head) = inbound.claim.work.first().filter(|head| head.delivery.attempts > 0) else { return Ok(None) };
         match self.zendesk.find_own_write(ticket, head.delivery.id).await {
-            Ok(Some(written)) => {
-                let opened = inbound.current_ticket() != Some(ticket);
-                Ok(Some(self.wrote(&written, opened, Some(inbound.written), learnt)))
-            }
+            Ok(Some(written)) => Ok(Some(self.wrote(&written, Some(inbound.written), learnt))),
             Ok(None) | Err(Failure::NotFound { .. }) => Ok(None),
             Err(failure) => Err(self.outcome(inbound.claim, failure, Destination::Zendesk)),
         }
     }
 
-    /// What a write on a ticket teaches. `opened` says that the ticket is new to the conversation, `text` what was
-    /// written where it is the customer's.
-    pub(super) fn wrote(
-        &self,
-        written: &Written,
-        opened: bool,
-        text: Option<&CommentText>,
-        learnt: &mut Learnt,
-    ) -> Outcome {
+    /// What a write on a ticket teaches; `text` is what was written where that is the customer's.
+    pub(super) fn wrote(&self, written: &Written, text: Option<&CommentText>, learnt: &mut Learnt) -> Outcome {
         let ticket = written.ticket.id;
         learnt.changes.push(Change::Ticket(ticket, written.ticket.status, self.clock.now()));
         if let Some(text) = text {
             learnt.changes.push(Change::Wrote(fingerprint(&text.plain)));
         }
         if let Some(comment) = written.comment_id {
-            if opened {
-                // What agents write from here on is new.
-                learnt.changes.push(Change::Forwarded(ticket, comment, Vec::new()));
-            }
+            learnt.changes.push(Change::Stands(ticket, comment));
             return Outcome::Done { receipt: format!("ticket {ticket}, comment {comment}") };
         }
         Outcome::Done { receipt: format!("ticket {ticket}") }
@@ -280,7 +267,7 @@ impl Worker {
         let note = Note { ticket_id: ticket, text: text.to_owned() };
         let body = self.render(Name::KeywordNote, &super::context::internal(claim, &note))?;
         match self.zendesk.update_ticket(ticket, &body).await {
-            Ok(written) => Ok(self.wrote(&written, false, None, learnt)),
+            Ok(written) => Ok(self.wrote(&written, None, learnt)),
             Err(Failure::Closed { .. } | Failure::NotFound { .. }) => Ok(nowhere()),
             Err(failure) => Err(self.outcome(claim, failure, Destination::Zendesk)),
         }

@@ -24,6 +24,9 @@ const COMMENT_LAG_MAX: Duration = Duration::from_secs(60);
 /// What Braze carries in one text. Source: Braze's billing calculator page, "10 segments".
 const SEGMENTS_MAX: usize = 10;
 
+/// How soon a reply on an unknown ticket is looked at again while a text of its customer is on the way.
+const OPENING_WAIT: Duration = Duration::from_secs(1);
+
 impl Worker {
     /// Answers the doorbell: every public comment by an agent that is newer than the last one forwarded becomes a text
     /// of its own, oldest first, in the place of the doorbell.
@@ -48,6 +51,9 @@ impl Worker {
             });
         }
         let forwarded = conversation.and_then(|known| known.forwarded_on(reply.ticket_id));
+        if forwarded.is_none() && !is_unnumbered {
+            self.wait_for_opening(claim).await?;
+        }
         if reply.comment_id.zip(forwarded).is_some_and(|(comment, forwarded)| forwarded.covers(comment)) {
             return Ok(Outcome::Skip { reason: "the comment was forwarded already".to_owned() });
         }
@@ -82,6 +88,22 @@ impl Worker {
         match learnt.instead.len() {
             0 => Ok(Outcome::Skip { reason: "no public comment by an agent is new".to_owned() }),
             count => Ok(Outcome::Done { receipt: format!("{count} to text") }),
+        }
+    }
+
+    /// Lets a reply on a ticket of which nothing is known wait while a text of its customer is on the way to Zendesk: that
+    /// may be the very text that opened the ticket, with its answer lost. Once it is found there, every reply after it is
+    /// known to be new, and they go in order.
+    async fn wait_for_opening(&self, claim: &Claim) -> Result<(), Outcome> {
+        match self.store.is_waiting(Destination::Zendesk, &claim.key).await {
+            Ok(false) => Ok(()),
+            // Nothing was tried, so it is no attempt.
+            Ok(true) => Err(Outcome::Postpone {
+                cause: "the ticket may be one that is just being opened".to_owned(),
+                until: later(self.clock.now(), OPENING_WAIT),
+                for_budget: false,
+            }),
+            Err(error) => Err(Outcome::Retry { cause: error.to_string(), after: None }),
         }
     }
 

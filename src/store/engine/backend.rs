@@ -13,7 +13,7 @@ use crate::domain::address::{self, Address, Directory};
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId};
-use crate::domain::lanes::Place;
+use crate::domain::lanes::{LaneName, Place};
 use crate::domain::operator::{AuditEntry, Order, Pause};
 use crate::store::engine::claims::{RawClaim, Ruling};
 use crate::store::engine::core::{Arrival, Core};
@@ -78,6 +78,11 @@ impl<B: Backend> Store for B {
     async fn record(&self, claim: &Claim, verdict: Verdict, now: Timestamp) -> Result<(), StoreError> {
         let ruling = Ruling::new(claim, verdict)?;
         self.ask(move |core| core.record(ruling, now)).await
+    }
+
+    async fn is_waiting(&self, destination: Destination, key: &ConversationKey) -> Result<bool, StoreError> {
+        let lane = LaneName { destination, conversation: key.clone() };
+        self.ask(move |core| Ok(!core.lanes.is_idle(&lane))).await
     }
 
     async fn learn(&self, key: &ConversationKey, changes: Vec<Change>, now: Timestamp) -> Result<(), StoreError> {
@@ -224,7 +229,7 @@ impl<B: Backend> Store for B {
         let mut begin = Some(when);
         loop {
             let begin = begin.take();
-            match self.ask(move |core| core.journal.tree.rewrite(begin)).await? {
+            match self.ask(move |core| core.journal.rewrite(begin)).await? {
                 Rewriting::Done => return Ok(()),
                 // A step that was finished in the meantime counts as a change; a writer that ended counts as one, too.
                 Rewriting::Wait(mut finished) => drop(finished.changed().await),

@@ -6,9 +6,9 @@ use std::cell::OnceCell;
 
 use sled::IVec;
 
-use crate::store::StoreError;
 use crate::store::engine::layout::{self, Parts};
-use crate::store::engine::tree::{Changes, Tree};
+use crate::store::engine::tree::{Changes, Rewriting, Tree};
+use crate::store::{Compaction, StoreError};
 
 /// A tree, with a commit that is one.
 pub(in crate::store) struct Journal {
@@ -140,6 +140,14 @@ impl Journal {
             return Ok(false);
         }
         self.write().map(|()| true).map_err(|error| self.fail(error))
+    }
+
+    /// [`Tree::rewrite`]; a step that fails ends everything, as a commit that fails does.
+    pub(in crate::store) fn rewrite(&mut self, begin: Option<Compaction>) -> Result<Rewriting, StoreError> {
+        if let Some(error) = self.broken.get() {
+            return Err(error.clone());
+        }
+        self.tree.rewrite(begin).map_err(|error| self.fail(error))
     }
 
     /// From here on nothing is done any more.

@@ -3,7 +3,7 @@
 //! | key | value |
 //! |---|---|
 //! | `e` place | a long event, written once |
-//! | `p` place | the delivery while it holds a lane, with its event if that is short: opening a store reads these only |
+//! | `p` place | the delivery while it holds a lane, with its event if that is short |
 //! | `h` place | the same after it settled ("history") |
 //! | `d` place | the dedupe keys of the event there and of some after it, in order: whose, since when, the digest |
 //! | `c` conversation key | the conversation |

@@ -47,7 +47,7 @@ pub(in crate::store) trait Tree: Look {
     /// Takes the next step in writing anew what is there; the first one, when told to begin.
     fn rewrite(&mut self, begin: Option<Compaction>) -> Result<Rewriting, StoreError>;
 
-    /// What is committed at this moment, to be read on another thread while the tree lives on.
+    /// What is committed, to be read on another thread while the tree lives on: at this moment, or a little later.
     fn view(&self) -> Box<dyn Look>;
 }
 

@@ -7,13 +7,16 @@
 //!
 //! Nothing here knows what records mean, and nothing here touches the log.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use sled::{Batch, Db};
+use tokio::sync::watch;
 
 use crate::failpoint;
 use crate::store::StoreError;
@@ -24,6 +27,9 @@ const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The file that names the generation that counts.
 pub(super) const CURRENT: &str = "current";
+
+/// What becomes that file.
+const NEXT: &str = "current.new";
 
 /// What the names of generations begin with; a number follows.
 const PREFIX: &str = "sled.";
@@ -36,11 +42,16 @@ const BLOATED_BYTES_MIN: u64 = if cfg!(debug_assertions) { 1 } else { 64 * 1024 
 /// this is, the less is copied.
 const BLOAT_MAX: u64 = if cfg!(debug_assertions) { 0 } else { 4 };
 
+/// How long sled's file is waited for. Its threads finish what they write, which takes a fraction of a second.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(10);
+const LOCK_STEP: Duration = Duration::from_millis(5);
+
 /// What is written between two flushes of sled, and between two syncs where each must be durable: about one of its
 /// segments. More would only lie in its buffers.
 pub(super) const STEP_BYTES: usize = 512 * 1024;
 
-/// sled in its directory. Who has one may read; who settles the log is the only one to write.
+/// sled in its directory. Who has one may read; the one who opens the store, and then the one who settles its log, are
+/// the only ones to write.
 pub(super) struct Generation {
     /// `None` only while it is being dropped.
     db: Option<Db>,
@@ -48,28 +59,59 @@ pub(super) struct Generation {
     number: u64,
     /// Set when another generation counts.
     obsolete: AtomicBool,
+    /// Closed when it is gone, with its directory if that is obsolete.
+    gone: watch::Sender<()>,
+    /// The lock on the store's directory: nobody else has that while sled may still write into it.
+    lock: Arc<File>,
 }
 
 impl Generation {
-    /// Opens the one that counts, or makes the first one; deletes what an interrupted move has left.
-    pub(super) fn open(store: &Path) -> Result<Self, sled::Error> {
-        let number = current(store)?.unwrap_or(1);
+    /// Opens the one that counts, or makes the first one where there need not be one.
+    pub(super) fn open(store: &Path, must_exist: bool, lock: Arc<File>) -> Result<Self, sled::Error> {
+        let number = match current(store)? {
+            Some(number) => number,
+            None if must_exist => return Err(io::Error::other(format!("the file `{CURRENT}` in it is missing")).into()),
+            None => 1,
+        };
+        if must_exist && !directory_of(store, number).is_dir() {
+            return Err(io::Error::other(format!("its directory {PREFIX}{number} is missing")).into());
+        }
+        Self::open_number(store, number, lock)
+    }
+
+    fn open_number(store: &Path, number: u64, lock: Arc<File>) -> Result<Self, sled::Error> {
+        let directory = directory_of(store, number);
+        DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+        // A snapshot that was being written when the process ended. sled would take it for a damaged one, and the one
+        // before it is still there.
+        for entry in fs::read_dir(&directory)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "generating") {
+                fs::remove_file(path)?;
+            }
+        }
+        wait_for_lock(&directory.join("db"))?;
+        let config = sled::Config::new().path(&directory).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        let (db, obsolete, gone) = (Some(config.open()?), AtomicBool::new(false), watch::Sender::new(()));
+        Ok(Self { db, directory, number, obsolete, gone, lock })
+    }
+
+    /// Deletes what interrupted moves have left. This one is known to be sound by now.
+    pub(super) fn delete_leftovers(&self, store: &Path) -> io::Result<()> {
         for entry in fs::read_dir(store)? {
             let entry = entry?;
             let name = entry.file_name();
             let found = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse::<u64>().ok());
-            if found.is_some_and(|found| found != number) {
+            if found.is_some_and(|found| found != self.number) {
                 fs::remove_dir_all(entry.path())?;
             }
         }
-        Self::open_number(store, number)
+        Ok(())
     }
 
-    fn open_number(store: &Path, number: u64) -> Result<Self, sled::Error> {
-        let directory = store.join(format!("{PREFIX}{number}"));
-        DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
-        let config = sled::Config::new().path(&directory).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        Ok(Self { db: Some(config.open()?), directory, number, obsolete: AtomicBool::new(false) })
+    /// Its channel closes when it is gone.
+    pub(super) fn gone(&self) -> watch::Receiver<()> {
+        self.gone.subscribe()
     }
 
     pub(super) fn db(&self) -> Result<&Db, StoreError> {
@@ -77,22 +119,25 @@ impl Generation {
     }
 
     /// Makes it the one that counts, with its own first writes and names durable, and gives a descriptor of its file:
-    /// sled 0.34 never syncs it itself.
+    /// sled 0.34 never syncs it itself. After an error nobody knows which one counts.
     pub(super) fn establish(&self, store: &Path) -> io::Result<File> {
+        let (file, directory) = self.prepare(store)?;
+        name_current(store, &directory)?;
+        Ok(file)
+    }
+
+    /// All of [`Generation::establish`] but the last step, and what that needs: the store's directory.
+    fn prepare(&self, store: &Path) -> io::Result<(File, File)> {
         let file = File::options().read(true).write(true).open(self.directory.join("db"))?;
         file.sync_all()?;
+        File::open(self.directory.join("conf"))?.sync_all()?;
         for directory in [&self.directory.join("blobs"), &self.directory, store] {
             sync_directory(directory)?;
         }
-        let (new, current) = (store.join("current.new"), store.join(CURRENT));
-        let mut pointer = File::create(&new)?;
+        let mut pointer = File::create(store.join(NEXT))?;
         writeln!(pointer, "{PREFIX}{}", self.number)?;
         pointer.sync_all()?;
-        failpoint::reach("generation.naming");
-        fs::rename(new, current)?;
-        failpoint::reach("generation.named");
-        sync_directory(store)?;
-        Ok(file)
+        Ok((file, File::open(store)?))
     }
 
     /// Whether it takes up so much more than what is in it that a copy is worth its while.
@@ -115,20 +160,43 @@ impl Generation {
     }
 
     /// Copies what is in it into the next generation, and makes that the one that counts. Nobody may write meanwhile.
-    /// After an error this one still counts, unless the system cannot tell.
-    pub(super) fn move_on(&self, store: &Path) -> Result<(Self, File), StoreError> {
+    /// `None` when there is no room or the copy fails: then this one still counts. After an error nobody knows which.
+    pub(super) fn move_on(&self, store: &Path) -> Result<Option<(Self, File)>, StoreError> {
         let needed = 2 * self.live_bytes()?;
         if free_bytes(store).is_some_and(|free| free < needed) {
-            return Err(StoreError::Failed(format!("a copy needs {needed} bytes of free disk")));
+            tracing::warn!("store.not_compacted: a copy needs {needed} bytes of free disk");
+            return Ok(None);
         }
-        let next = Self::open_number(store, self.number + 1).map_err(failed)?;
+        let (next, file, directory) = match self.copied(store) {
+            Ok(copied) => copied,
+            Err(error) => {
+                tracing::warn!(%error, "store.not_compacted: the store's files stay as large as they are");
+                return Ok(None);
+            }
+        };
+        name_current(store, &directory).map_err(unusable)?;
+        self.obsolete.store(true, Ordering::Release);
+        Ok(Some((next, file)))
+    }
+
+    /// The next generation, with everything in it and ready to count.
+    fn copied(&self, store: &Path) -> Result<(Self, File, File), StoreError> {
+        let number = self.number + 1;
+        // What an earlier attempt has left must not shine through.
+        match fs::remove_dir_all(directory_of(store, number)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
+            Ok(()) | Err(_) => {}
+        }
+        let next = Self::open_number(store, number, Arc::clone(&self.lock)).map_err(failed)?;
         let copied = self.copy_to(&next);
         failpoint::reach("generation.copied");
-        let copied = copied.and_then(|()| next.establish(store).map_err(unusable));
-        // Either way one of the two is in the way from now on.
-        let left = if copied.is_ok() { self } else { &next };
-        left.obsolete.store(true, Ordering::Release);
-        Ok((next, copied?))
+        match copied.and_then(|()| next.prepare(store).map_err(unusable)) {
+            Ok((file, directory)) => Ok((next, file, directory)),
+            Err(error) => {
+                next.obsolete.store(true, Ordering::Release);
+                Err(error)
+            }
+        }
     }
 
     fn copy_to(&self, next: &Self) -> Result<(), StoreError> {
@@ -158,6 +226,36 @@ impl Drop for Generation {
             && let Err(error) = fs::remove_dir_all(&self.directory)
         {
             tracing::warn!(%error, "store.leftover: an old directory of the store stays until the next start");
+        }
+    }
+}
+
+/// Lets the generation count that was prepared.
+fn name_current(store: &Path, directory: &File) -> io::Result<()> {
+    failpoint::reach("generation.naming");
+    fs::rename(store.join(NEXT), store.join(CURRENT))?;
+    failpoint::reach("generation.named");
+    directory.sync_all()
+}
+
+fn directory_of(store: &Path, number: u64) -> PathBuf {
+    store.join(format!("{PREFIX}{number}"))
+}
+
+/// Waits until sled's file is free. Nobody else can have it, for the store's directory is locked; but sled's own threads
+/// may hold it for a moment after a store of this process was closed, and sled would call that damage.
+fn wait_for_lock(file: &Path) -> io::Result<()> {
+    let file = match File::open(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_WAIT_MAX => std::thread::sleep(LOCK_STEP),
+            Err(TryLockError::WouldBlock) => return Err(rustix::io::Errno::WOULDBLOCK.into()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Ok(()) => return file.unlock(),
         }
     }
 }

@@ -45,8 +45,8 @@ pub(super) struct Log {
     record: Vec<u8>,
     /// How long the files are made at least.
     room: u64,
-    /// Whether nothing of an earlier turn may be left behind the next one.
-    afresh: bool,
+    /// Of which file nothing may be left when its next turn begins.
+    afresh: [bool; 2],
 }
 
 /// A file whose syncs a test can let fail.
@@ -78,6 +78,9 @@ pub(super) enum LogError {
     /// It does not begin with a record, or a record that was acknowledged stands behind something that is none.
     #[error("{file} is damaged at byte {at}")]
     Damaged { file: &'static str, at: usize },
+    /// One of the two is not there, or empty, where both must be.
+    #[error("{0} is missing")]
+    Missing(&'static str),
 }
 
 /// What a file holds.
@@ -88,25 +91,22 @@ struct Contents {
     changes: Changes,
 }
 
-/// What a log held when it was opened.
-pub(super) struct Found {
-    /// What was committed, later changes over earlier ones.
-    pub(super) changes: Changes,
-    /// Whether both files were there.
-    pub(super) complete: bool,
-}
-
 impl Log {
-    /// Opens the log in a directory, or makes it, and gives back what it holds. Before anything is appended, all of that
-    /// must be in sled, synced; then [`Log::turn`].
+    /// Opens the log in a directory, or makes it where it need not be there, and gives back what was committed, later
+    /// changes over earlier ones. Before anything is appended, all of that must be in sled, synced; then [`Log::turn`].
     ///
     /// Each file is made at least `room` bytes long when its turn comes: a sync costs half as much where a file does not
     /// grow.
-    pub(super) fn open(directory: &Path, room: u64) -> Result<(Self, Found), LogError> {
-        let read = |name: &'static str| match std::fs::read(directory.join(name)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => read(name, &[]),
-            bytes => read(name, &bytes?),
+    pub(super) fn open(directory: &Path, room: u64, must_exist: bool) -> Result<(Self, Changes), LogError> {
+        let read = |name: &'static str| {
+            let contents = match std::fs::read(directory.join(name)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Contents::default(),
+                bytes => read(name, &bytes?)?,
+            };
+            if must_exist && contents.generation == 0 { Err(LogError::Missing(name)) } else { Ok(contents) }
         };
+        // Nothing is made before all is read: a file that is missing must still be missing at the next start.
+        let [first, second] = [read(FILES[0])?, read(FILES[1])?];
         #[cfg(test)]
         let fails = std::sync::Arc::default();
         let open = |name: &str| {
@@ -117,19 +117,19 @@ impl Log {
                 fails: std::sync::Arc::clone(&fails),
             })
         };
-        let [first, second] = [read(FILES[0])?, read(FILES[1])?];
-        let complete = first.generation > 0 && second.generation > 0;
+        let files = [open(FILES[0])?, open(FILES[1])?];
+        let is_new = first.generation == 0 && second.generation == 0;
         let turn = usize::from(second.generation > first.generation);
         let (older, newer) = if turn == 1 { (first, second) } else { (second, first) };
         let mut changes = older.changes;
         changes.extend(newer.changes);
-        let files = [open(FILES[0])?, open(FILES[1])?];
         let (generation, record) = (newer.generation, Vec::new());
-        let mut log = Self { files, turn, generation, end: 0, record, room, afresh: false };
-        if !complete {
+        let mut log = Self { files, turn, generation, end: 0, record, room, afresh: [false; 2] };
+        if is_new {
+            // Both must begin with a record from now on; the other one does with the first turn.
             log.turn()?;
         }
-        Ok((log, Found { changes, complete }))
+        Ok((log, changes))
     }
 
     /// Appends one commit, and syncs it. After an error nobody knows whether it is there.
@@ -163,7 +163,8 @@ impl Log {
         self.end
     }
 
-    /// The other file's turn: from now on it is written over. Everything in it must be in sled, synced, by now.
+    /// The other file's turn: from now on it is written over. Everything in it must be in sled, synced, by now. After an
+    /// error nothing more may be appended.
     pub(super) fn turn(&mut self) -> io::Result<()> {
         self.turn = 1 - self.turn;
         self.generation += 1;
@@ -174,14 +175,19 @@ impl Log {
         // Only now, with the first record in place: a file that begins with nothing would be a damaged one.
         let file = &self.files[self.turn].file;
         let length = file.metadata()?.len();
-        let from = if std::mem::take(&mut self.afresh) { self.end } else { length };
+        let from = if std::mem::take(&mut self.afresh[self.turn]) { self.end } else { length };
         blank(file, from, length.max(self.room))?;
         Ok(())
     }
 
-    /// The next turn takes a file without anything left of an earlier one.
+    /// From the next turn of each file on, nothing is left in it of what is there now.
     pub(super) fn begin_afresh(&mut self) {
-        self.afresh = true;
+        self.afresh = [true; 2];
+    }
+
+    /// Whether there is a file that has not begun afresh since it should.
+    pub(super) fn has_leftovers(&self) -> bool {
+        self.afresh != [false; 2]
     }
 
     #[cfg(test)]
@@ -229,7 +235,8 @@ fn read(file: &'static str, bytes: &[u8]) -> Result<Contents, LogError> {
     // What stands here was never acknowledged, because its sync did not return, or is left of an earlier turn. Behind it
     // there is nothing of this turn: nothing more was written before that sync.
     for behind in (at..bytes.len()).step_by(ALIGNMENT) {
-        if record_at(bytes, behind).is_some_and(|(of, _)| of >= generation) {
+        let begins_like_one = bytes[behind..].starts_with(&generation.to_be_bytes());
+        if begins_like_one && record_at(bytes, behind).is_some() {
             return Err(LogError::Damaged { file, at });
         }
     }
@@ -287,8 +294,8 @@ mod tests {
 
     /// A log with two turns; the second, in `log.1`, holds the records `b` and `c`.
     fn two_turns(directory: &Path) -> [Vec<u8>; 2] {
-        let (mut log, found) = Log::open(directory, 0).unwrap();
-        assert!(!found.complete && found.changes.is_empty());
+        let (mut log, found) = Log::open(directory, 0, false).unwrap();
+        assert!(found.is_empty());
         log.turn().unwrap();
         log.append(&changes(&[("a", Some("1")), ("gone", Some("x"))])).unwrap();
         log.turn().unwrap();
@@ -298,9 +305,8 @@ mod tests {
     }
 
     fn found(directory: &Path) -> Vec<String> {
-        let (_, found) = Log::open(directory, 0).unwrap();
-        assert!(found.complete);
-        let kept = found.changes.iter().filter(|(_, value)| value.is_some());
+        let (_, found) = Log::open(directory, 0, true).unwrap();
+        let kept = found.iter().filter(|(_, value)| value.is_some());
         kept.map(|(key, _)| String::from_utf8(key.to_vec()).unwrap()).collect()
     }
 
@@ -337,7 +343,7 @@ mod tests {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1;
             write(directory.path(), name, &damaged);
-            let error = Log::open(directory.path(), 0).map(drop).unwrap_err();
+            let error = Log::open(directory.path(), 0, true).map(drop).unwrap_err();
             assert!(matches!(error, LogError::Damaged { file, .. } if file == name), "{name} at {at}: {error}");
             write(directory.path(), name, bytes);
         }
@@ -347,7 +353,7 @@ mod tests {
     fn what_is_left_of_an_earlier_turn_is_not_found() {
         let directory = tempfile::tempdir().unwrap();
         two_turns(directory.path());
-        let (mut log, _) = Log::open(directory.path(), 0).unwrap();
+        let (mut log, _) = Log::open(directory.path(), 0, true).unwrap();
         log.turn().unwrap();
         assert_eq!(found(directory.path()), ["b", "c"], "the file that held `a` is written over");
         log.turn().unwrap();
@@ -361,6 +367,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         two_turns(directory.path());
         std::fs::remove_file(directory.path().join("log.1")).unwrap();
-        assert!(!Log::open(directory.path(), 0).unwrap().1.complete);
+        for _ in 0..2 {
+            let error = Log::open(directory.path(), 0, true).map(drop).unwrap_err();
+            assert!(matches!(error, LogError::Missing("log.1")), "it is not made by looking: {error}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -124,7 +125,7 @@ pub(super) struct Opened {
     #[cfg(test)]
     pub(super) sync_fails: std::sync::Arc<std::sync::atomic::AtomicBool>,
     /// Held until the store is closed.
-    pub(super) lock: File,
+    pub(super) lock: Arc<File>,
 }
 
 /// Opens, or makes, the store in a directory. Blocks.
@@ -135,12 +136,12 @@ pub(super) fn open(path: &Path, limits: &StoreLimits, epoch_if_new: u32, now: Ti
     }
     // What customers write is nobody else's business.
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
-    let mut lock = lock(path)?;
+    let lock = Arc::new(lock(path)?);
     if path.join(NOTICE).exists() {
         return Err(OpenError::Undecided { path: path.to_owned() });
     }
     let established = lock.metadata().map_err(unusable)?.len() > 0;
-    let generation = open_sled(path, now)?;
+    let generation = open_sled(path, established, &lock, now)?;
     let unreadable = |cause: StoreError| OpenError::Unreadable { path: path.to_owned(), cause };
     let format = format(&generation, path)?;
     if established && format.is_none() {
@@ -148,22 +149,27 @@ pub(super) fn open(path: &Path, limits: &StoreLimits, epoch_if_new: u32, now: Ti
         drop(generation);
         return Err(set_aside(path, "nothing that was in it can be found".into(), now));
     }
-    if !established {
-        // Nothing was acknowledged yet: what an interrupted first start has left is no log.
+    let db = generation.db().map_err(unreadable)?;
+    // The stamp comes last, so where it is missing nothing was acknowledged yet, and what an interrupted first start has
+    // left is no log. Where there is more than that, the stamp was lost.
+    let has_log = established || db.iter().nth(1).is_some();
+    if !has_log {
         for name in log::FILES {
             fs::remove_file(path.join(name)).or_else(ignore_missing).map_err(unusable)?;
         }
     }
-    let (log, found) = match Log::open(path, TURN_BYTES) {
-        Ok((log, found)) if found.complete || !established => (log, found.changes),
-        Ok(_) => return Err(set_aside(path, "a file of its log is missing".into(), now)),
-        Err(error @ LogError::Damaged { .. }) => return Err(set_aside(path, error.to_string(), now)),
+    let (log, found) = match Log::open(path, TURN_BYTES, has_log) {
+        Ok(opened) => opened,
         Err(LogError::Io(error)) => return Err(unusable(error)),
+        Err(error @ (LogError::Damaged { .. } | LogError::Missing(_))) => {
+            drop(generation);
+            return Err(set_aside(path, format!("its log: {error}"), now));
+        }
     };
     // Synced with what the log held, which comes next.
-    let db = generation.db().map_err(unreadable)?;
     db.insert(META_FORMAT, &FORMAT.to_be_bytes()).map_err(|error| unreadable(failed(error)))?;
     let file = generation.establish(path).map_err(unusable)?;
+    generation.delete_leftovers(path).map_err(unusable)?;
     sync_parent(path).map_err(unusable)?;
 
     #[cfg(test)]
@@ -174,7 +180,7 @@ pub(super) fn open(path: &Path, limits: &StoreLimits, epoch_if_new: u32, now: Ti
     let core = recovery::take_up(Box::new(tree), Disk::of(path), limits, epoch_if_new, now).map_err(unreadable)?;
     failpoint::reach("open.recovered");
     if !established {
-        lock.write_all(format!("tandem store, format {}\n", FORMAT).as_bytes()).map_err(unusable)?;
+        (&*lock).write_all(format!("tandem store, format {FORMAT}\n").as_bytes()).map_err(unusable)?;
         lock.sync_all().map_err(unusable)?;
     }
     Ok(Opened {
@@ -196,8 +202,9 @@ fn lock(path: &Path) -> Result<File, OpenError> {
 }
 
 /// sled answers damage with an error or, as often, with a panic.
-fn open_sled(path: &Path, now: Timestamp) -> Result<Generation, OpenError> {
-    let cause = match std::panic::catch_unwind(AssertUnwindSafe(|| Generation::open(path))) {
+fn open_sled(path: &Path, established: bool, lock: &Arc<File>, now: Timestamp) -> Result<Generation, OpenError> {
+    let open = || Generation::open(path, established, Arc::clone(lock));
+    let cause = match std::panic::catch_unwind(AssertUnwindSafe(open)) {
         Ok(Ok(generation)) => return Ok(generation),
         // With a number it is the system's own word on it, and no verdict on the data.
         Ok(Err(sled::Error::Io(error))) if error.raw_os_error().is_some() => {

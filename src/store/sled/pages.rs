@@ -12,14 +12,13 @@ use std::iter::Peekable;
 use sled::{Db, IVec};
 
 use crate::store::StoreError;
-use crate::store::engine::tree::Changes;
 use crate::store::sled::generation::failed;
 
 /// What the keys of pages begin with.
 const PREFIX: u8 = b'/';
 
 /// The longest page of several entries: short enough that no page of sled's own, which holds 16 of these, ever leaves
-/// the file that is synced. An entry is never longer.
+/// the file that is synced. A single entry may be a few bytes longer, by its key.
 const PAGE_BYTES: usize = 4096;
 
 /// An entry begins with the lengths of its key and of its value, 4 bytes each, big-endian.
@@ -81,14 +80,14 @@ fn pages_of(db: &Db, from: &[u8], to: &[u8]) -> Result<sled::Iter, StoreError> {
     Ok(db.range(first..page_key(to)))
 }
 
-/// Works changes into the pages, and hands over what that writes, piece by piece. Each piece is to be applied whole;
+/// Works changes, in the order of their keys, into the pages, and hands over what that writes, piece by piece. Each piece is to be applied whole;
 /// whoever stops between two may begin again.
-pub(super) fn merge(
+pub(super) fn merge<'a>(
     db: &Db,
-    changes: &Changes,
+    changes: impl Iterator<Item = (&'a IVec, &'a Option<IVec>)>,
     mut write: impl FnMut(Piece) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut changes = changes.iter().peekable();
+    let mut changes = changes.peekable();
     while let Some((key, _)) = changes.peek() {
         let page = page_of(db, key)?;
         let behind = page.as_ref().map_or_else(|| page_key(key), |(at, _)| at.clone());
@@ -201,9 +200,10 @@ mod tests {
     use rand::{RngExt, SeedableRng, rngs::StdRng};
 
     use super::*;
+    use crate::store::engine::tree::Changes;
 
     fn apply(db: &Db, changes: &Changes) {
-        merge(db, changes, |piece| {
+        merge(db, changes.iter(), |piece| {
             for (at, page) in piece {
                 match page {
                     Some(page) => db.insert(at, page),

@@ -350,3 +350,62 @@ async fn a_missing_or_damaged_log_is_not_taken_for_an_empty_one() {
         assert!(matches!(error, OpenError::Broken { .. }) && error.to_string().contains("log"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_compaction_that_cannot_sync_ends_everything() {
+    let home = InDirectory::new().await;
+    let store = home.open(StoreLimits::default(), at(0)).await;
+    accept(&store, text("a", "good")).await;
+    store.sync_fails.store(true, Ordering::SeqCst);
+    let failed = store.compact(Compaction::Now).await;
+    assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
+    store.sync_fails.store(false, Ordering::SeqCst);
+    for _ in 0..2 {
+        let lost = store.accept(text("a", "bad"), Vec::new(), at(0)).await;
+        assert!(matches!(lost, Err(StoreError::Failed(_))), "{lost:?}");
+    }
+    store.close().await;
+    drop(store);
+    let store = home.open(StoreLimits::default(), at(1)).await;
+    assert_eq!(words(&claim(&store, Destination::Zendesk, at(1)).await), ["good"]);
+}
+
+#[tokio::test]
+async fn who_reads_keeps_the_old_directory_until_they_are_done() {
+    let home = InDirectory::new().await;
+    let store = Arc::new(home.open(StoreLimits::default(), at(0)).await);
+    accept(&*store, text("a", "1")).await;
+    let look = store.ask(|core| Ok(core.journal.tree.view())).await.unwrap();
+    let compacting = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.compact(Compaction::Now).await }
+    });
+    while !home.path().join("sled.2/db").exists() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!compacting.is_finished() && home.path().join("sled.1/db").exists());
+    drop(look);
+    compacting.await.unwrap().unwrap();
+    assert!(!home.path().join("sled.1").exists());
+}
+
+#[tokio::test]
+async fn a_lost_pointer_or_stamp_loses_nothing_else() {
+    let home = InDirectory::new().await;
+    let store = home.open(StoreLimits::default(), at(0)).await;
+    accept(&store, text("a", "1")).await;
+    store.compact(Compaction::Now).await.unwrap();
+    store.close().await;
+    drop(store);
+    let sled = home.path().join("sled.2/db");
+    assert!(sled.exists());
+    std::fs::write(home.path().join("tandem.store"), "").unwrap();
+    let store = home.open(StoreLimits::default(), at(0)).await;
+    assert_eq!(words(&claim(&store, Destination::Zendesk, at(0)).await), ["1"]);
+    store.close().await;
+    drop(store);
+    std::fs::remove_file(home.path().join("current")).unwrap();
+    let error = open(&home.path()).await.map(drop).unwrap_err();
+    let OpenError::Broken { moved_to, .. } = &error else { panic!("{error}") };
+    assert!(error.to_string().contains("`current`") && moved_to.join("sled.2/db").exists(), "{error}");
+}

@@ -4,7 +4,7 @@
 //! of its own has brought it into sled ([`Settler`]). So nobody waits for sled, and what is written and dropped again
 //! within a turn of the log, as most of what a delivery goes through, never gets there.
 //!
-//! It is the only place that writes to sled, and it never does so on an async thread.
+//! Once a store is open, nobody else writes to sled, and no async thread ever does.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ use sled::{Batch, IVec};
 use tokio::sync::watch;
 
 use crate::failpoint;
+use crate::store::engine::layout;
 use crate::store::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
 use crate::store::sled::generation::{Generation, STEP_BYTES, failed};
 use crate::store::sled::log::Log;
@@ -35,6 +36,8 @@ pub(super) struct LoggedTree {
     layers: Layers,
     settler: Settler,
     rewriting: Option<Step>,
+    /// The generation before this one, as long as somebody still reads it.
+    leaving: Option<watch::Receiver<()>>,
     /// [`TURN_BYTES`]; tests take shorter turns.
     turn_bytes: u64,
 }
@@ -74,7 +77,7 @@ impl LoggedTree {
         let old = Arc::new(old);
         let settler = Settler::start(store, Arc::clone(&old), file)?;
         let layers = Layers { new: Arc::default(), settling: None, old };
-        let mut tree = Self { log, layers, settler, rewriting: None, turn_bytes: TURN_BYTES };
+        let mut tree = Self { log, layers, settler, rewriting: None, leaving: None, turn_bytes: TURN_BYTES };
         tree.log.turn().map_err(unsynced)?;
         Ok(tree)
     }
@@ -101,8 +104,14 @@ impl LoggedTree {
         let Some(done) = self.settler.finished(wait) else { return Ok(!self.settler.busy) };
         match done? {
             Done::Settled => self.layers.settling = None,
-            Done::Moved(next) => self.layers.old = next,
-            Done::Stayed => {}
+            Done::Moved(next) => {
+                let old = std::mem::replace(&mut self.layers.old, next);
+                self.leaving = Some(old.gone());
+                // Closing it takes time.
+                self.settler.begin(Work::LetGo(old))?;
+                return Ok(false);
+            }
+            Done::Stayed | Done::LetGo => {}
         }
         Ok(true)
     }
@@ -196,12 +205,16 @@ impl Tree for LoggedTree {
                 self.settler.begin(Work::Move(compaction))?;
                 Some(if compaction == Compaction::Now { Step::EmptyLogAgain } else { Step::Finish })
             }
-            Some(Step::EmptyLogAgain) => {
-                self.log.begin_afresh();
+            // An ordinary turn may have done it meanwhile.
+            Some(Step::EmptyLogAgain) if self.log.has_leftovers() => {
                 self.turn()?;
-                Some(Step::Finish)
+                Some(Step::EmptyLogAgain)
             }
-            Some(Step::Finish) | None => {
+            Some(Step::EmptyLogAgain | Step::Finish) | None => {
+                // Who began to read before the move finishes first; then the old directory goes.
+                if let Some(gone) = self.leaving.as_ref().filter(|gone| gone.has_changed().is_ok()) {
+                    return Ok(Rewriting::Wait(gone.clone()));
+                }
                 self.rewriting = None;
                 return Ok(Rewriting::Done);
             }
@@ -250,6 +263,8 @@ enum Work {
     Settle(Arc<Changes>),
     /// Move sled to another directory.
     Move(Compaction),
+    /// Close the directory that was left.
+    LetGo(Arc<Generation>),
 }
 
 /// What it has done.
@@ -259,6 +274,7 @@ enum Done {
     Moved(Arc<Generation>),
     /// There was no need, or no room.
     Stayed,
+    LetGo,
 }
 
 /// The thread that alone writes to sled. It ends, with what it is at, when this is dropped.
@@ -282,6 +298,10 @@ impl Settler {
                 let done = match work {
                     Work::Settle(turn) => settle(&current, &file, &turn).map(|()| Done::Settled),
                     Work::Move(compaction) => move_on(&store, &mut current, &mut file, compaction),
+                    Work::LetGo(old) => {
+                        drop(old);
+                        Ok(Done::LetGo)
+                    }
                 };
                 if answer.send(done).is_err() {
                     return;
@@ -337,13 +357,7 @@ fn move_on(
     if compaction == Compaction::WhenBloated && !current.is_bloated()? {
         return Ok(Done::Stayed);
     }
-    let (next, its_file) = match current.move_on(store) {
-        Ok(moved) => moved,
-        Err(error) => {
-            tracing::warn!(%error, "store.not_compacted: the store's files stay as large as they are");
-            return Ok(Done::Stayed);
-        }
-    };
+    let Some((next, its_file)) = current.move_on(store)? else { return Ok(Done::Stayed) };
     tracing::info!("store.compacted: what is kept was copied to a file of its own");
     (*current, *file) = (Arc::new(next), its_file);
     Ok(Done::Moved(Arc::clone(current)))
@@ -352,6 +366,20 @@ fn move_on(
 /// Brings changes into sled, a step at a time, each synced. It may be cut off anywhere and done again from the
 /// beginning.
 fn settle(to: &Generation, file: &File, changes: &Changes) -> Result<(), StoreError> {
+    // The parts of long values go first, so that whoever reads meanwhile finds the parts of every value.
+    let is_new_part = |(key, value): &(&IVec, &Option<IVec>)| key.first() == Some(&layout::PART) && value.is_some();
+    settle_some(to, file, changes.iter().filter(is_new_part))?;
+    settle_some(to, file, changes.iter().filter(|change| !is_new_part(change)))?;
+    failpoint::reach("sled.settled");
+    Ok(())
+}
+
+/// Brings some of the changes into sled, and syncs them.
+fn settle_some<'a>(
+    to: &Generation,
+    file: &File,
+    changes: impl Iterator<Item = (&'a IVec, &'a Option<IVec>)>,
+) -> Result<(), StoreError> {
     let (mut batch, mut bytes) = (Batch::default(), 0);
     pages::merge(to.db()?, changes, |piece| {
         for (at, page) in piece {
@@ -367,9 +395,7 @@ fn settle(to: &Generation, file: &File, changes: &Changes) -> Result<(), StoreEr
         }
         Ok(())
     })?;
-    write(to, file, batch)?;
-    failpoint::reach("sled.settled");
-    Ok(())
+    write(to, file, batch)
 }
 
 fn write(to: &Generation, file: &File, batch: Batch) -> Result<(), StoreError> {
@@ -400,10 +426,11 @@ mod tests {
 
     fn open(directory: &Path, turn_bytes: u64) -> LoggedTree {
         std::fs::create_dir_all(directory).unwrap();
-        let generation = Generation::open(directory).unwrap();
+        let lock = File::create(directory.join("lock")).unwrap();
+        let generation = Generation::open(directory, false, Arc::new(lock)).unwrap();
         let file = generation.establish(directory).unwrap();
-        let (log, found) = Log::open(directory, turn_bytes.min(10_000)).unwrap();
-        let mut tree = LoggedTree::new(directory.to_owned(), generation, file, log, &found.changes).unwrap();
+        let (log, found) = Log::open(directory, turn_bytes.min(10_000), false).unwrap();
+        let mut tree = LoggedTree::new(directory.to_owned(), generation, file, log, &found).unwrap();
         tree.turn_bytes = turn_bytes;
         tree
     }

@@ -133,6 +133,10 @@ impl Store for MortalStore {
         self.call("record", recording).await
     }
 
+    async fn is_waiting(&self, destination: Destination, key: &ConversationKey) -> Result<bool, StoreError> {
+        self.call("is_waiting", self.store.is_waiting(destination, key)).await
+    }
+
     async fn learn(&self, key: &ConversationKey, changes: Vec<Change>, now: Timestamp) -> Result<(), StoreError> {
         self.call("learn", self.store.learn(key, changes, now)).await
     }
