@@ -13,7 +13,7 @@ use crate::domain::event::{
 use crate::domain::retry::later;
 use crate::domain::text::{self, RecipeMessage};
 use crate::mapping::{Context, Name};
-use crate::store::Claim;
+use crate::store::{Claim, StoreError};
 
 use super::context::{self, Part};
 use super::{Learnt, Worker};
@@ -52,7 +52,7 @@ impl Worker {
         }
         let forwarded = conversation.and_then(|known| known.forwarded_on(reply.ticket_id));
         if forwarded.is_none() && !is_unnumbered {
-            self.wait_for_opening(claim).await?;
+            self.wait_for_opening(claim, reply.ticket_id).await?;
         }
         if reply.comment_id.zip(forwarded).is_some_and(|(comment, forwarded)| forwarded.covers(comment)) {
             return Ok(Outcome::Skip { reason: "the comment was forwarded already".to_owned() });
@@ -94,17 +94,22 @@ impl Worker {
     /// Lets a reply on a ticket of which nothing is known wait while a text of its customer is on the way to Zendesk: that
     /// may be the very text that opened the ticket, with its answer lost. Once it is found there, every reply after it is
     /// known to be new, and they go in order.
-    async fn wait_for_opening(&self, claim: &Claim) -> Result<(), Outcome> {
-        match self.store.is_waiting(Destination::Zendesk, &claim.key).await {
-            Ok(false) => Ok(()),
-            // Nothing was tried, so it is no attempt.
-            Ok(true) => Err(Outcome::Postpone {
-                cause: "the ticket may be one that is just being opened".to_owned(),
-                until: later(self.clock.now(), OPENING_WAIT),
-                for_budget: false,
-            }),
-            Err(error) => Err(Outcome::Retry { cause: error.to_string(), after: None }),
-        }
+    async fn wait_for_opening(&self, claim: &Claim, ticket: TicketId) -> Result<(), Outcome> {
+        let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
+        let now = self.clock.now();
+        // Asked in this order: what is done by the first answer is known by the second.
+        let until = if self.store.is_waiting(Destination::Zendesk, &claim.key).await.map_err(retry)? {
+            later(now, OPENING_WAIT)
+        } else {
+            let known = self.store.conversation(&claim.key).await.map_err(retry)?;
+            if known.is_none_or(|known| known.forwarded_on(ticket).is_none()) {
+                return Ok(());
+            }
+            now
+        };
+        // Nothing was tried, so it is no attempt.
+        let cause = "the ticket may be one that is just being opened".to_owned();
+        Err(Outcome::Postpone { cause, until, for_budget: false })
     }
 
     /// Texts one message, part by part.

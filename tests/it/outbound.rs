@@ -117,6 +117,27 @@ async fn no_reply_is_lost_or_repeated_whichever_of_its_webhooks_come() {
 }
 
 #[tokio::test]
+async fn replies_on_a_ticket_whose_opening_is_still_looked_for_all_go_in_order() {
+    let bridge = TestBridge::start().await;
+    let customer = bridge.customer("ada");
+    bridge.sandbox.zendesk.fail(Fault::on("POST", "/api/v2/tickets", FaultKind::LoseAnswer));
+    bridge.sandbox.zendesk.fail(Fault::on("GET", "/audits", FaultKind::status(503)).times(3));
+    bridge.sandbox.zendesk.pause_webhooks();
+    bridge.sandbox.phone.text(&customer, "Where is it?");
+    bridge.until("the ticket", |bridge| !bridge.sandbox.zendesk.tickets().is_empty()).await;
+    let ticket = bridge.sandbox.zendesk.tickets()[0].id;
+    for reply in ["first", "second"] {
+        bridge.sandbox.zendesk.agent_reply(ticket, reply);
+    }
+    // The webhook of the first is given up.
+    let last = bridge.sandbox.zendesk.take_held_webhooks().pop().unwrap();
+    bridge.sandbox.zendesk.send_webhook(last);
+    bridge.settled().await;
+    assert_eq!(bridge.texts(), ["first", "second"]);
+    bridge.finish(0).await;
+}
+
+#[tokio::test]
 async fn a_lost_webhook_is_caught_by_the_next() {
     let bridge = TestBridge::start().await;
     let (ticket, customer) = bridge.talking("ada").await;
