@@ -128,8 +128,8 @@ impl Journal {
         self.staged.clear();
     }
 
-    /// Makes durable what was kept. After an error nothing is done any more: what is on the
-    /// medium may be either, and only opening it again tells.
+    /// Makes durable what was kept. After an error nothing is done any more: what was kept may be durable or not, and
+    /// only opening the tree again tells.
     ///
     /// Returns whether there was anything to do.
     pub(in crate::store) fn commit(&mut self) -> Result<bool, StoreError> {

@@ -19,8 +19,8 @@ use sled::{Batch, Db};
 use tokio::sync::watch;
 
 use crate::failpoint;
-use crate::store::StoreError;
 use crate::store::engine::shared::free_bytes;
+use crate::store::{Compaction, StoreError};
 
 /// sled's cache. The records in flight are few and small; a larger one only keeps history in memory.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -140,16 +140,6 @@ impl Generation {
         Ok((file, File::open(store)?))
     }
 
-    /// Whether it takes up so much more than what is in it that a copy is worth its while.
-    pub(super) fn is_bloated(&self) -> Result<bool, StoreError> {
-        let db = self.db()?;
-        let size = db.size_on_disk().map_err(failed)?;
-        if size < BLOATED_BYTES_MIN {
-            return Ok(false);
-        }
-        Ok(size > BLOAT_MAX * self.live_bytes()?)
-    }
-
     fn live_bytes(&self) -> Result<u64, StoreError> {
         let mut bytes = 0;
         for entry in self.db()?.iter() {
@@ -160,9 +150,19 @@ impl Generation {
     }
 
     /// Copies what is in it into the next generation, and makes that the one that counts. Nobody may write meanwhile.
-    /// `None` when there is no room or the copy fails: then this one still counts. After an error nobody knows which.
-    pub(super) fn move_on(&self, store: &Path) -> Result<Option<(Self, File)>, StoreError> {
-        let needed = 2 * self.live_bytes()?;
+    /// `None` when that is not worth it, there is no room or the copy fails: then this one still counts. After an error
+    /// nobody knows which.
+    pub(super) fn move_on(&self, store: &Path, when: Compaction) -> Result<Option<(Self, File)>, StoreError> {
+        let size = self.db()?.size_on_disk().map_err(failed)?;
+        let only_if_bloated = when == Compaction::WhenBloated;
+        if only_if_bloated && size < BLOATED_BYTES_MIN {
+            return Ok(None);
+        }
+        let live = self.live_bytes()?;
+        if only_if_bloated && size <= BLOAT_MAX * live {
+            return Ok(None);
+        }
+        let needed = 2 * live;
         if free_bytes(store).is_some_and(|free| free < needed) {
             tracing::warn!("store.not_compacted: a copy needs {needed} bytes of free disk");
             return Ok(None);

@@ -354,10 +354,7 @@ fn move_on(
     file: &mut File,
     compaction: Compaction,
 ) -> Result<Done, StoreError> {
-    if compaction == Compaction::WhenBloated && !current.is_bloated()? {
-        return Ok(Done::Stayed);
-    }
-    let Some((next, its_file)) = current.move_on(store)? else { return Ok(Done::Stayed) };
+    let Some((next, its_file)) = current.move_on(store, compaction)? else { return Ok(Done::Stayed) };
     tracing::info!("store.compacted: what is kept was copied to a file of its own");
     (*current, *file) = (Arc::new(next), its_file);
     Ok(Done::Moved(Arc::clone(current)))
@@ -368,7 +365,10 @@ fn move_on(
 fn settle(to: &Generation, file: &File, changes: &Changes) -> Result<(), StoreError> {
     // The parts of long values go first, so that whoever reads meanwhile finds the parts of every value.
     let is_new_part = |(key, value): &(&IVec, &Option<IVec>)| key.first() == Some(&layout::PART) && value.is_some();
-    settle_some(to, file, changes.iter().filter(is_new_part))?;
+    let mut new_parts = changes.iter().filter(is_new_part).peekable();
+    if new_parts.peek().is_some() {
+        settle_some(to, file, new_parts)?;
+    }
     settle_some(to, file, changes.iter().filter(|change| !is_new_part(change)))?;
     failpoint::reach("sled.settled");
     Ok(())
