@@ -45,9 +45,51 @@ pub(super) struct LoggedTree {
 /// What is committed, newest first: what this turn of the log brought, what is being brought into sled, sled.
 #[derive(Clone)]
 struct Layers {
-    new: Arc<Changes>,
-    settling: Option<Arc<Changes>>,
+    new: Turn,
+    settling: Turn,
     old: Arc<Generation>,
+}
+
+/// What a turn of the log brought, in pieces, the newest last. A view shares the pieces that there are, and what comes
+/// later goes into another one, so that nobody who reads makes the writer copy a whole turn.
+#[derive(Clone, Default)]
+struct Turn(Vec<Arc<Changes>>);
+
+impl Turn {
+    fn add(&mut self, changes: Changes) {
+        if let Some(newest) = self.0.last_mut().and_then(Arc::get_mut) {
+            return newest.extend(changes);
+        }
+        // Each piece but the last is more than twice the next one: there are few, and a change is copied a few times.
+        if let Some(mut newest) = self.0.pop() {
+            while let Some(older) = self.0.pop_if(|older| older.len() <= 2 * newest.len()) {
+                newest = merged(older, newest);
+            }
+            self.0.push(newest);
+        }
+        self.0.push(Arc::new(changes));
+    }
+
+    /// The pieces, the newest first.
+    fn pieces(&self) -> impl DoubleEndedIterator<Item = &Changes> {
+        self.0.iter().rev().map(|piece| &**piece)
+    }
+
+    fn whole(self) -> Arc<Changes> {
+        self.0.into_iter().reduce(merged).unwrap_or_default()
+    }
+}
+
+fn merged(mut older: Arc<Changes>, newer: Arc<Changes>) -> Arc<Changes> {
+    Arc::make_mut(&mut older).extend(Arc::unwrap_or_clone(newer));
+    older
+}
+
+impl Layers {
+    /// What is not in sled yet, the newest first.
+    fn in_memory(&self) -> impl DoubleEndedIterator<Item = &Changes> {
+        self.new.pieces().chain(self.settling.pieces())
+    }
 }
 
 /// What comes next where everything is written anew. When all is done, neither sled's file nor the log holds anything
@@ -76,7 +118,7 @@ impl LoggedTree {
         settle(&old, &file, found)?;
         let old = Arc::new(old);
         let settler = Settler::start(store, Arc::clone(&old), file)?;
-        let layers = Layers { new: Arc::default(), settling: None, old };
+        let layers = Layers { new: Turn::default(), settling: Turn::default(), old };
         let mut tree = Self { log, layers, settler, rewriting: None, leaving: None, turn_bytes: TURN_BYTES };
         tree.log.turn().map_err(unsynced)?;
         Ok(tree)
@@ -93,7 +135,7 @@ impl LoggedTree {
 
     fn turn(&mut self) -> Result<(), StoreError> {
         let ended = std::mem::take(&mut self.layers.new);
-        self.layers.settling = Some(Arc::clone(&ended));
+        self.layers.settling = ended.clone();
         self.log.turn().map_err(unsynced)?;
         failpoint::reach("log.turned");
         self.settler.begin(Work::Settle(ended))
@@ -103,7 +145,7 @@ impl LoggedTree {
     fn is_free(&mut self, wait: bool) -> Result<bool, StoreError> {
         let Some(done) = self.settler.finished(wait) else { return Ok(!self.settler.busy) };
         match done? {
-            Done::Settled => self.layers.settling = None,
+            Done::Settled => self.layers.settling = Turn::default(),
             Done::Moved(next) => {
                 let old = std::mem::replace(&mut self.layers.old, next);
                 self.leaving = Some(old.gone());
@@ -119,7 +161,7 @@ impl LoggedTree {
 
 impl Look for Layers {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        for layer in [Some(&self.new), self.settling.as_ref()].into_iter().flatten() {
+        for layer in self.in_memory() {
             if let Some(change) = layer.get(key) {
                 return Ok(change.clone());
             }
@@ -132,7 +174,7 @@ impl Look for Layers {
             Ok(entries) => Box::new(entries),
             Err(error) => Box::new(std::iter::once(Err(error))),
         };
-        for layer in [self.settling.as_ref(), Some(&self.new)].into_iter().flatten() {
+        for layer in self.in_memory().rev() {
             entries = Box::new(Over { upper: between(layer, from, to).peekable(), lower: entries.peekable() });
         }
         entries
@@ -141,8 +183,7 @@ impl Look for Layers {
     fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
         let mut to = IVec::from(to);
         loop {
-            let layers = [Some(&self.new), self.settling.as_ref()].into_iter().flatten();
-            let above = layers.filter_map(|layer| between(layer, from, &to).next_back());
+            let above = self.in_memory().filter_map(|layer| between(layer, from, &to).next_back());
             // Of equal keys the first is the newer one.
             let above = above.reduce(|best, other| if other.0 > best.0 { other } else { best });
             let below = pages::last(self.old.db()?, from, &to)?;
@@ -174,7 +215,7 @@ impl Look for LoggedTree {
 impl Tree for LoggedTree {
     fn commit(&mut self, changes: Changes) -> Result<(), StoreError> {
         self.log.append(&changes).map_err(unsynced)?;
-        Arc::make_mut(&mut self.layers.new).extend(changes);
+        self.layers.new.add(changes);
         self.end_turn()
     }
 
@@ -260,7 +301,7 @@ impl<'a, U: Iterator<Item = (&'a IVec, &'a Option<IVec>)>> Iterator for Over<'a,
 /// What the settler is asked to do.
 enum Work {
     /// Bring these into sled.
-    Settle(Arc<Changes>),
+    Settle(Turn),
     /// Move sled to another directory.
     Move(Compaction),
     /// Close the directory that was left.
@@ -296,7 +337,7 @@ impl Settler {
         let thread = std::thread::Builder::new().name("store-settler".into()).spawn(move || {
             for work in asked {
                 let done = match work {
-                    Work::Settle(turn) => settle(&current, &file, &turn).map(|()| Done::Settled),
+                    Work::Settle(turn) => settle(&current, &file, &turn.whole()).map(|()| Done::Settled),
                     Work::Move(compaction) => move_on(&store, &mut current, &mut file, compaction),
                     Work::LetGo(old) => {
                         drop(old);
@@ -448,6 +489,7 @@ mod tests {
             let turn_bytes = if seed % 2 == 0 { 9_000 } else { u64::MAX / 8 };
             let mut tree = open(&directory.path().join(seed.to_string()), turn_bytes);
             let mut model: BTreeMap<IVec, IVec> = BTreeMap::new();
+            let mut views: Vec<(Box<dyn Look>, BTreeMap<IVec, IVec>)> = Vec::new();
             for _ in 0..300 {
                 let mut changes = Changes::new();
                 for _ in 0..rng.random_range(0..4) {
@@ -469,13 +511,38 @@ mod tests {
                 assert_eq!(entries(&tree, &from, &to), expected, "seed {seed}");
                 assert_eq!(tree.last(&from, &to), Ok(expected.last().cloned()), "seed {seed}");
                 assert_eq!(tree.get(&from), Ok(model.get(&from[..]).cloned()), "seed {seed}");
+                // Where a turn ends, a view may see what came later.
+                if turn_bytes > 9_000 && rng.random_bool(0.3) {
+                    views.push((tree.view(), model.clone()));
+                }
+                if views.len() > 5 {
+                    let (view, then) = views.swap_remove(rng.random_range(0..views.len()));
+                    assert!(entries(&*view, &[], &[255]) == then.into_iter().collect::<Vec<_>>(), "seed {seed}");
+                }
                 if rng.random_bool(0.02) {
+                    views.clear();
                     drop(tree);
                     tree = open(&directory.path().join(seed.to_string()), turn_bytes);
                 }
             }
             assert_eq!(entries(&tree, &[], &[255]), model.into_iter().collect::<Vec<_>>(), "seed {seed}");
         }
+    }
+
+    /// However many views are taken, and kept: what a turn brought lies in few pieces, and a view's are left alone.
+    #[test]
+    fn views_neither_copy_a_turn_nor_cut_it_up() {
+        let (mut turn, mut views) = (Turn::default(), Vec::new());
+        for n in 0..1_000_u32 {
+            turn.add(Changes::from([(IVec::from(&n.to_be_bytes()), None)]));
+            views.push(turn.clone());
+            assert!(turn.0.len() <= 11, "{} pieces after {n}", turn.0.len());
+        }
+        let lengths = views.iter().map(|view| view.pieces().map(Changes::len).sum::<usize>());
+        assert!(lengths.eq(1..=1_000));
+        let largest = views.iter().map(|view| Arc::as_ptr(&view.0[0])).collect::<std::collections::BTreeSet<_>>();
+        assert!(largest.len() <= 20, "the largest piece was copied {} times", largest.len());
+        assert_eq!(turn.whole().len(), 1_000);
     }
 
     #[test]
