@@ -8,7 +8,8 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::config::{self, Faults};
 
@@ -19,6 +20,7 @@ mod init;
 mod levers;
 mod live;
 mod operate;
+mod paper;
 mod render;
 mod setup;
 mod sign;
@@ -119,6 +121,16 @@ enum Command {
         #[command(flatten)]
         bridge: operate::Where,
     },
+    /// Prints a script that makes a shell complete these commands.
+    #[command(after_help = "Examples:\n  tandem completions bash > /etc/bash_completion.d/tandem\n  \
+        tandem completions fish > ~/.config/fish/completions/tandem.fish")]
+    Completions {
+        /// For which shell.
+        shell: Shell,
+    },
+    /// Prints the man page, or writes one for each command.
+    #[command(after_help = "Examples:\n  tandem man | man -l -\n  tandem man --dir /usr/local/share/man/man1")]
+    Man(paper::Man),
 }
 
 /// The disasters that can be played.
@@ -172,6 +184,11 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+/// The whole command line as a value, for whoever checks what is written about it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the command that the arguments ask for. The first argument is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
@@ -212,6 +229,8 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
         Command::Conversations(conversations) => conversations.run(output),
         Command::Destinations(destinations) => destinations.run(output),
         Command::Audit { part, bridge } => levers::audit(part, &bridge, output),
+        Command::Completions { shell } => paper::completions(shell, output),
+        Command::Man(man) => man.run(output),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -60,6 +60,8 @@ async fn every_command_says_what_it_does() {
         "destinations pause",
         "destinations resume",
         "audit",
+        "completions",
+        "man",
     ] {
         assert!(visited.iter().any(|path| path == command), "{command} is not among {visited:?}");
     }

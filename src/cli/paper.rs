@@ -1,0 +1,40 @@
+//! `tandem completions` and `tandem man`: what a package puts beside the binary, made of the command line itself.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::{Cli, Failure};
+
+/// Prints what a shell needs to complete the commands.
+pub(super) fn completions(shell: Shell, output: &mut impl Write) -> Result<(), Failure> {
+    // Made in memory: the generator has no way to say that nobody reads what it prints.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "tandem", &mut script);
+    output.write_all(&script)?;
+    Ok(())
+}
+
+/// The arguments of `tandem man`.
+#[derive(Debug, Args)]
+pub(super) struct Man {
+    /// Write a page for each command into this directory, which must exist, instead of printing the first one.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+impl Man {
+    pub(super) fn run(self, output: &mut impl Write) -> Result<(), Failure> {
+        match self.dir {
+            None => Ok(clap_mangen::Man::new(Cli::command()).render(output)?),
+            Some(dir) => write_pages(&dir),
+        }
+    }
+}
+
+fn write_pages(dir: &Path) -> Result<(), Failure> {
+    let pages = clap_mangen::generate_to(Cli::command(), dir);
+    pages.map_err(|error| Failure::Failed(format!("cannot write man pages into {}: {error}", dir.display())))
+}

@@ -1,0 +1,3 @@
+//! The documentation says what is true.
+
+pub(crate) mod page;
