@@ -14,8 +14,10 @@ use crate::intake::IntakeOptions;
 use crate::store::Store;
 use crate::telemetry::{Metrics, Readiness};
 
+mod answers;
 mod error;
 mod health;
+pub mod openapi;
 mod operator;
 mod webhooks;
 

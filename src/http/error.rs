@@ -9,8 +9,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::{HeaderValue, StatusCode, header};
-use serde_json::{Value, json};
+use serde::Serialize;
 
+use super::answers;
 use crate::clock::Clock;
 
 /// Zendesk repeats a 503 only when `Retry-After` is under 60 seconds (facts: Zendesk webhooks, retries), so 5 to 55.
@@ -19,13 +20,15 @@ const RETRY_AFTER_MIN_SECONDS: f64 = 5.0;
 const RETRY_AFTER_SPAN_SECONDS: f64 = 51.0;
 
 /// An answer with a JSON body.
-pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+pub(super) fn json_answer(status: StatusCode, body: &impl Serialize) -> Response {
+    // The answers' types have text for keys and no way to fail; should one ever, null is no half answer.
+    let body = serde_json::to_string(body).unwrap_or_else(|_| "null".to_owned());
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// An answer that says what is wrong.
 pub(super) fn error_answer(status: StatusCode, error: &str) -> Response {
-    json_answer(status, &json!({ "error": error }))
+    json_answer(status, &answers::Error { error: error.to_owned() })
 }
 
 /// 401, in the same words for every cause, so that nobody learns how close they were.

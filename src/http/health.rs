@@ -10,8 +10,8 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use http::StatusCode;
-use serde_json::json;
 
+use super::answers;
 use super::error::json_answer;
 use crate::domain::event::Destination;
 use crate::store::Store;
@@ -29,7 +29,7 @@ pub(super) fn routes(store: Arc<dyn Store>, readiness: Arc<Readiness>) -> Router
 }
 
 async fn healthz() -> Response {
-    json_answer(StatusCode::OK, &json!({ "status": "alive" }))
+    json_answer(StatusCode::OK, &answers::Health { status: "alive" })
 }
 
 async fn readyz(State(health): State<Health>) -> Response {
@@ -43,12 +43,9 @@ async fn readyz(State(health): State<Health>) -> Response {
             notes.push(format!("{}: paused by the operator since {}", destination.name(), pause.since));
         }
     }
-    if reasons.is_empty() {
-        json_answer(StatusCode::OK, &json!({ "status": "ready", "notes": notes }))
-    } else {
-        let body = json!({ "status": "not ready", "reasons": reasons, "notes": notes });
-        json_answer(StatusCode::SERVICE_UNAVAILABLE, &body)
-    }
+    let (code, status) =
+        if reasons.is_empty() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    json_answer(code, &answers::Readiness { status, reasons, notes })
 }
 
 #[cfg(test)]
@@ -56,6 +53,7 @@ mod tests {
     use super::*;
     use crate::http::testing::{ScriptedStore, body_json, get_request};
     use crate::store::StoreError;
+    use serde_json::json;
     use tower::ServiceExt;
 
     async fn ask(path: &str, store: ScriptedStore, readiness: Readiness) -> (StatusCode, serde_json::Value) {

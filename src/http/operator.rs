@@ -22,6 +22,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::OperatorState;
+use super::answers;
 use super::error::{error_answer, json_answer, unavailable};
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State as Standing, Transition};
@@ -175,9 +176,7 @@ async fn show_delivery(State(state): State<OperatorState>, Path(id): Path<String
     let shown = async {
         let id = parse_id(&id)?;
         let (delivery, event) = state.store.delivery(id).await?.ok_or_else(|| not_found(id))?;
-        let mut shown = delivery_json(&delivery);
-        shown["event"] = to_json(&event);
-        Ok(shown)
+        Ok(to_json(&answers::DeliveryWithEvent { delivery: (&delivery).into(), event: to_json(&event) }))
     };
     answer(shown.await, &state)
 }
@@ -309,11 +308,7 @@ async fn show_conversation(State(state): State<OperatorState>, uri: Uri) -> Resp
         let key = key.ok_or_else(|| Refusal::Bad("the parameter key is missing".to_owned()))?;
         let found = state.store.conversation(&key).await?;
         let conversation = found.ok_or_else(|| StoreError::NotFound(format!("conversation {key}")))?;
-        let mut shown = conversation_json(&conversation);
-        shown["customer"] = to_json(&conversation.customer);
-        shown["requester_id"] = json!(conversation.requester_id);
-        shown["forwarded_comment_id"] = json!(conversation.forwarded.last().map(|forwarded| forwarded.up_to));
-        Ok(shown)
+        Ok(to_json(&answers::ConversationWithCustomer::from(&conversation)))
     };
     answer(shown.await, &state)
 }
@@ -334,52 +329,15 @@ fn to_json<T: Serialize>(record: &T) -> Value {
 fn page_json<T>(page: &Page<T>, item: fn(&T) -> Value, cursor: fn(&T) -> String) -> Value {
     let items: Vec<Value> = page.items.iter().map(item).collect();
     let next = page.items.last().filter(|_| page.more).map(cursor);
-    json!({ "items": items, "total": page.total, "next": next })
+    to_json(&answers::Page { items, total: page.total, next })
 }
 
-/// A delivery, as lists show it: nothing of what was written.
 fn delivery_json(delivery: &Delivery) -> Value {
-    let (receipt, cause) = if let Standing::Delivered { receipt } = &delivery.state {
-        (Some(receipt.as_str()), "")
-    } else {
-        (None, delivery.state.cause())
-    };
-    json!({
-        "id": delivery.id,
-        "state": delivery.state.name(),
-        "kind": delivery.kind,
-        "conversation": delivery.conversation,
-        "destination": delivery.destination,
-        "attempts": delivery.attempts,
-        "cause": Some(cause).filter(|cause| !cause.is_empty()),
-        "receipt": receipt,
-        "accepted_at": delivery.accepted_at,
-        "due_at": due_at(&delivery.state),
-        "first_sent_at": delivery.first_sent_at,
-        "parts_sent": delivery.parts_sent,
-        "merged_into": delivery.merged_into,
-        "parent": delivery.parent,
-        "settled_at": delivery.settled_at,
-    })
+    to_json(&answers::Delivery::from(delivery))
 }
 
-/// When something will happen by itself; a pending delivery is due whenever its lane is, which is no time to show.
-fn due_at(state: &Standing) -> Option<jiff::Timestamp> {
-    state.due_at().filter(|due| *due > jiff::Timestamp::MIN)
-}
-
-/// A conversation, as lists show it: its name, its ticket, nothing else of the customer.
 fn conversation_json(conversation: &Conversation) -> Value {
-    let ticket = conversation.ticket.as_ref();
-    json!({
-        "key": conversation.key,
-        "ticket_id": ticket.map(|ticket| ticket.id),
-        "ticket_state": ticket.map(|ticket| ticket.status.name()),
-        "ticket_state_since": ticket.map(|ticket| ticket.since),
-        "line": conversation.line,
-        "subscription": conversation.subscription,
-        "updated_at": conversation.updated_at,
-    })
+    to_json(&answers::Conversation::from(conversation))
 }
 
 /// The parameters of a request, each of which must be known: a mistyped filter must not answer with everything.

@@ -15,10 +15,10 @@ use axum::routing::{post, put};
 use bytes::BytesMut;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde_json::json;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::PublicState;
+use super::answers::Acknowledgement;
 use super::error::{error_answer, json_answer, unauthorized, unavailable};
 use crate::domain::event::EventId;
 use crate::failpoint;
@@ -299,13 +299,12 @@ impl Answer {
     }
 
     fn into_response(self, desk: &Desk) -> Response {
-        let status = self.name();
-        let accepted = |body| json_answer(StatusCode::ACCEPTED, &body);
+        let accepted = |told: Acknowledgement| json_answer(StatusCode::ACCEPTED, &told);
         match self {
-            Self::Accepted(id) | Self::Duplicate(id) | Self::Quarantined(id) => {
-                accepted(json!({ "status": status, "id": id }))
-            }
-            Self::Ignored(reason) => accepted(json!({ "status": status, "reason": reason })),
+            Self::Accepted(id) => accepted(Acknowledgement::Accepted { id }),
+            Self::Duplicate(id) => accepted(Acknowledgement::Duplicate { id }),
+            Self::Quarantined(id) => accepted(Acknowledgement::Quarantined { id }),
+            Self::Ignored(reason) => accepted(Acknowledgement::Ignored { reason }),
             Self::Refused(_) => unauthorized(),
             Self::TooLarge => closing(error_answer(StatusCode::PAYLOAD_TOO_LARGE, "the body is over 256 KiB")),
             // Not 408, which Zendesk does not repeat.

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
 mod alarm;
+mod api;
 mod bad_input;
 mod catch_up;
 mod check_live;
@@ -13,6 +14,7 @@ mod dependencies;
 mod docs;
 mod drill;
 mod fuzz;
+mod generated;
 mod heal;
 mod inbound;
 mod inbound_once;

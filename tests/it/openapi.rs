@@ -1,4 +1,5 @@
-//! What Zendesk's own description of its API says of the bodies that the bridge sends.
+//! Bodies checked against the schemas of an OpenAPI description: what Zendesk's own one says of the bodies that the
+//! bridge sends, and what ours says of the bridge's answers ([`crate::api`]).
 //!
 //! `zendesk-schemas.json` holds the few request schemas that matter, taken from the published OpenAPI description of the
 //! Support API (June 2025), without its prose. Four things there are not in the request schemas of that file and were
@@ -28,12 +29,22 @@ const SCHEMAS: &str = include_str!("zendesk-schemas.json");
 /// Every fault, one a line, each with the path of the value. The value itself is not repeated.
 pub(crate) fn check(schema_name: &str, body: &Value) -> Result<(), String> {
     let schemas: Map<String, Value> = serde_json::from_str(SCHEMAS).map_err(|error| error.to_string())?;
+    check_in(&schemas, schema_name, body)
+}
+
+/// The same with other schemas.
+pub(crate) fn check_in(schemas: &Map<String, Value>, schema_name: &str, body: &Value) -> Result<(), String> {
     let Some(schema) = schemas.get(schema_name) else {
         return Err(format!("there is no schema {schema_name}"));
     };
-    let mut faults = Vec::new();
-    Check { schemas: &schemas, faults: &mut faults }.value(schema_name, schema, body);
+    let faults = faults(schemas, schema_name, schema, body);
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+}
+
+fn faults(schemas: &Map<String, Value>, path: &str, schema: &Value, value: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    Check { schemas, faults: &mut faults }.value(path, schema, value);
+    faults
 }
 
 /// One walk over a body.
@@ -44,10 +55,22 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn value(&mut self, path: &str, schema: &Value, value: &Value) {
-        if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
-            match self.schemas.get(name).cloned() {
+        if schema.get("$ref").is_some() {
+            match self.target(schema).cloned() {
                 Some(target) => self.value(path, &target, value),
-                None => self.faults.push(format!("{path}: the schema {name} is missing")),
+                None => self.faults.push(format!("{path}: the schema {} is missing", schema["$ref"])),
+            }
+            return;
+        }
+        if let Some(all) = schema.get("allOf").and_then(Value::as_array) {
+            let whole = self.merged(all);
+            return self.value(path, &whole, value);
+        }
+        if let Some(choices) = schema.get("oneOf").and_then(Value::as_array) {
+            let tried: Vec<Vec<String>> =
+                choices.iter().map(|choice| faults(self.schemas, path, choice, value)).collect();
+            if tried.iter().filter(|faults| faults.is_empty()).count() != 1 {
+                self.faults.push(format!("{path}: fits none of its forms, or several: {tried:?}"));
             }
             return;
         }
@@ -58,9 +81,12 @@ impl Check<'_> {
         if value.is_null() && schema.get("nullable") == Some(&Value::Bool(true)) {
             return;
         }
-        let wanted = schema.get("type").and_then(Value::as_str).unwrap_or("anything");
-        if !has_type(wanted, value) {
-            self.faults.push(format!("{path}: must be {wanted}, is {}", type_of(value)));
+        let wanted: Vec<&str> = match schema.get("type") {
+            Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).collect(),
+            word => vec![word.and_then(Value::as_str).unwrap_or("anything")],
+        };
+        if !wanted.iter().any(|wanted| has_type(wanted, value)) {
+            self.faults.push(format!("{path}: must be {}, is {}", wanted.join(" or "), type_of(value)));
             return;
         }
         if let Some(words) = schema.get("enum").and_then(Value::as_array)
@@ -78,13 +104,35 @@ impl Check<'_> {
         }
     }
 
+    /// What a reference refers to: a bare name, or a place in a document.
+    fn target(&self, schema: &Value) -> Option<&Value> {
+        self.schemas.get(schema.get("$ref")?.as_str()?.rsplit('/').next()?)
+    }
+
+    /// Several schemas that must hold at once, as one: objects whose properties stand in different places.
+    fn merged(&self, all: &[Value]) -> Value {
+        let mut whole = serde_json::json!({ "type": "object", "properties": {}, "required": [] });
+        for part in all {
+            let part = self.target(part).unwrap_or(part);
+            for (name, property) in part["properties"].as_object().into_iter().flatten() {
+                whole["properties"][name] = property.clone();
+            }
+            if let (Some(required), Some(more)) = (whole["required"].as_array_mut(), part["required"].as_array()) {
+                required.extend(more.iter().cloned());
+            }
+        }
+        whole
+    }
+
     fn object(&mut self, path: &str, schema: &Value, object: &Map<String, Value>) {
         for name in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
             if !object.contains_key(name) {
                 self.faults.push(format!("{path}.{name}: is required"));
             }
         }
-        let open = schema.get("additionalProperties") == Some(&Value::Bool(true));
+        // An object of which nothing is said may hold anything.
+        let open = schema.get("additionalProperties").is_some_and(|open| *open != Value::Bool(false))
+            || schema.get("properties").is_none() && schema.get("type").is_some();
         for (name, value) in object {
             match schema.get("properties").and_then(|properties| properties.get(name)) {
                 Some(property) => self.value(&format!("{path}.{name}"), property, value),
@@ -102,6 +150,7 @@ fn has_type(wanted: &str, value: &Value) -> bool {
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),
+        "null" => value.is_null(),
         _ => true,
     }
 }

@@ -767,7 +767,7 @@ async fn zendesks_seal_is_known_however_its_headers_and_its_body_are_written() {
     );
     let told = raw(&bridge, request.as_bytes()).await;
     assert!(
-        told.starts_with("HTTP/1.1 202 ") && told.ends_with(r#"{"reason":"unknown event","status":"ignored"}"#),
+        told.starts_with("HTTP/1.1 202 ") && told.ends_with(r#"{"status":"ignored","reason":"unknown event"}"#),
         "{told}"
     );
     bridge.finish(0).await;
@@ -848,7 +848,7 @@ fn chunked(body: &str, chunk: usize) -> String {
 #[tokio::test]
 async fn a_body_of_exactly_the_limit_is_taken_and_one_byte_more_is_not() {
     let bridge = quiet_bridge().await;
-    let ignored = r#"{"reason":"test","status":"ignored"}"#;
+    let ignored = r#"{"status":"ignored","reason":"test"}"#;
     for (what, request, status) in [
         ("at the limit", format!("{}{}", head(&format!("Content-Length: {BODY_MAX}\r\n")), padded(BODY_MAX)), 202),
         ("chunked, at the limit", chunked(&padded(BODY_MAX), 10_000), 202),

@@ -15,8 +15,9 @@ use super::{OperatorState, Query, Refusal, answer, order_of, page_json, parse_id
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::Transition;
 use crate::domain::event::{Destination, EventId};
-use crate::domain::operator::{Order, digest};
-use crate::store::{Compaction, Forgotten, Found, IllegalMove, Moves, StoreError, Sweep};
+use crate::domain::operator::{AuditEntry, Order, digest};
+use crate::http::answers;
+use crate::store::{Compaction, Found, Moves, StoreError, Sweep};
 
 /// The states from which many deliveries can be put back at once.
 const REDRIVEN: [&str; 4] = ["waiting", "unconfirmed", "dead", "quarantined"];
@@ -105,12 +106,8 @@ fn step_json(action: &'static str, sweep: &Sweep, found: &Found, moves: &Moves, 
             "operator: {action} all {state}: {moved} moved, {refused} could not be"
         );
     }
-    let refused: Vec<Value> = moves.refused.iter().map(refused_json).collect();
-    json!({ "moved": moved, "refused": refused, "next": found.next, "accepted_by": sweep.accepted_by })
-}
-
-fn refused_json(illegal: &IllegalMove) -> Value {
-    json!({ "id": illegal.id, "reason": illegal.reason })
+    let refused = moves.refused.iter().map(Into::into).collect();
+    to_json(&answers::Step { moved, refused, next: found.next, accepted_by: sweep.accepted_by })
 }
 
 /// `POST /api/conversation/forget`.
@@ -127,7 +124,7 @@ pub(super) async fn forget(State(state): State<OperatorState>, uri: Uri, headers
             erased, in_hand = forgotten.in_hand, "operator: forget {conversation}: {erased} deliveries erased"
         );
         write_anew(&state);
-        Ok(forgotten_json(&key, &forgotten))
+        Ok(to_json(&answers::Forgotten::of(&key, &forgotten)))
     };
     answer(forgotten.await, &state)
 }
@@ -141,20 +138,6 @@ fn write_anew(state: &OperatorState) {
             tracing::warn!(%error, "store.compact_failed: what was erased is still in the files");
         }
     });
-}
-
-fn forgotten_json(key: &ConversationKey, forgotten: &Forgotten) -> Value {
-    json!({
-        "key": key,
-        "complete": forgotten.in_hand == 0,
-        "conversations": forgotten.conversations,
-        "names": forgotten.names,
-        "settled": forgotten.settled,
-        "waiting": forgotten.waiting,
-        "unreadable": forgotten.unreadable,
-        "in_hand": forgotten.in_hand,
-        "unattributed": forgotten.unattributed,
-    })
 }
 
 /// `GET /api/destinations`.
@@ -199,12 +182,12 @@ async fn set_paused(state: &OperatorState, name: &str, headers: &HeaderMap, paus
 /// A destination: what the operator has decided, and beside it whether the vendor refuses us.
 fn destination_json(state: &OperatorState, destination: Destination) -> Value {
     let pause = state.store.paused(destination);
-    json!({
-        "destination": destination,
-        "paused": pause.is_some(),
-        "since": pause.as_ref().map(|pause| pause.since),
-        "by": pause.as_ref().and_then(|pause| pause.operator.by.as_deref()),
-        "refused": state.readiness.note(destination.name()),
+    to_json(&answers::DestinationStanding {
+        destination,
+        paused: pause.is_some(),
+        since: pause.as_ref().map(|pause| pause.since),
+        by: pause.and_then(|pause| pause.operator.by),
+        refused: state.readiness.note(destination.name()),
     })
 }
 
@@ -217,7 +200,8 @@ pub(super) async fn list_orders(State(state): State<OperatorState>, uri: Uri) ->
         };
         let after = query.take("after").map(number).transpose()?;
         let page = state.store.audit(after, query.limit()?).await?;
-        Ok(page_json(&page, to_json, |entry| entry.number.to_string()))
+        let entry_json = |entry: &AuditEntry| to_json(&answers::AuditEntry::from(entry));
+        Ok(page_json(&page, entry_json, |entry| entry.number.to_string()))
     };
     answer(listed.await, &state)
 }

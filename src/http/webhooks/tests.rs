@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use futures_util::{FutureExt, stream};
 use http::Request as HttpRequest;
 use secrecy::SecretString;
+use serde_json::json;
 use tower::ServiceExt;
 
 use super::*;

@@ -1,0 +1,411 @@
+//! The description of both routers in OpenAPI 3.1: the webhooks and health on `listen`, the operator API on
+//! `operator_listen`. Pages for people are not in it.
+//!
+//! It describes what [`super::answers`] sends; what is asked for stands here, a row an operation. A test holds it to the
+//! routers, and what a running bridge answers to it. It answers nothing itself: `docs/openapi.json` is made of it.
+
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathsBuilder};
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::schema::{
+    AdditionalProperties, ComponentsBuilder, Object, ObjectBuilder, Schema, SchemaType, Type,
+};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::answers::{
+    Acknowledgement, AuditEntry, Conversation, ConversationWithCustomer, Delivery, DeliveryWithEvent,
+    DestinationStanding, Error, Forgotten, Health, Page, Readiness, Step,
+};
+use crate::domain::delivery::State;
+
+const JSON: &str = "application/json";
+
+/// The document.
+#[must_use]
+pub fn document() -> OpenApi {
+    let routes = webhooks().into_iter().chain(health()).chain(operator());
+    let mut paths = PathsBuilder::new();
+    for route in routes {
+        let item = utoipa::openapi::PathItem::new(route.method, route.operation);
+        paths = paths.path(route.path, item);
+    }
+    let tags = [
+        ("webhooks", "On `listen`: what Zendesk and Braze post."),
+        ("recipe", "On `listen`: the same in the published recipe's own bodies, for teams that come from it."),
+        ("health", "On both listeners: for containers and load balancers."),
+        ("operator", "On `operator_listen`: what is waiting or known, to be shown and moved. Never public."),
+    ];
+    let tags = tags.map(|(name, description)| TagBuilder::new().name(name).description(Some(description)).build());
+    let info = InfoBuilder::new().title("tandem").version(env!("CARGO_PKG_VERSION")).description(Some(ABOUT)).build();
+    let mut document = OpenApi::new(info, paths.build());
+    document.components = Some(components());
+    document.tags = Some(tags.into());
+    document
+}
+
+const ABOUT: &str = "The webhooks that tandem takes, and the API of its operator. Every answer that says no has the \
+    form `{\"error\": \"…\"}`, there is never one in 3xx, and a 503 has `Retry-After` between 5 and 55 seconds.";
+
+fn components() -> utoipa::openapi::Components {
+    let components = ComponentsBuilder::new();
+    let components = with::<Acknowledgement>(with::<Error>(with::<Health>(with::<Readiness>(components))));
+    let components = with::<DeliveryWithEvent>(with::<Delivery>(with_page::<Delivery>(components)));
+    let components = with::<ConversationWithCustomer>(with::<Conversation>(with_page::<Conversation>(components)));
+    let components = with::<DestinationStanding>(with_page::<DestinationStanding>(components));
+    let components = with::<AuditEntry>(with_page::<AuditEntry>(components));
+    let components = with::<Forgotten>(with::<Step>(components));
+    let header =
+        |name: &str, about: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(name, about)));
+    components
+        .schema("ZendeskWebhook", zendesk_body())
+        .schema("BrazeWebhook", braze_body())
+        .schema("Reason", Schema::Object(object(&[("reason", "Why, in up to 500 characters; kept with it.", true)])))
+        .security_scheme("operatorToken", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
+        .security_scheme("brazeToken", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
+        .security_scheme(
+            "zendeskSignature",
+            header(
+                "X-Zendesk-Webhook-Signature",
+                "Base64 of the HMAC-SHA256 over `X-Zendesk-Webhook-Signature-Timestamp` and the raw body.",
+            ),
+        )
+        .build()
+}
+
+/// A type with all that it is made of.
+fn with<T: ToSchema>(components: ComponentsBuilder) -> ComponentsBuilder {
+    let mut parts = Vec::new();
+    T::schemas(&mut parts);
+    components.schema_from::<T>().schemas_from_iter(parts)
+}
+
+fn with_page<T: ToSchema>(components: ComponentsBuilder) -> ComponentsBuilder {
+    components.schema(page_name::<T>(), Page::<T>::schema())
+}
+
+fn page_name<T: ToSchema>() -> String {
+    format!("{}Page", T::name())
+}
+
+// ------------------------------------------------------------------------------------------------------- operations
+
+/// One operation at its place.
+struct Route {
+    method: HttpMethod,
+    path: &'static str,
+    operation: OperationBuilder,
+}
+
+impl Route {
+    fn new(method: HttpMethod, path: &'static str, tag: &str, id: &str, summary: &str) -> Self {
+        let operation = OperationBuilder::new().tag(tag).operation_id(Some(id)).summary(Some(summary));
+        Self { method, path, operation }
+    }
+
+    fn with(self, change: impl FnOnce(OperationBuilder) -> OperationBuilder) -> Self {
+        Self { operation: change(self.operation), ..self }
+    }
+
+    fn about(self, description: &str) -> Self {
+        self.with(|operation| operation.description(Some(description)))
+    }
+
+    fn takes(self, parameters: impl IntoIterator<Item = Parameter>) -> Self {
+        self.with(|operation| parameters.into_iter().fold(operation, OperationBuilder::parameter))
+    }
+
+    fn reads(self, body: RequestBody) -> Self {
+        self.with(|operation| operation.request_body(Some(body)))
+    }
+
+    fn guarded(self, scheme: &str) -> Self {
+        self.with(|operation| operation.security(SecurityRequirement::new(scheme, [] as [&str; 0])))
+    }
+
+    fn answers(self, status: &str, about: &str, schema: &str) -> Self {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
+        let response = ResponseBuilder::new().description(about).content(JSON, content).build();
+        self.with(|operation| operation.response(status, response))
+    }
+
+    fn refuses(self, answers: &[(&str, &str)]) -> Self {
+        answers.iter().fold(self, |route, (status, about)| route.answers(status, about, "Error"))
+    }
+}
+
+fn webhook(method: HttpMethod, path: &'static str, id: &str, summary: &str, guard: &str) -> Route {
+    let tag = if path.starts_with("/webhooks/") { "webhooks" } else { "recipe" };
+    Route::new(method, path, tag, id, summary)
+        .guarded(guard)
+        .answers("202", "What became of it. Nothing is answered before it is on disk, synced.", "Acknowledgement")
+        .refuses(&[
+            ("401", "Not authentic, or too old: the same words for every cause."),
+            ("413", "The body is over 256 KiB."),
+            ("503", "It cannot be taken now. Come again after `Retry-After`."),
+        ])
+}
+
+fn webhooks() -> Vec<Route> {
+    let (post, put) = (|| HttpMethod::Post, HttpMethod::Put);
+    let recipe = || body("What the published recipe sends.", JSON, Schema::Object(anything()));
+    let send = |path, id| {
+        webhook(post(), path, id, "Takes a trigger's body of the published recipe.", "zendeskSignature").reads(recipe())
+    };
+    let ticket = |path, id| {
+        webhook(post(), path, id, "Takes the recipe's campaign that opens a ticket.", "brazeToken").reads(recipe())
+    };
+    let ticket_id = "What the recipe's template made of the customer's attribute: a number with or without `.json`.";
+    vec![
+        webhook(post(), "/webhooks/zendesk", "zendeskWebhook", "Takes what a trigger sends.", "zendeskSignature")
+            .about("`tandem setup zendesk` installs the webhook and the triggers.")
+            .reads(body("What happened on which ticket.", JSON, Ref::from_schema_name("ZendeskWebhook"))),
+        webhook(post(), "/webhooks/braze", "brazeWebhook", "Takes what a webhook campaign sends.", "brazeToken")
+            .about("The token may also come as the password of `Basic`, or in `X-Tandem-Token`.")
+            .reads(
+                RequestBodyBuilder::new()
+                    .description(Some("A customer's text or keyword, as a form or as a flat JSON object."))
+                    .required(Some(Required::True))
+                    .content("application/x-www-form-urlencoded", content(Ref::from_schema_name("BrazeWebhook")))
+                    .content(JSON, content(Ref::from_schema_name("BrazeWebhook")))
+                    .build(),
+            ),
+        send("/campaigns/trigger/send", "recipeSend"),
+        send("/campaign/trigger/send", "recipeSendAsSpeltOnce"),
+        ticket("/api/v2/tickets", "recipeNewTicket"),
+        ticket("/api/v2/tickets.json", "recipeNewTicketJson"),
+        webhook(put, "/api/v2/tickets/{id}", "recipeAppend", "Takes the recipe's campaign that appends.", "brazeToken")
+            .takes([parameter("id", ParameterIn::Path, ticket_id, text())])
+            .reads(recipe()),
+        webhook(
+            HttpMethod::Put,
+            "/api/v2/tickets/",
+            "recipeAppendToNothing",
+            "Takes the same from a customer who has no ticket yet.",
+            "brazeToken",
+        )
+        .reads(recipe()),
+    ]
+}
+
+fn health() -> Vec<Route> {
+    vec![
+        Route::new(HttpMethod::Get, "/healthz", "health", "healthz", "Whether the process lives.")
+            .answers("200", "It does.", "Health"),
+        Route::new(HttpMethod::Get, "/readyz", "health", "readyz", "Whether the next webhook would be taken.")
+            .answers("200", "It would.", "Readiness")
+            .answers("503", "It would not, and why.", "Readiness"),
+    ]
+}
+
+fn operation(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> Route {
+    Route::new(method, path, "operator", id, summary)
+        .guarded("operatorToken")
+        .refuses(&[("401", "The operator token is wrong or missing."), ("403", "The request comes from another site.")])
+}
+
+/// One that can be asked wrongly, and needs the store.
+fn asked(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> Route {
+    operation(method, path, id, summary)
+        .refuses(&[("400", "The request makes no sense; the answer says why."), ("503", "The store cannot serve now.")])
+}
+
+fn operator() -> Vec<Route> {
+    let (get, post) = (|| HttpMethod::Get, || HttpMethod::Post);
+    let no_such = [("404", "There is none of that name.")];
+    let no_move = [("404", "There is none of that name."), ("409", "It cannot be moved from where it stands.")];
+    let metrics = Route::new(get(), "/metrics", "operator", "metrics", "Shows the metrics.")
+        .about("OpenMetrics to whoever accepts `application/openmetrics-text`, else Prometheus' text format.");
+    vec![
+        metrics.guarded("operatorToken").with(|operation| {
+            let page = ContentBuilder::new().schema(Some(text())).build();
+            operation
+                .response("200", ResponseBuilder::new().description("The page.").content("text/plain", page).build())
+        }),
+        asked(get(), "/api/deliveries", "listDeliveries", "Lists deliveries, oldest first.")
+            .takes([state("Only this state.", &State::NAMES, false), conversation(), after(), limit()])
+            .answers("200", "A page.", &page_name::<Delivery>()),
+        asked(post(), "/api/deliveries/redrive", "redriveAll", "Puts all back that match: one step.")
+            .about(STEPS)
+            .takes(sweep(&["waiting", "unconfirmed", "dead", "quarantined"]))
+            .answers("200", "What the step did.", "Step"),
+        asked(post(), "/api/deliveries/discard", "discardAll", "Drops all that match: one step.")
+            .about(STEPS)
+            .takes(sweep(&["pending", "waiting", "unconfirmed", "dead", "quarantined"]))
+            .reads(reason())
+            .answers("200", "What the step did.", "Step"),
+        asked(get(), "/api/deliveries/{id}", "showDelivery", "Shows a delivery with its event.")
+            .takes([id()])
+            .answers("200", "The delivery.", "DeliveryWithEvent")
+            .refuses(&no_such),
+        asked(post(), "/api/deliveries/{id}/redrive", "redrive", "Puts a delivery back; reads a kept body again.")
+            .takes([id(), by()])
+            .answers("200", "The delivery, as it stands then.", "Delivery")
+            .refuses(&no_move),
+        asked(post(), "/api/deliveries/{id}/discard", "discard", "Drops a delivery for good.")
+            .takes([id(), by()])
+            .reads(reason())
+            .answers("200", "The delivery, as it stands then.", "Delivery")
+            .refuses(&no_move),
+        asked(get(), "/api/conversations", "listConversations", "Lists conversations in the order of their keys.")
+            .takes([after(), limit()])
+            .answers("200", "A page.", &page_name::<Conversation>()),
+        asked(get(), "/api/conversation", "showConversation", "Shows a conversation with the customer's particulars.")
+            .takes([key()])
+            .answers("200", "The conversation.", "ConversationWithCustomer")
+            .refuses(&no_such),
+        asked(post(), "/api/conversation/forget", "forget", "Erases a customer.")
+            .takes([key(), by()])
+            .answers("200", "What was erased.", "Forgotten")
+            .refuses(&no_such),
+        operation(get(), "/api/destinations", "listDestinations", "Lists the two vendors.").answers(
+            "200",
+            "Both.",
+            &page_name::<DestinationStanding>(),
+        ),
+        asked(post(), "/api/destinations/{destination}/pause", "pause", "Calls a vendor no more until it is resumed.")
+            .takes([destination(), by()])
+            .answers("200", "How the vendor stands then.", "DestinationStanding")
+            .refuses(&no_such),
+        asked(post(), "/api/destinations/{destination}/resume", "resume", "Calls a vendor again.")
+            .takes([destination(), by()])
+            .answers("200", "How the vendor stands then.", "DestinationStanding")
+            .refuses(&no_such),
+        asked(get(), "/api/audit", "listOrders", "Lists what operators did, newest first.")
+            .takes([after(), limit()])
+            .answers("200", "A page.", &page_name::<AuditEntry>()),
+    ]
+}
+
+const STEPS: &str = "An order over many is carried out in steps: each request moves up to 256, is durable when it is \
+    answered, and says where the next one begins. Give back `next` as `after` and `accepted_by` as it was answered, \
+    until `next` is null.";
+
+// ------------------------------------------------------------------------------------------------------- parameters
+
+fn parameter(name: &str, place: ParameterIn, about: &str, schema: Object) -> Parameter {
+    let required = if place == ParameterIn::Path { Required::True } else { Required::False };
+    let parameter = ParameterBuilder::new().name(name).parameter_in(place).required(required);
+    parameter.description(Some(about)).schema(Some(Schema::Object(schema))).build()
+}
+
+fn state(about: &str, words: &[&str], needed: bool) -> Parameter {
+    let words =
+        ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).enum_values(Some(words.iter().copied()));
+    let mut parameter = parameter("state", ParameterIn::Query, about, words.build());
+    parameter.required = if needed { Required::True } else { Required::False };
+    parameter
+}
+
+fn conversation() -> Parameter {
+    parameter("conversation", ParameterIn::Query, "Only this conversation's.", text())
+}
+
+fn after() -> Parameter {
+    parameter("after", ParameterIn::Query, "Go on after this: the `next` of the page before.", text())
+}
+
+fn limit() -> Parameter {
+    let number = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer));
+    let number = number.minimum(Some(1)).maximum(Some(500)).default(Some(50.into()));
+    parameter("limit", ParameterIn::Query, "At most this many items.", number.build())
+}
+
+fn sweep(states: &[&str]) -> Vec<Parameter> {
+    let accepted_by = "Only what had been accepted by this time; now, when it is left out.";
+    vec![
+        state("Those in this state.", states, true),
+        conversation(),
+        parameter("accepted_by", ParameterIn::Query, accepted_by, text()),
+        after(),
+        by(),
+    ]
+}
+
+fn id() -> Parameter {
+    parameter("id", ParameterIn::Path, "The delivery's name: `evt_…`.", text())
+}
+
+fn key() -> Parameter {
+    let mut key = parameter("key", ParameterIn::Query, "The conversation's key.", text());
+    key.required = Required::True;
+    key
+}
+
+fn destination() -> Parameter {
+    let words =
+        ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).enum_values(Some(["zendesk", "braze"]));
+    parameter("destination", ParameterIn::Path, "The vendor.", words.build())
+}
+
+fn by() -> Parameter {
+    let about = "Who you are, for the audit: a handle of letters, digits, dots, hyphens and underscores.";
+    parameter("X-Tandem-By", ParameterIn::Header, about, text())
+}
+
+// ----------------------------------------------------------------------------------------------------------- bodies
+
+fn text() -> Object {
+    Object::with_type(Type::String)
+}
+
+fn anything() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::Object))
+        .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+        .build()
+}
+
+fn content(schema: impl Into<RefOr<Schema>>) -> utoipa::openapi::Content {
+    ContentBuilder::new().schema(Some(schema)).build()
+}
+
+fn body(about: &str, kind: &str, schema: impl Into<RefOr<Schema>>) -> RequestBody {
+    let body = RequestBodyBuilder::new().description(Some(about)).required(Some(Required::True));
+    body.content(kind, content(schema)).build()
+}
+
+fn reason() -> RequestBody {
+    body("Why.", JSON, Ref::from_schema_name("Reason"))
+}
+
+/// Texts by their names, and whether each is needed.
+fn object(fields: &[(&str, &str, bool)]) -> Object {
+    let object = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Object));
+    let object = fields.iter().fold(object, |object, (name, about, needed)| {
+        let field = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).description(Some(*about)).build();
+        let object = object.property(*name, Schema::Object(field));
+        if *needed { object.required(*name) } else { object }
+    });
+    object.build()
+}
+
+fn zendesk_body() -> Schema {
+    Schema::Object(object(&[
+        ("event", "`agent_reply`, `ticket_solved` or `ticket_reopened`; any other is answered `ignored`.", true),
+        ("ticket_id", "The ticket's number; may also come as a number.", true),
+        ("comment_id", "Of an `agent_reply`: the comment's number. The bridge reads the ticket itself.", false),
+        ("external_user_id", "The customer's external id, for a ticket that the bridge does not know.", false),
+        ("text", "Only without `comment_id`: the text is forwarded as it stands.", false),
+        ("agent_name", "Who wrote it.", false),
+    ]))
+}
+
+fn braze_body() -> Schema {
+    Schema::Object(object(&[
+        ("channel", "`sms`.", false),
+        ("category", "`other`, a custom keyword's name, `opt_in`, `opt_out` or `help`.", false),
+        ("group", "The subscription group that the customer wrote to.", false),
+        ("campaign", "The campaign's id.", false),
+        ("dispatch", "The dispatch's id, by which a repeated webhook is told from a repeated text.", false),
+        ("external_id", "The customer's external id. It or `braze_id` is needed.", false),
+        ("braze_id", "The customer's Braze id.", false),
+        ("phone", "The customer's phone number.", false),
+        ("email", "The customer's e-mail address.", false),
+        ("first_name", "The customer's given name.", false),
+        ("last_name", "The customer's family name.", false),
+        ("text", "What the customer wrote. It or `media` is needed.", false),
+        ("media", "Links to pictures, with white space or a comma between them.", false),
+    ]))
+}

@@ -1,0 +1,219 @@
+//! The pages that are made of the code: the configuration reference, and the API with its description.
+//!
+//! `RENEW=1 cargo test --test it generated` writes them; without `RENEW` they are compared.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::Value;
+use tandem::config::keys::{KEYS, Key, Kind};
+
+use crate::api::document;
+use crate::process::shipped;
+
+/// What to do about a page that is old.
+pub(crate) const RENEW: &str = "write it anew with: RENEW=1 cargo test --test it generated";
+
+/// Compares a file of the repository with what the code makes, or writes it.
+fn is_current(path: &str, made: &str) {
+    if std::env::var_os("RENEW").is_some() {
+        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join(path), made).unwrap();
+    }
+    assert!(shipped(path) == made, "{path} is not what the code says; {RENEW}");
+}
+
+#[test]
+fn the_configuration_reference_is_what_the_code_reads() {
+    is_current("docs/configuration.md", &configuration());
+}
+
+#[test]
+fn the_api_description_is_what_the_code_serves() {
+    is_current("docs/openapi.json", &format!("{:#}\n", document()));
+    is_current("docs/api.md", &reference(&document()));
+}
+
+// ---------------------------------------------------------------------------------------------------- configuration
+
+const CONFIGURATION: &str = "\
+# Configuration
+
+One TOML file: `tandem.toml` in the working directory, or the one that `--config FILE` names. `tandem init` writes it,
+[`tandem.example.toml`](../tandem.example.toml) shows every key with a comment, and `tandem check` reports every fault
+with its key and what to do. Unknown keys are faults. A faulty configuration ends with exit code 78.
+
+Every key can be given, or overridden, by an environment variable: `TANDEM_` and the key in capital letters, with two
+underscores between levels (`zendesk.client_secret` is `TANDEM_ZENDESK__CLIENT_SECRET`). Lists are written with commas
+between, or as in the file. **Secrets belong there**, or into a file that only tandem's user may read: those that are to be
+[rotated without a restart](operating.md#rotating-secrets-without-a-restart) stand in the file.
+
+A key without a default may be left out, unless `tandem check` says otherwise. `RUST_LOG` sets what is logged: `info` when it is
+not set.
+";
+
+fn configuration() -> String {
+    let mut page = CONFIGURATION.to_owned();
+    let mut table = None;
+    for key in KEYS {
+        let (above, name) = key.name.rsplit_once('.').unwrap_or(("", key.name));
+        if table != Some(above) {
+            let title = if above.is_empty() { "At the top".to_owned() } else { format!("`[{above}]`") };
+            write!(page, "\n## {title}\n\n| key | takes | default | what it is for |\n|---|---|---|---|\n").unwrap();
+            table = Some(above);
+        }
+        let default = key.default.map_or("none".to_owned(), |default| format!("`{default}`"));
+        writeln!(page, "| `{name}` | {} | {default} | {} |", takes(key), key.doc).unwrap();
+    }
+    page
+}
+
+fn takes(key: &Key) -> String {
+    match key.kind {
+        Kind::Text => "a text".to_owned(),
+        Kind::Secret => "a secret text".to_owned(),
+        Kind::Secrets => "a list of secret texts".to_owned(),
+        Kind::Word(words) => words.map_code(" or "),
+        Kind::Words(words) => format!("a list of {}", words.map_code(", ")),
+        kind @ (Kind::Flag | Kind::Integer { .. } | Kind::Integers { .. }) => kind.to_string(),
+    }
+}
+
+trait MapCode {
+    fn map_code(&self, between: &str) -> String;
+}
+
+impl MapCode for [&'static str] {
+    fn map_code(&self, between: &str) -> String {
+        self.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(between)
+    }
+}
+
+// -------------------------------------------------------------------------------------------------------------- api
+
+const API: &str = "\
+# HTTP and operator API
+
+Made of [`openapi.json`](openapi.json), which the code generates (OpenAPI 3.1). Two listeners: `listen` takes webhooks and
+answers health checks; `operator_listen` has the operator's API, metrics, health and the [console](console.md), and is
+never public. The commands of [Operating it](operating.md) use this API and nothing else.
+
+Every answer that says no has the form `{\"error\": \"…\"}`, and there is never one in 3xx. A 503 has `Retry-After` between 5 and
+55 seconds. The operator's answers are never cached. Parameters that are not known are refused: a mistyped filter must not
+answer with everything.
+
+Where an operator token is configured it is presented as bearer token. Without one, `operator_listen` is a loopback address,
+and only requests to a loopback host are served. Requests from another web site are refused in either case.
+";
+
+fn reference(document: &Value) -> String {
+    let mut page = API.to_owned();
+    for tag in document["tags"].as_array().unwrap() {
+        let name = tag["name"].as_str().unwrap();
+        let title = format!("{}{}", name[..1].to_uppercase(), &name[1..]);
+        write!(page, "\n## {title}\n\n{}\n", text(&tag["description"])).unwrap();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                if operation["tags"][0] == *name {
+                    write_operation(&mut page, method, path, operation);
+                }
+            }
+        }
+    }
+    page.push_str("\n## Bodies\n\nA field that is not marked *optional* is always there.\n");
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        write_schema(&mut page, document, name, schema);
+    }
+    page
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn write_operation(page: &mut String, method: &str, path: &str, operation: &Value) {
+    write!(page, "\n### {} `{path}`\n\n{}", method.to_uppercase(), text(&operation["summary"])).unwrap();
+    if let Some(description) = operation["description"].as_str() {
+        write!(page, " {description}").unwrap();
+    }
+    page.push('\n');
+    let parameters: Vec<&Value> = operation["parameters"].as_array().into_iter().flatten().collect();
+    if !parameters.is_empty() {
+        page.push_str("\n| parameter | in | |\n|---|---|---|\n");
+    }
+    for parameter in parameters {
+        let needed = if parameter["required"] == true { "" } else { "*optional* " };
+        let words = parameter["schema"]["enum"].as_array();
+        let words = words.map(|words| words.iter().map(|word| format!("`{}`", text(word))).collect::<Vec<_>>());
+        let words = words.map_or(String::new(), |words| format!(" One of {}.", words.join(", ")));
+        let (name, place) = (text(&parameter["name"]), text(&parameter["in"]));
+        writeln!(page, "| `{name}` | {place} | {needed}{}{words} |", text(&parameter["description"])).unwrap();
+    }
+    if let Some(body) = operation["requestBody"].as_object() {
+        let kinds: Vec<String> = body["content"].as_object().unwrap().keys().map(|kind| format!("`{kind}`")).collect();
+        let schema = body["content"].as_object().unwrap().values().next().unwrap();
+        write!(page, "\nBody ({}): {}", kinds.join(" or "), text(&body["description"])).unwrap();
+        if schema["schema"].get("$ref").is_some() {
+            write!(page, " {}", link(&schema["schema"])).unwrap();
+        }
+        page.push('\n');
+    }
+    page.push_str("\n| answer | | |\n|---|---|---|\n");
+    for (status, response) in operation["responses"].as_object().unwrap() {
+        let schema = &response["content"]["application/json"]["schema"];
+        let shape = if schema.is_null() { "text".to_owned() } else { link(schema) };
+        writeln!(page, "| {status} | {shape} | {} |", text(&response["description"])).unwrap();
+    }
+}
+
+/// A schema's name, as a link to where it is described.
+fn link(schema: &Value) -> String {
+    let name = text(&schema["$ref"]).rsplit('/').next().unwrap_or_default();
+    format!("[{name}](#{})", name.to_lowercase())
+}
+
+fn write_schema(page: &mut String, document: &Value, name: &str, schema: &Value) {
+    write!(page, "\n### {name}\n\n").unwrap();
+    if let Some(description) = schema["description"].as_str() {
+        write!(page, "{description}\n\n").unwrap();
+    }
+    page.push_str("| field | type | |\n|---|---|---|\n");
+    for form in schema["oneOf"].as_array().into_iter().flatten() {
+        let word = &form["properties"]["status"]["enum"][0];
+        let fields: Vec<String> = form["properties"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(name, _)| *name != "status")
+            .map(|(name, field)| format!("`{name}`: {}", text(&field["description"])))
+            .collect();
+        writeln!(page, "| `status` | `{}` | {} {} |", text(word), text(&form["description"]), fields.join(" "))
+            .unwrap();
+    }
+    for part in schema["allOf"].as_array().into_iter().flatten().chain([schema]) {
+        let target = text(&part["$ref"]).rsplit('/').next().unwrap_or_default();
+        if !target.is_empty() {
+            writeln!(page, "| | | all fields of {} |", link(part)).unwrap();
+            assert!(document["components"]["schemas"].get(target).is_some(), "{target}");
+        }
+        for (field, about) in part["properties"].as_object().into_iter().flatten() {
+            let required = part["required"].as_array().is_some_and(|names| names.iter().any(|name| name == field));
+            let optional = if required { "" } else { "*optional* " };
+            writeln!(page, "| `{field}` | {} | {optional}{} |", kind(about), text(&about["description"])).unwrap();
+        }
+    }
+}
+
+fn kind(schema: &Value) -> String {
+    match &schema["type"] {
+        Value::String(word) if word == "array" => format!("list of {}", kind(&schema["items"])),
+        Value::String(word) if schema["format"] == "date-time" && word == "string" => "time".to_owned(),
+        Value::String(word) => word.clone(),
+        Value::Array(words) => {
+            let single = words.iter().find(|word| *word != "null").cloned().unwrap_or_default();
+            let mut plain = schema.clone();
+            plain["type"] = single;
+            format!("{} or null", kind(&plain))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => link(schema),
+    }
+}
