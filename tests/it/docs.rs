@@ -1,3 +1,132 @@
-//! The documentation says what is true.
+//! The documentation says what is true: every page is in the book, every link leads somewhere, every command shown is
+//! one that exists, and what is shown of its output is what it prints.
+//!
+//! A block that opens with ```` ```console ```` shows commands. Where a line begins with `$ `, those lines are the
+//! commands and the others are what they print; else every line is a command. Every one must be understood by the real
+//! command line, or be one of the few other programs in [`shell::ALLOWED`]. Beside that, the info string may say
+//!
+//! * `run`: the commands are run, in order, in a directory with a configuration and beside a running bridge
+//!   ([`desk`]), and must print what is shown. `…` stands for anything within a line, a line with nothing but `…` for
+//!   any lines. A command must end with 0, or with the number in `exit=1`, which is the last command's.
+//!
+//! Any block may say `file=PATH`: it is written there, in the same directory, before the commands below it are run. A
+//! mapping written so must also pass `tandem check`.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+mod desk;
 pub(crate) mod page;
+mod shell;
+
+use futures_util::future::join_all;
+use page::{anchors, code, fences, links};
+
+use crate::process::shipped;
+
+/// Everything that people read, by its path in the repository.
+fn pages() -> Vec<(String, String)> {
+    let mut names = vec!["README.md".to_owned(), "CHANGELOG.md".to_owned(), "mappings/README.md".to_owned()];
+    names.extend(book());
+    names.into_iter().map(|name| (name.clone(), shipped(&name))).collect()
+}
+
+/// The pages below `docs/`.
+fn book() -> Vec<String> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = entries.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")).collect();
+    names.sort();
+    assert!(names.len() > 10, "{names:?}");
+    names
+}
+
+#[test]
+fn every_page_is_in_the_summary_once() {
+    let linked: Vec<String> = links(&shipped("docs/SUMMARY.md")).into_iter().map(|(_, page)| page).collect();
+    let unique: BTreeSet<&String> = linked.iter().collect();
+    assert_eq!(unique.len(), linked.len(), "a page is listed twice: {linked:?}");
+    for page in book().iter().map(|page| page.strip_prefix("docs/").unwrap()).filter(|page| *page != "SUMMARY.md") {
+        assert!(linked.iter().any(|link| link == page), "docs/SUMMARY.md does not list {page}");
+    }
+}
+
+#[test]
+fn every_link_and_anchor_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut faults = Vec::new();
+    let mut followed = 0;
+    for (name, text) in pages() {
+        for (line, link) in links(&text) {
+            if link.starts_with("https://") || link.starts_with("http://") {
+                continue;
+            }
+            followed += 1;
+            let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target: PathBuf =
+                if path.is_empty() { root.join(&name) } else { root.join(&name).parent().unwrap().join(path) };
+            let found = if anchor.is_empty() {
+                target.exists()
+            } else {
+                std::fs::read_to_string(&target).is_ok_and(|page| anchors(&page).iter().any(|known| known == anchor))
+            };
+            if !found {
+                faults.push(format!("{name}:{line}: {link}"));
+            }
+        }
+    }
+    assert!(followed > 50, "{followed} links only");
+    assert!(faults.is_empty(), "these lead nowhere:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn every_command_shown_exists() {
+    let (mut faults, mut checked) = (Vec::new(), 0);
+    for (name, text) in pages() {
+        for fence in fences(&text).iter().filter(|fence| fence.says("console")) {
+            for command in shell::commands(&fence.text) {
+                checked += 1;
+                faults.extend(shell::fault(command).map(|fault| format!("{name}:{}: {command}: {fault}", fence.line)));
+            }
+        }
+        for command in code(&text).iter().filter(|code| code.starts_with("tandem ")) {
+            checked += 1;
+            faults.extend(shell::mention_fault(command).map(|fault| format!("{name}: `{command}`: {fault}")));
+        }
+    }
+    assert!(checked > 50, "{checked} commands only");
+    assert!(faults.is_empty(), "these cannot be given:\n{}", faults.join("\n"));
+}
+
+/// Shows one page on a desk of its own: how many commands were run, and what was not as shown.
+async fn read_through(name: &str, text: &str) -> (usize, Vec<String>) {
+    let fences = fences(text);
+    let (mut run, mut faults) = (0, Vec::new());
+    if !fences.iter().any(|fence| fence.says("run")) {
+        return (run, faults);
+    }
+    let desk = desk::Desk::set_up(!text.contains("$ tandem setup zendesk")).await;
+    for fence in &fences {
+        let told = if let Some(path) = fence.value("file") {
+            desk.write(path, &fence.text).await
+        } else if fence.says("run") {
+            run += shell::commands(&fence.text).count();
+            desk.run(fence).await
+        } else {
+            Ok(())
+        };
+        faults.extend(told.err().map(|fault| format!("{name}:{}: {fault}", fence.line)));
+    }
+    desk.clear_away();
+    (run, faults)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_shown_is_what_happens() {
+    let pages = pages();
+    let read = join_all(pages.iter().map(|(name, text)| read_through(name, text))).await;
+    let run: usize = read.iter().map(|(run, _)| run).sum();
+    let faults: Vec<String> = read.into_iter().flat_map(|(_, faults)| faults).collect();
+    assert!(run > 20, "{run} commands only");
+    assert!(faults.is_empty(), "what is shown is not what happens:\n{}", faults.join("\n\n"));
+}

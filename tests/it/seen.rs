@@ -1,4 +1,4 @@
-//! Being seen: one id leads through the log from a webhook to its outcome and back, and every number in the README is
+//! Being seen: one id leads through the log from a webhook to its outcome and back, and every number in the book is
 //! on the page and moves.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,16 +108,16 @@ async fn page(bridge: &TestBridge) -> (BTreeSet<String>, BTreeMap<String, f64>) 
     (families, samples)
 }
 
-/// The names of metrics in the README.
+/// The names of metrics in the book.
 fn documented() -> BTreeSet<String> {
-    let readme = shipped("README.md");
-    let words = readme.split('`').filter(|word| word.starts_with("tandem_") || word.starts_with("process_"));
+    let explained = shipped("docs/metrics.md");
+    let words = explained.split('`').filter(|word| word.starts_with("tandem_") || word.starts_with("process_"));
     let names = words.map(|word| word.split(['{', ' ']).next().unwrap().to_owned());
     names.filter(|name| !name.ends_with("tandem_")).collect()
 }
 
 #[tokio::test]
-async fn every_number_in_the_readme_is_on_the_page_and_moves_when_its_event_happens() {
+async fn every_number_in_the_book_is_on_the_page_and_moves_when_its_event_happens() {
     let mut bridge = TestBridge::start_from(SandboxOptions::default(), |sandbox, options| {
         let settings = settings(sandbox, options, "", "", "");
         // Nobody listens there: the alarm is tried, and fails.
@@ -174,7 +174,7 @@ async fn every_number_in_the_readme_is_on_the_page_and_moves_when_its_event_happ
         bridge.clock.advance(SignedDuration::from_secs(1));
         (families, after) = page(&bridge).await;
     }
-    assert_eq!(documented(), families, "the README's table and the page");
+    assert_eq!(documented(), families, "the book's table and the page");
     // What is set at the start, what was looked at on the way, and what only a store in trouble (`webhooks`), Zendesk's
     // circuit breaker (`heal`) or the operator (`levers`) moves.
     let unmoved = [

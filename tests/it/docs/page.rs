@@ -27,15 +27,23 @@ impl Fence {
 pub(crate) fn fences(page: &str) -> Vec<Fence> {
     let mut fences = Vec::new();
     let mut open: Option<Fence> = None;
+    let mut indent = "";
     for (number, line) in page.lines().enumerate() {
-        // A block may stand in a list.
         match (line.trim_start().strip_prefix("```"), open.as_mut()) {
             (Some(info), None) => {
+                // A block may stand in a list.
+                indent = &line[..line.len() - line.trim_start().len()];
                 open = Some(Fence { line: number + 1, info: info.trim().to_owned(), text: String::new() });
             }
-            (Some(_), Some(_)) => fences.extend(open.take()),
+            (Some(_), Some(fence)) => {
+                if fence.says("console") {
+                    // A command may go on in the next line.
+                    fence.text = fence.text.replace("\\\n", " ");
+                }
+                fences.extend(open.take());
+            }
             (None, Some(fence)) => {
-                fence.text.push_str(line);
+                fence.text.push_str(line.strip_prefix(indent).unwrap_or(line));
                 fence.text.push('\n');
             }
             (None, None) => {}
