@@ -1,0 +1,17 @@
+//! The pages in a real browser: headless Chromium, driven through `chromedriver`.
+//!
+//! For what only a browser shows: that a page works, keeps to its own origin, complains of nothing, can be used by
+//! everybody and fits on a phone. All of it is ignored unless asked for, so that the plain test command needs nothing
+//! installed:
+//!
+//! ```console
+//! tests/install-browser
+//! cargo test --test browser -- --include-ignored
+//! ```
+
+#![allow(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
+
+mod axe;
+mod browser;
+mod driver;
+mod harness;
