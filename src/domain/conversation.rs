@@ -125,6 +125,9 @@ pub struct Ticket {
     pub since: Timestamp,
     /// When we last heard of it.
     pub seen_at: Timestamp,
+    /// Whether the customer was told that it is solved, since it is. Zendesk may tell of that twice.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closing_told: bool,
 }
 
 /// Whether the customer wants to be texted.
@@ -216,6 +219,8 @@ pub enum Change {
     Requester(UserId),
     /// The ticket, and its status since then. Another ticket than before takes its place.
     Ticket(TicketId, TicketStatus, Timestamp),
+    /// The customer was told that the ticket is solved.
+    ClosingTold(TicketId),
     /// The ticket is gone.
     TicketGone(TicketId),
     /// The customer's words stand on this ticket as this comment. Where nothing is known of the ticket's replies yet, those
@@ -257,11 +262,15 @@ impl Conversation {
             Change::Line(line) => self.line = Some(line),
             Change::Requester(user) => self.requester_id = Some(user),
             Change::Ticket(id, status, since) => {
-                let since = match &self.ticket {
-                    Some(old) if old.id == id && old.status == status => old.since.min(since),
-                    _ => since,
-                };
-                self.ticket = Some(Ticket { id, status, since, seen_at: now });
+                let same = self.ticket.as_ref().filter(|old| old.id == id && old.status == status);
+                let since = same.map_or(since, |old| old.since.min(since));
+                let closing_told = same.is_some_and(|old| old.closing_told);
+                self.ticket = Some(Ticket { id, status, since, seen_at: now, closing_told });
+            }
+            Change::ClosingTold(id) => {
+                if let Some(ticket) = self.ticket.as_mut().filter(|ticket| ticket.id == id) {
+                    ticket.closing_told = true;
+                }
             }
             Change::TicketGone(id) => {
                 if self.ticket.as_ref().is_some_and(|ticket| ticket.id == id) {

@@ -152,6 +152,10 @@ impl Worker {
         learnt: &mut Learnt,
     ) -> Result<Outcome, Outcome> {
         self.note_status(claim, change.ticket_id, TicketStatus::Solved, learnt);
+        let known = claim.conversation.as_ref().and_then(|conversation| conversation.ticket.as_ref());
+        if known.is_some_and(|ticket| ticket.id == change.ticket_id && ticket.closing_told) {
+            return Ok(Outcome::Skip { reason: "the customer was told already that it is solved".to_owned() });
+        }
         if self.options.ticket_solved_campaign.is_none() {
             return Ok(Outcome::Skip { reason: "noted; no closing text is configured".to_owned() });
         }
@@ -168,7 +172,9 @@ impl Worker {
             };
         }
         let text = context::closing(change);
-        self.send_parts(claim, Name::TicketSolved, &recipient, &[String::new()], &text, learnt).await
+        let sent = self.send_parts(claim, Name::TicketSolved, &recipient, &[String::new()], &text, learnt).await?;
+        learnt.changes.push(Change::ClosingTold(change.ticket_id));
+        Ok(sent)
     }
 
     /// Remembers that the ticket is open again.

@@ -510,6 +510,20 @@ async fn the_closing_text_goes_out_where_it_is_configured() {
     }
 }
 
+/// Zendesk may invoke a webhook twice for one change, as two invocations with nothing in common but the ticket.
+#[tokio::test]
+async fn the_closing_text_goes_out_once_each_time_a_ticket_is_solved() {
+    let bridge = TestBridge::start().await;
+    let (ticket, _) = bridge.talking("ada").await;
+    bridge.sandbox.zendesk.duplicate_webhooks(true);
+    for (solved, status) in [(1, TicketStatus::Solved), (1, TicketStatus::Open), (2, TicketStatus::Solved)] {
+        bridge.sandbox.zendesk.set_status(ticket, status);
+        bridge.settled().await;
+        assert_eq!(bridge.texts(), vec!["Your ticket has been closed"; solved]);
+    }
+    bridge.finish(0).await;
+}
+
 #[tokio::test]
 async fn a_reopened_ticket_is_noted_and_not_texted() {
     let bridge = TestBridge::start().await;

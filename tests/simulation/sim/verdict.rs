@@ -27,7 +27,7 @@ pub(crate) async fn faults(world: &World) -> Vec<String> {
         conversations.push(Conversation {
             key: customer.key.clone(),
             braze_id: customer.braze_id.clone(),
-            // Nothing tells two triggers that fire on one turn from a ticket that was solved twice.
+            // A second ring that comes after the ticket was reopened is like the first of another turn.
             solved: solved.get(&number).copied().unwrap_or(0) * if twice { 2 } else { 1 },
             ..Conversation::default()
         });
