@@ -49,13 +49,22 @@ enum Command {
         #[command(flatten)]
         file: ConfigFile,
     },
-    /// Plays a conversation through the bridge with a sandbox of Zendesk and Braze inside it. Needs no account, no
-    /// configuration, no network.
-    #[command(after_help = "Examples:\n  tandem demo\n  tandem demo --keep")]
+    /// Serves one page until Ctrl-C: a customer's phone, the agent's ticket, the bridge between them, and switches for
+    /// trouble. Zendesk and Braze are a sandbox inside it. Needs no account, no configuration, no network.
+    #[command(after_help = "Examples:\n  tandem demo\n  tandem demo --port 9000\n  tandem demo --script")]
     Demo {
-        /// Leave everything running afterwards, until Ctrl-C, and print the addresses.
+        /// Play a conversation on the terminal instead, and end.
+        #[arg(long, conflicts_with = "port")]
+        script: bool,
+        /// The page's port on 127.0.0.1; 0 for any. Without it, 8484, or any where that is taken.
         #[arg(long)]
-        keep: bool,
+        port: Option<u16>,
+    },
+    /// Runs the bridge of the demo page, which starts it; it ends with its standard input.
+    #[command(hide = true)]
+    DemoBridge {
+        #[command(flatten)]
+        file: ConfigFile,
     },
     /// Plays a disaster through the bridge with the same sandbox, and says what was kept and what was lost. Exits with 1
     /// when a promise was not kept.
@@ -217,7 +226,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) -> Result<ExitCode, Failure> {
     match command {
         Command::Serve { file } => serve(&file),
-        Command::Demo { keep } => demo(keep),
+        Command::Demo { script, port } => demo(script, port),
+        Command::DemoBridge { file } => demo_bridge(&file),
         Command::Drill { name } => drill(name),
         Command::Init(init) => init.run(input, output),
         Command::Setup(setup) => setup.run(output),
@@ -252,10 +262,21 @@ fn serve(file: &ConfigFile) -> Result<(), Failure> {
     })
 }
 
-fn demo(keep: bool) -> Result<(), Failure> {
+fn demo(script: bool, port: Option<u16>) -> Result<(), Failure> {
     // The demo's own words are its output; the bridge speaks up only when it fails, or when asked to.
     init_logs("error")?;
-    runtime()?.block_on(crate::demo::run(keep)).map_err(|error| Failure::Failed(error.to_string()))
+    let runtime = runtime()?;
+    let played = match script {
+        true => runtime.block_on(crate::demo::script::run()),
+        false => runtime.block_on(crate::demo::page::run(port)),
+    };
+    played.map_err(|error| Failure::Failed(error.to_string()))
+}
+
+fn demo_bridge(file: &ConfigFile) -> Result<(), Failure> {
+    let (config, _) = config::load(file.config.as_deref(), check::mapping_faults)?;
+    init_logs("info")?;
+    runtime()?.block_on(crate::demo::serve_as_child(config)).map_err(|error| Failure::Failed(error.to_string()))
 }
 
 fn drill(name: Drill) -> Result<(), Failure> {

@@ -1,7 +1,22 @@
-//! `tandem demo`: a conversation, played through the real bridge against the embedded vendors, over HTTP.
+//! `tandem demo`: the real bridge against the embedded vendors, over HTTP, for somebody who wants to see it work.
 //!
-//! Nothing is scripted on the bridge's side: the demo texts as the customer and answers as the agent, and prints what
-//! then stands on the phone and on the ticket. A step that does not come true within its time ends the demo as failed.
+//! * [`page`] — one page in the browser: a phone, the agent's ticket, the bridge between them, and switches for trouble.
+//! * [`script`] — the same conversation on the terminal, which ends by itself.
+//!
+//! Neither knows the inside of the bridge: they do what customers and agents do, and look at what the vendors then have.
+//! What a bridge stores here goes into a directory for temporary files, and is removed at the end.
+
+mod account;
+mod child;
+mod conversation;
+mod deliveries;
+mod guard;
+pub mod page;
+pub mod script;
+mod troubles;
+mod view;
+
+pub use child::serve as serve_as_child;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -16,15 +31,11 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config;
 use crate::sandbox::braze::Profile;
-use crate::sandbox::zendesk::{Comment, Ticket, TicketStatus};
 use crate::sandbox::{Sandbox, SandboxOptions};
-use crate::serve::{Listeners, ServeError, serve, stop_signal};
+use crate::serve::{Listeners, ServeError, serve};
 
 /// How long one step may take. It takes milliseconds; this is for a machine that is busy with something else.
 pub(crate) const STEP_DEADLINE: Duration = Duration::from_secs(20);
-
-/// Characters in each of the two columns.
-const COLUMN: usize = 46;
 
 /// Why the demo, or a drill, did not play to its end.
 #[derive(Debug, thiserror::Error)]
@@ -38,57 +49,47 @@ pub enum DemoError {
     /// The bridge did not run.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The bridge ended by itself before it was ready.
+    #[error("the bridge did not start; the last it said was: {0}")]
+    NotStarted(String),
+    /// The port that was asked for is taken.
+    #[error("cannot listen on port {port}: {source}; give --port another one, or leave it out")]
+    Port {
+        /// The port.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No HTTP client can be built.
+    #[error("cannot build the HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
     /// The system refused something.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// Plays the conversation. With `keep`, leaves everything running afterwards until Ctrl-C. What it stores goes into a
-/// directory for temporary files, and is removed at the end.
-///
-/// # Errors
-/// When a step does not come true, or the bridge cannot run.
-pub async fn run(keep: bool) -> Result<(), DemoError> {
-    let directory = std::env::temp_dir().join(format!("tandem-demo-{}", std::process::id()));
-    std::fs::create_dir_all(&directory)?;
-    let played = play(&directory, keep).await;
-    std::fs::remove_dir_all(&directory)?;
-    played
-}
-
-async fn play(directory: &Path, keep: bool) -> Result<(), DemoError> {
-    let sandbox = Sandbox::start(SandboxOptions::default(), Clock::system()).await?;
-    let bridge = Bridge::start(&sandbox, directory).await?;
-    let mut stage = Stage { sandbox, customer: String::new(), shown: 0, texted: 0 };
-    let told = stage.conversation().await;
-    if told.is_ok() && keep {
-        stage.keep(bridge.public, bridge.operator, directory).await?;
-    }
-    bridge.stop().await?;
-    told
-}
-
-/// A bridge that runs between the embedded vendors.
+/// A bridge that runs in this process, between the embedded vendors.
 pub(crate) struct Bridge {
-    public: SocketAddr,
-    operator: SocketAddr,
     stop: CancellationToken,
     running: JoinHandle<Result<(), ServeError>>,
 }
 
 impl Bridge {
-    /// Starts it on free ports, with its store in this directory, and tells the vendors where it is.
+    /// Starts it on free ports, with its store in this directory, and tells the vendors where it is. It does not catch up,
+    /// because no webhook is lost here and the conversation should show that nobody needs to.
     pub(crate) async fn start(sandbox: &Sandbox, directory: &Path) -> Result<Self, DemoError> {
-        let (config, _) = config::parse(Some(&configuration(sandbox, directory)), [], directory)?;
+        // The addresses stand for the listeners that are bound below, and only have to differ.
+        let [listen, operator] = [0, 1].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let text = configuration(sandbox, directory, listen, operator, "catch_up_minutes = 0", "");
+        let (config, _) = config::parse(Some(&text), secrets(), directory)?;
         let listeners = Listeners {
             public: TcpListener::bind("127.0.0.1:0").await?,
             operator: TcpListener::bind("127.0.0.1:0").await?,
         };
-        let (public, operator) = (listeners.public.local_addr()?, listeners.operator.local_addr()?);
-        sandbox.connect(&format!("http://{public}"));
+        sandbox.connect(&format!("http://{}", listeners.public.local_addr()?));
         let stop = CancellationToken::new();
         let running = tokio::spawn(serve(config, listeners, Clock::system(), stop.clone().cancelled_owned()));
-        Ok(Self { public, operator, stop, running })
+        Ok(Self { stop, running })
     }
 
     /// Stops it in order.
@@ -98,9 +99,15 @@ impl Bridge {
     }
 }
 
-/// The bridge's configuration. Both addresses stand for the listeners that are bound already, and only have to differ;
-/// nobody catches up, because no webhook is lost here and the conversation should show that none is needed.
-fn configuration(sandbox: &Sandbox, directory: &Path) -> String {
+/// The bridge's configuration but for its [`secrets`], with more lines for the top and for `[braze]`.
+fn configuration(
+    sandbox: &Sandbox,
+    directory: &Path,
+    listen: SocketAddr,
+    operator: SocketAddr,
+    top: &str,
+    braze: &str,
+) -> String {
     let options = SandboxOptions::default();
     let mut text = String::new();
     let store = directory.join("store");
@@ -108,32 +115,25 @@ fn configuration(sandbox: &Sandbox, directory: &Path) -> String {
     write!(
         text,
         r#"
-listen = "127.0.0.1:0"
-operator_listen = "127.0.0.1:1"
-catch_up_minutes = 0
+listen = "{listen}"
+operator_listen = "{operator}"
+{top}
 [store]
 url = "sled:{store}"
 [zendesk]
-url = "{zendesk}"
+url = "{zendesk_url}"
 client_id = "{client_id}"
-client_secret = "{client_secret}"
-webhook_secrets = ["{webhook_secret}"]
 [braze]
-url = "{braze}"
-api_key = "{api_key}"
-webhook_tokens = ["{webhook_token}"]
+url = "{braze_url}"
+{braze}
 [braze.campaigns]
 agent_reply = "{agent_reply}"
 ticket_solved = "{ticket_solved}"
 "#,
         store = store.display(),
-        zendesk = sandbox.zendesk.url(),
+        zendesk_url = sandbox.zendesk.url(),
         client_id = options.zendesk_client_id,
-        client_secret = options.zendesk_client_secret,
-        webhook_secret = options.zendesk_webhook_secret,
-        braze = sandbox.braze.url(),
-        api_key = options.braze_api_key,
-        webhook_token = options.braze_webhook_token,
+        braze_url = sandbox.braze.url(),
         agent_reply = options.campaign_agent_reply,
         ticket_solved = options.campaign_ticket_solved,
     )
@@ -141,195 +141,43 @@ ticket_solved = "{ticket_solved}"
     text
 }
 
-/// What is played on, and how much of it has been printed.
-struct Stage {
-    sandbox: Sandbox,
-    /// The customer's Braze id.
-    customer: String,
-    /// Comments shown so far.
-    shown: usize,
-    /// Texts on the phone shown so far.
-    texted: usize,
+/// The sandbox's secrets, as the environment gives them to a bridge. They open nothing anywhere else.
+fn secrets() -> [(String, String); 4] {
+    let options = SandboxOptions::default();
+    [
+        ("TANDEM_ZENDESK__CLIENT_SECRET", options.zendesk_client_secret),
+        ("TANDEM_ZENDESK__WEBHOOK_SECRETS", options.zendesk_webhook_secret),
+        ("TANDEM_BRAZE__API_KEY", options.braze_api_key),
+        ("TANDEM_BRAZE__WEBHOOK_TOKENS", options.braze_webhook_token),
+    ]
+    .map(|(name, secret)| (name.to_owned(), secret))
 }
 
-impl Stage {
-    /// The whole play, chapter by chapter.
-    async fn conversation(&mut self) -> Result<(), DemoError> {
-        say("tandem demo: a real bridge between an embedded Braze and an embedded Zendesk, over HTTP\n")?;
-        two_columns("THE CUSTOMER'S PHONE", "THE AGENT'S TICKET")?;
-        self.customer = self.sandbox.braze.add_profile(Profile {
-            external_id: Some("customer-1815".to_owned()),
-            phone: Some("+15555550123".to_owned()),
-            first_name: Some("Ada".to_owned()),
-            last_name: Some("Lovelace".to_owned()),
-            ..Profile::default()
-        });
-
-        chapter("A first text opens a ticket")?;
-        self.text("Hi! My engine hasn't arrived.\nOrder #1843, \"express\".").await?;
-        let ticket = self.ticket()?.id;
-
-        chapter("The reply arrives whole: three lines, quotation marks and an emoji")?;
-        let reply = "<p>Hello Ada,<br>I am sorry! Your \"express\" parcel left 🚚<br>\
-                     <a href=\"https://example.com/t/1843\">Track it here</a></p>";
-        self.reply(ticket, reply).await?;
-
-        chapter("A second text joins the same ticket")?;
-        self.text("Great, thanks {{agent}}!").await?;
-
-        chapter("Braze repeats the webhook, Zendesk rings twice: nothing is shown twice")?;
-        self.sandbox.zendesk.duplicate_webhooks(true);
-        let question = "Is Tuesday \\o/ right?";
-        let dispatch = self.sandbox.phone.text(&self.customer, question);
-        two_columns(&format!("{question} ▶ (and again)"), "")?;
-        self.until("the text on the ticket", |stage| stage.comments().len() > stage.shown).await?;
-        if let Some(dispatch) = dispatch {
-            self.sandbox.phone.repeat(&dispatch);
-        }
-        self.show()?;
-        self.reply(ticket, "<p>Tuesday it is.</p>").await?;
-        self.sandbox.zendesk.duplicate_webhooks(false);
-        self.until("both repeats answered", |stage| stage.sandbox.zendesk.is_idle() && stage.sandbox.braze.is_idle())
-            .await?;
-
-        chapter("Solved: the closing text goes out")?;
-        self.sandbox.zendesk.set_status(ticket, TicketStatus::Solved);
-        self.until("the closing text", |stage| stage.texts().len() > stage.texted).await?;
-        two_columns("", &format!("[ticket #{ticket} is solved]"))?;
-        self.show()?;
-
-        chapter("A text reopens the ticket")?;
-        self.text("Wait: it arrived broken.").await?;
-        self.until("the ticket open again", |stage| {
-            stage.ticket().is_ok_and(|ticket| ticket.status == TicketStatus::Open)
-        })
-        .await?;
-        two_columns("", &format!("[ticket #{ticket} is open]"))?;
-
-        chapter("The customer opts out, and the agent is told instead of left in the dark")?;
-        self.text("STOP").await?;
-        self.sandbox.zendesk.agent_reply(ticket, "<p>We will send a new one.</p>");
-        self.until("the agent told", |stage| stage.comments().len() >= stage.shown + 2).await?;
-        self.show()?;
-        self.account()
-    }
-
-    /// The customer texts; shows what then stands on the ticket.
-    async fn text(&mut self, text: &str) -> Result<(), DemoError> {
-        self.sandbox.phone.text(&self.customer, text);
-        for line in text.lines() {
-            two_columns(&format!("{line} ▶"), "")?;
-        }
-        self.until("the text on the ticket", |stage| stage.comments().len() > stage.shown).await?;
-        self.show()
-    }
-
-    /// The agent replies; shows what then stands on the phone.
-    async fn reply(&mut self, ticket: u64, html: &str) -> Result<(), DemoError> {
-        self.sandbox.zendesk.agent_reply(ticket, html);
-        self.until("the reply on the phone", |stage| stage.texts().len() > stage.texted).await?;
-        self.show()
-    }
-
-    /// Prints what is new on the ticket and on the phone.
-    fn show(&mut self) -> Result<(), DemoError> {
-        let comments = self.comments();
-        for comment in comments.iter().skip(self.shown) {
-            let ticket = self.ticket()?;
-            let who = match (comment.public, comment.author_id == ticket.requester_id) {
-                (false, _) => "internal note",
-                (true, true) => "customer",
-                (true, false) => "agent",
-            };
-            let title = if self.shown == 0 { "opened" } else { "comment" };
-            two_columns("", &format!("[#{} {title}, {who}]", ticket.id))?;
-            for line in comment.plain_body.lines() {
-                two_columns("", line)?;
-            }
-            self.shown += 1;
-        }
-        for body in self.texts().iter().skip(self.texted) {
-            for line in body.lines() {
-                two_columns(&format!("◀ {line}"), "")?;
-            }
-            self.texted += 1;
-        }
-        Ok(())
-    }
-
-    /// Sums up.
-    fn account(&self) -> Result<(), DemoError> {
-        let tickets = self.sandbox.zendesk.tickets().len();
-        let (comments, texts) = (self.comments().len(), self.texts().len());
-        say(&format!(
-            "\nDone: {tickets} ticket, {comments} comments, {texts} texts to the phone; nothing lost, nothing twice."
-        ))?;
-        Ok(())
-    }
-
-    /// Says where everything is, and waits for Ctrl-C.
-    async fn keep(&self, public: SocketAddr, operator: SocketAddr, directory: &Path) -> Result<(), DemoError> {
-        say(&format!(
-            "\nStill running, until Ctrl-C:\n  webhooks   http://{public}\n  operator   http://{operator}  \
-             (try: tandem deliveries list --url http://{operator})\n  Zendesk    {}\n  Braze      {}\n  store      {}",
-            self.sandbox.zendesk.url(),
-            self.sandbox.braze.url(),
-            directory.join("store").display()
-        ))?;
-        stop_signal()?.await;
-        Ok(())
-    }
-
-    /// Waits until something has happened, for [`STEP_DEADLINE`] at most.
-    async fn until(&self, what: &'static str, happened: impl Fn(&Self) -> bool) -> Result<(), DemoError> {
-        if self.sandbox.wait_until(STEP_DEADLINE, || happened(self)).await {
-            return Ok(());
-        }
-        Err(DemoError::NotSeen(what))
-    }
-
-    fn ticket(&self) -> Result<Ticket, DemoError> {
-        self.sandbox.zendesk.tickets().into_iter().next().ok_or(DemoError::NotSeen("a ticket"))
-    }
-
-    fn comments(&self) -> Vec<Comment> {
-        self.sandbox.zendesk.tickets().into_iter().flat_map(|ticket| ticket.comments).collect()
-    }
-
-    fn texts(&self) -> Vec<String> {
-        self.sandbox.braze.texts().into_iter().map(|text| text.body).collect()
+/// Who texts.
+fn customer() -> Profile {
+    Profile {
+        external_id: Some("customer-1815".to_owned()),
+        phone: Some("+15555550123".to_owned()),
+        first_name: Some("Ada".to_owned()),
+        last_name: Some("Lovelace".to_owned()),
+        ..Profile::default()
     }
 }
 
-fn chapter(title: &str) -> io::Result<()> {
-    say(&format!("\n── {title}"))
-}
-
-/// Prints a line in either column, broken between words where it is too long.
-fn two_columns(left: &str, right: &str) -> io::Result<()> {
-    let (left, right) = (rows(left), rows(right));
-    for row in 0..left.len().max(right.len()) {
-        let cell = |column: &[String]| column.get(row).cloned().unwrap_or_default();
-        say(format!("  {:<COLUMN$} │ {}", cell(&left), cell(&right)).trim_end())?;
-    }
-    Ok(())
-}
-
-/// The lines of one cell, none longer than [`COLUMN`] unless a single word is.
-fn rows(text: &str) -> Vec<String> {
-    let mut rows: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match rows.last_mut() {
-            Some(row) if row.chars().count() + 1 + word.chars().count() <= COLUMN => {
-                row.push(' ');
-                row.push_str(word);
-            }
-            _ => rows.push(word.to_owned()),
-        }
-    }
-    rows
+/// Plays something in a directory of its own for temporary files, which is removed afterwards, however that ended.
+pub(crate) async fn scratch<T>(
+    name: &str,
+    play: impl AsyncFnOnce(&Path) -> Result<T, DemoError>,
+) -> Result<T, DemoError> {
+    let directory = std::env::temp_dir().join(format!("tandem-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&directory)?;
+    let played = play(&directory).await;
+    std::fs::remove_dir_all(&directory)?;
+    played
 }
 
 pub(crate) fn say(line: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{line}")
+    let mut output = io::stdout().lock();
+    writeln!(output, "{line}")?;
+    output.flush()
 }

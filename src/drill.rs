@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use crate::clock::Clock;
-use crate::demo::{Bridge, DemoError, STEP_DEADLINE, say};
+use crate::demo::{Bridge, DemoError, STEP_DEADLINE, say, scratch};
 use crate::sandbox::braze::Profile;
 use crate::sandbox::sender::AttemptResult;
 use crate::sandbox::server::{Fault, FaultKind};
@@ -25,11 +25,7 @@ const LOST: &str = "One more thing: it is the blue one.";
 /// # Errors
 /// When a promise is not kept, or the bridge cannot run.
 pub async fn lost_store() -> Result<(), DemoError> {
-    let directory = std::env::temp_dir().join(format!("tandem-drill-{}", std::process::id()));
-    std::fs::create_dir_all(&directory)?;
-    let played = play(&directory).await;
-    std::fs::remove_dir_all(&directory)?;
-    played
+    scratch("drill", play).await
 }
 
 async fn play(directory: &Path) -> Result<(), DemoError> {

@@ -21,6 +21,8 @@ pub mod openapi;
 mod operator;
 mod webhooks;
 
+pub(crate) use operator::{is_for_this_machine, is_same_site};
+
 #[cfg(test)]
 pub(crate) mod testing;
 

@@ -33,8 +33,8 @@
 //! * [`serve`] — the composition root: builds all of the above from a [`config`] and takes it down in order.
 //! * [`config`] — the only reader of the environment and of configuration files.
 //! * [`setup`] — what the two vendors must be set up with, and how that differs from what is there. It never calls them.
-//! * [`cli`] — the sub-commands; [`demo`] plays a conversation and [`drill`] a disaster against the [`sandbox`], an embedded
-//!   Zendesk and Braze over real HTTP, which the tests use as well.
+//! * [`cli`] — the sub-commands; [`demo`] is a page to try a conversation on and [`drill`] plays a disaster, both against
+//!   the [`sandbox`], an embedded Zendesk and Braze over real HTTP, which the tests use as well.
 //! * [`clock`] — the only reader of the wall clock and of chance; [`telemetry`] — logs and metrics; [`failpoint`] —
 //!   where a test build can be made to die. A release build has none.
 //!

@@ -108,6 +108,12 @@ impl Sandbox {
     pub async fn wait_until(&self, deadline: Duration, predicate: impl FnMut() -> bool) -> bool {
         self.changes.wait_until(deadline, predicate).await
     }
+
+    /// Tells of every change from now on, and not what it was: whoever is told looks for himself.
+    #[must_use]
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
 }
 
 /// How the sandbox is set up. The default values are obviously not real ones.

@@ -117,6 +117,21 @@ pub async fn serve(
     serve_and_reload(config, listeners, clock, stop, reloads).await
 }
 
+/// Runs the bridge as [`serve`] does, with another client for customers' pictures.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn serve_with_media(
+    config: Config,
+    listeners: Listeners,
+    clock: Clock,
+    media: MediaClient,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let (_never, reloads) = mpsc::channel(1);
+    compose(config, listeners, clock, media, stop, reloads).await
+}
+
 /// Runs the bridge on bound listeners until `stop` ends, then stops in order: no longer ready, no new claims, what is
 /// running finishes or is left to be looked for, no new requests, everything synced.
 ///
@@ -130,6 +145,17 @@ pub async fn serve_and_reload(
     listeners: Listeners,
     clock: Clock,
     stop: impl Future<Output = ()>,
+    reloads: Reloads,
+) -> Result<(), ServeError> {
+    compose(config, listeners, clock, MediaClient::new()?, stop, reloads).await
+}
+
+async fn compose(
+    config: Config,
+    listeners: Listeners,
+    clock: Clock,
+    media: MediaClient,
+    stop: impl Future<Output = ()>,
     mut reloads: Reloads,
 ) -> Result<(), ServeError> {
     let StoreUrl::Sled { directory } = &config.store;
@@ -141,12 +167,7 @@ pub async fn serve_and_reload(
     let readiness = Arc::new(Readiness::default());
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);
 
-    let outside = Outside {
-        store: Arc::clone(&store),
-        transport: Arc::clone(&transport),
-        media: MediaClient::new()?,
-        clock: clock.clone(),
-    };
+    let outside = Outside { store: Arc::clone(&store), transport: Arc::clone(&transport), media, clock: clock.clone() };
     let mappings = match &config.mapping_files {
         Some(files) => Mappings::load(files),
         None => Mappings::shipped(),

@@ -59,6 +59,8 @@ struct Rules {
 
 const PUBLIC: Rules = Rules { is_allowed: address::is_public, https_only: true };
 
+const THIS_MACHINE: Rules = Rules { is_allowed: |address| address.is_loopback(), https_only: false };
+
 impl MediaClient {
     /// A client for public hosts.
     ///
@@ -66,6 +68,14 @@ impl MediaClient {
     /// TLS cannot be set up, usually because the machine has no root certificates.
     pub fn new() -> Result<Self, reqwest::Error> {
         Self::with_rules(PUBLIC, MEDIA_TIMEOUT)
+    }
+
+    /// A client for hosts on this machine and no others, by plain HTTP: where the embedded vendors are.
+    ///
+    /// # Errors
+    /// As [`MediaClient::new`].
+    pub fn of_this_machine() -> Result<Self, reqwest::Error> {
+        Self::with_rules(THIS_MACHINE, MEDIA_TIMEOUT)
     }
 
     fn with_rules(rules: Rules, timeout: Duration) -> Result<Self, reqwest::Error> {

@@ -37,6 +37,8 @@ use crate::telemetry::{Distribution, exposition};
 mod guard;
 mod orders;
 
+pub(crate) use guard::{is_for_this_machine, is_same_site};
+
 /// Items in a page, unless asked otherwise.
 const PAGE_DEFAULT: usize = 50;
 

@@ -104,7 +104,8 @@ impl Phone {
     }
 
     /// The keyword category of a text: one word, without regard to case and surrounding space.
-    fn category(&self, text: &str) -> String {
+    #[must_use]
+    pub fn category(&self, text: &str) -> String {
         let word = text.trim().to_uppercase();
         let is_in = |words: &[&str]| words.contains(&word.as_str());
         let custom = self.0.options().custom_keywords.iter().find(|keyword| keyword.to_uppercase() == word);

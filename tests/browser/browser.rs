@@ -203,6 +203,12 @@ impl Browser {
         self.driver.chromium("Emulation.setEmulatedMedia", &json!({"features": features})).await;
     }
 
+    /// Waits until everything has been drawn that was to be drawn, pictures included.
+    pub(crate) async fn drawn(&self) {
+        self.until("all pictures are there", "[...document.images].every(picture => picture.complete)").await;
+        self.run_until_done("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))").await;
+    }
+
     /// Writes what the window shows into a PNG.
     pub(crate) async fn screenshot(&self, path: &Path) {
         let picture = self.driver.get("/screenshot").await.unwrap();

@@ -13,5 +13,7 @@
 
 mod axe;
 mod browser;
+mod demo;
 mod driver;
 mod harness;
+mod tandem;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::process::{Bridge, Process, Said, assert_discreet, run, run_with, shipped, tandem};
+use crate::process::{Bridge, Said, assert_discreet, run, run_with, shipped, tandem};
 use crate::support::answer;
 
 /// Secrets that a configuration needs and that open nothing.
@@ -421,9 +421,9 @@ async fn the_most_talkative_log_tells_no_secret_and_no_words() {
 }
 
 #[tokio::test]
-async fn the_demo_plays_to_its_end_and_leaves_nothing_behind() {
+async fn the_scripted_demo_plays_to_its_end_and_leaves_nothing_behind() {
     let (here, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let mut command = tandem(&["demo"]);
+    let mut command = tandem(&["demo", "--script"]);
     command.current_dir(here.path()).env("TMPDIR", temporary.path());
     let said = run(command).await;
     assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
@@ -443,22 +443,6 @@ async fn the_demo_plays_to_its_end_and_leaves_nothing_behind() {
     for directory in [&here, &temporary] {
         assert_eq!(std::fs::read_dir(directory).unwrap().count(), 0, "nothing is left in {directory:?}");
     }
-}
-
-#[tokio::test]
-async fn the_demo_that_is_kept_can_be_looked_at_until_ctrl_c() {
-    let temporary = tempfile::tempdir().unwrap();
-    let mut command = tandem(&["demo", "--keep"]);
-    command.env("TMPDIR", temporary.path());
-    let mut demo = Process::spawn(command, "");
-    let line = demo.prints("tandem deliveries list --url").await.expect("the addresses");
-    let url = line.split_once("--url ").unwrap().1.trim_end_matches(')');
-    let dead = ok(run(tandem(&["deliveries", "list", "--state", "dead", "--json", "--url", url])).await).json();
-    assert_eq!(dead["total"], 1, "the reply to the customer who opted out: {dead}");
-    demo.prints("  store ").await.expect("the last of the addresses");
-    demo.signal("INT");
-    assert_eq!(demo.exit().await, 0);
-    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "nothing is left");
 }
 
 /// The items of a list, whole.

@@ -310,7 +310,7 @@ fn lexical(path: &Path) -> PathBuf {
 /// The names of all commands, `deliveries-redrive` and so on.
 fn commands(command: &clap::Command, name: &str, names: &mut Vec<String>) {
     names.push(name.to_owned());
-    for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+    for below in command.get_subcommands().filter(|below| below.get_name() != "help" && !below.is_hide_set()) {
         commands(below, &format!("{name}-{}", below.get_name()), names);
     }
 }

@@ -4,10 +4,8 @@
 use super::*;
 use crate::clients::scripted::{self, Reply, Scripted};
 
-const LOOSE: Rules = Rules { is_allowed: |_| true, https_only: false };
-
 async fn fetch(url: &Url, path: &str) -> Result<Media, String> {
-    let client = MediaClient::with_rules(LOOSE, MEDIA_TIMEOUT).unwrap();
+    let client = MediaClient::with_rules(THIS_MACHINE, MEDIA_TIMEOUT).unwrap();
     client.fetch(url.join(path).unwrap().as_str()).await.map_err(|refused| refused.why)
 }
 
@@ -54,7 +52,7 @@ async fn a_length_that_lies_or_is_missing_does_not_help() {
 
 #[tokio::test]
 async fn a_host_that_never_answers_is_left() {
-    let client = MediaClient::with_rules(LOOSE, Duration::from_millis(50)).unwrap();
+    let client = MediaClient::with_rules(THIS_MACHINE, Duration::from_millis(50)).unwrap();
     let refused = client.fetch(scripted::silent().await.as_str()).await.err().map(|refused| refused.why);
     assert_eq!(refused.as_deref(), Some("its host took too long"));
 }
@@ -105,6 +103,14 @@ async fn a_name_that_leads_here_is_refused_when_it_is_looked_up() {
     assert_eq!(refused.as_deref(), Some("its host is not on the public internet"));
     assert!(server.seen().is_empty());
     // The same name is reached where the rule allows it: what refused was the rule.
-    let client = MediaClient::with_rules(LOOSE, MEDIA_TIMEOUT).unwrap();
+    let client = MediaClient::with_rules(THIS_MACHINE, MEDIA_TIMEOUT).unwrap();
     assert!(client.fetch(&url).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_client_for_this_machine_reaches_no_other() {
+    let client = MediaClient::of_this_machine().unwrap();
+    for url in ["https://8.8.8.8/a", "http://10.0.0.1/a", "http://169.254.169.254/a", "http://[::ffff:8.8.8.8]/a"] {
+        assert!(client.fetch(url).await.is_err_and(|refused| refused.why.contains("not on")), "{url}");
+    }
 }

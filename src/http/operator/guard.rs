@@ -48,14 +48,15 @@ fn presents(headers: &HeaderMap, token: &SecretString) -> bool {
     scheme.eq_ignore_ascii_case("bearer") && bool::from(presented.ct_eq(&expected))
 }
 
-fn is_for_this_machine(headers: &HeaderMap) -> bool {
+/// Whether the request names this machine as its host, as no page does whose own name was made to point here.
+pub(crate) fn is_for_this_machine(headers: &HeaderMap) -> bool {
     let Some(host) = text(headers, header::HOST).and_then(|host| host.parse::<Authority>().ok()) else { return false };
     let host = host.host().trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// A browser says where a request comes from whenever that is another site; other clients say nothing.
-fn is_same_site(headers: &HeaderMap) -> bool {
+pub(crate) fn is_same_site(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Some(host) = text(headers, header::HOST) else { return false };
     ["http", "https"].iter().any(|scheme| origin.as_bytes() == format!("{scheme}://{host}").as_bytes())

@@ -61,6 +61,13 @@ impl Zendesk {
         self.act(|state, now| state.comment(ticket, by(state.agent, false, html), now))
     }
 
+    /// What the agent types into the ticket, as the editor makes a comment of it. Returns the comment's id; 0 when the ticket
+    /// takes none.
+    pub fn agent_types(&self, ticket: u64, words: &str, public: bool) -> u64 {
+        let html = format!("<p>{}</p>", text::escape_html(words).replace('\n', "<br>"));
+        self.act(|state, now| state.comment(ticket, by(state.agent, public, &html), now))
+    }
+
     /// A public reply by the agent with a file.
     pub fn agent_reply_with_attachment(
         &self,

@@ -1,0 +1,180 @@
+//! The bridge of the demo page, in a process of its own so that it can be killed: SIGKILL, and a start on the same
+//! directory.
+//!
+//! The process does not outlive the demo: its standard input is a pipe that the demo holds open, and it ends when that
+//! closes, however the demo ended. It is told nothing but its configuration; nobody but it opens the store.
+
+use std::fs::File;
+use std::future::pending;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{DemoError, configuration, secrets};
+use crate::clients::media::MediaClient;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::retry::later;
+use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::serve::{Listeners, ServeError, serve_with_media};
+
+/// How long a killed bridge stays down: long enough to text into the silence, shorter than Braze's five repeats last.
+const DOWN: Duration = Duration::from_secs(3);
+
+/// How the bridge is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub(super) enum Standing {
+    /// A process was started and is not ready.
+    Starting,
+    /// It takes webhooks.
+    Up {
+        /// Its process.
+        pid: u32,
+    },
+    /// There is none.
+    Killed {
+        /// When the next is started.
+        until: Timestamp,
+    },
+}
+
+/// Starts the bridge, and starts it again whenever it was killed.
+pub(super) struct Keeper {
+    file: PathBuf,
+    /// Where webhooks go.
+    pub(super) public: SocketAddr,
+    /// Where operators go.
+    pub(super) operator: SocketAddr,
+    standing: watch::Sender<Standing>,
+    killing: Notify,
+    clock: Clock,
+}
+
+impl Keeper {
+    /// Writes the configuration of a bridge between these vendors, which stores everything in this directory.
+    ///
+    /// Its addresses stay the same over every start, so that a webhook finds either the bridge or nobody, and what found
+    /// nobody was sent before the bridge looks for what it missed.
+    pub(super) fn new(sandbox: &Sandbox, directory: &Path, clock: Clock) -> io::Result<Self> {
+        // Both are bound at once, so that they differ; a moment later they are free again.
+        let free = [StdListener::bind("127.0.0.1:0")?, StdListener::bind("127.0.0.1:0")?];
+        let (public, operator) = (free[0].local_addr()?, free[1].local_addr()?);
+        // Nobody watches a page for the minutes that looking takes by default. And a visitor may opt out while that word
+        // waits behind a text that Zendesk does not take: so Braze is asked before each text.
+        let group = SandboxOptions::default().subscription_group;
+        let braze = format!("confirm_after_seconds = [2, 4]\nsubscription_group = \"{group}\"");
+        let file = directory.join("tandem.toml");
+        std::fs::write(&file, configuration(sandbox, directory, public, operator, "catch_up_minutes = 1", &braze))?;
+        let standing = watch::Sender::new(Standing::Starting);
+        Ok(Self { file, public, operator, standing, killing: Notify::new(), clock })
+    }
+
+    /// How it is, and how it will be.
+    pub(super) fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    /// `kill -9`; false when there is nothing to kill.
+    pub(super) fn kill(&self) -> bool {
+        let is_up = matches!(*self.standing.borrow(), Standing::Up { .. });
+        if is_up {
+            self.killing.notify_one();
+        }
+        is_up
+    }
+
+    /// Keeps a bridge running until `stop`; then none is left.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(super) async fn run(&self, stop: &CancellationToken) -> Result<(), DemoError> {
+        loop {
+            self.standing.send_replace(Standing::Starting);
+            let mut child = self.spawn()?;
+            let lived = stop.run_until_cancelled(self.live(&mut child)).await;
+            // It may have ended by itself; afterwards it has in any case.
+            drop(child.kill().await);
+            match lived {
+                None => return Ok(()),
+                Some(lived) => lived?,
+            }
+            self.standing.send_replace(Standing::Killed { until: later(self.clock.now(), DOWN) });
+            if stop.run_until_cancelled(tokio::time::sleep(DOWN)).await.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn spawn(&self) -> io::Result<Child> {
+        // Nothing of our own environment: it may hold the settings of a real bridge.
+        Command::new(std::env::current_exe()?)
+            .arg("demo-bridge")
+            .arg("--config")
+            .arg(&self.file)
+            .env_clear()
+            .envs(secrets())
+            .env("RUST_LOG", "info")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+    }
+
+    /// From the start of a process to the order to kill it, or to its own end.
+    async fn live(&self, child: &mut Child) -> Result<(), DemoError> {
+        let Some(log) = child.stderr.take() else { return Ok(()) };
+        let mut log = BufReader::new(log).lines();
+        let mut last = String::new();
+        loop {
+            match log.next_line().await? {
+                Some(line) if line.contains("tandem.started") => break,
+                Some(line) => last = line,
+                None => return Err(DemoError::NotStarted(last)),
+            }
+        }
+        self.standing.send_replace(Standing::Up { pid: child.id().unwrap_or_default() });
+        loop {
+            tokio::select! {
+                () = self.killing.notified() => return Ok(()),
+                line = log.next_line() => match line? {
+                    Some(line) if line.contains("\"ERROR\"") => tracing::error!("the bridge says: {line}"),
+                    Some(_) => {}
+                    None => return Ok(()),
+                },
+            }
+        }
+    }
+}
+
+/// The child's side: runs the bridge until standard input ends, and takes pictures from this machine, where the demo's
+/// Braze is.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn serve(config: Config) -> Result<(), ServeError> {
+    // A handle of its own, because the command line holds the lock of the usual one.
+    let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    std::thread::spawn(move || {
+        // Whatever ended it: the demo is gone, and with it everybody that could be served or told.
+        drop(io::copy(&mut input, &mut io::sink()));
+        std::process::exit(0);
+    });
+    let listeners = Listeners {
+        public: TcpListener::bind(config.listen).await?,
+        operator: TcpListener::bind(config.operator.listen).await?,
+    };
+    serve_with_media(config, listeners, Clock::system(), MediaClient::of_this_machine()?, pending()).await
+}

@@ -1,0 +1,204 @@
+//! What a visitor of the demo page does as the customer and as the agent, and what was said so far. It acts on the vendors
+//! only: the bridge hears of it as it would hear of anybody.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use super::customer;
+use super::troubles::{Trouble, Troubles};
+use crate::clock::Clock;
+use crate::sandbox::Sandbox;
+use crate::sandbox::zendesk::{Ticket, TicketStatus};
+
+/// The longest message, in characters: it stays one text on the phone.
+pub(super) const WORDS_MAX: usize = 600;
+
+/// So many messages and pictures are kept at most; then the demo is to be started again.
+const SAID_MAX: usize = 150;
+const PICTURES_MAX: usize = 20;
+
+/// Which way something goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Way {
+    /// From the phone to the ticket.
+    Text,
+    /// From the ticket to the phone.
+    Reply,
+}
+
+/// Something that a visitor said to the other side.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    pub(super) number: usize,
+    pub(super) way: Way,
+    pub(super) words: String,
+    /// Where the customer's phone shows it.
+    pub(super) picture: Option<String>,
+    /// A word such as STOP, which is for the carrier and becomes a note for the agent.
+    pub(super) is_keyword: bool,
+    pub(super) at: Timestamp,
+    /// Braze's id of a text.
+    pub(super) dispatch: Option<String>,
+    /// Zendesk's id of a reply.
+    pub(super) comment: Option<u64>,
+}
+
+/// Both sides of the page.
+pub(super) struct Conversation {
+    pub(super) sandbox: Sandbox,
+    /// The customer's Braze id.
+    pub(super) customer: String,
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    said: Vec<Said>,
+    troubles: Troubles,
+    /// Where Braze has each picture.
+    pictures: Vec<String>,
+    solved: usize,
+    /// Whether a switch has gone off lately.
+    mended: bool,
+}
+
+/// Why something cannot be done, in words for the visitor.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refused(pub(super) &'static str);
+
+impl Conversation {
+    pub(super) fn new(sandbox: Sandbox, clock: Clock) -> Self {
+        let customer = sandbox.braze.add_profile(customer());
+        Self { sandbox, customer, clock, state: Mutex::default() }
+    }
+
+    /// The customer texts, with the picture of this number where there is one.
+    pub(super) fn text(&self, words: &str, picture: Option<usize>) -> Result<(), Refused> {
+        check(words)?;
+        let mut state = self.room()?;
+        let picture = match picture {
+            Some(number) => Some(state.pictures.get(number).cloned().ok_or(Refused("That picture is not here."))?),
+            None => None,
+        };
+        let phone = &self.sandbox.phone;
+        let media: Vec<&str> = picture.as_deref().into_iter().collect();
+        let dispatch = phone.text_with_media(&self.customer, words, &media);
+        if let (true, Some(dispatch)) = (state.troubles.twice, &dispatch) {
+            phone.repeat(dispatch);
+        }
+        let is_keyword = matches!(phone.category(words).as_str(), "opt_in" | "opt_out" | "help");
+        let number = state.said.len();
+        let (words, at) = (words.to_owned(), self.clock.now());
+        state.said.push(Said { number, way: Way::Text, words, picture, is_keyword, at, dispatch, comment: None });
+        Ok(())
+    }
+
+    /// The agent writes on the ticket: a reply to the customer, or a note for colleagues, which goes nowhere.
+    pub(super) fn write(&self, words: &str, public: bool) -> Result<(), Refused> {
+        check(words)?;
+        let mut state = self.room()?;
+        let ticket = self.ticket().ok_or(Refused("There is no ticket yet: text as the customer first."))?;
+        let comment = match self.sandbox.zendesk.agent_types(ticket.id, words, public) {
+            0 => return Err(Refused("A closed ticket takes no comment: text as the customer to open the next.")),
+            comment => Some(comment),
+        };
+        if public {
+            let number = state.said.len();
+            let (words, at) = (words.to_owned(), self.clock.now());
+            let said =
+                Said { number, way: Way::Reply, words, picture: None, is_keyword: false, at, dispatch: None, comment };
+            state.said.push(said);
+        }
+        Ok(())
+    }
+
+    /// The agent solves, closes or reopens the ticket.
+    pub(super) fn set_status(&self, status: TicketStatus) -> Result<(), Refused> {
+        let ticket = self.ticket().ok_or(Refused("There is no ticket yet: text as the customer first."))?;
+        if ticket.status == TicketStatus::Closed {
+            return Err(Refused("A closed ticket stays closed: text as the customer to open the next."));
+        }
+        if status == TicketStatus::Solved && ticket.status != status {
+            let mut state = self.lock();
+            state.solved = state.solved.saturating_add(1);
+        }
+        self.sandbox.zendesk.set_status(ticket.id, status);
+        Ok(())
+    }
+
+    /// Keeps a picture for the customer's phone; the number by which it is sent.
+    pub(super) fn add_picture(&self, media_type: &str, bytes: &[u8]) -> Result<usize, Refused> {
+        let ending = match media_type {
+            "image/png" => "png",
+            "image/jpeg" => "jpg",
+            "image/gif" => "gif",
+            "image/webp" => "webp",
+            _ => return Err(Refused("A picture must be a PNG, JPEG, GIF or WebP file.")),
+        };
+        let mut state = self.lock();
+        let number = state.pictures.len();
+        if number >= PICTURES_MAX {
+            return Err(Refused("That is enough pictures for one demo. Start it again for more."));
+        }
+        let url = self.sandbox.braze.add_media(&format!("picture-{number}.{ending}"), media_type, bytes);
+        state.pictures.push(url);
+        Ok(number)
+    }
+
+    /// Moves a switch.
+    pub(super) fn switch(&self, trouble: Trouble, on: bool) {
+        let mut state = self.lock();
+        state.mended |= !on;
+        state.troubles = state.troubles.with(trouble, on);
+        state.troubles.apply(&self.sandbox);
+    }
+
+    /// Whether a switch has gone off since this was asked last.
+    pub(super) fn take_mended(&self) -> bool {
+        std::mem::take(&mut self.lock().mended)
+    }
+
+    pub(super) fn troubles(&self) -> Troubles {
+        self.lock().troubles
+    }
+
+    /// Everything said so far, in order.
+    pub(super) fn said(&self) -> Vec<Said> {
+        self.lock().said.clone()
+    }
+
+    /// How often a ticket was solved: so many closing texts may be on the phone.
+    pub(super) fn solved(&self) -> usize {
+        self.lock().solved
+    }
+
+    /// The ticket that the agent has before them: the latest.
+    fn ticket(&self) -> Option<Ticket> {
+        self.sandbox.zendesk.tickets().pop()
+    }
+
+    fn room(&self) -> Result<MutexGuard<'_, State>, Refused> {
+        let state = self.lock();
+        if state.said.len() < SAID_MAX {
+            Ok(state)
+        } else {
+            Err(Refused("That is enough for one demo. Start it again for a fresh one."))
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere leaves a list that is whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn check(words: &str) -> Result<(), Refused> {
+    match words.trim().chars().count() {
+        0 => Err(Refused("There is nothing to send yet: write something first.")),
+        1..=WORDS_MAX => Ok(()),
+        _ => Err(Refused("That is longer than 600 characters.")),
+    }
+}

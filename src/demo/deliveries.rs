@@ -1,0 +1,121 @@
+//! What the bridge says of its deliveries, asked of its operator API as any operator could, and the one order that is given
+//! there: to try again at once what waits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::clients::http_client;
+
+/// The bridge is on this machine, or killed: then nobody answers at once.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Deliveries in one answer: the API's own most.
+const LIMIT: usize = 500;
+
+/// A delivery, as the operator API lists it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Delivery {
+    pub(super) id: String,
+    pub(super) state: String,
+    pub(super) kind: String,
+    pub(super) attempts: u32,
+    pub(super) cause: Option<String>,
+    pub(super) due_at: Option<Timestamp>,
+}
+
+/// A part of the list.
+#[derive(Deserialize)]
+struct Page {
+    items: Vec<Delivery>,
+    next: Option<String>,
+}
+
+impl Delivery {
+    /// Whether nothing more will happen to it by itself.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self.state.as_str(), "delivered" | "skipped" | "dead" | "quarantined")
+    }
+}
+
+/// Everything that the bridge was heard to say. While it does not answer, what it said before stands.
+pub(super) struct Deliveries {
+    client: reqwest::Client,
+    operator: SocketAddr,
+    list: BTreeMap<String, Delivery>,
+    /// The comment of each text to the phone.
+    comments: BTreeMap<String, u64>,
+    /// The texts that came from looking, and not from a webhook.
+    caught_up: BTreeSet<String>,
+}
+
+impl Deliveries {
+    pub(super) fn of(operator: SocketAddr) -> Result<Self, reqwest::Error> {
+        let client = http_client(PATIENCE, PATIENCE)?;
+        let (list, comments, caught_up) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Ok(Self { client, operator, list, comments, caught_up })
+    }
+
+    /// Asks again.
+    pub(super) async fn refresh(&mut self) {
+        let (mut after, mut whole) = (String::new(), BTreeMap::new());
+        loop {
+            let page = self.ask(&format!("/api/deliveries?limit={LIMIT}{after}")).await;
+            let Some(page) = page.and_then(|page| serde_json::from_value::<Page>(page).ok()) else { return };
+            whole.extend(page.items.into_iter().map(|delivery| (delivery.id.clone(), delivery)));
+            match page.next {
+                Some(next) => after = format!("&after={next}"),
+                None => break,
+            }
+        }
+        self.list = whole;
+        let is_new = |delivery: &&Delivery| delivery.kind == "phone_text" && !self.comments.contains_key(&delivery.id);
+        let new: Vec<String> = self.list.values().filter(is_new).map(|delivery| delivery.id.clone()).collect();
+        for id in new {
+            let Some(shown) = self.ask(&format!("/api/deliveries/{id}")).await else { return };
+            let event = &shown["event"];
+            if event["caught_up"] == true {
+                self.caught_up.insert(id.clone());
+            }
+            self.comments.insert(id, event["comment_id"].as_u64().unwrap_or_default());
+        }
+    }
+
+    /// The one with this id.
+    pub(super) fn get(&self, id: &str) -> Option<&Delivery> {
+        self.list.get(id)
+    }
+
+    /// The one that brings this comment to the phone.
+    pub(super) fn of_comment(&self, comment: u64) -> Option<&Delivery> {
+        let (id, _) = self.comments.iter().find(|(_, other)| **other == comment)?;
+        self.get(id)
+    }
+
+    /// Whether no webhook told of it.
+    pub(super) fn is_caught_up(&self, id: &str) -> bool {
+        self.caught_up.contains(id)
+    }
+
+    /// Has everything that waits tried again now, as an operator does who knows that the trouble is over; false when the
+    /// bridge does not answer.
+    pub(super) async fn redrive(&self) -> bool {
+        self.call(http::Method::POST, "/api/deliveries/redrive?state=waiting").await.is_some()
+    }
+
+    async fn ask(&self, path: &str) -> Option<Value> {
+        self.call(http::Method::GET, path).await
+    }
+
+    async fn call(&self, method: http::Method, path: &str) -> Option<Value> {
+        let answer = self.client.request(method, format!("http://{}{path}", self.operator)).send().await.ok()?;
+        if answer.status() != http::StatusCode::OK {
+            return None;
+        }
+        serde_json::from_slice(&answer.bytes().await.ok()?).ok()
+    }
+}

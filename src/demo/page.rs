@@ -1,0 +1,298 @@
+//! `tandem demo`: serves one page on this machine until Ctrl-C, and plays both vendors and the network for it.
+//!
+//! The page gets everything that it shows as one value whenever that changes ([`super::view`]), and sends back what its
+//! visitor does. It is one conversation for whoever opens it, however often.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::middleware::from_fn;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use bytes::Bytes;
+use futures_util::Stream;
+use http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::child::Keeper;
+use super::conversation::{Conversation, Refused};
+use super::deliveries::Deliveries;
+use super::troubles::Trouble;
+use super::view::View;
+use super::{DemoError, guard, say, scratch};
+use crate::clock::Clock;
+use crate::sandbox::zendesk::TicketStatus;
+use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::serve::stop_signal;
+
+/// Where the page is, unless somebody else is there.
+const PORT: u16 = 8484;
+
+/// The pause before Braze repeats a webhook. Its own are minutes; nobody watches a page for so long.
+const REPEAT_AFTER: Duration = Duration::from_secs(2);
+
+/// The largest picture: what the bridge takes.
+const PICTURE_BYTES_MAX: usize = 5 * 1024 * 1024;
+
+/// How often the page is told something new at most: quicker than an eye, slower than a machine.
+const PACE: Duration = Duration::from_millis(40);
+
+/// How soon the bridge is asked again while it has something to do, and while it has not.
+const SOON: Duration = Duration::from_millis(200);
+const LATER: Duration = Duration::from_secs(5);
+
+const PAGE: &str = include_str!("../../assets/demo.html");
+const SCRIPT: &str = include_str!("../../assets/demo.js");
+const BASE_STYLE: &str = include_str!("../../assets/base.css");
+const STYLE: &str = include_str!("../../assets/demo.css");
+const ICON: &str = include_str!("../../assets/icon.svg");
+/// What a visitor without a picture at hand sends.
+const PARCEL: &[u8] = include_bytes!("../../assets/demo-parcel.png");
+
+/// What the page's requests work on.
+#[derive(Clone)]
+struct Desk {
+    conversation: Arc<Conversation>,
+    keeper: Arc<Keeper>,
+    /// The latest view, as JSON.
+    view: watch::Receiver<Arc<str>>,
+}
+
+/// Prints the page's address and serves it until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// When the port is taken, or the bridge cannot run.
+pub async fn run(port: Option<u16>) -> Result<(), DemoError> {
+    let stop = stop_signal()?;
+    let listener = listen(port).await?;
+    scratch("demo", async |directory| {
+        let clock = Clock::system();
+        let options = SandboxOptions { retry_spacing: REPEAT_AFTER, ..SandboxOptions::default() };
+        let sandbox = Sandbox::start(options, clock.clone()).await?;
+        let keeper = Arc::new(Keeper::new(&sandbox, directory, clock.clone())?);
+        sandbox.connect(&format!("http://{}", keeper.public));
+        let conversation = Arc::new(Conversation::new(sandbox, clock.clone()));
+        // The sample is the first picture.
+        conversation.add_picture("image/png", PARCEL).map_err(|Refused(why)| io::Error::other(why))?;
+
+        let deliveries = Deliveries::of(keeper.operator)?;
+        let (sender, view) = watch::channel(Arc::from(""));
+        let watching = watch_over(Arc::clone(&conversation), Arc::clone(&keeper), deliveries, sender, clock);
+        let router = router(Desk { conversation, keeper: Arc::clone(&keeper), view });
+        say(&format!("tandem demo: http://{}", listener.local_addr()?))?;
+        say("A customer's phone, the agent's ticket, and the real bridge between them. Ctrl-C ends it.")?;
+
+        let ended = CancellationToken::new();
+        let keeping = keeper.run(&ended);
+        tokio::pin!(keeping);
+        tokio::select! {
+            kept = &mut keeping => return kept,
+            served = axum::serve(listener, router) => served?,
+            () = watching => {}
+            () = stop => {}
+        }
+        ended.cancel();
+        keeping.await
+    })
+    .await
+}
+
+async fn listen(port: Option<u16>) -> Result<TcpListener, DemoError> {
+    let wanted = TcpListener::bind(("127.0.0.1", port.unwrap_or(PORT))).await;
+    match (wanted, port) {
+        (Ok(listener), _) => Ok(listener),
+        (Err(source), Some(port)) => Err(DemoError::Port { port, source }),
+        (Err(_), None) => Ok(TcpListener::bind("127.0.0.1:0").await?),
+    }
+}
+
+/// Keeps the view as things are, until nobody looks any more.
+async fn watch_over(
+    conversation: Arc<Conversation>,
+    keeper: Arc<Keeper>,
+    mut deliveries: Deliveries,
+    sender: watch::Sender<Arc<str>>,
+    clock: Clock,
+) {
+    let (mut changes, mut standing) = (conversation.sandbox.changes(), keeper.standing());
+    let mut mended = false;
+    while !sender.is_closed() {
+        // By itself the bridge would wait on, for up to five minutes after a long trouble.
+        mended |= conversation.take_mended();
+        mended = mended && !deliveries.redrive().await;
+        deliveries.refresh().await;
+        let view = View::of(&conversation, &deliveries, standing.borrow().clone(), clock.now());
+        let text: Arc<str> = serde_json::to_string(&view).unwrap_or_default().into();
+        sender.send_if_modified(|old| {
+            let is_new = *old != text;
+            *old = text;
+            is_new
+        });
+        tokio::time::sleep(PACE).await;
+        let patience = if view.is_restless() { SOON } else { LATER };
+        tokio::select! {
+            // Both senders live as long as what they tell of, which is held here.
+            _ = changes.changed() => {}
+            _ = standing.changed() => {}
+            () = tokio::time::sleep(patience) => {}
+        }
+    }
+}
+
+fn router(desk: Desk) -> Router {
+    let text = |media_type: &'static str, body: &'static str| {
+        get(move || async move { ([(header::CONTENT_TYPE, media_type)], body) })
+    };
+    let parcel = get(|| async { ([(header::CONTENT_TYPE, "image/png")], PARCEL) });
+    Router::new()
+        .route("/", text("text/html; charset=utf-8", PAGE))
+        .route("/demo.js", text("text/javascript; charset=utf-8", SCRIPT))
+        .route("/base.css", text("text/css; charset=utf-8", BASE_STYLE))
+        .route("/demo.css", text("text/css; charset=utf-8", STYLE))
+        .route("/icon.svg", text("image/svg+xml", ICON))
+        .route("/parcel.png", parcel)
+        .route("/view", get(views))
+        .route("/files/{*path}", get(file))
+        .route("/text", post(write_text))
+        .route("/picture", post(add_picture).layer(DefaultBodyLimit::max(PICTURE_BYTES_MAX)))
+        .route("/reply", post(reply))
+        .route("/status", post(set_status))
+        .route("/trouble", post(switch))
+        .route("/kill", post(kill))
+        .layer(from_fn(guard::let_in))
+        .with_state(desk)
+}
+
+/// The view now, and again whenever it has changed.
+async fn views(State(desk): State<Desk>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let mut view = desk.view;
+    view.mark_changed();
+    let stream = futures_util::stream::unfold(view, async |mut view| {
+        view.changed().await.ok()?;
+        let text = Arc::clone(&view.borrow_and_update());
+        Some((Ok(Event::default().data(text)), view))
+    });
+    Sse::new(stream).keep_alive(KeepAlive::default())
+}
+
+/// A picture that a vendor has.
+async fn file(State(desk): State<Desk>, Path(path): Path<String>) -> Response {
+    let sandbox = &desk.conversation.sandbox;
+    let request = http::Request::get(format!("/{path}")).body(Bytes::new());
+    let answer = match (request, path.starts_with("media/"), path.starts_with("attachments/")) {
+        (Ok(request), true, _) => sandbox.braze.answer(request).await,
+        (Ok(request), _, true) => sandbox.zendesk.answer(request).await,
+        _ => return StatusCode::NOT_FOUND.into_response(),
+    };
+    let media_type = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    match media_type {
+        Some(media_type @ ("image/png" | "image/jpeg" | "image/gif" | "image/webp")) => {
+            ([(header::CONTENT_TYPE, media_type.to_owned())], answer.into_body()).into_response()
+        }
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+struct Text {
+    words: String,
+    picture: Option<usize>,
+}
+
+async fn write_text(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Response {
+    act(&headers, &body, |Text { words, picture }| desk.conversation.text(&words, picture))
+}
+
+async fn add_picture(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Response {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match desk.conversation.add_picture(media_type, &body) {
+        Ok(number) => (StatusCode::OK, json!({ "picture": number }).to_string()).into_response(),
+        Err(refused) => refuse(&refused),
+    }
+}
+
+#[derive(Deserialize)]
+struct Reply {
+    words: String,
+    public: bool,
+}
+
+async fn reply(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Response {
+    act(&headers, &body, |Reply { words, public }| desk.conversation.write(&words, public))
+}
+
+#[derive(Deserialize)]
+struct Status {
+    status: Wanted,
+}
+
+/// What an agent makes of a ticket.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Wanted {
+    Open,
+    Solved,
+    Closed,
+}
+
+async fn set_status(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Response {
+    act(&headers, &body, |Status { status }| {
+        desk.conversation.set_status(match status {
+            Wanted::Open => TicketStatus::Open,
+            Wanted::Solved => TicketStatus::Solved,
+            Wanted::Closed => TicketStatus::Closed,
+        })
+    })
+}
+
+#[derive(Deserialize)]
+struct Switch {
+    trouble: Trouble,
+    on: bool,
+}
+
+async fn switch(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Response {
+    act(&headers, &body, |Switch { trouble, on }| {
+        desk.conversation.switch(trouble, on);
+        Ok(())
+    })
+}
+
+#[derive(Deserialize)]
+struct Kill {}
+
+async fn kill(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Response {
+    act(&headers, &body, |Kill {}| {
+        // It gives up after five, so killing on and on would lose a text, as no bridge could help.
+        if !desk.conversation.sandbox.braze.is_idle() {
+            return Err(Refused("Braze still repeats what nobody heard. Let it come through, then kill again."));
+        }
+        if desk.keeper.kill() { Ok(()) } else { Err(Refused("It is dead already, and starts again in a moment.")) }
+    })
+}
+
+/// Reads what the visitor wants, does it, and says why not. A form of another site cannot send JSON.
+fn act<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8], deed: impl FnOnce(T) -> Result<(), Refused>) -> Response {
+    if headers.get(header::CONTENT_TYPE).is_none_or(|value| value != "application/json") {
+        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be JSON").into_response();
+    }
+    match serde_json::from_slice(body).map(deed) {
+        Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
+        Ok(Err(refused)) => refuse(&refused),
+        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
+}
+
+fn refuse(Refused(why): &Refused) -> Response {
+    (StatusCode::CONFLICT, *why).into_response()
+}

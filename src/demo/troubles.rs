@@ -1,0 +1,83 @@
+//! What goes wrong on purpose while a switch of the demo page is on. It breaks the vendors and the network, never the
+//! bridge, and each in a way that the vendors' documents or any network know.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::sandbox::Sandbox;
+use crate::sandbox::server::{Fault, FaultKind};
+
+/// Which switches are on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Troubles {
+    /// Zendesk's API answers 503 to everything.
+    pub(super) zendesk_down: bool,
+    /// Both vendors do what they are asked to write, and every answer to that is lost.
+    pub(super) answers_lost: bool,
+    /// Both vendors send every webhook twice.
+    pub(super) twice: bool,
+    /// Both vendors answer call after call with 429, in squalls.
+    pub(super) storm: bool,
+}
+
+/// A switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Trouble {
+    ZendeskDown,
+    AnswersLost,
+    Twice,
+    Storm,
+}
+
+/// What writes a message at a vendor: method and path.
+const WRITES: [(&str, &str); 2] = [("POST", "/api/v2/tickets"), ("PUT", "/api/v2/tickets")];
+const SENDS: (&str, &str) = ("POST", "/campaigns/trigger/send");
+
+/// A storm comes in squalls: so many calls are refused, and so many after them are not. A message takes up to eight calls
+/// that must all succeed one after the other, so a calm has more than that.
+const REFUSED: u32 = 3;
+const CALM: u32 = 10;
+
+/// How many squalls a storm has: more than anybody watches.
+const SQUALLS: usize = 500;
+
+impl Troubles {
+    /// The same with one switch moved.
+    pub(super) fn with(mut self, trouble: Trouble, on: bool) -> Self {
+        let switch = match trouble {
+            Trouble::ZendeskDown => &mut self.zendesk_down,
+            Trouble::AnswersLost => &mut self.answers_lost,
+            Trouble::Twice => &mut self.twice,
+            Trouble::Storm => &mut self.storm,
+        };
+        *switch = on;
+        self
+    }
+
+    /// Breaks what is to be broken, and mends the rest. Of several faults that strike a call, the first given does.
+    pub(super) fn apply(self, sandbox: &Sandbox) {
+        let (zendesk, braze) = (&sandbox.zendesk, &sandbox.braze);
+        zendesk.clear_faults();
+        braze.clear_faults();
+        let for_ever = |(method, path): (&str, &str), what| Fault::on(method, path, what).times(u32::MAX);
+        if self.zendesk_down {
+            zendesk.fail(for_ever(("", "/"), FaultKind::status(503)));
+        }
+        if self.storm {
+            for _ in 0..SQUALLS {
+                let squall = [(FaultKind::retry_after(429, 1), REFUSED), (FaultKind::Delay(Duration::ZERO), CALM)];
+                for (what, times) in squall {
+                    zendesk.fail(Fault::on("", "/api/", what.clone()).times(times));
+                    braze.fail(Fault::on("", "/", what).times(times));
+                }
+            }
+        }
+        if self.answers_lost {
+            WRITES.into_iter().for_each(|write| zendesk.fail(for_ever(write, FaultKind::LoseAnswer)));
+            braze.fail(for_ever(SENDS, FaultKind::LoseAnswer));
+        }
+        zendesk.duplicate_webhooks(self.twice);
+    }
+}

@@ -1,0 +1,297 @@
+//! Everything that the demo page shows, as one value: read off the vendors, and beside each message what the bridge says
+//! of it. Nothing here acts.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::account::{Account, Fate, match_up, texts_in};
+use super::child::Standing;
+use super::conversation::{Conversation, Said, Way};
+use super::deliveries::{Deliveries, Delivery};
+use super::troubles::Troubles;
+use crate::sandbox::sender::{Attempt, AttemptResult};
+use crate::sandbox::zendesk::{Comment, Ticket};
+
+/// What the shipped campaign says when a ticket is solved.
+const CLOSING: &str = "Your ticket has been closed";
+
+/// How many of the latest messages are shown on their way.
+const MESSAGES: usize = 12;
+
+/// After this long without a word from the bridge, a reply that nobody heard is lost: two looks and a bit.
+const FOUND_WITHIN_SECONDS: i64 = 150;
+
+/// The page, whole.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct View {
+    bridge: Standing,
+    may_kill: bool,
+    troubles: Troubles,
+    account: Account,
+    opted_out: bool,
+    phone: Vec<Bubble>,
+    tickets: Vec<Desk>,
+    messages: Vec<Message>,
+}
+
+/// A text, as the phone shows it.
+#[derive(Clone, Debug, Serialize)]
+struct Bubble {
+    id: String,
+    mine: bool,
+    words: String,
+    picture: Option<String>,
+    at: Timestamp,
+}
+
+/// A ticket, as the agent sees it.
+#[derive(Clone, Debug, Serialize)]
+struct Desk {
+    id: u64,
+    status: &'static str,
+    comments: Vec<Note>,
+}
+
+/// A comment on it.
+#[derive(Clone, Debug, Serialize)]
+struct Note {
+    id: u64,
+    by: &'static str,
+    public: bool,
+    words: String,
+    pictures: Vec<String>,
+    at: Timestamp,
+}
+
+/// A message on its way.
+#[derive(Clone, Debug, Serialize)]
+struct Message {
+    number: usize,
+    way: Way,
+    words: String,
+    fate: Fate,
+    /// Which stations it has passed: 0 none, 2 accepted and synced, 3 shown on the other side, 4 known to be there.
+    passed: u8,
+    /// The bridge's word for its state, or what there is to say before the bridge knows of it.
+    state: String,
+    cause: Option<String>,
+    due_at: Option<Timestamp>,
+    attempts: u32,
+    caught_up: bool,
+    /// Whether nothing more will happen to it.
+    #[serde(skip)]
+    is_settled: bool,
+}
+
+/// What is known of one message.
+struct Known<'a> {
+    said: &'a Said,
+    shown: bool,
+    /// Whether the bridge has acknowledged its webhook.
+    heard: bool,
+    /// The attempts to hand it over.
+    tries: usize,
+    /// Nobody tries any more to hand it over.
+    given_up: bool,
+    delivery: Option<&'a Delivery>,
+    caught_up: bool,
+}
+
+impl View {
+    /// Looks at everything. `deliveries` must be from before, so that what they say has happened is seen.
+    pub(super) fn of(conversation: &Conversation, deliveries: &Deliveries, bridge: Standing, now: Timestamp) -> Self {
+        let sandbox = &conversation.sandbox;
+        let (said, tickets, texts) = (conversation.said(), sandbox.zendesk.tickets(), sandbox.braze.texts());
+        let media = format!("{}/media/", sandbox.braze.url());
+        let customers = tickets.iter().flat_map(|ticket| ticket.comments.iter().filter(|it| is_customers(ticket, it)));
+        let on_tickets: Vec<String> = customers.flat_map(|comment| texts_in(&comment.plain_body, &media)).collect();
+        let on_phone: Vec<&str> = texts.iter().map(|text| text.body.as_str()).collect();
+        let (shown, doubled) = compare(&said, &on_tickets, &on_phone, conversation.solved());
+        let zendesk_tried = sandbox.zendesk.webhooks_delivered();
+        let is_idle = (sandbox.braze.is_idle(), sandbox.zendesk.is_idle());
+        let known: Vec<Known<'_>> = said
+            .iter()
+            .zip(shown)
+            .map(|(said, shown)| {
+                let tries = match (&said.dispatch, said.comment) {
+                    (Some(dispatch), _) => sandbox.braze.attempts_of(dispatch),
+                    (None, comment) => tries_of_comment(&zendesk_tried, comment),
+                };
+                let event = tries.iter().find_map(taken_as);
+                let delivery = match said.comment {
+                    Some(comment) => deliveries.of_comment(comment),
+                    None => event.as_deref().and_then(|id| deliveries.get(id)),
+                };
+                Known {
+                    said,
+                    shown,
+                    heard: event.is_some(),
+                    tries: tries.len(),
+                    given_up: if said.dispatch.is_some() { is_idle.0 } else { is_idle.1 } && event.is_none(),
+                    delivery,
+                    caught_up: delivery.is_some_and(|delivery| deliveries.is_caught_up(&delivery.id)),
+                }
+            })
+            .collect();
+        let counted: Vec<Fate> =
+            known.iter().filter(|known| !known.said.is_keyword).map(|known| known.fate(now)).collect();
+        let unheard = known.iter().any(|known| known.said.dispatch.is_some() && known.tries > 0 && !known.heard);
+        let skipped = known.len().saturating_sub(MESSAGES);
+        Self {
+            may_kill: matches!(bridge, Standing::Up { .. }) && (is_idle.0 || !unheard),
+            bridge,
+            troubles: conversation.troubles(),
+            account: Account::of(&counted, doubled),
+            opted_out: sandbox.braze.profile(&conversation.customer).is_some_and(|profile| profile.opted_out),
+            phone: phone(&said, conversation),
+            tickets: tickets.iter().map(|ticket| desk(ticket, conversation, &media)).collect(),
+            messages: known.iter().skip(skipped).map(|known| known.message(now)).collect(),
+        }
+    }
+
+    /// Whether something will change by itself, without anything happening at a vendor.
+    pub(super) fn is_restless(&self) -> bool {
+        !matches!(self.bridge, Standing::Up { .. }) || !self.messages.iter().all(|message| message.is_settled)
+    }
+}
+
+/// Which of what was said is shown, and how many things are shown that should not be.
+fn compare(said: &[Said], on_tickets: &[String], on_phone: &[&str], solved: usize) -> (Vec<bool>, usize) {
+    let one_way = |way| said.iter().filter(move |said| said.way == way && !said.is_keyword);
+    let texts: Vec<&str> = one_way(Way::Text).map(|said| said.words.as_str()).collect();
+    let closings = std::iter::repeat_n(CLOSING, solved);
+    let replies: Vec<&str> = one_way(Way::Reply).map(|said| said.words.as_str()).chain(closings).collect();
+    let on_tickets: Vec<&str> = on_tickets.iter().map(String::as_str).collect();
+    let (texts, strange) = match_up(&texts, &on_tickets);
+    let (replies, stranger) = match_up(&replies, on_phone);
+    let (mut texts, mut replies) = (texts.into_iter(), replies.into_iter());
+    let shown = said.iter().map(|said| match said.way {
+        Way::Text if said.is_keyword => false,
+        Way::Text => texts.next().unwrap_or(false),
+        Way::Reply => replies.next().unwrap_or(false),
+    });
+    (shown.collect(), strange.saturating_add(stranger))
+}
+
+impl Known<'_> {
+    fn fate(&self, now: Timestamp) -> Fate {
+        let waited = now.duration_since(self.said.at).as_secs();
+        match self.delivery {
+            _ if self.shown => Fate::Arrived,
+            Some(delivery) if !delivery.is_settled() => Fate::OnTheWay,
+            Some(_) if self.said.is_keyword => Fate::Arrived,
+            Some(delivery) if delivery.state == "delivered" => Fate::Lost,
+            // What is dead or skipped says why, to the agent or to the operator.
+            Some(_) => Fate::Refused,
+            // Braze repeats a text and then gives up; what Zendesk gives up, the bridge finds.
+            None if self.given_up && self.said.way == Way::Text => Fate::Lost,
+            None if waited > FOUND_WITHIN_SECONDS => Fate::Lost,
+            None => Fate::OnTheWay,
+        }
+    }
+
+    fn message(&self, now: Timestamp) -> Message {
+        let fate = self.fate(now);
+        let is_known = self.delivery.is_some_and(|delivery| delivery.state == "delivered");
+        let passed = match (self.shown || is_known, self.heard || self.delivery.is_some()) {
+            (true, _) if is_known => 4,
+            (true, _) => 3,
+            (false, true) => 2,
+            (false, false) => 0,
+        };
+        let (state, cause) = match (self.delivery, self.tries) {
+            (Some(delivery), _) => (delivery.state.clone(), delivery.cause.clone()),
+            (None, _) if self.heard => ("accepted".to_owned(), None),
+            (None, 0) => ("sent".to_owned(), None),
+            (None, tries) if self.said.way == Way::Text => {
+                ("unheard".to_owned(), Some(format!("nobody answered Braze, which repeats it ({tries} of 6)")))
+            }
+            (None, _) => {
+                let cause = "nobody answered, and Zendesk does not repeat: the bridge finds it when it looks";
+                ("unheard".to_owned(), Some(cause.to_owned()))
+            }
+        };
+        Message {
+            number: self.said.number,
+            way: self.said.way,
+            words: self.said.words.clone(),
+            fate,
+            passed,
+            state,
+            cause,
+            due_at: self.delivery.and_then(|delivery| delivery.due_at),
+            attempts: self.delivery.map_or(0, |delivery| delivery.attempts),
+            caught_up: self.caught_up,
+            is_settled: self.delivery.is_some_and(Delivery::is_settled) && fate != Fate::OnTheWay,
+        }
+    }
+}
+
+/// The event as which the bridge has taken a webhook, in its own answer.
+fn taken_as(attempt: &Attempt) -> Option<String> {
+    let AttemptResult::Answered { status: 202, body, .. } = &attempt.result else { return None };
+    let answer: serde_json::Value = serde_json::from_str(body).ok()?;
+    answer["id"].as_str().map(str::to_owned)
+}
+
+/// The attempts to tell of a comment.
+fn tries_of_comment(attempts: &[Attempt], comment: Option<u64>) -> Vec<Attempt> {
+    let Some(comment) = comment else { return Vec::new() };
+    let wanted = format!("\"{comment}\"");
+    attempts.iter().filter(|attempt| attempt.body.contains(&wanted)).cloned().collect()
+}
+
+fn is_customers(ticket: &Ticket, comment: &Comment) -> bool {
+    comment.public && comment.author_id == ticket.requester_id
+}
+
+/// Both sides of the phone's thread, in the order in which the phone has them.
+fn phone(said: &[Said], conversation: &Conversation) -> Vec<Bubble> {
+    let sandbox = &conversation.sandbox;
+    let mine = said.iter().filter(|said| said.way == Way::Text).map(|said| Bubble {
+        id: format!("s{}", said.number),
+        mine: true,
+        words: said.words.clone(),
+        picture: said.picture.as_deref().and_then(|url| local(url, sandbox.braze.url())),
+        at: said.at,
+    });
+    let texts = sandbox.braze.texts();
+    let theirs = texts.iter().enumerate().map(|(place, text)| Bubble {
+        id: format!("r{place}"),
+        mine: false,
+        words: text.body.clone(),
+        picture: None,
+        at: text.at,
+    });
+    let mut bubbles: Vec<Bubble> = mine.chain(theirs).collect();
+    bubbles.sort_by_key(|bubble| bubble.at);
+    bubbles
+}
+
+fn desk(ticket: &Ticket, conversation: &Conversation, media: &str) -> Desk {
+    let agent = conversation.sandbox.zendesk.agent_id();
+    let comments = ticket.comments.iter().map(|comment| Note {
+        id: comment.id,
+        by: match comment.author_id {
+            author if author == ticket.requester_id => "customer",
+            author if author == agent => "agent",
+            _ => "tandem",
+        },
+        public: comment.public,
+        // The page shows the picture itself.
+        words: comment.plain_body.lines().filter(|line| !line.starts_with(media)).collect::<Vec<_>>().join("\n"),
+        pictures: comment
+            .attachments
+            .iter()
+            .filter_map(|file| local(&file.content_url, conversation.sandbox.zendesk.url()))
+            .collect(),
+        at: comment.created_at,
+    });
+    Desk { id: ticket.id, status: ticket.status.as_str(), comments: comments.collect() }
+}
+
+/// Where the page gets a file that a vendor has: below `/files`, since it may load nothing from elsewhere.
+fn local(url: &str, vendor: &str) -> Option<String> {
+    let path = url.strip_prefix(vendor)?;
+    Some(format!("/files{}", path.split('?').next().unwrap_or(path)))
+}
