@@ -16,4 +16,5 @@ mod browser;
 mod demo;
 mod driver;
 mod harness;
+mod screenshots;
 mod tandem;
