@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId};
-use crate::domain::operator::{AuditEntry, Order, Pause};
+use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 
 #[cfg(test)]
 mod contract;
@@ -134,6 +134,10 @@ pub struct DeliveryFilter {
     pub state: Option<String>,
     /// Only this conversation's.
     pub conversation: Option<ConversationKey>,
+    /// Only what goes there.
+    pub destination: Option<Destination>,
+    /// From the newest to the oldest, instead of the other way.
+    pub newest_first: bool,
     /// Where the last page ended.
     pub after: Option<EventId>,
     /// At most this many; a store may have a bound of its own (sled: 1000), which [`Page::more`] tells of.
@@ -147,6 +151,8 @@ pub struct Sweep {
     pub state: String,
     /// Only this conversation's.
     pub conversation: Option<ConversationKey>,
+    /// Only what goes there.
+    pub destination: Option<Destination>,
     /// Only what was accepted by then: what comes while they are moved is not meant.
     pub accepted_by: Timestamp,
     /// Where the last look ended.
@@ -332,10 +338,18 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Page<Conversation>, StoreError>;
 
+    /// The same of the conversations that a search finds; its total is of those. Every conversation is looked at.
+    async fn find_conversations(
+        &self,
+        search: Search,
+        after: Option<&ConversationKey>,
+        limit: usize,
+    ) -> Result<Page<Conversation>, StoreError>;
+
     /// One delivery with its event.
     async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError>;
 
-    /// Deliveries, oldest first; a look at a moving thing, like [`Store::conversations`].
+    /// Deliveries, oldest first unless asked otherwise; a look at a moving thing, like [`Store::conversations`].
     async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError>;
 
     /// The operator's moves ([`Transition::Redrive`], [`Transition::Discard`], [`Transition::ReadAgain`]), each durable on return and remembered. A delivery that
@@ -382,6 +396,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Since when and by whom a destination is paused, as of the last commit. Cheap to ask.
     fn paused(&self, destination: Destination) -> Option<Pause>;
+
+    /// Remembers, durably, that an operator is about to be shown what was written.
+    async fn note_seen(&self, seen: Seen, order: &Order) -> Result<(), StoreError>;
 
     /// What operators did, newest first, after this number: of each order of the calls above, what it changed. The
     /// newest [`StoreLimits::audit_max`] are kept.

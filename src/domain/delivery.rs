@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::conversation::ConversationKey;
 use crate::domain::event::{Destination, EventId};
 
+mod past;
+
+pub use past::{Happened, PAST_MAX, Past};
+
 /// How long a claim may work before it counts as lost. The worker ends its calls half a minute before, however many
 /// they are, so a lease runs out only when the worker is gone or the store cannot be written. An ordinary claim takes
 /// seconds; what makes one long are slow answers (up to 25 s a call) and waits for a rate budget (up to 20 s a call).
@@ -437,6 +441,10 @@ pub struct Delivery {
     pub parent: Option<EventId>,
     /// When it settled.
     pub settled_at: Option<Timestamp>,
+    /// What came of it before it stood as it stands, oldest first; what was delivered at once has none. The newest
+    /// [`PAST_MAX`] are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<Past>,
 }
 
 impl Delivery {
@@ -446,7 +454,11 @@ impl Delivery {
     /// [`Illegal`] when the move makes no sense; nothing has changed then.
     pub fn apply(&mut self, transition: Transition, now: Timestamp) -> Result<(), Illegal> {
         let redriven = matches!(transition, Transition::Redrive);
+        let past = Past::of(&transition, now);
         self.state = apply(&self.state, transition)?;
+        if let Some(past) = past {
+            past.join(&mut self.past);
+        }
         if matches!(self.state, State::Sending { .. } | State::Waiting { .. } | State::Unconfirmed { .. }) {
             self.attempts = self.state.attempts();
         }
@@ -516,6 +528,7 @@ mod tests {
             merged_into: None,
             parent: None,
             settled_at: None,
+            past: Vec::new(),
         }
     }
 

@@ -181,6 +181,7 @@ mod tests {
             merged_into: None,
             parent: None,
             settled_at: None,
+            past: Vec::new(),
         }
     }
 

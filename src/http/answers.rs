@@ -355,13 +355,13 @@ pub(super) struct AuditEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     accepted_by: Option<Timestamp>,
-    /// How they came in: `token` or `loopback`.
+    /// How they came in: `token`, `console` or `loopback`.
     #[schema(value_type = String)]
     access: Access,
     /// Who gave it, as they called themselves.
     #[schema(required)]
     by: Option<String>,
-    /// `redrive`, `discard`, `forget`, `pause` or `resume`.
+    /// `redrive`, `discard`, `forget`, `pause`, `resume`, or of what somebody was shown `reveal` or `read`.
     action: &'static str,
     /// How many deliveries were moved or erased.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -378,14 +378,19 @@ pub(super) struct AuditEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     destination: Option<Destination>,
-    /// A digest of the key that was forgotten.
+    /// A digest of the key that was forgotten, or whose conversation was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     conversation: Option<String>,
+    /// The delivery of which was revealed what had been written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    event: Option<EventId>,
 }
 
 impl From<&operator::AuditEntry> for AuditEntry {
     fn from(entry: &operator::AuditEntry) -> Self {
         let (mut count, mut first, mut last, mut destination, mut conversation) = (None, None, None, None, None);
+        let mut event = None;
         match &entry.act {
             Act::Redrive(moved) | Act::Discard(moved) => {
                 (count, first, last) = (Some(moved.count), Some(moved.first), Some(moved.last));
@@ -394,6 +399,8 @@ impl From<&operator::AuditEntry> for AuditEntry {
                 (conversation, count) = (Some(digest.clone()), Some(*erased));
             }
             Act::Pause { destination: held } | Act::Resume { destination: held } => destination = Some(*held),
+            Act::Reveal { event: revealed } => event = Some(*revealed),
+            Act::Read { conversation: digest } => conversation = Some(digest.clone()),
         }
         Self {
             number: entry.number,
@@ -407,6 +414,7 @@ impl From<&operator::AuditEntry> for AuditEntry {
             last,
             destination,
             conversation,
+            event,
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, Note, TicketId};
-use crate::domain::operator::{AuditEntry, Order, Pause};
+use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 use crate::intake::IntakeOptions;
 use crate::store::{
     Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, Moves, Page, Store, StoreError, Sweep,
@@ -131,6 +131,17 @@ impl Store for ScriptedStore {
         Ok(Page { items: behind.into_iter().take(limit).collect(), total: self.conversations.len() as u64, more })
     }
 
+    async fn find_conversations(
+        &self,
+        search: Search,
+        after: Option<&ConversationKey>,
+        limit: usize,
+    ) -> Result<Page<Conversation>, StoreError> {
+        let mut page = self.conversations(after, limit).await?;
+        page.items.retain(|conversation| search.finds(conversation));
+        Ok(page)
+    }
+
     async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError> {
         Ok(self.deliveries.iter().find(|delivery| delivery.id == id).map(|delivery| (delivery.clone(), event())))
     }
@@ -194,6 +205,11 @@ impl Store for ScriptedStore {
         self.pauses.lock().unwrap().get(&destination).cloned()
     }
 
+    async fn note_seen(&self, seen: Seen, _: &Order) -> Result<(), StoreError> {
+        self.note(seen.act().name().to_owned());
+        Ok(())
+    }
+
     async fn audit(&self, after: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, StoreError> {
         let behind = self.entries.iter().rev().filter(|entry| after.is_none_or(|after| entry.number < after));
         let (count, items) = (behind.clone().count(), behind.take(limit).cloned().collect());
@@ -251,6 +267,7 @@ pub(crate) fn delivery(sequence: u64, state: State) -> Delivery {
         merged_into: None,
         parent: None,
         settled_at: None,
+        past: Vec::new(),
     }
 }
 

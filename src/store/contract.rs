@@ -20,11 +20,14 @@ use crate::store::{Accepted, Claim, DeliveryFilter, Store, StoreError, StoreLimi
 mod operator;
 
 pub(crate) use operator::{
-    a_group_that_waits_is_forgotten_whole, a_paused_destination_hands_out_nothing_also_after_a_crash,
-    a_sweep_takes_what_is_meant_and_says_what_it_could_not,
-    every_order_is_remembered_with_its_commit_and_no_longer_than_wanted, many_dead_letters_go_back_in_order,
+    a_conversation_is_found_by_what_is_known_of_it, a_group_that_waits_is_forgotten_whole,
+    a_paused_destination_hands_out_nothing_also_after_a_crash, a_sweep_takes_what_is_meant_and_says_what_it_could_not,
+    every_attempt_is_remembered_with_its_time_and_outcome,
+    every_order_is_remembered_with_its_commit_and_no_longer_than_wanted,
+    lists_begin_at_either_end_and_keep_to_one_direction, many_dead_letters_go_back_in_order,
     nobody_is_forgotten_who_is_not_named, what_is_in_hand_is_not_forgotten_until_asked_again,
     what_was_set_aside_is_swept_with_what_is_looked_for, who_is_forgotten_is_found_nowhere,
+    who_was_shown_what_is_remembered,
 };
 
 use operator::order;
@@ -58,6 +61,10 @@ macro_rules! contract_tests {
             texts_that_wait_for_a_budget_are_merged,
             only_plain_texts_are_merged,
             the_operator_puts_back_and_drops,
+            lists_begin_at_either_end_and_keep_to_one_direction,
+            a_conversation_is_found_by_what_is_known_of_it,
+            who_was_shown_what_is_remembered,
+            every_attempt_is_remembered_with_its_time_and_outcome,
             redriving_one_of_a_group_redrives_all,
             the_unreadable_are_kept_and_listed,
             lists_have_pages_and_true_totals,
@@ -591,6 +598,7 @@ pub(crate) async fn lists_have_pages_and_true_totals<B: Home>() {
         conversation: Some(ConversationKey("odd".into())),
         after: Some(ids[5]),
         limit: 1,
+        ..Default::default()
     };
     let page = store.deliveries(filter).await.unwrap();
     let odd_pending = store.counts().by_state["pending"] / 2;

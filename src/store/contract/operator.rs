@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
-use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, digest};
+use crate::domain::delivery::{Delivery, Happened};
+use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, Search, Seen, digest};
 use crate::store::{Forgotten, Sweep};
 
 /// An order of ada's.
@@ -17,7 +18,7 @@ fn key(name: &str) -> ConversationKey {
 }
 
 fn all_that_are(state: &str, accepted_by: Timestamp) -> Sweep {
-    Sweep { state: state.into(), conversation: None, accepted_by, after: None }
+    Sweep { state: state.into(), conversation: None, destination: None, accepted_by, after: None }
 }
 
 /// Moves all that a sweep finds, step by step; how many were moved, how many refused, and in how many steps.
@@ -324,4 +325,78 @@ pub(crate) async fn every_order_is_remembered_with_its_commit_and_no_longer_than
     store.pause(Braze, true, &order(at(8))).await.unwrap();
     let newest = store.audit(None, 1).await.unwrap();
     assert!(newest.items[0].number > page.items[0].number, "numbers grow");
+}
+
+pub(crate) async fn lists_begin_at_either_end_and_keep_to_one_direction<B: Home>() {
+    let (_backend, store) = fresh::<B>().await;
+    let mut texts = Vec::new();
+    for n in 0..5 {
+        texts.push(accept(&store, text("a", &n.to_string())).await);
+        accept(&store, phone_text(7, "out")).await;
+    }
+    drain(&store, Zendesk, at(1)).await;
+    texts.push(accept(&store, text("a", "late")).await);
+    let mut filter =
+        DeliveryFilter { destination: Some(Zendesk), newest_first: true, limit: 4, ..DeliveryFilter::default() };
+    let page = store.deliveries(filter.clone()).await.unwrap();
+    let ids = |page: &[Delivery]| page.iter().map(|delivery| delivery.id).collect::<Vec<_>>();
+    let newest_first: Vec<_> = texts.iter().rev().copied().collect();
+    assert_eq!((ids(&page.items), page.total, page.more), (newest_first[..4].to_vec(), 6, true));
+    filter.after = page.items.last().map(|delivery| delivery.id);
+    let page = store.deliveries(filter.clone()).await.unwrap();
+    assert_eq!((ids(&page.items), page.total, page.more), (newest_first[4..].to_vec(), 6, false));
+    let all = DeliveryFilter { newest_first: true, limit: 1, ..DeliveryFilter::default() };
+    let page = store.deliveries(all).await.unwrap();
+    assert_eq!((ids(&page.items), page.total, page.more), (newest_first[..1].to_vec(), 11, true));
+    let to_phones = Sweep { destination: Some(Braze), ..all_that_are("pending", at(9)) };
+    assert_eq!(store.sweep(to_phones).await.unwrap().ids.len(), 5);
+}
+
+pub(crate) async fn a_conversation_is_found_by_what_is_known_of_it<B: Home>() {
+    let (_backend, store) = fresh::<B>().await;
+    for (name, phone) in [("ada", "+15555550101"), ("adam", "+15555550202"), ("bob", "+15555550101")] {
+        accept(&store, text_from(customer(name, &format!("b-{name}"), phone), None, "Hello")).await;
+    }
+    store.learn(&key("bob"), vec![Change::Ticket(TicketId(7), TicketStatus::Open, at(1))], at(1)).await.unwrap();
+    let found = async |search: Search, after: Option<&str>, limit: usize| {
+        let page = store.find_conversations(search, after.map(key).as_ref(), limit).await.unwrap();
+        let keys: Vec<_> = page.items.into_iter().map(|found| found.key.0).collect();
+        (keys, page.total, page.more)
+    };
+    let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+    let end = || Search::PhoneEnd("0101".into());
+    assert_eq!(found(end(), None, 9).await, (keys(&["ada", "bob"]), 2, false));
+    assert_eq!(found(end(), None, 1).await, (keys(&["ada"]), 2, true));
+    assert_eq!(found(end(), Some("ada"), 1).await, (keys(&["bob"]), 2, false));
+    assert_eq!(found(Search::Key("ADA".into()), None, 9).await, (keys(&["ada", "adam"]), 2, false));
+    assert_eq!(found(Search::Ticket(TicketId(7)), None, 9).await, (keys(&["bob"]), 1, false));
+    assert_eq!(found(Search::Ticket(TicketId(8)), None, 9).await, (keys(&[]), 0, false));
+}
+
+pub(crate) async fn who_was_shown_what_is_remembered<B: Home>() {
+    let (backend, store) = fresh::<B>().await;
+    let id = accept(&store, text("ada", "1")).await;
+    store.note_seen(Seen::Event(id), &order(at(1))).await.unwrap();
+    store.note_seen(Seen::Conversation(key("ada")), &order(at(2))).await.unwrap();
+    let (_backend, store) = backend.crash(store, at(3)).await;
+    let entries = store.audit(None, 9).await.unwrap().items;
+    let acts: Vec<_> = entries.iter().map(|entry| (entry.act.clone(), entry.at)).collect();
+    assert_eq!(acts, [(Act::Read { conversation: digest(&key("ada")) }, at(2)), (Act::Reveal { event: id }, at(1))]);
+}
+
+pub(crate) async fn every_attempt_is_remembered_with_its_time_and_outcome<B: Home>() {
+    let (backend, store) = fresh::<B>().await;
+    let id = accept(&store, text("a", "1")).await;
+    let head = claim(&store, Zendesk, at(1)).await;
+    let refused = Transition::Retry { due_at: at(3), cause: "503".into() };
+    store.record(&head, all(&head, &refused), at(2)).await.unwrap();
+    claim(&store, Zendesk, at(3)).await;
+    // The worker dies.
+    let (_backend, store) = backend.crash(store, at(9)).await;
+    let head = claim(&store, Zendesk, at(9)).await;
+    store.record(&head, done(&head), at(10)).await.unwrap();
+    let (delivery, _) = store.delivery(id).await.unwrap().unwrap();
+    let told: Vec<_> = delivery.past.iter().map(|past| (past.at, past.what)).collect();
+    assert_eq!(told, [(at(2), Happened::Refused), (at(9), Happened::AnswerLost)]);
+    assert_eq!((delivery.state.name(), delivery.settled_at), ("delivered", Some(at(10))));
 }

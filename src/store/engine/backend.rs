@@ -14,7 +14,7 @@ use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId};
 use crate::domain::lanes::{LaneName, Place};
-use crate::domain::operator::{AuditEntry, Order, Pause};
+use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 use crate::store::engine::claims::{RawClaim, Ruling};
 use crate::store::engine::core::{Arrival, Core};
 use crate::store::engine::shared::Shared;
@@ -118,7 +118,17 @@ impl<B: Backend> Store for B {
         limit: usize,
     ) -> Result<Page<Conversation>, StoreError> {
         let after = after.cloned();
-        self.read(move |look| lists::conversations(look, after.as_ref(), limit)).await
+        self.read(move |look| lists::conversations(look, None, after.as_ref(), limit)).await
+    }
+
+    async fn find_conversations(
+        &self,
+        search: Search,
+        after: Option<&ConversationKey>,
+        limit: usize,
+    ) -> Result<Page<Conversation>, StoreError> {
+        let after = after.cloned();
+        self.read(move |look| lists::conversations(look, Some(&search), after.as_ref(), limit)).await
     }
 
     async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError> {
@@ -186,6 +196,11 @@ impl<B: Backend> Store for B {
 
     fn paused(&self, destination: Destination) -> Option<Pause> {
         self.shared().paused(destination)
+    }
+
+    async fn note_seen(&self, seen: Seen, order: &Order) -> Result<(), StoreError> {
+        let order = order.clone();
+        self.ask(move |core| core.note(seen.act(), &order)).await
     }
 
     async fn audit(&self, after: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, StoreError> {

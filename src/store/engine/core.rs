@@ -237,6 +237,7 @@ impl Core {
     ) -> Result<(), StoreError> {
         let delivery = Delivery {
             parent: owed.parent,
+            past: Vec::new(),
             id: place.id(self.epoch),
             kind: owed.kind.to_owned(),
             conversation: key,

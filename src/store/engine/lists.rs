@@ -3,13 +3,17 @@
 //! A list is a look at a moving thing: a delivery that settles while it is read may be missing from that page. Nothing
 //! here writes.
 
+use std::collections::VecDeque;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use sled::IVec;
 
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
+use crate::domain::event::Destination;
 use crate::domain::lanes::Place;
+use crate::domain::operator::Search;
 use crate::store::engine::layout;
 use crate::store::engine::tree::Look;
 use crate::store::{DeliveryFilter, Page, StoreError};
@@ -27,6 +31,7 @@ pub(in crate::store) const STEP_MAX: usize = 256;
 #[derive(Deserialize)]
 struct Glance {
     conversation: ConversationKey,
+    destination: Destination,
     state: GlanceState,
 }
 
@@ -35,12 +40,57 @@ struct GlanceState {
     is: String,
 }
 
+impl DeliveryFilter {
+    fn sees_all(&self) -> bool {
+        self.state.is_none() && self.conversation.is_none() && self.destination.is_none()
+    }
+
+    fn wants(&self, glance: &Glance) -> bool {
+        self.state.as_ref().is_none_or(|state| *state == glance.state.is)
+            && self.conversation.as_ref().is_none_or(|key| *key == glance.conversation)
+            && self.destination.is_none_or(|destination| destination == glance.destination)
+    }
+}
+
+/// A page of deliveries in the making. It is given all of them, oldest first, whichever end it begins at.
+struct Deliveries {
+    after: Option<Place>,
+    newest_first: bool,
+    limit: usize,
+    found: VecDeque<(IVec, IVec)>,
+    total: u64,
+    more: bool,
+}
+
+impl Deliveries {
+    /// Whether the page takes this one: else it is only counted.
+    fn takes(&mut self, place: Place) -> bool {
+        self.total += 1;
+        let is_behind = |after| if self.newest_first { place < after } else { place > after };
+        let behind = self.after.is_none_or(is_behind);
+        let full = self.found.len() >= self.limit;
+        self.more |= behind && full;
+        behind && (self.newest_first || !full)
+    }
+
+    fn take(&mut self, key: IVec, value: IVec) {
+        self.found.push_back((key, value));
+        if self.found.len() > self.limit {
+            self.found.pop_front();
+        }
+    }
+}
+
 /// [`crate::store::Store::deliveries`].
 pub(in crate::store) fn deliveries(look: &dyn Look, filter: &DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
-    let limit = filter.limit.min(PAGE_MAX);
-    let after = filter.after.map(Place::of);
-    let sees_all = filter.state.is_none() && filter.conversation.is_none();
-    let mut page = Page { items: Vec::new(), total: 0, more: false };
+    let mut page = Deliveries {
+        after: filter.after.map(Place::of),
+        newest_first: filter.newest_first,
+        limit: filter.limit.min(PAGE_MAX),
+        found: VecDeque::new(),
+        total: 0,
+        more: false,
+    };
     // Both halves are in the order of places, so merging them is too.
     let mut waiting = look.with_prefix(&[layout::PENDING]).peekable();
     let mut history = look.with_prefix(&[layout::HISTORY]).peekable();
@@ -58,34 +108,34 @@ pub(in crate::store) fn deliveries(look: &dyn Look, filter: &DeliveryFilter) -> 
             // It settled while we looked.
             continue;
         }
-        let wanted_here = after.is_none_or(|after| place > after);
-        if sees_all && (!wanted_here || page.items.len() >= limit) {
-            page.more |= wanted_here;
-            page.total += 1;
+        if filter.sees_all() {
+            if page.takes(place) {
+                page.take(key, value);
+            }
             continue;
         }
-        let Some(record) = whole(look, &key, value)? else { continue };
-        if !sees_all {
-            let glance: Glance = layout::decode("delivery", &record)?;
-            let wanted = filter.state.as_ref().is_none_or(|state| *state == glance.state.is)
-                && filter.conversation.as_ref().is_none_or(|key| *key == glance.conversation);
-            if !wanted {
-                continue;
-            }
-        }
-        page.total += 1;
-        if wanted_here && page.items.len() < limit {
-            page.items.push(layout::decode("delivery", &record)?);
-        } else {
-            page.more |= wanted_here;
+        let Some(record) = whole(look, &key, value.clone())? else { continue };
+        if filter.wants(&layout::decode("delivery", &record)?) && page.takes(place) {
+            page.take(key, value);
         }
     }
-    Ok(page)
+    let mut items = Vec::with_capacity(page.found.len());
+    for (key, value) in page.found {
+        // Whole only now: of those that a page going backwards lets go again, nothing more need be read.
+        if let Some(record) = whole(look, &key, value)? {
+            items.push(layout::decode("delivery", &record)?);
+        }
+    }
+    if filter.newest_first {
+        items.reverse();
+    }
+    Ok(Page { items, total: page.total, more: page.more })
 }
 
-/// [`crate::store::Store::conversations`].
+/// [`crate::store::Store::conversations`], and [`crate::store::Store::find_conversations`].
 pub(in crate::store) fn conversations(
     look: &dyn Look,
+    search: Option<&Search>,
     after: Option<&ConversationKey>,
     limit: usize,
 ) -> Result<Page<Conversation>, StoreError> {
@@ -93,14 +143,23 @@ pub(in crate::store) fn conversations(
     let mut page = Page { items: Vec::new(), total: 0, more: false };
     for entry in look.with_prefix(&[layout::CONVERSATION]) {
         let (key, value) = entry?;
-        page.total += 1;
-        if after.is_some_and(|after| &key[1..] <= after.0.as_bytes()) {
+        let behind = after.is_none_or(|after| &key[1..] > after.0.as_bytes());
+        let wanted = behind && page.items.len() < limit;
+        if search.is_none() && !wanted {
+            page.more |= behind;
+            page.total += 1;
             continue;
         }
-        if page.items.len() >= limit {
-            page.more = true;
-        } else if let Some(record) = whole(look, &key, value)? {
-            page.items.push(layout::decode("conversation", &record)?);
+        let Some(record) = whole(look, &key, value)? else { continue };
+        let conversation = layout::decode("conversation", &record)?;
+        if search.is_some_and(|search| !search.finds(&conversation)) {
+            continue;
+        }
+        page.total += 1;
+        if wanted {
+            page.items.push(conversation);
+        } else {
+            page.more |= behind;
         }
     }
     Ok(page)

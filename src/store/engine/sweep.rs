@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::domain::conversation::ConversationKey;
+use crate::domain::event::Destination;
 use crate::domain::lanes::Place;
 use crate::store::engine::tree::Look;
 use crate::store::engine::{layout, lists};
@@ -28,6 +29,7 @@ pub(in crate::store) struct Step {
 #[derive(Deserialize)]
 struct Glance {
     conversation: ConversationKey,
+    destination: Destination,
     accepted_at: Timestamp,
     state: GlanceState,
 }
@@ -45,7 +47,8 @@ pub(in crate::store) fn next(look: &dyn Look, sweep: &Sweep) -> Result<Step, Sto
         let glance: Glance = layout::decode("delivery", record)?;
         Ok(glance.state.is == sweep.state
             && glance.accepted_at <= sweep.accepted_by
-            && sweep.conversation.as_ref().is_none_or(|key| *key == glance.conversation))
+            && sweep.conversation.as_ref().is_none_or(|key| *key == glance.conversation)
+            && sweep.destination.is_none_or(|destination| destination == glance.destination))
     };
     // Only what was set aside lies with what is over although the word is that of one that waits.
     let waits = ["pending", "sending", "waiting", "unconfirmed"].contains(&sweep.state.as_str());

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tandem::domain::conversation::{Change, Conversation, ConversationKey};
 use tandem::domain::delivery::{Delivery, Transition};
 use tandem::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind};
-use tandem::domain::operator::{AuditEntry, Order, Pause};
+use tandem::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 use tandem::store::{
     Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, Moves, Page, Store, StoreError, Sweep,
     Verdict,
@@ -165,6 +165,15 @@ impl Store for MortalStore {
         self.call("conversations", self.store.conversations(after, limit)).await
     }
 
+    async fn find_conversations(
+        &self,
+        search: Search,
+        after: Option<&ConversationKey>,
+        limit: usize,
+    ) -> Result<Page<Conversation>, StoreError> {
+        self.call("find_conversations", self.store.find_conversations(search, after, limit)).await
+    }
+
     async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError> {
         self.call("delivery", self.store.delivery(id)).await
     }
@@ -201,6 +210,10 @@ impl Store for MortalStore {
 
     fn paused(&self, destination: Destination) -> Option<Pause> {
         self.store.paused(destination)
+    }
+
+    async fn note_seen(&self, seen: Seen, order: &Order) -> Result<(), StoreError> {
+        self.call("note_seen", self.store.note_seen(seen, order)).await
     }
 
     async fn audit(&self, after: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, StoreError> {
