@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -25,16 +24,14 @@ use super::OperatorState;
 use super::answers;
 use super::error::{error_answer, json_answer, unavailable};
 use crate::domain::conversation::{Conversation, ConversationKey};
-use crate::domain::delivery::{Delivery, State as Standing, Transition};
-use crate::domain::event::{DedupeKey, Destination, Event, EventId, EventKind};
+use crate::domain::delivery::{Delivery, State as Standing};
+use crate::domain::event::{Destination, EventId};
 use crate::domain::operator::{Access, NAME_CHARS_MAX, Operator, Order, handle};
-use crate::intake::{self, Intake};
-use crate::store::{
-    Accepted, COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, DeliveryFilter, IllegalMove, Page, StoreError,
-};
+use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, DeliveryFilter, Page, StoreError};
 use crate::telemetry::{Distribution, exposition};
 
-mod guard;
+pub(super) mod actions;
+pub(super) mod guard;
 mod orders;
 
 pub(crate) use guard::{is_for_this_machine, is_same_site};
@@ -47,9 +44,6 @@ const PAGE_MAX: usize = 500;
 
 /// The body of an action: a reason and its JSON.
 const ACTION_MAX_BYTES: usize = 8 * 1024;
-
-/// A reason is a sentence, kept with the delivery for as long as that lives.
-const REASON_MAX_CHARS: usize = 500;
 
 /// The header by which an operator says who they are; nobody checks it.
 const BY: &str = "x-tandem-by";
@@ -80,7 +74,7 @@ pub(super) fn routes(state: OperatorState) -> Router {
 }
 
 /// Why a request was not served.
-enum Refusal {
+pub(super) enum Refusal {
     /// It makes no sense.
     Bad(String),
     /// The store said no.
@@ -167,6 +161,7 @@ async fn list_deliveries(State(state): State<OperatorState>, uri: Uri) -> Respon
             conversation: query.take("conversation").map(ConversationKey),
             after: query.take("after").map(|id| parse_id(&id)).transpose()?,
             limit: query.limit()?,
+            ..DeliveryFilter::default()
         };
         let page = state.store.deliveries(filter).await?;
         Ok(page_json(&page, delivery_json, |delivery| delivery.id.to_string()))
@@ -177,7 +172,7 @@ async fn list_deliveries(State(state): State<OperatorState>, uri: Uri) -> Respon
 async fn show_delivery(State(state): State<OperatorState>, Path(id): Path<String>) -> Response {
     let shown = async {
         let id = parse_id(&id)?;
-        let (delivery, event) = state.store.delivery(id).await?.ok_or_else(|| not_found(id))?;
+        let (delivery, event) = actions::delivery(&state, id).await?;
         Ok(to_json(&answers::DeliveryWithEvent { delivery: (&delivery).into(), event: to_json(&event) }))
     };
     answer(shown.await, &state)
@@ -186,81 +181,24 @@ async fn show_delivery(State(state): State<OperatorState>, Path(id): Path<String
 async fn redrive(State(state): State<OperatorState>, Path(id): Path<String>, headers: HeaderMap) -> Response {
     let moved = async {
         let (id, order) = (parse_id(&id)?, order_of(&state, &headers)?);
-        let transition = match state.store.delivery(id).await? {
-            Some((delivery, event)) if matches!(delivery.state, Standing::Quarantined { .. }) => {
-                read_again(&state, id, event).await?
-            }
-            Some(_) | None => Transition::Redrive,
-        };
-        operate(&state, "redrive", id, transition, &order).await
+        actions::redrive(&state, id, &order).await?;
+        moved_json(&state, id).await
     };
     answer(moved.await, &state)
-}
-
-/// Reads a quarantined body again, after a mend on our side. What can be read by now is taken in as an event of its
-/// own, and the body is put away with that event's name; what still cannot be read stays where it is.
-async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<Transition, Refusal> {
-    let unchanged = |reason: String| StoreError::Illegal(IllegalMove { id, reason });
-    let EventKind::Unreadable(kept) = &event.kind else {
-        return Err(unchanged("this is no kept body".to_owned()).into());
-    };
-    let options = Arc::clone(&state.intake.borrow());
-    let reason = match intake::reread(kept, event.received_at, &options) {
-        Intake::Event { event, dedupe } => match take_in(state, id, event, dedupe).await? {
-            Accepted::New(new) | Accepted::Duplicate(new) => format!("read again as {new}"),
-            Accepted::Echo => "read again: our own comment coming back".to_owned(),
-        },
-        Intake::Ignored { reason } => format!("read again: nothing to do ({reason})"),
-        Intake::Quarantined { cause, .. } => return Err(unchanged(format!("it still cannot be read: {cause}")).into()),
-        Intake::Refused { why } => return Err(unchanged(format!("it is not authentic: {why}")).into()),
-    };
-    Ok(Transition::ReadAgain { reason })
-}
-
-/// Accepts what a quarantined body turned out to say, once, whoever asks for it again: the keys of the body itself may
-/// be held by the quarantined delivery, so there is one more, made of its name.
-async fn take_in(
-    state: &OperatorState,
-    id: EventId,
-    event: Event,
-    mut dedupe: Vec<DedupeKey>,
-) -> Result<Accepted, StoreError> {
-    let own = DedupeKey::ZendeskRequest(format!("read again: {id}"));
-    dedupe.push(own.clone());
-    match state.store.accept(event.clone(), dedupe, state.clock.now()).await? {
-        Accepted::Duplicate(holder) if holder == id => state.store.accept(event, vec![own], state.clock.now()).await,
-        accepted @ (Accepted::New(_) | Accepted::Duplicate(_) | Accepted::Echo) => Ok(accepted),
-    }
 }
 
 async fn discard(State(state): State<OperatorState>, Path(id): Path<String>, request: Request) -> Response {
     let moved = async {
         let (id, order) = (parse_id(&id)?, order_of(&state, request.headers())?);
         let reason = read_reason(request).await?;
-        operate(&state, "discard", id, Transition::Discard { reason }, &order).await
+        actions::discard(&state, id, reason, &order).await?;
+        moved_json(&state, id).await
     };
     answer(moved.await, &state)
 }
 
-/// Makes the operator's move and writes the audit line, whatever came of it. The reason is kept with the delivery and
-/// not in the log: people write names into such things.
-async fn operate(
-    state: &OperatorState,
-    action: &str,
-    id: EventId,
-    transition: Transition,
-    order: &Order,
-) -> Result<Value, Refusal> {
-    let done = state.store.operate(id, transition, order).await;
-    let result = match &done {
-        Ok(()) => "done".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    let (access, by) = (order.operator.access.name(), order.operator.by.as_deref());
-    tracing::info!(
-        target: "tandem::audit", action, access, by, event_id = %id, result, "operator: {action} {id}: {result}"
-    );
-    done?;
+/// A delivery that was just moved, as it stands now.
+async fn moved_json(state: &OperatorState, id: EventId) -> Result<Value, Refusal> {
     let delivery = state.store.delivery(id).await?.map(|(delivery, _)| delivery);
     Ok(delivery.map_or_else(|| json!({ "id": id }), |delivery| delivery_json(&delivery)))
 }
@@ -286,12 +224,8 @@ async fn read_reason(request: Request) -> Result<String, Refusal> {
         Ok(Err(_)) | Err(_) => return Err(bad("the body is too long or did not come")),
     };
     let body: Value = serde_json::from_slice(&body).map_err(|_| bad("the body must be {\"reason\": \"…\"}"))?;
-    let reason = body.get("reason").and_then(Value::as_str).map(str::trim).unwrap_or_default();
-    match reason.chars().count() {
-        0 => Err(bad("a reason is needed: {\"reason\": \"…\"}")),
-        1..=REASON_MAX_CHARS => Ok(reason.to_owned()),
-        _ => Err(Refusal::Bad(format!("the reason is longer than {REASON_MAX_CHARS} characters"))),
-    }
+    let reason = body.get("reason").and_then(Value::as_str).unwrap_or_default();
+    actions::reason(reason).map_err(|problem| Refusal::Bad(format!("{problem}: {{\"reason\": \"…\"}}")))
 }
 
 async fn list_conversations(State(state): State<OperatorState>, uri: Uri) -> Response {
@@ -319,10 +253,6 @@ fn parse_id(id: &str) -> Result<EventId, Refusal> {
     EventId::from_str(id).map_err(|error| Refusal::Bad(error.to_string()))
 }
 
-fn not_found(id: EventId) -> StoreError {
-    StoreError::NotFound(format!("delivery {id}"))
-}
-
 /// What is kept as JSON is shown as JSON.
 fn to_json<T: Serialize>(record: &T) -> Value {
     serde_json::to_value(record).unwrap_or_default()
@@ -343,10 +273,10 @@ fn conversation_json(conversation: &Conversation) -> Value {
 }
 
 /// The parameters of a request, each of which must be known: a mistyped filter must not answer with everything.
-struct Query(BTreeMap<String, String>);
+pub(super) struct Query(BTreeMap<String, String>);
 
 impl Query {
-    fn read(uri: &Uri, known: &[&str]) -> Result<Self, Refusal> {
+    pub(super) fn read(uri: &Uri, known: &[&str]) -> Result<Self, Refusal> {
         let mut parameters = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
             if !known.contains(&name.as_ref()) {
@@ -357,7 +287,7 @@ impl Query {
         Ok(Self(parameters))
     }
 
-    fn take(&mut self, name: &str) -> Option<String> {
+    pub(super) fn take(&mut self, name: &str) -> Option<String> {
         self.0.remove(name).filter(|value| !value.is_empty())
     }
 

@@ -38,14 +38,18 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Digests have equal lengths, so the comparison takes the same time whatever was presented.
 fn presents(headers: &HeaderMap, token: &SecretString) -> bool {
     let Some((scheme, presented)) = text(headers, header::AUTHORIZATION).and_then(|value| value.split_once(' ')) else {
         return false;
     };
-    let presented = Sha256::digest(presented.trim().as_bytes());
+    scheme.eq_ignore_ascii_case("bearer") && is_token(presented.trim(), token)
+}
+
+/// Whether this is the token. Digests have equal lengths, so the comparison takes the same time whatever was presented.
+pub(in crate::http) fn is_token(presented: &str, token: &SecretString) -> bool {
+    let presented = Sha256::digest(presented.as_bytes());
     let expected = Sha256::digest(token.expose_secret().as_bytes());
-    scheme.eq_ignore_ascii_case("bearer") && bool::from(presented.ct_eq(&expected))
+    bool::from(presented.ct_eq(&expected))
 }
 
 /// Whether the request names this machine as its host, as no page does whose own name was made to point here.

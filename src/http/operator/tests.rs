@@ -18,6 +18,7 @@ use crate::http::testing::{
 };
 use crate::http::{Readiness, operator_router};
 use crate::intake::IntakeOptions;
+use crate::store::IllegalMove;
 use crate::telemetry::Metrics;
 
 fn state(store: Arc<ScriptedStore>, token: Option<&str>) -> OperatorState {

@@ -1,0 +1,275 @@
+//! What an operator can have done: the API and the console call the same functions, so that both keep the same rules and
+//! leave the same lines in the audit.
+//!
+//! Nothing here knows how it was asked for or how the answer is shown. No reason and no key reaches the log: people
+//! write names into such things.
+
+use std::sync::Arc;
+
+use crate::domain::conversation::ConversationKey;
+use crate::domain::delivery::{Delivery, State as Standing, Transition};
+use crate::domain::event::{DedupeKey, Destination, Event, EventId, EventKind};
+use crate::domain::operator::{Order, Seen, digest};
+use crate::http::OperatorState;
+use crate::intake::{self, Intake};
+use crate::store::{Accepted, Compaction, Forgotten, Found, IllegalMove, Moves, StoreError, Sweep};
+
+/// The states from which many deliveries can be put back at once.
+pub(in crate::http) const REDRIVEN: [&str; 4] = ["waiting", "unconfirmed", "dead", "quarantined"];
+
+/// The states from which many deliveries can be dropped at once.
+pub(in crate::http) const DISCARDED: [&str; 5] = ["pending", "waiting", "unconfirmed", "dead", "quarantined"];
+
+/// Both, by the name that paths give them.
+pub(in crate::http) const DESTINATIONS: [Destination; 2] = [Destination::Zendesk, Destination::Braze];
+
+/// A reason is a sentence, kept with the delivery for as long as that lives.
+pub(in crate::http) const REASON_MAX_CHARS: usize = 500;
+
+/// The reason as it is kept.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(in crate::http) fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err("a reason is needed".to_owned()),
+        1..=REASON_MAX_CHARS => Ok(text.to_owned()),
+        _ => Err(format!("the reason is longer than {REASON_MAX_CHARS} characters")),
+    }
+}
+
+/// The destination of that name.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub(in crate::http) fn destination(name: &str) -> Result<Destination, StoreError> {
+    let found = DESTINATIONS.into_iter().find(|destination| destination.name() == name);
+    found.ok_or_else(|| StoreError::NotFound("destination of that name".to_owned()))
+}
+
+/// One delivery with its event.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub(in crate::http) async fn delivery(state: &OperatorState, id: EventId) -> Result<(Delivery, Event), StoreError> {
+    state.store.delivery(id).await?.ok_or_else(|| StoreError::NotFound(format!("delivery {id}")))
+}
+
+/// Puts a delivery back, or has a kept body read again.
+///
+/// # Errors
+/// As [`crate::store::Store::operate`]; [`StoreError::Illegal`] also for a body that still cannot be read.
+pub(in crate::http) async fn redrive(state: &OperatorState, id: EventId, order: &Order) -> Result<(), StoreError> {
+    let transition = match state.store.delivery(id).await? {
+        Some((delivery, event)) if matches!(delivery.state, Standing::Quarantined { .. }) => {
+            read_again(state, id, event).await?
+        }
+        Some(_) | None => Transition::Redrive,
+    };
+    operate(state, "redrive", id, transition, order).await
+}
+
+/// Drops a delivery for this [`reason`].
+///
+/// # Errors
+/// As [`crate::store::Store::operate`].
+pub(in crate::http) async fn discard(
+    state: &OperatorState,
+    id: EventId,
+    reason: String,
+    order: &Order,
+) -> Result<(), StoreError> {
+    operate(state, "discard", id, Transition::Discard { reason }, order).await
+}
+
+/// Makes the operator's move and writes the audit line, whatever came of it.
+async fn operate(
+    state: &OperatorState,
+    action: &str,
+    id: EventId,
+    transition: Transition,
+    order: &Order,
+) -> Result<(), StoreError> {
+    let done = state.store.operate(id, transition, order).await;
+    let result = match &done {
+        Ok(()) => "done".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let (access, by) = (order.operator.access.name(), order.operator.by.as_deref());
+    tracing::info!(
+        target: "tandem::audit", action, access, by, event_id = %id, result, "operator: {action} {id}: {result}"
+    );
+    done
+}
+
+/// Reads a quarantined body again, after a mend on our side. What can be read by now is taken in as an event of its
+/// own, and the body is put away with that event's name; what still cannot be read stays where it is.
+async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<Transition, StoreError> {
+    let unchanged = |reason: String| StoreError::Illegal(IllegalMove { id, reason });
+    let EventKind::Unreadable(kept) = &event.kind else {
+        return Err(unchanged("this is no kept body".to_owned()));
+    };
+    let options = Arc::clone(&state.intake.borrow());
+    let reason = match intake::reread(kept, event.received_at, &options) {
+        Intake::Event { event, dedupe } => match take_in(state, id, event, dedupe).await? {
+            Accepted::New(new) | Accepted::Duplicate(new) => format!("read again as {new}"),
+            Accepted::Echo => "read again: our own comment coming back".to_owned(),
+        },
+        Intake::Ignored { reason } => format!("read again: nothing to do ({reason})"),
+        Intake::Quarantined { cause, .. } => return Err(unchanged(format!("it still cannot be read: {cause}"))),
+        Intake::Refused { why } => return Err(unchanged(format!("it is not authentic: {why}"))),
+    };
+    Ok(Transition::ReadAgain { reason })
+}
+
+/// Accepts what a quarantined body turned out to say, once, whoever asks for it again: the keys of the body itself may
+/// be held by the quarantined delivery, so there is one more, made of its name.
+async fn take_in(
+    state: &OperatorState,
+    id: EventId,
+    event: Event,
+    mut dedupe: Vec<DedupeKey>,
+) -> Result<Accepted, StoreError> {
+    let own = DedupeKey::ZendeskRequest(format!("read again: {id}"));
+    dedupe.push(own.clone());
+    match state.store.accept(event.clone(), dedupe, state.clock.now()).await? {
+        Accepted::Duplicate(holder) if holder == id => state.store.accept(event, vec![own], state.clock.now()).await,
+        accepted @ (Accepted::New(_) | Accepted::Duplicate(_) | Accepted::Echo) => Ok(accepted),
+    }
+}
+
+/// Puts back, one step, what a sweep finds.
+///
+/// # Errors
+/// As [`crate::store::Store::operate_each`].
+pub(in crate::http) async fn redrive_step(
+    state: &OperatorState,
+    sweep: &Sweep,
+    order: &Order,
+) -> Result<(Found, Moves), StoreError> {
+    let order = Order { accepted_by: Some(sweep.accepted_by), ..order.clone() };
+    let found = state.store.sweep(sweep.clone()).await?;
+    let moves = if sweep.state == "quarantined" {
+        read_all_again(state, &found.ids, &order).await?
+    } else {
+        state.store.operate_each(found.ids.clone(), sweep.state.clone(), Transition::Redrive, &order).await?
+    };
+    note_step("redrive", sweep, &moves, &order);
+    Ok((found, moves))
+}
+
+/// Drops, one step, what a sweep finds, for this [`reason`].
+///
+/// # Errors
+/// As [`crate::store::Store::operate_each`].
+pub(in crate::http) async fn discard_step(
+    state: &OperatorState,
+    sweep: &Sweep,
+    reason: String,
+    order: &Order,
+) -> Result<(Found, Moves), StoreError> {
+    let order = Order { accepted_by: Some(sweep.accepted_by), ..order.clone() };
+    let found = state.store.sweep(sweep.clone()).await?;
+    let transition = Transition::Discard { reason };
+    let moves = state.store.operate_each(found.ids.clone(), sweep.state.clone(), transition, &order).await?;
+    note_step("discard", sweep, &moves, &order);
+    Ok((found, moves))
+}
+
+/// Reads each of these bodies again, oldest first. One that is taken in comes before the next one is looked at.
+async fn read_all_again(state: &OperatorState, ids: &[EventId], order: &Order) -> Result<Moves, StoreError> {
+    let mut moves = Moves::default();
+    for id in ids {
+        let Some((_, event)) = state.store.delivery(*id).await? else { continue };
+        let moved = match read_again(state, *id, event).await {
+            Ok(transition) => state.store.operate(*id, transition, order).await,
+            Err(error) => Err(error),
+        };
+        match moved {
+            Ok(()) => moves.moved += 1,
+            Err(StoreError::Illegal(illegal)) => moves.refused.push(illegal),
+            Err(StoreError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(moves)
+}
+
+fn note_step(action: &'static str, sweep: &Sweep, moves: &Moves, order: &Order) {
+    let (moved, refused, state) = (moves.moved, moves.refused.len(), &sweep.state);
+    if moved > 0 || refused > 0 {
+        let by = order.operator.by.as_deref();
+        tracing::info!(
+            target: "tandem::audit", action, access = order.operator.access.name(), by, state, moved, refused,
+            "operator: {action} all {state}: {moved} moved, {refused} could not be"
+        );
+    }
+}
+
+/// Erases a customer, and has the files written anew.
+///
+/// # Errors
+/// As [`crate::store::Store::forget`].
+pub(in crate::http) async fn forget(
+    state: &OperatorState,
+    key: &ConversationKey,
+    order: &Order,
+) -> Result<Forgotten, StoreError> {
+    let forgotten = state.store.forget(key, order).await?;
+    let (conversation, by) = (digest(key), order.operator.by.as_deref());
+    let erased = forgotten.settled + forgotten.waiting + forgotten.unreadable;
+    tracing::info!(
+        target: "tandem::audit", action = "forget", access = order.operator.access.name(), by, conversation,
+        erased, in_hand = forgotten.in_hand, "operator: forget {conversation}: {erased} deliveries erased"
+    );
+    write_anew(state);
+    Ok(forgotten)
+}
+
+/// Has the store's files written anew, so that what was erased is not left in them. Nobody waits: that takes as long as
+/// the store is large.
+fn write_anew(state: &OperatorState) {
+    let store = Arc::clone(&state.store);
+    tokio::spawn(async move {
+        if let Err(error) = store.compact(Compaction::Now).await {
+            tracing::warn!(%error, "store.compact_failed: what was erased is still in the files");
+        }
+    });
+}
+
+/// Pauses a destination, or resumes it.
+///
+/// # Errors
+/// As [`crate::store::Store::pause`].
+pub(in crate::http) async fn set_paused(
+    state: &OperatorState,
+    destination: Destination,
+    paused: bool,
+    order: &Order,
+) -> Result<(), StoreError> {
+    let changed = state.store.pause(destination, paused, order).await?;
+    let (action, name) = (if paused { "pause" } else { "resume" }, destination.name());
+    let result = if changed { "done" } else { "it was so already" };
+    let by = order.operator.by.as_deref();
+    tracing::info!(
+        target: "tandem::audit", action, access = order.operator.access.name(), by, destination = name, result,
+        "operator: {action} {name}: {result}"
+    );
+    Ok(())
+}
+
+/// Remembers that somebody is about to be shown what was written. Whoever cannot be written down is shown nothing.
+///
+/// # Errors
+/// As [`crate::store::Store::note_seen`].
+pub(in crate::http) async fn note_seen(state: &OperatorState, seen: Seen, order: &Order) -> Result<(), StoreError> {
+    let (action, what) = match &seen {
+        Seen::Event(event) => ("reveal", event.to_string()),
+        Seen::Conversation(key) => ("read", digest(key)),
+    };
+    state.store.note_seen(seen, order).await?;
+    let (access, by) = (order.operator.access.name(), order.operator.by.as_deref());
+    tracing::info!(target: "tandem::audit", action, access, by, what, "operator: {action} {what}");
+    Ok(())
+}
