@@ -1,4 +1,5 @@
-//! The two routers: the public one takes webhooks in, the operator's one shows and moves what is waiting.
+//! The two routers: the public one takes webhooks in, the operator's one shows and moves what is waiting, to programs
+//! (the operator API) and to people (the console).
 //!
 //! Nothing here calls a vendor, and nothing here decides what a webhook means: that is [`crate::intake`]. A handler
 //! extracts, asks, stores and answers. The public router shows nothing of what is stored.
@@ -15,12 +16,14 @@ use crate::store::Store;
 use crate::telemetry::{Metrics, Readiness};
 
 mod answers;
+mod console;
 mod error;
 mod health;
 pub mod openapi;
 mod operator;
 mod webhooks;
 
+pub use console::{Check, Checked, Console, ConsoleOptions, Levels, Setting, SettingsGroup};
 pub(crate) use operator::{is_for_this_machine, is_same_site};
 
 #[cfg(test)]
@@ -56,6 +59,8 @@ pub struct OperatorState {
     pub readiness: Arc<Readiness>,
     /// What operators must present; `None` only where nobody but this machine can connect. It may change at any time.
     pub token: watch::Receiver<Option<SecretString>>,
+    /// What only the console works with.
+    pub console: Console,
 }
 
 /// Webhooks and health: what the contract's §3 and §5 promise on `listen`.
@@ -65,11 +70,11 @@ pub fn public_router(state: PublicState) -> Router {
     finish(webhooks::routes(state).merge(health), clock)
 }
 
-/// Metrics, health and the operator API.
+/// Metrics, health, the operator API and the console.
 pub fn operator_router(state: OperatorState) -> Router {
     let clock = state.clock.clone();
     let health = health::routes(Arc::clone(&state.store), Arc::clone(&state.readiness));
-    finish(operator::routes(state).merge(health), clock)
+    finish(operator::routes(state.clone()).merge(console::routes(state)).merge(health), clock)
 }
 
 /// What both have in common: JSON for unknown paths and methods, and no panic that reaches the connection.

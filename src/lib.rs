@@ -29,7 +29,8 @@
 //! * [`clients`] — every word to Zendesk and Braze, and what the answers mean. They never decide policy.
 //! * [`worker`] — claims, acts, records; asks for replies of which no webhook told; drops what is old. It never sees an
 //!   incoming request.
-//! * [`http`] — the public and the operator's routers. They never call a vendor.
+//! * [`http`] — the public and the operator's routers, the operator's with the API and the console (its pages are in
+//!   `templates`, what they load in `assets`). They never call a vendor.
 //! * [`serve`] — the composition root: builds all of the above from a [`config`] and takes it down in order.
 //! * [`config`] — the only reader of the environment and of configuration files.
 //! * [`setup`] — what the two vendors must be set up with, and how that differs from what is there. It never calls them.

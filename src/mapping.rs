@@ -356,6 +356,12 @@ impl Mappings {
     }
 }
 
+/// The text of the shipped mapping: `mappings/NAME.toml`.
+#[must_use]
+pub fn shipped(name: Name) -> &'static str {
+    name.shipped().0
+}
+
 /// The shipped sample of a mapping: `mappings/NAME.json`.
 ///
 /// # Errors

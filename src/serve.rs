@@ -24,15 +24,19 @@ use crate::config::{self, Config, Credentials, Faults, StoreUrl, Warning};
 use crate::domain::budget::Budgets;
 use crate::domain::event::Destination;
 use crate::domain::retry::RetryPolicy;
-use crate::http::{OperatorState, PublicState, operator_router, public_router};
+use crate::http::{
+    Check, Checked, Console, ConsoleOptions, OperatorState, PublicState, operator_router, public_router,
+};
 use crate::intake::IntakeOptions;
 use crate::mapping::Mappings;
 use crate::store::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreLimits};
-use crate::telemetry::{Metrics, Readiness};
+use crate::telemetry::{Metrics, Readiness, Samples};
 use crate::worker::{AlarmOptions, Alarmist, ObservedTransport, Pauses, Retention, Worker, WorkerOptions};
 
 mod live;
+mod sampling;
+mod settings;
 
 use live::Live;
 
@@ -78,8 +82,16 @@ pub struct Listeners {
     pub operator: TcpListener,
 }
 
-/// A configuration that was read anew, or what is wrong with it.
-pub type Reloads = mpsc::Receiver<Result<Config, Faults>>;
+/// Reads the configuration as it is now, and says what is wrong with it.
+pub type Read = Arc<dyn Fn() -> Result<(Config, Vec<Warning>), Faults> + Send + Sync>;
+
+/// Where a running bridge learns of another configuration.
+pub struct Reloads {
+    /// A configuration that was read anew, or what is wrong with it.
+    pub read: mpsc::Receiver<Result<Config, Faults>>,
+    /// How to check it without taking it over; `None` where it is not from a file.
+    pub check: Option<Read>,
+}
 
 /// Runs the bridge until SIGTERM or Ctrl-C. At SIGHUP the configuration is `read` again.
 ///
@@ -113,8 +125,8 @@ pub async fn serve(
     clock: Clock,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let (_never, reloads) = mpsc::channel(1);
-    serve_and_reload(config, listeners, clock, stop, reloads).await
+    let (_never, read) = mpsc::channel(1);
+    serve_and_reload(config, listeners, clock, stop, Reloads { read, check: None }).await
 }
 
 /// Runs the bridge as [`serve`] does, with another client for customers' pictures.
@@ -128,8 +140,8 @@ pub async fn serve_with_media(
     media: MediaClient,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let (_never, reloads) = mpsc::channel(1);
-    compose(config, listeners, clock, media, stop, reloads).await
+    let (_never, read) = mpsc::channel(1);
+    compose(config, listeners, clock, media, stop, Reloads { read, check: None }).await
 }
 
 /// Runs the bridge on bound listeners until `stop` ends, then stops in order: no longer ready, no new claims, what is
@@ -156,7 +168,7 @@ async fn compose(
     clock: Clock,
     media: MediaClient,
     stop: impl Future<Output = ()>,
-    mut reloads: Reloads,
+    reloads: Reloads,
 ) -> Result<(), ServeError> {
     let StoreUrl::Sled { directory } = &config.store;
     let store: Arc<dyn Store> =
@@ -168,12 +180,8 @@ async fn compose(
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);
 
     let outside = Outside { store: Arc::clone(&store), transport: Arc::clone(&transport), media, clock: clock.clone() };
-    let mappings = match &config.mapping_files {
-        Some(files) => Mappings::load(files),
-        None => Mappings::shipped(),
-    };
-    let mappings = Arc::new(mappings.map_err(ServeError::Mappings)?);
-    let worker = Arc::new(worker(&config, mappings, &outside, &metrics, &readiness));
+    let mappings = Arc::new(mappings(&config)?);
+    let worker = Arc::new(worker(&config, Arc::clone(&mappings), &outside, &metrics, &readiness));
     let (intake, intake_now) = watch::channel(Arc::new(intake_options(&config)));
     let (operator_token, token_now) = watch::channel(config.operator.token.clone());
     let (alarm, alarm_now) = watch::channel(alarm_options(&config));
@@ -184,6 +192,15 @@ async fn compose(
         metrics: Arc::clone(&metrics),
         readiness: Arc::clone(&readiness),
     });
+    let (stop_serving, stop_working) = (CancellationToken::new(), CancellationToken::new());
+    let (shown, shown_now) = watch::channel(settings::shown(&config));
+    let samples = Arc::new(Samples::default());
+    let console = ConsoleOptions {
+        settings: Some(shown_now),
+        samples: Arc::clone(&samples),
+        stopping: stop_serving.clone(),
+        ..console(&config, &mappings, &worker, reloads.check)
+    };
     let operator = operator_router(OperatorState {
         store: Arc::clone(&store),
         intake: intake_now,
@@ -191,34 +208,29 @@ async fn compose(
         metrics: Arc::clone(&metrics),
         readiness: Arc::clone(&readiness),
         token: token_now,
+        console: Console::new(console),
     });
     let alarmist = Alarmist {
         book: Arc::clone(&worker.alarms),
         store: Arc::clone(&store),
         transport,
         options: alarm_now,
-        clock,
+        clock: clock.clone(),
         metrics: Arc::clone(&metrics),
     };
     announce(&config, &listeners)?;
 
-    let (stop_serving, stop_working) = (CancellationToken::new(), CancellationToken::new());
     let servers = [
         spawn_server(listeners.public, public, &stop_serving),
         spawn_server(listeners.operator, operator, &stop_serving),
     ];
     tokio::spawn(alarmist.run(stop_working.clone()));
+    tokio::spawn(sampling::run(Arc::clone(&store), Arc::clone(&metrics), clock, samples, stop_working.clone()));
     let working = tokio::spawn(Arc::clone(&worker).run(stop_working.clone()));
-    let live = Live { started_with: config, intake, operator_token, alarm, worker, metrics };
-    let following = async {
-        while let Some(read) = reloads.recv().await {
-            live.reload(read);
-        }
-        std::future::pending::<()>().await;
-    };
+    let live = Live { started_with: config, intake, operator_token, alarm, worker, metrics, shown };
     tokio::select! {
         () = stop => {}
-        () = following => {}
+        () = live.follow(reloads.read) => {}
     }
     readiness.set_reason("bridge", "shutting down");
     take_down(servers, working, &stop_serving, &stop_working, store.as_ref()).await;
@@ -306,7 +318,8 @@ fn reloads(read: impl Fn() -> Result<(Config, Vec<Warning>), Faults> + Send + Sy
     use tokio::signal::unix::{SignalKind, signal};
     let mut hangup = signal(SignalKind::hangup())?;
     let (send, reloads) = mpsc::channel(1);
-    let read = Arc::new(read);
+    let read: Read = Arc::new(read);
+    let check = Some(Arc::clone(&read));
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             let read = Arc::clone(&read);
@@ -326,7 +339,43 @@ fn reloads(read: impl Fn() -> Result<(Config, Vec<Warning>), Faults> + Send + Sy
             }
         }
     });
-    Ok(reloads)
+    Ok(Reloads { read: reloads, check })
+}
+
+fn mappings(config: &Config) -> Result<Mappings, ServeError> {
+    let mappings = match &config.mapping_files {
+        Some(files) => Mappings::load(files),
+        None => Mappings::shipped(),
+    };
+    mappings.map_err(ServeError::Mappings)
+}
+
+/// What the console shows of this bridge, as far as it stays the same.
+fn console(config: &Config, mappings: &Mappings, worker: &Arc<Worker>, check: Option<Read>) -> ConsoleOptions {
+    let worker = Arc::clone(worker);
+    let levels = move |destination| match destination {
+        Destination::Zendesk => worker.zendesk.levels(),
+        Destination::Braze => worker.braze.levels(),
+    };
+    let checked = |read: Read| -> Check { Arc::new(move || checked(read())) };
+    ConsoleOptions {
+        mappings: Some(mappings.clone()),
+        mapping_files: config.mapping_files.clone().unwrap_or_default(),
+        check: check.map(checked),
+        levels: Some(Arc::new(levels)),
+        ..ConsoleOptions::default()
+    }
+}
+
+fn checked(read: Result<(Config, Vec<Warning>), Faults>) -> Checked {
+    match read {
+        Ok((_, warnings)) => {
+            Checked { faults: Vec::new(), warnings: warnings.iter().map(ToString::to_string).collect() }
+        }
+        Err(Faults(faults)) => {
+            Checked { faults: faults.iter().map(ToString::to_string).collect(), warnings: Vec::new() }
+        }
+    }
 }
 
 /// Says where everything is, in one line of the log.

@@ -20,9 +20,11 @@ use tracing_subscriber::fmt::SubscriberBuilder;
 pub mod exposition;
 mod metrics;
 mod readiness;
+mod samples;
 
 pub use metrics::{Distribution, Metrics};
 pub use readiness::Readiness;
+pub use samples::{SAMPLE_EVERY, SAMPLES_MAX, Sample, Samples, Tallies};
 
 /// Logs could not be set up.
 #[derive(Debug, thiserror::Error)]

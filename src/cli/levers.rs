@@ -82,8 +82,8 @@ fn set_paused(name: Name, action: &str, by: By, bridge: &Where, output: &mut imp
     Ok(())
 }
 
-const ORDER_COLUMNS: [&str; 10] =
-    ["number", "at", "access", "by", "action", "count", "first", "last", "destination", "conversation"];
+const ORDER_COLUMNS: [&str; 11] =
+    ["number", "at", "access", "by", "action", "count", "first", "last", "destination", "conversation", "event"];
 
 /// `tandem audit`
 pub(super) fn audit(part: Part, bridge: &Where, output: &mut impl Write) -> Result<(), Failure> {

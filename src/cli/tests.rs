@@ -52,6 +52,7 @@ fn running(store: ScriptedStore, token: Option<&str>) -> Running {
         metrics: Arc::new(Metrics::default()),
         readiness: Arc::new(Readiness::default()),
         token: tokio::sync::watch::channel(token.map(Into::into)).1,
+        console: Default::default(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();

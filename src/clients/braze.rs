@@ -13,7 +13,8 @@ use url::Url;
 use crate::clients::exchange::{Answer, Effect, Exchange, Order, secret_header};
 use crate::clients::{Failure, Held, Transport, words};
 use crate::clock::Clock;
-use crate::domain::budget::{Budgets, Call};
+use crate::domain::budget::{Budgets, Call, Level};
+use crate::domain::event::Destination;
 
 pub mod details;
 
@@ -73,6 +74,12 @@ impl Braze {
     pub fn held_while(mut self, held: Held) -> Self {
         self.exchange.held = Some(held);
         self
+    }
+
+    /// How much is left of what Braze allows.
+    #[must_use]
+    pub fn levels(&self) -> Vec<Level> {
+        self.exchange.levels(Destination::Braze)
     }
 
     /// Sends one message through an API-triggered campaign. `body` is the whole request, with one recipient: the same

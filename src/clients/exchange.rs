@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::clients::{Failure, Held, Transport, TransportError, limits, words};
 use crate::clock::Clock;
-use crate::domain::budget::{Budgets, Call, Permit};
+use crate::domain::budget::{Budgets, Call, Level, Permit};
 use crate::domain::event::Destination;
 use crate::domain::retry::later;
 
@@ -159,6 +159,11 @@ impl Exchange {
     /// Whether little is left of the vendor's rate budget.
     pub(super) fn is_budget_low(&self, vendor: Destination) -> bool {
         self.budgets().is_low(vendor, self.clock.now())
+    }
+
+    /// How much is left of what the vendor allows.
+    pub(super) fn levels(&self, vendor: Destination) -> Vec<Level> {
+        self.budgets().levels(vendor, self.clock.now())
     }
 
     /// Makes the call once, without regard to budgets. Every call goes through here, and none while the vendor is held.

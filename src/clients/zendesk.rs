@@ -21,7 +21,7 @@ use crate::clients::exchange::{Answer, Effect, Exchange, Order, secret_header};
 use crate::clients::oauth::{self, Tokens};
 use crate::clients::{Failure, Held, Transport, words};
 use crate::clock::Clock;
-use crate::domain::budget::{Budgets, Call, UserKey};
+use crate::domain::budget::{Budgets, Call, Level, UserKey};
 use crate::domain::event::{CommentId, Destination, EventId, TicketId, UserId};
 
 pub mod admin;
@@ -119,6 +119,12 @@ impl Zendesk {
     pub fn held_while(mut self, held: Held) -> Self {
         self.exchange.held = Some(held);
         self
+    }
+
+    /// How much is left of what Zendesk allows.
+    #[must_use]
+    pub fn levels(&self) -> Vec<Level> {
+        self.exchange.levels(Destination::Zendesk)
     }
 
     /// Proves who we are in another way from the next call on.

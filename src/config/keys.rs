@@ -90,7 +90,7 @@ pub const KEYS: &[Key] = &[
         "operator_listen",
         Kind::Text,
         Some("127.0.0.1:8081"),
-        "Address and port for the operator API and metrics; never make it public.",
+        "Address and port for the console, the operator API and metrics; never make it public.",
     ),
     key(
         "operator_token",

@@ -95,6 +95,38 @@ pub enum Pool {
     BrazeReads,
 }
 
+impl Pool {
+    /// What is counted in it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ZendeskAccount => "all calls",
+            Self::ZendeskLists => "ticket lists",
+            Self::ZendeskCreates => "new tickets",
+            Self::ZendeskUpdates => "ticket updates",
+            Self::ZendeskUserSaves => "user saves",
+            Self::BrazeSends => "texts",
+            Self::BrazeExports => "profile exports",
+            Self::BrazeReads => "other reads",
+        }
+    }
+}
+
+/// How much is left in a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// The pool.
+    pub pool: Pool,
+    /// Calls that may be made now.
+    pub left: u32,
+    /// Calls in a period.
+    pub of: u32,
+    /// The period.
+    pub period: Duration,
+    /// When the next call may go; `None` means now.
+    pub opens_at: Option<Timestamp>,
+}
+
 /// What an answer said about a pool. Foreign numbers: nothing here is believed beyond its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Told {
@@ -213,6 +245,28 @@ impl Budgets {
             Destination::Braze => &mut self.braze_sends,
         };
         window.opens_at(now).is_some() || window.left() < window.capacity.div_ceil(4)
+    }
+
+    /// How much is left of what this vendor allows, the widest first.
+    pub fn levels(&mut self, destination: Destination, now: Timestamp) -> Vec<Level> {
+        let pools: &[Pool] = match destination {
+            Destination::Zendesk => &[
+                Pool::ZendeskAccount,
+                Pool::ZendeskLists,
+                Pool::ZendeskCreates,
+                Pool::ZendeskUpdates,
+                Pool::ZendeskUserSaves,
+            ],
+            Destination::Braze => &[Pool::BrazeSends, Pool::BrazeReads, Pool::BrazeExports],
+        };
+        let level = |pool: &Pool| {
+            let window = self.pool(*pool);
+            let opens_at = window.opens_at(now);
+            let left = if opens_at.is_some() { 0 } else { window.left() };
+            let period = Duration::from_millis((window.slices * window.slice_ms).unsigned_abs());
+            Level { pool: *pool, left, of: window.capacity, period, opens_at }
+        };
+        pools.iter().map(level).collect()
     }
 
     fn pool(&mut self, pool: Pool) -> &mut Window {
@@ -433,6 +487,22 @@ mod tests {
     /// How many calls go through at one moment.
     fn burst(budgets: &mut Budgets, call: Call, now: Timestamp) -> u32 {
         (0..300_000).take_while(|_| budgets.take(call, now) == Permit::Go).count().try_into().unwrap()
+    }
+
+    #[test]
+    fn what_is_left_is_told_and_nothing_of_it_is_spent() {
+        let mut budgets = Budgets::new();
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(budgets.take(Call::ZendeskCreateTicket, now), Permit::Go);
+        budgets.refused(Call::ZendeskListTickets, None, now);
+        let levels = budgets.levels(Destination::Zendesk, now);
+        assert_eq!(budgets.levels(Destination::Zendesk, now), levels, "a look costs nothing");
+        let of = |pool| levels.iter().find(|level| level.pool == pool).copied().unwrap();
+        let account = of(Pool::ZendeskAccount);
+        assert_eq!((account.left, account.of, account.period), (199, 200, Duration::from_secs(60)));
+        let lists = of(Pool::ZendeskLists);
+        assert_eq!((lists.left, lists.opens_at), (0, now.checked_add(HOLD_UNTOLD).ok()));
+        assert_eq!(budgets.levels(Destination::Braze, now).len(), 3);
     }
 
     #[test]

@@ -32,17 +32,23 @@ async fn healthz() -> Response {
     json_answer(StatusCode::OK, &answers::Health { status: "alive" })
 }
 
-async fn readyz(State(health): State<Health>) -> Response {
-    let mut reasons = health.readiness.reasons();
-    if let Err(error) = health.store.health() {
+/// What stands against taking webhooks, and what else there is to say.
+pub(super) fn told(store: &dyn Store, readiness: &Readiness) -> (Vec<String>, Vec<String>) {
+    let mut reasons = readiness.reasons();
+    if let Err(error) = store.health() {
         reasons.push(format!("store: {error}"));
     }
-    let mut notes = health.readiness.notes();
+    let mut notes = readiness.notes();
     for destination in [Destination::Zendesk, Destination::Braze] {
-        if let Some(pause) = health.store.paused(destination) {
+        if let Some(pause) = store.paused(destination) {
             notes.push(format!("{}: paused by the operator since {}", destination.name(), pause.since));
         }
     }
+    (reasons, notes)
+}
+
+async fn readyz(State(health): State<Health>) -> Response {
+    let (reasons, notes) = told(health.store.as_ref(), &health.readiness);
     let (code, status) =
         if reasons.is_empty() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     json_answer(code, &answers::Readiness { status, reasons, notes })

@@ -7,11 +7,12 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use super::{alarm_options, intake_options, zendesk_auth};
+use super::{alarm_options, intake_options, settings, zendesk_auth};
 use crate::config::{Braze, Campaigns, Config, Faults, Operator, Zendesk};
+use crate::http::SettingsGroup;
 use crate::intake::IntakeOptions;
 use crate::telemetry::Metrics;
 use crate::worker::{AlarmOptions, Worker};
@@ -25,11 +26,21 @@ pub(super) struct Live {
     pub(super) alarm: watch::Sender<Option<AlarmOptions>>,
     pub(super) worker: Arc<Worker>,
     pub(super) metrics: Arc<Metrics>,
+    /// What the console shows.
+    pub(super) shown: watch::Sender<Vec<SettingsGroup>>,
 }
 
 impl Live {
+    /// Takes over whatever is read anew, for ever.
+    pub(super) async fn follow(&self, mut read: mpsc::Receiver<Result<Config, Faults>>) {
+        while let Some(read) = read.recv().await {
+            self.reload(read);
+        }
+        std::future::pending::<()>().await;
+    }
+
     /// Takes over what was read, or says why not.
-    pub(super) fn reload(&self, read: Result<Config, Faults>) {
+    fn reload(&self, read: Result<Config, Faults>) {
         let is_good = read.is_ok();
         match read {
             Ok(config) => self.apply(&config),
@@ -51,17 +62,40 @@ impl Live {
         self.worker.zendesk.set_auth(zendesk_auth(&new.zendesk.credentials));
         self.worker.braze.set_api_key(new.braze.api_key.clone());
         let mut waiting = waiting(&self.started_with, new);
+        let mut in_force = in_force(&self.started_with, new);
         // Whether a token is needed follows from the address, which stays.
         if new.operator.token.is_some() || self.started_with.operator.listen.ip().is_loopback() {
             self.operator_token.send_replace(new.operator.token.clone());
         } else {
+            in_force.operator.token.clone_from(&self.started_with.operator.token);
             waiting.push("operator_token");
         }
+        self.shown.send_replace(settings::shown(&in_force));
         info!("config.reloaded: secrets, tokens, credentials and the alarm receiver are the new ones");
         if !waiting.is_empty() {
             let keys = waiting.join(", ");
             warn!(keys, "config.waits: {keys} changed, and stay as they were until a restart");
         }
+    }
+}
+
+/// What holds from now on: what can change of the new one, on what cannot of the old one.
+fn in_force(old: &Config, new: &Config) -> Config {
+    Config {
+        operator: Operator { token: new.operator.token.clone(), ..old.operator.clone() },
+        zendesk: Zendesk {
+            credentials: new.zendesk.credentials.clone(),
+            webhook_secrets: new.zendesk.webhook_secrets.clone(),
+            signature_tolerance: new.zendesk.signature_tolerance,
+            ..old.zendesk.clone()
+        },
+        braze: Braze {
+            api_key: new.braze.api_key.clone(),
+            webhook_tokens: new.braze.webhook_tokens.clone(),
+            ..old.braze.clone()
+        },
+        alarm: new.alarm.clone(),
+        ..old.clone()
     }
 }
 

@@ -20,6 +20,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::exposition;
+use super::samples::Tallies;
 use crate::domain::event::Destination;
 
 /// Why webhooks are answered with 503, as labels.
@@ -51,6 +52,10 @@ pub struct Metrics {
     commit_requests: Shown,
     alarms: Family<Result, Counter>,
     reloads: Family<Result, Counter>,
+    // The same once more without labels, for whoever wants no more than the sums.
+    taken_in: Counter,
+    done: Counter,
+    troubled: Counter,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -160,6 +165,9 @@ impl Default for Metrics {
             commit_requests: Shown::default(),
             alarms: Family::default(),
             reloads: Family::default(),
+            taken_in: Counter::default(),
+            done: Counter::default(),
+            troubled: Counter::default(),
         };
         metrics.register();
         UNAVAILABLE.into_iter().for_each(|reason| drop(metrics.unavailable.get_or_create(&Reason { reason })));
@@ -221,6 +229,7 @@ impl Metrics {
     /// A webhook became an event.
     pub fn accepted(&self, endpoint: &'static str) {
         self.accepted.get_or_create(&Endpoint { endpoint }).inc();
+        self.taken_in.inc();
     }
 
     /// A webhook repeated an earlier one.
@@ -251,6 +260,17 @@ impl Metrics {
     /// An attempt to deliver came to this outcome ([`crate::domain::delivery::Outcome::name`]).
     pub fn attempt(&self, destination: Destination, outcome: &'static str) {
         self.attempts.get_or_create(&Attempt { destination: destination.name(), outcome }).inc();
+        match outcome {
+            "done" => drop(self.done.inc()),
+            "retry" | "reject" | "unknown" | "pause" => drop(self.troubled.inc()),
+            _ => {}
+        }
+    }
+
+    /// What was counted since the start, without its labels.
+    #[must_use]
+    pub fn tallies(&self) -> Tallies {
+        Tallies { accepted: self.taken_in.get(), delivered: self.done.get(), troubled: self.troubled.get() }
     }
 
     /// A call to a vendor took this long; `status` is `None` when no whole answer came.
@@ -398,6 +418,17 @@ mod tests {
             assert!(page.lines().any(|found| found == line), "{line} is not on the page:\n{page}");
         }
         assert!(page.ends_with("# EOF\n"), "{page}");
+    }
+
+    #[test]
+    fn the_sums_are_of_what_is_on_the_page() {
+        let metrics = Metrics::default();
+        metrics.accepted("zendesk");
+        metrics.accepted("braze");
+        for outcome in ["done", "retry", "reject", "unknown", "pause", "skip", "postpone", "not_seen"] {
+            metrics.attempt(Destination::Braze, outcome);
+        }
+        assert_eq!(metrics.tallies(), Tallies { accepted: 2, delivered: 1, troubled: 4 });
     }
 
     #[test]

@@ -73,6 +73,7 @@ async fn operator_over(store: Arc<dyn Store>) -> String {
         metrics: Arc::new(Metrics::default()),
         readiness: Arc::new(Readiness::default()),
         token: tokio::sync::watch::channel(None).1,
+        console: Default::default(),
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -10,6 +10,7 @@ mod bad_input;
 mod catch_up;
 mod check_live;
 mod command;
+mod console;
 mod demo;
 mod dependencies;
 mod docs;

@@ -6,6 +6,7 @@
 //!
 //! When a test ends well, nothing may be left half done: [`TestBridge::finish`] says so, and names what is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +18,7 @@ use tandem::intake::signature::zendesk_signature;
 use tandem::sandbox::braze::Profile;
 use tandem::sandbox::server::Call;
 use tandem::sandbox::{Sandbox, SandboxOptions};
-use tandem::serve::{Listeners, ServeError, serve_and_reload};
+use tandem::serve::{Listeners, Reloads, ServeError, serve_and_reload};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -30,6 +31,9 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// How long the world is left to itself before the clock moves on.
 const QUIET: Duration = Duration::from_millis(15);
+
+/// Where the configuration of a [`TestBridge`] lies, for whoever checks it while the bridge runs.
+pub(crate) const CONFIG_FILE: &str = "tandem.toml";
 
 /// When the tests take place.
 pub(crate) fn start_of_time() -> Timestamp {
@@ -140,8 +144,15 @@ impl TestBridge {
         let (config, _) = config::parse(Some(&self.settings), [public_url], self.directory.path()).unwrap();
         self.stop = CancellationToken::new();
         let stop = self.stop.clone();
-        let (send, reloads) = mpsc::channel(1);
+        let (send, read) = mpsc::channel(1);
         self.reloads = Some(send);
+        let directory = self.directory.path().to_owned();
+        std::fs::write(directory.join(CONFIG_FILE), &self.settings).unwrap();
+        let check = move || {
+            let settings = std::fs::read_to_string(directory.join(CONFIG_FILE)).unwrap();
+            config::parse(Some(&settings), [], &directory)
+        };
+        let reloads = Reloads { read, check: Some(Arc::new(check)) };
         let served = serve_and_reload(config, listeners, self.clock.clone(), stop.cancelled_owned(), reloads);
         self.running = Some(runtime.spawn(served));
     }

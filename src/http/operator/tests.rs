@@ -36,6 +36,7 @@ fn state(store: Arc<ScriptedStore>, token: Option<&str>) -> OperatorState {
         metrics: Arc::new(Metrics::default()),
         readiness: Arc::new(Readiness::default()),
         token: watch::channel(token.map(SecretString::from)).1,
+        console: Default::default(),
     }
 }
 

@@ -1,0 +1,128 @@
+//! The console: the operator's pages, beside the operator API on the same listener.
+//!
+//! Every page is made here, whole, and works without a script. What somebody does goes through the very functions of
+//! the API ([`super::operator::actions`]), so that both keep the same rules and the same audit. Nothing a customer typed
+//! is ever markup: templates escape. No page loads anything from elsewhere, and none shows a secret.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::StatusCode;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::OperatorState;
+use crate::domain::budget::Level;
+use crate::domain::event::Destination;
+use crate::mapping::Mappings;
+use crate::telemetry::Samples;
+
+mod assets;
+mod audit;
+mod conversations;
+mod deliveries;
+mod delivery;
+mod gate;
+mod live;
+mod mask;
+mod overview;
+mod page;
+mod plot;
+mod preview;
+mod session;
+mod settings;
+mod thread;
+mod view;
+
+pub use settings::{Check, Checked, Setting, SettingsGroup};
+
+use page::Trouble;
+use session::Sessions;
+
+/// What the console is given to show.
+#[derive(Clone, Default)]
+pub struct ConsoleOptions {
+    /// The mappings, for showing what they make of an event; `None` shows nothing of it.
+    pub mappings: Option<Mappings>,
+    /// The operator's own mapping files, by name.
+    pub mapping_files: BTreeMap<String, String>,
+    /// What is configured, as it is in force; `None` shows nothing of it.
+    pub settings: Option<watch::Receiver<Vec<SettingsGroup>>>,
+    /// Checks the configuration; `None` where it is not from a file.
+    pub check: Option<Check>,
+    /// How much is left of what a vendor allows; `None` shows nothing of it.
+    pub levels: Option<Levels>,
+    /// The last hour.
+    pub samples: Arc<Samples>,
+    /// When the bridge stops, open pages are let go.
+    pub stopping: CancellationToken,
+}
+
+/// Tells how much is left of what a vendor allows.
+pub type Levels = Arc<dyn Fn(Destination) -> Vec<Level> + Send + Sync>;
+
+/// What only the console works with.
+#[derive(Clone)]
+pub struct Console {
+    options: ConsoleOptions,
+    sessions: Arc<Sessions>,
+    /// Room for pages that are kept up to date.
+    streams: Arc<Semaphore>,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self::new(ConsoleOptions::default())
+    }
+}
+
+impl Console {
+    /// A console to which nobody is signed in.
+    #[must_use]
+    pub fn new(options: ConsoleOptions) -> Self {
+        Self { options, sessions: Arc::default(), streams: Arc::new(Semaphore::new(live::STREAMS_MAX)) }
+    }
+}
+
+/// `/` and everything under `/console`.
+pub(super) fn routes(state: OperatorState) -> Router {
+    let pages = Router::new()
+        .route("/console", get(overview::show))
+        .route("/console/destinations/{destination}/pause", post(overview::pause))
+        .route("/console/destinations/{destination}/resume", post(overview::resume))
+        .route("/console/conversations", get(conversations::list))
+        .route("/console/conversation", get(thread::show))
+        .route("/console/conversation/forget", get(conversations::ask_to_forget).post(conversations::forget))
+        .route("/console/deliveries", get(deliveries::list))
+        .route("/console/deliveries/move", get(deliveries::ask).post(deliveries::carry_out))
+        .route("/console/deliveries/{id}", get(delivery::show))
+        .route("/console/deliveries/{id}/reveal", post(delivery::reveal))
+        .route("/console/deliveries/{id}/redrive", post(delivery::redrive))
+        .route("/console/deliveries/{id}/discard", post(delivery::discard))
+        .route("/console/quarantine", get(deliveries::quarantine))
+        .route("/console/audit", get(audit::show))
+        .route("/console/settings", get(settings::show))
+        .route("/console/settings/mapping", get(settings::mapping).post(settings::try_mapping))
+        .route("/console/live", get(live::listen))
+        .route("/console/sign-out", post(gate::sign_out))
+        .route("/console/{*rest}", get(nothing_here))
+        .route_layer(from_fn_with_state(state.clone(), gate::let_in));
+    let open = Router::new()
+        .route("/", get(async |_: Request| page::see_other("/console")))
+        .route("/console/sign-in", get(gate::sign_in_page).post(gate::sign_in))
+        .merge(assets::routes());
+    pages
+        .merge(open)
+        .route_layer(from_fn_with_state(state.clone(), gate::keep_out))
+        .route_layer(map_response(page::guarded))
+        .with_state(state)
+}
+
+async fn nothing_here() -> Response {
+    Trouble::new(StatusCode::NOT_FOUND, "There is no such page in the console.").page()
+}

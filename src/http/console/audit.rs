@@ -1,0 +1,104 @@
+//! The page of what operators did.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use http::{StatusCode, Uri};
+use jiff::Timestamp;
+
+use super::page::{Section, Shell, Trouble, html};
+use super::session::Visitor;
+use super::view::{self, Moment, grouped, moment};
+use crate::domain::operator::{Act, AuditEntry};
+use crate::http::OperatorState;
+use crate::http::operator::Query;
+
+/// Entries on a page.
+const PAGE: usize = 50;
+
+/// One entry.
+struct Entry {
+    at: Moment,
+    by: String,
+    access: &'static str,
+    action: &'static str,
+    /// On what.
+    what: String,
+    /// The page of what it was about; empty where there is none.
+    href: String,
+}
+
+#[derive(Template)]
+#[template(path = "console/audit.html")]
+struct Audit {
+    shell: Shell,
+    entries: Vec<Entry>,
+    total: String,
+    next: String,
+}
+
+/// `GET /console/audit`.
+pub(super) async fn show(
+    State(state): State<OperatorState>,
+    Extension(visitor): Extension<Visitor>,
+    uri: Uri,
+) -> Result<Response, Trouble> {
+    let after = Query::read(&uri, &["after"])?.take("after");
+    let after =
+        after.map(|word| word.parse::<u64>().map_err(|_| Trouble::bad("There is no such page."))).transpose()?;
+    let now = state.clock.now();
+    let page = state.store.audit(after, PAGE).await?;
+    let next = page.items.last().filter(|_| page.more).map(|last| last.number.to_string()).unwrap_or_default();
+    let audit = Audit {
+        shell: Shell::new(&visitor, Section::Audit, "Audit"),
+        entries: page.items.iter().map(|item| entry(item, now)).collect(),
+        total: grouped(page.total),
+        next: if next.is_empty() { next } else { view::query("/console/audit", &[("after", &next)]) },
+    };
+    Ok(html(StatusCode::OK, &audit))
+}
+
+fn entry(entry: &AuditEntry, now: Timestamp) -> Entry {
+    let (what, event) = match &entry.act {
+        Act::Redrive(moved) | Act::Discard(moved) if moved.count == 1 => (moved.first.to_string(), Some(moved.first)),
+        Act::Redrive(moved) | Act::Discard(moved) => {
+            (format!("{} deliveries, {} to {}", grouped(moved.count), moved.first, moved.last), None)
+        }
+        Act::Forget { conversation, count } => (format!("{conversation}, {} deliveries", grouped(*count)), None),
+        Act::Pause { destination } | Act::Resume { destination } => (view::vendor(*destination).to_owned(), None),
+        Act::Reveal { event } => (event.to_string(), Some(*event)),
+        Act::Read { conversation } => (conversation.clone(), None),
+    };
+    Entry {
+        at: moment(entry.at, now),
+        by: entry.operator.by.clone().unwrap_or_default(),
+        access: entry.operator.access.name(),
+        action: entry.act.name(),
+        what,
+        href: event.map(|id| format!("/console/deliveries/{id}")).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::operator::{Access, Moved, Operator};
+    use crate::http::testing::{id, noon};
+
+    #[test]
+    fn an_entry_says_who_did_what_to_what() {
+        let told = |act: Act| {
+            let operator = Operator { access: Access::Console, by: Some("ada".into()) };
+            let shown = entry(&AuditEntry { number: 1, at: noon(), accepted_by: None, operator, act }, noon());
+            assert_eq!((shown.by.as_str(), shown.access), ("ada", "console"));
+            (shown.action, shown.what, shown.href)
+        };
+        let one = Moved { count: 1, first: id(1), last: id(1) };
+        let name = id(1).to_string();
+        assert_eq!(told(Act::Redrive(one)), ("redrive", name.clone(), format!("/console/deliveries/{name}")));
+        let many = Moved { count: 2000, first: id(1), last: id(9) };
+        assert_eq!(told(Act::Discard(many)).1, format!("2\u{202f}000 deliveries, {} to {}", id(1), id(9)));
+        assert_eq!(told(Act::Reveal { event: id(1) }).0, "reveal");
+    }
+}

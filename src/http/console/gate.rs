@@ -1,0 +1,326 @@
+//! Who may see the console, and who may act in it.
+//!
+//! Signing in takes the operator token and gives a session. What the browser then holds is 256 random bits in a cookie
+//! that no script can read (`HttpOnly`) and no other site can use (`SameSite=Strict`). Every act must besides come from
+//! one of our own pages: by the browser's own word (`Origin`, `Sec-Fetch-Site`), and by a word that only our forms
+//! carry.
+//!
+//! The cookie is `Secure` when the page of the sign-in form was loaded over https. The bridge itself speaks plain HTTP,
+//! so only the browser knows; a forwarded header would be anybody's word, and asking for `Secure` always would lock out
+//! whoever uses a private network without TLS. The browser tells in `Origin`; whoever lies there spoils their own
+//! cookie only.
+//!
+//! Without an operator token only this machine can connect, and is let in as it is at the API.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use secrecy::ExposeSecret;
+
+use super::live;
+use super::page::{self, Shell, SignIn, Trouble};
+use super::session::{Digested, Session, Visitor, digested};
+use crate::domain::operator::{Access, NAME_CHARS_MAX, Operator, Order, handle};
+use crate::http::OperatorState;
+use crate::http::operator::guard;
+
+/// The cookie.
+const COOKIE: &str = "tandem_session";
+
+/// The field of every form that says that it is ours.
+const CSRF: &str = "csrf";
+
+/// What a page that only brings itself up to date sends along: no person did anything.
+const LIVE: &str = "x-tandem-live";
+
+/// A form; the longest has a mapping in it, in which every letter may take three.
+const FORM_MAX_BYTES: usize = 64 * 1024;
+
+/// Operators sit nearby; a form that takes longer than this is not coming.
+const FORM_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Under this name everybody is known who comes from this machine where no token is asked for.
+const THIS_MACHINE: &str = "";
+
+/// The fields of a form that was proven to be ours.
+#[derive(Clone, Default)]
+pub(super) struct Form(BTreeMap<String, String>);
+
+impl Form {
+    fn read(body: &[u8]) -> Self {
+        Self(form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+    }
+
+    /// A field; `None` when it is missing or blank.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+}
+
+/// An order that this visitor gives now.
+pub(super) fn order(state: &OperatorState, visitor: &Visitor) -> Order {
+    Order { operator: visitor.operator.clone(), given_at: state.clock.now(), accepted_by: None }
+}
+
+/// Keeps out whoever no page of the console is for, signed in or not.
+pub(super) async fn keep_out(State(state): State<OperatorState>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    if state.token.borrow().is_none() && !guard::is_for_this_machine(headers) {
+        let why = "Without an operator token, only requests to a loopback host are served.";
+        return Trouble::new(StatusCode::FORBIDDEN, why).page();
+    }
+    if !guard::is_same_site(headers) || is_from_elsewhere(&request) {
+        return Trouble::new(StatusCode::FORBIDDEN, "Requests from other web sites are not served.").page();
+    }
+    next.run(request).await
+}
+
+/// Lets in whoever is signed in; a form must besides be one of ours.
+pub(super) async fn let_in(State(state): State<OperatorState>, mut request: Request, next: Next) -> Response {
+    let active = !brings_itself_up_to_date(&request);
+    let Some(mut visitor) = visitor(&state, request.headers(), active) else { return to_sign_in(&request) };
+    visitor.standing = live::standing(&state);
+    if request.method() == Method::POST {
+        let (parts, body) = request.into_parts();
+        let form = match read_form(body).await {
+            Ok(form) => form,
+            Err(trouble) => return trouble.page(),
+        };
+        if !visitor.vouches_for(form.get(CSRF).unwrap_or_default()) {
+            let why = "This form does not belong to your session. Load the page again and repeat what you did.";
+            return Trouble::new(StatusCode::FORBIDDEN, why).page();
+        }
+        request = Request::from_parts(parts, Body::empty());
+        request.extensions_mut().insert(form);
+    }
+    request.extensions_mut().insert(visitor);
+    next.run(request).await
+}
+
+async fn read_form(body: Body) -> Result<Form, Trouble> {
+    let body = Limited::new(body, FORM_MAX_BYTES).collect();
+    match tokio::time::timeout(FORM_PATIENCE, body).await {
+        Ok(Ok(body)) => Ok(Form::read(&body.to_bytes())),
+        Ok(Err(_)) | Err(_) => {
+            Err(Trouble::new(StatusCode::PAYLOAD_TOO_LARGE, "The form is too long, or did not come."))
+        }
+    }
+}
+
+/// Whoever sent these headers, if signed in. `active` when a person did something.
+pub(super) fn visitor(state: &OperatorState, headers: &HeaderMap, active: bool) -> Option<Visitor> {
+    let (now, sessions) = (state.clock.now(), &state.console.sessions);
+    let token = state.token.borrow().as_ref().map(|token| digested(token.expose_secret()));
+    if token.is_some() {
+        return sessions.visit(digested(cookie(headers)?), token.as_ref(), active, now);
+    }
+    let name = digested(THIS_MACHINE);
+    sessions.visit(name, None, active, now).or_else(|| {
+        sessions.open(name, session(state, Operator { access: Access::Loopback, by: None }, None));
+        sessions.visit(name, None, active, now)
+    })
+}
+
+fn session(state: &OperatorState, operator: Operator, token: Option<Digested>) -> Session {
+    let now = state.clock.now();
+    Session { operator, token, csrf: secret(state), opened_at: now, used_at: now, seen: Default::default() }
+}
+
+/// 256 random bits.
+fn secret(state: &OperatorState) -> String {
+    (0..8).map(|_| format!("{:08x}", state.clock.draw_u32())).collect()
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, value)| *name == COOKIE && !value.is_empty()).map(|(_, value)| value)
+}
+
+/// Whether the browser says that another site is behind the request. Following a link to one of our pages is fine.
+fn is_from_elsewhere(request: &Request) -> bool {
+    let word = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let follows_a_link = request.method() == Method::GET && word("sec-fetch-mode") == Some("navigate");
+    let elsewhere = word("sec-fetch-site").is_some_and(|site| !["same-origin", "none"].contains(&site));
+    elsewhere && !follows_a_link
+}
+
+/// Whether it is an open page that asks, and no person.
+fn brings_itself_up_to_date(request: &Request) -> bool {
+    request.headers().contains_key(LIVE) || request.uri().path() == "/console/live"
+}
+
+fn to_sign_in(request: &Request) -> Response {
+    if request.method() != Method::GET || brings_itself_up_to_date(request) {
+        let why = "You are not signed in, or no longer. Nothing was done.";
+        return Trouble::new(StatusCode::UNAUTHORIZED, why).page();
+    }
+    let path = request.uri().path_and_query().map_or("/console", |path| path.as_str());
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("next", path);
+    page::see_other(&format!("/console/sign-in?{}", query.finish()))
+}
+
+/// `GET /console/sign-in`.
+pub(super) async fn sign_in_page(State(state): State<OperatorState>, request: Request) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let next = Form::read(query.as_bytes()).get("next").unwrap_or_default().to_owned();
+    if visitor(&state, request.headers(), true).is_some() {
+        return page::see_other(within(&next));
+    }
+    page::html(StatusCode::OK, &SignIn { shell: Shell::signed_out("Sign in"), next, problem: String::new() })
+}
+
+/// `POST /console/sign-in`.
+pub(super) async fn sign_in(State(state): State<OperatorState>, request: Request) -> Response {
+    let secure = request.headers().get(header::ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
+    let form = match read_form(request.into_body()).await {
+        Ok(form) => form,
+        Err(trouble) => return trouble.page(),
+    };
+    let next = form.get("next").unwrap_or_default().to_owned();
+    match admit(&state, &form) {
+        Ok(operator) => {
+            let token = state.token.borrow().as_ref().map(|token| digested(token.expose_secret()));
+            let held = secret(&state);
+            state.console.sessions.open(digested(&held), session(&state, operator, token));
+            let mut answer = page::see_other(within(&next));
+            set_cookie(&mut answer, &held, secure);
+            answer
+        }
+        Err(Turned { status, problem, retry_after }) => {
+            let mut answer = page::html(status, &SignIn { shell: Shell::signed_out("Sign in"), next, problem });
+            if let Some(seconds) = retry_after {
+                answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            answer
+        }
+    }
+}
+
+/// Why somebody was not signed in.
+struct Turned {
+    status: StatusCode,
+    problem: String,
+    retry_after: Option<u64>,
+}
+
+/// Whoever presents the operator token, as long as not too many wrong ones were presented. Writes the audit line.
+fn admit(state: &OperatorState, form: &Form) -> Result<Operator, Turned> {
+    let turned = |status, problem: String| Turned { status, problem, retry_after: None };
+    let by = match form.get("by").map(handle) {
+        Some(None) => {
+            let form = format!("up to {NAME_CHARS_MAX} letters, digits, dots, hyphens and underscores");
+            let problem = format!("Your name must be a handle such as ada or on-call: {form}.");
+            return Err(turned(StatusCode::BAD_REQUEST, problem));
+        }
+        by => by.flatten(),
+    };
+    let (now, presented) = (state.clock.now(), form.get("token").unwrap_or_default());
+    let is_right = || state.token.borrow().as_ref().is_none_or(|token| guard::is_token(presented, token));
+    let tried = state.console.sessions.try_token(now, is_right);
+    let result = match tried {
+        Ok(true) => "done",
+        Ok(false) => "refused",
+        Err(_) => "not listened to",
+    };
+    let (name, access) = (by.as_deref(), Access::Console.name());
+    tracing::info!(target: "tandem::audit", action = "sign_in", access, by = name, result, "operator: sign in: {result}");
+    match tried {
+        Ok(true) => Ok(Operator { access: Access::Console, by }),
+        Ok(false) => Err(turned(StatusCode::UNAUTHORIZED, "That is not the operator token.".to_owned())),
+        Err(until) => {
+            let wait = until.duration_since(now).as_secs().max(0).unsigned_abs() + 1;
+            let problem = format!("Too many wrong tokens. Try again in {wait} seconds.");
+            Err(Turned { status: StatusCode::TOO_MANY_REQUESTS, problem, retry_after: Some(wait) })
+        }
+    }
+}
+
+/// `POST /console/sign-out`.
+pub(super) async fn sign_out(State(state): State<OperatorState>, Extension(visitor): Extension<Visitor>) -> Response {
+    state.console.sessions.close(visitor.session);
+    let mut answer = page::see_other("/console/sign-in");
+    let gone = HeaderValue::from_static("tandem_session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
+    answer.headers_mut().insert(header::SET_COOKIE, gone);
+    answer
+}
+
+/// It has no `Max-Age`: it goes when the browser does, and ends here before that.
+fn set_cookie(answer: &mut Response, held: &str, secure: bool) {
+    let secure = if secure { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}={held}; Path=/; HttpOnly; SameSite=Strict{secure}");
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        answer.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+}
+
+/// Where to go after signing in: a page of the console, whatever was asked for.
+fn within(next: &str) -> &str {
+    let ours = next == "/console" || next.starts_with("/console/") || next.starts_with("/console?");
+    let plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if ours && plain { next } else { "/console" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_elsewhere_after_signing_in() {
+        for (next, expected) in [
+            ("/console/deliveries?state=dead", "/console/deliveries?state=dead"),
+            ("/console?x", "/console?x"),
+            ("", "/console"),
+            ("//evil.example", "/console"),
+            ("https://evil.example", "/console"),
+            ("/consoles", "/console"),
+            ("/console/\r\nset-cookie: x", "/console"),
+        ] {
+            assert_eq!(within(next), expected, "{next:?}");
+        }
+    }
+
+    #[test]
+    fn the_cookie_is_found_among_others() {
+        for (cookies, found) in [
+            ("tandem_session=abc", Some("abc")),
+            ("a=b; tandem_session=abc; c=d", Some("abc")),
+            ("tandem_session=", None),
+            ("xtandem_session=abc", None),
+            ("", None),
+        ] {
+            let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_str(cookies).unwrap())]);
+            assert_eq!(cookie(&headers), found, "{cookies}");
+        }
+    }
+
+    #[test]
+    fn the_browsers_word_on_where_it_comes_from_is_heard() {
+        for (method, site, mode, elsewhere) in [
+            (Method::POST, Some("same-origin"), Some("navigate"), false),
+            (Method::POST, Some("none"), Some("navigate"), false),
+            (Method::POST, Some("cross-site"), Some("navigate"), true),
+            (Method::POST, Some("same-site"), Some("navigate"), true),
+            (Method::GET, Some("cross-site"), Some("navigate"), false),
+            (Method::GET, Some("cross-site"), Some("no-cors"), true),
+            (Method::POST, None, None, false),
+        ] {
+            let mut request = Request::builder().method(method.clone());
+            for (name, value) in [("sec-fetch-site", site), ("sec-fetch-mode", mode)] {
+                if let Some(value) = value {
+                    request = request.header(name, value);
+                }
+            }
+            let request = request.body(axum::body::Body::empty()).unwrap();
+            assert_eq!(is_from_elsewhere(&request), elsewhere, "{method} {site:?} {mode:?}");
+        }
+    }
+}

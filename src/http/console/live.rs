@@ -1,0 +1,90 @@
+//! News for open pages: that something has changed, not what. A page that hears it asks for itself again.
+//!
+//! A stream holds nothing up: it ends with its session and when the bridge stops, and there are only so many.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use http::{HeaderMap, StatusCode, Uri};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::gate;
+use super::page::Trouble;
+use crate::domain::conversation::fingerprint;
+use crate::http::OperatorState;
+use crate::http::operator::Query;
+use crate::http::operator::actions::DESTINATIONS;
+
+/// How often a stream looks whether there is news: seldom enough that a busy bridge does not keep pages busy.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// As many pages may be open and live; further ones stand still.
+pub(super) const STREAMS_MAX: usize = 32;
+
+/// How long a browser waits before it comes again after a stream has ended.
+const COME_AGAIN: Duration = Duration::from_secs(5);
+
+/// Browsers pass over an event that carries nothing.
+const SOMETHING: &str = "1";
+
+/// One open page.
+struct Listener {
+    state: OperatorState,
+    headers: HeaderMap,
+    /// What stood when the page was last told.
+    told: String,
+    greeted: bool,
+    _room: OwnedSemaphorePermit,
+}
+
+/// `GET /console/live`. The page says what stood when it was made, so that nothing is missed between the two.
+pub(super) async fn listen(
+    State(state): State<OperatorState>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Trouble> {
+    let told = Query::read(&uri, &["standing"])?.take("standing").unwrap_or_else(|| standing(&state));
+    let full = |_| Trouble::new(StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open.");
+    let room = Arc::clone(&state.console.streams).try_acquire_owned().map_err(full)?;
+    let listener = Listener { state, headers, told, greeted: false, _room: room };
+    let news = stream::unfold(listener, |mut listener| async move {
+        let event = listener.next().await?;
+        Some((Ok::<_, Infallible>(event), listener))
+    });
+    Ok(Sse::new(news).keep_alive(KeepAlive::default()).into_response())
+}
+
+impl Listener {
+    /// The next piece of news; the first one only says that the stream stands.
+    async fn next(&mut self) -> Option<Event> {
+        let stopping = self.state.console.options.stopping.clone();
+        loop {
+            gate::visitor(&self.state, &self.headers, false)?;
+            if !std::mem::replace(&mut self.greeted, true) {
+                return Some(Event::default().event("ready").data(SOMETHING).retry(COME_AGAIN));
+            }
+            let now = standing(&self.state);
+            if std::mem::replace(&mut self.told, now.clone()) != now {
+                return Some(Event::default().event("change").data(SOMETHING));
+            }
+            tokio::select! {
+                () = stopping.cancelled() => return None,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+}
+
+/// What stands for all that pages show, as far as it is cheap to see: every commit changes it.
+pub(super) fn standing(state: &OperatorState) -> String {
+    let paused = DESTINATIONS.map(|destination| state.store.paused(destination).is_some());
+    let mut standing = state.readiness.reasons();
+    standing.extend(state.readiness.notes());
+    standing.push(format!("{paused:?} {}", state.store.counts().commits.commits()));
+    fingerprint(&standing.join("\n"))
+}

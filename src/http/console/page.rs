@@ -1,0 +1,229 @@
+//! What every page of the console has in common: the frame around it, and how it is answered.
+
+use askama::Template;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+
+use super::session::Visitor;
+use crate::domain::operator::Access;
+use crate::http::operator::Refusal;
+pub(super) use crate::http::operator::actions::REASON_MAX_CHARS as REASON_MAX;
+use crate::store::StoreError;
+
+/// What a page may load and do: our own style sheets, our own script, which asks us for news, and forms to us. Nothing
+/// may stand inside the page or come from elsewhere, and nobody may put the page into a frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// The pages, as the navigation names them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    Overview,
+    Conversations,
+    Deliveries,
+    Quarantine,
+    Audit,
+    Settings,
+    /// None of them.
+    Elsewhere,
+}
+
+impl Section {
+    /// Those of the navigation: section, path, name.
+    pub(super) const ALL: [(Self, &'static str, &'static str); 6] = [
+        (Self::Overview, "/console", "Overview"),
+        (Self::Conversations, "/console/conversations", "Conversations"),
+        (Self::Deliveries, "/console/deliveries", "Deliveries"),
+        (Self::Quarantine, "/console/quarantine", "Quarantine"),
+        (Self::Audit, "/console/audit", "Audit"),
+        (Self::Settings, "/console/settings", "Settings"),
+    ];
+}
+
+/// The frame around a page.
+pub(super) struct Shell {
+    pub(super) title: String,
+    pub(super) here: Section,
+    /// Who is signed in; empty where nobody is.
+    pub(super) who: String,
+    /// What forms carry; empty where nobody is signed in.
+    pub(super) csrf: String,
+    /// From when on news is news to this page.
+    pub(super) standing: String,
+    /// Whether there is a session to end.
+    pub(super) can_sign_out: bool,
+    /// What was just done, in a sentence; empty for nothing.
+    pub(super) done: &'static str,
+}
+
+impl Shell {
+    pub(super) fn new(visitor: &Visitor, here: Section, title: impl Into<String>) -> Self {
+        let who = match (visitor.operator.by.as_deref(), visitor.operator.access) {
+            (Some(by), _) => by,
+            (None, Access::Loopback) => "this machine",
+            (None, Access::Token | Access::Console) => "operator",
+        };
+        Self {
+            title: title.into(),
+            here,
+            who: who.to_owned(),
+            csrf: visitor.csrf.clone(),
+            standing: visitor.standing.clone(),
+            can_sign_out: visitor.operator.access == Access::Console,
+            done: "",
+        }
+    }
+
+    pub(super) fn signed_out(title: &str) -> Self {
+        Self {
+            title: title.to_owned(),
+            here: Section::Elsewhere,
+            who: String::new(),
+            csrf: String::new(),
+            standing: String::new(),
+            can_sign_out: false,
+            done: "",
+        }
+    }
+
+    /// With the sentence for this word, which an act leaves in the address of the page that follows it.
+    pub(super) fn after(mut self, word: Option<&str>) -> Self {
+        self.done = match word {
+            Some("redriven") => "It was put back and is tried as soon as its turn comes.",
+            Some("read") => "The body was read again.",
+            Some("discarded") => "It was dropped. Nothing is sent.",
+            Some("paused") => "The destination gets no more calls until it is resumed.",
+            Some("resumed") => "The destination gets calls again.",
+            Some(_) | None => "",
+        };
+        self
+    }
+
+    /// Whether the navigation shows this section as the present one.
+    pub(super) fn is_at(&self, section: &Section) -> bool {
+        self.here == *section
+    }
+}
+
+/// The sign-in form.
+#[derive(Template)]
+#[template(path = "console/sign_in.html")]
+pub(super) struct SignIn {
+    pub(super) shell: Shell,
+    pub(super) next: String,
+    pub(super) problem: String,
+}
+
+/// A page that says why there is no other.
+#[derive(Template)]
+#[template(path = "console/trouble.html")]
+struct TroublePage<'a> {
+    shell: Shell,
+    why: &'a str,
+}
+
+/// Why a request was not served, for a person to read.
+pub(super) struct Trouble {
+    status: StatusCode,
+    why: String,
+}
+
+impl Trouble {
+    pub(super) fn new(status: StatusCode, why: impl Into<String>) -> Self {
+        Self { status, why: why.into() }
+    }
+
+    /// What was asked makes no sense.
+    pub(super) fn bad(why: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, why)
+    }
+
+    pub(super) fn page(&self) -> Response {
+        let title = match self.status {
+            StatusCode::NOT_FOUND => "Not here",
+            StatusCode::CONFLICT => "That cannot be done",
+            StatusCode::UNAUTHORIZED => "Not signed in",
+            StatusCode::FORBIDDEN => "Not allowed",
+            StatusCode::SERVICE_UNAVAILABLE => "The store cannot answer",
+            _ => "That makes no sense",
+        };
+        html(self.status, &TroublePage { shell: Shell::signed_out(title), why: &self.why })
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        let why = sentence(&error.to_string());
+        match error {
+            StoreError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, why),
+            StoreError::Illegal(_) | StoreError::StaleClaim(_) => Self::new(StatusCode::CONFLICT, why),
+            StoreError::BacklogFull(_) | StoreError::DiskLow { .. } | StoreError::Closed | StoreError::Failed(_) => {
+                tracing::error!(%error, "the store could not serve the console: {error}");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, why)
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Bad(why) => Self::bad(sentence(&why)),
+            Refusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl IntoResponse for Trouble {
+    fn into_response(self) -> Response {
+        self.page()
+    }
+}
+
+/// The words as a sentence.
+pub(super) fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let end = if words.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+/// A page.
+pub(super) fn html(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(text) => (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page of the console could not be rendered: {error}");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// On to another page, with GET.
+pub(super) fn see_other(path: &str) -> Response {
+    match HeaderValue::from_str(path) {
+        Ok(path) => (StatusCode::SEE_OTHER, [(header::LOCATION, path)]).into_response(),
+        Err(_) => Trouble::bad("That address makes no sense.").page(),
+    }
+}
+
+/// Puts on what keeps a page to itself. The referrer goes to our own pages only: with none at all, browsers would hide
+/// `Origin` from us as well, by which forms of other sites are told from ours.
+pub(super) async fn guarded(mut answer: Response) -> Response {
+    let headers = answer.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    for (name, value) in
+        [("cross-origin-opener-policy", "same-origin"), ("cross-origin-resource-policy", "same-origin")]
+    {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}

@@ -1,0 +1,157 @@
+//! What a mapping makes of an event: the request, before it is sent and without sending it. Pure.
+//!
+//! What only a call to a vendor would tell (who the requester is, which campaign is configured) is the mapping's own
+//! sample's, so this shows the form of a request and never decides anything.
+
+use serde_json::Value;
+
+use crate::domain::conversation::Conversation;
+use crate::domain::delivery::Delivery;
+use crate::domain::event::{Event, EventKind};
+use crate::domain::text;
+use crate::http::Console;
+use crate::mapping::{self, Context, Mappings, Name};
+
+use super::mask::{self, Field};
+
+/// A request.
+pub(super) struct Preview {
+    /// Which mapping.
+    pub(super) name: &'static str,
+    /// Method and path.
+    pub(super) line: String,
+    pub(super) fields: Vec<Field>,
+    /// Why there is none; empty when there is.
+    pub(super) problem: String,
+}
+
+/// The request that today's mappings would make of an event; `None` for an event that no mapping is for.
+pub(super) fn of_event(
+    console: &Console,
+    delivery: &Delivery,
+    event: &Event,
+    conversation: Option<&Conversation>,
+    reveal: bool,
+) -> Option<Preview> {
+    let name = name_for(event, conversation)?;
+    let context = context(name, delivery, event, conversation)?;
+    Some(rendered(console.options.mappings.as_ref()?, name, &context, reveal))
+}
+
+/// The request that a mapping makes of its own sample, in which there is nobody to protect.
+pub(super) fn of_sample(mappings: &Mappings, name: Name) -> Option<Preview> {
+    Some(rendered(mappings, name, &mapping::sample(name).ok()?, true))
+}
+
+/// The request that a mapping makes of a context.
+pub(super) fn rendered(mappings: &Mappings, name: Name, context: &Context, reveal: bool) -> Preview {
+    let line = mappings.request_line(name).to_string();
+    let line = line.replace("{id}", &context.ticket.id.map(|id| id.to_string()).unwrap_or_default());
+    let (fields, problem) = match mappings.render(name, context) {
+        Ok(body) => (mask::fields(&body, reveal), String::new()),
+        Err(error) => (Vec::new(), error.to_string()),
+    };
+    Preview { name: name.as_str(), line, fields, problem }
+}
+
+/// The mapping that an event goes through.
+fn name_for(event: &Event, conversation: Option<&Conversation>) -> Option<Name> {
+    match &event.kind {
+        EventKind::CustomerText(text) if text.keyword.is_some() => Some(Name::KeywordNote),
+        EventKind::CustomerText(_) => {
+            let has_ticket = conversation.is_some_and(|conversation| conversation.ticket.is_some());
+            Some(if has_ticket { Name::AppendComment } else { Name::OpenTicket })
+        }
+        EventKind::PhoneText(_) => Some(Name::AgentReply),
+        EventKind::TicketSolved(_) => Some(Name::TicketSolved),
+        EventKind::Note(_) => Some(Name::FailureNote),
+        EventKind::AgentReply(_) | EventKind::TicketReopened(_) | EventKind::Unreadable(_) => None,
+    }
+}
+
+/// The mapping's sample, with what the event and the conversation know in its place.
+pub(super) fn context(
+    name: Name,
+    delivery: &Delivery,
+    event: &Event,
+    conversation: Option<&Conversation>,
+) -> Option<Context> {
+    let mut context = mapping::sample(name).ok()?;
+    context.event.id = delivery.id;
+    context.event.ids = vec![delivery.id];
+    event.kind.name().clone_into(&mut context.event.kind);
+    context.event.received_at = event.received_at;
+    let sample = std::mem::replace(&mut context.receipt, delivery.id.to_string());
+    for value in context.attributes.values_mut().filter(|value| **value == *sample) {
+        *value = Value::from(context.receipt.as_str());
+    }
+    context.customer.key = delivery.conversation.to_string();
+    context.ticket.external_id = delivery.conversation.to_string();
+    if let Some(conversation) = conversation {
+        know(&mut context, conversation);
+    }
+    if let Some(ticket) = event.kind.ticket_id() {
+        context.ticket.id = Some(ticket);
+    }
+    write(&mut context, event);
+    Some(context)
+}
+
+fn know(context: &mut Context, conversation: &Conversation) {
+    let customer = &conversation.customer;
+    let part = &mut context.customer;
+    part.external_id.clone_from(&customer.external_id);
+    part.braze_id.clone_from(&customer.braze_id);
+    part.phone.clone_from(&customer.phone);
+    part.email.clone_from(&customer.email);
+    part.first_name.clone_from(&customer.first_name);
+    part.last_name.clone_from(&customer.last_name);
+    part.name = customer.name();
+    part.line.clone_from(&conversation.line);
+    if context.recipient.external_user_id.is_some() || context.recipient.braze_id.is_some() {
+        context.recipient.external_user_id.clone_from(&customer.external_id);
+        context.recipient.braze_id = customer.braze_id.clone().filter(|_| customer.external_id.is_none());
+    }
+    if let Some(ticket) = &conversation.ticket {
+        context.ticket.id = context.ticket.id.map(|_| ticket.id);
+        context.ticket.status = Some(ticket.status.name().to_owned());
+    }
+}
+
+fn write(context: &mut Context, event: &Event) {
+    let message = |context: &mut Context, words: &str| {
+        words.clone_into(&mut context.message.text);
+        words.clone_into(&mut context.message.msg_body);
+        context.message.html = text::html_from_plain(words);
+    };
+    match &event.kind {
+        EventKind::CustomerText(written) => {
+            let lines: Vec<&str> = std::iter::once(written.text.as_str())
+                .filter(|text| !text.is_empty())
+                .chain(written.media.iter().map(String::as_str))
+                .collect();
+            message(context, &lines.join("\n"));
+            context.message.media.clone_from(&written.media);
+            context.message.uploads = Vec::new();
+            context.event.channel = Some(written.channel.clone());
+            context.event.category = Some(written.category.clone());
+        }
+        EventKind::PhoneText(owed) => {
+            message(context, &owed.text);
+            context.message.agent_name.clone_from(&owed.agent_name);
+            context.message.media = owed.attachments.iter().map(|file| file.url.clone()).collect();
+            if let Some(recipe) = &owed.recipe {
+                context.campaign.id = Some(recipe.campaign_id.clone());
+                context.attributes.extend(recipe.attributes.clone());
+            }
+        }
+        EventKind::Note(note) => {
+            context.note.text.clone_from(&note.text);
+            context.note.html = text::html_from_plain(&note.text);
+        }
+        EventKind::AgentReply(_)
+        | EventKind::TicketSolved(_)
+        | EventKind::TicketReopened(_)
+        | EventKind::Unreadable(_) => {}
+    }
+}

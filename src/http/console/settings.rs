@@ -1,0 +1,222 @@
+//! What is configured, whether it is sound, and what the mappings make of an event.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use http::{StatusCode, Uri};
+
+use super::deliveries::parse_id;
+use super::gate::Form;
+use super::page::{Section, Shell, Trouble, html};
+use super::preview::{self, Preview};
+use super::session::Visitor;
+use super::view;
+use crate::domain::event::{Destination, EventId};
+use crate::domain::operator::Seen;
+use crate::http::OperatorState;
+use crate::http::operator::{Query, actions};
+use crate::mapping::{self, Mappings, Name};
+use crate::store::DeliveryFilter;
+
+/// How many recent events one can choose from.
+const RECENT: usize = 20;
+
+/// One configured value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The key, with dots between its levels.
+    pub key: &'static str,
+    /// The value in words, never a secret; empty when it is not set.
+    pub value: String,
+}
+
+/// Values that belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsGroup {
+    /// What they concern.
+    pub title: &'static str,
+    /// In the order of the reference.
+    pub settings: Vec<Setting>,
+}
+
+/// What a check of the configuration found, in sentences.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// What keeps it from being used.
+    pub faults: Vec<String>,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}
+
+/// Checks the configuration as it is on the disk now. It may take a moment.
+pub type Check = Arc<dyn Fn() -> Checked + Send + Sync>;
+
+#[derive(Template)]
+#[template(path = "console/settings.html")]
+struct Settings {
+    shell: Shell,
+    checked: Option<Checked>,
+    groups: Vec<SettingsGroup>,
+    /// Every mapping: name, what it is for, whether a file of the operator's stands for it.
+    mappings: Vec<(&'static str, &'static str, bool)>,
+}
+
+/// `GET /console/settings`.
+pub(super) async fn show(
+    State(state): State<OperatorState>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Response, Trouble> {
+    let options = &state.console.options;
+    let checked = match options.check.clone() {
+        Some(check) => {
+            let failed = |_| Trouble::new(StatusCode::SERVICE_UNAVAILABLE, "The check could not be made.");
+            Some(tokio::task::spawn_blocking(move || check()).await.map_err(failed)?)
+        }
+        None => None,
+    };
+    let mapping = |name: Name| (name.as_str(), purpose(name), options.mapping_files.contains_key(&file_of(name)));
+    let page = Settings {
+        shell: Shell::new(&visitor, Section::Settings, "Settings"),
+        checked,
+        groups: options.settings.as_ref().map(|settings| settings.borrow().clone()).unwrap_or_default(),
+        mappings: Name::ALL.map(mapping).into(),
+    };
+    Ok(html(StatusCode::OK, &page))
+}
+
+fn purpose(name: Name) -> &'static str {
+    match name {
+        Name::OpenTicket => "A customer’s text opens a ticket",
+        Name::AppendComment => "A customer’s text becomes a comment",
+        Name::FollowUp => "A customer’s text opens a follow-up of a closed ticket",
+        Name::AgentReply => "An agent’s reply becomes a text",
+        Name::TicketSolved => "A solved ticket is told to the customer",
+        Name::FailureNote => "What went wrong is told to the agent",
+        Name::KeywordNote => "A keyword is noted for the agent",
+    }
+}
+
+fn file_of(name: Name) -> String {
+    format!("{name}.toml")
+}
+
+/// A recent event to choose.
+struct Recent {
+    id: String,
+    shown: String,
+    chosen: bool,
+}
+
+#[derive(Template)]
+#[template(path = "console/mapping.html")]
+struct MappingPage {
+    shell: Shell,
+    name: &'static str,
+    purpose: &'static str,
+    recent: Vec<Recent>,
+    /// Of which event the preview is; empty for the sample.
+    event: String,
+    /// Whether personal data in it is hidden.
+    masked: bool,
+    text: String,
+    /// Whether the text is another than the one in force.
+    tried: bool,
+    faults: Vec<String>,
+    preview: Option<Preview>,
+}
+
+/// `GET /console/settings/mapping`: what the mapping in force makes of its sample or of an event.
+pub(super) async fn mapping(
+    State(state): State<OperatorState>,
+    Extension(visitor): Extension<Visitor>,
+    uri: Uri,
+) -> Result<Response, Trouble> {
+    let mut query = Query::read(&uri, &["name", "event"])?;
+    let (name, event) = (query.take("name"), query.take("event"));
+    mapping_page(&state, &visitor, name.as_deref(), event.as_deref(), None).await
+}
+
+/// `POST /console/settings/mapping`: the same of a text that somebody tries out. Nothing is kept.
+pub(super) async fn try_mapping(
+    State(state): State<OperatorState>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(form): Extension<Form>,
+) -> Result<Response, Trouble> {
+    let text = form.get("text").unwrap_or_default().replace("\r\n", "\n");
+    mapping_page(&state, &visitor, form.get("name"), form.get("event"), Some(text)).await
+}
+
+async fn mapping_page(
+    state: &OperatorState,
+    visitor: &Visitor,
+    name: Option<&str>,
+    event: Option<&str>,
+    tried: Option<String>,
+) -> Result<Response, Trouble> {
+    let name: Name = name.unwrap_or_default().parse().map_err(|_| Trouble::bad("There is no such mapping."))?;
+    let event = event.map(parse_id).transpose()?;
+    let in_force = state.console.options.mapping_files.get(&file_of(name));
+    let in_force = in_force.map_or_else(|| mapping::shipped(name).to_owned(), Clone::clone);
+    let text = tried.unwrap_or_else(|| in_force.clone());
+    let revealed = event.is_none_or(|id| state.console.sessions.has_seen(visitor.session, &Seen::Event(id)));
+    let mut page = MappingPage {
+        shell: Shell::new(visitor, Section::Settings, format!("Mapping {name}")),
+        name: name.as_str(),
+        purpose: purpose(name),
+        recent: recent(state, name, event).await?,
+        event: event.map(|id| id.to_string()).unwrap_or_default(),
+        masked: !revealed,
+        tried: text.trim() != in_force.trim(),
+        text,
+        faults: Vec::new(),
+        preview: None,
+    };
+    match Mappings::load(&BTreeMap::from([(file_of(name), page.text.clone())])) {
+        Ok(mappings) => page.preview = previewed(state, &mappings, name, event, revealed).await?,
+        Err(mapping::Faults(faults)) => page.faults = faults.iter().map(ToString::to_string).collect(),
+    }
+    Ok(html(StatusCode::OK, &page))
+}
+
+async fn previewed(
+    state: &OperatorState,
+    mappings: &Mappings,
+    name: Name,
+    event: Option<EventId>,
+    reveal: bool,
+) -> Result<Option<Preview>, Trouble> {
+    let Some(id) = event else { return Ok(preview::of_sample(mappings, name)) };
+    let (delivery, event) = actions::delivery(state, id).await?;
+    let conversation = state.store.conversation(&delivery.conversation).await?;
+    let context = preview::context(name, &delivery, &event, conversation.as_ref());
+    Ok(context.map(|context| preview::rendered(mappings, name, &context, reveal)))
+}
+
+/// The newest events that go the mapping's way.
+async fn recent(state: &OperatorState, name: Name, chosen: Option<EventId>) -> Result<Vec<Recent>, Trouble> {
+    let to_braze = matches!(name, Name::AgentReply | Name::TicketSolved);
+    let filter = DeliveryFilter {
+        destination: Some(if to_braze { Destination::Braze } else { Destination::Zendesk }),
+        newest_first: true,
+        limit: RECENT,
+        ..DeliveryFilter::default()
+    };
+    let now = state.clock.now();
+    let page = state.store.deliveries(filter).await?;
+    let listed = page.items.iter().filter(|delivery| !["agent_reply", "unreadable"].contains(&delivery.kind.as_str()));
+    let recent = listed.map(|delivery| Recent {
+        id: delivery.id.to_string(),
+        shown: format!(
+            "{}, {}, {}",
+            view::moment(delivery.accepted_at, now).shown,
+            view::kind(&delivery.kind),
+            delivery.conversation
+        ),
+        chosen: chosen == Some(delivery.id),
+    });
+    Ok(recent.collect())
+}

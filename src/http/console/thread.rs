@@ -1,0 +1,241 @@
+//! The page of one conversation: what both sides wrote, in order, what came of each, and why something was not sent.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use http::{StatusCode, Uri};
+use jiff::Timestamp;
+
+use super::conversations::{Known, key, known};
+use super::deliveries::parse_id;
+use super::gate;
+use super::page::{Section, Shell, Trouble, html};
+use super::session::Visitor;
+use super::view::{self, Moment, Step, grouped, moment};
+use crate::domain::delivery::{Delivery, State as Standing};
+use crate::domain::event::{Event, EventKind, Keyword};
+use crate::domain::operator::Seen;
+use crate::http::OperatorState;
+use crate::http::operator::{Query, actions};
+use crate::store::{DeliveryFilter, StoreError};
+
+/// Messages on a page, the newest first page; within it they stand in the order in which they came.
+const PAGE: usize = 40;
+
+/// One message, or what happened between two.
+#[derive(Debug)]
+struct Item {
+    /// `from` the customer, `to` the customer, or `between`.
+    side: &'static str,
+    who: String,
+    text: String,
+    /// Pictures and files, as links nobody follows here: what a customer sends is not ours to open.
+    files: Vec<String>,
+    at: Moment,
+    id: String,
+    state: &'static str,
+    tone: &'static str,
+    /// Why it was not sent, or not yet; empty where it was.
+    why: String,
+    steps: Vec<Step>,
+}
+
+#[derive(Template)]
+#[template(path = "console/thread.html")]
+struct Thread {
+    shell: Shell,
+    known: Known,
+    name: String,
+    items: Vec<Item>,
+    total: String,
+    /// The page of what came before; empty where that is all.
+    earlier: String,
+    latest: String,
+    deliveries: String,
+    forget: String,
+}
+
+/// `GET /console/conversation`. What a customer wrote is shown, and that it was is written down, once in a session.
+pub(super) async fn show(
+    State(state): State<OperatorState>,
+    Extension(visitor): Extension<Visitor>,
+    uri: Uri,
+) -> Result<Response, Trouble> {
+    let mut query = Query::read(&uri, &["key", "before"])?;
+    let (key, before) = (key(&mut query)?, query.take("before"));
+    let found = state.store.conversation(&key).await?;
+    let conversation = found.ok_or_else(|| Trouble::new(StatusCode::NOT_FOUND, "There is no such conversation."))?;
+    let filter = DeliveryFilter {
+        conversation: Some(key.clone()),
+        newest_first: true,
+        after: before.as_deref().map(parse_id).transpose()?,
+        limit: PAGE,
+        ..DeliveryFilter::default()
+    };
+    let page = state.store.deliveries(filter).await?;
+    write_down(&state, &visitor, Seen::Conversation(key.clone())).await?;
+    let earliest = page.items.last().filter(|_| page.more).map(|delivery| delivery.id.to_string());
+    let href = |path: &str, before: &str| view::query(path, &[("key", &key.0), ("before", before)]);
+    let thread = Thread {
+        shell: Shell::new(&visitor, Section::Conversations, format!("Conversation {key}")),
+        known: known(&conversation, state.clock.now()),
+        name: conversation.customer.name().unwrap_or_default(),
+        items: items(&state, &page.items).await?,
+        total: grouped(page.total),
+        earlier: earliest.map(|before| href("/console/conversation", &before)).unwrap_or_default(),
+        latest: before.map(|_| href("/console/conversation", "")).unwrap_or_default(),
+        deliveries: view::query("/console/deliveries", &[("conversation", &key.0)]),
+        forget: href("/console/conversation/forget", ""),
+    };
+    Ok(html(StatusCode::OK, &thread))
+}
+
+/// Writes down that this is shown, unless the session has it already.
+async fn write_down(state: &OperatorState, visitor: &Visitor, seen: Seen) -> Result<(), StoreError> {
+    if !state.console.sessions.has_seen(visitor.session, &seen) {
+        actions::note_seen(state, seen.clone(), &gate::order(state, visitor)).await?;
+        state.console.sessions.saw(visitor.session, &seen);
+    }
+    Ok(())
+}
+
+/// What was written, in the order in which it came.
+async fn items(state: &OperatorState, newest_first: &[Delivery]) -> Result<Vec<Item>, StoreError> {
+    let now = state.clock.now();
+    let mut items = Vec::with_capacity(newest_first.len());
+    for delivery in newest_first.iter().rev() {
+        // One may have been dropped since it was listed.
+        if let Some((delivery, event)) = state.store.delivery(delivery.id).await? {
+            items.extend(item(&delivery, &event, now));
+        }
+    }
+    Ok(items)
+}
+
+/// How a delivery stands in the conversation; `None` for one that only told of another, and did.
+fn item(delivery: &Delivery, event: &Event, now: Timestamp) -> Option<Item> {
+    let is_delivered = matches!(delivery.state, Standing::Delivered { .. });
+    let state = delivery.state.name();
+    let mut item = Item {
+        side: "between",
+        who: view::kind(event.kind.name()).to_owned(),
+        text: String::new(),
+        files: Vec::new(),
+        at: moment(event.received_at, now),
+        id: delivery.id.to_string(),
+        state,
+        tone: view::tone(state),
+        why: why(&delivery.state),
+        steps: view::steps(delivery, now),
+    };
+    match &event.kind {
+        EventKind::CustomerText(text) => {
+            item.side = "from";
+            item.who = text.customer.name().unwrap_or_else(|| "Customer".to_owned());
+            item.text.clone_from(&text.text);
+            item.files.clone_from(&text.media);
+            if let Some(keyword) = text.keyword {
+                item.who = format!("{}, {}", item.who, keyword_words(keyword));
+            }
+        }
+        EventKind::PhoneText(text) => {
+            item.side = "to";
+            item.who = text.agent_name.clone().unwrap_or_else(|| "Agent".to_owned());
+            item.text.clone_from(&text.text);
+            item.files = text.attachments.iter().map(|file| file.file_name.clone()).collect();
+        }
+        EventKind::Note(note) => {
+            item.text.clone_from(&note.text);
+            item.who = format!("Told to the agent on ticket #{}", note.ticket_id);
+        }
+        EventKind::AgentReply(_) if is_delivered => return None,
+        EventKind::AgentReply(reply) => item.who = format!("An agent replied on ticket #{}", reply.ticket_id),
+        EventKind::TicketSolved(change) => {
+            item.who = format!("Ticket #{} was solved", change.ticket_id);
+            if is_delivered {
+                "The closing text went to the customer.".clone_into(&mut item.text);
+            }
+        }
+        EventKind::TicketReopened(change) => item.who = format!("Ticket #{} was reopened", change.ticket_id),
+        EventKind::Unreadable(_) => {}
+    }
+    Some(item)
+}
+
+/// Why it was not sent, or not yet; empty where it was or is about to be.
+fn why(state: &Standing) -> String {
+    match state {
+        Standing::Skipped { reason } => format!("Not sent: {reason}"),
+        Standing::Dead { cause } => format!("Not sent: {cause}"),
+        Standing::Waiting { cause, .. } => format!("Not yet sent: {cause}"),
+        Standing::Unconfirmed { cause, .. } => format!("Perhaps sent: {cause}"),
+        Standing::Quarantined { cause } => format!("Not read: {cause}"),
+        Standing::Pending | Standing::Sending { .. } | Standing::Delivered { .. } => String::new(),
+    }
+}
+
+fn keyword_words(keyword: Keyword) -> &'static str {
+    match keyword {
+        Keyword::OptIn => "opts in",
+        Keyword::OptOut => "opts out",
+        Keyword::Help => "asks for help",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::{AgentReply, CustomerText, Note, PhoneText, TicketId};
+    use crate::http::testing::{delivery, noon};
+
+    fn shown(kind: EventKind, state: Standing) -> Option<Item> {
+        item(&delivery(1, state), &Event { received_at: noon(), kind }, noon())
+    }
+
+    fn told(kind: EventKind, state: Standing) -> Item {
+        shown(kind, state).unwrap()
+    }
+
+    #[test]
+    fn what_only_tells_of_a_reply_is_shown_when_it_did_not() {
+        let bell = || {
+            let reply =
+                AgentReply { ticket_id: TicketId(7), comment_id: None, external_user_id: None, caught_up: None };
+            EventKind::AgentReply(reply)
+        };
+        assert!(shown(bell(), Standing::Delivered { receipt: "1 to text".into() }).is_none());
+        let dead = told(bell(), Standing::Dead { cause: "404 from Zendesk".into() });
+        assert_eq!((dead.side, dead.why.as_str()), ("between", "Not sent: 404 from Zendesk"));
+    }
+
+    #[test]
+    fn each_side_stands_on_its_side_and_what_was_not_sent_says_why() {
+        let text: CustomerText = serde_json::from_value(serde_json::json!({
+            "customer": {"first_name": "Ada"}, "line": null, "text": "Hi", "media": ["https://a.example/1"],
+            "channel": "sms", "category": "opt_out", "keyword": "opt_out", "ticket_id": null, "fields": {},
+        }))
+        .unwrap();
+        let from = told(EventKind::CustomerText(text), Standing::Pending);
+        assert_eq!((from.side, from.who.as_str(), from.text.as_str()), ("from", "Ada, opts out", "Hi"));
+        assert_eq!(from.files, ["https://a.example/1"]);
+
+        let reply = PhoneText {
+            ticket_id: Some(TicketId(7)),
+            comment_id: None,
+            external_user_id: None,
+            text: "Hello".into(),
+            agent_name: None,
+            attachments: Vec::new(),
+            recipe: None,
+            caught_up: false,
+        };
+        let reason = "the customer opted out".to_owned();
+        let to = told(EventKind::PhoneText(reply), Standing::Skipped { reason });
+        assert_eq!((to.side, to.who.as_str(), to.why.as_str()), ("to", "Agent", "Not sent: the customer opted out"));
+
+        let note = Note { ticket_id: TicketId(7), text: "It did not go".into() };
+        let between = told(EventKind::Note(note), Standing::Delivered { receipt: "comment 9".into() });
+        assert_eq!((between.side, between.why.as_str()), ("between", ""));
+    }
+}

@@ -1,0 +1,244 @@
+//! How times, states and kinds are shown. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::address;
+use crate::domain::conversation::ConversationKey;
+use crate::domain::delivery::{Delivery, Happened, State};
+use crate::domain::event::Destination;
+use crate::domain::phone;
+
+/// A time, for machines and for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) iso: String,
+    pub(super) shown: String,
+    /// How long ago, or in how long.
+    pub(super) ago: String,
+}
+
+/// A time as it is shown at `now`.
+pub(super) fn moment(at: Timestamp, now: Timestamp) -> Moment {
+    let today = at.strftime("%F").to_string() == now.strftime("%F").to_string();
+    let form = if today { "%H:%M:%S UTC" } else { "%F %H:%M UTC" };
+    let wait = at.duration_since(now);
+    let ago = if wait > SignedDuration::ZERO { format!("in {}", span(wait)) } else { format!("{} ago", span(-wait)) };
+    Moment { iso: at.to_string(), shown: at.strftime(form).to_string(), ago }
+}
+
+/// A length of time in its largest unit.
+pub(super) fn span(length: SignedDuration) -> String {
+    let seconds = length.as_secs().max(0);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// A number with a thin gap between its thousands.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|g| std::str::from_utf8(g).ok()).collect();
+    groups.join("\u{202f}")
+}
+
+/// The class that colours a state.
+pub(super) fn tone(state: &str) -> &'static str {
+    match state {
+        "delivered" => "good",
+        "waiting" | "unconfirmed" | "quarantined" => "warn",
+        "dead" => "bad",
+        _ => "",
+    }
+}
+
+/// What a kind of event is, in words.
+pub(super) fn kind(kind: &str) -> &'static str {
+    match kind {
+        "customer_text" => "Text from the customer",
+        "agent_reply" => "Agent replied",
+        "phone_text" => "Text to the customer",
+        "ticket_solved" => "Ticket solved",
+        "ticket_reopened" => "Ticket reopened",
+        "note" => "Internal note",
+        "unreadable" => "Unreadable webhook",
+        _ => "Something else",
+    }
+}
+
+/// Where a delivery goes, in words.
+pub(super) fn way(destination: Destination) -> &'static str {
+    match destination {
+        Destination::Zendesk => "to Zendesk",
+        Destination::Braze => "to Braze",
+    }
+}
+
+/// The vendor's name.
+pub(super) fn vendor(destination: Destination) -> &'static str {
+    match destination {
+        Destination::Zendesk => "Zendesk",
+        Destination::Braze => "Braze",
+    }
+}
+
+/// One thing that happened to a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) at: Moment,
+    pub(super) what: &'static str,
+    pub(super) why: String,
+    pub(super) tone: &'static str,
+}
+
+/// Everything that is known to have happened to a delivery, in order, and what comes next.
+pub(super) fn steps(delivery: &Delivery, now: Timestamp) -> Vec<Step> {
+    let step = |at, what, why: &str, tone| Step { at: moment(at, now), what, why: why.to_owned(), tone };
+    let mut steps = vec![step(delivery.accepted_at, "Taken in", "", "")];
+    for past in &delivery.past {
+        let (what, tone) = match past.what {
+            Happened::Refused => ("Attempt refused", "warn"),
+            Happened::PutOff => ("Put off", ""),
+            Happened::AnswerLost => ("Attempt, answer lost", "warn"),
+            Happened::NotSeen => ("Looked for, not seen", "warn"),
+            Happened::SetAside => ("Set aside for you", "warn"),
+            Happened::GivenUp => ("Given up", "bad"),
+            Happened::Redriven => ("Put back by an operator", ""),
+        };
+        steps.push(step(past.at, what, &past.cause, tone));
+    }
+    let settled_at = delivery.settled_at.unwrap_or(delivery.accepted_at);
+    match &delivery.state {
+        State::Delivered { receipt } => steps.push(step(settled_at, "Delivered", receipt, "good")),
+        State::Skipped { reason } => steps.push(step(settled_at, "Not sent", reason, "")),
+        State::Quarantined { cause } => steps.push(step(settled_at, "Could not be read", cause, "warn")),
+        State::Waiting { due_at, .. } => steps.push(step(*due_at, "Next attempt", "", "")),
+        State::Unconfirmed { look_at: Some(at), .. } => steps.push(step(*at, "Next look", "", "")),
+        State::Sending { lease_until, .. } => steps.push(step(*lease_until, "Being sent, at the latest until", "", "")),
+        State::Pending | State::Unconfirmed { look_at: None, .. } | State::Dead { .. } => {}
+    }
+    steps
+}
+
+/// A line of a list of deliveries.
+pub(super) struct Row {
+    pub(super) id: String,
+    pub(super) at: Moment,
+    pub(super) state: &'static str,
+    pub(super) tone: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) way: &'static str,
+    /// Empty for what names nobody.
+    pub(super) conversation: String,
+    /// The address of the conversation's page; empty where there is none.
+    pub(super) conversation_href: String,
+    pub(super) attempts: u32,
+    pub(super) why: String,
+}
+
+/// A delivery as lists show it: nothing of what was written.
+pub(super) fn row(delivery: &Delivery, now: Timestamp) -> Row {
+    // What names nobody lies under a name that is nobody's.
+    let conversation = Some(&delivery.conversation).filter(|key| **key != address::nobody());
+    Row {
+        id: delivery.id.to_string(),
+        at: moment(delivery.accepted_at, now),
+        state: delivery.state.name(),
+        tone: tone(delivery.state.name()),
+        kind: kind(&delivery.kind),
+        way: way(delivery.destination),
+        conversation: conversation.map(ToString::to_string).unwrap_or_default(),
+        conversation_href: conversation.map(conversation_href).unwrap_or_default(),
+        attempts: delivery.attempts,
+        why: delivery.state.cause().to_owned(),
+    }
+}
+
+/// The address of a conversation's page. The key is a parameter and not a part of the path: it may be anything.
+pub(super) fn conversation_href(key: &ConversationKey) -> String {
+    query("/console/conversation", &[("key", &key.0)])
+}
+
+/// An address with those parameters that are not blank.
+pub(super) fn query(path: &str, parameters: &[(&str, &str)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    parameters.iter().filter(|(_, value)| !value.is_empty()).for_each(|(name, value)| {
+        query.append_pair(name, value);
+    });
+    let query = query.finish();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
+/// A telephone number with only its end readable; empty for none.
+pub(super) fn phone(number: Option<&str>) -> String {
+    number.map(phone::redacted).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::delivery::Transition;
+    use crate::http::testing::{delivery, noon};
+
+    #[test]
+    fn times_are_told_as_people_tell_them() {
+        let now = noon();
+        for (seconds, shown, ago) in [
+            (0, "12:00:00 UTC", "0 s ago"),
+            (-59, "11:59:01 UTC", "59 s ago"),
+            (-3599, "11:00:01 UTC", "59 min ago"),
+            (-7200, "10:00:00 UTC", "2 h ago"),
+            (-86_400, "2026-11-20 12:00 UTC", "24 h ago"),
+            (-864_000, "2026-11-11 12:00 UTC", "10 days ago"),
+            (90, "12:01:30 UTC", "in 1 min"),
+        ] {
+            let told = moment(now.checked_add(SignedDuration::from_secs(seconds)).unwrap(), now);
+            assert_eq!((told.shown.as_str(), told.ago.as_str()), (shown, ago));
+        }
+    }
+
+    #[test]
+    fn thousands_are_grouped() {
+        for (number, shown) in [(0, "0"), (999, "999"), (1000, "1\u{202f}000"), (1_234_567, "1\u{202f}234\u{202f}567")]
+        {
+            assert_eq!(grouped(number), shown);
+        }
+    }
+
+    #[test]
+    fn every_attempt_is_told_with_its_time_and_what_came_of_it() {
+        let at = |seconds| noon().checked_add(SignedDuration::from_secs(seconds)).unwrap();
+        let mut delivery = delivery(1, State::Pending);
+        for (transition, seconds) in [
+            (Transition::Claim { lease_until: at(300) }, 1),
+            (Transition::Retry { due_at: at(5), cause: "503 from Zendesk".into() }, 2),
+            (Transition::Claim { lease_until: at(300) }, 5),
+            (Transition::Kill { cause: "422 from Zendesk".into() }, 6),
+            (Transition::Redrive, 60),
+            (Transition::Claim { lease_until: at(300) }, 61),
+            (Transition::Deliver { receipt: "comment 9".into() }, 62),
+        ] {
+            delivery.apply(transition, at(seconds)).unwrap();
+        }
+        let told = steps(&delivery, at(90));
+        let told: Vec<_> = told.iter().map(|step| (step.at.shown.as_str(), step.what, step.why.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                ("12:00:00 UTC", "Taken in", ""),
+                ("12:00:02 UTC", "Attempt refused", "503 from Zendesk"),
+                ("12:00:06 UTC", "Given up", "422 from Zendesk"),
+                ("12:01:00 UTC", "Put back by an operator", ""),
+                ("12:01:02 UTC", "Delivered", "comment 9"),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_address_carries_any_key() {
+        assert_eq!(conversation_href(&ConversationKey("a/b?&..".into())), "/console/conversation?key=a%2Fb%3F%26..");
+        assert_eq!(query("/x", &[("a", ""), ("b", "")]), "/x");
+    }
+}
