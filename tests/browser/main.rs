@@ -13,8 +13,12 @@
 
 mod axe;
 mod browser;
+mod console;
 mod demo;
 mod driver;
 mod harness;
 mod screenshots;
+#[path = "../it/support.rs"]
+#[allow(dead_code, reason = "the integration tests use all of it")]
+mod support;
 mod tandem;

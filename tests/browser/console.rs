@@ -1,0 +1,321 @@
+//! The console in a real browser: signing in, filtering, news without a reload, acts, and no page that complains, asks
+//! anybody else for anything, keeps somebody out or is too wide for a phone.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde_json::json;
+use tandem::sandbox::braze::Profile;
+use tandem::sandbox::server::{Fault, FaultKind};
+use tandem::sandbox::zendesk::TicketStatus;
+
+use crate::browser::{Browser, Scheme, key};
+use crate::support::TestBridge;
+
+const TOKEN: &str = "an-operator-token-not-real";
+
+/// Each page has these two widths, in both schemes.
+const SIZES: [(&str, u32, u32); 2] = [("desktop", 1280, 800), ("phone", 390, 844)];
+
+/// A bridge in which a day's work lies: conversations that went well, one that did not, and what nobody could read.
+struct Stage {
+    bridge: TestBridge,
+    /// A customer.
+    ada: String,
+    /// The text that was given up.
+    dead: String,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let mut bridge = TestBridge::start().await;
+        let ada = customer(&bridge, "cust-20417", "Ada", "Lovelace", "+15555550142");
+        let grace = customer(&bridge, "cust-18833", "Grace", "Hopper", "+15555550177");
+        let alan = customer(&bridge, "cust-31207", "Alan", "Turing", "+15555550119");
+        talk(&bridge, &ada).await;
+        bridge.sandbox.phone.text(&grace, "Do you deliver to Guernsey?");
+        bridge.settled().await;
+        let ticket = ticket_of(&bridge, "cust-18833");
+        bridge.sandbox.zendesk.agent_reply(ticket, "<p>We do, in three to five working days.</p>");
+        bridge.settled().await;
+        bridge.sandbox.phone.text(&grace, "STOP");
+        bridge.settled().await;
+        bridge.sandbox.zendesk.agent_reply(ticket, "<p>Shall I reserve one for you?</p>");
+        bridge.settled().await;
+
+        bridge.sandbox.zendesk.fail(Fault::on("POST", "/api/v2/tickets", FaultKind::status(503)));
+        bridge.sandbox.zendesk.fail(Fault::on("POST", "/api/v2/tickets", FaultKind::status(422)));
+        bridge.sandbox.phone.text(&alan, "The parcel came open, and one cup is missing. <b>What now?</b>");
+        bridge.settled().await;
+        let dead = bridge.deliveries("state=dead&conversation=cust-31207").await;
+        let dead = dead[0]["id"].as_str().unwrap().to_owned();
+        for body in ["external_id=cust-7&text=%", "<html>proxy error</html>"] {
+            bridge.as_braze(reqwest::Method::POST, "/webhooks/braze", body).send().await.unwrap();
+        }
+        busy_hour(&bridge).await;
+        bridge.reload_with(|settings| format!("operator_token = \"{TOKEN}\"\n{settings}")).await;
+        let asks = async || {
+            let answer = bridge.http.get(format!("{}/console", bridge.operator)).send().await.unwrap();
+            answer.status() == reqwest::StatusCode::SEE_OTHER
+        };
+        while !asks().await {
+            bridge.sandbox.wait_until(Duration::from_millis(20), || false).await;
+        }
+        Self { bridge, ada, dead }
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.bridge.operator)
+    }
+
+    async fn sign_in(&self, browser: &Browser) {
+        browser.goto(&self.at("/console")).await;
+        browser.type_into("#token", TOKEN).await;
+        browser.type_into("#by", "ada").await;
+        browser.press(&[key::ENTER]).await;
+        browser.until_at(&self.at("/console")).await;
+    }
+
+    /// Every page, by the name of its picture.
+    fn pages(&self) -> Vec<(&'static str, String)> {
+        [
+            ("overview", "/console"),
+            ("conversations", "/console/conversations"),
+            ("conversation", "/console/conversation?key=cust-20417"),
+            ("opted-out", "/console/conversation?key=cust-18833"),
+            ("forget", "/console/conversation/forget?key=cust-20417"),
+            ("deliveries", "/console/deliveries"),
+            ("delivery", &format!("/console/deliveries/{}", self.dead)),
+            ("move", "/console/deliveries/move?state=dead&action=discard"),
+            ("quarantine", "/console/quarantine"),
+            ("audit", "/console/audit"),
+            ("settings", "/console/settings"),
+            ("mapping", "/console/settings/mapping?name=agent_reply"),
+            ("not-here", "/console/nothing"),
+        ]
+        .map(|(name, path)| (name, self.at(path)))
+        .into()
+    }
+}
+
+fn customer(bridge: &TestBridge, id: &str, first: &str, last: &str, phone: &str) -> String {
+    bridge.sandbox.braze.add_profile(Profile {
+        external_id: Some(id.to_owned()),
+        phone: Some(phone.to_owned()),
+        first_name: Some(first.to_owned()),
+        last_name: Some(last.to_owned()),
+        ..Profile::default()
+    })
+}
+
+fn ticket_of(bridge: &TestBridge, id: &str) -> u64 {
+    let tickets = bridge.sandbox.zendesk.tickets();
+    tickets.into_iter().find(|ticket| ticket.external_id.as_deref() == Some(id)).unwrap().id
+}
+
+/// Texts of others, so that there is something to draw.
+async fn busy_hour(bridge: &TestBridge) {
+    for quarter_minute in 0..200_u32 {
+        for _ in 0..quarter_minute * 7 % 13 / 9 {
+            let someone = format!("external_id=cust-{}&text=Hello&phone=%2B15555550100", 40_000 + quarter_minute % 5);
+            bridge.as_braze(reqwest::Method::POST, "/webhooks/braze", &someone).send().await.unwrap();
+        }
+        bridge.clock.advance(SignedDuration::from_secs(15));
+        bridge.sandbox.wait_until(Duration::from_millis(2), || false).await;
+    }
+    bridge.settled().await;
+}
+
+/// A conversation with an answer that was lost on the way.
+async fn talk(bridge: &TestBridge, customer: &str) {
+    let texts = &bridge.sandbox.phone;
+    texts.text(customer, "Hi! Where is my order 4711?\nIt should have been here on Monday.");
+    bridge.settled().await;
+    let ticket = ticket_of(bridge, "cust-20417");
+    bridge.sandbox.zendesk.agent_reply(
+        ticket,
+        "<p>Hello Ada, I am sorry about that.</p><p>It left our house on Friday and is with the carrier now. \
+         I have asked them, and will tell you by noon.</p>",
+    );
+    bridge.settled().await;
+    bridge.sandbox.braze.fail(Fault::on("POST", "/campaigns/trigger/send", FaultKind::status(503)));
+    texts.text(customer, "Thank you 🙏");
+    bridge.settled().await;
+    bridge.sandbox.zendesk.agent_reply(ticket, "<p>They found it: it comes tomorrow before ten.</p>");
+    bridge.settled().await;
+    texts.text(customer, "Great, that works!");
+    bridge.settled().await;
+    bridge.sandbox.zendesk.set_status(ticket, TicketStatus::Solved);
+    bridge.settled().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: tests/install-browser"]
+async fn an_operator_signs_in_finds_a_dead_letter_and_puts_it_back() {
+    let mut stage = Stage::set().await;
+    let browser = Browser::open().await;
+    stage.sign_in(&browser).await;
+    browser.click("a.tile.bad").await;
+    browser.until_at(&stage.at("/console/deliveries?state=dead")).await;
+    browser.click("tbody a").await;
+    browser.until_at(&stage.at(&format!("/console/deliveries/{}", stage.dead))).await;
+    assert!(!browser.text("main").await.contains("cup is missing"), "personal data is hidden");
+    browser.click(".reveal button").await;
+    browser.until_reads("main", "one cup is missing. <b>What now?</b>").await;
+    browser.click("form[action$=redrive] button").await;
+    browser.until_reads("[role=status]", "It was put back").await;
+    // What becomes of it comes by itself.
+    let arrived = stage.bridge.until("it has arrived", |bridge| {
+        bridge.sandbox.zendesk.tickets().iter().any(|ticket| ticket.external_id.as_deref() == Some("cust-31207"))
+    });
+    arrived.await;
+    browser.until_reads("#delivery .state", "delivered").await;
+    browser.goto(&stage.at("/console/audit")).await;
+    assert_eq!(browser.text("tbody tr:first-child strong").await, "redrive");
+    browser.click(".who button").await;
+    browser.until_at(&stage.at("/console/sign-in")).await;
+    browser.assert_quiet(&stage.bridge.operator).await;
+    stage.bridge.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: tests/install-browser"]
+async fn a_filter_and_a_search_show_what_is_meant() {
+    let mut stage = Stage::set().await;
+    let browser = Browser::open().await;
+    stage.sign_in(&browser).await;
+    browser.click("nav a[href='/console/deliveries']").await;
+    browser.until_at(&stage.at("/console/deliveries")).await;
+    browser.type_into("#state", "dead").await;
+    browser.type_into("#conversation", "cust-18833").await;
+    browser.press(&[key::ENTER]).await;
+    browser.until_reads(".pager", "1 delivery").await;
+    browser.goto(&stage.at("/console/conversations")).await;
+    browser.type_into("#by", "last digits").await;
+    browser.type_into("#words", "0177").await;
+    browser.press(&[key::ENTER]).await;
+    browser.until_reads(".pager", "1 conversation").await;
+    browser.click("tbody a").await;
+    browser.until_reads("h1", "Grace Hopper").await;
+    browser.until_reads(".thread", "opted out").await;
+    browser.assert_quiet(&stage.bridge.operator).await;
+    stage.bridge.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: tests/install-browser"]
+async fn an_open_conversation_shows_a_text_when_it_comes_and_keeps_the_focus() {
+    let mut stage = Stage::set().await;
+    let browser = Browser::open().await;
+    stage.sign_in(&browser).await;
+    browser.goto(&stage.at("/console/conversation?key=cust-20417")).await;
+    browser.until("the page listens", "document.documentElement.dataset.live === 'yes'").await;
+    browser.run("window.stillHere = true; document.querySelector('.thread summary').focus()", &json!([])).await;
+    browser.press(&[key::ENTER]).await;
+    stage.bridge.sandbox.phone.text(&stage.ada, "It is here!");
+    let ticket = ticket_of(&stage.bridge, "cust-20417");
+    let said = |bridge: &TestBridge| bridge.comments(ticket).iter().any(|comment| comment == "It is here!");
+    stage.bridge.until("the text is on the ticket", said).await;
+    browser.until_reads(".thread", "It is here!").await;
+    browser
+        .until("nothing was loaded anew, what was open is open, and the focus is where it was", "window.stillHere && document.querySelector('.thread details').open && document.activeElement === document.querySelector('.thread summary')")
+        .await;
+    browser.assert_quiet(&stage.bridge.operator).await;
+    stage.bridge.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: tests/install-browser"]
+async fn a_mapping_is_tried_out_while_somebody_types() {
+    let mut stage = Stage::set().await;
+    let browser = Browser::open().await;
+    stage.sign_in(&browser).await;
+    browser.goto(&stage.at("/console/settings/mapping?name=ticket_solved")).await;
+    browser.type_into("#text", "\n[wrong").await;
+    browser.until_reads("#preview", "cannot be used").await;
+    browser.assert_quiet(&stage.bridge.operator).await;
+    stage.bridge.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: tests/install-browser"]
+async fn everything_works_without_scripts() {
+    let mut stage = Stage::set().await;
+    let browser = Browser::without_scripts().await;
+    stage.sign_in(&browser).await;
+    browser.goto(&stage.at(&format!("/console/deliveries/{}", stage.dead))).await;
+    browser.type_into("#reason", "settled by telephone").await;
+    browser.click("form[action$=discard] button").await;
+    browser.until_at(&stage.at(&format!("/console/deliveries/{}?done=discarded", stage.dead))).await;
+    assert!(browser.text("#delivery").await.contains("settled by telephone"));
+    browser.goto(&stage.at("/console")).await;
+    browser.click("form[action$='braze/pause'] button").await;
+    browser.until_at(&stage.at("/console?done=paused")).await;
+    browser.click("form[action$='braze/resume'] button").await;
+    browser.until_at(&stage.at("/console?done=resumed")).await;
+    browser.goto(&stage.at("/console/settings/mapping?name=agent_reply")).await;
+    browser.click("form.try button").await;
+    browser.until_at(&stage.at("/console/settings/mapping")).await;
+    assert!(browser.text("#preview").await.contains("/campaigns/trigger/send"));
+    stage.bridge.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: tests/install-browser"]
+async fn every_page_is_for_everybody_and_fits_on_a_phone() {
+    let mut stage = Stage::set().await;
+    let browser = Browser::open().await;
+    browser.goto(&stage.at("/console/sign-in")).await;
+    check(&browser).await;
+    stage.sign_in(&browser).await;
+    for (_, page) in stage.pages() {
+        browser.goto(&page).await;
+        check(&browser).await;
+    }
+    // A page that is not there is told of in the console of the browser, as it should be.
+    let faults = browser.faults(&stage.bridge.operator).await;
+    let faults: Vec<_> = faults.iter().filter(|fault| !fault.contains("/console/nothing")).collect();
+    assert!(faults.is_empty(), "{faults:#?}");
+    stage.bridge.stop().await;
+}
+
+async fn check(browser: &Browser) {
+    for (width, height) in [(1280, 800), (360, 740)] {
+        browser.size(width, height).await;
+        browser.assert_accessible().await;
+        browser.assert_no_sideways_scrolling().await;
+    }
+}
+
+/// The pictures that the documentation shows. Not a test: it runs only when it is asked for by name and told where to.
+#[tokio::test]
+#[ignore = "needs Chromium, and a directory: run docs/screenshots"]
+async fn screenshots_of_the_console() {
+    let Some(directory) = std::env::var_os("SCREENSHOTS").map(PathBuf::from) else { return };
+    std::fs::create_dir_all(&directory).unwrap();
+    let mut stage = Stage::set().await;
+    let browser = Browser::open().await;
+    browser.goto(&stage.at("/console/sign-in")).await;
+    take(&browser, &directory, "sign-in").await;
+    stage.sign_in(&browser).await;
+    for (name, page) in stage.pages() {
+        browser.goto(&page).await;
+        take(&browser, &directory, name).await;
+    }
+    stage.bridge.stop().await;
+}
+
+/// Takes a whole page in every size and scheme, as `console-PAGE-SIZE-SCHEME.png`.
+async fn take(browser: &Browser, directory: &Path, page: &str) {
+    for (size, width, height) in SIZES {
+        browser.size(width, height).await;
+        let script = "document.activeElement.blur(); return document.documentElement.scrollHeight";
+        let whole = browser.run(script, &json!([])).await.as_u64().unwrap();
+        browser.size(width, u32::try_from(whole).unwrap().clamp(height, 2 * height)).await;
+        for (name, scheme) in [("light", Scheme::Light), ("dark", Scheme::Dark)] {
+            browser.scheme(scheme).await;
+            browser.screenshot(&directory.join(format!("console-{page}-{size}-{name}.png"))).await;
+        }
+    }
+}
