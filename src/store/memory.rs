@@ -5,6 +5,7 @@
 //! and open another on the same medium. No real bridge runs on it: the medium is gone with the process.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,14 +23,33 @@ use crate::store::{Compaction, StoreError, StoreLimits};
 type Records = BTreeMap<IVec, IVec>;
 
 /// What is durable. A clone is the same medium.
-#[derive(Clone, Default)]
-pub struct Medium(Arc<Mutex<Arc<Records>>>);
+#[derive(Clone)]
+pub struct Medium {
+    records: Arc<Mutex<Arc<Records>>>,
+    free_bytes: Arc<AtomicU64>,
+}
+
+impl Default for Medium {
+    fn default() -> Self {
+        Self { records: Arc::default(), free_bytes: Arc::new(AtomicU64::new(u64::MAX)) }
+    }
+}
 
 impl Medium {
-    /// Another medium with the same contents.
+    /// Another medium with the same contents, and with room without end.
     #[must_use]
     pub fn copy(&self) -> Self {
-        Self(Arc::new(Mutex::new(lock(&self.0).clone())))
+        Self { records: Arc::new(Mutex::new(lock(&self.records).clone())), ..Self::default() }
+    }
+
+    /// Says how much room is left, from now on. Nothing that is written takes any of it.
+    pub fn set_free_bytes(&self, free_bytes: u64) {
+        self.free_bytes.store(free_bytes, Ordering::Relaxed);
+    }
+
+    fn disk(&self) -> Disk {
+        let free_bytes = Arc::clone(&self.free_bytes);
+        Disk::measured_by(move || free_bytes.load(Ordering::Relaxed))
     }
 }
 
@@ -47,8 +67,8 @@ impl MemoryStore {
     /// [`StoreError::Failed`] when a record cannot be read.
     pub fn open(medium: &Medium, limits: StoreLimits, epoch_if_new: u32, now: Timestamp) -> Result<Self, StoreError> {
         let tree = Box::new(MemoryTree(medium.clone()));
-        let core = recovery::take_up(tree, Disk::endless(), &limits, epoch_if_new, now)?;
-        let shared = Shared::new(limits, Disk::endless());
+        let core = recovery::take_up(tree, medium.disk(), &limits, epoch_if_new, now)?;
+        let shared = Shared::new(limits, medium.disk());
         shared.publish(&core);
         Ok(Self { core: Mutex::new(core), shared })
     }
@@ -96,16 +116,16 @@ struct MemoryLook(Arc<Records>);
 
 impl Look for MemoryTree {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        Ok(lock(&self.0.0).get(key).cloned())
+        Ok(lock(&self.0.records).get(key).cloned())
     }
 
     fn range(&self, from: &[u8], to: &[u8]) -> Entries<'_> {
-        let found: Vec<_> = between(&lock(&self.0.0), from, to).collect();
+        let found: Vec<_> = between(&lock(&self.0.records), from, to).collect();
         Box::new(found.into_iter().map(Ok))
     }
 
     fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
-        Ok(between(&lock(&self.0.0), from, to).next_back())
+        Ok(between(&lock(&self.0.records), from, to).next_back())
     }
 }
 
@@ -125,7 +145,7 @@ impl Look for MemoryLook {
 
 impl Tree for MemoryTree {
     fn commit(&mut self, changes: Changes) -> Result<(), StoreError> {
-        let mut records = lock(&self.0.0);
+        let mut records = lock(&self.0.records);
         let records = Arc::make_mut(&mut records);
         for (key, value) in changes {
             match value {
@@ -141,7 +161,7 @@ impl Tree for MemoryTree {
     }
 
     fn view(&self) -> Box<dyn Look> {
-        Box::new(MemoryLook(lock(&self.0.0).clone()))
+        Box::new(MemoryLook(lock(&self.0.records).clone()))
     }
 }
 

@@ -22,6 +22,7 @@ use tandem::intake::IntakeOptions;
 use tandem::intake::signature::{ZENDESK_TEST_SECRET, zendesk_signature};
 use tandem::sandbox::SandboxOptions;
 use tandem::sandbox::zendesk::TicketStatus;
+use tandem::store::memory::{Medium, MemoryStore};
 use tandem::store::sled::SledStore;
 use tandem::store::{Store, StoreLimits, Verdict};
 use tandem::telemetry::{Metrics, Readiness};
@@ -178,13 +179,16 @@ pub(crate) fn intake_options() -> watch::Receiver<Arc<IntakeOptions>> {
 pub(crate) struct Limited {
     pub(crate) url: String,
     pub(crate) store: Arc<dyn Store>,
-    _directory: TempDir,
+    _directory: Option<TempDir>,
 }
 
 pub(crate) async fn limited(limits: StoreLimits) -> Limited {
     let directory = tempfile::tempdir().unwrap();
     let store = SledStore::open(directory.path(), limits, 7, start_of_time()).await.unwrap();
-    let store: Arc<dyn Store> = Arc::new(store);
+    Limited { _directory: Some(directory), ..on_store(Arc::new(store)).await }
+}
+
+async fn on_store(store: Arc<dyn Store>) -> Limited {
     let router = public_router(PublicState {
         store: Arc::clone(&store),
         intake: intake_options(),
@@ -195,10 +199,16 @@ pub(crate) async fn limited(limits: StoreLimits) -> Limited {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Limited { url, store, _directory: directory }
+    Limited { url, store, _directory: None }
 }
 
 impl Limited {
+    /// Status and reasons of `/readyz`.
+    async fn readiness(&self) -> (u16, String) {
+        let (status, told) = answer(http_client().get(format!("{}/readyz", self.url))).await;
+        (status, told["reasons"].to_string())
+    }
+
     async fn post(&self, path: &str, body: &str) -> Said {
         let request = http_client().post(format!("{}{path}", self.url)).bearer_auth(token()).body(body.to_owned());
         say(request).await
@@ -938,15 +948,14 @@ async fn beyond_the_backlog_limit_senders_are_asked_to_come_again() {
     assert!(said.status == 202 && said.body.contains("duplicate"), "{said:?}");
     let ticket = r#"{"ticket":{"comment":{"body":"Hi"},"requester":{"user_fields":{"braze_external_id":"ada"}}}}"#;
     assert_come_again(&limited.post("/api/v2/tickets", ticket).await);
-    let ready = || async { answer(http_client().get(format!("{}/readyz", limited.url))).await.0 };
-    assert_eq!(ready().await, 503);
+    assert_eq!(limited.readiness().await, (503, r#"["store: the backlog is full (2 deliveries wait)"]"#.to_owned()));
     // It clears by itself, as soon as one of them is done.
     let now = start_of_time();
     let claim = limited.store.claim(Destination::Zendesk, now, 1).await.unwrap().unwrap();
     let done = Transition::Deliver { receipt: "ticket 1".to_owned() };
     let verdict = Verdict { moves: vec![(claim.work[0].delivery.id, done)], ..Verdict::default() };
     limited.store.record(&claim, verdict, now).await.unwrap();
-    assert_eq!(ready().await, 200);
+    assert_eq!(limited.readiness().await.0, 200);
     assert_eq!(limited.post("/webhooks/braze", &text_form("ada", "d3", "Hello")).await.status, 202);
     limited.store.close().await;
 }
@@ -961,6 +970,28 @@ async fn on_a_full_disk_senders_are_asked_to_come_again() {
     let test = form(&[("dispatch", "dispatch_id_for_unsent_campaign")]);
     assert_eq!(limited.post("/webhooks/braze", &test).await.status, 202);
     limited.store.close().await;
+}
+
+#[tokio::test]
+async fn when_a_full_disk_has_room_again_webhooks_are_taken_again() {
+    let medium = Medium::default();
+    let store = MemoryStore::open(&medium, StoreLimits::default(), 7, start_of_time()).unwrap();
+    let limited = on_store(Arc::new(store)).await;
+    let post = async |dispatch| limited.post("/webhooks/braze", &text_form("ada", dispatch, "Hello")).await;
+    assert_eq!(post("d1").await.status, 202);
+    medium.set_free_bytes(StoreLimits::default().disk_floor_bytes - 1);
+    assert_come_again(&post("d2").await);
+    let (status, reasons) = limited.readiness().await;
+    assert!(status == 503 && reasons.contains("255 MiB"), "{reasons}");
+    // What is there already is delivered all the same: that is how room comes about.
+    let now = start_of_time();
+    let claim = limited.store.claim(Destination::Zendesk, now, 1).await.unwrap().unwrap();
+    let done = Transition::Deliver { receipt: "ticket 1".to_owned() };
+    let verdict = Verdict { moves: vec![(claim.work[0].delivery.id, done)], ..Verdict::default() };
+    assert_eq!(limited.store.record(&claim, verdict, now).await, Ok(()));
+    medium.set_free_bytes(StoreLimits::default().disk_floor_bytes);
+    assert_eq!(limited.readiness().await.0, 200);
+    assert_eq!(post("d2").await.status, 202);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What the writer thread shows to everybody else without being asked: numbers, wake-ups, and whether it is well.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -138,38 +138,37 @@ impl Shared {
     }
 }
 
-/// The free space on the store's disk, measured at most once a second whoever asks.
-///
-/// Nothing is measured where the medium is no disk.
+/// How many bytes are free on the store's medium.
 #[derive(Clone)]
-pub(in crate::store) struct Disk(Option<Arc<DiskInner>>);
-
-struct DiskInner {
-    path: PathBuf,
-    last: Mutex<Option<(Instant, u64)>>,
-}
+pub(in crate::store) struct Disk(Arc<dyn Fn() -> u64 + Send + Sync>);
 
 impl Disk {
+    /// The disk that this path is on, measured at most once a second whoever asks. One that cannot be measured counts
+    /// as full: it is in trouble.
     pub(in crate::store) fn of(path: &Path) -> Self {
-        Self(Some(Arc::new(DiskInner { path: path.to_owned(), last: Mutex::default() })))
-    }
-
-    pub(in crate::store) fn endless() -> Self {
-        Self(None)
-    }
-
-    /// Whether more than the floor is free. A disk that cannot be measured counts as full: it is in trouble.
-    pub(in crate::store) fn check(&self, floor_bytes: u64) -> Result<(), StoreError> {
-        let Some(disk) = &self.0 else { return Ok(()) };
-        let mut last = lock(&disk.last);
-        let free = match *last {
-            Some((at, free)) if at.elapsed() < DISK_AGE_MAX => free,
-            _ => {
-                let free = free_bytes(&disk.path).unwrap_or(0);
-                *last = Some((Instant::now(), free));
-                free
+        let path = path.to_owned();
+        let last: Mutex<Option<(Instant, u64)>> = Mutex::default();
+        Self::measured_by(move || {
+            let mut last = lock(&last);
+            match *last {
+                Some((at, free)) if at.elapsed() < DISK_AGE_MAX => free,
+                _ => {
+                    let free = free_bytes(&path).unwrap_or(0);
+                    *last = Some((Instant::now(), free));
+                    free
+                }
             }
-        };
+        })
+    }
+
+    /// A medium that knows by itself.
+    pub(in crate::store) fn measured_by(free: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(free))
+    }
+
+    /// Whether more than the floor is free.
+    pub(in crate::store) fn check(&self, floor_bytes: u64) -> Result<(), StoreError> {
+        let free = (self.0)();
         if free < floor_bytes {
             return Err(StoreError::DiskLow { free_mib: free / MIB, floor_mib: floor_bytes / MIB });
         }
