@@ -16,6 +16,7 @@ use crate::store::Store;
 use crate::telemetry::{Metrics, Readiness};
 
 mod answers;
+mod connections;
 mod console;
 mod error;
 mod health;
@@ -28,6 +29,8 @@ pub(crate) use operator::{is_for_this_machine, is_same_site};
 
 #[cfg(test)]
 pub(crate) mod testing;
+
+pub use connections::serve;
 
 /// What the public router works with.
 #[derive(Clone)]

@@ -8,6 +8,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -25,7 +26,7 @@ use crate::domain::budget::Budgets;
 use crate::domain::event::Destination;
 use crate::domain::retry::RetryPolicy;
 use crate::http::{
-    Check, Checked, Console, ConsoleOptions, OperatorState, PublicState, operator_router, public_router,
+    self, Check, Checked, Console, ConsoleOptions, OperatorState, PublicState, operator_router, public_router,
 };
 use crate::intake::IntakeOptions;
 use crate::mapping::Mappings;
@@ -45,6 +46,12 @@ const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
 /// How long requests that are being answered may take to finish. The worker gets the rest of [`STOP_DEADLINE`].
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Public connections at once: some times as many as webhooks may be in hand (512), and 64 MiB of memory at most.
+const CONNECTIONS_MAX: usize = 4096;
+
+/// Connections of operators and of what collects metrics.
+const OPERATORS_MAX: usize = 256;
 
 /// Why the bridge could not run.
 #[derive(Debug, thiserror::Error)]
@@ -221,8 +228,8 @@ async fn compose(
     announce(&config, &listeners)?;
 
     let servers = [
-        spawn_server(listeners.public, public, &stop_serving),
-        spawn_server(listeners.operator, operator, &stop_serving),
+        tokio::spawn(http::serve(listeners.public, public, connections_max(), stop_serving.clone())),
+        tokio::spawn(http::serve(listeners.operator, operator, OPERATORS_MAX, stop_serving.clone())),
     ];
     tokio::spawn(alarmist.run(stop_working.clone()));
     tokio::spawn(sampling::run(Arc::clone(&store), Arc::clone(&metrics), clock, samples, stop_working.clone()));
@@ -394,14 +401,16 @@ fn announce(config: &Config, listeners: &Listeners) -> io::Result<()> {
     Ok(())
 }
 
-fn spawn_server(listener: TcpListener, router: axum::Router, stop: &CancellationToken) -> JoinHandle<()> {
-    let stop = stop.clone();
-    tokio::spawn(async move {
-        let server = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
-        if let Err(error) = server.await {
-            error!(%error, "http.server_failed: a listener has stopped");
-        }
-    })
+/// As many public connections as may be: [`CONNECTIONS_MAX`], or half the descriptors that the system gives us, so that
+/// calls and files have the rest. Asks for all that we may have: the usual limit of 1,024 is for programs that cannot
+/// count further.
+fn connections_max() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    // Where we may not, the old limit stands, and is the one to go by.
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    let descriptors = if raised.is_ok() { limit.maximum } else { limit.current };
+    let half = descriptors.map_or(usize::MAX, |count| usize::try_from(count / 2).unwrap_or(usize::MAX));
+    half.min(CONNECTIONS_MAX)
 }
 
 /// Waits for a task; past the deadline, leaves it. A delivery that is cut off is looked for after the next start.
