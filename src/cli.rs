@@ -11,7 +11,10 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::clients;
+use crate::clock::Clock;
 use crate::config::{self, Faults};
+use crate::telemetry::{self, Traces};
 
 mod bulk;
 mod check;
@@ -247,14 +250,17 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
 
 fn serve(file: &ConfigFile) -> Result<(), Failure> {
     let (config, warnings) = config::load(file.config.as_deref(), check::mapping_faults)?;
-    init_logs("info")?;
+    let runtime = runtime()?;
+    let traces = traces(&runtime)?;
+    init_logs("info", &traces)?;
     #[cfg(debug_assertions)]
     if let Some(point) = config::fail_point()? {
         point.arm();
     }
     let path = file.config.clone();
     let read = move || config::load(path.as_deref(), check::mapping_faults);
-    let ended = runtime()?.block_on(crate::serve::run(config, warnings, read));
+    let ended = runtime.block_on(crate::serve::run(config, warnings, read));
+    traces.finish();
     // Whoever collects the log of a service finds it there, and in the form of the rest.
     ended.map_err(|error| {
         tracing::error!("tandem.failed: {error}");
@@ -264,7 +270,7 @@ fn serve(file: &ConfigFile) -> Result<(), Failure> {
 
 fn demo(script: bool, port: Option<u16>) -> Result<(), Failure> {
     // The demo's own words are its output; the bridge speaks up only when it fails, or when asked to.
-    init_logs("error")?;
+    init_logs("error", &Traces::off())?;
     let runtime = runtime()?;
     let played = match script {
         true => runtime.block_on(crate::demo::script::run()),
@@ -275,23 +281,34 @@ fn demo(script: bool, port: Option<u16>) -> Result<(), Failure> {
 
 fn demo_bridge(file: &ConfigFile) -> Result<(), Failure> {
     let (config, _) = config::load(file.config.as_deref(), check::mapping_faults)?;
-    init_logs("info")?;
+    init_logs("info", &Traces::off())?;
     runtime()?.block_on(crate::demo::serve_as_child(config)).map_err(|error| Failure::Failed(error.to_string()))
 }
 
 fn drill(name: Drill) -> Result<(), Failure> {
     // The bridge is meant to be in trouble here; what matters of it is in the account.
-    init_logs("off")?;
+    init_logs("off", &Traces::off())?;
     let played = match name {
         Drill::LostStore => runtime()?.block_on(crate::drill::lost_store()),
     };
     played.map_err(|error| Failure::Failed(error.to_string()))
 }
 
+/// Traces to the collector that the environment names, if it names one.
+fn traces(runtime: &tokio::runtime::Runtime) -> Result<Traces, Failure> {
+    if !config::wants_traces() {
+        return Ok(Traces::off());
+    }
+    let client = clients::http_client(clients::CONNECT_TIMEOUT, telemetry::EXPORT_TIMEOUT);
+    let client = client.map_err(|error| Failure::Failed(format!("cannot build the HTTP client: {error}")))?;
+    let started = Traces::start(client, runtime.handle().clone(), Clock::system());
+    started.map_err(|error| Failure::Configuration(error.to_string()))
+}
+
 /// Starts logging at this level, unless `RUST_LOG` says otherwise.
-fn init_logs(level: &str) -> Result<(), Failure> {
+fn init_logs(level: &str, traces: &Traces) -> Result<(), Failure> {
     let filter = config::log_filter();
-    crate::telemetry::init_logs(filter.as_deref().unwrap_or(level))
+    telemetry::init_logs(filter.as_deref().unwrap_or(level), traces)
         .map_err(|error| Failure::Configuration(error.to_string()))
 }
 

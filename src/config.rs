@@ -264,6 +264,16 @@ pub fn log_filter() -> Option<String> {
     std::env::var("RUST_LOG").ok().filter(|filter| !filter.trim().is_empty())
 }
 
+/// Whether OpenTelemetry's standard variables name a collector for [`crate::telemetry::Traces`]. Which one, and everything
+/// else under `OTEL_`, is read by OpenTelemetry's own library: the names and their meanings are its specification's.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one module that reads the environment")]
+pub fn wants_traces() -> bool {
+    let says = |name: &str| std::env::var(name).is_ok_and(|value| !value.trim().is_empty());
+    let is_disabled = std::env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
+    !is_disabled && (says("OTEL_EXPORTER_OTLP_ENDPOINT") || says("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+}
+
 /// The variable that names a fail point ([`crate::failpoint`]). It is under our prefix on purpose: a release build does
 /// not know it, and refuses to start with it as with any key that it does not know.
 #[cfg(debug_assertions)]

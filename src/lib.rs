@@ -36,7 +36,7 @@
 //! * [`setup`] — what the two vendors must be set up with, and how that differs from what is there. It never calls them.
 //! * [`cli`] — the sub-commands; [`demo`] is a page to try a conversation on and [`drill`] plays a disaster, both against
 //!   the [`sandbox`], an embedded Zendesk and Braze over real HTTP, which the tests use as well.
-//! * [`clock`] — the only reader of the wall clock and of chance; [`telemetry`] — logs and metrics; [`failpoint`] —
+//! * [`clock`] — the only reader of the wall clock and of chance; [`telemetry`] — logs, metrics and traces; [`failpoint`] —
 //!   where a test build can be made to die. A release build has none.
 //!
 //! Intake and worker meet only in the store, which wakes the worker. `store` and `clients` do not know each other. A

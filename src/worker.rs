@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, error, info, info_span, warn};
+use tracing::field::Empty;
+use tracing::{Instrument, Span, debug_span, error, info, info_span, warn};
 use url::Url;
 
 use crate::clients::Failure;
@@ -212,7 +213,7 @@ impl Worker {
         let Some(head) = claim.work.first() else { return };
         let (id, kind) = (head.delivery.id, head.event.kind.name());
         let parent_id = head.delivery.parent.map(tracing::field::display);
-        let span = info_span!("delivery", event_id = %id, kind, parent_id);
+        let span = info_span!("delivery", event_id = %id, kind, parent_id, outcome = Empty);
         async {
             log_claim(&claim);
             failpoint::reach("worker.claimed");
@@ -246,6 +247,8 @@ impl Worker {
                 Err(StoreError::StaleClaim(_)) => warn!("delivery.stale: {id} took longer than its lease"),
                 Err(error) => error!(%error, "delivery.not_recorded: {id} will be looked for after a restart"),
             }
+            // For its trace; the lines above have it already.
+            Span::current().record("outcome", outcome);
         }
         .instrument(span)
         .await;
@@ -411,6 +414,8 @@ fn log_claim(claim: &Claim) {
     info!(attempt, looking, texts = claim.work.len(), "delivery.claimed: {id}");
     for other in others {
         info!(merged_id = %other.delivery.id, "delivery.merged: {} goes with {id}", other.delivery.id);
+        // So that its trace tells where the rest of it is.
+        drop(debug_span!("merged", event_id = %other.delivery.id, parent_id = %id));
     }
 }
 

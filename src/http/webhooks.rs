@@ -16,6 +16,8 @@ use bytes::BytesMut;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing::field::Empty;
+use tracing::{Span, debug_span};
 
 use super::PublicState;
 use super::answers::Acknowledgement;
@@ -142,9 +144,11 @@ impl From<StoreError> for Obstacle {
 
 async fn take(desk: Arc<Desk>, endpoint: Endpoint, request: Request) -> Response {
     let name = endpoint_name(&endpoint);
+    let span = debug_span!("webhook", endpoint = name, outcome = Empty, event_id = Empty);
     let answer = answer(endpoint, request, &desk).await.unwrap_or_else(|answer| answer);
     answer.count(name, &desk);
     answer.log(name);
+    answer.trace(&span);
     failpoint::reach("http.answering");
     answer.into_response(&desk)
 }
@@ -295,6 +299,13 @@ impl Answer {
             Self::Unavailable(Obstacle { reason, cause }) => {
                 tracing::error!(endpoint, outcome, reason, cause, "webhook turned away: {cause}");
             }
+        }
+    }
+
+    /// Tells the trace of the event, if there is an event, what came of this webhook.
+    fn trace(&self, span: &Span) {
+        if let Self::Accepted(id) | Self::Duplicate(id) | Self::Quarantined(id) = self {
+            span.record("outcome", self.name()).record("event_id", tracing::field::display(id));
         }
     }
 

@@ -1,4 +1,4 @@
-//! Watches the calls to one vendor: a line in the log and a number for each.
+//! Watches the calls to one vendor: a line in the log, a number and a span for each.
 //!
 //! The line stands within the span of the delivery that the call is for, so it carries that event's id. It never holds
 //! more of a request than its method and its path: what is personal travels in queries and bodies.
@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tracing::{info, warn};
+use tracing::field::Empty;
+use tracing::{Instrument, debug_span, info, warn};
 
 use crate::clients::{Transport, TransportError};
 use crate::domain::event::Destination;
@@ -24,18 +25,28 @@ pub struct ObservedTransport {
     pub metrics: Arc<Metrics>,
 }
 
+/// The call without what it is about, so that the same calls have the same name: `GET /api/v2/tickets/{id}`. Whatever
+/// holds a digit is taken for a number or a key of theirs, but for the version of the API.
+fn route(method: &http::Method, path: &str) -> String {
+    let is_key = |part: &str| part != "v2" && part.contains(|c: char| c.is_ascii_digit());
+    let parts: Vec<&str> = path.split('/').map(|part| if is_key(part) { "{id}" } else { part }).collect();
+    format!("{method} {}", parts.join("/"))
+}
+
 #[async_trait]
 impl Transport for ObservedTransport {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let vendor = self.destination.name();
         let asked_at = Instant::now();
-        let answer = self.inner.send(request).await;
+        let span = debug_span!("call", vendor, call = route(&method, &path), status = Empty);
+        let answer = self.inner.send(request).instrument(span.clone()).await;
         let took = asked_at.elapsed();
         let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         match &answer {
             Ok(answer) => {
                 let status = answer.status().as_u16();
+                span.record("status", status);
                 self.metrics.called(self.destination, Some(status), took);
                 info!(%method, path, vendor, status, duration_ms, "call.answered: {vendor} {method} {path}: {status}");
             }
@@ -50,5 +61,25 @@ impl Transport for ObservedTransport {
 
     fn waited(&self, wait: Duration) {
         self.metrics.waited_for_budget(self.destination, wait);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_named_without_what_it_is_about() {
+        for (path, named) in [
+            ("/api/v2/tickets", "GET /api/v2/tickets"),
+            ("/api/v2/tickets/35436/comments", "GET /api/v2/tickets/{id}/comments"),
+            (
+                "/api/v2/webhooks/01H8XYZ/invocations/01J9/attempts",
+                "GET /api/v2/webhooks/{id}/invocations/{id}/attempts",
+            ),
+            ("/users/export/ids", "GET /users/export/ids"),
+        ] {
+            assert_eq!(route(&http::Method::GET, path), named);
+        }
     }
 }

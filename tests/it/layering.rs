@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clients", &["domain", "clock"]),
     // It judges what the clients have read, and calls nobody.
     ("setup", &["domain", "clients"]),
-    ("telemetry", &["domain"]),
+    ("telemetry", &["domain", "clock"]),
     // They meet in the store only: one never calls a vendor, the other never sees a request.
     ("http", &["domain", "clock", "failpoint", "intake", "mapping", "store", "telemetry"]),
     ("worker", &["domain", "clock", "failpoint", "mapping", "store", "clients", "telemetry"]),

@@ -44,4 +44,6 @@ mod store_limits;
 mod storm;
 mod support;
 mod told;
+#[cfg(feature = "otel")]
+mod traces;
 mod webhooks;
