@@ -120,6 +120,7 @@ fn write_first(world: &Arc<World>, customer: usize) {
     });
     let tags = vec!["sms".to_owned()];
     let ticket = zendesk.add_ticket(NewTicket { requester_id, tags, ..NewTicket::default() });
+    world.script.lock().unwrap().by_agents.insert(ticket);
     world.trace.say(|| format!("an agent opens {ticket} for {key}"));
     reply(world, customer);
 }

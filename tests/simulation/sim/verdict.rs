@@ -36,7 +36,7 @@ pub(crate) async fn faults(world: &World) -> Vec<String> {
     let replies = std::mem::take(&mut world.script.lock().unwrap().replies);
     for reply in &replies {
         let owed = owed_of(world, &mut ends, reply);
-        // What was written before the bridge knew the ticket goes when it is heard of, and later ones do not wait.
+        // What was written before the bridge knew the agent's ticket goes when it is heard of, and later ones do not wait.
         let ticket = if was_early(world, reply) { u64::MAX - reply.comment } else { reply.ticket };
         let utterance = Utterance { words: reply.words.clone(), ticket, owed };
         conversations[reply.customer].replies.push(utterance);
@@ -154,9 +154,13 @@ fn was_opted_out(world: &World, reply: &Reply) -> bool {
     outs.opted_out.get(&reply.customer).is_some_and(|in_again| in_again.is_none_or(|at| at > reply.at))
 }
 
-/// Whether a reply was written before the bridge knew how far those on its ticket had gone.
+/// Whether a reply was written on a ticket that an agent had opened, before the bridge knew how far those on it had gone:
+/// of such a ticket it forwards the comment that it is told of, and no older ones. Where a customer's text opens the
+/// ticket there is no such time, however long its answer is looked for.
 fn was_early(world: &World, reply: &Reply) -> bool {
-    world.script.lock().unwrap().known.get(&reply.ticket).is_none_or(|known| reply.at < *known)
+    let script = world.script.lock().unwrap();
+    let is_known = script.known.get(&reply.ticket).is_some_and(|known| reply.at >= *known);
+    script.by_agents.contains(&reply.ticket) && !is_known
 }
 
 /// Whether a reply must have reached the phone.

@@ -1,6 +1,6 @@
 //! The world of one run: the vendors, the network, the bridge that dies and is started again, and what was said in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -67,6 +67,8 @@ pub(crate) struct Script {
     pub(crate) solved: BTreeMap<usize, usize>,
     /// Who has ever opted out of texts, and when in again for the last time.
     pub(crate) opted_out: BTreeMap<usize, Option<Duration>>,
+    /// Tickets that agents opened.
+    pub(crate) by_agents: BTreeSet<u64>,
     /// Since when the bridge knows of a ticket how far its replies have gone.
     pub(crate) known: BTreeMap<u64, Duration>,
     /// Webhooks that the bridge has taken: when, and as what.
