@@ -303,6 +303,10 @@ pub(super) fn recipient_of(claim: &Claim) -> Option<Recipient> {
 /// Which comments are to be texted, oldest first: the agents' public ones that are new; on a ticket that the bridge
 /// did not know, the named one only.
 ///
+/// So it is where the named one is older than what has been forwarded. Its doorbell may stand in the lane before texts of
+/// later comments that have not gone yet (it may have waited under its ticket's name meanwhile), and what is newer than
+/// those would overtake them in its place. It has a doorbell of its own, behind them.
+///
 /// What the requester wrote is the customer's, also where the customer is one of the staff who tries it out: their
 /// texts must not come back to their own phone.
 fn owed<'a>(
@@ -316,10 +320,13 @@ fn owed<'a>(
         .filter(|comment| comment.public && comment.author_is_agent.unwrap_or(true))
         .filter(|comment| requester != Some(comment.author_id));
     match (forwarded, named) {
-        (Some(forwarded), _) => public
-            .filter(|comment| comment.id > forwarded.up_to || Some(comment.id) == named)
-            .filter(|comment| !forwarded.covers(comment.id))
-            .collect(),
+        (Some(forwarded), named) => {
+            let is_late = named.is_some_and(|named| named <= forwarded.up_to);
+            public
+                .filter(|comment| Some(comment.id) == named || (!is_late && comment.id > forwarded.up_to))
+                .filter(|comment| !forwarded.covers(comment.id))
+                .collect()
+        }
         (None, Some(named)) => public.filter(|comment| comment.id == named).collect(),
         (None, None) => Vec::new(),
     }
@@ -354,4 +361,48 @@ fn learn_from_recipe(conversation: Option<&Conversation>, text: &PhoneText, now:
     };
     let status = if open == Some(false) { TicketStatus::Solved } else { TicketStatus::Open };
     learnt.changes.push(Change::Ticket(ticket, status, now));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AGENT: UserId = UserId(7);
+    const CUSTOMER: UserId = UserId(8);
+
+    fn comment(id: u64, author_id: UserId) -> CommentView {
+        CommentView {
+            id: CommentId(id),
+            author_id,
+            author_is_agent: Some(author_id == AGENT),
+            author_name: None,
+            public: true,
+            html_body: String::new(),
+            plain_body: String::new(),
+            attachments: Vec::new(),
+        }
+    }
+
+    /// What a doorbell takes of a ticket that the customer opened with 1 and on which agents wrote 2 to 5, after these
+    /// were forwarded.
+    fn taken(named: Option<u64>, up_to: u64, recent: &[u64]) -> Vec<u64> {
+        let mut comments = vec![comment(1, CUSTOMER)];
+        comments.extend((2..=5).map(|id| comment(id, AGENT)));
+        let recent = recent.iter().copied().map(CommentId).collect();
+        let forwarded = Forwarded { ticket_id: TicketId(1), up_to: CommentId(up_to), recent };
+        let due = owed(&comments, named.map(CommentId), Some(&forwarded), Some(CUSTOMER));
+        due.iter().map(|comment| comment.id.0).collect()
+    }
+
+    #[test]
+    fn a_doorbell_takes_everything_that_is_new_along() {
+        assert_eq!(taken(Some(4), 2, &[2]), [3, 4, 5]);
+        assert_eq!(taken(None, 2, &[2]), [3, 4, 5]);
+    }
+
+    #[test]
+    fn a_late_doorbell_takes_nothing_that_is_newer_than_what_already_waits_behind_it() {
+        assert_eq!(taken(Some(1), 2, &[2]), Vec::<u64>::new());
+        assert_eq!(taken(Some(2), 3, &[3]), [2]);
+    }
 }
