@@ -309,6 +309,12 @@ impl Conversation {
         self.own_writes.iter().any(ours)
     }
 
+    /// The tickets that the conversation has lately been on, the latest first.
+    pub fn recent_tickets(&self) -> impl Iterator<Item = TicketId> + '_ {
+        let current = self.ticket.iter().map(|ticket| ticket.id);
+        current.chain(self.forwarded.iter().rev().map(|forwarded| forwarded.ticket_id))
+    }
+
     /// How far the comments on this ticket have been forwarded; `None` for a ticket that the bridge took no note of.
     #[must_use]
     pub fn forwarded_on(&self, ticket: TicketId) -> Option<&Forwarded> {

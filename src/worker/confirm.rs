@@ -4,6 +4,7 @@
 //! about a text to the phone, it is sent again or set aside, as the operator has chosen.
 
 use crate::clients::Failure;
+use crate::domain::conversation::Conversation;
 use crate::domain::delivery::{Outcome, State};
 use crate::domain::event::{Destination, EventId, EventKind, TicketId};
 use crate::domain::retry::OnUnconfirmed;
@@ -23,9 +24,8 @@ impl Worker {
     pub(super) async fn look_at_zendesk(&self, claim: &Claim, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
         let failed = |failure| self.outcome(claim, failure, Destination::Zendesk);
-        let current = claim.conversation.as_ref().and_then(|conversation| conversation.ticket.as_ref());
-        let current = current.map(|ticket| ticket.id);
-        let mut candidates: Vec<TicketId> = head.event.kind.ticket_id().into_iter().chain(current).collect();
+        let mut candidates: Vec<TicketId> = head.event.kind.ticket_id().into_iter().collect();
+        candidates.extend(recent_tickets(claim));
         if matches!(head.event.kind, EventKind::CustomerText(_)) && !claim.key.is_provisional() {
             let found = newest_first(self.zendesk.find_tickets(&claim.key.0).await.map_err(failed)?);
             candidates.extend(found.iter().map(|ticket| ticket.id).take(TICKETS_SEARCHED));
@@ -90,6 +90,13 @@ impl Worker {
         let look_at = self.options.retry.next_look(state.attempts(), looks.saturating_add(1), self.clock.now());
         Outcome::NotSeen { cause: cause.to_owned(), look_at }
     }
+}
+
+/// The tickets that the bridge itself remembers, of which a text may stand on any: an agent may have begun another ticket
+/// since it was sent, and the conversation have gone there.
+pub(super) fn recent_tickets(claim: &Claim) -> Vec<TicketId> {
+    let known = claim.conversation.iter().flat_map(Conversation::recent_tickets);
+    known.take(TICKETS_SEARCHED + 1).collect()
 }
 
 /// Whether the receipt is that of a delivery which was accepted later. Receipts of an earlier store cannot be compared.

@@ -1,5 +1,6 @@
 //! From the phone to the ticket: takes the steps that the conversation policy names, until a comment is written.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::clients::Failure;
@@ -11,6 +12,7 @@ use crate::domain::plan::{Facts, KnownTicket, MERGED_TAG, Step, UserMatch, plan}
 use crate::mapping::{Context, Name};
 use crate::store::{Claim, StoreError};
 
+use super::confirm::recent_tickets;
 use super::context::{CommentText, Inbound};
 use super::identify::user_external_id;
 use super::{Learnt, Worker};
@@ -199,8 +201,8 @@ impl Worker {
         }
     }
 
-    /// Whether an earlier attempt, which Zendesk called failed, has left the text on the ticket all the same: an error
-    /// may come after the commit. A first attempt need not ask.
+    /// Whether an earlier attempt, which Zendesk called failed, has left the text on the ticket all the same, or on one that
+    /// the conversation was on before: an error may come after the commit. A first attempt need not ask.
     async fn written_before(
         &self,
         inbound: &Inbound<'_>,
@@ -208,11 +210,15 @@ impl Worker {
         learnt: &mut Learnt,
     ) -> Result<Option<Outcome>, Outcome> {
         let Some(head) = inbound.claim.work.first().filter(|head| head.delivery.attempts > 0) else { return Ok(None) };
-        match self.zendesk.find_own_write(ticket, head.delivery.id).await {
-            Ok(Some(written)) => Ok(Some(self.wrote(&written, Some(inbound.written), learnt))),
-            Ok(None) | Err(Failure::NotFound { .. }) => Ok(None),
-            Err(failure) => Err(self.outcome(inbound.claim, failure, Destination::Zendesk)),
+        let candidates: BTreeSet<TicketId> = recent_tickets(inbound.claim).into_iter().chain([ticket]).collect();
+        for candidate in candidates.into_iter().rev() {
+            match self.zendesk.find_own_write(candidate, head.delivery.id).await {
+                Ok(Some(written)) => return Ok(Some(self.wrote(&written, Some(inbound.written), learnt))),
+                Ok(None) | Err(Failure::NotFound { .. }) => {}
+                Err(failure) => return Err(self.outcome(inbound.claim, failure, Destination::Zendesk)),
+            }
         }
+        Ok(None)
     }
 
     /// What a write on a ticket teaches; `text` is what was written where that is the customer's.

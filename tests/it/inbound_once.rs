@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde_json::json;
 use tandem::sandbox::server::{Call, Fault, FaultKind};
+use tandem::sandbox::zendesk::NewTicket;
 
 use crate::inbound::{end, post, say, ticket_of};
 use crate::support::TestBridge;
@@ -211,4 +212,25 @@ async fn a_bridge_stopped_before_the_call_arrived_makes_it_again() {
         once(&bridge, "c1", &format!("{effect:?}"));
         end(bridge, 0).await;
     }
+}
+
+#[tokio::test]
+async fn a_text_is_looked_for_where_it_was_written_though_the_conversation_has_gone_elsewhere_since() {
+    let bridge = TestBridge::start().await;
+    let (ticket, customer) = bridge.talking("ada").await;
+    // Only what the bridge remembers by itself leads to the ticket now.
+    let long = SignedDuration::from_hours(1);
+    bridge.sandbox.zendesk.set_lag(long, long);
+    bridge.sandbox.zendesk.fail(Fault::on("PUT", "/api/v2/tickets/", FaultKind::LoseAnswer));
+    bridge.sandbox.zendesk.fail(Fault::on("GET", "/audits", FaultKind::status(503)).times(3));
+    bridge.sandbox.phone.text(&customer, "And my order?");
+    bridge.until("the comment", |bridge| bridge.comments(ticket).len() == 2).await;
+    let requester_id = bridge.sandbox.zendesk.ticket(ticket).unwrap().requester_id;
+    let tags = vec!["sms".to_owned()];
+    let other = bridge.sandbox.zendesk.add_ticket(NewTicket { requester_id, tags, ..NewTicket::default() });
+    bridge.sandbox.zendesk.agent_reply(other, "<p>We have news.</p>");
+    bridge.settled().await;
+    assert_eq!(bridge.comments(ticket), ["Hello", "And my order?"]);
+    assert_eq!(bridge.comments(other), ["", "We have news."]);
+    end(bridge, 0).await;
 }
