@@ -1,9 +1,11 @@
-//! How fast webhooks are accepted, against a bare axum handler that does the same HMAC check and stores nothing.
+//! How fast webhooks are accepted, against a bare axum handler that does the same HMAC check and stores nothing, and
+//! against the same handler when it asks another thread, which says yes at once: what is between these two is the price
+//! of waiting for anything at all, and what is between the second and tandem is the price of what tandem does.
 //!
-//! Run: `cargo bench --bench accept [-- SECONDS [CONNECTIONS]]`. Both servers are measured in turn in the same run, at
+//! Run: `cargo bench --bench accept [-- SECONDS [CONNECTIONS]]`. The servers are measured in turn in the same run, at
 //! 1, 16, 64 and 256 connections. The load comes from a process of its own on the same machine, as a sender's would come
 //! from outside: read the ratios, not the absolute numbers. Where other programs keep the machine busy, read the CPU
-//! time for each request (load generator, server and store together): once both servers have all processors to do, that
+//! time for each request (load generator, server and store together): once the servers have all processors to do, that
 //! is what decides the ratio. Every request is a different one (ids, invocation, signature), so nothing is a duplicate,
 //! and each 202 means that the event is on disk, synced. Bounded: at most `REQUESTS` requests a round, to 127.0.0.1 only.
 
@@ -19,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use secrecy::SecretString;
@@ -32,12 +35,13 @@ use tandem::store::{Store, StoreLimits};
 use tandem::telemetry::{Metrics, Readiness};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
 
 const SECRET: &str = "bench-signing-secret-0123456789abcdef";
 const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
-/// Signed beforehand for each round; more than either server answers in it.
+/// Signed beforehand for each round; more than any server answers in it.
 const REQUESTS: usize = 150_000;
-/// Each pair of servers is measured this often; the ratio of the sums is printed.
+/// The servers are measured this often; the ratios of the sums are printed.
 const ROUNDS: usize = 2;
 const BODY_BYTES: usize = 1024;
 
@@ -62,20 +66,26 @@ async fn compare(round: Duration, connections: &[usize]) {
     let directory = bench_directory();
     let clock = Clock::system();
     let bare = serve(bare_handler()).await;
+    let asking = serve(asking_handler()).await;
     let store =
         Arc::new(SledStore::open(&directory, StoreLimits::default(), clock.draw_u32(), clock.now()).await.unwrap());
     let tandem = serve(public_router(public_state(Arc::clone(&store) as Arc<dyn Store>, &clock))).await;
     println!("accept: {BODY_BYTES} B bodies, {round:?} a round, {ROUNDS} rounds, store in {}", directory.display());
-    println!("connections |   bare req/s  p50 ms  p99 ms  cpu us | tandem req/s  p50 ms  p99 ms  cpu us | ratio");
+    println!(
+        "connections |   bare req/s  p50 ms  p99 ms  cpu us | asking req/s  p50 ms  p99 ms  cpu us | ratio \
+         | tandem req/s  p50 ms  p99 ms  cpu us | ratio"
+    );
     let mut sequence = 0;
     for &connections in connections {
-        let (mut plain, mut durable) = (Tally::default(), Tally::default());
+        let (mut plain, mut asked, mut durable) = (Tally::default(), Tally::default(), Tally::default());
         for _ in 0..ROUNDS {
             plain.add(load(bare, connections, round, &mut sequence).await);
+            asked.add(load(asking, connections, round, &mut sequence).await);
             durable.add(load(tandem, connections, round, &mut sequence).await);
         }
-        let ratio = durable.rate() / plain.rate();
-        println!("{connections:>11} | {} | {} | {ratio:.2}", plain.row(), durable.row());
+        let [first, second] = [&asked, &durable].map(|tally| tally.rate() / plain.rate());
+        let [plain, asked, durable] = [plain, asked, durable].map(Tally::row);
+        println!("{connections:>11} | {plain} | {asked} |  {first:.2} | {durable} |  {second:.2}");
     }
     let commits = store.counts().commits;
     let each = |total: f64| total / commits.commits() as f64;
@@ -107,13 +117,36 @@ fn public_state(store: Arc<dyn Store>, clock: &Clock) -> PublicState {
 }
 
 fn bare_handler() -> Router {
-    async fn check(headers: HeaderMap, body: Bytes) -> StatusCode {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let timestamp = text("x-zendesk-webhook-signature-timestamp");
-        let expected = zendesk_signature(&SecretString::from(SECRET), timestamp, &body);
-        if expected == text("x-zendesk-webhook-signature") { StatusCode::OK } else { StatusCode::UNAUTHORIZED }
+    async fn handle(headers: HeaderMap, body: Bytes) -> StatusCode {
+        if is_signed(&headers, &body) { StatusCode::OK } else { StatusCode::UNAUTHORIZED }
     }
-    Router::new().route("/webhooks/zendesk", post(check))
+    Router::new().route("/webhooks/zendesk", post(handle))
+}
+
+/// The bare handler, which also asks a thread that says yes to whatever has come since it last looked.
+fn asking_handler() -> Router {
+    type Questions = mpsc::Sender<oneshot::Sender<()>>;
+    async fn handle(State(questions): State<Questions>, headers: HeaderMap, body: Bytes) -> StatusCode {
+        let (question, answer) = oneshot::channel();
+        questions.send(question).await.unwrap();
+        answer.await.unwrap();
+        if is_signed(&headers, &body) { StatusCode::OK } else { StatusCode::UNAUTHORIZED }
+    }
+    let (questions, mut asked) = mpsc::channel::<oneshot::Sender<()>>(REQUESTS);
+    std::thread::spawn(move || {
+        let mut batch = Vec::new();
+        while asked.blocking_recv_many(&mut batch, REQUESTS) > 0 {
+            batch.drain(..).for_each(|question| question.send(()).unwrap());
+        }
+    });
+    Router::new().route("/webhooks/zendesk", post(handle)).with_state(questions)
+}
+
+fn is_signed(headers: &HeaderMap, body: &Bytes) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let timestamp = text("x-zendesk-webhook-signature-timestamp");
+    let expected = zendesk_signature(&SecretString::from(SECRET), timestamp, body);
+    expected == text("x-zendesk-webhook-signature")
 }
 
 async fn serve(router: Router) -> SocketAddr {
@@ -144,7 +177,7 @@ impl Tally {
         self.requests as f64 / self.elapsed.as_secs_f64()
     }
 
-    fn row(&mut self) -> String {
+    fn row(mut self) -> String {
         self.latencies.sort_unstable();
         let percentile = |share: usize| self.latencies[(self.latencies.len() - 1) * share / 100].as_secs_f64() * 1e3;
         let cpu = self.cpu.as_secs_f64() * 1e6 / self.requests as f64;
