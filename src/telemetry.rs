@@ -62,7 +62,8 @@ pub struct TracesError(String);
 /// [`LogsError`]; nothing has changed then.
 pub fn init_logs(filter: &str, traces: &Traces) -> Result<(), LogsError> {
     let filter = EnvFilter::try_new(filter)?;
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    // A line that cannot be written is lost: whoever read them may be gone, and to say so on stderr would be a panic.
+    let lines = fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
     let lines: Ear = if std::io::stderr().is_terminal() {
         lines.with_filter(filter).boxed()
     } else {

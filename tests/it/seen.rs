@@ -2,11 +2,14 @@
 //! on the page and moves.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Stdio;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::Value;
 use tandem::sandbox::SandboxOptions;
 use tandem::sandbox::server::{Fault, FaultKind};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::inbound::say;
 use crate::process::{Bridge, shipped};
@@ -192,4 +195,25 @@ async fn every_number_in_the_book_is_on_the_page_and_moves_when_its_event_happen
     }
     assert!(before["process_start_time_seconds"] > 1.7e9 && before["tandem_build_info"] == 1.0);
     bridge.stop().await;
+}
+
+/// Whoever collected the log may be gone; then nobody is told, and everybody is served.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_nobody_reads_any_more_stops_nothing() {
+    let bridge = Bridge::at_rest("catch_up_minutes = 0", "", "info", Duration::from_millis(200)).await;
+    let mut serve = tokio::process::Command::from(bridge.host.serve());
+    let mut serve = serve.stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut log = BufReader::new(serve.stderr.take().unwrap()).lines();
+    let started = loop {
+        let line = log.next_line().await.unwrap().expect("it starts");
+        if line.contains("tandem.started") {
+            break serde_json::from_str::<Value>(&line).unwrap();
+        }
+    };
+    drop(log);
+    bridge.sandbox.connect(&format!("http://{}", started["public"].as_str().unwrap()));
+    let ada = bridge.customer("ada");
+    bridge.text(&ada, "is anybody there?").await;
+    bridge.ticket_of("ada").await;
+    assert_eq!(serve.try_wait().unwrap(), None, "it still runs");
 }
