@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::clients::exchange::{Answer, Effect, Exchange, Order, secret_header};
 use crate::clients::oauth::{self, Tokens};
-use crate::clients::{Failure, Held, Transport, words};
+use crate::clients::{Failure, Held, Transport, limits, words};
 use crate::clock::Clock;
 use crate::domain::budget::{Budgets, Call, Level, UserKey};
 use crate::domain::event::{CommentId, Destination, EventId, TicketId, UserId};
@@ -178,7 +178,7 @@ impl Zendesk {
     /// As for every read: never [`Failure::Unknown`].
     pub async fn tickets_updated(&self, tag: &str, since: Timestamp) -> Result<TicketsUpdated, Failure> {
         let since = since.strftime("%Y-%m-%dT%H:%M:%SZ");
-        let (mut found, mut listed, mut newest) = (Vec::new(), 0_usize, None);
+        let (mut found, mut listed, mut newest, mut answered_at) = (Vec::new(), 0_usize, None, None);
         for page in 1..=TICKET_PAGES_MAX {
             let order = Order::get(Call::ZendeskSearch, "/api/v2/search")
                 .query("query", format!("type:ticket tags:{tag} updated>{since}"))
@@ -187,6 +187,7 @@ impl Zendesk {
                 .query("per_page", PAGE.to_string())
                 .query("page", page.to_string());
             let answer = self.call(&order).await?;
+            answered_at = answered_at.or_else(|| limits::date(&answer.headers));
             let tickets: Vec<views::TicketJson> = self.part(&order, &answer, "results")?;
             listed += tickets.len();
             newest = newest.max(tickets.iter().map(views::TicketJson::updated_at).max());
@@ -197,7 +198,8 @@ impl Zendesk {
         }
         // A tag may have gone since the index was written.
         found.retain(|ticket| ticket.tags.iter().any(|found| found == tag));
-        Ok(TicketsUpdated { tickets: found, cut_off_at: newest.filter(|_| listed >= TICKET_PAGES_MAX * PAGE) })
+        let cut_off_at = newest.filter(|_| listed >= TICKET_PAGES_MAX * PAGE);
+        Ok(TicketsUpdated { tickets: found, cut_off_at, answered_at })
     }
 
     /// These tickets as they are now, at most [`TICKETS_AT_ONCE`] (more are not asked for), in one call. One that is

@@ -136,7 +136,7 @@ impl Braze {
     /// requests and answers itself. Such a call is not recorded, and no [`Fault`] strikes it.
     #[must_use]
     pub async fn answer(&self, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
-        Vendor::answer(&*self.0, &request.into()).await.into()
+        self.0.traffic.dated(Vendor::answer(&*self.0, &request.into()).await)
     }
 
     /// The base URL, `http://127.0.0.1:PORT`.

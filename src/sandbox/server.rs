@@ -242,10 +242,15 @@ impl Traffic {
         *lock(&self.ahead) = ahead;
     }
 
-    /// The `Date` of an answer.
-    fn date(&self) -> String {
+    /// An answer with its `Date`.
+    pub(super) fn dated(&self, answer: Answer) -> http::Response<Bytes> {
         let now = self.clock.now();
-        now.saturating_add(*lock(&self.ahead)).unwrap_or(now).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+        let date = now.saturating_add(*lock(&self.ahead)).unwrap_or(now).strftime("%a, %d %b %Y %H:%M:%S GMT");
+        let mut response = http::Response::from(answer);
+        if let Ok(date) = HeaderValue::try_from(date.to_string()) {
+            response.headers_mut().insert(http::header::DATE, date);
+        }
+        response
     }
 
     /// Takes the fault that strikes this request, if one does.
@@ -310,11 +315,7 @@ struct Desk {
 
 impl Desk {
     fn respond(&self, answer: Answer) -> Response {
-        let mut response = http::Response::<Bytes>::from(answer).map(Body::from);
-        if let Ok(date) = HeaderValue::try_from(self.traffic.date()) {
-            response.headers_mut().insert(http::header::DATE, date);
-        }
-        response
+        self.traffic.dated(answer).map(Body::from)
     }
 }
 

@@ -132,7 +132,9 @@ impl Worker {
                 info!("catch_up.rung: looked at {} tickets that changed of late", rings.len());
             }
             let Some(cut_off_at) = found.cut_off_at else {
-                progress.search_from = before(now, OVERLAP);
+                // By Zendesk's clock, which is the one that tickets are dated by. Ours may be wrong, and that is when no
+                // webhook gets in and this search is all there is.
+                progress.search_from = before(found.answered_at.unwrap_or(now), OVERLAP);
                 return true;
             };
             progress.search_from = after_cut(since, cut_off_at);

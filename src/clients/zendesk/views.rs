@@ -37,6 +37,8 @@ pub struct TicketsUpdated {
     pub tickets: Vec<TicketView>,
     /// When the last of the list was updated, where Zendesk gave no more although there may be.
     pub cut_off_at: Option<Timestamp>,
+    /// When Zendesk answered, by its own clock.
+    pub answered_at: Option<Timestamp>,
 }
 
 /// What a write left behind.
