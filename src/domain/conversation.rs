@@ -6,11 +6,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::event::{CommentId, Customer, EventKind, Keyword, Sighting, TicketId, UserId};
+use crate::domain::event::{CommentId, Customer, EventId, EventKind, Keyword, Sighting, TicketId, UserId};
 
 /// A text on the ticket that equals one which we wrote this recently is our own, coming back.
 pub const ECHO_LIFE: Duration = Duration::from_secs(600);
@@ -180,6 +180,26 @@ pub struct OwnWrite {
     pub at: Timestamp,
 }
 
+/// A ticket that the bridge set out to open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// For this text; also the idempotency key at Zendesk.
+    pub event: EventId,
+    /// After this ticket.
+    pub after: Option<TicketId>,
+    /// Whether as a follow-up of that, which was closed.
+    pub follows_up: bool,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How long Zendesk knows an idempotency key, less some minutes by which our clocks may differ.
+/// Source: Zendesk's API reference, Tickets, "Idempotency": keys expire after two hours.
+const IDEMPOTENCY_KEY_LIFE: SignedDuration = SignedDuration::from_mins(110);
+
+/// Of how many tickets a conversation remembers that it was on them.
+const FORMER_TICKETS_MAX: usize = 4;
+
 /// What the bridge knows of one customer on one line.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversation {
@@ -191,6 +211,12 @@ pub struct Conversation {
     pub line: Option<String>,
     /// The ticket it goes to now.
     pub ticket: Option<Ticket>,
+    /// The tickets it was on before, the latest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_tickets: Vec<TicketId>,
+    /// The ticket that we last set out to open, unless that was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<Opening>,
     /// The customer as a Zendesk user.
     pub requester_id: Option<UserId>,
     /// How far the agents' comments have been forwarded, a ticket each, the latest last.
@@ -219,6 +245,10 @@ pub enum Change {
     Requester(UserId),
     /// The ticket, and its status since then. Another ticket than before takes its place.
     Ticket(TicketId, TicketStatus, Timestamp),
+    /// We are about to open a ticket.
+    Opening(Opening),
+    /// It was refused: there is none.
+    NotOpened,
     /// The customer was told that the ticket is solved.
     ClosingTold(TicketId),
     /// The ticket is gone.
@@ -245,6 +275,8 @@ impl Conversation {
             customer: Customer::default(),
             line: None,
             ticket: None,
+            former_tickets: Vec::new(),
+            opening: None,
             requester_id: None,
             forwarded: Vec::new(),
             replies_unnumbered: false,
@@ -265,8 +297,13 @@ impl Conversation {
                 let same = self.ticket.as_ref().filter(|old| old.id == id && old.status == status);
                 let since = same.map_or(since, |old| old.since.min(since));
                 let closing_told = same.is_some_and(|old| old.closing_told);
+                if let Some(former) = self.ticket.as_ref().map(|old| old.id).filter(|old| *old != id) {
+                    self.leave(former);
+                }
                 self.ticket = Some(Ticket { id, status, since, seen_at: now, closing_told });
             }
+            Change::Opening(opening) => self.opening = Some(opening),
+            Change::NotOpened => self.opening = None,
             Change::ClosingTold(id) => {
                 if let Some(ticket) = self.ticket.as_mut().filter(|ticket| ticket.id == id) {
                     ticket.closing_told = true;
@@ -312,7 +349,14 @@ impl Conversation {
     /// The tickets that the conversation has lately been on, the latest first.
     pub fn recent_tickets(&self) -> impl Iterator<Item = TicketId> + '_ {
         let current = self.ticket.iter().map(|ticket| ticket.id);
-        current.chain(self.forwarded.iter().rev().map(|forwarded| forwarded.ticket_id))
+        current.chain(self.former_tickets.iter().rev().copied())
+    }
+
+    /// The ticket that an earlier attempt at this text set out to open, as long as Zendesk knows the key.
+    #[must_use]
+    pub fn opening_in_doubt(&self, event: EventId, now: Timestamp) -> Option<&Opening> {
+        let is_known = |opening: &&Opening| now.duration_since(opening.at) < IDEMPOTENCY_KEY_LIFE;
+        self.opening.as_ref().filter(|opening| opening.event == event).filter(is_known)
     }
 
     /// How far the comments on this ticket have been forwarded; `None` for a ticket that the bridge took no note of.
@@ -328,6 +372,14 @@ impl Conversation {
         let current = self.ticket.as_ref().filter(|current| current.id == ticket)?;
         let status = seen.status.filter(|_| seen.as_of >= current.seen_at)?;
         Some(Change::Ticket(ticket, status, seen.updated_at))
+    }
+
+    fn leave(&mut self, ticket: TicketId) {
+        self.former_tickets.retain(|former| *former != ticket);
+        if self.former_tickets.len() >= FORMER_TICKETS_MAX {
+            self.former_tickets.remove(0);
+        }
+        self.former_tickets.push(ticket);
     }
 
     fn forward(&mut self, ticket_id: TicketId, up_to: CommentId, comments: &[CommentId]) {
@@ -411,6 +463,29 @@ mod tests {
             conversation.is_echo("Hello there you", at(640)),
             "writing it again does not make the first time undone"
         );
+    }
+
+    #[test]
+    fn an_opening_is_in_doubt_for_its_text_only_until_it_is_refused_or_zendesk_forgets_the_key() {
+        let mut conversation = conversation();
+        let id = |sequence| EventId { epoch: 1, sequence, sub: 0 };
+        let opening = Opening { event: id(1), after: None, follows_up: false, at: at(0) };
+        conversation.apply(Change::Opening(opening.clone()), at(0));
+        assert_eq!(conversation.opening_in_doubt(id(1), at(6_599)), Some(&opening));
+        assert_eq!(conversation.opening_in_doubt(id(2), at(1)), None, "another text");
+        assert_eq!(conversation.opening_in_doubt(id(1), at(6_600)), None, "110 minutes");
+        conversation.apply(Change::NotOpened, at(1));
+        assert_eq!(conversation.opening_in_doubt(id(1), at(1)), None, "refused");
+    }
+
+    #[test]
+    fn the_tickets_that_it_was_on_are_remembered_the_latest_first_and_bounded() {
+        let mut conversation = conversation();
+        for id in [1, 2, 1, 3, 3, 4, 5, 6, 7] {
+            conversation.apply(Change::Ticket(TicketId(id), TicketStatus::Open, at(0)), at(0));
+        }
+        let recent: Vec<u64> = conversation.recent_tickets().map(|ticket| ticket.0).collect();
+        assert_eq!(recent, [7, 6, 5, 4, 3]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::conversation::{Conversation, TicketStatus};
+use crate::domain::conversation::{Conversation, Opening, TicketStatus};
 use crate::domain::event::{Customer, TicketId, UserId};
 
 /// How long a ticket's status is believed before it is read again. Solving and reopening are told by webhooks, so this
@@ -165,6 +165,21 @@ impl Facts {
             matches_tried: 0,
             renewed: false,
         }
+    }
+
+    /// An earlier attempt set out to open a ticket, and nobody knows whether it did. Whatever became known of other
+    /// tickets since, the same is asked for again: by its key, Zendesk answers with the ticket if there is one.
+    pub fn opening_in_doubt(&mut self, opening: &Opening) {
+        (self.searched, self.hinted) = (true, true);
+        self.previous = opening.after.filter(|_| !opening.follows_up);
+        self.ticket = opening.after.filter(|_| opening.follows_up).map(|id| KnownTicket {
+            id,
+            status: Some(TicketStatus::Closed),
+            since: self.now,
+            fresh: true,
+            merged: false,
+            requester: self.requester,
+        });
     }
 
     /// The ticket was read.
@@ -316,6 +331,25 @@ mod tests {
 
     fn follow_up(closed: u64) -> Step {
         Step::FollowUp { requester: UserId(9), closed: TicketId(closed) }
+    }
+
+    #[test]
+    fn an_opening_in_doubt_is_asked_for_again_whatever_else_is_known_since() {
+        let opening = |after, follows_up| Opening {
+            event: crate::domain::event::EventId { epoch: 1, sequence: 1, sub: 0 },
+            after,
+            follows_up,
+            at: at(NOW),
+        };
+        let next = |opening: &Opening| {
+            let mut facts = facts(Some((TicketStatus::Open, 0, 0)));
+            facts.opening_in_doubt(opening);
+            plan(&facts)
+        };
+        assert_eq!(next(&opening(None, false)), OPEN);
+        let previous = Some(TicketId(3));
+        assert_eq!(next(&opening(previous, false)), Step::Open { requester: UserId(9), previous });
+        assert_eq!(next(&opening(previous, true)), follow_up(3));
     }
 
     #[test]

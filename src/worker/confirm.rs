@@ -95,8 +95,7 @@ impl Worker {
 /// The tickets that the bridge itself remembers, of which a text may stand on any: an agent may have begun another ticket
 /// since it was sent, and the conversation have gone there.
 pub(super) fn recent_tickets(claim: &Claim) -> Vec<TicketId> {
-    let known = claim.conversation.iter().flat_map(Conversation::recent_tickets);
-    known.take(TICKETS_SEARCHED + 1).collect()
+    claim.conversation.iter().flat_map(Conversation::recent_tickets).collect()
 }
 
 /// Whether the receipt is that of a delivery which was accepted later. Receipts of an earlier store cannot be compared.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clients::Failure;
 use crate::clients::zendesk::{TicketView, UserQuery, UserView, Written};
-use crate::domain::conversation::{Change, TicketStatus, fingerprint};
+use crate::domain::conversation::{Change, Opening, TicketStatus, fingerprint};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, CustomerText, Destination, Event, Keyword, Note, TicketId, UserId};
 use crate::domain::plan::{Facts, KnownTicket, MERGED_TAG, Step, UserMatch, plan};
@@ -45,6 +45,9 @@ impl Worker {
         let (matches, reopen) = (&self.options.requester_match, self.options.reopen);
         let known = claim.conversation.as_ref();
         let mut facts = Facts::new(known, first.ticket_id, &customer, matches, reopen, self.clock.now());
+        if let Some(opening) = self.opening_in_doubt(claim) {
+            facts.opening_in_doubt(opening);
+        }
         for _ in 0..STEPS_MAX {
             let step = plan(&facts);
             if matches!(step, Step::Open { .. } | Step::FollowUp { .. } | Step::Append { .. }) && !written.uploaded {
@@ -96,10 +99,12 @@ impl Worker {
                 facts.requester_found(Some(user.id));
             }
             Step::Open { requester, previous } => {
+                self.set_out(inbound.claim, previous, false).await?;
                 let context = inbound.opening(requester, previous);
                 return self.open(Name::OpenTicket, inbound, requester, &context, facts, learnt).await;
             }
             Step::FollowUp { requester, closed } => {
+                self.set_out(inbound.claim, Some(closed), true).await?;
                 let context = inbound.opening(requester, Some(closed));
                 return self.open(Name::FollowUp, inbound, requester, &context, facts, learnt).await;
             }
@@ -160,7 +165,14 @@ impl Worker {
             }
             // The user we took the customer for may have been merged into another since: look afresh, once.
             Err(Failure::Reject { .. }) if inbound.remembers(requester) && facts.requester_gone() => Ok(None),
-            Err(failure) => Err(self.outcome(inbound.claim, failure, Destination::Zendesk)),
+            Err(failure) => {
+                let outcome = self.outcome(inbound.claim, failure, Destination::Zendesk);
+                // What an attempt before this one came to is as uncertain as it was.
+                if !matches!(outcome, Outcome::Unknown { .. }) && self.opening_in_doubt(inbound.claim).is_none() {
+                    learnt.changes.push(Change::NotOpened);
+                }
+                Err(outcome)
+            }
         }
     }
 
@@ -243,8 +255,24 @@ impl Worker {
         if written.is_recent(now) && conversation.is_echo(&written.plain, now) {
             return Ok(());
         }
-        let change = Change::Wrote(fingerprint(&written.plain));
-        match self.store.learn(&claim.key, vec![change], now).await {
+        self.learn_first(claim, Change::Wrote(fingerprint(&written.plain))).await
+    }
+
+    /// Makes sure that a later attempt knows which ticket this one set out to open, should nobody learn what came of it.
+    async fn set_out(&self, claim: &Claim, after: Option<TicketId>, follows_up: bool) -> Result<(), Outcome> {
+        let Some(head) = claim.work.first().filter(|_| self.opening_in_doubt(claim).is_none()) else { return Ok(()) };
+        let opening = Opening { event: head.delivery.id, after, follows_up, at: self.clock.now() };
+        self.learn_first(claim, Change::Opening(opening)).await
+    }
+
+    fn opening_in_doubt<'a>(&self, claim: &'a Claim) -> Option<&'a Opening> {
+        let head = claim.work.first()?;
+        claim.conversation.as_ref()?.opening_in_doubt(head.delivery.id, self.clock.now())
+    }
+
+    /// Remembers something before a call that it may be needed after.
+    async fn learn_first(&self, claim: &Claim, change: Change) -> Result<(), Outcome> {
+        match self.store.learn(&claim.key, vec![change], self.clock.now()).await {
             Ok(()) | Err(StoreError::NotFound(_)) => Ok(()),
             Err(error) => Err(Outcome::Retry { cause: error.to_string(), after: None }),
         }
