@@ -98,6 +98,14 @@ impl Clock {
         }
     }
 
+    /// Waits this long, whatever the clock is set to meanwhile.
+    pub async fn sleep(&self, by: Duration) {
+        match &*self.0 {
+            Source::System | Source::Runtime { .. } => tokio::time::sleep(by).await,
+            Source::Manual { .. } => self.sleep_until(later(self.now(), by)).await,
+        }
+    }
+
     /// Moves a manual clock on and wakes who waits for it. One that goes with the runtime jumps, as a machine's clock
     /// does that is set: whoever sleeps finds out when he wakes. The system's clock is left alone.
     pub fn advance(&self, by: SignedDuration) {

@@ -87,10 +87,12 @@ impl Worker {
             if !paused(Destination::Zendesk) && !paused(Destination::Braze) {
                 self.look(&mut progress, now, stop).await;
             }
+            // Of a clock that was set back meanwhile, nothing can be told.
+            let spent = Duration::try_from(self.clock.now().duration_since(now)).unwrap_or_default();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                () = self.clock.sleep_until(later(now, every)) => {}
+                () = self.clock.sleep(every.saturating_sub(spent)) => {}
             }
         }
     }
