@@ -1,8 +1,9 @@
 //! Lanes: which delivery is next, as a value that a store keeps in memory.
 //!
 //! A lane is one conversation in one direction, and the unit of order: its deliveries go out one after the other, in
-//! the order of their [`Place`]s. Lanes know nothing about why a delivery waits, and they never touch a disk: whoever
-//! holds them tells them what became durable.
+//! the order of their [`Place`]s; but one that may be out already goes before any that came into the lane ahead of it
+//! since. Lanes know nothing about why a delivery waits, and they never touch a disk: whoever holds them tells them what
+//! became durable.
 //!
 //! Every operation is O(log n) in the number of lanes. Within a lane, the ends are O(1); a place in the middle (an
 //! operator's redrive) moves the shorter side; what lists a lane ([`Lanes::places`], [`Lanes::behind`]) takes as long
@@ -58,6 +59,9 @@ pub struct Entry {
     pub accepted_at: Timestamp,
     /// When it may go; [`Timestamp::MIN`] for at once.
     pub due_at: Timestamp,
+    /// Whether it may be out already: nothing else of its lane is sent before that is known, because what is looked for
+    /// would not be found behind it.
+    pub in_doubt: bool,
 }
 
 /// A lane in somebody's hands.
@@ -98,6 +102,8 @@ struct Lane {
     name: Arc<LaneName>,
     /// In the order of places.
     queue: VecDeque<Entry>,
+    /// How many of them are in doubt.
+    in_doubt: usize,
     hold: Option<Box<Hold>>,
     /// Under what the lane stands in its schedule.
     slot: Slot,
@@ -117,6 +123,7 @@ impl Lanes {
     pub fn insert(&mut self, name: &LaneName, entry: Entry) {
         if let Some(lane) = self.lanes.get_mut(name)
             && lane.queue.back().is_some_and(|last| last.place < entry.place)
+            && !entry.in_doubt
         {
             // Most come to the end of a lane, where nobody but those before them is concerned.
             lane.queue.push_back(entry);
@@ -127,27 +134,33 @@ impl Lanes {
             name: Arc::new(name.clone()),
             // Most lanes hold one delivery; a default queue would make room for four.
             queue: VecDeque::with_capacity(1),
+            in_doubt: 0,
             hold: None,
             slot: Slot::None,
             head: None,
         });
         match lane.find(entry.place) {
-            Ok(at) => lane.queue[at] = entry,
+            Ok(at) => {
+                let before = std::mem::replace(&mut lane.queue[at], entry);
+                lane.in_doubt -= usize::from(before.in_doubt);
+            }
             Err(at) => {
                 lane.queue.insert(at, entry);
                 self.entries += 1;
             }
         }
+        lane.in_doubt += usize::from(entry.in_doubt);
         self.put(lane);
     }
 
     /// Takes a delivery out of its lane, because it settled or goes elsewhere. Says whether it was there.
     pub fn remove(&mut self, name: &LaneName, place: Place) -> bool {
         let Some(mut lane) = self.take(name) else { return false };
-        let found = lane.find(place).ok().and_then(|at| lane.queue.remove(at)).is_some();
-        self.entries -= usize::from(found);
+        let found = lane.find(place).ok().and_then(|at| lane.queue.remove(at));
+        lane.in_doubt -= usize::from(found.is_some_and(|entry| entry.in_doubt));
+        self.entries -= usize::from(found.is_some());
         self.put(lane);
-        found
+        found.is_some()
     }
 
     /// The lane to serve next: of those that nobody holds and whose head is due at `now`, the one that became ready
@@ -278,9 +291,10 @@ impl Lanes {
 
     /// Enters a lane where it now belongs; one that is empty and in nobody's hands is forgotten.
     fn put(&mut self, mut lane: Lane) {
-        if let Some(head) = lane.queue.front() {
-            lane.head = Some(head.place);
-            self.heads.insert(head.place, head.accepted_at);
+        if let Some(oldest) = lane.queue.front() {
+            lane.head = Some(oldest.place);
+            self.heads.insert(oldest.place, oldest.accepted_at);
+            let head = lane.first_to_go(*oldest);
             if lane.hold.is_none() {
                 let schedule = self.schedule_mut(lane.name.destination);
                 if head.due_at == Timestamp::MIN {
@@ -307,6 +321,11 @@ impl Lanes {
 }
 
 impl Lane {
+    fn first_to_go(&self, oldest: Entry) -> Entry {
+        let doubted = || self.queue.iter().find(|entry| entry.in_doubt);
+        if self.in_doubt > 0 { doubted().copied().unwrap_or(oldest) } else { oldest }
+    }
+
     fn find(&self, place: Place) -> Result<usize, usize> {
         self.queue.binary_search_by_key(&place, |entry| entry.place)
     }
@@ -314,8 +333,6 @@ impl Lane {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -330,7 +347,7 @@ mod tests {
     }
 
     fn pending(place: u64, accepted: i64) -> Entry {
-        Entry { place: Place(place), accepted_at: at(accepted), due_at: Timestamp::MIN }
+        Entry { place: Place(place), accepted_at: at(accepted), due_at: Timestamp::MIN, in_doubt: false }
     }
 
     fn hold(fence: u64, until: i64, places: Vec<Place>) -> Hold {
@@ -387,7 +404,7 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Op {
-        Insert { key: u8, place: u64, due: i64 },
+        Insert { key: u8, place: u64, due: i64, in_doubt: bool },
         Remove { key: u8, place: u64 },
         Claim { destination: Destination, now: i64, until: i64 },
         Release { pick: usize },
@@ -397,8 +414,8 @@ mod tests {
         let destination = prop_oneof![Just(Destination::Zendesk), Just(Destination::Braze)];
         prop_oneof![
             // Places of different lanes never meet, as in life.
-            4 => (0..6_u8, 0..8_u64, -1..20_i64)
-                .prop_map(|(key, n, due)| Op::Insert { key, place: n * 6 + u64::from(key), due }),
+            4 => (0..6_u8, 0..8_u64, -1..20_i64, prop::bool::weighted(0.2))
+                .prop_map(|(key, n, due, in_doubt)| Op::Insert { key, place: n * 6 + u64::from(key), due, in_doubt }),
             2 => (0..6_u8, 0..8_u64).prop_map(|(key, n)| Op::Remove { key, place: n * 6 + u64::from(key) }),
             4 => (destination, 0..20_i64, 0..40_i64)
                 .prop_map(|(destination, now, until)| Op::Claim { destination, now, until }),
@@ -415,13 +432,14 @@ mod tests {
 
     impl Model {
         fn heads(&self, destination: Destination) -> Vec<(LaneName, Entry)> {
-            let mut seen = BTreeSet::new();
-            self.entries
-                .iter()
-                .filter(|((name, _), _)| name.destination == destination && seen.insert(name.clone()))
-                .filter(|((name, _), _)| !self.holds.contains_key(name))
-                .map(|((name, _), entry)| (name.clone(), *entry))
-                .collect()
+            let mut heads: BTreeMap<LaneName, Entry> = BTreeMap::new();
+            for ((name, _), entry) in self.entries.iter().filter(|((name, _), _)| name.destination == destination) {
+                let head = heads.entry(name.clone()).or_insert(*entry);
+                if entry.in_doubt && !head.in_doubt {
+                    *head = *entry;
+                }
+            }
+            heads.into_iter().filter(|(name, _)| !self.holds.contains_key(name)).collect()
         }
 
         fn next(&self, destination: Destination, now: Timestamp) -> Option<(LaneName, Place)> {
@@ -449,9 +467,10 @@ mod tests {
             let mut clock = 0;
             for (fence, op) in (0_u64..).zip(ops) {
                 match op {
-                    Op::Insert { key, place, due } => {
+                    Op::Insert { key, place, due, in_doubt } => {
                         let due_at = if due < 0 { Timestamp::MIN } else { at(due) };
-                        let entry = Entry { place: Place(place), accepted_at: at(place.cast_signed()), due_at };
+                        let accepted_at = at(place.cast_signed());
+                        let entry = Entry { place: Place(place), accepted_at, due_at, in_doubt };
                         lanes.insert(&lane(key), entry);
                         model.entries.insert((lane(key), Place(place)), entry);
                     }

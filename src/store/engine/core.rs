@@ -470,6 +470,7 @@ pub(in crate::store) fn entry_of(delivery: &Delivery) -> Entry {
         accepted_at: delivery.accepted_at,
         // Who is being worked on has no due time; the lane is held, and whoever opens it sets one.
         due_at: delivery.state.due_at().unwrap_or(Timestamp::MIN),
+        in_doubt: matches!(delivery.state, State::Unconfirmed { .. }),
     }
 }
 
