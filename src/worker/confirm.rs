@@ -3,7 +3,10 @@
 //! A look changes nothing at the vendor. Seen: delivered. Not seen at the last look: sent again. Where no look can tell
 //! about a text to the phone, it is sent again or set aside, as the operator has chosen.
 
+use std::collections::BTreeSet;
+
 use crate::clients::Failure;
+use crate::clients::zendesk::Written;
 use crate::domain::conversation::Conversation;
 use crate::domain::delivery::{Outcome, State};
 use crate::domain::event::{Destination, EventId, EventKind, TicketId};
@@ -30,19 +33,30 @@ impl Worker {
             let found = newest_first(self.zendesk.find_tickets(&claim.key.0).await.map_err(failed)?);
             candidates.extend(found.iter().map(|ticket| ticket.id).take(TICKETS_SEARCHED));
         }
-        candidates.sort_unstable();
-        candidates.dedup();
+        match self.find_write(candidates, head.delivery.id).await.map_err(failed)? {
+            Some(written) if matches!(head.event.kind, EventKind::CustomerText(_)) => {
+                Ok(self.wrote(&written, None, learnt))
+            }
+            Some(written) => Ok(Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) }),
+            None => Ok(self.not_seen(&head.delivery.state, "no comment with our mark is on the ticket")),
+        }
+    }
+
+    /// What was written for this event on one of these tickets, the latest ticket first; one that is gone holds nothing.
+    pub(super) async fn find_write(
+        &self,
+        candidates: impl IntoIterator<Item = TicketId>,
+        event: EventId,
+    ) -> Result<Option<Written>, Failure> {
+        let candidates: BTreeSet<TicketId> = candidates.into_iter().collect();
         for ticket in candidates.into_iter().rev() {
-            match self.zendesk.find_own_write(ticket, head.delivery.id).await {
-                Ok(Some(written)) if matches!(head.event.kind, EventKind::CustomerText(_)) => {
-                    return Ok(self.wrote(&written, None, learnt));
-                }
-                Ok(Some(_)) => return Ok(Outcome::Done { receipt: format!("ticket {ticket}, internal comment") }),
+            match self.zendesk.find_own_write(ticket, event).await {
+                Ok(Some(written)) => return Ok(Some(written)),
                 Ok(None) | Err(Failure::NotFound { .. }) => {}
-                Err(failure) => return Err(failed(failure)),
+                Err(failure) => return Err(failure),
             }
         }
-        Ok(self.not_seen(&head.delivery.state, "no comment with our mark is on the ticket"))
+        Ok(None)
     }
 
     /// Reads back the receipt that each text leaves on the customer's profile.

@@ -1,6 +1,5 @@
 //! From the phone to the ticket: takes the steps that the conversation policy names, until a comment is written.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::clients::Failure;
@@ -222,15 +221,10 @@ impl Worker {
         learnt: &mut Learnt,
     ) -> Result<Option<Outcome>, Outcome> {
         let Some(head) = inbound.claim.work.first().filter(|head| head.delivery.attempts > 0) else { return Ok(None) };
-        let candidates: BTreeSet<TicketId> = recent_tickets(inbound.claim).into_iter().chain([ticket]).collect();
-        for candidate in candidates.into_iter().rev() {
-            match self.zendesk.find_own_write(candidate, head.delivery.id).await {
-                Ok(Some(written)) => return Ok(Some(self.wrote(&written, Some(inbound.written), learnt))),
-                Ok(None) | Err(Failure::NotFound { .. }) => {}
-                Err(failure) => return Err(self.outcome(inbound.claim, failure, Destination::Zendesk)),
-            }
-        }
-        Ok(None)
+        let candidates = recent_tickets(inbound.claim).into_iter().chain([ticket]);
+        let found = self.find_write(candidates, head.delivery.id).await;
+        let found = found.map_err(|failure| self.outcome(inbound.claim, failure, Destination::Zendesk))?;
+        Ok(found.map(|written| self.wrote(&written, Some(inbound.written), learnt)))
     }
 
     /// What a write on a ticket teaches; `text` is what was written where that is the customer's.
