@@ -24,6 +24,7 @@ pub mod openapi;
 mod operator;
 mod webhooks;
 
+pub(crate) use console::guarded;
 pub use console::{Check, Checked, Console, ConsoleOptions, Levels, Setting, SettingsGroup};
 pub(crate) use operator::{is_for_this_machine, is_same_site};
 

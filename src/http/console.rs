@@ -37,6 +37,8 @@ mod preview;
 mod session;
 mod settings;
 mod thread;
+
+pub(crate) use page::guarded;
 mod view;
 
 pub use settings::{Check, Checked, Setting, SettingsGroup};

@@ -209,7 +209,7 @@ pub(super) fn see_other(path: &str) -> Response {
 
 /// Puts on what keeps a page to itself. The referrer goes to our own pages only: with none at all, browsers would hide
 /// `Origin` from us as well, by which forms of other sites are told from ours.
-pub(super) async fn guarded(mut answer: Response) -> Response {
+pub(crate) async fn guarded(mut answer: Response) -> Response {
     let headers = answer.headers_mut();
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),
