@@ -69,22 +69,26 @@ pub struct OperatorState {
 
 /// Webhooks and health: what the contract's §3 and §5 promise on `listen`.
 pub fn public_router(state: PublicState) -> Router {
-    let clock = state.clock.clone();
     let health = health::routes(Arc::clone(&state.store), Arc::clone(&state.readiness));
-    finish(webhooks::routes(state).merge(health), clock)
+    let health = panics_caught(health, state.clock.clone());
+    // Webhooks catch their own panics: the layer would be a good part of what one costs.
+    in_json(webhooks::routes(state).merge(health))
 }
 
 /// Metrics, health, the operator API and the console.
 pub fn operator_router(state: OperatorState) -> Router {
     let clock = state.clock.clone();
     let health = health::routes(Arc::clone(&state.store), Arc::clone(&state.readiness));
-    finish(operator::routes(state.clone()).merge(console::routes(state)).merge(health), clock)
+    let routes = operator::routes(state.clone()).merge(console::routes(state)).merge(health);
+    in_json(panics_caught(routes, clock))
 }
 
-/// What both have in common: JSON for unknown paths and methods, and no panic that reaches the connection.
-fn finish(router: Router, clock: Clock) -> Router {
-    router
-        .fallback(error::unknown_path)
-        .method_not_allowed_fallback(error::wrong_method)
-        .layer(axum::middleware::from_fn_with_state(clock, error::catch_panic))
+/// JSON for unknown paths and methods.
+fn in_json(router: Router) -> Router {
+    router.fallback(error::unknown_path).method_not_allowed_fallback(error::wrong_method)
+}
+
+/// No panic of these routes reaches the connection.
+fn panics_caught(router: Router, clock: Clock) -> Router {
+    router.layer(axum::middleware::from_fn_with_state(clock, error::catch_panic))
 }

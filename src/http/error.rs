@@ -61,16 +61,18 @@ pub(super) async fn wrong_method() -> Response {
     error_answer(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
 }
 
+/// [`panic_caught`] as a layer.
+pub(super) async fn catch_panic(State(clock): State<Clock>, request: Request, next: Next) -> Response {
+    panic_caught(next.run(request), &clock).await
+}
+
 /// Turns a panic in a handler into a 503, which the senders repeat; a dropped connection or a 500 they would not.
 /// The panic hook has logged the place.
-pub(super) async fn catch_panic(State(clock): State<Clock>, request: Request, next: Next) -> Response {
-    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(answer) => answer,
-        Err(_) => {
-            tracing::error!("a request could not be handled because of a panic");
-            unavailable(&clock)
-        }
-    }
+pub(super) async fn panic_caught(answering: impl Future<Output = Response>, clock: &Clock) -> Response {
+    AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("a request could not be handled because of a panic");
+        unavailable(clock)
+    })
 }
 
 #[cfg(test)]

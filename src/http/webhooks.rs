@@ -21,7 +21,7 @@ use tracing::{Span, debug_span};
 
 use super::PublicState;
 use super::answers::Acknowledgement;
-use super::error::{error_answer, json_answer, unauthorized, unavailable};
+use super::error::{error_answer, json_answer, panic_caught, unauthorized, unavailable};
 use crate::domain::event::EventId;
 use crate::failpoint;
 use crate::intake::{self, Endpoint, Intake, IntakeOptions, RawWebhook};
@@ -143,14 +143,18 @@ impl From<StoreError> for Obstacle {
 }
 
 async fn take(desk: Arc<Desk>, endpoint: Endpoint, request: Request) -> Response {
+    panic_caught(take_in(&desk, endpoint, request), &desk.state.clock).await
+}
+
+async fn take_in(desk: &Desk, endpoint: Endpoint, request: Request) -> Response {
     let name = endpoint_name(&endpoint);
     let span = debug_span!("webhook", endpoint = name, outcome = Empty, event_id = Empty);
-    let answer = answer(endpoint, request, &desk).await.unwrap_or_else(|answer| answer);
-    answer.count(name, &desk);
+    let answer = answer(endpoint, request, desk).await.unwrap_or_else(|answer| answer);
+    answer.count(name, desk);
     answer.log(name);
     answer.trace(&span);
     failpoint::reach("http.answering");
-    answer.into_response(&desk)
+    answer.into_response(desk)
 }
 
 /// Looks at the headers, then waits for the body, then takes a place: whoever announces too much, or cannot be who they
