@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 use sled::IVec;
 
@@ -74,7 +73,6 @@ impl MemoryStore {
     }
 }
 
-#[async_trait]
 impl Backend for MemoryStore {
     async fn ask<T, F>(&self, work: F) -> Result<T, StoreError>
     where
@@ -177,6 +175,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
+
     use super::*;
     use crate::store::contract::{Home, contract_tests};
 

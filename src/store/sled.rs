@@ -29,7 +29,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -105,7 +104,6 @@ impl SledStore {
     }
 }
 
-#[async_trait]
 impl Backend for SledStore {
     async fn ask<T, F>(&self, work: F) -> Result<T, StoreError>
     where

@@ -26,16 +26,15 @@ use crate::store::{
 };
 
 /// A way to the core.
-#[async_trait]
 pub(in crate::store) trait Backend: Send + Sync + 'static {
     /// Lets a request at the core, and waits until what it did is durable.
-    async fn ask<T, F>(&self, work: F) -> Result<T, StoreError>
+    fn ask<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
         F: FnOnce(&mut Core) -> Result<T, StoreError> + Send + 'static;
 
     /// Reads what is committed, where that may take its time.
-    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    fn read<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
         F: FnOnce(&dyn Look) -> Result<T, StoreError> + Send + 'static;
@@ -44,7 +43,7 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
     fn shared(&self) -> &Shared;
 
     /// Lets go of the medium, after the last request; not `well` when that one could not be served.
-    async fn let_go(&self, well: bool);
+    fn let_go(&self, well: bool) -> impl Future<Output = ()> + Send;
 }
 
 #[async_trait]

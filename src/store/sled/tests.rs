@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
+use async_trait::async_trait;
+
 use super::*;
 use crate::domain::event::Destination;
 use crate::domain::lanes::Place;
