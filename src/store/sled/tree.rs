@@ -6,6 +6,8 @@
 //!
 //! Once a store is open, nobody else writes to sled, and no async thread ever does.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,10 +32,16 @@ pub(super) const TURN_BYTES: u64 = if cfg!(debug_assertions) { 32 * 1024 } else 
 /// How many times its usual length a turn may grow to while sled is busy with the last one; then commits wait for sled.
 const TURNS_MAX: u64 = 4;
 
+/// How many looks into sled are remembered. A record is at most 4 KiB, so this is 4 MiB at the very most.
+const LOOKS_MAX: usize = 1024;
+
 /// The log, what it holds, and sled.
 pub(super) struct LoggedTree {
     log: Log,
     layers: Layers,
+    /// What sled had for the keys that were asked for last, and for which it still has that: one ticket, one customer is
+    /// asked for again and again, and a look into sled costs as much as all the rest of a short request.
+    looks: RefCell<HashMap<IVec, Option<IVec>>>,
     settler: Settler,
     rewriting: Option<Step>,
     /// The generation before this one, as long as somebody still reads it.
@@ -90,6 +98,11 @@ impl Layers {
     fn in_memory(&self) -> impl DoubleEndedIterator<Item = &Changes> {
         self.new.pieces().chain(self.settling.pieces())
     }
+
+    /// What a key was changed to since sled last heard of it.
+    fn change(&self, key: &[u8]) -> Option<&Option<IVec>> {
+        self.in_memory().find_map(|layer| layer.get(key))
+    }
 }
 
 /// What comes next where everything is written anew. When all is done, neither sled's file nor the log holds anything
@@ -119,7 +132,8 @@ impl LoggedTree {
         let old = Arc::new(old);
         let settler = Settler::start(store, Arc::clone(&old), file)?;
         let layers = Layers { new: Turn::default(), settling: Turn::default(), old };
-        let mut tree = Self { log, layers, settler, rewriting: None, leaving: None, turn_bytes: TURN_BYTES };
+        let looks = RefCell::default();
+        let mut tree = Self { log, layers, looks, settler, rewriting: None, leaving: None, turn_bytes: TURN_BYTES };
         tree.log.turn().map_err(unsynced)?;
         Ok(tree)
     }
@@ -161,12 +175,10 @@ impl LoggedTree {
 
 impl Look for Layers {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        for layer in self.in_memory() {
-            if let Some(change) = layer.get(key) {
-                return Ok(change.clone());
-            }
+        match self.change(key) {
+            Some(change) => Ok(change.clone()),
+            None => pages::get(self.old.db()?, key),
         }
-        pages::get(self.old.db()?, key)
     }
 
     fn range(&self, from: &[u8], to: &[u8]) -> Entries<'_> {
@@ -200,7 +212,20 @@ impl Look for Layers {
 
 impl Look for LoggedTree {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        self.layers.get(key)
+        if let Some(change) = self.layers.change(key) {
+            return Ok(change.clone());
+        }
+        let mut looks = self.looks.borrow_mut();
+        if let Some(found) = looks.get(key) {
+            return Ok(found.clone());
+        }
+        // A copy: what comes from sled holds the whole page that it is on.
+        let found = pages::get(self.layers.old.db()?, key)?.map(|value| IVec::from(&*value));
+        if looks.len() >= LOOKS_MAX {
+            looks.clear();
+        }
+        looks.insert(key.into(), found.clone());
+        Ok(found)
     }
 
     fn range(&self, from: &[u8], to: &[u8]) -> Entries<'_> {
@@ -215,6 +240,8 @@ impl Look for LoggedTree {
 impl Tree for LoggedTree {
     fn commit(&mut self, changes: Changes) -> Result<(), StoreError> {
         self.log.append(&changes).map_err(unsynced)?;
+        let looks = self.looks.get_mut();
+        changes.keys().for_each(|key| drop(looks.remove(key)));
         self.layers.new.add(changes);
         self.end_turn()
     }
