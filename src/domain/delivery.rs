@@ -431,15 +431,18 @@ pub struct Delivery {
     /// Attempts made, still known when it is settled; counted from one again after a redrive.
     pub attempts: u32,
     /// When a worker first took it in hand; before that, no call can have been made for it. Stays after a redrive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_sent_at: Option<Timestamp>,
     /// How many parts of a long text are known to be out; they are never sent again, also after a redrive.
     pub parts_sent: u32,
     /// The delivery whose comment carries this text as well, when texts were merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<EventId>,
     /// The delivery that gave rise to this one: the doorbell of a text to the phone, or what a note tells of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<EventId>,
     /// When it settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Timestamp>,
     /// What came of it before it stood as it stands, oldest first; what was delivered at once has none. The newest
     /// [`PAST_MAX`] are kept.
