@@ -9,6 +9,8 @@
 # Nothing is lost then, but a text under way must be looked up again before it goes on.
 
 FROM rust:1.95-slim-trixie AS build
+# The allocator is built by a makefile; the slim image has a C compiler, but no make.
+RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY . .
 # The caches live on the builder, not in a layer, so the binary is copied out of them.
