@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::axe;
-use crate::driver::{Driver, Refused};
+use crate::driver::Driver;
 
 /// How long a condition may take to come true. Most take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -153,26 +153,23 @@ impl Browser {
         self.must("/execute/async", &json!({"script": script, "args": []})).await
     }
 
-    /// Waits until an expression is true in the page, looking at every frame that the browser draws.
+    /// Waits until an expression is true in the page, asking again and again.
     ///
-    /// Another page may come meanwhile. Needs scripts; without them, see [`Browser::until_at`].
+    /// Another page may come meanwhile, and takes along whatever a script of ours still waits for there: so no script
+    /// waits in the page, each looks once. Needs scripts; without them, see [`Browser::until_at`].
     pub(crate) async fn until(&self, what: &str, expression: &str) {
-        let script = format!(
-            "const done = arguments[0];
-             const look = () => {{
-                 let holds = false;
-                 try {{ holds = Boolean({expression}); }} catch (error) {{ holds = false; }}
-                 if (holds) done(true); else requestAnimationFrame(look);
-             }};
-             look();"
-        );
+        let script = format!("try {{ return Boolean({expression}) }} catch {{ return false }}");
         let begun = Instant::now();
         loop {
-            let looked = self.driver.post("/execute/async", &json!({"script": script, "args": []})).await;
-            match looked {
-                Ok(_) => return,
-                Err(Refused { error, .. }) if error == "javascript error" && begun.elapsed() < PATIENCE => {}
-                Err(refused) => panic!("{what} does not come true: {expression}\n{refused}\n{}", self.told().await),
+            let problem = match self.driver.post("/execute/sync", &json!({"script": script, "args": []})).await {
+                Ok(Value::Bool(true)) => return,
+                Ok(_) => String::from("it is false"),
+                // The page went while the script was on its way.
+                Err(refused) if refused.error == "javascript error" => refused.to_string(),
+                Err(refused) => panic!("{what} cannot be seen: {expression}\n{refused}\n{}", self.told().await),
+            };
+            if begun.elapsed() > PATIENCE {
+                panic!("{what} does not come true: {expression}\n{problem}\n{}", self.told().await);
             }
         }
     }
