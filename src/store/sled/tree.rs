@@ -428,24 +428,26 @@ fn move_on(
     Ok(Done::Moved(Arc::clone(current)))
 }
 
-/// Brings changes into sled, a step at a time, each synced. It may be cut off anywhere and done again from the
+/// Brings changes into sled, a step at a time, and syncs it. It may be cut off anywhere and done again from the
 /// beginning.
 fn settle(to: &Generation, file: &File, changes: &Changes) -> Result<(), StoreError> {
     // The parts of long values go first, so that whoever reads meanwhile finds the parts of every value.
     let is_new_part = |(key, value): &(&IVec, &Option<IVec>)| key.first() == Some(&layout::PART) && value.is_some();
     let mut new_parts = changes.iter().filter(is_new_part).peekable();
     if new_parts.peek().is_some() {
-        settle_some(to, file, new_parts)?;
+        settle_some(to, new_parts)?;
     }
-    settle_some(to, file, changes.iter().filter(|change| !is_new_part(change)))?;
+    settle_some(to, changes.iter().filter(|change| !is_new_part(change)))?;
+    // sled's `flush` ends in sync_file_range on Linux, which a power cut does not respect. Until this is done, all of it
+    // is still in the log.
+    file.sync_data().map_err(unsynced)?;
     failpoint::reach("sled.settled");
     Ok(())
 }
 
-/// Brings some of the changes into sled, and syncs them.
+/// Brings some of the changes into sled.
 fn settle_some<'a>(
     to: &Generation,
-    file: &File,
     changes: impl Iterator<Item = (&'a IVec, &'a Option<IVec>)>,
 ) -> Result<(), StoreError> {
     let (mut batch, mut bytes) = (Batch::default(), 0);
@@ -458,21 +460,20 @@ fn settle_some<'a>(
             }
         }
         if bytes >= STEP_BYTES {
-            write(to, file, std::mem::take(&mut batch))?;
+            write(to, std::mem::take(&mut batch))?;
             bytes = 0;
         }
         Ok(())
     })?;
-    write(to, file, batch)
+    write(to, batch)
 }
 
-fn write(to: &Generation, file: &File, batch: Batch) -> Result<(), StoreError> {
+fn write(to: &Generation, batch: Batch) -> Result<(), StoreError> {
     let db = to.db()?;
     db.apply_batch(batch).map_err(failed)?;
-    // `flush` writes; on Linux it ends in sync_file_range, which a power cut does not respect. The sync does.
     db.flush().map_err(failed)?;
     failpoint::reach("sled.written");
-    file.sync_data().map_err(unsynced)
+    Ok(())
 }
 
 fn unsynced(error: std::io::Error) -> StoreError {
