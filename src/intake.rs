@@ -20,8 +20,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method, Uri};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
@@ -41,9 +41,9 @@ pub struct RawWebhook {
     /// What it was posted to.
     pub endpoint: Endpoint,
     /// The HTTP method.
-    pub method: String,
-    /// The path as received.
-    pub path: String,
+    pub method: Method,
+    /// The address as received; of it only the path is looked at.
+    pub uri: Uri,
     /// All headers.
     pub headers: HeaderMap,
     /// The body, bounded by whoever received it.
@@ -206,8 +206,8 @@ pub fn read(webhook: &RawWebhook, options: &IntakeOptions) -> Intake {
         reading.dedupe.insert(0, zendesk_key(webhook));
     }
     let kept = || Unreadable {
-        path: webhook.path.clone(),
-        method: webhook.method.clone(),
+        path: webhook.uri.path().to_owned(),
+        method: webhook.method.to_string(),
         content_type: webhook.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned),
         body: STANDARD.encode(&webhook.body),
     };

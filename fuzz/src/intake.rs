@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use jiff::Timestamp;
 use tandem::domain::event::{CustomerText, Event, EventKind, PhoneText};
 use tandem::intake::signature::{TANDEM_TOKEN, ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, zendesk_signature};
@@ -35,12 +35,12 @@ pub(super) fn options() -> IntakeOptions {
     }
 }
 
-/// A webhook without any proof of its sender; `None` when no door is at this path.
+/// A webhook without any proof of its sender; `None` when this is no path, or no door is at it.
 pub(super) fn webhook(path: &str, body: &[u8]) -> Option<RawWebhook> {
     Some(RawWebhook {
         endpoint: Endpoint::of_path(path)?,
-        method: "POST".to_owned(),
-        path: path.to_owned(),
+        method: Method::POST,
+        uri: path.parse().ok()?,
         headers: HeaderMap::new(),
         body: Bytes::copy_from_slice(body),
         received_at: now(),
@@ -62,7 +62,7 @@ pub(super) fn authentic(path: &str, body: &[u8]) -> Option<RawWebhook> {
 
 /// Reads an authentic webhook and checks what holds of each: it ends as an event, ignored or quarantined and never
 /// refused; the same bytes always mean the same; a quarantined body is kept byte for byte and reads no better later; an
-/// event is clean, bounded and survives the store. `None` when no door is at this path.
+/// event is clean, bounded and survives the store. `None` when this is no path, or no door is at it.
 pub(super) fn checked(path: &str, body: &[u8]) -> Option<Intake> {
     let webhook = authentic(path, body)?;
     let options = options();
@@ -87,7 +87,7 @@ pub(super) fn checked(path: &str, body: &[u8]) -> Option<Intake> {
 fn kept_whole(webhook: &RawWebhook, event: &Event, cause: &str, options: &IntakeOptions) {
     let EventKind::Unreadable(kept) = &event.kind else { panic!("quarantined as {}", event.kind.name()) };
     assert!(STANDARD.decode(&kept.body).unwrap() == webhook.body, "the kept body is not the one that came");
-    assert_eq!((&kept.path, &kept.method), (&webhook.path, &webhook.method));
+    assert_eq!((kept.path.as_str(), kept.method.as_str()), (webhook.uri.path(), webhook.method.as_str()));
     assert!(!cause.is_empty() && cause.len() <= 200 && !cause.chars().any(char::is_control), "{cause:?}");
     match reread(kept, webhook.received_at, options) {
         Intake::Quarantined { event: again, cause: same, .. } => assert!(again == *event && same == cause),

@@ -6,8 +6,8 @@ use std::panic::AssertUnwindSafe;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-use futures_util::FutureExt;
+use axum::response::Response;
+use futures_util::{FutureExt, TryFutureExt};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
@@ -23,7 +23,10 @@ const RETRY_AFTER_SPAN_SECONDS: f64 = 51.0;
 pub(super) fn json_answer(status: StatusCode, body: &impl Serialize) -> Response {
     // The answers' types have text for keys and no way to fail; should one ever, null is no half answer.
     let body = serde_json::to_string(body).unwrap_or_else(|_| "null".to_owned());
-    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+    let mut answer = Response::new(body.into());
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
 }
 
 /// An answer that says what is wrong.
@@ -68,8 +71,8 @@ pub(super) async fn catch_panic(State(clock): State<Clock>, request: Request, ne
 
 /// Turns a panic in a handler into a 503, which the senders repeat; a dropped connection or a 500 they would not.
 /// The panic hook has logged the place.
-pub(super) async fn panic_caught(answering: impl Future<Output = Response>, clock: &Clock) -> Response {
-    AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| {
+pub(super) fn panic_caught(answering: impl Future<Output = Response>, clock: &Clock) -> impl Future<Output = Response> {
+    AssertUnwindSafe(answering).catch_unwind().unwrap_or_else(|_| {
         tracing::error!("a request could not be handled because of a panic");
         unavailable(clock)
     })

@@ -13,6 +13,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{post, put};
 use bytes::BytesMut;
+use futures_util::future::BoxFuture;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -24,47 +25,38 @@ use super::answers::Acknowledgement;
 use super::error::{error_answer, json_answer, panic_caught, unauthorized, unavailable};
 use crate::domain::event::EventId;
 use crate::failpoint;
-use crate::intake::{self, Endpoint, Intake, IntakeOptions, RawWebhook};
+use crate::intake::{self, Endpoint, Intake, RawWebhook};
 use crate::store::{Accepted, StoreError};
 
 /// The contract's limit on a body. Zendesk cuts comments at 64 KiB, and Braze's texts are far shorter.
 const BODY_MAX_BYTES: usize = 256 * 1024;
 
-/// Webhooks that are read and stored at the same time. Their bodies, and those still on their way, never hold more than
-/// this many of the greatest size together: 128 MiB.
-const IN_HAND_MAX: usize = 512;
+/// What all bodies may hold together that are on their way or being stored.
+const BODIES_MAX_BYTES: usize = 128 * 1024 * 1024;
 
-/// In which steps a body that is on its way takes its share of that memory, and what it holds before its first byte.
-/// So whoever sends slowly holds what has come, and not a place: it takes 32,768 of them to hold up everybody else.
+/// In which steps a body takes its share of that memory, and what it holds before its first byte. So whoever sends
+/// slowly holds what has come, and no more: it takes 32,768 of them to hold up everybody else.
 const SHARE_BYTES: usize = 4 * 1024;
 
-/// How long we wait, each with its reason; tests wait less.
-#[derive(Clone, Copy, Debug)]
-struct Patience {
-    /// For the body. Zendesk gives up on the whole call after 10 to 12 seconds.
-    body: Duration,
-    /// For the store. Before Zendesk gives up, so that our answer, with its `Retry-After`, is the one that counts.
-    store: Duration,
-}
-
-const PATIENCE: Patience = Patience { body: Duration::from_secs(10), store: Duration::from_secs(8) };
+/// How long a webhook may take, from its headers to its place on disk. Zendesk gives up after 10 to 12 seconds, and
+/// before it does, our answer with its `Retry-After` is there.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 struct Desk {
     state: PublicState,
-    places: Semaphore,
     /// What is free of the memory for bodies, in [`SHARE_BYTES`].
     shares: Semaphore,
-    patience: Patience,
+    /// [`PATIENCE`]; tests have less.
+    patience: Duration,
 }
 
 /// The webhook endpoints: our own two, and those of the published recipe.
 pub(super) fn routes(state: PublicState) -> Router {
-    routes_with(state, PATIENCE, IN_HAND_MAX)
+    routes_with(state, PATIENCE, BODIES_MAX_BYTES)
 }
 
-fn routes_with(state: PublicState, patience: Patience, in_hand_max: usize) -> Router {
-    let places = Semaphore::new(in_hand_max);
-    let shares = Semaphore::new(in_hand_max * BODY_MAX_BYTES / SHARE_BYTES);
+fn routes_with(state: PublicState, patience: Duration, bodies_max_bytes: usize) -> Router {
+    let shares = Semaphore::new(bodies_max_bytes / SHARE_BYTES);
     Router::new()
         .route("/webhooks/zendesk", post(zendesk))
         .route("/webhooks/braze", post(braze))
@@ -74,31 +66,31 @@ fn routes_with(state: PublicState, patience: Patience, in_hand_max: usize) -> Ro
         .route("/api/v2/tickets.json", post(recipe_new_ticket))
         .route("/api/v2/tickets/", put(recipe_append))
         .route("/api/v2/tickets/{id}", put(recipe_append))
-        .with_state(Arc::new(Desk { state, places, shares, patience }))
+        .with_state(Arc::new(Desk { state, shares, patience }))
 }
 
-async fn zendesk(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    take(desk, Endpoint::Zendesk, request).await
+fn zendesk(State(desk): State<Arc<Desk>>, request: Request) -> impl Future<Output = Response> {
+    take(desk, Endpoint::Zendesk, request)
 }
 
-async fn braze(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    take(desk, Endpoint::Braze, request).await
+fn braze(State(desk): State<Arc<Desk>>, request: Request) -> impl Future<Output = Response> {
+    take(desk, Endpoint::Braze, request)
 }
 
-async fn recipe_send(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    take(desk, Endpoint::RecipeSend, request).await
+fn recipe_send(State(desk): State<Arc<Desk>>, request: Request) -> impl Future<Output = Response> {
+    take(desk, Endpoint::RecipeSend, request)
 }
 
-async fn recipe_new_ticket(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    take(desk, Endpoint::RecipeNewTicket, request).await
+fn recipe_new_ticket(State(desk): State<Arc<Desk>>, request: Request) -> impl Future<Output = Response> {
+    take(desk, Endpoint::RecipeNewTicket, request)
 }
 
 /// The ticket is whatever the recipe's template made of the customer's attribute, often nothing at all. It is taken
 /// from the raw path, so that no way of writing it is refused here: whether it is a number is the intake's question.
-async fn recipe_append(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+fn recipe_append(State(desk): State<Arc<Desk>>, request: Request) -> impl Future<Output = Response> {
     let name = request.uri().path().strip_prefix("/api/v2/tickets/").unwrap_or_default();
     let ticket = name.strip_suffix(".json").unwrap_or(name).to_owned();
-    take(desk, Endpoint::RecipeAppend { ticket }, request).await
+    take(desk, Endpoint::RecipeAppend { ticket }, request)
 }
 
 /// What came of a webhook.
@@ -123,8 +115,8 @@ struct Obstacle {
 }
 
 impl Obstacle {
-    fn crowd(cause: &str) -> Answer {
-        Answer::Unavailable(Self { reason: "in_hand", cause: cause.to_owned() })
+    fn new(reason: &'static str, cause: &str) -> Self {
+        Self { reason, cause: cause.to_owned() }
     }
 }
 
@@ -142,14 +134,31 @@ impl From<StoreError> for Obstacle {
     }
 }
 
-async fn take(desk: Arc<Desk>, endpoint: Endpoint, request: Request) -> Response {
-    panic_caught(take_in(&desk, endpoint, request), &desk.state.clock).await
+impl From<Obstacle> for Answer {
+    fn from(obstacle: Obstacle) -> Self {
+        Self::Unavailable(obstacle)
+    }
 }
 
-async fn take_in(desk: &Desk, endpoint: Endpoint, request: Request) -> Response {
+/// There is one of these for everybody who waits, and each is gone through once more when its answer is there; so they
+/// are kept small. The request is lent until it is read, and nobody who waits for the store holds any of it.
+#[expect(clippy::manual_async_fn, reason = "an async fn would hold the request twice")]
+fn take(desk: Arc<Desk>, endpoint: Endpoint, mut request: Request) -> impl Future<Output = Response> {
+    async move { panic_caught(take_in(&desk, endpoint, &mut request), &desk.state.clock).await }
+}
+
+async fn take_in(desk: &Desk, endpoint: Endpoint, request: &mut Request) -> Response {
     let name = endpoint_name(&endpoint);
     let span = debug_span!("webhook", endpoint = name, outcome = Empty, event_id = Empty);
-    let answer = answer(endpoint, request, desk).await.unwrap_or_else(|answer| answer);
+    // One deadline for the body and the store together: it is the sender's, who waits for both.
+    let mut is_received = false;
+    let answer = tokio::time::timeout(desk.patience, answer(desk, endpoint, request, &mut is_received));
+    let answer = match answer.await {
+        Ok(answer) => answer.unwrap_or_else(|answer| answer),
+        // It may be stored all the same; its sender repeats it then and is told that it is a duplicate.
+        Err(_) if is_received => Obstacle::new("store_slow", "the store did not answer in time").into(),
+        Err(_) => Answer::Cut,
+    };
     answer.count(name, desk);
     answer.log(name);
     answer.trace(&span);
@@ -157,30 +166,62 @@ async fn take_in(desk: &Desk, endpoint: Endpoint, request: Request) -> Response 
     answer.into_response(desk)
 }
 
-/// Looks at the headers, then waits for the body, then takes a place: whoever announces too much, or cannot be who they
-/// should be, gets no further than the first, and whoever is slow no further than the second.
-async fn answer(endpoint: Endpoint, request: Request, desk: &Desk) -> Result<Answer, Answer> {
+async fn answer(
+    desk: &Desk,
+    endpoint: Endpoint,
+    request: &mut Request,
+    is_received: &mut bool,
+) -> Result<Answer, Answer> {
+    let (storing, _share) = receive(desk, endpoint, request).await?;
+    *is_received = true;
+    match storing.stored.await {
+        Ok(Accepted::New(id)) => Ok((storing.new)(id)),
+        Ok(Accepted::Duplicate(id)) => Ok(Answer::Duplicate(id)),
+        Ok(Accepted::Echo) => Ok(Answer::Ignored("echo")),
+        Err(error) => Err(Obstacle::from(error).into()),
+    }
+}
+
+/// Looks at the headers, then waits for the body, then reads it: whoever announces too much, or cannot be who they
+/// should be, gets no further than the first.
+async fn receive<'a>(
+    desk: &'a Desk,
+    endpoint: Endpoint,
+    request: &mut Request,
+) -> Result<(Storing<'a>, Share<'a>), Answer> {
     let received_at = desk.state.clock.now();
     let options = Arc::clone(&desk.state.intake.borrow());
-    let (parts, body) = request.into_parts();
+    let (parts, body) = std::mem::take(request).into_parts();
     if body.size_hint().lower() > BODY_MAX_BYTES as u64 {
         return Err(Answer::TooLarge);
     }
     intake::glance(&endpoint, &parts.headers, &options).map_err(|why| Answer::Refused(why.name()))?;
     let mut share = Share::of(desk)?;
-    let body = tokio::time::timeout(desk.patience.body, read_body(body, &mut share));
-    let body = body.await.unwrap_or(Err(Answer::Cut))?;
-    let place = desk.places.try_acquire();
-    let _place = place.map_err(|_| Obstacle::crowd("as many webhooks as may be are being stored"))?;
-    let webhook = RawWebhook {
-        endpoint,
-        method: parts.method.to_string(),
-        path: parts.uri.path().to_owned(),
-        headers: parts.headers,
-        body,
-        received_at,
-    };
-    Ok(decide(&webhook, &options, desk).await)
+    let body = read_body(body, &mut share).await?;
+    let webhook =
+        RawWebhook { endpoint, method: parts.method, uri: parts.uri, headers: parts.headers, body, received_at };
+    Ok((store(desk, intake::read(&webhook, &options))?, share))
+}
+
+/// An event on its way into the store.
+struct Storing<'a> {
+    stored: BoxFuture<'a, Result<Accepted, StoreError>>,
+    /// What the sender is told of an event that is new.
+    new: fn(EventId) -> Answer,
+}
+
+fn store(desk: &Desk, intake: Intake) -> Result<Storing<'_>, Answer> {
+    let (store, now) = (&desk.state.store, desk.state.clock.now());
+    match intake {
+        Intake::Refused { why } => Err(Answer::Refused(why.name())),
+        Intake::Ignored { reason } => Err(Answer::Ignored(reason)),
+        Intake::Event { event, dedupe } => {
+            Ok(Storing { stored: store.accept(event, dedupe, now), new: Answer::Accepted })
+        }
+        Intake::Quarantined { event, cause, dedupe } => {
+            Ok(Storing { stored: store.quarantine(event, cause, dedupe, now), new: Answer::Quarantined })
+        }
+    }
 }
 
 /// What a body holds of the memory for all of them, until it is dropped.
@@ -198,20 +239,24 @@ impl<'a> Share<'a> {
     /// Makes room for a body of this length, which is never over [`BODY_MAX_BYTES`].
     fn grow_to(&mut self, bytes: usize) -> Result<(), Answer> {
         let more = bytes.div_ceil(SHARE_BYTES).saturating_sub(self.taken.num_permits());
+        if more == 0 {
+            return Ok(());
+        }
         let more = self.desk.shares.try_acquire_many(u32::try_from(more).unwrap_or(u32::MAX));
         self.taken.merge(more.map_err(|_| Self::none_left())?);
         Ok(())
     }
 
     fn none_left() -> Answer {
-        Obstacle::crowd("the bodies that are on their way hold all the memory that there is for them")
+        let cause = "the bodies that are on their way or being stored hold all the memory that there is for them";
+        Obstacle::new("in_hand", cause).into()
     }
 }
 
 /// Reads the body, at most [`BODY_MAX_BYTES`] of it, whatever the headers claim.
 async fn read_body(body: Body, share: &mut Share<'_>) -> Result<Bytes, Answer> {
     let mut body = Limited::new(body, BODY_MAX_BYTES);
-    let mut read = BytesMut::new();
+    let mut read = Bytes::new();
     while let Some(frame) = body.frame().await {
         let frame = match frame {
             Ok(frame) => frame,
@@ -221,42 +266,16 @@ async fn read_body(body: Body, share: &mut Share<'_>) -> Result<Bytes, Answer> {
         // Trailers say nothing that we need.
         let Ok(data) = frame.into_data() else { continue };
         share.grow_to(read.len() + data.len())?;
-        read.extend_from_slice(&data);
-    }
-    Ok(read.freeze())
-}
-
-async fn decide(webhook: &RawWebhook, options: &IntakeOptions, desk: &Desk) -> Answer {
-    let store = &desk.state.store;
-    match intake::read(webhook, options) {
-        Intake::Refused { why } => Answer::Refused(why.name()),
-        Intake::Ignored { reason } => Answer::Ignored(reason),
-        Intake::Event { event, dedupe } => {
-            let stored = store.accept(event, dedupe, desk.state.clock.now());
-            settle(tokio::time::timeout(desk.patience.store, stored).await, Answer::Accepted)
-        }
-        Intake::Quarantined { event, cause, dedupe } => {
-            let stored = store.quarantine(event, cause, dedupe, desk.state.clock.now());
-            settle(tokio::time::timeout(desk.patience.store, stored).await, Answer::Quarantined)
+        if read.is_empty() {
+            // Nearly every body comes in one piece.
+            read = data;
+        } else {
+            let mut longer = BytesMut::from(read);
+            longer.extend_from_slice(&data);
+            read = longer.freeze();
         }
     }
-}
-
-/// A call that timed out may still be recorded; its sender repeats it then and is told that it is a duplicate.
-fn settle(
-    stored: Result<Result<Accepted, StoreError>, tokio::time::error::Elapsed>,
-    new: fn(EventId) -> Answer,
-) -> Answer {
-    match stored {
-        Ok(Ok(Accepted::New(id))) => new(id),
-        Ok(Ok(Accepted::Duplicate(id))) => Answer::Duplicate(id),
-        Ok(Ok(Accepted::Echo)) => Answer::Ignored("echo"),
-        Ok(Err(error)) => Answer::Unavailable(error.into()),
-        Err(_) => {
-            let cause = "the store did not answer in time".to_owned();
-            Answer::Unavailable(Obstacle { reason: "store_slow", cause })
-        }
-    }
+    Ok(read)
 }
 
 impl Answer {

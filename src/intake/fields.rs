@@ -3,6 +3,8 @@
 //! Every limit either cuts (a name: nobody is harmed) or is an error (an identifier: a cut one would be another
 //! person's). No error quotes a value.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::Stop;
@@ -37,12 +39,12 @@ pub(super) fn unreadable(cause: &str) -> Stop {
 /// For anything else than a string, a number or null: a template that sends it means something that we do not know.
 /// For a number with a fraction or with too many digits: it is read as the nearest one that a computer can hold, and
 /// the nearest identifier is somebody else's.
-pub(super) fn string(map: &Map<String, Value>, key: &str) -> Result<Option<String>, Stop> {
+pub(super) fn string<'a>(map: &'a Map<String, Value>, key: &str) -> Result<Option<Cow<'a, str>>, Stop> {
     match map.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(Value::Number(number)) if number.is_u64() || number.is_i64() => Ok(Some(number.to_string())),
+        Some(Value::String(text)) => Ok(Some(text.into())),
+        Some(Value::Number(number)) if number.is_u64() || number.is_i64() => Ok(Some(number.to_string().into())),
         Some(Value::Number(_)) => Err(Stop::Unreadable(format!("`{key}` is a number that cannot be read exactly"))),
         Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
             Err(Stop::Unreadable(format!("`{key}` is neither text nor a number")))
@@ -107,6 +109,11 @@ pub(super) fn clean(text: &str) -> String {
 
 /// The text as one line of at most `max` characters; `None` when nothing is left of it.
 pub(super) fn one_line(text: &str, max: usize) -> Option<String> {
+    let text = text.trim();
+    if text.len() <= max && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        // Nearly every one.
+        return (!text.is_empty()).then(|| text.to_owned());
+    }
     let line: String =
         text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !c.is_control()).collect();
     let line: String = line.trim().chars().take(max).collect();

@@ -37,8 +37,8 @@ fn webhook(path: &str, headers: &[(&str, &str)], body: &[u8]) -> RawWebhook {
         .collect::<HeaderMap>();
     RawWebhook {
         endpoint: Endpoint::of_path(path).unwrap(),
-        method: "POST".into(),
-        path: path.into(),
+        method: Method::POST,
+        uri: path.parse().unwrap(),
         headers,
         body: Bytes::copy_from_slice(body),
         received_at: now(),
@@ -80,7 +80,7 @@ fn quarantined(webhook: &RawWebhook) -> String {
     };
     let EventKind::Unreadable(kept) = &event.kind else { panic!("{event:?}") };
     assert_eq!(STANDARD.decode(&kept.body).unwrap(), webhook.body);
-    assert_eq!((&kept.path, &kept.method), (&webhook.path, &webhook.method));
+    assert_eq!((kept.path.as_str(), kept.method.as_str()), (webhook.uri.path(), webhook.method.as_str()));
     cause
 }
 

@@ -105,16 +105,20 @@ impl SledStore {
 }
 
 impl Backend for SledStore {
-    async fn ask<T, F>(&self, work: F) -> Result<T, StoreError>
+    fn ask<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
         F: FnOnce(&mut Core) -> Result<T, StoreError> + Send + 'static,
     {
-        self.shared.alive()?;
-        let requests = self.requests.as_ref().ok_or(StoreError::Closed)?;
+        // Made before anything is waited for, so that who waits holds no more than the two ends.
         let (request, answer) = Ask::new(work);
-        requests.send(Box::new(request)).await.map_err(|_| self.why_silent())?;
-        answer.await.map_err(|_| self.why_silent())?
+        let request: Box<dyn Request> = Box::new(request);
+        async move {
+            self.shared.alive()?;
+            let requests = self.requests.as_ref().ok_or(StoreError::Closed)?;
+            requests.send(request).await.map_err(|_| self.why_silent())?;
+            answer.await.map_err(|_| self.why_silent())?
+        }
     }
 
     async fn read<T, F>(&self, work: F) -> Result<T, StoreError>

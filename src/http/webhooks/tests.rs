@@ -194,10 +194,12 @@ async fn whatever_is_wrong_with_the_store_the_sender_shall_come_again() {
 
 #[tokio::test]
 async fn a_store_that_never_answers_is_not_waited_for() {
-    let patience = Patience { store: Duration::from_millis(1), ..PATIENCE };
-    let router = routes_with(state(Arc::new(ScriptedStore::default())), patience, 1);
+    let state = state(Arc::new(ScriptedStore::default()));
+    let router = routes_with(state.clone(), Duration::from_millis(1), BODIES_MAX_BYTES);
     let answer = router.oneshot(braze_request("POST", "/webhooks/braze", TEXT)).await.unwrap();
     assert_come_again(&answer);
+    let page = state.metrics.render();
+    assert!(page.contains("tandem_unavailable_total{reason=\"store_slow\"} 1"), "{page}");
 }
 
 #[tokio::test]
@@ -248,10 +250,13 @@ async fn a_body_that_stops_coming_is_not_waited_for() {
     let broken = Body::from_stream(stream::iter([Err::<Bytes, _>(std::io::Error::other("reset"))]));
     let stuck = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
     for body in [broken, stuck] {
-        let patience = Patience { body: Duration::from_millis(1), ..PATIENCE };
-        let router = routes_with(state(accepting()), patience, 1);
+        let state = state(accepting());
+        let router = routes_with(state.clone(), Duration::from_millis(1), BODIES_MAX_BYTES);
         let answer = router.oneshot(braze_request("POST", "/webhooks/braze", body)).await.unwrap();
-        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_come_again(&answer);
+        assert_eq!(header(&answer, "connection"), "close");
+        let page = state.metrics.render();
+        assert!(page.contains("tandem_refused_total{cause=\"cut\"} 1"), "{page}");
     }
 }
 
@@ -280,9 +285,9 @@ async fn whoever_cannot_be_who_they_should_be_is_refused_without_a_look_at_the_b
 
 #[tokio::test]
 async fn whoever_sends_slowly_holds_up_nobody_else() {
-    // One place, and the memory of one greatest body: 64 shares.
+    // The memory of one greatest body: 64 shares.
     let store = ScriptedStore::answering([Ok(Accepted::New(id(1))), Ok(Accepted::New(id(2)))]);
-    let router = routes_with(state(Arc::new(store)), PATIENCE, 1);
+    let router = routes_with(state(Arc::new(store)), PATIENCE, BODY_MAX_BYTES);
     let slow = || {
         let body = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
         let mut answer = Box::pin(router.clone().oneshot(braze_request("POST", "/webhooks/braze", body)));
@@ -367,4 +372,18 @@ async fn a_panic_in_a_handler_makes_the_sender_come_again() {
         panic!("on purpose")
     }));
     assert_come_again(&ask(accepting(), braze_request("POST", "/webhooks/braze", falls)).await);
+}
+
+#[tokio::test]
+async fn who_waits_for_the_store_holds_nothing_of_the_request() {
+    let desk = Desk { state: state(Arc::new(ScriptedStore::default())), shares: Semaphore::new(1), patience: PATIENCE };
+    let held = Arc::new(());
+    let mut request = braze_request("POST", "/webhooks/braze", TEXT);
+    request.extensions_mut().insert(Arc::clone(&held));
+    let mut answer = Box::pin(take(Arc::new(desk), Endpoint::Braze, request));
+    assert!((&mut answer).now_or_never().is_none(), "it waits for the store");
+    assert_eq!(Arc::strong_count(&held), 1);
+    // There is one for each sender, and a processor's cache holds few of the great ones.
+    let bytes = size_of_val(&*answer);
+    assert!(bytes <= 1280, "{bytes}");
 }

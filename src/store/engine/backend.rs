@@ -49,7 +49,7 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
 #[async_trait]
 impl<B: Backend> Store for B {
     async fn accept(&self, event: Event, dedupe: Vec<DedupeKey>, now: Timestamp) -> Result<Accepted, StoreError> {
-        let arrival = Arrival::new(&event, &dedupe)?;
+        let arrival = Arrival::new(event, dedupe)?;
         self.ask(move |core| core.accept(arrival, now)).await
     }
 
@@ -60,7 +60,7 @@ impl<B: Backend> Store for B {
         dedupe: Vec<DedupeKey>,
         now: Timestamp,
     ) -> Result<Accepted, StoreError> {
-        let arrival = Arrival::new(&event, &dedupe)?;
+        let arrival = Arrival::new(event, dedupe)?;
         self.ask(move |core| core.quarantine(arrival, cause, now)).await
     }
 

@@ -76,7 +76,8 @@ pub(in crate::store) struct Arrival {
 }
 
 impl Arrival {
-    pub(in crate::store) fn new(event: &Event, dedupe: &[DedupeKey]) -> Result<Self, StoreError> {
+    /// Takes both, so that nobody who waits for an answer still holds them.
+    pub(in crate::store) fn new(event: Event, dedupe: Vec<DedupeKey>) -> Result<Self, StoreError> {
         // Only a text that names no comment may be ours: a comment is known by its number.
         let echo_of = match &event.kind {
             EventKind::PhoneText(text) if text.comment_id.is_none() => Some(text.text.clone()),
@@ -89,11 +90,11 @@ impl Arrival {
             | EventKind::Unreadable(_) => None,
         };
         Ok(Self {
-            owed: Owed::new(event)?,
+            owed: Owed::new(&event)?,
             address: Address::of(&event.kind),
             learnt: learnt_from(&event.kind),
             echo_of,
-            dedupe: layout::dedupe_digests(dedupe)?,
+            dedupe: layout::dedupe_digests(&dedupe)?,
         })
     }
 }
@@ -398,7 +399,8 @@ impl Core {
     pub(in crate::store) fn keep(&mut self) {
         self.journal.keep();
         self.known.keep();
-        for effect in std::mem::take(&mut self.effects) {
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
             match effect {
                 Effect::Enter(lane, entry) => {
                     self.lanes.insert(&lane, entry);
@@ -428,6 +430,8 @@ impl Core {
                 }
             }
         }
+        // For its room.
+        self.effects = effects;
     }
 
     /// The request failed.
