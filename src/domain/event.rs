@@ -29,7 +29,8 @@ pub struct EventId {
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sequence = self.sequence & 0xffff_ffff_ffff;
-        write!(f, "evt_{:08x}{sequence:012x}{:04x}", self.epoch, self.sub)
+        let number = u128::from(self.epoch) << 64 | u128::from(sequence) << 16 | u128::from(self.sub);
+        write!(f, "evt_{number:024x}")
     }
 }
 

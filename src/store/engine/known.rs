@@ -50,11 +50,13 @@ impl Known {
 
     /// The request succeeded.
     pub(in crate::store) fn keep(&mut self) {
-        let staged = std::mem::take(&mut self.staged);
+        let mut staged = std::mem::take(&mut self.staged);
         for known in &staged {
             self.learn(known);
         }
-        self.fresh.extend(staged);
+        self.fresh.append(&mut staged);
+        // For its room.
+        self.staged = staged;
     }
 
     /// The request failed.
