@@ -48,7 +48,7 @@ pub struct RawWebhook {
     pub headers: HeaderMap,
     /// The body, bounded by whoever received it.
     pub body: Bytes,
-    /// When it was received.
+    /// When it was received, with the whole of its body.
     pub received_at: Timestamp,
 }
 

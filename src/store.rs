@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
@@ -264,7 +265,13 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::BacklogFull`] and [`StoreError::DiskLow`], but a duplicate and an echo are told as such even then.
-    async fn accept(&self, event: Event, dedupe: Vec<DedupeKey>, now: Timestamp) -> Result<Accepted, StoreError>;
+    // Not an `async fn`: who waits for the answer need not hold the event.
+    fn accept(
+        &self,
+        event: Event,
+        dedupe: Vec<DedupeKey>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Accepted, StoreError>>;
 
     /// Keeps an unreadable body for the operator, durably, under the same dedupe rules. It holds no lane, so a full
     /// backlog does not keep it out.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use axum::body::Body;
 use axum::response::Response;
+use futures_util::future::BoxFuture;
 use http::Request;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
@@ -72,9 +73,9 @@ impl ScriptedStore {
 
 #[async_trait]
 impl Store for ScriptedStore {
-    async fn accept(&self, event: Event, _: Vec<DedupeKey>, _: Timestamp) -> Result<Accepted, StoreError> {
+    fn accept(&self, event: Event, _: Vec<DedupeKey>, _: Timestamp) -> BoxFuture<'_, Result<Accepted, StoreError>> {
         self.note(format!("accept {}", event.kind.name()));
-        self.next().await
+        Box::pin(self.next())
     }
 
     async fn quarantine(

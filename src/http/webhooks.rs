@@ -16,6 +16,7 @@ use bytes::BytesMut;
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::field::Empty;
 use tracing::{Span, debug_span};
@@ -31,11 +32,11 @@ use crate::store::{Accepted, StoreError};
 /// The contract's limit on a body. Zendesk cuts comments at 64 KiB, and Braze's texts are far shorter.
 const BODY_MAX_BYTES: usize = 256 * 1024;
 
-/// What all bodies may hold together that are on their way or being stored.
+/// What all bodies may hold together beyond their first [`SHARE_BYTES`], on their way or being stored. Those first ones
+/// are bounded by the number of connections.
 const BODIES_MAX_BYTES: usize = 128 * 1024 * 1024;
 
-/// In which steps a body takes its share of that memory, and what it holds before its first byte. So whoever sends
-/// slowly holds what has come, and no more: it takes 32,768 of them to hold up everybody else.
+/// In which steps a body takes its share of that memory. The first step is free, and most bodies go no further.
 const SHARE_BYTES: usize = 4 * 1024;
 
 /// How long a webhook may take, from its headers to its place on disk. Zendesk gives up after 10 to 12 seconds, and
@@ -189,18 +190,18 @@ async fn receive<'a>(
     endpoint: Endpoint,
     request: &mut Request,
 ) -> Result<(Storing<'a>, Share<'a>), Answer> {
-    let received_at = desk.state.clock.now();
     let options = Arc::clone(&desk.state.intake.borrow());
     let (parts, body) = std::mem::take(request).into_parts();
     if body.size_hint().lower() > BODY_MAX_BYTES as u64 {
         return Err(Answer::TooLarge);
     }
     intake::glance(&endpoint, &parts.headers, &options).map_err(|why| Answer::Refused(why.name()))?;
-    let mut share = Share::of(desk)?;
+    let mut share = Share { desk, taken: None };
     let body = read_body(body, &mut share).await?;
+    let received_at = desk.state.clock.now();
     let webhook =
         RawWebhook { endpoint, method: parts.method, uri: parts.uri, headers: parts.headers, body, received_at };
-    Ok((store(desk, intake::read(&webhook, &options))?, share))
+    Ok((store(desk, intake::read(&webhook, &options), received_at)?, share))
 }
 
 /// An event on its way into the store.
@@ -210,8 +211,8 @@ struct Storing<'a> {
     new: fn(EventId) -> Answer,
 }
 
-fn store(desk: &Desk, intake: Intake) -> Result<Storing<'_>, Answer> {
-    let (store, now) = (&desk.state.store, desk.state.clock.now());
+fn store(desk: &Desk, intake: Intake, now: Timestamp) -> Result<Storing<'_>, Answer> {
+    let store = &desk.state.store;
     match intake {
         Intake::Refused { why } => Err(Answer::Refused(why.name())),
         Intake::Ignored { reason } => Err(Answer::Ignored(reason)),
@@ -227,29 +228,26 @@ fn store(desk: &Desk, intake: Intake) -> Result<Storing<'_>, Answer> {
 /// What a body holds of the memory for all of them, until it is dropped.
 struct Share<'a> {
     desk: &'a Desk,
-    taken: SemaphorePermit<'a>,
+    taken: Option<SemaphorePermit<'a>>,
 }
 
-impl<'a> Share<'a> {
-    fn of(desk: &'a Desk) -> Result<Self, Answer> {
-        let taken = desk.shares.try_acquire();
-        Ok(Self { desk, taken: taken.map_err(|_| Self::none_left())? })
-    }
-
+impl Share<'_> {
     /// Makes room for a body of this length, which is never over [`BODY_MAX_BYTES`].
     fn grow_to(&mut self, bytes: usize) -> Result<(), Answer> {
-        let more = bytes.div_ceil(SHARE_BYTES).saturating_sub(self.taken.num_permits());
+        let held = self.taken.as_ref().map_or(0, SemaphorePermit::num_permits);
+        let more = (bytes / SHARE_BYTES).saturating_sub(held);
         if more == 0 {
             return Ok(());
         }
-        let more = self.desk.shares.try_acquire_many(u32::try_from(more).unwrap_or(u32::MAX));
-        self.taken.merge(more.map_err(|_| Self::none_left())?);
+        let more = self.desk.shares.try_acquire_many(u32::try_from(more).unwrap_or(u32::MAX)).map_err(|_| {
+            let cause = "the bodies that are on their way or being stored hold all the memory that there is for them";
+            Obstacle::new("in_hand", cause)
+        })?;
+        match &mut self.taken {
+            Some(taken) => taken.merge(more),
+            none => *none = Some(more),
+        }
         Ok(())
-    }
-
-    fn none_left() -> Answer {
-        let cause = "the bodies that are on their way or being stored hold all the memory that there is for them";
-        Obstacle::new("in_hand", cause).into()
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::domain::address::{self, Address, Directory};
@@ -48,9 +49,14 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
 
 #[async_trait]
 impl<B: Backend> Store for B {
-    async fn accept(&self, event: Event, dedupe: Vec<DedupeKey>, now: Timestamp) -> Result<Accepted, StoreError> {
-        let arrival = Arrival::new(event, dedupe)?;
-        self.ask(move |core| core.accept(arrival, now)).await
+    fn accept(
+        &self,
+        event: Event,
+        dedupe: Vec<DedupeKey>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Accepted, StoreError>> {
+        let arrival = Arrival::new(&event, &dedupe);
+        Box::pin(self.ask(move |core| core.accept(arrival?, now)))
     }
 
     async fn quarantine(
@@ -60,7 +66,7 @@ impl<B: Backend> Store for B {
         dedupe: Vec<DedupeKey>,
         now: Timestamp,
     ) -> Result<Accepted, StoreError> {
-        let arrival = Arrival::new(event, dedupe)?;
+        let arrival = Arrival::new(&event, &dedupe)?;
         self.ask(move |core| core.quarantine(arrival, cause, now)).await
     }
 

@@ -76,8 +76,7 @@ pub(in crate::store) struct Arrival {
 }
 
 impl Arrival {
-    /// Takes both, so that nobody who waits for an answer still holds them.
-    pub(in crate::store) fn new(event: Event, dedupe: Vec<DedupeKey>) -> Result<Self, StoreError> {
+    pub(in crate::store) fn new(event: &Event, dedupe: &[DedupeKey]) -> Result<Self, StoreError> {
         // Only a text that names no comment may be ours: a comment is known by its number.
         let echo_of = match &event.kind {
             EventKind::PhoneText(text) if text.comment_id.is_none() => Some(text.text.clone()),
@@ -90,11 +89,11 @@ impl Arrival {
             | EventKind::Unreadable(_) => None,
         };
         Ok(Self {
-            owed: Owed::new(&event)?,
+            owed: Owed::new(event)?,
             address: Address::of(&event.kind),
             learnt: learnt_from(&event.kind),
             echo_of,
-            dedupe: layout::dedupe_digests(&dedupe)?,
+            dedupe: layout::dedupe_digests(dedupe)?,
         })
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tandem::domain::conversation::{Change, Conversation, ConversationKey};
 use tandem::domain::delivery::{Delivery, Transition};
@@ -68,25 +69,32 @@ impl MortalStore {
 
 #[async_trait]
 impl Store for MortalStore {
-    async fn accept(&self, event: Event, mut dedupe: Vec<DedupeKey>, now: Timestamp) -> Result<Accepted, StoreError> {
-        if self.is(Broken::DedupesOnTheText) {
-            dedupe.extend(text_alone(&event));
-        }
-        let world = &self.life.world;
-        let lies = self.is(Broken::AcknowledgesBeforeAppending)
-            || (self.is(Broken::ForgetsAnAppend) && world.is_on_fire() && world.lots.chance(0.05));
-        if !lies {
-            return self.call("accept", self.store.accept(event, dedupe, now)).await;
-        }
-        let (store, life, forgets) = (Arc::clone(&self.store), self.life.clone(), self.is(Broken::ForgetsAnAppend));
-        tokio::spawn(async move {
-            tokio::time::sleep(TOO_LATE).await;
-            life.step("before the late append").await;
-            if !forgets {
-                store.accept(event, dedupe, now).await.unwrap();
+    fn accept(
+        &self,
+        event: Event,
+        mut dedupe: Vec<DedupeKey>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Accepted, StoreError>> {
+        Box::pin(async move {
+            if self.is(Broken::DedupesOnTheText) {
+                dedupe.extend(text_alone(&event));
             }
-        });
-        Ok(Accepted::New(EventId { epoch: 0, sequence: world.next_number(), sub: 0 }))
+            let world = &self.life.world;
+            let lies = self.is(Broken::AcknowledgesBeforeAppending)
+                || (self.is(Broken::ForgetsAnAppend) && world.is_on_fire() && world.lots.chance(0.05));
+            if !lies {
+                return self.call("accept", self.store.accept(event, dedupe, now)).await;
+            }
+            let (store, life, forgets) = (Arc::clone(&self.store), self.life.clone(), self.is(Broken::ForgetsAnAppend));
+            tokio::spawn(async move {
+                tokio::time::sleep(TOO_LATE).await;
+                life.step("before the late append").await;
+                if !forgets {
+                    store.accept(event, dedupe, now).await.unwrap();
+                }
+            });
+            Ok(Accepted::New(EventId { epoch: 0, sequence: world.next_number(), sub: 0 }))
+        })
     }
 
     async fn quarantine(
