@@ -211,6 +211,7 @@ struct Storing<'a> {
     new: fn(EventId) -> Answer,
 }
 
+/// Hands the event to the store; or says what is answered where there is none.
 fn store(desk: &Desk, intake: Intake, now: Timestamp) -> Result<Storing<'_>, Answer> {
     let store = &desk.state.store;
     match intake {

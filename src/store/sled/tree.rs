@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use crate::failpoint;
 use crate::store::engine::layout;
 use crate::store::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
-use crate::store::sled::generation::{Generation, STEP_BYTES, failed};
+use crate::store::sled::generation::{Generation, STEP_BYTES};
 use crate::store::sled::log::Log;
 use crate::store::sled::pages;
 use crate::store::{Compaction, StoreError};
@@ -438,8 +438,7 @@ fn settle(to: &Generation, file: &File, changes: &Changes) -> Result<(), StoreEr
         settle_some(to, new_parts)?;
     }
     settle_some(to, changes.iter().filter(|change| !is_new_part(change)))?;
-    // sled's `flush` ends in sync_file_range on Linux, which a power cut does not respect. Until this is done, all of it
-    // is still in the log.
+    // Not at each step: until this is done, all of it is still in the log.
     file.sync_data().map_err(unsynced)?;
     failpoint::reach("sled.settled");
     Ok(())
@@ -469,9 +468,7 @@ fn settle_some<'a>(
 }
 
 fn write(to: &Generation, batch: Batch) -> Result<(), StoreError> {
-    let db = to.db()?;
-    db.apply_batch(batch).map_err(failed)?;
-    db.flush().map_err(failed)?;
+    to.write(batch)?;
     failpoint::reach("sled.written");
     Ok(())
 }
