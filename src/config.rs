@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::domain::plan::UserMatch;
 use crate::domain::retry::OnUnconfirmed;
-use crate::domain::text::RecipeMessage;
+use crate::domain::text::{self, RecipeMessage};
 
 mod check;
 mod fault;
@@ -363,14 +363,25 @@ fn read_mappings(directory: &Path) -> Result<BTreeMap<String, String>, Fault> {
 }
 
 fn read_text(path: &Path, max_bytes: u64) -> std::io::Result<String> {
-    let mut text = String::new();
-    let mut file = std::fs::File::open(path)?.take(max_bytes + 1);
-    file.read_to_string(&mut text)?;
-    if text.len() as u64 > max_bytes {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(max_bytes + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max_bytes {
         let problem = format!("it is larger than {max_bytes} bytes");
         return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, problem));
     }
-    Ok(text)
+    text_of(&bytes).map(str::to_owned).map_err(|problem| std::io::Error::new(std::io::ErrorKind::InvalidData, problem))
+}
+
+/// The text of a file that an operator wrote, be it a configuration, a mapping or an event: UTF-8, with or without the
+/// byte order mark that Windows programs put in front.
+///
+/// # Errors
+/// What it is instead, and what to do.
+pub fn text_of(bytes: &[u8]) -> Result<&str, &'static str> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err("it is saved as UTF-16; save it as UTF-8");
+    }
+    std::str::from_utf8(text::unmarked(bytes)).map_err(|_| "it is not valid UTF-8; save it as UTF-8")
 }
 
 #[cfg(test)]

@@ -59,6 +59,8 @@ impl Render {
                 .map_err(|error| Failure::Failed(format!("{shown} cannot be read: {error}")))?;
             read_input(&mut file, EVENT_MAX_BYTES, "the event")?
         };
-        serde_json::from_slice(&bytes).map_err(|error| Failure::Failed(format!("{shown} is not an event: {error}")))
+        let text =
+            config::text_of(&bytes).map_err(|what| Failure::Failed(format!("{shown} cannot be read: {what}")))?;
+        serde_json::from_str(text).map_err(|error| Failure::Failed(format!("{shown} is not an event: {error}")))
     }
 }

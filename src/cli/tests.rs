@@ -150,6 +150,41 @@ fn render_prints_the_request_of_a_shipped_mapping() {
     assert!(message.contains("is not an event"), "{message}");
 }
 
+/// Windows programs put a byte order mark in front of what they save as UTF-8, and some save UTF-16.
+#[test]
+fn every_file_of_an_operator_is_read_with_and_without_a_byte_order_mark() {
+    let directory = tempfile::tempdir().unwrap();
+    let shipped =
+        |file: &str| std::fs::read_to_string(format!("{}/mappings/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let write = |file: &str, text: &str| {
+        let path = directory.path().join(file);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let plain = write("plain.json", &shipped("agent_reply.json"));
+    let marked = write("marked.json", &format!("\u{feff}{}", shipped("agent_reply.json")));
+    std::fs::create_dir(directory.path().join("own")).unwrap();
+    let mapping = shipped("agent_reply.toml").replace("{{ message.text }}", "{{ message.text }}!");
+    write("own/agent_reply.toml", &format!("\u{feff}{mapping}"));
+    let config = write("tandem.toml", "\u{feff}mappings = \"own\"\n");
+    let render =
+        |event: &str, input: &str| tandem(&["render", "agent_reply", "--event", event, "--config", &config], input);
+    let (code, message, printed) = render(&plain, "");
+    assert_eq!((code, message.as_str()), (0, ""));
+    assert!(printed.contains("neighbour.!"), "the mapping that starts with a mark is the one that is used: {printed}");
+    assert_eq!(render(&marked, ""), (0, String::new(), printed.clone()));
+    assert_eq!(render("-", &format!("\u{feff}{}", shipped("agent_reply.json"))), (0, String::new(), printed));
+    let utf16: Vec<u8> = "\u{feff}{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(&marked, &utf16).unwrap();
+    let (code, message, _) = render(&marked, "");
+    assert_eq!(code, 1);
+    assert!(message.ends_with("marked.json cannot be read: it is saved as UTF-16; save it as UTF-8"), "{message}");
+    std::fs::write(&config, &utf16).unwrap();
+    let (code, message, _) = render(&plain, "");
+    assert_eq!(code, 78);
+    assert!(message.contains("tandem.toml") && message.contains("save it as UTF-8"), "{message}");
+}
+
 #[test]
 fn check_lists_what_is_wrong_with_mappings() {
     let directory = tempfile::tempdir().unwrap();

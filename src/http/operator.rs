@@ -27,6 +27,7 @@ use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State as Standing};
 use crate::domain::event::{Destination, EventId};
 use crate::domain::operator::{Access, NAME_CHARS_MAX, Operator, Order, handle};
+use crate::domain::text;
 use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, DeliveryFilter, Page, StoreError};
 use crate::telemetry::{Distribution, exposition};
 
@@ -223,7 +224,8 @@ async fn read_reason(request: Request) -> Result<String, Refusal> {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(_)) | Err(_) => return Err(bad("the body is too long or did not come")),
     };
-    let body: Value = serde_json::from_slice(&body).map_err(|_| bad("the body must be {\"reason\": \"…\"}"))?;
+    let body: Value =
+        serde_json::from_slice(text::unmarked(&body)).map_err(|_| bad("the body must be {\"reason\": \"…\"}"))?;
     let reason = body.get("reason").and_then(Value::as_str).unwrap_or_default();
     actions::reason(reason).map_err(|problem| Refusal::Bad(format!("{problem}: {{\"reason\": \"…\"}}")))
 }

@@ -45,7 +45,7 @@ pub(super) static FILTERS: [Spec; 33] = [
         let shown = string(input)?;
         made(phone::normalise(&shown).unwrap_or(shown))
     }),
-    spec("inert", (0, 0), |input, _| made(inert(&string(input)?))),
+    spec("inert", (0, 0), |input, _| made(text::inert(&string(input)?))),
     spec("default", (1, 1), |input, given| Ok(if is_blank(input) { argument(given, 0)? } else { input.clone() })),
     spec("append", (1, 1), |input, given| joined(&string(input)?, &string(&argument(given, 0)?)?)),
     spec("prepend", (1, 1), |input, given| joined(&string(&argument(given, 0)?)?, &string(input)?)),
@@ -215,20 +215,6 @@ fn count(given: &[Value], index: usize) -> Result<usize, &'static str> {
 /// What `default` replaces: nothing, false, an empty text, list or table.
 fn is_blank(value: &Value) -> bool {
     value.query_state(State::DefaultValue)
-}
-
-/// Doubled braces mean something to Zendesk and Braze; with a space between they mean nothing.
-fn inert(text: &str) -> String {
-    let mut inert = String::with_capacity(text.len());
-    let mut after_brace = false;
-    for c in text.chars() {
-        if after_brace && matches!(c, '{' | '%') {
-            inert.push(' ');
-        }
-        after_brace = c == '{';
-        inert.push(c);
-    }
-    inert
 }
 
 fn joined(a: &str, b: &str) -> Made {

@@ -193,9 +193,9 @@ pub(super) fn closing(change: &TicketChange) -> PhoneText {
 pub(super) fn new_user(customer: &Customer, user_field: &str) -> Value {
     let mut user = bare_user(customer, user_field);
     if let Some(user) = user.as_object_mut() {
-        insert(user, "email", customer.email.clone());
+        insert(user, "email", addressable(customer.email.as_ref()));
         // Zendesk wants E.164; what could not be brought into that form stays in Braze.
-        insert(user, "phone", customer.phone.clone().filter(|phone| phone.starts_with('+')));
+        insert(user, "phone", addressable(customer.phone.as_ref()).filter(|phone| phone.starts_with('+')));
     }
     user
 }
@@ -206,7 +206,7 @@ pub(super) fn bare_user(customer: &Customer, user_field: &str) -> Value {
     let nameless = || id.as_deref().map_or_else(|| "Customer".to_owned(), |id| format!("Customer {id}"));
     let name = customer.name().or_else(|| customer.phone.clone()).or_else(|| customer.email.clone());
     let mut user = Map::new();
-    user.insert("name".to_owned(), Value::from(name.unwrap_or_else(nameless)));
+    user.insert("name".to_owned(), Value::from(text::inert(&name.unwrap_or_else(nameless))));
     user.insert("role".to_owned(), Value::from("end-user"));
     insert(&mut user, "external_id", id);
     if let Some(id) = &customer.external_id {
@@ -220,7 +220,7 @@ pub(super) fn blanks(user: &UserView, customer: &Customer, user_field: &str) -> 
     let field = user.user_fields.get(user_field).and_then(Value::as_str).unwrap_or_default();
     let mut blanks = Map::new();
     if user.phone.is_none() {
-        insert(&mut blanks, "phone", customer.phone.clone());
+        insert(&mut blanks, "phone", addressable(customer.phone.as_ref()));
     }
     if let Some(id) = customer.external_id.as_ref().filter(|_| field.is_empty()) {
         blanks.insert("user_fields".to_owned(), json!({ user_field: id }));
@@ -228,7 +228,7 @@ pub(super) fn blanks(user: &UserView, customer: &Customer, user_field: &str) -> 
     match (&user.external_id, &user.email) {
         (Some(id), email) => {
             if email.is_none() {
-                insert(&mut blanks, "email", customer.email.clone());
+                insert(&mut blanks, "email", addressable(customer.email.as_ref()));
             }
             (!blanks.is_empty()).then(|| insert(&mut blanks, "external_id", Some(id.clone())))?;
         }
@@ -239,6 +239,11 @@ pub(super) fn blanks(user: &UserView, customer: &Customer, user_field: &str) -> 
         (None, None) => return None,
     }
     Some(Value::Object(blanks))
+}
+
+/// An address or a number that Zendesk would expand as a placeholder stays in Braze, because no space may be put into it.
+fn addressable(value: Option<&String>) -> Option<String> {
+    value.filter(|value| text::is_inert(value)).cloned()
 }
 
 fn insert(object: &mut Map<String, Value>, key: &str, value: Option<String>) {

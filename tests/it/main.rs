@@ -20,6 +20,7 @@ mod generated;
 mod heal;
 mod inbound;
 mod inbound_once;
+mod inert;
 mod kill;
 mod layering;
 mod levers;

@@ -8,6 +8,31 @@
 //! left out: the plain form of the comment reads as the customer wrote it, and an agent sees the braces in another type
 //! face.
 
+/// Doubled braces mean something to Zendesk and Braze; with a space between they mean nothing. For a value that is no
+/// HTML: a subject, a user's name. A brace at the end gets its space too, because another value may follow it.
+#[must_use]
+pub fn inert(text: &str) -> String {
+    let mut inert = String::with_capacity(text.len());
+    let mut after_brace = false;
+    for c in text.chars() {
+        if after_brace && matches!(c, '{' | '%') {
+            inert.push(' ');
+        }
+        after_brace = c == '{';
+        inert.push(c);
+    }
+    if after_brace {
+        inert.push(' ');
+    }
+    inert
+}
+
+/// Whether a value that cannot bear a space (an address, a number) means nothing to Zendesk and Braze as it is.
+#[must_use]
+pub fn is_inert(text: &str) -> bool {
+    expression_start(text).is_none()
+}
+
 /// The text as HTML: special characters escaped, line breaks kept, white space kept, placeholders made harmless.
 #[must_use]
 pub fn html_from_plain(text: &str) -> String {
