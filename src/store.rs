@@ -111,6 +111,8 @@ pub struct Verdict {
     pub parts_sent: Option<u32>,
     /// What was learnt about the conversation.
     pub changes: Vec<Change>,
+    /// Deliveries, wherever they are by now, of which a note has just said that they did not arrive.
+    pub noted: Vec<EventId>,
     /// Events that take the place of the claimed one, before everything else in its lane.
     pub instead: Vec<Event>,
     /// Events owed besides; each goes to the end of its own lane of the conversation.

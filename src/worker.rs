@@ -46,6 +46,7 @@ mod janitor;
 mod notes;
 mod observed;
 mod outbound;
+mod tell;
 
 pub use alarm::{AlarmBook, AlarmOptions, Alarmist};
 pub use janitor::Retention;
@@ -135,6 +136,10 @@ struct Learnt {
     instead: Vec<Event>,
     belongs_to: Option<ConversationKey>,
     parts_sent: Option<u32>,
+    /// Which of the claimed deliveries are rightly not done, though others are, and why.
+    dropped: Vec<(EventId, String)>,
+    /// Of which deliveries a note has just said that they did not arrive.
+    noted: Vec<EventId>,
 }
 
 impl Worker {
@@ -267,7 +272,7 @@ impl Worker {
                 self.look_at_braze(claim, &mut learnt).await
             }
             (EventKind::CustomerText(text), false) => self.write_texts(claim, text, &mut learnt).await,
-            (EventKind::Note(note), false) => self.write_note(claim, note).await,
+            (EventKind::Note(note), false) => self.write_notes(claim, note, &mut learnt).await,
             // These read and record only: there is no effect to look for, so they are done again.
             (EventKind::AgentReply(reply), _) => self.read_replies(claim, reply, &mut learnt).await,
             (EventKind::PhoneText(text), false) => self.send_text(claim, text, &mut learnt).await,
@@ -286,8 +291,8 @@ impl Worker {
         Report { outcome, learnt }
     }
 
-    /// Turns a report into what is written down: the same move for every merged text, and a word to the agent about
-    /// whatever ends without having arrived.
+    /// Turns a report into what is written down: the same move for every merged delivery but those that were dropped,
+    /// and a word to the agent about whatever ends without having arrived, or arrives after all.
     fn judge(&self, claim: &Claim, report: Report, now: Timestamp) -> Verdict {
         let Report { outcome, learnt } = report;
         let Some(head) = claim.work.first() else { return Verdict::default() };
@@ -296,11 +301,18 @@ impl Worker {
             notes::undelivered(claim, &learnt, cause, now)
         } else if let Transition::SetAside { cause } = &transition {
             notes::unconfirmed(claim, cause, now)
+        } else if let Transition::Deliver { .. } = &transition {
+            notes::arrived(claim, now)
         } else {
             None
         };
+        let move_of = |id: EventId| {
+            let dropped = learnt.dropped.iter().find(|(dropped, _)| *dropped == id);
+            dropped.map_or_else(|| transition.clone(), |(_, reason)| Transition::Skip { reason: reason.clone() })
+        };
         Verdict {
-            moves: claim.work.iter().map(|work| (work.delivery.id, transition.clone())).collect(),
+            moves: claim.work.iter().map(|work| (work.delivery.id, move_of(work.delivery.id))).collect(),
+            noted: learnt.noted,
             parts_sent: learnt.parts_sent,
             changes: learnt.changes,
             instead: learnt.instead,

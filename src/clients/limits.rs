@@ -18,7 +18,10 @@ pub(super) fn zendesk(headers: &HeaderMap, call: Call, now: Timestamp) -> Vec<To
     let mut told = Vec::new();
     let limit = number(headers, &["ratelimit-limit", "rate-limit", "x-rate-limit"]);
     let remaining = number(headers, &["ratelimit-remaining", "rate-limit-remaining", "x-rate-limit-remaining"]);
-    let is_general = matches!(call, Call::ZendeskRead | Call::ZendeskCreateTicket | Call::ZendeskUpdateTicket(_));
+    let is_general = matches!(
+        call,
+        Call::ZendeskRead | Call::ZendeskCreateTicket | Call::ZendeskUpdateTicket(_) | Call::ZendeskNote(_)
+    );
     if is_general && (limit.is_some() || remaining.is_some()) {
         let resets = number(headers, &["ratelimit-reset", "rate-limit-reset"]);
         let resets_at = resets.map(|seconds| seconds_after(now, seconds));
@@ -50,6 +53,7 @@ pub(super) fn braze(headers: &HeaderMap, call: Call) -> Vec<Told> {
         | Call::ZendeskListTickets
         | Call::ZendeskCreateTicket
         | Call::ZendeskUpdateTicket(_)
+        | Call::ZendeskNote(_)
         | Call::ZendeskSaveUser(_) => return Vec::new(),
     };
     let limit = number(headers, &["x-ratelimit-limit"]);

@@ -256,6 +256,16 @@ impl Zendesk {
         self.written(&order, &answer)
     }
 
+    /// The same for an internal word of the bridge's own, which is written from what texts leave of the rate budget.
+    ///
+    /// # Errors
+    /// As for [`Zendesk::update_ticket`].
+    pub async fn note_on_ticket(&self, id: TicketId, body: &Value) -> Result<Written, Failure> {
+        let order = Order::put(Call::ZendeskNote(id), Effect::Lasting, format!("/api/v2/tickets/{id}"), body);
+        let answer = self.call(&order).await?;
+        self.written(&order, &answer)
+    }
+
     /// Looks among the newest changes of a ticket for the one that carries this event's id in its
     /// `metadata.custom.tandem`, which is a text or a list of texts. With it comes the ticket as it is now.
     ///

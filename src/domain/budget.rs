@@ -52,6 +52,8 @@ pub enum Call {
     ZendeskCreateTicket,
     /// An update of this ticket: 30 in ten minutes, and 100 a minute for all tickets together.
     ZendeskUpdateTicket(TicketId),
+    /// A note of the bridge's own on this ticket: an update, of which notes take a share only.
+    ZendeskNote(TicketId),
     /// The upsert of this user: 5 a minute, and one a second for all users together.
     ZendeskSaveUser(UserKey),
     /// A message to one customer: 250,000 an hour.
@@ -85,6 +87,8 @@ pub enum Pool {
     ZendeskCreates,
     /// Ticket updates, per minute.
     ZendeskUpdates,
+    /// The share of the ticket updates that the bridge's own notes may take, per minute.
+    ZendeskNotes,
     /// User upserts, per second.
     ZendeskUserSaves,
     /// Braze's single sends, per hour.
@@ -104,6 +108,7 @@ impl Pool {
             Self::ZendeskLists => "ticket lists",
             Self::ZendeskCreates => "new tickets",
             Self::ZendeskUpdates => "ticket updates",
+            Self::ZendeskNotes => "notes",
             Self::ZendeskUserSaves => "user saves",
             Self::BrazeSends => "texts",
             Self::BrazeExports => "profile exports",
@@ -156,11 +161,13 @@ pub struct Budgets {
     zendesk_lists: Window,
     zendesk_creates: Window,
     zendesk_updates: Window,
+    zendesk_notes: Window,
     zendesk_user_saves: Window,
     braze_sends: Window,
     braze_exports: Window,
     braze_reads: Window,
     tickets: Keyed,
+    notes: Keyed,
     users: Keyed,
 }
 
@@ -184,12 +191,14 @@ impl Budgets {
             zendesk_creates: Window::new(300, minute),
             // 20 on trial accounts: learned from the first answer.
             zendesk_updates: Window::new(100, minute),
+            zendesk_notes: Window::new(share(100), minute),
             zendesk_user_saves: Window::new(1, Duration::from_secs(1)),
             braze_sends: Window::new(250_000, hour),
             // Older workspaces have ten times as much, which their answers tell.
             braze_exports: Window::new(250, minute),
             braze_reads: Window::new(250_000, hour),
             tickets: Keyed::new(30, Duration::from_secs(600)),
+            notes: Keyed::new(share(30), Duration::from_secs(600)),
             users: Keyed::new(5, minute),
         }
     }
@@ -198,14 +207,17 @@ impl Budgets {
     pub fn take(&mut self, call: Call, now: Timestamp) -> Permit {
         let pools = pools(call);
         let waits = pools.iter().filter_map(|pool| self.pool(*pool).opens_at(now));
-        let wait = waits.max().into_iter().chain(self.keyed(call).and_then(|(keyed, key)| keyed.opens_at(key, now)));
-        if let Some(at) = wait.max() {
+        let mut wait = waits.max();
+        for (keyed, key) in self.keyed(call).into_iter().flatten() {
+            wait = wait.max(keyed.opens_at(key, now));
+        }
+        if let Some(at) = wait {
             return Permit::At(at);
         }
         for pool in pools {
             self.pool(*pool).count(now);
         }
-        if let Some((keyed, key)) = self.keyed(call) {
+        for (keyed, key) in self.keyed(call).into_iter().flatten() {
             keyed.of(key, now).count(now);
         }
         Permit::Go
@@ -214,6 +226,9 @@ impl Budgets {
     /// Takes in what an answer said.
     pub fn learn(&mut self, told: &Told, now: Timestamp) {
         self.pool(told.pool).learn(told, now);
+        if told.pool == Pool::ZendeskUpdates {
+            self.zendesk_notes.capacity = share(self.zendesk_updates.capacity);
+        }
     }
 
     /// The vendor refused the call because there were too many: holds the narrowest pool that the call draws on until
@@ -222,10 +237,7 @@ impl Budgets {
     pub fn refused(&mut self, call: Call, until: Option<Timestamp>, now: Timestamp) {
         let until = held(until, now);
         let window = match call {
-            Call::ZendeskUpdateTicket(_) => match self.keyed(call) {
-                Some((keyed, key)) => keyed.of(key, now),
-                None => return,
-            },
+            Call::ZendeskUpdateTicket(id) | Call::ZendeskNote(id) => self.tickets.of(id.0, now),
             Call::ZendeskRead | Call::ZendeskSearch => self.pool(Pool::ZendeskAccount),
             Call::ZendeskListTickets => self.pool(Pool::ZendeskLists),
             Call::ZendeskCreateTicket => self.pool(Pool::ZendeskCreates),
@@ -275,6 +287,7 @@ impl Budgets {
             Pool::ZendeskLists => &mut self.zendesk_lists,
             Pool::ZendeskCreates => &mut self.zendesk_creates,
             Pool::ZendeskUpdates => &mut self.zendesk_updates,
+            Pool::ZendeskNotes => &mut self.zendesk_notes,
             Pool::ZendeskUserSaves => &mut self.zendesk_user_saves,
             Pool::BrazeSends => &mut self.braze_sends,
             Pool::BrazeExports => &mut self.braze_exports,
@@ -282,19 +295,25 @@ impl Budgets {
         }
     }
 
-    fn keyed(&mut self, call: Call) -> Option<(&mut Keyed, u64)> {
+    fn keyed(&mut self, call: Call) -> [Option<(&mut Keyed, u64)>; 2] {
         match call {
-            Call::ZendeskUpdateTicket(id) => Some((&mut self.tickets, id.0)),
-            Call::ZendeskSaveUser(key) => Some((&mut self.users, key.0)),
+            Call::ZendeskUpdateTicket(id) => [Some((&mut self.tickets, id.0)), None],
+            Call::ZendeskNote(id) => [Some((&mut self.tickets, id.0)), Some((&mut self.notes, id.0))],
+            Call::ZendeskSaveUser(key) => [Some((&mut self.users, key.0)), None],
             Call::ZendeskRead
             | Call::ZendeskSearch
             | Call::ZendeskListTickets
             | Call::ZendeskCreateTicket
             | Call::BrazeSend
             | Call::BrazeExport
-            | Call::BrazeRead => None,
+            | Call::BrazeRead => [None, None],
         }
     }
+}
+
+/// How many of so many updates the bridge's own notes may take: three quarters are always left to customers' texts.
+fn share(updates: u32) -> u32 {
+    (updates / 4).max(1)
 }
 
 /// The pools that a call draws on.
@@ -304,6 +323,7 @@ fn pools(call: Call) -> &'static [Pool] {
         Call::ZendeskListTickets => &[Pool::ZendeskAccount, Pool::ZendeskLists],
         Call::ZendeskCreateTicket => &[Pool::ZendeskAccount, Pool::ZendeskCreates],
         Call::ZendeskUpdateTicket(_) => &[Pool::ZendeskAccount, Pool::ZendeskUpdates],
+        Call::ZendeskNote(_) => &[Pool::ZendeskAccount, Pool::ZendeskUpdates, Pool::ZendeskNotes],
         Call::ZendeskSaveUser(_) => &[Pool::ZendeskAccount, Pool::ZendeskUserSaves],
         Call::BrazeSend => &[Pool::BrazeSends],
         Call::BrazeExport => &[Pool::BrazeExports],
@@ -513,6 +533,7 @@ mod tests {
             (Call::ZendeskListTickets, 100),
             (Call::ZendeskCreateTicket, 200),
             (Call::ZendeskUpdateTicket(TicketId(7)), 30),
+            (Call::ZendeskNote(TicketId(7)), 7),
             (Call::ZendeskSaveUser(UserKey::of("alice")), 1),
             (Call::BrazeSend, 250_000),
             (Call::BrazeExport, 250),
@@ -529,6 +550,22 @@ mod tests {
         let updates: Vec<u32> =
             (1..=4).map(|id| burst(&mut budgets, Call::ZendeskUpdateTicket(TicketId(id)), at(0))).collect();
         assert_eq!(updates, [30, 30, 30, 10], "30 for each ticket, 100 for all");
+    }
+
+    #[test]
+    fn notes_leave_three_quarters_to_texts_and_take_nothing_that_texts_have_taken() {
+        let mut budgets = Budgets::new();
+        let notes: u32 = (1..=9).map(|id| burst(&mut budgets, Call::ZendeskNote(TicketId(id)), at(0))).sum();
+        assert_eq!(notes, 25);
+        let texts: Vec<u32> =
+            (1..=4).map(|id| burst(&mut budgets, Call::ZendeskUpdateTicket(TicketId(id)), at(0))).collect();
+        assert_eq!(texts, [23, 23, 23, 6], "30 for each ticket with its notes, 100 for all");
+        let mut budgets = Budgets::new();
+        assert_eq!(burst(&mut budgets, Call::ZendeskUpdateTicket(TicketId(1)), at(0)), 30);
+        assert_eq!(burst(&mut budgets, Call::ZendeskNote(TicketId(1)), at(0)), 0);
+        budgets.learn(&told(Pool::ZendeskUpdates, Some(20), None, None), at(120_000));
+        let notes: u32 = (2..=9).map(|id| burst(&mut budgets, Call::ZendeskNote(TicketId(id)), at(120_000))).sum();
+        assert_eq!(notes, 5, "of a trial account's 20");
     }
 
     #[test]

@@ -435,6 +435,9 @@ pub struct Delivery {
     pub first_sent_at: Option<Timestamp>,
     /// How many parts of a long text are known to be out; they are never sent again, also after a redrive.
     pub parts_sent: u32,
+    /// Whether a note stands on the ticket that says it did not arrive.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub noted: bool,
     /// The delivery whose comment carries this text as well, when texts were merged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<EventId>,
@@ -528,6 +531,7 @@ mod tests {
             attempts: 0,
             first_sent_at: None,
             parts_sent: 0,
+            noted: false,
             merged_into: None,
             parent: None,
             settled_at: None,

@@ -305,6 +305,28 @@ pub struct Note {
     pub ticket_id: TicketId,
     /// What to say.
     pub text: String,
+    /// What it says of the delivery that gave rise to it. That is looked at again before the note is written.
+    #[serde(default, skip_serializing_if = "Tells::is_fact")]
+    pub tells: Tells,
+}
+
+/// What a note says of the delivery that gave rise to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tells {
+    /// Something that stays true whatever becomes of the delivery.
+    #[default]
+    Fact,
+    /// That it did not arrive, or that nobody can tell.
+    NotArrived,
+    /// That it arrived although a note said otherwise.
+    ArrivedAfterAll,
+}
+
+impl Tells {
+    fn is_fact(&self) -> bool {
+        *self == Self::Fact
+    }
 }
 
 /// A body that its sender could prove to have sent, but that nobody could read. Kept whole for the operator.
@@ -454,7 +476,7 @@ mod tests {
     #[test]
     fn personal_data_has_no_debug_form() {
         let customer = Customer { phone: Some("+15550001111".into()), ..Customer::default() };
-        let kind = EventKind::Note(Note { ticket_id: TicketId(1), text: "secret".into() });
+        let kind = EventKind::Note(Note { ticket_id: TicketId(1), text: "secret".into(), tells: Tells::Fact });
         let shown = format!("{customer:?} {kind:?}");
         assert!(!shown.contains("5550001111") && !shown.contains("secret"), "{shown}");
     }

@@ -2,8 +2,9 @@
 //!
 //! A lane is one conversation in one direction, and the unit of order: its deliveries go out one after the other, in
 //! the order of their [`Place`]s; but one that may be out already goes before any that came into the lane ahead of it
-//! since. Lanes know nothing about why a delivery waits, and they never touch a disk: whoever holds them tells them what
-//! became durable.
+//! since. A conversation's notes to the agent have a lane of their own ([`Track::Notes`]), which is served when no text
+//! is ready, so that no customer's text waits for a note. Lanes know nothing about why a delivery waits, and they never
+//! touch a disk: whoever holds them tells them what became durable.
 //!
 //! Every operation is O(log n) in the number of lanes. Within a lane, the ends are O(1); a place in the middle (an
 //! operator's redrive) moves the shorter side; what lists a lane ([`Lanes::places`], [`Lanes::behind`]) takes as long
@@ -41,13 +42,55 @@ impl Place {
     }
 }
 
+/// What a lane carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Track {
+    /// Texts, and everything else whose order a customer or an agent would notice.
+    Texts,
+    /// The bridge's own notes to the agent.
+    Notes,
+}
+
+impl Track {
+    /// The track of deliveries of this kind ([`EventKind::name`](crate::domain::event::EventKind::name)).
+    #[must_use]
+    pub fn of(kind: &str) -> Self {
+        if kind == "note" { Self::Notes } else { Self::Texts }
+    }
+}
+
+/// Notes that are written at once, over all conversations: few, so that most of a vendor's places are left to texts.
+const NOTES_AT_ONCE: usize = 4;
+
 /// The name of a lane.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LaneName {
     /// The vendor that its deliveries call.
     pub destination: Destination,
+    /// What it carries.
+    pub track: Track,
     /// Whose lane it is.
     pub conversation: ConversationKey,
+}
+
+impl LaneName {
+    /// The lane of the conversation's texts to this vendor.
+    #[must_use]
+    pub fn texts(destination: Destination, conversation: ConversationKey) -> Self {
+        Self { destination, track: Track::Texts, conversation }
+    }
+
+    /// Every lane that a conversation can have.
+    #[must_use]
+    pub fn all(conversation: &ConversationKey) -> [Self; 3] {
+        let lane = |destination, track| Self { destination, track, conversation: conversation.clone() };
+        [
+            lane(Destination::Zendesk, Track::Texts),
+            lane(Destination::Braze, Track::Texts),
+            // Notes stand on tickets.
+            lane(Destination::Zendesk, Track::Notes),
+        ]
+    }
 }
 
 /// One delivery that holds its lane.
@@ -81,6 +124,7 @@ pub struct Lanes {
     lanes: HashMap<Arc<LaneName>, Lane>,
     zendesk: Schedule,
     braze: Schedule,
+    notes: Schedule,
     /// The head of every lane, oldest first.
     heads: BTreeMap<Place, Timestamp>,
     entries: usize,
@@ -164,9 +208,17 @@ impl Lanes {
     }
 
     /// The lane to serve next: of those that nobody holds and whose head is due at `now`, the one that became ready
-    /// first. It stays next until it is held.
+    /// first; one of notes only where none of texts is ready. It stays next until it is held.
     pub fn next(&mut self, destination: Destination, now: Timestamp) -> Option<(LaneName, Place)> {
-        let schedule = self.schedule_mut(destination);
+        let texts = self.next_of(destination, Track::Texts, now);
+        if texts.is_some() || destination != Destination::Zendesk || !self.notes.has_place() {
+            return texts;
+        }
+        self.next_of(destination, Track::Notes, now)
+    }
+
+    fn next_of(&mut self, destination: Destination, track: Track, now: Timestamp) -> Option<(LaneName, Place)> {
+        let schedule = self.schedule_mut(destination, track);
         let mut promoted = Vec::new();
         while let Some(first) = schedule.timed.first_entry().filter(|first| first.key().0 <= now) {
             let ((due_at, place), name) = first.remove_entry();
@@ -187,7 +239,7 @@ impl Lanes {
         let Some(mut lane) = self.take(name) else { return false };
         let free = lane.hold.is_none();
         if free {
-            self.schedule_mut(name.destination).held.insert((hold.until, hold.fence), lane.name.clone());
+            self.schedule_mut(name.destination, name.track).held.insert((hold.until, hold.fence), lane.name.clone());
             lane.hold = Some(Box::new(hold));
         }
         self.put(lane);
@@ -206,7 +258,7 @@ impl Lanes {
         let mut lane = self.take(name)?;
         let hold = lane.hold.take();
         if let Some(hold) = &hold {
-            self.schedule_mut(name.destination).held.remove(&(hold.until, hold.fence));
+            self.schedule_mut(name.destination, name.track).held.remove(&(hold.until, hold.fence));
         }
         self.put(lane);
         hold.map(|hold| *hold)
@@ -215,7 +267,7 @@ impl Lanes {
     /// A lane whose holder has had it longer than allowed, if there is one.
     #[must_use]
     pub fn overdue(&self, now: Timestamp) -> Option<(LaneName, Hold)> {
-        [&self.zendesk, &self.braze].into_iter().find_map(|schedule| {
+        [&self.zendesk, &self.braze, &self.notes].into_iter().find_map(|schedule| {
             let (_, name) = schedule.held.first_key_value().filter(|((until, _), _)| *until <= now)?;
             Some((LaneName::clone(name), self.held(name)?.clone()))
         })
@@ -244,16 +296,10 @@ impl Lanes {
     /// when a head falls due, or when a lease ends.
     #[must_use]
     pub fn next_due(&self, destination: Destination) -> Option<Timestamp> {
-        let schedule = match destination {
-            Destination::Zendesk => &self.zendesk,
-            Destination::Braze => &self.braze,
-        };
-        if !schedule.ready.is_empty() {
-            return Some(Timestamp::MIN);
+        match destination {
+            Destination::Zendesk => [self.zendesk.next_due(), self.notes.next_note_due()].into_iter().flatten().min(),
+            Destination::Braze => self.braze.next_due(),
         }
-        let timed = schedule.timed.first_key_value().map(|((due_at, _), _)| *due_at);
-        let held = schedule.held.first_key_value().map(|((until, _), _)| *until);
-        [timed, held].into_iter().flatten().min()
     }
 
     /// When the oldest delivery was accepted.
@@ -277,7 +323,7 @@ impl Lanes {
     /// Takes a lane out of every list to change it; [`Lanes::put`] enters it again as it then stands.
     fn take(&mut self, name: &LaneName) -> Option<Lane> {
         let mut lane = self.lanes.remove(name)?;
-        let schedule = self.schedule_mut(name.destination);
+        let schedule = self.schedule_mut(name.destination, name.track);
         match std::mem::replace(&mut lane.slot, Slot::None) {
             Slot::None => None,
             Slot::Ready(due_at, place) => schedule.ready.remove(&(due_at, place)),
@@ -296,7 +342,7 @@ impl Lanes {
             self.heads.insert(oldest.place, oldest.accepted_at);
             let head = lane.first_to_go(*oldest);
             if lane.hold.is_none() {
-                let schedule = self.schedule_mut(lane.name.destination);
+                let schedule = self.schedule_mut(lane.name.destination, lane.name.track);
                 if head.due_at == Timestamp::MIN {
                     // It became ready when it was accepted; and it must not wait for a clock that was set back.
                     lane.slot = Slot::Ready(head.accepted_at, head.place);
@@ -312,11 +358,36 @@ impl Lanes {
         self.lanes.insert(lane.name.clone(), lane);
     }
 
-    fn schedule_mut(&mut self, destination: Destination) -> &mut Schedule {
-        match destination {
-            Destination::Zendesk => &mut self.zendesk,
-            Destination::Braze => &mut self.braze,
+    fn schedule_mut(&mut self, destination: Destination, track: Track) -> &mut Schedule {
+        match (track, destination) {
+            (Track::Notes, _) => &mut self.notes,
+            (Track::Texts, Destination::Zendesk) => &mut self.zendesk,
+            (Track::Texts, Destination::Braze) => &mut self.braze,
         }
+    }
+}
+
+impl Schedule {
+    /// When somebody should next ask for work of it.
+    fn next_due(&self) -> Option<Timestamp> {
+        if !self.ready.is_empty() {
+            return Some(Timestamp::MIN);
+        }
+        let timed = self.timed.first_key_value().map(|((due_at, _), _)| *due_at);
+        [timed, self.next_lease_end()].into_iter().flatten().min()
+    }
+
+    /// The same for notes, of which only so many are handed out at once.
+    fn next_note_due(&self) -> Option<Timestamp> {
+        if self.has_place() { self.next_due() } else { self.next_lease_end() }
+    }
+
+    fn next_lease_end(&self) -> Option<Timestamp> {
+        self.held.first_key_value().map(|((until, _), _)| *until)
+    }
+
+    fn has_place(&self) -> bool {
+        self.held.len() < NOTES_AT_ONCE
     }
 }
 
@@ -343,7 +414,7 @@ mod tests {
 
     fn lane(key: u8) -> LaneName {
         let destination = if key.is_multiple_of(2) { Destination::Zendesk } else { Destination::Braze };
-        LaneName { destination, conversation: ConversationKey(format!("c{key}")) }
+        LaneName::texts(destination, ConversationKey(format!("c{key}")))
     }
 
     fn pending(place: u64, accepted: i64) -> Entry {
@@ -400,6 +471,32 @@ mod tests {
         assert_eq!(lanes.release(&lane(0), 2), None, "another's fence opens nothing");
         assert!(lanes.release(&lane(0), 1).is_some());
         assert_eq!(lanes.next_due(Destination::Zendesk), Some(Timestamp::MIN));
+    }
+
+    fn notes(key: u8) -> LaneName {
+        LaneName { track: Track::Notes, ..lane(key) }
+    }
+
+    #[test]
+    fn no_text_waits_for_a_note_and_notes_take_few_places() {
+        let mut lanes = Lanes::default();
+        for number in 0..6_u8 {
+            lanes.insert(&notes(number * 2), pending(u64::from(number), 1));
+        }
+        lanes.insert(&lane(0), pending(90, 90));
+        let serve = |lanes: &mut Lanes, fence| {
+            let (name, place) = lanes.next(Destination::Zendesk, at(99))?;
+            assert!(lanes.hold(&name, hold(fence, 300, vec![place])));
+            Some(name)
+        };
+        assert_eq!(serve(&mut lanes, 1), Some(lane(0)), "the text came last and goes first");
+        let served: Vec<_> = (2..9).map_while(|fence| serve(&mut lanes, fence)).collect();
+        assert_eq!(served, [notes(0), notes(2), notes(4), notes(6)]);
+        assert_eq!(lanes.next_due(Destination::Zendesk), Some(at(300)), "no place is free before one is given back");
+        assert!(lanes.remove(&notes(0), Place(0)) && lanes.release(&notes(0), 2).is_some());
+        assert_eq!(lanes.next_due(Destination::Zendesk), Some(Timestamp::MIN));
+        assert_eq!(serve(&mut lanes, 9), Some(notes(8)));
+        assert_eq!(lanes.next(Destination::Braze, at(99)), None);
     }
 
     #[derive(Clone, Debug)]

@@ -178,6 +178,7 @@ mod tests {
             state,
             first_sent_at: None,
             parts_sent: 0,
+            noted: false,
             merged_into: None,
             parent: None,
             settled_at: None,

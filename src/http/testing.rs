@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State, Transition};
-use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, Note, TicketId};
+use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, Note, Tells, TicketId};
 use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 use crate::intake::IntakeOptions;
 use crate::store::{
@@ -250,7 +250,7 @@ pub(crate) fn id(sequence: u64) -> EventId {
 }
 
 fn event() -> Event {
-    let note = Note { ticket_id: TicketId(35), text: "a customer's own words".into() };
+    let note = Note { ticket_id: TicketId(35), text: "a customer's own words".into(), tells: Tells::Fact };
     Event { received_at: noon(), kind: EventKind::Note(note) }
 }
 
@@ -265,6 +265,7 @@ pub(crate) fn delivery(sequence: u64, state: State) -> Delivery {
         state,
         first_sent_at: None,
         parts_sent: 0,
+        noted: false,
         merged_into: None,
         parent: None,
         settled_at: None,

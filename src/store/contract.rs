@@ -13,7 +13,7 @@ use crate::domain::conversation::{Change, ConversationKey, Subscription, TicketS
 use crate::domain::delivery::{State, Transition};
 use crate::domain::event::{
     AgentReply, Customer, CustomerText, DedupeKey, Destination, Event, EventId, EventKind, Keyword, Note, PhoneText,
-    TicketFields, TicketId, Unreadable,
+    Tells, TicketFields, TicketId, Unreadable,
 };
 use crate::store::{Accepted, Claim, DeliveryFilter, Store, StoreError, StoreLimits, Verdict};
 
@@ -60,6 +60,7 @@ macro_rules! contract_tests {
             what_is_owed_comes_in_its_order,
             texts_that_wait_for_a_budget_are_merged,
             only_plain_texts_are_merged,
+            notes_go_after_texts_and_as_one_for_each_ticket,
             the_operator_puts_back_and_drops,
             lists_begin_at_either_end_and_keep_to_one_direction,
             a_conversation_is_found_by_what_is_known_of_it,
@@ -141,7 +142,8 @@ fn doorbell(ticket: u64) -> Event {
 }
 
 fn note(ticket: u64, words: &str) -> Event {
-    Event { received_at: at(0), kind: EventKind::Note(Note { ticket_id: TicketId(ticket), text: words.into() }) }
+    let note = Note { ticket_id: TicketId(ticket), text: words.into(), tells: Tells::Fact };
+    Event { received_at: at(0), kind: EventKind::Note(note) }
 }
 
 pub(crate) fn dispatch(id: &str) -> DedupeKey {
@@ -483,6 +485,51 @@ pub(crate) async fn texts_that_wait_for_a_budget_are_merged<B: Home>() {
     assert_eq!(group.work[1].delivery.merged_into, Some(ids[1]));
     store.record(&group, done(&group), at(8)).await.unwrap();
     assert_eq!(drain(&store, Zendesk, at(8)).await, ["4"]);
+}
+
+pub(crate) async fn notes_go_after_texts_and_as_one_for_each_ticket<B: Home>() {
+    let (backend, store) = fresh::<B>().await;
+    accept(&store, text("alice", "hello")).await;
+    let hello = claim(&store, Zendesk, at(0)).await;
+    let verdict = Verdict {
+        changes: vec![Change::Ticket(TicketId(7), TicketStatus::Open, at(0))],
+        besides: vec![note(7, "a"), note(8, "other"), note(7, "b")],
+        ..done(&hello)
+    };
+    store.record(&hello, verdict, at(0)).await.unwrap();
+    for words in ["one", "two"] {
+        accept(&store, text("alice", words)).await;
+    }
+    let (_backend, store) = backend.crash(store, at(1)).await;
+    let mut claims = Vec::new();
+    while let Some(claim) = store.claim(Zendesk, at(1), 20).await.unwrap() {
+        // The texts wait for nothing, so only the notes are merged; both lanes are served beside each other.
+        claims.push(words(&claim));
+        let until = if claims.len() == 2 { postpone(at(5)) } else { Transition::Deliver { receipt: "r".into() } };
+        store.record(&claim, all(&claim, &until), at(1)).await.unwrap();
+    }
+    assert_eq!(claims, [vec!["one"], vec!["two"], vec!["a", "b"], vec!["other"]]);
+    // A note is written beside a text that waits, and what is added to it while it waits goes along.
+    let waiting = store.claim(Zendesk, at(5), 20).await.unwrap().unwrap();
+    assert_eq!(words(&waiting), ["two"]);
+    let verdict = Verdict { besides: vec![note(7, "c"), note(7, "d")], ..done(&waiting) };
+    store.record(&waiting, verdict, at(5)).await.unwrap();
+    let notes = store.claim(Zendesk, at(5), 20).await.unwrap().unwrap();
+    store
+        .record(&notes, Verdict { besides: vec![note(7, "e")], ..all(&notes, &postpone(at(9))) }, at(5))
+        .await
+        .unwrap();
+    assert_eq!(store.claim(Zendesk, at(5), 20).await.unwrap().map(|claim| words(&claim)), None);
+    let notes = store.claim(Zendesk, at(9), 20).await.unwrap().unwrap();
+    assert_eq!(words(&notes), ["c", "d", "e"]);
+    // One of them has become needless, and the answer about the others is lost.
+    let ids: Vec<EventId> = notes.work.iter().map(|work| work.delivery.id).collect();
+    let lose = Transition::Lose { since: at(9), look_at: at(10), cause: "lost".into() };
+    let moves = vec![(ids[0], Transition::Skip { reason: "needless".into() }), (ids[1], lose.clone()), (ids[2], lose)];
+    let verdict = Verdict { moves, besides: vec![note(7, "f")], ..Verdict::default() };
+    store.record(&notes, verdict, at(9)).await.unwrap();
+    let looking = store.claim(Zendesk, at(10), 20).await.unwrap().unwrap();
+    assert_eq!(words(&looking), ["d", "e"], "nothing joins what may be written already");
 }
 
 pub(crate) async fn only_plain_texts_are_merged<B: Home>() {

@@ -16,6 +16,7 @@ use crate::store::Claim;
 use super::context::Part;
 use super::inbound::newest_first;
 use super::outbound::recipient_of;
+use super::tell::not_arrived;
 use super::{Learnt, Worker};
 
 /// How many of the conversation's newest tickets are searched for our own comment. It is on the newest or the one
@@ -37,7 +38,10 @@ impl Worker {
             Some(written) if matches!(head.event.kind, EventKind::CustomerText(_)) => {
                 Ok(self.wrote(&written, None, learnt))
             }
-            Some(written) => Ok(Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) }),
+            Some(written) => {
+                learnt.noted = not_arrived(claim.work.iter());
+                Ok(Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) })
+            }
             None => Ok(self.not_seen(&head.delivery.state, "no comment with our mark is on the ticket")),
         }
     }

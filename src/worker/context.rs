@@ -118,9 +118,13 @@ impl Inbound<'_> {
     }
 }
 
-/// For a mapping that writes an internal comment.
-pub(super) fn internal(claim: &Claim, note: &Note) -> Context {
+/// For a mapping that writes an internal comment. `ids` are the deliveries that it is written for; all of the claim's where
+/// none is named.
+pub(super) fn internal(claim: &Claim, note: &Note, ids: &[EventId]) -> Context {
     let mut context = base(claim, &customer(claim));
+    if !ids.is_empty() {
+        context.event.ids = ids.to_vec();
+    }
     context.ticket.id = Some(note.ticket_id);
     context.note.text.clone_from(&note.text);
     context.note.html = text::html_from_plain(&note.text);

@@ -6,7 +6,7 @@ use crate::clients::Failure;
 use crate::clients::zendesk::{TicketView, UserQuery, UserView, Written};
 use crate::domain::conversation::{Change, Opening, TicketStatus, fingerprint};
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{Customer, CustomerText, Destination, Event, Keyword, Note, TicketId, UserId};
+use crate::domain::event::{Customer, CustomerText, Destination, Event, Keyword, Note, Tells, TicketId, UserId};
 use crate::domain::plan::{Facts, KnownTicket, MERGED_TAG, Step, UserMatch, plan};
 use crate::mapping::{Context, Name};
 use crate::store::{Claim, StoreError};
@@ -292,21 +292,13 @@ impl Worker {
             Keyword::OptIn => "The customer has opted in to texts. Replies on this ticket reach the phone.",
             Keyword::Help => "The customer asked for help with a keyword; Braze has answered it by itself.",
         };
-        let note = Note { ticket_id: ticket, text: text.to_owned() };
-        let body = self.render(Name::KeywordNote, &super::context::internal(claim, &note))?;
+        let note = Note { ticket_id: ticket, text: text.to_owned(), tells: Tells::Fact };
+        let body = self.render(Name::KeywordNote, &super::context::internal(claim, &note, &[]))?;
         match self.zendesk.update_ticket(ticket, &body).await {
             Ok(written) => Ok(self.wrote(&written, None, learnt)),
             Err(Failure::Closed { .. } | Failure::NotFound { .. }) => Ok(nowhere()),
             Err(failure) => Err(self.outcome(claim, failure, Destination::Zendesk)),
         }
-    }
-
-    /// Writes an internal comment.
-    pub(super) async fn write_note(&self, claim: &Claim, note: &Note) -> Result<Outcome, Outcome> {
-        let body = self.render(Name::FailureNote, &super::context::internal(claim, note))?;
-        let written = self.zendesk.update_ticket(note.ticket_id, &body).await;
-        let written = written.map_err(|failure| self.outcome(claim, failure, Destination::Zendesk))?;
-        Ok(Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) })
     }
 
     /// The texts' customer: what the conversation knows, with what this text adds; for a text that names only a

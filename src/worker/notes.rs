@@ -4,7 +4,8 @@
 
 use jiff::Timestamp;
 
-use crate::domain::event::{Event, EventKind, Note, TicketId};
+use crate::domain::delivery::{Happened, Past};
+use crate::domain::event::{AgentReply, Event, EventKind, Note, PhoneText, Tells, TicketId};
 use crate::store::Claim;
 
 use super::Learnt;
@@ -36,7 +37,44 @@ pub(super) fn undelivered(claim: &Claim, learnt: &Learnt, cause: &str, now: Time
         }
         EventKind::TicketReopened(_) | EventKind::Note(_) | EventKind::Unreadable(_) => return None,
     };
-    note(claim, text, now)
+    note(claim, text, Tells::NotArrived, now)
+}
+
+/// The note about a reply that arrived although one said that it had not. Whether that one was ever written is seen when
+/// this one is claimed: it stands behind it in the lane.
+pub(super) fn arrived(claim: &Claim, now: Timestamp) -> Option<Event> {
+    let head = claim.work.first()?;
+    let given_up = |past: &Past| matches!(past.what, Happened::GivenUp | Happened::SetAside);
+    if !head.delivery.noted && !head.delivery.past.iter().any(given_up) {
+        return None;
+    }
+    let text = match &head.event.kind {
+        EventKind::AgentReply(AgentReply { comment_id: Some(comment), .. }) => {
+            format!("Your reply (comment {comment}) is on its way to the customer now, contrary to the note before.")
+        }
+        EventKind::AgentReply(_) => "Your reply is on its way to the customer now, contrary to the note before.".into(),
+        EventKind::PhoneText(PhoneText { comment_id: Some(comment), .. }) => {
+            format!("Your reply (comment {comment}) has been texted to the customer now.")
+        }
+        EventKind::PhoneText(_) => "A reply of which a note said otherwise has been texted to the customer now.".into(),
+        EventKind::TicketSolved(_) => "The closing text has been sent to the customer now.".into(),
+        // The customer's words stand on the ticket for everybody to see.
+        EventKind::CustomerText(_) | EventKind::TicketReopened(_) | EventKind::Note(_) | EventKind::Unreadable(_) => {
+            return None;
+        }
+    };
+    note(claim, text, Tells::ArrivedAfterAll, now)
+}
+
+/// What several notes say, one below the other; what they say alike, once.
+pub(super) fn together<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for text in texts {
+        if !lines.contains(&text) {
+            lines.push(text);
+        }
+    }
+    lines.join("\n")
 }
 
 /// The note about a text of which nobody can tell whether it went out, and which waits for the operator.
@@ -48,19 +86,19 @@ pub(super) fn unconfirmed(claim: &Claim, cause: &str, now: Timestamp) -> Option<
                 "It could not be confirmed that a reply was texted to the customer ({cause}). It may or may not have \
                  arrived; it is kept for the operator and will not be sent again by itself."
             );
-            note(claim, text, now)
+            note(claim, text, Tells::NotArrived, now)
         }
         EventKind::CustomerText(_) => {
             let text = format!("A text from the customer may or may not have been added to this ticket: {cause}.");
-            note(claim, text, now)
+            note(claim, text, Tells::NotArrived, now)
         }
         EventKind::AgentReply(_) | EventKind::TicketReopened(_) | EventKind::Note(_) | EventKind::Unreadable(_) => None,
     }
 }
 
-fn note(claim: &Claim, text: String, now: Timestamp) -> Option<Event> {
+fn note(claim: &Claim, text: String, tells: Tells, now: Timestamp) -> Option<Event> {
     let ticket_id = ticket_of(claim)?;
-    Some(Event { received_at: now, kind: EventKind::Note(Note { ticket_id, text }) })
+    Some(Event { received_at: now, kind: EventKind::Note(Note { ticket_id, text, tells }) })
 }
 
 /// The ticket that the delivery is about, or else the conversation's.

@@ -24,6 +24,7 @@ mod inert;
 mod kill;
 mod layering;
 mod levers;
+mod notes;
 mod openapi;
 mod operator;
 #[path = "../shared/oracle.rs"]

@@ -186,7 +186,7 @@ fn keyword_words(keyword: Keyword) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::{AgentReply, CustomerText, Note, PhoneText, TicketId};
+    use crate::domain::event::{AgentReply, CustomerText, Note, PhoneText, Tells, TicketId};
     use crate::http::testing::{delivery, noon};
 
     fn shown(kind: EventKind, state: Standing) -> Option<Item> {
@@ -234,7 +234,7 @@ mod tests {
         let to = told(EventKind::PhoneText(reply), Standing::Skipped { reason });
         assert_eq!((to.side, to.who.as_str(), to.why.as_str()), ("to", "Agent", "Not sent: the customer opted out"));
 
-        let note = Note { ticket_id: TicketId(7), text: "It did not go".into() };
+        let note = Note { ticket_id: TicketId(7), text: "It did not go".into(), tells: Tells::Fact };
         let between = told(EventKind::Note(note), Standing::Delivered { receipt: "comment 9".into() });
         assert_eq!((between.side, between.why.as_str()), ("between", ""));
     }

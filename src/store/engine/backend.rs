@@ -86,7 +86,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn is_waiting(&self, destination: Destination, key: &ConversationKey) -> Result<bool, StoreError> {
-        let lane = LaneName { destination, conversation: key.clone() };
+        let lane = LaneName::texts(destination, key.clone());
         self.ask(move |core| Ok(!core.lanes.is_idle(&lane))).await
     }
 

@@ -6,14 +6,20 @@ use sled::IVec;
 use crate::domain::address::{Alias, Directory};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription};
 use crate::domain::delivery::{Delivery, State, Transition};
-use crate::domain::event::{Destination, Event, EventId, EventKind, TicketFields};
-use crate::domain::lanes::{Hold, LaneName, Place};
+use crate::domain::event::{Destination, Event, EventId, EventKind, TicketFields, TicketId};
+use crate::domain::lanes::{Hold, LaneName, Place, Track};
 use crate::store::engine::core::{Core, Effect, Owed, provisional_ticket};
 use crate::store::engine::layout;
 use crate::store::{Claim, IllegalMove, StoreError, Verdict, Work};
 
 /// The most text that is merged into one comment: half of what Zendesk takes, so that the lines between always fit.
 const MERGED_BYTES_MAX: usize = 32 * 1024;
+
+/// Notes that are merged into one at most: a page to read, and their ids fit the metadata of one update.
+const NOTES_MERGED_MAX: usize = 50;
+
+/// Notes of one conversation that are looked at for such as can be merged.
+const NOTES_LOOKED_THROUGH_MAX: usize = 4 * NOTES_MERGED_MAX;
 
 /// A claim whose records the caller still has to read: that costs the caller's time, not the writer's.
 pub(in crate::store) struct RawClaim {
@@ -47,6 +53,7 @@ pub(in crate::store) struct Ruling {
     moves: Vec<(EventId, Transition)>,
     parts_sent: Option<u32>,
     changes: Vec<Change>,
+    noted: Vec<EventId>,
     instead: Vec<Owed>,
     besides: Vec<Owed>,
     belongs_to: Option<ConversationKey>,
@@ -58,11 +65,16 @@ impl Ruling {
         let born = |event| Owed::born_of(head.delivery.id, event);
         Ok(Self {
             head: head.delivery.id,
-            lane: LaneName { destination: claim.destination, conversation: claim.key.clone() },
+            lane: LaneName {
+                destination: claim.destination,
+                track: Track::of(head.event.kind.name()),
+                conversation: claim.key.clone(),
+            },
             fence: claim.fence,
             moves: verdict.moves,
             parts_sent: verdict.parts_sent,
             changes: verdict.changes,
+            noted: verdict.noted,
             instead: verdict.instead.iter().map(born).collect::<Result<_, _>>()?,
             besides: verdict.besides.iter().map(born).collect::<Result<_, _>>()?,
             belongs_to: verdict.belongs_to,
@@ -87,11 +99,13 @@ impl Core {
         let head_delivery = self.waiting(head)?;
         let looking = matches!(head_delivery.state, State::Unconfirmed { .. });
         let mut work = vec![(head_delivery, self.event_record(head)?)];
-        if let Some(members) = self.groups.get(&head).cloned() {
-            for place in members {
-                work.push((self.waiting(place)?, self.event_record(place)?));
-            }
-        } else {
+        let members = self.groups.get(&head).cloned();
+        for place in members.iter().flatten() {
+            work.push((self.waiting(*place)?, self.event_record(*place)?));
+        }
+        if lane.track == Track::Notes {
+            self.merge_notes(&lane, &mut work, merge_up_to)?;
+        } else if members.is_none() {
             self.merge(&lane, &mut work, merge_up_to)?;
         }
         let places: Vec<Place> = work.iter().map(|(delivery, _)| Place::of(delivery.id)).collect();
@@ -167,6 +181,42 @@ impl Core {
         Ok(())
     }
 
+    /// Finds the notes that may go into one with the head: those about the same ticket, as long as none of them was
+    /// tried.
+    fn merge_notes(
+        &self,
+        lane: &LaneName,
+        work: &mut Vec<(Delivery, IVec)>,
+        merge_up_to: usize,
+    ) -> Result<(), StoreError> {
+        let is_untried = |delivery: &Delivery| {
+            matches!(delivery.state, State::Pending | State::Waiting { attempt: 0, .. }) && delivery.attempts == 0
+        };
+        let Some((head, record)) = work.first().filter(|(head, _)| merge_up_to > 1 && is_untried(head)) else {
+            return Ok(());
+        };
+        let (Some((ticket, _)), head) = (note_bytes(record)?, Place::of(head.id)) else { return Ok(()) };
+        let mut bytes = 0;
+        for (_, record) in &*work {
+            bytes += note_bytes(record)?.map_or(0, |(_, bytes)| bytes);
+        }
+        for place in self.lanes.behind(lane, head).take(NOTES_LOOKED_THROUGH_MAX) {
+            let delivery = self.waiting(place)?;
+            let record = self.event_record(place)?;
+            let is_alone = delivery.merged_into.is_none() && !self.groups.contains_key(&place);
+            let fits = is_alone && is_untried(&delivery);
+            let Some((about, more)) = note_bytes(&record)?.filter(|_| fits) else { continue };
+            bytes += more;
+            if work.len() >= NOTES_MERGED_MAX || bytes > MERGED_BYTES_MAX {
+                break;
+            }
+            if about == ticket {
+                work.push((delivery, record));
+            }
+        }
+        Ok(())
+    }
+
     /// Writes down that it is being sent, before it is.
     fn start(
         &mut self,
@@ -221,6 +271,12 @@ impl Core {
             let before = self.conversation(&key)?;
             self.change(&key, before, ruling.changes, now)?;
         }
+        for noted in ruling.noted {
+            // One that has been dropped since needs no mark.
+            if let Some(before) = self.find(Place::of(noted))?.filter(|found| found.id == noted) {
+                self.write(&before, &Delivery { noted: true, ..before.clone() })?;
+            }
+        }
         let head_accepted_at = claimed.first().map_or(now, |head| head.accepted_at);
         self.add_instead(ruling.head, ruling.instead, &ruling.lane, &key, head_accepted_at)?;
         for owed in ruling.besides {
@@ -268,16 +324,11 @@ impl Core {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.move_lane(lane, key, claimed)?;
-        let other = LaneName {
-            destination: match lane.destination {
-                Destination::Zendesk => Destination::Braze,
-                Destination::Braze => Destination::Zendesk,
-            },
-            conversation: lane.conversation.clone(),
-        };
-        // What somebody works on in the other direction goes home when they are done: see `next_lane`.
-        if self.lanes.held(&other).is_none() {
-            self.move_lane(&other, key, &[])?;
+        for other in LaneName::all(&lane.conversation).into_iter().filter(|other| other != lane) {
+            // What somebody works on meanwhile goes home when they are done: see `next_lane`.
+            if self.lanes.held(&other).is_none() {
+                self.move_lane(&other, key, &[])?;
+            }
         }
         if let Some(ticket) = provisional_ticket(&lane.conversation) {
             self.journal.put(layout::ticket(ticket), key.0.as_bytes().into());
@@ -352,6 +403,13 @@ pub(in crate::store) fn apply(
 /// The worker is gone or silent: it may have happened, so look at once.
 pub(in crate::store) fn lose(delivery: &mut Delivery, now: Timestamp, cause: &str) -> Result<(), StoreError> {
     apply(delivery, Transition::Lose { since: now, look_at: now, cause: cause.to_owned() }, now)
+}
+
+/// About which ticket a note is, and how much text it adds to a merged one; `None` for anything else.
+fn note_bytes(record: &IVec) -> Result<Option<(TicketId, usize)>, StoreError> {
+    let event: Event = layout::decode("event", record)?;
+    let EventKind::Note(note) = &event.kind else { return Ok(None) };
+    Ok(Some((note.ticket_id, note.text.len())))
 }
 
 /// How much text it adds to a merged comment; `None` when it is something that must stand alone.

@@ -13,7 +13,7 @@ use crate::domain::address::{self, Address, Alias, Directory};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, learnt_from};
 use crate::domain::delivery::{Delivery, State};
 use crate::domain::event::{DedupeKey, Destination, Event, EventId, EventKind, TicketId};
-use crate::domain::lanes::{Entry, Hold, LaneName, Lanes, Place};
+use crate::domain::lanes::{Entry, Hold, LaneName, Lanes, Place, Track};
 use crate::store::engine::hand::{self, Hand};
 use crate::store::engine::journal::Journal;
 use crate::store::engine::known::Known;
@@ -248,6 +248,7 @@ impl Core {
             attempts: 0,
             first_sent_at: None,
             parts_sent: 0,
+            noted: false,
             merged_into: None,
         };
         let short = owed.record.len() <= layout::JOINT_EVENT_BYTES_MAX;
@@ -464,7 +465,11 @@ impl Core {
 }
 
 pub(in crate::store) fn lane_of(delivery: &Delivery) -> LaneName {
-    LaneName { destination: delivery.destination, conversation: delivery.conversation.clone() }
+    LaneName {
+        destination: delivery.destination,
+        track: Track::of(&delivery.kind),
+        conversation: delivery.conversation.clone(),
+    }
 }
 
 pub(in crate::store) fn entry_of(delivery: &Delivery) -> Entry {

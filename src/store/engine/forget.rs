@@ -13,7 +13,7 @@ use sled::IVec;
 use crate::domain::address;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
-use crate::domain::event::{Destination, Event, EventKind, TicketId};
+use crate::domain::event::{Event, EventKind, TicketId};
 use crate::domain::lanes::{LaneName, Place};
 use crate::domain::operator::{Act, Order, Traces, digest};
 use crate::store::engine::core::{Core, Effect, drawer, lane_of};
@@ -161,8 +161,7 @@ impl Core {
     ) -> Result<(Forgotten, Place), StoreError> {
         let mut waiting = Vec::new();
         for conversation in &known.keys {
-            for destination in [Destination::Zendesk, Destination::Braze] {
-                let lane = LaneName { destination, conversation: conversation.clone() };
+            for lane in LaneName::all(conversation) {
                 waiting.extend(self.lanes.places(&lane));
             }
         }

@@ -1,0 +1,105 @@
+//! Tells agents: writes the notes that are owed on a ticket as one internal comment, those that are still true.
+//!
+//! What a note says of a delivery is looked at again when the note is claimed, because it may have waited for hours, and
+//! the operator may have put the delivery back meanwhile. It never decides what is worth a note: [`super::notes`] does.
+
+use std::time::Duration;
+
+use crate::domain::delivery::{Delivery, Outcome, State};
+use crate::domain::event::{Destination, EventId, EventKind, Note, Tells};
+use crate::domain::retry::later;
+use crate::mapping::Name;
+use crate::store::{Claim, StoreError, Work};
+
+use super::{Learnt, Worker, context, notes};
+
+/// How long a note waits for others of its conversation at most, so that all of a burst stand in one.
+const GATHER_MAX: Duration = Duration::from_secs(10);
+
+/// How soon it is looked again whether more can come.
+const GATHER_STEP: Duration = Duration::from_secs(1);
+
+impl Worker {
+    /// Writes one internal comment that says all of the claim's notes which are still true.
+    pub(super) async fn write_notes(
+        &self,
+        claim: &Claim,
+        first: &Note,
+        learnt: &mut Learnt,
+    ) -> Result<Outcome, Outcome> {
+        let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
+        self.gather(claim).await?;
+        let mut kept: Vec<(&Work, &Note)> = Vec::new();
+        for work in &claim.work {
+            let EventKind::Note(note) = &work.event.kind else { continue };
+            match self.needless(work, note).await.map_err(retry)? {
+                Some(reason) => learnt.dropped.push((work.delivery.id, reason)),
+                None => kept.push((work, note)),
+            }
+        }
+        if kept.is_empty() {
+            let reason = learnt.dropped.first().map(|(_, reason)| reason.clone());
+            return Ok(Outcome::Skip { reason: reason.unwrap_or_else(|| "there is nothing to say".to_owned()) });
+        }
+        let ids: Vec<EventId> = kept.iter().map(|(work, _)| work.delivery.id).collect();
+        let text = notes::together(kept.iter().map(|(_, note)| note.text.as_str()));
+        let note = Note { text, ..first.clone() };
+        let body = self.render(Name::FailureNote, &context::internal(claim, &note, &ids))?;
+        let written = self.zendesk.note_on_ticket(note.ticket_id, &body).await;
+        let written = written.map_err(|failure| self.outcome(claim, failure, Destination::Zendesk))?;
+        learnt.noted = not_arrived(kept.iter().map(|(work, _)| *work));
+        Ok(Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) })
+    }
+
+    /// Lets a fresh note wait while more texts of its conversation are on their way to the phone: what comes to nothing
+    /// of them is told in the same note.
+    async fn gather(&self, claim: &Claim) -> Result<(), Outcome> {
+        let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
+        let now = self.clock.now();
+        let Some(head) = claim.work.first().filter(|head| head.delivery.attempts == 0) else { return Ok(()) };
+        if now >= later(head.delivery.accepted_at, GATHER_MAX)
+            || !self.store.is_waiting(Destination::Braze, &claim.key).await.map_err(retry)?
+        {
+            return Ok(());
+        }
+        let cause = "more may have to be said".to_owned();
+        Err(Outcome::Postpone { cause, until: later(now, GATHER_STEP), for_budget: false })
+    }
+
+    /// Why a note need not be written any more; `None` when it is still true.
+    async fn needless(&self, work: &Work, note: &Note) -> Result<Option<String>, StoreError> {
+        let Some(about) = work.delivery.parent.filter(|_| note.tells != Tells::Fact) else { return Ok(None) };
+        // One that was dropped from the store or forgotten can change no more.
+        let Some((delivery, _)) = self.store.delivery(about).await? else { return Ok(None) };
+        Ok(match note.tells {
+            Tells::Fact => None,
+            Tells::NotArrived => overtaken(&delivery).map(str::to_owned),
+            Tells::ArrivedAfterAll if delivery.noted => None,
+            Tells::ArrivedAfterAll => Some("no note says that it did not arrive".to_owned()),
+        })
+    }
+}
+
+/// The deliveries of which these notes say that they did not arrive.
+pub(super) fn not_arrived<'a>(work: impl Iterator<Item = &'a Work>) -> Vec<EventId> {
+    let about = |work: &Work| match &work.event.kind {
+        EventKind::Note(note) if note.tells == Tells::NotArrived => work.delivery.parent,
+        _ => None,
+    };
+    work.filter_map(about).collect()
+}
+
+/// Why "it did not arrive" is not true of this delivery any more.
+fn overtaken(delivery: &Delivery) -> Option<&'static str> {
+    match &delivery.state {
+        State::Delivered { .. } => Some("what it is about has arrived since"),
+        State::Pending
+        | State::Sending { .. }
+        | State::Waiting { .. }
+        | State::Unconfirmed { look_at: Some(_), .. } => Some("what it is about has been put back and is tried again"),
+        State::Unconfirmed { look_at: None, .. }
+        | State::Skipped { .. }
+        | State::Dead { .. }
+        | State::Quarantined { .. } => None,
+    }
+}
