@@ -88,8 +88,21 @@ pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers, "date")
 }
 
+/// A date in any of the three forms that a recipient must take (RFC 9110, 5.6.7). The name of the weekday says nothing that the
+/// rest does not, so a wrong one spoils no date.
 fn http_date(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(headers.get(name)?.to_str().ok()?).ok()
+    let text = headers.get(name)?.to_str().ok()?.trim();
+    let by = |form: &str, text: &str| {
+        let civil = jiff::fmt::strtime::parse(form, text).and_then(|broken_down| broken_down.to_datetime()).ok()?;
+        civil.in_tz("UTC").ok().map(|zoned| zoned.timestamp())
+    };
+    match text.split_once(", ") {
+        Some((_weekday, rest)) => {
+            let now_usual = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(rest).ok();
+            now_usual.or_else(|| by("%d-%b-%y %H:%M:%S GMT", rest))
+        }
+        None => by("%b %e %H:%M:%S %Y", text.split_once(' ')?.1),
+    }
 }
 
 fn braze_reset(headers: &HeaderMap) -> Option<Timestamp> {
@@ -215,12 +228,19 @@ mod tests {
 
     #[test]
     fn a_hint_is_seconds_or_a_date_or_the_reset_and_stays_in_bounds() {
-        let cases: [(&'static str, &str, bool, Option<u64>); 9] = [
+        let cases: [(&'static str, &str, bool, Option<u64>); 16] = [
             ("retry-after", "38", false, Some(38)),
             ("retry-after", "0", false, Some(1)),
             ("retry-after", "86400", false, Some(3600)),
             ("retry-after", "Wed, 17 Jun 2020 20:05:00 GMT", false, Some(60)),
             ("retry-after", "Wed, 17 Jun 2015 20:05:00 GMT", false, Some(1)),
+            ("retry-after", "Wednesday, 17-Jun-20 20:05:00 GMT", false, Some(60)),
+            ("retry-after", "Wed Jun 17 20:05:00 2020", false, Some(60)),
+            ("retry-after", "Mon, 17 Jun 2020 20:05:00 GMT", false, Some(60)),
+            ("retry-after", "Wed, 17 Jun 2020 20:05:00 +0000", false, Some(60)),
+            ("retry-after", "Monday, 17-Jun-20 20:05:00 GMT", false, Some(60)),
+            ("retry-after", "Sat Jun  6 20:05:00 2020", false, Some(1)),
+            ("retry-after", "soon", false, None),
             ("ratelimit-reset", "17", true, Some(17)),
             ("ratelimit-reset", "17", false, None),
             ("x-ratelimit-reset", "1592424300", true, Some(60)),

@@ -261,9 +261,9 @@ impl<'a> Checker<'a> {
         let agent_reply =
             self.required("braze.campaigns.agent_reply", "Set it to the id of the campaign that texts replies");
         if agent_reply.is_some() {
-            self.identifier("braze.campaigns.agent_reply");
+            self.campaign("braze.campaigns.agent_reply");
         }
-        let ticket_solved = self.identifier("braze.campaigns.ticket_solved");
+        let ticket_solved = self.campaign("braze.campaigns.ticket_solved");
         Some(Campaigns { agent_reply: agent_reply?, ticket_solved })
     }
 
@@ -280,14 +280,29 @@ impl<'a> Checker<'a> {
         seconds.iter().map(|second| u64::try_from(*second).ok().map(Duration::from_secs)).collect()
     }
 
-    /// An identifier of Braze's: one word.
+    /// The identifier of a campaign. Braze shows five groups of hexadecimal digits; its documents promise no form, so another
+    /// word is warned about and taken.
+    fn campaign(&mut self, name: &'static str) -> Option<String> {
+        let id = self.identifier(name)?;
+        let groups: Vec<usize> = id.split('-').map(str::len).collect();
+        let is_hex = id.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit());
+        if !is_hex || groups != [8, 4, 4, 4, 12] {
+            let problem = "does not look like the API identifier of a campaign (five groups of hexadecimal digits, at the \
+                           campaign's step Schedule Delivery)";
+            self.warn(name, problem);
+        }
+        Some(id)
+    }
+
+    /// An identifier of Braze's: one word of letters, digits, hyphens and underscores.
     pub(super) fn identifier(&mut self, name: &'static str) -> Option<String> {
         let id = self.text(name)?;
-        if id.chars().all(|c| c.is_ascii_graphic()) {
-            Some(id)
-        } else {
-            self.fault(name, "is not an identifier", "Copy the API identifier as Braze shows it, without spaces")
+        if id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
+            return Some(id);
         }
+        let remedy =
+            "Copy the API identifier as Braze shows it: letters, digits and hyphens, not an address or a placeholder";
+        self.fault(name, "is not an identifier", remedy)
     }
 
     pub(super) fn vendor_url(&mut self, name: &'static str) -> Option<Url> {

@@ -100,7 +100,10 @@ impl Gathered {
         let Some(rest) = name.strip_prefix(VARIABLE_PREFIX) else { return };
         let place = Place::Variable(name.to_owned());
         match keys::KEYS.iter().find(|key| key.variable() == name) {
-            Some(key) => self.put(key, from_text(key.kind, text), place),
+            Some(key) => {
+                let value = without_marks(text).and_then(|()| from_text(key.kind, text));
+                self.put(key, value, place);
+            }
             None if is_from_the_cluster(rest, text) => {}
             None => {
                 let full = rest.to_ascii_lowercase().replace("__", ".");
@@ -111,19 +114,73 @@ impl Gathered {
         }
     }
 
-    fn put(&mut self, key: &'static Key, value: Result<Value, String>, place: Place) {
+    fn put(&mut self, key: &'static Key, value: Result<Value, Unfit>, place: Place) {
         match value.and_then(|value| within_limits(key.kind, value)) {
             Ok(value) => {
                 self.spoilt.remove(key.name);
                 self.values.insert(key.name, Given { value, place });
             }
-            Err(problem) => {
+            Err(unfit) => {
                 // A spoilt override must not leave the value that it was meant to replace.
                 self.values.remove(key.name);
                 self.spoilt.insert(key.name);
-                self.faults.push(Fault::new(key.name, problem, format!("Give {}", key.kind)).at(place));
+                let remedy = unfit.remedy.remedy(key.kind, &place);
+                self.faults.push(Fault::new(key.name, unfit.problem, remedy).at(place));
             }
         }
+    }
+}
+
+/// Why a value cannot be taken.
+struct Unfit {
+    /// Continues a sentence that starts with the key.
+    problem: String,
+    remedy: Remedy,
+}
+
+/// What to do about it, where the value stands.
+#[derive(Clone, Copy)]
+enum Remedy {
+    /// Give a value of the kind.
+    OfItsKind,
+    /// Leave the quotation marks out.
+    NoMarks,
+    /// Leave out the words that stand before the secret.
+    SecretAlone,
+}
+
+impl Remedy {
+    fn remedy(self, kind: Kind, place: &Place) -> String {
+        let is_variable = matches!(place, Place::Variable(_));
+        match (self, kind) {
+            (Self::NoMarks, _) if is_variable => {
+                "Write the value without quotation marks: systemd and a shell take them away, docker's --env-file keeps \
+                 them"
+                    .to_owned()
+            }
+            (Self::NoMarks, _) => "Write one pair of quotation marks around the value".to_owned(),
+            (Self::SecretAlone, _) => "Give the secret alone".to_owned(),
+            // A variable is the text itself; marks would become part of it.
+            (Self::OfItsKind, Kind::Text | Kind::Secret) if is_variable => {
+                "Give a text, without quotation marks and without white space around it".to_owned()
+            }
+            (Self::OfItsKind, Kind::Secrets) if is_variable => {
+                "Give texts with commas between them, without quotation marks".to_owned()
+            }
+            (Self::OfItsKind, _) => format!("Give {kind}"),
+        }
+    }
+}
+
+impl From<String> for Unfit {
+    fn from(problem: String) -> Self {
+        Self { problem, remedy: Remedy::OfItsKind }
+    }
+}
+
+impl From<&str> for Unfit {
+    fn from(problem: &str) -> Self {
+        problem.to_owned().into()
     }
 }
 
@@ -141,8 +198,8 @@ fn is_from_the_cluster(rest: &str, text: &str) -> bool {
         || (is_port_link && (link || detail))
 }
 
-fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<Value, String> {
-    let wrong = || format!("is {}, which is the wrong kind of value", article(value.type_str()));
+fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<Value, Unfit> {
+    let wrong = || Unfit::from(format!("is {}, which is the wrong kind of value", article(value.type_str())));
     match kind {
         Kind::Text | Kind::Secret | Kind::Word(_) => Ok(Value::Text(value.as_str().ok_or_else(wrong)?.to_owned())),
         Kind::Flag => value.as_bool().map(Value::Flag).ok_or_else(wrong),
@@ -150,11 +207,11 @@ fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<Value, String> {
         Kind::Secrets | Kind::Words(_) => {
             let texts = value.as_array().ok_or_else(wrong)?.iter();
             let texts: Option<_> = texts.map(|item| item.get_ref().as_str().map(str::to_owned)).collect();
-            texts.map(Value::Texts).ok_or_else(|| "has an entry that is not a text".to_owned())
+            texts.map(Value::Texts).ok_or_else(|| "has an entry that is not a text".into())
         }
         Kind::Integers { .. } => {
             let numbers: Option<_> = value.as_array().ok_or_else(wrong)?.iter().map(|i| integer(i.get_ref())).collect();
-            numbers.map(Value::Integers).ok_or_else(|| "has an entry that is not a whole number".to_owned())
+            numbers.map(Value::Integers).ok_or_else(|| "has an entry that is not a whole number".into())
         }
     }
 }
@@ -167,23 +224,23 @@ fn integer(value: &DeValue<'_>) -> Option<i64> {
 
 /// Reads an environment variable (or a default): a text as it stands, a list as a TOML or JSON array or as words
 /// with commas between them.
-fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
+fn from_text(kind: Kind, text: &str) -> Result<Value, Unfit> {
     match kind {
         Kind::Text | Kind::Secret | Kind::Word(_) => Ok(Value::Text(text.to_owned())),
-        Kind::Flag => text.trim().parse().map(Value::Flag).map_err(|_| "is neither true nor false".to_owned()),
-        Kind::Integer { .. } => text.trim().parse().map(Value::Integer).map_err(|_| "is not a whole number".to_owned()),
+        Kind::Flag => text.trim().parse().map(Value::Flag).map_err(|_| "is neither true nor false".into()),
+        Kind::Integer { .. } => text.trim().parse().map(Value::Integer).map_err(|_| "is not a whole number".into()),
         Kind::Secrets | Kind::Integers { .. } | Kind::Words(_) if text.trim_start().starts_with('[') => {
             from_array_text(kind, text)
         }
         Kind::Secrets | Kind::Words(_) => Ok(Value::Texts(split(text).map(str::to_owned).collect())),
         Kind::Integers { .. } => {
             let numbers: Result<_, _> = split(text).map(str::parse).collect();
-            numbers.map(Value::Integers).map_err(|_| "has an entry that is not a whole number".to_owned())
+            numbers.map(Value::Integers).map_err(|_| "has an entry that is not a whole number".into())
         }
     }
 }
 
-fn from_array_text(kind: Kind, text: &str) -> Result<Value, String> {
+fn from_array_text(kind: Kind, text: &str) -> Result<Value, Unfit> {
     // JSON first: its escapes are not all TOML's. The other way round nothing is lost.
     let from_json = if matches!(kind, Kind::Integers { .. }) {
         serde_json::from_str(text).ok().map(Value::Integers)
@@ -194,7 +251,7 @@ fn from_array_text(kind: Kind, text: &str) -> Result<Value, String> {
         Some(value) => Ok(value),
         None => match DeValue::parse(text.trim()) {
             Ok(value) => from_toml(kind, value.get_ref()),
-            Err(_) => Err("starts like an array, but is neither a TOML nor a JSON one".to_owned()),
+            Err(_) => Err("starts like an array, but is neither a TOML nor a JSON one".into()),
         },
     }
 }
@@ -204,18 +261,18 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What holds for every value of a kind.
-fn within_limits(kind: Kind, value: Value) -> Result<Value, String> {
+fn within_limits(kind: Kind, value: Value) -> Result<Value, Unfit> {
     let in_bounds = |verb: &str, number: i64, min: i64, max: i64| match number {
         number if (min..=max).contains(&number) => Ok(()),
-        number => Err(format!("{verb} {number}, which is out of bounds")),
+        number => Err(Unfit::from(format!("{verb} {number}, which is out of bounds"))),
     };
     let is_word = |verb: &str, text: &str, words: &[&str]| match text {
         text if words.contains(&text) => Ok(()),
-        text => Err(format!("{verb} {text:?}, which is not one of its words")),
+        text => Err(Unfit::from(format!("{verb} {text:?}, which is not one of its words"))),
     };
     match (&value, kind) {
         (Value::Text(text), Kind::Word(words)) => is_word("is", text, words)?,
-        (Value::Text(text), _) => plain_text(text)?,
+        (Value::Text(text), kind) => plain_text(kind, text)?,
         (Value::Integer(number), Kind::Integer { min, max }) => in_bounds("is", *number, min, max)?,
         (Value::Integers(numbers), Kind::Integers { min, max }) => {
             list_length(numbers.len())?;
@@ -225,40 +282,70 @@ fn within_limits(kind: Kind, value: Value) -> Result<Value, String> {
             list_length(texts.len())?;
             texts.iter().try_for_each(|text| is_word("holds", text, words))?;
         }
-        (Value::Texts(texts), _) => {
+        (Value::Texts(texts), kind) => {
             list_length(texts.len())?;
-            texts
-                .iter()
-                .try_for_each(|text| plain_text(text))
-                .map_err(|problem| format!("has an entry that {problem}"))?;
+            let of_an_entry = |unfit: Unfit| Unfit { problem: format!("has an entry that {}", unfit.problem), ..unfit };
+            texts.iter().try_for_each(|text| plain_text(kind, text)).map_err(of_an_entry)?;
         }
         (Value::Flag(_) | Value::Integer(_) | Value::Integers(_), _) => {}
     }
     Ok(value)
 }
 
-fn list_length(length: usize) -> Result<(), String> {
+fn list_length(length: usize) -> Result<(), Unfit> {
     match length {
-        0 => Err("is an empty list".to_owned()),
+        0 => Err("is an empty list".into()),
         1..=LIST_MAX => Ok(()),
-        _ => Err(format!("has {length} entries, but at most {LIST_MAX} make sense")),
+        _ => Err(format!("has {length} entries, but at most {LIST_MAX} make sense").into()),
     }
 }
 
-/// Nothing that anybody writes here on purpose is blank, has white space around it or a line break in it; a secret
-/// that was read from a file with its newline would only ever show as a 401.
-fn plain_text(text: &str) -> Result<(), String> {
+/// A text as it can be meant: not blank, without white space or quotation marks around it, on one line. A secret that was
+/// read from a file with its newline, or with the marks of another tool's syntax, would only ever show as a 401.
+fn plain_text(kind: Kind, text: &str) -> Result<(), Unfit> {
     if text.trim().is_empty() {
-        Err("is blank".to_owned())
-    } else if text.trim() != text {
-        Err("begins or ends with white space".to_owned())
-    } else if text.chars().any(char::is_control) {
-        Err("contains a line break or another control character".to_owned())
-    } else if text.len() > TEXT_MAX_BYTES {
-        Err(format!("is longer than {TEXT_MAX_BYTES} bytes"))
-    } else {
-        Ok(())
+        return Err("is blank".into());
     }
+    if text.trim() != text {
+        return Err("begins or ends with white space".into());
+    }
+    if text.chars().any(char::is_control) {
+        return Err("contains a line break or another control character".into());
+    }
+    if text.len() > TEXT_MAX_BYTES {
+        return Err(format!("is longer than {TEXT_MAX_BYTES} bytes").into());
+    }
+    without_marks(text)?;
+    match SCHEMES.iter().find(|scheme| starts_with(text, scheme)) {
+        Some(scheme) if matches!(kind, Kind::Secret | Kind::Secrets) => {
+            let problem = format!("begins with `{scheme}`, which belongs to a header and not to the secret");
+            Err(Unfit { problem, remedy: Remedy::SecretAlone })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What stands before a secret where it is shown in a request, in lower case.
+const SCHEMES: [&str; 5] = ["authorization:", "bearer ", "basic ", "x-tandem-token:", "x-api-key:"];
+
+fn starts_with(text: &str, scheme: &str) -> bool {
+    text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+}
+
+/// Quotation marks that come in pairs, among them those that a word processor makes.
+const MARKS: [(char, char); 6] = [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('„', '“'), ('‘', '’')];
+
+/// Refuses a value that stands between quotation marks: they are the syntax of another tool, and here they would be part of
+/// the value.
+fn without_marks(text: &str) -> Result<(), Unfit> {
+    let text = text.trim();
+    let (first, last) = (text.chars().next(), text.chars().next_back());
+    let is_quoted = text.chars().nth(1).is_some() && first.zip(last).is_some_and(|ends| MARKS.contains(&ends));
+    if is_quoted {
+        let problem = "stands between quotation marks, which would be part of it".to_owned();
+        return Err(Unfit { problem, remedy: Remedy::NoMarks });
+    }
+    Ok(())
 }
 
 /// A name as a TOML file writes it: in quotation marks where it is blank or holds anything out of the ordinary, so that

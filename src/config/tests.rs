@@ -15,7 +15,7 @@ url = "https://rest.iad-01.braze.com"
 api_key = "braze-api-key-secret"
 webhook_tokens = ["braze-webhook-token-secret"]
 [braze.campaigns]
-agent_reply = "campaign-1"
+agent_reply = "00000000-0000-4000-8000-000000000001"
 "#;
 
 fn read(file: &str, env: &[(&str, &str)]) -> Result<(Config, Vec<Warning>), Faults> {
@@ -83,7 +83,7 @@ fn everything_in_the_file_arrives() {
         recipe_message = "whole"
         gsm7 = true
         subscription_group = "group-1"
-        campaigns = { agent_reply = "c1", ticket_solved = "c2" }
+        campaigns = { agent_reply = "00000000-0000-4000-8000-000000000001", ticket_solved = "00000000-0000-4000-8000-000000000002" }
     "#;
     let (config, warnings) = read(file, &[]).unwrap();
     assert_eq!(config.listen.to_string(), "[::1]:0");
@@ -103,7 +103,7 @@ fn everything_in_the_file_arrives() {
     assert_eq!(config.braze.recipe_message, RecipeMessage::Whole);
     assert!(config.braze.gsm7);
     assert_eq!(config.braze.subscription_group.as_deref(), Some("group-1"));
-    assert_eq!(config.braze.campaigns.ticket_solved.as_deref(), Some("c2"));
+    assert_eq!(config.braze.campaigns.ticket_solved.as_deref(), Some("00000000-0000-4000-8000-000000000002"));
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].to_string().contains("2027-04-30"), "{}", warnings[0]);
 }
@@ -118,7 +118,7 @@ fn the_environment_overrides_the_file() {
         ("TANDEM_BRAZE__WEBHOOK_TOKENS", r#"["a-long-enough-token\/", "another, with a comma"]"#),
         ("TANDEM_BRAZE__CONFIRM_AFTER_SECONDS", "1,2"),
         ("TANDEM_BRAZE__GSM7", "true"),
-        ("TANDEM_BRAZE__CAMPAIGNS__TICKET_SOLVED", "c2"),
+        ("TANDEM_BRAZE__CAMPAIGNS__TICKET_SOLVED", "00000000-0000-4000-8000-000000000002"),
         ("TANDEM_CATCH_UP_MINUTES", "7"),
         ("OTHERS_LISTEN", "nonsense"),
     ]);
@@ -132,7 +132,7 @@ fn the_environment_overrides_the_file() {
     assert_eq!(tokens, ["a-long-enough-token/", "another, with a comma"]);
     assert_eq!(config.braze.confirm_after, [Duration::from_secs(1), Duration::from_secs(2)]);
     assert!(config.braze.gsm7);
-    assert_eq!(config.braze.campaigns.ticket_solved.as_deref(), Some("c2"));
+    assert_eq!(config.braze.campaigns.ticket_solved.as_deref(), Some("00000000-0000-4000-8000-000000000002"));
     assert_eq!(config.catch_up, Some(Duration::from_secs(420)));
 }
 
@@ -146,7 +146,7 @@ fn the_environment_alone_is_enough() {
         ("TANDEM_BRAZE__URL", "https://rest.iad-01.braze.com"),
         ("TANDEM_BRAZE__API_KEY", "k"),
         ("TANDEM_BRAZE__WEBHOOK_TOKENS", "a-long-enough-token"),
-        ("TANDEM_BRAZE__CAMPAIGNS__AGENT_REPLY", "c1"),
+        ("TANDEM_BRAZE__CAMPAIGNS__AGENT_REPLY", "00000000-0000-4000-8000-000000000001"),
     ];
     let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let (config, warnings) = parse(None, env, Path::new("")).unwrap();
@@ -383,13 +383,28 @@ fn every_fault_is_told_with_its_key_and_a_remedy() {
             "api_key",
             "subscription_group = \"a b\"\napi_key",
             "braze.subscription_group (line 9) is not an identifier",
-            "spaces",
+            "hyphens",
         ),
-        ("agent_reply = \"campaign-1\"", "", "braze.campaigns.agent_reply is missing", "campaign"),
-        ("\"campaign-1\"", "\"campaign 1\"", "braze.campaigns.agent_reply (line 12) is not an identifier", "spaces"),
-        ("\"campaign-1\"", "\"c\"\nticket_solved = \"\"", "braze.campaigns.ticket_solved (line 13) is blank", "text"),
         (
-            "\"campaign-1\"",
+            "agent_reply = \"00000000-0000-4000-8000-000000000001\"",
+            "",
+            "braze.campaigns.agent_reply is missing",
+            "campaign",
+        ),
+        (
+            "\"00000000-0000-4000-8000-000000000001\"",
+            "\"campaign 1\"",
+            "braze.campaigns.agent_reply (line 12) is not an identifier",
+            "hyphens",
+        ),
+        (
+            "\"00000000-0000-4000-8000-000000000001\"",
+            "\"c\"\nticket_solved = \"\"",
+            "braze.campaigns.ticket_solved (line 13) is blank",
+            "text",
+        ),
+        (
+            "\"00000000-0000-4000-8000-000000000001\"",
             "\"c\"\nagent_repl = \"c\"",
             "braze.campaigns.agent_repl (line 13) is not a key",
             "ticket_solved",
@@ -435,6 +450,63 @@ fn faults_of_the_environment_name_the_variable() {
         let found = faults(GOOD, &[(name, value)]);
         assert_eq!(found.len(), 1, "{name}: {found:#?}");
         assert!(found[0].starts_with(begins), "{name}: {}", found[0]);
+    }
+}
+
+#[test]
+fn a_value_with_the_syntax_of_another_tool_is_refused_with_the_remedy_for_its_place() {
+    let token = "made-up-token-0123456789";
+    let list = format!("[\"{token}\"]");
+    for (variable, value, problem, remedy) in [
+        ("TANDEM_BRAZE__API_KEY", format!("\"{token}\""), "stands between quotation marks", "--env-file"),
+        ("TANDEM_BRAZE__API_KEY", format!("'{token}'"), "stands between quotation marks", "systemd"),
+        ("TANDEM_BRAZE__API_KEY", format!("“{token}”"), "stands between quotation marks", "without quotation marks"),
+        ("TANDEM_BRAZE__API_KEY", format!("{token} "), "begins or ends with white space", "without white space"),
+        ("TANDEM_BRAZE__WEBHOOK_TOKENS", format!("'{list}'"), "stands between quotation marks", "--env-file"),
+        (
+            "TANDEM_BRAZE__WEBHOOK_TOKENS",
+            format!("\"{token}\",\"{token}\""),
+            "stands between quotation marks",
+            "without",
+        ),
+        ("TANDEM_BRAZE__WEBHOOK_TOKENS", format!("[\"'{token}'\"]"), "has an entry that stands between", "--env-file"),
+        ("TANDEM_BRAZE__URL", "'https://rest.braze.example'".into(), "stands between quotation marks", "--env-file"),
+        ("TANDEM_CATCH_UP_MINUTES", "\"5\"".into(), "stands between quotation marks", "--env-file"),
+        ("TANDEM_BRAZE__API_KEY", format!("Bearer {token}"), "begins with `bearer `", "the secret alone"),
+        ("TANDEM_BRAZE__API_KEY", format!("Authorization: Bearer {token}"), "begins with `authorization:`", "alone"),
+        ("TANDEM_BRAZE__WEBHOOK_TOKENS", format!("bearer {token}"), "has an entry that begins with `bearer `", "alone"),
+        ("TANDEM_OPERATOR_TOKEN", format!("Basic {token}"), "begins with `basic `", "alone"),
+    ] {
+        let found = faults(GOOD, &[(variable, &value)]);
+        assert_eq!(found.len(), 1, "{variable}={value}: {found:#?}");
+        assert!(found[0].contains(&format!("({variable}) {problem}")), "{value}: {}", found[0]);
+        assert!(found[0].contains(remedy), "{value}: {}", found[0]);
+        assert!(!found[0].contains(token), "{value}: {}", found[0]);
+    }
+    let in_the_file = faults(&GOOD.replacen("\"braze-api-key-secret\"", "'\"braze-api-key-secret\"'", 1), &[]);
+    assert_eq!(in_the_file.len(), 1, "{in_the_file:#?}");
+    assert!(in_the_file[0].contains("one pair of quotation marks"), "{}", in_the_file[0]);
+    // A mark inside, or at one end alone, may well be part of a secret.
+    for value in ["don't", "a\"b", "\"", "5\"", "“x\""] {
+        good(&[("TANDEM_ZENDESK__CLIENT_SECRET", value)]);
+    }
+}
+
+#[test]
+fn a_campaign_id_that_cannot_be_one_is_refused_and_one_that_hardly_can_is_warned_about() {
+    for value in
+        ["https://dashboard.braze.example/campaigns/1", "{{YOUR_CAMPAIGN_ID}}", "<campaign id>", "my campaign", "…"]
+    {
+        let found = faults(GOOD, &[("TANDEM_BRAZE__CAMPAIGNS__TICKET_SOLVED", value)]);
+        assert_eq!(found.len(), 1, "{value}: {found:#?}");
+        assert!(found[0].contains("is not an identifier") && found[0].contains("API identifier"), "{}", found[0]);
+    }
+    for (value, is_warned) in
+        [("foo", true), ("00000000-0000-4000-8000-0000000a9e7", true), ("0F1E2D3C-0000-4000-8000-00000000a9e7", false)]
+    {
+        let (_, warnings) = read(GOOD, &[("TANDEM_BRAZE__CAMPAIGNS__AGENT_REPLY", value)]).unwrap();
+        let keys: Vec<_> = warnings.iter().map(|warning| warning.key.as_str()).collect();
+        assert_eq!(keys.contains(&"braze.campaigns.agent_reply"), is_warned, "{value}: {keys:?}");
     }
 }
 

@@ -272,7 +272,7 @@ fn read(state: &State, segments: &[&str], request: &Request, now: Timestamp) -> 
         ["users", "search"] => return state.search_users(request, now),
         ["tickets"] => return state.list_tickets(request, now),
         ["tickets", "show_many"] => return state.show_tickets(request),
-        ["search"] => return state.search_tickets(request, now),
+        ["search"] => return state.search(request, now),
         _ => {}
     }
     let Some(id) = segments.get(1).and_then(|id| id.parse().ok()) else { return errors::invalid_endpoint() };

@@ -65,9 +65,21 @@ impl State {
         self.page("tickets", tickets, request).map_or_else(|refusal| refusal, |body| Answer::json(200, &body))
     }
 
-    /// `GET /search` for tickets by tag and time of update; what changed just now may be missing for a while.
-    pub(super) fn search_tickets(&self, request: &Request, now: Timestamp) -> Answer {
+    /// `GET /search` for tickets by tag and time of update, or with `type:user` for users; a change of the last moments
+    /// may be missing for a while. Each result says what it is.
+    pub(super) fn search(&self, request: &Request, now: Timestamp) -> Answer {
         let query = request.param("query").unwrap_or_default();
+        let (kind, mut results) = match query.split(' ').any(|word| word == "type:user") {
+            true => ("user", self.indexed_users(query, now)),
+            false => ("ticket", self.indexed_tickets(query, now)),
+        };
+        for result in &mut results {
+            result["result_type"] = Value::from(kind);
+        }
+        self.page("results", results, request).map_or_else(|refusal| refusal, |body| Answer::json(200, &body))
+    }
+
+    fn indexed_tickets(&self, query: &str, now: Timestamp) -> Vec<Value> {
         let term = |name: &str| query.split(' ').find_map(|word| word.strip_prefix(name));
         let since = term("updated>").and_then(|since| since.parse::<Timestamp>().ok());
         let mut found: Vec<_> = self
@@ -78,8 +90,7 @@ impl State {
             .filter(|ticket| since.is_none_or(|since| ticket.updated_at > since))
             .collect();
         found.sort_by_key(|ticket| ticket.updated_at);
-        let tickets = found.into_iter().map(|ticket| ticket.json(&self.base)).collect();
-        self.page("results", tickets, request).map_or_else(|refusal| refusal, |body| Answer::json(200, &body))
+        found.into_iter().map(|ticket| ticket.json(&self.base)).collect()
     }
 
     /// `GET /users/{id}/tickets/requested`.

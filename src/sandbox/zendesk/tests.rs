@@ -289,6 +289,23 @@ async fn users_are_matched_by_email_or_external_id_and_never_by_phone() {
 }
 
 #[tokio::test]
+async fn search_says_what_each_result_is_and_finds_users_as_well() {
+    let (_clock, _sandbox, caller) = start().await;
+    let described = json!({"ticket": {"subject": "s", "description": "from a description", "tags": ["sms"]}});
+    let made = caller.post("/api/v2/tickets", described).await;
+    assert_eq!((made.status, &made.body["ticket"]["description"]), (201, &json!("from a description")));
+    caller.post("/api/v2/users/create_or_update", json!({"user": {"name": "Ann", "email": "ann@x.invalid"}})).await;
+    for (query, kind, name) in
+        [("type:ticket+tags:sms", "ticket", "subject"), ("type:user+email:ann@x.invalid", "user", "email")]
+    {
+        let found = caller.get(&format!("/api/v2/search?query={query}")).await.body;
+        assert_eq!((&found["count"], &found["results"][0]["result_type"]), (&json!(1), &json!(kind)), "{query}");
+        assert!(found["results"][0][name].is_string(), "{query}: {found}");
+    }
+    assert_eq!(caller.get("/api/v2/search?query=type:user+email:bob@x.invalid").await.body["count"], 0);
+}
+
+#[tokio::test]
 async fn uploads_become_attachments_once_and_within_the_hour() {
     let (clock, sandbox, caller) = start().await;
     let upload = async || {

@@ -52,8 +52,8 @@ const WRITABLE: [&str; 33] = [
     "via_id",
 ];
 /// Taken on creation only.
-const WRITABLE_ONCE: [&str; 5] =
-    ["collaborators", "email_cc_ids", "follower_ids", "raw_subject", "via_followup_source_id"];
+const WRITABLE_ONCE: [&str; 6] =
+    ["collaborators", "description", "email_cc_ids", "follower_ids", "raw_subject", "via_followup_source_id"];
 
 /// A remembered creation.
 #[derive(Debug)]
@@ -144,8 +144,11 @@ impl State {
             updated_at: now,
         };
         drop(apply_fields(&mut ticket, given)?);
+        // A description alone stands for the first comment.
+        let described = json!({"body": given["description"]});
+        let first = if given["comment"].is_null() { &described } else { &given["comment"] };
         let comment = self
-            .read_comment(&ticket, &given["comment"], submitter_id, now)?
+            .read_comment(&ticket, first, submitter_id, now)?
             .ok_or_else(|| errors::record_invalid("base", "Description: cannot be blank", Some("BlankValue")))?;
         if let Some(parent) = parent.and_then(|id| self.tickets.get_mut(&id)) {
             parent.followup_ids.push(id);

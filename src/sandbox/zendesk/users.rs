@@ -36,12 +36,17 @@ impl State {
         let found: Vec<Value> = if let Some(external_id) = request.param("external_id") {
             self.users.values().filter(|user| is(&user.external_id, external_id)).map(|u| self.user_json(u)).collect()
         } else {
-            let terms = terms(request.param("query").unwrap_or(""));
-            let indexed = |user: &&User| now.duration_since(user.created_at) >= self.switches.search_lag;
-            let matching = |user: &&User| !terms.is_empty() && terms.iter().all(|term| term.matches(user));
-            self.users.values().filter(indexed).filter(matching).map(|user| self.user_json(user)).collect()
+            self.indexed_users(request.param("query").unwrap_or(""), now)
         };
         Answer::json(200, &json!({"count": found.len(), "users": found, "next_page": null, "previous_page": null}))
+    }
+
+    /// The users in the search index that every term of the query matches; none for a query without terms.
+    pub(super) fn indexed_users(&self, query: &str, now: Timestamp) -> Vec<Value> {
+        let terms = terms(query);
+        let indexed = |user: &&User| now.duration_since(user.created_at) >= self.switches.search_lag;
+        let matching = |user: &&User| !terms.is_empty() && terms.iter().all(|term| term.matches(user));
+        self.users.values().filter(indexed).filter(matching).map(|user| self.user_json(user)).collect()
     }
 
     /// `POST /users/create_or_update`: matches by e-mail or external id, never by phone.
@@ -130,6 +135,7 @@ struct Term {
 impl Term {
     fn matches(&self, user: &User) -> bool {
         match self.key.as_str() {
+            "type" => self.value == "user",
             "" | "name" => user.name.to_lowercase().contains(&self.value.to_lowercase()),
             "email" => is(&user.email, &self.value),
             "external_id" => is(&user.external_id, &self.value),
