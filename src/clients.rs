@@ -12,6 +12,8 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 
+use crate::domain::refusals::Object;
+
 pub mod braze;
 mod exchange;
 mod limits;
@@ -61,13 +63,22 @@ pub enum Failure {
         /// Why.
         cause: String,
     },
-    /// The vendor refuses *us*: a credential, a permission, an address or a campaign is wrong. Most likely every call
-    /// will fail; a single answer cannot tell whether it is this one alone.
+    /// The vendor refuses *us*: the credential is wrong, and every call will fail.
     Refused {
         /// Why.
         cause: String,
         /// The HTTP status.
         status: u16,
+    },
+    /// The vendor refuses what this call is about. A single answer cannot tell whether it refuses us altogether: a
+    /// permission or the address may be wrong ([`crate::domain::refusals`] weighs several).
+    Forbidden {
+        /// Why, with a word about the object.
+        cause: String,
+        /// The HTTP status.
+        status: u16,
+        /// What is refused.
+        object: Object,
     },
     /// Our own budget is spent for longer than a call waits in place, or the operator has paused the vendor; no call was
     /// made, so none counts as an attempt.
@@ -103,6 +114,7 @@ impl Failure {
             | Self::Unknown { cause }
             | Self::Reject { cause }
             | Self::Refused { cause, .. }
+            | Self::Forbidden { cause, .. }
             | Self::Postpone { cause, .. }
             | Self::Closed { cause }
             | Self::NotFound { cause }

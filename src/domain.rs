@@ -13,5 +13,6 @@ pub mod lanes;
 pub mod operator;
 pub mod phone;
 pub mod plan;
+pub mod refusals;
 pub mod retry;
 pub mod text;

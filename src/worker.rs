@@ -5,9 +5,8 @@
 //! [`crate::domain::retry`]; the worker only carries out and writes down. Everything that one claim taught is recorded
 //! in one commit, so a crash at any instant leaves either all of it or a lease that ends in a look.
 
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -40,6 +39,7 @@ mod alarm;
 mod catch_up;
 mod confirm;
 mod context;
+mod health;
 mod identify;
 mod inbound;
 mod janitor;
@@ -49,6 +49,7 @@ mod outbound;
 mod tell;
 
 pub use alarm::{AlarmBook, AlarmOptions, Alarmist};
+pub use health::Pauses;
 pub use janitor::Retention;
 pub use observed::ObservedTransport;
 
@@ -223,7 +224,7 @@ impl Worker {
             log_claim(&claim);
             failpoint::reach("worker.claimed");
             // Whatever panics may have called before it did, so the effect is looked for before it is tried again.
-            let attempt = tokio::time::timeout(ATTEMPT_DEADLINE, AssertUnwindSafe(self.attempt(&claim)).catch_unwind());
+            let attempt = tokio::time::timeout(ATTEMPT_DEADLINE, AssertUnwindSafe(self.weighed(&claim)).catch_unwind());
             let unknown = |cause: &str| Report {
                 outcome: Outcome::Unknown { cause: cause.to_owned() },
                 learnt: Learnt::default(),
@@ -321,20 +322,15 @@ impl Worker {
         }
     }
 
-    /// What a failed call means for the delivery.
-    fn outcome(&self, claim: &Claim, failure: Failure, destination: Destination) -> Outcome {
+    /// What a failed call means for the delivery. A refusal of an object is weighed when the attempt is over
+    /// ([`Worker::weigh`]).
+    fn outcome(&self, failure: Failure, destination: Destination) -> Outcome {
         match failure {
             Failure::Retry { cause, after } => Outcome::Retry { cause, after },
             Failure::Unknown { cause } => Outcome::Unknown { cause },
             Failure::Postpone { cause, until } => Outcome::Postpone { cause, until, for_budget: true },
-            // Bad credentials are nobody's own fault; anything else may be refused to this delivery alone.
-            Failure::Refused { cause, status }
-                if (status != 401 && self.is_refused_alone(claim, &cause, destination))
-                    || (status == 403 && self.is_overdue(claim)) =>
-            {
-                Outcome::Reject { cause }
-            }
             Failure::Refused { cause, .. } => Outcome::Pause { destination, cause },
+            Failure::Forbidden { cause, object, .. } => Outcome::Forbid { destination, object, cause },
             // The ticket was made from another body under our key: look for it.
             Failure::IdempotencyMismatch { cause } => Outcome::Unknown { cause },
             Failure::Reject { cause } | Failure::Closed { cause } | Failure::NotFound { cause } => {
@@ -343,67 +339,10 @@ impl Worker {
         }
     }
 
-    /// Whether this delivery was refused for the same reason before, while others went through in between: then it is
-    /// this one that is refused and not the bridge, and holding everybody would let one ticket stop them all.
-    fn is_refused_alone(&self, claim: &Claim, cause: &str, destination: Destination) -> bool {
-        let Some(head) = claim.work.first() else { return false };
-        let State::Waiting { due_at, cause: before, .. } = &head.delivery.state else { return false };
-        let refused_at = due_at.checked_sub(self.options.retry.pause).unwrap_or(*due_at);
-        before == cause && self.pauses.succeeded_since(destination, refused_at)
-    }
-
-    /// Whether this has been tried for so long that nothing more is. A credential that is wrong (401) is mended by the
-    /// operator and holds everything until then; one thing that is forbidden may stay so for ever.
-    fn is_overdue(&self, claim: &Claim) -> bool {
-        let give_up_after = self.options.retry.give_up_after;
-        claim.work.first().is_some_and(|head| later(head.delivery.accepted_at, give_up_after) <= self.clock.now())
-    }
-
     fn render(&self, mapping: Name, context: &Context) -> Result<serde_json::Value, Outcome> {
         self.mappings.render(mapping, context).map_err(|error| Outcome::Reject {
             cause: format!("the mapping {} cannot be rendered: {error}", mapping.as_str()),
         })
-    }
-
-    /// Leaves a vendor alone that refuses us, and says so.
-    fn hold(&self, destination: Destination, cause: &str, now: Timestamp) {
-        if self.pauses.pause(destination, later(now, self.options.retry.pause)) {
-            warn!(?destination, "destination.paused: {cause}");
-            self.alarms.note(Notice::Paused { destination, cause: cause.to_owned() }, now);
-        }
-        self.readiness.set_note(destination.name(), format!("paused: {cause}"));
-        self.metrics.set_paused(destination, true);
-    }
-
-    /// Keeps the [`Pauses`] in step: a refusal begins one, a success ends it. Other outcomes say nothing about whether
-    /// the vendor lets us in.
-    fn note_health(&self, claim: &Claim, outcome: &Outcome, now: Timestamp) {
-        match outcome {
-            Outcome::Pause { destination, cause } => {
-                self.hold(*destination, cause, now);
-            }
-            Outcome::Done { .. } => {
-                let answered = claim.work.first().and_then(|head| answered_by(&head.event.kind));
-                let Some(destination) = answered else { return };
-                if self.pauses.succeeded(destination, now) {
-                    info!(?destination, "destination.resumed: calls are answered again");
-                    self.alarms.note(Notice::Resumed { destination }, now);
-                    self.readiness.clear_note(destination.name());
-                    self.metrics.set_paused(destination, false);
-                }
-            }
-            Outcome::Postpone { until, for_budget: true, .. } => {
-                let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default();
-                self.metrics.waited_for_budget(claim.destination, wait);
-            }
-            Outcome::Skip { .. }
-            | Outcome::Retry { .. }
-            | Outcome::Postpone { for_budget: false, .. }
-            | Outcome::Reject { .. }
-            | Outcome::Unknown { .. }
-            | Outcome::NotSeen { .. }
-            | Outcome::SetAside { .. } => {}
-        }
     }
 }
 
@@ -428,53 +367,5 @@ fn log_claim(claim: &Claim) {
         info!(merged_id = %other.delivery.id, "delivery.merged: {} goes with {id}", other.delivery.id);
         // So that its trace tells where the rest of it is.
         drop(debug_span!("merged", event_id = %other.delivery.id, parent_id = %id));
-    }
-}
-
-/// Which vendors refuse us, and since when they last did not.
-#[derive(Debug, Default)]
-pub struct Pauses(Mutex<BTreeMap<Destination, Standing>>);
-
-#[derive(Debug, Default)]
-struct Standing {
-    paused_until: Option<Timestamp>,
-    succeeded_at: Option<Timestamp>,
-}
-
-impl Pauses {
-    /// Until when a destination is left alone.
-    fn until(&self, destination: Destination, now: Timestamp) -> Option<Timestamp> {
-        let standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        standings.get(&destination)?.paused_until.filter(|until| *until > now)
-    }
-
-    /// Holds a destination; says whether that is news.
-    fn pause(&self, destination: Destination, until: Timestamp) -> bool {
-        let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        standings.entry(destination).or_default().paused_until.replace(until).is_none()
-    }
-
-    /// A call went through; says whether that ended a pause.
-    fn succeeded(&self, destination: Destination, now: Timestamp) -> bool {
-        let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let standing = standings.entry(destination).or_default();
-        standing.succeeded_at = Some(now);
-        standing.paused_until.take().is_some()
-    }
-
-    /// Whether calls to the destination have succeeded after this time.
-    fn succeeded_since(&self, destination: Destination, since: Timestamp) -> bool {
-        let standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        standings.get(&destination).and_then(|standing| standing.succeeded_at).is_some_and(|at| at > since)
-    }
-}
-
-/// Which vendor has answered when a delivery of this kind is done. A doorbell waits in the lane to the phone, but it is
-/// Zendesk that is read.
-fn answered_by(kind: &EventKind) -> Option<Destination> {
-    match kind {
-        EventKind::CustomerText(_) | EventKind::Note(_) | EventKind::AgentReply(_) => Some(Destination::Zendesk),
-        EventKind::PhoneText(_) | EventKind::TicketSolved(_) => Some(Destination::Braze),
-        EventKind::TicketReopened(_) | EventKind::Unreadable(_) => None,
     }
 }

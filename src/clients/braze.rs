@@ -13,8 +13,9 @@ use url::Url;
 use crate::clients::exchange::{Answer, Effect, Exchange, Order, secret_header};
 use crate::clients::{Failure, Held, Transport, words};
 use crate::clock::Clock;
-use crate::domain::budget::{Budgets, Call, Level};
+use crate::domain::budget::{Budgets, Call, Level, UserKey};
 use crate::domain::event::Destination;
+use crate::domain::refusals::Object;
 
 pub mod details;
 
@@ -86,11 +87,13 @@ impl Braze {
     /// one twice in a request gets one message only.
     ///
     /// # Errors
-    /// [`Failure::Refused`] also when the campaign does not exist, is archived or is paused. [`Failure::Reject`] also
+    /// [`Failure::Forbidden`] with [`Object::Campaign`] when the campaign does not exist, is archived or is paused, and
+    /// with [`Object::Recipient`] for any other refusal that may be of this message alone. [`Failure::Reject`] also
     /// when Braze accepted the request but reported problems: then nobody knows who got what, and a repetition could
     /// reach a customer twice.
     pub async fn trigger_send(&self, body: &Value) -> Result<Sent, Failure> {
-        let order = Order::post(Call::BrazeSend, Effect::Lasting, "/campaigns/trigger/send", body);
+        let order = Order::post(Call::BrazeSend, Effect::Lasting, "/campaigns/trigger/send", body)
+            .about(Object::Recipient(recipient_key(&body["recipients"][0])));
         let (answer, json) = self.call(&order).await?;
         let message = json["message"].as_str();
         let reject = |what: &str| {
@@ -113,14 +116,15 @@ impl Braze {
     /// does not know. Profiles are consistent after a moment only, so look twice.
     ///
     /// # Errors
-    /// As for every read. [`Failure::Refused`] when the key lacks `users.export.ids`.
+    /// As for every read. [`Failure::Forbidden`] when the key lacks `users.export.ids`.
     pub async fn receipt(&self, recipient: &Recipient) -> Result<Option<String>, Failure> {
         let fields = json!(["external_id", "braze_id", "custom_attributes"]);
         let (key, id, body) = match recipient {
             Recipient::External(id) => ("external_id", id, json!({"external_ids": [id], "fields_to_export": fields})),
             Recipient::Braze(id) => ("braze_id", id, json!({"braze_id": id, "fields_to_export": fields})),
         };
-        let order = Order::post(Call::BrazeExport, Effect::None, "/users/export/ids", &body);
+        let order = Order::post(Call::BrazeExport, Effect::None, "/users/export/ids", &body)
+            .about(Object::Recipient(UserKey::of(id)));
         let (answer, json) = self.call(&order).await?;
         let Some(users) = json["users"].as_array() else {
             return Err(self.exchange.unreadable(order.effect, &answer, "no list of users"));
@@ -174,25 +178,39 @@ impl Braze {
         let said = words::braze(answer.json.as_ref());
         let message = answer.json.as_ref().and_then(|json| json["message"].as_str()).unwrap_or_default();
         match status {
-            // A wrong address, or in older words an unknown key: no call will work.
-            404 => Failure::Refused { cause: words::cause("Braze", status, &said), status },
-            400 if is_our_setup(message) => Failure::Refused { cause: words::cause("Braze", status, &said), status },
-            _ => self.exchange.failure(order.effect, answer, &said),
+            // A wrong address, or in older words an unknown key.
+            404 => self.exchange.forbidden(order, status, words::cause("Braze", status, &said)),
+            400 if is_about_key(message) => Failure::Refused { cause: words::cause("Braze", status, &said), status },
+            400 if is_about_campaign(message) => {
+                let campaign = order.campaign().unwrap_or_default();
+                let cause = format!("{} (campaign {campaign})", words::cause("Braze", status, &said));
+                Failure::Forbidden { cause, status, object: Object::Campaign(campaign) }
+            }
+            _ => self.exchange.failure(order, answer, &said),
         }
     }
 }
 
-/// Whether a 400 speaks of the campaign or of the key rather than of this one message. Braze has no codes, so its
-/// documented words are looked for.
-fn is_our_setup(message: &str) -> bool {
+/// Whether a 400 speaks of the campaign rather than of this one message. Braze has no codes, so its documented words are
+/// looked for.
+fn is_about_campaign(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
-    let is_about_campaign = message.contains("campaign")
+    message.contains("campaign")
         && ["invalid campaign id", "not exist", "archived", "paused", "api identifier", "valid campaign"]
             .iter()
-            .any(|words| message.contains(words));
-    let is_about_key =
-        ["authenticating credentials", "whitelisted ip", "permission"].iter().any(|words| message.contains(words));
-    is_about_campaign || is_about_key
+            .any(|words| message.contains(words))
+}
+
+/// Whether a 400 speaks of the key, by Braze's documented words.
+fn is_about_key(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    ["authenticating credentials", "whitelisted ip", "permission"].iter().any(|words| message.contains(words))
+}
+
+/// Stands for the recipient of a send without keeping who it is.
+fn recipient_key(recipient: &Value) -> UserKey {
+    let id = |name: &str| recipient[name].as_str();
+    UserKey::of(id("external_user_id").or_else(|| id("braze_id")).unwrap_or_default())
 }
 
 /// Braze's `errors` are a list of texts or of objects, and usually absent.

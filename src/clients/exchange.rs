@@ -16,7 +16,8 @@ use url::Url;
 use crate::clients::{Failure, Held, Transport, TransportError, limits, words};
 use crate::clock::Clock;
 use crate::domain::budget::{Budgets, Call, Level, Permit};
-use crate::domain::event::Destination;
+use crate::domain::event::{Destination, TicketId};
+use crate::domain::refusals::Object;
 use crate::domain::retry::later;
 
 /// How long a call waits for its budget before it gives up ([`Failure::Postpone`]). A call that gives up has wasted the
@@ -42,6 +43,8 @@ pub(super) enum Effect {
 pub(super) struct Order {
     pub(super) call: Call,
     pub(super) effect: Effect,
+    /// What a refusal of this request may be about.
+    about: Object,
     method: Method,
     path: String,
     query: Vec<(&'static str, String)>,
@@ -51,11 +54,13 @@ pub(super) struct Order {
 
 impl Order {
     pub(super) fn get(call: Call, path: impl Into<String>) -> Self {
+        let path = path.into();
         Self {
             call,
             effect: Effect::None,
+            about: object_of(call, &path),
             method: Method::GET,
-            path: path.into(),
+            path,
             query: Vec::new(),
             headers: Vec::new(),
             body: Bytes::new(),
@@ -83,6 +88,18 @@ impl Order {
     pub(super) fn post_bytes(call: Call, path: impl Into<String>, content_type: HeaderValue, body: Bytes) -> Self {
         let order = Self { method: Method::POST, body, ..Self::get(call, path) };
         order.header(CONTENT_TYPE, content_type)
+    }
+
+    /// Says what a refusal of this request may be about, where neither the call nor the path tells.
+    pub(super) fn about(self, about: Object) -> Self {
+        Self { about, ..self }
+    }
+
+    /// The campaign that the request names.
+    pub(super) fn campaign(&self) -> Option<String> {
+        let asked = self.query.iter().find(|(name, _)| *name == "campaign_id").map(|(_, id)| id.clone());
+        let body = || serde_json::from_slice::<Value>(&self.body).ok()?["campaign_id"].as_str().map(str::to_owned);
+        asked.or_else(body)
     }
 
     pub(super) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -185,14 +202,19 @@ impl Exchange {
 
     /// What an answer without success means where the vendor has no meaning of its own for it. `said` is what may be
     /// repeated of the vendor's words.
-    pub(super) fn failure(&self, effect: Effect, answer: &Answer, said: &str) -> Failure {
+    pub(super) fn failure(&self, order: &Order, answer: &Answer, said: &str) -> Failure {
         let status = answer.status.as_u16();
         let cause = words::cause(self.vendor, status, said);
+        let effect = order.effect;
         match status {
-            // Redirects are never followed: they would carry the credentials to another host. The configured address
-            // is not the vendor's API, and no call will work until it is.
-            300..=399 => Failure::Refused { cause: format!("{cause}, a redirect: is the address right?"), status },
-            401 | 403 => Failure::Refused { cause, status },
+            // Redirects are never followed: they would carry the credentials to another host. Most likely the configured
+            // address is not the vendor's API.
+            300..=399 => {
+                let cause = format!("{cause}, a redirect: is the address right?");
+                Failure::Forbidden { cause, status, object: order.about.clone() }
+            }
+            401 => Failure::Refused { cause, status },
+            403 => self.forbidden(order, status, cause),
             // 408 and 425 refuse before reading, 423 and 409 (database collisions at Zendesk) before writing.
             408 | 409 | 423 | 425 | 429 => {
                 let after = limits::hint(&answer.headers, status == 429, self.clock.now());
@@ -208,6 +230,13 @@ impl Exchange {
             500..=599 => Failure::Retry { cause, after: self.hint(answer) },
             _ => self.unreadable(effect, answer, "an answer that nobody expects"),
         }
+    }
+
+    /// The refusal of what the request is about, which may be one of us altogether.
+    pub(super) fn forbidden(&self, order: &Order, status: u16, cause: String) -> Failure {
+        let object = order.about.clone();
+        let cause = if object == Object::Other(UNNAMED) { cause } else { format!("{cause} for {object}") };
+        Failure::Forbidden { cause, status, object }
     }
 
     /// What a success means that cannot be read: it may well have happened.
@@ -248,6 +277,29 @@ impl Exchange {
             request.headers_mut().insert(AUTHORIZATION, authorization);
         }
         Ok(request)
+    }
+}
+
+/// The object of a call that is about nothing in particular; a cause does not name it.
+const UNNAMED: &str = "this call";
+
+/// What a call is about, by its budget and its path.
+fn object_of(call: Call, path: &str) -> Object {
+    match call {
+        Call::ZendeskUpdateTicket(id) | Call::ZendeskNote(id) => Object::Ticket(id),
+        Call::ZendeskSaveUser(key) => Object::User(key),
+        Call::ZendeskListTickets => Object::Other("the list of tickets"),
+        Call::ZendeskCreateTicket => Object::Other("a new ticket"),
+        Call::ZendeskRead | Call::ZendeskSearch => {
+            let ticket = path.strip_prefix("/api/v2/tickets/").and_then(|rest| rest.split('/').next()?.parse().ok());
+            match ticket {
+                Some(id) => Object::Ticket(TicketId(id)),
+                None if path.contains("/uploads") => Object::Other("an upload"),
+                None if path.contains("/search") => Object::Other("the search"),
+                None => Object::Other(UNNAMED),
+            }
+        }
+        Call::BrazeSend | Call::BrazeExport | Call::BrazeRead => Object::Other(UNNAMED),
     }
 }
 

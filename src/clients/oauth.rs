@@ -126,7 +126,7 @@ impl Tokens {
         let order = Order::post(Call::ZendeskRead, Effect::None, "/oauth/tokens", &body);
         let answer = exchange.send(&order, None).await?;
         if !answer.status.is_success() {
-            return Err(refusal(exchange, &answer));
+            return Err(refusal(exchange, &order, &answer));
         }
         let secret = answer.json.as_ref().and_then(|json| json["access_token"].as_str()).map(SecretString::from);
         let Some(secret) = secret else {
@@ -154,13 +154,15 @@ fn renew_at(asked_at: Timestamp, life: i64) -> Timestamp {
 }
 
 /// No token was given. Whatever the status, nothing has happened; a plain 4xx says that the client is wrong.
-fn refusal(exchange: &Exchange, answer: &Answer) -> Failure {
+fn refusal(exchange: &Exchange, order: &Order, answer: &Answer) -> Failure {
     let said = words::zendesk(answer.json.as_ref());
-    let failure = exchange.failure(Effect::None, answer, &format!("to the request for a token: {said}"));
-    if let Failure::Reject { cause } = failure {
-        return Failure::Refused { cause, status: answer.status.as_u16() };
+    let failure = exchange.failure(order, answer, &format!("to the request for a token: {said}"));
+    match failure {
+        Failure::Reject { cause } | Failure::Forbidden { cause, .. } => {
+            Failure::Refused { cause, status: answer.status.as_u16() }
+        }
+        failure => failure,
     }
-    failure
 }
 
 fn bearer(token: &SecretString, serial: u64) -> Result<Bearer, Failure> {

@@ -405,9 +405,9 @@ impl Zendesk {
             400 if error == "IdempotentRequestError" => Failure::IdempotencyMismatch { cause },
             404 if error == "RecordNotFound" => Failure::NotFound { cause },
             // Not a missing record but a missing API: a wrong subdomain answers so.
-            404 => Failure::Refused { cause, status },
+            404 => self.exchange.forbidden(order, status, cause),
             422 if answer.json.as_ref().is_some_and(is_closed) => Failure::Closed { cause },
-            _ => self.exchange.failure(order.effect, answer, &said),
+            _ => self.exchange.failure(order, answer, &said),
         }
     }
 

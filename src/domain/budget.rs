@@ -65,7 +65,7 @@ pub enum Call {
 }
 
 /// Stands for a user in a budget without keeping who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserKey(u64);
 
 impl UserKey {

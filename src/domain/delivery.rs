@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::conversation::ConversationKey;
 use crate::domain::event::{Destination, EventId};
+use crate::domain::refusals::Object;
 
 mod past;
 
@@ -211,6 +212,16 @@ pub enum Outcome {
         /// Why.
         cause: String,
     },
+    /// The vendor refuses what the delivery is about, or us altogether: to be weighed ([`crate::domain::refusals`]).
+    /// Unweighed it counts as a refusal that may pass.
+    Forbid {
+        /// Which vendor.
+        destination: Destination,
+        /// What it refuses.
+        object: Object,
+        /// Why.
+        cause: String,
+    },
     /// The vendor refuses *us*: hold the whole destination, count no attempt.
     Pause {
         /// Whom to hold.
@@ -233,6 +244,7 @@ impl Outcome {
             | Self::Unknown { cause }
             | Self::NotSeen { cause, .. }
             | Self::SetAside { cause }
+            | Self::Forbid { cause, .. }
             | Self::Pause { cause, .. } => cause,
         }
     }
@@ -249,6 +261,7 @@ impl Outcome {
             Self::Unknown { .. } => "unknown",
             Self::NotSeen { .. } => "not_seen",
             Self::SetAside { .. } => "set_aside",
+            Self::Forbid { .. } => "forbid",
             Self::Pause { .. } => "pause",
         }
     }

@@ -107,6 +107,7 @@ pub fn decide(delivery: &Delivery, outcome: Outcome, now: Timestamp, policy: &Re
         Outcome::Skip { reason } => Transition::Skip { reason },
         Outcome::Reject { cause } => Transition::Kill { cause },
         Outcome::SetAside { cause } => Transition::SetAside { cause },
+        Outcome::Forbid { cause, .. } => decide(delivery, Outcome::Retry { cause, after: None }, now, policy, draw),
         Outcome::Retry { cause, after } => match policy.wait(patience(delivery, attempt, now), after, age, draw) {
             Some(wait) if looking => look_again(later(now, wait), cause),
             Some(wait) => Transition::Retry { due_at: later(now, wait), cause },

@@ -27,7 +27,7 @@ impl Worker {
     /// Looks for our mark (the event id, in the metadata of an audit) on the tickets that the text may have reached.
     pub(super) async fn look_at_zendesk(&self, claim: &Claim, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
-        let failed = |failure| self.outcome(claim, failure, Destination::Zendesk);
+        let failed = |failure| self.outcome(failure, Destination::Zendesk);
         let mut candidates: Vec<TicketId> = head.event.kind.ticket_id().into_iter().collect();
         candidates.extend(recent_tickets(claim));
         if matches!(head.event.kind, EventKind::CustomerText(_)) && !claim.key.is_provisional() {
@@ -70,10 +70,10 @@ impl Worker {
         let receipt = match self.braze.receipt(&recipient).await {
             Ok(receipt) => receipt,
             // The key may not export profiles, so no look will ever tell.
-            Err(Failure::Refused { status: 403, cause } | Failure::Reject { cause }) => {
+            Err(Failure::Forbidden { status: 403, cause, .. } | Failure::Reject { cause }) => {
                 return Ok(self.nobody_can_tell(cause));
             }
-            Err(failure) => return Err(self.outcome(claim, failure, Destination::Braze)),
+            Err(failure) => return Err(self.outcome(failure, Destination::Braze)),
         };
         let parts = self.parts_of(&head.event.kind);
         let seen = (1..=parts).rev().find(|part| {

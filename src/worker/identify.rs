@@ -38,7 +38,7 @@ impl Worker {
             Err(Failure::NotFound { .. }) => {
                 return Err(Outcome::Skip { reason: format!("ticket {ticket} does not exist") });
             }
-            Err(failure) => return Err(self.outcome(claim, failure, Destination::Zendesk)),
+            Err(failure) => return Err(self.outcome(failure, Destination::Zendesk)),
         };
         if !view.tags.iter().any(|tag| tag == SMS_TAG) {
             return Err(Outcome::Skip {

@@ -68,7 +68,7 @@ impl Worker {
         facts: &mut Facts,
         learnt: &mut Learnt,
     ) -> Result<Option<Outcome>, Outcome> {
-        let failed = |failure| self.outcome(inbound.claim, failure, Destination::Zendesk);
+        let failed = |failure| self.outcome(failure, Destination::Zendesk);
         match step {
             Step::FindTickets => {
                 let found = self.zendesk.find_tickets(&inbound.claim.key.0).await.map_err(failed)?;
@@ -81,7 +81,7 @@ impl Worker {
                 }
                 facts.tickets_found(found.iter().map(known).collect());
             }
-            Step::ReadTicket(id) => self.read_ticket(id, inbound.claim, facts, learnt).await?,
+            Step::ReadTicket(id) => self.read_ticket(id, facts, learnt).await?,
             Step::ReadMergeHint(id) => {
                 let heir = self.heir_of(id).await.map_err(failed)?;
                 facts.merge_hint_read(heir);
@@ -114,20 +114,14 @@ impl Worker {
         Ok(None)
     }
 
-    async fn read_ticket(
-        &self,
-        id: TicketId,
-        claim: &Claim,
-        facts: &mut Facts,
-        learnt: &mut Learnt,
-    ) -> Result<(), Outcome> {
+    async fn read_ticket(&self, id: TicketId, facts: &mut Facts, learnt: &mut Learnt) -> Result<(), Outcome> {
         match self.zendesk.ticket(id).await {
             Ok(ticket) => facts.ticket_read(known(&ticket)),
             Err(Failure::NotFound { .. }) => {
                 learnt.changes.push(Change::TicketGone(id));
                 facts.ticket_gone();
             }
-            Err(failure) => return Err(self.outcome(claim, failure, Destination::Zendesk)),
+            Err(failure) => return Err(self.outcome(failure, Destination::Zendesk)),
         }
         Ok(())
     }
@@ -165,7 +159,7 @@ impl Worker {
             // The user we took the customer for may have been merged into another since: look afresh, once.
             Err(Failure::Reject { .. }) if inbound.remembers(requester) && facts.requester_gone() => Ok(None),
             Err(failure) => {
-                let outcome = self.outcome(inbound.claim, failure, Destination::Zendesk);
+                let outcome = self.outcome(failure, Destination::Zendesk);
                 // What an attempt before this one came to is as uncertain as it was.
                 if !matches!(outcome, Outcome::Unknown { .. }) && self.opening_in_doubt(inbound.claim).is_none() {
                     learnt.changes.push(Change::NotOpened);
@@ -208,7 +202,7 @@ impl Worker {
                 Ok(None)
             }
             Err(Failure::Reject { .. }) if inbound.remembers(requester) && facts.requester_gone() => Ok(None),
-            Err(failure) => Err(self.outcome(inbound.claim, failure, Destination::Zendesk)),
+            Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
         }
     }
 
@@ -223,7 +217,7 @@ impl Worker {
         let Some(head) = inbound.claim.work.first().filter(|head| head.delivery.attempts > 0) else { return Ok(None) };
         let candidates = recent_tickets(inbound.claim).into_iter().chain([ticket]);
         let found = self.find_write(candidates, head.delivery.id).await;
-        let found = found.map_err(|failure| self.outcome(inbound.claim, failure, Destination::Zendesk))?;
+        let found = found.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
         Ok(found.map(|written| self.wrote(&written, Some(inbound.written), learnt)))
     }
 
@@ -281,7 +275,7 @@ impl Worker {
             Some(ticket) => Some((ticket.id, ticket.status)),
             None => {
                 let found = self.zendesk.find_tickets(&claim.key.0).await;
-                let found = found.map_err(|failure| self.outcome(claim, failure, Destination::Zendesk))?;
+                let found = found.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
                 let open = newest_first(found).into_iter().find(|ticket| ticket.status.is_unsolved());
                 open.map(|ticket| (ticket.id, ticket.status))
             }
@@ -297,7 +291,7 @@ impl Worker {
         match self.zendesk.update_ticket(ticket, &body).await {
             Ok(written) => Ok(self.wrote(&written, None, learnt)),
             Err(Failure::Closed { .. } | Failure::NotFound { .. }) => Ok(nowhere()),
-            Err(failure) => Err(self.outcome(claim, failure, Destination::Zendesk)),
+            Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
         }
     }
 
@@ -312,7 +306,7 @@ impl Worker {
                 Err(Failure::NotFound { .. }) => Err(Outcome::Reject {
                     cause: format!("the text names ticket {ticket}, which does not exist, and no customer"),
                 }),
-                Err(failure) => Err(self.outcome(claim, failure, Destination::Zendesk)),
+                Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
             };
         }
         let known = claim.conversation.as_ref().map(|conversation| conversation.customer.clone());
@@ -348,7 +342,7 @@ impl Worker {
         match self.zendesk.save_user(&body).await {
             // A number or an address that belongs to somebody else, or that we may not write: nothing that the text
             // depends on.
-            Ok(_) | Err(Failure::Reject { .. } | Failure::Refused { status: 403, .. }) => Ok(()),
+            Ok(_) | Err(Failure::Reject { .. } | Failure::Forbidden { .. }) => Ok(()),
             Err(failure) => Err(harmless(failure)),
         }
     }

@@ -10,6 +10,7 @@ use crate::domain::delivery::Outcome;
 use crate::domain::event::{
     AgentReply, CommentId, Destination, Event, EventKind, PhoneText, TicketChange, TicketId, UserId,
 };
+use crate::domain::refusals::Object;
 use crate::domain::retry::later;
 use crate::domain::text::{self, RecipeMessage};
 use crate::mapping::{Context, Name};
@@ -65,7 +66,7 @@ impl Worker {
             Err(Failure::NotFound { .. }) => {
                 return Ok(Outcome::Skip { reason: format!("ticket {} does not exist", reply.ticket_id) });
             }
-            Err(failure) => return Err(self.outcome(claim, failure, Destination::Zendesk)),
+            Err(failure) => return Err(self.outcome(failure, Destination::Zendesk)),
         };
         let missing = reply.comment_id.filter(|named| comments.iter().all(|comment| comment.id != *named));
         let rang_at = claim.work.first().map_or(now, |head| head.event.received_at);
@@ -215,16 +216,29 @@ impl Worker {
             let body = self.render(mapping, &context)?;
             let sent = match self.braze.trigger_send(&body).await {
                 Ok(sent) => sent,
-                // The campaign that a drop-in body names is its own affair; nobody else is held for it.
-                Err(Failure::Refused { status: 400 | 404, cause }) if text.recipe.is_some() => {
-                    return Err(Outcome::Reject { cause });
-                }
-                Err(failure) => return Err(self.outcome(claim, failure, Destination::Braze)),
+                Err(failure) => return Err(self.not_sent(text, failure)),
             };
             learnt.parts_sent = Some(number);
             receipts.push(sent.dispatch_id.unwrap_or_else(|| "queued".to_owned()));
         }
         Ok(Outcome::Done { receipt: format!("dispatch {}", receipts.join(", ")) })
+    }
+
+    /// What a send that failed means for the delivery.
+    fn not_sent(&self, text: &PhoneText, failure: Failure) -> Outcome {
+        let destination = Destination::Braze;
+        match (failure, &text.recipe) {
+            // The campaign that a drop-in body names is its own affair: no other text waits for it.
+            (Failure::Forbidden { cause, status: 403, .. }, Some(recipe)) => {
+                Outcome::Forbid { destination, object: Object::Campaign(recipe.campaign_id.clone()), cause }
+            }
+            (Failure::Forbidden { cause, .. }, Some(_)) => Outcome::Reject { cause },
+            // Every text goes through the configured campaign, so its refusal is one of the account.
+            (Failure::Forbidden { cause, object: Object::Campaign(_), .. }, None) => {
+                Outcome::Pause { destination, cause }
+            }
+            (failure, _) => self.outcome(failure, destination),
+        }
     }
 
     fn outbound_context(
@@ -279,7 +293,7 @@ impl Worker {
         match self.braze.subscription(group, recipient).await {
             Ok(Some(false)) => opted_out(),
             Ok(_) => Ok(()),
-            Err(failure) => Err(self.outcome(claim, failure, Destination::Braze)),
+            Err(failure) => Err(self.outcome(failure, Destination::Braze)),
         }
     }
 }

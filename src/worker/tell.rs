@@ -46,7 +46,7 @@ impl Worker {
         let note = Note { text, ..first.clone() };
         let body = self.render(Name::FailureNote, &context::internal(claim, &note, &ids))?;
         let written = self.zendesk.note_on_ticket(note.ticket_id, &body).await;
-        let written = written.map_err(|failure| self.outcome(claim, failure, Destination::Zendesk))?;
+        let written = written.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
         learnt.noted = not_arrived(kept.iter().map(|(work, _)| *work));
         Ok(Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) })
     }

@@ -36,6 +36,7 @@ mod power;
 mod pressure;
 mod process;
 mod recipe;
+mod refusal;
 mod reload;
 mod requester;
 mod seen;

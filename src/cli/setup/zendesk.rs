@@ -144,7 +144,7 @@ fn said<T>(read: Result<T, clients::Failure>, path: &str) -> Result<T, String> {
 fn explain(failure: &clients::Failure, method: &Method, path: &str) -> String {
     let cause = failure.cause();
     match failure {
-        clients::Failure::Refused { status: 403, .. } => format!(
+        clients::Failure::Forbidden { status: 403, .. } => format!(
             "{cause} to {method} {path}: the scope {} is missing, or the client's user is no administrator; give it to \
              the OAuth client and run this again",
             decide::scope_of(method, path)
@@ -156,6 +156,7 @@ fn explain(failure: &clients::Failure, method: &Method, path: &str) -> String {
             format!("{cause} to {method} {path}: it may have been done; run this again, nothing is done twice")
         }
         clients::Failure::Refused { .. }
+        | clients::Failure::Forbidden { .. }
         | clients::Failure::Retry { .. }
         | clients::Failure::Reject { .. }
         | clients::Failure::Postpone { .. }

@@ -40,6 +40,7 @@ fn shown(result: Result<Sent, Failure>) -> String {
         Err(Failure::Unknown { cause }) => format!("Unknown: {cause}"),
         Err(Failure::Reject { cause }) => format!("Reject: {cause}"),
         Err(Failure::Refused { cause, status }) => format!("Refused {status}: {cause}"),
+        Err(Failure::Forbidden { cause, status, .. }) => format!("Forbidden {status}: {cause}"),
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -78,19 +79,27 @@ async fn each_answer_to_a_send_has_its_meaning() {
         (200, json!([]), "Unknown: Braze answered 200 with no JSON object"),
         (400, message("Bad Request"), "Reject: Braze answered 400 Bad Request"),
         (400, message("No Recipients"), "Reject: Braze answered 400 No Recipients"),
-        (400, message("Invalid Campaign ID"), "Refused 400: Braze answered 400 Invalid Campaign ID"),
+        (400, message("Invalid Campaign ID"), "Forbidden 400: Braze answered 400 Invalid Campaign ID (campaign c)"),
         (
             400,
             message("The campaign is archived. Unarchive it."),
-            "Refused 400: Braze answered 400 campaign is archived",
+            "Forbidden 400: Braze answered 400 campaign is archived (campaign c)",
         ),
-        (400, message("The campaign is paused. Resume it."), "Refused 400: Braze answered 400 campaign is paused"),
-        (400, message("The campaign does not exist"), "Refused 400: Braze answered 400 campaign does not exist"),
+        (
+            400,
+            message("The campaign is paused. Resume it."),
+            "Forbidden 400: Braze answered 400 campaign is paused (campaign c)",
+        ),
+        (
+            400,
+            message("The campaign does not exist"),
+            "Forbidden 400: Braze answered 400 campaign does not exist (campaign c)",
+        ),
         (400, message("My dog paused the film"), "Reject: Braze answered 400 paused"),
         (401, message("Invalid API key: k3y"), "Refused 401: Braze answered 401 Invalid API key"),
-        (403, message("Access Denied"), "Refused 403: Braze answered 403 Access Denied"),
-        (404, message("nothing here"), "Refused 404: Braze answered 404"),
-        (301, json!({}), "Refused 301: Braze answered 301, a redirect: is the address right?"),
+        (403, message("Access Denied"), "Forbidden 403: Braze answered 403 Access Denied for this customer"),
+        (404, message("nothing here"), "Forbidden 404: Braze answered 404 for this customer"),
+        (301, json!({}), "Forbidden 301: Braze answered 301, a redirect: is the address right?"),
         (409, json!({}), "Retry None: Braze answered 409"),
         (413, json!({}), "Reject: Braze answered 413"),
         (429, json!({}), "Retry None: Braze answered 429"),
@@ -183,7 +192,7 @@ async fn the_receipt_is_read_from_the_right_profile() {
     let server = Scripted::answers(vec![Reply::json(200, &json!({"message": "odd"})), Reply::text(403, "")]).await;
     let braze = braze(&server.url);
     assert!(matches!(braze.receipt(&alice).await, Err(Failure::Retry { .. })), "no answer is not 'no receipt'");
-    assert!(matches!(braze.receipt(&alice).await, Err(Failure::Refused { status: 403, .. })));
+    assert!(matches!(braze.receipt(&alice).await, Err(Failure::Forbidden { status: 403, .. })));
 }
 
 #[tokio::test]

@@ -105,16 +105,16 @@ async fn each_refusal_of_a_write_has_its_meaning() {
         (422, typed, "Reject: Zendesk answered 422 RecordInvalid (closed prevents ticket update)"),
         (422, error("RecordInvalid"), "Reject: Zendesk answered 422 RecordInvalid"),
         (404, error("RecordNotFound"), "NotFound: Zendesk answered 404 RecordNotFound"),
-        (404, error("InvalidEndpoint"), "Refused 404: Zendesk answered 404 InvalidEndpoint"),
+        (404, error("InvalidEndpoint"), "Forbidden 404: Zendesk answered 404 InvalidEndpoint for ticket 7"),
         (400, error("IdempotentRequestError"), "IdempotencyMismatch: Zendesk answered 400 IdempotentRequestError"),
         (400, error("TooManyValues"), "Reject: Zendesk answered 400 TooManyValues"),
         (401, error("Couldn't authenticate you"), "Refused 401: Zendesk answered 401 (Couldn't authenticate you)"),
         (
             403,
             json!({"error": {"title": "Forbidden", "message": "You do not have access to this page."}}),
-            "Refused 403: Zendesk answered 403 (You do not have access to this page)",
+            "Forbidden 403: Zendesk answered 403 (You do not have access to this page) for ticket 7",
         ),
-        (302, json!({}), "Refused 302: Zendesk answered 302, a redirect: is the address right?"),
+        (302, json!({}), "Forbidden 302: Zendesk answered 302, a redirect: is the address right?"),
         (
             409,
             json!({"error": "DatabaseConflict", "description": "Database collision"}),
@@ -144,6 +144,7 @@ fn shown(failure: &Failure) -> String {
         Failure::Unknown { .. } => format!("Unknown: {cause}"),
         Failure::Reject { .. } => format!("Reject: {cause}"),
         Failure::Refused { status, .. } => format!("Refused {status}: {cause}"),
+        Failure::Forbidden { status, .. } => format!("Forbidden {status}: {cause}"),
         Failure::Postpone { until, .. } => format!("Postpone {until}: {cause}"),
         Failure::Closed { .. } => format!("Closed: {cause}"),
         Failure::NotFound { .. } => format!("NotFound: {cause}"),
@@ -304,7 +305,7 @@ async fn only_our_webhooks_are_found_and_what_they_lost_is_read() {
     let lost = LostWebhook { ticket_id: TicketId(7), comment_id: Some(CommentId(9)) };
     assert_eq!(zendesk.lost_webhook(&call).await, Ok(Some(lost)));
     assert_eq!(server.seen()[2].target, "/api/v2/webhooks/01B/invocations/01I/attempts");
-    assert!(matches!(zendesk.webhooks_to(&ours).await, Err(Failure::Refused { status: 403, .. })));
+    assert!(matches!(zendesk.webhooks_to(&ours).await, Err(Failure::Forbidden { status: 403, .. })));
 }
 
 #[tokio::test]
@@ -560,7 +561,7 @@ async fn only_an_expired_token_is_renewed() {
         failures.push(shown(&zendesk.update_ticket(TicketId(7), &body()).await.unwrap_err()));
     }
     assert!(failures[0].starts_with("Refused 401"), "{failures:?}");
-    assert!(failures[1].starts_with("Refused 403"), "{failures:?}");
+    assert!(failures[1].starts_with("Forbidden 403"), "{failures:?}");
     assert!(failures[2].starts_with("Unknown"), "{failures:?}");
     assert_eq!((count(&server, "/oauth/tokens"), server.seen().len()), (1, 4));
 }

@@ -119,7 +119,7 @@ impl Worker {
             Ok(()) => {}
             // It was ours a while ago: whoever set it up anew has made another.
             Err(Failure::NotFound { .. }) => log.webhooks.clear(),
-            Err(Failure::Refused { status: 403 | 404, cause } | Failure::Reject { cause }) => {
+            Err(Failure::Forbidden { cause, .. } | Failure::Reject { cause }) => {
                 log.readable = false;
                 info!("catch_up.log_closed: {cause}; Zendesk's log of our webhooks is not read, the search goes on");
             }

@@ -1,0 +1,170 @@
+//! How the vendors stand to us: which of them refuse us, and what one refusal among others means.
+//!
+//! The rules are those of [`crate::domain::refusals`]; here is what they are fed with, and what is said of them in log,
+//! readiness, metrics and alarms. A vendor is never called here but to ask who we are.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+use crate::clients::Failure;
+use crate::domain::alarm::Notice;
+use crate::domain::delivery::{Delivery, Outcome, State};
+use crate::domain::event::{Destination, EventKind};
+use crate::domain::refusals::{self, Object, Refusals, Weight};
+use crate::domain::retry::later;
+use crate::store::Claim;
+
+use super::{Report, Worker};
+
+impl Worker {
+    /// Carries out the claim, and weighs a refusal of its object.
+    pub(super) async fn weighed(&self, claim: &Claim) -> Report {
+        let report = self.attempt(claim).await;
+        let Outcome::Forbid { destination, object, cause } = report.outcome else { return report };
+        let outcome = match claim.work.first() {
+            Some(head) => self.weigh(&head.delivery, destination, &object, cause).await,
+            None => Outcome::Reject { cause },
+        };
+        Report { outcome, ..report }
+    }
+
+    /// What the refusal of one object means: for this delivery, or for the account.
+    async fn weigh(&self, delivery: &Delivery, destination: Destination, object: &Object, cause: String) -> Outcome {
+        let now = self.clock.now();
+        let is_over = refusals::tries_are_over(&delivery.state, now);
+        // Braze has no call that every key may make.
+        let can_probe = destination == Destination::Zendesk;
+        let mut weight = self.pauses.weigh(destination, object, is_over, can_probe, now);
+        if weight == Weight::Probe {
+            weight = match self.is_let_in().await {
+                Some(is_let_in) => {
+                    self.pauses.probed(destination, is_let_in, now);
+                    self.pauses.weigh(destination, object, is_over, can_probe, now)
+                }
+                None => Weight::Again,
+            };
+        }
+        match weight {
+            Weight::Account => Outcome::Pause { destination, cause },
+            Weight::Object if matches!(delivery.state, State::Unconfirmed { .. }) => Outcome::SetAside { cause },
+            Weight::Object => Outcome::Reject { cause },
+            Weight::Again | Weight::Probe => Outcome::Retry { cause, after: None },
+        }
+    }
+
+    /// Whether Zendesk knows whom our credential stands for; `None` when it could not be asked.
+    async fn is_let_in(&self) -> Option<bool> {
+        match self.zendesk.me().await {
+            // A wrong credential may be answered with a user who is nobody.
+            Ok(me) => Some(me.id.is_some()),
+            Err(Failure::Refused { .. } | Failure::Forbidden { .. } | Failure::Reject { .. }) => Some(false),
+            Err(_) => None,
+        }
+    }
+
+    /// Leaves a vendor alone that refuses us, and says so.
+    fn hold(&self, destination: Destination, cause: &str, now: Timestamp) {
+        if self.pauses.pause(destination, later(now, self.options.retry.pause)) {
+            warn!(?destination, "destination.paused: {cause}");
+            self.alarms.note(Notice::Paused { destination, cause: cause.to_owned() }, now);
+        }
+        self.readiness.set_note(destination.name(), format!("paused: {cause}"));
+        self.metrics.set_paused(destination, true);
+    }
+
+    /// Keeps the [`Pauses`] in step: a refusal begins one, a success ends it. Other outcomes say nothing about whether
+    /// the vendor lets us in.
+    pub(super) fn note_health(&self, claim: &Claim, outcome: &Outcome, now: Timestamp) {
+        match outcome {
+            Outcome::Pause { destination, cause } => {
+                self.hold(*destination, cause, now);
+            }
+            Outcome::Done { .. } => {
+                let answered = claim.work.first().and_then(|head| answered_by(&head.event.kind));
+                let Some(destination) = answered else { return };
+                if self.pauses.succeeded(destination, now) {
+                    info!(?destination, "destination.resumed: calls are answered again");
+                    self.alarms.note(Notice::Resumed { destination }, now);
+                    self.readiness.clear_note(destination.name());
+                    self.metrics.set_paused(destination, false);
+                }
+            }
+            Outcome::Postpone { until, for_budget: true, .. } => {
+                let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+                self.metrics.waited_for_budget(claim.destination, wait);
+            }
+            Outcome::Skip { .. }
+            | Outcome::Retry { .. }
+            | Outcome::Postpone { for_budget: false, .. }
+            | Outcome::Reject { .. }
+            | Outcome::Forbid { .. }
+            | Outcome::Unknown { .. }
+            | Outcome::NotSeen { .. }
+            | Outcome::SetAside { .. } => {}
+        }
+    }
+}
+
+/// Which vendors refuse us, and what each refused since it last accepted something.
+#[derive(Debug, Default)]
+pub struct Pauses(Mutex<BTreeMap<Destination, Standing>>);
+
+#[derive(Debug, Default)]
+struct Standing {
+    paused_until: Option<Timestamp>,
+    refusals: Refusals,
+}
+
+impl Pauses {
+    /// Until when a destination is left alone.
+    pub(super) fn until(&self, destination: Destination, now: Timestamp) -> Option<Timestamp> {
+        self.lock().get(&destination)?.paused_until.filter(|until| *until > now)
+    }
+
+    /// Holds a destination; says whether that is news.
+    fn pause(&self, destination: Destination, until: Timestamp) -> bool {
+        self.lock().entry(destination).or_default().paused_until.replace(until).is_none()
+    }
+
+    /// A call went through; says whether that ended a pause.
+    fn succeeded(&self, destination: Destination, now: Timestamp) -> bool {
+        let mut standings = self.lock();
+        let standing = standings.entry(destination).or_default();
+        standing.refusals.accepted(now);
+        standing.paused_until.take().is_some()
+    }
+
+    fn weigh(
+        &self,
+        destination: Destination,
+        object: &Object,
+        is_over: bool,
+        can_probe: bool,
+        now: Timestamp,
+    ) -> Weight {
+        self.lock().entry(destination).or_default().refusals.weigh(object, is_over, can_probe, now)
+    }
+
+    fn probed(&self, destination: Destination, is_let_in: bool, now: Timestamp) {
+        self.lock().entry(destination).or_default().refusals.probed(is_let_in, now);
+    }
+
+    /// Every change is one assignment, so a poisoned lock still holds whole standings.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Destination, Standing>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which vendor has answered when a delivery of this kind is done. A doorbell waits in the lane to the phone, but it is
+/// Zendesk that is read.
+fn answered_by(kind: &EventKind) -> Option<Destination> {
+    match kind {
+        EventKind::CustomerText(_) | EventKind::Note(_) | EventKind::AgentReply(_) => Some(Destination::Zendesk),
+        EventKind::PhoneText(_) | EventKind::TicketSolved(_) => Some(Destination::Braze),
+        EventKind::TicketReopened(_) | EventKind::Unreadable(_) => None,
+    }
+}
