@@ -1,21 +1,23 @@
 //! Texts, in all the forms that they travel in.
 //!
-//! An agent's comment becomes plain text for a phone ([`plain_from_html`], [`strip_comment_header`]), is counted and
-//! cut as the carriers do it ([`segments`], [`split`], [`to_gsm7`]) or bent to the published recipe's template
-//! ([`third_line`]). A customer's text becomes HTML for a ticket ([`html_from_plain`]), a customer's name
-//! a value that Zendesk does not expand ([`inert`]).
+//! An agent's comment becomes plain text for a phone ([`plain_from_html`], [`strip_comment_header`], [`visible`]), is
+//! counted and cut as the carriers do it ([`segments`], [`split`], [`to_gsm7`]) or bent to the published recipe's
+//! template ([`third_line`]). A customer's text becomes HTML for a ticket ([`html_from_plain`]), a customer's name a
+//! value that Zendesk does not expand ([`inert`]).
 //!
 //! Every function here is total and takes time in proportion to its input. None of them knows who wrote a text.
 
 mod comment;
 mod from_html;
 mod gsm;
+mod invisible;
 mod segment;
 mod to_html;
 
 pub use self::comment::{RecipeMessage, strip_comment_header, third_line};
 pub use self::from_html::{HTML_MAX_BYTES, plain_from_html};
 pub use self::gsm::to_gsm7;
+pub use self::invisible::visible;
 pub use self::segment::{Encoding, Segments, segments, split};
 pub use self::to_html::{html_from_plain, inert, is_inert};
 

@@ -59,7 +59,7 @@ fn send(body: &Map<String, Value>) -> Result<EventKind, Stop> {
         None => None,
     };
     let message = message.ok_or_else(|| unreadable("`msg_body` is blank"))?;
-    let message = text::strip_comment_header(&message).to_owned();
+    let message = text::visible(text::strip_comment_header(&message));
     if message.trim().is_empty() {
         return Err(unreadable("`msg_body` holds nothing but Zendesk's comment header"));
     }

@@ -50,7 +50,7 @@ fn read_reply(
     if comment_id.is_none()
         && let Some(text) = fields::text(body, "text")?
     {
-        let text = text::strip_comment_header(&text).to_owned();
+        let text = text::visible(text::strip_comment_header(&text));
         if text.trim().is_empty() {
             return Err(unreadable("`text` holds nothing but Zendesk's comment header"));
         }

@@ -260,9 +260,11 @@ impl Worker {
         context::outbound(claim, recipient, text, words, msg_body, campaign, part)
     }
 
-    /// The text and the links to its attachments, in parts that Braze carries. The same for every attempt.
+    /// The text and the links to its attachments, in parts that Braze carries. The same for every attempt. A picture
+    /// within the text is an attachment to Zendesk as well, so its address may stand in the text already.
     fn split(&self, text: &PhoneText) -> Vec<String> {
         let links = text.attachments.iter().map(|attachment| attachment.url.as_str());
+        let links = links.filter(|link| !text.text.lines().any(|line| line == *link));
         let lines: Vec<&str> =
             std::iter::once(text.text.as_str()).filter(|text| !text.is_empty()).chain(links).collect();
         let whole = lines.join("\n");

@@ -1,5 +1,7 @@
 //! The GSM 7-bit alphabet (3GPP TS 23.038 §6.2.1), and how to write common typography in it.
 
+use super::invisible::visible;
+
 /// The basic table: one septet each. The escape code is left out, because it is no character.
 const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 
@@ -18,7 +20,8 @@ pub(super) fn septets(character: char) -> Option<usize> {
 }
 
 /// Writes typographic quotation marks, dashes, spaces, bullets and the like in the GSM alphabet, so that one of them
-/// does not double the price of a text. What has no plain spelling stays: it is content.
+/// does not double the price of a text, and drops what nobody sees ([`visible`]). What has no plain spelling stays: it
+/// is content.
 #[must_use]
 pub fn to_gsm7(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
@@ -28,7 +31,8 @@ pub fn to_gsm7(text: &str) -> String {
             _ => plain.push(character),
         }
     }
-    plain
+    // A sign that went may leave the selector of its variants behind.
+    visible(&plain)
 }
 
 fn spelling(character: char) -> Option<&'static str> {
@@ -40,9 +44,6 @@ fn spelling(character: char) -> Option<&'static str> {
         '\t' | '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => " ",
         '\u{2028}' | '\u{85}' => "\n",
         '\u{2029}' => "\n\n",
-        // Soft hyphen, zero-width space, word joiner, byte order mark: nothing to see. The zero-width joiner stays,
-        // because it holds emoji and Indic letters together.
-        '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}' => "",
         '•' | '‣' | '●' | '▪' | '◦' | '·' => "-",
         '⁄' => "/",
         '×' => "x",
@@ -112,7 +113,10 @@ mod tests {
             ("“It’s” – she said… • now\u{a0}!", "\"It's\" - she said... - now !"),
             ("½ cup × 2 → ok™", "1/2 cup x 2 -> ok(TM)"),
             ("a\u{200b}b\u{feff}c\u{ad}d", "abcd"),
+            ("a\u{200c}b \u{200d}c\u{202d}d\u{202c}e\u{2060}f", "ab cdef"),
+            ("▪\u{fe0f} one ™\u{fe0f}", "- one (TM)"),
             ("one\ttwo", "one two"),
+            ("می\u{200c}خواهم", "می\u{200c}خواهم"),
             ("ça va à la fête 😀 👩\u{200d}👧", "ça va à la fête 😀 👩\u{200d}👧"),
             ("", ""),
         ];
