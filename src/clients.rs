@@ -93,6 +93,11 @@ pub enum Failure {
         /// Why.
         cause: String,
     },
+    /// The ticket has changed since the time that the write was made to depend on; nothing was written.
+    Changed {
+        /// Why.
+        cause: String,
+    },
     /// The ticket (or whatever was asked for) does not exist, or is deleted.
     NotFound {
         /// Why.
@@ -117,6 +122,7 @@ impl Failure {
             | Self::Forbidden { cause, .. }
             | Self::Postpone { cause, .. }
             | Self::Closed { cause }
+            | Self::Changed { cause }
             | Self::NotFound { cause }
             | Self::IdempotencyMismatch { cause } => cause,
         }

@@ -13,6 +13,7 @@ pub mod lanes;
 pub mod operator;
 pub mod phone;
 pub mod plan;
+pub mod reading;
 pub mod refusals;
 pub mod retry;
 pub mod text;

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
-use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId};
+use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, TicketId};
 use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 
 #[cfg(test)]
@@ -334,6 +334,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// One conversation, with everything that was committed before.
     async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError>;
+
+    /// The conversations that these tickets belong to, or once did, as far as they are known; in no order.
+    async fn conversations_on(&self, tickets: &[TicketId]) -> Result<Vec<(TicketId, Conversation)>, StoreError>;
 
     /// The key of this customer's conversation on this line: the one that a known name leads to, or else the one that
     /// the customer's first text would make. Nothing is written.

@@ -327,6 +327,7 @@ impl Worker {
     fn outcome(&self, failure: Failure, destination: Destination) -> Outcome {
         match failure {
             Failure::Retry { cause, after } => Outcome::Retry { cause, after },
+            Failure::Changed { cause } => Outcome::Retry { cause, after: None },
             Failure::Unknown { cause } => Outcome::Unknown { cause },
             Failure::Postpone { cause, until } => Outcome::Postpone { cause, until, for_budget: true },
             Failure::Refused { cause, .. } => Outcome::Pause { destination, cause },

@@ -31,7 +31,7 @@ mod views;
 
 pub use invocations::{Fate, Invocation, Invocations, LostWebhook};
 pub use search::UserQuery;
-pub use views::{CommentView, TicketView, TicketsUpdated, UserView, Written};
+pub use views::{CommentView, TicketView, TicketsRead, TicketsUpdated, UserView, Written};
 
 /// Comments and audits on one page: Zendesk's maximum.
 const PAGE: usize = 100;
@@ -47,6 +47,9 @@ const AUDIT_PAGES: usize = 2;
 /// gets a new ticket every few days at most, each page of that list counts against 100 a minute, and Zendesk's search
 /// gives no more than 1000 results.
 const TICKET_PAGES_MAX: usize = 10;
+
+/// The comments that [`Zendesk::comments_after`] reads where it is not told after which: fewer are all that there are.
+pub const COMMENTS_AT_ONCE: usize = PAGE;
 
 /// The most tickets that [`Zendesk::tickets`] reads at once: Zendesk's maximum.
 pub const TICKETS_AT_ONCE: usize = 100;
@@ -202,17 +205,20 @@ impl Zendesk {
         Ok(TicketsUpdated { tickets: found, cut_off_at, answered_at })
     }
 
-    /// These tickets as they are now, at most [`TICKETS_AT_ONCE`] (more are not asked for), in one call. One that is
-    /// deleted is left out.
+    /// These tickets as they are now, at most [`TICKETS_AT_ONCE`] (more are not asked for), in one call, with the number
+    /// of their comments. One that is deleted is left out.
     ///
     /// # Errors
     /// As for every read: never [`Failure::Unknown`].
-    pub async fn tickets(&self, ids: &[TicketId]) -> Result<Vec<TicketView>, Failure> {
+    pub async fn tickets(&self, ids: &[TicketId]) -> Result<TicketsRead, Failure> {
         let ids: Vec<String> = ids.iter().take(TICKETS_AT_ONCE).map(ToString::to_string).collect();
-        let order = Order::get(Call::ZendeskRead, "/api/v2/tickets/show_many").query("ids", ids.join(","));
+        let order = Order::get(Call::ZendeskRead, "/api/v2/tickets/show_many")
+            .query("ids", ids.join(","))
+            .query("include", "comment_count");
         let answer = self.call(&order).await?;
         let tickets: Vec<views::TicketJson> = self.part(&order, &answer, "tickets")?;
-        Ok(tickets.into_iter().filter_map(views::TicketJson::view).collect())
+        let tickets = tickets.into_iter().filter_map(views::TicketJson::view).collect();
+        Ok(TicketsRead { tickets, answered_at: limits::date(&answer.headers) })
     }
 
     /// One ticket, with its requester.
@@ -266,6 +272,21 @@ impl Zendesk {
         self.written(&order, &answer)
     }
 
+    /// The same, only where the ticket has not changed since `stamp`, which is its `updated_at` as an answer told it.
+    /// Zendesk compares whole seconds: <https://developer.zendesk.com/documentation/ticketing/managing-tickets/creating-and-updating-tickets/#protecting-against-ticket-update-collisions>.
+    ///
+    /// # Errors
+    /// [`Failure::Changed`] when it has; otherwise as for [`Zendesk::update_ticket`].
+    pub async fn update_unchanged(&self, id: TicketId, body: &Value, stamp: Timestamp) -> Result<Written, Failure> {
+        let mut body = body.clone();
+        if let Some(ticket) = body["ticket"].as_object_mut() {
+            ticket.insert("safe_update".into(), Value::Bool(true));
+            let stamp = stamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            ticket.insert("updated_stamp".into(), Value::String(stamp));
+        }
+        self.update_ticket(id, &body).await
+    }
+
     /// Looks among the newest changes of a ticket for the one that carries this event's id in its
     /// `metadata.custom.tandem`, which is a text or a list of texts. With it comes the ticket as it is now.
     ///
@@ -281,7 +302,7 @@ impl Zendesk {
             let audits: Vec<Value> = self.part(&order, &answer, "audits")?;
             if let Some(audit) = audits.iter().find(|audit| views::is_marked(audit, &event)) {
                 let ticket = self.ticket(id).await?;
-                return Ok(Some(Written { ticket, comment_id: views::comment_of(audit) }));
+                return Ok(Some(views::written(ticket, audit)));
             }
             // The order of audits is not documented. Where it is not newest first, all of them are read.
             let is_newest_first = audits.first().map(|a| a["id"].as_u64()) >= audits.last().map(|a| a["id"].as_u64());
@@ -403,6 +424,7 @@ impl Zendesk {
         let error = answer.json.as_ref().and_then(|json| json["error"].as_str()).unwrap_or_default();
         match status {
             400 if error == "IdempotentRequestError" => Failure::IdempotencyMismatch { cause },
+            409 if error == "UpdateConflict" => Failure::Changed { cause },
             404 if error == "RecordNotFound" => Failure::NotFound { cause },
             // Not a missing record but a missing API: a wrong subdomain answers so.
             404 => self.exchange.forbidden(order, status, cause),
@@ -423,8 +445,7 @@ impl Zendesk {
         let ticket: views::TicketJson = self.part(order, answer, "ticket")?;
         let unreadable = || self.exchange.unreadable(order.effect, answer, "a ticket of unknown status");
         let ticket = ticket.view().ok_or_else(unreadable)?;
-        let comment_id = answer.json.as_ref().and_then(|json| views::comment_of(&json["audit"]));
-        Ok(Written { ticket, comment_id })
+        Ok(views::written(ticket, answer.json.as_ref().map_or(&Value::Null, |json| &json["audit"])))
     }
 
     /// The cursor of the next page, if there is one. Links are never followed: they may lead elsewhere.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::domain::event::{CommentId, Customer, EventId, EventKind, Keyword, Sighting, TicketId, UserId};
+use crate::domain::reading::{Counted, Reading, Shown};
 
 /// A text on the ticket that equals one which we wrote this recently is our own, coming back.
 pub const ECHO_LIFE: Duration = Duration::from_secs(600);
@@ -128,6 +129,10 @@ pub struct Ticket {
     /// Whether the customer was told that it is solved, since it is. Zendesk may tell of that twice.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closing_told: bool,
+    /// When it had last changed then, by the vendor's own clock, where that was told. A ticket that has changed since
+    /// has a later one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<Timestamp>,
 }
 
 /// Whether the customer wants to be texted.
@@ -152,6 +157,9 @@ pub struct Forwarded {
     pub up_to: CommentId,
     /// The comments that went out last, so that one which became readable late is told from one that went out.
     pub recent: Vec<CommentId>,
+    /// How much of the ticket was read, which is more than what went out.
+    #[serde(default)]
+    pub reading: Reading,
 }
 
 /// How many comments [`Forwarded::recent`] remembers: far more than can be overtaken by a late one.
@@ -249,6 +257,10 @@ pub enum Change {
     Opening(Opening),
     /// It was refused: there is none.
     NotOpened,
+    /// The vendor's own time of the ticket's last change that is known.
+    Stamp(TicketId, Timestamp),
+    /// A look for missed webhooks saw the ticket.
+    Sighted(TicketId, Sighting),
     /// The customer was told that the ticket is solved.
     ClosingTold(TicketId),
     /// The ticket is gone.
@@ -256,6 +268,12 @@ pub enum Change {
     /// The customer's words stand on this ticket as this comment. Where nothing is known of the ticket's replies yet, those
     /// after it are new.
     Stands(TicketId, CommentId),
+    /// The ticket was opened with this comment, and holds no other yet.
+    OpenedWith(TicketId, CommentId),
+    /// The bridge has written this comment on the ticket.
+    Commented(TicketId, Counted),
+    /// The ticket's comments were read.
+    Read(TicketId, Shown),
     /// Agents' comments on the ticket have been seen up to the one, and these of them go to the phone.
     Forwarded(TicketId, CommentId, Vec<CommentId>),
     /// A reply goes to the phone of which nobody can tell which comment it was.
@@ -297,11 +315,19 @@ impl Conversation {
                 let same = self.ticket.as_ref().filter(|old| old.id == id && old.status == status);
                 let since = same.map_or(since, |old| old.since.min(since));
                 let closing_told = same.is_some_and(|old| old.closing_told);
+                // Another status came with a change whose time is not told here.
+                let stamp = same.and_then(|old| old.stamp);
                 if let Some(former) = self.ticket.as_ref().map(|old| old.id).filter(|old| *old != id) {
                     self.leave(former);
                 }
-                self.ticket = Some(Ticket { id, status, since, seen_at: now, closing_told });
+                self.ticket = Some(Ticket { id, status, since, seen_at: now, closing_told, stamp });
             }
+            Change::Stamp(id, at) => {
+                if let Some(ticket) = self.ticket.as_mut().filter(|ticket| ticket.id == id) {
+                    ticket.stamp = ticket.stamp.max(Some(at));
+                }
+            }
+            Change::Sighted(id, seen) => self.sight(id, &seen, now),
             Change::Opening(opening) => self.opening = Some(opening),
             Change::NotOpened => self.opening = None,
             Change::ClosingTold(id) => {
@@ -324,6 +350,9 @@ impl Conversation {
                     self.forward(ticket, comment, &[]);
                 }
             }
+            Change::OpenedWith(ticket, comment) => self.reading_of(ticket, |reading, _| reading.opened_with(comment)),
+            Change::Commented(ticket, comment) => self.reading_of(ticket, |reading, _| reading.wrote(comment)),
+            Change::Read(ticket, shown) => self.reading_of(ticket, |reading, up_to| reading.read(&shown, up_to)),
             Change::RepliedUnnumbered => self.replies_unnumbered = true,
             Change::Subscription(subscription) => self.subscription = subscription,
             Change::Wrote(fingerprint) => {
@@ -367,11 +396,20 @@ impl Conversation {
 
     /// What a look for missed webhooks teaches: the status of the ticket that the conversation goes to, where the
     /// look is no older than what the bridge heard of it last.
-    #[must_use]
-    pub fn learnt_from(&self, ticket: TicketId, seen: &Sighting) -> Option<Change> {
-        let current = self.ticket.as_ref().filter(|current| current.id == ticket)?;
-        let status = seen.status.filter(|_| seen.as_of >= current.seen_at)?;
-        Some(Change::Ticket(ticket, status, seen.updated_at))
+    fn sight(&mut self, ticket: TicketId, seen: &Sighting, now: Timestamp) {
+        let is_newer = |current: &Ticket| current.id == ticket && seen.as_of >= current.seen_at;
+        if let Some(status) = seen.status.filter(|_| self.ticket.as_ref().is_some_and(is_newer)) {
+            self.apply(Change::Ticket(ticket, status, seen.updated_at), now);
+            self.apply(Change::Stamp(ticket, seen.updated_at), now);
+        }
+    }
+
+    /// How much was read of a ticket that replies are forwarded from, and up to which comment they were.
+    fn reading_of(&mut self, ticket: TicketId, change: impl FnOnce(&mut Reading, CommentId)) {
+        let forwarded = self.forwarded.iter_mut().find(|forwarded| forwarded.ticket_id == ticket);
+        if let Some(Forwarded { reading, up_to, .. }) = forwarded {
+            change(reading, *up_to);
+        }
     }
 
     fn leave(&mut self, ticket: TicketId) {
@@ -386,7 +424,7 @@ impl Conversation {
         let known = self.forwarded.iter().position(|forwarded| forwarded.ticket_id == ticket_id);
         let mut forwarded = match known {
             Some(place) => self.forwarded.remove(place),
-            None => Forwarded { ticket_id, up_to, recent: Vec::new() },
+            None => Forwarded { ticket_id, up_to, recent: Vec::new(), reading: Reading::default() },
         };
         forwarded.up_to = forwarded.up_to.max(up_to);
         forwarded.recent.extend(comments);
@@ -535,16 +573,46 @@ mod tests {
     fn a_look_teaches_what_is_newer_than_what_was_heard() {
         let mut conversation = conversation();
         conversation.apply(Change::Ticket(TicketId(1), TicketStatus::Open, at(50)), at(50));
-        let seen = |status, second| Sighting { status, updated_at: at(second), as_of: at(second) };
-        let learnt = Some(Change::Ticket(TicketId(1), TicketStatus::Solved, at(50)));
-        assert_eq!(conversation.learnt_from(TicketId(1), &seen(Some(TicketStatus::Solved), 50)), learnt);
+        let seen = |status, second| Sighting { status, updated_at: at(second), as_of: at(second), all_there_to: None };
         for (ticket, status, second, why) in [
             (1, Some(TicketStatus::Solved), 49, "an index is behind what was heard"),
             (2, Some(TicketStatus::Solved), 60, "it is another ticket's"),
             (1, None, 60, "the look did not tell"),
         ] {
-            assert_eq!(conversation.learnt_from(TicketId(ticket), &seen(status, second)), None, "{why}");
+            let before = conversation.ticket.clone();
+            conversation.apply(Change::Sighted(TicketId(ticket), seen(status, second)), at(70));
+            assert_eq!(conversation.ticket, before, "{why}");
         }
+        conversation.apply(Change::Sighted(TicketId(1), seen(Some(TicketStatus::Solved), 50)), at(70));
+        let learnt = conversation.ticket.unwrap();
+        assert_eq!((learnt.status, learnt.since, learnt.stamp), (TicketStatus::Solved, at(50), Some(at(50))));
+        assert_eq!(learnt.seen_at, at(70));
+    }
+
+    #[test]
+    fn the_vendors_own_time_of_a_change_is_kept_until_the_status_is_another() {
+        let mut conversation = conversation();
+        let stamp = |conversation: &Conversation| conversation.ticket.as_ref().and_then(|ticket| ticket.stamp);
+        conversation.apply(Change::Ticket(TicketId(1), TicketStatus::Open, at(50)), at(50));
+        conversation.apply(Change::Stamp(TicketId(1), at(49)), at(50));
+        conversation.apply(Change::Stamp(TicketId(1), at(48)), at(51));
+        conversation.apply(Change::Stamp(TicketId(2), at(90)), at(51));
+        conversation.apply(Change::Ticket(TicketId(1), TicketStatus::Open, at(51)), at(51));
+        assert_eq!(stamp(&conversation), Some(at(49)), "the latest of this ticket");
+        conversation.apply(Change::Ticket(TicketId(1), TicketStatus::Solved, at(52)), at(52));
+        assert_eq!(stamp(&conversation), None, "an agent has changed it, nobody knows when");
+    }
+
+    #[test]
+    fn a_conversation_of_an_earlier_version_is_read() {
+        let mut conversation = conversation();
+        conversation.apply(Change::Ticket(TicketId(1), TicketStatus::Open, at(50)), at(50));
+        conversation.apply(Change::Stands(TicketId(1), CommentId(5)), at(50));
+        let mut stored = serde_json::to_value(&conversation).unwrap();
+        assert!(stored["forwarded"][0].as_object_mut().unwrap().remove("reading").is_some());
+        let read: Conversation = serde_json::from_value(stored).unwrap();
+        assert_eq!(read, conversation);
+        assert!(!read.forwarded_on(TicketId(1)).unwrap().reading.is_counted());
     }
 
     #[test]

@@ -247,6 +247,9 @@ pub struct Sighting {
     /// Since when nothing else can have been seen: when the ticket was read, or, for what an index says, when it had
     /// changed.
     pub as_of: Timestamp,
+    /// Up to which time, by Zendesk's clock, every comment is there for whoever reads the ticket after this look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all_there_to: Option<Timestamp>,
 }
 
 /// A file that an agent attached to a comment.

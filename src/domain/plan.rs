@@ -19,8 +19,9 @@ use jiff::Timestamp;
 use crate::domain::conversation::{Conversation, Opening, TicketStatus};
 use crate::domain::event::{Customer, TicketId, UserId};
 
-/// How long a ticket's status is believed before it is read again. Solving and reopening are told by webhooks, so this
-/// only bounds how long a lost webhook misleads.
+/// How long a ticket's status is believed as it is. Solving and reopening are told by webhooks, so this only bounds how
+/// long a lost webhook misleads. After that, the text is written under the condition that the ticket has not changed
+/// since the bridge last heard of it, where the time of its last change is known; else the ticket is read first.
 const STATUS_LIFE: Duration = Duration::from_secs(600);
 
 /// The tag that Zendesk puts on a ticket which was merged into another.
@@ -51,6 +52,9 @@ pub struct KnownTicket {
     pub since: Timestamp,
     /// Whether the status is young enough to act on.
     pub fresh: bool,
+    /// When it had last changed, by the vendor's own clock: where this is known, a status that is not young can be acted
+    /// on as long as nothing has changed since.
+    pub stamp: Option<Timestamp>,
     /// Whether it was merged into another.
     pub merged: bool,
     /// Whose it is.
@@ -105,6 +109,8 @@ pub enum Step {
         requester: UserId,
         /// Where.
         ticket: TicketId,
+        /// Only if the ticket has not changed since this time of the vendor's clock; otherwise it is read first.
+        unchanged_since: Option<Timestamp>,
     },
 }
 
@@ -114,14 +120,15 @@ pub fn plan(facts: &Facts) -> Step {
     let Some(ticket) = &facts.ticket else {
         return if facts.searched { facts.open() } else { Step::FindTickets };
     };
-    let Some(status) = ticket.status.filter(|_| ticket.fresh) else { return Step::ReadTicket(ticket.id) };
+    let unchanged_since = ticket.stamp.filter(|_| !ticket.fresh);
+    let may_act = ticket.fresh || unchanged_since.is_some();
+    let Some(status) = ticket.status.filter(|_| may_act) else { return Step::ReadTicket(ticket.id) };
+    let append = || facts.with_requester(|requester| Step::Append { requester, ticket: ticket.id, unchanged_since });
     match status {
-        TicketStatus::New | TicketStatus::Open | TicketStatus::Pending | TicketStatus::Hold => {
-            facts.with_requester(|requester| Step::Append { requester, ticket: ticket.id })
-        }
-        TicketStatus::Solved if facts.may_reopen(ticket) => {
-            facts.with_requester(|requester| Step::Append { requester, ticket: ticket.id })
-        }
+        TicketStatus::New | TicketStatus::Open | TicketStatus::Pending | TicketStatus::Hold => append(),
+        TicketStatus::Solved if facts.may_reopen(ticket) => append(),
+        // No write to this ticket follows that could be made to depend on it.
+        TicketStatus::Solved | TicketStatus::Closed if !ticket.fresh => Step::ReadTicket(ticket.id),
         // Another unsolved ticket of the conversation is better than one more.
         TicketStatus::Solved | TicketStatus::Closed if !facts.searched => Step::FindTickets,
         TicketStatus::Solved => facts.open(),
@@ -148,11 +155,20 @@ impl Facts {
             status: Some(ticket.status),
             since: ticket.since,
             fresh: ticket.seen_at.saturating_add(STATUS_LIFE).is_ok_and(|end| now <= end),
+            // Heard of longer ago, it is likely to have changed: then the condition would only cost a call.
+            stamp: ticket.stamp.filter(|_| ticket.seen_at.saturating_add(reopen).is_ok_and(|end| now <= end)),
             merged: false,
             requester: conversation.and_then(|conversation| conversation.requester_id),
         });
-        let named =
-            named.map(|id| KnownTicket { id, status: None, since: now, fresh: false, merged: false, requester: None });
+        let named = named.map(|id| KnownTicket {
+            id,
+            status: None,
+            since: now,
+            fresh: false,
+            stamp: None,
+            merged: false,
+            requester: None,
+        });
         Self {
             now,
             reopen,
@@ -177,6 +193,7 @@ impl Facts {
             status: Some(TicketStatus::Closed),
             since: self.now,
             fresh: true,
+            stamp: None,
             merged: false,
             requester: self.requester,
         });
@@ -191,6 +208,20 @@ impl Facts {
         self.ticket = Some(KnownTicket { fresh: true, ..read });
     }
 
+    /// An attempt before this one failed: nothing is made to depend on what is remembered.
+    pub fn tried_before(&mut self) {
+        if let Some(ticket) = &mut self.ticket {
+            ticket.stamp = None;
+        }
+    }
+
+    /// The ticket has changed since the bridge last heard of it.
+    pub fn ticket_changed(&mut self) {
+        if let Some(ticket) = &mut self.ticket {
+            (ticket.fresh, ticket.stamp) = (false, None);
+        }
+    }
+
     /// The ticket does not exist any more.
     pub fn ticket_gone(&mut self) {
         self.ticket = None;
@@ -200,7 +231,7 @@ impl Facts {
     pub fn ticket_closed(&mut self) {
         if let Some(ticket) = &mut self.ticket {
             let just_read = ticket.fresh && ticket.status == Some(TicketStatus::Closed);
-            ticket.fresh = just_read;
+            (ticket.fresh, ticket.stamp) = (just_read, None);
             ticket.status = Some(TicketStatus::Closed);
         }
     }
@@ -318,6 +349,7 @@ mod tests {
             status: Some(status),
             since: at(NOW),
             fresh: true,
+            stamp: None,
             merged: false,
             requester: Some(UserId(9)),
         }
@@ -326,7 +358,7 @@ mod tests {
     const OPEN: Step = Step::Open { requester: UserId(9), previous: None };
 
     fn append(ticket: u64) -> Step {
-        Step::Append { requester: UserId(9), ticket: TicketId(ticket) }
+        Step::Append { requester: UserId(9), ticket: TicketId(ticket), unchanged_since: None }
     }
 
     fn follow_up(closed: u64) -> Step {
@@ -386,6 +418,37 @@ mod tests {
         stale.ticket_read(KnownTicket { since: at(NOW - 6 * DAY), ..ticket(1, TicketStatus::Solved) });
         assert_eq!(plan(&stale), Step::FindTickets, "solved for longer than it may be reopened");
         assert_eq!(plan(&facts(Some((TicketStatus::Open, 20, 10)))), append(1), "ten minutes are fresh");
+    }
+
+    #[test]
+    fn an_old_status_is_acted_on_under_the_condition_that_nothing_has_changed_since() {
+        let heard = |status, days: i64, minutes: i64| {
+            let mut conversation = Conversation::new(ConversationKey("c1".into()), at(0));
+            conversation.apply(Change::Requester(UserId(9)), at(0));
+            let seen = at(NOW - minutes * 60);
+            conversation.apply(Change::Ticket(TicketId(1), status, at(NOW - days * DAY)), seen);
+            conversation.apply(Change::Stamp(TicketId(1), at(NOW - minutes * 60 - 2)), seen);
+            new(Some(&conversation), None)
+        };
+        let unchanged_since =
+            |second| Step::Append { requester: UserId(9), ticket: TicketId(1), unchanged_since: Some(at(second)) };
+        let mut open = heard(TicketStatus::Open, 20, 11);
+        assert_eq!(plan(&open), unchanged_since(NOW - 662));
+        open.ticket_changed();
+        assert_eq!(plan(&open), Step::ReadTicket(TicketId(1)));
+        open.ticket_read(ticket(1, TicketStatus::Open));
+        assert_eq!(plan(&open), append(1), "it was just read: without a condition, so that this ends");
+        let mut again = heard(TicketStatus::Open, 20, 11);
+        again.tried_before();
+        assert_eq!(plan(&again), Step::ReadTicket(TicketId(1)));
+        assert_eq!(plan(&heard(TicketStatus::Open, 20, 10)), append(1), "young");
+        assert_eq!(plan(&heard(TicketStatus::Solved, 4, 11)), unchanged_since(NOW - 662));
+        for (status, days, minutes) in
+            [(TicketStatus::Solved, 6, 11), (TicketStatus::Closed, 1, 11), (TicketStatus::Open, 20, 5 * 24 * 60 + 1)]
+        {
+            let facts = heard(status, days, minutes);
+            assert_eq!(plan(&facts), Step::ReadTicket(TicketId(1)), "{status:?} {days} {minutes}");
+        }
     }
 
     #[test]

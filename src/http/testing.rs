@@ -117,6 +117,10 @@ impl Store for ScriptedStore {
         Ok(self.conversations.iter().find(|conversation| conversation.key == *key).cloned())
     }
 
+    async fn conversations_on(&self, _: &[TicketId]) -> Result<Vec<(TicketId, Conversation)>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn key_of(&self, _: &Customer, _: Option<&str>) -> Result<ConversationKey, StoreError> {
         Err(StoreError::Closed)
     }

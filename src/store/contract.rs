@@ -350,6 +350,10 @@ pub(crate) async fn a_customer_and_a_ticket_lead_to_one_conversation<B: Home>() 
     assert_eq!(claim(&store, Braze, at(1)).await.key.0, "b1@l2");
     let claimed = claim(&store, Braze, at(1)).await;
     assert_eq!(claimed.conversation.unwrap().line.as_deref(), Some("l1"));
+    let on = store.conversations_on(&[TicketId(9), TicketId(8), TicketId(7)]).await.unwrap();
+    let mut on: Vec<_> = on.into_iter().map(|(ticket, known)| (ticket.0, known.key.0)).collect();
+    on.sort();
+    assert_eq!(on, [(7, "b1".to_owned()), (8, "b1@l2".to_owned())], "and nothing of a ticket that is not known");
     accept(&store, text("alice", "three")).await;
     assert_eq!(claim(&store, Zendesk, at(1)).await.key.0, "b1");
     let listed = store.conversations(None, 1).await.unwrap();

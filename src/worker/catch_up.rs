@@ -8,12 +8,18 @@
 //! 1. [`given_up`]: where we may read it, Zendesk's own log of our webhooks says what it gave up on.
 //! 2. One search names the text conversations that changed of late.
 //! 3. [`walk`]: a search index lags, and knows a conversation by its tag only. So, slowly, the tickets that the store
-//!    knows are looked at as well, a hundred in one call.
+//!    knows are looked at as well.
+//!
+//! Vendor calls are the scarce thing, and most of what changed of late was changed by the bridge or came by a webhook.
+//! So a ticket of which every comment is known to be read ([`crate::domain::reading`]) is not read again: [`compare`]
+//! tells by the time of its last change, or else by the number of its comments, which one call brings for a hundred
+//! tickets.
 //!
 //! A ticket that the bridge does not know gives nothing unless the log names the comment, because nobody can tell which
 //! of its comments are old. A ticket that was solved or reopened unheard is learnt, and the closing text is not sent
 //! late: hours after the fact it answers nothing, and may reach a customer whose ticket is open again.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,14 +27,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::clients::Failure;
-use crate::clients::zendesk::TicketView;
-use crate::domain::conversation::ConversationKey;
+use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::event::{AgentReply, CommentId, DedupeKey, Destination, Event, EventKind, Sighting, TicketId};
 use crate::domain::retry::later;
 
 use super::Worker;
 use super::identify::SMS_TAG;
+use compare::Listed;
 
+mod compare;
 mod given_up;
 mod walk;
 
@@ -52,6 +59,16 @@ struct Progress {
     log: given_up::Log,
     /// The conversation that was walked past last; `None` at the beginning of a round.
     walked_to: Option<ConversationKey>,
+    /// Tickets of which the store takes no note, and the time of the change that each was rung for last.
+    strangers: HashMap<TicketId, Timestamp>,
+}
+
+/// What a search has found, beside what was rung for at once.
+struct Searched {
+    /// Tickets that changed and whose comments are counted: the vendor's number of them tells whether one is new.
+    doubtful: Vec<TicketId>,
+    /// From where the next search goes on, once these are settled.
+    next_from: Timestamp,
 }
 
 /// A doorbell to ring.
@@ -66,9 +83,8 @@ struct Ring {
 
 impl Ring {
     /// For a ticket that was seen so.
-    fn of(ticket: &TicketView, as_of: Timestamp) -> Self {
-        let seen = Sighting { status: Some(ticket.status), updated_at: ticket.updated_at, as_of };
-        Self { ticket_id: ticket.id, comment_id: None, seen, keys: Vec::new() }
+    fn of(ticket_id: TicketId, seen: Sighting) -> Self {
+        Self { ticket_id, comment_id: None, seen, keys: Vec::new() }
     }
 }
 
@@ -79,7 +95,8 @@ impl Worker {
         // How long we were down is not known; older than this, a reply would not be texted any more.
         let since = before(self.clock.now(), self.options.retry.give_up_after);
         let log = given_up::Log::new(since);
-        let mut progress = Progress { search_from: before(since, OVERLAP), log, walked_to: None };
+        let search_from = before(since, OVERLAP);
+        let mut progress = Progress { search_from, log, walked_to: None, strangers: HashMap::new() };
         while !stop.is_cancelled() {
             let now = self.clock.now();
             // What would be found reads from Zendesk and waits in the lanes to Braze. The look is made up for later.
@@ -104,31 +121,60 @@ impl Worker {
             progress.search_from = progress.search_from.min(before(oldest, OVERLAP));
         }
         let is_rung = self.ring(&progress.log.rings, stop).await;
+        let mut rung: HashSet<TicketId> = progress.log.rings.iter().map(|ring| ring.ticket_id).collect();
         if is_rung {
             progress.log.rings.clear();
         }
-        let is_whole = is_rung && self.search(progress, now, stop).await;
-        if is_whole {
-            self.walk(&mut progress.walked_to, stop).await;
-        }
+        let searched = if is_rung { self.search(progress, now, &mut rung, stop).await } else { None };
+        let is_whole = match searched {
+            Some(searched) => self.walk(progress, searched, &rung, stop).await,
+            None => false,
+        };
         given_up.tell(is_whole);
     }
 
-    /// Rings for every text conversation that changed since the last search; false when it did not come to its end.
-    async fn search(&self, progress: &mut Progress, now: Timestamp, stop: &CancellationToken) -> bool {
+    /// Finds every text conversation that changed since the last search, and rings for those that only reading can
+    /// settle; `None` when it did not come to its end.
+    async fn search(
+        &self,
+        progress: &mut Progress,
+        now: Timestamp,
+        rung: &mut HashSet<TicketId>,
+        stop: &CancellationToken,
+    ) -> Option<Searched> {
+        let mut doubtful = Vec::new();
         loop {
             let since = progress.search_from;
             let found = match self.zendesk.tickets_updated(SMS_TAG, since).await {
                 Ok(found) => found,
-                Err(Failure::Postpone { .. }) => return false,
+                Err(Failure::Postpone { .. }) => return None,
                 Err(failure) => {
                     warn!("catch_up.failed: {}; the next look covers the same time", failure.cause());
-                    return false;
+                    return None;
                 }
             };
-            let rings: Vec<Ring> = found.tickets.iter().map(|ticket| Ring::of(ticket, ticket.updated_at)).collect();
+            let known = self.known(found.tickets.iter().map(|ticket| ticket.id)).await?;
+            let mut rings = Vec::new();
+            for ticket in found.tickets.iter().filter(|ticket| !rung.contains(&ticket.id)) {
+                let seen = compare::sighting(ticket, ticket.updated_at, found.answered_at);
+                match compare::listed(known.get(&ticket.id), ticket) {
+                    Listed::Settled => {}
+                    Listed::Doubtful => doubtful.push(ticket.id),
+                    Listed::Unread => rings.push(Ring::of(ticket.id, seen)),
+                    Listed::Stranger => {
+                        if progress.strangers.get(&ticket.id).is_none_or(|heard| *heard < ticket.updated_at) {
+                            rings.push(Ring::of(ticket.id, seen));
+                        }
+                    }
+                }
+            }
             if !self.ring(&rings, stop).await {
-                return false;
+                return None;
+            }
+            for ring in &rings {
+                rung.insert(ring.ticket_id);
+                // Only where nothing more can come of the same second.
+                progress.strangers.extend(ring.seen.all_there_to.map(|heard| (ring.ticket_id, heard)));
             }
             if !rings.is_empty() {
                 info!("catch_up.rung: looked at {} tickets that changed of late", rings.len());
@@ -136,26 +182,51 @@ impl Worker {
             let Some(cut_off_at) = found.cut_off_at else {
                 // By Zendesk's clock, which is the one that tickets are dated by. Ours may be wrong, and that is when no
                 // webhook gets in and this search is all there is.
-                progress.search_from = before(found.answered_at.unwrap_or(now), OVERLAP);
-                return true;
+                let next_from = before(found.answered_at.unwrap_or(now), OVERLAP);
+                progress.strangers.retain(|_, heard| *heard >= next_from);
+                return Some(Searched { doubtful, next_from });
             };
+            if !self.settle(&doubtful, stop).await {
+                return None;
+            }
+            doubtful.clear();
             progress.search_from = after_cut(since, cut_off_at);
         }
+    }
+
+    /// The conversations that these tickets belong to; `None` when the store does not answer.
+    async fn known(&self, tickets: impl Iterator<Item = TicketId>) -> Option<HashMap<TicketId, Conversation>> {
+        let tickets: Vec<TicketId> = tickets.collect();
+        match self.store.conversations_on(&tickets).await {
+            Ok(known) => Some(known.into_iter().collect()),
+            Err(error) => {
+                warn!(%error, "catch_up.not_read: the next look will go on");
+                None
+            }
+        }
+    }
+
+    /// Waits while little is left of the rate budget, and before a ring that follows another; false when it is time to
+    /// stop.
+    async fn pace(&self, is_first: bool, stop: &CancellationToken) -> bool {
+        let mut may_go = is_first;
+        while !may_go || self.zendesk.is_budget_low() {
+            let next = later(self.clock.now(), PACE);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return false,
+                () = self.clock.sleep_until(next) => {}
+            }
+            may_go = true;
+        }
+        true
     }
 
     /// Rings once for each; false when not all could be rung.
     async fn ring(&self, rings: &[Ring], stop: &CancellationToken) -> bool {
         for (rung, ring) in rings.iter().enumerate() {
-            while rung > 0 || self.zendesk.is_budget_low() {
-                let next = later(self.clock.now(), PACE);
-                tokio::select! {
-                    biased;
-                    () = stop.cancelled() => return false,
-                    () = self.clock.sleep_until(next) => {}
-                }
-                if !self.zendesk.is_budget_low() {
-                    break;
-                }
+            if !self.pace(rung == 0, stop).await {
+                return false;
             }
             let now = self.clock.now();
             let (ticket_id, comment_id) = (ring.ticket_id, ring.comment_id);

@@ -117,6 +117,7 @@ fn taken_up(conversation: Option<&Conversation>, ticket: &TicketView) -> Vec<Cha
     }
     if ticket.status.is_unsolved() || current.is_none_or(|current| current.id == ticket.id) {
         changes.push(Change::Ticket(ticket.id, ticket.status, ticket.updated_at));
+        changes.push(Change::Stamp(ticket.id, ticket.updated_at));
     }
     changes
 }

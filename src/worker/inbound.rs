@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::clients::Failure;
 use crate::clients::zendesk::{TicketView, UserQuery, UserView, Written};
 use crate::domain::conversation::{Change, Opening, TicketStatus, fingerprint};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, CustomerText, Destination, Event, Keyword, Note, Tells, TicketId, UserId};
 use crate::domain::plan::{Facts, KnownTicket, MERGED_TAG, Step, UserMatch, plan};
+use crate::domain::reading::Counted;
 use crate::mapping::{Context, Name};
 use crate::store::{Claim, StoreError};
 
@@ -25,6 +28,13 @@ const UPLOADS_DEADLINE: Duration = Duration::from_secs(30);
 /// How many of a message's pictures are copied to the ticket; the rest are links. One at a time is
 /// held in memory.
 const UPLOADS_MAX: usize = 5;
+
+/// A comment to add.
+struct Append {
+    requester: UserId,
+    ticket: TicketId,
+    unchanged_since: Option<Timestamp>,
+}
 
 impl Worker {
     /// Writes the claim's texts as one public comment of the customer.
@@ -44,6 +54,9 @@ impl Worker {
         let (matches, reopen) = (&self.options.requester_match, self.options.reopen);
         let known = claim.conversation.as_ref();
         let mut facts = Facts::new(known, first.ticket_id, &customer, matches, reopen, self.clock.now());
+        if claim.work.first().is_some_and(|head| head.delivery.attempts > 0) {
+            facts.tried_before();
+        }
         if let Some(opening) = self.opening_in_doubt(claim) {
             facts.opening_in_doubt(opening);
         }
@@ -107,8 +120,9 @@ impl Worker {
                 let context = inbound.opening(requester, Some(closed));
                 return self.open(Name::FollowUp, inbound, requester, &context, facts, learnt).await;
             }
-            Step::Append { requester, ticket } => {
-                return self.append(inbound, requester, ticket, facts, learnt).await;
+            Step::Append { requester, ticket, unchanged_since } => {
+                let append = Append { requester, ticket, unchanged_since };
+                return self.append(inbound, append, facts, learnt).await;
             }
         }
         Ok(None)
@@ -154,7 +168,9 @@ impl Worker {
         match self.zendesk.create_ticket(&body, &context.event.id.to_string()).await {
             Ok(written) => {
                 learnt.changes.push(Change::Requester(requester));
-                Ok(Some(self.wrote(&written, Some(inbound.written), learnt)))
+                let outcome = self.wrote(&written, Some(inbound.written), learnt);
+                learnt.changes.extend(written.comment_id.map(|only| Change::OpenedWith(written.ticket.id, only)));
+                Ok(Some(outcome))
             }
             // The user we took the customer for may have been merged into another since: look afresh, once.
             Err(Failure::Reject { .. }) if inbound.remembers(requester) && facts.requester_gone() => Ok(None),
@@ -169,16 +185,16 @@ impl Worker {
         }
     }
 
-    /// Adds the text to a ticket; `None` when the ticket has turned out to take no more, or the requester has to be
-    /// looked for again.
+    /// Adds the text to a ticket; `None` when the ticket has turned out to take no more or to have changed, or the
+    /// requester has to be looked for again.
     async fn append(
         &self,
         inbound: &Inbound<'_>,
-        requester: UserId,
-        ticket: TicketId,
+        append: Append,
         facts: &mut Facts,
         learnt: &mut Learnt,
     ) -> Result<Option<Outcome>, Outcome> {
+        let Append { requester, ticket, unchanged_since } = append;
         if let Some(outcome) = self.written_before(inbound, ticket, learnt).await? {
             return Ok(Some(outcome));
         }
@@ -187,13 +203,21 @@ impl Worker {
             // Should the answer be lost, this is where to look.
             learnt.changes.push(Change::Ticket(ticket, TicketStatus::Open, self.clock.now()));
         }
-        match self.zendesk.update_ticket(ticket, &body).await {
+        let written = match unchanged_since {
+            Some(stamp) => self.zendesk.update_unchanged(ticket, &body, stamp).await,
+            None => self.zendesk.update_ticket(ticket, &body).await,
+        };
+        match written {
             Ok(written) => {
                 learnt.changes.push(Change::Requester(requester));
                 Ok(Some(self.wrote(&written, Some(inbound.written), learnt)))
             }
             Err(Failure::Closed { .. }) => {
                 facts.ticket_closed();
+                Ok(None)
+            }
+            Err(Failure::Changed { .. }) => {
+                facts.ticket_changed();
                 Ok(None)
             }
             Err(Failure::NotFound { .. }) => {
@@ -225,6 +249,7 @@ impl Worker {
     pub(super) fn wrote(&self, written: &Written, text: Option<&CommentText>, learnt: &mut Learnt) -> Outcome {
         let ticket = written.ticket.id;
         learnt.changes.push(Change::Ticket(ticket, written.ticket.status, self.clock.now()));
+        learnt.changes.extend(own_comment(written));
         if let Some(text) = text {
             learnt.changes.push(Change::Wrote(fingerprint(&text.plain)));
         }
@@ -386,12 +411,21 @@ pub(super) fn newest_first(mut tickets: Vec<TicketView>) -> Vec<TicketView> {
     tickets
 }
 
+/// What a comment of the bridge's own teaches about how much of its ticket is known.
+pub(super) fn own_comment(written: &Written) -> Vec<Change> {
+    let ticket = written.ticket.id;
+    let comment = written.comment_id.map(|id| Counted { id, public: written.is_public });
+    let stamp = Change::Stamp(ticket, written.ticket.updated_at);
+    comment.map(|comment| Change::Commented(ticket, comment)).into_iter().chain([stamp]).collect()
+}
+
 fn known(ticket: &TicketView) -> KnownTicket {
     KnownTicket {
         id: ticket.id,
         status: Some(ticket.status),
         since: ticket.updated_at,
         fresh: true,
+        stamp: None,
         merged: ticket.status == TicketStatus::Closed && ticket.tags.iter().any(|tag| tag == MERGED_TAG),
         requester: Some(ticket.requester_id),
     }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::clients::Failure;
 use crate::clients::braze::Recipient;
-use crate::clients::zendesk::CommentView;
+use crate::clients::zendesk::{COMMENTS_AT_ONCE, CommentView};
 use crate::domain::conversation::{Change, Conversation, Forwarded, Subscription, TicketStatus};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{
     AgentReply, CommentId, Destination, Event, EventKind, PhoneText, TicketChange, TicketId, UserId,
 };
+use crate::domain::reading::{Counted, Shown};
 use crate::domain::refusals::Object;
 use crate::domain::retry::later;
 use crate::domain::text::{self, RecipeMessage};
@@ -40,9 +41,7 @@ impl Worker {
         self.identify(claim, reply.ticket_id, reply.external_user_id.as_deref(), learnt).await?;
         let now = self.clock.now();
         let conversation = claim.conversation.as_ref();
-        if let (Some(conversation), Some(seen)) = (conversation, &reply.caught_up) {
-            learnt.changes.extend(conversation.learnt_from(reply.ticket_id, seen));
-        }
+        learnt.changes.extend(reply.caught_up.map(|seen| Change::Sighted(reply.ticket_id, seen)));
         // Where replies came with their text, which of the comments went out is not known: then only the named one can
         // be new.
         let is_unnumbered = conversation.is_some_and(|known| known.replies_unnumbered);
@@ -79,6 +78,7 @@ impl Worker {
             let ids = due.iter().map(|comment| comment.id).collect();
             learnt.changes.push(Change::Forwarded(reply.ticket_id, newest, ids));
         }
+        learnt.changes.extend(what_was_read(reply, after, &comments));
         learnt.instead = due
             .iter()
             .map(|comment| Event { received_at: now, kind: EventKind::PhoneText(text_of(reply, comment)) })
@@ -348,6 +348,20 @@ fn owed<'a>(
     }
 }
 
+/// What reading a ticket's comments after one of them, or its newest ones, teaches beside the replies.
+fn what_was_read(reply: &AgentReply, after: Option<CommentId>, comments: &[CommentView]) -> Vec<Change> {
+    let counted = comments.iter().map(|comment| Counted { id: comment.id, public: comment.public }).collect();
+    let shown = Shown {
+        comments: counted,
+        whole: after.is_none() && comments.len() < COMMENTS_AT_ONCE,
+        // A ring that names a comment reads for that one only where it is an old one.
+        to: reply.caught_up.filter(|_| reply.comment_id.is_none()).and_then(|seen| seen.all_there_to),
+    };
+    let written_at = comments.iter().filter_map(|comment| comment.created_at).max();
+    let stamp = written_at.map(|at| Change::Stamp(reply.ticket_id, at));
+    std::iter::once(Change::Read(reply.ticket_id, shown)).chain(stamp).collect()
+}
+
 /// The text that a comment becomes.
 fn text_of(reply: &AgentReply, comment: &CommentView) -> PhoneText {
     PhoneText {
@@ -382,6 +396,7 @@ fn learn_from_recipe(conversation: Option<&Conversation>, text: &PhoneText, now:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::reading::Reading;
 
     const AGENT: UserId = UserId(7);
     const CUSTOMER: UserId = UserId(8);
@@ -396,6 +411,7 @@ mod tests {
             html_body: String::new(),
             plain_body: String::new(),
             attachments: Vec::new(),
+            created_at: None,
         }
     }
 
@@ -405,7 +421,8 @@ mod tests {
         let mut comments = vec![comment(1, CUSTOMER)];
         comments.extend((2..=5).map(|id| comment(id, AGENT)));
         let recent = recent.iter().copied().map(CommentId).collect();
-        let forwarded = Forwarded { ticket_id: TicketId(1), up_to: CommentId(up_to), recent };
+        let forwarded =
+            Forwarded { ticket_id: TicketId(1), up_to: CommentId(up_to), recent, reading: Reading::default() };
         let due = owed(&comments, named.map(CommentId), Some(&forwarded), Some(CUSTOMER));
         due.iter().map(|comment| comment.id.0).collect()
     }

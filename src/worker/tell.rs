@@ -11,6 +11,7 @@ use crate::domain::retry::later;
 use crate::mapping::Name;
 use crate::store::{Claim, StoreError, Work};
 
+use super::inbound::own_comment;
 use super::{Learnt, Worker, context, notes};
 
 /// How long a note waits for others of its conversation at most, so that all of a burst stand in one.
@@ -47,6 +48,7 @@ impl Worker {
         let body = self.render(Name::FailureNote, &context::internal(claim, &note, &ids))?;
         let written = self.zendesk.note_on_ticket(note.ticket_id, &body).await;
         let written = written.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
+        learnt.changes.extend(own_comment(&written));
         learnt.noted = not_arrived(kept.iter().map(|(work, _)| *work));
         Ok(Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) })
     }

@@ -7,6 +7,7 @@
 mod alarm;
 mod api;
 mod bad_input;
+mod calls;
 mod catch_up;
 mod check_live;
 mod command;

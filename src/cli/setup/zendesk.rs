@@ -161,6 +161,7 @@ fn explain(failure: &clients::Failure, method: &Method, path: &str) -> String {
         | clients::Failure::Reject { .. }
         | clients::Failure::Postpone { .. }
         | clients::Failure::Closed { .. }
+        | clients::Failure::Changed { .. }
         | clients::Failure::NotFound { .. }
         | clients::Failure::IdempotencyMismatch { .. } => format!("{cause} to {method} {path}"),
     }

@@ -120,6 +120,14 @@ async fn each_refusal_of_a_write_has_its_meaning() {
             json!({"error": "DatabaseConflict", "description": "Database collision"}),
             "Retry None: Zendesk answered 409 DatabaseConflict (Database collision)",
         ),
+        (
+            409,
+            json!({
+                "error": "UpdateConflict",
+                "description": "Safe Update prevented the update due to outdated ticket data.",
+            }),
+            "Changed: Zendesk answered 409 UpdateConflict (Safe Update prevented the update due to outdated ticket data)",
+        ),
         (423, json!({}), "Retry None: Zendesk answered 423"),
         (429, error("APIRateLimitExceeded"), "Retry None: Zendesk answered 429 APIRateLimitExceeded"),
         (500, json!({}), "Retry None: Zendesk answered 500"),
@@ -147,6 +155,7 @@ fn shown(failure: &Failure) -> String {
         Failure::Forbidden { status, .. } => format!("Forbidden {status}: {cause}"),
         Failure::Postpone { until, .. } => format!("Postpone {until}: {cause}"),
         Failure::Closed { .. } => format!("Closed: {cause}"),
+        Failure::Changed { .. } => format!("Changed: {cause}"),
         Failure::NotFound { .. } => format!("NotFound: {cause}"),
         Failure::IdempotencyMismatch { .. } => format!("IdempotencyMismatch: {cause}"),
     }
@@ -246,14 +255,26 @@ async fn a_search_says_where_it_was_cut_off() {
 }
 
 #[tokio::test]
+async fn a_write_on_condition_names_the_time_of_the_last_change_in_whole_seconds() {
+    let server = Scripted::answers(vec![Reply::json(200, &written())]).await;
+    let stamp = "2026-11-21T12:00:00.75Z".parse().unwrap();
+    basic(&server.url).update_unchanged(TicketId(7), &body(), stamp).await.unwrap();
+    let mut expected = body();
+    expected["ticket"]["safe_update"] = json!(true);
+    expected["ticket"]["updated_stamp"] = json!("2026-11-21T12:00:00Z");
+    assert_eq!(server.seen()[0].json(), expected);
+}
+
+#[tokio::test]
 async fn several_tickets_are_read_in_one_call() {
     let page = json!({"tickets": [ticket(7, "open"), ticket(8, "deleted")], "next_page": null});
     let server = Scripted::answers(vec![Reply::json(200, &page)]).await;
     let ids: Vec<TicketId> = (1..=120).map(TicketId).collect();
     let found = basic(&server.url).tickets(&ids).await.unwrap();
-    assert_eq!(found.iter().map(|ticket| ticket.id.0).collect::<Vec<_>>(), [7]);
+    assert_eq!(found.tickets.iter().map(|ticket| ticket.id.0).collect::<Vec<_>>(), [7]);
     let asked = server.seen()[0].query("ids").unwrap();
     assert!(asked.starts_with("1,2,3,") && asked.split(',').count() == TICKETS_AT_ONCE, "{asked}");
+    assert_eq!(server.seen()[0].query("include").unwrap(), "comment_count");
 }
 
 #[tokio::test]

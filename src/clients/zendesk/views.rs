@@ -26,6 +26,9 @@ pub struct TicketView {
     pub tags: Vec<String>,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// How many comments it holds, where the answer told: [`super::Zendesk::tickets`] only. Whether internal ones are
+    /// among them is not documented.
+    pub comment_count: Option<u32>,
     /// The customer, where the answer held it too: [`super::Zendesk::ticket`] only.
     pub requester: Option<UserView>,
 }
@@ -41,6 +44,15 @@ pub struct TicketsUpdated {
     pub answered_at: Option<Timestamp>,
 }
 
+/// Tickets that were asked for by their numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TicketsRead {
+    /// Those that exist.
+    pub tickets: Vec<TicketView>,
+    /// When Zendesk answered, by its own clock.
+    pub answered_at: Option<Timestamp>,
+}
+
 /// What a write left behind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
@@ -48,6 +60,8 @@ pub struct Written {
     pub ticket: TicketView,
     /// The comment that it made, if it made one.
     pub comment_id: Option<CommentId>,
+    /// Whether the answer says that the customer may see that comment.
+    pub is_public: bool,
 }
 
 /// A comment on a ticket.
@@ -69,6 +83,8 @@ pub struct CommentView {
     pub plain_body: String,
     /// Files, and pictures within the text.
     pub attachments: Vec<Attachment>,
+    /// When it was written, by Zendesk's clock.
+    pub created_at: Option<Timestamp>,
 }
 
 /// A user, customer or agent.
@@ -118,6 +134,7 @@ pub(super) struct TicketJson {
     requester_id: u64,
     tags: Option<Vec<String>>,
     updated_at: Timestamp,
+    comment_count: Option<Value>,
 }
 
 impl TicketJson {
@@ -134,6 +151,7 @@ impl TicketJson {
             requester_id: UserId(self.requester_id),
             tags: self.tags.unwrap_or_default(),
             updated_at: self.updated_at,
+            comment_count: self.comment_count.and_then(|count| u32::try_from(count.as_u64()?).ok()),
             requester: None,
         })
     }
@@ -148,6 +166,7 @@ pub(super) struct CommentJson {
     plain_body: Option<String>,
     body: Option<String>,
     attachments: Option<Vec<AttachmentJson>>,
+    created_at: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -173,6 +192,7 @@ impl CommentJson {
             html_body: self.html_body.unwrap_or_default(),
             plain_body: self.plain_body.or(self.body).unwrap_or_default(),
             attachments: self.attachments.into_iter().flatten().filter_map(attachment).collect(),
+            created_at: self.created_at.and_then(|at| at.as_str()?.parse().ok()),
         }
     }
 }
@@ -211,11 +231,15 @@ pub(super) fn is_marked(audit: &Value, event: &str) -> bool {
     }
 }
 
-/// The comment that an audit made: the id of its `Comment` event.
-pub(super) fn comment_of(audit: &Value) -> Option<CommentId> {
-    let events = audit["events"].as_array()?;
-    let comment = events.iter().find(|event| event["type"] == "Comment")?;
-    comment["id"].as_u64().map(CommentId)
+/// A ticket and the comment that an audit made on it: its `Comment` event.
+pub(super) fn written(ticket: TicketView, audit: &Value) -> Written {
+    let events = audit["events"].as_array();
+    let comment = events.and_then(|events| events.iter().find(|event| event["type"] == "Comment"));
+    Written {
+        ticket,
+        comment_id: comment.and_then(|comment| comment["id"].as_u64()).map(CommentId),
+        is_public: comment.is_some_and(|comment| comment["public"] == true),
+    }
 }
 
 /// Blank means absent.

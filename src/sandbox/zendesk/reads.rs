@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::server::{Answer, Request};
 use super::super::text;
-use super::model::{Attachment, time};
+use super::model::{Attachment, Ticket, time};
 use super::{State, errors};
 use crate::clock::Clock;
 
@@ -37,7 +37,7 @@ impl State {
         Answer::json(200, &body)
     }
 
-    /// `GET /tickets/show_many?ids=`: at most 100, those that exist.
+    /// `GET /tickets/show_many?ids=`: at most 100, those that exist, with `include=comment_count`.
     pub(super) fn show_tickets(&self, request: &Request) -> Answer {
         let ids: Vec<&str> = request.param("ids").unwrap_or_default().split(',').collect();
         if ids.len() > MAX_PAGE {
@@ -45,7 +45,15 @@ impl State {
         }
         let ids = ids.into_iter().filter_map(|id| id.trim().parse::<u64>().ok());
         let tickets = ids.filter_map(|id| self.tickets.get(&id)).filter(|ticket| !ticket.deleted);
-        let tickets: Vec<Value> = tickets.map(|ticket| ticket.json(&self.base)).collect();
+        let counted = includes(request, "comment_count");
+        let shown = |ticket: &Ticket| {
+            let mut json = ticket.json(&self.base);
+            if counted {
+                json["comment_count"] = ticket.comments.len().into();
+            }
+            json
+        };
+        let tickets: Vec<Value> = tickets.map(shown).collect();
         Answer::json(
             200,
             &json!({"count": tickets.len(), "tickets": tickets, "next_page": null, "previous_page": null}),

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::domain::address::{self, Address, Directory};
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
-use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId};
+use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, TicketId};
 use crate::domain::lanes::{LaneName, Place};
 use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 use crate::store::engine::claims::{RawClaim, Ruling};
@@ -110,6 +110,20 @@ impl<B: Backend> Store for B {
     async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
         let key = key.clone();
         self.ask(move |core| Directory::conversation(core, &key)).await
+    }
+
+    async fn conversations_on(&self, tickets: &[TicketId]) -> Result<Vec<(TicketId, Conversation)>, StoreError> {
+        let tickets = tickets.to_vec();
+        self.ask(move |core| {
+            let mut found = Vec::new();
+            for ticket in tickets {
+                let Some(key) = core.by_ticket(ticket)? else { continue };
+                let conversation = Directory::conversation(core, &key)?;
+                found.extend(conversation.map(|conversation| (ticket, conversation)));
+            }
+            Ok(found)
+        })
+        .await
     }
 
     async fn key_of(&self, customer: &Customer, line: Option<&str>) -> Result<ConversationKey, StoreError> {

@@ -186,7 +186,7 @@ impl Worker {
                 Some(lost) => {
                     let comment = lost.comment_id.map(|comment| DedupeKey::ZendeskComment(lost.ticket_id, comment));
                     let keys = [DedupeKey::ZendeskInvocation(call.id)].into_iter().chain(comment).collect();
-                    let seen = Sighting { status: None, updated_at: call.at, as_of: call.at };
+                    let seen = Sighting { status: None, updated_at: call.at, as_of: call.at, all_there_to: None };
                     let (ticket_id, comment_id) = (lost.ticket_id, lost.comment_id);
                     log.rings.push(Ring { ticket_id, comment_id, seen, keys });
                 }

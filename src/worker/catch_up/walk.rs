@@ -1,6 +1,8 @@
-//! Looks at the tickets that the store knows, a few at a time: for what no search names, because its index is behind or
-//! because a ticket has lost its tag.
+//! Looks at tickets as they are now, a hundred in one call: those of which a search leaves doubt, and beside them, a few
+//! at a time, those that the store knows, for what no search names because its index is behind or because a ticket has
+//! lost its tag.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,62 +10,151 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::clients::Failure;
-use crate::clients::zendesk::{TICKETS_AT_ONCE, TicketView};
-use crate::domain::conversation::{Conversation, ConversationKey, Ticket};
+use crate::clients::zendesk::TICKETS_AT_ONCE;
+use crate::domain::conversation::{Change, Conversation, ConversationKey, Ticket};
+use crate::domain::event::TicketId;
+use crate::domain::reading::Shown;
 use crate::domain::retry::later;
 use crate::worker::Worker;
 
-use super::Ring;
+use super::compare::{self, Finding};
+use super::{Progress, Ring, Searched};
 
 /// Conversations that are gone through in one look, to find [`TICKETS_AT_ONCE`] that are alive.
 const CONVERSATIONS_MAX: usize = 1000;
 
-/// How far Zendesk's clock may be from ours before a change is overlooked. A ticket that changed as shortly before the
-/// look is rung once more than is needed.
-const CLOCKS_APART: Duration = Duration::from_secs(60);
-
-impl Worker {
-    /// Looks at the next hundred live conversations, in one call, and rings for those whose ticket has changed since
-    /// the bridge last heard of it.
-    pub(super) async fn walk(&self, walked_to: &mut Option<ConversationKey>, stop: &CancellationToken) {
-        if self.zendesk.is_budget_low() {
-            return;
-        }
-        let page = match self.store.conversations(walked_to.as_ref(), CONVERSATIONS_MAX).await {
-            Ok(page) => page,
-            Err(error) => return warn!(%error, "catch_up.not_read: the next look will go on"),
-        };
-        let now = self.clock.now();
-        let live = page.items.iter().filter_map(|known| Some((known, live_ticket(known, now, self.options.reopen)?)));
-        let live: Vec<(&Conversation, &Ticket)> = live.take(TICKETS_AT_ONCE).collect();
-        let ends_here = live.len() == TICKETS_AT_ONCE || page.more;
-        let last = if live.len() == TICKETS_AT_ONCE { live.last().map(|(known, _)| *known) } else { page.items.last() };
-        let next = last.filter(|_| ends_here).map(|known| known.key.clone());
-        if live.is_empty() {
-            *walked_to = next;
-            return;
-        }
-        let ids: Vec<_> = live.iter().map(|(_, ticket)| ticket.id).collect();
-        let found = match self.zendesk.tickets(&ids).await {
-            Ok(found) => found,
-            Err(Failure::Postpone { .. }) => return,
-            Err(failure) => return warn!("catch_up.walk_failed: {}; the next look tries again", failure.cause()),
-        };
-        let heard = |id| live.iter().find(|(_, ticket)| ticket.id == id).map(|(_, ticket)| *ticket);
-        let changed = found.iter().filter(|ticket| heard(ticket.id).is_some_and(|heard| has_changed(ticket, heard)));
-        let rings: Vec<Ring> = changed.map(|ticket| Ring::of(ticket, now)).collect();
-        if self.ring(&rings, stop).await {
-            *walked_to = next;
-        }
-        if !rings.is_empty() {
-            info!("catch_up.walked: looked at {} tickets that no search named", rings.len());
-        }
-    }
+/// The next stretch of the walk.
+#[derive(Default)]
+struct Stretch {
+    live: HashMap<TicketId, Conversation>,
+    next: Option<ConversationKey>,
 }
 
-/// Whether something may have happened on the ticket since the bridge last heard of it.
-fn has_changed(ticket: &TicketView, heard: &Ticket) -> bool {
-    ticket.status != heard.status || later(ticket.updated_at, CLOCKS_APART) > heard.seen_at
+impl Worker {
+    /// Settles what the search left in doubt and the next stretch of the walk, in as few calls as hold them; false when
+    /// that did not come to its end, and the search has to name the same again.
+    pub(super) async fn walk(
+        &self,
+        progress: &mut Progress,
+        searched: Searched,
+        rung: &HashSet<TicketId>,
+        stop: &CancellationToken,
+    ) -> bool {
+        let Searched { doubtful, next_from } = searched;
+        let beside = doubtful.len() % TICKETS_AT_ONCE;
+        let (full, rest) = doubtful.split_at(doubtful.len().saturating_sub(beside));
+        if !self.settle(full, stop).await {
+            return false;
+        }
+        let stretch = self.stretch(progress, TICKETS_AT_ONCE.saturating_sub(beside), &doubtful, rung).await;
+        if !self.settle_with(rest, &stretch.live, stop).await {
+            return false;
+        }
+        (progress.walked_to, progress.search_from) = (stretch.next, next_from);
+        true
+    }
+
+    /// The next live conversations, at most `room` of them; none while little is left of the rate budget.
+    async fn stretch(
+        &self,
+        progress: &Progress,
+        room: usize,
+        doubtful: &[TicketId],
+        rung: &HashSet<TicketId>,
+    ) -> Stretch {
+        let stay = || Stretch { next: progress.walked_to.clone(), ..Stretch::default() };
+        if self.zendesk.is_budget_low() {
+            return stay();
+        }
+        let page = match self.store.conversations(progress.walked_to.as_ref(), CONVERSATIONS_MAX).await {
+            Ok(page) => page,
+            Err(error) => {
+                warn!(%error, "catch_up.not_read: the next look will go on");
+                return stay();
+            }
+        };
+        let now = self.clock.now();
+        let (mut stretch, more) = (Stretch::default(), page.more);
+        for known in page.items {
+            if stretch.live.len() == room {
+                return stretch;
+            }
+            stretch.next = Some(known.key.clone());
+            let live = live_ticket(&known, now, self.options.reopen).map(|ticket| ticket.id);
+            if let Some(ticket) = live.filter(|ticket| !rung.contains(ticket) && !doubtful.contains(ticket)) {
+                stretch.live.insert(ticket, known);
+            }
+        }
+        if !more {
+            stretch.next = None;
+        }
+        stretch
+    }
+
+    /// Settles tickets that a search named; false when not all could be.
+    pub(super) async fn settle(&self, listed: &[TicketId], stop: &CancellationToken) -> bool {
+        for listed in listed.chunks(TICKETS_AT_ONCE) {
+            if !self.settle_with(listed, &HashMap::new(), stop).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Settles tickets that a search named and others that the store knows, in one call.
+    async fn settle_with(
+        &self,
+        listed: &[TicketId],
+        walked: &HashMap<TicketId, Conversation>,
+        stop: &CancellationToken,
+    ) -> bool {
+        let ids: Vec<TicketId> = listed.iter().chain(walked.keys()).copied().collect();
+        if ids.is_empty() {
+            return true;
+        }
+        if !self.pace(true, stop).await {
+            return false;
+        }
+        let Some(named) = self.known(listed.iter().copied()).await else { return false };
+        let now = self.clock.now();
+        let found = match self.zendesk.tickets(&ids).await {
+            Ok(found) => found,
+            Err(Failure::Postpone { .. }) => return false,
+            Err(failure) => {
+                warn!("catch_up.walk_failed: {}; the next look tries again", failure.cause());
+                return false;
+            }
+        };
+        let (mut rings, mut unnamed) = (Vec::new(), 0_usize);
+        for ticket in &found.tickets {
+            let is_listed = named.contains_key(&ticket.id);
+            let Some(known) = named.get(&ticket.id).or_else(|| walked.get(&ticket.id)) else { continue };
+            let seen = compare::sighting(ticket, now, found.answered_at);
+            match compare::shown(known, ticket, is_listed) {
+                Finding::Settled => {}
+                Finding::Changed => {
+                    let shown = Shown { comments: Vec::new(), whole: false, to: seen.all_there_to };
+                    let changes = vec![Change::Sighted(ticket.id, seen), Change::Read(ticket.id, shown)];
+                    if let Err(error) = self.store.learn(&known.key, changes, now).await {
+                        warn!(%error, "catch_up.not_stored: the next look will find it");
+                        return false;
+                    }
+                }
+                Finding::Unread => {
+                    rings.push(Ring::of(ticket.id, seen));
+                    unnamed = unnamed.saturating_add(usize::from(!is_listed));
+                }
+            }
+        }
+        let is_rung = self.ring(&rings, stop).await;
+        if rings.len() > unnamed {
+            info!("catch_up.rung: looked at {} tickets that changed of late", rings.len().saturating_sub(unnamed));
+        }
+        if unnamed > 0 {
+            info!("catch_up.walked: looked at {unnamed} tickets that no search named");
+        }
+        is_rung
+    }
 }
 
 /// The conversation's ticket, where an agent may still write on it: unsolved, or solved so lately that it would be

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tandem::domain::conversation::{Change, Conversation, ConversationKey};
 use tandem::domain::delivery::{Delivery, Transition};
-use tandem::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind};
+use tandem::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, TicketId};
 use tandem::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 use tandem::store::{
     Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, Moves, Page, Store, StoreError, Sweep,
@@ -159,6 +159,10 @@ impl Store for MortalStore {
 
     async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
         self.call("conversation", self.store.conversation(key)).await
+    }
+
+    async fn conversations_on(&self, tickets: &[TicketId]) -> Result<Vec<(TicketId, Conversation)>, StoreError> {
+        self.call("conversations_on", self.store.conversations_on(tickets)).await
     }
 
     async fn key_of(&self, customer: &Customer, line: Option<&str>) -> Result<ConversationKey, StoreError> {

@@ -1,0 +1,234 @@
+//! How much of one ticket the bridge has read, so that a look for lost webhooks can tell whether a comment is new to it
+//! without reading the comments again.
+//!
+//! Two facts tell, and each is believed only as far as it proves something. A time says that every comment up to then
+//! was read; it is a time of the vendor's own clock, and lies behind the reading, because a comment written in the same
+//! second may appear after it. A [`Tally`] counts the comments that are known by their numbers: the bridge's own write
+//! raises the count by one, and so never hides an agent's comment that was written just before it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::event::CommentId;
+
+/// How many comments beyond the counted ones are remembered by number. A ticket on which as many come without one that
+/// goes to the phone is counted no more, and read whenever it changes.
+const BEYOND_MAX: usize = 128;
+
+/// What was read of a ticket.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Up to this time of the vendor's clock, every comment is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Timestamp>,
+    /// How many comments are known; `None` where nothing says how many stood there before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tally: Option<Tally>,
+}
+
+/// A comment, as far as counting is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Its number; later ones are larger.
+    pub id: CommentId,
+    /// Whether the customer may see it.
+    pub public: bool,
+}
+
+/// What one reading of a ticket's comments has shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The comments, in any order.
+    pub comments: Vec<Counted>,
+    /// Whether these are all of the ticket's comments, rather than those after some comment.
+    pub whole: bool,
+    /// Up to this time of the vendor's clock, nothing else is on the ticket.
+    pub to: Option<Timestamp>,
+}
+
+/// The known comments of a ticket: so many up to one of them, and the others by number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Tally {
+    counted_to: CommentId,
+    public: u32,
+    internal: u32,
+    beyond: Vec<Counted>,
+}
+
+impl Reading {
+    /// Of a ticket that holds this comment of the bridge's own and no other.
+    pub fn opened_with(&mut self, comment: CommentId) {
+        if self.tally.is_none() {
+            self.tally = Some(Tally { counted_to: comment, public: 1, internal: 0, beyond: Vec::new() });
+        }
+    }
+
+    /// The bridge has written this comment.
+    pub fn wrote(&mut self, comment: Counted) {
+        self.add(&[comment]);
+    }
+
+    /// The ticket's comments have been read; from now on, those up to `up_to` are only counted.
+    pub fn read(&mut self, shown: &Shown, up_to: CommentId) {
+        if shown.whole {
+            let beyond = self.tally.take().map(|tally| tally.beyond).unwrap_or_default();
+            self.tally = Some(Tally { counted_to: CommentId(0), public: 0, internal: 0, beyond: Vec::new() });
+            self.add(&beyond);
+        }
+        self.add(&shown.comments);
+        if let Some(tally) = &mut self.tally {
+            tally.count_to(up_to);
+        }
+        self.to = self.to.max(shown.to);
+    }
+
+    /// Whether a ticket that last changed at `updated_at` can hold no comment that is new.
+    #[must_use]
+    pub fn covers(&self, updated_at: Timestamp) -> bool {
+        self.to.is_some_and(|to| to >= updated_at)
+    }
+
+    /// Whether a ticket of which the vendor counts so many comments holds no public one that is new. Not before it is
+    /// certain: whether the vendor counts internal comments is not documented, so the number of all comments proves
+    /// nothing where some are internal, and the number of public ones does under both readings.
+    #[must_use]
+    pub fn is_all_of(&self, count: u32) -> bool {
+        self.tally.as_ref().is_some_and(|tally| tally.public() == count)
+    }
+
+    /// Whether the comments are counted.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        self.tally.is_some()
+    }
+
+    fn add(&mut self, comments: &[Counted]) {
+        let Some(tally) = &mut self.tally else { return };
+        for comment in comments {
+            let is_new = comment.id > tally.counted_to && tally.beyond.iter().all(|known| known.id != comment.id);
+            if is_new {
+                tally.beyond.push(*comment);
+            }
+        }
+        if tally.beyond.len() > BEYOND_MAX {
+            self.tally = None;
+        }
+    }
+}
+
+impl Tally {
+    /// Counts those up to this one, and forgets their numbers.
+    fn count_to(&mut self, up_to: CommentId) {
+        self.counted_to = self.counted_to.max(up_to);
+        let (counted, beyond) = self.beyond.drain(..).partition(|comment| comment.id <= self.counted_to);
+        let counted: Vec<Counted> = counted;
+        self.beyond = beyond;
+        for comment in counted {
+            let kind = if comment.public { &mut self.public } else { &mut self.internal };
+            *kind = kind.saturating_add(1);
+        }
+    }
+
+    fn public(&self) -> u32 {
+        let beyond = self.beyond.iter().filter(|comment| comment.public).count();
+        self.public.saturating_add(u32::try_from(beyond).unwrap_or(u32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn public(id: u64) -> Counted {
+        Counted { id: CommentId(id), public: true }
+    }
+
+    fn internal(id: u64) -> Counted {
+        Counted { id: CommentId(id), public: false }
+    }
+
+    fn shown(comments: &[Counted], whole: bool) -> Shown {
+        Shown { comments: comments.to_vec(), whole, to: None }
+    }
+
+    fn opened() -> Reading {
+        let mut reading = Reading::default();
+        reading.opened_with(CommentId(1));
+        reading
+    }
+
+    #[test]
+    fn own_writes_are_counted_once_whichever_of_write_and_reading_is_recorded_first() {
+        let (mut read_first, mut written_first) = (opened(), opened());
+        read_first.read(&shown(&[public(2), public(3)], false), CommentId(2));
+        read_first.wrote(public(3));
+        written_first.wrote(public(3));
+        written_first.read(&shown(&[public(2)], false), CommentId(2));
+        for reading in [read_first, written_first] {
+            assert!(reading.is_all_of(3));
+            assert!(!reading.is_all_of(4), "another comment is there");
+        }
+    }
+
+    #[test]
+    fn an_own_write_hides_no_comment_before_it() {
+        let mut reading = opened();
+        reading.wrote(public(5));
+        assert!(reading.is_all_of(2));
+        assert!(!reading.is_all_of(3), "an agent wrote 3 or 4, or a moment after 5");
+        reading.read(&shown(&[public(4), public(5)], false), CommentId(4));
+        assert!(reading.is_all_of(3));
+    }
+
+    #[test]
+    fn a_reading_of_what_was_read_before_counts_nothing_twice() {
+        let mut reading = opened();
+        for _ in 0..3 {
+            reading.read(&shown(&[public(2), public(4)], false), CommentId(2));
+        }
+        assert!(reading.is_all_of(3));
+        reading.read(&shown(&[public(1), public(2), public(3), public(4)], true), CommentId(4));
+        assert!(reading.is_all_of(4), "3 became readable late");
+    }
+
+    #[test]
+    fn internal_comments_prove_nothing_while_nobody_knows_whether_they_are_counted() {
+        let mut reading = opened();
+        reading.wrote(internal(2));
+        assert!(reading.is_all_of(1), "a count of public ones");
+        assert!(!reading.is_all_of(2), "a count of all, or an unread public one");
+    }
+
+    #[test]
+    fn an_unknown_number_of_comments_is_never_all_of_them_until_all_are_read() {
+        let mut reading = Reading::default();
+        reading.wrote(public(7));
+        reading.read(&shown(&[public(8)], false), CommentId(8));
+        assert!(!reading.is_counted() && !reading.is_all_of(1) && !reading.is_all_of(2));
+        reading.read(&shown(&[public(6), public(7), public(8)], true), CommentId(8));
+        assert!(reading.is_all_of(3));
+    }
+
+    #[test]
+    fn a_ticket_with_too_many_uncounted_comments_is_counted_no_more() {
+        let mut reading = opened();
+        for id in 2..200 {
+            reading.wrote(public(id));
+        }
+        assert!(!reading.is_counted());
+    }
+
+    #[test]
+    fn a_time_covers_what_changed_by_then_and_never_goes_back() {
+        let mut reading = Reading::default();
+        assert!(!reading.covers(at(0)));
+        reading.read(&Shown { to: Some(at(9)), ..shown(&[], false) }, CommentId(0));
+        reading.read(&Shown { to: Some(at(8)), ..shown(&[], false) }, CommentId(0));
+        reading.read(&shown(&[], false), CommentId(0));
+        assert!(reading.covers(at(9)) && !reading.covers(at(10)));
+    }
+}
