@@ -203,7 +203,7 @@ pub fn read(webhook: &RawWebhook, options: &IntakeOptions) -> Intake {
     };
     let mut reading = read_verified(&verified, &webhook.endpoint, options);
     if webhook.endpoint.is_zendesk() {
-        reading.dedupe.insert(0, zendesk_key(webhook));
+        reading.dedupe.splice(0..0, zendesk_keys(webhook));
     }
     let kept = || Unreadable {
         path: webhook.uri.path().to_owned(),
@@ -276,23 +276,32 @@ impl From<Result<EventKind, Stop>> for Reading {
     }
 }
 
-/// By what one call of a Zendesk webhook is known again: its invocation id, or else what was signed.
-fn zendesk_key(webhook: &RawWebhook) -> DedupeKey {
+/// The dedupe keys of one call of a Zendesk webhook: its invocation id, which every attempt of it repeats under a new
+/// signature, and always the bytes that were signed. The signature does not cover the invocation id, so a recorded
+/// request may come again under any other.
+fn zendesk_keys(webhook: &RawWebhook) -> impl Iterator<Item = DedupeKey> {
     let invocation = webhook
         .headers
         .get(ZENDESK_INVOCATION)
         .and_then(|value| value.to_str().ok())
         .map(str::trim)
         .filter(|id| !id.is_empty() && id.len() <= INVOCATION_MAX_BYTES);
-    if let Some(id) = invocation {
-        return DedupeKey::ZendeskInvocation(id.to_owned());
-    }
+    let invocation = invocation.map(|id| DedupeKey::ZendeskInvocation(id.to_owned()));
+    invocation.into_iter().chain([DedupeKey::ZendeskRequest(signed_digest(webhook))])
+}
+
+/// SHA-256 over the timestamp and the body, one after the other as they were signed, in hexadecimal.
+fn signed_digest(webhook: &RawWebhook) -> String {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     let mut hasher = Sha256::new();
     if let Some(timestamp) = webhook.headers.get(signature::ZENDESK_TIMESTAMP) {
         hasher.update(timestamp.as_bytes());
     }
     hasher.update(&webhook.body);
-    DedupeKey::ZendeskRequest(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    let digest = hasher.finalize();
+    let mut text = String::with_capacity(2 * digest.len());
+    text.extend(digest.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
+    text
 }
 
 #[cfg(test)]

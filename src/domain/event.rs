@@ -443,7 +443,8 @@ pub enum DedupeKey {
     ZendeskInvocation(String),
     /// One comment, however many triggers told of it.
     ZendeskComment(TicketId, CommentId),
-    /// Stands in for the invocation id where that header is missing: the digest of timestamp and body.
+    /// The digest of timestamp and body, which is what Zendesk signed: the same for every copy of one request, whatever
+    /// its other headers say.
     ZendeskRequest(String),
     /// Braze's dispatch, which several customers may share, and the customer.
     BrazeDispatch {

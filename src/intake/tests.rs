@@ -73,6 +73,13 @@ fn event(webhook: &RawWebhook) -> (EventKind, Vec<DedupeKey>) {
     (event.kind, dedupe)
 }
 
+/// The keys that each request of Zendesk's has, besides those of its body.
+fn call_keys(webhook: &RawWebhook) -> Vec<DedupeKey> {
+    let signed = [SIGNED_AT.as_bytes(), webhook.body.as_ref()].concat();
+    let digest = Sha256::digest(signed).iter().map(|byte| format!("{byte:02x}")).collect();
+    vec![DedupeKey::ZendeskInvocation("01HANA2B5D5W9XSJS3NE5SQA1J".into()), DedupeKey::ZendeskRequest(digest)]
+}
+
 /// Reads a body that must be quarantined, checks that it is kept whole, and gives the cause.
 fn quarantined(webhook: &RawWebhook) -> String {
     let Intake::Quarantined { event, cause, .. } = read(webhook, &options()) else {
@@ -265,7 +272,6 @@ fn braze_gets_in_by_token_only() {
 
 #[test]
 fn zendesk_events_are_read() {
-    let invocation = DedupeKey::ZendeskInvocation("01HANA2B5D5W9XSJS3NE5SQA1J".into());
     let reply = |comment: Option<u64>| {
         EventKind::AgentReply(AgentReply {
             ticket_id: TicketId(35),
@@ -319,8 +325,9 @@ fn zendesk_events_are_read() {
         ),
     ];
     for (body, kind, own_key) in cases {
-        let expected: Vec<DedupeKey> = std::iter::once(invocation.clone()).chain(own_key).collect();
-        assert_eq!(event(&from_zendesk("/webhooks/zendesk", body.to_string().as_bytes())), (kind, expected), "{body}");
+        let raw = from_zendesk("/webhooks/zendesk", body.to_string().as_bytes());
+        let expected: Vec<DedupeKey> = call_keys(&raw).into_iter().chain(own_key).collect();
+        assert_eq!(event(&raw), (kind, expected), "{body}");
     }
 }
 
@@ -366,30 +373,33 @@ fn zendesk_events_that_say_nothing_readable_are_kept() {
 }
 
 #[test]
-fn one_call_of_a_zendesk_webhook_has_one_key() {
+fn one_call_of_a_zendesk_webhook_has_its_id_and_always_what_was_signed_for_keys() {
     let body = br#"{"event":"ticket_solved","ticket_id":"1"}"#;
-    let key = |invocation: Option<&str>, body: &[u8]| {
+    let keys = |invocation: Option<&str>, body: &[u8]| {
         let mut raw = from_zendesk("/webhooks/zendesk", body);
+        let [_, signed] = call_keys(&raw).try_into().unwrap();
         raw.headers.remove(ZENDESK_INVOCATION);
         if let Some(id) = invocation {
             raw.headers.insert(ZENDESK_INVOCATION, HeaderValue::from_bytes(id.as_bytes()).unwrap());
         }
         match read(&raw, &options()) {
-            Intake::Event { dedupe, .. } | Intake::Quarantined { dedupe, .. } => dedupe,
+            Intake::Event { dedupe, .. } | Intake::Quarantined { dedupe, .. } => (dedupe, signed),
             Intake::Ignored { .. } | Intake::Refused { .. } => panic!("nothing to know again"),
         }
     };
     let id = "x".repeat(200);
-    assert_eq!(key(Some(" 8350205582 "), body), [DedupeKey::ZendeskInvocation("8350205582".into())]);
-    assert_eq!(key(Some(&id), body), [DedupeKey::ZendeskInvocation(id.clone())]);
-    let Some(DedupeKey::ZendeskRequest(digest)) = key(None, body).pop() else { panic!() };
-    assert_eq!(digest.len(), 64);
-    for no_id in ["", " ", "é", &format!("{id}x")] {
-        assert_eq!(key(Some(no_id), body), [DedupeKey::ZendeskRequest(digest.clone())], "{no_id}");
+    // An unreadable body is not quarantined twice either.
+    for body in [&body[..], b"?"] {
+        for (invocation, own) in [(" 8350205582 ", "8350205582"), (id.as_str(), id.as_str())] {
+            let (dedupe, signed) = keys(Some(invocation), body);
+            assert_eq!(dedupe, [DedupeKey::ZendeskInvocation(own.into()), signed], "{invocation}");
+        }
+        for no_id in [None, Some(""), Some(" "), Some("é"), Some(format!("{id}x").as_str())] {
+            let (dedupe, signed) = keys(no_id, body);
+            assert_eq!(dedupe, [signed], "{no_id:?}");
+        }
     }
-    assert_ne!(key(None, br#"{"event":"ticket_solved","ticket_id":"2"}"#), [DedupeKey::ZendeskRequest(digest)]);
-    // An unreadable one is not quarantined twice either.
-    assert_eq!(key(Some("8350205582"), b"?"), [DedupeKey::ZendeskInvocation("8350205582".into())]);
+    assert_ne!(keys(None, body).0, keys(None, br#"{"event":"ticket_solved","ticket_id":"2"}"#).0);
 }
 
 #[test]
@@ -628,7 +638,8 @@ fn the_recipes_replies_are_read() {
     ] {
         let body = RECIPE_REPLY.replace("MESSAGE", &message);
         for path in ["/campaigns/trigger/send", "/campaign/trigger/send"] {
-            let (kind, dedupe) = event(&from_zendesk(path, body.as_bytes()));
+            let raw = from_zendesk(path, body.as_bytes());
+            let (kind, dedupe) = event(&raw);
             let EventKind::PhoneText(text) = kind else { panic!() };
             assert_eq!(text.text, expected);
             assert_eq!((text.ticket_id, text.external_user_id.as_deref()), (Some(TicketId(35)), Some("u-7")));
@@ -638,7 +649,7 @@ fn the_recipes_replies_are_read() {
                 serde_json::Value::Object(recipe.attributes),
                 json!({"zendesk_ticket": "35", "zendesk_ticket_open": "true"})
             );
-            assert_eq!(dedupe, [DedupeKey::ZendeskInvocation("01HANA2B5D5W9XSJS3NE5SQA1J".into())]);
+            assert_eq!(dedupe, call_keys(&raw));
         }
     }
     let (EventKind::PhoneText(text), _) = event(&from_zendesk("/campaigns/trigger/send", RECIPE_SOLVED.as_bytes()))

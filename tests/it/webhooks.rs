@@ -380,6 +380,49 @@ async fn without_an_invocation_the_same_signed_bytes_are_a_duplicate() {
     bridge.finish(0).await;
 }
 
+/// The signature covers the time stamp and the body, so a request that was recorded is rightly signed for as long as the
+/// tolerance lasts, whatever other headers it is played with.
+#[tokio::test]
+async fn a_recorded_request_played_again_has_no_effect() {
+    let bridge = quiet_bridge().await;
+    let (ticket, _) = bridge.talking("ada").await;
+    let comment = silent_reply(&bridge, ticket, "<p>By number</p>");
+    let own = "/webhooks/zendesk";
+    let recipe = json!({"campaign_id": SandboxOptions::default().campaign_agent_reply, "recipients": [{
+        "external_user_id": "ada", "trigger_properties": {"msg_body": "By the recipe"},
+        "attributes": {"zendesk_ticket": ticket.to_string(), "zendesk_ticket_open": "true"}}]});
+    let bodies = [
+        (own, json!({"event": "agent_reply", "ticket_id": ticket, "comment_id": comment}).to_string()),
+        (own, json!({"event": "agent_reply", "ticket_id": ticket, "text": "As it stands"}).to_string()),
+        ("/campaigns/trigger/send", recipe.to_string()),
+        (own, json!({"event": "ticket_reopened", "ticket_id": ticket}).to_string()),
+        (own, solved(ticket)),
+        (own, "{".to_owned()),
+    ];
+    for (number, (path, body)) in bodies.into_iter().enumerate() {
+        let timestamp = stamp(&bridge, 0);
+        let call = || sealed(&bridge, path, body.as_bytes(), &secret(), &timestamp);
+        let (status, told) = answer(call().header(INVOCATION, format!("01CALL{number}"))).await;
+        assert_eq!((status, told["status"] == "duplicate"), (202, false), "{body}: {told}");
+        bridge.settled().await;
+        let (id, texts) = (told["id"].as_str().unwrap().to_owned(), bridge.texts());
+        for spelling in [path, if path == own { own } else { "/campaign/trigger/send" }] {
+            let again = || sealed(&bridge, spelling, body.as_bytes(), &secret(), &timestamp);
+            for played in
+                [again().header(INVOCATION, format!("01OTHER{number}")), again().header(INVOCATION, ""), again()]
+            {
+                assert_duplicate(&id, &answer(played).await);
+            }
+        }
+        bridge.settled().await;
+        assert_eq!(bridge.texts(), texts, "{body}");
+        bridge.clock.advance(SignedDuration::from_secs(5));
+    }
+    let closing = "Your ticket has been closed";
+    assert_eq!(bridge.texts(), ["By number", "As it stands", "By the recipe", closing]);
+    bridge.finish(0).await;
+}
+
 #[tokio::test]
 async fn one_comment_rung_by_two_triggers_is_a_duplicate_and_texted_once() {
     let bridge = quiet_bridge().await;
