@@ -115,6 +115,7 @@ fn public_state(store: Arc<dyn Store>, clock: &Clock) -> PublicState {
         clock: clock.clone(),
         metrics: Arc::new(Metrics::default()),
         readiness: Arc::new(Readiness::default()),
+        memory: Arc::default(),
     }
 }
 

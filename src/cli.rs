@@ -249,8 +249,10 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
 }
 
 fn serve(file: &ConfigFile) -> Result<(), Failure> {
-    let (config, warnings) = config::load(file.config.as_deref(), check::mapping_faults)?;
     let runtime = runtime()?;
+    // First of all: a process that has no handler yet dies of a SIGHUP.
+    let hangups = runtime.block_on(async { crate::serve::Hangups::new() })?;
+    let (config, warnings) = config::load(file.config.as_deref(), check::mapping_faults)?;
     let traces = traces(&runtime)?;
     init_logs("info", &traces)?;
     #[cfg(debug_assertions)]
@@ -259,7 +261,7 @@ fn serve(file: &ConfigFile) -> Result<(), Failure> {
     }
     let path = file.config.clone();
     let read = move || config::load(path.as_deref(), check::mapping_faults);
-    let ended = runtime.block_on(crate::serve::run(config, warnings, read));
+    let ended = runtime.block_on(crate::serve::run(config, warnings, hangups, read));
     traces.finish();
     // Whoever collects the log of a service finds it there, and in the form of the rest.
     ended.map_err(|error| {

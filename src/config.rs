@@ -18,6 +18,7 @@ use url::Url;
 use crate::domain::plan::UserMatch;
 use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::{self, RecipeMessage};
+use crate::http::Network;
 
 mod check;
 mod fault;
@@ -60,6 +61,8 @@ pub struct Config {
     pub catch_up: Option<Duration>,
     /// For how many days a solved ticket is reopened by the customer's next text.
     pub reopen_days: u32,
+    /// Whose connections never count against the limit for one address.
+    pub trusted_proxies: Vec<Network>,
     /// Where the store is.
     pub store: StoreUrl,
     /// Zendesk's side.

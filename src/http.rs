@@ -20,6 +20,8 @@ mod connections;
 mod console;
 mod error;
 mod health;
+mod memory;
+mod network;
 pub mod openapi;
 mod operator;
 mod webhooks;
@@ -31,7 +33,9 @@ pub(crate) use operator::{is_for_this_machine, is_same_site};
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use connections::serve;
+pub use connections::{Admission, serve};
+pub use memory::Memory;
+pub use network::{Network, NotANetwork};
 
 /// What the public router works with.
 #[derive(Clone)]
@@ -46,6 +50,8 @@ pub struct PublicState {
     pub metrics: Arc<Metrics>,
     /// Why we might not be ready.
     pub readiness: Arc<Readiness>,
+    /// What long bodies take their memory from.
+    pub memory: Arc<Memory>,
 }
 
 /// What the operator's router works with.

@@ -26,7 +26,8 @@ use crate::domain::budget::Budgets;
 use crate::domain::event::Destination;
 use crate::domain::retry::RetryPolicy;
 use crate::http::{
-    self, Check, Checked, Console, ConsoleOptions, OperatorState, PublicState, operator_router, public_router,
+    self, Admission, Check, Checked, Console, ConsoleOptions, Memory, OperatorState, PublicState, operator_router,
+    public_router,
 };
 use crate::intake::IntakeOptions;
 use crate::mapping::Mappings;
@@ -38,8 +39,12 @@ use crate::worker::{AlarmOptions, Alarmist, ObservedTransport, Pauses, Retention
 mod live;
 mod sampling;
 mod settings;
+mod signals;
 
 use live::Live;
+pub use signals::Hangups;
+pub(crate) use signals::stop_signal;
+use signals::{log_warnings, reloads};
 
 /// How long a stop may take: less than the 30 s after which a container is killed.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
@@ -47,7 +52,8 @@ const STOP_DEADLINE: Duration = Duration::from_secs(20);
 /// How long requests that are being answered may take to finish. The worker gets the rest of [`STOP_DEADLINE`].
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Public connections at once: some times as many as webhooks may be in hand (512), and 64 MiB of memory at most.
+/// Public connections at once: far more than the vendors and a proxy have, and some 50 MiB of memory at most while their
+/// heads are short. What long heads and bodies take besides is bounded by [`Memory`].
 const CONNECTIONS_MAX: usize = 4096;
 
 /// Connections of operators and of what collects metrics.
@@ -100,17 +106,19 @@ pub struct Reloads {
     pub check: Option<Read>,
 }
 
-/// Runs the bridge until SIGTERM or Ctrl-C. At SIGHUP the configuration is `read` again.
+/// Runs the bridge until SIGTERM or Ctrl-C. At each of the `hangups` the configuration is `read` again, also at one that
+/// came before this.
 ///
 /// # Errors
 /// When it cannot start; once it runs, it ends well.
 pub async fn run(
     config: Config,
     warnings: Vec<Warning>,
+    hangups: Hangups,
     read: impl Fn() -> Result<(Config, Vec<Warning>), Faults> + Send + Sync + 'static,
 ) -> Result<(), ServeError> {
     log_warnings(&warnings);
-    let reloads = reloads(read)?;
+    let reloads = reloads(hangups, read);
     let bind = async |address, key| {
         TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, key, source })
     };
@@ -192,12 +200,14 @@ async fn compose(
     let (intake, intake_now) = watch::channel(Arc::new(intake_options(&config)));
     let (operator_token, token_now) = watch::channel(config.operator.token.clone());
     let (alarm, alarm_now) = watch::channel(alarm_options(&config));
+    let memory = Arc::new(Memory::default());
     let public = public_router(PublicState {
         store: Arc::clone(&store),
         intake: intake_now.clone(),
         clock: clock.clone(),
         metrics: Arc::clone(&metrics),
         readiness: Arc::clone(&readiness),
+        memory: Arc::clone(&memory),
     });
     let (stop_serving, stop_working) = (CancellationToken::new(), CancellationToken::new());
     let (shown, shown_now) = watch::channel(settings::shown(&config));
@@ -227,10 +237,7 @@ async fn compose(
     };
     announce(&config, &listeners)?;
 
-    let servers = [
-        tokio::spawn(http::serve(listeners.public, public, connections_max(), stop_serving.clone())),
-        tokio::spawn(http::serve(listeners.operator, operator, OPERATORS_MAX, stop_serving.clone())),
-    ];
+    let servers = open(&config, listeners, [public, operator], &memory, &stop_serving);
     tokio::spawn(alarmist.run(stop_working.clone()));
     tokio::spawn(sampling::run(Arc::clone(&store), Arc::clone(&metrics), clock, samples, stop_working.clone()));
     let working = tokio::spawn(Arc::clone(&worker).run(stop_working.clone()));
@@ -242,6 +249,22 @@ async fn compose(
     readiness.set_reason("bridge", "shutting down");
     take_down(servers, working, &stop_serving, &stop_working, store.as_ref()).await;
     Ok(())
+}
+
+/// Lets connections in, on the public listener and on the operator's.
+fn open(
+    config: &Config,
+    listeners: Listeners,
+    [public, operator]: [axum::Router; 2],
+    memory: &Arc<Memory>,
+    stop: &CancellationToken,
+) -> [JoinHandle<()>; 2] {
+    let serve = |listener, router, connections_max| {
+        let (trusted_proxies, memory) = (config.trusted_proxies.clone(), Arc::clone(memory));
+        let admission = Admission { connections_max, trusted_proxies, memory };
+        tokio::spawn(http::serve(listener, router, admission, stop.clone()))
+    };
+    [serve(listeners.public, public, connections_max()), serve(listeners.operator, operator, OPERATORS_MAX)]
 }
 
 /// Stops everything in order; see [`serve_and_reload`].
@@ -283,7 +306,7 @@ pub fn assemble(config: &Config, mappings: Arc<Mappings>, outside: Outside) -> (
     let worker = Arc::new(worker(config, mappings, &outside, &metrics, &readiness));
     let (_, intake) = watch::channel(Arc::new(intake_options(config)));
     let Outside { store, clock, .. } = outside;
-    (worker, public_router(PublicState { store, intake, clock, metrics, readiness }))
+    (worker, public_router(PublicState { store, intake, clock, metrics, readiness, memory: Arc::default() }))
 }
 
 fn worker(
@@ -311,42 +334,6 @@ fn worker(
         pauses: Pauses::default(),
         alarms: Arc::default(),
     }
-}
-
-fn log_warnings(warnings: &[Warning]) {
-    for warning in warnings {
-        warn!("config.warning: {warning}");
-    }
-}
-
-/// Reads the configuration again at every SIGHUP. Installed before anything else runs: a process without a handler
-/// dies of that signal.
-fn reloads(read: impl Fn() -> Result<(Config, Vec<Warning>), Faults> + Send + Sync + 'static) -> io::Result<Reloads> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut hangup = signal(SignalKind::hangup())?;
-    let (send, reloads) = mpsc::channel(1);
-    let read: Read = Arc::new(read);
-    let check = Some(Arc::clone(&read));
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            let read = Arc::clone(&read);
-            let read = match tokio::task::spawn_blocking(move || read()).await {
-                Ok(read) => read,
-                Err(error) => {
-                    error!(%error, "config.not_read: reading the configuration failed; the one before stays in force");
-                    continue;
-                }
-            };
-            let read = read.map(|(config, warnings)| {
-                log_warnings(&warnings);
-                config
-            });
-            if send.send(read).await.is_err() {
-                return;
-            }
-        }
-    });
-    Ok(Reloads { read: reloads, check })
 }
 
 fn mappings(config: &Config) -> Result<Mappings, ServeError> {
@@ -423,19 +410,6 @@ async fn finish(what: &str, task: &mut JoinHandle<()>, deadline: Duration) {
             warn!("tandem.stop_late: {what} did not finish within {deadline:?}");
         }
     }
-}
-
-/// Ends on SIGTERM or Ctrl-C. Installed before the store is opened, so that a stop at the start is a stop in order.
-pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }
 
 fn intake_options(config: &Config) -> IntakeOptions {

@@ -14,7 +14,8 @@ use super::fault::{Fault, Place, Warning};
 use super::keys;
 use super::read::{Gathered, Given, Value};
 use super::{
-    Alarm, Braze, Campaigns, Config, Credentials, OnUnconfirmed, Operator, RecipeMessage, StoreUrl, UserMatch, Zendesk,
+    Alarm, Braze, Campaigns, Config, Credentials, Network, OnUnconfirmed, Operator, RecipeMessage, StoreUrl, UserMatch,
+    Zendesk,
 };
 
 /// The secret with which Zendesk signs the test of a webhook that does not exist yet. It is published, so whoever
@@ -50,6 +51,7 @@ impl<'a> Checker<'a> {
         let mappings = self.text("mappings").map(|directory| self.base.join(directory));
         let catch_up_minutes = self.number("catch_up_minutes");
         let reopen_days = self.number("reopen_days");
+        let trusted_proxies = self.trusted_proxies();
         let store = self.store();
         let zendesk = self.zendesk();
         let braze = self.braze();
@@ -65,6 +67,7 @@ impl<'a> Checker<'a> {
             mapping_files: None,
             catch_up: catch_up_minutes.filter(|minutes| *minutes > 0).map(|minutes| Duration::from_secs(minutes * 60)),
             reopen_days: u32::try_from(reopen_days?).ok()?,
+            trusted_proxies: trusted_proxies?,
             store: store?,
             zendesk: zendesk?,
             braze: braze?,
@@ -113,6 +116,25 @@ impl<'a> Checker<'a> {
             let problem = format!("is {operator}, which meets `listen` ({listen})");
             self.fault::<()>("operator_listen", problem, "Give the two listeners different ports");
         }
+    }
+
+    fn trusted_proxies(&mut self) -> Option<Vec<Network>> {
+        let name = "trusted_proxies";
+        let mut networks = Vec::new();
+        for text in self.texts(name).unwrap_or_default() {
+            match text.parse() {
+                Ok(network) => networks.push(network),
+                Err(problem) => {
+                    let problem = format!("holds {text:?}, which {problem}");
+                    return self.fault(
+                        name,
+                        problem,
+                        "Write the address or the network of each proxy; names are not looked up",
+                    );
+                }
+            }
+        }
+        Some(networks)
     }
 
     fn store(&mut self) -> Option<StoreUrl> {

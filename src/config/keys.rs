@@ -35,6 +35,8 @@ pub enum Kind {
     },
     /// A list of these words.
     Words(&'static [&'static str]),
+    /// A list of addresses and networks, which may be empty.
+    Networks,
 }
 
 /// What the kind asks for, as the object of "expected".
@@ -48,6 +50,7 @@ impl fmt::Display for Kind {
             Self::Secrets => f.write_str("a list of texts, such as [\"…\"]"),
             Self::Integers { min, max } => write!(f, "a list of whole numbers from {min} to {max}"),
             Self::Words(words) => write!(f, "a list of {}", words.join(", ")),
+            Self::Networks => f.write_str("a list of addresses and networks, such as [\"10.0.0.5\", \"10.1.0.0/16\"]"),
         }
     }
 }
@@ -122,6 +125,12 @@ pub const KEYS: &[Key] = &[
         Kind::Integer { min: 0, max: 28 },
         Some("5"),
         "How long after it was solved a ticket is reopened by the customer's next text, instead of a new one opened.",
+    ),
+    key(
+        "trusted_proxies",
+        Kind::Networks,
+        None,
+        "Addresses and networks of our own proxies: their connections never count against the limit for one address.",
     ),
     key(
         "store.url",

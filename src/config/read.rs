@@ -204,7 +204,7 @@ fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<Value, Unfit> {
         Kind::Text | Kind::Secret | Kind::Word(_) => Ok(Value::Text(value.as_str().ok_or_else(wrong)?.to_owned())),
         Kind::Flag => value.as_bool().map(Value::Flag).ok_or_else(wrong),
         Kind::Integer { .. } => integer(value).map(Value::Integer).ok_or_else(wrong),
-        Kind::Secrets | Kind::Words(_) => {
+        Kind::Secrets | Kind::Words(_) | Kind::Networks => {
             let texts = value.as_array().ok_or_else(wrong)?.iter();
             let texts: Option<_> = texts.map(|item| item.get_ref().as_str().map(str::to_owned)).collect();
             texts.map(Value::Texts).ok_or_else(|| "has an entry that is not a text".into())
@@ -229,10 +229,12 @@ fn from_text(kind: Kind, text: &str) -> Result<Value, Unfit> {
         Kind::Text | Kind::Secret | Kind::Word(_) => Ok(Value::Text(text.to_owned())),
         Kind::Flag => text.trim().parse().map(Value::Flag).map_err(|_| "is neither true nor false".into()),
         Kind::Integer { .. } => text.trim().parse().map(Value::Integer).map_err(|_| "is not a whole number".into()),
-        Kind::Secrets | Kind::Integers { .. } | Kind::Words(_) if text.trim_start().starts_with('[') => {
+        Kind::Secrets | Kind::Integers { .. } | Kind::Words(_) | Kind::Networks
+            if text.trim_start().starts_with('[') =>
+        {
             from_array_text(kind, text)
         }
-        Kind::Secrets | Kind::Words(_) => Ok(Value::Texts(split(text).map(str::to_owned).collect())),
+        Kind::Secrets | Kind::Words(_) | Kind::Networks => Ok(Value::Texts(split(text).map(str::to_owned).collect())),
         Kind::Integers { .. } => {
             let numbers: Result<_, _> = split(text).map(str::parse).collect();
             numbers.map(Value::Integers).map_err(|_| "has an entry that is not a whole number".into())
@@ -282,6 +284,7 @@ fn within_limits(kind: Kind, value: Value) -> Result<Value, Unfit> {
             list_length(texts.len())?;
             texts.iter().try_for_each(|text| is_word("holds", text, words))?;
         }
+        (Value::Texts(texts), Kind::Networks) if texts.is_empty() => {}
         (Value::Texts(texts), kind) => {
             list_length(texts.len())?;
             let of_an_entry = |unfit: Unfit| Unfit { problem: format!("has an entry that {}", unfit.problem), ..unfit };

@@ -41,6 +41,7 @@ fn what_is_not_given_has_the_documented_default() {
     assert!(config.operator.token.is_none() && config.public_url.is_none());
     assert!(config.mappings.is_none() && config.mapping_files.is_none());
     assert_eq!((config.catch_up, config.reopen_days), (Some(Duration::from_secs(300)), 5));
+    assert_eq!(config.trusted_proxies, []);
     assert_eq!(config.store, StoreUrl::Sled { directory: "/etc/tandem/data".into() });
     assert_eq!(config.zendesk.signature_tolerance, Duration::from_secs(600));
     use UserMatch::{Email, ExternalId, Phone, UserField};
@@ -62,6 +63,21 @@ fn every_default_is_of_its_kind() {
     assert_eq!(gathered.values.len(), with_default);
 }
 
+fn networks(config: &Config) -> Vec<String> {
+    config.trusted_proxies.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_list_of_proxies_may_be_empty_wherever_it_stands() {
+    let file = GOOD.replacen("[zendesk]", "trusted_proxies = [\"10.0.0.5\"]\n[zendesk]", 1);
+    for (text, expected) in [("", vec![]), ("[]", vec![]), ("10.1.0.0/16, ::1", vec!["10.1.0.0/16", "::1"])] {
+        let (config, _) = read(&file, &[("TANDEM_TRUSTED_PROXIES", text)]).unwrap();
+        assert_eq!(networks(&config), expected, "{text:?}");
+    }
+    let (config, _) = read(&file.replace("\"10.0.0.5\"", ""), &[]).unwrap();
+    assert_eq!(networks(&config), [""; 0]);
+}
+
 #[test]
 fn everything_in_the_file_arrives() {
     let file = r#"
@@ -72,6 +88,7 @@ fn everything_in_the_file_arrives() {
         mappings = "mine"
         catch_up_minutes = 0
         reopen_days = 0
+        trusted_proxies = ["10.0.0.5", "2001:db8::/32"]
         store.url = "sled:/var/lib/tandem"
         zendesk = { url = "http://127.0.0.1:9000", email = "a@b.example", api_token = "zendesk-api-token", webhook_secrets = ["one", "two"], signature_tolerance_seconds = 3_600, requester_match = ["phone"], user_field = "braze_id_2" }
         [braze]
@@ -87,6 +104,7 @@ fn everything_in_the_file_arrives() {
     "#;
     let (config, warnings) = read(file, &[]).unwrap();
     assert_eq!(config.listen.to_string(), "[::1]:0");
+    assert_eq!(networks(&config), ["10.0.0.5", "2001:db8::/32"]);
     assert_eq!(config.operator.token.unwrap().expose_secret(), "operator-token-secret");
     assert_eq!(config.public_url.unwrap().as_str(), "https://texts.acme.example/bridge");
     assert_eq!(config.mappings, Some("/etc/tandem/mine".into()));
@@ -190,6 +208,13 @@ fn every_fault_is_told_with_its_key_and_a_remedy() {
         ("[zendesk]", "reopen_days = 29\n[zendesk]", "reopen_days (line 2) is 29", "0 to 28"),
         ("[zendesk]", "reopen_days = \"5\"\n[zendesk]", "reopen_days (line 2) is a string", "whole number"),
         ("[zendesk]", "reopen_days = 99999999999999999999\n[zendesk]", "reopen_days (line 2) is", "whole number"),
+        (
+            "[zendesk]",
+            "trusted_proxies = [\"10.0.0.5\", \"proxy\"]\n[zendesk]",
+            "trusted_proxies (line 2) holds \"proxy\", which is neither an address nor a network",
+            "names are not looked up",
+        ),
+        ("[zendesk]", "trusted_proxies = \"::1\"\n[zendesk]", "trusted_proxies (line 2) is a string", "10.1.0.0/16"),
         ("[zendesk]", "listn = \"x\"\n[zendesk]", "listn (line 2) is not a key", "operator_listen"),
         ("[zendesk]", "store = \"sled:x\"\n[zendesk]", "store (line 2) is a table", "[store]"),
         ("[zendesk]", "[store]\nurl = \"sled:\"\n[zendesk]", "store.url (line 3) names no directory", "sled:data"),

@@ -1,100 +1,242 @@
 //! Serves a router on a listener, with so many connections at most, none of which is silent for ever.
 //!
-//! `axum::serve` bounds neither, so that whoever opens connections and says nothing could use up the descriptors with
-//! which webhooks are stored and vendors are called. Nobody is refused here: Zendesk does not repeat what was refused a
-//! connection. Whoever comes when it is full waits, until those on whose connections nothing is going on have been let
-//! go, which takes a moment.
+//! `axum::serve` bounds neither, so that strangers who open connections and say nothing could use up the descriptors
+//! with which webhooks are stored and vendors are called. Zendesk does not repeat a webhook that was refused a
+//! connection, so a newcomer waits until one at rest has been let go ([`seats`]). Only an address that has many
+//! connections without one authentic request is turned away, and only while all places are taken.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
 use axum::serve::Listener;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::warn;
 
-/// How long a connection may be without a whole request: before the first, and from one to the next. Longer than the
-/// minute for which proxies keep theirs, so that it is they who close them and no request meets a closing door.
-const SILENCE_MAX: Duration = Duration::from_secs(75);
+use super::memory::Memory;
+use super::network::Network;
 
-/// How long a connection that is to end may take for what it is about: longer than a webhook may take to be read and
-/// stored.
+mod seats;
+mod stream;
+
+use seats::{Ask, Phase, Seat, Seated, Seats, Source, TICK};
+use stream::{Answered, Asked, HEAD_MAX_BYTES, Unread, Watched};
+
+/// How long a connection may take for the request at hand when the bridge stops: longer than a webhook may take to be
+/// read and stored.
 const LEAVE_DEADLINE: Duration = Duration::from_secs(20);
 
-/// Serves `router` until `stop`, on `connections_max` connections at most; then finishes the requests under way.
-pub async fn serve(mut listener: TcpListener, router: Router, connections_max: usize, stop: CancellationToken) {
-    let mut door = Door { places: Arc::new(Semaphore::new(connections_max)), leave: stop.child_token(), stop };
-    let tasks = TaskTracker::new();
-    while let Some((stream, place)) = door.next(&mut listener).await {
-        let (router, leave) = (router.clone(), door.leave.clone());
-        tasks.spawn(async move {
-            connection(stream, router, leave).await;
-            drop(place);
-        });
+/// In a crowd, one address may have this part of the places with connections that sent no authentic request.
+const SOURCE_PART: usize = 8;
+
+/// This part of the places is made free at once, so that a rush does not have each newcomer look at all connections.
+const ROOM_PART: usize = 64;
+
+/// A crowd is told in the log this often at most.
+const CROWDED_EVERY: Duration = Duration::from_secs(10);
+
+tokio::task_local! {
+    /// The seat of the connection whose request is being served.
+    static SEAT: Arc<Seat>;
+}
+
+/// The request at hand is complete and authentic, so its connection is no stranger's. Without effect where a router is
+/// called without a connection.
+pub(super) fn prove() {
+    // There is nothing to note down where there is no connection.
+    SEAT.try_with(|seat| seat.prove()).ok();
+}
+
+/// Who is let in on a listener, and how many.
+pub struct Admission {
+    /// Connections at most.
+    pub connections_max: usize,
+    /// Addresses whose connections never count against the limit for one address.
+    pub trusted_proxies: Vec<Network>,
+    /// What long heads take their memory from.
+    pub memory: Arc<Memory>,
+}
+
+/// Serves `router` until `stop`; then finishes the requests under way.
+pub async fn serve(listener: TcpListener, router: Router, admission: Admission, stop: CancellationToken) {
+    let seats = Seats::new((admission.connections_max / SOURCE_PART).max(1));
+    let _watch = AbortOnDropHandle::new(tokio::spawn(watch(Arc::clone(&seats))));
+    let Admission { connections_max, trusted_proxies, memory } = admission;
+    let door = Door {
+        places: Arc::new(Semaphore::new(connections_max)),
+        source_of: move |address| Source::of(address, &trusted_proxies),
+        room: (connections_max / ROOM_PART).max(1),
+        seats,
+        stop,
+        crowd: Crowd::default(),
+    };
+    serve_at(door, listener, router, memory).await;
+}
+
+/// Moves the time of the seats on.
+async fn watch(seats: Arc<Seats>) {
+    let started = Instant::now();
+    loop {
+        tokio::time::sleep(TICK).await;
+        let ticks = started.elapsed().as_millis() / TICK.as_millis();
+        seats.advance_to(u64::try_from(ticks).unwrap_or(u64::MAX));
     }
-    // Whoever connects from now on is refused, rather than left waiting for nobody.
+}
+
+async fn serve_at<S>(mut door: Door<S>, mut listener: TcpListener, router: Router, memory: Arc<Memory>)
+where
+    S: Fn(IpAddr) -> Option<Source>,
+{
+    let tasks = TaskTracker::new();
+    while let Some((stream, seated, place)) = door.next(&mut listener).await {
+        let seat = Arc::clone(&seated.0);
+        let serving = connection(stream, router.clone(), seated, Arc::clone(&memory), door.stop.clone());
+        tasks.spawn(SEAT.scope(seat, async move {
+            serving.await;
+            drop(place);
+        }));
+    }
+    // Later connections are refused, rather than left waiting for an answer that never comes.
     drop(listener);
     tasks.close();
     tasks.wait().await;
 }
 
 /// Where connections come in.
-struct Door {
+struct Door<S> {
     places: Arc<Semaphore>,
-    /// Asks those who are inside to leave.
-    leave: CancellationToken,
+    /// By what the connections of an address are counted.
+    source_of: S,
+    /// How many places are made free at once.
+    room: usize,
+    seats: Arc<Seats>,
     stop: CancellationToken,
+    crowd: Crowd,
 }
 
-impl Door {
-    /// The next connection, and its place; `None` when it is time to stop. A place is waited for first, so that
-    /// whoever finds none stays in the system's queue.
-    async fn next(&mut self, listener: &mut TcpListener) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-        let stop = self.stop.clone();
-        let next = async {
-            let place = self.place().await?;
-            let (stream, _) = Listener::accept(listener).await;
-            Some((stream, place))
-        };
+impl<S: Fn(IpAddr) -> Option<Source>> Door<S> {
+    /// The next connection, with its seat and its place; `None` when it is time to stop. A connection that came before
+    /// that is served, if need be without a place.
+    async fn next(&mut self, listener: &mut TcpListener) -> Option<(TcpStream, Seated, Option<OwnedSemaphorePermit>)> {
+        loop {
+            let (stream, address) = self.accept(listener).await?;
+            let source = (self.source_of)(address.ip());
+            let place = match Arc::clone(&self.places).try_acquire_owned() {
+                Ok(place) => Some(place),
+                Err(_) if self.seats.is_full_for(source) => {
+                    self.crowd.turned_away += 1;
+                    self.crowd.tell();
+                    continue;
+                }
+                Err(_) => self.place().await,
+            };
+            return Some((stream, self.seats.seat(source), place));
+        }
+    }
+
+    async fn accept(&self, listener: &mut TcpListener) -> Option<(TcpStream, SocketAddr)> {
         tokio::select! {
             biased;
-            () = stop.cancelled() => None,
-            next = next => next,
+            () = self.stop.cancelled() => None,
+            accepted = Listener::accept(listener) => Some(accepted),
         }
     }
 
-    /// Waits for a place, and makes some when there is none. `None` never comes: nobody closes the semaphore.
+    /// Waits for a place, and makes some. `None` when it is time to stop.
     async fn place(&mut self) -> Option<OwnedSemaphorePermit> {
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-            return Some(place);
+        loop {
+            let mut ticked = pin!(self.seats.ticked());
+            // From here on no tick is missed.
+            ticked.as_mut().enable();
+            self.crowd.asked += self.seats.make_room(self.room);
+            self.crowd.tell();
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                place = Arc::clone(&self.places).acquire_owned() => return place.ok(),
+                () = ticked => {}
+            }
         }
-        warn!("http.crowded: all connections are taken, and those at rest are closed");
-        self.leave.cancel();
-        self.leave = self.stop.child_token();
-        Arc::clone(&self.places).acquire_owned().await.ok()
     }
 }
 
-/// Serves one connection until it ends. Once it is asked to leave, it does so after the request under way, and at once
-/// where there is none.
-async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router, leave: CancellationToken) {
+/// What happened in a crowd since it was last told in the log.
+#[derive(Default)]
+struct Crowd {
+    asked: usize,
+    turned_away: usize,
+    told: Option<Instant>,
+}
+
+impl Crowd {
+    fn tell(&mut self) {
+        if self.told.is_some_and(|told| told.elapsed() < CROWDED_EVERY) {
+            return;
+        }
+        let (asked, turned_away) = (self.asked, self.turned_away);
+        warn!(
+            asked,
+            turned_away,
+            "http.crowded: all connections are taken; {asked} at rest were asked to make room, {turned_away} of addresses \
+             with too many of them turned away"
+        );
+        *self = Self { told: Some(Instant::now()), ..Self::default() };
+    }
+}
+
+/// Serves one connection until it ends. When the bridge stops, it ends after the request under way, and at once where
+/// there is none.
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unread + Unpin,
+    router: Router,
+    seated: Seated,
+    memory: Arc<Memory>,
+    stop: CancellationToken,
+) {
+    let seat = &seated.0;
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(|request: Request<Incoming>| {
+        seat.enter(Phase::Busy);
+        let answering = router.call(request.map(|body| Asked::new(body, Arc::clone(seat))));
+        let seat = Arc::clone(seat);
+        async move {
+            let answer: Result<Response<_>, Infallible> = answering.await;
+            answer.map(|answer| answer.map(|body| Answered { body, seat }))
+        }
+    });
+    // A head's time is the watch's business, and the number of its lines is bounded by hyper (100).
     let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(SILENCE_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .header_read_timeout(None)
+        .max_buf_size(HEAD_MAX_BYTES)
+        .serve_connection(TokioIo::new(Watched::new(stream, Arc::clone(seat), memory)), service);
     let mut serving = pin!(serving);
-    // How a connection ended is no news: its requests have been answered and logged, or were none.
+    let served = poll_fn(|cx| {
+        seat.wake_with(cx.waker());
+        if seat.asked() == Ask::Now {
+            return Poll::Ready(());
+        }
+        // How a connection ended is no news: its requests have been answered and logged, or were none.
+        serving.as_mut().poll(cx).map(drop)
+    });
     tokio::select! {
-        _ended = serving.as_mut() => return,
-        () = leave.cancelled() => serving.as_mut().graceful_shutdown(),
+        () = served => return,
+        () = stop.cancelled() => serving.as_mut().graceful_shutdown(),
     }
     tokio::time::timeout(LEAVE_DEADLINE, serving).await.ok();
 }

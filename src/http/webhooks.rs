@@ -17,13 +17,15 @@ use futures_util::future::BoxFuture;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 use tracing::field::Empty;
 use tracing::{Span, debug_span};
 
 use super::PublicState;
 use super::answers::Acknowledgement;
+use super::connections;
 use super::error::{error_answer, json_answer, panic_caught, unauthorized, unavailable};
+use super::memory::SHARE_BYTES;
 use crate::domain::event::EventId;
 use crate::failpoint;
 use crate::intake::{self, Endpoint, Intake, RawWebhook};
@@ -32,32 +34,22 @@ use crate::store::{Accepted, StoreError};
 /// The contract's limit on a body. Zendesk cuts comments at 64 KiB, and Braze's texts are far shorter.
 const BODY_MAX_BYTES: usize = 256 * 1024;
 
-/// What all bodies may hold together beyond their first [`SHARE_BYTES`], on their way or being stored. Those first ones
-/// are bounded by the number of connections.
-const BODIES_MAX_BYTES: usize = 128 * 1024 * 1024;
-
-/// In which steps a body takes its share of that memory. The first step is free, and most bodies go no further.
-const SHARE_BYTES: usize = 4 * 1024;
-
 /// How long a webhook may take, from its headers to its place on disk. Zendesk gives up after 10 to 12 seconds, and
 /// before it does, our answer with its `Retry-After` is there.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 struct Desk {
     state: PublicState,
-    /// What is free of the memory for bodies, in [`SHARE_BYTES`].
-    shares: Semaphore,
     /// [`PATIENCE`]; tests have less.
     patience: Duration,
 }
 
 /// The webhook endpoints: our own two, and those of the published recipe.
 pub(super) fn routes(state: PublicState) -> Router {
-    routes_with(state, PATIENCE, BODIES_MAX_BYTES)
+    routes_with(state, PATIENCE)
 }
 
-fn routes_with(state: PublicState, patience: Duration, bodies_max_bytes: usize) -> Router {
-    let shares = Semaphore::new(bodies_max_bytes / SHARE_BYTES);
+fn routes_with(state: PublicState, patience: Duration) -> Router {
     Router::new()
         .route("/webhooks/zendesk", post(zendesk))
         .route("/webhooks/braze", post(braze))
@@ -67,7 +59,7 @@ fn routes_with(state: PublicState, patience: Duration, bodies_max_bytes: usize) 
         .route("/api/v2/tickets.json", post(recipe_new_ticket))
         .route("/api/v2/tickets/", put(recipe_append))
         .route("/api/v2/tickets/{id}", put(recipe_append))
-        .with_state(Arc::new(Desk { state, shares, patience }))
+        .with_state(Arc::new(Desk { state, patience }))
 }
 
 fn zendesk(State(desk): State<Arc<Desk>>, request: Request) -> impl Future<Output = Response> {
@@ -214,6 +206,9 @@ struct Storing<'a> {
 /// Hands the event to the store; or says what is answered where there is none.
 fn store(desk: &Desk, intake: Intake, now: Timestamp) -> Result<Storing<'_>, Answer> {
     let store = &desk.state.store;
+    if !matches!(intake, Intake::Refused { .. }) {
+        connections::prove();
+    }
     match intake {
         Intake::Refused { why } => Err(Answer::Refused(why.name())),
         Intake::Ignored { reason } => Err(Answer::Ignored(reason)),
@@ -240,7 +235,7 @@ impl Share<'_> {
         if more == 0 {
             return Ok(());
         }
-        let more = self.desk.shares.try_acquire_many(u32::try_from(more).unwrap_or(u32::MAX)).map_err(|_| {
+        let more = self.desk.state.memory.take(more).ok_or_else(|| {
             let cause = "the bodies that are on their way or being stored hold all the memory that there is for them";
             Obstacle::new("in_hand", cause)
         })?;

@@ -18,6 +18,7 @@ pub(super) fn shown(config: &Config) -> Vec<SettingsGroup> {
 fn bridge(config: &Config) -> SettingsGroup {
     let StoreUrl::Sled { directory } = &config.store;
     let catch_up = config.catch_up.map_or(0, |every| every.as_secs() / 60);
+    let trusted_proxies: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
     SettingsGroup {
         title: "Bridge",
         settings: vec![
@@ -28,6 +29,7 @@ fn bridge(config: &Config) -> SettingsGroup {
             optional("mappings", config.mappings.as_ref().map(|directory| directory.display())),
             plain("catch_up_minutes", catch_up),
             plain("reopen_days", config.reopen_days),
+            plain("trusted_proxies", trusted_proxies.join(", ")),
             plain("store.url", format_args!("sled:{}", directory.display())),
         ],
     }

@@ -74,7 +74,7 @@ fn takes(key: &Key) -> String {
         Kind::Secrets => "a list of secret texts".to_owned(),
         Kind::Word(words) => words.map_code(" or "),
         Kind::Words(words) => format!("a list of {}", words.map_code(", ")),
-        kind @ (Kind::Flag | Kind::Integer { .. } | Kind::Integers { .. }) => kind.to_string(),
+        kind @ (Kind::Flag | Kind::Integer { .. } | Kind::Integers { .. } | Kind::Networks) => kind.to_string(),
     }
 }
 

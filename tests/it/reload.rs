@@ -1,14 +1,18 @@
 //! SIGHUP: secrets are rotated while the bridge runs, and a broken configuration changes nothing.
 
 use std::fs;
+use std::io::Write as _;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 use tandem::sandbox::SandboxOptions;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 
-use crate::process::Bridge;
+use crate::process::{Bridge, Process};
 use crate::support::{DEADLINE, TestBridge, answer, json};
 
 const OLD: &str = "the-old-webhook-token-of-braze";
@@ -159,4 +163,28 @@ async fn the_operators_token_is_rotated_too() {
     }
     assert_eq!(ask(&bridge, "the-old-operator-token").await, 401);
     bridge.stop().await;
+}
+
+/// The configuration comes through a pipe, so the process has begun and has not got it when the signal comes.
+#[tokio::test]
+async fn a_signal_before_the_configuration_is_read_ends_nothing() {
+    let bridge = Bridge::at_rest("", "", "info", Duration::ZERO).await;
+    let (path, settings) = (bridge.host.config(), fs::read(bridge.host.config()).unwrap());
+    fs::remove_file(&path).unwrap();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let mut process = Process::spawn(bridge.host.serve(), "");
+    let open = || {
+        let path = path.clone();
+        async { spawn_blocking(|| fs::OpenOptions::new().write(true).open(path)).await.unwrap().unwrap() }
+    };
+    let mut pipe = open().await;
+    process.signal("HUP");
+    pipe.write_all(&settings).unwrap();
+    drop(pipe);
+    assert!(process.logs("tandem.started").await.is_some(), "{:#?}", process.log());
+    // The signal is heeded once there is a bridge.
+    open().await.write_all(&settings).unwrap();
+    assert!(process.logs("config.reloaded").await.is_some(), "{:#?}", process.log());
+    process.signal("TERM");
+    assert_eq!(process.exit().await, 0);
 }

@@ -195,6 +195,7 @@ async fn on_store(store: Arc<dyn Store>) -> Limited {
         clock: Clock::manual(start_of_time(), 3),
         metrics: Arc::new(Metrics::default()),
         readiness: Arc::new(Readiness::default()),
+        memory: Arc::default(),
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

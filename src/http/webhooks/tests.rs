@@ -11,7 +11,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::clock::Clock;
 use crate::http::testing::{ScriptedStore, body_json, id, noon, unchanging};
-use crate::http::{Readiness, public_router};
+use crate::http::{Memory, Readiness, public_router};
 use crate::intake::IntakeOptions;
 use crate::intake::signature::zendesk_signature;
 use crate::telemetry::Metrics;
@@ -41,7 +41,12 @@ fn state(store: Arc<ScriptedStore>) -> PublicState {
         clock: Clock::manual(noon(), 1),
         metrics: Arc::new(Metrics::default()),
         readiness: Arc::new(Readiness::default()),
+        memory: Arc::default(),
     }
+}
+
+fn with_memory(store: Arc<ScriptedStore>, bytes: usize) -> PublicState {
+    PublicState { memory: Arc::new(Memory::of(bytes)), ..state(store) }
 }
 
 fn accepting() -> Arc<ScriptedStore> {
@@ -195,7 +200,7 @@ async fn whatever_is_wrong_with_the_store_the_sender_shall_come_again() {
 #[tokio::test]
 async fn a_store_that_never_answers_is_not_waited_for() {
     let state = state(Arc::new(ScriptedStore::default()));
-    let router = routes_with(state.clone(), Duration::from_millis(1), BODIES_MAX_BYTES);
+    let router = routes_with(state.clone(), Duration::from_millis(1));
     let answer = router.oneshot(braze_request("POST", "/webhooks/braze", TEXT)).await.unwrap();
     assert_come_again(&answer);
     let page = state.metrics.render();
@@ -204,7 +209,7 @@ async fn a_store_that_never_answers_is_not_waited_for() {
 
 #[tokio::test]
 async fn beyond_the_limit_nobody_is_taken_in() {
-    let router = routes_with(state(accepting()), PATIENCE, 0);
+    let router = routes_with(with_memory(accepting(), 0), PATIENCE);
     let answer = router.oneshot(braze_request("POST", "/webhooks/braze", vec![b'x'; SHARE_BYTES])).await.unwrap();
     assert_come_again(&answer);
 }
@@ -251,7 +256,7 @@ async fn a_body_that_stops_coming_is_not_waited_for() {
     let stuck = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
     for body in [broken, stuck] {
         let state = state(accepting());
-        let router = routes_with(state.clone(), Duration::from_millis(1), BODIES_MAX_BYTES);
+        let router = routes_with(state.clone(), Duration::from_millis(1));
         let answer = router.oneshot(braze_request("POST", "/webhooks/braze", body)).await.unwrap();
         assert_come_again(&answer);
         assert_eq!(header(&answer, "connection"), "close");
@@ -287,7 +292,7 @@ async fn whoever_cannot_be_who_they_should_be_is_refused_without_a_look_at_the_b
 async fn whoever_sends_slowly_holds_up_nobody_else() {
     // The memory of one greatest body: 64 shares.
     let store = ScriptedStore::answering((1..=3).map(|n| Ok(Accepted::New(id(n)))));
-    let router = routes_with(state(Arc::new(store)), PATIENCE, BODY_MAX_BYTES);
+    let router = routes_with(with_memory(Arc::new(store), BODY_MAX_BYTES), PATIENCE);
     let post = |body: Body| router.clone().oneshot(braze_request("POST", "/webhooks/braze", body));
     let share = || Bytes::from(vec![b'x'; SHARE_BYTES]);
     let slow = || {
@@ -377,7 +382,7 @@ async fn a_panic_in_a_handler_makes_the_sender_come_again() {
 
 #[tokio::test]
 async fn who_waits_for_the_store_holds_nothing_of_the_request() {
-    let desk = Desk { state: state(Arc::new(ScriptedStore::default())), shares: Semaphore::new(1), patience: PATIENCE };
+    let desk = Desk { state: state(Arc::new(ScriptedStore::default())), patience: PATIENCE };
     let held = Arc::new(());
     let mut request = braze_request("POST", "/webhooks/braze", TEXT);
     request.extensions_mut().insert(Arc::clone(&held));
