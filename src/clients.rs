@@ -14,6 +14,8 @@ use jiff::Timestamp;
 
 use crate::domain::refusals::Object;
 
+use tls::TlsFault;
+
 pub mod braze;
 mod exchange;
 mod limits;
@@ -21,6 +23,7 @@ pub mod media;
 pub mod oauth;
 #[cfg(test)]
 mod scripted;
+pub mod tls;
 mod words;
 pub mod zendesk;
 
@@ -240,6 +243,9 @@ fn transport_error(error: &reqwest::Error) -> TransportError {
 fn plain_cause(error: &reqwest::Error) -> &'static str {
     if error.is_dns() {
         return "its name was not found";
+    }
+    if let Some(fault) = std::error::Error::source(error).filter(|_| error.is_connect()).and_then(TlsFault::behind) {
+        return fault.cause();
     }
     if error.is_timeout() {
         return if error.is_connect() { "connecting took too long" } else { "no answer in time" };

@@ -12,6 +12,7 @@ use super::TAG;
 use super::zendesk::{self, TRIGGERS};
 use crate::clients::Failure;
 use crate::clients::braze::details::CampaignView;
+use crate::clients::tls::TlsFault;
 use crate::clients::zendesk::admin::{CategoryView, Me, TriggerView, UserFieldView, WebhookTest, WebhookView};
 
 /// How far our clock may be off before it is called wrong: far above what an answer takes on its way, far below the
@@ -76,6 +77,12 @@ impl Line {
     }
 }
 
+/// What to do about a vendor that could not be reached at the address under this key: what is wrong with its TLS says
+/// more than that it could not be reached.
+fn unreached(failure: &Failure, url: &str, otherwise: &str) -> String {
+    TlsFault::told_in(failure.cause()).map_or_else(|| otherwise.to_owned(), |fault| fault.remedy(url))
+}
+
 /// What a read that did not succeed means for its line. `scope` is what it needs.
 fn unread(what: &str, failure: &Failure, scope: &str) -> Line {
     let cause = failure.cause();
@@ -117,7 +124,11 @@ pub fn credentials(me: &Result<Me, Failure>, by: &str) -> Line {
             "Zendesk",
             what,
             failure.cause(),
-            "Compare zendesk.url with the address in the browser when you work in Zendesk, and see whether it is up",
+            unreached(
+                failure,
+                "zendesk.url",
+                "Compare zendesk.url with the address in the browser when you work in Zendesk, and see whether it is up",
+            ),
         ),
     }
 }
@@ -346,7 +357,12 @@ pub fn key(first: &Result<CampaignView, Failure>, host: &str) -> Line {
             "Braze",
             what,
             failure.cause(),
-            "Compare braze.url with the REST endpoint that Braze shows under APIs and Identifiers, and see whether it is up",
+            unreached(
+                failure,
+                "braze.url",
+                "Compare braze.url with the REST endpoint that Braze shows under APIs and Identifiers, and see whether it \
+                 is up",
+            ),
         ),
         Ok(_) | Err(_) => {
             Line::braze(what, State::Good, format!("{host} knows it; only a text shows whether it may send"))

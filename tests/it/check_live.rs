@@ -190,6 +190,21 @@ async fn a_campaign_that_sends_nothing_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_port_that_does_not_speak_tls_is_named_with_its_remedy() {
+    let connected = Connected::start().await;
+    let sandbox = &connected.bridge.sandbox;
+    for (variable, url, what, key) in [
+        ("TANDEM_ZENDESK__URL", sandbox.zendesk.url(), "credentials", "zendesk.url"),
+        ("TANDEM_BRAZE__URL", sandbox.braze.url(), "key", "braze.url"),
+    ] {
+        let red = connected.red(&[(variable, &url.replacen("http:", "https:", 1))]).await;
+        let line = red.iter().find(|line| line["what"] == what).unwrap_or_else(|| panic!("{what}: {red:#?}"));
+        assert!(line["said"].as_str().unwrap().ends_with("it does not speak TLS"), "{line}");
+        assert!(line["remedy"].as_str().unwrap().contains(&format!("Compare the port in {key}")), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_is_wrong_is_named() {
     let connected = Connected::start().await;
     connected.bridge.sandbox.zendesk.set_clock_ahead(SignedDuration::from_mins(7));

@@ -26,6 +26,21 @@ fn a_greeting_as_anonymous_user_is_a_failure() {
 }
 
 #[test]
+fn a_fault_of_tls_has_the_remedy_for_it() {
+    let cause = |fault: TlsFault| format!("Zendesk could not be reached: {}", fault.cause());
+    let failed = |cause: String| Failure::Retry { cause, after: None };
+    for fault in [TlsFault::Expired, TlsFault::OtherName, TlsFault::UnknownIssuer, TlsFault::NotTls] {
+        let zendesk = credentials(&Err(failed(cause(fault))), "the token");
+        check(&zendesk, State::Wrong, fault.cause());
+        assert_eq!(zendesk.remedy, Some(fault.remedy("zendesk.url")));
+        let braze = key(&Err(failed(cause(fault))), "rest.example");
+        assert_eq!(braze.remedy, Some(fault.remedy("braze.url")));
+    }
+    let refused = credentials(&Err(failed("Zendesk could not be reached: the connection was refused".into())), "it");
+    assert!(refused.remedy.unwrap().contains("see whether it is up"));
+}
+
+#[test]
 fn a_clock_is_wrong_past_a_minute_or_half_the_tolerance() {
     let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
     for (seconds, tolerance, state, says) in [
