@@ -65,8 +65,9 @@ struct Progress {
 
 /// What a search has found, beside what was rung for at once.
 struct Searched {
-    /// Tickets that changed and whose comments are counted: the vendor's number of them tells whether one is new.
-    doubtful: Vec<TicketId>,
+    /// For tickets that changed and whose comments are counted: the vendor's number of them tells whether one is new, and
+    /// these are rung where it does not.
+    doubtful: Vec<Ring>,
     /// From where the next search goes on, once these are settled.
     next_from: Timestamp,
 }
@@ -127,7 +128,7 @@ impl Worker {
         }
         let searched = if is_rung { self.search(progress, now, &mut rung, stop).await } else { None };
         let is_whole = match searched {
-            Some(searched) => self.walk(progress, searched, &rung, stop).await,
+            Some(searched) => self.walk(progress, searched, rung, stop).await,
             None => false,
         };
         given_up.tell(is_whole);
@@ -159,7 +160,7 @@ impl Worker {
                 let seen = compare::sighting(ticket, ticket.updated_at, found.answered_at);
                 match compare::listed(known.get(&ticket.id), ticket) {
                     Listed::Settled => {}
-                    Listed::Doubtful => doubtful.push(ticket.id),
+                    Listed::Doubtful => doubtful.push(Ring::of(ticket.id, seen)),
                     Listed::Unread => rings.push(Ring::of(ticket.id, seen)),
                     Listed::Stranger => {
                         if progress.strangers.get(&ticket.id).is_none_or(|heard| *heard < ticket.updated_at) {

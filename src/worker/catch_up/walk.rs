@@ -37,16 +37,17 @@ impl Worker {
         &self,
         progress: &mut Progress,
         searched: Searched,
-        rung: &HashSet<TicketId>,
+        mut rung: HashSet<TicketId>,
         stop: &CancellationToken,
     ) -> bool {
         let Searched { doubtful, next_from } = searched;
+        rung.extend(doubtful.iter().map(|ring| ring.ticket_id));
         let beside = doubtful.len() % TICKETS_AT_ONCE;
         let (full, rest) = doubtful.split_at(doubtful.len().saturating_sub(beside));
         if !self.settle(full, stop).await {
             return false;
         }
-        let stretch = self.stretch(progress, TICKETS_AT_ONCE.saturating_sub(beside), &doubtful, rung).await;
+        let stretch = self.stretch(progress, TICKETS_AT_ONCE.saturating_sub(beside), &rung).await;
         if !self.settle_with(rest, &stretch.live, stop).await {
             return false;
         }
@@ -55,13 +56,7 @@ impl Worker {
     }
 
     /// The next live conversations, at most `room` of them; none while little is left of the rate budget.
-    async fn stretch(
-        &self,
-        progress: &Progress,
-        room: usize,
-        doubtful: &[TicketId],
-        rung: &HashSet<TicketId>,
-    ) -> Stretch {
+    async fn stretch(&self, progress: &Progress, room: usize, rung: &HashSet<TicketId>) -> Stretch {
         let stay = || Stretch { next: progress.walked_to.clone(), ..Stretch::default() };
         if self.zendesk.is_budget_low() {
             return stay();
@@ -81,7 +76,7 @@ impl Worker {
             }
             stretch.next = Some(known.key.clone());
             let live = live_ticket(&known, now, self.options.reopen).map(|ticket| ticket.id);
-            if let Some(ticket) = live.filter(|ticket| !rung.contains(ticket) && !doubtful.contains(ticket)) {
+            if let Some(ticket) = live.filter(|ticket| !rung.contains(ticket)) {
                 stretch.live.insert(ticket, known);
             }
         }
@@ -92,7 +87,7 @@ impl Worker {
     }
 
     /// Settles tickets that a search named; false when not all could be.
-    pub(super) async fn settle(&self, listed: &[TicketId], stop: &CancellationToken) -> bool {
+    pub(super) async fn settle(&self, listed: &[Ring], stop: &CancellationToken) -> bool {
         for listed in listed.chunks(TICKETS_AT_ONCE) {
             if !self.settle_with(listed, &HashMap::new(), stop).await {
                 return false;
@@ -104,28 +99,30 @@ impl Worker {
     /// Settles tickets that a search named and others that the store knows, in one call.
     async fn settle_with(
         &self,
-        listed: &[TicketId],
+        listed: &[Ring],
         walked: &HashMap<TicketId, Conversation>,
         stop: &CancellationToken,
     ) -> bool {
-        let ids: Vec<TicketId> = listed.iter().chain(walked.keys()).copied().collect();
+        let ids: Vec<TicketId> = listed.iter().map(|ring| ring.ticket_id).chain(walked.keys().copied()).collect();
         if ids.is_empty() {
             return true;
         }
         if !self.pace(true, stop).await {
             return false;
         }
-        let Some(named) = self.known(listed.iter().copied()).await else { return false };
+        let Some(named) = self.known(listed.iter().map(|ring| ring.ticket_id)).await else { return false };
         let now = self.clock.now();
         let found = match self.zendesk.tickets(&ids).await {
             Ok(found) => found,
             Err(Failure::Postpone { .. }) => return false,
             Err(failure) => {
-                warn!("catch_up.walk_failed: {}; the next look tries again", failure.cause());
-                return false;
+                warn!("catch_up.walk_failed: {}; each ticket that a search named is read", failure.cause());
+                return self.ring(listed, stop).await;
             }
         };
-        let (mut rings, mut unnamed) = (Vec::new(), 0_usize);
+        let is_shown = |ring: &&Ring| found.tickets.iter().any(|ticket| ticket.id == ring.ticket_id);
+        let mut rings: Vec<Ring> = listed.iter().filter(|ring| !is_shown(ring)).cloned().collect();
+        let mut unnamed = 0_usize;
         for ticket in &found.tickets {
             let is_listed = named.contains_key(&ticket.id);
             let Some(known) = named.get(&ticket.id).or_else(|| walked.get(&ticket.id)) else { continue };
