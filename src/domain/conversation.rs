@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::domain::event::{CommentId, Customer, EventId, EventKind, Keyword, Sighting, TicketId, UserId};
-use crate::domain::reading::{Counted, Reading, Shown};
+use crate::domain::reading::{Census, Counted, Reading, Shown};
 
 /// A text on the ticket that equals one which we wrote this recently is our own, coming back.
 pub const ECHO_LIFE: Duration = Duration::from_secs(600);
@@ -274,6 +274,8 @@ pub enum Change {
     Commented(TicketId, Counted),
     /// The ticket's comments were read.
     Read(TicketId, Shown),
+    /// The vendor has counted the ticket's comments, which were all known.
+    Recounted(TicketId, Census),
     /// Agents' comments on the ticket have been seen up to the one, and these of them go to the phone.
     Forwarded(TicketId, CommentId, Vec<CommentId>),
     /// A reply goes to the phone of which nobody can tell which comment it was.
@@ -352,6 +354,7 @@ impl Conversation {
             }
             Change::OpenedWith(ticket, comment) => self.reading_of(ticket, |reading, _| reading.opened_with(comment)),
             Change::Commented(ticket, comment) => self.reading_of(ticket, |reading, _| reading.wrote(comment)),
+            Change::Recounted(ticket, census) => self.reading_of(ticket, |reading, _| reading.recount(census)),
             Change::Read(ticket, shown) => self.reading_of(ticket, |reading, up_to| reading.read(&shown, up_to)),
             Change::RepliedUnnumbered => self.replies_unnumbered = true,
             Change::Subscription(subscription) => self.subscription = subscription,

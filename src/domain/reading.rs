@@ -21,9 +21,21 @@ pub struct Reading {
     /// Up to this time of the vendor's clock, every comment is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Timestamp>,
+    /// The newest comment that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    newest: Option<CommentId>,
     /// How many comments are known; `None` where nothing says how many stood there before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tally: Option<Tally>,
+}
+
+/// How many comments the vendor counted on a ticket of which every comment was known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Census {
+    /// The vendor's count. Whether internal comments are in it is not documented.
+    pub comments: u32,
+    /// The newest comment then.
+    pub newest: CommentId,
 }
 
 /// A comment, as far as counting is concerned.
@@ -46,12 +58,11 @@ pub struct Shown {
     pub to: Option<Timestamp>,
 }
 
-/// The known comments of a ticket: so many up to one of them, and the others by number.
+/// The known comments of a ticket: so many up to one of them, as the vendor counts, and the others by number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Tally {
     counted_to: CommentId,
-    public: u32,
-    internal: u32,
+    counted: u32,
     beyond: Vec<Counted>,
 }
 
@@ -59,8 +70,9 @@ impl Reading {
     /// Of a ticket that holds this comment of the bridge's own and no other.
     pub fn opened_with(&mut self, comment: CommentId) {
         if self.tally.is_none() {
-            self.tally = Some(Tally { counted_to: comment, public: 1, internal: 0, beyond: Vec::new() });
+            self.tally = Some(Tally { counted_to: comment, counted: 1, beyond: Vec::new() });
         }
+        self.newest = self.newest.max(Some(comment));
     }
 
     /// The bridge has written this comment.
@@ -72,14 +84,30 @@ impl Reading {
     pub fn read(&mut self, shown: &Shown, up_to: CommentId) {
         if shown.whole {
             let beyond = self.tally.take().map(|tally| tally.beyond).unwrap_or_default();
-            self.tally = Some(Tally { counted_to: CommentId(0), public: 0, internal: 0, beyond: Vec::new() });
+            self.tally = Some(Tally { counted_to: CommentId(0), counted: 0, beyond: Vec::new() });
             self.add(&beyond);
         }
+        self.newest = self.newest.max(Some(up_to));
         self.add(&shown.comments);
         if let Some(tally) = &mut self.tally {
             tally.count_to(up_to);
         }
         self.to = self.to.max(shown.to);
+    }
+
+    /// The vendor has counted the comments while all of them were known.
+    pub fn recount(&mut self, census: Census) {
+        let beyond = self.tally.take().map(|tally| tally.beyond).unwrap_or_default();
+        self.tally = Some(Tally { counted_to: census.newest, counted: census.comments, beyond: Vec::new() });
+        self.add(&beyond);
+    }
+
+    /// What a count of the vendor's teaches about a ticket that last changed at `updated_at`: nothing unless every
+    /// comment is known, or where it is what is expected.
+    #[must_use]
+    pub fn learn_from(&self, comments: u32, updated_at: Timestamp) -> Option<Census> {
+        let newest = self.newest.filter(|_| self.covers(updated_at) && !self.is_all_of(comments))?;
+        Some(Census { comments, newest })
     }
 
     /// Whether a ticket that last changed at `updated_at` can hold no comment that is new.
@@ -88,9 +116,9 @@ impl Reading {
         self.to.is_some_and(|to| to >= updated_at)
     }
 
-    /// Whether a ticket of which the vendor counts so many comments holds no public one that is new. Not before it is
-    /// certain: whether the vendor counts internal comments is not documented, so the number of all comments proves
-    /// nothing where some are internal, and the number of public ones does under both readings.
+    /// Whether a ticket of which the vendor counts so many comments holds no public one that is new. Whether the vendor
+    /// counts internal comments is not documented: so what was counted, and the public ones since, prove it under both
+    /// readings, and nothing else does.
     #[must_use]
     pub fn is_all_of(&self, count: u32) -> bool {
         self.tally.as_ref().is_some_and(|tally| tally.public() == count)
@@ -103,6 +131,7 @@ impl Reading {
     }
 
     fn add(&mut self, comments: &[Counted]) {
+        self.newest = self.newest.max(comments.iter().map(|comment| comment.id).max());
         let Some(tally) = &mut self.tally else { return };
         for comment in comments {
             let is_new = comment.id > tally.counted_to && tally.beyond.iter().all(|known| known.id != comment.id);
@@ -117,22 +146,22 @@ impl Reading {
 }
 
 impl Tally {
-    /// Counts those up to this one, and forgets their numbers.
+    /// Counts the public ones up to this one, and forgets their numbers. Internal ones are not counted until the vendor
+    /// has been asked, which then counts them or not.
     fn count_to(&mut self, up_to: CommentId) {
         self.counted_to = self.counted_to.max(up_to);
-        let (counted, beyond) = self.beyond.drain(..).partition(|comment| comment.id <= self.counted_to);
-        let counted: Vec<Counted> = counted;
-        self.beyond = beyond;
-        for comment in counted {
-            let kind = if comment.public { &mut self.public } else { &mut self.internal };
-            *kind = kind.saturating_add(1);
-        }
+        self.counted =
+            self.counted.saturating_add(public(self.beyond.iter().filter(|known| known.id <= self.counted_to)));
+        self.beyond.retain(|known| known.id > self.counted_to);
     }
 
     fn public(&self) -> u32 {
-        let beyond = self.beyond.iter().filter(|comment| comment.public).count();
-        self.public.saturating_add(u32::try_from(beyond).unwrap_or(u32::MAX))
+        self.counted.saturating_add(public(self.beyond.iter()))
     }
+}
+
+fn public<'a>(comments: impl Iterator<Item = &'a Counted>) -> u32 {
+    u32::try_from(comments.filter(|comment| comment.public).count()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -211,6 +240,27 @@ mod tests {
         assert!(!reading.is_counted() && !reading.is_all_of(1) && !reading.is_all_of(2));
         reading.read(&shown(&[public(6), public(7), public(8)], true), CommentId(8));
         assert!(reading.is_all_of(3));
+    }
+
+    #[test]
+    fn once_all_is_known_the_vendors_own_count_is_what_new_comments_are_added_to() {
+        let known_to = |reading: &mut Reading, ids: &[Counted]| {
+            reading.read(&Shown { to: Some(at(9)), ..shown(ids, false) }, CommentId(1));
+        };
+        let (mut noted, mut uncounted) = (opened(), Reading::default());
+        known_to(&mut noted, &[internal(2)]);
+        known_to(&mut uncounted, &[public(2)]);
+        for mut reading in [noted, uncounted] {
+            assert_eq!(reading.learn_from(7, at(10)), None, "it has changed since");
+            let census = reading.learn_from(7, at(9)).unwrap();
+            // Meanwhile the bridge has written.
+            reading.wrote(public(3));
+            reading.recount(census);
+            reading.wrote(public(3));
+            known_to(&mut reading, &[public(2), public(3)]);
+            assert!(reading.is_all_of(8) && !reading.is_all_of(7) && !reading.is_all_of(9));
+            assert_eq!(reading.learn_from(8, at(9)), None, "it is what is expected");
+        }
     }
 
     #[test]

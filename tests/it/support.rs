@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// How long the world is left to itself before the clock moves on.
-const QUIET: Duration = Duration::from_millis(15);
+pub(crate) const QUIET: Duration = Duration::from_millis(15);
 
 /// Where the configuration of a [`TestBridge`] lies, for whoever checks it while the bridge runs.
 pub(crate) const CONFIG_FILE: &str = "tandem.toml";

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::clients::zendesk::TicketView;
-use crate::domain::conversation::{Conversation, Ticket};
+use crate::domain::conversation::{Change, Conversation, Ticket};
 use crate::domain::event::Sighting;
 use crate::domain::reading::Reading;
 use crate::domain::retry::later;
@@ -80,6 +80,12 @@ pub(super) fn shown(known: &Conversation, ticket: &TicketView, is_listed: bool) 
     if counted.is_some() || is_listed || has_changed() { Finding::Unread } else { Finding::Settled }
 }
 
+/// What Zendesk's count of the ticket's comments teaches where all of them are known.
+pub(super) fn recounted(known: &Conversation, ticket: &TicketView) -> Option<Change> {
+    let census = reading(known, ticket)?.learn_from(ticket.comment_count?, ticket.updated_at)?;
+    Some(Change::Recounted(ticket.id, census))
+}
+
 fn reading<'a>(known: &'a Conversation, ticket: &TicketView) -> Option<&'a Reading> {
     known.forwarded_on(ticket.id).map(|forwarded| &forwarded.reading)
 }
@@ -96,7 +102,7 @@ fn has_changed(ticket: &TicketView, heard: &Ticket) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::conversation::{Change, ConversationKey, TicketStatus};
+    use crate::domain::conversation::{ConversationKey, TicketStatus};
     use crate::domain::event::{CommentId, TicketId, UserId};
     use crate::domain::reading::{Counted, Shown};
 

@@ -127,20 +127,24 @@ impl Worker {
             let is_listed = named.contains_key(&ticket.id);
             let Some(known) = named.get(&ticket.id).or_else(|| walked.get(&ticket.id)) else { continue };
             let seen = compare::sighting(ticket, now, found.answered_at);
-            match compare::shown(known, ticket, is_listed) {
-                Finding::Settled => {}
+            let changes = match compare::shown(known, ticket, is_listed) {
+                Finding::Settled => compare::recounted(known, ticket).into_iter().collect(),
                 Finding::Changed => {
                     let shown = Shown { comments: Vec::new(), whole: false, to: seen.all_there_to };
-                    let changes = vec![Change::Sighted(ticket.id, seen), Change::Read(ticket.id, shown)];
-                    if let Err(error) = self.store.learn(&known.key, changes, now).await {
-                        warn!(%error, "catch_up.not_stored: the next look will find it");
-                        return false;
-                    }
+                    vec![Change::Sighted(ticket.id, seen), Change::Read(ticket.id, shown)]
                 }
                 Finding::Unread => {
                     rings.push(Ring::of(ticket.id, seen));
                     unnamed = unnamed.saturating_add(usize::from(!is_listed));
+                    continue;
                 }
+            };
+            if changes.is_empty() {
+                continue;
+            }
+            if let Err(error) = self.store.learn(&known.key, changes, now).await {
+                warn!(%error, "catch_up.not_stored: the next look will find it");
+                return false;
             }
         }
         let is_rung = self.ring(&rings, stop).await;
