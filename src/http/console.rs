@@ -13,6 +13,7 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::StatusCode;
+use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -44,7 +45,7 @@ mod view;
 pub use settings::{Check, Checked, Setting, SettingsGroup};
 
 use page::Trouble;
-use session::Sessions;
+use session::{Sessions, TooMany};
 
 /// What the console is given to show.
 #[derive(Clone, Default)]
@@ -88,6 +89,13 @@ impl Console {
     #[must_use]
     pub fn new(options: ConsoleOptions) -> Self {
         Self { options, sessions: Arc::default(), streams: Arc::new(Semaphore::new(live::STREAMS_MAX)) }
+    }
+}
+
+impl Console {
+    /// A wrong token was presented at the API; it counts together with those of the sign-in.
+    pub(super) fn wrong_token(&self, now: Timestamp) -> Result<(), TooMany> {
+        self.sessions.wrong_token(now)
     }
 }
 

@@ -245,20 +245,39 @@ async fn a_session_ends_with_the_token_it_was_opened_with() {
 }
 
 #[tokio::test]
-async fn ten_wrong_tokens_a_minute_are_listened_to() {
+async fn guessing_is_limited_at_the_sign_in_and_at_the_api_and_locks_nobody_out() {
     let mut bridge = with_texts(&[]).await;
     let mut guesser = Browser::new(&bridge);
-    for guess in 0..10 {
-        assert_eq!(guesser.sign_in(&guess.to_string()).await.status, StatusCode::UNAUTHORIZED);
+    let api = async |token: &str| {
+        let request = bridge.http.get(format!("{}/api/deliveries", bridge.operator)).bearer_auth(token);
+        let answer = request.send().await.unwrap();
+        let retry_after = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().parse().unwrap());
+        (answer.status(), retry_after)
+    };
+    // A request without a token is no guess.
+    for _ in 0..20 {
+        let status = bridge.http.get(format!("{}/metrics", bridge.operator)).send().await.unwrap().status();
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
     }
-    for token in ["one more", TOKEN] {
-        let page = guesser.sign_in(token).await;
-        assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS, "nobody learns whether it is right: {token}");
+    for guess in 0..5 {
+        assert_eq!(guesser.sign_in(&guess.to_string()).await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(api(&guess.to_string()).await, (StatusCode::UNAUTHORIZED, None));
+    }
+    for _ in 0..3 {
+        let page = guesser.sign_in("one more").await;
+        assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
         let wait: u64 = page.header("retry-after").parse().unwrap();
         assert!((1..=61).contains(&wait), "{wait}");
+        let (status, wait) = api("one more").await;
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+        assert!(wait.is_some_and(|wait: u64| (1..=61).contains(&wait)), "{wait:?}");
+        // The right one is let in all the same.
+        assert_eq!(Browser::new(&bridge).sign_in(TOKEN).await.status, StatusCode::SEE_OTHER);
+        assert_eq!(api(TOKEN).await, (StatusCode::OK, None));
     }
     bridge.clock.advance(SignedDuration::from_secs(61));
-    assert_eq!(guesser.sign_in(TOKEN).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(guesser.sign_in("wrong").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(api("wrong").await, (StatusCode::UNAUTHORIZED, None));
     bridge.stop().await;
 }
 

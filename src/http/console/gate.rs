@@ -26,10 +26,10 @@ use secrecy::ExposeSecret;
 
 use super::live;
 use super::page::{self, Shell, SignIn, Trouble};
-use super::session::{Digested, Session, Visitor, digested};
+use super::session::{Digested, Session, TooMany, Visitor, digested};
 use crate::domain::operator::{Access, NAME_CHARS_MAX, Operator, Order, handle};
-use crate::http::OperatorState;
 use crate::http::operator::guard;
+use crate::http::{OperatorState, connections};
 
 /// The cookie.
 const COOKIE: &str = "tandem_session";
@@ -86,6 +86,7 @@ pub(super) async fn keep_out(State(state): State<OperatorState>, request: Reques
 pub(super) async fn let_in(State(state): State<OperatorState>, mut request: Request, next: Next) -> Response {
     let active = !brings_itself_up_to_date(&request);
     let Some(mut visitor) = visitor(&state, request.headers(), active) else { return to_sign_in(&request) };
+    connections::prove();
     visitor.standing = live::standing(&state);
     if request.method() == Method::POST {
         let (parts, body) = request.into_parts();
@@ -212,7 +213,8 @@ struct Turned {
     retry_after: Option<u64>,
 }
 
-/// Whoever presents the operator token, as long as not too many wrong ones were presented. Writes the audit line.
+/// Signs in with the operator token, however many wrong ones came before. Writes the audit line: one for each try, until
+/// too many are wrong.
 fn admit(state: &OperatorState, form: &Form) -> Result<Operator, Turned> {
     let turned = |status, problem: String| Turned { status, problem, retry_after: None };
     let by = match form.get("by").map(handle) {
@@ -224,22 +226,28 @@ fn admit(state: &OperatorState, form: &Form) -> Result<Operator, Turned> {
         by => by.flatten(),
     };
     let (now, presented) = (state.clock.now(), form.get("token").unwrap_or_default());
-    let is_right = || state.token.borrow().as_ref().is_none_or(|token| guard::is_token(presented, token));
-    let tried = state.console.sessions.try_token(now, is_right);
+    let is_right = state.token.borrow().as_ref().is_none_or(|token| guard::is_token(presented, token));
+    let tried = if is_right { Ok(true) } else { state.console.sessions.wrong_token(now).map(|()| false) };
     let result = match tried {
         Ok(true) => "done",
         Ok(false) => "refused",
-        Err(_) => "not listened to",
+        Err(_) => "refused, as many before it",
     };
     let (name, access) = (by.as_deref(), Access::Console.name());
-    tracing::info!(target: "tandem::audit", action = "sign_in", access, by = name, result, "operator: sign in: {result}");
+    if tried.is_ok() || tried.is_err_and(|too_many| too_many.is_news) {
+        tracing::info!(target: "tandem::audit", action = "sign_in", access, by = name, result, "operator: sign in: {result}");
+    }
     match tried {
-        Ok(true) => Ok(Operator { access: Access::Console, by }),
+        Ok(true) => {
+            connections::prove();
+            Ok(Operator { access: Access::Console, by })
+        }
         Ok(false) => Err(turned(StatusCode::UNAUTHORIZED, "That is not the operator token.".to_owned())),
-        Err(until) => {
-            let wait = until.duration_since(now).as_secs().max(0).unsigned_abs() + 1;
-            let problem = format!("Too many wrong tokens. Try again in {wait} seconds.");
-            Err(Turned { status: StatusCode::TOO_MANY_REQUESTS, problem, retry_after: Some(wait) })
+        Err(TooMany { wait_seconds, .. }) => {
+            let problem = format!(
+                "That is not the operator token, and many wrong ones came. Try again in {wait_seconds} seconds."
+            );
+            Err(Turned { status: StatusCode::TOO_MANY_REQUESTS, problem, retry_after: Some(wait_seconds) })
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who is signed in to the console: sessions, and how often somebody may try.
+//! Who is signed in to the console: sessions, and how many wrong tokens came.
 //!
 //! Sessions live in memory, so a restart signs everybody out. What a browser holds is never kept here, only its digest.
 //! This decides about time and numbers that it is given; it reads no clock, draws no lots and sees no request.
@@ -21,8 +21,8 @@ const AGE_MAX: SignedDuration = SignedDuration::from_hours(12);
 /// Far more than there are operators. The one that was idle for longest makes room.
 const SESSIONS_MAX: usize = 64;
 
-/// How many wrong tokens are listened to in [`TRIES_PERIOD`], from everybody together: a person mistypes twice, and a
-/// guesser gets nowhere. Whoever keeps guessing keeps operators from signing in, but only on the operator's network.
+/// How many wrong tokens are answered and logged one by one in [`TRIES_PERIOD`], from everybody together, at the sign-in
+/// and at the API: a person mistypes twice.
 const TRIES_MAX: usize = 10;
 
 /// See [`TRIES_MAX`].
@@ -48,6 +48,17 @@ struct Inner {
     open: BTreeMap<Digested, Session>,
     /// When wrong tokens came, oldest first.
     wrong: VecDeque<Timestamp>,
+    /// Whether it was told since then that too many came.
+    told: bool,
+}
+
+/// Too many wrong tokens came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) struct TooMany {
+    /// After how many seconds the next one is answered like a first.
+    pub(in crate::http) wait_seconds: u64,
+    /// Whether it is the first of these, so that the log has one line for all of them.
+    pub(in crate::http) is_news: bool,
 }
 
 /// What a session begins with.
@@ -153,19 +164,20 @@ impl Sessions {
         }
     }
 
-    /// Whether a token that somebody presents is the right one, as `is_right` says; `Err` says when the next one is
-    /// listened to, where too many wrong ones came. In one piece, so that nobody has more tries by trying at once.
-    pub(super) fn try_token(&self, now: Timestamp, is_right: impl FnOnce() -> bool) -> Result<bool, Timestamp> {
+    /// A wrong token was presented. `Err` where too many came before it: then it says when the next one is answered like
+    /// a first. The right token needs no question here, so guessing locks nobody out.
+    pub(super) fn wrong_token(&self, now: Timestamp) -> Result<(), TooMany> {
         let mut inner = self.lock();
-        inner.wrong.retain(|at| now.duration_since(*at) < TRIES_PERIOD);
-        if let Some(oldest) = inner.wrong.front().filter(|_| inner.wrong.len() >= TRIES_MAX) {
-            return Err(oldest.checked_add(TRIES_PERIOD).unwrap_or(now));
-        }
-        let right = is_right();
-        if !right {
+        // A clock that was set back must not keep them for ever.
+        inner.wrong.retain(|at| now.duration_since(*at).abs() < TRIES_PERIOD);
+        let Some(oldest) = inner.wrong.front().filter(|_| inner.wrong.len() >= TRIES_MAX) else {
             inner.wrong.push_back(now);
-        }
-        Ok(right)
+            inner.told = false;
+            return Ok(());
+        };
+        let wait = oldest.checked_add(TRIES_PERIOD).unwrap_or(now).duration_since(now);
+        let is_news = !std::mem::replace(&mut inner.told, true);
+        Err(TooMany { wait_seconds: wait.as_secs().max(0).unsigned_abs() + 1, is_news })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -247,15 +259,20 @@ mod tests {
     }
 
     #[test]
-    fn ten_wrong_tokens_a_minute_are_listened_to() {
+    fn ten_wrong_tokens_a_minute_are_answered_one_by_one() {
         let sessions = Sessions::default();
+        let minute = |n: i64| Timestamp::from_second(n * 60).unwrap();
         for _ in 0..TRIES_MAX {
-            assert_eq!(sessions.try_token(at(0), || true), Ok(true), "the right one costs nothing");
-            assert_eq!(sessions.try_token(at(0), || false), Ok(false));
+            assert_eq!(sessions.wrong_token(minute(10)), Ok(()));
         }
-        let unheard = || -> bool { panic!("nobody looks at it") };
-        assert_eq!(sessions.try_token(at(0), unheard), Err(at(1)));
-        assert_eq!(sessions.try_token(at(1), || true), Ok(true));
+        assert_eq!(sessions.wrong_token(minute(10)), Err(TooMany { wait_seconds: 61, is_news: true }));
+        assert_eq!(sessions.wrong_token(minute(10)), Err(TooMany { wait_seconds: 61, is_news: false }));
+        assert_eq!(sessions.wrong_token(minute(11)), Ok(()));
+        for _ in 1..TRIES_MAX {
+            assert_eq!(sessions.wrong_token(minute(11)), Ok(()));
+        }
+        assert_eq!(sessions.wrong_token(minute(11)).map_err(|too_many| too_many.is_news), Err(true), "again");
+        assert_eq!(sessions.wrong_token(minute(3)), Ok(()), "the clock was set back");
     }
 
     #[test]

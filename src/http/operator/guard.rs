@@ -10,13 +10,14 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::uri::Authority;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::http::OperatorState;
+use crate::domain::operator::Access;
 use crate::http::error::{error_answer, unauthorized};
+use crate::http::{OperatorState, connections};
 
 /// Lets the request pass, or answers 401 or 403.
 pub(super) async fn let_in(State(state): State<OperatorState>, request: Request, next: Next) -> Response {
@@ -26,11 +27,36 @@ pub(super) async fn let_in(State(state): State<OperatorState>, request: Request,
     }
     let token = state.token.borrow().clone();
     match &token {
-        Some(token) if !presents(headers, token) => unauthorized(),
+        Some(token) if !presents(headers, token) => refuse(&state, headers),
         None if !is_for_this_machine(headers) => {
             error_answer(StatusCode::FORBIDDEN, "without an operator token only requests to a loopback host are served")
         }
-        Some(_) | None => next.run(request).await,
+        Some(_) | None => {
+            connections::prove();
+            next.run(request).await
+        }
+    }
+}
+
+/// 401, or 429 after many wrong tokens. A request without any is no guess. The audit has a line for each wrong one,
+/// until there are too many.
+fn refuse(state: &OperatorState, headers: &HeaderMap) -> Response {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return unauthorized();
+    }
+    let wrong = state.console.wrong_token(state.clock.now());
+    let result = if wrong.is_ok() { "refused" } else { "refused, as many before it" };
+    if wrong.is_ok() || wrong.is_err_and(|too_many| too_many.is_news) {
+        let access = Access::Token.name();
+        tracing::info!(target: "tandem::audit", action = "api", access, result, "operator: wrong token at the API: {result}");
+    }
+    match wrong {
+        Ok(()) => unauthorized(),
+        Err(too_many) => {
+            let mut answer = error_answer(StatusCode::TOO_MANY_REQUESTS, "not authorized, and many wrong tokens came");
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(too_many.wait_seconds));
+            answer
+        }
     }
 }
 
