@@ -36,7 +36,7 @@ mod seats;
 mod stream;
 
 use seats::{Ask, Phase, Seat, Seated, Seats, Source, TICK};
-use stream::{Answered, Asked, HEAD_MAX_BYTES, Unread, Watched};
+use stream::{Answered, Asked, HEAD_MAX_BYTES, Rest, Unread, Watched};
 
 /// How long a connection may take for the request at hand when the bridge stops: longer than a webhook may take to be
 /// read and stored.
@@ -106,11 +106,10 @@ where
     let tasks = TaskTracker::new();
     while let Some((stream, seated, place)) = door.next(&mut listener).await {
         let seat = Arc::clone(&seated.0);
-        let serving = connection(stream, router.clone(), seated, Arc::clone(&memory), door.stop.clone());
-        tasks.spawn(SEAT.scope(seat, async move {
-            serving.await;
-            drop(place);
-        }));
+        let inside = Inside { seated, _place: place };
+        tasks.spawn(
+            SEAT.scope(seat, connection(stream, router.clone(), inside, Arc::clone(&memory), door.stop.clone())),
+        );
     }
     // Later connections are refused, rather than left waiting for an answer that never comes.
     drop(listener);
@@ -200,23 +199,51 @@ impl Crowd {
     }
 }
 
-/// Serves one connection until it ends. When the bridge stops, it ends after the request under way, and at once where
-/// there is none.
+/// What a connection that was let in holds until it ends.
+struct Inside {
+    seated: Seated,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+/// Serves one connection until it ends.
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unread + Unpin,
     router: Router,
-    seated: Seated,
+    inside: Inside,
     memory: Arc<Memory>,
     stop: CancellationToken,
 ) {
-    let seat = &seated.0;
-    let router = TowerToHyperService::new(router);
+    let seat = Arc::clone(&inside.seated.0);
+    let mut serving = pin!(requests(Watched::new(stream, Arc::clone(&seat), memory), router, Arc::clone(&seat), stop));
+    poll_fn(|cx| {
+        seat.wake_with(cx.waker());
+        if seat.asked() == Ask::Now { Poll::Ready(()) } else { serving.as_mut().poll(cx) }
+    })
+    .await;
+}
+
+/// Serves the requests of a connection. When the bridge stops, it ends after the request under way, and at once where
+/// there is none.
+async fn requests(
+    mut stream: Watched<impl AsyncRead + AsyncWrite + Unread + Unpin>,
+    router: Router,
+    seat: Arc<Seat>,
+    stop: CancellationToken,
+) {
+    if !first_head(&mut stream, &seat, &stop).await {
+        return;
+    }
+    let (router, rest) = (TowerToHyperService::new(router), Arc::new(Rest::default()));
     let service = service_fn(|request: Request<Incoming>| {
         seat.enter(Phase::Busy);
-        let answering = router.call(request.map(|body| Asked::new(body, Arc::clone(seat))));
-        let seat = Arc::clone(seat);
+        let answering = router.call(request.map(|body| Asked::new(body, Arc::clone(&rest))));
+        let (seat, rest) = (Arc::clone(&seat), Arc::clone(&rest));
         async move {
             let answer: Result<Response<_>, Infallible> = answering.await;
+            if rest.is_left() {
+                // In a box, because every request would else have room for it.
+                Box::pin(rest.read_on(&seat)).await;
+            }
             answer.map(|answer| answer.map(|body| Answered { body, seat }))
         }
     });
@@ -224,21 +251,28 @@ async fn connection(
     let serving = http1::Builder::new()
         .header_read_timeout(None)
         .max_buf_size(HEAD_MAX_BYTES)
-        .serve_connection(TokioIo::new(Watched::new(stream, Arc::clone(seat), memory)), service);
+        .serve_connection(TokioIo::new(stream), service);
     let mut serving = pin!(serving);
-    let served = poll_fn(|cx| {
-        seat.wake_with(cx.waker());
-        if seat.asked() == Ask::Now {
-            return Poll::Ready(());
-        }
-        // How a connection ended is no news: its requests have been answered and logged, or were none.
-        serving.as_mut().poll(cx).map(drop)
-    });
+    // How a connection ended is no news: its requests have been answered and logged, or were none.
     tokio::select! {
-        () = served => return,
+        _ended = serving.as_mut() => return,
         () = stop.cancelled() => serving.as_mut().graceful_shutdown(),
     }
     tokio::time::timeout(LEAVE_DEADLINE, serving).await.ok();
+}
+
+/// Whether a first head came.
+async fn first_head(
+    stream: &mut Watched<impl AsyncRead + Unread + Unpin>,
+    seat: &Seat,
+    stop: &CancellationToken,
+) -> bool {
+    let mut head = pin!(stream.first_head());
+    tokio::select! {
+        came = head.as_mut() => return came,
+        () = stop.cancelled() => {}
+    }
+    seat.phase() != Phase::Resting && tokio::time::timeout(LEAVE_DEADLINE, head).await.unwrap_or(false)
 }
 
 #[cfg(test)]

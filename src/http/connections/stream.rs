@@ -5,32 +5,39 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body as AnswerBody, Bytes};
+use bytes::BytesMut;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::runtime::Handle;
 
 use super::seats::{Ask, Phase, Seat};
 use crate::http::memory::{HeadShare, Memory};
 
-/// The bound on a head, whatever its form, and the size of hyper's buffer.
+/// The bound on a head, and on hyper's buffer.
 pub(super) const HEAD_MAX_BYTES: usize = 16 * 1024;
 
-/// What each head may have without taking from the common memory: the first buffer of a connection.
+/// What each head may have without taking from the common memory.
 const HEAD_FREE_BYTES: usize = 8 * 1024;
 
-/// How much is read on of a body that was not wanted. Proxies and clients that send it whole before they look at the
-/// answer would otherwise find the connection reset, and a 413 turned into a 502.
+/// How much room a connection has for what it sends first; most heads have no more.
+const FIRST_READ_BYTES: usize = 2 * 1024;
+
+/// How much is read on of a body that was not wanted.
 const LINGER_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// How long such a body is read on.
 const LINGER: Duration = Duration::from_secs(9);
+
+/// How long an answer waits for the rest of the body. Some proxies hang up on their client when an answer comes before the
+/// body's end; and a webhook that took all of its 8 s has less than 2 s left.
+const LINGER_FIRST: Duration = Duration::from_secs(1);
 
 /// Something that knows, without waiting for the system to tell, whether bytes lie in it.
 pub(super) trait Unread {
@@ -54,11 +61,31 @@ pub(super) struct Watched<S> {
     head_bytes: usize,
     /// What it has taken of the common memory.
     held: Option<HeadShare>,
+    /// The first head, and what came with it, as far as nobody has read it from here.
+    ahead: BytesMut,
 }
 
-impl<S: Unread> Watched<S> {
+impl<S: AsyncRead + Unread + Unpin> Watched<S> {
     pub(super) fn new(stream: S, seat: Arc<Seat>, memory: Arc<Memory>) -> Self {
-        Self { stream, seat, memory, head_bytes: 0, held: None }
+        Self { stream, seat, memory, head_bytes: 0, held: None, ahead: BytesMut::new() }
+    }
+
+    /// Reads until the first head has ended or cannot be one, so that hyper, whose buffers have 16 KiB from the start, is
+    /// only there for connections that send one. False when the connection ended before.
+    pub(super) async fn first_head(&mut self) -> bool {
+        let mut head = BytesMut::new();
+        while head.len() < HEAD_MAX_BYTES && may_go_on(&head) {
+            if head.len() == head.capacity() {
+                let more = head.len().clamp(FIRST_READ_BYTES, HEAD_MAX_BYTES);
+                head.reserve(more.min(HEAD_MAX_BYTES - head.len()));
+            }
+            match self.read_buf(&mut head).await {
+                Ok(0) | Err(_) => return false,
+                Ok(_) => {}
+            }
+        }
+        self.ahead = head;
+        true
     }
 
     /// So many bytes came.
@@ -100,8 +127,30 @@ impl<S: Unread> Watched<S> {
     }
 }
 
+/// Whether these bytes are the beginning of a head and not a whole one.
+fn may_go_on(head: &[u8]) -> bool {
+    let Some(first) = head.first() else { return true };
+    if !first.is_ascii_alphabetic() || head.windows(4).any(|end| end == b"\r\n\r\n") {
+        return false;
+    }
+    let mut lines = head.split(|byte| *byte == b'\n');
+    let request = lines.next().unwrap_or_default();
+    // Without a line's end, the request line itself is not there yet; and lines may end without a carriage return.
+    let mut rest = lines.peekable();
+    rest.peek().is_none()
+        || (request.windows(8).any(|part| part == b" HTTP/1.") && !head.windows(2).any(|end| end == b"\n\n"))
+}
+
 impl<S: AsyncRead + Unread + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let bytes = buf.remaining().min(self.ahead.len());
+            buf.put_slice(&self.ahead.split_to(bytes));
+            if self.ahead.is_empty() {
+                self.ahead = BytesMut::new();
+            }
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         match Pin::new(&mut self.stream).poll_read(cx, buf) {
             Poll::Ready(Ok(())) => Poll::Ready(match buf.filled().len() - before {
@@ -170,17 +219,42 @@ impl Body for Answered {
     }
 }
 
-/// The body of a request. When it is dropped before its end, the rest is read on for a while, so that the answer
-/// reaches a sender who is still sending.
+/// The rest of a request's body that was not wanted. Proxies and clients that send a body whole before they look at the
+/// answer would find the connection reset if it were left unread, and turn a 413 into a 502.
+#[derive(Default)]
+pub(super) struct Rest {
+    /// Whether there is one: most requests ask only this.
+    is_left: AtomicBool,
+    body: Mutex<Option<Incoming>>,
+}
+
+impl Rest {
+    pub(super) fn is_left(&self) -> bool {
+        self.is_left.load(Ordering::Relaxed)
+    }
+
+    /// Reads it on, and ends as soon as it has ended or [`LINGER_FIRST`] is over, when the answer goes out. Reading goes
+    /// on behind that.
+    pub(super) async fn read_on(&self, seat: &Arc<Seat>) {
+        self.is_left.store(false, Ordering::Relaxed);
+        let body = self.body.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(body) = body else { return };
+        seat.linger();
+        let reading = tokio::spawn(read_on(body, Arc::clone(seat)));
+        tokio::time::timeout(LINGER_FIRST, reading).await.ok();
+    }
+}
+
+/// The body of a request. When it is dropped before its end, the rest is left to be read on.
 pub(super) struct Asked {
     /// `None` once it has ended.
     body: Option<Incoming>,
-    seat: Arc<Seat>,
+    rest: Arc<Rest>,
 }
 
 impl Asked {
-    pub(super) fn new(body: Incoming, seat: Arc<Seat>) -> Self {
-        Self { body: Some(body), seat }
+    pub(super) fn new(body: Incoming, rest: Arc<Rest>) -> Self {
+        Self { body: Some(body), rest }
     }
 }
 
@@ -208,11 +282,9 @@ impl Body for Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        let Some(body) = self.body.take().filter(|body| !body.is_end_stream()) else { return };
-        // Without a runtime the bridge is gone already.
-        if let Ok(runtime) = Handle::try_current() {
-            self.seat.linger();
-            runtime.spawn(read_on(body, Arc::clone(&self.seat)));
+        if let Some(body) = self.body.take().filter(|body| !body.is_end_stream()) {
+            *self.rest.body.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
+            self.rest.is_left.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -229,4 +301,28 @@ async fn read_on(mut body: Incoming, seat: Arc<Seat>) {
     };
     tokio::time::timeout(LINGER, reading).await.ok();
     seat.linger_no_more();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_goes_on_until_its_blank_line_unless_it_cannot_be_one() {
+        for (head, goes_on) in [
+            ("", true),
+            ("P", true),
+            ("POST /webhooks/zendesk HTTP/1.1", true),
+            ("POST / HTTP/1.1\r\nHost: x\r\n", true),
+            ("POST / HTTP/1.1\r\nHost: x\r\n\r", true),
+            ("POST / HTTP/1.1\r\nHost: x\r\n\r\n", false),
+            ("POST / HTTP/1.1\r\nHost: x\r\n\r\n{}", false),
+            ("POST / HTTP/1.1\nHost: x\n\n", false),
+            ("POST /\r\n", false),
+            ("\r\nPOST / HTTP/1.1\r\n", false),
+            ("\u{16}\u{3}\u{1}", false),
+        ] {
+            assert_eq!(may_go_on(head.as_bytes()), goes_on, "{head:?}");
+        }
+    }
 }

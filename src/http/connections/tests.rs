@@ -236,6 +236,9 @@ async fn a_head_is_bounded_in_bytes_and_lines_and_its_memory_is_counted() {
         (lines(101), Memory::default(), "431"),
         (closing(head(7_000)), Memory::of(0), "200"),
         (closing(head(9_000)), Memory::of(0), ""),
+        // What cannot be a head is answered without waiting for its end.
+        (b"GET /\r\n".to_vec(), Memory::default(), "400"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01".to_vec(), Memory::default(), "400"),
     ] {
         let host = Host::start_with(memory, |_| None).await;
         let mut stream = host.says(b"").await;
@@ -307,7 +310,8 @@ impl Line {
         let (unread, seats, stop) = (Arc::new(AtomicBool::new(false)), Seats::new(1), CancellationToken::new());
         let router = Router::new().route("/", get(async || "here"));
         let pipe = Pipe(near, Arc::clone(&unread));
-        let serving = connection(pipe, router, seats.seat(None), Arc::default(), stop.clone());
+        let inside = Inside { seated: seats.seat(None), _place: None };
+        let serving = connection(pipe, router, inside, Arc::default(), stop.clone());
         Self { far, unread, seats, stop, serving: tokio::spawn(serving) }
     }
 
