@@ -36,6 +36,7 @@ mod packaging;
 mod power;
 mod pressure;
 mod process;
+mod proxies;
 mod recipe;
 mod refusal;
 mod reload;
