@@ -10,6 +10,7 @@ use utoipa::openapi::schema::{
     AdditionalProperties, ComponentsBuilder, Object, ObjectBuilder, Schema, SchemaType, Type,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::server::{Server, ServerBuilder, ServerVariableBuilder};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
@@ -40,6 +41,7 @@ pub fn document() -> OpenApi {
     let tags = tags.map(|(name, description)| TagBuilder::new().name(name).description(Some(description)).build());
     let info = InfoBuilder::new().title("tandem").version(env!("CARGO_PKG_VERSION")).description(Some(ABOUT)).build();
     let mut document = OpenApi::new(info, paths.build());
+    document.servers = Some(vec![server("operator_listen", "127.0.0.1:8081")]);
     document.components = Some(components());
     document.tags = Some(tags.into());
     document
@@ -47,6 +49,20 @@ pub fn document() -> OpenApi {
 
 const ABOUT: &str = "The webhooks that tandem takes, and the API of its operator. Every answer that says no has the \
     form `{\"error\": \"…\"}`, there is never one in 3xx, and a 503 has `Retry-After` between 5 and 55 seconds.";
+
+/// A listener, by its key in the configuration.
+fn server(key: &str, address: &str) -> Server {
+    let variable = ServerVariableBuilder::new().default_value(address).description(Some("Where it listens."));
+    ServerBuilder::new()
+        .url(format!("http://{{{key}}}"))
+        .description(Some(format!("`{key}`")))
+        .parameter(key, variable)
+        .build()
+}
+
+fn public() -> Server {
+    server("listen", "127.0.0.1:8080")
+}
 
 fn components() -> utoipa::openapi::Components {
     let components = ComponentsBuilder::new();
@@ -61,7 +77,7 @@ fn components() -> utoipa::openapi::Components {
     components
         .schema("ZendeskWebhook", zendesk_body())
         .schema("BrazeWebhook", braze_body())
-        .schema("Reason", Schema::Object(object(&[("reason", "Why, in up to 500 characters; kept with it.", true)])))
+        .schema("Reason", reason_body())
         .security_scheme("operatorToken", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security_scheme("brazeToken", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security_scheme(
@@ -112,6 +128,11 @@ impl Route {
         self.with(|operation| operation.description(Some(description)))
     }
 
+    /// On these listeners, where it is not the operator's alone.
+    fn at(self, servers: impl IntoIterator<Item = Server>) -> Self {
+        self.with(|operation| operation.servers(Some(servers)))
+    }
+
     fn takes(self, parameters: impl IntoIterator<Item = Parameter>) -> Self {
         self.with(|operation| parameters.into_iter().fold(operation, OperationBuilder::parameter))
     }
@@ -138,6 +159,7 @@ impl Route {
 fn webhook(method: HttpMethod, path: &'static str, id: &str, summary: &str, guard: &str) -> Route {
     let tag = if path.starts_with("/webhooks/") { "webhooks" } else { "recipe" };
     Route::new(method, path, tag, id, summary)
+        .at([public()])
         .guarded(guard)
         .answers("202", "What became of it. Nothing is answered before it is on disk, synced.", "Acknowledgement")
         .refuses(&[
@@ -192,17 +214,21 @@ fn webhooks() -> Vec<Route> {
 fn health() -> Vec<Route> {
     vec![
         Route::new(HttpMethod::Get, "/healthz", "health", "healthz", "Whether the process lives.")
+            .at([public(), server("operator_listen", "127.0.0.1:8081")])
             .answers("200", "It does.", "Health"),
         Route::new(HttpMethod::Get, "/readyz", "health", "readyz", "Whether the next webhook would be taken.")
+            .at([public(), server("operator_listen", "127.0.0.1:8081")])
             .answers("200", "It would.", "Readiness")
             .answers("503", "It would not, and why.", "Readiness"),
     ]
 }
 
 fn operation(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> Route {
-    Route::new(method, path, "operator", id, summary)
-        .guarded("operatorToken")
-        .refuses(&[("401", "The operator token is wrong or missing."), ("403", "The request comes from another site.")])
+    Route::new(method, path, "operator", id, summary).guarded("operatorToken").refuses(&[
+        ("401", "The operator token is wrong or missing."),
+        ("403", "The request comes from another site."),
+        ("429", "The operator token is wrong, as were ten in the last minute. The right one is let in."),
+    ])
 }
 
 /// One that can be asked wrongly, and needs the store.
@@ -215,16 +241,16 @@ fn operator() -> Vec<Route> {
     let (get, post) = (|| HttpMethod::Get, || HttpMethod::Post);
     let no_such = [("404", "There is none of that name.")];
     let no_move = [("404", "There is none of that name."), ("409", "It cannot be moved from where it stands.")];
-    let metrics = Route::new(get(), "/metrics", "operator", "metrics", "Shows the metrics.")
+    let metrics = operation(get(), "/metrics", "metrics", "Shows the metrics.")
         .about("OpenMetrics to whoever accepts `application/openmetrics-text`, else Prometheus' text format.");
     vec![
-        metrics.guarded("operatorToken").with(|operation| {
+        metrics.with(|operation| {
             let page = ContentBuilder::new().schema(Some(text())).build();
             operation
                 .response("200", ResponseBuilder::new().description("The page.").content("text/plain", page).build())
         }),
         asked(get(), "/api/deliveries", "listDeliveries", "Lists deliveries, oldest first.")
-            .takes([state("Only this state.", &State::NAMES, false), conversation(), after(), limit()])
+            .takes([state("Only this state.", &State::NAMES, false), conversation(), after(DELIVERY_OR_NONE), limit()])
             .answers("200", "A page.", &page_name::<Delivery>()),
         asked(post(), "/api/deliveries/redrive", "redriveAll", "Puts all back that match: one step.")
             .about(STEPS)
@@ -249,7 +275,7 @@ fn operator() -> Vec<Route> {
             .answers("200", "The delivery, as it stands then.", "Delivery")
             .refuses(&no_move),
         asked(get(), "/api/conversations", "listConversations", "Lists conversations in the order of their keys.")
-            .takes([after(), limit()])
+            .takes([after(ANYTHING), limit()])
             .answers("200", "A page.", &page_name::<Conversation>()),
         asked(get(), "/api/conversation", "showConversation", "Shows a conversation with the customer's particulars.")
             .takes([key()])
@@ -273,7 +299,7 @@ fn operator() -> Vec<Route> {
             .answers("200", "How the vendor stands then.", "DestinationStanding")
             .refuses(&no_such),
         asked(get(), "/api/audit", "listOrders", "Lists what operators did, newest first.")
-            .takes([after(), limit()])
+            .takes([after("^[0-9]{0,19}$"), limit()])
             .answers("200", "A page.", &page_name::<AuditEntry>()),
     ]
 }
@@ -302,8 +328,15 @@ fn conversation() -> Parameter {
     parameter("conversation", ParameterIn::Query, "Only this conversation's.", text())
 }
 
-fn after() -> Parameter {
-    parameter("after", ParameterIn::Query, "Go on after this: the `next` of the page before.", text())
+/// A delivery's id, or nothing, which is the beginning.
+const DELIVERY_OR_NONE: &str = "^(evt_[0-9a-f]{24})?$";
+
+/// A conversation's key is whatever the brand calls its customer.
+const ANYTHING: &str = "";
+
+fn after(pattern: &str) -> Parameter {
+    let cursor = if pattern == ANYTHING { text() } else { like(pattern) };
+    parameter("after", ParameterIn::Query, "Go on after this: the `next` of the page before.", cursor)
 }
 
 fn limit() -> Parameter {
@@ -318,17 +351,17 @@ fn sweep(states: &[&str]) -> Vec<Parameter> {
         state("Those in this state.", states, true),
         conversation(),
         parameter("accepted_by", ParameterIn::Query, accepted_by, text()),
-        after(),
+        after(DELIVERY_OR_NONE),
         by(),
     ]
 }
 
 fn id() -> Parameter {
-    parameter("id", ParameterIn::Path, "The delivery's name: `evt_…`.", text())
+    parameter("id", ParameterIn::Path, "The delivery's name: `evt_…`.", like("^evt_[0-9a-f]{24}$"))
 }
 
 fn key() -> Parameter {
-    let mut key = parameter("key", ParameterIn::Query, "The conversation's key.", text());
+    let mut key = parameter("key", ParameterIn::Query, "The conversation's key.", some_text());
     key.required = Required::True;
     key
 }
@@ -341,13 +374,24 @@ fn destination() -> Parameter {
 
 fn by() -> Parameter {
     let about = "Who you are, for the audit: a handle of letters, digits, dots, hyphens and underscores.";
-    parameter("X-Tandem-By", ParameterIn::Header, about, text())
+    // A letter somewhere, and 64 characters at most.
+    parameter("X-Tandem-By", ParameterIn::Header, about, like("^(?=.*[A-Za-z])[A-Za-z0-9._-]{1,64}$"))
 }
 
 // ----------------------------------------------------------------------------------------------------------- bodies
 
 fn text() -> Object {
     Object::with_type(Type::String)
+}
+
+/// A text that is not blank.
+fn some_text() -> Object {
+    ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).min_length(Some(1)).build()
+}
+
+/// A text of this form.
+fn like(pattern: &str) -> Object {
+    ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).pattern(Some(pattern)).build()
 }
 
 fn anything() -> Object {
@@ -368,6 +412,15 @@ fn body(about: &str, kind: &str, schema: impl Into<RefOr<Schema>>) -> RequestBod
 
 fn reason() -> RequestBody {
     body("Why.", JSON, Ref::from_schema_name("Reason"))
+}
+
+fn reason_body() -> Schema {
+    let about = "Why, in up to 500 characters, not blank; kept with it.";
+    let text = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).description(Some(about));
+    let text = text.min_length(Some(1)).pattern(Some("\\S")).build();
+    let object =
+        ObjectBuilder::new().schema_type(SchemaType::Type(Type::Object)).property("reason", Schema::Object(text));
+    Schema::Object(object.required("reason").build())
 }
 
 /// Texts by their names, and whether each is needed.

@@ -90,6 +90,38 @@ fn the_document_holds_together() {
     }
 }
 
+#[test]
+fn every_operation_names_its_listener_and_what_its_guard_answers() {
+    let document = document();
+    assert_eq!(document["servers"][0]["url"], "http://{operator_listen}");
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for operation in item.as_object().unwrap().values() {
+            let servers = operation["servers"].as_array().map(|servers| servers.iter().map(|server| &server["url"]));
+            let servers: Vec<_> = servers.into_iter().flatten().collect();
+            let expected: &[&str] = match operation["tags"][0].as_str().unwrap() {
+                "operator" => &[],
+                "health" => &["http://{listen}", "http://{operator_listen}"],
+                _ => &["http://{listen}"],
+            };
+            assert_eq!(servers, expected, "{path}");
+            if expected.is_empty() {
+                for status in ["401", "403", "429"] {
+                    assert!(operation["responses"][status].is_object(), "{path} {status}");
+                }
+            }
+        }
+    }
+    let parameter = |method: &str, path: &str, name: &str| {
+        let parameters = document["paths"][path][method]["parameters"].as_array().unwrap();
+        parameters.iter().find(|parameter| parameter["name"] == name).unwrap()["schema"].clone()
+    };
+    assert_eq!(parameter("get", "/api/conversation", "key")["minLength"], 1);
+    assert_eq!(parameter("get", "/api/deliveries/{id}", "id")["pattern"], "^evt_[0-9a-f]{24}$");
+    assert_eq!(parameter("get", "/api/deliveries", "after")["pattern"], "^(evt_[0-9a-f]{24})?$");
+    assert!(parameter("post", "/api/deliveries/{id}/redrive", "X-Tandem-By")["pattern"].is_string());
+    assert_eq!(schemas(&document)["Reason"]["properties"]["reason"]["minLength"], 1);
+}
+
 /// Asks, and holds the answer to the description of this operation; the answer.
 async fn ask(document: &Value, bridge: &TestBridge, method: &str, path: &str, request: RequestBuilder) -> Value {
     let (status, body) = answer(request).await;
