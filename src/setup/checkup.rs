@@ -86,7 +86,7 @@ fn unreached(failure: &Failure, url: &str, otherwise: &str) -> String {
 /// What a read that did not succeed means for its line. `scope` is what it needs.
 fn unread(what: &str, failure: &Failure, scope: &str) -> Line {
     let cause = failure.cause();
-    if let Failure::Refused { status: 403, .. } = failure {
+    if let Failure::Forbidden { status: 403, .. } = failure {
         let said = format!("{cause}: the scope read (or {scope}) is missing, or the client's user may not see this");
         let remedy = "Give it to the OAuth client, and let the client act as an administrator";
         return Line::wrong("Zendesk", what, said, remedy);
@@ -119,7 +119,7 @@ pub fn credentials(me: &Result<Me, Failure>, by: &str) -> Line {
             "Compare zendesk.client_id and zendesk.client_secret with the OAuth client in Zendesk (Admin Center, Apps and \
              integrations); the secret is shown only once, so make a new one when in doubt",
         ),
-        Err(failure @ Failure::Refused { status: 403, .. }) => unread(what, failure, "users:read"),
+        Err(failure @ Failure::Forbidden { status: 403, .. }) => unread(what, failure, "users:read"),
         Err(failure) => Line::wrong(
             "Zendesk",
             what,
@@ -330,7 +330,7 @@ pub fn reach(test: &Result<WebhookTest, Failure>, endpoint: &str, secret_is_know
             format!("Zendesk gets no answer from {endpoint}"),
             "Start tandem serve, and see that public_url leads to its `listen` from the internet, with a valid certificate",
         ),
-        Err(Failure::Refused { status: 403, .. }) => Line::zendesk(
+        Err(Failure::Forbidden { status: 403, .. }) => Line::zendesk(
             what,
             State::Note,
             "not tried: the OAuth client has no scope webhooks:write, which the test needs",
@@ -344,7 +344,7 @@ pub fn reach(test: &Result<WebhookTest, Failure>, endpoint: &str, secret_is_know
 pub fn key(first: &Result<CampaignView, Failure>, host: &str) -> Line {
     let what = "key";
     match first {
-        Err(failure @ Failure::Refused { status: 401 | 404, .. }) => Line::wrong(
+        Err(failure @ (Failure::Refused { status: 401, .. } | Failure::Forbidden { status: 404, .. })) => Line::wrong(
             "Braze",
             what,
             format!("{}: {host} does not know the key", failure.cause()),
@@ -352,7 +352,7 @@ pub fn key(first: &Result<CampaignView, Failure>, host: &str) -> Line {
              under APIs and Identifiers: a key is known in its own cluster only",
         ),
         Err(
-            failure @ (Failure::Retry { .. } | Failure::Postpone { .. } | Failure::Refused { status: 300..=399, .. }),
+            failure @ (Failure::Retry { .. } | Failure::Postpone { .. } | Failure::Forbidden { status: 300..=399, .. }),
         ) => Line::wrong(
             "Braze",
             what,
@@ -378,10 +378,10 @@ pub fn campaign(name: &str, id: &str, found: &Result<CampaignView, Failure>) -> 
     let wrong = |said: String, remedy: String| Line::wrong("Braze", &what, said, remedy);
     let campaign = match found {
         Ok(campaign) => campaign,
-        Err(Failure::Refused { status: 403, .. }) => {
+        Err(Failure::Forbidden { status: 403, .. }) => {
             return Line::braze(&what, State::Note, "not looked at: the key lacks the permission campaigns.details");
         }
-        Err(failure @ Failure::Refused { status: 400, .. }) => {
+        Err(failure @ Failure::Forbidden { status: 400, .. }) => {
             return wrong(
                 format!("{}: the workspace has no campaign {id}", failure.cause()),
                 format!("Copy the campaign's API identifier from Braze into {key}"),
@@ -432,7 +432,7 @@ pub fn export(found: &Result<(), Failure>) -> Line {
     let what = "receipts";
     match found {
         Ok(()) => Line::braze(what, State::Good, "the key may look whether a text went out"),
-        Err(Failure::Refused { status: 403, .. }) => Line::braze(
+        Err(Failure::Forbidden { status: 403, .. }) => Line::braze(
             what,
             State::Note,
             "the key lacks users.export.ids: after a lost answer braze.on_unconfirmed decides",
@@ -454,7 +454,7 @@ pub fn group(found: &Result<Option<bool>, Failure>) -> Line {
     let what = "subscription group";
     match found {
         Ok(_) => Line::braze(what, State::Good, "exists"),
-        Err(failure @ Failure::Refused { status: 403, .. }) => Line::wrong(
+        Err(failure @ Failure::Forbidden { status: 403, .. }) => Line::wrong(
             "Braze",
             what,
             format!("{}: the key lacks subscription.status.get", failure.cause()),
