@@ -8,12 +8,14 @@
 //! bodies are checked against the promises ([`promise`]). What fails there stops the start, not the hundredth message.
 //!
 //! Reading order: [`context`] (what templates may use), [`body`] (the table), [`template`] (one string), [`scan`] (what
-//! is refused before parsing), [`tags`] and [`filters`] (Liquid with limits), [`promise`].
+//! is refused before parsing), [`tags`], [`blocks`] and [`filters`] (Liquid with limits), [`promise`], [`rehearsal`].
+//! Templates mean what they mean in Ruby's Liquid, the reference, or are refused: [`values`], [`names`], [`condition`],
+//! [`numbers`], [`letters`], [`strftime`].
 //!
 //! This module reads no files and no clock, makes no calls, and decides nothing about a delivery: the same context
 //! always makes the same body, which Zendesk's idempotency keys rely on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -24,15 +26,23 @@ use toml::de::{DeTable, DeValue};
 use body::{BodyFault, Node};
 use template::{Compiler, Data};
 
+mod blocks;
 mod body;
+mod condition;
 pub mod context;
 mod filters;
+mod letters;
+mod names;
+mod numbers;
 mod promise;
+mod rehearsal;
 mod scan;
+mod strftime;
 mod tags;
 mod template;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use context::Context;
 
@@ -390,7 +400,7 @@ fn load_one(name: Name, file: &str, text: &str) -> Result<Node, Vec<Fault>> {
         };
         faults.into_iter().map(fault).collect::<Vec<_>>()
     })?;
-    let faults = rehearse(name, &node, &sample);
+    let faults = rehearsal::rehearse(name, &node, &sample);
     if faults.is_empty() {
         return Ok(node);
     }
@@ -441,37 +451,6 @@ fn parse(name: Name, text: &str, compiler: &Compiler) -> Result<Node, Vec<BodyFa
         Some(node) if faults.is_empty() => Ok(node),
         Some(_) | None => Err(faults),
     }
-}
-
-/// Renders the body for every probe and collects what is wrong: the key where one is to blame, and words.
-fn rehearse(name: Name, node: &Node, sample: &Context) -> Vec<(Option<String>, String)> {
-    let mut faults = Vec::new();
-    let mut said = BTreeSet::new();
-    for (situation, context) in context::probes(sample) {
-        let found = match make(name, node, &context) {
-            Err((key, error)) => {
-                let asked_for = error.asked_for.map(|name| format!(" (`{name}`)")).unwrap_or_default();
-                vec![(key, format!("{}{asked_for}", error.what))]
-            }
-            Ok(body) => {
-                let mut broken = promise::broken(name, &context, &body);
-                if name.call() != Call::CampaignsTriggerSend && promise::contains(&body, context::PLACEHOLDER) {
-                    broken.push(
-                        "a customer could have Zendesk expand placeholders: use `message.html` for the text, and put \
-                         `| inert` behind names and everything else that a customer can choose"
-                            .to_owned(),
-                    );
-                }
-                broken.into_iter().map(|what| (None, what)).collect()
-            }
-        };
-        for (key, what) in found {
-            if said.insert((key.clone(), what.clone())) {
-                faults.push((key, format!("{what} [tried with {situation}]")));
-            }
-        }
-    }
-    faults
 }
 
 /// The body for one context; not yet checked.

@@ -168,14 +168,68 @@ impl fmt::Debug for Context {
 /// A thing no customer would type, and that Zendesk would expand if a mapping let it through.
 pub(super) const PLACEHOLDER: &str = "{{dc.tandem_probe}}";
 
-/// The situations in which a mapping is tried before it is used: its sample, and the corners that samples forget.
-pub(super) fn probes(sample: &Context) -> Vec<(&'static str, Context)> {
-    vec![
-        ("its sample", sample.clone()),
-        ("a customer of whom nearly nothing is known", bare(sample)),
-        ("a text full of quotes and braces", hostile(sample)),
-        ("a very long text", long(sample)),
-    ]
+/// The situations in which a mapping is tried before it is used: its sample, and the corners that samples forget. Each
+/// is one that the bridge can bring about.
+pub(super) fn probes(sample: &Context) -> Vec<(String, Context)> {
+    let mut probes = vec![
+        ("its sample".to_owned(), sample.clone()),
+        ("a customer of whom nearly nothing is known".to_owned(), bare(sample)),
+        ("a text full of quotes and braces".to_owned(), hostile(sample)),
+        ("a very long text".to_owned(), long(sample)),
+        ("ten links to media".to_owned(), with_media(sample, 10)),
+        ("one link to media".to_owned(), with_media(sample, 1)),
+    ];
+    let mut probe = |situation: &str, change: &dyn Fn(&mut Context)| {
+        let mut context = sample.clone();
+        change(&mut context);
+        probes.push((situation.to_owned(), context));
+    };
+    if sample.campaign.id.is_none() {
+        probe("a subject with braces", &|context| context.ticket.subject = Some(PLACEHOLDER.to_owned()));
+    }
+    type Change = fn(&mut Context);
+    let unknown: [(&str, Change); 10] = [
+        ("an unknown channel", |context| context.event.channel = None),
+        ("no keyword category", |context| context.event.category = None),
+        ("an unknown phone", |context| context.customer.phone = None),
+        ("an unknown e-mail address", |context| context.customer.email = None),
+        ("an unknown first name", |context| context.customer.first_name = None),
+        ("an unknown last name", |context| context.customer.last_name = None),
+        ("an unknown name", |context| context.customer.name = None),
+        ("an unknown line", |context| context.customer.line = None),
+        ("an unknown status", |context| context.ticket.status = None),
+        ("an unknown agent", |context| context.message.agent_name = None),
+    ];
+    for (situation, forget) in unknown {
+        probe(situation, &forget);
+    }
+    if sample.ticket.status.is_some() {
+        for status in ["new", "open", "pending", "hold", "solved", "closed"] {
+            probe(&format!("the status {status}"), &|context| context.ticket.status = Some(status.to_owned()));
+        }
+    }
+    for time in ["2026-11-22T00:00:00Z", "2026-11-23T07:59:59.999Z", "2027-01-01T12:00:00Z", "2028-02-29T23:59:59Z"] {
+        // These are times, so each can be read.
+        if let Ok(time) = time.parse() {
+            probe(&format!("the time {time}"), &|context| context.event.received_at = time);
+        }
+    }
+    probe("the last part of a text", &|context| (context.message.part, context.message.parts) = (3, 3));
+    probe("twenty texts in one", &|context| {
+        context.event.ids = (1..=20).map(|sequence| EventId { epoch: 7, sequence, sub: 0 }).collect();
+    });
+    probe("a text of emoji", &|context| set_text(context, "\u{1f44d}\u{1f3fd}\u{2764}\u{fe0f}"));
+    probes
+}
+
+/// So many pictures, copied to Zendesk where the call goes there.
+fn with_media(sample: &Context, count: usize) -> Context {
+    let mut pictured = sample.clone();
+    pictured.message.media = (1..=count).map(|n| format!("https://media.example.com/picture-{n}.jpg")).collect();
+    if sample.campaign.id.is_none() {
+        pictured.message.uploads = (1..=count).map(|n| format!("upload-token-{n}")).collect();
+    }
+    pictured
 }
 
 /// Every blank blank. Only what the bridge guarantees for the call is there.

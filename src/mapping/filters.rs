@@ -6,19 +6,20 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use liquid_core::model::{Scalar, State};
 use liquid_core::parser::{FilterArguments, ParameterReflection};
 use liquid_core::{
     Error, Expression, Filter, FilterReflection, ParseFilter, Result as LiquidResult, Runtime, Value, ValueView,
 };
 
+use super::numbers::{Operation, calculate};
+use super::strftime::{self, Refusal};
 use super::tags::{MAX_LIST, MAX_VALUE_BYTES, charge, weight};
+use super::{letters, values};
 use crate::domain::{phone, text};
 
 /// What a filter makes, or why it cannot. The reasons are fixed words: they may be logged, customers' texts may not.
-type Made = Result<Value, &'static str>;
+type Made = Result<Value, Refusal>;
 
 /// One filter.
 pub(super) struct Spec {
@@ -53,38 +54,31 @@ pub(super) static FILTERS: [Spec; 33] = [
         replace(&string(input)?, &string(&argument(given, 0)?)?, &string(&argument(given, 1)?)?)
     }),
     spec("remove", (1, 1), |input, given| replace(&string(input)?, &string(&argument(given, 0)?)?, "")),
-    spec("upcase", (0, 0), |input, _| made(string(input)?.to_uppercase())),
-    spec("downcase", (0, 0), |input, _| made(string(input)?.to_lowercase())),
-    spec("capitalize", (0, 0), |input, _| {
-        let input = string(input)?;
-        let mut rest = input.chars();
-        let first: String = rest.next().into_iter().flat_map(char::to_uppercase).collect();
-        made(first + rest.as_str())
+    spec("upcase", (0, 0), |input, _| made(letters::upcase(&string(input)?))),
+    spec("downcase", (0, 0), |input, _| made(letters::downcase(&string(input)?))),
+    spec("capitalize", (0, 0), |input, _| made(letters::capitalize(&string(input)?))),
+    spec("strip", (0, 0), |input, _| made(string(input)?.trim_matches(values::is_space).to_owned())),
+    spec("lstrip", (0, 0), |input, _| made(string(input)?.trim_start_matches(values::is_space).to_owned())),
+    spec("rstrip", (0, 0), |input, _| made(string(input)?.trim_end_matches(values::is_space).to_owned())),
+    spec("strip_newlines", (0, 0), |input, _| made(string(input)?.replace("\r\n", "").replace('\n', ""))),
+    spec("newline_to_br", (0, 0), |input, _| {
+        let lines = string(input)?.replace("\r\n", "\n");
+        replace(&lines, "\n", "<br />\n")
     }),
-    spec("strip", (0, 0), |input, _| made(string(input)?.trim().to_owned())),
-    spec("lstrip", (0, 0), |input, _| made(string(input)?.trim_start().to_owned())),
-    spec("rstrip", (0, 0), |input, _| made(string(input)?.trim_end().to_owned())),
-    spec("strip_newlines", (0, 0), |input, _| made(string(input)?.replace(['\r', '\n'], ""))),
-    spec("newline_to_br", (0, 0), |input, _| replace(&string(input)?.replace("\r\n", "\n"), "\n", "<br>")),
-    spec("escape", (0, 0), |input, _| made(escape(&string(input)?))),
-    spec("url_encode", (0, 0), |input, _| {
-        made(form_urlencoded::byte_serialize(string(input)?.as_bytes()).collect::<String>())
-    }),
-    spec("truncate", (1, 2), |input, given| truncate(&string(input)?, given)),
+    spec("escape", (0, 0), |input, _| unless_nil(input, |text| made(escape(text)))),
+    spec("url_encode", (0, 0), |input, _| unless_nil(input, |text| made(url_encode(text)))),
+    spec("truncate", (1, 2), |input, given| unless_nil(input, |text| truncate(text, given))),
     spec("split", (1, 1), |input, given| split(&string(input)?, &string(&argument(given, 0)?)?)),
     spec("join", (0, 1), join),
     spec("first", (0, 0), |input, _| Ok(list(input)?.first().cloned().unwrap_or(Value::Nil))),
     spec("last", (0, 0), |input, _| Ok(list(input)?.last().cloned().unwrap_or(Value::Nil))),
-    spec("size", (0, 0), |input, _| match input {
-        Value::Array(members) => Ok(whole(members.len())),
-        Value::Scalar(_) | Value::Object(_) | Value::State(_) | Value::Nil => Ok(whole(string(input)?.chars().count())),
-    }),
-    spec("plus", (1, 1), |input, given| arithmetic(input, given, i64::checked_add, |a, b| a + b)),
-    spec("minus", (1, 1), |input, given| arithmetic(input, given, i64::checked_sub, |a, b| a - b)),
-    spec("times", (1, 1), |input, given| arithmetic(input, given, i64::checked_mul, |a, b| a * b)),
-    spec("divided_by", (1, 1), |input, given| arithmetic(input, given, i64::checked_div_euclid, |a, b| a / b)),
-    spec("modulo", (1, 1), |input, given| arithmetic(input, given, i64::checked_rem_euclid, |a, b| a % b)),
-    spec("date", (1, 1), |input, given| date(&string(input)?, &string(&argument(given, 0)?)?)),
+    spec("size", (0, 0), |input, _| size(input)),
+    spec("plus", (1, 1), |input, given| arithmetic(Operation::Plus, input, given)),
+    spec("minus", (1, 1), |input, given| arithmetic(Operation::Minus, input, given)),
+    spec("times", (1, 1), |input, given| arithmetic(Operation::Times, input, given)),
+    spec("divided_by", (1, 1), |input, given| arithmetic(Operation::DividedBy, input, given)),
+    spec("modulo", (1, 1), |input, given| arithmetic(Operation::Modulo, input, given)),
+    spec("date", (1, 1), date),
 ];
 
 /// Makes a filter known to the parser.
@@ -143,11 +137,11 @@ impl Filter for Call {
         let given = self
             .given
             .iter()
-            .map(|expression| expression.evaluate(runtime).map(liquid_core::ValueCow::into_owned))
+            .map(|expression| expression.evaluate(runtime).map(|value| values::settled(value.into_owned())))
             .collect::<LiquidResult<Vec<Value>>>()?;
         let read = given.iter().map(|value| weight(value)).sum::<usize>().saturating_add(weight(input));
         charge(runtime, read)?;
-        let value = (self.spec.apply)(&input.to_value(), &given)
+        let value = (self.spec.apply)(&values::settled(input.to_value()), &given)
             .map_err(|why| Error::with_msg(format!("the filter `{name}` {why}")))?;
         let weight = weight(&value);
         if weight > MAX_VALUE_BYTES {
@@ -170,17 +164,18 @@ impl fmt::Display for Call {
     }
 }
 
-fn argument(given: &[Value], index: usize) -> Made {
+fn argument(given: &[Value], index: usize) -> Result<Value, &'static str> {
     given.get(index).cloned().ok_or("lacks an argument")
 }
 
 /// The text of a value; nothing is an empty text.
 fn string(value: &Value) -> Result<String, &'static str> {
-    match value {
-        Value::Scalar(scalar) => Ok(scalar.to_kstr().into_string()),
-        Value::Nil | Value::State(_) => Ok(String::new()),
-        Value::Array(_) | Value::Object(_) => Err("works on a text, not on a list or a table"),
-    }
+    values::text(value).map(std::borrow::Cow::into_owned).ok_or("works on a text, not on a list or a table")
+}
+
+/// Most filters make an empty text of nothing; these leave it nothing.
+fn unless_nil(input: &Value, apply: impl FnOnce(&str) -> Made) -> Made {
+    if matches!(input, Value::Nil) { Ok(Value::Nil) } else { apply(&string(input)?) }
 }
 
 fn list(value: &Value) -> Result<&[Value], &'static str> {
@@ -207,9 +202,20 @@ fn widened(number: impl TryInto<i64>) -> i64 {
 
 /// A count given as an argument.
 fn count(given: &[Value], index: usize) -> Result<usize, &'static str> {
-    let number = argument(given, index)?;
-    let number = number.as_scalar().and_then(|scalar| scalar.to_integer());
-    number.and_then(|number| usize::try_from(number).ok()).ok_or("takes a whole number from 0")
+    values::count(&argument(given, index)?).ok_or("takes a whole number from 0")
+}
+
+fn size(input: &Value) -> Made {
+    match values::kind(input) {
+        values::Kind::Nil => Ok(whole(0)),
+        values::Kind::Text(text) => Ok(whole(text.chars().count())),
+        values::Kind::List(list) => Ok(whole(list.size())),
+        values::Kind::Table(table) => Ok(whole(table.size())),
+        values::Kind::Bool(_) | values::Kind::Whole(_) | values::Kind::Broken(_) => {
+            Err("works on texts, lists and tables; put `| append: ''` in front of it to count the digits of a number"
+                .into())
+        }
+    }
 }
 
 /// What `default` replaces: nothing, false, an empty text, list or table.
@@ -221,16 +227,55 @@ fn joined(a: &str, b: &str) -> Made {
     made([a, b].concat())
 }
 
-/// The size is worked out first, because many matches and a long replacement multiply.
+/// Every match is replaced. As in Ruby, a backslash in the replacement has a meaning: `\\0` and `\\&` are the match,
+/// `` \\` `` and `\\'` what stands before and behind it, other digits nothing, and `\\\\` is a backslash.
 fn replace(text: &str, search: &str, new: &str) -> Made {
     if search.is_empty() {
-        return Err("has nothing to search for");
+        return Err("has nothing to search for".into());
     }
-    let growth = text.matches(search).count().saturating_mul(new.len());
-    if growth.saturating_add(text.len()) > MAX_VALUE_BYTES {
-        return Err(TOO_LARGE);
+    let mut replaced = String::new();
+    let mut done = 0;
+    for (at, _) in text.match_indices(search) {
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + search.len()..).unwrap_or_default());
+        replaced.push_str(text.get(done..at).unwrap_or_default());
+        let mut rest = new;
+        while let Some((plain, escaped)) = rest.split_once('\\') {
+            replaced.push_str(plain);
+            let meaning = match escaped.chars().next() {
+                Some('0' | '&') => Some(search),
+                Some('1'..='9') => Some(""),
+                Some('`') => Some(before),
+                Some('\'') => Some(after),
+                Some('\\') => Some("\\"),
+                Some(_) | None => None,
+            };
+            replaced.push_str(meaning.unwrap_or("\\"));
+            rest = if meaning.is_some() { escaped.get(1..).unwrap_or_default() } else { escaped };
+            if replaced.len() > MAX_VALUE_BYTES {
+                return Err(TOO_LARGE.into());
+            }
+        }
+        replaced.push_str(rest);
+        done = at + search.len();
+        if replaced.len() > MAX_VALUE_BYTES {
+            return Err(TOO_LARGE.into());
+        }
     }
-    made(text.replace(search, new))
+    replaced.push_str(text.get(done..).unwrap_or_default());
+    made(replaced)
+}
+
+/// As a form writes it: blanks as `+`, and only letters, digits and `-_.~` as they are.
+fn url_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b' ' => encoded.push('+'),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(char::from(byte)),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    encoded
 }
 
 fn escape(text: &str) -> String {
@@ -248,15 +293,15 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// At most so many characters, the ellipsis (`…`, or the second argument) included.
+/// So many characters, the ellipsis (`...`, or the second argument) included; it is never cut itself.
 fn truncate(text: &str, given: &[Value]) -> Made {
     let most = count(given, 0)?;
     if text.chars().count() <= most {
         return made(text.to_owned());
     }
-    let ellipsis = given.get(1).map_or_else(|| Ok("…".to_owned()), string)?;
+    let ellipsis = given.get(1).map_or_else(|| Ok("...".to_owned()), string)?;
     let room = most.saturating_sub(ellipsis.chars().count());
-    made(text.chars().take(room).chain(ellipsis.chars()).take(most).collect())
+    made(text.chars().take(room).chain(ellipsis.chars()).collect())
 }
 
 /// The longest beginning that needs at most so many SMS segments.
@@ -273,16 +318,25 @@ fn truncate_segments(whole: &str, given: &[Value]) -> Made {
     made(whole.get(..end).unwrap_or_default().to_owned())
 }
 
+/// Empty parts at the end are dropped. A single blank stands for any white space, also at the beginning.
 fn split(text: &str, separator: &str) -> Made {
     if separator.is_empty() {
-        return Err("has nothing to split at");
+        return Err("has nothing to split at".into());
     }
-    if text.is_empty() {
-        return Ok(Value::Array(Vec::new()));
+    let is_blank = |c: char| c != '\0' && values::is_space(c);
+    let parts: Box<dyn Iterator<Item = &str>> = if separator == " " {
+        Box::new(text.split(is_blank).filter(|part| !part.is_empty()))
+    } else {
+        Box::new(text.split(separator))
+    };
+    let mut parts: Vec<&str> = parts.take(MAX_LIST + 1).collect();
+    if parts.len() > MAX_LIST {
+        return Err(TOO_LARGE.into());
     }
-    let parts: Vec<Value> =
-        text.split(separator).take(MAX_LIST + 1).map(|part| Value::scalar(part.to_owned())).collect();
-    if parts.len() > MAX_LIST { Err(TOO_LARGE) } else { Ok(Value::Array(parts)) }
+    while parts.last().is_some_and(|part| part.is_empty()) {
+        parts.pop();
+    }
+    Ok(Value::Array(parts.into_iter().map(|part| Value::scalar(part.to_owned())).collect()))
 }
 
 /// The size is worked out first, because many members and a long separator multiply.
@@ -291,63 +345,18 @@ fn join(input: &Value, given: &[Value]) -> Made {
     let parts = list(input)?.iter().map(string).collect::<Result<Vec<String>, _>>()?;
     let length: usize = parts.iter().map(String::len).sum();
     if separator.len().saturating_mul(parts.len()).saturating_add(length) > MAX_VALUE_BYTES {
-        return Err(TOO_LARGE);
+        return Err(TOO_LARGE.into());
     }
     made(parts.join(&separator))
 }
 
-/// Whole numbers stay whole (a quotation is rounded down, as in Liquid) and never wrap; others are computed as such.
-fn arithmetic(input: &Value, given: &[Value], whole: fn(i64, i64) -> Option<i64>, broken: fn(f64, f64) -> f64) -> Made {
-    let (a, b) = (number(input)?, number(&argument(given, 0)?)?);
-    match (a, b) {
-        (Number::Whole(a), Number::Whole(b)) => {
-            whole(a, b).map(Value::scalar).ok_or("divides by zero or makes a number that does not fit 64 bits")
-        }
-        (Number::Broken(_), _) | (_, Number::Broken(_)) => {
-            let result = broken(a.broken(), b.broken());
-            if result.is_finite() { Ok(Value::scalar(result)) } else { Err("makes something that is not a number") }
-        }
-    }
+fn arithmetic(operation: Operation, input: &Value, given: &[Value]) -> Made {
+    Ok(calculate(operation, input, &argument(given, 0)?)?)
 }
 
-#[derive(Clone, Copy)]
-enum Number {
-    Whole(i64),
-    Broken(f64),
-}
-
-impl Number {
-    #[expect(clippy::cast_precision_loss, reason = "mixed arithmetic is done in floating point, as in Liquid")]
-    fn broken(self) -> f64 {
-        match self {
-            Self::Whole(number) => number as f64,
-            Self::Broken(number) => number,
-        }
-    }
-}
-
-fn number(value: &Value) -> Result<Number, &'static str> {
-    // 10.0 is written "10", so what is no whole number by its type must not be read from its text.
-    if let Some(broken) = value.as_scalar().filter(|scalar| scalar.type_name() == "fractional number") {
-        return broken.to_float().map(Number::Broken).ok_or("works on numbers");
-    }
-    let text = string(value)?;
-    let text = text.trim();
-    if let Ok(number) = text.parse() {
-        return Ok(Number::Whole(number));
-    }
-    let number = text.parse().ok().filter(|number: &f64| number.is_finite());
-    number.map(Number::Broken).ok_or("works on numbers")
-}
-
-/// The format is strftime's; times are shown in UTC. There is no `now`: the same event must always make the same
-/// request, or Zendesk's idempotency key would refuse the repeat.
-fn date(input: &str, format: &str) -> Made {
-    if input.is_empty() {
-        return made(String::new());
-    }
-    let time: Timestamp = input.parse().map_err(|_| "works on times such as `event.received_at`")?;
-    let zoned = time.to_zoned(TimeZone::UTC);
-    let shown = jiff::fmt::strtime::format(format, &zoned).map_err(|_| "does not know this format; see strftime")?;
-    made(shown)
+/// Without a time there is nothing to write; without a format the time stays as it is.
+fn date(input: &Value, given: &[Value]) -> Made {
+    let format = string(&argument(given, 0)?)?;
+    let time = string(input)?;
+    if format.is_empty() || time.is_empty() { Ok(input.clone()) } else { made(strftime::date(&time, &format)?) }
 }

@@ -3,32 +3,85 @@
 //! The parser recurses without a limit (a deep template overflows the stack, which nothing can catch), panics on
 //! integers that do not fit, and turns `(1..1000000000)` into a real list. The scanner also knows the schema, so that
 //! a misspelt name is found even in a branch that no sample takes: a missing name in an `if` is merely false.
+//!
+//! What Ruby's Liquid, the reference, reads in another way than it looks is refused here too, because it reads with
+//! patterns and not with a grammar. White space is settled here as Ruby settles it: what `-` trims, and what a block
+//! that holds nothing else does not print.
 
 use serde_json::Value;
 
+use super::condition::MAKE_A_NUMBER;
 use super::filters;
 use super::tags::WriteTag;
+use super::values::is_space;
+
+mod token;
+
+use token::{Token, one_line, tokens};
 
 /// Blocks inside blocks. The parser was measured to overflow a 2 MiB stack at 500 in release builds; debug builds
 /// need several times as much stack, and no sensible template needs ten.
 const MAX_NESTING: usize = 16;
 
-/// Brackets inside brackets: `a[b[c]]`.
-const MAX_BRACKETS: usize = 4;
-
-/// Any number this long fits 64 bits; the parser panics on one that does not.
-const MAX_DIGITS: usize = 18;
-
 /// The tags that open a block, and how the block is closed.
 const BLOCKS: [(&str, &str); 5] =
     [("if", "endif"), ("unless", "endunless"), ("case", "endcase"), ("for", "endfor"), ("capture", "endcapture")];
 
-/// The tags that stand alone.
-const TAGS: [&str; 6] = ["assign", "else", "elsif", "when", "break", "continue"];
+/// The tags that stand alone, each with the blocks that it belongs into; one without any stands everywhere.
+const TAGS: [(&str, &[&str]); 6] = [
+    ("assign", &[]),
+    ("else", &["if", "unless", "case", "for"]),
+    ("elsif", &["if", "unless"]),
+    ("when", &["case"]),
+    ("break", &[]),
+    ("continue", &[]),
+];
 
-/// Words of the language that are not names of values.
-const WORDS: [&str; 13] =
-    ["in", "and", "or", "contains", "true", "false", "nil", "null", "empty", "blank", "reversed", "limit", "offset"];
+/// Words that are values.
+const LITERALS: [&str; 6] = ["true", "false", "nil", "null", "empty", "blank"];
+
+/// Words that are not names of values, each with the tags that they belong into.
+const WORDS: [(&str, &[&str]); 7] = [
+    ("in", &["for"]),
+    ("reversed", &["for"]),
+    ("limit", &["for"]),
+    ("offset", &["for"]),
+    ("and", &["if", "elsif", "unless"]),
+    ("contains", &["if", "elsif", "unless"]),
+    ("or", &["if", "elsif", "unless", "when"]),
+];
+
+/// What a `for` says of its turn.
+const FORLOOP: [&str; 7] = ["index", "index0", "rindex", "rindex0", "length", "first", "last"];
+
+/// Filters that always make a text of one value.
+const MAKE_TEXT: [&str; 22] = [
+    "append",
+    "capitalize",
+    "date",
+    "downcase",
+    "escape",
+    "gsm7",
+    "inert",
+    "join",
+    "lstrip",
+    "newline_to_br",
+    "phone",
+    "plain",
+    "prepend",
+    "remove",
+    "replace",
+    "rstrip",
+    "strip",
+    "strip_newlines",
+    "truncate",
+    "truncate_segments",
+    "upcase",
+    "url_encode",
+];
+
+/// Filters that always make a number.
+const MAKE_NUMBER: [&str; 7] = ["plus", "minus", "times", "divided_by", "modulo", "size", "segments"];
 
 /// What a template consists of.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,9 +96,17 @@ pub(super) enum Shape {
 
 /// What kind of brackets a piece of Liquid stands in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum Bracket {
     Expression,
     Tag,
+}
+
+/// What a value is known to be before there is one. Nothing at all is always possible too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Text,
+    Number,
+    Any,
 }
 
 /// Checks `text` and says what shape it has. `schema` is a context as JSON: its names are the only ones there are.
@@ -56,22 +117,25 @@ pub(super) fn scan(text: &str, schema: &Value) -> Result<Shape, String> {
     let mut only = None;
     let mut has_text = false;
     let mut mixed = String::with_capacity(text.len());
-    while let Some((before, kind, inside, after)) = next_piece(rest)? {
+    let mut is_trimmed = false;
+    while let Some((before, bracket, inside, after)) = next_piece(rest)? {
         has_text |= !before.is_empty();
-        let (trims_before, inside) = inside.strip_prefix('-').map_or(("", inside), |inside| ("-", inside));
-        let (trims_after, inside) = inside.strip_suffix('-').map_or(("", inside), |inside| ("-", inside));
-        let inside = inside.trim();
-        scan.piece(kind, inside)?;
-        let tag = if kind == Kind::Expression { WriteTag::Text.name() } else { "" };
-        mixed.push_str(&format!("{before}{{%{trims_before} {tag} {inside} {trims_after}%}}"));
-        only = (kind == Kind::Expression).then(|| inside.to_owned());
+        let (trims_before, inside) = inside.strip_prefix('-').map_or((false, inside), |inside| (true, inside));
+        let (trims_after, inside) = inside.strip_suffix('-').map_or((false, inside), |inside| (true, inside));
+        let before = if is_trimmed { before.trim_start_matches(is_space) } else { before };
+        let before = if trims_before { before.trim_end_matches(is_space) } else { before };
+        scan.text(before, &mut mixed);
+        let inside = one_line(inside);
+        scan.piece(bracket, &inside, &mut mixed)?;
+        only = (bracket == Bracket::Expression).then(|| inside.clone());
         pieces += 1;
         rest = after;
+        is_trimmed = trims_after;
     }
     has_text |= !rest.is_empty();
-    mixed.push_str(rest);
-    if let Some((block, end)) = scan.open.pop() {
-        return Err(format!("`{{% {block} %}}` is never closed; add `{{% {end} %}}`"));
+    mixed.push_str(if is_trimmed { rest.trim_start_matches(is_space) } else { rest });
+    if let Some(open) = scan.open.pop() {
+        return Err(format!("`{{% {} %}}` is never closed; add `{{% {} %}}`", open.block, open.end));
     }
     Ok(match (pieces, has_text, only) {
         (0, ..) => Shape::Fixed,
@@ -81,106 +145,250 @@ pub(super) fn scan(text: &str, schema: &Value) -> Result<Shape, String> {
 }
 
 /// The next `{{ … }}` or `{% … %}` of `text`: what stands before it, its kind, its inside, and what follows.
-fn next_piece(text: &str) -> Result<Option<(&str, Kind, &str, &str)>, String> {
+fn next_piece(text: &str) -> Result<Option<(&str, Bracket, &str, &str)>, String> {
     let Some(start) = text.find("{{").into_iter().chain(text.find("{%")).min() else { return Ok(None) };
     let (before, from) = text.split_at(start);
-    let (kind, close) = if from.starts_with("{{") { (Kind::Expression, "}}") } else { (Kind::Tag, "%}") };
+    let is_expression = from.starts_with("{{");
+    let (bracket, close) = if is_expression { (Bracket::Expression, "}}") } else { (Bracket::Tag, "%}") };
     let body = from.get(2..).unwrap_or_default();
     let mut quote = None;
     for (at, c) in body.char_indices() {
+        // Liquid looks for the end before it looks for quotation marks, and takes a single brace for half of it.
+        let ends = if is_expression { c == '}' } else { body.get(at..).is_some_and(|tail| tail.starts_with(close)) };
         match quote {
             Some(open) if c == open => quote = None,
+            Some(_) if ends => return Err(ENDS_IN_QUOTES.to_owned()),
             Some(_) => {}
             None if c == '"' || c == '\'' => quote = Some(c),
             None if body.get(at..).is_some_and(|tail| tail.starts_with(close)) => {
                 let inside = body.get(..at).unwrap_or_default();
                 let after = body.get(at + close.len()..).unwrap_or_default();
-                return Ok(Some((before, kind, inside, after)));
+                return Ok(Some((before, bracket, inside, after)));
             }
             None => {}
         }
     }
-    let open = if kind == Kind::Expression { "{{" } else { "{%" };
+    let open = if is_expression { "{{" } else { "{%" };
     Err(format!("`{open}` is never closed; end it with `{close}`, and check that every quotation mark has its partner"))
 }
 
+const ENDS_IN_QUOTES: &str = "a brace in quotation marks ends `{{` in Liquid, as `%}` ends `{%`; \
+     give the text a name with `{% capture name %}…{% endcapture %}` and write the name";
+
 struct Scan<'a> {
     schema: &'a Value,
-    /// Names that the template gives itself with `assign`, `capture` and `for`.
-    locals: Vec<String>,
-    /// Blocks that are open, each with the tag that closes it.
-    open: Vec<(&'static str, &'static str)>,
+    /// Names that the template gives itself with `assign`, `capture` and `for`, and what is known of them.
+    locals: Vec<(String, Known)>,
+    open: Vec<Open>,
 }
 
-/// One word or sign of Liquid.
-#[derive(Debug, PartialEq, Eq)]
-enum Token<'a> {
-    Path(&'a str),
-    Text,
-    Number,
-    Sign(char),
+/// A block that is open.
+struct Open {
+    block: &'static str,
+    /// The tag that closes it.
+    end: &'static str,
+    /// After `else` there is no other branch.
+    has_else: bool,
+    /// What a `case` looks at.
+    value: Known,
+    /// Whether there is nothing in it but white space, assignments and blocks of the same kind.
+    is_blank: bool,
+    /// Where its own white space stands in the result.
+    spaces: Vec<std::ops::Range<usize>>,
 }
 
 impl Scan<'_> {
-    fn piece(&mut self, kind: Kind, inside: &str) -> Result<(), String> {
+    /// Text between two pieces.
+    fn text(&mut self, text: &str, mixed: &mut String) {
+        let start = mixed.len();
+        mixed.push_str(text);
+        if let Some(open) = self.open.last_mut() {
+            if text.chars().all(|c| c != '\0' && is_space(c)) {
+                open.spaces.push(start..mixed.len());
+            } else {
+                open.is_blank = false;
+            }
+        }
+    }
+
+    /// Checks the inside of one piece and writes it behind `mixed`.
+    fn piece(&mut self, bracket: Bracket, inside: &str, mixed: &mut String) -> Result<(), String> {
         if inside.is_empty() {
             return Err("`{{ }}` holds nothing; put a name into it, or remove it".to_owned());
         }
         let tokens = tokens(inside)?;
-        let arguments = match (kind, tokens.split_first()) {
-            (Kind::Tag, Some((Token::Path(tag), arguments))) => {
-                self.tag(tag, arguments)?;
-                arguments
+        match (bracket, tokens.split_first()) {
+            (Bracket::Tag, Some((Token::Path(tag), arguments))) => {
+                self.place(tag)?;
+                self.tag(tag, arguments, mixed)?;
+                self.names(tag, arguments)?;
+                mixed.push_str(&format!("{{% {inside} %}}"));
             }
-            (Kind::Tag, _) => return Err("`{% %}` must begin with the name of a tag".to_owned()),
-            (Kind::Expression, _) => &tokens,
+            (Bracket::Tag, _) => return Err("`{% %}` must begin with the name of a tag".to_owned()),
+            (Bracket::Expression, _) => {
+                self.names("", &tokens)?;
+                if let Some(open) = self.open.last_mut() {
+                    open.is_blank = false;
+                }
+                mixed.push_str(&format!("{{% {} {inside} %}}", WriteTag::Text.name()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a tag may stand where it stands.
+    fn place(&self, tag: &str) -> Result<(), String> {
+        if BLOCKS.iter().any(|(block, end)| *block == tag || *end == tag) {
+            return Ok(());
+        }
+        let Some((_, blocks)) = TAGS.iter().find(|(name, _)| *name == tag) else {
+            let known: Vec<&str> = BLOCKS.iter().map(|(block, _)| *block).chain(TAGS.map(|(tag, _)| tag)).collect();
+            return Err(format!("the tag `{tag}` is not available in mappings; there are: {}", known.join(", ")));
         };
-        self.names(arguments)
+        if ["break", "continue"].contains(&tag) && !self.open.iter().any(|open| open.block == "for") {
+            return Err(format!("`{{% {tag} %}}` stands outside of a `for`; there it would cut off the whole text"));
+        }
+        match self.open.last() {
+            _ if blocks.is_empty() => Ok(()),
+            Some(open) if blocks.contains(&open.block) && !open.has_else => Ok(()),
+            Some(open) if open.has_else => {
+                Err(format!("`{{% {tag} %}}` stands behind `{{% else %}}`, where it is never reached; move it up"))
+            }
+            Some(_) | None => Err(format!("`{{% {tag} %}}` belongs into: {}", blocks.join(", "))),
+        }
     }
 
     /// Keeps count of open blocks, and learns the names that the template gives itself.
-    fn tag(&mut self, tag: &str, arguments: &[Token<'_>]) -> Result<(), String> {
+    fn tag(&mut self, tag: &str, arguments: &[Token<'_>], mixed: &mut String) -> Result<(), String> {
         if let Some((block, end)) = BLOCKS.iter().find(|(block, _)| *block == tag) {
-            self.open.push((block, end));
+            let value = if tag == "case" { self.known(arguments) } else { Known::Any };
+            self.open.push(Open { block, end, has_else: false, value, is_blank: true, spaces: Vec::new() });
             if self.open.len() > MAX_NESTING {
                 return Err(format!("blocks are nested more than {MAX_NESTING} deep; simplify the template"));
             }
         } else if BLOCKS.iter().any(|(_, end)| *end == tag) {
-            match self.open.pop() {
-                Some((_, end)) if end == tag => {}
-                Some((block, end)) => {
-                    return Err(format!("`{{% {tag} %}}` stands where `{{% {end} %}}` must close `{block}`"));
-                }
-                None => return Err(format!("`{{% {tag} %}}` closes a block that was never opened")),
-            }
-        } else if !TAGS.contains(&tag) {
-            let known: Vec<&str> = BLOCKS.iter().map(|(block, _)| *block).chain(TAGS).collect();
-            return Err(format!("the tag `{tag}` is not available in mappings; there are: {}", known.join(", ")));
+            let open = self.open.pop();
+            self.close(tag, open, mixed)?;
+        } else if let Some(open) = self.open.last_mut() {
+            open.has_else |= tag == "else";
+            open.is_blank &= !["break", "continue"].contains(&tag);
         }
+        self.compared(tag, arguments)?;
         if let ("assign" | "capture" | "for", Some(Token::Path(name))) = (tag, arguments.first()) {
             if self.schema.get(name).is_some() {
                 return Err(format!(
                     "`{name}` is a part of the event and cannot be given a new value; use another name"
                 ));
             }
-            self.locals.push((*name).to_owned());
+            let known = match tag {
+                "capture" => Known::Text,
+                "assign" => self.known(arguments.get(2..).unwrap_or_default()),
+                _ => Known::Any,
+            };
+            self.locals.push(((*name).to_owned(), known));
         }
         Ok(())
     }
 
+    /// The end of a block. White space in a block of nothing else is not printed; `capture` keeps its own.
+    fn close(&mut self, tag: &str, open: Option<Open>, mixed: &mut String) -> Result<(), String> {
+        let open = match open {
+            Some(open) if open.end == tag => open,
+            Some(Open { block, end, .. }) => {
+                return Err(format!("`{{% {tag} %}}` stands where `{{% {end} %}}` must close `{block}`"));
+            }
+            None => return Err(format!("`{{% {tag} %}}` closes a block that was never opened")),
+        };
+        let is_blank = open.is_blank || open.block == "capture";
+        if open.is_blank && open.block != "capture" {
+            for space in open.spaces.into_iter().rev() {
+                mixed.replace_range(space, "");
+            }
+        }
+        if let Some(outer) = self.open.last_mut() {
+            outer.is_blank &= is_blank;
+        }
+        Ok(())
+    }
+
+    /// A text and a number are compared: never equal, and by size not at all.
+    fn compared(&self, tag: &str, arguments: &[Token<'_>]) -> Result<(), String> {
+        let refuse = |left: Known, right: Known| {
+            let differ = matches!((left, right), (Known::Text, Known::Number) | (Known::Number, Known::Text));
+            if differ { Err(format!("`{tag}` {MAKE_A_NUMBER}")) } else { Ok(()) }
+        };
+        if tag == "when" {
+            let value = self.open.last().map_or(Known::Any, |open| open.value);
+            return arguments.iter().try_for_each(|argument| refuse(value, self.known(std::slice::from_ref(argument))));
+        }
+        if !["if", "elsif", "unless"].contains(&tag) {
+            return Ok(());
+        }
+        arguments.split(|token| matches!(token, Token::Path("and" | "or"))).try_for_each(|comparison| {
+            let is_sign = |token: &Token<'_>| matches!(token, Token::Sign('=' | '!' | '<' | '>'));
+            let (Some(from), Some(to)) = (comparison.iter().position(is_sign), comparison.iter().rposition(is_sign))
+            else {
+                return Ok(());
+            };
+            let left = comparison.get(..from).unwrap_or_default();
+            refuse(self.known(left), self.known(comparison.get(to + 1..).unwrap_or_default()))
+        })
+    }
+
+    /// What an expression makes for certain, if anything but nothing.
+    fn known(&self, expression: &[Token<'_>]) -> Known {
+        let last = expression.windows(2).rev().find_map(|pair| match pair {
+            [Token::Sign('|'), Token::Path(filter)] => Some(*filter),
+            _ => None,
+        });
+        match (last, expression) {
+            (Some(filter), _) if MAKE_TEXT.contains(&filter) => Known::Text,
+            (Some(filter), _) if MAKE_NUMBER.contains(&filter) => Known::Number,
+            (None, [Token::Text(_)]) => Known::Text,
+            (None, [Token::Number] | [Token::Sign('-'), Token::Number]) => Known::Number,
+            (None, [Token::Number, Token::Sign('.'), Token::Number]) => Known::Number,
+            (None, [Token::Path(path)]) => self.known_path(path),
+            _ => Known::Any,
+        }
+    }
+
+    fn known_path(&self, path: &str) -> Known {
+        let mut of_path = self.locals.iter().filter(|(name, _)| name == path).map(|(_, known)| *known);
+        if let Some(known) = of_path.next() {
+            return if of_path.all(|other| other == known) { known } else { Known::Any };
+        }
+        let value = path.split('.').try_fold(self.schema, |value, name| value.get(name));
+        match value {
+            // Attributes are whatever the sender of the event put there.
+            _ if path.starts_with("attributes.") => Known::Any,
+            Some(Value::String(_)) => Known::Text,
+            Some(Value::Number(_)) => Known::Number,
+            _ => Known::Any,
+        }
+    }
+
     /// Every filter and every name must exist.
-    fn names(&self, tokens: &[Token<'_>]) -> Result<(), String> {
+    fn names(&self, tag: &str, tokens: &[Token<'_>]) -> Result<(), String> {
         let mut before = None;
+        let mut whole = "";
         for (at, token) in tokens.iter().enumerate() {
-            if let Token::Path(path) = token {
-                let is_label = tokens.get(at + 1) == Some(&Token::Sign(':'));
-                match before {
-                    Some(&Token::Sign('|')) => self.filter(path)?,
-                    // What follows a bracket is looked up in a value that only the event knows.
-                    Some(&Token::Sign('.')) => {}
-                    _ if is_label => {}
-                    _ => self.path(path)?,
+            match (before, token) {
+                (Some(&Token::Sign('|')), Token::Path(filter)) => self.filter(filter)?,
+                // What follows a bracket is looked up in a value that only the event knows.
+                (Some(&Token::Sign('.')), Token::Path(_)) => {}
+                (_, Token::Path(_)) if tokens.get(at + 1) == Some(&Token::Sign(':')) => {}
+                (_, Token::Path(path)) => {
+                    self.path(tag, path)?;
+                    whole = path;
                 }
+                (Some(&Token::Sign('[')), Token::Text("first" | "last" | "size")) if whole != "attributes" => {
+                    return Err(
+                        "in brackets, `first`, `last` and `size` are not understood; write them behind a point, \
+                                as in `message.media.size`"
+                            .to_owned(),
+                    );
+                }
+                _ => {}
             }
             before = Some(token);
         }
@@ -195,10 +403,15 @@ impl Scan<'_> {
         Err(format!("there is no filter `{name}`; there are: {}", known.join(", ")))
     }
 
-    fn path(&self, path: &str) -> Result<(), String> {
+    fn path(&self, tag: &str, path: &str) -> Result<(), String> {
         let mut segments = path.split('.');
         let root = segments.next().unwrap_or_default();
-        if WORDS.contains(&root) || root == "forloop" || self.locals.iter().any(|local| local == root) {
+        let is_word = WORDS.iter().any(|(word, tags)| *word == path && tags.contains(&tag));
+        let is_given = self.locals.iter().any(|(local, _)| local == root);
+        if root == "forloop" {
+            return self.forloop(path);
+        }
+        if LITERALS.contains(&path) || is_word || is_given {
             return Ok(());
         }
         let Some(mut value) = self.schema.get(root) else {
@@ -216,74 +429,29 @@ impl Scan<'_> {
                 None if value.is_object() => {
                     return Err(format!("there is no `{path}`; `{walked}` has: {}", keys(value)));
                 }
-                None => return Err(format!("there is no `{path}`: `{walked}` is a single value")),
+                None => {
+                    return Err(format!(
+                        "there is no `{path}`: `{walked}` is a single value, or a list; see the filters"
+                    ));
+                }
             }
             walked = format!("{walked}.{segment}");
         }
         Ok(())
+    }
+
+    fn forloop(&self, path: &str) -> Result<(), String> {
+        if !self.open.iter().any(|open| open.block == "for") {
+            return Err("there is no `forloop` outside of a `for`".to_owned());
+        }
+        match path.split_once('.') {
+            Some((_, part)) if FORLOOP.contains(&part) => Ok(()),
+            _ => Err(format!("there is no `{path}`; `forloop` has: {}", FORLOOP.join(", "))),
+        }
     }
 }
 
 fn keys(value: &Value) -> String {
     let names: Vec<&str> = value.as_object().map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default();
     names.join(", ")
-}
-
-/// Takes the inside of one piece of Liquid apart.
-fn tokens(inside: &str) -> Result<Vec<Token<'_>>, String> {
-    let mut tokens = Vec::new();
-    let mut rest = inside;
-    let mut brackets = 0_usize;
-    while let Some(c) = rest.chars().next() {
-        let length = match c {
-            '"' | '\'' => {
-                tokens.push(Token::Text);
-                rest.get(1..).and_then(|tail| tail.find(c)).ok_or("a quotation mark has no partner")? + 2
-            }
-            c if c.is_whitespace() => c.len_utf8(),
-            c if c.is_ascii_alphabetic() || c == '_' => {
-                let path = leading(rest, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
-                tokens.push(Token::Path(path));
-                path.len()
-            }
-            c if c.is_ascii_digit() => {
-                let digits = leading(rest, |c| c.is_ascii_digit()).len();
-                if digits > MAX_DIGITS {
-                    return Err(format!(
-                        "a number has more than {MAX_DIGITS} digits; write it as text, in quotation marks"
-                    ));
-                }
-                tokens.push(Token::Number);
-                digits
-            }
-            '$' => return Err(BRAZE_DIALECT.to_owned()),
-            '(' | ')' => {
-                return Err("parentheses and ranges such as `(1..10)` are not available in mappings; \
-                            loop over a list of the event instead"
-                    .to_owned());
-            }
-            sign => {
-                match sign {
-                    '[' => brackets += 1,
-                    ']' => brackets = brackets.saturating_sub(1),
-                    _ => {}
-                }
-                if brackets > MAX_BRACKETS {
-                    return Err(format!("brackets are nested more than {MAX_BRACKETS} deep; simplify the template"));
-                }
-                tokens.push(Token::Sign(sign));
-                sign.len_utf8()
-            }
-        };
-        rest = rest.get(length..).unwrap_or_default();
-    }
-    Ok(tokens)
-}
-
-const BRAZE_DIALECT: &str = "`${name}` is Braze's own dialect, which is understood only inside Braze; \
-     here a value is called by its plain name, for example `{{ customer.first_name }}`";
-
-fn leading(text: &str, belongs: impl Fn(char) -> bool) -> &str {
-    let end = text.find(|c| !belongs(c)).unwrap_or(text.len());
-    text.get(..end).unwrap_or_default()
 }

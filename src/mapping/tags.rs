@@ -14,7 +14,10 @@ use liquid_core::{
     TagReflection, TagTokenIter, Template, Value, ValueView,
 };
 
-/// Loop turns, assignments and filter calls that rendering one leaf may take. The shipped ones take three.
+use super::names::Names;
+use super::values;
+
+/// Loop turns, assignments, filter calls and searches by `contains` that rendering one leaf may take. The shipped ones take three.
 pub(super) const MAX_STEPS: usize = 2_000;
 
 /// Bytes that those steps may read and make in all: about 10 ms of work.
@@ -48,7 +51,7 @@ pub(super) fn charge(runtime: &dyn Runtime, bytes: usize) -> Result<()> {
             Ok(())
         }
         (None, _) => Err(Error::with_msg(format!(
-            "the template takes more than {MAX_STEPS} steps (loop turns, assignments, filters)"
+            "the template takes more than {MAX_STEPS} steps (loop turns, assignments, filters, `contains`)"
         ))),
         (_, None) => {
             Err(Error::with_msg(format!("the template works through more than {MAX_WORK_BYTES} bytes of text")))
@@ -102,6 +105,10 @@ impl ParseBlock for ForBlock {
             match token.as_str() {
                 "limit" => limit = Some(labelled(&mut arguments)?),
                 "offset" => offset = Some(labelled(&mut arguments)?),
+                // Behind the others Liquid does not see it.
+                "reversed" if limit.is_some() || offset.is_some() => {
+                    return Err(token.raise_custom_error("`reversed` stands in front of `limit:` and `offset:`"));
+                }
                 "reversed" => reversed = true,
                 _ => return Err(token.raise_custom_error("`limit:`, `offset:` or `reversed` was expected")),
             }
@@ -149,7 +156,8 @@ struct For {
 
 impl For {
     fn members(&self, runtime: &dyn Runtime) -> Result<Vec<Value>> {
-        let list = self.list.evaluate(runtime)?;
+        let names = Names(runtime);
+        let list = self.list.evaluate(&names)?;
         charge(runtime, weight(list.as_view()))?;
         if list.is_nil() {
             return Ok(Vec::new());
@@ -207,8 +215,12 @@ fn position(index: usize, count: usize) -> Object {
 
 fn whole(expression: Option<&Expression>, runtime: &dyn Runtime) -> Result<Option<usize>> {
     let Some(expression) = expression else { return Ok(None) };
-    let value = expression.evaluate(runtime)?;
-    let number = value.as_scalar().and_then(|scalar| scalar.to_integer()).and_then(|n| usize::try_from(n).ok());
+    let names = Names(runtime);
+    let value = expression.evaluate(&names)?;
+    if value.is_nil() {
+        return Ok(None);
+    }
+    let number = values::count(value.as_view());
     number.map(Some).ok_or_else(|| Error::with_msg("`limit:` and `offset:` take whole numbers from 0"))
 }
 
@@ -249,7 +261,7 @@ struct Assign {
 
 impl Renderable for Assign {
     fn render_to(&self, _writer: &mut dyn Write, runtime: &dyn Runtime) -> Result<()> {
-        let value = self.value.evaluate(runtime)?.into_owned();
+        let value = values::settled(self.value.evaluate(&Names(runtime))?.into_owned());
         charge(runtime, weight(&value))?;
         runtime.set_global(self.name.clone(), value);
         Ok(())
@@ -366,7 +378,8 @@ struct ValueAsJson(FilterChain);
 
 impl Renderable for ValueAsJson {
     fn render_to(&self, writer: &mut dyn Write, runtime: &dyn Runtime) -> Result<()> {
-        let value = self.0.evaluate(runtime)?;
+        let names = Names(runtime);
+        let value = self.0.evaluate(&names)?;
         // `empty` and `blank` are only good for comparing; as values they are nothing.
         let value = match value.into_owned() {
             Value::State(_) => Value::Nil,
@@ -381,16 +394,14 @@ struct ValueAsText(FilterChain);
 
 impl Renderable for ValueAsText {
     fn render_to(&self, writer: &mut dyn Write, runtime: &dyn Runtime) -> Result<()> {
-        let value = self.0.evaluate(runtime)?;
-        if holds_a_table(value.as_view()) {
+        let names = Names(runtime);
+        let value = self.0.evaluate(&names)?;
+        let mut text = String::new();
+        if !values::write_into(&mut text, value.as_view()) {
             return Err(Error::with_msg("a table cannot be written into a text: name one of its parts"));
         }
-        write!(writer, "{}", value.render()).replace("the value cannot be written as text")
+        writer.write_all(text.as_bytes()).replace("the value cannot be written as text")
     }
-}
-
-fn holds_a_table(value: &dyn ValueView) -> bool {
-    value.is_object() || value.as_array().is_some_and(|list| list.values().any(holds_a_table))
 }
 
 /// A writer that refuses to grow beyond a limit.

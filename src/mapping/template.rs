@@ -7,6 +7,7 @@ use liquid_core::model::Scalar;
 use liquid_core::{Object, Value as LiquidValue};
 use serde_json::Value;
 
+use super::blocks::{CaseBlock, ChoiceBlock};
 use super::filters::{FILTERS, Plugin};
 use super::scan::{Shape, scan};
 use super::tags::{AssignTag, Capped, CaptureBlock, ForBlock, MAX_VALUE_BYTES, WriteTag};
@@ -58,9 +59,14 @@ pub(super) struct LeafError {
 impl Compiler {
     /// A compiler for contexts shaped like `schema`.
     pub(super) fn new(schema: Value) -> Result<Self, String> {
-        // The standard library brings `if`, `unless`, `case` and their like. Whatever of it is not ours and not
-        // harmless is refused by the scanner.
-        let mut builder = liquid::ParserBuilder::with_stdlib().block(ForBlock).block(CaptureBlock).tag(AssignTag);
+        // The standard library brings `break` and `continue`. Whatever else of it is not ours is refused by the scanner.
+        let mut builder = liquid::ParserBuilder::with_stdlib()
+            .block(ChoiceBlock::If)
+            .block(ChoiceBlock::Unless)
+            .block(CaseBlock)
+            .block(ForBlock)
+            .block(CaptureBlock)
+            .tag(AssignTag);
         for tag in [WriteTag::Value, WriteTag::Text] {
             builder = builder.tag(tag);
         }
@@ -186,16 +192,16 @@ fn in_words(report: &str) -> String {
     words.join(" ")
 }
 
-/// Liquid has no unsigned 64-bit numbers: larger ones are computed with as broken numbers. A leaf that only passes
-/// one on takes it past Liquid, unchanged.
+/// Liquid has no numbers beyond 64 bits with a sign: larger ones are texts to it, so that they are written as they are
+/// and nobody calculates with what was rounded. A leaf that only passes one on takes it past Liquid, unchanged.
 fn to_liquid(json: &Value) -> LiquidValue {
     match json {
         Value::Null => LiquidValue::Nil,
         Value::Bool(value) => LiquidValue::scalar(*value),
-        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+        Value::Number(number) => match (number.as_i64(), number.as_f64().filter(|_| number.is_f64())) {
             (Some(whole), _) => LiquidValue::scalar(whole),
             (None, Some(broken)) => LiquidValue::scalar(broken),
-            (None, None) => LiquidValue::Nil,
+            (None, None) => LiquidValue::scalar(number.to_string()),
         },
         Value::String(text) => LiquidValue::Scalar(Scalar::new(text.clone())),
         Value::Array(members) => LiquidValue::Array(members.iter().map(to_liquid).collect()),

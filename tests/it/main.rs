@@ -25,6 +25,7 @@ mod inert;
 mod kill;
 mod layering;
 mod levers;
+mod liquid;
 mod notes;
 mod openapi;
 mod operator;
