@@ -1,72 +1,196 @@
-//! The only reader of the wall clock and of randomness: the system's, or in tests one that is set by hand or that goes
-//! with the runtime's own time.
+//! The only reader of the clocks and of randomness: the system's, or in tests one that is set by hand or that goes with
+//! the runtime's own time.
 //!
-//! Everything that decides takes the time as an argument; only thin shells hold a [`Clock`]. What merely measures how
+//! Everything that decides takes the time as an argument; only thin shells hold a [`Clock`]. The time is not simply the
+//! wall clock's, which may be set wrong at any moment: [`timeline`] says when it is believed. What merely measures how
 //! long something takes uses the monotonic clock where it is.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::sync::watch;
 
+mod timeline;
+
+use timeline::Timeline;
+pub use timeline::Trouble;
+
 /// Tells the time and draws lots.
 #[derive(Clone, Debug)]
-pub struct Clock(Arc<Source>);
+pub struct Clock(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    source: Arc<Source>,
+    timeline: Mutex<Timeline>,
+}
 
 #[derive(Debug)]
 enum Source {
-    System,
-    Manual { now: watch::Sender<Timestamp>, rng: Mutex<Box<StdRng>> },
-    Runtime { started: tokio::time::Instant, at_start: Mutex<Timestamp>, rng: Mutex<Box<StdRng>> },
+    System { started: Instant },
+    Manual { shown: watch::Sender<Shown>, rng: Mutex<Box<StdRng>> },
+    Runtime { started: tokio::time::Instant, wall_at_start: Mutex<Timestamp>, rng: Mutex<Box<StdRng>> },
+}
+
+/// What a manual clock shows.
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    wall: Timestamp,
+    /// Time that has passed, whatever the wall clock was set to meanwhile.
+    steady: Duration,
+}
+
+/// How much time has passed since some fixed moment, by a clock that nobody can set.
+#[derive(Clone)]
+pub struct Steady(Arc<dyn Fn() -> Duration + Send + Sync>);
+
+impl Steady {
+    /// The reading.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        (self.0)()
+    }
+}
+
+/// The monotonic clock of this process.
+impl Default for Steady {
+    fn default() -> Self {
+        let started = Instant::now();
+        Self(Arc::new(move || started.elapsed()))
+    }
+}
+
+impl fmt::Debug for Steady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Steady(…)")
+    }
 }
 
 impl Clock {
     /// The system's clock and randomness.
     #[must_use]
     pub fn system() -> Self {
-        Self(Arc::new(Source::System))
+        Self::of(Source::System { started: Instant::now() })
     }
 
     /// A clock that stands at `now` until it is [`Clock::advance`]d, and whose lots follow from `seed`.
     #[must_use]
     pub fn manual(now: Timestamp, seed: u64) -> Self {
-        Self(Arc::new(Source::Manual {
-            now: watch::Sender::new(now),
+        Self::of(Source::Manual {
+            shown: watch::Sender::new(Shown { wall: now, steady: Duration::ZERO }),
             rng: Mutex::new(Box::new(StdRng::seed_from_u64(seed))),
-        }))
+        })
     }
 
     /// A clock that shows `now` and goes on with the time of the tokio runtime, also where that is paused and jumps from
     /// one timer to the next: then every wait and every time-out lies on one virtual time. Its lots follow from `seed`.
     #[must_use]
     pub fn of_runtime(now: Timestamp, seed: u64) -> Self {
-        Self(Arc::new(Source::Runtime {
+        Self::of(Source::Runtime {
             started: tokio::time::Instant::now(),
-            at_start: Mutex::new(now),
+            wall_at_start: Mutex::new(now),
             rng: Mutex::new(Box::new(StdRng::seed_from_u64(seed))),
-        }))
+        })
     }
 
-    /// The time.
+    /// The same clock as another process has it: with a mind of its own about the time, which has heard nothing yet.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
+    pub fn of_another_process(&self) -> Self {
+        Self::over(Arc::clone(&self.0.source))
+    }
+
+    fn of(source: Source) -> Self {
+        Self::over(Arc::new(source))
+    }
+
+    fn over(source: Arc<Source>) -> Self {
+        let shown = source.shown();
+        Self(Arc::new(Inner { source, timeline: Mutex::new(Timeline::begin(shown.wall, shown.steady)) }))
+    }
+
+    fn shown(&self) -> Shown {
+        self.0.source.shown()
+    }
+
+    /// The time, as far as it can be believed.
+    #[must_use]
     pub fn now(&self) -> Timestamp {
-        match &*self.0 {
-            Source::System => Timestamp::now(),
-            Source::Manual { now, .. } => *now.borrow(),
-            Source::Runtime { started, at_start, .. } => later(*lock(at_start), started.elapsed()),
-        }
+        let mut timeline = lock(&self.0.timeline);
+        let Shown { wall, steady } = self.shown();
+        timeline.now(wall, steady)
+    }
+
+    /// What the machine's clock shows, be it right or wrong.
+    #[must_use]
+    pub fn wall(&self) -> Timestamp {
+        self.shown().wall
+    }
+
+    /// Time that has passed since this clock was made, by the clock that nobody can set.
+    #[must_use]
+    pub fn steady(&self) -> Steady {
+        let clock = self.clone();
+        Steady(Arc::new(move || clock.shown().steady))
+    }
+
+    /// How long ago that was, as far as there is a witness: this process, or Zendesk's own time. Never negative.
+    #[must_use]
+    pub fn age(&self, at: Timestamp) -> Duration {
+        let mut timeline = lock(&self.0.timeline);
+        let Shown { wall, steady } = self.shown();
+        timeline.now(wall, steady);
+        timeline.age(at, steady)
+    }
+
+    /// Takes in when Zendesk says that it answered; it has done so just now.
+    pub fn heard(&self, answered_at: Timestamp) {
+        let mut timeline = lock(&self.0.timeline);
+        let Shown { wall, steady } = self.shown();
+        timeline.heard(answered_at, wall, steady);
+    }
+
+    /// Goes by the machine's clock from now on, because something that cannot be forged agrees with it and not with the
+    /// time so far.
+    pub fn adopt_wall(&self) {
+        let Shown { wall, steady } = self.shown();
+        lock(&self.0.timeline).adopt_wall(wall, steady);
+    }
+
+    /// Whether the time is right for all that is known, so that what is old may be dropped for ever.
+    #[must_use]
+    pub fn is_sure(&self) -> bool {
+        let mut timeline = lock(&self.0.timeline);
+        let Shown { wall, steady } = self.shown();
+        timeline.now(wall, steady);
+        timeline.is_sure(steady)
+    }
+
+    /// What is wrong with the machine's clock, if anything is.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        let mut timeline = lock(&self.0.timeline);
+        let Shown { wall, steady } = self.shown();
+        timeline.now(wall, steady);
+        timeline.trouble()
+    }
+
+    /// The time by Zendesk's word, where that is known to differ from ours; else ours.
+    #[must_use]
+    pub fn vendors_now(&self) -> Timestamp {
+        let now = self.now();
+        lock(&self.0.timeline).vendors_time(self.shown().steady).unwrap_or(now)
     }
 
     /// A number from 0 up to, but not including, 1.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
     pub fn draw(&self) -> f64 {
-        match &*self.0 {
-            Source::System => rand::random(),
+        match &*self.0.source {
+            Source::System { .. } => rand::random(),
             Source::Manual { rng, .. } | Source::Runtime { rng, .. } => lock(rng).random(),
         }
     }
@@ -75,54 +199,73 @@ impl Clock {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
     pub fn draw_u32(&self) -> u32 {
-        match &*self.0 {
-            Source::System => rand::random(),
+        match &*self.0.source {
+            Source::System { .. } => rand::random(),
             Source::Manual { rng, .. } | Source::Runtime { rng, .. } => lock(rng).random(),
         }
     }
 
-    /// Waits until the time has come. May be a little late, never early.
+    /// Waits as long as it seems from here until then. A clock that is set meanwhile changes nothing about that: who
+    /// waits for a time looks at the clock afterwards.
     pub async fn sleep_until(&self, at: Timestamp) {
-        match &*self.0 {
-            Source::System | Source::Runtime { .. } => loop {
-                let Ok(wait) = Duration::try_from(at.duration_since(self.now())) else { return };
-                if wait.is_zero() {
-                    return;
-                }
-                tokio::time::sleep(wait).await;
-            },
-            Source::Manual { now, .. } => {
-                // The sender lives as long as this clock, so the wait ends only when the time has come.
-                now.subscribe().wait_for(|now| *now >= at).await.ok();
-            }
-        }
+        let Ok(wait) = Duration::try_from(at.duration_since(self.now())) else { return };
+        self.sleep(wait).await;
     }
 
     /// Waits this long, whatever the clock is set to meanwhile.
     pub async fn sleep(&self, by: Duration) {
-        match &*self.0 {
-            Source::System | Source::Runtime { .. } => tokio::time::sleep(by).await,
-            Source::Manual { .. } => self.sleep_until(later(self.now(), by)).await,
+        match &*self.0.source {
+            Source::System { .. } | Source::Runtime { .. } => tokio::time::sleep(by).await,
+            Source::Manual { shown, .. } => {
+                let then = self.shown().steady.saturating_add(by);
+                // The sender lives as long as this clock, so the wait ends only when the time has passed.
+                shown.subscribe().wait_for(|shown| shown.steady >= then).await.ok();
+            }
         }
     }
 
-    /// Moves a manual clock on and wakes who waits for it. One that goes with the runtime jumps, as a machine's clock
-    /// does that is set: whoever sleeps finds out when he wakes. The system's clock is left alone.
+    /// Lets time pass on a manual clock, and wakes who waits for it. Other clocks go by themselves.
     pub fn advance(&self, by: SignedDuration) {
-        let moved = |from: Timestamp| from.saturating_add(by).unwrap_or(Timestamp::MAX);
-        match &*self.0 {
-            Source::System => {}
-            Source::Manual { now, .. } => now.send_modify(|now| *now = moved(*now)),
-            Source::Runtime { at_start, .. } => {
-                let mut at_start = lock(at_start);
-                *at_start = moved(*at_start);
+        if let Source::Manual { shown, .. } = &*self.0.source {
+            let passed = Duration::try_from(by).unwrap_or_default();
+            shown.send_modify(|shown| {
+                shown.wall = moved(shown.wall, by);
+                shown.steady = shown.steady.saturating_add(passed);
+            });
+        }
+    }
+
+    /// Sets a clock that is not the system's, as an operator or NTP sets a machine's: no time passes.
+    pub fn set(&self, by: SignedDuration) {
+        match &*self.0.source {
+            Source::System { .. } => {}
+            Source::Manual { shown, .. } => shown.send_modify(|shown| shown.wall = moved(shown.wall, by)),
+            Source::Runtime { wall_at_start, .. } => {
+                let mut wall = lock(wall_at_start);
+                *wall = moved(*wall, by);
             }
         }
     }
 }
 
-fn later(at: Timestamp, by: Duration) -> Timestamp {
-    SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
+impl Source {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
+    fn shown(&self) -> Shown {
+        match self {
+            Self::System { started } => Shown { wall: Timestamp::now(), steady: started.elapsed() },
+            Self::Manual { shown, .. } => *shown.borrow(),
+            Self::Runtime { started, wall_at_start, .. } => {
+                let steady = started.elapsed();
+                let signed = SignedDuration::try_from(steady).unwrap_or(SignedDuration::MAX);
+                Shown { wall: moved(*lock(wall_at_start), signed), steady }
+            }
+        }
+    }
+}
+
+fn moved(from: Timestamp, by: SignedDuration) -> Timestamp {
+    let end = if by.is_negative() { Timestamp::MIN } else { Timestamp::MAX };
+    from.checked_add(by).unwrap_or(end)
 }
 
 /// A poisoned lock here holds a number that is still a number.
@@ -144,16 +287,40 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_clock_of_the_runtime_that_is_set_wakes_nobody_early() {
+    async fn a_clock_that_is_set_changes_no_wait_and_no_time() {
         let start: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
-        let clock = Clock::of_runtime(start, 7);
-        let waiting = tokio::spawn({
+        for by in [SignedDuration::from_mins(-5), SignedDuration::from_hours(24 * 400)] {
+            let clock = Clock::of_runtime(start, 7);
+            let waiting = tokio::spawn({
+                let clock = clock.clone();
+                async move { clock.sleep_until(start + SignedDuration::from_mins(9)).await }
+            });
+            tokio::task::yield_now().await;
+            clock.set(by);
+            waiting.await.unwrap();
+            assert_eq!(clock.now(), start + SignedDuration::from_mins(9));
+            assert_eq!(clock.trouble(), Some(Trouble::Set(by)));
+        }
+    }
+
+    #[tokio::test]
+    async fn time_passes_on_a_manual_clock_by_hand() {
+        let start: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let clock = Clock::manual(start, 7);
+        let sleeping = tokio::spawn({
             let clock = clock.clone();
-            async move { clock.sleep_until(start + SignedDuration::from_mins(10)).await }
+            async move { clock.sleep(Duration::from_secs(60)).await }
         });
         tokio::task::yield_now().await;
-        clock.advance(SignedDuration::from_mins(-5));
-        waiting.await.unwrap();
-        assert_eq!(clock.now(), start + SignedDuration::from_mins(10));
+        clock.set(SignedDuration::from_hours(1));
+        clock.advance(SignedDuration::from_secs(59));
+        tokio::task::yield_now().await;
+        assert!(!sleeping.is_finished());
+        clock.advance(SignedDuration::from_secs(1));
+        sleeping.await.unwrap();
+        assert_eq!(
+            (clock.now(), clock.steady().now()),
+            (start + SignedDuration::from_secs(60), Duration::from_secs(60))
+        );
     }
 }

@@ -32,14 +32,16 @@ use crate::http::{
 use crate::intake::IntakeOptions;
 use crate::mapping::Mappings;
 use crate::store::sled::{OpenError, SledStore};
-use crate::store::{Store, StoreLimits};
+use crate::store::{Store, StoreError};
 use crate::telemetry::{Metrics, Readiness, Samples};
 use crate::worker::{AlarmOptions, Alarmist, ObservedTransport, Pauses, Retention, Worker, WorkerOptions};
 
 mod live;
+mod memory;
 mod sampling;
 mod settings;
 mod signals;
+mod timekeeping;
 
 use live::Live;
 pub use signals::Hangups;
@@ -75,6 +77,9 @@ pub enum ServeError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The store failed while the bridge ran; only opening it again shows what is durable.
+    #[error("{0}; tandem ends, so that the next start opens the store anew")]
+    Ended(StoreError),
     /// A mapping is broken; `tandem check` says so beforehand.
     #[error("{0}")]
     Mappings(crate::mapping::Faults),
@@ -186,12 +191,15 @@ async fn compose(
     reloads: Reloads,
 ) -> Result<(), ServeError> {
     let StoreUrl::Sled { directory } = &config.store;
+    let bounds = memory::limits(&clock);
     let store: Arc<dyn Store> =
-        Arc::new(SledStore::open(directory, StoreLimits::default(), clock.draw_u32(), clock.now()).await?);
+        Arc::new(SledStore::open(directory, bounds.clone(), clock.draw_u32(), clock.now()).await?);
     let metrics = Arc::new(Metrics::default());
     metrics.set_started(clock.now());
+    metrics.set_backlog_max(bounds.backlog_max);
     Fate::GIVEN_UP.into_iter().for_each(|status| metrics.webhooks_may_be_given_up(status));
     let readiness = Arc::new(Readiness::default());
+    timekeeping::tell_of_lost_time(store.as_ref(), &readiness);
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);
 
     let outside = Outside { store: Arc::clone(&store), transport: Arc::clone(&transport), media, clock: clock.clone() };
@@ -239,16 +247,19 @@ async fn compose(
 
     let servers = open(&config, listeners, [public, operator], &memory, &stop_serving);
     tokio::spawn(alarmist.run(stop_working.clone()));
+    let watched = (Arc::clone(&store), clock.clone(), Arc::clone(&metrics), Arc::clone(&readiness));
+    tokio::spawn(timekeeping::run(watched, stop_working.clone()));
     tokio::spawn(sampling::run(Arc::clone(&store), Arc::clone(&metrics), clock, samples, stop_working.clone()));
     let working = tokio::spawn(Arc::clone(&worker).run(stop_working.clone()));
     let live = Live { started_with: config, intake, operator_token, alarm, worker, metrics, shown };
-    tokio::select! {
-        () = stop => {}
-        () = live.follow(reloads.read) => {}
-    }
+    let failed = tokio::select! {
+        () = stop => Ok(()),
+        () = live.follow(reloads.read) => Ok(()),
+        error = timekeeping::failure(store.as_ref(), &outside.clock) => Err(ServeError::Ended(error)),
+    };
     readiness.set_reason("bridge", "shutting down");
     take_down(servers, working, &stop_serving, &stop_working, store.as_ref()).await;
-    Ok(())
+    failed
 }
 
 /// Lets connections in, on the public listener and on the operator's.

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
+use crate::clock::Steady;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, TicketId};
@@ -88,6 +89,8 @@ pub struct Claim {
     pub key: ConversationKey,
     /// What to deliver, in order: one, or several texts that are merged into one comment. Never empty.
     pub work: Vec<Work>,
+    /// The head was accepted no earlier, whatever its own date says, because the store was opened at this time before it.
+    pub not_before: Timestamp,
     /// Proof that the claim is still ours when the result comes back.
     pub fence: u64,
 }
@@ -221,6 +224,18 @@ pub struct Counts {
     pub commits: CommitStats,
 }
 
+/// A time of which a store knows nothing, because it was put back from a backup: what was accepted, sent and learnt then
+/// is not in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostTime {
+    /// The latest time that the backup knows of.
+    pub since: Timestamp,
+    /// When the backup was first opened.
+    pub until: Timestamp,
+    /// How many waiting deliveries are looked for before they are sent again; `None` where that was an earlier opening.
+    pub doubted: Option<u64>,
+}
+
 /// The bounds of [`CommitStats::by_micros`], in microseconds: from a fast disk's sync to one that is in trouble.
 pub const COMMIT_MICROS: [u64; 10] = [250, 500, 1000, 2500, 5000, 10_000, 25_000, 100_000, 500_000, 2_500_000];
 
@@ -328,7 +343,7 @@ pub trait Store: Send + Sync + 'static {
     async fn changed(&self, destination: Destination);
 
     /// When to ask for a claim again, as of the last commit: at once ([`Timestamp::MIN`]) when a head is ready, else
-    /// when the next head falls due or the first lease ends; `None` when only a change can bring work, as it is for a
+    /// when the next head falls due; `None` when only a change can bring work, as it is for a
     /// paused destination.
     fn next_due(&self, destination: Destination) -> Option<Timestamp>;
 
@@ -430,6 +445,13 @@ pub trait Store: Send + Sync + 'static {
     /// Numbers for metrics, as of the last commit.
     fn counts(&self) -> Counts;
 
+    /// The time of which the store knows nothing, if it was put back from a backup within the last 30 days.
+    fn lost_time(&self) -> Option<LostTime>;
+
+    /// Whether the first of these events may have been accepted after the second, which is one of this store's. An id
+    /// that the store never gave out names an event of an earlier store; or, after a lost time, one of that time.
+    fn may_be_later(&self, id: EventId, than: EventId) -> bool;
+
     /// Whether the store would accept now.
     ///
     /// # Errors
@@ -450,6 +472,11 @@ pub struct StoreLimits {
     pub disk_floor_bytes: u64,
     /// How long a claim lives ([`crate::domain::delivery::LEASE`]).
     pub lease: Duration,
+    /// By which claims are timed: a clock that nobody can set, because a lease that ends while its holder is calling
+    /// lets another one call as well.
+    pub steady: Steady,
+    /// How long a turn of a backend's log is: about twice as much of what is new may lie in memory.
+    pub turn_bytes: u64,
     /// As many of the operator's orders are remembered.
     pub audit_max: usize,
 }
@@ -457,11 +484,14 @@ pub struct StoreLimits {
 impl Default for StoreLimits {
     fn default() -> Self {
         Self {
-            // Each unsettled delivery costs about 100 bytes of memory for its place in a lane.
+            // Each unsettled delivery costs some 100 bytes of memory for its place in a lane, and some 800 where it has
+            // the lane to itself. A bridge sets its own, from the memory that it has.
             backlog_max: 1_000_000,
             // sled cannot reopen a directory on a full disk, so it must never come to that.
             disk_floor_bytes: 256 * 1024 * 1024,
             lease: crate::domain::delivery::LEASE,
+            steady: Steady::default(),
+            turn_bytes: 16 * 1024 * 1024,
             // Years of an operator's work, in some 2 MB.
             audit_max: 10_000,
         }

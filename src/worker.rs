@@ -62,6 +62,9 @@ const CONCURRENCY: usize = 16;
 /// this is still calling.
 const ATTEMPT_DEADLINE: Duration = LEASE.saturating_sub(Duration::from_secs(30));
 
+/// How long nothing is asked of the store at most.
+const REST_MAX: Duration = Duration::from_secs(60);
+
 /// Texts that are merged into one comment at most, while their lane waits for a rate budget: a screenful, which an
 /// agent still reads as one.
 const MERGE_MAX: usize = 20;
@@ -199,13 +202,12 @@ impl Worker {
 
     /// Waits until something has changed, the next head falls due, or it is time to stop. The store keeps a change
     /// that comes between the look and this wait.
+    ///
+    /// Never for longer than [`REST_MAX`]: a time may have been reckoned by a clock that was wrong, and that a lease ends
+    /// is no change.
     async fn rest(&self, destination: Destination, due: Option<Timestamp>, stop: &CancellationToken) {
-        let until_due = async {
-            match due {
-                Some(due) => self.clock.sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        };
+        let longest = later(self.clock.now(), REST_MAX);
+        let until_due = self.clock.sleep_until(due.map_or(longest, |due| due.min(longest)));
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
@@ -297,7 +299,8 @@ impl Worker {
     fn judge(&self, claim: &Claim, report: Report, now: Timestamp) -> Verdict {
         let Report { outcome, learnt } = report;
         let Some(head) = claim.work.first() else { return Verdict::default() };
-        let transition = decide(&head.delivery, outcome, now, &self.options.retry, self.clock.draw());
+        let age = self.clock.age(head.delivery.accepted_at.max(claim.not_before));
+        let transition = decide(&head.delivery, outcome, age, now, &self.options.retry, self.clock.draw());
         let besides = if let Transition::Kill { cause } = &transition {
             notes::undelivered(claim, &learnt, cause, now)
         } else if let Transition::SetAside { cause } = &transition {

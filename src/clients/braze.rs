@@ -61,7 +61,8 @@ impl Braze {
         budgets: Arc<Mutex<Budgets>>,
         clock: Clock,
     ) -> Self {
-        let exchange = Exchange { vendor: "Braze", base: options.url, transport, budgets, clock, held: None };
+        let exchange =
+            Exchange { vendor: "Braze", base: options.url, transport, budgets, clock, tells_time: false, held: None };
         Self { exchange, api_key: RwLock::new(options.api_key) }
     }
 

@@ -133,6 +133,8 @@ pub(super) struct Exchange {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) budgets: Arc<Mutex<Budgets>>,
     pub(super) clock: Clock,
+    /// Whether the vendor's `Date` is a word on what time it is.
+    pub(super) tells_time: bool,
     /// Whether the operator has paused the vendor; `None` where nobody can.
     pub(super) held: Option<Held>,
 }
@@ -197,6 +199,9 @@ impl Exchange {
             TransportError::Lost { cause } => self.uncertain(order.effect, &format!("gave no whole answer: {cause}")),
         })?;
         let (head, body) = response.into_parts();
+        if let Some(date) = limits::date(&head.headers).filter(|_| self.tells_time) {
+            self.clock.heard(date);
+        }
         Ok(Answer { status: head.status, headers: head.headers, json: serde_json::from_slice(&body).ok() })
     }
 

@@ -113,7 +113,8 @@ impl Zendesk {
         clock: Clock,
     ) -> Self {
         let credential = RwLock::new(Arc::new(Credential::of(options.auth)));
-        let exchange = Exchange { vendor: "Zendesk", base: options.url, transport, budgets, clock, held: None };
+        let exchange =
+            Exchange { vendor: "Zendesk", base: options.url, transport, budgets, clock, tells_time: true, held: None };
         Self { exchange, credential }
     }
 

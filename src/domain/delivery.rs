@@ -17,8 +17,7 @@ mod past;
 pub use past::{Happened, PAST_MAX, Past};
 
 /// How long a claim may work before it counts as lost. The worker ends its calls half a minute before, however many
-/// they are, so a lease runs out only when the worker is gone or the store cannot be written. An ordinary claim takes
-/// seconds; what makes one long are slow answers (up to 25 s a call) and waits for a rate budget (up to 20 s a call).
+/// they are, so a lease runs out only when the worker is gone or the store cannot be written.
 pub const LEASE: Duration = Duration::from_secs(300);
 
 /// Where a delivery stands.
@@ -310,6 +309,13 @@ pub enum Transition {
         /// Why.
         cause: String,
     },
+    /// It may have been delivered in a time that the store does not know of.
+    Doubt {
+        /// When to look for the effect.
+        look_at: Timestamp,
+        /// Why.
+        cause: String,
+    },
     /// Looked and saw nothing yet.
     LookAgain {
         /// When to look next.
@@ -384,6 +390,9 @@ pub fn apply(state: &State, transition: Transition) -> Result<State, Illegal> {
         (S::Sending { .. } | S::Unconfirmed { .. }, T::Lose { since, look_at, cause }) => {
             Ok(S::Unconfirmed { attempt, since, look_at: Some(look_at), looks: 0, cause })
         }
+        (_, T::Doubt { look_at, cause }) if state.holds_lane() => {
+            Ok(S::Unconfirmed { attempt, since: look_at, look_at: Some(look_at), looks: 0, cause })
+        }
         (S::Unconfirmed { since, looks, .. }, T::LookAgain { look_at, counts, cause }) => Ok(S::Unconfirmed {
             attempt,
             since: *since,
@@ -416,6 +425,7 @@ impl Transition {
             Self::Retry { .. } => "be retried",
             Self::Postpone { .. } => "be postponed",
             Self::Lose { .. } => "lose its answer",
+            Self::Doubt { .. } => "be doubted",
             Self::LookAgain { .. } => "be looked for",
             Self::SetAside { .. } => "be set aside",
             Self::Kill { .. } => "be given up",
@@ -460,8 +470,7 @@ pub struct Delivery {
     /// When it settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Timestamp>,
-    /// What came of it before it stood as it stands, oldest first; what was delivered at once has none. The newest
-    /// [`PAST_MAX`] are kept.
+    /// What came of it before, oldest first; none where it was delivered at once. The newest [`PAST_MAX`] are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<Past>,
 }
@@ -475,9 +484,7 @@ impl Delivery {
         let redriven = matches!(transition, Transition::Redrive);
         let past = Past::of(&transition, now);
         self.state = apply(&self.state, transition)?;
-        if let Some(past) = past {
-            past.join(&mut self.past);
-        }
+        past.into_iter().for_each(|past| past.join(&mut self.past));
         if matches!(self.state, State::Sending { .. } | State::Waiting { .. } | State::Unconfirmed { .. }) {
             self.attempts = self.state.attempts();
         }

@@ -3,6 +3,7 @@
 //! An event is immutable once stored. It never holds a credential, and it never says what was done about it: that
 //! is its delivery's business ([`crate::domain::delivery`]).
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -13,17 +14,32 @@ use crate::domain::conversation::TicketStatus;
 
 /// The name of one event, unique across stores and restarts: `evt_` and 24 lower-case hexadecimal digits.
 ///
-/// It is also the idempotency key at Zendesk and the receipt at Braze, so it must not come back when a store is
-/// wiped: `epoch` is drawn at random when a store is created.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// It is also the idempotency key at Zendesk and the receipt at Braze, so it must not come back when a store is wiped
+/// or put back from a backup: `epoch` is drawn at random whenever a store is opened.
+///
+/// Ids of one store are ordered as its events were accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventId {
-    /// Drawn at random once per store.
+    /// Drawn at random once per opening of the store.
     pub epoch: u32,
     /// The order of acceptance: grows with every event, with gaps, because the store numbers other records as well.
     /// 48 bits are kept.
     pub sequence: u64,
     /// 0 for an event from outside; 1, 2, … for the events that took its place in the same lane, in order.
     pub sub: u16,
+}
+
+impl Ord for EventId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let in_order = |id: &Self| (id.sequence, id.sub, id.epoch);
+        in_order(self).cmp(&in_order(other))
+    }
+}
+
+impl PartialOrd for EventId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl fmt::Display for EventId {
@@ -466,6 +482,12 @@ mod tests {
         let id = EventId { epoch: 0xdead_beef, sequence: 0x1234_5678_9abc, sub: 7 };
         assert_eq!(id.to_string(), "evt_deadbeef123456789abc0007");
         assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn ids_are_ordered_as_they_were_given_out_also_across_openings() {
+        let id = |epoch, sequence, sub| EventId { epoch, sequence, sub };
+        assert!([id(9, 1, 0), id(9, 1, 2), id(3, 2, 0), id(7, 3, 0)].is_sorted());
     }
 
     #[test]

@@ -12,11 +12,16 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::conversation::ConversationKey;
 use crate::domain::event::{Destination, EventId};
+
+/// The longest that a head is ever put off: the hour that a vendor may ask for
+/// ([`crate::domain::retry::RetryPolicy::hint_max`]), and a minute for a clock that is corrected a little.
+pub const WAIT_MAX: SignedDuration = SignedDuration::from_mins(61);
 
 /// Where a delivery stands in the order of acceptance: its sequence (48 bits) and its sub (16 bits), in one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -112,8 +117,8 @@ pub struct Entry {
 pub struct Hold {
     /// Proof of the claim; never the same twice.
     pub fence: u64,
-    /// When it is taken from them.
-    pub until: Timestamp,
+    /// When it is taken from them, by the clock that nobody can set.
+    pub until: Duration,
     /// What is being worked on.
     pub places: Vec<Place>,
 }
@@ -138,7 +143,7 @@ struct Schedule {
     /// Lanes whose head waits for its time.
     timed: BTreeMap<(Timestamp, Place), Arc<LaneName>>,
     /// Lanes in somebody's hands, by the end of the lease.
-    held: BTreeMap<(Timestamp, u64), Arc<LaneName>>,
+    held: BTreeMap<(Duration, u64), Arc<LaneName>>,
 }
 
 #[derive(Debug)]
@@ -209,6 +214,9 @@ impl Lanes {
 
     /// The lane to serve next: of those that nobody holds and whose head is due at `now`, the one that became ready
     /// first; one of notes only where none of texts is ready. It stays next until it is held.
+    ///
+    /// A head that waits for a time further ahead than anything is ever put off ([`WAIT_MAX`]) may go now: its time was
+    /// reckoned by a clock that has been set since.
     pub fn next(&mut self, destination: Destination, now: Timestamp) -> Option<(LaneName, Place)> {
         let texts = self.next_of(destination, Track::Texts, now);
         if texts.is_some() || destination != Destination::Zendesk || !self.notes.has_place() {
@@ -224,6 +232,12 @@ impl Lanes {
             let ((due_at, place), name) = first.remove_entry();
             schedule.ready.insert((due_at, place), name.clone());
             promoted.push((name, Slot::Ready(due_at, place)));
+        }
+        let latest = now.saturating_add(WAIT_MAX).unwrap_or(Timestamp::MAX);
+        while let Some(last) = schedule.timed.last_entry().filter(|last| last.key().0 > latest) {
+            let ((_, place), name) = last.remove_entry();
+            schedule.ready.insert((now, place), name.clone());
+            promoted.push((name, Slot::Ready(now, place)));
         }
         let next = schedule.ready.first_key_value().map(|((_, place), name)| (LaneName::clone(name), *place));
         for (name, slot) in promoted {
@@ -266,7 +280,7 @@ impl Lanes {
 
     /// A lane whose holder has had it longer than allowed, if there is one.
     #[must_use]
-    pub fn overdue(&self, now: Timestamp) -> Option<(LaneName, Hold)> {
+    pub fn overdue(&self, now: Duration) -> Option<(LaneName, Hold)> {
         [&self.zendesk, &self.braze, &self.notes].into_iter().find_map(|schedule| {
             let (_, name) = schedule.held.first_key_value().filter(|((until, _), _)| *until <= now)?;
             Some((LaneName::clone(name), self.held(name)?.clone()))
@@ -293,7 +307,7 @@ impl Lanes {
     }
 
     /// When somebody should next ask for work of this destination: [`Timestamp::MIN`] when there is some now, or
-    /// when a head falls due, or when a lease ends.
+    /// when a head falls due. That a lease ends is found by whoever asks without need.
     #[must_use]
     pub fn next_due(&self, destination: Destination) -> Option<Timestamp> {
         match destination {
@@ -373,17 +387,12 @@ impl Schedule {
         if !self.ready.is_empty() {
             return Some(Timestamp::MIN);
         }
-        let timed = self.timed.first_key_value().map(|((due_at, _), _)| *due_at);
-        [timed, self.next_lease_end()].into_iter().flatten().min()
+        self.timed.first_key_value().map(|((due_at, _), _)| *due_at)
     }
 
     /// The same for notes, of which only so many are handed out at once.
     fn next_note_due(&self) -> Option<Timestamp> {
-        if self.has_place() { self.next_due() } else { self.next_lease_end() }
-    }
-
-    fn next_lease_end(&self) -> Option<Timestamp> {
-        self.held.first_key_value().map(|((until, _), _)| *until)
+        if self.has_place() { self.next_due() } else { None }
     }
 
     fn has_place(&self) -> bool {
@@ -421,8 +430,8 @@ mod tests {
         Entry { place: Place(place), accepted_at: at(accepted), due_at: Timestamp::MIN, in_doubt: false }
     }
 
-    fn hold(fence: u64, until: i64, places: Vec<Place>) -> Hold {
-        Hold { fence, until: at(until), places }
+    fn hold(fence: u64, until: u64, places: Vec<Place>) -> Hold {
+        Hold { fence, until: Duration::from_secs(until), places }
     }
 
     #[test]
@@ -460,14 +469,14 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_lease_is_something_to_wake_for() {
+    fn a_lease_ends_by_the_clock_that_nobody_can_set() {
         let mut lanes = Lanes::default();
         lanes.insert(&lane(0), pending(1, 1));
         assert_eq!(lanes.next_due(Destination::Zendesk), Some(Timestamp::MIN));
         assert!(lanes.hold(&lane(0), hold(1, 300, vec![Place(1)])));
-        assert_eq!(lanes.next_due(Destination::Zendesk), Some(at(300)));
-        assert_eq!(lanes.overdue(at(299)), None);
-        assert_eq!(lanes.overdue(at(300)).map(|(name, hold)| (name, hold.fence)), Some((lane(0), 1)));
+        assert_eq!(lanes.next_due(Destination::Zendesk), None);
+        assert_eq!(lanes.overdue(Duration::from_secs(299)), None);
+        assert_eq!(lanes.overdue(Duration::from_secs(300)).map(|(name, hold)| (name, hold.fence)), Some((lane(0), 1)));
         assert_eq!(lanes.release(&lane(0), 2), None, "another's fence opens nothing");
         assert!(lanes.release(&lane(0), 1).is_some());
         assert_eq!(lanes.next_due(Destination::Zendesk), Some(Timestamp::MIN));
@@ -492,11 +501,35 @@ mod tests {
         assert_eq!(serve(&mut lanes, 1), Some(lane(0)), "the text came last and goes first");
         let served: Vec<_> = (2..9).map_while(|fence| serve(&mut lanes, fence)).collect();
         assert_eq!(served, [notes(0), notes(2), notes(4), notes(6)]);
-        assert_eq!(lanes.next_due(Destination::Zendesk), Some(at(300)), "no place is free before one is given back");
+        assert_eq!(lanes.next_due(Destination::Zendesk), None, "no place is free before one is given back");
         assert!(lanes.remove(&notes(0), Place(0)) && lanes.release(&notes(0), 2).is_some());
         assert_eq!(lanes.next_due(Destination::Zendesk), Some(Timestamp::MIN));
         assert_eq!(serve(&mut lanes, 9), Some(notes(8)));
         assert_eq!(lanes.next(Destination::Braze, at(99)), None);
+    }
+
+    #[test]
+    fn a_time_that_nothing_is_put_off_to_is_now() {
+        let now = at(1_000_000);
+        let away = |by: SignedDuration| now.saturating_add(by).unwrap_or(Timestamp::MAX);
+        for (due_at, is_due) in [
+            (away(WAIT_MAX), false),
+            (away(WAIT_MAX + SignedDuration::from_secs(1)), true),
+            (away(SignedDuration::from_hours(24)), true),
+            (away(SignedDuration::from_hours(24 * 400)), true),
+            (Timestamp::MAX, true),
+        ] {
+            let mut lanes = Lanes::default();
+            lanes.insert(&lane(0), Entry { due_at, ..pending(1, 1_000_000) });
+            lanes.insert(&lane(0), pending(2, 1_000_000));
+            assert_eq!(lanes.next(Destination::Zendesk, now).is_some(), is_due, "{due_at}");
+            // It takes its turn with the others, and comes out of every list as it came in.
+            lanes.insert(&lane(2), pending(3, 1_000_001));
+            let (name, place) = lanes.next(Destination::Zendesk, at(1_000_001)).unwrap();
+            assert_eq!(place, Place(if is_due { 1 } else { 3 }), "{due_at}");
+            assert!(lanes.remove(&name, place));
+            assert!(lanes.remove(&lane(0), Place(if is_due { 2 } else { 1 })));
+        }
     }
 
     #[derive(Clone, Debug)]
@@ -551,9 +584,7 @@ mod tests {
 
         fn next_due(&self, destination: Destination) -> Option<Timestamp> {
             let heads = self.heads(destination).into_iter().map(|(_, entry)| entry.due_at);
-            let leases =
-                self.holds.iter().filter(|(name, _)| name.destination == destination).map(|(_, hold)| hold.until);
-            heads.chain(leases).min()
+            heads.min()
         }
     }
 
@@ -581,7 +612,7 @@ mod tests {
                         let next = lanes.next(destination, at(clock));
                         prop_assert_eq!(&next, &model.next(destination, at(clock)));
                         if let Some((name, place)) = next {
-                            let hold = hold(fence, clock + until, vec![place]);
+                            let hold = hold(fence, until.unsigned_abs(), vec![place]);
                             prop_assert!(lanes.hold(&name, hold.clone()));
                             prop_assert!(!lanes.hold(&name, hold.clone()), "nobody gets a lane twice");
                             model.holds.insert(name, hold);

@@ -94,10 +94,17 @@ impl RetryPolicy {
     }
 }
 
-/// What an outcome makes of a delivery; `delivery` is as it stood before the claim.
+/// What an outcome makes of a delivery; `delivery` is as it stood before the claim, and `age` is how long ago it was
+/// accepted as far as there is a witness: two dates alone prove nothing where a clock was wrong between them.
 #[must_use]
-pub fn decide(delivery: &Delivery, outcome: Outcome, now: Timestamp, policy: &RetryPolicy, draw: f64) -> Transition {
-    let age = Duration::try_from(now.duration_since(delivery.accepted_at)).unwrap_or_default();
+pub fn decide(
+    delivery: &Delivery,
+    outcome: Outcome,
+    age: Duration,
+    now: Timestamp,
+    policy: &RetryPolicy,
+    draw: f64,
+) -> Transition {
     // An unconfirmed delivery is claimed only to look for its effect. What failed then was the look.
     let looking = matches!(delivery.state, State::Unconfirmed { .. });
     let attempt = delivery.state.attempts().saturating_add(u32::from(!looking));
@@ -107,7 +114,9 @@ pub fn decide(delivery: &Delivery, outcome: Outcome, now: Timestamp, policy: &Re
         Outcome::Skip { reason } => Transition::Skip { reason },
         Outcome::Reject { cause } => Transition::Kill { cause },
         Outcome::SetAside { cause } => Transition::SetAside { cause },
-        Outcome::Forbid { cause, .. } => decide(delivery, Outcome::Retry { cause, after: None }, now, policy, draw),
+        Outcome::Forbid { cause, .. } => {
+            decide(delivery, Outcome::Retry { cause, after: None }, age, now, policy, draw)
+        }
         Outcome::Retry { cause, after } => match policy.wait(patience(delivery, attempt, now), after, age, draw) {
             Some(wait) if looking => look_again(later(now, wait), cause),
             Some(wait) => Transition::Retry { due_at: later(now, wait), cause },
@@ -245,7 +254,8 @@ mod tests {
             if !looking {
                 claimed.apply(Transition::Claim { lease_until: later(now, policy.cap) }, now).unwrap();
             }
-            let transition = decide(&delivery(before), outcome, now, &policy, draw);
+            let age = Duration::try_from(now.duration_since(at(0))).unwrap_or_default();
+            let transition = decide(&delivery(before), outcome, age, now, &policy, draw);
             let shown = format!("{transition:?}");
             prop_assert!(claimed.apply(transition, now).is_ok(), "{}", shown);
             if let Some(due) = claimed.state.due_at() {
@@ -284,7 +294,7 @@ mod tests {
     fn an_outcome_names_the_next_state() {
         let policy = RetryPolicy::default();
         let cause = || "why".to_owned();
-        let decide = |state, outcome| decide(&delivery(state), outcome, at(10), &policy, 1.0);
+        let decide = |state, outcome| decide(&delivery(state), outcome, Duration::from_secs(10), at(10), &policy, 1.0);
         let retry = || Outcome::Retry { cause: cause(), after: None };
         let pause = || Outcome::Pause { destination: Destination::Braze, cause: cause() };
         let cases = [
@@ -323,7 +333,7 @@ mod tests {
             looks: 1,
             cause: String::new(),
         };
-        let decide = |delivery: &Delivery| decide(delivery, not_seen(), at(10), &policy, 0.5);
+        let decide = |delivery: &Delivery| decide(delivery, not_seen(), Duration::from_secs(10), at(10), &policy, 0.5);
         assert!(matches!(decide(&delivery(state(4))), Transition::Retry { .. }));
         assert!(matches!(decide(&delivery(state(5))), Transition::SetAside { .. }));
         // A look at Zendesk is certain, so nothing is guessed there.
@@ -336,14 +346,14 @@ mod tests {
         let policy = RetryPolicy::default();
         let late = at(24 * 3600);
         let retry = || Outcome::Retry { cause: "down".into(), after: None };
-        let killed = decide(&delivery(waiting(300)), retry(), late, &policy, 0.0);
+        let killed = decide(&delivery(waiting(300)), retry(), DAY, late, &policy, 0.0);
         assert_eq!(killed, Transition::Kill { cause: "given up after 301 attempts: down".into() });
         for (tried, over) in [(0, false), (3, false), (4, true)] {
             let state = if tried == 0 { State::Pending } else { waiting(tried) };
-            let decided = decide(&delivery(state), retry(), late, &policy, 0.0);
+            let decided = decide(&delivery(state), retry(), DAY, late, &policy, 0.0);
             assert_eq!(matches!(decided, Transition::Kill { .. }), over, "after a pause of a day, tried {tried} times");
         }
-        let set_aside = decide(&delivery(unconfirmed(0)), retry(), late, &policy, 0.0);
+        let set_aside = decide(&delivery(unconfirmed(0)), retry(), DAY, late, &policy, 0.0);
         assert_eq!(set_aside, Transition::SetAside { cause: "down".into() }, "nobody could look, so nobody knows");
     }
 }

@@ -17,12 +17,14 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Limited};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::OperatorState;
 use super::answers;
 use super::error::{error_answer, json_answer, unavailable};
+use crate::clock::Clock;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State as Standing};
 use crate::domain::event::{Destination, EventId};
@@ -121,8 +123,7 @@ fn answer(result: Result<Value, Refusal>, state: &OperatorState) -> Response {
 
 async fn metrics(State(state): State<OperatorState>, headers: HeaderMap) -> Response {
     let counts = state.store.counts();
-    let oldest = counts.oldest_unsettled.map(|since| state.clock.now().duration_since(since));
-    let oldest = oldest.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
+    let oldest = counts.oldest_unsettled.map_or(Duration::ZERO, |since| shown_age(&state.clock, since));
     // A state that nobody is in is shown as 0, so that an alarm on it can end.
     let by_state = Standing::NAMES.map(|name| (name, counts.by_state.get(name).copied().unwrap_or(0)));
     state.metrics.set_deliveries(by_state, oldest);
@@ -138,6 +139,12 @@ async fn metrics(State(state): State<OperatorState>, headers: HeaderMap) -> Resp
         (exposition::CLASSIC, state.metrics.render_classic())
     };
     ([(header::CONTENT_TYPE, content_type), (header::VARY, "accept")], page).into_response()
+}
+
+/// How old something is that was dated then. A date that lies ahead says that the clock was wrong then or is now, and
+/// nothing about the age: such a thing has waited for as long as this process has run at least.
+fn shown_age(clock: &Clock, dated: Timestamp) -> Duration {
+    Duration::try_from(clock.now().duration_since(dated)).unwrap_or_else(|_| clock.steady().now())
 }
 
 /// How long the store's commits took, in seconds, and how many requests they answered.

@@ -20,8 +20,8 @@ use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, Eve
 use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 use crate::intake::IntakeOptions;
 use crate::store::{
-    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, Moves, Page, Store, StoreError, Sweep,
-    Verdict,
+    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,
+    Sweep, Verdict,
 };
 
 /// Answers from its lists, and notes what it was asked.
@@ -231,6 +231,14 @@ impl Store for ScriptedStore {
 
     fn counts(&self) -> Counts {
         Counts { by_state: [("pending", 4)].into(), oldest_unsettled: Some(noon()), ..Counts::default() }
+    }
+
+    fn lost_time(&self) -> Option<LostTime> {
+        None
+    }
+
+    fn may_be_later(&self, id: EventId, than: EventId) -> bool {
+        id > than
     }
 
     fn health(&self) -> Result<(), StoreError> {

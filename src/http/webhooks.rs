@@ -26,9 +26,10 @@ use super::answers::Acknowledgement;
 use super::connections;
 use super::error::{error_answer, json_answer, panic_caught, unauthorized, unavailable};
 use super::memory::SHARE_BYTES;
+use crate::clock::Clock;
 use crate::domain::event::EventId;
 use crate::failpoint;
-use crate::intake::{self, Endpoint, Intake, RawWebhook};
+use crate::intake::{self, Endpoint, Intake, IntakeOptions, RawWebhook, Refusal};
 use crate::store::{Accepted, StoreError};
 
 /// The contract's limit on a body. Zendesk cuts comments at 64 KiB, and Braze's texts are far shorter.
@@ -193,7 +194,24 @@ async fn receive<'a>(
     let received_at = desk.state.clock.now();
     let webhook =
         RawWebhook { endpoint, method: parts.method, uri: parts.uri, headers: parts.headers, body, received_at };
-    Ok((store(desk, intake::read(&webhook, &options), received_at)?, share))
+    let (intake, received_at) = read(&desk.state.clock, webhook, &options);
+    Ok((store(desk, intake, received_at)?, share))
+}
+
+/// Reads a webhook, and says when it came. One whose signature is stale by the time so far, and is not by the machine's
+/// clock, shows that the machine's clock was set right.
+fn read(clock: &Clock, mut webhook: RawWebhook, options: &IntakeOptions) -> (Intake, Timestamp) {
+    let intake = intake::read(&webhook, options);
+    if matches!(intake, Intake::Refused { why: Refusal::Stale }) && clock.trouble().is_some() {
+        webhook.received_at = clock.wall();
+        let again = intake::read(&webhook, options);
+        if !matches!(again, Intake::Refused { .. }) {
+            clock.adopt_wall();
+            return (again, webhook.received_at);
+        }
+    }
+    let received_at = clock.now();
+    (intake, received_at)
 }
 
 /// An event on its way into the store.

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::clock::Clock;
 
 use crate::domain::conversation::{Change, ConversationKey, Subscription, TicketStatus, fingerprint};
 use crate::domain::delivery::{State, Transition};
@@ -285,12 +287,17 @@ pub(crate) async fn a_crash_while_calling_leaves_it_unconfirmed<B: Home>() {
 
 pub(crate) async fn a_lease_ends<B: Home>() {
     let backend = B::new().await;
-    let limits = StoreLimits { lease: Duration::from_secs(10), ..StoreLimits::default() };
+    let clock = Clock::manual(at(0), 7);
+    let limits = StoreLimits { lease: Duration::from_secs(10), steady: clock.steady(), ..StoreLimits::default() };
     let store = backend.open(limits, at(0)).await;
     let id = accept(&store, text("a", "a1")).await;
     let slow = claim(&store, Zendesk, at(0)).await;
-    assert!(store.claim(Zendesk, at(9), 1).await.unwrap().is_none());
-    assert_eq!(store.next_due(Zendesk), Some(at(10)), "somebody must look then");
+    // Whatever the machine's clock is set to: a second worker would call while the first one does.
+    clock.advance(SignedDuration::from_secs(9));
+    for now in [9, 10, 86_400 * 400, -86_400] {
+        assert!(store.claim(Zendesk, at(now), 1).await.unwrap().is_none(), "{now}");
+    }
+    clock.advance(SignedDuration::from_secs(1));
     let next = claim(&store, Zendesk, at(10)).await;
     assert!(matches!(next.work[0].delivery.state, State::Unconfirmed { .. }));
     assert_eq!(store.record(&slow, done(&slow), at(11)).await, Err(StoreError::StaleClaim(id)));

@@ -14,7 +14,7 @@ use sled::IVec;
 
 use crate::store::engine::backend::Backend;
 use crate::store::engine::core::Core;
-use crate::store::engine::recovery;
+use crate::store::engine::recovery::{self, Start};
 use crate::store::engine::shared::{Disk, Shared};
 use crate::store::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
 use crate::store::{Compaction, StoreError, StoreLimits};
@@ -48,7 +48,7 @@ impl Medium {
 
     fn disk(&self) -> Disk {
         let free_bytes = Arc::clone(&self.free_bytes);
-        Disk::measured_by(move || free_bytes.load(Ordering::Relaxed))
+        Disk::measured_by(move || Ok(free_bytes.load(Ordering::Relaxed)))
     }
 }
 
@@ -60,14 +60,14 @@ pub struct MemoryStore {
 
 impl MemoryStore {
     /// Opens the store on a medium, or begins one on an empty medium. Only one may be open on a medium at a time.
-    /// `epoch_if_new` is as in [`super::sled::SledStore::open`].
+    /// `epoch` is as in [`super::sled::SledStore::open`].
     ///
     /// # Errors
     /// [`StoreError::Failed`] when a record cannot be read.
-    pub fn open(medium: &Medium, limits: StoreLimits, epoch_if_new: u32, now: Timestamp) -> Result<Self, StoreError> {
+    pub fn open(medium: &Medium, limits: StoreLimits, epoch: u32, now: Timestamp) -> Result<Self, StoreError> {
         let tree = Box::new(MemoryTree(medium.clone()));
-        let core = recovery::take_up(tree, medium.disk(), &limits, epoch_if_new, now)?;
-        let shared = Shared::new(limits, medium.disk());
+        let core = recovery::take_up(tree, medium.disk(), &limits, Start { epoch, now, home: None })?;
+        let shared = Shared::new(limits, &core);
         shared.publish(&core);
         Ok(Self { core: Mutex::new(core), shared })
     }

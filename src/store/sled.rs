@@ -19,6 +19,7 @@
 //! | in the directory | is |
 //! |---|---|
 //! | `tandem.store` | locked by whoever has the directory; empty until the store was first durable |
+//! | `opened.EPOCH` | the mark of the last opening, by which a backup is known that was copied over it ([`directory`]) |
 //! | `log.0`, `log.1` | what was committed and may not be in sled yet |
 //! | `current` | the name of the directory of sled that counts |
 //! | `sled.N` | sled's own files |
@@ -39,6 +40,7 @@ use crate::store::engine::tree::Look;
 use crate::store::sled::writer::{Ask, Request};
 use crate::store::{StoreError, StoreLimits};
 
+mod directory;
 mod generation;
 mod log;
 mod open;
@@ -61,29 +63,29 @@ pub struct SledStore {
 }
 
 impl SledStore {
-    /// Opens the store in a directory, or makes one there. `epoch_if_new` is drawn at random by the caller: it keeps
-    /// the ids of a new store apart from those of every store before it.
+    /// Opens the store in a directory, or makes one there. `epoch` is drawn at random by the caller: it keeps the ids
+    /// that are given out from now on apart from all that were given out before, by this store or another.
     ///
     /// # Errors
     /// [`OpenError`], whose words tell the operator what to do.
-    pub async fn open(path: &Path, limits: StoreLimits, epoch_if_new: u32, now: Timestamp) -> Result<Self, OpenError> {
+    pub async fn open(path: &Path, limits: StoreLimits, epoch: u32, now: Timestamp) -> Result<Self, OpenError> {
         let owned = path.to_owned();
         let unusable = |cause: String| OpenError::Unusable { path: path.to_owned(), cause };
-        let opening = tokio::task::spawn_blocking(move || Self::open_blocking(&owned, limits, epoch_if_new, now));
+        let opening = tokio::task::spawn_blocking(move || Self::open_blocking(&owned, limits, epoch, now));
         opening.await.map_err(|error| unusable(error.to_string()))?
     }
 
-    fn open_blocking(path: &Path, limits: StoreLimits, epoch_if_new: u32, now: Timestamp) -> Result<Self, OpenError> {
-        let opened = open::open(path, &limits, epoch_if_new, now)?;
-        let shared = Arc::new(Shared::new(limits, opened.core.disk.clone()));
+    fn open_blocking(path: &Path, limits: StoreLimits, epoch: u32, now: Timestamp) -> Result<Self, OpenError> {
+        let opened = open::open(path, &limits, epoch, now)?;
+        let shared = Arc::new(Shared::new(limits, &opened.core));
         shared.publish(&opened.core);
         let (sender, receiver) = mpsc::channel(writer::QUEUE_MAX);
-        let (core, lock, seen) = (opened.core, opened.lock, shared.clone());
+        let (core, directory, seen) = (opened.core, opened.directory, shared.clone());
         let runtime = tokio::runtime::Handle::current();
         let writer = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
             writer::run(core, receiver, &seen, &runtime);
             // Only when sled is closed, too, may somebody else have the directory: it has the lock as well.
-            drop(lock);
+            drop(directory);
         });
         let writer = writer.map_err(|error| OpenError::Unusable { path: path.to_owned(), cause: error.to_string() })?;
         Ok(Self {

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -43,6 +43,8 @@ pub struct Metrics {
     webhooks_given_up: Family<GivenUp, Counter>,
     deliveries: Family<State, Gauge>,
     oldest_unsettled: Gauge<f64, AtomicU64>,
+    clock_off: Gauge<f64, AtomicU64>,
+    backlog_max: Gauge,
     calls: Family<Call, Histogram, fn() -> Histogram>,
     budget_waits: Family<At, Counter>,
     budget_wait: Family<At, Counter<f64, AtomicU64>>,
@@ -156,6 +158,8 @@ impl Default for Metrics {
             webhooks_given_up: Family::default(),
             deliveries: Family::default(),
             oldest_unsettled: Gauge::default(),
+            clock_off: Gauge::default(),
+            backlog_max: Gauge::default(),
             calls: Family::new_with_constructor(call_seconds),
             budget_waits: Family::default(),
             budget_wait: Family::default(),
@@ -205,6 +209,10 @@ impl Metrics {
         registry.register("deliveries", "Deliveries by state", self.deliveries.clone());
         let help = "Age of the oldest delivery that still holds a lane; the number to alarm on";
         registry.register_with_unit("oldest_unsettled", help, Unit::Seconds, self.oldest_unsettled.clone());
+        let help = "How far the machine's clock is ahead of the time that is believed; negative where it is behind";
+        registry.register_with_unit("clock_off", help, Unit::Seconds, self.clock_off.clone());
+        let help = "How many deliveries may wait before webhooks are turned away";
+        registry.register("backlog_limit", help, self.backlog_max.clone());
         let help = "How long calls to a vendor took, by the class of the answer";
         registry.register_with_unit("call", help, Unit::Seconds, self.calls.clone());
         registry.register("budget_waits", "Waits for a rate budget", self.budget_waits.clone());
@@ -330,6 +338,16 @@ impl Metrics {
             self.deliveries.get_or_create(&State { state }).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
         self.oldest_unsettled.set(oldest.as_secs_f64());
+    }
+
+    /// How far the machine's clock is ahead of the time that is believed; negative where it is behind.
+    pub fn set_clock_off(&self, by: SignedDuration) {
+        self.clock_off.set(by.as_secs_f64());
+    }
+
+    /// How many deliveries may wait.
+    pub fn set_backlog_max(&self, backlog_max: u64) {
+        self.backlog_max.set(i64::try_from(backlog_max).unwrap_or(i64::MAX));
     }
 
     /// How the store's commits went since it was opened: how many seconds they took, and how many requests they answered.

@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::clients::Failure;
+use crate::clock::Trouble;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::event::{AgentReply, CommentId, DedupeKey, Destination, Event, EventKind, Sighting, TicketId};
 use crate::domain::retry::later;
@@ -94,11 +95,21 @@ impl Worker {
     pub(super) async fn catch_up(&self, stop: &CancellationToken) {
         let Some(every) = self.options.catch_up else { return };
         // How long we were down is not known; older than this, a reply would not be texted any more.
-        let since = before(self.clock.now(), self.options.retry.give_up_after);
+        let mut since = before(self.clock.now(), self.options.retry.give_up_after);
+        if let Some(lost) = self.store.lost_time() {
+            since = since.min(lost.since);
+        }
         let log = given_up::Log::new(since);
         let search_from = before(since, OVERLAP);
         let mut progress = Progress { search_from, log, walked_to: None, strangers: HashMap::new() };
+        let mut is_dated = false;
         while !stop.is_cancelled() {
+            if !is_dated && let Some(Trouble::Differs(_)) = self.clock.trouble() {
+                // The start was dated by a wrong clock, and Zendesk has told its time since.
+                let since = before(self.clock.vendors_now(), self.options.retry.give_up_after);
+                progress.search_from = progress.search_from.min(before(since, OVERLAP));
+                is_dated = true;
+            }
             let now = self.clock.now();
             // What would be found reads from Zendesk and waits in the lanes to Braze. The look is made up for later.
             let paused = |destination| self.store.paused(destination).is_some();

@@ -89,11 +89,17 @@ impl Worker {
                 Ok(Outcome::NotSeen { cause: format!("part {part} of {parts} is out"), look_at: None })
             }
             // A later text of ours has taken the receipt's place: another line of the same customer.
-            None if receipt.as_deref().is_some_and(|receipt| is_later(receipt, head.delivery.id)) => {
+            None if receipt.as_deref().is_some_and(|receipt| self.is_later(receipt, head.delivery.id)) => {
                 Ok(self.nobody_can_tell("a later text has taken the place of the receipt".to_owned()))
             }
             Some(_) | None => Ok(self.not_seen(&head.delivery.state, "the receipt is not on the customer's profile")),
         }
+    }
+
+    /// Whether the receipt is that of a delivery which was, or may have been, accepted later.
+    fn is_later(&self, receipt: &str, than: EventId) -> bool {
+        let id = receipt.split('.').next().and_then(|id| id.parse::<EventId>().ok());
+        id.is_some_and(|id| self.store.may_be_later(id, than))
     }
 
     fn nobody_can_tell(&self, cause: String) -> Outcome {
@@ -114,12 +120,6 @@ impl Worker {
 /// since it was sent, and the conversation have gone there.
 pub(super) fn recent_tickets(claim: &Claim) -> Vec<TicketId> {
     claim.conversation.iter().flat_map(Conversation::recent_tickets).collect()
-}
-
-/// Whether the receipt is that of a delivery which was accepted later. Receipts of an earlier store cannot be compared.
-fn is_later(receipt: &str, than: EventId) -> bool {
-    let id = receipt.split('.').next().and_then(|id| id.parse::<EventId>().ok());
-    id.is_some_and(|id| id.epoch == than.epoch && id > than)
 }
 
 fn nothing_to_look_for() -> Outcome {

@@ -109,6 +109,9 @@ impl Worker {
     }
 }
 
+/// The longest that a vendor which refuses us is left alone before it is asked again.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
 /// Which vendors refuse us, and what each refused since it last accepted something.
 #[derive(Debug, Default)]
 pub struct Pauses(Mutex<BTreeMap<Destination, Standing>>);
@@ -122,7 +125,9 @@ struct Standing {
 impl Pauses {
     /// Until when a destination is left alone.
     pub(super) fn until(&self, destination: Destination, now: Timestamp) -> Option<Timestamp> {
-        self.lock().get(&destination)?.paused_until.filter(|until| *until > now)
+        // A later time was reckoned by a clock that has been set since.
+        let is_on = |until: &Timestamp| *until > now && *until <= later(now, PAUSE_MAX);
+        self.lock().get(&destination)?.paused_until.filter(is_on)
     }
 
     /// Holds a destination; says whether that is news.

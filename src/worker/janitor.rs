@@ -36,7 +36,12 @@ impl Worker {
             let now = self.clock.now();
             let retention = &self.options.retention;
             let before = |age: Duration| now.checked_sub(age).unwrap_or(jiff::Timestamp::MIN);
-            match self.store.expire(before(retention.settled), before(retention.dedupe)).await {
+            // By a clock that is ahead everything would be old, and what is dropped does not come back.
+            let expired = match self.clock.is_sure() {
+                true => self.store.expire(before(retention.settled), before(retention.dedupe)).await,
+                false => Ok(0),
+            };
+            match expired {
                 Ok(0) => {}
                 Ok(records) => info!(records, "store.expired: dropped {records} old records"),
                 Err(error) => warn!(%error, "store.expire_failed: old records stay for now"),

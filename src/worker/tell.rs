@@ -59,9 +59,9 @@ impl Worker {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         let now = self.clock.now();
         let Some(head) = claim.work.first().filter(|head| head.delivery.attempts == 0) else { return Ok(()) };
-        if now >= later(head.delivery.accepted_at, GATHER_MAX)
-            || !self.store.is_waiting(Destination::Braze, &claim.key).await.map_err(retry)?
-        {
+        // Also what a wrong clock has dated ahead is gathered for no longer.
+        let gathering = head.delivery.accepted_at..later(head.delivery.accepted_at, GATHER_MAX);
+        if !gathering.contains(&now) || !self.store.is_waiting(Destination::Braze, &claim.key).await.map_err(retry)? {
             return Ok(());
         }
         let cause = "more may have to be said".to_owned();

@@ -26,7 +26,9 @@ mod kill;
 mod layering;
 mod levers;
 mod liquid;
+mod moved_store;
 mod notes;
+mod old_store;
 mod openapi;
 mod operator;
 #[path = "../shared/oracle.rs"]
@@ -38,6 +40,7 @@ mod power;
 mod pressure;
 mod process;
 mod proxies;
+mod put_back;
 mod recipe;
 mod refusal;
 mod reload;
@@ -53,3 +56,4 @@ mod told;
 #[cfg(feature = "otel")]
 mod traces;
 mod webhooks;
+mod wrong_clock;

@@ -182,7 +182,10 @@ async fn every_number_in_the_book_is_on_the_page_and_moves_when_its_event_happen
     // circuit breaker (`heal`) or the operator (`levers`) moves.
     let unmoved = [
         "process_start_time_seconds",
+        "tandem_backlog_limit",
         "tandem_build_info",
+        // A clock in trouble (`wrong_clock`).
+        "tandem_clock_off_seconds",
         "tandem_destination_paused",
         "tandem_destination_paused_by_operator",
         "tandem_oldest_unsettled_seconds",

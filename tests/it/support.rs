@@ -153,7 +153,8 @@ impl TestBridge {
             config::parse(Some(&settings), [], &directory)
         };
         let reloads = Reloads { read, check: Some(Arc::new(check)) };
-        let served = serve_and_reload(config, listeners, self.clock.clone(), stop.cancelled_owned(), reloads);
+        let served =
+            serve_and_reload(config, listeners, self.clock.of_another_process(), stop.cancelled_owned(), reloads);
         self.running = Some(runtime.spawn(served));
     }
 

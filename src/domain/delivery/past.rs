@@ -48,7 +48,7 @@ impl Past {
     pub(super) fn of(transition: &Transition, at: Timestamp) -> Option<Self> {
         let (what, cause) = match transition {
             Transition::Retry { cause, .. } => (Happened::Refused, cause.as_str()),
-            Transition::Postpone { cause, .. } => (Happened::PutOff, cause.as_str()),
+            Transition::Postpone { cause, .. } | Transition::Doubt { cause, .. } => (Happened::PutOff, cause.as_str()),
             Transition::Lose { cause, .. } => (Happened::AnswerLost, cause.as_str()),
             Transition::LookAgain { cause, .. } => (Happened::NotSeen, cause.as_str()),
             Transition::SetAside { cause } => (Happened::SetAside, cause.as_str()),

@@ -22,8 +22,8 @@ use crate::store::engine::shared::Shared;
 use crate::store::engine::tree::{Look, Rewriting};
 use crate::store::engine::{forget, hand, layout, lists, sweep};
 use crate::store::{
-    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, Moves, Page, Store, StoreError, Sweep,
-    Verdict,
+    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,
+    Sweep, Verdict,
 };
 
 /// A way to the core.
@@ -152,9 +152,8 @@ impl<B: Backend> Store for B {
 
     async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError> {
         let found = self.ask(move |core| {
-            let Ok(place) = core.place(id) else { return Ok(None) };
-            let Some(delivery) = core.find(place)? else { return Ok(None) };
-            Ok(Some((delivery, core.event_record(place)?)))
+            let Some(delivery) = core.find_by_id(id)? else { return Ok(None) };
+            Ok(Some((delivery, core.event_record(Place::of(id))?)))
         });
         let Some((delivery, record)) = found.await? else { return Ok(None) };
         Ok(Some((delivery, layout::decode("event", &record)?)))
@@ -170,10 +169,12 @@ impl<B: Backend> Store for B {
     }
 
     async fn sweep(&self, sweep: Sweep) -> Result<Found, StoreError> {
-        let epoch = self.ask(|core| Ok(core.epoch)).await?;
         let step = self.read(move |look| sweep::next(look, &sweep)).await?;
-        let id = |place: Place| place.id(epoch);
-        Ok(Found { ids: step.places.into_iter().map(id).collect(), next: step.up_to.map(id) })
+        let name = move |core: &mut Core| {
+            let ids = step.places.into_iter().map(|place| core.id_at(place)).collect::<Result<_, _>>()?;
+            Ok(Found { ids, next: step.up_to.map(|place| core.epochs.id(place)) })
+        };
+        self.ask(name).await
     }
 
     async fn operate_each(
@@ -273,6 +274,14 @@ impl<B: Backend> Store for B {
 
     fn counts(&self) -> Counts {
         self.shared().counts()
+    }
+
+    fn lost_time(&self) -> Option<LostTime> {
+        self.shared().lost_time()
+    }
+
+    fn may_be_later(&self, id: EventId, than: EventId) -> bool {
+        self.shared().may_be_later(id, than)
     }
 
     fn health(&self) -> Result<(), StoreError> {

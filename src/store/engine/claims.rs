@@ -27,6 +27,7 @@ pub(in crate::store) struct RawClaim {
     key: ConversationKey,
     conversation: Option<Conversation>,
     work: Vec<(Delivery, IVec)>,
+    not_before: Timestamp,
     fence: u64,
 }
 
@@ -40,6 +41,7 @@ impl RawClaim {
             conversation: self.conversation,
             key: self.key,
             work: self.work.into_iter().map(read).collect::<Result<_, StoreError>>()?,
+            not_before: self.not_before,
             fence: self.fence,
         })
     }
@@ -116,21 +118,23 @@ impl Core {
         let lease = SignedDuration::try_from(self.limits.lease).unwrap_or(SignedDuration::MAX);
         let lease_until = now.saturating_add(lease).unwrap_or(Timestamp::MAX);
         if !looking {
-            let head_id = head.id(self.epoch);
+            let head_id = work.first().map_or(self.epochs.id(head), |(delivery, _)| delivery.id);
             for (before, _) in &work {
                 self.start(before, head_id, lease_until, now)?;
             }
         }
         self.fence += 1;
         let fence = self.fence;
-        self.follow(Effect::Hold(lane.clone(), Hold { fence, until: lease_until, places }));
+        let until = self.limits.steady.now().saturating_add(self.limits.lease);
+        self.follow(Effect::Hold(lane.clone(), Hold { fence, until, places }));
         let conversation = self.conversation(&lane.conversation)?;
-        Ok(Some(RawClaim { destination, key: lane.conversation, conversation, work, fence }))
+        let not_before = self.epochs.not_before(head, now);
+        Ok(Some(RawClaim { destination, key: lane.conversation, conversation, work, not_before, fence }))
     }
 
     /// Takes the lanes back from workers who had them too long. What they were calling may have happened.
     fn end_leases(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        while let Some((lane, hold)) = self.lanes.overdue(now) {
+        while let Some((lane, hold)) = self.lanes.overdue(self.limits.steady.now()) {
             for place in hold.places {
                 let before = self.waiting(place)?;
                 if matches!(before.state, State::Sending { .. }) {
@@ -299,7 +303,7 @@ impl Core {
             return Ok(());
         }
         // Nobody but the holder of this lane adds to this sequence, so what is committed is all there is.
-        let head = Place::of(head);
+        let (parent, head) = (head, Place::of(head));
         let mut last = head;
         for prefix in layout::PLACED {
             let key = self.journal.last_key(&layout::at_place(prefix, head)[..7])?;
@@ -307,7 +311,7 @@ impl Core {
         }
         for (more, mut owed) in (1_u16..).zip(instead) {
             let reason = "too many events took the place of one".to_owned();
-            let sub = last.sub().checked_add(more).ok_or(IllegalMove { id: head.id(self.epoch), reason })?;
+            let sub = last.sub().checked_add(more).ok_or(IllegalMove { id: parent, reason })?;
             owed.destination = lane.destination;
             let place = Place((head.0 & !0xffff) | u64::from(sub));
             self.add(place, owed, key.clone(), accepted_at, State::Pending)?;
@@ -378,10 +382,11 @@ impl Core {
             }
             self.follow(Effect::Group(head, Vec::new()));
             let Some((leader, others)) = rest.split_first() else { continue };
+            let leader_id = self.waiting(*leader)?.id;
             for place in &rest {
                 let before = self.waiting(*place)?;
-                let leader = (place != leader).then(|| leader.id(self.epoch));
-                self.write(&before, &Delivery { merged_into: leader, ..before.clone() })?;
+                let merged_into = (place != leader).then_some(leader_id);
+                self.write(&before, &Delivery { merged_into, ..before.clone() })?;
             }
             self.follow(Effect::Group(*leader, others.to_vec()));
         }

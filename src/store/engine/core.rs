@@ -7,24 +7,24 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use sled::IVec;
 
 use crate::domain::address::{self, Address, Alias, Directory};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, learnt_from};
 use crate::domain::delivery::{Delivery, State};
 use crate::domain::event::{DedupeKey, Destination, Event, EventId, EventKind, TicketId};
 use crate::domain::lanes::{Entry, Hold, LaneName, Lanes, Place, Track};
+use crate::store::engine::epochs::Epochs;
 use crate::store::engine::hand::{self, Hand};
 use crate::store::engine::journal::Journal;
 use crate::store::engine::known::Known;
 use crate::store::engine::layout::{self, Digest, Remembered};
 use crate::store::engine::shared::Disk;
-use crate::store::{Accepted, StoreError, StoreLimits};
+use crate::store::{Accepted, LostTime, StoreError, StoreLimits};
 
 /// The writer's whole world.
 pub(in crate::store) struct Core {
     pub(in crate::store) journal: Journal,
-    pub(in crate::store) epoch: u32,
+    pub(in crate::store) epochs: Epochs,
     pub(in crate::store) limits: StoreLimits,
     pub(in crate::store) disk: Disk,
     pub(in crate::store) lanes: Lanes,
@@ -42,6 +42,8 @@ pub(in crate::store) struct Core {
     pub(in crate::store) known: Known,
     /// The operator's pauses and orders.
     pub(in crate::store) hand: Hand,
+    /// The time of which the store knows nothing.
+    pub(in crate::store) lost_time: Option<LostTime>,
     effects: Vec<Effect>,
 }
 
@@ -123,10 +125,10 @@ impl Owed {
 }
 
 impl Core {
-    pub(in crate::store) fn new(journal: Journal, epoch: u32, limits: StoreLimits, disk: Disk) -> Self {
+    pub(in crate::store) fn new(journal: Journal, epochs: Epochs, limits: StoreLimits, disk: Disk) -> Self {
         Self {
             journal,
-            epoch,
+            epochs,
             limits,
             disk,
             lanes: Lanes::default(),
@@ -137,6 +139,7 @@ impl Core {
             stop: false,
             known: Known::default(),
             hand: Hand::default(),
+            lost_time: None,
             effects: Vec::new(),
         }
     }
@@ -159,7 +162,7 @@ impl Core {
         if waiting >= self.limits.backlog_max {
             return Err(StoreError::BacklogFull(waiting));
         }
-        self.disk.check(self.limits.disk_floor_bytes)?;
+        self.check_disk()?;
 
         for (alias, key) in resolution.new_aliases {
             self.journal.put(layout::alias(&alias), key.0.as_bytes().into());
@@ -175,7 +178,7 @@ impl Core {
         let place = self.fresh_place();
         self.known.stage(&arrival.dedupe, place, now.as_second());
         self.add(place, arrival.owed, resolution.key, now, State::Pending)?;
-        Ok(Accepted::New(place.id(self.epoch)))
+        Ok(Accepted::New(self.epochs.id(place)))
     }
 
     /// [`crate::store::Store::quarantine`].
@@ -188,11 +191,17 @@ impl Core {
         if let Some(first) = self.duplicate(&arrival.dedupe)? {
             return Ok(Accepted::Duplicate(first));
         }
-        self.disk.check(self.limits.disk_floor_bytes)?;
+        self.check_disk()?;
         let place = self.fresh_place();
         self.known.stage(&arrival.dedupe, place, now.as_second());
         self.add(place, arrival.owed, address::nobody(), now, State::Quarantined { cause })?;
-        Ok(Accepted::New(place.id(self.epoch)))
+        Ok(Accepted::New(self.epochs.id(place)))
+    }
+
+    /// Whether there is room. Where the directory is another one by now, nothing is done any more.
+    fn check_disk(&self) -> Result<(), StoreError> {
+        let checked = self.disk.check(self.limits.disk_floor_bytes);
+        checked.map_err(|error| if let StoreError::Failed(_) = error { self.journal.fail(error) } else { error })
     }
 
     fn duplicate(&self, digests: &[Digest]) -> Result<Option<EventId>, StoreError> {
@@ -203,7 +212,7 @@ impl Core {
                     None => self.remembers(place, digest)?,
                 };
                 if same {
-                    return Ok(Some(place.id(self.epoch)));
+                    return Ok(Some(self.epochs.id(place)));
                 }
             }
         }
@@ -238,7 +247,9 @@ impl Core {
         let delivery = Delivery {
             parent: owed.parent,
             past: Vec::new(),
-            id: place.id(self.epoch),
+            // What takes the place of an event of an earlier opening is made now, and must not be taken for what was
+            // made there in a time that this store does not know of.
+            id: place.id(self.epochs.present().epoch),
             kind: owed.kind.to_owned(),
             conversation: key,
             destination: owed.destination,
@@ -291,36 +302,6 @@ impl Core {
         if after.state.holds_lane() {
             self.effects.push(Effect::Enter(lane, entry_of(after)));
         }
-    }
-
-    /// A delivery, wherever it is.
-    pub(in crate::store) fn find(&self, place: Place) -> Result<Option<Delivery>, StoreError> {
-        for prefix in [layout::PENDING, layout::HISTORY] {
-            if let Some(record) = self.journal.load(&layout::at_place(prefix, place))? {
-                return layout::decode("delivery", &record).map(Some);
-            }
-        }
-        Ok(None)
-    }
-
-    /// A delivery that is in a lane.
-    pub(in crate::store) fn waiting(&self, place: Place) -> Result<Delivery, StoreError> {
-        match self.journal.load(&layout::at_place(layout::PENDING, place))? {
-            Some(record) => layout::decode("delivery", &record),
-            None => Err(StoreError::NotFound(place.id(self.epoch).to_string())),
-        }
-    }
-
-    /// An event's record.
-    pub(in crate::store) fn event_record(&self, place: Place) -> Result<IVec, StoreError> {
-        for prefix in [layout::PENDING, layout::HISTORY] {
-            let delivery = self.journal.load(&layout::at_place(prefix, place))?;
-            if let Some(event) = delivery.as_deref().and_then(layout::event_in) {
-                return Ok(IVec::from(event));
-            }
-        }
-        let record = self.journal.load(&layout::at_place(layout::EVENT, place))?;
-        record.ok_or_else(|| StoreError::NotFound(place.id(self.epoch).to_string()))
     }
 
     /// Stages what was learnt about a conversation; a conversation that nothing changes is not written.

@@ -114,7 +114,7 @@ impl Core {
         let mut moves = Moves::default();
         let mut ends: Option<(EventId, EventId)> = None;
         for id in ids {
-            let standing = self.find(self.place(*id)?)?;
+            let standing = self.find_by_id(*id)?;
             if standing.is_none_or(|delivery| delivery.state.name() != state) {
                 continue;
             }

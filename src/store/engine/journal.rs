@@ -151,7 +151,7 @@ impl Journal {
     }
 
     /// From here on nothing is done any more.
-    fn fail(&self, error: StoreError) -> StoreError {
+    pub(in crate::store) fn fail(&self, error: StoreError) -> StoreError {
         self.broken.get_or_init(|| error).clone()
     }
 

@@ -11,7 +11,8 @@
 //! | `a` kind, digest | a customer's name: the key of the customer's first conversation |
 //! | `x` number, part | a part of a long value |
 //! | `o` number | an order of the operator's, for the audit |
-//! | `m` word | epoch, the first number never used, and what is paused; a backend may add words of its own |
+//! | `m` `opened` sequence | the epoch of the opening that gave out the sequences from there on, and when it began |
+//! | `m` word | the first number never used, what is paused, where the store lies and of which time it knows nothing; a backend may add words of its own |
 //!
 //! Numbers are big-endian, so that keys sort like
 //! what they stand for.
@@ -59,7 +60,14 @@ const JOINT: u8 = 2;
 pub(in crate::store) const JOINT_EVENT_BYTES_MAX: usize = 1024;
 
 /// `m` keys.
+/// The one epoch of a store that was last opened by a version which did not yet begin one at each opening.
 pub(in crate::store) const META_EPOCH: &[u8] = b"mepoch";
+/// How the place is known in which the store lay when it was last opened ([`super::recovery::Home`]).
+pub(in crate::store) const META_HOME: &[u8] = b"mhome";
+/// The time of which the store knows nothing ([`crate::store::LostTime`]).
+pub(in crate::store) const META_LOST: &[u8] = b"mlost";
+/// What the keys of openings begin with.
+pub(in crate::store) const OPENED: &[u8] = b"mopened ";
 pub(in crate::store) const META_NEXT: &[u8] = b"mnext";
 
 pub(in crate::store) const EVENT: u8 = b'e';
@@ -125,6 +133,13 @@ pub(in crate::store) fn audit(number: u64) -> IVec {
 /// Where it stands that a destination is paused.
 pub(in crate::store) fn pause(destination: Destination) -> IVec {
     prefixed(b'm', format!("pause {}", destination.name()).as_bytes())
+}
+
+/// The key of an opening that gave out sequences from this one on.
+pub(in crate::store) fn opened(first: u64) -> IVec {
+    let mut key = OPENED.to_vec();
+    key.extend_from_slice(&first.to_be_bytes());
+    IVec::from(key)
 }
 
 pub(in crate::store) fn part(number: u64, index: u16) -> IVec {

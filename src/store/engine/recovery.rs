@@ -1,55 +1,117 @@
 //! Taking up where the last process stopped: what the records say is put back into memory, and what was being sent is
-//! to be looked for.
+//! to be looked for. Where the store was put back from a backup, so is all that waits.
 //!
-//! It only reads and stages; whoever opens the store commits.
+//! Nothing is accepted before this is done, so a start that is cut off is begun again from the beginning.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sled::IVec;
 
-use crate::domain::delivery::{Delivery, State};
+use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::lanes::Place;
-use crate::store::engine::claims::lose;
+use crate::store::engine::claims::{apply, lose};
 use crate::store::engine::core::{Core, entry_of, lane_of};
+use crate::store::engine::epochs::{Epochs, Opening};
 use crate::store::engine::journal::Journal;
 use crate::store::engine::layout;
 use crate::store::engine::shared::Disk;
 use crate::store::engine::tree::{Look, Tree};
-use crate::store::{StoreError, StoreLimits};
+use crate::store::{LostTime, StoreError, StoreLimits};
+
+/// How long a lost time matters: what agents wrote then is caught up with by then, or never will be.
+const LOST_TIME_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How many deliveries are doubted in one commit.
+const DOUBTED_AT_ONCE: usize = 1_000;
+
+/// The kinds of which an effect can be looked for. The others only read and record, and are done again.
+const LASTING: [&str; 4] = ["customer_text", "note", "phone_text", "ticket_solved"];
+
+/// What an opening brings along.
+pub(in crate::store) struct Start {
+    /// Drawn at random: the epoch of this opening.
+    pub(in crate::store) epoch: u32,
+    /// The time.
+    pub(in crate::store) now: Timestamp,
+    /// Where the store lies; `None` on a medium that nobody can copy back.
+    pub(in crate::store) home: Option<Home>,
+}
+
+/// The place in which a store lies, as far as a copy that is put back can be told from the store that it was made of.
+#[derive(Clone, Debug, Default)]
+pub(in crate::store) struct Home {
+    /// The file system's name for the store's own file. A copy has another one.
+    pub(in crate::store) identity: Vec<u8>,
+    /// The epochs of openings that have left a mark there.
+    pub(in crate::store) marks: Vec<u32>,
+    /// Whether the operator says that it was put back.
+    pub(in crate::store) told: bool,
+}
 
 /// Takes up what lies in a tree, or begins a new store in an empty one, and commits.
 pub(in crate::store) fn take_up(
     tree: Box<dyn Tree>,
     disk: Disk,
     limits: &StoreLimits,
-    epoch_if_new: u32,
-    now: Timestamp,
+    start: Start,
 ) -> Result<Core, StoreError> {
-    let (epoch, next) = meta(&*tree, epoch_if_new)?;
+    let next = first_unused(&*tree)?;
+    let before = openings(&*tree)?;
+    let last_opened = before.iter().map(|opening| opening.at).max();
+    let kept = first_needed(&*tree, &before)?;
+    let present = Opening { first: next, epoch: start.epoch, at: start.now };
+    let epochs = Epochs::begin(before.get(kept..).unwrap_or_default().to_vec(), present);
+    let was_put_back = match &start.home {
+        Some(home) => !before.is_empty() && is_put_back(&*tree, home, &before)?,
+        None => false,
+    };
     let view = tree.view();
-    let mut core = Core::new(Journal::new(tree, next), epoch, limits.clone(), disk);
-    core.journal.put(layout::META_EPOCH.into(), IVec::from(&epoch.to_be_bytes()));
-    core.keep();
-    recover(&*view, &mut core, now)?;
+    let mut core = Core::new(Journal::new(tree, next), epochs, limits.clone(), disk);
+    let last_known = recover(&*view, &mut core, start.now)?.max(last_opened).unwrap_or(start.now).min(start.now);
+    core.lost_time = known_lost_time(&*view, start.now)?;
+    if was_put_back {
+        let doubted = doubt(&*view, &mut core, start.now)?;
+        let since = core.lost_time.map_or(last_known, |lost| lost.since.min(last_known));
+        core.lost_time = Some(LostTime { since, until: start.now, doubted: Some(doubted) });
+    }
     core.recover_pauses()?;
+    write_start(&mut core, &before, kept, &start)?;
     core.commit()?;
     Ok(core)
 }
 
-/// The epoch, and the first number that was never used.
-fn meta(look: &dyn Look, epoch_if_new: u32) -> Result<(u32, u64), StoreError> {
-    let unreadable = |cause: &str| StoreError::Failed(cause.to_owned());
-    let number = |key: &[u8]| -> Result<Option<u64>, StoreError> {
-        let Some(value) = look.get(key)? else { return Ok(None) };
-        if value.is_empty() || value.len() > 8 {
-            return Err(unreadable("a number has the wrong length"));
+/// Writes down this opening. Comes last: until then the next start finds everything as this one did.
+fn write_start(core: &mut Core, before: &[Opening], kept: usize, start: &Start) -> Result<(), StoreError> {
+    for opening in before.get(..kept).unwrap_or_default() {
+        core.journal.remove(layout::opened(opening.first))?;
+    }
+    let present = core.epochs.present();
+    // The epoch of a store of an earlier version becomes the first of the list.
+    if let Some(first) = before.get(kept..).unwrap_or_default().first().filter(|first| first.first == 0) {
+        core.journal.put(layout::opened(0), opening_record(*first));
+    }
+    core.journal.remove(layout::META_EPOCH.into())?;
+    core.journal.put(layout::opened(present.first), opening_record(present));
+    if let Some(home) = &start.home {
+        core.journal.put(layout::META_HOME.into(), IVec::from(home.identity.as_slice()));
+    }
+    match &core.lost_time {
+        Some(lost) => {
+            let record = layout::encode("lost time", &(lost.since, lost.until))?;
+            core.journal.put(layout::META_LOST.into(), IVec::from(record));
         }
-        Ok(Some(value.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))))
-    };
-    let word = |number: u64| u32::try_from(number).map_err(|_| unreadable("a number is too large"));
+        None => core.journal.remove(layout::META_LOST.into())?,
+    }
+    core.keep();
+    Ok(())
+}
 
-    let epoch = number(layout::META_EPOCH)?.map(word).transpose()?.unwrap_or(epoch_if_new);
+fn unreadable(cause: &str) -> StoreError {
+    StoreError::Failed(cause.to_owned())
+}
 
-    let mut next = number(layout::META_NEXT)?.unwrap_or(1).max(1);
+/// The first number that was never used.
+fn first_unused(look: &dyn Look) -> Result<u64, StoreError> {
+    let mut next = number(look, layout::META_NEXT)?.unwrap_or(1).max(1);
     let placed = layout::PLACED.map(|prefix| (prefix, 16));
     for (prefix, shift) in placed.into_iter().chain([(layout::PART, 0), (layout::AUDIT, 0)]) {
         let last = look.last_with_prefix(&[prefix])?;
@@ -57,16 +119,81 @@ fn meta(look: &dyn Look, epoch_if_new: u32) -> Result<(u32, u64), StoreError> {
             next = next.max((used >> shift) + 1);
         }
     }
-    Ok((epoch, next))
+    Ok(next)
+}
+
+fn number(look: &dyn Look, key: &[u8]) -> Result<Option<u64>, StoreError> {
+    let Some(value) = look.get(key)? else { return Ok(None) };
+    if value.is_empty() || value.len() > 8 {
+        return Err(unreadable("a number has the wrong length"));
+    }
+    Ok(Some(value.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))))
+}
+
+fn opening_record(opening: Opening) -> IVec {
+    let mut record = opening.epoch.to_be_bytes().to_vec();
+    record.extend_from_slice(&opening.at.as_second().to_be_bytes());
+    IVec::from(record)
+}
+
+/// The openings that the store remembers, in order.
+fn openings(look: &dyn Look) -> Result<Vec<Opening>, StoreError> {
+    let mut found = Vec::new();
+    if let Some(epoch) = number(look, layout::META_EPOCH)? {
+        let epoch = u32::try_from(epoch).map_err(|_| unreadable("a number is too large"))?;
+        found.push(Opening { first: 0, epoch, at: Timestamp::MIN });
+    }
+    for entry in look.with_prefix(layout::OPENED) {
+        let (key, value) = entry?;
+        let first = key.get(layout::OPENED.len()..).and_then(|rest| rest.try_into().ok()).map(u64::from_be_bytes);
+        let record = value.split_first_chunk::<4>().and_then(|(epoch, at)| {
+            let at = Timestamp::from_second(i64::from_be_bytes(at.try_into().ok()?)).ok()?;
+            Some((u32::from_be_bytes(*epoch), at))
+        });
+        let (Some(first), Some((epoch, at))) = (first, record) else {
+            return Err(unreadable("an opening is not as this version of tandem writes it"));
+        };
+        found.push(Opening { first, epoch, at });
+    }
+    Ok(found)
+}
+
+/// From which of these openings on there are records, or dedupe keys that name some.
+fn first_needed(look: &dyn Look, openings: &[Opening]) -> Result<usize, StoreError> {
+    let mut oldest = u64::MAX;
+    for prefix in [layout::PENDING, layout::HISTORY, layout::DEDUPE] {
+        if let Some((key, _)) = look.with_prefix(&[prefix]).next().transpose()? {
+            oldest = oldest.min(layout::place_of(&key).map_or(0, |place| place.0 >> 16));
+        }
+    }
+    Ok(openings.partition_point(|opening| opening.first <= oldest).saturating_sub(1))
+}
+
+/// Whether this is a copy, or was overwritten with one, or is said to be one. A store that was last opened by a version
+/// which left no trace of its place is believed to be where it was.
+fn is_put_back(look: &dyn Look, home: &Home, openings: &[Opening]) -> Result<bool, StoreError> {
+    let is_elsewhere = look.get(layout::META_HOME)?.is_some_and(|then| *then != *home.identity);
+    let is_unknown = |mark: &u32| openings.iter().all(|opening| opening.epoch != *mark);
+    Ok(home.told || is_elsewhere || home.marks.iter().any(is_unknown))
+}
+
+/// The lost time that an earlier opening found.
+fn known_lost_time(look: &dyn Look, now: Timestamp) -> Result<Option<LostTime>, StoreError> {
+    let Some(record) = look.get(layout::META_LOST)? else { return Ok(None) };
+    let (since, until): (Timestamp, Timestamp) = layout::decode("lost time", &record)?;
+    let lost = LostTime { since, until, doubted: None };
+    Ok((now.duration_since(until) < LOST_TIME_LIFE).then_some(lost))
 }
 
 /// Fills the lanes, counts what stands, and learns the dedupe keys. What was being sent when the bridge stopped may
-/// have happened.
-fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<(), StoreError> {
-    let lease = jiff::SignedDuration::try_from(core.limits.lease).unwrap_or(jiff::SignedDuration::MAX);
+/// have happened. Returns the latest time that is known of.
+fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    let lease = SignedDuration::try_from(core.limits.lease).unwrap_or(SignedDuration::MAX);
+    let mut last_known = None;
     for entry in look.with_prefix(&[layout::PENDING]) {
         let mut delivery = stored(entry?, look)?;
         let (place, lane) = (Place::of(delivery.id), lane_of(&delivery));
+        last_known = last_known.max(Some(delivery.accepted_at)).max(delivery.first_sent_at);
         core.count(None, Some(delivery.state.name()));
         core.lanes.insert(&lane, entry_of(&delivery));
         if let Some(head) = delivery.merged_into {
@@ -85,6 +212,7 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<(), Store
     }
     for entry in look.with_prefix(&[layout::HISTORY]) {
         let delivery = stored(entry?, look)?;
+        last_known = last_known.max(Some(delivery.accepted_at)).max(delivery.settled_at);
         core.count(None, Some(delivery.state.name()));
     }
     for entry in look.with_prefix(&[layout::DEDUPE]) {
@@ -93,7 +221,28 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<(), Store
         let known = known.ok_or_else(|| StoreError::Failed("a dedupe record is not one".into()))?;
         known.iter().for_each(|known| core.known.learn(known));
     }
-    Ok(())
+    Ok(last_known)
+}
+
+/// Has everything looked for that waits and may have been delivered in the lost time. Says how many deliveries that is.
+fn doubt(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<u64, StoreError> {
+    let mut doubted = 0;
+    for (number, entry) in look.with_prefix(&[layout::PENDING]).enumerate() {
+        let place = Place::of(stored(entry?, look)?.id);
+        let before = core.waiting(place)?;
+        if LASTING.contains(&before.kind.as_str()) {
+            let mut after = before.clone();
+            let cause = "the store was put back from a backup: it may have been delivered since".to_owned();
+            apply(&mut after, Transition::Doubt { look_at: now, cause }, now)?;
+            core.write(&before, &after)?;
+            core.keep();
+            doubted += 1;
+        }
+        if number % DOUBTED_AT_ONCE == DOUBTED_AT_ONCE - 1 {
+            core.commit()?;
+        }
+    }
+    Ok(doubted)
 }
 
 /// The delivery in an entry.

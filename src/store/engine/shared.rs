@@ -10,10 +10,11 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::domain::delivery::State;
-use crate::domain::event::Destination;
+use crate::domain::event::{Destination, EventId};
 use crate::domain::operator::Pause;
 use crate::store::engine::core::Core;
-use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, Counts, StoreError, StoreLimits};
+use crate::store::engine::epochs::Epochs;
+use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, Counts, LostTime, StoreError, StoreLimits};
 
 /// How long a measured amount of free space is believed. At the fastest rate of acceptance a second costs some tens of
 /// megabytes, a fraction of the floor.
@@ -31,6 +32,8 @@ pub(in crate::store) struct Shared {
     failure: OnceLock<StoreError>,
     limits: StoreLimits,
     disk: Disk,
+    epochs: Epochs,
+    lost_time: Option<LostTime>,
     commits: Mutex<CommitStats>,
 }
 
@@ -44,7 +47,7 @@ struct Gauges {
 }
 
 impl Shared {
-    pub(in crate::store) fn new(limits: StoreLimits, disk: Disk) -> Self {
+    pub(in crate::store) fn new(limits: StoreLimits, core: &Core) -> Self {
         Self {
             gauges: Mutex::default(),
             zendesk: Notify::new(),
@@ -52,7 +55,9 @@ impl Shared {
             closed: AtomicBool::new(false),
             failure: OnceLock::new(),
             limits,
-            disk,
+            disk: core.disk.clone(),
+            epochs: core.epochs.clone(),
+            lost_time: core.lost_time,
             commits: Mutex::default(),
         }
     }
@@ -115,6 +120,16 @@ impl Shared {
         Counts { by_state, oldest_unsettled: gauges.oldest, commits: *lock(&self.commits) }
     }
 
+    /// [`crate::store::Store::lost_time`].
+    pub(in crate::store) fn lost_time(&self) -> Option<LostTime> {
+        self.lost_time
+    }
+
+    /// [`crate::store::Store::may_be_later`].
+    pub(in crate::store) fn may_be_later(&self, id: EventId, than: EventId) -> bool {
+        if self.epochs.know(id) { id > than } else { self.lost_time.is_some() }
+    }
+
     /// Nothing is done after this.
     pub(in crate::store) fn fail(&self, error: StoreError) {
         self.failure.get_or_init(|| error);
@@ -140,21 +155,24 @@ impl Shared {
 
 /// How many bytes are free on the store's medium.
 #[derive(Clone)]
-pub(in crate::store) struct Disk(Arc<dyn Fn() -> u64 + Send + Sync>);
+pub(in crate::store) struct Disk(Arc<dyn Fn() -> Result<u64, StoreError> + Send + Sync>);
 
 impl Disk {
-    /// The disk that this path is on, measured at most once a second whoever asks. One that cannot be measured counts
-    /// as full: it is in trouble.
-    pub(in crate::store) fn of(path: &Path) -> Self {
+    /// The disk that this path is on, measured at most once a second whoever asks, if the path still is what it was by
+    /// this `proof`. A disk that cannot be measured counts as full: it is in trouble.
+    pub(in crate::store) fn of(
+        path: &Path,
+        proof: impl Fn() -> Result<(), StoreError> + Send + Sync + 'static,
+    ) -> Self {
         let path = path.to_owned();
-        let last: Mutex<Option<(Instant, u64)>> = Mutex::default();
+        let last: Mutex<Option<(Instant, Result<u64, StoreError>)>> = Mutex::default();
         Self::measured_by(move || {
             let mut last = lock(&last);
-            match *last {
-                Some((at, free)) if at.elapsed() < DISK_AGE_MAX => free,
+            match &*last {
+                Some((at, free)) if at.elapsed() < DISK_AGE_MAX => free.clone(),
                 _ => {
-                    let free = free_bytes(&path).unwrap_or(0);
-                    *last = Some((Instant::now(), free));
+                    let free = proof().map(|()| free_bytes(&path).unwrap_or(0));
+                    *last = Some((Instant::now(), free.clone()));
                     free
                 }
             }
@@ -162,13 +180,13 @@ impl Disk {
     }
 
     /// A medium that knows by itself.
-    pub(in crate::store) fn measured_by(free: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+    pub(in crate::store) fn measured_by(free: impl Fn() -> Result<u64, StoreError> + Send + Sync + 'static) -> Self {
         Self(Arc::new(free))
     }
 
     /// Whether more than the floor is free.
     pub(in crate::store) fn check(&self, floor_bytes: u64) -> Result<(), StoreError> {
-        let free = (self.0)();
+        let free = (self.0)()?;
         if free < floor_bytes {
             return Err(StoreError::DiskLow { free_mib: free / MIB, floor_mib: floor_bytes / MIB });
         }

@@ -22,8 +22,8 @@ impl Core {
         if !redrive && !matches!(transition, Transition::Discard { .. } | Transition::ReadAgain { .. }) {
             return Err(refused(id, "only redrive, reading again and discard are the operator's"));
         }
-        let place = self.place(id)?;
-        let before = self.find(place)?.ok_or_else(|| StoreError::NotFound(id.to_string()))?;
+        let place = Place::of(id);
+        let before = self.find_by_id(id)?.ok_or_else(|| StoreError::NotFound(id.to_string()))?;
         if self.lanes.held(&lane_of(&before)).is_some_and(|hold| hold.places.contains(&place)) {
             return Err(refused(id, "a worker is on it; try again in a moment"));
         }
@@ -51,18 +51,13 @@ impl Core {
         }
         let moved = u64::try_from(again.len()).unwrap_or(u64::MAX);
         for place in again {
-            let before = self.find(place)?.ok_or_else(|| StoreError::NotFound(place.id(self.epoch).to_string()))?;
+            let before = self.find(place)?.ok_or_else(|| self.not_found(place))?;
             let mut after = before.clone();
             apply(&mut after, Transition::Redrive, now)?;
             after.conversation = self.home(&after.conversation)?;
             self.write(&before, &after)?;
         }
         Ok(moved)
-    }
-
-    /// The place that an id names here; ids of an earlier store name nothing.
-    pub(in crate::store) fn place(&self, id: EventId) -> Result<Place, StoreError> {
-        if id.epoch == self.epoch { Ok(Place::of(id)) } else { Err(StoreError::NotFound(id.to_string())) }
     }
 
     /// Drops those of these deliveries, with their events, that did settle before; one step of expiry.

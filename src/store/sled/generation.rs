@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use crate::failpoint;
 use crate::store::engine::shared::free_bytes;
+use crate::store::sled::directory::Directory;
 use crate::store::{Compaction, StoreError};
 
 /// sled's cache. The records in flight are few and small; a larger one only keeps history in memory.
@@ -60,13 +61,14 @@ pub(super) struct Generation {
     obsolete: AtomicBool,
     /// Closed when it is gone, with its directory if that is obsolete.
     gone: watch::Sender<()>,
-    /// The lock on the store's directory: nobody else has that while sled may still write into it.
-    lock: Arc<File>,
+    /// The store's directory, locked: nobody else has that while sled may still write into it.
+    store: Arc<Directory>,
 }
 
 impl Generation {
     /// Opens the one that counts, or makes the first one where there need not be one.
-    pub(super) fn open(store: &Path, must_exist: bool, lock: Arc<File>) -> Result<Self, sled::Error> {
+    pub(super) fn open(home: Arc<Directory>, must_exist: bool) -> Result<Self, sled::Error> {
+        let store = home.path();
         let number = match current(store)? {
             Some(number) => number,
             None if must_exist => return Err(io::Error::other(format!("the file `{CURRENT}` in it is missing")).into()),
@@ -75,11 +77,12 @@ impl Generation {
         if must_exist && !directory_of(store, number).is_dir() {
             return Err(io::Error::other(format!("its directory {PREFIX}{number} is missing")).into());
         }
-        Self::open_number(store, number, lock)
+        Self::open_number(home, number)
     }
 
-    fn open_number(store: &Path, number: u64, lock: Arc<File>) -> Result<Self, sled::Error> {
-        let directory = directory_of(store, number);
+    fn open_number(store: Arc<Directory>, number: u64) -> Result<Self, sled::Error> {
+        store.prove()?;
+        let directory = directory_of(store.path(), number);
         DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
         // A snapshot that was being written when the process ended. sled would take it for a damaged one, and the one
         // before it is still there.
@@ -92,12 +95,13 @@ impl Generation {
         wait_for_lock(&directory.join("db"))?;
         let config = sled::Config::new().path(&directory).cache_capacity(CACHE_BYTES).flush_every_ms(None);
         let (db, obsolete, gone) = (Some(config.open()?), AtomicBool::new(false), watch::Sender::new(()));
-        Ok(Self { db, directory, number, obsolete, gone, lock })
+        Ok(Self { db, directory, number, obsolete, gone, store })
     }
 
     /// Deletes what interrupted moves have left. This one is known to be sound by now.
-    pub(super) fn delete_leftovers(&self, store: &Path) -> io::Result<()> {
-        for entry in fs::read_dir(store)? {
+    pub(super) fn delete_leftovers(&self) -> io::Result<()> {
+        self.store.prove()?;
+        for entry in fs::read_dir(self.store.path())? {
             let entry = entry?;
             let name = entry.file_name();
             let found = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse::<u64>().ok());
@@ -119,14 +123,16 @@ impl Generation {
 
     /// Makes it the one that counts, with its own first writes and names durable, and gives a descriptor of its file:
     /// sled 0.34 never syncs it itself. After an error nobody knows which one counts.
-    pub(super) fn establish(&self, store: &Path) -> io::Result<File> {
-        let (file, directory) = self.prepare(store)?;
-        name_current(store, &directory)?;
+    pub(super) fn establish(&self) -> io::Result<File> {
+        let (file, directory) = self.prepare()?;
+        name_current(&self.store, &directory)?;
         Ok(file)
     }
 
     /// All of [`Generation::establish`] but the last step, and what that needs: the store's directory.
-    fn prepare(&self, store: &Path) -> io::Result<(File, File)> {
+    fn prepare(&self) -> io::Result<(File, File)> {
+        self.store.prove()?;
+        let store = self.store.path();
         let file = File::options().read(true).write(true).open(self.directory.join("db"))?;
         file.sync_all()?;
         File::open(self.directory.join("conf"))?.sync_all()?;
@@ -151,7 +157,8 @@ impl Generation {
     /// Copies what is in it into the next generation, and makes that the one that counts. Nobody may write meanwhile.
     /// `None` when that is not worth it, there is no room or the copy fails: then this one still counts. After an error
     /// nobody knows which.
-    pub(super) fn move_on(&self, store: &Path, when: Compaction) -> Result<Option<(Self, File)>, StoreError> {
+    pub(super) fn move_on(&self, when: Compaction) -> Result<Option<(Self, File)>, StoreError> {
+        self.store.prove_for_store()?;
         let size = self.db()?.size_on_disk().map_err(failed)?;
         let only_if_bloated = when == Compaction::WhenBloated;
         if only_if_bloated && size < BLOATED_BYTES_MIN {
@@ -162,34 +169,35 @@ impl Generation {
             return Ok(None);
         }
         let needed = 2 * live;
-        if free_bytes(store).is_some_and(|free| free < needed) {
+        if free_bytes(self.store.path()).is_some_and(|free| free < needed) {
             tracing::warn!("store.not_compacted: a copy needs {needed} bytes of free disk");
             return Ok(None);
         }
-        let (next, file, directory) = match self.copied(store) {
+        let (next, file, directory) = match self.copied() {
             Ok(copied) => copied,
             Err(error) => {
                 tracing::warn!(%error, "store.not_compacted: the store's files stay as large as they are");
                 return Ok(None);
             }
         };
-        name_current(store, &directory).map_err(unusable)?;
+        name_current(&self.store, &directory).map_err(unusable)?;
         self.obsolete.store(true, Ordering::Release);
         Ok(Some((next, file)))
     }
 
     /// The next generation, with everything in it and ready to count.
-    fn copied(&self, store: &Path) -> Result<(Self, File, File), StoreError> {
+    fn copied(&self) -> Result<(Self, File, File), StoreError> {
         let number = self.number + 1;
         // What an earlier attempt has left must not shine through.
-        match fs::remove_dir_all(directory_of(store, number)) {
+        self.store.prove_for_store()?;
+        match fs::remove_dir_all(directory_of(self.store.path(), number)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
             Ok(()) | Err(_) => {}
         }
-        let next = Self::open_number(store, number, Arc::clone(&self.lock)).map_err(failed)?;
+        let next = Self::open_number(Arc::clone(&self.store), number).map_err(failed)?;
         let copied = self.copy_to(&next);
         failpoint::reach("generation.copied");
-        match copied.and_then(|()| next.prepare(store).map_err(unusable)) {
+        match copied.and_then(|()| next.prepare().map_err(unusable)) {
             Ok((file, directory)) => Ok((next, file, directory)),
             Err(error) => {
                 next.obsolete.store(true, Ordering::Release);
@@ -227,7 +235,7 @@ impl Drop for Generation {
         // sled writes into its directory while it closes.
         self.db.take();
         if self.obsolete.load(Ordering::Acquire)
-            && let Err(error) = fs::remove_dir_all(&self.directory)
+            && let Err(error) = self.store.prove().and_then(|()| fs::remove_dir_all(&self.directory))
         {
             tracing::warn!(%error, "store.leftover: an old directory of the store stays until the next start");
         }
@@ -235,9 +243,10 @@ impl Drop for Generation {
 }
 
 /// Lets the generation count that was prepared.
-fn name_current(store: &Path, directory: &File) -> io::Result<()> {
+fn name_current(store: &Directory, directory: &File) -> io::Result<()> {
     failpoint::reach("generation.naming");
-    fs::rename(store.join(NEXT), store.join(CURRENT))?;
+    store.prove()?;
+    fs::rename(store.path().join(NEXT), store.path().join(CURRENT))?;
     failpoint::reach("generation.named");
     directory.sync_all()
 }

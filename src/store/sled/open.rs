@@ -4,7 +4,7 @@
 //! It is moved aside, a notice is left in its place, and every later start stops at that notice until somebody has
 //! decided.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::AssertUnwindSafe;
@@ -15,25 +15,23 @@ use jiff::Timestamp;
 
 use crate::failpoint;
 use crate::store::engine::core::Core;
-use crate::store::engine::recovery;
+use crate::store::engine::recovery::{self, Start};
 use crate::store::engine::shared::{Disk, free_bytes};
+use crate::store::sled::directory::{Directory, NotLocked};
 use crate::store::sled::generation::{Generation, failed, sync_directory};
 use crate::store::sled::log::{self, Log, LogError};
-use crate::store::sled::tree::{LoggedTree, TURN_BYTES};
+use crate::store::sled::tree::{LoggedTree, turn_bytes};
 use crate::store::{StoreError, StoreLimits};
 
 /// Below this, a failure to open is put down to the full disk and not to the data: sled writes a segment or two
 /// (512 KiB each) while it opens.
 const OPENING_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The file that is locked by whoever has the directory. It is empty until the store was first durable: from then on,
-/// a store that sled finds empty is not new but lost.
-const STAMP: &str = "tandem.store";
 /// Where the format is written.
 const META_FORMAT: &[u8] = b"mformat";
 
 /// The version of what lies in the directory, records included. A store of a later version is refused.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The notice in the place of a store that was moved aside.
 const NOTICE: &str = "MOVED-ASIDE.txt";
@@ -67,8 +65,9 @@ pub enum OpenError {
     /// It does not hold together.
     #[error(
         "the store {path} is broken ({cause}) and was moved to {moved_to}. Messages that were acknowledged are in \
-         there: keep it, and restore {path} from a backup if you have one. To go on with an empty store instead, \
-         delete {path}; tickets lead known customers back to their conversations"
+         there: keep it. To put a backup back, copy it to {path} in place of what is there now; what waited in it is \
+         looked for before it is sent again. To go on with an empty store instead, delete {path}; tickets lead known \
+         customers back to their conversations"
     )]
     Broken {
         /// The directory.
@@ -81,8 +80,8 @@ pub enum OpenError {
     /// It does not hold together, and could not be moved either.
     #[error(
         "the store {path} is broken ({cause}) and could not be moved aside ({why}). Messages that were acknowledged \
-         are in there: move its contents to a safe place, and restore them from a backup if you have one, or leave \
-         the directory empty to go on with an empty store"
+         are in there: move its contents to a safe place, and copy a backup there if you have one (what waited in it is \
+         looked for before it is sent again), or leave the directory empty to go on with an empty store"
     )]
     BrokenInPlace {
         /// The directory.
@@ -95,7 +94,7 @@ pub enum OpenError {
     /// An earlier start found it broken, and nobody has decided yet.
     #[error(
         "the store {path} was found broken by an earlier start, and nobody has decided what to do: read \
-         {path}/{NOTICE}. Restore {path} from a backup, or delete it to go on with an empty store"
+         {path}/{NOTICE}. Copy a backup to {path} in place of what is there, or delete it to go on with an empty store"
     )]
     Undecided {
         /// The directory.
@@ -124,30 +123,33 @@ pub(super) struct Opened {
     pub(super) core: Core,
     #[cfg(test)]
     pub(super) sync_fails: std::sync::Arc<std::sync::atomic::AtomicBool>,
-    /// Held until the store is closed.
-    pub(super) lock: Arc<File>,
+    /// Locked until the store is closed.
+    pub(super) directory: Arc<Directory>,
 }
 
 /// Opens, or makes, the store in a directory. Blocks.
-pub(super) fn open(path: &Path, limits: &StoreLimits, epoch_if_new: u32, now: Timestamp) -> Result<Opened, OpenError> {
+pub(super) fn open(path: &Path, limits: &StoreLimits, epoch: u32, now: Timestamp) -> Result<Opened, OpenError> {
     let unusable = |error: io::Error| OpenError::Unusable { path: path.to_owned(), cause: error.to_string() };
     if path.exists() && !path.is_dir() {
         return Err(OpenError::NotADirectory { path: path.to_owned() });
     }
     // What customers write is nobody else's business.
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
-    let lock = Arc::new(lock(path)?);
+    let directory = Arc::new(Directory::lock(path).map_err(|error| match error {
+        NotLocked::InUse => OpenError::InUse { path: path.to_owned() },
+        NotLocked::Io(error) => unusable(error),
+    })?);
     if path.join(NOTICE).exists() {
         return Err(OpenError::Undecided { path: path.to_owned() });
     }
-    let established = lock.metadata().map_err(unusable)?.len() > 0;
-    let generation = open_sled(path, established, &lock, now)?;
+    let established = directory.stamp().metadata().map_err(unusable)?.len() > 0;
+    let generation = open_sled(&directory, established, now)?;
     let unreadable = |cause: StoreError| OpenError::Unreadable { path: path.to_owned(), cause };
     let format = format(&generation, path)?;
     if established && format.is_none() {
         // sled takes a damaged file for an empty one when the damage hides every record.
         drop(generation);
-        return Err(set_aside(path, "nothing that was in it can be found".into(), now));
+        return Err(set_aside(&directory, "nothing that was in it can be found".into(), now));
     }
     let db = generation.db().map_err(unreadable)?;
     // The stamp comes last, so where it is missing nothing was acknowledged yet, and what an interrupted first start has
@@ -158,52 +160,51 @@ pub(super) fn open(path: &Path, limits: &StoreLimits, epoch_if_new: u32, now: Ti
             fs::remove_file(path.join(name)).or_else(ignore_missing).map_err(unusable)?;
         }
     }
-    let (log, found) = match Log::open(path, TURN_BYTES, has_log) {
+    let (log, found) = match Log::open(path, turn_bytes(limits.turn_bytes), has_log) {
         Ok(opened) => opened,
         Err(LogError::Io(error)) => return Err(unusable(error)),
         Err(error @ (LogError::Damaged { .. } | LogError::Missing(_))) => {
             drop(generation);
-            return Err(set_aside(path, format!("its log: {error}"), now));
+            return Err(set_aside(&directory, format!("its log: {error}"), now));
         }
     };
     // Synced with what the log held, which comes next.
     db.insert(META_FORMAT, &FORMAT.to_be_bytes()).map_err(|error| unreadable(failed(error)))?;
-    let file = generation.establish(path).map_err(unusable)?;
-    generation.delete_leftovers(path).map_err(unusable)?;
+    let file = generation.establish().map_err(unusable)?;
+    generation.delete_leftovers().map_err(unusable)?;
     sync_parent(path).map_err(unusable)?;
 
     #[cfg(test)]
     let sync_fails = log.sync_fails();
     failpoint::reach("open.read");
-    let tree = LoggedTree::new(path.to_owned(), generation, file, log, &found).map_err(unreadable)?;
+    let tree = LoggedTree::new(generation, file, log, &found, turn_bytes(limits.turn_bytes)).map_err(unreadable)?;
+    // What the log held is in sled by now; a start has better uses for the memory.
+    drop(found);
     failpoint::reach("open.settled");
-    let core = recovery::take_up(Box::new(tree), Disk::of(path), limits, epoch_if_new, now).map_err(unreadable)?;
+    // Weak: whoever measures the disk must not keep the directory locked.
+    let held = Arc::downgrade(&directory);
+    let disk = Disk::of(path, move || held.upgrade().map_or(Ok(()), |directory| directory.prove_for_store()));
+    let start = Start { epoch, now, home: Some(directory.home().map_err(unusable)?) };
+    let core = recovery::take_up(Box::new(tree), disk, limits, start).map_err(unreadable)?;
     failpoint::reach("open.recovered");
+    directory.mark(core.epochs.present().epoch).map_err(unusable)?;
     if !established {
-        (&*lock).write_all(format!("tandem store, format {FORMAT}\n").as_bytes()).map_err(unusable)?;
-        lock.sync_all().map_err(unusable)?;
+        let mut stamp = directory.stamp();
+        stamp.write_all(format!("tandem store, format {FORMAT}\n").as_bytes()).map_err(unusable)?;
+        stamp.sync_all().map_err(unusable)?;
     }
     Ok(Opened {
         core,
         #[cfg(test)]
         sync_fails,
-        lock,
+        directory,
     })
 }
 
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let unusable = |error: io::Error| OpenError::Unusable { path: path.to_owned(), cause: error.to_string() };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(STAMP)).map_err(unusable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(unusable(error)),
-    }
-}
-
 /// sled answers damage with an error or, as often, with a panic.
-fn open_sled(path: &Path, established: bool, lock: &Arc<File>, now: Timestamp) -> Result<Generation, OpenError> {
-    let open = || Generation::open(path, established, Arc::clone(lock));
+fn open_sled(directory: &Arc<Directory>, established: bool, now: Timestamp) -> Result<Generation, OpenError> {
+    let path = directory.path();
+    let open = || Generation::open(Arc::clone(directory), established);
     let cause = match std::panic::catch_unwind(AssertUnwindSafe(open)) {
         Ok(Ok(generation)) => return Ok(generation),
         // With a number it is the system's own word on it, and no verdict on the data.
@@ -216,12 +217,15 @@ fn open_sled(path: &Path, established: bool, lock: &Arc<File>, now: Timestamp) -
     if free_bytes(path).is_some_and(|free| free < OPENING_BYTES) {
         return Err(OpenError::Unusable { path: path.to_owned(), cause: format!("the disk is full: {cause}") });
     }
-    Err(set_aside(path, cause, now))
+    Err(set_aside(directory, cause, now))
 }
 
 /// Moves the directory out of the way, and leaves a notice so that no later start takes its place for a new store.
-fn set_aside(path: &Path, cause: String, now: Timestamp) -> OpenError {
-    let path = path.to_owned();
+fn set_aside(directory: &Directory, cause: String, now: Timestamp) -> OpenError {
+    let path = directory.path().to_owned();
+    if let Err(error) = directory.prove() {
+        return OpenError::BrokenInPlace { path, cause, why: error.to_string() };
+    }
     let mut name = path.clone().into_os_string();
     name.push(format!(".broken-{}", now.strftime("%Y%m%dT%H%M%SZ")));
     let moved_to = PathBuf::from(name);

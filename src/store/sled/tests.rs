@@ -10,6 +10,7 @@ use crate::domain::event::Destination;
 use crate::domain::lanes::Place;
 use crate::store::contract::{Home, accept, at, claim, contract_tests, dispatch, done, text, words};
 use crate::store::engine::layout;
+use crate::store::sled::directory::STAMP;
 use crate::store::{Accepted, Compaction, DeliveryFilter, Store};
 
 struct InDirectory(tempfile::TempDir);
@@ -53,6 +54,9 @@ impl Home for InDirectory {
         let elsewhere = Self::new().await;
         // The store is open while it is copied: nothing that a proper end would write is in the copy.
         copy(&self.path(), &elsewhere.path());
+        // A power cut makes no copy: the store's own file is the same one.
+        std::fs::remove_file(elsewhere.path().join(STAMP)).unwrap();
+        std::fs::hard_link(self.path().join(STAMP), elsewhere.path().join(STAMP)).unwrap();
         drop(store);
         let again = elsewhere.open(StoreLimits::default(), now).await;
         (elsewhere, again)
@@ -182,14 +186,179 @@ async fn a_later_format_is_refused_and_left_alone() {
     assert!(matches!(error, OpenError::Format { found: 99, .. }), "{error}");
 }
 
+async fn open_in(epoch: u32, path: &Path, now: Timestamp) -> SledStore {
+    SledStore::open(path, StoreLimits::default(), epoch, now).await.unwrap()
+}
+
 #[tokio::test]
-async fn a_store_keeps_its_epoch() {
+async fn every_opening_begins_an_epoch_and_ids_stay_what_they_were() {
     let home = InDirectory::new().await;
-    let store = SledStore::open(&home.path(), StoreLimits::default(), 1, at(0)).await.unwrap();
-    assert_eq!(accept(&store, text("a", "1")).await.epoch, 1);
+    let mut given = Vec::new();
+    // The same lot twice makes two epochs all the same.
+    for (number, epoch) in [1, 2, 2].into_iter().enumerate() {
+        let store = open_in(epoch, &home.path(), at(0)).await;
+        given.push(accept(&store, text("a", &number.to_string())).await);
+        store.close().await;
+    }
+    assert_eq!(given.iter().map(|id| id.epoch).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(given.is_sorted());
+    let store = open_in(9, &home.path(), at(0)).await;
+    for (number, id) in given.iter().enumerate() {
+        let (delivery, event) = store.delivery(*id).await.unwrap().expect("it is found by its id");
+        assert_eq!((delivery.id, event), (*id, text("a", &number.to_string())));
+        assert!(store.may_be_later(given[2], given[0]) && !store.may_be_later(given[0], given[2]));
+    }
+    let stranger = crate::domain::event::EventId { epoch: 5, ..given[0] };
+    assert_eq!(store.delivery(stranger).await, Ok(None));
+    assert!(!store.may_be_later(stranger, given[0]), "an earlier store's");
+    // What settled and was dropped needs no epoch any more.
+    for _ in 0..3 {
+        let claimed = claim(&store, Destination::Zendesk, at(0)).await;
+        store.record(&claimed, done(&claimed), at(0)).await.unwrap();
+    }
+    assert_eq!(store.expire(at(1), at(0)).await, Ok(3));
+    store.close().await;
+    let store = open_in(10, &home.path(), at(0)).await;
+    let kept = store.read(|look| Ok(look.with_prefix(layout::OPENED).count())).await;
+    assert_eq!(kept, Ok(1));
+}
+
+/// Stops a store with one text in it, keeps a copy, and goes on with three more; the copy, and the ids given out since.
+async fn with_a_backup(home: &InDirectory) -> (std::path::PathBuf, Vec<crate::domain::event::EventId>) {
+    let store = open_in(1, &home.path(), at(0)).await;
+    accept(&store, text("a", "waits")).await;
+    accept_doorbell(&store).await;
+    store.close().await;
     drop(store);
-    let store = SledStore::open(&home.path(), StoreLimits::default(), 2, at(0)).await.unwrap();
-    assert_eq!(accept(&store, text("a", "2")).await.epoch, 1);
+    let backup = home.0.path().join("backup");
+    copy(&home.path(), &backup);
+    let store = open_in(2, &home.path(), at(100)).await;
+    let mut since = Vec::new();
+    for words in ["1", "2", "3"] {
+        since.push(accept(&store, text("b", words)).await);
+    }
+    store.close().await;
+    (backup, since)
+}
+
+async fn accept_doorbell(store: &SledStore) {
+    let reply = crate::domain::event::AgentReply {
+        ticket_id: crate::domain::event::TicketId(7),
+        comment_id: None,
+        external_user_id: None,
+        caught_up: None,
+    };
+    let kind = crate::domain::event::EventKind::AgentReply(reply);
+    accept(store, crate::domain::event::Event { received_at: at(0), kind }).await;
+}
+
+#[tokio::test]
+async fn a_store_that_was_put_back_knows_it_gives_new_ids_and_looks_for_what_waits() {
+    // The directory replaced by the copy; the copy written over it; a snapshot of the very disk, of which the operator tells.
+    for way in ["replaced", "overwritten", "told"] {
+        let home = InDirectory::new().await;
+        let (backup, since) = with_a_backup(&home).await;
+        match way {
+            "replaced" => {
+                std::fs::remove_dir_all(home.path()).unwrap();
+                copy(&backup, &home.path());
+            }
+            "overwritten" => copy(&backup, &home.path()),
+            _ => {
+                let stamp = home.0.path().join("stamp");
+                std::fs::hard_link(home.path().join(STAMP), &stamp).unwrap();
+                std::fs::remove_dir_all(home.path()).unwrap();
+                copy(&backup, &home.path());
+                std::fs::rename(stamp, home.path().join(STAMP)).unwrap();
+                std::fs::write(home.path().join("RESTORED"), "").unwrap();
+            }
+        }
+        let store = open_in(2, &home.path(), at(500)).await;
+        let lost = store.lost_time().unwrap_or_else(|| panic!("{way}: it is not known that it was put back"));
+        assert_eq!((lost.since, lost.until, lost.doubted), (at(0), at(500), Some(1)), "{way}");
+        // The same epoch was drawn as in the time that is lost: only there is nothing that a store could do about it.
+        store.close().await;
+        drop(store);
+        let store = open_in(3, &home.path(), at(501)).await;
+        assert_eq!(store.lost_time().map(|lost| (lost.since, lost.until, lost.doubted)), Some((at(0), at(500), None)));
+        let claimed = claim(&store, Destination::Zendesk, at(501)).await;
+        assert_eq!(words(&claimed), ["waits"]);
+        assert_eq!(claimed.work[0].delivery.state.name(), "unconfirmed", "{way}: it is looked for first");
+        let fresh = accept(&store, text("b", "after")).await;
+        assert!(!since.contains(&fresh) && since.iter().any(|id| id.sequence == fresh.sequence), "{way}: {fresh}");
+        assert!(store.may_be_later(crate::domain::event::EventId { epoch: 77, ..fresh }, fresh), "of the lost time");
+        let doorbell = claim(&store, Destination::Braze, at(501)).await;
+        assert_eq!(doorbell.work[0].delivery.state.name(), "pending", "{way}: what only reads is done again");
+        store.close().await;
+        drop(store);
+        let month = at(500 + 31 * 86_400);
+        assert_eq!(open_in(4, &home.path(), month).await.lost_time(), None, "it does not matter for ever");
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_was_renamed_is_no_backup() {
+    let home = InDirectory::new().await;
+    open_in(1, &home.path(), at(0)).await.close().await;
+    let elsewhere = home.0.path().join("elsewhere");
+    std::fs::rename(home.path(), &elsewhere).unwrap();
+    assert_eq!(open_in(2, &elsewhere, at(1)).await.lost_time(), None);
+}
+
+#[tokio::test]
+async fn a_store_whose_directory_is_another_one_by_now_touches_nothing_and_ends() {
+    for replaced in [true, false] {
+        let home = InDirectory::new().await;
+        let first = open_in(1, &home.path(), at(0)).await;
+        accept(&first, text("a", "of the first")).await;
+        std::fs::rename(home.path(), home.0.path().join("aside")).unwrap();
+        let second = if replaced {
+            let second = open_in(2, &home.path(), at(0)).await;
+            for words in ["1", "2", "3"] {
+                accept(&second, text("b", words)).await;
+            }
+            Some(second)
+        } else {
+            None
+        };
+        let before = replaced.then(|| all_names(&home.path()));
+        let error = first.compact(Compaction::Now).await.unwrap_err();
+        assert!(error.to_string().contains("is no longer the directory that was opened"), "{error}");
+        assert!(first.health().is_err() && first.accept(text("a", "more"), Vec::new(), at(0)).await.is_err());
+        drop(first);
+        assert_eq!(replaced.then(|| all_names(&home.path())), before, "nothing was renamed, removed or made");
+        if let Some(second) = second {
+            second.close().await;
+            drop(second);
+            let second = open_in(3, &home.path(), at(1)).await;
+            assert_eq!(second.counts().by_state["pending"], 3);
+        }
+        let aside = open_in(4, &home.0.path().join("aside"), at(1)).await;
+        assert_eq!(words(&claim(&aside, Destination::Zendesk, at(1)).await), ["of the first"]);
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_is_not_accepted_into_a_directory_that_was_moved_away() {
+    let home = InDirectory::new().await;
+    let store = open_in(1, &home.path(), at(0)).await;
+    std::fs::rename(home.path(), home.0.path().join("aside")).unwrap();
+    let refused = store.accept(text("a", "1"), Vec::new(), at(0)).await;
+    assert!(matches!(&refused, Err(StoreError::Failed(cause)) if cause.contains("moved")), "{refused:?}");
+    assert!(matches!(store.health(), Err(StoreError::Failed(_))), "and nothing is done any more");
+}
+
+/// Every file in a directory, by its name.
+fn all_names(directory: &Path) -> Vec<std::path::PathBuf> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            names.extend(all_names(&entry.path()));
+        }
+        names.push(entry.path());
+    }
+    names.sort();
+    names
 }
 
 #[tokio::test]

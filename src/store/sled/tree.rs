@@ -9,7 +9,6 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -25,15 +24,20 @@ use crate::store::sled::log::Log;
 use crate::store::sled::pages;
 use crate::store::{Compaction, StoreError};
 
-/// When a turn of the log ends. A longer one spares sled more of what comes and goes, and costs about its length in
-/// memory, twice, and as much reading at the next start. A test build takes turns so short that a test sees many.
-pub(super) const TURN_BYTES: u64 = if cfg!(debug_assertions) { 32 * 1024 } else { 16 * 1024 * 1024 };
+/// A test build takes turns so short that a test sees many, whatever it is told
+/// ([`crate::store::StoreLimits::turn_bytes`]).
+const TURN_BYTES_MAX: u64 = if cfg!(debug_assertions) { 32 * 1024 } else { u64::MAX };
 
 /// How many times its usual length a turn may grow to while sled is busy with the last one; then commits wait for sled.
-const TURNS_MAX: u64 = 4;
+const TURNS_MAX: u64 = 2;
 
 /// How many looks into sled are remembered. A record is at most 4 KiB, so this is 4 MiB at the very most.
 const LOOKS_MAX: usize = 1024;
+
+/// How long a turn is where so much is asked for.
+pub(super) fn turn_bytes(asked: u64) -> u64 {
+    asked.min(TURN_BYTES_MAX)
+}
 
 /// The log, what it holds, and sled.
 pub(super) struct LoggedTree {
@@ -46,7 +50,8 @@ pub(super) struct LoggedTree {
     rewriting: Option<Step>,
     /// The generation before this one, as long as somebody still reads it.
     leaving: Option<watch::Receiver<()>>,
-    /// [`TURN_BYTES`]; tests take shorter turns.
+    /// When a turn of the log ends. A longer one spares sled more of what comes and goes, and costs about its length in
+    /// memory, twice, and as much reading at the next start.
     turn_bytes: u64,
 }
 
@@ -122,18 +127,18 @@ enum Step {
 impl LoggedTree {
     /// Brings everything that the log held into sled, and begins a new turn.
     pub(super) fn new(
-        store: PathBuf,
         old: Generation,
         file: File,
         log: Log,
         found: &Changes,
+        turn_bytes: u64,
     ) -> Result<Self, StoreError> {
         settle(&old, &file, found)?;
         let old = Arc::new(old);
-        let settler = Settler::start(store, Arc::clone(&old), file)?;
+        let settler = Settler::start(Arc::clone(&old), file)?;
         let layers = Layers { new: Turn::default(), settling: Turn::default(), old };
         let looks = RefCell::default();
-        let mut tree = Self { log, layers, looks, settler, rewriting: None, leaving: None, turn_bytes: TURN_BYTES };
+        let mut tree = Self { log, layers, looks, settler, rewriting: None, leaving: None, turn_bytes };
         tree.log.turn().map_err(unsynced)?;
         Ok(tree)
     }
@@ -357,7 +362,7 @@ struct Settler {
 }
 
 impl Settler {
-    fn start(store: PathBuf, mut current: Arc<Generation>, mut file: File) -> Result<Self, StoreError> {
+    fn start(mut current: Arc<Generation>, mut file: File) -> Result<Self, StoreError> {
         let (work, asked) = mpsc::channel();
         let (answer, done) = mpsc::channel();
         let (finish, finished) = watch::channel(());
@@ -365,7 +370,7 @@ impl Settler {
             for work in asked {
                 let done = match work {
                     Work::Settle(turn) => settle(&current, &file, &turn.whole()).map(|()| Done::Settled),
-                    Work::Move(compaction) => move_on(&store, &mut current, &mut file, compaction),
+                    Work::Move(compaction) => move_on(&mut current, &mut file, compaction),
                     Work::LetGo(old) => {
                         drop(old);
                         Ok(Done::LetGo)
@@ -416,13 +421,8 @@ impl Drop for Settler {
 }
 
 /// Moves sled to another directory, if that is worth it and possible. Where it is not, all stays as it was.
-fn move_on(
-    store: &std::path::Path,
-    current: &mut Arc<Generation>,
-    file: &mut File,
-    compaction: Compaction,
-) -> Result<Done, StoreError> {
-    let Some((next, its_file)) = current.move_on(store, compaction)? else { return Ok(Done::Stayed) };
+fn move_on(current: &mut Arc<Generation>, file: &mut File, compaction: Compaction) -> Result<Done, StoreError> {
+    let Some((next, its_file)) = current.move_on(compaction)? else { return Ok(Done::Stayed) };
     tracing::info!("store.compacted: what is kept was copied to a file of its own");
     (*current, *file) = (Arc::new(next), its_file);
     Ok(Done::Moved(Arc::clone(current)))
@@ -489,16 +489,15 @@ mod tests {
     use rand::{RngExt, SeedableRng, rngs::StdRng};
 
     use super::*;
+    use crate::store::sled::directory::Directory;
 
     fn open(directory: &Path, turn_bytes: u64) -> LoggedTree {
         std::fs::create_dir_all(directory).unwrap();
-        let lock = File::create(directory.join("lock")).unwrap();
-        let generation = Generation::open(directory, false, Arc::new(lock)).unwrap();
-        let file = generation.establish(directory).unwrap();
+        let locked = Directory::lock(directory).map_err(drop).unwrap();
+        let generation = Generation::open(Arc::new(locked), false).unwrap();
+        let file = generation.establish().unwrap();
         let (log, found) = Log::open(directory, turn_bytes.min(10_000), false).unwrap();
-        let mut tree = LoggedTree::new(directory.to_owned(), generation, file, log, &found).unwrap();
-        tree.turn_bytes = turn_bytes;
-        tree
+        LoggedTree::new(generation, file, log, &found, turn_bytes).unwrap()
     }
 
     fn entries(look: &dyn Look, from: &[u8], to: &[u8]) -> Vec<(IVec, IVec)> {
@@ -573,7 +572,7 @@ mod tests {
     #[test]
     fn a_view_keeps_what_was_there() {
         let directory = tempfile::tempdir().unwrap();
-        let mut tree = open(directory.path(), TURN_BYTES);
+        let mut tree = open(directory.path(), TURN_BYTES_MAX);
         let one = |value: &[u8]| Changes::from([(IVec::from(b"k"), Some(IVec::from(value)))]);
         tree.commit(one(b"1")).unwrap();
         let view = tree.view();

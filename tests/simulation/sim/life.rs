@@ -16,8 +16,8 @@ use tandem::domain::delivery::{Delivery, Transition};
 use tandem::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, TicketId};
 use tandem::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 use tandem::store::{
-    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, Moves, Page, Store, StoreError, Sweep,
-    Verdict,
+    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,
+    Sweep, Verdict,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -242,6 +242,14 @@ impl Store for MortalStore {
 
     fn counts(&self) -> Counts {
         self.store.counts()
+    }
+
+    fn lost_time(&self) -> Option<LostTime> {
+        self.store.lost_time()
+    }
+
+    fn may_be_later(&self, id: EventId, than: EventId) -> bool {
+        self.store.may_be_later(id, than)
     }
 
     fn health(&self) -> Result<(), StoreError> {

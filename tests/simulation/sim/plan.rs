@@ -137,7 +137,7 @@ impl Plan {
         let span = pause_max / 2 * steps as u64;
         let rates = rates(&lots);
         let outages = (0..lots.number(0..=3)).map(|_| outage(&lots, span)).collect();
-        let jumps = (0..lots.number(0..=6).saturating_sub(4)).map(|_| jump(&lots, span)).collect();
+        let jumps = (0..lots.number(0..=6).saturating_sub(3)).flat_map(|_| jump(&lots, span)).collect();
         let lag = |most: u64| SignedDuration::from_secs(i64::try_from(lots.number(0..=most)).unwrap());
         let vendors = Vendors {
             limits: lots.chance(0.3),
@@ -214,8 +214,16 @@ fn outage(lots: &Lots, span: u64) -> Outage {
     }
 }
 
-fn jump(lots: &Lots, span: u64) -> (Duration, SignedDuration) {
-    let most = *lots.pick(&[5, 300, 7_200]);
+/// The clock is set by seconds, hours or years; half the time it is right again after a while.
+fn jump(lots: &Lots, span: u64) -> Vec<(Duration, SignedDuration)> {
+    let most = *lots.pick(&[5, 300, 7_200, 2 * 86_400, 400 * 86_400]);
     let by = i64::try_from(lots.number(1..=most)).unwrap();
-    (lots.millis(0..=span), SignedDuration::from_secs(if lots.chance(0.5) { by } else { -by }))
+    let by = SignedDuration::from_secs(if lots.chance(0.5) { by } else { -by });
+    let at = lots.millis(0..=span);
+    let mut jumps = vec![(at, by)];
+    if lots.chance(0.5) {
+        let lasts = *lots.pick(&[5, 90, 1_800]);
+        jumps.push((at + lots.seconds(1..=lasts), -by));
+    }
+    jumps
 }

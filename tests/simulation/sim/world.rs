@@ -138,15 +138,16 @@ impl World {
     /// Starts the bridge, and starts it again whenever it has died.
     pub(crate) async fn keep_alive(self: Arc<Self>) {
         loop {
-            let store =
-                MemoryStore::open(&self.medium, StoreLimits::default(), self.clock.draw_u32(), self.clock.now());
+            let clock = self.clock.of_another_process();
+            let limits = StoreLimits { steady: clock.steady(), ..StoreLimits::default() };
+            let store = MemoryStore::open(&self.medium, limits, clock.draw_u32(), clock.now());
             let store: Arc<dyn Store> = Arc::new(store.unwrap());
             let life = Life { world: Arc::clone(&self), died: CancellationToken::new() };
             let outside = Outside {
                 store: Arc::new(MortalStore { life: life.clone(), store: Arc::clone(&store) }),
                 transport: Arc::new(Network(life.clone())),
                 media: SHIPPED.1.clone(),
-                clock: self.clock.clone(),
+                clock,
             };
             let (worker, router) = assemble(&self.config, Arc::clone(&SHIPPED.0), outside);
             let died = life.died.clone();
@@ -169,13 +170,13 @@ impl World {
         for (at, by) in jumps {
             tokio::time::sleep_until(self.started + at).await;
             self.trace.fault("clock set", || format!("by {by}"));
-            self.clock.advance(by);
+            self.clock.set(by);
             wrong += by;
         }
         tokio::time::sleep_until(self.started + self.plan.span()).await;
         if wrong != SignedDuration::ZERO {
             self.trace.say(|| "the clock is right again".to_owned());
-            self.clock.advance(-wrong);
+            self.clock.set(-wrong);
         }
     }
 

@@ -1,0 +1,59 @@
+//! Deliveries and events, as they will stand after the next commit.
+//!
+//! It only reads.
+
+use sled::IVec;
+
+use crate::domain::delivery::Delivery;
+use crate::domain::event::EventId;
+use crate::domain::lanes::Place;
+use crate::store::StoreError;
+use crate::store::engine::core::Core;
+use crate::store::engine::layout;
+
+impl Core {
+    /// A delivery, wherever it is.
+    pub(in crate::store) fn find(&self, place: Place) -> Result<Option<Delivery>, StoreError> {
+        for prefix in [layout::PENDING, layout::HISTORY] {
+            if let Some(record) = self.journal.load(&layout::at_place(prefix, place))? {
+                return layout::decode("delivery", &record).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The delivery of this name; one of another opening at its place is another one.
+    pub(in crate::store) fn find_by_id(&self, id: EventId) -> Result<Option<Delivery>, StoreError> {
+        Ok(self.find(Place::of(id))?.filter(|delivery| delivery.id == id))
+    }
+
+    /// The id of what lies at this place.
+    pub(in crate::store) fn id_at(&self, place: Place) -> Result<EventId, StoreError> {
+        let made_later = if place.sub() > 0 { self.find(place)? } else { None };
+        Ok(made_later.map_or_else(|| self.epochs.id(place), |delivery| delivery.id))
+    }
+
+    pub(in crate::store) fn not_found(&self, place: Place) -> StoreError {
+        StoreError::NotFound(self.epochs.id(place).to_string())
+    }
+
+    /// A delivery that is in a lane.
+    pub(in crate::store) fn waiting(&self, place: Place) -> Result<Delivery, StoreError> {
+        match self.journal.load(&layout::at_place(layout::PENDING, place))? {
+            Some(record) => layout::decode("delivery", &record),
+            None => Err(self.not_found(place)),
+        }
+    }
+
+    /// An event's record.
+    pub(in crate::store) fn event_record(&self, place: Place) -> Result<IVec, StoreError> {
+        for prefix in [layout::PENDING, layout::HISTORY] {
+            let delivery = self.journal.load(&layout::at_place(prefix, place))?;
+            if let Some(event) = delivery.as_deref().and_then(layout::event_in) {
+                return Ok(IVec::from(event));
+            }
+        }
+        let record = self.journal.load(&layout::at_place(layout::EVENT, place))?;
+        record.ok_or_else(|| self.not_found(place))
+    }
+}
