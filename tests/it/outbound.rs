@@ -58,6 +58,17 @@ async fn a_reply_arrives_whole() {
         ("<p>5 &lt; 6 &amp; &quot;so&quot; it&#39;s&nbsp;&euro;7</p>", "5 < 6 & \"so\" it's €7"),
         ("<p>\\ \" ' {{ customer.phone }} {% raw %} </p>", "\\ \" ' {{ customer.phone }} {% raw %}"),
         ("<p>On its way 🚚👩‍👩‍👧 é 中文</p>", "On its way 🚚👩‍👩‍👧 é 中文"),
+        (
+            "<p>Press: <img src=\"https://m.example/s.gif\" alt=\"step one\"> and restart.</p>",
+            "Press: [step one]\nhttps://m.example/s.gif\nand restart.",
+        ),
+        ("<p><img src=\"https://m.example/s.gif\"></p>", "https://m.example/s.gif"),
+        ("<p>Now <s>$29<sup>99</sup></s> $19<sup>99</sup></p>", "Now $19.99"),
+        ("<ol start=\"3\"><li>x</li><li value=\"7\">y</li></ol>", "3. x\n7. y"),
+        (
+            "<p>besten \u{200c}Grüßen, Liefer&shy;adresse &alpha; می&zwnj;خواهم</p>",
+            "besten Grüßen, Lieferadresse α می\u{200c}خواهم",
+        ),
     ];
     for (html, _) in cases {
         bridge.sandbox.zendesk.agent_reply(ticket, html);
@@ -67,6 +78,21 @@ async fn a_reply_arrives_whole() {
     assert_eq!(bridge.texts(), expected);
     let named_by_the_recipe: Vec<_> = bridge.sandbox.braze.texts().into_iter().map(|text| text.msg_body).collect();
     assert_eq!(named_by_the_recipe, expected.iter().map(|text| Some((*text).to_owned())).collect::<Vec<_>>());
+    bridge.finish(0).await;
+}
+
+/// What nobody sees costs nothing: this text is one segment, with `gsm7` off as well.
+#[tokio::test]
+async fn an_unseen_character_makes_no_reply_dearer() {
+    let bridge = TestBridge::start().await;
+    let (ticket, _) = bridge.talking("ada").await;
+    let words =
+        "Mit besten Grüßen: das Paket 4711 kommt am Freitag zwischen neun und zwölf, bitte den Ausweis bereithalten!";
+    let html = words.replace(" Grüßen", " \u{200c}Grüßen").replace("Ausweis", "Aus&shy;weis\u{202c}");
+    bridge.sandbox.zendesk.agent_reply(ticket, &format!("<p>{html}</p>"));
+    bridge.settled().await;
+    assert_eq!(bridge.texts(), [words]);
+    assert_eq!(segments(&bridge.texts()[0]).segments, 1);
     bridge.finish(0).await;
 }
 
