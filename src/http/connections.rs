@@ -63,7 +63,7 @@ pub(super) fn prove() {
     SEAT.try_with(|seat| seat.prove()).ok();
 }
 
-/// Who is let in on a listener, and how many.
+/// How many connections a listener takes, and which are exempt from the limit for one address.
 pub struct Admission {
     /// Connections at most.
     pub connections_max: usize,
@@ -117,7 +117,7 @@ where
     tasks.wait().await;
 }
 
-/// Where connections come in.
+/// The way in.
 struct Door<S> {
     places: Arc<Semaphore>,
     /// By what the connections of an address are counted.
@@ -175,7 +175,7 @@ impl<S: Fn(IpAddr) -> Option<Source>> Door<S> {
     }
 }
 
-/// What happened in a crowd since it was last told in the log.
+/// The events of a crowd since the last line of the log about it.
 #[derive(Default)]
 struct Crowd {
     asked: usize,
@@ -199,7 +199,7 @@ impl Crowd {
     }
 }
 
-/// What a connection that was let in holds until it ends.
+/// The seat and the place of a connection, until it ends.
 struct Inside {
     seated: Seated,
     _place: Option<OwnedSemaphorePermit>,

@@ -1,4 +1,4 @@
-//! Who holds a connection, since when it is at rest, and whose turn it is to go when places run out.
+//! The connections of a listener: since when each is at rest, and which goes first when places run out.
 //!
 //! A seat is one connection's entry. Its own task writes what it does, as one number and without a lock, so that a
 //! request costs next to nothing here; the watch and the door read that number. Time is counted in ticks.
@@ -34,7 +34,7 @@ pub(super) const GRACE_TICKS: u64 = 4;
 /// How long a connection that was told to end may take for the last bytes of its answer: 20 s.
 pub(super) const LEAVE_TICKS: u64 = 40;
 
-/// What a connection is doing.
+/// The activity of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// A request has begun, and its head has not ended.
@@ -52,7 +52,7 @@ pub(super) enum Phase {
 /// The part of a seat's number that holds its phase.
 const PHASE_BITS: u32 = 3;
 
-/// What is asked of a connection.
+/// A request to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
     /// Nothing.
@@ -65,7 +65,7 @@ pub(super) enum Ask {
     Now,
 }
 
-/// Where a connection is from, as far as connections are counted by it: an IPv4 address, or an IPv6 network of 64 bits,
+/// The origin by which connections are counted: an IPv4 address, or an IPv6 network of 64 bits,
 /// which is what one subscriber has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Source(IpAddr);
@@ -97,13 +97,13 @@ pub(super) struct Seat {
     ask: AtomicU8,
     /// Whether it has sent a complete authentic request.
     is_proven: AtomicBool,
-    /// Whether somebody reads the rest of a body that was not wanted.
+    /// Whether the rest of a body that was not wanted is being read.
     lingers: AtomicBool,
     waker: AtomicWaker,
 }
 
 impl Seat {
-    /// What the connection is doing.
+    /// The activity of the connection.
     pub(super) fn phase(&self) -> Phase {
         self.state().0
     }
@@ -135,7 +135,7 @@ impl Seat {
         self.lingers.store(true, Ordering::SeqCst);
     }
 
-    /// Nobody reads the rest of the body any more. Should the answer go out at this very moment, the watch ends the
+    /// The rest of the body is no longer read. Should the answer go out at this very moment, the watch ends the
     /// connection some seconds later.
     pub(super) fn linger_no_more(&self) {
         self.lingers.store(false, Ordering::SeqCst);
@@ -161,7 +161,7 @@ impl Seat {
         self.waker.wake();
     }
 
-    /// What is asked of the connection.
+    /// The standing request to the connection.
     pub(super) fn asked(&self) -> Ask {
         match self.ask.load(Ordering::SeqCst) {
             0 => Ask::Nothing,
@@ -171,7 +171,7 @@ impl Seat {
         }
     }
 
-    /// What is asked of the connection, unless it has done something else since.
+    /// The standing request, unless the connection has done something else since.
     pub(super) fn still_asked(&self) -> Ask {
         let (asked, (phase, since)) = (self.asked(), self.state());
         let ticks = self.seats.now().saturating_sub(since);
@@ -353,7 +353,7 @@ fn may_go(phase: Phase, ticks: u64) -> bool {
     matches!(phase, Phase::Head | Phase::Lingering | Phase::Resting) && ticks > GRACE_TICKS
 }
 
-/// What is asked of a connection that has done this for so many ticks.
+/// The request to a connection that has done this for so many ticks, if its time is over.
 fn overdue(phase: Phase, ticks: u64) -> Option<Ask> {
     match phase {
         Phase::Head | Phase::Lingering => (ticks > HEAD_TICKS).then_some(Ask::Due),

@@ -1,5 +1,6 @@
-//! A connection's bytes and messages on their way through, as far as its seat must know of them: what comes in counts
-//! towards a head's time and memory, what is served is busy, and what is asked to leave is told that its input ends.
+//! A connection's bytes and messages on their way through, as far as its seat must know of them: incoming bytes
+//! count towards a head's time and memory, a request that is served makes it busy, and a connection that is asked to
+//! leave is told that its input ends.
 //!
 //! It changes no byte, and holds none.
 
@@ -39,7 +40,7 @@ const LINGER: Duration = Duration::from_secs(9);
 /// body's end; and a webhook that took all of its 8 s has less than 2 s left.
 const LINGER_FIRST: Duration = Duration::from_secs(1);
 
-/// Something that knows, without waiting for the system to tell, whether bytes lie in it.
+/// A stream that tells, without waiting for the system's notice, whether bytes lie in it.
 pub(super) trait Unread {
     /// Whether bytes have come that were not read yet.
     fn has_unread(&self) -> bool;
@@ -61,7 +62,7 @@ pub(super) struct Watched<S> {
     head_bytes: usize,
     /// What it has taken of the common memory.
     held: Option<HeadShare>,
-    /// The first head, and what came with it, as far as nobody has read it from here.
+    /// The first head, and what came with it, as far as it is still unread.
     ahead: BytesMut,
 }
 

@@ -135,7 +135,7 @@ async fn in_a_crowd_half_heads_go_before_connections_at_rest_and_the_longest_fir
     host.seats.advance_to(3);
     let half = host.says_and_is(HALF, Head).await;
     host.seats.advance_to(3 + GRACE_TICKS + 1);
-    // Whoever came in is fresh, so the next one is another's turn.
+    // Each newcomer is fresh, so the next to go is an older connection.
     for goes in [older_half, half, silent, kept] {
         let mut last = host.says(REQUEST).await;
         answered(&mut last, "here").await;
