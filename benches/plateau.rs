@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use tandem::domain::delivery::Transition;
 use tandem::domain::event::{Customer, CustomerText, DedupeKey, Destination, Event, EventKind, TicketFields};
 use tandem::store::sled::SledStore;
-use tandem::store::{Compaction, Store, StoreLimits, Verdict};
+use tandem::store::{Compaction, Store, StoreLimits, Terms, Verdict};
 
 const EVENTS: u64 = 1_000_000;
 const CUSTOMERS: u64 = 200;
@@ -60,7 +60,7 @@ async fn run(directory: &Path, events: u64) {
 /// Sixteen workers, as the bridge has them, until nothing waits.
 async fn deliver(store: &Arc<SledStore>, now: Timestamp) {
     let worker = async || {
-        while let Some(claim) = store.claim(Destination::Zendesk, now, 1).await.unwrap() {
+        while let Some(claim) = store.claim(Destination::Zendesk, now, Terms::merging(1)).await.unwrap() {
             let done = Transition::Deliver { receipt: "plateau".to_owned() };
             let moves = claim.work.iter().map(|work| (work.delivery.id, done.clone())).collect();
             store.record(&claim, Verdict { moves, ..Verdict::default() }, now).await.unwrap();

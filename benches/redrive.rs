@@ -19,7 +19,7 @@ use tandem::clock::Clock;
 use tandem::domain::delivery::Transition;
 use tandem::domain::event::{AgentReply, CommentId, Destination, Event, EventKind, TicketId};
 use tandem::store::sled::SledStore;
-use tandem::store::{Store, StoreLimits, Verdict};
+use tandem::store::{Store, StoreLimits, Terms, Verdict};
 
 const DEAD: u64 = 100_000;
 const TICKETS: u64 = 1_000;
@@ -81,7 +81,8 @@ async fn fill(directory: &Path) {
     }
     let kill = Transition::Kill { cause: "422 from Zendesk".into() };
     loop {
-        let claims = join_all((0..TICKETS).map(|_| store.claim(Destination::Braze, clock.now(), 1))).await;
+        let claims =
+            join_all((0..TICKETS).map(|_| store.claim(Destination::Braze, clock.now(), Terms::merging(1)))).await;
         let claims: Vec<_> = claims.into_iter().filter_map(Result::unwrap).collect();
         if claims.is_empty() {
             break;

@@ -83,13 +83,15 @@ pub enum Failure {
         /// What is refused.
         object: Object,
     },
-    /// Our own budget is spent for longer than a call waits in place, or the operator has paused the vendor; no call was
-    /// made, so none counts as an attempt.
+    /// Our own budget is spent, the vendor is known not to answer, or the operator has paused it; no call was made, so none
+    /// counts as an attempt.
     Postpone {
         /// Why.
         cause: String,
-        /// When there is room again.
+        /// When to ask again; by a budget, that is a time kept for this call.
         until: Timestamp,
+        /// Whether it is our own budget.
+        for_budget: bool,
     },
     /// The ticket is closed and takes no more comments.
     Closed {
@@ -141,9 +143,6 @@ pub trait Transport: Send + Sync {
     /// # Errors
     /// [`TransportError`], which says whether the request can have arrived. An answer of whatever status is none.
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError>;
-
-    /// Hears that the next request stood in line this long for its rate budget. Only who counts such things listens.
-    fn waited(&self, _wait: Duration) {}
 }
 
 /// Says, at any moment, whether the operator keeps a vendor from being called.

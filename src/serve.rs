@@ -34,7 +34,7 @@ use crate::mapping::Mappings;
 use crate::store::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Metrics, Readiness, Samples};
-use crate::worker::{AlarmOptions, Alarmist, ObservedTransport, Pauses, Retention, Worker, WorkerOptions};
+use crate::worker::{AlarmOptions, Alarmist, KeptFacts, ObservedTransport, Pauses, Retention, Worker, WorkerOptions};
 
 mod live;
 mod memory;
@@ -343,6 +343,7 @@ fn worker(
         metrics: Arc::clone(metrics),
         readiness: Arc::clone(readiness),
         pauses: Pauses::default(),
+        facts: KeptFacts::default(),
         alarms: Arc::default(),
     }
 }

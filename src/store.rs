@@ -6,6 +6,7 @@
 //! A store never calls a vendor, never reads the wall clock (whoever calls it says what time it is), and never decides
 //! what happens to a delivery: it keeps what others decided.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use crate::clock::Steady;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, TicketId};
+use crate::domain::lanes::Gates;
 use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 
 #[cfg(test)]
@@ -93,6 +95,28 @@ pub struct Claim {
     pub not_before: Timestamp,
     /// Proof that the claim is still ours when the result comes back.
     pub fence: u64,
+}
+
+/// Whether the budget of a ticket is short for so many texts.
+pub type IsShort = Arc<dyn Fn(TicketId, usize) -> bool + Send + Sync>;
+
+/// On what terms a head is asked for.
+#[derive(Clone)]
+pub struct Terms {
+    /// As many texts go into one comment at most.
+    pub merge_up_to: usize,
+    /// The needs that cannot be met now.
+    pub gates: Gates,
+    /// Whether the texts that wait for a ticket had better go as one.
+    pub is_short: IsShort,
+}
+
+impl Terms {
+    /// Whatever is due, with as many texts in one comment where the head waited for a budget.
+    #[must_use]
+    pub fn merging(merge_up_to: usize) -> Self {
+        Self { merge_up_to, gates: Gates::default(), is_short: Arc::new(|_, _| false) }
+    }
 }
 
 /// One delivery of a claim.
@@ -307,18 +331,16 @@ pub trait Store: Send + Sync + 'static {
     /// unconfirmed head stays `Unconfirmed`: looking has no effect), and the lane is closed to everybody else until
     /// [`Store::record`] or until the lease ends. After a crash, `Sending` is found again as `Unconfirmed`.
     ///
-    /// When `merge_up_to` is over 1 and the head waited for a budget, the texts behind it that were never tried come
-    /// along, to be delivered as one. What was once tried together is claimed together until the operator takes it
-    /// apart.
+    /// When [`Terms::merge_up_to`] is over 1 and the head waited for a budget, or the budget of its ticket is short
+    /// ([`Terms::is_short`]), the texts behind it that were never tried come along, to be delivered as one. What was
+    /// once tried together is claimed together until the operator takes it apart.
+    ///
+    /// A head with a need that cannot be met ([`Terms::gates`]) is passed over without being written. After a few
+    /// hundred of those the answer is `None` although there may be more; [`Store::next_due`] says so.
     ///
     /// Whoever stops waiting for the answer may leave a claim in nobody's hands; its lane is closed until its lease
     /// ends. Of a destination that the operator has paused ([`Store::pause`]), nothing is handed out.
-    async fn claim(
-        &self,
-        destination: Destination,
-        now: Timestamp,
-        merge_up_to: usize,
-    ) -> Result<Option<Claim>, StoreError>;
+    async fn claim(&self, destination: Destination, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError>;
 
     /// Records what a worker decided, durably and in one piece, and opens the lane again.
     ///

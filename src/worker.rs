@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::field::Empty;
@@ -28,7 +27,7 @@ use crate::domain::conversation::{Change, ConversationKey};
 use crate::domain::delivery::{LEASE, Outcome, State, Transition};
 use crate::domain::event::{Destination, Event, EventId, EventKind};
 use crate::domain::plan::UserMatch;
-use crate::domain::retry::{OnUnconfirmed, RetryPolicy, decide, later};
+use crate::domain::retry::{OnUnconfirmed, RetryPolicy, decide};
 use crate::domain::text::RecipeMessage;
 use crate::failpoint;
 use crate::mapping::{Context, Mappings, Name};
@@ -37,8 +36,10 @@ use crate::telemetry::{Metrics, Readiness};
 
 mod alarm;
 mod catch_up;
+mod claims;
 mod confirm;
 mod context;
+mod facts_kept;
 mod health;
 mod identify;
 mod inbound;
@@ -49,25 +50,14 @@ mod outbound;
 mod tell;
 
 pub use alarm::{AlarmBook, AlarmOptions, Alarmist};
+pub use facts_kept::KeptFacts;
 pub use health::Pauses;
 pub use janitor::Retention;
 pub use observed::ObservedTransport;
 
-/// Claims worked on at once, for each destination. Enough to use up a vendor's usual limits where it answers within a
-/// fifth of a second (Braze: 250,000 texts an hour, 70 a second), few enough that a vendor is not stormed when it comes
-/// back.
-const CONCURRENCY: usize = 16;
-
 /// How long all calls of one claim together may take: less than its lease, so that nobody else works on the lane while
 /// this is still calling.
 const ATTEMPT_DEADLINE: Duration = LEASE.saturating_sub(Duration::from_secs(30));
-
-/// How long nothing is asked of the store at most.
-const REST_MAX: Duration = Duration::from_secs(60);
-
-/// Texts that are merged into one comment at most, while their lane waits for a rate budget: a screenful, which an
-/// agent still reads as one.
-const MERGE_MAX: usize = 20;
 
 /// The worker's settings.
 #[derive(Clone, Debug)]
@@ -122,6 +112,8 @@ pub struct Worker {
     pub readiness: Arc<Readiness>,
     /// Which vendors refuse us.
     pub pauses: Pauses,
+    /// What postponed texts had found out.
+    pub facts: KeptFacts,
     /// What the operator is to be called for.
     pub alarms: Arc<AlarmBook>,
 }
@@ -159,61 +151,6 @@ impl Worker {
         );
         tasks.close();
         tasks.wait().await;
-    }
-
-    /// Claims whatever is due at one destination, and hands each claim to a task of its own. A place among the
-    /// [`CONCURRENCY`] is waited for before the claim, so that no lease runs while its holder stands in line.
-    async fn claim_loop(self: Arc<Self>, destination: Destination, stop: &CancellationToken, tasks: &TaskTracker) {
-        let permits = Arc::new(Semaphore::new(CONCURRENCY));
-        loop {
-            let permit = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                permit = Arc::clone(&permits).acquire_owned() => permit,
-            };
-            let Ok(permit) = permit else { return };
-            let now = self.clock.now();
-            let paused_until = self.pauses.until(destination, now);
-            let claim = match paused_until {
-                Some(_) => Ok(None),
-                None => self.store.claim(destination, now, MERGE_MAX).await,
-            };
-            match claim {
-                Ok(Some(claim)) => {
-                    let worker = Arc::clone(&self);
-                    tasks.spawn(async move {
-                        worker.work(claim).await;
-                        drop(permit);
-                    });
-                }
-                Ok(None) => {
-                    drop(permit);
-                    let due = paused_until.or_else(|| self.store.next_due(destination));
-                    self.rest(destination, due, stop).await;
-                }
-                Err(error) => {
-                    drop(permit);
-                    error!(?destination, %error, "worker.claim_failed: no delivery could be claimed");
-                    self.rest(destination, Some(later(now, Duration::from_secs(1))), stop).await;
-                }
-            }
-        }
-    }
-
-    /// Waits until something has changed, the next head falls due, or it is time to stop. The store keeps a change
-    /// that comes between the look and this wait.
-    ///
-    /// Never for longer than [`REST_MAX`]: a time may have been reckoned by a clock that was wrong, and that a lease ends
-    /// is no change.
-    async fn rest(&self, destination: Destination, due: Option<Timestamp>, stop: &CancellationToken) {
-        let longest = later(self.clock.now(), REST_MAX);
-        let until_due = self.clock.sleep_until(due.map_or(longest, |due| due.min(longest)));
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => {}
-            () = self.store.changed(destination) => {}
-            () = until_due => {}
-        }
     }
 
     /// Carries out one claim and records what came of it, whatever that is.
@@ -332,7 +269,7 @@ impl Worker {
             Failure::Retry { cause, after } => Outcome::Retry { cause, after },
             Failure::Changed { cause } => Outcome::Retry { cause, after: None },
             Failure::Unknown { cause } => Outcome::Unknown { cause },
-            Failure::Postpone { cause, until } => Outcome::Postpone { cause, until, for_budget: true },
+            Failure::Postpone { cause, until, for_budget } => Outcome::Postpone { cause, until, for_budget },
             Failure::Refused { cause, .. } => Outcome::Pause { destination, cause },
             Failure::Forbidden { cause, object, .. } => Outcome::Forbid { destination, object, cause },
             // The ticket was made from another body under our key: look for it.

@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
@@ -13,8 +14,10 @@ use url::Url;
 use crate::clients::exchange::{Answer, Effect, Exchange, Order, secret_header};
 use crate::clients::{Failure, Held, Transport, words};
 use crate::clock::Clock;
+use crate::domain::breaker::Breaker;
 use crate::domain::budget::{Budgets, Call, Level, UserKey};
 use crate::domain::event::Destination;
+use crate::domain::lanes::Need;
 use crate::domain::refusals::Object;
 
 pub mod details;
@@ -61,8 +64,16 @@ impl Braze {
         budgets: Arc<Mutex<Budgets>>,
         clock: Clock,
     ) -> Self {
-        let exchange =
-            Exchange { vendor: "Braze", base: options.url, transport, budgets, clock, tells_time: false, held: None };
+        let exchange = Exchange {
+            vendor: "Braze",
+            base: options.url,
+            transport,
+            budgets,
+            breaker: Mutex::default(),
+            clock,
+            tells_time: false,
+            held: None,
+        };
         Self { exchange, api_key: RwLock::new(options.api_key) }
     }
 
@@ -82,6 +93,17 @@ impl Braze {
     #[must_use]
     pub fn levels(&self) -> Vec<Level> {
         self.exchange.levels(Destination::Braze)
+    }
+
+    /// When work with this need may be taken in hand, by our rate budget; `None` means now.
+    #[must_use]
+    pub fn opens_for(&self, need: Need) -> Option<Timestamp> {
+        self.exchange.opens_for(need)
+    }
+
+    /// Looks at, or changes, what is known of Braze's answers.
+    pub fn with_breaker<T>(&self, look: impl FnOnce(&mut Breaker) -> T) -> T {
+        self.exchange.with_breaker(look)
     }
 
     /// Sends one message through an API-triggered campaign. `body` is the whole request, with one recipient: the same

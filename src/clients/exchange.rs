@@ -1,4 +1,5 @@
-//! One exchange with a vendor: wait for the budget, send once, learn from the answer, and sort what came back.
+//! One exchange with a vendor: ask the budget, send once, learn from the answer, and sort what came back. Nothing waits
+//! here: a call whose budget is spent is told when to come again.
 //!
 //! What every vendor's status means alike is said here; what one vendor means by one is said in its own module. Nothing
 //! here is ever sent twice.
@@ -9,21 +10,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use jiff::SignedDuration;
+use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
 use crate::clients::{Failure, Held, Transport, TransportError, limits, words};
 use crate::clock::Clock;
+use crate::domain::breaker::Breaker;
 use crate::domain::budget::{Budgets, Call, Level, Permit};
 use crate::domain::event::{Destination, TicketId};
+use crate::domain::lanes::Need;
 use crate::domain::refusals::Object;
 use crate::domain::retry::later;
 
-/// How long a call waits for its budget before it gives up ([`Failure::Postpone`]). A call that gives up has wasted the
-/// calls of its claim before it, so a line at a limit of one a second is better stood out; a longer wait would hold a
-/// place among the claims that others can use.
-const WAIT_IN_PLACE: SignedDuration = SignedDuration::from_secs(20);
+/// When a call is asked for again whose vendor does not answer: the longest interval at which it is asked whether it
+/// does.
+const UNANSWERED_FOR: Duration = Duration::from_secs(30);
 
 /// When a call is asked for again that found its vendor paused by the operator. Few are: those in the middle of their
 /// claim, and those that wait in the other vendor's lane.
@@ -45,6 +47,8 @@ pub(super) struct Order {
     pub(super) effect: Effect,
     /// What a refusal of this request may be about.
     about: Object,
+    /// Whether it is made also while the vendor is known not to answer, to see whether it does again.
+    asks_whether_it_answers: bool,
     method: Method,
     path: String,
     query: Vec<(&'static str, String)>,
@@ -59,6 +63,7 @@ impl Order {
             call,
             effect: Effect::None,
             about: object_of(call, &path),
+            asks_whether_it_answers: false,
             method: Method::GET,
             path,
             query: Vec::new(),
@@ -93,6 +98,11 @@ impl Order {
     /// Says what a refusal of this request may be about, where neither the call nor the path tells.
     pub(super) fn about(self, about: Object) -> Self {
         Self { about, ..self }
+    }
+
+    /// The same, made also while the vendor is known not to answer and whatever its budget says.
+    pub(super) fn asking_whether_it_answers(self) -> Self {
+        Self { asks_whether_it_answers: true, ..self }
     }
 
     /// The campaign that the request names.
@@ -132,6 +142,7 @@ pub(super) struct Exchange {
     pub(super) base: Url,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) budgets: Arc<Mutex<Budgets>>,
+    pub(super) breaker: Mutex<Breaker>,
     pub(super) clock: Clock,
     /// Whether the vendor's `Date` is a word on what time it is.
     pub(super) tells_time: bool,
@@ -140,24 +151,19 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Makes the call once, as soon as the budget allows within [`WAIT_IN_PLACE`], and brings its answer of whatever
-    /// status.
+    /// Makes the call once, if the budget allows it now, and brings its answer of whatever status.
     pub(super) async fn ask(&self, order: &Order, authorization: HeaderValue) -> Result<Answer, Failure> {
         let asked_at = self.clock.now();
-        let mut has_waited = false;
-        loop {
-            let Permit::At(until) = self.budgets().take(order.call, self.clock.now()) else { break };
-            // Who waits here keeps what was already asked; a long wait is better spent in the store.
-            if until.duration_since(asked_at) > WAIT_IN_PLACE {
-                return Err(Failure::Postpone { cause: format!("{}'s rate limit is used up", self.vendor), until });
-            }
-            has_waited = true;
-            self.clock.sleep_until(until).await;
+        if !order.asks_whether_it_answers && self.with_breaker(|breaker| breaker.is_open()) {
+            let cause = format!("{} cannot be reached", self.vendor);
+            return Err(Failure::Postpone { cause, until: later(asked_at, UNANSWERED_FOR), for_budget: false });
         }
-        if let Ok(waited) = std::time::Duration::try_from(self.clock.now().duration_since(asked_at))
-            && has_waited
+        let permit = self.budgets().take(order.call, asked_at);
+        if let Permit::At(until) = permit
+            && !order.asks_whether_it_answers
         {
-            self.transport.waited(waited);
+            let cause = format!("{}'s rate limit is used up", self.vendor);
+            return Err(Failure::Postpone { cause, until, for_budget: true });
         }
         let answer = self.send(order, Some(authorization)).await?;
         let now = self.clock.now();
@@ -175,6 +181,16 @@ impl Exchange {
         Ok(answer)
     }
 
+    /// Looks at, or changes, what is known of the vendor's answers. A poisoned lock holds a whole value.
+    pub(super) fn with_breaker<T>(&self, look: impl FnOnce(&mut Breaker) -> T) -> T {
+        look(&mut self.breaker.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// When work with this need may be taken in hand, by the vendor's rate budget; `None` means now.
+    pub(super) fn opens_for(&self, need: Need) -> Option<Timestamp> {
+        self.budgets().opens_for(need, self.clock.now())
+    }
+
     /// Whether little is left of the vendor's rate budget.
     pub(super) fn is_budget_low(&self, vendor: Destination) -> bool {
         self.budgets().is_low(vendor, self.clock.now())
@@ -189,10 +205,16 @@ impl Exchange {
     pub(super) async fn send(&self, order: &Order, authorization: Option<HeaderValue>) -> Result<Answer, Failure> {
         if self.held.as_ref().is_some_and(|held| held()) {
             let cause = format!("{} is paused by the operator", self.vendor);
-            return Err(Failure::Postpone { cause, until: later(self.clock.now(), HELD_FOR) });
+            return Err(Failure::Postpone { cause, until: later(self.clock.now(), HELD_FOR), for_budget: false });
         }
         let request = self.request(order, authorization)?;
-        let response = self.transport.send(request).await.map_err(|error| match error {
+        let response = self.transport.send(request).await;
+        let now = self.clock.now();
+        self.with_breaker(|breaker| match &response {
+            Ok(_) => breaker.answered(now),
+            Err(_) => breaker.unanswered(now),
+        });
+        let response = response.map_err(|error| match error {
             TransportError::NotSent { cause } => {
                 Failure::Retry { cause: format!("{} could not be reached: {cause}", self.vendor), after: None }
             }

@@ -46,7 +46,7 @@ pub(super) struct Tokens {
 struct State {
     token: Option<Token>,
     serial: u64,
-    failure: Option<Failure>,
+    failure: Option<Box<Failure>>,
 }
 
 struct Token {
@@ -93,7 +93,7 @@ impl Tokens {
         if let Some(failure) = &state.failure
             && self.finished.load(Ordering::Acquire) != finished_before
         {
-            return Err(failure.clone());
+            return Err(Failure::clone(failure));
         }
         let fetched = self.fetch(exchange).await;
         self.finished.fetch_add(1, Ordering::AcqRel);
@@ -108,7 +108,7 @@ impl Tokens {
             Err(failure) => {
                 // An old token that is not yet over was called invalid: it is of no use to anybody.
                 state.token = None;
-                state.failure = Some(failure.clone());
+                state.failure = Some(Box::new(failure.clone()));
                 Err(failure)
             }
         }
@@ -157,12 +157,10 @@ fn renew_at(asked_at: Timestamp, life: i64) -> Timestamp {
 fn refusal(exchange: &Exchange, order: &Order, answer: &Answer) -> Failure {
     let said = words::zendesk(answer.json.as_ref());
     let failure = exchange.failure(order, answer, &format!("to the request for a token: {said}"));
-    match failure {
-        Failure::Reject { cause } | Failure::Forbidden { cause, .. } => {
-            Failure::Refused { cause, status: answer.status.as_u16() }
-        }
-        failure => failure,
+    if let Failure::Reject { cause } | Failure::Forbidden { cause, .. } = failure {
+        return Failure::Refused { cause, status: answer.status.as_u16() };
     }
+    failure
 }
 
 fn bearer(token: &SecretString, serial: u64) -> Result<Bearer, Failure> {

@@ -21,8 +21,10 @@ use crate::clients::exchange::{Answer, Effect, Exchange, Order, secret_header};
 use crate::clients::oauth::{self, Tokens};
 use crate::clients::{Failure, Held, Transport, limits, words};
 use crate::clock::Clock;
+use crate::domain::breaker::Breaker;
 use crate::domain::budget::{Budgets, Call, Level, UserKey};
 use crate::domain::event::{CommentId, Destination, EventId, TicketId, UserId};
+use crate::domain::lanes::Need;
 
 pub mod admin;
 mod invocations;
@@ -113,8 +115,16 @@ impl Zendesk {
         clock: Clock,
     ) -> Self {
         let credential = RwLock::new(Arc::new(Credential::of(options.auth)));
-        let exchange =
-            Exchange { vendor: "Zendesk", base: options.url, transport, budgets, clock, tells_time: true, held: None };
+        let exchange = Exchange {
+            vendor: "Zendesk",
+            base: options.url,
+            transport,
+            budgets,
+            breaker: Mutex::default(),
+            clock,
+            tells_time: true,
+            held: None,
+        };
         Self { exchange, credential }
     }
 
@@ -144,6 +154,23 @@ impl Zendesk {
             tokens.ask_for(scope);
         }
         self
+    }
+
+    /// When work with this need may be taken in hand, by our rate budget; `None` means now.
+    #[must_use]
+    pub fn opens_for(&self, need: Need) -> Option<Timestamp> {
+        self.exchange.opens_for(need)
+    }
+
+    /// The rate budgets, for questions that are asked elsewhere.
+    #[must_use]
+    pub fn budgets(&self) -> Arc<Mutex<Budgets>> {
+        Arc::clone(&self.exchange.budgets)
+    }
+
+    /// Looks at, or changes, what is known of Zendesk's answers.
+    pub fn with_breaker<T>(&self, look: impl FnOnce(&mut Breaker) -> T) -> T {
+        self.exchange.with_breaker(look)
     }
 
     /// Whether little is left of the account's rate budget, so that what can wait should.

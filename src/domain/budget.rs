@@ -1,19 +1,26 @@
 //! Rate budgets as values: how many calls a vendor lets us make, and when the next one may go.
 //!
 //! A [`Budgets`] is asked before each call and told what each answer said about limits. It reads no clock and no
-//! header: the time and the numbers are given to it. It never waits; it only says when.
+//! header: the time and the numbers are given to it. It never waits; it only says when, and each call that has to wait
+//! is given a time of its own: the k-th that waits for a pool of one a second comes k seconds later, and newcomers
+//! come after it. A quarter of Zendesk's account is kept for conversations whose ticket is known, so that strangers,
+//! who cost six calls each, keep none of them waiting.
 //!
 //! The numbers are Zendesk's and Braze's published ones and hold until an answer tells better. Each pool counts calls
 //! in slices of its period, so that *no* stretch of that length ever holds more calls than allowed, wherever the
 //! vendor's own fixed window begins; a token bucket would let twice as many through.
 
-use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::event::{Destination, TicketId};
+use crate::domain::lanes::Need;
+
+mod window;
+
+use window::{Keyed, Window};
 
 /// The longest that a vendor's hint may hold a pool: Braze counts by the hour, and nobody counts by more.
 pub const HOLD_MAX: Duration = Duration::from_secs(3600);
@@ -25,18 +32,9 @@ pub const HOLD_MIN: Duration = Duration::from_secs(1);
 /// minute; a sixth of it is soon enough to notice and late enough not to hammer.
 const HOLD_UNTOLD: Duration = Duration::from_secs(10);
 
-/// The largest limit believed. Zendesk's highest is 100,000 a minute, Braze's 250,000 an hour.
-const LIMIT_MAX: u32 = 1_000_000;
-
-/// Into how many slices a period is cut: a freed place is noticed at most a thirtieth of the period late.
-const SLICES: i64 = 30;
-
-/// How many tickets or users are counted at once. Zendesk lets 100 updates a minute through, so no more than 1,000
-/// tickets can have been written in ten minutes on the usual plan, 3,000 on the largest.
-const KEYS_MAX: usize = 4096;
-
-/// Two reset times this close mean the same window of the vendor: `reset` is given in whole seconds.
-const SAME_WINDOW: SignedDuration = SignedDuration::from_secs(2);
+/// How far ahead users may wait to be saved before no further stranger is taken in hand: long enough that the pool is
+/// never idle, short enough that what was asked about them is still true when their turn comes.
+const SAVES_AHEAD: SignedDuration = SignedDuration::from_secs(20);
 
 /// A call that is about to be made, as far as its budget is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,24 +201,81 @@ impl Budgets {
         }
     }
 
-    /// Asks for one call. Either every pool that the call draws on has room and counts it, or none counts it.
+    /// Asks for one call. Either every pool that the call draws on has room and counts it, or none counts it; then the
+    /// call is expected at the time given, and others that ask meanwhile come after it.
     pub fn take(&mut self, call: Call, now: Timestamp) -> Permit {
         let pools = pools(call);
-        let waits = pools.iter().filter_map(|pool| self.pool(*pool).opens_at(now));
-        let mut wait = waits.max();
-        for (keyed, key) in self.keyed(call).into_iter().flatten() {
-            wait = wait.max(keyed.opens_at(key, now));
-        }
-        if let Some(at) = wait {
-            return Permit::At(at);
+        let slots = pools.iter().filter_map(|pool| Some((self.slot(*pool, call, now)?, *pool)));
+        let slot = slots.max_by_key(|(at, _)| *at);
+        let keyed = self.keyed(call).into_iter().flatten().filter_map(|(keyed, key)| keyed.opens_at(key, now)).max();
+        match (slot, keyed) {
+            (Some((at, pool)), keyed) if keyed.is_none_or(|keyed| keyed <= at) => {
+                self.pool(pool).keep_time(call, at, now);
+                return Permit::At(at);
+            }
+            // One key is asked for by one lane, so nothing stands in line for it.
+            (_, Some(keyed)) => return Permit::At(keyed),
+            (_, None) => {}
         }
         for pool in pools {
-            self.pool(*pool).count(now);
+            self.pool(*pool).count(call, now);
         }
         for (keyed, key) in self.keyed(call).into_iter().flatten() {
-            keyed.of(key, now).count(now);
+            keyed.of(key, now).count(call, now);
         }
         Permit::Go
+    }
+
+    /// When work with this need, of which nothing was asked yet, may be taken in hand; `None` means now.
+    pub fn opens_for(&mut self, need: Need, now: Timestamp) -> Option<Timestamp> {
+        let calls: &[Call] = match need {
+            Need::Nothing => &[],
+            Need::KnownTicket => return self.opens(&[Pool::ZendeskAccount, Pool::ZendeskUpdates], 0, now),
+            Need::Note => return self.opens(&[Pool::ZendeskAccount, Pool::ZendeskUpdates, Pool::ZendeskNotes], 0, now),
+            Need::Comments => &[Call::ZendeskRead],
+            Need::Text => &[Call::BrazeSend],
+            Need::NewTicket => {
+                let saves = self.opens(&[Pool::ZendeskUserSaves], 0, now);
+                let saves = saves.and_then(|at| at.checked_sub(SAVES_AHEAD).ok()).filter(|at| *at > now);
+                let pools = [Pool::ZendeskLists, Pool::ZendeskCreates];
+                let spare = self.kept_back(Call::ZendeskListTickets);
+                let account = self.opens(&[Pool::ZendeskAccount], spare, now);
+                return self.opens(&pools, 0, now).max(account).max(saves);
+            }
+        };
+        calls.iter().filter_map(|call| self.opens(pools(*call), 0, now)).max()
+    }
+
+    fn opens(&mut self, pools: &[Pool], spare: u32, now: Timestamp) -> Option<Timestamp> {
+        pools.iter().filter_map(|pool| self.pool(*pool).slot(None, spare, now)).max()
+    }
+
+    /// Whether so many texts that wait for a ticket had better go as one: they would take more than half of what may
+    /// still be written there, or a third of it is written already.
+    pub fn is_short(&mut self, ticket: TicketId, waiting: usize, now: Timestamp) -> bool {
+        let (left, of) = self.tickets.left(ticket.0, now);
+        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
+        waiting > left / 2 || left < of - of / 3
+    }
+
+    fn slot(&mut self, pool: Pool, call: Call, now: Timestamp) -> Option<Timestamp> {
+        let spare = if pool == Pool::ZendeskAccount { self.kept_back(call) } else { 0 };
+        self.pool(pool).slot(Some(call), spare, now)
+    }
+
+    /// How much of the account this call leaves for others.
+    fn kept_back(&self, call: Call) -> u32 {
+        match call {
+            Call::ZendeskSearch | Call::ZendeskListTickets | Call::ZendeskCreateTicket | Call::ZendeskSaveUser(_) => {
+                self.zendesk_account.capacity / 4
+            }
+            Call::ZendeskRead
+            | Call::ZendeskUpdateTicket(_)
+            | Call::ZendeskNote(_)
+            | Call::BrazeSend
+            | Call::BrazeExport
+            | Call::BrazeRead => 0,
+        }
     }
 
     /// Takes in what an answer said.
@@ -256,7 +311,7 @@ impl Budgets {
             Destination::Zendesk => &mut self.zendesk_account,
             Destination::Braze => &mut self.braze_sends,
         };
-        window.opens_at(now).is_some() || window.left() < window.capacity.div_ceil(4)
+        window.opens_at(0, now).is_some() || window.left() < window.capacity.div_ceil(4)
     }
 
     /// How much is left of what this vendor allows, the widest first.
@@ -273,10 +328,9 @@ impl Budgets {
         };
         let level = |pool: &Pool| {
             let window = self.pool(*pool);
-            let opens_at = window.opens_at(now);
+            let opens_at = window.opens_at(0, now);
             let left = if opens_at.is_some() { 0 } else { window.left() };
-            let period = Duration::from_millis((window.slices * window.slice_ms).unsigned_abs());
-            Level { pool: *pool, left, of: window.capacity, period, opens_at }
+            Level { pool: *pool, left, of: window.capacity, period: window.period(), opens_at }
         };
         pools.iter().map(level).collect()
     }
@@ -331,153 +385,6 @@ fn pools(call: Call) -> &'static [Pool] {
     }
 }
 
-/// At most `capacity` calls in any stretch of one period, and never more than the vendor said were left.
-#[derive(Clone, Debug)]
-struct Window {
-    capacity: u32,
-    slice_ms: i64,
-    slices: i64,
-    /// Slice number and calls in it, oldest first; slices without calls are left out.
-    counted: VecDeque<(i64, u32)>,
-    /// Calls that the vendor says are left, and until when that holds.
-    told: Option<(u32, Timestamp)>,
-    held_until: Option<Timestamp>,
-    /// The latest time seen: a clock that steps back a little must not hand places out twice.
-    latest_ms: i64,
-}
-
-impl Window {
-    fn new(capacity: u32, period: Duration) -> Self {
-        let period_ms = i64::try_from(period.as_millis()).unwrap_or(i64::MAX).max(1);
-        let slice_ms = (period_ms / SLICES).max(1);
-        // Rounded up, so that the slices together are never shorter than the period.
-        let slices = period_ms / slice_ms + i64::from(period_ms % slice_ms != 0);
-        Self { capacity, slice_ms, slices, counted: VecDeque::new(), told: None, held_until: None, latest_ms: i64::MIN }
-    }
-
-    /// When the next call may go; `None` means now.
-    fn opens_at(&mut self, now: Timestamp) -> Option<Timestamp> {
-        self.forget(now);
-        let told = self.told.and_then(|(remaining, until)| (remaining == 0).then_some(until));
-        [self.held_until, told, self.room_at(now)].into_iter().flatten().max()
-    }
-
-    /// When one place is free again, by our own count; `None` means now.
-    fn room_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let mut taken = self.taken();
-        let mut opens = None;
-        for (slice, calls) in &self.counted {
-            if taken < self.capacity {
-                break;
-            }
-            taken = taken.saturating_sub(*calls);
-            opens = Some(slice.saturating_add(self.slices + 1).saturating_mul(self.slice_ms));
-        }
-        // After a small step back of the clock a place may seem to have been free already: one slice is soon enough.
-        let soonest = now.as_millisecond().saturating_add(1);
-        opens.map(|ms| Timestamp::from_millisecond(ms.max(soonest)).unwrap_or(Timestamp::MAX))
-    }
-
-    fn count(&mut self, now: Timestamp) {
-        self.forget(now);
-        let slice = self.slice();
-        match self.counted.back_mut() {
-            Some((last, calls)) if *last == slice => *calls = calls.saturating_add(1),
-            _ => self.counted.push_back((slice, 1)),
-        }
-        if let Some((remaining, _)) = &mut self.told {
-            *remaining = remaining.saturating_sub(1);
-        }
-    }
-
-    fn learn(&mut self, told: &Told, now: Timestamp) {
-        self.forget(now);
-        if let Some(limit) = told.limit.filter(|limit| *limit > 0) {
-            self.capacity = u32::try_from(limit).unwrap_or(LIMIT_MAX).min(LIMIT_MAX);
-        }
-        let Some(remaining) = told.remaining else { return };
-        let remaining = u32::try_from(remaining).unwrap_or(LIMIT_MAX).min(LIMIT_MAX);
-        let until = held(told.resets_at, now);
-        self.told = Some(match self.told {
-            // An answer of the same window that was overtaken by another one, or by calls on their way.
-            Some((known, known_until))
-                if told.resets_at.is_some() && until.duration_since(known_until).abs() <= SAME_WINDOW =>
-            {
-                (known.min(remaining), until.max(known_until))
-            }
-            _ => (remaining, until),
-        });
-    }
-
-    fn left(&self) -> u32 {
-        let counted = self.capacity.saturating_sub(self.taken());
-        self.told.map_or(counted, |(remaining, _)| remaining.min(counted))
-    }
-
-    fn taken(&self) -> u32 {
-        self.counted.iter().fold(0, |sum: u32, (_, calls)| sum.saturating_add(*calls))
-    }
-
-    fn is_idle(&mut self, now: Timestamp) -> bool {
-        self.forget(now);
-        self.counted.is_empty() && self.told.is_none() && self.held_until.is_none()
-    }
-
-    fn slice(&self) -> i64 {
-        self.latest_ms.div_euclid(self.slice_ms)
-    }
-
-    /// Moves to `now` and drops what no longer counts.
-    fn forget(&mut self, now: Timestamp) {
-        let now_ms = now.as_millisecond();
-        let period_ms = self.slices.saturating_mul(self.slice_ms);
-        if self.latest_ms.saturating_sub(now_ms) > period_ms && self.latest_ms != i64::MIN {
-            // The clock was set back by more than a period: what was counted then says nothing about now, and
-            // waiting for the old time to come round again could take hours.
-            self.counted.clear();
-            self.told = None;
-            self.held_until = None;
-            self.latest_ms = now_ms;
-        }
-        self.latest_ms = self.latest_ms.max(now_ms);
-        let oldest = self.slice().saturating_sub(self.slices);
-        while self.counted.front().is_some_and(|(slice, _)| *slice < oldest) {
-            self.counted.pop_front();
-        }
-        self.told = self.told.filter(|(_, until)| *until > now);
-        self.held_until = self.held_until.filter(|until| *until > now);
-    }
-}
-
-/// One [`Window`] a key, for the keys that were used lately.
-#[derive(Clone, Debug)]
-struct Keyed {
-    fresh: Window,
-    windows: HashMap<u64, Window>,
-}
-
-impl Keyed {
-    fn new(capacity: u32, period: Duration) -> Self {
-        Self { fresh: Window::new(capacity, period), windows: HashMap::new() }
-    }
-
-    fn opens_at(&mut self, key: u64, now: Timestamp) -> Option<Timestamp> {
-        self.windows.get_mut(&key)?.opens_at(now)
-    }
-
-    fn of(&mut self, key: u64, now: Timestamp) -> &mut Window {
-        if self.windows.len() >= KEYS_MAX && !self.windows.contains_key(&key) {
-            self.windows.retain(|_, window| !window.is_idle(now));
-            // Should they all be busy, the one that has been quiet longest is nearest to being forgotten anyway.
-            if self.windows.len() >= KEYS_MAX {
-                let quietest = self.windows.iter().min_by_key(|(_, window)| window.latest_ms).map(|(key, _)| *key);
-                quietest.map(|key| self.windows.remove(&key));
-            }
-        }
-        self.windows.entry(key).or_insert_with(|| self.fresh.clone())
-    }
-}
-
 /// A hint of the vendor within its bounds, or [`HOLD_UNTOLD`] from now.
 fn held(until: Option<Timestamp>, now: Timestamp) -> Timestamp {
     let after = |wait: Duration| now.saturating_add(wait).unwrap_or(Timestamp::MAX);
@@ -494,6 +401,7 @@ fn hashed(value: &impl Hash) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
+    use super::window::KEYS_MAX;
     use super::*;
 
     fn at(ms: i64) -> Timestamp {
@@ -529,9 +437,10 @@ mod tests {
     fn each_call_has_its_published_limit() {
         let cases = [
             (Call::ZendeskRead, 200),
-            (Call::ZendeskSearch, 200),
+            // The rest of the account is for those whose ticket is known.
+            (Call::ZendeskSearch, 150),
             (Call::ZendeskListTickets, 100),
-            (Call::ZendeskCreateTicket, 200),
+            (Call::ZendeskCreateTicket, 150),
             (Call::ZendeskUpdateTicket(TicketId(7)), 30),
             (Call::ZendeskNote(TicketId(7)), 7),
             (Call::ZendeskSaveUser(UserKey::of("alice")), 1),
@@ -689,8 +598,8 @@ mod tests {
             let mut now = 0;
             for step in steps {
                 now += step;
-                if window.opens_at(at(now)).is_none() {
-                    window.count(at(now));
+                if window.opens_at(0, at(now)).is_none() {
+                    window.count(Call::ZendeskRead, at(now));
                     granted.push(now);
                 }
             }

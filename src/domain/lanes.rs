@@ -64,6 +64,56 @@ impl Track {
     }
 }
 
+/// What the head of a lane needs before anything can be done for it, be it room in a rate budget or a vendor that is
+/// reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Need {
+    /// Nothing that can be told beforehand.
+    Nothing,
+    /// To add a customer's text to a ticket that is known.
+    KnownTicket,
+    /// To look for the ticket and the user of a stranger, and to make them.
+    NewTicket,
+    /// To write a note of the bridge's own.
+    Note,
+    /// To read a ticket's comments.
+    Comments,
+    /// To send a text to the phone.
+    Text,
+}
+
+impl Need {
+    /// All of them, in order.
+    pub const ALL: [Self; 6] =
+        [Self::Nothing, Self::KnownTicket, Self::NewTicket, Self::Note, Self::Comments, Self::Text];
+}
+
+/// Which needs cannot be met now. A lane whose head has such a need is set apart and not handed out, so that it costs
+/// nothing and keeps no other waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gates([bool; Need::ALL.len()]);
+
+impl Gates {
+    /// The same with this one shut.
+    #[must_use]
+    pub fn shut(mut self, need: Need) -> Self {
+        self.0[need as usize] = true;
+        self
+    }
+
+    /// Whether this need cannot be met now.
+    #[must_use]
+    pub fn is_shut(self, need: Need) -> bool {
+        self.0[need as usize]
+    }
+
+    /// Whether every need can be met.
+    #[must_use]
+    pub fn are_open(self) -> bool {
+        self == Self::default()
+    }
+}
+
 /// Notes that are written at once, over all conversations: few, so that most of a vendor's places are left to texts.
 const NOTES_AT_ONCE: usize = 4;
 
@@ -140,6 +190,8 @@ pub struct Lanes {
 struct Schedule {
     /// Lanes whose head may go, in the order in which they became ready: that is what makes it fair.
     ready: BTreeMap<(Timestamp, Place), Arc<LaneName>>,
+    /// Lanes whose head may go, and has a need that could not be met when it was looked at.
+    apart: [BTreeMap<(Timestamp, Place), Arc<LaneName>>; Need::ALL.len()],
     /// Lanes whose head waits for its time.
     timed: BTreeMap<(Timestamp, Place), Arc<LaneName>>,
     /// Lanes in somebody's hands, by the end of the lease.
@@ -164,6 +216,7 @@ struct Lane {
 enum Slot {
     None,
     Ready(Timestamp, Place),
+    Apart(Need, Timestamp, Place),
     Timed(Timestamp, Place),
 }
 
@@ -212,20 +265,39 @@ impl Lanes {
         found.is_some()
     }
 
-    /// The lane to serve next: of those that nobody holds and whose head is due at `now`, the one that became ready
-    /// first; one of notes only where none of texts is ready. It stays next until it is held.
+    /// The lane to serve next: of those that nobody holds, whose head is due at `now` and which are not set apart for a
+    /// need that cannot be met, the one that became ready first; one of notes only where none of texts is ready. It stays
+    /// next until it is held or set apart.
     ///
     /// A head that waits for a time further ahead than anything is ever put off ([`WAIT_MAX`]) may go now: its time was
     /// reckoned by a clock that has been set since.
-    pub fn next(&mut self, destination: Destination, now: Timestamp) -> Option<(LaneName, Place)> {
-        let texts = self.next_of(destination, Track::Texts, now);
+    pub fn next(&mut self, destination: Destination, now: Timestamp, gates: Gates) -> Option<(LaneName, Place)> {
+        let texts = self.next_of(destination, Track::Texts, now, gates);
         if texts.is_some() || destination != Destination::Zendesk || !self.notes.has_place() {
             return texts;
         }
-        self.next_of(destination, Track::Notes, now)
+        self.next_of(destination, Track::Notes, now, gates)
     }
 
-    fn next_of(&mut self, destination: Destination, track: Track, now: Timestamp) -> Option<(LaneName, Place)> {
+    /// Sets a lane apart that would be served next, because its head has this need. Whatever changes in the lane makes
+    /// it ready again, to be looked at anew.
+    pub fn set_apart(&mut self, name: &LaneName, need: Need) {
+        let Some(lane) = self.lanes.get_mut(name) else { return };
+        let Slot::Ready(since, place) = lane.slot else { return };
+        lane.slot = Slot::Apart(need, since, place);
+        let schedule = self.schedule_mut(name.destination, name.track);
+        if let Some(name) = schedule.ready.remove(&(since, place)) {
+            schedule.apart[need as usize].insert((since, place), name);
+        }
+    }
+
+    fn next_of(
+        &mut self,
+        destination: Destination,
+        track: Track,
+        now: Timestamp,
+        gates: Gates,
+    ) -> Option<(LaneName, Place)> {
         let schedule = self.schedule_mut(destination, track);
         let mut promoted = Vec::new();
         while let Some(first) = schedule.timed.first_entry().filter(|first| first.key().0 <= now) {
@@ -239,7 +311,10 @@ impl Lanes {
             schedule.ready.insert((now, place), name.clone());
             promoted.push((name, Slot::Ready(now, place)));
         }
-        let next = schedule.ready.first_key_value().map(|((_, place), name)| (LaneName::clone(name), *place));
+        let apart = Need::ALL.iter().filter(|need| !gates.is_shut(**need)).map(|need| &schedule.apart[*need as usize]);
+        let firsts = apart.chain([&schedule.ready]).filter_map(BTreeMap::first_key_value);
+        let next = firsts.min_by_key(|(since, _)| **since);
+        let next = next.map(|((_, place), name)| (LaneName::clone(name), *place));
         for (name, slot) in promoted {
             if let Some(lane) = self.lanes.get_mut(&*name) {
                 lane.slot = slot;
@@ -307,7 +382,8 @@ impl Lanes {
     }
 
     /// When somebody should next ask for work of this destination: [`Timestamp::MIN`] when there is some now, or
-    /// when a head falls due. That a lease ends is found by whoever asks without need.
+    /// when a head falls due. That a lease ends is found by whoever asks without need. What is set apart is not counted:
+    /// when its need can be met again is known to the one who shut the gates.
     #[must_use]
     pub fn next_due(&self, destination: Destination) -> Option<Timestamp> {
         match destination {
@@ -341,6 +417,7 @@ impl Lanes {
         match std::mem::replace(&mut lane.slot, Slot::None) {
             Slot::None => None,
             Slot::Ready(due_at, place) => schedule.ready.remove(&(due_at, place)),
+            Slot::Apart(need, due_at, place) => schedule.apart[need as usize].remove(&(due_at, place)),
             Slot::Timed(due_at, place) => schedule.timed.remove(&(due_at, place)),
         };
         if let Some(head) = lane.head.take() {
@@ -417,6 +494,8 @@ mod tests {
 
     use super::*;
 
+    const OPEN: Gates = Gates([false; Need::ALL.len()]);
+
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
@@ -453,19 +532,19 @@ mod tests {
         lanes.insert(&lane(4), pending(3, 11));
         let mut served = Vec::new();
         for fence in 0..3 {
-            let (name, place) = lanes.next(Destination::Zendesk, at(12)).unwrap();
+            let (name, place) = lanes.next(Destination::Zendesk, at(12), OPEN).unwrap();
             assert!(lanes.hold(&name, hold(fence, 99, vec![place])));
             served.push(place.0);
         }
         assert_eq!(served, [2, 1, 3]);
-        assert_eq!(lanes.next(Destination::Zendesk, at(12)), None);
+        assert_eq!(lanes.next(Destination::Zendesk, at(12), OPEN), None);
     }
 
     #[test]
     fn a_clock_set_back_holds_nothing_up_that_may_go_at_once() {
         let mut lanes = Lanes::default();
         lanes.insert(&lane(0), pending(1, 1_000));
-        assert!(lanes.next(Destination::Zendesk, at(1)).is_some());
+        assert!(lanes.next(Destination::Zendesk, at(1), OPEN).is_some());
     }
 
     #[test]
@@ -482,6 +561,31 @@ mod tests {
         assert_eq!(lanes.next_due(Destination::Zendesk), Some(Timestamp::MIN));
     }
 
+    #[test]
+    fn a_lane_whose_need_cannot_be_met_stands_aside_and_keeps_its_turn() {
+        let mut lanes = Lanes::default();
+        for (number, key) in [(1, 0), (2, 2), (3, 4)] {
+            lanes.insert(&lane(key), pending(number, i64::try_from(number).unwrap()));
+        }
+        let shut = OPEN.shut(Need::NewTicket);
+        for key in [0, 2] {
+            assert_eq!(lanes.next(Destination::Zendesk, at(9), shut).unwrap().0, lane(key));
+            lanes.set_apart(&lane(key), Need::NewTicket);
+        }
+        assert_eq!(lanes.next(Destination::Zendesk, at(9), shut).unwrap().0, lane(4));
+        assert!(lanes.remove(&lane(4), Place(3)));
+        assert_eq!(lanes.next(Destination::Zendesk, at(9), shut), None);
+        assert_eq!(lanes.next_due(Destination::Zendesk), None, "nothing is due before the gate opens");
+        assert_eq!(lanes.next(Destination::Zendesk, at(9), shut.shut(Need::Text)), None);
+        assert_eq!(lanes.next(Destination::Zendesk, at(9), OPEN), Some((lane(0), Place(1))));
+        // A new head may have another need.
+        assert!(lanes.remove(&lane(0), Place(1)));
+        lanes.insert(&lane(0), pending(4, 4));
+        assert_eq!(lanes.next(Destination::Zendesk, at(9), shut), Some((lane(0), Place(4))));
+        assert_eq!(lanes.next(Destination::Zendesk, at(9), OPEN), Some((lane(2), Place(2))), "it became ready first");
+        assert_eq!(lanes.len(), 2);
+    }
+
     fn notes(key: u8) -> LaneName {
         LaneName { track: Track::Notes, ..lane(key) }
     }
@@ -494,7 +598,7 @@ mod tests {
         }
         lanes.insert(&lane(0), pending(90, 90));
         let serve = |lanes: &mut Lanes, fence| {
-            let (name, place) = lanes.next(Destination::Zendesk, at(99))?;
+            let (name, place) = lanes.next(Destination::Zendesk, at(99), OPEN)?;
             assert!(lanes.hold(&name, hold(fence, 300, vec![place])));
             Some(name)
         };
@@ -505,7 +609,7 @@ mod tests {
         assert!(lanes.remove(&notes(0), Place(0)) && lanes.release(&notes(0), 2).is_some());
         assert_eq!(lanes.next_due(Destination::Zendesk), Some(Timestamp::MIN));
         assert_eq!(serve(&mut lanes, 9), Some(notes(8)));
-        assert_eq!(lanes.next(Destination::Braze, at(99)), None);
+        assert_eq!(lanes.next(Destination::Braze, at(99), OPEN), None);
     }
 
     #[test]
@@ -522,10 +626,10 @@ mod tests {
             let mut lanes = Lanes::default();
             lanes.insert(&lane(0), Entry { due_at, ..pending(1, 1_000_000) });
             lanes.insert(&lane(0), pending(2, 1_000_000));
-            assert_eq!(lanes.next(Destination::Zendesk, now).is_some(), is_due, "{due_at}");
+            assert_eq!(lanes.next(Destination::Zendesk, now, OPEN).is_some(), is_due, "{due_at}");
             // It takes its turn with the others, and comes out of every list as it came in.
             lanes.insert(&lane(2), pending(3, 1_000_001));
-            let (name, place) = lanes.next(Destination::Zendesk, at(1_000_001)).unwrap();
+            let (name, place) = lanes.next(Destination::Zendesk, at(1_000_001), OPEN).unwrap();
             assert_eq!(place, Place(if is_due { 1 } else { 3 }), "{due_at}");
             assert!(lanes.remove(&name, place));
             assert!(lanes.remove(&lane(0), Place(if is_due { 2 } else { 1 })));
@@ -609,7 +713,7 @@ mod tests {
                     Op::Claim { destination, now, until } => {
                         // Time does not run backwards here; that a clock may is a test of its own.
                         clock = clock.max(now);
-                        let next = lanes.next(destination, at(clock));
+                        let next = lanes.next(destination, at(clock), OPEN);
                         prop_assert_eq!(&next, &model.next(destination, at(clock)));
                         if let Some((name, place)) = next {
                             let hold = hold(fence, until.unsigned_abs(), vec![place]);

@@ -183,6 +183,12 @@ impl Facts {
         }
     }
 
+    /// The same facts, looked at later.
+    #[must_use]
+    pub fn as_of(self, now: Timestamp) -> Self {
+        Self { now, ..self }
+    }
+
     /// An earlier attempt set out to open a ticket, and nobody knows whether it did. Whatever became known of other
     /// tickets since, the same is asked for again: by its key, Zendesk answers with the ticket if there is one.
     pub fn opening_in_doubt(&mut self, opening: &Opening) {

@@ -123,10 +123,10 @@ impl Refusals {
 /// Whether a delivery whose object was just refused was tried often enough; `state` is that before the attempt.
 #[must_use]
 pub fn tries_are_over(state: &State, now: Timestamp) -> bool {
-    match state {
-        State::Unconfirmed { since, .. } => !within(*since, LOOKS_LAST, now),
-        state => state.attempts().saturating_add(1) >= TRIES,
+    if let State::Unconfirmed { since, .. } = state {
+        return !within(*since, LOOKS_LAST, now);
     }
+    state.attempts().saturating_add(1) >= TRIES
 }
 
 /// Whether `at` lies no further back than this; of a time ahead, a clock that was set back is to blame, and it tells
@@ -150,13 +150,12 @@ mod tests {
 
     /// Weighs with a vendor that says this of ourselves.
     fn weighed(refusals: &mut Refusals, id: u64, attempt: u32, is_let_in: bool, now: i64) -> Weight {
-        match refusals.weigh(&ticket(id), attempt >= TRIES, true, at(now)) {
-            Weight::Probe => {
-                refusals.probed(is_let_in, at(now));
-                refusals.weigh(&ticket(id), attempt >= TRIES, true, at(now))
-            }
-            weight => weight,
+        let weight = refusals.weigh(&ticket(id), attempt >= TRIES, true, at(now));
+        if weight != Weight::Probe {
+            return weight;
         }
+        refusals.probed(is_let_in, at(now));
+        refusals.weigh(&ticket(id), attempt >= TRIES, true, at(now))
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 use crate::intake::IntakeOptions;
 use crate::store::{
     Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,
-    Sweep, Verdict,
+    Sweep, Terms, Verdict,
 };
 
 /// Answers from its lists, and notes what it was asked.
@@ -89,7 +89,7 @@ impl Store for ScriptedStore {
         self.next().await
     }
 
-    async fn claim(&self, _: Destination, _: Timestamp, _: usize) -> Result<Option<Claim>, StoreError> {
+    async fn claim(&self, _: Destination, _: Timestamp, _: Terms) -> Result<Option<Claim>, StoreError> {
         Ok(None)
     }
 

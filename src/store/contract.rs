@@ -17,9 +17,10 @@ use crate::domain::event::{
     AgentReply, Customer, CustomerText, DedupeKey, Destination, Event, EventId, EventKind, Keyword, Note, PhoneText,
     Tells, TicketFields, TicketId, Unreadable,
 };
-use crate::store::{Accepted, Claim, DeliveryFilter, Store, StoreError, StoreLimits, Verdict};
+use crate::store::{Accepted, Claim, DeliveryFilter, Store, StoreError, StoreLimits, Terms, Verdict};
 
 mod operator;
+mod scarce;
 
 pub(crate) use operator::{
     a_conversation_is_found_by_what_is_known_of_it, a_group_that_waits_is_forgotten_whole,
@@ -33,6 +34,10 @@ pub(crate) use operator::{
 };
 
 use operator::order;
+pub(crate) use scarce::{
+    texts_are_merged_as_long_as_the_budget_of_their_ticket_is_short,
+    what_has_a_need_that_cannot_be_met_is_not_written_and_keeps_nothing_waiting,
+};
 
 /// A place where a store of this kind can be opened, again and again.
 #[async_trait]
@@ -60,6 +65,8 @@ macro_rules! contract_tests {
             what_waits_under_a_ticket_goes_home,
             what_is_worked_on_goes_home_afterwards,
             what_is_owed_comes_in_its_order,
+            texts_are_merged_as_long_as_the_budget_of_their_ticket_is_short,
+            what_has_a_need_that_cannot_be_met_is_not_written_and_keeps_nothing_waiting,
             texts_that_wait_for_a_budget_are_merged,
             only_plain_texts_are_merged,
             notes_go_after_texts_and_as_one_for_each_ticket,
@@ -160,7 +167,7 @@ pub(crate) async fn accept(store: &impl Store, event: Event) -> EventId {
 }
 
 pub(crate) async fn claim(store: &impl Store, destination: Destination, now: Timestamp) -> Claim {
-    store.claim(destination, now, 1).await.unwrap().expect("something is due")
+    store.claim(destination, now, Terms::merging(1)).await.unwrap().expect("something is due")
 }
 
 pub(crate) fn words(claim: &Claim) -> Vec<String> {
@@ -196,7 +203,7 @@ async fn state(store: &impl Store, id: EventId) -> State {
 /// Delivers all that is due and says what, in order.
 async fn drain(store: &impl Store, destination: Destination, now: Timestamp) -> Vec<String> {
     let mut seen = Vec::new();
-    while let Some(claim) = store.claim(destination, now, 1).await.unwrap() {
+    while let Some(claim) = store.claim(destination, now, Terms::merging(1)).await.unwrap() {
         seen.extend(words(&claim));
         store.record(&claim, done(&claim), now).await.unwrap();
     }
@@ -255,10 +262,10 @@ pub(crate) async fn a_lane_keeps_its_order_and_waits_for_nobody_else<B: Home>() 
     let first = claim(&store, Zendesk, at(1)).await;
     let second = claim(&store, Zendesk, at(1)).await;
     assert_eq!((words(&first), words(&second)), (vec!["a1".to_owned()], vec!["b1".to_owned()]));
-    assert!(store.claim(Zendesk, at(1), 1).await.unwrap().is_none(), "a2 waits for a1");
+    assert!(store.claim(Zendesk, at(1), Terms::merging(1)).await.unwrap().is_none(), "a2 waits for a1");
     let later = Transition::Retry { due_at: at(60), cause: "503".into() };
     store.record(&first, all(&first, &later), at(1)).await.unwrap();
-    assert!(store.claim(Zendesk, at(59), 1).await.unwrap().is_none(), "a1 still holds its lane");
+    assert!(store.claim(Zendesk, at(59), Terms::merging(1)).await.unwrap().is_none(), "a1 still holds its lane");
     store.record(&second, done(&second), at(1)).await.unwrap();
     assert_eq!(store.next_due(Zendesk), Some(at(60)));
     assert_eq!(drain(&store, Zendesk, at(60)).await, ["a1", "a2"]);
@@ -280,7 +287,7 @@ pub(crate) async fn a_crash_while_calling_leaves_it_unconfirmed<B: Home>() {
     assert!(matches!(second.work[0].delivery.state, State::Unconfirmed { .. }));
     assert_eq!(second.work[0].delivery.first_sent_at, Some(at(5)));
     assert!(matches!(state(&store, id).await, State::Unconfirmed { .. }), "looking has no effect");
-    assert!(store.claim(Zendesk, at(9), 1).await.unwrap().is_none(), "but it closes the lane");
+    assert!(store.claim(Zendesk, at(9), Terms::merging(1)).await.unwrap().is_none(), "but it closes the lane");
     store.record(&second, done(&second), at(9)).await.unwrap();
     assert_eq!(store.counts().oldest_unsettled, None);
 }
@@ -295,7 +302,7 @@ pub(crate) async fn a_lease_ends<B: Home>() {
     // Whatever the machine's clock is set to: a second worker would call while the first one does.
     clock.advance(SignedDuration::from_secs(9));
     for now in [9, 10, 86_400 * 400, -86_400] {
-        assert!(store.claim(Zendesk, at(now), 1).await.unwrap().is_none(), "{now}");
+        assert!(store.claim(Zendesk, at(now), Terms::merging(1)).await.unwrap().is_none(), "{now}");
     }
     clock.advance(SignedDuration::from_secs(1));
     let next = claim(&store, Zendesk, at(10)).await;
@@ -470,28 +477,28 @@ pub(crate) async fn texts_that_wait_for_a_budget_are_merged<B: Home>() {
     for words in ["1", "2", "3", "4"] {
         ids.push(accept(&store, text("a", words)).await);
     }
-    let head = store.claim(Zendesk, at(0), 3).await.unwrap().unwrap();
+    let head = store.claim(Zendesk, at(0), Terms::merging(3)).await.unwrap().unwrap();
     assert_eq!(words(&head), ["1"], "idleness merges nothing");
     store.record(&head, all(&head, &postpone(at(5))), at(0)).await.unwrap();
-    let group = store.claim(Zendesk, at(5), 3).await.unwrap().unwrap();
+    let group = store.claim(Zendesk, at(5), Terms::merging(3)).await.unwrap().unwrap();
     assert_eq!(words(&group), ["1", "2", "3"]);
     let (backend, store) = backend.crash(store, at(6)).await;
     // What was tried together is looked for together …
-    let looking = store.claim(Zendesk, at(6), 1).await.unwrap().unwrap();
+    let looking = store.claim(Zendesk, at(6), Terms::merging(1)).await.unwrap().unwrap();
     assert_eq!(words(&looking), ["1", "2", "3"]);
     assert_eq!(looking.work[2].delivery.merged_into, Some(ids[0]));
     assert!(looking.work.iter().all(|work| matches!(work.delivery.state, State::Unconfirmed { .. })));
     let again = Transition::Retry { due_at: at(7), cause: "not there".into() };
     store.record(&looking, all(&looking, &again), at(6)).await.unwrap();
     // … and tried again together, by itself and nothing more.
-    let group = store.claim(Zendesk, at(7), 9).await.unwrap().unwrap();
+    let group = store.claim(Zendesk, at(7), Terms::merging(9)).await.unwrap().unwrap();
     assert_eq!(words(&group), ["1", "2", "3"]);
     // When the head ends alone, the next one leads.
     let mut verdict = all(&group, &Transition::Retry { due_at: at(8), cause: "503".into() });
     verdict.moves[0].1 = Transition::Kill { cause: "x".into() };
     store.record(&group, verdict, at(7)).await.unwrap();
     let (_backend, store) = backend.crash(store, at(8)).await;
-    let group = store.claim(Zendesk, at(8), 9).await.unwrap().unwrap();
+    let group = store.claim(Zendesk, at(8), Terms::merging(9)).await.unwrap().unwrap();
     assert_eq!(words(&group), ["2", "3"]);
     assert_eq!(group.work[1].delivery.merged_into, Some(ids[1]));
     store.record(&group, done(&group), at(8)).await.unwrap();
@@ -513,7 +520,7 @@ pub(crate) async fn notes_go_after_texts_and_as_one_for_each_ticket<B: Home>() {
     }
     let (_backend, store) = backend.crash(store, at(1)).await;
     let mut claims = Vec::new();
-    while let Some(claim) = store.claim(Zendesk, at(1), 20).await.unwrap() {
+    while let Some(claim) = store.claim(Zendesk, at(1), Terms::merging(20)).await.unwrap() {
         // The texts wait for nothing, so only the notes are merged; both lanes are served beside each other.
         claims.push(words(&claim));
         let until = if claims.len() == 2 { postpone(at(5)) } else { Transition::Deliver { receipt: "r".into() } };
@@ -521,17 +528,17 @@ pub(crate) async fn notes_go_after_texts_and_as_one_for_each_ticket<B: Home>() {
     }
     assert_eq!(claims, [vec!["one"], vec!["two"], vec!["a", "b"], vec!["other"]]);
     // A note is written beside a text that waits, and what is added to it while it waits goes along.
-    let waiting = store.claim(Zendesk, at(5), 20).await.unwrap().unwrap();
+    let waiting = store.claim(Zendesk, at(5), Terms::merging(20)).await.unwrap().unwrap();
     assert_eq!(words(&waiting), ["two"]);
     let verdict = Verdict { besides: vec![note(7, "c"), note(7, "d")], ..done(&waiting) };
     store.record(&waiting, verdict, at(5)).await.unwrap();
-    let notes = store.claim(Zendesk, at(5), 20).await.unwrap().unwrap();
+    let notes = store.claim(Zendesk, at(5), Terms::merging(20)).await.unwrap().unwrap();
     store
         .record(&notes, Verdict { besides: vec![note(7, "e")], ..all(&notes, &postpone(at(9))) }, at(5))
         .await
         .unwrap();
-    assert_eq!(store.claim(Zendesk, at(5), 20).await.unwrap().map(|claim| words(&claim)), None);
-    let notes = store.claim(Zendesk, at(9), 20).await.unwrap().unwrap();
+    assert_eq!(store.claim(Zendesk, at(5), Terms::merging(20)).await.unwrap().map(|claim| words(&claim)), None);
+    let notes = store.claim(Zendesk, at(9), Terms::merging(20)).await.unwrap().unwrap();
     assert_eq!(words(&notes), ["c", "d", "e"]);
     // One of them has become needless, and the answer about the others is lost.
     let ids: Vec<EventId> = notes.work.iter().map(|work| work.delivery.id).collect();
@@ -539,7 +546,7 @@ pub(crate) async fn notes_go_after_texts_and_as_one_for_each_ticket<B: Home>() {
     let moves = vec![(ids[0], Transition::Skip { reason: "needless".into() }), (ids[1], lose.clone()), (ids[2], lose)];
     let verdict = Verdict { moves, besides: vec![note(7, "f")], ..Verdict::default() };
     store.record(&notes, verdict, at(9)).await.unwrap();
-    let looking = store.claim(Zendesk, at(10), 20).await.unwrap().unwrap();
+    let looking = store.claim(Zendesk, at(10), Terms::merging(20)).await.unwrap().unwrap();
     assert_eq!(words(&looking), ["d", "e"], "nothing joins what may be written already");
 }
 
@@ -556,7 +563,7 @@ pub(crate) async fn only_plain_texts_are_merged<B: Home>() {
         accept(&store, text(customer, "2")).await;
         accept(&store, behind).await;
         accept(&store, text(customer, "3")).await;
-        let group = store.claim(Zendesk, at(5), 9).await.unwrap().unwrap();
+        let group = store.claim(Zendesk, at(5), Terms::merging(9)).await.unwrap().unwrap();
         assert_eq!(words(&group), ["1", "2"], "{customer}");
         // The rest is none of this test's business.
         store.record(&group, done(&group), at(5)).await.unwrap();
@@ -595,11 +602,11 @@ pub(crate) async fn redriving_one_of_a_group_redrives_all<B: Home>() {
     }
     let head = claim(&store, Zendesk, at(0)).await;
     store.record(&head, all(&head, &postpone(at(5))), at(0)).await.unwrap();
-    let group = store.claim(Zendesk, at(5), 9).await.unwrap().unwrap();
+    let group = store.claim(Zendesk, at(5), Terms::merging(9)).await.unwrap().unwrap();
     let later = Transition::Retry { due_at: at(99), cause: "503".into() };
     store.record(&group, all(&group, &later), at(5)).await.unwrap();
     store.operate(ids[1], Transition::Redrive, &order(at(6))).await.unwrap();
-    let next = store.claim(Zendesk, at(6), 9).await.unwrap().unwrap();
+    let next = store.claim(Zendesk, at(6), Terms::merging(9)).await.unwrap().unwrap();
     assert_eq!(words(&next), ["1"]);
     assert_eq!(state(&store, ids[2]).await, State::Pending);
 }
@@ -620,7 +627,7 @@ pub(crate) async fn the_unreadable_are_kept_and_listed<B: Home>() {
     };
     let again = store.quarantine(event.clone(), "no JSON".into(), keys, at(0)).await;
     assert_eq!(again, Ok(Accepted::Duplicate(id)));
-    assert!(store.claim(Zendesk, at(1), 1).await.unwrap().is_none());
+    assert!(store.claim(Zendesk, at(1), Terms::merging(1)).await.unwrap().is_none());
     let filter = |state: &str| DeliveryFilter { state: Some(state.into()), limit: 9, ..Default::default() };
     assert_eq!(store.deliveries(filter("quarantined")).await.unwrap().items[0].id, id);
     assert_eq!(store.deliveries(filter("pending")).await.unwrap().total, 0);
@@ -721,7 +728,7 @@ pub(crate) async fn a_closed_store_says_so<B: Home>() {
     store.close().await;
     store.close().await;
     assert_eq!(store.accept(text("a", "2"), Vec::new(), at(0)).await, Err(StoreError::Closed));
-    assert_eq!(store.claim(Zendesk, at(0), 1).await.unwrap_err(), StoreError::Closed);
+    assert_eq!(store.claim(Zendesk, at(0), Terms::merging(1)).await.unwrap_err(), StoreError::Closed);
     assert_eq!(store.deliveries(DeliveryFilter::default()).await.unwrap_err(), StoreError::Closed);
     assert_eq!(store.health(), Err(StoreError::Closed));
     let again = backend.open(StoreLimits::default(), at(1)).await;

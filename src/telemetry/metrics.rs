@@ -49,6 +49,7 @@ pub struct Metrics {
     budget_waits: Family<At, Counter>,
     budget_wait: Family<At, Counter<f64, AtomicU64>>,
     paused: Family<At, Gauge>,
+    unreachable: Family<At, Gauge>,
     paused_by_operator: Family<At, Gauge>,
     commit: Shown,
     commit_requests: Shown,
@@ -164,6 +165,7 @@ impl Default for Metrics {
             budget_waits: Family::default(),
             budget_wait: Family::default(),
             paused: Family::default(),
+            unreachable: Family::default(),
             paused_by_operator: Family::default(),
             commit: Shown::default(),
             commit_requests: Shown::default(),
@@ -179,6 +181,7 @@ impl Default for Metrics {
             drop(metrics.budget_waits.get_or_create(&At { destination }));
             drop(metrics.budget_wait.get_or_create(&At { destination }));
             drop(metrics.paused.get_or_create(&At { destination }));
+            drop(metrics.unreachable.get_or_create(&At { destination }));
         }
         ["sent", "failed"].into_iter().for_each(|result| drop(metrics.alarms.get_or_create(&Result { result })));
         ["taken", "refused"].into_iter().for_each(|result| drop(metrics.reloads.get_or_create(&Result { result })));
@@ -219,6 +222,8 @@ impl Metrics {
         let help = "Time for which calls and lanes were put off for a rate budget";
         registry.register_with_unit("budget_wait", help, Unit::Seconds, self.budget_wait.clone());
         registry.register("destination_paused", "1 while a vendor refuses us and is held", self.paused.clone());
+        let help = "1 while a vendor does not answer and is only asked whether it does";
+        registry.register("destination_unreachable", help, self.unreachable.clone());
         let help = "1 while the operator keeps a vendor from being called";
         registry.register("destination_paused_by_operator", help, self.paused_by_operator.clone());
         let help = "How long synced commits of the store took";
@@ -312,6 +317,11 @@ impl Metrics {
         self.webhooks_given_up.get_or_create(&GivenUp { status }).inc();
     }
 
+    /// Notes that a vendor does not answer, or does again.
+    pub fn set_unreachable(&self, destination: Destination, unreachable: bool) {
+        self.unreachable.get_or_create(&At { destination: destination.name() }).set(i64::from(unreachable));
+    }
+
     /// Notes that a destination is held, or no longer.
     pub fn set_paused(&self, destination: Destination, paused: bool) {
         self.paused.get_or_create(&At { destination: destination.name() }).set(i64::from(paused));
@@ -395,6 +405,7 @@ mod tests {
         metrics.waited_for_budget(Destination::Braze, Duration::from_millis(2500));
         metrics.webhook_given_up("circuit broken");
         metrics.set_paused(Destination::Braze, true);
+        metrics.set_unreachable(Destination::Zendesk, true);
         metrics.set_paused_by_operator(Destination::Zendesk, true);
         metrics.alarm(true);
         metrics.reloaded(false);
@@ -422,6 +433,8 @@ mod tests {
             "tandem_webhooks_given_up_total{status=\"circuit broken\"} 1",
             "tandem_destination_paused{destination=\"braze\"} 1",
             "tandem_destination_paused{destination=\"zendesk\"} 0",
+            "tandem_destination_unreachable{destination=\"braze\"} 0",
+            "tandem_destination_unreachable{destination=\"zendesk\"} 1",
             "tandem_destination_paused_by_operator{destination=\"zendesk\"} 1",
             "tandem_alarms_total{result=\"sent\"} 1",
             "tandem_config_reloads_total{result=\"refused\"} 1",

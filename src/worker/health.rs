@@ -130,6 +130,12 @@ impl Pauses {
         self.lock().get(&destination)?.paused_until.filter(is_on)
     }
 
+    /// Whether a pause is over and nothing has gone through since: then one delivery at a time shows whether the vendor
+    /// lets us in again.
+    pub(super) fn is_on_trial(&self, destination: Destination, now: Timestamp) -> bool {
+        self.lock().get(&destination).and_then(|standing| standing.paused_until).is_some_and(|until| until <= now)
+    }
+
     /// Holds a destination; says whether that is news.
     fn pause(&self, destination: Destination, until: Timestamp) -> bool {
         self.lock().entry(destination).or_default().paused_until.replace(until).is_none()

@@ -53,7 +53,10 @@ impl Worker {
         self.announce(claim, &written).await?;
         let (matches, reopen) = (&self.options.requester_match, self.options.reopen);
         let known = claim.conversation.as_ref();
-        let mut facts = Facts::new(known, first.ticket_id, &customer, matches, reopen, self.clock.now());
+        let now = self.clock.now();
+        let head = claim.work.first().map(|head| head.delivery.id);
+        let kept = head.and_then(|id| self.facts.take(id, known, now));
+        let mut facts = kept.unwrap_or_else(|| Facts::new(known, first.ticket_id, &customer, matches, reopen, now));
         if claim.work.first().is_some_and(|head| head.delivery.attempts > 0) {
             facts.tried_before();
         }
@@ -66,8 +69,16 @@ impl Worker {
                 (written.uploads, written.uploaded) = (self.upload_media(&written.media).await, true);
             }
             let inbound = Inbound { claim, customer: &customer, first, written: &written };
-            if let Some(outcome) = self.take(step, &inbound, &mut facts, learnt).await? {
-                return Ok(outcome);
+            let taken = self.take(step, &inbound, &mut facts, learnt).await;
+            match taken {
+                Ok(None) => {}
+                Ok(Some(outcome)) => return Ok(outcome),
+                Err(outcome) => {
+                    if let (Outcome::Postpone { for_budget: true, .. }, Some(id)) = (&outcome, head) {
+                        self.facts.keep(id, facts, known, self.clock.now());
+                    }
+                    return Err(outcome);
+                }
             }
         }
         Err(Outcome::Retry { cause: "Zendesk's answers lead in a circle".to_owned(), after: None })
@@ -367,7 +378,7 @@ impl Worker {
         match self.zendesk.save_user(&body).await {
             // A number or an address that belongs to somebody else, or that we may not write: nothing that the text
             // depends on.
-            Ok(_) | Err(Failure::Reject { .. } | Failure::Forbidden { .. }) => Ok(()),
+            Ok(_) | Err(Failure::Reject { .. } | Failure::Forbidden { .. } | Failure::Postpone { .. }) => Ok(()),
             Err(failure) => Err(harmless(failure)),
         }
     }

@@ -4,7 +4,7 @@
 //! more of a request than its method and its path: what is personal travels in queries and bodies.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -57,10 +57,6 @@ impl Transport for ObservedTransport {
             }
         }
         answer
-    }
-
-    fn waited(&self, wait: Duration) {
-        self.metrics.waited_for_budget(self.destination, wait);
     }
 }
 

@@ -84,9 +84,9 @@ impl Worker {
 
 /// The deliveries of which these notes say that they did not arrive.
 pub(super) fn not_arrived<'a>(work: impl Iterator<Item = &'a Work>) -> Vec<EventId> {
-    let about = |work: &Work| match &work.event.kind {
-        EventKind::Note(note) if note.tells == Tells::NotArrived => work.delivery.parent,
-        _ => None,
+    let about = |work: &Work| {
+        let EventKind::Note(note) = &work.event.kind else { return None };
+        work.delivery.parent.filter(|_| note.tells == Tells::NotArrived)
     };
     work.filter_map(about).collect()
 }

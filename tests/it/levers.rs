@@ -10,7 +10,7 @@ use tandem::domain::event::{AgentReply, CommentId, Destination, Event, EventKind
 use tandem::http::{OperatorState, operator_router};
 use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::store::sled::SledStore;
-use tandem::store::{Store, StoreLimits, Verdict};
+use tandem::store::{Store, StoreLimits, Terms, Verdict};
 use tandem::telemetry::{Metrics, Readiness};
 
 use crate::process::{Bridge, Said, assert_discreet, run, tandem};
@@ -51,7 +51,7 @@ async fn with_dead_letters(store: &SledStore) {
     }
     let kill = Transition::Kill { cause: "422 from Zendesk".into() };
     loop {
-        let claims = join_all((0..TICKETS).map(|_| store.claim(Destination::Braze, now, 1))).await;
+        let claims = join_all((0..TICKETS).map(|_| store.claim(Destination::Braze, now, Terms::merging(1)))).await;
         let claims: Vec<_> = claims.into_iter().filter_map(Result::unwrap).collect();
         if claims.is_empty() {
             return;
@@ -99,7 +99,8 @@ async fn twenty_thousand_dead_letters_go_back_each_lane_in_its_order() {
     let mut last = vec![None; 1 + usize::try_from(TICKETS).unwrap()];
     let mut seen = 0;
     loop {
-        let claims = join_all((0..TICKETS).map(|_| store.claim(Destination::Braze, start_of_time(), 1))).await;
+        let claims =
+            join_all((0..TICKETS).map(|_| store.claim(Destination::Braze, start_of_time(), Terms::merging(1)))).await;
         let claims: Vec<_> = claims.into_iter().filter_map(Result::unwrap).collect();
         if claims.is_empty() {
             break;

@@ -55,5 +55,6 @@ mod support;
 mod told;
 #[cfg(feature = "otel")]
 mod traces;
+mod waiting;
 mod webhooks;
 mod wrong_clock;

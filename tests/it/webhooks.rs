@@ -24,7 +24,7 @@ use tandem::sandbox::SandboxOptions;
 use tandem::sandbox::zendesk::TicketStatus;
 use tandem::store::memory::{Medium, MemoryStore};
 use tandem::store::sled::SledStore;
-use tandem::store::{Store, StoreLimits, Verdict};
+use tandem::store::{Store, StoreLimits, Terms, Verdict};
 use tandem::telemetry::{Metrics, Readiness};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -995,7 +995,7 @@ async fn beyond_the_backlog_limit_senders_are_asked_to_come_again() {
     assert_eq!(limited.readiness().await, (503, r#"["store: the backlog is full (2 deliveries wait)"]"#.to_owned()));
     // It clears by itself, as soon as one of them is done.
     let now = start_of_time();
-    let claim = limited.store.claim(Destination::Zendesk, now, 1).await.unwrap().unwrap();
+    let claim = limited.store.claim(Destination::Zendesk, now, Terms::merging(1)).await.unwrap().unwrap();
     let done = Transition::Deliver { receipt: "ticket 1".to_owned() };
     let verdict = Verdict { moves: vec![(claim.work[0].delivery.id, done)], ..Verdict::default() };
     limited.store.record(&claim, verdict, now).await.unwrap();
@@ -1029,7 +1029,7 @@ async fn when_a_full_disk_has_room_again_webhooks_are_taken_again() {
     assert!(status == 503 && reasons.contains("255 MiB"), "{reasons}");
     // What is there already is delivered all the same: that is how room comes about.
     let now = start_of_time();
-    let claim = limited.store.claim(Destination::Zendesk, now, 1).await.unwrap().unwrap();
+    let claim = limited.store.claim(Destination::Zendesk, now, Terms::merging(1)).await.unwrap().unwrap();
     let done = Transition::Deliver { receipt: "ticket 1".to_owned() };
     let verdict = Verdict { moves: vec![(claim.work[0].delivery.id, done)], ..Verdict::default() };
     assert_eq!(limited.store.record(&claim, verdict, now).await, Ok(()));

@@ -42,7 +42,8 @@ impl Braze {
     /// As for every read. [`Failure::Refused`] with 400 when the workspace has no such campaign, with 401 for a key that
     /// this host does not know, with 403 for one that may not ask.
     pub async fn campaign(&self, id: &str) -> Result<CampaignView, Failure> {
-        let order = Order::get(Call::BrazeRead, "/campaigns/details").query("campaign_id", id);
+        let order =
+            Order::get(Call::BrazeRead, "/campaigns/details").query("campaign_id", id).asking_whether_it_answers();
         let (answer, json) = self.call(&order).await?;
         let texts = |value: &Value| -> Vec<String> {
             value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()

@@ -135,7 +135,7 @@ impl Zendesk {
     /// # Errors
     /// As for every read.
     pub async fn me(&self) -> Result<Me, Failure> {
-        let order = Order::get(Call::ZendeskRead, "/api/v2/users/me");
+        let order = Order::get(Call::ZendeskRead, "/api/v2/users/me").asking_whether_it_answers();
         let answer = self.call(&order).await?;
         let user: Value = self.part(&order, &answer, "user")?;
         let role = user["role"].as_str().unwrap_or_default().to_owned();

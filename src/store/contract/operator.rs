@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::*;
 use crate::domain::delivery::{Delivery, Happened};
 use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, Search, Seen, digest};
-use crate::store::{Forgotten, Sweep};
+use crate::store::{Forgotten, Sweep, Terms};
 
 /// An order of ada's.
 pub(super) fn order(given_at: Timestamp) -> Order {
@@ -52,7 +52,7 @@ async fn dead_letters(store: &impl Store, count: usize, customers: usize) {
     }
     let kill = Transition::Kill { cause: "422".into() };
     loop {
-        let claims = join_all((0..customers).map(|_| store.claim(Zendesk, at(1), 1))).await;
+        let claims = join_all((0..customers).map(|_| store.claim(Zendesk, at(1), Terms::merging(1)))).await;
         let claims: Vec<Claim> = claims.into_iter().filter_map(Result::unwrap).collect();
         if claims.is_empty() {
             return;
@@ -228,14 +228,14 @@ pub(crate) async fn what_is_in_hand_is_not_forgotten_until_asked_again<B: Home>(
     }
     let head = claim(&store, Zendesk, at(0)).await;
     store.record(&head, all(&head, &postpone(at(5))), at(0)).await.unwrap();
-    let group = store.claim(Zendesk, at(5), 2).await.unwrap().unwrap();
+    let group = store.claim(Zendesk, at(5), Terms::merging(2)).await.unwrap().unwrap();
     assert_eq!(words(&group), ["1", "2"]);
     let forgotten = store.forget(&key("ada"), &order(at(5))).await.unwrap();
     assert_eq!((forgotten.in_hand, forgotten.waiting, forgotten.conversations), (2, 2, 1));
     // What the worker learnt is recorded, and is what there is left to forget.
     let learnt = vec![Change::Ticket(TicketId(7), TicketStatus::Open, at(5))];
     store.record(&group, Verdict { changes: learnt, ..done(&group) }, at(5)).await.unwrap();
-    assert!(store.claim(Zendesk, at(6), 1).await.unwrap().is_none(), "the rest is not sent");
+    assert!(store.claim(Zendesk, at(6), Terms::merging(1)).await.unwrap().is_none(), "the rest is not sent");
     let forgotten = store.forget(&key("ada"), &order(at(6))).await.unwrap();
     assert_eq!((forgotten.in_hand, forgotten.settled, forgotten.conversations), (0, 2, 1));
     assert_eq!(store.conversation(&key("ada")).await.unwrap(), None);
@@ -249,11 +249,11 @@ pub(crate) async fn a_group_that_waits_is_forgotten_whole<B: Home>() {
     }
     let head = claim(&store, Zendesk, at(0)).await;
     store.record(&head, all(&head, &postpone(at(5))), at(0)).await.unwrap();
-    let group = store.claim(Zendesk, at(5), 9).await.unwrap().unwrap();
+    let group = store.claim(Zendesk, at(5), Terms::merging(9)).await.unwrap().unwrap();
     let later = Transition::Retry { due_at: at(9), cause: "503".into() };
     store.record(&group, all(&group, &later), at(5)).await.unwrap();
     assert_eq!(store.forget(&key("ada"), &order(at(6))).await.unwrap().waiting, 3);
-    assert!(store.claim(Zendesk, at(9), 9).await.unwrap().is_none());
+    assert!(store.claim(Zendesk, at(9), Terms::merging(9)).await.unwrap().is_none());
     accept(&store, text("ada", "new")).await;
     let (_backend, store) = backend.crash(store, at(10)).await;
     assert_eq!(drain(&store, Zendesk, at(10)).await, ["new"]);
@@ -281,7 +281,7 @@ pub(crate) async fn a_paused_destination_hands_out_nothing_also_after_a_crash<B:
     let (_backend, store) = backend.crash(store, at(3)).await;
     assert_eq!(store.paused(Zendesk).map(|pause| pause.since), Some(at(1)));
     assert_eq!(store.paused(Braze), None);
-    assert!(store.claim(Zendesk, at(3), 1).await.unwrap().is_none());
+    assert!(store.claim(Zendesk, at(3), Terms::merging(1)).await.unwrap().is_none());
     assert_eq!(store.next_due(Zendesk), None, "nothing to wake for");
     assert_eq!(drain(&store, Braze, at(3)).await, ["out"], "the other is not held");
     accept(&store, text("a", "2")).await;

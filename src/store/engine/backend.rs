@@ -23,7 +23,7 @@ use crate::store::engine::tree::{Look, Rewriting};
 use crate::store::engine::{forget, hand, layout, lists, sweep};
 use crate::store::{
     Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,
-    Sweep, Verdict,
+    Sweep, Terms, Verdict,
 };
 
 /// A way to the core.
@@ -70,13 +70,8 @@ impl<B: Backend> Store for B {
         self.ask(move |core| core.quarantine(arrival, cause, now)).await
     }
 
-    async fn claim(
-        &self,
-        destination: Destination,
-        now: Timestamp,
-        merge_up_to: usize,
-    ) -> Result<Option<Claim>, StoreError> {
-        let claim = self.ask(move |core| core.claim(destination, now, merge_up_to)).await?;
+    async fn claim(&self, destination: Destination, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError> {
+        let claim = self.ask(move |core| core.claim(destination, now, &terms)).await?;
         claim.map(RawClaim::read).transpose()
     }
 

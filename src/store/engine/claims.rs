@@ -4,13 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use sled::IVec;
 
 use crate::domain::address::{Alias, Directory};
-use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription};
+use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription, TicketStatus};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Destination, Event, EventId, EventKind, TicketFields, TicketId};
-use crate::domain::lanes::{Hold, LaneName, Place, Track};
+use crate::domain::lanes::{Gates, Hold, LaneName, Need, Place, Track};
 use crate::store::engine::core::{Core, Effect, Owed, provisional_ticket};
 use crate::store::engine::layout;
-use crate::store::{Claim, IllegalMove, StoreError, Verdict, Work};
+use crate::store::{Claim, IllegalMove, StoreError, Terms, Verdict, Work};
 
 /// The most text that is merged into one comment: half of what Zendesk takes, so that the lines between always fit.
 const MERGED_BYTES_MAX: usize = 32 * 1024;
@@ -20,6 +20,15 @@ const NOTES_MERGED_MAX: usize = 50;
 
 /// Notes of one conversation that are looked at for such as can be merged.
 const NOTES_LOOKED_THROUGH_MAX: usize = 4 * NOTES_MERGED_MAX;
+
+/// How many lanes one request sets apart at most: a few milliseconds of the writer's time.
+const SET_APART_MAX: usize = 256;
+
+/// How many texts that wait behind a head are counted: more than any ticket takes in its period.
+const COUNTED_MAX: usize = 64;
+
+/// How long a head that was given a time in a rate budget is expected after it.
+const EXPECTED: SignedDuration = SignedDuration::from_secs(10);
 
 /// A claim whose records the caller still has to read: that costs the caller's time, not the writer's.
 pub(in crate::store) struct RawClaim {
@@ -90,13 +99,13 @@ impl Core {
         &mut self,
         destination: Destination,
         now: Timestamp,
-        merge_up_to: usize,
+        terms: &Terms,
     ) -> Result<Option<RawClaim>, StoreError> {
         self.end_leases(now)?;
         if self.hand.pauses.contains_key(&destination) {
             return Ok(None);
         }
-        let Some((lane, head)) = self.next_lane(destination, now)? else { return Ok(None) };
+        let Some((lane, head)) = self.next_lane(destination, now, terms.gates)? else { return Ok(None) };
 
         let head_delivery = self.waiting(head)?;
         let looking = matches!(head_delivery.state, State::Unconfirmed { .. });
@@ -105,10 +114,12 @@ impl Core {
         for place in members.iter().flatten() {
             work.push((self.waiting(*place)?, self.event_record(*place)?));
         }
+        let conversation = self.conversation(&lane.conversation)?;
         if lane.track == Track::Notes {
-            self.merge_notes(&lane, &mut work, merge_up_to)?;
+            self.merge_notes(&lane, &mut work, terms.merge_up_to)?;
         } else if members.is_none() {
-            self.merge(&lane, &mut work, merge_up_to)?;
+            let ticket = conversation.as_ref().and_then(|known| known.ticket.as_ref()).map(|ticket| ticket.id);
+            self.merge(&lane, &mut work, terms, ticket)?;
         }
         let places: Vec<Place> = work.iter().map(|(delivery, _)| Place::of(delivery.id)).collect();
         if let Some(newly_merged) = places.get(1..).filter(|members| !members.is_empty()) {
@@ -127,7 +138,6 @@ impl Core {
         let fence = self.fence;
         let until = self.limits.steady.now().saturating_add(self.limits.lease);
         self.follow(Effect::Hold(lane.clone(), Hold { fence, until, places }));
-        let conversation = self.conversation(&lane.conversation)?;
         let not_before = self.epochs.not_before(head, now);
         Ok(Some(RawClaim { destination, key: lane.conversation, conversation, work, not_before, fence }))
     }
@@ -149,29 +159,58 @@ impl Core {
         Ok(())
     }
 
-    /// The next lane to serve; a lane under a provisional key whose ticket has become known moves home first.
-    fn next_lane(&mut self, destination: Destination, now: Timestamp) -> Result<Option<(LaneName, Place)>, StoreError> {
-        while let Some((lane, head)) = self.lanes.next(destination, now) {
+    /// The next lane to serve; a lane under a provisional key whose ticket has become known moves home first. Lanes with
+    /// a need that cannot be met are set apart on the way, [`SET_APART_MAX`] at most.
+    fn next_lane(
+        &mut self,
+        destination: Destination,
+        now: Timestamp,
+        gates: Gates,
+    ) -> Result<Option<(LaneName, Place)>, StoreError> {
+        for _ in 0..SET_APART_MAX {
+            let Some((lane, head)) = self.lanes.next(destination, now, gates) else { return Ok(None) };
             let home = self.home(&lane.conversation)?;
-            if home == lane.conversation {
+            if home != lane.conversation {
+                self.move_home(&lane, &home, &[], now)?;
+                self.keep();
+                continue;
+            }
+            if gates.are_open() {
                 return Ok(Some((lane, head)));
             }
-            self.move_home(&lane, &home, &[], now)?;
-            self.keep();
+            let need = need_of(&self.waiting(head)?, self.conversation(&lane.conversation)?.as_ref(), now);
+            if !gates.is_shut(need) {
+                return Ok(Some((lane, head)));
+            }
+            self.lanes.set_apart(&lane, need);
         }
         Ok(None)
     }
 
-    /// Finds the texts that may go into one comment with the head.
-    fn merge(&self, lane: &LaneName, work: &mut Vec<(Delivery, IVec)>, merge_up_to: usize) -> Result<(), StoreError> {
+    /// Finds the texts that may go into one comment with the head: where it waited for a budget, or where the budget of
+    /// its ticket is short for all that wait.
+    fn merge(
+        &self,
+        lane: &LaneName,
+        work: &mut Vec<(Delivery, IVec)>,
+        terms: &Terms,
+        ticket: Option<TicketId>,
+    ) -> Result<(), StoreError> {
         let Some((head, record)) = work.first() else { return Ok(()) };
+        let behind = || self.lanes.behind(lane, Place::of(head.id));
         // A head that was tried before may have left a trace under its own words, so it stays as it was.
         let waits_for_budget = matches!(head.state, State::Waiting { attempt: 0, for_budget: true, .. });
-        if merge_up_to < 2 || !waits_for_budget {
+        let is_fresh = head.state == State::Pending && head.first_sent_at.is_none();
+        let is_short = |ticket| match behind().take(COUNTED_MAX).count() {
+            0 => false,
+            others => (terms.is_short)(ticket, others + 1),
+        };
+        let merges = waits_for_budget || (is_fresh && ticket.is_some_and(is_short));
+        if terms.merge_up_to < 2 || !merges {
             return Ok(());
         }
         let Some(mut bytes) = mergeable_bytes(record)? else { return Ok(()) };
-        for place in self.lanes.behind(lane, Place::of(head.id)).take(merge_up_to - 1) {
+        for place in behind().take(terms.merge_up_to - 1) {
             let delivery = self.waiting(place)?;
             let record = self.event_record(place)?;
             let fresh = delivery.state == State::Pending && delivery.first_sent_at.is_none();
@@ -391,6 +430,28 @@ impl Core {
             self.follow(Effect::Group(*leader, others.to_vec()));
         }
         Ok(())
+    }
+}
+
+/// What a delivery needs before anything can be done for it. One that was just given a time in a rate budget, or that
+/// is looked for, goes in any case.
+fn need_of(delivery: &Delivery, conversation: Option<&Conversation>, now: Timestamp) -> Need {
+    if let State::Waiting { for_budget: true, due_at, .. } = &delivery.state
+        && now.duration_since(*due_at) <= EXPECTED
+    {
+        return Need::Nothing;
+    }
+    if matches!(delivery.state, State::Unconfirmed { .. }) {
+        return Need::Nothing;
+    }
+    let ticket = conversation.and_then(|known| known.ticket.as_ref());
+    match delivery.kind.as_str() {
+        "customer_text" if ticket.is_none_or(|ticket| ticket.status == TicketStatus::Closed) => Need::NewTicket,
+        "customer_text" => Need::KnownTicket,
+        "note" => Need::Note,
+        "agent_reply" => Need::Comments,
+        "phone_text" | "ticket_solved" => Need::Text,
+        _ => Need::Nothing,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::lanes::Place;
 use crate::store::contract::{Home, accept, at, claim, contract_tests, dispatch, done, text, words};
 use crate::store::engine::layout;
 use crate::store::sled::directory::STAMP;
-use crate::store::{Accepted, Compaction, DeliveryFilter, Store};
+use crate::store::{Accepted, Compaction, DeliveryFilter, Store, Terms};
 
 struct InDirectory(tempfile::TempDir);
 
@@ -78,7 +78,7 @@ async fn a_failed_sync_acknowledges_nothing_and_ends_everything() {
     for answer in [
         store.health(),
         store.accept(text("a", "more"), Vec::new(), at(0)).await.map(drop),
-        store.claim(Destination::Zendesk, at(0), 1).await.map(drop),
+        store.claim(Destination::Zendesk, at(0), Terms::merging(1)).await.map(drop),
         store.deliveries(DeliveryFilter::default()).await.map(drop),
     ] {
         assert!(matches!(answer, Err(StoreError::Failed(_))), "{answer:?}");
@@ -368,7 +368,10 @@ async fn a_nearly_full_disk_is_left_with_its_reserve() {
     let refused = store.accept(text("a", "1"), Vec::new(), at(0)).await;
     assert!(matches!(refused, Err(StoreError::DiskLow { .. })), "{refused:?}");
     assert!(matches!(store.health(), Err(StoreError::DiskLow { .. })));
-    assert!(store.claim(Destination::Zendesk, at(0), 1).await.unwrap().is_none(), "and nothing is left of it");
+    assert!(
+        store.claim(Destination::Zendesk, at(0), Terms::merging(1)).await.unwrap().is_none(),
+        "and nothing is left of it"
+    );
 }
 
 #[tokio::test]

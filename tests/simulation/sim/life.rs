@@ -17,7 +17,7 @@ use tandem::domain::event::{Customer, DedupeKey, Destination, Event, EventId, Ev
 use tandem::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 use tandem::store::{
     Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,
-    Sweep, Verdict,
+    Sweep, Terms, Verdict,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -107,13 +107,8 @@ impl Store for MortalStore {
         self.call("quarantine", self.store.quarantine(event, cause, dedupe, now)).await
     }
 
-    async fn claim(
-        &self,
-        destination: Destination,
-        now: Timestamp,
-        merge_up_to: usize,
-    ) -> Result<Option<Claim>, StoreError> {
-        let claim = self.call("claim", self.store.claim(destination, now, merge_up_to)).await?;
+    async fn claim(&self, destination: Destination, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError> {
+        let claim = self.call("claim", self.store.claim(destination, now, terms)).await?;
         if let Some(claim) = &claim {
             self.life.world.trace.say(|| {
                 let claimed = |work: &tandem::store::Work| {

@@ -1,0 +1,212 @@
+//! Claims what is due, and hands each claim to a task of its own.
+//!
+//! Nothing is waited for inside a claim: what needs room in a rate budget, or a vendor that does not answer, is not
+//! claimed before it can go. So a place is taken by work only, and hundreds of tickets that hang leave places for others.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+use crate::domain::breaker::Breaker;
+use crate::domain::event::{Destination, TicketId};
+use crate::domain::lanes::{Gates, Need};
+use crate::domain::retry::later;
+use crate::store::Terms;
+
+use super::Worker;
+
+/// Claims worked on at once, for each destination. Many, because one whose vendor hangs keeps its place for as long as a
+/// call may take, and costs a connection and some kilobytes meanwhile; how many calls a vendor gets, the rate budgets
+/// say.
+const PLACES: usize = 1024;
+
+/// Texts that are merged into one comment at most, while the rate budget of their ticket is short: a screenful, which an
+/// agent still reads as one.
+const MERGE_MAX: usize = 20;
+
+/// How soon it is looked again whether a place is free where few are given out, should no result tell of it.
+const FEW_PLACES_WAIT: Duration = Duration::from_secs(1);
+
+/// How long nothing is asked of the store at most.
+const REST_MAX: Duration = Duration::from_secs(60);
+
+/// Whether something may be claimed now.
+enum Turn {
+    Claim,
+    /// Not before this time, unless something changes.
+    Rest(Timestamp),
+    /// The vendor is to be asked whether it answers again.
+    Ask,
+}
+
+impl Worker {
+    /// Claims whatever is due at one destination until `stop`. A place among the [`PLACES`] is waited for before the
+    /// claim, so that no lease runs while its holder stands in line.
+    pub(super) async fn claim_loop(
+        self: Arc<Self>,
+        destination: Destination,
+        stop: &CancellationToken,
+        tasks: &TaskTracker,
+    ) {
+        let places = Arc::new(Semaphore::new(PLACES));
+        let mut is_away = false;
+        loop {
+            let place = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                place = Arc::clone(&places).acquire_owned() => place,
+            };
+            let Ok(place) = place else { return };
+            let now = self.clock.now();
+            let at_work = PLACES.saturating_sub(places.available_permits()).saturating_sub(1);
+            if is_away && !self.with_breaker(destination, |breaker| breaker.is_open()) {
+                is_away = false;
+                self.note_back(destination);
+            }
+            match self.turn(destination, at_work, now) {
+                Turn::Claim => {}
+                Turn::Rest(until) => {
+                    drop(place);
+                    self.rest(destination, Some(until), stop).await;
+                    continue;
+                }
+                Turn::Ask => {
+                    drop(place);
+                    tokio::select! {
+                        biased;
+                        () = stop.cancelled() => return,
+                        is_news = self.ask_whether_it_answers(destination) => is_away |= is_news,
+                    }
+                    continue;
+                }
+            }
+            let (terms, opens_at) = self.terms(destination, now);
+            match self.store.claim(destination, now, terms).await {
+                Ok(Some(claim)) => {
+                    let worker = Arc::clone(&self);
+                    tasks.spawn(async move {
+                        worker.work(claim).await;
+                        drop(place);
+                    });
+                }
+                Ok(None) => {
+                    drop(place);
+                    let due = [self.store.next_due(destination), opens_at].into_iter().flatten().min();
+                    self.rest(destination, due, stop).await;
+                }
+                Err(error) => {
+                    drop(place);
+                    error!(?destination, %error, "worker.claim_failed: no delivery could be claimed");
+                    self.rest(destination, Some(later(now, Duration::from_secs(1))), stop).await;
+                }
+            }
+        }
+    }
+
+    /// What the vendor's standing allows, where so many claims are worked on already.
+    fn turn(&self, destination: Destination, at_work: usize, now: Timestamp) -> Turn {
+        if let Some(until) = self.pauses.until(destination, now) {
+            return Turn::Rest(until);
+        }
+        // Of one that the operator has paused, nothing is handed out, and nothing is asked.
+        let asks = self.store.paused(destination).is_none();
+        let ask_at = self.with_breaker(destination, |breaker| breaker.ask_at(now)).filter(|_| asks);
+        if let Some(at) = ask_at {
+            return if at <= now { Turn::Ask } else { Turn::Rest(at) };
+        }
+        let most = if self.pauses.is_on_trial(destination, now) { 1 } else { PLACES };
+        if at_work >= self.with_breaker(destination, |breaker| breaker.places(most, now)) {
+            return Turn::Rest(later(now, FEW_PLACES_WAIT));
+        }
+        Turn::Claim
+    }
+
+    /// On what terms to claim: which needs cannot be met now, and until when.
+    fn terms(&self, destination: Destination, now: Timestamp) -> (Terms, Option<Timestamp>) {
+        let zendesk = |need| (need, self.zendesk.opens_for(need));
+        let shut: Vec<(Need, Option<Timestamp>)> = match destination {
+            Destination::Zendesk => vec![zendesk(Need::KnownTicket), zendesk(Need::NewTicket), zendesk(Need::Note)],
+            Destination::Braze => {
+                let (need, opens_at) = zendesk(Need::Comments);
+                let held = self.pauses.until(Destination::Zendesk, now);
+                let away = self.zendesk.with_breaker(|breaker| breaker.ask_at(now).filter(|_| breaker.is_open()));
+                vec![(need, opens_at.max(held).max(away)), (Need::Text, self.braze.opens_for(Need::Text))]
+            }
+        };
+        let mut gates = Gates::default();
+        let mut opens_at = None;
+        for (need, at) in shut.into_iter().filter_map(|(need, at)| Some((need, at?))) {
+            gates = gates.shut(need);
+            opens_at = [opens_at, Some(at)].into_iter().flatten().min();
+        }
+        let budgets = self.zendesk.budgets();
+        let is_short = move |ticket: TicketId, waiting: usize| {
+            // A poisoned lock here holds numbers that are still numbers.
+            budgets.lock().unwrap_or_else(PoisonError::into_inner).is_short(ticket, waiting, now)
+        };
+        (Terms { merge_up_to: MERGE_MAX, gates, is_short: Arc::new(is_short) }, opens_at)
+    }
+
+    /// Waits until something has changed, the next head falls due, or it is time to stop. The store keeps a change
+    /// that comes between the look and this wait.
+    ///
+    /// Never for longer than [`REST_MAX`]: a time may have been reckoned by a clock that was wrong, and that a lease ends
+    /// is no change.
+    async fn rest(&self, destination: Destination, due: Option<Timestamp>, stop: &CancellationToken) {
+        let longest = later(self.clock.now(), REST_MAX);
+        let until_due = self.clock.sleep_until(due.map_or(longest, |due| due.min(longest)));
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = self.store.changed(destination) => {}
+            () = until_due => {}
+        }
+    }
+
+    /// Asks a vendor for something small. Says whether it has turned out, just now, not to answer.
+    async fn ask_whether_it_answers(&self, destination: Destination) -> bool {
+        let failed = match destination {
+            Destination::Zendesk => self.zendesk.me().await.err(),
+            Destination::Braze => self.braze.campaign(&self.options.agent_reply_campaign).await.err(),
+        };
+        let now = self.clock.now();
+        // Whatever the answer says, an answer has closed it.
+        let is_news = self.with_breaker(destination, |breaker| breaker.still_unanswered(now));
+        if is_news {
+            let cause = failed.as_ref().map_or("no answer", |failure| failure.cause());
+            warn!(
+                ?destination,
+                "destination.unreachable: {cause}; it is asked at intervals, and nothing else is tried"
+            );
+            self.readiness.set_note(connection(destination), cause);
+            self.metrics.set_unreachable(destination, true);
+        }
+        is_news
+    }
+
+    fn note_back(&self, destination: Destination) {
+        info!(?destination, "destination.reached: it answers again");
+        self.readiness.clear_note(connection(destination));
+        self.metrics.set_unreachable(destination, false);
+    }
+
+    fn with_breaker<T>(&self, destination: Destination, look: impl FnOnce(&mut Breaker) -> T) -> T {
+        match destination {
+            Destination::Zendesk => self.zendesk.with_breaker(look),
+            Destination::Braze => self.braze.with_breaker(look),
+        }
+    }
+}
+
+/// Under what name a vendor that does not answer is noted.
+fn connection(destination: Destination) -> &'static str {
+    match destination {
+        Destination::Zendesk => "zendesk connection",
+        Destination::Braze => "braze connection",
+    }
+}
