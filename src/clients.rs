@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::domain::refusals::Object;
@@ -18,6 +18,7 @@ use tls::TlsFault;
 
 pub mod braze;
 mod exchange;
+mod large;
 mod limits;
 pub mod media;
 pub mod oauth;
@@ -167,7 +168,10 @@ pub enum TransportError {
 
 /// The transport of a running bridge: HTTP/1.1 over a pool of connections.
 #[derive(Clone, Debug)]
-pub struct HttpTransport(reqwest::Client);
+pub struct HttpTransport {
+    client: reqwest::Client,
+    places: large::Places,
+}
 
 impl HttpTransport {
     /// A transport with the time-outs of this module.
@@ -175,7 +179,11 @@ impl HttpTransport {
     /// # Errors
     /// TLS cannot be set up, usually because the machine has no root certificates.
     pub fn new() -> Result<Self, reqwest::Error> {
-        Ok(Self(http_client(CONNECT_TIMEOUT, TOTAL_TIMEOUT)?))
+        Ok(Self::of(http_client(CONNECT_TIMEOUT, TOTAL_TIMEOUT)?))
+    }
+
+    fn of(client: reqwest::Client) -> Self {
+        Self { client, places: large::Places::default() }
     }
 }
 
@@ -184,8 +192,8 @@ impl Transport for HttpTransport {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
         let request = reqwest::Request::try_from(request)
             .map_err(|_| TransportError::NotSent { cause: "the request could not be built".into() })?;
-        let mut answer = self.0.execute(request).await.map_err(|error| transport_error(&error))?;
-        let mut body = BytesMut::new();
+        let mut answer = self.client.execute(request).await.map_err(|error| transport_error(&error))?;
+        let mut body = large::Body::new(&self.places);
         // From here on the vendor has the request, whatever goes wrong.
         while let Some(chunk) =
             answer.chunk().await.map_err(|error| TransportError::Lost { cause: plain_cause(&error).into() })?
@@ -193,9 +201,9 @@ impl Transport for HttpTransport {
             if body.len().saturating_add(chunk.len()) > ANSWER_BYTES_MAX {
                 return Err(TransportError::Lost { cause: "the answer is longer than 4 MiB".into() });
             }
-            body.extend_from_slice(&chunk);
+            body.take(&chunk).await;
         }
-        let mut response = http::Response::new(body.freeze());
+        let mut response = http::Response::new(body.whole());
         *response.status_mut() = answer.status();
         *response.headers_mut() = std::mem::take(answer.headers_mut());
         Ok(response)
@@ -343,7 +351,7 @@ mod tests {
     async fn an_answer_that_never_comes_is_lost_when_the_time_is_over() {
         let url = scripted::silent().await;
         let client = http_client(Duration::from_secs(5), Duration::from_millis(50)).unwrap();
-        assert_eq!(lost(HttpTransport(client).send(post(url.as_str())).await), "no answer in time");
+        assert_eq!(lost(HttpTransport::of(client).send(post(url.as_str())).await), "no answer in time");
     }
 
     #[tokio::test]

@@ -317,7 +317,7 @@ fn object_of(call: Call, path: &str) -> Object {
         Call::ZendeskSaveUser(key) => Object::User(key),
         Call::ZendeskListTickets => Object::Other("the list of tickets"),
         Call::ZendeskCreateTicket => Object::Other("a new ticket"),
-        Call::ZendeskRead | Call::ZendeskSearch => {
+        Call::ZendeskRead | Call::ZendeskSearch | Call::ZendeskSearchUsers => {
             let ticket = path.strip_prefix("/api/v2/tickets/").and_then(|rest| rest.split('/').next()?.parse().ok());
             match ticket {
                 Some(id) => Object::Ticket(TicketId(id)),

@@ -50,6 +50,7 @@ pub(super) fn braze(headers: &HeaderMap, call: Call) -> Vec<Told> {
         Call::BrazeRead
         | Call::ZendeskRead
         | Call::ZendeskSearch
+        | Call::ZendeskSearchUsers
         | Call::ZendeskListTickets
         | Call::ZendeskCreateTicket
         | Call::ZendeskUpdateTicket(_)

@@ -9,10 +9,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
+use crate::clients::large::{Body, Places};
 use crate::clients::{CONNECT_TIMEOUT, client_builder};
 
 mod address;
@@ -48,6 +49,7 @@ pub struct MediaRefused {
 pub struct MediaClient {
     client: reqwest::Client,
     rules: Rules,
+    places: Places,
 }
 
 /// What may be fetched. Tests, whose hosts are all on this machine, loosen it.
@@ -82,7 +84,11 @@ impl MediaClient {
         let resolver = Arc::new(PublicNames(rules.is_allowed));
         let builder = client_builder(CONNECT_TIMEOUT, timeout).https_only(rules.https_only);
         // No connection is kept: each fetch is checked anew when it connects.
-        Ok(Self { client: builder.pool_max_idle_per_host(0).dns_resolver(resolver).build()?, rules })
+        Ok(Self {
+            client: builder.pool_max_idle_per_host(0).dns_resolver(resolver).build()?,
+            rules,
+            places: Places::default(),
+        })
     }
 
     /// Fetches one file.
@@ -101,17 +107,17 @@ impl MediaClient {
         if answer.content_length().is_some_and(|length| length > MEDIA_BYTES_MAX as u64) {
             return Err(too_long());
         }
-        let mut bytes = BytesMut::new();
+        let mut bytes = Body::new(&self.places);
         while let Some(chunk) = answer.chunk().await.map_err(|error| refused(why(&error)))? {
             if bytes.len().saturating_add(chunk.len()) > MEDIA_BYTES_MAX {
                 return Err(too_long());
             }
-            bytes.extend_from_slice(&chunk);
+            bytes.take(&chunk).await;
         }
         if bytes.is_empty() {
             return Err(refused("it is empty"));
         }
-        Ok(Media { file_name: kind.file_name(&url), content_type: kind.content_type, bytes: bytes.freeze() })
+        Ok(Media { file_name: kind.file_name(&url), content_type: kind.content_type, bytes: bytes.whole() })
     }
 }
 

@@ -196,7 +196,7 @@ mod tests {
         let root = reqwest::Certificate::from_der(trusted.der()).unwrap();
         let builder = client_builder(Duration::from_secs(5), Duration::from_secs(5)).tls_certs_merge([root]);
         let request = http::Request::get(format!("https://127.0.0.1:{port}/")).body(Bytes::new()).unwrap();
-        match HttpTransport(builder.build().unwrap()).send(request).await {
+        match HttpTransport::of(builder.build().unwrap()).send(request).await {
             Err(TransportError::NotSent { cause }) => cause,
             other => panic!("it should not have been sent: {other:?}"),
         }
@@ -230,7 +230,7 @@ mod tests {
         let root = reqwest::Certificate::from_der(trusted.der()).unwrap();
         let builder = client_builder(Duration::from_secs(5), Duration::from_secs(5)).tls_certs_merge([root]);
         let request = http::Request::get(format!("https://127.0.0.1:{port}/")).body(Bytes::new()).unwrap();
-        let spoken = HttpTransport(builder.build().unwrap()).send(request).await.unwrap_err();
+        let spoken = HttpTransport::of(builder.build().unwrap()).send(request).await.unwrap_err();
         assert!(matches!(spoken, TransportError::Lost { .. }), "a good certificate is let through: {spoken:?}");
     }
 

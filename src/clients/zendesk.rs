@@ -21,14 +21,13 @@ use crate::clients::exchange::{Answer, Effect, Exchange, Order, secret_header};
 use crate::clients::oauth::{self, Tokens};
 use crate::clients::{Failure, Held, Transport, limits, words};
 use crate::clock::Clock;
-use crate::domain::breaker::Breaker;
-use crate::domain::budget::{Budgets, Call, Level, UserKey};
-use crate::domain::event::{CommentId, Destination, EventId, TicketId, UserId};
-use crate::domain::lanes::Need;
+use crate::domain::budget::{Budgets, Call, UserKey};
+use crate::domain::event::{CommentId, EventId, TicketId, UserId};
 
 pub mod admin;
 mod invocations;
 mod search;
+mod standing;
 mod views;
 
 pub use invocations::{Fate, Invocation, Invocations, LostWebhook};
@@ -135,12 +134,6 @@ impl Zendesk {
         self
     }
 
-    /// How much is left of what Zendesk allows.
-    #[must_use]
-    pub fn levels(&self) -> Vec<Level> {
-        self.exchange.levels(Destination::Zendesk)
-    }
-
     /// Proves who we are in another way from the next call on.
     pub fn set_auth(&self, auth: Auth) {
         *self.credential.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Credential::of(auth));
@@ -154,29 +147,6 @@ impl Zendesk {
             tokens.ask_for(scope);
         }
         self
-    }
-
-    /// When work with this need may be taken in hand, by our rate budget; `None` means now.
-    #[must_use]
-    pub fn opens_for(&self, need: Need) -> Option<Timestamp> {
-        self.exchange.opens_for(need)
-    }
-
-    /// The rate budgets, for questions that are asked elsewhere.
-    #[must_use]
-    pub fn budgets(&self) -> Arc<Mutex<Budgets>> {
-        Arc::clone(&self.exchange.budgets)
-    }
-
-    /// Looks at, or changes, what is known of Zendesk's answers.
-    pub fn with_breaker<T>(&self, look: impl FnOnce(&mut Breaker) -> T) -> T {
-        self.exchange.with_breaker(look)
-    }
-
-    /// Whether little is left of the account's rate budget, so that what can wait should.
-    #[must_use]
-    pub fn is_budget_low(&self) -> bool {
-        self.exchange.is_budget_low(Destination::Zendesk)
     }
 
     /// The tickets whose `external_id` is exactly this, deleted ones left out, in Zendesk's order. How soon a new
@@ -379,7 +349,7 @@ impl Zendesk {
     /// As for every read; [`Failure::Reject`] for a field key that Zendesk cannot have.
     pub async fn find_users(&self, by: &UserQuery) -> Result<Vec<UserView>, Failure> {
         let Some((name, value)) = by.parameter()? else { return Ok(Vec::new()) };
-        let order = Order::get(Call::ZendeskSearch, "/api/v2/users/search")
+        let order = Order::get(Call::ZendeskSearchUsers, "/api/v2/users/search")
             .query(name, value)
             .query("per_page", PAGE.to_string());
         let answer = self.call(&order).await?;

@@ -44,6 +44,8 @@ pub enum Call {
     /// A call to Zendesk that has a limit of its own which we stay far below (search, audits, settings), so that its
     /// headers may speak of that.
     ZendeskSearch,
+    /// A search for a user, which counts against the account only.
+    ZendeskSearchUsers,
     /// The list of tickets: 100 a minute.
     ZendeskListTickets,
     /// A new ticket.
@@ -266,10 +268,12 @@ impl Budgets {
     /// How much of the account this call leaves for others.
     fn kept_back(&self, call: Call) -> u32 {
         match call {
-            Call::ZendeskSearch | Call::ZendeskListTickets | Call::ZendeskCreateTicket | Call::ZendeskSaveUser(_) => {
-                self.zendesk_account.capacity / 4
-            }
+            Call::ZendeskSearchUsers
+            | Call::ZendeskListTickets
+            | Call::ZendeskCreateTicket
+            | Call::ZendeskSaveUser(_) => self.zendesk_account.capacity / 4,
             Call::ZendeskRead
+            | Call::ZendeskSearch
             | Call::ZendeskUpdateTicket(_)
             | Call::ZendeskNote(_)
             | Call::BrazeSend
@@ -293,7 +297,7 @@ impl Budgets {
         let until = held(until, now);
         let window = match call {
             Call::ZendeskUpdateTicket(id) | Call::ZendeskNote(id) => self.tickets.of(id.0, now),
-            Call::ZendeskRead | Call::ZendeskSearch => self.pool(Pool::ZendeskAccount),
+            Call::ZendeskRead | Call::ZendeskSearch | Call::ZendeskSearchUsers => self.pool(Pool::ZendeskAccount),
             Call::ZendeskListTickets => self.pool(Pool::ZendeskLists),
             Call::ZendeskCreateTicket => self.pool(Pool::ZendeskCreates),
             // One a second for everybody is met sooner than five a minute for one.
@@ -356,6 +360,7 @@ impl Budgets {
             Call::ZendeskSaveUser(key) => [Some((&mut self.users, key.0)), None],
             Call::ZendeskRead
             | Call::ZendeskSearch
+            | Call::ZendeskSearchUsers
             | Call::ZendeskListTickets
             | Call::ZendeskCreateTicket
             | Call::BrazeSend
@@ -373,7 +378,7 @@ fn share(updates: u32) -> u32 {
 /// The pools that a call draws on.
 fn pools(call: Call) -> &'static [Pool] {
     match call {
-        Call::ZendeskRead | Call::ZendeskSearch => &[Pool::ZendeskAccount],
+        Call::ZendeskRead | Call::ZendeskSearch | Call::ZendeskSearchUsers => &[Pool::ZendeskAccount],
         Call::ZendeskListTickets => &[Pool::ZendeskAccount, Pool::ZendeskLists],
         Call::ZendeskCreateTicket => &[Pool::ZendeskAccount, Pool::ZendeskCreates],
         Call::ZendeskUpdateTicket(_) => &[Pool::ZendeskAccount, Pool::ZendeskUpdates],
@@ -437,8 +442,9 @@ mod tests {
     fn each_call_has_its_published_limit() {
         let cases = [
             (Call::ZendeskRead, 200),
+            (Call::ZendeskSearch, 200),
             // The rest of the account is for those whose ticket is known.
-            (Call::ZendeskSearch, 150),
+            (Call::ZendeskSearchUsers, 150),
             (Call::ZendeskListTickets, 100),
             (Call::ZendeskCreateTicket, 150),
             (Call::ZendeskUpdateTicket(TicketId(7)), 30),

@@ -135,6 +135,8 @@ impl Worker {
                 let (need, opens_at) = zendesk(Need::Comments);
                 let held = self.pauses.until(Destination::Zendesk, now);
                 let away = self.zendesk.with_breaker(|breaker| breaker.ask_at(now).filter(|_| breaker.is_open()));
+                // While it is being asked, that time is past.
+                let away = away.map(|at| at.max(later(now, FEW_PLACES_WAIT)));
                 vec![(need, opens_at.max(held).max(away)), (Need::Text, self.braze.opens_for(Need::Text))]
             }
         };

@@ -378,7 +378,7 @@ impl Worker {
         match self.zendesk.save_user(&body).await {
             // A number or an address that belongs to somebody else, or that we may not write: nothing that the text
             // depends on.
-            Ok(_) | Err(Failure::Reject { .. } | Failure::Forbidden { .. } | Failure::Postpone { .. }) => Ok(()),
+            Ok(_) | Err(Failure::Reject { .. } | Failure::Forbidden { .. }) => Ok(()),
             Err(failure) => Err(harmless(failure)),
         }
     }

@@ -316,15 +316,16 @@ async fn a_vendor_that_refuses_us_is_tried_again_within_a_minute_and_no_attempt_
         true => bridge.sandbox.braze.deny("campaigns.trigger.send"),
         false => bridge.sandbox.braze.permit_all(),
     });
+    // With each, whether one refusal is proof enough; else it takes that of a second customer.
     let cases = [
-        ("401", faults(words(401, "Invalid API key: x"))),
-        ("403", denied),
-        ("archived", campaign_is(CampaignState::Archived)),
-        ("paused", campaign_is(CampaignState::Paused)),
-        ("no such campaign", faults(words(400, "Invalid Campaign ID"))),
-        ("a wrong address", faults(words(404, "Not Found"))),
+        ("401", true, faults(words(401, "Invalid API key: x"))),
+        ("403", false, denied),
+        ("archived", true, campaign_is(CampaignState::Archived)),
+        ("paused", true, campaign_is(CampaignState::Paused)),
+        ("no such campaign", true, faults(words(400, "Invalid Campaign ID"))),
+        ("a wrong address", false, faults(words(404, "Not Found"))),
     ];
-    for (name, switch) in &cases {
+    for (name, is_proof, switch) in &cases {
         let bridge = TestBridge::start().await;
         let (ada, _) = bridge.talking("ada").await;
         let (grace, _) = bridge.talking("grace").await;
@@ -332,6 +333,10 @@ async fn a_vendor_that_refuses_us_is_tried_again_within_a_minute_and_no_attempt_
         bridge.sandbox.zendesk.agent_reply(ada, "for Ada");
         bridge.until("the refusal", |bridge| bridge.sends().len() == 1).await;
         bridge.sandbox.zendesk.agent_reply(grace, "for Grace");
+        if !is_proof {
+            // Before the clock moves on.
+            assert!(bridge.sandbox.wait_until(DEADLINE, || bridge.sends().len() == 2).await, "{name}");
+        }
         let refused_at = bridge.sends()[0].at;
         bridge
             .until("two minutes", |bridge| {
@@ -352,7 +357,9 @@ async fn a_vendor_that_refuses_us_is_tried_again_within_a_minute_and_no_attempt_
         texts.sort();
         assert_eq!(texts, ["for Ada", "for Grace"], "{name}");
         for delivery in deliveries.iter().filter(|delivery| delivery["kind"] == "phone_text") {
-            assert_eq!(delivery["attempts"], 1, "{name}: {delivery:#}");
+            // The first of two refusals may have been of that customer alone.
+            let most = if *is_proof { 1 } else { 2 };
+            assert!(delivery["attempts"].as_u64().unwrap() <= most, "{name}: {delivery:#}");
         }
         assert_eq!(bridge.notes(ada), [""; 0], "{name}");
         bridge.finish(0).await;

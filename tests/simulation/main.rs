@@ -12,7 +12,7 @@ use std::time::Duration;
 mod oracle;
 mod sim;
 
-use sim::plan::{Broken, Outage, OutageKind, Plan, Rates, Vendor};
+use sim::plan::{Broken, Crowd, ObjectKind, ObjectTrouble, Outage, OutageKind, Plan, Rates, Vendor};
 use sim::{Run, run, run_all};
 
 /// How many seeds are run: what a machine with two cores does in a minute.
@@ -116,6 +116,21 @@ fn a_destination_is_down_for_an_hour_and_what_waited_is_delivered_when_it_is_bac
             assert!(run.drained_in < Duration::from_secs(900), "{vendor:?} {kind:?}: {run}");
             println!("{vendor:?} {kind:?}: {run}");
         }
+    }
+}
+
+/// Forty customers whose tickets hang or are out of bounds, and forty strangers, all at once.
+#[test]
+fn neither_tickets_in_trouble_nor_strangers_in_a_crowd_keep_a_known_customer_waiting() {
+    let at = Duration::from_secs(180);
+    for kind in [ObjectKind::Hangs, ObjectKind::Forbidden] {
+        let lasts = Duration::from_secs(240);
+        let objects = (1..40).map(|customer| ObjectTrouble { customer, from: at, lasts, kind }).collect();
+        let crowd = Some(Crowd { at, within: Duration::from_secs(4) });
+        let run = run(&Plan { customers: 80, objects, crowd, ..Plan::calm(1) }, true);
+        assert_well(&run);
+        let trouble = if kind == ObjectKind::Hangs { "request lost" } else { "forbidden" };
+        assert!(run.count(trouble) >= 39, "{kind:?}: {:?}", run.counts);
     }
 }
 

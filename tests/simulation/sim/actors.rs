@@ -1,9 +1,11 @@
 //! Customers and agents: what they write and do, as the lots fall.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tandem::sandbox::zendesk::{NewTicket, Ticket, TicketStatus, User};
 
+use super::plan::Crowd;
 use super::post;
 use super::world::{Reply, Text, World};
 use crate::oracle;
@@ -22,6 +24,9 @@ const WORDS: [&str; 8] = [
 
 /// Everybody acts, one after the other, with pauses between.
 pub(crate) async fn play(world: &Arc<World>) {
+    if let Some(crowd) = world.plan.crowd {
+        return gather(world, crowd).await;
+    }
     for _ in 0..world.plan.steps {
         tokio::time::sleep(world.lots.millis(0..=world.plan.pause_max)).await;
         let customer = usize::try_from(world.lots.number(0..=world.customers.len() as u64 - 1)).unwrap();
@@ -34,6 +39,21 @@ pub(crate) async fn play(world: &Arc<World>) {
         } else {
             reply(world, customer);
         }
+    }
+}
+
+/// Half of the customers become known one after the other; then everybody texts at once, and the first goes on.
+async fn gather(world: &Arc<World>, crowd: Crowd) {
+    let known = world.customers.len() / 2;
+    for customer in 0..known {
+        text(world, customer);
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+    }
+    tokio::time::sleep(crowd.at.saturating_sub(world.passed())).await;
+    (1..world.customers.len()).for_each(|customer| text(world, customer));
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        text(world, 0);
     }
 }
 

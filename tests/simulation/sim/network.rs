@@ -9,7 +9,7 @@ use serde_json::Value;
 use tandem::clients::{TOTAL_TIMEOUT, Transport, TransportError};
 
 use super::life::Life;
-use super::plan::{Broken, OutageKind, Vendor};
+use super::plan::{Broken, ObjectKind, OutageKind, Vendor};
 use super::post;
 use super::world::World;
 
@@ -121,6 +121,11 @@ fn fate(world: &World, vendor: Vendor, line: &str, request: &Request<Bytes>) -> 
     if !world.is_on_fire() {
         return Fate::Answered;
     }
+    match world.object_trouble(request.uri().path()) {
+        Some(ObjectKind::Hangs) => return Fate::RequestLost,
+        Some(ObjectKind::Forbidden) => return Fate::Failed(403, None),
+        None => {}
+    }
     let reads = request.method() == http::Method::GET;
     if lots.chance(rates.lost_request) {
         return if lots.chance(0.5) { Fate::Refused } else { Fate::RequestLost };
@@ -171,6 +176,7 @@ fn name(fate: Fate) -> &'static str {
         Fate::AnswerLost => "answer lost",
         Fate::Slow(_) => "slow answer",
         Fate::Failed(429, _) => "429",
+        Fate::Failed(403, _) => "forbidden",
         Fate::Failed(..) => "5xx or 409",
         Fate::FailedAfter(_) => "5xx after the deed",
     }

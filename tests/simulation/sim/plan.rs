@@ -24,6 +24,10 @@ pub(crate) struct Plan {
     pub(crate) pause_max: u64,
     pub(crate) rates: Rates,
     pub(crate) outages: Vec<Outage>,
+    /// What is the matter with single customers' tickets.
+    pub(crate) objects: Vec<ObjectTrouble>,
+    /// What people do; else they act as the lots fall.
+    pub(crate) crowd: Option<Crowd>,
     /// When the bridge's own clock is set, and by how much.
     pub(crate) jumps: Vec<(Duration, SignedDuration)>,
     /// At this step the bridge dies, whatever the rates say.
@@ -81,6 +85,32 @@ pub(crate) enum OutageKind {
     WebhooksGivenUp,
 }
 
+/// A time in which the tickets of one customer are in trouble, and no other's.
+#[derive(Clone, Debug)]
+pub(crate) struct ObjectTrouble {
+    pub(crate) customer: usize,
+    pub(crate) from: Duration,
+    pub(crate) lasts: Duration,
+    pub(crate) kind: ObjectKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ObjectKind {
+    /// No call about such a ticket is answered.
+    Hangs,
+    /// Each is answered with 403.
+    Forbidden,
+}
+
+/// The first half of the customers are known when, all at once, everybody texts; the first of them goes on texting, and
+/// none of those texts may be late.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crowd {
+    pub(crate) at: Duration,
+    /// How long a text of the first customer may take to its ticket.
+    pub(crate) within: Duration,
+}
+
 /// How the vendors are set up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Vendors {
@@ -120,6 +150,8 @@ impl Plan {
             pause_max: 20_000,
             rates: Rates::default(),
             outages: Vec::new(),
+            objects: Vec::new(),
+            crowd: None,
             jumps: Vec::new(),
             dies_at: None,
             vendors: Vendors::default(),
@@ -148,22 +180,18 @@ impl Plan {
             list_lag: if lots.chance(0.3) { lag(120) } else { SignedDuration::ZERO },
             attribute_lag: if lots.chance(0.3) { lag(3) } else { SignedDuration::ZERO },
         };
-        Self {
-            customers: usize::try_from(lots.number(1..=5)).unwrap(),
-            steps,
-            pause_max,
-            rates,
-            outages,
-            jumps,
-            vendors,
-            hold: lots.chance(0.2),
-            ..Self::calm(seed)
-        }
+        let customers = usize::try_from(lots.number(1..=5)).unwrap();
+        let hold = lots.chance(0.2);
+        let objects = if lots.chance(0.3) { lots.number(1..=2) } else { 0 };
+        let objects = (0..objects).map(|_| object(&lots, customers, span)).collect();
+        Self { customers, objects, steps, pause_max, rates, outages, jumps, vendors, hold, ..Self::calm(seed) }
     }
 
     /// How long things go wrong: until everything is said, and each outage has passed.
     pub(crate) fn span(&self) -> Duration {
-        self.outages.iter().map(|outage| outage.from + outage.lasts).max().unwrap_or_default()
+        let outages = self.outages.iter().map(|outage| outage.from + outage.lasts);
+        let objects = self.objects.iter().map(|object| object.from + object.lasts);
+        outages.chain(objects).max().unwrap_or_default()
     }
 
     /// The same, with a promise broken.
@@ -211,6 +239,16 @@ fn outage(lots: &Lots, span: u64) -> Outage {
         from: lots.millis(0..=span),
         lasts: lots.seconds(lasts / 4..=lasts),
         kind,
+    }
+}
+
+fn object(lots: &Lots, customers: usize, span: u64) -> ObjectTrouble {
+    let lasts = *lots.pick(&[60, 600, 3_600]);
+    ObjectTrouble {
+        customer: usize::try_from(lots.number(0..=customers as u64 - 1)).unwrap(),
+        from: lots.millis(0..=span),
+        lasts: lots.seconds(lasts / 4..=lasts),
+        kind: *lots.pick(&[ObjectKind::Hangs, ObjectKind::Forbidden]),
     }
 }
 

@@ -4,17 +4,20 @@
 //! it has not delivered must have a reason that the run gave.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tandem::domain::delivery::{Delivery, State};
 use tandem::domain::event::{CommentId, Event, EventId, EventKind};
 use tandem::store::{DeliveryFilter, Store};
 
-use super::world::{Reply, World};
+use super::world::{Reply, START, World};
 use crate::oracle::{self, Conversation, Owed, Utterance};
 
-/// Why a reply may rightly not reach the phone. A customer's text has no such excuse: nothing that happens here keeps
-/// it from a ticket.
-const EXCUSES: [&str; 3] = ["opted out", "does not exist", "times without an answer"];
+/// Why a reply may rightly not reach the phone. Of these, a customer's text has one: that its ticket is out of bounds.
+const EXCUSES: [&str; 4] = ["opted out", "does not exist", "times without an answer", FORBIDDEN];
+
+/// How the cause of what was refused for good ends, and names the ticket.
+const FORBIDDEN: &str = " for ticket ";
 
 /// Everything that is wrong with the world, at rest.
 pub(crate) async fn faults(world: &World) -> Vec<String> {
@@ -42,6 +45,7 @@ pub(crate) async fn faults(world: &World) -> Vec<String> {
         conversations[reply.customer].replies.push(utterance);
     }
     let mut faults = ends.faults;
+    faults.extend(late(world));
     faults.extend(oracle::faults(&world.sandbox, &conversations, ends.notes));
     faults
 }
@@ -123,6 +127,10 @@ fn texts(world: &World, ends: &mut Ends, conversations: &mut [Conversation]) {
         }
         let owed = match &known {
             Some((_, State::Delivered { .. })) => Owed::Once,
+            Some((_, state)) if world.was_forbidden(text.customer) && state.cause().contains(FORBIDDEN) => {
+                world.trace.fault("text that ended visibly", || state.cause().to_owned());
+                Owed::AtMostOnce
+            }
             Some((id, state)) => {
                 ends.faults.push(format!("~{}~ ({id}) was not delivered: {state:?}", text.number));
                 Owed::AtMostOnce
@@ -146,6 +154,22 @@ fn texts(world: &World, ends: &mut Ends, conversations: &mut [Conversation]) {
     for (_, _, text, owed) in in_order {
         conversations[text.customer].texts.push(Utterance { words: text.words.clone(), ticket: 0, owed });
     }
+}
+
+/// Texts of the first customer in a crowd that were not on their ticket in time: nothing is the matter with that
+/// customer, so nothing that is the matter with others may keep them waiting.
+fn late(world: &World) -> Vec<String> {
+    let Some(crowd) = world.plan.crowd else { return Vec::new() };
+    let comments: Vec<_> = world.sandbox.zendesk.tickets().into_iter().flat_map(|ticket| ticket.comments).collect();
+    let script = world.script.lock().unwrap();
+    let firsts = script.texts.iter().filter(|text| text.customer == 0 && text.at >= crowd.at);
+    let waited = firsts.map(|text| {
+        let shown = comments.iter().find(|comment| comment.plain_body.contains(&text.words));
+        let shown_at = shown.map(|comment| Duration::try_from(comment.created_at.duration_since(START)).unwrap());
+        (text.number, shown_at.map(|shown_at| shown_at.saturating_sub(text.at)))
+    });
+    let is_late = |wait: Option<Duration>| wait.is_none_or(|wait| wait > crowd.within);
+    waited.filter(|(_, wait)| is_late(*wait)).map(|(number, wait)| format!("~{number}~ waited {wait:?}")).collect()
 }
 
 /// Whether the customer was opted out at any time since the reply was written.

@@ -26,12 +26,15 @@ use tokio_util::sync::CancellationToken;
 use super::life::{Life, MortalStore};
 use super::lots::Lots;
 use super::network::Network;
-use super::plan::{OutageKind, Plan, Vendor};
+use super::plan::{ObjectKind, OutageKind, Plan, Vendor};
 use super::trace::Trace;
 
 /// Made once for all runs: reading the mappings and the root certificates takes longer than a run.
 static SHIPPED: LazyLock<(Arc<Mappings>, MediaClient)> =
     LazyLock::new(|| (Arc::new(Mappings::shipped().unwrap()), MediaClient::new().unwrap()));
+
+/// When a run begins.
+pub(crate) const START: Timestamp = Timestamp::constant(1_795_262_400, 0);
 
 pub(crate) struct World {
     pub(crate) plan: Plan,
@@ -99,7 +102,7 @@ struct Running {
 
 impl World {
     pub(crate) fn new(plan: Plan, traced: bool) -> Arc<Self> {
-        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let now = START;
         let options = SandboxOptions::default();
         let sandbox = Sandbox::in_process(options.clone(), Clock::of_runtime(now, plan.seed ^ 1));
         let settings = settings(&options, if plan.hold { "hold" } else { "resend" });
@@ -183,7 +186,7 @@ impl World {
     /// The vendors' time.
     pub(crate) fn now(&self) -> Timestamp {
         let passed = SignedDuration::try_from(self.started.elapsed()).unwrap();
-        "2026-11-21T12:00:00Z".parse::<Timestamp>().unwrap() + passed
+        START + passed
     }
 
     pub(crate) fn passed(&self) -> Duration {
@@ -206,6 +209,27 @@ impl World {
         let outages = self.plan.outages.iter().filter(move |outage| outage.vendor == vendor && self.is_on_fire());
         let now = outages.filter(move |outage| (outage.from..outage.from + outage.lasts).contains(&passed));
         now.map(|outage| outage.kind)
+    }
+
+    /// What is the matter with the ticket that this path names.
+    pub(crate) fn object_trouble(&self, path: &str) -> Option<ObjectKind> {
+        let passed = self.passed();
+        let mut active = self
+            .plan
+            .objects
+            .iter()
+            .filter(|object| (object.from..object.from + object.lasts).contains(&passed))
+            .peekable();
+        active.peek()?;
+        let id = path.strip_prefix("/api/v2/tickets/")?.split('/').next()?.parse().ok()?;
+        let key = self.sandbox.zendesk.ticket(id)?.external_id?;
+        active.find(|object| self.customers[object.customer].key == key).map(|object| object.kind)
+    }
+
+    /// Whether this customer's tickets were out of bounds at any time.
+    pub(crate) fn was_forbidden(&self, customer: usize) -> bool {
+        let is_theirs = |object: &&super::plan::ObjectTrouble| object.customer == customer;
+        self.plan.objects.iter().filter(is_theirs).any(|object| object.kind == ObjectKind::Forbidden)
     }
 
     /// Whether the bridge dies at this step.
