@@ -32,10 +32,10 @@ fn as_text(text: &str) {
     assert_eq!(shown(&plain_from_html(&html)), shown(text));
 }
 
-/// White space is laid out anew; direction marks are looked at line by line, and the lines are new as well.
+/// White space is laid out anew; direction marks are looked at line by line, and the lines are new as well; what nobody
+/// sees anywhere goes first, so that characters on both its sides become neighbours.
 fn shown(text: &str) -> String {
-    let is_mark =
-        |c: char| matches!(c, '\u{61c}' | '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_mark = |c: char| matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     let text: String = text.chars().filter(|c| !c.is_whitespace() && !c.is_control() && !is_mark(*c)).collect();
     visible(&text)
 }
