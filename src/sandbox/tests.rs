@@ -154,7 +154,9 @@ async fn an_agents_reply_rings_the_bell_signed_over_the_raw_body() {
     assert_eq!(
         attempt.body,
         format!(
-            "{{\n   \"comment_id\": \"{comment}\",\n   \"event\": \"agent_reply\",\n   \"ticket_id\": \"{ticket}\"\n}}\n"
+            "{{\n   \"comment_id\": \"{comment}\",\n   \"event\": \"agent_reply\",\n   \"requester_id\": \"{}\",\n   \
+             \"ticket_id\": \"{ticket}\"\n}}\n",
+            sandbox.zendesk.ticket(ticket).unwrap().requester_id
         )
     );
     let timestamp = header(attempt, "x-zendesk-webhook-signature-timestamp");

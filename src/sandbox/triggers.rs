@@ -81,11 +81,7 @@ pub(super) fn wired(bodies: TriggerBodies, options: &SandboxOptions, on_api_writ
                 all.push(condition("current_tags", "includes", "sms"));
                 trigger("/webhooks/zendesk", true, all, body.to_owned())
             };
-            vec![
-                ours(reply(), REPLY_BODY),
-                ours(solved(), "{\"event\": \"ticket_solved\", \"ticket_id\": \"{{ticket.id}}\"}\n"),
-                ours(reopened, "{\"event\": \"ticket_reopened\", \"ticket_id\": \"{{ticket.id}}\"}\n"),
-            ]
+            vec![ours(reply(), REPLY_BODY), ours(solved(), SOLVED_BODY), ours(reopened, REOPENED_BODY)]
         }
         TriggerBodies::Recipe { escaped } => {
             let (reply_body, solved_body) = recipe_bodies(options);
@@ -99,7 +95,12 @@ pub(super) fn wired(bodies: TriggerBodies, options: &SandboxOptions, on_api_writ
 /// Indented by three spaces and with a line break at the end, as a body has been recorded: to serialise it again breaks
 /// the signature.
 const REPLY_BODY: &str = "{\n   \"comment_id\": \"{{ticket.latest_public_comment.id}}\",\n   \"event\": \"agent_reply\",\n   \
-                          \"ticket_id\": \"{{ticket.id}}\"\n}\n";
+                          \"requester_id\": \"{{ticket.requester.id}}\",\n   \"ticket_id\": \"{{ticket.id}}\"\n}\n";
+
+/// The other two bodies, on one line.
+const SOLVED_BODY: &str =
+    "{\"event\": \"ticket_solved\", \"requester_id\": \"{{ticket.requester.id}}\", \"ticket_id\": \"{{ticket.id}}\"}\n";
+const REOPENED_BODY: &str = "{\"event\": \"ticket_reopened\", \"requester_id\": \"{{ticket.requester.id}}\", \"ticket_id\": \"{{ticket.id}}\"}\n";
 
 fn condition(field: &str, operator: &str, value: &str) -> Value {
     json!({"field": field, "operator": operator, "value": value})
@@ -190,6 +191,7 @@ fn placeholders(update: &Update<'_>, now: Timestamp) -> Vec<(&'static str, Strin
         ("ticket.external_id", text(&ticket.external_id)),
         ("ticket.title", text(&ticket.subject)),
         ("ticket.status", ticket.status.as_str().to_owned()),
+        ("ticket.requester.id", requester.id.to_string()),
         ("ticket.requester.name", requester.name.clone()),
         ("ticket.requester.external_id", text(&requester.external_id)),
         ("ticket.requester.custom_fields.braze_external_id", field.to_owned()),

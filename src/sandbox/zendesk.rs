@@ -211,6 +211,10 @@ impl Inner {
             ["tickets"] => state.create_ticket(request, now),
             ["uploads"] => state.upload(request, &self.clock),
             ["users", "create_or_update"] => state.create_or_update_user(request, now),
+            ["users", id, "identities"] => match id.parse() {
+                Ok(id) => state.add_identity(id, request),
+                Err(_) => errors::invalid_endpoint(),
+            },
             _ => errors::invalid_endpoint(),
         }
     }

@@ -63,6 +63,10 @@ impl Role {
         }
     }
 
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        [Self::EndUser, Self::Agent, Self::Admin].into_iter().find(|role| role.as_str() == word)
+    }
+
     pub(super) fn is_staff(self) -> bool {
         self != Self::EndUser
     }

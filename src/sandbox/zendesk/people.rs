@@ -24,6 +24,35 @@ impl Zendesk {
         });
     }
 
+    /// Edits a user's profile, as an agent does.
+    pub fn change_user(&self, user: u64, change: impl FnOnce(&mut User)) {
+        self.act(|state, _| {
+            if let Some(user) = state.users.get_mut(&user) {
+                change(user);
+            }
+        });
+    }
+
+    /// Merges a user into another, as an agent does: the loser is gone, and the winner has their tickets and whatever
+    /// numbers and addresses they had no number or address of their own in place of.
+    pub fn merge_users(&self, loser: u64, winner: u64) {
+        self.act(|state, now| {
+            let Some(gone) = state.users.remove(&loser) else { return };
+            if let Some(user) = state.users.get_mut(&winner) {
+                let phones = gone.phone.into_iter().chain(gone.more_phones);
+                user.more_phones.extend(phones);
+                user.email = user.email.take().or(gone.email);
+                if user.phone.is_none() && !user.more_phones.is_empty() {
+                    user.phone = Some(user.more_phones.remove(0));
+                }
+            }
+            for ticket in state.tickets.values_mut().filter(|ticket| ticket.requester_id == loser) {
+                ticket.requester_id = winner;
+                ticket.updated_at = now;
+            }
+        });
+    }
+
     /// Opens a ticket as an agent does in the web interface, and returns its number.
     #[must_use]
     pub fn add_ticket(&self, new: NewTicket) -> u64 {
@@ -88,6 +117,16 @@ impl Zendesk {
     /// Solves, closes or reopens a ticket as an agent does. Fires the status triggers.
     pub fn set_status(&self, ticket: u64, status: TicketStatus) {
         self.act(|state, now| state.set_status(ticket, status, now));
+    }
+
+    /// Makes another user a ticket's requester, as an agent does. No trigger that the bridge installs fires on that.
+    pub fn set_requester(&self, ticket: u64, user: u64) {
+        self.act(|state, now| {
+            if let Some(ticket) = state.tickets.get_mut(&ticket) {
+                ticket.requester_id = user;
+                ticket.updated_at = now;
+            }
+        });
     }
 
     /// Replaces a ticket's tags.

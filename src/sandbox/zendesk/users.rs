@@ -86,6 +86,7 @@ impl State {
                 (true, Some(phone)) if user.phone.as_ref() != Some(&phone) => user.more_phones.push(phone),
                 (true, _) => {}
             }
+            user.role = given["role"].as_str().and_then(Role::parse).unwrap_or(user.role);
             for (key, value) in given["user_fields"].as_object().into_iter().flatten() {
                 user.user_fields.insert(key.clone(), value.clone());
             }
@@ -93,6 +94,29 @@ impl State {
         let shown = self.users.get(&id).map(|user| self.user_json(user));
         let status = if existing.is_some() { 200 } else { 201 };
         Answer::json(status, &json!({"user": shown})).with("Location", format!("{}/api/v2/users/{id}.json", self.base))
+    }
+
+    /// `POST /users/{id}/identities`: one more address or number. An address that a user has is refused.
+    pub(super) fn add_identity(&mut self, id: u64, request: &Request) -> Answer {
+        let body = request.json();
+        let given = &body["identity"];
+        let (kind, value) = (given["type"].as_str().unwrap_or_default(), given["value"].as_str().unwrap_or_default());
+        if !matches!(kind, "email" | "phone_number") || value.trim().is_empty() {
+            return errors::record_invalid("value", "Value: is invalid", Some("InvalidValue"));
+        }
+        if kind == "email" && self.users.values().any(|user| is(&user.email, value)) {
+            let why = format!("Email: {value} is already being used by another user");
+            return errors::record_invalid("value", &why, Some("DuplicateValue"));
+        }
+        let identity = self.next_id();
+        let Some(user) = self.users.get_mut(&id) else { return errors::not_found() };
+        match kind {
+            // A further address would become a secondary one; the primary stays.
+            "email" => user.email = user.email.take().or_else(|| Some(value.to_owned())),
+            _ => user.more_phones.push(value.to_owned()),
+        }
+        let shown = json!({"id": identity, "user_id": id, "type": kind, "value": value, "verified": false});
+        Answer::json(201, &json!({ "identity": shown }))
     }
 
     /// Adds a user and numbers it.
