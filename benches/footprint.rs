@@ -65,7 +65,13 @@ async fn fill(filled: &Path, left: &Path, waiting: u64) {
     for chunk in numbers.chunks(1000) {
         let accepted = chunk.iter().map(|n| {
             let (ticket_id, comment_id) = (TicketId(n % 2000 + 1), CommentId(*n));
-            let reply = AgentReply { ticket_id, comment_id: Some(comment_id), external_user_id: None, caught_up: None };
+            let reply = AgentReply {
+                ticket_id,
+                comment_id: Some(comment_id),
+                external_user_id: None,
+                requester_id: None,
+                caught_up: None,
+            };
             let event = Event { received_at: clock.now(), kind: EventKind::AgentReply(reply) };
             store.accept(event, vec![DedupeKey::ZendeskComment(ticket_id, comment_id)], clock.now())
         });

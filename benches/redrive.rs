@@ -73,8 +73,13 @@ async fn fill(directory: &Path) {
     for comment in 0..DEAD / TICKETS {
         let accepted = (1..=TICKETS).map(|ticket| {
             let (ticket_id, comment_id) = (TicketId(ticket), Some(CommentId(comment)));
-            let kind =
-                EventKind::AgentReply(AgentReply { ticket_id, comment_id, external_user_id: None, caught_up: None });
+            let kind = EventKind::AgentReply(AgentReply {
+                ticket_id,
+                comment_id,
+                external_user_id: None,
+                requester_id: None,
+                caught_up: None,
+            });
             store.accept(Event { received_at: clock.now(), kind }, Vec::new(), clock.now())
         });
         assert!(join_all(accepted).await.iter().all(Result::is_ok));

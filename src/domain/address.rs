@@ -289,6 +289,7 @@ mod tests {
             ticket_id: ticket.map(TicketId),
             comment_id: None,
             external_user_id: external.map(Into::into),
+            requester_id: None,
             text: "hello".into(),
             agent_name: None,
             attachments: Vec::new(),
@@ -302,6 +303,7 @@ mod tests {
             ticket_id: TicketId(ticket),
             comment_id: None,
             external_user_id: external.map(Into::into),
+            requester_id: None,
             caught_up: None,
         })
     }

@@ -248,6 +248,9 @@ pub struct AgentReply {
     pub comment_id: Option<CommentId>,
     /// The customer, if the trigger named them.
     pub external_user_id: Option<String>,
+    /// The ticket's requester when the trigger fired or the look saw the ticket, if it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester_id: Option<UserId>,
     /// Set when no webhook rang but the bridge itself, because it may have missed one: what it saw of the ticket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caught_up: Option<Sighting>,
@@ -266,6 +269,9 @@ pub struct Sighting {
     /// Up to which time, by Zendesk's clock, every comment is there for whoever reads the ticket after this look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all_there_to: Option<Timestamp>,
+    /// Whether it was merged into another ticket.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merged: bool,
 }
 
 /// A file that an agent attached to a comment.
@@ -286,6 +292,9 @@ pub struct PhoneText {
     pub comment_id: Option<CommentId>,
     /// The customer, if the sender named them.
     pub external_user_id: Option<String>,
+    /// The ticket's requester when the trigger fired, if the sender told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester_id: Option<UserId>,
     /// Plain text, whole, lines kept.
     pub text: String,
     /// The agent's name, where it is known.
@@ -315,6 +324,9 @@ pub struct TicketChange {
     pub ticket_id: TicketId,
     /// The customer, if the trigger named them.
     pub external_user_id: Option<String>,
+    /// The ticket's requester when the trigger fired, if it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester_id: Option<UserId>,
 }
 
 /// Something that the agent must be told on the ticket, in plain words, as an internal comment.

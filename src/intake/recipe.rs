@@ -72,6 +72,7 @@ fn send(body: &Map<String, Value>) -> Result<EventKind, Stop> {
         ticket_id: fields::number(&attributes, "zendesk_ticket").ok().flatten().map(TicketId),
         comment_id: None,
         external_user_id: Some(external_user_id),
+        requester_id: None,
         text: message,
         agent_name: None,
         attachments: Vec::new(),

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::event::{
-    AgentReply, CommentId, Customer, CustomerText, Keyword, PhoneText, TicketChange, TicketFields, TicketId,
+    AgentReply, CommentId, Customer, CustomerText, Keyword, PhoneText, TicketChange, TicketFields, TicketId, UserId,
 };
 
 const SECRET: &str = "HRkRd4BeOAoUkfZr-mhauJT64rvBASlJRoIyPsd3zeA=";
@@ -270,6 +270,39 @@ fn braze_gets_in_by_token_only() {
     assert_eq!(read(&signed, &options), Intake::Refused { why: Refusal::MissingToken });
 }
 
+/// The requester as the triggers tell it: as text, as a number, not at all, or as something that cannot be one.
+#[test]
+fn the_requester_is_read_where_it_is_told_and_never_makes_a_body_unreadable() {
+    let told = |event: &str, requester: Value| {
+        let mut body = json!({"event": event, "ticket_id": "35", "comment_id": "9", "requester_id": requester});
+        if requester.is_null() {
+            body.as_object_mut().unwrap().remove("requester_id");
+        }
+        let body = body.to_string();
+        match read(&from_zendesk("/webhooks/zendesk", body.as_bytes()), &options()) {
+            Intake::Event { event, .. } => match event.kind {
+                EventKind::AgentReply(reply) => reply.requester_id,
+                EventKind::TicketSolved(change) | EventKind::TicketReopened(change) => change.requester_id,
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{body}: {other:?}"),
+        }
+    };
+    for event in ["agent_reply", "ticket_solved", "ticket_reopened"] {
+        for (requester, expected) in [
+            (json!("361"), Some(UserId(361))),
+            (json!(361), Some(UserId(361))),
+            (json!(""), None),
+            (Value::Null, None),
+            (json!("{{ticket.requester.id}}"), None),
+            (json!({"id": 361}), None),
+            (json!(-1), None),
+        ] {
+            assert_eq!(told(event, requester.clone()), expected, "{event} {requester}");
+        }
+    }
+}
+
 #[test]
 fn zendesk_events_are_read() {
     let reply = |comment: Option<u64>| {
@@ -277,6 +310,7 @@ fn zendesk_events_are_read() {
             ticket_id: TicketId(35),
             comment_id: comment.map(CommentId),
             external_user_id: None,
+            requester_id: None,
             caught_up: None,
         })
     };
@@ -285,6 +319,7 @@ fn zendesk_events_are_read() {
             ticket_id: Some(TicketId(35)),
             comment_id: None,
             external_user_id: Some("u-7".into()),
+            requester_id: None,
             text: text.into(),
             agent_name: Some("Ada L.".into()),
             attachments: vec![],
@@ -292,7 +327,11 @@ fn zendesk_events_are_read() {
             caught_up: false,
         })
     };
-    let change = |user: Option<&str>| TicketChange { ticket_id: TicketId(35), external_user_id: user.map(Into::into) };
+    let change = |user: Option<&str>| TicketChange {
+        ticket_id: TicketId(35),
+        external_user_id: user.map(Into::into),
+        requester_id: None,
+    };
     let comment = DedupeKey::ZendeskComment(TicketId(35), CommentId(9));
     let cases = [
         (json!({"event":"agent_reply","ticket_id":"35","comment_id":"9"}), reply(Some(9)), Some(comment.clone())),

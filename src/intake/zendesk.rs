@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::fields::{self, unreadable};
 use super::signature::Verified;
 use super::{Reading, Stop};
-use crate::domain::event::{AgentReply, CommentId, DedupeKey, EventKind, PhoneText, TicketChange, TicketId};
+use crate::domain::event::{AgentReply, CommentId, DedupeKey, EventKind, PhoneText, TicketChange, TicketId, UserId};
 use crate::domain::text;
 
 /// The event of the test that `tandem check --live` has Zendesk make: it proves that one gets here, and nothing more.
@@ -34,18 +34,18 @@ fn read_object(body: &Map<String, Value>) -> Result<EventKind, Stop> {
     let ticket_id =
         fields::number(body, "ticket_id")?.map(TicketId).ok_or_else(|| unreadable("`ticket_id` is blank"))?;
     let external_user_id = fields::id(body, "external_user_id")?;
+    // Triggers of before tell no requester, and a requester that cannot be read is as good as none: the ticket is asked.
+    let requester_id = fields::number(body, "requester_id").ok().flatten().map(UserId);
+    let change = TicketChange { ticket_id, external_user_id, requester_id };
     match name.as_str() {
-        "agent_reply" => read_reply(body, ticket_id, external_user_id),
-        "ticket_solved" => Ok(EventKind::TicketSolved(TicketChange { ticket_id, external_user_id })),
-        _ => Ok(EventKind::TicketReopened(TicketChange { ticket_id, external_user_id })),
+        "agent_reply" => read_reply(body, change),
+        "ticket_solved" => Ok(EventKind::TicketSolved(change)),
+        _ => Ok(EventKind::TicketReopened(change)),
     }
 }
 
-fn read_reply(
-    body: &Map<String, Value>,
-    ticket_id: TicketId,
-    external_user_id: Option<String>,
-) -> Result<EventKind, Stop> {
+fn read_reply(body: &Map<String, Value>, about: TicketChange) -> Result<EventKind, Stop> {
+    let TicketChange { ticket_id, external_user_id, requester_id } = about;
     let comment_id = fields::number(body, "comment_id")?.map(CommentId);
     if comment_id.is_none()
         && let Some(text) = fields::text(body, "text")?
@@ -58,6 +58,7 @@ fn read_reply(
             ticket_id: Some(ticket_id),
             comment_id: None,
             external_user_id,
+            requester_id,
             text,
             agent_name: fields::line(body, "agent_name"),
             attachments: Vec::new(),
@@ -65,5 +66,5 @@ fn read_reply(
             caught_up: false,
         }));
     }
-    Ok(EventKind::AgentReply(AgentReply { ticket_id, comment_id, external_user_id, caught_up: None }))
+    Ok(EventKind::AgentReply(AgentReply { ticket_id, comment_id, external_user_id, requester_id, caught_up: None }))
 }

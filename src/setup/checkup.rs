@@ -254,6 +254,10 @@ pub fn triggers(
             return Line::wrong("Zendesk", &what, "does not exist", RUN_SETUP);
         };
         let faults = zendesk::trigger_faults(trigger, spec, &webhook.id);
+        if faults == [zendesk::OUTDATED_BODY] {
+            let said = format!("works, but {}. {RUN_SETUP} to update it", zendesk::OUTDATED_BODY);
+            return Line::zendesk(&what, State::Note, said);
+        }
         match faults.is_empty() {
             true => Line::zendesk(&what, State::Good, "is active and notifies the webhook"),
             false => Line::wrong("Zendesk", &what, faults.join(" and "), RUN_SETUP),

@@ -16,6 +16,9 @@ pub const NAME: &str = "tandem";
 /// By this description a user field is recognised as one that we made, and that may be removed.
 const FIELD_DESCRIPTION: &str = "Set up by tandem: the id by which Braze knows the customer.";
 
+/// A fault of a trigger that an earlier version installed. It works: the bridge reads the requester from the ticket.
+pub const OUTDATED_BODY: &str = "posts the body of an earlier version, which does not tell the requester";
+
 /// What connects a webhook to triggers; it cannot be changed once the webhook is made.
 const SUBSCRIPTION: &str = "conditional_ticket_events";
 
@@ -49,12 +52,12 @@ pub const TRIGGERS: [TriggerSpec; 3] = [
             ("role", "is_not", "end_user"),
             ("current_tags", "includes", TAG),
         ],
-        body: r#"{"event":"agent_reply","ticket_id":"{{ticket.id}}","comment_id":"{{ticket.latest_public_comment.id}}"}"#,
+        body: r#"{"event":"agent_reply","ticket_id":"{{ticket.id}}","comment_id":"{{ticket.latest_public_comment.id}}","requester_id":"{{ticket.requester.id}}"}"#,
     },
     TriggerSpec {
         title: "tandem: ticket solved",
         conditions: &[("status", "value", "solved"), ("current_tags", "includes", TAG)],
-        body: r#"{"event":"ticket_solved","ticket_id":"{{ticket.id}}"}"#,
+        body: r#"{"event":"ticket_solved","ticket_id":"{{ticket.id}}","requester_id":"{{ticket.requester.id}}"}"#,
     },
     TriggerSpec {
         title: "tandem: ticket reopened",
@@ -64,7 +67,7 @@ pub const TRIGGERS: [TriggerSpec; 3] = [
             ("status", "not_value", "closed"),
             ("current_tags", "includes", TAG),
         ],
-        body: r#"{"event":"ticket_reopened","ticket_id":"{{ticket.id}}"}"#,
+        body: r#"{"event":"ticket_reopened","ticket_id":"{{ticket.id}}","requester_id":"{{ticket.requester.id}}"}"#,
     },
 ];
 
@@ -247,7 +250,8 @@ pub fn trigger_faults(trigger: &TriggerView, spec: &TriggerSpec, webhook: &str) 
             let parsed = |text: &str| serde_json::from_str::<Value>(text).ok();
             let body = action["value"][1].as_str().and_then(parsed);
             if body.is_none() || body != parsed(spec.body) {
-                faults.push("posts another body".to_owned());
+                let is_outdated = body.is_some() && body == parsed(spec.body).map(without_requester);
+                faults.push(if is_outdated { OUTDATED_BODY } else { "posts another body" }.to_owned());
             }
         }
         Some([action]) if action["field"] == "notification_webhook" => {
@@ -256,6 +260,14 @@ pub fn trigger_faults(trigger: &TriggerView, spec: &TriggerSpec, webhook: &str) 
         _ => faults.push("has other actions".to_owned()),
     }
     faults
+}
+
+/// The body as it was before it told the requester.
+fn without_requester(mut body: Value) -> Value {
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove("requester_id");
+    }
+    body
 }
 
 /// Field, operator and value. Fields that take no operator come back with `is` or without one.

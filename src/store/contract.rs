@@ -131,6 +131,7 @@ fn phone_text(ticket: u64, words: &str) -> Event {
         ticket_id: Some(TicketId(ticket)),
         comment_id: None,
         external_user_id: None,
+        requester_id: None,
         text: words.into(),
         agent_name: None,
         attachments: Vec::new(),
@@ -145,6 +146,7 @@ fn doorbell(ticket: u64) -> Event {
         ticket_id: TicketId(ticket),
         comment_id: None,
         external_user_id: None,
+        requester_id: None,
         caught_up: None,
     });
     Event { received_at: at(0), kind }

@@ -42,6 +42,7 @@ async fn with_dead_letters(store: &SledStore) {
                 ticket_id: TicketId(ticket),
                 comment_id: Some(CommentId(comment)),
                 external_user_id: None,
+                requester_id: None,
                 caught_up: None,
             };
             let event = Event { received_at: now, kind: EventKind::AgentReply(reply) };

@@ -14,7 +14,7 @@ use url::Url;
 use crate::clients::Failure;
 use crate::clients::exchange::Order;
 use crate::domain::budget::Call;
-use crate::domain::event::{CommentId, TicketId};
+use crate::domain::event::{CommentId, TicketId, UserId};
 
 use super::{PAGE, Zendesk};
 
@@ -76,6 +76,8 @@ pub struct LostWebhook {
     pub ticket_id: TicketId,
     /// The comment, where the call told of a reply.
     pub comment_id: Option<CommentId>,
+    /// The ticket's requester when the comment was written, where the call told of a reply and of the requester.
+    pub requester_id: Option<UserId>,
 }
 
 #[derive(Deserialize)]
@@ -179,7 +181,9 @@ fn read_body(payload: &str) -> Option<LostWebhook> {
         .or_else(|| number(&body["recipients"][0]["attributes"]["zendesk_ticket"]))
         .map(TicketId)?;
     let comment_id = number(&body["comment_id"]).filter(|_| body["event"] == "agent_reply").map(CommentId);
-    Some(LostWebhook { ticket_id, comment_id })
+    // Without a comment nothing tells until when it was so.
+    let requester_id = comment_id.and_then(|_| number(&body["requester_id"])).map(UserId);
+    Some(LostWebhook { ticket_id, comment_id, requester_id })
 }
 
 #[cfg(test)]
@@ -207,12 +211,19 @@ mod tests {
 
     #[test]
     fn a_lost_body_gives_its_ids_and_nothing_else() {
-        let lost = |ticket, comment: Option<u64>| {
-            Some(LostWebhook { ticket_id: TicketId(ticket), comment_id: comment.map(CommentId) })
+        let whose = |ticket, comment: Option<u64>, requester: Option<u64>| {
+            let (comment_id, requester_id) = (comment.map(CommentId), requester.map(UserId));
+            Some(LostWebhook { ticket_id: TicketId(ticket), comment_id, requester_id })
         };
+        let lost = |ticket, comment| whose(ticket, comment, None);
         let cases = [
             (r#"{"event":"agent_reply","ticket_id":"7","comment_id":"9"}"#, lost(7, Some(9))),
             (r#"{"event":"agent_reply","ticket_id":7,"comment_id":9}"#, lost(7, Some(9))),
+            (
+                r#"{"event":"agent_reply","ticket_id":"7","comment_id":"9","requester_id":"3"}"#,
+                whose(7, Some(9), Some(3)),
+            ),
+            (r#"{"event":"ticket_solved","ticket_id":"7","requester_id":"3"}"#, lost(7, None)),
             (r#"{"event":"ticket_solved","ticket_id":"7","comment_id":"9"}"#, lost(7, None)),
             (r#"{"recipients":[{"attributes":{"zendesk_ticket":"7"},"trigger_properties":{}}]}"#, lost(7, None)),
             (r#"{"event":"agent_reply","ticket_id":"0"}"#, None),

@@ -200,8 +200,13 @@ mod tests {
     #[test]
     fn what_only_tells_of_a_reply_is_shown_when_it_did_not() {
         let bell = || {
-            let reply =
-                AgentReply { ticket_id: TicketId(7), comment_id: None, external_user_id: None, caught_up: None };
+            let reply = AgentReply {
+                ticket_id: TicketId(7),
+                comment_id: None,
+                external_user_id: None,
+                requester_id: None,
+                caught_up: None,
+            };
             EventKind::AgentReply(reply)
         };
         assert!(shown(bell(), Standing::Delivered { receipt: "1 to text".into() }).is_none());
@@ -224,6 +229,7 @@ mod tests {
             ticket_id: Some(TicketId(7)),
             comment_id: None,
             external_user_id: None,
+            requester_id: None,
             text: "Hello".into(),
             agent_name: None,
             attachments: Vec::new(),

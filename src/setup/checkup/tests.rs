@@ -120,6 +120,40 @@ fn a_key_that_the_host_does_not_know_may_be_at_home_elsewhere() {
 }
 
 #[test]
+fn triggers_of_an_earlier_version_work_and_are_told() {
+    let webhook = WebhookView {
+        id: "hook".into(),
+        name: zendesk::NAME.into(),
+        endpoint: "https://bridge.example/webhooks/zendesk".into(),
+        http_method: "POST".into(),
+        request_format: "json".into(),
+        status: "active".into(),
+        subscriptions: None,
+    };
+    let installed = |body: fn(&str) -> String| -> Vec<TriggerView> {
+        let made = |(step, id): (zendesk::Step, u64)| {
+            let mut trigger = step.write.unwrap().body.unwrap()["trigger"].clone();
+            trigger["id"] = id.into();
+            let posted = body(trigger["actions"][0]["value"][1].as_str().unwrap());
+            trigger["actions"][0]["value"][1] = posted.into();
+            serde_json::from_value(trigger).unwrap()
+        };
+        zendesk::triggers(&[], "hook", "cat").into_iter().zip(1..).map(made).collect()
+    };
+    let before = |body: &str| body.replace(r#","requester_id":"{{ticket.requester.id}}""#, "");
+    for (found, state, says) in [
+        (installed(str::to_owned), State::Good, "is active"),
+        (installed(before), State::Note, "works, but posts the body of an earlier version"),
+        (installed(|_| "{}".to_owned()), State::Wrong, "posts another body"),
+    ] {
+        let lines = triggers(&Ok((found, Vec::new())), Some(&webhook));
+        for line in lines.iter().take(TRIGGERS.len()) {
+            check(line, state, says);
+        }
+    }
+}
+
+#[test]
 fn a_trigger_that_tags_after_ours_have_looked_is_told() {
     let trigger = |id, title: &str, category: &str, position, actions| TriggerView {
         id,

@@ -46,13 +46,20 @@ fn what_was_made_is_as_wanted_the_second_time() {
 #[test]
 fn every_drift_of_a_trigger_is_told_and_put_right() {
     type Drift = fn(&mut TriggerView);
-    let cases: [(Drift, &str); 9] = [
+    let cases: [(Drift, &str); 10] = [
         (|trigger| trigger.active = false, "is inactive"),
         (|trigger| trigger.conditions["all"][0]["value"] = "x".into(), "has other conditions"),
         (|trigger| trigger.conditions["all"] = json!([]), "has other conditions"),
         (|trigger| trigger.conditions["any"] = trigger.conditions["all"].clone(), "has other conditions"),
         (|trigger| trigger.actions[0]["value"][0] = "other".into(), "notifies another webhook"),
         (|trigger| trigger.actions[0]["value"][1] = "{}".into(), "posts another body"),
+        (
+            |trigger| {
+                let before = r#"{"event":"ticket_solved","ticket_id":"{{ticket.id}}"}"#;
+                trigger.actions[0]["value"][1] = before.into();
+            },
+            OUTDATED_BODY,
+        ),
         (|trigger| trigger.actions[0]["field"] = "status".into(), "has other actions"),
         (|trigger| trigger.actions = json!([]), "has other actions"),
         (|trigger| trigger.category_id = None, "stands in another category"),
