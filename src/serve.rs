@@ -34,7 +34,10 @@ use crate::mapping::Mappings;
 use crate::store::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Metrics, Readiness, Samples};
-use crate::worker::{AlarmOptions, Alarmist, KeptFacts, ObservedTransport, Pauses, Retention, Worker, WorkerOptions};
+use crate::worker::{
+    AlarmOptions, Alarmist, Completions, InTheMaking, KeptFacts, ObservedTransport, Pauses, Retention, Worker,
+    WorkerOptions,
+};
 
 mod live;
 mod memory;
@@ -345,6 +348,8 @@ fn worker(
         pauses: Pauses::default(),
         facts: KeptFacts::default(),
         alarms: Arc::default(),
+        in_the_making: InTheMaking::default(),
+        completions: Completions::default(),
     }
 }
 

@@ -34,9 +34,12 @@ use crate::mapping::{Context, Mappings, Name};
 use crate::store::{Claim, Store, StoreError, Verdict};
 use crate::telemetry::{Metrics, Readiness};
 
+use completion::Completion;
+
 mod alarm;
 mod catch_up;
 mod claims;
+mod completion;
 mod confirm;
 mod context;
 mod facts_kept;
@@ -47,13 +50,16 @@ mod janitor;
 mod notes;
 mod observed;
 mod outbound;
+mod requester;
 mod tell;
 
 pub use alarm::{AlarmBook, AlarmOptions, Alarmist};
+pub use completion::Completions;
 pub use facts_kept::KeptFacts;
 pub use health::Pauses;
 pub use janitor::Retention;
 pub use observed::ObservedTransport;
+pub use requester::InTheMaking;
 
 /// How long all calls of one claim together may take: less than its lease, so that nobody else works on the lane while
 /// this is still calling.
@@ -116,6 +122,10 @@ pub struct Worker {
     pub facts: KeptFacts,
     /// What the operator is to be called for.
     pub alarms: Arc<AlarmBook>,
+    /// The customers who are being looked for, or made users, just now.
+    pub in_the_making: InTheMaking,
+    /// Users in Zendesk who lack what Braze knows of them.
+    pub completions: Completions,
 }
 
 /// What one claim came to and taught.
@@ -130,12 +140,15 @@ struct Report {
 struct Learnt {
     changes: Vec<Change>,
     instead: Vec<Event>,
+    besides: Vec<Event>,
     belongs_to: Option<ConversationKey>,
     parts_sent: Option<u32>,
     /// Which of the claimed deliveries are rightly not done, though others are, and why.
     dropped: Vec<(EventId, String)>,
     /// Of which deliveries a note has just said that they did not arrive.
     noted: Vec<EventId>,
+    /// What the customer's user in Zendesk lacks, to be written once the text is there.
+    completion: Option<Completion>,
 }
 
 impl Worker {
@@ -148,6 +161,7 @@ impl Worker {
             Arc::clone(&self).claim_loop(Destination::Braze, &stop, &tasks),
             self.keep_house(&stop),
             self.catch_up(&stop),
+            self.complete_users(&stop),
         );
         tasks.close();
         tasks.wait().await;
@@ -179,11 +193,13 @@ impl Worker {
             self.note_health(&claim, &report.outcome, now);
             let (outcome, why) = (report.outcome.name(), report.outcome.why().to_owned());
             let went_well = matches!(report.outcome, Outcome::Done { .. } | Outcome::Skip { .. });
+            let completion = report.learnt.completion.clone().filter(|_| went_well);
             let verdict = self.judge(&claim, report, now);
             let notices: Vec<Notice> = verdict.moves.iter().filter_map(|(id, to)| notice(*id, to)).collect();
             let recorded = self.store.record(&claim, verdict, now).await;
             failpoint::reach("worker.recorded");
             if recorded.is_ok() {
+                completion.into_iter().for_each(|completion| self.completions.add(completion));
                 notices.into_iter().for_each(|notice| self.alarms.note(notice, now));
             }
             match recorded {
@@ -217,7 +233,7 @@ impl Worker {
             (EventKind::AgentReply(reply), _) => self.read_replies(claim, reply, &mut learnt).await,
             (EventKind::PhoneText(text), false) => self.send_text(claim, text, &mut learnt).await,
             (EventKind::TicketSolved(change), false) => self.send_closing_text(claim, change, &mut learnt).await,
-            (EventKind::TicketReopened(change), _) => Ok(self.note_reopened(claim, change, &mut learnt)),
+            (EventKind::TicketReopened(change), _) => Ok(Self::note_reopened(claim, change, &mut learnt)),
             (EventKind::Unreadable(_), _) => {
                 Ok(Outcome::Reject { cause: "an unreadable body cannot be delivered".to_owned() })
             }
@@ -257,7 +273,7 @@ impl Worker {
             parts_sent: learnt.parts_sent,
             changes: learnt.changes,
             instead: learnt.instead,
-            besides: besides.into_iter().collect(),
+            besides: learnt.besides.into_iter().chain(besides).collect(),
             belongs_to: learnt.belongs_to,
         }
     }

@@ -14,25 +14,26 @@ use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 use url::Url;
 
 use crate::clients::exchange::{Answer, Effect, Exchange, Order, secret_header};
 use crate::clients::oauth::{self, Tokens};
 use crate::clients::{Failure, Held, Transport, limits, words};
 use crate::clock::Clock;
-use crate::domain::budget::{Budgets, Call, UserKey};
+use crate::domain::budget::{Budgets, Call};
 use crate::domain::event::{CommentId, EventId, TicketId, UserId};
 
 pub mod admin;
 mod invocations;
 mod search;
 mod standing;
+mod users;
 mod views;
 
 pub use invocations::{Fate, Invocation, Invocations, LostWebhook};
 pub use search::UserQuery;
-pub use views::{CommentView, TicketView, TicketsRead, TicketsUpdated, UserView, Written};
+pub use views::{CommentView, IdHolder, Saved, TicketView, TicketsRead, TicketsUpdated, UserView, Written};
 
 /// Comments and audits on one page: Zendesk's maximum.
 const PAGE: usize = 100;
@@ -340,39 +341,6 @@ impl Zendesk {
         comments.sort_by_key(|comment| comment.id);
         comments.dedup_by_key(|comment| comment.id);
         Ok(comments)
-    }
-
-    /// The users who have exactly this external id, field, e-mail address or phone number, at most the 100 that
-    /// Zendesk finds best. The search index lags by minutes; a user who was just made may be missing.
-    ///
-    /// # Errors
-    /// As for every read; [`Failure::Reject`] for a field key that Zendesk cannot have.
-    pub async fn find_users(&self, by: &UserQuery) -> Result<Vec<UserView>, Failure> {
-        let Some((name, value)) = by.parameter()? else { return Ok(Vec::new()) };
-        let order = Order::get(Call::ZendeskSearchUsers, "/api/v2/users/search")
-            .query(name, value)
-            .query("per_page", PAGE.to_string());
-        let answer = self.call(&order).await?;
-        let users: Vec<views::UserJson> = self.part(&order, &answer, "users")?;
-        let users = users.into_iter().map(views::UserJson::view);
-        Ok(users.filter(|user| by.matches(user)).collect())
-    }
-
-    /// Makes or changes a user; `user` is the inner object. Zendesk finds an existing one by `external_id` or
-    /// `email`, never by phone. No verification mail is sent.
-    ///
-    /// # Errors
-    /// As for every write. Repeating it after [`Failure::Unknown`] is harmless when it names an external id or e-mail.
-    pub async fn save_user(&self, user: &Value) -> Result<UserView, Failure> {
-        let name = user["external_id"].as_str().or_else(|| user["email"].as_str()).unwrap_or_default();
-        let mut user = user.clone();
-        if let Some(fields) = user.as_object_mut() {
-            fields.insert("skip_verify_email".into(), Value::Bool(true));
-        }
-        let call = Call::ZendeskSaveUser(UserKey::of(name));
-        let order = Order::post(call, Effect::Lasting, "/api/v2/users/create_or_update", &json!({ "user": user }));
-        let answer = self.call(&order).await?;
-        self.part(&order, &answer, "user").map(views::UserJson::view)
     }
 
     /// Uploads a file and gives the token that a comment's `uploads` takes for 60 minutes. An upload that no comment

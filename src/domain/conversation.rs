@@ -265,6 +265,12 @@ pub enum Change {
     ClosingTold(TicketId),
     /// The ticket is gone.
     TicketGone(TicketId),
+    /// The ticket is another customer's from now on; texts may stand on it.
+    TicketLeft(TicketId),
+    /// A webhook told of the ticket's status. A late word about an older ticket says nothing about where the next text goes.
+    Status(TicketId, TicketStatus),
+    /// A text is being written on a ticket that the conversation goes to only when that succeeds.
+    MayStandOn(TicketId),
     /// The customer's words stand on this ticket as this comment. Where nothing is known of the ticket's replies yet, those
     /// after it are new.
     Stands(TicketId, CommentId),
@@ -340,6 +346,18 @@ impl Conversation {
             Change::TicketGone(id) => {
                 if self.ticket.as_ref().is_some_and(|ticket| ticket.id == id) {
                     self.ticket = None;
+                }
+            }
+            Change::Status(id, status) => {
+                if self.ticket.as_ref().is_some_and(|ticket| ticket.id == id) {
+                    self.apply(Change::Ticket(id, status, now), now);
+                }
+            }
+            Change::MayStandOn(id) => self.leave(id),
+            Change::TicketLeft(id) => {
+                if self.ticket.as_ref().is_some_and(|ticket| ticket.id == id) {
+                    self.ticket = None;
+                    self.leave(id);
                 }
             }
             Change::Forwarded(ticket, up_to, comments) => {
@@ -530,6 +548,28 @@ mod tests {
     }
 
     #[test]
+    fn a_late_word_about_an_older_ticket_does_not_lead_back_to_it() {
+        let mut conversation = conversation();
+        conversation.apply(Change::Ticket(TicketId(2), TicketStatus::Open, at(0)), at(0));
+        for (told, status) in [(1, TicketStatus::Open), (2, TicketStatus::Solved)] {
+            conversation.apply(Change::Status(TicketId(told), TicketStatus::Solved), at(9));
+            let ticket = conversation.ticket.as_ref().unwrap();
+            assert_eq!((ticket.id, ticket.status), (TicketId(2), status), "told of {told}");
+        }
+    }
+
+    #[test]
+    fn a_ticket_that_is_left_is_looked_at_for_what_was_written_on_it() {
+        let mut conversation = conversation();
+        conversation.apply(Change::Ticket(TicketId(1), TicketStatus::Open, at(0)), at(0));
+        conversation.apply(Change::TicketLeft(TicketId(2)), at(1));
+        assert!(conversation.ticket.is_some(), "another ticket");
+        conversation.apply(Change::TicketLeft(TicketId(1)), at(1));
+        assert!(conversation.ticket.is_none());
+        assert_eq!(conversation.recent_tickets().collect::<Vec<_>>(), [TicketId(1)]);
+    }
+
+    #[test]
     fn own_writes_are_bounded_and_the_oldest_go_first() {
         let mut conversation = conversation();
         for n in 0..100 {
@@ -576,7 +616,13 @@ mod tests {
     fn a_look_teaches_what_is_newer_than_what_was_heard() {
         let mut conversation = conversation();
         conversation.apply(Change::Ticket(TicketId(1), TicketStatus::Open, at(50)), at(50));
-        let seen = |status, second| Sighting { status, updated_at: at(second), as_of: at(second), all_there_to: None };
+        let seen = |status, second| Sighting {
+            status,
+            updated_at: at(second),
+            as_of: at(second),
+            all_there_to: None,
+            merged: false,
+        };
         for (ticket, status, second, why) in [
             (1, Some(TicketStatus::Solved), 49, "an index is behind what was heard"),
             (2, Some(TicketStatus::Solved), 60, "it is another ticket's"),

@@ -6,11 +6,15 @@
 //! | the customer's text finds | the bridge |
 //! |---|---|
 //! | no ticket known, or it was deleted | appends to an unsolved ticket with the conversation's key, else opens one |
+//! | a ticket whose requester is another user now | as if it were deleted: the text goes to a ticket of the customer's own |
 //! | new, open, pending, on hold | appends |
 //! | solved, within the reopening time | appends and so reopens |
 //! | solved for longer | appends to another unsolved one, else opens a new one that names the old |
 //! | closed | appends to another unsolved one, else follows up |
-//! | closed by a merge | the same, but to the same requester's only; the ticket that the merge names comes next |
+//! | closed by a merge | the same; the ticket that the merge names comes next |
+//!
+//! A text is only ever written on a ticket whose requester is the customer's user. Who that is, is remembered; where a
+//! ticket that was just read says otherwise, the user is looked for afresh, because an agent may have merged users.
 
 use std::time::Duration;
 
@@ -59,6 +63,21 @@ pub struct KnownTicket {
     pub merged: bool,
     /// Whose it is.
     pub requester: Option<UserId>,
+    /// Whether Zendesk showed it in this run.
+    pub read: bool,
+    /// The tags to write along with a comment, where the ticket lacks the tag of text conversations.
+    pub tagging: Option<Tagging>,
+}
+
+/// The tags of a ticket with the one added that it lacks: without it no trigger of ours fires on the ticket. An update
+/// replaces all tags, so it must be refused when the ticket has changed since.
+/// Source: Zendesk's API reference, Tickets, "Update Ticket" and "Protecting against ticket update collisions".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tagging {
+    /// All tags that the ticket is to have.
+    pub tags: Vec<String>,
+    /// When the ticket had last changed when its tags were read.
+    pub updated_at: Timestamp,
 }
 
 /// Everything known so far about where a text should go.
@@ -72,8 +91,14 @@ pub struct Facts {
     searched: bool,
     hinted: bool,
     requester: Option<UserId>,
+    /// Whether the requester was looked for in this run.
+    verified: bool,
+    /// Whether the requester was made in this run, so that no ticket can be theirs.
+    is_new: bool,
+    id_taken: Option<bool>,
     matches_tried: usize,
     renewed: bool,
+    left: Option<TicketId>,
 }
 
 /// What to do next.
@@ -88,7 +113,10 @@ pub enum Step {
     /// Look for the customer among the users.
     FindRequester(UserMatch),
     /// Make the customer a user.
-    CreateRequester,
+    CreateRequester {
+        /// Whether another user has the customer's id as their own; `None` before the first look.
+        id_taken: Option<bool>,
+    },
     /// Open a ticket.
     Open {
         /// Whose it is.
@@ -111,6 +139,8 @@ pub enum Step {
         ticket: TicketId,
         /// Only if the ticket has not changed since this time of the vendor's clock; otherwise it is read first.
         unchanged_since: Option<Timestamp>,
+        /// Tags to write along.
+        tagging: Option<Tagging>,
     },
 }
 
@@ -118,20 +148,20 @@ pub enum Step {
 #[must_use]
 pub fn plan(facts: &Facts) -> Step {
     let Some(ticket) = &facts.ticket else {
-        return if facts.searched { facts.open() } else { Step::FindTickets };
+        return if facts.searched || facts.is_new { facts.open() } else { facts.find_tickets() };
     };
-    let unchanged_since = ticket.stamp.filter(|_| !ticket.fresh);
-    let may_act = ticket.fresh || unchanged_since.is_some();
+    let may_act = ticket.fresh || ticket.stamp.is_some();
     let Some(status) = ticket.status.filter(|_| may_act) else { return Step::ReadTicket(ticket.id) };
-    let append = || facts.with_requester(|requester| Step::Append { requester, ticket: ticket.id, unchanged_since });
     match status {
-        TicketStatus::New | TicketStatus::Open | TicketStatus::Pending | TicketStatus::Hold => append(),
-        TicketStatus::Solved if facts.may_reopen(ticket) => append(),
+        TicketStatus::New | TicketStatus::Open | TicketStatus::Pending | TicketStatus::Hold => facts.append(ticket),
+        TicketStatus::Solved if facts.may_reopen(ticket) => facts.append(ticket),
         // No write to this ticket follows that could be made to depend on it.
         TicketStatus::Solved | TicketStatus::Closed if !ticket.fresh => Step::ReadTicket(ticket.id),
-        // Another unsolved ticket of the conversation is better than one more.
-        TicketStatus::Solved | TicketStatus::Closed if !facts.searched => Step::FindTickets,
+        // Another unsolved ticket of the conversation is better than one more; and the list tells of this one as well.
+        TicketStatus::Solved | TicketStatus::Closed if !facts.searched => facts.find_tickets(),
         TicketStatus::Solved => facts.open(),
+        // Was it merged?
+        TicketStatus::Closed if !ticket.read => Step::ReadTicket(ticket.id),
         TicketStatus::Closed if ticket.merged && !facts.hinted => Step::ReadMergeHint(ticket.id),
         TicketStatus::Closed => facts.with_requester(|requester| Step::FollowUp { requester, closed: ticket.id }),
     }
@@ -159,6 +189,8 @@ impl Facts {
             stamp: ticket.stamp.filter(|_| ticket.seen_at.saturating_add(reopen).is_ok_and(|end| now <= end)),
             merged: false,
             requester: conversation.and_then(|conversation| conversation.requester_id),
+            read: false,
+            tagging: None,
         });
         let named = named.map(|id| KnownTicket {
             id,
@@ -168,6 +200,8 @@ impl Facts {
             stamp: None,
             merged: false,
             requester: None,
+            read: false,
+            tagging: None,
         });
         Self {
             now,
@@ -178,8 +212,12 @@ impl Facts {
             searched: false,
             hinted: false,
             requester: conversation.and_then(|conversation| conversation.requester_id),
+            verified: false,
+            is_new: false,
+            id_taken: None,
             matches_tried: 0,
             renewed: false,
+            left: None,
         }
     }
 
@@ -202,6 +240,8 @@ impl Facts {
             stamp: None,
             merged: false,
             requester: self.requester,
+            read: true,
+            tagging: None,
         });
     }
 
@@ -210,8 +250,32 @@ impl Facts {
         if let Some(known) = self.ticket.as_ref().filter(|known| known.id == read.id && known.status == read.status) {
             read.since = known.since.min(read.since);
         }
-        self.requester = self.requester.or(read.requester);
-        self.ticket = Some(KnownTicket { fresh: true, ..read });
+        // A ticket that the sender named, or that is known without its requester, tells who the customer is.
+        self.requester = self.requester.or(read.requester.filter(|_| !self.verified && self.matches_tried == 0));
+        self.ticket = Some(KnownTicket { fresh: true, read: true, ..read });
+        self.compare_owners();
+    }
+
+    /// Nothing of the customer's is written on a ticket that was read and is another user's. A requester who is only
+    /// remembered may have been merged into that user, and is looked for first.
+    fn compare_owners(&mut self) {
+        let Some(requester) = self.requester else { return };
+        let Some(ticket) = self.ticket.as_ref().filter(|ticket| ticket.read) else { return };
+        if ticket.requester.is_none_or(|owner| owner == requester) {
+            return;
+        }
+        if self.verified {
+            self.left = Some(ticket.id);
+            self.ticket = None;
+        } else {
+            self.look_afresh();
+        }
+    }
+
+    fn look_afresh(&mut self) {
+        (self.requester, self.verified, self.matches_tried, self.is_new) = (None, false, 0, false);
+        // Tickets go along with a user who is merged.
+        self.searched = false;
     }
 
     /// An attempt before this one failed: nothing is made to depend on what is remembered.
@@ -236,8 +300,8 @@ impl Facts {
     /// The write was refused because the ticket is closed: read why, or follow up if we know.
     pub fn ticket_closed(&mut self) {
         if let Some(ticket) = &mut self.ticket {
-            let just_read = ticket.fresh && ticket.status == Some(TicketStatus::Closed);
-            (ticket.fresh, ticket.stamp) = (just_read, None);
+            ticket.read &= ticket.status == Some(TicketStatus::Closed);
+            (ticket.fresh, ticket.stamp) = (true, None);
             ticket.status = Some(TicketStatus::Closed);
         }
     }
@@ -245,12 +309,22 @@ impl Facts {
     /// Tickets with the conversation's key, newest first.
     pub fn tickets_found(&mut self, found: Vec<KnownTicket>) {
         self.searched = true;
+        // A list may be behind, so a ticket that is known to be closed stays so.
+        let same = |ticket: &&KnownTicket| {
+            self.ticket.as_ref().is_some_and(|current| {
+                current.id == ticket.id
+                    && (current.status != Some(TicketStatus::Closed) || ticket.status == current.status)
+            })
+        };
+        if let Some(read) = found.iter().find(same).cloned() {
+            self.ticket_read(read);
+        }
         let current = self.ticket.as_ref();
-        let owner = current.filter(|ticket| ticket.merged).and_then(|ticket| ticket.requester);
         let unsolved = found.into_iter().find(|ticket| {
             ticket.status.is_some_and(TicketStatus::is_unsolved)
                 && current.is_none_or(|current| current.id != ticket.id)
-                && (owner.is_none() || owner == ticket.requester)
+                && self.left != Some(ticket.id)
+                && ticket.requester == self.requester
         });
         match unsolved {
             Some(ticket) => self.ticket_read(ticket),
@@ -261,22 +335,39 @@ impl Facts {
         }
     }
 
-    /// The ticket that a merged one names as its heir, if it exists, is unsolved and has the same requester.
-    pub fn merge_hint_read(&mut self, heir: Option<KnownTicket>) {
+    /// The ticket that a merged one names as its heir, if it exists, is unsolved and has the same requester. Says whether
+    /// the conversation goes there.
+    pub fn merge_hint_read(&mut self, heir: Option<KnownTicket>) -> bool {
         self.hinted = true;
         let owner = self.ticket.as_ref().and_then(|ticket| ticket.requester);
         let heir = heir.filter(|heir| {
             heir.status.is_some_and(TicketStatus::is_unsolved) && owner.is_some() && heir.requester == owner
         });
+        let goes_there = heir.is_some();
         if let Some(heir) = heir {
             self.ticket_read(heir);
         }
+        goes_there
     }
 
     /// The customer is this user, or nobody was found by the last way of looking.
     pub fn requester_found(&mut self, user: Option<UserId>) {
         self.matches_tried += 1;
         self.requester = user;
+        self.verified = user.is_some();
+        self.compare_owners();
+    }
+
+    /// The users were asked for the customer's id: whether one who is not the customer has it, one of the staff, or a customer
+    /// whose id differs in case only.
+    pub fn id_looked_up(&mut self, taken: bool) {
+        self.id_taken = Some(taken);
+    }
+
+    /// The customer was made this user just now, or turned out to be it.
+    pub fn requester_saved(&mut self, user: UserId, is_new: bool) {
+        self.is_new = is_new;
+        self.requester_found(Some(user));
     }
 
     /// The user that we took the customer for may be gone: look afresh. Says whether that makes sense, which it does
@@ -286,8 +377,9 @@ impl Facts {
             return false;
         }
         self.renewed = true;
-        self.matches_tried = 0;
-        self.requester.take().is_some()
+        let was_known = self.requester.is_some();
+        self.look_afresh();
+        was_known
     }
 
     fn may_reopen(&self, ticket: &KnownTicket) -> bool {
@@ -298,11 +390,30 @@ impl Facts {
         self.with_requester(|requester| Step::Open { requester, previous: self.previous })
     }
 
+    fn find_tickets(&self) -> Step {
+        self.with_requester(|_| Step::FindTickets)
+    }
+
+    fn append(&self, ticket: &KnownTicket) -> Step {
+        self.with_requester(|requester| {
+            // The user was looked for afresh, and the ticket was not.
+            if !ticket.read && ticket.requester != Some(requester) {
+                return Step::ReadTicket(ticket.id);
+            }
+            let tagging = ticket.tagging.clone();
+            let unchanged_since = match &tagging {
+                Some(tagging) => Some(tagging.updated_at),
+                None => ticket.stamp.filter(|_| !ticket.fresh),
+            };
+            Step::Append { requester, ticket: ticket.id, unchanged_since, tagging }
+        })
+    }
+
     fn with_requester(&self, write: impl FnOnce(UserId) -> Step) -> Step {
         match (self.requester, self.matches.get(self.matches_tried)) {
             (Some(requester), _) => write(requester),
             (None, Some(by)) => Step::FindRequester(*by),
-            (None, None) => Step::CreateRequester,
+            (None, None) => Step::CreateRequester { id_taken: self.id_taken },
         }
     }
 }
@@ -358,13 +469,15 @@ mod tests {
             stamp: None,
             merged: false,
             requester: Some(UserId(9)),
+            read: true,
+            tagging: None,
         }
     }
 
     const OPEN: Step = Step::Open { requester: UserId(9), previous: None };
 
     fn append(ticket: u64) -> Step {
-        Step::Append { requester: UserId(9), ticket: TicketId(ticket), unchanged_since: None }
+        Step::Append { requester: UserId(9), ticket: TicketId(ticket), unchanged_since: None, tagging: None }
     }
 
     fn follow_up(closed: u64) -> Step {
@@ -436,8 +549,12 @@ mod tests {
             conversation.apply(Change::Stamp(TicketId(1), at(NOW - minutes * 60 - 2)), seen);
             new(Some(&conversation), None)
         };
-        let unchanged_since =
-            |second| Step::Append { requester: UserId(9), ticket: TicketId(1), unchanged_since: Some(at(second)) };
+        let unchanged_since = |second| Step::Append {
+            requester: UserId(9),
+            ticket: TicketId(1),
+            unchanged_since: Some(at(second)),
+            tagging: None,
+        };
         let mut open = heard(TicketStatus::Open, 20, 11);
         assert_eq!(plan(&open), unchanged_since(NOW - 662));
         open.ticket_changed();
@@ -461,13 +578,83 @@ mod tests {
     fn a_closed_ticket_is_followed_up() {
         let mut closed = facts(Some((TicketStatus::Open, 1, 1)));
         closed.ticket_closed();
-        assert_eq!(plan(&closed), Step::ReadTicket(TicketId(1)), "was it merged?");
-        closed.ticket_read(ticket(1, TicketStatus::Closed));
         assert_eq!(plan(&closed), Step::FindTickets);
         closed.tickets_found(vec![ticket(1, TicketStatus::Closed)]);
-        assert_eq!(plan(&closed), follow_up(1));
+        assert_eq!(plan(&closed), follow_up(1), "the list tells that it was not merged");
         closed.ticket_closed();
         assert_eq!(plan(&closed), follow_up(1), "being told twice does not lead in a circle");
+    }
+
+    #[test]
+    fn a_closed_ticket_that_the_list_does_not_tell_of_is_read() {
+        for listed in [vec![], vec![ticket(1, TicketStatus::Open)]] {
+            let mut closed = facts(Some((TicketStatus::Open, 1, 1)));
+            closed.ticket_closed();
+            closed.tickets_found(listed);
+            assert_eq!(plan(&closed), Step::ReadTicket(TicketId(1)), "was it merged?");
+            closed.ticket_read(ticket(1, TicketStatus::Closed));
+            assert_eq!(plan(&closed), follow_up(1));
+        }
+    }
+
+    fn anothers(id: u64, status: TicketStatus) -> KnownTicket {
+        KnownTicket { requester: Some(UserId(8)), ..ticket(id, status) }
+    }
+
+    #[test]
+    fn a_ticket_that_is_another_users_now_is_left_alone() {
+        for status in [TicketStatus::Open, TicketStatus::Solved, TicketStatus::Closed] {
+            let mut stale = facts(Some((TicketStatus::Open, 1, 11)));
+            assert_eq!(plan(&stale), Step::ReadTicket(TicketId(1)));
+            stale.ticket_read(anothers(1, status));
+            assert_eq!(plan(&stale), Step::FindRequester(UserMatch::ExternalId), "were users merged? {status:?}");
+            stale.requester_found(Some(UserId(9)));
+            assert_eq!((plan(&stale), stale.left), (Step::FindTickets, Some(TicketId(1))), "{status:?}");
+            stale.tickets_found(vec![anothers(4, TicketStatus::Open), anothers(1, status)]);
+            assert_eq!(plan(&stale), OPEN, "neither it nor any other of theirs: {status:?}");
+        }
+    }
+
+    #[test]
+    fn a_ticket_that_the_list_shows_with_another_user_is_left_alone() {
+        let mut late = facts(Some((TicketStatus::Solved, 6, 1)));
+        late.tickets_found(vec![anothers(1, TicketStatus::Solved)]);
+        assert_eq!(plan(&late), Step::FindRequester(UserMatch::ExternalId));
+        late.requester_found(Some(UserId(9)));
+        assert_eq!(plan(&late), Step::FindTickets);
+        late.tickets_found(vec![anothers(1, TicketStatus::Solved), ticket(3, TicketStatus::Open)]);
+        assert_eq!(plan(&late), append(3));
+    }
+
+    #[test]
+    fn a_customer_whose_user_was_merged_keeps_the_ticket() {
+        let append_as_8 =
+            Step::Append { requester: UserId(8), ticket: TicketId(1), unchanged_since: None, tagging: None };
+        // Told by the ticket, when it was read.
+        let mut stale = facts(Some((TicketStatus::Open, 1, 11)));
+        stale.ticket_read(anothers(1, TicketStatus::Open));
+        stale.requester_found(None);
+        stale.requester_found(Some(UserId(8)));
+        assert_eq!((plan(&stale), stale.left), (append_as_8.clone(), None));
+        // Told by the refusal of a comment in the name of a user who is gone.
+        let mut fresh = facts(Some((TicketStatus::Open, 1, 1)));
+        assert_eq!(plan(&fresh), append(1));
+        assert!(fresh.requester_gone());
+        fresh.requester_found(Some(UserId(8)));
+        assert_eq!(plan(&fresh), Step::ReadTicket(TicketId(1)), "whose is it now?");
+        fresh.ticket_read(anothers(1, TicketStatus::Open));
+        assert_eq!(plan(&fresh), append_as_8);
+    }
+
+    #[test]
+    fn a_ticket_without_the_tag_gets_it_with_the_comment() {
+        let tagging = Tagging { tags: vec!["sms".into(), "vip".into()], updated_at: at(NOW) };
+        let mut found = facts(None);
+        found.tickets_found(vec![KnownTicket { tagging: Some(tagging.clone()), ..ticket(4, TicketStatus::Open) }]);
+        let unchanged_since = Some(at(NOW));
+        let expected =
+            Step::Append { requester: UserId(9), ticket: TicketId(4), unchanged_since, tagging: Some(tagging) };
+        assert_eq!(plan(&found), expected);
     }
 
     #[test]
@@ -476,25 +663,24 @@ mod tests {
         let start = || {
             let mut facts = facts(Some((TicketStatus::Open, 1, 1)));
             facts.ticket_closed();
-            facts.ticket_read(merged());
             facts
         };
-        let stranger = |id| KnownTicket { requester: Some(UserId(8)), ..ticket(id, TicketStatus::Open) };
+        let stranger = |id| anothers(id, TicketStatus::Open);
 
         let mut by_key = start();
-        by_key.tickets_found(vec![stranger(6), ticket(5, TicketStatus::Open)]);
+        by_key.tickets_found(vec![stranger(6), ticket(5, TicketStatus::Open), merged()]);
         assert_eq!(plan(&by_key), append(5), "somebody else's ticket is passed over");
 
         let mut by_hint = start();
-        by_hint.tickets_found(vec![]);
+        by_hint.tickets_found(vec![merged()]);
         assert_eq!(plan(&by_hint), Step::ReadMergeHint(TicketId(1)));
-        by_hint.merge_hint_read(Some(ticket(7, TicketStatus::Open)));
+        assert!(by_hint.merge_hint_read(Some(ticket(7, TicketStatus::Open))));
         assert_eq!(plan(&by_hint), append(7));
 
         for heir in [None, Some(stranger(7)), Some(ticket(7, TicketStatus::Closed))] {
             let mut none = start();
-            none.tickets_found(vec![]);
-            none.merge_hint_read(heir);
+            none.tickets_found(vec![merged()]);
+            assert!(!none.merge_hint_read(heir));
             assert_eq!(plan(&none), follow_up(1));
         }
     }
@@ -511,14 +697,18 @@ mod tests {
     #[test]
     fn the_requester_is_looked_for_in_order_and_made_last() {
         let mut unknown = new(None, None);
-        unknown.tickets_found(vec![]);
         for by in [UserMatch::ExternalId, UserMatch::UserField, UserMatch::Phone] {
             assert_eq!(plan(&unknown), Step::FindRequester(by), "the customer has no e-mail address");
             unknown.requester_found(None);
         }
-        assert_eq!(plan(&unknown), Step::CreateRequester);
-        unknown.requester_found(Some(UserId(9)));
-        assert_eq!(plan(&unknown), OPEN);
+        assert_eq!(plan(&unknown), Step::CreateRequester { id_taken: None });
+        unknown.id_looked_up(true);
+        assert_eq!(plan(&unknown), Step::CreateRequester { id_taken: Some(true) });
+        let mut found = unknown.clone();
+        found.requester_saved(UserId(9), false);
+        assert_eq!(plan(&found), Step::FindTickets, "they were there before");
+        unknown.requester_saved(UserId(9), true);
+        assert_eq!(plan(&unknown), OPEN, "a new user has no ticket");
         assert!(unknown.requester_gone());
         assert_eq!(plan(&unknown), Step::FindRequester(UserMatch::ExternalId), "merged away: look afresh");
         unknown.requester_found(Some(UserId(9)));

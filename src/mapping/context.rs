@@ -148,6 +148,9 @@ pub struct NotePart {
     pub text: String,
     /// The same, ready to be an `html_body`.
     pub html: String,
+    /// The status that the ticket is to have from then on (`keyword_note` only); `null` where it stays as it is.
+    #[serde(default)]
+    pub status: Option<String>,
 }
 
 /// See [`Context::campaign`].

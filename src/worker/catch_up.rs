@@ -27,9 +27,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::clients::Failure;
+use crate::clients::zendesk::TicketView;
 use crate::clock::Trouble;
 use crate::domain::conversation::{Conversation, ConversationKey};
-use crate::domain::event::{AgentReply, CommentId, DedupeKey, Destination, Event, EventKind, Sighting, TicketId};
+use crate::domain::event::{
+    AgentReply, CommentId, DedupeKey, Destination, Event, EventKind, Sighting, TicketId, UserId,
+};
 use crate::domain::retry::later;
 
 use super::Worker;
@@ -78,6 +81,7 @@ struct Searched {
 struct Ring {
     ticket_id: TicketId,
     comment_id: Option<CommentId>,
+    requester_id: Option<UserId>,
     seen: Sighting,
     /// Under which it must not be taken twice.
     keys: Vec<DedupeKey>,
@@ -85,8 +89,8 @@ struct Ring {
 
 impl Ring {
     /// For a ticket that was seen so.
-    fn of(ticket_id: TicketId, seen: Sighting) -> Self {
-        Self { ticket_id, comment_id: None, seen, keys: Vec::new() }
+    fn of(ticket: &TicketView, seen: Sighting) -> Self {
+        Self { ticket_id: ticket.id, comment_id: None, requester_id: Some(ticket.requester_id), seen, keys: Vec::new() }
     }
 }
 
@@ -171,11 +175,11 @@ impl Worker {
                 let seen = compare::sighting(ticket, ticket.updated_at, found.answered_at);
                 match compare::listed(known.get(&ticket.id), ticket) {
                     Listed::Settled => {}
-                    Listed::Doubtful => doubtful.push(Ring::of(ticket.id, seen)),
-                    Listed::Unread => rings.push(Ring::of(ticket.id, seen)),
+                    Listed::Doubtful => doubtful.push(Ring::of(ticket, seen)),
+                    Listed::Unread => rings.push(Ring::of(ticket, seen)),
                     Listed::Stranger => {
                         if progress.strangers.get(&ticket.id).is_none_or(|heard| *heard < ticket.updated_at) {
-                            rings.push(Ring::of(ticket.id, seen));
+                            rings.push(Ring::of(ticket, seen));
                         }
                     }
                 }
@@ -241,8 +245,9 @@ impl Worker {
                 return false;
             }
             let now = self.clock.now();
-            let (ticket_id, comment_id) = (ring.ticket_id, ring.comment_id);
-            let reply = AgentReply { ticket_id, comment_id, external_user_id: None, caught_up: Some(ring.seen) };
+            let Ring { ticket_id, comment_id, requester_id, seen, .. } = *ring;
+            let caught_up = Some(seen);
+            let reply = AgentReply { ticket_id, comment_id, external_user_id: None, requester_id, caught_up };
             let event = Event { received_at: now, kind: EventKind::AgentReply(reply) };
             if let Err(error) = self.store.accept(event, ring.keys.clone(), now).await {
                 warn!(%error, "catch_up.not_stored: the next look will find it");

@@ -36,7 +36,9 @@ impl Worker {
         }
         match self.find_write(candidates, head.delivery.id).await.map_err(failed)? {
             Some(written) if matches!(head.event.kind, EventKind::CustomerText(_)) => {
-                Ok(self.wrote(&written, None, learnt))
+                let outcome = self.wrote(&written, None, learnt);
+                self.leave_anothers(&written, claim.conversation.as_ref().and_then(|known| known.requester_id), learnt);
+                Ok(outcome)
             }
             Some(written) => {
                 learnt.noted = not_arrived(claim.work.iter());

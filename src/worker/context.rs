@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::clients::braze::{RECEIPT_ATTRIBUTE, Recipient};
 use crate::clients::zendesk::UserView;
-use crate::domain::conversation::ECHO_LIFE;
+use crate::domain::conversation::{ECHO_LIFE, TicketStatus};
 use crate::domain::event::{
     Customer, CustomerText, Event, EventId, EventKind, Note, PhoneText, TicketChange, TicketId, UserId,
 };
@@ -15,6 +15,7 @@ use crate::mapping::context::{
 };
 use crate::store::Claim;
 
+use super::completion::Completion;
 use super::identify::user_external_id;
 
 /// The words and files of one comment on the ticket: one text, or several with their times.
@@ -131,6 +132,13 @@ pub(super) fn internal(claim: &Claim, note: &Note, ids: &[EventId]) -> Context {
     context
 }
 
+/// For the mapping that notes a keyword. `status` is the ticket's from then on, where it changes.
+pub(super) fn keyword_note(claim: &Claim, note: &Note, status: Option<TicketStatus>) -> Context {
+    let mut context = internal(claim, note, &[]);
+    context.note.status = status.map(|status| status.name().to_owned());
+    context
+}
+
 /// One part of a text to the phone.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part {
@@ -185,6 +193,7 @@ pub(super) fn closing(change: &TicketChange) -> PhoneText {
         ticket_id: Some(change.ticket_id),
         comment_id: None,
         external_user_id: change.external_user_id.clone(),
+        requester_id: change.requester_id,
         text: String::new(),
         agent_name: None,
         attachments: Vec::new(),
@@ -193,11 +202,11 @@ pub(super) fn closing(change: &TicketChange) -> PhoneText {
     }
 }
 
-/// A new Zendesk user for the customer, under an id that makes saving it twice harmless.
-pub(super) fn new_user(customer: &Customer, user_field: &str) -> Value {
-    let mut user = bare_user(customer, user_field);
+/// A new Zendesk user for the customer under this external id, which makes saving it twice harmless. Neither an e-mail
+/// address, by which Zendesk would take another user for them, nor a role, which that user would lose.
+pub(super) fn new_user(customer: &Customer, id: Option<String>, user_field: &str) -> Value {
+    let mut user = bare_user(customer, id, user_field);
     if let Some(user) = user.as_object_mut() {
-        insert(user, "email", addressable(customer.email.as_ref()));
         // Zendesk wants E.164; what could not be brought into that form stays in Braze.
         insert(user, "phone", addressable(customer.phone.as_ref()).filter(|phone| phone.starts_with('+')));
     }
@@ -205,13 +214,12 @@ pub(super) fn new_user(customer: &Customer, user_field: &str) -> Value {
 }
 
 /// The same with nothing that Zendesk could find fault with.
-pub(super) fn bare_user(customer: &Customer, user_field: &str) -> Value {
-    let id = user_external_id(customer);
-    let nameless = || id.as_deref().map_or_else(|| "Customer".to_owned(), |id| format!("Customer {id}"));
+pub(super) fn bare_user(customer: &Customer, id: Option<String>, user_field: &str) -> Value {
+    let known_as = customer.external_id.clone().or_else(|| user_external_id(customer));
+    let nameless = || known_as.as_deref().map_or_else(|| "Customer".to_owned(), |id| format!("Customer {id}"));
     let name = customer.name().or_else(|| customer.phone.clone()).or_else(|| customer.email.clone());
     let mut user = Map::new();
     user.insert("name".to_owned(), Value::from(text::inert(&name.unwrap_or_else(nameless))));
-    user.insert("role".to_owned(), Value::from("end-user"));
     insert(&mut user, "external_id", id);
     if let Some(id) = &customer.external_id {
         user.insert("user_fields".to_owned(), json!({ user_field: id }));
@@ -219,8 +227,15 @@ pub(super) fn bare_user(customer: &Customer, user_field: &str) -> Value {
     Value::Object(user)
 }
 
-/// What is blank on a user and known of the customer; `None` when nothing is, or when the user cannot be addressed.
-pub(super) fn blanks(user: &UserView, customer: &Customer, user_field: &str) -> Option<Value> {
+/// The blanks of a user that the customer's profile fills.
+pub(super) fn completion(user: &UserView, customer: &Customer, user_field: &str) -> Completion {
+    // A user without an id was taken for the customer by a number alone.
+    let email = addressable(customer.email.as_ref()).filter(|_| user.email.is_none() && user.external_id.is_some());
+    Completion { user: user.id, fields: blanks(user, customer, user_field), email }
+}
+
+/// The fields among them; `None` when nothing is, or when the user cannot be addressed.
+fn blanks(user: &UserView, customer: &Customer, user_field: &str) -> Option<Value> {
     let field = user.user_fields.get(user_field).and_then(Value::as_str).unwrap_or_default();
     let mut blanks = Map::new();
     if user.phone.is_none() {
@@ -230,10 +245,7 @@ pub(super) fn blanks(user: &UserView, customer: &Customer, user_field: &str) -> 
         blanks.insert("user_fields".to_owned(), json!({ user_field: id }));
     }
     match (&user.external_id, &user.email) {
-        (Some(id), email) => {
-            if email.is_none() {
-                insert(&mut blanks, "email", addressable(customer.email.as_ref()));
-            }
+        (Some(id), _) => {
             (!blanks.is_empty()).then(|| insert(&mut blanks, "external_id", Some(id.clone())))?;
         }
         (None, Some(email)) => {
@@ -308,7 +320,7 @@ fn base(claim: &Claim, customer: &Customer) -> Context {
             media: Vec::new(),
             uploads: Vec::new(),
         },
-        note: NotePart { text: String::new(), html: String::new() },
+        note: NotePart { text: String::new(), html: String::new(), status: None },
         campaign: CampaignPart { id: None },
         attributes: Map::new(),
         receipt: id.to_string(),

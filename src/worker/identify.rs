@@ -1,16 +1,27 @@
-//! Whose ticket it is: finds the customer behind a ticket that the bridge does not know yet.
+//! Whose ticket it is: finds the customer behind a ticket that the bridge does not know yet, and tells whether one that it
+//! knows is still its customer's.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::clients::Failure;
-use crate::clients::zendesk::TicketView;
-use crate::domain::conversation::{Change, Conversation, ConversationKey};
+use crate::clients::zendesk::{TicketView, UserView};
+use crate::domain::conversation::{Change, Conversation, ConversationKey, TicketStatus, fingerprint};
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{Customer, Destination, TicketId};
+use crate::domain::event::{
+    AgentReply, CommentId, Customer, Destination, Event, EventKind, Sighting, TicketId, UserId,
+};
+use crate::domain::phone::digits;
+use crate::domain::plan::{MERGED_TAG, Tagging};
 use crate::store::{Claim, StoreError};
 
 use super::{Learnt, Worker};
 
 /// The tag by which an agent (or the bridge) says that a ticket is a text conversation.
 pub(super) const SMS_TAG: &str = "sms";
+
+/// Why nothing is texted about a ticket that has another requester now.
+pub(super) const NOT_THEIRS: &str = "the ticket's requester is no longer the conversation's customer";
 
 /// What stands before the `external_id` of a Zendesk user who is known by `braze_id` only, so that nobody takes it for
 /// an external id: Braze answers "success" to a text for an external id that does not exist.
@@ -22,16 +33,16 @@ impl Worker {
     /// A ticket that the bridge does not know is read, and must carry the tag `sms`. When that tells whose it is, all
     /// that waits for the ticket moves to the customer's own lane and is claimed afresh there, so that nothing is ever
     /// sent beside that lane or without knowing what the conversation knows. `named` is the customer as the webhook
-    /// called them.
+    /// called them. Gives the ticket's requester where the ticket had to be read.
     pub(super) async fn identify(
         &self,
         claim: &Claim,
         ticket: TicketId,
         named: Option<&str>,
         learnt: &mut Learnt,
-    ) -> Result<(), Outcome> {
+    ) -> Result<Option<UserId>, Outcome> {
         if knows(claim.conversation.as_ref(), ticket) {
-            return Ok(());
+            return Ok(None);
         }
         let view = match self.zendesk.ticket(ticket).await {
             Ok(view) => view,
@@ -40,14 +51,14 @@ impl Worker {
             }
             Err(failure) => return Err(self.outcome(failure, Destination::Zendesk)),
         };
-        if !view.tags.iter().any(|tag| tag == SMS_TAG) {
+        if !is_tagged(&view) && !self.follows_merge(&view).await? {
             return Err(Outcome::Skip {
                 reason: format!("ticket {ticket} is not a text conversation: it has no tag {SMS_TAG}"),
             });
         }
         if !claim.key.is_provisional() {
             learnt.changes.extend(taken_up(claim.conversation.as_ref(), &view));
-            return Ok(());
+            return Ok(Some(view.requester_id));
         }
         if self.adopt(&view, named, learnt).await? {
             return Err(self.found());
@@ -55,6 +66,90 @@ impl Worker {
         Err(Outcome::Reject {
             cause: "the requester has no Braze user id: fill the external id of the user in Zendesk".to_owned(),
         })
+    }
+
+    /// Whether a ticket without the tag is the one into which its requester's conversation was merged. Then it gets the
+    /// tag, without which no trigger of ours would fire on it.
+    async fn follows_merge(&self, view: &TicketView) -> Result<bool, Outcome> {
+        let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
+        let failed = |failure| self.outcome(failure, Destination::Zendesk);
+        let Some(customer) = customer_behind(view, &self.options.user_field) else { return Ok(false) };
+        let key = self.store.key_of(&customer, None).await.map_err(retry)?;
+        let known = self.store.conversation(&key).await.map_err(retry)?;
+        let Some(lost) = known.and_then(|known| known.ticket) else { return Ok(false) };
+        let is_merged = match self.zendesk.ticket(lost.id).await {
+            Ok(lost) => is_merged(&lost) && lost.requester_id == view.requester_id,
+            Err(Failure::NotFound { .. }) => false,
+            Err(failure) => return Err(failed(failure)),
+        };
+        let heir = if is_merged { self.named_heir(lost.id).await.map_err(failed)? } else { None };
+        if heir.is_none_or(|heir| heir.id != view.id) {
+            return Ok(false);
+        }
+        self.tag(view).await?;
+        Ok(true)
+    }
+
+    /// Gives the ticket the tag of text conversations, where it lacks it.
+    async fn tag(&self, view: &TicketView) -> Result<(), Outcome> {
+        let Some(tagging) = tagging_of(view) else { return Ok(()) };
+        let mut body = json!({ "ticket": {} });
+        write_tags(&mut body, &tagging);
+        match self.zendesk.update_unchanged(view.id, &body, tagging.updated_at).await {
+            // The tag is for the replies after this one.
+            Ok(_) | Err(Failure::Closed { .. } | Failure::NotFound { .. } | Failure::Reject { .. }) => Ok(()),
+            // Written or not, the ticket is read again.
+            Err(Failure::Unknown { cause } | Failure::Changed { cause }) => Err(Outcome::Retry { cause, after: None }),
+            Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
+        }
+    }
+
+    /// Follows the conversation from its ticket, which a look has seen merged, to the one that it went into: with the tag,
+    /// without which no trigger of ours fires there, and with the replies that were written there since.
+    pub(super) async fn follow(&self, claim: &Claim, merged: TicketId, learnt: &mut Learnt) -> Result<(), Outcome> {
+        let failed = |failure| self.outcome(failure, Destination::Zendesk);
+        let Some(conversation) = &claim.conversation else { return Ok(()) };
+        if conversation.ticket.as_ref().is_none_or(|ticket| ticket.id != merged) {
+            return Ok(());
+        }
+        let Some(heir) = self.named_heir(merged).await.map_err(failed)? else { return Ok(()) };
+        let view = match self.zendesk.ticket(heir.id).await {
+            Ok(view) => view,
+            Err(Failure::NotFound { .. }) => return Ok(()),
+            Err(failure) => return Err(failed(failure)),
+        };
+        // The customer's next text looks further.
+        if !view.status.is_unsolved() || conversation.requester_id != Some(view.requester_id) {
+            return Ok(());
+        }
+        self.tag(&view).await?;
+        learnt.changes.push(Change::Ticket(view.id, view.status, view.updated_at));
+        self.take_over(&heir, view.requester_id, view.updated_at, learnt);
+        Ok(())
+    }
+
+    /// What stood on the heir of a merged ticket before the merge stays where it is; what agents wrote there since is looked
+    /// for at once, because no trigger told of it.
+    pub(super) fn take_over(&self, heir: &Heir, requester: UserId, updated_at: Timestamp, learnt: &mut Learnt) {
+        let now = self.clock.now();
+        learnt.changes.push(Change::Stands(heir.id, heir.since));
+        let reply = AgentReply {
+            ticket_id: heir.id,
+            comment_id: None,
+            external_user_id: None,
+            requester_id: Some(requester),
+            caught_up: Some(Sighting { status: None, updated_at, as_of: now, all_there_to: None, merged: false }),
+        };
+        learnt.besides.push(Event { received_at: now, kind: EventKind::AgentReply(reply) });
+    }
+
+    /// The ticket that a merged one went into, as the last of its comments that names one says.
+    pub(super) async fn named_heir(&self, merged: TicketId) -> Result<Option<Heir>, Failure> {
+        let comments = self.zendesk.comments_after(merged, None).await?;
+        Ok(comments.iter().rev().find_map(|comment| {
+            let id = named_ticket(&comment.plain_body, merged)?;
+            Some(Heir { id, since: comment.id })
+        }))
     }
 
     /// Learns whose conversation an unknown ticket belongs to; false when nobody named the customer and the requester
@@ -66,11 +161,17 @@ impl Worker {
         learnt: &mut Learnt,
     ) -> Result<bool, Outcome> {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
-        // A key that the bridge knows says more than the user does: the customer may have several names and lines.
+        // A key that the bridge knows says more than the user does: the customer may have several names and lines. But not
+        // where the ticket has another requester since, who is another customer.
         let mut known = match &ticket.external_id {
             Some(key) => self.store.conversation(&ConversationKey(key.clone())).await.map_err(retry)?,
             None => None,
         };
+        known = known.filter(|known| {
+            let is = |user| is_customer(user, &known.customer, &self.options.user_field);
+            known.requester_id.is_none_or(|requester| requester == ticket.requester_id)
+                || ticket.requester.as_ref().and_then(is) != Some(false)
+        });
         let key = match &known {
             Some(conversation) => conversation.key.clone(),
             None => {
@@ -90,6 +191,48 @@ impl Worker {
         Ok(true)
     }
 
+    /// Whether the ticket, which the conversation knows, is still its customer's. `told` is the requester at the time that
+    /// counts, where it was told; only where it was not, or where it is not the requester that the conversation knows,
+    /// the ticket is read. A customer whose user was merged into another of theirs keeps the ticket.
+    pub(super) async fn is_theirs(
+        &self,
+        claim: &Claim,
+        ticket: TicketId,
+        told: Option<UserId>,
+        learnt: &mut Learnt,
+    ) -> Result<bool, Outcome> {
+        let conversation = claim.conversation.as_ref();
+        // A ticket that was just read taught its requester along.
+        let learnt_of = |change: &Change| if let Change::Requester(user) = change { Some(*user) } else { None };
+        let ours = learnt.changes.iter().find_map(learnt_of).or_else(|| conversation?.requester_id);
+        if told.is_some() && told == ours {
+            return Ok(true);
+        }
+        let view = match self.zendesk.ticket(ticket).await {
+            Ok(view) => view,
+            Err(Failure::NotFound { .. }) => {
+                return Err(Outcome::Skip { reason: format!("ticket {ticket} does not exist") });
+            }
+            Err(failure) => return Err(self.outcome(failure, Destination::Zendesk)),
+        };
+        let now = view.requester_id;
+        if ours == Some(now) {
+            return Ok(told.is_none());
+        }
+        let customer = conversation.map(|known| known.customer.clone()).unwrap_or_default();
+        let same = view.requester.as_ref().and_then(|user| is_customer(user, &customer, &self.options.user_field));
+        let is_same = same.unwrap_or(ours.is_none());
+        let is_current =
+            conversation.and_then(|known| known.ticket.as_ref()).is_none_or(|current| current.id == ticket);
+        match is_same {
+            false => learnt.changes.push(Change::TicketLeft(ticket)),
+            // Two users of one customer each keep their own ticket.
+            true if is_current => learnt.changes.push(Change::Requester(now)),
+            true => {}
+        }
+        Ok(is_same && told.is_none_or(|told| told == now))
+    }
+
     /// The claim goes on in the customer's own lane, at once.
     pub(super) fn found(&self) -> Outcome {
         Outcome::Postpone {
@@ -98,6 +241,51 @@ impl Worker {
             for_budget: false,
         }
     }
+}
+
+/// The ticket into which another was merged.
+pub(super) struct Heir {
+    /// Its number.
+    pub(super) id: TicketId,
+    /// The comment on the merged ticket that says so: later ones on the heir were written after the merge.
+    pub(super) since: CommentId,
+}
+
+/// The tags to write along with the next comment on a ticket that lacks the tag.
+pub(super) fn tagging_of(ticket: &TicketView) -> Option<Tagging> {
+    (!is_tagged(ticket)).then(|| Tagging {
+        tags: ticket.tags.iter().cloned().chain([SMS_TAG.to_owned()]).collect(),
+        updated_at: ticket.updated_at,
+    })
+}
+
+/// Adds the tag that the ticket lacks to the body of an update, which must be refused when the ticket has changed since its
+/// tags were read. A mapping that sends tags of its own replaces them anyway.
+pub(super) fn write_tags(body: &mut Value, tagging: &Tagging) {
+    let Some(ticket) = body["ticket"].as_object_mut() else { return };
+    if let Some(tags) = ticket.get_mut("tags").and_then(Value::as_array_mut) {
+        if tags.iter().all(|tag| tag != SMS_TAG) {
+            tags.push(SMS_TAG.into());
+        }
+        return;
+    }
+    ticket.insert("tags".to_owned(), tagging.tags.clone().into());
+}
+
+fn is_tagged(ticket: &TicketView) -> bool {
+    ticket.tags.iter().any(|tag| tag == SMS_TAG)
+}
+
+pub(super) fn is_merged(ticket: &TicketView) -> bool {
+    ticket.status == TicketStatus::Closed && ticket.tags.iter().any(|tag| tag == MERGED_TAG)
+}
+
+/// The ticket number behind a `#` in the comment that a merge leaves, in whatever language its words are.
+fn named_ticket(comment: &str, not: TicketId) -> Option<TicketId> {
+    comment.split('#').skip(1).find_map(|rest| {
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok().map(TicketId).filter(|id| *id != not)
+    })
 }
 
 /// Whether the ticket is, or lately was, this conversation's.
@@ -128,19 +316,69 @@ pub(super) fn user_external_id(customer: &Customer) -> Option<String> {
     customer.external_id.clone().or_else(anonymous)
 }
 
+/// How many digits of an id's digest tell it from one that differs in case only.
+const DIGEST_DIGITS: usize = 12;
+
+/// The longest id that Zendesk takes with a digest behind it.
+const PLAIN_CHARS_MAX: usize = 200;
+
+/// What a customer is called whose own id another user has: one of the staff, or a customer whose id differs in case only,
+/// which to Zendesk is the same. The same customer gets the same name every time.
+pub(super) fn second_external_id(id: &str) -> String {
+    let plain: String = id.chars().take(PLAIN_CHARS_MAX).collect();
+    format!("{plain}~{}", digest_of(id))
+}
+
+/// The customer's own id in a name that may be their second one.
+fn own_external_id(name: &str) -> &str {
+    match name.rsplit_once('~') {
+        Some((id, digest)) if digest == digest_of(id) => id,
+        _ => name,
+    }
+}
+
+fn digest_of(id: &str) -> String {
+    fingerprint(id).chars().take(DIGEST_DIGITS).collect()
+}
+
+/// Whether the user is this customer; `None` where nothing tells.
+pub(super) fn is_customer(user: &UserView, customer: &Customer, user_field: &str) -> Option<bool> {
+    if user.is_agent() {
+        return Some(false);
+    }
+    if let Some(named) = named_by(user, user_field) {
+        let same_external = named.external_id.is_some() && named.external_id == customer.external_id;
+        let same_braze = named.braze_id.is_some() && named.braze_id == customer.braze_id;
+        return Some(same_external || same_braze);
+    }
+    let same_phone = user.phone.as_deref().map(digits).zip(customer.phone.as_deref().map(digits));
+    let same_phone = same_phone.is_some_and(|(theirs, ours)| !ours.is_empty() && theirs == ours);
+    let same_email = user.email.as_deref().zip(customer.email.as_deref());
+    let same_email = same_email.is_some_and(|(theirs, ours)| theirs.eq_ignore_ascii_case(ours));
+    (same_phone || same_email).then_some(true)
+}
+
 /// Who the requester is in Braze. The recipe's own field speaks of nothing else; the external id is the bridge's or the
 /// brand's. A ticket's key alone says too little: nobody can tell an external id from a `braze_id` by its looks, and a
 /// text to an external id that does not exist is answered with success.
 fn customer_behind(ticket: &TicketView, user_field: &str) -> Option<Customer> {
     let user = ticket.requester.as_ref()?;
-    let mut customer = Customer { phone: user.phone.clone(), ..Customer::default() };
+    Some(Customer { phone: user.phone.clone(), ..named_by(user, user_field)? })
+}
+
+/// What the user's field or external id calls them in Braze, where one of the two is filled.
+pub(super) fn named_by(user: &UserView, user_field: &str) -> Option<Customer> {
+    let mut customer = Customer::default();
     let field = user.user_fields.get(user_field).and_then(|field| field.as_str()).filter(|field| !field.is_empty());
     match (field, user.external_id.as_deref()) {
         (Some(id), _) => customer.external_id = Some(id.to_owned()),
-        (None, Some(id)) => match id.strip_prefix(ANONYMOUS) {
-            Some(id) => customer.braze_id = Some(id.to_owned()),
-            None => customer.external_id = Some(id.to_owned()),
-        },
+        (None, Some(name)) => {
+            let id = own_external_id(name);
+            match id.strip_prefix(ANONYMOUS) {
+                Some(id) => customer.braze_id = Some(id.to_owned()),
+                None => customer.external_id = Some(id.to_owned()),
+            }
+        }
         (None, None) => return None,
     }
     Some(customer)
@@ -150,4 +388,77 @@ fn customer_behind(ticket: &TicketView, user_field: &str) -> Option<Customer> {
 fn line_of<'a>(ticket: &'a TicketView, customer: &Customer) -> Option<&'a str> {
     let id = customer.external_id.as_deref().or(customer.braze_id.as_deref())?;
     ticket.external_id.as_deref()?.strip_prefix(id)?.strip_prefix('@')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIELD: &str = "braze_external_id";
+
+    fn user(field: Option<&str>, external_id: Option<&str>) -> UserView {
+        UserView {
+            id: UserId(1),
+            name: "Ada".into(),
+            external_id: external_id.map(Into::into),
+            email: None,
+            phone: None,
+            role: "end-user".into(),
+            user_fields: json!({ FIELD: field }).as_object().unwrap().clone(),
+        }
+    }
+
+    #[test]
+    fn the_heir_of_a_merged_ticket_is_read_from_the_comment() {
+        let named = |comment| named_ticket(comment, TicketId(5));
+        assert_eq!(named("This request was closed and merged into request #12 \"Help\"."), Some(TicketId(12)));
+        assert_eq!(named("Request #5 was merged into #77"), Some(TicketId(77)), "not the ticket itself");
+        for nothing in ["", "#", "# 12", "number 12", "#99999999999999999999999"] {
+            assert_eq!(named(nothing), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_second_name_leads_back_to_the_customers_own_id_and_is_no_other_customers() {
+        for id in ["cust-AbC", "cust-aBc", "braze:65f1", "a~b", "x~0123456789ab", &"é".repeat(200)] {
+            let second = second_external_id(id);
+            assert_eq!(own_external_id(&second), id);
+            assert!(second.chars().count() <= 255, "{second}");
+            assert_eq!(own_external_id(id), id, "nothing is cut off an id that is no second name");
+        }
+        let seconds = ["cust-AbC", "cust-aBc"].map(|id| second_external_id(id).to_lowercase());
+        assert_ne!(seconds[0], seconds[1], "different also to Zendesk");
+        let long = "x".repeat(255);
+        assert!(second_external_id(&long).chars().count() <= 255);
+    }
+
+    #[test]
+    fn a_user_is_a_customer_by_id_or_where_none_is_known_by_phone_and_address() {
+        let ada = Customer {
+            external_id: Some("ada".into()),
+            braze_id: Some("b1".into()),
+            phone: Some("+15555550123".into()),
+            email: Some("ada@example.com".into()),
+            ..Customer::default()
+        };
+        let second = second_external_id("ada");
+        let blank = user(None, None);
+        for (user, expected) in [
+            (user(Some("ada"), Some("crm-7")), Some(true)),
+            (user(Some("bob"), Some("ada")), Some(false)),
+            (user(None, Some("ada")), Some(true)),
+            (user(None, Some(&second)), Some(true)),
+            (user(None, Some("Ada")), Some(false)),
+            (user(None, Some("braze:b1")), Some(true)),
+            (user(None, Some("braze:b2")), Some(false)),
+            (UserView { phone: Some("+1 (555) 555-0123".into()), ..user(Some("bob"), None) }, Some(false)),
+            (UserView { phone: Some("+1 (555) 555-0123".into()), ..blank.clone() }, Some(true)),
+            (UserView { email: Some("ADA@example.com".into()), ..blank.clone() }, Some(true)),
+            (UserView { phone: Some("+15555550199".into()), ..blank.clone() }, None),
+            (UserView { role: "agent".into(), ..user(Some("ada"), Some("ada")) }, Some(false)),
+            (blank, None),
+        ] {
+            assert_eq!(is_customer(&user, &ada, FIELD), expected, "{:?} {:?}", user.external_id, user.user_fields);
+        }
+    }
 }

@@ -5,18 +5,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::clients::Failure;
-use crate::clients::zendesk::{TicketView, UserQuery, UserView, Written};
+use crate::clients::zendesk::{Saved, TicketView, Written};
 use crate::domain::conversation::{Change, Opening, TicketStatus, fingerprint};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, CustomerText, Destination, Event, Keyword, Note, Tells, TicketId, UserId};
-use crate::domain::plan::{Facts, KnownTicket, MERGED_TAG, Step, UserMatch, plan};
+use crate::domain::plan::{Facts, KnownTicket, Step, Tagging, plan};
 use crate::domain::reading::Counted;
 use crate::mapping::{Context, Name};
 use crate::store::{Claim, StoreError};
 
 use super::confirm::recent_tickets;
 use super::context::{CommentText, Inbound};
-use super::identify::user_external_id;
+use super::identify::{Heir, is_merged, tagging_of, write_tags};
+use super::notes::written_on_anothers;
 use super::{Learnt, Worker};
 
 /// More looks than any way through the policy takes; a way that is longer goes in a circle.
@@ -34,6 +35,7 @@ struct Append {
     requester: UserId,
     ticket: TicketId,
     unchanged_since: Option<Timestamp>,
+    tagging: Option<Tagging>,
 }
 
 impl Worker {
@@ -44,10 +46,13 @@ impl Worker {
         first: &CustomerText,
         learnt: &mut Learnt,
     ) -> Result<Outcome, Outcome> {
-        if let Some(keyword) = first.keyword {
-            return self.note_keyword(claim, keyword, learnt).await;
+        if let Some(keyword) = first.keyword
+            && let Some(outcome) = self.note_keyword(claim, keyword, &first.text, learnt).await?
+        {
+            return Ok(outcome);
         }
         let customer = self.customer_of(claim, first, learnt).await?;
+        let _making = self.keep_id(claim, &customer)?;
         let texts: Vec<&Event> = claim.work.iter().map(|work| &work.event).collect();
         let mut written = CommentText::of(&texts);
         self.announce(claim, &written).await?;
@@ -108,18 +113,22 @@ impl Worker {
             Step::ReadTicket(id) => self.read_ticket(id, facts, learnt).await?,
             Step::ReadMergeHint(id) => {
                 let heir = self.heir_of(id).await.map_err(failed)?;
-                facts.merge_hint_read(heir);
+                let ticket = heir.as_ref().map(|(_, ticket)| known(ticket));
+                if facts.merge_hint_read(ticket)
+                    && let Some((heir, ticket)) = heir
+                {
+                    self.take_over(&heir, ticket.requester_id, ticket.updated_at, learnt);
+                }
             }
             Step::FindRequester(by) => {
-                let found = self.find_requester(by, inbound.customer).await.map_err(failed)?;
-                if let Some(user) = &found {
-                    self.fill_blanks(user, inbound.customer).await.map_err(failed)?;
-                }
+                let found = self.find_requester(by, inbound.customer, facts).await?;
+                learnt.completion = found.as_ref().map(|user| self.completion_of(user, inbound.customer));
                 facts.requester_found(found.map(|user| user.id));
             }
-            Step::CreateRequester => {
-                let user = self.create_requester(inbound.customer).await.map_err(failed)?;
-                facts.requester_found(Some(user.id));
+            Step::CreateRequester { id_taken } => {
+                let Saved { user, is_new } = self.create_requester(id_taken, inbound.customer).await?;
+                learnt.completion = Some(self.completion_of(&user, inbound.customer));
+                facts.requester_saved(user.id, is_new);
             }
             Step::Open { requester, previous } => {
                 self.set_out(inbound.claim, previous, false).await?;
@@ -131,8 +140,8 @@ impl Worker {
                 let context = inbound.opening(requester, Some(closed));
                 return self.open(Name::FollowUp, inbound, requester, &context, facts, learnt).await;
             }
-            Step::Append { requester, ticket, unchanged_since } => {
-                let append = Append { requester, ticket, unchanged_since };
+            Step::Append { requester, ticket, unchanged_since, tagging } => {
+                let append = Append { requester, ticket, unchanged_since, tagging };
                 return self.append(inbound, append, facts, learnt).await;
             }
         }
@@ -152,13 +161,10 @@ impl Worker {
     }
 
     /// The ticket that a merged one went into, if its last comments name one that exists.
-    async fn heir_of(&self, merged: TicketId) -> Result<Option<KnownTicket>, Failure> {
-        let comments = self.zendesk.comments_after(merged, None).await?;
-        let Some(named) = comments.iter().rev().find_map(|comment| named_ticket(&comment.plain_body, merged)) else {
-            return Ok(None);
-        };
-        match self.zendesk.ticket(named).await {
-            Ok(ticket) => Ok(Some(known(&ticket))),
+    async fn heir_of(&self, merged: TicketId) -> Result<Option<(Heir, TicketView)>, Failure> {
+        let Some(heir) = self.named_heir(merged).await? else { return Ok(None) };
+        match self.zendesk.ticket(heir.id).await {
+            Ok(ticket) => Ok(Some((heir, ticket))),
             Err(Failure::NotFound { .. }) => Ok(None),
             Err(failure) => Err(failure),
         }
@@ -205,14 +211,20 @@ impl Worker {
         facts: &mut Facts,
         learnt: &mut Learnt,
     ) -> Result<Option<Outcome>, Outcome> {
-        let Append { requester, ticket, unchanged_since } = append;
+        let Append { requester, ticket, unchanged_since, tagging } = append;
         if let Some(outcome) = self.written_before(inbound, ticket, learnt).await? {
             return Ok(Some(outcome));
         }
-        let body = self.render(Name::AppendComment, &inbound.appending(requester, ticket))?;
+        let mut body = self.render(Name::AppendComment, &inbound.appending(requester, ticket))?;
+        if let Some(tagging) = &tagging {
+            write_tags(&mut body, tagging);
+        }
         if inbound.current_ticket() != Some(ticket) {
-            // Should the answer be lost, this is where to look.
-            learnt.changes.push(Change::Ticket(ticket, TicketStatus::Open, self.clock.now()));
+            // Should the answer be lost, this is where to look. A ticket that lacks the tag is looked at again first.
+            learnt.changes.push(match tagging {
+                None => Change::Ticket(ticket, TicketStatus::Open, self.clock.now()),
+                Some(_) => Change::MayStandOn(ticket),
+            });
         }
         let written = match unchanged_since {
             Some(stamp) => self.zendesk.update_unchanged(ticket, &body, stamp).await,
@@ -221,7 +233,9 @@ impl Worker {
         match written {
             Ok(written) => {
                 learnt.changes.push(Change::Requester(requester));
-                Ok(Some(self.wrote(&written, Some(inbound.written), learnt)))
+                let outcome = self.wrote(&written, Some(inbound.written), learnt);
+                self.leave_anothers(&written, Some(requester), learnt);
+                Ok(Some(outcome))
             }
             Err(Failure::Closed { .. }) => {
                 facts.ticket_closed();
@@ -253,7 +267,15 @@ impl Worker {
         let candidates = recent_tickets(inbound.claim).into_iter().chain([ticket]);
         let found = self.find_write(candidates, head.delivery.id).await;
         let found = found.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
-        Ok(found.map(|written| self.wrote(&written, Some(inbound.written), learnt)))
+        Ok(found.map(|written| {
+            let outcome = self.wrote(&written, Some(inbound.written), learnt);
+            self.leave_anothers(
+                &written,
+                inbound.claim.conversation.as_ref().and_then(|known| known.requester_id),
+                learnt,
+            );
+            outcome
+        }))
     }
 
     /// What a write on a ticket teaches; `text` is what was written where that is the customer's.
@@ -269,6 +291,16 @@ impl Worker {
             return Outcome::Done { receipt: format!("ticket {ticket}, comment {comment}") };
         }
         Outcome::Done { receipt: format!("ticket {ticket}") }
+    }
+
+    /// Leaves a ticket that took the text of a user who is not its requester any more: it changed hands since it was last
+    /// heard of, and nothing told. The next text goes elsewhere.
+    pub(super) fn leave_anothers(&self, written: &Written, requester: Option<UserId>, learnt: &mut Learnt) {
+        let ticket = &written.ticket;
+        if requester.is_some_and(|requester| requester != ticket.requester_id) {
+            learnt.besides.push(written_on_anothers(ticket.id, self.clock.now()));
+            learnt.changes.push(Change::TicketLeft(ticket.id));
+        }
     }
 
     /// Makes sure that our own text is known before Zendesk can send it back, where acceptance was too long ago to
@@ -302,10 +334,21 @@ impl Worker {
         }
     }
 
-    /// An internal word on the open ticket that the customer opted in or out, or asked for help. Never opens a ticket:
-    /// the subscription was noted when the keyword was accepted.
-    async fn note_keyword(&self, claim: &Claim, keyword: Keyword, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
-        let nowhere = || Outcome::Skip { reason: "noted; there is no open ticket to say so on".to_owned() };
+    /// An internal word on the open ticket that the customer opted in or out, or asked for help, with what they typed: an
+    /// agent may have asked for that very word, so the ticket opens unless they opted out. What asks for help is a text
+    /// like any other where there is no open ticket (`None`); the subscription was noted when the keyword was accepted,
+    /// and opens none.
+    async fn note_keyword(
+        &self,
+        claim: &Claim,
+        keyword: Keyword,
+        word: &str,
+        learnt: &mut Learnt,
+    ) -> Result<Option<Outcome>, Outcome> {
+        let nowhere = || {
+            let skip = Outcome::Skip { reason: "noted; there is no open ticket to say so on".to_owned() };
+            (keyword != Keyword::Help).then_some(skip)
+        };
         let known = claim.conversation.as_ref().and_then(|conversation| conversation.ticket.as_ref());
         let ticket = match known {
             Some(ticket) => Some((ticket.id, ticket.status)),
@@ -317,15 +360,11 @@ impl Worker {
             }
         };
         let Some((ticket, _)) = ticket.filter(|(_, status)| status.is_unsolved()) else { return Ok(nowhere()) };
-        let text = match keyword {
-            Keyword::OptOut => "The customer has opted out of texts. Replies on this ticket will not reach the phone.",
-            Keyword::OptIn => "The customer has opted in to texts. Replies on this ticket reach the phone.",
-            Keyword::Help => "The customer asked for help with a keyword; Braze has answered it by itself.",
-        };
-        let note = Note { ticket_id: ticket, text: text.to_owned(), tells: Tells::Fact };
-        let body = self.render(Name::KeywordNote, &super::context::internal(claim, &note, &[]))?;
+        let note = Note { ticket_id: ticket, text: super::notes::keyword(keyword, word), tells: Tells::Fact };
+        let status = (keyword != Keyword::OptOut).then_some(TicketStatus::Open);
+        let body = self.render(Name::KeywordNote, &super::context::keyword_note(claim, &note, status))?;
         match self.zendesk.update_ticket(ticket, &body).await {
-            Ok(written) => Ok(self.wrote(&written, None, learnt)),
+            Ok(written) => Ok(Some(self.wrote(&written, None, learnt))),
             Err(Failure::Closed { .. } | Failure::NotFound { .. }) => Ok(nowhere()),
             Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
         }
@@ -351,51 +390,6 @@ impl Worker {
         Ok(customer)
     }
 
-    /// The customer among Zendesk's users, as far as this way of looking tells.
-    async fn find_requester(&self, by: UserMatch, customer: &Customer) -> Result<Option<UserView>, Failure> {
-        let query = match by {
-            UserMatch::ExternalId => user_external_id(customer).map(UserQuery::ExternalId),
-            UserMatch::UserField => customer
-                .external_id
-                .clone()
-                .map(|value| UserQuery::Field { key: self.options.user_field.clone(), value }),
-            UserMatch::Email => customer.email.clone().map(UserQuery::Email),
-            UserMatch::Phone => customer.phone.clone().map(UserQuery::Phone),
-        };
-        let Some(query) = query else { return Ok(None) };
-        let mut found = self.zendesk.find_users(&query).await?;
-        // A number that several people share says nothing about who is writing; the other ways are unique.
-        match (by, found.len()) {
-            (UserMatch::Phone, 2..) | (_, 0) => Ok(None),
-            _ => Ok(Some(found.swap_remove(0))),
-        }
-    }
-
-    /// Fills what is blank on a user, and never writes over anything. Users can be addressed only by external id or
-    /// e-mail address; whoever has neither stays as they are.
-    async fn fill_blanks(&self, user: &UserView, customer: &Customer) -> Result<(), Failure> {
-        let Some(body) = super::context::blanks(user, customer, &self.options.user_field) else { return Ok(()) };
-        match self.zendesk.save_user(&body).await {
-            // A number or an address that belongs to somebody else, or that we may not write: nothing that the text
-            // depends on.
-            Ok(_) | Err(Failure::Reject { .. } | Failure::Forbidden { .. }) => Ok(()),
-            Err(failure) => Err(harmless(failure)),
-        }
-    }
-
-    /// Makes the customer a user, with everything that is known, or else with what Zendesk cannot refuse.
-    async fn create_requester(&self, customer: &Customer) -> Result<UserView, Failure> {
-        let body = super::context::new_user(customer, &self.options.user_field);
-        match self.zendesk.save_user(&body).await {
-            // An address or a number that Zendesk will not have must not keep the text from its ticket.
-            Err(Failure::Reject { .. }) => {
-                let bare = super::context::bare_user(customer, &self.options.user_field);
-                self.zendesk.save_user(&bare).await.map_err(harmless)
-            }
-            saved => saved.map_err(harmless),
-        }
-    }
-
     /// Copies pictures to Zendesk where they can be fetched safely. What cannot be copied is still linked.
     async fn upload_media(&self, links: &[String]) -> Vec<String> {
         let deadline = tokio::time::Instant::now() + UPLOADS_DEADLINE;
@@ -409,11 +403,6 @@ impl Worker {
         }
         tokens
     }
-}
-
-/// Saving a user twice saves the same user, so a lost answer is as good as a refusal.
-fn harmless(failure: Failure) -> Failure {
-    if let Failure::Unknown { cause } = failure { Failure::Retry { cause, after: None } } else { failure }
 }
 
 /// Ticket numbers grow; Zendesk's own order in a list is not documented.
@@ -437,30 +426,9 @@ fn known(ticket: &TicketView) -> KnownTicket {
         since: ticket.updated_at,
         fresh: true,
         stamp: None,
-        merged: ticket.status == TicketStatus::Closed && ticket.tags.iter().any(|tag| tag == MERGED_TAG),
+        merged: is_merged(ticket),
         requester: Some(ticket.requester_id),
-    }
-}
-
-/// The ticket number behind a `#` in the comment that a merge leaves, in whatever language its words are.
-fn named_ticket(comment: &str, not: TicketId) -> Option<TicketId> {
-    comment.split('#').skip(1).find_map(|rest| {
-        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().ok().map(TicketId).filter(|id| *id != not)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_heir_of_a_merged_ticket_is_read_from_the_comment() {
-        let named = |comment| named_ticket(comment, TicketId(5));
-        assert_eq!(named("This request was closed and merged into request #12 \"Help\"."), Some(TicketId(12)));
-        assert_eq!(named("Request #5 was merged into #77"), Some(TicketId(77)), "not the ticket itself");
-        for nothing in ["", "#", "# 12", "number 12", "#99999999999999999999999"] {
-            assert_eq!(named(nothing), None, "{nothing}");
-        }
+        read: true,
+        tagging: tagging_of(ticket),
     }
 }

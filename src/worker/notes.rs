@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use crate::domain::delivery::{Happened, Past};
-use crate::domain::event::{AgentReply, Event, EventKind, Note, PhoneText, Tells, TicketId};
+use crate::domain::event::{AgentReply, CommentId, Event, EventKind, Keyword, Note, PhoneText, Tells, TicketId};
 use crate::store::Claim;
 
 use super::Learnt;
@@ -75,6 +75,41 @@ pub(super) fn together<'a>(texts: impl Iterator<Item = &'a str>) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// The note about replies that were written when the ticket was no longer the customer's.
+pub(super) fn not_theirs(ticket_id: TicketId, comments: &[CommentId], now: Timestamp) -> Option<Event> {
+    let ids: Vec<String> = comments.iter().map(ToString::to_string).collect();
+    let what = match comments {
+        [] => "A reply was".to_owned(),
+        [comment] => format!("Your reply (comment {comment}) was"),
+        _ => format!("Replies (comments {}) were", ids.join(", ")),
+    };
+    let text = format!(
+        "{what} not texted: this ticket's requester is no longer the customer of its text conversation. To \
+         text the new requester, reply publicly on a ticket of theirs that has the tag sms."
+    );
+    Some(Event { received_at: now, kind: EventKind::Note(Note { ticket_id, text, tells: Tells::Fact }) })
+}
+
+/// The note about a customer's text that stands on a ticket which has another requester since.
+pub(super) fn written_on_anothers(ticket_id: TicketId, now: Timestamp) -> Event {
+    let text = "The last text was written by the customer of this ticket's text conversation, who is no longer its \
+                requester. Their next text goes to a ticket of their own.";
+    Event { received_at: now, kind: EventKind::Note(Note { ticket_id, text: text.to_owned(), tells: Tells::Fact }) }
+}
+
+/// What a subscription keyword did, beside the word that the customer typed.
+pub(super) fn keyword(keyword: Keyword, word: &str) -> String {
+    let did = match keyword {
+        Keyword::OptOut => "they have opted out of texts, and replies on this ticket will not reach the phone",
+        Keyword::OptIn => "they have opted in to texts, and replies on this ticket reach the phone",
+        Keyword::Help => "they asked for help, and Braze has answered by itself",
+    };
+    match word.trim() {
+        "" => format!("The customer texted a keyword of Braze's: {did}."),
+        word => format!("The customer texted \"{word}\", which Braze takes for a keyword: {did}."),
+    }
 }
 
 /// The note about a text of which nobody can tell whether it went out, and which waits for the operator.

@@ -18,6 +18,8 @@ use crate::mapping::{Context, Name};
 use crate::store::{Claim, StoreError};
 
 use super::context::{self, Part};
+use super::identify::NOT_THEIRS;
+use super::notes::not_theirs;
 use super::{Learnt, Worker};
 
 /// How long a comment may take to become readable after its webhook. Then it is not held against what is readable.
@@ -38,10 +40,14 @@ impl Worker {
         reply: &AgentReply,
         learnt: &mut Learnt,
     ) -> Result<Outcome, Outcome> {
-        self.identify(claim, reply.ticket_id, reply.external_user_id.as_deref(), learnt).await?;
+        let read = self.identify(claim, reply.ticket_id, reply.external_user_id.as_deref(), learnt).await?;
+        let told = reply.requester_id.or(read);
         let now = self.clock.now();
         let conversation = claim.conversation.as_ref();
         learnt.changes.extend(reply.caught_up.map(|seen| Change::Sighted(reply.ticket_id, seen)));
+        if reply.caught_up.is_some_and(|seen| seen.merged) {
+            self.follow(claim, reply.ticket_id, learnt).await?;
+        }
         // Where replies came with their text, which of the comments went out is not known: then only the named one can
         // be new.
         let is_unnumbered = conversation.is_some_and(|known| known.replies_unnumbered);
@@ -73,9 +79,11 @@ impl Worker {
             return Err(Outcome::Retry { cause: "Zendesk does not show the comment yet".to_owned(), after: None });
         }
         let forwarded = forwarded.filter(|_| !is_unnumbered);
-        let due = owed(&comments, reply.comment_id, forwarded, conversation.and_then(|known| known.requester_id));
-        if let Some(newest) = due.iter().map(|comment| comment.id).max() {
-            let ids = due.iter().map(|comment| comment.id).collect();
+        let mut due = owed(&comments, reply.comment_id, forwarded, conversation.and_then(|known| known.requester_id));
+        // A reply that is not texted here is over all the same: a later requester must not get it.
+        let foreign = self.take_foreign(claim, reply, told, &mut due, learnt).await?;
+        if let Some(newest) = due.iter().chain(&foreign).map(|comment| comment.id).max() {
+            let ids = due.iter().chain(&foreign).map(|comment| comment.id).collect();
             learnt.changes.push(Change::Forwarded(reply.ticket_id, newest, ids));
         }
         learnt.changes.extend(what_was_read(reply, after, &comments));
@@ -83,10 +91,11 @@ impl Worker {
             .iter()
             .map(|comment| Event { received_at: now, kind: EventKind::PhoneText(text_of(reply, comment)) })
             .collect();
-        if let Some(missing) = missing.filter(|_| learnt.instead.is_empty()) {
+        if let Some(missing) = missing.filter(|_| learnt.instead.is_empty() && foreign.is_empty()) {
             return Err(Outcome::Reject { cause: format!("Zendesk does not show comment {missing}") });
         }
         match learnt.instead.len() {
+            0 if !foreign.is_empty() => Ok(Outcome::Skip { reason: NOT_THEIRS.to_owned() }),
             0 => Ok(Outcome::Skip { reason: "no public comment by an agent is new".to_owned() }),
             count => Ok(Outcome::Done { receipt: format!("{count} to text") }),
         }
@@ -113,6 +122,51 @@ impl Worker {
         Err(Outcome::Postpone { cause, until, for_budget: false })
     }
 
+    /// Takes out of what is due the comments that were written when the ticket was another customer's, and has the agent
+    /// told. The doorbell's requester vouches for the comments up to the one that rang, or up to what the look saw; for
+    /// later ones, and where no requester was told, the ticket is read: after its comments, so that a
+    /// requester who was set before one of them is seen.
+    async fn take_foreign<'a>(
+        &self,
+        claim: &Claim,
+        reply: &AgentReply,
+        told: Option<UserId>,
+        due: &mut Vec<&'a CommentView>,
+        learnt: &mut Learnt,
+    ) -> Result<Vec<&'a CommentView>, Outcome> {
+        let Some(told) = told else { return self.take_all_foreign(claim, reply, None, due, learnt).await };
+        let ours = claim.conversation.as_ref().and_then(|known| known.requester_id);
+        if ours != Some(told) {
+            return self.take_all_foreign(claim, reply, Some(told), due, learnt).await;
+        }
+        let seen = reply.caught_up.map(|seen| seen.updated_at);
+        let is_vouched_for = |comment: &CommentView| match reply.comment_id {
+            Some(named) => comment.id <= named,
+            None => comment.created_at.zip(seen).is_some_and(|(created_at, seen)| created_at <= seen),
+        };
+        let mut later: Vec<_> = due.iter().copied().filter(|comment| !is_vouched_for(comment)).collect();
+        let foreign = self.take_all_foreign(claim, reply, None, &mut later, learnt).await?;
+        due.retain(|comment| foreign.iter().all(|other| other.id != comment.id));
+        Ok(foreign)
+    }
+
+    /// The same for comments of which none, or all, are another customer's.
+    async fn take_all_foreign<'a>(
+        &self,
+        claim: &Claim,
+        reply: &AgentReply,
+        told: Option<UserId>,
+        due: &mut Vec<&'a CommentView>,
+        learnt: &mut Learnt,
+    ) -> Result<Vec<&'a CommentView>, Outcome> {
+        if due.is_empty() || self.is_theirs(claim, reply.ticket_id, told, learnt).await? {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<CommentId> = due.iter().map(|comment| comment.id).collect();
+        learnt.besides.extend(not_theirs(reply.ticket_id, &ids, self.clock.now()));
+        Ok(std::mem::take(due))
+    }
+
     /// Texts one message, part by part.
     pub(super) async fn send_text(
         &self,
@@ -129,7 +183,11 @@ impl Worker {
         // A drop-in body names its customer, and a comment was read from a ticket that is known: only a bare text has
         // to be shown to belong to a text conversation.
         if let Some(ticket) = text.ticket_id.filter(|_| text.recipe.is_none() && text.comment_id.is_none()) {
-            self.identify(claim, ticket, text.external_user_id.as_deref(), learnt).await?;
+            let read = self.identify(claim, ticket, text.external_user_id.as_deref(), learnt).await?;
+            if !self.is_theirs(claim, ticket, text.requester_id.or(read), learnt).await? {
+                learnt.besides.extend(not_theirs(ticket, &[], now));
+                return Ok(Outcome::Skip { reason: NOT_THEIRS.to_owned() });
+            }
         }
         let recipient =
             recipient_of(claim).ok_or_else(|| Outcome::Reject { cause: "nobody to text is known".to_owned() })?;
@@ -152,7 +210,7 @@ impl Worker {
         change: &TicketChange,
         learnt: &mut Learnt,
     ) -> Result<Outcome, Outcome> {
-        self.note_status(claim, change.ticket_id, TicketStatus::Solved, learnt);
+        Self::note_status(claim, change.ticket_id, TicketStatus::Solved, learnt);
         let known = claim.conversation.as_ref().and_then(|conversation| conversation.ticket.as_ref());
         if known.is_some_and(|ticket| ticket.id == change.ticket_id && ticket.closing_told) {
             return Ok(Outcome::Skip { reason: "the customer was told already that it is solved".to_owned() });
@@ -160,7 +218,7 @@ impl Worker {
         if self.options.ticket_solved_campaign.is_none() {
             return Ok(Outcome::Skip { reason: "noted; no closing text is configured".to_owned() });
         }
-        self.identify(claim, change.ticket_id, change.external_user_id.as_deref(), learnt).await?;
+        let read = self.identify(claim, change.ticket_id, change.external_user_id.as_deref(), learnt).await?;
         let Some(recipient) = recipient_of(claim) else {
             return Ok(Outcome::Skip { reason: "nobody to text is known".to_owned() });
         };
@@ -172,6 +230,10 @@ impl Worker {
                 Err(refused)
             };
         }
+        // The agent who gave the ticket to another customer knows; the closing text alone is not worth a note.
+        if !self.is_theirs(claim, change.ticket_id, change.requester_id.or(read), learnt).await? {
+            return Ok(Outcome::Skip { reason: NOT_THEIRS.to_owned() });
+        }
         let text = context::closing(change);
         let sent = self.send_parts(claim, Name::TicketSolved, &recipient, &[String::new()], &text, learnt).await?;
         learnt.changes.push(Change::ClosingTold(change.ticket_id));
@@ -179,16 +241,15 @@ impl Worker {
     }
 
     /// Remembers that the ticket is open again.
-    pub(super) fn note_reopened(&self, claim: &Claim, change: &TicketChange, learnt: &mut Learnt) -> Outcome {
-        self.note_status(claim, change.ticket_id, TicketStatus::Open, learnt);
+    pub(super) fn note_reopened(claim: &Claim, change: &TicketChange, learnt: &mut Learnt) -> Outcome {
+        Self::note_status(claim, change.ticket_id, TicketStatus::Open, learnt);
         Outcome::Done { receipt: "noted".to_owned() }
     }
 
-    fn note_status(&self, claim: &Claim, ticket: TicketId, status: TicketStatus, learnt: &mut Learnt) {
+    fn note_status(claim: &Claim, ticket: TicketId, status: TicketStatus, learnt: &mut Learnt) {
         let current = claim.conversation.as_ref().and_then(|conversation| conversation.ticket.as_ref());
-        // A late word about an older ticket says nothing about where the next text goes.
         if current.is_some_and(|current| current.id == ticket) {
-            learnt.changes.push(Change::Ticket(ticket, status, self.clock.now()));
+            learnt.changes.push(Change::Status(ticket, status));
         }
     }
 
@@ -368,6 +429,7 @@ fn text_of(reply: &AgentReply, comment: &CommentView) -> PhoneText {
         ticket_id: Some(reply.ticket_id),
         comment_id: Some(comment.id),
         external_user_id: reply.external_user_id.clone(),
+        requester_id: reply.requester_id,
         text: text::plain_from_html(&comment.html_body),
         agent_name: comment.author_name.clone(),
         attachments: comment.attachments.clone(),

@@ -78,6 +78,7 @@ fn fault_of(call: &Call) -> Result<(), String> {
         }
         ("PUT", ["api", "v2", "tickets", "N"]) => Some("TicketUpdateRequest"),
         ("POST", ["api", "v2", "users", "create_or_update"]) => Some("UserRequest"),
+        ("POST", ["api", "v2", "users", "N", "identities"]) => None,
         (method, _) => return Err(format!("{method} {} is not a call of ours", call.path)),
     };
     schema.map_or(Ok(()), |schema| openapi::check(schema, &call.body))
@@ -380,26 +381,34 @@ async fn a_keyword_is_noted_on_the_open_ticket_for_agents_only() {
     let bridge = TestBridge::start().await;
     let (customer, number) = with_ticket(&bridge, "c1").await;
     bridge.sandbox.zendesk.set_status(number, TicketStatus::Pending);
-    for (word, says, subscription) in
-        [("STOP", "opted out", "out"), ("help", "asked for help", "out"), ("Start", "opted in", "in")]
-    {
+    for (word, says, subscription, status) in [
+        ("STOP", "opted out", "out", TicketStatus::Pending),
+        ("help", "asked for help", "out", TicketStatus::Open),
+        ("Start", "opted in", "in", TicketStatus::Open),
+        ("YES", "opted in", "in", TicketStatus::Open),
+        ("INFO", "asked for help", "in", TicketStatus::Open),
+        ("CANCEL", "opted out", "out", TicketStatus::Pending),
+    ] {
         say(&bridge, &customer, word).await;
         let ticket = ticket_of(&bridge, "c1");
         let note = ticket.comments.last().unwrap();
         assert!(note.plain_body.contains(says), "{word}: {}", note.plain_body);
         assert!(!note.public, "{word}");
         assert_eq!(note.author_id, bridge.sandbox.zendesk.api_user_id(), "{word}");
-        assert_eq!(ticket.status, TicketStatus::Pending, "{word} is nothing to answer");
+        assert!(note.plain_body.contains(&format!("\"{word}\"")), "the word may be an answer: {}", note.plain_body);
+        assert_eq!(ticket.status, status, "{word}");
+        bridge.sandbox.zendesk.set_status(number, TicketStatus::Pending);
+        bridge.settled().await;
         assert_eq!(bridge.conversations().await[0]["subscription"], subscription, "{word}");
     }
-    assert_eq!(bridge.comments(number).len(), 4);
+    assert_eq!(bridge.comments(number).len(), 7);
     end(bridge, 0).await;
 }
 
 #[tokio::test]
-async fn a_keyword_never_opens_or_reopens_a_ticket_and_is_remembered_all_the_same() {
+async fn an_opt_in_or_opt_out_never_opens_or_reopens_a_ticket_and_is_remembered_all_the_same() {
     let bridge = TestBridge::start().await;
-    for (word, subscription) in [("STOP", "out"), ("START", "in"), ("HELP", "unknown")] {
+    for (word, subscription) in [("STOP", "out"), ("START", "in"), ("YES", "in"), ("CANCEL", "out")] {
         let customer = bridge.customer(word);
         say(&bridge, &customer, word).await;
         assert!(bridge.sandbox.zendesk.tickets().is_empty(), "{word}");
@@ -408,16 +417,42 @@ async fn a_keyword_never_opens_or_reopens_a_ticket_and_is_remembered_all_the_sam
         assert_eq!(known["subscription"], subscription);
     }
     let skipped = bridge.deliveries("state=skipped").await;
-    assert_eq!(skipped.len(), 3, "each says why nothing came of it: {skipped:#?}");
+    assert_eq!(skipped.len(), 4, "each says why nothing came of it: {skipped:#?}");
 
     for status in [TicketStatus::Solved, TicketStatus::Closed] {
         let id = format!("c-{}", status.as_str());
         let (customer, number) = with_ticket(&bridge, &id).await;
         bridge.sandbox.zendesk.set_status(number, status);
         bridge.settled().await;
-        say(&bridge, &customer, "STOP").await;
+        for word in ["STOP", "START"] {
+            say(&bridge, &customer, word).await;
+        }
         let ticket = ticket_of(&bridge, &id);
         assert_eq!((ticket.status, bridge.comments(number)), (status, vec!["first".to_owned()]));
+    }
+    end(bridge, 0).await;
+}
+
+#[tokio::test]
+async fn who_asks_for_help_without_an_open_ticket_is_read_by_an_agent() {
+    let bridge = TestBridge::start().await;
+    for word in ["HELP", "INFO"] {
+        let customer = bridge.customer(word);
+        say(&bridge, &customer, word).await;
+        let ticket = ticket_of(&bridge, word);
+        let [comment] = ticket.comments.as_slice() else { panic!("{ticket:#?}") };
+        assert!(comment.public && comment.author_id == ticket.requester_id, "{comment:?}");
+        assert_eq!((comment.plain_body.as_str(), ticket.tags), (word, vec!["sms".to_owned()]));
+    }
+    for (status, reopened) in [(TicketStatus::Solved, true), (TicketStatus::Closed, false)] {
+        let id = format!("c-{}", status.as_str());
+        let (customer, number) = with_ticket(&bridge, &id).await;
+        bridge.sandbox.zendesk.set_status(number, status);
+        bridge.settled().await;
+        say(&bridge, &customer, "INFO").await;
+        let last = tickets_of(&bridge, &id).pop().unwrap();
+        assert_eq!((last.id == number, bridge.comments(last.id).pop().unwrap()), (reopened, "INFO".to_owned()));
+        assert_ne!(last.status, status);
     }
     end(bridge, 0).await;
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 use tandem::domain::text::segments;
 use tandem::sandbox::SandboxOptions;
@@ -599,6 +600,8 @@ async fn a_reply_a_solution_and_a_second_thought_keep_their_order() {
     bridge.sandbox.zendesk.agent_reply(ticket, "Done.");
     bridge.sandbox.zendesk.set_status(ticket, TicketStatus::Solved);
     bridge.sandbox.zendesk.set_status(ticket, TicketStatus::Open);
+    // What is signed twice in one second is one webhook.
+    bridge.clock.advance(SignedDuration::from_secs(1));
     bridge.sandbox.zendesk.agent_reply(ticket, "Not quite.");
     bridge.sandbox.zendesk.set_status(ticket, TicketStatus::Solved);
     bridge.settled().await;

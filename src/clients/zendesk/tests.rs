@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use super::*;
 use crate::clients::HttpTransport;
@@ -323,7 +324,7 @@ async fn only_our_webhooks_are_found_and_what_they_lost_is_read() {
     let ours = Url::parse("https://bridge.example").unwrap();
     assert_eq!(zendesk.webhooks_to(&ours).await.unwrap(), ["01B"]);
     let call = Invocation { webhook: "01B".into(), id: "01I".into(), fate: Fate::GivenUp("timeout"), at: start() };
-    let lost = LostWebhook { ticket_id: TicketId(7), comment_id: Some(CommentId(9)) };
+    let lost = LostWebhook { ticket_id: TicketId(7), comment_id: Some(CommentId(9)), requester_id: None };
     assert_eq!(zendesk.lost_webhook(&call).await, Ok(Some(lost)));
     assert_eq!(server.seen()[2].target, "/api/v2/webhooks/01B/invocations/01I/attempts");
     assert!(matches!(zendesk.webhooks_to(&ours).await, Err(Failure::Forbidden { status: 403, .. })));
@@ -455,8 +456,8 @@ async fn found_users_are_compared_again() {
 #[tokio::test]
 async fn a_user_is_saved_without_a_mail() {
     let server = Scripted::answers(vec![Reply::json(201, &json!({"user": {"id": 8, "name": "Alice"}}))]).await;
-    let user = basic(&server.url).save_user(&json!({"name": "Alice", "external_id": "u1"})).await.unwrap();
-    assert_eq!(user.id, UserId(8));
+    let saved = basic(&server.url).save_user(&json!({"name": "Alice", "external_id": "u1"})).await.unwrap();
+    assert_eq!((saved.user.id, saved.is_new), (UserId(8), true));
     assert_eq!(server.seen()[0].target, "/api/v2/users/create_or_update");
     let expected = json!({"user": {"name": "Alice", "external_id": "u1", "skip_verify_email": true}});
     assert_eq!(server.seen()[0].json(), expected);

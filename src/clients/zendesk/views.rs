@@ -64,6 +64,27 @@ pub struct Written {
     pub is_public: bool,
 }
 
+/// A user after a save.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saved {
+    /// The user.
+    pub user: UserView,
+    /// Whether the save made the user.
+    pub is_new: bool,
+}
+
+/// Who has an external id.
+#[derive(Clone, Debug, PartialEq)]
+pub enum IdHolder {
+    /// An end user has exactly this id.
+    EndUser(UserView),
+    /// One of the staff has it, or a user whose id differs in case only: Zendesk would take either for the one that is
+    /// saved under it.
+    Another,
+    /// No user.
+    Free,
+}
+
 /// A comment on a ticket.
 #[derive(Clone, PartialEq)]
 pub struct CommentView {

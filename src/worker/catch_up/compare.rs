@@ -15,6 +15,7 @@ use crate::domain::reading::Reading;
 use crate::domain::retry::later;
 
 use super::before;
+use crate::worker::identify::is_merged;
 
 /// How old a change must be before what Zendesk shows is taken for all of it: its times are whole seconds, and a
 /// comment may become readable late, which a minute covers.
@@ -51,7 +52,8 @@ pub(super) enum Finding {
 /// A ticket that was seen at `as_of` by our clock in what Zendesk answered at `answered_at` by its own.
 pub(super) fn sighting(ticket: &TicketView, as_of: Timestamp, answered_at: Option<Timestamp>) -> Sighting {
     let all_there_to = answered_at.map(|at| before(at, SETTLES_AFTER).min(ticket.updated_at));
-    Sighting { status: Some(ticket.status), updated_at: ticket.updated_at, as_of, all_there_to }
+    let merged = is_merged(ticket);
+    Sighting { status: Some(ticket.status), updated_at: ticket.updated_at, as_of, all_there_to, merged }
 }
 
 /// What the entry of a search index says, which may be behind.
@@ -59,6 +61,9 @@ pub(super) fn listed(known: Option<&Conversation>, ticket: &TicketView) -> Liste
     let Some((known, reading)) = known.and_then(|known| Some((known, reading(known, ticket)?))) else {
         return Listed::Stranger;
     };
+    if is_newly_merged(known, ticket) {
+        return Listed::Unread;
+    }
     match (reading.covers(ticket.updated_at) && !has_new_status(known, ticket), reading.is_counted()) {
         (true, _) => Listed::Settled,
         (false, true) => Listed::Doubtful,
@@ -68,6 +73,9 @@ pub(super) fn listed(known: Option<&Conversation>, ticket: &TicketView) -> Liste
 
 /// What the ticket as it is now says. `is_listed`: a search has named it.
 pub(super) fn shown(known: &Conversation, ticket: &TicketView, is_listed: bool) -> Finding {
+    if is_newly_merged(known, ticket) {
+        return Finding::Unread;
+    }
     let reading = reading(known, ticket);
     let is_covered = reading.is_some_and(|reading| reading.covers(ticket.updated_at));
     let counted = reading.filter(|reading| reading.is_counted()).zip(ticket.comment_count);
@@ -88,6 +96,11 @@ pub(super) fn recounted(known: &Conversation, ticket: &TicketView) -> Option<Cha
 
 fn reading<'a>(known: &'a Conversation, ticket: &TicketView) -> Option<&'a Reading> {
     known.forwarded_on(ticket.id).map(|forwarded| &forwarded.reading)
+}
+
+/// Whether the conversation went to a ticket that was merged since: the ring follows it to the other one.
+fn is_newly_merged(known: &Conversation, ticket: &TicketView) -> bool {
+    is_merged(ticket) && has_new_status(known, ticket)
 }
 
 fn has_new_status(known: &Conversation, ticket: &TicketView) -> bool {

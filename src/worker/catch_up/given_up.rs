@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use url::Url;
 
 use crate::clients::Failure;
-use crate::clients::zendesk::{Fate, Invocation};
+use crate::clients::zendesk::{Fate, Invocation, LostWebhook};
 use crate::domain::event::{DedupeKey, Sighting};
 use crate::worker::Worker;
 
@@ -186,9 +186,15 @@ impl Worker {
                 Some(lost) => {
                     let comment = lost.comment_id.map(|comment| DedupeKey::ZendeskComment(lost.ticket_id, comment));
                     let keys = [DedupeKey::ZendeskInvocation(call.id)].into_iter().chain(comment).collect();
-                    let seen = Sighting { status: None, updated_at: call.at, as_of: call.at, all_there_to: None };
-                    let (ticket_id, comment_id) = (lost.ticket_id, lost.comment_id);
-                    log.rings.push(Ring { ticket_id, comment_id, seen, keys });
+                    let seen = Sighting {
+                        status: None,
+                        updated_at: call.at,
+                        as_of: call.at,
+                        all_there_to: None,
+                        merged: false,
+                    };
+                    let LostWebhook { ticket_id, comment_id, requester_id } = lost;
+                    log.rings.push(Ring { ticket_id, comment_id, requester_id, seen, keys });
                 }
                 None if is_broken(&call) => log.unread.retain(|call| !is_broken(call)),
                 None => {}

@@ -2,7 +2,7 @@
 //! at a time, those that the store knows, for what no search names because its index is behind or because a ticket has
 //! lost its tag.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -26,7 +26,7 @@ const CONVERSATIONS_MAX: usize = 1000;
 /// The next stretch of the walk.
 #[derive(Default)]
 struct Stretch {
-    live: HashMap<TicketId, Conversation>,
+    live: BTreeMap<TicketId, Conversation>,
     next: Option<ConversationKey>,
 }
 
@@ -89,7 +89,7 @@ impl Worker {
     /// Settles tickets that a search named; false when not all could be.
     pub(super) async fn settle(&self, listed: &[Ring], stop: &CancellationToken) -> bool {
         for listed in listed.chunks(TICKETS_AT_ONCE) {
-            if !self.settle_with(listed, &HashMap::new(), stop).await {
+            if !self.settle_with(listed, &BTreeMap::new(), stop).await {
                 return false;
             }
         }
@@ -100,7 +100,7 @@ impl Worker {
     async fn settle_with(
         &self,
         listed: &[Ring],
-        walked: &HashMap<TicketId, Conversation>,
+        walked: &BTreeMap<TicketId, Conversation>,
         stop: &CancellationToken,
     ) -> bool {
         let ids: Vec<TicketId> = listed.iter().map(|ring| ring.ticket_id).chain(walked.keys().copied()).collect();
@@ -134,7 +134,7 @@ impl Worker {
                     vec![Change::Sighted(ticket.id, seen), Change::Read(ticket.id, shown)]
                 }
                 Finding::Unread => {
-                    rings.push(Ring::of(ticket.id, seen));
+                    rings.push(Ring::of(ticket, seen));
                     unnamed = unnamed.saturating_add(usize::from(!is_listed));
                     continue;
                 }

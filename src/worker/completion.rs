@@ -1,0 +1,139 @@
+//! Completes users in Zendesk with what Braze knows of them: a number, the recipe's field, an e-mail address.
+//!
+//! No text waits for that: the users are completed one after the other, outside of every lane, and each at most once. What
+//! Zendesk refuses stays blank, and so does what was still to be done when the bridge ended. Nothing is ever written over.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use crate::clients::Failure;
+use crate::domain::event::UserId;
+
+use super::Worker;
+
+/// Users that wait to be completed. Beyond that the oldest stay as they are: a campaign that opens thousands of tickets at
+/// once must not fill the memory with them.
+const WAITING_MAX: usize = 1_000;
+
+/// What a user is still to be given.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Completion {
+    /// The user.
+    pub(super) user: UserId,
+    /// Fields to save on the user, who is named in them by external id or e-mail address.
+    pub(super) fields: Option<Value>,
+    /// An address that the user has not: added as an identity, because Zendesk then refuses one that belongs to another.
+    pub(super) email: Option<String>,
+}
+
+impl Completion {
+    fn is_empty(&self) -> bool {
+        self.fields.is_none() && self.email.is_none()
+    }
+}
+
+/// Personal data stays out of logs and panics.
+impl std::fmt::Debug for Completion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Completion({}, …)", self.user)
+    }
+}
+
+/// The users that wait to be completed.
+#[derive(Debug, Default)]
+pub struct Completions {
+    waiting: Mutex<VecDeque<Completion>>,
+    added: Notify,
+}
+
+impl Completions {
+    pub(super) fn add(&self, completion: Completion) {
+        if completion.is_empty() {
+            return;
+        }
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() >= WAITING_MAX {
+            waiting.pop_front();
+        }
+        waiting.push_back(completion);
+        drop(waiting);
+        self.added.notify_one();
+    }
+
+    fn take(&self) -> Option<Completion> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+impl Worker {
+    /// Completes users until `stop`.
+    pub(super) async fn complete_users(&self, stop: &CancellationToken) {
+        loop {
+            let Some(mut completion) = self.completions.take() else {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    () = self.completions.added.notified() => continue,
+                }
+            };
+            while let Err(Failure::Postpone { until, .. }) = self.complete(&mut completion).await {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    () = self.clock.sleep_until(until) => {}
+                }
+            }
+        }
+    }
+
+    /// Writes the parts that are not written yet.
+    ///
+    /// # Errors
+    /// [`Failure::Postpone`] only: whatever else is said of one part, it is over.
+    async fn complete(&self, completion: &mut Completion) -> Result<(), Failure> {
+        if let Some(fields) = &completion.fields {
+            over(completion.user, self.zendesk.save_user(fields).await.map(drop))?;
+            completion.fields = None;
+        }
+        if let Some(email) = &completion.email {
+            over(completion.user, self.zendesk.add_email(completion.user, email).await)?;
+            completion.email = None;
+        }
+        Ok(())
+    }
+}
+
+/// Zendesk's words for a refusal may hold the address, so they are not logged.
+fn over(user: UserId, result: Result<(), Failure>) -> Result<(), Failure> {
+    match result {
+        Err(failure @ Failure::Postpone { .. }) => Err(failure),
+        Err(_) => {
+            debug!("user.left_blank: Zendesk did not take what Braze knows of user {user}");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_stay_blank_where_too_many_wait() {
+        let completions = Completions::default();
+        let of = |user| Completion { user: UserId(user), fields: None, email: Some("a@b.example".into()) };
+        completions.add(Completion { email: None, ..of(1) });
+        assert_eq!(completions.take(), None, "there is nothing to write");
+        for user in 0..=u64::try_from(WAITING_MAX).unwrap() {
+            completions.add(of(user));
+        }
+        assert_eq!(completions.take(), Some(of(1)));
+        assert_eq!(format!("{:?}", of(1)), "Completion(1, …)");
+    }
+}

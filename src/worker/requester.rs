@@ -1,0 +1,200 @@
+//! Who is writing: finds the customer among Zendesk's users, or makes a user for them.
+//!
+//! Staff are never taken for a customer, and neither is another customer: an address, a number or an id that differs in case
+//! only proves nothing. Nothing here writes over what stands on a user.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::clients::Failure;
+use crate::clients::zendesk::{IdHolder, Saved, UserQuery, UserView};
+use crate::domain::delivery::Outcome;
+use crate::domain::event::{Customer, Destination};
+use crate::domain::plan::{Facts, UserMatch};
+use crate::domain::retry::later;
+use crate::store::{Claim, StoreError};
+
+use super::Worker;
+use super::completion::Completion;
+use super::context::{bare_user, completion, new_user};
+use super::identify::{is_customer, named_by, second_external_id, user_external_id};
+
+/// How soon a text is looked at again whose customer's id another claim is looking for.
+const MAKING_WAIT: Duration = Duration::from_secs(1);
+
+/// The ids of the customers who are being looked for, or made users, just now, without regard to case. Of two ids that
+/// differ in case only, the second must see the user whom the first has become: Zendesk would take the two for one.
+#[derive(Debug, Default)]
+pub struct InTheMaking(Mutex<HashSet<String>>);
+
+/// One of them, until this is dropped.
+pub(super) struct Making<'a> {
+    all: &'a InTheMaking,
+    id: String,
+}
+
+impl InTheMaking {
+    fn enter(&self, id: &str) -> Option<Making<'_>> {
+        let id = id.to_lowercase();
+        let is_first = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+        is_first.then_some(Making { all: self, id })
+    }
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
+impl Worker {
+    /// Keeps the customer's id while nothing is known of their user in Zendesk.
+    ///
+    /// # Errors
+    /// A wait, while another claim has it or one that differs in case only.
+    pub(super) fn keep_id(&self, claim: &Claim, customer: &Customer) -> Result<Option<Making<'_>>, Outcome> {
+        let is_known = claim.conversation.as_ref().is_some_and(|known| known.requester_id.is_some());
+        let Some(id) = user_external_id(customer).filter(|_| !is_known) else { return Ok(None) };
+        let cause = "another customer of this id is being made a user".to_owned();
+        let until = later(self.clock.now(), MAKING_WAIT);
+        self.in_the_making.enter(&id).map(Some).ok_or(Outcome::Postpone { cause, until, for_budget: false })
+    }
+
+    /// The customer among Zendesk's users, as far as this way of looking tells.
+    pub(super) async fn find_requester(
+        &self,
+        by: UserMatch,
+        customer: &Customer,
+        facts: &mut Facts,
+    ) -> Result<Option<UserView>, Outcome> {
+        let failed = |failure| self.outcome(failure, Destination::Zendesk);
+        let query = match by {
+            UserMatch::ExternalId => {
+                let Some(id) = user_external_id(customer) else { return Ok(None) };
+                let (found, taken) = self.find_by_id(&id).await.map_err(failed)?;
+                facts.id_looked_up(taken);
+                return Ok(found);
+            }
+            UserMatch::UserField => customer
+                .external_id
+                .clone()
+                .map(|value| UserQuery::Field { key: self.options.user_field.clone(), value }),
+            UserMatch::Email => customer.email.clone().map(UserQuery::Email),
+            UserMatch::Phone => customer.phone.clone().map(UserQuery::Phone),
+        };
+        let Some(query) = query else { return Ok(None) };
+        let mut found = self.zendesk.find_users(&query).await.map_err(failed)?;
+        if matches!(by, UserMatch::Email | UserMatch::Phone) {
+            let mut theirs = Vec::new();
+            for user in found {
+                if !self.is_another_customer(&user, customer).await? {
+                    theirs.push(user);
+                } else if by == UserMatch::Phone {
+                    // Two customers share the number, so it tells of neither.
+                    return Ok(None);
+                }
+            }
+            found = theirs;
+        }
+        // A number that several people share says nothing about who is writing; the other ways are unique.
+        match (by, found.len()) {
+            (UserMatch::Phone, 2..) | (_, 0) => Ok(None),
+            _ => Ok(Some(found.swap_remove(0))),
+        }
+    }
+
+    /// The user with the customer's external id, and whether another user has that id so that the customer cannot be saved
+    /// under it. Then they may be known under their second name.
+    async fn find_by_id(&self, id: &str) -> Result<(Option<UserView>, bool), Failure> {
+        match self.zendesk.holder_of(id).await? {
+            IdHolder::EndUser(user) => Ok((Some(user), false)),
+            IdHolder::Free => Ok((None, false)),
+            IdHolder::Another => match self.zendesk.holder_of(&second_external_id(id)).await? {
+                IdHolder::EndUser(user) => Ok((Some(user), true)),
+                IdHolder::Another | IdHolder::Free => Ok((None, true)),
+            },
+        }
+    }
+
+    /// Whether a user with the customer's number or address is another of Braze's customers all the same. An external id
+    /// may be one that the brand gave, and says so only where the bridge knows a conversation by it.
+    async fn is_another_customer(&self, user: &UserView, customer: &Customer) -> Result<bool, Outcome> {
+        let Some(named) = named_by(user, &self.options.user_field) else { return Ok(false) };
+        if is_customer(user, customer, &self.options.user_field) == Some(true) {
+            return Ok(false);
+        }
+        let is_ours = named.braze_id.is_some() || user.user_fields.get(&self.options.user_field).is_some_and(is_filled);
+        if is_ours {
+            return Ok(true);
+        }
+        let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
+        let key = self.store.key_of(&named, None).await.map_err(retry)?;
+        Ok(self.store.conversation(&key).await.map_err(retry)?.is_some())
+    }
+
+    pub(super) fn completion_of(&self, user: &UserView, customer: &Customer) -> Completion {
+        completion(user, customer, &self.options.user_field)
+    }
+
+    /// Makes the customer a user, with everything that is known, or else with what Zendesk cannot refuse. Under their own
+    /// external id where it is free; an answer that shows another user is not believed.
+    pub(super) async fn create_requester(&self, id_taken: Option<bool>, customer: &Customer) -> Result<Saved, Outcome> {
+        let failed = |failure| self.outcome(failure, Destination::Zendesk);
+        let Some(id) = user_external_id(customer) else {
+            return self.save_requester(customer, None).await.map_err(failed);
+        };
+        let taken = match id_taken {
+            Some(taken) => taken,
+            None => match self.find_by_id(&id).await.map_err(failed)? {
+                (Some(user), _) => return Ok(Saved { user, is_new: false }),
+                (None, taken) => taken,
+            },
+        };
+        let second = second_external_id(&id);
+        let names = if taken { vec![second] } else { vec![id, second] };
+        for name in names {
+            let saved = self.save_requester(customer, Some(name.clone())).await.map_err(failed)?;
+            if !saved.user.is_agent() && saved.user.external_id.as_ref() == Some(&name) {
+                return Ok(saved);
+            }
+        }
+        let cause = "Zendesk takes the customer for another user, who has their external id".to_owned();
+        Err(Outcome::Reject { cause })
+    }
+
+    async fn save_requester(&self, customer: &Customer, id: Option<String>) -> Result<Saved, Failure> {
+        let body = new_user(customer, id.clone(), &self.options.user_field);
+        match self.zendesk.save_user(&body).await {
+            // A number that Zendesk will not have must not keep the text from its ticket.
+            Err(Failure::Reject { .. }) => {
+                let bare = bare_user(customer, id, &self.options.user_field);
+                self.zendesk.save_user(&bare).await.map_err(harmless)
+            }
+            saved => saved.map_err(harmless),
+        }
+    }
+}
+
+fn is_filled(field: &serde_json::Value) -> bool {
+    field.as_str().is_some_and(|field| !field.is_empty())
+}
+
+/// Saving a user twice saves the same user, so a lost answer is as good as a refusal.
+fn harmless(failure: Failure) -> Failure {
+    if let Failure::Unknown { cause } = failure { Failure::Retry { cause, after: None } } else { failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_ids_that_differ_in_case_only_one_is_made_at_a_time() {
+        let all = InTheMaking::default();
+        let first = all.enter("Cust-AbC");
+        assert!(first.is_some() && all.enter("cust-aBc").is_none() && all.enter("cust-d").is_some());
+        drop(first);
+        assert!(all.enter("cust-aBc").is_some());
+    }
+}

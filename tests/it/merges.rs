@@ -1,0 +1,116 @@
+//! A merge of tickets takes the conversation along: the tag, the customer's texts, and the agents' replies.
+
+use serde_json::json;
+use tandem::sandbox::server::{Fault, FaultKind};
+use tandem::sandbox::zendesk::NewTicket;
+
+use crate::inbound::{end, say, ticket_of};
+use crate::support::TestBridge;
+
+/// A conversation whose ticket was merged into an e-mail ticket of the same customer: the merged one, the other, and the
+/// customer.
+async fn merged(bridge: &TestBridge) -> (u64, u64, String) {
+    let (number, customer) = bridge.talking("c1").await;
+    let requester_id = ticket_of(bridge, "c1").requester_id;
+    let tags = vec!["mail".to_owned()];
+    let by_mail = NewTicket { requester_id, tags, description: "By e-mail".into(), ..NewTicket::default() };
+    let by_mail = bridge.sandbox.zendesk.add_ticket(by_mail);
+    let _ = bridge.sandbox.zendesk.agent_reply(by_mail, "<p>By e-mail, before the merge</p>");
+    bridge.sandbox.zendesk.merge(number, by_mail);
+    bridge.settled().await;
+    assert_eq!(bridge.texts(), [] as [String; 0]);
+    (number, by_mail, customer)
+}
+
+fn tags(bridge: &TestBridge, ticket: u64) -> Vec<String> {
+    bridge.sandbox.zendesk.ticket(ticket).unwrap().tags
+}
+
+#[tokio::test]
+async fn a_text_takes_the_tag_along_so_that_the_reply_rings() {
+    let bridge = TestBridge::start().await;
+    let (_, heir, customer) = merged(&bridge).await;
+    say(&bridge, &customer, "Still there?").await;
+    assert_eq!(bridge.comments(heir).last().unwrap(), "Still there?");
+    assert_eq!(tags(&bridge, heir), ["mail", "sms"], "and none is lost");
+    bridge.sandbox.zendesk.agent_reply(heir, "<p>Yes</p>");
+    bridge.settled().await;
+    assert_eq!(bridge.texts(), ["Yes"]);
+    end(bridge, 0).await;
+}
+
+#[tokio::test]
+async fn an_attempt_that_failed_does_not_lose_the_tag() {
+    let bridge = TestBridge::start().await;
+    let (_, heir, customer) = merged(&bridge).await;
+    let refused = FaultKind::Status { code: 503, headers: vec![], body: "{}".to_owned() };
+    bridge.sandbox.zendesk.fail(Fault::on("PUT", &format!("/api/v2/tickets/{heir}"), refused));
+    say(&bridge, &customer, "Still there?").await;
+    assert_eq!(bridge.comments(heir).iter().filter(|comment| *comment == "Still there?").count(), 1);
+    assert_eq!(tags(&bridge, heir), ["mail", "sms"]);
+    end(bridge, 0).await;
+}
+
+/// No trigger tells of it, because the ticket has no tag; the text that follows does.
+#[tokio::test]
+async fn a_reply_that_was_written_before_the_next_text_goes_out_with_it() {
+    let bridge = TestBridge::start().await;
+    let (_, heir, customer) = merged(&bridge).await;
+    bridge.sandbox.zendesk.agent_reply(heir, "<p>On the other ticket</p>");
+    bridge.settled().await;
+    assert_eq!(bridge.texts(), [] as [String; 0]);
+    say(&bridge, &customer, "Still there?").await;
+    assert_eq!(bridge.texts(), ["On the other ticket"], "once, and nothing from before the merge");
+    end(bridge, 0).await;
+}
+
+/// A trigger of the brand's own rings without looking at tags.
+#[tokio::test]
+async fn a_bell_on_the_ticket_that_a_conversation_was_merged_into_is_followed() {
+    let bridge = TestBridge::start().await;
+    let (_, heir, customer) = merged(&bridge).await;
+    let comment = bridge.sandbox.zendesk.agent_reply(heir, "<p>On the other ticket</p>");
+    bridge.settled().await;
+    bridge
+        .zendesk_webhook(&json!({"event": "agent_reply", "ticket_id": heir, "comment_id": comment}).to_string())
+        .await;
+    bridge.settled().await;
+    assert_eq!(bridge.texts(), ["On the other ticket"]);
+    assert_eq!(tags(&bridge, heir), ["mail", "sms"]);
+    say(&bridge, &customer, "Thanks").await;
+    assert_eq!(bridge.comments(heir).last().unwrap(), "Thanks");
+    bridge.sandbox.zendesk.agent_reply(heir, "<p>The next one rings</p>");
+    bridge.settled().await;
+    assert_eq!(bridge.texts(), ["On the other ticket", "The next one rings"]);
+    end(bridge, 0).await;
+}
+
+#[tokio::test]
+async fn a_bell_on_any_other_ticket_without_the_tag_is_skipped() {
+    let bridge = TestBridge::start().await;
+    let (_, _, _) = merged(&bridge).await;
+    let requester_id = ticket_of(&bridge, "c1").requester_id;
+    let other = bridge.sandbox.zendesk.add_ticket(NewTicket { requester_id, ..NewTicket::default() });
+    let comment = bridge.sandbox.zendesk.agent_reply(other, "<p>About something else</p>");
+    bridge
+        .zendesk_webhook(&json!({"event": "agent_reply", "ticket_id": other, "comment_id": comment}).to_string())
+        .await;
+    bridge.settled().await;
+    assert_eq!((bridge.texts(), tags(&bridge, other)), (vec![], vec![]));
+    assert_eq!(bridge.deliveries("state=skipped").await.len(), 1);
+    end(bridge, 0).await;
+}
+
+/// Neither a text nor a bell: a look finds the merge, and from then on replies ring.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_follows_a_merge() {
+    let bridge = TestBridge::start_with("catch_up_minutes = 1", "").await;
+    let (_, heir, _) = merged(&bridge).await;
+    bridge.sandbox.zendesk.agent_reply(heir, "<p>On the other ticket</p>");
+    bridge.until("the merge is followed", |bridge| bridge.texts() == ["On the other ticket"]).await;
+    assert_eq!(tags(&bridge, heir), ["mail", "sms"]);
+    bridge.settled().await;
+    bridge.sandbox.zendesk.agent_reply(heir, "<p>The next one rings</p>");
+    bridge.until("the next", |bridge| bridge.texts().len() == 2).await;
+    bridge.finish(0).await;
+}
