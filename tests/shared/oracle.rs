@@ -4,7 +4,8 @@
 //! * Nothing else is shown to anybody.
 //! * A conversation keeps its order, in each direction.
 //! * What is shown is whole: every line, quotation mark and emoji.
-//! * A conversation has one open ticket.
+//! * A conversation has one open ticket, and a user of its own; staff stay who they are.
+//! * What a customer writes after their ticket was given to another does not go on to appear there.
 //!
 //! It looks at the vendors only, so whoever asks says what is owed. Each utterance carries a [`tag`] by which it is
 //! known again in a comment that several share, and in the parts of a long text.
@@ -12,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tandem::sandbox::Sandbox;
-use tandem::sandbox::zendesk::{Comment, Ticket, TicketStatus};
+use tandem::sandbox::zendesk::{Comment, Role, Ticket, TicketStatus};
 
 /// What the shipped campaign says when a ticket is solved.
 const CLOSING: &str = "Your ticket has been closed";
@@ -30,6 +31,8 @@ pub(crate) struct Conversation {
     pub(crate) replies: Vec<Utterance>,
     /// How often a ticket of the conversation was solved: so many closing texts may be sent.
     pub(crate) solved: usize,
+    /// Its tickets that an agent gave to another customer, each with the last comment before.
+    pub(crate) given: BTreeMap<u64, u64>,
 }
 
 /// Something that was said.
@@ -60,7 +63,7 @@ pub(crate) fn tag(number: usize) -> String {
 /// What is wrong at the vendors, in words; nothing when all is well. `notes_max` is how many internal comments the
 /// bridge had reason to write.
 pub(crate) fn faults(sandbox: &Sandbox, conversations: &[Conversation], notes_max: usize) -> Vec<String> {
-    let mut oracle = Oracle { said: BTreeMap::new(), seen: BTreeMap::new(), gone: BTreeSet::new(), faults: Vec::new() };
+    let mut oracle = Oracle::default();
     for (number, conversation) in conversations.iter().enumerate() {
         let texts = conversation.texts.iter().map(|said| (Way::ToTicket, said));
         for (way, said) in texts.chain(conversation.replies.iter().map(|said| (Way::ToPhone, said))) {
@@ -84,6 +87,7 @@ enum Way {
     ToPhone,
 }
 
+#[derive(Default)]
 struct Oracle {
     /// Whose each utterance is, by its number.
     said: BTreeMap<usize, (usize, Way)>,
@@ -91,6 +95,8 @@ struct Oracle {
     seen: BTreeMap<usize, Vec<(u64, Shown)>>,
     /// What was shown on a ticket that somebody has deleted since.
     gone: BTreeSet<usize>,
+    /// What users are called in Braze.
+    keys: BTreeMap<u64, String>,
     faults: Vec<String>,
 }
 
@@ -105,13 +111,14 @@ impl Oracle {
     fn read_tickets(&mut self, sandbox: &Sandbox, conversations: &[Conversation], notes_max: usize) {
         let (agent, bridge) = (sandbox.zendesk.agent_id(), sandbox.zendesk.api_user_id());
         let tickets = sandbox.zendesk.tickets();
+        self.read_users(sandbox);
         let mut notes = 0;
         for ticket in &tickets {
             for comment in &ticket.comments {
                 match comment.author_id {
                     author if author == agent => {}
                     author if author == bridge && !comment.public => notes += 1,
-                    author if author == ticket.requester_id && comment.public => {
+                    author if comment.public && (author == ticket.requester_id || is_given(ticket, conversations)) => {
                         self.read_comment(ticket, comment, conversations);
                     }
                     _ => self.faults.push(format!("a strange comment on ticket {}: {comment:?}", ticket.id)),
@@ -123,13 +130,42 @@ impl Oracle {
         }
         for conversation in conversations {
             let is_open = |ticket: &&Ticket| {
-                let done = matches!(ticket.status, TicketStatus::Solved | TicketStatus::Closed);
+                let done = matches!(ticket.status, TicketStatus::Solved | TicketStatus::Closed)
+                    || conversation.given.contains_key(&ticket.id);
                 ticket.external_id.as_ref() == Some(&conversation.key) && !ticket.deleted && !done
             };
             let open: Vec<u64> = tickets.iter().filter(is_open).map(|ticket| ticket.id).collect();
             if open.len() > 1 {
                 self.faults.push(format!("{} has several open tickets: {open:?}", conversation.key));
             }
+        }
+    }
+
+    /// Who everybody is, by the recipe's field.
+    fn read_users(&mut self, sandbox: &Sandbox) {
+        for user in sandbox.zendesk.users() {
+            let key = user.user_fields.get("braze_external_id").and_then(|field| field.as_str());
+            if let Some(key) = key {
+                self.keys.insert(user.id, key.to_owned());
+            }
+            let is_staff = user.id == sandbox.zendesk.agent_id() || user.id == sandbox.zendesk.api_user_id();
+            if is_staff && (key.is_some() || user.external_id.is_some() || user.role == Role::EndUser) {
+                self.faults.push(format!("staff were taken for a customer: {user:?}"));
+            }
+        }
+    }
+
+    /// Each customer writes in their own name, and on a ticket that was given away at most one comment more: nothing but
+    /// the answer to that tells of it.
+    fn read_author(&mut self, ticket: &Ticket, comment: &Comment, conversation: &Conversation) {
+        let key = &conversation.key;
+        if self.keys.get(&comment.author_id).is_some_and(|known| known != key) {
+            self.faults.push(format!("{key} writes in another's name on ticket {}", ticket.id));
+        }
+        let Some(last) = conversation.given.get(&ticket.id) else { return };
+        let late = |other: &&Comment| other.id > *last && other.public && other.author_id == comment.author_id;
+        if ticket.comments.iter().filter(late).count() > 1 {
+            self.faults.push(format!("{key} goes on to write on ticket {}, which is another's now", ticket.id));
         }
     }
 
@@ -141,6 +177,9 @@ impl Oracle {
             self.faults.push(format!("nobody wrote this on ticket {}: {:?}", ticket.id, comment.plain_body));
         }
         for (tagged, words) in pieces {
+            if let Some((whose, Way::ToTicket)) = self.said.get(&tagged) {
+                self.read_author(ticket, comment, &conversations[*whose]);
+            }
             match self.said.get(&tagged) {
                 Some((whose, Way::ToTicket)) if belongs(ticket, &conversations[*whose]) && ticket.deleted => {
                     self.gone.insert(tagged);
@@ -210,6 +249,11 @@ impl Oracle {
             *newest = (*newest).max((*at, number));
         }
     }
+}
+
+/// Whether an agent gave the ticket to another customer.
+fn is_given(ticket: &Ticket, conversations: &[Conversation]) -> bool {
+    conversations.iter().any(|conversation| conversation.given.contains_key(&ticket.id))
 }
 
 /// A ticket of this conversation: by its key, or one that follows up or that an agent opened for its customer.

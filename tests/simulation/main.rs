@@ -178,6 +178,11 @@ fn the_oracle_notices_a_bridge_that_does_not_look_for_its_comment() {
 }
 
 #[test]
+fn the_oracle_notices_a_bridge_that_does_not_hear_whose_a_ticket_is() {
+    seeds_to_notice(Broken::DoesNotHearTheRequester);
+}
+
+#[test]
 fn the_oracle_notices_a_bridge_that_opens_tickets_without_an_idempotency_key() {
     seeds_to_notice(Broken::SendsNoIdempotencyKey);
 }

@@ -34,6 +34,8 @@ pub(crate) async fn play(world: &Arc<World>) {
             turn(world, customer);
         } else if world.is_on_fire() && world.lots.chance(world.plan.rates.opt) {
             opt(world, customer, world.lots.chance(0.5));
+        } else if world.is_on_fire() && world.lots.chance(world.plan.rates.hand) {
+            hand(world, customer);
         } else if world.lots.chance(0.5) {
             text(world, customer);
         } else {
@@ -71,22 +73,21 @@ pub(crate) fn text(world: &Arc<World>, customer: usize) {
 
 /// An agent replies on the customer's newest ticket, if there is one that takes a comment.
 pub(crate) fn reply(world: &Arc<World>, customer: usize) {
-    let Some(ticket) = newest_ticket(world, customer) else { return };
+    if let Some(ticket) = newest_ticket(world, customer) {
+        reply_on(world, customer, ticket.id);
+    }
+}
+
+fn reply_on(world: &Arc<World>, customer: usize, ticket: u64) {
     let number = usize::try_from(world.next_number()).unwrap();
     let more = if world.lots.chance(0.03) { 120 } else { 0 };
     let long = " and so on and so forth".repeat(more);
     let words = format!("{}{}{long}", oracle::tag(number), world.lots.pick(&WORDS));
     let escaped = words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\n', "<br>");
-    world.trace.say(|| format!("an agent replies on {}: {:?}", ticket.id, words.get(..60).unwrap_or(&words)));
+    world.trace.say(|| format!("an agent replies on {ticket}: {:?}", words.get(..60).unwrap_or(&words)));
     world.trace.count("replies");
-    let comment = world.sandbox.zendesk.agent_reply(ticket.id, &escaped);
-    world.script.lock().unwrap().replies.push(Reply {
-        customer,
-        words,
-        ticket: ticket.id,
-        comment,
-        at: world.passed(),
-    });
+    let comment = world.sandbox.zendesk.agent_reply(ticket, &escaped);
+    world.script.lock().unwrap().replies.push(Reply { customer, words, ticket, comment, at: world.passed() });
     post::collect(world);
 }
 
@@ -118,6 +119,31 @@ fn turn(world: &Arc<World>, customer: usize) {
     post::collect(world);
 }
 
+/// The customer's ticket changes hands.
+fn hand(world: &Arc<World>, customer: usize) {
+    let Some(ticket) = newest_ticket(world, customer) else { return };
+    let zendesk = &world.sandbox.zendesk;
+    let other = usize::try_from(world.lots.number(0..=world.customers.len() as u64 - 1)).unwrap();
+    let is_given = world.script.lock().unwrap().given.contains_key(&ticket.id);
+    let there = user_of(world, other).filter(|user| *user != ticket.requester_id && !is_given);
+    if let Some(user) = there {
+        world.trace.say(|| format!("an agent gives {} to {}", ticket.id, world.customers[other].key));
+        world.trace.count("tickets given away");
+        let last = ticket.comments.last().map_or(0, |comment| comment.id);
+        world.script.lock().unwrap().given.insert(ticket.id, (customer, last));
+        zendesk.set_requester(ticket.id, user);
+        reply_on(world, other, ticket.id);
+    } else if ticket.status != TicketStatus::Solved && !is_given {
+        let requester_id = ticket.requester_id;
+        let heir = zendesk.add_ticket(NewTicket { requester_id, ..NewTicket::default() });
+        world.script.lock().unwrap().by_agents.insert(heir);
+        world.trace.say(|| format!("an agent merges {} into {heir}", ticket.id));
+        world.trace.count("merges");
+        zendesk.merge(ticket.id, heir);
+        post::collect(world);
+    }
+}
+
 /// The customer opts out of texts, or in again.
 pub(crate) fn opt(world: &Arc<World>, customer: usize, out: bool) {
     let word = if out { "STOP" } else { "START" };
@@ -134,9 +160,11 @@ pub(crate) fn opt(world: &Arc<World>, customer: usize, out: bool) {
 /// An agent opens a ticket for a customer who has none, and writes on it.
 fn write_first(world: &Arc<World>, customer: usize) {
     let (zendesk, key) = (&world.sandbox.zendesk, &world.customers[customer].key);
-    let known = zendesk.users().into_iter().find(|user| user.external_id.as_ref() == Some(key)).map(|user| user.id);
-    let requester_id = known.unwrap_or_else(|| {
-        zendesk.add_user(User { name: "Ada".to_owned(), external_id: Some(key.clone()), ..User::default() })
+    let requester_id = user_of(world, customer).unwrap_or_else(|| {
+        let fields = serde_json::json!({ "braze_external_id": key }).as_object().unwrap().clone();
+        // Of ids that differ in case only, Zendesk takes one.
+        let external_id = (!world.plan.alike).then(|| key.clone());
+        zendesk.add_user(User { name: "Ada".to_owned(), external_id, user_fields: fields, ..User::default() })
     });
     let tags = vec!["sms".to_owned()];
     let ticket = zendesk.add_ticket(NewTicket { requester_id, tags, ..NewTicket::default() });
@@ -147,10 +175,17 @@ fn write_first(world: &Arc<World>, customer: usize) {
 
 /// The customer's newest ticket that takes a comment.
 pub(crate) fn newest_ticket(world: &World, customer: usize) -> Option<Ticket> {
-    let key = &world.customers[customer].key;
+    let user = user_of(world, customer)?;
     let zendesk = &world.sandbox.zendesk;
-    let user = zendesk.users().into_iter().find(|user| user.external_id.as_ref() == Some(key))?;
     let tickets = zendesk.tickets().into_iter().rev();
     let mut open = tickets.filter(|ticket| !ticket.deleted && ticket.status != TicketStatus::Closed);
-    open.find(|ticket| ticket.requester_id == user.id)
+    open.find(|ticket| ticket.requester_id == user)
+}
+
+/// The customer among Zendesk's users. Two with one id are those whom an agent and the bridge have made.
+fn user_of(world: &World, customer: usize) -> Option<u64> {
+    let key = world.customers[customer].key.as_str();
+    let users = world.sandbox.zendesk.users();
+    let is = |user: &&User| user.user_fields.get("braze_external_id").and_then(|field| field.as_str()) == Some(key);
+    users.iter().find(is).map(|user| user.id)
 }

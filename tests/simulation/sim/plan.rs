@@ -18,6 +18,8 @@ pub(crate) enum Vendor {
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) customers: usize,
+    /// The customers share a phone number and an agent's e-mail address, and the ids of every two differ in case only.
+    pub(crate) alike: bool,
     /// Things that customers and agents do.
     pub(crate) steps: usize,
     /// The longest pause between two of them, in milliseconds.
@@ -60,6 +62,8 @@ pub(crate) struct Rates {
     pub(crate) turn: f64,
     /// A customer opts out of texts, or in again.
     pub(crate) opt: f64,
+    /// An agent gives a customer's ticket to another customer and answers them on it, or merges it into another ticket.
+    pub(crate) hand: f64,
 }
 
 /// A time in which a vendor cannot be reached, or answers 429 to everything.
@@ -138,6 +142,8 @@ pub(crate) enum Broken {
     DoesNotLookForTheAudit,
     /// Opens tickets without an idempotency key.
     SendsNoIdempotencyKey,
+    /// Does not hear whose a ticket is when an agent replies on it.
+    DoesNotHearTheRequester,
 }
 
 impl Plan {
@@ -146,6 +152,7 @@ impl Plan {
         Self {
             seed,
             customers: 2,
+            alike: false,
             steps: 12,
             pause_max: 20_000,
             rates: Rates::default(),
@@ -184,7 +191,8 @@ impl Plan {
         let hold = lots.chance(0.2);
         let objects = if lots.chance(0.3) { lots.number(1..=2) } else { 0 };
         let objects = (0..objects).map(|_| object(&lots, customers, span)).collect();
-        Self { customers, objects, steps, pause_max, rates, outages, jumps, vendors, hold, ..Self::calm(seed) }
+        let alike = lots.chance(0.3);
+        Self { customers, alike, objects, steps, pause_max, rates, outages, jumps, vendors, hold, ..Self::calm(seed) }
     }
 
     /// How long things go wrong: until everything is said, and each outage has passed.
@@ -197,6 +205,10 @@ impl Plan {
     /// The same, with a promise broken.
     pub(crate) fn broken(seed: u64, broken: Broken) -> Self {
         let mut plan = Self { broken: Some(broken), ..Self::of(seed) };
+        if broken == Broken::DoesNotHearTheRequester {
+            plan.customers = plan.customers.max(2);
+            plan.rates.hand = 0.1;
+        }
         if broken == Broken::SendsNoIdempotencyKey {
             // Where the list shows a new ticket at once, the key is never needed.
             plan.vendors.list_lag = SignedDuration::from_secs(60);
@@ -221,6 +233,7 @@ fn rates(lots: &Lots) -> Rates {
         webhook_late: one(0.3),
         turn: one(0.25),
         opt: if lots.chance(0.2) { 0.1 } else { 0.0 },
+        hand: if lots.chance(0.3) { 0.08 } else { 0.0 },
     }
 }
 

@@ -14,7 +14,8 @@ use super::world::{Reply, START, World};
 use crate::oracle::{self, Conversation, Owed, Utterance};
 
 /// Why a reply may rightly not reach the phone. Of these, a customer's text has one: that its ticket is out of bounds.
-const EXCUSES: [&str; 4] = ["opted out", "does not exist", "times without an answer", FORBIDDEN];
+const EXCUSES: [&str; 5] =
+    ["opted out", "does not exist", "times without an answer", "no longer the conversation's", FORBIDDEN];
 
 /// How the cause of what was refused for good ends, and names the ticket.
 const FORBIDDEN: &str = " for ticket ";
@@ -26,12 +27,18 @@ pub(crate) async fn faults(world: &World) -> Vec<String> {
     let mut conversations: Vec<Conversation> = Vec::new();
     let solved = world.script.lock().unwrap().solved.clone();
     let twice = world.plan.vendors.triggers_fire_twice;
+    let given = world.script.lock().unwrap().given.clone();
     for (number, customer) in world.customers.iter().enumerate() {
         conversations.push(Conversation {
             key: customer.key.clone(),
             braze_id: customer.braze_id.clone(),
             // A second ring that comes after the ticket was reopened is like the first of another turn.
             solved: solved.get(&number).copied().unwrap_or(0) * if twice { 2 } else { 1 },
+            given: given
+                .iter()
+                .filter(|(_, (whose, _))| *whose == number)
+                .map(|(id, (_, last))| (*id, *last))
+                .collect(),
             ..Conversation::default()
         });
     }
@@ -172,10 +179,12 @@ fn late(world: &World) -> Vec<String> {
     waited.filter(|(_, wait)| is_late(*wait)).map(|(number, wait)| format!("~{number}~ waited {wait:?}")).collect()
 }
 
-/// Whether the customer was opted out at any time since the reply was written.
+/// Whether the customer was opted out at any time since the reply was written; a shared number is opted out for all.
 fn was_opted_out(world: &World, reply: &Reply) -> bool {
     let outs = world.script.lock().unwrap();
-    outs.opted_out.get(&reply.customer).is_some_and(|in_again| in_again.is_none_or(|at| at > reply.at))
+    let is_theirs = |customer: &usize| world.plan.alike || *customer == reply.customer;
+    let mut theirs = outs.opted_out.iter().filter(|(customer, _)| is_theirs(customer));
+    theirs.any(|(_, in_again)| in_again.is_none_or(|at| at > reply.at))
 }
 
 /// Whether a reply was written on a ticket that an agent had opened, before the bridge knew how far those on it had gone:
@@ -189,6 +198,10 @@ fn was_early(world: &World, reply: &Reply) -> bool {
 
 /// Whether a reply must have reached the phone.
 fn owed_of(world: &World, ends: &mut Ends, reply: &Reply) -> Owed {
+    // On a ticket that changed hands a reply may end with a note. It never goes to the other customer, which is seen there.
+    if world.script.lock().unwrap().given.contains_key(&reply.ticket) {
+        return Owed::AtMostOnce;
+    }
     let states = ends.by_comment.get(&CommentId(reply.comment)).cloned().unwrap_or_default();
     let texts: Vec<&State> = states.iter().filter(|(what, _)| *what == "text").map(|(_, state)| state).collect();
     let ended = texts.first().copied().or_else(|| {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tandem::clients::media::MediaClient;
 use tandem::clock::Clock;
 use tandem::config::{self, Config};
-use tandem::domain::event::EventId;
+use tandem::domain::event::{AgentReply, EventId, EventKind, UserId};
 use tandem::mapping::Mappings;
 use tandem::sandbox::braze::Profile;
 use tandem::sandbox::zendesk::HeaderSpelling;
@@ -72,6 +72,10 @@ pub(crate) struct Script {
     pub(crate) opted_out: BTreeMap<usize, Option<Duration>>,
     /// Tickets that agents opened.
     pub(crate) by_agents: BTreeSet<u64>,
+    /// Tickets that agents gave to another customer: whose each was, and the last comment before.
+    pub(crate) given: BTreeMap<u64, (usize, u64)>,
+    /// Whose each ticket was when the bridge was told of it first.
+    pub(crate) first_told: BTreeMap<u64, UserId>,
     /// Since when the bridge knows of a ticket how far its replies have gone.
     pub(crate) known: BTreeMap<u64, Duration>,
     /// Webhooks that the bridge has taken: when, and as what.
@@ -118,7 +122,7 @@ impl World {
             HeaderSpelling::Joined
         });
         sandbox.braze.set_attribute_lag(plan.vendors.attribute_lag);
-        let customers = (0..plan.customers).map(|number| customer(&sandbox, number)).collect();
+        let customers = (0..plan.customers).map(|number| customer(&sandbox, number, plan.alike)).collect();
         Arc::new(Self {
             trace: Trace::new(traced),
             lots: Lots::of(plan.seed),
@@ -283,6 +287,13 @@ impl World {
         }
     }
 
+    /// Tells the bridge whose the ticket was at first, whosever it is now.
+    pub(crate) fn mishear(&self, event: &mut EventKind) {
+        if let EventKind::AgentReply(AgentReply { ticket_id, requester_id: Some(told), .. }) = event {
+            *told = *self.script.lock().unwrap().first_told.entry(ticket_id.0).or_insert(*told);
+        }
+    }
+
     /// The bridge has answered 202.
     pub(crate) fn acknowledged(&self, webhook: &str, said: &Value) {
         let id = said["id"].as_str().and_then(|id| id.parse().ok());
@@ -291,11 +302,16 @@ impl World {
     }
 }
 
-fn customer(sandbox: &Sandbox, number: usize) -> Customer {
-    let key = format!("customer-{number}");
+fn customer(sandbox: &Sandbox, number: usize, alike: bool) -> Customer {
+    let key = match (alike, number % 2) {
+        (true, 0) => format!("customer-{number}"),
+        (true, _) => format!("Customer-{}", number - 1),
+        (false, _) => format!("customer-{number}"),
+    };
     let braze_id = sandbox.braze.add_profile(Profile {
         external_id: Some(key.clone()),
-        phone: Some(format!("+1555555{number:04}")),
+        phone: Some(if alike { "+15555550000".to_owned() } else { format!("+1555555{number:04}") }),
+        email: alike.then(|| "agnes@sandbox.invalid".to_owned()),
         first_name: Some("Ada".to_owned()),
         last_name: Some("Lovelace".to_owned()),
         ..Profile::default()
