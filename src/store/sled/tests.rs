@@ -246,6 +246,7 @@ async fn accept_doorbell(store: &SledStore) {
         ticket_id: crate::domain::event::TicketId(7),
         comment_id: None,
         external_user_id: None,
+        requester_id: None,
         caught_up: None,
     };
     let kind = crate::domain::event::EventKind::AgentReply(reply);
