@@ -6,7 +6,6 @@
 //! A store never calls a vendor, never reads the wall clock (whoever calls it says what time it is), and never decides
 //! what happens to a delivery: it keeps what others decided.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,7 +16,6 @@ use crate::clock::Steady;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, TicketId};
-use crate::domain::lanes::Gates;
 use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 
 #[cfg(test)]
@@ -25,6 +23,9 @@ mod contract;
 mod engine;
 pub mod memory;
 pub mod sled;
+mod terms;
+
+pub use terms::{IsShort, Terms};
 
 /// What acceptance came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,28 +96,6 @@ pub struct Claim {
     pub not_before: Timestamp,
     /// Proof that the claim is still ours when the result comes back.
     pub fence: u64,
-}
-
-/// Whether the budget of a ticket is short for so many texts.
-pub type IsShort = Arc<dyn Fn(TicketId, usize) -> bool + Send + Sync>;
-
-/// On what terms a head is asked for.
-#[derive(Clone)]
-pub struct Terms {
-    /// As many texts go into one comment at most.
-    pub merge_up_to: usize,
-    /// The needs that cannot be met now.
-    pub gates: Gates,
-    /// Whether the texts that wait for a ticket had better go as one.
-    pub is_short: IsShort,
-}
-
-impl Terms {
-    /// Whatever is due, with as many texts in one comment where the head waited for a budget.
-    #[must_use]
-    pub fn merging(merge_up_to: usize) -> Self {
-        Self { merge_up_to, gates: Gates::default(), is_short: Arc::new(|_, _| false) }
-    }
 }
 
 /// One delivery of a claim.
