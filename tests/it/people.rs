@@ -185,7 +185,7 @@ async fn a_user_whom_the_brand_calls_otherwise_is_found_by_address_unless_that_n
             say(&bridge, &bridge.customer("crm-7"), "by the other").await;
         } else {
             let named = User { name: "Ada".into(), external_id: Some("crm-7".into()), ..User::default() };
-            let _ = bridge.sandbox.zendesk.add_user(named);
+            let _user_id = bridge.sandbox.zendesk.add_user(named);
         }
         let seven =
             bridge.sandbox.zendesk.users().into_iter().find(|user| user.external_id.as_deref() == Some("crm-7"));
