@@ -35,8 +35,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// longer than they do turns most "no answer" into an answer.
 pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// The longest answer that is read: a page of 100 comments of 64 kB each is far from likely, and more than this is
-/// not worth its memory.
+/// The longest answer that is read. More than this is not worth its memory; a list is asked for again in smaller pages.
 pub const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Idle connections kept for each host; more calls than this are rarely in flight at once.
@@ -56,6 +55,11 @@ pub enum Failure {
         cause: String,
         /// Not before this long from now.
         after: Option<Duration>,
+    },
+    /// Nothing happened; the answer was longer than [`ANSWER_BYTES_MAX`], and would be so again.
+    TooLong {
+        /// Why.
+        cause: String,
     },
     /// It may have happened: the request left us and no usable answer came. Only a call with a lasting effect ends so.
     Unknown {
@@ -122,6 +126,7 @@ impl Failure {
     pub fn cause(&self) -> &str {
         match self {
             Self::Retry { cause, .. }
+            | Self::TooLong { cause }
             | Self::Unknown { cause }
             | Self::Reject { cause }
             | Self::Refused { cause, .. }
@@ -158,6 +163,9 @@ pub enum TransportError {
         /// Why, without any address.
         cause: String,
     },
+    /// The answer is longer than [`ANSWER_BYTES_MAX`].
+    #[error("the answer is longer than 4 MiB")]
+    TooLong,
     /// It may have left us: time-out, reset, an answer that broke off or never ended.
     #[error("{cause}")]
     Lost {
@@ -199,7 +207,7 @@ impl Transport for HttpTransport {
             answer.chunk().await.map_err(|error| TransportError::Lost { cause: plain_cause(&error).into() })?
         {
             if body.len().saturating_add(chunk.len()) > ANSWER_BYTES_MAX {
-                return Err(TransportError::Lost { cause: "the answer is longer than 4 MiB".into() });
+                return Err(TransportError::TooLong);
             }
             body.take(&chunk).await;
         }
@@ -291,6 +299,7 @@ mod tests {
         match result {
             Err(TransportError::Lost { cause }) => cause,
             Err(TransportError::NotSent { cause }) => panic!("counted as not sent: {cause}"),
+            Err(error @ TransportError::TooLong) => error.to_string(),
             Ok(answer) => panic!("answered {}", answer.status()),
         }
     }

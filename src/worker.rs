@@ -50,6 +50,8 @@ mod janitor;
 mod notes;
 mod observed;
 mod outbound;
+mod owed;
+mod replies;
 mod requester;
 mod tell;
 
@@ -59,6 +61,7 @@ pub use facts_kept::KeptFacts;
 pub use health::Pauses;
 pub use janitor::Retention;
 pub use observed::ObservedTransport;
+pub use owed::StaffSeen;
 pub use requester::InTheMaking;
 
 /// How long all calls of one claim together may take: less than its lease, so that nobody else works on the lane while
@@ -120,6 +123,8 @@ pub struct Worker {
     pub pauses: Pauses,
     /// What postponed texts had found out.
     pub facts: KeptFacts,
+    /// Who is, or was lately, staff at Zendesk.
+    pub staff: StaffSeen,
     /// What the operator is to be called for.
     pub alarms: Arc<AlarmBook>,
     /// The customers who are being looked for, or made users, just now.
@@ -140,6 +145,7 @@ struct Report {
 struct Learnt {
     changes: Vec<Change>,
     instead: Vec<Event>,
+    /// What is owed besides, at the end of its own lane.
     besides: Vec<Event>,
     belongs_to: Option<ConversationKey>,
     parts_sent: Option<u32>,
@@ -284,6 +290,7 @@ impl Worker {
         match failure {
             Failure::Retry { cause, after } => Outcome::Retry { cause, after },
             Failure::Changed { cause } => Outcome::Retry { cause, after: None },
+            Failure::TooLong { cause } => Outcome::Retry { cause, after: None },
             Failure::Unknown { cause } => Outcome::Unknown { cause },
             Failure::Postpone { cause, until, for_budget } => Outcome::Postpone { cause, until, for_budget },
             Failure::Refused { cause, .. } => Outcome::Pause { destination, cause },

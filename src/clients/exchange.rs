@@ -218,6 +218,10 @@ impl Exchange {
             TransportError::NotSent { cause } => {
                 Failure::Retry { cause: format!("{} could not be reached: {cause}", self.vendor), after: None }
             }
+            TransportError::TooLong if order.effect == Effect::None => {
+                Failure::TooLong { cause: format!("{} gave an answer that is longer than 4 MiB", self.vendor) }
+            }
+            TransportError::TooLong => self.uncertain(order.effect, &format!("gave no whole answer: {error}")),
             TransportError::Lost { cause } => self.uncertain(order.effect, &format!("gave no whole answer: {cause}")),
         })?;
         let (head, body) = response.into_parts();

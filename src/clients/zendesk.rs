@@ -22,9 +22,10 @@ use crate::clients::oauth::{self, Tokens};
 use crate::clients::{Failure, Held, Transport, limits, words};
 use crate::clock::Clock;
 use crate::domain::budget::{Budgets, Call};
-use crate::domain::event::{CommentId, EventId, TicketId, UserId};
+use crate::domain::event::{TicketId, UserId};
 
 pub mod admin;
+mod comments;
 mod invocations;
 mod search;
 mod standing;
@@ -33,17 +34,13 @@ mod views;
 
 pub use invocations::{Fate, Invocation, Invocations, LostWebhook};
 pub use search::UserQuery;
-pub use views::{CommentView, IdHolder, Saved, TicketView, TicketsRead, TicketsUpdated, UserView, Written};
+pub use views::{
+    Author, CommentView, IdHolder, Made, Saved, TicketView, TicketsRead, TicketsUpdated, UserView, Withheld,
+    WithheldFor, Written,
+};
 
-/// Comments and audits on one page: Zendesk's maximum.
+/// Records on one page: Zendesk's maximum.
 const PAGE: usize = 100;
-
-/// Pages of one ticket's comments or audits that are read: a ticket takes 5,000 comments at most.
-const PAGES_MAX: usize = 50;
-
-/// Pages of the newest audits in which our own write is looked for. It was made minutes ago; in that time neither
-/// agents nor triggers make 200 changes.
-const AUDIT_PAGES: usize = 2;
 
 /// Pages of a list of tickets that are read, be it those with one external id or those updated of late. A conversation
 /// gets a new ticket every few days at most, each page of that list counts against 100 a minute, and Zendesk's search
@@ -286,63 +283,6 @@ impl Zendesk {
         self.update_ticket(id, &body).await
     }
 
-    /// Looks among the newest changes of a ticket for the one that carries this event's id in its
-    /// `metadata.custom.tandem`, which is a text or a list of texts. With it comes the ticket as it is now.
-    ///
-    /// # Errors
-    /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
-    pub async fn find_own_write(&self, id: TicketId, event: EventId) -> Result<Option<Written>, Failure> {
-        let event = event.to_string();
-        let mut cursor: Option<String> = None;
-        for page in 1..=PAGES_MAX {
-            let path = format!("/api/v2/tickets/{id}/audits");
-            let order = newest_first(Order::get(Call::ZendeskSearch, path), cursor.as_deref());
-            let answer = self.call(&order).await?;
-            let audits: Vec<Value> = self.part(&order, &answer, "audits")?;
-            if let Some(audit) = audits.iter().find(|audit| views::is_marked(audit, &event)) {
-                let ticket = self.ticket(id).await?;
-                return Ok(Some(views::written(ticket, audit)));
-            }
-            // The order of audits is not documented. Where it is not newest first, all of them are read.
-            let is_newest_first = audits.first().map(|a| a["id"].as_u64()) >= audits.last().map(|a| a["id"].as_u64());
-            cursor = self.next_page(&order, &answer)?;
-            if cursor.is_none() || (is_newest_first && page >= AUDIT_PAGES) {
-                return Ok(None);
-            }
-        }
-        Err(Failure::Retry { cause: "the ticket has more changes than can be looked through".into(), after: None })
-    }
-
-    /// The comments that came after this one, oldest first; with `None`, the newest page of 100.
-    ///
-    /// # Errors
-    /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
-    pub async fn comments_after(&self, id: TicketId, after: Option<CommentId>) -> Result<Vec<CommentView>, Failure> {
-        let mut comments: Vec<CommentView> = Vec::new();
-        let mut cursor: Option<String> = None;
-        for _ in 0..PAGES_MAX {
-            let path = format!("/api/v2/tickets/{id}/comments");
-            // Inline images are listed as attachments too, because a phone shows no HTML.
-            let order =
-                Order::get(Call::ZendeskRead, path).query("include", "users").query("include_inline_images", "true");
-            let order = newest_first(order, cursor.as_deref());
-            let answer = self.call(&order).await?;
-            let page: Vec<views::CommentJson> = self.part(&order, &answer, "comments")?;
-            let users = users(&answer);
-            let is_last = page.iter().any(|comment| after.is_none_or(|after| comment.id <= after.0));
-            comments.extend(page.into_iter().map(|comment| comment.view(&users)));
-            cursor = self.next_page(&order, &answer)?;
-            if is_last || cursor.is_none() {
-                break;
-            }
-        }
-        comments.retain(|comment| after.is_none_or(|after| comment.id > after));
-        // Pages may overlap when a comment arrives between them.
-        comments.sort_by_key(|comment| comment.id);
-        comments.dedup_by_key(|comment| comment.id);
-        Ok(comments)
-    }
-
     /// Uploads a file and gives the token that a comment's `uploads` takes for 60 minutes. An upload that no comment
     /// uses is seen by nobody, so one that was lost may be repeated.
     ///
@@ -412,26 +352,6 @@ impl Zendesk {
         let unreadable = || self.exchange.unreadable(order.effect, answer, "a ticket of unknown status");
         let ticket = ticket.view().ok_or_else(unreadable)?;
         Ok(views::written(ticket, answer.json.as_ref().map_or(&Value::Null, |json| &json["audit"])))
-    }
-
-    /// The cursor of the next page, if there is one. Links are never followed: they may lead elsewhere.
-    fn next_page(&self, order: &Order, answer: &Answer) -> Result<Option<String>, Failure> {
-        let meta = answer.json.as_ref().map(|json| &json["meta"]);
-        if meta.is_none_or(|meta| meta["has_more"] != true) {
-            return Ok(None);
-        }
-        let cursor = meta.and_then(|meta| meta["after_cursor"].as_str()).map(str::to_owned);
-        let missing = || self.exchange.unreadable(order.effect, answer, "more pages but no cursor");
-        cursor.map(Some).ok_or_else(missing)
-    }
-}
-
-/// Asks for one page, newest first: <https://developer.zendesk.com/api-reference/introduction/pagination/>.
-fn newest_first(order: Order, cursor: Option<&str>) -> Order {
-    let order = order.query("sort", "-created_at").query("page[size]", PAGE.to_string());
-    match cursor {
-        Some(cursor) => order.query("page[after]", cursor),
-        None => order,
     }
 }
 

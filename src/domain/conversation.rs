@@ -231,6 +231,9 @@ pub struct Conversation {
     pub forwarded: Vec<Forwarded>,
     /// Whether the customer may be texted.
     pub subscription: Subscription,
+    /// When a keyword last said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription_at: Option<Timestamp>,
     /// Whether the last reply came with its text and without its comment's number (a recipe's trigger): then nobody
     /// can tell which of the ticket's comments went out.
     #[serde(default)]
@@ -286,8 +289,12 @@ pub enum Change {
     Forwarded(TicketId, CommentId, Vec<CommentId>),
     /// A reply goes to the phone of which nobody can tell which comment it was.
     RepliedUnnumbered,
+    /// The ticket's comments were read at this time, up to the newest.
+    RepliesRead(TicketId, Timestamp),
     /// A subscription keyword came.
     Subscription(Subscription),
+    /// Braze was asked for the subscription at this time. A keyword that came since counts more.
+    SubscriptionAsked(Subscription, Timestamp),
     /// We are about to write this text ([`fingerprint`]) on the ticket.
     Wrote(String),
 }
@@ -307,6 +314,7 @@ impl Conversation {
             forwarded: Vec::new(),
             replies_unnumbered: false,
             subscription: Subscription::Unknown,
+            subscription_at: None,
             own_writes: Vec::new(),
             updated_at: now,
         }
@@ -375,7 +383,16 @@ impl Conversation {
             Change::Recounted(ticket, census) => self.reading_of(ticket, |reading, _| reading.recount(census)),
             Change::Read(ticket, shown) => self.reading_of(ticket, |reading, up_to| reading.read(&shown, up_to)),
             Change::RepliedUnnumbered => self.replies_unnumbered = true,
-            Change::Subscription(subscription) => self.subscription = subscription,
+            Change::RepliesRead(ticket, at) => self.reading_of(ticket, |reading, _| reading.at = Some(at)),
+            Change::Subscription(subscription) => {
+                self.subscription = subscription;
+                self.subscription_at = Some(now);
+            }
+            Change::SubscriptionAsked(subscription, asked_at) => {
+                if self.subscription_at.is_none_or(|heard_at| heard_at <= asked_at) {
+                    self.subscription = subscription;
+                }
+            }
             Change::Wrote(fingerprint) => {
                 self.own_writes.retain(|write| is_recent(write.at, now));
                 let known = self.own_writes.iter().position(|write| write.fingerprint == fingerprint);

@@ -313,6 +313,9 @@ pub struct PhoneText {
 pub struct RecipeSend {
     /// The Braze campaign that the body names.
     pub campaign_id: String,
+    /// Whether `msg_body` came without the dashes that Zendesk puts before a comment: then it stays as it came.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain: bool,
     /// Profile attributes, written as sent.
     pub attributes: serde_json::Map<String, serde_json::Value>,
 }

@@ -24,6 +24,9 @@ pub struct Reading {
     /// The newest comment that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     newest: Option<CommentId>,
+    /// When they were last read up to the newest, by the bridge's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
     /// How many comments are known; `None` where nothing says how many stood there before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tally: Option<Tally>,

@@ -59,7 +59,10 @@ fn send(body: &Map<String, Value>) -> Result<EventKind, Stop> {
         None => None,
     };
     let message = message.ok_or_else(|| unreadable("`msg_body` is blank"))?;
-    let message = text::visible(text::strip_comment_header(&message));
+    let stripped = text::strip_comment_header(&message);
+    // The header is all that is ever taken off.
+    let plain = stripped.len() == message.len();
+    let message = text::visible(stripped);
     if message.trim().is_empty() {
         return Err(unreadable("`msg_body` holds nothing but Zendesk's comment header"));
     }
@@ -76,7 +79,7 @@ fn send(body: &Map<String, Value>) -> Result<EventKind, Stop> {
         text: message,
         agent_name: None,
         attachments: Vec::new(),
-        recipe: Some(RecipeSend { campaign_id, attributes }),
+        recipe: Some(RecipeSend { campaign_id, plain, attributes }),
         caught_up: false,
     }))
 }

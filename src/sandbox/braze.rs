@@ -193,6 +193,15 @@ impl Braze {
         self.act(|state| state.campaigns.values_mut().for_each(|campaign| campaign.template = template));
     }
 
+    /// What one campaign prints.
+    pub fn set_template_of(&self, campaign_id: &str, template: Template) {
+        self.act(|state| {
+            if let Some(campaign) = state.campaigns.get_mut(campaign_id) {
+                campaign.template = template;
+            }
+        });
+    }
+
     /// Pauses, archives or resumes a campaign.
     pub fn set_campaign_state(&self, campaign_id: &str, to: CampaignState) {
         self.act(|state| {

@@ -17,7 +17,7 @@ mod tickets;
 mod users;
 
 pub use limits::HeaderSpelling;
-pub use model::{Attachment, Audit, Comment, Role, Ticket, TicketStatus, User};
+pub use model::{Attachment, Audit, Comment, Made, Role, Ticket, TicketStatus, User};
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;

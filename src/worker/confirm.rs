@@ -1,7 +1,7 @@
 //! What to do when it may have happened: looks for the effect of a call whose answer was lost.
 //!
-//! A look changes nothing at the vendor. Seen: delivered. Not seen at the last look: sent again. Where no look can tell
-//! about a text to the phone, it is sent again or set aside, as the operator has chosen.
+//! A look changes nothing at the vendor. Seen: delivered. Not seen at the last look: sent again; but a text to the phone is
+//! set aside where the operator has chosen so, because a receipt may show later than anybody looks.
 
 use std::collections::BTreeSet;
 
@@ -86,7 +86,7 @@ impl Worker {
             Some(part) if part == parts => Ok(Outcome::Done { receipt: "seen on the customer's profile".to_owned() }),
             // More is out than we knew: the rest can go at once. Otherwise it is the next part that is being looked
             // for.
-            Some(part) if part > head.delivery.parts_sent => {
+            Some(part) if self.may_go_on_behind(part, head.delivery.parts_sent) => {
                 learnt.parts_sent = Some(part);
                 Ok(Outcome::NotSeen { cause: format!("part {part} of {parts} is out"), look_at: None })
             }
@@ -94,7 +94,23 @@ impl Worker {
             None if receipt.as_deref().is_some_and(|receipt| self.is_later(receipt, head.delivery.id)) => {
                 Ok(self.nobody_can_tell("a later text has taken the place of the receipt".to_owned()))
             }
-            Some(_) | None => Ok(self.not_seen(&head.delivery.state, "the receipt is not on the customer's profile")),
+            Some(_) | None => {
+                let outcome = self.not_seen(&head.delivery.state, "the receipt is not on the customer's profile");
+                Ok(if let Outcome::NotSeen { cause, look_at: None } = outcome {
+                    self.nobody_can_tell(cause)
+                } else {
+                    outcome
+                })
+            }
+        }
+    }
+
+    /// Whether the parts behind one that is seen can be sent. With `hold`, one part goes at a time, so that they were not
+    /// sent where it is the next of those that are known to be out.
+    fn may_go_on_behind(&self, seen: u32, known: u32) -> bool {
+        match self.options.on_unconfirmed {
+            OnUnconfirmed::Resend => seen > known,
+            OnUnconfirmed::Hold => seen == known.saturating_add(1),
         }
     }
 

@@ -403,6 +403,7 @@ mod tests {
             external_id: external_id.map(Into::into),
             email: None,
             phone: None,
+            active: true,
             role: "end-user".into(),
             user_fields: json!({ FIELD: field }).as_object().unwrap().clone(),
         }

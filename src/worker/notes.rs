@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 
+use crate::clients::zendesk::{CommentView, Withheld, WithheldFor};
 use crate::domain::delivery::{Happened, Past};
 use crate::domain::event::{AgentReply, CommentId, Event, EventKind, Keyword, Note, PhoneText, Tells, TicketId};
 use crate::store::Claim;
@@ -129,6 +130,44 @@ pub(super) fn unconfirmed(claim: &Claim, cause: &str, now: Timestamp) -> Option<
         }
         EventKind::AgentReply(_) | EventKind::TicketReopened(_) | EventKind::Note(_) | EventKind::Unreadable(_) => None,
     }
+}
+
+/// A note that stays true whatever becomes of the delivery.
+pub(super) fn fact(ticket_id: TicketId, text: String, now: Timestamp) -> Event {
+    Event { received_at: now, kind: EventKind::Note(Note { ticket_id, text, tells: Tells::Fact }) }
+}
+
+/// That nothing of a reply can be texted.
+pub(super) fn empty(text: &PhoneText) -> String {
+    match text.comment_id {
+        Some(comment) => format!("Your reply (comment {comment}) holds nothing that can be texted to the customer."),
+        None => "A reply holds nothing that can be texted to the customer.".to_owned(),
+    }
+}
+
+/// That somebody's public comment was not texted although a webhook told of it.
+pub(super) fn stranger(comment: CommentId) -> String {
+    format!(
+        "Comment {comment} was not texted to the customer: its author is not known to be one of your agents. Send it \
+         again as an agent if the customer is to have it."
+    )
+}
+
+/// Which files of a reply do not go to the customer; `None` when all do.
+pub(super) fn withheld(comment: &CommentView) -> Option<String> {
+    let line = |file: &Withheld| {
+        let why = match file.why {
+            WithheldFor::Malware => "Zendesk found malware in it",
+            WithheldFor::Deleted => "it has been deleted",
+            WithheldFor::NoAddress => "Zendesk gives no address for it",
+        };
+        format!(
+            "The file {} of your reply (comment {}) was not sent to the customer: {why}.",
+            file.file_name, comment.id
+        )
+    };
+    let lines: Vec<String> = comment.withheld.iter().map(line).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 fn note(claim: &Claim, text: String, tells: Tells, now: Timestamp) -> Option<Event> {

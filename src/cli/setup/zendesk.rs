@@ -162,6 +162,7 @@ fn explain(failure: &clients::Failure, method: &Method, path: &str) -> String {
         | clients::Failure::Postpone { .. }
         | clients::Failure::Closed { .. }
         | clients::Failure::Changed { .. }
+        | clients::Failure::TooLong { .. }
         | clients::Failure::NotFound { .. }
         | clients::Failure::IdempotencyMismatch { .. } => format!("{cause} to {method} {path}"),
     }

@@ -126,6 +126,7 @@ mod tests {
     #[test]
     fn only_who_is_equal_was_looked_for() {
         let user = UserView {
+            active: true,
             id: UserId(1),
             name: "Alice".into(),
             external_id: Some("u1".into()),

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::*;
 use crate::clients::HttpTransport;
 use crate::clients::scripted::{self, Reply, Scripted, Seen};
+use crate::domain::event::{CommentId, EventId};
 
 fn start() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
@@ -157,6 +158,7 @@ fn shown(failure: &Failure) -> String {
         Failure::Postpone { until, .. } => format!("Postpone {until}: {cause}"),
         Failure::Closed { .. } => format!("Closed: {cause}"),
         Failure::Changed { .. } => format!("Changed: {cause}"),
+        Failure::TooLong { .. } => format!("TooLong: {cause}"),
         Failure::NotFound { .. } => format!("NotFound: {cause}"),
         Failure::IdempotencyMismatch { .. } => format!("IdempotencyMismatch: {cause}"),
     }
@@ -375,14 +377,106 @@ async fn comments_are_read_newest_first_until_the_known_one_and_given_oldest_fir
     .await;
     let comments = basic(&server.url).comments_after(TicketId(7), Some(CommentId(20))).await.unwrap();
     assert_eq!(comments.iter().map(|comment| comment.id.0).collect::<Vec<_>>(), [30, 40, 50]);
-    let authors: Vec<_> = comments.iter().map(|comment| (comment.author_id.0, comment.author_is_agent)).collect();
-    assert_eq!(authors, [(0, None), (5, Some(false)), (9, Some(true))]);
+    let authors: Vec<_> = comments.iter().map(|comment| (comment.author_id.0, comment.author)).collect();
+    assert_eq!(authors, [(0, Author::Zendesk), (5, Author::EndUser), (9, Author::Staff)]);
     assert_eq!(comments[2].author_name.as_deref(), Some("Agent"));
-    assert_eq!(comments[2].attachments.len(), 1, "an attachment without address is none");
+    assert_eq!(comments[2].attachments.len(), 1);
+    let without_address = Withheld { file_name: "b".into(), why: WithheldFor::NoAddress };
+    assert_eq!(comments[2].withheld, [without_address]);
     let seen = server.seen();
     assert_eq!(seen[0].query("sort").as_deref(), Some("-created_at"));
     let cursors: Vec<_> = seen.iter().map(|seen| seen.query("page[after]")).collect();
     assert_eq!(cursors, [None, Some("c1".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_page_that_is_too_long_is_asked_for_again_with_fewer_records() {
+    let long = |name: &str| Reply::json(200, &json!({name: ["x".repeat(crate::clients::ANSWER_BYTES_MAX)]}));
+    for sizes in [&["100", "25"][..], &["100", "25", "5"], &["100", "25", "5", "1"]] {
+        let too_long = || sizes.iter().skip(1).map(|_| ());
+        let mut replies: Vec<Reply> = too_long().map(|()| long("comments")).collect();
+        replies.push(page("comments", &[comment(50, 9)], Some("c1")));
+        replies.push(page("comments", &[comment(40, 9)], None));
+        replies.extend(too_long().map(|()| long("audits")));
+        replies.push(page("audits", &[json!({"id": 2}), json!({"id": 1})], None));
+        let server = Scripted::answers(replies).await;
+        let zendesk = basic(&server.url);
+        let comments = zendesk.comments_after(TicketId(7), Some(CommentId(20))).await.unwrap();
+        assert_eq!(comments.iter().map(|comment| comment.id.0).collect::<Vec<_>>(), [40, 50]);
+        assert_eq!(zendesk.find_own_write(TicketId(7), event()).await, Ok(None));
+        let asked: Vec<_> = server.seen().iter().map(|seen| seen.query("page[size]").unwrap()).collect();
+        let expected = sizes.iter().chain(sizes.last()).chain(sizes);
+        assert!(asked.iter().eq(expected), "the size that fits is kept for the pages after it: {asked:?}");
+    }
+    let server = Scripted::answers((0..4).map(|_| long("comments")).collect()).await;
+    let failure = basic(&server.url).comments_after(TicketId(7), None).await.unwrap_err();
+    assert!(matches!(failure, Failure::TooLong { .. }), "{failure:?}");
+}
+
+#[tokio::test]
+async fn how_a_comment_was_made_and_who_wrote_it_is_read_from_what_zendesk_says() {
+    let with = |more: Value| {
+        let mut comment = comment(50, 9);
+        comment.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        comment
+    };
+    let via = |channel: &str, rel: Value| json!({"channel": channel, "source": {"from": {}, "to": {}, "rel": rel}});
+    let cases = [
+        (json!({}), Made::Written),
+        (json!({"type": "Comment", "via": via("web", Value::Null)}), Made::Written),
+        (json!({"type": "Comment", "via": via("email", Value::Null)}), Made::Written),
+        (json!({"type": "Comment", "via": via("api", Value::Null)}), Made::Written),
+        (json!({"type": "VoiceComment", "via": via("voice", json!("outbound"))}), Made::ByCall),
+        (json!({"type": "Comment", "via": via("voice", json!("inbound"))}), Made::ByCall),
+        (json!({"type": "TpeVoiceComment", "via": via("web", Value::Null)}), Made::ByCall),
+        (json!({"type": "Comment", "via": via("web", json!("merge"))}), Made::ByMerge),
+        (json!({"type": "ChatTranscript"}), Made::ByRecord),
+        (json!({"via": via("system", Value::Null)}), Made::ByRecord),
+        (json!({"via": Value::Null}), Made::Written),
+    ];
+    for (more, made) in cases {
+        let server = Scripted::answers(vec![page("comments", &[with(more.clone())], None)]).await;
+        let comments = basic(&server.url).comments_after(TicketId(7), None).await.unwrap();
+        assert_eq!((comments[0].made, comments[0].author), (made, Author::Staff), "{more}");
+    }
+    let users = [
+        (json!({"role": "agent", "active": true}), Author::Staff),
+        (json!({"role": "admin"}), Author::Staff),
+        (json!({"role": "agent", "active": false}), Author::Unknown),
+        (json!({"role": "end-user"}), Author::EndUser),
+        (json!({"role": "end-user", "active": false}), Author::Unknown),
+    ];
+    for (user, author) in users {
+        let mut named = user.clone();
+        named["id"] = 9.into();
+        let answer = json!({"comments": [comment(50, 9)], "users": [named], "meta": {"has_more": false}});
+        let server = Scripted::answers(vec![Reply::json(200, &answer)]).await;
+        let comments = basic(&server.url).comments_after(TicketId(7), None).await.unwrap();
+        assert_eq!(comments[0].author, author, "{user}");
+    }
+}
+
+#[tokio::test]
+async fn files_that_are_not_for_customers_are_told_apart() {
+    let files = json!([
+        {"file_name": "ok.pdf", "content_url": "https://z.example/ok", "deleted": false,
+            "malware_scan_result": "malware_not_found", "malware_access_override": false},
+        {"file_name": "new.pdf", "content_url": "https://z.example/new", "malware_scan_result": "not_scanned"},
+        {"file_name": "bad.exe", "content_url": "https://z.example/bad", "malware_scan_result": "malware_found",
+            "malware_access_override": false},
+        {"file_name": "freed.exe", "content_url": "https://z.example/freed", "malware_scan_result": "malware_found",
+            "malware_access_override": true},
+        {"file_name": "gone.pdf", "content_url": "https://z.example/gone", "deleted": true},
+    ]);
+    let mut shown = comment(50, 9);
+    shown["attachments"] = files;
+    let server = Scripted::answers(vec![page("comments", &[shown], None)]).await;
+    let comments = basic(&server.url).comments_after(TicketId(7), None).await.unwrap();
+    let names: Vec<_> = comments[0].attachments.iter().map(|file| file.file_name.as_str()).collect();
+    assert_eq!(names, ["ok.pdf", "new.pdf", "freed.exe"]);
+    let withheld = |name: &str, why| Withheld { file_name: name.into(), why };
+    let both = [withheld("bad.exe", WithheldFor::Malware), withheld("gone.pdf", WithheldFor::Deleted)];
+    assert_eq!(comments[0].withheld, both);
 }
 
 #[tokio::test]

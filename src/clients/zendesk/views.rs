@@ -92,20 +92,70 @@ pub struct CommentView {
     pub id: CommentId,
     /// Who wrote it; 0 for Zendesk itself, which calls itself -1.
     pub author_id: UserId,
-    /// Whether an agent or administrator did, where the answer held the author.
-    pub author_is_agent: Option<bool>,
+    /// Whom the author is known as now.
+    pub author: Author,
     /// The author's name, where the answer held it.
     pub author_name: Option<String>,
     /// Whether the customer may see it.
     pub public: bool,
+    /// How it came to be.
+    pub made: Made,
+    /// When it was written, by Zendesk's clock, where the answer told.
+    pub created_at: Option<Timestamp>,
     /// The text with its markup.
     pub html_body: String,
     /// The text without; blank lines and entities as Zendesk renders them.
     pub plain_body: String,
-    /// Files, and pictures within the text.
+    /// Files, and pictures within the text, that customers may have.
     pub attachments: Vec<Attachment>,
-    /// When it was written, by Zendesk's clock.
-    pub created_at: Option<Timestamp>,
+    /// Files that they may not.
+    pub withheld: Vec<Withheld>,
+}
+
+/// The author of a comment, as far as the users beside it tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// An agent or an administrator.
+    Staff,
+    /// An end user.
+    EndUser,
+    /// A user who was deleted, or of whom the answer says nothing.
+    Unknown,
+    /// Zendesk itself.
+    Zendesk,
+}
+
+/// How a comment came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// Its author wrote it, or had it written.
+    Written,
+    /// Zendesk wrote down a phone call.
+    ByCall,
+    /// A merge of tickets left it.
+    ByMerge,
+    /// Zendesk made it in another way: a type or a channel that is no reply.
+    ByRecord,
+}
+
+/// A file that is not for the customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withheld {
+    /// As the agent named it.
+    pub file_name: String,
+    /// Why.
+    pub why: WithheldFor,
+}
+
+/// Why a file is not for the customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithheldFor {
+    /// Zendesk found malware in it, and no administrator has released it.
+    Malware,
+    /// It was deleted from the comment.
+    Deleted,
+    /// Zendesk gives no address for it.
+    NoAddress,
 }
 
 /// A user, customer or agent.
@@ -123,6 +173,8 @@ pub struct UserView {
     pub phone: Option<String>,
     /// `end-user`, `agent` or `admin`.
     pub role: String,
+    /// False for one who was deleted.
+    pub active: bool,
     /// Custom fields by their key.
     pub user_fields: Map<String, Value>,
 }
@@ -183,37 +235,90 @@ pub(super) struct CommentJson {
     pub(super) id: u64,
     author_id: i64,
     public: bool,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    via: Value,
+    created_at: Option<Value>,
     html_body: Option<String>,
     plain_body: Option<String>,
     body: Option<String>,
     attachments: Option<Vec<AttachmentJson>>,
-    created_at: Option<Value>,
 }
 
 #[derive(Deserialize)]
 struct AttachmentJson {
     file_name: Option<String>,
     content_url: Option<String>,
+    deleted: Option<bool>,
+    malware_scan_result: Option<String>,
+    malware_access_override: Option<bool>,
+}
+
+impl AttachmentJson {
+    /// Source of the fields: Zendesk's API reference, "Ticket Attachments".
+    fn view(self) -> Result<Attachment, Withheld> {
+        let file_name = filled(self.file_name).unwrap_or_else(|| "file".into());
+        let is_malware = self.malware_scan_result.as_deref() == Some("malware_found");
+        let url = filled(self.content_url);
+        match url {
+            _ if self.deleted == Some(true) => Err(Withheld { file_name, why: WithheldFor::Deleted }),
+            _ if is_malware && self.malware_access_override != Some(true) => {
+                Err(Withheld { file_name, why: WithheldFor::Malware })
+            }
+            None => Err(Withheld { file_name, why: WithheldFor::NoAddress }),
+            Some(url) => Ok(Attachment { file_name, url }),
+        }
+    }
 }
 
 impl CommentJson {
     pub(super) fn view(self, users: &HashMap<UserId, UserView>) -> CommentView {
         let author_id = UserId(u64::try_from(self.author_id).unwrap_or(0));
         let author = users.get(&author_id);
-        let attachment = |file: AttachmentJson| {
-            let file_name = filled(file.file_name).unwrap_or_else(|| "file".into());
-            Some(Attachment { file_name, url: filled(file.content_url)? })
-        };
+        let made = self.made();
+        let (mut attachments, mut withheld) = (Vec::new(), Vec::new());
+        for file in self.attachments.into_iter().flatten().map(AttachmentJson::view) {
+            match file {
+                Ok(attachment) => attachments.push(attachment),
+                Err(file) => withheld.push(file),
+            }
+        }
         CommentView {
             id: CommentId(self.id),
             author_id,
-            author_is_agent: author.map(UserView::is_agent),
+            author: match author {
+                _ if author_id.0 == 0 => Author::Zendesk,
+                Some(user) if user.is_agent() && user.active => Author::Staff,
+                Some(user) if user.active => Author::EndUser,
+                Some(_) | None => Author::Unknown,
+            },
             author_name: author.map(|user| user.name.clone()).filter(|name| !name.is_empty()),
             public: self.public,
+            made,
+            created_at: self.created_at.as_ref().and_then(Value::as_str).and_then(|at| at.parse().ok()),
             html_body: self.html_body.unwrap_or_default(),
             plain_body: self.plain_body.or(self.body).unwrap_or_default(),
-            attachments: self.attachments.into_iter().flatten().filter_map(attachment).collect(),
-            created_at: self.created_at.and_then(|at| at.as_str()?.parse().ok()),
+            attachments,
+            withheld,
+        }
+    }
+
+    /// By its type (`Comment` or `VoiceComment`, says the API reference; telephone apps add types of their own) and by the
+    /// channel that it came through (the reference on "via" objects). How Zendesk marks the comments of a merge is not
+    /// documented, so any mark that names a merge counts.
+    fn made(&self) -> Made {
+        let word = |value: &Value| value.as_str().unwrap_or_default().to_ascii_lowercase();
+        let (channel, rel) = (word(&self.via["channel"]), word(&self.via["source"]["rel"]));
+        let kind = self.kind.as_deref().unwrap_or("Comment");
+        if kind.contains("Voice") || channel.contains("voice") || channel.contains("phone") {
+            Made::ByCall
+        } else if channel.contains("merge") || rel.contains("merge") {
+            Made::ByMerge
+        } else if kind != "Comment" || channel == "system" {
+            Made::ByRecord
+        } else {
+            Made::Written
         }
     }
 }
@@ -226,6 +331,7 @@ pub(super) struct UserJson {
     email: Option<String>,
     phone: Option<String>,
     role: Option<String>,
+    active: Option<bool>,
     user_fields: Option<Map<String, Value>>,
 }
 
@@ -238,6 +344,7 @@ impl UserJson {
             email: filled(self.email),
             phone: filled(self.phone),
             role: self.role.unwrap_or_default(),
+            active: self.active.unwrap_or(true),
             user_fields: self.user_fields.unwrap_or_default(),
         }
     }

@@ -77,6 +77,8 @@ pub enum Template {
     /// `{{api_trigger_properties.${text}}}`.
     #[default]
     Text,
+    /// `{{api_trigger_properties.${msg_body}}}`.
+    MsgBody,
     /// The recipe's: the third line of `msg_body` between two fixed sentences.
     ThirdLine,
 }
@@ -86,6 +88,7 @@ impl Template {
     pub(super) fn source(self) -> &'static str {
         match self {
             Self::Text => "{{api_trigger_properties.${text}}}",
+            Self::MsgBody => "{{api_trigger_properties.${msg_body}}}",
             Self::ThirdLine => {
                 "{% assign body = {{api_trigger_properties.${msg_body}}} %}\n{% assign msg = body | split: \"\n\" %}\n\
                  New message from Zendesk: \n{{msg[2]}}\n \nFeel free to respond directly to this number!"
@@ -95,8 +98,13 @@ impl Template {
 
     /// What the customer reads; nothing when the property is missing or blank, and then no text goes out.
     pub(super) fn render(self, properties: &Value) -> Option<String> {
+        let property = |name: &str| {
+            let text = properties[name].as_str().filter(|text| !text.trim().is_empty());
+            text.map(str::to_owned)
+        };
         match self {
-            Self::Text => properties["text"].as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned),
+            Self::Text => property("text"),
+            Self::MsgBody => property("msg_body"),
             Self::ThirdLine => {
                 // Liquid prints nothing for an index that is not there, and the text goes out all the same.
                 let third = properties["msg_body"].as_str().unwrap_or("").split('\n').nth(2).unwrap_or("");

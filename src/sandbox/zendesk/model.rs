@@ -110,6 +110,22 @@ pub struct Attachment {
     pub content_url: String,
     /// Its size in bytes.
     pub size: usize,
+    /// What Zendesk's scan says: `malware_not_found` and the like.
+    pub scan: &'static str,
+    /// Whether an administrator has released it although it holds malware.
+    pub released: bool,
+    /// Whether it was deleted from its comment.
+    pub deleted: bool,
+}
+
+/// How a comment came to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Made {
+    /// Its author wrote it.
+    #[default]
+    Written,
+    /// Zendesk Talk wrote down a call.
+    ByCall,
 }
 
 /// A comment on a ticket.
@@ -127,6 +143,8 @@ pub struct Comment {
     pub plain_body: String,
     /// Its files.
     pub attachments: Vec<Attachment>,
+    /// How it came to be.
+    pub made: Made,
     /// `{"system":{…},"custom":{…}}` of the audit that it came with.
     pub metadata: Value,
     /// Whether it came through the API.
@@ -216,8 +234,8 @@ impl Attachment {
         json!({
             "id": self.id, "url": format!("{base}/api/v2/attachments/{}.json", self.id), "file_name": self.file_name,
             "content_type": self.content_type, "content_url": self.content_url,
-            "mapped_content_url": self.content_url, "size": self.size, "inline": false, "deleted": false,
-            "malware_access_override": false, "malware_scan_result": "malware_not_found", "thumbnails": [],
+            "mapped_content_url": self.content_url, "size": self.size, "inline": false, "deleted": self.deleted,
+            "malware_access_override": self.released, "malware_scan_result": self.scan, "thumbnails": [],
         })
     }
 }
@@ -225,10 +243,16 @@ impl Attachment {
 impl Comment {
     pub(super) fn json(&self, base: &str, audit_id: u64) -> Value {
         let attachments: Vec<Value> = self.attachments.iter().map(|attachment| attachment.json(base)).collect();
+        let (kind, via) = match self.made {
+            Made::Written => ("Comment", via(self.via_api, None)),
+            Made::ByCall => {
+                ("VoiceComment", json!({"channel": "voice", "source": {"from": {}, "to": {}, "rel": "outbound"}}))
+            }
+        };
         json!({
-            "id": self.id, "type": "Comment", "author_id": self.author_id, "body": self.plain_body,
+            "id": self.id, "type": kind, "author_id": self.author_id, "body": self.plain_body,
             "html_body": self.html_body, "plain_body": self.plain_body, "public": self.public,
-            "attachments": attachments, "audit_id": audit_id, "via": via(self.via_api, None),
+            "attachments": attachments, "audit_id": audit_id, "via": via,
             "created_at": time(self.created_at), "metadata": self.metadata,
         })
     }

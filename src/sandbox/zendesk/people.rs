@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::super::text;
-use super::{NewTicket, State, Ticket, TicketStatus, User, Zendesk, comments, tickets};
+use super::{Attachment, Made, NewTicket, Role, State, Ticket, TicketStatus, User, Zendesk, comments, tickets};
 
 impl Zendesk {
     /// Adds a user and returns the id. The id given is not used.
@@ -114,6 +114,55 @@ impl Zendesk {
         })
     }
 
+    /// A public comment by this user: somebody in copy, say, who answered the mail.
+    pub fn comment_by(&self, user: u64, ticket: u64, html: &str) -> u64 {
+        self.act(|state, now| state.comment(ticket, by(user, true, html), now))
+    }
+
+    /// The record that Zendesk Talk leaves on the ticket when the agent phones the customer from it, where those are public.
+    pub fn agent_calls(&self, ticket: u64) -> u64 {
+        let record = "<p dir=\"auto\">Call to: +1 (555) 555-0101<br>Length of phone call: 42 seconds<br>Listen to the \
+                      recording: <a href=\"https://sandbox.invalid/rec/1.mp3\">https://sandbox.invalid/rec/1.mp3</a></p>";
+        self.act(|state, now| {
+            let comment = tickets::NewComment { made: Made::ByCall, ..by(state.agent, true, record) };
+            state.comment(ticket, comment, now)
+        })
+    }
+
+    /// A public reply by the agent that solves the ticket with the same click: one update. Returns the comment's id.
+    pub fn agent_solves_with_reply(&self, ticket: u64, html: &str) -> u64 {
+        self.act(|state, now| {
+            let comment = state.comment(ticket, by(state.agent, true, html), now);
+            state.set_status(ticket, TicketStatus::Solved, now);
+            comment
+        })
+    }
+
+    /// Changes the files of this name on a ticket: what the scan found, say, or that they were deleted.
+    pub fn change_files(&self, ticket: u64, name: &str, change: impl Fn(&mut Attachment)) {
+        self.act(|state, _| {
+            let comments = state.tickets.get_mut(&ticket).into_iter().flat_map(|ticket| &mut ticket.comments);
+            comments
+                .flat_map(|comment| &mut comment.attachments)
+                .filter(|file| file.file_name == name)
+                .for_each(&change);
+        });
+    }
+
+    /// Gives a user another role.
+    pub fn set_role(&self, user: u64, role: Role) {
+        self.act(|state, _| {
+            if let Some(user) = state.users.get_mut(&user) {
+                user.role = role;
+            }
+        });
+    }
+
+    /// Deletes a user for good: no list has them any more, though their comments stay.
+    pub fn delete_user(&self, user: u64) {
+        self.act(|state, _| state.users.remove(&user));
+    }
+
     /// Solves, closes or reopens a ticket as an agent does. Fires the status triggers.
     pub fn set_status(&self, ticket: u64, status: TicketStatus) {
         self.act(|state, now| state.set_status(ticket, status, now));
@@ -142,10 +191,16 @@ impl Zendesk {
     /// Merges a ticket into another: the source is closed with the tag `closed_by_merge`, and nothing in the API points
     /// from it to the target.
     pub fn merge(&self, source: u64, target: u64) {
+        let into = format!("This request was merged into #{target}.");
+        self.merge_with(source, target, &into, &format!("Request #{source} was merged into this one."), false);
+    }
+
+    /// The same with the words that the agent leaves on the source and on the target, and whether customers see them.
+    pub fn merge_with(&self, source: u64, target: u64, on_source: &str, on_target: &str, public: bool) {
         self.act(|state, now| {
             let agent = state.agent;
-            state.comment(target, by(agent, false, &format!("Request #{source} was merged into this one.")), now);
-            state.comment(source, by(agent, false, &format!("This request was merged into #{target}.")), now);
+            state.comment(target, by(agent, public, on_target), now);
+            state.comment(source, by(agent, public, on_source), now);
             if let Some(ticket) = state.tickets.get_mut(&source) {
                 ticket.tags.push("closed_by_merge".to_owned());
                 ticket.tags.sort();
@@ -177,5 +232,11 @@ impl State {
 }
 
 fn by(author_id: u64, public: bool, html: &str) -> tickets::NewComment {
-    tickets::NewComment { author_id, public, html_body: comments::wrap(html), attachments: Vec::new() }
+    tickets::NewComment {
+        author_id,
+        public,
+        html_body: comments::wrap(html),
+        attachments: Vec::new(),
+        made: Made::Written,
+    }
 }

@@ -165,7 +165,16 @@ impl State {
         self.files.insert(token.clone(), (content_type.to_owned(), bytes));
         let query = form_urlencoded::Serializer::new(String::new()).append_pair("name", name).finish();
         let content_url = format!("{}/attachments/token/{token}/?{query}", self.base);
-        Attachment { id, file_name: name.to_owned(), content_type: content_type.to_owned(), content_url, size }
+        Attachment {
+            id,
+            file_name: name.to_owned(),
+            content_type: content_type.to_owned(),
+            content_url,
+            size,
+            scan: "malware_not_found",
+            released: false,
+            deleted: false,
+        }
     }
 
     /// `GET /attachments/token/{token}`.

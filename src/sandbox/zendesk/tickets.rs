@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::server::{Answer, Request};
 use super::super::text;
-use super::model::{Attachment, Audit, Comment, Ticket, TicketStatus};
+use super::model::{Attachment, Audit, Comment, Made, Ticket, TicketStatus};
 use super::{Happening, State, comments, errors};
 
 /// How long Zendesk remembers an `Idempotency-Key`.
@@ -69,6 +69,7 @@ pub(super) struct NewComment {
     pub(super) public: bool,
     pub(super) html_body: String,
     pub(super) attachments: Vec<Attachment>,
+    pub(super) made: Made,
 }
 
 impl State {
@@ -227,7 +228,7 @@ impl State {
         }
         // What the ticket was created with stays the default for later comments.
         let public = given["public"].as_bool().unwrap_or(ticket.comments.first().is_none_or(|first| first.public));
-        Ok(Some(NewComment { author_id, public, html_body, attachments }))
+        Ok(Some(NewComment { author_id, public, html_body, attachments, made: Made::Written }))
     }
 
     fn placeholder_values(&self, ticket: &Ticket) -> Vec<(&'static str, String)> {
@@ -271,6 +272,7 @@ impl State {
             plain_body: text::plain(&new.html_body),
             html_body: new.html_body,
             attachments: new.attachments,
+            made: new.made,
             metadata: metadata.clone(),
             via_api,
             created_at: now,

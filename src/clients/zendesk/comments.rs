@@ -1,0 +1,136 @@
+//! A ticket's comments and audits, page by page. Reads only; what a comment means for the phone is the worker's business.
+//!
+//! A page that is longer than is read at all ([`crate::clients::ANSWER_BYTES_MAX`]) is asked for again with fewer records.
+//! Source of the paging: <https://developer.zendesk.com/api-reference/introduction/pagination/>.
+
+use serde_json::Value;
+
+use super::{COMMENTS_AT_ONCE, PAGE, Zendesk, users, views};
+use super::{CommentView, Written};
+use crate::clients::Failure;
+use crate::clients::exchange::{Answer, Order};
+use crate::domain::budget::Call;
+use crate::domain::event::{CommentId, EventId, TicketId};
+
+/// How many records are asked for at once where more made too long an answer. A comment is 64 kB at most and comes in
+/// three forms, so one by itself always fits.
+const SMALLER_PAGES: [usize; 3] = [25, 5, 1];
+
+/// Comments or audits of one ticket that are read: a ticket takes 5,000 comments at most.
+const RECORDS_MAX: usize = 5000;
+
+/// The newest audits among which our own write is looked for. It was made minutes ago; in that time neither agents nor
+/// triggers make 200 changes.
+const AUDITS_SEARCHED: usize = 2 * PAGE;
+
+/// A list that is read page by page, newest first.
+struct Pages {
+    order: Order,
+    size: usize,
+    cursor: Option<String>,
+    records: usize,
+}
+
+impl Pages {
+    fn of(order: Order) -> Self {
+        Self { order, size: PAGE, cursor: None, records: 0 }
+    }
+
+    fn next_order(&self) -> Order {
+        let order = self.order.clone().query("sort", "-created_at").query("page[size]", self.size.to_string());
+        match &self.cursor {
+            Some(cursor) => order.query("page[after]", cursor.as_str()),
+            None => order,
+        }
+    }
+}
+
+impl Zendesk {
+    /// Looks among the newest changes of a ticket for the one that carries this event's id in its
+    /// `metadata.custom.tandem`, which is a text or a list of texts. With it comes the ticket as it is now.
+    ///
+    /// # Errors
+    /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
+    pub async fn find_own_write(&self, id: TicketId, event: EventId) -> Result<Option<Written>, Failure> {
+        let event = event.to_string();
+        let mut pages = Pages::of(Order::get(Call::ZendeskSearch, format!("/api/v2/tickets/{id}/audits")));
+        while pages.records < RECORDS_MAX {
+            let (_, audits) = self.page::<Value>(&mut pages, "audits").await?;
+            if let Some(audit) = audits.iter().find(|audit| views::is_marked(audit, &event)) {
+                let ticket = self.ticket(id).await?;
+                return Ok(Some(views::written(ticket, audit)));
+            }
+            // The order of audits is not documented. Where it is not newest first, all of them are read.
+            let is_newest_first = audits.first().map(|a| a["id"].as_u64()) >= audits.last().map(|a| a["id"].as_u64());
+            if pages.cursor.is_none() || (is_newest_first && pages.records >= AUDITS_SEARCHED) {
+                return Ok(None);
+            }
+        }
+        Err(Failure::Retry { cause: "the ticket has more changes than can be looked through".into(), after: None })
+    }
+
+    /// The comments that came after this one, oldest first; with `None`, the newest [`COMMENTS_AT_ONCE`].
+    ///
+    /// # Errors
+    /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
+    pub async fn comments_after(&self, id: TicketId, after: Option<CommentId>) -> Result<Vec<CommentView>, Failure> {
+        let mut comments: Vec<CommentView> = Vec::new();
+        // Inline images are listed as attachments too, because a phone shows no HTML.
+        let mut pages = Pages::of(
+            Order::get(Call::ZendeskRead, format!("/api/v2/tickets/{id}/comments"))
+                .query("include", "users")
+                .query("include_inline_images", "true"),
+        );
+        while pages.records < RECORDS_MAX {
+            let (answer, page) = self.page::<views::CommentJson>(&mut pages, "comments").await?;
+            let users = users(&answer);
+            let is_last = match after {
+                Some(after) => page.iter().any(|comment| comment.id <= after.0),
+                None => pages.records >= COMMENTS_AT_ONCE,
+            };
+            comments.extend(page.into_iter().map(|comment| comment.view(&users)));
+            if is_last || pages.cursor.is_none() {
+                break;
+            }
+        }
+        comments.retain(|comment| after.is_none_or(|after| comment.id > after));
+        // Pages may overlap when a comment arrives between them.
+        comments.sort_by_key(|comment| comment.id);
+        comments.dedup_by_key(|comment| comment.id);
+        Ok(comments)
+    }
+
+    /// The next page, of as many records as can be read.
+    async fn page<T: serde::de::DeserializeOwned>(
+        &self,
+        pages: &mut Pages,
+        name: &str,
+    ) -> Result<(Answer, Vec<T>), Failure> {
+        loop {
+            let order = pages.next_order();
+            let answer = match self.call(&order).await {
+                Err(failure @ Failure::TooLong { .. }) => {
+                    let smaller = SMALLER_PAGES.into_iter().find(|size| *size < pages.size);
+                    pages.size = smaller.ok_or(failure)?;
+                    continue;
+                }
+                answer => answer?,
+            };
+            let records: Vec<T> = self.part(&order, &answer, name)?;
+            pages.records += records.len();
+            pages.cursor = self.next_page(&order, &answer)?;
+            return Ok((answer, records));
+        }
+    }
+
+    /// The cursor of the next page, if there is one. Links are never followed: they may lead elsewhere.
+    pub(super) fn next_page(&self, order: &Order, answer: &Answer) -> Result<Option<String>, Failure> {
+        let meta = answer.json.as_ref().map(|json| &json["meta"]);
+        if meta.is_none_or(|meta| meta["has_more"] != true) {
+            return Ok(None);
+        }
+        let cursor = meta.and_then(|meta| meta["after_cursor"].as_str()).map(str::to_owned);
+        let missing = || self.exchange.unreadable(order.effect, answer, "more pages but no cursor");
+        cursor.map(Some).ok_or_else(missing)
+    }
+}

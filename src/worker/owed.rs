@@ -1,0 +1,306 @@
+//! Which of a ticket's comments become texts, and why the others do not. Pure, but for the staff that it remembers.
+//!
+//! Only words that an agent wrote go to the phone. An author of whom nothing is known counts as a stranger, so that a
+//! missing user can only keep back a text and never send one.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::clients::zendesk::{Author, CommentView, Made, TicketView};
+use crate::domain::conversation::{Forwarded, TicketStatus};
+use crate::domain::event::{CommentId, TicketId, UserId};
+use crate::domain::plan::MERGED_TAG;
+
+/// How far the comment of a merge and the closing of the merged ticket lie apart at most: one job writes both.
+const MERGE_LASTS: SignedDuration = SignedDuration::from_secs(120);
+
+/// Tickets that a comment may name before it is no merge's: Zendesk merges five at once.
+const MERGED_MAX: usize = 5;
+
+/// Users whom the bridge remembers as staff. A help desk has fewer; beyond it, it begins anew.
+const STAFF_MAX: usize = 10_000;
+
+/// The users who were seen as staff since the start. One of them who is an end user by the time that a webhook names
+/// their comment was staff when it was written.
+#[derive(Debug, Default)]
+pub struct StaffSeen(Mutex<HashSet<UserId>>);
+
+impl StaffSeen {
+    /// Takes in who is staff now.
+    pub(super) fn learn(&self, comments: &[CommentView]) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= STAFF_MAX {
+            seen.clear();
+        }
+        seen.extend(comments.iter().filter(|comment| comment.author == Author::Staff).map(|comment| comment.author_id));
+    }
+
+    fn has(&self, user: UserId) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&user)
+    }
+}
+
+/// Why a public comment is no text to the phone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LeftOut {
+    /// Its author is not known.
+    Stranger,
+    /// An end user wrote it.
+    EndUser,
+    /// It is the record of a phone call.
+    Call,
+    /// A merge of tickets left it.
+    Merge,
+    /// Zendesk made it.
+    Made,
+    /// It was written when the ticket was another customer's.
+    Foreign,
+}
+
+impl LeftOut {
+    /// The end of a sentence that begins with the comment.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Stranger => "is by an author who is not known to be staff",
+            Self::EndUser => "is by an end user",
+            Self::Call => "is the record of a phone call",
+            Self::Merge => "holds the words of a merge of tickets",
+            Self::Made => "was made by Zendesk itself",
+            Self::Foreign => "was written when the ticket's requester was no longer the conversation's customer",
+        }
+    }
+}
+
+/// The comments of a ticket that concern the phone, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Sorted<'a> {
+    /// To be texted.
+    pub(super) due: Vec<&'a CommentView>,
+    /// Not to be texted, though they are new and public and not the customer's.
+    pub(super) left_out: Vec<(CommentId, LeftOut)>,
+}
+
+/// Sorts the public comments that are new; on a ticket that the bridge did not know, the named one only.
+///
+/// So it is where the named one is older than what has been forwarded. Its doorbell may stand in the lane before texts of
+/// later comments that have not gone yet (it may have waited under its ticket's name meanwhile), and what is newer than
+/// those would overtake them in its place. It has a doorbell of its own, behind them.
+///
+/// What the requester wrote is the customer's, also where the customer is one of the staff who tries it out: their
+/// texts must not come back to their own phone.
+pub(super) fn sort<'a>(
+    comments: &'a [CommentView],
+    named: Option<CommentId>,
+    forwarded: Option<&Forwarded>,
+    requester: Option<UserId>,
+    staff: &StaffSeen,
+) -> Sorted<'a> {
+    let is_new = |comment: &CommentView| {
+        let is_named = Some(comment.id) == named;
+        let Some(forwarded) = forwarded else { return is_named };
+        let is_late = named.is_some_and(|named| named <= forwarded.up_to);
+        (is_named || (!is_late && comment.id > forwarded.up_to)) && !forwarded.covers(comment.id)
+    };
+    let mut sorted = Sorted::default();
+    let public = comments.iter().filter(|comment| comment.public && requester != Some(comment.author_id));
+    for comment in public.filter(|comment| is_new(comment)) {
+        match left_out(comment, Some(comment.id) == named, staff) {
+            None => sorted.due.push(comment),
+            Some(why) => sorted.left_out.push((comment.id, why)),
+        }
+    }
+    sorted
+}
+
+fn left_out(comment: &CommentView, is_named: bool, staff: &StaffSeen) -> Option<LeftOut> {
+    match (comment.author, comment.made) {
+        (Author::Zendesk, _) | (_, Made::ByRecord) => Some(LeftOut::Made),
+        (_, Made::ByCall) => Some(LeftOut::Call),
+        (_, Made::ByMerge) => Some(LeftOut::Merge),
+        (Author::Staff, Made::Written) => None,
+        (Author::EndUser, Made::Written) if is_named && staff.has(comment.author_id) => None,
+        (Author::EndUser, Made::Written) => Some(LeftOut::EndUser),
+        (Author::Unknown, Made::Written) => Some(LeftOut::Stranger),
+    }
+}
+
+/// Whether a comment's words are those that a merge leaves on both tickets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum MergeWords {
+    /// They are not.
+    No,
+    /// They are, in Zendesk's own English.
+    Yes,
+    /// They name these tickets, as a merge's words do in every language: the tickets can tell.
+    Perhaps(Vec<TicketId>),
+}
+
+/// Reads a comment's first line, where a merge says what it did; how else Zendesk marks its comments is not documented.
+/// Source of the words: comments of merges that are quoted in public repositories.
+pub(super) fn merge_words(comment: &CommentView) -> MergeWords {
+    let line = comment.plain_body.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let into = line.starts_with("This request was closed and merged into request #");
+    let from = line.starts_with("Request") && line.contains(" closed and merged into this request");
+    if into || from {
+        return MergeWords::Yes;
+    }
+    let named: Vec<TicketId> = line.split('#').skip(1).filter_map(leading_number).collect();
+    if named.is_empty() || named.len() > MERGED_MAX { MergeWords::No } else { MergeWords::Perhaps(named) }
+}
+
+fn leading_number(text: &str) -> Option<TicketId> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    text[..end].parse().ok().map(TicketId)
+}
+
+/// Whether one of these tickets, the comment's own and those that it names, was closed by a merge in the moment in which
+/// the comment was written.
+pub(super) fn is_of_a_merge(written_at: Option<Timestamp>, tickets: &[TicketView]) -> bool {
+    let Some(written_at) = written_at else { return false };
+    tickets.iter().any(|ticket| {
+        ticket.status == TicketStatus::Closed
+            && ticket.tags.iter().any(|tag| tag == MERGED_TAG)
+            && ticket.updated_at.duration_since(written_at).abs() <= MERGE_LASTS
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::reading::Reading;
+
+    const AGENT: UserId = UserId(7);
+    const CUSTOMER: UserId = UserId(8);
+    const OTHER: UserId = UserId(9);
+
+    fn comment(id: u64, author_id: UserId) -> CommentView {
+        CommentView {
+            id: CommentId(id),
+            author_id,
+            author: if author_id == AGENT { Author::Staff } else { Author::EndUser },
+            author_name: None,
+            public: true,
+            made: Made::Written,
+            created_at: None,
+            html_body: String::new(),
+            plain_body: String::new(),
+            attachments: Vec::new(),
+            withheld: Vec::new(),
+        }
+    }
+
+    fn forwarded(up_to: u64, recent: &[u64]) -> Forwarded {
+        let recent = recent.iter().copied().map(CommentId).collect();
+        Forwarded { ticket_id: TicketId(1), up_to: CommentId(up_to), recent, reading: Reading::default() }
+    }
+
+    fn ids(sorted: &Sorted<'_>) -> Vec<u64> {
+        sorted.due.iter().map(|comment| comment.id.0).collect()
+    }
+
+    /// What a doorbell takes of a ticket that the customer opened with 1 and on which agents wrote 2 to 5, after these
+    /// were forwarded.
+    fn taken(named: Option<u64>, up_to: u64, recent: &[u64]) -> Vec<u64> {
+        let mut comments = vec![comment(1, CUSTOMER)];
+        comments.extend((2..=5).map(|id| comment(id, AGENT)));
+        let forwarded = forwarded(up_to, recent);
+        let staff = StaffSeen::default();
+        ids(&sort(&comments, named.map(CommentId), Some(&forwarded), Some(CUSTOMER), &staff))
+    }
+
+    #[test]
+    fn a_doorbell_takes_everything_that_is_new_along() {
+        assert_eq!(taken(Some(4), 2, &[2]), [3, 4, 5]);
+        assert_eq!(taken(None, 2, &[2]), [3, 4, 5]);
+    }
+
+    #[test]
+    fn a_late_doorbell_takes_nothing_that_is_newer_than_what_already_waits_behind_it() {
+        assert_eq!(taken(Some(1), 2, &[2]), Vec::<u64>::new());
+        assert_eq!(taken(Some(2), 3, &[3]), [2]);
+    }
+
+    #[test]
+    fn only_what_staff_wrote_is_texted_and_each_other_comment_has_its_reason() {
+        let staff = StaffSeen::default();
+        staff.learn(&[comment(1, AGENT)]);
+        let by = |author, author_id| CommentView { author, author_id, ..comment(5, AGENT) };
+        let made = |made| CommentView { made, ..comment(5, AGENT) };
+        let cases = [
+            (by(Author::Staff, AGENT), None, None),
+            (by(Author::EndUser, OTHER), Some(LeftOut::EndUser), Some(LeftOut::EndUser)),
+            // Staff when it was written, an end user now: the webhook is the witness.
+            (by(Author::EndUser, AGENT), None, Some(LeftOut::EndUser)),
+            (by(Author::Unknown, AGENT), Some(LeftOut::Stranger), Some(LeftOut::Stranger)),
+            (by(Author::Zendesk, UserId(0)), Some(LeftOut::Made), Some(LeftOut::Made)),
+            (made(Made::ByCall), Some(LeftOut::Call), Some(LeftOut::Call)),
+            (made(Made::ByMerge), Some(LeftOut::Merge), Some(LeftOut::Merge)),
+            (made(Made::ByRecord), Some(LeftOut::Made), Some(LeftOut::Made)),
+        ];
+        for (comment, named, unnamed) in cases {
+            for (name, expected) in [(Some(CommentId(5)), named), (None, unnamed)] {
+                let forwarded = forwarded(1, &[]);
+                let comments = [comment.clone()];
+                let sorted = sort(&comments, name, Some(&forwarded), Some(CUSTOMER), &staff);
+                let why = sorted.left_out.first().map(|(_, why)| *why);
+                assert_eq!(
+                    (why, sorted.due.len()),
+                    (expected, usize::from(expected.is_none())),
+                    "{comment:?} {name:?}"
+                );
+            }
+        }
+        let private = [CommentView { public: false, ..comment(5, AGENT) }];
+        let sorted = sort(&private, Some(CommentId(5)), None, None, &staff);
+        assert!(sorted.due.is_empty() && sorted.left_out.is_empty());
+    }
+
+    #[test]
+    fn the_words_of_a_merge_are_known_in_english_and_suspected_in_other_languages() {
+        let words = |text: &str| merge_words(&CommentView { plain_body: text.into(), ..comment(1, AGENT) });
+        let perhaps = |ids: &[u64]| MergeWords::Perhaps(ids.iter().copied().map(TicketId).collect());
+        let cases = [
+            ("This request was closed and merged into request #1005 \"E-mail ticket\".", MergeWords::Yes),
+            ("\nRequest #1022 \"x\" was closed and merged into this request. Last comment …\n\nHello", MergeWords::Yes),
+            ("Requests #10, #11 were closed and merged into this request.", MergeWords::Yes),
+            ("Die Anfrage #77 \"x\" wurde geschlossen und in diese Anfrage überführt.", perhaps(&[77])),
+            ("Your order #4711 is on its way", perhaps(&[4711])),
+            ("See you at 5\n#12", MergeWords::No),
+            ("# 12 and #", MergeWords::No),
+            ("#1 #2 #3 #4 #5 #6", MergeWords::No),
+            ("", MergeWords::No),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(words(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_suspected_merge_is_one_where_a_ticket_was_closed_by_it_in_that_moment() {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let ticket = |status, tag: &str, updated_at| TicketView {
+            id: TicketId(77),
+            status,
+            external_id: None,
+            requester_id: CUSTOMER,
+            tags: vec![tag.into()],
+            updated_at,
+            comment_count: None,
+            requester: None,
+        };
+        let cases = [
+            (TicketStatus::Closed, MERGED_TAG, 1_000, true),
+            (TicketStatus::Closed, MERGED_TAG, 1_100, true),
+            (TicketStatus::Closed, MERGED_TAG, 2_000, false),
+            (TicketStatus::Closed, "sms", 1_000, false),
+            (TicketStatus::Open, MERGED_TAG, 1_000, false),
+        ];
+        for (status, tag, updated, expected) in cases {
+            let tickets = [ticket(status, tag, at(updated))];
+            assert_eq!(is_of_a_merge(Some(at(1_000)), &tickets), expected, "{status:?} {tag} {updated}");
+            assert!(!is_of_a_merge(None, &tickets));
+        }
+    }
+}

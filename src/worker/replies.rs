@@ -1,0 +1,297 @@
+//! Answers doorbells: reads what agents wrote on a ticket and puts a text for each new comment in the doorbell's place.
+//! It never sends one.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::clients::Failure;
+use crate::clients::zendesk::{COMMENTS_AT_ONCE, CommentView};
+use crate::domain::conversation::{Change, Forwarded};
+use crate::domain::delivery::Outcome;
+use crate::domain::event::{
+    AgentReply, CommentId, Destination, Event, EventKind, PhoneText, TicketChange, TicketId, UserId,
+};
+use crate::domain::reading::{Counted, Shown};
+use crate::domain::retry::later;
+use crate::domain::text;
+use crate::store::{Claim, StoreError};
+
+use super::owed::{self, LeftOut, MergeWords, Sorted};
+use super::{Learnt, Worker, notes};
+
+/// How long a comment may take to become readable after its webhook. Then it is not held against what is readable.
+const COMMENT_LAG_MAX: Duration = Duration::from_secs(60);
+
+/// How soon a reply on an unknown ticket is looked at again while a text of its customer is on the way.
+const OPENING_WAIT: Duration = Duration::from_secs(1);
+
+/// What a look at a ticket's comments is for.
+struct Look<'a> {
+    ticket: TicketId,
+    named: Option<CommentId>,
+    forwarded: Option<&'a Forwarded>,
+    external_user_id: Option<&'a str>,
+    /// The requester that the webhook or the search told, or that the ticket had when it was read.
+    told: Option<UserId>,
+    /// Up to when a search saw the ticket, where it was the search that rang.
+    seen_to: Option<Timestamp>,
+    caught_up: bool,
+}
+
+impl Look<'_> {
+    /// Whether the requester who was told is that of the time when this comment was written: up to the comment that rang, or
+    /// up to where the search saw.
+    fn vouches_for(&self, comment: &CommentView) -> bool {
+        match self.named {
+            Some(named) => comment.id <= named,
+            None => comment.created_at.zip(self.seen_to).is_some_and(|(created_at, seen)| created_at <= seen),
+        }
+    }
+}
+
+impl Worker {
+    /// Answers the doorbell: every public comment by an agent that is newer than the last one forwarded becomes a text
+    /// of its own, oldest first, in the place of the doorbell.
+    pub(super) async fn read_replies(
+        &self,
+        claim: &Claim,
+        reply: &AgentReply,
+        learnt: &mut Learnt,
+    ) -> Result<Outcome, Outcome> {
+        let read = self.identify(claim, reply.ticket_id, reply.external_user_id.as_deref(), learnt).await?;
+        let now = self.clock.now();
+        let conversation = claim.conversation.as_ref();
+        learnt.changes.extend(reply.caught_up.map(|seen| Change::Sighted(reply.ticket_id, seen)));
+        if reply.caught_up.is_some_and(|seen| seen.merged) {
+            self.follow(claim, reply.ticket_id, learnt).await?;
+        }
+        // Where replies came with their text, which of the comments went out is not known: then only the named one can
+        // be new.
+        let is_unnumbered = conversation.is_some_and(|known| known.replies_unnumbered);
+        if is_unnumbered && reply.comment_id.is_none() {
+            return Ok(Outcome::Skip {
+                reason: "replies here come with their text; none can be told to be new".into(),
+            });
+        }
+        let forwarded = conversation.and_then(|known| known.forwarded_on(reply.ticket_id));
+        if forwarded.is_none() && !is_unnumbered {
+            self.wait_for_opening(claim, reply.ticket_id).await?;
+        }
+        if reply.comment_id.zip(forwarded).is_some_and(|(comment, forwarded)| forwarded.covers(comment)) {
+            return Ok(Outcome::Skip { reason: "the comment was forwarded already".to_owned() });
+        }
+        // A comment that became readable late lies before the last one forwarded.
+        let after = forwarded.map(|forwarded| forwarded.up_to);
+        let after = after.filter(|after| reply.comment_id.is_none_or(|comment| comment > *after));
+        let comments = match self.zendesk.comments_after(reply.ticket_id, after).await {
+            Ok(comments) => comments,
+            Err(Failure::NotFound { .. }) => {
+                return Ok(Outcome::Skip { reason: format!("ticket {} does not exist", reply.ticket_id) });
+            }
+            Err(failure) => return Err(self.outcome(failure, Destination::Zendesk)),
+        };
+        let missing = reply.comment_id.filter(|named| comments.iter().all(|comment| comment.id != *named));
+        let rang_at = claim.work.first().map_or(now, |head| head.event.received_at);
+        if missing.is_some() && now < later(rang_at, COMMENT_LAG_MAX) {
+            return Err(Outcome::Retry { cause: "Zendesk does not show the comment yet".to_owned(), after: None });
+        }
+        let look = Look {
+            ticket: reply.ticket_id,
+            named: reply.comment_id,
+            forwarded: forwarded.filter(|_| !is_unnumbered),
+            external_user_id: reply.external_user_id.as_deref(),
+            told: reply.requester_id.or(read),
+            seen_to: reply.caught_up.map(|seen| seen.updated_at),
+            caught_up: reply.caught_up.is_some(),
+        };
+        let left_out = self.take_replies(claim, &look, &comments, learnt).await?;
+        // A ring that names a comment reads for that one only where it is an old one.
+        let all_there_to = reply.caught_up.filter(|_| reply.comment_id.is_none()).and_then(|seen| seen.all_there_to);
+        learnt.changes.extend(what_was_read(reply.ticket_id, after, all_there_to, &comments));
+        learnt.changes.push(Change::RepliesRead(reply.ticket_id, now));
+        if let Some(missing) = missing.filter(|_| learnt.instead.is_empty() && left_out.is_none()) {
+            return Err(Outcome::Reject { cause: format!("Zendesk does not show comment {missing}") });
+        }
+        Ok(match (learnt.instead.len(), left_out) {
+            (0, None) => Outcome::Skip { reason: "no public comment by an agent is new".to_owned() },
+            (0, Some(left_out)) => Outcome::Skip { reason: left_out },
+            (count, None) => Outcome::Done { receipt: format!("{count} to text") },
+            (count, Some(left_out)) => Outcome::Done { receipt: format!("{count} to text; {left_out}") },
+        })
+    }
+
+    /// The replies that are owed before a closing text: they go first, and the closing text stands behind them once more.
+    /// `None` where there are none, or where nobody can tell.
+    pub(super) async fn replies_before_closing(
+        &self,
+        claim: &Claim,
+        change: &TicketChange,
+        told: Option<UserId>,
+        learnt: &mut Learnt,
+    ) -> Result<Option<Outcome>, Outcome> {
+        let now = self.clock.now();
+        let (Some(known), Some(head)) = (&claim.conversation, claim.work.first()) else { return Ok(None) };
+        let Some(forwarded) = known.forwarded_on(change.ticket_id).filter(|_| !known.replies_unnumbered) else {
+            return Ok(None);
+        };
+        // A reply that came with the solution was on the ticket before its webhook left Zendesk.
+        let solved_at = head.event.received_at;
+        if forwarded.reading.at.is_some_and(|read_at| solved_at <= read_at && read_at <= now) {
+            return Ok(None);
+        }
+        let comments = match self.zendesk.comments_after(change.ticket_id, Some(forwarded.up_to)).await {
+            Ok(comments) => comments,
+            Err(Failure::NotFound { .. }) => return Ok(None),
+            Err(failure) => return Err(self.outcome(failure, Destination::Zendesk)),
+        };
+        let look = Look {
+            ticket: change.ticket_id,
+            named: None,
+            forwarded: Some(forwarded),
+            external_user_id: change.external_user_id.as_deref(),
+            told,
+            seen_to: None,
+            caught_up: false,
+        };
+        self.take_replies(claim, &look, &comments, learnt).await?;
+        learnt.changes.extend(what_was_read(change.ticket_id, Some(forwarded.up_to), None, &comments));
+        learnt.changes.push(Change::RepliesRead(change.ticket_id, now));
+        let count = learnt.instead.len();
+        if count == 0 {
+            return Ok(None);
+        }
+        let again = EventKind::TicketSolved(change.clone());
+        learnt.instead.push(Event { received_at: solved_at, kind: again });
+        Ok(Some(Outcome::Skip { reason: format!("the closing text goes after {count} that were owed") }))
+    }
+
+    /// Puts the texts that are owed in the claim's place, and says which comments were left out.
+    async fn take_replies(
+        &self,
+        claim: &Claim,
+        look: &Look<'_>,
+        comments: &[CommentView],
+        learnt: &mut Learnt,
+    ) -> Result<Option<String>, Outcome> {
+        let now = self.clock.now();
+        self.staff.learn(comments);
+        let requester = claim.conversation.as_ref().and_then(|known| known.requester_id);
+        let mut sorted = owed::sort(comments, look.named, look.forwarded, requester, &self.staff);
+        self.leave_merges_out(look.ticket, &mut sorted).await?;
+        self.leave_foreign_out(claim, look, &mut sorted, learnt).await?;
+        let seen = sorted.due.iter().map(|comment| comment.id).chain(sorted.left_out.iter().map(|(id, _)| *id));
+        // A reply to another requester is over all the same: a later requester must not get it.
+        let foreign = sorted.left_out.iter().filter(|(_, why)| *why == LeftOut::Foreign).map(|(id, _)| *id);
+        let over: Vec<CommentId> = sorted.due.iter().map(|comment| comment.id).chain(foreign).collect();
+        if let Some(newest) = seen.max().filter(|_| look.forwarded.is_some() || !over.is_empty()) {
+            learnt.changes.push(Change::Forwarded(look.ticket, newest, over));
+        }
+        let text_of = |comment: &&CommentView| EventKind::PhoneText(text_of(look, comment));
+        learnt.instead = sorted.due.iter().map(|comment| Event { received_at: now, kind: text_of(comment) }).collect();
+        let withheld = sorted.due.iter().filter_map(|comment| notes::withheld(comment));
+        let strangers = sorted.left_out.iter().filter(|(id, why)| Some(*id) == look.named && *why == LeftOut::Stranger);
+        let told = withheld.chain(strangers.map(|(id, _)| notes::stranger(*id)));
+        learnt.besides.extend(told.map(|text| notes::fact(look.ticket, text, now)));
+        let words: Vec<String> =
+            sorted.left_out.iter().map(|(id, why)| format!("comment {id} {}", why.words())).collect();
+        Ok((!words.is_empty()).then(|| words.join(", ")))
+    }
+
+    /// Takes out the words that merges have left, which are nobody's to the customer and may quote another's ticket.
+    async fn leave_merges_out(&self, ticket: TicketId, sorted: &mut Sorted<'_>) -> Result<(), Outcome> {
+        let mut merges = Vec::new();
+        for comment in &sorted.due {
+            match owed::merge_words(comment) {
+                MergeWords::No => {}
+                MergeWords::Yes => merges.push(comment.id),
+                MergeWords::Perhaps(named) => {
+                    let ids: Vec<TicketId> = std::iter::once(ticket).chain(named).collect();
+                    let tickets = self.zendesk.tickets(&ids).await;
+                    let tickets = tickets.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
+                    if owed::is_of_a_merge(comment.created_at, &tickets.tickets) {
+                        merges.push(comment.id);
+                    }
+                }
+            }
+        }
+        sorted.due.retain(|comment| !merges.contains(&comment.id));
+        sorted.left_out.extend(merges.into_iter().map(|id| (id, LeftOut::Merge)));
+        Ok(())
+    }
+
+    /// Takes out the comments that were written when the ticket was another customer's, and has the agent told. The requester
+    /// who was told vouches for some ([`Look::vouches_for`]); for the others, and where no requester was told, the ticket is
+    /// read: after its comments, so that a requester who was set before one of them is seen.
+    async fn leave_foreign_out(
+        &self,
+        claim: &Claim,
+        look: &Look<'_>,
+        sorted: &mut Sorted<'_>,
+        learnt: &mut Learnt,
+    ) -> Result<(), Outcome> {
+        let ours = claim.conversation.as_ref().and_then(|known| known.requester_id);
+        let is_ours = look.told.is_some() && look.told == ours;
+        let doubtful = sorted.due.iter().filter(|comment| !(is_ours && look.vouches_for(comment)));
+        let doubtful: Vec<CommentId> = doubtful.map(|comment| comment.id).collect();
+        let told = look.told.filter(|_| !is_ours);
+        if doubtful.is_empty() || self.is_theirs(claim, look.ticket, told, learnt).await? {
+            return Ok(());
+        }
+        sorted.due.retain(|comment| !doubtful.contains(&comment.id));
+        learnt.besides.extend(notes::not_theirs(look.ticket, &doubtful, self.clock.now()));
+        sorted.left_out.extend(doubtful.into_iter().map(|id| (id, LeftOut::Foreign)));
+        Ok(())
+    }
+
+    /// Lets a reply on a ticket of which nothing is known wait while a text of its customer is on the way to Zendesk: that
+    /// may be the very text that opened the ticket, with its answer lost. Once it is found there, every reply after it is
+    /// known to be new, and they go in order.
+    async fn wait_for_opening(&self, claim: &Claim, ticket: TicketId) -> Result<(), Outcome> {
+        let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
+        let now = self.clock.now();
+        // Asked in this order: what is done by the first answer is known by the second.
+        let until = if self.store.is_waiting(Destination::Zendesk, &claim.key).await.map_err(retry)? {
+            later(now, OPENING_WAIT)
+        } else {
+            let known = self.store.conversation(&claim.key).await.map_err(retry)?;
+            if known.is_none_or(|known| known.forwarded_on(ticket).is_none()) {
+                return Ok(());
+            }
+            now
+        };
+        // Nothing was tried, so it is no attempt.
+        let cause = "the ticket may be one that is just being opened".to_owned();
+        Err(Outcome::Postpone { cause, until, for_budget: false })
+    }
+}
+
+/// What reading a ticket's comments after one of them, or its newest ones, teaches beside the replies.
+fn what_was_read(
+    ticket: TicketId,
+    after: Option<CommentId>,
+    all_there_to: Option<Timestamp>,
+    comments: &[CommentView],
+) -> Vec<Change> {
+    let counted = comments.iter().map(|comment| Counted { id: comment.id, public: comment.public }).collect();
+    let whole = after.is_none() && comments.len() < COMMENTS_AT_ONCE;
+    let shown = Shown { comments: counted, whole, to: all_there_to };
+    let written_at = comments.iter().filter_map(|comment| comment.created_at).max();
+    let stamp = written_at.map(|at| Change::Stamp(ticket, at));
+    std::iter::once(Change::Read(ticket, shown)).chain(stamp).collect()
+}
+
+/// The text that a comment becomes.
+fn text_of(look: &Look<'_>, comment: &CommentView) -> PhoneText {
+    PhoneText {
+        ticket_id: Some(look.ticket),
+        comment_id: Some(comment.id),
+        external_user_id: look.external_user_id.map(str::to_owned),
+        requester_id: look.told,
+        text: text::plain_from_html(&comment.html_body),
+        agent_name: comment.author_name.clone(),
+        attachments: comment.attachments.clone(),
+        recipe: None,
+        caught_up: look.caught_up,
+    }
+}
