@@ -57,7 +57,7 @@ impl Worker {
             });
         }
         if !claim.key.is_provisional() {
-            learnt.changes.extend(taken_up(claim.conversation.as_ref(), &view));
+            learnt.changes.extend(taken_up(claim.conversation.as_ref(), &view, &self.options.user_field));
             return Ok(Some(view.requester_id));
         }
         if self.adopt(&view, named, learnt).await? {
@@ -186,7 +186,7 @@ impl Worker {
                 key
             }
         };
-        learnt.changes.extend(taken_up(known.as_ref(), ticket));
+        learnt.changes.extend(taken_up(known.as_ref(), ticket, &self.options.user_field));
         learnt.belongs_to = Some(key);
         Ok(true)
     }
@@ -297,13 +297,19 @@ fn knows(conversation: Option<&Conversation>, ticket: TicketId) -> bool {
 
 /// What a ticket that was just read teaches about its conversation. One that is done does not take the place of
 /// another: the customer's next text belongs where work goes on.
-fn taken_up(conversation: Option<&Conversation>, ticket: &TicketView) -> Vec<Change> {
+fn taken_up(conversation: Option<&Conversation>, ticket: &TicketView, user_field: &str) -> Vec<Change> {
     let current = conversation.and_then(|known| known.ticket.as_ref());
     let mut changes = Vec::new();
-    if conversation.is_none_or(|known| known.requester_id.is_none()) {
+    let becomes_current = ticket.status.is_unsolved() || current.is_none_or(|current| current.id == ticket.id);
+    // A customer may be two users, and writes on each ticket as the one whose it is.
+    let is_theirs = |known: &Conversation| {
+        let user = ticket.requester.as_ref();
+        user.and_then(|user| is_customer(user, &known.customer, user_field)) == Some(true)
+    };
+    if conversation.is_none_or(|known| known.requester_id.is_none() || (becomes_current && is_theirs(known))) {
         changes.push(Change::Requester(ticket.requester_id));
     }
-    if ticket.status.is_unsolved() || current.is_none_or(|current| current.id == ticket.id) {
+    if becomes_current {
         changes.push(Change::Ticket(ticket.id, ticket.status, ticket.updated_at));
         changes.push(Change::Stamp(ticket.id, ticket.updated_at));
     }

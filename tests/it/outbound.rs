@@ -605,6 +605,7 @@ async fn a_reply_a_solution_and_a_second_thought_keep_their_order() {
     bridge.clock.advance(jiff::SignedDuration::from_secs(1));
     bridge.sandbox.zendesk.set_status(ticket, TicketStatus::Open);
     // What is signed twice in one second is one webhook.
+    bridge.until("the first three rang", |bridge| bridge.sandbox.zendesk.is_idle()).await;
     bridge.clock.advance(SignedDuration::from_secs(1));
     bridge.sandbox.zendesk.agent_reply(ticket, "Not quite.");
     bridge.sandbox.zendesk.set_status(ticket, TicketStatus::Solved);
