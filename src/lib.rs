@@ -9,11 +9,11 @@
 //! | 3 | normalise | [`intake`] | → [`domain::event::Event`], or ignored, or to be quarantined |
 //! | 4 | append, synced | [`store`] | → [`store::Accepted`]: new, a duplicate, or our own echo |
 //! | 5 | acknowledge | [`http`] | 202; store trouble → 503 with `Retry-After` |
-//! | 6 | claim the head of a lane | [`worker`], [`store`] | → [`store::Claim`] |
+//! | 6 | claim the head of a lane whose needs are open | [`worker`], [`store`] | → [`store::Claim`] |
 //! | 7 | decide what is owed | [`domain::plan`] | facts → the next [`domain::plan::Step`] |
 //! | 8 | render | [`mapping`] | [`mapping::Context`] → request body |
 //! | 9 | call | [`clients`] | → answer, or a [`clients::Failure`] named by what to do next |
-//! | 10 | decide | [`domain::retry`], [`domain::delivery`] | state + outcome + now → next state |
+//! | 10 | decide | [`domain::retry`], [`domain::refusals`], [`domain::delivery`] | state + outcome + now → next state |
 //! | 11 | record, synced | [`store`] | [`store::Verdict`]: states, what was learnt, follow-up events, in one commit |
 //!
 //! No step calls an earlier one. Nothing after 5 is needed to answer the sender, and nothing before 4 is promised to
@@ -36,8 +36,9 @@
 //! * [`setup`] — what the two vendors must be set up with, and how that differs from what is there. It never calls them.
 //! * [`cli`] — the sub-commands; [`demo`] is a page to try a conversation on and [`drill`] plays a disaster, both against
 //!   the [`sandbox`], an embedded Zendesk and Braze over real HTTP, which the tests use as well.
-//! * [`clock`] — the only reader of the wall clock and of chance; [`telemetry`] — logs, metrics and traces; [`failpoint`] —
-//!   where a test build can be made to die. A release build has none.
+//! * [`clock`] — the only reader of the wall clock, which it follows as far as the monotonic one or a vendor's date bears it
+//!   out, and of chance; [`telemetry`] — logs, metrics and traces; [`failpoint`] — where a test build can be made to die.
+//!   A release build has none.
 //!
 //! Intake and worker meet only in the store, which wakes the worker. `store` and `clients` do not know each other. A
 //! test (`tests/it/layering.rs`) reads the sources and fails when a layer reaches up.

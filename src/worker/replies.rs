@@ -110,14 +110,18 @@ impl Worker {
         let all_there_to = reply.caught_up.filter(|_| reply.comment_id.is_none()).and_then(|seen| seen.all_there_to);
         learnt.changes.extend(what_was_read(reply.ticket_id, after, all_there_to, &comments));
         learnt.changes.push(Change::RepliesRead(reply.ticket_id, now));
-        if let Some(missing) = missing.filter(|_| learnt.instead.is_empty() && left_out.is_none()) {
+        let is_foreign = left_out.iter().any(|(_, why)| *why == LeftOut::Foreign);
+        if let Some(missing) = missing.filter(|_| learnt.instead.is_empty() && !is_foreign) {
             return Err(Outcome::Reject { cause: format!("Zendesk does not show comment {missing}") });
         }
-        Ok(match (learnt.instead.len(), left_out) {
-            (0, None) => Outcome::Skip { reason: "no public comment by an agent is new".to_owned() },
-            (0, Some(left_out)) => Outcome::Skip { reason: left_out },
-            (count, None) => Outcome::Done { receipt: format!("{count} to text") },
-            (count, Some(left_out)) => Outcome::Done { receipt: format!("{count} to text; {left_out}") },
+        let words: Vec<String> = left_out.iter().map(|(id, why)| format!("comment {id} {}", why.words())).collect();
+        Ok(match (learnt.instead.len(), words.join(", ")) {
+            (0, words) if words.is_empty() => {
+                Outcome::Skip { reason: "no public comment by an agent is new".to_owned() }
+            }
+            (0, words) => Outcome::Skip { reason: words },
+            (count, words) if words.is_empty() => Outcome::Done { receipt: format!("{count} to text") },
+            (count, words) => Outcome::Done { receipt: format!("{count} to text; {words}") },
         })
     }
 
@@ -173,7 +177,7 @@ impl Worker {
         look: &Look<'_>,
         comments: &[CommentView],
         learnt: &mut Learnt,
-    ) -> Result<Option<String>, Outcome> {
+    ) -> Result<Vec<(CommentId, LeftOut)>, Outcome> {
         let now = self.clock.now();
         self.staff.learn(comments);
         let requester = claim.conversation.as_ref().and_then(|known| known.requester_id);
@@ -193,9 +197,7 @@ impl Worker {
         let strangers = sorted.left_out.iter().filter(|(id, why)| Some(*id) == look.named && *why == LeftOut::Stranger);
         let told = withheld.chain(strangers.map(|(id, _)| notes::stranger(*id)));
         learnt.besides.extend(told.map(|text| notes::fact(look.ticket, text, now)));
-        let words: Vec<String> =
-            sorted.left_out.iter().map(|(id, why)| format!("comment {id} {}", why.words())).collect();
-        Ok((!words.is_empty()).then(|| words.join(", ")))
+        Ok(sorted.left_out)
     }
 
     /// Takes out the words that merges have left, which are nobody's to the customer and may quote another's ticket.

@@ -481,9 +481,10 @@ async fn files_that_are_not_for_customers_are_told_apart() {
 
 #[tokio::test]
 async fn without_a_known_comment_only_the_newest_page_is_read() {
-    let server = Scripted::answers(vec![page("comments", &[comment(50, 9), comment(40, 5)], Some("c1"))]).await;
+    let newest: Vec<Value> = (41..=140).rev().map(|id| comment(id, 9)).collect();
+    let server = Scripted::answers(vec![page("comments", &newest, Some("c1"))]).await;
     let comments = basic(&server.url).comments_after(TicketId(7), None).await.unwrap();
-    assert_eq!(comments.iter().map(|comment| comment.id.0).collect::<Vec<_>>(), [40, 50]);
+    assert_eq!(comments.iter().map(|comment| comment.id.0).collect::<Vec<_>>(), (41..=140).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -506,17 +507,16 @@ async fn our_own_write_is_found_by_its_mark() {
 #[tokio::test]
 async fn without_a_mark_two_pages_are_enough_when_they_are_newest_first_and_none_otherwise() {
     let plain = |id: u64| json!({"id": id, "metadata": {"custom": {}}, "events": []});
-    let down = vec![
-        page("audits", &[plain(90), plain(80)], Some("a")),
-        page("audits", &[plain(70), plain(60)], Some("b")),
-        page("audits", &[plain(50)], None),
+    let up = |from: u64| (from..from + 100).map(plain).collect::<Vec<_>>();
+    let down = |from: u64| (from - 100..from).rev().map(plain).collect::<Vec<_>>();
+    let newest_first = vec![
+        page("audits", &down(900), Some("a")),
+        page("audits", &down(800), Some("b")),
+        page("audits", &down(700), None),
     ];
-    let up = vec![
-        page("audits", &[plain(1), plain(2)], Some("a")),
-        page("audits", &[plain(3), plain(4)], Some("b")),
-        page("audits", &[plain(5), plain(6)], None),
-    ];
-    for (answers, calls) in [(down, 2), (up, 3)] {
+    let oldest_first =
+        vec![page("audits", &up(100), Some("a")), page("audits", &up(200), Some("b")), page("audits", &up(300), None)];
+    for (answers, calls) in [(newest_first, 2), (oldest_first, 3)] {
         let server = Scripted::answers(answers).await;
         assert_eq!(basic(&server.url).find_own_write(TicketId(7), event()).await, Ok(None));
         assert_eq!(server.seen().len(), calls);

@@ -5,7 +5,7 @@
 //!
 //! Nothing here reads a socket or a clock: a seat is asked to leave, and its connection decides ([`super::stream`]).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -210,7 +210,7 @@ pub(super) struct Seats {
 #[derive(Default)]
 struct Inner {
     last: u64,
-    seats: HashMap<u64, Arc<Seat>>,
+    seats: BTreeMap<u64, Arc<Seat>>,
     /// How many connections without an authentic request each source has.
     unproven: HashMap<Source, usize>,
 }
@@ -302,9 +302,7 @@ impl Seats {
     /// What the connections are doing, oldest first.
     #[cfg(test)]
     pub(super) fn phases(&self) -> Vec<Phase> {
-        let mut phases: Vec<_> = self.lock().seats.values().map(|seat| (seat.number, seat.phase())).collect();
-        phases.sort_unstable_by_key(|(number, _)| *number);
-        phases.into_iter().map(|(_, phase)| phase).collect()
+        self.lock().seats.values().map(|seat| seat.phase()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -3,9 +3,16 @@
 use serde_json::json;
 
 use super::*;
+use crate::domain::refusals::Object;
 
+/// The account is refused.
 fn refused(status: u16) -> Failure {
     Failure::Refused { cause: format!("answered {status}"), status }
+}
+
+/// The call, or the object that it is about, is refused.
+fn forbidden(status: u16) -> Failure {
+    Failure::Forbidden { cause: format!("answered {status}"), status, object: Object::Other("this call") }
 }
 
 fn check(line: &Line, state: State, says: &str) {
@@ -67,7 +74,7 @@ fn a_test_that_the_bridge_refuses_is_the_secrets_fault_where_that_is_known() {
         (answers(Some(404)), true, State::Wrong, "answers 404"),
         (answers(Some(302)), true, State::Wrong, "answers 302"),
         (answers(None), true, State::Wrong, "no answer"),
-        (Err(refused(403)), true, State::Note, "webhooks:write"),
+        (Err(forbidden(403)), true, State::Note, "webhooks:write"),
     ] {
         check(&reach(&test, "https://bridge.example", secret_is_known), state, says);
     }
@@ -101,8 +108,8 @@ fn a_campaign_that_would_not_send_the_text_is_wrong() {
     ] {
         check(&campaign("agent_reply", "id", &Ok(campaign_now)), state, says);
     }
-    check(&campaign("agent_reply", "id", &Err(refused(400))), State::Wrong, "no campaign id");
-    check(&campaign("agent_reply", "id", &Err(refused(403))), State::Note, "campaigns.details");
+    check(&campaign("agent_reply", "id", &Err(forbidden(400))), State::Wrong, "no campaign id");
+    check(&campaign("agent_reply", "id", &Err(forbidden(403))), State::Note, "campaigns.details");
 }
 
 #[test]
@@ -110,9 +117,9 @@ fn a_key_that_the_host_does_not_know_may_be_at_home_elsewhere() {
     for (found, state, says) in [
         (Ok(CampaignView::default()), State::Good, "knows it"),
         (Err(refused(401)), State::Wrong, "does not know"),
-        (Err(refused(404)), State::Wrong, "does not know"),
-        (Err(refused(400)), State::Good, "knows it"),
-        (Err(refused(403)), State::Good, "knows it"),
+        (Err(forbidden(404)), State::Wrong, "does not know"),
+        (Err(forbidden(400)), State::Good, "knows it"),
+        (Err(forbidden(403)), State::Good, "knows it"),
         (Err(Failure::Retry { cause: "no answer".into(), after: None }), State::Wrong, "no answer"),
     ] {
         check(&key(&found, "rest.iad-01.braze.com"), state, says);
