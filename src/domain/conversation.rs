@@ -13,6 +13,10 @@ use sha2::{Digest, Sha256};
 use crate::domain::event::{CommentId, Customer, EventId, EventKind, Keyword, Sighting, TicketId, UserId};
 use crate::domain::reading::{Census, Counted, Reading, Shown};
 
+mod status;
+
+pub use status::TicketStatus;
+
 /// A text on the ticket that equals one which we wrote this recently is our own, coming back.
 pub const ECHO_LIFE: Duration = Duration::from_secs(600);
 
@@ -59,59 +63,6 @@ impl fmt::Display for ConversationKey {
 impl fmt::Debug for ConversationKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// A ticket's status, as Zendesk names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TicketStatus {
-    /// Nobody has looked at it.
-    New,
-    /// Somebody is on it.
-    Open,
-    /// Waits for the customer.
-    Pending,
-    /// Waits for somebody else.
-    Hold,
-    /// Done; may be reopened.
-    Solved,
-    /// Done for good; takes no more comments.
-    Closed,
-}
-
-impl TicketStatus {
-    /// Reads Zendesk's word, in either case.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Some(match word.to_ascii_lowercase().as_str() {
-            "new" => Self::New,
-            "open" => Self::Open,
-            "pending" => Self::Pending,
-            "hold" => Self::Hold,
-            "solved" => Self::Solved,
-            "closed" => Self::Closed,
-            _ => return None,
-        })
-    }
-
-    /// Zendesk's word.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Open => "open",
-            Self::Pending => "pending",
-            Self::Hold => "hold",
-            Self::Solved => "solved",
-            Self::Closed => "closed",
-        }
-    }
-
-    /// Whether work on it is still going on.
-    #[must_use]
-    pub fn is_unsolved(self) -> bool {
-        !matches!(self, Self::Solved | Self::Closed)
     }
 }
 

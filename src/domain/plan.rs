@@ -364,6 +364,11 @@ impl Facts {
         self.id_taken = Some(taken);
     }
 
+    /// A customer whose id differs in case only may have been made a user since this one's id was looked up.
+    pub fn forget_id(&mut self) {
+        self.id_taken = None;
+    }
+
     /// The customer was made this user just now, or turned out to be it.
     pub fn requester_saved(&mut self, user: UserId, is_new: bool) {
         self.is_new = is_new;

@@ -52,7 +52,7 @@ impl Worker {
             return Ok(outcome);
         }
         let customer = self.customer_of(claim, first, learnt).await?;
-        let _making = self.keep_id(claim, &customer)?;
+        let making = self.keep_id(claim, &customer)?;
         let texts: Vec<&Event> = claim.work.iter().map(|work| &work.event).collect();
         let mut written = CommentText::of(&texts);
         self.announce(claim, &written).await?;
@@ -62,6 +62,9 @@ impl Worker {
         let head = claim.work.first().map(|head| head.delivery.id);
         let kept = head.and_then(|id| self.facts.take(id, known, now));
         let mut facts = kept.unwrap_or_else(|| Facts::new(known, first.ticket_id, &customer, matches, reopen, now));
+        if making.as_ref().is_some_and(|making| making.had_twin) {
+            facts.forget_id();
+        }
         if claim.work.first().is_some_and(|head| head.delivery.attempts > 0) {
             facts.tried_before();
         }

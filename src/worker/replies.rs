@@ -159,7 +159,9 @@ impl Worker {
             caught_up: false,
         };
         self.take_replies(claim, &look, &comments, learnt).await?;
-        learnt.changes.extend(what_was_read(change.ticket_id, Some(forwarded.up_to), None, &comments));
+        // The ticket was solved after its comments were written, so their times are no stamp of it.
+        let read = what_was_read(change.ticket_id, Some(forwarded.up_to), None, &comments);
+        learnt.changes.extend(read.into_iter().filter(|change| !matches!(change, Change::Stamp(..))));
         learnt.changes.push(Change::RepliesRead(change.ticket_id, now));
         let count = learnt.instead.len();
         if count == 0 {

@@ -3,7 +3,7 @@
 //! Staff are never taken for a customer, and neither is another customer: an address, a number or an id that differs in case
 //! only proves nothing. Nothing here writes over what stands on a user.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,28 +23,46 @@ use super::identify::{is_customer, named_by, second_external_id, user_external_i
 /// How soon a text is looked at again whose customer's id another claim is looking for.
 const MAKING_WAIT: Duration = Duration::from_secs(1);
 
+/// Ids whose latest spelling is remembered. Beyond it every id is looked up anew, which costs a call.
+const SPELLINGS_MAX: usize = 65_536;
+
 /// The ids of the customers who are being looked for, or made users, just now, without regard to case. Of two ids that
 /// differ in case only, the second must see the user whom the first has become: Zendesk would take the two for one.
 #[derive(Debug, Default)]
-pub struct InTheMaking(Mutex<HashSet<String>>);
+pub struct InTheMaking(Mutex<Ids>);
+
+#[derive(Debug, Default)]
+struct Ids {
+    busy: HashSet<String>,
+    /// How each id was spelt by the claim that had it last.
+    spelt: HashMap<String, String>,
+}
 
 /// One of them, until this is dropped.
 pub(super) struct Making<'a> {
     all: &'a InTheMaking,
     id: String,
+    /// Whether a customer whose id is spelt otherwise may have become a user since this one's id was looked up.
+    pub(super) had_twin: bool,
 }
 
 impl InTheMaking {
     fn enter(&self, id: &str) -> Option<Making<'_>> {
-        let id = id.to_lowercase();
-        let is_first = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
-        is_first.then_some(Making { all: self, id })
+        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lower = id.to_lowercase();
+        if !ids.busy.insert(lower.clone()) {
+            return None;
+        }
+        let is_full = ids.spelt.len() >= SPELLINGS_MAX && !ids.spelt.contains_key(&lower);
+        let before = if is_full { None } else { ids.spelt.insert(lower.clone(), id.to_owned()) };
+        let had_twin = is_full || before.is_some_and(|before| before != id);
+        Some(Making { all: self, id: lower, had_twin })
     }
 }
 
 impl Drop for Making<'_> {
     fn drop(&mut self) {
-        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).busy.remove(&self.id);
     }
 }
 
@@ -195,6 +213,9 @@ mod tests {
         let first = all.enter("Cust-AbC");
         assert!(first.is_some() && all.enter("cust-aBc").is_none() && all.enter("cust-d").is_some());
         drop(first);
-        assert!(all.enter("cust-aBc").is_some());
+        let twin = all.enter("cust-aBc");
+        assert!(twin.is_some_and(|making| making.had_twin), "the first has become a user meanwhile");
+        let again = all.enter("cust-aBc");
+        assert!(again.is_some_and(|making| !making.had_twin));
     }
 }

@@ -315,6 +315,10 @@ fn is_in_the_contract(call: &Call) -> bool {
         | ("GET", "/api/v2/users/search" | "/api/v2/tickets", _)
         | ("POST", "/campaigns/trigger/send" | "/users/track" | "/users/export/ids", _) => true,
         ("GET", _, Some((id, "" | "comments" | "audits"))) | ("PUT", _, Some((id, ""))) => is_number(id),
+        ("POST", _, None) => {
+            let user = path.strip_prefix("/api/v2/users/").and_then(|rest| rest.strip_suffix("/identities"));
+            user.is_some_and(is_number)
+        }
         _ => false,
     }
 }

@@ -216,6 +216,11 @@ fn owed_of(world: &World, ends: &mut Ends, reply: &Reply) -> Owed {
         // Braze takes a text for somebody who has opted out, and says nothing; the bridge may not know yet.
         Some(State::Delivered { .. }) if was_opted_out(world, reply) => Owed::AtMostOnce,
         Some(State::Delivered { .. }) => Owed::Once,
+        // With `hold` the operator has asked to be the judge of a text whose receipt did not show in time.
+        Some(State::Unconfirmed { look_at: None, .. }) if world.plan.hold => {
+            world.trace.fault("reply that was set aside", || reply.comment.to_string());
+            Owed::AtMostOnce
+        }
         Some(state) => {
             if !EXCUSES.iter().any(|excuse| state.cause().contains(excuse)) {
                 ends.faults.push(format!("the reply {} was not delivered: {state:?}", reply.comment));
