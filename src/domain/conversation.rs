@@ -173,7 +173,7 @@ pub struct Conversation {
     /// The tickets it was on before, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former_tickets: Vec<TicketId>,
-    /// The ticket that we last set out to open, unless that was refused.
+    /// The ticket that we last set out to open, until it is known what came of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opening: Option<Opening>,
     /// The customer as a Zendesk user.
@@ -209,7 +209,7 @@ pub enum Change {
     Ticket(TicketId, TicketStatus, Timestamp),
     /// We are about to open a ticket.
     Opening(Opening),
-    /// It was refused: there is none.
+    /// It was refused, or has come about and is known: none is in doubt.
     NotOpened,
     /// The vendor's own time of the ticket's last change that is known.
     Stamp(TicketId, Timestamp),

@@ -187,7 +187,7 @@ impl Worker {
         let body = self.render(mapping, context)?;
         match self.zendesk.create_ticket(&body, &context.event.id.to_string()).await {
             Ok(written) => {
-                learnt.changes.push(Change::Requester(requester));
+                learnt.changes.extend([Change::Requester(requester), Change::NotOpened]);
                 let outcome = self.wrote(&written, Some(inbound.written), learnt);
                 learnt.changes.extend(written.comment_id.map(|only| Change::OpenedWith(written.ticket.id, only)));
                 Ok(Some(outcome))
@@ -218,6 +218,7 @@ impl Worker {
         if let Some(outcome) = self.written_before(inbound, ticket, learnt).await? {
             return Ok(Some(outcome));
         }
+        self.learn_opened(inbound.claim, ticket).await?;
         let mut body = self.render(Name::AppendComment, &inbound.appending(requester, ticket))?;
         if let Some(tagging) = &tagging {
             write_tags(&mut body, tagging);
@@ -329,6 +330,21 @@ impl Worker {
         claim.conversation.as_ref()?.opening_in_doubt(head.delivery.id, self.clock.now())
     }
 
+    /// Makes sure that the ticket, where nothing is known of its replies, is known again if it is the one that the bridge
+    /// set out to open for a text that was given up without learning what came of it: what agents wrote on it before this
+    /// is owed. Says whether it is.
+    pub(super) async fn learn_opened(&self, claim: &Claim, ticket: TicketId) -> Result<bool, Outcome> {
+        let Some(known) = claim.conversation.as_ref().filter(|known| known.forwarded_on(ticket).is_none()) else {
+            return Ok(false);
+        };
+        let Some(opening) = &known.opening else { return Ok(false) };
+        let found = self.find_write([ticket], opening.event).await;
+        let found = found.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
+        let Some(first) = found.and_then(|written| written.comment_id) else { return Ok(false) };
+        self.learn_first(claim, Change::Stands(ticket, first)).await?;
+        Ok(true)
+    }
+
     /// Remembers something before a call that it may be needed after.
     async fn learn_first(&self, claim: &Claim, change: Change) -> Result<(), Outcome> {
         match self.store.learn(&claim.key, vec![change], self.clock.now()).await {
@@ -365,6 +381,7 @@ impl Worker {
         let Some((ticket, _)) = ticket.filter(|(_, status)| status.is_unsolved()) else { return Ok(nowhere()) };
         let note = Note { ticket_id: ticket, text: super::notes::keyword(keyword, word), tells: Tells::Fact };
         let status = (keyword != Keyword::OptOut).then_some(TicketStatus::Open);
+        self.learn_opened(claim, ticket).await?;
         let body = self.render(Name::KeywordNote, &super::context::keyword_note(claim, &note, status))?;
         match self.zendesk.update_ticket(ticket, &body).await {
             Ok(written) => Ok(Some(self.wrote(&written, None, learnt))),

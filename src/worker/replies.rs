@@ -77,6 +77,10 @@ impl Worker {
         let forwarded = conversation.and_then(|known| known.forwarded_on(reply.ticket_id));
         if forwarded.is_none() && !is_unnumbered {
             self.wait_for_opening(claim, reply.ticket_id).await?;
+            if self.learn_opened(claim, reply.ticket_id).await? {
+                let cause = "the ticket is one that the bridge has opened".to_owned();
+                return Err(Outcome::Postpone { cause, until: now, for_budget: false });
+            }
         }
         if reply.comment_id.zip(forwarded).is_some_and(|(comment, forwarded)| forwarded.covers(comment)) {
             return Ok(Outcome::Skip { reason: "the comment was forwarded already".to_owned() });
