@@ -468,4 +468,34 @@ mod tests {
             assert_eq!(is_customer(&user, &ada, FIELD), expected, "{:?} {:?}", user.external_id, user.user_fields);
         }
     }
+
+    #[test]
+    fn a_customer_who_is_two_users_writes_on_the_ticket_taken_up_as_the_one_whose_it_is() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut known = Conversation::new(ConversationKey("ada".into()), now);
+        let ada = Customer { external_id: Some("ada".into()), ..Customer::default() };
+        for change in
+            [Change::Customer(ada), Change::Requester(UserId(1)), Change::Ticket(TicketId(4), TicketStatus::Open, now)]
+        {
+            known.apply(change, now);
+        }
+        let requester_after = |status, name| {
+            let ticket = TicketView {
+                id: TicketId(5),
+                status,
+                external_id: None,
+                requester_id: UserId(2),
+                tags: Vec::new(),
+                updated_at: now,
+                comment_count: None,
+                requester: Some(UserView { id: UserId(2), ..user(Some(name), None) }),
+            };
+            let mut after = known.clone();
+            taken_up(Some(&known), &ticket, FIELD).into_iter().for_each(|change| after.apply(change, now));
+            (after.ticket.map(|ticket| ticket.id.0), after.requester_id)
+        };
+        assert_eq!(requester_after(TicketStatus::Open, "ada"), (Some(5), Some(UserId(2))));
+        assert_eq!(requester_after(TicketStatus::Open, "bob").1, Some(UserId(1)), "another customer's user");
+        assert_eq!(requester_after(TicketStatus::Solved, "ada"), (Some(4), Some(UserId(1))), "not the current ticket");
+    }
 }
