@@ -1,6 +1,8 @@
 //! What Zendesk's webhooks did not bring is found and sent late: in order, once.
 
 use crate::support::TestBridge;
+use serde_json::Value;
+use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::sandbox::zendesk::NewTicket;
 
 /// A bridge with one conversation: a text on ticket 1, and a reply that has been forwarded.
@@ -32,6 +34,29 @@ async fn replies_whose_webhooks_were_dropped_go_out_in_order_once() {
     bridge.settled().await;
     assert_eq!(bridge.texts(), ["first", "second", "third", "fourth", "fifth"]);
     bridge.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_on_a_ticket_whose_opening_was_given_up_in_doubt_go_out_once_it_is_found() {
+    let bridge = TestBridge::start_with("catch_up_minutes = 5", "").await;
+    let customer = bridge.customer("c1");
+    let body = r#"{"error":"Forbidden"}"#.to_owned();
+    let forbidden = FaultKind::Status { code: 403, headers: Vec::new(), body };
+    bridge.sandbox.zendesk.fail(Fault::on("POST", "/api/v2/tickets", FaultKind::LoseAnswer));
+    bridge.sandbox.zendesk.fail(Fault::on("GET", "/api/v2/tickets/1", forbidden).times(u32::MAX));
+    bridge.sandbox.zendesk.open_circuit(true);
+    bridge.sandbox.phone.text(&customer, "Hello").unwrap();
+    bridge.until("the ticket", |bridge| !bridge.sandbox.zendesk.tickets().is_empty()).await;
+    for reply in ["first", "second"] {
+        let _comment = bridge.sandbox.zendesk.agent_reply(1, &format!("<p>{reply}</p>"));
+    }
+    let is_aside =
+        |one: &Value| one["kind"] == "customer_text" && one["state"] == "unconfirmed" && one["due_at"].is_null();
+    bridge.until_deliveries("the text given up in doubt", |deliveries| deliveries.iter().any(is_aside)).await;
+    bridge.sandbox.zendesk.clear_faults();
+    bridge.sandbox.phone.text(&customer, "Are you there?").unwrap();
+    bridge.until("both replies", |bridge| bridge.texts().len() >= 2).await;
+    assert_eq!(bridge.texts(), ["first", "second"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
