@@ -278,17 +278,7 @@ impl Conversation {
             Change::Customer(newer) => self.customer.update(&newer),
             Change::Line(line) => self.line = Some(line),
             Change::Requester(user) => self.requester_id = Some(user),
-            Change::Ticket(id, status, since) => {
-                let same = self.ticket.as_ref().filter(|old| old.id == id && old.status == status);
-                let since = same.map_or(since, |old| old.since.min(since));
-                let closing_told = same.is_some_and(|old| old.closing_told);
-                // Another status came with a change whose time is not told here.
-                let stamp = same.and_then(|old| old.stamp);
-                if let Some(former) = self.ticket.as_ref().map(|old| old.id).filter(|old| *old != id) {
-                    self.leave(former);
-                }
-                self.ticket = Some(Ticket { id, status, since, seen_at: now, closing_told, stamp });
-            }
+            Change::Ticket(id, status, since) => self.go_to(id, status, since, now),
             Change::Stamp(id, at) => {
                 if let Some(ticket) = self.ticket.as_mut().filter(|ticket| ticket.id == id) {
                     ticket.stamp = ticket.stamp.max(Some(at));
@@ -344,16 +334,31 @@ impl Conversation {
                     self.subscription = subscription;
                 }
             }
-            Change::Wrote(fingerprint) => {
-                self.own_writes.retain(|write| is_recent(write.at, now));
-                let known = self.own_writes.iter().position(|write| write.fingerprint == fingerprint);
-                let since = known.map_or(now, |place| self.own_writes.remove(place).since);
-                if self.own_writes.len() == OWN_WRITES_MAX {
-                    self.own_writes.remove(0);
-                }
-                self.own_writes.push(OwnWrite { fingerprint, since, at: now });
-            }
+            Change::Wrote(fingerprint) => self.wrote(fingerprint, now),
         }
+    }
+
+    /// The next text goes to this ticket, of this status.
+    fn go_to(&mut self, id: TicketId, status: TicketStatus, since: Timestamp, now: Timestamp) {
+        let same = self.ticket.as_ref().filter(|old| old.id == id && old.status == status);
+        let since = same.map_or(since, |old| old.since.min(since));
+        let closing_told = same.is_some_and(|old| old.closing_told);
+        // Another status came with a change whose time is not told here.
+        let stamp = same.and_then(|old| old.stamp);
+        if let Some(former) = self.ticket.as_ref().map(|old| old.id).filter(|old| *old != id) {
+            self.leave(former);
+        }
+        self.ticket = Some(Ticket { id, status, since, seen_at: now, closing_told, stamp });
+    }
+
+    fn wrote(&mut self, fingerprint: String, now: Timestamp) {
+        self.own_writes.retain(|write| is_recent(write.at, now));
+        let known = self.own_writes.iter().position(|write| write.fingerprint == fingerprint);
+        let since = known.map_or(now, |place| self.own_writes.remove(place).since);
+        if self.own_writes.len() == OWN_WRITES_MAX {
+            self.own_writes.remove(0);
+        }
+        self.own_writes.push(OwnWrite { fingerprint, since, at: now });
     }
 
     /// Whether a text that came back from the ticket at `at` is one that we wrote ourselves a moment before.
