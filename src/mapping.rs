@@ -9,7 +9,7 @@
 //!
 //! Reading order: [`context`] (what templates may use), [`body`] (the table), [`template`] (one string), [`scan`] (what
 //! is refused before parsing), [`tags`], [`blocks`] and [`filters`] (Liquid with limits), [`promise`], [`rehearsal`].
-//! Templates mean what they mean in Ruby's Liquid, the reference, or are refused: [`values`], [`names`], [`condition`],
+//! Templates mean what they mean in Ruby's Liquid, the reference, or are refused: [`values`], [`names`](mod@names), [`condition`],
 //! [`numbers`], [`letters`], [`strftime`].
 //!
 //! This module reads no files and no clock, makes no calls, and decides nothing about a delivery: the same context
