@@ -27,6 +27,8 @@ pub struct Clock(Arc<Inner>);
 struct Inner {
     source: Arc<Source>,
     timeline: Mutex<Timeline>,
+    /// How often another time has been gone by.
+    sets: watch::Sender<u32>,
 }
 
 #[derive(Debug)]
@@ -109,19 +111,27 @@ impl Clock {
 
     fn over(source: Arc<Source>) -> Self {
         let shown = source.shown();
-        Self(Arc::new(Inner { source, timeline: Mutex::new(Timeline::begin(shown.wall, shown.steady)) }))
+        let timeline = Mutex::new(Timeline::begin(shown.wall, shown.steady));
+        Self(Arc::new(Inner { source, timeline, sets: watch::Sender::new(0) }))
     }
 
     fn shown(&self) -> Shown {
         self.0.source.shown()
     }
 
+    /// Looks at the time, and tells when it has turned into another.
+    fn with_timeline<T>(&self, look: impl FnOnce(&mut Timeline, Shown) -> T) -> T {
+        let mut timeline = lock(&self.0.timeline);
+        let seen = look(&mut timeline, self.shown());
+        let sets = timeline.sets();
+        self.0.sets.send_if_modified(|told| std::mem::replace(told, sets) != sets);
+        seen
+    }
+
     /// The time, as far as it can be believed.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        let mut timeline = lock(&self.0.timeline);
-        let Shown { wall, steady } = self.shown();
-        timeline.now(wall, steady)
+        self.with_timeline(|timeline, shown| timeline.now(shown.wall, shown.steady))
     }
 
     /// What the machine's clock shows, be it right or wrong.
@@ -137,52 +147,57 @@ impl Clock {
         Steady(Arc::new(move || clock.shown().steady))
     }
 
+    /// How often another time has been gone by since this clock was made. Whoever waits for a change is told at once.
+    #[must_use]
+    pub fn sets(&self) -> watch::Receiver<u32> {
+        self.0.sets.subscribe()
+    }
+
     /// How long ago that was, as far as there is a witness: this process, or Zendesk's own time. Never negative.
     #[must_use]
     pub fn age(&self, at: Timestamp) -> Duration {
-        let mut timeline = lock(&self.0.timeline);
-        let Shown { wall, steady } = self.shown();
-        timeline.now(wall, steady);
-        timeline.age(at, steady)
+        self.with_timeline(|timeline, shown| {
+            timeline.now(shown.wall, shown.steady);
+            timeline.age(at, shown.steady)
+        })
     }
 
     /// Takes in when Zendesk says that it answered; it has done so just now.
     pub fn heard(&self, answered_at: Timestamp) {
-        let mut timeline = lock(&self.0.timeline);
-        let Shown { wall, steady } = self.shown();
-        timeline.heard(answered_at, wall, steady);
+        self.with_timeline(|timeline, shown| timeline.heard(answered_at, shown.wall, shown.steady));
     }
 
     /// Goes by the machine's clock from now on, because something that cannot be forged agrees with it and not with the
     /// time so far.
     pub fn adopt_wall(&self) {
-        let Shown { wall, steady } = self.shown();
-        lock(&self.0.timeline).adopt_wall(wall, steady);
+        self.with_timeline(|timeline, shown| timeline.adopt_wall(shown.wall, shown.steady));
     }
 
     /// Whether the time is right for all that is known, so that what is old may be dropped for ever.
     #[must_use]
     pub fn is_sure(&self) -> bool {
-        let mut timeline = lock(&self.0.timeline);
-        let Shown { wall, steady } = self.shown();
-        timeline.now(wall, steady);
-        timeline.is_sure(steady)
+        self.with_timeline(|timeline, shown| {
+            timeline.now(shown.wall, shown.steady);
+            timeline.is_sure(shown.steady)
+        })
     }
 
     /// What is wrong with the machine's clock, if anything is.
     #[must_use]
     pub fn trouble(&self) -> Option<Trouble> {
-        let mut timeline = lock(&self.0.timeline);
-        let Shown { wall, steady } = self.shown();
-        timeline.now(wall, steady);
-        timeline.trouble()
+        self.with_timeline(|timeline, shown| {
+            timeline.now(shown.wall, shown.steady);
+            timeline.trouble()
+        })
     }
 
     /// The time by Zendesk's word, where that is known to differ from ours; else ours.
     #[must_use]
     pub fn vendors_now(&self) -> Timestamp {
-        let now = self.now();
-        lock(&self.0.timeline).vendors_time(self.shown().steady).unwrap_or(now)
+        self.with_timeline(|timeline, shown| {
+            let now = timeline.now(shown.wall, shown.steady);
+            timeline.vendors_time(shown.steady).unwrap_or(now)
+        })
     }
 
     /// A number from 0 up to, but not including, 1.

@@ -432,10 +432,16 @@ pub trait Store: Send + Sync + 'static {
     /// newest [`StoreLimits::audit_max`] are kept.
     async fn audit(&self, after: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, StoreError>;
 
-    /// Drops what settled before `settled_before`, with its event, and dedupe keys older than `keys_before`; returns
-    /// how many deliveries and keys that were. Drops audit entries beyond their bound as well. Takes small steps, so
-    /// that nobody waits for it; one that fails or is stopped goes on at the next call.
-    async fn expire(&self, settled_before: Timestamp, keys_before: Timestamp) -> Result<u64, StoreError>;
+    /// Drops what settled longer ago than `settled_for`, with its event, and dedupe keys older than `keys_for`; returns
+    /// how many deliveries and keys that were. A date is believed only once the time has gone on for as long without being
+    /// set ([`Store::time_was_set`]); what is dated after `now` by then was dated by a clock that was wrong, and is older.
+    /// Drops audit entries beyond their bound as well. Takes small steps, so that nobody waits for it; one that fails or is
+    /// stopped goes on at the next call.
+    async fn expire(&self, now: Timestamp, settled_for: Duration, keys_for: Duration) -> Result<u64, StoreError>;
+
+    /// Remembers, durably, that another time is gone by since `now`: how old anything is that was dated before, nobody can
+    /// tell by its date. An opening whose time does not follow on what it finds does the same by itself.
+    async fn time_was_set(&self, now: Timestamp) -> Result<(), StoreError>;
 
     /// Writes what the store keeps anew, beside whatever else goes on, and deletes the old files. On return after
     /// [`Compaction::Now`], nothing that was dropped before the call can be read from the store's files any more, unless

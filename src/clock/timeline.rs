@@ -44,13 +44,13 @@ pub(super) struct Timeline {
     vendor: Option<SignedDuration>,
     /// Since when this time is gone by.
     since: Duration,
-    /// Whether there was another one before in this process.
-    was_set: bool,
+    /// How many others there were before in this process.
+    sets: u32,
 }
 
 impl Timeline {
     pub(super) fn begin(wall: Timestamp, steady: Duration) -> Self {
-        Self { offset: offset(wall, steady), odd: None, vendor: None, since: steady, was_set: false }
+        Self { offset: offset(wall, steady), odd: None, vendor: None, since: steady, sets: 0 }
     }
 
     /// The time.
@@ -97,14 +97,15 @@ impl Timeline {
     }
 
     fn adopt(&mut self, seen: SignedDuration, steady: Duration) {
-        *self = Self { offset: seen, odd: None, since: steady, was_set: true, vendor: self.vendor };
+        let sets = self.sets.saturating_add(1);
+        *self = Self { offset: seen, odd: None, since: steady, sets, vendor: self.vendor };
     }
 
     /// How long ago that was, as far as can be told. What was dated before this process began, or before its time was
     /// set, is believed only where Zendesk's time agrees; else it is as old as this time is gone by, at most.
     pub(super) fn age(&self, dated: Timestamp, steady: Duration) -> Duration {
         let by_date = Duration::try_from(at(self.offset, steady).duration_since(dated)).unwrap_or_default();
-        if self.agrees() && !self.was_set { by_date } else { by_date.min(steady.saturating_sub(self.since)) }
+        if self.agrees() && self.sets == 0 { by_date } else { by_date.min(steady.saturating_sub(self.since)) }
     }
 
     /// Whether the time is right for all that is known: by Zendesk's word, or because a day went by without a stroke.
@@ -124,6 +125,11 @@ impl Timeline {
         }
         let differs = self.vendor.map(|vendor| self.offset.saturating_sub(vendor));
         differs.filter(|by| by.abs() > AGREES).map(Trouble::Differs)
+    }
+
+    /// How often another time has been gone by since the process began.
+    pub(super) fn sets(&self) -> u32 {
+        self.sets
     }
 
     /// The time by Zendesk's last word, where that differs from ours.

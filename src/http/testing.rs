@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::body::Body;
@@ -221,8 +222,12 @@ impl Store for ScriptedStore {
         Ok(Page { items, total: self.entries.len() as u64, more: count > limit })
     }
 
-    async fn expire(&self, _: Timestamp, _: Timestamp) -> Result<u64, StoreError> {
+    async fn expire(&self, _: Timestamp, _: Duration, _: Duration) -> Result<u64, StoreError> {
         Ok(0)
+    }
+
+    async fn time_was_set(&self, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn compact(&self, _: Compaction) -> Result<(), StoreError> {

@@ -79,6 +79,7 @@ macro_rules! contract_tests {
             the_unreadable_are_kept_and_listed,
             lists_have_pages_and_true_totals,
             what_is_old_goes_and_its_number_never_comes_back,
+            nothing_is_dropped_by_a_date_that_a_wrong_clock_gave,
             limits_are_kept,
             who_waits_is_woken,
             a_closed_store_says_so,
@@ -101,6 +102,10 @@ macro_rules! contract_tests {
     )*};
 }
 pub(crate) use contract_tests;
+
+pub(crate) const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
 
 pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -213,8 +218,12 @@ async fn drain(store: &impl Store, destination: Destination, now: Timestamp) -> 
 }
 
 async fn fresh<B: Home>() -> (B, B::Store) {
+    fresh_at::<B>(at(0)).await
+}
+
+async fn fresh_at<B: Home>(now: Timestamp) -> (B, B::Store) {
     let backend = B::new().await;
-    let store = backend.open(StoreLimits::default(), at(0)).await;
+    let store = backend.open(StoreLimits::default(), now).await;
     (backend, store)
 }
 
@@ -682,14 +691,37 @@ pub(crate) async fn what_is_old_goes_and_its_number_never_comes_back<B: Home>() 
     }
     let last = accept(&store, text("b", "stays a while")).await;
     drain(&store, Zendesk, at(10)).await;
-    assert_eq!(store.expire(at(10), at(0)).await, Ok(0), "nothing is old enough");
-    assert_eq!(store.expire(at(11), at(1)).await, Ok(603), "602 deliveries and a key");
+    assert_eq!(store.expire(at(10), seconds(0), seconds(10)).await, Ok(0), "nothing is old enough");
+    assert_eq!(store.expire(at(11), seconds(0), seconds(10)).await, Ok(603), "602 deliveries and a key");
     assert!(store.delivery(last).await.unwrap().is_none());
     assert_eq!(store.deliveries(DeliveryFilter { limit: 9, ..Default::default() }).await.unwrap().total, 0);
     let (_backend, store) = backend.crash(store, at(12)).await;
     let Ok(Accepted::New(id)) = store.accept(text("a", "x"), key, at(12)).await else { panic!("the key is forgotten") };
     assert!(id > last, "{id} after {last}");
-    assert_eq!(store.expire(at(99), at(0)).await, Ok(0), "what waits never grows old");
+    assert_eq!(store.expire(at(99), seconds(0), seconds(99)).await, Ok(0), "what waits never grows old");
+}
+
+/// How often a store is looked through, whose clock was wrong for a while and is right again: as long as no date tells how
+/// old anything is, nothing goes; then everything does that is old enough, also what was dated ahead.
+pub(crate) async fn nothing_is_dropped_by_a_date_that_a_wrong_clock_gave<B: Home>() {
+    const YEAR: i64 = 365 * 86_400;
+    let kept = seconds(100);
+    for (wrong, told) in [(-YEAR, true), (-YEAR, false), (YEAR, true), (YEAR, false), (-120, false)] {
+        let (backend, store) = fresh_at::<B>(at(YEAR + wrong)).await;
+        store.accept(text("a", "x"), vec![dispatch("d")], at(YEAR + wrong)).await.unwrap();
+        drain(&store, Zendesk, at(YEAR + wrong)).await;
+        let (_backend, store) = if told {
+            store.time_was_set(at(YEAR)).await.unwrap();
+            (backend, store)
+        } else {
+            backend.crash(store, at(YEAR)).await
+        };
+        let is_old = wrong == -120;
+        let early = store.expire(at(YEAR + 99), kept, kept).await;
+        assert_eq!(early, Ok(if is_old { 2 } else { 0 }), "{wrong} {told}: a minute or two are believed");
+        let late = store.expire(at(YEAR + 101), kept, kept).await;
+        assert_eq!(late, Ok(if is_old { 0 } else { 2 }), "{wrong} {told}: the delivery and its key");
+    }
 }
 
 pub(crate) async fn limits_are_kept<B: Home>() {

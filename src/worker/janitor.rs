@@ -1,4 +1,5 @@
-//! Keeps the house: drops what settled long ago and dedupe keys that no vendor can still need.
+//! Keeps the house: drops what settled long ago and dedupe keys that no vendor can still need. It never goes by a date of
+//! which nobody knows how long ago it was.
 
 use std::time::Duration;
 
@@ -32,13 +33,20 @@ impl Default for Retention {
 impl Worker {
     /// Cleans up now and then until `stop`.
     pub(super) async fn keep_house(&self, stop: &CancellationToken) {
+        let (mut sets, mut noted) = (self.clock.sets(), 0);
         loop {
             let now = self.clock.now();
+            let set = *sets.borrow_and_update();
+            if set != noted {
+                match self.store.time_was_set(now).await {
+                    Ok(()) => noted = set,
+                    Err(error) => warn!(%error, "store.time_not_noted: tried again"),
+                }
+            }
             let retention = &self.options.retention;
-            let before = |age: Duration| now.checked_sub(age).unwrap_or(jiff::Timestamp::MIN);
             // By a clock that is ahead everything would be old, and what is dropped does not come back.
-            let expired = match self.clock.is_sure() {
-                true => self.store.expire(before(retention.settled), before(retention.dedupe)).await,
+            let expired = match self.clock.is_sure() && set == noted {
+                true => self.store.expire(now, retention.settled, retention.dedupe).await,
                 false => Ok(0),
             };
             match expired {
@@ -52,6 +60,7 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
+                Ok(()) = sets.changed() => {}
                 () = self.clock.sleep_until(later(now, ROUND)) => {}
             }
         }

@@ -319,7 +319,7 @@ pub(crate) async fn every_order_is_remembered_with_its_commit_and_no_longer_than
     drop(crashed);
 
     let store = backend.open(StoreLimits { audit_max: 3, ..StoreLimits::default() }, at(7)).await;
-    store.expire(at(0), at(0)).await.unwrap();
+    store.expire(at(7), seconds(7), seconds(7)).await.unwrap();
     let page = store.audit(None, 9).await.unwrap();
     assert_eq!((page.total, page.items[2].act.name()), (3, "resume"), "the oldest is gone");
     store.pause(Braze, true, &order(at(8))).await.unwrap();

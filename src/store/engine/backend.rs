@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -20,6 +21,7 @@ use crate::store::engine::claims::{RawClaim, Ruling};
 use crate::store::engine::core::{Arrival, Core};
 use crate::store::engine::shared::Shared;
 use crate::store::engine::tree::{Look, Rewriting};
+use crate::store::engine::upkeep::Cut;
 use crate::store::engine::{forget, hand, layout, lists, sweep};
 use crate::store::{
     Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,
@@ -222,22 +224,24 @@ impl<B: Backend> Store for B {
         self.read(move |look| hand::audit(look, after, limit)).await
     }
 
-    async fn expire(&self, settled_before: Timestamp, keys_before: Timestamp) -> Result<u64, StoreError> {
+    async fn expire(&self, now: Timestamp, settled_for: Duration, keys_for: Duration) -> Result<u64, StoreError> {
+        let since = self.ask(|core| Ok(core.time_since)).await?;
+        let (settled, keys) = (Cut::new(now, settled_for, since), Cut::new(now, keys_for, since));
         let mut dropped = 0;
         let mut last: Option<Place> = None;
-        loop {
-            let places = self.read(move |look| lists::settled_before(look, last, settled_before)).await?;
+        while let Some(cut) = settled {
+            let places = self.read(move |look| lists::settled_before(look, last, cut)).await?;
             let Some(end) = places.last() else { break };
             last = Some(*end);
-            dropped += self.ask(move |core| core.drop_settled(&places, settled_before)).await?;
+            dropped += self.ask(move |core| core.drop_settled(&places, cut)).await?;
         }
         let mut last: Option<sled::IVec> = None;
-        loop {
+        while let Some(cut) = keys {
             let after = last.clone();
-            let keys = self.read(move |look| lists::keys_before(look, after.as_ref(), keys_before)).await?;
+            let keys = self.read(move |look| lists::keys_before(look, after.as_ref(), cut)).await?;
             let Some(end) = keys.last() else { break };
             last = Some(end.clone());
-            dropped += self.ask(move |core| core.drop_keys(&keys, keys_before)).await?;
+            dropped += self.ask(move |core| core.drop_keys(&keys, cut)).await?;
         }
         let audit_max = self.ask(|core| Ok(core.limits.audit_max)).await?;
         loop {
@@ -253,6 +257,15 @@ impl<B: Backend> Store for B {
         })
         .await?;
         Ok(dropped)
+    }
+
+    async fn time_was_set(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.ask(move |core| {
+            core.set_time_since(now);
+            core.keep();
+            Ok(())
+        })
+        .await
     }
 
     async fn compact(&self, when: Compaction) -> Result<(), StoreError> {

@@ -44,6 +44,8 @@ pub(in crate::store) struct Core {
     pub(in crate::store) hand: Hand,
     /// The time of which the store knows nothing.
     pub(in crate::store) lost_time: Option<LostTime>,
+    /// Since when the time was not set.
+    pub(in crate::store) time_since: Timestamp,
     effects: Vec<Effect>,
 }
 
@@ -140,6 +142,7 @@ impl Core {
             known: Known::default(),
             hand: Hand::default(),
             lost_time: None,
+            time_since: Timestamp::MIN,
             effects: Vec::new(),
         }
     }

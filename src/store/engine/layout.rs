@@ -17,6 +17,7 @@
 //! Numbers are big-endian, so that keys sort like
 //! what they stand for.
 
+use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 use sled::IVec;
@@ -66,6 +67,8 @@ pub(in crate::store) const META_EPOCH: &[u8] = b"mepoch";
 pub(in crate::store) const META_HOME: &[u8] = b"mhome";
 /// The time of which the store knows nothing ([`crate::store::LostTime`]).
 pub(in crate::store) const META_LOST: &[u8] = b"mlost";
+/// Since when the time was not set ([`crate::store::Store::time_was_set`]): seconds since 1970.
+pub(in crate::store) const META_TIME: &[u8] = b"mtime";
 /// What the keys of openings begin with.
 pub(in crate::store) const OPENED: &[u8] = b"mopened ";
 pub(in crate::store) const META_NEXT: &[u8] = b"mnext";
@@ -173,6 +176,13 @@ pub(in crate::store) struct Remembered {
     pub(in crate::store) since: i64,
     /// What it is known by.
     pub(in crate::store) digest: Digest,
+}
+
+impl Remembered {
+    /// When the event was accepted.
+    pub(in crate::store) fn dated(&self) -> Timestamp {
+        Timestamp::from_second(self.since).unwrap_or(Timestamp::MIN)
+    }
 }
 
 /// One record of dedupe keys.

@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use sled::IVec;
 
@@ -16,6 +15,7 @@ use crate::domain::lanes::Place;
 use crate::domain::operator::Search;
 use crate::store::engine::layout;
 use crate::store::engine::tree::Look;
+use crate::store::engine::upkeep::Cut;
 use crate::store::{DeliveryFilter, Page, StoreError};
 
 /// The longest page, whatever was asked for: a few megabytes.
@@ -165,11 +165,11 @@ pub(in crate::store) fn conversations(
     Ok(page)
 }
 
-/// Some deliveries that settled before, after this place; none when there are no more.
+/// Some deliveries that settled long enough ago, after this place; none when there are no more.
 pub(in crate::store) fn settled_before(
     look: &dyn Look,
     after: Option<Place>,
-    settled_before: Timestamp,
+    cut: Cut,
 ) -> Result<Vec<Place>, StoreError> {
     let start = layout::at_place(layout::HISTORY, after.map_or(Place(0), |after| Place(after.0.saturating_add(1))));
     let mut found = Vec::new();
@@ -177,11 +177,11 @@ pub(in crate::store) fn settled_before(
         let (key, value) = entry?;
         let Some(record) = whole(look, &key, value)? else { continue };
         let delivery: Delivery = layout::decode("delivery", &record)?;
-        if delivery.accepted_at >= settled_before {
+        if !cut.is_over(delivery.accepted_at) {
             // They are in the order of acceptance, and nothing settles before it is accepted.
             break;
         }
-        if delivery.settled_at.is_some_and(|at| at < settled_before) {
+        if delivery.settled_at.is_some_and(|at| cut.is_over(at)) {
             found.push(Place::of(delivery.id));
         }
         if found.len() == STEP_MAX {
@@ -192,17 +192,13 @@ pub(in crate::store) fn settled_before(
 }
 
 /// Some records of dedupe keys that are all older, after this one; none when there are no more.
-pub(in crate::store) fn keys_before(
-    look: &dyn Look,
-    after: Option<&IVec>,
-    before: Timestamp,
-) -> Result<Vec<IVec>, StoreError> {
+pub(in crate::store) fn keys_before(look: &dyn Look, after: Option<&IVec>, cut: Cut) -> Result<Vec<IVec>, StoreError> {
     let start = after.cloned().unwrap_or_else(|| IVec::from(&[layout::DEDUPE]));
     let mut found = Vec::new();
     for entry in look.range(&start, &[layout::DEDUPE + 1]) {
         let (key, value) = entry?;
         let known = layout::read_remembered(&value).ok_or_else(not_ours)?;
-        if known.iter().all(|known| known.since < before.as_second()) && after != Some(&key) {
+        if known.iter().all(|known| cut.is_over(known.dated())) && after != Some(&key) {
             found.push(key);
         }
         if found.len() == STEP_MAX {

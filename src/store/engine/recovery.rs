@@ -20,11 +20,27 @@ use crate::store::{LostTime, StoreError, StoreLimits};
 /// How long a lost time matters: what agents wrote then is caught up with by then, or never will be.
 const LOST_TIME_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// By how much the time of an opening may lie before what the store was told last: what a corrected clock may differ.
+const BACK_MAX: SignedDuration = SignedDuration::from_secs(60);
+
+/// By how much it may lie behind it. A longer rest is taken for a clock that was set: then old records stay for as long
+/// again as they are kept, which costs some room, and none is dropped too soon.
+const REST_MAX: SignedDuration = SignedDuration::from_hours(84);
+
 /// How many deliveries are doubted in one commit.
 const DOUBTED_AT_ONCE: usize = 1_000;
 
 /// The kinds of which an effect can be looked for. The others only read and record, and are done again.
 const LASTING: [&str; 4] = ["customer_text", "note", "phone_text", "ticket_solved"];
+
+/// Of when the records tell that were there.
+#[derive(Default)]
+struct Known {
+    /// The latest date of all.
+    latest: Option<Timestamp>,
+    /// When the last of them was accepted.
+    last: Option<Timestamp>,
+}
 
 /// What an opening brings along.
 pub(in crate::store) struct Start {
@@ -66,7 +82,15 @@ pub(in crate::store) fn take_up(
     };
     let view = tree.view();
     let mut core = Core::new(Journal::new(tree, next), epochs, limits.clone(), disk);
-    let last_known = recover(&*view, &mut core, start.now)?.max(last_opened).unwrap_or(start.now).min(start.now);
+    let Known { latest, last } = recover(&*view, &mut core, start.now)?;
+    let last_known = latest.max(last_opened).unwrap_or(start.now).min(start.now);
+    core.time_since = time(&*view, layout::META_TIME)?.unwrap_or(Timestamp::MIN);
+    let opened_at = before.last().map(|opening| opening.at).filter(|at| *at > Timestamp::MIN);
+    // The time of an opening is that before what was accepted after it.
+    let told_last = last.or(opened_at);
+    if told_last.is_some_and(|told| does_not_follow(start.now, told)) {
+        core.set_time_since(start.now);
+    }
     core.lost_time = known_lost_time(&*view, start.now)?;
     if was_put_back {
         let doubted = doubt(&*view, &mut core, start.now)?;
@@ -186,14 +210,15 @@ fn known_lost_time(look: &dyn Look, now: Timestamp) -> Result<Option<LostTime>, 
 }
 
 /// Fills the lanes, counts what stands, and learns the dedupe keys. What was being sent when the bridge stopped may
-/// have happened. Returns the latest time that is known of.
-fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+/// have happened.
+fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Known, StoreError> {
     let lease = SignedDuration::try_from(core.limits.lease).unwrap_or(SignedDuration::MAX);
-    let mut last_known = None;
+    let (mut latest, mut last) = (None, None);
     for entry in look.with_prefix(&[layout::PENDING]) {
         let mut delivery = stored(entry?, look)?;
         let (place, lane) = (Place::of(delivery.id), lane_of(&delivery));
-        last_known = last_known.max(Some(delivery.accepted_at)).max(delivery.first_sent_at);
+        latest = latest.max(Some(delivery.accepted_at)).max(delivery.first_sent_at);
+        last = last.max(Some((place, delivery.accepted_at)));
         core.count(None, Some(delivery.state.name()));
         core.lanes.insert(&lane, entry_of(&delivery));
         if let Some(head) = delivery.merged_into {
@@ -212,7 +237,8 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Option<Ti
     }
     for entry in look.with_prefix(&[layout::HISTORY]) {
         let delivery = stored(entry?, look)?;
-        last_known = last_known.max(Some(delivery.accepted_at)).max(delivery.settled_at);
+        latest = latest.max(Some(delivery.accepted_at)).max(delivery.settled_at);
+        last = last.max(Some((Place::of(delivery.id), delivery.accepted_at)));
         core.count(None, Some(delivery.state.name()));
     }
     for entry in look.with_prefix(&[layout::DEDUPE]) {
@@ -221,7 +247,21 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Option<Ti
         let known = known.ok_or_else(|| StoreError::Failed("a dedupe record is not one".into()))?;
         known.iter().for_each(|known| core.known.learn(known));
     }
-    Ok(last_known)
+    Ok(Known { latest, last: last.map(|(_, accepted_at)| accepted_at) })
+}
+
+/// Whether the time of an opening is not that which comes after the time told last.
+fn does_not_follow(now: Timestamp, told: Timestamp) -> bool {
+    let passed = now.duration_since(told);
+    passed < -BACK_MAX || passed > REST_MAX
+}
+
+/// The time that a record holds as seconds since 1970.
+fn time(look: &dyn Look, key: &[u8]) -> Result<Option<Timestamp>, StoreError> {
+    let Some(value) = look.get(key)? else { return Ok(None) };
+    let seconds = value.as_ref().try_into().map(i64::from_be_bytes);
+    let seconds = seconds.map_err(|_| unreadable("a time has the wrong length"))?;
+    Timestamp::from_second(seconds).map(Some).map_err(|_| unreadable("a time is out of range"))
 }
 
 /// Has everything looked for that waits and may have been delivered in the lost time. Says how many deliveries that is.

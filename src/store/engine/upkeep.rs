@@ -1,6 +1,9 @@
 //! The operator's moves, and letting go of what is old.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+use sled::IVec;
 
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::EventId;
@@ -10,7 +13,33 @@ use crate::store::engine::core::{Core, Effect, lane_of};
 use crate::store::engine::layout;
 use crate::store::{IllegalMove, StoreError};
 
+/// Which dates are old enough to be dropped.
+#[derive(Clone, Copy)]
+pub(in crate::store) struct Cut {
+    before: Timestamp,
+    now: Timestamp,
+}
+
+impl Cut {
+    /// What is older than `age`; `None` where no date tells, because the time was set since.
+    pub(in crate::store) fn new(now: Timestamp, age: Duration, time_since: Timestamp) -> Option<Self> {
+        let before = now.checked_sub(age).unwrap_or(Timestamp::MIN);
+        (time_since <= before).then_some(Self { before, now })
+    }
+
+    /// Whether what is dated so is older. What is dated ahead was dated before the time was set.
+    pub(in crate::store) fn is_over(self, dated: Timestamp) -> bool {
+        dated < self.before || dated > self.now
+    }
+}
+
 impl Core {
+    /// Writes down that the time is another since then.
+    pub(in crate::store) fn set_time_since(&mut self, since: Timestamp) {
+        self.time_since = since;
+        self.journal.put(layout::META_TIME.into(), IVec::from(&since.as_second().to_be_bytes()));
+    }
+
     /// The operator's move; how many deliveries it moved.
     pub(in crate::store) fn operate(
         &mut self,
@@ -61,18 +90,14 @@ impl Core {
     }
 
     /// Drops those of these deliveries, with their events, that did settle before; one step of expiry.
-    pub(in crate::store) fn drop_settled(
-        &mut self,
-        places: &[Place],
-        settled_before: Timestamp,
-    ) -> Result<u64, StoreError> {
+    pub(in crate::store) fn drop_settled(&mut self, places: &[Place], cut: Cut) -> Result<u64, StoreError> {
         let mut dropped = 0;
         for place in places {
             // It may have been redriven since it was looked up.
             let key = layout::at_place(layout::HISTORY, *place);
             let Some(record) = self.journal.load(&key)? else { continue };
             let delivery: Delivery = layout::decode("delivery", &record)?;
-            if delivery.settled_at.is_some_and(|at| at < settled_before) {
+            if delivery.settled_at.is_some_and(|at| cut.is_over(at)) {
                 self.let_go(&delivery)?;
                 dropped += 1;
             }
@@ -81,17 +106,13 @@ impl Core {
     }
 
     /// Drops those of these records of dedupe keys that are older; one step of expiry.
-    pub(in crate::store) fn drop_keys(
-        &mut self,
-        keys: &[sled::IVec],
-        keys_before: Timestamp,
-    ) -> Result<u64, StoreError> {
+    pub(in crate::store) fn drop_keys(&mut self, keys: &[IVec], cut: Cut) -> Result<u64, StoreError> {
         let mut dropped = 0;
         for key in keys {
             let Some(known) = self.journal.get(key)?.and_then(|value| layout::read_remembered(&value)) else {
                 continue;
             };
-            if known.iter().all(|known| known.since < keys_before.as_second()) {
+            if known.iter().all(|known| cut.is_over(known.dated())) {
                 self.journal.remove(key.clone())?;
                 dropped += u64::try_from(known.len()).unwrap_or(u64::MAX);
                 self.follow(Effect::Unlearn(known));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -216,7 +217,7 @@ async fn every_opening_begins_an_epoch_and_ids_stay_what_they_were() {
         let claimed = claim(&store, Destination::Zendesk, at(0)).await;
         store.record(&claimed, done(&claimed), at(0)).await.unwrap();
     }
-    assert_eq!(store.expire(at(1), at(0)).await, Ok(3));
+    assert_eq!(store.expire(at(1), Duration::ZERO, Duration::from_secs(1)).await, Ok(3));
     store.close().await;
     let store = open_in(10, &home.path(), at(0)).await;
     let kept = store.read(|look| Ok(look.with_prefix(layout::OPENED).count())).await;
@@ -442,7 +443,7 @@ async fn a_short_event_shares_its_deliverys_key_and_a_long_one_does_not() {
         assert_eq!(event, claimed.work[0].event, "it is still there after the delivery settled");
     }
     assert_eq!((count(layout::EVENT).await, count(layout::PENDING).await), (Ok(1), Ok(0)));
-    assert_eq!(store.expire(at(1), at(0)).await, Ok(2));
+    assert_eq!(store.expire(at(1), Duration::ZERO, Duration::from_secs(1)).await, Ok(2));
     assert_eq!((count(layout::EVENT).await, count(layout::HISTORY).await), (Ok(0), Ok(0)));
 }
 
@@ -475,7 +476,7 @@ async fn what_was_dropped_is_in_no_file_after_a_compaction() {
         let claimed = claim(&store, Destination::Zendesk, at(0)).await;
         store.record(&claimed, done(&claimed), at(0)).await.unwrap();
     }
-    assert_eq!(store.expire(at(1), at(0)).await, Ok(3));
+    assert_eq!(store.expire(at(1), Duration::ZERO, Duration::from_secs(1)).await, Ok(3));
     assert!(in_a_file(), "dropped is not gone");
     store.compact(Compaction::Now).await.unwrap();
     assert!(!in_a_file(), "now it is");

@@ -230,8 +230,12 @@ impl Store for MortalStore {
         self.call("audit", self.store.audit(after, limit)).await
     }
 
-    async fn expire(&self, settled_before: Timestamp, keys_before: Timestamp) -> Result<u64, StoreError> {
-        self.call("expire", self.store.expire(settled_before, keys_before)).await
+    async fn expire(&self, now: Timestamp, settled_for: Duration, keys_for: Duration) -> Result<u64, StoreError> {
+        self.call("expire", self.store.expire(now, settled_for, keys_for)).await
+    }
+
+    async fn time_was_set(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.call("time_was_set", self.store.time_was_set(now)).await
     }
 
     async fn compact(&self, how: Compaction) -> Result<(), StoreError> {
