@@ -54,6 +54,7 @@ mod owed;
 mod replies;
 mod requester;
 mod tell;
+mod theirs;
 
 pub use alarm::{AlarmBook, AlarmOptions, Alarmist};
 pub use completion::Completions;

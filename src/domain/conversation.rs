@@ -159,6 +159,9 @@ const IDEMPOTENCY_KEY_LIFE: SignedDuration = SignedDuration::from_mins(110);
 /// Of how many tickets a conversation remembers that it was on them.
 const FORMER_TICKETS_MAX: usize = 4;
 
+/// How many openings a conversation remembers of which nothing was learnt; each is a text that was given up.
+const OPENINGS_IN_DOUBT_MAX: usize = 8;
+
 /// What the bridge knows of one customer on one line.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversation {
@@ -176,6 +179,10 @@ pub struct Conversation {
     /// The ticket that we last set out to open, until it is known what came of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opening: Option<Opening>,
+    /// The texts for which the bridge set out to open a ticket before that, and never learnt what came of it; the latest
+    /// last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub openings_in_doubt: Vec<EventId>,
     /// The customer as a Zendesk user.
     pub requester_id: Option<UserId>,
     /// How far the agents' comments have been forwarded, a ticket each, the latest last.
@@ -207,10 +214,15 @@ pub enum Change {
     Requester(UserId),
     /// The ticket, and its status since then. Another ticket than before takes its place.
     Ticket(TicketId, TicketStatus, Timestamp),
+    /// The same, as a read told that was begun at the last of these times. What the bridge has heard of another ticket since
+    /// counts more: by then the conversation goes there.
+    TakenUp(TicketId, TicketStatus, Timestamp, Timestamp),
     /// We are about to open a ticket.
     Opening(Opening),
-    /// It was refused, or has come about and is known: none is in doubt.
+    /// It was refused, or has come about and is known.
     NotOpened,
+    /// The ticket that the bridge set out to open for this text has been found.
+    OpenedInDoubt(EventId),
     /// The vendor's own time of the ticket's last change that is known.
     Stamp(TicketId, Timestamp),
     /// A look for missed webhooks saw the ticket.
@@ -261,6 +273,7 @@ impl Conversation {
             ticket: None,
             former_tickets: Vec::new(),
             opening: None,
+            openings_in_doubt: Vec::new(),
             requester_id: None,
             forwarded: Vec::new(),
             replies_unnumbered: false,
@@ -279,13 +292,19 @@ impl Conversation {
             Change::Line(line) => self.line = Some(line),
             Change::Requester(user) => self.requester_id = Some(user),
             Change::Ticket(id, status, since) => self.go_to(id, status, since, now),
+            Change::TakenUp(id, status, since, asked_at) => {
+                let is_overtaken = |current: &Ticket| current.id != id && current.seen_at > asked_at;
+                if !self.ticket.as_ref().is_some_and(is_overtaken) {
+                    self.go_to(id, status, since, now);
+                }
+            }
             Change::Stamp(id, at) => {
                 if let Some(ticket) = self.ticket.as_mut().filter(|ticket| ticket.id == id) {
                     ticket.stamp = ticket.stamp.max(Some(at));
                 }
             }
             Change::Sighted(id, seen) => self.sight(id, &seen, now),
-            Change::Opening(opening) => self.opening = Some(opening),
+            Change::Opening(opening) => self.set_out(opening),
             Change::NotOpened => self.opening = None,
             Change::ClosingTold(id) => {
                 if let Some(ticket) = self.ticket.as_mut().filter(|ticket| ticket.id == id) {
@@ -314,6 +333,10 @@ impl Conversation {
                 self.replies_unnumbered &= comments.is_empty();
                 self.forward(ticket, up_to, &comments);
             }
+            Change::OpenedInDoubt(event) => {
+                self.openings_in_doubt.retain(|other| *other != event);
+                self.opening = self.opening.take().filter(|opening| opening.event != event);
+            }
             Change::Stands(ticket, comment) => {
                 if self.forwarded_on(ticket).is_none() {
                     self.forward(ticket, comment, &[]);
@@ -336,6 +359,16 @@ impl Conversation {
             }
             Change::Wrote(fingerprint) => self.wrote(fingerprint, now),
         }
+    }
+
+    fn set_out(&mut self, opening: Opening) {
+        let before = self.opening.replace(opening).map(|before| before.event);
+        let current = self.opening.as_ref().map(|opening| opening.event);
+        let Some(before) = before.filter(|before| Some(*before) != current) else { return };
+        if self.openings_in_doubt.len() >= OPENINGS_IN_DOUBT_MAX {
+            self.openings_in_doubt.remove(0);
+        }
+        self.openings_in_doubt.push(before);
     }
 
     /// The next text goes to this ticket, of this status.
@@ -380,6 +413,12 @@ impl Conversation {
     pub fn opening_in_doubt(&self, event: EventId, now: Timestamp) -> Option<&Opening> {
         let is_known = |opening: &&Opening| now.duration_since(opening.at) < IDEMPOTENCY_KEY_LIFE;
         self.opening.as_ref().filter(|opening| opening.event == event).filter(is_known)
+    }
+
+    /// The texts for which the bridge set out to open a ticket and has not learnt what came of it, the latest first.
+    pub fn openings(&self) -> impl Iterator<Item = EventId> + '_ {
+        let last = self.opening.iter().map(|opening| opening.event);
+        last.chain(self.openings_in_doubt.iter().rev().copied())
     }
 
     /// How far the comments on this ticket have been forwarded; `None` for a ticket that the bridge took no note of.
@@ -511,6 +550,26 @@ mod tests {
     }
 
     #[test]
+    fn every_opening_of_which_nothing_was_learnt_is_remembered_until_its_ticket_is_found() {
+        let mut conversation = conversation();
+        let id = |sequence| EventId { epoch: 1, sequence, sub: 0 };
+        let opening = |sequence| Opening { event: id(sequence), after: None, follows_up: false, at: at(0) };
+        for sequence in [1, 1, 2, 3] {
+            conversation.apply(Change::Opening(opening(sequence)), at(0));
+        }
+        conversation.apply(Change::NotOpened, at(0));
+        assert_eq!(conversation.openings().collect::<Vec<_>>(), [id(2), id(1)], "the third has come about");
+        conversation.apply(Change::Opening(opening(4)), at(0));
+        conversation.apply(Change::OpenedInDoubt(id(1)), at(0));
+        assert_eq!(conversation.openings().collect::<Vec<_>>(), [id(4), id(2)]);
+        conversation.apply(Change::OpenedInDoubt(id(4)), at(0));
+        for sequence in 10..99 {
+            conversation.apply(Change::Opening(opening(sequence)), at(0));
+        }
+        assert_eq!(conversation.openings().count(), OPENINGS_IN_DOUBT_MAX + 1);
+    }
+
+    #[test]
     fn the_tickets_that_it_was_on_are_remembered_the_latest_first_and_bounded() {
         let mut conversation = conversation();
         for id in [1, 2, 1, 3, 3, 4, 5, 6, 7] {
@@ -528,6 +587,18 @@ mod tests {
             conversation.apply(Change::Status(TicketId(told), TicketStatus::Solved), at(9));
             let ticket = conversation.ticket.as_ref().unwrap();
             assert_eq!((ticket.id, ticket.status), (TicketId(2), status), "told of {told}");
+        }
+    }
+
+    #[test]
+    fn a_read_that_was_overtaken_by_the_conversation_leads_nowhere() {
+        let mut conversation = conversation();
+        conversation.apply(Change::Ticket(TicketId(2), TicketStatus::Open, at(10)), at(10));
+        let current = |conversation: &Conversation| conversation.ticket.as_ref().map(|ticket| ticket.id.0);
+        for (ticket, asked_at, expected) in [(1, 9, 2), (2, 9, 2), (3, 10, 3)] {
+            let read = Change::TakenUp(TicketId(ticket), TicketStatus::Open, at(0), at(asked_at));
+            conversation.apply(read, at(10));
+            assert_eq!(current(&conversation), Some(expected), "{ticket} asked for at {asked_at}");
         }
     }
 

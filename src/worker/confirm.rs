@@ -17,6 +17,7 @@ use super::context::Part;
 use super::inbound::newest_first;
 use super::outbound::recipient_of;
 use super::tell::not_arrived;
+use super::theirs::requester_of;
 use super::{Learnt, Worker};
 
 /// How many of the conversation's newest tickets are searched for our own comment. It is on the newest or the one
@@ -37,7 +38,7 @@ impl Worker {
         match self.find_write(candidates, head.delivery.id).await.map_err(failed)? {
             Some(written) if matches!(head.event.kind, EventKind::CustomerText(_)) => {
                 let outcome = self.wrote(&written, None, learnt);
-                self.leave_anothers(&written, claim.conversation.as_ref().and_then(|known| known.requester_id), learnt);
+                self.keep_or_leave(claim, &written, requester_of(claim), learnt).await;
                 Ok(outcome)
             }
             Some(written) => {

@@ -1,5 +1,5 @@
-//! Whose ticket it is: finds the customer behind a ticket that the bridge does not know yet, and tells whether one that it
-//! knows is still its customer's.
+//! Whose ticket it is: finds the customer behind a ticket that the bridge does not know yet, and follows a conversation whose
+//! ticket was merged. Whether a known ticket is still its customer's, [`super::theirs`] tells.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -19,9 +19,6 @@ use super::{Learnt, Worker};
 
 /// The tag by which an agent (or the bridge) says that a ticket is a text conversation.
 pub(super) const SMS_TAG: &str = "sms";
-
-/// Why nothing is texted about a ticket that has another requester now.
-pub(super) const NOT_THEIRS: &str = "the ticket's requester is no longer the conversation's customer";
 
 /// What stands before the `external_id` of a Zendesk user who is known by `braze_id` only, so that nobody takes it for
 /// an external id: Braze answers "success" to a text for an external id that does not exist.
@@ -44,6 +41,7 @@ impl Worker {
         if knows(claim.conversation.as_ref(), ticket) {
             return Ok(None);
         }
+        let asked_at = self.clock.now();
         let view = match self.zendesk.ticket(ticket).await {
             Ok(view) => view,
             Err(Failure::NotFound { .. }) => {
@@ -57,10 +55,10 @@ impl Worker {
             });
         }
         if !claim.key.is_provisional() {
-            learnt.changes.extend(taken_up(claim.conversation.as_ref(), &view, &self.options.user_field));
+            learnt.changes.extend(taken_up(claim.conversation.as_ref(), &view, &self.options.user_field, asked_at));
             return Ok(Some(view.requester_id));
         }
-        if self.adopt(&view, named, learnt).await? {
+        if self.adopt(&view, named, asked_at, learnt).await? {
             return Err(self.found());
         }
         Err(Outcome::Reject {
@@ -152,12 +150,13 @@ impl Worker {
         }))
     }
 
-    /// Learns whose conversation an unknown ticket belongs to; false when nobody named the customer and the requester
-    /// has no id in Braze.
+    /// Learns whose conversation an unknown ticket belongs to, which was read at `asked_at`; false when nobody named the
+    /// customer and the requester has no id in Braze.
     pub(super) async fn adopt(
         &self,
         ticket: &TicketView,
         named: Option<&str>,
+        asked_at: Timestamp,
         learnt: &mut Learnt,
     ) -> Result<bool, Outcome> {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
@@ -169,8 +168,7 @@ impl Worker {
         };
         known = known.filter(|known| {
             let is = |user| is_customer(user, &known.customer, &self.options.user_field);
-            known.requester_id.is_none_or(|requester| requester == ticket.requester_id)
-                || ticket.requester.as_ref().and_then(is) != Some(false)
+            known.requester_id == Some(ticket.requester_id) || ticket.requester.as_ref().and_then(is) != Some(false)
         });
         let key = match &known {
             Some(conversation) => conversation.key.clone(),
@@ -186,51 +184,9 @@ impl Worker {
                 key
             }
         };
-        learnt.changes.extend(taken_up(known.as_ref(), ticket, &self.options.user_field));
+        learnt.changes.extend(taken_up(known.as_ref(), ticket, &self.options.user_field, asked_at));
         learnt.belongs_to = Some(key);
         Ok(true)
-    }
-
-    /// Whether the ticket, which the conversation knows, is still its customer's. `told` is the requester at the time that
-    /// counts, where it was told; only where it was not, or where it is not the requester that the conversation knows,
-    /// the ticket is read. A customer whose user was merged into another of theirs keeps the ticket.
-    pub(super) async fn is_theirs(
-        &self,
-        claim: &Claim,
-        ticket: TicketId,
-        told: Option<UserId>,
-        learnt: &mut Learnt,
-    ) -> Result<bool, Outcome> {
-        let conversation = claim.conversation.as_ref();
-        // A ticket that was just read taught its requester along.
-        let learnt_of = |change: &Change| if let Change::Requester(user) = change { Some(*user) } else { None };
-        let ours = learnt.changes.iter().find_map(learnt_of).or_else(|| conversation?.requester_id);
-        if told.is_some() && told == ours {
-            return Ok(true);
-        }
-        let view = match self.zendesk.ticket(ticket).await {
-            Ok(view) => view,
-            Err(Failure::NotFound { .. }) => {
-                return Err(Outcome::Skip { reason: format!("ticket {ticket} does not exist") });
-            }
-            Err(failure) => return Err(self.outcome(failure, Destination::Zendesk)),
-        };
-        let now = view.requester_id;
-        if ours == Some(now) {
-            return Ok(told.is_none());
-        }
-        let customer = conversation.map(|known| known.customer.clone()).unwrap_or_default();
-        let same = view.requester.as_ref().and_then(|user| is_customer(user, &customer, &self.options.user_field));
-        let is_same = same.unwrap_or(ours.is_none());
-        let is_current =
-            conversation.and_then(|known| known.ticket.as_ref()).is_none_or(|current| current.id == ticket);
-        match is_same {
-            false => learnt.changes.push(Change::TicketLeft(ticket)),
-            // Two users of one customer each keep their own ticket.
-            true if is_current => learnt.changes.push(Change::Requester(now)),
-            true => {}
-        }
-        Ok(is_same && told.is_none_or(|told| told == now))
     }
 
     /// The claim goes on in the customer's own lane, at once.
@@ -295,22 +251,29 @@ fn knows(conversation: Option<&Conversation>, ticket: TicketId) -> bool {
     })
 }
 
-/// What a ticket that was just read teaches about its conversation. One that is done does not take the place of
-/// another: the customer's next text belongs where work goes on.
-fn taken_up(conversation: Option<&Conversation>, ticket: &TicketView, user_field: &str) -> Vec<Change> {
+/// What a ticket that was read at `asked_at` teaches about its conversation: nothing where it is another customer's. One
+/// that is done does not take the place of another: the customer's next text belongs where work goes on.
+fn taken_up(
+    conversation: Option<&Conversation>,
+    ticket: &TicketView,
+    user_field: &str,
+    asked_at: Timestamp,
+) -> Vec<Change> {
     let current = conversation.and_then(|known| known.ticket.as_ref());
-    let mut changes = Vec::new();
     let becomes_current = ticket.status.is_unsolved() || current.is_none_or(|current| current.id == ticket.id);
+    let user = ticket.requester.as_ref();
+    let is_theirs = conversation.and_then(|known| is_customer(user?, &known.customer, user_field));
+    if is_theirs == Some(false) && conversation.is_some_and(|known| known.requester_id != Some(ticket.requester_id)) {
+        return Vec::new();
+    }
+    let mut changes = Vec::new();
     // A customer may be two users, and writes on each ticket as the one whose it is.
-    let is_theirs = |known: &Conversation| {
-        let user = ticket.requester.as_ref();
-        user.and_then(|user| is_customer(user, &known.customer, user_field)) == Some(true)
-    };
-    if conversation.is_none_or(|known| known.requester_id.is_none() || (becomes_current && is_theirs(known))) {
+    let is_unknown = conversation.is_none_or(|known| known.requester_id.is_none());
+    if is_unknown || (becomes_current && is_theirs == Some(true)) {
         changes.push(Change::Requester(ticket.requester_id));
     }
     if becomes_current {
-        changes.push(Change::Ticket(ticket.id, ticket.status, ticket.updated_at));
+        changes.push(Change::TakenUp(ticket.id, ticket.status, ticket.updated_at, asked_at));
         changes.push(Change::Stamp(ticket.id, ticket.updated_at));
     }
     changes
@@ -491,11 +454,11 @@ mod tests {
                 requester: Some(UserView { id: UserId(2), ..user(Some(name), None) }),
             };
             let mut after = known.clone();
-            taken_up(Some(&known), &ticket, FIELD).into_iter().for_each(|change| after.apply(change, now));
+            taken_up(Some(&known), &ticket, FIELD, now).into_iter().for_each(|change| after.apply(change, now));
             (after.ticket.map(|ticket| ticket.id.0), after.requester_id)
         };
         assert_eq!(requester_after(TicketStatus::Open, "ada"), (Some(5), Some(UserId(2))));
-        assert_eq!(requester_after(TicketStatus::Open, "bob").1, Some(UserId(1)), "another customer's user");
+        assert_eq!(requester_after(TicketStatus::Open, "bob"), (Some(4), Some(UserId(1))), "another customer's");
         assert_eq!(requester_after(TicketStatus::Solved, "ada"), (Some(4), Some(UserId(1))), "not the current ticket");
     }
 }

@@ -17,7 +17,7 @@ use crate::store::{Claim, StoreError};
 use super::confirm::recent_tickets;
 use super::context::{CommentText, Inbound};
 use super::identify::{Heir, is_merged, tagging_of, write_tags};
-use super::notes::written_on_anothers;
+use super::theirs::requester_of;
 use super::{Learnt, Worker};
 
 /// More looks than any way through the policy takes; a way that is longer goes in a circle.
@@ -238,7 +238,7 @@ impl Worker {
             Ok(written) => {
                 learnt.changes.push(Change::Requester(requester));
                 let outcome = self.wrote(&written, Some(inbound.written), learnt);
-                self.leave_anothers(&written, Some(requester), learnt);
+                self.keep_or_leave(inbound.claim, &written, Some(requester), learnt).await;
                 Ok(Some(outcome))
             }
             Err(Failure::Closed { .. }) => {
@@ -271,15 +271,10 @@ impl Worker {
         let candidates = recent_tickets(inbound.claim).into_iter().chain([ticket]);
         let found = self.find_write(candidates, head.delivery.id).await;
         let found = found.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
-        Ok(found.map(|written| {
-            let outcome = self.wrote(&written, Some(inbound.written), learnt);
-            self.leave_anothers(
-                &written,
-                inbound.claim.conversation.as_ref().and_then(|known| known.requester_id),
-                learnt,
-            );
-            outcome
-        }))
+        let Some(written) = found else { return Ok(None) };
+        let outcome = self.wrote(&written, Some(inbound.written), learnt);
+        self.keep_or_leave(inbound.claim, &written, requester_of(inbound.claim), learnt).await;
+        Ok(Some(outcome))
     }
 
     /// What a write on a ticket teaches; `text` is what was written where that is the customer's.
@@ -297,16 +292,6 @@ impl Worker {
         Outcome::Done { receipt: format!("ticket {ticket}") }
     }
 
-    /// Leaves a ticket that took the text of a user who is not its requester any more: it changed hands since it was last
-    /// heard of, and nothing told. The next text goes elsewhere.
-    pub(super) fn leave_anothers(&self, written: &Written, requester: Option<UserId>, learnt: &mut Learnt) {
-        let ticket = &written.ticket;
-        if requester.is_some_and(|requester| requester != ticket.requester_id) {
-            learnt.besides.push(written_on_anothers(ticket.id, self.clock.now()));
-            learnt.changes.push(Change::TicketLeft(ticket.id));
-        }
-    }
-
     /// Makes sure that our own text is known before Zendesk can send it back, where acceptance was too long ago to
     /// have told, or where the comment has other words than one text.
     async fn announce(&self, claim: &Claim, written: &CommentText) -> Result<(), Outcome> {
@@ -315,14 +300,14 @@ impl Worker {
         if written.is_recent(now) && conversation.is_echo(&written.plain, now) {
             return Ok(());
         }
-        self.learn_first(claim, Change::Wrote(fingerprint(&written.plain))).await
+        self.learn_first(claim, vec![Change::Wrote(fingerprint(&written.plain))]).await
     }
 
     /// Makes sure that a later attempt knows which ticket this one set out to open, should nobody learn what came of it.
     async fn set_out(&self, claim: &Claim, after: Option<TicketId>, follows_up: bool) -> Result<(), Outcome> {
         let Some(head) = claim.work.first().filter(|_| self.opening_in_doubt(claim).is_none()) else { return Ok(()) };
         let opening = Opening { event: head.delivery.id, after, follows_up, at: self.clock.now() };
-        self.learn_first(claim, Change::Opening(opening)).await
+        self.learn_first(claim, vec![Change::Opening(opening)]).await
     }
 
     fn opening_in_doubt<'a>(&self, claim: &'a Claim) -> Option<&'a Opening> {
@@ -330,24 +315,27 @@ impl Worker {
         claim.conversation.as_ref()?.opening_in_doubt(head.delivery.id, self.clock.now())
     }
 
-    /// Makes sure that the ticket, where nothing is known of its replies, is known again if it is the one that the bridge
-    /// set out to open for a text that was given up without learning what came of it: what agents wrote on it before this
-    /// is owed. Says whether it is.
+    /// Makes sure that the ticket, where nothing is known of its replies, is known again if it is one that the bridge set
+    /// out to open for a text that was given up without learning what came of it: what agents wrote on it before this is
+    /// owed. Says whether it is.
     pub(super) async fn learn_opened(&self, claim: &Claim, ticket: TicketId) -> Result<bool, Outcome> {
         let Some(known) = claim.conversation.as_ref().filter(|known| known.forwarded_on(ticket).is_none()) else {
             return Ok(false);
         };
-        let Some(opening) = &known.opening else { return Ok(false) };
-        let found = self.find_write([ticket], opening.event).await;
-        let found = found.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
-        let Some(first) = found.and_then(|written| written.comment_id) else { return Ok(false) };
-        self.learn_first(claim, Change::Stands(ticket, first)).await?;
-        Ok(true)
+        for event in known.openings() {
+            let found = self.find_write([ticket], event).await;
+            let found = found.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
+            if let Some(first) = found.and_then(|written| written.comment_id) {
+                self.learn_first(claim, vec![Change::Stands(ticket, first), Change::OpenedInDoubt(event)]).await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Remembers something before a call that it may be needed after.
-    async fn learn_first(&self, claim: &Claim, change: Change) -> Result<(), Outcome> {
-        match self.store.learn(&claim.key, vec![change], self.clock.now()).await {
+    async fn learn_first(&self, claim: &Claim, changes: Vec<Change>) -> Result<(), Outcome> {
+        match self.store.learn(&claim.key, changes, self.clock.now()).await {
             Ok(()) | Err(StoreError::NotFound(_)) => Ok(()),
             Err(error) => Err(Outcome::Retry { cause: error.to_string(), after: None }),
         }
@@ -371,12 +359,7 @@ impl Worker {
         let known = claim.conversation.as_ref().and_then(|conversation| conversation.ticket.as_ref());
         let ticket = match known {
             Some(ticket) => Some((ticket.id, ticket.status)),
-            None => {
-                let found = self.zendesk.find_tickets(&claim.key.0).await;
-                let found = found.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
-                let open = newest_first(found).into_iter().find(|ticket| ticket.status.is_unsolved());
-                open.map(|ticket| (ticket.id, ticket.status))
-            }
+            None => self.own_open_ticket(claim).await?,
         };
         let Some((ticket, _)) = ticket.filter(|(_, status)| status.is_unsolved()) else { return Ok(nowhere()) };
         let note = Note { ticket_id: ticket, text: super::notes::keyword(keyword, word), tells: Tells::Fact };
@@ -384,7 +367,11 @@ impl Worker {
         self.learn_opened(claim, ticket).await?;
         let body = self.render(Name::KeywordNote, &super::context::keyword_note(claim, &note, status))?;
         match self.zendesk.update_ticket(ticket, &body).await {
-            Ok(written) => Ok(Some(self.wrote(&written, None, learnt))),
+            Ok(written) => {
+                let outcome = self.wrote(&written, None, learnt);
+                self.keep_or_leave(claim, &written, requester_of(claim), learnt).await;
+                Ok(Some(outcome))
+            }
             Err(Failure::Closed { .. } | Failure::NotFound { .. }) => Ok(nowhere()),
             Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
         }
@@ -394,8 +381,9 @@ impl Worker {
     /// ticket which the bridge does not know, whoever Zendesk says.
     async fn customer_of(&self, claim: &Claim, text: &CustomerText, learnt: &mut Learnt) -> Result<Customer, Outcome> {
         if let Some(ticket) = text.ticket_id.filter(|_| claim.key.is_provisional()) {
+            let asked_at = self.clock.now();
             return match self.zendesk.ticket(ticket).await {
-                Ok(view) if self.adopt(&view, None, learnt).await? => Err(self.found()),
+                Ok(view) if self.adopt(&view, None, asked_at, learnt).await? => Err(self.found()),
                 // Nobody in Braze, but somebody in Zendesk: the text can still be added to their ticket.
                 Ok(_) => Ok(Customer::default()),
                 Err(Failure::NotFound { .. }) => Err(Outcome::Reject {

@@ -13,7 +13,7 @@ use crate::mapping::{Context, Name};
 use crate::store::Claim;
 
 use super::context::{self, Part};
-use super::identify::NOT_THEIRS;
+use super::theirs::NOT_THEIRS;
 use super::{Learnt, Worker, notes};
 
 /// What Braze carries in one text. Source: Braze's billing calculator page, "10 segments".

@@ -99,9 +99,9 @@ pub(super) fn sort<'a>(
 ) -> Sorted<'a> {
     let is_new = |comment: &CommentView| {
         let is_named = Some(comment.id) == named;
-        let Some(forwarded) = forwarded else { return is_named };
-        let is_late = named.is_some_and(|named| named <= forwarded.up_to);
-        (is_named || (!is_late && comment.id > forwarded.up_to)) && !forwarded.covers(comment.id)
+        let Some(known) = forwarded else { return is_named };
+        let is_newer = comment.id > known.up_to && takes_newer(named, forwarded);
+        (is_named || is_newer) && !known.covers(comment.id)
     };
     let mut sorted = Sorted::default();
     let public = comments.iter().filter(|comment| comment.public && requester != Some(comment.author_id));
@@ -112,6 +112,11 @@ pub(super) fn sort<'a>(
         }
     }
     sorted
+}
+
+/// Whether a look takes every comment that is newer than those forwarded, and not the named one only: see [`sort`].
+pub(super) fn takes_newer(named: Option<CommentId>, forwarded: Option<&Forwarded>) -> bool {
+    forwarded.is_some_and(|forwarded| named.is_none_or(|named| named > forwarded.up_to))
 }
 
 fn left_out(comment: &CommentView, is_named: bool, staff: &StaffSeen) -> Option<LeftOut> {

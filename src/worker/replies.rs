@@ -112,8 +112,15 @@ impl Worker {
         let left_out = self.take_replies(claim, &look, &comments, learnt).await?;
         // A ring that names a comment reads for that one only where it is an old one.
         let all_there_to = reply.caught_up.filter(|_| reply.comment_id.is_none()).and_then(|seen| seen.all_there_to);
-        learnt.changes.extend(what_was_read(reply.ticket_id, after, all_there_to, &comments));
-        learnt.changes.push(Change::RepliesRead(reply.ticket_id, now));
+        // Of what was not taken, nothing is known.
+        let up_to = forwarded.map(|forwarded| forwarded.up_to).max(look.named);
+        let is_known =
+            |comment: &CommentView| owed::takes_newer(look.named, look.forwarded) || Some(comment.id) <= up_to;
+        let known: Vec<&CommentView> = comments.iter().filter(|comment| is_known(comment)).collect();
+        learnt.changes.extend(what_was_read(reply.ticket_id, after, all_there_to, &known));
+        if known.len() == comments.len() {
+            learnt.changes.push(Change::RepliesRead(reply.ticket_id, now));
+        }
         let is_foreign = left_out.iter().any(|(_, why)| *why == LeftOut::Foreign);
         if let Some(missing) = missing.filter(|_| learnt.instead.is_empty() && !is_foreign) {
             return Err(Outcome::Reject { cause: format!("Zendesk does not show comment {missing}") });
@@ -164,7 +171,8 @@ impl Worker {
         };
         self.take_replies(claim, &look, &comments, learnt).await?;
         // The ticket was solved after its comments were written, so their times are no stamp of it.
-        let read = what_was_read(change.ticket_id, Some(forwarded.up_to), None, &comments);
+        let known: Vec<&CommentView> = comments.iter().collect();
+        let read = what_was_read(change.ticket_id, Some(forwarded.up_to), None, &known);
         learnt.changes.extend(read.into_iter().filter(|change| !matches!(change, Change::Stamp(..))));
         learnt.changes.push(Change::RepliesRead(change.ticket_id, now));
         let count = learnt.instead.len();
@@ -240,15 +248,21 @@ impl Worker {
     ) -> Result<(), Outcome> {
         let ours = claim.conversation.as_ref().and_then(|known| known.requester_id);
         let is_ours = look.told.is_some() && look.told == ours;
-        let doubtful = sorted.due.iter().filter(|comment| !(is_ours && look.vouches_for(comment)));
-        let doubtful: Vec<CommentId> = doubtful.map(|comment| comment.id).collect();
+        let (vouched, doubtful): (Vec<&CommentView>, Vec<&CommentView>) =
+            sorted.due.iter().copied().partition(|comment| is_ours && look.vouches_for(comment));
+        // Those of which no webhook told: the ticket may have been another's when they were written.
+        let late = vouched.iter().map(|comment| comment.id).filter(|comment| Some(*comment) != look.named);
+        let mut foreign = self.before_hand_over(look.ticket, late.collect()).await?;
         let told = look.told.filter(|_| !is_ours);
-        if doubtful.is_empty() || self.is_theirs(claim, look.ticket, told, learnt).await? {
+        if !doubtful.is_empty() && !self.is_theirs(claim, look.ticket, told, learnt).await? {
+            foreign.extend(doubtful.iter().map(|comment| comment.id));
+        }
+        if foreign.is_empty() {
             return Ok(());
         }
-        sorted.due.retain(|comment| !doubtful.contains(&comment.id));
-        learnt.besides.extend(notes::not_theirs(look.ticket, &doubtful, self.clock.now()));
-        sorted.left_out.extend(doubtful.into_iter().map(|id| (id, LeftOut::Foreign)));
+        sorted.due.retain(|comment| !foreign.contains(&comment.id));
+        learnt.besides.extend(notes::not_theirs(look.ticket, &foreign, self.clock.now()));
+        sorted.left_out.extend(foreign.into_iter().map(|id| (id, LeftOut::Foreign)));
         Ok(())
     }
 
@@ -279,7 +293,7 @@ fn what_was_read(
     ticket: TicketId,
     after: Option<CommentId>,
     all_there_to: Option<Timestamp>,
-    comments: &[CommentView],
+    comments: &[&CommentView],
 ) -> Vec<Change> {
     let counted = comments.iter().map(|comment| Counted { id: comment.id, public: comment.public }).collect();
     let whole = after.is_none() && comments.len() < COMMENTS_AT_ONCE;

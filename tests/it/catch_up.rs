@@ -59,6 +59,19 @@ async fn replies_on_a_ticket_whose_opening_was_given_up_in_doubt_go_out_once_it_
     assert_eq!(bridge.texts(), ["first", "second"]);
 }
 
+/// The look that it rings for reads the newer reply along, and leaves it to its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_webhook_of_an_older_comment_hides_no_newer_reply() {
+    let bridge = conversation().await;
+    let oldest = bridge.sandbox.zendesk.ticket(1).unwrap().comments[0].id;
+    bridge.sandbox.zendesk.open_circuit(true);
+    let _comment = bridge.sandbox.zendesk.agent_reply(1, "<p>second</p>");
+    let body = serde_json::json!({"event": "agent_reply", "ticket_id": "1", "comment_id": oldest.to_string()});
+    assert_eq!(bridge.zendesk_webhook(&body.to_string()).await.0, 202);
+    bridge.until("the newer reply", |bridge| bridge.texts() == ["first", "second"]).await;
+    bridge.finish(0).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reply_that_was_written_while_the_bridge_was_down_goes_out_after_the_start() {
     let mut bridge = conversation().await;

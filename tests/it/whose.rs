@@ -2,8 +2,8 @@
 //! onto a ticket of another's.
 
 use serde_json::json;
-use tandem::sandbox::server::Call;
-use tandem::sandbox::zendesk::{Role, User};
+use tandem::sandbox::server::{Call, Fault, FaultKind};
+use tandem::sandbox::zendesk::{NewTicket, Role, User};
 
 use crate::inbound::{end, say, ticket_of, tickets_of};
 use crate::support::TestBridge;
@@ -198,5 +198,92 @@ async fn a_text_after_a_silence_goes_to_a_ticket_of_the_customers_own() {
     assert_eq!(bridge.comments(ada), ["Hello"], "nothing of hers is shown to Bob");
     let own = bridge.sandbox.zendesk.tickets().pop().unwrap();
     assert_eq!((own.external_id.as_deref(), bridge.comments(own.id)), (Some("ada"), vec!["second".to_owned()]));
+    end(bridge, 0).await;
+}
+
+#[tokio::test]
+async fn a_keyword_leads_nobody_back_to_a_ticket_that_was_given_away() {
+    let bridge = TestBridge::start().await;
+    let (ada, bob, customer) = two_customers(&bridge).await;
+    bridge.sandbox.zendesk.set_requester(ada, requester(&bridge, bob));
+    // The answer to this one tells.
+    say(&bridge, &customer, "Still there?").await;
+    let before = bridge.notes(ada).len();
+    for word in ["STOP", "START"] {
+        say(&bridge, &customer, word).await;
+    }
+    say(&bridge, &customer, "And now?").await;
+    assert_eq!(bridge.notes(ada).len(), before, "Bob's agents read nothing of hers: {:?}", bridge.notes(ada));
+    let own = tickets_of(&bridge, "ada").into_iter().find(|ticket| ticket.id != ada).unwrap();
+    assert_eq!(bridge.comments(own.id), ["And now?"]);
+    end(bridge, 0).await;
+}
+
+/// No webhook told of any of it: the search finds the ticket with the requester that it has then.
+#[tokio::test]
+async fn a_missed_reply_goes_to_nobody_when_the_ticket_was_another_customers_as_it_was_written() {
+    let bridge = TestBridge::start_with("catch_up_minutes = 5", "").await;
+    let (ada, bob, _) = two_customers(&bridge).await;
+    let (hers, his) = (requester(&bridge, ada), requester(&bridge, bob));
+    bridge.sandbox.zendesk.open_circuit(true);
+    bridge.sandbox.zendesk.set_requester(ada, his);
+    let to_bob = bridge.sandbox.zendesk.agent_reply(ada, "<p>Dear Bob</p>");
+    bridge.sandbox.zendesk.set_requester(ada, hers);
+    bridge.sandbox.zendesk.agent_reply(ada, "<p>Dear Ada</p>");
+    bridge.until("the missed reply", |bridge| !bridge.texts().is_empty()).await;
+    bridge.settled().await;
+    assert_eq!(bridge.texts(), ["Dear Ada"]);
+    let [note] = bridge.notes(ada).try_into().unwrap();
+    assert!(note.contains(&to_bob.to_string()), "{note}");
+    bridge.finish(0).await;
+}
+
+/// The answer to the opening was lost, so the bridge does not know the ticket's requester by itself.
+#[tokio::test]
+async fn a_ticket_that_changed_hands_before_the_bridge_knew_it_is_its_requesters() {
+    let bridge = TestBridge::start().await;
+    let (bobs, bob) = bridge.talking("bob").await;
+    let ada = bridge.customer("ada");
+    let zendesk = &bridge.sandbox.zendesk;
+    zendesk.fail(Fault::on("POST", "/api/v2/tickets", FaultKind::LoseAnswer));
+    zendesk.fail(Fault::on("GET", "/api/v2/tickets", FaultKind::LoseAnswer).times(u32::MAX));
+    bridge.sandbox.phone.text(&ada, "Hello").unwrap();
+    bridge.until("the ticket", |bridge| bridge.sandbox.zendesk.tickets().len() == 2).await;
+    let given = zendesk.tickets().pop().unwrap().id;
+    zendesk.set_requester(given, requester(&bridge, bobs));
+    zendesk.clear_faults();
+    zendesk.agent_reply(given, "<p>Dear Bob</p>");
+    bridge.settled().await;
+    let texts = bridge.sandbox.braze.texts();
+    assert_eq!(texts.iter().map(|text| (&*text.braze_id, &*text.body)).collect::<Vec<_>>(), [(&*bob, "Dear Bob")]);
+    say(&bridge, &ada, "Anybody?").await;
+    let own = tickets_of(&bridge, "ada").into_iter().find(|ticket| ticket.id != given).unwrap();
+    assert_eq!(bridge.comments(own.id), ["Anybody?"]);
+    end(bridge, 0).await;
+}
+
+/// An agent has made a user of their own for her, while the answer to the opening of her ticket was lost.
+#[tokio::test]
+async fn a_ticket_of_the_same_customer_as_another_user_is_kept_and_nothing_is_said() {
+    let bridge = TestBridge::start().await;
+    let ada = bridge.customer("ada");
+    let zendesk = &bridge.sandbox.zendesk;
+    zendesk.fail(Fault::on("POST", "/api/v2/tickets", FaultKind::LoseAnswer));
+    zendesk.fail(Fault::on("GET", "/api/v2/tickets", FaultKind::LoseAnswer).times(u32::MAX));
+    bridge.sandbox.phone.text(&ada, "Hello").unwrap();
+    bridge.until("the ticket", |bridge| !bridge.sandbox.zendesk.tickets().is_empty()).await;
+    let opened = zendesk.tickets().pop().unwrap().id;
+    let fields = json!({ "braze_external_id": "ada" }).as_object().unwrap().clone();
+    let other = zendesk.add_user(User { name: "Ada L.".into(), user_fields: fields, ..User::default() });
+    let tags = vec!["sms".to_owned()];
+    let theirs = zendesk.add_ticket(NewTicket { requester_id: other, tags, ..NewTicket::default() });
+    zendesk.clear_faults();
+    zendesk.agent_reply(theirs, "<p>Can we help?</p>");
+    bridge.settled().await;
+    say(&bridge, &ada, "Indeed").await;
+    assert_eq!(bridge.texts(), ["Can we help?"]);
+    let notes = [opened, theirs].map(|ticket| bridge.notes(ticket));
+    assert_eq!(notes, [[] as [String; 0], []], "both are hers");
+    assert_eq!(bridge.sandbox.zendesk.tickets().len(), 2);
     end(bridge, 0).await;
 }

@@ -181,15 +181,22 @@ impl Oracle {
                 self.read_author(ticket, comment, &conversations[*whose]);
             }
             match self.said.get(&tagged) {
-                Some((whose, Way::ToTicket)) if belongs(ticket, &conversations[*whose]) && ticket.deleted => {
+                Some((whose, Way::ToTicket)) if self.belongs(ticket, &conversations[*whose]) && ticket.deleted => {
                     self.gone.insert(tagged);
                 }
-                Some((whose, Way::ToTicket)) if belongs(ticket, &conversations[*whose]) => {
+                Some((whose, Way::ToTicket)) if self.belongs(ticket, &conversations[*whose]) => {
                     self.seen.entry(tagged).or_default().push((comment.id, Shown { words, alone }));
                 }
                 _ => self.faults.push(format!("this does not belong on ticket {}: {words:?}", ticket.id)),
             }
         }
+    }
+
+    /// A ticket of this conversation: by its key, one that follows up or that an agent opened for its customer, or one that
+    /// was given to its customer.
+    fn belongs(&self, ticket: &Ticket, conversation: &Conversation) -> bool {
+        let is_requester = self.keys.get(&ticket.requester_id) == Some(&conversation.key);
+        is_requester || ticket.external_id.as_ref().is_none_or(|key| *key == conversation.key)
     }
 
     /// Puts the parts of long texts together again: a part without a tag goes on with the text before it.
@@ -254,11 +261,6 @@ impl Oracle {
 /// Whether an agent gave the ticket to another customer.
 fn is_given(ticket: &Ticket, conversations: &[Conversation]) -> bool {
     conversations.iter().any(|conversation| conversation.given.contains_key(&ticket.id))
-}
-
-/// A ticket of this conversation: by its key, or one that follows up or that an agent opened for its customer.
-fn belongs(ticket: &Ticket, conversation: &Conversation) -> bool {
-    ticket.external_id.as_ref().is_none_or(|key| *key == conversation.key)
 }
 
 /// What is shown is what was said. White space at the cuts of a long text goes, and one that ended visibly may have gone

@@ -69,6 +69,35 @@ impl Zendesk {
         Err(Failure::Retry { cause: "the ticket has more changes than can be looked through".into(), after: None })
     }
 
+    /// Which of these comments were written before the ticket was given to the requester that it has now; one that the audits
+    /// do not show counts among them.
+    ///
+    /// # Errors
+    /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
+    pub async fn before_hand_over(&self, id: TicketId, comments: &[CommentId]) -> Result<Vec<CommentId>, Failure> {
+        let mut pages = Pages::of(Order::get(Call::ZendeskSearch, format!("/api/v2/tickets/{id}/audits")));
+        let mut audits: Vec<Value> = Vec::new();
+        let has = |audit: &Value, comment: &CommentId| {
+            audit["events"].as_array().is_some_and(|events| events.iter().any(|event| event["id"] == comment.0))
+        };
+        while pages.records < RECORDS_MAX {
+            audits.extend(self.page::<Value>(&mut pages, "audits").await?.1);
+            let are_all_seen = comments.iter().all(|comment| audits.iter().any(|audit| has(audit, comment)));
+            if are_all_seen || pages.cursor.is_none() {
+                break;
+            }
+        }
+        let handed_over =
+            audits.iter().filter(|audit| views::hands_over(audit)).filter_map(|audit| audit["id"].as_u64());
+        let handed_over = handed_over.max();
+        // Who gives a ticket away and writes on it at once writes to the new requester.
+        let is_before = |comment: &&CommentId| {
+            let brought = audits.iter().find(|audit| has(audit, comment)).and_then(|audit| audit["id"].as_u64());
+            brought.is_none() || brought < handed_over
+        };
+        Ok(comments.iter().filter(is_before).copied().collect())
+    }
+
     /// The comments that came after this one, oldest first; with `None`, the newest [`COMMENTS_AT_ONCE`].
     ///
     /// # Errors

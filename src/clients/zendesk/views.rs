@@ -359,6 +359,12 @@ pub(super) fn is_marked(audit: &Value, event: &str) -> bool {
     }
 }
 
+/// Whether an audit made another user the ticket's requester. Source: Zendesk's API reference, Ticket Audits, "Change event".
+pub(super) fn hands_over(audit: &Value) -> bool {
+    let hands = |event: &Value| event["type"] == "Change" && event["field_name"] == "requester_id";
+    audit["events"].as_array().is_some_and(|events| events.iter().any(hands))
+}
+
 /// A ticket and the comment that an audit made on it: its `Comment` event.
 pub(super) fn written(ticket: TicketView, audit: &Value) -> Written {
     let events = audit["events"].as_array();

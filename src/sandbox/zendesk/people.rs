@@ -171,10 +171,10 @@ impl Zendesk {
     /// Makes another user a ticket's requester, as an agent does. No trigger that the bridge installs fires on that.
     pub fn set_requester(&self, ticket: u64, user: u64) {
         self.act(|state, now| {
-            if let Some(ticket) = state.tickets.get_mut(&ticket) {
-                ticket.requester_id = user;
-                ticket.updated_at = now;
-            }
+            let Some(given) = state.tickets.get_mut(&ticket) else { return };
+            let before = std::mem::replace(&mut given.requester_id, user);
+            let change = tickets::change("requester_id", &before.to_string(), &user.to_string());
+            state.record(ticket, None, vec![change], &Value::Null, false, now);
         });
     }
 

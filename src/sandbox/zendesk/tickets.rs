@@ -362,7 +362,7 @@ fn apply_fields(ticket: &mut Ticket, given: &Value) -> Result<Vec<Value>, Answer
     Ok(changes)
 }
 
-fn change(field: &str, before: &str, after: &str) -> Value {
+pub(super) fn change(field: &str, before: &str, after: &str) -> Value {
     json!({"type": "Change", "field_name": field, "previous_value": before, "value": after})
 }
 

@@ -1,0 +1,132 @@
+//! Whether a ticket that the conversation knows is its customer's: an agent may make another user its requester at any time,
+//! and no webhook tells. Finding the customer behind an unknown ticket is [`super::identify`]'s.
+
+use crate::clients::Failure;
+use crate::clients::zendesk::{TicketView, UserView, Written};
+use crate::domain::conversation::{Change, TicketStatus};
+use crate::domain::delivery::Outcome;
+use crate::domain::event::{CommentId, Destination, TicketId, UserId};
+use crate::store::Claim;
+
+use super::identify::is_customer;
+use super::inbound::newest_first;
+use super::notes::written_on_anothers;
+use super::{Learnt, Worker};
+
+/// Why nothing is texted about a ticket that has another requester now.
+pub(super) const NOT_THEIRS: &str = "the ticket's requester is no longer the conversation's customer";
+
+impl Worker {
+    /// Whether the ticket, which the conversation knows, is still its customer's. `told` is the requester at the time that
+    /// counts, where it was told; only where it was not, or where it is not the requester that the conversation knows,
+    /// the ticket is read. A customer whose user was merged into another of theirs keeps the ticket.
+    pub(super) async fn is_theirs(
+        &self,
+        claim: &Claim,
+        ticket: TicketId,
+        told: Option<UserId>,
+        learnt: &mut Learnt,
+    ) -> Result<bool, Outcome> {
+        let conversation = claim.conversation.as_ref();
+        // A ticket that was just read taught its requester along.
+        let learnt_of = |change: &Change| if let Change::Requester(user) = change { Some(*user) } else { None };
+        let ours = learnt.changes.iter().find_map(learnt_of).or_else(|| conversation?.requester_id);
+        if told.is_some() && told == ours {
+            return Ok(true);
+        }
+        let view = match self.zendesk.ticket(ticket).await {
+            Ok(view) => view,
+            Err(Failure::NotFound { .. }) => {
+                return Err(Outcome::Skip { reason: format!("ticket {ticket} does not exist") });
+            }
+            Err(failure) => return Err(self.outcome(failure, Destination::Zendesk)),
+        };
+        let now = view.requester_id;
+        if ours == Some(now) {
+            return Ok(told.is_none());
+        }
+        let customer = conversation.map(|known| known.customer.clone()).unwrap_or_default();
+        let same = view.requester.as_ref().and_then(|user| is_customer(user, &customer, &self.options.user_field));
+        let is_same = same.unwrap_or(ours.is_none());
+        let is_current =
+            conversation.and_then(|known| known.ticket.as_ref()).is_none_or(|current| current.id == ticket);
+        match is_same {
+            false => learnt.changes.push(Change::TicketLeft(ticket)),
+            // Two users of one customer each keep their own ticket.
+            true if is_current => learnt.changes.push(Change::Requester(now)),
+            true => {}
+        }
+        Ok(is_same && told.is_none_or(|told| told == now))
+    }
+
+    /// Which of these comments were written before the ticket was given to its present requester. Asked only where there are
+    /// some.
+    pub(super) async fn before_hand_over(
+        &self,
+        ticket: TicketId,
+        comments: Vec<CommentId>,
+    ) -> Result<Vec<CommentId>, Outcome> {
+        if comments.is_empty() {
+            return Ok(comments);
+        }
+        let before = self.zendesk.before_hand_over(ticket, &comments).await;
+        before.map_err(|failure| self.outcome(failure, Destination::Zendesk))
+    }
+
+    /// Looks at the ticket that has taken a text of `requester`, where that is known. One that is the customer's, as whichever
+    /// of their users, is kept; one that changed hands since it was last heard of is left, with a word to its agents, and the
+    /// next text goes elsewhere. The text stands, so a look that fails changes nothing about that.
+    pub(super) async fn keep_or_leave(
+        &self,
+        claim: &Claim,
+        written: &Written,
+        requester: Option<UserId>,
+        learnt: &mut Learnt,
+    ) {
+        let ticket = &written.ticket;
+        if requester == Some(ticket.requester_id) {
+            return;
+        }
+        let mut user = ticket.requester.clone();
+        if user.is_none() && requester.is_some() {
+            user = self.zendesk.ticket(ticket.id).await.ok().and_then(|view| view.requester);
+        }
+        match user.and_then(|user| self.is_claims(claim, &user)) {
+            Some(true) => learnt.changes.push(Change::Requester(ticket.requester_id)),
+            None if requester.is_none() => {}
+            Some(false) | None => {
+                learnt.besides.push(written_on_anothers(ticket.id, self.clock.now()));
+                learnt.changes.push(Change::TicketLeft(ticket.id));
+            }
+        }
+    }
+
+    /// The newest unsolved ticket that carries the conversation's key and is its customer's. An agent may have given one that
+    /// carries it to another user.
+    pub(super) async fn own_open_ticket(&self, claim: &Claim) -> Result<Option<(TicketId, TicketStatus)>, Outcome> {
+        let failed = |failure| self.outcome(failure, Destination::Zendesk);
+        let found = newest_first(self.zendesk.find_tickets(&claim.key.0).await.map_err(failed)?);
+        let requester = requester_of(claim);
+        let is_theirs = |ticket: &TicketView| requester.is_none_or(|requester| requester == ticket.requester_id);
+        let Some(open) = found.into_iter().find(|ticket| ticket.status.is_unsolved() && is_theirs(ticket)) else {
+            return Ok(None);
+        };
+        if requester.is_none() {
+            let view = self.zendesk.ticket(open.id).await.map_err(failed)?;
+            if view.requester.and_then(|user| self.is_claims(claim, &user)) == Some(false) {
+                return Ok(None);
+            }
+        }
+        Ok(Some((open.id, open.status)))
+    }
+
+    /// Whether the user is the claim's customer; `None` where nothing tells.
+    fn is_claims(&self, claim: &Claim, user: &UserView) -> Option<bool> {
+        is_customer(user, &claim.conversation.as_ref()?.customer, &self.options.user_field)
+    }
+}
+
+/// The user whom the conversation knows its customer as.
+pub(super) fn requester_of(claim: &Claim) -> Option<UserId> {
+    claim.conversation.as_ref()?.requester_id
+}
