@@ -47,6 +47,7 @@ mod health;
 mod identify;
 mod inbound;
 mod janitor;
+mod merged;
 mod notes;
 mod observed;
 mod outbound;

@@ -214,9 +214,8 @@ pub enum Change {
     Requester(UserId),
     /// The ticket, and its status since then. Another ticket than before takes its place.
     Ticket(TicketId, TicketStatus, Timestamp),
-    /// The same, as a read told that was begun at the last of these times. What the bridge has heard of another ticket since
-    /// counts more: by then the conversation goes there.
-    TakenUp(TicketId, TicketStatus, Timestamp, Timestamp),
+    /// A ticket of the customer's was read.
+    TakenUp(TakenUp),
     /// We are about to open a ticket.
     Opening(Opening),
     /// It was refused, or has come about and is known.
@@ -262,6 +261,22 @@ pub enum Change {
     Wrote(String),
 }
 
+/// A ticket of the customer's, as it was read. The conversation goes there, unless the bridge has heard of another one since
+/// the read was begun: by then it goes to that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenUp {
+    /// Its number.
+    pub ticket: TicketId,
+    /// Its status.
+    pub status: TicketStatus,
+    /// Since when it has that.
+    pub since: Timestamp,
+    /// As which of their users the customer writes there, where the read told.
+    pub requester: Option<UserId>,
+    /// When the read was begun.
+    pub asked_at: Timestamp,
+}
+
 impl Conversation {
     /// A conversation of which only the name is known.
     #[must_use]
@@ -292,12 +307,7 @@ impl Conversation {
             Change::Line(line) => self.line = Some(line),
             Change::Requester(user) => self.requester_id = Some(user),
             Change::Ticket(id, status, since) => self.go_to(id, status, since, now),
-            Change::TakenUp(id, status, since, asked_at) => {
-                let is_overtaken = |current: &Ticket| current.id != id && current.seen_at > asked_at;
-                if !self.ticket.as_ref().is_some_and(is_overtaken) {
-                    self.go_to(id, status, since, now);
-                }
-            }
+            Change::TakenUp(taken) => self.take_up(&taken, now),
             Change::Stamp(id, at) => {
                 if let Some(ticket) = self.ticket.as_mut().filter(|ticket| ticket.id == id) {
                     ticket.stamp = ticket.stamp.max(Some(at));
@@ -359,6 +369,16 @@ impl Conversation {
             }
             Change::Wrote(fingerprint) => self.wrote(fingerprint, now),
         }
+    }
+
+    fn take_up(&mut self, taken: &TakenUp, now: Timestamp) {
+        let is_overtaken = |current: &Ticket| current.id != taken.ticket && current.seen_at > taken.asked_at;
+        if self.ticket.as_ref().is_some_and(is_overtaken) {
+            self.requester_id = self.requester_id.or(taken.requester);
+            return;
+        }
+        self.requester_id = taken.requester.or(self.requester_id);
+        self.go_to(taken.ticket, taken.status, taken.since, now);
     }
 
     fn set_out(&mut self, opening: Opening) {
@@ -594,11 +614,19 @@ mod tests {
     fn a_read_that_was_overtaken_by_the_conversation_leads_nowhere() {
         let mut conversation = conversation();
         conversation.apply(Change::Ticket(TicketId(2), TicketStatus::Open, at(10)), at(10));
-        let current = |conversation: &Conversation| conversation.ticket.as_ref().map(|ticket| ticket.id.0);
+        conversation.apply(Change::Requester(UserId(2)), at(10));
         for (ticket, asked_at, expected) in [(1, 9, 2), (2, 9, 2), (3, 10, 3)] {
-            let read = Change::TakenUp(TicketId(ticket), TicketStatus::Open, at(0), at(asked_at));
-            conversation.apply(read, at(10));
-            assert_eq!(current(&conversation), Some(expected), "{ticket} asked for at {asked_at}");
+            let taken = TakenUp {
+                ticket: TicketId(ticket),
+                status: TicketStatus::Open,
+                since: at(0),
+                requester: Some(UserId(ticket)),
+                asked_at: at(asked_at),
+            };
+            conversation.apply(Change::TakenUp(taken), at(10));
+            let goes_to = conversation.ticket.as_ref().map(|ticket| ticket.id);
+            let expected = (Some(TicketId(expected)), Some(UserId(expected)));
+            assert_eq!((goes_to, conversation.requester_id), expected, "{ticket} asked for at {asked_at}");
         }
     }
 
@@ -666,6 +694,7 @@ mod tests {
             as_of: at(second),
             all_there_to: None,
             merged: false,
+            heir: false,
         };
         for (ticket, status, second, why) in [
             (1, Some(TicketStatus::Solved), 49, "an index is behind what was heard"),

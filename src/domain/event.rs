@@ -272,6 +272,9 @@ pub struct Sighting {
     /// Whether it was merged into another ticket.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub merged: bool,
+    /// Whether it is the one that another was merged into, and may lack the tag by which looks find it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub heir: bool,
 }
 
 /// A file that an agent attached to a comment.

@@ -335,19 +335,23 @@ impl Facts {
         }
     }
 
-    /// The ticket that a merged one names as its heir, if it exists, is unsolved and has the same requester. Says whether
-    /// the conversation goes there.
-    pub fn merge_hint_read(&mut self, heir: Option<KnownTicket>) -> bool {
+    /// Whether a ticket that the present one was merged into has the same requester.
+    #[must_use]
+    pub fn is_theirs(&self, requester: UserId) -> bool {
+        self.ticket.as_ref().and_then(|ticket| ticket.requester) == Some(requester)
+    }
+
+    /// The ticket that a merged one went into, if there is one. The conversation goes there where it is unsolved and has the
+    /// same requester.
+    pub fn merge_hint_read(&mut self, heir: Option<KnownTicket>) {
         self.hinted = true;
-        let owner = self.ticket.as_ref().and_then(|ticket| ticket.requester);
-        let heir = heir.filter(|heir| {
-            heir.status.is_some_and(TicketStatus::is_unsolved) && owner.is_some() && heir.requester == owner
-        });
-        let goes_there = heir.is_some();
-        if let Some(heir) = heir {
+        let goes_there = |heir: &KnownTicket| {
+            heir.status.is_some_and(TicketStatus::is_unsolved)
+                && heir.requester.is_some_and(|requester| self.is_theirs(requester))
+        };
+        if let Some(heir) = heir.filter(goes_there) {
             self.ticket_read(heir);
         }
-        goes_there
     }
 
     /// The customer is this user, or nobody was found by the last way of looking.
@@ -679,13 +683,13 @@ mod tests {
         let mut by_hint = start();
         by_hint.tickets_found(vec![merged()]);
         assert_eq!(plan(&by_hint), Step::ReadMergeHint(TicketId(1)));
-        assert!(by_hint.merge_hint_read(Some(ticket(7, TicketStatus::Open))));
+        by_hint.merge_hint_read(Some(ticket(7, TicketStatus::Open)));
         assert_eq!(plan(&by_hint), append(7));
 
         for heir in [None, Some(stranger(7)), Some(ticket(7, TicketStatus::Closed))] {
             let mut none = start();
             none.tickets_found(vec![merged()]);
-            assert!(!none.merge_hint_read(heir));
+            none.merge_hint_read(heir);
             assert_eq!(plan(&none), follow_up(1));
         }
     }

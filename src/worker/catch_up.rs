@@ -36,7 +36,7 @@ use crate::domain::event::{
 use crate::domain::retry::later;
 
 use super::Worker;
-use super::identify::SMS_TAG;
+use super::merged::SMS_TAG;
 use compare::Listed;
 
 mod compare;
@@ -106,10 +106,11 @@ impl Worker {
         let log = given_up::Log::new(since);
         let search_from = before(since, OVERLAP);
         let mut progress = Progress { search_from, log, walked_to: None, strangers: HashMap::new() };
-        let mut is_dated = false;
+        let (mut is_dated, sets) = (false, self.clock.sets());
         while !stop.is_cancelled() {
-            if !is_dated && let Some(Trouble::Differs(_)) = self.clock.trouble() {
-                // The start was dated by a wrong clock, and Zendesk has told its time since.
+            let differs = matches!(self.clock.trouble(), Some(Trouble::Differs(_)));
+            if !is_dated && (differs || *sets.borrow() > 0) {
+                // The start was dated by a wrong clock, and Zendesk has told its time since; the clock may be right by now.
                 let since = before(self.clock.vendors_now(), self.options.retry.give_up_after);
                 progress.search_from = progress.search_from.min(before(since, OVERLAP));
                 is_dated = true;

@@ -1,24 +1,18 @@
-//! Whose ticket it is: finds the customer behind a ticket that the bridge does not know yet, and follows a conversation whose
-//! ticket was merged. Whether a known ticket is still its customer's, [`super::theirs`] tells.
+//! Whose ticket it is: finds the customer behind a ticket that the bridge does not know yet. Whether a known ticket is still
+//! its customer's, [`super::theirs`] tells; where a merged one leads, [`super::merged`].
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
 use crate::clients::Failure;
 use crate::clients::zendesk::{TicketView, UserView};
-use crate::domain::conversation::{Change, Conversation, ConversationKey, TicketStatus, fingerprint};
+use crate::domain::conversation::{Change, Conversation, ConversationKey, TakenUp, fingerprint};
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{
-    AgentReply, CommentId, Customer, Destination, Event, EventKind, Sighting, TicketId, UserId,
-};
+use crate::domain::event::{Customer, Destination, TicketId, UserId};
 use crate::domain::phone::digits;
-use crate::domain::plan::{MERGED_TAG, Tagging};
 use crate::store::{Claim, StoreError};
 
+use super::merged::{SMS_TAG, is_tagged};
 use super::{Learnt, Worker};
-
-/// The tag by which an agent (or the bridge) says that a ticket is a text conversation.
-pub(super) const SMS_TAG: &str = "sms";
 
 /// What stands before the `external_id` of a Zendesk user who is known by `braze_id` only, so that nobody takes it for
 /// an external id: Braze answers "success" to a text for an external id that does not exist.
@@ -64,90 +58,6 @@ impl Worker {
         Err(Outcome::Reject {
             cause: "the requester has no Braze user id: fill the external id of the user in Zendesk".to_owned(),
         })
-    }
-
-    /// Whether a ticket without the tag is the one into which its requester's conversation was merged. Then it gets the
-    /// tag, without which no trigger of ours would fire on it.
-    async fn follows_merge(&self, view: &TicketView) -> Result<bool, Outcome> {
-        let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
-        let failed = |failure| self.outcome(failure, Destination::Zendesk);
-        let Some(customer) = customer_behind(view, &self.options.user_field) else { return Ok(false) };
-        let key = self.store.key_of(&customer, None).await.map_err(retry)?;
-        let known = self.store.conversation(&key).await.map_err(retry)?;
-        let Some(lost) = known.and_then(|known| known.ticket) else { return Ok(false) };
-        let is_merged = match self.zendesk.ticket(lost.id).await {
-            Ok(lost) => is_merged(&lost) && lost.requester_id == view.requester_id,
-            Err(Failure::NotFound { .. }) => false,
-            Err(failure) => return Err(failed(failure)),
-        };
-        let heir = if is_merged { self.named_heir(lost.id).await.map_err(failed)? } else { None };
-        if heir.is_none_or(|heir| heir.id != view.id) {
-            return Ok(false);
-        }
-        self.tag(view).await?;
-        Ok(true)
-    }
-
-    /// Gives the ticket the tag of text conversations, where it lacks it.
-    async fn tag(&self, view: &TicketView) -> Result<(), Outcome> {
-        let Some(tagging) = tagging_of(view) else { return Ok(()) };
-        let mut body = json!({ "ticket": {} });
-        write_tags(&mut body, &tagging);
-        match self.zendesk.update_unchanged(view.id, &body, tagging.updated_at).await {
-            // The tag is for the replies after this one.
-            Ok(_) | Err(Failure::Closed { .. } | Failure::NotFound { .. } | Failure::Reject { .. }) => Ok(()),
-            // Written or not, the ticket is read again.
-            Err(Failure::Unknown { cause } | Failure::Changed { cause }) => Err(Outcome::Retry { cause, after: None }),
-            Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
-        }
-    }
-
-    /// Follows the conversation from its ticket, which a look has seen merged, to the one that it went into: with the tag,
-    /// without which no trigger of ours fires there, and with the replies that were written there since.
-    pub(super) async fn follow(&self, claim: &Claim, merged: TicketId, learnt: &mut Learnt) -> Result<(), Outcome> {
-        let failed = |failure| self.outcome(failure, Destination::Zendesk);
-        let Some(conversation) = &claim.conversation else { return Ok(()) };
-        if conversation.ticket.as_ref().is_none_or(|ticket| ticket.id != merged) {
-            return Ok(());
-        }
-        let Some(heir) = self.named_heir(merged).await.map_err(failed)? else { return Ok(()) };
-        let view = match self.zendesk.ticket(heir.id).await {
-            Ok(view) => view,
-            Err(Failure::NotFound { .. }) => return Ok(()),
-            Err(failure) => return Err(failed(failure)),
-        };
-        // The customer's next text looks further.
-        if !view.status.is_unsolved() || conversation.requester_id != Some(view.requester_id) {
-            return Ok(());
-        }
-        self.tag(&view).await?;
-        learnt.changes.push(Change::Ticket(view.id, view.status, view.updated_at));
-        self.take_over(&heir, view.requester_id, view.updated_at, learnt);
-        Ok(())
-    }
-
-    /// What stood on the heir of a merged ticket before the merge stays where it is; what agents wrote there since is looked
-    /// for at once, because no trigger told of it.
-    pub(super) fn take_over(&self, heir: &Heir, requester: UserId, updated_at: Timestamp, learnt: &mut Learnt) {
-        let now = self.clock.now();
-        learnt.changes.push(Change::Stands(heir.id, heir.since));
-        let reply = AgentReply {
-            ticket_id: heir.id,
-            comment_id: None,
-            external_user_id: None,
-            requester_id: Some(requester),
-            caught_up: Some(Sighting { status: None, updated_at, as_of: now, all_there_to: None, merged: false }),
-        };
-        learnt.besides.push(Event { received_at: now, kind: EventKind::AgentReply(reply) });
-    }
-
-    /// The ticket that a merged one went into, as the last of its comments that names one says.
-    pub(super) async fn named_heir(&self, merged: TicketId) -> Result<Option<Heir>, Failure> {
-        let comments = self.zendesk.comments_after(merged, None).await?;
-        Ok(comments.iter().rev().find_map(|comment| {
-            let id = named_ticket(&comment.plain_body, merged)?;
-            Some(Heir { id, since: comment.id })
-        }))
     }
 
     /// Learns whose conversation an unknown ticket belongs to, which was read at `asked_at`; false when nobody named the
@@ -199,51 +109,6 @@ impl Worker {
     }
 }
 
-/// The ticket into which another was merged.
-pub(super) struct Heir {
-    /// Its number.
-    pub(super) id: TicketId,
-    /// The comment on the merged ticket that says so: later ones on the heir were written after the merge.
-    pub(super) since: CommentId,
-}
-
-/// The tags to write along with the next comment on a ticket that lacks the tag.
-pub(super) fn tagging_of(ticket: &TicketView) -> Option<Tagging> {
-    (!is_tagged(ticket)).then(|| Tagging {
-        tags: ticket.tags.iter().cloned().chain([SMS_TAG.to_owned()]).collect(),
-        updated_at: ticket.updated_at,
-    })
-}
-
-/// Adds the tag that the ticket lacks to the body of an update, which must be refused when the ticket has changed since its
-/// tags were read. A mapping that sends tags of its own replaces them anyway.
-pub(super) fn write_tags(body: &mut Value, tagging: &Tagging) {
-    let Some(ticket) = body["ticket"].as_object_mut() else { return };
-    if let Some(tags) = ticket.get_mut("tags").and_then(Value::as_array_mut) {
-        if tags.iter().all(|tag| tag != SMS_TAG) {
-            tags.push(SMS_TAG.into());
-        }
-        return;
-    }
-    ticket.insert("tags".to_owned(), tagging.tags.clone().into());
-}
-
-fn is_tagged(ticket: &TicketView) -> bool {
-    ticket.tags.iter().any(|tag| tag == SMS_TAG)
-}
-
-pub(super) fn is_merged(ticket: &TicketView) -> bool {
-    ticket.status == TicketStatus::Closed && ticket.tags.iter().any(|tag| tag == MERGED_TAG)
-}
-
-/// The ticket number behind a `#` in the comment that a merge leaves, in whatever language its words are.
-fn named_ticket(comment: &str, not: TicketId) -> Option<TicketId> {
-    comment.split('#').skip(1).find_map(|rest| {
-        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().ok().map(TicketId).filter(|id| *id != not)
-    })
-}
-
 /// Whether the ticket is, or lately was, this conversation's.
 fn knows(conversation: Option<&Conversation>, ticket: TicketId) -> bool {
     conversation.is_some_and(|known| {
@@ -269,14 +134,19 @@ fn taken_up(
     let mut changes = Vec::new();
     // A customer may be two users, and writes on each ticket as the one whose it is.
     let is_unknown = conversation.is_none_or(|known| known.requester_id.is_none());
-    if is_unknown || (becomes_current && is_theirs == Some(true)) {
+    let requester = (is_unknown || is_theirs == Some(true)).then_some(ticket.requester_id);
+    if becomes_current {
+        changes.push(Change::TakenUp(taken(ticket, requester, asked_at)));
+        changes.push(Change::Stamp(ticket.id, ticket.updated_at));
+    } else if is_unknown {
         changes.push(Change::Requester(ticket.requester_id));
     }
-    if becomes_current {
-        changes.push(Change::TakenUp(ticket.id, ticket.status, ticket.updated_at, asked_at));
-        changes.push(Change::Stamp(ticket.id, ticket.updated_at));
-    }
     changes
+}
+
+/// A ticket that was read at `asked_at`.
+pub(super) fn taken(ticket: &TicketView, requester: Option<UserId>, asked_at: Timestamp) -> TakenUp {
+    TakenUp { ticket: ticket.id, status: ticket.status, since: ticket.updated_at, requester, asked_at }
 }
 
 /// What a customer is called as a Zendesk user's `external_id`.
@@ -330,7 +200,7 @@ pub(super) fn is_customer(user: &UserView, customer: &Customer, user_field: &str
 /// Who the requester is in Braze. The recipe's own field speaks of nothing else; the external id is the bridge's or the
 /// brand's. A ticket's key alone says too little: nobody can tell an external id from a `braze_id` by its looks, and a
 /// text to an external id that does not exist is answered with success.
-fn customer_behind(ticket: &TicketView, user_field: &str) -> Option<Customer> {
+pub(super) fn customer_behind(ticket: &TicketView, user_field: &str) -> Option<Customer> {
     let user = ticket.requester.as_ref()?;
     Some(Customer { phone: user.phone.clone(), ..named_by(user, user_field)? })
 }
@@ -361,7 +231,10 @@ fn line_of<'a>(ticket: &'a TicketView, customer: &Customer) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::domain::conversation::TicketStatus;
 
     const FIELD: &str = "braze_external_id";
 
@@ -375,16 +248,6 @@ mod tests {
             active: true,
             role: "end-user".into(),
             user_fields: json!({ FIELD: field }).as_object().unwrap().clone(),
-        }
-    }
-
-    #[test]
-    fn the_heir_of_a_merged_ticket_is_read_from_the_comment() {
-        let named = |comment| named_ticket(comment, TicketId(5));
-        assert_eq!(named("This request was closed and merged into request #12 \"Help\"."), Some(TicketId(12)));
-        assert_eq!(named("Request #5 was merged into #77"), Some(TicketId(77)), "not the ticket itself");
-        for nothing in ["", "#", "# 12", "number 12", "#99999999999999999999999"] {
-            assert_eq!(named(nothing), None, "{nothing}");
         }
     }
 

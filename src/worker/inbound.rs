@@ -16,7 +16,7 @@ use crate::store::{Claim, StoreError};
 
 use super::confirm::recent_tickets;
 use super::context::{CommentText, Inbound};
-use super::identify::{Heir, is_merged, tagging_of, write_tags};
+use super::merged::{Heir, is_merged, tagging_of, write_tags};
 use super::theirs::requester_of;
 use super::{Learnt, Worker};
 
@@ -115,12 +115,12 @@ impl Worker {
             }
             Step::ReadTicket(id) => self.read_ticket(id, facts, learnt).await?,
             Step::ReadMergeHint(id) => {
-                let heir = self.heir_of(id).await.map_err(failed)?;
-                let ticket = heir.as_ref().map(|(_, ticket)| known(ticket));
-                if facts.merge_hint_read(ticket)
-                    && let Some((heir, ticket)) = heir
-                {
-                    self.take_over(&heir, ticket.requester_id, ticket.updated_at, learnt);
+                let heirs = self.heirs_of(id).await.map_err(failed)?;
+                let theirs = heirs.iter().take_while(|(_, ticket)| facts.is_theirs(ticket.requester_id));
+                let theirs: Vec<&(Heir, TicketView)> = theirs.collect();
+                facts.merge_hint_read(theirs.last().map(|(_, ticket)| known(ticket)));
+                for (heir, ticket) in theirs {
+                    self.take_over(heir, ticket.requester_id, ticket.updated_at, learnt);
                 }
             }
             Step::FindRequester(by) => {
@@ -161,16 +161,6 @@ impl Worker {
             Err(failure) => return Err(self.outcome(failure, Destination::Zendesk)),
         }
         Ok(())
-    }
-
-    /// The ticket that a merged one went into, if its last comments name one that exists.
-    async fn heir_of(&self, merged: TicketId) -> Result<Option<(Heir, TicketView)>, Failure> {
-        let Some(heir) = self.named_heir(merged).await? else { return Ok(None) };
-        match self.zendesk.ticket(heir.id).await {
-            Ok(ticket) => Ok(Some((heir, ticket))),
-            Err(Failure::NotFound { .. }) => Ok(None),
-            Err(failure) => Err(failure),
-        }
     }
 
     /// Opens a ticket, or a follow-up, whose first comment is the text; `None` when the requester has to be looked for

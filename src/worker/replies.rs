@@ -66,6 +66,9 @@ impl Worker {
         if reply.caught_up.is_some_and(|seen| seen.merged) {
             self.follow(claim, reply.ticket_id, learnt).await?;
         }
+        if reply.caught_up.is_some_and(|seen| seen.heir) {
+            self.tag_heir(reply.ticket_id).await?;
+        }
         // Where replies came with their text, which of the comments went out is not known: then only the named one can
         // be new.
         let is_unnumbered = conversation.is_some_and(|known| known.replies_unnumbered);

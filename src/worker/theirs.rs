@@ -29,7 +29,15 @@ impl Worker {
     ) -> Result<bool, Outcome> {
         let conversation = claim.conversation.as_ref();
         // A ticket that was just read taught its requester along.
-        let learnt_of = |change: &Change| if let Change::Requester(user) = change { Some(*user) } else { None };
+        let learnt_of = |change: &Change| {
+            if let Change::Requester(user) = change {
+                Some(*user)
+            } else if let Change::TakenUp(taken) = change {
+                taken.requester
+            } else {
+                None
+            }
+        };
         let ours = learnt.changes.iter().find_map(learnt_of).or_else(|| conversation?.requester_id);
         if told.is_some() && told == ours {
             return Ok(true);

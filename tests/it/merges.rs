@@ -114,3 +114,21 @@ async fn a_look_follows_a_merge() {
     bridge.until("the next", |bridge| bridge.texts().len() == 2).await;
     bridge.finish(0).await;
 }
+
+/// The ticket in the middle never had the tag, so neither a trigger nor the search told of the reply there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_follows_one_merge_after_the_other_and_leaves_no_reply_behind() {
+    let bridge = TestBridge::start_with("catch_up_minutes = 1", "").await;
+    let (_, second, customer) = merged(&bridge).await;
+    bridge.sandbox.zendesk.agent_reply(second, "<p>On the second</p>");
+    let requester_id = ticket_of(&bridge, "c1").requester_id;
+    let third = bridge.sandbox.zendesk.add_ticket(NewTicket { requester_id, ..NewTicket::default() });
+    bridge.sandbox.zendesk.merge(second, third);
+    bridge.sandbox.zendesk.agent_reply(third, "<p>On the third</p>");
+    bridge.until("both replies", |bridge| bridge.texts().len() == 2).await;
+    assert_eq!(bridge.texts(), ["On the second", "On the third"]);
+    assert_eq!(tags(&bridge, third), ["sms"]);
+    say(&bridge, &customer, "Thanks").await;
+    assert_eq!(bridge.comments(third).last().unwrap(), "Thanks");
+    bridge.finish(0).await;
+}

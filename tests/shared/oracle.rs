@@ -2,7 +2,8 @@
 //!
 //! * Every text and every reply that is owed is shown once; what ended otherwise, at most once.
 //! * Nothing else is shown to anybody.
-//! * A conversation keeps its order, in each direction.
+//! * A conversation keeps its order, in each direction; no closing text comes before a reply that was there when its ticket
+//!   was solved.
 //! * What is shown is whole: every line, quotation mark and emoji.
 //! * A conversation has one open ticket, and a user of its own; staff stay who they are.
 //! * What a customer writes after their ticket was given to another does not go on to appear there.
@@ -29,10 +30,21 @@ pub(crate) struct Conversation {
     pub(crate) texts: Vec<Utterance>,
     /// What agents wrote, in order.
     pub(crate) replies: Vec<Utterance>,
-    /// How often a ticket of the conversation was solved: so many closing texts may be sent.
-    pub(crate) solved: usize,
+    /// When a ticket of the conversation was solved.
+    pub(crate) solved: Vec<Solved>,
+    /// How many closing texts may be sent for each of those; 0 counts as 1.
+    pub(crate) closings_each: usize,
     /// Its tickets that an agent gave to another customer, each with the last comment before.
     pub(crate) given: BTreeMap<u64, u64>,
+}
+
+/// An agent solved a ticket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Solved {
+    /// This one.
+    pub(crate) ticket: u64,
+    /// After everything whose [`tag`] has a smaller number.
+    pub(crate) number: usize,
 }
 
 /// Something that was said.
@@ -215,6 +227,10 @@ impl Oracle {
                     let shown = Shown { words: text.body.clone(), alone: true };
                     self.seen.entry(tagged).or_default().push((place, shown));
                     open = Some(tagged);
+                    if closings > conversation.closings_before(tagged) {
+                        self.faults
+                            .push(format!("{} was told that a ticket is solved before ~{tagged}~", conversation.key));
+                    }
                 }
                 (None, Some(tagged)) => {
                     if let Some((_, shown)) = self.seen.get_mut(&tagged).and_then(|seen| seen.last_mut()) {
@@ -225,8 +241,9 @@ impl Oracle {
                 _ => self.faults.push(format!("nobody wrote this to {}: {:?}", conversation.key, text.body)),
             }
         }
-        if closings > conversation.solved {
-            let (key, solved) = (&conversation.key, conversation.solved);
+        let solved = conversation.solved.len();
+        if closings > solved * conversation.closings_each.max(1) {
+            let key = &conversation.key;
             self.faults.push(format!("{key} was told {closings} times of a ticket solved {solved} times"));
         }
     }
@@ -255,6 +272,15 @@ impl Oracle {
             let newest = newest.entry(utterance.ticket).or_default();
             *newest = (*newest).max((*at, number));
         }
+    }
+}
+
+impl Conversation {
+    /// How many closing texts may have come before this reply: none of the reply's own ticket, if it was solved later.
+    fn closings_before(&self, reply: usize) -> usize {
+        let said = self.replies.iter().find(|said| number_of(&said.words) == reply);
+        let may_be = |solved: &&Solved| solved.number < reply || said.is_none_or(|said| said.ticket != solved.ticket);
+        self.solved.iter().filter(may_be).count() * self.closings_each.max(1)
     }
 }
 

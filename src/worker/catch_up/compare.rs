@@ -15,7 +15,7 @@ use crate::domain::reading::Reading;
 use crate::domain::retry::later;
 
 use super::before;
-use crate::worker::identify::is_merged;
+use crate::worker::merged::is_merged;
 
 /// How old a change must be before what Zendesk shows is taken for all of it: its times are whole seconds, and a
 /// comment may become readable late, which a minute covers.
@@ -53,7 +53,7 @@ pub(super) enum Finding {
 pub(super) fn sighting(ticket: &TicketView, as_of: Timestamp, answered_at: Option<Timestamp>) -> Sighting {
     let all_there_to = answered_at.map(|at| before(at, SETTLES_AFTER).min(ticket.updated_at));
     let merged = is_merged(ticket);
-    Sighting { status: Some(ticket.status), updated_at: ticket.updated_at, as_of, all_there_to, merged }
+    Sighting { status: Some(ticket.status), updated_at: ticket.updated_at, as_of, all_there_to, merged, heir: false }
 }
 
 /// What the entry of a search index says, which may be behind.

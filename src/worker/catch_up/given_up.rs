@@ -192,6 +192,7 @@ impl Worker {
                         as_of: call.at,
                         all_there_to: None,
                         merged: false,
+                        heir: false,
                     };
                     let LostWebhook { ticket_id, comment_id, requester_id } = lost;
                     log.rings.push(Ring { ticket_id, comment_id, requester_id, seen, keys });

@@ -8,7 +8,7 @@ use tandem::sandbox::zendesk::{NewTicket, Ticket, TicketStatus, User};
 use super::plan::Crowd;
 use super::post;
 use super::world::{Reply, Text, World};
-use crate::oracle;
+use crate::oracle::{self, Solved};
 
 /// What people write: the same words again and again, and everything that breaks careless software.
 const WORDS: [&str; 8] = [
@@ -101,8 +101,13 @@ fn turn(world: &Arc<World>, customer: usize) {
             zendesk.set_status(ticket.id, TicketStatus::Open);
         }
         (0..=3, Some(ticket)) if ticket.status != TicketStatus::Solved => {
+            // Half of the time with the words that solve it.
+            if world.lots.chance(0.5) {
+                reply_on(world, customer, ticket.id);
+            }
             world.trace.say(|| format!("an agent solves {}", ticket.id));
-            *world.script.lock().unwrap().solved.entry(customer).or_default() += 1;
+            let solved = Solved { ticket: ticket.id, number: usize::try_from(world.next_number()).unwrap() };
+            world.script.lock().unwrap().solved.entry(customer).or_default().push(solved);
             zendesk.set_status(ticket.id, TicketStatus::Solved);
         }
         (4, Some(ticket)) => {

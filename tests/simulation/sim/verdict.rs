@@ -33,7 +33,8 @@ pub(crate) async fn faults(world: &World) -> Vec<String> {
             key: customer.key.clone(),
             braze_id: customer.braze_id.clone(),
             // A second ring that comes after the ticket was reopened is like the first of another turn.
-            solved: solved.get(&number).copied().unwrap_or(0) * if twice { 2 } else { 1 },
+            closings_each: if twice { 2 } else { 1 },
+            solved: solved.get(&number).cloned().unwrap_or_default(),
             given: given
                 .iter()
                 .filter(|(_, (whose, _))| *whose == number)

@@ -28,6 +28,7 @@ use super::lots::Lots;
 use super::network::Network;
 use super::plan::{ObjectKind, OutageKind, Plan, Vendor};
 use super::trace::Trace;
+use crate::oracle::Solved;
 
 /// Made once for all runs: reading the mappings and the root certificates takes longer than a run.
 static SHIPPED: LazyLock<(Arc<Mappings>, MediaClient)> =
@@ -66,8 +67,8 @@ pub(crate) struct Customer {
 pub(crate) struct Script {
     pub(crate) texts: Vec<Text>,
     pub(crate) replies: Vec<Reply>,
-    /// How often each customer's tickets were solved.
-    pub(crate) solved: BTreeMap<usize, usize>,
+    /// When each customer's tickets were solved.
+    pub(crate) solved: BTreeMap<usize, Vec<Solved>>,
     /// Who has ever opted out of texts, and when in again for the last time.
     pub(crate) opted_out: BTreeMap<usize, Option<Duration>>,
     /// Tickets that agents opened.

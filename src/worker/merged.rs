@@ -1,0 +1,207 @@
+//! Follows a conversation from a ticket that was merged to the one that it went into, and gives that the tag of text
+//! conversations, without which no trigger of ours fires there. Merging itself is Zendesk's; the bridge never merges.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::clients::Failure;
+use crate::clients::zendesk::TicketView;
+use crate::domain::conversation::{Change, TicketStatus};
+use crate::domain::delivery::Outcome;
+use crate::domain::event::{AgentReply, CommentId, Destination, Event, EventKind, Sighting, TicketId, UserId};
+use crate::domain::plan::{MERGED_TAG, Tagging};
+use crate::store::{Claim, StoreError};
+
+use super::identify::{customer_behind, taken};
+use super::{Learnt, Worker};
+
+/// The tag by which an agent (or the bridge) says that a ticket is a text conversation.
+pub(super) const SMS_TAG: &str = "sms";
+
+/// How many merges, one after the other, are followed.
+const HEIRS_MAX: usize = 4;
+
+impl Worker {
+    /// Whether a ticket without the tag is the one into which its requester's conversation was merged. Then it gets the
+    /// tag, without which no trigger of ours would fire on it.
+    pub(super) async fn follows_merge(&self, view: &TicketView) -> Result<bool, Outcome> {
+        let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
+        let failed = |failure| self.outcome(failure, Destination::Zendesk);
+        let Some(customer) = customer_behind(view, &self.options.user_field) else { return Ok(false) };
+        let key = self.store.key_of(&customer, None).await.map_err(retry)?;
+        let known = self.store.conversation(&key).await.map_err(retry)?;
+        let Some(lost) = known.and_then(|known| known.ticket) else { return Ok(false) };
+        let is_merged = match self.zendesk.ticket(lost.id).await {
+            Ok(lost) => is_merged(&lost) && lost.requester_id == view.requester_id,
+            Err(Failure::NotFound { .. }) => false,
+            Err(failure) => return Err(failed(failure)),
+        };
+        let heir = if is_merged { self.named_heir(lost.id).await.map_err(failed)? } else { None };
+        if heir.is_none_or(|heir| heir.id != view.id) {
+            return Ok(false);
+        }
+        self.tag(view).await?;
+        Ok(true)
+    }
+
+    /// Gives the ticket the tag of text conversations, where it lacks it.
+    async fn tag(&self, view: &TicketView) -> Result<(), Outcome> {
+        let Some(tagging) = tagging_of(view) else { return Ok(()) };
+        let mut body = json!({ "ticket": {} });
+        write_tags(&mut body, &tagging);
+        match self.zendesk.update_unchanged(view.id, &body, tagging.updated_at).await {
+            // The tag is for the replies after this one.
+            Ok(_) | Err(Failure::Closed { .. } | Failure::NotFound { .. } | Failure::Reject { .. }) => Ok(()),
+            // Written or not, the ticket is read again.
+            Err(Failure::Unknown { cause } | Failure::Changed { cause }) => Err(Outcome::Retry { cause, after: None }),
+            Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
+        }
+    }
+
+    /// Follows the conversation from its ticket, which a look has seen merged, to the one that it went into, and has the
+    /// replies there looked for.
+    pub(super) async fn follow(&self, claim: &Claim, merged: TicketId, learnt: &mut Learnt) -> Result<(), Outcome> {
+        let failed = |failure| self.outcome(failure, Destination::Zendesk);
+        let Some(conversation) = &claim.conversation else { return Ok(()) };
+        if conversation.ticket.as_ref().is_none_or(|ticket| ticket.id != merged) {
+            return Ok(());
+        }
+        let asked_at = self.clock.now();
+        for (heir, view) in self.heirs_of(merged).await.map_err(failed)? {
+            if conversation.requester_id != Some(view.requester_id) {
+                break;
+            }
+            self.take_over(&heir, view.requester_id, view.updated_at, learnt);
+            // The customer's next text looks further.
+            if view.status.is_unsolved() {
+                learnt.changes.push(Change::TakenUp(taken(&view, None, asked_at)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the heir of a merged ticket has the tag before its comments are read: what is written there later rings,
+    /// or is found by the search.
+    pub(super) async fn tag_heir(&self, heir: TicketId) -> Result<(), Outcome> {
+        match self.zendesk.ticket(heir).await {
+            // One that is closed takes no tag, and no reply.
+            Ok(view) if view.status == TicketStatus::Closed => Ok(()),
+            Ok(view) => self.tag(&view).await,
+            Err(Failure::NotFound { .. }) => Ok(()),
+            Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
+        }
+    }
+
+    /// What stood on the heir of a merged ticket before the merge stays where it is; what agents wrote there since is looked
+    /// for at once, because no trigger told of it.
+    pub(super) fn take_over(&self, heir: &Heir, requester: UserId, updated_at: Timestamp, learnt: &mut Learnt) {
+        let now = self.clock.now();
+        learnt.changes.push(Change::Stands(heir.id, heir.since));
+        let reply = AgentReply {
+            ticket_id: heir.id,
+            comment_id: None,
+            external_user_id: None,
+            requester_id: Some(requester),
+            caught_up: Some(Sighting {
+                status: None,
+                updated_at,
+                as_of: now,
+                all_there_to: None,
+                merged: false,
+                heir: true,
+            }),
+        };
+        learnt.besides.push(Event { received_at: now, kind: EventKind::AgentReply(reply) });
+    }
+
+    /// The tickets that a merged one went into, one into the other, as far as their last comments name one that exists.
+    pub(super) async fn heirs_of(&self, merged: TicketId) -> Result<Vec<(Heir, TicketView)>, Failure> {
+        let mut heirs: Vec<(Heir, TicketView)> = Vec::new();
+        let mut last = merged;
+        while heirs.len() < HEIRS_MAX {
+            let Some(heir) = self.named_heir(last).await? else { break };
+            let is_known = heirs.iter().any(|(known, _)| known.id == heir.id) || heir.id == merged;
+            let view = match self.zendesk.ticket(heir.id).await {
+                Ok(view) if !is_known => view,
+                Ok(_) | Err(Failure::NotFound { .. }) => break,
+                Err(failure) => return Err(failure),
+            };
+            last = heir.id;
+            let goes_on = is_merged(&view);
+            heirs.push((heir, view));
+            if !goes_on {
+                break;
+            }
+        }
+        Ok(heirs)
+    }
+
+    /// The ticket that a merged one went into, as the last of its comments that names one says.
+    async fn named_heir(&self, merged: TicketId) -> Result<Option<Heir>, Failure> {
+        let comments = self.zendesk.comments_after(merged, None).await?;
+        Ok(comments.iter().rev().find_map(|comment| {
+            let id = named_ticket(&comment.plain_body, merged)?;
+            Some(Heir { id, since: comment.id })
+        }))
+    }
+}
+
+/// The ticket into which another was merged.
+pub(super) struct Heir {
+    /// Its number.
+    pub(super) id: TicketId,
+    /// The comment on the merged ticket that says so: later ones on the heir were written after the merge.
+    pub(super) since: CommentId,
+}
+
+/// The tags to write along with the next comment on a ticket that lacks the tag.
+pub(super) fn tagging_of(ticket: &TicketView) -> Option<Tagging> {
+    (!is_tagged(ticket)).then(|| Tagging {
+        tags: ticket.tags.iter().cloned().chain([SMS_TAG.to_owned()]).collect(),
+        updated_at: ticket.updated_at,
+    })
+}
+
+/// Adds the tag that the ticket lacks to the body of an update, which must be refused when the ticket has changed since its
+/// tags were read. A mapping that sends tags of its own replaces them anyway.
+pub(super) fn write_tags(body: &mut Value, tagging: &Tagging) {
+    let Some(ticket) = body["ticket"].as_object_mut() else { return };
+    if let Some(tags) = ticket.get_mut("tags").and_then(Value::as_array_mut) {
+        if tags.iter().all(|tag| tag != SMS_TAG) {
+            tags.push(SMS_TAG.into());
+        }
+        return;
+    }
+    ticket.insert("tags".to_owned(), tagging.tags.clone().into());
+}
+
+pub(super) fn is_tagged(ticket: &TicketView) -> bool {
+    ticket.tags.iter().any(|tag| tag == SMS_TAG)
+}
+
+pub(super) fn is_merged(ticket: &TicketView) -> bool {
+    ticket.status == TicketStatus::Closed && ticket.tags.iter().any(|tag| tag == MERGED_TAG)
+}
+
+/// The ticket number behind a `#` in the comment that a merge leaves, in whatever language its words are.
+fn named_ticket(comment: &str, not: TicketId) -> Option<TicketId> {
+    comment.split('#').skip(1).find_map(|rest| {
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok().map(TicketId).filter(|id| *id != not)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_heir_of_a_merged_ticket_is_read_from_the_comment() {
+        let named = |comment| named_ticket(comment, TicketId(5));
+        assert_eq!(named("This request was closed and merged into request #12 \"Help\"."), Some(TicketId(12)));
+        assert_eq!(named("Request #5 was merged into #77"), Some(TicketId(77)), "not the ticket itself");
+        for nothing in ["", "#", "# 12", "number 12", "#99999999999999999999999"] {
+            assert_eq!(named(nothing), None, "{nothing}");
+        }
+    }
+}
