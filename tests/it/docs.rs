@@ -98,6 +98,33 @@ fn every_command_shown_exists() {
     assert!(faults.is_empty(), "these cannot be given:\n{}", faults.join("\n"));
 }
 
+/// What stands below `docs/` and ends so, directories included.
+fn files_below(directory: &Path, ending: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let below = |path: PathBuf| if path.is_dir() { files_below(&path, ending) } else { vec![path] };
+    entries.flat_map(below).filter(|path| path.to_str().unwrap().ends_with(ending)).collect()
+}
+
+#[test]
+fn every_drawing_is_shown_and_can_be_read_in_light_and_dark_and_aloud() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages: String = pages().into_iter().map(|(_, text)| text).collect();
+    let drawings = files_below(&root.join("docs"), ".svg");
+    assert!(drawings.len() > 5, "{drawings:?}");
+    for path in drawings {
+        let (name, drawing) = (path.file_name().unwrap().to_str().unwrap(), std::fs::read_to_string(&path).unwrap());
+        assert!(pages.contains(&format!("{name})")), "no page shows {name}");
+        for part in ["<title id=", "<desc id=", "role=\"img\"", "<rect "] {
+            assert!(drawing.contains(part), "{name} has no {part}");
+        }
+        let own_paper = drawing.contains("fill=\"#ffffff\"/>") || drawing.contains("prefers-color-scheme: dark");
+        assert!(own_paper, "{name} has letters for one kind of paper and does not bring it");
+        for foreign in ["<script", "<image", "<foreignObject", "href", "@import", "url(http"] {
+            assert!(!drawing.contains(foreign), "{name} brings {foreign}");
+        }
+    }
+}
+
 /// Shows one page on a desk of its own: how many commands were run, and what was not as shown.
 async fn read_through(name: &str, text: &str) -> (usize, Vec<String>) {
     let fences = fences(text);

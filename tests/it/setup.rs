@@ -381,8 +381,20 @@ async fn what_is_printed_for_braze_is_what_the_bridge_takes() {
 async fn the_manual_says_what_setting_up_does() {
     let (zendesk, braze) = (shipped("docs/zendesk.md"), shipped("docs/braze.md"));
     assert!(braze.contains(&tandem::setup::braze::body("other", "GROUP_ID")), "the body of Braze's webhook campaigns");
+    let drawn = |name: &str| shipped(&format!("docs/images/{name}.svg"));
+    let (triggers, campaigns) = (drawn("zendesk-triggers"), drawn("braze-campaigns"));
     for trigger in &tandem::setup::zendesk::TRIGGERS {
         assert!(zendesk.contains(trigger.title) && zendesk.contains(trigger.body), "{}", trigger.title);
+        assert!(triggers.contains(trigger.title), "the drawing of the triggers lacks {}", trigger.title);
+    }
+    let (text, webhook) = (drawn("braze-sms-campaign"), drawn("braze-webhook-campaign"));
+    assert!(text.contains(tandem::setup::braze::TEXT_TEMPLATE) && braze.contains(tandem::setup::braze::TEXT_TEMPLATE));
+    for word in ["/webhooks/braze", "Authorization: Bearer", "application/x-www-form-urlencoded", "channel=sms"] {
+        assert!(webhook.contains(word), "the drawing of a webhook campaign lacks {word}");
+    }
+    for category in ["other", "opt_in", "opt_out", "help"] {
+        assert!(braze.contains(&format!("`{category}`")), "the table of categories lacks {category}");
+        assert!(campaigns.contains(&format!("category={category}<")), "the drawing of campaigns lacks {category}");
     }
 }
 
