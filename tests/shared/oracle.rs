@@ -5,7 +5,7 @@
 //! * A conversation keeps its order, in each direction; no closing text comes before a reply that was there when its ticket
 //!   was solved.
 //! * What is shown is whole: every line, quotation mark and emoji.
-//! * A conversation has one open ticket, and a user of its own; staff stay who they are.
+//! * A conversation has one open ticket for each user that its customer is, and none of another's; staff stay who they are.
 //! * What a customer writes after their ticket was given to another does not go on to appear there.
 //!
 //! It looks at the vendors only, so whoever asks says what is owed. Each utterance carries a [`tag`] by which it is
@@ -146,9 +146,13 @@ impl Oracle {
                     || conversation.given.contains_key(&ticket.id);
                 ticket.external_id.as_ref() == Some(&conversation.key) && !ticket.deleted && !done
             };
-            let open: Vec<u64> = tickets.iter().filter(is_open).map(|ticket| ticket.id).collect();
-            if open.len() > 1 {
-                self.faults.push(format!("{} has several open tickets: {open:?}", conversation.key));
+            // A customer who is two users, because an agent has made another for them, may have one as each.
+            let mut open: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+            for ticket in tickets.iter().filter(is_open) {
+                open.entry(ticket.requester_id).or_default().push(ticket.id);
+            }
+            for several in open.values().filter(|open| open.len() > 1) {
+                self.faults.push(format!("{} has several open tickets: {several:?}", conversation.key));
             }
         }
     }
