@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
-use liquid_core::parser::{BlockElement, Tag};
 use liquid_core::{
     BlockReflection, Expression, Language, ParseBlock, Renderable, Result, Runtime, TagBlock, TagTokenIter, Template,
 };
 
 use super::condition::{Condition, fits};
 use super::names::Names;
+use super::tags::body_until;
 use super::values::settled;
 
 /// `{% if condition %} … {% elsif condition %} … {% else %} … {% endif %}`, and the same with `unless`, whose first
@@ -49,7 +49,7 @@ impl ParseBlock for ChoiceBlock {
         let mut branches = Vec::new();
         let mut condition = Some(Condition::parse(arguments)?);
         loop {
-            let (body, next) = body(&mut block, options, &["elsif", "else"])?;
+            let (body, next) = body_until(&mut block, options, &["elsif", "else"])?;
             branches.push(Branch { condition, body });
             let Some(mut tag) = next else { break };
             if tag.name() == "elsif" {
@@ -128,11 +128,11 @@ impl ParseBlock for CaseBlock {
         arguments.expect_nothing()?;
         let (mut whens, mut otherwise) = (Vec::new(), None);
         // What stands before the first `when` is never rendered.
-        let (_, mut next) = body(&mut block, options, &["when", "else"])?;
+        let (_, mut next) = body_until(&mut block, options, &["when", "else"])?;
         while let Some(mut tag) = next {
             let wanted = if tag.name() == "when" { Some(wanted(tag.tokens())?) } else { None };
             tag.tokens().expect_nothing()?;
-            let (body, after) = body(&mut block, options, &["when", "else"])?;
+            let (body, after) = body_until(&mut block, options, &["when", "else"])?;
             match wanted {
                 Some(wanted) => whens.push((wanted, body)),
                 None => otherwise = Some(body),
@@ -185,19 +185,4 @@ impl Renderable for Case {
             Some(_) | None => Ok(()),
         }
     }
-}
-
-/// The elements up to one of the tags `stops`, which is handed back, or up to the end of the block.
-fn body<'a>(block: &mut TagBlock<'a, '_>, options: &Language, stops: &[&str]) -> Result<(Template, Option<Tag<'a>>)> {
-    let mut elements = Vec::new();
-    while let Some(element) = block.next()? {
-        match element {
-            BlockElement::Tag(tag) if stops.contains(&tag.name()) => return Ok((Template::new(elements), Some(tag))),
-            BlockElement::Tag(tag) => elements.push(tag.parse(block, options)?),
-            element @ (BlockElement::Raw(_) | BlockElement::Expression(_) | BlockElement::Invalid(_)) => {
-                elements.push(element.parse(block, options)?);
-            }
-        }
-    }
-    Ok((Template::new(elements), None))
 }

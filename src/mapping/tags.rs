@@ -7,7 +7,7 @@ use std::io::Write;
 
 use liquid_core::error::ResultLiquidReplaceExt;
 use liquid_core::model::{KString, Object, Scalar};
-use liquid_core::parser::{BlockElement, FilterChain};
+use liquid_core::parser::{BlockElement, FilterChain, Tag};
 use liquid_core::runtime::{Interrupt, InterruptRegister, StackFrame};
 use liquid_core::{
     BlockReflection, Error, Expression, Language, ParseBlock, ParseTag, Renderable, Result, Runtime, TagBlock,
@@ -113,28 +113,40 @@ impl ParseBlock for ForBlock {
                 _ => return Err(token.raise_custom_error("`limit:`, `offset:` or `reversed` was expected")),
             }
         }
-        let mut body = Vec::new();
-        let mut otherwise = None;
-        while let Some(element) = block.next()? {
-            match element {
-                BlockElement::Tag(mut tag) if tag.name() == "else" => {
-                    tag.tokens().expect_nothing()?;
-                    otherwise = Some(Template::new(block.parse_all(options)?));
-                    break;
-                }
-                BlockElement::Tag(tag) => body.push(tag.parse(&mut block, options)?),
-                element @ (BlockElement::Raw(_) | BlockElement::Expression(_) | BlockElement::Invalid(_)) => {
-                    body.push(element.parse(&mut block, options)?);
-                }
+        let (body, next) = body_until(&mut block, options, &["else"])?;
+        let otherwise = match next {
+            Some(mut tag) => {
+                tag.tokens().expect_nothing()?;
+                Some(Template::new(block.parse_all(options)?))
             }
-        }
+            None => None,
+        };
         block.assert_empty();
-        Ok(Box::new(For { name, list, limit, offset, reversed, body: Template::new(body), otherwise }))
+        Ok(Box::new(For { name, list, limit, offset, reversed, body, otherwise }))
     }
 
     fn reflection(&self) -> &dyn BlockReflection {
         self
     }
+}
+
+/// The elements of a block up to one of the tags `stops`, which is handed back, or up to the block's end.
+pub(super) fn body_until<'a>(
+    block: &mut TagBlock<'a, '_>,
+    options: &Language,
+    stops: &[&str],
+) -> Result<(Template, Option<Tag<'a>>)> {
+    let mut elements = Vec::new();
+    while let Some(element) = block.next()? {
+        match element {
+            BlockElement::Tag(tag) if stops.contains(&tag.name()) => return Ok((Template::new(elements), Some(tag))),
+            BlockElement::Tag(tag) => elements.push(tag.parse(block, options)?),
+            element @ (BlockElement::Raw(_) | BlockElement::Expression(_) | BlockElement::Invalid(_)) => {
+                elements.push(element.parse(block, options)?);
+            }
+        }
+    }
+    Ok((Template::new(elements), None))
 }
 
 /// The value after `limit:` or `offset:`.
