@@ -1,132 +1,145 @@
-//! What calls that hang cost everybody else: how long a text takes from its webhook to the phone while 200 others hang at
-//! the vendor, against none hanging in the same run.
+//! What calls that hang cost everybody else: how long a text of another customer takes while 200 tickets hang at Zendesk,
+//! and a reply to another customer while 200 customers hang at Braze, each against none hanging in the same run.
 //!
-//! Run: `cargo bench --bench hanging`. Bounded: some hundred texts, to 127.0.0.1 only.
+//! Run: `cargo bench --bench hanging`. A text or reply goes every `PACE`, for longer than a call may hang, so that some
+//! go while the calls end and are tried again. There are fewer texts than Zendesk takes in a minute, so that its limit
+//! is not what is timed. Bounded: some hundred texts, to 127.0.0.1 only.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops where it cannot go on")]
 
+#[path = "shared/bridge.rs"]
+mod bridge;
+
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
-use tandem::clients::http_client;
-use tandem::clock::Clock;
-use tandem::config;
-use tandem::intake::signature::zendesk_signature;
-use tandem::sandbox::braze::Profile;
+use tandem::sandbox::Sandbox;
 use tandem::sandbox::server::{Fault, FaultKind};
-use tandem::sandbox::{Sandbox, SandboxOptions};
-use tandem::serve::{Listeners, serve};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+
+use bridge::{Bridge, DEADLINE};
 
 const HANGING: usize = 200;
-const TEXTS: usize = 100;
+const HANGS: FaultKind = FaultKind::Delay(Duration::from_secs(3600));
+const TEXTS: usize = 45;
+const PACE: Duration = Duration::from_millis(700);
+/// Customers who text in turn: Zendesk takes 30 comments on a ticket in ten minutes.
+const TEXTING: usize = 4;
+/// The calls that hang: those for such a ticket after a reply, and a text to the phone.
+const READ: &str = "/tickets/1000";
 const SEND: &str = "/campaigns/trigger/send";
-/// More than it takes by far: the end of a run that hangs.
-const DEADLINE: Duration = Duration::from_secs(20);
+/// Tickets that the sandbox has not: the answer never comes, so it need not be a good one.
+const FIRST_HANGING_TICKET: usize = 1_000_000;
 
 fn main() {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("hanging-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(run(&directory));
-    runtime.shutdown_background();
-    std::fs::remove_dir_all(&directory).unwrap();
-}
-
-/// A running bridge and what posts webhooks to it.
-struct Bench {
-    sandbox: Sandbox,
-    client: reqwest::Client,
-    url: String,
-    options: SandboxOptions,
-    posted: usize,
-}
-
-impl Bench {
-    async fn text(&mut self, customer: usize) {
-        self.posted += 1;
-        let body = format!(
-            r#"{{"campaign_id": "{}", "recipients": [{{"external_user_id": "customer-{customer}", "trigger_properties":
-            {{"msg_body": "text {}"}}, "attributes": {{"zendesk_ticket": "{}"}}}}]}}"#,
-            self.options.campaign_agent_reply,
-            self.posted,
-            customer + 1,
+    for (what, side) in [("a text to the ticket", Side::Zendesk), ("a reply to the phone", Side::Braze)] {
+        std::fs::create_dir_all(&directory).unwrap();
+        let (alone, beside) = runtime.block_on(run(&directory, side));
+        std::fs::remove_dir_all(&directory).unwrap();
+        let ratio = |of: fn(&Times) -> Duration| of(&beside).as_secs_f64() / of(&alone).as_secs_f64();
+        println!(
+            "{what}: median {:.1?}, worst {:.1?} with none hanging; median {:.1?}, worst {:.1?} with {HANGING} hanging: \
+             {:.2} and {:.2} times as long",
+            alone.median,
+            alone.worst,
+            beside.median,
+            beside.worst,
+            ratio(|times| times.median),
+            ratio(|times| times.worst),
         );
-        let secret = SecretString::from(self.options.zendesk_webhook_secret.clone());
-        let timestamp = format!("{:.0}", Clock::system().now());
-        let request = self
-            .client
-            .post(format!("{}{SEND}", self.url))
-            .header("X-Zendesk-Webhook-Signature", zendesk_signature(&secret, &timestamp, body.as_bytes()))
-            .header("X-Zendesk-Webhook-Signature-Timestamp", timestamp)
-            .header("X-Zendesk-Webhook-Invocation-Id", format!("01BENCH{:019}", self.posted))
-            .body(body);
-        assert_eq!(request.send().await.unwrap().status(), 202);
     }
-
-    /// How long each of some texts of one customer takes to the phone: the median and the worst.
-    async fn measured(&mut self) -> (Duration, Duration) {
-        let mut took = Vec::new();
-        for _ in 0..TEXTS {
-            let before = self.sandbox.braze.texts().len();
-            let started = Instant::now();
-            self.text(HANGING).await;
-            let sandbox = &self.sandbox;
-            assert!(sandbox.wait_until(DEADLINE, || sandbox.braze.texts().len() > before).await, "a text is missing");
-            took.push(started.elapsed());
-        }
-        took.sort_unstable();
-        (took[TEXTS / 2], took[TEXTS - 1])
-    }
+    runtime.shutdown_background();
 }
 
-async fn run(directory: &Path) {
-    let options = SandboxOptions::default();
-    let sandbox = Sandbox::start(options.clone(), Clock::system()).await.unwrap();
-    let settings = format!(
-        "listen = \"127.0.0.1:0\"\noperator_listen = \"127.0.0.1:1\"\n[store]\nurl = \"sled:store\"\n[zendesk]\n\
-         url = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\nwebhook_secrets = [\"{}\"]\n[braze]\nurl = \"{}\"\n\
-         api_key = \"{}\"\nwebhook_tokens = [\"{}\"]\n[braze.campaigns]\nagent_reply = \"{}\"\n",
-        sandbox.zendesk.url(),
-        options.zendesk_client_id,
-        options.zendesk_client_secret,
-        options.zendesk_webhook_secret,
-        sandbox.braze.url(),
-        options.braze_api_key,
-        options.braze_webhook_token,
-        options.campaign_agent_reply,
-    );
-    let (config, _) = config::parse(Some(&settings), [], directory).unwrap();
-    let listeners = Listeners {
-        public: TcpListener::bind("127.0.0.1:0").await.unwrap(),
-        operator: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+/// The vendor at which calls hang.
+#[derive(Clone, Copy)]
+enum Side {
+    Zendesk,
+    Braze,
+}
+
+struct Times {
+    median: Duration,
+    worst: Duration,
+}
+
+/// The times with none hanging, and with so many.
+async fn run(directory: &Path, side: Side) -> (Times, Times) {
+    let bridge = Bridge::start(directory).await;
+    let customers: Vec<String> = (0..TEXTING + HANGING).map(|number| bridge.customer(number)).collect();
+    let texting = &customers[..TEXTING];
+    let (first, second) = (TEXTING + TEXTS, TEXTING + 2 * TEXTS);
+    // Opens the tickets, so that every later text is one on a known ticket.
+    measured(&bridge, side, texting, 0..TEXTING).await;
+    let alone = measured(&bridge, side, texting, TEXTING..first).await;
+    hang(&bridge, side).await;
+    let beside = measured(&bridge, side, texting, first..second).await;
+    bridge.stop.cancel();
+    bridge.running.abort();
+    (alone, beside)
+}
+
+/// Lets so many calls for others hang, each in a lane of its own.
+async fn hang(bridge: &Bridge, side: Side) {
+    let Bridge { sandbox, .. } = bridge;
+    let before = reached(sandbox, side);
+    match side {
+        Side::Zendesk => sandbox.zendesk.fail(Fault::on("GET", READ, HANGS).times(u32::MAX)),
+        Side::Braze => sandbox.braze.fail(Fault::on("POST", SEND, HANGS).times(u32::try_from(HANGING).unwrap())),
+    }
+    for number in 0..HANGING {
+        let ticket = FIRST_HANGING_TICKET + number;
+        let webhook = match side {
+            Side::Zendesk => {
+                let body = format!(r#"{{"event":"agent_reply","ticket_id":"{ticket}","comment_id":"{ticket}"}}"#);
+                bridge.signed("/webhooks/zendesk", ticket, body)
+            }
+            Side::Braze => bridge.reply(ticket, TEXTING + number),
+        };
+        assert_eq!(webhook.send().await.unwrap().status(), 202);
+    }
+    let hanging = || reached(sandbox, side) - before;
+    assert!(sandbox.wait_until(DEADLINE, || hanging() >= HANGING).await, "only {} hang", hanging());
+}
+
+/// How many calls of the kind that hangs have reached the vendor.
+fn reached(sandbox: &Sandbox, side: Side) -> usize {
+    let (calls, path) = match side {
+        Side::Zendesk => (sandbox.zendesk.calls(), READ),
+        Side::Braze => (sandbox.braze.calls(), SEND),
     };
-    let url = format!("http://{}", listeners.public.local_addr().unwrap());
-    let stop = CancellationToken::new();
-    let bridge = tokio::spawn(serve(config, listeners, Clock::system(), stop.clone().cancelled_owned()));
-    for n in 0..=HANGING {
-        let (external_id, phone) = (Some(format!("customer-{n}")), Some(format!("+1555555{n:04}")));
-        let _braze_id = sandbox.braze.add_profile(Profile { external_id, phone, ..Profile::default() });
+    calls.iter().filter(|call| call.path.contains(path)).count()
+}
+
+/// How long each of these texts takes from its sender to the other side.
+async fn measured(bridge: &Bridge, side: Side, customers: &[String], numbers: Range<usize>) -> Times {
+    let Bridge { sandbox, .. } = bridge;
+    let mut took = Vec::new();
+    for number in numbers {
+        let words = format!("text {number}");
+        let started = Instant::now();
+        let arrived = match side {
+            Side::Zendesk => {
+                let _dispatch = sandbox.phone.text(&customers[number % TEXTING], &words);
+                sandbox.wait_until(DEADLINE, || is_on_a_ticket(sandbox, &words)).await
+            }
+            Side::Braze => {
+                let webhook = bridge.reply(number, number % TEXTING);
+                assert_eq!(webhook.send().await.unwrap().status(), 202);
+                sandbox.wait_until(DEADLINE, || sandbox.braze.texts().iter().any(|text| text.body == words)).await
+            }
+        };
+        assert!(arrived, "{words} did not arrive");
+        took.push(started.elapsed());
+        tokio::time::sleep_until((started + PACE).into()).await;
     }
-    let client = http_client(Duration::from_secs(5), DEADLINE).unwrap();
-    let mut bench = Bench { sandbox, client, url, options, posted: 0 };
-    bench.measured().await;
-    let alone = bench.measured().await;
-    let hangs = FaultKind::Delay(Duration::from_secs(3600));
-    bench.sandbox.braze.fail(Fault::on("POST", SEND, hangs).times(u32::try_from(HANGING).unwrap()));
-    let before = bench.sandbox.braze.texts().len();
-    for customer in 0..HANGING {
-        bench.text(customer).await;
-    }
-    let hanging = || bench.sandbox.braze.texts().len() - before;
-    assert!(bench.sandbox.wait_until(DEADLINE, || hanging() == HANGING).await, "only {} hang", hanging());
-    let beside = bench.measured().await;
-    println!(
-        "a text to the phone: median {:.1?}, worst {:.1?} with none hanging; median {:.1?}, worst {:.1?} with {HANGING} hanging",
-        alone.0, alone.1, beside.0, beside.1,
-    );
-    stop.cancel();
-    bridge.abort();
+    took.sort_unstable();
+    Times { median: took[took.len() / 2], worst: took[took.len() - 1] }
+}
+
+fn is_on_a_ticket(sandbox: &Sandbox, words: &str) -> bool {
+    let tickets = sandbox.zendesk.tickets();
+    tickets.iter().flat_map(|ticket| &ticket.comments).any(|comment| comment.plain_body == words)
 }

@@ -6,10 +6,12 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops where it cannot go on")]
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+#[path = "shared/process.rs"]
+mod process;
+
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -21,13 +23,12 @@ use tandem::domain::event::{AgentReply, CommentId, Destination, Event, EventKind
 use tandem::store::sled::SledStore;
 use tandem::store::{Store, StoreLimits, Terms, Verdict};
 
+use process::{Bridge, TOKEN, exchange, free_port};
+
 const DEAD: u64 = 100_000;
 const TICKETS: u64 = 1_000;
-const TOKEN: &str = "bench-webhook-token-0123456789";
 /// Between two webhooks.
 const PACE: Duration = Duration::from_millis(5);
-/// A start that takes longer than this is a fault, not a figure.
-const READY_WITHIN: Duration = Duration::from_secs(60);
 
 fn main() {
     let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("redrive-{}", std::process::id()));
@@ -35,13 +36,15 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(fill(&root.join("store")));
     drop(runtime);
-    let (public, operator) = (free_port(), free_port());
-    let bridge = serve(&root.join("store"), public, operator);
+    let operator = free_port();
+    let binary = Path::new(env!("CARGO_BIN_EXE_tandem"));
+    let bridge = Bridge::start(binary, &root.join("store"), operator, "error", Stdio::null());
+    let public = bridge.public;
     let url = format!("http://{operator}");
     for destination in ["zendesk", "braze"] {
         command(&["destinations", "pause", destination, "--url", &url]);
     }
-    println!("resident before: {}", memory(&bridge.0, "VmRSS:"));
+    println!("ready after {:.1?}, resident before: {} kB", bridge.ready_after, bridge.memory("VmRSS"));
     let stop = Arc::new(AtomicBool::new(false));
     let done = Arc::clone(&stop);
     let webhooks = std::thread::spawn(move || post_until(public, &done));
@@ -53,7 +56,7 @@ fn main() {
     waits.sort_unstable();
     println!("{}", said.trim());
     println!("took {:.1} s, {:.0} a second", took.as_secs_f64(), DEAD as f64 / took.as_secs_f64());
-    println!("resident at most: {}, after: {}", memory(&bridge.0, "VmHWM:"), memory(&bridge.0, "VmRSS:"));
+    println!("resident at most: {} kB, after: {} kB", bridge.memory("VmHWM"), bridge.memory("VmRSS"));
     let at = |part: f64| waits[((waits.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
     println!(
         "{} webhooks meanwhile: answered after {:.1} ms in the median, {:.1} ms at the 99th percentile, {:.1} ms at most",
@@ -101,36 +104,6 @@ async fn fill(directory: &Path) {
     store.close().await;
 }
 
-fn serve(store: &Path, public: SocketAddr, operator: SocketAddr) -> Killed {
-    let nowhere = free_port();
-    let started = Instant::now();
-    let child = tandem(&["serve"])
-        .current_dir(store.parent().unwrap())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .env("TANDEM_LISTEN", public.to_string())
-        .env("TANDEM_OPERATOR_LISTEN", operator.to_string())
-        .env("TANDEM_STORE__URL", format!("sled:{}", store.display()))
-        .env("TANDEM_ZENDESK__URL", format!("http://{nowhere}"))
-        .env("TANDEM_ZENDESK__CLIENT_ID", "bench")
-        .env("TANDEM_ZENDESK__CLIENT_SECRET", "bench-client-secret")
-        .env("TANDEM_ZENDESK__WEBHOOK_SECRETS", "bench-signing-secret-0123456789")
-        .env("TANDEM_BRAZE__URL", format!("http://{nowhere}"))
-        .env("TANDEM_BRAZE__API_KEY", "bench-api-key")
-        .env("TANDEM_BRAZE__WEBHOOK_TOKENS", TOKEN)
-        .env("TANDEM_BRAZE__CAMPAIGNS__AGENT_REPLY", "bench-campaign")
-        .env("RUST_LOG", "error")
-        .spawn()
-        .unwrap();
-    let child = Killed(child);
-    let ready = "GET /readyz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n";
-    while !exchange(public, ready).is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
-        assert!(started.elapsed() < READY_WITHIN, "not ready within {READY_WITHIN:?}");
-        std::thread::sleep(PACE);
-    }
-    child
-}
-
 /// Posts one text after the other; how long each waited for its 202.
 fn post_until(public: SocketAddr, done: &AtomicBool) -> Vec<Duration> {
     let mut waits = Vec::new();
@@ -150,14 +123,6 @@ fn post_until(public: SocketAddr, done: &AtomicBool) -> Vec<Duration> {
     waits
 }
 
-fn exchange(address: SocketAddr, request: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    let mut answer = String::new();
-    stream.write_all(request.as_bytes()).ok()?;
-    stream.read_to_string(&mut answer).ok()?;
-    Some(answer)
-}
-
 fn tandem(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
     command.args(arguments);
@@ -169,22 +134,4 @@ fn command(arguments: &[&str]) -> String {
     let output = tandem(arguments).stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "{arguments:?}");
     String::from_utf8(output.stdout).unwrap()
-}
-
-fn memory(child: &Child, line: &str) -> String {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    status.lines().find_map(|found| found.strip_prefix(line)).unwrap().trim().to_owned()
-}
-
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
 }
