@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::failpoint;
 use crate::store::engine::shared::free_bytes;
 use crate::store::sled::directory::Directory;
+use crate::store::sled::pages::{failed, walk};
 use crate::store::{Compaction, StoreError};
 
 /// sled's cache. The records in flight are few and small; a larger one only keeps history in memory.
@@ -147,7 +148,8 @@ impl Generation {
 
     fn live_bytes(&self) -> Result<u64, StoreError> {
         let mut bytes = 0;
-        for entry in self.db()?.iter() {
+        let db = self.db()?;
+        for entry in walk(db, db.iter()) {
             let (key, value) = entry.map_err(failed)?;
             bytes += (key.len() + value.len()) as u64;
         }
@@ -208,7 +210,8 @@ impl Generation {
 
     fn copy_to(&self, next: &Self) -> Result<(), StoreError> {
         let (mut batch, mut bytes) = (Batch::default(), 0);
-        for entry in self.db()?.iter() {
+        let db = self.db()?;
+        for entry in walk(db, db.iter()) {
             let (key, value) = entry.map_err(failed)?;
             bytes += key.len() + value.len();
             batch.insert(key, value);
@@ -286,10 +289,6 @@ fn current(store: &Path) -> io::Result<Option<u64>> {
 
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
-}
-
-pub(super) fn failed(error: sled::Error) -> StoreError {
-    StoreError::Failed(error.to_string())
 }
 
 fn unusable(error: io::Error) -> StoreError {

@@ -18,8 +18,9 @@ use crate::store::engine::core::Core;
 use crate::store::engine::recovery::{self, Start};
 use crate::store::engine::shared::{Disk, free_bytes};
 use crate::store::sled::directory::{Directory, NotLocked};
-use crate::store::sled::generation::{Generation, failed, sync_directory};
+use crate::store::sled::generation::{Generation, sync_directory};
 use crate::store::sled::log::{self, Log, LogError};
+use crate::store::sled::pages::failed;
 use crate::store::sled::tree::{LoggedTree, turn_bytes};
 use crate::store::{StoreError, StoreLimits};
 

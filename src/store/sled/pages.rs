@@ -9,10 +9,9 @@
 
 use std::iter::Peekable;
 
-use sled::{Db, IVec};
+use sled::{Db, IVec, Tree};
 
 use crate::store::StoreError;
-use crate::store::sled::generation::failed;
 
 /// What the keys of pages begin with.
 const PREFIX: u8 = b'/';
@@ -20,6 +19,13 @@ const PREFIX: u8 = b'/';
 /// The longest page of several entries: short enough that no page of sled's own, which holds 16 of these, ever leaves
 /// the file that is synced. A single entry may be a few bytes longer, by its key.
 const PAGE_BYTES: usize = 4096;
+
+/// How often each entry of sled is looked up again where many are read, one after the other.
+///
+/// sled 0.34 counts what its cache holds in 256 parts, and lets go of something only when 64 accesses to one part have
+/// come together. Reading a store once makes a few accesses to each node, so all of it would stay in memory, whatever the
+/// size of the cache: a start would take more than a run. Four accesses more for each entry keep it to 16 MiB.
+const LOOKS_AGAIN: usize = 4;
 
 /// An entry begins with the lengths of its key and of its value, 4 bytes each, big-endian.
 const HEADER_BYTES: usize = 8;
@@ -36,13 +42,26 @@ pub(super) fn get(db: &Db, key: &[u8]) -> Result<Option<IVec>, StoreError> {
     Ok(found.map(|(_, value)| value))
 }
 
+/// What an iterator of sled gives, in no more memory than sled's cache is to take.
+pub(super) fn walk(tree: &Tree, found: sled::Iter) -> impl Iterator<Item = Result<Entry, sled::Error>> + use<> {
+    let tree = tree.clone();
+    found.enumerate().map(move |(number, entry)| {
+        let (key, page) = entry?;
+        // Most reads end with the first one.
+        for _ in 0..if number > 0 { LOOKS_AGAIN } else { 0 } {
+            tree.get(&key)?;
+        }
+        Ok((key, page))
+    })
+}
+
 /// Every entry whose key is at least `from` and less than `to`, in order.
 pub(super) fn range(
     db: &Db,
     from: &[u8],
     to: &[u8],
 ) -> Result<impl Iterator<Item = Result<Entry, StoreError>> + use<>, StoreError> {
-    let mut pages = pages_of(db, from, to)?;
+    let mut pages = walk(db, pages_of(db, from, to)?);
     let (from, to) = (IVec::from(from), IVec::from(to));
     let mut rest = Vec::new().into_iter();
     let mut last: Option<IVec> = None;
@@ -162,6 +181,11 @@ fn overlay<'a>(
     new
 }
 
+/// An error of sled as one of the store.
+pub(super) fn failed(error: sled::Error) -> StoreError {
+    StoreError::Failed(error.to_string())
+}
+
 fn length((key, value): &Entry) -> usize {
     HEADER_BYTES + key.len() + value.len()
 }
@@ -251,6 +275,40 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// In a process of its own, where no other test fills the memory.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_read_once_does_not_stay_in_memory() {
+        const DIRECTORY: &str = "PAGES_READ_ONCE_IN";
+        const MIB: u64 = 1024 * 1024;
+        let open = |path: &std::path::Path| sled::Config::new().path(path).cache_capacity(16 * MIB).open().unwrap();
+        let Some(directory) = std::env::var_os(DIRECTORY) else {
+            let directory = tempfile::tempdir().unwrap();
+            let db = open(directory.path());
+            for turn in 0..24_u32 {
+                let keys = (0..1000).map(|n| IVec::from(&(turn * 1000 + n).to_be_bytes()));
+                apply(&db, &keys.map(|key| (key, Some(IVec::from(vec![7; 4000])))).collect());
+            }
+            drop(db);
+            let name = "store::sled::pages::tests::what_is_read_once_does_not_stay_in_memory";
+            let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+            let output = again.args(["--exact", name]).env(DIRECTORY, directory.path()).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && said.contains("1 passed"), "{said}");
+            return;
+        };
+        let resident = |name: &str| {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap();
+            let figure = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            figure.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+        };
+        let db = open(directory.as_ref());
+        let before = resident("VmRSS:");
+        assert_eq!(range(&db, &[], &[255]).unwrap().map(Result::unwrap).count(), 24_000);
+        let more = (resident("VmHWM:") - before) / MIB;
+        assert!(more < 64, "reading 92 MiB has taken {more} MiB");
     }
 
     #[test]
