@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -46,8 +46,8 @@ async fn run(directory: &Path, events: u64) {
         }
         deliver(&store, now).await;
         if (group + 1).is_multiple_of(tenth) {
-            let kept = now.saturating_sub(SignedDuration::from_secs((KEPT / GROUP).cast_signed())).unwrap();
-            store.expire(kept, kept).await.unwrap();
+            let kept = Duration::from_secs(KEPT / GROUP);
+            store.expire(now, kept, kept).await.unwrap();
             store.compact(Compaction::WhenBloated).await.unwrap();
             let done = (group + 1) * GROUP;
             let rate = done as f64 / started.elapsed().as_secs_f64();
