@@ -35,8 +35,8 @@ use crate::store::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Metrics, Readiness, Samples};
 use crate::worker::{
-    AlarmOptions, Alarmist, Completions, InTheMaking, KeptFacts, ObservedTransport, Pauses, Retention, StaffSeen,
-    Worker, WorkerOptions,
+    AlarmOptions, Alarmist, Completions, InTheMaking, KeptFacts, KeptUploads, ObservedTransport, Pauses, Retention,
+    StaffSeen, Worker, WorkerOptions,
 };
 
 mod live;
@@ -347,6 +347,7 @@ fn worker(
         readiness: Arc::clone(readiness),
         pauses: Pauses::default(),
         facts: KeptFacts::default(),
+        uploads: KeptUploads::default(),
         staff: StaffSeen::default(),
         alarms: Arc::default(),
         in_the_making: InTheMaking::default(),

@@ -56,6 +56,7 @@ mod replies;
 mod requester;
 mod tell;
 mod theirs;
+mod uploads;
 
 pub use alarm::{AlarmBook, AlarmOptions, Alarmist};
 pub use completion::Completions;
@@ -65,6 +66,7 @@ pub use janitor::Retention;
 pub use observed::ObservedTransport;
 pub use owed::StaffSeen;
 pub use requester::InTheMaking;
+pub use uploads::KeptUploads;
 
 /// How long all calls of one claim together may take: less than its lease, so that nobody else works on the lane while
 /// this is still calling.
@@ -125,6 +127,8 @@ pub struct Worker {
     pub pauses: Pauses,
     /// What postponed texts had found out.
     pub facts: KeptFacts,
+    /// Pictures that were copied to Zendesk for texts that were put off.
+    pub uploads: KeptUploads,
     /// Who is, or was lately, staff at Zendesk.
     pub staff: StaffSeen,
     /// What the operator is to be called for.

@@ -12,6 +12,7 @@
 //! | solved for longer | appends to another unsolved one, else opens a new one that names the old |
 //! | closed | appends to another unsolved one, else follows up |
 //! | closed by a merge | the same; the ticket that the merge names comes next |
+//! | full: Zendesk takes no more comments on it | as if it were solved for longer |
 //!
 //! A text is only ever written on a ticket whose requester is the customer's user. Who that is, is remembered; where a
 //! ticket that was just read says otherwise, the user is looked for afresh, because an agent may have merged users.
@@ -99,6 +100,7 @@ pub struct Facts {
     matches_tried: usize,
     renewed: bool,
     left: Option<TicketId>,
+    full: Option<TicketId>,
 }
 
 /// What to do next.
@@ -121,7 +123,7 @@ pub enum Step {
     Open {
         /// Whose it is.
         requester: UserId,
-        /// The ticket that was solved too long ago to reopen.
+        /// The ticket that it takes over from: one solved too long ago to reopen, or one that is full.
         previous: Option<TicketId>,
     },
     /// Open a follow-up of a closed ticket.
@@ -218,6 +220,7 @@ impl Facts {
             matches_tried: 0,
             renewed: false,
             left: None,
+            full: None,
         }
     }
 
@@ -306,6 +309,11 @@ impl Facts {
         }
     }
 
+    /// The ticket takes no more comments, whatever its status: the text goes to another, or to a new one that names it.
+    pub fn ticket_full(&mut self) {
+        self.full = self.ticket.take().map(|ticket| ticket.id);
+    }
+
     /// Tickets with the conversation's key, newest first.
     pub fn tickets_found(&mut self, found: Vec<KnownTicket>) {
         self.searched = true;
@@ -323,7 +331,7 @@ impl Facts {
         let unsolved = found.into_iter().find(|ticket| {
             ticket.status.is_some_and(TicketStatus::is_unsolved)
                 && current.is_none_or(|current| current.id != ticket.id)
-                && self.left != Some(ticket.id)
+                && ![self.left, self.full].contains(&Some(ticket.id))
                 && ticket.requester == self.requester
         });
         match unsolved {
@@ -396,7 +404,7 @@ impl Facts {
     }
 
     fn open(&self) -> Step {
-        self.with_requester(|requester| Step::Open { requester, previous: self.previous })
+        self.with_requester(|requester| Step::Open { requester, previous: self.previous.or(self.full) })
     }
 
     fn find_tickets(&self) -> Step {

@@ -29,6 +29,8 @@ pub(super) struct CommentText {
     pub(super) uploads: Vec<String>,
     /// Whether copying was tried.
     pub(super) uploaded: bool,
+    /// Whether an earlier attempt has copied some of it.
+    pub(super) is_reused: bool,
     oldest: Timestamp,
 }
 
@@ -42,6 +44,7 @@ impl CommentText {
             media: Vec::new(),
             uploads: Vec::new(),
             uploaded: false,
+            is_reused: false,
             oldest: Timestamp::MAX,
         };
         for event in events {

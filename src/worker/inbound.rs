@@ -1,14 +1,14 @@
 //! From the phone to the ticket: takes the steps that the conversation policy names, until a comment is written.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use crate::clients::Failure;
-use crate::clients::zendesk::{Saved, TicketView, Written};
-use crate::domain::conversation::{Change, Opening, TicketStatus, fingerprint};
+use crate::clients::zendesk::{COMMENTS_MAX, Saved, TicketView, Written};
+use crate::domain::conversation::{Change, Conversation, Opening, TicketStatus, fingerprint};
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{Customer, CustomerText, Destination, Event, Keyword, Note, Tells, TicketId, UserId};
+use crate::domain::event::{
+    Customer, CustomerText, Destination, Event, EventId, Keyword, Note, Tells, TicketId, UserId,
+};
 use crate::domain::plan::{Facts, KnownTicket, Step, Tagging, plan};
 use crate::domain::reading::Counted;
 use crate::mapping::{Context, Name};
@@ -22,13 +22,6 @@ use super::{Learnt, Worker};
 
 /// More looks than any way through the policy takes; a way that is longer goes in a circle.
 const STEPS_MAX: usize = 24;
-
-/// How long fetching a message's pictures may take in all; what is late is a link. The text must not wait for long.
-const UPLOADS_DEADLINE: Duration = Duration::from_secs(30);
-
-/// How many of a message's pictures are copied to the ticket; the rest are links. One at a time is
-/// held in memory.
-const UPLOADS_MAX: usize = 5;
 
 /// A comment to add.
 struct Append {
@@ -73,23 +66,45 @@ impl Worker {
         }
         for _ in 0..STEPS_MAX {
             let step = plan(&facts);
-            if matches!(step, Step::Open { .. } | Step::FollowUp { .. } | Step::Append { .. }) && !written.uploaded {
-                (written.uploads, written.uploaded) = (self.upload_media(&written.media).await, true);
+            if let Some(id) = head.filter(|_| writes(&step) && !written.uploaded) {
+                (written.uploads, written.is_reused) = self.copy_media(id, &written.media).await;
+                written.uploaded = true;
             }
             let inbound = Inbound { claim, customer: &customer, first, written: &written };
             let taken = self.take(step, &inbound, &mut facts, learnt).await;
             match taken {
                 Ok(None) => {}
-                Ok(Some(outcome)) => return Ok(outcome),
-                Err(outcome) => {
-                    if let (Outcome::Postpone { for_budget: true, .. }, Some(id)) = (&outcome, head) {
-                        self.facts.keep(id, facts, known, self.clock.now());
-                    }
-                    return Err(outcome);
+                Ok(Some(outcome)) => {
+                    head.into_iter().for_each(|id| self.uploads.forget(id));
+                    return Ok(outcome);
                 }
+                Err(outcome) => return Err(self.put_off(outcome, head, &written, facts, known)),
             }
         }
         Err(Outcome::Retry { cause: "Zendesk's answers lead in a circle".to_owned(), after: None })
+    }
+
+    /// Keeps what the next attempt need not find out or copy again.
+    fn put_off(
+        &self,
+        outcome: Outcome,
+        head: Option<EventId>,
+        written: &CommentText,
+        facts: Facts,
+        known: Option<&Conversation>,
+    ) -> Outcome {
+        match (outcome, head) {
+            (outcome @ Outcome::Postpone { for_budget: true, .. }, Some(id)) => {
+                self.facts.keep(id, facts, known, self.clock.now());
+                outcome
+            }
+            // It may be the copies of an earlier attempt that Zendesk will not have: they are made anew, once.
+            (Outcome::Reject { cause }, Some(id)) if written.is_reused => {
+                self.uploads.forget(id);
+                Outcome::Retry { cause, after: None }
+            }
+            (outcome, _) => outcome,
+        }
     }
 
     /// Takes one step; `Some` when the text has been written.
@@ -244,7 +259,20 @@ impl Worker {
                 facts.ticket_gone();
                 Ok(None)
             }
+            Err(Failure::Reject { .. }) if self.is_full(ticket).await? => {
+                facts.ticket_full();
+                Ok(None)
+            }
             Err(Failure::Reject { .. }) if inbound.remembers(requester) && facts.requester_gone() => Ok(None),
+            Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
+        }
+    }
+
+    /// Whether a ticket that has refused a comment takes none any more, because it has as many as Zendesk allows.
+    async fn is_full(&self, ticket: TicketId) -> Result<bool, Outcome> {
+        match self.zendesk.ticket(ticket).await {
+            Ok(ticket) => Ok(ticket.comment_count.is_some_and(|count| count >= COMMENTS_MAX)),
+            Err(Failure::NotFound { .. }) => Ok(false),
             Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
         }
     }
@@ -363,6 +391,7 @@ impl Worker {
                 Ok(Some(outcome))
             }
             Err(Failure::Closed { .. } | Failure::NotFound { .. }) => Ok(nowhere()),
+            Err(Failure::Reject { .. }) if self.is_full(ticket).await? => Ok(nowhere()),
             Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
         }
     }
@@ -387,20 +416,11 @@ impl Worker {
         customer.update(&text.customer);
         Ok(customer)
     }
+}
 
-    /// Copies pictures to Zendesk where they can be fetched safely. What cannot be copied is still linked.
-    async fn upload_media(&self, links: &[String]) -> Vec<String> {
-        let deadline = tokio::time::Instant::now() + UPLOADS_DEADLINE;
-        let mut tokens = Vec::new();
-        for link in links.iter().take(UPLOADS_MAX) {
-            let Ok(fetched) = tokio::time::timeout_at(deadline, self.media.fetch(link)).await else { break };
-            let Ok(media) = fetched else { continue };
-            if let Ok(token) = self.zendesk.upload(&media.file_name, &media.content_type, media.bytes).await {
-                tokens.push(token);
-            }
-        }
-        tokens
-    }
+/// Whether the step writes the text, with its pictures.
+fn writes(step: &Step) -> bool {
+    matches!(step, Step::Open { .. } | Step::FollowUp { .. } | Step::Append { .. })
 }
 
 /// Ticket numbers grow; Zendesk's own order in a list is not documented.

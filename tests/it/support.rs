@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use tandem::clients::media::MediaClient;
 use tandem::clock::Clock;
 use tandem::config;
 use tandem::config::{Config, Faults};
@@ -18,7 +19,7 @@ use tandem::intake::signature::zendesk_signature;
 use tandem::sandbox::braze::Profile;
 use tandem::sandbox::server::Call;
 use tandem::sandbox::{Sandbox, SandboxOptions};
-use tandem::serve::{Listeners, Reloads, ServeError, serve_and_reload};
+use tandem::serve::{Listeners, Reloads, ServeError, serve_and_reload, serve_with_media};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -50,6 +51,8 @@ pub(crate) struct TestBridge {
     pub(crate) http: reqwest::Client,
     pub(crate) directory: TempDir,
     settings: String,
+    /// Fetches customers' pictures, where not from public hosts only.
+    media: Option<MediaClient>,
     stop: CancellationToken,
     reloads: Option<mpsc::Sender<Result<Config, Faults>>>,
     running: Option<JoinHandle<Result<(), ServeError>>>,
@@ -99,6 +102,7 @@ impl TestBridge {
             http: http_client(),
             directory: tempfile::tempdir().unwrap(),
             settings,
+            media: None,
             stop: CancellationToken::new(),
             reloads: None,
             running: None,
@@ -153,9 +157,11 @@ impl TestBridge {
             config::parse(Some(&settings), [], &directory)
         };
         let reloads = Reloads { read, check: Some(Arc::new(check)) };
-        let served =
-            serve_and_reload(config, listeners, self.clock.of_another_process(), stop.cancelled_owned(), reloads);
-        self.running = Some(runtime.spawn(served));
+        let (clock, stop) = (self.clock.of_another_process(), stop.cancelled_owned());
+        self.running = Some(match self.media.clone() {
+            Some(media) => runtime.spawn(serve_with_media(config, listeners, clock, media, stop)),
+            None => runtime.spawn(serve_and_reload(config, listeners, clock, stop, reloads)),
+        });
     }
 
     /// Stops a bridge that runs apart, wherever it is: nothing is finished, nothing more is called or recorded. Returns
@@ -170,6 +176,13 @@ impl TestBridge {
         while !self.sandbox.wait_until(QUIET, free).await {
             assert!(started.elapsed() < DEADLINE, "the store is still in use");
         }
+    }
+
+    /// Starts again, and fetches customers' pictures from this machine, where the sandbox has them.
+    pub(crate) async fn fetch_from_this_machine(&mut self) {
+        self.stop().await;
+        self.media = Some(MediaClient::of_this_machine().unwrap());
+        self.run().await;
     }
 
     /// Stops, lets the configuration be changed as TOML text, and starts again on the same directory.

@@ -98,6 +98,18 @@ impl Zendesk {
         Ok(comments.iter().filter(is_before).copied().collect())
     }
 
+    /// The public comment that came with the update by which the ticket was solved last, if one did.
+    ///
+    /// # Errors
+    /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
+    pub async fn comment_that_solved(&self, id: TicketId) -> Result<Option<CommentId>, Failure> {
+        let mut pages = Pages::of(Order::get(Call::ZendeskSearch, format!("/api/v2/tickets/{id}/audits")));
+        let (_, audits) = self.page::<Value>(&mut pages, "audits").await?;
+        // The order of audits is not documented; later ones have larger ids.
+        let solving = audits.iter().filter(|audit| views::solves(audit)).max_by_key(|audit| audit["id"].as_u64());
+        Ok(solving.and_then(views::public_comment))
+    }
+
     /// The comments that came after this one, oldest first; with `None`, the newest [`COMMENTS_AT_ONCE`].
     ///
     /// # Errors

@@ -659,7 +659,8 @@ async fn an_expired_token_is_renewed_once_and_each_refused_call_repeated_once() 
     let before = server.seen().len();
     assert!(matches!(zendesk.ticket(TicketId(7)).await, Err(Failure::Refused { status: 401, .. })));
     let after: Vec<String> = server.seen()[before..].iter().map(|seen| seen.target.clone()).collect();
-    assert_eq!(after, ["/api/v2/tickets/7?include=users", "/oauth/tokens", "/api/v2/tickets/7?include=users"]);
+    let shown = "/api/v2/tickets/7?include=users%2Ccomment_count";
+    assert_eq!(after, [shown, "/oauth/tokens", shown]);
 }
 
 #[tokio::test]

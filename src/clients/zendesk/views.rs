@@ -26,8 +26,8 @@ pub struct TicketView {
     pub tags: Vec<String>,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// How many comments it holds, where the answer told: [`super::Zendesk::tickets`] only. Whether internal ones are
-    /// among them is not documented.
+    /// How many comments it holds, where the answer told: [`super::Zendesk::tickets`] and [`super::Zendesk::ticket`]. Whether
+    /// internal ones are among them is not documented.
     pub comment_count: Option<u32>,
     /// The customer, where the answer held it too: [`super::Zendesk::ticket`] only.
     pub requester: Option<UserView>,
@@ -363,6 +363,20 @@ pub(super) fn is_marked(audit: &Value, event: &str) -> bool {
 pub(super) fn hands_over(audit: &Value) -> bool {
     let hands = |event: &Value| event["type"] == "Change" && event["field_name"] == "requester_id";
     audit["events"].as_array().is_some_and(|events| events.iter().any(hands))
+}
+
+/// Whether an audit solved its ticket.
+pub(super) fn solves(audit: &Value) -> bool {
+    let events = audit["events"].as_array();
+    events
+        .is_some_and(|events| events.iter().any(|event| event["field_name"] == "status" && event["value"] == "solved"))
+}
+
+/// The public comment that an audit made.
+pub(super) fn public_comment(audit: &Value) -> Option<CommentId> {
+    let mut events = audit["events"].as_array()?.iter();
+    let comment = events.find(|event| event["type"] == "Comment" && event["public"] == true)?;
+    comment["id"].as_u64().map(CommentId)
 }
 
 /// A ticket and the comment that an audit made on it: its `Comment` event.

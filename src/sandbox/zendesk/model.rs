@@ -116,6 +116,8 @@ pub struct Attachment {
     pub released: bool,
     /// Whether it was deleted from its comment.
     pub deleted: bool,
+    /// Whether it is a picture that stands within the comment's text.
+    pub inline: bool,
 }
 
 /// How a comment came to be.
@@ -234,7 +236,7 @@ impl Attachment {
         json!({
             "id": self.id, "url": format!("{base}/api/v2/attachments/{}.json", self.id), "file_name": self.file_name,
             "content_type": self.content_type, "content_url": self.content_url,
-            "mapped_content_url": self.content_url, "size": self.size, "inline": false, "deleted": self.deleted,
+            "mapped_content_url": self.content_url, "size": self.size, "inline": self.inline, "deleted": self.deleted,
             "malware_access_override": self.released, "malware_scan_result": self.scan, "thumbnails": [],
         })
     }

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::super::text;
-use super::{Attachment, Made, NewTicket, Role, State, Ticket, TicketStatus, User, Zendesk, comments, tickets};
+use super::{
+    Attachment, Comment, Made, NewTicket, Role, State, Ticket, TicketStatus, User, Zendesk, comments, tickets,
+};
 
 impl Zendesk {
     /// Adds a user and returns the id. The id given is not used.
@@ -90,6 +92,30 @@ impl Zendesk {
         self.act(|state, now| state.comment(ticket, by(state.agent, false, html), now))
     }
 
+    /// Leaves a ticket with room for so many comments more: the others are internal ones of the agent's. No trigger fires
+    /// on them.
+    pub fn fill(&self, ticket: u64, room: usize) {
+        self.act(|state, now| {
+            let there = state.tickets.get(&ticket).map_or(tickets::MAX_COMMENTS, |ticket| ticket.comments.len());
+            for _ in there..tickets::MAX_COMMENTS.saturating_sub(room) {
+                let (id, author_id) = (state.next_id(), state.agent);
+                let note = Comment {
+                    id,
+                    author_id,
+                    public: false,
+                    html_body: comments::wrap("noted"),
+                    plain_body: "noted".to_owned(),
+                    attachments: Vec::new(),
+                    made: Made::Written,
+                    metadata: Value::Null,
+                    via_api: false,
+                    created_at: now,
+                };
+                state.tickets.get_mut(&ticket).into_iter().for_each(|ticket| ticket.comments.push(note.clone()));
+            }
+        });
+    }
+
     /// What the agent types into the ticket, as the editor makes a comment of it. Returns the comment's id; 0 when the ticket
     /// takes none.
     pub fn agent_types(&self, ticket: u64, words: &str, public: bool) -> u64 {
@@ -114,6 +140,18 @@ impl Zendesk {
         })
     }
 
+    /// A public reply by the agent with a picture within the text, which Zendesk keeps as a file of the comment as well.
+    /// `html` is made of the picture's address.
+    pub fn agent_reply_with_picture(&self, ticket: u64, name: &str, html: impl Fn(&str) -> String) -> u64 {
+        self.act(|state, now| {
+            let stored = state.store_file(name, "image/png", bytes::Bytes::from_static(b"picture"), &self.0.clock);
+            let picture = Attachment { inline: true, ..stored };
+            let html = html(&text::escape_html(&picture.content_url));
+            let comment = tickets::NewComment { attachments: vec![picture], ..by(state.agent, true, &html) };
+            state.comment(ticket, comment, now)
+        })
+    }
+
     /// A public comment by this user: somebody in copy, say, who answered the mail.
     pub fn comment_by(&self, user: u64, ticket: u64, html: &str) -> u64 {
         self.act(|state, now| state.comment(ticket, by(user, true, html), now))
@@ -132,9 +170,11 @@ impl Zendesk {
     /// A public reply by the agent that solves the ticket with the same click: one update. Returns the comment's id.
     pub fn agent_solves_with_reply(&self, ticket: u64, html: &str) -> u64 {
         self.act(|state, now| {
-            let comment = state.comment(ticket, by(state.agent, true, html), now);
-            state.set_status(ticket, TicketStatus::Solved, now);
-            comment
+            let Some(solved) = state.tickets.get_mut(&ticket) else { return 0 };
+            let before = std::mem::replace(&mut solved.status, TicketStatus::Solved);
+            let change = tickets::change("status", before.as_str(), TicketStatus::Solved.as_str());
+            state.record(ticket, Some(by(state.agent, true, html)), vec![change], &Value::Null, false, now);
+            state.tickets.get(&ticket).and_then(|ticket| ticket.comments.last()).map_or(0, |comment| comment.id)
         })
     }
 
@@ -222,7 +262,9 @@ impl Zendesk {
 impl State {
     /// Adds a comment in the web interface and returns its id; 0 when the ticket takes none.
     fn comment(&mut self, ticket: u64, comment: tickets::NewComment, now: Timestamp) -> u64 {
-        let takes = self.tickets.get(&ticket).is_some_and(|t| !t.deleted && t.status != TicketStatus::Closed);
+        let takes = self.tickets.get(&ticket).is_some_and(|t| {
+            !t.deleted && t.status != TicketStatus::Closed && t.comments.len() < tickets::MAX_COMMENTS
+        });
         if !takes {
             return 0;
         }

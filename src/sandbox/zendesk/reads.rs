@@ -22,7 +22,7 @@ pub(super) struct Upload {
 }
 
 impl State {
-    /// `GET /tickets/{id}`, with `include=users`.
+    /// `GET /tickets/{id}`, with `include=users`, `comment_count` or both.
     pub(super) fn show_ticket(&self, id: u64, request: &Request) -> Answer {
         let Some(ticket) = self.tickets.get(&id).filter(|ticket| !ticket.deleted) else {
             return errors::not_found();
@@ -108,12 +108,18 @@ impl State {
         self.page("tickets", tickets, request).map_or_else(|refusal| refusal, |body| Answer::json(200, &body))
     }
 
-    /// `GET /tickets/{id}/comments`: oldest first, unless asked otherwise.
+    /// `GET /tickets/{id}/comments`: oldest first, unless asked otherwise; pictures within the text are among the files with
+    /// `include_inline_images=true` only.
     pub(super) fn list_comments(&self, id: u64, request: &Request) -> Answer {
         let Some(ticket) = self.tickets.get(&id).filter(|ticket| !ticket.deleted) else {
             return errors::not_found();
         };
-        let comments = ticket.comments.iter().map(|c| c.json(&self.base, ticket.audit_of(c.id))).collect();
+        let mut comments: Vec<Value> =
+            ticket.comments.iter().map(|c| c.json(&self.base, ticket.audit_of(c.id))).collect();
+        if request.param("include_inline_images") != Some("true") {
+            let files = comments.iter_mut().filter_map(|comment| comment["attachments"].as_array_mut());
+            files.for_each(|files| files.retain(|file| file["inline"] != true));
+        }
         let mut body = match self.page("comments", comments, request) {
             Ok(body) => body,
             Err(refusal) => return refusal,
@@ -174,6 +180,7 @@ impl State {
             scan: "malware_not_found",
             released: false,
             deleted: false,
+            inline: false,
         }
     }
 

@@ -23,6 +23,11 @@ impl Zendesk {
         self.act(|state, _| state.limits.spelling = spelling);
     }
 
+    /// Drops the files that wait for a comment, as if their tokens had run out.
+    pub fn drop_uploads(&self) {
+        self.act(|state, _| state.uploads.clear());
+    }
+
     /// Which triggers are installed.
     pub fn install_triggers(&self, bodies: TriggerBodies) {
         self.act(|state, _| state.switches.bodies = bodies);

@@ -13,7 +13,7 @@ const IDEMPOTENCY_LIFE: SignedDuration = SignedDuration::from_hours(2);
 /// The longest key. Reported by others, not in Zendesk's documents.
 const IDEMPOTENCY_KEY_CHARACTERS: usize = 255;
 /// The most comments that a ticket takes.
-const MAX_COMMENTS: usize = 5000;
+pub(super) const MAX_COMMENTS: usize = 5000;
 
 /// The ticket properties that the API takes; others are dropped, and named in `X-Zendesk-API-Warn`.
 const WRITABLE: [&str; 33] = [
