@@ -56,6 +56,14 @@ pub enum Failure {
         /// Not before this long from now.
         after: Option<Duration>,
     },
+    /// The vendor had the request and failed at it, without a word on how far it came: most likely nothing happened. Only a
+    /// send through Braze ends so.
+    Broke {
+        /// Why.
+        cause: String,
+        /// Not before this long from now.
+        after: Option<Duration>,
+    },
     /// Nothing happened; the answer was longer than [`ANSWER_BYTES_MAX`], and would be so again.
     TooLong {
         /// Why.
@@ -126,6 +134,7 @@ impl Failure {
     pub fn cause(&self) -> &str {
         match self {
             Self::Retry { cause, .. }
+            | Self::Broke { cause, .. }
             | Self::TooLong { cause }
             | Self::Unknown { cause }
             | Self::Reject { cause }

@@ -294,7 +294,7 @@ impl Worker {
     /// ([`Worker::weigh`]).
     fn outcome(&self, failure: Failure, destination: Destination) -> Outcome {
         match failure {
-            Failure::Retry { cause, after } => Outcome::Retry { cause, after },
+            Failure::Retry { cause, after } | Failure::Broke { cause, after } => Outcome::Retry { cause, after },
             Failure::Changed { cause } => Outcome::Retry { cause, after: None },
             Failure::TooLong { cause } => Outcome::Retry { cause, after: None },
             Failure::Unknown { cause } => Outcome::Unknown { cause },

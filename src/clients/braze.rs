@@ -113,7 +113,7 @@ impl Braze {
     /// [`Failure::Forbidden`] with [`Object::Campaign`] when the campaign does not exist, is archived or is paused, and
     /// with [`Object::Recipient`] for any other refusal that may be of this message alone. [`Failure::Reject`] also
     /// when Braze accepted the request but reported problems: then nobody knows who got what, and a repetition could
-    /// reach a customer twice.
+    /// reach a customer twice. [`Failure::Broke`] where Braze failed with the request in hand.
     pub async fn trigger_send(&self, body: &Value) -> Result<Sent, Failure> {
         let order = Order::post(Call::BrazeSend, Effect::Lasting, "/campaigns/trigger/send", body)
             .about(Object::Recipient(recipient_key(&body["recipients"][0])));
@@ -209,7 +209,16 @@ impl Braze {
                 let cause = format!("{} (campaign {campaign})", words::cause("Braze", status, &said));
                 Failure::Forbidden { cause, status, object: Object::Campaign(campaign) }
             }
-            _ => self.exchange.failure(order, answer, &said),
+            _ => {
+                // 502 is a failure on the way to Braze's own machines, and the only one that is surely before any effect.
+                let may_be_done = order.effect == Effect::Lasting && status >= 500 && status != 502;
+                let failure = self.exchange.failure(order, answer, &said);
+                if may_be_done && let Failure::Retry { cause, after } = failure {
+                    Failure::Broke { cause, after }
+                } else {
+                    failure
+                }
+            }
         }
     }
 }

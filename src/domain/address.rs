@@ -295,6 +295,7 @@ mod tests {
             attachments: Vec::new(),
             recipe: None,
             caught_up: false,
+            written_at: None,
         })
     }
 

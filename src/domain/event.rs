@@ -309,6 +309,9 @@ pub struct PhoneText {
     /// Whether the bridge found it by looking, not by a webhook: it goes out late.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub caught_up: bool,
+    /// When the comment was written, by Zendesk's clock, where it was read from the ticket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<Timestamp>,
 }
 
 /// The parts of a published-recipe trigger body that are passed on as they came.

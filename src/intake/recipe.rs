@@ -81,6 +81,7 @@ fn send(body: &Map<String, Value>) -> Result<EventKind, Stop> {
         attachments: Vec::new(),
         recipe: Some(RecipeSend { campaign_id, plain, attributes }),
         caught_up: false,
+        written_at: None,
     }))
 }
 

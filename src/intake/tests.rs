@@ -327,6 +327,7 @@ fn zendesk_events_are_read() {
             attachments: vec![],
             recipe: None,
             caught_up: false,
+            written_at: None,
         })
     };
     let change = |user: Option<&str>| TicketChange {

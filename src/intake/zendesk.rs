@@ -64,6 +64,7 @@ fn read_reply(body: &Map<String, Value>, about: TicketChange) -> Result<EventKin
             attachments: Vec::new(),
             recipe: None,
             caught_up: false,
+            written_at: None,
         }));
     }
     Ok(EventKind::AgentReply(AgentReply { ticket_id, comment_id, external_user_id, requester_id, caught_up: None }))

@@ -142,6 +142,7 @@ fn phone_text(ticket: u64, words: &str) -> Event {
         attachments: Vec::new(),
         recipe: None,
         caught_up: false,
+        written_at: None,
     });
     Event { received_at: at(0), kind }
 }

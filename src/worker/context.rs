@@ -202,6 +202,7 @@ pub(super) fn closing(change: &TicketChange) -> PhoneText {
         attachments: Vec::new(),
         recipe: None,
         caught_up: false,
+        written_at: None,
     }
 }
 

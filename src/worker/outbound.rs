@@ -4,13 +4,13 @@
 use crate::clients::Failure;
 use crate::clients::braze::Recipient;
 use crate::domain::conversation::{Change, Conversation, Subscription, TicketStatus};
-use crate::domain::delivery::Outcome;
+use crate::domain::delivery::{Happened, Outcome};
 use crate::domain::event::{Destination, EventKind, PhoneText, TicketChange, TicketId};
 use crate::domain::refusals::Object;
 use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::{self, RecipeMessage};
 use crate::mapping::{Context, Name};
-use crate::store::Claim;
+use crate::store::{Claim, Work};
 
 use super::context::{self, Part};
 use super::theirs::NOT_THEIRS;
@@ -45,6 +45,10 @@ impl Worker {
         let recipient =
             recipient_of(claim).ok_or_else(|| Outcome::Reject { cause: "nobody to text is known".to_owned() })?;
         self.may_text(claim, &recipient, learnt).await?;
+        if self.may_be_out(claim, text) {
+            let cause = "it may have been texted before the store was put back from a backup".to_owned();
+            return Err(Outcome::Unknown { cause });
+        }
         learn_from_recipe(conversation, text, now, learnt);
         if text.comment_id.is_none() {
             learnt.changes.push(Change::RepliedUnnumbered);
@@ -151,6 +155,15 @@ impl Worker {
         Ok(Outcome::Done { receipt: format!("dispatch {}", receipts.join(", ")) })
     }
 
+    /// Whether a reply may have been texted in a time of which the store knows nothing, and is for the operator to send: a
+    /// receipt of that time names a delivery that is not known any more.
+    fn may_be_out(&self, claim: &Claim, text: &PhoneText) -> bool {
+        let Some(lost) = self.store.lost_time().filter(|_| text.comment_id.is_some()) else { return false };
+        let is_older = text.written_at.is_none_or(|written_at| written_at <= lost.until);
+        let is_put_back = |work: &Work| work.delivery.past.iter().any(|past| past.what == Happened::Redriven);
+        is_older && self.options.on_unconfirmed == OnUnconfirmed::Hold && !claim.work.iter().any(is_put_back)
+    }
+
     /// What a send that failed means for the delivery.
     fn not_sent(&self, text: &PhoneText, failure: Failure) -> Outcome {
         let destination = Destination::Braze;
@@ -160,6 +173,9 @@ impl Worker {
                 Outcome::Forbid { destination, object: Object::Campaign(recipe.campaign_id.clone()), cause }
             }
             (Failure::Forbidden { cause, .. }, Some(_)) => Outcome::Reject { cause },
+            (Failure::Broke { cause, .. }, _) if self.options.on_unconfirmed == OnUnconfirmed::Hold => {
+                Outcome::Unknown { cause }
+            }
             // Every text goes through the configured campaign, so its refusal is one of the account.
             (Failure::Forbidden { cause, object: Object::Campaign(_), .. }, None) => {
                 Outcome::Pause { destination, cause }
@@ -193,7 +209,9 @@ impl Worker {
     /// within the text is an attachment to Zendesk as well, so its address may stand in the text already.
     fn split(&self, text: &PhoneText) -> Vec<String> {
         let links = text.attachments.iter().map(|attachment| attachment.url.as_str());
-        let links = links.filter(|link| !text.text.lines().any(|line| line == *link));
+        // Behind the mark of a list, between the cells of a table, or in brackets behind the words of a link.
+        let is_there = |link: &str| text.text.split_whitespace().any(|word| word.trim_matches(['(', ')']) == link);
+        let links = links.filter(|link| !is_there(link));
         let lines: Vec<&str> =
             std::iter::once(text.text.as_str()).filter(|text| !text.is_empty()).chain(links).collect();
         let whole = lines.join("\n");

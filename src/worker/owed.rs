@@ -23,7 +23,8 @@ const MERGED_MAX: usize = 5;
 const STAFF_MAX: usize = 10_000;
 
 /// The users who were seen as staff since the start. One of them who is an end user by the time that a webhook names
-/// their comment was staff when it was written.
+/// their comment was staff when it was written. Of one who was not seen, because the bridge was started anew in between,
+/// nobody can tell: their comment is not texted, and the agent is told.
 #[derive(Debug, Default)]
 pub struct StaffSeen(Mutex<HashSet<UserId>>);
 

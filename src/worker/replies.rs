@@ -150,34 +150,48 @@ impl Worker {
     ) -> Result<Option<Outcome>, Outcome> {
         let now = self.clock.now();
         let (Some(known), Some(head)) = (&claim.conversation, claim.work.first()) else { return Ok(None) };
-        let Some(forwarded) = known.forwarded_on(change.ticket_id).filter(|_| !known.replies_unnumbered) else {
-            return Ok(None);
-        };
-        // A reply that came with the solution was on the ticket before its webhook left Zendesk.
-        let solved_at = head.event.received_at;
-        if forwarded.reading.at.is_some_and(|read_at| solved_at <= read_at && read_at <= now) {
+        if known.replies_unnumbered {
             return Ok(None);
         }
-        let comments = match self.zendesk.comments_after(change.ticket_id, Some(forwarded.up_to)).await {
+        // A reply that came with the solution was on the ticket before its webhook left Zendesk.
+        let solved_at = head.event.received_at;
+        let forwarded = known.forwarded_on(change.ticket_id);
+        let read_at = forwarded.and_then(|forwarded| forwarded.reading.at);
+        if read_at.is_some_and(|read_at| solved_at <= read_at && read_at <= now) {
+            return Ok(None);
+        }
+        let named = match forwarded {
+            Some(_) => None,
+            None => match self.answer_on_unknown(claim, change.ticket_id).await? {
+                Some(answer) => Some(answer),
+                None => return Ok(None),
+            },
+        };
+        let after = forwarded.map(|forwarded| forwarded.up_to);
+        let comments = match self.zendesk.comments_after(change.ticket_id, after).await {
             Ok(comments) => comments,
             Err(Failure::NotFound { .. }) => return Ok(None),
             Err(failure) => return Err(self.outcome(failure, Destination::Zendesk)),
         };
         let look = Look {
             ticket: change.ticket_id,
-            named: None,
-            forwarded: Some(forwarded),
+            named,
+            forwarded,
             external_user_id: change.external_user_id.as_deref(),
             told,
             seen_to: None,
             caught_up: false,
         };
         self.take_replies(claim, &look, &comments, learnt).await?;
+        // On a ticket that was not known, nothing was taken of what is newer than the answer.
+        let is_known = |comment: &&CommentView| named.is_none_or(|answer| comment.id <= answer);
+        let known: Vec<&CommentView> = comments.iter().filter(is_known).collect();
         // The ticket was solved after its comments were written, so their times are no stamp of it.
-        let known: Vec<&CommentView> = comments.iter().collect();
-        let read = what_was_read(change.ticket_id, Some(forwarded.up_to), None, &known);
+        let read = what_was_read(change.ticket_id, after, None, &known);
         learnt.changes.extend(read.into_iter().filter(|change| !matches!(change, Change::Stamp(..))));
-        learnt.changes.push(Change::RepliesRead(change.ticket_id, now));
+        if known.len() == comments.len() {
+            learnt.changes.push(Change::RepliesRead(change.ticket_id, now));
+        }
         let count = learnt.instead.len();
         if count == 0 {
             return Ok(None);
@@ -185,6 +199,21 @@ impl Worker {
         let again = EventKind::TicketSolved(change.clone());
         learnt.instead.push(Event { received_at: solved_at, kind: again });
         Ok(Some(Outcome::Skip { reason: format!("the closing text goes after {count} that were owed") }))
+    }
+
+    /// The comment that came with the solution of a ticket of whose replies nothing is known, such as one that an agent
+    /// opened: it is owed for sure, and of those before it nobody can tell.
+    async fn answer_on_unknown(&self, claim: &Claim, ticket: TicketId) -> Result<Option<CommentId>, Outcome> {
+        self.wait_for_opening(claim, ticket).await?;
+        if self.learn_opened(claim, ticket).await? {
+            let cause = "the ticket is one that the bridge has opened".to_owned();
+            return Err(Outcome::Postpone { cause, until: self.clock.now(), for_budget: false });
+        }
+        match self.zendesk.comment_that_solved(ticket).await {
+            Ok(answer) => Ok(answer),
+            Err(Failure::NotFound { .. }) => Ok(None),
+            Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
+        }
     }
 
     /// Puts the texts that are owed in the claim's place, and says which comments were left out.
@@ -211,7 +240,9 @@ impl Worker {
         let text_of = |comment: &&CommentView| EventKind::PhoneText(text_of(look, comment));
         learnt.instead = sorted.due.iter().map(|comment| Event { received_at: now, kind: text_of(comment) }).collect();
         let withheld = sorted.due.iter().filter_map(|comment| notes::withheld(comment));
-        let strangers = sorted.left_out.iter().filter(|(id, why)| Some(*id) == look.named && *why == LeftOut::Stranger);
+        // A webhook names what staff wrote: its author may be none any more, or one of whom nothing is known.
+        let is_told = |why: LeftOut| matches!(why, LeftOut::Stranger | LeftOut::EndUser);
+        let strangers = sorted.left_out.iter().filter(|(id, why)| Some(*id) == look.named && is_told(*why));
         let told = withheld.chain(strangers.map(|(id, _)| notes::stranger(*id)));
         learnt.besides.extend(told.map(|text| notes::fact(look.ticket, text, now)));
         Ok(sorted.left_out)
@@ -318,5 +349,6 @@ fn text_of(look: &Look<'_>, comment: &CommentView) -> PhoneText {
         attachments: comment.attachments.clone(),
         recipe: None,
         caught_up: look.caught_up,
+        written_at: comment.created_at,
     }
 }

@@ -41,7 +41,7 @@ async fn only_words_of_staff_are_texted() {
     bridge.settled().await;
     assert_eq!(bridge.texts(), ["Hello Ada, here is your answer"]);
     assert_eq!(bridge.notes(ticket), [""; 0]);
-    // A webhook names them: the one of whom nobody knows who it was may have been an agent.
+    // A webhook names them: each may have been an agent when they wrote.
     for comment in [deleted, in_copy] {
         bridge.zendesk_webhook(&bell(ticket, comment)).await;
     }
@@ -52,9 +52,34 @@ async fn only_words_of_staff_are_texted() {
     ];
     assert_eq!(reasons(&deliveries, "agent_reply"), words);
     assert_eq!(bridge.texts().len(), 1);
+    let told = |comment: u64| {
+        format!("Comment {comment} was not texted to the customer: its author is not known to be one of your agents")
+    };
+    let notes = bridge.notes(ticket).join("\n");
+    assert!(notes.contains(&told(deleted)) && notes.contains(&told(in_copy)), "{notes}");
+    assert_eq!(notes.matches("was not texted").count(), 2, "{notes}");
+    bridge.finish(0).await;
+}
+
+#[tokio::test]
+async fn who_was_staff_before_a_restart_is_not_texted_and_the_agent_is_told() {
+    let mut bridge = TestBridge::start().await;
+    let zendesk = bridge.sandbox.zendesk.clone();
+    let (ticket, _) = bridge.talking("ada").await;
+    let agent = zendesk.add_user(User { name: "Former".to_owned(), role: Role::Agent, ..User::default() });
+    zendesk.pause_webhooks();
+    let first = zendesk.comment_by(agent, ticket, "one");
+    bridge.zendesk_webhook(&bell(ticket, first)).await;
+    bridge.settled().await;
+    let second = zendesk.comment_by(agent, ticket, "two");
+    zendesk.set_role(agent, Role::EndUser);
+    bridge.stop().await;
+    bridge.run().await;
+    bridge.zendesk_webhook(&bell(ticket, second)).await;
+    bridge.settled().await;
+    assert_eq!(bridge.texts(), ["one"]);
     let notes = bridge.notes(ticket);
-    let told =
-        format!("Comment {deleted} was not texted to the customer: its author is not known to be one of your agents");
+    let told = format!("Comment {second} was not texted to the customer");
     assert!(notes.len() == 1 && notes[0].starts_with(&told), "{notes:?}");
     bridge.finish(0).await;
 }
@@ -242,6 +267,30 @@ async fn a_file_with_malware_or_one_that_was_deleted_is_left_out_and_the_agent_t
 }
 
 #[tokio::test]
+async fn a_picture_within_a_reply_is_sent_once_wherever_it_stands() {
+    type Html = fn(&str) -> String;
+    let layouts: [(Html, &str); 7] = [
+        (|picture| format!("<p>See below</p><p><img src=\"{picture}\"></p>"), "See below\n\n{}"),
+        (|picture| format!("<p>See <img src=\"{picture}\"> here</p>"), "See\n{}\nhere"),
+        (|picture| format!("<img src=\"{picture}\" alt=\"The door\">"), "[The door]\n{}"),
+        (|picture| format!("<ul><li><img src=\"{picture}\"></li></ul>"), "- {}"),
+        (|picture| format!("<a href=\"{picture}\"><img src=\"{picture}\"></a>"), "{}"),
+        (|picture| format!("<a href=\"{picture}\">The door</a>"), "The door ({})"),
+        (|_| "<p>It is enclosed</p>".to_owned(), "It is enclosed\n{}"),
+    ];
+    let bridge = TestBridge::start().await;
+    let (ticket, _) = bridge.talking("ada").await;
+    for (html, expected) in layouts {
+        bridge.sandbox.zendesk.agent_reply_with_picture(ticket, "a door & more.png", html);
+        bridge.settled().await;
+        let ticket = bridge.sandbox.zendesk.ticket(ticket).unwrap();
+        let address = &ticket.comments.last().unwrap().attachments[0].content_url;
+        assert_eq!(bridge.texts().last().unwrap(), &expected.replace("{}", address));
+    }
+    bridge.finish(0).await;
+}
+
+#[tokio::test]
 async fn replies_on_a_ticket_of_long_comments_arrive() {
     let bridge = TestBridge::start().await;
     let (ticket, _) = bridge.talking("ada").await;
@@ -298,7 +347,16 @@ async fn with_hold_a_text_of_unknown_fate_is_never_sent_again() {
 #[tokio::test]
 async fn with_hold_a_text_that_never_left_is_sent_and_a_long_one_loses_and_doubles_nothing() {
     let words: Vec<String> = (0..700).map(|number| format!("word{number}")).collect();
-    for (what, out) in [(FaultKind::retry_after(503, 1), 4), (FaultKind::LoseAnswer, 4), (FaultKind::LoseRequest, 1)] {
+    // Of a text that met 500 or 503, Braze does not say that it has not gone out.
+    let faults = [
+        (FaultKind::retry_after(429, 1), 4),
+        (FaultKind::status(502), 4),
+        (FaultKind::LoseAnswer, 4),
+        (FaultKind::LoseRequest, 1),
+        (FaultKind::status(500), 1),
+        (FaultKind::retry_after(503, 1), 1),
+    ];
+    for (what, out) in faults {
         let bridge = TestBridge::start_with("", "on_unconfirmed = \"hold\"").await;
         let (ticket, _) = bridge.talking("ada").await;
         bridge.sandbox.braze.fail(Fault::on("POST", SEND, FaultKind::Delay(std::time::Duration::ZERO)));
@@ -388,5 +446,68 @@ async fn a_ticket_that_an_agent_opened_for_a_stranger_to_the_bridge_is_still_ser
     bridge.sandbox.zendesk.agent_solves_with_reply(ticket, "Done.");
     bridge.settled().await;
     assert_eq!(bridge.texts(), ["Done.", CLOSING]);
+    bridge.finish(0).await;
+}
+
+/// Of what stood on the ticket before it came to the bridge, nobody can tell what the customer has read by mail.
+#[tokio::test]
+async fn on_a_ticket_that_an_agent_opened_the_answer_that_solves_it_goes_before_the_closing_text() {
+    for (come, at_once) in [("rs", true), ("sr", true), ("sr", false), ("s", false), ("ssr", false)] {
+        let bridge = TestBridge::start().await;
+        let zendesk = &bridge.sandbox.zendesk;
+        bridge.customer("ada");
+        let ada = User { name: "Ada".to_owned(), external_id: Some("ada".to_owned()), ..User::default() };
+        let requester_id = zendesk.add_user(ada);
+        let ticket = zendesk.add_ticket(NewTicket { requester_id, ..NewTicket::default() });
+        zendesk.agent_reply(ticket, "By mail, before it was a text conversation");
+        zendesk.set_tags(ticket, &["sms"]);
+        zendesk.pause_webhooks();
+        zendesk.agent_solves_with_reply(ticket, "Done.");
+        let held = zendesk.take_held_webhooks();
+        let [reply, solution] = held.as_slice() else { panic!("two webhooks: {}", held.len()) };
+        for webhook in come.chars() {
+            zendesk.send_webhook(if webhook == 'r' { reply } else { solution }.clone());
+            if !at_once {
+                bridge.settled().await;
+            }
+        }
+        let deliveries = bridge.settled().await;
+        assert_eq!(bridge.texts(), ["Done.", CLOSING], "{come}, at once: {at_once}: {deliveries:#?}");
+        bridge.finish(0).await;
+    }
+}
+
+#[tokio::test]
+async fn what_an_agent_adds_to_the_answer_that_solved_their_own_ticket_goes_before_the_closing_text_too() {
+    let bridge = TestBridge::start().await;
+    let zendesk = &bridge.sandbox.zendesk;
+    bridge.customer("ada");
+    let ada = User { name: "Ada".to_owned(), external_id: Some("ada".to_owned()), ..User::default() };
+    let requester_id = zendesk.add_user(ada);
+    let tags = vec!["sms".to_owned()];
+    let ticket = zendesk.add_ticket(NewTicket { requester_id, tags, ..NewTicket::default() });
+    zendesk.pause_webhooks();
+    zendesk.agent_solves_with_reply(ticket, "Done.");
+    zendesk.agent_reply(ticket, "And one thing more.");
+    let solution = zendesk.take_held_webhooks().remove(1);
+    zendesk.send_webhook(solution);
+    bridge.settled().await;
+    assert_eq!(bridge.texts(), ["Done.", "And one thing more.", CLOSING]);
+    bridge.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_ticket_that_an_agent_opened_and_solved_without_a_word_gets_the_closing_text_alone() {
+    let bridge = TestBridge::start().await;
+    let zendesk = &bridge.sandbox.zendesk;
+    bridge.customer("ada");
+    let ada = User { name: "Ada".to_owned(), external_id: Some("ada".to_owned()), ..User::default() };
+    let requester_id = zendesk.add_user(ada);
+    let ticket = zendesk.add_ticket(NewTicket { requester_id, ..NewTicket::default() });
+    zendesk.agent_reply(ticket, "By mail, before it was a text conversation");
+    zendesk.set_tags(ticket, &["sms"]);
+    zendesk.set_status(ticket, TicketStatus::Solved);
+    bridge.settled().await;
+    assert_eq!(bridge.texts(), [CLOSING]);
     bridge.finish(0).await;
 }

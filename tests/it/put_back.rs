@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 use tandem::sandbox::server::{Fault, FaultKind};
 
@@ -133,4 +134,37 @@ async fn what_waited_in_the_backup_and_was_never_sent_arrives() {
     bridge.settled().await;
     assert_eq!(bridge.comments(ticket), ["Hello", "one", "two"]);
     bridge.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_hold_a_reply_of_the_lost_time_is_for_the_operator_to_send_and_one_since_is_sent() {
+    for (mode, texts) in [("hold", vec!["lost", "since"]), ("resend", vec!["lost", "lost", "since"])] {
+        let mut bridge = TestBridge::start_with("", &format!("on_unconfirmed = \"{mode}\"")).await;
+        let (ticket, _) = bridge.talking("ada").await;
+        back_up(&mut bridge).await;
+        bridge.sandbox.zendesk.agent_reply(ticket, "lost");
+        bridge.settled().await;
+        assert_eq!(bridge.texts(), ["lost"]);
+        put_back(&mut bridge).await;
+        // The store has been opened by the time that it says so.
+        assert_eq!(notes(&bridge).await.len(), 1);
+        bridge.clock.advance(SignedDuration::from_secs(1));
+        bridge.sandbox.zendesk.agent_reply(ticket, "since");
+        bridge.until("the one since", |bridge| bridge.texts().last().is_some_and(|text| text == "since")).await;
+        assert_eq!(bridge.texts(), texts, "{mode}");
+        if mode == "resend" {
+            bridge.finish(0).await;
+            continue;
+        }
+        bridge.until("the agent told", |bridge| bridge.notes(ticket).len() == 1).await;
+        assert!(bridge.notes(ticket)[0].contains("may or may not have arrived"), "{:?}", bridge.notes(ticket));
+        let held = bridge.deliveries("state=unconfirmed").await;
+        assert!(held.len() == 1 && held[0]["due_at"].is_null(), "{held:#?}");
+        // The operator has asked the customer: it never came.
+        let redrive = format!("{}/api/deliveries/{}/redrive", bridge.operator, held[0]["id"].as_str().unwrap());
+        assert_eq!(bridge.http.post(redrive).send().await.unwrap().status(), 200);
+        bridge.settled().await;
+        assert_eq!(bridge.texts(), ["lost", "since", "lost"]);
+        bridge.finish(0).await;
+    }
 }

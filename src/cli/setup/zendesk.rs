@@ -158,6 +158,7 @@ fn explain(failure: &clients::Failure, method: &Method, path: &str) -> String {
         clients::Failure::Refused { .. }
         | clients::Failure::Forbidden { .. }
         | clients::Failure::Retry { .. }
+        | clients::Failure::Broke { .. }
         | clients::Failure::Reject { .. }
         | clients::Failure::Postpone { .. }
         | clients::Failure::Closed { .. }

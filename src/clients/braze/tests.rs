@@ -37,6 +37,7 @@ fn shown(result: Result<Sent, Failure>) -> String {
     match result {
         Ok(Sent { dispatch_id }) => format!("Sent {dispatch_id:?}"),
         Err(Failure::Retry { cause, after }) => format!("Retry {after:?}: {cause}"),
+        Err(Failure::Broke { cause, after }) => format!("Broke {after:?}: {cause}"),
         Err(Failure::Unknown { cause }) => format!("Unknown: {cause}"),
         Err(Failure::Reject { cause }) => format!("Reject: {cause}"),
         Err(Failure::Refused { cause, status }) => format!("Refused {status}: {cause}"),
@@ -103,16 +104,16 @@ async fn each_answer_to_a_send_has_its_meaning() {
         (409, json!({}), "Retry None: Braze answered 409"),
         (413, json!({}), "Reject: Braze answered 413"),
         (429, json!({}), "Retry None: Braze answered 429"),
-        (500, json!({}), "Retry None: Braze answered 500"),
+        (500, json!({}), "Broke None: Braze answered 500"),
         (502, json!({}), "Retry None: Braze answered 502"),
-        (503, json!({}), "Retry None: Braze answered 503"),
+        (503, json!({}), "Broke None: Braze answered 503"),
         (504, json!({}), "Unknown: Braze answered 504"),
     ];
     for (status, body, expected) in cases {
         assert_eq!(shown(send(Reply::json(status, &body)).await), expected);
     }
     assert_eq!(shown(send(Reply::text(200, "<html>")).await), "Unknown: Braze answered 200 with no JSON object");
-    assert_eq!(shown(send(Reply::text(500, "<html>")).await), "Retry None: Braze answered 500");
+    assert_eq!(shown(send(Reply::text(500, "<html>")).await), "Broke None: Braze answered 500");
 }
 
 #[tokio::test]

@@ -151,6 +151,7 @@ fn shown(failure: &Failure) -> String {
     let cause = failure.cause();
     match failure {
         Failure::Retry { after, .. } => format!("Retry {after:?}: {cause}"),
+        Failure::Broke { .. } => format!("Broke: {cause}"),
         Failure::Unknown { .. } => format!("Unknown: {cause}"),
         Failure::Reject { .. } => format!("Reject: {cause}"),
         Failure::Refused { status, .. } => format!("Refused {status}: {cause}"),

@@ -235,6 +235,7 @@ mod tests {
             attachments: Vec::new(),
             recipe: None,
             caught_up: false,
+            written_at: None,
         };
         let reason = "the customer opted out".to_owned();
         let to = told(EventKind::PhoneText(reply), Standing::Skipped { reason });
