@@ -125,43 +125,78 @@ async fn one_conversation_whose_calls_always_fail_delays_no_other_and_is_given_u
     end(bridge, dead).await;
 }
 
-#[tokio::test]
-async fn when_a_tickets_updates_are_spent_waiting_texts_become_one_comment_in_order() {
-    let bridge = TestBridge::start().await;
+/// A customer on whose ticket all updates of these ten minutes are spent: 31 texts stand there. The ticket and the Braze id.
+async fn spent(bridge: &TestBridge, texts: &[String]) -> (u64, String) {
     bridge.sandbox.zendesk.enforce_limits(true);
     let customer = bridge.customer("c1");
-    let texts: Vec<String> = (0..45).map(|number| format!("text {number}")).collect();
-    say(&bridge, &customer, &texts[0]).await;
-    let ticket = ticket_of(&bridge, "c1").id;
-    for text in &texts[1..31] {
-        say(&bridge, &customer, text).await;
+    for text in &texts[..31] {
+        say(bridge, &customer, text).await;
     }
+    let ticket = ticket_of(bridge, "c1").id;
     assert_eq!(bridge.comments(ticket), texts[..31], "idleness makes no batches");
-    for text in &texts[31..] {
-        bridge.sandbox.phone.text(&customer, text);
-        bridge.sandbox.wait_until(DEADLINE, || bridge.sandbox.braze.is_idle()).await;
+    (ticket, customer)
+}
+
+/// The customer texts these, and each is in the store before the next comes, a second later.
+async fn text_each(bridge: &TestBridge, customer: &str, texts: &[String]) {
+    for text in texts {
+        bridge.sandbox.phone.text(customer, text);
+        bridge.until("it is taken", |bridge| bridge.sandbox.braze.is_idle()).await;
         bridge.clock.advance(SignedDuration::from_secs(1));
     }
-    assert_eq!(bridge.comments(ticket).len(), 31, "spent");
+}
+
+/// So many wait for their ticket's budget.
+async fn wait_for_budget(bridge: &TestBridge, count: usize) {
+    let wait = |all: &[Value]| all.iter().filter(|one| one["state"] == "waiting").count() == count;
+    bridge.until_deliveries("they wait for the budget", wait).await;
+}
+
+/// Everything is written in order, once, and what waited in comments of so many texts each.
+async fn assert_written(bridge: &TestBridge, ticket: u64, texts: &[String], waited_in: &[usize]) {
     bridge.clock.advance(SignedDuration::from_mins(9));
     bridge.settled().await;
-
-    assert_eq!(lines(&bridge, ticket), texts, "all, in order, once");
-    let comments = bridge.comments(ticket);
-    // Those that were claimed together first stay together; the rest joined while they waited.
-    assert!((32..=33).contains(&comments.len()), "what waited became one comment, or two: {comments:#?}");
-    let merged: Vec<&str> = comments[31..].iter().flat_map(|comment| comment.lines()).collect();
+    assert_eq!(lines(bridge, ticket), texts, "all, in order, once");
+    let shown = bridge.sandbox.zendesk.ticket(ticket).unwrap();
+    let marked = shown.comments[31..].iter().map(|one| one.metadata["custom"]["tandem"].as_array().map_or(0, Vec::len));
+    assert_eq!(marked.collect::<Vec<_>>(), waited_in, "each comment is marked with every text in it");
+    let merged: Vec<&str> = shown.comments[31..].iter().flat_map(|comment| comment.plain_body.lines()).collect();
     for pair in merged.chunks(2) {
         let time = pair[0].strip_prefix("[12:").and_then(|time| time.strip_suffix(" UTC]"));
         assert!(time.is_some_and(|time| time.len() == 5), "each with its time: {pair:?}");
     }
     let times: Vec<&str> = merged.iter().step_by(2).copied().collect();
     assert!(times.is_sorted() && times.first() != times.last(), "its own: {times:?}");
-    assert!(calls(&bridge, "PUT", "/api/v2/tickets").iter().all(|call| call.status == Some(200)), "none was refused");
-    let ticket = bridge.sandbox.zendesk.ticket(ticket).unwrap();
-    let marks = |number: usize| ticket.comments[number].metadata["custom"]["tandem"].as_array().map_or(0, Vec::len);
-    let marked: usize = (31..comments.len()).map(marks).sum();
-    assert_eq!(marked, 14, "each comment is marked with every text in it");
+    assert!(calls(bridge, "PUT", "/api/v2/tickets").iter().all(|call| call.status == Some(200)), "none was refused");
+}
+
+#[tokio::test]
+async fn when_a_tickets_updates_are_spent_waiting_texts_become_one_comment_in_order() {
+    let bridge = TestBridge::start().await;
+    let texts: Vec<String> = (0..45).map(|number| format!("text {number}")).collect();
+    let (ticket, customer) = spent(&bridge, &texts).await;
+    text_each(&bridge, &customer, &texts[31..32]).await;
+    wait_for_budget(&bridge, 1).await;
+    text_each(&bridge, &customer, &texts[32..]).await;
+    assert_eq!(bridge.comments(ticket).len(), 31, "spent");
+    assert_written(&bridge, ticket, &texts, &[14]).await;
+    end(bridge, 0).await;
+}
+
+/// An attempt of theirs may have left its mark, so nothing joins them; what comes later is a comment of its own.
+#[tokio::test]
+async fn texts_that_were_taken_in_hand_together_stay_together_and_alone() {
+    let bridge = TestBridge::start().await;
+    let texts: Vec<String> = (0..45).map(|number| format!("text {number}")).collect();
+    let (ticket, customer) = spent(&bridge, &texts).await;
+    let lever = |what: &str| bridge.http.post(format!("{}/api/destinations/zendesk/{what}", bridge.operator)).send();
+    assert_eq!(lever("pause").await.unwrap().status(), 200);
+    text_each(&bridge, &customer, &texts[31..34]).await;
+    assert_eq!(lever("resume").await.unwrap().status(), 200);
+    wait_for_budget(&bridge, 3).await;
+    text_each(&bridge, &customer, &texts[34..]).await;
+    assert_eq!(bridge.comments(ticket).len(), 31, "spent");
+    assert_written(&bridge, ticket, &texts, &[3, 11]).await;
     end(bridge, 0).await;
 }
 
