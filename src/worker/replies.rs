@@ -128,15 +128,7 @@ impl Worker {
         if let Some(missing) = missing.filter(|_| learnt.instead.is_empty() && !is_foreign) {
             return Err(Outcome::Reject { cause: format!("Zendesk does not show comment {missing}") });
         }
-        let words: Vec<String> = left_out.iter().map(|(id, why)| format!("comment {id} {}", why.words())).collect();
-        Ok(match (learnt.instead.len(), words.join(", ")) {
-            (0, words) if words.is_empty() => {
-                Outcome::Skip { reason: "no public comment by an agent is new".to_owned() }
-            }
-            (0, words) => Outcome::Skip { reason: words },
-            (count, words) if words.is_empty() => Outcome::Done { receipt: format!("{count} to text") },
-            (count, words) => Outcome::Done { receipt: format!("{count} to text; {words}") },
-        })
+        Ok(came_to(learnt.instead.len(), &left_out))
     }
 
     /// The replies that are owed before a closing text: they go first, and the closing text stands behind them once more.
@@ -319,6 +311,17 @@ impl Worker {
         // Nothing was tried, so it is no attempt.
         let cause = "the ticket may be one that is just being opened".to_owned();
         Err(Outcome::Postpone { cause, until, for_budget: false })
+    }
+}
+
+/// What a look that found so many replies to text came to.
+fn came_to(count: usize, left_out: &[(CommentId, LeftOut)]) -> Outcome {
+    let words: Vec<String> = left_out.iter().map(|(id, why)| format!("comment {id} {}", why.words())).collect();
+    match (count, words.join(", ")) {
+        (0, words) if words.is_empty() => Outcome::Skip { reason: "no public comment by an agent is new".to_owned() },
+        (0, words) => Outcome::Skip { reason: words },
+        (count, words) if words.is_empty() => Outcome::Done { receipt: format!("{count} to text") },
+        (count, words) => Outcome::Done { receipt: format!("{count} to text; {words}") },
     }
 }
 
