@@ -87,7 +87,7 @@ impl Worker {
             Some(part) if part == parts => Ok(Outcome::Done { receipt: "seen on the customer's profile".to_owned() }),
             // More is out than we knew: the rest can go at once. Otherwise it is the next part that is being looked
             // for.
-            Some(part) if self.may_go_on_behind(part, head.delivery.parts_sent) => {
+            Some(part) if may_go_on_behind(part, head.delivery.parts_sent, self.options.on_unconfirmed) => {
                 learnt.parts_sent = Some(part);
                 Ok(Outcome::NotSeen { cause: format!("part {part} of {parts} is out"), look_at: None })
             }
@@ -103,15 +103,6 @@ impl Worker {
                     outcome
                 })
             }
-        }
-    }
-
-    /// Whether the parts behind one that is seen can be sent. With `hold`, one part goes at a time, so that they were not
-    /// sent where it is the next of those that are known to be out.
-    fn may_go_on_behind(&self, seen: u32, known: u32) -> bool {
-        match self.options.on_unconfirmed {
-            OnUnconfirmed::Resend => seen > known,
-            OnUnconfirmed::Hold => seen == known.saturating_add(1),
         }
     }
 
@@ -143,4 +134,28 @@ pub(super) fn recent_tickets(claim: &Claim) -> Vec<TicketId> {
 
 fn nothing_to_look_for() -> Outcome {
     Outcome::NotSeen { cause: "there is nothing to look for".to_owned(), look_at: None }
+}
+
+/// Whether the parts behind one that is seen can be sent. With `hold`, one part goes at a time, so that they were not sent
+/// where it is the next of those that are known to be out; an attempt of a time before that setting may have sent more.
+fn may_go_on_behind(seen: u32, known: u32, on_unconfirmed: OnUnconfirmed) -> bool {
+    match on_unconfirmed {
+        OnUnconfirmed::Resend => seen > known,
+        OnUnconfirmed::Hold => seen == known.saturating_add(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_hold_nothing_goes_behind_a_part_that_is_not_the_next() {
+        for (seen, known, resend, hold) in
+            [(1, 0, true, true), (2, 0, true, false), (2, 1, true, true), (3, 1, true, false), (1, 1, false, false)]
+        {
+            assert_eq!(may_go_on_behind(seen, known, OnUnconfirmed::Resend), resend, "{seen} {known}");
+            assert_eq!(may_go_on_behind(seen, known, OnUnconfirmed::Hold), hold, "{seen} {known}");
+        }
+    }
 }

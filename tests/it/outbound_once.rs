@@ -259,6 +259,32 @@ async fn a_bridge_that_dies_between_the_call_and_its_record_looks_first() {
     }
 }
 
+/// Each part is written down before the next one goes, so only the part in hand is in doubt, and its receipt shows.
+#[tokio::test]
+async fn with_hold_a_bridge_that_dies_within_a_long_text_sends_the_rest_and_nothing_twice() {
+    for part in 1..=4 {
+        let mut bridge = TestBridge::start_with("", "on_unconfirmed = \"hold\"").await;
+        let (ticket, _) = bridge.talking("ada").await;
+        bridge.stop().await;
+        bridge.run_apart().await;
+        for _ in 1..part {
+            fail_send(&bridge, FaultKind::Delay(Duration::ZERO));
+        }
+        fail_send(&bridge, FaultKind::Delay(DEADLINE * 10));
+        bridge.sandbox.zendesk.agent_reply(ticket, &long_reply());
+        assert!(bridge.sandbox.wait_until(DEADLINE, || bridge.sends().len() == part).await, "{part}");
+        bridge.kill().await;
+        bridge.run().await;
+        let is_over = |all: &[Value]| {
+            let is_aside = |one: &Value| one["state"] == "unconfirmed" && one["due_at"].is_null();
+            all.iter().all(|one| one["state"] == "delivered" || is_aside(one))
+        };
+        bridge.until_deliveries("all is over", is_over).await;
+        assert!(words(&bridge).iter().eq(long_reply().split_whitespace()), "{part}: every word once, in order");
+        bridge.finish(0).await;
+    }
+}
+
 #[tokio::test]
 async fn a_queued_text_is_taken_for_sent() {
     for delivered in [true, false] {
