@@ -306,7 +306,24 @@ async fn read_on(mut body: Incoming, seat: Arc<Seat>) {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    #[tokio::test]
+    async fn bytes_that_lie_unread_in_a_socket_are_seen() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut server, _) = listener.accept().await.unwrap();
+        assert!(!server.has_unread());
+        client.write_all(b"P").await.unwrap();
+        // Waits for the byte, and leaves it there.
+        assert_eq!(server.peek(&mut [0]).await.unwrap(), 1);
+        assert!(server.has_unread());
+        assert_eq!(server.read_u8().await.unwrap(), b'P');
+        assert!(!server.has_unread());
+    }
 
     #[test]
     fn a_head_goes_on_until_its_blank_line_unless_it_cannot_be_one() {

@@ -103,10 +103,15 @@ impl Host {
     }
 }
 
+/// The same, unless it takes for ever: a connection that nobody serves or ends fails its test, and hangs none.
+async fn in_time<T>(awaited: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), awaited).await.unwrap()
+}
+
 /// All that comes until the connection is closed.
 async fn read(mut stream: TcpStream) -> String {
     let mut told = Vec::new();
-    stream.read_to_end(&mut told).await.ok();
+    in_time(stream.read_to_end(&mut told)).await.ok();
     String::from_utf8(told).unwrap()
 }
 
@@ -115,7 +120,7 @@ async fn answered(stream: &mut (impl AsyncRead + Unpin), body: &str) {
     let mut told = String::new();
     while !told.ends_with(body) {
         let mut bytes = [0; 512];
-        let count = stream.read(&mut bytes).await.unwrap();
+        let count = in_time(stream.read(&mut bytes)).await.unwrap();
         assert_ne!(count, 0, "the connection was closed after {told:?}");
         told.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
     }
@@ -258,9 +263,9 @@ async fn an_answer_that_comes_before_the_body_is_there_is_readable() {
         let mut stream = host.says(format!("POST {path} HTTP/1.1\r\nHost: x\r\n").as_bytes()).await;
         stream.write_all(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes()).await.unwrap();
         // All of it, as many a client does, before it looks at the answer.
-        stream.write_all(&body).await.unwrap();
+        in_time(stream.write_all(&body)).await.unwrap();
         let mut told = [0; 12];
-        stream.read_exact(&mut told).await.unwrap();
+        in_time(stream.read_exact(&mut told)).await.unwrap();
         assert_eq!(std::str::from_utf8(&told).unwrap(), format!("HTTP/1.1 {head}"), "{path}");
     }
     host.finish().await;
