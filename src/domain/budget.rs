@@ -439,6 +439,28 @@ mod tests {
     }
 
     #[test]
+    fn a_tickets_budget_is_short_for_more_than_half_of_what_is_left_and_for_all_once_a_third_is_used_up() {
+        let ticket = TicketId(7);
+        let mut budgets = Budgets::new();
+        for (written, waiting, is_short) in [
+            (0, 2, false),
+            (0, 15, false),
+            (0, 16, true),
+            (10, 10, false),
+            (10, 11, true),
+            (11, 2, true),
+            (30, 2, true),
+        ] {
+            while budgets.tickets.left(ticket.0, at(0)).0 > 30 - written {
+                assert_eq!(budgets.take(Call::ZendeskUpdateTicket(ticket), at(0)), Permit::Go);
+            }
+            assert_eq!(budgets.is_short(ticket, waiting, at(0)), is_short, "{waiting} after {written}");
+            assert!(!budgets.is_short(TicketId(8), waiting.min(15), at(0)), "another ticket's");
+        }
+        assert!(!budgets.is_short(ticket, 2, at(700_000)), "ten minutes later");
+    }
+
+    #[test]
     fn each_call_has_its_published_limit() {
         let cases = [
             (Call::ZendeskRead, 200),

@@ -326,6 +326,21 @@ fn what_would_multiply_is_refused_before_it_is_made() {
     assert!(error.what.contains("made more than 262144 bytes"), "{}", error.what);
 }
 
+/// The kind of an attribute shows in the event only, where no look at the template could refuse it.
+#[test]
+fn an_attribute_that_is_a_text_is_no_number_to_a_condition() {
+    let mut context = sample(Name::AgentReply);
+    context.attributes.insert("visits".to_owned(), json!("9"));
+    let schema = serde_json::to_value(&context).unwrap();
+    let compiler = Compiler::new(schema.clone()).unwrap();
+    let data = Data::new(schema);
+    let compared = compiler.leaf("{% if attributes.visits > 8 %}T{% endif %}").ok().unwrap().render(&data);
+    let error = compared.unwrap_err();
+    assert!(error.what.contains("compares a text with a number"), "{}", error.what);
+    let made = "{% assign visits = attributes.visits | plus: 0 %}{% if visits > 8 %}T{% else %}F{% endif %}";
+    assert_eq!(compiler.leaf(made).ok().unwrap().render(&data).ok(), Some(json!("T")));
+}
+
 /// The deepest that is let through must fit the smallest stack that a render may run on.
 #[test]
 fn the_deepest_nesting_that_is_let_through_fits_a_worker_thread() {

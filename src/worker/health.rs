@@ -179,3 +179,19 @@ fn answered_by(kind: &EventKind) -> Option<Destination> {
         EventKind::TicketReopened(_) | EventKind::Unreadable(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_lasts_a_minute_at_most_wherever_the_clock_has_gone() {
+        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
+        let pauses = Pauses::default();
+        assert!(pauses.pause(Destination::Zendesk, at(30)));
+        for (now, is_held) in [(0, true), (29, true), (30, false), (-30, true), (-31, false), (-86_400, false)] {
+            assert_eq!(pauses.until(Destination::Zendesk, at(now)), is_held.then_some(at(30)), "{now}");
+        }
+        assert_eq!(pauses.until(Destination::Braze, at(0)), None);
+    }
+}

@@ -87,6 +87,24 @@ async fn all_that_died_on_a_ticket_is_told_together_and_the_customer_does_not_wa
 }
 
 #[tokio::test]
+async fn a_note_waits_for_what_dies_behind_it() {
+    let bridge = TestBridge::start().await;
+    let (ticket, _) = bridge.talking("ada").await;
+    bridge.sandbox.braze.fail(Fault::on("POST", SEND, refused()).times(u32::MAX));
+    bridge.sandbox.zendesk.pause_webhooks();
+    let comments: Vec<u64> =
+        (0..8).map(|number| bridge.sandbox.zendesk.agent_reply(ticket, &format!("reply {number}"))).collect();
+    bridge.sandbox.zendesk.resume_webhooks();
+    bridge.settled().await;
+    let notes = bridge.notes(ticket);
+    assert_eq!(notes.len(), 1, "{notes:#?}");
+    for comment in comments {
+        assert_eq!(notes[0].matches(&format!("(comment {comment})")).count(), 1, "{comment} in {}", notes[0]);
+    }
+    bridge.finish(8).await;
+}
+
+#[tokio::test]
 async fn a_customers_text_goes_before_all_notes_of_all_others() {
     let bridge = TestBridge::start().await;
     let mut tickets = Vec::new();

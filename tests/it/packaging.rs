@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 use tandem::config::keys::KEYS;
@@ -10,7 +11,7 @@ use tandem::intake::signature::zendesk_signature;
 use tandem::sandbox::SandboxOptions;
 
 use crate::docs::page::anchors;
-use crate::process::{run, shipped, tandem};
+use crate::process::{Bridge, Process, after, run, shipped, tandem};
 use crate::support::{TestBridge, answer};
 use crate::webhooks::{braze_post, form, quiet_bridge};
 
@@ -231,6 +232,31 @@ async fn the_unit_starts_a_command_that_exists_and_respects_its_exit_code() {
     let store = unit("Environment").into_iter().find(|variable| variable.starts_with("TANDEM_STORE__URL=")).unwrap();
     let directory = format!("TANDEM_STORE__URL=sled:/var/lib/{}/", unit("StateDirectory")[0]);
     assert!(store.starts_with(&directory), "{store} is not below the only directory that it may write");
+}
+
+/// systemd reads a file of secrets by its own rules, and the operator's shell by others: single quotes mean the same to both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_in_single_quotes_reaches_the_command_through_a_shell_as_it_stands() {
+    let (page, told) = (shipped("docs/running.md"), unit("EnvironmentFile")[0].trim_start_matches('-').to_owned());
+    let line = format!("set -a; . {told}");
+    assert!(page.contains(&format!("`{line}`")) && page.contains("\nTANDEM_BRAZE__API_KEY='…'\n"), "{line}");
+
+    let token = "a-$HOME-`id`-&b;c#d e\\f\"g";
+    let bridge = Bridge::at_rest("", "", "info", Duration::ZERO).await;
+    let file = bridge.host.directory.path().join("secrets.env");
+    std::fs::write(&file, format!("TANDEM_BRAZE__WEBHOOK_TOKENS='{token}'\n")).unwrap();
+    let line = line.replace(&told, file.to_str().unwrap());
+    let mut process = Process::spawn(after(&line, &bridge.host.serve()), "");
+    let started = process.logs("tandem.started").await.unwrap_or_else(|| panic!("{:#?}", process.log()));
+    let started: Value = serde_json::from_str(&started).unwrap();
+    let url = format!("http://{}/webhooks/braze", started["public"].as_str().unwrap());
+    for (presented, status) in [(token, 202), ("a-", 401)] {
+        let body = form(&[("external_id", "ada"), ("text", "Hello")]);
+        let request = bridge.http.post(&url).header("Content-Type", "application/x-www-form-urlencoded");
+        assert_eq!(answer(request.header("X-Tandem-Token", presented).body(body)).await.0, status, "{presented}");
+    }
+    process.signal("TERM");
+    assert_eq!(process.exit().await, 0);
 }
 
 /// systemd's own opinion, where it is installed.

@@ -31,6 +31,15 @@ pub(crate) fn tandem(arguments: &[&str]) -> Command {
     command
 }
 
+/// The same command, from a shell that has run this line before.
+pub(crate) fn after(line: &str, command: &Command) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &format!("{line} && exec \"$0\" \"$@\"")]);
+    shell.arg(command.get_program()).args(command.get_args());
+    shell.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell
+}
+
 /// What a command that ended by itself had to say.
 #[derive(Debug)]
 pub(crate) struct Said {

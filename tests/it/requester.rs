@@ -6,7 +6,7 @@ use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::sandbox::zendesk::{Role, User};
 
 use crate::inbound::{end, post, ticket_of, tickets_of, user};
-use crate::support::TestBridge;
+use crate::support::{DEADLINE, TestBridge};
 
 const PHONE: &str = "+15555550123";
 const EMAIL: &str = "ada@example.com";
@@ -156,6 +156,24 @@ async fn blanks_are_filled() {
     let filled = user(&bridge, by_id);
     assert_eq!((filled.email.as_deref(), filled.name.as_str()), (Some("charles@example.com"), "C. B."));
     assert_eq!(filled.user_fields, field("c2"));
+    end(bridge, 0).await;
+}
+
+/// Zendesk saves a user a second for us, and this second does not pass.
+#[tokio::test]
+async fn no_text_waits_until_a_blank_is_filled() {
+    let bridge = TestBridge::start().await;
+    let ids: Vec<String> = (0..6).map(|number| format!("known-{number}")).collect();
+    for id in &ids {
+        let _user_id = bridge.sandbox.zendesk.add_user(User { external_id: Some(id.clone()), ..named(id) });
+        bridge.sandbox.phone.text(&bridge.customer(id), "Hello");
+    }
+    let written = || ids.iter().all(|id| tickets_of(&bridge, id).iter().any(|ticket| ticket.comments.len() == 1));
+    assert!(bridge.sandbox.wait_until(DEADLINE, written).await, "a text waits for somebody's blanks");
+    let filled =
+        |bridge: &TestBridge| bridge.sandbox.zendesk.users().iter().filter(|user| user.phone.is_some()).count();
+    assert!(filled(&bridge) < ids.len(), "so many cannot be saved in no time");
+    bridge.until("all blanks are filled", |bridge| filled(bridge) == ids.len()).await;
     end(bridge, 0).await;
 }
 

@@ -3,10 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::process::{Bridge, Said, run};
+use crate::process::{Bridge, Process, Said, after, run};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_process_on_the_same_directory_is_refused_and_the_first_goes_on() {
@@ -17,6 +18,18 @@ async fn a_second_process_on_the_same_directory_is_refused_and_the_first_goes_on
     let ticket = bridge.ticket_of("ada").await;
     assert_eq!(bridge.comments(ticket), ["Where is my engine?"]);
     bridge.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_may_wait_than_the_memory_of_the_process_allows() {
+    let bridge = Bridge::at_rest("", "", "info", Duration::ZERO).await;
+    let mut process = Process::spawn(after("ulimit -v 1048576", &bridge.host.serve()), "");
+    let said = process.logs("store.limits").await;
+    let said: Value = serde_json::from_str(&said.unwrap_or_else(|| panic!("{:#?}", process.log()))).unwrap();
+    let (memory, waiting) = (said["memory_mib"].as_u64(), said["backlog_max"].as_u64());
+    // A machine or a container may have less.
+    assert!(memory.is_some_and(|mib| mib <= 1024) && waiting.is_some_and(|most| most < 840_000), "{said}");
+    process.signal("TERM");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tandem::sandbox::server::{Call, Fault, FaultKind};
 
 use crate::support::{DEADLINE, TestBridge, answer};
@@ -144,6 +144,36 @@ async fn a_lane_with_many_texts_merges_them_and_one_with_a_few_does_not() {
     let texts: Vec<&String> = texts.iter().filter(|line| line.starts_with("text")).collect();
     let expected: Vec<String> = (0..700).map(|number| format!("text {number}")).collect();
     assert_eq!(texts, expected.iter().collect::<Vec<_>>(), "each once, in order");
+    bridge.finish(0).await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_refused_is_tried_by_one_conversation_at_a_time() {
+    let bridge = TestBridge::start().await;
+    let mut customers = Vec::new();
+    for number in 0..12 {
+        customers.push(bridge.talking(&format!("customer-{number}")).await.1);
+    }
+    bridge.sandbox.zendesk.fail(Fault::on("", "/api/v2/", FaultKind::status(401)).times(u32::MAX));
+    for customer in &customers {
+        bridge.sandbox.phone.text(customer, "Is anybody there?");
+    }
+    let put_off = |all: &[Value]| {
+        let count = |state: &str| all.iter().filter(|one| one["state"] == state).count();
+        count("waiting") > 0 && count("sending") == 0
+    };
+    bridge.until_deliveries("it is paused", put_off).await;
+    let refused = |bridge: &TestBridge| zendesk_calls(bridge, |call| call.status == Some(401));
+    let (before, since) = (refused(&bridge), bridge.clock.steady().now());
+    let is_over = |bridge: &TestBridge| bridge.clock.steady().now() - since >= Duration::from_secs(300);
+    bridge.until("five minutes", is_over).await;
+    let tried = refused(&bridge) - before;
+    assert!((1..=12).contains(&tried), "one conversation in each half minute, and not all of them: {tried}");
+    bridge.sandbox.zendesk.clear_faults();
+    bridge.settled().await;
+    for ticket in bridge.sandbox.zendesk.tickets() {
+        assert_eq!(bridge.comments(ticket.id), ["Hello", "Is anybody there?"]);
+    }
     bridge.finish(0).await;
 }
 

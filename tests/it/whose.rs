@@ -287,3 +287,24 @@ async fn a_ticket_of_the_same_customer_as_another_user_is_kept_and_nothing_is_sa
     assert_eq!(bridge.sandbox.zendesk.tickets().len(), 2);
     end(bridge, 0).await;
 }
+
+/// The store is lost, and an agent has given Ada's ticket to Bob, whom the bridge does not know any more: the ticket's own
+/// key still names Ada.
+#[tokio::test]
+async fn a_ticket_found_again_is_its_requesters_whatever_its_key_says() {
+    let mut bridge = TestBridge::start().await;
+    let (ada, bob, customer) = two_customers(&bridge).await;
+    bridge.stop().await;
+    std::fs::remove_dir_all(bridge.directory.path().join("store")).unwrap();
+    bridge.sandbox.zendesk.set_requester(ada, requester(&bridge, bob));
+    bridge.run().await;
+    say(&bridge, &customer, "Still there?").await;
+    let own = bridge.sandbox.zendesk.tickets().pop().unwrap();
+    assert_eq!((own.id != ada, bridge.comments(own.id)), (true, vec!["Still there?".to_owned()]));
+    bridge.sandbox.zendesk.agent_reply(ada, "<p>Dear Bob</p>");
+    bridge.settled().await;
+    let sent: Vec<_> =
+        bridge.sends().iter().map(|call| call.body["recipients"][0]["external_user_id"].clone()).collect();
+    assert_eq!((bridge.texts(), sent), (vec!["Dear Bob".to_owned()], vec![json!("bob")]));
+    end(bridge, 0).await;
+}

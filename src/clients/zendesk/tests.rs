@@ -431,6 +431,7 @@ async fn how_a_comment_was_made_and_who_wrote_it_is_read_from_what_zendesk_says(
         (json!({"type": "Comment", "via": via("voice", json!("inbound"))}), Made::ByCall),
         (json!({"type": "TpeVoiceComment", "via": via("web", Value::Null)}), Made::ByCall),
         (json!({"type": "Comment", "via": via("web", json!("merge"))}), Made::ByMerge),
+        (json!({"type": "Comment", "via": via("merge", Value::Null)}), Made::ByMerge),
         (json!({"type": "ChatTranscript"}), Made::ByRecord),
         (json!({"via": via("system", Value::Null)}), Made::ByRecord),
         (json!({"via": Value::Null}), Made::Written),
