@@ -192,6 +192,9 @@ impl Plan {
         let objects = if lots.chance(0.3) { lots.number(1..=2) } else { 0 };
         let objects = (0..objects).map(|_| object(&lots, customers, span)).collect();
         let alike = lots.chance(0.3);
+        // However late a receipt shows: with `hold`, no text is sent again for it. Drawn last, so that other worlds stay.
+        let shows_late = hold && lots.chance(0.5);
+        let vendors = if shows_late { Vendors { attribute_lag: lag(60), ..vendors } } else { vendors };
         Self { customers, alike, objects, steps, pause_max, rates, outages, jumps, vendors, hold, ..Self::calm(seed) }
     }
 
