@@ -57,7 +57,7 @@ pub enum Failure {
         after: Option<Duration>,
     },
     /// The vendor had the request and failed at it, without a word on how far it came: most likely nothing happened. Only a
-    /// send through Braze ends so.
+    /// call with a lasting effect ends so.
     Broke {
         /// Why.
         cause: String,

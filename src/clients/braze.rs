@@ -209,16 +209,11 @@ impl Braze {
                 let cause = format!("{} (campaign {campaign})", words::cause("Braze", status, &said));
                 Failure::Forbidden { cause, status, object: Object::Campaign(campaign) }
             }
-            _ => {
-                // 502 is a failure on the way to Braze's own machines, and the only one that is surely before any effect.
-                let may_be_done = order.effect == Effect::Lasting && status >= 500 && status != 502;
-                let failure = self.exchange.failure(order, answer, &said);
-                if may_be_done && let Failure::Retry { cause, after } = failure {
-                    Failure::Broke { cause, after }
-                } else {
-                    failure
-                }
-            }
+            _ => match self.exchange.failure(order, answer, &said) {
+                // A failure on the way to Braze's own machines, and the only one that is surely before any effect.
+                Failure::Broke { cause, after } if status == 502 => Failure::Retry { cause, after },
+                failure => failure,
+            },
         }
     }
 }

@@ -258,7 +258,10 @@ impl Exchange {
                 Effect::None => Failure::Retry { cause, after: self.hint(answer) },
                 Effect::Lasting => Failure::Unknown { cause },
             },
-            500..=599 => Failure::Retry { cause, after: self.hint(answer) },
+            500..=599 => match effect {
+                Effect::None => Failure::Retry { cause, after: self.hint(answer) },
+                Effect::Lasting => Failure::Broke { cause, after: self.hint(answer) },
+            },
             _ => self.unreadable(effect, answer, "an answer that nobody expects"),
         }
     }

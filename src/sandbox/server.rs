@@ -186,6 +186,8 @@ pub enum FaultKind {
     LoseRequest,
     /// It is done, and the connection is closed without an answer.
     LoseAnswer,
+    /// It is done, and this status is answered all the same, as by a server that fails behind its commit.
+    StatusAfter(u16),
     /// It is done at once, and the answer comes this much later.
     Delay(Duration),
 }
@@ -347,6 +349,11 @@ async fn serve(
             drop(desk.vendor.answer(&request).await);
             desk.traffic.record(&request, None, true);
             connection.cut()
+        }
+        Some(FaultKind::StatusAfter(status)) => {
+            drop(desk.vendor.answer(&request).await);
+            desk.traffic.record(&request, Some(status), true);
+            desk.respond(Answer { status, headers: Vec::new(), body: Bytes::new() })
         }
         Some(FaultKind::Delay(delay)) => {
             let answer = desk.vendor.answer(&request).await;

@@ -122,7 +122,7 @@ impl Worker {
                 let found = newest_first(found);
                 // A ticket that an earlier attempt has opened, without telling us, is not to take the text again.
                 if let Some(newest) = found.first()
-                    && let Some(outcome) = self.written_before(inbound, newest.id, learnt).await?
+                    && let Some(outcome) = self.written_before(inbound, Some(newest.id), learnt).await?
                 {
                     return Ok(Some(outcome));
                 }
@@ -189,6 +189,9 @@ impl Worker {
         facts: &mut Facts,
         learnt: &mut Learnt,
     ) -> Result<Option<Outcome>, Outcome> {
+        if let Some(outcome) = self.written_before(inbound, None, learnt).await? {
+            return Ok(Some(outcome));
+        }
         let body = self.render(mapping, context)?;
         match self.zendesk.create_ticket(&body, &context.event.id.to_string()).await {
             Ok(written) => {
@@ -200,12 +203,13 @@ impl Worker {
             // The user we took the customer for may have been merged into another since: look afresh, once.
             Err(Failure::Reject { .. }) if inbound.remembers(requester) && facts.requester_gone() => Ok(None),
             Err(failure) => {
-                let outcome = self.outcome(failure, Destination::Zendesk);
+                let is_sure = !matches!(failure, Failure::Broke { .. } | Failure::Unknown { .. })
+                    && !matches!(failure, Failure::IdempotencyMismatch { .. });
                 // What an attempt before this one came to is as uncertain as it was.
-                if !matches!(outcome, Outcome::Unknown { .. }) && self.opening_in_doubt(inbound.claim).is_none() {
+                if is_sure && self.opening_in_doubt(inbound.claim).is_none() {
                     learnt.changes.push(Change::NotOpened);
                 }
-                Err(outcome)
+                Err(self.outcome(failure, Destination::Zendesk))
             }
         }
     }
@@ -220,7 +224,7 @@ impl Worker {
         learnt: &mut Learnt,
     ) -> Result<Option<Outcome>, Outcome> {
         let Append { requester, ticket, unchanged_since, tagging } = append;
-        if let Some(outcome) = self.written_before(inbound, ticket, learnt).await? {
+        if let Some(outcome) = self.written_before(inbound, Some(ticket), learnt).await? {
             return Ok(Some(outcome));
         }
         self.learn_opened(inbound.claim, ticket).await?;
@@ -282,11 +286,11 @@ impl Worker {
     async fn written_before(
         &self,
         inbound: &Inbound<'_>,
-        ticket: TicketId,
+        ticket: Option<TicketId>,
         learnt: &mut Learnt,
     ) -> Result<Option<Outcome>, Outcome> {
         let Some(head) = inbound.claim.work.first().filter(|head| head.delivery.attempts > 0) else { return Ok(None) };
-        let candidates = recent_tickets(inbound.claim).into_iter().chain([ticket]);
+        let candidates = recent_tickets(inbound.claim).into_iter().chain(ticket);
         let found = self.find_write(candidates, head.delivery.id).await;
         let found = found.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
         let Some(written) = found else { return Ok(None) };

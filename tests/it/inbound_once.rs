@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde_json::json;
 use tandem::sandbox::server::{Call, Fault, FaultKind};
-use tandem::sandbox::zendesk::NewTicket;
+use tandem::sandbox::zendesk::{NewTicket, TicketStatus};
 
 use crate::inbound::{end, post, say, ticket_of};
 use crate::support::TestBridge;
@@ -48,6 +48,8 @@ async fn every_call_that_goes_wrong_has_its_effect_once() {
             ("502", FaultKind::status(502)),
             ("503", FaultKind::retry_after(503, 20)),
             ("504", FaultKind::status(504)),
+            ("500-after", FaultKind::StatusAfter(500)),
+            ("503-after", FaultKind::StatusAfter(503)),
         ] {
             let customer = bridge.customer(name);
             let fault = Fault::on(effect.0, effect.1, what.clone()).times(2);
@@ -63,7 +65,7 @@ async fn every_call_that_goes_wrong_has_its_effect_once() {
         }
         let struck =
             calls(&bridge, effect).iter().filter(|call| call.status.is_none_or(|status| status >= 400)).count();
-        assert!(struck >= 16, "the faults struck: {struck}");
+        assert!(struck >= 18, "the faults struck: {struck}");
         end(bridge, 0).await;
     }
 }
@@ -233,4 +235,39 @@ async fn a_text_is_looked_for_where_it_was_written_though_the_conversation_has_g
     assert_eq!(bridge.comments(ticket), ["Hello", "And my order?"]);
     assert_eq!(bridge.comments(other), ["", "We have news."]);
     end(bridge, 0).await;
+}
+
+/// Zendesk does what it answers 503 to; before the next attempt an agent has begun another ticket, or closed this one.
+#[tokio::test]
+async fn a_text_that_stands_behind_an_error_is_found_wherever_the_conversation_has_gone() {
+    for (effect, closes) in [(EFFECTS[0], false), (EFFECTS[1], true)] {
+        let bridge = TestBridge::start_with("catch_up_minutes = 0", "").await;
+        let zendesk = &bridge.sandbox.zendesk;
+        let (first, customer) = bridge.talking("c1").await;
+        let requester_id = ticket_of(&bridge, "c1").requester_id;
+        if !closes {
+            zendesk.set_status(first, TicketStatus::Closed);
+            bridge.settled().await;
+        }
+        // The list by the conversation's key is behind.
+        zendesk.set_lag(SignedDuration::ZERO, SignedDuration::from_mins(5));
+        zendesk.fail(Fault::on(effect.0, effect.1, FaultKind::StatusAfter(503)));
+        bridge.sandbox.phone.text(&customer, "Once").unwrap();
+        let stands = |bridge: &TestBridge| {
+            let tickets = bridge.sandbox.zendesk.tickets();
+            let comments = tickets.iter().flat_map(|ticket| &ticket.comments);
+            comments.filter(|comment| comment.plain_body == "Once").count()
+        };
+        bridge.until("the text", |bridge| stands(bridge) == 1).await;
+        if closes {
+            zendesk.set_status(first, TicketStatus::Closed);
+        } else {
+            let tags = vec!["sms".to_owned()];
+            let other = zendesk.add_ticket(NewTicket { requester_id, tags, ..NewTicket::default() });
+            zendesk.agent_reply(other, "<p>A word</p>");
+        }
+        bridge.settled().await;
+        assert_eq!(stands(&bridge), 1, "{effect:?}");
+        end(bridge, 0).await;
+    }
 }

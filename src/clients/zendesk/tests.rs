@@ -132,9 +132,9 @@ async fn each_refusal_of_a_write_has_its_meaning() {
         ),
         (423, json!({}), "Retry None: Zendesk answered 423"),
         (429, error("APIRateLimitExceeded"), "Retry None: Zendesk answered 429 APIRateLimitExceeded"),
-        (500, json!({}), "Retry None: Zendesk answered 500"),
-        (502, json!({}), "Retry None: Zendesk answered 502"),
-        (503, json!({}), "Retry None: Zendesk answered 503"),
+        (500, json!({}), "Broke None: Zendesk answered 500"),
+        (502, json!({}), "Broke None: Zendesk answered 502"),
+        (503, json!({}), "Broke None: Zendesk answered 503"),
         (504, json!({}), "Unknown: Zendesk answered 504"),
         (524, json!({}), "Unknown: Zendesk answered 524"),
         (413, json!({}), "Reject: Zendesk answered 413"),
@@ -151,7 +151,7 @@ fn shown(failure: &Failure) -> String {
     let cause = failure.cause();
     match failure {
         Failure::Retry { after, .. } => format!("Retry {after:?}: {cause}"),
-        Failure::Broke { .. } => format!("Broke: {cause}"),
+        Failure::Broke { after, .. } => format!("Broke {after:?}: {cause}"),
         Failure::Unknown { .. } => format!("Unknown: {cause}"),
         Failure::Reject { .. } => format!("Reject: {cause}"),
         Failure::Refused { status, .. } => format!("Refused {status}: {cause}"),
@@ -169,10 +169,8 @@ fn shown(failure: &Failure) -> String {
 async fn a_hint_is_passed_on_within_bounds() {
     for (status, hint, seconds) in [(429, "38", 38), (503, "5", 5), (429, "0", 1), (503, "999999", 3600)] {
         let failure = update(Reply::text(status, "busy").header("retry-after", hint)).await.unwrap_err();
-        assert!(
-            matches!(failure, Failure::Retry { after: Some(after), .. } if after == Duration::from_secs(seconds)),
-            "{failure:?}"
-        );
+        let (Failure::Retry { after, .. } | Failure::Broke { after, .. }) = failure else { panic!("{failure:?}") };
+        assert_eq!(after, Some(Duration::from_secs(seconds)), "{status} {hint}");
     }
 }
 
