@@ -266,26 +266,6 @@ async fn a_file_with_malware_or_one_that_was_deleted_is_left_out_and_the_agent_t
     bridge.finish(0).await;
 }
 
-/// Zendesk lists a picture within the text among the files as well.
-#[tokio::test]
-async fn a_picture_within_the_text_is_sent_once_and_a_file_beside_it_too() {
-    let bridge = TestBridge::start().await;
-    let zendesk = bridge.sandbox.zendesk.clone();
-    let (ticket, _) = bridge.talking("ada").await;
-    let picture = "https://files.example/chair.jpg";
-    let html = format!(r#"<p>Like this:</p><p><img src="{picture}"></p><p>See you</p>"#);
-    zendesk.pause_webhooks();
-    for (name, address) in [("chair.jpg", picture.to_owned()), ("large.jpg", format!("{picture}/large"))] {
-        zendesk.agent_reply_with_attachment(ticket, &html, name, "image/jpeg", b"x");
-        zendesk.change_files(ticket, name, |file| file.content_url.clone_from(&address));
-    }
-    zendesk.resume_webhooks();
-    bridge.settled().await;
-    let words = format!("Like this:\n\n{picture}\n\nSee you");
-    assert_eq!(bridge.texts(), [words.clone(), format!("{words}\n{picture}/large")]);
-    bridge.finish(0).await;
-}
-
 #[tokio::test]
 async fn a_picture_within_a_reply_is_sent_once_wherever_it_stands() {
     type Html = fn(&str) -> String;
