@@ -14,6 +14,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 mod desk;
 pub(crate) mod page;
@@ -21,14 +22,16 @@ mod shell;
 
 use futures_util::future::join_all;
 use page::{anchors, code, fences, links};
+use tandem::store::StoreLimits;
+use tandem::worker::Retention;
 
 use crate::process::shipped;
 
 /// Everything that people read, by its path in the repository.
 fn pages() -> Vec<(String, String)> {
-    let mut names = vec!["README.md".to_owned(), "CHANGELOG.md".to_owned(), "mappings/README.md".to_owned()];
-    names.extend(book());
-    names.into_iter().map(|name| (name.clone(), shipped(&name))).collect()
+    let beside = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "mappings/README.md"];
+    let names = beside.map(str::to_owned).into_iter().chain(book());
+    names.map(|name| (name.clone(), shipped(&name))).collect()
 }
 
 /// The pages below `docs/`.
@@ -48,6 +51,26 @@ fn every_page_is_in_the_summary_once() {
     assert_eq!(unique.len(), linked.len(), "a page is listed twice: {linked:?}");
     for page in book().iter().map(|page| page.strip_prefix("docs/").unwrap()).filter(|page| *page != "SUMMARY.md") {
         assert!(linked.iter().any(|link| link == page), "docs/SUMMARY.md does not list {page}");
+    }
+}
+
+#[test]
+fn every_page_is_two_links_from_the_readme() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let linked = |name: &str| -> BTreeSet<PathBuf> {
+        let links = links(&shipped(name)).into_iter().map(|(_, link)| link);
+        let paths = links.filter(|link| !link.contains("://")).map(|link| link.split('#').next().unwrap().to_owned());
+        let beside = root.join(name).parent().unwrap().to_owned();
+        paths.filter(|path| path.ends_with(".md")).map(|path| beside.join(path).canonicalize().unwrap()).collect()
+    };
+    // The table of contents links to every page, so it does not count.
+    let first: BTreeSet<PathBuf> =
+        linked("README.md").into_iter().filter(|path| !path.ends_with("SUMMARY.md")).collect();
+    let at_hand = |path: &PathBuf| linked(path.strip_prefix(root.canonicalize().unwrap()).unwrap().to_str().unwrap());
+    let reached: BTreeSet<PathBuf> = first.iter().flat_map(at_hand).chain(first.clone()).collect();
+    let counts = |name: &str| !["README.md", "docs/SUMMARY.md", "docs/introduction.md"].contains(&name);
+    for (name, _) in pages().iter().filter(|(name, _)| counts(name)) {
+        assert!(reached.contains(&root.join(name).canonicalize().unwrap()), "{name} is further than two links away");
     }
 }
 
@@ -123,6 +146,59 @@ fn every_drawing_is_shown_and_can_be_read_in_light_and_dark_and_aloud() {
             assert!(!drawing.contains(foreign), "{name} brings {foreign}");
         }
     }
+}
+
+/// Everything that tandem can say: its sources and pages, with each text that goes on in the next line in one piece.
+fn sayable() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = files_below(&root.join("src"), ".rs").into_iter().chain(files_below(&root.join("templates"), ".html"));
+    let text: String = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let mut pieces = text.split("\\\n");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |whole, piece| whole + piece.trim_start())
+}
+
+/// Whether these fragments stand in the text in this order, near each other.
+fn stands(fragments: &[&str], text: &str) -> bool {
+    let Some((first, more)) = fragments.split_first() else { return false };
+    text.match_indices(first).any(|(at, _)| {
+        let near: String = text[at + first.len()..].chars().take(300).collect();
+        more.iter().try_fold(near.as_str(), |rest, next| Some(rest.split_once(next)?.1)).is_some()
+    })
+}
+
+#[test]
+fn every_word_that_troubleshooting_quotes_is_one_that_tandem_says() {
+    let (page, said) = (page::prose(&shipped("docs/troubleshooting.md")), sayable());
+    let (mut faults, mut quoted) = (Vec::new(), 0);
+    for (number, line) in page.lines().enumerate() {
+        let quotes: Vec<&str> = line.split('"').collect();
+        assert!(quotes.len() % 2 == 1, "docs/troubleshooting.md:{}: a quotation does not end", number + 1);
+        for quote in quotes.into_iter().skip(1).step_by(2) {
+            quoted += 1;
+            let fragments: Vec<&str> = quote.split('…').map(str::trim).filter(|piece| !piece.is_empty()).collect();
+            if !stands(&fragments, &said) {
+                faults.push(format!("docs/troubleshooting.md:{}: {quote}", number + 1));
+            }
+        }
+    }
+    assert!(quoted > 25, "{quoted} quotations only");
+    assert!(faults.is_empty(), "tandem says none of these:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn the_security_review_says_how_long_things_are_kept() {
+    let page = shipped("docs/security-review.md");
+    let (kept, limits) = (Retention::default(), StoreLimits::default());
+    let row = |begins: &str| {
+        let row = page.lines().find(|line| line.starts_with(&format!("| {begins}")));
+        row.unwrap_or_else(|| panic!("there is no row {begins}")).to_owned()
+    };
+    let days = |kept: Duration| format!(" {} days", kept.as_secs() / 86_400);
+    assert!(row("settled deliveries").contains(&days(kept.settled)), "{}", row("settled deliveries"));
+    assert!(row("dedupe keys").contains(&days(kept.dedupe)), "{}", row("dedupe keys"));
+    let entries = format!("{},{:03} entries", limits.audit_max / 1000, limits.audit_max % 1000);
+    assert!(row("audit").contains(&entries), "{}", row("audit"));
 }
 
 /// Shows one page on a desk of its own: how many commands were run, and what was not as shown.
