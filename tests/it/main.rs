@@ -25,6 +25,7 @@ mod inbound;
 mod inbound_once;
 mod inert;
 mod kill;
+mod kubernetes;
 mod layering;
 mod levers;
 mod liquid;

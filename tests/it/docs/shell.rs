@@ -30,6 +30,11 @@ pub(super) const ALLOWED: &[&str] = &[
     "install",
     "journalctl",
     "jq",
+    "kubectl apply -f",
+    "kubectl create secret generic",
+    "kubectl exec",
+    "kubectl logs",
+    "kubectl port-forward",
     "man",
     "mdbook build docs",
     "mdbook serve docs",
@@ -103,9 +108,14 @@ fn other_fault(words: &[String]) -> Option<String> {
         let line = [&["tandem".to_owned()], arguments].concat();
         return tandem::cli::command().try_get_matches_from(&line).err().map(|error| error.to_string());
     }
-    // `docker exec NAME tandem …` and `fly ssh console --command "tandem …"` run it somewhere else.
+    // `docker exec NAME tandem …`, `kubectl exec NAME -- tandem …` and `fly ssh console --command "tandem …"` run it
+    // somewhere else.
     let elsewhere = words.iter().find(|word| word.starts_with("tandem ")).cloned();
-    let inside = words.get(3..).filter(|_| words[..2] == ["docker", "exec"]);
+    let behind = match words[0].as_str() {
+        "docker" => Some(3),
+        _ => arguments.map(|at| at + 1),
+    };
+    let inside = behind.and_then(|at| words.get(at..)).filter(|_| words.get(1).is_some_and(|word| word == "exec"));
     elsewhere.or(inside.map(|words| words.join(" "))).and_then(|line| fault(&line))
 }
 
@@ -169,6 +179,8 @@ fn a_line_is_read_as_a_shell_reads_it() {
         ("fly ssh console --command \"tandem nonsense\"", false),
         ("docker exec bridge tandem audit", true),
         ("docker exec bridge tandem nonsense", false),
+        ("kubectl exec tandem-0 -- tandem audit", true),
+        ("kubectl exec tandem-0 -- tandem nonsense", false),
         ("promtool check rules deploy/nothing.yml", false),
         ("rm -rf /", false),
         ("", false),
