@@ -209,11 +209,9 @@ impl Braze {
                 let cause = format!("{} (campaign {campaign})", words::cause("Braze", status, &said));
                 Failure::Forbidden { cause, status, object: Object::Campaign(campaign) }
             }
-            _ => match self.exchange.failure(order, answer, &said) {
-                // A failure on the way to Braze's own machines, and the only one that is surely before any effect.
-                Failure::Broke { cause, after } if status == 502 => Failure::Retry { cause, after },
-                failure => failure,
-            },
+            // A failure on the way to Braze's own machines, and the only one that is surely before any effect.
+            502 => Failure::Retry { cause: words::cause("Braze", status, &said), after: self.exchange.hint(answer) },
+            _ => self.exchange.failure(order, answer, &said),
         }
     }
 }

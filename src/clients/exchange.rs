@@ -286,7 +286,8 @@ impl Exchange {
         }
     }
 
-    fn hint(&self, answer: &Answer) -> Option<std::time::Duration> {
+    /// How long the vendor asks to be left alone.
+    pub(super) fn hint(&self, answer: &Answer) -> Option<std::time::Duration> {
         limits::hint(&answer.headers, false, self.clock.now())
     }
 
