@@ -233,11 +233,12 @@ impl Worker {
             write_tags(&mut body, tagging);
         }
         if inbound.current_ticket() != Some(ticket) {
-            // Should the answer be lost, this is where to look. A ticket that lacks the tag is looked at again first.
-            learnt.changes.push(match tagging {
-                None => Change::Ticket(ticket, TicketStatus::Open, self.clock.now()),
-                Some(_) => Change::MayStandOn(ticket),
-            });
+            // Should nobody learn what comes of it, this is where to look.
+            self.learn_first(inbound.claim, vec![Change::MayStandOn(ticket)]).await?;
+            // A ticket that lacks the tag is looked at again first.
+            if tagging.is_none() {
+                learnt.changes.push(Change::Ticket(ticket, TicketStatus::Open, self.clock.now()));
+            }
         }
         let written = match unchanged_since {
             Some(stamp) => self.zendesk.update_unchanged(ticket, &body, stamp).await,

@@ -1,5 +1,7 @@
 //! A merge of tickets takes the conversation along: the tag, the customer's texts, and the agents' replies.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::sandbox::zendesk::NewTicket;
@@ -130,5 +132,30 @@ async fn a_look_follows_one_merge_after_the_other_and_leaves_no_reply_behind() {
     assert_eq!(tags(&bridge, third), ["sms"]);
     say(&bridge, &customer, "Thanks").await;
     assert_eq!(bridge.comments(third).last().unwrap(), "Thanks");
+    bridge.finish(0).await;
+}
+
+/// The text stands on a ticket that the bridge had not written down yet, and that was merged away while it was down.
+#[tokio::test]
+async fn a_bridge_killed_behind_a_text_on_the_heir_writes_it_no_second_time_behind_the_next_merge() {
+    let mut bridge = TestBridge::start_with("catch_up_minutes = 0", "").await;
+    bridge.stop().await;
+    bridge.run_apart().await;
+    let (_, second, customer) = merged(&bridge).await;
+    let requester_id = ticket_of(&bridge, "c1").requester_id;
+    let third = bridge.sandbox.zendesk.add_ticket(NewTicket { requester_id, ..NewTicket::default() });
+    let late = FaultKind::Delay(Duration::from_secs(600));
+    bridge.sandbox.zendesk.fail(Fault::on("PUT", &format!("/api/v2/tickets/{second}"), late));
+    bridge.sandbox.phone.text(&customer, "Once").unwrap();
+    let stands = |bridge: &TestBridge| {
+        let comments = [second, third].map(|ticket| bridge.comments(ticket));
+        comments.iter().flatten().filter(|comment| *comment == "Once").count()
+    };
+    bridge.until("the text", |bridge| stands(bridge) == 1).await;
+    bridge.kill().await;
+    bridge.sandbox.zendesk.merge(second, third);
+    bridge.run().await;
+    bridge.settled().await;
+    assert_eq!(stands(&bridge), 1);
     bridge.finish(0).await;
 }
