@@ -124,7 +124,9 @@ impl Clock {
         let mut timeline = lock(&self.0.timeline);
         let seen = look(&mut timeline, self.shown());
         let sets = timeline.sets();
-        self.0.sets.send_if_modified(|told| std::mem::replace(told, sets) != sets);
+        if *self.0.sets.borrow() != sets {
+            self.0.sets.send_replace(sets);
+        }
         seen
     }
 

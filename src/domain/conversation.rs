@@ -299,8 +299,7 @@ impl Conversation {
     }
 
     fn take_up(&mut self, taken: &TakenUp, now: Timestamp) {
-        let is_overtaken = |current: &Ticket| current.id != taken.ticket && current.seen_at > taken.asked_at;
-        if self.ticket.as_ref().is_some_and(is_overtaken) {
+        if self.ticket.as_ref().is_some_and(|current| current.seen_at > taken.asked_at) {
             self.requester_id = self.requester_id.or(taken.requester);
             return;
         }

@@ -693,7 +693,10 @@ pub(crate) async fn what_is_old_goes_and_its_number_never_comes_back<B: Home>() 
     let last = accept(&store, text("b", "stays a while")).await;
     drain(&store, Zendesk, at(10)).await;
     assert_eq!(store.expire(at(10), seconds(0), seconds(10)).await, Ok(0), "nothing is old enough");
+    store.accept(text("late", "x"), vec![dispatch("late")], at(14)).await.unwrap();
     assert_eq!(store.expire(at(11), seconds(0), seconds(10)).await, Ok(603), "602 deliveries and a key");
+    let again = store.accept(text("late", "x"), vec![dispatch("late")], at(14)).await;
+    assert!(matches!(again, Ok(Accepted::Duplicate(_))), "what comes during a sweep is not old: {again:?}");
     assert!(store.delivery(last).await.unwrap().is_none());
     assert_eq!(store.deliveries(DeliveryFilter { limit: 9, ..Default::default() }).await.unwrap().total, 0);
     let (_backend, store) = backend.crash(store, at(12)).await;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::clients::Failure;
 use crate::clients::zendesk::Written;
-use crate::domain::conversation::Conversation;
+use crate::domain::conversation::{Change, Conversation};
 use crate::domain::delivery::{Outcome, State};
 use crate::domain::event::{Destination, EventId, EventKind, TicketId};
 use crate::domain::retry::OnUnconfirmed;
@@ -38,6 +38,7 @@ impl Worker {
         match self.find_write(candidates, head.delivery.id).await.map_err(failed)? {
             Some(written) if matches!(head.event.kind, EventKind::CustomerText(_)) => {
                 let outcome = self.wrote(&written, None, learnt);
+                learnt.changes.push(Change::OpenedInDoubt(head.delivery.id));
                 self.keep_or_leave(claim, &written, requester_of(claim), learnt).await;
                 Ok(outcome)
             }

@@ -134,7 +134,10 @@ impl Worker {
                 let theirs = heirs.iter().take_while(|(_, ticket)| facts.is_theirs(ticket.requester_id));
                 let theirs: Vec<&(Heir, TicketView)> = theirs.collect();
                 facts.merge_hint_read(theirs.last().map(|(_, ticket)| known(ticket)));
-                for (heir, ticket) in theirs {
+                let is_new = |heir: TicketId| {
+                    inbound.claim.conversation.as_ref().is_none_or(|known| known.forwarded_on(heir).is_none())
+                };
+                for (heir, ticket) in theirs.into_iter().filter(|(heir, _)| is_new(heir.id)) {
                     self.take_over(heir, ticket.requester_id, ticket.updated_at, learnt);
                 }
             }
@@ -296,6 +299,7 @@ impl Worker {
         let found = found.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
         let Some(written) = found else { return Ok(None) };
         let outcome = self.wrote(&written, Some(inbound.written), learnt);
+        learnt.changes.push(Change::OpenedInDoubt(head.delivery.id));
         self.keep_or_leave(inbound.claim, &written, requester_of(inbound.claim), learnt).await;
         Ok(Some(outcome))
     }
@@ -387,6 +391,9 @@ impl Worker {
         let Some((ticket, _)) = ticket.filter(|(_, status)| status.is_unsolved()) else { return Ok(nowhere()) };
         let note = Note { ticket_id: ticket, text: super::notes::keyword(keyword, word), tells: Tells::Fact };
         let status = (keyword != Keyword::OptOut).then_some(TicketStatus::Open);
+        if let Some(outcome) = self.noted_before(claim, ticket).await? {
+            return Ok(Some(outcome));
+        }
         self.learn_opened(claim, ticket).await?;
         let body = self.render(Name::KeywordNote, &super::context::keyword_note(claim, &note, status))?;
         match self.zendesk.update_ticket(ticket, &body).await {

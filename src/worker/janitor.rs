@@ -38,7 +38,7 @@ impl Worker {
             let now = self.clock.now();
             let set = *sets.borrow_and_update();
             if set != noted {
-                match self.store.time_was_set(now).await {
+                match self.store.time_was_set(self.clock.now()).await {
                     Ok(()) => noted = set,
                     Err(error) => warn!(%error, "store.time_not_noted: tried again"),
                 }

@@ -78,16 +78,31 @@ pub(super) fn together<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     lines.join("\n")
 }
 
+/// What was not texted.
+fn not_texted(comments: &[CommentId]) -> String {
+    let ids: Vec<String> = comments.iter().map(ToString::to_string).collect();
+    match comments {
+        [] => "A reply was not texted".to_owned(),
+        [comment] => format!("Your reply (comment {comment}) was not texted"),
+        _ => format!("Replies (comments {}) were not texted", ids.join(", ")),
+    }
+}
+
+/// The note about replies that were written before the ticket was given to the customer whose it is now.
+pub(super) fn were_anothers(ticket_id: TicketId, comments: &[CommentId], now: Timestamp) -> Event {
+    let text = format!(
+        "{}: this ticket had another requester when they were written. Write them again if its present requester is to have \
+         them.",
+        not_texted(comments)
+    );
+    fact(ticket_id, text, now)
+}
+
 /// The note about replies that were written when the ticket was no longer the customer's.
 pub(super) fn not_theirs(ticket_id: TicketId, comments: &[CommentId], now: Timestamp) -> Option<Event> {
-    let ids: Vec<String> = comments.iter().map(ToString::to_string).collect();
-    let what = match comments {
-        [] => "A reply was".to_owned(),
-        [comment] => format!("Your reply (comment {comment}) was"),
-        _ => format!("Replies (comments {}) were", ids.join(", ")),
-    };
+    let what = not_texted(comments);
     let text = format!(
-        "{what} not texted: this ticket's requester is no longer the customer of its text conversation. To \
+        "{what}: this ticket's requester is no longer the customer of its text conversation. To \
          text the new requester, reply publicly on a ticket of theirs that has the tag sms."
     );
     Some(Event { received_at: now, kind: EventKind::Note(Note { ticket_id, text, tells: Tells::Fact }) })

@@ -83,6 +83,14 @@ pub(super) struct Sorted<'a> {
     pub(super) left_out: Vec<(CommentId, LeftOut)>,
 }
 
+impl Sorted<'_> {
+    /// Takes these out, because the ticket was another customer's.
+    pub(super) fn leave_out(&mut self, foreign: &[CommentId]) {
+        self.due.retain(|comment| !foreign.contains(&comment.id));
+        self.left_out.extend(foreign.iter().map(|id| (*id, LeftOut::Foreign)));
+    }
+}
+
 /// Sorts the public comments that are new; on a ticket that the bridge did not know, the named one only.
 ///
 /// So it is where the named one is older than what has been forwarded. Its doorbell may stand in the lane before texts of

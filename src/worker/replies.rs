@@ -274,21 +274,20 @@ impl Worker {
     ) -> Result<(), Outcome> {
         let ours = claim.conversation.as_ref().and_then(|known| known.requester_id);
         let is_ours = look.told.is_some() && look.told == ours;
-        let (vouched, doubtful): (Vec<&CommentView>, Vec<&CommentView>) =
-            sorted.due.iter().copied().partition(|comment| is_ours && look.vouches_for(comment));
-        // Those of which no webhook told: the ticket may have been another's when they were written.
-        let late = vouched.iter().map(|comment| comment.id).filter(|comment| Some(*comment) != look.named);
-        let mut foreign = self.before_hand_over(look.ticket, late.collect()).await?;
+        let doubtful = sorted.due.iter().filter(|comment| !(is_ours && look.vouches_for(comment)));
+        let doubtful: Vec<CommentId> = doubtful.map(|comment| comment.id).collect();
         let told = look.told.filter(|_| !is_ours);
         if !doubtful.is_empty() && !self.is_theirs(claim, look.ticket, told, learnt).await? {
-            foreign.extend(doubtful.iter().map(|comment| comment.id));
+            learnt.besides.extend(notes::not_theirs(look.ticket, &doubtful, self.clock.now()));
+            sorted.leave_out(&doubtful);
         }
-        if foreign.is_empty() {
-            return Ok(());
+        // Of the others no webhook told whose the ticket was when they were written: it may have been given away and back.
+        let unheard = sorted.due.iter().map(|comment| comment.id).filter(|comment| Some(*comment) != look.named);
+        let before = self.before_hand_over(look.ticket, unheard.collect()).await?;
+        if !before.is_empty() {
+            learnt.besides.push(notes::were_anothers(look.ticket, &before, self.clock.now()));
+            sorted.leave_out(&before);
         }
-        sorted.due.retain(|comment| !foreign.contains(&comment.id));
-        learnt.besides.extend(notes::not_theirs(look.ticket, &foreign, self.clock.now()));
-        sorted.left_out.extend(foreign.into_iter().map(|id| (id, LeftOut::Foreign)));
         Ok(())
     }
 

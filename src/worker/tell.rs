@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::domain::delivery::{Delivery, Outcome, State};
-use crate::domain::event::{Destination, EventId, EventKind, Note, Tells};
+use crate::domain::event::{Destination, EventId, EventKind, Note, Tells, TicketId};
 use crate::domain::retry::later;
 use crate::mapping::Name;
 use crate::store::{Claim, StoreError, Work};
@@ -42,6 +42,10 @@ impl Worker {
             let reason = learnt.dropped.first().map(|(_, reason)| reason.clone());
             return Ok(Outcome::Skip { reason: reason.unwrap_or_else(|| "there is nothing to say".to_owned()) });
         }
+        if let Some(outcome) = self.noted_before(claim, first.ticket_id).await? {
+            learnt.noted = not_arrived(kept.iter().map(|(work, _)| *work));
+            return Ok(outcome);
+        }
         let ids: Vec<EventId> = kept.iter().map(|(work, _)| work.delivery.id).collect();
         let text = notes::together(kept.iter().map(|(_, note)| note.text.as_str()));
         let note = Note { text, ..first.clone() };
@@ -51,6 +55,15 @@ impl Worker {
         learnt.changes.extend(own_comment(&written));
         learnt.noted = not_arrived(kept.iter().map(|(work, _)| *work));
         Ok(Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) })
+    }
+
+    /// Whether an attempt before this one has left its words on the ticket, although Zendesk called it failed. A first attempt
+    /// need not ask.
+    pub(super) async fn noted_before(&self, claim: &Claim, ticket: TicketId) -> Result<Option<Outcome>, Outcome> {
+        let Some(head) = claim.work.first().filter(|head| head.delivery.attempts > 0) else { return Ok(None) };
+        let found = self.find_write([ticket], head.delivery.id).await;
+        let found = found.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
+        Ok(found.map(|written| Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) }))
     }
 
     /// Lets a fresh note wait while more texts of its conversation are on their way to the phone: what comes to nothing

@@ -97,14 +97,18 @@ impl Worker {
         }
         let mut user = ticket.requester.clone();
         if user.is_none() && requester.is_some() {
-            user = self.zendesk.ticket(ticket.id).await.ok().and_then(|view| view.requester);
+            // The answer to the next text shows it again.
+            let Ok(view) = self.zendesk.ticket(ticket.id).await else { return };
+            user = view.requester;
         }
         match user.and_then(|user| self.is_claims(claim, &user)) {
             Some(true) => learnt.changes.push(Change::Requester(ticket.requester_id)),
             None if requester.is_none() => {}
             Some(false) | None => {
                 learnt.besides.push(written_on_anothers(ticket.id, self.clock.now()));
-                learnt.changes.push(Change::TicketLeft(ticket.id));
+                // By now the conversation may go to another ticket: the text stands here, and that is all.
+                learnt.changes.retain(|change| !matches!(change, Change::Ticket(id, ..) if *id == ticket.id));
+                learnt.changes.extend([Change::MayStandOn(ticket.id), Change::TicketLeft(ticket.id)]);
             }
         }
     }

@@ -130,7 +130,7 @@ impl Oracle {
                 match comment.author_id {
                     author if author == agent => {}
                     author if author == bridge && !comment.public => notes += 1,
-                    author if comment.public && (author == ticket.requester_id || is_given(ticket, conversations)) => {
+                    author if comment.public && (self.is_theirs(author, ticket) || is_given(ticket, conversations)) => {
                         self.read_comment(ticket, comment, conversations);
                     }
                     _ => self.faults.push(format!("a strange comment on ticket {}: {comment:?}", ticket.id)),
@@ -206,6 +206,12 @@ impl Oracle {
                 _ => self.faults.push(format!("this does not belong on ticket {}: {words:?}", ticket.id)),
             }
         }
+    }
+
+    /// Whether the author is the ticket's requester, or another user that its customer is.
+    fn is_theirs(&self, author: u64, ticket: &Ticket) -> bool {
+        let key = |user: u64| self.keys.get(&user);
+        author == ticket.requester_id || (key(author).is_some() && key(author) == key(ticket.requester_id))
     }
 
     /// A ticket of this conversation: by its key, one that follows up or that an agent opened for its customer, or one that

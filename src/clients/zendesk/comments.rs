@@ -75,25 +75,24 @@ impl Zendesk {
     /// # Errors
     /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
     pub async fn before_hand_over(&self, id: TicketId, comments: &[CommentId]) -> Result<Vec<CommentId>, Failure> {
-        let mut pages = Pages::of(Order::get(Call::ZendeskSearch, format!("/api/v2/tickets/{id}/audits")));
-        let mut audits: Vec<Value> = Vec::new();
-        let has = |audit: &Value, comment: &CommentId| {
-            audit["events"].as_array().is_some_and(|events| events.iter().any(|event| event["id"] == comment.0))
+        let brings = |audit: &Value| -> Vec<CommentId> {
+            let events = audit["events"].as_array().into_iter().flatten();
+            let ids = events.filter_map(|event| event["id"].as_u64()).map(CommentId);
+            ids.filter(|id| comments.contains(id)).collect()
         };
-        while pages.records < RECORDS_MAX {
-            audits.extend(self.page::<Value>(&mut pages, "audits").await?.1);
-            let are_all_seen = comments.iter().all(|comment| audits.iter().any(|audit| has(audit, comment)));
-            if are_all_seen || pages.cursor.is_none() {
-                break;
+        let (mut handed_over, mut brought) = (None, Vec::new());
+        self.each_audit(id, |number, audit| {
+            if views::hands_over(audit) {
+                handed_over = handed_over.max(Some(number));
             }
-        }
-        let handed_over =
-            audits.iter().filter(|audit| views::hands_over(audit)).filter_map(|audit| audit["id"].as_u64());
-        let handed_over = handed_over.max();
+            brought.extend(brings(audit).into_iter().map(|comment| (comment, number)));
+            brought.len() >= comments.len()
+        })
+        .await?;
         // Who gives a ticket away and writes on it at once writes to the new requester.
         let is_before = |comment: &&CommentId| {
-            let brought = audits.iter().find(|audit| has(audit, comment)).and_then(|audit| audit["id"].as_u64());
-            brought.is_none() || brought < handed_over
+            let by = brought.iter().find(|(known, _)| known == *comment).map(|(_, number)| *number);
+            by.is_none() || by < handed_over
         };
         Ok(comments.iter().filter(is_before).copied().collect())
     }
@@ -103,11 +102,33 @@ impl Zendesk {
     /// # Errors
     /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
     pub async fn comment_that_solved(&self, id: TicketId) -> Result<Option<CommentId>, Failure> {
+        let mut solved: Option<(u64, Option<CommentId>)> = None;
+        self.each_audit(id, |number, audit| {
+            if views::solves(audit) && solved.is_none_or(|(last, _)| number > last) {
+                solved = Some((number, views::public_comment(audit)));
+            }
+            solved.is_some()
+        })
+        .await?;
+        Ok(solved.and_then(|(_, comment)| comment))
+    }
+
+    /// Looks at the audits of a ticket with their numbers, which grow, until the look has seen enough. The order of audits is
+    /// not documented: where it is not newest first, all of them are looked at.
+    async fn each_audit(&self, id: TicketId, mut look: impl FnMut(u64, &Value) -> bool) -> Result<(), Failure> {
         let mut pages = Pages::of(Order::get(Call::ZendeskSearch, format!("/api/v2/tickets/{id}/audits")));
-        let (_, audits) = self.page::<Value>(&mut pages, "audits").await?;
-        // The order of audits is not documented; later ones have larger ids.
-        let solving = audits.iter().filter(|audit| views::solves(audit)).max_by_key(|audit| audit["id"].as_u64());
-        Ok(solving.and_then(views::public_comment))
+        let mut is_enough = false;
+        while pages.records < RECORDS_MAX {
+            let (_, audits) = self.page::<Value>(&mut pages, "audits").await?;
+            let numbers: Vec<u64> = audits.iter().filter_map(|audit| audit["id"].as_u64()).collect();
+            for (number, audit) in numbers.iter().zip(&audits) {
+                is_enough |= look(*number, audit);
+            }
+            if pages.cursor.is_none() || (is_enough && numbers.first() >= numbers.last()) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The comments that came after this one, oldest first; with `None`, the newest [`COMMENTS_AT_ONCE`].

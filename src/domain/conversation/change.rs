@@ -26,7 +26,7 @@ pub enum Change {
     Opening(Opening),
     /// It was refused, or has come about and is known.
     NotOpened,
-    /// The ticket that the bridge set out to open for this text has been found.
+    /// The ticket that the bridge set out to open for this text has been found, or the text elsewhere.
     OpenedInDoubt(EventId),
     /// The vendor's own time of the ticket's last change that is known.
     Stamp(TicketId, Timestamp),
@@ -67,8 +67,8 @@ pub enum Change {
     Wrote(String),
 }
 
-/// A ticket of the customer's, as it was read. The conversation goes there, unless the bridge has heard of another one since
-/// the read was begun: by then it goes to that.
+/// A ticket of the customer's, as it was read. The conversation goes there, unless the bridge has heard of its ticket since
+/// the read was begun: that is newer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakenUp {
     /// Its number.

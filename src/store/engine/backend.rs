@@ -225,7 +225,11 @@ impl<B: Backend> Store for B {
     }
 
     async fn expire(&self, now: Timestamp, settled_for: Duration, keys_for: Duration) -> Result<u64, StoreError> {
-        let since = self.ask(|core| Ok(core.time_since)).await?;
+        let since = self.ask(move |core| {
+            core.note_alive(now);
+            Ok(core.time_since)
+        });
+        let since = since.await?;
         let (settled, keys) = (Cut::new(now, settled_for, since), Cut::new(now, keys_for, since));
         let mut dropped = 0;
         let mut last: Option<Place> = None;

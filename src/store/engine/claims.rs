@@ -138,7 +138,7 @@ impl Core {
         let fence = self.fence;
         let until = self.limits.steady.now().saturating_add(self.limits.lease);
         self.follow(Effect::Hold(lane.clone(), Hold { fence, until, places }));
-        let not_before = self.epochs.not_before(head, now);
+        let not_before = self.epochs.not_before(head, now).max(self.ages_since.min(now));
         Ok(Some(RawClaim { destination, key: lane.conversation, conversation, work, not_before, fence }))
     }
 

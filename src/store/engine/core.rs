@@ -46,6 +46,10 @@ pub(in crate::store) struct Core {
     pub(in crate::store) lost_time: Option<LostTime>,
     /// Since when the time was not set.
     pub(in crate::store) time_since: Timestamp,
+    /// Since when a date tells how long something has waited.
+    pub(in crate::store) ages_since: Timestamp,
+    /// When it was last written down that the time goes on.
+    pub(in crate::store) alive_at: Option<Timestamp>,
     effects: Vec<Effect>,
 }
 
@@ -143,6 +147,8 @@ impl Core {
             hand: Hand::default(),
             lost_time: None,
             time_since: Timestamp::MIN,
+            ages_since: Timestamp::MIN,
+            alive_at: None,
             effects: Vec::new(),
         }
     }

@@ -69,6 +69,10 @@ pub(in crate::store) const META_HOME: &[u8] = b"mhome";
 pub(in crate::store) const META_LOST: &[u8] = b"mlost";
 /// Since when the time was not set ([`crate::store::Store::time_was_set`]): seconds since 1970.
 pub(in crate::store) const META_TIME: &[u8] = b"mtime";
+/// When the time was last seen to go on: a number given out then, and seconds since 1970.
+pub(in crate::store) const META_ALIVE: &[u8] = b"malive";
+/// Since when dates tell ages, in seconds since 1970: a wait is not reckoned longer than from then on.
+pub(in crate::store) const META_AGES: &[u8] = b"mages";
 /// What the keys of openings begin with.
 pub(in crate::store) const OPENED: &[u8] = b"mopened ";
 pub(in crate::store) const META_NEXT: &[u8] = b"mnext";

@@ -27,6 +27,9 @@ const BACK_MAX: SignedDuration = SignedDuration::from_secs(60);
 /// again as they are kept, which costs some room, and none is dropped too soon.
 const REST_MAX: SignedDuration = SignedDuration::from_hours(84);
 
+/// The same for what waits, which is given up after a day: after a longer rest it has a day again.
+const REST_OF_WAITING_MAX: SignedDuration = SignedDuration::from_hours(1);
+
 /// How many deliveries are doubted in one commit.
 const DOUBTED_AT_ONCE: usize = 1_000;
 
@@ -38,8 +41,8 @@ const LASTING: [&str; 4] = ["customer_text", "note", "phone_text", "ticket_solve
 struct Known {
     /// The latest date of all.
     latest: Option<Timestamp>,
-    /// When the last of them was accepted.
-    last: Option<Timestamp>,
+    /// The last of them, and when it was accepted.
+    last: Option<(Place, Timestamp)>,
 }
 
 /// What an opening brings along.
@@ -85,11 +88,19 @@ pub(in crate::store) fn take_up(
     let Known { latest, last } = recover(&*view, &mut core, start.now)?;
     let last_known = latest.max(last_opened).unwrap_or(start.now).min(start.now);
     core.time_since = time(&*view, layout::META_TIME)?.unwrap_or(Timestamp::MIN);
-    let opened_at = before.last().map(|opening| opening.at).filter(|at| *at > Timestamp::MIN);
-    // The time of an opening is that before what was accepted after it.
-    let told_last = last.or(opened_at);
-    if told_last.is_some_and(|told| does_not_follow(start.now, told)) {
+    // Of what bears the same number, the later: an opening, that the time went on after it, what was accepted then.
+    let opened = before.last().filter(|opening| opening.at > Timestamp::MIN);
+    let told = [
+        opened.map(|opening| (opening.first, 0, opening.at)),
+        alive(&*view)?.map(|(number, at)| (number, 1, at)),
+        last.map(|(place, at)| (place.0 >> 16, 2, at)),
+    ];
+    let told_last = told.into_iter().flatten().max().map(|(_, _, at)| at);
+    core.ages_since = time(&*view, layout::META_AGES)?.unwrap_or(Timestamp::MIN);
+    if told_last.is_some_and(|told| does_not_follow(start.now, told, REST_MAX)) {
         core.set_time_since(start.now);
+    } else if told_last.is_some_and(|told| does_not_follow(start.now, told, REST_OF_WAITING_MAX)) {
+        core.set_ages_since(start.now);
     }
     core.lost_time = known_lost_time(&*view, start.now)?;
     if was_put_back {
@@ -247,13 +258,23 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Known, St
         let known = known.ok_or_else(|| StoreError::Failed("a dedupe record is not one".into()))?;
         known.iter().for_each(|known| core.known.learn(known));
     }
-    Ok(Known { latest, last: last.map(|(_, accepted_at)| accepted_at) })
+    Ok(Known { latest, last })
 }
 
 /// Whether the time of an opening is not that which comes after the time told last.
-fn does_not_follow(now: Timestamp, told: Timestamp) -> bool {
+fn does_not_follow(now: Timestamp, told: Timestamp, rest_max: SignedDuration) -> bool {
     let passed = now.duration_since(told);
-    passed < -BACK_MAX || passed > REST_MAX
+    passed < -BACK_MAX || passed > rest_max
+}
+
+/// When the time was last seen to go on, and a number that was given out then.
+fn alive(look: &dyn Look) -> Result<Option<(u64, Timestamp)>, StoreError> {
+    let Some(value) = look.get(layout::META_ALIVE)? else { return Ok(None) };
+    let known = value.split_first_chunk::<8>().and_then(|(number, at)| {
+        let at = Timestamp::from_second(i64::from_be_bytes(at.try_into().ok()?)).ok()?;
+        Some((u64::from_be_bytes(*number), at))
+    });
+    known.map(Some).ok_or_else(|| unreadable("a time is not as this version of tandem writes it"))
 }
 
 /// The time that a record holds as seconds since 1970.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sled::IVec;
 
 use crate::domain::delivery::{Delivery, Transition};
@@ -13,31 +13,55 @@ use crate::store::engine::core::{Core, Effect, lane_of};
 use crate::store::engine::layout;
 use crate::store::{IllegalMove, StoreError};
 
+/// How often it is written down that the time goes on.
+const ALIVE_EVERY: SignedDuration = SignedDuration::from_hours(12);
+
 /// Which dates are old enough to be dropped.
 #[derive(Clone, Copy)]
 pub(in crate::store) struct Cut {
     before: Timestamp,
-    now: Timestamp,
+    ahead: Timestamp,
 }
 
 impl Cut {
     /// What is older than `age`; `None` where no date tells, because the time was set since.
     pub(in crate::store) fn new(now: Timestamp, age: Duration, time_since: Timestamp) -> Option<Self> {
         let before = now.checked_sub(age).unwrap_or(Timestamp::MIN);
-        (time_since <= before).then_some(Self { before, now })
+        let ahead = now.saturating_add(age).unwrap_or(Timestamp::MAX);
+        (time_since <= before).then_some(Self { before, ahead })
     }
 
-    /// Whether what is dated so is older. What is dated ahead was dated before the time was set.
+    /// Whether what is dated so is older. What is dated as far ahead was dated before the time was set; what is dated ahead
+    /// by less may have come while the sweep went on.
     pub(in crate::store) fn is_over(self, dated: Timestamp) -> bool {
-        dated < self.before || dated > self.now
+        dated < self.before || dated > self.ahead
     }
 }
 
 impl Core {
+    /// Writes down now and then that the time goes on, for the next opening to follow on.
+    pub(in crate::store) fn note_alive(&mut self, now: Timestamp) {
+        if self.alive_at.is_some_and(|at| now.duration_since(at).abs() < ALIVE_EVERY) {
+            return;
+        }
+        self.alive_at = Some(now);
+        let mut record = self.journal.number().to_be_bytes().to_vec();
+        record.extend_from_slice(&now.as_second().to_be_bytes());
+        self.journal.put(layout::META_ALIVE.into(), IVec::from(record));
+        self.keep();
+    }
+
     /// Writes down that the time is another since then.
     pub(in crate::store) fn set_time_since(&mut self, since: Timestamp) {
         self.time_since = since;
         self.journal.put(layout::META_TIME.into(), IVec::from(&since.as_second().to_be_bytes()));
+        self.set_ages_since(since);
+    }
+
+    /// Writes down that nothing is known to have waited since before then.
+    pub(in crate::store) fn set_ages_since(&mut self, since: Timestamp) {
+        self.ages_since = since;
+        self.journal.put(layout::META_AGES.into(), IVec::from(&since.as_second().to_be_bytes()));
     }
 
     /// The operator's move; how many deliveries it moved.
