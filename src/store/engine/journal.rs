@@ -36,6 +36,11 @@ impl Journal {
         self.next - 1
     }
 
+    /// The number that is given out next.
+    pub(in crate::store) fn next_number(&self) -> u64 {
+        self.next
+    }
+
     /// The value as it will be after the commit; a long one still in parts.
     pub(in crate::store) fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
         if let Some((_, value)) = self.staged.iter().rev().find(|(staged, _)| staged == key) {

@@ -69,7 +69,7 @@ pub(in crate::store) const META_HOME: &[u8] = b"mhome";
 pub(in crate::store) const META_LOST: &[u8] = b"mlost";
 /// Since when the time was not set ([`crate::store::Store::time_was_set`]): seconds since 1970.
 pub(in crate::store) const META_TIME: &[u8] = b"mtime";
-/// When the time was last seen to go on: a number given out then, and seconds since 1970.
+/// When the time was last seen to go on: the number to be given out next then, and seconds since 1970.
 pub(in crate::store) const META_ALIVE: &[u8] = b"malive";
 /// Since when dates tell ages, in seconds since 1970: a wait is not reckoned longer than from then on.
 pub(in crate::store) const META_AGES: &[u8] = b"mages";

@@ -267,7 +267,7 @@ fn does_not_follow(now: Timestamp, told: Timestamp, rest_max: SignedDuration) ->
     passed < -BACK_MAX || passed > rest_max
 }
 
-/// When the time was last seen to go on, and a number that was given out then.
+/// When the time was last seen to go on, and the number that was to be given out next.
 fn alive(look: &dyn Look) -> Result<Option<(u64, Timestamp)>, StoreError> {
     let Some(value) = look.get(layout::META_ALIVE)? else { return Ok(None) };
     let known = value.split_first_chunk::<8>().and_then(|(number, at)| {

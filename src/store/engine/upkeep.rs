@@ -45,7 +45,7 @@ impl Core {
             return;
         }
         self.alive_at = Some(now);
-        let mut record = self.journal.number().to_be_bytes().to_vec();
+        let mut record = self.journal.next_number().to_be_bytes().to_vec();
         record.extend_from_slice(&now.as_second().to_be_bytes());
         self.journal.put(layout::META_ALIVE.into(), IVec::from(record));
         self.keep();

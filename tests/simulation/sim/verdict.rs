@@ -3,11 +3,11 @@
 //! The store's word is not taken for what happened: what it calls delivered must be seen at the vendor, once, and what
 //! it has not delivered must have a reason that the run gave.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tandem::domain::delivery::{Delivery, State};
-use tandem::domain::event::{CommentId, Event, EventId, EventKind};
+use tandem::domain::event::{CommentId, Event, EventId, EventKind, TicketId};
 use tandem::store::{DeliveryFilter, Store};
 
 use super::world::{Reply, START, World};
@@ -63,6 +63,8 @@ struct Ends {
     by_number: BTreeMap<usize, (EventId, State)>,
     by_comment: BTreeMap<CommentId, Vec<(&'static str, State)>>,
     by_id: BTreeMap<EventId, State>,
+    /// Tickets on which a look for missed replies was refused for good: a dead letter says so.
+    unread: BTreeSet<TicketId>,
     /// Reasons for internal comments.
     notes: usize,
     faults: Vec<String>,
@@ -74,6 +76,7 @@ impl Ends {
             by_number: BTreeMap::new(),
             by_comment: BTreeMap::new(),
             by_id: BTreeMap::new(),
+            unread: BTreeSet::new(),
             notes: 0,
             faults: Vec::new(),
         };
@@ -108,7 +111,11 @@ impl Ends {
                 }
             }
             EventKind::PhoneText(text) => self.remember(text.comment_id, "text", &state),
-            EventKind::AgentReply(reply) => self.remember(reply.comment_id, "doorbell", &state),
+            EventKind::AgentReply(reply) => {
+                let is_refused = matches!(state, State::Dead { .. }) && state.cause().contains(FORBIDDEN);
+                self.unread.extend((is_refused && reply.comment_id.is_none()).then_some(reply.ticket_id));
+                self.remember(reply.comment_id, "doorbell", &state);
+            }
             EventKind::Note(_) => self.notes += 1,
             EventKind::TicketSolved(_) | EventKind::TicketReopened(_) => {}
             EventKind::Unreadable(_) => self.faults.push(format!("{id} could not be read: {state:?}")),
@@ -230,6 +237,10 @@ fn owed_of(world: &World, ends: &mut Ends, reply: &Reply) -> Owed {
             Owed::AtMostOnce
         }
         None => {
+            if ends.unread.contains(&TicketId(reply.ticket)) {
+                world.trace.fault("reply whose ticket could not be read", || reply.comment.to_string());
+                return Owed::AtMostOnce;
+            }
             let deleted = world.sandbox.zendesk.ticket(reply.ticket).is_none_or(|ticket| ticket.deleted);
             // Where no webhook told of it, only a ticket that the bridge knew is looked at.
             if deleted || (states.is_empty() && was_early(world, reply)) { Owed::AtMostOnce } else { Owed::Once }
