@@ -95,22 +95,22 @@ impl Worker {
         if requester == Some(ticket.requester_id) {
             return;
         }
-        let mut user = ticket.requester.clone();
+        let (mut user, mut is_read) = (ticket.requester.clone(), true);
         if user.is_none() && requester.is_some() {
-            // The answer to the next text shows it again.
-            let Ok(view) = self.zendesk.ticket(ticket.id).await else { return };
-            user = view.requester;
+            let view = self.zendesk.ticket(ticket.id).await;
+            is_read = view.is_ok();
+            user = view.ok().and_then(|view| view.requester);
         }
         match user.and_then(|user| self.is_claims(claim, &user)) {
-            Some(true) => learnt.changes.push(Change::Requester(ticket.requester_id)),
-            None if requester.is_none() => {}
-            Some(false) | None => {
-                learnt.besides.push(written_on_anothers(ticket.id, self.clock.now()));
-                // By now the conversation may go to another ticket: the text stands here, and that is all.
-                learnt.changes.retain(|change| !matches!(change, Change::Ticket(id, ..) if *id == ticket.id));
-                learnt.changes.extend([Change::MayStandOn(ticket.id), Change::TicketLeft(ticket.id)]);
-            }
+            Some(true) => return learnt.changes.push(Change::Requester(ticket.requester_id)),
+            None if requester.is_none() => return,
+            // Of a ticket that could not be read nothing is said; the next text looks for its place all the same.
+            None if !is_read => {}
+            Some(false) | None => learnt.besides.push(written_on_anothers(ticket.id, self.clock.now())),
         }
+        // By now the conversation may go to another ticket: the text stands here, and that is all.
+        learnt.changes.retain(|change| !matches!(change, Change::Ticket(id, ..) if *id == ticket.id));
+        learnt.changes.extend([Change::MayStandOn(ticket.id), Change::TicketLeft(ticket.id)]);
     }
 
     /// The newest unsolved ticket that carries the conversation's key and is its customer's. An agent may have given one that
