@@ -107,8 +107,11 @@ impl Desk {
 
     async fn says(&self, line: &str) -> Said {
         let here = Path::new(env!("CARGO_BIN_EXE_tandem")).parent().unwrap();
+        // A configuration is written where there is none yet.
+        let place = if line.starts_with("tandem init") { self.path("fresh") } else { self.path("") };
+        std::fs::create_dir_all(&place).unwrap();
         let mut command = Command::new("sh");
-        command.args(["-c", line]).current_dir(self.directory.path()).env_clear();
+        command.args(["-c", line]).current_dir(place).env_clear();
         command.env("PATH", format!("{}:{PATH}", here.display()));
         let said = run(command).await;
         if line.contains("setup zendesk") {
