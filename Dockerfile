@@ -3,7 +3,7 @@
 # The bridge in a small image: one binary, the CA certificates, a user of its own.
 #
 #   docker build -t tandem .
-#   docker run --env-file tandem.env -v tandem-data:/data -p 8080:8080 --stop-timeout 40 tandem
+#   docker run --detach --env-file tandem.env -v tandem-data:/data -p 127.0.0.1:8080:8080 --stop-timeout 40 tandem
 #
 # --stop-timeout: a graceful stop may take 20 s (it finishes the calls under way); docker's default of 10 s cuts it short.
 # Nothing is lost then, but a text under way must be looked up again before it goes on.
@@ -21,7 +21,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 # The same Debian release as above: the binary needs a C library that is not older than the builder's.
 FROM debian:trixie-slim
-# CA certificates: the HTTP client trusts what the system trusts, and a slim image trusts nobody.
+# CA certificates: the HTTP client trusts what the system trusts, and a slim image has none.
 # The store must belong to the user before the volume is declared: a new volume takes over the owner.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \

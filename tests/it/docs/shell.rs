@@ -12,12 +12,17 @@ pub(super) const ALLOWED: &[&str] = &[
     "cargo run",
     "cargo test",
     "cargo +nightly fuzz run",
+    "cp",
     "curl",
     "docker build",
+    "docker cp",
     "docker exec",
     "docker kill",
     "docker logs",
+    "docker push",
+    "docker rm",
     "docker run",
+    "docker stop",
     "fly apps create",
     "fly deploy",
     "fly logs",
@@ -33,8 +38,12 @@ pub(super) const ALLOWED: &[&str] = &[
     "kubectl apply -f",
     "kubectl create secret generic",
     "kubectl exec",
+    "kubectl get pod",
     "kubectl logs",
     "kubectl port-forward",
+    "kubectl rollout",
+    "kubectl scale",
+    "kubectl wait",
     "man",
     "mdbook build docs",
     "mdbook serve docs",
@@ -58,10 +67,12 @@ pub(super) fn fault(line: &str) -> Option<String> {
         let words = without_redirections(words);
         match words.first().map(String::as_str) {
             None => Some("there is no command".to_owned()),
-            Some("tandem") => tandem::cli::command().try_get_matches_from(&words).err().and_then(|error| {
-                let asks = [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion].contains(&error.kind());
-                (!asks).then(|| error.to_string())
-            }),
+            Some("tandem" | "target/release/tandem") => {
+                tandem::cli::command().try_get_matches_from(&words).err().and_then(|error| {
+                    let asks = [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion].contains(&error.kind());
+                    (!asks).then(|| error.to_string())
+                })
+            }
             Some(_) => other_fault(&words),
         }
     })
@@ -169,6 +180,8 @@ fn a_line_is_read_as_a_shell_reads_it() {
         ("tandem deliveries list --state lost", false),
         ("tandem deliveries redrive", false),
         ("tandem nonsense", false),
+        ("target/release/tandem check", true),
+        ("target/release/tandem nonsense", false),
         ("cargo run --release -- drill lost-store", true),
         ("cargo run --release -- nonsense", false),
         ("cargo bench --bench accept", true),
