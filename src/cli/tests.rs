@@ -105,7 +105,8 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
 
 #[test]
 fn sign_prints_exactly_two_headers() {
-    // The vector is constructed, and checked by two independent implementations (facts: Zendesk, signature).
+    // The vector is constructed, and checked by two independent implementations of
+    // <https://developer.zendesk.com/documentation/webhooks/verifying/>.
     let arguments = [
         "sign",
         "zendesk",

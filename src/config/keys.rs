@@ -203,7 +203,7 @@ pub const KEYS: &[Key] = &[
         "braze.subscription_group",
         Kind::Text,
         None,
-        "When set, Braze is asked for the customer's state in this subscription group before each text. Its answer counts over the last STOP or START.",
+        "When set, Braze is asked for the customer's state in this subscription group once before each reply and each closing text. Its answer counts over the last STOP or START.",
     ),
     key(
         "braze.campaigns.agent_reply",

@@ -64,7 +64,7 @@ pub(super) struct Readiness {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub(super) reasons: Vec<String>,
-    /// What keeps nobody out and should be seen all the same, each as `source: note`.
+    /// What turns no webhook away and should be seen all the same, each as `source: note`.
     pub(super) notes: Vec<String>,
 }
 
@@ -304,7 +304,7 @@ pub(super) struct Forgotten {
     unreadable: u64,
     /// Deliveries that are being called at this moment; they were left.
     in_hand: u64,
-    /// Unreadable bodies of which nobody can tell whose they are; they were left.
+    /// Unreadable bodies that do not tell whose they are; they were left.
     unattributed: u64,
 }
 
@@ -361,7 +361,7 @@ pub(super) struct AuditEntry {
     /// Who gave it, as they called themselves.
     #[schema(required)]
     by: Option<String>,
-    /// `redrive`, `discard`, `forget`, `pause`, `resume`, or of what somebody was shown `reveal` or `read`.
+    /// `redrive`, `discard`, `forget`, `pause`, `resume`, or of what an operator was shown `reveal` or `read`.
     action: &'static str,
     /// How many deliveries were moved or erased.
     #[serde(skip_serializing_if = "Option::is_none")]

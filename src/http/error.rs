@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::answers;
 use crate::clock::Clock;
 
-/// Zendesk repeats a 503 only when `Retry-After` is under 60 seconds (facts: Zendesk webhooks, retries), so 5 to 55.
+/// Zendesk repeats a 503 only when `Retry-After` is under 60 seconds, so 5 to 55.
 const RETRY_AFTER_MIN_SECONDS: f64 = 5.0;
 /// Exclusive, so that 55 is the greatest.
 const RETRY_AFTER_SPAN_SECONDS: f64 = 51.0;

@@ -242,7 +242,7 @@ fn operator() -> Vec<Route> {
     let no_such = [("404", "There is none of that name.")];
     let no_move = [("404", "There is none of that name."), ("409", "It cannot be moved from where it stands.")];
     let metrics = operation(get(), "/metrics", "metrics", "Shows the metrics.")
-        .about("OpenMetrics to whoever accepts `application/openmetrics-text`, else Prometheus' text format.");
+        .about("OpenMetrics where the request accepts `application/openmetrics-text`, else Prometheus' text format.");
     vec![
         metrics.with(|operation| {
             let page = ContentBuilder::new().schema(Some(text())).build();

@@ -83,7 +83,7 @@ pub struct User {
     pub email: Option<String>,
     /// The first number.
     pub phone: Option<String>,
-    /// Further numbers: setting `phone` on a user who has one adds another (facts: it does not replace).
+    /// Further numbers: setting `phone` on a user who has one adds another and replaces none.
     pub more_phones: Vec<String>,
     /// Unique in the account.
     pub external_id: Option<String>,
