@@ -63,7 +63,7 @@ pub enum Change {
     Subscription(Subscription),
     /// Braze was asked for the subscription at this time. A keyword that came since counts more.
     SubscriptionAsked(Subscription, Timestamp),
-    /// We are about to write this text ([`fingerprint`]) on the ticket.
+    /// We are about to write this text ([`super::fingerprint`]) on the ticket.
     Wrote(String),
 }
 
