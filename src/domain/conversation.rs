@@ -128,6 +128,13 @@ impl Forwarded {
         let forgotten = self.recent.len() >= RECENT_COMMENTS_MAX && self.recent.iter().all(|id| *id > comment);
         comment <= self.up_to && (self.recent.contains(&comment) || forgotten)
     }
+
+    /// Whether this comment was written after one that went out, so that it is no older than what the bridge took up; only
+    /// as long as all that went out are remembered.
+    #[must_use]
+    pub fn is_behind_a_reply(&self, comment: CommentId) -> bool {
+        self.recent.len() < RECENT_COMMENTS_MAX && self.recent.iter().any(|id| *id < comment)
+    }
 }
 
 /// A text that we are writing, or wrote, to the ticket.

@@ -95,7 +95,8 @@ impl Sorted<'_> {
 ///
 /// So it is where the named one is older than what has been forwarded. Its doorbell may stand in the lane before texts of
 /// later comments that have not gone yet (it may have waited under its ticket's name meanwhile), and what is newer than
-/// those would overtake them in its place. It has a doorbell of its own, behind them.
+/// those would overtake them in its place. It has a doorbell of its own, behind them. A comment that lies between it and one
+/// that has gone out goes before it: its own doorbell was overtaken, or lost.
 ///
 /// What the requester wrote is the customer's, also where the customer is one of the staff who tries it out: their
 /// texts must not come back to their own phone.
@@ -110,7 +111,8 @@ pub(super) fn sort<'a>(
         let is_named = Some(comment.id) == named;
         let Some(known) = forwarded else { return is_named };
         let is_newer = comment.id > known.up_to && takes_newer(named, forwarded);
-        (is_named || is_newer) && !known.covers(comment.id)
+        let is_passed = named.is_some_and(|named| comment.id < named) && known.is_behind_a_reply(comment.id);
+        (is_named || is_newer || is_passed) && !known.covers(comment.id)
     };
     let mut sorted = Sorted::default();
     let public = comments.iter().filter(|comment| comment.public && requester != Some(comment.author_id));
@@ -228,6 +230,15 @@ mod tests {
     fn a_doorbell_takes_everything_that_is_new_along() {
         assert_eq!(taken(Some(4), 2, &[2]), [3, 4, 5]);
         assert_eq!(taken(None, 2, &[2]), [3, 4, 5]);
+    }
+
+    #[test]
+    fn a_late_doorbell_takes_along_what_lies_between_it_and_a_reply_that_went_out() {
+        assert_eq!(taken(Some(4), 5, &[2]), [3, 4], "the doorbell of 3 was overtaken or lost");
+        assert_eq!(taken(Some(4), 5, &[5]), [4], "2 and 3 may be older than what the bridge took up");
+        assert_eq!(taken(Some(4), 5, &[2, 3]), [4]);
+        let many: Vec<u64> = (2..3).chain(100..163).collect();
+        assert_eq!(taken(Some(4), 200, &many), [4], "3 may have gone out and be forgotten");
     }
 
     #[test]

@@ -68,7 +68,9 @@ async fn one_id_leads_through_the_log_from_the_webhook_to_the_outcome_and_back()
     };
     let text = accepted("braze");
     let told = story(&log, text);
-    assert_eq!((told[0].as_str(), told[1].as_str()), ("webhook accepted as", "delivery.claimed:"), "{told:#?}");
+    // The answer and the claim follow on the same commit, each in a task of its own.
+    let first: BTreeSet<&str> = told.iter().take(2).map(String::as_str).collect();
+    assert_eq!(first, BTreeSet::from(["webhook accepted as", "delivery.claimed:"]), "{told:#?}");
     assert!(told.contains(&"call.answered: zendesk POST /api/v2/tickets: 201".to_owned()), "{told:#?}");
     assert!(told.last().unwrap().starts_with("delivery.done:"), "{told:#?}");
     let call = log.iter().find(|line| line.says("POST /api/v2/tickets")).unwrap();
