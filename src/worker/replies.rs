@@ -79,11 +79,7 @@ impl Worker {
         }
         let forwarded = conversation.and_then(|known| known.forwarded_on(reply.ticket_id));
         if forwarded.is_none() && !is_unnumbered {
-            self.wait_for_opening(claim, reply.ticket_id).await?;
-            if self.learn_opened(claim, reply.ticket_id).await? {
-                let cause = "the ticket is one that the bridge has opened".to_owned();
-                return Err(Outcome::Postpone { cause, until: now, for_budget: false });
-            }
+            self.recognise_opened(claim, reply.ticket_id).await?;
         }
         if reply.comment_id.zip(forwarded).is_some_and(|(comment, forwarded)| forwarded.covers(comment)) {
             return Ok(Outcome::Skip { reason: "the comment was forwarded already".to_owned() });
@@ -196,11 +192,7 @@ impl Worker {
     /// The comment that came with the solution of a ticket of whose replies nothing is known, such as one that an agent
     /// opened: it is owed for sure, and of those before it nobody can tell.
     async fn answer_on_unknown(&self, claim: &Claim, ticket: TicketId) -> Result<Option<CommentId>, Outcome> {
-        self.wait_for_opening(claim, ticket).await?;
-        if self.learn_opened(claim, ticket).await? {
-            let cause = "the ticket is one that the bridge has opened".to_owned();
-            return Err(Outcome::Postpone { cause, until: self.clock.now(), for_budget: false });
-        }
+        self.recognise_opened(claim, ticket).await?;
         match self.zendesk.comment_that_solved(ticket).await {
             Ok(answer) => Ok(answer),
             Err(Failure::NotFound { .. }) => Ok(None),
@@ -289,6 +281,17 @@ impl Worker {
             sorted.leave_out(&before);
         }
         Ok(())
+    }
+
+    /// Has a claim on a ticket of which nothing is known begin anew at once where the ticket turns out to be one that the bridge
+    /// has opened: then every comment after the opening is known to be new.
+    async fn recognise_opened(&self, claim: &Claim, ticket: TicketId) -> Result<(), Outcome> {
+        self.wait_for_opening(claim, ticket).await?;
+        if !self.learn_opened(claim, ticket).await? {
+            return Ok(());
+        }
+        let cause = "the ticket is one that the bridge has opened".to_owned();
+        Err(Outcome::Postpone { cause, until: self.clock.now(), for_budget: false })
     }
 
     /// Lets a reply on a ticket of which nothing is known wait while a text of its customer is on the way to Zendesk: that

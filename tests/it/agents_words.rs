@@ -435,14 +435,19 @@ async fn a_drop_in_text_that_came_without_dashes_stays_as_it_came() {
     bridge.finish(0).await;
 }
 
+/// A ticket that an agent has opened for a customer whom the bridge has never met, with these tags.
+fn opened_by_an_agent(bridge: &TestBridge, tags: &[&str]) -> u64 {
+    bridge.customer("ada");
+    let ada = User { name: "Ada".to_owned(), external_id: Some("ada".to_owned()), ..User::default() };
+    let requester_id = bridge.sandbox.zendesk.add_user(ada);
+    let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+    bridge.sandbox.zendesk.add_ticket(NewTicket { requester_id, tags, ..NewTicket::default() })
+}
+
 #[tokio::test]
 async fn a_ticket_that_an_agent_opened_for_a_stranger_to_the_bridge_is_still_served() {
     let bridge = TestBridge::start().await;
-    let ada = User { name: "Ada".to_owned(), external_id: Some("ada".to_owned()), ..User::default() };
-    bridge.customer("ada");
-    let requester_id = bridge.sandbox.zendesk.add_user(ada);
-    let tags = vec!["sms".to_owned()];
-    let ticket = bridge.sandbox.zendesk.add_ticket(NewTicket { requester_id, tags, ..NewTicket::default() });
+    let ticket = opened_by_an_agent(&bridge, &["sms"]);
     bridge.sandbox.zendesk.agent_solves_with_reply(ticket, "Done.");
     bridge.settled().await;
     assert_eq!(bridge.texts(), ["Done.", CLOSING]);
@@ -455,10 +460,7 @@ async fn on_a_ticket_that_an_agent_opened_the_answer_that_solves_it_goes_before_
     for (come, at_once) in [("rs", true), ("sr", true), ("sr", false), ("s", false), ("ssr", false)] {
         let bridge = TestBridge::start().await;
         let zendesk = &bridge.sandbox.zendesk;
-        bridge.customer("ada");
-        let ada = User { name: "Ada".to_owned(), external_id: Some("ada".to_owned()), ..User::default() };
-        let requester_id = zendesk.add_user(ada);
-        let ticket = zendesk.add_ticket(NewTicket { requester_id, ..NewTicket::default() });
+        let ticket = opened_by_an_agent(&bridge, &[]);
         zendesk.agent_reply(ticket, "By mail, before it was a text conversation");
         zendesk.set_tags(ticket, &["sms"]);
         zendesk.pause_webhooks();
@@ -481,11 +483,7 @@ async fn on_a_ticket_that_an_agent_opened_the_answer_that_solves_it_goes_before_
 async fn what_an_agent_adds_to_the_answer_that_solved_their_own_ticket_goes_before_the_closing_text_too() {
     let bridge = TestBridge::start().await;
     let zendesk = &bridge.sandbox.zendesk;
-    bridge.customer("ada");
-    let ada = User { name: "Ada".to_owned(), external_id: Some("ada".to_owned()), ..User::default() };
-    let requester_id = zendesk.add_user(ada);
-    let tags = vec!["sms".to_owned()];
-    let ticket = zendesk.add_ticket(NewTicket { requester_id, tags, ..NewTicket::default() });
+    let ticket = opened_by_an_agent(&bridge, &["sms"]);
     zendesk.pause_webhooks();
     zendesk.agent_solves_with_reply(ticket, "Done.");
     zendesk.agent_reply(ticket, "And one thing more.");
@@ -500,10 +498,7 @@ async fn what_an_agent_adds_to_the_answer_that_solved_their_own_ticket_goes_befo
 async fn a_ticket_that_an_agent_opened_and_solved_without_a_word_gets_the_closing_text_alone() {
     let bridge = TestBridge::start().await;
     let zendesk = &bridge.sandbox.zendesk;
-    bridge.customer("ada");
-    let ada = User { name: "Ada".to_owned(), external_id: Some("ada".to_owned()), ..User::default() };
-    let requester_id = zendesk.add_user(ada);
-    let ticket = zendesk.add_ticket(NewTicket { requester_id, ..NewTicket::default() });
+    let ticket = opened_by_an_agent(&bridge, &[]);
     zendesk.agent_reply(ticket, "By mail, before it was a text conversation");
     zendesk.set_tags(ticket, &["sms"]);
     zendesk.set_status(ticket, TicketStatus::Solved);
