@@ -22,6 +22,7 @@ mod client;
 mod init;
 mod levers;
 mod live;
+mod mappings;
 mod operate;
 mod paper;
 mod render;
@@ -100,10 +101,15 @@ enum Command {
         #[command(flatten)]
         form: Form,
     },
-    /// Prints the request that a mapping makes of an event.
-    #[command(after_help = "Examples:\n  tandem render agent_reply --event event.json\n  \
-        tandem render agent_reply --event - --json < event.json")]
+    /// Prints the request that a mapping makes of its sample, of an event, or of a webhook's body.
+    #[command(
+        after_help = "Examples:\n  tandem render agent_reply\n  tandem render open_ticket --event braze-body.json\n  \
+        tandem render agent_reply --event - --json < event.json"
+    )]
     Render(render::Render),
+    /// Lists the mappings, shows one, and copies shipped ones to change.
+    #[command(subcommand)]
+    Mappings(mappings::Mappings),
     /// Signs a body as a vendor would, to send a test webhook by hand.
     #[command(subcommand)]
     Sign(sign::Sign),
@@ -236,6 +242,7 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
         Command::Setup(setup) => setup.run(output),
         Command::Check { live, file, form } => check::run(&file, live, form, output),
         Command::Render(render) => render.run(input, output),
+        Command::Mappings(mappings) => mappings.run(output),
         Command::Sign(sign) => sign.run(input, output),
         Command::Healthcheck { url, file } => operate::healthcheck(url, &file, output),
         Command::Deliveries(deliveries) => deliveries.run(output),

@@ -260,6 +260,21 @@ pub fn glimpse(path: Option<&Path>) -> Result<Glimpse, Faults> {
     }
 }
 
+/// The configured directory of mapping files, whether it is there or not; `None` where the shipped mappings are used. Minds
+/// no fault elsewhere.
+///
+/// # Errors
+/// What is wrong with the key, or a file that cannot be read or is not TOML.
+pub fn mappings_directory(path: Option<&Path>) -> Result<Option<PathBuf>, Faults> {
+    let file = File::read(path)?;
+    let (env, mut faults) = environment();
+    let checker = Checker::new(read::gather(file.text(), env), &file.base);
+    let directory = checker.text("mappings").map(|directory| file.base.join(directory));
+    let mine = ["mappings", read::WHOLE_FILE];
+    faults.extend(checker.into_faults().into_iter().filter(|fault| mine.contains(&fault.key.as_str())));
+    if faults.is_empty() { Ok(directory) } else { Err(Faults(faults)) }
+}
+
 /// What `RUST_LOG` says, for [`crate::telemetry::init_logs`]; `None` when it is not set or not a text.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one module that reads the environment")]

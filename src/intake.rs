@@ -24,6 +24,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Uri};
 use jiff::Timestamp;
 use secrecy::SecretString;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use self::signature::Verified;
@@ -227,6 +228,23 @@ pub fn reread(unreadable: &Unreadable, received_at: Timestamp, options: &IntakeO
         (_, Err(_)) => Reading::unreadable("the kept body is not base64"),
     };
     reading.into_intake(received_at, || unreadable.clone())
+}
+
+/// The path that a body is most likely meant for, by its keys alone: for people who try a body out. A webhook says
+/// itself where it was posted.
+#[must_use]
+pub fn likely_path(body: &[u8]) -> &'static str {
+    let Ok(object) = fields::object(body) else { return "/webhooks/braze" };
+    let has = |key: &str, is: fn(&Value) -> bool| object.get(key).is_some_and(is);
+    if has("event", Value::is_string) {
+        "/webhooks/zendesk"
+    } else if has("recipients", Value::is_array) {
+        "/campaigns/trigger/send"
+    } else if has("ticket", Value::is_object) {
+        "/api/v2/tickets"
+    } else {
+        "/webhooks/braze"
+    }
 }
 
 fn read_verified(verified: &Verified<'_>, endpoint: &Endpoint, options: &IntakeOptions) -> Reading {

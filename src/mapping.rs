@@ -7,7 +7,7 @@
 //! Loading a mapping is the time for errors: it is bounded, compiled, and rendered for several situations, and its
 //! bodies are checked against the promises ([`promise`]). What fails there stops the start, not the hundredth message.
 //!
-//! Reading order: [`context`] (what templates may use), [`body`] (the table), [`template`] (one string), [`scan`] (what
+//! Reading order: [`name`] (which mappings there are), [`context`] (what templates may use), [`body`] (the table), [`template`] (one string), [`scan`] (what
 //! is refused before parsing), [`tags`], [`blocks`] and [`filters`] (Liquid with limits), [`promise`], [`rehearsal`].
 //! Templates mean what they mean in Ruby's Liquid, the reference, or are refused: [`values`], [`names`](mod@names), [`condition`],
 //! [`numbers`], [`letters`], [`strftime`].
@@ -17,7 +17,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -32,12 +31,14 @@ mod condition;
 pub mod context;
 mod filters;
 mod letters;
+mod name;
 mod names;
 mod numbers;
 mod promise;
 mod rehearsal;
 mod scan;
 mod strftime;
+mod supposed;
 mod tags;
 mod template;
 #[cfg(test)]
@@ -45,6 +46,8 @@ mod tests;
 mod values;
 
 pub use context::Context;
+pub use name::{Call, Name, NoSuchMapping, RequestLine};
+pub use supposed::{Misfit, Supposed, suppose};
 
 /// The longest mapping file, in bytes. The shipped ones have less than two thousand; the work of parsing and checking
 /// them at every start is bounded by it.
@@ -53,161 +56,6 @@ const MAX_FILE_BYTES: usize = 16 * 1024;
 /// The largest body, in bytes of JSON. Zendesk cuts comments at 64 kB and Braze takes 50 KB of trigger properties, so
 /// nothing sensible comes near.
 const MAX_BODY_BYTES: usize = 512 * 1024;
-
-/// What a mapping is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Name {
-    /// A customer's text opens a ticket.
-    OpenTicket,
-    /// A customer's text becomes a comment.
-    AppendComment,
-    /// A customer's text opens a follow-up of a closed ticket.
-    FollowUp,
-    /// An agent's reply becomes a text.
-    AgentReply,
-    /// A solved ticket is told to the customer.
-    TicketSolved,
-    /// What went wrong is told to the agent.
-    FailureNote,
-    /// An opt-in, opt-out or help keyword is noted for the agent.
-    KeywordNote,
-}
-
-impl Name {
-    /// Every name.
-    pub const ALL: [Self; 7] = [
-        Self::OpenTicket,
-        Self::AppendComment,
-        Self::FollowUp,
-        Self::AgentReply,
-        Self::TicketSolved,
-        Self::FailureNote,
-        Self::KeywordNote,
-    ];
-
-    /// The name as files and commands write it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OpenTicket => "open_ticket",
-            Self::AppendComment => "append_comment",
-            Self::FollowUp => "follow_up",
-            Self::AgentReply => "agent_reply",
-            Self::TicketSolved => "ticket_solved",
-            Self::FailureNote => "failure_note",
-            Self::KeywordNote => "keyword_note",
-        }
-    }
-
-    /// The call that this mapping makes.
-    #[must_use]
-    pub fn call(self) -> Call {
-        match self {
-            Self::OpenTicket | Self::FollowUp => Call::TicketsCreate,
-            Self::AppendComment | Self::FailureNote | Self::KeywordNote => Call::TicketsUpdate,
-            Self::AgentReply | Self::TicketSolved => Call::CampaignsTriggerSend,
-        }
-    }
-
-    /// The shipped mapping, and its sample.
-    fn shipped(self) -> (&'static str, &'static str) {
-        macro_rules! files {
-            ($name:literal) => {
-                (
-                    include_str!(concat!("../mappings/", $name, ".toml")),
-                    include_str!(concat!("../mappings/", $name, ".json")),
-                )
-            };
-        }
-        match self {
-            Self::OpenTicket => files!("open_ticket"),
-            Self::AppendComment => files!("append_comment"),
-            Self::FollowUp => files!("follow_up"),
-            Self::AgentReply => files!("agent_reply"),
-            Self::TicketSolved => files!("ticket_solved"),
-            Self::FailureNote => files!("failure_note"),
-            Self::KeywordNote => files!("keyword_note"),
-        }
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// There is no mapping of that name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no mapping of that name; there are: {}", names())]
-pub struct NoSuchMapping;
-
-impl FromStr for Name {
-    type Err = NoSuchMapping;
-
-    fn from_str(text: &str) -> Result<Self, NoSuchMapping> {
-        Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or(NoSuchMapping)
-    }
-}
-
-/// A vendor call that a mapping can make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// Opens a ticket at Zendesk.
-    TicketsCreate,
-    /// Changes a ticket at Zendesk.
-    TicketsUpdate,
-    /// Triggers a campaign at Braze for one customer.
-    CampaignsTriggerSend,
-}
-
-impl Call {
-    /// The call as mapping files write it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::TicketsCreate => "zendesk.tickets.create",
-            Self::TicketsUpdate => "zendesk.tickets.update",
-            Self::CampaignsTriggerSend => "braze.campaigns.trigger_send",
-        }
-    }
-
-    /// The HTTP method.
-    #[must_use]
-    pub fn method(self) -> &'static str {
-        match self {
-            Self::TicketsCreate | Self::CampaignsTriggerSend => "POST",
-            Self::TicketsUpdate => "PUT",
-        }
-    }
-
-    /// The path; `{id}` stands for the ticket's number.
-    #[must_use]
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::TicketsCreate => "/api/v2/tickets",
-            Self::TicketsUpdate => "/api/v2/tickets/{id}",
-            Self::CampaignsTriggerSend => "/campaigns/trigger/send",
-        }
-    }
-}
-
-/// The first line of a request, for people to read: `PUT /api/v2/tickets/1234` and the call's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestLine {
-    /// Which call.
-    pub call: Call,
-    /// HTTP method.
-    pub method: &'static str,
-    /// Path, with `{id}` for the ticket's number.
-    pub path: &'static str,
-}
-
-impl fmt::Display for RequestLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.path)
-    }
-}
 
 /// Something wrong in a mapping file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -372,6 +220,12 @@ pub fn shipped(name: Name) -> &'static str {
     name.shipped().0
 }
 
+/// The text of the shipped sample: `mappings/NAME.json`.
+#[must_use]
+pub fn shipped_sample(name: Name) -> &'static str {
+    name.shipped().1
+}
+
 /// The shipped sample of a mapping: `mappings/NAME.json`.
 ///
 /// # Errors
@@ -465,10 +319,6 @@ fn misnamed(file: &str) -> Option<Fault> {
     let name = file.strip_suffix(".toml")?;
     let error = name.parse::<Name>().err()?;
     Some(Fault { file: file.to_owned(), line: None, key: None, what: error.to_string() })
-}
-
-fn names() -> String {
-    Name::ALL.map(Name::as_str).join(", ")
 }
 
 /// The line of a byte offset, counted from 1.

@@ -1,15 +1,20 @@
 //! `tandem render`: what a mapping makes of an event, without sending it.
 
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::check::load_mappings;
 use super::{ConfigFile, Failure, Form, print_json, read_input};
-use crate::config;
-use crate::mapping::{Context, Name};
+use crate::config::{self, keys};
+use crate::domain::event::{Event, Unreadable};
+use crate::intake::{self, Intake, IntakeOptions};
+use crate::mapping::{self, Context, Misfit, Name, Supposed};
 
 /// Far more than the largest event that the bridge takes in.
 const EVENT_MAX_BYTES: u64 = 1024 * 1024;
@@ -19,9 +24,11 @@ const EVENT_MAX_BYTES: u64 = 1024 * 1024;
 pub(super) struct Render {
     /// The name of the mapping, such as agent_reply.
     mapping: String,
-    /// A JSON file with the fields that the mapping may use; - reads it from standard input.
+    /// What to make the request of: a JSON file with the fields that the mapping may use (`tandem mappings show MAPPING
+    /// --sample` prints one), or the body of a webhook as Zendesk or Braze posts it; - reads it from standard input.
+    /// Without it, the mapping's own sample.
     #[arg(long, value_name = "FILE")]
-    event: PathBuf,
+    event: Option<PathBuf>,
     #[command(flatten)]
     file: ConfigFile,
     #[command(flatten)]
@@ -30,11 +37,11 @@ pub(super) struct Render {
 
 impl Render {
     pub(super) fn run(self, input: &mut impl Read, output: &mut impl Write) -> Result<(), Failure> {
-        let name: Name = self.mapping.parse().map_err(|_| {
-            let known: Vec<&str> = Name::ALL.into_iter().map(Name::as_str).collect();
-            Failure::Usage(format!("there is no mapping {:?}; the mappings are: {}", self.mapping, known.join(", ")))
-        })?;
-        let context = self.read_event(input)?;
+        let name = named(&self.mapping)?;
+        let context = match &self.event {
+            None => sample(name)?,
+            Some(file) => read_event(name, file, input)?,
+        };
         let mapping_files = config::glimpse(self.file.config.as_deref())?.mapping_files;
         let mappings =
             load_mappings(mapping_files.as_ref()).map_err(|faults| Failure::Configuration(faults.to_string()))?;
@@ -49,18 +56,86 @@ impl Render {
         print_json(output, &body)?;
         Ok(())
     }
+}
 
-    fn read_event(&self, input: &mut impl Read) -> Result<Context, Failure> {
-        let shown = self.event.display();
-        let bytes = if self.event.as_os_str() == "-" {
-            read_input(input, EVENT_MAX_BYTES, "the event")?
-        } else {
-            let mut file = std::fs::File::open(&self.event)
-                .map_err(|error| Failure::Failed(format!("{shown} cannot be read: {error}")))?;
-            read_input(&mut file, EVENT_MAX_BYTES, "the event")?
-        };
-        let text =
-            config::text_of(&bytes).map_err(|what| Failure::Failed(format!("{shown} cannot be read: {what}")))?;
-        serde_json::from_str(text).map_err(|error| Failure::Failed(format!("{shown} is not an event: {error}")))
+/// The mapping that a word on the command line names.
+pub(super) fn named(word: &str) -> Result<Name, Failure> {
+    word.parse().map_err(|_| {
+        let known: Vec<&str> = Name::ALL.into_iter().map(Name::as_str).collect();
+        Failure::Usage(format!("there is no mapping {word:?}; the mappings are: {}", known.join(", ")))
+    })
+}
+
+fn sample(name: Name) -> Result<Context, Failure> {
+    mapping::sample(name).map_err(|fault| Failure::Failed(fault.to_string()))
+}
+
+fn read_event(name: Name, file: &Path, input: &mut impl Read) -> Result<Context, Failure> {
+    let shown = file.display();
+    let bytes = if file.as_os_str() == "-" {
+        read_input(input, EVENT_MAX_BYTES, "the event")?
+    } else {
+        let mut file =
+            std::fs::File::open(file).map_err(|error| Failure::Failed(format!("{shown} cannot be read: {error}")))?;
+        read_input(&mut file, EVENT_MAX_BYTES, "the event")?
+    };
+    let text = config::text_of(&bytes).map_err(|what| Failure::Failed(format!("{shown} cannot be read: {what}")))?;
+    let is_no_event = |what: &dyn std::fmt::Display| Failure::Failed(format!("{shown} is not an event: {what}"));
+    let misfit = |misfit: Misfit| Failure::Failed(misfit.to_string());
+    match serde_json::from_str::<Context>(text) {
+        Ok(context) => {
+            Misfit::check(name, &context.event.kind).map_err(misfit)?;
+            Ok(context)
+        }
+        Err(error) if is_meant_as_context(text) => Err(is_no_event(&error)),
+        Err(_) => {
+            let sample = sample(name)?;
+            let path = intake::likely_path(text.as_bytes());
+            let event = read_webhook(text, path, &sample).map_err(|what| is_no_event(&what))?;
+            let supposed = mapping::suppose(name, sample, &event).map_err(misfit)?;
+            say_what_is_supposed(path, &event, &supposed);
+            Ok(supposed.context)
+        }
     }
+}
+
+/// Whether a file that is no context has the form of one: its parts are tables, while a webhook's `event` is a word.
+fn is_meant_as_context(text: &str) -> bool {
+    let value: Value = serde_json::from_str(text).unwrap_or_default();
+    ["event", "customer", "message", "recipient"].iter().any(|part| value[*part].is_object())
+}
+
+/// The event that the bridge would make of a body posted to this path.
+fn read_webhook(text: &str, path: &str, sample: &Context) -> Result<Event, String> {
+    let user_field = keys::find("zendesk.user_field").and_then(|key| key.default).unwrap_or_default();
+    let options = IntakeOptions {
+        zendesk_secrets: Vec::new(),
+        zendesk_tolerance: Duration::ZERO,
+        braze_tokens: Vec::new(),
+        user_field: user_field.to_owned(),
+    };
+    let body = Unreadable {
+        path: path.to_owned(),
+        method: "POST".to_owned(),
+        content_type: None,
+        body: STANDARD.encode(text),
+    };
+    match intake::reread(&body, sample.event.received_at, &options) {
+        Intake::Event { event, .. } => Ok(event),
+        Intake::Ignored { reason } => Err(format!("posted to {path}, it would be ignored: {reason}")),
+        Intake::Quarantined { cause, .. } => Err(format!("posted to {path}, it would be quarantined: {cause}")),
+        Intake::Refused { why } => Err(why.to_string()),
+    }
+}
+
+/// Beside the request, on standard error: how the file was read, and what of the request is not from it.
+fn say_what_is_supposed(path: &str, event: &Event, supposed: &Supposed) {
+    // Where nobody reads it, the request is still good.
+    drop(writeln!(
+        std::io::stderr(),
+        "tandem: read as a webhook to {path} ({}). From the sample, because only Zendesk, Braze or a running bridge knows \
+         it: {}",
+        event.kind.name(),
+        supposed.sampled.join(", ")
+    ));
 }

@@ -29,6 +29,7 @@ mod kubernetes;
 mod layering;
 mod levers;
 mod liquid;
+mod mappings;
 mod merges;
 mod moved_store;
 mod notes;

@@ -1,0 +1,176 @@
+//! Which mappings there are, what goes through each, and which call each makes. It knows nothing of what stands in one.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What a mapping is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Name {
+    /// A customer's text opens a ticket.
+    OpenTicket,
+    /// A customer's text becomes a comment.
+    AppendComment,
+    /// A customer's text opens a follow-up of a closed ticket.
+    FollowUp,
+    /// An agent's reply becomes a text.
+    AgentReply,
+    /// A solved ticket is told to the customer.
+    TicketSolved,
+    /// What went wrong is told to the agent.
+    FailureNote,
+    /// An opt-in, opt-out or help keyword is noted for the agent.
+    KeywordNote,
+}
+
+impl Name {
+    /// Every name.
+    pub const ALL: [Self; 7] = [
+        Self::OpenTicket,
+        Self::AppendComment,
+        Self::FollowUp,
+        Self::AgentReply,
+        Self::TicketSolved,
+        Self::FailureNote,
+        Self::KeywordNote,
+    ];
+
+    /// The name as files and commands write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenTicket => "open_ticket",
+            Self::AppendComment => "append_comment",
+            Self::FollowUp => "follow_up",
+            Self::AgentReply => "agent_reply",
+            Self::TicketSolved => "ticket_solved",
+            Self::FailureNote => "failure_note",
+            Self::KeywordNote => "keyword_note",
+        }
+    }
+
+    /// The kind of event that goes through this mapping ([`crate::domain::event::EventKind::name`]).
+    #[must_use]
+    pub fn takes(self) -> &'static str {
+        match self {
+            Self::OpenTicket | Self::AppendComment | Self::FollowUp | Self::KeywordNote => "customer_text",
+            Self::AgentReply => "phone_text",
+            Self::TicketSolved => "ticket_solved",
+            Self::FailureNote => "note",
+        }
+    }
+
+    /// The call that this mapping makes.
+    #[must_use]
+    pub fn call(self) -> Call {
+        match self {
+            Self::OpenTicket | Self::FollowUp => Call::TicketsCreate,
+            Self::AppendComment | Self::FailureNote | Self::KeywordNote => Call::TicketsUpdate,
+            Self::AgentReply | Self::TicketSolved => Call::CampaignsTriggerSend,
+        }
+    }
+
+    /// The shipped mapping, and its sample.
+    pub(super) fn shipped(self) -> (&'static str, &'static str) {
+        macro_rules! files {
+            ($name:literal) => {
+                (
+                    include_str!(concat!("../../mappings/", $name, ".toml")),
+                    include_str!(concat!("../../mappings/", $name, ".json")),
+                )
+            };
+        }
+        match self {
+            Self::OpenTicket => files!("open_ticket"),
+            Self::AppendComment => files!("append_comment"),
+            Self::FollowUp => files!("follow_up"),
+            Self::AgentReply => files!("agent_reply"),
+            Self::TicketSolved => files!("ticket_solved"),
+            Self::FailureNote => files!("failure_note"),
+            Self::KeywordNote => files!("keyword_note"),
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// There is no mapping of that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no mapping of that name; there are: {}", Self::known())]
+pub struct NoSuchMapping;
+
+impl NoSuchMapping {
+    fn known() -> String {
+        Name::ALL.map(Name::as_str).join(", ")
+    }
+}
+
+impl FromStr for Name {
+    type Err = NoSuchMapping;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchMapping> {
+        Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or(NoSuchMapping)
+    }
+}
+
+/// A vendor call that a mapping can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Opens a ticket at Zendesk.
+    TicketsCreate,
+    /// Changes a ticket at Zendesk.
+    TicketsUpdate,
+    /// Triggers a campaign at Braze for one customer.
+    CampaignsTriggerSend,
+}
+
+impl Call {
+    /// The call as mapping files write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TicketsCreate => "zendesk.tickets.create",
+            Self::TicketsUpdate => "zendesk.tickets.update",
+            Self::CampaignsTriggerSend => "braze.campaigns.trigger_send",
+        }
+    }
+
+    /// The HTTP method.
+    #[must_use]
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::TicketsCreate | Self::CampaignsTriggerSend => "POST",
+            Self::TicketsUpdate => "PUT",
+        }
+    }
+
+    /// The path; `{id}` stands for the ticket's number.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::TicketsCreate => "/api/v2/tickets",
+            Self::TicketsUpdate => "/api/v2/tickets/{id}",
+            Self::CampaignsTriggerSend => "/campaigns/trigger/send",
+        }
+    }
+}
+
+/// The first line of a request, for people to read: `PUT /api/v2/tickets/1234` and the call's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestLine {
+    /// Which call.
+    pub call: Call,
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path, with `{id}` for the ticket's number.
+    pub path: &'static str,
+}
+
+impl fmt::Display for RequestLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}

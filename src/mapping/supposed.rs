@@ -1,0 +1,211 @@
+//! The context that the bridge would make of an event, as far as the event itself tells, for people who try a mapping.
+//!
+//! The rest, which only a vendor or a running bridge knows, stays that of the mapping's sample and is named. Pure; it never
+//! decides what is sent.
+
+use std::fmt;
+
+use super::context::{Context, CustomerPart, RecipientPart};
+use super::name::Name;
+use crate::domain::address::aliases_of;
+use crate::domain::event::{Customer, CustomerText, Event, EventKind, Keyword, PhoneText};
+use crate::domain::text;
+
+/// A context of which parts are the sample's.
+#[derive(Debug)]
+pub struct Supposed {
+    /// The context.
+    pub context: Context,
+    /// The fields that are the sample's; `customer.*` stands for all of a part.
+    pub sampled: Vec<&'static str>,
+}
+
+/// The event goes through another mapping, or through none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// What the event is.
+    is: String,
+    mapping: Name,
+    /// The mappings that such an event goes through.
+    instead: Vec<Name>,
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let takes = match self.mapping {
+            Name::KeywordNote => "a customer_text that is a subscription keyword (opt_in, opt_out or help)".to_owned(),
+            name => format!("a {}", name.takes()),
+        };
+        write!(f, "this is {}; {} takes {takes}", self.is, self.mapping)?;
+        match self.instead.iter().map(|name| name.as_str()).collect::<Vec<_>>().as_slice() {
+            [] => f.write_str(" (no mapping takes this one)"),
+            names => write!(f, " (this one is for {})", names.join(", ")),
+        }
+    }
+}
+
+impl std::error::Error for Misfit {}
+
+impl Misfit {
+    /// Whether an event of this kind goes through the mapping.
+    ///
+    /// # Errors
+    /// When it does not: which mappings it is for.
+    pub fn check(mapping: Name, kind: &str) -> Result<(), Self> {
+        if mapping.takes() == kind {
+            return Ok(());
+        }
+        let instead = Name::ALL.into_iter().filter(|name| name.takes() == kind).collect();
+        Err(Self { is: format!("a {kind}"), mapping, instead })
+    }
+
+    /// Whether a customer's text goes through the mapping. A request for help is a text like any other where no ticket is
+    /// open.
+    fn check_keyword(mapping: Name, keyword: Option<Keyword>) -> Result<(), Self> {
+        let is = match (keyword, mapping) {
+            (None, Name::KeywordNote) => "a customer_text without a keyword",
+            (Some(Keyword::OptIn), name) if name != Name::KeywordNote => "the keyword opt_in",
+            (Some(Keyword::OptOut), name) if name != Name::KeywordNote => "the keyword opt_out",
+            (None | Some(Keyword::OptIn | Keyword::OptOut | Keyword::Help), _) => return Ok(()),
+        };
+        let instead = match keyword {
+            None => vec![Name::OpenTicket, Name::AppendComment, Name::FollowUp],
+            Some(_) => vec![Name::KeywordNote],
+        };
+        Err(Self { is: is.to_owned(), mapping, instead })
+    }
+}
+
+/// The context for `mapping` with what the event tells in the place of what `sample`, the mapping's own, says.
+///
+/// An agent's reply only rings: what the agent wrote is read from the ticket, and is the sample's here.
+///
+/// # Errors
+/// [`Misfit`] when the event does not go through the mapping.
+pub fn suppose(mapping: Name, sample: Context, event: &Event) -> Result<Supposed, Misfit> {
+    let mut supposed = Supposed { context: sample, sampled: vec!["event.id", "event.ids", "event.received_at"] };
+    match &event.kind {
+        EventKind::CustomerText(written) => {
+            Misfit::check(mapping, event.kind.name())?;
+            Misfit::check_keyword(mapping, written.keyword)?;
+            supposed.writes(mapping, written);
+        }
+        EventKind::AgentReply(reply) if mapping == Name::AgentReply => {
+            supposed.context.ticket.id = Some(reply.ticket_id);
+            supposed.texts(reply.external_user_id.as_deref());
+            supposed.sampled.extend(["message.*", "campaign.id"]);
+        }
+        EventKind::PhoneText(owed) => {
+            Misfit::check(mapping, event.kind.name())?;
+            supposed.texts(owed.external_user_id.as_deref());
+            supposed.says(owed);
+        }
+        EventKind::TicketSolved(change) => {
+            Misfit::check(mapping, event.kind.name())?;
+            supposed.context.ticket.id = Some(change.ticket_id);
+            supposed.texts(change.external_user_id.as_deref());
+            supposed.sampled.push("campaign.id");
+        }
+        EventKind::AgentReply(_) => {
+            return Err(Misfit { is: "an agent_reply".to_owned(), mapping, instead: vec![Name::AgentReply] });
+        }
+        EventKind::TicketReopened(_) | EventKind::Note(_) | EventKind::Unreadable(_) => {
+            Misfit::check(mapping, event.kind.name())?;
+        }
+    }
+    Ok(supposed)
+}
+
+impl Supposed {
+    /// What a customer's text tells.
+    fn writes(&mut self, mapping: Name, written: &CustomerText) {
+        let context = &mut self.context;
+        context.event.channel = Some(written.channel.clone());
+        context.event.category = Some(written.category.clone());
+        // Every body that is read names a customer, or a ticket whose customer only Zendesk knows.
+        match aliases_of(&written.customer).first() {
+            Some(alias) => {
+                let key = alias.key().0;
+                context.ticket.external_id.clone_from(&key);
+                context.customer = customer_part(key, &written.customer, written.line.clone());
+            }
+            None => self.sampled.push("customer.*"),
+        }
+        message(context, &written.text, &written.media);
+        context.message.media.clone_from(&written.media);
+        context.message.uploads = written.media.iter().map(|_| SAMPLE_UPLOAD.to_owned()).collect();
+        context.ticket.subject.clone_from(&written.fields.subject);
+        context.ticket.priority.clone_from(&written.fields.priority);
+        context.ticket.kind.clone_from(&written.fields.kind);
+        if mapping == Name::KeywordNote {
+            self.sampled.push("note.*");
+        }
+        self.sampled.push("requester.id");
+        if !written.media.is_empty() {
+            self.sampled.push("message.uploads");
+        }
+        let context = &mut self.context;
+        match (context.ticket.id, written.ticket_id) {
+            (Some(_), Some(named)) => context.ticket.id = Some(named),
+            (Some(_), None) => self.sampled.push("ticket.id"),
+            (None, _) => {}
+        }
+        if context.ticket.previous_id.is_some() {
+            self.sampled.push("ticket.previous_id");
+        }
+        if context.ticket.status.is_some() {
+            self.sampled.push("ticket.status");
+        }
+    }
+
+    /// What the body of a text that carries its words tells beside its customer.
+    fn says(&mut self, owed: &PhoneText) {
+        let context = &mut self.context;
+        message(context, &owed.text, &[]);
+        context.message.agent_name.clone_from(&owed.agent_name);
+        match owed.ticket_id {
+            Some(ticket) => context.ticket.id = Some(ticket),
+            None => self.sampled.push("ticket.id"),
+        }
+        let Some(recipe) = &owed.recipe else { return self.sampled.push("campaign.id") };
+        context.campaign.id = Some(recipe.campaign_id.clone());
+        context.attributes.extend(recipe.attributes.clone());
+    }
+
+    /// Whom a text is for, where the body names them.
+    fn texts(&mut self, external_user_id: Option<&str>) {
+        let context = &mut self.context;
+        let Some(id) = external_user_id else { return self.sampled.push("customer.*") };
+        context.recipient = RecipientPart { external_user_id: Some(id.to_owned()), braze_id: None };
+        context.customer.external_id = Some(id.to_owned());
+        context.customer.key = id.to_owned();
+        context.ticket.external_id = id.to_owned();
+        self.sampled.push("customer.* beside customer.external_id");
+    }
+}
+
+/// The token that stands for a picture copied to Zendesk.
+const SAMPLE_UPLOAD: &str = "6bk3gql82em5nmf";
+
+fn customer_part(key: String, customer: &Customer, line: Option<String>) -> CustomerPart {
+    CustomerPart {
+        key,
+        external_id: customer.external_id.clone(),
+        braze_id: customer.braze_id.clone(),
+        phone: customer.phone.clone(),
+        email: customer.email.clone(),
+        first_name: customer.first_name.clone(),
+        last_name: customer.last_name.clone(),
+        name: customer.name(),
+        line,
+    }
+}
+
+/// Puts the words, and links to what came with them, where a mapping finds them.
+fn message(context: &mut Context, words: &str, links: &[String]) {
+    let lines = std::iter::once(words).filter(|words| !words.is_empty()).chain(links.iter().map(String::as_str));
+    let whole = lines.collect::<Vec<_>>().join("\n");
+    context.message.html = text::html_from_plain(&whole);
+    context.message.msg_body.clone_from(&whole);
+    context.message.text = whole;
+}
