@@ -27,7 +27,8 @@ use axum::routing::post;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tandem::clock::Clock;
-use tandem::http::{PublicState, public_router};
+use tandem::domain::inbound::Arrivals;
+use tandem::http::{Inbound, PublicState, public_router};
 use tandem::intake::IntakeOptions;
 use tandem::intake::signature::zendesk_signature;
 use tandem::store::sled::SledStore;
@@ -114,6 +115,7 @@ fn public_state(store: Arc<dyn Store>, clock: &Clock) -> PublicState {
         intake: tokio::sync::watch::channel(Arc::new(intake)).1,
         clock: clock.clone(),
         metrics: Arc::new(Metrics::default()),
+        inbound: Arc::new(Inbound::new(Arrivals::new(clock.now()))),
         readiness: Arc::new(Readiness::default()),
         memory: Arc::default(),
     }

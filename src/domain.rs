@@ -10,6 +10,7 @@ pub mod budget;
 pub mod conversation;
 pub mod delivery;
 pub mod event;
+pub mod inbound;
 pub mod lanes;
 pub mod operator;
 pub mod phone;

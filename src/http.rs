@@ -20,6 +20,7 @@ mod connections;
 mod console;
 mod error;
 mod health;
+mod inbound;
 mod memory;
 mod network;
 pub mod openapi;
@@ -34,6 +35,7 @@ pub(crate) use operator::{is_for_this_machine, is_same_site};
 pub(crate) mod testing;
 
 pub use connections::{Admission, serve};
+pub use inbound::Inbound;
 pub use memory::Memory;
 pub use network::{Network, NotANetwork};
 
@@ -48,6 +50,8 @@ pub struct PublicState {
     pub clock: Clock,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// The account of webhooks.
+    pub inbound: Arc<Inbound>,
     /// Why we might not be ready.
     pub readiness: Arc<Readiness>,
     /// What long bodies take their memory from.
@@ -65,6 +69,8 @@ pub struct OperatorState {
     pub clock: Clock,
     /// What is shown.
     pub metrics: Arc<Metrics>,
+    /// The account of webhooks.
+    pub inbound: Arc<Inbound>,
     /// Why we might not be ready.
     pub readiness: Arc<Readiness>,
     /// What operators must present; `None` only where nobody but this machine can connect. It may change at any time.

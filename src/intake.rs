@@ -30,6 +30,7 @@ use sha2::{Digest, Sha256};
 use self::signature::Verified;
 pub use self::zendesk::CHECK_EVENT;
 use crate::domain::event::{DedupeKey, Event, EventKind, Unreadable};
+use crate::domain::inbound::Door;
 
 /// Names one call of a Zendesk webhook; the same for every attempt of it. Opaque.
 const ZENDESK_INVOCATION: &str = "x-zendesk-webhook-invocation-id";
@@ -89,13 +90,22 @@ impl Endpoint {
         })
     }
 
+    /// The endpoint without what its path carries.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        match self {
+            Self::Zendesk => Door::Zendesk,
+            Self::Braze => Door::Braze,
+            Self::RecipeSend => Door::RecipeSend,
+            Self::RecipeNewTicket => Door::RecipeNewTicket,
+            Self::RecipeAppend { .. } => Door::RecipeAppend,
+        }
+    }
+
     /// Whether Zendesk is the one who calls here; otherwise Braze is.
     #[must_use]
     pub fn is_zendesk(&self) -> bool {
-        match self {
-            Self::Zendesk | Self::RecipeSend => true,
-            Self::Braze | Self::RecipeNewTicket | Self::RecipeAppend { .. } => false,
-        }
+        self.door().is_zendesk()
     }
 }
 

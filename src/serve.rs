@@ -24,10 +24,11 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Credentials, Faults, StoreUrl, Warning};
 use crate::domain::budget::Budgets;
 use crate::domain::event::Destination;
+use crate::domain::inbound::Arrivals;
 use crate::domain::retry::RetryPolicy;
 use crate::http::{
-    self, Admission, Check, Checked, Console, ConsoleOptions, Memory, OperatorState, PublicState, operator_router,
-    public_router,
+    self, Admission, Check, Checked, Console, ConsoleOptions, Inbound, Memory, OperatorState, PublicState,
+    operator_router, public_router,
 };
 use crate::intake::IntakeOptions;
 use crate::mapping::Mappings;
@@ -39,6 +40,7 @@ use crate::worker::{
     StaffSeen, Worker, WorkerOptions,
 };
 
+mod inbound;
 mod live;
 mod memory;
 mod sampling;
@@ -212,11 +214,13 @@ async fn compose(
     let (operator_token, token_now) = watch::channel(config.operator.token.clone());
     let (alarm, alarm_now) = watch::channel(alarm_options(&config));
     let memory = Arc::new(Memory::default());
+    let arrivals = inbound::take_up(store.as_ref(), clock.now()).await;
     let public = public_router(PublicState {
         store: Arc::clone(&store),
         intake: intake_now.clone(),
         clock: clock.clone(),
         metrics: Arc::clone(&metrics),
+        inbound: Arc::clone(&arrivals),
         readiness: Arc::clone(&readiness),
         memory: Arc::clone(&memory),
     });
@@ -234,6 +238,7 @@ async fn compose(
         intake: intake_now,
         clock: clock.clone(),
         metrics: Arc::clone(&metrics),
+        inbound: Arc::clone(&arrivals),
         readiness: Arc::clone(&readiness),
         token: token_now,
         console: Console::new(console),
@@ -252,6 +257,7 @@ async fn compose(
     tokio::spawn(alarmist.run(stop_working.clone()));
     let watched = (Arc::clone(&store), clock.clone(), Arc::clone(&metrics), Arc::clone(&readiness));
     tokio::spawn(timekeeping::run(watched, stop_working.clone()));
+    tokio::spawn(inbound::run(Arc::clone(&store), Arc::clone(&arrivals), clock.clone(), stop_working.clone()));
     tokio::spawn(sampling::run(Arc::clone(&store), Arc::clone(&metrics), clock, samples, stop_working.clone()));
     let working = tokio::spawn(Arc::clone(&worker).run(stop_working.clone()));
     let live = Live { started_with: config, intake, operator_token, alarm, worker, metrics, shown };
@@ -261,7 +267,7 @@ async fn compose(
         error = timekeeping::failure(store.as_ref(), &outside.clock) => Err(ServeError::Ended(error)),
     };
     readiness.set_reason("bridge", "shutting down");
-    take_down(servers, working, &stop_serving, &stop_working, store.as_ref()).await;
+    take_down(servers, working, &stop_serving, &stop_working, (store.as_ref(), &arrivals)).await;
     failed
 }
 
@@ -287,7 +293,7 @@ async fn take_down(
     mut working: JoinHandle<()>,
     stop_serving: &CancellationToken,
     stop_working: &CancellationToken,
-    store: &dyn Store,
+    (store, arrivals): (&dyn Store, &Inbound),
 ) {
     info!("tandem.stopping: no new deliveries; webhooks are still taken and kept");
     stop_working.cancel();
@@ -296,6 +302,7 @@ async fn take_down(
     let [mut public, mut operator] = servers;
     let (public, operator) = (&mut public, &mut operator);
     tokio::join!(finish("a connection", public, ANSWER_DEADLINE), finish("a connection", operator, ANSWER_DEADLINE));
+    inbound::keep(store, arrivals.to_keep(true)).await;
     store.close().await;
     info!("tandem.stopped: everything accepted is on disk");
 }
@@ -320,7 +327,8 @@ pub fn assemble(config: &Config, mappings: Arc<Mappings>, outside: Outside) -> (
     let worker = Arc::new(worker(config, mappings, &outside, &metrics, &readiness));
     let (_, intake) = watch::channel(Arc::new(intake_options(config)));
     let Outside { store, clock, .. } = outside;
-    (worker, public_router(PublicState { store, intake, clock, metrics, readiness, memory: Arc::default() }))
+    let inbound = Arc::new(Inbound::new(Arrivals::new(clock.now())));
+    (worker, public_router(PublicState { store, intake, clock, metrics, inbound, readiness, memory: Arc::default() }))
 }
 
 fn worker(

@@ -16,6 +16,7 @@ use crate::clock::Steady;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, TicketId};
+use crate::domain::inbound::Arrivals;
 use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 
 mod commits;
@@ -412,6 +413,12 @@ pub trait Store: Send + Sync + 'static {
     /// Drops audit entries beyond their bound as well. Takes small steps, so that nobody waits for it; one that fails or is
     /// stopped goes on at the next call.
     async fn expire(&self, now: Timestamp, settled_for: Duration, keys_for: Duration) -> Result<u64, StoreError>;
+
+    /// Keeps the account of webhooks, durably, in place of the one before. For now and then: it is no part of an acceptance.
+    async fn keep_arrivals(&self, account: Arrivals) -> Result<(), StoreError>;
+
+    /// The account of webhooks that was kept last. One that this version cannot read is an error, and loses nothing else.
+    async fn arrivals(&self) -> Result<Option<Arrivals>, StoreError>;
 
     /// Remembers, durably, that another time is gone by since `now`: how old anything is that was dated before, nobody can
     /// tell by its date. An opening whose time does not follow on what it finds does the same by itself.

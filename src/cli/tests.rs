@@ -50,6 +50,7 @@ fn running(store: ScriptedStore, token: Option<&str>) -> Running {
         }),
         clock: Clock::manual(noon(), 1),
         metrics: Arc::new(Metrics::default()),
+        inbound: crate::http::testing::untouched(),
         readiness: Arc::new(Readiness::default()),
         token: tokio::sync::watch::channel(token.map(Into::into)).1,
         console: Default::default(),

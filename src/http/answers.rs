@@ -12,6 +12,10 @@ use crate::domain::event::{Destination, EventId};
 use crate::domain::operator::{self, Access, Act};
 use crate::store;
 
+mod inbound;
+
+pub(super) use inbound::Inbound;
+
 /// What became of an authentic webhook.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]

@@ -29,6 +29,7 @@ mod conversations;
 mod deliveries;
 mod delivery;
 mod gate;
+mod inbound;
 mod live;
 mod mask;
 mod overview;

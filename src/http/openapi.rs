@@ -17,7 +17,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::answers::{
     Acknowledgement, AuditEntry, Conversation, ConversationWithCustomer, Delivery, DeliveryWithEvent,
-    DestinationStanding, Error, Forgotten, Health, Page, Readiness, Step,
+    DestinationStanding, Error, Forgotten, Health, Inbound, Page, Readiness, Step,
 };
 use crate::domain::delivery::State;
 
@@ -71,7 +71,7 @@ fn components() -> utoipa::openapi::Components {
     let components = with::<ConversationWithCustomer>(with::<Conversation>(with_page::<Conversation>(components)));
     let components = with::<DestinationStanding>(with_page::<DestinationStanding>(components));
     let components = with::<AuditEntry>(with_page::<AuditEntry>(components));
-    let components = with::<Forgotten>(with::<Step>(components));
+    let components = with::<Forgotten>(with::<Inbound>(with::<Step>(components)));
     let header =
         |name: &str, about: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(name, about)));
     components
@@ -285,6 +285,13 @@ fn operator() -> Vec<Route> {
             .takes([key(), by()])
             .answers("200", "What was erased.", "Forgotten")
             .refuses(&no_such),
+        operation(
+            get(),
+            "/api/inbound",
+            "showInbound",
+            "Shows the account of webhooks: when last, how often, refusals.",
+        )
+        .answers("200", "The account of webhooks.", "Inbound"),
         operation(get(), "/api/destinations", "listDestinations", "Lists the two vendors.").answers(
             "200",
             "Both.",

@@ -68,6 +68,7 @@ pub(super) fn routes(state: OperatorState) -> Router {
         // The key is a parameter and not a part of the path: it is whatever the brand calls its customer, also `..`.
         .route("/api/conversation", get(show_conversation))
         .route("/api/conversation/forget", post(orders::forget))
+        .route("/api/inbound", get(show_inbound))
         .route("/api/destinations", get(orders::list_destinations))
         .route("/api/destinations/{destination}/pause", post(orders::pause))
         .route("/api/destinations/{destination}/resume", post(orders::resume))
@@ -129,6 +130,9 @@ async fn metrics(State(state): State<OperatorState>, headers: HeaderMap) -> Resp
     state.metrics.set_deliveries(by_state, oldest);
     for destination in [Destination::Zendesk, Destination::Braze] {
         state.metrics.set_paused_by_operator(destination, state.store.paused(destination).is_some());
+    }
+    for at in state.inbound.shown().endpoints {
+        at.accepted.last.into_iter().for_each(|last| state.metrics.set_last_accepted(at.endpoint.name(), last));
     }
     let (seconds, requests) = distributions(&counts.commits);
     state.metrics.set_commits(seconds, requests);
@@ -256,6 +260,10 @@ async fn show_conversation(State(state): State<OperatorState>, uri: Uri) -> Resp
         Ok(to_json(&answers::ConversationWithCustomer::from(&conversation)))
     };
     answer(shown.await, &state)
+}
+
+async fn show_inbound(State(state): State<OperatorState>) -> Response {
+    answer(Ok(to_json(&answers::Inbound::from(&state.inbound.shown()))), &state)
 }
 
 fn parse_id(id: &str) -> Result<EventId, Refusal> {

@@ -18,7 +18,9 @@ use tokio::sync::watch;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, Note, Tells, TicketId};
+use crate::domain::inbound::Arrivals;
 use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
+use crate::http::Inbound;
 use crate::intake::IntakeOptions;
 use crate::store::{
     Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,
@@ -226,6 +228,14 @@ impl Store for ScriptedStore {
         Ok(0)
     }
 
+    async fn keep_arrivals(&self, _: Arrivals) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn arrivals(&self) -> Result<Option<Arrivals>, StoreError> {
+        Ok(None)
+    }
+
     async fn time_was_set(&self, _: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }
@@ -256,6 +266,11 @@ impl Store for ScriptedStore {
 /// Options that stay as they are.
 pub(crate) fn unchanging(options: IntakeOptions) -> watch::Receiver<Arc<IntakeOptions>> {
     watch::channel(Arc::new(options)).1
+}
+
+/// A recorder into which nothing has come.
+pub(crate) fn untouched() -> Arc<Inbound> {
+    Arc::new(Inbound::new(Arrivals::new(noon())))
 }
 
 pub(crate) fn noon() -> Timestamp {

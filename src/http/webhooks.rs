@@ -28,6 +28,7 @@ use super::error::{error_answer, json_answer, panic_caught, unauthorized, unavai
 use super::memory::SHARE_BYTES;
 use crate::clock::Clock;
 use crate::domain::event::EventId;
+use crate::domain::inbound::{Door, Otherwise, Slot};
 use crate::failpoint;
 use crate::intake::{self, Endpoint, Intake, IntakeOptions, RawWebhook, Refusal};
 use crate::store::{Accepted, StoreError};
@@ -142,32 +143,42 @@ fn take(desk: Arc<Desk>, endpoint: Endpoint, mut request: Request) -> impl Futur
 }
 
 async fn take_in(desk: &Desk, endpoint: Endpoint, request: &mut Request) -> Response {
-    let name = endpoint_name(&endpoint);
+    let door = endpoint.door();
+    let name = door.name();
     let span = debug_span!("webhook", endpoint = name, outcome = Empty, event_id = Empty);
     // One deadline for the body and the store together: it is the sender's, who waits for both.
-    let mut is_received = false;
-    let answer = tokio::time::timeout(desk.patience, answer(desk, endpoint, request, &mut is_received));
+    let mut received = Received::default();
+    let answer = tokio::time::timeout(desk.patience, answer(desk, endpoint, request, &mut received));
     let answer = match answer.await {
         Ok(answer) => answer.unwrap_or_else(|answer| answer),
         // It may be stored all the same; its sender repeats it then and is told that it is a duplicate.
-        Err(_) if is_received => Obstacle::new("store_slow", "the store did not answer in time").into(),
+        Err(_) if received.whole => Obstacle::new("store_slow", "the store did not answer in time").into(),
         Err(_) => Answer::Cut,
     };
-    answer.count(name, desk);
+    answer.count(door, received.slot, desk);
     answer.log(name);
     answer.trace(&span);
     failpoint::reach("http.answering");
     answer.into_response(desk)
 }
 
+/// How far a webhook has come.
+#[derive(Default)]
+struct Received {
+    /// Whether its body is there.
+    whole: bool,
+    /// Where its name stands in the account.
+    slot: Option<Slot>,
+}
+
 async fn answer(
     desk: &Desk,
     endpoint: Endpoint,
     request: &mut Request,
-    is_received: &mut bool,
+    received: &mut Received,
 ) -> Result<Answer, Answer> {
     let (storing, _share) = receive(desk, endpoint, request).await?;
-    *is_received = true;
+    *received = Received { whole: true, slot: storing.slot };
     match storing.stored.await {
         Ok(Accepted::New(id)) => Ok((storing.new)(id)),
         Ok(Accepted::Duplicate(id)) => Ok(Answer::Duplicate(id)),
@@ -189,13 +200,14 @@ async fn receive<'a>(
         return Err(Answer::TooLarge);
     }
     intake::glance(&endpoint, &parts.headers, &options).map_err(|why| Answer::Refused(why.name()))?;
+    let door = endpoint.door();
     let mut share = Share { desk, taken: None };
     let body = read_body(body, &mut share).await?;
     let received_at = desk.state.clock.now();
     let webhook =
         RawWebhook { endpoint, method: parts.method, uri: parts.uri, headers: parts.headers, body, received_at };
     let (intake, received_at) = read(&desk.state.clock, webhook, &options);
-    Ok((store(desk, intake, received_at)?, share))
+    Ok((store(desk, door, intake, received_at)?, share))
 }
 
 /// Reads a webhook, and says when it came. One whose signature is stale by the time so far, and is not by the machine's
@@ -219,10 +231,12 @@ struct Storing<'a> {
     stored: BoxFuture<'a, Result<Accepted, StoreError>>,
     /// What the sender is told of an event that is new.
     new: fn(EventId) -> Answer,
+    /// Where its name stands in the account.
+    slot: Option<Slot>,
 }
 
 /// Hands the event to the store; or says what is answered where there is none.
-fn store(desk: &Desk, intake: Intake, now: Timestamp) -> Result<Storing<'_>, Answer> {
+fn store(desk: &Desk, door: Door, intake: Intake, now: Timestamp) -> Result<Storing<'_>, Answer> {
     let store = &desk.state.store;
     if !matches!(intake, Intake::Refused { .. }) {
         connections::prove();
@@ -231,10 +245,11 @@ fn store(desk: &Desk, intake: Intake, now: Timestamp) -> Result<Storing<'_>, Ans
         Intake::Refused { why } => Err(Answer::Refused(why.name())),
         Intake::Ignored { reason } => Err(Answer::Ignored(reason)),
         Intake::Event { event, dedupe } => {
-            Ok(Storing { stored: store.accept(event, dedupe, now), new: Answer::Accepted })
+            let slot = desk.state.inbound.slot(door, &event.kind);
+            Ok(Storing { stored: store.accept(event, dedupe, now), new: Answer::Accepted, slot })
         }
         Intake::Quarantined { event, cause, dedupe } => {
-            Ok(Storing { stored: store.quarantine(event, cause, dedupe, now), new: Answer::Quarantined })
+            Ok(Storing { stored: store.quarantine(event, cause, dedupe, now), new: Answer::Quarantined, slot: None })
         }
     }
 }
@@ -304,17 +319,40 @@ impl Answer {
         }
     }
 
-    fn count(&self, endpoint: &'static str, desk: &Desk) {
-        let metrics = &desk.state.metrics;
-        match self {
-            Self::Accepted(_) => metrics.accepted(endpoint),
-            Self::Duplicate(_) => metrics.duplicate(endpoint),
-            Self::Ignored(_) => metrics.ignored(endpoint),
-            Self::Quarantined(_) => metrics.quarantined(endpoint),
-            Self::Refused(cause) => metrics.refused(cause),
-            Self::TooLarge | Self::Cut => metrics.refused(self.name()),
-            Self::Unavailable(obstacle) => metrics.unavailable(obstacle.reason),
-        }
+    /// Counts it, in the metrics and in the account of webhooks.
+    fn count(&self, door: Door, slot: Option<Slot>, desk: &Desk) {
+        let (metrics, endpoint) = (&desk.state.metrics, door.name());
+        let (outcome, reason) = match self {
+            Self::Accepted(_) => {
+                metrics.accepted(endpoint);
+                return desk.state.inbound.accepted(door, slot, desk.state.clock.now());
+            }
+            Self::Duplicate(_) => {
+                metrics.duplicate(endpoint);
+                (Otherwise::Duplicate, "")
+            }
+            Self::Ignored(reason) => {
+                metrics.ignored(endpoint);
+                (Otherwise::Ignored, *reason)
+            }
+            Self::Quarantined(_) => {
+                metrics.quarantined(endpoint);
+                (Otherwise::Quarantined, "")
+            }
+            Self::Refused(cause) => {
+                metrics.refused(endpoint, cause);
+                (Otherwise::Refused, *cause)
+            }
+            Self::TooLarge | Self::Cut => {
+                metrics.refused(endpoint, self.name());
+                (Otherwise::Refused, self.name())
+            }
+            Self::Unavailable(obstacle) => {
+                metrics.unavailable(obstacle.reason);
+                (Otherwise::Unavailable, obstacle.reason)
+            }
+        };
+        desk.state.inbound.answered(door, outcome, reason, desk.state.clock.now());
     }
 
     fn log(&self, endpoint: &'static str) {
@@ -364,17 +402,6 @@ impl Answer {
 fn closing(mut answer: Response) -> Response {
     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
-}
-
-/// The word for the endpoint, in logs and metrics.
-fn endpoint_name(endpoint: &Endpoint) -> &'static str {
-    match endpoint {
-        Endpoint::Zendesk => "zendesk",
-        Endpoint::Braze => "braze",
-        Endpoint::RecipeSend => "recipe_send",
-        Endpoint::RecipeNewTicket => "recipe_new_ticket",
-        Endpoint::RecipeAppend { .. } => "recipe_append",
-    }
 }
 
 #[cfg(test)]

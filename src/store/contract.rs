@@ -17,6 +17,7 @@ use crate::domain::event::{
     AgentReply, Customer, CustomerText, DedupeKey, Destination, Event, EventId, EventKind, Keyword, Note, PhoneText,
     Tells, TicketFields, TicketId, Unreadable,
 };
+use crate::domain::inbound::{Arrivals, Door, Otherwise};
 use crate::store::{Accepted, Claim, DeliveryFilter, Store, StoreError, StoreLimits, Terms, Verdict};
 
 mod operator;
@@ -92,6 +93,7 @@ macro_rules! contract_tests {
             nobody_is_forgotten_who_is_not_named,
             a_paused_destination_hands_out_nothing_also_after_a_crash,
             every_order_is_remembered_with_its_commit_and_no_longer_than_wanted,
+            what_came_in_is_kept_as_it_was_last_given_also_after_a_crash,
         );
     };
     ($backend:ty: $($name:ident),* $(,)?) => {$(
@@ -727,6 +729,28 @@ pub(crate) async fn nothing_is_dropped_by_a_date_that_a_wrong_clock_gave<B: Home
         let late = store.expire(at(YEAR + 101), kept, kept).await;
         assert_eq!(late, Ok(if is_old { 0 } else { 2 }), "{wrong} {told}: the delivery and its key");
     }
+}
+
+/// With more names than fit into one value of the medium.
+pub(crate) async fn what_came_in_is_kept_as_it_was_last_given_also_after_a_crash<B: Home>() {
+    let (backend, store) = fresh::<B>().await;
+    assert_eq!(store.arrivals().await, Ok(None));
+    let mut account = Arrivals::new(at(0));
+    store.keep_arrivals(account.clone()).await.unwrap();
+    for first in 'a'..='z' {
+        for second in ["orders", "support"] {
+            let mut text = text("a", "1");
+            let EventKind::CustomerText(words) = &mut text.kind else { panic!("a text") };
+            words.category = format!("{first} {second}");
+            let slot = account.slot(Door::Braze, &text.kind);
+            account.accept(Door::Braze, slot, at(1));
+        }
+    }
+    account.answer(Door::Zendesk, Otherwise::Refused, "stale", at(2));
+    store.keep_arrivals(account.clone()).await.unwrap();
+    assert_eq!(store.arrivals().await, Ok(Some(account.clone())));
+    let (_backend, store) = backend.crash(store, at(3)).await;
+    assert_eq!(store.arrivals().await, Ok(Some(account)));
 }
 
 pub(crate) async fn limits_are_kept<B: Home>() {

@@ -37,7 +37,8 @@ pub struct Metrics {
     duplicates: Family<Endpoint, Counter>,
     ignored: Family<Endpoint, Counter>,
     quarantined: Family<Endpoint, Counter>,
-    refused: Family<Cause, Counter>,
+    refused: Family<Refused, Counter>,
+    last_accepted: Family<Endpoint, Gauge<f64, AtomicU64>>,
     unavailable: Family<Reason, Counter>,
     attempts: Family<Attempt, Counter>,
     webhooks_given_up: Family<GivenUp, Counter>,
@@ -67,7 +68,8 @@ struct Endpoint {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Cause {
+struct Refused {
+    endpoint: &'static str,
     cause: &'static str,
 }
 
@@ -154,6 +156,7 @@ impl Default for Metrics {
             ignored: Family::default(),
             quarantined: Family::default(),
             refused: Family::default(),
+            last_accepted: Family::default(),
             unavailable: Family::default(),
             attempts: Family::default(),
             webhooks_given_up: Family::default(),
@@ -202,6 +205,8 @@ impl Metrics {
         registry.register("ignored", "Authentic webhooks with nothing to do", self.ignored.clone());
         registry.register("quarantined", "Authentic webhooks that could not be read", self.quarantined.clone());
         registry.register("refused", "Webhooks that were not taken, by cause", self.refused.clone());
+        let help = "When the last webhook became an event, in seconds since 1970; absent where none ever did";
+        registry.register_with_unit("last_accepted_timestamp", help, Unit::Seconds, self.last_accepted.clone());
         registry.register("unavailable", "Webhooks answered with 503, by reason", self.unavailable.clone());
         registry.register("attempts", "Attempts to deliver, by outcome", self.attempts.clone());
         registry.register(
@@ -261,8 +266,13 @@ impl Metrics {
     }
 
     /// A webhook was refused.
-    pub fn refused(&self, cause: &'static str) {
-        self.refused.get_or_create(&Cause { cause }).inc();
+    pub fn refused(&self, endpoint: &'static str, cause: &'static str) {
+        self.refused.get_or_create(&Refused { endpoint, cause }).inc();
+    }
+
+    /// When an endpoint's last webhook became an event.
+    pub fn set_last_accepted(&self, endpoint: &'static str, at: Timestamp) {
+        self.last_accepted.get_or_create(&Endpoint { endpoint }).set(at.as_duration().as_secs_f64());
     }
 
     /// A webhook was answered with 503.
@@ -397,7 +407,8 @@ mod tests {
         metrics.duplicate("braze");
         metrics.ignored("braze");
         metrics.quarantined("recipe_send");
-        metrics.refused("signature");
+        metrics.refused("zendesk", "signature");
+        metrics.set_last_accepted("braze", Timestamp::from_second(1_700_000_000).unwrap());
         metrics.unavailable("disk");
         metrics.attempt(Destination::Zendesk, "done");
         metrics.called(Destination::Zendesk, Some(201), Duration::from_millis(30));
@@ -421,7 +432,8 @@ mod tests {
             "tandem_duplicates_total{endpoint=\"braze\"} 1",
             "tandem_ignored_total{endpoint=\"braze\"} 1",
             "tandem_quarantined_total{endpoint=\"recipe_send\"} 1",
-            "tandem_refused_total{cause=\"signature\"} 1",
+            "tandem_refused_total{endpoint=\"zendesk\",cause=\"signature\"} 1",
+            "tandem_last_accepted_timestamp_seconds{endpoint=\"braze\"} 1700000000.0",
             "tandem_unavailable_total{reason=\"disk\"} 1",
             "tandem_unavailable_total{reason=\"backlog\"} 0",
             "tandem_attempts_total{destination=\"zendesk\",outcome=\"done\"} 1",

@@ -15,7 +15,7 @@ use tandem::telemetry::{Metrics, Readiness};
 
 use crate::process::{Bridge, Said, assert_discreet, run, tandem};
 use crate::support::{TestBridge, answer, start_of_time};
-use crate::webhooks::{assert_accepted, braze_post, form, intake_options, quiet_bridge};
+use crate::webhooks::{assert_accepted, braze_post, form, intake_options, quiet_bridge, untouched};
 
 async fn get(bridge: &TestBridge, path: &str) -> Value {
     let (status, body) = answer(bridge.http.get(format!("{}{path}", bridge.operator))).await;
@@ -72,6 +72,7 @@ async fn operator_over(store: Arc<dyn Store>) -> String {
         intake: intake_options(),
         clock: Clock::manual(start_of_time(), 3),
         metrics: Arc::new(Metrics::default()),
+        inbound: untouched(),
         readiness: Arc::new(Readiness::default()),
         token: tokio::sync::watch::channel(None).1,
         console: Default::default(),

@@ -17,7 +17,7 @@ use tandem::store::{Accepted, Store, StoreLimits};
 use tandem::telemetry::{Metrics, Readiness};
 
 use crate::support::{TestBridge, answer, http_client, start_of_time};
-use crate::webhooks::{assert_accepted, braze_post, form, intake_options, limited, quiet_bridge, ticket_of};
+use crate::webhooks::{assert_accepted, braze_post, form, intake_options, limited, quiet_bridge, ticket_of, untouched};
 
 /// The words for a delivery's state.
 const STATES: [&str; 8] =
@@ -271,6 +271,7 @@ async fn a_body_whose_own_keys_are_its_own_is_read_again_all_the_same() {
         intake: intake_options(),
         clock: Clock::manual(start_of_time(), 3),
         metrics: Arc::new(Metrics::default()),
+        inbound: untouched(),
         readiness: Arc::new(Readiness::default()),
         token: tokio::sync::watch::channel(None).1,
         console: Default::default(),
@@ -414,9 +415,9 @@ async fn every_answer_is_counted_under_its_name() {
         "tandem_duplicates_total{endpoint=\"braze\"} 1",
         "tandem_ignored_total{endpoint=\"braze\"} 1",
         "tandem_quarantined_total{endpoint=\"braze\"} 1",
-        "tandem_refused_total{cause=\"wrong_token\"} 1",
-        "tandem_refused_total{cause=\"missing_signature\"} 1",
-        "tandem_refused_total{cause=\"too_large\"} 1",
+        "tandem_refused_total{endpoint=\"braze\",cause=\"wrong_token\"} 1",
+        "tandem_refused_total{endpoint=\"zendesk\",cause=\"missing_signature\"} 1",
+        "tandem_refused_total{endpoint=\"braze\",cause=\"too_large\"} 1",
         "tandem_unavailable_total{reason=\"backlog\"} 0",
         "tandem_attempts_total{destination=\"zendesk\",outcome=\"done\"} 2",
         "tandem_deliveries{state=\"pending\"} 0",

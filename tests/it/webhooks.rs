@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use tandem::clock::Clock;
 use tandem::domain::delivery::Transition;
 use tandem::domain::event::Destination;
-use tandem::http::{PublicState, public_router};
+use tandem::domain::inbound::Arrivals;
+use tandem::http::{Inbound, PublicState, public_router};
 use tandem::intake::IntakeOptions;
 use tandem::intake::signature::{ZENDESK_TEST_SECRET, zendesk_signature};
 use tandem::sandbox::SandboxOptions;
@@ -175,6 +176,11 @@ pub(crate) fn intake_options() -> watch::Receiver<Arc<IntakeOptions>> {
     watch::channel(Arc::new(options)).1
 }
 
+/// A recorder into which nothing has come.
+pub(crate) fn untouched() -> Arc<Inbound> {
+    Arc::new(Inbound::new(Arrivals::new(start_of_time())))
+}
+
 /// The public router on a real store with limits of its own.
 pub(crate) struct Limited {
     pub(crate) url: String,
@@ -194,6 +200,7 @@ async fn on_store(store: Arc<dyn Store>) -> Limited {
         intake: intake_options(),
         clock: Clock::manual(start_of_time(), 3),
         metrics: Arc::new(Metrics::default()),
+        inbound: untouched(),
         readiness: Arc::new(Readiness::default()),
         memory: Arc::default(),
     });

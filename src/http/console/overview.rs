@@ -8,6 +8,7 @@ use http::{StatusCode, Uri};
 use jiff::Timestamp;
 
 use super::gate;
+use super::inbound::Inbound;
 use super::page::{Section, Shell, Trouble, html, see_other};
 use super::plot::{self, Plot};
 use super::session::Visitor;
@@ -64,6 +65,7 @@ struct Overview {
     plots: Vec<Plot>,
     lines: Vec<Line>,
     commits: Commits,
+    inbound: Inbound,
 }
 
 /// How the store's commits go.
@@ -102,6 +104,7 @@ pub(super) async fn show(
         plots: plot::plots(&options.samples.all()),
         lines: DESTINATIONS.map(line).into(),
         commits: commits(&counts),
+        inbound: Inbound::of(&state.inbound.shown(), now),
     };
     Ok(html(StatusCode::OK, &page))
 }

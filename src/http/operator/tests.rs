@@ -14,7 +14,7 @@ use crate::domain::conversation::Change;
 use crate::domain::conversation::TicketStatus;
 use crate::domain::event::TicketId;
 use crate::http::testing::{
-    ScriptedStore, body_json, body_text, conversation, delivery, get_request, id, noon, unchanging,
+    ScriptedStore, body_json, body_text, conversation, delivery, get_request, id, noon, unchanging, untouched,
 };
 use crate::http::{Readiness, operator_router};
 use crate::intake::IntakeOptions;
@@ -34,6 +34,7 @@ fn state(store: Arc<ScriptedStore>, token: Option<&str>) -> OperatorState {
         }),
         clock,
         metrics: Arc::new(Metrics::default()),
+        inbound: untouched(),
         readiness: Arc::new(Readiness::default()),
         token: watch::channel(token.map(SecretString::from)).1,
         console: Default::default(),

@@ -10,7 +10,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::clock::Clock;
-use crate::http::testing::{ScriptedStore, body_json, id, noon, unchanging};
+use crate::http::testing::{ScriptedStore, body_json, id, noon, unchanging, untouched};
 use crate::http::{Memory, Readiness, public_router};
 use crate::intake::IntakeOptions;
 use crate::intake::signature::zendesk_signature;
@@ -40,6 +40,7 @@ fn state(store: Arc<ScriptedStore>) -> PublicState {
         }),
         clock: Clock::manual(noon(), 1),
         metrics: Arc::new(Metrics::default()),
+        inbound: untouched(),
         readiness: Arc::new(Readiness::default()),
         memory: Arc::default(),
     }
@@ -261,7 +262,7 @@ async fn a_body_that_stops_coming_is_not_waited_for() {
         assert_come_again(&answer);
         assert_eq!(header(&answer, "connection"), "close");
         let page = state.metrics.render();
-        assert!(page.contains("tandem_refused_total{cause=\"cut\"} 1"), "{page}");
+        assert!(page.contains("tandem_refused_total{endpoint=\"braze\",cause=\"cut\"} 1"), "{page}");
     }
 }
 
@@ -358,11 +359,20 @@ async fn everything_is_counted() {
         "tandem_duplicates_total{endpoint=\"braze\"} 1",
         "tandem_quarantined_total{endpoint=\"braze\"} 1",
         "tandem_unavailable_total{reason=\"stopping\"} 1",
-        "tandem_refused_total{cause=\"too_large\"} 1",
+        "tandem_refused_total{endpoint=\"braze\",cause=\"too_large\"} 1",
     ] {
         assert!(page.lines().any(|found| found == line), "{line} is not on the page:\n{page}");
     }
     assert_eq!(page.lines().filter(|line| line.starts_with("tandem_refused_total")).count(), 2, "{page}");
+    let account = state.inbound.shown();
+    let at = account.at(Door::Braze).unwrap();
+    assert_eq!((at.accepted.count, at.accepted.last), (1, Some(noon())));
+    let otherwise: Vec<_> = at.otherwise.iter().map(|answered| (answered.words(), answered.seen.count)).collect();
+    let expected =
+        ["duplicate", "quarantined", "refused: missing token", "refused: too large", "unavailable: stopping"];
+    assert_eq!(otherwise, expected.map(|words| (words.to_owned(), 1)));
+    let other = at.names.iter().find(|named| named.seen.count > 0).map(|named| named.name.as_str());
+    assert_eq!(other, Some("other"));
 }
 
 #[tokio::test]

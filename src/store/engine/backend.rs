@@ -15,6 +15,7 @@ use crate::domain::address::{self, Address, Directory};
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, TicketId};
+use crate::domain::inbound::Arrivals;
 use crate::domain::lanes::{LaneName, Place};
 use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 use crate::store::engine::claims::{RawClaim, Ruling};
@@ -261,6 +262,16 @@ impl<B: Backend> Store for B {
         })
         .await?;
         Ok(dropped)
+    }
+
+    async fn keep_arrivals(&self, account: Arrivals) -> Result<(), StoreError> {
+        let record = layout::encode("account of webhooks", &account)?;
+        self.ask(move |core| core.journal.replace(layout::META_ARRIVALS.into(), record)).await
+    }
+
+    async fn arrivals(&self) -> Result<Option<Arrivals>, StoreError> {
+        let record = self.ask(|core| core.journal.load(layout::META_ARRIVALS)).await?;
+        record.map(|record| layout::decode("account of webhooks", &record)).transpose()
     }
 
     async fn time_was_set(&self, now: Timestamp) -> Result<(), StoreError> {

@@ -12,7 +12,7 @@
 //! | `x` number, part | a part of a long value |
 //! | `o` number | an order of the operator's, for the audit |
 //! | `m` `opened` sequence | the epoch of the opening that gave out the sequences from there on, and when it began |
-//! | `m` word | the first number never used, what is paused, where the store lies and of which time it knows nothing; a backend may add words of its own |
+//! | `m` word | the first number never used, what is paused, the account of webhooks, where the store lies and of which time it knows nothing; a backend may add words of its own |
 //!
 //! Numbers are big-endian, so that keys sort like
 //! what they stand for.
@@ -73,6 +73,8 @@ pub(in crate::store) const META_TIME: &[u8] = b"mtime";
 pub(in crate::store) const META_ALIVE: &[u8] = b"malive";
 /// Since when dates tell ages, in seconds since 1970: a wait is not reckoned longer than from then on.
 pub(in crate::store) const META_AGES: &[u8] = b"mages";
+/// The account of webhooks that came in ([`crate::store::Store::keep_arrivals`]).
+pub(in crate::store) const META_ARRIVALS: &[u8] = b"marrivals";
 /// What the keys of openings begin with.
 pub(in crate::store) const OPENED: &[u8] = b"mopened ";
 pub(in crate::store) const META_NEXT: &[u8] = b"mnext";

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use tandem::domain::conversation::{Change, Conversation, ConversationKey};
 use tandem::domain::delivery::{Delivery, Transition};
 use tandem::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, TicketId};
+use tandem::domain::inbound::Arrivals;
 use tandem::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 use tandem::store::{
     Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,
@@ -232,6 +233,14 @@ impl Store for MortalStore {
 
     async fn expire(&self, now: Timestamp, settled_for: Duration, keys_for: Duration) -> Result<u64, StoreError> {
         self.call("expire", self.store.expire(now, settled_for, keys_for)).await
+    }
+
+    async fn keep_arrivals(&self, account: Arrivals) -> Result<(), StoreError> {
+        self.call("keep_arrivals", self.store.keep_arrivals(account)).await
+    }
+
+    async fn arrivals(&self) -> Result<Option<Arrivals>, StoreError> {
+        self.call("arrivals", self.store.arrivals()).await
     }
 
     async fn time_was_set(&self, now: Timestamp) -> Result<(), StoreError> {

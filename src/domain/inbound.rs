@@ -1,0 +1,480 @@
+//! The account of webhooks that came in: by endpoint, by name (a keyword category, a Zendesk event) and by answer, each
+//! with the time of the last one and the number since the start.
+//!
+//! By it an operator tells a campaign that was never launched from a quiet day. It holds nothing of a customer: a name is
+//! kept only where it looks like a word that the author of a campaign types. Its size is bounded, because names come
+//! from outside. It never decides what is answered.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::event::{EventKind, Keyword};
+
+/// Names kept at one endpoint; further ones share [`OTHERS`].
+const NAMES_MAX: usize = 64;
+
+/// Characters of a name.
+const NAME_MAX_CHARS: usize = 40;
+
+/// Words of a name: a category has few, a sentence has more.
+const NAME_MAX_WORDS: usize = 3;
+
+/// Digits in a name: a year fits, a telephone number does not.
+const NAME_MAX_DIGITS: usize = 4;
+
+/// Characters of a line: a Braze id has 36.
+const LINE_MAX_CHARS: usize = 64;
+
+/// The name of all that have none of their own here.
+pub const OTHERS: &str = "(others)";
+
+/// Braze's keyword categories beside the custom ones: a webhook campaign is needed for each.
+pub const CATEGORIES: [&str; 4] = ["other", "opt_in", "opt_out", "help"];
+
+/// The events that our Zendesk triggers post.
+pub const EVENTS: [&str; 3] = ["agent_reply", "ticket_solved", "ticket_reopened"];
+
+/// An endpoint for webhooks, without the ticket that its path may carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    /// Our Zendesk triggers.
+    Zendesk,
+    /// Our Braze campaigns.
+    Braze,
+    /// The recipe's Zendesk triggers.
+    RecipeSend,
+    /// The recipe's first Braze campaign.
+    RecipeNewTicket,
+    /// The recipe's second Braze campaign.
+    RecipeAppend,
+}
+
+impl Door {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Zendesk, Self::Braze, Self::RecipeSend, Self::RecipeNewTicket, Self::RecipeAppend];
+
+    /// The word for it, in logs, in metrics and in the operator API.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zendesk => "zendesk",
+            Self::Braze => "braze",
+            Self::RecipeSend => "recipe_send",
+            Self::RecipeNewTicket => "recipe_new_ticket",
+            Self::RecipeAppend => "recipe_append",
+        }
+    }
+
+    /// Its path on `listen`.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Zendesk => "/webhooks/zendesk",
+            Self::Braze => "/webhooks/braze",
+            Self::RecipeSend => "/campaigns/trigger/send",
+            Self::RecipeNewTicket => "/api/v2/tickets",
+            Self::RecipeAppend => "/api/v2/tickets/{id}",
+        }
+    }
+
+    /// Whether Zendesk posts here; otherwise Braze does.
+    #[must_use]
+    pub fn is_zendesk(self) -> bool {
+        match self {
+            Self::Zendesk | Self::RecipeSend => true,
+            Self::Braze | Self::RecipeNewTicket | Self::RecipeAppend => false,
+        }
+    }
+
+    /// The names that a complete installation brings here.
+    fn expected(self) -> &'static [&'static str] {
+        match self {
+            Self::Zendesk => &EVENTS,
+            Self::Braze => &CATEGORIES,
+            Self::RecipeSend | Self::RecipeNewTicket | Self::RecipeAppend => &[],
+        }
+    }
+
+    /// The door of an event that was accepted by an earlier process, as far as the event tells. `None` for an event that
+    /// no webhook brought, and for a body that was not read.
+    #[must_use]
+    pub fn of(kind: &EventKind) -> Option<Self> {
+        match kind {
+            EventKind::CustomerText(text) if text.ticket_id.is_some() => Some(Self::RecipeAppend),
+            EventKind::CustomerText(text) if text.fields != Default::default() => Some(Self::RecipeNewTicket),
+            EventKind::CustomerText(_) => Some(Self::Braze),
+            EventKind::PhoneText(text) if text.recipe.is_some() => Some(Self::RecipeSend),
+            EventKind::AgentReply(_) | EventKind::PhoneText(_) if kind.is_caught_up() => None,
+            EventKind::AgentReply(_)
+            | EventKind::PhoneText(_)
+            | EventKind::TicketSolved(_)
+            | EventKind::TicketReopened(_) => Some(Self::Zendesk),
+            EventKind::Note(_) | EventKind::Unreadable(_) => None,
+        }
+    }
+}
+
+/// How a webhook was answered that did not become a new event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Otherwise {
+    /// It repeated an earlier one.
+    Duplicate,
+    /// There was nothing to do.
+    Ignored,
+    /// Its body could not be read, and was kept.
+    Quarantined,
+    /// It was not taken: the sender was not proven, or the body was too long or not whole.
+    Refused,
+    /// It could not be taken then; its sender repeats it.
+    Unavailable,
+}
+
+impl Otherwise {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::Ignored => "ignored",
+            Self::Quarantined => "quarantined",
+            Self::Refused => "refused",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// How often, and when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// How often since the start of the bridge.
+    pub count: u64,
+    /// When last, also before the start.
+    pub last: Option<Timestamp>,
+}
+
+impl Seen {
+    fn again(&mut self, at: Timestamp) {
+        self.count += 1;
+        self.last = Some(at);
+    }
+
+    /// How often, for people. The times before the start are not counted.
+    #[must_use]
+    pub fn times(self) -> String {
+        match self.count {
+            0 => "not since the start".to_owned(),
+            1 => "once".to_owned(),
+            many => format!("{many} times"),
+        }
+    }
+
+    /// Whether something came since the other account was drawn up. A count falls where the bridge was started anew.
+    fn is_newer_than(self, before: Self) -> bool {
+        self.last != before.last && self.last.is_some() || self.count > before.count
+    }
+}
+
+/// The webhooks of one name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// A keyword category in Braze, an event in Zendesk.
+    pub name: String,
+    /// Braze's subscription group, where the campaign tells it.
+    pub line: Option<String>,
+    /// How often it was accepted, and when last.
+    #[serde(flatten)]
+    pub seen: Seen,
+}
+
+/// The webhooks that were answered otherwise, for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The answer.
+    pub outcome: Otherwise,
+    /// The reason, a fixed word of the program; empty where the answer says it all.
+    pub reason: String,
+    /// How often, and when last.
+    #[serde(flatten)]
+    pub seen: Seen,
+}
+
+impl Answered {
+    /// The answer with its reason, for people: `refused: wrong token`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self.reason.as_str() {
+            "" => self.outcome.name().to_owned(),
+            reason => format!("{}: {}", self.outcome.name(), reason.replace('_', " ")),
+        }
+    }
+}
+
+/// The webhooks of one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct At {
+    /// The endpoint.
+    pub endpoint: Door,
+    /// Webhooks that became events.
+    pub accepted: Seen,
+    /// The same by name, the expected names first.
+    pub names: Vec<Named>,
+    /// All other webhooks.
+    pub otherwise: Vec<Answered>,
+}
+
+impl At {
+    fn new(endpoint: Door) -> Self {
+        let never = |name: &&str| Named { name: (*name).to_owned(), line: None, seen: Seen::default() };
+        let names = endpoint.expected().iter().map(never).collect();
+        Self { endpoint, accepted: Seen::default(), names, otherwise: Vec::new() }
+    }
+
+    /// Whether anything came here, whatever was answered.
+    #[must_use]
+    pub fn is_used(&self) -> bool {
+        self.accepted.last.is_some() || !self.otherwise.is_empty()
+    }
+
+    /// The place of a name, which is made where there is none. Few names are looked through, without a copy of one.
+    fn slot(&mut self, name: &str, line: Option<&str>) -> usize {
+        let (name, line) = (fit_name(name), line.map(fit_line));
+        let is_it = |named: &Named| named.name == name && named.line.as_deref() == line;
+        if let Some(slot) = self.names.iter().position(is_it) {
+            return slot;
+        }
+        if self.names.len() < NAMES_MAX {
+            self.names.push(Named { name: name.to_owned(), line: line.map(str::to_owned), seen: Seen::default() });
+            return self.names.len() - 1;
+        }
+        let others = |named: &Named| named.name == OTHERS && named.line.is_none();
+        self.names.iter().position(others).unwrap_or_else(|| {
+            self.names.push(Named { name: OTHERS.to_owned(), line: None, seen: Seen::default() });
+            self.names.len() - 1
+        })
+    }
+
+    /// An expected name that came with a line is no longer shown as missing without one.
+    fn shown(&self) -> Self {
+        let came = |name: &str| self.names.iter().any(|named| named.name == name && named.seen.last.is_some());
+        let names = self.names.iter().filter(|named| named.seen.last.is_some() || !came(&named.name));
+        Self { names: names.cloned().collect(), ..self.clone() }
+    }
+}
+
+/// The place of a name in the account, for the time until the store has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(usize);
+
+/// The account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrivals {
+    /// Since when last times are remembered: "never" means not since then.
+    pub since: Timestamp,
+    /// Since when it is counted: the start of the bridge.
+    pub counting_since: Timestamp,
+    /// All endpoints, in the order of [`Door::ALL`].
+    pub endpoints: Vec<At>,
+}
+
+/// Something that came since an earlier account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Under this name, or without one, a webhook became an event.
+    Accepted(Door, Option<Named>),
+    /// A webhook was answered otherwise.
+    Otherwise(Door, Answered),
+}
+
+impl Arrivals {
+    /// An account that begins now.
+    #[must_use]
+    pub fn new(now: Timestamp) -> Self {
+        Self { since: now, counting_since: now, endpoints: Door::ALL.map(At::new).into() }
+    }
+
+    /// The account of an earlier process, taken up now: last times stay, and it is counted anew.
+    #[must_use]
+    pub fn resume(kept: Self, now: Timestamp) -> Self {
+        let mut account = Self { since: kept.since, ..Self::new(now) };
+        for (at, kept) in account.endpoints.iter_mut().zip(Door::ALL.map(|door| kept.at(door).cloned())) {
+            let Some(kept) = kept else { continue };
+            at.accepted.last = kept.accepted.last;
+            for named in kept.names {
+                let slot = at.slot(&named.name, named.line.as_deref());
+                at.names.get_mut(slot).into_iter().for_each(|known| known.seen.last = named.seen.last);
+            }
+            at.otherwise = kept.otherwise;
+            at.otherwise.iter_mut().for_each(|answered| answered.seen.count = 0);
+        }
+        account
+    }
+
+    /// The webhooks of an endpoint.
+    #[must_use]
+    pub fn at(&self, door: Door) -> Option<&At> {
+        self.endpoints.iter().find(|at| at.endpoint == door)
+    }
+
+    /// The place for an event's name, before the event goes to the store; `None` where it has no name here.
+    pub fn slot(&mut self, door: Door, kind: &EventKind) -> Option<Slot> {
+        let (name, line) = name_of(door, kind)?;
+        self.at_mut(door).map(|at| Slot(at.slot(name, line)))
+    }
+
+    /// A webhook became an event.
+    pub fn accept(&mut self, door: Door, slot: Option<Slot>, at: Timestamp) {
+        let Some(there) = self.at_mut(door) else { return };
+        there.accepted.again(at);
+        if let Some(named) = slot.and_then(|Slot(slot)| there.names.get_mut(slot)) {
+            named.seen.again(at);
+        }
+    }
+
+    /// A webhook was answered otherwise. The reason is a fixed word of the program, so there are few.
+    pub fn answer(&mut self, door: Door, outcome: Otherwise, reason: &'static str, at: Timestamp) {
+        let Some(there) = self.at_mut(door) else { return };
+        let is_it = |answered: &&mut Answered| answered.outcome == outcome && answered.reason == reason;
+        if let Some(answered) = there.otherwise.iter_mut().find(is_it) {
+            return answered.seen.again(at);
+        }
+        let seen = Seen { count: 1, last: Some(at) };
+        there.otherwise.push(Answered { outcome, reason: reason.to_owned(), seen });
+        there.otherwise.sort_by(|a, b| (a.outcome, &a.reason).cmp(&(b.outcome, &b.reason)));
+    }
+
+    /// An event that the store knows of was accepted by an earlier process: its time is the last one unless a later one is
+    /// known.
+    pub fn remember(&mut self, door: Door, kind: &EventKind, at: Timestamp) {
+        let slot = self.slot(door, kind);
+        self.since = self.since.min(at);
+        let Some(there) = self.at_mut(door) else { return };
+        there.accepted.last = there.accepted.last.max(Some(at));
+        if let Some(named) = slot.and_then(|Slot(slot)| there.names.get_mut(slot)) {
+            named.seen.last = named.seen.last.max(Some(at));
+        }
+    }
+
+    /// When the last webhook of all endpoints became an event.
+    #[must_use]
+    pub fn last_accepted(&self) -> Option<Timestamp> {
+        self.endpoints.iter().filter_map(|at| at.accepted.last).max()
+    }
+
+    /// The account as it is shown.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        Self { endpoints: self.endpoints.iter().map(At::shown).collect(), ..self.clone() }
+    }
+
+    /// The webhooks since an earlier account was drawn up, endpoint by endpoint.
+    #[must_use]
+    pub fn news(&self, before: &Self) -> Vec<News> {
+        self.endpoints.iter().flat_map(|at| news(at, before.at(at.endpoint))).collect()
+    }
+
+    fn at_mut(&mut self, door: Door) -> Option<&mut At> {
+        self.endpoints.iter_mut().find(|at| at.endpoint == door)
+    }
+}
+
+fn news(at: &At, before: Option<&At>) -> Vec<News> {
+    let known = |named: &Named| {
+        let same = |known: &&Named| known.name == named.name && known.line == named.line;
+        before.and_then(|before| before.names.iter().find(same)).map(|known| known.seen).unwrap_or_default()
+    };
+    let answered_before = |answered: &Answered| {
+        let same = |known: &&Answered| known.outcome == answered.outcome && known.reason == answered.reason;
+        before.and_then(|before| before.otherwise.iter().find(same)).map(|known| known.seen).unwrap_or_default()
+    };
+    let named = at.names.iter().filter(|named| named.seen.is_newer_than(known(named)));
+    let mut news: Vec<News> = named.map(|named| News::Accepted(at.endpoint, Some(named.clone()))).collect();
+    if news.is_empty() && at.accepted.is_newer_than(before.map(|before| before.accepted).unwrap_or_default()) {
+        news.push(News::Accepted(at.endpoint, None));
+    }
+    let answered = at.otherwise.iter().filter(|answered| answered.seen.is_newer_than(answered_before(answered)));
+    news.extend(answered.map(|answered| News::Otherwise(at.endpoint, answered.clone())));
+    news
+}
+
+/// The name of an event at a door, and its line. The recipe's bodies tell neither.
+fn name_of(door: Door, kind: &EventKind) -> Option<(&str, Option<&str>)> {
+    match kind {
+        EventKind::CustomerText(text) if door == Door::Braze => {
+            let name = match text.keyword {
+                Some(Keyword::OptIn) => "opt_in",
+                Some(Keyword::OptOut) => "opt_out",
+                Some(Keyword::Help) => "help",
+                None if text.category.eq_ignore_ascii_case("other") => "other",
+                None => &text.category,
+            };
+            Some((name, text.line.as_deref()))
+        }
+        EventKind::AgentReply(_) | EventKind::PhoneText(_) if door == Door::Zendesk => Some(("agent_reply", None)),
+        EventKind::TicketSolved(_) => Some(("ticket_solved", None)),
+        EventKind::TicketReopened(_) => Some(("ticket_reopened", None)),
+        EventKind::CustomerText(_)
+        | EventKind::AgentReply(_)
+        | EventKind::PhoneText(_)
+        | EventKind::Note(_)
+        | EventKind::Unreadable(_) => None,
+    }
+}
+
+/// The name as it is kept. A template may have filled the field with something of the customer's, so a name that does not
+/// look like a word typed into a campaign is kept as [`OTHERS`].
+fn fit_name(name: &str) -> &str {
+    let is_fit = |c: char| c.is_alphanumeric() || " _-.&/()".contains(c);
+    let digits = name.chars().filter(char::is_ascii_digit).count();
+    let is_short = name.chars().count() <= NAME_MAX_CHARS && name.split_whitespace().count() <= NAME_MAX_WORDS;
+    if is_short && digits <= NAME_MAX_DIGITS && name.chars().all(is_fit) { name } else { OTHERS }
+}
+
+/// The same of a line: the id of a subscription group has letters.
+fn fit_line(line: &str) -> &str {
+    let is_fit = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    let has_letters = line.chars().any(|c| c.is_ascii_alphabetic());
+    if line.chars().count() <= LINE_MAX_CHARS && has_letters && line.chars().all(is_fit) { line } else { OTHERS }
+}
+
+/// The remedy for webhooks that were answered so, as a clause; `None` where none is needed.
+#[must_use]
+pub fn remedy(door: Door, outcome: Otherwise, reason: &str) -> Option<&'static str> {
+    match (outcome, reason) {
+        (Otherwise::Refused, "wrong_token") => Some(
+            "compare the token of the webhook campaign with braze.webhook_tokens; Braze does not repeat what was refused",
+        ),
+        (Otherwise::Refused, "missing_token") => Some(
+            "see that the webhook campaign sends the header Authorization: Bearer with one of braze.webhook_tokens; a \
+             stranger's request looks the same",
+        ),
+        (Otherwise::Refused, "wrong_signature") => Some(
+            "run tandem setup zendesk, which shows the webhook's signing secret, and add it to zendesk.webhook_secrets",
+        ),
+        (Otherwise::Refused, "missing_signature") => {
+            Some("see that a Zendesk webhook posts here, which signs by itself; a stranger's request looks the same")
+        }
+        (Otherwise::Refused, "stale" | "bad_timestamp") => Some(
+            "see that this machine keeps its time by NTP; a request that was recorded and sent again looks the same",
+        ),
+        (Otherwise::Refused, "cut") => {
+            Some("see what stands between the sender and the bridge: the body did not come whole and in time")
+        }
+        (Otherwise::Ignored, "unknown event") => Some(
+            "run tandem setup zendesk: a trigger posts an event other than agent_reply, ticket_solved and ticket_reopened",
+        ),
+        (Otherwise::Quarantined, _) if door == Door::Braze => Some(
+            "compare the campaign's body with tandem setup braze, then tandem deliveries redrive --state quarantined",
+        ),
+        (Otherwise::Quarantined, _) => {
+            Some("see tandem deliveries list --state quarantined for what is wrong with the body")
+        }
+        (Otherwise::Unavailable, _) => Some("see tandem healthcheck; the senders repeat it for minutes, not for hours"),
+        (Otherwise::Duplicate | Otherwise::Ignored | Otherwise::Refused, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! The recorder of webhooks: the public router writes to it with each answer, the operator's reads it.
+//!
+//! It costs a webhook a short lock and never a write to the store: the account is kept there now and then
+//! ([`Inbound::to_keep`]), and only after a webhook was accepted, so that no stranger makes the bridge write.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::domain::event::EventKind;
+use crate::domain::inbound::{Arrivals, Door, Otherwise, Slot};
+
+/// The account of webhooks, shared by both routers.
+pub struct Inbound(Mutex<State>);
+
+struct State {
+    account: Arrivals,
+    /// Whether a webhook was accepted since the account was kept.
+    is_owed: bool,
+    /// Whether anything came since then.
+    is_changed: bool,
+}
+
+impl Inbound {
+    /// Goes on with this account.
+    #[must_use]
+    pub fn new(account: Arrivals) -> Self {
+        Self(Mutex::new(State { account, is_owed: false, is_changed: false }))
+    }
+
+    /// The account as it is shown.
+    #[must_use]
+    pub fn shown(&self) -> Arrivals {
+        self.lock().account.shown()
+    }
+
+    /// The account, if a webhook was accepted since it was last kept; at the end, if anything came.
+    #[must_use]
+    pub fn to_keep(&self, at_end: bool) -> Option<Arrivals> {
+        let mut state = self.lock();
+        if !state.is_owed && !(at_end && state.is_changed) {
+            return None;
+        }
+        (state.is_owed, state.is_changed) = (false, false);
+        Some(state.account.clone())
+    }
+
+    /// The place of an event's name, before the event goes to the store.
+    pub(super) fn slot(&self, door: Door, kind: &EventKind) -> Option<Slot> {
+        self.lock().account.slot(door, kind)
+    }
+
+    /// A webhook became an event.
+    pub(super) fn accepted(&self, door: Door, slot: Option<Slot>, at: Timestamp) {
+        let mut state = self.lock();
+        state.account.accept(door, slot, at);
+        (state.is_owed, state.is_changed) = (true, true);
+    }
+
+    /// A webhook was answered otherwise.
+    pub(super) fn answered(&self, door: Door, outcome: Otherwise, reason: &'static str, at: Timestamp) {
+        let mut state = self.lock();
+        state.account.answer(door, outcome, reason, at);
+        state.is_changed = true;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Numbers and times, each right by itself, so a poisoned lock still holds a good account.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_accepted_is_owed_to_the_store_and_at_the_end_everything() {
+        let now = crate::http::testing::noon();
+        let inbound = Inbound::new(Arrivals::new(now));
+        assert_eq!((inbound.to_keep(false), inbound.to_keep(true)), (None, None), "nothing came");
+        inbound.answered(Door::Braze, Otherwise::Refused, "wrong_token", now);
+        assert_eq!(inbound.to_keep(false), None, "a stranger makes us write nothing");
+        inbound.accepted(Door::Braze, None, now);
+        let kept = inbound.to_keep(false).unwrap();
+        assert_eq!(kept.at(Door::Braze).unwrap().accepted.count, 1);
+        assert_eq!(kept.at(Door::Braze).unwrap().otherwise.len(), 1, "refusals go along");
+        assert_eq!((inbound.to_keep(false), inbound.to_keep(true)), (None, None), "once is enough");
+        inbound.answered(Door::Braze, Otherwise::Refused, "wrong_token", now);
+        assert!(inbound.to_keep(true).is_some());
+    }
+}

@@ -1,0 +1,77 @@
+//! The account of webhooks, from one start to the next: taken up at the start, kept now and then and at the end.
+//!
+//! A crash takes the last minute of it at most, which the store's own deliveries tell again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::clock::Clock;
+use crate::domain::inbound::{Arrivals, Door};
+use crate::http::Inbound;
+use crate::store::{DeliveryFilter, Store, StoreError};
+
+/// How often it is kept, if anything was accepted.
+const KEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// How many of the newest deliveries are looked at.
+const LOOKED_AT: usize = 500;
+
+/// How far apart two webhooks may be counted that were accepted in the other order.
+const SLACK: SignedDuration = SignedDuration::from_secs(30);
+
+/// The account as the store knows it. A store that cannot tell is no reason not to start.
+pub(super) async fn take_up(store: &dyn Store, now: Timestamp) -> Arc<Inbound> {
+    let kept = store.arrivals().await.unwrap_or_else(|error| {
+        warn!("inbound.lost: the account of webhooks before this start cannot be read: {error}");
+        None
+    });
+    let kept_to = kept.as_ref().and_then(Arrivals::last_accepted);
+    let mut account = kept.map_or_else(|| Arrivals::new(now), |kept| Arrivals::resume(kept, now));
+    if let Err(error) = remember(store, kept_to, &mut account).await {
+        warn!("inbound.lost: the last webhooks before this start cannot be read: {error}");
+    }
+    Arc::new(Inbound::new(account))
+}
+
+/// Looks at the newest deliveries: at those after the account was kept, or at as many as there are where it never was.
+async fn remember(store: &dyn Store, kept_to: Option<Timestamp>, account: &mut Arrivals) -> Result<(), StoreError> {
+    let newest = DeliveryFilter { newest_first: true, limit: LOOKED_AT, ..DeliveryFilter::default() };
+    let is_kept = |at: Timestamp| kept_to.is_some_and(|kept_to| kept_to.duration_since(at) > SLACK);
+    for delivery in store.deliveries(newest).await?.items {
+        if is_kept(delivery.accepted_at) {
+            break;
+        }
+        // An event that the bridge itself owes came by no webhook.
+        let is_born_inside = delivery.parent.is_some() || delivery.id.sub > 0;
+        let Some((_, event)) = (if is_born_inside { None } else { store.delivery(delivery.id).await? }) else {
+            continue;
+        };
+        if let Some(door) = Door::of(&event.kind) {
+            account.remember(door, &event.kind, delivery.accepted_at);
+        }
+    }
+    Ok(())
+}
+
+/// Keeps it now and then, until told to stop.
+pub(super) async fn run(store: Arc<dyn Store>, inbound: Arc<Inbound>, clock: Clock, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = clock.sleep(KEEP_EVERY) => {}
+        }
+        keep(store.as_ref(), inbound.to_keep(false)).await;
+    }
+}
+
+/// Keeps it, where there is something to keep.
+pub(super) async fn keep(store: &dyn Store, account: Option<Arrivals>) {
+    let Some(account) = account else { return };
+    if let Err(error) = store.keep_arrivals(account).await {
+        warn!("inbound.not_kept: the account of webhooks was not kept: {error}");
+    }
+}
