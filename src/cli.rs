@@ -19,6 +19,7 @@ use crate::telemetry::{self, Traces};
 mod bulk;
 mod check;
 mod client;
+mod inbound;
 mod init;
 mod levers;
 mod live;

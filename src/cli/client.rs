@@ -68,6 +68,22 @@ impl Bridge {
         parameters: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
+        self.run(self.asked(method, segments, parameters, body))
+    }
+
+    /// Runs what asks more than once.
+    pub(super) fn run<T>(&self, asking: impl Future<Output = T>) -> T {
+        self.runtime.block_on(asking)
+    }
+
+    /// [`Bridge::ask`], for what runs by [`Bridge::run`].
+    pub(super) async fn asked(
+        &self,
+        method: Method,
+        segments: &[&str],
+        parameters: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
         let mut url = self.url.clone();
         match url.path_segments_mut() {
             Ok(mut path) => path.pop_if_empty().push("api").extend(segments),
@@ -76,7 +92,7 @@ impl Bridge {
         if !parameters.is_empty() {
             url.query_pairs_mut().extend_pairs(parameters);
         }
-        let answer = self.send(method, url, body)?;
+        let answer = self.send(method, url, body).await?;
         if answer.status == StatusCode::OK {
             return Ok(answer.body);
         }
@@ -90,10 +106,10 @@ impl Bridge {
 
     /// Asks this very address, and gives whatever comes back.
     pub(super) fn get(&self) -> Result<Answer, Failure> {
-        self.send(Method::GET, self.url.clone(), None)
+        self.run(self.send(Method::GET, self.url.clone(), None))
     }
 
-    fn send(&self, method: Method, url: Url, body: Option<&Value>) -> Result<Answer, Failure> {
+    async fn send(&self, method: Method, url: Url, body: Option<&Value>) -> Result<Answer, Failure> {
         let failed = |error| unreachable_at(&self.url, error);
         let mut request = self.client.request(method, url);
         if let Some(by) = &self.by {
@@ -105,18 +121,16 @@ impl Bridge {
         if let Some(body) = body {
             request = request.header(header::CONTENT_TYPE, "application/json").body(body.to_string());
         }
-        self.runtime.block_on(async {
-            let mut response = request.send().await.map_err(failed)?;
-            let status = response.status();
-            let mut bytes = Vec::new();
-            while let Some(chunk) = response.chunk().await.map_err(failed)? {
-                bytes.extend_from_slice(&chunk);
-                if bytes.len() > ANSWER_MAX_BYTES {
-                    return Err(Failure::Failed("the answer is too long to be the bridge's".to_owned()));
-                }
+        let mut response = request.send().await.map_err(failed)?;
+        let status = response.status();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > ANSWER_MAX_BYTES {
+                return Err(Failure::Failed("the answer is too long to be the bridge's".to_owned()));
             }
-            Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default() })
-        })
+        }
+        Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default() })
     }
 }
 
@@ -125,7 +139,7 @@ fn unreachable_at(url: &Url, error: reqwest::Error) -> Failure {
     Failure::Failed(format!("cannot reach the bridge at {}: {}", origin(url), causes(&error.without_url())))
 }
 
-fn origin(url: &Url) -> String {
+pub(super) fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 

@@ -1,8 +1,8 @@
 //! `tandem check --live`: asks both vendors whether everything there is as the bridge needs it, and says it in one
 //! screen.
 //!
-//! It only reads: what it posts is a test of the webhook, in which the bridge finds nothing to do, and a search. What the
-//! findings mean is decided in [`crate::setup::checkup`].
+//! It asks the running bridge for its account of webhooks. It only reads: what it posts is a test of the webhook, in which the bridge
+//! finds nothing to do, and a search. What the findings mean is decided in [`crate::setup::checkup`].
 
 use std::io::Write;
 use std::sync::Arc;
@@ -11,6 +11,9 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::Failure;
+use super::client::Bridge;
+use super::inbound::arrivals;
+use super::operate::reachable;
 use super::table::printable;
 use crate::clients::braze::{Braze, Recipient};
 use crate::clients::zendesk::Zendesk;
@@ -37,6 +40,15 @@ pub(super) async fn look(config: &Config) -> Result<Vec<Line>, Failure> {
     let braze = serve::braze(&config.braze, transport, &clock);
     lines.extend(look_at_braze(&braze, config, &clock).await);
     Ok(lines)
+}
+
+/// Looks at the running bridge's account of webhooks. A bridge that does not run is no fault.
+pub(super) fn look_at_bridge(config: &Config) -> Vec<Line> {
+    let bridge = Bridge::at(&format!("http://{}", reachable(config.operator.listen)), config.operator.token.clone());
+    let found = bridge.and_then(|bridge| bridge.run(arrivals(&bridge))).map_err(|failure| match failure {
+        Failure::Failed(why) | Failure::Usage(why) | Failure::Configuration(why) => why,
+    });
+    checkup::arrivals(&found, Clock::system().now())
 }
 
 async fn look_at_zendesk(zendesk: &Zendesk, config: &Config, clock: &Clock) -> Vec<Line> {
@@ -114,7 +126,6 @@ async fn look_at_braze(braze: &Braze, config: &Config, clock: &Clock) -> Vec<Lin
         let found = braze.subscription(group, &Recipient::External(NOBODY.to_owned())).await;
         lines.push(checkup::group(&found));
     }
-    lines.push(checkup::webhook_campaigns());
     lines
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Where {
     #[arg(long, value_name = "TOKEN")]
     token: Option<SecretString>,
     #[command(flatten)]
-    file: ConfigFile,
+    pub(super) file: ConfigFile,
     #[command(flatten)]
     pub(super) form: Form,
 }
@@ -261,7 +261,7 @@ impl Where {
 }
 
 /// Where to connect to reach a listener on this machine: "every address" is not an address to connect to.
-fn reachable(listen: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

@@ -1,6 +1,7 @@
 //! Braze's side: what a person has to type there, because campaigns cannot be made through the API.
 //!
-//! Which token to paste is said by its place and its first letters; the token itself is not known here.
+//! All that webhook campaigns have in common is given once, then each difference. Which token to paste is said by its
+//! place and its first letters, unless the caller gives the token itself.
 
 use serde::Serialize;
 use url::Url;
@@ -45,7 +46,7 @@ pub struct Workspace {
     pub asks_for_state: bool,
     /// Names of custom keyword categories.
     pub categories: Vec<String>,
-    /// The token to paste, described.
+    /// The token to paste, or, where it is not to be written down, its description between angle brackets.
     pub token: String,
 }
 
@@ -58,31 +59,67 @@ pub struct Block {
     pub fields: Vec<(String, String)>,
 }
 
-/// Everything to type, in the order in which it is needed.
-#[must_use]
-pub fn blocks(workspace: &Workspace) -> Vec<Block> {
-    let mut blocks = vec![
-        key(workspace),
-        text_campaign("agent replies", "braze.campaigns.agent_reply", Some(&workspace.agent_reply)),
-    ];
-    blocks.push(text_campaign(
-        "closing text (optional)",
-        "braze.campaigns.ticket_solved",
-        workspace.ticket_solved.as_deref(),
-    ));
-    let global = GLOBAL_CATEGORIES.map(|(shown, name)| (shown.to_owned(), name.to_owned()));
-    let custom = workspace.categories.iter().map(|name| (name.clone(), name.clone()));
-    blocks.extend(global.into_iter().chain(custom).map(|(shown, name)| webhook_campaign(workspace, &shown, &name)));
-    blocks
+/// One webhook campaign, as far as it differs from the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WebhookCampaign {
+    /// Its name.
+    pub name: String,
+    /// The keyword category of its trigger, as Braze shows it.
+    pub category: String,
+    /// Its own word in place of [`CATEGORY`] in the body.
+    pub word: String,
+    /// Its whole body.
+    pub body: String,
 }
 
-/// The body of a webhook campaign, in one line: form-encoded.
+/// Everything to type, in the order in which it is needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sheet {
+    /// The key, the text campaigns, and what is common to all webhook campaigns.
+    pub blocks: Vec<Block>,
+    /// The webhook campaigns: one for each keyword category.
+    pub webhook_campaigns: Vec<WebhookCampaign>,
+}
+
+/// Stands for a campaign's own word where the body is given once for all.
+pub const CATEGORY: &str = "CATEGORY";
+
+/// The sheet of a workspace.
 #[must_use]
-pub fn body(category: &str, group: &str) -> String {
-    let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-    let constants = [("channel", "sms".to_owned()), ("category", encoded(category)), ("group", encoded(group))];
+pub fn sheet(workspace: &Workspace) -> Sheet {
+    let solved = ("closing text (optional)", "braze.campaigns.ticket_solved", workspace.ticket_solved.as_deref());
+    let blocks = vec![
+        key(workspace),
+        text_campaign("agent replies", "braze.campaigns.agent_reply", Some(&workspace.agent_reply)),
+        text_campaign(solved.0, solved.1, solved.2),
+        common(workspace),
+    ];
+    let group = group(workspace);
+    let campaign = |shown: &str, category: &str| WebhookCampaign {
+        name: format!("tandem: {shown}"),
+        category: shown.to_owned(),
+        word: encoded(category),
+        body: body(&encoded(category), group),
+    };
+    let global = GLOBAL_CATEGORIES.iter().map(|(shown, category)| campaign(shown, category));
+    let custom = workspace.categories.iter().map(|name| campaign(name, name));
+    Sheet { blocks, webhook_campaigns: global.chain(custom).collect() }
+}
+
+/// The body of a webhook campaign, in one line: form-encoded. The word for the category is encoded already.
+#[must_use]
+pub fn body(word: &str, group: &str) -> String {
+    let constants = [("channel", "sms".to_owned()), ("category", word.to_owned()), ("group", encoded(group))];
     let fields = FIELDS.iter().map(|(name, liquid)| format!("{name}={liquid}"));
     constants.into_iter().map(|(name, value)| format!("{name}={value}")).chain(fields).collect::<Vec<_>>().join("&")
+}
+
+fn encoded(text: &str) -> String {
+    byte_serialize(text.as_bytes()).collect()
+}
+
+fn group(workspace: &Workspace) -> &str {
+    workspace.group.as_deref().unwrap_or("GROUP_ID")
 }
 
 fn key(workspace: &Workspace) -> Block {
@@ -116,22 +153,22 @@ fn text_campaign(name: &str, key: &str, id: Option<&str>) -> Block {
     Block { title: format!("SMS campaign: {name}"), fields: fields(list) }
 }
 
-fn webhook_campaign(workspace: &Workspace, shown: &str, category: &str) -> Block {
-    let group = workspace.group.as_deref().unwrap_or("GROUP_ID");
+fn common(workspace: &Workspace) -> Block {
+    let group = group(workspace);
+    let trigger = format!(
+        "action-based: sends inbound SMS to subscription group {group}, in the campaign's own keyword category"
+    );
     let mut list = vec![
         ("Campaign", "Webhook".to_owned()),
         ("URL", endpoint(&workspace.public_url, "/webhooks/braze")),
         ("Method", "POST".to_owned()),
-        ("Header", format!("Authorization: Bearer <{}>", workspace.token)),
+        ("Header", format!("Authorization: Bearer {}", workspace.token)),
         ("Header", "Content-Type: application/x-www-form-urlencoded".to_owned()),
-        ("Raw text", body(category, group)),
-        (
-            "Delivery",
-            format!("action-based: sends inbound SMS to subscription group {group}, keyword category {shown}"),
-        ),
+        ("Raw text", body(CATEGORY, group)),
+        ("Delivery", trigger),
     ];
     list.extend(settings());
-    Block { title: format!("Webhook campaign: keyword category {shown}"), fields: fields(list) }
+    Block { title: "Webhook campaigns, one for each keyword category: common to all".to_owned(), fields: fields(list) }
 }
 
 /// What a conversation needs of every campaign. Braze's defaults are the other way round, and a text that they hold back
@@ -161,22 +198,39 @@ mod tests {
             group: Some("group id&1".into()),
             asks_for_state: false,
             categories: vec!["Support & more".into()],
-            token: "the first of braze.webhook_tokens".into(),
+            token: "<the first of braze.webhook_tokens>".into(),
         }
     }
 
     #[test]
     fn there_is_a_webhook_campaign_for_every_category() {
-        let titles: Vec<_> = blocks(&workspace()).into_iter().map(|block| block.title).collect();
-        for category in ["Other", "Opt-in", "Opt-out", "Help", "Support & more"] {
-            assert!(titles.contains(&format!("Webhook campaign: keyword category {category}")), "{titles:?}");
+        let campaigns = sheet(&workspace()).webhook_campaigns;
+        let shown: Vec<_> = campaigns.iter().map(|campaign| (campaign.name.as_str(), campaign.word.as_str())).collect();
+        assert_eq!(
+            shown,
+            [
+                ("tandem: Other", "other"),
+                ("tandem: Opt-in", "opt_in"),
+                ("tandem: Opt-out", "opt_out"),
+                ("tandem: Help", "help"),
+                ("tandem: Support & more", "Support+%26+more"),
+            ]
+        );
+    }
+
+    #[test]
+    fn campaigns_differ_in_one_word_of_the_body_that_is_given_once() {
+        let sheet = sheet(&workspace());
+        let common = sheet.blocks.last().unwrap().fields.iter().find(|(name, _)| name == "Raw text").unwrap();
+        for campaign in &sheet.webhook_campaigns {
+            assert_eq!(campaign.body, common.1.replacen(CATEGORY, &campaign.word, 1));
         }
-        assert_eq!(titles.len(), 8);
     }
 
     #[test]
     fn what_we_fill_into_the_body_is_encoded_and_what_braze_fills_in_too() {
-        let body = body("Support & more", "group id&1");
+        let campaign = sheet(&workspace()).webhook_campaigns.pop().unwrap();
+        let body = campaign.body;
         assert!(body.starts_with("channel=sms&category=Support+%26+more&group=group+id%261&campaign={{"), "{body}");
         for field in body.split('&').filter(|field| field.contains("{{")) {
             let is_id = ["campaign=", "dispatch=", "braze_id="].iter().any(|name| field.starts_with(name));
@@ -186,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_address_is_below_the_public_one() {
-        let blocks = blocks(&workspace());
+        let blocks = sheet(&workspace()).blocks;
         let url = ("URL".to_owned(), "https://bridge.example/in/webhooks/braze".to_owned());
         assert!(blocks.last().unwrap().fields.contains(&url));
     }

@@ -15,6 +15,10 @@ use crate::clients::braze::details::CampaignView;
 use crate::clients::tls::TlsFault;
 use crate::clients::zendesk::admin::{CategoryView, Me, TriggerView, UserFieldView, WebhookTest, WebhookView};
 
+mod inbound;
+
+pub use inbound::arrivals;
+
 /// How far our clock may be off before it is called wrong: far above what an answer takes on its way, far below the
 /// shortest tolerance for signatures that makes sense.
 const SKEW_MAX: SignedDuration = SignedDuration::from_secs(60);
@@ -443,13 +447,6 @@ pub fn export(found: &Result<(), Failure>) -> Line {
         ),
         Err(failure) => Line::braze(what, State::Unknown, format!("not looked at: {}", failure.cause())),
     }
-}
-
-/// What nobody can look at from here, because no id of it is known.
-#[must_use]
-pub fn webhook_campaigns() -> Line {
-    let said = "cannot be looked at from here: compare them with tandem setup braze";
-    Line::braze("webhook campaigns", State::Note, said)
 }
 
 /// Whether the subscription group exists, which the bridge was told to ask about.

@@ -296,14 +296,14 @@ fn trigger_body(spec: &TriggerSpec, index: usize, webhook: &str, category: &str)
 }
 
 /// Conditions that this account does not offer, by `GET /api/v2/triggers/definitions`: a trigger with one would be
-/// refused, or never fire.
+/// refused, or never fire. `None` where the account lists no conditions at all, which says nothing of ours.
 #[must_use]
-pub fn conditions_not_offered(definitions: &Value) -> Vec<String> {
+pub fn conditions_not_offered(definitions: &Value) -> Option<Vec<String>> {
     let offered = |list: &Value, value: &str| {
         let values = list.as_array().map(Vec::as_slice).unwrap_or_default();
         values.is_empty() || values.iter().any(|entry| entry["value"] == value)
     };
-    let conditions = definitions["conditions_all"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let conditions = definitions["conditions_all"].as_array().filter(|conditions| !conditions.is_empty())?;
     let is_missing = |(field, operator, value): &&(&str, &str, &str)| {
         let definition = conditions.iter().find(|definition| definition["subject"] == *field);
         definition.is_none_or(|definition| {
@@ -311,7 +311,7 @@ pub fn conditions_not_offered(definitions: &Value) -> Vec<String> {
         })
     };
     let missing = TRIGGERS.iter().flat_map(|spec| spec.conditions).filter(is_missing);
-    missing.map(|(field, operator, value)| format!("{field} {operator} {value}")).collect()
+    Some(missing.map(|(field, operator, value)| format!("{field} {operator} {value}")).collect())
 }
 
 /// What to do about the user field.

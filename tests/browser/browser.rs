@@ -137,6 +137,12 @@ impl Browser {
         self.must("/actions", &actions).await;
     }
 
+    /// Pastes what was copied, where the focus is.
+    pub(crate) async fn paste(&self) {
+        let stroke = json!({"type": "keyDown", "key": "v", "modifiers": 2, "commands": ["paste"]});
+        self.driver.chromium("Input.dispatchKeyEvent", &stroke).await;
+    }
+
     /// What a visitor reads in the first element that the selector names.
     pub(crate) async fn text(&self, selector: &str) -> String {
         let element = self.element(selector).await;

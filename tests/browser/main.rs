@@ -18,6 +18,7 @@ mod demo;
 mod driver;
 mod harness;
 mod screenshots;
+mod setup;
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "the integration tests use all of it")]
 mod support;

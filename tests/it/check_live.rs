@@ -9,6 +9,7 @@ use tandem::sandbox::{Sandbox, SandboxOptions};
 
 use crate::process::{Bridge, Said, assert_discreet, run, tandem};
 use crate::setup::as_administrator;
+use crate::support::answer;
 
 /// A bridge in a process of its own, set up at both vendors.
 struct Connected {
@@ -209,6 +210,60 @@ async fn a_clock_that_is_wrong_is_named() {
     let connected = Connected::start().await;
     connected.bridge.sandbox.zendesk.set_clock_ahead(SignedDuration::from_mins(7));
     connected.only(&[], "clock", "s behind Zendesk's", "NTP").await;
+}
+
+/// The two lines of a side that tell what came in: how they stand and what they say.
+fn inbound(report: &Value, side: &str, what: &str) -> Vec<(Value, String, Value)> {
+    let lines = report["live"].as_array().unwrap().iter().filter(|line| line["side"] == side && line["what"] == what);
+    lines
+        .map(|line| (line["state"].clone(), line["said"].as_str().unwrap().to_owned(), line["remedy"].clone()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_came_in_is_told_where_the_bridge_runs_and_missed_where_it_does_not() {
+    let connected = Connected::start().await;
+    let report =
+        async |variables: &[(&str, &str)]| connected.tandem(&["check", "--live", "--json"], variables).await.json();
+    let nowhere = report(&[]).await;
+    assert_eq!(nowhere["ok"], true, "{nowhere}");
+    for side in ["Zendesk", "Braze"] {
+        let [(state, said, _)] = &inbound(&nowhere, side, "inbound")[..] else { panic!("{nowhere}") };
+        assert!(state == "unknown" && said.contains("http://127.0.0.1:1"), "{said}");
+    }
+
+    let listen = connected.bridge.host.operator.strip_prefix("http://").unwrap();
+    let here = [("TANDEM_OPERATOR_LISTEN", listen)];
+    let quiet = report(&here).await;
+    let [(state, said, remedy)] = &inbound(&quiet, "Braze", "inbound texts")[..] else { panic!("{quiet}") };
+    assert!(state == "note" && said.starts_with("never, since "), "{said}");
+    assert!(remedy.as_str().unwrap().contains("setup braze --wait"), "{remedy}");
+
+    let webhook = async |token: &str, dispatch: &str| {
+        let url = format!("{}/webhooks/braze", connected.bridge.host.public);
+        let body = format!("external_id=ada&text=Hello&dispatch={dispatch}");
+        answer(connected.bridge.http.post(url).bearer_auth(token).body(body)).await.0
+    };
+    for _ in 0..3 {
+        assert_eq!(webhook("wrong", "d").await, 401);
+    }
+    let red = connected.red(&here).await;
+    let [line] = red.as_slice() else { panic!("{red:#?}") };
+    assert_eq!((&line["side"], &line["what"]), (&json!("Braze"), &json!("refused")));
+    assert!(line["said"].as_str().unwrap().starts_with("wrong token, 3 times, last "), "{line}");
+    assert!(line["remedy"].as_str().unwrap().contains("braze.webhook_tokens"), "{line}");
+
+    // A text that is taken shows that the campaign is right by now.
+    assert_eq!(webhook(&SandboxOptions::default().braze_webhook_token, "d1").await, 202);
+    let heard = report(&here).await;
+    assert_eq!(heard["ok"], true, "{heard}");
+    let [(state, said, _)] = &inbound(&heard, "Braze", "inbound texts")[..] else { panic!("{heard}") };
+    assert!(state == "good" && said.starts_with("last seen ") && said.contains("(other "), "{said}");
+    let [(state, said, _)] = &inbound(&heard, "Braze", "opt_in, opt_out, help")[..] else { panic!("{heard}") };
+    assert!(state == "note" && said.contains("may never have been launched"), "{said}");
+    let [(state, ..)] = &inbound(&heard, "Braze", "refused")[..] else { panic!("{heard}") };
+    assert_eq!(state, "note");
+    connected.bridge.finish(0).await;
 }
 
 #[tokio::test]

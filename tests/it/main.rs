@@ -9,6 +9,7 @@ mod alarm;
 mod api;
 mod bad_input;
 mod calls;
+mod came_in;
 mod catch_up;
 mod check_live;
 mod command;

@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tandem::clock::Clock;
 use tandem::config;
+use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::sandbox::triggers::TriggerBodies;
 use tandem::sandbox::{Sandbox, SandboxOptions};
 use tempfile::TempDir;
@@ -335,7 +336,8 @@ async fn what_is_printed_for_braze_is_what_the_bridge_takes() {
     assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
     assert!(!said.out.contains(&options.braze_webhook_token), "{said:?}");
     let report = said.json();
-    let blocks = report["blocks"].as_array().unwrap();
+    let (blocks, campaigns) = (report["blocks"].as_array().unwrap(), report["webhook_campaigns"].as_array().unwrap());
+    let common = blocks.last().unwrap();
     let field = |block: &Value, name: &str| {
         let pairs = block["fields"].as_array().unwrap().iter();
         let found: Vec<_> =
@@ -346,21 +348,23 @@ async fn what_is_printed_for_braze_is_what_the_bridge_takes() {
         "+15555550100", "${email_address}": "ada@example.com", "${first_name}": "Ada", "${last_name}": "L & L",
         "sms.${inbound_message_body}": "He said \"50% & more\"\nbye {{x}}", "sms.${inbound_media_urls}": ""});
     let mut texts = 0;
-    for (number, block) in blocks.iter().enumerate().filter(|(_, block)| !field(block, "Raw text").is_empty()) {
-        let mut body =
-            field(block, "Raw text").remove(0).replace("{{campaign.${dispatch_id}}}", &format!("d-{number}"));
+    for (number, campaign) in campaigns.iter().enumerate() {
+        // What is printed: the body that is common to all, with the campaign's own word.
+        let body = field(common, "Raw text").remove(0).replace("CATEGORY", campaign["word"].as_str().unwrap());
+        assert_eq!(campaign["body"], body);
+        let mut body = body.replace("{{campaign.${dispatch_id}}}", &format!("d-{number}"));
         for (name, value) in customer.as_object().unwrap() {
             let value: String = form_urlencoded::byte_serialize(value.as_str().unwrap().as_bytes()).collect();
             body = body
                 .replace(&format!("{{{{{name} | url_encode}}}}"), &value)
                 .replace(&format!("{{{{{name}}}}}"), &value);
         }
-        let headers = field(block, "Header");
+        let headers = field(common, "Header");
         assert!(headers[0].starts_with("Authorization: Bearer <the entry of braze.webhook_tokens"), "{headers:?}");
         let content_type = headers[1].split_once(": ").unwrap();
-        let request = bridge.http.post(field(block, "URL").remove(0)).bearer_auth(&options.braze_webhook_token);
+        let request = bridge.http.post(field(common, "URL").remove(0)).bearer_auth(&options.braze_webhook_token);
         let (status, said) = answer(request.header(content_type.0, content_type.1).body(body)).await;
-        assert_eq!((status, &said["status"]), (202, &json!("accepted")), "{block}: {said}");
+        assert_eq!((status, &said["status"]), (202, &json!("accepted")), "{campaign}: {said}");
         texts += 1;
     }
     assert_eq!(texts, 5, "one for each category");
@@ -374,7 +378,89 @@ async fn what_is_printed_for_braze_is_what_the_bridge_takes() {
     for block in blocks {
         assert!(said.out.contains(block["title"].as_str().unwrap()), "{said:?}");
     }
+    for campaign in campaigns {
+        let (name, word) = (campaign["name"].as_str().unwrap(), campaign["word"].as_str().unwrap());
+        let row =
+            said.out.lines().find(|line| line.trim_start().starts_with(name)).unwrap_or_else(|| panic!("{said:?}"));
+        assert!(row.ends_with(word), "{row}");
+    }
+    assert_eq!(said.out.matches("channel=sms").count(), 1, "what is common is printed once: {said:?}");
     bridge.finish(0).await;
+}
+
+#[tokio::test]
+async fn the_page_for_braze_holds_everything_and_no_secret_unless_asked() {
+    let site = Site::start().await;
+    let token = SandboxOptions::default().braze_webhook_token;
+    let (file, secret) = (site.directory.path().join("braze.html"), site.directory.path().join("with-token.html"));
+    let words = ["setup", "braze", "--group", "sub&group", "--category", "<b>ORDERS</b>", "--html"];
+    let said = site.says(&[&words[..], &[file.to_str().unwrap()]].concat()).await;
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+    let page = std::fs::read_to_string(&file).unwrap();
+    assert!(!page.contains(&token) && page.contains("of braze.webhook_tokens"), "the token is named by its key");
+    assert!(!page.contains("<b>ORDERS</b>"), "what is typed is no markup");
+    assert!(!page.contains("src=") && !page.contains("href=\"http"), "it loads nothing");
+    let encoded = tandem::setup::braze::body("opt_out", "sub&group").replace('&', "&#38;");
+    assert!(page.contains(&encoded), "{encoded} is not on the page");
+    let again = site.says(&[&words[..], &[file.to_str().unwrap()]].concat()).await;
+    assert!(again.code == 1 && again.err.contains("exists"), "{again:?}");
+    assert_eq!(site.says(&[&words[..], &["-"]].concat()).await.out, page.trim_end());
+
+    let said = site.says(&[&words[..], &[secret.to_str().unwrap(), "--with-token"]].concat()).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(std::fs::read_to_string(&secret).unwrap().contains(&format!("Bearer {token}")));
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&secret).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600, "only its owner reads a page with a token");
+    let said = site.says(&["setup", "braze", "--with-token"]).await;
+    assert!(said.code == 2 && said.err.contains("--html"), "{said:?}");
+}
+
+/// Zendesk's own list of conditions is a help; where it is empty, hidden or gone, nothing is known against ours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_lists_no_conditions_is_set_up_with_a_note() {
+    let empty = json!({"definitions": {"actions": [], "conditions_all": [], "conditions_any": []}}).to_string();
+    for (what, why) in [
+        (FaultKind::Status { code: 200, headers: Vec::new(), body: empty }, "lists none"),
+        (FaultKind::status(403), "403"),
+        (FaultKind::status(404), "404"),
+    ] {
+        let site = Site::start().await;
+        site.sandbox.zendesk.fail(Fault::on("GET", "/triggers/definitions", what));
+        let report = site.set_up(&[]).await;
+        assert_eq!(report["changes"], 6, "{why}: {report}");
+        let [note] = report["notes"].as_array().unwrap().as_slice() else { panic!("{why}: {report}") };
+        let note = note.as_str().unwrap();
+        assert!(note.contains("cannot tell which conditions this account knows") && note.contains(why), "{note}");
+        assert_eq!(site.set_up(&[]).await["notes"], json!([]));
+    }
+    // An account that does list them, and lacks one, is refused as before.
+    let site = Site::start().await;
+    let lacking = json!({"definitions": {"conditions_all": [{"subject": "status", "operators": [], "values": []}]}});
+    let what = FaultKind::Status { code: 200, headers: Vec::new(), body: lacking.to_string() };
+    site.sandbox.zendesk.fail(Fault::on("GET", "/triggers/definitions", what));
+    let said = site.says(&["setup", "zendesk"]).await;
+    assert!(said.code == 1 && said.err.contains("role is_not end_user"), "{said:?}");
+    assert_eq!(site.writes(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn setting_up_ends_with_what_the_bridge_needs_then() {
+    let site = Site::start().await;
+    let said = site.says(&["setup", "zendesk"]).await;
+    assert!(said.out.ends_with("No bridge answers at http://127.0.0.1:1: start it with tandem serve."), "{said:?}");
+    let bridge = TestBridge::start().await;
+    let operator = bridge.operator.strip_prefix("http://").unwrap();
+    let mut command = site.tandem(&["setup", "zendesk"]);
+    command.env("TANDEM_OPERATOR_LISTEN", operator);
+    let said = run(command).await;
+    let last = said.out.lines().last().unwrap();
+    assert!(last.starts_with(&format!("A bridge runs at http://{operator}: reload the bridge")), "{said:?}");
+    let mut command = site.tandem(&["setup", "zendesk"]);
+    let secret = SandboxOptions::default().zendesk_webhook_secret;
+    site.sandbox.zendesk.sign_with(&secret);
+    command.env("TANDEM_OPERATOR_LISTEN", operator);
+    let said = run(command).await;
+    assert!(said.out.ends_with("Nothing has to be changed."), "nothing is left to do: {said:?}");
 }
 
 #[tokio::test]

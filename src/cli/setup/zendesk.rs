@@ -1,6 +1,7 @@
 //! `tandem setup zendesk`: reads what is there, has the difference decided, and makes the calls that are left.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use http::Method;
@@ -8,6 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::Zendesk as Arguments;
+use crate::cli::client::Bridge;
+use crate::cli::operate::reachable;
 use crate::cli::table::printable;
 use crate::cli::{Failure, print_json, runtime};
 use crate::clients::zendesk::Zendesk;
@@ -16,8 +19,8 @@ use crate::clients::{self, HttpTransport};
 use crate::clock::Clock;
 use crate::config::{self, ZendeskInstallation};
 use crate::serve;
-use crate::setup::endpoint;
 use crate::setup::zendesk::{self as decide, Does, Step, Wanted};
+use crate::setup::{TAG, endpoint};
 
 /// Stands for the id of what does not exist yet, in a dry run.
 const ID_TO_COME: &str = "(the id that it will get)";
@@ -28,8 +31,18 @@ struct Report {
     steps: Vec<Step>,
     /// The webhook's signing secret, unless it is configured already.
     secret: Option<SecretString>,
+    /// Facts that could not be looked up.
+    notes: Vec<String>,
     /// Why it went no further.
     failed: Option<String>,
+}
+
+/// Whether a bridge runs with this configuration, and where it would.
+enum Running {
+    At(String),
+    Nowhere(String),
+    /// The configuration does not say where.
+    Unknown,
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<(), Failure> {
@@ -47,9 +60,13 @@ pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<(), 
         }
     });
     report.failed = ended.err();
-    match arguments.form.json {
-        true => print_json(output, &report.json(arguments.dry_run))?,
-        false => report.print(output, &config, &installer.wanted, arguments.dry_run)?,
+    if arguments.form.json {
+        print_json(output, &report.json(arguments.dry_run))?;
+    } else {
+        report.print(output, &config, &installer.wanted, arguments.dry_run)?;
+        if report.failed.is_none() && !arguments.dry_run && !arguments.remove {
+            print_next(output, report.secret.as_ref(), &running(arguments.file.config.as_deref()))?;
+        }
     }
     let refused = report.steps.iter().any(|step| matches!(step.does, Does::Refuses(_)));
     match report.failed {
@@ -73,19 +90,13 @@ impl Installer {
     async fn install(&self, config: &ZendeskInstallation, report: &mut Report) -> Result<(), String> {
         self.is_somebody().await?;
         let zendesk = &self.zendesk;
-        let definitions = said(zendesk.trigger_definitions().await, "/api/v2/triggers/definitions")?;
-        let missing = decide::conditions_not_offered(&definitions);
-        if !missing.is_empty() {
-            return Err(format!(
-                "this account does not offer the conditions that the triggers need: {}",
-                missing.join(", ")
-            ));
-        }
+        self.look_at_conditions(report).await?;
+        // All of it is read before anything is written, so that a scope which is missing leaves nothing half-done.
         let webhooks = said(zendesk.webhooks().await, "/api/v2/webhooks")?;
-        let webhook = self.act(decide::webhook(&webhooks, &self.wanted), report).await?;
         let categories = said(zendesk.trigger_categories().await, "/api/v2/trigger_categories")?;
-        let category = self.act(decide::category(&categories), report).await?;
         let triggers = said(zendesk.triggers().await, "/api/v2/triggers")?;
+        let webhook = self.act(decide::webhook(&webhooks, &self.wanted), report).await?;
+        let category = self.act(decide::category(&categories), report).await?;
         for step in decide::triggers(&triggers, &webhook, &category) {
             self.act(step, report).await?;
         }
@@ -96,6 +107,31 @@ impl Installer {
         }
         let fields = said(zendesk.user_fields().await, "/api/v2/user_fields")?;
         self.act(decide::user_field(&fields, &self.wanted.user_field), report).await.map(drop)
+    }
+
+    /// Fails where the account says that it lacks a condition of ours. One that does not say which it has is no reason to
+    /// stop: Zendesk refuses a trigger that it does not understand.
+    async fn look_at_conditions(&self, report: &mut Report) -> Result<(), String> {
+        let path = "/api/v2/triggers/definitions";
+        let why = match self.zendesk.trigger_definitions().await {
+            Ok(definitions) => match decide::conditions_not_offered(&definitions) {
+                Some(missing) if missing.is_empty() => return Ok(()),
+                Some(missing) => {
+                    let missing = missing.join(", ");
+                    return Err(format!(
+                        "this account does not offer the conditions that the triggers need: {missing}"
+                    ));
+                }
+                None => "lists none".to_owned(),
+            },
+            Err(failure) if is_hidden(&failure) => format!("answers {}", failure.cause()),
+            Err(failure) => return Err(explain(&failure, &Method::GET, path)),
+        };
+        report.notes.push(format!(
+            "cannot tell which conditions this account knows: {path} {why}. Going on; a public reply on a ticket tagged \
+             {TAG} shows whether the triggers fire"
+        ));
+        Ok(())
     }
 
     async fn remove(&self, report: &mut Report) -> Result<(), String> {
@@ -133,6 +169,24 @@ impl Installer {
         }
         report.steps.push(step);
         Ok(id.unwrap_or_else(|| ID_TO_COME.to_owned()))
+    }
+}
+
+/// Whether a list is not shown to us, or is not there.
+fn is_hidden(failure: &clients::Failure) -> bool {
+    match failure {
+        clients::Failure::Forbidden { status: 403 | 404, .. } | clients::Failure::NotFound { .. } => true,
+        clients::Failure::Refused { .. }
+        | clients::Failure::Forbidden { .. }
+        | clients::Failure::Retry { .. }
+        | clients::Failure::Broke { .. }
+        | clients::Failure::Unknown { .. }
+        | clients::Failure::Reject { .. }
+        | clients::Failure::Postpone { .. }
+        | clients::Failure::Closed { .. }
+        | clients::Failure::Changed { .. }
+        | clients::Failure::TooLong { .. }
+        | clients::Failure::IdempotencyMismatch { .. } => false,
     }
 }
 
@@ -182,6 +236,7 @@ impl Report {
             "dry_run": dry_run,
             "steps": self.steps.iter().map(step).collect::<Vec<_>>(),
             "changes": self.changes(),
+            "notes": self.notes,
             "signing_secret": self.secret.as_ref().map(ExposeSecret::expose_secret),
             "failed": self.failed,
         })
@@ -199,6 +254,9 @@ impl Report {
         dry_run: bool,
     ) -> Result<(), Failure> {
         writeln!(output, "Zendesk at {}; webhooks go to {}", config.url, wanted.endpoint)?;
+        for note in &self.notes {
+            writeln!(output, "  ? {}", printable(note))?;
+        }
         for step in &self.steps {
             writeln!(output, "  {}", printable(&sentence(step, dry_run)))?;
             if let (Some(write), true) = (&step.write, dry_run) {
@@ -221,9 +279,31 @@ impl Report {
             writeln!(output, "  TANDEM_ZENDESK__WEBHOOK_SECRETS={secret}")?;
             writeln!(output, "\nin the environment, or in the configuration file:\n")?;
             writeln!(output, "  [zendesk]\n  webhook_secrets = [\"{secret}\"]")?;
-            writeln!(output, "\nBeside others, if there are some. Then restart the bridge.")?;
+            writeln!(output, "\nBeside others, if there are some.")?;
         }
         Ok(())
+    }
+}
+
+/// Asks the operator listener of this configuration whether it lives.
+fn running(config: Option<&Path>) -> Running {
+    let Ok(glimpse) = config::glimpse(config) else { return Running::Unknown };
+    let url = format!("http://{}", reachable(glimpse.operator.listen));
+    let answers = Bridge::at(&format!("{url}/healthz"), None).is_ok_and(|bridge| bridge.get().is_ok());
+    if answers { Running::At(url) } else { Running::Nowhere(url) }
+}
+
+/// The next step at the bridge.
+fn print_next(output: &mut impl Write, secret: Option<&SecretString>, running: &Running) -> io::Result<()> {
+    let in_force = "reload the bridge where the secret is in the file (SIGHUP: systemctl reload tandem), and restart it \
+                    where the secret is in its environment, which a process keeps as it was started with";
+    match (secret, running) {
+        (_, Running::Nowhere(url)) => writeln!(output, "No bridge answers at {url}: start it with tandem serve."),
+        (Some(_), Running::At(url)) => writeln!(output, "A bridge runs at {url}: {in_force}."),
+        (Some(_), Running::Unknown) => {
+            writeln!(output, "Then start the bridge with tandem serve; where it runs, {in_force}.")
+        }
+        (None, Running::At(_) | Running::Unknown) => Ok(()),
     }
 }
 

@@ -160,11 +160,14 @@ fn conditions_that_the_account_does_not_offer_are_named() {
     let public = condition("comment_is_public", &[], &["requester_can_see_comment"]);
     let tags = condition("current_tags", &["includes"], &[]);
     let definitions = |list: &[&Value]| json!({ "conditions_all": list });
-    let none: [String; 0] = [];
-    assert_eq!(conditions_not_offered(&definitions(&[&status, &role, &public, &tags])), none);
-    assert_eq!(conditions_not_offered(&definitions(&[&status, &public, &tags])), ["role is_not end_user"]);
+    let missing = |list: &[&Value]| conditions_not_offered(&definitions(list));
+    assert_eq!(missing(&[&status, &role, &public, &tags]), Some(vec![]));
+    assert_eq!(missing(&[&status, &public, &tags]), Some(vec!["role is_not end_user".to_owned()]));
     let closed = condition("status", &["value", "not_value", "value_previous"], &["solved"]);
-    assert_eq!(conditions_not_offered(&definitions(&[&closed, &role, &public, &tags])), ["status not_value closed"]);
+    assert_eq!(missing(&[&closed, &role, &public, &tags]), Some(vec!["status not_value closed".to_owned()]));
+    for silent in [definitions(&[]), json!({}), Value::Null] {
+        assert_eq!(conditions_not_offered(&silent), None, "an account that lists nothing says nothing");
+    }
 }
 
 #[test]

@@ -1,0 +1,150 @@
+//! `tandem setup braze`: the sheet of everything to type into Braze, as text, as JSON or as a page of its own; and a look
+//! at the running bridge until the first text comes in.
+
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use super::{page, wait};
+use crate::cli::operate::Where;
+use crate::cli::table::printable;
+use crate::cli::{Failure, print_json};
+use crate::config::{self, BrazeInstallation};
+use crate::setup::braze::{Block, CATEGORY, Sheet, WebhookCampaign, Workspace, sheet};
+
+/// The arguments of `tandem setup braze`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Braze {
+    /// Id of the SMS subscription group whose texts are bridged. Without it, braze.subscription_group.
+    #[arg(long, value_name = "ID")]
+    group: Option<String>,
+    /// A custom keyword category of that group; once for each.
+    #[arg(long, value_name = "NAME")]
+    category: Vec<String>,
+    /// Write the sheet as a page with copy buttons and tick boxes, which works without a network; `-` for standard output.
+    /// A file that exists is not overwritten.
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    html: Option<PathBuf>,
+    /// Write the token itself into the page. Without it, the page names the token by its key.
+    #[arg(long, requires = "html")]
+    with_token: bool,
+    /// Then watch the running bridge until a text comes in, and say what was refused meanwhile. Ends with 0 at the first
+    /// text, with 1 at Ctrl-C or the timeout.
+    #[arg(long, conflicts_with = "json")]
+    wait: bool,
+    /// How long to wait, such as 90s, 10m or 1h. Without it, until Ctrl-C.
+    #[arg(long, value_name = "TIME", requires = "wait", value_parser = wait::read_time)]
+    timeout: Option<std::time::Duration>,
+    #[command(flatten)]
+    bridge: Where,
+}
+
+impl Braze {
+    pub(super) fn run(self, output: &mut impl Write) -> Result<(), Failure> {
+        let config = config::braze_installation(self.bridge.file.config.as_deref())?;
+        let workspace = self.workspace(&config);
+        let sheet = sheet(&workspace);
+        match &self.html {
+            Some(file) if file == Path::new("-") => {
+                output.write_all(page::render(&sheet, &workspace)?.as_bytes())?;
+            }
+            Some(file) => {
+                write_new(file, &page::render(&sheet, &workspace)?, self.with_token)?;
+                writeln!(output, "Written: {}. Open it in a browser.", file.display())?;
+            }
+            None if self.bridge.form.json => return print_json(output, &json!(sheet)),
+            None => print_sheet(output, &sheet, &workspace)?,
+        }
+        if self.wait {
+            return wait::run(&self.bridge.find()?, self.timeout, output);
+        }
+        Ok(())
+    }
+
+    fn workspace(&self, config: &BrazeInstallation) -> Workspace {
+        let config = config.clone();
+        let token = match (self.with_token, config.webhook_tokens.last()) {
+            (true, Some(token)) => token.expose_secret().to_owned(),
+            (true, None) | (false, _) => format!("<{}>", described(&config.webhook_tokens)),
+        };
+        Workspace {
+            public_url: config.public_url,
+            agent_reply: config.campaigns.agent_reply,
+            ticket_solved: config.campaigns.ticket_solved,
+            asks_for_state: config.subscription_group.is_some(),
+            group: self.group.clone().or(config.subscription_group),
+            categories: self.category.clone(),
+            token,
+        }
+    }
+}
+
+/// Writes a file that is not there yet; only its owner may read one with a secret in it.
+fn write_new(file: &Path, text: &str, is_secret: bool) -> Result<(), Failure> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mode = if is_secret { 0o600 } else { 0o644 };
+    let opened = OpenOptions::new().write(true).create_new(true).mode(mode).open(file);
+    let written = opened.and_then(|mut opened| opened.write_all(text.as_bytes()));
+    written.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            Failure::Failed(format!("{} exists; name another file, or remove it first", file.display()))
+        }
+        _ => Failure::Failed(format!("cannot write {}: {error}", file.display())),
+    })
+}
+
+fn print_sheet(output: &mut impl Write, sheet: &Sheet, workspace: &Workspace) -> io::Result<()> {
+    for (index, block) in sheet.blocks.iter().enumerate() {
+        print_block(output, index + 1, block)?;
+    }
+    print_campaigns(output, &sheet.webhook_campaigns)?;
+    if workspace.group.is_none() {
+        writeln!(output, "Put the id of the SMS subscription group for GROUP_ID, or give it with --group.")?;
+    }
+    writeln!(
+        output,
+        "Then: tandem setup braze --wait watches the first text come in; tandem check --live looks at the rest."
+    )
+}
+
+fn print_block(output: &mut impl Write, number: usize, block: &Block) -> io::Result<()> {
+    writeln!(output, "{number}. {}", block.title)?;
+    let width = block.fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    for (name, content) in &block.fields {
+        writeln!(output, "   {name:width$}  {}", printable(content))?;
+    }
+    writeln!(output)
+}
+
+fn print_campaigns(output: &mut impl Write, campaigns: &[WebhookCampaign]) -> io::Result<()> {
+    writeln!(output, "   What differs from one to the next:\n")?;
+    let heading = WebhookCampaign {
+        name: "name".to_owned(),
+        category: "keyword category".to_owned(),
+        word: format!("in the raw text, for {CATEGORY}"),
+        body: String::new(),
+    };
+    let widest = |part: fn(&WebhookCampaign) -> &str| {
+        std::iter::once(&heading).chain(campaigns).map(|campaign| part(campaign).chars().count()).max().unwrap_or(0)
+    };
+    let (name, category) = (widest(|campaign| &campaign.name), widest(|campaign| &campaign.category));
+    for campaign in std::iter::once(&heading).chain(campaigns) {
+        let line = format!("{:name$}  {:category$}  {}", campaign.name, campaign.category, campaign.word);
+        writeln!(output, "   {}", printable(&line))?;
+    }
+    writeln!(output)
+}
+
+/// Which of the tokens to paste, without saying it: the last one, which stays when an older one is retired.
+fn described(tokens: &[SecretString]) -> String {
+    let last = tokens.last().map(ExposeSecret::expose_secret).unwrap_or_default();
+    let length = last.chars().count();
+    // A quarter of it tells tokens apart; of a short one even that would be too much.
+    let beginning: String = last.chars().take((length / 4).min(4)).collect();
+    let place = if tokens.len() > 1 { "the last entry" } else { "the entry" };
+    format!("{place} of braze.webhook_tokens: {length} characters that begin with {beginning:?}")
+}

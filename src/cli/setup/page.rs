@@ -1,0 +1,70 @@
+//! The sheet for Braze as one page: no network, no file beside it, and every field can be copied with and without scripts.
+//!
+//! tandem serves it nowhere. It holds no secret unless the sheet was made with one.
+
+use askama::Template;
+
+use crate::cli::Failure;
+use crate::setup::braze::{Block, CATEGORY, Sheet, WebhookCampaign, Workspace};
+
+/// The style that every page of tandem shares.
+const STYLE: &str = include_str!("../../../assets/base.css");
+
+/// The fields that are pasted into Braze as they stand; all others say what to choose there.
+const PASTED: [&str; 4] = ["URL", "Header", "Message", "Raw text"];
+
+#[derive(Template)]
+#[template(path = "setup/braze.html")]
+struct Page<'a> {
+    style: &'static str,
+    /// Keeps the ticks of one bridge apart from those of another.
+    store: String,
+    steps: Vec<Step<'a>>,
+    campaigns: &'a [WebhookCampaign],
+    placeholder: &'static str,
+    lacks_group: bool,
+}
+
+/// One block, its fields as they are copied.
+struct Step<'a> {
+    title: &'a str,
+    fields: Vec<Field<'a>>,
+    /// Whether it is about all webhook campaigns, each of which has its own tick.
+    is_common: bool,
+}
+
+struct Field<'a> {
+    name: &'a str,
+    content: &'a str,
+    is_pasted: bool,
+}
+
+pub(super) fn render(sheet: &Sheet, workspace: &Workspace) -> Result<String, Failure> {
+    let last = sheet.blocks.len().saturating_sub(1);
+    let page = Page {
+        style: STYLE,
+        store: format!("tandem setup braze {}", workspace.public_url),
+        steps: sheet.blocks.iter().enumerate().map(|(index, block)| step(block, index == last)).collect(),
+        campaigns: &sheet.webhook_campaigns,
+        placeholder: CATEGORY,
+        lacks_group: workspace.group.is_none(),
+    };
+    page.render().map_err(|error| Failure::Failed(format!("cannot make the page: {error}")))
+}
+
+fn step(block: &Block, is_common: bool) -> Step<'_> {
+    let fields = block.fields.iter().flat_map(|(name, content)| match content.split_once(": ") {
+        // Braze has a field for a header's name and one for its value.
+        Some((header, value)) if name == "Header" => vec![field("Header", header), field("its value", value)],
+        // Each campaign's own body stands in its own row.
+        _ if name == "Raw text" => Vec::new(),
+        _ => vec![field(name, content)],
+    });
+    Step { title: &block.title, fields: fields.collect(), is_common }
+}
+
+fn field<'a>(name: &'a str, content: &'a str) -> Field<'a> {
+    // A description between angle brackets is no value.
+    let is_pasted = (PASTED.contains(&name) || name == "its value") && !content.contains('<');
+    Field { name, content, is_pasted }
+}
