@@ -25,6 +25,9 @@ const NAME_MAX_DIGITS: usize = 4;
 /// Characters of a line: a Braze id has 36.
 const LINE_MAX_CHARS: usize = 64;
 
+/// Characters of the longest telephone number, with dashes between its 15 digits.
+const PHONE_MAX_CHARS: usize = 30;
+
 /// The name of all that have none of their own here.
 pub const OTHERS: &str = "(others)";
 
@@ -219,7 +222,7 @@ pub struct At {
     pub endpoint: Door,
     /// Webhooks that became events.
     pub accepted: Seen,
-    /// The same by name, the expected names first.
+    /// The same by name.
     pub names: Vec<Named>,
     /// All other webhooks.
     pub otherwise: Vec<Answered>,
@@ -256,11 +259,14 @@ impl At {
         })
     }
 
-    /// An expected name that came with a line is no longer shown as missing without one.
+    /// The names as they are shown: expected ones first, and none as missing that came with a line.
     fn shown(&self) -> Self {
         let came = |name: &str| self.names.iter().any(|named| named.name == name && named.seen.last.is_some());
-        let names = self.names.iter().filter(|named| named.seen.last.is_some() || !came(&named.name));
-        Self { names: names.cloned().collect(), ..self.clone() }
+        let shown = self.names.iter().filter(|named| named.seen.last.is_some() || !came(&named.name));
+        let mut names: Vec<Named> = shown.cloned().collect();
+        let expected = self.endpoint.expected();
+        names.sort_by_key(|named| expected.iter().position(|name| *name == named.name).unwrap_or(expected.len()));
+        Self { names, ..self.clone() }
     }
 }
 
@@ -432,11 +438,11 @@ fn fit_name(name: &str) -> &str {
     if is_short && digits <= NAME_MAX_DIGITS && name.chars().all(is_fit) { name } else { OTHERS }
 }
 
-/// The same of a line: the id of a subscription group has letters.
+/// The same of a line. The id of a subscription group has letters, or more digits than a telephone number.
 fn fit_line(line: &str) -> &str {
     let is_fit = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-    let has_letters = line.chars().any(|c| c.is_ascii_alphabetic());
-    if line.chars().count() <= LINE_MAX_CHARS && has_letters && line.chars().all(is_fit) { line } else { OTHERS }
+    let is_id = line.len() > PHONE_MAX_CHARS || line.chars().any(|c| c.is_ascii_alphabetic());
+    if line.chars().count() <= LINE_MAX_CHARS && is_id && line.chars().all(is_fit) { line } else { OTHERS }
 }
 
 /// The remedy for webhooks that were answered so, as a clause; `None` where none is needed.

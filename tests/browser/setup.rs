@@ -74,11 +74,12 @@ async fn the_sheet_for_braze_is_whole_without_scripts() {
     let browser = Browser::without_scripts().await;
     browser.goto(&sheet.url).await;
     let body = tandem::setup::braze::body("opt_in", "6c1d8a4e-0000-4000-8000-0000000000aa");
-    assert_eq!(browser.text(".campaigns li:nth-child(2) .value").await, body);
+    browser.click(".campaigns tbody tr:nth-child(2) summary").await;
+    assert_eq!(browser.text(".campaigns tbody tr:nth-child(2) .value").await, body);
     assert_eq!(
         browser.text(".paste").await,
         tandem::setup::braze::TEXT_TEMPLATE,
         "a button that does nothing is hidden"
     );
-    browser.click(".campaigns li:nth-child(2) input").await;
+    browser.click(".campaigns tbody tr:nth-child(2) input").await;
 }

@@ -169,7 +169,7 @@ mod tests {
         text(&mut account, "SUPPORT", before(7200));
         text(&mut account, "other", before(180));
         let braze: Vec<_> = said(account).into_iter().filter(|line| line.0 == "Braze").collect();
-        let seen = "last seen 3 minutes ago (SUPPORT 2 hours ago, other 3 minutes ago)";
+        let seen = "last seen 3 minutes ago (other 3 minutes ago, SUPPORT 2 hours ago)";
         let never = "never, since 2026-11-20 12:10 UTC (the campaign may never have been launched)";
         assert_eq!(
             braze,
