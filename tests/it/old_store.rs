@@ -87,6 +87,9 @@ async fn conversations_go_on_and_dead_letters_are_redriven() {
     fixture(&store);
     bridge.run().await;
 
+    let (_, account) = answer(bridge.http.get(format!("{}/api/inbound", bridge.operator))).await;
+    let texts = &account["endpoints"][1];
+    assert_eq!((&texts["endpoint"], texts["accepted"]["last"].is_string()), (&Value::from("braze"), true), "{account}");
     let resume = format!("{}/api/destinations/braze/resume", bridge.operator);
     assert_eq!(answer(bridge.http.post(resume)).await.0, 200);
     for (id, _) in KNOWN.iter().filter(|(_, state)| *state == "dead") {
