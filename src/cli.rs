@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::{self, Faults};
 use crate::telemetry::{self, Traces};
 
+mod answers;
 mod bulk;
 mod check;
 mod client;

@@ -16,12 +16,17 @@ use crate::domain::refusals::Object;
 
 use tls::TlsFault;
 
+pub use attempt::Attempt;
+pub use personal::Personal;
+
+mod attempt;
 pub mod braze;
 mod exchange;
 mod large;
 mod limits;
 pub mod media;
 pub mod oauth;
+mod personal;
 #[cfg(test)]
 mod scripted;
 pub mod tls;

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod alarm;
+pub mod answer;
 pub mod breaker;
 pub mod budget;
 pub mod conversation;

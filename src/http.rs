@@ -28,7 +28,7 @@ mod operator;
 mod webhooks;
 
 pub(crate) use console::guarded;
-pub use console::{Check, Checked, Console, ConsoleOptions, Levels, Setting, SettingsGroup};
+pub use console::{Check, Checked, Console, ConsoleOptions, Levels, PreviewCampaigns, Setting, SettingsGroup};
 pub(crate) use operator::{is_for_this_machine, is_same_site};
 
 #[cfg(test)]

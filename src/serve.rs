@@ -27,8 +27,8 @@ use crate::domain::event::Destination;
 use crate::domain::inbound::Arrivals;
 use crate::domain::retry::RetryPolicy;
 use crate::http::{
-    self, Admission, Check, Checked, Console, ConsoleOptions, Inbound, Memory, OperatorState, PublicState,
-    operator_router, public_router,
+    self, Admission, Console, ConsoleOptions, Inbound, Memory, OperatorState, PublicState, operator_router,
+    public_router,
 };
 use crate::intake::IntakeOptions;
 use crate::mapping::Mappings;
@@ -40,6 +40,7 @@ use crate::worker::{
     StaffSeen, Worker, WorkerOptions,
 };
 
+mod console;
 mod inbound;
 mod live;
 mod memory;
@@ -231,7 +232,7 @@ async fn compose(
         settings: Some(shown_now),
         samples: Arc::clone(&samples),
         stopping: stop_serving.clone(),
-        ..console(&config, &mappings, &worker, reloads.check)
+        ..console::shown(&config, &mappings, &worker, reloads.check)
     };
     let operator = operator_router(OperatorState {
         store: Arc::clone(&store),
@@ -369,34 +370,6 @@ fn mappings(config: &Config) -> Result<Mappings, ServeError> {
         None => Mappings::shipped(),
     };
     mappings.map_err(ServeError::Mappings)
-}
-
-/// What the console shows of this bridge, as far as it stays the same.
-fn console(config: &Config, mappings: &Mappings, worker: &Arc<Worker>, check: Option<Read>) -> ConsoleOptions {
-    let worker = Arc::clone(worker);
-    let levels = move |destination| match destination {
-        Destination::Zendesk => worker.zendesk.levels(),
-        Destination::Braze => worker.braze.levels(),
-    };
-    let checked = |read: Read| -> Check { Arc::new(move || checked(read())) };
-    ConsoleOptions {
-        mappings: Some(mappings.clone()),
-        mapping_files: config.mapping_files.clone().unwrap_or_default(),
-        check: check.map(checked),
-        levels: Some(Arc::new(levels)),
-        ..ConsoleOptions::default()
-    }
-}
-
-fn checked(read: Result<(Config, Vec<Warning>), Faults>) -> Checked {
-    match read {
-        Ok((_, warnings)) => {
-            Checked { faults: Vec::new(), warnings: warnings.iter().map(ToString::to_string).collect() }
-        }
-        Err(Faults(faults)) => {
-            Checked { faults: faults.iter().map(ToString::to_string).collect(), warnings: Vec::new() }
-        }
-    }
 }
 
 /// Says where everything is, in one line of the log.

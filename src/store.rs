@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::clock::Steady;
+use crate::domain::answer::{Answer, Answers};
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, TicketId};
@@ -24,10 +25,12 @@ mod commits;
 mod contract;
 mod engine;
 pub mod memory;
+mod moves;
 pub mod sled;
 mod terms;
 
 pub use commits::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats};
+pub use moves::{Forgotten, Found, Moves, Sweep};
 pub use terms::{IsShort, Terms};
 
 /// What acceptance came to.
@@ -118,6 +121,8 @@ pub struct Verdict {
     pub moves: Vec<(EventId, Transition)>,
     /// How many parts of the (single) delivery are known to be out; `None` leaves the number.
     pub parts_sent: Option<u32>,
+    /// The vendor's answer at which the attempt failed; it is kept with the first delivery of the claim.
+    pub answer: Option<Answer>,
     /// What was learnt about the conversation.
     pub changes: Vec<Change>,
     /// Deliveries, wherever they are by now, of which a note has just said that they did not arrive.
@@ -154,58 +159,6 @@ pub struct DeliveryFilter {
     pub after: Option<EventId>,
     /// At most this many; a store may have a bound of its own (sled: 1000), which [`Page::more`] tells of.
     pub limit: usize,
-}
-
-/// Which deliveries the operator means to move, and where the last look for them ended.
-#[derive(Clone, Debug)]
-pub struct Sweep {
-    /// A state word ([`crate::domain::delivery::State::NAMES`]).
-    pub state: String,
-    /// Only this conversation's.
-    pub conversation: Option<ConversationKey>,
-    /// Only what goes there.
-    pub destination: Option<Destination>,
-    /// Only what was accepted by then: what comes while they are moved is not meant.
-    pub accepted_by: Timestamp,
-    /// Where the last look ended.
-    pub after: Option<EventId>,
-}
-
-/// What one look found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    /// Oldest first; a few hundred at most, and perhaps none although there are more.
-    pub ids: Vec<EventId>,
-    /// From where to look further; `None` when everything was looked at.
-    pub next: Option<EventId>,
-}
-
-/// What one step of a move over many came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Moves {
-    /// How many were moved, those included that went along with another.
-    pub moved: u64,
-    /// Those that could not be, and why. One that is not in the state any more is in neither number.
-    pub refused: Vec<IllegalMove>,
-}
-
-/// What [`Store::forget`] came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Forgotten {
-    /// Conversations, the customer's on every line.
-    pub conversations: u64,
-    /// Names and tickets that led to them.
-    pub names: u64,
-    /// Deliveries that were over, with what was written.
-    pub settled: u64,
-    /// Deliveries that still waited. They will not be sent.
-    pub waiting: u64,
-    /// Unreadable bodies in which the customer was named.
-    pub unreadable: u64,
-    /// Deliveries that a worker has in hand. They were left, and what comes of them is written down: ask again.
-    pub in_hand: u64,
-    /// Unreadable bodies that are left: whose they are, nobody can tell.
-    pub unattributed: u64,
 }
 
 /// One page of a list.
@@ -352,6 +305,10 @@ pub trait Store: Send + Sync + 'static {
     /// One delivery with its event.
     async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError>;
 
+    /// The vendor's answers to the failed attempts of a delivery, with everything that was committed before; none of one
+    /// that does not exist. They may repeat what was written, so [`Store::note_seen`] comes first.
+    async fn answers(&self, id: EventId) -> Result<Answers, StoreError>;
+
     /// Deliveries, oldest first unless asked otherwise; a look at a moving thing, like [`Store::conversations`].
     async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError>;
 
@@ -362,6 +319,14 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::NotFound`]; [`StoreError::Illegal`] for any other move, for one that makes no sense, and while a
     /// worker has the delivery in hand.
     async fn operate(&self, id: EventId, transition: Transition, order: &Order) -> Result<(), StoreError>;
+
+    /// Settles a delivery of unknown fate ([`Transition::Settle`]): the operator has found that it arrived. Durable on
+    /// return and remembered, with the note that is owed for it, which goes to the end of its lane. Texts that were
+    /// written in one comment are settled together, as [`Store::operate`] puts them back together.
+    ///
+    /// # Errors
+    /// As for [`Store::operate`].
+    async fn settle(&self, id: EventId, note: Option<Event>, order: &Order) -> Result<(), StoreError>;
 
     /// Looks for deliveries to move, beside everybody else: a short look, which says where the next one begins. What it
     /// finds may have moved on by the time it is used.

@@ -17,10 +17,10 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span, debug_span, error, info, info_span, warn};
 use url::Url;
 
-use crate::clients::Failure;
 use crate::clients::braze::Braze;
 use crate::clients::media::MediaClient;
 use crate::clients::zendesk::Zendesk;
+use crate::clients::{Attempt, Failure};
 use crate::clock::Clock;
 use crate::domain::alarm::Notice;
 use crate::domain::conversation::{Change, ConversationKey};
@@ -52,6 +52,7 @@ mod notes;
 mod observed;
 mod outbound;
 mod owed;
+mod personal;
 mod replies;
 mod requester;
 mod tell;
@@ -189,7 +190,9 @@ impl Worker {
             log_claim(&claim);
             failpoint::reach("worker.claimed");
             // Whatever panics may have called before it did, so the effect is looked for before it is tried again.
-            let attempt = tokio::time::timeout(ATTEMPT_DEADLINE, AssertUnwindSafe(self.weighed(&claim)).catch_unwind());
+            let heard = Attempt::new(personal::of(&claim));
+            let work = AssertUnwindSafe(self.weighed(&claim, &heard)).catch_unwind();
+            let attempt = tokio::time::timeout(ATTEMPT_DEADLINE, work);
             let unknown = |cause: &str| Report {
                 outcome: Outcome::Unknown { cause: cause.to_owned() },
                 learnt: Learnt::default(),
@@ -206,7 +209,8 @@ impl Worker {
             let (outcome, why) = (report.outcome.name(), report.outcome.why().to_owned());
             let went_well = matches!(report.outcome, Outcome::Done { .. } | Outcome::Skip { .. });
             let completion = report.learnt.completion.clone().filter(|_| went_well);
-            let verdict = self.judge(&claim, report, now);
+            let answer = heard.refused().filter(|_| is_failure(&report.outcome));
+            let verdict = Verdict { answer, ..self.judge(&claim, report, now) };
             let notices: Vec<Notice> = verdict.moves.iter().filter_map(|(id, to)| notice(*id, to)).collect();
             let recorded = self.store.record(&claim, verdict, now).await;
             failpoint::reach("worker.recorded");
@@ -283,6 +287,7 @@ impl Worker {
             moves: claim.work.iter().map(|work| (work.delivery.id, move_of(work.delivery.id))).collect(),
             noted: learnt.noted,
             parts_sent: learnt.parts_sent,
+            answer: None,
             changes: learnt.changes,
             instead: learnt.instead,
             besides: learnt.besides.into_iter().chain(besides).collect(),
@@ -313,6 +318,20 @@ impl Worker {
         self.mappings.render(mapping, context).map_err(|error| Outcome::Reject {
             cause: format!("the mapping {} cannot be rendered: {error}", mapping.as_str()),
         })
+    }
+}
+
+/// Whether an attempt, or a look, did not come to what it was for.
+fn is_failure(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Retry { .. }
+        | Outcome::Reject { .. }
+        | Outcome::Unknown { .. }
+        | Outcome::NotSeen { .. }
+        | Outcome::SetAside { .. }
+        | Outcome::Forbid { .. }
+        | Outcome::Pause { .. } => true,
+        Outcome::Done { .. } | Outcome::Skip { .. } | Outcome::Postpone { .. } => false,
     }
 }
 

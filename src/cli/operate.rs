@@ -10,6 +10,7 @@ use http::{Method, StatusCode};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+use super::answers;
 use super::bulk::Bulk;
 use super::client::Bridge;
 use super::table;
@@ -81,10 +82,29 @@ pub(super) enum Deliveries {
         bridge: Where,
     },
     /// Shows one delivery with its event, which holds the customer's or the agent's words.
-    #[command(after_help = "Example:\n  tandem deliveries show evt_5f3a09c100000000002a0000")]
+    #[command(after_help = "Examples:\n  tandem deliveries show evt_5f3a09c100000000002a0000\n  \
+        tandem deliveries show evt_5f3a09c100000000002a0000 --answers --by ada")]
     Show {
         /// The delivery's id, as the list shows it.
         id: String,
+        /// Shows instead what the vendor answered to its failed attempts, which may repeat what was written. It is in
+        /// the audit who was shown that.
+        #[arg(long)]
+        answers: bool,
+        #[command(flatten)]
+        by: By,
+        #[command(flatten)]
+        bridge: Where,
+    },
+    /// Settles unconfirmed deliveries that did arrive, as the phone or the ticket shows: nothing is sent, and an agent
+    /// who was told otherwise is told so.
+    #[command(after_help = "Example:\n  tandem deliveries settle evt_5f3a09c100000000002a0000 --by ada")]
+    Settle {
+        /// The deliveries' ids.
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<String>,
+        #[command(flatten)]
+        by: By,
         #[command(flatten)]
         bridge: Where,
     },
@@ -192,7 +212,18 @@ impl Deliveries {
                 parameters.extend(conversation.map(|key| ("conversation", key)));
                 list("deliveries", &parameters, &DELIVERY_COLUMNS, &bridge, output)
             }
-            Self::Show { id, bridge } => show(&["deliveries", &id], &[], &bridge, output),
+            Self::Show { id, answers: false, bridge, .. } => show(&["deliveries", &id], &[], &bridge, output),
+            Self::Show { id, answers: true, by, bridge } => {
+                let found = bridge.find()?.named(by)?;
+                answers::show(
+                    &found.ask(Method::POST, &["deliveries", &id, "answers"], &[], None)?,
+                    bridge.form,
+                    output,
+                )
+            }
+            Self::Settle { ids, by, bridge } => {
+                each(&ids, "settle", None, &bridge.find()?.named(by)?, bridge.form, output)
+            }
             Self::Redrive { ids, dead, state, conversation, by, bridge } => {
                 let found = bridge.find()?.named(by)?;
                 let all = if dead { Some("dead") } else { state.as_deref() };

@@ -120,8 +120,10 @@ impl Braze {
         let (answer, json) = self.call(&order).await?;
         let message = json["message"].as_str();
         let reject = |what: &str| {
-            let said = format!("{what} {}", words::braze(Some(&json)));
-            Failure::Reject { cause: words::cause("Braze", answer.status.as_u16(), &said) }
+            let status = answer.status.as_u16();
+            let said = words::behind(what, &words::braze(Some(&json), status, &order.personal()));
+            self.exchange.hear(&order, &answer);
+            Failure::Reject { cause: words::cause("Braze", status, &said) }
         };
         if !is_empty(&json["errors"]) {
             return Err(reject("and accepted but reported problems"));
@@ -131,7 +133,7 @@ impl Braze {
                 Ok(Sent { dispatch_id: json["dispatch_id"].as_str().filter(|id| !id.is_empty()).map(str::to_owned) })
             }
             Some(_) => Err(reject("but did not send")),
-            None => Err(self.exchange.unreadable(order.effect, &answer, "no message")),
+            None => Err(self.exchange.unreadable(&order, &answer, "no message")),
         }
     }
 
@@ -150,7 +152,7 @@ impl Braze {
             .about(Object::Recipient(UserKey::of(id)));
         let (answer, json) = self.call(&order).await?;
         let Some(users) = json["users"].as_array() else {
-            return Err(self.exchange.unreadable(order.effect, &answer, "no list of users"));
+            return Err(self.exchange.unreadable(&order, &answer, "no list of users"));
         };
         let user = users.iter().find(|user| user[key] == **id);
         let receipt = user.and_then(|user| user["custom_attributes"][RECEIPT_ATTRIBUTE].as_str());
@@ -169,7 +171,7 @@ impl Braze {
             .query("external_id[]", id.as_str());
         let (answer, json) = self.call(&order).await?;
         let Some(statuses) = json["status"].as_object() else {
-            return Err(self.exchange.unreadable(order.effect, &answer, "no status"));
+            return Err(self.exchange.unreadable(&order, &answer, "no status"));
         };
         // Documented capitalised, recorded in lower case.
         let status = statuses.get(id).and_then(Value::as_str).map(str::to_ascii_lowercase);
@@ -187,18 +189,19 @@ impl Braze {
         let header = secret_header(&format!("Bearer {}", api_key.expose_secret())).ok_or_else(unusable)?;
         let mut answer = self.exchange.ask(order, header).await?;
         if !answer.status.is_success() {
+            self.exchange.hear(order, &answer);
             return Err(self.failure(order, &answer));
         }
         match answer.json.take() {
             Some(json) if json.is_object() => Ok((answer, json)),
-            _ => Err(self.exchange.unreadable(order.effect, &answer, "no JSON object")),
+            _ => Err(self.exchange.unreadable(order, &answer, "no JSON object")),
         }
     }
 
     /// What an answer without success means at Braze: <https://www.braze.com/docs/api/errors/>.
     fn failure(&self, order: &Order, answer: &Answer) -> Failure {
         let status = answer.status.as_u16();
-        let said = words::braze(answer.json.as_ref());
+        let said = words::braze(answer.json.as_ref(), status, &order.personal());
         let message = answer.json.as_ref().and_then(|json| json["message"].as_str()).unwrap_or_default();
         match status {
             // A wrong address, or in older words an unknown key.

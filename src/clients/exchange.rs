@@ -14,8 +14,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
-use crate::clients::{Failure, Held, Transport, TransportError, limits, words};
+use crate::clients::{Failure, Held, Personal, Transport, TransportError, attempt, limits, words};
 use crate::clock::Clock;
+use crate::domain::answer::{self, BODY_BYTES_MAX};
 use crate::domain::breaker::Breaker;
 use crate::domain::budget::{Budgets, Call, Level, Permit};
 use crate::domain::event::{Destination, TicketId};
@@ -39,6 +40,12 @@ pub(super) enum Effect {
     /// Something that must not happen twice.
     Lasting,
 }
+
+/// As much of an answer's body is at hand for the operator: what is kept, and room for what must be taken out of it.
+const OPENING_BYTES: usize = 4 * BODY_BYTES_MAX;
+
+/// Stands for our credential where a vendor repeats it.
+const CREDENTIAL: &str = "[the credential]";
 
 /// A request to be made.
 #[derive(Clone)]
@@ -112,6 +119,18 @@ impl Order {
         asked.or_else(body)
     }
 
+    /// What no cause about this request may hold: every value in it, and what the attempt at hand knows of its customer.
+    pub(super) fn personal(&self) -> Personal {
+        let mut personal = attempt::personal();
+        // A segment without a digit is a word of the vendor's.
+        let ids = self.path.split('/').filter(|segment| segment.contains(|c: char| c.is_ascii_digit()));
+        ids.chain(self.query.iter().map(|(_, value)| value.as_str())).for_each(|value| personal.add(value));
+        if let Ok(body) = serde_json::from_slice(&self.body) {
+            personal.add_json(&body);
+        }
+        personal
+    }
+
     pub(super) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.query.push((name, value.into()));
         self
@@ -134,6 +153,12 @@ pub(super) struct Answer {
     pub(super) headers: HeaderMap,
     /// The body, where it is JSON.
     pub(super) json: Option<Value>,
+    /// The first [`OPENING_BYTES`] of the body.
+    opening: Vec<u8>,
+    /// The length of the body.
+    length: usize,
+    /// The credential that was presented.
+    presented: Option<HeaderValue>,
 }
 
 /// One vendor's side of every exchange.
@@ -207,7 +232,7 @@ impl Exchange {
             let cause = format!("{} is paused by the operator", self.vendor);
             return Err(Failure::Postpone { cause, until: later(self.clock.now(), HELD_FOR), for_budget: false });
         }
-        let request = self.request(order, authorization)?;
+        let request = self.request(order, authorization.as_ref())?;
         let response = self.transport.send(request).await;
         let now = self.clock.now();
         self.with_breaker(|breaker| match &response {
@@ -228,7 +253,23 @@ impl Exchange {
         if let Some(date) = limits::date(&head.headers).filter(|_| self.tells_time) {
             self.clock.heard(date);
         }
-        Ok(Answer { status: head.status, headers: head.headers, json: serde_json::from_slice(&body).ok() })
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            json: serde_json::from_slice(&body).ok(),
+            opening: body.get(..OPENING_BYTES).unwrap_or(&body).to_vec(),
+            length: body.len(),
+            presented: authorization,
+        })
+    }
+
+    /// Lets the attempt at hand know of an answer that was a refusal or cannot be used.
+    pub(super) fn hear(&self, order: &Order, answer: &Answer) {
+        let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let call = format!("{} {}", order.method, order.path);
+        let (at, status) = (self.clock.now(), answer.status.as_u16());
+        let length = u64::try_from(answer.length).unwrap_or(u64::MAX);
+        attempt::hear(answer::Answer::new(at, &call, status, content_type, &answer.without_credential(), length));
     }
 
     /// What an answer without success means where the vendor has no meaning of its own for it. `said` is what may be
@@ -262,7 +303,7 @@ impl Exchange {
                 Effect::None => Failure::Retry { cause, after: self.hint(answer) },
                 Effect::Lasting => Failure::Broke { cause, after: self.hint(answer) },
             },
-            _ => self.unreadable(effect, answer, "an answer that nobody expects"),
+            _ => self.unreadable(order, answer, "an answer that nobody expects"),
         }
     }
 
@@ -274,8 +315,9 @@ impl Exchange {
     }
 
     /// What a success means that cannot be read: it may well have happened.
-    pub(super) fn unreadable(&self, effect: Effect, answer: &Answer, what: &str) -> Failure {
-        self.uncertain(effect, &format!("answered {} with {what}", answer.status.as_u16()))
+    pub(super) fn unreadable(&self, order: &Order, answer: &Answer, what: &str) -> Failure {
+        self.hear(order, answer);
+        self.uncertain(order.effect, &format!("answered {} with {what}", answer.status.as_u16()))
     }
 
     fn uncertain(&self, effect: Effect, what: &str) -> Failure {
@@ -296,7 +338,7 @@ impl Exchange {
         self.budgets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn request(&self, order: &Order, authorization: Option<HeaderValue>) -> Result<http::Request<Bytes>, Failure> {
+    fn request(&self, order: &Order, authorization: Option<&HeaderValue>) -> Result<http::Request<Bytes>, Failure> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), order.path));
         if !order.query.is_empty() {
@@ -309,9 +351,25 @@ impl Exchange {
         request.headers_mut().extend(order.headers.iter().cloned());
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(authorization) = authorization {
-            request.headers_mut().insert(AUTHORIZATION, authorization);
+            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
         Ok(request)
+    }
+}
+
+impl Answer {
+    /// The opening of the body, without the credential: Braze repeats a key that it does not know.
+    fn without_credential(&self) -> String {
+        let opening = String::from_utf8_lossy(&self.opening);
+        let presented = self.presented.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let Some((_, credential)) = presented.split_once(' ') else { return opening.into_owned() };
+        let mut clean = opening.replace(credential, CREDENTIAL);
+        if self.length > self.opening.len() {
+            // The cut may have gone through it.
+            let end = clean.floor_char_boundary(clean.len().saturating_sub(credential.len()));
+            clean.truncate(end);
+        }
+        clean
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::clients::exchange::{Answer, Effect, Exchange, Order, secret_header};
-use crate::clients::{Failure, words};
+use crate::clients::{Failure, Personal, words};
 use crate::domain::budget::Call;
 
 /// The life asked for: long enough that renewals are rare, short enough that a stolen token is soon worthless.
@@ -126,11 +126,14 @@ impl Tokens {
         let order = Order::post(Call::ZendeskRead, Effect::None, "/oauth/tokens", &body);
         let answer = exchange.send(&order, None).await?;
         if !answer.status.is_success() {
+            exchange.hear(&order, &answer);
             return Err(refusal(exchange, &order, &answer));
         }
         let secret = answer.json.as_ref().and_then(|json| json["access_token"].as_str()).map(SecretString::from);
         let Some(secret) = secret else {
-            return Err(exchange.unreadable(Effect::None, &answer, "no access token"));
+            // Not listened to: there may be a token in it all the same.
+            let cause = format!("{} answered {} with no access token", exchange.vendor, answer.status.as_u16());
+            return Err(Failure::Retry { cause, after: None });
         };
         let life = answer.json.as_ref().and_then(|json| json["expires_in"].as_i64()).unwrap_or(LIFE_SECONDS);
         let given = answer.json.as_ref().and_then(|json| json["scope"].as_str());
@@ -155,7 +158,9 @@ fn renew_at(asked_at: Timestamp, life: i64) -> Timestamp {
 
 /// No token was given. Whatever the status, nothing has happened; a plain 4xx says that the client is wrong.
 fn refusal(exchange: &Exchange, order: &Order, answer: &Answer) -> Failure {
-    let said = words::zendesk(answer.json.as_ref());
+    // The request is about nobody.
+    let said = words::zendesk(answer.json.as_ref(), answer.status.as_u16(), &Personal::default());
+    let said = said.trim_start_matches(": ");
     let failure = exchange.failure(order, answer, &format!("to the request for a token: {said}"));
     if let Failure::Reject { cause } | Failure::Forbidden { cause, .. } = failure {
         return Failure::Refused { cause, status: answer.status.as_u16() };

@@ -301,7 +301,7 @@ impl Zendesk {
         let answer = self.call(&order).await?;
         let upload: Value = self.part(&order, &answer, "upload")?;
         let token = upload["token"].as_str().filter(|token| !token.is_empty());
-        token.map(str::to_owned).ok_or_else(|| self.exchange.unreadable(order.effect, &answer, "no upload token"))
+        token.map(str::to_owned).ok_or_else(|| self.exchange.unreadable(&order, &answer, "no upload token"))
     }
 
     /// Makes the call, once more where Zendesk refused it only because the token had expired, and gives a success.
@@ -324,13 +324,17 @@ impl Zendesk {
                 }
             }
         };
-        if answer.status.is_success() { Ok(answer) } else { Err(self.failure(order, &answer)) }
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        self.exchange.hear(order, &answer);
+        Err(self.failure(order, &answer))
     }
 
     /// What an answer without success means at Zendesk.
     fn failure(&self, order: &Order, answer: &Answer) -> Failure {
         let status = answer.status.as_u16();
-        let said = words::zendesk(answer.json.as_ref());
+        let said = words::zendesk(answer.json.as_ref(), status, &order.personal());
         let cause = words::cause("Zendesk", status, &said);
         let error = answer.json.as_ref().and_then(|json| json["error"].as_str()).unwrap_or_default();
         match status {
@@ -348,13 +352,13 @@ impl Zendesk {
     fn part<T: DeserializeOwned>(&self, order: &Order, answer: &Answer, name: &str) -> Result<T, Failure> {
         let part = answer.json.as_ref().and_then(|json| json.get(name)).cloned();
         let part = part.and_then(|part| serde_json::from_value(part).ok());
-        part.ok_or_else(|| self.exchange.unreadable(order.effect, answer, &format!("no readable {name}")))
+        part.ok_or_else(|| self.exchange.unreadable(order, answer, &format!("no readable {name}")))
     }
 
     /// The ticket of a successful write, and the comment that it made.
     fn written(&self, order: &Order, answer: &Answer) -> Result<Written, Failure> {
         let ticket: views::TicketJson = self.part(order, answer, "ticket")?;
-        let unreadable = || self.exchange.unreadable(order.effect, answer, "a ticket of unknown status");
+        let unreadable = || self.exchange.unreadable(order, answer, "a ticket of unknown status");
         let ticket = ticket.view().ok_or_else(unreadable)?;
         Ok(views::written(ticket, answer.json.as_ref().map_or(&Value::Null, |json| &json["audit"])))
     }

@@ -10,15 +10,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::conversation::ConversationKey;
 use crate::domain::event::{Destination, EventId};
-use crate::domain::refusals::Object;
 
+mod outcome;
 mod past;
 
+pub use outcome::Outcome;
 pub use past::{Happened, PAST_MAX, Past};
 
 /// How long a claim may work before it counts as lost. The worker ends its calls half a minute before, however many
 /// they are, so a lease runs out only when the worker is gone or the store cannot be written.
 pub const LEASE: Duration = Duration::from_secs(300);
+
+/// The receipt of a delivery that an operator has settled ([`Transition::Settle`]).
+pub const SETTLED: &str = "settled by an operator, who found that it arrived";
 
 /// Where a delivery stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,112 +164,6 @@ impl State {
     }
 }
 
-/// What one claim came to, named by what to do next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The other side has it.
-    Done {
-        /// What it called it.
-        receipt: String,
-    },
-    /// Nothing needs to be sent.
-    Skip {
-        /// Why.
-        reason: String,
-    },
-    /// Refused before any effect; may work later.
-    Retry {
-        /// Why.
-        cause: String,
-        /// The server's hint.
-        after: Option<Duration>,
-    },
-    /// Our own budget is spent, or the delivery goes on in its customer's lane: no attempt was made.
-    Postpone {
-        /// Why.
-        cause: String,
-        /// Until when.
-        until: Timestamp,
-        /// Whether a rate budget was the reason.
-        for_budget: bool,
-    },
-    /// Will never work.
-    Reject {
-        /// Why.
-        cause: String,
-    },
-    /// It left us and no answer came.
-    Unknown {
-        /// Why.
-        cause: String,
-    },
-    /// We looked for the effect and could not see it, or no look can tell.
-    NotSeen {
-        /// What the look said.
-        cause: String,
-        /// When to look again; `None` when that was the last look and it must be sent again.
-        look_at: Option<Timestamp>,
-    },
-    /// Nobody can tell, and the operator has asked to be the judge.
-    SetAside {
-        /// Why.
-        cause: String,
-    },
-    /// The vendor refuses what the delivery is about, or us altogether: to be weighed ([`crate::domain::refusals`]).
-    /// Unweighed it counts as a refusal that may pass.
-    Forbid {
-        /// Which vendor.
-        destination: Destination,
-        /// What it refuses.
-        object: Object,
-        /// Why.
-        cause: String,
-    },
-    /// The vendor refuses *us*: hold the whole destination, count no attempt.
-    Pause {
-        /// Whom to hold.
-        destination: Destination,
-        /// Why.
-        cause: String,
-    },
-}
-
-impl Outcome {
-    /// The receipt, the reason or the cause; never personal data.
-    #[must_use]
-    pub fn why(&self) -> &str {
-        match self {
-            Self::Done { receipt } => receipt,
-            Self::Skip { reason } => reason,
-            Self::Retry { cause, .. }
-            | Self::Postpone { cause, .. }
-            | Self::Reject { cause }
-            | Self::Unknown { cause }
-            | Self::NotSeen { cause, .. }
-            | Self::SetAside { cause }
-            | Self::Forbid { cause, .. }
-            | Self::Pause { cause, .. } => cause,
-        }
-    }
-
-    /// The word for the outcome, for metrics and logs.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Done { .. } => "done",
-            Self::Skip { .. } => "skip",
-            Self::Retry { .. } => "retry",
-            Self::Postpone { .. } => "postpone",
-            Self::Reject { .. } => "reject",
-            Self::Unknown { .. } => "unknown",
-            Self::NotSeen { .. } => "not_seen",
-            Self::SetAside { .. } => "set_aside",
-            Self::Forbid { .. } => "forbid",
-            Self::Pause { .. } => "pause",
-        }
-    }
-}
-
 /// A move from one state to the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transition {
@@ -342,6 +240,8 @@ pub enum Transition {
         /// What came of it.
         reason: String,
     },
+    /// The operator has found that it arrived.
+    Settle,
     /// The operator drops it.
     Discard {
         /// Why, in the operator's words.
@@ -410,6 +310,7 @@ pub fn apply(state: &State, transition: Transition) -> Result<State, Illegal> {
             T::Discard { reason },
         ) => Ok(S::Skipped { reason }),
         (S::Quarantined { .. }, T::ReadAgain { reason }) => Ok(S::Skipped { reason }),
+        (S::Unconfirmed { .. }, T::Settle) => Ok(S::Delivered { receipt: SETTLED.to_owned() }),
         _ => illegal(),
     }
 }
@@ -431,6 +332,7 @@ impl Transition {
             Self::Kill { .. } => "be given up",
             Self::Redrive => "be redriven",
             Self::ReadAgain { .. } => "be read again",
+            Self::Settle => "be settled",
             Self::Discard { .. } => "be discarded",
         }
     }
@@ -537,6 +439,7 @@ mod tests {
             Transition::Redrive,
             Transition::Discard { reason: word() },
             Transition::ReadAgain { reason: word() },
+            Transition::Settle,
         ]
     }
 
@@ -563,15 +466,18 @@ mod tests {
     #[test]
     fn every_move_from_every_state() {
         let table = [
-            // claim, deliver, skip, retry, postpone, lose, look again, set aside, kill, redrive, discard, read again
-            ("pending", "sending - skipped - - - - - dead - skipped -"),
-            ("sending", "- delivered skipped waiting waiting unconfirmed - - dead - - -"),
-            ("waiting", "sending - skipped - - - - - dead pending skipped -"),
-            ("unconfirmed", "- delivered skipped waiting - unconfirmed unconfirmed unconfirmed dead pending skipped -"),
-            ("delivered", "- - - - - - - - - - - -"),
-            ("skipped", "- - - - - - - - - - - -"),
-            ("dead", "- - - - - - - - - pending skipped -"),
-            ("quarantined", "- - - - - - - - - - skipped skipped"),
+            // claim, deliver, skip, retry, postpone, lose, look again, set aside, kill, redrive, discard, read again, settle
+            ("pending", "sending - skipped - - - - - dead - skipped - -"),
+            ("sending", "- delivered skipped waiting waiting unconfirmed - - dead - - - -"),
+            ("waiting", "sending - skipped - - - - - dead pending skipped - -"),
+            (
+                "unconfirmed",
+                "- delivered skipped waiting - unconfirmed unconfirmed unconfirmed dead pending skipped - delivered",
+            ),
+            ("delivered", "- - - - - - - - - - - - -"),
+            ("skipped", "- - - - - - - - - - - - -"),
+            ("dead", "- - - - - - - - - pending skipped - -"),
+            ("quarantined", "- - - - - - - - - - skipped skipped -"),
         ];
         for (state, (name, row)) in states().iter().zip(table) {
             assert_eq!(state.name(), name);
@@ -617,7 +523,7 @@ mod tests {
         /// Whatever happens, nothing leaves a settled state but by the operator's hand, and an illegal move changes
         /// nothing.
         #[test]
-        fn settled_is_settled(moves in proptest::collection::vec(0..12_usize, 0..40)) {
+        fn settled_is_settled(moves in proptest::collection::vec(0..13_usize, 0..40)) {
             let mut state = State::Pending;
             for index in moves {
                 let transition = transitions().swap_remove(index);
@@ -638,7 +544,7 @@ mod tests {
         /// What the lists, the schedule and the operator read off a delivery never contradict one another, whatever
         /// happened to it; and what was delivered or rightly skipped stays so, also by the operator's hand.
         #[test]
-        fn a_delivery_never_contradicts_itself(moves in proptest::collection::vec((0..11_usize, 0..1000_i64), 0..60)) {
+        fn a_delivery_never_contradicts_itself(moves in proptest::collection::vec((0..13_usize, 0..1000_i64), 0..60)) {
             let mut delivery = pending();
             for (index, second) in moves {
                 let before = delivery.clone();

@@ -73,6 +73,8 @@ pub enum Act {
     Redrive(Moved),
     /// Deliveries were dropped.
     Discard(Moved),
+    /// Deliveries of unknown fate were found to have arrived.
+    Settle(Moved),
     /// A customer was forgotten.
     Forget {
         /// [`digest`] of the key that was named: whoever knows the key can tell, nobody else.
@@ -92,6 +94,11 @@ pub enum Act {
     },
     /// Somebody was shown what was written in one event.
     Reveal {
+        /// Which.
+        event: EventId,
+    },
+    /// An operator was shown the vendor's answers to the failed attempts of one delivery.
+    RevealAnswers {
         /// Which.
         event: EventId,
     },
@@ -120,10 +127,12 @@ impl Act {
         match self {
             Self::Redrive(_) => "redrive",
             Self::Discard(_) => "discard",
+            Self::Settle(_) => "settle",
             Self::Forget { .. } => "forget",
             Self::Pause { .. } => "pause",
             Self::Resume { .. } => "resume",
             Self::Reveal { .. } => "reveal",
+            Self::RevealAnswers { .. } => "reveal_answers",
             Self::Read { .. } => "read",
         }
     }
@@ -195,6 +204,8 @@ pub struct Pause {
 pub enum Seen {
     /// One event.
     Event(EventId),
+    /// The vendor's answers to the failed attempts of one delivery, which may repeat its event.
+    Answers(EventId),
     /// A whole conversation.
     Conversation(ConversationKey),
 }
@@ -205,6 +216,7 @@ impl Seen {
     pub fn act(&self) -> Act {
         match self {
             Self::Event(event) => Act::Reveal { event: *event },
+            Self::Answers(event) => Act::RevealAnswers { event: *event },
             Self::Conversation(key) => Act::Read { conversation: digest(key) },
         }
     }

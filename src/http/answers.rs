@@ -13,8 +13,10 @@ use crate::domain::operator::{self, Access, Act};
 use crate::store;
 
 mod inbound;
+mod vendor;
 
 pub(super) use inbound::Inbound;
+pub(super) use vendor::{VendorAnswer, VendorAnswers};
 
 /// What became of an authentic webhook.
 #[derive(Serialize, ToSchema)]
@@ -365,7 +367,8 @@ pub(super) struct AuditEntry {
     /// Who gave it, as they called themselves.
     #[schema(required)]
     by: Option<String>,
-    /// `redrive`, `discard`, `forget`, `pause`, `resume`, or of what an operator was shown `reveal` or `read`.
+    /// `redrive`, `discard`, `settle`, `forget`, `pause`, `resume`, or of what an operator was shown `reveal`,
+    /// `reveal_answers` or `read`.
     action: &'static str,
     /// How many deliveries were moved or erased.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -385,7 +388,7 @@ pub(super) struct AuditEntry {
     /// A digest of the key that was forgotten, or whose conversation was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     conversation: Option<String>,
-    /// The delivery of which was revealed what had been written.
+    /// The delivery of which was revealed what had been written, or what the vendor had answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     event: Option<EventId>,
@@ -396,14 +399,14 @@ impl From<&operator::AuditEntry> for AuditEntry {
         let (mut count, mut first, mut last, mut destination, mut conversation) = (None, None, None, None, None);
         let mut event = None;
         match &entry.act {
-            Act::Redrive(moved) | Act::Discard(moved) => {
+            Act::Redrive(moved) | Act::Discard(moved) | Act::Settle(moved) => {
                 (count, first, last) = (Some(moved.count), Some(moved.first), Some(moved.last));
             }
             Act::Forget { conversation: digest, count: erased } => {
                 (conversation, count) = (Some(digest.clone()), Some(*erased));
             }
             Act::Pause { destination: held } | Act::Resume { destination: held } => destination = Some(*held),
-            Act::Reveal { event: revealed } => event = Some(*revealed),
+            Act::Reveal { event: revealed } | Act::RevealAnswers { event: revealed } => event = Some(*revealed),
             Act::Read { conversation: digest } => conversation = Some(digest.clone()),
         }
         Self {

@@ -53,6 +53,8 @@ use session::{Sessions, TooMany};
 pub struct ConsoleOptions {
     /// The mappings, for showing what they make of an event; `None` shows nothing of it.
     pub mappings: Option<Mappings>,
+    /// The campaigns that are configured.
+    pub campaigns: PreviewCampaigns,
     /// The operator's own mapping files, by name.
     pub mapping_files: BTreeMap<String, String>,
     /// What is configured, as it is in force; `None` shows nothing of it.
@@ -65,6 +67,15 @@ pub struct ConsoleOptions {
     pub samples: Arc<Samples>,
     /// When the bridge stops, open pages are let go.
     pub stopping: CancellationToken,
+}
+
+/// The campaigns that the requests of the previews go through.
+#[derive(Clone, Debug, Default)]
+pub struct PreviewCampaigns {
+    /// For agents' replies.
+    pub agent_reply: Option<String>,
+    /// For the closing text.
+    pub ticket_solved: Option<String>,
 }
 
 /// Tells how much is left of what a vendor allows.
@@ -113,8 +124,11 @@ pub(super) fn routes(state: OperatorState) -> Router {
         .route("/console/deliveries/move", get(deliveries::ask).post(deliveries::carry_out))
         .route("/console/deliveries/{id}", get(delivery::show))
         .route("/console/deliveries/{id}/reveal", post(delivery::reveal))
-        .route("/console/deliveries/{id}/redrive", post(delivery::redrive))
-        .route("/console/deliveries/{id}/discard", post(delivery::discard))
+        .route("/console/deliveries/{id}/answers", post(delivery::reveal_answers))
+        // An act that fails leaves its page at its own address, which is loaded again by hand and by the script.
+        .route("/console/deliveries/{id}/redrive", get(delivery::show).post(delivery::redrive))
+        .route("/console/deliveries/{id}/settle", get(delivery::show).post(delivery::settle))
+        .route("/console/deliveries/{id}/discard", get(delivery::show).post(delivery::discard))
         .route("/console/quarantine", get(deliveries::quarantine))
         .route("/console/audit", get(audit::show))
         .route("/console/settings", get(settings::show))

@@ -17,7 +17,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::answers::{
     Acknowledgement, AuditEntry, Conversation, ConversationWithCustomer, Delivery, DeliveryWithEvent,
-    DestinationStanding, Error, Forgotten, Health, Inbound, Page, Readiness, Step,
+    DestinationStanding, Error, Forgotten, Health, Inbound, Page, Readiness, Step, VendorAnswer, VendorAnswers,
 };
 use crate::domain::delivery::State;
 
@@ -72,6 +72,7 @@ fn components() -> utoipa::openapi::Components {
     let components = with::<DestinationStanding>(with_page::<DestinationStanding>(components));
     let components = with::<AuditEntry>(with_page::<AuditEntry>(components));
     let components = with::<Forgotten>(with::<Inbound>(with::<Step>(components)));
+    let components = with::<VendorAnswers>(with::<VendorAnswer>(components));
     let header =
         |name: &str, about: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(name, about)));
     components
@@ -274,6 +275,16 @@ fn operator() -> Vec<Route> {
             .reads(reason())
             .answers("200", "The delivery, as it stands then.", "Delivery")
             .refuses(&no_move),
+        asked(post(), "/api/deliveries/{id}/settle", "settle", "Settles an unconfirmed delivery that did arrive.")
+            .about(SETTLES)
+            .takes([id(), by()])
+            .answers("200", "The delivery, as it stands then.", "Delivery")
+            .refuses(&no_move),
+        asked(post(), "/api/deliveries/{id}/answers", "showAnswers", "Shows what the vendor answered where it failed.")
+            .about("An answer may repeat what was written, so it is in the audit who was shown it: hence `POST`.")
+            .takes([id(), by()])
+            .answers("200", "The answers.", "VendorAnswers")
+            .refuses(&no_such),
         asked(get(), "/api/conversations", "listConversations", "Lists conversations in the order of their keys.")
             .takes([after(ANYTHING), limit()])
             .answers("200", "A page.", &page_name::<Conversation>()),
@@ -310,6 +321,9 @@ fn operator() -> Vec<Route> {
             .answers("200", "A page.", &page_name::<AuditEntry>()),
     ]
 }
+
+const SETTLES: &str = "For an operator who has looked at the phone or the ticket: the whole of it arrived. It ends as \
+    `delivered`, nothing is sent, and an agent who was told that it may not have arrived is told that it did.";
 
 const STEPS: &str = "An order over many is carried out in steps: each request moves up to 256, is durable when it is \
     answered, and says where the next one begins. Give back `next` as `after` and `accepted_by` as it was answered, \

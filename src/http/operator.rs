@@ -36,6 +36,7 @@ use crate::telemetry::{Distribution, exposition};
 pub(super) mod actions;
 pub(super) mod guard;
 mod orders;
+mod settled;
 
 pub(crate) use guard::{is_for_this_machine, is_same_site};
 
@@ -64,6 +65,8 @@ pub(super) fn routes(state: OperatorState) -> Router {
         .route("/api/deliveries/{id}", get(show_delivery))
         .route("/api/deliveries/{id}/redrive", post(redrive))
         .route("/api/deliveries/{id}/discard", post(discard))
+        .route("/api/deliveries/{id}/settle", post(settle))
+        .route("/api/deliveries/{id}/answers", post(show_answers))
         .route("/api/conversations", get(list_conversations))
         // The key is a parameter and not a part of the path: it is whatever the brand calls its customer, also `..`.
         .route("/api/conversation", get(show_conversation))
@@ -207,6 +210,24 @@ async fn discard(State(state): State<OperatorState>, Path(id): Path<String>, req
         moved_json(&state, id).await
     };
     answer(moved.await, &state)
+}
+
+async fn settle(State(state): State<OperatorState>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    let moved = async {
+        let (id, order) = (parse_id(&id)?, order_of(&state, &headers)?);
+        actions::settle(&state, id, &order).await?;
+        moved_json(&state, id).await
+    };
+    answer(moved.await, &state)
+}
+
+/// With POST, because it is written down who asked.
+async fn show_answers(State(state): State<OperatorState>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    let shown = async {
+        let (id, order) = (parse_id(&id)?, order_of(&state, &headers)?);
+        Ok(to_json(&answers::VendorAnswers::from(actions::answers(&state, id, &order).await?)))
+    };
+    answer(shown.await, &state)
 }
 
 /// A delivery that was just moved, as it stands now.

@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use crate::domain::answer::Answers;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, Note, Tells, TicketId};
@@ -36,6 +37,8 @@ pub(crate) struct ScriptedStore {
     pub(crate) health: Option<StoreError>,
     /// The deliveries there are.
     pub(crate) deliveries: Vec<Delivery>,
+    /// What the vendors answered, to whichever delivery.
+    pub(crate) vendor_answers: Answers,
     /// The conversations there are.
     pub(crate) conversations: Vec<Conversation>,
     /// What `operate` answers when it does not work.
@@ -154,6 +157,10 @@ impl Store for ScriptedStore {
         Ok(self.deliveries.iter().find(|delivery| delivery.id == id).map(|delivery| (delivery.clone(), event())))
     }
 
+    async fn answers(&self, _: EventId) -> Result<Answers, StoreError> {
+        Ok(self.vendor_answers.clone())
+    }
+
     async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
         let behind: Vec<_> =
             self.deliveries.iter().filter(|d| filter.after.is_none_or(|after| d.id > after)).cloned().collect();
@@ -164,6 +171,11 @@ impl Store for ScriptedStore {
 
     async fn operate(&self, id: EventId, transition: Transition, _: &Order) -> Result<(), StoreError> {
         self.note(format!("{id} {transition:?}"));
+        self.operate.clone().map_or(Ok(()), Err)
+    }
+
+    async fn settle(&self, id: EventId, note: Option<Event>, _: &Order) -> Result<(), StoreError> {
+        self.note(format!("{id} settle{}", if note.is_some() { ", with a note" } else { "" }));
         self.operate.clone().map_or(Ok(()), Err)
     }
 

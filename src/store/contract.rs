@@ -21,6 +21,7 @@ use crate::domain::inbound::{Arrivals, Door, Otherwise};
 use crate::store::{Accepted, Claim, DeliveryFilter, Store, StoreError, StoreLimits, Terms, Verdict};
 
 mod operator;
+mod refused;
 mod scarce;
 
 pub(crate) use operator::{
@@ -35,6 +36,11 @@ pub(crate) use operator::{
 };
 
 use operator::order;
+pub(crate) use refused::{
+    answers_are_kept_with_the_verdict_and_bounded, answers_go_with_their_delivery,
+    only_what_is_in_doubt_and_in_nobodys_hands_is_settled, texts_in_one_comment_are_settled_together,
+    the_operator_settles_what_arrived, who_was_shown_the_vendors_answers_is_remembered,
+};
 pub(crate) use scarce::{
     texts_are_merged_as_long_as_the_budget_of_their_ticket_is_short,
     what_has_a_need_that_cannot_be_met_is_not_written_and_keeps_nothing_waiting,
@@ -94,6 +100,12 @@ macro_rules! contract_tests {
             a_paused_destination_hands_out_nothing_also_after_a_crash,
             every_order_is_remembered_with_its_commit_and_no_longer_than_wanted,
             what_came_in_is_kept_as_it_was_last_given_also_after_a_crash,
+            answers_are_kept_with_the_verdict_and_bounded,
+            answers_go_with_their_delivery,
+            who_was_shown_the_vendors_answers_is_remembered,
+            the_operator_settles_what_arrived,
+            only_what_is_in_doubt_and_in_nobodys_hands_is_settled,
+            texts_in_one_comment_are_settled_together,
         );
     };
     ($backend:ty: $($name:ident),* $(,)?) => {$(

@@ -15,6 +15,7 @@ pub(super) mod journal;
 mod known;
 pub(super) mod layout;
 mod lists;
+mod merging;
 mod records;
 pub(super) mod recovery;
 pub(super) mod shared;

@@ -4,13 +4,13 @@
 //! readiness, metrics and alarms. A vendor is never called here but to ask who we are.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::{info, warn};
 
-use crate::clients::Failure;
+use crate::clients::{Attempt, Failure};
 use crate::domain::alarm::Notice;
 use crate::domain::delivery::{Delivery, Outcome, State};
 use crate::domain::event::{Destination, EventKind};
@@ -21,9 +21,9 @@ use crate::store::Claim;
 use super::{Report, Worker};
 
 impl Worker {
-    /// Carries out the claim, and weighs a refusal of its object.
-    pub(super) async fn weighed(&self, claim: &Claim) -> Report {
-        let report = self.attempt(claim).await;
+    /// Carries out the claim, and weighs a refusal of its object. The question who we are is no part of the attempt.
+    pub(super) async fn weighed(&self, claim: &Claim, heard: &Arc<Attempt>) -> Report {
+        let report = heard.listen(self.attempt(claim)).await;
         let Outcome::Forbid { destination, object, cause } = report.outcome else { return report };
         let outcome = match claim.work.first() {
             Some(head) => self.weigh(&head.delivery, destination, &object, cause).await,

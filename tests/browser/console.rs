@@ -54,14 +54,7 @@ impl Stage {
             bridge.as_braze(reqwest::Method::POST, "/webhooks/braze", body).send().await.unwrap();
         }
         busy_hour(&bridge).await;
-        bridge.reload_with(|settings| format!("operator_token = \"{TOKEN}\"\n{settings}")).await;
-        let asks = async || {
-            let answer = bridge.http.get(format!("{}/console", bridge.operator)).send().await.unwrap();
-            answer.status() == reqwest::StatusCode::SEE_OTHER
-        };
-        while !asks().await {
-            bridge.sandbox.wait_until(Duration::from_millis(20), || false).await;
-        }
+        ask_for_the_token(&mut bridge).await;
         Self { bridge, ada, dead }
     }
 
@@ -70,11 +63,7 @@ impl Stage {
     }
 
     async fn sign_in(&self, browser: &Browser) {
-        browser.goto(&self.at("/console")).await;
-        browser.type_into("#token", TOKEN).await;
-        browser.type_into("#by", "ada").await;
-        browser.press(&[key::ENTER]).await;
-        browser.until_at(&self.at("/console")).await;
+        sign_in_at(&self.bridge, browser).await;
     }
 
     /// Every page, by the name of its picture.
@@ -99,7 +88,28 @@ impl Stage {
     }
 }
 
-fn customer(bridge: &TestBridge, id: &str, first: &str, last: &str, phone: &str) -> String {
+/// Lets the bridge ask for its token from now on.
+pub(crate) async fn ask_for_the_token(bridge: &mut TestBridge) {
+    bridge.reload_with(|settings| format!("operator_token = \"{TOKEN}\"\n{settings}")).await;
+    let asks = async || {
+        let answer = bridge.http.get(format!("{}/console", bridge.operator)).send().await.unwrap();
+        answer.status() == reqwest::StatusCode::SEE_OTHER
+    };
+    while !asks().await {
+        bridge.sandbox.wait_until(Duration::from_millis(20), || false).await;
+    }
+}
+
+pub(crate) async fn sign_in_at(bridge: &TestBridge, browser: &Browser) {
+    let overview = format!("{}/console", bridge.operator);
+    browser.goto(&overview).await;
+    browser.type_into("#token", TOKEN).await;
+    browser.type_into("#by", "ada").await;
+    browser.press(&[key::ENTER]).await;
+    browser.until_at(&overview).await;
+}
+
+pub(crate) fn customer(bridge: &TestBridge, id: &str, first: &str, last: &str, phone: &str) -> String {
     bridge.sandbox.braze.add_profile(Profile {
         external_id: Some(id.to_owned()),
         phone: Some(phone.to_owned()),
@@ -109,7 +119,7 @@ fn customer(bridge: &TestBridge, id: &str, first: &str, last: &str, phone: &str)
     })
 }
 
-fn ticket_of(bridge: &TestBridge, id: &str) -> u64 {
+pub(crate) fn ticket_of(bridge: &TestBridge, id: &str) -> u64 {
     let tickets = bridge.sandbox.zendesk.tickets();
     tickets.into_iter().find(|ticket| ticket.external_id.as_deref() == Some(id)).unwrap().id
 }
@@ -161,7 +171,7 @@ async fn an_operator_signs_in_finds_a_dead_letter_and_puts_it_back() {
     browser.click("tbody a").await;
     browser.until_at(&stage.at(&format!("/console/deliveries/{}", stage.dead))).await;
     assert!(!browser.text("main").await.contains("cup is missing"), "personal data is hidden");
-    browser.click(".reveal button").await;
+    browser.click("form[action$=reveal] button").await;
     browser.until_reads("main", "one cup is missing. <b>What now?</b>").await;
     browser.click("form[action$=redrive] button").await;
     browser.until_reads("[role=status]", "It was put back").await;
@@ -280,7 +290,7 @@ async fn every_page_is_for_everybody_and_fits_on_a_phone() {
     stage.bridge.stop().await;
 }
 
-async fn check(browser: &Browser) {
+pub(crate) async fn check(browser: &Browser) {
     for (width, height) in [(1280, 800), (360, 740)] {
         browser.size(width, height).await;
         browser.assert_accessible().await;
@@ -307,7 +317,7 @@ async fn screenshots_of_the_console() {
 }
 
 /// Takes a whole page in every size and scheme, as `console-PAGE-SIZE-SCHEME.png`.
-async fn take(browser: &Browser, directory: &Path, page: &str) {
+pub(crate) async fn take(browser: &Browser, directory: &Path, page: &str) {
     for (size, width, height) in SIZES {
         browser.size(width, height).await;
         let script = "document.activeElement.blur(); return document.documentElement.scrollHeight";

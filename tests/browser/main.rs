@@ -14,6 +14,7 @@
 mod axe;
 mod browser;
 mod console;
+mod delivery;
 mod demo;
 mod driver;
 mod harness;

@@ -56,6 +56,7 @@ async fn every_command_says_what_it_does() {
         "deliveries show",
         "deliveries redrive",
         "deliveries discard",
+        "deliveries settle",
         "conversations list",
         "conversations show",
         "conversations forget",

@@ -10,7 +10,7 @@ use tandem::sandbox::server::{Fault, FaultKind};
 use crate::support::{TestBridge, answer};
 use crate::webhooks::{assert_accepted, braze_post, form, quiet_bridge};
 
-const TOKEN: &str = "an-operator-token-not-real";
+pub(crate) const TOKEN: &str = "an-operator-token-not-real";
 
 /// Every page of the navigation.
 const PAGES: [&str; 8] = [
@@ -25,14 +25,14 @@ const PAGES: [&str; 8] = [
 ];
 
 /// An answer, read.
-struct Page {
-    status: StatusCode,
+pub(crate) struct Page {
+    pub(crate) status: StatusCode,
     headers: HeaderMap,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Page {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 
@@ -44,7 +44,7 @@ impl Page {
 }
 
 /// A browser: it keeps its cookie and sends what browsers send.
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     bridge: &'a TestBridge,
     cookie: Option<String>,
 }
@@ -54,7 +54,7 @@ impl<'a> Browser<'a> {
         Self { bridge, cookie: None }
     }
 
-    async fn signed_in(bridge: &'a TestBridge) -> Self {
+    pub(crate) async fn signed_in(bridge: &'a TestBridge) -> Self {
         let mut browser = Self::new(bridge);
         let page = browser.sign_in(TOKEN).await;
         assert_eq!((page.status, page.header("location")), (StatusCode::SEE_OTHER, "/console"), "{}", page.text);
@@ -69,12 +69,12 @@ impl<'a> Browser<'a> {
         page
     }
 
-    async fn get(&self, path: &str) -> Page {
+    pub(crate) async fn get(&self, path: &str) -> Page {
         self.send(Method::GET, path, &[], &[]).await
     }
 
     /// Sends a form as the page at `from` carries it.
-    async fn post(&self, from: &str, path: &str, fields: &[(&str, &str)]) -> Page {
+    pub(crate) async fn post(&self, from: &str, path: &str, fields: &[(&str, &str)]) -> Page {
         let csrf = self.get(from).await.csrf();
         self.send(Method::POST, path, &[&[("csrf", csrf.as_str())], fields].concat(), &[]).await
     }
@@ -101,7 +101,7 @@ impl<'a> Browser<'a> {
     }
 
     /// What was written down, newest first: who, how, what.
-    async fn audit(&self) -> Vec<(String, String, String)> {
+    pub(crate) async fn audit(&self) -> Vec<(String, String, String)> {
         let request = self.bridge.http.get(format!("{}/api/audit", self.bridge.operator)).bearer_auth(TOKEN);
         let (_, page) = answer(request).await;
         let word = |entry: &Value, name: &str| entry[name].as_str().unwrap_or_default().to_owned();
@@ -123,7 +123,7 @@ async fn with_texts(texts: &[(&str, &str)]) -> TestBridge {
     bridge
 }
 
-async fn ask_for_the_token(bridge: &mut TestBridge) {
+pub(crate) async fn ask_for_the_token(bridge: &mut TestBridge) {
     bridge.restart_with(|settings| format!("operator_token = \"{TOKEN}\"\n{settings}")).await;
 }
 

@@ -205,7 +205,7 @@ impl Zendesk {
         let answer = self.call(&order).await?;
         let shown: Value = self.part(&order, &answer, "signing_secret")?;
         let secret = shown["secret"].as_str().filter(|secret| !secret.is_empty()).map(SecretString::from);
-        secret.ok_or_else(|| self.exchange.unreadable(order.effect, &answer, "no signing secret"))
+        secret.ok_or_else(|| self.exchange.unreadable(&order, &answer, "no signing secret"))
     }
 
     /// Has Zendesk post this payload to an existing webhook, signed as ever, and tells what was answered. The name of the

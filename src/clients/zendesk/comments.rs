@@ -192,7 +192,7 @@ impl Zendesk {
             return Ok(None);
         }
         let cursor = meta.and_then(|meta| meta["after_cursor"].as_str()).map(str::to_owned);
-        let missing = || self.exchange.unreadable(order.effect, answer, "more pages but no cursor");
+        let missing = || self.exchange.unreadable(order, answer, "more pages but no cursor");
         cursor.map(Some).ok_or_else(missing)
     }
 }

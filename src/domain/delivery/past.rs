@@ -58,6 +58,7 @@ impl Past {
             | Transition::Deliver { .. }
             | Transition::Skip { .. }
             | Transition::ReadAgain { .. }
+            | Transition::Settle
             | Transition::Discard { .. } => return None,
         };
         Some(Self { at, what, cause: cause.to_owned() })

@@ -61,13 +61,15 @@ pub(super) async fn show(
 
 fn entry(entry: &AuditEntry, now: Timestamp) -> Entry {
     let (what, event) = match &entry.act {
-        Act::Redrive(moved) | Act::Discard(moved) if moved.count == 1 => (moved.first.to_string(), Some(moved.first)),
-        Act::Redrive(moved) | Act::Discard(moved) => {
+        Act::Redrive(moved) | Act::Discard(moved) | Act::Settle(moved) if moved.count == 1 => {
+            (moved.first.to_string(), Some(moved.first))
+        }
+        Act::Redrive(moved) | Act::Discard(moved) | Act::Settle(moved) => {
             (format!("{} deliveries, {} to {}", grouped(moved.count), moved.first, moved.last), None)
         }
         Act::Forget { conversation, count } => (format!("{conversation}, {} deliveries", grouped(*count)), None),
         Act::Pause { destination } | Act::Resume { destination } => (view::vendor(*destination).to_owned(), None),
-        Act::Reveal { event } => (event.to_string(), Some(*event)),
+        Act::Reveal { event } | Act::RevealAnswers { event } => (event.to_string(), Some(*event)),
         Act::Read { conversation } => (conversation.clone(), None),
     };
     Entry {

@@ -7,6 +7,7 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{StatusCode, Uri};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::deliveries::parse_id;
@@ -15,13 +16,15 @@ use super::mask::{self, Field};
 use super::page::{REASON_MAX, Section, Shell, Trouble, html, see_other, sentence};
 use super::preview::{self, Preview};
 use super::session::Visitor;
-use super::view::{self, Row, Step};
+use super::view::{self, Moment, Row, Step, grouped};
+use crate::domain::answer;
 use crate::domain::delivery::{Delivery, State as Standing};
-use crate::domain::event::{Event, EventKind};
+use crate::domain::event::{Destination, Event, EventKind};
 use crate::domain::operator::Seen;
 use crate::http::OperatorState;
 use crate::http::operator::Query;
 use crate::http::operator::actions::{self, DISCARDED, REDRIVEN};
+use crate::store::StoreError;
 
 #[derive(Template)]
 #[template(path = "console/delivery.html")]
@@ -34,11 +37,43 @@ struct Page {
     event: Vec<Field>,
     /// What would be sent of it; `None` where no mapping is for it.
     request: Option<Preview>,
+    /// What the vendor answered to its failed attempts; `None` where none was answered.
+    answers: Option<Answers>,
+    /// What an operator must know of one of unknown fate; `None` for any other.
+    doubt: Option<Doubt>,
     revealed: bool,
     redrivable: bool,
     discardable: bool,
+    /// What was written into the form that drops it.
     reason: String,
+    /// Why the last act failed; empty when none did.
     problem: String,
+}
+
+/// The vendor's answers.
+struct Answers {
+    /// Whether the bodies are shown.
+    shown: bool,
+    items: Vec<Answer>,
+    older: u64,
+}
+
+struct Answer {
+    at: Moment,
+    times: u32,
+    call: String,
+    status: u16,
+    content_type: String,
+    body: String,
+    /// That the body was longer; empty where it is whole.
+    cut: String,
+}
+
+/// What it means that a call's fate is unknown, where to look, and whether tandem is still looking.
+struct Doubt {
+    means: &'static str,
+    look: &'static str,
+    wait: String,
 }
 
 /// `GET /console/deliveries/{id}`.
@@ -58,15 +93,19 @@ async fn page(state: &OperatorState, visitor: &Visitor, id: &str) -> Result<Page
     let id = parse_id(id)?;
     let (delivery, event) = actions::delivery(state, id).await?;
     let conversation = state.store.conversation(&delivery.conversation).await?;
-    let revealed = state.console.sessions.has_seen(visitor.session, &Seen::Event(id));
-    let word = delivery.state.name();
+    let seen = |seen: &Seen| state.console.sessions.has_seen(visitor.session, seen);
+    let revealed = seen(&Seen::Event(id));
+    let kept = state.store.answers(id).await?;
+    let (word, now) = (delivery.state.name(), state.clock.now());
     let section = if word == "quarantined" { Section::Quarantine } else { Section::Deliveries };
     Ok(Page {
         shell: Shell::new(visitor, section, view::kind(&delivery.kind)),
-        row: view::row(&delivery, state.clock.now()),
-        facts: facts(&delivery),
-        steps: view::steps(&delivery, state.clock.now()),
+        row: view::row(&delivery, now),
+        facts: facts(&delivery, now),
+        steps: view::steps(&delivery, now),
         event: mask::fields(&record(&event), revealed),
+        answers: Some(kept).filter(|kept| !kept.is_empty()).map(|kept| answers(kept, seen(&Seen::Answers(id)), now)),
+        doubt: doubt(&delivery, now),
         request: preview::of_event(&state.console, &delivery, &event, conversation.as_ref(), revealed),
         revealed,
         redrivable: REDRIVEN.contains(&word),
@@ -76,8 +115,57 @@ async fn page(state: &OperatorState, visitor: &Visitor, id: &str) -> Result<Page
     })
 }
 
+fn answers(kept: answer::Answers, shown: bool, now: Timestamp) -> Answers {
+    let item = |answer: answer::Answer| {
+        let cut = usize::try_from(answer.length).unwrap_or(usize::MAX) > answer.body.len();
+        Answer {
+            at: view::moment(answer.at, now),
+            times: answer.times,
+            call: answer.call,
+            status: answer.status,
+            content_type: answer.content_type.unwrap_or_default(),
+            cut: if shown && cut {
+                format!("The whole body had {} bytes.", grouped(answer.length))
+            } else {
+                String::new()
+            },
+            body: match answer.body {
+                body if body.is_empty() => "(no body)".to_owned(),
+                body if shown => body,
+                body => mask::hint(&body),
+            },
+        }
+    };
+    Answers { shown, items: kept.kept.into_iter().map(item).collect(), older: kept.older }
+}
+
+fn doubt(delivery: &Delivery, now: Timestamp) -> Option<Doubt> {
+    let Standing::Unconfirmed { look_at, .. } = &delivery.state else { return None };
+    // These only read and record: there is nothing to look at.
+    if ["agent_reply", "ticket_reopened"].contains(&delivery.kind.as_str()) {
+        return None;
+    }
+    let (means, look) = match delivery.destination {
+        Destination::Braze => (
+            "Braze was asked to send this text, and its answer was lost. The customer may have the text or may not, and \
+             tandem cannot tell.",
+            "Look before you decide: ask the customer, or look at the messages that Braze lists on the customer’s profile. \
+             If you send it again and it had arrived, the customer has it twice.",
+        ),
+        Destination::Zendesk => (
+            "Zendesk was asked to write this on the ticket, and its answer was lost. It may stand there or may not, and \
+             tandem cannot tell.",
+            "Look at the ticket before you decide. If you send it again and it stands there, it stands there twice.",
+        ),
+    };
+    let wait = look_at
+        .map(|at| view::moment(at, now))
+        .map(|at| format!("tandem looks for it by itself, next at {}. If nothing presses, wait for that.", at.shown));
+    Some(Doubt { means, look, wait: wait.unwrap_or_default() })
+}
+
 /// What is known of a delivery beside its way, each with the address of what it is about.
-fn facts(delivery: &Delivery) -> Vec<(&'static str, String, String)> {
+fn facts(delivery: &Delivery, now: Timestamp) -> Vec<(&'static str, String, String)> {
     let page = |id: &str| format!("/console/deliveries/{id}");
     let mut facts = vec![("Name", delivery.id.to_string(), String::new())];
     for (name, other) in [("Sent together with", delivery.merged_into), ("Came of", delivery.parent)] {
@@ -85,11 +173,12 @@ fn facts(delivery: &Delivery) -> Vec<(&'static str, String, String)> {
             facts.push((name, other.clone(), page(&other)));
         }
     }
-    if delivery.parts_sent > 0 {
+    // Of one that is delivered, all parts are.
+    if delivery.parts_sent > 0 && delivery.state.name() != "delivered" {
         facts.push(("Parts that are out", delivery.parts_sent.to_string(), String::new()));
     }
     if let Some(at) = delivery.first_sent_at {
-        facts.push(("First tried", view::moment(at, at).iso, String::new()));
+        facts.push(("First tried", view::moment(at, now).shown, String::new()));
     }
     facts
 }
@@ -118,17 +207,39 @@ pub(super) async fn reveal(
     Ok(see_other(&format!("/console/deliveries/{id}")))
 }
 
+/// `POST /console/deliveries/{id}/answers`.
+pub(super) async fn reveal_answers(
+    State(state): State<OperatorState>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let id = parse_id(&id)?;
+    actions::answers(&state, id, &gate::order(&state, &visitor)).await?;
+    state.console.sessions.saw(visitor.session, &Seen::Answers(id));
+    Ok(see_other(&format!("/console/deliveries/{id}#answers")))
+}
+
 /// `POST /console/deliveries/{id}/redrive`.
 pub(super) async fn redrive(
     State(state): State<OperatorState>,
     Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
 ) -> Result<Response, Trouble> {
-    let id = parse_id(&id)?;
-    let (delivery, _) = actions::delivery(&state, id).await?;
-    actions::redrive(&state, id, &gate::order(&state, &visitor)).await?;
+    let event = parse_id(&id)?;
+    let (delivery, _) = actions::delivery(&state, event).await?;
     let done = if matches!(delivery.state, Standing::Quarantined { .. }) { "read" } else { "redriven" };
-    Ok(see_other(&format!("/console/deliveries/{id}?done={done}")))
+    let moved = actions::redrive(&state, event, &gate::order(&state, &visitor)).await;
+    after(&state, &visitor, &id, moved, done).await
+}
+
+/// `POST /console/deliveries/{id}/settle`.
+pub(super) async fn settle(
+    State(state): State<OperatorState>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let moved = actions::settle(&state, parse_id(&id)?, &gate::order(&state, &visitor)).await;
+    after(&state, &visitor, &id, moved, "settled").await
 }
 
 /// `POST /console/deliveries/{id}/discard`.
@@ -142,12 +253,28 @@ pub(super) async fn discard(
     let reason = match actions::reason(written) {
         Ok(reason) => reason,
         Err(problem) => {
-            let page = page(&state, &visitor, &id).await?;
-            let page = Page { reason: written.to_owned(), problem: sentence(&problem), ..page };
-            return Ok(html(StatusCode::BAD_REQUEST, &page));
+            let page = Page { reason: written.to_owned(), ..page(&state, &visitor, &id).await? };
+            return Ok(html(StatusCode::BAD_REQUEST, &Page { problem: sentence(&problem), ..page }));
         }
     };
-    let id = parse_id(&id)?;
-    actions::discard(&state, id, reason, &gate::order(&state, &visitor)).await?;
-    Ok(see_other(&format!("/console/deliveries/{id}?done=discarded")))
+    let moved = actions::discard(&state, parse_id(&id)?, reason, &gate::order(&state, &visitor)).await;
+    after(&state, &visitor, &id, moved, "discarded").await
+}
+
+/// What follows an act: the page with what was done, or the page as it stands with why it could not be.
+async fn after(
+    state: &OperatorState,
+    visitor: &Visitor,
+    id: &str,
+    moved: Result<(), StoreError>,
+    done: &str,
+) -> Result<Response, Trouble> {
+    match moved {
+        Ok(()) => Ok(see_other(&format!("/console/deliveries/{id}?done={done}"))),
+        Err(StoreError::Illegal(illegal)) => {
+            let page = page(state, visitor, id).await?;
+            Ok(html(StatusCode::CONFLICT, &Page { problem: sentence(&illegal.reason), ..page }))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

@@ -46,6 +46,8 @@ pub(super) struct Field {
     pub(super) value: String,
     /// Whether the value stands for one that is not shown.
     pub(super) hidden: bool,
+    /// Whether the value is, at least in part, that of a mapping's sample.
+    pub(super) sample: bool,
 }
 
 /// Every value of a record, in its order, blanks left out.
@@ -73,7 +75,7 @@ fn walk<'a>(value: &'a Value, names: &mut Vec<&'a str>, reveal: bool, found: &mu
             let plain = names.last().is_some_and(plain);
             let hidden = !reveal && !plain;
             let value = if hidden { hint(&text) } else { text };
-            found.push(Field { name: names.join("."), value, hidden });
+            found.push(Field { name: names.join("."), value, hidden, sample: false });
         }
     }
 }

@@ -92,6 +92,7 @@ impl Shell {
             Some("redriven") => "It was put back and is tried as soon as its turn comes.",
             Some("read") => "The body was read again.",
             Some("discarded") => "It was dropped. Nothing is sent.",
+            Some("settled") => "It is settled as delivered. Nothing is sent.",
             Some("paused") => "The destination gets no more calls until it is resumed.",
             Some("resumed") => "The destination gets calls again.",
             Some(_) | None => "",
@@ -180,10 +181,13 @@ impl IntoResponse for Trouble {
     }
 }
 
-/// The words as a sentence.
+/// The words as a sentence. A name at its beginning, such as `evt_5f…` or `accepted_by`, stays as it is spelt.
 pub(super) fn sentence(words: &str) -> String {
+    let is_name =
+        words.split_whitespace().next().is_some_and(|word| word.contains(|c: char| c == '_' || c.is_ascii_digit()));
     let mut letters = words.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let first = letters.next().map(|first| if is_name { first.to_string() } else { first.to_uppercase().to_string() });
+    let first = first.unwrap_or_default();
     let end = if words.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{first}{}{end}", letters.as_str())
 }
@@ -226,4 +230,22 @@ pub(crate) async fn guarded(mut answer: Response) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_begins_with_a_capital_unless_a_name_does() {
+        for (words, told) in [
+            ("a reason is needed", "A reason is needed."),
+            ("evt_52: it still cannot be read", "evt_52: it still cannot be read."),
+            ("accepted_by must be a time.", "accepted_by must be a time."),
+            ("there is no delivery evt_1", "There is no delivery evt_1."),
+            ("", "."),
+        ] {
+            assert_eq!(sentence(words), told);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What a mapping makes of an event: the request, before it is sent and without sending it. Pure.
 //!
-//! What only a call to a vendor would tell (who the requester is, which campaign is configured) is the mapping's own
-//! sample's, so this shows the form of a request and never decides anything.
+//! What only a call to a vendor would tell (who the requester is, what a new ticket is called) is the mapping's own
+//! sample's, and marked so. It shows the form of a request and never decides anything.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::domain::conversation::Conversation;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::text;
-use crate::http::Console;
+use crate::http::{Console, PreviewCampaigns};
 use crate::mapping::{self, Context, Mappings, Name};
 
 use super::mask::{self, Field};
@@ -20,9 +20,18 @@ pub(super) struct Preview {
     pub(super) name: &'static str,
     /// Method and path.
     pub(super) line: String,
+    /// Whether the path names a ticket of the sample's.
+    pub(super) line_has_sample: bool,
     pub(super) fields: Vec<Field>,
     /// Why there is none; empty when there is.
     pub(super) problem: String,
+}
+
+impl Preview {
+    /// Whether anything in it is the sample's.
+    pub(super) fn has_sample(&self) -> bool {
+        self.line_has_sample || self.fields.iter().any(|field| field.sample)
+    }
 }
 
 /// The request that today's mappings would make of an event; `None` for an event that no mapping is for.
@@ -33,9 +42,50 @@ pub(super) fn of_event(
     conversation: Option<&Conversation>,
     reveal: bool,
 ) -> Option<Preview> {
-    let name = name_for(event, conversation)?;
-    let context = context(name, delivery, event, conversation)?;
-    Some(rendered(console.options.mappings.as_ref()?, name, &context, reveal))
+    let (name, mappings) = (name_for(event, conversation)?, console.options.mappings.as_ref()?);
+    let filled = |sample| filled(sample, delivery, event, conversation, &console.options.campaigns);
+    let sample = mapping::sample(name).ok()?;
+    // What is another with another sample is the sample's.
+    let other = altered(&sample).map(&filled).map(|context| rendered(mappings, name, &context, true));
+    let context = filled(sample);
+    let mut preview = rendered(mappings, name, &context, true);
+    if let Some(other) = other {
+        preview.line_has_sample = preview.line != other.line;
+        mark(&mut preview.fields, other.fields);
+    }
+    if !reveal {
+        let hidden = rendered(mappings, name, &context, false);
+        for (field, hidden) in preview.fields.iter_mut().zip(hidden.fields) {
+            *field = Field { sample: field.sample, ..hidden };
+        }
+    }
+    Some(preview)
+}
+
+/// Marks the fields that the other request does not have, or has with another value.
+fn mark(fields: &mut [Field], others: Vec<Field>) {
+    let mut left = others;
+    for field in fields {
+        let same = left.iter().position(|other| (&other.name, &other.value) == (&field.name, &field.value));
+        field.sample = same.map(|at| left.remove(at)).is_none();
+    }
+}
+
+/// The sample with another value in every place, but for what tells one event from another.
+fn altered(sample: &Context) -> Option<Context> {
+    let mut record = serde_json::to_value(sample).ok()?;
+    record.as_object_mut()?.iter_mut().filter(|(part, _)| *part != "event").for_each(|(_, value)| alter(value));
+    serde_json::from_value(record).ok()
+}
+
+fn alter(value: &mut Value) {
+    match value {
+        Value::String(text) => text.push('~'),
+        Value::Number(number) => *value = Value::from(number.as_u64().unwrap_or_default().saturating_add(1)),
+        Value::Array(items) => items.iter_mut().for_each(alter),
+        Value::Object(fields) => fields.values_mut().for_each(alter),
+        Value::Null | Value::Bool(_) => {}
+    }
 }
 
 /// The request that a mapping makes of its own sample, in which there is nobody to protect.
@@ -51,7 +101,7 @@ pub(super) fn rendered(mappings: &Mappings, name: Name, context: &Context, revea
         Ok(body) => (mask::fields(&body, reveal), String::new()),
         Err(error) => (Vec::new(), error.to_string()),
     };
-    Preview { name: name.as_str(), line, fields, problem }
+    Preview { name: name.as_str(), line, line_has_sample: false, fields, problem }
 }
 
 /// The mapping that an event goes through.
@@ -76,7 +126,17 @@ pub(super) fn context(
     event: &Event,
     conversation: Option<&Conversation>,
 ) -> Option<Context> {
-    let mut context = mapping::sample(name).ok()?;
+    Some(filled(mapping::sample(name).ok()?, delivery, event, conversation, &PreviewCampaigns::default()))
+}
+
+fn filled(
+    sample: Context,
+    delivery: &Delivery,
+    event: &Event,
+    conversation: Option<&Conversation>,
+    campaigns: &PreviewCampaigns,
+) -> Context {
+    let mut context = sample;
     context.event.id = delivery.id;
     context.event.ids = vec![delivery.id];
     event.kind.name().clone_into(&mut context.event.kind);
@@ -93,8 +153,19 @@ pub(super) fn context(
     if let Some(ticket) = event.kind.ticket_id() {
         context.ticket.id = Some(ticket);
     }
+    if let Some(configured) = match &event.kind {
+        EventKind::PhoneText(_) => &campaigns.agent_reply,
+        EventKind::TicketSolved(_) => &campaigns.ticket_solved,
+        EventKind::CustomerText(_)
+        | EventKind::AgentReply(_)
+        | EventKind::TicketReopened(_)
+        | EventKind::Note(_)
+        | EventKind::Unreadable(_) => &None,
+    } {
+        context.campaign.id = Some(configured.clone());
+    }
     write(&mut context, event);
-    Some(context)
+    context
 }
 
 fn know(context: &mut Context, conversation: &Conversation) {
@@ -111,6 +182,9 @@ fn know(context: &mut Context, conversation: &Conversation) {
     if context.recipient.external_user_id.is_some() || context.recipient.braze_id.is_some() {
         context.recipient.external_user_id.clone_from(&customer.external_id);
         context.recipient.braze_id = customer.braze_id.clone().filter(|_| customer.external_id.is_none());
+    }
+    if let Some(requester) = conversation.requester_id {
+        context.requester.id = context.requester.id.map(|_| requester);
     }
     if let Some(ticket) = &conversation.ticket {
         context.ticket.id = context.ticket.id.map(|_| ticket.id);

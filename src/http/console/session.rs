@@ -189,6 +189,7 @@ impl Sessions {
 fn word(seen: &Seen) -> String {
     match seen {
         Seen::Event(id) => id.to_string(),
+        Seen::Answers(id) => format!("answers {id}"),
         Seen::Conversation(key) => format!("conversation {key}"),
     }
 }

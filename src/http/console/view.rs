@@ -88,6 +88,10 @@ pub(super) fn vendor(destination: Destination) -> &'static str {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) at: Moment,
+    /// How often it happened in a row.
+    pub(super) times: u32,
+    /// When it happened last, where that was several times.
+    pub(super) last: Option<Moment>,
     pub(super) what: &'static str,
     pub(super) why: String,
     pub(super) tone: &'static str,
@@ -95,7 +99,8 @@ pub(super) struct Step {
 
 /// Everything that is known to have happened to a delivery, in order, and what comes next.
 pub(super) fn steps(delivery: &Delivery, now: Timestamp) -> Vec<Step> {
-    let step = |at, what, why: &str, tone| Step { at: moment(at, now), what, why: why.to_owned(), tone };
+    let step =
+        |at, what, why: &str, tone| Step { at: moment(at, now), times: 1, last: None, what, why: why.to_owned(), tone };
     let mut steps = vec![step(delivery.accepted_at, "Taken in", "", "")];
     for past in &delivery.past {
         let (what, tone) = match past.what {
@@ -107,7 +112,13 @@ pub(super) fn steps(delivery: &Delivery, now: Timestamp) -> Vec<Step> {
             Happened::GivenUp => ("Given up", "bad"),
             Happened::Redriven => ("Put back by an operator", ""),
         };
-        steps.push(step(past.at, what, &past.cause, tone));
+        match steps.last_mut() {
+            Some(last) if (last.what, last.why.as_str()) == (what, past.cause.as_str()) => {
+                last.times += 1;
+                last.last = Some(moment(past.at, now));
+            }
+            Some(_) | None => steps.push(step(past.at, what, &past.cause, tone)),
+        }
     }
     let settled_at = delivery.settled_at.unwrap_or(delivery.accepted_at);
     match &delivery.state {
@@ -232,6 +243,39 @@ mod tests {
                 ("12:00:06 UTC", "Given up", "422 from Zendesk"),
                 ("12:01:00 UTC", "Put back by an operator", ""),
                 ("12:01:02 UTC", "Delivered", "comment 9"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_happened_again_and_again_is_told_once_with_how_often() {
+        let at = |seconds| noon().checked_add(SignedDuration::from_secs(seconds)).unwrap();
+        let mut delivery = delivery(1, State::Pending);
+        let lost = Transition::Lose { since: at(1), look_at: at(2), cause: "no answer".into() };
+        for transition in [Transition::Claim { lease_until: at(300) }, lost] {
+            delivery.apply(transition, at(1)).unwrap();
+        }
+        for second in 2..19 {
+            let look_at = at(second + 1);
+            delivery
+                .apply(Transition::LookAgain { look_at, counts: true, cause: "not seen".into() }, at(second))
+                .unwrap();
+        }
+        let other = Transition::LookAgain { look_at: at(30), counts: true, cause: "403".into() };
+        delivery.apply(other, at(20)).unwrap();
+        let told = steps(&delivery, at(25));
+        let told: Vec<_> = told
+            .iter()
+            .map(|step| (step.what, step.at.shown.as_str(), step.times, step.last.as_ref().map(|at| at.shown.as_str())))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("Taken in", "12:00:00 UTC", 1, None),
+                ("Attempt, answer lost", "12:00:01 UTC", 1, None),
+                ("Looked for, not seen", "12:00:02 UTC", 17, Some("12:00:18 UTC")),
+                ("Looked for, not seen", "12:00:20 UTC", 1, None),
+                ("Next look", "12:00:30 UTC", 1, None),
             ]
         );
     }

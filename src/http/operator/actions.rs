@@ -6,11 +6,13 @@
 
 use std::sync::Arc;
 
+use crate::domain::answer::Answers;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, State as Standing, Transition};
 use crate::domain::event::{DedupeKey, Destination, Event, EventId, EventKind};
 use crate::domain::operator::{Order, Seen, digest};
 use crate::http::OperatorState;
+use crate::http::operator::settled;
 use crate::intake::{self, Intake};
 use crate::store::{Accepted, Compaction, Forgotten, Found, IllegalMove, Moves, StoreError, Sweep};
 
@@ -92,7 +94,12 @@ async fn operate(
     order: &Order,
 ) -> Result<(), StoreError> {
     let done = state.store.operate(id, transition, order).await;
-    let result = match &done {
+    note_move(action, id, &done, order);
+    done
+}
+
+fn note_move(action: &str, id: EventId, done: &Result<(), StoreError>, order: &Order) {
+    let result = match done {
         Ok(()) => "done".to_owned(),
         Err(error) => error.to_string(),
     };
@@ -100,7 +107,30 @@ async fn operate(
     tracing::info!(
         target: "tandem::audit", action, access, by, event_id = %id, result, "operator: {action} {id}: {result}"
     );
+}
+
+/// Settles a delivery of unknown fate, of which the operator has found that it arrived; an agent who was told otherwise
+/// is told so.
+///
+/// # Errors
+/// As [`crate::store::Store::settle`].
+pub(in crate::http) async fn settle(state: &OperatorState, id: EventId, order: &Order) -> Result<(), StoreError> {
+    let (delivery, event) = self::delivery(state, id).await?;
+    let conversation = state.store.conversation(&delivery.conversation).await?;
+    let note = settled::note(&delivery, &event, conversation.as_ref(), order.given_at);
+    let done = state.store.settle(id, note, order).await;
+    note_move("settle", id, &done, order);
     done
+}
+
+/// The vendor's answers to the failed attempts of a delivery, once it is written down who is shown them.
+///
+/// # Errors
+/// [`StoreError::NotFound`]; as [`crate::store::Store::note_seen`].
+pub(in crate::http) async fn answers(state: &OperatorState, id: EventId, order: &Order) -> Result<Answers, StoreError> {
+    delivery(state, id).await?;
+    note_seen(state, Seen::Answers(id), order).await?;
+    state.store.answers(id).await
 }
 
 /// Reads a quarantined body again, after a mend on our side. What can be read by now is taken in as an event of its
@@ -266,6 +296,7 @@ pub(in crate::http) async fn set_paused(
 pub(in crate::http) async fn note_seen(state: &OperatorState, seen: Seen, order: &Order) -> Result<(), StoreError> {
     let (action, what) = match &seen {
         Seen::Event(event) => ("reveal", event.to_string()),
+        Seen::Answers(event) => ("reveal_answers", event.to_string()),
         Seen::Conversation(key) => ("read", digest(key)),
     };
     state.store.note_seen(seen, order).await?;

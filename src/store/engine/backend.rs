@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::domain::address::{self, Address, Directory};
+use crate::domain::answer::Answers;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, TicketId};
@@ -19,7 +20,7 @@ use crate::domain::inbound::Arrivals;
 use crate::domain::lanes::{LaneName, Place};
 use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
 use crate::store::engine::claims::{RawClaim, Ruling};
-use crate::store::engine::core::{Arrival, Core};
+use crate::store::engine::core::{Arrival, Core, Owed};
 use crate::store::engine::shared::Shared;
 use crate::store::engine::tree::{Look, Rewriting};
 use crate::store::engine::upkeep::Cut;
@@ -157,6 +158,14 @@ impl<B: Backend> Store for B {
         Ok(Some((delivery, layout::decode("event", &record)?)))
     }
 
+    async fn answers(&self, id: EventId) -> Result<Answers, StoreError> {
+        self.ask(move |core| match core.find_by_id(id)? {
+            Some(_) => core.answers(Place::of(id)),
+            None => Ok(Answers::default()),
+        })
+        .await
+    }
+
     async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
         self.read(move |look| lists::deliveries(look, &filter)).await
     }
@@ -164,6 +173,12 @@ impl<B: Backend> Store for B {
     async fn operate(&self, id: EventId, transition: Transition, order: &Order) -> Result<(), StoreError> {
         let order = order.clone();
         self.ask(move |core| core.operate_one(id, transition, &order)).await
+    }
+
+    async fn settle(&self, id: EventId, note: Option<Event>, order: &Order) -> Result<(), StoreError> {
+        let note = note.map(|note| Owed::born_of(id, &note)).transpose()?;
+        let order = order.clone();
+        self.ask(move |core| core.settle(id, note, &order)).await
     }
 
     async fn sweep(&self, sweep: Sweep) -> Result<Found, StoreError> {

@@ -4,28 +4,17 @@ use jiff::{SignedDuration, Timestamp};
 use sled::IVec;
 
 use crate::domain::address::{Alias, Directory};
+use crate::domain::answer::Answer;
 use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription, TicketStatus};
 use crate::domain::delivery::{Delivery, State, Transition};
-use crate::domain::event::{Destination, Event, EventId, EventKind, TicketFields, TicketId};
+use crate::domain::event::{Destination, Event, EventId};
 use crate::domain::lanes::{Gates, Hold, LaneName, Need, Place, Track};
 use crate::store::engine::core::{Core, Effect, Owed, provisional_ticket};
 use crate::store::engine::layout;
 use crate::store::{Claim, IllegalMove, StoreError, Terms, Verdict, Work};
 
-/// The most text that is merged into one comment: half of what Zendesk takes, so that the lines between always fit.
-const MERGED_BYTES_MAX: usize = 32 * 1024;
-
-/// Notes that are merged into one at most: a page to read, and their ids fit the metadata of one update.
-const NOTES_MERGED_MAX: usize = 50;
-
-/// Notes of one conversation that are looked at for such as can be merged.
-const NOTES_LOOKED_THROUGH_MAX: usize = 4 * NOTES_MERGED_MAX;
-
 /// How many lanes one request sets apart at most: a few milliseconds of the writer's time.
 const SET_APART_MAX: usize = 256;
-
-/// How many texts that wait behind a head are counted: more than any ticket takes in its period.
-const COUNTED_MAX: usize = 64;
 
 /// How long a head that was given a time in a rate budget is expected after it.
 const EXPECTED: SignedDuration = SignedDuration::from_secs(10);
@@ -63,6 +52,7 @@ pub(in crate::store) struct Ruling {
     fence: u64,
     moves: Vec<(EventId, Transition)>,
     parts_sent: Option<u32>,
+    answer: Option<Answer>,
     changes: Vec<Change>,
     noted: Vec<EventId>,
     instead: Vec<Owed>,
@@ -84,6 +74,7 @@ impl Ruling {
             fence: claim.fence,
             moves: verdict.moves,
             parts_sent: verdict.parts_sent,
+            answer: verdict.answer,
             changes: verdict.changes,
             noted: verdict.noted,
             instead: verdict.instead.iter().map(born).collect::<Result<_, _>>()?,
@@ -187,79 +178,6 @@ impl Core {
         Ok(None)
     }
 
-    /// Finds the texts that may go into one comment with the head: where it waited for a budget, or where the budget of
-    /// its ticket is short for all that wait.
-    fn merge(
-        &self,
-        lane: &LaneName,
-        work: &mut Vec<(Delivery, IVec)>,
-        terms: &Terms,
-        ticket: Option<TicketId>,
-    ) -> Result<(), StoreError> {
-        let Some((head, record)) = work.first() else { return Ok(()) };
-        let behind = || self.lanes.behind(lane, Place::of(head.id));
-        // A head that was tried before may have left a trace under its own words, so it stays as it was.
-        let waits_for_budget = matches!(head.state, State::Waiting { attempt: 0, for_budget: true, .. });
-        let is_fresh = head.state == State::Pending && head.first_sent_at.is_none();
-        let is_short = |ticket| match behind().take(COUNTED_MAX).count() {
-            0 => false,
-            others => (terms.is_short)(ticket, others + 1),
-        };
-        let merges = waits_for_budget || (is_fresh && ticket.is_some_and(is_short));
-        if terms.merge_up_to < 2 || !merges {
-            return Ok(());
-        }
-        let Some(mut bytes) = mergeable_bytes(record)? else { return Ok(()) };
-        for place in behind().take(terms.merge_up_to - 1) {
-            let delivery = self.waiting(place)?;
-            let record = self.event_record(place)?;
-            let fresh = delivery.state == State::Pending && delivery.first_sent_at.is_none();
-            let Some(more) = mergeable_bytes(&record)?.filter(|_| fresh) else { break };
-            bytes += more;
-            if bytes > MERGED_BYTES_MAX {
-                break;
-            }
-            work.push((delivery, record));
-        }
-        Ok(())
-    }
-
-    /// Finds the notes that may go into one with the head: those about the same ticket, as long as none of them was
-    /// tried.
-    fn merge_notes(
-        &self,
-        lane: &LaneName,
-        work: &mut Vec<(Delivery, IVec)>,
-        merge_up_to: usize,
-    ) -> Result<(), StoreError> {
-        let is_untried = |delivery: &Delivery| {
-            matches!(delivery.state, State::Pending | State::Waiting { attempt: 0, .. }) && delivery.attempts == 0
-        };
-        let Some((head, record)) = work.first().filter(|(head, _)| merge_up_to > 1 && is_untried(head)) else {
-            return Ok(());
-        };
-        let (Some((ticket, _)), head) = (note_bytes(record)?, Place::of(head.id)) else { return Ok(()) };
-        let mut bytes = 0;
-        for (_, record) in &*work {
-            bytes += note_bytes(record)?.map_or(0, |(_, bytes)| bytes);
-        }
-        for place in self.lanes.behind(lane, head).take(NOTES_LOOKED_THROUGH_MAX) {
-            let delivery = self.waiting(place)?;
-            let record = self.event_record(place)?;
-            let is_alone = delivery.merged_into.is_none() && !self.groups.contains_key(&place);
-            let fits = is_alone && is_untried(&delivery);
-            let Some((about, more)) = note_bytes(&record)?.filter(|_| fits) else { continue };
-            bytes += more;
-            if work.len() >= NOTES_MERGED_MAX || bytes > MERGED_BYTES_MAX {
-                break;
-            }
-            if about == ticket {
-                work.push((delivery, record));
-            }
-        }
-        Ok(())
-    }
-
     /// Writes down that it is being sent, before it is.
     fn start(
         &mut self,
@@ -319,6 +237,9 @@ impl Core {
             if let Some(before) = self.find(Place::of(noted))?.filter(|found| found.id == noted) {
                 self.write(&before, &Delivery { noted: true, ..before.clone() })?;
             }
+        }
+        if let Some(answer) = ruling.answer {
+            self.keep_answer(Place::of(ruling.head), answer)?;
         }
         let head_accepted_at = claimed.first().map_or(now, |head| head.accepted_at);
         self.add_instead(ruling.head, ruling.instead, &ruling.lane, &key, head_accepted_at)?;
@@ -469,30 +390,4 @@ pub(in crate::store) fn apply(
 /// The worker is gone or silent: it may have happened, so look at once.
 pub(in crate::store) fn lose(delivery: &mut Delivery, now: Timestamp, cause: &str) -> Result<(), StoreError> {
     apply(delivery, Transition::Lose { since: now, look_at: now, cause: cause.to_owned() }, now)
-}
-
-/// About which ticket a note is, and how much text it adds to a merged one; `None` for anything else.
-fn note_bytes(record: &IVec) -> Result<Option<(TicketId, usize)>, StoreError> {
-    let event: Event = layout::decode("event", record)?;
-    let EventKind::Note(note) = &event.kind else { return Ok(None) };
-    Ok(Some((note.ticket_id, note.text.len())))
-}
-
-/// How much text it adds to a merged comment; `None` when it is something that must stand alone.
-fn mergeable_bytes(record: &IVec) -> Result<Option<usize>, StoreError> {
-    let event: Event = layout::decode("event", record)?;
-    Ok(match &event.kind {
-        EventKind::CustomerText(text)
-            if text.keyword.is_none() && text.ticket_id.is_none() && text.fields == TicketFields::default() =>
-        {
-            Some(text.text.len() + text.media.iter().map(String::len).sum::<usize>())
-        }
-        EventKind::CustomerText(_)
-        | EventKind::AgentReply(_)
-        | EventKind::PhoneText(_)
-        | EventKind::TicketSolved(_)
-        | EventKind::TicketReopened(_)
-        | EventKind::Note(_)
-        | EventKind::Unreadable(_) => None,
-    })
 }

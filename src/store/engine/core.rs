@@ -125,7 +125,7 @@ impl Owed {
     }
 
     /// What this delivery gave rise to.
-    pub(super) fn born_of(parent: EventId, event: &Event) -> Result<Self, StoreError> {
+    pub(in crate::store) fn born_of(parent: EventId, event: &Event) -> Result<Self, StoreError> {
         Ok(Self { parent: Some(parent), ..Self::new(event)? })
     }
 }

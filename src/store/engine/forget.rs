@@ -229,7 +229,7 @@ impl Core {
         Ok(forgotten)
     }
 
-    /// Drops a delivery with its event.
+    /// Drops a delivery with its event and what the vendor answered.
     pub(in crate::store) fn let_go(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
         let place = Place::of(delivery.id);
         let key = layout::at_place(drawer(delivery), place);
@@ -238,6 +238,7 @@ impl Core {
         if layout::event_in(&record).is_none() {
             self.journal.remove(layout::at_place(layout::EVENT, place))?;
         }
+        self.drop_answers(place)?;
         self.follow(Effect::Count(Some(delivery.state.name()), None));
         Ok(())
     }

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sled::IVec;
 
-use crate::domain::delivery::Transition;
+use crate::domain::delivery::{State, Transition};
 use crate::domain::event::{Destination, EventId};
 use crate::domain::operator::{Act, AuditEntry, Moved, Order, Pause};
-use crate::store::engine::core::{Core, Effect};
+use crate::store::engine::core::{Core, Effect, Owed};
 use crate::store::engine::tree::Look;
 use crate::store::engine::{layout, lists};
 use crate::store::{IllegalMove, Moves, Page, StoreError};
@@ -101,6 +101,21 @@ impl Core {
         let redrive = is_redrive(&transition);
         let count = self.operate(id, transition, order.given_at)?;
         self.note_moves(redrive, Moved { count, first: id, last: id }, order)
+    }
+
+    /// [`crate::store::Store::settle`].
+    pub(in crate::store) fn settle(
+        &mut self,
+        id: EventId,
+        note: Option<Owed>,
+        order: &Order,
+    ) -> Result<(), StoreError> {
+        let (count, conversation) = self.settle_together(id, order.given_at)?;
+        if let Some(owed) = note {
+            let place = self.fresh_place();
+            self.add(place, owed, conversation, order.given_at, State::Pending)?;
+        }
+        self.note(Act::Settle(Moved { count, first: id, last: id }), order)
     }
 
     /// [`crate::store::Store::operate_each`]. Each is kept or left by itself.

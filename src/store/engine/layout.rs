@@ -5,6 +5,7 @@
 //! | `e` place | a long event, written once |
 //! | `p` place | the delivery while it holds a lane, with its event if that is short |
 //! | `h` place | the same after it settled ("history") |
+//! | `v` place | the vendor's answers to the failed attempts of the delivery there |
 //! | `d` place | the dedupe keys of the event there and of some after it, in order: whose, since when, the digest |
 //! | `c` conversation key | the conversation |
 //! | `t` ticket number | the key of the conversation that the ticket belongs, or once belonged, to |
@@ -82,6 +83,7 @@ pub(in crate::store) const META_NEXT: &[u8] = b"mnext";
 pub(in crate::store) const EVENT: u8 = b'e';
 pub(in crate::store) const PENDING: u8 = b'p';
 pub(in crate::store) const HISTORY: u8 = b'h';
+pub(in crate::store) const ANSWERS: u8 = b'v';
 pub(in crate::store) const DEDUPE: u8 = b'd';
 pub(in crate::store) const CONVERSATION: u8 = b'c';
 pub(in crate::store) const TICKET: u8 = b't';

@@ -1,9 +1,10 @@
-//! Deliveries and events, as they will stand after the next commit.
+//! Deliveries, events and the vendors' answers, as they will stand after the next commit.
 //!
-//! It only reads.
+//! It reads; of what it reads it writes the answers only.
 
 use sled::IVec;
 
+use crate::domain::answer::{Answer, Answers};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::EventId;
 use crate::domain::lanes::Place;
@@ -43,6 +44,28 @@ impl Core {
             Some(record) => layout::decode("delivery", &record),
             None => Err(self.not_found(place)),
         }
+    }
+
+    /// The vendor's answers to the failed attempts of what lies at this place.
+    pub(in crate::store) fn answers(&self, place: Place) -> Result<Answers, StoreError> {
+        let record = self.journal.load(&layout::at_place(layout::ANSWERS, place))?;
+        record.map_or_else(|| Ok(Answers::default()), |record| layout::decode("vendor's answers", &record))
+    }
+
+    /// Stages one more answer.
+    pub(in crate::store) fn keep_answer(&mut self, place: Place, answer: Answer) -> Result<(), StoreError> {
+        let mut answers = self.answers(place)?;
+        answers.add(answer);
+        self.journal.replace(layout::at_place(layout::ANSWERS, place), layout::encode("vendor's answers", &answers)?)
+    }
+
+    /// Stages the end of all answers of a delivery.
+    pub(in crate::store) fn drop_answers(&mut self, place: Place) -> Result<(), StoreError> {
+        let key = layout::at_place(layout::ANSWERS, place);
+        if self.journal.get(&key)?.is_some() {
+            self.journal.remove(key)?;
+        }
+        Ok(())
     }
 
     /// An event's record.

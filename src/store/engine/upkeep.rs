@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use sled::IVec;
 
+use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::EventId;
 use crate::domain::lanes::Place;
@@ -75,11 +76,7 @@ impl Core {
         if !redrive && !matches!(transition, Transition::Discard { .. } | Transition::ReadAgain { .. }) {
             return Err(refused(id, "only redrive, reading again and discard are the operator's"));
         }
-        let place = Place::of(id);
-        let before = self.find_by_id(id)?.ok_or_else(|| StoreError::NotFound(id.to_string()))?;
-        if self.lanes.held(&lane_of(&before)).is_some_and(|hold| hold.places.contains(&place)) {
-            return Err(refused(id, "a worker is on it; try again in a moment"));
-        }
+        let before = self.at_rest(id)?;
         if redrive {
             return self.redrive(&before, now);
         }
@@ -93,15 +90,7 @@ impl Core {
     /// Puts it back in its lane, at its old place. What would be delivered together with it goes back as well, each on
     /// its own again.
     fn redrive(&mut self, chosen: &Delivery, now: Timestamp) -> Result<u64, StoreError> {
-        let place = Place::of(chosen.id);
-        let head = chosen.merged_into.map_or(place, Place::of);
-        let mut again = vec![place];
-        if let Some(members) = self.groups.get(&head) {
-            again = std::iter::once(head).chain(members.iter().copied()).chain(again).collect();
-            again.sort_unstable();
-            again.dedup();
-            self.follow(Effect::Group(head, Vec::new()));
-        }
+        let again = self.part_group(chosen);
         let moved = u64::try_from(again.len()).unwrap_or(u64::MAX);
         for place in again {
             let before = self.find(place)?.ok_or_else(|| self.not_found(place))?;
@@ -111,6 +100,46 @@ impl Core {
             self.write(&before, &after)?;
         }
         Ok(moved)
+    }
+
+    /// The operator has found that it arrived, and with it whatever was written in the same comment. Says how many
+    /// deliveries that were, and whose.
+    pub(in crate::store) fn settle_together(
+        &mut self,
+        id: EventId,
+        now: Timestamp,
+    ) -> Result<(u64, ConversationKey), StoreError> {
+        let chosen = self.at_rest(id)?;
+        let together = self.part_group(&chosen);
+        let settled = u64::try_from(together.len()).unwrap_or(u64::MAX);
+        for place in together {
+            let before = self.find(place)?.ok_or_else(|| self.not_found(place))?;
+            let mut after = before.clone();
+            apply(&mut after, Transition::Settle, now)?;
+            self.write(&before, &after)?;
+        }
+        Ok((settled, self.home(&chosen.conversation)?))
+    }
+
+    /// A delivery that no worker has in hand.
+    fn at_rest(&self, id: EventId) -> Result<Delivery, StoreError> {
+        let found = self.find_by_id(id)?.ok_or_else(|| StoreError::NotFound(id.to_string()))?;
+        if self.lanes.held(&lane_of(&found)).is_some_and(|hold| hold.places.contains(&Place::of(id))) {
+            return Err(refused(id, "a worker is on it; try again in a moment"));
+        }
+        Ok(found)
+    }
+
+    /// A delivery and those that would be delivered as one with it, which are each on its own from now on.
+    fn part_group(&mut self, chosen: &Delivery) -> Vec<Place> {
+        let place = Place::of(chosen.id);
+        let head = chosen.merged_into.map_or(place, Place::of);
+        let Some(members) = self.groups.get(&head) else { return vec![place] };
+        let mut together: Vec<Place> = [head, place].into_iter().chain(members.iter().copied()).collect();
+        together.sort_unstable();
+        together.dedup();
+        self.follow(Effect::Group(head, Vec::new()));
+        together
     }
 
     /// Drops those of these deliveries, with their events, that did settle before; one step of expiry.

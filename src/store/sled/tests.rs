@@ -7,12 +7,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::*;
+use crate::domain::answer::Answer;
+use crate::domain::conversation::ConversationKey;
+use crate::domain::delivery::Transition;
 use crate::domain::event::Destination;
 use crate::domain::lanes::Place;
+use crate::domain::operator::{Access, Operator, Order};
 use crate::store::contract::{Home, accept, at, claim, contract_tests, dispatch, done, text, words};
 use crate::store::engine::layout;
 use crate::store::sled::directory::STAMP;
-use crate::store::{Accepted, Compaction, DeliveryFilter, Store, Terms};
+use crate::store::{Accepted, Compaction, DeliveryFilter, Store, Terms, Verdict};
 
 struct InDirectory(tempfile::TempDir);
 
@@ -485,6 +489,37 @@ async fn what_was_dropped_is_in_no_file_after_a_compaction() {
     let (home, again) = home.crash(store, at(1)).await;
     assert_eq!(words(&claim(&again, Destination::Zendesk, at(1)).await), ["stays"]);
     drop((home, again));
+}
+
+#[tokio::test]
+async fn what_a_vendor_answered_about_a_forgotten_customer_is_in_no_file_after_a_compaction() {
+    let home = InDirectory::new().await;
+    let store = home.open(StoreLimits::default(), at(0)).await;
+    accept(&store, text("ada", "1")).await;
+    let secret = "the landline of Ms. Hoppe";
+    let in_a_file = || all_bytes(&home.path()).windows(secret.len()).any(|bytes| bytes == secret.as_bytes());
+    // Once in sled and in the log, and by now in parts.
+    for second in 0..8 {
+        let claimed = claim(&store, Destination::Zendesk, at(second)).await;
+        let body = format!("{second}{} {secret}", "x".repeat(900));
+        let answer = Answer::new(at(second), "PUT /api/v2/tickets/7", 422, None, &body, 1000);
+        let again = Transition::Retry { due_at: at(second), cause: "422".into() };
+        let moves = vec![(claimed.work[0].delivery.id, again)];
+        store
+            .record(&claimed, Verdict { moves, answer: Some(answer), ..Verdict::default() }, at(second))
+            .await
+            .unwrap();
+        if second == 4 {
+            store.compact(Compaction::Now).await.unwrap();
+        }
+    }
+    assert!(in_a_file());
+    let operator = Operator { access: Access::Loopback, by: None };
+    let order = Order { operator, given_at: at(9), accepted_by: None };
+    store.forget(&ConversationKey("ada".into()), &order).await.unwrap();
+    store.compact(Compaction::Now).await.unwrap();
+    assert!(!in_a_file());
+    drop(home);
 }
 
 #[tokio::test]

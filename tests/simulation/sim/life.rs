@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use tandem::domain::answer::Answers;
 use tandem::domain::conversation::{Change, Conversation, ConversationKey};
 use tandem::domain::delivery::{Delivery, Transition};
 use tandem::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, TicketId};
@@ -189,6 +190,10 @@ impl Store for MortalStore {
         self.call("delivery", self.store.delivery(id)).await
     }
 
+    async fn answers(&self, id: EventId) -> Result<Answers, StoreError> {
+        self.call("answers", self.store.answers(id)).await
+    }
+
     async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
         self.call("deliveries", self.store.deliveries(filter)).await
     }
@@ -199,6 +204,10 @@ impl Store for MortalStore {
 
     async fn operate(&self, id: EventId, transition: Transition, order: &Order) -> Result<(), StoreError> {
         self.call("operate", self.store.operate(id, transition, order)).await
+    }
+
+    async fn settle(&self, id: EventId, note: Option<Event>, order: &Order) -> Result<(), StoreError> {
+        self.call("settle", self.store.settle(id, note, order)).await
     }
 
     async fn operate_each(

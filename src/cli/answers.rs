@@ -1,0 +1,42 @@
+//! `tandem deliveries show ID --answers`: what a vendor answered, for people. It asks nothing itself.
+
+use std::io::Write;
+
+use serde_json::Value;
+
+use super::operate::plain;
+use super::table::printable;
+use super::{Failure, Form, print_json};
+
+/// Prints the answers, oldest first, each with its body below it.
+pub(super) fn show(answers: &Value, form: Form, output: &mut impl Write) -> Result<(), Failure> {
+    if form.json {
+        return print_json(output, answers);
+    }
+    let items = answers["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if let Some(older) = answers["older"].as_u64().filter(|older| *older > 0) {
+        writeln!(output, "{older} older answers are not kept\n")?;
+    }
+    for item in items {
+        let content_type = item["content_type"].as_str().map(printable).unwrap_or_default();
+        let times = item["times"].as_u64().filter(|times| *times > 1);
+        let times = times.map(|times| format!("  {times} times, the last of them then")).unwrap_or_default();
+        let (at, call, status) = (plain(&item["at"]), plain(&item["call"]), plain(&item["status"]));
+        writeln!(output, "{}", format!("{at}  {call}  {status}  {content_type}{times}").trim_end())?;
+        let body = item["body"].as_str().unwrap_or_default();
+        for line in body.lines() {
+            writeln!(output, "  {}", printable(line))?;
+        }
+        let length = item["length"].as_u64().unwrap_or_default();
+        if body.is_empty() {
+            writeln!(output, "  (no body)")?;
+        } else if length > u64::try_from(body.len()).unwrap_or(u64::MAX) {
+            writeln!(output, "  (the body had {length} bytes)")?;
+        }
+        writeln!(output)?;
+    }
+    if items.is_empty() {
+        writeln!(output, "No failed attempt was answered.")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! What the console is given to show of this bridge.
+
+use std::sync::Arc;
+
+use super::Read;
+use crate::config::{Config, Faults, Warning};
+use crate::domain::event::Destination;
+use crate::http::{Check, Checked, ConsoleOptions, PreviewCampaigns};
+use crate::mapping::Mappings;
+use crate::worker::Worker;
+
+/// As far as it stays the same.
+pub(super) fn shown(config: &Config, mappings: &Mappings, worker: &Arc<Worker>, check: Option<Read>) -> ConsoleOptions {
+    let worker = Arc::clone(worker);
+    let levels = move |destination| match destination {
+        Destination::Zendesk => worker.zendesk.levels(),
+        Destination::Braze => worker.braze.levels(),
+    };
+    let checked = |read: Read| -> Check { Arc::new(move || checked(read())) };
+    ConsoleOptions {
+        mappings: Some(mappings.clone()),
+        campaigns: PreviewCampaigns {
+            agent_reply: Some(config.braze.campaigns.agent_reply.clone()),
+            ticket_solved: config.braze.campaigns.ticket_solved.clone(),
+        },
+        mapping_files: config.mapping_files.clone().unwrap_or_default(),
+        check: check.map(checked),
+        levels: Some(Arc::new(levels)),
+        ..ConsoleOptions::default()
+    }
+}
+
+fn checked(read: Result<(Config, Vec<Warning>), Faults>) -> Checked {
+    match read {
+        Ok((_, warnings)) => {
+            Checked { faults: Vec::new(), warnings: warnings.iter().map(ToString::to_string).collect() }
+        }
+        Err(Faults(faults)) => {
+            Checked { faults: faults.iter().map(ToString::to_string).collect(), warnings: Vec::new() }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The contract about what failed: the vendors' answers that are kept with a delivery, and the settling of one whose
+//! fate is unknown.
+
+use super::*;
+use crate::domain::answer::{ANSWERS_MAX, Answer};
+use crate::domain::delivery::SETTLED;
+use crate::domain::operator::{Act, Moved, Seen};
+
+const KEPT: &str = "a number that is a landline";
+
+fn answer(second: i64, body: &str) -> Answer {
+    Answer::new(at(second), "POST /campaigns/trigger/send", 400, Some("application/json"), body, body.len() as u64)
+}
+
+/// Fails the head of this lane with an answer; it can be tried again at once.
+async fn fail(store: &impl Store, destination: Destination, second: i64, body: &str) -> EventId {
+    let head = claim(store, destination, at(second)).await;
+    let retry = Transition::Retry { due_at: at(second), cause: "400".into() };
+    let verdict = Verdict { answer: Some(answer(second, body)), ..all(&head, &retry) };
+    store.record(&head, verdict, at(second)).await.unwrap();
+    head.work[0].delivery.id
+}
+
+async fn bodies(store: &impl Store, id: EventId) -> Vec<String> {
+    store.answers(id).await.unwrap().kept.into_iter().map(|answer| answer.body).collect()
+}
+
+pub(crate) async fn answers_are_kept_with_the_verdict_and_bounded<B: Home>() {
+    let (backend, store) = fresh::<B>().await;
+    accept(&store, text("ada", "1")).await;
+    let id = fail(&store, Zendesk, 1, KEPT).await;
+    let stale = claim(&store, Zendesk, at(2)).await;
+    let (_backend, store) = backend.crash(store, at(3)).await;
+    assert_eq!(bodies(&store, id).await, [KEPT], "it is as durable as the verdict");
+    let void = Verdict { answer: Some(answer(3, "never")), ..done(&stale) };
+    assert_eq!(store.record(&stale, void, at(3)).await, Err(StoreError::StaleClaim(id)));
+    assert_eq!(bodies(&store, id).await, [KEPT], "a void verdict leaves nothing");
+    // Looked for and not seen, it is tried again.
+    let looking = claim(&store, Zendesk, at(3)).await;
+    let again = Transition::Retry { due_at: at(3), cause: "not seen".into() };
+    store.record(&looking, all(&looking, &again), at(3)).await.unwrap();
+    let long = "é".repeat(512);
+    for second in 4..30 {
+        fail(&store, Zendesk, second, &format!("{second}{long}")).await;
+    }
+    let answers = store.answers(id).await.unwrap();
+    assert_eq!((answers.kept.len(), answers.older), (ANSWERS_MAX, 27 - ANSWERS_MAX as u64));
+    assert_eq!(answers.kept.last().map(|answer| (answer.at, &answer.body[..2])), Some((at(29), "29")));
+    let head = claim(&store, Zendesk, at(30)).await;
+    store.record(&head, done(&head), at(30)).await.unwrap();
+    assert_eq!(store.answers(id).await.unwrap(), answers, "they outlive the delivery's end");
+    let nobodys = EventId { sequence: id.sequence + 1000, ..id };
+    assert!(store.answers(nobodys).await.unwrap().is_empty());
+}
+
+pub(crate) async fn answers_go_with_their_delivery<B: Home>() {
+    let (_backend, store) = fresh::<B>().await;
+    accept(&store, text("ada", "waits")).await;
+    accept(&store, text("bob", "is over")).await;
+    accept(&store, text("eve", "is forgotten after it was over")).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let head = claim(&store, Zendesk, at(1)).await;
+        let waits = Transition::Retry { due_at: at(60), cause: "503".into() };
+        let over = Transition::Kill { cause: "400".into() };
+        let transition = if ids.is_empty() { waits } else { over };
+        let verdict = Verdict { answer: Some(answer(1, KEPT)), ..all(&head, &transition) };
+        store.record(&head, verdict, at(1)).await.unwrap();
+        ids.push(head.work[0].delivery.id);
+    }
+    for id in &ids {
+        assert_eq!(bodies(&store, *id).await, [KEPT]);
+    }
+    for customer in ["ada", "eve"] {
+        store.forget(&ConversationKey(customer.into()), &order(at(2))).await.unwrap();
+    }
+    store.expire(at(1000), seconds(10), seconds(10)).await.unwrap();
+    for id in ids {
+        assert!(store.answers(id).await.unwrap().is_empty(), "{id}");
+    }
+}
+
+pub(crate) async fn who_was_shown_the_vendors_answers_is_remembered<B: Home>() {
+    let (backend, store) = fresh::<B>().await;
+    let id = accept(&store, text("ada", "1")).await;
+    store.note_seen(Seen::Answers(id), &order(at(1))).await.unwrap();
+    let (_backend, store) = backend.crash(store, at(2)).await;
+    let entries = store.audit(None, 9).await.unwrap().items;
+    assert_eq!(entries.iter().map(|entry| entry.act.clone()).collect::<Vec<_>>(), [Act::RevealAnswers { event: id }]);
+}
+
+/// Leaves the head of a lane in doubt, set aside for the operator or still to be looked for.
+async fn doubt(store: &impl Store, destination: Destination, aside: bool) -> EventId {
+    let head = claim(store, destination, at(1)).await;
+    let lost = Transition::Lose { since: at(1), look_at: at(5), cause: "no answer".into() };
+    store.record(&head, all(&head, &lost), at(1)).await.unwrap();
+    if aside {
+        let looking = claim(store, destination, at(5)).await;
+        store.record(&looking, all(&looking, &Transition::SetAside { cause: "not seen".into() }), at(5)).await.unwrap();
+    }
+    head.work[0].delivery.id
+}
+
+pub(crate) async fn the_operator_settles_what_arrived<B: Home>() {
+    let (backend, store) = fresh::<B>().await;
+    for words in ["in doubt", "next"] {
+        accept(&store, phone_text(7, words)).await;
+    }
+    let id = doubt(&store, Braze, false).await;
+    assert!(store.claim(Braze, at(2), Terms::merging(1)).await.unwrap().is_none(), "the doubt holds the lane");
+    let told = Event { received_at: at(3), ..note(7, "it arrived") };
+    store.settle(id, Some(told), &order(at(3))).await.unwrap();
+    let (_backend, store) = backend.crash(store, at(4)).await;
+    let (delivery, _) = store.delivery(id).await.unwrap().unwrap();
+    assert_eq!(delivery.state, State::Delivered { receipt: SETTLED.into() });
+    assert_eq!(delivery.settled_at, Some(at(3)));
+    assert_eq!(drain(&store, Braze, at(4)).await, ["next"], "the lane goes on, and nothing is sent again");
+    let notes = claim(&store, Zendesk, at(4)).await;
+    assert_eq!((words(&notes), notes.work[0].delivery.parent), (vec!["it arrived".to_owned()], Some(id)));
+    let entries = store.audit(None, 9).await.unwrap().items;
+    let acts: Vec<_> = entries.iter().map(|entry| (entry.act.clone(), entry.operator.by.as_deref())).collect();
+    assert_eq!(acts, [(Act::Settle(Moved { count: 1, first: id, last: id }), Some("ada"))]);
+}
+
+pub(crate) async fn only_what_is_in_doubt_and_in_nobodys_hands_is_settled<B: Home>() {
+    let (_backend, store) = fresh::<B>().await;
+    let waits = accept(&store, text("ada", "waits")).await;
+    accept(&store, text("bob", "in doubt")).await;
+    let illegal = async |id: EventId| {
+        let refused = store.settle(id, Some(note(7, "it arrived")), &order(at(9))).await;
+        assert!(matches!(refused, Err(StoreError::Illegal(_))), "{refused:?}");
+    };
+    illegal(waits).await;
+    let head = claim(&store, Zendesk, at(1)).await;
+    illegal(waits).await;
+    store.record(&head, done(&head), at(1)).await.unwrap();
+    illegal(waits).await;
+    let id = doubt(&store, Zendesk, false).await;
+    let looking = claim(&store, Zendesk, at(5)).await;
+    illegal(id).await;
+    store.record(&looking, all(&looking, &Transition::SetAside { cause: "not seen".into() }), at(5)).await.unwrap();
+    store.settle(id, None, &order(at(6))).await.unwrap();
+    illegal(id).await;
+    assert_eq!(store.counts().by_state["delivered"], 2);
+    assert_eq!(store.audit(None, 9).await.unwrap().total, 1, "what was refused left nothing");
+    assert_eq!(drain(&store, Zendesk, at(9)).await, Vec::<String>::new(), "no note of what was refused");
+    let unknown = EventId { sequence: id.sequence + 1000, ..id };
+    assert!(matches!(store.settle(unknown, None, &order(at(9))).await, Err(StoreError::NotFound(_))));
+}
+
+pub(crate) async fn texts_in_one_comment_are_settled_together<B: Home>() {
+    let (_backend, store) = fresh::<B>().await;
+    let mut ids = Vec::new();
+    for words in ["1", "2", "3"] {
+        ids.push(accept(&store, text("ada", words)).await);
+    }
+    let head = claim(&store, Zendesk, at(0)).await;
+    store.record(&head, all(&head, &postpone(at(1))), at(0)).await.unwrap();
+    let group = store.claim(Zendesk, at(1), Terms::merging(2)).await.unwrap().unwrap();
+    assert_eq!(words(&group), ["1", "2"]);
+    let lost = Transition::Lose { since: at(1), look_at: at(5), cause: "no answer".into() };
+    store.record(&group, all(&group, &lost), at(1)).await.unwrap();
+    store.settle(ids[1], None, &order(at(2))).await.unwrap();
+    assert_eq!(store.counts().by_state["delivered"], 2);
+    let Act::Settle(moved) = store.audit(None, 9).await.unwrap().items[0].act.clone() else { panic!("no settling") };
+    assert_eq!(moved.count, 2);
+    assert_eq!(drain(&store, Zendesk, at(3)).await, ["3"]);
+}

@@ -1,0 +1,50 @@
+//! What of a claim no cause may hold: everything by which its customer is known, and everything that was written. Pure.
+
+use crate::clients::Personal;
+use crate::domain::event::{Customer, EventKind};
+use crate::store::Claim;
+
+/// The claim's personal data.
+pub(super) fn of(claim: &Claim) -> Personal {
+    let mut personal = Personal::default();
+    personal.add(&claim.key.0);
+    if let Some(conversation) = &claim.conversation {
+        add_customer(&mut personal, &conversation.customer);
+    }
+    claim.work.iter().for_each(|work| add_event(&mut personal, &work.event.kind));
+    personal
+}
+
+fn add_customer(personal: &mut Personal, customer: &Customer) {
+    let Customer { external_id, braze_id, phone, email, first_name, last_name } = customer;
+    let values = [external_id, braze_id, phone, email, first_name, last_name];
+    values.into_iter().flatten().for_each(|value| personal.add(value));
+}
+
+fn add_event(personal: &mut Personal, event: &EventKind) {
+    let mut add = |values: &[&Option<String>]| values.iter().copied().flatten().for_each(|value| personal.add(value));
+    match event {
+        EventKind::CustomerText(text) => {
+            add(&[&text.line, &text.fields.subject]);
+            personal.add(&text.text);
+            text.media.iter().for_each(|link| personal.add(link));
+            add_customer(personal, &text.customer);
+        }
+        EventKind::PhoneText(text) => {
+            add(&[&text.external_user_id, &text.agent_name]);
+            personal.add(&text.text);
+            for attachment in &text.attachments {
+                personal.add(&attachment.file_name);
+                personal.add(&attachment.url);
+            }
+            if let Some(recipe) = &text.recipe {
+                recipe.attributes.values().for_each(|value| personal.add_json(value));
+            }
+        }
+        EventKind::AgentReply(reply) => add(&[&reply.external_user_id]),
+        EventKind::TicketSolved(change) | EventKind::TicketReopened(change) => add(&[&change.external_user_id]),
+        EventKind::Note(note) => personal.add(&note.text),
+        // It is never delivered.
+        EventKind::Unreadable(_) => {}
+    }
+}
