@@ -11,6 +11,7 @@ pub mod budget;
 pub mod conversation;
 pub mod delivery;
 pub mod event;
+pub mod find;
 pub mod inbound;
 pub mod lanes;
 pub mod operator;

@@ -17,19 +17,24 @@ use crate::domain::answer::{Answer, Answers};
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, TicketId};
+use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
-use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
+use crate::domain::operator::{AuditEntry, Order, Pause, Seen};
 
 mod commits;
 #[cfg(test)]
 mod contract;
 mod engine;
+mod filter;
+mod find;
 pub mod memory;
 mod moves;
 pub mod sled;
 mod terms;
 
 pub use commits::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats};
+pub use filter::{DeliveryFilter, PEOPLE_MAX};
+pub use find::{Finds, Group, Person, find};
 pub use moves::{Forgotten, Found, Moves, Sweep};
 pub use terms::{IsShort, Terms};
 
@@ -142,23 +147,6 @@ pub enum Compaction {
     WhenBloated,
     /// In any case, so that nothing which was dropped is left in a file.
     Now,
-}
-
-/// Which deliveries to list.
-#[derive(Clone, Debug, Default)]
-pub struct DeliveryFilter {
-    /// A state word ([`crate::domain::delivery::State::NAMES`]); all when `None`.
-    pub state: Option<String>,
-    /// Only this conversation's.
-    pub conversation: Option<ConversationKey>,
-    /// Only what goes there.
-    pub destination: Option<Destination>,
-    /// From the newest to the oldest, instead of the other way.
-    pub newest_first: bool,
-    /// Where the last page ended.
-    pub after: Option<EventId>,
-    /// At most this many; a store may have a bound of its own (sled: 1000), which [`Page::more`] tells of.
-    pub limit: usize,
 }
 
 /// One page of a list.
@@ -294,10 +282,11 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Page<Conversation>, StoreError>;
 
-    /// The same of the conversations that a search finds; its total is of those. Every conversation is looked at.
+    /// Conversations from the one with the newest delivery to the one with the oldest, and then those without any in the
+    /// order of their keys: of all, or of those that a search means. The total is of those.
     async fn find_conversations(
         &self,
-        search: Search,
+        search: Option<Search>,
         after: Option<&ConversationKey>,
         limit: usize,
     ) -> Result<Page<Conversation>, StoreError>;

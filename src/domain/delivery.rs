@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::domain::conversation::ConversationKey;
 use crate::domain::event::{Destination, EventId};
 
+mod dispatch;
 mod outcome;
 mod past;
 
+pub use dispatch::{dispatch_in, receipt_of};
 pub use outcome::Outcome;
 pub use past::{Happened, PAST_MAX, Past};
 
@@ -369,6 +371,9 @@ pub struct Delivery {
     /// The delivery that gave rise to this one: the doorbell of a text to the phone, or what a note tells of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<EventId>,
+    /// Braze's dispatch that brought the event in; `None` of one that an earlier version of tandem accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispatch: Option<String>,
     /// When it settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Timestamp>,
@@ -400,7 +405,7 @@ impl Delivery {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -443,7 +448,7 @@ mod tests {
         ]
     }
 
-    fn pending() -> Delivery {
+    pub(super) fn pending() -> Delivery {
         Delivery {
             id: EventId { epoch: 1, sequence: 1, sub: 0 },
             kind: "phone_text".into(),
@@ -459,6 +464,7 @@ mod tests {
             parent: None,
             settled_at: None,
             past: Vec::new(),
+            dispatch: None,
         }
     }
 

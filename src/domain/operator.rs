@@ -5,8 +5,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::conversation::{Conversation, ConversationKey, fingerprint};
-use crate::domain::event::{Destination, EventId, TicketId};
+use crate::domain::conversation::{ConversationKey, fingerprint};
+use crate::domain::event::{Destination, EventId};
 
 /// The longest [`Operator::by`]. It is a handle, not a sentence.
 pub const NAME_CHARS_MAX: usize = 64;
@@ -222,36 +222,6 @@ impl Seen {
     }
 }
 
-/// By what a conversation is looked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Search {
-    /// Its key has this in it, in either case.
-    Key(String),
-    /// The customer's number ends with these digits.
-    PhoneEnd(String),
-    /// It goes to this ticket, or went there.
-    Ticket(TicketId),
-}
-
-impl Search {
-    /// Whether a conversation is meant.
-    #[must_use]
-    pub fn finds(&self, conversation: &Conversation) -> bool {
-        match self {
-            Self::Key(part) => conversation.key.0.to_lowercase().contains(&part.to_lowercase()),
-            Self::PhoneEnd(digits) => {
-                let phone = conversation.customer.phone.as_deref().unwrap_or_default();
-                let number: String = phone.chars().filter(char::is_ascii_digit).collect();
-                !digits.is_empty() && number.ends_with(digits)
-            }
-            Self::Ticket(id) => {
-                conversation.ticket.as_ref().is_some_and(|ticket| ticket.id == *id)
-                    || conversation.forwarded_on(*id).is_some()
-            }
-        }
-    }
-}
-
 /// What stands for a conversation's key where the key itself must not be kept.
 #[must_use]
 pub fn digest(key: &ConversationKey) -> String {
@@ -299,8 +269,6 @@ fn stands_in(word: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::conversation::{Change, TicketStatus};
-    use crate::domain::event::CommentId;
 
     #[test]
     fn a_handle_has_no_room_for_anything_personal() {
@@ -319,30 +287,6 @@ mod tests {
             assert_eq!(handle(name), good.then(|| name.to_owned()), "{name:?}");
         }
         assert!(handle(&"x".repeat(64)).is_some() && handle(&"x".repeat(65)).is_none());
-    }
-
-    #[test]
-    fn a_conversation_is_found_by_its_key_its_number_and_its_tickets() {
-        let at = Timestamp::UNIX_EPOCH;
-        let mut ada = Conversation::new(ConversationKey("Ada-42".into()), at);
-        ada.customer.phone = Some("+1 (555) 555-0101".into());
-        ada.apply(Change::Forwarded(TicketId(6), CommentId(1), Vec::new()), at);
-        ada.apply(Change::Ticket(TicketId(7), TicketStatus::Open, at), at);
-        let nobody = Conversation::new(ConversationKey("b".into()), at);
-        for (search, found) in [
-            (Search::Key("da-4".into()), true),
-            (Search::Key("ADA".into()), true),
-            (Search::Key("0101".into()), false),
-            (Search::PhoneEnd("0101".into()), true),
-            (Search::PhoneEnd("5550101".into()), true),
-            (Search::PhoneEnd("010".into()), false),
-            (Search::PhoneEnd(String::new()), false),
-            (Search::Ticket(TicketId(7)), true),
-            (Search::Ticket(TicketId(6)), true),
-            (Search::Ticket(TicketId(8)), false),
-        ] {
-            assert_eq!((search.finds(&ada), search.finds(&nobody)), (found, false), "{search:?}");
-        }
     }
 
     #[test]

@@ -193,6 +193,7 @@ mod tests {
             parent: None,
             settled_at: None,
             past: Vec::new(),
+            dispatch: None,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::domain::conversation as known;
 use crate::domain::delivery::{self, State};
 use crate::domain::event::{Destination, EventId};
 use crate::domain::operator::{self, Access, Act};
+use crate::domain::phone;
 use crate::store;
 
 mod inbound;
@@ -79,7 +80,8 @@ pub(super) struct Readiness {
 pub(super) struct Page<T> {
     /// The items.
     pub(super) items: Vec<T>,
-    /// How many there are in all pages, at the time of this look.
+    /// How many there are in all pages, at the time of this look; where a list is filtered by more than one thing, or
+    /// searched, from 10,000 on: at least so many.
     pub(super) total: u64,
     /// What to give as `after` for the page behind this one; `null` when there is none.
     #[schema(required)]
@@ -186,6 +188,9 @@ pub(super) struct Conversation {
     /// The line that the customer writes to, where Braze told.
     #[schema(required)]
     line: Option<String>,
+    /// The end of the customer's number, as lists may show it, such as `…33`; `null` where no number is known.
+    #[schema(required)]
+    phone_end: Option<String>,
     /// `unknown`, `in` or `out`.
     #[schema(value_type = String)]
     subscription: known::Subscription,
@@ -203,9 +208,59 @@ impl From<&known::Conversation> for Conversation {
             ticket_state: ticket.map(|ticket| ticket.status.name()),
             ticket_state_since: ticket.map(|ticket| ticket.since),
             line: conversation.line.clone(),
+            phone_end: conversation.customer.phone.as_deref().map(phone::redacted),
             subscription: conversation.subscription,
             updated_at: conversation.updated_at,
         }
+    }
+}
+
+/// What an operator's words led to.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Finds {
+    /// By what the words were taken for, the surest first; a meaning under which nothing was found is left out.
+    groups: Vec<FoundGroup>,
+}
+
+/// What one meaning of the words led to.
+#[derive(Serialize, ToSchema)]
+struct FoundGroup {
+    /// What they were taken for: `event`, `dispatch`, `ticket`, `phone`, `name` or `id`.
+    by: &'static str,
+    /// The deliveries that they name; empty where they mean people.
+    deliveries: Vec<Delivery>,
+    /// Whose these are, or the people that are meant; newest first.
+    people: Vec<FoundPerson>,
+    /// How many people are meant; from 10,000 on, at least so many.
+    total: u64,
+    /// Whether more are meant than are here.
+    more: bool,
+}
+
+/// A conversation, and what became of the latest of it.
+#[derive(Serialize, ToSchema)]
+struct FoundPerson {
+    #[serde(flatten)]
+    conversation: Conversation,
+    /// Its three newest deliveries, newest first, without doorbells that were answered.
+    latest: Vec<Delivery>,
+}
+
+impl From<&store::Finds> for Finds {
+    fn from(found: &store::Finds) -> Self {
+        let deliveries = |known: &[delivery::Delivery]| known.iter().map(Delivery::from).collect();
+        let person = |person: &store::Person| FoundPerson {
+            conversation: (&person.conversation).into(),
+            latest: deliveries(&person.latest),
+        };
+        let group = |group: &store::Group| FoundGroup {
+            by: group.by.name(),
+            deliveries: deliveries(&group.deliveries),
+            people: group.people.iter().map(person).collect(),
+            total: group.total,
+            more: group.more,
+        };
+        Self { groups: found.groups.iter().map(group).collect() }
     }
 }
 

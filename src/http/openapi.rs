@@ -4,7 +4,7 @@
 //! It describes what [`super::answers`] sends; what is asked for stands here, a row an operation. A test holds it to the
 //! routers, and what a running bridge answers to it. It answers nothing itself: `docs/openapi.json` is made of it.
 
-use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathsBuilder};
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterIn, PathsBuilder};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{
     AdditionalProperties, ComponentsBuilder, Object, ObjectBuilder, Schema, SchemaType, Type,
@@ -15,11 +15,17 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
+use self::parameters::{
+    ANYTHING, DELIVERY_OR_NONE, after, by, conversation, destination, few, flag, id, key, limit, newest, parameter,
+    phone, state, sweep, text, ticket, time, words,
+};
 use super::answers::{
     Acknowledgement, AuditEntry, Conversation, ConversationWithCustomer, Delivery, DeliveryWithEvent,
-    DestinationStanding, Error, Forgotten, Health, Inbound, Page, Readiness, Step, VendorAnswer, VendorAnswers,
+    DestinationStanding, Error, Finds, Forgotten, Health, Inbound, Page, Readiness, Step, VendorAnswer, VendorAnswers,
 };
 use crate::domain::delivery::State;
+
+mod parameters;
 
 const JSON: &str = "application/json";
 
@@ -71,7 +77,7 @@ fn components() -> utoipa::openapi::Components {
     let components = with::<ConversationWithCustomer>(with::<Conversation>(with_page::<Conversation>(components)));
     let components = with::<DestinationStanding>(with_page::<DestinationStanding>(components));
     let components = with::<AuditEntry>(with_page::<AuditEntry>(components));
-    let components = with::<Forgotten>(with::<Inbound>(with::<Step>(components)));
+    let components = with::<Finds>(with::<Forgotten>(with::<Inbound>(with::<Step>(components))));
     let components = with::<VendorAnswers>(with::<VendorAnswer>(components));
     let header =
         |name: &str, about: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(name, about)));
@@ -251,7 +257,12 @@ fn operator() -> Vec<Route> {
                 .response("200", ResponseBuilder::new().description("The page.").content("text/plain", page).build())
         }),
         asked(get(), "/api/deliveries", "listDeliveries", "Lists deliveries, oldest first.")
-            .takes([state("Only this state.", &State::NAMES, false), conversation(), after(DELIVERY_OR_NONE), limit()])
+            .takes([state("Only this state.", &State::NAMES, false), conversation()])
+            .takes([ticket("Only those of this ticket's conversation."), phone("Only those of these customers.")])
+            .takes([destination(ParameterIn::Query, "Only what goes to this vendor.")])
+            .takes([time("since", "Only what was accepted then or later"), time("until", "Only what came before")])
+            .takes([flag("doorbells", "Whether doorbells are listed that were answered.", true), newest(false)])
+            .takes([after(DELIVERY_OR_NONE), limit()])
             .answers("200", "A page.", &page_name::<Delivery>()),
         asked(post(), "/api/deliveries/redrive", "redriveAll", "Puts all back that match: one step.")
             .about(STEPS)
@@ -286,12 +297,19 @@ fn operator() -> Vec<Route> {
             .answers("200", "The answers.", "VendorAnswers")
             .refuses(&no_such),
         asked(get(), "/api/conversations", "listConversations", "Lists conversations in the order of their keys.")
-            .takes([after(ANYTHING), limit()])
+            .about(
+                "With `ticket`, `phone` or `newest`, from the one with the newest delivery to the one with the oldest.",
+            )
+            .takes([ticket("Only the one that this ticket belongs to."), phone("Only those of these customers.")])
+            .takes([newest(false), after(ANYTHING), limit()])
             .answers("200", "A page.", &page_name::<Conversation>()),
         asked(get(), "/api/conversation", "showConversation", "Shows a conversation with the customer's particulars.")
             .takes([key()])
             .answers("200", "The conversation.", "ConversationWithCustomer")
             .refuses(&no_such),
+        asked(get(), "/api/find", "find", "Finds whatever the words may mean, newest first, by their meaning.")
+            .takes([words(), few()])
+            .answers("200", "What was found.", "Finds"),
         asked(post(), "/api/conversation/forget", "forget", "Erases a customer.")
             .takes([key(), by()])
             .answers("200", "What was erased.", "Forgotten")
@@ -309,11 +327,11 @@ fn operator() -> Vec<Route> {
             &page_name::<DestinationStanding>(),
         ),
         asked(post(), "/api/destinations/{destination}/pause", "pause", "Calls a vendor no more until it is resumed.")
-            .takes([destination(), by()])
+            .takes([destination(ParameterIn::Path, "The vendor."), by()])
             .answers("200", "How the vendor stands then.", "DestinationStanding")
             .refuses(&no_such),
         asked(post(), "/api/destinations/{destination}/resume", "resume", "Calls a vendor again.")
-            .takes([destination(), by()])
+            .takes([destination(ParameterIn::Path, "The vendor."), by()])
             .answers("200", "How the vendor stands then.", "DestinationStanding")
             .refuses(&no_such),
         asked(get(), "/api/audit", "listOrders", "Lists what operators did, newest first.")
@@ -329,91 +347,7 @@ const STEPS: &str = "An order over many is carried out in steps: each request mo
     answered, and says where the next one begins. Give back `next` as `after` and `accepted_by` as it was answered, \
     until `next` is null.";
 
-// ------------------------------------------------------------------------------------------------------- parameters
-
-fn parameter(name: &str, place: ParameterIn, about: &str, schema: Object) -> Parameter {
-    let required = if place == ParameterIn::Path { Required::True } else { Required::False };
-    let parameter = ParameterBuilder::new().name(name).parameter_in(place).required(required);
-    parameter.description(Some(about)).schema(Some(Schema::Object(schema))).build()
-}
-
-fn state(about: &str, words: &[&str], needed: bool) -> Parameter {
-    let words =
-        ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).enum_values(Some(words.iter().copied()));
-    let mut parameter = parameter("state", ParameterIn::Query, about, words.build());
-    parameter.required = if needed { Required::True } else { Required::False };
-    parameter
-}
-
-fn conversation() -> Parameter {
-    parameter("conversation", ParameterIn::Query, "Only this conversation's.", text())
-}
-
-/// A delivery's id, or nothing, which is the beginning.
-const DELIVERY_OR_NONE: &str = "^(evt_[0-9a-f]{24})?$";
-
-/// A conversation's key is whatever the brand calls its customer.
-const ANYTHING: &str = "";
-
-fn after(pattern: &str) -> Parameter {
-    let cursor = if pattern == ANYTHING { text() } else { like(pattern) };
-    parameter("after", ParameterIn::Query, "Go on after this: the `next` of the page before.", cursor)
-}
-
-fn limit() -> Parameter {
-    let number = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer));
-    let number = number.minimum(Some(1)).maximum(Some(500)).default(Some(50.into()));
-    parameter("limit", ParameterIn::Query, "At most this many items.", number.build())
-}
-
-fn sweep(states: &[&str]) -> Vec<Parameter> {
-    let accepted_by = "Only what had been accepted by this time; now, when it is left out.";
-    vec![
-        state("Those in this state.", states, true),
-        conversation(),
-        parameter("accepted_by", ParameterIn::Query, accepted_by, text()),
-        after(DELIVERY_OR_NONE),
-        by(),
-    ]
-}
-
-fn id() -> Parameter {
-    parameter("id", ParameterIn::Path, "The delivery's name: `evt_…`.", like("^evt_[0-9a-f]{24}$"))
-}
-
-fn key() -> Parameter {
-    let mut key = parameter("key", ParameterIn::Query, "The conversation's key.", some_text());
-    key.required = Required::True;
-    key
-}
-
-fn destination() -> Parameter {
-    let words =
-        ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).enum_values(Some(["zendesk", "braze"]));
-    parameter("destination", ParameterIn::Path, "The vendor.", words.build())
-}
-
-fn by() -> Parameter {
-    let about = "Who you are, for the audit: a handle of letters, digits, dots, hyphens and underscores.";
-    // A letter somewhere, and 64 characters at most.
-    parameter("X-Tandem-By", ParameterIn::Header, about, like("^(?=.*[A-Za-z])[A-Za-z0-9._-]{1,64}$"))
-}
-
 // ----------------------------------------------------------------------------------------------------------- bodies
-
-fn text() -> Object {
-    Object::with_type(Type::String)
-}
-
-/// A text that is not blank.
-fn some_text() -> Object {
-    ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).min_length(Some(1)).build()
-}
-
-/// A text of this form.
-fn like(pattern: &str) -> Object {
-    ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).pattern(Some(pattern)).build()
-}
 
 fn anything() -> Object {
     ObjectBuilder::new()

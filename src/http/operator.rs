@@ -25,16 +25,17 @@ use super::OperatorState;
 use super::answers;
 use super::error::{error_answer, json_answer, unavailable};
 use crate::clock::Clock;
-use crate::domain::conversation::{Conversation, ConversationKey};
+use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, State as Standing};
 use crate::domain::event::{Destination, EventId};
 use crate::domain::operator::{Access, NAME_CHARS_MAX, Operator, Order, handle};
 use crate::domain::text;
-use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, DeliveryFilter, Page, StoreError};
+use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, Page, StoreError};
 use crate::telemetry::{Distribution, exposition};
 
 pub(super) mod actions;
 pub(super) mod guard;
+pub(super) mod lists;
 mod orders;
 mod settled;
 
@@ -59,7 +60,7 @@ const ACTION_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn routes(state: OperatorState) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
-        .route("/api/deliveries", get(list_deliveries))
+        .route("/api/deliveries", get(lists::deliveries))
         .route("/api/deliveries/redrive", post(orders::redrive_all))
         .route("/api/deliveries/discard", post(orders::discard_all))
         .route("/api/deliveries/{id}", get(show_delivery))
@@ -67,11 +68,12 @@ pub(super) fn routes(state: OperatorState) -> Router {
         .route("/api/deliveries/{id}/discard", post(discard))
         .route("/api/deliveries/{id}/settle", post(settle))
         .route("/api/deliveries/{id}/answers", post(show_answers))
-        .route("/api/conversations", get(list_conversations))
+        .route("/api/conversations", get(lists::conversations))
         // The key is a parameter and not a part of the path: it is whatever the brand calls its customer, also `..`.
         .route("/api/conversation", get(show_conversation))
         .route("/api/conversation/forget", post(orders::forget))
         .route("/api/inbound", get(show_inbound))
+        .route("/api/find", get(lists::find))
         .route("/api/destinations", get(orders::list_destinations))
         .route("/api/destinations/{destination}/pause", post(orders::pause))
         .route("/api/destinations/{destination}/resume", post(orders::resume))
@@ -168,22 +170,6 @@ fn distributions(stats: &CommitStats) -> (Distribution, Distribution) {
     )
 }
 
-async fn list_deliveries(State(state): State<OperatorState>, uri: Uri) -> Response {
-    let listed = async {
-        let mut query = Query::read(&uri, &["state", "conversation", "after", "limit"])?;
-        let filter = DeliveryFilter {
-            state: query.state_word()?,
-            conversation: query.take("conversation").map(ConversationKey),
-            after: query.take("after").map(|id| parse_id(&id)).transpose()?,
-            limit: query.limit()?,
-            ..DeliveryFilter::default()
-        };
-        let page = state.store.deliveries(filter).await?;
-        Ok(page_json(&page, delivery_json, |delivery| delivery.id.to_string()))
-    };
-    answer(listed.await, &state)
-}
-
 async fn show_delivery(State(state): State<OperatorState>, Path(id): Path<String>) -> Response {
     let shown = async {
         let id = parse_id(&id)?;
@@ -262,16 +248,6 @@ async fn read_reason(request: Request) -> Result<String, Refusal> {
     actions::reason(reason).map_err(|problem| Refusal::Bad(format!("{problem}: {{\"reason\": \"…\"}}")))
 }
 
-async fn list_conversations(State(state): State<OperatorState>, uri: Uri) -> Response {
-    let listed = async {
-        let mut query = Query::read(&uri, &["after", "limit"])?;
-        let after = query.take("after").map(ConversationKey);
-        let page = state.store.conversations(after.as_ref(), query.limit()?).await?;
-        Ok(page_json(&page, conversation_json, |conversation| conversation.key.to_string()))
-    };
-    answer(listed.await, &state)
-}
-
 async fn show_conversation(State(state): State<OperatorState>, uri: Uri) -> Response {
     let shown = async {
         let key = Query::read(&uri, &["key"])?.take("key").map(ConversationKey);
@@ -306,10 +282,6 @@ fn delivery_json(delivery: &Delivery) -> Value {
     to_json(&answers::Delivery::from(delivery))
 }
 
-fn conversation_json(conversation: &Conversation) -> Value {
-    to_json(&answers::Conversation::from(conversation))
-}
-
 /// The parameters of a request, each of which must be known: a mistyped filter must not answer with everything.
 pub(super) struct Query(BTreeMap<String, String>);
 
@@ -339,11 +311,13 @@ impl Query {
     }
 
     fn limit(&mut self) -> Result<usize, Refusal> {
-        let Some(limit) = self.take("limit") else { return Ok(PAGE_DEFAULT) };
-        match limit.parse() {
-            Ok(limit @ 1..=PAGE_MAX) => Ok(limit),
-            _ => Err(Refusal::Bad(format!("limit must be a number from 1 to {PAGE_MAX}"))),
-        }
+        self.number("limit", PAGE_DEFAULT, PAGE_MAX)
+    }
+
+    fn number(&mut self, name: &str, unless_said: usize, max: usize) -> Result<usize, Refusal> {
+        let Some(number) = self.take(name) else { return Ok(unless_said) };
+        let number = number.parse().ok().filter(|number| (1..=max).contains(number));
+        number.ok_or_else(|| Refusal::Bad(format!("{name} must be a number from 1 to {max}")))
     }
 }
 

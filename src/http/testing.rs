@@ -19,8 +19,9 @@ use crate::domain::answer::Answers;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, Note, Tells, TicketId};
+use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
-use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
+use crate::domain::operator::{AuditEntry, Order, Pause, Seen};
 use crate::http::Inbound;
 use crate::intake::IntakeOptions;
 use crate::store::{
@@ -144,12 +145,12 @@ impl Store for ScriptedStore {
 
     async fn find_conversations(
         &self,
-        search: Search,
+        search: Option<Search>,
         after: Option<&ConversationKey>,
         limit: usize,
     ) -> Result<Page<Conversation>, StoreError> {
         let mut page = self.conversations(after, limit).await?;
-        page.items.retain(|conversation| search.finds(conversation));
+        page.items.retain(|conversation| search.as_ref().is_none_or(|search| search.finds(conversation)));
         Ok(page)
     }
 
@@ -314,6 +315,7 @@ pub(crate) fn delivery(sequence: u64, state: State) -> Delivery {
         parent: None,
         settled_at: None,
         past: Vec::new(),
+        dispatch: None,
     }
 }
 

@@ -20,14 +20,18 @@ use crate::domain::event::{
 use crate::domain::inbound::{Arrivals, Door, Otherwise};
 use crate::store::{Accepted, Claim, DeliveryFilter, Store, StoreError, StoreLimits, Terms, Verdict};
 
+mod find;
 mod operator;
 mod refused;
 mod scarce;
 
+pub(crate) use find::{
+    a_conversation_is_found_by_what_is_known_of_it, a_list_shows_what_its_filter_wants,
+    what_words_may_mean_is_found_with_what_became_of_it,
+};
 pub(crate) use operator::{
-    a_conversation_is_found_by_what_is_known_of_it, a_group_that_waits_is_forgotten_whole,
-    a_paused_destination_hands_out_nothing_also_after_a_crash, a_sweep_takes_what_is_meant_and_says_what_it_could_not,
-    every_attempt_is_remembered_with_its_time_and_outcome,
+    a_group_that_waits_is_forgotten_whole, a_paused_destination_hands_out_nothing_also_after_a_crash,
+    a_sweep_takes_what_is_meant_and_says_what_it_could_not, every_attempt_is_remembered_with_its_time_and_outcome,
     every_order_is_remembered_with_its_commit_and_no_longer_than_wanted,
     lists_begin_at_either_end_and_keep_to_one_direction, many_dead_letters_go_back_in_order,
     nobody_is_forgotten_who_is_not_named, what_is_in_hand_is_not_forgotten_until_asked_again,
@@ -80,6 +84,8 @@ macro_rules! contract_tests {
             the_operator_puts_back_and_drops,
             lists_begin_at_either_end_and_keep_to_one_direction,
             a_conversation_is_found_by_what_is_known_of_it,
+            a_list_shows_what_its_filter_wants,
+            what_words_may_mean_is_found_with_what_became_of_it,
             who_was_shown_what_is_remembered,
             every_attempt_is_remembered_with_its_time_and_outcome,
             redriving_one_of_a_group_redrives_all,

@@ -4,7 +4,7 @@
 use crate::clients::Failure;
 use crate::clients::braze::Recipient;
 use crate::domain::conversation::{Change, Conversation, Subscription, TicketStatus};
-use crate::domain::delivery::{Happened, Outcome};
+use crate::domain::delivery::{Happened, Outcome, receipt_of};
 use crate::domain::event::{Destination, EventKind, PhoneText, TicketChange, TicketId};
 use crate::domain::refusals::Object;
 use crate::domain::retry::OnUnconfirmed;
@@ -133,7 +133,7 @@ impl Worker {
             return Err(Outcome::Reject { cause: "an empty claim".to_owned() });
         };
         let of = u32::try_from(parts.len()).unwrap_or(u32::MAX);
-        let mut receipts = Vec::new();
+        let mut dispatches = Vec::new();
         for (number, words) in (1..=of).zip(parts) {
             if number <= head.delivery.parts_sent {
                 continue;
@@ -150,9 +150,9 @@ impl Worker {
                 let cause = format!("part {number} of {of} is out");
                 return Err(Outcome::Postpone { cause, until: self.clock.now(), for_budget: false });
             }
-            receipts.push(sent.dispatch_id.unwrap_or_else(|| "queued".to_owned()));
+            dispatches.push(sent.dispatch_id);
         }
-        Ok(Outcome::Done { receipt: format!("dispatch {}", receipts.join(", ")) })
+        Ok(Outcome::Done { receipt: receipt_of(&dispatches) })
     }
 
     /// Whether a reply may have been texted in a time of which the store knows nothing, and is for the operator to send: a

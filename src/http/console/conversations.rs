@@ -13,17 +13,13 @@ use super::session::Visitor;
 use super::view::{self, Moment, grouped, moment};
 use crate::domain::conversation::{Conversation, ConversationKey, Subscription};
 use crate::domain::event::TicketId;
-use crate::domain::operator::Search;
-use crate::domain::phone;
+use crate::domain::find::{self, Search};
 use crate::http::OperatorState;
 use crate::http::operator::{Query, actions};
 use crate::store::Forgotten;
 
 /// Conversations on a page.
 const PAGE: usize = 50;
-
-/// With fewer digits, too many customers would be found.
-const PHONE_DIGITS_MIN: usize = 3;
 
 /// A line of the list.
 pub(super) struct Known {
@@ -96,10 +92,7 @@ pub(super) async fn list(
         }
     };
     let key = after.clone().map(ConversationKey);
-    let found = match search {
-        Some(search) => state.store.find_conversations(search, key.as_ref(), PAGE).await?,
-        None => state.store.conversations(key.as_ref(), PAGE).await?,
-    };
+    let found = state.store.find_conversations(search, key.as_ref(), PAGE).await?;
     let href = |after: &str| {
         view::query("/console/conversations", &[("by", &page.by), ("words", &page.words), ("after", after)])
     };
@@ -118,11 +111,9 @@ fn search(by: &str, words: &str) -> Result<Option<Search>, String> {
     match by {
         "key" => Ok(Some(Search::Key(words.to_owned()))),
         "phone" => {
-            let digits = phone::digits(words);
-            if digits.len() < PHONE_DIGITS_MIN {
-                return Err(format!("Give at least the last {PHONE_DIGITS_MIN} digits of the number."));
-            }
-            Ok(Some(Search::PhoneEnd(digits)))
+            let end = find::phone_end(words);
+            let problem = || format!("Give at least the last {} digits of the number.", find::PHONE_DIGITS_MIN);
+            Ok(Some(Search::PhoneEnd(end.ok_or_else(problem)?)))
         }
         "ticket" => match words.trim_start_matches('#').parse() {
             Ok(id) => Ok(Some(Search::Ticket(TicketId(id)))),
@@ -195,7 +186,8 @@ mod tests {
             ("key", "ada", Ok(Some(Search::Key("ada".into())))),
             ("key", "", Ok(None)),
             ("phone", "…01 01", Ok(Some(Search::PhoneEnd("0101".into())))),
-            ("phone", "01", Err(())),
+            ("phone", "01", Ok(Some(Search::PhoneEnd("01".into())))),
+            ("phone", "1", Err(())),
             ("ticket", "#47", Ok(Some(Search::Ticket(TicketId(47))))),
             ("ticket", "last", Err(())),
             ("name", "ada", Err(())),

@@ -57,6 +57,7 @@ impl Meant {
             newest_first: true,
             after,
             limit,
+            ..DeliveryFilter::default()
         })
     }
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::*;
 use crate::domain::delivery::{Delivery, Happened};
-use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, Search, Seen, digest};
+use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, Seen, digest};
 use crate::store::{Forgotten, Sweep, Terms};
 
 /// An order of ada's.
@@ -350,27 +350,6 @@ pub(crate) async fn lists_begin_at_either_end_and_keep_to_one_direction<B: Home>
     assert_eq!((ids(&page.items), page.total, page.more), (newest_first[..1].to_vec(), 11, true));
     let to_phones = Sweep { destination: Some(Braze), ..all_that_are("pending", at(9)) };
     assert_eq!(store.sweep(to_phones).await.unwrap().ids.len(), 5);
-}
-
-pub(crate) async fn a_conversation_is_found_by_what_is_known_of_it<B: Home>() {
-    let (_backend, store) = fresh::<B>().await;
-    for (name, phone) in [("ada", "+15555550101"), ("adam", "+15555550202"), ("bob", "+15555550101")] {
-        accept(&store, text_from(customer(name, &format!("b-{name}"), phone), None, "Hello")).await;
-    }
-    store.learn(&key("bob"), vec![Change::Ticket(TicketId(7), TicketStatus::Open, at(1))], at(1)).await.unwrap();
-    let found = async |search: Search, after: Option<&str>, limit: usize| {
-        let page = store.find_conversations(search, after.map(key).as_ref(), limit).await.unwrap();
-        let keys: Vec<_> = page.items.into_iter().map(|found| found.key.0).collect();
-        (keys, page.total, page.more)
-    };
-    let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
-    let end = || Search::PhoneEnd("0101".into());
-    assert_eq!(found(end(), None, 9).await, (keys(&["ada", "bob"]), 2, false));
-    assert_eq!(found(end(), None, 1).await, (keys(&["ada"]), 2, true));
-    assert_eq!(found(end(), Some("ada"), 1).await, (keys(&["bob"]), 2, false));
-    assert_eq!(found(Search::Key("ADA".into()), None, 9).await, (keys(&["ada", "adam"]), 2, false));
-    assert_eq!(found(Search::Ticket(TicketId(7)), None, 9).await, (keys(&["bob"]), 1, false));
-    assert_eq!(found(Search::Ticket(TicketId(8)), None, 9).await, (keys(&[]), 0, false));
 }
 
 pub(crate) async fn who_was_shown_what_is_remembered<B: Home>() {

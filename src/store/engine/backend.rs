@@ -16,9 +16,10 @@ use crate::domain::answer::Answers;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, TicketId};
+use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
 use crate::domain::lanes::{LaneName, Place};
-use crate::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
+use crate::domain::operator::{AuditEntry, Order, Pause, Seen};
 use crate::store::engine::claims::{RawClaim, Ruling};
 use crate::store::engine::core::{Arrival, Core, Owed};
 use crate::store::engine::shared::Shared;
@@ -136,17 +137,17 @@ impl<B: Backend> Store for B {
         limit: usize,
     ) -> Result<Page<Conversation>, StoreError> {
         let after = after.cloned();
-        self.read(move |look| lists::conversations(look, None, after.as_ref(), limit)).await
+        self.read(move |look| lists::conversations(look, after.as_ref(), limit.min(lists::PAGE_MAX))).await
     }
 
     async fn find_conversations(
         &self,
-        search: Search,
+        search: Option<Search>,
         after: Option<&ConversationKey>,
         limit: usize,
     ) -> Result<Page<Conversation>, StoreError> {
         let after = after.cloned();
-        self.read(move |look| lists::conversations(look, Some(&search), after.as_ref(), limit)).await
+        self.read(move |look| lists::find_conversations(look, search.as_ref(), after.as_ref(), limit)).await
     }
 
     async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError> {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::domain::address::{self, Address, Alias, Directory};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, learnt_from};
-use crate::domain::delivery::{Delivery, State};
+use crate::domain::delivery::{self, Delivery, State};
 use crate::domain::event::{DedupeKey, Destination, Event, EventId, EventKind, TicketId};
 use crate::domain::lanes::{Entry, Hold, LaneName, Lanes, Place, Track};
 use crate::store::engine::epochs::Epochs;
@@ -81,6 +81,7 @@ pub(in crate::store) struct Arrival {
     /// The text by which an echo is known, where this may be one.
     echo_of: Option<String>,
     dedupe: Vec<Digest>,
+    dispatch: Option<String>,
 }
 
 impl Arrival {
@@ -102,6 +103,7 @@ impl Arrival {
             learnt: learnt_from(&event.kind),
             echo_of,
             dedupe: layout::dedupe_digests(dedupe)?,
+            dispatch: delivery::dispatch_in(dedupe),
         })
     }
 }
@@ -112,6 +114,7 @@ pub(in crate::store) struct Owed {
     pub(in crate::store) kind: &'static str,
     pub(in crate::store) destination: Destination,
     pub(in crate::store) parent: Option<EventId>,
+    pub(in crate::store) dispatch: Option<String>,
 }
 
 impl Owed {
@@ -121,6 +124,7 @@ impl Owed {
             kind: event.kind.name(),
             destination: event.kind.destination(),
             parent: None,
+            dispatch: None,
         })
     }
 
@@ -186,7 +190,8 @@ impl Core {
         }
         let place = self.fresh_place();
         self.known.stage(&arrival.dedupe, place, now.as_second());
-        self.add(place, arrival.owed, resolution.key, now, State::Pending)?;
+        let owed = Owed { dispatch: arrival.dispatch, ..arrival.owed };
+        self.add(place, owed, resolution.key, now, State::Pending)?;
         Ok(Accepted::New(self.epochs.id(place)))
     }
 
@@ -255,6 +260,7 @@ impl Core {
     ) -> Result<(), StoreError> {
         let delivery = Delivery {
             parent: owed.parent,
+            dispatch: owed.dispatch,
             past: Vec::new(),
             // What takes the place of an event of an earlier opening is made now, and must not be taken for what was
             // made there in a time that this store does not know of.

@@ -3,20 +3,20 @@
 //! A list is a look at a moving thing: a delivery that settles while it is read may be missing from that page. Nothing
 //! here writes.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use serde::Deserialize;
 use sled::IVec;
 
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
-use crate::domain::event::Destination;
+use crate::domain::find::Search;
 use crate::domain::lanes::Place;
-use crate::domain::operator::Search;
+use crate::store::engine::directory::key_in;
 use crate::store::engine::layout;
 use crate::store::engine::tree::Look;
 use crate::store::engine::upkeep::Cut;
-use crate::store::{DeliveryFilter, Page, StoreError};
+use crate::store::{DeliveryFilter, PEOPLE_MAX, Page, StoreError};
 
 /// The longest page, whatever was asked for: a few megabytes.
 pub(in crate::store) const PAGE_MAX: usize = 1000;
@@ -27,29 +27,22 @@ const READS_MAX: u32 = 5;
 /// What one step of expiry or of a sweep takes: a few milliseconds of the writer's time.
 pub(in crate::store) const STEP_MAX: usize = 256;
 
-/// What a filter looks at.
-#[derive(Deserialize)]
-struct Glance {
-    conversation: ConversationKey,
-    destination: Destination,
-    state: GlanceState,
-}
-
-#[derive(Deserialize)]
-struct GlanceState {
-    is: String,
-}
-
-impl DeliveryFilter {
-    fn sees_all(&self) -> bool {
-        self.state.is_none() && self.conversation.is_none() && self.destination.is_none()
+/// Whose deliveries a filter wants; `None` for everybody's.
+fn whose(look: &dyn Look, filter: &DeliveryFilter) -> Result<Option<BTreeSet<ConversationKey>>, StoreError> {
+    let mut whose = filter.conversation.clone().map(|key| BTreeSet::from([key]));
+    let mut also = |keys: BTreeSet<ConversationKey>| {
+        let both = whose.as_ref().map(|whose| whose.intersection(&keys).cloned().collect());
+        whose = Some(both.unwrap_or(keys));
+    };
+    if let Some(ticket) = filter.ticket {
+        let leads_to = look.get(&layout::ticket(ticket))?.map(|value| key_in(&value));
+        also(leads_to.into_iter().chain([ConversationKey::provisional(ticket)]).collect());
     }
-
-    fn wants(&self, glance: &Glance) -> bool {
-        self.state.as_ref().is_none_or(|state| *state == glance.state.is)
-            && self.conversation.as_ref().is_none_or(|key| *key == glance.conversation)
-            && self.destination.is_none_or(|destination| destination == glance.destination)
+    if let Some(end) = &filter.phone_end {
+        let found = find_conversations(look, Some(&Search::PhoneEnd(end.clone())), None, PEOPLE_MAX)?;
+        also(found.items.into_iter().map(|conversation| conversation.key).collect());
     }
+    Ok(whose)
 }
 
 /// A page of deliveries in the making. It is given all of them, oldest first, whichever end it begins at.
@@ -91,6 +84,7 @@ pub(in crate::store) fn deliveries(look: &dyn Look, filter: &DeliveryFilter) -> 
         total: 0,
         more: false,
     };
+    let whose = whose(look, filter)?;
     // Both halves are in the order of places, so merging them is too.
     let mut waiting = look.with_prefix(&[layout::PENDING]).peekable();
     let mut history = look.with_prefix(&[layout::HISTORY]).peekable();
@@ -108,14 +102,10 @@ pub(in crate::store) fn deliveries(look: &dyn Look, filter: &DeliveryFilter) -> 
             // It settled while we looked.
             continue;
         }
-        if filter.sees_all() {
-            if page.takes(place) {
-                page.take(key, value);
-            }
-            continue;
-        }
         let Some(record) = whole(look, &key, value.clone())? else { continue };
-        if filter.wants(&layout::decode("delivery", &record)?) && page.takes(place) {
+        let delivery: Delivery = layout::decode("delivery", &record)?;
+        let is_theirs = whose.as_ref().is_none_or(|whose| whose.contains(&delivery.conversation));
+        if is_theirs && filter.wants(&delivery) && page.takes(place) {
             page.take(key, value);
         }
     }
@@ -132,37 +122,65 @@ pub(in crate::store) fn deliveries(look: &dyn Look, filter: &DeliveryFilter) -> 
     Ok(Page { items, total: page.total, more: page.more })
 }
 
-/// [`crate::store::Store::conversations`], and [`crate::store::Store::find_conversations`].
+/// [`crate::store::Store::conversations`].
 pub(in crate::store) fn conversations(
+    look: &dyn Look,
+    after: Option<&ConversationKey>,
+    limit: usize,
+) -> Result<Page<Conversation>, StoreError> {
+    let mut page = Page { items: Vec::new(), total: 0, more: false };
+    for entry in look.with_prefix(&[layout::CONVERSATION]) {
+        let (key, value) = entry?;
+        page.total += 1;
+        if after.is_some_and(|after| &key[1..] <= after.0.as_bytes()) {
+            continue;
+        }
+        if page.items.len() == limit {
+            page.more = true;
+        } else if let Some(record) = whole(look, &key, value)? {
+            page.items.push(layout::decode("conversation", &record)?);
+        }
+    }
+    Ok(page)
+}
+
+/// [`crate::store::Store::find_conversations`].
+pub(in crate::store) fn find_conversations(
     look: &dyn Look,
     search: Option<&Search>,
     after: Option<&ConversationKey>,
     limit: usize,
 ) -> Result<Page<Conversation>, StoreError> {
-    let limit = limit.min(PAGE_MAX);
-    let mut page = Page { items: Vec::new(), total: 0, more: false };
-    for entry in look.with_prefix(&[layout::CONVERSATION]) {
-        let (key, value) = entry?;
-        let behind = after.is_none_or(|after| &key[1..] > after.0.as_bytes());
-        let wanted = behind && page.items.len() < limit;
-        if search.is_none() && !wanted {
-            page.more |= behind;
-            page.total += 1;
-            continue;
-        }
-        let Some(record) = whole(look, &key, value)? else { continue };
-        let conversation = layout::decode("conversation", &record)?;
-        if search.is_some_and(|search| !search.finds(&conversation)) {
-            continue;
-        }
-        page.total += 1;
-        if wanted {
-            page.items.push(conversation);
-        } else {
-            page.more |= behind;
+    let mut newest: HashMap<ConversationKey, Place> = HashMap::new();
+    for prefix in [layout::PENDING, layout::HISTORY] {
+        for entry in look.with_prefix(&[prefix]) {
+            let (key, value) = entry?;
+            let Some(record) = whole(look, &key, value)? else { continue };
+            let delivery: Delivery = layout::decode("delivery", &record)?;
+            let place = Place::of(delivery.id);
+            newest.entry(delivery.conversation).and_modify(|newest| *newest = place.max(*newest)).or_insert(place);
         }
     }
-    Ok(page)
+    let of_ticket = match search {
+        Some(Search::Ticket(ticket)) => look.get(&layout::ticket(*ticket))?.map(|value| key_in(&value)),
+        _ => None,
+    };
+    let is_meant = |conversation: &Conversation| match search {
+        None => true,
+        Some(Search::Ticket(_)) => of_ticket.as_ref() == Some(&conversation.key),
+        Some(search) => search.finds(conversation),
+    };
+    let mut found = conversations(look, None, usize::MAX)?.items;
+    found.retain(is_meant);
+    let order = |key: &ConversationKey| (Reverse(newest.get(key).copied()), key.clone());
+    found.sort_by_cached_key(|conversation| order(&conversation.key));
+    let total = u64::try_from(found.len()).unwrap_or(u64::MAX);
+    if let Some(after) = after.map(order) {
+        found.retain(|conversation| order(&conversation.key) > after);
+    }
+    let more = found.len() > limit;
+    found.truncate(limit);
+    Ok(Page { items: found, total, more })
 }
 
 /// Some deliveries that settled long enough ago, after this place; none when there are no more.

@@ -15,8 +15,9 @@ use tandem::domain::answer::Answers;
 use tandem::domain::conversation::{Change, Conversation, ConversationKey};
 use tandem::domain::delivery::{Delivery, Transition};
 use tandem::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, TicketId};
+use tandem::domain::find::Search;
 use tandem::domain::inbound::Arrivals;
-use tandem::domain::operator::{AuditEntry, Order, Pause, Search, Seen};
+use tandem::domain::operator::{AuditEntry, Order, Pause, Seen};
 use tandem::store::{
     Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,
     Sweep, Terms, Verdict,
@@ -179,7 +180,7 @@ impl Store for MortalStore {
 
     async fn find_conversations(
         &self,
-        search: Search,
+        search: Option<Search>,
         after: Option<&ConversationKey>,
         limit: usize,
     ) -> Result<Page<Conversation>, StoreError> {

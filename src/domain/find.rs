@@ -1,0 +1,316 @@
+//! The one search field: what an operator's words may mean, and which conversations are meant by them.
+//!
+//! Words are read once, into every [`Search`] that they may stand for; a store answers each from an index. Nothing here
+//! reads a store.
+
+use icu_normalizer::DecomposingNormalizerBorrowed;
+
+use crate::domain::conversation::Conversation;
+use crate::domain::event::{EventId, TicketId};
+use crate::domain::phone;
+
+/// The longest words that are looked for, in characters: an id of 255 fits.
+pub const WORDS_CHARS_MAX: usize = 256;
+
+/// With one digit a tenth of all customers would be found.
+pub const PHONE_DIGITS_MIN: usize = 2;
+
+/// The same of letters.
+pub const NAME_LETTERS_MIN: usize = 2;
+
+/// The shortest words that are taken for a dispatch id. Braze's have 32 characters.
+const DISPATCH_CHARS_MIN: usize = 8;
+
+/// What stands in numbers beside digits, the `…` of tandem's own lists included.
+const IN_NUMBERS: &str = "+-–.()/…* \u{a0}";
+
+/// What stands between the parts of an id that is made by a machine.
+const IN_DISPATCHES: &str = "-_.";
+
+/// The longest word of a name that is told apart from others.
+const NAME_WORD_CHARS_MAX: usize = 32;
+
+/// Letters that no decomposition leads back to the plain letters that people type for them.
+const FOLDED: [(char, &str); 12] = [
+    ('ß', "ss"),
+    ('æ', "ae"),
+    ('œ', "oe"),
+    ('ø', "o"),
+    ('đ', "d"),
+    ('ð', "d"),
+    ('þ', "th"),
+    ('ł', "l"),
+    ('ħ', "h"),
+    ('ŧ', "t"),
+    ('ı', "i"),
+    ('ſ', "s"),
+];
+
+/// One meaning of an operator's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// The delivery of this name.
+    Event(EventId),
+    /// The delivery with this dispatch id of Braze's: the campaign's that brought it in, or the text's that went out.
+    Dispatch(String),
+    /// Conversations that go to this ticket, or went there.
+    Ticket(TicketId),
+    /// Conversations with a number that ends with these digits.
+    PhoneEnd(String),
+    /// Conversations whose key is, or begins with, this, in either case; or whose customer has exactly this id.
+    Key(String),
+    /// Conversations with a customer in whose name each of these folded words begins a word ([`name_words`]).
+    Name(Vec<String>),
+}
+
+impl Search {
+    /// The word for the meaning, in answers and on pages.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Event(_) => "event",
+            Self::Dispatch(_) => "dispatch",
+            Self::Ticket(_) => "ticket",
+            Self::PhoneEnd(_) => "phone",
+            Self::Key(_) => "id",
+            Self::Name(_) => "name",
+        }
+    }
+
+    /// Whether a conversation is meant. What names a delivery means no conversation by itself.
+    #[must_use]
+    pub fn finds(&self, conversation: &Conversation) -> bool {
+        let customer = &conversation.customer;
+        match self {
+            Self::Event(_) | Self::Dispatch(_) => false,
+            Self::Ticket(id) => conversation.was_on(*id),
+            Self::PhoneEnd(end) => {
+                let number = customer.phone.as_deref().map(phone::digits).unwrap_or_default();
+                !end.is_empty() && number.ends_with(end)
+            }
+            Self::Key(words) => {
+                let is_id = |id: &Option<String>| id.as_ref() == Some(words);
+                let begins = conversation.key.0.to_lowercase().starts_with(&words.to_lowercase());
+                !words.is_empty() && (begins || is_id(&customer.external_id) || is_id(&customer.braze_id))
+            }
+            Self::Name(words) => {
+                let known = customer.name().map(|name| name_words(&name)).unwrap_or_default();
+                !words.is_empty() && words.iter().all(|word| known.iter().any(|known| known.starts_with(word)))
+            }
+        }
+    }
+}
+
+impl Conversation {
+    /// Whether the conversation goes to this ticket, or went there as far as it remembers.
+    #[must_use]
+    pub fn was_on(&self, ticket: TicketId) -> bool {
+        self.ticket.as_ref().is_some_and(|current| current.id == ticket)
+            || self.former_tickets.contains(&ticket)
+            || self.forwarded_on(ticket).is_some()
+    }
+}
+
+/// Everything that an operator's words may mean, the surest meaning first. Empty when they are too short to mean
+/// anything.
+#[must_use]
+pub fn meanings(words: &str) -> Vec<Search> {
+    let words = words.trim();
+    if words.is_empty() || words.chars().nth(WORDS_CHARS_MAX).is_some() {
+        return Vec::new();
+    }
+    if let Ok(event) = words.parse() {
+        return vec![Search::Event(event)];
+    }
+    if let Some(number) = words.strip_prefix('#') {
+        return ticket(number.trim()).into_iter().collect();
+    }
+    let mut meanings = Vec::new();
+    if is_dispatch(words) {
+        meanings.push(Search::Dispatch(words.to_owned()));
+    }
+    if words.bytes().all(|byte| byte.is_ascii_digit()) {
+        meanings.extend(ticket(words));
+    }
+    meanings.extend(phone_end(words).map(Search::PhoneEnd));
+    let name = name_words(words);
+    if name.iter().map(|word| word.chars().count()).max() >= Some(NAME_LETTERS_MIN)
+        && name.iter().flat_map(|word| word.chars()).any(char::is_alphabetic)
+    {
+        meanings.push(Search::Name(name));
+    }
+    if words.chars().nth(1).is_some() {
+        meanings.push(Search::Key(words.to_owned()));
+    }
+    meanings
+}
+
+fn ticket(number: &str) -> Option<Search> {
+    number.parse().ok().filter(|number| *number > 0).map(|number| Search::Ticket(TicketId(number)))
+}
+
+/// The digits by which a number in any form ends: without what stands for the way to it, be it `00`, a national `0` or
+/// the `(0)` in the middle. `None` when it is no number, or too little of one.
+#[must_use]
+pub fn phone_end(words: &str) -> Option<String> {
+    let words = words.strip_prefix("tel:").unwrap_or(words).replace("(0)", "");
+    if !words.chars().all(|c| c.is_ascii_digit() || IN_NUMBERS.contains(c)) {
+        return None;
+    }
+    let digits = phone::digits(&words);
+    // A short end may begin with zeros of the number's own.
+    let is_whole = digits.len() >= 7;
+    let end = if is_whole { digits.trim_start_matches('0') } else { &digits };
+    (end.len() >= PHONE_DIGITS_MIN).then(|| end.to_owned())
+}
+
+fn is_dispatch(words: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || IN_DISPATCHES.contains(c);
+    words.len() >= DISPATCH_CHARS_MIN && words.chars().all(fits) && words.contains(|c: char| c.is_ascii_digit())
+}
+
+/// The words of a name as they are compared: small letters, without accents. Each is cut after 32 characters.
+#[must_use]
+pub fn name_words(name: &str) -> Vec<String> {
+    let small = name.to_lowercase();
+    let plain = DecomposingNormalizerBorrowed::new_nfkd().normalize(&small);
+    let mut folded = String::with_capacity(plain.len());
+    for c in plain.chars() {
+        match FOLDED.iter().find(|(letter, _)| *letter == c) {
+            Some((_, letters)) => folded.push_str(letters),
+            None if is_accent(c) => {}
+            None => folded.push(c),
+        }
+    }
+    let words = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(|word| word.chars().take(NAME_WORD_CHARS_MAX).collect()).collect()
+}
+
+/// Whether it is a mark on the letter before it, or an apostrophe within a word.
+fn is_accent(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}' | '\'' | '’' | 'ʼ')
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::conversation::{Change, ConversationKey, TicketStatus};
+    use crate::domain::event::CommentId;
+
+    fn dispatch(id: &str) -> Search {
+        Search::Dispatch(id.into())
+    }
+
+    fn key(words: &str) -> Search {
+        Search::Key(words.into())
+    }
+
+    fn name(words: &[&str]) -> Search {
+        Search::Name(words.iter().map(|word| (*word).into()).collect())
+    }
+
+    fn end(digits: &str) -> Search {
+        Search::PhoneEnd(digits.into())
+    }
+
+    fn ticket(number: u64) -> Search {
+        Search::Ticket(TicketId(number))
+    }
+
+    #[test]
+    fn what_an_operators_words_may_mean() {
+        let event = "evt_0c616ade0000000000010000";
+        let hex = "6b1f0c2a9d8e4f7ab3c5d1e2f3a4b5c6";
+        let long = "x".repeat(WORDS_CHARS_MAX);
+        for (words, meant) in [
+            ("33", vec![ticket(33), end("33"), key("33")]),
+            (" …33 ", vec![end("33"), key("…33")]),
+            ("3", vec![ticket(3)]),
+            ("0", vec![]),
+            ("#33", vec![ticket(33)]),
+            ("# 33", vec![ticket(33)]),
+            ("#last", vec![]),
+            ("+1 (555) 555-0133", vec![end("15555550133"), key("+1 (555) 555-0133")]),
+            ("0049 171 1234567", vec![end("491711234567"), key("0049 171 1234567")]),
+            ("0171/1234567", vec![end("1711234567"), key("0171/1234567")]),
+            ("+44 (0)20 7946 0958", vec![end("442079460958"), key("+44 (0)20 7946 0958")]),
+            ("tel:+15555550133", vec![end("15555550133"), name(&["tel", "15555550133"]), key("tel:+15555550133")]),
+            ("0133", vec![ticket(133), end("0133"), key("0133")]),
+            (
+                "15555550133",
+                vec![dispatch("15555550133"), ticket(15_555_550_133), end("15555550133"), key("15555550133")],
+            ),
+            ("Ada", vec![name(&["ada"]), key("Ada")]),
+            ("Zoë O’Brien", vec![name(&["zoe", "obrien"]), key("Zoë O’Brien")]),
+            ("customer-47", vec![dispatch("customer-47"), name(&["customer", "47"]), key("customer-47")]),
+            ("a", vec![]),
+            (event, vec![Search::Event(event.parse().unwrap())]),
+            (hex, vec![dispatch(hex), name(&[hex]), key(hex)]),
+            ("", vec![]),
+            ("  ", vec![]),
+            (&long, vec![name(&[&long[..NAME_WORD_CHARS_MAX]]), key(&long)]),
+            (&"x".repeat(WORDS_CHARS_MAX + 1), vec![]),
+        ] {
+            assert_eq!(meanings(words), meant, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_compared_without_case_and_accents() {
+        for (name, words) in [
+            ("Zoë", &["zoe"][..]),
+            ("ZOE\u{308}", &["zoe"]),
+            ("Łukasz Gößner-Ørsted", &["lukasz", "gossner", "orsted"]),
+            ("D'Arcy O’Brien", &["darcy", "obrien"]),
+            ("Ｙｕｋｉ", &["yuki"]),
+            ("Ольга Й.", &["ольга", "и"]),
+            ("田中 さくら", &["田中", "さくら"]),
+            ("  -  ", &[]),
+        ] {
+            assert_eq!(name_words(name), words, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_conversation_is_found_by_its_key_its_number_its_name_and_its_tickets() {
+        let at = Timestamp::UNIX_EPOCH;
+        let mut ada = Conversation::new(ConversationKey("Ada-42".into()), at);
+        ada.customer.phone = Some("+1 (555) 555-0101".into());
+        ada.customer.external_id = Some("Ada-42".into());
+        ada.customer.braze_id = Some("b-9".into());
+        ada.customer.first_name = Some("Adélaïde".into());
+        ada.customer.last_name = Some("King Noel".into());
+        ada.apply(Change::Forwarded(TicketId(6), CommentId(1), Vec::new()), at);
+        ada.apply(Change::Ticket(TicketId(5), TicketStatus::Open, at), at);
+        ada.apply(Change::Ticket(TicketId(7), TicketStatus::Open, at), at);
+        let stranger = Conversation::new(ConversationKey("b".into()), at);
+        for (search, found) in [
+            (key("ada-4"), true),
+            (key("ADA-42"), true),
+            (key("da-4"), false),
+            (key("b-9"), true),
+            (key("B-9"), false),
+            (key("0101"), false),
+            (key(""), false),
+            (end("0101"), true),
+            (end("01"), true),
+            (end("5550101"), true),
+            (end("010"), false),
+            (end(""), false),
+            (name(&["ade"]), true),
+            (name(&["noel", "adelaide"]), true),
+            (name(&["ade", "lovelace"]), false),
+            (name(&["delaide"]), false),
+            (name(&[]), false),
+            (ticket(7), true),
+            (ticket(6), true),
+            (ticket(5), true),
+            (ticket(8), false),
+            (dispatch("ada-42"), false),
+        ] {
+            assert_eq!((search.finds(&ada), search.finds(&stranger)), (found, false), "{search:?}");
+        }
+    }
+}

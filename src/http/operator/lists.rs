@@ -1,0 +1,154 @@
+//! Lists of the operator API, and the one field that finds. They show nothing that was written, and of a customer the
+//! end of the number.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::Uri;
+use jiff::{Span, SpanRelativeTo, Timestamp};
+use serde_json::Value;
+
+use super::{Query, Refusal, answer, delivery_json, page_json, parse_id, to_json};
+use crate::domain::conversation::{Conversation, ConversationKey};
+use crate::domain::event::{Destination, TicketId};
+use crate::domain::find::{self, Search};
+use crate::http::{OperatorState, answers};
+use crate::store::{self, DeliveryFilter};
+
+/// People of each meaning, unless asked otherwise.
+const FOUND_DEFAULT: usize = 10;
+
+/// People of each meaning at most: each brings its latest deliveries along.
+const FOUND_MAX: usize = 50;
+
+/// `GET /api/deliveries`.
+pub(super) async fn deliveries(State(state): State<OperatorState>, uri: Uri) -> Response {
+    let listed = async {
+        let filter = filter(&mut Query::read(&uri, &DELIVERIES)?, state.clock.now())?;
+        let page = state.store.deliveries(filter).await?;
+        Ok(page_json(&page, delivery_json, |delivery| delivery.id.to_string()))
+    };
+    answer(listed.await, &state)
+}
+
+const DELIVERIES: [&str; 11] = [
+    "state",
+    "conversation",
+    "ticket",
+    "phone",
+    "destination",
+    "since",
+    "until",
+    "doorbells",
+    "newest",
+    "after",
+    "limit",
+];
+
+fn filter(query: &mut Query, now: Timestamp) -> Result<DeliveryFilter, Refusal> {
+    Ok(DeliveryFilter {
+        state: query.state_word()?,
+        conversation: query.take("conversation").map(ConversationKey),
+        ticket: query.ticket()?,
+        phone_end: query.phone_end()?,
+        destination: query.destination()?,
+        dispatch: None,
+        since: query.time("since", now)?,
+        until: query.time("until", now)?,
+        hide_doorbells: !query.flag("doorbells", true)?,
+        newest_first: query.flag("newest", false)?,
+        after: query.take("after").map(|id| parse_id(&id)).transpose()?,
+        limit: query.limit()?,
+    })
+}
+
+/// `GET /api/conversations`.
+pub(super) async fn conversations(State(state): State<OperatorState>, uri: Uri) -> Response {
+    let listed = async {
+        let mut query = Query::read(&uri, &["ticket", "phone", "newest", "after", "limit"])?;
+        let after = query.take("after").map(ConversationKey);
+        let search = match (query.ticket()?, query.phone_end()?) {
+            (None, None) => None,
+            (Some(ticket), None) => Some(Search::Ticket(ticket)),
+            (None, Some(end)) => Some(Search::PhoneEnd(end)),
+            (Some(_), Some(_)) => return Err(Refusal::Bad("give ticket or phone, not both".to_owned())),
+        };
+        let newest_first = query.flag("newest", search.is_some())?;
+        if search.is_some() && !newest_first {
+            return Err(Refusal::Bad("what is looked for comes newest first: leave newest=false out".to_owned()));
+        }
+        let limit = query.limit()?;
+        let page = if newest_first {
+            state.store.find_conversations(search, after.as_ref(), limit).await?
+        } else {
+            state.store.conversations(after.as_ref(), limit).await?
+        };
+        Ok(page_json(&page, conversation_json, |conversation| conversation.key.to_string()))
+    };
+    answer(listed.await, &state)
+}
+
+fn conversation_json(conversation: &Conversation) -> Value {
+    to_json(&answers::Conversation::from(conversation))
+}
+
+/// `GET /api/find`.
+pub(super) async fn find(State(state): State<OperatorState>, uri: Uri) -> Response {
+    let found = async {
+        let mut query = Query::read(&uri, &["words", "limit"])?;
+        let limit = query.number("limit", FOUND_DEFAULT, FOUND_MAX)?;
+        let words = query.take("words").ok_or_else(|| Refusal::Bad("the parameter words is missing".to_owned()))?;
+        let meanings = find::meanings(&words);
+        if meanings.is_empty() {
+            return Err(Refusal::Bad(TOO_SHORT.to_owned()));
+        }
+        let found = store::find(&*state.store, &meanings, limit).await?;
+        Ok(to_json(&answers::Finds::from(&found)))
+    };
+    answer(found.await, &state)
+}
+
+/// What words must be, to mean anything.
+pub(in crate::http) const TOO_SHORT: &str = "nothing can be meant by that: give the last 2 digits of a number or \
+    more, 2 letters of a name or more, a customer's id, a ticket such as #4711, an id that begins with evt_, or a \
+    dispatch id of Braze's, in 256 characters at most";
+
+impl Query {
+    pub(in crate::http) fn ticket(&mut self) -> Result<Option<TicketId>, Refusal> {
+        let Some(words) = self.take("ticket") else { return Ok(None) };
+        let number = words.strip_prefix('#').unwrap_or(&words).parse().ok();
+        number.map(|number| Some(TicketId(number))).ok_or_else(|| Refusal::Bad("ticket must be a number".to_owned()))
+    }
+
+    pub(in crate::http) fn phone_end(&mut self) -> Result<Option<String>, Refusal> {
+        let Some(words) = self.take("phone") else { return Ok(None) };
+        let problem =
+            || format!("phone must be a number, or the last {} digits of one or more", find::PHONE_DIGITS_MIN);
+        find::phone_end(&words).map(Some).ok_or_else(|| Refusal::Bad(problem()))
+    }
+
+    pub(in crate::http) fn destination(&mut self) -> Result<Option<Destination>, Refusal> {
+        let Some(word) = self.take("destination") else { return Ok(None) };
+        let known = [Destination::Zendesk, Destination::Braze].into_iter().find(|known| known.name() == word);
+        known.map(Some).ok_or_else(|| Refusal::Bad("destination must be zendesk or braze".to_owned()))
+    }
+
+    /// A time as it is written in RFC 3339, or as an age such as `90m`, `1h` or `2d`.
+    pub(in crate::http) fn time(&mut self, name: &str, now: Timestamp) -> Result<Option<Timestamp>, Refusal> {
+        let Some(words) = self.take(name) else { return Ok(None) };
+        let age = || {
+            let age = words.parse::<Span>().ok()?.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+            now.checked_sub(age.abs()).ok()
+        };
+        let form = || format!("{name} must be a time such as 2027-01-15T09:30:00Z, or an age such as 90m, 1h or 2d");
+        words.parse().ok().or_else(age).map(Some).ok_or_else(|| Refusal::Bad(form()))
+    }
+
+    pub(in crate::http) fn flag(&mut self, name: &str, unless_said: bool) -> Result<bool, Refusal> {
+        match self.take(name).as_deref() {
+            None => Ok(unless_said),
+            Some("true") => Ok(true),
+            Some("false") => Ok(false),
+            Some(_) => Err(Refusal::Bad(format!("{name} must be true or false"))),
+        }
+    }
+}

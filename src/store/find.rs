@@ -1,0 +1,117 @@
+//! Finding what an operator's words may mean: each meaning is asked of the store, and the answers stay apart.
+//!
+//! It is bounded by what it is asked for, and never writes.
+
+use crate::domain::conversation::{Conversation, ConversationKey};
+use crate::domain::delivery::Delivery;
+use crate::domain::find::Search;
+use crate::store::{DeliveryFilter, Store, StoreError};
+
+/// How many of a conversation's newest deliveries are shown with it.
+const LATEST: usize = 3;
+
+/// What was found, by what the words were taken for. A meaning under which nothing was found is left out.
+#[derive(Clone, Debug, Default)]
+pub struct Finds {
+    /// The surest meaning first.
+    pub groups: Vec<Group>,
+}
+
+/// What one meaning of the words led to.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The meaning.
+    pub by: Search,
+    /// The deliveries that it names; empty where it means people.
+    pub deliveries: Vec<Delivery>,
+    /// Whose they are, or the people that it means; newest first.
+    pub people: Vec<Person>,
+    /// How many people it means, where it means people ([`crate::store::Page::total`]).
+    pub total: u64,
+    /// Whether it means more than are here. [`Store::find_conversations`] goes on behind the last one.
+    pub more: bool,
+}
+
+/// A conversation, and what became of the latest of it.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The conversation.
+    pub conversation: Conversation,
+    /// Its newest deliveries, newest first, without doorbells that were answered.
+    pub latest: Vec<Delivery>,
+}
+
+/// Asks a store for every meaning of an operator's words ([`crate::domain::find::meanings`]): up to `limit` of each,
+/// newest first. A conversation is in the first group only that has it.
+///
+/// # Errors
+/// What the store's lists answer.
+pub async fn find<S: Store + ?Sized>(store: &S, meanings: &[Search], limit: usize) -> Result<Finds, StoreError> {
+    let mut groups: Vec<Group> = Vec::new();
+    for by in meanings {
+        let mut group = match by {
+            Search::Event(id) => {
+                let found = store.delivery(*id).await?.map(|(delivery, _)| delivery);
+                of_deliveries(store, by, found.into_iter().collect(), false).await?
+            }
+            Search::Dispatch(id) => {
+                let filter = DeliveryFilter {
+                    dispatch: Some(id.clone()),
+                    newest_first: true,
+                    limit,
+                    ..DeliveryFilter::default()
+                };
+                let page = store.deliveries(filter).await?;
+                of_deliveries(store, by, page.items, page.more).await?
+            }
+            Search::Ticket(_) | Search::PhoneEnd(_) | Search::Key(_) | Search::Name(_) => {
+                let page = store.find_conversations(Some(by.clone()), None, limit).await?;
+                let people = with_latest(store, page.items).await?;
+                Group { by: by.clone(), deliveries: Vec::new(), people, total: page.total, more: page.more }
+            }
+        };
+        let is_shown = |key: &ConversationKey| {
+            groups.iter().flat_map(|group| &group.people).any(|person| person.conversation.key == *key)
+        };
+        group.people.retain(|person| !is_shown(&person.conversation.key));
+        if !group.people.is_empty() || !group.deliveries.is_empty() {
+            groups.push(group);
+        }
+    }
+    Ok(Finds { groups })
+}
+
+async fn of_deliveries<S: Store + ?Sized>(
+    store: &S,
+    by: &Search,
+    deliveries: Vec<Delivery>,
+    more: bool,
+) -> Result<Group, StoreError> {
+    let mut theirs: Vec<Conversation> = Vec::new();
+    for delivery in &deliveries {
+        if theirs.iter().all(|known| known.key != delivery.conversation) {
+            theirs.extend(store.conversation(&delivery.conversation).await?);
+        }
+    }
+    let people = with_latest(store, theirs).await?;
+    Ok(Group { by: by.clone(), total: people.len() as u64, deliveries, people, more })
+}
+
+async fn with_latest<S: Store + ?Sized>(
+    store: &S,
+    conversations: Vec<Conversation>,
+) -> Result<Vec<Person>, StoreError> {
+    let mut people = Vec::with_capacity(conversations.len());
+    for conversation in conversations {
+        let filter = DeliveryFilter {
+            conversation: Some(conversation.key.clone()),
+            hide_doorbells: true,
+            newest_first: true,
+            limit: LATEST,
+            ..DeliveryFilter::default()
+        };
+        let latest = store.deliveries(filter).await?.items;
+        people.push(Person { conversation, latest });
+    }
+    Ok(people)
+}
