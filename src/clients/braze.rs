@@ -15,7 +15,7 @@ use crate::clients::exchange::{Answer, Effect, Exchange, Order, secret_header};
 use crate::clients::{Failure, Held, Transport, words};
 use crate::clock::Clock;
 use crate::domain::breaker::Breaker;
-use crate::domain::budget::{Budgets, Call, Level, UserKey};
+use crate::domain::budget::{Budgets, Call, Level, Reached, UserKey};
 use crate::domain::event::Destination;
 use crate::domain::lanes::Need;
 use crate::domain::refusals::Object;
@@ -93,6 +93,12 @@ impl Braze {
     #[must_use]
     pub fn levels(&self) -> Vec<Level> {
         self.exchange.levels(Destination::Braze)
+    }
+
+    /// The limits of Braze that hold calls back now.
+    #[must_use]
+    pub fn reached(&self) -> Vec<Reached> {
+        self.exchange.reached(Destination::Braze)
     }
 
     /// When work with this need may be taken in hand, by our rate budget; `None` means now.

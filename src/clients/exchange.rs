@@ -18,7 +18,7 @@ use crate::clients::{Failure, Held, Personal, Transport, TransportError, attempt
 use crate::clock::Clock;
 use crate::domain::answer::{self, BODY_BYTES_MAX};
 use crate::domain::breaker::Breaker;
-use crate::domain::budget::{Budgets, Call, Level, Permit};
+use crate::domain::budget::{Budgets, Call, Level, Permit, Reached};
 use crate::domain::event::{Destination, TicketId};
 use crate::domain::lanes::Need;
 use crate::domain::refusals::Object;
@@ -184,11 +184,10 @@ impl Exchange {
             return Err(Failure::Postpone { cause, until: later(asked_at, UNANSWERED_FOR), for_budget: false });
         }
         let permit = self.budgets().take(order.call, asked_at);
-        if let Permit::At(until) = permit
+        if let Permit::At(until, limit) = permit
             && !order.asks_whether_it_answers
         {
-            let cause = format!("{}'s rate limit is used up", self.vendor);
-            return Err(Failure::Postpone { cause, until, for_budget: true });
+            return Err(Failure::Postpone { cause: limit.said(self.vendor), until, for_budget: true });
         }
         let answer = self.send(order, Some(authorization)).await?;
         let now = self.clock.now();
@@ -224,6 +223,11 @@ impl Exchange {
     /// How much is left of what the vendor allows.
     pub(super) fn levels(&self, vendor: Destination) -> Vec<Level> {
         self.budgets().levels(vendor, self.clock.now())
+    }
+
+    /// The limits that hold calls back now.
+    pub(super) fn reached(&self, vendor: Destination) -> Vec<Reached> {
+        self.budgets().reached(vendor, self.clock.now())
     }
 
     /// Makes the call once, without regard to budgets. Every call goes through here, and none while the vendor is held.

@@ -18,8 +18,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::event::{Destination, TicketId};
 use crate::domain::lanes::Need;
 
+mod limit;
 mod window;
 
+pub use limit::{Counted, Limit, Reached, a_period};
 use window::{Keyed, Window};
 
 /// The longest that a vendor's hint may hold a pool: Braze counts by the hour, and nobody counts by more.
@@ -150,8 +152,8 @@ pub struct Told {
 pub enum Permit {
     /// Now; it has been counted.
     Go,
-    /// Not before this time, which lies in the future; nothing was counted.
-    At(Timestamp),
+    /// Not before this time, which lies in the future, because of this limit; nothing was counted.
+    At(Timestamp, Limit),
 }
 
 /// All budgets of one process.
@@ -197,9 +199,9 @@ impl Budgets {
             // Older workspaces have ten times as much, which their answers tell.
             braze_exports: Window::new(250, minute),
             braze_reads: Window::new(250_000, hour),
-            tickets: Keyed::new(30, Duration::from_secs(600)),
-            notes: Keyed::new(share(30), Duration::from_secs(600)),
-            users: Keyed::new(5, minute),
+            tickets: Keyed::new(Counted::OneTicket, 30, Duration::from_secs(600)),
+            notes: Keyed::new(Counted::NotesOnOneTicket, share(30), Duration::from_secs(600)),
+            users: Keyed::new(Counted::OneUser, 5, minute),
         }
     }
 
@@ -209,14 +211,15 @@ impl Budgets {
         let pools = pools(call);
         let slots = pools.iter().filter_map(|pool| Some((self.slot(*pool, call, now)?, *pool)));
         let slot = slots.max_by_key(|(at, _)| *at);
-        let keyed = self.keyed(call).into_iter().flatten().filter_map(|(keyed, key)| keyed.opens_at(key, now)).max();
-        match (slot, keyed) {
-            (Some((at, pool)), keyed) if keyed.is_none_or(|keyed| keyed <= at) => {
-                self.pool(pool).keep_time(call, at, now);
-                return Permit::At(at);
+        let keyed = self.keyed(call).into_iter().flatten().filter_map(|(keyed, key)| keyed.reached(key, now));
+        match (slot, keyed.max_by_key(|reached| reached.until)) {
+            (Some((at, pool)), keyed) if keyed.is_none_or(|keyed| keyed.until <= at) => {
+                let window = self.pool(pool);
+                window.keep_time(call, at, now);
+                return Permit::At(at, Limit::of(window, Counted::Pool(pool)));
             }
             // One key is asked for by one lane, so nothing stands in line for it.
-            (_, Some(keyed)) => return Permit::At(keyed),
+            (_, Some(keyed)) => return Permit::At(keyed.until, keyed.limit),
             (_, None) => {}
         }
         for pool in pools {
@@ -320,23 +323,30 @@ impl Budgets {
 
     /// How much is left of what this vendor allows, the widest first.
     pub fn levels(&mut self, destination: Destination, now: Timestamp) -> Vec<Level> {
-        let pools: &[Pool] = match destination {
-            Destination::Zendesk => &[
-                Pool::ZendeskAccount,
-                Pool::ZendeskLists,
-                Pool::ZendeskCreates,
-                Pool::ZendeskUpdates,
-                Pool::ZendeskUserSaves,
-            ],
-            Destination::Braze => &[Pool::BrazeSends, Pool::BrazeReads, Pool::BrazeExports],
-        };
         let level = |pool: &Pool| {
             let window = self.pool(*pool);
             let opens_at = window.opens_at(0, now);
             let left = if opens_at.is_some() { 0 } else { window.left() };
             Level { pool: *pool, left, of: window.capacity, period: window.period(), opens_at }
         };
-        pools.iter().map(level).collect()
+        pools_of(destination).iter().map(level).collect()
+    }
+
+    /// The limits that hold calls to this vendor back at this moment, the widest first; of many tickets or users that are
+    /// at theirs, the one that is freed last.
+    pub fn reached(&mut self, destination: Destination, now: Timestamp) -> Vec<Reached> {
+        let mut reached = Vec::new();
+        for pool in pools_of(destination) {
+            let window = self.pool(*pool);
+            let until = window.opens_at(0, now);
+            let limit = Limit::of(window, Counted::Pool(*pool));
+            reached.extend(until.map(|until| Reached { limit, until }));
+        }
+        if destination == Destination::Zendesk {
+            let keyed = [&mut self.tickets, &mut self.notes, &mut self.users];
+            reached.extend(keyed.into_iter().filter_map(|keyed| keyed.latest(now)));
+        }
+        reached
     }
 
     fn pool(&mut self, pool: Pool) -> &mut Window {
@@ -373,6 +383,20 @@ impl Budgets {
 /// How many of so many updates the bridge's own notes may take: three quarters are always left to customers' texts.
 fn share(updates: u32) -> u32 {
     (updates / 4).max(1)
+}
+
+/// The pools that are told of a vendor, the widest first.
+fn pools_of(destination: Destination) -> &'static [Pool] {
+    match destination {
+        Destination::Zendesk => &[
+            Pool::ZendeskAccount,
+            Pool::ZendeskLists,
+            Pool::ZendeskCreates,
+            Pool::ZendeskUpdates,
+            Pool::ZendeskUserSaves,
+        ],
+        Destination::Braze => &[Pool::BrazeSends, Pool::BrazeReads, Pool::BrazeExports],
+    }
 }
 
 /// The pools that a call draws on.
@@ -417,6 +441,13 @@ mod tests {
         Told { pool, limit, remaining, resets_at }
     }
 
+    fn opens_at(permit: Permit) -> Option<Timestamp> {
+        match permit {
+            Permit::Go => None,
+            Permit::At(at, _) => Some(at),
+        }
+    }
+
     /// How many calls go through at one moment.
     fn burst(budgets: &mut Budgets, call: Call, now: Timestamp) -> u32 {
         (0..300_000).take_while(|_| budgets.take(call, now) == Permit::Go).count().try_into().unwrap()
@@ -436,6 +467,24 @@ mod tests {
         let lists = of(Pool::ZendeskLists);
         assert_eq!((lists.left, lists.opens_at), (0, now.checked_add(HOLD_UNTOLD).ok()));
         assert_eq!(budgets.levels(Destination::Braze, now).len(), 3);
+    }
+
+    #[test]
+    fn a_limit_that_is_reached_is_named_with_its_end() {
+        let mut budgets = Budgets::new();
+        let update = Call::ZendeskUpdateTicket(TicketId(7));
+        assert_eq!(budgets.reached(Destination::Zendesk, at(0)), []);
+        assert_eq!(burst(&mut budgets, update, at(0)), 30);
+        let Permit::At(until, limit) = budgets.take(update, at(1)) else { panic!("a thirty-first") };
+        assert_eq!(limit.to_string(), "30 updates of one ticket in 10 minutes");
+        assert_eq!(budgets.reached(Destination::Zendesk, at(1)), [Reached { limit, until }]);
+        assert_eq!(budgets.reached(Destination::Braze, at(1)), []);
+        assert_eq!(budgets.reached(Destination::Zendesk, until), [], "it is free again");
+
+        budgets.refused(Call::BrazeSend, Some(at(60_000)), at(0));
+        let Permit::At(until, limit) = budgets.take(Call::BrazeSend, at(1)) else { panic!("held") };
+        assert_eq!((until, limit.said("Braze")), (at(60_000), "Braze answered 429".to_owned()));
+        assert_eq!(budgets.reached(Destination::Braze, at(1)), [Reached { limit, until }]);
     }
 
     #[test]
@@ -512,10 +561,10 @@ mod tests {
         for second in 0..5 {
             assert_eq!(budgets.take(alice, at(second * 1100)), Permit::Go);
         }
-        let Permit::At(open) = budgets.take(alice, at(5 * 1100)) else { panic!("a sixth time") };
+        let Permit::At(open, _) = budgets.take(alice, at(5 * 1100)) else { panic!("a sixth time") };
         assert!(open >= at(60_000), "{open}");
         assert_eq!(budgets.take(Call::ZendeskSaveUser(UserKey::of("bob")), at(5 * 1100)), Permit::Go);
-        let Permit::At(open) = budgets.take(Call::ZendeskSaveUser(UserKey::of("carol")), at(5 * 1100)) else {
+        let Permit::At(open, _) = budgets.take(Call::ZendeskSaveUser(UserKey::of("carol")), at(5 * 1100)) else {
             panic!("two in one second")
         };
         assert!(open >= at(5 * 1100 + 1000) && open <= at(5 * 1100 + 1100), "{open}");
@@ -527,7 +576,7 @@ mod tests {
         let busy = Call::ZendeskUpdateTicket(TicketId(1));
         assert_eq!(burst(&mut budgets, busy, at(0)), 30);
         for _ in 0..1000 {
-            assert!(matches!(budgets.take(busy, at(0)), Permit::At(_)));
+            assert!(matches!(budgets.take(busy, at(0)), Permit::At(..)));
         }
         assert_eq!(burst(&mut budgets, Call::ZendeskRead, at(0)), 170);
     }
@@ -538,7 +587,7 @@ mod tests {
         budgets.learn(&told(Pool::ZendeskAccount, Some(700), None, None), at(0));
         assert_eq!(burst(&mut budgets, Call::ZendeskRead, at(0)), 700);
         budgets.learn(&told(Pool::ZendeskAccount, Some(10), None, None), at(1));
-        let Permit::At(open) = budgets.take(Call::ZendeskRead, at(1)) else { panic!("spent") };
+        let Permit::At(open, _) = budgets.take(Call::ZendeskRead, at(1)) else { panic!("spent") };
         assert_eq!(budgets.take(Call::ZendeskRead, open), Permit::Go);
     }
 
@@ -550,7 +599,7 @@ mod tests {
         // An answer of the same window that was overtaken does not give places back.
         budgets.learn(&told(Pool::ZendeskUpdates, Some(100), Some(50), Some(at(30_900))), at(2));
         let wait = budgets.take(Call::ZendeskUpdateTicket(TicketId(1)), at(2));
-        assert_eq!(wait, Permit::At(at(30_900)));
+        assert_eq!(opens_at(wait), Some(at(30_900)));
         assert_eq!(budgets.take(Call::ZendeskUpdateTicket(TicketId(1)), at(30_900)), Permit::Go);
         // The next window's answer does.
         budgets.learn(&told(Pool::ZendeskUpdates, Some(100), Some(20), Some(at(90_000))), at(31_000));
@@ -571,16 +620,16 @@ mod tests {
         for (hint, open) in hints {
             let mut budgets = Budgets::new();
             budgets.refused(busy, hint, at(0));
-            assert_eq!(budgets.take(busy, at(0)), Permit::At(open), "{hint:?}");
+            assert_eq!(opens_at(budgets.take(busy, at(0))), Some(open), "{hint:?}");
             assert_eq!(budgets.take(other, at(0)), Permit::Go);
             assert_eq!(budgets.take(busy, open), Permit::Go);
         }
         let mut budgets = Budgets::new();
         budgets.refused(Call::ZendeskRead, Some(at(5_000)), at(0));
-        assert_eq!(budgets.take(busy, at(0)), Permit::At(at(5_000)), "the account is spent for everybody");
+        assert_eq!(opens_at(budgets.take(busy, at(0))), Some(at(5_000)), "the account is spent for everybody");
         // A shorter hint that comes later does not shorten the hold.
         budgets.refused(Call::ZendeskRead, Some(at(2_000)), at(0));
-        assert_eq!(budgets.take(busy, at(0)), Permit::At(at(5_000)));
+        assert_eq!(opens_at(budgets.take(busy, at(0))), Some(at(5_000)));
     }
 
     #[test]
@@ -653,7 +702,7 @@ mod tests {
                     2 => Call::ZendeskCreateTicket,
                     ticket => Call::ZendeskUpdateTicket(TicketId(ticket % 2)),
                 };
-                if let Permit::At(open) = budgets.take(call, at(now)) {
+                if let Permit::At(open, _) = budgets.take(call, at(now)) {
                     // Nobody else asks meanwhile, so the first return is let in.
                     now += i64::try_from(open.duration_since(at(now)).as_millis()).unwrap();
                     prop_assert_eq!(budgets.take(call, at(now)), Permit::Go);
@@ -699,13 +748,13 @@ mod tests {
                 if refused {
                     budgets.refused(call, resets_at, now);
                 }
-                if let Permit::At(open) = budgets.take(call, now) {
+                if let Permit::At(open, _) = budgets.take(call, now) {
                     prop_assert!(open > now, "{open} is not after {now}");
                     prop_assert!(open.duration_since(now) <= SignedDuration::from_secs(3_700));
                     prop_assert_eq!(budgets.clone().take(call, open), Permit::Go);
                     // Monotone: asking later never means waiting longer.
                     let halfway = now.saturating_add(open.duration_since(now) / 2).unwrap();
-                    if let Permit::At(later) = budgets.clone().take(call, halfway) {
+                    if let Permit::At(later, _) = budgets.clone().take(call, halfway) {
                         prop_assert!(later <= open);
                     }
                 }

@@ -144,7 +144,7 @@ async fn a_spent_hour_is_waited_for() {
     assert_eq!(failure, Failure::Retry { cause: "Braze answered 429 rate limit".into(), after: Some(wait) });
     let until = Timestamp::from_second(1_592_427_600).unwrap();
     let failure = braze.trigger_send(&body()).await.unwrap_err();
-    assert_eq!(failure, Failure::Postpone { cause: "Braze's rate limit is used up".into(), until, for_budget: true });
+    assert_eq!(failure, Failure::Postpone { cause: "Braze answered 429".into(), until, for_budget: true });
     assert_eq!(server.seen().len(), 1);
     clock.advance(SignedDuration::from_secs(3360));
     braze.trigger_send(&body()).await.unwrap();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::clients::zendesk::Zendesk;
 use crate::domain::breaker::Breaker;
-use crate::domain::budget::{Budgets, Level};
+use crate::domain::budget::{Budgets, Level, Reached};
 use crate::domain::event::Destination;
 use crate::domain::lanes::Need;
 
@@ -15,6 +15,12 @@ impl Zendesk {
     #[must_use]
     pub fn levels(&self) -> Vec<Level> {
         self.exchange.levels(Destination::Zendesk)
+    }
+
+    /// The limits of Zendesk that hold calls back now.
+    #[must_use]
+    pub fn reached(&self) -> Vec<Reached> {
+        self.exchange.reached(Destination::Zendesk)
     }
 
     /// Whether little is left of the account's rate budget, so that what can wait should.

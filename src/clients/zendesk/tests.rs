@@ -581,7 +581,8 @@ async fn a_spent_budget_postpones_without_a_call() {
     zendesk.update_ticket(TicketId(7), &body()).await.unwrap();
     let until = start() + SignedDuration::from_secs(59);
     let failure = zendesk.update_ticket(TicketId(8), &body()).await.unwrap_err();
-    assert_eq!(failure, Failure::Postpone { cause: "Zendesk's rate limit is used up".into(), until, for_budget: true });
+    let cause = "Zendesk's limit of 20 ticket updates a minute is reached".into();
+    assert_eq!(failure, Failure::Postpone { cause, until, for_budget: true });
     assert_eq!(server.seen().len(), 1);
     clock.advance(SignedDuration::from_secs(59));
     zendesk.update_ticket(TicketId(8), &body()).await.unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Call, Told, held};
+use super::{Call, Counted, Limit, Reached, Told, held};
 
 /// The largest limit believed. Zendesk's highest is 100,000 a minute, Braze's 250,000 an hour.
 const LIMIT_MAX: u32 = 1_000_000;
@@ -231,17 +231,31 @@ impl Window {
 /// One [`Window`] a key, for the keys that were used lately.
 #[derive(Clone, Debug)]
 pub(super) struct Keyed {
+    counted: Counted,
     fresh: Window,
     pub(super) windows: HashMap<u64, Window>,
 }
 
 impl Keyed {
-    pub(super) fn new(capacity: u32, period: Duration) -> Self {
-        Self { fresh: Window::new(capacity, period), windows: HashMap::new() }
+    pub(super) fn new(counted: Counted, capacity: u32, period: Duration) -> Self {
+        Self { counted, fresh: Window::new(capacity, period), windows: HashMap::new() }
     }
 
-    pub(super) fn opens_at(&mut self, key: u64, now: Timestamp) -> Option<Timestamp> {
-        self.windows.get_mut(&key)?.opens_at(0, now)
+    /// The limit of this key, if it is reached.
+    pub(super) fn reached(&mut self, key: u64, now: Timestamp) -> Option<Reached> {
+        let window = self.windows.get_mut(&key)?;
+        let until = window.opens_at(0, now)?;
+        Some(Reached { limit: Limit::of(window, self.counted), until })
+    }
+
+    /// Of the limits that are reached, the one that is freed last.
+    pub(super) fn latest(&mut self, now: Timestamp) -> Option<Reached> {
+        let counted = self.counted;
+        let reached = self.windows.values_mut().filter_map(|window| {
+            let until = window.opens_at(0, now)?;
+            Some(Reached { limit: Limit::of(window, counted), until })
+        });
+        reached.max_by_key(|reached| reached.until)
     }
 
     /// How many calls this key has left, of how many.

@@ -1,0 +1,118 @@
+//! A limit in words: how many calls of which kind in which time, and until when no further one may go. Pure.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Pool, Window};
+
+/// The calls that a limit counts together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// All calls of a pool.
+    Pool(Pool),
+    /// Updates of one ticket.
+    OneTicket,
+    /// Notes of the bridge's own on one ticket.
+    NotesOnOneTicket,
+    /// Upserts of one user.
+    OneUser,
+}
+
+impl Counted {
+    /// The name of many of them.
+    fn plural(self) -> &'static str {
+        match self {
+            Self::Pool(Pool::ZendeskAccount) => "calls",
+            Self::Pool(pool) => pool.name(),
+            Self::OneTicket => "updates of one ticket",
+            Self::NotesOnOneTicket => "notes on one ticket",
+            Self::OneUser => "saves of one user",
+        }
+    }
+}
+
+/// A limit, as people are told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// As many calls may be made in a period.
+    pub calls: u32,
+    /// Of these.
+    pub counted: Counted,
+    /// The period.
+    pub period: Duration,
+    /// Whether the vendor has refused a call for it (429). Otherwise the bridge's own count holds its calls back, or what
+    /// an answer told.
+    pub is_refusal: bool,
+}
+
+impl Limit {
+    pub(super) fn of(window: &Window, counted: Counted) -> Self {
+        Self { calls: window.capacity, counted, period: window.period(), is_refusal: window.held_until.is_some() }
+    }
+
+    /// Why calls to this vendor wait.
+    #[must_use]
+    pub fn said(&self, vendor: &str) -> String {
+        if self.is_refusal {
+            format!("{vendor} answered 429")
+        } else {
+            format!("{vendor}'s limit of {self} is reached")
+        }
+    }
+}
+
+/// As in `30 updates of one ticket in 10 minutes`.
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let many = self.counted.plural();
+        let counted = if self.calls == 1 { many.strip_suffix('s').unwrap_or(many) } else { many };
+        write!(f, "{} {counted} {}", self.calls, a_period(self.period))
+    }
+}
+
+/// A period behind what is counted in it: `a minute`, `in 10 minutes`.
+#[must_use]
+pub fn a_period(period: Duration) -> String {
+    match period.as_secs() {
+        1 => "a second".to_owned(),
+        60 => "a minute".to_owned(),
+        3600 => "an hour".to_owned(),
+        seconds if seconds % 60 == 0 => format!("in {} minutes", seconds / 60),
+        seconds => format!("in {seconds} s"),
+    }
+}
+
+/// A limit that holds calls back now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// Which.
+    pub limit: Limit,
+    /// When the next call may go.
+    pub until: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_told_in_words() {
+        let limit =
+            |calls, counted, seconds| Limit { calls, counted, period: Duration::from_secs(seconds), is_refusal: false };
+        for (limit, told) in [
+            (limit(30, Counted::OneTicket, 600), "30 updates of one ticket in 10 minutes"),
+            (limit(10, Counted::NotesOnOneTicket, 600), "10 notes on one ticket in 10 minutes"),
+            (limit(5, Counted::OneUser, 60), "5 saves of one user a minute"),
+            (limit(700, Counted::Pool(Pool::ZendeskAccount), 60), "700 calls a minute"),
+            (limit(100, Counted::Pool(Pool::ZendeskUpdates), 60), "100 ticket updates a minute"),
+            (limit(1, Counted::Pool(Pool::ZendeskUserSaves), 1), "1 user save a second"),
+            (limit(250_000, Counted::Pool(Pool::BrazeSends), 3600), "250000 texts an hour"),
+        ] {
+            assert_eq!(limit.to_string(), told);
+            assert_eq!(limit.said("Zendesk"), format!("Zendesk's limit of {told} is reached"));
+            assert_eq!(Limit { is_refusal: true, ..limit }.said("Zendesk"), "Zendesk answered 429");
+        }
+    }
+}
