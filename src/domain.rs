@@ -19,5 +19,6 @@ pub mod phone;
 pub mod plan;
 pub mod reading;
 pub mod refusals;
+pub mod remedy;
 pub mod retry;
 pub mod text;

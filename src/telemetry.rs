@@ -29,7 +29,7 @@ mod traces;
 mod traces;
 
 pub use metrics::{Distribution, Metrics};
-pub use readiness::Readiness;
+pub use readiness::{Readiness, Since, Trouble};
 pub use samples::{SAMPLE_EVERY, SAMPLES_MAX, Sample, Samples, Tallies};
 pub use traces::{EXPORT_TIMEOUT, Traces};
 

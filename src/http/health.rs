@@ -59,6 +59,8 @@ mod tests {
     use super::*;
     use crate::http::testing::{ScriptedStore, body_json, get_request};
     use crate::store::StoreError;
+    use crate::telemetry::Trouble;
+    use jiff::Timestamp;
     use serde_json::json;
     use tower::ServiceExt;
 
@@ -90,9 +92,9 @@ mod tests {
     #[tokio::test]
     async fn a_paused_destination_is_a_note_and_keeps_nobody_out() {
         let readiness = Readiness::default();
-        readiness.set_note("braze", "paused: 401");
+        readiness.set_trouble(Destination::Braze, Trouble::Refuses, "401", Timestamp::UNIX_EPOCH);
         let (status, body) = ask("/readyz", ScriptedStore::default(), readiness).await;
-        assert_eq!((status, &body["notes"]), (StatusCode::OK, &json!(["braze: paused: 401"])));
+        assert_eq!((status, &body["notes"]), (StatusCode::OK, &json!(["braze: refuses the bridge: 401"])));
     }
 
     #[tokio::test]

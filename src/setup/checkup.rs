@@ -14,6 +14,7 @@ use crate::clients::Failure;
 use crate::clients::braze::details::CampaignView;
 use crate::clients::tls::TlsFault;
 use crate::clients::zendesk::admin::{CategoryView, Me, TriggerView, UserFieldView, WebhookTest, WebhookView};
+use crate::domain::remedy;
 
 mod inbound;
 
@@ -116,24 +117,13 @@ pub fn credentials(me: &Result<Me, Failure>, by: &str) -> Line {
             "Let an agent with a custom role, or an administrator, own the OAuth client",
         ),
         Ok(Me { role, .. }) => Line::zendesk(what, State::Good, format!("{by}, acting as {role}")),
-        Err(failure @ Failure::Refused { status: 401 | 400, .. }) => Line::wrong(
-            "Zendesk",
-            what,
-            failure.cause(),
-            "Compare zendesk.client_id and zendesk.client_secret with the OAuth client in Zendesk (Admin Center, Apps and \
-             integrations); the secret is shown only once, so make a new one when in doubt",
-        ),
+        Err(failure @ Failure::Refused { status: 401 | 400, .. }) => {
+            Line::wrong("Zendesk", what, failure.cause(), remedy::ZENDESK_CREDENTIALS)
+        }
         Err(failure @ Failure::Forbidden { status: 403, .. }) => unread(what, failure, "users:read"),
-        Err(failure) => Line::wrong(
-            "Zendesk",
-            what,
-            failure.cause(),
-            unreached(
-                failure,
-                "zendesk.url",
-                "Compare zendesk.url with the address in the browser when you work in Zendesk, and see whether it is up",
-            ),
-        ),
+        Err(failure) => {
+            Line::wrong("Zendesk", what, failure.cause(), unreached(failure, "zendesk.url", remedy::ZENDESK_ADDRESS))
+        }
     }
 }
 
@@ -352,26 +342,12 @@ pub fn reach(test: &Result<WebhookTest, Failure>, endpoint: &str, secret_is_know
 pub fn key(first: &Result<CampaignView, Failure>, host: &str) -> Line {
     let what = "key";
     match first {
-        Err(failure @ (Failure::Refused { status: 401, .. } | Failure::Forbidden { status: 404, .. })) => Line::wrong(
-            "Braze",
-            what,
-            format!("{}: {host} does not know the key", failure.cause()),
-            "Compare braze.api_key with the workspace's REST keys, and braze.url with the REST endpoint that Braze shows \
-             under APIs and Identifiers: a key is known in its own cluster only",
-        ),
+        Err(failure @ (Failure::Refused { status: 401, .. } | Failure::Forbidden { status: 404, .. })) => {
+            Line::wrong("Braze", what, format!("{}: {host} does not know the key", failure.cause()), remedy::BRAZE_KEY)
+        }
         Err(
             failure @ (Failure::Retry { .. } | Failure::Postpone { .. } | Failure::Forbidden { status: 300..=399, .. }),
-        ) => Line::wrong(
-            "Braze",
-            what,
-            failure.cause(),
-            unreached(
-                failure,
-                "braze.url",
-                "Compare braze.url with the REST endpoint that Braze shows under APIs and Identifiers, and see whether it \
-                 is up",
-            ),
-        ),
+        ) => Line::wrong("Braze", what, failure.cause(), unreached(failure, "braze.url", remedy::BRAZE_ADDRESS)),
         Ok(_) | Err(_) => {
             Line::braze(what, State::Good, format!("{host} knows it; only a text shows whether it may send"))
         }

@@ -17,6 +17,7 @@ use crate::domain::event::{Destination, TicketId};
 use crate::domain::lanes::{Gates, Need};
 use crate::domain::retry::later;
 use crate::store::Terms;
+use crate::telemetry::Trouble;
 
 use super::Worker;
 
@@ -185,7 +186,7 @@ impl Worker {
                 ?destination,
                 "destination.unreachable: {cause}; it is asked at intervals, and nothing else is tried"
             );
-            self.readiness.set_note(connection(destination), cause);
+            self.readiness.set_trouble(destination, Trouble::Unreachable, cause, now);
             self.metrics.set_unreachable(destination, true);
         }
         is_news
@@ -193,7 +194,7 @@ impl Worker {
 
     fn note_back(&self, destination: Destination) {
         info!(?destination, "destination.reached: it answers again");
-        self.readiness.clear_note(connection(destination));
+        self.readiness.clear_trouble(destination, Trouble::Unreachable);
         self.metrics.set_unreachable(destination, false);
     }
 
@@ -202,13 +203,5 @@ impl Worker {
             Destination::Zendesk => self.zendesk.with_breaker(look),
             Destination::Braze => self.braze.with_breaker(look),
         }
-    }
-}
-
-/// Under what name a vendor that does not answer is noted.
-fn connection(destination: Destination) -> &'static str {
-    match destination {
-        Destination::Zendesk => "zendesk connection",
-        Destination::Braze => "braze connection",
     }
 }

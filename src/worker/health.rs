@@ -17,6 +17,7 @@ use crate::domain::event::{Destination, EventKind};
 use crate::domain::refusals::{self, Object, Refusals, Weight};
 use crate::domain::retry::later;
 use crate::store::Claim;
+use crate::telemetry::Trouble;
 
 use super::{Report, Worker};
 
@@ -72,7 +73,7 @@ impl Worker {
             warn!(?destination, "destination.paused: {cause}");
             self.alarms.note(Notice::Paused { destination, cause: cause.to_owned() }, now);
         }
-        self.readiness.set_note(destination.name(), format!("paused: {cause}"));
+        self.readiness.set_trouble(destination, Trouble::Refuses, cause, now);
         self.metrics.set_paused(destination, true);
     }
 
@@ -89,7 +90,7 @@ impl Worker {
                 if self.pauses.succeeded(destination, now) {
                     info!(?destination, "destination.resumed: calls are answered again");
                     self.alarms.note(Notice::Resumed { destination }, now);
-                    self.readiness.clear_note(destination.name());
+                    self.readiness.clear_trouble(destination, Trouble::Refuses);
                     self.metrics.set_paused(destination, false);
                 }
             }

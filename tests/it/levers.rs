@@ -289,7 +289,7 @@ async fn resuming_does_not_make_a_vendor_let_the_bridge_in() {
     // The operator's own pause over the vendor's refusal, and away again: the refusal stands.
     for action in ["pause", "resume"] {
         let (_, standing) = post(&bridge, &format!("/api/destinations/braze/{action}")).await;
-        assert!(standing["refused"].as_str().unwrap().starts_with("paused: "), "{action}: {standing}");
+        assert!(standing["refused"].as_str().unwrap().starts_with("Braze answered "), "{action}: {standing}");
     }
     bridge.settled().await;
     assert_eq!(bridge.texts(), ["Hello"]);

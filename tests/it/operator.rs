@@ -471,7 +471,7 @@ async fn a_vendor_that_refuses_us_is_noted_and_keeps_no_webhook_out() {
     let (status, body) = answer(bridge.http.get(format!("{}/readyz", bridge.public))).await;
     assert_eq!((status, &body["status"]), (200, &json!("ready")), "{body}");
     let notes = body["notes"].as_array().unwrap();
-    assert!(notes.len() == 1 && notes[0].as_str().unwrap().starts_with("braze: paused"), "{body}");
+    assert!(notes.len() == 1 && notes[0].as_str().unwrap().starts_with("braze: refuses the bridge: "), "{body}");
     assert!(metrics(&bridge).await.contains("tandem_destination_paused{destination=\"braze\"} 1"));
     bridge.settled().await;
     assert_eq!(bridge.texts(), ["Hello"]);

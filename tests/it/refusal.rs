@@ -98,7 +98,7 @@ async fn an_account_is_paused_when_several_objects_and_it_are_refused_and_is_tri
         |deliveries: &[Value]| deliveries.iter().filter(|delivery| delivery["state"] == "waiting").count() == 2;
     bridge.until_deliveries("both put back", paused).await;
     let said = notes(&bridge).await;
-    assert!(said[0].as_str().unwrap().starts_with("zendesk: paused: Zendesk answered 403"), "{said}");
+    assert!(said[0].as_str().unwrap().starts_with("zendesk: refuses the bridge: Zendesk answered 403"), "{said}");
     bridge.sandbox.phone.text(&cids, "three").unwrap();
     bridge.settled().await;
     assert_eq!(notes(&bridge).await, json!([]));
@@ -137,7 +137,7 @@ async fn a_refused_customer_at_braze_ends_alone_and_several_hold_it() {
         })
         .await;
     let said = notes(&bridge).await;
-    assert!(said[0].as_str().unwrap().starts_with("braze: paused: Braze answered 403"), "{said}");
+    assert!(said[0].as_str().unwrap().starts_with("braze: refuses the bridge: Braze answered 403"), "{said}");
     bridge.finish(0).await;
 }
 
@@ -170,7 +170,7 @@ async fn an_archived_campaign_pauses_braze_only_when_it_is_a_configured_one() {
         })
         .await;
     let said = notes(&bridge).await;
-    assert!(said[0].as_str().unwrap().starts_with("braze: paused: Braze answered 400"), "{said}");
+    assert!(said[0].as_str().unwrap().starts_with("braze: refuses the bridge: Braze answered 400"), "{said}");
     bridge.settled().await;
     assert_eq!(bridge.texts(), ["Hello Bob", "Again"]);
     bridge.finish(1).await;

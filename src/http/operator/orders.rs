@@ -16,6 +16,7 @@ use crate::domain::event::Destination;
 use crate::domain::operator::{AuditEntry, Order};
 use crate::http::answers;
 use crate::store::{Found, Moves, Sweep};
+use crate::telemetry::Trouble;
 
 /// `POST /api/deliveries/redrive`: one step.
 pub(super) async fn redrive_all(State(state): State<OperatorState>, uri: Uri, headers: HeaderMap) -> Response {
@@ -113,7 +114,7 @@ fn destination_json(state: &OperatorState, destination: Destination) -> Value {
         paused: pause.is_some(),
         since: pause.as_ref().map(|pause| pause.since),
         by: pause.and_then(|pause| pause.operator.by),
-        refused: state.readiness.note(destination.name()),
+        refused: state.readiness.trouble(destination, Trouble::Refuses).map(|since| since.cause),
     })
 }
 
