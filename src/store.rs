@@ -24,6 +24,7 @@ use crate::domain::operator::{AuditEntry, Order, Pause, Seen};
 mod commits;
 #[cfg(test)]
 mod contract;
+mod counts;
 mod engine;
 mod filter;
 mod find;
@@ -33,6 +34,7 @@ pub mod sled;
 mod terms;
 
 pub use commits::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats};
+pub use counts::{Counts, Room};
 pub use filter::{DeliveryFilter, PEOPLE_MAX};
 pub use find::{Finds, Group, Person, find};
 pub use moves::{Forgotten, Found, Moves, Sweep};
@@ -158,17 +160,6 @@ pub struct Page<T> {
     pub total: u64,
     /// Whether there are more behind the last item.
     pub more: bool,
-}
-
-/// Numbers for metrics, cheap to take.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Deliveries by state word.
-    pub by_state: std::collections::BTreeMap<&'static str, u64>,
-    /// When the oldest delivery that still holds a lane was accepted.
-    pub oldest_unsettled: Option<Timestamp>,
-    /// How the commits go.
-    pub commits: CommitStats,
 }
 
 /// A time of which a store knows nothing, because it was put back from a backup: what was accepted, sent and learnt then

@@ -182,7 +182,8 @@ pub struct Lanes {
     notes: Schedule,
     /// The head of every lane, oldest first.
     heads: BTreeMap<Place, Timestamp>,
-    entries: usize,
+    /// How many deliveries there are, by [`Destination`].
+    entries: [usize; 2],
 }
 
 /// The order in which one destination's lanes are served.
@@ -229,7 +230,7 @@ impl Lanes {
         {
             // Most come to the end of a lane, where nobody but those before them is concerned.
             lane.queue.push_back(entry);
-            self.entries += 1;
+            self.entries[name.destination as usize] += 1;
             return;
         }
         let mut lane = self.take(name).unwrap_or_else(|| Lane {
@@ -248,7 +249,7 @@ impl Lanes {
             }
             Err(at) => {
                 lane.queue.insert(at, entry);
-                self.entries += 1;
+                self.entries[name.destination as usize] += 1;
             }
         }
         lane.in_doubt += usize::from(entry.in_doubt);
@@ -260,7 +261,7 @@ impl Lanes {
         let Some(mut lane) = self.take(name) else { return false };
         let found = lane.find(place).ok().and_then(|at| lane.queue.remove(at));
         lane.in_doubt -= usize::from(found.is_some_and(|entry| entry.in_doubt));
-        self.entries -= usize::from(found.is_some());
+        self.entries[name.destination as usize] -= usize::from(found.is_some());
         self.put(lane);
         found.is_some()
     }
@@ -401,13 +402,19 @@ impl Lanes {
     /// How many deliveries wait or are worked on.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries
+        self.entries.iter().sum()
+    }
+
+    /// How many of them are for this destination.
+    #[must_use]
+    pub fn len_for(&self, destination: Destination) -> usize {
+        self.entries[destination as usize]
     }
 
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries == 0
+        self.len() == 0
     }
 
     /// Takes a lane out of every list to change it; [`Lanes::put`] enters it again as it then stands.
@@ -731,6 +738,8 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(lanes.len(), model.entries.len(), "nothing is forgotten");
+                let to_braze = model.entries.keys().filter(|(name, _)| name.destination == Destination::Braze);
+                prop_assert_eq!(lanes.len_for(Destination::Braze), to_braze.count());
                 for destination in [Destination::Zendesk, Destination::Braze] {
                     let (real, naive) = (lanes.next_due(destination), model.next_due(destination));
                     let something_now = |due: Option<Timestamp>| due.is_some_and(|due| due <= at(clock));

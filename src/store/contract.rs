@@ -320,8 +320,10 @@ pub(crate) async fn a_crash_while_calling_leaves_it_unconfirmed<B: Home>() {
     assert_eq!(second.work[0].delivery.first_sent_at, Some(at(5)));
     assert!(matches!(state(&store, id).await, State::Unconfirmed { .. }), "looking has no effect");
     assert!(store.claim(Zendesk, at(9), Terms::merging(1)).await.unwrap().is_none(), "but it closes the lane");
+    assert_eq!(store.counts().waiting, [(Zendesk, 1), (Braze, 0)].into());
     store.record(&second, done(&second), at(9)).await.unwrap();
     assert_eq!(store.counts().oldest_unsettled, None);
+    assert_eq!(store.counts().waiting, [(Zendesk, 0), (Braze, 0)].into());
 }
 
 pub(crate) async fn a_lease_ends<B: Home>() {

@@ -14,7 +14,7 @@ use crate::domain::event::{Destination, EventId};
 use crate::domain::operator::Pause;
 use crate::store::engine::core::Core;
 use crate::store::engine::epochs::Epochs;
-use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, Counts, LostTime, StoreError, StoreLimits};
+use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, Counts, LostTime, Room, StoreError, StoreLimits};
 
 /// How long a measured amount of free space is believed. At the fastest rate of acceptance a second costs some tens of
 /// megabytes, a fraction of the floor.
@@ -40,7 +40,8 @@ pub(in crate::store) struct Shared {
 #[derive(Default)]
 struct Gauges {
     by_state: [u64; State::NAMES.len()],
-    waiting: u64,
+    /// For Zendesk, and for Braze.
+    waiting: (u64, u64),
     oldest: Option<Timestamp>,
     next_due: (Option<Timestamp>, Option<Timestamp>),
     pauses: BTreeMap<Destination, Pause>,
@@ -64,9 +65,10 @@ impl Shared {
 
     /// Shows what stands after a commit.
     pub(in crate::store) fn publish(&self, core: &Core) {
+        let waiting = |destination| u64::try_from(core.lanes.len_for(destination)).unwrap_or(u64::MAX);
         *lock(&self.gauges) = Gauges {
             by_state: core.counts,
-            waiting: u64::try_from(core.lanes.len()).unwrap_or(u64::MAX),
+            waiting: (waiting(Destination::Zendesk), waiting(Destination::Braze)),
             oldest: core.lanes.oldest(),
             next_due: (core.next_due(Destination::Zendesk), core.next_due(Destination::Braze)),
             pauses: core.hand.pauses.clone(),
@@ -117,7 +119,15 @@ impl Shared {
     pub(in crate::store) fn counts(&self) -> Counts {
         let gauges = lock(&self.gauges);
         let by_state: BTreeMap<_, _> = State::NAMES.into_iter().zip(gauges.by_state).collect();
-        Counts { by_state, oldest_unsettled: gauges.oldest, commits: *lock(&self.commits) }
+        let waiting = [(Destination::Zendesk, gauges.waiting.0), (Destination::Braze, gauges.waiting.1)].into();
+        let oldest_unsettled = gauges.oldest;
+        drop(gauges);
+        let room = Room {
+            backlog_max: self.limits.backlog_max,
+            disk_free_bytes: self.disk.free(),
+            disk_floor_bytes: self.limits.disk_floor_bytes,
+        };
+        Counts { by_state, waiting, oldest_unsettled, commits: *lock(&self.commits), room }
     }
 
     /// [`crate::store::Store::lost_time`].
@@ -145,7 +155,8 @@ impl Shared {
 
     pub(in crate::store) fn health(&self) -> Result<(), StoreError> {
         self.alive()?;
-        let waiting = lock(&self.gauges).waiting;
+        let (to_zendesk, to_braze) = lock(&self.gauges).waiting;
+        let waiting = to_zendesk.saturating_add(to_braze);
         if waiting >= self.limits.backlog_max {
             return Err(StoreError::BacklogFull(waiting));
         }
@@ -182,6 +193,11 @@ impl Disk {
     /// A medium that knows by itself.
     pub(in crate::store) fn measured_by(free: impl Fn() -> Result<u64, StoreError> + Send + Sync + 'static) -> Self {
         Self(Arc::new(free))
+    }
+
+    /// How many bytes are free; `None` where the path is not what it was.
+    fn free(&self) -> Option<u64> {
+        (self.0)().ok()
     }
 
     /// Whether more than the floor is free.
