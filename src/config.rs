@@ -52,6 +52,8 @@ pub struct Config {
     pub operator: Operator,
     /// How the vendors reach `listen`: for `setup`, `check --live`, and to find our webhooks in Zendesk's log of them.
     pub public_url: Option<Url>,
+    /// How operators reach the console, for links to it in alarms.
+    pub console_url: Option<Url>,
     /// The directory of mapping files; `None` for the shipped ones.
     pub mappings: Option<PathBuf>,
     /// The contents of the `*.toml` files in `mappings` by file name; `None` for the shipped ones.

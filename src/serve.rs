@@ -22,6 +22,7 @@ use crate::clients::zendesk::{Auth, Fate, Zendesk, ZendeskOptions};
 use crate::clients::{Held, HttpTransport, Transport};
 use crate::clock::Clock;
 use crate::config::{self, Config, Credentials, Faults, StoreUrl, Warning};
+use crate::domain::alarm;
 use crate::domain::budget::Budgets;
 use crate::domain::event::Destination;
 use crate::domain::inbound::Arrivals;
@@ -438,7 +439,8 @@ fn zendesk_auth(credentials: &Credentials) -> Auth {
 
 fn alarm_options(config: &Config) -> Option<AlarmOptions> {
     let alarm = config.alarm.as_ref()?;
-    Some(AlarmOptions { url: alarm.url.clone(), token: alarm.token.clone() })
+    let console = config.console_url.as_ref().map(|url| alarm::Console::at(url.as_str()));
+    Some(AlarmOptions { url: alarm.url.clone(), token: alarm.token.clone(), console })
 }
 
 /// A client for the configured workspace.

@@ -22,7 +22,7 @@ use crate::clients::media::MediaClient;
 use crate::clients::zendesk::Zendesk;
 use crate::clients::{Attempt, Failure};
 use crate::clock::Clock;
-use crate::domain::alarm::Notice;
+use crate::domain::alarm::{Left, Notice};
 use crate::domain::conversation::{Change, ConversationKey};
 use crate::domain::delivery::{LEASE, Outcome, State, Transition};
 use crate::domain::event::{Destination, Event, EventId, EventKind};
@@ -211,7 +211,7 @@ impl Worker {
             let completion = report.learnt.completion.clone().filter(|_| went_well);
             let answer = heard.refused().filter(|_| is_failure(&report.outcome));
             let verdict = Verdict { answer, ..self.judge(&claim, report, now) };
-            let notices: Vec<Notice> = verdict.moves.iter().filter_map(|(id, to)| notice(*id, to)).collect();
+            let notices: Vec<Notice> = verdict.moves.iter().filter_map(|(id, to)| notice(&claim, *id, to)).collect();
             let recorded = self.store.record(&claim, verdict, now).await;
             failpoint::reach("worker.recorded");
             if recorded.is_ok() {
@@ -336,11 +336,17 @@ fn is_failure(outcome: &Outcome) -> bool {
 }
 
 /// What the operator is called for.
-fn notice(id: EventId, transition: &Transition) -> Option<Notice> {
+fn notice(claim: &Claim, id: EventId, transition: &Transition) -> Option<Notice> {
+    let left = |cause: &String| {
+        let event = claim.work.iter().find(|work| work.delivery.id == id).map(|work| &work.event);
+        let known = claim.conversation.as_ref().and_then(|conversation| conversation.ticket.as_ref());
+        let ticket = event.and_then(|event| event.kind.ticket_id()).or_else(|| known.map(|ticket| ticket.id));
+        Left { id, ticket, cause: cause.clone() }
+    };
     if let Transition::Kill { cause } = transition {
-        Some(Notice::Dead { id, cause: cause.clone() })
+        Some(Notice::Dead(left(cause)))
     } else if let Transition::SetAside { cause } = transition {
-        Some(Notice::SetAside { id, cause: cause.clone() })
+        Some(Notice::SetAside(left(cause)))
     } else {
         None
     }

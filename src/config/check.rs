@@ -48,6 +48,7 @@ impl<'a> Checker<'a> {
             self.listeners_differ(listen, operator.listen);
         }
         let public_url = self.optional_url("public_url");
+        let console_url = self.console_url();
         let mappings = self.text("mappings").map(|directory| self.base.join(directory));
         let catch_up_minutes = self.number("catch_up_minutes");
         let reopen_days = self.number("reopen_days");
@@ -63,6 +64,7 @@ impl<'a> Checker<'a> {
             listen: listen?,
             operator: operator?,
             public_url: public_url?,
+            console_url: console_url?,
             mappings,
             mapping_files: None,
             catch_up: catch_up_minutes.filter(|minutes| *minutes > 0).map(|minutes| Duration::from_secs(minutes * 60)),
@@ -338,6 +340,20 @@ impl<'a> Checker<'a> {
 
     pub(super) fn optional_url(&mut self, name: &'static str) -> Option<Option<Url>> {
         if self.is_given(name) { self.url(name).map(Some) } else { Some(None) }
+    }
+
+    /// The console's address. Operators may reach it over a private network without TLS, and nothing is sent there by the
+    /// bridge.
+    fn console_url(&mut self) -> Option<Option<Url>> {
+        let name = "console_url";
+        let Some(text) = self.text(name) else { return Some(None) };
+        let Some(url) = Url::parse(&text).ok().filter(|url| ["http", "https"].contains(&url.scheme())) else {
+            return self.fault(name, "is not a web address", "Write it like https://host");
+        };
+        if !["", "/"].contains(&url.path()) || url.query().is_some() || url.fragment().is_some() {
+            return self.fault(name, "has something behind the host", "End it there: /console is added");
+        }
+        Some(Some(url))
     }
 
     /// An address without a question mark, to which paths and parameters are added.

@@ -108,6 +108,12 @@ pub const KEYS: &[Key] = &[
         "How Zendesk and Braze reach `listen`; `serve` uses it only to find its webhooks in Zendesk's log of them.",
     ),
     key(
+        "console_url",
+        Kind::Text,
+        None,
+        "How operators reach the console, such as https://tandem.internal.example; alarms link to it.",
+    ),
+    key(
         "mappings",
         Kind::Text,
         None,

@@ -85,6 +85,7 @@ fn everything_in_the_file_arrives() {
         operator_listen = "0.0.0.0:0"
         operator_token = "operator-token-secret"
         public_url = "https://texts.acme.example/bridge"
+        console_url = "http://tandem.internal.example:8081"
         mappings = "mine"
         catch_up_minutes = 0
         reopen_days = 0
@@ -107,6 +108,7 @@ fn everything_in_the_file_arrives() {
     assert_eq!(networks(&config), ["10.0.0.5", "2001:db8::/32"]);
     assert_eq!(config.operator.token.unwrap().expose_secret(), "operator-token-secret");
     assert_eq!(config.public_url.unwrap().as_str(), "https://texts.acme.example/bridge");
+    assert_eq!(config.console_url.unwrap().as_str(), "http://tandem.internal.example:8081/");
     assert_eq!(config.mappings, Some("/etc/tandem/mine".into()));
     assert_eq!((config.catch_up, config.reopen_days), (None, 0));
     assert_eq!(config.store, StoreUrl::Sled { directory: "/var/lib/tandem".into() });
@@ -202,6 +204,13 @@ fn every_fault_is_told_with_its_key_and_a_remedy() {
             "public_url = \"http://a.b\"\n[zendesk]",
             "public_url (line 2) does not start with https",
             "https",
+        ),
+        ("[zendesk]", "console_url = \"tandem\"\n[zendesk]", "console_url (line 2) is not a web address", "https"),
+        (
+            "[zendesk]",
+            "console_url = \"https://a.b/console\"\n[zendesk]",
+            "console_url (line 2) has something behind the host",
+            "End it there",
         ),
         ("[zendesk]", "catch_up_minutes = -1\n[zendesk]", "catch_up_minutes (line 2) is -1", "0 to 1440"),
         ("[zendesk]", "catch_up_minutes = 5.0\n[zendesk]", "catch_up_minutes (line 2) is a float", "whole number"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::domain::event::{Destination, EventId};
+use crate::domain::event::{Destination, EventId, TicketId};
 use crate::domain::retry::later;
 
 /// How long the first notice waits for company: what breaks, breaks many deliveries within seconds.
@@ -25,19 +25,9 @@ const IDS_MAX: usize = 5;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// A delivery was given up.
-    Dead {
-        /// Which.
-        id: EventId,
-        /// Why.
-        cause: String,
-    },
+    Dead(Left),
     /// A delivery stays unconfirmed until the operator decides.
-    SetAside {
-        /// Which.
-        id: EventId,
-        /// Why.
-        cause: String,
-    },
+    SetAside(Left),
     /// A vendor refuses the bridge.
     Paused {
         /// Which.
@@ -59,18 +49,29 @@ pub enum Notice {
     },
 }
 
+/// A delivery that is left to the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Which.
+    pub id: EventId,
+    /// The ticket that it is about, where that is known.
+    pub ticket: Option<TicketId>,
+    /// Why.
+    pub cause: String,
+}
+
 /// Deliveries of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Heap {
     count: u64,
     /// The newest few, newest last.
-    newest: Vec<(EventId, String)>,
+    newest: Vec<Left>,
 }
 
 impl Heap {
-    fn add(&mut self, id: EventId, cause: String) {
+    fn add(&mut self, left: Left) {
         self.count = self.count.saturating_add(1);
-        self.newest.push((id, cause));
+        self.newest.push(left);
         self.trim();
     }
 
@@ -86,9 +87,46 @@ impl Heap {
     }
 
     fn json(&self, kind: &str) -> Option<Value> {
-        let (_, cause) = self.newest.last()?;
-        let ids: Vec<String> = self.newest.iter().map(|(id, _)| id.to_string()).collect();
-        Some(json!({ "kind": kind, "count": self.count, "event_ids": ids, "cause": cause }))
+        let Left { cause, .. } = self.newest.last()?;
+        let ids: Vec<String> = self.newest.iter().map(|left| left.id.to_string()).collect();
+        let mut tickets: Vec<TicketId> = self.newest.iter().filter_map(|left| left.ticket).collect();
+        tickets.dedup();
+        Some(json!({
+            "kind": kind, "count": self.count, "event_ids": ids, "ticket_ids": tickets, "cause": cause,
+        }))
+    }
+
+    /// The same in a sentence; `None` where there is nothing.
+    fn text(&self, what: &str) -> Option<String> {
+        let Left { id, ticket, cause } = self.newest.last()?;
+        let ticket = ticket.map(|ticket| format!(", on ticket {ticket}")).unwrap_or_default();
+        Some(match self.count {
+            1 => format!("1 delivery was {what}: {id}{ticket}: {cause}."),
+            many => format!("{many} deliveries were {what}; the newest is {id}{ticket}: {cause}."),
+        })
+    }
+
+    /// The page of the console that shows them: the one, or the list of all in this state.
+    fn path(&self, state: &str) -> String {
+        match self.newest.as_slice() {
+            [only] if self.count == 1 => format!("/console/deliveries/{}", only.id),
+            _ => format!("/console/deliveries?state={state}"),
+        }
+    }
+}
+
+/// Where the operator reaches the console.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Console {
+    /// The address without a path behind it.
+    base: String,
+}
+
+impl Console {
+    /// The console at this address; a slash at its end says nothing.
+    #[must_use]
+    pub fn at(url: &str) -> Self {
+        Self { base: url.trim_end_matches('/').to_owned() }
     }
 }
 
@@ -113,8 +151,8 @@ pub struct Bulletin {
 impl Bulletin {
     fn add(&mut self, notice: Notice) {
         match notice {
-            Notice::Dead { id, cause } => self.dead.add(id, cause),
-            Notice::SetAside { id, cause } => self.set_aside.add(id, cause),
+            Notice::Dead(left) => self.dead.add(left),
+            Notice::SetAside(left) => self.set_aside.add(left),
             Notice::Paused { destination, cause } => {
                 self.turns.insert(destination, Turn { paused: Some(cause), resumed: false });
             }
@@ -138,9 +176,24 @@ impl Bulletin {
         self.stood = self.stood.or(older.stood);
     }
 
-    /// The body that is posted. `dead` and `unconfirmed` are how many deliveries stand so at this moment.
+    /// The body that is posted. `dead` and `unconfirmed` are how many deliveries stand so at this moment; `console` is
+    /// where the operator can look, if that is known.
     #[must_use]
-    pub fn json(&self, at: Timestamp, dead: u64, unconfirmed: u64) -> Value {
+    pub fn json(&self, at: Timestamp, dead: u64, unconfirmed: u64, console: Option<&Console>) -> Value {
+        let mut body = json!({
+            "text": self.text(console),
+            "source": "tandem",
+            "at": at.strftime("%FT%TZ").to_string(),
+            "alarms": self.alarms(),
+            "deliveries": { "dead": dead, "unconfirmed": unconfirmed },
+        });
+        if let Some(Console { base }) = console {
+            body["console_url"] = Value::from(format!("{base}{}", self.path()));
+        }
+        body
+    }
+
+    fn alarms(&self) -> Vec<Value> {
         let mut alarms = Vec::new();
         if let Some((dead, set_aside)) = self.stood {
             alarms.push(json!({ "kind": "standing", "dead": dead, "set_aside": set_aside }));
@@ -156,26 +209,28 @@ impl Bulletin {
                 alarms.push(json!({ "kind": "resumed", "destination": destination }));
             }
         }
-        json!({
-            "text": self.text(),
-            "source": "tandem",
-            "at": at,
-            "alarms": alarms,
-            "deliveries": { "dead": dead, "unconfirmed": unconfirmed },
-        })
+        alarms
+    }
+
+    /// The page of the console that shows what this tells of: of several things, the one that says what needs the
+    /// operator.
+    fn path(&self) -> String {
+        let is_else = self.stood.is_some() || !self.turns.is_empty();
+        match (self.dead.count, self.set_aside.count) {
+            (1.., 0) if !is_else => self.dead.path("dead"),
+            (0, 1..) if !is_else => self.set_aside.path("unconfirmed"),
+            _ => "/console".to_owned(),
+        }
     }
 
     /// The same for people, in a few sentences.
-    fn text(&self) -> String {
+    fn text(&self, console: Option<&Console>) -> String {
         let mut lines = Vec::new();
         if let Some((dead, set_aside)) = self.stood {
-            lines.push(format!("At the start: {dead} dead letters, {set_aside} set aside as unconfirmed."));
+            lines.push(format!("At the start, {dead} given up and {set_aside} unconfirmed still stand."));
         }
-        for (heap, what) in [(&self.dead, "given up"), (&self.set_aside, "set aside as unconfirmed")] {
-            if let Some((id, cause)) = heap.newest.last() {
-                lines.push(format!("{} deliveries were {what}; the newest is {id}: {cause}.", heap.count));
-            }
-        }
+        lines.extend(self.dead.text("given up"));
+        lines.extend(self.set_aside.text("set aside as unconfirmed"));
         for (destination, turn) in &self.turns {
             let destination = destination.name();
             match &turn.paused {
@@ -187,6 +242,8 @@ impl Bulletin {
                 lines.push(format!("{destination} takes calls again."));
             }
         }
+        // Receivers make a link of it; a full stop behind it would be part of the address.
+        lines.extend(console.map(|Console { base }| format!("{base}{}", self.path())));
         format!("tandem: {}", lines.join(" "))
     }
 }
@@ -248,8 +305,12 @@ mod tests {
         EventId { epoch: 1, sequence, sub: 0 }
     }
 
+    fn left(sequence: u64) -> Left {
+        Left { id: id(sequence), ticket: Some(TicketId(7)), cause: format!("cause {sequence}") }
+    }
+
     fn dead(sequence: u64) -> Notice {
-        Notice::Dead { id: id(sequence), cause: format!("cause {sequence}") }
+        Notice::Dead(left(sequence))
     }
 
     #[test]
@@ -259,12 +320,12 @@ mod tests {
             alarms.note(dead(sequence), at(i64::try_from(sequence / 100).unwrap()));
         }
         assert_eq!(alarms.due_at(), Some(at(10)), "ten seconds after the first");
-        let body = alarms.take().json(at(10), 1000, 0);
+        let body = alarms.take().json(at(10), 1000, 0, None);
         assert_eq!(body["alarms"][0]["count"], 1000);
         let newest: Vec<String> = (995..1000).map(|sequence| id(sequence).to_string()).collect();
         assert_eq!(body["alarms"][0]["event_ids"], json!(newest));
         assert_eq!(body["alarms"][0]["cause"], "cause 999");
-        let text = format!("tandem: 1000 deliveries were given up; the newest is {}: cause 999.", id(999));
+        let text = format!("tandem: 1000 deliveries were given up; the newest is {}, on ticket 7: cause 999.", id(999));
         assert_eq!(body["text"], text);
         assert_eq!(alarms.due_at(), None);
     }
@@ -295,7 +356,7 @@ mod tests {
         alarms.note(Notice::Resumed { destination: Destination::Braze }, at(13));
         alarms.failed(untold, at(40));
         assert_eq!(alarms.due_at(), Some(at(40)));
-        let body = alarms.take().json(at(40), 2, 0);
+        let body = alarms.take().json(at(40), 2, 0, None);
         let kinds: Vec<&str> = body["alarms"].as_array().unwrap().iter().map(|a| a["kind"].as_str().unwrap()).collect();
         assert_eq!(kinds, ["dead", "paused", "resumed"]);
         assert_eq!((&body["alarms"][0]["count"], &body["alarms"][1]["cause"]), (&json!(2), &json!("401")));
@@ -309,7 +370,7 @@ mod tests {
         alarms.note(Notice::Paused { destination, cause: "401".into() }, at(0));
         alarms.note(Notice::Resumed { destination }, at(1));
         alarms.note(Notice::Paused { destination, cause: "403".into() }, at(2));
-        let body = alarms.take().json(at(10), 0, 0);
+        let body = alarms.take().json(at(10), 0, 0, None);
         assert_eq!(body["alarms"], json!([{"kind": "paused", "destination": "zendesk", "cause": "403"}]));
         assert_eq!(body["text"], "tandem: zendesk refuses the bridge: 403.");
     }
@@ -321,8 +382,56 @@ mod tests {
         assert_eq!(alarms.due_at(), None);
         alarms.note(Notice::Standing { dead: 3, set_aside: 1 }, at(0));
         assert_eq!(alarms.due_at(), Some(at(10)));
-        let body = alarms.take().json(at(10), 3, 1);
+        let body = alarms.take().json(at(10), 3, 1, None);
         assert_eq!(body["alarms"], json!([{"kind": "standing", "dead": 3, "set_aside": 1}]));
         assert_eq!(body["deliveries"], json!({"dead": 3, "unconfirmed": 1}));
+    }
+
+    #[test]
+    fn an_alarm_names_the_ticket_and_leads_to_the_page_of_what_it_tells() {
+        let console = Console::at("https://tandem.acme.example/");
+        let told = |notices: &[Notice]| {
+            let mut alarms = Alarms::default();
+            notices.iter().for_each(|notice| alarms.note(notice.clone(), at(0)));
+            let body = alarms.take().json(at(10), 0, 0, Some(&console));
+            (body["text"].as_str().unwrap().to_owned(), body["console_url"].as_str().unwrap().to_owned())
+        };
+        let aside = Notice::SetAside(Left { ticket: None, ..left(3) });
+        let base = "https://tandem.acme.example/console";
+        for (notices, text, page) in [
+            (
+                &[dead(1)][..],
+                format!("1 delivery was given up: {}, on ticket 7: cause 1.", id(1)),
+                format!("{base}/deliveries/{}", id(1)),
+            ),
+            (
+                &[dead(1), dead(2)],
+                format!("2 deliveries were given up; the newest is {}, on ticket 7: cause 2.", id(2)),
+                format!("{base}/deliveries?state=dead"),
+            ),
+            (
+                std::slice::from_ref(&aside),
+                format!("1 delivery was set aside as unconfirmed: {}: cause 3.", id(3)),
+                format!("{base}/deliveries/{}", id(3)),
+            ),
+            (
+                &[Notice::Standing { dead: 1, set_aside: 2 }],
+                "At the start, 1 given up and 2 unconfirmed still stand.".to_owned(),
+                base.to_owned(),
+            ),
+            (
+                &[Notice::Resumed { destination: Destination::Braze }],
+                "braze takes calls again.".to_owned(),
+                base.to_owned(),
+            ),
+        ] {
+            assert_eq!(told(notices), (format!("tandem: {text} {page}"), page));
+        }
+        let mut alarms = Alarms::default();
+        [dead(1), dead(2), aside].into_iter().for_each(|notice| alarms.note(notice, at(0)));
+        let body = alarms.take().json(at(10), 2, 1, None);
+        assert_eq!(body["alarms"][0]["ticket_ids"], json!([7]));
+        assert_eq!(body["alarms"][1]["ticket_ids"], json!([]));
+        assert_eq!((&body["console_url"], &body["at"]), (&Value::Null, &json!("1970-01-01T00:00:10Z")));
     }
 }

@@ -94,6 +94,7 @@ fn in_force(old: &Config, new: &Config) -> Config {
             webhook_tokens: new.braze.webhook_tokens.clone(),
             ..old.braze.clone()
         },
+        console_url: new.console_url.clone(),
         alarm: new.alarm.clone(),
         ..old.clone()
     }
@@ -105,6 +106,7 @@ fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
         listen,
         operator: Operator { listen: operator_listen, token: _ },
         public_url: _,
+        console_url: _,
         mappings,
         mapping_files,
         catch_up,

@@ -26,6 +26,7 @@ fn bridge(config: &Config) -> SettingsGroup {
             plain("operator_listen", config.operator.listen),
             secret("operator_token", config.operator.token.as_slice()),
             optional("public_url", config.public_url.as_ref()),
+            optional("console_url", config.console_url.as_ref()),
             optional("mappings", config.mappings.as_ref().map(|directory| directory.display())),
             plain("catch_up_minutes", catch_up),
             plain("reopen_days", config.reopen_days),

@@ -20,7 +20,7 @@ use tracing::{info, warn};
 
 use crate::clients::Transport;
 use crate::clock::Clock;
-use crate::domain::alarm::{Alarms, Bulletin, Notice};
+use crate::domain::alarm::{Alarms, Bulletin, Console, Notice};
 use crate::domain::delivery::State;
 use crate::domain::retry::{RetryPolicy, later};
 use crate::store::{DeliveryFilter, Store, StoreError};
@@ -36,6 +36,8 @@ pub struct AlarmOptions {
     pub url: SecretString,
     /// Presented as `Authorization: Bearer`, where it is set.
     pub token: Option<SecretString>,
+    /// Where the operator reaches the console; `None` where that is not known.
+    pub console: Option<Console>,
 }
 
 /// What is to be told, shared by all who have something to tell.
@@ -128,7 +130,7 @@ impl Alarmist {
     async fn post(&self, options: &AlarmOptions, bulletin: &Bulletin) -> Result<(), String> {
         let counts = self.store.counts().by_state;
         let count = |state: &str| counts.get(state).copied().unwrap_or(0);
-        let body = bulletin.json(self.clock.now(), count("dead"), count("unconfirmed"));
+        let body = bulletin.json(self.clock.now(), count("dead"), count("unconfirmed"), options.console.as_ref());
         let unusable = || "the address or the token of the alarm receiver cannot be used".to_owned();
         let mut request = http::Request::new(Bytes::from(body.to_string()));
         *request.method_mut() = Method::POST;

@@ -55,7 +55,8 @@ async fn bridge_with(receiver: &Receiver) -> TestBridge {
     let url = receiver.start().await;
     TestBridge::start_from(SandboxOptions::default(), |sandbox, options| {
         let settings = settings(sandbox, options, "", "", "");
-        format!("{settings}[alarm]\nurl = \"{url}\"\ntoken = \"a-token-of-the-receiver\"\n")
+        let console = "console_url = \"https://tandem.internal.example/\"";
+        format!("{console}\n{settings}[alarm]\nurl = \"{url}\"\ntoken = \"a-token-of-the-receiver\"\n")
     })
     .await
 }
@@ -85,7 +86,11 @@ async fn several_dead_letters_are_one_alarm_with_a_number_and_nothing_personal()
     assert!(posts.len() <= 2 && counted == 7, "{posts:#?}");
     let last = posts.last().unwrap();
     assert_eq!((&last["source"], &last["alarms"][0]["kind"]), (&json!("tandem"), &json!("dead")));
-    assert!(last["text"].as_str().unwrap().starts_with("tandem: "), "{last}");
+    let text = last["text"].as_str().unwrap();
+    let page = last["console_url"].as_str().unwrap();
+    assert!(text.starts_with("tandem: ") && text.ends_with(&format!(" {page}")), "{last}");
+    assert!(page.starts_with("https://tandem.internal.example/console/deliveries"), "{last}");
+    assert_eq!(last["alarms"][0]["ticket_ids"], json!([ticket]));
     let id = last["alarms"][0]["event_ids"].as_array().unwrap().last().unwrap();
     let dead = bridge.deliveries("state=dead").await;
     assert!(dead.iter().any(|delivery| delivery["id"] == *id), "{last}: {dead:#?}");
