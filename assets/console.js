@@ -1,6 +1,7 @@
 // Keeps an open page up to date. When the bridge says that something has changed, the page is asked for anew, and the
 // parts that are marked with data-live take the place of the old ones; a form that is marked with data-try shows what it
-// would make while somebody types. Everything works without this script, with a click more.
+// would make while somebody types. Times are told in the visitor's zone. Everything works without this script, with a
+// click more and times in UTC.
 "use strict";
 
 (() => {
@@ -8,6 +9,25 @@
     const PATIENCE_TIMES = 10; // and so many times as long as the last one took: a large store is not kept busy
     const PAUSE_MS = 600; // after the last key, before something is tried out
     const FOCUSABLE = "a, button, input, select, textarea, summary";
+    const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+    const two = (number) => String(number).padStart(2, "0");
+    const day = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+    const minute = (at) => `${two(at.getHours())}:${two(at.getMinutes())}`;
+    const moment = (at) => day(at) === day(new Date()) ? `${minute(at)}:${two(at.getSeconds())}` : `${day(at)} ${minute(at)}`;
+
+    // Tells the times in a part of a page as the visitor's clock does. What a pointer finds at a time says it in UTC.
+    const localise = (part) => {
+        if (!part) return;
+        part.querySelectorAll("time[datetime]").forEach((time) => {
+            const at = new Date(time.dateTime);
+            if (!isNaN(at)) time.textContent = "minute" in time.dataset ? minute(at) : moment(at);
+        });
+        part.querySelectorAll("title[data-from]").forEach((title) => {
+            const [from, until] = [title.dataset.from, title.dataset.until].map((at) => minute(new Date(at)));
+            title.textContent = title.textContent.replace(/^.*? UTC to .*? UTC/, `${from} to ${until}`);
+        });
+    };
 
     const fetched = async (url, options) => {
         const answer = await fetch(url, { ...options, headers: { "X-Tandem-Live": "1" }, redirect: "error" });
@@ -17,6 +37,7 @@
 
     // Puts the new part in the place of the old one, and leaves open what was open and the focus where it was.
     const replace = (old, fresh) => {
+        localise(fresh);
         if (!fresh || old.innerHTML === fresh.innerHTML) return;
         const open = [...old.querySelectorAll("details")].map((details) => details.open);
         const before = [...old.querySelectorAll(FOCUSABLE)];
@@ -74,6 +95,36 @@
         form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(go, PAUSE_MS); });
     };
 
+    // A form speaks of times in UTC; the visitor types them by their own clock.
+    const byOwnClock = (form) => {
+        const fields = [...form.querySelectorAll("input[type=datetime-local]")];
+        if (fields.length === 0) return;
+        fields.forEach((field) => {
+            const at = new Date(`${field.value}Z`);
+            if (!isNaN(at)) field.value = `${day(at)}T${minute(at)}`;
+        });
+        form.querySelectorAll("[data-zone]").forEach((note) => note.remove());
+        form.addEventListener("formdata", ({ formData }) => fields.forEach((field) => {
+            const at = new Date(field.value);
+            if (!isNaN(at)) formData.set(field.name, at.toISOString().slice(0, 16));
+        }));
+    };
+
+    // The slash leads to the field that finds, from wherever nobody is typing.
+    const shortcut = (field) => document.addEventListener("keydown", (event) => {
+        const typing = event.target.closest("input, textarea, select, [contenteditable]");
+        if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+        event.preventDefault();
+        field.focus();
+        field.select();
+    });
+
+    localise(document.body);
+    const zone = document.getElementById("zone");
+    if (zone && ZONE !== "UTC") zone.textContent = `Times are those of ${ZONE}; point at one to see it in UTC.`;
+    document.querySelectorAll("form").forEach(byOwnClock);
+    const find = document.getElementById("find");
+    if (find) shortcut(find);
     if (document.querySelector("[data-live]")) follow();
     document.querySelectorAll("form[data-try]").forEach(tryOut);
 })();

@@ -28,7 +28,9 @@ mod operator;
 mod webhooks;
 
 pub(crate) use console::guarded;
-pub use console::{Check, Checked, Console, ConsoleOptions, Levels, PreviewCampaigns, Setting, SettingsGroup};
+pub use console::{
+    Allowance, Allowances, Check, Checked, Console, ConsoleOptions, PreviewCampaigns, Setting, SettingsGroup,
+};
 pub(crate) use operator::{is_for_this_machine, is_same_site};
 
 #[cfg(test)]

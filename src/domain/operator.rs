@@ -107,6 +107,11 @@ pub enum Act {
         /// [`digest`] of its key.
         conversation: String,
     },
+    /// An operator was shown the whole telephone number of a customer.
+    RevealPhone {
+        /// [`digest`] of the conversation's key.
+        conversation: String,
+    },
 }
 
 /// Deliveries that were moved by one order.
@@ -134,6 +139,7 @@ impl Act {
             Self::Reveal { .. } => "reveal",
             Self::RevealAnswers { .. } => "reveal_answers",
             Self::Read { .. } => "read",
+            Self::RevealPhone { .. } => "reveal_phone",
         }
     }
 }
@@ -208,6 +214,8 @@ pub enum Seen {
     Answers(EventId),
     /// A whole conversation.
     Conversation(ConversationKey),
+    /// The telephone number of a conversation's customer.
+    Phone(ConversationKey),
 }
 
 impl Seen {
@@ -218,6 +226,7 @@ impl Seen {
             Self::Event(event) => Act::Reveal { event: *event },
             Self::Answers(event) => Act::RevealAnswers { event: *event },
             Self::Conversation(key) => Act::Read { conversation: digest(key) },
+            Self::Phone(key) => Act::RevealPhone { conversation: digest(key) },
         }
     }
 }

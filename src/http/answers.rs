@@ -423,7 +423,7 @@ pub(super) struct AuditEntry {
     #[schema(required)]
     by: Option<String>,
     /// `redrive`, `discard`, `settle`, `forget`, `pause`, `resume`, or of what an operator was shown `reveal`,
-    /// `reveal_answers` or `read`.
+    /// `reveal_answers`, `reveal_phone` or `read`.
     action: &'static str,
     /// How many deliveries were moved or erased.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -440,7 +440,7 @@ pub(super) struct AuditEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     destination: Option<Destination>,
-    /// A digest of the key that was forgotten, or whose conversation was read.
+    /// A digest of the key that was forgotten, or whose conversation was read, or whose number was shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     conversation: Option<String>,
     /// The delivery of which was revealed what had been written, or what the vendor had answered.
@@ -462,7 +462,9 @@ impl From<&operator::AuditEntry> for AuditEntry {
             }
             Act::Pause { destination: held } | Act::Resume { destination: held } => destination = Some(*held),
             Act::Reveal { event: revealed } | Act::RevealAnswers { event: revealed } => event = Some(*revealed),
-            Act::Read { conversation: digest } => conversation = Some(digest.clone()),
+            Act::Read { conversation: digest } | Act::RevealPhone { conversation: digest } => {
+                conversation = Some(digest.clone());
+            }
         }
         Self {
             number: entry.number,

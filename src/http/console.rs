@@ -16,9 +16,10 @@ use http::StatusCode;
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::OperatorState;
-use crate::domain::budget::Level;
+use crate::domain::budget::{Level, Reached};
 use crate::domain::event::Destination;
 use crate::mapping::Mappings;
 use crate::telemetry::Samples;
@@ -28,10 +29,14 @@ mod audit;
 mod conversations;
 mod deliveries;
 mod delivery;
+mod find;
 mod gate;
 mod inbound;
 mod live;
 mod mask;
+mod meant;
+mod moves;
+mod needs;
 mod overview;
 mod page;
 mod plot;
@@ -61,8 +66,10 @@ pub struct ConsoleOptions {
     pub settings: Option<watch::Receiver<Vec<SettingsGroup>>>,
     /// Checks the configuration; `None` where it is not from a file.
     pub check: Option<Check>,
-    /// How much is left of what a vendor allows; `None` shows nothing of it.
-    pub levels: Option<Levels>,
+    /// What the vendors still allow; `None` shows nothing of it.
+    pub allowances: Option<Allowances>,
+    /// The address of the Zendesk account, for links to tickets; `None` shows none.
+    pub zendesk_url: Option<Url>,
     /// The last hour.
     pub samples: Arc<Samples>,
     /// When the bridge stops, open pages are let go.
@@ -78,8 +85,17 @@ pub struct PreviewCampaigns {
     pub ticket_solved: Option<String>,
 }
 
-/// Tells how much is left of what a vendor allows.
-pub type Levels = Arc<dyn Fn(Destination) -> Vec<Level> + Send + Sync>;
+/// What a vendor still allows.
+#[derive(Clone, Debug, Default)]
+pub struct Allowance {
+    /// How much is left, the widest limit first.
+    pub levels: Vec<Level>,
+    /// The limits that hold calls back now.
+    pub reached: Vec<Reached>,
+}
+
+/// Tells what a vendor still allows.
+pub type Allowances = Arc<dyn Fn(Destination) -> Allowance + Send + Sync>;
 
 /// What only the console works with.
 #[derive(Clone)]
@@ -119,9 +135,11 @@ pub(super) fn routes(state: OperatorState) -> Router {
         .route("/console/destinations/{destination}/resume", post(overview::resume))
         .route("/console/conversations", get(conversations::list))
         .route("/console/conversation", get(thread::show))
+        .route("/console/conversation/reveal", post(thread::reveal))
+        .route("/console/conversation/redrive", post(thread::redrive))
         .route("/console/conversation/forget", get(conversations::ask_to_forget).post(conversations::forget))
         .route("/console/deliveries", get(deliveries::list))
-        .route("/console/deliveries/move", get(deliveries::ask).post(deliveries::carry_out))
+        .route("/console/deliveries/move", get(moves::ask).post(moves::carry_out))
         .route("/console/deliveries/{id}", get(delivery::show))
         .route("/console/deliveries/{id}/reveal", post(delivery::reveal))
         .route("/console/deliveries/{id}/answers", post(delivery::reveal_answers))
@@ -129,6 +147,7 @@ pub(super) fn routes(state: OperatorState) -> Router {
         .route("/console/deliveries/{id}/redrive", get(delivery::show).post(delivery::redrive))
         .route("/console/deliveries/{id}/settle", get(delivery::show).post(delivery::settle))
         .route("/console/deliveries/{id}/discard", get(delivery::show).post(delivery::discard))
+        .route("/console/find", get(find::show))
         .route("/console/quarantine", get(deliveries::quarantine))
         .route("/console/audit", get(audit::show))
         .route("/console/settings", get(settings::show))

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use super::Read;
 use crate::config::{Config, Faults, Warning};
 use crate::domain::event::Destination;
-use crate::http::{Check, Checked, ConsoleOptions, PreviewCampaigns};
+use crate::http::{Allowance, Check, Checked, ConsoleOptions, PreviewCampaigns};
 use crate::mapping::Mappings;
 use crate::worker::Worker;
 
 /// As far as it stays the same.
 pub(super) fn shown(config: &Config, mappings: &Mappings, worker: &Arc<Worker>, check: Option<Read>) -> ConsoleOptions {
     let worker = Arc::clone(worker);
-    let levels = move |destination| match destination {
-        Destination::Zendesk => worker.zendesk.levels(),
-        Destination::Braze => worker.braze.levels(),
+    let allowances = move |destination| match destination {
+        Destination::Zendesk => Allowance { levels: worker.zendesk.levels(), reached: worker.zendesk.reached() },
+        Destination::Braze => Allowance { levels: worker.braze.levels(), reached: worker.braze.reached() },
     };
     let checked = |read: Read| -> Check { Arc::new(move || checked(read())) };
     ConsoleOptions {
@@ -25,7 +25,8 @@ pub(super) fn shown(config: &Config, mappings: &Mappings, worker: &Arc<Worker>, 
         },
         mapping_files: config.mapping_files.clone().unwrap_or_default(),
         check: check.map(checked),
-        levels: Some(Arc::new(levels)),
+        allowances: Some(Arc::new(allowances)),
+        zendesk_url: Some(config.zendesk.url.clone()),
         ..ConsoleOptions::default()
     }
 }

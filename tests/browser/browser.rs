@@ -193,6 +193,11 @@ impl Browser {
         self.driver.chromium("Emulation.setDeviceMetricsOverride", &metrics).await;
     }
 
+    /// Puts the visitor into a time zone.
+    pub(crate) async fn zone(&self, name: &str) {
+        self.driver.chromium("Emulation.setTimezoneOverride", &json!({"timezoneId": name})).await;
+    }
+
     /// Makes the visitor prefer a scheme, and little motion.
     pub(crate) async fn scheme(&self, scheme: Scheme) {
         let value = match scheme {

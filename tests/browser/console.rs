@@ -75,6 +75,11 @@ impl Stage {
             ("opted-out", "/console/conversation?key=cust-18833"),
             ("forget", "/console/conversation/forget?key=cust-20417"),
             ("deliveries", "/console/deliveries"),
+            ("doorbells", "/console/deliveries?doorbells=yes&since=2026-01-01T00:00Z"),
+            ("needs-you", "/console/deliveries?show=needs-you"),
+            ("find", "/console/find?words=01"),
+            ("find-nothing", "/console/find?words=nobody"),
+            ("audit-of-one", "/console/audit?customer=cust-20417"),
             ("delivery", &format!("/console/deliveries/{}", self.dead)),
             ("move", "/console/deliveries/move?state=dead&action=discard"),
             ("quarantine", "/console/quarantine"),
@@ -166,7 +171,7 @@ async fn an_operator_signs_in_finds_a_dead_letter_and_puts_it_back() {
     let mut stage = Stage::set().await;
     let browser = Browser::open().await;
     stage.sign_in(&browser).await;
-    browser.click("a.tile.bad").await;
+    browser.click(".need.bad a").await;
     browser.until_at(&stage.at("/console/deliveries?state=dead")).await;
     browser.click("tbody a").await;
     browser.until_at(&stage.at(&format!("/console/deliveries/{}", stage.dead))).await;
@@ -191,22 +196,20 @@ async fn an_operator_signs_in_finds_a_dead_letter_and_puts_it_back() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: tests/install-browser"]
-async fn a_filter_and_a_search_show_what_is_meant() {
+async fn a_filter_and_the_field_that_finds_show_what_is_meant() {
     let mut stage = Stage::set().await;
     let browser = Browser::open().await;
     stage.sign_in(&browser).await;
     browser.click("nav a[href='/console/deliveries']").await;
     browser.until_at(&stage.at("/console/deliveries")).await;
+    browser.click(".filters summary").await;
     browser.type_into("#state", "dead").await;
     browser.type_into("#conversation", "cust-18833").await;
     browser.press(&[key::ENTER]).await;
     browser.until_reads(".pager", "1 delivery").await;
-    browser.goto(&stage.at("/console/conversations")).await;
-    browser.type_into("#by", "last digits").await;
-    browser.type_into("#words", "0177").await;
-    browser.press(&[key::ENTER]).await;
-    browser.until_reads(".pager", "1 conversation").await;
-    browser.click("tbody a").await;
+    // The slash leads to the field from wherever nobody is typing, and one hit to its page.
+    browser.run("document.activeElement.blur()", &json!([])).await;
+    browser.press(&["/", "7", "7", key::ENTER]).await;
     browser.until_reads("h1", "Grace Hopper").await;
     browser.until_reads(".thread", "opted out").await;
     browser.assert_quiet(&stage.bridge.operator).await;
@@ -248,12 +251,85 @@ async fn a_mapping_is_tried_out_while_somebody_types() {
     stage.bridge.stop().await;
 }
 
+/// The times in a page as the visitor sees them, and what a pointer finds there.
+const TIMES: &str = "return [...document.querySelectorAll('tbody time')].map(time => [time.innerText, time.title])";
+
+#[tokio::test]
+#[ignore = "needs Chromium: tests/install-browser"]
+async fn times_are_told_by_the_visitors_clock_with_utc_beside_and_a_range_is_typed_so_too() {
+    let mut stage = Stage::set().await;
+    let browser = Browser::open().await;
+    browser.zone("Asia/Kolkata").await;
+    stage.sign_in(&browser).await;
+    browser.until_reads("#zone", "Times are those of Asia/").await;
+    // Half past five hours ahead, all year.
+    browser.goto(&stage.at("/console/deliveries?since=2026-11-21T00:00Z")).await;
+    assert_eq!(browser.run("return document.getElementById('since').value", &json!([])).await, "2026-11-21T05:30");
+    let times = browser.run(TIMES, &json!([])).await;
+    let times = times.as_array().unwrap();
+    assert!(!times.is_empty());
+    for time in times {
+        let (shown, utc) = (time[0].as_str().unwrap(), time[1].as_str().unwrap());
+        let at: jiff::Timestamp = utc.replace(" UTC", "Z").replacen(' ', "T", 1).parse().unwrap();
+        let local = at.in_tz("Asia/Kolkata").unwrap();
+        // The day stands there where it is not the visitor's today, which is far from the bridge's.
+        assert_eq!(shown, local.strftime("%F %H:%M").to_string(), "{utc}");
+    }
+    browser.run("document.getElementById('until').value = '2026-11-21T06:30'", &json!([])).await;
+    browser.click(".filters button").await;
+    browser.until("the range is sent in UTC", "location.search.includes('until=2026-11-21T01%3A00')").await;
+    browser.assert_quiet(&stage.bridge.operator).await;
+    stage.bridge.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: tests/install-browser"]
+async fn a_list_is_dense_on_a_desktop_and_two_or_three_lines_a_row_on_a_phone() {
+    let mut stage = Stage::set().await;
+    let browser = Browser::open().await;
+    stage.sign_in(&browser).await;
+    browser.goto(&stage.at("/console/deliveries")).await;
+    assert_eq!(browser.run("return document.querySelectorAll('tbody tr').length", &json!([])).await, 50);
+    let tallest = "return Math.max(...[...document.querySelectorAll('tbody tr')].map(row => row.offsetHeight))";
+    for (width, height, most) in [(1280, 800, 44), (390, 844, 100)] {
+        browser.size(width, height).await;
+        let found = browser.run(tallest, &json!([])).await.as_u64().unwrap();
+        assert!(found <= most, "a row of {found} px where the window is {width} px wide");
+    }
+    let whole = browser.run("return document.documentElement.scrollHeight", &json!([])).await.as_u64().unwrap();
+    assert!(whole <= 6000, "a page of {whole} px on a phone");
+    stage.bridge.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: tests/install-browser"]
+async fn a_plot_tells_its_numbers_and_leads_to_the_deliveries_of_that_time() {
+    let mut stage = Stage::set().await;
+    let browser = Browser::open().await;
+    stage.sign_in(&browser).await;
+    browser.until_reads(".plot-heights", "0").await;
+    let told = browser.run("return document.querySelector('.plot title').textContent", &json!([])).await;
+    let told = told.as_str().unwrap();
+    assert!(told.contains(" to ") && told.contains("at most"), "{told}");
+    browser.click(".plot svg a").await;
+    browser.until_reads("h1", "Deliveries").await;
+    browser
+        .until("the list is of that time", "location.search.includes('since=') && location.search.includes('until=')")
+        .await;
+    browser.assert_quiet(&stage.bridge.operator).await;
+    stage.bridge.stop().await;
+}
+
 #[tokio::test]
 #[ignore = "needs Chromium: tests/install-browser"]
 async fn everything_works_without_scripts() {
     let mut stage = Stage::set().await;
     let browser = Browser::without_scripts().await;
     stage.sign_in(&browser).await;
+    assert!(browser.text("#zone").await.contains("UTC") && browser.text("main time").await.ends_with("UTC"));
+    browser.type_into("#find", "77").await;
+    browser.click(".find button").await;
+    browser.until_at(&stage.at("/console/conversation?key=cust-18833")).await;
     browser.goto(&stage.at(&format!("/console/deliveries/{}", stage.dead))).await;
     browser.type_into("#reason", "settled by telephone").await;
     browser.click("form[action$=discard] button").await;
@@ -314,6 +390,29 @@ async fn screenshots_of_the_console() {
         take(&browser, &directory, name).await;
     }
     stage.bridge.stop().await;
+}
+
+/// The pages of a bridge to which nothing has come, and of one with as many texts as `LOTS` says.
+#[tokio::test]
+#[ignore = "needs Chromium, and a directory: SCREENSHOTS=target/screenshots"]
+async fn screenshots_of_an_empty_and_of_a_full_bridge() {
+    let Some(directory) = std::env::var_os("SCREENSHOTS").map(PathBuf::from) else { return };
+    std::fs::create_dir_all(&directory).unwrap();
+    let lots = std::env::var("LOTS").ok().and_then(|lots| lots.parse().ok()).unwrap_or(1000);
+    let mut bridge = TestBridge::start().await;
+    let browser = Browser::open().await;
+    for (name, texts) in [("empty", 0_u32), ("full", lots)] {
+        for number in 0..texts {
+            let someone = format!("external_id=cust-{number}&text=Hello&phone=%2B1555{:07}", 5_000_000 + number);
+            bridge.as_braze(reqwest::Method::POST, "/webhooks/braze", &someone).send().await.unwrap();
+        }
+        for page in ["", "/deliveries", "/conversations", "/quarantine", "/audit", "/find?words=33"] {
+            browser.goto(&format!("{}/console{page}", bridge.operator)).await;
+            let page = page.trim_start_matches('/').split('?').next().unwrap();
+            take(&browser, &directory, &format!("{name}-{}", if page.is_empty() { "overview" } else { page })).await;
+        }
+    }
+    bridge.stop().await;
 }
 
 /// Takes a whole page in every size and scheme, as `console-PAGE-SIZE-SCHEME.png`.

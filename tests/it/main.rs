@@ -42,6 +42,7 @@ mod oracle;
 mod outbound;
 mod outbound_once;
 mod packaging;
+mod pages;
 mod people;
 mod pictures;
 mod power;

@@ -10,9 +10,12 @@ use jiff::Timestamp;
 use super::page::{Section, Shell, Trouble, html};
 use super::session::Visitor;
 use super::view::{self, Moment, grouped, moment};
-use crate::domain::operator::{Act, AuditEntry};
+use crate::domain::conversation::ConversationKey;
+use crate::domain::event::EventId;
+use crate::domain::operator::{Act, AuditEntry, digest};
 use crate::http::OperatorState;
 use crate::http::operator::Query;
+use crate::store::StoreError;
 
 /// Entries on a page.
 const PAGE: usize = 50;
@@ -33,10 +36,15 @@ struct Entry {
 #[template(path = "console/audit.html")]
 struct Audit {
     shell: Shell,
+    /// The customer whose entries are shown; empty for everything.
+    customer: String,
     entries: Vec<Entry>,
     total: String,
     next: String,
 }
+
+/// Entries that are looked through at once for those of one customer.
+const LOOK: usize = 1000;
 
 /// `GET /console/audit`.
 pub(super) async fn show(
@@ -44,7 +52,19 @@ pub(super) async fn show(
     Extension(visitor): Extension<Visitor>,
     uri: Uri,
 ) -> Result<Response, Trouble> {
-    let after = Query::read(&uri, &["after"])?.take("after");
+    let mut query = Query::read(&uri, &["customer", "after"])?;
+    let (customer, after) = (query.take("customer"), query.take("after"));
+    if let Some(customer) = customer {
+        let entries = of_customer(&state, &customer).await?;
+        let audit = Audit {
+            shell: Shell::new(&visitor, Section::Audit, "Audit"),
+            customer,
+            total: grouped(entries.len() as u64),
+            entries,
+            next: String::new(),
+        };
+        return Ok(html(StatusCode::OK, &audit));
+    }
     let after =
         after.map(|word| word.parse::<u64>().map_err(|_| Trouble::bad("There is no such page."))).transpose()?;
     let now = state.clock.now();
@@ -52,11 +72,59 @@ pub(super) async fn show(
     let next = page.items.last().filter(|_| page.more).map(|last| last.number.to_string()).unwrap_or_default();
     let audit = Audit {
         shell: Shell::new(&visitor, Section::Audit, "Audit"),
+        customer: String::new(),
         entries: page.items.iter().map(|item| entry(item, now)).collect(),
         total: grouped(page.total),
         next: if next.is_empty() { next } else { view::query("/console/audit", &[("after", &next)]) },
     };
     Ok(html(StatusCode::OK, &audit))
+}
+
+/// What was done to this customer, or shown of them: the audit holds a digest of the key, which is made again here.
+async fn of_customer(state: &OperatorState, customer: &str) -> Result<Vec<Entry>, StoreError> {
+    let key = ConversationKey(customer.trim().to_owned());
+    let digest = digest(&key);
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = state.store.audit(after, LOOK).await?;
+        for one in &page.items {
+            let is_theirs = match about(&one.act) {
+                About::Conversation(known) => *known == digest,
+                About::Event(id) => {
+                    state.store.delivery(id).await?.is_some_and(|(delivery, _)| delivery.conversation == key)
+                }
+                About::NoCustomer => false,
+            };
+            if is_theirs {
+                found.push(entry(one, state.clock.now()));
+            }
+        }
+        after = page.items.last().map(|last| last.number);
+        if !page.more {
+            return Ok(found);
+        }
+    }
+}
+
+/// Whom an entry is about.
+enum About<'a> {
+    /// The digest of a conversation's key.
+    Conversation(&'a String),
+    Event(EventId),
+    NoCustomer,
+}
+
+fn about(act: &Act) -> About<'_> {
+    match act {
+        Act::Redrive(moved) | Act::Discard(moved) | Act::Settle(moved) if moved.count == 1 => About::Event(moved.first),
+        Act::Redrive(_) | Act::Discard(_) | Act::Settle(_) | Act::Pause { .. } | Act::Resume { .. } => {
+            About::NoCustomer
+        }
+        Act::Reveal { event } | Act::RevealAnswers { event } => About::Event(*event),
+        Act::Forget { conversation, .. } | Act::Read { conversation } | Act::RevealPhone { conversation } => {
+            About::Conversation(conversation)
+        }
+    }
 }
 
 fn entry(entry: &AuditEntry, now: Timestamp) -> Entry {
@@ -70,7 +138,7 @@ fn entry(entry: &AuditEntry, now: Timestamp) -> Entry {
         Act::Forget { conversation, count } => (format!("{conversation}, {} deliveries", grouped(*count)), None),
         Act::Pause { destination } | Act::Resume { destination } => (view::vendor(*destination).to_owned(), None),
         Act::Reveal { event } | Act::RevealAnswers { event } => (event.to_string(), Some(*event)),
-        Act::Read { conversation } => (conversation.clone(), None),
+        Act::Read { conversation } | Act::RevealPhone { conversation } => (conversation.clone(), None),
     };
     Entry {
         at: moment(entry.at, now),

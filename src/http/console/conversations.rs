@@ -1,4 +1,4 @@
-//! Looking for a conversation, and forgetting a customer.
+//! The list of conversations, and forgetting a customer.
 
 use askama::Template;
 use axum::Extension;
@@ -6,14 +6,13 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{StatusCode, Uri};
 use jiff::Timestamp;
+use url::Url;
 
 use super::gate;
 use super::page::{Section, Shell, Trouble, html};
 use super::session::Visitor;
 use super::view::{self, Moment, grouped, moment};
 use crate::domain::conversation::{Conversation, ConversationKey, Subscription};
-use crate::domain::event::TicketId;
-use crate::domain::find::{self, Search};
 use crate::http::OperatorState;
 use crate::http::operator::{Query, actions};
 use crate::store::Forgotten;
@@ -21,25 +20,32 @@ use crate::store::Forgotten;
 /// Conversations on a page.
 const PAGE: usize = 50;
 
-/// A line of the list.
+/// A conversation as lists show it: nothing of the customer but the end of the number.
 pub(super) struct Known {
     pub(super) key: String,
     pub(super) href: String,
-    /// Ticket and status; empty where there is none.
+    /// Number, status and address of the ticket; empty where there is none.
     pub(super) ticket: String,
+    pub(super) status: &'static str,
+    pub(super) ticket_href: String,
     pub(super) phone: String,
     pub(super) line: String,
     pub(super) subscription: &'static str,
     pub(super) updated: Moment,
 }
 
-/// A conversation as lists show it: nothing of the customer but the end of the number.
-pub(super) fn known(conversation: &Conversation, now: Timestamp) -> Known {
+pub(super) fn known(state: &OperatorState, conversation: &Conversation) -> Known {
+    shown(conversation, state.console.options.zendesk_url.as_ref(), state.clock.now())
+}
+
+fn shown(conversation: &Conversation, zendesk: Option<&Url>, now: Timestamp) -> Known {
     let ticket = conversation.ticket.as_ref();
     Known {
         key: conversation.key.to_string(),
         href: view::conversation_href(&conversation.key),
-        ticket: ticket.map(|ticket| format!("#{} {}", ticket.id, ticket.status.name())).unwrap_or_default(),
+        ticket: ticket.map(|ticket| format!("#{}", ticket.id)).unwrap_or_default(),
+        status: ticket.map(|ticket| ticket.status.name()).unwrap_or_default(),
+        ticket_href: ticket.map(|ticket| view::ticket_href(zendesk, ticket.id)).unwrap_or_default(),
         phone: view::phone(conversation.customer.phone.as_deref()),
         line: conversation.line.clone().unwrap_or_default(),
         subscription: match conversation.subscription {
@@ -55,13 +61,10 @@ pub(super) fn known(conversation: &Conversation, now: Timestamp) -> Known {
 #[template(path = "console/conversations.html")]
 struct List {
     shell: Shell,
-    by: String,
-    words: String,
     rows: Vec<Known>,
     total: String,
     next: String,
     first: String,
-    problem: String,
 }
 
 /// `GET /console/conversations`.
@@ -70,57 +73,17 @@ pub(super) async fn list(
     Extension(visitor): Extension<Visitor>,
     uri: Uri,
 ) -> Result<Response, Trouble> {
-    let mut query = Query::read(&uri, &["by", "words", "after"])?;
-    let (by, words, after) = (query.take("by"), query.take("words"), query.take("after"));
-    let by = by.unwrap_or_else(|| "key".to_owned());
-    let words = words.map(|words| words.trim().to_owned()).unwrap_or_default();
-    let mut page = List {
+    let after = Query::read(&uri, &["after"])?.take("after").map(ConversationKey);
+    let found = state.store.find_conversations(None, after.as_ref(), PAGE).await?;
+    let href = |after: &str| view::query("/console/conversations", &[("after", after)]);
+    let page = List {
         shell: Shell::new(&visitor, Section::Conversations, "Conversations"),
-        rows: Vec::new(),
-        total: String::new(),
-        next: String::new(),
-        first: String::new(),
-        problem: String::new(),
-        by,
-        words,
+        rows: found.items.iter().map(|conversation| known(&state, conversation)).collect(),
+        total: grouped(found.total),
+        next: found.items.last().filter(|_| found.more).map(|last| href(&last.key.0)).unwrap_or_default(),
+        first: after.map(|_| href("")).unwrap_or_default(),
     };
-    let search = match search(&page.by, &page.words) {
-        Ok(search) => search,
-        Err(problem) => {
-            page.problem = problem;
-            return Ok(html(StatusCode::BAD_REQUEST, &page));
-        }
-    };
-    let key = after.clone().map(ConversationKey);
-    let found = state.store.find_conversations(search, key.as_ref(), PAGE).await?;
-    let href = |after: &str| {
-        view::query("/console/conversations", &[("by", &page.by), ("words", &page.words), ("after", after)])
-    };
-    page.next = found.items.last().filter(|_| found.more).map(|last| href(&last.key.0)).unwrap_or_default();
-    page.first = after.map(|_| href("")).unwrap_or_default();
-    page.total = grouped(found.total);
-    page.rows = found.items.iter().map(|conversation| known(conversation, state.clock.now())).collect();
     Ok(html(StatusCode::OK, &page))
-}
-
-/// What is looked for; `None` for everything.
-fn search(by: &str, words: &str) -> Result<Option<Search>, String> {
-    if words.is_empty() {
-        return Ok(None);
-    }
-    match by {
-        "key" => Ok(Some(Search::Key(words.to_owned()))),
-        "phone" => {
-            let end = find::phone_end(words);
-            let problem = || format!("Give at least the last {} digits of the number.", find::PHONE_DIGITS_MIN);
-            Ok(Some(Search::PhoneEnd(end.ok_or_else(problem)?)))
-        }
-        "ticket" => match words.trim_start_matches('#').parse() {
-            Ok(id) => Ok(Some(Search::Ticket(TicketId(id)))),
-            Err(_) => Err("A ticket is a number, such as 4711.".to_owned()),
-        },
-        _ => Err("Look by key, phone or ticket.".to_owned()),
-    }
 }
 
 /// The conversation that the address names.
@@ -178,29 +141,19 @@ fn forget_page(visitor: &Visitor, key: &ConversationKey, forgotten: Option<Forgo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::conversation::{Change, TicketStatus};
+    use crate::domain::event::TicketId;
     use crate::http::testing::{conversation, noon};
-
-    #[test]
-    fn what_is_looked_for_is_read_from_a_persons_words() {
-        for (by, words, found) in [
-            ("key", "ada", Ok(Some(Search::Key("ada".into())))),
-            ("key", "", Ok(None)),
-            ("phone", "…01 01", Ok(Some(Search::PhoneEnd("0101".into())))),
-            ("phone", "01", Ok(Some(Search::PhoneEnd("01".into())))),
-            ("phone", "1", Err(())),
-            ("ticket", "#47", Ok(Some(Search::Ticket(TicketId(47))))),
-            ("ticket", "last", Err(())),
-            ("name", "ada", Err(())),
-        ] {
-            assert_eq!(search(by, words).map_err(|_| ()), found, "{by} {words}");
-        }
-    }
 
     #[test]
     fn a_list_shows_no_more_of_a_customer_than_the_end_of_the_number() {
         let mut ada = conversation("ada-42");
         ada.customer.first_name = Some("Ada".into());
-        let shown = known(&ada, noon());
-        assert_eq!((shown.key.as_str(), shown.phone.as_str()), ("ada-42", "…11"));
+        ada.apply(Change::Ticket(TicketId(7), TicketStatus::Open, noon()), noon());
+        let zendesk = "https://acme.zendesk.com/".parse().ok();
+        let shown = shown(&ada, zendesk.as_ref(), noon());
+        assert_eq!((shown.key.as_str(), shown.phone.as_str()), ("ada-42", "…111"));
+        assert_eq!((shown.ticket.as_str(), shown.status), ("#7", "open"));
+        assert_eq!(shown.ticket_href, "https://acme.zendesk.com/agent/tickets/7");
     }
 }

@@ -1,4 +1,6 @@
-//! Lists of deliveries, and moves over all that a filter finds.
+//! Lists of deliveries: the newest first, each with whom it is about, what it is, where it stands and why.
+
+use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::Extension;
@@ -7,84 +9,21 @@ use axum::response::Response;
 use http::{StatusCode, Uri};
 use jiff::Timestamp;
 
-use super::gate::{self, Form};
+use super::meant::{self, Meant, merged};
 use super::page::{Section, Shell, Trouble, html, sentence};
 use super::session::Visitor;
-use super::view::{self, Row, grouped};
-use crate::domain::conversation::ConversationKey;
-use crate::domain::delivery::State as Standing;
-use crate::domain::event::{Destination, EventId};
+use super::view::{self, Moment, grouped, moment};
+use crate::domain::address;
+use crate::domain::conversation::{Conversation, ConversationKey};
+use crate::domain::delivery::{Delivery, State as Standing};
+use crate::domain::event::{EventId, TicketId};
 use crate::http::OperatorState;
 use crate::http::operator::Query;
-use crate::http::operator::actions::{self, DISCARDED, REASON_MAX_CHARS, REDRIVEN};
-use crate::store::{DeliveryFilter, IllegalMove, Moves, StoreError, Sweep};
+use crate::http::operator::actions::{DISCARDED, REDRIVEN};
+use crate::store::StoreError;
 
 /// Deliveries on a page.
 const PAGE: usize = 50;
-
-/// How many steps of a move over many one request takes: some thousand deliveries, in a second or so.
-const STEPS_MAX: usize = 20;
-
-/// How many that could not be moved are named.
-const REFUSED_MAX: usize = 20;
-
-/// Which deliveries are meant: what the filter's form says, and what an order over all of them takes along.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Meant {
-    state: String,
-    to: String,
-    conversation: String,
-}
-
-impl Meant {
-    fn read(get: impl Fn(&str) -> Option<String>) -> Self {
-        let word = |name| get(name).unwrap_or_default();
-        Self { state: word("state"), to: word("to"), conversation: word("conversation") }
-    }
-
-    fn destination(&self) -> Result<Option<Destination>, Trouble> {
-        Ok(Some(self.to.as_str()).filter(|to| !to.is_empty()).map(actions::destination).transpose()?)
-    }
-
-    fn filter(&self, after: Option<EventId>, limit: usize) -> Result<DeliveryFilter, Trouble> {
-        if !self.state.is_empty() && !Standing::NAMES.contains(&self.state.as_str()) {
-            return Err(Trouble::bad(format!("There is no state “{}”.", self.state)));
-        }
-        Ok(DeliveryFilter {
-            state: some(&self.state),
-            conversation: some(&self.conversation).map(ConversationKey),
-            destination: self.destination()?,
-            newest_first: true,
-            after,
-            limit,
-            ..DeliveryFilter::default()
-        })
-    }
-
-    fn sweep(&self, accepted_by: Timestamp, after: Option<EventId>) -> Result<Sweep, Trouble> {
-        Ok(Sweep {
-            state: self.state.clone(),
-            conversation: some(&self.conversation).map(ConversationKey),
-            destination: self.destination()?,
-            accepted_by,
-            after,
-        })
-    }
-
-    fn href(&self, path: &str, more: &[(&str, &str)]) -> String {
-        let own = [("state", &*self.state), ("to", &*self.to), ("conversation", &*self.conversation)];
-        view::query(path, &[&own, more].concat())
-    }
-
-    /// Whether this is the state that is chosen in the form.
-    fn is_state(&self, state: &str) -> bool {
-        self.state == state
-    }
-}
-
-fn some(word: &str) -> Option<String> {
-    Some(word.to_owned()).filter(|word| !word.is_empty())
-}
 
 #[derive(Template)]
 #[template(path = "console/deliveries.html")]
@@ -114,13 +53,36 @@ struct List {
     discard: String,
 }
 
+/// A line of a list: nothing of what was written, and of the customer no more than the end of the number.
+pub(super) struct Row {
+    pub(super) id: String,
+    pub(super) at: Moment,
+    pub(super) state: &'static str,
+    pub(super) tone: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) way: &'static str,
+    /// Empty for what names nobody.
+    pub(super) conversation: String,
+    /// The address of the conversation's page; empty where there is none.
+    pub(super) conversation_href: String,
+    pub(super) phone: String,
+    /// Number and address of the ticket; empty where none is known.
+    pub(super) ticket: String,
+    pub(super) ticket_href: String,
+    pub(super) why: String,
+}
+
 /// `GET /console/deliveries`.
 pub(super) async fn list(
     State(state): State<OperatorState>,
     Extension(visitor): Extension<Visitor>,
     uri: Uri,
 ) -> Result<Response, Trouble> {
-    let list = listed(&state, &uri, "/console/deliveries", Meant::default()).await?;
+    let mut query = Query::read(&uri, &[&meant::NAMES[..], &["after"]].concat())?;
+    let after = query.take("after");
+    let asked: Vec<_> = meant::NAMES.map(|name| (name, query.take(name))).into();
+    let get = |name: &str| asked.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.clone());
+    let list = listed(&state, "/console/deliveries", Meant::read(get)?, after.as_deref()).await?;
     let shell = Shell::new(&visitor, Section::Deliveries, "Deliveries");
     Ok(html(StatusCode::OK, &All { shell, list }))
 }
@@ -131,27 +93,27 @@ pub(super) async fn quarantine(
     Extension(visitor): Extension<Visitor>,
     uri: Uri,
 ) -> Result<Response, Trouble> {
+    let after = Query::read(&uri, &["after"])?.take("after");
     let meant = Meant { state: "quarantined".to_owned(), ..Meant::default() };
-    let list = listed(&state, &uri, "/console/quarantine", meant).await?;
+    let list = listed(&state, "/console/quarantine", meant, after.as_deref()).await?;
     let shell = Shell::new(&visitor, Section::Quarantine, "Quarantine");
     Ok(html(StatusCode::OK, &Quarantine { shell, list }))
 }
 
-async fn listed(state: &OperatorState, uri: &Uri, path: &str, fixed: Meant) -> Result<List, Trouble> {
-    let mut query = Query::read(uri, &["state", "to", "conversation", "after"])?;
-    let after = query.take("after");
-    let asked: Vec<_> = ["state", "to", "conversation"].map(|name| (name, query.take(name))).into();
-    let get = |name: &str| asked.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.clone());
-    let meant = if fixed.state.is_empty() { Meant::read(get) } else { fixed };
-    let page = state.store.deliveries(meant.filter(after.as_deref().map(parse_id).transpose()?, PAGE)?).await?;
-    let now = state.clock.now();
+async fn listed(state: &OperatorState, path: &str, meant: Meant, after: Option<&str>) -> Result<List, Trouble> {
+    let behind = after.map(parse_id).transpose()?;
+    let mut pages = Vec::new();
+    for filter in meant.filters(behind, PAGE, state.clock.now())? {
+        pages.push(state.store.deliveries(filter).await?);
+    }
+    let page = merged(pages, PAGE);
     let last = page.items.last().filter(|_| page.more).map(|delivery| delivery.id.to_string());
     let moves = |action: &str, states: &[&str]| {
-        let can = page.total > 0 && states.contains(&meant.state.as_str());
+        let can = page.total > 0 && meant.can_be_swept() && states.contains(&meant.state.as_str());
         if can { meant.href("/console/deliveries/move", &[("action", action)]) } else { String::new() }
     };
     Ok(List {
-        rows: page.items.iter().map(|delivery| view::row(delivery, now)).collect(),
+        rows: rows(state, &page.items).await?,
         total: grouped(page.total),
         next: last.map(|last| meant.href(path, &[("after", &last)])).unwrap_or_default(),
         first: after.map(|_| meant.href(path, &[])).unwrap_or_default(),
@@ -161,188 +123,112 @@ async fn listed(state: &OperatorState, uri: &Uri, path: &str, fixed: Meant) -> R
     })
 }
 
+/// The lines of these deliveries, with what is known of their customers.
+pub(super) async fn rows(state: &OperatorState, deliveries: &[Delivery]) -> Result<Vec<Row>, StoreError> {
+    let mut people: BTreeMap<&ConversationKey, Option<Conversation>> = BTreeMap::new();
+    for delivery in deliveries {
+        if !people.contains_key(&delivery.conversation) {
+            people.insert(&delivery.conversation, state.store.conversation(&delivery.conversation).await?);
+        }
+    }
+    let now = state.clock.now();
+    let mut rows = Vec::with_capacity(deliveries.len());
+    for delivery in deliveries {
+        let event = state.store.delivery(delivery.id).await?.map(|(_, event)| event);
+        let conversation = people.get(&delivery.conversation).and_then(Option::as_ref);
+        let known = conversation.and_then(|conversation| conversation.ticket.as_ref()).map(|ticket| ticket.id);
+        let ticket = event.and_then(|event| event.kind.ticket_id()).or(known);
+        let href = ticket.map(|id| view::ticket_href(state.console.options.zendesk_url.as_ref(), id));
+        rows.push(Row { ticket_href: href.unwrap_or_default(), ..row(delivery, conversation, ticket, now) });
+    }
+    Ok(rows)
+}
+
+fn row(delivery: &Delivery, conversation: Option<&Conversation>, ticket: Option<TicketId>, now: Timestamp) -> Row {
+    // What names nobody lies under a name that is nobody's.
+    let key = Some(&delivery.conversation).filter(|key| **key != address::nobody());
+    let phone = conversation.and_then(|conversation| conversation.customer.phone.as_deref());
+    Row {
+        id: delivery.id.to_string(),
+        at: moment(delivery.accepted_at, now),
+        state: delivery.state.name(),
+        tone: view::tone(delivery.state.name()),
+        kind: view::kind(&delivery.kind),
+        way: view::way(delivery.destination),
+        conversation: key.map(ToString::to_string).unwrap_or_default(),
+        conversation_href: key.map(view::conversation_href).unwrap_or_default(),
+        phone: view::phone(phone),
+        ticket: ticket.map(|id| format!("#{id}")).unwrap_or_default(),
+        ticket_href: String::new(),
+        why: why(&delivery.state, now),
+    }
+}
+
+/// Why a delivery stands where it stands, and what comes next.
+fn why(state: &Standing, now: Timestamp) -> String {
+    match state {
+        Standing::Waiting { cause, due_at, for_budget: true, .. } => {
+            format!("{cause}; goes {}", moment(*due_at, now).ago)
+        }
+        Standing::Waiting { cause, due_at, attempt, .. } => {
+            let times = if *attempt == 1 { "once".to_owned() } else { format!("{attempt} times") };
+            format!("{cause}; tried {times}, again {}", moment(*due_at, now).ago)
+        }
+        Standing::Unconfirmed { cause, look_at: None, .. } => format!("{cause}; set aside for you"),
+        Standing::Unconfirmed { cause, look_at: Some(at), .. } => {
+            format!("{cause}; looked for {}", moment(*at, now).ago)
+        }
+        Standing::Delivered { receipt } => view::short(receipt),
+        Standing::Pending
+        | Standing::Sending { .. }
+        | Standing::Skipped { .. }
+        | Standing::Dead { .. }
+        | Standing::Quarantined { .. } => state.cause().to_owned(),
+    }
+}
+
 /// The id in these words.
 pub(super) fn parse_id(id: &str) -> Result<EventId, Trouble> {
     id.parse().map_err(|error| Trouble::bad(sentence(&format!("{error}"))))
 }
 
-/// What an order over many is to do.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Action {
-    Redrive,
-    Discard,
-}
-
-impl Action {
-    fn read(word: Option<&str>, meant: &Meant) -> Result<Self, Trouble> {
-        let (action, states) = match word {
-            Some("redrive") => (Self::Redrive, &REDRIVEN[..]),
-            Some("discard") => (Self::Discard, &DISCARDED[..]),
-            Some(_) | None => return Err(Trouble::bad("There is no such action.")),
-        };
-        if states.contains(&meant.state.as_str()) {
-            return Ok(action);
-        }
-        Err(Trouble::bad(format!("Choose a state first: one of {}.", states.join(", "))))
-    }
-}
-
-/// Asks before an order over many, and tells how far it has gone.
-#[derive(Template)]
-#[template(path = "console/move.html")]
-struct Move {
-    shell: Shell,
-    meant: Meant,
-    discards: bool,
-    /// Whether a first step was taken.
-    begun: bool,
-    /// How many are meant, before the first step; how many were moved, after it.
-    count: String,
-    refused: Vec<IllegalMove>,
-    refused_count: String,
-    reason: String,
-    accepted_by: String,
-    /// Where to go on; empty when everything was looked at.
-    after: String,
-    back: String,
-    problem: String,
-}
-
-impl Move {
-    fn new(visitor: &Visitor, meant: &Meant, action: Action) -> Self {
-        let title = match action {
-            Action::Redrive => "Put back all of these",
-            Action::Discard => "Drop all of these",
-        };
-        Self {
-            shell: Shell::new(visitor, Section::Deliveries, title),
-            meant: meant.clone(),
-            discards: action == Action::Discard,
-            begun: false,
-            count: String::new(),
-            refused: Vec::new(),
-            refused_count: String::new(),
-            reason: String::new(),
-            accepted_by: String::new(),
-            after: String::new(),
-            back: meant.href("/console/deliveries", &[]),
-            problem: String::new(),
-        }
-    }
-}
-
-/// `GET /console/deliveries/move`: are you sure?
-pub(super) async fn ask(
-    State(state): State<OperatorState>,
-    Extension(visitor): Extension<Visitor>,
-    uri: Uri,
-) -> Result<Response, Trouble> {
-    let mut query = Query::read(&uri, &["action", "state", "to", "conversation"])?;
-    let asked: Vec<_> = ["action", "state", "to", "conversation"].map(|name| (name, query.take(name))).into();
-    let get = |name: &str| asked.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.clone());
-    let meant = Meant::read(get);
-    let action = Action::read(get("action").as_deref(), &meant)?;
-    let total = state.store.deliveries(meant.filter(None, 0)?).await?.total;
-    let page = Move {
-        count: grouped(total),
-        accepted_by: state.clock.now().to_string(),
-        ..Move::new(&visitor, &meant, action)
-    };
-    Ok(html(StatusCode::OK, &page))
-}
-
-/// `POST /console/deliveries/move`: some steps of it.
-pub(super) async fn carry_out(
-    State(state): State<OperatorState>,
-    Extension(visitor): Extension<Visitor>,
-    Extension(form): Extension<Form>,
-) -> Result<Response, Trouble> {
-    let meant = Meant::read(|name| form.get(name).map(str::to_owned));
-    let action = Action::read(form.get("action"), &meant)?;
-    let accepted_by = form.get("accepted_by").unwrap_or_default().parse();
-    let accepted_by: Timestamp = accepted_by.map_err(|_| Trouble::bad("accepted_by must be a time."))?;
-    let page = Move { accepted_by: accepted_by.to_string(), ..Move::new(&visitor, &meant, action) };
-    let reason = match (action, actions::reason(form.get("reason").unwrap_or_default())) {
-        (Action::Redrive, _) => None,
-        (Action::Discard, Ok(reason)) => Some(reason),
-        (Action::Discard, Err(problem)) => {
-            let count = grouped(state.store.deliveries(meant.filter(None, 0)?).await?.total);
-            return Ok(html(StatusCode::BAD_REQUEST, &Move { count, problem: sentence(&problem), ..page }));
-        }
-    };
-    let sweep = meant.sweep(accepted_by, form.get("after").map(parse_id).transpose()?)?;
-    let (moves, next) = steps(&state, &visitor, sweep, reason.as_deref()).await?;
-    let page = Move {
-        begun: true,
-        count: grouped(moves.moved),
-        refused_count: grouped(moves.refused.len() as u64),
-        refused: moves.refused.into_iter().take(REFUSED_MAX).collect(),
-        reason: reason.unwrap_or_default(),
-        after: next.map(|id| id.to_string()).unwrap_or_default(),
-        ..page
-    };
-    Ok(html(StatusCode::OK, &page))
-}
-
-/// Takes some steps: puts back, or drops where there is a reason. Also says where to go on.
-async fn steps(
-    state: &OperatorState,
-    visitor: &Visitor,
-    mut sweep: Sweep,
-    reason: Option<&str>,
-) -> Result<(Moves, Option<EventId>), StoreError> {
-    let mut all = Moves::default();
-    for _ in 0..STEPS_MAX {
-        let order = gate::order(state, visitor);
-        let (found, moves) = match reason {
-            None => actions::redrive_step(state, &sweep, &order).await?,
-            Some(reason) => actions::discard_step(state, &sweep, reason.to_owned(), &order).await?,
-        };
-        all.moved += moves.moved;
-        all.refused.extend(moves.refused);
-        sweep.after = found.next;
-        if found.next.is_none() {
-            break;
-        }
-    }
-    Ok((all, sweep.after))
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
+    use crate::http::testing::{conversation, delivery, noon};
 
-    fn meant(state: &str, to: &str, conversation: &str) -> Meant {
-        Meant { state: state.into(), to: to.into(), conversation: conversation.into() }
+    #[test]
+    fn a_line_says_whom_it_is_about_and_no_more_of_the_customer_than_the_end_of_the_number() {
+        let dead = delivery(1, Standing::Dead { cause: "Braze answered 400".into() });
+        let shown = row(&dead, Some(&conversation("cust-1")), Some(TicketId(7)), noon());
+        assert_eq!(
+            (shown.conversation.as_str(), shown.phone.as_str(), shown.ticket.as_str()),
+            ("cust-1", "…111", "#7")
+        );
+        assert_eq!((shown.state, shown.tone, shown.why.as_str()), ("dead", "bad", "Braze answered 400"));
+        let nobody = Delivery { conversation: address::nobody(), ..delivery(2, Standing::Pending) };
+        let shown = row(&nobody, None, None, noon());
+        assert_eq!([shown.conversation, shown.conversation_href, shown.phone, shown.ticket], ["", "", "", ""]);
     }
 
     #[test]
-    fn a_filter_is_what_the_form_says_and_never_everything_by_mistake() {
-        let filter = meant("dead", "braze", "ada").filter(None, 9).ok().unwrap();
-        assert_eq!((filter.state.as_deref(), filter.destination), (Some("dead"), Some(Destination::Braze)));
-        assert_eq!(filter.conversation, Some(ConversationKey("ada".into())));
-        assert!(meant("ded", "", "").filter(None, 9).is_err());
-        assert!(meant("", "zendsk", "").filter(None, 9).is_err());
-        assert!(meant("", "", "").filter(None, 9).ok().unwrap().state.is_none());
-    }
-
-    #[test]
-    fn an_order_over_many_needs_a_state_in_which_it_makes_sense() {
-        for (word, state, good) in [
-            ("redrive", "dead", true),
-            ("redrive", "pending", false),
-            ("redrive", "", false),
-            ("discard", "pending", true),
-            ("discard", "delivered", false),
-            ("erase", "dead", false),
+    fn why_also_says_what_comes_next() {
+        let soon = noon().checked_add(SignedDuration::from_secs(40)).unwrap();
+        let waiting = |attempt, for_budget| Standing::Waiting { attempt, due_at: soon, cause: "x".into(), for_budget };
+        let unconfirmed =
+            |look_at| Standing::Unconfirmed { attempt: 1, since: noon(), look_at, looks: 0, cause: "x".into() };
+        for (state, told) in [
+            (waiting(1, false), "x; tried once, again in 40 s"),
+            (waiting(8, false), "x; tried 8 times, again in 40 s"),
+            (waiting(1, true), "x; goes in 40 s"),
+            (unconfirmed(None), "x; set aside for you"),
+            (unconfirmed(Some(soon)), "x; looked for in 40 s"),
+            (Standing::Delivered { receipt: "dispatch 8f14e45fceea167a5a36dedd4bea2543".into() }, "dispatch 8f14e45f…"),
+            (Standing::Pending, ""),
         ] {
-            assert_eq!(Action::read(Some(word), &meant(state, "", "")).is_ok(), good, "{word} {state}");
+            assert_eq!(why(&state, noon()), told);
         }
-    }
-
-    #[test]
-    fn an_address_takes_the_whole_filter_along() {
-        let href = meant("dead", "braze", "a&b").href("/x", &[("after", "e")]);
-        assert_eq!(href, "/x?state=dead&to=braze&conversation=a%26b&after=e");
     }
 }

@@ -100,7 +100,7 @@ async fn page(state: &OperatorState, visitor: &Visitor, id: &str) -> Result<Page
     let section = if word == "quarantined" { Section::Quarantine } else { Section::Deliveries };
     Ok(Page {
         shell: Shell::new(visitor, section, view::kind(&delivery.kind)),
-        row: view::row(&delivery, now),
+        row: view::row(&delivery),
         facts: facts(&delivery, now),
         steps: view::steps(&delivery, now),
         event: mask::fields(&record(&event), revealed),

@@ -1,4 +1,4 @@
-//! The first page: is it well, what waits, how fast it goes, and who is kept from being called.
+//! The first page: what needs the operator, what waits, how fast it goes, and which vendor is not called.
 
 use askama::Template;
 use axum::Extension;
@@ -9,19 +9,20 @@ use jiff::Timestamp;
 
 use super::gate;
 use super::inbound::Inbound;
-use super::page::{Section, Shell, Trouble, html, see_other};
+use super::needs::{Facts, Need, Vendor, needs};
+use super::page::{self, Section, Shell, html, see_other, sentence};
 use super::plot::{self, Plot};
 use super::session::Visitor;
 use super::view::{self, Moment, grouped, moment};
-use crate::domain::budget::Level;
-use crate::domain::delivery::State as Standing;
+use crate::domain::budget::{Level, a_period};
 use crate::domain::event::Destination;
-use crate::domain::operator::Pause;
 use crate::http::OperatorState;
+use crate::http::console::Allowance;
 use crate::http::health;
 use crate::http::operator::Query;
 use crate::http::operator::actions::{self, DESTINATIONS};
-use crate::store::Counts;
+use crate::store::{Counts, DeliveryFilter, StoreError};
+use crate::telemetry::Trouble;
 
 /// How many deliveries stand in one state.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,8 +40,9 @@ pub(super) struct Line {
     vendor: &'static str,
     /// Since when and by whom the operator keeps it from being called.
     paused: Option<(Moment, String)>,
-    /// Why the vendor refuses us; empty when it does not.
-    refused: String,
+    /// In what way the vendor takes no calls, and why; both empty when it takes them.
+    trouble: &'static str,
+    cause: String,
     budgets: Vec<Budget>,
 }
 
@@ -58,8 +60,8 @@ struct Budget {
 #[template(path = "console/overview.html")]
 struct Overview {
     shell: Shell,
-    reasons: Vec<String>,
-    notes: Vec<String>,
+    needs: Vec<Need>,
+    is_ready: bool,
     counts: Vec<Count>,
     oldest: Option<Moment>,
     plots: Vec<Plot>,
@@ -83,51 +85,78 @@ pub(super) async fn show(
     State(state): State<OperatorState>,
     Extension(visitor): Extension<Visitor>,
     uri: Uri,
-) -> Result<Response, Trouble> {
+) -> Result<Response, page::Trouble> {
     let done = Query::read(&uri, &["done"])?.take("done");
-    let (now, counts) = (state.clock.now(), state.store.counts());
-    let (reasons, notes) = health::told(state.store.as_ref(), &state.readiness);
-    let options = &state.console.options;
-    let line = |destination: Destination| {
-        let levels = options.levels.as_ref().map(|levels| levels(destination)).unwrap_or_default();
-        Line {
-            budgets: levels.iter().map(|level| budget(level, now)).collect(),
-            ..line(destination, state.store.paused(destination), state.readiness.note(destination.name()), now)
-        }
-    };
+    let facts = facts(&state).await?;
+    let line = |vendor: &Vendor| line(vendor, &allowance(&state, vendor.destination).levels, facts.now);
     let page = Overview {
         shell: Shell::new(&visitor, Section::Overview, "Overview").after(done.as_deref()),
-        reasons,
-        notes,
-        oldest: counts.oldest_unsettled.map(|at| moment(at, now)),
-        counts: by_state(&counts),
-        plots: plot::plots(&options.samples.all()),
-        lines: DESTINATIONS.map(line).into(),
-        commits: commits(&counts),
-        inbound: Inbound::of(&state.inbound.shown(), now),
+        needs: needs(&facts),
+        is_ready: facts.reasons.is_empty(),
+        oldest: facts.counts.oldest_unsettled.map(|at| moment(at, facts.now)),
+        counts: by_state(&facts.counts),
+        plots: plot::plots(&state.console.options.samples.all()),
+        lines: facts.vendors.iter().map(line).collect(),
+        commits: commits(&facts.counts),
+        inbound: Inbound::of(&state.inbound.shown(), facts.now),
     };
     Ok(html(StatusCode::OK, &page))
 }
 
-fn line(destination: Destination, pause: Option<Pause>, refused: Option<String>, now: Timestamp) -> Line {
-    let by = |pause: &Pause| pause.operator.by.clone().unwrap_or_else(|| pause.operator.access.name().to_owned());
+/// How many of the deliveries that are tried again are looked through for those that were refused often: where there are
+/// more, it is the vendor that is told of.
+const WAITING_MAX: usize = 200;
+
+/// Everything that tells what needs the operator.
+async fn facts(state: &OperatorState) -> Result<Facts, StoreError> {
+    let counts = state.store.counts();
+    let waiting = if counts.by_state.get("waiting").is_some_and(|many| *many > 0) {
+        let filter =
+            DeliveryFilter { state: Some("waiting".to_owned()), limit: WAITING_MAX, ..DeliveryFilter::default() };
+        state.store.deliveries(filter).await?.items
+    } else {
+        Vec::new()
+    };
+    let vendor = |destination| Vendor {
+        destination,
+        refuses: state.readiness.trouble(destination, Trouble::Refuses),
+        unreachable: state.readiness.trouble(destination, Trouble::Unreachable),
+        paused: state.store.paused(destination),
+        reached: allowance(state, destination).reached,
+    };
+    let (reasons, _) = health::told(state.store.as_ref(), &state.readiness);
+    Ok(Facts {
+        now: state.clock.now(),
+        reasons,
+        remarks: state.readiness.remarks(),
+        counts,
+        vendors: DESTINATIONS.map(vendor).into(),
+        waiting,
+    })
+}
+
+fn allowance(state: &OperatorState, destination: Destination) -> Allowance {
+    state.console.options.allowances.as_ref().map(|allowances| allowances(destination)).unwrap_or_default()
+}
+
+fn line(vendor: &Vendor, levels: &[Level], now: Timestamp) -> Line {
+    let (trouble, since) = match (&vendor.refuses, &vendor.unreachable) {
+        (Some(since), _) => ("refuses the bridge", Some(since)),
+        (None, Some(since)) => ("gives no answer", Some(since)),
+        (None, None) => ("", None),
+    };
     Line {
-        name: destination.name(),
-        vendor: view::vendor(destination),
-        paused: pause.map(|pause| (moment(pause.since, now), by(&pause))),
-        refused: refused.unwrap_or_default(),
-        budgets: Vec::new(),
+        name: vendor.destination.name(),
+        vendor: view::vendor(vendor.destination),
+        paused: vendor.paused.as_ref().map(|pause| (moment(pause.since, now), view::who(&pause.operator))),
+        trouble,
+        cause: since.map(|since| sentence(&since.cause)).unwrap_or_default(),
+        budgets: levels.iter().map(|level| budget(level, now)).collect(),
     }
 }
 
 fn budget(level: &Level, now: Timestamp) -> Budget {
-    let seconds = level.period.as_secs();
-    let period = match seconds {
-        1 => "a second".to_owned(),
-        60 => "a minute".to_owned(),
-        3600 => "an hour".to_owned(),
-        _ => format!("in {seconds} s"),
-    };
+    let period = a_period(level.period);
     let mut left = format!("{} of {} {period}", grouped(level.left.into()), grouped(level.of.into()));
     if let Some(at) = level.opens_at {
         left = format!("{left}, again {}", moment(at, now).ago);
@@ -141,6 +170,10 @@ fn budget(level: &Level, now: Timestamp) -> Budget {
     };
     Budget { name: level.pool.name(), left, percent, tone }
 }
+
+/// Every state, with those first that need the operator.
+const STATES: [&str; 8] =
+    ["dead", "unconfirmed", "quarantined", "waiting", "sending", "pending", "delivered", "skipped"];
 
 fn by_state(counts: &Counts) -> Vec<Count> {
     let count = |state: &'static str| {
@@ -158,7 +191,7 @@ fn by_state(counts: &Counts) -> Vec<Count> {
         };
         Count { state, tone, shown: grouped(number), means }
     };
-    Standing::NAMES.into_iter().map(count).collect()
+    STATES.map(count).into()
 }
 
 fn commits(counts: &Counts) -> Commits {
@@ -177,7 +210,7 @@ pub(super) async fn pause(
     State(state): State<OperatorState>,
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, page::Trouble> {
     set_paused(&state, &visitor, &name, true).await
 }
 
@@ -186,11 +219,16 @@ pub(super) async fn resume(
     State(state): State<OperatorState>,
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, page::Trouble> {
     set_paused(&state, &visitor, &name, false).await
 }
 
-async fn set_paused(state: &OperatorState, visitor: &Visitor, name: &str, paused: bool) -> Result<Response, Trouble> {
+async fn set_paused(
+    state: &OperatorState,
+    visitor: &Visitor,
+    name: &str,
+    paused: bool,
+) -> Result<Response, page::Trouble> {
     let destination = actions::destination(name)?;
     actions::set_paused(state, destination, paused, &gate::order(state, visitor)).await?;
     Ok(see_other(if paused { "/console?done=paused" } else { "/console?done=resumed" }))
@@ -201,13 +239,19 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::delivery::State as Standing;
     use crate::store::CommitStats;
 
     #[test]
     fn every_state_is_counted_and_only_what_is_there_is_coloured() {
         let counts = Counts { by_state: [("dead", 1200), ("waiting", 0)].into(), ..Counts::default() };
         let shown = by_state(&counts);
-        assert_eq!(shown.len(), Standing::NAMES.len());
+        let mut states: Vec<&str> = shown.iter().map(|count| count.state).collect();
+        assert_eq!(states[..3], ["dead", "unconfirmed", "quarantined"], "what needs the operator stands first");
+        states.sort_unstable();
+        let mut all = Standing::NAMES;
+        all.sort_unstable();
+        assert_eq!(states, all);
         let of = |state: &str| shown.iter().find(|count| count.state == state).map(|c| (c.shown.as_str(), c.tone));
         assert_eq!(of("dead"), Some(("1\u{202f}200", "bad")));
         assert_eq!((of("waiting"), of("pending")), (Some(("0", "")), Some(("0", ""))));

@@ -54,6 +54,8 @@ pub(super) struct Shell {
     pub(super) can_sign_out: bool,
     /// What was just done, in a sentence; empty for nothing.
     pub(super) done: &'static str,
+    /// What the field that finds holds.
+    pub(super) words: String,
 }
 
 impl Shell {
@@ -71,6 +73,7 @@ impl Shell {
             standing: visitor.standing.clone(),
             can_sign_out: visitor.operator.access == Access::Console,
             done: "",
+            words: String::new(),
         }
     }
 
@@ -83,7 +86,14 @@ impl Shell {
             standing: String::new(),
             can_sign_out: false,
             done: "",
+            words: String::new(),
         }
+    }
+
+    /// With these words in the field that finds.
+    pub(super) fn finding(mut self, words: &str) -> Self {
+        words.clone_into(&mut self.words);
+        self
     }
 
     /// With the sentence for this word, which an act leaves in the address of the page that follows it.

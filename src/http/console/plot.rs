@@ -1,8 +1,9 @@
-//! Small plots, drawn as SVG by the server, with the same said in words. Pure.
+//! Small plots, drawn as SVG by the server: a line with both axes, told by the hour's stretches, each of which leads to
+//! the deliveries of that time, and the same said in words. Pure.
 
-use jiff::SignedDuration;
+use jiff::Timestamp;
 
-use super::view::{grouped, span};
+use super::view::{self, Moment, grouped, span};
 use crate::telemetry::{Sample, Tallies};
 
 /// The plot's own coordinates; the page stretches them.
@@ -11,6 +12,9 @@ const HEIGHT: f64 = 48.0;
 
 /// How many samples are taken together, so that a quiet bridge's plot is not all needles: a minute of them.
 const TOGETHER: usize = 4;
+
+/// How many minutes make a stretch: wide enough to be pointed at.
+const STRETCH: usize = 5;
 
 /// One plot.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,22 +26,57 @@ pub(super) struct Plot {
     /// The line, and the area under it; empty before there is anything to draw.
     pub(super) line: String,
     pub(super) area: String,
+    /// What stands beside the plot's top, middle and bottom.
+    pub(super) heights: [String; 3],
+    /// The times of its left end, middle and right end; empty before there is anything to draw.
+    pub(super) times: Vec<Moment>,
+    pub(super) stretches: Vec<Stretch>,
+    /// The deliveries of the whole time.
+    pub(super) href: String,
+}
+
+/// A part of the time.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub(super) x: String,
+    pub(super) width: String,
+    pub(super) from: Moment,
+    pub(super) until: Moment,
+    pub(super) said: String,
+    pub(super) href: String,
+}
+
+/// What is drawn: a value for each interval between two times.
+struct Series {
+    title: &'static str,
+    unit: &'static str,
+    /// What a list of these deliveries is filtered by, beside the time.
+    filter: &'static [(&'static str, &'static str)],
+    values: Vec<f64>,
+    /// One more than values.
+    times: Vec<Timestamp>,
 }
 
 /// The plots of the overview.
 pub(super) fn plots(samples: &[Sample]) -> Vec<Plot> {
-    let rate = |title, of: fn(&Tallies) -> u64| plot(title, "a minute", &rates(samples, of), length(samples));
-    vec![
-        rate("Webhooks taken in", |tallies| tallies.accepted),
-        rate("Deliveries made", |tallies| tallies.delivered),
-        rate("Attempts in trouble", |tallies| tallies.troubled),
-        plot(
-            "Unsettled",
-            "",
-            &minutes(samples).map(|sample| sample.unsettled as f64).collect::<Vec<_>>(),
-            length(samples),
-        ),
+    let marks: Vec<&Sample> = minutes(samples).collect();
+    let series = |title, unit, filter, of: &dyn Fn(&Sample, &Sample) -> f64| Series {
+        title,
+        unit,
+        filter,
+        values: marks.windows(2).map(|pair| of(pair[0], pair[1])).collect(),
+        times: marks.iter().map(|mark| mark.at).collect(),
+    };
+    let rate = |of: fn(&Tallies) -> u64| move |before: &Sample, after: &Sample| a_minute(before, after, of);
+    [
+        series("Webhooks taken in", " a minute", &[], &rate(|tallies| tallies.accepted)),
+        series("Deliveries made", " a minute", &[("state", "delivered")], &rate(|tallies| tallies.delivered)),
+        series("Attempts in trouble", " a minute", &[], &rate(|tallies| tallies.troubled)),
+        series("Unsettled", "", &[("show", "open")], &|_, after| after.unsettled as f64),
     ]
+    .iter()
+    .map(plot)
+    .collect()
 }
 
 /// Every so manieth sample, the newest among them.
@@ -46,36 +85,71 @@ fn minutes(samples: &[Sample]) -> impl Iterator<Item = &Sample> {
     samples.iter().skip(skipped).step_by(TOGETHER)
 }
 
-/// What was counted a minute, between each and the one before it.
-fn rates(samples: &[Sample], of: fn(&Tallies) -> u64) -> Vec<f64> {
-    let marks: Vec<&Sample> = minutes(samples).collect();
-    let rate = |pair: &[&Sample]| {
-        let minutes = pair[1].at.duration_since(pair[0].at).as_secs_f64() / 60.0;
-        let counted = of(&pair[1].tallies).saturating_sub(of(&pair[0].tallies));
-        if minutes > 0.0 { counted as f64 / minutes } else { 0.0 }
-    };
-    marks.windows(2).map(rate).collect()
+/// What was counted a minute between two samples.
+fn a_minute(before: &Sample, after: &Sample, of: fn(&Tallies) -> u64) -> f64 {
+    let minutes = after.at.duration_since(before.at).as_secs_f64() / 60.0;
+    let counted = of(&after.tallies).saturating_sub(of(&before.tallies));
+    if minutes > 0.0 { counted as f64 / minutes } else { 0.0 }
 }
 
-fn length(samples: &[Sample]) -> SignedDuration {
-    match (samples.first(), samples.last()) {
-        (Some(first), Some(last)) => last.at.duration_since(first.at),
-        _ => SignedDuration::ZERO,
+fn plot(series: &Series) -> Plot {
+    let Series { title, unit, values, times, .. } = series;
+    let (Some(last), Some(first_at), Some(last_at)) = (values.last(), times.first(), times.last()) else {
+        return Plot {
+            title,
+            now: "–".to_owned(),
+            said: "Nothing to draw yet.".to_owned(),
+            line: String::new(),
+            area: String::new(),
+            heights: Default::default(),
+            times: Vec::new(),
+            stretches: Vec::new(),
+            href: String::new(),
+        };
+    };
+    let most = most(values);
+    let top = most.max(1.0);
+    let line = line(values, top);
+    let middle = times.get(times.len() / 2).unwrap_or(last_at);
+    Plot {
+        title,
+        now: format!("{}{unit}", number(*last)),
+        said: format!("At most {}{unit} in the last {}.", number(most), span(last_at.duration_since(*first_at))),
+        area: format!("{line} L{WIDTH} {HEIGHT} L0 {HEIGHT} Z"),
+        line,
+        heights: [number(top), number(top / 2.0), "0".to_owned()],
+        times: [first_at, middle, last_at].map(|at| view::minute(*at)).into(),
+        stretches: stretches(series),
+        href: list(series.filter, *first_at, *last_at),
     }
 }
 
-fn plot(title: &'static str, unit: &str, values: &[f64], length: SignedDuration) -> Plot {
-    let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
-    let Some(last) = values.last().filter(|_| length > SignedDuration::ZERO) else {
-        let said = "Nothing to draw yet.".to_owned();
-        return Plot { title, now: "–".to_owned(), said, line: String::new(), area: String::new() };
+/// The parts of the time that are told one by one, oldest first.
+fn stretches(series: &Series) -> Vec<Stretch> {
+    let width = WIDTH / series.values.len().max(1) as f64;
+    let stretch = |(place, values): (usize, &[f64])| {
+        let (begin, end) = (place * STRETCH, place * STRETCH + values.len());
+        let (from, until) = (*series.times.get(begin)?, *series.times.get(end)?);
+        Some(Stretch {
+            x: format!("{:.1}", begin as f64 * width),
+            width: format!("{:.1}", values.len() as f64 * width),
+            from: view::minute(from),
+            until: view::minute(until),
+            said: format!("at most {}{}", number(most(values)), series.unit),
+            href: list(series.filter, from, until),
+        })
     };
-    let most = values.iter().copied().fold(0.0, f64::max);
-    let (now, top) = (number(*last), number(most));
-    let line = line(values, most.max(1.0));
-    let area = format!("{line} L{WIDTH} {HEIGHT} L0 {HEIGHT} Z");
-    let said = format!("At most {top}{unit} in the last {}.", span(length));
-    Plot { title, now: format!("{now}{unit}"), said, line, area }
+    series.values.chunks(STRETCH).enumerate().filter_map(stretch).collect()
+}
+
+/// The address of the deliveries that were taken in between two times.
+fn list(filter: &[(&str, &str)], from: Timestamp, until: Timestamp) -> String {
+    let [from, until] = [from, until].map(|at| at.strftime("%FT%TZ").to_string());
+    view::query("/console/deliveries", &[filter, &[("since", &from), ("until", &until)]].concat())
+}
+
+fn most(values: &[f64]) -> f64 {
+    values.iter().copied().fold(0.0, f64::max)
 }
 
 fn line(values: &[f64], top: f64) -> String {
@@ -103,6 +177,8 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
     use crate::http::testing::noon;
 
@@ -118,7 +194,6 @@ mod tests {
     #[test]
     fn a_rate_is_told_by_the_minute_whatever_the_samples() {
         let counted: Vec<u64> = (0..=8).map(|place| place * 5).collect();
-        assert_eq!(rates(&samples(&counted), |tallies| tallies.accepted), [20.0, 20.0]);
         let plots = plots(&samples(&counted));
         assert_eq!(
             (plots[0].now.as_str(), plots[0].said.as_str()),
@@ -129,10 +204,48 @@ mod tests {
     }
 
     #[test]
+    fn a_plot_has_heights_times_and_stretches_that_lead_to_their_deliveries() {
+        // Seven minutes, of which the sixth is the busiest.
+        let mut counted: Vec<u64> = (0..=28).collect();
+        counted.iter_mut().skip(24).for_each(|count| *count += 26);
+        let plots = plots(&samples(&counted));
+        let [accepted, delivered, ..] = plots.as_slice() else { panic!("{plots:#?}") };
+        assert_eq!(accepted.heights, ["30", "15", "0"]);
+        let times: Vec<&str> = accepted.times.iter().map(|time| time.shown.as_str()).collect();
+        assert_eq!(times, ["12:00 UTC", "12:04 UTC", "12:07 UTC"]);
+        let told = |stretch: &Stretch| {
+            (stretch.from.shown.clone(), stretch.until.shown.clone(), stretch.said.clone(), stretch.href.clone())
+        };
+        let list = |range: &str| format!("/console/deliveries?{range}");
+        assert_eq!(
+            accepted.stretches.iter().map(told).collect::<Vec<_>>(),
+            [
+                (
+                    "12:00 UTC".to_owned(),
+                    "12:05 UTC".to_owned(),
+                    "at most 4 a minute".to_owned(),
+                    list("since=2026-11-21T12%3A00%3A00Z&until=2026-11-21T12%3A05%3A00Z")
+                ),
+                (
+                    "12:05 UTC".to_owned(),
+                    "12:07 UTC".to_owned(),
+                    "at most 30 a minute".to_owned(),
+                    list("since=2026-11-21T12%3A05%3A00Z&until=2026-11-21T12%3A07%3A00Z")
+                ),
+            ]
+        );
+        let (first, second) = (&accepted.stretches[0], &accepted.stretches[1]);
+        assert_eq!((first.x.as_str(), first.width.as_str()), ("0.0", "171.4"));
+        assert_eq!((second.x.as_str(), second.width.as_str()), ("171.4", "68.6"));
+        assert!(delivered.stretches[0].href.contains("state=delivered&since="), "{}", delivered.stretches[0].href);
+    }
+
+    #[test]
     fn nothing_is_drawn_before_there_is_anything() {
         for few in [&[][..], &[7], &[7, 8]] {
             let plots = plots(&samples(few));
             assert_eq!((plots[0].line.as_str(), plots[0].said.as_str()), ("", "Nothing to draw yet."), "{few:?}");
+            assert!(plots.iter().all(|plot| plot.stretches.is_empty() && plot.times.is_empty()), "{few:?}");
         }
     }
 

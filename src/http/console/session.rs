@@ -191,6 +191,7 @@ fn word(seen: &Seen) -> String {
         Seen::Event(id) => id.to_string(),
         Seen::Answers(id) => format!("answers {id}"),
         Seen::Conversation(key) => format!("conversation {key}"),
+        Seen::Phone(key) => format!("phone {key}"),
     }
 }
 

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::conversations::{Known, key, known};
 use super::deliveries::parse_id;
-use super::gate;
-use super::page::{Section, Shell, Trouble, html};
+use super::gate::{self, Form};
+use super::page::{Section, Shell, Trouble, html, see_other};
 use super::session::Visitor;
 use super::view::{self, Moment, Step, grouped, moment};
 use crate::domain::delivery::{Delivery, State as Standing};
@@ -38,6 +38,8 @@ struct Item {
     tone: &'static str,
     /// Why it was not sent, or not yet; empty where it was.
     why: String,
+    /// Whether it was given up, so that it can be put back from here.
+    is_dead: bool,
     steps: Vec<Step>,
 }
 
@@ -47,6 +49,11 @@ struct Thread {
     shell: Shell,
     known: Known,
     name: String,
+    /// The whole number, for whoever asked to see it; empty before, and where none is known.
+    phone: String,
+    /// Where the forms of this page go.
+    reveal: String,
+    redrive: String,
     items: Vec<Item>,
     total: String,
     /// The page of what came before; empty where that is all.
@@ -62,8 +69,8 @@ pub(super) async fn show(
     Extension(visitor): Extension<Visitor>,
     uri: Uri,
 ) -> Result<Response, Trouble> {
-    let mut query = Query::read(&uri, &["key", "before"])?;
-    let (key, before) = (key(&mut query)?, query.take("before"));
+    let mut query = Query::read(&uri, &["key", "before", "done"])?;
+    let (key, before, done) = (key(&mut query)?, query.take("before"), query.take("done"));
     let found = state.store.conversation(&key).await?;
     let conversation = found.ok_or_else(|| Trouble::new(StatusCode::NOT_FOUND, "There is no such conversation."))?;
     let filter = DeliveryFilter {
@@ -77,10 +84,14 @@ pub(super) async fn show(
     write_down(&state, &visitor, Seen::Conversation(key.clone())).await?;
     let earliest = page.items.last().filter(|_| page.more).map(|delivery| delivery.id.to_string());
     let href = |path: &str, before: &str| view::query(path, &[("key", &key.0), ("before", before)]);
+    let phone_is_shown = state.console.sessions.has_seen(visitor.session, &Seen::Phone(key.clone()));
     let thread = Thread {
-        shell: Shell::new(&visitor, Section::Conversations, format!("Conversation {key}")),
-        known: known(&conversation, state.clock.now()),
+        shell: Shell::new(&visitor, Section::Conversations, format!("Conversation {key}")).after(done.as_deref()),
+        known: known(&state, &conversation),
         name: conversation.customer.name().unwrap_or_default(),
+        phone: conversation.customer.phone.clone().filter(|_| phone_is_shown).unwrap_or_default(),
+        reveal: href("/console/conversation/reveal", ""),
+        redrive: href("/console/conversation/redrive", ""),
         items: items(&state, &page.items).await?,
         total: grouped(page.total),
         earlier: earliest.map(|before| href("/console/conversation", &before)).unwrap_or_default(),
@@ -89,6 +100,32 @@ pub(super) async fn show(
         forget: href("/console/conversation/forget", ""),
     };
     Ok(html(StatusCode::OK, &thread))
+}
+
+/// `POST /console/conversation/reveal`: the whole telephone number, which is written down.
+pub(super) async fn reveal(
+    State(state): State<OperatorState>,
+    Extension(visitor): Extension<Visitor>,
+    uri: Uri,
+) -> Result<Response, Trouble> {
+    let key = key(&mut Query::read(&uri, &["key"])?)?;
+    let found = state.store.conversation(&key).await?;
+    found.ok_or_else(|| Trouble::new(StatusCode::NOT_FOUND, "There is no such conversation."))?;
+    write_down(&state, &visitor, Seen::Phone(key.clone())).await?;
+    Ok(see_other(&view::conversation_href(&key)))
+}
+
+/// `POST /console/conversation/redrive`: puts back one delivery of the conversation.
+pub(super) async fn redrive(
+    State(state): State<OperatorState>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(form): Extension<Form>,
+    uri: Uri,
+) -> Result<Response, Trouble> {
+    let key = key(&mut Query::read(&uri, &["key"])?)?;
+    let id = parse_id(form.get("id").unwrap_or_default())?;
+    actions::redrive(&state, id, &gate::order(&state, &visitor)).await?;
+    Ok(see_other(&view::query("/console/conversation", &[("key", &key.0), ("done", "redriven")])))
 }
 
 /// Writes down that this is shown, unless the session has it already.
@@ -127,6 +164,7 @@ fn item(delivery: &Delivery, event: &Event, now: Timestamp) -> Option<Item> {
         state,
         tone: view::tone(state),
         why: why(&delivery.state),
+        is_dead: matches!(delivery.state, Standing::Dead { .. }),
         steps: view::steps(delivery, now),
     };
     match &event.kind {

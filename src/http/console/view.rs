@@ -1,17 +1,22 @@
 //! How times, states and kinds are shown. Pure.
 
 use jiff::{SignedDuration, Timestamp};
+use url::Url;
 
 use crate::domain::address;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, Happened, State};
-use crate::domain::event::Destination;
+use crate::domain::event::{Destination, TicketId};
+use crate::domain::operator::Operator;
 use crate::domain::phone;
 
-/// A time, for machines and for people.
+/// A time, for machines and for people. A page's script shows the visitor's own time in the place of `shown`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Moment {
+    /// In UTC, to the second: `2026-11-21T12:00:00Z`.
     pub(super) iso: String,
+    /// The same for people, whatever the day.
+    pub(super) utc: String,
     pub(super) shown: String,
     /// How long ago, or in how long.
     pub(super) ago: String,
@@ -23,7 +28,13 @@ pub(super) fn moment(at: Timestamp, now: Timestamp) -> Moment {
     let form = if today { "%H:%M:%S UTC" } else { "%F %H:%M UTC" };
     let wait = at.duration_since(now);
     let ago = if wait > SignedDuration::ZERO { format!("in {}", span(wait)) } else { format!("{} ago", span(-wait)) };
-    Moment { iso: at.to_string(), shown: at.strftime(form).to_string(), ago }
+    let told = |form: &str| at.strftime(form).to_string();
+    Moment { iso: told("%FT%TZ"), utc: told("%F %T UTC"), shown: told(form), ago }
+}
+
+/// A time of the last hour or so, to the minute; it says nothing of how long ago that is.
+pub(super) fn minute(at: Timestamp) -> Moment {
+    Moment { shown: at.strftime("%H:%M UTC").to_string(), ago: String::new(), ..moment(at, at) }
 }
 
 /// A length of time in its largest unit.
@@ -133,13 +144,11 @@ pub(super) fn steps(delivery: &Delivery, now: Timestamp) -> Vec<Step> {
     steps
 }
 
-/// A line of a list of deliveries.
+/// What the page of a delivery begins with.
 pub(super) struct Row {
     pub(super) id: String,
-    pub(super) at: Moment,
     pub(super) state: &'static str,
     pub(super) tone: &'static str,
-    pub(super) kind: &'static str,
     pub(super) way: &'static str,
     /// Empty for what names nobody.
     pub(super) conversation: String,
@@ -149,22 +158,26 @@ pub(super) struct Row {
     pub(super) why: String,
 }
 
-/// A delivery as lists show it: nothing of what was written.
-pub(super) fn row(delivery: &Delivery, now: Timestamp) -> Row {
+/// A delivery, and nothing of what was written.
+pub(super) fn row(delivery: &Delivery) -> Row {
     // What names nobody lies under a name that is nobody's.
     let conversation = Some(&delivery.conversation).filter(|key| **key != address::nobody());
     Row {
         id: delivery.id.to_string(),
-        at: moment(delivery.accepted_at, now),
         state: delivery.state.name(),
         tone: tone(delivery.state.name()),
-        kind: kind(&delivery.kind),
         way: way(delivery.destination),
         conversation: conversation.map(ToString::to_string).unwrap_or_default(),
         conversation_href: conversation.map(conversation_href).unwrap_or_default(),
         attempts: delivery.attempts,
         why: delivery.state.cause().to_owned(),
     }
+}
+
+/// The address of a ticket, as agents open it; empty where the account's address is not known.
+pub(super) fn ticket_href(zendesk: Option<&Url>, ticket: TicketId) -> String {
+    let path = format!("agent/tickets/{ticket}");
+    zendesk.and_then(|zendesk| zendesk.join(&path).ok()).map(String::from).unwrap_or_default()
 }
 
 /// The address of a conversation's page. The key is a parameter and not a part of the path: it may be anything.
@@ -182,9 +195,38 @@ pub(super) fn query(path: &str, parameters: &[(&str, &str)]) -> String {
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
+/// The digits of a telephone number that lists show: enough to tell two customers apart, and to look one up.
+const PHONE_END: usize = 3;
+
 /// A telephone number with only its end readable; empty for none.
 pub(super) fn phone(number: Option<&str>) -> String {
-    number.map(phone::redacted).unwrap_or_default()
+    let Some(digits) = number.map(phone::digits).filter(|digits| !digits.is_empty()) else { return String::new() };
+    // Of a short number, at most the half.
+    let end = digits.len() - PHONE_END.min(digits.len() / 2);
+    format!("…{}", &digits[end..])
+}
+
+/// An operator, as pages name one.
+pub(super) fn who(operator: &Operator) -> String {
+    operator.by.clone().unwrap_or_else(|| operator.access.name().to_owned())
+}
+
+/// The letters of a vendor's id that lists show.
+const ID_SHOWN: usize = 8;
+
+/// A longer word that a person would not read is an id.
+const ID_LONG: usize = 20;
+
+/// What came of a delivery, with the ids in it cut short.
+pub(super) fn short(words: &str) -> String {
+    let cut = |word: &str| {
+        let letters = word.trim_end_matches([',', ';', '.']);
+        let is_id = letters.len() > ID_LONG
+            && letters.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && letters.bytes().any(|byte| byte.is_ascii_digit());
+        if is_id { format!("{}…{}", &letters[..ID_SHOWN], &word[letters.len()..]) } else { word.to_owned() }
+    };
+    words.split(' ').map(cut).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -207,6 +249,41 @@ mod tests {
         ] {
             let told = moment(now.checked_add(SignedDuration::from_secs(seconds)).unwrap(), now);
             assert_eq!((told.shown.as_str(), told.ago.as_str()), (shown, ago));
+        }
+    }
+
+    #[test]
+    fn a_time_is_told_to_the_second_and_its_zone_with_it() {
+        let at = "2026-11-20T08:05:09.128166846Z".parse().unwrap();
+        let told = moment(at, noon());
+        assert_eq!((told.iso.as_str(), told.utc.as_str()), ("2026-11-20T08:05:09Z", "2026-11-20 08:05:09 UTC"));
+    }
+
+    #[test]
+    fn of_a_number_the_end_is_shown_and_of_a_short_one_the_half() {
+        for (number, shown) in
+            [(Some("+15555550133"), "…133"), (Some("12345"), "…45"), (Some("7"), "…"), (Some("none"), ""), (None, "")]
+        {
+            assert_eq!(phone(number), shown);
+        }
+    }
+
+    #[test]
+    fn ids_are_cut_and_words_are_not() {
+        for (words, shown) in [
+            ("ticket 35436, comment 9", "ticket 35436, comment 9"),
+            ("dispatch 8f14e45fceea167a5a36dedd4bea2543", "dispatch 8f14e45f…"),
+            (
+                "dispatch 8f14e45fceea167a5a36dedd4bea2543, c9f0f895fb98ab9159f51fd0297e236d",
+                "dispatch 8f14e45f…, c9f0f895…",
+            ),
+            (
+                "Braze answered 400 (campaign 3b1c4e5a-0d2f-4c6b-9a8e-7f6d5c4b3a21)",
+                "Braze answered 400 (campaign 3b1c4e5a-0d2f-4c6b-9a8e-7f6d5c4b3a21)",
+            ),
+            ("internationalisation-of-words", "internationalisation-of-words"),
+        ] {
+            assert_eq!(short(words), shown);
         }
     }
 

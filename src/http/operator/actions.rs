@@ -298,6 +298,7 @@ pub(in crate::http) async fn note_seen(state: &OperatorState, seen: Seen, order:
         Seen::Event(event) => ("reveal", event.to_string()),
         Seen::Answers(event) => ("reveal_answers", event.to_string()),
         Seen::Conversation(key) => ("read", digest(key)),
+        Seen::Phone(key) => ("reveal_phone", digest(key)),
     };
     state.store.note_seen(seen, order).await?;
     let (access, by) = (order.operator.access.name(), order.operator.by.as_deref());

@@ -1,0 +1,337 @@
+//! Which deliveries a list of the console means: what its address says, as filters for the store. Pure.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use super::needs::LATE;
+use super::page::Trouble;
+use super::view;
+use crate::domain::conversation::ConversationKey;
+use crate::domain::delivery::{Delivery, State as Standing};
+use crate::domain::event::{Destination, EventId};
+use crate::http::operator::actions;
+use crate::store::{DeliveryFilter, Page, Sweep};
+
+/// The parameters of a list, as its address names them.
+pub(super) const NAMES: [&str; 7] = ["show", "state", "to", "conversation", "since", "until", "doorbells"];
+
+/// The states that need the operator.
+const NEEDY: [&str; 3] = ["dead", "unconfirmed", "quarantined"];
+
+/// The states in which something is still to happen.
+const OPEN: [&str; 4] = ["pending", "sending", "waiting", "unconfirmed"];
+
+/// Several states, under one word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Show {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that need the operator.
+    Needy,
+    /// Those that are not settled and came more than a minute ago.
+    Late,
+    /// Those that are not settled.
+    Open,
+}
+
+impl Show {
+    /// Word, and name for people.
+    pub(super) const ALL: [(Self, &'static str, &'static str); 4] = [
+        (Self::All, "", "All"),
+        (Self::Needy, "needs-you", "Needs you"),
+        (Self::Late, "late", "Late"),
+        (Self::Open, "open", "Under way"),
+    ];
+
+    fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(show, ..)| *show == self).map(|(_, word, _)| *word).unwrap_or_default()
+    }
+
+    /// The states that are meant; `None` for all.
+    fn states(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::All => None,
+            Self::Needy => Some(&NEEDY),
+            Self::Late | Self::Open => Some(&OPEN),
+        }
+    }
+}
+
+/// Which deliveries are meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Meant {
+    pub(super) show: Show,
+    /// One state, instead of several; empty for any.
+    pub(super) state: String,
+    pub(super) to: String,
+    pub(super) conversation: String,
+    pub(super) since: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
+    /// Whether doorbells that were answered are among them.
+    pub(super) with_doorbells: bool,
+}
+
+impl Meant {
+    /// What the parameters of an address, or the fields of a form, say.
+    pub(super) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Trouble> {
+        let word = |name| get(name).unwrap_or_default();
+        let (show, state) = (word("show"), word("state"));
+        if !state.is_empty() && !Standing::NAMES.contains(&state.as_str()) {
+            return Err(Trouble::bad(format!("There is no state “{state}”.")));
+        }
+        let known = Show::ALL.iter().find(|(_, word, _)| *word == show).map(|(show, ..)| *show);
+        Ok(Self {
+            show: known.ok_or_else(|| Trouble::bad(format!("There is no list “{show}”.")))?,
+            state,
+            to: word("to"),
+            conversation: word("conversation"),
+            since: get("since").map(|word| time(&word)).transpose()?,
+            until: get("until").map(|word| time(&word)).transpose()?,
+            with_doorbells: !word("doorbells").is_empty(),
+        })
+    }
+
+    fn destination(&self) -> Result<Option<Destination>, Trouble> {
+        Ok(Some(self.to.as_str()).filter(|to| !to.is_empty()).map(actions::destination).transpose()?)
+    }
+
+    /// A filter for each state that is meant, or one for all; each finds up to `limit`, the newest first.
+    pub(super) fn filters(
+        &self,
+        after: Option<EventId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<DeliveryFilter>, Trouble> {
+        let late = now.saturating_sub(LATE).unwrap_or(now);
+        let filter = DeliveryFilter {
+            state: some(&self.state),
+            conversation: some(&self.conversation).map(ConversationKey),
+            destination: self.destination()?,
+            since: self.since,
+            until: if self.show == Show::Late {
+                Some(self.until.map_or(late, |until| until.min(late)))
+            } else {
+                self.until
+            },
+            hide_doorbells: !self.with_doorbells,
+            newest_first: true,
+            after,
+            limit,
+            ..DeliveryFilter::default()
+        };
+        Ok(match self.show.states().filter(|_| self.state.is_empty()) {
+            None => vec![filter],
+            Some(states) => {
+                let of = |state: &&str| DeliveryFilter { state: Some((*state).to_owned()), ..filter.clone() };
+                states.iter().map(of).collect()
+            }
+        })
+    }
+
+    /// All that are meant, for an order over them; of a list that an order cannot express, nothing.
+    pub(super) fn sweep(&self, accepted_by: Timestamp, after: Option<EventId>) -> Result<Sweep, Trouble> {
+        Ok(Sweep {
+            state: self.state.clone(),
+            conversation: some(&self.conversation).map(ConversationKey),
+            destination: self.destination()?,
+            accepted_by,
+            after,
+        })
+    }
+
+    /// Whether an order over many ([`Self::sweep`]) means the very deliveries that the list shows.
+    pub(super) fn can_be_swept(&self) -> bool {
+        !self.state.is_empty() && self.since.is_none() && self.until.is_none()
+    }
+
+    /// Whether the list is of everything, so that an empty one says that nothing has come in.
+    pub(super) fn is_everything(&self) -> bool {
+        *self == Self { with_doorbells: self.with_doorbells, ..Self::default() }
+    }
+
+    /// Whether the form of the filter says anything.
+    pub(super) fn is_filtered(&self) -> bool {
+        *self != Self { show: self.show, with_doorbells: self.with_doorbells, ..Self::default() }
+    }
+
+    /// The address of the list, with these parameters behind it.
+    pub(super) fn href(&self, path: &str, more: &[(&str, &str)]) -> String {
+        let [since, until] = [self.since, self.until].map(|at| at.map(|at| at.strftime("%FT%TZ").to_string()));
+        let own = [
+            ("show", self.show.word()),
+            ("state", &*self.state),
+            ("to", &*self.to),
+            ("conversation", &*self.conversation),
+            ("since", since.as_deref().unwrap_or_default()),
+            ("until", until.as_deref().unwrap_or_default()),
+            ("doorbells", if self.with_doorbells { "yes" } else { "" }),
+        ];
+        view::query(path, &[&own, more].concat())
+    }
+
+    /// The lists that one click leads to: name, address, whether it is this one.
+    pub(super) fn chips(&self) -> Vec<(&'static str, String, bool)> {
+        let chip = |(show, _, name): (Show, &str, &'static str)| {
+            let other = Self { show, state: String::new(), ..self.clone() };
+            (name, other.href("/console/deliveries", &[]), other == *self)
+        };
+        Show::ALL.map(chip).into()
+    }
+
+    /// The same list with doorbells, or without.
+    pub(super) fn doorbells_href(&self) -> String {
+        let other = Self { with_doorbells: !self.with_doorbells, ..self.clone() };
+        other.href("/console/deliveries", &[])
+    }
+
+    /// Whether this is the state that is chosen in the form.
+    pub(super) fn is_state(&self, state: &str) -> bool {
+        self.state == state
+    }
+
+    /// From when on, as a form's field takes it; empty for no bound.
+    pub(super) fn since_field(&self) -> String {
+        field(self.since)
+    }
+
+    /// Until when, as a form's field takes it; empty for no bound.
+    pub(super) fn until_field(&self) -> String {
+        field(self.until)
+    }
+}
+
+fn field(at: Option<Timestamp>) -> String {
+    at.map(|at| at.strftime("%FT%H:%M").to_string()).unwrap_or_default()
+}
+
+fn some(word: &str) -> Option<String> {
+    Some(word.to_owned()).filter(|word| !word.is_empty())
+}
+
+/// A time in UTC: as a form's field sends it, without a zone, or with one.
+fn time(word: &str) -> Result<Timestamp, Trouble> {
+    let civil = || word.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    let at = word.parse::<Timestamp>().ok().or_else(civil);
+    at.ok_or_else(|| Trouble::bad(format!("“{word}” is no time: write it like 2026-11-21T12:00Z.")))
+}
+
+/// One page of what several filters find, each newest first.
+pub(super) fn merged(pages: Vec<Page<Delivery>>, limit: usize) -> Page<Delivery> {
+    let (mut items, mut total, mut more) = (Vec::new(), 0, false);
+    for page in pages {
+        items.extend(page.items);
+        total += page.total;
+        more |= page.more;
+    }
+    items.sort_unstable_by(|a, b| b.id.cmp(&a.id));
+    // It moved from one state to another between two looks.
+    items.dedup_by_key(|delivery| delivery.id);
+    more |= items.len() > limit;
+    items.truncate(limit);
+    Page { items, total, more }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::testing::{delivery, noon};
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Meant, Trouble> {
+        let value = |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        Meant::read(value)
+    }
+
+    fn meant(pairs: &[(&str, &str)]) -> Meant {
+        read(pairs).ok().unwrap()
+    }
+
+    fn filters(pairs: &[(&str, &str)]) -> Vec<DeliveryFilter> {
+        meant(pairs).filters(None, 9, noon()).ok().unwrap()
+    }
+
+    #[test]
+    fn a_list_is_what_its_address_says_and_never_everything_by_mistake() {
+        let found = filters(&[("state", "dead"), ("to", "braze"), ("conversation", "ada")]);
+        let [filter] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!((filter.state.as_deref(), filter.destination), (Some("dead"), Some(Destination::Braze)));
+        assert_eq!(filter.conversation, Some(ConversationKey("ada".into())));
+        assert!(filter.hide_doorbells && filter.newest_first);
+        for wrong in [("state", "ded"), ("show", "all"), ("since", "yesterday"), ("until", "2026-02-30T12:00")] {
+            assert!(read(&[wrong]).is_err(), "{wrong:?}");
+        }
+        assert!(meant(&[("to", "zendsk")]).filters(None, 9, noon()).is_err());
+        assert!(filters(&[])[0].state.is_none());
+        assert!(!filters(&[("doorbells", "yes")])[0].hide_doorbells);
+    }
+
+    #[test]
+    fn a_word_stands_for_several_states() {
+        let states = |pairs: &[(&str, &str)]| -> Vec<String> {
+            filters(pairs).into_iter().map(|filter| filter.state.unwrap()).collect()
+        };
+        assert_eq!(states(&[("show", "needs-you")]), ["dead", "unconfirmed", "quarantined"]);
+        assert_eq!(states(&[("show", "open")]), ["pending", "sending", "waiting", "unconfirmed"]);
+        assert_eq!(states(&[("show", "open"), ("state", "dead")]), ["dead"], "one state is more exact");
+    }
+
+    #[test]
+    fn what_came_within_the_minute_is_not_late() {
+        let until = |pairs: &[(&str, &str)]| filters(pairs)[0].until.unwrap().to_string();
+        assert_eq!(until(&[("show", "late")]), "2026-11-21T11:59:00Z");
+        assert_eq!(until(&[("show", "late"), ("until", "2026-11-21T11:00Z")]), "2026-11-21T11:00:00Z");
+        assert_eq!(until(&[("show", "late"), ("until", "2026-11-21T13:00Z")]), "2026-11-21T11:59:00Z");
+    }
+
+    #[test]
+    fn a_time_is_taken_with_a_zone_or_as_utc() {
+        for word in ["2026-11-21T12:00", "2026-11-21T12:00:00", "2026-11-21T12:00:00Z", "2026-11-21T13:00:00+01:00"] {
+            assert_eq!(meant(&[("since", word)]).since, Some(noon()), "{word}");
+        }
+        assert_eq!(meant(&[("since", "2026-11-21T12:00:59Z")]).since_field(), "2026-11-21T12:00");
+        assert_eq!(meant(&[]).until_field(), "");
+    }
+
+    #[test]
+    fn an_address_takes_the_whole_list_along() {
+        let pairs = [
+            ("show", "late"),
+            ("to", "braze"),
+            ("conversation", "a&b"),
+            ("since", "2026-11-21T12:00:00Z"),
+            ("doorbells", "yes"),
+        ];
+        let href = meant(&pairs).href("/x", &[("after", "e")]);
+        assert_eq!(
+            href,
+            "/x?show=late&to=braze&conversation=a%26b&since=2026-11-21T12%3A00%3A00Z&doorbells=yes&after=e"
+        );
+        let chips = meant(&[("state", "dead"), ("to", "braze")]).chips();
+        assert_eq!(chips[1], ("Needs you", "/console/deliveries?show=needs-you&to=braze".to_owned(), false));
+        assert!(meant(&[("show", "late")]).chips()[2].2 && meant(&[]).chips()[0].2);
+    }
+
+    #[test]
+    fn an_order_over_all_is_offered_where_it_means_what_is_shown() {
+        assert!(meant(&[("state", "dead"), ("to", "braze")]).can_be_swept());
+        for pairs in [&[][..], &[("show", "open")], &[("state", "dead"), ("since", "2026-11-21T12:00Z")]] {
+            assert!(!meant(pairs).can_be_swept(), "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn several_filters_make_one_page_newest_first() {
+        let page = |ids: &[u64], more| Page {
+            items: ids.iter().map(|id| delivery(*id, Standing::Pending)).collect(),
+            total: ids.len() as u64,
+            more,
+        };
+        let ids = |page: &Page<Delivery>| page.items.iter().map(|delivery| delivery.id.sequence).collect::<Vec<_>>();
+        let whole = merged(vec![page(&[9, 4], false), page(&[7, 4, 1], false)], 9);
+        assert_eq!((ids(&whole), whole.total, whole.more), (vec![9, 7, 4, 1], 5, false));
+        let cut = merged(vec![page(&[9, 4], false), page(&[7, 1], false)], 3);
+        assert_eq!((ids(&cut), cut.more), (vec![9, 7, 4], true));
+        assert!(merged(vec![page(&[9], true), page(&[], false)], 9).more);
+    }
+}

@@ -1,0 +1,488 @@
+//! What needs the operator, worst first, as a list that is made of facts. Pure: it asks nobody and decides nothing.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::page::sentence;
+use super::view::{self, Moment, grouped, moment};
+use crate::domain::budget::Reached;
+use crate::domain::delivery::{Delivery, State};
+use crate::domain::event::Destination;
+use crate::domain::operator::Pause;
+use crate::domain::remedy;
+use crate::store::{Counts, Room};
+use crate::telemetry::Since;
+
+/// A delivery that was refused so often is told of, while it is still tried.
+pub(super) const REFUSALS_MANY: u32 = 5;
+
+/// A limit that ends sooner is no news, unless something is late.
+const LIMIT_SHORT: SignedDuration = SignedDuration::from_secs(10);
+
+/// What has waited for so long is late.
+pub(super) const LATE: SignedDuration = SignedDuration::from_secs(60);
+
+/// The disk is told of when so many times the reserve is left.
+const DISK_RESERVES: u64 = 4;
+
+const MIB: u64 = 1024 * 1024;
+
+/// Everything that the list is made of.
+pub(super) struct Facts {
+    pub(super) now: Timestamp,
+    /// What stands against taking webhooks.
+    pub(super) reasons: Vec<String>,
+    /// What else the bridge noted of itself.
+    pub(super) remarks: Vec<String>,
+    pub(super) counts: Counts,
+    pub(super) vendors: Vec<Vendor>,
+    /// Deliveries that are tried again; not all of them where there are many.
+    pub(super) waiting: Vec<Delivery>,
+}
+
+/// How one vendor stands to the bridge.
+pub(super) struct Vendor {
+    pub(super) destination: Destination,
+    pub(super) refuses: Option<Since>,
+    pub(super) unreachable: Option<Since>,
+    pub(super) paused: Option<Pause>,
+    pub(super) reached: Vec<Reached>,
+}
+
+/// One thing that needs the operator.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Need {
+    /// The class that colours it: `bad` or `warn`.
+    pub(super) tone: &'static str,
+    pub(super) title: String,
+    pub(super) since: Option<Moment>,
+    /// When it ends by itself.
+    pub(super) until: Option<Moment>,
+    /// Why, and what it holds up, in sentences.
+    pub(super) said: Vec<String>,
+    /// What to do, without its full stop; empty where there is nothing to do.
+    pub(super) remedy: String,
+    /// Where to look: address, and what is there. Both empty for nowhere.
+    pub(super) href: String,
+    pub(super) link: &'static str,
+}
+
+/// The list.
+pub(super) fn needs(facts: &Facts) -> Vec<Need> {
+    let mut needs = Vec::new();
+    needs.extend(facts.reasons.iter().map(|reason| turned_away(reason)));
+    needs.extend(facts.vendors.iter().filter_map(|vendor| refuses(facts, vendor)));
+    needs.extend(facts.vendors.iter().filter_map(|vendor| unreachable(facts, vendor)));
+    needs.extend(dead(facts));
+    needs.extend(set_aside(facts));
+    needs.extend(quarantined(facts));
+    needs.extend(stubborn(facts));
+    needs.extend(facts.vendors.iter().filter_map(|vendor| paused(facts, vendor)));
+    needs.extend(facts.vendors.iter().flat_map(|vendor| limits(facts, vendor)));
+    needs.extend(room(facts));
+    let remark = |remark: &String| Need { tone: "warn", title: sentence(remark), ..Need::default() };
+    needs.extend(facts.remarks.iter().map(remark));
+    needs
+}
+
+fn turned_away(reason: &str) -> Need {
+    Need {
+        tone: "bad",
+        title: "Webhooks are turned away".to_owned(),
+        said: vec![sentence(reason), "Their senders repeat them for minutes, not for hours.".to_owned()],
+        ..Need::default()
+    }
+}
+
+fn refuses(facts: &Facts, vendor: &Vendor) -> Option<Need> {
+    let since = vendor.refuses.as_ref()?;
+    let name = view::vendor(vendor.destination);
+    Some(Need {
+        tone: "bad",
+        title: format!("{name} refuses the bridge"),
+        since: Some(moment(since.at, facts.now)),
+        said: vec![sentence(&since.cause), waits_for(facts, vendor.destination)],
+        remedy: remedy::of_refusal(vendor.destination, &since.cause).to_owned(),
+        ..late(vendor.destination)
+    })
+}
+
+fn unreachable(facts: &Facts, vendor: &Vendor) -> Option<Need> {
+    let since = vendor.unreachable.as_ref()?;
+    let name = view::vendor(vendor.destination);
+    Some(Need {
+        tone: "bad",
+        title: format!("{name} gives no answer"),
+        since: Some(moment(since.at, facts.now)),
+        said: vec![sentence(&since.cause), waits_for(facts, vendor.destination)],
+        remedy: remedy::of_silence(vendor.destination).to_owned(),
+        ..late(vendor.destination)
+    })
+}
+
+/// A link to what waits for this destination.
+fn late(destination: Destination) -> Need {
+    let href = view::query("/console/deliveries", &[("show", "open"), ("to", destination.name())]);
+    Need { href, link: "See what waits", ..Need::default() }
+}
+
+/// How much waits for a vendor.
+fn waits_for(facts: &Facts, destination: Destination) -> String {
+    let many = facts.counts.waiting.get(&destination).copied().unwrap_or(0);
+    let waits = format!("{} for it, in order; nothing is lost", counted(many, "delivery waits", "deliveries wait"));
+    match destination {
+        Destination::Zendesk => format!("{waits}. Agents’ replies cannot be read meanwhile."),
+        Destination::Braze => format!("{waits}."),
+    }
+}
+
+fn dead(facts: &Facts) -> Option<Need> {
+    let many = number_of(facts, "dead")?;
+    Some(Need {
+        tone: "bad",
+        title: counted(many, "delivery was given up", "deliveries were given up"),
+        remedy: "Read the cause, mend it, and put back what is to be tried again".to_owned(),
+        href: "/console/deliveries?state=dead".to_owned(),
+        link: "See what was given up",
+        ..Need::default()
+    })
+}
+
+/// Of the unsettled deliveries, those that hold no lane were set aside.
+fn set_aside(facts: &Facts) -> Option<Need> {
+    let states = ["pending", "sending", "waiting", "unconfirmed"];
+    let unsettled: u64 = states.iter().filter_map(|state| number_of(facts, state)).sum();
+    let many = unsettled.saturating_sub(facts.counts.waiting.values().sum());
+    (many > 0).then(|| Need {
+        tone: "warn",
+        title: counted(many, "delivery may have arrived", "deliveries may have arrived"),
+        said: vec!["The answer was lost, and tandem cannot find out.".to_owned()],
+        remedy: "See whether it is on the other side, then send it again or settle it".to_owned(),
+        href: "/console/deliveries?state=unconfirmed".to_owned(),
+        link: "See what is unconfirmed",
+        ..Need::default()
+    })
+}
+
+fn quarantined(facts: &Facts) -> Option<Need> {
+    let many = number_of(facts, "quarantined")?;
+    Some(Need {
+        tone: "warn",
+        title: counted(many, "webhook could not be read", "webhooks could not be read"),
+        remedy: "Mend its sender, then have the kept bodies read again or drop them".to_owned(),
+        href: "/console/quarantine".to_owned(),
+        link: "See the quarantine",
+        ..Need::default()
+    })
+}
+
+/// What was refused again and again, and is still tried.
+fn stubborn(facts: &Facts) -> Option<Need> {
+    let is_refused = |delivery: &&Delivery| match &delivery.state {
+        State::Waiting { attempt, for_budget, .. } => !for_budget && *attempt >= REFUSALS_MANY,
+        State::Pending
+        | State::Sending { .. }
+        | State::Unconfirmed { .. }
+        | State::Delivered { .. }
+        | State::Skipped { .. }
+        | State::Dead { .. }
+        | State::Quarantined { .. } => false,
+    };
+    let refused: Vec<&Delivery> = facts.waiting.iter().filter(is_refused).collect();
+    let worst = refused.iter().max_by_key(|delivery| delivery.attempts)?;
+    let (title, href, link) = if refused.len() == 1 {
+        let title = format!("1 delivery was refused {} times", worst.attempts);
+        (title, format!("/console/deliveries/{}", worst.id), "See the delivery")
+    } else {
+        let title = format!("{} deliveries were refused {REFUSALS_MANY} times or more", refused.len());
+        (title, "/console/deliveries?state=waiting".to_owned(), "See what is tried again")
+    };
+    Some(Need {
+        tone: "warn",
+        title,
+        since: Some(moment(worst.accepted_at, facts.now)),
+        until: None,
+        said: vec![sentence(worst.state.cause())],
+        remedy: "Mend the cause; it is tried again for a day".to_owned(),
+        href,
+        link,
+    })
+}
+
+fn paused(facts: &Facts, vendor: &Vendor) -> Option<Need> {
+    let pause = vendor.paused.as_ref()?;
+    Some(Need {
+        tone: "warn",
+        title: format!("{} is paused by {}", view::vendor(vendor.destination), view::who(&pause.operator)),
+        since: Some(moment(pause.since, facts.now)),
+        said: vec![waits_for(facts, vendor.destination)],
+        href: "#destinations".to_owned(),
+        link: "Resume it",
+        ..Need::default()
+    })
+}
+
+/// Each limit that keeps something waiting.
+fn limits<'a>(facts: &'a Facts, vendor: &'a Vendor) -> impl Iterator<Item = Need> + 'a {
+    let waits = facts.counts.waiting.get(&vendor.destination).copied().unwrap_or(0);
+    let oldest = facts.counts.oldest_unsettled;
+    let is_late = oldest.is_some_and(|oldest| facts.now.duration_since(oldest) >= LATE);
+    let is_news =
+        move |reached: &&Reached| waits > 0 && (is_late || reached.until.duration_since(facts.now) >= LIMIT_SHORT);
+    vendor.reached.iter().filter(is_news).map(move |reached| Need {
+        tone: "warn",
+        title: reached.limit.said(view::vendor(vendor.destination)),
+        until: Some(moment(reached.until, facts.now)),
+        said: vec![format!(
+            "{}; what the limit holds back goes by itself.",
+            counted(waits, "delivery is under way there", "deliveries are under way there")
+        )],
+        ..late(vendor.destination)
+    })
+}
+
+/// How near the store is to where it takes nothing more.
+fn room(facts: &Facts) -> Vec<Need> {
+    let Room { backlog_max, disk_free_bytes, disk_floor_bytes } = facts.counts.room;
+    let many: u64 = facts.counts.waiting.values().sum();
+    let backlog = (many > 0 && many >= backlog_max / 2).then(|| Need {
+        tone: "warn",
+        title: "Half of the room for waiting deliveries is taken".to_owned(),
+        said: vec![format!("{} of {} wait; past that, webhooks are turned away.", grouped(many), grouped(backlog_max))],
+        ..Need::default()
+    });
+    let disk = disk_free_bytes.filter(|free| *free < DISK_RESERVES * disk_floor_bytes).map(|free| Need {
+        tone: "warn",
+        title: "The store’s disk is nearly full".to_owned(),
+        said: vec![format!(
+            "{} MiB are free; below {} MiB, webhooks are turned away.",
+            grouped(free / MIB),
+            grouped(disk_floor_bytes / MIB)
+        )],
+        remedy: "Make room on it".to_owned(),
+        ..Need::default()
+    });
+    backlog.into_iter().chain(disk).collect()
+}
+
+/// How many deliveries are in this state; `None` for none.
+fn number_of(facts: &Facts, state: &str) -> Option<u64> {
+    facts.counts.by_state.get(state).copied().filter(|many| *many > 0)
+}
+
+fn counted(many: u64, one: &str, more: &str) -> String {
+    format!("{} {}", grouped(many), if many == 1 { one } else { more })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::budget::{Counted, Limit};
+    use crate::domain::operator::{Access, Operator};
+    use crate::http::testing::{delivery, noon};
+
+    fn ago(seconds: i64) -> Timestamp {
+        noon().checked_sub(SignedDuration::from_secs(seconds)).unwrap()
+    }
+
+    fn vendor(destination: Destination) -> Vendor {
+        Vendor { destination, refuses: None, unreachable: None, paused: None, reached: Vec::new() }
+    }
+
+    /// Facts of a bridge that is well.
+    fn well() -> Facts {
+        let room = Room { backlog_max: 1000, disk_free_bytes: Some(4096 * MIB), disk_floor_bytes: 256 * MIB };
+        Facts {
+            now: noon(),
+            reasons: Vec::new(),
+            remarks: Vec::new(),
+            counts: Counts { by_state: [("delivered", 9), ("skipped", 2)].into(), room, ..Counts::default() },
+            vendors: vec![vendor(Destination::Zendesk), vendor(Destination::Braze)],
+            waiting: Vec::new(),
+        }
+    }
+
+    fn reached(seconds: i64) -> Reached {
+        let period = Duration::from_secs(600);
+        let limit = Limit { calls: 30, counted: Counted::OneTicket, period, is_refusal: false };
+        Reached { limit, until: ago(-seconds) }
+    }
+
+    fn refused(sequence: u64, attempt: u32, for_budget: bool) -> Delivery {
+        let state = State::Waiting { attempt, due_at: ago(-9), cause: "Braze answered 500".into(), for_budget };
+        Delivery { attempts: attempt, ..delivery(sequence, state) }
+    }
+
+    #[test]
+    fn a_bridge_that_is_well_needs_nobody() {
+        assert_eq!(needs(&well()), []);
+        // What waits as it should, and a limit that ends in a moment, are no news.
+        let mut facts = well();
+        facts.counts.by_state.insert("pending", 3);
+        facts.counts.waiting = [(Destination::Zendesk, 3)].into();
+        facts.counts.oldest_unsettled = Some(ago(5));
+        facts.vendors[0].reached.push(reached(2));
+        facts.waiting.push(refused(1, 4, false));
+        assert_eq!(needs(&facts), []);
+    }
+
+    #[test]
+    fn each_thing_is_told_with_its_number_its_remedy_and_where_to_look() {
+        let cases: [(&str, fn(&mut Facts), &str, &str, &str); 11] = [
+            (
+                "dead",
+                |facts| _ = facts.counts.by_state.insert("dead", 2),
+                "bad",
+                "2 deliveries were given up",
+                "state=dead",
+            ),
+            (
+                "one dead",
+                |facts| _ = facts.counts.by_state.insert("dead", 1),
+                "bad",
+                "1 delivery was given up",
+                "state=dead",
+            ),
+            (
+                "set aside",
+                |facts| {
+                    facts.counts.by_state.extend([("unconfirmed", 3), ("pending", 1)]);
+                    facts.counts.waiting = [(Destination::Braze, 3)].into();
+                },
+                "warn",
+                "1 delivery may have arrived",
+                "state=unconfirmed",
+            ),
+            (
+                "quarantined",
+                |facts| _ = facts.counts.by_state.insert("quarantined", 2),
+                "warn",
+                "2 webhooks could not be read",
+                "/console/quarantine",
+            ),
+            (
+                "one refused often",
+                |facts| facts.waiting = vec![refused(1, 8, false), refused(2, 1, false), refused(3, 9, true)],
+                "warn",
+                "1 delivery was refused 8 times",
+                "/console/deliveries/evt_",
+            ),
+            (
+                "many refused often",
+                |facts| facts.waiting = vec![refused(1, 8, false), refused(2, 5, false)],
+                "warn",
+                "2 deliveries were refused 5 times or more",
+                "state=waiting",
+            ),
+            (
+                "paused",
+                |facts| {
+                    let operator = Operator { access: Access::Console, by: Some("ada".into()) };
+                    facts.vendors[0].paused = Some(Pause { since: ago(60), operator });
+                },
+                "warn",
+                "Zendesk is paused by ada",
+                "#destinations",
+            ),
+            (
+                "a limit",
+                |facts| {
+                    facts.counts.waiting = [(Destination::Zendesk, 4)].into();
+                    facts.counts.by_state.insert("pending", 4);
+                    facts.vendors[0].reached.push(reached(300));
+                },
+                "warn",
+                "Zendesk's limit of 30 updates of one ticket in 10 minutes is reached",
+                "show=open&to=zendesk",
+            ),
+            (
+                "the backlog",
+                |facts| {
+                    facts.counts.waiting = [(Destination::Zendesk, 500)].into();
+                    facts.counts.by_state.insert("pending", 500);
+                },
+                "warn",
+                "Half of the room for waiting deliveries is taken",
+                "",
+            ),
+            (
+                "the disk",
+                |facts| facts.counts.room.disk_free_bytes = Some(1023 * MIB),
+                "warn",
+                "The store’s disk is nearly full",
+                "",
+            ),
+            ("a reason", |facts| facts.reasons.push("store: is full".into()), "bad", "Webhooks are turned away", ""),
+        ];
+        for (name, change, tone, title, href) in cases {
+            let mut facts = well();
+            change(&mut facts);
+            let needs = needs(&facts);
+            let [need] = needs.as_slice() else { panic!("{name}: {needs:#?}") };
+            assert_eq!((need.tone, need.title.as_str()), (tone, title), "{name}");
+            assert!(need.href.contains(href) && need.href.is_empty() == href.is_empty(), "{name}: {}", need.href);
+            assert_eq!(need.link.is_empty(), need.href.is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_vendor_that_refuses_or_is_silent_is_told_with_since_when_how_many_wait_and_the_remedy() {
+        let mut facts = well();
+        facts.counts.by_state.insert("pending", 8801);
+        facts.counts.waiting = [(Destination::Zendesk, 1), (Destination::Braze, 8800)].into();
+        let since = |cause: &str| Some(Since { at: ago(600), cause: cause.to_owned() });
+        facts.vendors[0].unreachable = since("Zendesk could not be reached: the connection was refused");
+        facts.vendors[1].refuses = since("Braze answered 401 Invalid API key");
+        facts.counts.room.backlog_max = 1_000_000;
+        let needs = needs(&facts);
+        let [braze, zendesk] = needs.as_slice() else { panic!("{needs:#?}") };
+        assert_eq!((braze.tone, braze.title.as_str()), ("bad", "Braze refuses the bridge"));
+        assert_eq!(braze.since.as_ref().map(|since| since.ago.as_str()), Some("10 min ago"));
+        assert_eq!(
+            braze.said,
+            ["Braze answered 401 Invalid API key.", "8\u{202f}800 deliveries wait for it, in order; nothing is lost.",]
+        );
+        assert_eq!(braze.remedy, remedy::BRAZE_KEY);
+        assert_eq!(zendesk.title, "Zendesk gives no answer");
+        assert_eq!(
+            zendesk.said[1],
+            "1 delivery waits for it, in order; nothing is lost. Agents’ replies cannot be read meanwhile."
+        );
+        assert_eq!(zendesk.remedy, remedy::ZENDESK_ADDRESS);
+    }
+
+    #[test]
+    fn a_limit_is_told_when_something_waits_for_it_and_is_late_or_will_be() {
+        for (waiting, oldest, until, is_told) in
+            [(1, 0, 10, true), (1, 0, 9, false), (1, 60, 1, true), (0, 60, 300, false)]
+        {
+            let mut facts = well();
+            facts.counts.waiting = [(Destination::Zendesk, waiting)].into();
+            facts.counts.by_state.insert("waiting", waiting);
+            facts.counts.oldest_unsettled = Some(ago(oldest));
+            facts.vendors[0].reached.push(reached(until));
+            assert_eq!(needs(&facts).len(), usize::from(is_told), "{waiting} wait, {oldest} s old, {until} s to go");
+        }
+    }
+
+    #[test]
+    fn the_worst_stands_first() {
+        let mut facts = well();
+        facts.counts.by_state.extend([("dead", 1), ("quarantined", 1)]);
+        facts.reasons.push("store: is full".into());
+        facts.remarks.push("clock: it is 90 s ahead".into());
+        facts.vendors[1].refuses = Some(Since { at: ago(9), cause: "Braze answered 401".into() });
+        let titles: Vec<String> = needs(&facts).into_iter().map(|need| need.title).collect();
+        assert_eq!(
+            titles,
+            [
+                "Webhooks are turned away",
+                "Braze refuses the bridge",
+                "1 delivery was given up",
+                "1 webhook could not be read",
+                "Clock: it is 90 s ahead."
+            ]
+        );
+    }
+}
