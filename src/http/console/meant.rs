@@ -1,5 +1,7 @@
 //! Which deliveries a list of the console means: what its address says, as filters for the store. Pure.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -225,7 +227,7 @@ pub(super) fn merged(pages: Vec<Page<Delivery>>, limit: usize) -> Page<Delivery>
         total += page.total;
         more |= page.more;
     }
-    items.sort_unstable_by(|a, b| b.id.cmp(&a.id));
+    items.sort_unstable_by_key(|delivery| Reverse(delivery.id));
     // It moved from one state to another between two looks.
     items.dedup_by_key(|delivery| delivery.id);
     more |= items.len() > limit;
