@@ -65,6 +65,8 @@ pub struct Config {
     pub reopen_days: u32,
     /// Whose connections never count against the limit for one address.
     pub trusted_proxies: Vec<Network>,
+    /// The language of notes to agents. Whether there are words in it, the check of the mappings says.
+    pub notes_language: String,
     /// Where the store is.
     pub store: StoreUrl,
     /// Zendesk's side.
@@ -175,24 +177,29 @@ pub struct Campaigns {
 /// Reads the file, the environment and the mapping files.
 ///
 /// `path` is the file that was named; without one, [`DEFAULT_FILE`] is read if it exists. `check_mappings` says what
-/// is wrong with mapping files (`None` for the shipped ones), so that those faults are reported together with the rest.
+/// is wrong with mapping files (`None` for the shipped ones) where notes are in this language, so that those faults are
+/// reported together with the rest.
 ///
 /// # Errors
 /// Everything that is wrong.
 pub fn load(
     path: Option<&Path>,
-    check_mappings: impl FnOnce(Option<&BTreeMap<String, String>>) -> Vec<Fault>,
+    check_mappings: impl FnOnce(Option<&BTreeMap<String, String>>, &str) -> Vec<Fault>,
 ) -> Result<(Config, Vec<Warning>), Faults> {
     let file = File::read(path)?;
     let (env, mut faults) = environment();
     let parsed = parse(file.text(), env.clone(), &file.base);
-    let directory = match &parsed {
-        Ok((config, _)) => config.mappings.clone(),
-        Err(_) => Checker::new(read::gather(file.text(), env), &file.base).text("mappings").map(|d| file.base.join(d)),
+    let (directory, language) = match &parsed {
+        Ok((config, _)) => (config.mappings.clone(), config.notes_language.clone()),
+        Err(_) => {
+            let checker = Checker::new(read::gather(file.text(), env), &file.base);
+            let directory = checker.text("mappings").map(|directory| file.base.join(directory));
+            (directory, checker.text("notes.language").unwrap_or_default())
+        }
     };
     let mapping_files = directory.map(|directory| read_mappings(&directory)).transpose();
     match &mapping_files {
-        Ok(files) => faults.extend(check_mappings(files.as_ref())),
+        Ok(files) => faults.extend(check_mappings(files.as_ref(), &language)),
         Err(fault) => faults.push(fault.clone()),
     }
     match (parsed, mapping_files) {
@@ -262,19 +269,28 @@ pub fn glimpse(path: Option<&Path>) -> Result<Glimpse, Faults> {
     }
 }
 
-/// The configured directory of mapping files, whether it is there or not; `None` where the shipped mappings are used. Minds
-/// no fault elsewhere.
+/// Which mappings are configured, and not what stands in them.
+#[derive(Clone, Debug)]
+pub struct MappingKeys {
+    /// As [`Config::mappings`]; it may not be there yet.
+    pub directory: Option<PathBuf>,
+    /// As [`Config::notes_language`].
+    pub language: String,
+}
+
+/// Reads only what is in [`MappingKeys`], and minds no fault elsewhere.
 ///
 /// # Errors
-/// What is wrong with the key, or a file that cannot be read or is not TOML.
-pub fn mappings_directory(path: Option<&Path>) -> Result<Option<PathBuf>, Faults> {
+/// What is wrong with those two keys, or a file that cannot be read or is not TOML.
+pub fn mapping_keys(path: Option<&Path>) -> Result<MappingKeys, Faults> {
     let file = File::read(path)?;
     let (env, mut faults) = environment();
     let checker = Checker::new(read::gather(file.text(), env), &file.base);
     let directory = checker.text("mappings").map(|directory| file.base.join(directory));
-    let mine = ["mappings", read::WHOLE_FILE];
+    let language = checker.text("notes.language").unwrap_or_default();
+    let mine = ["mappings", "notes.language", read::WHOLE_FILE];
     faults.extend(checker.into_faults().into_iter().filter(|fault| mine.contains(&fault.key.as_str())));
-    if faults.is_empty() { Ok(directory) } else { Err(Faults(faults)) }
+    if faults.is_empty() { Ok(MappingKeys { directory, language }) } else { Err(Faults(faults)) }
 }
 
 /// What `RUST_LOG` says, for [`crate::telemetry::init_logs`]; `None` when it is not set or not a text.

@@ -14,6 +14,7 @@ pub mod event;
 pub mod find;
 pub mod inbound;
 pub mod lanes;
+pub mod note;
 pub mod operator;
 pub mod phone;
 pub mod plan;

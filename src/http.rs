@@ -30,6 +30,7 @@ mod webhooks;
 pub(crate) use console::guarded;
 pub use console::{
     Allowance, Allowances, Check, Checked, Console, ConsoleOptions, PreviewCampaigns, Setting, SettingsGroup,
+    ShownMappings,
 };
 pub(crate) use operator::{is_for_this_machine, is_same_site};
 

@@ -10,7 +10,7 @@
 //! Reading order: [`name`] (which mappings there are), [`context`] (what templates may use), [`body`] (the table), [`template`] (one string), [`scan`] (what
 //! is refused before parsing), [`tags`], [`blocks`] and [`filters`] (Liquid with limits), [`promise`], [`rehearsal`].
 //! Templates mean what they mean in Ruby's Liquid, the reference, or are refused: [`values`], [`names`](mod@names), [`condition`],
-//! [`numbers`], [`letters`], [`strftime`].
+//! [`numbers`], [`letters`], [`strftime`]. The words of notes are templates of the same kind: [`words`].
 //!
 //! This module reads no files and no clock, makes no calls, and decides nothing about a delivery: the same context
 //! always makes the same body, which Zendesk's idempotency keys rely on.
@@ -22,8 +22,10 @@ use std::sync::Arc;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
+use crate::domain::note::Note;
 use body::{BodyFault, Node};
 use template::{Compiler, Data};
+use words::{Languages, Words};
 
 mod blocks;
 mod body;
@@ -44,10 +46,12 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod values;
+mod words;
 
 pub use context::Context;
 pub use name::{Call, Name, NoSuchMapping, RequestLine};
 pub use supposed::{Misfit, Supposed, suppose};
+pub use words::{DEFAULT_LANGUAGE, language_of, shipped_languages, shipped_words};
 
 /// The longest mapping file, in bytes. The shipped ones have less than two thousand; the work of parsing and checking
 /// them at every start is bounded by it.
@@ -99,6 +103,14 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
+/// Nobody has words for notes in this language.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is {language:?}, for which there is no notes.{language}.toml among the mappings; there are: {known}")]
+pub struct NoSuchLanguage {
+    language: String,
+    known: String,
+}
+
 /// The body could not be made. Every variant is final for the delivery: the same context would fail again. The words
 /// hold nothing that a customer or an agent wrote, so they may be logged and shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -131,9 +143,14 @@ pub enum RenderError {
     },
 }
 
-/// Compiled mappings, one for each [`Name`]. Cloning shares them.
+/// Compiled mappings, one for each [`Name`], and the words of notes. Cloning shares them.
 #[derive(Clone)]
-pub struct Mappings(Arc<[Node; 7]>);
+pub struct Mappings {
+    bodies: Arc<[Node; 7]>,
+    languages: Arc<Languages>,
+    /// Those of the language that notes are written in.
+    words: Arc<Words>,
+}
 
 impl fmt::Debug for Mappings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -150,8 +167,9 @@ impl Mappings {
         Self::load(&BTreeMap::new())
     }
 
-    /// Compiles and checks `files`: file name to text. A mapping that is not among them is the shipped one; files that
-    /// do not end in `.toml` are passed over.
+    /// Compiles and checks `files`: file name to text. A mapping that is not among them is the shipped one, and so are the
+    /// words of a language; files that do not end in `.toml` are passed over. Notes are written in [`DEFAULT_LANGUAGE`],
+    /// unless another is chosen ([`Mappings::in_language`]).
     ///
     /// # Errors
     /// Everything that is wrong with any of them.
@@ -166,10 +184,34 @@ impl Mappings {
                 Err(mut more) => faults.append(&mut more),
             }
         }
-        match <[Node; 7]>::try_from(compiled) {
-            Ok(nodes) if faults.is_empty() => Ok(Self(Arc::new(nodes))),
-            Ok(_) | Err(_) => Err(Faults(faults)),
+        let languages = words::load(files, &mut faults);
+        match (<[Node; 7]>::try_from(compiled), languages.get(DEFAULT_LANGUAGE)) {
+            (Ok(nodes), Some(words)) if faults.is_empty() => {
+                Ok(Self { bodies: Arc::new(nodes), words: Arc::clone(words), languages: Arc::new(languages) })
+            }
+            (Ok(_) | Err(_), _) => Err(Faults(faults)),
         }
+    }
+
+    /// The same mappings with notes in this language.
+    ///
+    /// # Errors
+    /// When neither a shipped nor a file of the operator's has words in it; `language` is then the key to blame.
+    pub fn in_language(mut self, language: &str) -> Result<Self, NoSuchLanguage> {
+        match self.languages.get(language) {
+            Some(words) => self.words = Arc::clone(words),
+            None => {
+                let known = self.languages.keys().cloned().collect::<Vec<_>>().join(", ");
+                return Err(NoSuchLanguage { language: language.to_owned(), known });
+            }
+        }
+        Ok(self)
+    }
+
+    /// What these notes tell agents, one below the other, with what can be done about it.
+    #[must_use]
+    pub fn say<'a>(&self, notes: impl IntoIterator<Item = &'a Note>) -> String {
+        self.words.say(notes)
     }
 
     /// The body that the mapping makes of `context`.
@@ -201,7 +243,8 @@ impl Mappings {
     }
 
     fn body(&self, name: Name) -> &Node {
-        let [open_ticket, append_comment, follow_up, agent_reply, ticket_solved, failure_note, keyword_note] = &*self.0;
+        let [open_ticket, append_comment, follow_up, agent_reply, ticket_solved, failure_note, keyword_note] =
+            &*self.bodies;
         match name {
             Name::OpenTicket => open_ticket,
             Name::AppendComment => append_comment,
@@ -317,8 +360,9 @@ fn make(name: Name, node: &Node, context: &Context) -> Result<Value, (Option<Str
 /// A `.toml` file whose name is not a mapping's is a misspelt mapping that would silently not be used.
 fn misnamed(file: &str) -> Option<Fault> {
     let name = file.strip_suffix(".toml")?;
-    let error = name.parse::<Name>().err()?;
-    Some(Fault { file: file.to_owned(), line: None, key: None, what: error.to_string() })
+    let error = name.parse::<Name>().err().filter(|_| language_of(file).is_none())?;
+    let what = format!("{error}; and notes.LANGUAGE, such as notes.en");
+    Some(Fault { file: file.to_owned(), line: None, key: None, what })
 }
 
 /// The line of a byte offset, counted from 1.

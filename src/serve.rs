@@ -37,13 +37,14 @@ use crate::store::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Metrics, Readiness, Samples};
 use crate::worker::{
-    AlarmOptions, Alarmist, Completions, InTheMaking, KeptFacts, KeptUploads, ObservedTransport, Pauses, Retention,
-    StaffSeen, Worker, WorkerOptions,
+    AlarmOptions, Alarmist, Completions, InTheMaking, KeptFacts, KeptUploads, MappingsInForce, ObservedTransport,
+    Pauses, Retention, StaffSeen, Worker, WorkerOptions,
 };
 
 mod console;
 mod inbound;
 mod live;
+mod mappings;
 mod memory;
 mod sampling;
 mod settings;
@@ -207,11 +208,11 @@ async fn compose(
     Fate::GIVEN_UP.into_iter().for_each(|status| metrics.webhooks_may_be_given_up(status));
     let readiness = Arc::new(Readiness::default());
     timekeeping::tell_of_lost_time(store.as_ref(), &readiness);
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);
-
-    let outside = Outside { store: Arc::clone(&store), transport: Arc::clone(&transport), media, clock: clock.clone() };
-    let mappings = Arc::new(mappings(&config)?);
-    let worker = Arc::new(worker(&config, Arc::clone(&mappings), &outside, &metrics, &readiness));
+    let transport = Arc::new(HttpTransport::new()?);
+    let outside = Outside { store: Arc::clone(&store), transport, media, clock: clock.clone() };
+    let mappings = mappings::load(&config).map_err(ServeError::Mappings)?;
+    let (shown_mappings, mappings_now) = watch::channel(mappings::shown(&config, &mappings));
+    let worker = Arc::new(worker(&config, mappings, &outside, &metrics, &readiness));
     let (intake, intake_now) = watch::channel(Arc::new(intake_options(&config)));
     let (operator_token, token_now) = watch::channel(config.operator.token.clone());
     let (alarm, alarm_now) = watch::channel(alarm_options(&config));
@@ -233,7 +234,7 @@ async fn compose(
         settings: Some(shown_now),
         samples: Arc::clone(&samples),
         stopping: stop_serving.clone(),
-        ..console::shown(&config, &mappings, &worker, reloads.check)
+        ..console::shown(&config, mappings_now, &worker, reloads.check)
     };
     let operator = operator_router(OperatorState {
         store: Arc::clone(&store),
@@ -245,14 +246,7 @@ async fn compose(
         token: token_now,
         console: Console::new(console),
     });
-    let alarmist = Alarmist {
-        book: Arc::clone(&worker.alarms),
-        store: Arc::clone(&store),
-        transport,
-        options: alarm_now,
-        clock: clock.clone(),
-        metrics: Arc::clone(&metrics),
-    };
+    let alarmist = alarmist(&worker, &outside, alarm_now);
     announce(&config, &listeners)?;
 
     let servers = open(&config, listeners, [public, operator], &memory, &stop_serving);
@@ -262,7 +256,7 @@ async fn compose(
     tokio::spawn(inbound::run(Arc::clone(&store), Arc::clone(&arrivals), clock.clone(), stop_working.clone()));
     tokio::spawn(sampling::run(Arc::clone(&store), Arc::clone(&metrics), clock, samples, stop_working.clone()));
     let working = tokio::spawn(Arc::clone(&worker).run(stop_working.clone()));
-    let live = Live { started_with: config, intake, operator_token, alarm, worker, metrics, shown };
+    let live = Live { started_with: config, intake, operator_token, alarm, worker, metrics, shown, shown_mappings };
     let failed = tokio::select! {
         () = stop => Ok(()),
         () = live.follow(reloads.read) => Ok(()),
@@ -326,16 +320,27 @@ pub struct Outside {
 pub fn assemble(config: &Config, mappings: Arc<Mappings>, outside: Outside) -> (Arc<Worker>, axum::Router) {
     let metrics = Arc::new(Metrics::default());
     let readiness = Arc::new(Readiness::default());
-    let worker = Arc::new(worker(config, mappings, &outside, &metrics, &readiness));
+    let worker = Arc::new(worker(config, (*mappings).clone(), &outside, &metrics, &readiness));
     let (_, intake) = watch::channel(Arc::new(intake_options(config)));
     let Outside { store, clock, .. } = outside;
     let inbound = Arc::new(Inbound::new(Arrivals::new(clock.now())));
     (worker, public_router(PublicState { store, intake, clock, metrics, inbound, readiness, memory: Arc::default() }))
 }
 
+fn alarmist(worker: &Worker, outside: &Outside, options: watch::Receiver<Option<AlarmOptions>>) -> Alarmist {
+    Alarmist {
+        book: Arc::clone(&worker.alarms),
+        store: Arc::clone(&outside.store),
+        transport: Arc::clone(&outside.transport),
+        options,
+        clock: outside.clock.clone(),
+        metrics: Arc::clone(&worker.metrics),
+    }
+}
+
 fn worker(
     config: &Config,
-    mappings: Arc<Mappings>,
+    mappings: Mappings,
     outside: &Outside,
     metrics: &Arc<Metrics>,
     readiness: &Arc<Readiness>,
@@ -350,7 +355,7 @@ fn worker(
             .held_while(held(store, Destination::Zendesk)),
         braze: braze(&config.braze, observed(Destination::Braze), clock).held_while(held(store, Destination::Braze)),
         media: media.clone(),
-        mappings,
+        mappings: Arc::new(MappingsInForce::new(mappings)),
         options: worker_options(config),
         clock: clock.clone(),
         metrics: Arc::clone(metrics),
@@ -363,14 +368,6 @@ fn worker(
         in_the_making: InTheMaking::default(),
         completions: Completions::default(),
     }
-}
-
-fn mappings(config: &Config) -> Result<Mappings, ServeError> {
-    let mappings = match &config.mapping_files {
-        Some(files) => Mappings::load(files),
-        None => Mappings::shipped(),
-    };
-    mappings.map_err(ServeError::Mappings)
 }
 
 /// Says where everything is, in one line of the log.

@@ -45,6 +45,7 @@ mod context;
 mod facts_kept;
 mod health;
 mod identify;
+mod in_force;
 mod inbound;
 mod janitor;
 mod merged;
@@ -63,6 +64,7 @@ pub use alarm::{AlarmBook, AlarmOptions, Alarmist};
 pub use completion::Completions;
 pub use facts_kept::KeptFacts;
 pub use health::Pauses;
+pub use in_force::MappingsInForce;
 pub use janitor::Retention;
 pub use observed::ObservedTransport;
 pub use owed::StaffSeen;
@@ -115,7 +117,7 @@ pub struct Worker {
     /// Fetches customers' pictures.
     pub media: MediaClient,
     /// Makes request bodies.
-    pub mappings: Arc<Mappings>,
+    pub mappings: Arc<MappingsInForce>,
     /// Settings.
     pub options: WorkerOptions,
     /// The time.
@@ -315,10 +317,14 @@ impl Worker {
     }
 
     fn render(&self, mapping: Name, context: &Context) -> Result<serde_json::Value, Outcome> {
-        self.mappings.render(mapping, context).map_err(|error| Outcome::Reject {
-            cause: format!("the mapping {} cannot be rendered: {error}", mapping.as_str()),
-        })
+        render(&self.mappings.current(), mapping, context)
     }
+}
+
+fn render(mappings: &Mappings, mapping: Name, context: &Context) -> Result<serde_json::Value, Outcome> {
+    mappings.render(mapping, context).map_err(|error| Outcome::Reject {
+        cause: format!("the mapping {} cannot be rendered: {error}", mapping.as_str()),
+    })
 }
 
 /// Whether an attempt, or a look, did not come to what it was for.

@@ -64,11 +64,18 @@ fn tell_faults(faults: &[Fault], form: Form, output: &mut impl Write) -> Result<
     }
 }
 
-/// What is wrong with the mapping files; `None` stands for the shipped mappings.
-pub(super) fn mapping_faults(files: Option<&BTreeMap<String, String>>) -> Vec<Fault> {
+/// What is wrong with the mapping files, where notes are in this language; `None` stands for the shipped mappings.
+pub(super) fn mapping_faults(files: Option<&BTreeMap<String, String>>, language: &str) -> Vec<Fault> {
     let mappings = match load_mappings(files) {
         Ok(mappings) => mappings,
         Err(mapping::Faults(faults)) => return faults.into_iter().map(as_fault).collect(),
+    };
+    let mappings = match mappings.in_language(language) {
+        Ok(mappings) => mappings,
+        Err(error) => {
+            let remedy = "Name one of those, or put a file of that name into the directory of mappings: tandem mappings show notes";
+            return vec![Fault::new("notes.language", error.to_string(), remedy)];
+        }
     };
     mapping::Name::ALL
         .into_iter()

@@ -1,8 +1,10 @@
-//! `tandem mappings`: which mappings are in force, what stands in one, and copies to change.
+//! `tandem mappings`: which mappings and words of notes are in force, what stands in one, and copies to change.
 //!
 //! It looks at files and at what is inside the binary. It never asks a bridge, and never judges a file: `tandem check` does.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -10,15 +12,17 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Subcommand};
 use serde_json::{Value, json};
 
-use super::render::named;
 use super::{ConfigFile, Failure, Form, print_json, table};
-use crate::config;
-use crate::mapping::{self, Name};
+use crate::config::{self, MappingKeys};
+use crate::mapping::{self, DEFAULT_LANGUAGE, Name};
+
+/// What stands for the words of notes in the configured language.
+const NOTES: &str = "notes";
 
 /// The arguments.
 #[derive(Debug, Subcommand)]
 pub(super) enum Mappings {
-    /// Lists every mapping: the shipped one or a file of your own, and the call that it makes.
+    /// Lists every mapping and the words of notes: the shipped one or a file of your own, and the call that it makes.
     #[command(after_help = "Examples:\n  tandem mappings list\n  tandem mappings list --json --config staging.toml")]
     List {
         #[command(flatten)]
@@ -27,11 +31,11 @@ pub(super) enum Mappings {
         form: Form,
     },
     /// Prints the text of a mapping: of your own file where there is one, else of the shipped one.
-    #[command(after_help = "Examples:\n  tandem mappings show agent_reply\n  \
-        tandem mappings show agent_reply --sample > event.json\n  \
-        diff <(tandem mappings show open_ticket --shipped) mappings/open_ticket.toml")]
+    #[command(after_help = "Examples:\n  tandem mappings show agent_reply\n  tandem mappings show notes\n  \
+        tandem mappings show agent_reply --sample > event.json")]
     Show {
-        /// The name of the mapping, such as agent_reply.
+        /// The name of the mapping, such as agent_reply; notes for what agents are told in the configured language,
+        /// notes.fr for another.
         name: String,
         /// The shipped text, also where there is a file of your own.
         #[arg(long)]
@@ -47,13 +51,15 @@ pub(super) enum Mappings {
     /// Copies shipped mappings to files that you can change. No file is ever overwritten.
     #[command(
         group(ArgGroup::new("which").required(true).args(["names", "all"])),
-        after_help = "Examples:\n  tandem mappings copy ticket_solved\n  tandem mappings copy --all --to mappings"
+        after_help = "Examples:\n  tandem mappings copy ticket_solved notes\n  tandem mappings copy notes.de\n  \
+            tandem mappings copy --all --to mappings"
     )]
     Copy {
-        /// The names of the mappings, such as agent_reply.
+        /// The names of the mappings, such as agent_reply; notes for what agents are told in the configured language,
+        /// notes.de for the same in a language of your own, to be translated.
         #[arg(value_name = "NAME")]
         names: Vec<String>,
-        /// Every mapping.
+        /// Every mapping, and notes.
         #[arg(long)]
         all: bool,
         /// The directory; it is made where it is missing. Without it, the configuration's `mappings`.
@@ -69,26 +75,88 @@ impl Mappings {
         match self {
             Self::List { file, form } => list(&InForce::read(&file)?, form, output),
             Self::Show { name, shipped, sample, file, form } => {
-                let name = named(&name)?;
-                let source = match (sample, shipped) {
-                    (true, _) => Source::inside(mapping::shipped_sample(name)),
-                    (false, true) => Source::inside(mapping::shipped(name)),
-                    (false, false) => InForce::read(&file)?.source(name),
+                let keys = config::mapping_keys(file.config.as_deref())?;
+                let which = Which::named(&name, &keys)?;
+                let source = match (&which, sample) {
+                    (Which::Mapping(name), true) => Some(Source::inside(mapping::shipped_sample(*name))),
+                    (Which::Words(_), true) => None,
+                    (_, false) if shipped => which.shipped().map(Source::inside),
+                    (_, false) => InForce::read(&file)?.source(&which),
                 };
-                show(name, &source, form, output)
+                let source = source.ok_or_else(|| Failure::Usage(format!("there is no such text of {which}")))?;
+                show(&which, &source, form, output)
             }
             Self::Copy { names, all, to, file } => {
-                let chosen: Result<Vec<Name>, Failure> = names.iter().map(|name| named(name)).collect();
-                let chosen = if all { Name::ALL.to_vec() } else { chosen? };
-                copy(&chosen, to, &file, output)
+                let keys = config::mapping_keys(file.config.as_deref())?;
+                let chosen = if all {
+                    Name::ALL.into_iter().map(Which::Mapping).chain([Which::Words(keys.language.clone())]).collect()
+                } else {
+                    names.iter().map(|name| Which::named(name, &keys)).collect::<Result<Vec<_>, _>>()?
+                };
+                copy(&chosen, to, &keys, output)
             }
+        }
+    }
+}
+
+/// A file of the directory of mappings.
+enum Which {
+    Mapping(Name),
+    /// The words of notes in this language.
+    Words(String),
+}
+
+impl Which {
+    fn named(word: &str, keys: &MappingKeys) -> Result<Self, Failure> {
+        if word == NOTES {
+            return Ok(Self::Words(keys.language.clone()));
+        }
+        if let Some(language) = mapping::language_of(&format!("{word}.toml")) {
+            return Ok(Self::Words(language.to_owned()));
+        }
+        word.parse().map(Self::Mapping).map_err(|_| {
+            let known: Vec<&str> = Name::ALL.into_iter().map(Name::as_str).chain([NOTES]).collect();
+            Failure::Usage(format!("there is no mapping {word:?}; the mappings are: {}", known.join(", ")))
+        })
+    }
+
+    fn file(&self) -> String {
+        format!("{self}.toml")
+    }
+
+    fn shipped(&self) -> Option<&'static str> {
+        match self {
+            Self::Mapping(name) => Some(mapping::shipped(*name)),
+            Self::Words(language) => mapping::shipped_words(language),
+        }
+    }
+
+    /// What a copy begins with: of a language that is not shipped, the English words under its name.
+    fn to_copy(&self) -> Cow<'static, str> {
+        match (self.shipped(), self) {
+            (Some(text), _) => text.into(),
+            (None, Self::Words(language)) => {
+                let english = mapping::shipped_words(DEFAULT_LANGUAGE).unwrap_or_default();
+                let line = |language: &str| format!("language = \"{language}\"");
+                english.replacen(&line(DEFAULT_LANGUAGE), &line(language), 1).into()
+            }
+            (None, Self::Mapping(_)) => Cow::default(),
+        }
+    }
+}
+
+impl fmt::Display for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mapping(name) => f.write_str(name.as_str()),
+            Self::Words(language) => write!(f, "{NOTES}.{language}"),
         }
     }
 }
 
 /// The mappings that `serve` would start with.
 struct InForce {
-    directory: PathBuf,
+    keys: MappingKeys,
     files: BTreeMap<String, String>,
 }
 
@@ -111,56 +179,66 @@ impl Source {
 
 impl InForce {
     fn read(file: &ConfigFile) -> Result<Self, Failure> {
-        let directory = config::mappings_directory(file.config.as_deref())?.unwrap_or_default();
+        let keys = config::mapping_keys(file.config.as_deref())?;
         let files = config::glimpse(file.config.as_deref())?.mapping_files.unwrap_or_default();
-        Ok(Self { directory, files })
+        Ok(Self { keys, files })
     }
 
-    fn source(&self, name: Name) -> Source {
-        let file = file_of(name);
-        match self.files.get(&file) {
-            Some(text) => Source { path: Some(self.directory.join(file)), text: text.clone() },
-            None => Source::inside(mapping::shipped(name)),
+    /// `None` for words that are neither shipped nor there as a file.
+    fn source(&self, which: &Which) -> Option<Source> {
+        let file = which.file();
+        match (self.files.get(&file), which.shipped()) {
+            (Some(text), _) => {
+                let directory = self.keys.directory.clone().unwrap_or_default();
+                Some(Source { path: Some(directory.join(file)), text: text.clone() })
+            }
+            (None, shipped) => shipped.map(Source::inside),
         }
     }
 }
 
-fn file_of(name: Name) -> String {
-    format!("{name}.toml")
-}
-
 fn list(in_force: &InForce, form: Form, output: &mut impl Write) -> Result<(), Failure> {
-    let item = |name: Name| {
-        let source = in_force.source(name);
-        json!({
-            "name": name.as_str(),
+    let own = in_force.files.keys().filter_map(|file| mapping::language_of(file)).map(str::to_owned);
+    let mut languages: Vec<String> = mapping::shipped_languages().map(str::to_owned).chain(own).collect();
+    languages.sort_unstable();
+    languages.dedup();
+    let words = languages.into_iter().map(Which::Words);
+    let all = Name::ALL.into_iter().map(Which::Mapping).chain(words);
+    let item = |which: Which| {
+        let source = in_force.source(&which)?;
+        let (call, takes, used) = match &which {
+            Which::Mapping(name) => (Some(name.call().as_str()), name.takes(), true),
+            Which::Words(language) => (None, "note", *language == in_force.keys.language),
+        };
+        Some(json!({
+            "name": which.to_string(),
             "source": if source.path.is_some() { "file" } else { "shipped" },
-            "differs": source.text != mapping::shipped(name),
-            "call": name.call().as_str(),
-            "takes": name.takes(),
+            "differs": Some(source.text.as_str()) != which.shipped(),
+            "used": used,
+            "takes": takes,
+            "call": call,
             "path": source.shown_path(),
-        })
+        }))
     };
-    let items: Vec<Value> = Name::ALL.into_iter().map(item).collect();
+    let items: Vec<Value> = all.filter_map(item).collect();
     if form.json {
         return print_json(output, &json!({ "total": items.len(), "next": null, "items": items }));
     }
-    table::print(output, &["name", "source", "differs", "call", "takes", "path"], &items)?;
+    table::print(output, &["name", "source", "differs", "used", "takes", "call", "path"], &items)?;
     Ok(())
 }
 
-fn show(name: Name, source: &Source, form: Form, output: &mut impl Write) -> Result<(), Failure> {
+fn show(which: &Which, source: &Source, form: Form, output: &mut impl Write) -> Result<(), Failure> {
     if form.json {
-        let shown = json!({ "name": name.as_str(), "path": source.shown_path(), "text": source.text });
+        let shown = json!({ "name": which.to_string(), "path": source.shown_path(), "text": source.text });
         return print_json(output, &shown);
     }
     output.write_all(source.text.as_bytes())?;
     Ok(())
 }
 
-fn copy(names: &[Name], to: Option<PathBuf>, file: &ConfigFile, output: &mut impl Write) -> Result<(), Failure> {
-    let configured = config::mappings_directory(file.config.as_deref())?;
-    let Some(directory) = to.or_else(|| configured.clone()) else {
+fn copy(all: &[Which], to: Option<PathBuf>, keys: &MappingKeys, output: &mut impl Write) -> Result<(), Failure> {
+    let Some(directory) = to.or_else(|| keys.directory.clone()) else {
         let what = "the configuration names no directory of mappings: name one with --to DIR, and write \
                     mappings = \"DIR\" into the configuration";
         return Err(Failure::Usage(what.to_owned()));
@@ -169,11 +247,11 @@ fn copy(names: &[Name], to: Option<PathBuf>, file: &ConfigFile, output: &mut imp
         |path: &Path, error: std::io::Error| Failure::Failed(format!("{} cannot be written: {error}", path.display()));
     fs::create_dir_all(&directory).map_err(|error| failed(&directory, error))?;
     let (mut written, mut kept) = (0, Vec::new());
-    for name in names {
-        let path = directory.join(file_of(*name));
+    for which in all {
+        let path = directory.join(which.file());
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(mut file) => {
-                file.write_all(mapping::shipped(*name).as_bytes()).map_err(|error| failed(&path, error))?;
+                file.write_all(which.to_copy().as_bytes()).map_err(|error| failed(&path, error))?;
                 writeln!(output, "Written: {}", path.display())?;
                 written += 1;
             }
@@ -182,11 +260,16 @@ fn copy(names: &[Name], to: Option<PathBuf>, file: &ConfigFile, output: &mut imp
         }
     }
     if written > 0 {
-        if configured.as_ref() != Some(&directory) {
+        if keys.directory.as_ref() != Some(&directory) {
             let shown = directory.display();
             writeln!(output, "They are used once the configuration has: mappings = \"{shown}\"")?;
         }
-        writeln!(output, "Change them, and see what they make: tandem render NAME; tandem check")?;
+        for language in all.iter().filter_map(|which| if let Which::Words(name) = which { Some(name) } else { None }) {
+            if *language != keys.language {
+                writeln!(output, "Agents read them once notes.language is \"{language}\"")?;
+            }
+        }
+        writeln!(output, "Change them, and ask: tandem check. What a mapping makes: tandem render NAME")?;
     }
     match kept.as_slice() {
         [] => Ok(()),

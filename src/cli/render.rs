@@ -13,6 +13,8 @@ use super::check::load_mappings;
 use super::{ConfigFile, Failure, Form, print_json, read_input};
 use crate::config::{self, keys};
 use crate::domain::event::{Event, Unreadable};
+use crate::domain::note::Note;
+use crate::domain::text;
 use crate::intake::{self, Intake, IntakeOptions};
 use crate::mapping::{self, Context, Misfit, Name, Supposed};
 
@@ -38,13 +40,21 @@ pub(super) struct Render {
 impl Render {
     pub(super) fn run(self, input: &mut impl Read, output: &mut impl Write) -> Result<(), Failure> {
         let name = named(&self.mapping)?;
-        let context = match &self.event {
-            None => sample(name)?,
+        let (mut context, note) = match &self.event {
+            None => (sample(name)?, None),
             Some(file) => read_event(name, file, input)?,
         };
-        let mapping_files = config::glimpse(self.file.config.as_deref())?.mapping_files;
+        let file = self.file.config.as_deref();
+        let mapping_files = config::glimpse(file)?.mapping_files;
         let mappings =
             load_mappings(mapping_files.as_ref()).map_err(|faults| Failure::Configuration(faults.to_string()))?;
+        if let Some(note) = note {
+            let language = config::mapping_keys(file)?.language;
+            let mappings = mappings.clone().in_language(&language);
+            let mappings = mappings.map_err(|error| Failure::Configuration(format!("notes.language {error}")))?;
+            context.note.text = mappings.say([&note]);
+            context.note.html = text::html_from_plain(&context.note.text);
+        }
         let body = mappings
             .render(name, &context)
             .map_err(|error| Failure::Failed(format!("{} cannot be rendered: {error}", name.as_str())))?;
@@ -59,7 +69,7 @@ impl Render {
 }
 
 /// The mapping that a word on the command line names.
-pub(super) fn named(word: &str) -> Result<Name, Failure> {
+fn named(word: &str) -> Result<Name, Failure> {
     word.parse().map_err(|_| {
         let known: Vec<&str> = Name::ALL.into_iter().map(Name::as_str).collect();
         Failure::Usage(format!("there is no mapping {word:?}; the mappings are: {}", known.join(", ")))
@@ -70,7 +80,8 @@ fn sample(name: Name) -> Result<Context, Failure> {
     mapping::sample(name).map_err(|fault| Failure::Failed(fault.to_string()))
 }
 
-fn read_event(name: Name, file: &Path, input: &mut impl Read) -> Result<Context, Failure> {
+/// The context, and the note whose words are still to be put into it.
+fn read_event(name: Name, file: &Path, input: &mut impl Read) -> Result<(Context, Option<Note>), Failure> {
     let shown = file.display();
     let bytes = if file.as_os_str() == "-" {
         read_input(input, EVENT_MAX_BYTES, "the event")?
@@ -85,7 +96,7 @@ fn read_event(name: Name, file: &Path, input: &mut impl Read) -> Result<Context,
     match serde_json::from_str::<Context>(text) {
         Ok(context) => {
             Misfit::check(name, &context.event.kind).map_err(misfit)?;
-            Ok(context)
+            Ok((context, None))
         }
         Err(error) if is_meant_as_context(text) => Err(is_no_event(&error)),
         Err(_) => {
@@ -94,7 +105,7 @@ fn read_event(name: Name, file: &Path, input: &mut impl Read) -> Result<Context,
             let event = read_webhook(text, path, &sample).map_err(|what| is_no_event(&what))?;
             let supposed = mapping::suppose(name, sample, &event).map_err(misfit)?;
             say_what_is_supposed(path, &event, &supposed);
-            Ok(supposed.context)
+            Ok((supposed.context, supposed.note))
         }
     }
 }

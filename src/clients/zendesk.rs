@@ -35,8 +35,7 @@ mod views;
 pub use invocations::{Fate, Invocation, Invocations, LostWebhook};
 pub use search::UserQuery;
 pub use views::{
-    Author, CommentView, IdHolder, Made, Saved, TicketView, TicketsRead, TicketsUpdated, UserView, Withheld,
-    WithheldFor, Written,
+    Author, CommentView, IdHolder, Made, Saved, TicketView, TicketsRead, TicketsUpdated, UserView, Withheld, Written,
 };
 
 /// Records on one page: Zendesk's maximum.

@@ -53,6 +53,7 @@ impl<'a> Checker<'a> {
         let catch_up_minutes = self.number("catch_up_minutes");
         let reopen_days = self.number("reopen_days");
         let trusted_proxies = self.trusted_proxies();
+        let notes_language = self.text("notes.language");
         let store = self.store();
         let zendesk = self.zendesk();
         let braze = self.braze();
@@ -70,6 +71,7 @@ impl<'a> Checker<'a> {
             catch_up: catch_up_minutes.filter(|minutes| *minutes > 0).map(|minutes| Duration::from_secs(minutes * 60)),
             reopen_days: u32::try_from(reopen_days?).ok()?,
             trusted_proxies: trusted_proxies?,
+            notes_language: notes_language?,
             store: store?,
             zendesk: zendesk?,
             braze: braze?,

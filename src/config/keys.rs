@@ -139,6 +139,12 @@ pub const KEYS: &[Key] = &[
         "Addresses and networks of our own proxies: their connections never count against the limit for one address.",
     ),
     key(
+        "notes.language",
+        Kind::Text,
+        Some("en"),
+        "The language of tandem's notes to agents: `en`, `fr`, or that of a file notes.LANGUAGE.toml of your own in `mappings`.",
+    ),
+    key(
         "store.url",
         Kind::Text,
         Some("sled:data"),

@@ -653,13 +653,13 @@ fn files_are_read_from_where_they_are() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("bridge.toml");
     std::fs::write(&path, format!("mappings = \"mine\"\n{GOOD}")).unwrap();
-    let told = load(Some(&path), |_| Vec::new()).unwrap_err().to_string();
+    let told = load(Some(&path), |_, _| Vec::new()).unwrap_err().to_string();
     assert!(told.contains("mappings") && told.contains("cannot be read"), "{told}");
     let mine = directory.path().join("mine");
     std::fs::create_dir(&mine).unwrap();
     std::fs::write(mine.join("agent_reply.toml"), "body").unwrap();
     std::fs::write(mine.join("README.md"), "not a mapping").unwrap();
-    let (config, _) = load(Some(&path), |_| Vec::new()).unwrap();
+    let (config, _) = load(Some(&path), |_, _| Vec::new()).unwrap();
     let files = BTreeMap::from([("agent_reply.toml".to_owned(), "body".to_owned())]);
     assert_eq!(config.mapping_files.as_ref(), Some(&files));
     assert_eq!(config.store, StoreUrl::Sled { directory: directory.path().join("data") });
@@ -671,7 +671,7 @@ fn faults_of_mappings_are_told_with_the_rest() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("bridge.toml");
     std::fs::write(&path, "nonsense = 1\n").unwrap();
-    let told = load(Some(&path), |_| vec![Fault::new("mappings", "are odd", "Mend them")]).unwrap_err().to_string();
+    let told = load(Some(&path), |_, _| vec![Fault::new("mappings", "are odd", "Mend them")]).unwrap_err().to_string();
     assert!(told.contains("nonsense (line 1)") && told.contains("mappings are odd. Mend them."), "{told}");
 }
 
@@ -679,11 +679,11 @@ fn faults_of_mappings_are_told_with_the_rest() {
 fn a_file_that_was_named_must_be_there_and_of_a_sane_size() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("missing.toml");
-    let told = load(Some(&missing), |_| Vec::new()).unwrap_err().to_string();
+    let told = load(Some(&missing), |_, _| Vec::new()).unwrap_err().to_string();
     assert!(told.contains("missing.toml cannot be read"), "{told}");
     let large = directory.path().join("large.toml");
     std::fs::write(&large, "#".repeat(FILE_MAX_BYTES as usize + 1)).unwrap();
-    let told = load(Some(&large), |_| Vec::new()).unwrap_err().to_string();
+    let told = load(Some(&large), |_, _| Vec::new()).unwrap_err().to_string();
     assert!(told.contains("larger than"), "{told}");
 }
 

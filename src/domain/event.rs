@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::conversation::TicketStatus;
+use crate::domain::note::Note;
 
 /// The name of one event, unique across stores and restarts: `evt_` and 24 lower-case hexadecimal digits.
 ///
@@ -338,37 +339,6 @@ pub struct TicketChange {
     pub requester_id: Option<UserId>,
 }
 
-/// Something that the agent must be told on the ticket, in plain words, as an internal comment.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Note {
-    /// The ticket to write on.
-    pub ticket_id: TicketId,
-    /// What to say.
-    pub text: String,
-    /// What it says of the delivery that gave rise to it. That is looked at again before the note is written.
-    #[serde(default, skip_serializing_if = "Tells::is_fact")]
-    pub tells: Tells,
-}
-
-/// What a note says of the delivery that gave rise to it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Tells {
-    /// Something that stays true whatever becomes of the delivery.
-    #[default]
-    Fact,
-    /// That it did not arrive, or that nobody can tell.
-    NotArrived,
-    /// That it arrived although a note said otherwise.
-    ArrivedAfterAll,
-}
-
-impl Tells {
-    fn is_fact(&self) -> bool {
-        *self == Self::Fact
-    }
-}
-
 /// A body that its sender could prove to have sent, but that nobody could read. Kept whole for the operator.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreadable {
@@ -497,6 +467,7 @@ pub enum DedupeKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::note::{Says, Tells};
 
     #[test]
     fn event_id_survives_its_text_form() {
@@ -523,7 +494,11 @@ mod tests {
     #[test]
     fn personal_data_has_no_debug_form() {
         let customer = Customer { phone: Some("+15550001111".into()), ..Customer::default() };
-        let kind = EventKind::Note(Note { ticket_id: TicketId(1), text: "secret".into(), tells: Tells::Fact });
+        let kind = EventKind::Note(Note {
+            ticket_id: TicketId(1),
+            says: Says::Words { text: "secret".into() },
+            tells: Tells::Fact,
+        });
         let shown = format!("{customer:?} {kind:?}");
         assert!(!shown.contains("5550001111") && !shown.contains("secret"), "{shown}");
     }

@@ -21,6 +21,7 @@ use url::Url;
 use super::OperatorState;
 use crate::domain::budget::{Level, Reached};
 use crate::domain::event::Destination;
+use crate::domain::note::{Note, Says};
 use crate::mapping::Mappings;
 use crate::telemetry::Samples;
 
@@ -56,12 +57,10 @@ use session::{Sessions, TooMany};
 /// What the console is given to show.
 #[derive(Clone, Default)]
 pub struct ConsoleOptions {
-    /// The mappings, for showing what they make of an event; `None` shows nothing of it.
-    pub mappings: Option<Mappings>,
+    /// The mappings in force, for showing what they make of an event; `None` shows nothing of it.
+    pub mappings: Option<watch::Receiver<ShownMappings>>,
     /// The campaigns that are configured.
     pub campaigns: PreviewCampaigns,
-    /// The operator's own mapping files, by name.
-    pub mapping_files: BTreeMap<String, String>,
     /// What is configured, as it is in force; `None` shows nothing of it.
     pub settings: Option<watch::Receiver<Vec<SettingsGroup>>>,
     /// Checks the configuration; `None` where it is not from a file.
@@ -74,6 +73,15 @@ pub struct ConsoleOptions {
     pub samples: Arc<Samples>,
     /// When the bridge stops, open pages are let go.
     pub stopping: CancellationToken,
+}
+
+/// The mappings in force.
+#[derive(Clone, Debug)]
+pub struct ShownMappings {
+    /// Compiled.
+    pub mappings: Mappings,
+    /// The operator's own files, by name.
+    pub files: BTreeMap<String, String>,
 }
 
 /// The campaigns that the requests of the previews go through.
@@ -121,6 +129,25 @@ impl Console {
 }
 
 impl Console {
+    /// The mappings in force.
+    fn mappings(&self) -> Option<Mappings> {
+        self.options.mappings.as_ref().map(|shown| shown.borrow().mappings.clone())
+    }
+
+    /// The operator's own file of this name, as it is in force.
+    fn mapping_file(&self, name: &str) -> Option<String> {
+        self.options.mappings.as_ref()?.borrow().files.get(name).cloned()
+    }
+
+    /// What a note tells agents; its code where there are no mappings to word it.
+    fn says(&self, note: &Note) -> String {
+        match (self.mappings(), &note.says) {
+            (Some(mappings), _) => mappings.say([note]),
+            (None, Says::Words { text }) => text.clone(),
+            (None, Says::Coded(saying)) => saying.code().to_owned(),
+        }
+    }
+
     /// A wrong token was presented at the API; it counts together with those of the sign-in.
     pub(super) fn wrong_token(&self, now: Timestamp) -> Result<(), TooMany> {
         self.sessions.wrong_token(now)

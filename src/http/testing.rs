@@ -18,9 +18,10 @@ use tokio::sync::watch;
 use crate::domain::answer::Answers;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State, Transition};
-use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, Note, Tells, TicketId};
+use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, TicketId};
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
+use crate::domain::note::{Note, Says, Tells};
 use crate::domain::operator::{AuditEntry, Order, Pause, Seen};
 use crate::http::Inbound;
 use crate::intake::IntakeOptions;
@@ -295,7 +296,11 @@ pub(crate) fn id(sequence: u64) -> EventId {
 }
 
 fn event() -> Event {
-    let note = Note { ticket_id: TicketId(35), text: "a customer's own words".into(), tells: Tells::Fact };
+    let note = Note {
+        ticket_id: TicketId(35),
+        says: Says::Words { text: "a customer's own words".into() },
+        tells: Tells::Fact,
+    };
     Event { received_at: noon(), kind: EventKind::Note(note) }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::event::{EventId, TicketId, UserId};
+use crate::domain::note::Fields;
 
 /// Everything a mapping can use.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -151,6 +152,16 @@ pub struct NotePart {
     /// The status that the ticket is to have from then on (`keyword_note` only); `null` where it stays as it is.
     #[serde(default)]
     pub status: Option<String>,
+    /// What it says, as a code ([`crate::domain::note::Saying::code`]): of several notes in one comment, that of the first.
+    /// `null` where a version before this one has chosen the words.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// The codes of all notes in the comment, each once.
+    #[serde(default)]
+    pub codes: Vec<String>,
+    /// The fields of the first; those that its code does not have are `null` or empty.
+    #[serde(default)]
+    pub fields: Fields,
 }
 
 /// See [`Context::campaign`].
@@ -221,6 +232,11 @@ pub(super) fn probes(sample: &Context) -> Vec<(String, Context)> {
     probe("twenty texts in one", &|context| {
         context.event.ids = (1..=20).map(|sequence| EventId { epoch: 7, sequence, sub: 0 }).collect();
     });
+    if sample.note.code.is_some() {
+        probe("a note of an earlier version", &|context| {
+            (context.note.code, context.note.codes, context.note.fields) = (None, Vec::new(), Fields::default());
+        });
+    }
     probe("a text of emoji", &|context| set_text(context, "\u{1f44d}\u{1f3fd}\u{2764}\u{fe0f}"));
     probes
 }

@@ -9,15 +9,17 @@ use super::context::{Context, CustomerPart, RecipientPart};
 use super::name::Name;
 use crate::domain::address::aliases_of;
 use crate::domain::event::{Customer, CustomerText, Event, EventKind, Keyword, PhoneText};
+use crate::domain::note::{Note, Saying};
 use crate::domain::text;
 
 /// A context of which parts are the sample's.
-#[derive(Debug)]
 pub struct Supposed {
     /// The context.
     pub context: Context,
     /// The fields that are the sample's; `customer.*` stands for all of a part.
     pub sampled: Vec<&'static str>,
+    /// The note that the event becomes, whose words are still to be put in.
+    pub note: Option<Note>,
 }
 
 /// The event goes through another mapping, or through none.
@@ -34,7 +36,12 @@ impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let takes = match self.mapping {
             Name::KeywordNote => "a customer_text that is a subscription keyword (opt_in, opt_out or help)".to_owned(),
-            name => format!("a {}", name.takes()),
+            Name::OpenTicket
+            | Name::AppendComment
+            | Name::FollowUp
+            | Name::AgentReply
+            | Name::TicketSolved
+            | Name::FailureNote => format!("a {}", self.mapping.takes()),
         };
         write!(f, "this is {}; {} takes {takes}", self.is, self.mapping)?;
         match self.instead.iter().map(|name| name.as_str()).collect::<Vec<_>>().as_slice() {
@@ -83,7 +90,8 @@ impl Misfit {
 /// # Errors
 /// [`Misfit`] when the event does not go through the mapping.
 pub fn suppose(mapping: Name, sample: Context, event: &Event) -> Result<Supposed, Misfit> {
-    let mut supposed = Supposed { context: sample, sampled: vec!["event.id", "event.ids", "event.received_at"] };
+    let sampled = vec!["event.id", "event.ids", "event.received_at"];
+    let mut supposed = Supposed { context: sample, sampled, note: None };
     match &event.kind {
         EventKind::CustomerText(written) => {
             Misfit::check(mapping, event.kind.name())?;
@@ -137,9 +145,6 @@ impl Supposed {
         context.ticket.subject.clone_from(&written.fields.subject);
         context.ticket.priority.clone_from(&written.fields.priority);
         context.ticket.kind.clone_from(&written.fields.kind);
-        if mapping == Name::KeywordNote {
-            self.sampled.push("note.*");
-        }
         self.sampled.push("requester.id");
         if !written.media.is_empty() {
             self.sampled.push("message.uploads");
@@ -155,6 +160,14 @@ impl Supposed {
         }
         if context.ticket.status.is_some() {
             self.sampled.push("ticket.status");
+        }
+        if let (Name::KeywordNote, Some(keyword), Some(ticket)) = (mapping, written.keyword, context.ticket.id) {
+            let saying = Saying::of_keyword(keyword, &written.text);
+            context.note.status = (keyword != Keyword::OptOut).then(|| "open".to_owned());
+            context.note.code = Some(saying.code().to_owned());
+            context.note.codes = vec![saying.code().to_owned()];
+            context.note.fields = saying.fields();
+            self.note = Some(Note::fact(ticket, saying));
         }
     }
 

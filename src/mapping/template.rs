@@ -82,17 +82,25 @@ impl Compiler {
     /// # Errors
     /// What is wrong with it and what to do, in words.
     pub(super) fn leaf(&self, text: &str) -> Result<Leaf, String> {
+        self.leaf_for(text, &self.schema)
+    }
+
+    /// Compiles one string for contexts shaped like `schema`.
+    ///
+    /// # Errors
+    /// What is wrong with it and what to do, in words.
+    pub(super) fn leaf_for(&self, text: &str, schema: &Value) -> Result<Leaf, String> {
         if text.len() > MAX_LEAF_BYTES {
             return Err(format!("the template is {} bytes long; at most {MAX_LEAF_BYTES} are read", text.len()));
         }
-        match scan(text, &self.schema)? {
+        match scan(text, schema)? {
             Shape::Fixed => Ok(Leaf::Fixed(text.to_owned())),
             // Parsed as it stands only for its errors: those of an expression inside a tag do not say what is wrong.
             Shape::Mixed(with_tags) => self.parse(text).and_then(|_| self.parse(&with_tags)).map(Leaf::Mixed),
             Shape::Expression(expression) => {
                 self.parse(text)?;
                 let template = self.parse(&format!("{{% {} {expression} %}}", WriteTag::Value.name()))?;
-                Ok(match self.plain_path(&expression) {
+                Ok(match plain_path(&expression, schema) {
                     Some(path) => Leaf::Path { path, otherwise: template },
                     None => Leaf::Typed(template),
                 })
@@ -105,14 +113,6 @@ impl Compiler {
             Ok(parsed) => parsed.map_err(|error| in_words(&error.to_string())),
             Err(_) => Err("the template engine gave up on this template; simplify it".to_owned()),
         }
-    }
-
-    /// The names of an expression that is nothing but a path into the context.
-    fn plain_path(&self, expression: &str) -> Option<Vec<String>> {
-        let path: Vec<String> = expression.split('.').map(str::to_owned).collect();
-        let is_name = |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        let is_rooted = path.first().is_some_and(|root| self.schema.get(root).is_some());
-        (is_rooted && path.iter().all(is_name)).then_some(path)
     }
 }
 
@@ -172,6 +172,14 @@ fn run(template: &Template, data: &Data, limit: usize) -> Result<Vec<u8>, LeafEr
         }
         Err(_) => Err(LeafError::of("the template engine gave up on this event")),
     }
+}
+
+/// The names of an expression that is nothing but a path into the context.
+fn plain_path(expression: &str, schema: &Value) -> Option<Vec<String>> {
+    let path: Vec<String> = expression.split('.').map(str::to_owned).collect();
+    let is_name = |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let is_rooted = path.first().is_some_and(|root| schema.get(root).is_some());
+    (is_rooted && path.iter().all(is_name)).then_some(path)
 }
 
 /// The first line of the library's report. The lines after it quote values, which may be what a customer wrote.

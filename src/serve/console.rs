@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::Read;
 use crate::config::{Config, Faults, Warning};
 use crate::domain::event::Destination;
-use crate::http::{Allowance, Check, Checked, ConsoleOptions, PreviewCampaigns};
-use crate::mapping::Mappings;
+use crate::http::{Allowance, Check, Checked, ConsoleOptions, PreviewCampaigns, ShownMappings};
 use crate::worker::Worker;
 
 /// As far as it stays the same.
-pub(super) fn shown(config: &Config, mappings: &Mappings, worker: &Arc<Worker>, check: Option<Read>) -> ConsoleOptions {
+pub(super) fn shown(
+    config: &Config,
+    mappings: watch::Receiver<ShownMappings>,
+    worker: &Arc<Worker>,
+    check: Option<Read>,
+) -> ConsoleOptions {
     let worker = Arc::clone(worker);
     let allowances = move |destination| match destination {
         Destination::Zendesk => Allowance { levels: worker.zendesk.levels(), reached: worker.zendesk.reached() },
@@ -18,12 +24,11 @@ pub(super) fn shown(config: &Config, mappings: &Mappings, worker: &Arc<Worker>, 
     };
     let checked = |read: Read| -> Check { Arc::new(move || checked(read())) };
     ConsoleOptions {
-        mappings: Some(mappings.clone()),
+        mappings: Some(mappings),
         campaigns: PreviewCampaigns {
             agent_reply: Some(config.braze.campaigns.agent_reply.clone()),
             ticket_solved: config.braze.campaigns.ticket_solved.clone(),
         },
-        mapping_files: config.mapping_files.clone().unwrap_or_default(),
         check: check.map(checked),
         allowances: Some(Arc::new(allowances)),
         zendesk_url: Some(config.zendesk.url.clone()),

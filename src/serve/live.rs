@@ -1,4 +1,4 @@
-//! What of the configuration can change while the bridge runs: secrets, and where alarms go.
+//! What of the configuration can change while the bridge runs: secrets, mappings, and where alarms go.
 //!
 //! A new configuration is taken as a whole or not at all, and only where it differs in something that cannot change now
 //! does a part of it wait: that part is named in the log and stays as it is until a restart. Webhooks and calls that
@@ -10,10 +10,11 @@ use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use super::{alarm_options, intake_options, settings, zendesk_auth};
+use super::{alarm_options, intake_options, mappings, settings, zendesk_auth};
 use crate::config::{Braze, Campaigns, Config, Faults, Operator, Zendesk};
-use crate::http::SettingsGroup;
+use crate::http::{SettingsGroup, ShownMappings};
 use crate::intake::IntakeOptions;
+use crate::mapping::{self, Mappings};
 use crate::telemetry::Metrics;
 use crate::worker::{AlarmOptions, Worker};
 
@@ -28,6 +29,7 @@ pub(super) struct Live {
     pub(super) metrics: Arc<Metrics>,
     /// What the console shows.
     pub(super) shown: watch::Sender<Vec<SettingsGroup>>,
+    pub(super) shown_mappings: watch::Sender<ShownMappings>,
 }
 
 impl Live {
@@ -41,10 +43,18 @@ impl Live {
 
     /// Takes over what was read, or says why not.
     fn reload(&self, read: Result<Config, Faults>) {
-        let is_good = read.is_ok();
-        match read {
-            Ok(config) => self.apply(&config),
-            Err(Faults(faults)) => {
+        let loaded = read.map_err(|Faults(faults)| faults.iter().map(ToString::to_string).collect());
+        let loaded = loaded.and_then(|config| match mappings::load(&config) {
+            Ok(mappings) => Ok((config, mappings)),
+            Err(mapping::Faults(faults)) => Err(faults.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        });
+        let is_good = loaded.is_ok();
+        match loaded {
+            Ok((config, mappings)) => {
+                self.put_in_force(&config, mappings);
+                self.apply(&config);
+            }
+            Err(faults) => {
                 for fault in &faults {
                     error!("config.fault: {fault}");
                 }
@@ -52,6 +62,21 @@ impl Live {
             }
         }
         self.metrics.reloaded(is_good);
+    }
+
+    /// Puts the mappings in force where they differ from those before.
+    fn put_in_force(&self, new: &Config, mappings: Mappings) {
+        let shown = mappings::shown(new, &mappings);
+        let changed = mappings::changed(&self.shown_mappings.borrow().files, &shown.files).join(", ");
+        self.worker.mappings.replace(mappings);
+        self.shown_mappings.send_replace(shown);
+        if !changed.is_empty() {
+            info!(
+                files = changed,
+                "mappings.reloaded: {changed} changed and are in force; a ticket whose opening was begun is opened as it was \
+                 begun"
+            );
+        }
     }
 
     fn apply(&self, new: &Config) {
@@ -71,7 +96,7 @@ impl Live {
             waiting.push("operator_token");
         }
         self.shown.send_replace(settings::shown(&in_force));
-        info!("config.reloaded: secrets, tokens, credentials and the alarm receiver are the new ones");
+        info!("config.reloaded: secrets, tokens, credentials, mappings and the alarm receiver are the new ones");
         if !waiting.is_empty() {
             let keys = waiting.join(", ");
             warn!(keys, "config.waits: {keys} changed, and stay as they were until a restart");
@@ -96,6 +121,9 @@ fn in_force(old: &Config, new: &Config) -> Config {
         },
         console_url: new.console_url.clone(),
         alarm: new.alarm.clone(),
+        mappings: new.mappings.clone(),
+        mapping_files: new.mapping_files.clone(),
+        notes_language: new.notes_language.clone(),
         ..old.clone()
     }
 }
@@ -107,8 +135,9 @@ fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
         operator: Operator { listen: operator_listen, token: _ },
         public_url: _,
         console_url: _,
-        mappings,
-        mapping_files,
+        mappings: _,
+        mapping_files: _,
+        notes_language: _,
         catch_up,
         reopen_days,
         trusted_proxies,
@@ -140,7 +169,6 @@ fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
     let differs = [
         ("listen", *listen != new.listen),
         ("operator_listen", *operator_listen != new.operator.listen),
-        ("mappings", *mappings != new.mappings || *mapping_files != new.mapping_files),
         ("catch_up_minutes", *catch_up != new.catch_up),
         ("reopen_days", *reopen_days != new.reopen_days),
         ("trusted_proxies", *trusted_proxies != new.trusted_proxies),

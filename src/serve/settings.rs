@@ -31,6 +31,7 @@ fn bridge(config: &Config) -> SettingsGroup {
             plain("catch_up_minutes", catch_up),
             plain("reopen_days", config.reopen_days),
             plain("trusted_proxies", trusted_proxies.join(", ")),
+            plain("notes.language", &config.notes_language),
             plain("store.url", format_args!("sled:{}", directory.display())),
         ],
     }

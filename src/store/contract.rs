@@ -14,10 +14,11 @@ use crate::clock::Clock;
 use crate::domain::conversation::{Change, ConversationKey, Subscription, TicketStatus, fingerprint};
 use crate::domain::delivery::{State, Transition};
 use crate::domain::event::{
-    AgentReply, Customer, CustomerText, DedupeKey, Destination, Event, EventId, EventKind, Keyword, Note, PhoneText,
-    Tells, TicketFields, TicketId, Unreadable,
+    AgentReply, Customer, CustomerText, DedupeKey, Destination, Event, EventId, EventKind, Keyword, PhoneText,
+    TicketFields, TicketId, Unreadable,
 };
 use crate::domain::inbound::{Arrivals, Door, Otherwise};
+use crate::domain::note::{Note, Says, Tells};
 use crate::store::{Accepted, Claim, DeliveryFilter, Store, StoreError, StoreLimits, Terms, Verdict};
 
 mod find;
@@ -179,7 +180,7 @@ fn doorbell(ticket: u64) -> Event {
 }
 
 fn note(ticket: u64, words: &str) -> Event {
-    let note = Note { ticket_id: TicketId(ticket), text: words.into(), tells: Tells::Fact };
+    let note = Note { ticket_id: TicketId(ticket), says: Says::Words { text: words.into() }, tells: Tells::Fact };
     Event { received_at: at(0), kind: EventKind::Note(note) }
 }
 
@@ -202,7 +203,10 @@ pub(crate) fn words(claim: &Claim) -> Vec<String> {
     let words = |event: &Event| match &event.kind {
         EventKind::CustomerText(text) => text.text.clone(),
         EventKind::PhoneText(text) => text.text.clone(),
-        EventKind::Note(note) => note.text.clone(),
+        EventKind::Note(note) => match &note.says {
+            Says::Words { text } => text.clone(),
+            Says::Coded(saying) => saying.code().to_owned(),
+        },
         other @ (EventKind::AgentReply(_)
         | EventKind::TicketSolved(_)
         | EventKind::TicketReopened(_)

@@ -7,8 +7,9 @@ use crate::clients::braze::{RECEIPT_ATTRIBUTE, Recipient};
 use crate::clients::zendesk::UserView;
 use crate::domain::conversation::{ECHO_LIFE, TicketStatus};
 use crate::domain::event::{
-    Customer, CustomerText, Event, EventId, EventKind, Note, PhoneText, TicketChange, TicketId, UserId,
+    Customer, CustomerText, Event, EventId, EventKind, PhoneText, TicketChange, TicketId, UserId,
 };
+use crate::domain::note::{Fields, Note, Says};
 use crate::domain::text;
 use crate::mapping::context::{
     CampaignPart, Context, CustomerPart, EventPart, MessagePart, NotePart, RecipientPart, RequesterPart, TicketPart,
@@ -122,22 +123,33 @@ impl Inbound<'_> {
     }
 }
 
-/// For a mapping that writes an internal comment. `ids` are the deliveries that it is written for; all of the claim's where
-/// none is named.
-pub(super) fn internal(claim: &Claim, note: &Note, ids: &[EventId]) -> Context {
+/// For a mapping that writes an internal comment on a ticket: `words` are what these notes say. `ids` are the deliveries that it
+/// is written for; all of the claim's where none is named.
+pub(super) fn internal(claim: &Claim, ticket: TicketId, notes: &[&Note], words: &str, ids: &[EventId]) -> Context {
     let mut context = base(claim, &customer(claim));
     if !ids.is_empty() {
         context.event.ids = ids.to_vec();
     }
-    context.ticket.id = Some(note.ticket_id);
-    context.note.text.clone_from(&note.text);
-    context.note.html = text::html_from_plain(&note.text);
+    context.ticket.id = Some(ticket);
+    words.clone_into(&mut context.note.text);
+    context.note.html = text::html_from_plain(words);
+    if let Some(Says::Coded(first)) = notes.first().map(|note| &note.says) {
+        context.note.code = Some(first.code().to_owned());
+        context.note.fields = first.fields();
+    }
+    for note in notes {
+        let Says::Coded(saying) = &note.says else { continue };
+        let code = saying.code().to_owned();
+        if !context.note.codes.contains(&code) {
+            context.note.codes.push(code);
+        }
+    }
     context
 }
 
 /// For the mapping that notes a keyword. `status` is the ticket's from then on, where it changes.
-pub(super) fn keyword_note(claim: &Claim, note: &Note, status: Option<TicketStatus>) -> Context {
-    let mut context = internal(claim, note, &[]);
+pub(super) fn keyword_note(claim: &Claim, note: &Note, words: &str, status: Option<TicketStatus>) -> Context {
+    let mut context = internal(claim, note.ticket_id, &[note], words, &[]);
     context.note.status = status.map(|status| status.name().to_owned());
     context
 }
@@ -324,7 +336,14 @@ fn base(claim: &Claim, customer: &Customer) -> Context {
             media: Vec::new(),
             uploads: Vec::new(),
         },
-        note: NotePart { text: String::new(), html: String::new(), status: None },
+        note: NotePart {
+            text: String::new(),
+            html: String::new(),
+            status: None,
+            code: None,
+            codes: Vec::new(),
+            fields: Fields::default(),
+        },
         campaign: CampaignPart { id: None },
         attributes: Map::new(),
         receipt: id.to_string(),

@@ -6,9 +6,8 @@ use crate::clients::Failure;
 use crate::clients::zendesk::{COMMENTS_MAX, Saved, TicketView, Written};
 use crate::domain::conversation::{Change, Conversation, Opening, TicketStatus, fingerprint};
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{
-    Customer, CustomerText, Destination, Event, EventId, Keyword, Note, Tells, TicketId, UserId,
-};
+use crate::domain::event::{Customer, CustomerText, Destination, Event, EventId, Keyword, TicketId, UserId};
+use crate::domain::note::{Note, Saying};
 use crate::domain::plan::{Facts, KnownTicket, Step, Tagging, plan};
 use crate::domain::reading::Counted;
 use crate::mapping::{Context, Name};
@@ -18,7 +17,7 @@ use super::confirm::recent_tickets;
 use super::context::{CommentText, Inbound};
 use super::merged::{Heir, is_merged, tagging_of, write_tags};
 use super::theirs::requester_of;
-use super::{Learnt, Worker};
+use super::{Learnt, Worker, render};
 
 /// More looks than any way through the policy takes; a way that is longer goes in a circle.
 const STEPS_MAX: usize = 24;
@@ -195,9 +194,11 @@ impl Worker {
         if let Some(outcome) = self.written_before(inbound, None, learnt).await? {
             return Ok(Some(outcome));
         }
-        let body = self.render(mapping, context)?;
-        match self.zendesk.create_ticket(&body, &context.event.id.to_string()).await {
+        let event = context.event.id;
+        let body = render(&self.mappings.for_opening(event, self.clock.now()), mapping, context)?;
+        match self.zendesk.create_ticket(&body, &event.to_string()).await {
             Ok(written) => {
+                self.mappings.opened(event);
                 learnt.changes.extend([Change::Requester(requester), Change::NotOpened]);
                 let outcome = self.wrote(&written, Some(inbound.written), learnt);
                 learnt.changes.extend(written.comment_id.map(|only| Change::OpenedWith(written.ticket.id, only)));
@@ -389,13 +390,14 @@ impl Worker {
             None => self.own_open_ticket(claim).await?,
         };
         let Some((ticket, _)) = ticket.filter(|(_, status)| status.is_unsolved()) else { return Ok(nowhere()) };
-        let note = Note { ticket_id: ticket, text: super::notes::keyword(keyword, word), tells: Tells::Fact };
+        let note = Note::fact(ticket, Saying::of_keyword(keyword, word));
+        let words = self.mappings.current().say([&note]);
         let status = (keyword != Keyword::OptOut).then_some(TicketStatus::Open);
         if let Some(outcome) = self.noted_before(claim, ticket).await? {
             return Ok(Some(outcome));
         }
         self.learn_opened(claim, ticket).await?;
-        let body = self.render(Name::KeywordNote, &super::context::keyword_note(claim, &note, status))?;
+        let body = self.render(Name::KeywordNote, &super::context::keyword_note(claim, &note, &words, status))?;
         match self.zendesk.update_ticket(ticket, &body).await {
             Ok(written) => {
                 let outcome = self.wrote(&written, None, learnt);

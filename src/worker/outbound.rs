@@ -38,7 +38,7 @@ impl Worker {
         if let Some(ticket) = text.ticket_id.filter(|_| text.recipe.is_none() && text.comment_id.is_none()) {
             let read = self.identify(claim, ticket, text.external_user_id.as_deref(), learnt).await?;
             if !self.is_theirs(claim, ticket, text.requester_id.or(read), learnt).await? {
-                learnt.besides.extend(notes::not_theirs(ticket, &[], now));
+                learnt.besides.push(notes::not_theirs(ticket, &[], now));
                 return Ok(Outcome::Skip { reason: NOT_THEIRS.to_owned() });
             }
         }
@@ -55,7 +55,7 @@ impl Worker {
         }
         let parts = self.split(text);
         if parts.is_empty() {
-            learnt.besides.extend(text.ticket_id.map(|ticket| notes::fact(ticket, notes::empty(text), now)));
+            learnt.besides.extend(text.ticket_id.map(|ticket| notes::empty(ticket, text, now)));
             return Ok(Outcome::Skip { reason: "the reply has neither text nor attachments".to_owned() });
         }
         self.send_parts(claim, Name::AgentReply, &recipient, &parts, text, learnt).await

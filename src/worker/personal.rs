@@ -2,6 +2,7 @@
 
 use crate::clients::Personal;
 use crate::domain::event::{Customer, EventKind};
+use crate::domain::note::Says;
 use crate::store::Claim;
 
 /// The claim's personal data.
@@ -43,7 +44,13 @@ fn add_event(personal: &mut Personal, event: &EventKind) {
         }
         EventKind::AgentReply(reply) => add(&[&reply.external_user_id]),
         EventKind::TicketSolved(change) | EventKind::TicketReopened(change) => add(&[&change.external_user_id]),
-        EventKind::Note(note) => personal.add(&note.text),
+        EventKind::Note(note) => match &note.says {
+            Says::Words { text } => personal.add(text),
+            Says::Coded(saying) => {
+                let fields = saying.fields();
+                fields.file.iter().chain(&fields.word).for_each(|text| personal.add(text));
+            }
+        },
         // It is never delivered.
         EventKind::Unreadable(_) => {}
     }

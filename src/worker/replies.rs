@@ -223,12 +223,11 @@ impl Worker {
         }
         let text_of = |comment: &&CommentView| EventKind::PhoneText(text_of(look, comment));
         learnt.instead = sorted.due.iter().map(|comment| Event { received_at: now, kind: text_of(comment) }).collect();
-        let withheld = sorted.due.iter().filter_map(|comment| notes::withheld(comment));
+        let withheld = sorted.due.iter().flat_map(|comment| notes::withheld(look.ticket, comment, now));
         // A webhook names what staff wrote: its author may be none any more, or one of whom nothing is known.
         let is_told = |why: LeftOut| matches!(why, LeftOut::Stranger | LeftOut::EndUser);
         let strangers = sorted.left_out.iter().filter(|(id, why)| Some(*id) == look.named && is_told(*why));
-        let told = withheld.chain(strangers.map(|(id, _)| notes::stranger(*id)));
-        learnt.besides.extend(told.map(|text| notes::fact(look.ticket, text, now)));
+        learnt.besides.extend(withheld.chain(strangers.map(|(id, _)| notes::stranger(look.ticket, *id, now))));
         Ok(sorted.left_out)
     }
 
@@ -270,7 +269,7 @@ impl Worker {
         let doubtful: Vec<CommentId> = doubtful.map(|comment| comment.id).collect();
         let told = look.told.filter(|_| !is_ours);
         if !doubtful.is_empty() && !self.is_theirs(claim, look.ticket, told, learnt).await? {
-            learnt.besides.extend(notes::not_theirs(look.ticket, &doubtful, self.clock.now()));
+            learnt.besides.push(notes::not_theirs(look.ticket, &doubtful, self.clock.now()));
             sorted.leave_out(&doubtful);
         }
         // Of the others no webhook told whose the ticket was when they were written: it may have been given away and back.

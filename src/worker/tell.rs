@@ -6,13 +6,14 @@
 use std::time::Duration;
 
 use crate::domain::delivery::{Delivery, Outcome, State};
-use crate::domain::event::{Destination, EventId, EventKind, Note, Tells, TicketId};
+use crate::domain::event::{Destination, EventId, EventKind, TicketId};
+use crate::domain::note::{Note, Tells};
 use crate::domain::retry::later;
 use crate::mapping::Name;
 use crate::store::{Claim, StoreError, Work};
 
 use super::inbound::own_comment;
-use super::{Learnt, Worker, context, notes};
+use super::{Learnt, Worker, context};
 
 /// How long a note waits for others of its conversation at most, so that all of a burst stand in one.
 const GATHER_MAX: Duration = Duration::from_secs(10);
@@ -47,10 +48,11 @@ impl Worker {
             return Ok(outcome);
         }
         let ids: Vec<EventId> = kept.iter().map(|(work, _)| work.delivery.id).collect();
-        let text = notes::together(kept.iter().map(|(_, note)| note.text.as_str()));
-        let note = Note { text, ..first.clone() };
-        let body = self.render(Name::FailureNote, &context::internal(claim, &note, &ids))?;
-        let written = self.zendesk.note_on_ticket(note.ticket_id, &body).await;
+        let notes: Vec<&Note> = kept.iter().map(|(_, note)| *note).collect();
+        let words = self.mappings.current().say(notes.iter().copied());
+        let ticket = first.ticket_id;
+        let body = self.render(Name::FailureNote, &context::internal(claim, ticket, &notes, &words, &ids))?;
+        let written = self.zendesk.note_on_ticket(ticket, &body).await;
         let written = written.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
         learnt.changes.extend(own_comment(&written));
         learnt.noted = not_arrived(kept.iter().map(|(work, _)| *work));

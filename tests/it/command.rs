@@ -260,8 +260,9 @@ const MAPPINGS: [&str; 7] =
 #[tokio::test]
 async fn render_prints_the_request_of_every_shipped_mapping() {
     let files = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings")).unwrap();
-    let files = files.filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|end| end == "toml"));
-    assert_eq!(files.count(), MAPPINGS.len(), "all are tried");
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mappings = names.filter(|name| name.ends_with(".toml") && !name.starts_with("notes."));
+    assert_eq!(mappings.count(), MAPPINGS.len(), "all are tried");
     for mapping in MAPPINGS {
         let event = format!("{}/mappings/{mapping}.json", env!("CARGO_MANIFEST_DIR"));
         let said = run(tandem(&["render", mapping, "--event", &event])).await;

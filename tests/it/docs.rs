@@ -152,6 +152,7 @@ fn every_drawing_is_shown_and_can_be_read_in_light_and_dark_and_aloud() {
 fn sayable() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = files_below(&root.join("src"), ".rs").into_iter().chain(files_below(&root.join("templates"), ".html"));
+    let files = files.chain([root.join("mappings/notes.en.toml")]);
     let text: String = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
     let mut pieces = text.split("\\\n");
     let first = pieces.next().unwrap_or_default().to_owned();

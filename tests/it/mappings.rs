@@ -97,6 +97,9 @@ async fn render_makes_the_request_that_a_webhooks_body_would_become() {
         let missing: Vec<_> = told.iter().filter(|words| !said.err.contains(**words)).collect();
         assert!(missing.is_empty(), "{mapping} of {body} leaves {missing:?} unsaid: {}", said.err);
     }
+    let (request, _) = rendered("keyword_note", &opt_out).await;
+    let note = request["body"]["ticket"]["comment"]["html_body"].as_str().unwrap();
+    assert!(note.contains("&quot;STOP&quot;") && note.contains("opted out"), "{note}");
     let (request, said) = rendered("agent_reply", &bare).await;
     assert_eq!(request["body"]["recipients"][0]["trigger_properties"]["text"], "On its way");
     assert!(!said.err.contains("message.*"), "the words are the body's: {}", said.err);
@@ -153,14 +156,15 @@ async fn the_list_says_which_mappings_are_files_and_which_differ() {
         said
     };
     let table = list(&[]).await.out;
-    assert_eq!(table.lines().count(), 1 + NAMES.len(), "{table}");
+    assert_eq!(table.lines().count(), 1 + NAMES.len() + 2, "with the words of two languages: {table}");
     std::fs::create_dir(here.path().join("own")).unwrap();
     std::fs::write(here.path().join("tandem.toml"), "mappings = \"own\"\n").unwrap();
     std::fs::write(here.path().join("own/agent_reply.toml"), shipped("mappings/agent_reply.toml")).unwrap();
     let changed = shipped("mappings/ticket_solved.toml").replace("has been closed", "is closed");
     std::fs::write(here.path().join("own/ticket_solved.toml"), changed).unwrap();
+    std::fs::write(here.path().join("own/notes.de.toml"), "language = \"de\"\n").unwrap();
     let page = list(&["--json"]).await.json();
-    assert_eq!((&page["total"], &page["next"]), (&NAMES.len().into(), &Value::Null), "{page}");
+    assert_eq!((&page["total"], &page["next"]), (&(NAMES.len() + 3).into(), &Value::Null), "{page}");
     let of = |name: &str| {
         let items = page["items"].as_array().unwrap();
         let item = items.iter().find(|item| item["name"] == name).unwrap_or_else(|| panic!("{name} in {page}"));
@@ -168,6 +172,8 @@ async fn the_list_says_which_mappings_are_files_and_which_differ() {
     };
     assert_eq!(of("open_ticket"), json!(["shipped", false, null, "zendesk.tickets.create"]));
     assert_eq!(of("agent_reply"), json!(["file", false, "own/agent_reply.toml", "braze.campaigns.trigger_send"]));
+    assert_eq!(of("notes.fr"), json!(["shipped", false, null, null]));
+    assert_eq!(of("notes.de"), json!(["file", true, "own/notes.de.toml", null]));
     assert_eq!(of("ticket_solved"), json!(["file", true, "own/ticket_solved.toml", "braze.campaigns.trigger_send"]));
 }
 
@@ -182,6 +188,8 @@ async fn show_prints_the_text_that_is_in_force_the_shipped_one_or_the_sample() {
         (&["agent_reply", "--shipped"], &shipped("mappings/agent_reply.toml")),
         (&["agent_reply", "--sample"], &shipped("mappings/agent_reply.json")),
         (&["open_ticket"], &shipped("mappings/open_ticket.toml")),
+        (&["notes"], &shipped("mappings/notes.en.toml")),
+        (&["notes.fr"], &shipped("mappings/notes.fr.toml")),
     ] {
         let said = run(within(here.path(), &[&["mappings", "show"], arguments].concat())).await;
         assert_eq!((said.code, said.out.trim_end()), (0, text.trim_end()), "{arguments:?}");
@@ -214,8 +222,28 @@ async fn copies_go_where_the_configuration_says_and_overwrite_nothing() {
     assert_eq!(all.code, 1, "{all:?}");
     assert!(all.err.contains("there already, and left as it is: own/agent_reply.toml"), "{}", all.err);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "# mine\n");
-    for name in NAMES.iter().filter(|name| **name != "agent_reply") {
+    for name in NAMES.iter().filter(|name| **name != "agent_reply").chain(&["notes.en"]) {
         let copied = std::fs::read_to_string(here.path().join(format!("own/{name}.toml"))).unwrap();
         assert_eq!(copied, shipped(&format!("mappings/{name}.toml")), "the others are copied all the same");
     }
+}
+
+#[tokio::test]
+async fn words_of_a_language_that_is_not_shipped_are_copied_to_be_translated() {
+    let here = tempfile::tempdir().unwrap();
+    std::fs::write(here.path().join("tandem.toml"), "mappings = \"own\"\n").unwrap();
+    let said = run(within(here.path(), &["mappings", "copy", "notes.de"])).await;
+    assert!(said.code == 0 && said.out.contains("notes.language is \"de\""), "{said:?}");
+    let copied = std::fs::read_to_string(here.path().join("own/notes.de.toml")).unwrap();
+    assert_eq!(copied, shipped("mappings/notes.en.toml").replace("language = \"en\"", "language = \"de\""));
+    let checked = async |language: &str| {
+        let mut command = within(here.path(), &["check", "--json"]);
+        command.env("TANDEM_NOTES__LANGUAGE", language);
+        let faults = run(command).await.json()["faults"].clone();
+        faults.as_array().unwrap().iter().filter(|fault| fault["key"] == "notes.language").cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(checked("de").await, Vec::<Value>::new(), "its words are there");
+    let faults = checked("it").await;
+    assert!(faults.len() == 1 && faults[0]["problem"].as_str().unwrap().contains("notes.it.toml"), "{faults:?}");
+    assert!(faults[0]["problem"].as_str().unwrap().contains("de, en, fr"), "{faults:?}");
 }

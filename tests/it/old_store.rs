@@ -9,7 +9,8 @@
 use std::path::Path;
 
 use serde_json::Value;
-use tandem::domain::event::{DedupeKey, Event, EventKind, Note, Tells, TicketId};
+use tandem::domain::event::{DedupeKey, Event, EventKind, TicketId};
+use tandem::domain::note::{Note, Says, Tells};
 use tandem::sandbox::zendesk::{NewTicket, User};
 use tandem::store::sled::SledStore;
 use tandem::store::{Accepted, DeliveryFilter, Store, StoreLimits};
@@ -57,7 +58,7 @@ async fn every_id_names_what_it_named() {
             assert_eq!(delivery, *one);
         }
         let key = DedupeKey::BrazeDispatch { campaign: "c".into(), dispatch: "hello ada".into(), customer: "u".into() };
-        let note = Note { ticket_id: TicketId(1), text: "anything".into(), tells: Tells::Fact };
+        let note = Note { ticket_id: TicketId(1), says: Says::Words { text: "anything".into() }, tells: Tells::Fact };
         let event = Event { received_at: start_of_time(), kind: EventKind::Note(note) };
         let again = store.accept(event.clone(), vec![key], start_of_time()).await;
         assert_eq!(again, Ok(Accepted::Duplicate(all[0].id)), "and so do the dedupe keys");

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 use tandem::sandbox::SandboxOptions;
+use tandem::sandbox::server::{Fault, FaultKind};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use crate::process::{Bridge, Process};
+use crate::process::{Bridge, Process, shipped};
 use crate::support::{DEADLINE, TestBridge, answer, json};
 
 const OLD: &str = "the-old-webhook-token-of-braze";
@@ -187,4 +189,124 @@ async fn a_signal_before_the_configuration_is_read_ends_nothing() {
     assert!(process.logs("config.reloaded").await.is_some(), "{:#?}", process.log());
     process.signal("TERM");
     assert_eq!(process.exit().await, 0);
+}
+
+/// Puts a mapping of the operator's own into the directory that the configuration names.
+fn write_mapping(bridge: &Bridge, name: &str, change: impl FnOnce(String) -> String) {
+    let directory = bridge.host.directory.path().join("own");
+    fs::create_dir_all(&directory).unwrap();
+    let shipped = shipped(&format!("mappings/{name}.toml"));
+    let changed = change(shipped.clone());
+    assert_ne!(changed, shipped);
+    fs::write(directory.join(format!("{name}.toml")), changed).unwrap();
+}
+
+fn with_mappings(file: String) -> String {
+    format!("mappings = \"own\"\n{file}")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mapping_is_put_in_force_when_it_checks_and_not_when_it_does_not() {
+    let mut bridge = Bridge::start().await;
+    let ada = bridge.customer("ada");
+    bridge.text(&ada, "Hello").await;
+    let ticket = bridge.ticket_of("ada").await;
+    let signed = |by: &str| {
+        let by = by.to_owned();
+        move |text: String| {
+            text.replace("{{ message.text }}", &format!("{{{{ message.text }}}} - {by}"))
+                .replace("{{ message.msg_body }}", &format!("{{{{ message.msg_body }}}} - {by}"))
+        }
+    };
+    write_mapping(&bridge, "agent_reply", signed("Acme"));
+    bridge.rotate(with_mappings, "config.reloaded").await;
+    let log = bridge.host.logged().join("\n");
+    assert!(log.contains("mappings.reloaded: agent_reply.toml") && !log.contains("config.waits"), "{log}");
+    bridge.sandbox.zendesk.agent_reply(ticket, "one");
+    bridge.settled().await;
+
+    write_mapping(&bridge, "agent_reply", |text| format!("{text}\nnonsense = \"{{{{ nonsense }}}}\"\n"));
+    bridge.rotate(|file| file, "config.refused").await;
+    let log = bridge.host.logged().join("\n");
+    let fault =
+        log.lines().find(|line| line.contains("config.fault: agent_reply.toml")).unwrap_or_else(|| panic!("{log}"));
+    let line = shipped("mappings/agent_reply.toml").lines().count() + 2;
+    assert!(fault.contains(&format!("(line {line})")) && fault.contains("there is no `nonsense`"), "{fault}");
+    bridge.sandbox.zendesk.agent_reply(ticket, "two");
+    bridge.settled().await;
+
+    write_mapping(&bridge, "agent_reply", signed("Acme Ltd"));
+    write_mapping(&bridge, "ticket_solved", |text| text.replace("has been closed", "is closed"));
+    bridge.rotate(|file| file, "config.reloaded").await;
+    bridge.sandbox.zendesk.agent_reply(ticket, "three");
+    bridge.settled().await;
+    assert_eq!(bridge.texts_to(&ada), ["one - Acme", "two - Acme", "three - Acme Ltd"]);
+    // The console shows the text that is in force, not the shipped one.
+    let page = bridge.http.get(format!("{}/console/settings/mapping?name=agent_reply", bridge.host.operator));
+    let page = page.send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("Acme Ltd"), "{page}");
+    bridge.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_whose_opening_is_in_doubt_is_opened_by_the_mapping_that_it_was_begun_with() {
+    let mut bridge = Bridge::start().await;
+    let zendesk = bridge.sandbox.zendesk.clone();
+    // The list shows the ticket late, so only the idempotency key keeps the text from a second one.
+    zendesk.set_lag(SignedDuration::from_mins(5), SignedDuration::from_mins(5));
+    zendesk.fail(Fault::on("POST", "/api/v2/tickets", FaultKind::LoseAnswer));
+    zendesk.fail(Fault::on("GET", "/api/v2/tickets", FaultKind::status(503)).times(u32::MAX));
+    let (ada, bob) = (bridge.customer("ada"), bridge.customer("bob"));
+    bridge.text(&ada, "Hello").await;
+    let created = |zendesk: &tandem::sandbox::zendesk::Zendesk| -> Vec<Value> {
+        let calls = zendesk.calls().into_iter();
+        calls.filter(|call| call.method == "POST" && call.path == "/api/v2/tickets").map(|call| call.body).collect()
+    };
+    bridge.until("the ticket", || created(&zendesk).len() == 1).await;
+    write_mapping(&bridge, "open_ticket", |text| text.replace("Text message from", "SMS from"));
+    bridge.rotate(with_mappings, "config.reloaded").await;
+    zendesk.clear_faults();
+    bridge.until("the second try", || created(&zendesk).len() == 2).await;
+    bridge.settled().await;
+    let bodies = created(&zendesk);
+    assert_eq!(bodies[0], bodies[1], "the key comes with the body that it came with");
+    assert_eq!(zendesk.tickets().len(), 1, "and makes no second ticket");
+    bridge.text(&bob, "Hello").await;
+    bridge.settled().await;
+    let bodies = created(&zendesk);
+    assert!(bodies[2]["ticket"]["subject"].as_str().unwrap().starts_with("SMS from"), "{bodies:#?}");
+    assert_eq!(bodies.len(), 3);
+    bridge.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn notes_are_written_in_the_language_that_is_in_force_when_they_are_written() {
+    let mut bridge = Bridge::start().await;
+    let zendesk = bridge.sandbox.zendesk.clone();
+    let ada = bridge.customer("ada");
+    bridge.text(&ada, "Hello").await;
+    let ticket = bridge.ticket_of("ada").await;
+    bridge.text(&ada, "STOP").await;
+    bridge.settled().await;
+    // The note waits in the store, as a code.
+    zendesk.fail(Fault::on("PUT", "/tickets", FaultKind::status(503)).times(u32::MAX));
+    zendesk.agent_reply(ticket, "Are you there?");
+    let refused = |zendesk: &tandem::sandbox::zendesk::Zendesk| {
+        zendesk.calls().iter().any(|call| call.method == "PUT" && call.status == Some(503))
+    };
+    bridge.until("a note that waits", || refused(&zendesk)).await;
+    let coded = "{{ note.html }} [{{ note.code }}: {{ note.fields.kind }}]";
+    write_mapping(&bridge, "failure_note", |text| text.replace("{{ note.html }}", coded));
+    let in_french = |file| format!("{}\n[notes]\nlanguage = \"fr\"\n", with_mappings(file));
+    bridge.rotate(in_french, "config.reloaded").await;
+    zendesk.clear_faults();
+    bridge.settled().await;
+    let said = bridge.comments(ticket).pop().unwrap();
+    assert!(
+        said.contains("n’a pas été envoyée par SMS au client\u{a0}: le client ne souhaite plus recevoir de SMS."),
+        "{said}"
+    );
+    assert!(said.ends_with("[reply_not_texted: opted_out]"), "a mapping is given the code and the fields: {said}");
+    assert!(said.contains("en envoyant START\u{202f};"), "{said}");
+    bridge.finish(1).await;
 }

@@ -11,6 +11,7 @@ use super::*;
 use crate::clients::HttpTransport;
 use crate::clients::scripted::{self, Reply, Scripted, Seen};
 use crate::domain::event::{CommentId, EventId};
+use crate::domain::note::WithheldFor;
 
 fn start() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::conversation::TicketStatus;
 use crate::domain::event::{Attachment, CommentId, TicketId, UserId};
+use crate::domain::note::WithheldFor;
 
 /// A ticket as it is now.
 #[derive(Clone, PartialEq)]
@@ -145,17 +146,6 @@ pub struct Withheld {
     pub file_name: String,
     /// Why.
     pub why: WithheldFor,
-}
-
-/// Why a file is not for the customer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WithheldFor {
-    /// Zendesk found malware in it, and no administrator has released it.
-    Malware,
-    /// It was deleted from the comment.
-    Deleted,
-    /// Zendesk gives no address for it.
-    NoAddress,
 }
 
 /// A user, customer or agent.

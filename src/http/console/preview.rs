@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::domain::conversation::Conversation;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Event, EventKind};
+use crate::domain::note::Says;
 use crate::domain::text;
 use crate::http::{Console, PreviewCampaigns};
 use crate::mapping::{self, Context, Mappings, Name};
@@ -42,8 +43,8 @@ pub(super) fn of_event(
     conversation: Option<&Conversation>,
     reveal: bool,
 ) -> Option<Preview> {
-    let (name, mappings) = (name_for(event, conversation)?, console.options.mappings.as_ref()?);
-    let filled = |sample| filled(sample, delivery, event, conversation, &console.options.campaigns);
+    let (name, mappings) = (name_for(event, conversation)?, &console.mappings()?);
+    let filled = |sample| filled(mappings, sample, delivery, event, conversation, &console.options.campaigns);
     let sample = mapping::sample(name).ok()?;
     // What is another with another sample is the sample's.
     let other = altered(&sample).map(&filled).map(|context| rendered(mappings, name, &context, true));
@@ -74,6 +75,8 @@ fn mark(fields: &mut [Field], others: Vec<Field>) {
 /// The sample with another value in every place, but for what tells one event from another.
 fn altered(sample: &Context) -> Option<Context> {
     let mut record = serde_json::to_value(sample).ok()?;
+    // These hold ids and words of which not every other text is one.
+    *record.pointer_mut("/note/fields")? = Value::Object(serde_json::Map::new());
     record.as_object_mut()?.iter_mut().filter(|(part, _)| *part != "event").for_each(|(_, value)| alter(value));
     serde_json::from_value(record).ok()
 }
@@ -121,15 +124,17 @@ fn name_for(event: &Event, conversation: Option<&Conversation>) -> Option<Name> 
 
 /// The mapping's sample, with what the event and the conversation know in its place.
 pub(super) fn context(
+    mappings: &Mappings,
     name: Name,
     delivery: &Delivery,
     event: &Event,
     conversation: Option<&Conversation>,
 ) -> Option<Context> {
-    Some(filled(mapping::sample(name).ok()?, delivery, event, conversation, &PreviewCampaigns::default()))
+    Some(filled(mappings, mapping::sample(name).ok()?, delivery, event, conversation, &PreviewCampaigns::default()))
 }
 
 fn filled(
+    mappings: &Mappings,
     sample: Context,
     delivery: &Delivery,
     event: &Event,
@@ -164,7 +169,7 @@ fn filled(
     } {
         context.campaign.id = Some(configured.clone());
     }
-    write(&mut context, event);
+    write(mappings, &mut context, event);
     context
 }
 
@@ -192,7 +197,7 @@ fn know(context: &mut Context, conversation: &Conversation) {
     }
 }
 
-fn write(context: &mut Context, event: &Event) {
+fn write(mappings: &Mappings, context: &mut Context, event: &Event) {
     let message = |context: &mut Context, words: &str| {
         words.clone_into(&mut context.message.text);
         words.clone_into(&mut context.message.msg_body);
@@ -220,8 +225,13 @@ fn write(context: &mut Context, event: &Event) {
             }
         }
         EventKind::Note(note) => {
-            context.note.text.clone_from(&note.text);
-            context.note.html = text::html_from_plain(&note.text);
+            context.note.text = mappings.say([note]);
+            context.note.html = text::html_from_plain(&context.note.text);
+            if let Says::Coded(saying) = &note.says {
+                context.note.code = Some(saying.code().to_owned());
+                context.note.codes = vec![saying.code().to_owned()];
+                context.note.fields = saying.fields();
+            }
         }
         EventKind::AgentReply(_)
         | EventKind::TicketSolved(_)

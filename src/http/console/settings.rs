@@ -78,7 +78,8 @@ pub(super) async fn show(
         }
         None => None,
     };
-    let mapping = |name: Name| (name.as_str(), purpose(name), options.mapping_files.contains_key(&file_of(name)));
+    let own = |name: Name| state.console.mapping_file(&file_of(name)).is_some();
+    let mapping = |name: Name| (name.as_str(), purpose(name), own(name));
     let page = Settings {
         shell: Shell::new(&visitor, Section::Settings, "Settings"),
         checked,
@@ -159,8 +160,7 @@ async fn mapping_page(
 ) -> Result<Response, Trouble> {
     let name: Name = name.unwrap_or_default().parse().map_err(|_| Trouble::bad("There is no such mapping."))?;
     let event = event.map(parse_id).transpose()?;
-    let in_force = state.console.options.mapping_files.get(&file_of(name));
-    let in_force = in_force.map_or_else(|| mapping::shipped(name).to_owned(), Clone::clone);
+    let in_force = state.console.mapping_file(&file_of(name)).unwrap_or_else(|| mapping::shipped(name).to_owned());
     let text = tried.unwrap_or_else(|| in_force.clone());
     let revealed = event.is_none_or(|id| state.console.sessions.has_seen(visitor.session, &Seen::Event(id)));
     let mut page = MappingPage {
@@ -192,7 +192,7 @@ async fn previewed(
     let Some(id) = event else { return Ok(preview::of_sample(mappings, name)) };
     let (delivery, event) = actions::delivery(state, id).await?;
     let conversation = state.store.conversation(&delivery.conversation).await?;
-    let context = preview::context(name, &delivery, &event, conversation.as_ref());
+    let context = preview::context(mappings, name, &delivery, &event, conversation.as_ref());
     Ok(context.map(|context| preview::rendered(mappings, name, &context, reveal)))
 }
 

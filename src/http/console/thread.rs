@@ -144,7 +144,11 @@ async fn items(state: &OperatorState, newest_first: &[Delivery]) -> Result<Vec<I
     for delivery in newest_first.iter().rev() {
         // One may have been dropped since it was listed.
         if let Some((delivery, event)) = state.store.delivery(delivery.id).await? {
-            items.extend(item(&delivery, &event, now));
+            let mut item = item(&delivery, &event, now);
+            if let (Some(item), EventKind::Note(note)) = (&mut item, &event.kind) {
+                item.text = state.console.says(note);
+            }
+            items.extend(item);
         }
     }
     Ok(items)
@@ -184,7 +188,6 @@ fn item(delivery: &Delivery, event: &Event, now: Timestamp) -> Option<Item> {
             item.files = text.attachments.iter().map(|file| file.file_name.clone()).collect();
         }
         EventKind::Note(note) => {
-            item.text.clone_from(&note.text);
             item.who = format!("Told to the agent on ticket #{}", note.ticket_id);
         }
         EventKind::AgentReply(_) if is_delivered => return None,
@@ -224,7 +227,8 @@ fn keyword_words(keyword: Keyword) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::{AgentReply, CustomerText, Note, PhoneText, Tells, TicketId};
+    use crate::domain::event::{AgentReply, CustomerText, PhoneText, TicketId};
+    use crate::domain::note::{Note, Says, Tells};
     use crate::http::testing::{delivery, noon};
 
     fn shown(kind: EventKind, state: Standing) -> Option<Item> {
@@ -279,7 +283,8 @@ mod tests {
         let to = told(EventKind::PhoneText(reply), Standing::Skipped { reason });
         assert_eq!((to.side, to.who.as_str(), to.why.as_str()), ("to", "Agent", "Not sent: the customer opted out"));
 
-        let note = Note { ticket_id: TicketId(7), text: "It did not go".into(), tells: Tells::Fact };
+        let note =
+            Note { ticket_id: TicketId(7), says: Says::Words { text: "It did not go".into() }, tells: Tells::Fact };
         let between = told(EventKind::Note(note), Standing::Delivered { receipt: "comment 9".into() });
         assert_eq!((between.side, between.why.as_str()), ("between", ""));
     }

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use crate::domain::conversation::Conversation;
 use crate::domain::delivery::{Delivery, Happened};
-use crate::domain::event::{Event, EventKind, Note, PhoneText, Tells};
+use crate::domain::event::{Event, EventKind};
+use crate::domain::note::{Note, Reply, Saying, Says, Tells};
 
 /// The note; `None` where none said otherwise, and for what stands on the ticket for everybody to see. Whether the note
 /// that said otherwise was ever written is seen when this one is claimed: it stands behind it in the lane.
@@ -18,10 +19,9 @@ pub(super) fn note(
     if !delivery.noted && !set_aside {
         return None;
     }
-    let what = match &event.kind {
-        EventKind::PhoneText(PhoneText { comment_id: Some(comment), .. }) => format!("your reply (comment {comment})"),
-        EventKind::PhoneText(_) => "a reply of which a note said otherwise".to_owned(),
-        EventKind::TicketSolved(_) => "the closing text".to_owned(),
+    let saying = match &event.kind {
+        EventKind::PhoneText(text) => Saying::ReplyFoundArrived(Reply { comment: text.comment_id }),
+        EventKind::TicketSolved(_) => Saying::ClosingFoundArrived,
         EventKind::CustomerText(_)
         | EventKind::AgentReply(_)
         | EventKind::TicketReopened(_)
@@ -30,6 +30,6 @@ pub(super) fn note(
     };
     let ticket = || Some(conversation?.ticket.as_ref()?.id);
     let ticket_id = event.kind.ticket_id().or_else(ticket)?;
-    let text = format!("An operator has found that {what} did reach the customer.");
-    Some(Event { received_at: now, kind: EventKind::Note(Note { ticket_id, text, tells: Tells::ArrivedAfterAll }) })
+    let note = Note { ticket_id, says: Says::Coded(saying), tells: Tells::ArrivedAfterAll };
+    Some(Event { received_at: now, kind: EventKind::Note(note) })
 }

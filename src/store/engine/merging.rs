@@ -102,7 +102,7 @@ impl Core {
 fn note_bytes(record: &IVec) -> Result<Option<(TicketId, usize)>, StoreError> {
     let event: Event = layout::decode("event", record)?;
     let EventKind::Note(note) = &event.kind else { return Ok(None) };
-    Ok(Some((note.ticket_id, note.text.len())))
+    Ok(Some((note.ticket_id, note.bytes())))
 }
 
 /// How much text it adds to a merged comment; `None` when it is something that must stand alone.

@@ -1,0 +1,460 @@
+//! Notes: what agents are told on the ticket, as codes with fields. How a note is worded, and in which language, is the
+//! mappings' business ([`crate::mapping`]); whether it is still true is the worker's.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::event::{self, CommentId, EventId, TicketId};
+
+mod why;
+
+pub use why::Why;
+
+/// Something that agents must be told on a ticket, as an internal comment.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The ticket to write on.
+    pub ticket_id: TicketId,
+    /// What to say.
+    #[serde(flatten)]
+    pub says: Says,
+    /// What it says of the delivery that gave rise to it. That is looked at again before the note is written.
+    #[serde(default, skip_serializing_if = "Tells::is_fact")]
+    pub tells: Tells,
+}
+
+/// What a note says.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Says {
+    /// A code with its fields, worded when the note is written.
+    Coded(Saying),
+    /// Words that a version before this one has chosen. They are written as they are.
+    Words {
+        /// The words.
+        text: String,
+    },
+}
+
+/// What a note says of the delivery that gave rise to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tells {
+    /// Something that stays true whatever becomes of the delivery.
+    #[default]
+    Fact,
+    /// That it did not arrive, or that nobody can tell.
+    NotArrived,
+    /// That it arrived although a note said otherwise.
+    ArrivedAfterAll,
+}
+
+impl Tells {
+    fn is_fact(&self) -> bool {
+        *self == Self::Fact
+    }
+}
+
+/// Everything that agents can be told: the codes.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Saying {
+    /// A reply did not go to the phone.
+    ReplyNotTexted(Lost),
+    /// Only the first parts of a long reply went to the phone.
+    ReplyPartlyTexted(Lost),
+    /// The closing text did not go to the phone.
+    ClosingNotTexted(Lost),
+    /// A customer's text is not on the ticket.
+    TextNotAdded(Lost),
+    /// A reply may or may not have gone to the phone.
+    ReplyUnconfirmed(Lost),
+    /// The closing text may or may not have gone to the phone.
+    ClosingUnconfirmed(Lost),
+    /// A customer's text may or may not be on the ticket.
+    TextUnconfirmed(Lost),
+    /// A reply that a note called lost has been read, and goes to the phone.
+    ReplyOnItsWay(Reply),
+    /// A reply that a note called lost has gone to the phone.
+    ReplyTextedNow(Reply),
+    /// A closing text that a note called lost has gone to the phone.
+    ClosingTextedNow,
+    /// An operator has found that a reply which a note called lost did reach the customer.
+    ReplyFoundArrived(Reply),
+    /// An operator has found that a closing text which a note called lost did reach the customer.
+    ClosingFoundArrived,
+    /// Replies that were written when the ticket had another requester than now.
+    HadAnotherRequester(Replies),
+    /// Replies that were written when the ticket was no longer the customer's.
+    HasAnotherRequester(Replies),
+    /// The customer's last text stands on a ticket that has another requester since.
+    WrittenOnAnothers,
+    /// Nothing of a reply can be texted.
+    ReplyEmpty(Reply),
+    /// A public comment whose author is not known to be an agent.
+    CommentByStranger(Reply),
+    /// A file of a reply does not go to the customer.
+    FileWithheld(File),
+    /// The customer opted out of texts.
+    OptedOut(Keyword),
+    /// The customer opted in to texts.
+    OptedIn(Keyword),
+    /// The customer asked for help.
+    AskedForHelp(Keyword),
+}
+
+/// A delivery that ended without having arrived for sure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// Its id, under which operators find the whole story.
+    pub event: EventId,
+    /// The comment that the reply is, where it has a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<CommentId>,
+    /// How many parts of a long reply went to the phone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<u32>,
+    /// Why, as operators see it as well.
+    pub cause: String,
+}
+
+/// A reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// Its comment, where it has a number.
+    pub comment: Option<CommentId>,
+}
+
+/// Several replies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replies {
+    /// Their comments; none for a reply without a number.
+    pub comments: Vec<CommentId>,
+}
+
+/// A file of a reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// The reply's comment.
+    pub comment: CommentId,
+    /// The file's name.
+    pub file: String,
+    /// Why it does not go to the customer.
+    pub reason: WithheldFor,
+}
+
+/// A subscription keyword.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keyword {
+    /// The word that the customer typed, where Braze told.
+    pub word: Option<String>,
+}
+
+/// Why a file does not go to the customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WithheldFor {
+    /// Zendesk found malware in it.
+    Malware,
+    /// It has been deleted.
+    Deleted,
+    /// Zendesk gives no address for it.
+    NoAddress,
+}
+
+/// What mappings are given of a note, every field written out: those that its code does not have are `None` or empty.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fields {
+    /// See [`Lost::event`].
+    pub event: Option<EventId>,
+    /// The reply's comment.
+    pub comment: Option<CommentId>,
+    /// See [`Replies::comments`].
+    pub comments: Vec<CommentId>,
+    /// See [`Lost::parts`].
+    pub parts: Option<u32>,
+    /// See [`Lost::cause`].
+    pub cause: Option<String>,
+    /// The kind of the cause: the word of a [`Why`].
+    pub kind: Option<String>,
+    /// See [`File::file`].
+    pub file: Option<String>,
+    /// The word of a [`WithheldFor`].
+    pub reason: Option<WithheldFor>,
+    /// See [`Keyword::word`].
+    pub word: Option<String>,
+}
+
+/// What an agent can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Advice {
+    /// What helps against this kind of cause.
+    For(Why),
+    /// A customer's words are kept, and operators can add them.
+    Kept,
+}
+
+impl Advice {
+    /// Every advice.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Why::ALL.into_iter().map(Self::For).chain([Self::Kept])
+    }
+
+    /// The word for it in mappings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::For(why) => why.as_str(),
+            Self::Kept => "kept",
+        }
+    }
+}
+
+impl Saying {
+    /// One of each code, with every field that it has.
+    #[must_use]
+    pub fn samples() -> [Self; 21] {
+        let event = EventId { epoch: 0x5eed_0000, sequence: 0x29, sub: 0 };
+        let comment = CommentId(4711);
+        let reply = Reply { comment: Some(comment) };
+        let replies = Replies { comments: vec![comment, CommentId(4712)] };
+        let cause = "Braze answered 400 Invalid Campaign ID".to_owned();
+        let whole = Lost { event, comment: None, parts: None, cause };
+        let of_reply = Lost { comment: Some(comment), ..whole.clone() };
+        let partly = Lost { parts: Some(2), ..of_reply.clone() };
+        let file = File { comment, file: "invoice.pdf".to_owned(), reason: WithheldFor::Malware };
+        let word = |word: &str| Keyword { word: Some(word.to_owned()) };
+        [
+            Self::ReplyNotTexted(of_reply.clone()),
+            Self::ReplyPartlyTexted(partly),
+            Self::ClosingNotTexted(whole.clone()),
+            Self::TextNotAdded(whole.clone()),
+            Self::ReplyUnconfirmed(of_reply),
+            Self::ClosingUnconfirmed(whole.clone()),
+            Self::TextUnconfirmed(whole),
+            Self::ReplyOnItsWay(reply),
+            Self::ReplyTextedNow(reply),
+            Self::ClosingTextedNow,
+            Self::ReplyFoundArrived(reply),
+            Self::ClosingFoundArrived,
+            Self::HadAnotherRequester(replies.clone()),
+            Self::HasAnotherRequester(replies),
+            Self::WrittenOnAnothers,
+            Self::ReplyEmpty(reply),
+            Self::CommentByStranger(reply),
+            Self::FileWithheld(file),
+            Self::OptedOut(word("STOP")),
+            Self::OptedIn(word("YES")),
+            Self::AskedForHelp(word("HELP")),
+        ]
+    }
+
+    /// What a subscription keyword did, and the word that the customer typed.
+    #[must_use]
+    pub fn of_keyword(keyword: event::Keyword, word: &str) -> Self {
+        let word = Some(word.trim().to_owned()).filter(|word| !word.is_empty());
+        let word = Keyword { word };
+        match keyword {
+            event::Keyword::OptOut => Self::OptedOut(word),
+            event::Keyword::OptIn => Self::OptedIn(word),
+            event::Keyword::Help => Self::AskedForHelp(word),
+        }
+    }
+
+    /// The code, as stored and as mappings write it.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::ReplyNotTexted(_) => "reply_not_texted",
+            Self::ReplyPartlyTexted(_) => "reply_partly_texted",
+            Self::ClosingNotTexted(_) => "closing_not_texted",
+            Self::TextNotAdded(_) => "text_not_added",
+            Self::ReplyUnconfirmed(_) => "reply_unconfirmed",
+            Self::ClosingUnconfirmed(_) => "closing_unconfirmed",
+            Self::TextUnconfirmed(_) => "text_unconfirmed",
+            Self::ReplyOnItsWay(_) => "reply_on_its_way",
+            Self::ReplyTextedNow(_) => "reply_texted_now",
+            Self::ClosingTextedNow => "closing_texted_now",
+            Self::ReplyFoundArrived(_) => "reply_found_arrived",
+            Self::ClosingFoundArrived => "closing_found_arrived",
+            Self::HadAnotherRequester(_) => "had_another_requester",
+            Self::HasAnotherRequester(_) => "has_another_requester",
+            Self::WrittenOnAnothers => "written_on_anothers",
+            Self::ReplyEmpty(_) => "reply_empty",
+            Self::CommentByStranger(_) => "comment_by_stranger",
+            Self::FileWithheld(_) => "file_withheld",
+            Self::OptedOut(_) => "opted_out",
+            Self::OptedIn(_) => "opted_in",
+            Self::AskedForHelp(_) => "asked_for_help",
+        }
+    }
+
+    /// The names of the fields that the code has, in the order of [`Fields`].
+    #[must_use]
+    pub fn field_names(&self) -> &'static [&'static str] {
+        match self {
+            Self::ReplyNotTexted(_) | Self::ReplyUnconfirmed(_) => &["event", "comment", "cause", "kind"],
+            Self::ReplyPartlyTexted(_) => &["event", "comment", "parts", "cause", "kind"],
+            Self::ClosingNotTexted(_)
+            | Self::TextNotAdded(_)
+            | Self::ClosingUnconfirmed(_)
+            | Self::TextUnconfirmed(_) => &["event", "cause", "kind"],
+            Self::ReplyOnItsWay(_)
+            | Self::ReplyTextedNow(_)
+            | Self::ReplyFoundArrived(_)
+            | Self::ReplyEmpty(_)
+            | Self::CommentByStranger(_) => &["comment"],
+            Self::HadAnotherRequester(_) | Self::HasAnotherRequester(_) => &["comments"],
+            Self::ClosingTextedNow | Self::ClosingFoundArrived | Self::WrittenOnAnothers => &[],
+            Self::FileWithheld(_) => &["comment", "file", "reason"],
+            Self::OptedOut(_) | Self::OptedIn(_) | Self::AskedForHelp(_) => &["word"],
+        }
+    }
+
+    /// The fields.
+    #[must_use]
+    pub fn fields(&self) -> Fields {
+        match self {
+            Self::ReplyNotTexted(lost)
+            | Self::ReplyPartlyTexted(lost)
+            | Self::ClosingNotTexted(lost)
+            | Self::TextNotAdded(lost)
+            | Self::ReplyUnconfirmed(lost)
+            | Self::ClosingUnconfirmed(lost)
+            | Self::TextUnconfirmed(lost) => Fields {
+                event: Some(lost.event),
+                comment: lost.comment,
+                parts: lost.parts,
+                cause: Some(lost.cause.clone()),
+                kind: Some(Why::of(&lost.cause).as_str().to_owned()),
+                ..Fields::default()
+            },
+            Self::ReplyOnItsWay(reply)
+            | Self::ReplyTextedNow(reply)
+            | Self::ReplyFoundArrived(reply)
+            | Self::ReplyEmpty(reply)
+            | Self::CommentByStranger(reply) => Fields { comment: reply.comment, ..Fields::default() },
+            Self::HadAnotherRequester(replies) | Self::HasAnotherRequester(replies) => {
+                Fields { comments: replies.comments.clone(), ..Fields::default() }
+            }
+            Self::ClosingTextedNow | Self::ClosingFoundArrived | Self::WrittenOnAnothers => Fields::default(),
+            Self::FileWithheld(file) => Fields {
+                comment: Some(file.comment),
+                file: Some(file.file.clone()),
+                reason: Some(file.reason),
+                ..Fields::default()
+            },
+            Self::OptedOut(keyword) | Self::OptedIn(keyword) | Self::AskedForHelp(keyword) => {
+                Fields { word: keyword.word.clone(), ..Fields::default() }
+            }
+        }
+    }
+
+    /// What an agent can do about it, and the delivery that ended, where it tells of one that did.
+    #[must_use]
+    pub fn advice(&self) -> Option<(Advice, EventId)> {
+        match self {
+            Self::TextNotAdded(lost) | Self::TextUnconfirmed(lost) => Some((Advice::Kept, lost.event)),
+            Self::ReplyUnconfirmed(lost) | Self::ClosingUnconfirmed(lost) => {
+                Some((Advice::For(Why::Doubtful), lost.event))
+            }
+            Self::ReplyNotTexted(lost) | Self::ReplyPartlyTexted(lost) => {
+                Some((Advice::For(Why::of(&lost.cause)), lost.event))
+            }
+            Self::ClosingNotTexted(lost) => {
+                // Its words are the mapping's, so no agent can choose others.
+                let why = if Why::of(&lost.cause) == Why::Refused { Why::Account } else { Why::of(&lost.cause) };
+                Some((Advice::For(why), lost.event))
+            }
+            Self::ReplyOnItsWay(_)
+            | Self::ReplyTextedNow(_)
+            | Self::ClosingTextedNow
+            | Self::ReplyFoundArrived(_)
+            | Self::ClosingFoundArrived
+            | Self::HadAnotherRequester(_)
+            | Self::HasAnotherRequester(_)
+            | Self::WrittenOnAnothers
+            | Self::ReplyEmpty(_)
+            | Self::CommentByStranger(_)
+            | Self::FileWithheld(_)
+            | Self::OptedOut(_)
+            | Self::OptedIn(_)
+            | Self::AskedForHelp(_) => None,
+        }
+    }
+}
+
+impl Note {
+    /// A note that stays true whatever becomes of the delivery.
+    #[must_use]
+    pub fn fact(ticket_id: TicketId, saying: Saying) -> Self {
+        Self { ticket_id, says: Says::Coded(saying), tells: Tells::Fact }
+    }
+
+    /// How much text it adds to a comment that says several notes, in bytes: the words themselves, or about what a wording
+    /// makes of a code and its fields.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        /// What every shipped wording stays below, its advice aside, which is said once for all.
+        const WORDING: usize = 400;
+        /// The longest number, with a comma.
+        const NUMBER: usize = 22;
+        match &self.says {
+            Says::Words { text } => text.len(),
+            Says::Coded(saying) => {
+                let Fields { comments, cause, file, word, .. } = saying.fields();
+                let texts: usize = [cause, file, word].into_iter().flatten().map(|text| text.len()).sum();
+                WORDING + texts + NUMBER * comments.len()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::EventKind;
+
+    fn read(json: &str) -> Note {
+        match serde_json::from_str(json).unwrap() {
+            EventKind::Note(note) => note,
+            EventKind::CustomerText(_)
+            | EventKind::AgentReply(_)
+            | EventKind::PhoneText(_)
+            | EventKind::TicketSolved(_)
+            | EventKind::TicketReopened(_)
+            | EventKind::Unreadable(_) => panic!("{json}"),
+        }
+    }
+
+    #[test]
+    fn a_note_of_the_version_before_keeps_its_words() {
+        let stored = r#"{"kind":"note","ticket_id":35,"text":"Your reply was not texted.","tells":"not_arrived"}"#;
+        let note = read(stored);
+        assert!(matches!(&note.says, Says::Words { text } if text == "Your reply was not texted."));
+        assert_eq!((note.ticket_id, note.tells), (TicketId(35), Tells::NotArrived));
+        assert_eq!(serde_json::to_string(&EventKind::Note(note)).unwrap(), stored, "and is stored as it was");
+    }
+
+    #[test]
+    fn every_code_is_stored_with_its_fields_and_read_again() {
+        for saying in Saying::samples() {
+            let (code, names) = (saying.code(), saying.field_names());
+            let fields = serde_json::to_value(saying.fields()).unwrap();
+            let fields = fields.as_object().unwrap().iter();
+            let has: Vec<&String> = fields
+                .filter(|(_, value)| !value.is_null() && **value != serde_json::json!([]))
+                .map(|(name, _)| name)
+                .collect();
+            assert!(
+                has.iter().all(|name| names.contains(&name.as_str())) && has.len() == names.len(),
+                "{code}: {has:?}"
+            );
+            let note = Note::fact(TicketId(u64::MAX), saying);
+            let json = serde_json::to_string(&EventKind::Note(note.clone())).unwrap();
+            let head = format!(r#"{{"kind":"note","ticket_id":18446744073709551615,"code":"{code}""#);
+            assert!(json.starts_with(&head), "{json}");
+            assert!(read(&json) == note, "{json}");
+        }
+    }
+}
