@@ -133,6 +133,8 @@ async fn a_list_leaves_out_doorbells_and_keeps_to_its_time() {
     let page = local.get("/console/deliveries").await;
     assert_says(&page, &["2 deliveries in all", "Text to the customer", "Show doorbells", &format!("#{ticket}</a>")]);
     assert_does_not_say(&page, &["Agent replied"]);
+    let tickets = page.text.matches(&format!("#{ticket}</a>")).count();
+    assert_eq!(tickets, 2, "the text that opened the ticket has it too: {}", page.text);
     let address = format!("{}/agent/tickets/{ticket}", bridge.sandbox.zendesk.url().trim_end_matches('/'));
     assert_says(&page, &[&address]);
     assert_says(
