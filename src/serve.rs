@@ -8,7 +8,6 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -28,8 +27,7 @@ use crate::domain::event::Destination;
 use crate::domain::inbound::Arrivals;
 use crate::domain::retry::RetryPolicy;
 use crate::http::{
-    self, Admission, Console, ConsoleOptions, Inbound, Memory, OperatorState, PublicState, operator_router,
-    public_router,
+    Console, ConsoleOptions, Inbound, Memory, OperatorState, PublicState, operator_router, public_router,
 };
 use crate::intake::IntakeOptions;
 use crate::mapping::Mappings;
@@ -43,6 +41,7 @@ use crate::worker::{
 
 mod console;
 mod inbound;
+mod listeners;
 mod live;
 mod mappings;
 mod memory;
@@ -61,13 +60,6 @@ const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
 /// How long requests that are being answered may take to finish. The worker gets the rest of [`STOP_DEADLINE`].
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
-
-/// Public connections at once: far more than the vendors and a proxy have, and some 50 MiB of memory at most while their
-/// heads are short. What long heads and bodies take besides is bounded by [`Memory`].
-const CONNECTIONS_MAX: usize = 4096;
-
-/// Connections of operators and of what collects metrics.
-const OPERATORS_MAX: usize = 256;
 
 /// Why the bridge could not run.
 #[derive(Debug, thiserror::Error)]
@@ -202,10 +194,7 @@ async fn compose(
     let bounds = memory::limits(&clock);
     let store: Arc<dyn Store> =
         Arc::new(SledStore::open(directory, bounds.clone(), clock.draw_u32(), clock.now()).await?);
-    let metrics = Arc::new(Metrics::default());
-    metrics.set_started(clock.now());
-    metrics.set_backlog_max(bounds.backlog_max);
-    Fate::GIVEN_UP.into_iter().for_each(|status| metrics.webhooks_may_be_given_up(status));
+    let metrics = numbers(&clock, bounds.backlog_max);
     let readiness = Arc::new(Readiness::default());
     timekeeping::tell_of_lost_time(store.as_ref(), &readiness);
     let transport = Arc::new(HttpTransport::new()?);
@@ -217,7 +206,8 @@ async fn compose(
     let (operator_token, token_now) = watch::channel(config.operator.token.clone());
     let (alarm, alarm_now) = watch::channel(alarm_options(&config));
     let memory = Arc::new(Memory::default());
-    let arrivals = inbound::take_up(store.as_ref(), clock.now()).await;
+    let (stop_serving, stop_working) = (CancellationToken::new(), CancellationToken::new());
+    let arrivals = inbound::take_up(&store, &clock, stop_working.clone()).await;
     let public = public_router(PublicState {
         store: Arc::clone(&store),
         intake: intake_now.clone(),
@@ -227,7 +217,6 @@ async fn compose(
         readiness: Arc::clone(&readiness),
         memory: Arc::clone(&memory),
     });
-    let (stop_serving, stop_working) = (CancellationToken::new(), CancellationToken::new());
     let (shown, shown_now) = watch::channel(settings::shown(&config));
     let samples = Arc::new(Samples::default());
     let console = ConsoleOptions {
@@ -249,11 +238,10 @@ async fn compose(
     let alarmist = alarmist(&worker, &outside, alarm_now);
     announce(&config, &listeners)?;
 
-    let servers = open(&config, listeners, [public, operator], &memory, &stop_serving);
+    let servers = listeners::open(&config, listeners, [public, operator], &memory, &stop_serving);
     tokio::spawn(alarmist.run(stop_working.clone()));
     let watched = (Arc::clone(&store), clock.clone(), Arc::clone(&metrics), Arc::clone(&readiness));
     tokio::spawn(timekeeping::run(watched, stop_working.clone()));
-    tokio::spawn(inbound::run(Arc::clone(&store), Arc::clone(&arrivals), clock.clone(), stop_working.clone()));
     tokio::spawn(sampling::run(Arc::clone(&store), Arc::clone(&metrics), clock, samples, stop_working.clone()));
     let working = tokio::spawn(Arc::clone(&worker).run(stop_working.clone()));
     let live = Live { started_with: config, intake, operator_token, alarm, worker, metrics, shown, shown_mappings };
@@ -267,20 +255,13 @@ async fn compose(
     failed
 }
 
-/// Lets connections in, on the public listener and on the operator's.
-fn open(
-    config: &Config,
-    listeners: Listeners,
-    [public, operator]: [axum::Router; 2],
-    memory: &Arc<Memory>,
-    stop: &CancellationToken,
-) -> [JoinHandle<()>; 2] {
-    let serve = |listener, router, connections_max| {
-        let (trusted_proxies, memory) = (config.trusted_proxies.clone(), Arc::clone(memory));
-        let admission = Admission { connections_max, trusted_proxies, memory };
-        tokio::spawn(http::serve(listener, router, admission, stop.clone()))
-    };
-    [serve(listeners.public, public, connections_max()), serve(listeners.operator, operator, OPERATORS_MAX)]
+/// The metrics of a bridge that starts now.
+fn numbers(clock: &Clock, backlog_max: u64) -> Arc<Metrics> {
+    let metrics = Arc::new(Metrics::default());
+    metrics.set_started(clock.now());
+    metrics.set_backlog_max(backlog_max);
+    Fate::GIVEN_UP.into_iter().for_each(|status| metrics.webhooks_may_be_given_up(status));
+    metrics
 }
 
 /// Stops everything in order; see [`serve_and_reload`].
@@ -384,18 +365,6 @@ fn announce(config: &Config, listeners: &Listeners) -> io::Result<()> {
         "tandem.started: webhooks on {public}, operator on {operator}"
     );
     Ok(())
-}
-
-/// As many public connections as may be: [`CONNECTIONS_MAX`], or half the descriptors that the system gives us, so that
-/// calls and files have the rest. Asks for all that we may have: the usual limit of 1,024 is for programs that cannot
-/// count further.
-fn connections_max() -> usize {
-    let limit = getrlimit(Resource::Nofile);
-    // Where we may not, the old limit stands, and is the one to go by.
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
-    let descriptors = if raised.is_ok() { limit.maximum } else { limit.current };
-    let half = descriptors.map_or(usize::MAX, |count| usize::try_from(count / 2).unwrap_or(usize::MAX));
-    half.min(CONNECTIONS_MAX)
 }
 
 /// Waits for a task; past the deadline, leaves it. A delivery that is cut off is looked for after the next start.

@@ -38,11 +38,11 @@ impl Inbound {
     #[must_use]
     pub fn to_keep(&self, at_end: bool) -> Option<Arrivals> {
         let mut state = self.lock();
-        if !state.is_owed && !(at_end && state.is_changed) {
-            return None;
+        let keeps = state.is_owed || at_end && state.is_changed;
+        if keeps {
+            (state.is_owed, state.is_changed) = (false, false);
         }
-        (state.is_owed, state.is_changed) = (false, false);
-        Some(state.account.clone())
+        keeps.then(|| state.account.clone())
     }
 
     /// The place of an event's name, before the event goes to the store.

@@ -32,7 +32,7 @@ const JSON: &str = "application/json";
 /// The document.
 #[must_use]
 pub fn document() -> OpenApi {
-    let routes = webhooks().into_iter().chain(health()).chain(operator());
+    let routes = webhooks().into_iter().chain(health()).chain(numbers()).chain(operator());
     let mut paths = PathsBuilder::new();
     for route in routes {
         let item = utoipa::openapi::PathItem::new(route.method, route.operation);
@@ -244,18 +244,31 @@ fn asked(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> Rou
         .refuses(&[("400", "The request makes no sense; the answer says why."), ("503", "The store cannot serve now.")])
 }
 
-fn operator() -> Vec<Route> {
-    let (get, post) = (|| HttpMethod::Get, || HttpMethod::Post);
-    let no_such = [("404", "There is none of that name.")];
-    let no_move = [("404", "There is none of that name."), ("409", "It cannot be moved from where it stands.")];
-    let metrics = operation(get(), "/metrics", "metrics", "Shows the metrics.")
+/// The numbers that an operator watches.
+fn numbers() -> [Route; 2] {
+    let metrics = operation(HttpMethod::Get, "/metrics", "metrics", "Shows the metrics.")
         .about("OpenMetrics where the request accepts `application/openmetrics-text`, else Prometheus' text format.");
-    vec![
+    [
         metrics.with(|operation| {
             let page = ContentBuilder::new().schema(Some(text())).build();
             operation
                 .response("200", ResponseBuilder::new().description("The page.").content("text/plain", page).build())
         }),
+        operation(
+            HttpMethod::Get,
+            "/api/inbound",
+            "showInbound",
+            "Shows the account of webhooks: when last, how often, refusals.",
+        )
+        .answers("200", "The account of webhooks.", "Inbound"),
+    ]
+}
+
+fn operator() -> Vec<Route> {
+    let (get, post) = (|| HttpMethod::Get, || HttpMethod::Post);
+    let no_such = [("404", "There is none of that name.")];
+    let no_move = [("404", "There is none of that name."), ("409", "It cannot be moved from where it stands.")];
+    vec![
         asked(get(), "/api/deliveries", "listDeliveries", "Lists deliveries, oldest first.")
             .takes([state("Only this state.", &State::NAMES, false), conversation()])
             .takes([ticket("Only those of this ticket's conversation."), phone("Only those of these customers.")])
@@ -314,13 +327,6 @@ fn operator() -> Vec<Route> {
             .takes([key(), by()])
             .answers("200", "What was erased.", "Forgotten")
             .refuses(&no_such),
-        operation(
-            get(),
-            "/api/inbound",
-            "showInbound",
-            "Shows the account of webhooks: when last, how often, refusals.",
-        )
-        .answers("200", "The account of webhooks.", "Inbound"),
         operation(get(), "/api/destinations", "listDestinations", "Lists the two vendors.").answers(
             "200",
             "Both.",

@@ -89,11 +89,13 @@ fn write_new(file: &Path, text: &str, is_secret: bool) -> Result<(), Failure> {
     let mode = if is_secret { 0o600 } else { 0o644 };
     let opened = OpenOptions::new().write(true).create_new(true).mode(mode).open(file);
     let written = opened.and_then(|mut opened| opened.write_all(text.as_bytes()));
-    written.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => {
-            Failure::Failed(format!("{} exists; name another file, or remove it first", file.display()))
-        }
-        _ => Failure::Failed(format!("cannot write {}: {error}", file.display())),
+    written.map_err(|error| {
+        let file = file.display();
+        Failure::Failed(if error.kind() == ErrorKind::AlreadyExists {
+            format!("{file} exists; name another file, or remove it first")
+        } else {
+            format!("cannot write {file}: {error}")
+        })
     })
 }
 

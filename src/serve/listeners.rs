@@ -1,0 +1,46 @@
+//! Lets connections in on the two listeners, as many as the system bears.
+
+use std::sync::Arc;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::Listeners;
+use crate::config::Config;
+use crate::http::{self, Admission, Memory};
+
+/// Public connections at once: far more than the vendors and a proxy have, and some 50 MiB of memory at most while their
+/// heads are short. What long heads and bodies take besides is bounded by [`Memory`].
+const CONNECTIONS_MAX: usize = 4096;
+
+/// Connections of operators and of what collects metrics.
+const OPERATORS_MAX: usize = 256;
+
+/// Lets connections in, on the public listener and on the operator's.
+pub(super) fn open(
+    config: &Config,
+    listeners: Listeners,
+    [public, operator]: [axum::Router; 2],
+    memory: &Arc<Memory>,
+    stop: &CancellationToken,
+) -> [JoinHandle<()>; 2] {
+    let serve = |listener, router, connections_max| {
+        let (trusted_proxies, memory) = (config.trusted_proxies.clone(), Arc::clone(memory));
+        let admission = Admission { connections_max, trusted_proxies, memory };
+        tokio::spawn(http::serve(listener, router, admission, stop.clone()))
+    };
+    [serve(listeners.public, public, connections_max()), serve(listeners.operator, operator, OPERATORS_MAX)]
+}
+
+/// As many public connections as may be: [`CONNECTIONS_MAX`], or half the descriptors that the system gives us, so that
+/// calls and files have the rest. Asks for all that we may have: the usual limit of 1,024 is for programs that cannot
+/// count further.
+fn connections_max() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    // Where we may not, the old limit stands, and is the one to go by.
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    let descriptors = if raised.is_ok() { limit.maximum } else { limit.current };
+    let half = descriptors.map_or(usize::MAX, |count| usize::try_from(count / 2).unwrap_or(usize::MAX));
+    half.min(CONNECTIONS_MAX)
+}
