@@ -147,14 +147,12 @@ fn doubt(delivery: &Delivery, now: Timestamp) -> Option<Doubt> {
     }
     let (means, look) = match delivery.destination {
         Destination::Braze => (
-            "Braze was asked to send this text, and its answer was lost. The customer may have the text or may not, and \
-             tandem cannot tell.",
+            "This text may have gone out: tandem has no answer of Braze’s that says so. The customer may have it or may not.",
             "Look before you decide: ask the customer, or look at the messages that Braze lists on the customer’s profile. \
              If you send it again and it had arrived, the customer has it twice.",
         ),
         Destination::Zendesk => (
-            "Zendesk was asked to write this on the ticket, and its answer was lost. It may stand there or may not, and \
-             tandem cannot tell.",
+            "This may stand on the ticket: tandem has no answer of Zendesk’s that says so.",
             "Look at the ticket before you decide. If you send it again and it stands there, it stands there twice.",
         ),
     };
