@@ -7,7 +7,7 @@ use tandem::sandbox::SandboxOptions;
 use tandem::sandbox::server::{Fault, FaultKind};
 
 use crate::console::{Browser, TOKEN, ask_for_the_token};
-use crate::process::{run, tandem};
+use crate::process::{Bridge, run, tandem};
 use crate::support::{TestBridge, answer};
 
 const SEND: &str = "/campaigns/trigger/send";
@@ -163,4 +163,25 @@ async fn the_console_and_the_command_line_show_it_to_an_operator_who_asks() {
     assert_eq!(forget.await.status, StatusCode::OK);
     assert_eq!(answer(ask(&bridge, id)).await.0, 404);
     bridge.stop().await;
+}
+
+#[tokio::test]
+async fn no_line_of_the_log_has_any_of_it_also_when_it_was_shown() {
+    let mut bridge = Bridge::start_with("catch_up_minutes = 0", "debug").await;
+    let ada = bridge.customer("ada-42");
+    bridge.text(&ada, "Hello").await;
+    bridge.settled().await;
+    let ticket = bridge.ticket_of("ada-42").await;
+    bridge.sandbox.braze.fail(Fault::on("POST", SEND, refusal(400, REFUSAL)));
+    bridge.sandbox.zendesk.agent_reply(ticket, "Your parcel left on Monday.");
+    let deliveries = bridge.settled().await;
+    let dead = deliveries.iter().find(|delivery| delivery["state"] == "dead").expect("it was refused");
+    let said = bridge.host.ask(&["deliveries", "show", dead["id"].as_str().unwrap(), "--answers"]).await;
+    assert!(said.code == 0 && said.out.contains("is a landline"), "{said:?}");
+    assert_eq!(bridge.host.stop().await, 0);
+    let logged = bridge.host.logged().join("\n");
+    assert!(logged.contains("invalid_phone_number, 21614") && logged.contains("reveal_answers"), "{logged}");
+    for secret in ["landline", "ada_42", "Your parcel", "(ada-42)", "555 0101"] {
+        assert!(!logged.contains(secret), "{secret}: {logged}");
+    }
 }
