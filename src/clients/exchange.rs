@@ -370,8 +370,8 @@ impl Answer {
         let mut clean = opening.replace(credential, CREDENTIAL);
         if self.length > self.opening.len() {
             // The cut may have gone through it.
-            let end = clean.floor_char_boundary(clean.len().saturating_sub(credential.len()));
-            clean.truncate(end);
+            let end = clean.len().saturating_sub(credential.len());
+            clean.truncate((0..=end).rev().find(|at| clean.is_char_boundary(*at)).unwrap_or_default());
         }
         clean
     }

@@ -192,7 +192,7 @@ fn numbers(text: &str) -> Vec<String> {
         let run = span[..end].trim_end_matches(|c| !digit(c));
         // What touches a letter is a part of a word.
         let touches = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || "_@%".contains(c));
-        let stands_alone = !touches(before) && !(touches(after) && run.len() == end);
+        let stands_alone = !(touches(before) || touches(after) && run.len() == end);
         if let Some(number) = number(run).filter(|number| stands_alone && *number >= NUMBER_MIN) {
             found.push(number.to_string());
         }

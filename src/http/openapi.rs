@@ -32,7 +32,7 @@ const JSON: &str = "application/json";
 /// The document.
 #[must_use]
 pub fn document() -> OpenApi {
-    let routes = webhooks().into_iter().chain(health()).chain(numbers()).chain(operator());
+    let routes = webhooks().into_iter().chain(health()).chain(numbers()).chain(deliveries()).chain(operator());
     let mut paths = PathsBuilder::new();
     for route in routes {
         let item = utoipa::openapi::PathItem::new(route.method, route.operation);
@@ -264,10 +264,12 @@ fn numbers() -> [Route; 2] {
     ]
 }
 
-fn operator() -> Vec<Route> {
+const NO_SUCH: [(&str, &str); 1] = [("404", "There is none of that name.")];
+
+const NO_MOVE: [(&str, &str); 2] = [NO_SUCH[0], ("409", "It cannot be moved from where it stands.")];
+
+fn deliveries() -> Vec<Route> {
     let (get, post) = (|| HttpMethod::Get, || HttpMethod::Post);
-    let no_such = [("404", "There is none of that name.")];
-    let no_move = [("404", "There is none of that name."), ("409", "It cannot be moved from where it stands.")];
     vec![
         asked(get(), "/api/deliveries", "listDeliveries", "Lists deliveries, oldest first.")
             .takes([state("Only this state.", &State::NAMES, false), conversation()])
@@ -289,26 +291,32 @@ fn operator() -> Vec<Route> {
         asked(get(), "/api/deliveries/{id}", "showDelivery", "Shows a delivery with its event.")
             .takes([id()])
             .answers("200", "The delivery.", "DeliveryWithEvent")
-            .refuses(&no_such),
+            .refuses(&NO_SUCH),
         asked(post(), "/api/deliveries/{id}/redrive", "redrive", "Puts a delivery back; reads a kept body again.")
             .takes([id(), by()])
             .answers("200", "The delivery, as it stands then.", "Delivery")
-            .refuses(&no_move),
+            .refuses(&NO_MOVE),
         asked(post(), "/api/deliveries/{id}/discard", "discard", "Drops a delivery for good.")
             .takes([id(), by()])
             .reads(reason())
             .answers("200", "The delivery, as it stands then.", "Delivery")
-            .refuses(&no_move),
+            .refuses(&NO_MOVE),
         asked(post(), "/api/deliveries/{id}/settle", "settle", "Settles an unconfirmed delivery that did arrive.")
             .about(SETTLES)
             .takes([id(), by()])
             .answers("200", "The delivery, as it stands then.", "Delivery")
-            .refuses(&no_move),
+            .refuses(&NO_MOVE),
         asked(post(), "/api/deliveries/{id}/answers", "showAnswers", "Shows what the vendor answered where it failed.")
             .about("An answer may repeat what was written, so it is in the audit who was shown it: hence `POST`.")
             .takes([id(), by()])
             .answers("200", "The answers.", "VendorAnswers")
-            .refuses(&no_such),
+            .refuses(&NO_SUCH),
+    ]
+}
+
+fn operator() -> Vec<Route> {
+    let (get, post) = (|| HttpMethod::Get, || HttpMethod::Post);
+    vec![
         asked(get(), "/api/conversations", "listConversations", "Lists conversations in the order of their keys.")
             .about(
                 "With `ticket`, `phone` or `newest`, from the one with the newest delivery to the one with the oldest.",
@@ -319,14 +327,14 @@ fn operator() -> Vec<Route> {
         asked(get(), "/api/conversation", "showConversation", "Shows a conversation with the customer's particulars.")
             .takes([key()])
             .answers("200", "The conversation.", "ConversationWithCustomer")
-            .refuses(&no_such),
+            .refuses(&NO_SUCH),
         asked(get(), "/api/find", "find", "Finds whatever the words may mean, newest first, by their meaning.")
             .takes([words(), few()])
             .answers("200", "What was found.", "Finds"),
         asked(post(), "/api/conversation/forget", "forget", "Erases a customer.")
             .takes([key(), by()])
             .answers("200", "What was erased.", "Forgotten")
-            .refuses(&no_such),
+            .refuses(&NO_SUCH),
         operation(get(), "/api/destinations", "listDestinations", "Lists the two vendors.").answers(
             "200",
             "Both.",
@@ -335,11 +343,11 @@ fn operator() -> Vec<Route> {
         asked(post(), "/api/destinations/{destination}/pause", "pause", "Calls a vendor no more until it is resumed.")
             .takes([destination(ParameterIn::Path, "The vendor."), by()])
             .answers("200", "How the vendor stands then.", "DestinationStanding")
-            .refuses(&no_such),
+            .refuses(&NO_SUCH),
         asked(post(), "/api/destinations/{destination}/resume", "resume", "Calls a vendor again.")
             .takes([destination(ParameterIn::Path, "The vendor."), by()])
             .answers("200", "How the vendor stands then.", "DestinationStanding")
-            .refuses(&no_such),
+            .refuses(&NO_SUCH),
         asked(get(), "/api/audit", "listOrders", "Lists what operators did, newest first.")
             .takes([after("^[0-9]{0,19}$"), limit()])
             .answers("200", "A page.", &page_name::<AuditEntry>()),

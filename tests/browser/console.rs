@@ -398,7 +398,7 @@ async fn screenshots_of_the_console() {
 async fn screenshots_of_an_empty_and_of_a_full_bridge() {
     let Some(directory) = std::env::var_os("SCREENSHOTS").map(PathBuf::from) else { return };
     std::fs::create_dir_all(&directory).unwrap();
-    let lots = std::env::var("LOTS").ok().and_then(|lots| lots.parse().ok()).unwrap_or(1000);
+    let lots = std::env::var_os("LOTS").and_then(|lots| lots.to_str()?.parse().ok()).unwrap_or(1000);
     let mut bridge = TestBridge::start().await;
     let browser = Browser::open().await;
     for (name, texts) in [("empty", 0_u32), ("full", lots)] {
