@@ -31,6 +31,7 @@ mod render;
 mod setup;
 mod sign;
 mod table;
+mod until;
 
 /// sysexits' EX_CONFIG.
 const EXIT_CONFIGURATION: u8 = 78;

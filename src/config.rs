@@ -12,9 +12,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::domain::access::{Account, Roster};
 use crate::domain::plan::UserMatch;
 use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::{self, RecipeMessage};
@@ -24,6 +25,7 @@ mod check;
 mod fault;
 mod installation;
 pub mod keys;
+mod operators;
 mod read;
 
 pub use fault::{Fault, Faults, Place, Warning};
@@ -91,8 +93,20 @@ pub struct Alarm {
 pub struct Operator {
     /// Its address.
     pub listen: SocketAddr,
-    /// What operators must present. Always there when `listen` is not a loopback address.
+    /// What operators without a token of their own present. There are this one or `operators`, or both, when `listen`
+    /// is not a loopback address.
     pub token: Option<SecretString>,
+    /// The operators with a token of their own.
+    pub operators: Vec<Account>,
+}
+
+impl Operator {
+    /// Everybody who has a token.
+    #[must_use]
+    pub fn roster(&self) -> Roster {
+        let shared = self.token.as_ref().map(|token| Account::shared(token.expose_secret()));
+        Roster::new(shared.into_iter().chain(self.operators.iter().cloned()).collect())
+    }
 }
 
 /// Where the store is, and of which make.

@@ -3,6 +3,7 @@
 //! Pure values and functions: nothing here reads a clock, a file or a socket, nothing is async, and nothing knows
 //! what a vendor's JSON looks like. Whoever needs the time gives it as an argument.
 
+pub mod access;
 pub mod address;
 pub mod alarm;
 pub mod answer;

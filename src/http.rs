@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use axum::Router;
-use secrecy::SecretString;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::domain::access::Roster;
 use crate::intake::IntakeOptions;
 use crate::store::Store;
 use crate::telemetry::{Metrics, Readiness};
@@ -25,6 +25,8 @@ mod memory;
 mod network;
 pub mod openapi;
 mod operator;
+mod roles;
+mod tries;
 mod webhooks;
 
 pub(crate) use console::guarded;
@@ -76,8 +78,8 @@ pub struct OperatorState {
     pub inbound: Arc<Inbound>,
     /// Why we might not be ready.
     pub readiness: Arc<Readiness>,
-    /// What operators must present; `None` only where nobody but this machine can connect. It may change at any time.
-    pub token: watch::Receiver<Option<SecretString>>,
+    /// Who may present which token; empty only where nobody but this machine can connect. It may change at any time.
+    pub roster: watch::Receiver<Arc<Roster>>,
     /// What only the console works with.
     pub console: Console,
 }

@@ -203,7 +203,7 @@ async fn compose(
     let (shown_mappings, mappings_now) = watch::channel(mappings::shown(&config, &mappings));
     let worker = Arc::new(worker(&config, mappings, &outside, &metrics, &readiness));
     let (intake, intake_now) = watch::channel(Arc::new(intake_options(&config)));
-    let (operator_token, token_now) = watch::channel(config.operator.token.clone());
+    let (roster, roster_now) = watch::channel(Arc::new(config.operator.roster()));
     let (alarm, alarm_now) = watch::channel(alarm_options(&config));
     let memory = Arc::new(Memory::default());
     let (stop_serving, stop_working) = (CancellationToken::new(), CancellationToken::new());
@@ -232,7 +232,7 @@ async fn compose(
         metrics: Arc::clone(&metrics),
         inbound: Arc::clone(&arrivals),
         readiness: Arc::clone(&readiness),
-        token: token_now,
+        roster: roster_now,
         console: Console::new(console),
     });
     let alarmist = alarmist(&worker, &outside, alarm_now);
@@ -244,7 +244,7 @@ async fn compose(
     tokio::spawn(timekeeping::run(watched, stop_working.clone()));
     tokio::spawn(sampling::run(Arc::clone(&store), Arc::clone(&metrics), clock, samples, stop_working.clone()));
     let working = tokio::spawn(Arc::clone(&worker).run(stop_working.clone()));
-    let live = Live { started_with: config, intake, operator_token, alarm, worker, metrics, shown, shown_mappings };
+    let live = Live { started_with: config, intake, roster, alarm, worker, metrics, shown, shown_mappings };
     let failed = tokio::select! {
         () = stop => Ok(()),
         () = live.follow(reloads.read) => Ok(()),
@@ -333,8 +333,12 @@ fn worker(
     Worker {
         store: Arc::clone(store),
         zendesk: zendesk(&config.zendesk.url, &config.zendesk.credentials, observed(Destination::Zendesk), clock)
-            .held_while(held(store, Destination::Zendesk)),
-        braze: braze(&config.braze, observed(Destination::Braze), clock).held_while(held(store, Destination::Braze)),
+            .held_while(held(store, clock, Destination::Zendesk)),
+        braze: braze(&config.braze, observed(Destination::Braze), clock).held_while(held(
+            store,
+            clock,
+            Destination::Braze,
+        )),
         media: media.clone(),
         mappings: Arc::new(MappingsInForce::new(mappings)),
         options: worker_options(config),
@@ -416,9 +420,9 @@ pub(crate) fn braze(config: &config::Braze, transport: Arc<dyn Transport>, clock
 }
 
 /// Whether the operator has paused a destination: the store knows.
-fn held(store: &Arc<dyn Store>, destination: Destination) -> Held {
-    let store = Arc::clone(store);
-    Box::new(move || store.paused(destination).is_some())
+fn held(store: &Arc<dyn Store>, clock: &Clock, destination: Destination) -> Held {
+    let (store, clock) = (Arc::clone(store), clock.clone());
+    Box::new(move || store.paused(destination).is_some_and(|pause| !pause.has_ended(clock.now())))
 }
 
 fn worker_options(config: &Config) -> WorkerOptions {

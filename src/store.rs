@@ -19,7 +19,7 @@ use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, TicketId};
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
-use crate::domain::operator::{AuditEntry, Order, Pause, Seen};
+use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 
 mod commits;
 #[cfg(test)]
@@ -251,8 +251,8 @@ pub trait Store: Send + Sync + 'static {
     async fn changed(&self, destination: Destination);
 
     /// When to ask for a claim again, as of the last commit: at once ([`Timestamp::MIN`]) when a head is ready, else
-    /// when the next head falls due; `None` when only a change can bring work, as it is for a
-    /// paused destination.
+    /// when the next head falls due; `None` when only a change can bring work. For a paused destination, the end of its
+    /// pause, or `None` where it has none.
     fn next_due(&self, destination: Destination) -> Option<Timestamp>;
 
     /// One conversation, with everything that was committed before.
@@ -338,11 +338,22 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::NotFound`] when nothing is known under this key.
     async fn forget(&self, key: &ConversationKey, order: &Order) -> Result<Forgotten, StoreError>;
 
-    /// Hands out no more of this destination's deliveries, durably, until the operator resumes it; or resumes it.
-    /// Says whether that is a change: pausing what is paused changes nothing, also not since when.
-    async fn pause(&self, destination: Destination, paused: bool, order: &Order) -> Result<bool, StoreError>;
+    /// Hands out no more of this destination's deliveries, durably, until the operator resumes it or the terms' end is
+    /// there; or resumes it (`None`). Says whether that is a change: pausing what is paused changes the terms, unless
+    /// they are none, and never since when.
+    ///
+    /// The end is found by [`Store::claim`]: the first one at that time or later resumes the destination, durably and
+    /// remembered, and [`Store::next_due`] names that time. So a pause whose end comes while no bridge runs is over at
+    /// the next start.
+    async fn pause(
+        &self,
+        destination: Destination,
+        terms: Option<PauseTerms>,
+        order: &Order,
+    ) -> Result<bool, StoreError>;
 
-    /// Since when and by whom a destination is paused, as of the last commit. Cheap to ask.
+    /// Since when, by whom and for what a destination is paused, as of the last commit. Cheap to ask. One whose end has
+    /// come ([`Pause::has_ended`]) is about to be resumed.
     fn paused(&self, destination: Destination) -> Option<Pause>;
 
     /// Remembers, durably, that an operator is about to be shown what was written.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::clock::Clock;
+use crate::domain::access::{Account, Roster};
 use crate::domain::delivery::State;
 use crate::http::testing::{ScriptedStore, conversation, delivery, id, noon};
 use crate::http::{OperatorState, operator_router};
@@ -52,7 +53,7 @@ fn running(store: ScriptedStore, token: Option<&str>) -> Running {
         metrics: Arc::new(Metrics::default()),
         inbound: crate::http::testing::untouched(),
         readiness: Arc::new(Readiness::default()),
-        token: tokio::sync::watch::channel(token.map(Into::into)).1,
+        roster: crate::http::testing::unchanging(Roster::new(token.map(Account::shared).into_iter().collect())),
         console: Default::default(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

@@ -12,6 +12,7 @@ use url::{Host, Url};
 
 use super::fault::{Fault, Place, Warning};
 use super::keys;
+use super::operators::concerns_operators;
 use super::read::{Gathered, Given, Value};
 use super::{
     Alarm, Braze, Campaigns, Config, Credentials, Network, OnUnconfirmed, Operator, RecipeMessage, StoreUrl, UserMatch,
@@ -23,7 +24,7 @@ use super::{
 const PUBLIC_TEST_SECRET: &str = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==";
 
 /// Tokens that are shorter than this are warned about: 16 random characters are beyond guessing over a network.
-const TOKEN_MIN_CHARS: usize = 16;
+pub(super) const TOKEN_MIN_CHARS: usize = 16;
 
 /// More looks for one receipt than this would only keep later replies of the conversation waiting.
 const CONFIRM_LOOKS_MAX: usize = 5;
@@ -31,7 +32,7 @@ const CONFIRM_LOOKS_MAX: usize = 5;
 /// Reads typed values out of what was gathered, and keeps the book of faults and warnings.
 pub(super) struct Checker<'a> {
     base: &'a Path,
-    gathered: Gathered,
+    pub(super) gathered: Gathered,
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -83,7 +84,10 @@ impl<'a> Checker<'a> {
     pub(super) fn into_faults(self) -> Vec<Fault> {
         let mut faults = self.gathered.faults;
         // By key, unknown ones first: those are often the cause of a key that is missing.
-        faults.sort_by_key(|fault| keys::KEYS.iter().position(|key| key.name == fault.key));
+        faults.sort_by_key(|fault| {
+            let name = if concerns_operators(&fault.key) { "operator_token" } else { fault.key.as_str() };
+            keys::KEYS.iter().position(|key| key.name == name)
+        });
         faults
     }
 
@@ -95,12 +99,14 @@ impl<'a> Checker<'a> {
             self.warn_when_short("operator_token", std::slice::from_ref(token));
         }
         let listen = listen?;
-        if !listen.ip().is_loopback() && token.is_none() && !self.is_spoilt("operator_token") {
+        let operators = self.operators();
+        let nobody_has_one = token.is_none() && self.gathered.operators.is_empty();
+        if !listen.ip().is_loopback() && nobody_has_one && !self.is_spoilt("operator_token") {
             let problem = format!("is missing, but operator_listen is {listen}, which others can reach");
-            let remedy = "Set a long random token, or listen on 127.0.0.1";
+            let remedy = "Set a long random token, or name operators, or listen on 127.0.0.1";
             self.gathered.faults.push(Fault::new("operator_token", problem, remedy));
         }
-        Some(Operator { listen, token: token.map(SecretString::from) })
+        Some(Operator { listen, token: token.map(SecretString::from), operators })
     }
 
     pub(super) fn address(&mut self, name: &'static str) -> Option<SocketAddr> {

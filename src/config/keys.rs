@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::domain::access::{Right, Role};
+
 /// What sort of value a key takes. The kind decides how the file and the environment are read, and whether the value
 /// may ever be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +101,7 @@ pub const KEYS: &[Key] = &[
         "operator_token",
         Kind::Secret,
         None,
-        "What operators must present; required as soon as operator_listen is not a loopback address.",
+        "What operators without a token of their own present, as admins; this or an operator is required as soon as operator_listen is not a loopback address.",
     ),
     key(
         "public_url",
@@ -237,6 +239,34 @@ pub const KEYS: &[Key] = &[
     ),
     key("alarm.token", Kind::Secret, None, "What is presented to the alarm receiver as bearer token."),
 ];
+
+/// What may stand in each `[[operators]]`, in the order of the reference. A variable finds an operator by name:
+/// `TANDEM_OPERATORS__ADA__TOKEN`, with capital letters, and `_` for `-` and `.`.
+pub const OPERATOR_KEYS: &[Key] = &[
+    key(
+        "name",
+        Kind::Text,
+        None,
+        "The handle under which the audit and the log keep what the operator does: letters, digits, `.`, `_`, `-`.",
+    ),
+    key("role", Kind::Word(Role::NAMES), None, "What the operator may do; each role includes the one before it."),
+    key(
+        "rights",
+        Kind::Words(Right::NAMES),
+        None,
+        "Capabilities beside the role, which an admin has anyway; nothing asks for them yet.",
+    ),
+    key("token", Kind::Secret, None, "What the operator presents: 16 characters or more, and nobody else's."),
+    key(
+        "token_sha256",
+        Kind::Secret,
+        None,
+        "Instead of `token`, its SHA-256 as 64 hexadecimal digits (`printf %s TOKEN | sha256sum`).",
+    ),
+];
+
+/// The name of the tables that hold [`OPERATOR_KEYS`].
+pub(super) const OPERATORS: &str = "operators";
 
 const fn key(name: &'static str, kind: Kind, default: Option<&'static str>, doc: &'static str) -> Key {
     Key { name, kind, default, doc }

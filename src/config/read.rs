@@ -5,10 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Place};
 use super::keys::{self, Key, Kind, VARIABLE_PREFIX};
+use crate::domain::operator::handle;
 
 /// The longest single text, in bytes: several times the longest credential that either vendor hands out.
 const TEXT_MAX_BYTES: usize = 4096;
@@ -41,8 +43,35 @@ pub(super) struct Gathered {
     pub(super) values: BTreeMap<&'static str, Given>,
     /// Keys that were given, but wrongly: nobody should also be told that they are missing.
     pub(super) spoilt: BTreeSet<&'static str>,
+    /// The operators, in the order of the file.
+    pub(super) operators: Vec<Entry>,
     /// What was wrong.
     pub(super) faults: Vec<Fault>,
+}
+
+/// One table of a list of tables.
+pub(super) struct Entry {
+    /// The key by which faults name it, such as `operators.ada`.
+    pub(super) shown: String,
+    pub(super) place: Place,
+    /// By key, without the table's name.
+    pub(super) values: BTreeMap<&'static str, Given>,
+    pub(super) spoilt: BTreeSet<&'static str>,
+}
+
+impl Entry {
+    /// The text of this key.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        match self.values.get(name) {
+            Some(Given { value: Value::Text(text), .. }) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether the key was given, be it wrongly.
+    pub(super) fn is_given(&self, name: &str) -> bool {
+        self.values.contains_key(name) || self.spoilt.contains(name)
+    }
 }
 
 /// Reads the file, then lets the environment override it, then fills in the defaults.
@@ -82,6 +111,10 @@ impl Gathered {
             let name = as_written(name.get_ref());
             let full = if above.is_empty() { name } else { format!("{above}.{name}") };
             match (keys::find(&full), value.get_ref()) {
+                (None, DeValue::Array(items)) if full == keys::OPERATORS => self.read_operators(text, items),
+                (None, _) if full == keys::OPERATORS => {
+                    self.faults.push(Fault::new(full, "is no list of tables", OPERATORS_REMEDY).at(place));
+                }
                 (Some(key), value) => self.put(key, from_toml(key.kind, value), place),
                 (None, DeValue::Table(table)) if keys::is_table(&full) => self.read_table(text, &full, table),
                 (None, _) if keys::is_table(&full) => {
@@ -104,6 +137,7 @@ impl Gathered {
                 let value = without_marks(text).and_then(|()| from_text(key.kind, text));
                 self.put(key, value, place);
             }
+            None if rest.starts_with(OPERATOR_VARIABLES) => self.read_operator_variable(rest, text, place),
             None if is_from_the_cluster(rest, text) => {}
             None => {
                 let full = rest.to_ascii_lowercase().replace("__", ".");
@@ -114,21 +148,109 @@ impl Gathered {
         }
     }
 
-    fn put(&mut self, key: &'static Key, value: Result<Value, Unfit>, place: Place) {
-        match value.and_then(|value| within_limits(key.kind, value)) {
-            Ok(value) => {
-                self.spoilt.remove(key.name);
-                self.values.insert(key.name, Given { value, place });
+    fn read_operators(&mut self, text: &str, items: &[Spanned<DeValue<'_>>]) {
+        for (index, item) in items.iter().enumerate() {
+            let place = Place::Line(line_of(text, &item.span()));
+            let DeValue::Table(table) = item.get_ref() else {
+                let fault = Fault::new(keys::OPERATORS, "holds something that is no table", OPERATORS_REMEDY);
+                self.faults.push(fault.at(place));
+                continue;
+            };
+            let named =
+                table.iter().find(|(key, _)| key.get_ref() == "name").and_then(|(_, name)| name.get_ref().as_str());
+            let shown = match named.and_then(handle) {
+                Some(name) => format!("{}.{name}", keys::OPERATORS),
+                None => format!("{}[{}]", keys::OPERATORS, index + 1),
+            };
+            let mut entry = Entry { shown, place, values: BTreeMap::new(), spoilt: BTreeSet::new() };
+            for (name, value) in table {
+                let place = Place::Line(line_of(text, &name.span()));
+                let name = as_written(name.get_ref());
+                match keys::OPERATOR_KEYS.iter().find(|key| key.name == name) {
+                    Some(key) => self.faults.extend(entry.put(key, from_toml(key.kind, value.get_ref()), place)),
+                    None => self.faults.push(unknown_of_operator(&entry.shown, &name).at(place)),
+                }
             }
-            Err(unfit) => {
-                // A spoilt override must not leave the value that it was meant to replace.
-                self.values.remove(key.name);
-                self.spoilt.insert(key.name);
-                let remedy = unfit.remedy.remedy(key.kind, &place);
-                self.faults.push(Fault::new(key.name, unfit.problem, remedy).at(place));
-            }
+            self.operators.push(entry);
         }
     }
+
+    /// `OPERATORS__ADA__TOKEN` is the token of the operator `ada`; the file has said by now who there is.
+    fn read_operator_variable(&mut self, rest: &str, text: &str, place: Place) {
+        let after = rest.strip_prefix(OPERATOR_VARIABLES).unwrap_or_default();
+        let (name, word) = after.rsplit_once("__").unwrap_or((after, ""));
+        let is_meant = |entry: &&mut Entry| entry.text("name").is_some_and(|known| in_variables(known) == name);
+        let Some(entry) = self.operators.iter_mut().find(is_meant) else {
+            let shown = format!("{}.{}", keys::OPERATORS, name.to_ascii_lowercase());
+            let remedy = "Give the operator a [[operators]] table with that name in the file, or unset the variable";
+            self.faults.push(Fault::new(shown, "is no operator of the configuration", remedy).at(place));
+            return;
+        };
+        match keys::OPERATOR_KEYS.iter().find(|key| key.name != "name" && key.name.to_ascii_uppercase() == word) {
+            Some(key) => {
+                let value = without_marks(text).and_then(|()| from_text(key.kind, text));
+                self.faults.extend(entry.put(key, value, place));
+            }
+            None => self.faults.push(unknown_of_operator(&entry.shown, &word.to_ascii_lowercase()).at(place)),
+        }
+    }
+
+    fn put(&mut self, key: &'static Key, value: Result<Value, Unfit>, place: Place) {
+        let fault = put(&mut self.values, &mut self.spoilt, key, key.name.to_owned(), value, place);
+        self.faults.extend(fault);
+    }
+}
+
+impl Entry {
+    fn put(&mut self, key: &'static Key, value: Result<Value, Unfit>, place: Place) -> Option<Fault> {
+        // No right is a list like any other.
+        if matches!(&value, Ok(Value::Texts(texts)) if texts.is_empty()) {
+            return None;
+        }
+        let shown = format!("{}.{}", self.shown, key.name);
+        put(&mut self.values, &mut self.spoilt, key, shown, value, place)
+    }
+}
+
+/// Books a value under its key, or spoils the key and gives the fault, in which the key is called `shown`.
+fn put(
+    values: &mut BTreeMap<&'static str, Given>,
+    spoilt: &mut BTreeSet<&'static str>,
+    key: &'static Key,
+    shown: String,
+    value: Result<Value, Unfit>,
+    place: Place,
+) -> Option<Fault> {
+    match value.and_then(|value| within_limits(key.kind, value)) {
+        Ok(value) => {
+            spoilt.remove(key.name);
+            values.insert(key.name, Given { value, place });
+            None
+        }
+        Err(unfit) => {
+            // A spoilt override must not leave the value that it was meant to replace.
+            values.remove(key.name);
+            spoilt.insert(key.name);
+            let remedy = unfit.remedy.remedy(key.kind, &place);
+            Some(Fault::new(shown, unfit.problem, remedy).at(place))
+        }
+    }
+}
+
+/// The beginning of the variables that belong to one operator, behind [`VARIABLE_PREFIX`].
+const OPERATOR_VARIABLES: &str = "OPERATORS__";
+
+const OPERATORS_REMEDY: &str = "Write [[operators]] on a line of its own for each operator, and the keys below";
+
+fn unknown_of_operator(shown: &str, name: &str) -> Fault {
+    let known: Vec<&str> = keys::OPERATOR_KEYS.iter().map(|key| key.name).collect();
+    let remedy = format!("Remove it, or use one of: {}", known.join(", "));
+    Fault::new(format!("{shown}.{name}"), "is not a key of an operator", remedy)
+}
+
+/// An operator's name as variables spell it.
+pub(super) fn in_variables(name: &str) -> String {
+    name.replace(['-', '.'], "_").to_ascii_uppercase()
 }
 
 /// Why a value cannot be taken.

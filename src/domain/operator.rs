@@ -15,12 +15,14 @@ pub const NAME_CHARS_MAX: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
-    /// With the operator token.
+    /// With a token, at the API.
     Token,
     /// From this machine, where no token is configured.
     Loopback,
-    /// Through the console, signed in with the operator token.
+    /// Through the console, signed in with a token.
     Console,
+    /// The bridge itself: a pause came to the end that an operator gave it.
+    Bridge,
 }
 
 impl Access {
@@ -31,6 +33,7 @@ impl Access {
             Self::Token => "token",
             Self::Loopback => "loopback",
             Self::Console => "console",
+            Self::Bridge => "bridge",
         }
     }
 }
@@ -40,8 +43,25 @@ impl Access {
 pub struct Operator {
     /// How they came in.
     pub access: Access,
-    /// The handle that they gave themselves ([`handle`]). Nobody checks whose it is.
+    /// The operator's handle ([`handle`]).
     pub by: Option<String>,
+    /// Whether a token of one person proved the handle; without that it is the operator's own word.
+    #[serde(default, rename = "proven", skip_serializing_if = "std::ops::Not::not")]
+    pub is_proven: bool,
+}
+
+impl Operator {
+    /// An operator who gave this handle, or none; nobody checks whose it is.
+    #[must_use]
+    pub fn claiming(access: Access, by: Option<String>) -> Self {
+        Self { access, by, is_proven: false }
+    }
+
+    /// The operator whose own token was presented.
+    #[must_use]
+    pub fn proven(access: Access, name: &str) -> Self {
+        Self { access, by: Some(name.to_owned()), is_proven: true }
+    }
 }
 
 /// The handle as it may be kept and logged: up to [`NAME_CHARS_MAX`] letters, digits and `.` `_` `-`, so that nobody's
@@ -54,7 +74,7 @@ pub fn handle(name: &str) -> Option<String> {
     (good && name.contains(|c: char| c.is_ascii_alphabetic())).then(|| name.to_owned())
 }
 
-/// An order, as it is given.
+/// An order, as it is given, also by the bridge itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// By whom.
@@ -82,10 +102,13 @@ pub enum Act {
         /// How many deliveries were erased.
         count: u64,
     },
-    /// A destination gets no more calls.
+    /// A destination gets no more calls. The reason is not in it, because people write names into reasons.
     Pause {
         /// Which.
         destination: Destination,
+        /// Until when; `None` for until it is resumed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
     /// It gets them again.
     Resume {
@@ -200,9 +223,52 @@ impl AuditEntry {
 pub struct Pause {
     /// Since when.
     pub since: Timestamp,
-    /// By whom.
+    /// By whom: who paused it, or changed the reason or the end since.
     #[serde(flatten)]
     pub operator: Operator,
+    /// Why, in up to [`PAUSE_REASON_MAX_CHARS`]; kept as long as the pause lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it ends by itself; `None` for when it is resumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// The longest reason of a pause, in characters.
+pub const PAUSE_REASON_MAX_CHARS: usize = 200;
+
+/// What an operator gives along with a pause.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PauseTerms {
+    /// Why; `None` where a program gave none.
+    pub reason: Option<String>,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+}
+
+impl Pause {
+    /// The pause that this order begins.
+    #[must_use]
+    pub fn new(order: &Order, terms: PauseTerms) -> Self {
+        let PauseTerms { reason, until } = terms;
+        Self { since: order.given_at, operator: order.operator.clone(), reason, until }
+    }
+
+    /// The pause with other terms, by this order; `None` where they are none, or the same.
+    #[must_use]
+    pub fn changed(&self, order: &Order, terms: PauseTerms) -> Option<Self> {
+        let same = PauseTerms { reason: self.reason.clone(), until: self.until };
+        if terms == PauseTerms::default() || terms == same {
+            return None;
+        }
+        Some(Self { since: self.since, ..Self::new(order, terms) })
+    }
+
+    /// Whether the pause has come to its end.
+    #[must_use]
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
 }
 
 /// What somebody was shown of customers' words.
@@ -299,11 +365,44 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_is_changed_by_other_terms_and_ends_at_its_time() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let order = |second, by: &str| Order {
+            operator: Operator::claiming(Access::Token, Some(by.into())),
+            given_at: at(second),
+            accepted_by: None,
+        };
+        let terms = |reason: Option<&str>, until: Option<i64>| PauseTerms {
+            reason: reason.map(str::to_owned),
+            until: until.map(at),
+        };
+        let pause = Pause::new(&order(1, "ada"), terms(Some("maintenance"), Some(60)));
+        assert_eq!(pause.changed(&order(2, "bob"), PauseTerms::default()), None, "asked without terms");
+        assert_eq!(pause.changed(&order(2, "bob"), terms(Some("maintenance"), Some(60))), None, "the same");
+        let longer = pause.changed(&order(2, "bob"), terms(Some("maintenance"), None)).unwrap();
+        assert_eq!((longer.since, longer.operator.by.as_deref(), longer.until), (at(1), Some("bob"), None));
+        for (now, ended) in [(59, false), (60, true), (61, true)] {
+            assert_eq!((pause.has_ended(at(now)), longer.has_ended(at(now))), (ended, false), "{now}");
+        }
+        let old: Pause =
+            serde_json::from_str(r#"{"since":"2026-11-21T12:00:00Z","access":"loopback","by":null}"#).unwrap();
+        assert_eq!((old.reason, old.until), (None, None), "a pause of before there were reasons");
+    }
+
+    #[test]
+    fn an_entry_of_before_there_were_names_opens_as_a_claim() {
+        let old = r#"{"number":1,"at":"2026-11-21T12:00:00Z","access":"token","by":"ada","action":"pause","destination":"braze"}"#;
+        let entry: AuditEntry = serde_json::from_str(old).unwrap();
+        assert_eq!(entry.operator, Operator::claiming(Access::Token, Some("ada".into())));
+        assert_eq!(serde_json::to_string(&entry).unwrap(), old, "a claim is written as before");
+    }
+
+    #[test]
     fn the_steps_of_one_order_are_one_entry() {
         let at = |second| Timestamp::from_second(second).unwrap();
         let id = |sequence| EventId { epoch: 1, sequence, sub: 0 };
         let moved = |count, first, last| Moved { count, first: id(first), last: id(last) };
-        let ada = Operator { access: Access::Token, by: Some("ada".into()) };
+        let ada = Operator::claiming(Access::Token, Some("ada".into()));
         let order = |given_at, accepted_by: Option<i64>| Order {
             operator: ada.clone(),
             given_at: at(given_at),
@@ -315,8 +414,10 @@ mod tests {
         assert_eq!((joined.number, joined.at, joined.act), (1, at(1), Act::Redrive(moved(259, 1, 303))));
         assert_eq!(entry.joined(&order(9, Some(2)), &more), None, "another order");
         assert_eq!(entry.joined(&order(1, None), &more), None, "an order over one");
-        let other = Order { operator: Operator { by: None, ..ada.clone() }, ..order(9, Some(1)) };
-        assert_eq!(entry.joined(&other, &more), None, "another's order");
+        for operator in [Operator { by: None, ..ada.clone() }, Operator::proven(Access::Token, "ada")] {
+            let other = Order { operator, ..order(9, Some(1)) };
+            assert_eq!(entry.joined(&other, &more), None, "another's order");
+        }
         assert_eq!(entry.joined(&order(9, Some(1)), &Act::Discard(moved(3, 301, 303))), None);
 
         let forget = |conversation: &str, count| Act::Forget { conversation: conversation.into(), count };

@@ -396,9 +396,15 @@ pub(super) struct DestinationStanding {
     /// Since when.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     pub(super) since: Option<Timestamp>,
-    /// Who paused it, as they called themselves.
+    /// Who paused it, or changed the reason or the end since.
     #[schema(required)]
     pub(super) by: Option<String>,
+    /// Why; `null` where it is not paused or no reason was given.
+    #[schema(required)]
+    pub(super) reason: Option<String>,
+    /// When the pause ends by itself; `null` where it lasts until it is resumed.
+    #[schema(required, value_type = Option<String>, format = DateTime)]
+    pub(super) until: Option<Timestamp>,
     /// The vendor's refusal; `null` while it takes calls.
     #[schema(required)]
     pub(super) refused: Option<String>,
@@ -416,12 +422,14 @@ pub(super) struct AuditEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     accepted_by: Option<Timestamp>,
-    /// How they came in: `token`, `console` or `loopback`.
+    /// How they came in: `token`, `console` or `loopback`; `bridge` for a pause that came to its end.
     #[schema(value_type = String)]
     access: Access,
-    /// Who gave it, as they called themselves.
+    /// Who gave it.
     #[schema(required)]
     by: Option<String>,
+    /// Whether a token of one person proved that name; where it did not, the name is what the operator called themselves.
+    proven: bool,
     /// `redrive`, `discard`, `settle`, `forget`, `pause`, `resume`, or of what an operator was shown `reveal`,
     /// `reveal_answers`, `reveal_phone` or `read`.
     action: &'static str,
@@ -440,6 +448,10 @@ pub(super) struct AuditEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     destination: Option<Destination>,
+    /// When the pause was to end by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
     /// A digest of the key that was forgotten, or whose conversation was read, or whose number was shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     conversation: Option<String>,
@@ -452,7 +464,7 @@ pub(super) struct AuditEntry {
 impl From<&operator::AuditEntry> for AuditEntry {
     fn from(entry: &operator::AuditEntry) -> Self {
         let (mut count, mut first, mut last, mut destination, mut conversation) = (None, None, None, None, None);
-        let mut event = None;
+        let (mut event, mut until) = (None, None);
         match &entry.act {
             Act::Redrive(moved) | Act::Discard(moved) | Act::Settle(moved) => {
                 (count, first, last) = (Some(moved.count), Some(moved.first), Some(moved.last));
@@ -460,7 +472,8 @@ impl From<&operator::AuditEntry> for AuditEntry {
             Act::Forget { conversation: digest, count: erased } => {
                 (conversation, count) = (Some(digest.clone()), Some(*erased));
             }
-            Act::Pause { destination: held } | Act::Resume { destination: held } => destination = Some(*held),
+            Act::Pause { destination: held, until: end } => (destination, until) = (Some(*held), *end),
+            Act::Resume { destination: held } => destination = Some(*held),
             Act::Reveal { event: revealed } | Act::RevealAnswers { event: revealed } => event = Some(*revealed),
             Act::Read { conversation: digest } | Act::RevealPhone { conversation: digest } => {
                 conversation = Some(digest.clone());
@@ -472,11 +485,13 @@ impl From<&operator::AuditEntry> for AuditEntry {
             accepted_by: entry.accepted_by,
             access: entry.operator.access,
             by: entry.operator.by.clone(),
+            proven: entry.operator.is_proven,
             action: entry.act.name(),
             count,
             first,
             last,
             destination,
+            until,
             conversation,
             event,
         }

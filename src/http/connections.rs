@@ -35,7 +35,8 @@ use super::network::Network;
 mod seats;
 mod stream;
 
-use seats::{Ask, Phase, Seat, Seated, Seats, Source, TICK};
+pub(super) use seats::Source;
+use seats::{Ask, Phase, Seat, Seated, Seats, TICK};
 use stream::{Answered, Asked, HEAD_MAX_BYTES, Rest, Unread, Watched};
 
 /// How long a connection may take for the request at hand when the bridge stops: longer than a webhook may take to be
@@ -54,6 +55,13 @@ const CROWDED_EVERY: Duration = Duration::from_secs(10);
 tokio::task_local! {
     /// The seat of the connection whose request is being served.
     static SEAT: Arc<Seat>;
+    /// The origin of that connection.
+    static ORIGIN: Source;
+}
+
+/// The origin of the request at hand; `None` where a router is called without a connection.
+pub(super) fn origin() -> Option<Source> {
+    ORIGIN.try_with(|origin| *origin).ok()
 }
 
 /// The request at hand is complete and authentic, so its connection is no stranger's. Without effect where a router is
@@ -104,12 +112,11 @@ where
     S: Fn(IpAddr) -> Option<Source>,
 {
     let tasks = TaskTracker::new();
-    while let Some((stream, seated, place)) = door.next(&mut listener).await {
-        let seat = Arc::clone(&seated.0);
+    while let Some((stream, address, seated, place)) = door.next(&mut listener).await {
+        let (seat, origin) = (Arc::clone(&seated.0), Source::of_all(address));
         let inside = Inside { seated, _place: place };
-        tasks.spawn(
-            SEAT.scope(seat, connection(stream, router.clone(), inside, Arc::clone(&memory), door.stop.clone())),
-        );
+        let connection = connection(stream, router.clone(), inside, Arc::clone(&memory), door.stop.clone());
+        tasks.spawn(ORIGIN.scope(origin, SEAT.scope(seat, connection)));
     }
     // Later connections are refused, rather than left waiting for an answer that never comes.
     drop(listener);
@@ -130,9 +137,12 @@ struct Door<S> {
 }
 
 impl<S: Fn(IpAddr) -> Option<Source>> Door<S> {
-    /// The next connection, with its seat and its place; `None` when it is time to stop. A connection that came before
-    /// that is served, if need be without a place.
-    async fn next(&mut self, listener: &mut TcpListener) -> Option<(TcpStream, Seated, Option<OwnedSemaphorePermit>)> {
+    /// The next connection, with its address, its seat and its place; `None` when it is time to stop. A connection that
+    /// came before that is served, if need be without a place.
+    async fn next(
+        &mut self,
+        listener: &mut TcpListener,
+    ) -> Option<(TcpStream, IpAddr, Seated, Option<OwnedSemaphorePermit>)> {
         loop {
             let (stream, address) = self.accept(listener).await?;
             let source = (self.source_of)(address.ip());
@@ -145,7 +155,7 @@ impl<S: Fn(IpAddr) -> Option<Source>> Door<S> {
                 }
                 Err(_) => self.place().await,
             };
-            return Some((stream, self.seats.seat(source), place));
+            return Some((stream, address.ip(), self.seats.seat(source), place));
         }
     }
 

@@ -11,7 +11,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
 use http::StatusCode;
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
@@ -19,6 +19,10 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::OperatorState;
+use super::connections::Source;
+use super::roles::{self, Row};
+use super::tries::{TooMany, Tries};
+use crate::domain::access::Role;
 use crate::domain::budget::{Level, Reached};
 use crate::domain::event::Destination;
 use crate::domain::note::{Note, Says};
@@ -30,6 +34,7 @@ mod audit;
 mod conversations;
 mod deliveries;
 mod delivery;
+mod destinations;
 mod find;
 mod gate;
 mod inbound;
@@ -37,6 +42,7 @@ mod live;
 mod mask;
 mod meant;
 mod moves;
+mod name;
 mod needs;
 mod overview;
 mod page;
@@ -51,8 +57,8 @@ mod view;
 
 pub use settings::{Check, Checked, Setting, SettingsGroup};
 
-use page::Trouble;
-use session::{Sessions, TooMany};
+use page::{Trouble, sentence};
+use session::Sessions;
 
 /// What the console is given to show.
 #[derive(Clone, Default)]
@@ -110,6 +116,8 @@ pub type Allowances = Arc<dyn Fn(Destination) -> Allowance + Send + Sync>;
 pub struct Console {
     options: ConsoleOptions,
     sessions: Arc<Sessions>,
+    /// The wrong tokens that came.
+    tries: Arc<Tries>,
     /// Room for pages that are kept up to date.
     streams: Arc<Semaphore>,
 }
@@ -124,7 +132,12 @@ impl Console {
     /// A console to which nobody is signed in.
     #[must_use]
     pub fn new(options: ConsoleOptions) -> Self {
-        Self { options, sessions: Arc::default(), streams: Arc::new(Semaphore::new(live::STREAMS_MAX)) }
+        Self {
+            options,
+            sessions: Arc::default(),
+            tries: Arc::default(),
+            streams: Arc::new(Semaphore::new(live::STREAMS_MAX)),
+        }
     }
 }
 
@@ -149,40 +162,15 @@ impl Console {
     }
 
     /// A wrong token was presented at the API; it counts together with those of the sign-in.
-    pub(super) fn wrong_token(&self, now: Timestamp) -> Result<(), TooMany> {
-        self.sessions.wrong_token(now)
+    pub(super) fn wrong_token(&self, from: Option<Source>, now: Timestamp) -> Result<(), TooMany> {
+        self.tries.wrong_token(from, now)
     }
 }
 
 /// `/` and everything under `/console`.
 pub(super) fn routes(state: OperatorState) -> Router {
-    let pages = Router::new()
-        .route("/console", get(overview::show))
-        .route("/console/destinations/{destination}/pause", post(overview::pause))
-        .route("/console/destinations/{destination}/resume", post(overview::resume))
-        .route("/console/conversations", get(conversations::list))
-        .route("/console/conversation", get(thread::show))
-        .route("/console/conversation/reveal", post(thread::reveal))
-        .route("/console/conversation/redrive", post(thread::redrive))
-        .route("/console/conversation/forget", get(conversations::ask_to_forget).post(conversations::forget))
-        .route("/console/deliveries", get(deliveries::list))
-        .route("/console/deliveries/move", get(moves::ask).post(moves::carry_out))
-        .route("/console/deliveries/{id}", get(delivery::show))
-        .route("/console/deliveries/{id}/reveal", post(delivery::reveal))
-        .route("/console/deliveries/{id}/answers", post(delivery::reveal_answers))
-        // An act that fails leaves its page at its own address, which is loaded again by hand and by the script.
-        .route("/console/deliveries/{id}/redrive", get(delivery::show).post(delivery::redrive))
-        .route("/console/deliveries/{id}/settle", get(delivery::show).post(delivery::settle))
-        .route("/console/deliveries/{id}/discard", get(delivery::show).post(delivery::discard))
-        .route("/console/find", get(find::show))
-        .route("/console/quarantine", get(deliveries::quarantine))
-        .route("/console/audit", get(audit::show))
-        .route("/console/settings", get(settings::show))
-        .route("/console/settings/mapping", get(settings::mapping).post(settings::try_mapping))
-        .route("/console/live", get(live::listen))
-        .route("/console/sign-out", post(gate::sign_out))
-        .route("/console/{*rest}", get(nothing_here))
-        .route_layer(from_fn_with_state(state.clone(), gate::let_in));
+    let forbidden = |why: &str| Trouble::new(StatusCode::FORBIDDEN, sentence(why)).page();
+    let pages = roles::router(table(), forbidden).route_layer(from_fn_with_state(state.clone(), gate::let_in));
     let open = Router::new()
         .route("/", get(async |_: Request| page::see_other("/console")))
         .route("/console/sign-in", get(gate::sign_in_page).post(gate::sign_in))
@@ -192,6 +180,49 @@ pub(super) fn routes(state: OperatorState) -> Router {
         .route_layer(from_fn_with_state(state.clone(), gate::keep_out))
         .route_layer(map_response(page::guarded))
         .with_state(state)
+}
+
+/// Every page and act of the console, with the role that it needs. Pages hide what a visitor's role does not show.
+pub(super) fn table() -> Vec<Row> {
+    use Role::{Act, Admin, Read};
+    vec![
+        Row::get(Read, "/console", overview::show),
+        Row::get(Act, "/console/destinations/{destination}/pause", destinations::ask_to_pause),
+        Row::post(Act, "/console/destinations/{destination}/pause", destinations::pause),
+        Row::get(Act, "/console/destinations/{destination}/resume", destinations::ask_to_resume),
+        Row::post(Act, "/console/destinations/{destination}/resume", destinations::resume),
+        Row::get(Read, "/console/conversations", conversations::list),
+        Row::get(Read, "/console/conversation", thread::show),
+        Row::post(Act, "/console/conversation/reveal", thread::reveal),
+        Row::post(Act, "/console/conversation/redrive", thread::redrive),
+        Row::get(Admin, "/console/conversation/forget", conversations::ask_to_forget),
+        Row::post(Admin, "/console/conversation/forget", conversations::forget),
+        Row::get(Read, "/console/deliveries", deliveries::list),
+        Row::get(Admin, "/console/deliveries/move", moves::ask),
+        Row::post(Admin, "/console/deliveries/move", moves::carry_out),
+        Row::get(Read, "/console/deliveries/{id}", delivery::show),
+        Row::post(Act, "/console/deliveries/{id}/reveal", delivery::reveal),
+        Row::post(Act, "/console/deliveries/{id}/answers", delivery::reveal_answers),
+        // An act that fails leaves its page at its own address, which is loaded again by hand and by the script.
+        Row::get(Read, "/console/deliveries/{id}/redrive", delivery::show),
+        Row::post(Act, "/console/deliveries/{id}/redrive", delivery::redrive),
+        Row::get(Read, "/console/deliveries/{id}/settle", delivery::show),
+        Row::post(Act, "/console/deliveries/{id}/settle", delivery::settle),
+        Row::get(Read, "/console/deliveries/{id}/discard", delivery::show),
+        Row::post(Act, "/console/deliveries/{id}/discard", delivery::discard),
+        Row::get(Read, "/console/find", find::show),
+        Row::get(Read, "/console/quarantine", deliveries::quarantine),
+        Row::get(Read, "/console/audit", audit::show),
+        Row::get(Read, "/console/settings", settings::show),
+        Row::get(Read, "/console/settings/mapping", settings::mapping),
+        // A text that is tried out could carry a customer's words into a value that is never hidden.
+        Row::post(Admin, "/console/settings/mapping", settings::try_mapping),
+        Row::get(Read, "/console/name", name::ask),
+        Row::post(Read, "/console/name", name::give),
+        Row::get(Read, "/console/live", live::listen),
+        Row::post(Read, "/console/sign-out", gate::sign_out),
+        Row::get(Read, "/console/{*rest}", nothing_here),
+    ]
 }
 
 async fn nothing_here() -> Response {

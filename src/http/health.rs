@@ -41,7 +41,8 @@ pub(super) fn told(store: &dyn Store, readiness: &Readiness) -> (Vec<String>, Ve
     let mut notes = readiness.notes();
     for destination in [Destination::Zendesk, Destination::Braze] {
         if let Some(pause) = store.paused(destination) {
-            notes.push(format!("{}: paused by the operator since {}", destination.name(), pause.since));
+            let until = pause.until.map(|until| format!(" until {until}")).unwrap_or_default();
+            notes.push(format!("{}: paused by the operator since {}{until}", destination.name(), pause.since));
         }
     }
     (reasons, notes)

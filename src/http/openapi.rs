@@ -85,6 +85,7 @@ fn components() -> utoipa::openapi::Components {
         .schema("ZendeskWebhook", zendesk_body())
         .schema("BrazeWebhook", braze_body())
         .schema("Reason", reason_body())
+        .schema("PauseTerms", pause_body())
         .security_scheme("operatorToken", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security_scheme("brazeToken", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security_scheme(
@@ -232,9 +233,12 @@ fn health() -> Vec<Route> {
 
 fn operation(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> Route {
     Route::new(method, path, "operator", id, summary).guarded("operatorToken").refuses(&[
-        ("401", "The operator token is wrong or missing."),
-        ("403", "The request comes from another site."),
-        ("429", "The operator token is wrong, as were ten in the last minute. The right one is let in."),
+        ("401", "The token is wrong or missing."),
+        (
+            "403",
+            "The operator's role does not allow it, the name is another's, or the request comes from another site.",
+        ),
+        ("429", "The token is wrong, as were ten of this address in the last minute. The right one is let in."),
     ])
 }
 
@@ -340,8 +344,10 @@ fn operator() -> Vec<Route> {
             "Both.",
             &page_name::<DestinationStanding>(),
         ),
-        asked(post(), "/api/destinations/{destination}/pause", "pause", "Calls a vendor no more until it is resumed.")
+        asked(post(), "/api/destinations/{destination}/pause", "pause", "Calls a vendor no more until its pause ends.")
+            .about("The body may be left out. On a vendor that is paused, it changes reason and end.")
             .takes([destination(ParameterIn::Path, "The vendor."), by()])
+            .reads(pause_terms())
             .answers("200", "How the vendor stands then.", "DestinationStanding")
             .refuses(&NO_SUCH),
         asked(post(), "/api/destinations/{destination}/resume", "resume", "Calls a vendor again.")
@@ -381,6 +387,18 @@ fn body(about: &str, kind: &str, schema: impl Into<RefOr<Schema>>) -> RequestBod
 
 fn reason() -> RequestBody {
     body("Why.", JSON, Ref::from_schema_name("Reason"))
+}
+
+fn pause_terms() -> RequestBody {
+    let body = RequestBodyBuilder::new().description(Some("Why, and until when.")).required(Some(Required::False));
+    body.content(JSON, content(Ref::from_schema_name("PauseTerms"))).build()
+}
+
+fn pause_body() -> Schema {
+    Schema::Object(object(&[
+        ("reason", "Why, in up to 200 characters; shown to operators while the pause lasts.", false),
+        ("until", "When the pause ends by itself: a time that lies ahead.", false),
+    ]))
 }
 
 fn reason_body() -> Schema {

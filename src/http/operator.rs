@@ -1,19 +1,19 @@
 //! The operator's router: metrics, and what is waiting or known, to be shown and moved.
 //!
-//! Whoever gets here may read customers' words, so nobody gets here without the operator token; where there is none,
-//! only this machine can connect, and then web pages that the operator happens to visit are kept out ([`guard`]).
-//! Every action leaves an audit line in the log, whatever came of it; what it changed, the store remembers with it. Who
-//! acts may say so with the header `X-Tandem-By`. Nothing here changes a record but through the store's own rules.
+//! No caller gets here without an operator's token; where there is none, only this machine can connect, and then web
+//! pages that the operator happens to visit are kept out ([`guard`]). Each route needs a role ([`super::roles`]).
+//! Every action leaves an audit line in the log, whatever came of it; what it changed, the store remembers with it. The
+//! name in both is the token's, or what the header `X-Tandem-By` says where the token is not one person's. Nothing here
+//! changes a record but through the store's own rules.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::{Extension, Router};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Limited};
@@ -24,11 +24,12 @@ use serde_json::{Value, json};
 use super::OperatorState;
 use super::answers;
 use super::error::{error_answer, json_answer, unavailable};
+use super::roles::{self, Caller, Row};
 use crate::clock::Clock;
+use crate::domain::access::Role;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, State as Standing};
 use crate::domain::event::{Destination, EventId};
-use crate::domain::operator::{Access, NAME_CHARS_MAX, Operator, Order, handle};
 use crate::domain::text;
 use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, Page, StoreError};
 use crate::telemetry::{Distribution, exposition};
@@ -50,36 +51,39 @@ const PAGE_MAX: usize = 500;
 /// The body of an action: a reason and its JSON.
 const ACTION_MAX_BYTES: usize = 8 * 1024;
 
-/// The header by which an operator says who they are; nobody checks it.
-const BY: &str = "x-tandem-by";
-
 /// Operators sit nearby; an action's body that takes longer than this is not coming.
 const ACTION_PATIENCE: Duration = Duration::from_secs(10);
 
 /// `GET /metrics` and everything under `/api/`.
 pub(super) fn routes(state: OperatorState) -> Router {
-    Router::new()
-        .route("/metrics", get(metrics))
-        .route("/api/deliveries", get(lists::deliveries))
-        .route("/api/deliveries/redrive", post(orders::redrive_all))
-        .route("/api/deliveries/discard", post(orders::discard_all))
-        .route("/api/deliveries/{id}", get(show_delivery))
-        .route("/api/deliveries/{id}/redrive", post(redrive))
-        .route("/api/deliveries/{id}/discard", post(discard))
-        .route("/api/deliveries/{id}/settle", post(settle))
-        .route("/api/deliveries/{id}/answers", post(show_answers))
-        .route("/api/conversations", get(lists::conversations))
+    let forbidden = |why: &str| error_answer(StatusCode::FORBIDDEN, why);
+    roles::router(table(), forbidden).route_layer(from_fn_with_state(state.clone(), guard::let_in)).with_state(state)
+}
+
+/// Every route, with the role that it needs. What shows customers' words needs a role that may act.
+pub(super) fn table() -> Vec<Row> {
+    use Role::{Act, Admin, Read};
+    vec![
+        Row::get(Read, "/metrics", metrics),
+        Row::get(Read, "/api/deliveries", lists::deliveries),
+        Row::post(Admin, "/api/deliveries/redrive", orders::redrive_all),
+        Row::post(Admin, "/api/deliveries/discard", orders::discard_all),
+        Row::get(Act, "/api/deliveries/{id}", show_delivery),
+        Row::post(Act, "/api/deliveries/{id}/redrive", redrive),
+        Row::post(Act, "/api/deliveries/{id}/discard", discard),
+        Row::post(Act, "/api/deliveries/{id}/settle", settle),
+        Row::post(Act, "/api/deliveries/{id}/answers", show_answers),
+        Row::get(Read, "/api/conversations", lists::conversations),
         // The key is a parameter and not a part of the path: it is whatever the brand calls its customer, also `..`.
-        .route("/api/conversation", get(show_conversation))
-        .route("/api/conversation/forget", post(orders::forget))
-        .route("/api/inbound", get(show_inbound))
-        .route("/api/find", get(lists::find))
-        .route("/api/destinations", get(orders::list_destinations))
-        .route("/api/destinations/{destination}/pause", post(orders::pause))
-        .route("/api/destinations/{destination}/resume", post(orders::resume))
-        .route("/api/audit", get(orders::list_orders))
-        .route_layer(from_fn_with_state(state.clone(), guard::let_in))
-        .with_state(state)
+        Row::get(Act, "/api/conversation", show_conversation),
+        Row::post(Admin, "/api/conversation/forget", orders::forget),
+        Row::get(Read, "/api/inbound", show_inbound),
+        Row::get(Read, "/api/find", lists::find),
+        Row::get(Read, "/api/destinations", orders::list_destinations),
+        Row::post(Act, "/api/destinations/{destination}/pause", orders::pause),
+        Row::post(Act, "/api/destinations/{destination}/resume", orders::resume),
+        Row::get(Read, "/api/audit", orders::list_orders),
+    ]
 }
 
 /// Why a request was not served.
@@ -179,18 +183,27 @@ async fn show_delivery(State(state): State<OperatorState>, Path(id): Path<String
     answer(shown.await, &state)
 }
 
-async fn redrive(State(state): State<OperatorState>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+async fn redrive(
+    State(state): State<OperatorState>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Response {
     let moved = async {
-        let (id, order) = (parse_id(&id)?, order_of(&state, &headers)?);
+        let (id, order) = (parse_id(&id)?, caller.order(&state.clock));
         actions::redrive(&state, id, &order).await?;
         moved_json(&state, id).await
     };
     answer(moved.await, &state)
 }
 
-async fn discard(State(state): State<OperatorState>, Path(id): Path<String>, request: Request) -> Response {
+async fn discard(
+    State(state): State<OperatorState>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
     let moved = async {
-        let (id, order) = (parse_id(&id)?, order_of(&state, request.headers())?);
+        let (id, order) = (parse_id(&id)?, caller.order(&state.clock));
         let reason = read_reason(request).await?;
         actions::discard(&state, id, reason, &order).await?;
         moved_json(&state, id).await
@@ -198,9 +211,13 @@ async fn discard(State(state): State<OperatorState>, Path(id): Path<String>, req
     answer(moved.await, &state)
 }
 
-async fn settle(State(state): State<OperatorState>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+async fn settle(
+    State(state): State<OperatorState>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Response {
     let moved = async {
-        let (id, order) = (parse_id(&id)?, order_of(&state, &headers)?);
+        let (id, order) = (parse_id(&id)?, caller.order(&state.clock));
         actions::settle(&state, id, &order).await?;
         moved_json(&state, id).await
     };
@@ -208,9 +225,13 @@ async fn settle(State(state): State<OperatorState>, Path(id): Path<String>, head
 }
 
 /// With POST, because it is written down who asked.
-async fn show_answers(State(state): State<OperatorState>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+async fn show_answers(
+    State(state): State<OperatorState>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Response {
     let shown = async {
-        let (id, order) = (parse_id(&id)?, order_of(&state, &headers)?);
+        let (id, order) = (parse_id(&id)?, caller.order(&state.clock));
         Ok(to_json(&answers::VendorAnswers::from(actions::answers(&state, id, &order).await?)))
     };
     answer(shown.await, &state)
@@ -222,28 +243,18 @@ async fn moved_json(state: &OperatorState, id: EventId) -> Result<Value, Refusal
     Ok(delivery.map_or_else(|| json!({ "id": id }), |delivery| delivery_json(&delivery)))
 }
 
-/// Who gives the order, and when. They have been let in by now.
-fn order_of(state: &OperatorState, headers: &HeaderMap) -> Result<Order, Refusal> {
-    let access = if state.token.borrow().is_some() { Access::Token } else { Access::Loopback };
-    let by = match headers.get(BY).map(|value| value.to_str().ok().and_then(handle)) {
-        Some(None) => {
-            let form = format!("a handle of up to {NAME_CHARS_MAX} letters, digits, dots, hyphens and underscores");
-            return Err(Refusal::Bad(format!("who acts must be {form}, such as ada or on-call")));
-        }
-        by => by.flatten(),
-    };
-    Ok(Order { operator: Operator { access, by }, given_at: state.clock.now(), accepted_by: None })
+async fn read_body(request: Request) -> Result<Bytes, Refusal> {
+    let body = Limited::new(request.into_body(), ACTION_MAX_BYTES).collect();
+    match tokio::time::timeout(ACTION_PATIENCE, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(_)) | Err(_) => Err(Refusal::Bad("the body is too long or did not come".to_owned())),
+    }
 }
 
 async fn read_reason(request: Request) -> Result<String, Refusal> {
-    let bad = |problem: &str| Refusal::Bad(problem.to_owned());
-    let body = Limited::new(request.into_body(), ACTION_MAX_BYTES).collect();
-    let body: Bytes = match tokio::time::timeout(ACTION_PATIENCE, body).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) | Err(_) => return Err(bad("the body is too long or did not come")),
-    };
-    let body: Value =
-        serde_json::from_slice(text::unmarked(&body)).map_err(|_| bad("the body must be {\"reason\": \"…\"}"))?;
+    let body = read_body(request).await?;
+    let body: Value = serde_json::from_slice(text::unmarked(&body))
+        .map_err(|_| Refusal::Bad("the body must be {\"reason\": \"…\"}".to_owned()))?;
     let reason = body.get("reason").and_then(Value::as_str).unwrap_or_default();
     actions::reason(reason).map_err(|problem| Refusal::Bad(format!("{problem}: {{\"reason\": \"…\"}}")))
 }

@@ -15,6 +15,8 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use crate::clock::Clock;
+use crate::domain::access::Roster;
 use crate::domain::answer::Answers;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State, Transition};
@@ -22,13 +24,14 @@ use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, Eve
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
 use crate::domain::note::{Note, Says, Tells};
-use crate::domain::operator::{AuditEntry, Order, Pause, Seen};
-use crate::http::Inbound;
+use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
+use crate::http::{Inbound, OperatorState, Readiness};
 use crate::intake::IntakeOptions;
 use crate::store::{
     Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,
     Sweep, Terms, Verdict,
 };
+use crate::telemetry::Metrics;
 
 /// Answers from its lists, and notes what it was asked.
 #[derive(Default)]
@@ -216,11 +219,18 @@ impl Store for ScriptedStore {
         Ok(self.forgotten)
     }
 
-    async fn pause(&self, destination: Destination, paused: bool, order: &Order) -> Result<bool, StoreError> {
-        let pause = Pause { since: order.given_at, operator: order.operator.clone() };
-        let mut pauses = self.pauses.lock().unwrap();
-        let before = if paused { pauses.insert(destination, pause) } else { pauses.remove(&destination) };
-        Ok(before.is_some() != paused)
+    async fn pause(
+        &self,
+        destination: Destination,
+        terms: Option<PauseTerms>,
+        order: &Order,
+    ) -> Result<bool, StoreError> {
+        let (mut pauses, is_paused) = (self.pauses.lock().unwrap(), terms.is_some());
+        let before = match terms {
+            Some(terms) => pauses.insert(destination, Pause::new(order, terms)),
+            None => pauses.remove(&destination),
+        };
+        Ok(before.is_some() != is_paused)
     }
 
     fn paused(&self, destination: Destination) -> Option<Pause> {
@@ -278,13 +288,34 @@ impl Store for ScriptedStore {
 }
 
 /// Options that stay as they are.
-pub(crate) fn unchanging(options: IntakeOptions) -> watch::Receiver<Arc<IntakeOptions>> {
+pub(crate) fn unchanging<T>(options: T) -> watch::Receiver<Arc<T>> {
     watch::channel(Arc::new(options)).1
 }
 
 /// A recorder into which nothing has come.
 pub(crate) fn untouched() -> Arc<Inbound> {
     Arc::new(Inbound::new(Arrivals::new(noon())))
+}
+
+/// A minute and a half past noon, for these operators.
+pub(crate) fn operator_state(store: Arc<ScriptedStore>, roster: Roster) -> OperatorState {
+    let clock = Clock::manual(noon(), 1);
+    clock.advance(jiff::SignedDuration::from_secs(90));
+    OperatorState {
+        store,
+        intake: unchanging(IntakeOptions {
+            zendesk_secrets: Vec::new(),
+            zendesk_tolerance: Duration::from_secs(600),
+            braze_tokens: Vec::new(),
+            user_field: "braze_external_id".into(),
+        }),
+        clock,
+        metrics: Arc::new(Metrics::default()),
+        inbound: untouched(),
+        readiness: Arc::new(Readiness::default()),
+        roster: unchanging(roster),
+        console: Default::default(),
+    }
 }
 
 pub(crate) fn noon() -> Timestamp {

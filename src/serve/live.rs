@@ -6,12 +6,12 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use super::{alarm_options, intake_options, mappings, settings, zendesk_auth};
 use crate::config::{Braze, Campaigns, Config, Faults, Operator, Zendesk};
+use crate::domain::access::Roster;
 use crate::http::{SettingsGroup, ShownMappings};
 use crate::intake::IntakeOptions;
 use crate::mapping::{self, Mappings};
@@ -23,7 +23,7 @@ pub(super) struct Live {
     /// What the bridge was started with, as far as it cannot change.
     pub(super) started_with: Config,
     pub(super) intake: watch::Sender<Arc<IntakeOptions>>,
-    pub(super) operator_token: watch::Sender<Option<SecretString>>,
+    pub(super) roster: watch::Sender<Arc<Roster>>,
     pub(super) alarm: watch::Sender<Option<AlarmOptions>>,
     pub(super) worker: Arc<Worker>,
     pub(super) metrics: Arc<Metrics>,
@@ -89,14 +89,17 @@ impl Live {
         let mut waiting = waiting(&self.started_with, new);
         let mut in_force = in_force(&self.started_with, new);
         // Whether a token is needed follows from the address, which stays.
-        if new.operator.token.is_some() || self.started_with.operator.listen.ip().is_loopback() {
-            self.operator_token.send_replace(new.operator.token.clone());
+        let roster = new.operator.roster();
+        if roster.asks_for_token() || self.started_with.operator.listen.ip().is_loopback() {
+            self.roster.send_replace(Arc::new(roster));
         } else {
-            in_force.operator.token.clone_from(&self.started_with.operator.token);
+            in_force.operator = self.started_with.operator.clone();
             waiting.push("operator_token");
         }
         self.shown.send_replace(settings::shown(&in_force));
-        info!("config.reloaded: secrets, tokens, credentials, mappings and the alarm receiver are the new ones");
+        info!(
+            "config.reloaded: secrets, tokens, operators, credentials, mappings and the alarm receiver are the new ones"
+        );
         if !waiting.is_empty() {
             let keys = waiting.join(", ");
             warn!(keys, "config.waits: {keys} changed, and stay as they were until a restart");
@@ -107,7 +110,7 @@ impl Live {
 /// What holds from now on: what can change of the new one, on what cannot of the old one.
 fn in_force(old: &Config, new: &Config) -> Config {
     Config {
-        operator: Operator { token: new.operator.token.clone(), ..old.operator.clone() },
+        operator: Operator { listen: old.operator.listen, ..new.operator.clone() },
         zendesk: Zendesk {
             credentials: new.zendesk.credentials.clone(),
             webhook_secrets: new.zendesk.webhook_secrets.clone(),
@@ -132,7 +135,7 @@ fn in_force(old: &Config, new: &Config) -> Config {
 fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
     let Config {
         listen,
-        operator: Operator { listen: operator_listen, token: _ },
+        operator: Operator { listen: operator_listen, token: _, operators: _ },
         public_url: _,
         console_url: _,
         mappings: _,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::config::{Config, Credentials, StoreUrl};
+use crate::domain::access::{Account, Grant};
 use crate::domain::plan::UserMatch;
 use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::RecipeMessage;
@@ -25,6 +26,7 @@ fn bridge(config: &Config) -> SettingsGroup {
             plain("listen", config.listen),
             plain("operator_listen", config.operator.listen),
             secret("operator_token", config.operator.token.as_slice()),
+            plain("operators", operators(&config.operator.operators)),
             optional("public_url", config.public_url.as_ref()),
             optional("console_url", config.console_url.as_ref()),
             optional("mappings", config.mappings.as_ref().map(|directory| directory.display())),
@@ -35,6 +37,16 @@ fn bridge(config: &Config) -> SettingsGroup {
             plain("store.url", format_args!("sled:{}", directory.display())),
         ],
     }
+}
+
+/// Who they are, and what they may do.
+fn operators(accounts: &[Account]) -> String {
+    let of = |account: &Account| {
+        let Grant { role, rights } = &account.grant;
+        let words = std::iter::once(role.name()).chain(rights.iter().map(|right| right.name()));
+        format!("{} ({})", account.name, words.collect::<Vec<_>>().join(", "))
+    };
+    accounts.iter().map(of).collect::<Vec<_>>().join(", ")
 }
 
 fn zendesk(config: &Config) -> SettingsGroup {
@@ -150,6 +162,15 @@ mod tests {
         [alarm]
         url = "https://alarm.example/hidden-in-the-path"
         token = "hidden-alarm-token"
+        [[operators]]
+        name = "ada"
+        role = "act"
+        rights = ["campaigns"]
+        token = "hidden-token-of-ada"
+        [[operators]]
+        name = "bob"
+        role = "read"
+        token = "hidden-token-of-bob"
     "#;
 
     #[test]
@@ -161,12 +182,14 @@ mod tests {
             let value = value(key.name).unwrap_or_else(|| panic!("{} is not shown", key.name));
             assert!(!value.contains("hidden"), "{}: {value}", key.name);
         }
-        assert_eq!(settings.len(), keys::KEYS.len(), "nothing is shown that is no key");
+        assert!(settings.iter().all(|setting| !setting.value.contains("hidden")), "{settings:?}");
+        assert_eq!(settings.len(), keys::KEYS.len() + 1, "nothing is shown that is neither a key nor the operators");
         for (key, shown) in [
             ("zendesk.url", "https://acme.zendesk.com/"),
             ("zendesk.client_id", "the-client"),
             ("zendesk.webhook_secrets", "set, 2 of them"),
             ("operator_token", "set"),
+            ("operators", "ada (act, campaigns), bob (read)"),
             ("zendesk.api_token", ""),
             ("catch_up_minutes", "5"),
             ("braze.confirm_after_seconds", "5, 15"),

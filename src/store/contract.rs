@@ -31,8 +31,9 @@ pub(crate) use find::{
     what_words_may_mean_is_found_with_what_became_of_it,
 };
 pub(crate) use operator::{
-    a_group_that_waits_is_forgotten_whole, a_paused_destination_hands_out_nothing_also_after_a_crash,
-    a_sweep_takes_what_is_meant_and_says_what_it_could_not, every_attempt_is_remembered_with_its_time_and_outcome,
+    a_group_that_waits_is_forgotten_whole, a_pause_ends_at_its_time_also_when_no_bridge_ran,
+    a_paused_destination_hands_out_nothing_also_after_a_crash, a_sweep_takes_what_is_meant_and_says_what_it_could_not,
+    every_attempt_is_remembered_with_its_time_and_outcome,
     every_order_is_remembered_with_its_commit_and_no_longer_than_wanted,
     lists_begin_at_either_end_and_keep_to_one_direction, many_dead_letters_go_back_in_order,
     nobody_is_forgotten_who_is_not_named, what_is_in_hand_is_not_forgotten_until_asked_again,
@@ -104,6 +105,7 @@ macro_rules! contract_tests {
             what_is_in_hand_is_not_forgotten_until_asked_again,
             a_group_that_waits_is_forgotten_whole,
             nobody_is_forgotten_who_is_not_named,
+            a_pause_ends_at_its_time_also_when_no_bridge_ran,
             a_paused_destination_hands_out_nothing_also_after_a_crash,
             every_order_is_remembered_with_its_commit_and_no_longer_than_wanted,
             what_came_in_is_kept_as_it_was_last_given_also_after_a_crash,

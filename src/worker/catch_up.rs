@@ -117,7 +117,7 @@ impl Worker {
             }
             let now = self.clock.now();
             // What would be found reads from Zendesk and waits in the lanes to Braze. The look is made up for later.
-            let paused = |destination| self.store.paused(destination).is_some();
+            let paused = |destination| self.store.paused(destination).is_some_and(|pause| !pause.has_ended(now));
             if !paused(Destination::Zendesk) && !paused(Destination::Braze) {
                 self.look(&mut progress, now, stop).await;
             }

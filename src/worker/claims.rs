@@ -115,7 +115,7 @@ impl Worker {
             return Turn::Rest(until);
         }
         // Of one that the operator has paused, nothing is handed out, and nothing is asked.
-        let asks = self.store.paused(destination).is_none();
+        let asks = self.store.paused(destination).is_none_or(|pause| pause.has_ended(now));
         let ask_at = self.with_breaker(destination, |breaker| breaker.ask_at(now)).filter(|_| asks);
         if let Some(at) = ask_at {
             return if at <= now { Turn::Ask } else { Turn::Rest(at) };

@@ -336,8 +336,13 @@ async fn everything_works_without_scripts() {
     browser.until_at(&stage.at(&format!("/console/deliveries/{}?done=discarded", stage.dead))).await;
     assert!(browser.text("#delivery").await.contains("settled by telephone"));
     browser.goto(&stage.at("/console")).await;
+    browser.click("a[href$='braze/pause']").await;
+    browser.until_at(&stage.at("/console/destinations/braze/pause")).await;
+    browser.type_into("#reason", "the campaign is being changed").await;
     browser.click("form[action$='braze/pause'] button").await;
     browser.until_at(&stage.at("/console?done=paused")).await;
+    browser.click("a[href$='braze/resume']").await;
+    browser.until_at(&stage.at("/console/destinations/braze/resume")).await;
     browser.click("form[action$='braze/resume'] button").await;
     browser.until_at(&stage.at("/console?done=resumed")).await;
     browser.goto(&stage.at("/console/settings/mapping?name=agent_reply")).await;

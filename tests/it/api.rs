@@ -32,7 +32,8 @@ fn described(document: &Value) -> BTreeSet<(String, String)> {
 /// The files below `src/http` whose routes are not the API's: pages for people, and tests.
 const OTHERS: [&str; 3] = ["console", "testing", "tests"];
 
-/// What the sources hand to the routers: `.route("/path", get(handler))`.
+/// What the sources hand to the routers: `.route("/path", get(handler))`, and the operator's table of roles:
+/// `Row::get(Role, "/path", handler)`.
 fn routed() -> BTreeSet<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
     let mut files = vec![root.clone()];
@@ -49,9 +50,15 @@ fn routed() -> BTreeSet<(String, String)> {
         let text = std::fs::read_to_string(&path).unwrap();
         for route in text.split(".route(").skip(1) {
             let route: String = route.split_whitespace().collect();
-            let (path, rest) = route.strip_prefix('"').and_then(|rest| rest.split_once("\",")).unwrap();
+            let Some((path, rest)) = route.strip_prefix('"').and_then(|rest| rest.split_once("\",")) else { continue };
             let method = rest.split('(').next().unwrap();
             routes.insert((method.to_owned(), path.to_owned()));
+        }
+        for row in text.split("Row::").skip(1) {
+            let (method, rest) = row.split_once('(').unwrap();
+            if let (true, Some(path)) = (["get", "post"].contains(&method), rest.split('"').nth(1)) {
+                routes.insert((method.to_owned(), path.to_owned()));
+            }
         }
     }
     routes
@@ -173,6 +180,7 @@ async fn a_running_bridge_answers_its_operator_as_described() {
     let kept = bridge.deliveries("state=quarantined").await[0]["id"].as_str().unwrap().to_owned();
     let done = bridge.deliveries("state=delivered").await[0]["id"].as_str().unwrap().to_owned();
     let reason = || json!({ "reason": "a test" }).to_string();
+    let pause = || json!({ "reason": "a test", "until": "2099-01-01T00:00:00Z" }).to_string();
     for (method, path, filled, body, status) in [
         ("get", "/api/deliveries", "/api/deliveries?limit=1".to_owned(), String::new(), true),
         ("get", "/api/deliveries", "/api/deliveries?state=odd".into(), String::new(), false),
@@ -195,6 +203,14 @@ async fn a_running_bridge_answers_its_operator_as_described() {
         ("get", "/api/conversation", "/api/conversation?key=nobody".into(), String::new(), false),
         ("get", "/api/destinations", "/api/destinations".into(), String::new(), true),
         ("post", "/api/destinations/{destination}/pause", "/api/destinations/braze/pause".into(), String::new(), true),
+        ("post", "/api/destinations/{destination}/pause", "/api/destinations/braze/pause".into(), pause(), true),
+        (
+            "post",
+            "/api/destinations/{destination}/pause",
+            "/api/destinations/braze/pause".into(),
+            reason() + "x",
+            false,
+        ),
         (
             "post",
             "/api/destinations/{destination}/resume",

@@ -244,6 +244,111 @@ async fn a_session_ends_with_the_token_it_was_opened_with() {
     bridge.stop().await;
 }
 
+/// Three operators with tokens of their own.
+const OPERATORS: &str = "
+[[operators]]
+name = \"rita\"
+role = \"read\"
+token = \"the-token-of-rita-not-real\"
+[[operators]]
+name = \"axel\"
+role = \"act\"
+rights = [\"campaigns\"]
+token = \"the-token-of-axel-not-real\"
+[[operators]]
+name = \"anna\"
+role = \"admin\"
+token = \"the-token-of-anna-not-real\"
+";
+
+fn token_of(name: &str) -> String {
+    format!("the-token-of-{name}-not-real")
+}
+
+impl<'a> Browser<'a> {
+    /// Signed in with one's own token, and no name beside it.
+    async fn of(bridge: &'a TestBridge, name: &str) -> Self {
+        let mut browser = Self::new(bridge);
+        let page = browser.send(Method::POST, "/console/sign-in", &[("token", &token_of(name))], &[]).await;
+        assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.text);
+        browser.cookie = Some(page.header("set-cookie").split(';').next().unwrap().to_owned());
+        browser
+    }
+}
+
+#[tokio::test]
+async fn each_operator_sees_and_does_what_the_role_allows_under_the_proven_name() {
+    let (mut bridge, id) = with_a_dead_letter().await;
+    bridge.restart_with(|settings| format!("{settings}{OPERATORS}")).await;
+    let delivery = format!("/console/deliveries/{id}");
+    let (rita, axel, anna) =
+        (Browser::of(&bridge, "rita").await, Browser::of(&bridge, "axel").await, Browser::of(&bridge, "anna").await);
+
+    let page = rita.get("/console").await;
+    assert!(page.text.contains("<strong>rita</strong>, whose role is <strong>read</strong>"), "{}", page.text);
+    assert!(!page.text.contains("Pause Zendesk"), "{}", page.text);
+    let page = rita.get(&delivery).await;
+    for hidden in ["Put back", "Show it", "name=\"reason\"", "my parcel"] {
+        assert!(!page.text.contains(hidden), "{hidden}: {}", page.text);
+    }
+    let thread = rita.get("/console/conversation?key=ada").await;
+    assert!(thread.text.contains("hidden, 19 characters") && !thread.text.contains("my parcel"), "{}", thread.text);
+    assert!(!rita.get("/console/deliveries?state=dead").await.text.contains("Put all back"));
+    assert!(anna.get("/console/deliveries?state=dead").await.text.contains("Put all back"));
+    assert!(!axel.get("/console/deliveries?state=dead").await.text.contains("Put all back"));
+    let forged = rita.post(&delivery, &format!("{delivery}/redrive"), &[]).await;
+    let why = "This needs the role act, and rita has the role read.";
+    assert!(forged.status == StatusCode::FORBIDDEN && forged.text.contains(why), "{}", forged.text);
+    assert!(rita.audit().await.is_empty(), "nothing was done, and nothing was shown");
+
+    assert!(axel.get("/console/conversation?key=ada").await.text.contains("my parcel"));
+    let moved = axel.post(&delivery, &format!("{delivery}/redrive"), &[]).await;
+    assert_eq!(moved.status, StatusCode::SEE_OTHER, "{}", moved.text);
+    assert_eq!(axel.get("/console/conversation/forget?key=ada").await.status, StatusCode::FORBIDDEN);
+    assert!(!axel.get("/console/conversation?key=ada").await.text.contains("Forget"));
+    let request = bridge.http.get(format!("{}/api/audit", bridge.operator)).bearer_auth(token_of("rita"));
+    let (_, audit) = answer(request).await;
+    for (entry, action) in [(0, "redrive"), (1, "read")] {
+        let entry = &audit["items"][entry];
+        assert_eq!((&entry["action"], &entry["by"], &entry["proven"]), (&json!(action), &json!("axel"), &json!(true)));
+    }
+    assert!(rita.get("/console/audit").await.text.contains("proven"));
+
+    // A name beside one's own token is one's own, or none.
+    for (by, status) in [("axel", StatusCode::SEE_OTHER), ("anna", StatusCode::FORBIDDEN)] {
+        let fields = [("token", token_of("axel")), ("by", by.to_owned())];
+        let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let page = Browser::new(&bridge).send(Method::POST, "/console/sign-in", &fields, &[]).await;
+        assert_eq!(page.status, status, "{by}: {}", page.text);
+    }
+    bridge.stop().await;
+}
+
+#[tokio::test]
+async fn a_reload_ends_the_sessions_of_who_is_gone_and_changes_roles_at_once() {
+    let mut bridge = with_texts(&[]).await;
+    bridge.restart_with(|settings| format!("{settings}{OPERATORS}")).await;
+    let cookies = [Browser::of(&bridge, "rita").await.cookie, Browser::of(&bridge, "axel").await.cookie];
+    bridge
+        .reload_with(|settings| {
+            let without_axel = settings.replace(&token_of("axel"), "another-token-for-axel-1").replace("axel", "xaver");
+            without_axel.replace("role = \"read\"", "role = \"admin\"")
+        })
+        .await;
+    let [rita, axel] = cookies.map(|cookie| Browser { bridge: &bridge, cookie });
+    let mut tries = 0;
+    while axel.get("/console").await.status == StatusCode::OK {
+        tries += 1;
+        assert!(tries < 1000, "the session goes on");
+    }
+    let page = rita.get("/console").await;
+    assert!(page.status == StatusCode::OK && page.text.contains("Pause Zendesk"), "{}", page.text);
+    let settings = rita.get("/console/settings").await;
+    assert!(settings.text.contains("rita (admin), xaver (act, campaigns), anna (admin)"), "{}", settings.text);
+    assert!(!settings.text.contains("not-real"), "{}", settings.text);
+    bridge.stop().await;
+}
+
 #[tokio::test]
 async fn guessing_is_limited_at_the_sign_in_and_at_the_api_and_locks_nobody_out() {
     let mut bridge = with_texts(&[]).await;
@@ -291,7 +396,7 @@ async fn a_form_of_another_site_or_of_another_session_does_nothing() {
     for fields in [&[][..], &[("csrf", "")], &[("csrf", another.as_str())], &[("csrf", TOKEN)]] {
         assert_eq!(ada.send(Method::POST, path, fields, &[]).await.status, StatusCode::FORBIDDEN, "{fields:?}");
     }
-    let good = [("csrf", csrf.as_str())];
+    let good = [("csrf", csrf.as_str()), ("reason", "a test")];
     for headers in [
         [("origin", "https://evil.example")],
         [("origin", "null")],
@@ -308,9 +413,11 @@ async fn a_form_of_another_site_or_of_another_session_does_nothing() {
     assert_eq!(ada.send(Method::POST, path, &good, &ours).await.status, StatusCode::SEE_OTHER);
     assert_eq!(ada.audit().await.len(), 1);
     // No act is one link away.
-    for path in [path, "/console/sign-out", "/console/destinations/braze/resume"] {
-        assert_eq!(ada.get(path).await.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+    assert_eq!(ada.get("/console/sign-out").await.status, StatusCode::METHOD_NOT_ALLOWED);
+    for path in [path, "/console/destinations/braze/resume"] {
+        assert_eq!(ada.get(path).await.status, StatusCode::OK, "{path} only asks");
     }
+    assert_eq!(ada.audit().await.len(), 1);
     bridge.stop().await;
 }
 
@@ -324,11 +431,24 @@ async fn without_a_token_this_machine_is_let_in_and_nobody_else() {
     assert_eq!(rebound.status, StatusCode::FORBIDDEN, "a name that was made to point here");
     let path = "/console/destinations/braze/pause";
     assert_eq!(local.send(Method::POST, path, &[], &[]).await.status, StatusCode::FORBIDDEN, "no word of ours");
-    let page = local.post("/console", path, &[]).await;
+    let page = local.post(path, path, &[("reason", "a test")]).await;
     assert_eq!(page.header("location"), "/console?done=paused");
     let (_, audit) = answer(bridge.http.get(format!("{}/api/audit", bridge.operator))).await;
-    assert_eq!(audit["items"][0]["access"], "loopback");
-    local.post("/console", "/console/destinations/braze/resume", &[]).await;
+    assert_eq!((&audit["items"][0]["access"], &audit["items"][0]["by"]), (&json!("loopback"), &Value::Null));
+    // Who says who they are has a session of their own; the rest of this machine stays unnamed.
+    let wrong = local.post("/console/name", "/console/name", &[("by", "Ada Lovelace")]).await;
+    assert!(wrong.status == StatusCode::BAD_REQUEST && wrong.text.contains("handle"), "{}", wrong.text);
+    let named = local.post("/console/name", "/console/name", &[("by", "ada")]).await;
+    assert_eq!(named.header("location"), "/console?done=named");
+    let cookie = named.header("set-cookie").split(';').next().unwrap().to_owned();
+    let ada = Browser { bridge: &bridge, cookie: Some(cookie) };
+    assert!(ada.get("/console").await.text.contains("<strong>ada</strong>"));
+    assert!(local.get("/console").await.text.contains("<strong>this machine</strong>"));
+    let resume = "/console/destinations/braze/resume";
+    assert_eq!(ada.post(resume, resume, &[]).await.header("location"), "/console?done=resumed");
+    let (_, audit) = answer(bridge.http.get(format!("{}/api/audit", bridge.operator))).await;
+    let newest = &audit["items"][0];
+    assert_eq!((&newest["by"], &newest["proven"]), (&json!("ada"), &json!(false)), "{audit}");
     bridge.finish(0).await;
 }
 
@@ -653,11 +773,31 @@ async fn all_that_a_filter_finds_is_moved_after_a_question() {
 async fn a_destination_is_paused_and_resumed() {
     let mut bridge = with_texts(&[]).await;
     let ada = Browser::signed_in(&bridge).await;
-    ada.post("/console", "/console/destinations/zendesk/pause", &[]).await;
+    let path = "/console/destinations/zendesk/pause";
+    let long = "x".repeat(201);
+    for fields in [
+        [("reason", ""), ("until", "")],
+        [("reason", &long), ("until", "")],
+        [("reason", "x"), ("until", "2020-01-01T00:00")],
+    ] {
+        let page = ada.post(path, path, &fields).await;
+        assert!(page.status == StatusCode::BAD_REQUEST && page.text.contains("role=\"alert\""), "{}", page.text);
+    }
+    assert!(ada.audit().await.is_empty());
+    ada.post(path, path, &[("reason", "maintenance <b>"), ("until", "2099-01-01T00:00")]).await;
     let page = ada.get("/console?done=paused").await;
-    assert!(page.text.contains("Resume Zendesk") && page.text.contains("Zendesk is paused by ada"), "{}", page.text);
+    for word in ["Resume Zendesk", "Zendesk is paused by ada", "maintenance &#60;b&#62;", "2099-01-01T00:00:00Z"] {
+        assert!(page.text.contains(word), "{word}: {}", page.text);
+    }
+    let change = ada.get(path).await;
+    assert!(
+        change.text.contains("value=\"2099-01-01T00:00\"") && change.text.contains("Change the pause"),
+        "{}",
+        change.text
+    );
     ada.post("/console", "/console/destinations/zendesk/resume", &[]).await;
     assert!(ada.get("/console").await.text.contains("Pause Zendesk"));
+    assert!(ada.get("/console/destinations/zendesk/resume").await.text.contains("Zendesk is not paused"));
     assert_eq!(ada.post("/console", "/console/destinations/aol/pause", &[]).await.status, StatusCode::NOT_FOUND);
     let did: Vec<String> = ada.audit().await.into_iter().map(|(_, _, action)| action).collect();
     assert_eq!(did, ["resume", "pause"]);

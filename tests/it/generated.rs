@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::Value;
-use tandem::config::keys::{KEYS, Key, Kind};
+use tandem::config::keys::{KEYS, Key, Kind, OPERATOR_KEYS};
 
 use crate::api::document;
 use crate::process::shipped;
@@ -61,10 +61,30 @@ fn configuration() -> String {
             write!(page, "\n## {title}\n\n| key | takes | default | what it is for |\n|---|---|---|---|\n").unwrap();
             table = Some(above);
         }
-        let default = key.default.map_or("none".to_owned(), |default| format!("`{default}`"));
-        writeln!(page, "| `{name}` | {} | {default} | {} |", takes(key), key.doc).unwrap();
+        write_key(&mut page, name, key);
+    }
+    page.push_str(OPERATORS);
+    for key in OPERATOR_KEYS {
+        write_key(&mut page, key.name, key);
     }
     page
+}
+
+const OPERATORS: &str = "
+## Operators
+
+`[[operators]]`, once for each person, at the end of the file. The [role](security.md#roles) says what the operator may do, and the
+token proves the name under which the audit keeps it. `operator_token` stays valid beside them: it is an admin's. Variables find an operator by name,
+in capital letters and with `_` for `-` and `.`: `TANDEM_OPERATORS__ON_CALL__TOKEN` is the token of `on-call`, whose table
+then needs `name` and `role` only. Names and tokens are unique. A reload takes over every change: who is removed is out at once.
+
+| key | takes | default | what it is for |
+|---|---|---|---|
+";
+
+fn write_key(page: &mut String, name: &str, key: &Key) {
+    let default = key.default.map_or("none".to_owned(), |default| format!("`{default}`"));
+    writeln!(page, "| `{name}` | {} | {default} | {} |", takes(key), key.doc).unwrap();
 }
 
 fn takes(key: &Key) -> String {
@@ -101,8 +121,8 @@ Every answer that says no has the form `{\"error\": \"…\"}`, and there is neve
 55 seconds. The operator's answers are never cached. Parameters that are not known are refused: a mistyped filter must not
 answer with everything.
 
-Where an operator token is configured it is presented as bearer token. Without one, `operator_listen` is a loopback address,
-and only requests to a loopback host are served. Requests from another web site are refused in either case.
+A token is presented as bearer token: an operator's own, which has a [role](security.md#roles), or the shared `operator_token`. Where
+neither is configured, `operator_listen` is a loopback address, and only requests to a loopback host are served. Requests from another web site are refused in either case.
 ";
 
 fn reference(document: &Value) -> String {

@@ -74,7 +74,7 @@ async fn operator_over(store: Arc<dyn Store>) -> String {
         metrics: Arc::new(Metrics::default()),
         inbound: untouched(),
         readiness: Arc::new(Readiness::default()),
-        token: tokio::sync::watch::channel(None).1,
+        roster: tokio::sync::watch::channel(Arc::default()).1,
         console: Default::default(),
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -269,6 +269,53 @@ async fn a_paused_destination_gets_no_call_and_loses_nothing_also_over_a_restart
     bridge.finish(0).await;
 }
 
+/// The end of a pause comes by the bridge's own clock, while it runs and while it does not.
+#[tokio::test]
+async fn a_pause_ends_by_itself_at_its_time_also_when_the_bridge_was_down() {
+    for is_down in [false, true] {
+        let mut bridge = quiet_bridge().await;
+        let (ticket, _) = bridge.talking("ada").await;
+        let until = bridge.clock.now() + jiff::SignedDuration::from_hours(2);
+        let body = json!({ "reason": "the campaign is being changed", "until": until }).to_string();
+        let url = format!("{}/api/destinations/braze/pause", bridge.operator);
+        let (status, paused) = answer(bridge.http.post(&url).body(body.clone())).await;
+        assert_eq!((status, &paused["until"]), (200, &json!(until)), "{paused}");
+        assert_eq!(paused["reason"], "the campaign is being changed");
+        let (_, same) = answer(bridge.http.post(&url)).await;
+        assert_eq!(same, paused, "asked again without a body, nothing changes");
+        for body in [
+            json!({ "until": "2020-01-01T00:00:00Z" }),
+            json!({ "until": "tonight" }),
+            json!({ "unitl": until }),
+            json!({ "reason": "x".repeat(201) }),
+        ] {
+            assert_eq!(answer(bridge.http.post(&url).body(body.to_string())).await.0, 400, "{body}");
+        }
+        bridge.sandbox.zendesk.agent_reply(ticket, "<p>Hello</p>");
+        bridge
+            .until_deliveries("the reply waits", |deliveries| {
+                deliveries.iter().any(|delivery| delivery["settled_at"].is_null())
+            })
+            .await;
+        let page = bridge.http.get(format!("{}/metrics", bridge.operator)).send().await.unwrap().text().await.unwrap();
+        assert!(page.contains("tandem_destination_paused_by_operator{destination=\"braze\"} 1"), "{page}");
+        if is_down {
+            bridge.stop().await;
+        }
+        assert_eq!(bridge.texts(), Vec::<String>::new(), "it is paused");
+        bridge.clock.advance(jiff::SignedDuration::from_hours(3));
+        if is_down {
+            bridge.run().await;
+        }
+        bridge.settled().await;
+        assert_eq!(bridge.texts(), ["Hello"]);
+        let audit = get(&bridge, "/api/audit?limit=1").await;
+        let newest = &audit["items"][0];
+        assert_eq!((&newest["action"], &newest["access"]), (&json!("resume"), &json!("bridge")), "{audit}");
+        bridge.finish(0).await;
+    }
+}
+
 #[tokio::test]
 async fn resuming_does_not_make_a_vendor_let_the_bridge_in() {
     let bridge = quiet_bridge().await;
@@ -294,7 +341,11 @@ async fn resuming_does_not_make_a_vendor_let_the_bridge_in() {
     bridge.settled().await;
     assert_eq!(bridge.texts(), ["Hello"]);
     let standing = get(&bridge, "/api/destinations").await;
-    let held = |name: &str| json!({"destination": name, "paused": false, "since": null, "by": null, "refused": null});
+    let held = |name: &str| {
+        json!({
+            "destination": name, "paused": false, "since": null, "by": null, "reason": null, "until": null, "refused": null,
+        })
+    };
     assert_eq!(standing, json!({ "items": [held("zendesk"), held("braze")], "total": 2, "next": null }));
     bridge.finish(0).await;
 }
@@ -339,10 +390,18 @@ async fn the_operator_pauses_drops_forgets_and_reads_who_did_what() {
     let customer = bridge.customer("ada-lovelace");
     bridge.text(&customer, "Where is my engine?").await;
     bridge.settled().await;
-    let paused = ok(bridge.host.ask(&["destinations", "pause", "zendesk", "--by", "grace"]).await).out;
-    assert!(paused.starts_with("zendesk is paused since 20"), "{paused}");
+    let pause = ["destinations", "pause", "zendesk", "--by", "grace"];
+    let unsaid = bridge.host.ask(&pause).await;
+    assert!(unsaid.code == 2 && unsaid.err.contains("--reason"), "{unsaid:?}");
+    let over = bridge.host.ask(&[&pause[..], &["--reason", "x", "--until", "2020-01-01T00:00:00Z"]].concat()).await;
+    assert!(over.code == 2 && over.err.contains("must lie ahead"), "{over:?}");
+    let why = "maintenance, asked for by Lord Byron";
+    let paused = ok(bridge.host.ask(&[&pause[..], &["--reason", why]].concat()).await).out;
+    assert!(paused.starts_with("zendesk is paused since 20") && paused.ends_with("until it is resumed"), "{paused}");
+    let paused = ok(bridge.host.ask(&[&pause[..], &["--reason", why, "--until", "2h"]].concat()).await).out;
+    assert!(paused.contains(", until 20"), "{paused}");
     let listed = ok(bridge.host.ask(&["destinations", "list"]).await).out;
-    assert!(listed.contains("zendesk") && listed.contains("2 of 2 shown"), "{listed}");
+    assert!(listed.contains("zendesk") && listed.contains("2 of 2 shown") && listed.contains(why), "{listed}");
     for words in ["One thing more", "And another"] {
         bridge.text(&customer, words).await;
     }
@@ -363,17 +422,18 @@ async fn the_operator_pauses_drops_forgets_and_reads_who_did_what() {
     let done: Vec<_> = audit["items"].as_array().unwrap().iter().map(|item| (&item["action"], &item["by"])).collect();
     let (grace, nobody) = (json!("grace"), Value::Null);
     let [resume, forget, discard, pause] = ["resume", "forget", "discard", "pause"].map(Value::from);
-    assert_eq!(done, [(&resume, &nobody), (&forget, &grace), (&discard, &grace), (&pause, &grace)]);
+    assert_eq!(done, [(&resume, &nobody), (&forget, &grace), (&discard, &grace), (&pause, &grace), (&pause, &grace)]);
+    assert!(audit["items"][3]["until"].is_string() && audit["items"][4]["until"].is_null(), "{audit}");
     assert_eq!(audit["items"][2]["count"], 2);
     let table = ok(bridge.host.ask(&["audit", "--limit", "1"]).await).out;
-    assert!(table.contains("loopback") && table.contains("1 of 4 shown") && table.contains("more: --after"), "{table}");
+    assert!(table.contains("loopback") && table.contains("1 of 5 shown") && table.contains("more: --after"), "{table}");
 
     let logged = bridge.host.logged().join("\n");
     for line in ["operator: pause zendesk: done", "operator: discard all pending: 2 moved", "operator: forget sha256:"]
     {
         assert!(logged.contains(line), "{line} is not in the log:\n{logged}");
     }
-    for personal in ["ada-lovelace", "told by phone"] {
+    for personal in ["ada-lovelace", "told by phone", "Byron"] {
         assert!(!logged.contains(personal) && !audit.to_string().contains(personal), "{personal}: {logged}\n{audit}");
     }
     assert_discreet(&audit.to_string(), &bridge.sandbox);

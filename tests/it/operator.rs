@@ -273,7 +273,7 @@ async fn a_body_whose_own_keys_are_its_own_is_read_again_all_the_same() {
         metrics: Arc::new(Metrics::default()),
         inbound: untouched(),
         readiness: Arc::new(Readiness::default()),
-        token: tokio::sync::watch::channel(None).1,
+        roster: tokio::sync::watch::channel(Arc::default()).1,
         console: Default::default(),
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -67,8 +67,8 @@ pub(super) enum Ask {
 
 /// The origin by which connections are counted: an IPv4 address, or an IPv6 network of 64 bits,
 /// which is what one subscriber has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Source(IpAddr);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::http) struct Source(IpAddr);
 
 impl Source {
     /// `None` where connections are not counted: this machine, and trusted proxies.
@@ -79,9 +79,9 @@ impl Source {
     }
 
     /// The same where no address is exempt.
-    pub(super) fn of_all(address: IpAddr) -> Self {
-        match address {
-            IpAddr::V4(_) => Self(address),
+    pub(in crate::http) fn of_all(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            address @ IpAddr::V4(_) => Self(address),
             IpAddr::V6(address) => Self(IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64))),
         }
     }

@@ -24,6 +24,8 @@ const PAGE: usize = 50;
 struct Entry {
     at: Moment,
     by: String,
+    /// Whether a token proved that name.
+    is_proven: bool,
     access: &'static str,
     action: &'static str,
     /// On what.
@@ -136,13 +138,19 @@ fn entry(entry: &AuditEntry, now: Timestamp) -> Entry {
             (format!("{} deliveries, {} to {}", grouped(moved.count), moved.first, moved.last), None)
         }
         Act::Forget { conversation, count } => (format!("{conversation}, {} deliveries", grouped(*count)), None),
-        Act::Pause { destination } | Act::Resume { destination } => (view::vendor(*destination).to_owned(), None),
+        Act::Pause { destination, until: Some(until) } => {
+            (format!("{} until {}", view::vendor(*destination), moment(*until, now).iso), None)
+        }
+        Act::Pause { destination, until: None } | Act::Resume { destination } => {
+            (view::vendor(*destination).to_owned(), None)
+        }
         Act::Reveal { event } | Act::RevealAnswers { event } => (event.to_string(), Some(*event)),
         Act::Read { conversation } | Act::RevealPhone { conversation } => (conversation.clone(), None),
     };
     Entry {
         at: moment(entry.at, now),
         by: entry.operator.by.clone().unwrap_or_default(),
+        is_proven: entry.operator.is_proven,
         access: entry.operator.access.name(),
         action: entry.act.name(),
         what,
@@ -159,7 +167,7 @@ mod tests {
     #[test]
     fn an_entry_says_who_did_what_to_what() {
         let told = |act: Act| {
-            let operator = Operator { access: Access::Console, by: Some("ada".into()) };
+            let operator = Operator::claiming(Access::Console, Some("ada".into()));
             let shown = entry(&AuditEntry { number: 1, at: noon(), accepted_by: None, operator, act }, noon());
             assert_eq!((shown.by.as_str(), shown.access), ("ada", "console"));
             (shown.action, shown.what, shown.href)

@@ -17,6 +17,7 @@ use super::page::{REASON_MAX, Section, Shell, Trouble, html, see_other, sentence
 use super::preview::{self, Preview};
 use super::session::Visitor;
 use super::view::{self, Moment, Row, Step, grouped};
+use crate::domain::access::Role;
 use crate::domain::answer;
 use crate::domain::delivery::{Delivery, State as Standing};
 use crate::domain::event::{Destination, Event, EventKind};
@@ -93,7 +94,7 @@ async fn page(state: &OperatorState, visitor: &Visitor, id: &str) -> Result<Page
     let id = parse_id(id)?;
     let (delivery, event) = actions::delivery(state, id).await?;
     let conversation = state.store.conversation(&delivery.conversation).await?;
-    let seen = |seen: &Seen| state.console.sessions.has_seen(visitor.session, seen);
+    let seen = |seen: &Seen| visitor.may(Role::Act) && state.console.sessions.has_seen(visitor.session, seen);
     let revealed = seen(&Seen::Event(id));
     let kept = state.store.answers(id).await?;
     let (word, now) = (delivery.state.name(), state.clock.now());

@@ -1,6 +1,6 @@
 //! Who may see the console, and who may act in it.
 //!
-//! Signing in takes the operator token and gives a session. What the browser then holds is 256 random bits in a cookie
+//! Signing in takes an operator's token and gives a session. What the browser then holds is 256 random bits in a cookie
 //! that no script can read (`HttpOnly`) and no other site can use (`SameSite=Strict`). Every act must besides come from
 //! one of our own pages: by the browser's own word (`Origin`, `Sec-Fetch-Site`), and by a word that only our forms
 //! carry.
@@ -13,6 +13,7 @@
 //! Without an operator token only this machine can connect, and is let in as it is at the API.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -22,13 +23,14 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
-use secrecy::ExposeSecret;
 
 use super::live;
 use super::page::{self, Shell, SignIn, Trouble};
-use super::session::{Digested, Session, TooMany, Visitor, digested};
-use crate::domain::operator::{Access, NAME_CHARS_MAX, Operator, Order, handle};
+use super::session::{Holder, Session, Visitor, digested};
+use crate::domain::access::{Account, TokenDigest};
+use crate::domain::operator::{Access, NAME_CHARS_MAX, Order, handle};
 use crate::http::operator::guard;
+use crate::http::tries::TooMany;
 use crate::http::{OperatorState, connections};
 
 /// The cookie.
@@ -66,13 +68,13 @@ impl Form {
 
 /// An order that this visitor gives now.
 pub(super) fn order(state: &OperatorState, visitor: &Visitor) -> Order {
-    Order { operator: visitor.operator.clone(), given_at: state.clock.now(), accepted_by: None }
+    visitor.caller.order(&state.clock)
 }
 
 /// Keeps out whoever no page of the console is for, signed in or not.
 pub(super) async fn keep_out(State(state): State<OperatorState>, request: Request, next: Next) -> Response {
     let headers = request.headers();
-    if state.token.borrow().is_none() && !guard::is_for_this_machine(headers) {
+    if !state.roster.borrow().asks_for_token() && !guard::is_for_this_machine(headers) {
         let why = "Without an operator token, only requests to a loopback host are served.";
         return Trouble::new(StatusCode::FORBIDDEN, why).page();
     }
@@ -101,6 +103,7 @@ pub(super) async fn let_in(State(state): State<OperatorState>, mut request: Requ
         request = Request::from_parts(parts, Body::empty());
         request.extensions_mut().insert(form);
     }
+    request.extensions_mut().insert(visitor.caller.clone());
     request.extensions_mut().insert(visitor);
     next.run(request).await
 }
@@ -118,20 +121,39 @@ async fn read_form(body: Body) -> Result<Form, Trouble> {
 /// Whoever sent these headers, if signed in. `active` when a person did something.
 pub(super) fn visitor(state: &OperatorState, headers: &HeaderMap, active: bool) -> Option<Visitor> {
     let (now, sessions) = (state.clock.now(), &state.console.sessions);
-    let token = state.token.borrow().as_ref().map(|token| digested(token.expose_secret()));
-    if token.is_some() {
-        return sessions.visit(digested(cookie(headers)?), token.as_ref(), active, now);
+    let roster = Arc::clone(&state.roster.borrow());
+    let held = cookie(headers).and_then(|held| sessions.visit(digested(held), &roster, active, now));
+    if held.is_some() || roster.asks_for_token() {
+        return held;
     }
     let name = digested(THIS_MACHINE);
-    sessions.visit(name, None, active, now).or_else(|| {
-        sessions.open(name, session(state, Operator { access: Access::Loopback, by: None }, None));
-        sessions.visit(name, None, active, now)
+    sessions.visit(name, &roster, active, now).or_else(|| {
+        sessions.open(name, session(state, Holder::Loopback, None));
+        sessions.visit(name, &roster, active, now)
     })
 }
 
-fn session(state: &OperatorState, operator: Operator, token: Option<Digested>) -> Session {
+fn session(state: &OperatorState, holder: Holder, by: Option<String>) -> Session {
     let now = state.clock.now();
-    Session { operator, token, csrf: secret(state), opened_at: now, used_at: now, seen: Default::default() }
+    Session { holder, by, csrf: secret(state), opened_at: now, used_at: now, seen: Default::default() }
+}
+
+/// Opens a session and gives its cookie along with the answer; `Secure` where the form came over https.
+pub(super) fn open_session(
+    state: &OperatorState,
+    holder: Holder,
+    by: Option<String>,
+    secure: bool,
+    answer: &mut Response,
+) {
+    let held = secret(state);
+    state.console.sessions.open(digested(&held), session(state, holder, by));
+    set_cookie(answer, &held, secure);
+}
+
+/// Whether the browser loaded the page of this form over https.
+pub(super) fn is_over_https(headers: &HeaderMap) -> bool {
+    headers.get(header::ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"))
 }
 
 /// 256 random bits.
@@ -181,19 +203,19 @@ pub(super) async fn sign_in_page(State(state): State<OperatorState>, request: Re
 
 /// `POST /console/sign-in`.
 pub(super) async fn sign_in(State(state): State<OperatorState>, request: Request) -> Response {
-    let secure = request.headers().get(header::ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
+    let secure = is_over_https(request.headers());
     let form = match read_form(request.into_body()).await {
         Ok(form) => form,
         Err(trouble) => return trouble.page(),
     };
     let next = form.get("next").unwrap_or_default().to_owned();
+    if !state.roster.borrow().asks_for_token() {
+        return page::see_other(within(&next));
+    }
     match admit(&state, &form) {
-        Ok(operator) => {
-            let token = state.token.borrow().as_ref().map(|token| digested(token.expose_secret()));
-            let held = secret(&state);
-            state.console.sessions.open(digested(&held), session(&state, operator, token));
+        Ok((holder, by)) => {
             let mut answer = page::see_other(within(&next));
-            set_cookie(&mut answer, &held, secure);
+            open_session(&state, holder, by, secure, &mut answer);
             answer
         }
         Err(Turned { status, problem, retry_after }) => {
@@ -213,41 +235,62 @@ struct Turned {
     retry_after: Option<u64>,
 }
 
-/// Signs in with the operator token, however many wrong ones came before. Writes the audit line: one for each try, until
+/// The handle that a form claims; `None` where it claims none.
+///
+/// # Errors
+/// What a handle is, in a sentence.
+pub(super) fn claim(form: &Form) -> Result<Option<String>, String> {
+    let Some(name) = form.get("by") else { return Ok(None) };
+    handle(name).map(Some).ok_or_else(|| {
+        let form = format!("up to {NAME_CHARS_MAX} letters, digits, dots, hyphens and underscores");
+        format!("Your name must be a handle such as ada or on-call: {form}.")
+    })
+}
+
+/// Signs in with an operator's token, however many wrong ones came before. Writes the audit line: one for each try, until
 /// too many are wrong.
-fn admit(state: &OperatorState, form: &Form) -> Result<Operator, Turned> {
+fn admit(state: &OperatorState, form: &Form) -> Result<(Holder, Option<String>), Turned> {
     let turned = |status, problem: String| Turned { status, problem, retry_after: None };
-    let by = match form.get("by").map(handle) {
-        Some(None) => {
-            let form = format!("up to {NAME_CHARS_MAX} letters, digits, dots, hyphens and underscores");
-            let problem = format!("Your name must be a handle such as ada or on-call: {form}.");
-            return Err(turned(StatusCode::BAD_REQUEST, problem));
-        }
-        by => by.flatten(),
+    let claim = claim(form).map_err(|problem| turned(StatusCode::BAD_REQUEST, problem))?;
+    let (roster, presented) = (Arc::clone(&state.roster.borrow()), form.get("token").unwrap_or_default());
+    let Some(account) = roster.of_token(presented) else {
+        return Err(refuse(state, claim.as_deref()));
     };
-    let (now, presented) = (state.clock.now(), form.get("token").unwrap_or_default());
-    let is_right = state.token.borrow().as_ref().is_none_or(|token| guard::is_token(presented, token));
-    let tried = if is_right { Ok(true) } else { state.console.sessions.wrong_token(now).map(|()| false) };
-    let result = match tried {
-        Ok(true) => "done",
-        Ok(false) => "refused",
-        Err(_) => "refused, as many before it",
-    };
-    let (name, access) = (by.as_deref(), Access::Console.name());
+    if account.is_personal && claim.as_ref().is_some_and(|claim| *claim != account.name) {
+        let problem = format!("That token is {}’s, and you gave another name. Leave the name out.", account.name);
+        return Err(turned(StatusCode::FORBIDDEN, problem));
+    }
+    let by = if account.is_personal { Some(account.name.clone()) } else { claim };
+    note_sign_in(by.as_deref(), account, "done");
+    connections::prove();
+    Ok((Holder::Token(TokenDigest::of(presented)), by))
+}
+
+fn note_sign_in(by: Option<&str>, account: &Account, result: &str) {
+    let (access, role, proven) = (Access::Console.name(), account.grant.role.name(), account.is_personal);
+    tracing::info!(
+        target: "tandem::audit", action = "sign_in", access, by, proven, role, result, "operator: sign in: {result}"
+    );
+}
+
+/// Counts a wrong token, and says what to do.
+fn refuse(state: &OperatorState, by: Option<&str>) -> Turned {
+    let tried = state.console.wrong_token(connections::origin(), state.clock.now());
     if tried.is_ok() || tried.is_err_and(|too_many| too_many.is_news) {
-        tracing::info!(target: "tandem::audit", action = "sign_in", access, by = name, result, "operator: sign in: {result}");
+        let result = if tried.is_ok() { "refused" } else { "refused, as many before it" };
+        let access = Access::Console.name();
+        tracing::info!(target: "tandem::audit", action = "sign_in", access, by, result, "operator: sign in: {result}");
     }
     match tried {
-        Ok(true) => {
-            connections::prove();
-            Ok(Operator { access: Access::Console, by })
+        Ok(()) => {
+            let problem = "That is not the operator token, nor an operator’s.".to_owned();
+            Turned { status: StatusCode::UNAUTHORIZED, problem, retry_after: None }
         }
-        Ok(false) => Err(turned(StatusCode::UNAUTHORIZED, "That is not the operator token.".to_owned())),
         Err(TooMany { wait_seconds, .. }) => {
             let problem = format!(
                 "That is not the operator token, and many wrong ones came. Try again in {wait_seconds} seconds."
             );
-            Err(Turned { status: StatusCode::TOO_MANY_REQUESTS, problem, retry_after: Some(wait_seconds) })
+            Turned { status: StatusCode::TOO_MANY_REQUESTS, problem, retry_after: Some(wait_seconds) }
         }
     }
 }

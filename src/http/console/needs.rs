@@ -214,9 +214,15 @@ fn paused(facts: &Facts, vendor: &Vendor) -> Option<Need> {
         tone: "warn",
         title: format!("{} is paused by {}", view::vendor(vendor.destination), view::who(&pause.operator)),
         since: Some(moment(pause.since, facts.now)),
-        said: vec![waits_for(facts, vendor.destination)],
+        until: pause.until.map(|until| moment(until, facts.now)),
+        said: pause
+            .reason
+            .iter()
+            .map(|reason| format!("The reason: “{reason}”."))
+            .chain([waits_for(facts, vendor.destination)])
+            .collect(),
         href: "#destinations".to_owned(),
-        link: "Resume it",
+        link: "Resume it, or change the pause",
         ..Need::default()
     })
 }
@@ -382,8 +388,9 @@ mod tests {
         assert_each_is_told(&[
             (
                 |facts| {
-                    let operator = Operator { access: Access::Console, by: Some("ada".into()) };
-                    facts.vendors[0].paused = Some(Pause { since: ago(60), operator });
+                    let operator = Operator::claiming(Access::Console, Some("ada".into()));
+                    let (reason, until) = (Some("maintenance".into()), None);
+                    facts.vendors[0].paused = Some(Pause { since: ago(60), operator, reason, until });
                 },
                 "warn",
                 "Zendesk is paused by ada",

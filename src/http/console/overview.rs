@@ -2,15 +2,15 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::{StatusCode, Uri};
 use jiff::Timestamp;
 
-use super::gate;
+use super::destinations::Paused;
 use super::inbound::Inbound;
 use super::needs::{Facts, Need, Vendor, needs};
-use super::page::{self, Section, Shell, html, see_other, sentence};
+use super::page::{self, Section, Shell, html, sentence};
 use super::plot::{self, Plot};
 use super::session::Visitor;
 use super::view::{self, Moment, grouped, moment};
@@ -20,7 +20,7 @@ use crate::http::OperatorState;
 use crate::http::console::Allowance;
 use crate::http::health;
 use crate::http::operator::Query;
-use crate::http::operator::actions::{self, DESTINATIONS};
+use crate::http::operator::actions::DESTINATIONS;
 use crate::store::{Counts, DeliveryFilter, StoreError};
 use crate::telemetry::Trouble;
 
@@ -38,8 +38,8 @@ pub(super) struct Count {
 pub(super) struct Line {
     name: &'static str,
     vendor: &'static str,
-    /// Since when and by whom the operator keeps it from being called.
-    paused: Option<(Moment, String)>,
+    /// Since when, by whom and for what the operator keeps it from being called.
+    paused: Option<Paused>,
     /// In what way the vendor takes no calls, and why; both empty when it takes them.
     trouble: &'static str,
     cause: String,
@@ -148,7 +148,7 @@ fn line(vendor: &Vendor, levels: &[Level], now: Timestamp) -> Line {
     Line {
         name: vendor.destination.name(),
         vendor: view::vendor(vendor.destination),
-        paused: vendor.paused.as_ref().map(|pause| (moment(pause.since, now), view::who(&pause.operator))),
+        paused: vendor.paused.as_ref().map(|pause| Paused::of(pause, now)),
         trouble,
         cause: since.map(|since| sentence(&since.cause)).unwrap_or_default(),
         budgets: levels.iter().map(|level| budget(level, now)).collect(),
@@ -203,35 +203,6 @@ fn commits(counts: &Counts) -> Commits {
         mean: mean(stats.busy.as_secs_f64() * 1000.0).map(|ms| format!("{ms:.1} ms")).unwrap_or_default(),
         together: mean(stats.requests as f64).map(|many| format!("{many:.1}")).unwrap_or_default(),
     }
-}
-
-/// `POST /console/destinations/{destination}/pause`.
-pub(super) async fn pause(
-    State(state): State<OperatorState>,
-    Extension(visitor): Extension<Visitor>,
-    Path(name): Path<String>,
-) -> Result<Response, page::Trouble> {
-    set_paused(&state, &visitor, &name, true).await
-}
-
-/// `POST /console/destinations/{destination}/resume`.
-pub(super) async fn resume(
-    State(state): State<OperatorState>,
-    Extension(visitor): Extension<Visitor>,
-    Path(name): Path<String>,
-) -> Result<Response, page::Trouble> {
-    set_paused(&state, &visitor, &name, false).await
-}
-
-async fn set_paused(
-    state: &OperatorState,
-    visitor: &Visitor,
-    name: &str,
-    paused: bool,
-) -> Result<Response, page::Trouble> {
-    let destination = actions::destination(name)?;
-    actions::set_paused(state, destination, paused, &gate::order(state, visitor)).await?;
-    Ok(see_other(if paused { "/console?done=paused" } else { "/console?done=resumed" }))
 }
 
 #[cfg(test)]

@@ -5,9 +5,11 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
 use super::session::Visitor;
+use crate::domain::access::Role;
 use crate::domain::operator::Access;
 use crate::http::operator::Refusal;
 pub(super) use crate::http::operator::actions::REASON_MAX_CHARS as REASON_MAX;
+use crate::http::roles::Caller;
 use crate::store::StoreError;
 
 /// What a page may load and do: our own style sheets, our own script, which asks us for news, and forms to us. Nothing
@@ -50,8 +52,16 @@ pub(super) struct Shell {
     pub(super) csrf: String,
     /// From when on news is news to this page.
     pub(super) standing: String,
+    /// The visitor's role; empty where it is one that may do everything.
+    pub(super) role: &'static str,
+    /// Whether the visitor may read customers' words and act on one thing.
+    pub(super) may_act: bool,
+    /// Whether the visitor may do everything.
+    pub(super) may_admin: bool,
     /// Whether there is a session to end.
     pub(super) can_sign_out: bool,
+    /// Whether the visitor may say here who they are.
+    pub(super) can_be_named: bool,
     /// What was just done, in a sentence; empty for nothing.
     pub(super) done: &'static str,
     /// What the field that finds holds.
@@ -60,10 +70,11 @@ pub(super) struct Shell {
 
 impl Shell {
     pub(super) fn new(visitor: &Visitor, here: Section, title: impl Into<String>) -> Self {
-        let who = match (visitor.operator.by.as_deref(), visitor.operator.access) {
+        let Caller { operator, grant } = &visitor.caller;
+        let who = match (operator.by.as_deref(), operator.access) {
             (Some(by), _) => by,
             (None, Access::Loopback) => "this machine",
-            (None, Access::Token | Access::Console) => "operator",
+            (None, Access::Token | Access::Console | Access::Bridge) => "operator",
         };
         Self {
             title: title.into(),
@@ -71,7 +82,11 @@ impl Shell {
             who: who.to_owned(),
             csrf: visitor.csrf.clone(),
             standing: visitor.standing.clone(),
-            can_sign_out: visitor.operator.access == Access::Console,
+            role: if grant.role == Role::Admin { "" } else { grant.role.name() },
+            may_act: grant.may(Role::Act),
+            may_admin: grant.may(Role::Admin),
+            can_sign_out: operator.access == Access::Console,
+            can_be_named: operator.access == Access::Loopback,
             done: "",
             words: String::new(),
         }
@@ -84,7 +99,11 @@ impl Shell {
             who: String::new(),
             csrf: String::new(),
             standing: String::new(),
+            role: "",
+            may_act: false,
+            may_admin: false,
             can_sign_out: false,
+            can_be_named: false,
             done: "",
             words: String::new(),
         }
@@ -103,7 +122,8 @@ impl Shell {
             Some("read") => "The body was read again.",
             Some("discarded") => "It was dropped. Nothing is sent.",
             Some("settled") => "It is settled as delivered. Nothing is sent.",
-            Some("paused") => "The destination gets no more calls until it is resumed.",
+            Some("paused") => "The destination gets no more calls until the pause ends or it is resumed.",
+            Some("named") => "What you do from here on is written down under that name.",
             Some("resumed") => "The destination gets calls again.",
             Some(_) | None => "",
         };

@@ -1,16 +1,19 @@
-//! Who is signed in to the console: sessions, and how many wrong tokens came.
+//! Who is signed in to the console: sessions.
 //!
 //! Sessions live in memory, so a restart signs everybody out. What a browser holds is never kept here, only its digest.
+//! A session grants nothing by itself: at every request, its operator and role are those of the roster then.
 //! This decides about time and numbers that it is given; it reads no clock, draws no lots and sees no request.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::domain::operator::{Operator, Seen};
+use crate::domain::access::{Grant, Role, Roster, TokenDigest};
+use crate::domain::operator::{Access, Operator, Seen};
+use crate::http::roles::Caller;
 
 /// Whoever does nothing for so long is signed out.
 const IDLE_MAX: SignedDuration = SignedDuration::from_mins(30);
@@ -20,13 +23,6 @@ const AGE_MAX: SignedDuration = SignedDuration::from_hours(12);
 
 /// Far more than there are operators. The one that was idle for longest makes room.
 const SESSIONS_MAX: usize = 64;
-
-/// How many wrong tokens are answered and logged one by one in [`TRIES_PERIOD`], from everybody together, at the sign-in
-/// and at the API: a person mistypes twice.
-const TRIES_MAX: usize = 10;
-
-/// See [`TRIES_MAX`].
-const TRIES_PERIOD: SignedDuration = SignedDuration::from_secs(60);
 
 /// How much of what was shown a session remembers; what is forgotten is written down once more.
 const SEEN_MAX: usize = 1000;
@@ -46,28 +42,24 @@ pub(super) struct Sessions(Mutex<Inner>);
 #[derive(Default)]
 struct Inner {
     open: BTreeMap<Digested, Session>,
-    /// When wrong tokens came, oldest first.
-    wrong: VecDeque<Timestamp>,
-    /// Whether it was told since then that too many came.
-    told: bool,
 }
 
-/// Too many wrong tokens came.
+/// By what a session was opened, and with what it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::http) struct TooMany {
-    /// After how many seconds the next one is answered like a first.
-    pub(in crate::http) wait_seconds: u64,
-    /// Whether it is the first of these, so that the log has one line for all of them.
-    pub(in crate::http) is_news: bool,
+pub(super) enum Holder {
+    /// From this machine, as long as no token is asked for.
+    Loopback,
+    /// With the token of this digest, as long as it is somebody's.
+    Token(TokenDigest),
 }
 
-/// What a session begins with.
+/// A session.
 #[derive(Clone)]
 pub(super) struct Session {
-    /// Who it is.
-    pub(super) operator: Operator,
-    /// The digest of the operator token that was presented; `None` where none is asked for.
-    pub(super) token: Option<Digested>,
+    /// By what it was opened.
+    pub(super) holder: Holder,
+    /// The handle that its holder claims; it counts where no token proves another.
+    pub(super) by: Option<String>,
     /// What every form of the session carries.
     pub(super) csrf: String,
     /// When it began.
@@ -79,23 +71,36 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Whether it still holds under this operator token.
-    fn holds(&self, token: Option<&Digested>, now: Timestamp) -> bool {
-        let same_token = match (&self.token, token) {
-            (Some(then), Some(today)) => bool::from(then.ct_eq(today)),
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
-        };
+    /// Who it belongs to and what they may do now; `None` where it holds no longer.
+    fn caller(&self, roster: &Roster, now: Timestamp) -> Option<Caller> {
         let (age, idle) = (now.duration_since(self.opened_at), now.duration_since(self.used_at));
-        same_token && age < AGE_MAX && idle < IDLE_MAX
+        if age >= AGE_MAX || idle >= IDLE_MAX {
+            return None;
+        }
+        match &self.holder {
+            Holder::Loopback if roster.asks_for_token() => None,
+            Holder::Loopback => {
+                let operator = Operator::claiming(Access::Loopback, self.by.clone());
+                Some(Caller { operator, grant: Grant::of(Role::Admin) })
+            }
+            Holder::Token(digest) => {
+                let account = roster.of_digest(digest)?;
+                let operator = if account.is_personal {
+                    Operator::proven(Access::Console, &account.name)
+                } else {
+                    Operator::claiming(Access::Console, self.by.clone())
+                };
+                Some(Caller { operator, grant: account.grant.clone() })
+            }
+        }
     }
 }
 
 /// Somebody who is signed in, for the length of one request.
 #[derive(Clone)]
 pub(super) struct Visitor {
-    /// Who it is.
-    pub(super) operator: Operator,
+    /// Who it is, and what they may do.
+    pub(super) caller: Caller,
     /// What the forms of this session carry.
     pub(super) csrf: String,
     /// The session's name.
@@ -105,6 +110,11 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
+    /// Whether the visitor's role is this one, or includes it.
+    pub(super) fn may(&self, needed: Role) -> bool {
+        self.caller.grant.may(needed)
+    }
+
     /// Whether a form carries this session's word.
     pub(super) fn vouches_for(&self, csrf: &str) -> bool {
         bool::from(digested(&self.csrf).ct_eq(&digested(csrf)))
@@ -124,24 +134,17 @@ impl Sessions {
 
     /// Whoever presents this name, if the session still holds. `active` when a person did something, which keeps the
     /// session from growing idle; a page that only brings itself up to date does not.
-    pub(super) fn visit(
-        &self,
-        name: Digested,
-        token: Option<&Digested>,
-        active: bool,
-        now: Timestamp,
-    ) -> Option<Visitor> {
+    pub(super) fn visit(&self, name: Digested, roster: &Roster, active: bool, now: Timestamp) -> Option<Visitor> {
         let mut inner = self.lock();
         let session = inner.open.get_mut(&name)?;
-        if !session.holds(token, now) {
+        let Some(caller) = session.caller(roster, now) else {
             inner.open.remove(&name);
             return None;
-        }
+        };
         if active {
             session.used_at = now;
         }
-        let (operator, csrf) = (session.operator.clone(), session.csrf.clone());
-        Some(Visitor { operator, csrf, session: name, standing: String::new() })
+        Some(Visitor { caller, csrf: session.csrf.clone(), session: name, standing: String::new() })
     }
 
     /// Ends a session.
@@ -164,22 +167,6 @@ impl Sessions {
         }
     }
 
-    /// A wrong token was presented. `Err` where too many came before it: then it says when the next one is answered like
-    /// a first. The right token needs no question here, so guessing locks nobody out.
-    pub(super) fn wrong_token(&self, now: Timestamp) -> Result<(), TooMany> {
-        let mut inner = self.lock();
-        // A clock that was set back must not keep them for ever.
-        inner.wrong.retain(|at| now.duration_since(*at).abs() < TRIES_PERIOD);
-        let Some(oldest) = inner.wrong.front().filter(|_| inner.wrong.len() >= TRIES_MAX) else {
-            inner.wrong.push_back(now);
-            inner.told = false;
-            return Ok(());
-        };
-        let wait = oldest.checked_add(TRIES_PERIOD).unwrap_or(now).duration_since(now);
-        let is_news = !std::mem::replace(&mut inner.told, true);
-        Err(TooMany { wait_seconds: wait.as_secs().max(0).unsigned_abs() + 1, is_news })
-    }
-
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Every change is one insertion or removal, so a poisoned lock still holds whole sessions.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -198,17 +185,17 @@ fn word(seen: &Seen) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::access::Account;
     use crate::domain::conversation::ConversationKey;
-    use crate::domain::operator::Access;
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(minute * 60).unwrap()
     }
 
-    fn session(opened_at: Timestamp, token: Option<&str>) -> Session {
+    fn session(opened_at: Timestamp, holder: Holder) -> Session {
         Session {
-            operator: Operator { access: Access::Console, by: None },
-            token: token.map(digested),
+            holder,
+            by: Some("eve".into()),
             csrf: "word".into(),
             opened_at,
             used_at: opened_at,
@@ -216,72 +203,83 @@ mod tests {
         }
     }
 
+    fn held(token: &str) -> Holder {
+        Holder::Token(TokenDigest::of(token))
+    }
+
+    fn ada(token: &str, role: Role) -> Account {
+        Account { name: "ada".into(), grant: Grant::of(role), token: TokenDigest::of(token), is_personal: true }
+    }
+
+    fn roster(accounts: &[Account]) -> Roster {
+        Roster::new(accounts.to_vec())
+    }
+
     #[test]
     fn a_session_ends_when_idle_and_after_a_day_whatever_happens() {
-        let (sessions, name, token) = (Sessions::default(), digested("a"), digested("t"));
-        sessions.open(name, session(at(0), Some("t")));
-        assert!(sessions.visit(name, Some(&token), true, at(29)).is_some());
-        assert!(sessions.visit(name, Some(&token), false, at(58)).is_some(), "it was used 29 minutes ago");
-        assert!(sessions.visit(name, Some(&token), true, at(59)).is_none(), "a page that refreshes is nobody's hand");
-        sessions.open(name, session(at(0), Some("t")));
+        let (sessions, name, roster) = (Sessions::default(), digested("a"), roster(&[Account::shared("t")]));
+        sessions.open(name, session(at(0), held("t")));
+        assert!(sessions.visit(name, &roster, true, at(29)).is_some());
+        assert!(sessions.visit(name, &roster, false, at(58)).is_some(), "it was used 29 minutes ago");
+        assert!(sessions.visit(name, &roster, true, at(59)).is_none(), "a page that refreshes is nobody's hand");
+        sessions.open(name, session(at(0), held("t")));
         for minute in (0..720).step_by(20) {
-            assert!(sessions.visit(name, Some(&token), true, at(minute)).is_some(), "{minute}");
+            assert!(sessions.visit(name, &roster, true, at(minute)).is_some(), "{minute}");
         }
-        assert!(sessions.visit(name, Some(&token), true, at(720)).is_none(), "twelve hours");
+        assert!(sessions.visit(name, &roster, true, at(720)).is_none(), "twelve hours");
     }
 
     #[test]
     fn a_session_ends_with_the_token_it_began_with_and_when_closed() {
         let (sessions, name) = (Sessions::default(), digested("a"));
-        for (then, today, holds) in [
-            (Some("t"), Some("t"), true),
-            (Some("t"), Some("u"), false),
-            (Some("t"), None, false),
-            (None, Some("t"), false),
-            (None, None, true),
+        for (holder, roster, holds) in [
+            (held("t"), roster(&[Account::shared("t")]), true),
+            (held("t"), roster(&[Account::shared("u")]), false),
+            (held("t"), roster(&[Account::shared("u"), ada("t", Role::Read)]), true),
+            (held("t"), roster(&[]), false),
+            (Holder::Loopback, roster(&[Account::shared("t")]), false),
+            (Holder::Loopback, roster(&[ada("t", Role::Admin)]), false),
+            (Holder::Loopback, roster(&[]), true),
         ] {
-            sessions.open(name, session(at(0), then));
-            let today = today.map(digested);
-            assert_eq!(sessions.visit(name, today.as_ref(), true, at(1)).is_some(), holds, "{then:?}");
+            sessions.open(name, session(at(0), holder));
+            assert_eq!(sessions.visit(name, &roster, true, at(1)).is_some(), holds, "{holder:?} {roster:?}");
         }
         sessions.close(name);
-        assert!(sessions.visit(name, None, true, at(1)).is_none());
+        assert!(sessions.visit(name, &roster(&[]), true, at(1)).is_none());
+    }
+
+    #[test]
+    fn a_session_is_worth_what_its_operator_is_granted_now() {
+        let (sessions, name) = (Sessions::default(), digested("a"));
+        sessions.open(name, session(at(0), held("t")));
+        let visit = |account: Account| sessions.visit(name, &roster(&[account]), true, at(1)).map(|found| found.caller);
+        for role in [Role::Act, Role::Admin, Role::Read] {
+            let caller = visit(ada("t", role)).unwrap();
+            assert_eq!(caller.operator, Operator::proven(Access::Console, "ada"), "the claim does not count");
+            assert_eq!(caller.grant, Grant::of(role));
+        }
+        let shared = visit(Account::shared("t")).unwrap();
+        assert_eq!(shared.operator, Operator::claiming(Access::Console, Some("eve".into())));
+        assert_eq!(shared.grant, Grant::of(Role::Admin));
     }
 
     #[test]
     fn there_are_no_more_sessions_than_there_is_room_for() {
-        let sessions = Sessions::default();
+        let (sessions, nobody) = (Sessions::default(), roster(&[]));
         for number in 0..=SESSIONS_MAX {
             let opened_at = Timestamp::from_second(number as i64).unwrap();
-            sessions.open(digested(&number.to_string()), session(opened_at, None));
+            sessions.open(digested(&number.to_string()), session(opened_at, Holder::Loopback));
         }
-        assert!(sessions.visit(digested("0"), None, true, at(2)).is_none(), "the idlest made room");
-        assert!(sessions.visit(digested("1"), None, true, at(2)).is_some());
+        assert!(sessions.visit(digested("0"), &nobody, true, at(2)).is_none(), "the idlest made room");
+        assert!(sessions.visit(digested("1"), &nobody, true, at(2)).is_some());
         assert_eq!(sessions.lock().open.len(), SESSIONS_MAX);
-    }
-
-    #[test]
-    fn ten_wrong_tokens_a_minute_are_answered_one_by_one() {
-        let sessions = Sessions::default();
-        let minute = |n: i64| Timestamp::from_second(n * 60).unwrap();
-        for _ in 0..TRIES_MAX {
-            assert_eq!(sessions.wrong_token(minute(10)), Ok(()));
-        }
-        assert_eq!(sessions.wrong_token(minute(10)), Err(TooMany { wait_seconds: 61, is_news: true }));
-        assert_eq!(sessions.wrong_token(minute(10)), Err(TooMany { wait_seconds: 61, is_news: false }));
-        assert_eq!(sessions.wrong_token(minute(11)), Ok(()));
-        for _ in 1..TRIES_MAX {
-            assert_eq!(sessions.wrong_token(minute(11)), Ok(()));
-        }
-        assert_eq!(sessions.wrong_token(minute(11)).map_err(|too_many| too_many.is_news), Err(true), "again");
-        assert_eq!(sessions.wrong_token(minute(3)), Ok(()), "the clock was set back");
     }
 
     #[test]
     fn what_was_shown_is_remembered_by_the_session_it_was_shown_in() {
         let (sessions, ada, bob) = (Sessions::default(), digested("a"), digested("b"));
-        sessions.open(ada, session(at(0), None));
-        sessions.open(bob, session(at(0), None));
+        sessions.open(ada, session(at(0), Holder::Loopback));
+        sessions.open(bob, session(at(0), Holder::Loopback));
         let seen = Seen::Conversation(ConversationKey("x".into()));
         sessions.saw(ada, &seen);
         assert!(sessions.has_seen(ada, &seen) && !sessions.has_seen(bob, &seen));
@@ -289,12 +287,9 @@ mod tests {
 
     #[test]
     fn only_the_sessions_own_word_counts() {
-        let visitor = Visitor {
-            operator: Operator { access: Access::Console, by: None },
-            csrf: "word".into(),
-            session: digested("a"),
-            standing: String::new(),
-        };
+        let (sessions, name) = (Sessions::default(), digested("a"));
+        sessions.open(name, session(at(0), Holder::Loopback));
+        let visitor = sessions.visit(name, &roster(&[]), true, at(1)).unwrap();
         assert!(visitor.vouches_for("word"));
         assert!(!visitor.vouches_for("") && !visitor.vouches_for("words") && !visitor.vouches_for("wor"));
     }

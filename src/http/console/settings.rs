@@ -15,6 +15,7 @@ use super::page::{Section, Shell, Trouble, html};
 use super::preview::{self, Preview};
 use super::session::Visitor;
 use super::view;
+use crate::domain::access::Role;
 use crate::domain::event::{Destination, EventId};
 use crate::domain::operator::Seen;
 use crate::http::OperatorState;
@@ -162,7 +163,8 @@ async fn mapping_page(
     let event = event.map(parse_id).transpose()?;
     let in_force = state.console.mapping_file(&file_of(name)).unwrap_or_else(|| mapping::shipped(name).to_owned());
     let text = tried.unwrap_or_else(|| in_force.clone());
-    let revealed = event.is_none_or(|id| state.console.sessions.has_seen(visitor.session, &Seen::Event(id)));
+    let has_seen = |id| visitor.may(Role::Act) && state.console.sessions.has_seen(visitor.session, &Seen::Event(id));
+    let revealed = event.is_none_or(has_seen);
     let mut page = MappingPage {
         shell: Shell::new(visitor, Section::Settings, format!("Mapping {name}")),
         name: name.as_str(),

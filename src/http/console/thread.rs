@@ -10,9 +10,11 @@ use jiff::Timestamp;
 use super::conversations::{Known, key, known};
 use super::deliveries::parse_id;
 use super::gate::{self, Form};
+use super::mask;
 use super::page::{Section, Shell, Trouble, html, see_other};
 use super::session::Visitor;
 use super::view::{self, Moment, Step, grouped, moment};
+use crate::domain::access::Role;
 use crate::domain::delivery::{Delivery, State as Standing};
 use crate::domain::event::{Event, EventKind, Keyword};
 use crate::domain::operator::Seen;
@@ -41,6 +43,20 @@ struct Item {
     /// Whether it was given up, so that it can be put back from here.
     is_dead: bool,
     steps: Vec<Step>,
+}
+
+impl Item {
+    /// The item as it is shown to a role that may not read what was written.
+    fn hidden(self) -> Self {
+        let who = match self.side {
+            "from" => "Customer".to_owned(),
+            "to" => "Agent".to_owned(),
+            _ => self.who,
+        };
+        let text = if self.text.is_empty() { self.text } else { mask::hint(&self.text) };
+        let files = self.files.iter().map(|file| mask::hint(file)).collect();
+        Self { who, text, files, ..self }
+    }
 }
 
 #[derive(Template)]
@@ -81,18 +97,25 @@ pub(super) async fn show(
         ..DeliveryFilter::default()
     };
     let page = state.store.deliveries(filter).await?;
-    write_down(&state, &visitor, Seen::Conversation(key.clone())).await?;
+    let may_read = visitor.may(Role::Act);
+    if may_read {
+        write_down(&state, &visitor, Seen::Conversation(key.clone())).await?;
+    }
     let earliest = page.items.last().filter(|_| page.more).map(|delivery| delivery.id.to_string());
     let href = |path: &str, before: &str| view::query(path, &[("key", &key.0), ("before", before)]);
-    let phone_is_shown = state.console.sessions.has_seen(visitor.session, &Seen::Phone(key.clone()));
+    let phone_is_shown = may_read && state.console.sessions.has_seen(visitor.session, &Seen::Phone(key.clone()));
     let thread = Thread {
         shell: Shell::new(&visitor, Section::Conversations, format!("Conversation {key}")).after(done.as_deref()),
         known: known(&state, &conversation),
-        name: conversation.customer.name().unwrap_or_default(),
+        name: conversation.customer.name().filter(|_| may_read).unwrap_or_default(),
         phone: conversation.customer.phone.clone().filter(|_| phone_is_shown).unwrap_or_default(),
         reveal: href("/console/conversation/reveal", ""),
         redrive: href("/console/conversation/redrive", ""),
-        items: items(&state, &page.items).await?,
+        items: items(&state, &page.items)
+            .await?
+            .into_iter()
+            .map(|item| if may_read { item } else { item.hidden() })
+            .collect(),
         total: grouped(page.total),
         earlier: earliest.map(|before| href("/console/conversation", &before)).unwrap_or_default(),
         latest: before.map(|_| href("/console/conversation", "")).unwrap_or_default(),

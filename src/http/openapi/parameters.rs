@@ -106,7 +106,8 @@ pub(super) fn destination(place: ParameterIn, about: &str) -> Parameter {
 }
 
 pub(super) fn by() -> Parameter {
-    let about = "Who you are, for the audit: a handle of letters, digits, dots, hyphens and underscores.";
+    let about = "Who you are, for the audit: a handle of letters, digits, dots, hyphens and underscores. A token of your own \
+        says it already; another name beside it is refused.";
     // A letter somewhere, and 64 characters at most.
     parameter("X-Tandem-By", ParameterIn::Header, about, like("^(?=.*[A-Za-z])[A-Za-z0-9._-]{1,64}$"))
 }

@@ -6,11 +6,13 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::domain::answer::Answers;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, State as Standing, Transition};
 use crate::domain::event::{DedupeKey, Destination, Event, EventId, EventKind};
-use crate::domain::operator::{Order, Seen, digest};
+use crate::domain::operator::{Order, PAUSE_REASON_MAX_CHARS, PauseTerms, Seen, digest};
 use crate::http::OperatorState;
 use crate::http::operator::settled;
 use crate::intake::{self, Intake};
@@ -38,6 +40,25 @@ pub(in crate::http) fn reason(text: &str) -> Result<String, String> {
         0 => Err("a reason is needed".to_owned()),
         1..=REASON_MAX_CHARS => Ok(text.to_owned()),
         _ => Err(format!("the reason is longer than {REASON_MAX_CHARS} characters")),
+    }
+}
+
+/// What is given along with a pause, as it is kept.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(in crate::http) fn pause_terms(
+    reason: Option<&str>,
+    until: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<PauseTerms, String> {
+    let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
+    if reason.is_some_and(|reason| reason.chars().count() > PAUSE_REASON_MAX_CHARS) {
+        return Err(format!("the reason is longer than {PAUSE_REASON_MAX_CHARS} characters"));
+    }
+    match until {
+        Some(until) if until <= now => Err(format!("the end of the pause must lie ahead, and {until} is over")),
+        until => Ok(PauseTerms { reason: reason.map(str::to_owned), until }),
     }
 }
 
@@ -268,18 +289,18 @@ fn write_anew(state: &OperatorState) {
     });
 }
 
-/// Pauses a destination, or resumes it.
+/// Pauses a destination on these [`pause_terms`], or resumes it.
 ///
 /// # Errors
 /// As [`crate::store::Store::pause`].
 pub(in crate::http) async fn set_paused(
     state: &OperatorState,
     destination: Destination,
-    paused: bool,
+    terms: Option<PauseTerms>,
     order: &Order,
 ) -> Result<(), StoreError> {
-    let changed = state.store.pause(destination, paused, order).await?;
-    let (action, name) = (if paused { "pause" } else { "resume" }, destination.name());
+    let (action, name) = (if terms.is_some() { "pause" } else { "resume" }, destination.name());
+    let changed = state.store.pause(destination, terms, order).await?;
     let result = if changed { "done" } else { "it was so already" };
     let by = order.operator.by.as_deref();
     tracing::info!(

@@ -1,41 +1,85 @@
 //! Who may talk to the operator's router.
 //!
-//! With a token: whoever presents it. Without one the listener is on a loopback address, and the danger is the
+//! With tokens: the caller who presents one of them, as the operator whose it is. Without any the listener is on a loopback address, and the danger is the
 //! operator's own web browser: a page that makes it send requests here (stopped by `Origin`), or whose name is made to
 //! point to 127.0.0.1 (DNS rebinding, stopped by `Host`). The origin is checked in either case.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
-use crate::domain::operator::Access;
+use crate::domain::access::{Grant, Role, Roster};
+use crate::domain::operator::{Access, NAME_CHARS_MAX, Operator, handle};
 use crate::http::error::{error_answer, unauthorized};
+use crate::http::roles::Caller;
 use crate::http::{OperatorState, connections};
 
-/// Lets the request pass, or answers 401 or 403.
-pub(super) async fn let_in(State(state): State<OperatorState>, request: Request, next: Next) -> Response {
+/// The header by which an operator without a token of their own says who they are; nobody checks it.
+const BY: &str = "x-tandem-by";
+
+/// Lets the request pass with its [`Caller`], or answers 400, 401, 403 or 429.
+pub(super) async fn let_in(State(state): State<OperatorState>, mut request: Request, next: Next) -> Response {
     let headers = request.headers();
     if !is_same_site(headers) {
         return error_answer(StatusCode::FORBIDDEN, "requests from other web sites are not served");
     }
-    let token = state.token.borrow().clone();
-    match &token {
-        Some(token) if !presents(headers, token) => refuse(&state, headers),
-        None if !is_for_this_machine(headers) => {
-            error_answer(StatusCode::FORBIDDEN, "without an operator token only requests to a loopback host are served")
+    let roster = Arc::clone(&state.roster.borrow());
+    let caller = match caller(&roster, headers) {
+        Ok(caller) => caller,
+        Err(Turned::Stranger) => return refuse(&state, request.headers()),
+        Err(Turned::Away(status, why)) => return error_answer(status, &why),
+    };
+    connections::prove();
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+/// Why a caller does not get in.
+enum Turned {
+    /// No operator's token is presented.
+    Stranger,
+    /// Something else, in words.
+    Away(StatusCode, String),
+}
+
+/// Who sent these headers.
+fn caller(roster: &Roster, headers: &HeaderMap) -> Result<Caller, Turned> {
+    if !roster.asks_for_token() {
+        if !is_for_this_machine(headers) {
+            let why = "without an operator token only requests to a loopback host are served";
+            return Err(Turned::Away(StatusCode::FORBIDDEN, why.to_owned()));
         }
-        Some(_) | None => {
-            connections::prove();
-            next.run(request).await
-        }
+        let operator = Operator::claiming(Access::Loopback, claim(headers)?);
+        return Ok(Caller { operator, grant: Grant::of(Role::Admin) });
     }
+    let Some(account) = presented(headers).and_then(|token| roster.of_token(token)) else {
+        return Err(Turned::Stranger);
+    };
+    let claim = claim(headers)?;
+    let operator = if account.is_personal {
+        if claim.is_some_and(|claim| claim != account.name) {
+            let why = format!("X-Tandem-By names another operator than the token, which is {}'s", account.name);
+            return Err(Turned::Away(StatusCode::FORBIDDEN, why));
+        }
+        Operator::proven(Access::Token, &account.name)
+    } else {
+        Operator::claiming(Access::Token, claim)
+    };
+    Ok(Caller { operator, grant: account.grant.clone() })
+}
+
+/// The name that the caller claims.
+fn claim(headers: &HeaderMap) -> Result<Option<String>, Turned> {
+    let Some(value) = headers.get(BY) else { return Ok(None) };
+    value.to_str().ok().and_then(handle).map(Some).ok_or_else(|| {
+        let form = format!("a handle of up to {NAME_CHARS_MAX} letters, digits, dots, hyphens and underscores");
+        Turned::Away(StatusCode::BAD_REQUEST, format!("who acts must be {form}, such as ada or on-call"))
+    })
 }
 
 /// 401, or 429 after many wrong tokens. A request without any is no guess. The audit has a line for each wrong one,
@@ -44,7 +88,7 @@ fn refuse(state: &OperatorState, headers: &HeaderMap) -> Response {
     if !headers.contains_key(header::AUTHORIZATION) {
         return unauthorized();
     }
-    let wrong = state.console.wrong_token(state.clock.now());
+    let wrong = state.console.wrong_token(connections::origin(), state.clock.now());
     let result = if wrong.is_ok() { "refused" } else { "refused, as many before it" };
     if wrong.is_ok() || wrong.is_err_and(|too_many| too_many.is_news) {
         let access = Access::Token.name();
@@ -64,18 +108,10 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn presents(headers: &HeaderMap, token: &SecretString) -> bool {
-    let Some((scheme, presented)) = text(headers, header::AUTHORIZATION).and_then(|value| value.split_once(' ')) else {
-        return false;
-    };
-    scheme.eq_ignore_ascii_case("bearer") && is_token(presented.trim(), token)
-}
-
-/// Whether this is the token. Digests have equal lengths, so the comparison takes the same time whatever was presented.
-pub(in crate::http) fn is_token(presented: &str, token: &SecretString) -> bool {
-    let presented = Sha256::digest(presented.as_bytes());
-    let expected = Sha256::digest(token.expose_secret().as_bytes());
-    bool::from(presented.ct_eq(&expected))
+/// The bearer token that a request presents.
+fn presented(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = text(headers, header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// Whether the request names this machine as its host, as no page does whose own name was made to point here.
@@ -138,20 +174,17 @@ mod tests {
     }
 
     #[test]
-    fn only_the_whole_token_counts() {
-        let token = SecretString::from("correct horse");
+    fn a_token_is_presented_as_bearer() {
         for (value, expected) in [
-            ("Bearer correct horse", true),
-            ("bearer correct horse", true),
-            ("Bearer correct hors", false),
-            ("Bearer correct horse!", false),
-            ("Bearer ", false),
-            ("Bearer", false),
-            ("Basic correct horse", false),
-            ("correct horse", false),
+            ("Bearer correct horse", Some("correct horse")),
+            ("bearer correct horse", Some("correct horse")),
+            ("Bearer ", Some("")),
+            ("Bearer", None),
+            ("Basic correct horse", None),
+            ("correct horse", None),
         ] {
-            assert_eq!(presents(&headers(&[("authorization", value)]), &token), expected, "{value}");
+            assert_eq!(presented(&headers(&[("authorization", value)])), expected, "{value}");
         }
-        assert!(!presents(&headers(&[]), &token), "nothing presented");
+        assert_eq!(presented(&headers(&[])), None, "nothing presented");
     }
 }

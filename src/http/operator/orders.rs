@@ -3,25 +3,33 @@
 //! An order over many deliveries is carried out in steps, one a request: each is bounded, each is durable when it is
 //! answered, and each says where the next one begins. Whoever stops asking has stopped the order there.
 
+use axum::Extension;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use http::{HeaderMap, Uri};
+use http::Uri;
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::actions::{self, DESTINATIONS, DISCARDED, REDRIVEN};
-use super::{OperatorState, Query, Refusal, answer, order_of, page_json, parse_id, read_reason, to_json};
+use super::{OperatorState, Query, Refusal, answer, page_json, parse_id, read_body, read_reason, to_json};
 use crate::domain::conversation::ConversationKey;
 use crate::domain::event::Destination;
-use crate::domain::operator::{AuditEntry, Order};
+use crate::domain::operator::{AuditEntry, Order, PauseTerms};
+use crate::domain::text;
 use crate::http::answers;
+use crate::http::roles::Caller;
 use crate::store::{Found, Moves, Sweep};
 use crate::telemetry::Trouble;
 
 /// `POST /api/deliveries/redrive`: one step.
-pub(super) async fn redrive_all(State(state): State<OperatorState>, uri: Uri, headers: HeaderMap) -> Response {
+pub(super) async fn redrive_all(
+    State(state): State<OperatorState>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Response {
     let moved = async {
-        let order = order_of(&state, &headers)?;
+        let order = caller.order(&state.clock);
         let sweep = read_sweep(&uri, &REDRIVEN, &order)?;
         let (found, moves) = actions::redrive_step(&state, &sweep, &order).await?;
         Ok(step_json(&sweep, &found, &moves))
@@ -30,9 +38,14 @@ pub(super) async fn redrive_all(State(state): State<OperatorState>, uri: Uri, he
 }
 
 /// `POST /api/deliveries/discard`: one step.
-pub(super) async fn discard_all(State(state): State<OperatorState>, uri: Uri, request: Request) -> Response {
+pub(super) async fn discard_all(
+    State(state): State<OperatorState>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    request: Request,
+) -> Response {
     let moved = async {
-        let order = order_of(&state, request.headers())?;
+        let order = caller.order(&state.clock);
         let sweep = read_sweep(&uri, &DISCARDED, &order)?;
         let reason = read_reason(request).await?;
         let (found, moves) = actions::discard_step(&state, &sweep, reason, &order).await?;
@@ -64,9 +77,13 @@ fn step_json(sweep: &Sweep, found: &Found, moves: &Moves) -> Value {
 }
 
 /// `POST /api/conversation/forget`.
-pub(super) async fn forget(State(state): State<OperatorState>, uri: Uri, headers: HeaderMap) -> Response {
+pub(super) async fn forget(
+    State(state): State<OperatorState>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Response {
     let forgotten = async {
-        let order = order_of(&state, &headers)?;
+        let order = caller.order(&state.clock);
         let key = Query::read(&uri, &["key"])?.take("key").map(ConversationKey);
         let key = key.ok_or_else(|| Refusal::Bad("the parameter key is missing".to_owned()))?;
         let forgotten = actions::forget(&state, &key, &order).await?;
@@ -84,25 +101,54 @@ pub(super) async fn list_destinations(State(state): State<OperatorState>) -> Res
 /// `POST /api/destinations/{destination}/pause`.
 pub(super) async fn pause(
     State(state): State<OperatorState>,
+    Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-    headers: HeaderMap,
+    request: Request,
 ) -> Response {
-    answer(set_paused(&state, &name, &headers, true).await, &state)
+    let paused = async {
+        let terms = read_terms(request, state.clock.now()).await?;
+        set_paused(&state, &caller, &name, Some(terms)).await
+    };
+    answer(paused.await, &state)
 }
 
 /// `POST /api/destinations/{destination}/resume`.
 pub(super) async fn resume(
     State(state): State<OperatorState>,
+    Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-    headers: HeaderMap,
 ) -> Response {
-    answer(set_paused(&state, &name, &headers, false).await, &state)
+    answer(set_paused(&state, &caller, &name, None).await, &state)
 }
 
-async fn set_paused(state: &OperatorState, name: &str, headers: &HeaderMap, paused: bool) -> Result<Value, Refusal> {
-    let order = order_of(state, headers)?;
+/// The body of a pause. Programs of before there were reasons send none.
+async fn read_terms(request: Request, now: Timestamp) -> Result<PauseTerms, Refusal> {
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        reason: Option<String>,
+        until: Option<Timestamp>,
+    }
+    let body = read_body(request).await?;
+    let body: Body = if body.trim_ascii().is_empty() {
+        Body::default()
+    } else {
+        serde_json::from_slice(text::unmarked(&body)).map_err(|_| Refusal::Bad(PAUSE_BODY.to_owned()))?
+    };
+    actions::pause_terms(body.reason.as_deref(), body.until, now).map_err(Refusal::Bad)
+}
+
+const PAUSE_BODY: &str = "the body must be {\"reason\": \"…\", \"until\": \"2026-11-29T17:30:00Z\"}, or empty";
+
+async fn set_paused(
+    state: &OperatorState,
+    caller: &Caller,
+    name: &str,
+    terms: Option<PauseTerms>,
+) -> Result<Value, Refusal> {
+    let order = caller.order(&state.clock);
     let destination = actions::destination(name)?;
-    actions::set_paused(state, destination, paused, &order).await?;
+    actions::set_paused(state, destination, terms, &order).await?;
     Ok(destination_json(state, destination))
 }
 
@@ -113,7 +159,9 @@ fn destination_json(state: &OperatorState, destination: Destination) -> Value {
         destination,
         paused: pause.is_some(),
         since: pause.as_ref().map(|pause| pause.since),
-        by: pause.and_then(|pause| pause.operator.by),
+        by: pause.as_ref().and_then(|pause| pause.operator.by.clone()),
+        until: pause.as_ref().and_then(|pause| pause.until),
+        reason: pause.and_then(|pause| pause.reason),
         refused: state.readiness.trouble(destination, Trouble::Refuses).map(|since| since.cause),
     })
 }

@@ -4,41 +4,21 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use http::Request as HttpRequest;
-use secrecy::SecretString;
-use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::*;
-use crate::clock::Clock;
+use crate::domain::access::{Account, Roster};
 use crate::domain::conversation::Change;
 use crate::domain::conversation::TicketStatus;
 use crate::domain::event::TicketId;
+use crate::http::operator_router;
 use crate::http::testing::{
-    ScriptedStore, body_json, body_text, conversation, delivery, get_request, id, noon, unchanging, untouched,
+    ScriptedStore, body_json, body_text, conversation, delivery, get_request, id, noon, operator_state,
 };
-use crate::http::{Readiness, operator_router};
-use crate::intake::IntakeOptions;
 use crate::store::IllegalMove;
-use crate::telemetry::Metrics;
 
 fn state(store: Arc<ScriptedStore>, token: Option<&str>) -> OperatorState {
-    let clock = Clock::manual(noon(), 1);
-    clock.advance(jiff::SignedDuration::from_secs(90));
-    OperatorState {
-        store,
-        intake: unchanging(IntakeOptions {
-            zendesk_secrets: Vec::new(),
-            zendesk_tolerance: Duration::from_secs(600),
-            braze_tokens: Vec::new(),
-            user_field: "braze_external_id".into(),
-        }),
-        clock,
-        metrics: Arc::new(Metrics::default()),
-        inbound: untouched(),
-        readiness: Arc::new(Readiness::default()),
-        token: watch::channel(token.map(SecretString::from)).1,
-        console: Default::default(),
-    }
+    operator_state(store, Roster::new(token.map(Account::shared).into_iter().collect()))
 }
 
 fn filled() -> ScriptedStore {

@@ -5,12 +5,16 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::*;
 use crate::domain::delivery::{Delivery, Happened};
-use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, Seen, digest};
+use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, PauseTerms, Seen, digest};
 use crate::store::{Forgotten, Sweep, Terms};
 
 /// An order of ada's.
 pub(super) fn order(given_at: Timestamp) -> Order {
-    Order { operator: Operator { access: Access::Loopback, by: Some("ada".into()) }, given_at, accepted_by: None }
+    Order { operator: Operator::claiming(Access::Loopback, Some("ada".into())), given_at, accepted_by: None }
+}
+
+fn forever() -> Option<PauseTerms> {
+    Some(PauseTerms::default())
 }
 
 fn key(name: &str) -> ConversationKey {
@@ -276,8 +280,8 @@ pub(crate) async fn a_paused_destination_hands_out_nothing_also_after_a_crash<B:
     let (backend, store) = fresh::<B>().await;
     let id = accept(&store, text("a", "1")).await;
     accept(&store, phone_text(7, "out")).await;
-    assert_eq!(store.pause(Zendesk, true, &order(at(1))).await, Ok(true));
-    assert_eq!(store.pause(Zendesk, true, &order(at(2))).await, Ok(false), "it is paused already");
+    assert_eq!(store.pause(Zendesk, forever(), &order(at(1))).await, Ok(true));
+    assert_eq!(store.pause(Zendesk, forever(), &order(at(2))).await, Ok(false), "it is paused already");
     let (_backend, store) = backend.crash(store, at(3)).await;
     assert_eq!(store.paused(Zendesk).map(|pause| pause.since), Some(at(1)));
     assert_eq!(store.paused(Braze), None);
@@ -287,7 +291,7 @@ pub(crate) async fn a_paused_destination_hands_out_nothing_also_after_a_crash<B:
     accept(&store, text("a", "2")).await;
     store.changed(Zendesk).await;
     let resume = order(at(4));
-    let resuming = store.pause(Zendesk, false, &resume);
+    let resuming = store.pause(Zendesk, None, &resume);
     let ((), resumed) = futures_util::future::join(store.changed(Zendesk), resuming).await;
     assert_eq!(resumed, Ok(true));
     assert_eq!(store.next_due(Zendesk), Some(Timestamp::MIN), "who waits is woken");
@@ -297,12 +301,42 @@ pub(crate) async fn a_paused_destination_hands_out_nothing_also_after_a_crash<B:
     assert_eq!(drain(&store, Zendesk, at(4)).await, ["2"]);
 }
 
+pub(crate) async fn a_pause_ends_at_its_time_also_when_no_bridge_ran<B: Home>() {
+    let (backend, store) = fresh::<B>().await;
+    let (first, second) = (accept(&store, text("a", "1")).await, accept(&store, phone_text(7, "out")).await);
+    let until = |second| Some(PauseTerms { reason: Some("maintenance".into()), until: Some(at(second)) });
+    for destination in [Zendesk, Braze] {
+        assert_eq!(store.pause(destination, until(60), &order(at(1))).await, Ok(true));
+        assert_eq!(store.next_due(destination), Some(at(60)), "who waits is woken by the end");
+    }
+    assert_eq!(store.pause(Braze, until(90), &order(at(2))).await, Ok(true), "the end is another one");
+    assert_eq!(store.pause(Braze, until(90), &order(at(3))).await, Ok(false));
+    assert_eq!(store.paused(Braze).map(|pause| (pause.since, pause.until)), Some((at(1), Some(at(90)))));
+    assert!(store.claim(Zendesk, at(59), Terms::merging(1)).await.unwrap().is_none());
+    assert!(store.paused(Zendesk).is_some());
+    let (_backend, store) = backend.crash(store, at(70)).await;
+    assert!(store.claim(Braze, at(70), Terms::merging(1)).await.unwrap().is_none(), "it lasts until 90");
+    // The claim that finds the end resumes; the one after it has work.
+    let found = store.claim(Zendesk, at(70), Terms::merging(1)).await.unwrap();
+    assert!(found.is_none() && store.paused(Zendesk).is_none());
+    assert_eq!(store.next_due(Zendesk), Some(Timestamp::MIN), "who waits is woken");
+    assert_eq!(claim(&store, Zendesk, at(70)).await.work[0].delivery.id, first);
+    store.claim(Braze, at(90), Terms::merging(1)).await.unwrap();
+    assert_eq!(claim(&store, Braze, at(90)).await.work[0].delivery.id, second);
+    let page = store.audit(None, 9).await.unwrap();
+    let told: Vec<_> =
+        page.items.iter().map(|entry| (entry.act.name(), entry.operator.access.name(), entry.at)).collect();
+    let ends = [("resume", "bridge", at(90)), ("resume", "bridge", at(70)), ("pause", "loopback", at(2))];
+    assert_eq!(told[..3], ends, "newest first");
+    assert!(!serde_json::to_string(&page.items).unwrap().contains("maintenance"), "the reason goes with the pause");
+}
+
 pub(crate) async fn every_order_is_remembered_with_its_commit_and_no_longer_than_wanted<B: Home>() {
     let backend = B::new().await;
     let store = backend.open(StoreLimits { audit_max: 3, ..StoreLimits::default() }, at(0)).await;
     let id = accept(&store, text("ada", "1")).await;
-    store.pause(Braze, true, &order(at(1))).await.unwrap();
-    store.pause(Braze, false, &order(at(2))).await.unwrap();
+    store.pause(Braze, forever(), &order(at(1))).await.unwrap();
+    store.pause(Braze, None, &order(at(2))).await.unwrap();
     store.operate(id, Transition::Discard { reason: "x".into() }, &order(at(3))).await.unwrap();
     let refused = store.operate(id, Transition::Redrive, &order(at(4))).await;
     assert!(matches!(refused, Err(StoreError::Illegal(_))), "{refused:?}");
@@ -322,7 +356,7 @@ pub(crate) async fn every_order_is_remembered_with_its_commit_and_no_longer_than
     store.expire(at(7), seconds(7), seconds(7)).await.unwrap();
     let page = store.audit(None, 9).await.unwrap();
     assert_eq!((page.total, page.items[2].act.name()), (3, "resume"), "the oldest is gone");
-    store.pause(Braze, true, &order(at(8))).await.unwrap();
+    store.pause(Braze, forever(), &order(at(8))).await.unwrap();
     let newest = store.audit(None, 1).await.unwrap();
     assert!(newest.items[0].number > page.items[0].number, "numbers grow");
 }

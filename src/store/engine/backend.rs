@@ -19,7 +19,7 @@ use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, Tic
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
 use crate::domain::lanes::{LaneName, Place};
-use crate::domain::operator::{AuditEntry, Order, Pause, Seen};
+use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use crate::store::engine::claims::{RawClaim, Ruling};
 use crate::store::engine::core::{Arrival, Core, Owed};
 use crate::store::engine::shared::Shared;
@@ -223,9 +223,14 @@ impl<B: Backend> Store for B {
         if forgotten.is_nothing() { Err(StoreError::NotFound(format!("conversation {key}"))) } else { Ok(forgotten) }
     }
 
-    async fn pause(&self, destination: Destination, paused: bool, order: &Order) -> Result<bool, StoreError> {
+    async fn pause(
+        &self,
+        destination: Destination,
+        terms: Option<PauseTerms>,
+        order: &Order,
+    ) -> Result<bool, StoreError> {
         let order = order.clone();
-        self.ask(move |core| core.pause(destination, paused, &order)).await
+        self.ask(move |core| core.pause(destination, terms, &order)).await
     }
 
     fn paused(&self, destination: Destination) -> Option<Pause> {

@@ -93,7 +93,7 @@ impl Core {
         terms: &Terms,
     ) -> Result<Option<RawClaim>, StoreError> {
         self.end_leases(now)?;
-        if self.hand.pauses.contains_key(&destination) {
+        if self.is_paused(destination, now)? {
             return Ok(None);
         }
         let Some((lane, head)) = self.next_lane(destination, now, terms.gates)? else { return Ok(None) };

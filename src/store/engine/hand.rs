@@ -9,7 +9,7 @@ use sled::IVec;
 
 use crate::domain::delivery::{State, Transition};
 use crate::domain::event::{Destination, EventId};
-use crate::domain::operator::{Act, AuditEntry, Moved, Order, Pause};
+use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, Pause, PauseTerms};
 use crate::store::engine::core::{Core, Effect, Owed};
 use crate::store::engine::tree::Look;
 use crate::store::engine::{layout, lists};
@@ -55,30 +55,49 @@ impl Core {
     pub(in crate::store) fn pause(
         &mut self,
         destination: Destination,
-        paused: bool,
+        terms: Option<PauseTerms>,
         order: &Order,
     ) -> Result<bool, StoreError> {
-        if self.hand.pauses.contains_key(&destination) == paused {
-            return Ok(false);
-        }
-        let key = layout::pause(destination);
-        let act = if paused {
-            let pause = Pause { since: order.given_at, operator: order.operator.clone() };
-            self.journal.replace(key, layout::encode("pause", &pause)?)?;
-            self.follow(Effect::Hand(Change::Paused(destination, Some(pause))));
-            Act::Pause { destination }
-        } else {
-            self.journal.remove(key)?;
-            self.follow(Effect::Hand(Change::Paused(destination, None)));
-            Act::Resume { destination }
+        let (key, before) = (layout::pause(destination), self.hand.pauses.get(&destination));
+        let (pause, act) = match (terms, before) {
+            (None, None) => return Ok(false),
+            (None, Some(_)) => {
+                self.journal.remove(key)?;
+                (None, Act::Resume { destination })
+            }
+            (Some(terms), before) => {
+                let pause = match before {
+                    None => Some(Pause::new(order, terms)),
+                    Some(before) => before.changed(order, terms),
+                };
+                let Some(pause) = pause else { return Ok(false) };
+                self.journal.replace(key, layout::encode("pause", &pause)?)?;
+                let until = pause.until;
+                (Some(pause), Act::Pause { destination, until })
+            }
         };
+        self.follow(Effect::Hand(Change::Paused(destination, pause)));
         self.note(act, order)?;
+        Ok(true)
+    }
+
+    /// Whether a destination is paused. A pause whose end has come is over with this commit, and is no pause any more
+    /// for the claim after it.
+    pub(in crate::store) fn is_paused(&mut self, destination: Destination, now: Timestamp) -> Result<bool, StoreError> {
+        let Some(pause) = self.hand.pauses.get(&destination) else { return Ok(false) };
+        if pause.has_ended(now) {
+            let operator = Operator::claiming(Access::Bridge, None);
+            self.pause(destination, None, &Order { operator, given_at: now, accepted_by: None })?;
+        }
         Ok(true)
     }
 
     /// [`crate::store::Store::next_due`].
     pub(in crate::store) fn next_due(&self, destination: Destination) -> Option<Timestamp> {
-        if self.hand.pauses.contains_key(&destination) { None } else { self.lanes.next_due(destination) }
+        match self.hand.pauses.get(&destination) {
+            Some(pause) => pause.until,
+            None => self.lanes.next_due(destination),
+        }
     }
 
     /// Reads what was paused when the store was last open.

@@ -514,7 +514,7 @@ async fn what_a_vendor_answered_about_a_forgotten_customer_is_in_no_file_after_a
         }
     }
     assert!(in_a_file());
-    let operator = Operator { access: Access::Loopback, by: None };
+    let operator = Operator::claiming(Access::Loopback, None);
     let order = Order { operator, given_at: at(9), accepted_by: None };
     store.forget(&ConversationKey("ada".into()), &order).await.unwrap();
     store.compact(Compaction::Now).await.unwrap();

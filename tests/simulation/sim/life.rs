@@ -17,7 +17,7 @@ use tandem::domain::delivery::{Delivery, Transition};
 use tandem::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, TicketId};
 use tandem::domain::find::Search;
 use tandem::domain::inbound::Arrivals;
-use tandem::domain::operator::{AuditEntry, Order, Pause, Seen};
+use tandem::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use tandem::store::{
     Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,
     Sweep, Terms, Verdict,
@@ -225,8 +225,13 @@ impl Store for MortalStore {
         self.call("forget", self.store.forget(key, order)).await
     }
 
-    async fn pause(&self, destination: Destination, paused: bool, order: &Order) -> Result<bool, StoreError> {
-        self.call("pause", self.store.pause(destination, paused, order)).await
+    async fn pause(
+        &self,
+        destination: Destination,
+        terms: Option<PauseTerms>,
+        order: &Order,
+    ) -> Result<bool, StoreError> {
+        self.call("pause", self.store.pause(destination, terms, order)).await
     }
 
     fn paused(&self, destination: Destination) -> Option<Pause> {

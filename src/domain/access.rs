@@ -1,0 +1,266 @@
+//! Roles and rights: who may do what, and to whom a token belongs.
+//!
+//! Decides only. It sees no request, and it keeps no token, only digests.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// The name of the admin who presents `operator_token`; no other operator may have it.
+pub const SHARED_NAME: &str = "operator";
+
+/// How much an operator may do; each role includes the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Sees lists, pages, metrics and the audit, with personal data hidden.
+    Read,
+    /// Reads customers' words, moves single deliveries, pauses destinations.
+    Act,
+    /// Does everything.
+    Admin,
+}
+
+impl Role {
+    /// Every role, from the least to the greatest.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Act, Self::Admin];
+
+    /// The words for them, in that order.
+    pub const NAMES: &'static [&'static str] = &["read", "act", "admin"];
+
+    /// The word for it, in the configuration and in answers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Act => "act",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The role of that word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == word)
+    }
+}
+
+/// A capability that no role brings along but [`Role::Admin`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Right {
+    /// Starts, pauses and cancels campaigns.
+    Campaigns,
+    /// Sends single texts by API.
+    Texts,
+}
+
+impl Right {
+    /// Every right.
+    pub const ALL: [Self; 2] = [Self::Campaigns, Self::Texts];
+
+    /// The words for them, in that order.
+    pub const NAMES: &'static [&'static str] = &["campaigns", "texts"];
+
+    /// The word for it, in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Campaigns => "campaigns",
+            Self::Texts => "texts",
+        }
+    }
+
+    /// The right of that word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|right| right.name() == word)
+    }
+}
+
+/// What an operator is granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The role.
+    pub role: Role,
+    /// The rights beside it.
+    pub rights: BTreeSet<Right>,
+}
+
+impl Grant {
+    /// A role without any right of its own.
+    #[must_use]
+    pub fn of(role: Role) -> Self {
+        Self { role, rights: BTreeSet::new() }
+    }
+
+    /// Whether the role is this one, or includes it.
+    #[must_use]
+    pub fn may(&self, needed: Role) -> bool {
+        self.role >= needed
+    }
+
+    /// Whether the right is granted; an admin has every right.
+    #[must_use]
+    pub fn has(&self, right: Right) -> bool {
+        self.role == Role::Admin || self.rights.contains(&right)
+    }
+}
+
+/// The SHA-256 of a token: all that is kept of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    /// The digest of this token.
+    #[must_use]
+    pub fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+
+    /// The digest that 64 hexadecimal digits write.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// Whether the two are the same, in a time that tells nothing of where they differ.
+    fn is(&self, other: &Self) -> bool {
+        bool::from(self.0.ct_eq(&other.0))
+    }
+}
+
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenDigest(…)")
+    }
+}
+
+/// An operator whom the configuration names, or the holders of `operator_token`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// A handle ([`crate::domain::operator::handle`]).
+    pub name: String,
+    /// What the operator may do.
+    pub grant: Grant,
+    /// The digest of the operator's token.
+    pub token: TokenDigest,
+    /// Whether the token is one person's, so that it proves the name.
+    pub is_personal: bool,
+}
+
+impl Account {
+    /// The admin that holds `operator_token`, which several people may know.
+    #[must_use]
+    pub fn shared(token: &str) -> Self {
+        Self {
+            name: SHARED_NAME.to_owned(),
+            grant: Grant::of(Role::Admin),
+            token: TokenDigest::of(token),
+            is_personal: false,
+        }
+    }
+}
+
+/// Everybody who has a token; without any, no token is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster(Vec<Account>);
+
+impl Roster {
+    /// These accounts, whose tokens differ.
+    #[must_use]
+    pub fn new(accounts: Vec<Account>) -> Self {
+        Self(accounts)
+    }
+
+    /// Whether a token must be presented.
+    #[must_use]
+    pub fn asks_for_token(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// The account of this token. Every account is compared, so that the time tells nothing of which came near.
+    #[must_use]
+    pub fn of_token(&self, presented: &str) -> Option<&Account> {
+        self.of_digest(&TokenDigest::of(presented))
+    }
+
+    /// The account of the token with this digest.
+    #[must_use]
+    pub fn of_digest(&self, digest: &TokenDigest) -> Option<&Account> {
+        self.0.iter().fold(None, |found, account| if account.token.is(digest) { Some(account) } else { found })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_role_includes_those_before_it() {
+        for (role, may) in
+            [(Role::Read, [true, false, false]), (Role::Act, [true, true, false]), (Role::Admin, [true, true, true])]
+        {
+            assert_eq!(Role::ALL.map(|needed| Grant::of(role).may(needed)), may, "{role:?}");
+            assert_eq!(Role::of(role.name()), Some(role));
+        }
+        assert_eq!(Role::ALL.map(Role::name), *Role::NAMES);
+        assert_eq!(Role::of("root"), None);
+    }
+
+    #[test]
+    fn a_right_is_granted_by_name_and_an_admin_has_all() {
+        for (role, rights, texts) in [
+            (Role::Act, &[][..], false),
+            (Role::Act, &[Right::Campaigns], false),
+            (Role::Read, &[Right::Texts], true),
+            (Role::Admin, &[], true),
+        ] {
+            let grant = Grant { role, rights: rights.iter().copied().collect() };
+            assert_eq!(grant.has(Right::Texts), texts, "{grant:?}");
+        }
+        assert_eq!(Right::ALL.map(Right::name), *Right::NAMES);
+        assert_eq!((Right::of("texts"), Right::of("text")), (Some(Right::Texts), None));
+    }
+
+    #[test]
+    fn a_token_leads_to_its_account_and_to_no_other() {
+        let ada = Account {
+            name: "ada".into(),
+            grant: Grant::of(Role::Act),
+            token: TokenDigest::of("adas-long-random-token"),
+            is_personal: true,
+        };
+        let roster = Roster::new(vec![Account::shared("the-shared-operator-token"), ada]);
+        for (presented, name) in [
+            ("adas-long-random-token", Some("ada")),
+            ("the-shared-operator-token", Some(SHARED_NAME)),
+            ("adas-long-random-toke", None),
+            ("adas-long-random-token ", None),
+            ("", None),
+        ] {
+            assert_eq!(roster.of_token(presented).map(|found| found.name.as_str()), name, "{presented:?}");
+        }
+        assert!(roster.asks_for_token() && !Roster::default().asks_for_token());
+        assert!(Roster::default().of_token("").is_none());
+    }
+
+    #[test]
+    fn a_digest_is_read_from_hexadecimal_digits_and_never_shown() {
+        // printf %s abc | sha256sum
+        let hex = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(TokenDigest::from_hex(hex), Some(TokenDigest::of("abc")));
+        assert_eq!(TokenDigest::from_hex(&hex.to_uppercase()), Some(TokenDigest::of("abc")));
+        for wrong in ["", &hex[1..], &format!("{hex}0"), &hex.replace('b', "g"), &"é".repeat(32)] {
+            assert_eq!(TokenDigest::from_hex(wrong), None, "{wrong}");
+        }
+        assert_eq!(format!("{:?}", TokenDigest::of("abc")), "TokenDigest(…)");
+    }
+}

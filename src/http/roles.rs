@@ -1,0 +1,100 @@
+//! Which role each request of an operator needs: a route stands in a table with its role, and is served to no other.
+//!
+//! There is no way to add a route without one. Nothing here finds out who the caller is: that is the business of
+//! [`super::operator`] for programs and of [`super::console`] for people, who leave a [`Caller`] with the request.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::{self, MethodRouter};
+use http::Method;
+
+use super::OperatorState;
+use crate::clock::Clock;
+use crate::domain::access::{Grant, Role};
+use crate::domain::operator::{Operator, Order};
+
+/// Who asks, and what they are granted.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    /// Who it is.
+    pub(super) operator: Operator,
+    /// What they may do.
+    pub(super) grant: Grant,
+}
+
+impl Caller {
+    /// An order that the caller gives now.
+    pub(super) fn order(&self, clock: &Clock) -> Order {
+        Order { operator: self.operator.clone(), given_at: clock.now(), accepted_by: None }
+    }
+
+    /// Why a request for this role is refused, as the rest of a sentence.
+    fn is_short_of(&self, needed: Role) -> String {
+        let who = self.operator.by.as_deref().unwrap_or("this operator");
+        format!("this needs the role {}, and {who} has the role {}", needed.name(), self.grant.role.name())
+    }
+}
+
+/// One route: a method of a path, the role that it needs, and its handler.
+pub(super) struct Row {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    pub(super) needs: Role,
+    route: MethodRouter<OperatorState>,
+}
+
+impl Row {
+    pub(super) fn get<H, T>(needs: Role, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, OperatorState>,
+        T: 'static,
+    {
+        Self { method: Method::GET, path, needs, route: routing::get(handler) }
+    }
+
+    pub(super) fn post<H, T>(needs: Role, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, OperatorState>,
+        T: 'static,
+    {
+        Self { method: Method::POST, path, needs, route: routing::post(handler) }
+    }
+}
+
+/// The router of these rows. A caller without the role gets the answer that `refuse` makes of the reason, and the log
+/// has a line about it.
+pub(super) fn router(rows: Vec<Row>, refuse: fn(&str) -> Response) -> Router<OperatorState> {
+    rows.into_iter().fold(Router::new(), |router, row| {
+        let Row { method, path, needs, route } = row;
+        let check = from_fn(move |request: Request, next: Next| {
+            let method = method.clone();
+            async move {
+                match request.extensions().get::<Caller>() {
+                    Some(caller) if caller.grant.may(needs) => next.run(request).await,
+                    Some(caller) => {
+                        log(caller, &method, path, needs);
+                        refuse(&caller.is_short_of(needs))
+                    }
+                    None => refuse("it is not known who asks"),
+                }
+            }
+        });
+        router.route(path, route.route_layer(check))
+    })
+}
+
+/// The path is the one of the table: an address may hold a customer's key.
+fn log(caller: &Caller, method: &Method, path: &str, needs: Role) {
+    let (access, by) = (caller.operator.access.name(), caller.operator.by.as_deref());
+    let (role, needs) = (caller.grant.role.name(), needs.name());
+    tracing::info!(
+        target: "tandem::audit", action = "forbidden", access, by, role, needs, %method, path,
+        "operator: {method} {path} needs the role {needs}, not {role}: refused"
+    );
+}
+
+#[cfg(test)]
+mod tests;
