@@ -84,6 +84,8 @@ impl Stage {
             ("move", "/console/deliveries/move?state=dead&action=discard"),
             ("quarantine", "/console/quarantine"),
             ("audit", "/console/audit"),
+            ("pause", "/console/destinations/braze/pause"),
+            ("resume", "/console/destinations/zendesk/resume"),
             ("settings", "/console/settings"),
             ("mapping", "/console/settings/mapping?name=agent_reply"),
             ("not-here", "/console/nothing"),
@@ -369,6 +371,25 @@ async fn every_page_is_for_everybody_and_fits_on_a_phone() {
     let faults: Vec<_> = faults.iter().filter(|fault| !fault.contains("/console/nothing")).collect();
     assert!(faults.is_empty(), "{faults:#?}");
     stage.bridge.stop().await;
+}
+
+/// Where no token is asked for, nothing but the visitor's own word tells who they are.
+#[tokio::test]
+#[ignore = "needs Chromium: tests/install-browser"]
+async fn a_visitor_of_this_machine_says_who_they_are() {
+    let bridge = TestBridge::start().await;
+    let browser = Browser::open().await;
+    browser.goto(&format!("{}/console", bridge.operator)).await;
+    browser.click("a[href='/console/name']").await;
+    browser.until_at(&format!("{}/console/name", bridge.operator)).await;
+    check(&browser).await;
+    browser.type_into("#by", "grace").await;
+    browser.click("form[action$=name] button").await;
+    browser.until_at(&format!("{}/console?done=named", bridge.operator)).await;
+    check(&browser).await;
+    assert!(browser.text(".who").await.contains("Signed in as grace"));
+    assert_eq!(browser.faults(&bridge.operator).await, Vec::<String>::new());
+    bridge.finish(0).await;
 }
 
 pub(crate) async fn check(browser: &Browser) {
