@@ -407,11 +407,21 @@ pub trait Store: Send + Sync + 'static {
     async fn close(&self);
 }
 
+/// What one waiting delivery takes of the memory at the most: in a lane of its own, with its dedupe keys and what lists
+/// need of it and of its conversation.
+pub const WAITING_BYTES: u64 = 950;
+
+/// As many as may wait however little memory there is: less is no buffer for the shortest outage.
+pub const BACKLOG_MIN: u64 = 10_000;
+
 /// Bounds of a store, each with its reason where it is set.
 #[derive(Clone, Debug)]
 pub struct StoreLimits {
     /// As many unsettled deliveries as may wait; then nothing more is accepted.
     pub backlog_max: u64,
+    /// What the waiting deliveries may take of the memory, together with what lists need of those that are over and of the
+    /// conversations; fewer may wait where much is kept, but no fewer than [`BACKLOG_MIN`].
+    pub backlog_bytes: Option<u64>,
     /// Free space below which nothing is accepted.
     pub disk_floor_bytes: u64,
     /// How long a claim lives ([`crate::domain::delivery::LEASE`]).
@@ -431,6 +441,7 @@ impl Default for StoreLimits {
             // Each unsettled delivery costs some 100 bytes of memory for its place in a lane, and some 800 where it has
             // the lane to itself. A bridge sets its own, from the memory that it has.
             backlog_max: 1_000_000,
+            backlog_bytes: None,
             // sled cannot reopen a directory on a full disk, so it must never come to that.
             disk_floor_bytes: 256 * 1024 * 1024,
             lease: crate::domain::delivery::LEASE,

@@ -137,6 +137,7 @@ async fn metrics(State(state): State<OperatorState>, headers: HeaderMap) -> Resp
     // A state that nobody is in is shown as 0, so that an alarm on it can end.
     let by_state = Standing::NAMES.map(|name| (name, counts.by_state.get(name).copied().unwrap_or(0)));
     state.metrics.set_deliveries(by_state, oldest);
+    state.metrics.set_backlog_max(counts.room.backlog_max);
     for destination in [Destination::Zendesk, Destination::Braze] {
         state.metrics.set_paused_by_operator(destination, state.store.paused(destination).is_some());
     }

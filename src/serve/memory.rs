@@ -10,19 +10,13 @@ use rustix::process::{Resource, getrlimit};
 use tracing::info;
 
 use crate::clock::Clock;
-use crate::store::StoreLimits;
+use crate::store::{BACKLOG_MIN, StoreLimits, WAITING_BYTES};
 
 /// What the bridge takes with nothing waiting: itself, the store's cache, and bodies in hand.
 const AT_REST_BYTES: u64 = 48 * 1024 * 1024;
 
-/// What one waiting delivery takes at the most, in a lane of its own and with its dedupe keys.
-const WAITING_BYTES: u64 = 900;
-
 /// As many as may wait where memory sets no limit: a week of a busy brand, and a start of two seconds.
 const BACKLOG_MAX: u64 = 1_000_000;
-
-/// As many as may wait in any case: less is no buffer for the shortest outage.
-const BACKLOG_MIN: u64 = 10_000;
 
 /// The parts of the memory that waiting deliveries may fill, of eight: the rest is for what a start, a compaction and a
 /// burst take for a while.
@@ -40,7 +34,8 @@ pub(super) fn limits(clock: &Clock) -> StoreLimits {
     let (backlog_max, turn_bytes) = (backlog_max(memory), turn_bytes(memory));
     let memory_mib = memory.map(|bytes| bytes >> 20);
     info!(backlog_max, memory_mib, "store.limits: as many as {backlog_max} deliveries may wait in this memory");
-    StoreLimits { backlog_max, turn_bytes, steady: clock.steady(), ..StoreLimits::default() }
+    let backlog_bytes = memory.map(for_waiting);
+    StoreLimits { backlog_max, backlog_bytes, turn_bytes, steady: clock.steady(), ..StoreLimits::default() }
 }
 
 /// The memory that this process may have, as far as the system tells.
@@ -56,8 +51,12 @@ fn limit() -> Option<u64> {
 /// How many deliveries may wait.
 fn backlog_max(memory: Option<u64>) -> u64 {
     let Some(memory) = memory else { return BACKLOG_MAX };
-    let for_waiting = (memory / 8 * EIGHTHS).saturating_sub(AT_REST_BYTES);
-    (for_waiting / WAITING_BYTES).clamp(BACKLOG_MIN, BACKLOG_MAX)
+    (for_waiting(memory) / WAITING_BYTES).clamp(BACKLOG_MIN, BACKLOG_MAX)
+}
+
+/// What of this memory is for deliveries that wait, and for what lists need of all others.
+fn for_waiting(memory: u64) -> u64 {
+    (memory / 8 * EIGHTHS).saturating_sub(AT_REST_BYTES)
 }
 
 /// How long a turn of the store's log may be.
@@ -107,7 +106,7 @@ mod tests {
         for (memory, least, most) in [
             (Some(128 * MIB), 50_000, 60_000),
             (Some(256 * MIB), 150_000, 170_000),
-            (Some(512 * MIB), 380_000, 400_000),
+            (Some(512 * MIB), 360_000, 380_000),
             (Some(2048 * MIB), 1_000_000, 1_000_000),
             (Some(8 * MIB), 10_000, 10_000),
             (Some(u64::MAX), 1_000_000, 1_000_000),

@@ -19,7 +19,9 @@ use crate::domain::event::{
 };
 use crate::domain::inbound::{Arrivals, Door, Otherwise};
 use crate::domain::note::{Note, Says, Tells};
-use crate::store::{Accepted, Claim, DeliveryFilter, Store, StoreError, StoreLimits, Terms, Verdict};
+use crate::store::{
+    Accepted, BACKLOG_MIN, Claim, DeliveryFilter, Store, StoreError, StoreLimits, Terms, Verdict, WAITING_BYTES,
+};
 
 mod find;
 mod operator;
@@ -96,6 +98,7 @@ macro_rules! contract_tests {
             what_is_old_goes_and_its_number_never_comes_back,
             nothing_is_dropped_by_a_date_that_a_wrong_clock_gave,
             limits_are_kept,
+            fewer_may_wait_where_more_is_kept,
             who_waits_is_woken,
             a_closed_store_says_so,
             many_dead_letters_go_back_in_order,
@@ -154,7 +157,7 @@ pub(crate) fn text_from(customer: Customer, line: Option<&str>, words: &str) -> 
     Event { received_at: at(0), kind }
 }
 
-fn phone_text(ticket: u64, words: &str) -> Event {
+pub(crate) fn phone_text(ticket: u64, words: &str) -> Event {
     let kind = EventKind::PhoneText(PhoneText {
         ticket_id: Some(TicketId(ticket)),
         comment_id: None,
@@ -170,7 +173,7 @@ fn phone_text(ticket: u64, words: &str) -> Event {
     Event { received_at: at(0), kind }
 }
 
-fn doorbell(ticket: u64) -> Event {
+pub(crate) fn doorbell(ticket: u64) -> Event {
     let kind = EventKind::AgentReply(AgentReply {
         ticket_id: TicketId(ticket),
         comment_id: None,
@@ -795,6 +798,20 @@ pub(crate) async fn limits_are_kept<B: Home>() {
     accept(&store, text("a", "3")).await;
     assert_eq!(drain(&store, Zendesk, at(0)).await, ["2", "3"]);
     assert_eq!(store.health(), Ok(()));
+}
+
+pub(crate) async fn fewer_may_wait_where_more_is_kept<B: Home>() {
+    let room = |backlog_bytes| StoreLimits { backlog_bytes: Some(backlog_bytes), ..StoreLimits::default() };
+    for (bytes, before, after) in
+        [(20_000 * WAITING_BYTES, 20_000, 19_999), (u64::MAX, 1_000_000, 1_000_000), (0, BACKLOG_MIN, BACKLOG_MIN)]
+    {
+        let home = B::new().await;
+        let store = home.open(room(bytes), at(0)).await;
+        assert_eq!(store.counts().room.backlog_max, before, "{bytes}");
+        accept(&store, text("a", "1")).await;
+        drain(&store, Zendesk, at(0)).await;
+        assert_eq!(store.counts().room.backlog_max, after, "{bytes}");
+    }
 }
 
 pub(crate) async fn who_waits_is_woken<B: Home>() {

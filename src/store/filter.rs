@@ -24,9 +24,9 @@ pub struct DeliveryFilter {
     pub destination: Option<Destination>,
     /// Only the delivery with this dispatch id of Braze's.
     pub dispatch: Option<String>,
-    /// Only what was accepted then or later.
+    /// Only what was accepted in that second or later.
     pub since: Option<Timestamp>,
-    /// Only what was accepted before then.
+    /// Only what was accepted before that second.
     pub until: Option<Timestamp>,
     /// Without the doorbells that need nobody any more: those that are delivered or skipped.
     pub hide_doorbells: bool,
@@ -45,10 +45,11 @@ impl DeliveryFilter {
     /// Whether it wants this delivery, as far as its record tells: not whose it is, and not where the page begins.
     #[must_use]
     pub fn wants(&self, delivery: &Delivery) -> bool {
+        let second = delivery.accepted_at.as_second();
         self.state.as_ref().is_none_or(|state| *state == delivery.state.name())
             && self.destination.is_none_or(|destination| destination == delivery.destination)
-            && self.since.is_none_or(|since| delivery.accepted_at >= since)
-            && self.until.is_none_or(|until| delivery.accepted_at < until)
+            && self.since.is_none_or(|since| second >= since.as_second())
+            && self.until.is_none_or(|until| second < until.as_second())
             && self.dispatch.as_ref().is_none_or(|id| delivery.dispatches().any(|dispatch| dispatch == id))
             && !(self.hide_doorbells && is_answered_doorbell(delivery))
     }

@@ -90,14 +90,19 @@ impl Backend for MemoryStore {
         outcome
     }
 
-    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    async fn read_what<P, T, A, F>(&self, ask: A, work: F) -> Result<T, StoreError>
     where
+        P: Send + 'static,
         T: Send + 'static,
-        F: FnOnce(&dyn Look) -> Result<T, StoreError> + Send + 'static,
+        A: FnOnce(&Core) -> Result<P, StoreError> + Send + 'static,
+        F: FnOnce(&dyn Look, P) -> Result<T, StoreError> + Send + 'static,
     {
         self.shared.alive()?;
-        let look = lock(&self.core).journal.tree.view();
-        work(&*look)
+        let (look, what) = {
+            let core = lock(&self.core);
+            (core.journal.tree.view(), ask(&core)?)
+        };
+        work(&*look, what)
     }
 
     fn shared(&self) -> &Shared {
@@ -172,6 +177,9 @@ fn between<'a>(records: &'a Records, from: &[u8], to: &[u8]) -> impl DoubleEnded
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod histories;
 
 #[cfg(test)]
 mod tests {

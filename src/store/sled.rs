@@ -123,13 +123,15 @@ impl Backend for SledStore {
         }
     }
 
-    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    async fn read_what<P, T, A, F>(&self, ask: A, work: F) -> Result<T, StoreError>
     where
+        P: Send + 'static,
         T: Send + 'static,
-        F: FnOnce(&dyn Look) -> Result<T, StoreError> + Send + 'static,
+        A: FnOnce(&Core) -> Result<P, StoreError> + Send + 'static,
+        F: FnOnce(&dyn Look, P) -> Result<T, StoreError> + Send + 'static,
     {
-        let look = self.ask(|core| Ok(core.journal.tree.view())).await?;
-        let reading = tokio::task::spawn_blocking(move || work(&*look));
+        let (look, what) = self.ask(move |core| Ok((core.journal.tree.view(), ask(core)?))).await?;
+        let reading = tokio::task::spawn_blocking(move || work(&*look, what));
         reading.await.map_err(|error| StoreError::Failed(error.to_string()))?
     }
 

@@ -43,7 +43,18 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
     fn read<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
-        F: FnOnce(&dyn Look) -> Result<T, StoreError> + Send + 'static;
+        F: FnOnce(&dyn Look) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.read_what(|_| Ok(()), |look, ()| work(look))
+    }
+
+    /// The same, where the core says first what to read.
+    fn read_what<P, T, A, F>(&self, ask: A, work: F) -> impl Future<Output = Result<T, StoreError>> + Send
+    where
+        P: Send + 'static,
+        T: Send + 'static,
+        A: FnOnce(&Core) -> Result<P, StoreError> + Send + 'static,
+        F: FnOnce(&dyn Look, P) -> Result<T, StoreError> + Send + 'static;
 
     /// What is seen without asking.
     fn shared(&self) -> &Shared;
@@ -137,7 +148,8 @@ impl<B: Backend> Store for B {
         limit: usize,
     ) -> Result<Page<Conversation>, StoreError> {
         let after = after.cloned();
-        self.read(move |look| lists::conversations(look, after.as_ref(), limit.min(lists::PAGE_MAX))).await
+        let count = |core: &Core| Ok(core.index.people().len());
+        self.read_what(count, move |look, total| lists::conversations(look, after.as_ref(), limit, total)).await
     }
 
     async fn find_conversations(
@@ -147,7 +159,8 @@ impl<B: Backend> Store for B {
         limit: usize,
     ) -> Result<Page<Conversation>, StoreError> {
         let after = after.cloned();
-        self.read(move |look| lists::find_conversations(look, search.as_ref(), after.as_ref(), limit)).await
+        let ask = move |core: &Core| core.meant(search.as_ref(), after.as_ref(), limit);
+        self.read_what(ask, |look, meant| lists::meant(look, &meant)).await
     }
 
     async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError> {
@@ -168,7 +181,8 @@ impl<B: Backend> Store for B {
     }
 
     async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
-        self.read(move |look| lists::deliveries(look, &filter)).await
+        let ask = move |core: &Core| core.list(&filter).map(|listed| (listed, filter));
+        self.read_what(ask, |look, (listed, filter)| lists::deliveries(look, &filter, &listed)).await
     }
 
     async fn operate(&self, id: EventId, transition: Transition, order: &Order) -> Result<(), StoreError> {

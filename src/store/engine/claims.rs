@@ -303,7 +303,7 @@ impl Core {
         }
         let mut learnt = Vec::new();
         if let Some(provisional) = self.conversation(&lane.conversation)? {
-            self.journal.remove(layout::conversation(&lane.conversation))?;
+            self.drop_conversation(&provisional)?;
             learnt.push(Change::Customer(provisional.customer));
             if provisional.subscription != Subscription::Unknown {
                 learnt.push(Change::Subscription(provisional.subscription));

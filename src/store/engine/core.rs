@@ -15,9 +15,11 @@ use crate::domain::event::{DedupeKey, Destination, Event, EventId, EventKind, Ti
 use crate::domain::lanes::{Entry, Hold, LaneName, Lanes, Place, Track};
 use crate::store::engine::epochs::Epochs;
 use crate::store::engine::hand::{self, Hand};
+use crate::store::engine::index::{self, Index};
 use crate::store::engine::journal::Journal;
 use crate::store::engine::known::Known;
 use crate::store::engine::layout::{self, Digest, Remembered};
+use crate::store::engine::people::{self, Person};
 use crate::store::engine::shared::Disk;
 use crate::store::{Accepted, LostTime, StoreError, StoreLimits};
 
@@ -30,8 +32,8 @@ pub(in crate::store) struct Core {
     pub(in crate::store) lanes: Lanes,
     /// The texts that are delivered as one: the head, and who comes along.
     pub(in crate::store) groups: HashMap<Place, Vec<Place>>,
-    /// Deliveries by state, in the order of [`State::NAMES`].
-    pub(in crate::store) counts: [u64; State::NAMES.len()],
+    /// What lists and searches are answered from.
+    pub(in crate::store) index: Index,
     /// The last fence given out.
     pub(in crate::store) fence: u64,
     /// Whether something happened in a lane of (Zendesk, Braze) since the last commit.
@@ -67,8 +69,10 @@ pub(in crate::store) enum Effect {
     Group(Place, Vec<Place>),
     /// These dedupe keys are dropped.
     Unlearn(Vec<Remembered>),
-    /// A delivery went from one state to another.
-    Count(Option<&'static str>, Option<&'static str>),
+    /// A delivery has another record, or its first, or its last.
+    Stands(Option<index::Entry>, Option<index::Entry>),
+    /// A conversation does.
+    Knows(Option<Person>, Option<Person>),
     /// The operator paused, resumed, or gave an order.
     Hand(hand::Change),
 }
@@ -143,7 +147,7 @@ impl Core {
             disk,
             lanes: Lanes::default(),
             groups: HashMap::new(),
-            counts: [0; State::NAMES.len()],
+            index: Index::default(),
             fence: 0,
             stirred: (false, false),
             stop: false,
@@ -172,7 +176,7 @@ impl Core {
             }
         }
         let waiting = u64::try_from(self.lanes.len()).unwrap_or(u64::MAX);
-        if waiting >= self.limits.backlog_max {
+        if waiting >= self.backlog_max() {
             return Err(StoreError::BacklogFull(waiting));
         }
         self.check_disk()?;
@@ -305,7 +309,8 @@ impl Core {
     /// What follows in memory from a delivery's new record.
     fn enter(&mut self, before: Option<&Delivery>, after: &Delivery) {
         let place = Place::of(after.id);
-        self.effects.push(Effect::Count(before.map(|before| before.state.name()), Some(after.state.name())));
+        let (old, new) = (before.map(|before| self.index.entry(before)), self.index.entry(after));
+        self.effects.push(Effect::Stands(old, Some(new)));
 
         let lane = lane_of(after);
         if let Some(before) = before.filter(|before| before.state.holds_lane()) {
@@ -345,6 +350,9 @@ impl Core {
             if unchanged == *before {
                 return Ok(());
             }
+        }
+        if before.as_ref().is_none_or(|before| people::differ(before, &after)) {
+            self.follow(Effect::Knows(before.as_ref().map(Person::of), Some(Person::of(&after))));
         }
         self.journal.replace(layout::conversation(key), layout::encode("conversation", &after)?)
     }
@@ -420,7 +428,8 @@ impl Core {
                     self.groups.insert(head, members);
                 }
                 Effect::Unlearn(known) => known.iter().for_each(|known| self.known.unlearn(known)),
-                Effect::Count(from, to) => self.count(from, to),
+                Effect::Stands(before, after) => self.index.follow(before.as_ref(), after.as_ref()),
+                Effect::Knows(before, after) => self.index.know(before, after),
                 Effect::Hand(change) => {
                     self.hand.apply(change).into_iter().for_each(|destination| self.stir(destination));
                 }
@@ -444,12 +453,6 @@ impl Core {
         }
         self.journal.keep();
         self.journal.commit()
-    }
-
-    pub(in crate::store) fn count(&mut self, from: Option<&'static str>, to: Option<&'static str>) {
-        for (counter, name) in self.counts.iter_mut().zip(State::NAMES) {
-            *counter = counter.saturating_sub(u64::from(from == Some(name))) + u64::from(to == Some(name));
-        }
     }
 
     fn stir(&mut self, destination: Destination) {

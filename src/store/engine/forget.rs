@@ -18,6 +18,7 @@ use crate::domain::lanes::{LaneName, Place};
 use crate::domain::operator::{Act, Order, Traces, digest};
 use crate::store::engine::core::{Core, Effect, drawer, lane_of};
 use crate::store::engine::directory::key_in;
+use crate::store::engine::people::Person;
 use crate::store::engine::sweep::{self, Step};
 use crate::store::engine::tree::Look;
 use crate::store::engine::{layout, lists};
@@ -167,8 +168,10 @@ impl Core {
         }
         let mut forgotten = self.drop_theirs(known, &waiting)?;
         for at in &known.conversations {
-            forgotten.conversations += u64::from(self.journal.get(at)?.is_some());
-            self.journal.remove(at.clone())?;
+            if let Some(record) = self.journal.load(at)? {
+                self.drop_conversation(&layout::decode("conversation", &record)?)?;
+                forgotten.conversations += 1;
+            }
         }
         for at in &known.names {
             forgotten.names += u64::from(self.journal.get(at)?.is_some());
@@ -229,6 +232,12 @@ impl Core {
         Ok(forgotten)
     }
 
+    /// Drops a conversation, and what it is looked for by.
+    pub(in crate::store) fn drop_conversation(&mut self, known: &Conversation) -> Result<(), StoreError> {
+        self.follow(Effect::Knows(Some(Person::of(known)), None));
+        self.journal.remove(layout::conversation(&known.key))
+    }
+
     /// Drops a delivery with its event and what the vendor answered.
     pub(in crate::store) fn let_go(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
         let place = Place::of(delivery.id);
@@ -239,7 +248,7 @@ impl Core {
             self.journal.remove(layout::at_place(layout::EVENT, place))?;
         }
         self.drop_answers(place)?;
-        self.follow(Effect::Count(Some(delivery.state.name()), None));
+        self.follow(Effect::Stands(Some(self.index.entry(delivery)), None));
         Ok(())
     }
 }

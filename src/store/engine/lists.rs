@@ -1,22 +1,19 @@
 //! Lists, read beside the writer: from a look at what is committed, without stopping anybody.
 //!
-//! A list is a look at a moving thing: a delivery that settles while it is read may be missing from that page. Nothing
-//! here writes.
-
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+//! The index says which records make a page ([`super::find`]); here they are read. A list is a look at a moving thing: a
+//! record that goes while it is read is missing from that page. Nothing here writes.
 
 use sled::IVec;
 
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
-use crate::domain::find::Search;
 use crate::domain::lanes::Place;
-use crate::store::engine::directory::key_in;
+use crate::store::engine::find::Meant;
+use crate::store::engine::index::Listed;
 use crate::store::engine::layout;
 use crate::store::engine::tree::Look;
 use crate::store::engine::upkeep::Cut;
-use crate::store::{DeliveryFilter, PEOPLE_MAX, Page, StoreError};
+use crate::store::{DeliveryFilter, Page, StoreError};
 
 /// The longest page, whatever was asked for: a few megabytes.
 pub(in crate::store) const PAGE_MAX: usize = 1000;
@@ -27,160 +24,73 @@ const READS_MAX: u32 = 5;
 /// What one step of expiry or of a sweep takes: a few milliseconds of the writer's time.
 pub(in crate::store) const STEP_MAX: usize = 256;
 
-/// Whose deliveries a filter wants; `None` for everybody's.
-fn whose(look: &dyn Look, filter: &DeliveryFilter) -> Result<Option<BTreeSet<ConversationKey>>, StoreError> {
-    let mut whose = filter.conversation.clone().map(|key| BTreeSet::from([key]));
-    let mut also = |keys: BTreeSet<ConversationKey>| {
-        let both = whose.as_ref().map(|whose| whose.intersection(&keys).cloned().collect());
-        whose = Some(both.unwrap_or(keys));
-    };
-    if let Some(ticket) = filter.ticket {
-        let leads_to = look.get(&layout::ticket(ticket))?.map(|value| key_in(&value));
-        also(leads_to.into_iter().chain([ConversationKey::provisional(ticket)]).collect());
-    }
-    if let Some(end) = &filter.phone_end {
-        let found = find_conversations(look, Some(&Search::PhoneEnd(end.clone())), None, PEOPLE_MAX)?;
-        also(found.items.into_iter().map(|conversation| conversation.key).collect());
-    }
-    Ok(whose)
-}
-
-/// A page of deliveries in the making. It is given all of them, oldest first, whichever end it begins at.
-struct Deliveries {
-    after: Option<Place>,
-    newest_first: bool,
-    limit: usize,
-    found: VecDeque<(IVec, IVec)>,
-    total: u64,
-    more: bool,
-}
-
-impl Deliveries {
-    /// Whether the page takes this one: else it is only counted.
-    fn takes(&mut self, place: Place) -> bool {
-        self.total += 1;
-        let is_behind = |after| if self.newest_first { place < after } else { place > after };
-        let behind = self.after.is_none_or(is_behind);
-        let full = self.found.len() >= self.limit;
-        self.more |= behind && full;
-        behind && (self.newest_first || !full)
-    }
-
-    fn take(&mut self, key: IVec, value: IVec) {
-        self.found.push_back((key, value));
-        if self.found.len() > self.limit {
-            self.found.pop_front();
-        }
-    }
-}
-
 /// [`crate::store::Store::deliveries`].
-pub(in crate::store) fn deliveries(look: &dyn Look, filter: &DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
-    let mut page = Deliveries {
-        after: filter.after.map(Place::of),
-        newest_first: filter.newest_first,
-        limit: filter.limit.min(PAGE_MAX),
-        found: VecDeque::new(),
-        total: 0,
-        more: false,
-    };
-    let whose = whose(look, filter)?;
-    // Both halves are in the order of places, so merging them is too.
-    let mut waiting = look.with_prefix(&[layout::PENDING]).peekable();
-    let mut history = look.with_prefix(&[layout::HISTORY]).peekable();
-    let mut last = None;
-    loop {
-        let from_waiting = match (waiting.peek(), history.peek()) {
-            (None, None) => break,
-            (Some(Ok((a, _))), Some(Ok((b, _)))) => a[1..] <= b[1..],
-            (waiting, history) => history.is_none() || matches!(waiting, Some(Err(_))),
-        };
-        let next = if from_waiting { waiting.next() } else { history.next() };
-        let Some((key, value)) = next.transpose()? else { break };
-        let place = layout::place_of(&key).ok_or_else(not_ours)?;
-        if last.replace(place) == Some(place) {
-            // It settled while we looked.
-            continue;
-        }
-        let Some(record) = whole(look, &key, value.clone())? else { continue };
-        let delivery: Delivery = layout::decode("delivery", &record)?;
-        let is_theirs = whose.as_ref().is_none_or(|whose| whose.contains(&delivery.conversation));
-        if is_theirs && filter.wants(&delivery) && page.takes(place) {
-            page.take(key, value);
-        }
+pub(in crate::store) fn deliveries(
+    look: &dyn Look,
+    filter: &DeliveryFilter,
+    listed: &Listed,
+) -> Result<Page<Delivery>, StoreError> {
+    let mut items = Vec::with_capacity(listed.places.len());
+    for place in &listed.places {
+        // What the index knows already may not be committed yet.
+        items.extend(delivery(look, *place)?.filter(|delivery| filter.wants(delivery)));
     }
-    let mut items = Vec::with_capacity(page.found.len());
-    for (key, value) in page.found {
-        // Whole only now: of those that a page going backwards lets go again, nothing more need be read.
-        if let Some(record) = whole(look, &key, value)? {
-            items.push(layout::decode("delivery", &record)?);
-        }
-    }
-    if filter.newest_first {
-        items.reverse();
-    }
-    Ok(Page { items, total: page.total, more: page.more })
+    Ok(Page { items, total: listed.total, more: listed.more })
 }
 
-/// [`crate::store::Store::conversations`].
+/// A delivery, wherever it is.
+fn delivery(look: &dyn Look, place: Place) -> Result<Option<Delivery>, StoreError> {
+    for prefix in [layout::HISTORY, layout::PENDING] {
+        if let Some(record) = record(look, &layout::at_place(prefix, place))? {
+            return layout::decode("delivery", &record).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// A conversation.
+fn conversation(look: &dyn Look, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
+    let record = record(look, &layout::conversation(key))?;
+    record.map(|record| layout::decode("conversation", &record)).transpose()
+}
+
+fn record(look: &dyn Look, key: &IVec) -> Result<Option<IVec>, StoreError> {
+    let Some(value) = look.get(key)? else { return Ok(None) };
+    whole(look, key, value)
+}
+
+/// [`crate::store::Store::find_conversations`].
+pub(in crate::store) fn meant(look: &dyn Look, meant: &Meant) -> Result<Page<Conversation>, StoreError> {
+    let mut items = Vec::with_capacity(meant.keys.len());
+    for key in &meant.keys {
+        items.extend(conversation(look, &ConversationKey(key.to_string()))?);
+    }
+    Ok(Page { items, total: meant.total, more: meant.more })
+}
+
+/// [`crate::store::Store::conversations`], of so many in all.
 pub(in crate::store) fn conversations(
     look: &dyn Look,
     after: Option<&ConversationKey>,
     limit: usize,
+    total: usize,
 ) -> Result<Page<Conversation>, StoreError> {
-    let mut page = Page { items: Vec::new(), total: 0, more: false };
-    for entry in look.with_prefix(&[layout::CONVERSATION]) {
+    let limit = limit.min(PAGE_MAX);
+    let mut page = Page { items: Vec::new(), total: u64::try_from(total).unwrap_or(u64::MAX), more: false };
+    let mut from = after.map_or_else(|| vec![layout::CONVERSATION], |after| layout::conversation(after).to_vec());
+    // The first key behind that one.
+    from.extend(after.map(|_| 0));
+    for entry in look.range(&from, &[layout::CONVERSATION + 1]) {
         let (key, value) = entry?;
-        page.total += 1;
-        if after.is_some_and(|after| &key[1..] <= after.0.as_bytes()) {
-            continue;
-        }
         if page.items.len() == limit {
             page.more = true;
-        } else if let Some(record) = whole(look, &key, value)? {
+            break;
+        }
+        if let Some(record) = whole(look, &key, value)? {
             page.items.push(layout::decode("conversation", &record)?);
         }
     }
     Ok(page)
-}
-
-/// [`crate::store::Store::find_conversations`].
-pub(in crate::store) fn find_conversations(
-    look: &dyn Look,
-    search: Option<&Search>,
-    after: Option<&ConversationKey>,
-    limit: usize,
-) -> Result<Page<Conversation>, StoreError> {
-    let mut newest: HashMap<ConversationKey, Place> = HashMap::new();
-    for prefix in [layout::PENDING, layout::HISTORY] {
-        for entry in look.with_prefix(&[prefix]) {
-            let (key, value) = entry?;
-            let Some(record) = whole(look, &key, value)? else { continue };
-            let delivery: Delivery = layout::decode("delivery", &record)?;
-            let place = Place::of(delivery.id);
-            newest.entry(delivery.conversation).and_modify(|newest| *newest = place.max(*newest)).or_insert(place);
-        }
-    }
-    let of_ticket = match search {
-        Some(Search::Ticket(ticket)) => look.get(&layout::ticket(*ticket))?.map(|value| key_in(&value)),
-        _ => None,
-    };
-    let is_meant = |conversation: &Conversation| match search {
-        None => true,
-        Some(Search::Ticket(_)) => of_ticket.as_ref() == Some(&conversation.key),
-        Some(search) => search.finds(conversation),
-    };
-    let mut found = conversations(look, None, usize::MAX)?.items;
-    found.retain(is_meant);
-    let order = |key: &ConversationKey| (Reverse(newest.get(key).copied()), key.clone());
-    found.sort_by_cached_key(|conversation| order(&conversation.key));
-    let total = u64::try_from(found.len()).unwrap_or(u64::MAX);
-    if let Some(after) = after.map(order) {
-        found.retain(|conversation| order(&conversation.key) > after);
-    }
-    let more = found.len() > limit;
-    found.truncate(limit);
-    Ok(Page { items: found, total, more })
 }
 
 /// Some deliveries that settled long enough ago, after this place; none when there are no more.

@@ -4,15 +4,19 @@
 //! Nothing is accepted before this is done, so a start that is cut off is begun again from the beginning.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 use sled::IVec;
 
+use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, State, Transition};
+use crate::domain::event::Customer;
 use crate::domain::lanes::Place;
 use crate::store::engine::claims::{apply, lose};
 use crate::store::engine::core::{Core, entry_of, lane_of};
 use crate::store::engine::epochs::{Epochs, Opening};
 use crate::store::engine::journal::Journal;
 use crate::store::engine::layout;
+use crate::store::engine::people::Person;
 use crate::store::engine::shared::Disk;
 use crate::store::engine::tree::{Look, Tree};
 use crate::store::{LostTime, StoreError, StoreLimits};
@@ -43,6 +47,13 @@ struct Known {
     latest: Option<Timestamp>,
     /// The last of them, and when it was accepted.
     last: Option<(Place, Timestamp)>,
+}
+
+/// Of a conversation, by what it is looked for.
+#[derive(Deserialize)]
+struct Whose {
+    key: ConversationKey,
+    customer: Customer,
 }
 
 /// What an opening brings along.
@@ -220,7 +231,7 @@ fn known_lost_time(look: &dyn Look, now: Timestamp) -> Result<Option<LostTime>, 
     Ok((now.duration_since(until) < LOST_TIME_LIFE).then_some(lost))
 }
 
-/// Fills the lanes, counts what stands, and learns the dedupe keys. What was being sent when the bridge stopped may
+/// Fills the lanes and the index, and learns the dedupe keys. What was being sent when the bridge stopped may
 /// have happened.
 fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Known, StoreError> {
     let lease = SignedDuration::try_from(core.limits.lease).unwrap_or(SignedDuration::MAX);
@@ -230,7 +241,7 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Known, St
         let (place, lane) = (Place::of(delivery.id), lane_of(&delivery));
         latest = latest.max(Some(delivery.accepted_at)).max(delivery.first_sent_at);
         last = last.max(Some((place, delivery.accepted_at)));
-        core.count(None, Some(delivery.state.name()));
+        core.index.insert(&core.index.entry(&delivery));
         core.lanes.insert(&lane, entry_of(&delivery));
         if let Some(head) = delivery.merged_into {
             core.groups.entry(Place::of(head)).or_default().push(place);
@@ -250,7 +261,11 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Known, St
         let delivery = stored(entry?, look)?;
         latest = latest.max(Some(delivery.accepted_at)).max(delivery.settled_at);
         last = last.max(Some((Place::of(delivery.id), delivery.accepted_at)));
-        core.count(None, Some(delivery.state.name()));
+        core.index.insert(&core.index.entry(&delivery));
+    }
+    for entry in look.with_prefix(&[layout::CONVERSATION]) {
+        let Whose { key, customer } = layout::decode("conversation", &record(entry?, look)?)?;
+        core.index.know(None, Some(Person::new(&key, &customer)));
     }
     for entry in look.with_prefix(&[layout::DEDUPE]) {
         let (_, value) = entry?;
@@ -307,8 +322,12 @@ fn doubt(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<u64, StoreE
 }
 
 /// The delivery in an entry.
-fn stored((_, value): (IVec, IVec), look: &dyn Look) -> Result<Delivery, StoreError> {
+fn stored(entry: (IVec, IVec), look: &dyn Look) -> Result<Delivery, StoreError> {
+    layout::decode("delivery", &record(entry, look)?)
+}
+
+/// The whole record in an entry.
+fn record((_, value): (IVec, IVec), look: &dyn Look) -> Result<IVec, StoreError> {
     let record = layout::assemble(value, |part| look.get(part))?;
-    let record = record.ok_or_else(|| StoreError::Failed("a part of a long record is missing".into()))?;
-    layout::decode("delivery", &record)
+    record.ok_or_else(|| StoreError::Failed("a part of a long record is missing".into()))
 }

@@ -42,6 +42,7 @@ struct Gauges {
     by_state: [u64; State::NAMES.len()],
     /// For Zendesk, and for Braze.
     waiting: (u64, u64),
+    backlog_max: u64,
     oldest: Option<Timestamp>,
     next_due: (Option<Timestamp>, Option<Timestamp>),
     pauses: BTreeMap<Destination, Pause>,
@@ -67,8 +68,9 @@ impl Shared {
     pub(in crate::store) fn publish(&self, core: &Core) {
         let waiting = |destination| u64::try_from(core.lanes.len_for(destination)).unwrap_or(u64::MAX);
         *lock(&self.gauges) = Gauges {
-            by_state: core.counts,
+            by_state: core.index.counts,
             waiting: (waiting(Destination::Zendesk), waiting(Destination::Braze)),
+            backlog_max: core.backlog_max(),
             oldest: core.lanes.oldest(),
             next_due: (core.next_due(Destination::Zendesk), core.next_due(Destination::Braze)),
             pauses: core.hand.pauses.clone(),
@@ -120,13 +122,10 @@ impl Shared {
         let gauges = lock(&self.gauges);
         let by_state: BTreeMap<_, _> = State::NAMES.into_iter().zip(gauges.by_state).collect();
         let waiting = [(Destination::Zendesk, gauges.waiting.0), (Destination::Braze, gauges.waiting.1)].into();
-        let oldest_unsettled = gauges.oldest;
+        let (oldest_unsettled, backlog_max) = (gauges.oldest, gauges.backlog_max);
         drop(gauges);
-        let room = Room {
-            backlog_max: self.limits.backlog_max,
-            disk_free_bytes: self.disk.free(),
-            disk_floor_bytes: self.limits.disk_floor_bytes,
-        };
+        let room =
+            Room { backlog_max, disk_free_bytes: self.disk.free(), disk_floor_bytes: self.limits.disk_floor_bytes };
         Counts { by_state, waiting, oldest_unsettled, commits: *lock(&self.commits), room }
     }
 
@@ -155,9 +154,11 @@ impl Shared {
 
     pub(in crate::store) fn health(&self) -> Result<(), StoreError> {
         self.alive()?;
-        let (to_zendesk, to_braze) = lock(&self.gauges).waiting;
-        let waiting = to_zendesk.saturating_add(to_braze);
-        if waiting >= self.limits.backlog_max {
+        let (waiting, backlog_max) = {
+            let gauges = lock(&self.gauges);
+            (gauges.waiting.0.saturating_add(gauges.waiting.1), gauges.backlog_max)
+        };
+        if waiting >= backlog_max {
             return Err(StoreError::BacklogFull(waiting));
         }
         self.disk.check(self.limits.disk_floor_bytes)

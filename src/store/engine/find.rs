@@ -1,0 +1,134 @@
+//! Which deliveries and which conversations are meant: of whom a filter or a search speaks, asked of the index and, where
+//! a ticket or an id leads to somebody, of what is known.
+//!
+//! It says which records to read, and reads no list itself.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use crate::domain::address::{Alias, Directory};
+use crate::domain::conversation::ConversationKey;
+use crate::domain::delivery::State;
+use crate::domain::find::Search;
+use crate::domain::lanes::Place;
+use crate::store::engine::core::Core;
+use crate::store::engine::index::{COUNTED_MAX, Listed, Wanted};
+use crate::store::engine::lists::PAGE_MAX;
+use crate::store::{BACKLOG_MIN, DeliveryFilter, PEOPLE_MAX, StoreError, WAITING_BYTES};
+
+/// The conversations of a page, by their keys.
+pub(in crate::store) struct Meant {
+    pub(in crate::store) keys: Vec<Arc<str>>,
+    /// Of all pages.
+    pub(in crate::store) total: u64,
+    pub(in crate::store) more: bool,
+}
+
+/// A conversation's place in the order of lists: by its newest delivery, then by its key.
+type Rank = (Reverse<Option<Place>>, Arc<str>);
+
+impl Meant {
+    /// A page of the first of these, of so many in all.
+    fn new(mut keys: Vec<Arc<str>>, total: usize, limit: usize) -> Self {
+        let more = keys.len() > limit;
+        keys.truncate(limit);
+        Self { keys, total: u64::try_from(total).unwrap_or(u64::MAX), more }
+    }
+}
+
+impl Core {
+    /// As many deliveries may wait beside what is kept.
+    pub(in crate::store) fn backlog_max(&self) -> u64 {
+        let Some(bytes) = self.limits.backlog_bytes else { return self.limits.backlog_max };
+        let fit = bytes.saturating_sub(self.index.kept_bytes(self.lanes.len())) / WAITING_BYTES;
+        fit.max(BACKLOG_MIN).min(self.limits.backlog_max)
+    }
+
+    /// The page of [`crate::store::Store::deliveries`].
+    pub(in crate::store) fn list(&self, filter: &DeliveryFilter) -> Result<Listed, StoreError> {
+        let named = |word: &String| State::NAMES.iter().position(|name| name == word);
+        let state = filter.state.as_ref().map(named);
+        if state == Some(None) {
+            return Ok(Listed::default());
+        }
+        Ok(self.index.list(&Wanted {
+            state: state.flatten(),
+            whose: self.whose(filter)?,
+            destination: filter.destination,
+            dispatch: filter.dispatch.as_deref().map(|id| self.index.digest(id)),
+            since: filter.since,
+            until: filter.until,
+            hide_doorbells: filter.hide_doorbells,
+            newest_first: filter.newest_first,
+            after: filter.after.map(Place::of),
+            limit: filter.limit.min(PAGE_MAX),
+        }))
+    }
+
+    /// Whose deliveries a filter wants; `None` for everybody's.
+    fn whose(&self, filter: &DeliveryFilter) -> Result<Option<Vec<u64>>, StoreError> {
+        let digest = |key: &ConversationKey| self.index.digest(&key.0);
+        let mut whose = filter.conversation.as_ref().map(|key| vec![digest(key)]);
+        let mut also = |theirs: Vec<u64>| {
+            whose = Some(match whose.take() {
+                Some(before) => before.into_iter().filter(|one| theirs.contains(one)).collect(),
+                None => theirs,
+            });
+        };
+        if let Some(ticket) = filter.ticket {
+            let leads_to = self.by_ticket(ticket)?;
+            also([Some(ConversationKey::provisional(ticket)), leads_to].iter().flatten().map(digest).collect());
+        }
+        if let Some(end) = &filter.phone_end {
+            let people = self.ranked(self.index.people().find(&Search::PhoneEnd(end.clone()), COUNTED_MAX));
+            also(people.iter().take(PEOPLE_MAX).map(|(_, key)| self.index.digest(key)).collect());
+        }
+        Ok(whose)
+    }
+
+    /// The page of [`crate::store::Store::find_conversations`].
+    pub(in crate::store) fn meant(
+        &self,
+        search: Option<&Search>,
+        after: Option<&ConversationKey>,
+        limit: usize,
+    ) -> Result<Meant, StoreError> {
+        let limit = limit.min(PAGE_MAX);
+        let Some(search) = search else {
+            let keys = self.index.keys(after.map(|key| key.0.as_str())).take(limit.saturating_add(1));
+            return Ok(Meant::new(keys.cloned().collect(), self.index.people().len(), limit));
+        };
+        let mut keys = self.index.people().find(search, COUNTED_MAX);
+        let leads_to = match search {
+            Search::Ticket(ticket) => vec![self.by_ticket(*ticket)?],
+            Search::Key(id) => {
+                vec![self.by_alias(&Alias::External(id.clone()))?, self.by_alias(&Alias::Braze(id.clone()))?]
+            }
+            Search::Event(_) | Search::Dispatch(_) | Search::PhoneEnd(_) | Search::Name(_) => Vec::new(),
+        };
+        for key in leads_to.into_iter().flatten() {
+            // What is led to need not be there any more.
+            if !keys.iter().any(|known| **known == *key.0) && self.conversation(&key)?.is_some() {
+                keys.push(key.0.into());
+            }
+        }
+        let total = keys.len();
+        let mut ranked = self.ranked(keys);
+        if let Some(after) = after {
+            let last = self.rank(after.0.as_str().into());
+            ranked.retain(|rank| *rank > last);
+        }
+        ranked.truncate(limit.saturating_add(1));
+        Ok(Meant::new(ranked.into_iter().map(|(_, key)| key).collect(), total, limit))
+    }
+
+    fn ranked(&self, keys: Vec<Arc<str>>) -> Vec<Rank> {
+        let mut ranked: Vec<Rank> = keys.into_iter().map(|key| self.rank(key)).collect();
+        ranked.sort_unstable();
+        ranked
+    }
+
+    fn rank(&self, key: Arc<str>) -> Rank {
+        (Reverse(self.index.newest_of(self.index.digest(&key))), key)
+    }
+}

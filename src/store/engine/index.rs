@@ -1,0 +1,362 @@
+//! What lists are answered from: every delivery in memory, in some 85 bytes.
+//!
+//! A delivery has a key of its own on disk and no other: an index there would cost each acceptance several pages, spread
+//! over all that ever were. So the index is filled from the records while a store is opened, as lanes and dedupe keys
+//! are, and follows each request that is kept. Nothing of it is written: a downgrade finds nothing new, and whatever is
+//! forgotten or dropped is gone with its record.
+//!
+//! A list reads from it which places are meant, and then only their records. It never reads a record itself.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
+use std::ops::{Bound, RangeInclusive};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::domain::delivery::{Delivery, State};
+use crate::domain::event::Destination;
+use crate::domain::lanes::Place;
+use crate::store::engine::people::{People, Person};
+
+/// As many are counted of a list whose total no counter tells.
+pub(in crate::store) const COUNTED_MAX: usize = 10_000;
+
+/// What a delivery takes here.
+const DELIVERY_BYTES: usize = 85;
+
+/// What a conversation takes here.
+const CONVERSATION_BYTES: usize = 300;
+
+/// How many numbers in a row share their earliest and their latest time.
+const BLOCK_BITS: u32 = 8 + 16;
+
+/// The state of nearly all; it has no set of its own.
+const DELIVERED: u8 = 4;
+
+/// All that lists and searches are answered from.
+#[derive(Default)]
+pub(in crate::store) struct Index {
+    /// Keyed at random, so that nobody makes two conversations of one digest.
+    digests: RandomState,
+    all: BTreeMap<Place, Brief>,
+    /// In the order of [`State::NAMES`], but for the delivered.
+    by_state: [BTreeSet<Place>; State::NAMES.len()],
+    by_conversation: BTreeSet<(u64, Place)>,
+    /// The keys of the conversations that have a record, by their digests.
+    known: HashMap<u64, Arc<str>>,
+    /// The newest delivery of each of these, with the digest.
+    newest: BTreeMap<Place, u64>,
+    /// Those of them of which no delivery is kept.
+    idle: BTreeSet<Arc<str>>,
+    by_dispatch: BTreeSet<(u64, Place)>,
+    /// Of each block of numbers, the earliest and the latest second of acceptance.
+    times: BTreeMap<u64, (u32, u32)>,
+    /// In the order of [`State::NAMES`].
+    pub(in crate::store) counts: [u64; State::NAMES.len()],
+    people: People,
+}
+
+/// A delivery, as far as filters ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Brief {
+    second: u32,
+    state: u8,
+    is_to_braze: bool,
+    is_doorbell: bool,
+}
+
+/// What is kept of one delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Entry {
+    place: Place,
+    brief: Brief,
+    conversation: u64,
+    dispatches: Vec<u64>,
+}
+
+/// Which deliveries are meant.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Wanted {
+    /// In the order of [`State::NAMES`].
+    pub(in crate::store) state: Option<usize>,
+    /// Digests of conversations ([`Index::digest`]); everybody's when `None`.
+    pub(in crate::store) whose: Option<Vec<u64>>,
+    pub(in crate::store) destination: Option<Destination>,
+    /// A digest.
+    pub(in crate::store) dispatch: Option<u64>,
+    pub(in crate::store) since: Option<Timestamp>,
+    pub(in crate::store) until: Option<Timestamp>,
+    pub(in crate::store) hide_doorbells: bool,
+    pub(in crate::store) newest_first: bool,
+    pub(in crate::store) after: Option<Place>,
+    pub(in crate::store) limit: usize,
+}
+
+/// A page of places.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::store) struct Listed {
+    pub(in crate::store) places: Vec<Place>,
+    /// Of all pages; no more than [`COUNTED_MAX`] where no counter tells.
+    pub(in crate::store) total: u64,
+    pub(in crate::store) more: bool,
+}
+
+/// The second of a time, as filters compare times.
+fn second(at: Timestamp) -> u32 {
+    u32::try_from(at.as_second().max(0)).unwrap_or(u32::MAX)
+}
+
+impl Brief {
+    fn is_wanted(self, wanted: &Wanted) -> bool {
+        let is_answered = self.is_doorbell && ["delivered", "skipped"].contains(&State::NAMES[usize::from(self.state)]);
+        wanted.state.is_none_or(|state| state == usize::from(self.state))
+            && wanted.destination.is_none_or(|to| (to == Destination::Braze) == self.is_to_braze)
+            && wanted.since.is_none_or(|since| self.second >= second(since))
+            && wanted.until.is_none_or(|until| self.second < second(until))
+            && !(wanted.hide_doorbells && is_answered)
+    }
+}
+
+impl Wanted {
+    /// Whether a counter tells how many are meant.
+    fn is_counted(&self) -> bool {
+        let narrows = self.whose.is_some() || self.destination.is_some() || self.dispatch.is_some();
+        !narrows && self.since.is_none() && self.until.is_none() && !self.hide_doorbells
+    }
+}
+
+impl Index {
+    /// What a text is known by here.
+    pub(in crate::store) fn digest(&self, text: &str) -> u64 {
+        self.digests.hash_one(text)
+    }
+
+    /// What is kept of a delivery.
+    pub(in crate::store) fn entry(&self, delivery: &Delivery) -> Entry {
+        let state = State::NAMES.iter().position(|name| *name == delivery.state.name()).unwrap_or_default();
+        Entry {
+            place: Place::of(delivery.id),
+            brief: Brief {
+                second: second(delivery.accepted_at),
+                state: u8::try_from(state).unwrap_or_default(),
+                is_to_braze: delivery.destination == Destination::Braze,
+                is_doorbell: delivery.kind == "agent_reply",
+            },
+            conversation: self.digest(&delivery.conversation.0),
+            dispatches: delivery.dispatches().map(|id| self.digest(id)).collect(),
+        }
+    }
+
+    /// Follows a delivery from one record to the next; `None` is before the first, or after the last.
+    pub(in crate::store) fn follow(&mut self, before: Option<&Entry>, after: Option<&Entry>) {
+        match (before, after) {
+            (Some(before), Some(after)) if before.conversation == after.conversation => self.change(before, after),
+            (before, after) => {
+                before.into_iter().for_each(|before| self.remove(before));
+                after.into_iter().for_each(|after| self.insert(after));
+            }
+        }
+    }
+
+    /// Takes in a delivery that is new, or found.
+    pub(in crate::store) fn insert(&mut self, entry: &Entry) {
+        self.all.insert(entry.place, entry.brief);
+        self.enter(entry.brief.state, entry.place);
+        let newest = self.newest_of(entry.conversation);
+        self.by_conversation.insert((entry.conversation, entry.place));
+        if let Some(key) = self.known.get(&entry.conversation)
+            && newest.is_none_or(|newest| newest < entry.place)
+        {
+            if let Some(newest) = newest {
+                self.newest.remove(&newest);
+            } else {
+                self.idle.remove(key);
+            }
+            self.newest.insert(entry.place, entry.conversation);
+        }
+        self.by_dispatch.extend(entry.dispatches.iter().map(|dispatch| (*dispatch, entry.place)));
+        let second = entry.brief.second;
+        let (first, last) = self.times.entry(entry.place.0 >> BLOCK_BITS).or_insert((second, second));
+        (*first, *last) = (second.min(*first), second.max(*last));
+    }
+
+    fn remove(&mut self, entry: &Entry) {
+        self.all.remove(&entry.place);
+        self.leave(entry.brief.state, entry.place);
+        self.by_conversation.remove(&(entry.conversation, entry.place));
+        if let Some(digest) = self.newest.remove(&entry.place) {
+            if let Some(newest) = self.newest_of(digest) {
+                self.newest.insert(newest, digest);
+            } else {
+                self.idle.extend(self.known.get(&digest).cloned());
+            }
+        }
+        for dispatch in &entry.dispatches {
+            self.by_dispatch.remove(&(*dispatch, entry.place));
+        }
+        // What is dropped is mostly the oldest of all.
+        let oldest = self.all.first_key_value().map_or(u64::MAX, |(place, _)| place.0 >> BLOCK_BITS);
+        while self.times.first_key_value().is_some_and(|(block, _)| *block < oldest) {
+            self.times.pop_first();
+        }
+    }
+
+    /// The same delivery of the same conversation.
+    fn change(&mut self, before: &Entry, after: &Entry) {
+        if before.brief != after.brief {
+            self.all.insert(after.place, after.brief);
+            self.leave(before.brief.state, before.place);
+            self.enter(after.brief.state, after.place);
+        }
+        if before.dispatches != after.dispatches {
+            for dispatch in &before.dispatches {
+                self.by_dispatch.remove(&(*dispatch, before.place));
+            }
+            self.by_dispatch.extend(after.dispatches.iter().map(|dispatch| (*dispatch, after.place)));
+        }
+    }
+
+    fn enter(&mut self, state: u8, place: Place) {
+        let at = usize::from(state);
+        self.counts[at] += 1;
+        if state != DELIVERED {
+            self.by_state[at].insert(place);
+        }
+    }
+
+    fn leave(&mut self, state: u8, place: Place) {
+        let at = usize::from(state);
+        self.counts[at] = self.counts[at].saturating_sub(1);
+        self.by_state[at].remove(&place);
+    }
+
+    /// Follows a conversation from one record to the next; `None` is before the first, or after the last.
+    pub(in crate::store) fn know(&mut self, before: Option<Person>, after: Option<Person>) {
+        if let Some(person) = &before {
+            let digest = self.digest(person.key());
+            self.known.remove(&digest);
+            self.idle.remove(person.key());
+            if let Some(newest) = self.newest_of(digest) {
+                self.newest.remove(&newest);
+            }
+        }
+        if let Some(person) = &after {
+            let digest = self.digest(person.key());
+            self.known.insert(digest, Arc::clone(person.key()));
+            if let Some(newest) = self.newest_of(digest) {
+                self.newest.insert(newest, digest);
+            } else {
+                self.idle.insert(Arc::clone(person.key()));
+            }
+        }
+        self.people.follow(before, after);
+    }
+
+    /// What is taken here by the deliveries that do not wait, and by the conversations.
+    pub(in crate::store) fn kept_bytes(&self, waiting: usize) -> u64 {
+        let deliveries = self.all.len().saturating_sub(waiting) * DELIVERY_BYTES;
+        u64::try_from(deliveries + self.people.len() * CONVERSATION_BYTES).unwrap_or(u64::MAX)
+    }
+
+    /// The conversations by what they are looked for.
+    pub(in crate::store) fn people(&self) -> &People {
+        &self.people
+    }
+
+    /// The newest delivery of a conversation, by its digest.
+    pub(in crate::store) fn newest_of(&self, conversation: u64) -> Option<Place> {
+        let theirs = (conversation, Place(0))..=(conversation, Place(u64::MAX));
+        self.by_conversation.range(theirs).next_back().map(|(_, place)| *place)
+    }
+
+    /// The keys of all conversations, from the one with the newest delivery to the one with the oldest, and then of those
+    /// without any; behind this one.
+    pub(in crate::store) fn keys<'a>(&'a self, after: Option<&'a str>) -> impl Iterator<Item = &'a Arc<str>> {
+        let newest = after.map(|key| self.newest_of(self.digest(key)).unwrap_or(Place(0)));
+        let to = newest.map_or(Bound::Unbounded, Bound::Excluded);
+        let with_deliveries = self.newest.range((Bound::Unbounded, to)).rev();
+        let idle_after = after.filter(|_| newest == Some(Place(0)));
+        let idle = self.idle.range::<str, _>((idle_after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
+        with_deliveries.filter_map(|(_, digest)| self.known.get(digest)).chain(idle)
+    }
+
+    /// A page of what is wanted.
+    pub(in crate::store) fn list(&self, wanted: &Wanted) -> Listed {
+        let found = |after| self.walk(wanted, after).filter(move |place| self.is_wanted(*place, wanted));
+        let mut places: Vec<Place> = found(wanted.after).take(wanted.limit.saturating_add(1)).collect();
+        let more = places.len() > wanted.limit;
+        places.truncate(wanted.limit);
+        let total = match wanted.state {
+            Some(state) if wanted.is_counted() => self.counts[state],
+            None if wanted.is_counted() => self.counts.iter().sum(),
+            Some(_) | None => found(None).take(COUNTED_MAX).map(|_| 1).sum(),
+        };
+        Listed { places, total, more }
+    }
+
+    fn is_wanted(&self, place: Place, wanted: &Wanted) -> bool {
+        self.all.get(&place).is_some_and(|brief| brief.is_wanted(wanted))
+    }
+
+    /// The places among which all is that is wanted, in the order of the list, after this one.
+    fn walk<'a>(&'a self, wanted: &'a Wanted, after: Option<Place>) -> Box<dyn Iterator<Item = Place> + 'a> {
+        let (mut from, mut to) = self.between(wanted).into_inner();
+        match after {
+            Some(Place(after)) if wanted.newest_first && after == 0 => return Box::new(std::iter::empty()),
+            Some(Place(after)) if wanted.newest_first => to = to.min(Place(after - 1)),
+            Some(Place(after)) => from = from.max(Place(after.saturating_add(1))),
+            None => {}
+        }
+        if from > to {
+            return Box::new(std::iter::empty());
+        }
+        let theirs = |of: u64| (of, from)..=(of, to);
+        let newest_first = wanted.newest_first;
+        if let Some(dispatch) = wanted.dispatch {
+            let found = self.by_dispatch.range(theirs(dispatch)).map(|(_, place)| *place);
+            // Few have one dispatch in common: the customers of one campaign.
+            let whose = wanted.whose.as_deref();
+            return directed(found.filter(move |place| self.is_of(*place, whose)), newest_first);
+        }
+        match (wanted.whose.as_deref(), wanted.state) {
+            (Some([one]), _) => {
+                directed(self.by_conversation.range(theirs(*one)).map(|(_, place)| *place), newest_first)
+            }
+            (Some(several), _) => {
+                let ranges = several.iter().flat_map(|one| self.by_conversation.range(theirs(*one)));
+                let mut places: Vec<Place> = ranges.map(|(_, place)| *place).collect();
+                places.sort_unstable();
+                directed(places.into_iter(), newest_first)
+            }
+            (None, Some(state)) if state != usize::from(DELIVERED) => {
+                directed(self.by_state[state].range(from..=to).copied(), newest_first)
+            }
+            (None, _) => directed(self.all.range(from..=to).map(|(place, _)| *place), newest_first),
+        }
+    }
+
+    fn is_of(&self, place: Place, whose: Option<&[u64]>) -> bool {
+        whose.is_none_or(|whose| whose.iter().any(|one| self.by_conversation.contains(&(*one, place))))
+    }
+
+    /// Between which places everything lies that was accepted in the time that is wanted.
+    fn between(&self, wanted: &Wanted) -> RangeInclusive<Place> {
+        let first = wanted.since.map(second).map(|since| {
+            let block = self.times.iter().find(|(_, (_, last))| *last >= since);
+            block.map_or(Place(u64::MAX), |(block, _)| Place(block << BLOCK_BITS))
+        });
+        let last = wanted.until.map(second).map(|until| {
+            let block = self.times.iter().rfind(|(_, (first, _))| *first < until);
+            block.map_or(Place(0), |(block, _)| Place((block << BLOCK_BITS) | ((1 << BLOCK_BITS) - 1)))
+        });
+        first.unwrap_or(Place(0))..=last.unwrap_or(Place(u64::MAX))
+    }
+}
+
+fn directed<'a>(
+    places: impl DoubleEndedIterator<Item = Place> + 'a,
+    newest_first: bool,
+) -> Box<dyn Iterator<Item = Place> + 'a> {
+    if newest_first { Box::new(places.rev()) } else { Box::new(places) }
+}

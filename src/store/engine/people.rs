@@ -1,0 +1,172 @@
+//! What searches are answered from: of every conversation, in memory, its key, the end of the number and the words of
+//! the name; some 300 bytes each.
+//!
+//! It is filled and follows as [`super::index`] does, and knows nothing of deliveries.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::domain::conversation::{Conversation, ConversationKey};
+use crate::domain::event::Customer;
+use crate::domain::find::{NAME_WORD_BYTES_MAX, PHONE_DIGITS_MAX, Search, name_words};
+use crate::domain::phone;
+
+/// A word of a name, with zeros behind it.
+type Word = [u8; NAME_WORD_BYTES_MAX];
+
+/// The conversations by what they are looked for.
+#[derive(Default)]
+pub(in crate::store) struct People {
+    /// By the key in small letters.
+    ids: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// By the digits of the number from its end ([`packed`]).
+    phones: BTreeSet<(u64, Arc<str>)>,
+    /// By each word of the name.
+    names: BTreeSet<(Word, Arc<str>)>,
+}
+
+/// What is kept of one conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Person {
+    key: Arc<str>,
+    small: Arc<str>,
+    phone: Option<u64>,
+    names: Vec<Word>,
+}
+
+impl Person {
+    /// What is kept of this one.
+    pub(in crate::store) fn of(conversation: &Conversation) -> Self {
+        Self::new(&conversation.key, &conversation.customer)
+    }
+
+    /// The conversation's key.
+    pub(in crate::store) fn key(&self) -> &Arc<str> {
+        &self.key
+    }
+
+    /// What is kept of the conversation of this key with this customer.
+    pub(in crate::store) fn new(key: &ConversationKey, customer: &Customer) -> Self {
+        let key: Arc<str> = key.0.as_str().into();
+        let small = key.to_lowercase();
+        Self {
+            small: if *small == *key { Arc::clone(&key) } else { small.into() },
+            phone: customer.phone.as_deref().map(phone::digits).filter(|digits| !digits.is_empty()).map(|d| packed(&d)),
+            names: customer.name().into_iter().flat_map(|name| name_words(&name)).map(|word| padded(&word)).collect(),
+            key,
+        }
+    }
+}
+
+/// Whether the customer is known by other things in the one than in the other.
+pub(in crate::store) fn differ(before: &Conversation, after: &Conversation) -> bool {
+    let (before, after) = (&before.customer, &after.customer);
+    before.phone != after.phone || before.first_name != after.first_name || before.last_name != after.last_name
+}
+
+impl People {
+    /// Follows a conversation from one record to the next; `None` is before the first, or after the last.
+    pub(in crate::store) fn follow(&mut self, before: Option<Person>, after: Option<Person>) {
+        if let Some(Person { key, small, phone, names }) = before {
+            self.ids.remove(&(small, Arc::clone(&key)));
+            if let Some(phone) = phone {
+                self.phones.remove(&(phone, Arc::clone(&key)));
+            }
+            for name in names {
+                self.names.remove(&(name, Arc::clone(&key)));
+            }
+        }
+        if let Some(Person { key, small, phone, names }) = after {
+            self.ids.insert((small, Arc::clone(&key)));
+            self.phones.extend(phone.map(|phone| (phone, Arc::clone(&key))));
+            self.names.extend(names.into_iter().map(|name| (name, Arc::clone(&key))));
+        }
+    }
+
+    /// How many conversations there are.
+    pub(in crate::store) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The keys of the conversations that a search means by what is kept here; none for one by anything else. Each once,
+    /// and at most so many.
+    pub(in crate::store) fn find(&self, search: &Search, limit: usize) -> Vec<Arc<str>> {
+        let mut found: Vec<Arc<str>> = match search {
+            Search::Event(_) | Search::Dispatch(_) | Search::Ticket(_) => Vec::new(),
+            Search::PhoneEnd(end) => self.by_phone(end).take(limit).cloned().collect(),
+            Search::Key(words) => self.by_id(&words.to_lowercase()).take(limit).cloned().collect(),
+            Search::Name(words) => self.by_name(words, limit),
+        };
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    fn by_phone(&self, end: &str) -> impl Iterator<Item = &Arc<str>> {
+        let first = packed(end);
+        let digits = end.len().min(PHONE_DIGITS_MAX);
+        // Every number that has these digits first, whatever comes behind.
+        let behind = first + (1_u64 << (DIGIT_BITS * (PHONE_DIGITS_MAX - digits)));
+        self.phones.range((first, nothing())..(behind, nothing())).map(|(_, key)| key)
+    }
+
+    fn by_id<'a>(&'a self, small: &'a str) -> impl Iterator<Item = &'a Arc<str>> {
+        let from = (Arc::from(small), nothing());
+        self.ids.range(from..).take_while(move |(id, _)| id.starts_with(small)).map(|(_, key)| key)
+    }
+
+    fn by_name(&self, words: &[String], limit: usize) -> Vec<Arc<str>> {
+        if let [word] = words {
+            return self.by_word(word).take(limit).cloned().collect();
+        }
+        let mut times: HashMap<&Arc<str>, usize> = HashMap::new();
+        for word in words {
+            let mut theirs: Vec<&Arc<str>> = self.by_word(word).collect();
+            theirs.sort_unstable();
+            theirs.dedup();
+            theirs.into_iter().for_each(|key| *times.entry(key).or_default() += 1);
+        }
+        let all = times.into_iter().filter(|(_, times)| *times == words.len());
+        all.take(limit).map(|(key, _)| Arc::clone(key)).collect()
+    }
+
+    /// With a name of which a word begins like this.
+    fn by_word<'a>(&'a self, word: &'a str) -> impl Iterator<Item = &'a Arc<str>> {
+        let named = self.names.range((padded(word), nothing())..);
+        named.take_while(move |(name, _)| name.starts_with(word.as_bytes())).map(|(_, key)| key)
+    }
+}
+
+fn nothing() -> Arc<str> {
+    Arc::from("")
+}
+
+fn padded(word: &str) -> Word {
+    let mut padded = [0; NAME_WORD_BYTES_MAX];
+    let bytes = word.as_bytes().get(..NAME_WORD_BYTES_MAX).unwrap_or(word.as_bytes());
+    padded[..bytes.len()].copy_from_slice(bytes);
+    padded
+}
+
+/// A digit takes so many bits.
+const DIGIT_BITS: usize = 4;
+
+/// Digits from the last one on, as a number that sorts like them: each is 1 more than it says, 0 is none.
+fn packed(digits: &str) -> u64 {
+    let from_the_end = digits.bytes().rev().map(|digit| u64::from(digit.saturating_sub(b'0')) + 1);
+    let all = from_the_end.chain(std::iter::repeat(0)).take(PHONE_DIGITS_MAX);
+    all.fold(0, |packed, digit| (packed << DIGIT_BITS) | digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_sort_by_their_end() {
+        let [short, long, other] = ["33", "15555550133", "34"].map(packed);
+        assert!(short < long && long < other && packed("") == 0);
+        assert_eq!(packed("0"), 1 << (DIGIT_BITS * (PHONE_DIGITS_MAX - 1)));
+        assert_eq!(packed("9015555550133456"), packed("015555550133456"), "no number has more digits");
+    }
+}
