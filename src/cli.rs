@@ -20,6 +20,7 @@ mod answers;
 mod bulk;
 mod check;
 mod client;
+mod find;
 mod inbound;
 mod init;
 mod levers;
@@ -31,6 +32,7 @@ mod render;
 mod setup;
 mod sign;
 mod table;
+mod tail;
 mod until;
 
 /// sysexits' EX_CONFIG.
@@ -125,6 +127,10 @@ enum Command {
         #[command(flatten)]
         file: ConfigFile,
     },
+    /// Finds customers, tickets and texts in a running bridge, and says what became of the latest.
+    #[command(after_help = "Examples:\n  tandem find 33\n  tandem find Lovelace\n  tandem find '#4711'\n  \
+        tandem find evt_5f3a09c100000000002a0000 --json")]
+    Find(find::Find),
     /// Shows and moves what is waiting, unconfirmed, dead or quarantined in a running bridge.
     #[command(subcommand)]
     Deliveries(operate::Deliveries),
@@ -248,6 +254,7 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
         Command::Mappings(mappings) => mappings.run(output),
         Command::Sign(sign) => sign.run(input, output),
         Command::Healthcheck { url, file } => operate::healthcheck(url, &file, output),
+        Command::Find(find) => find.run(output),
         Command::Deliveries(deliveries) => deliveries.run(output),
         Command::Conversations(conversations) => conversations.run(output),
         Command::Destinations(destinations) => destinations.run(output),
@@ -332,16 +339,27 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// Prints a value as JSON, with every control character escaped: serde_json leaves DEL and the ones above it as they
 /// are, and some terminals obey those.
 fn print_json(output: &mut impl Write, value: &serde_json::Value) -> Result<(), Failure> {
-    let mut text = String::new();
-    for c in format!("{value:#}\n").chars() {
+    output.write_all(escaped(&format!("{value:#}\n")).as_bytes())?;
+    Ok(())
+}
+
+/// A value as one line of JSON, with control characters escaped likewise.
+fn json_line(value: &serde_json::Value) -> String {
+    let mut text = escaped(&value.to_string());
+    text.push('\n');
+    text
+}
+
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
         match c {
             '\n' => text.push('\n'),
             c if c.is_control() => text.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => text.push(c),
         }
     }
-    output.write_all(text.as_bytes())?;
-    Ok(())
+    text
 }
 
 /// Reads everything, up to a limit in bytes.

@@ -41,6 +41,21 @@ pub(super) struct Answer {
     pub(super) body: Value,
 }
 
+impl Answer {
+    /// What a good answer says.
+    pub(super) fn good(self) -> Result<Value, Failure> {
+        if self.status == StatusCode::OK {
+            return Ok(self.body);
+        }
+        let said = self.body.get("error").and_then(Value::as_str).unwrap_or("it did not say why");
+        let hint = match self.status {
+            StatusCode::UNAUTHORIZED => " (give the operator token with --token, or the configuration with --config)",
+            _ => "",
+        };
+        Err(Failure::Failed(format!("the bridge answered {}: {said}{hint}", self.status.as_u16())))
+    }
+}
+
 impl Bridge {
     /// The bridge at this address.
     pub(super) fn at(url: &str, token: Option<SecretString>) -> Result<Self, Failure> {
@@ -84,6 +99,17 @@ impl Bridge {
         parameters: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
+        self.answer(method, segments, parameters, body).await?.good()
+    }
+
+    /// Asks the same, and takes any answer.
+    pub(super) async fn answer(
+        &self,
+        method: Method,
+        segments: &[&str],
+        parameters: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
         let mut url = self.url.clone();
         match url.path_segments_mut() {
             Ok(mut path) => path.pop_if_empty().push("api").extend(segments),
@@ -92,16 +118,7 @@ impl Bridge {
         if !parameters.is_empty() {
             url.query_pairs_mut().extend_pairs(parameters);
         }
-        let answer = self.send(method, url, body).await?;
-        if answer.status == StatusCode::OK {
-            return Ok(answer.body);
-        }
-        let said = answer.body.get("error").and_then(Value::as_str).unwrap_or("it did not say why");
-        let hint = match answer.status {
-            StatusCode::UNAUTHORIZED => " (give the operator token with --token, or the configuration with --config)",
-            _ => "",
-        };
-        Err(Failure::Failed(format!("the bridge answered {}: {said}{hint}", answer.status.as_u16())))
+        self.send(method, url, body).await
     }
 
     /// Asks this very address, and gives whatever comes back.

@@ -10,6 +10,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Subcommand};
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{ConfigFile, Failure, Form, print_json, table};
@@ -224,7 +225,7 @@ fn list(in_force: &InForce, form: Form, output: &mut impl Write) -> Result<(), F
     if form.json {
         return print_json(output, &json!({ "total": items.len(), "next": null, "items": items }));
     }
-    table::print(output, &["name", "source", "differs", "used", "takes", "call", "path"], &items)?;
+    table::print(output, &["name", "source", "differs", "used", "takes", "call", "path"], &items, &TimeZone::UTC)?;
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! The commands that talk to a running bridge: `deliveries`, `conversations` and `healthcheck`.
+//! The commands that talk to a running bridge: `deliveries`, `conversations` and `healthcheck`; [`super::find`] and
+//! [`super::tail`] besides.
 //!
 //! They are a thin face of the operator API ([`crate::http`]): no rule about deliveries is repeated here.
 
@@ -7,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use clap::{ArgGroup, Args, Subcommand};
 use http::{Method, StatusCode};
+use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -14,6 +16,7 @@ use super::answers;
 use super::bulk::Bulk;
 use super::client::Bridge;
 use super::table;
+use super::tail;
 use super::{ConfigFile, Failure, Form, print_json};
 use crate::config;
 use crate::domain::operator::handle;
@@ -32,6 +35,9 @@ pub(super) struct Where {
     pub(super) file: ConfigFile,
     #[command(flatten)]
     pub(super) form: Form,
+    /// Show times in UTC, and not in this machine's time zone. JSON has them in UTC always.
+    #[arg(long)]
+    utc: bool,
 }
 
 /// Who acts.
@@ -64,20 +70,75 @@ pub(super) struct Part {
     limit: u16,
 }
 
+/// Which deliveries.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// Only this state: pending, sending, waiting, unconfirmed, delivered, skipped, dead or quarantined.
+    #[arg(long, value_name = "S", value_parser = crate::domain::delivery::State::NAMES)]
+    state: Option<String>,
+    /// Only this conversation.
+    #[arg(long, value_name = "KEY")]
+    conversation: Option<String>,
+    /// Only customers whose number ends with these digits, two or more; or a whole number, in any form.
+    #[arg(long, value_name = "DIGITS")]
+    phone: Option<String>,
+    /// Only the conversation that this ticket belongs to.
+    #[arg(long, value_name = "N")]
+    ticket: Option<String>,
+    /// Only what goes to this vendor.
+    #[arg(long, value_name = "VENDOR", value_parser = ["zendesk", "braze"])]
+    destination: Option<String>,
+    /// Only what was accepted since: an age such as 90m, 1h or 2d, or a time such as 2027-01-15T09:30:00Z.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only what was accepted before that.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
+impl Which {
+    /// As the API asks for them.
+    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+        let given = [
+            ("state", &self.state),
+            ("conversation", &self.conversation),
+            ("phone", &self.phone),
+            ("ticket", &self.ticket),
+            ("destination", &self.destination),
+            ("since", &self.since),
+            ("until", &self.until),
+        ];
+        given.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
+    }
+}
+
 /// `tandem deliveries …`
 #[derive(Debug, Subcommand)]
 pub(super) enum Deliveries {
     /// Lists deliveries, oldest first.
-    #[command(after_help = "Examples:\n  tandem deliveries list\n  tandem deliveries list --state dead --json")]
+    #[command(after_help = "Examples:\n  tandem deliveries list --state dead --json\n  \
+        tandem deliveries list --since 1h --reverse\n  tandem deliveries list --phone 33 --reverse --limit 5")]
     List {
-        /// Only this state: pending, sending, waiting, unconfirmed, delivered, skipped, dead or quarantined.
-        #[arg(long, value_name = "S", value_parser = crate::domain::delivery::State::NAMES)]
-        state: Option<String>,
-        /// Only this conversation.
-        #[arg(long, value_name = "KEY")]
-        conversation: Option<String>,
+        #[command(flatten)]
+        which: Which,
+        /// From the newest to the oldest.
+        #[arg(long)]
+        reverse: bool,
         #[command(flatten)]
         part: Part,
+        #[command(flatten)]
+        bridge: Where,
+    },
+    /// Follows deliveries until Ctrl-C: a line for each that is new, and again for each that stands otherwise than before.
+    /// It goes on when the bridge is started again.
+    #[command(after_help = "Examples:\n  tandem deliveries tail\n  tandem deliveries tail --phone 33\n  \
+        tandem deliveries tail --state dead --json\n\nThe newest 500 are watched.")]
+    Tail {
+        #[command(flatten)]
+        which: Which,
+        /// Begin with so many that are there already.
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=500))]
+        lines: u16,
         #[command(flatten)]
         bridge: Where,
     },
@@ -170,9 +231,19 @@ pub(super) enum Deliveries {
 /// `tandem conversations …`
 #[derive(Debug, Subcommand)]
 pub(super) enum Conversations {
-    /// Lists conversations in the order of their keys.
-    #[command(after_help = "Examples:\n  tandem conversations list\n  tandem conversations list --json --limit 500")]
+    /// Lists conversations in the order of their keys; those of a number or a ticket from the newest on.
+    #[command(after_help = "Examples:\n  tandem conversations list --json --limit 500\n  \
+        tandem conversations list --phone 33\n  tandem conversations list --reverse")]
     List {
+        /// Only those whose number ends with these digits, two or more; or a whole number, in any form.
+        #[arg(long, value_name = "DIGITS", conflicts_with = "ticket")]
+        phone: Option<String>,
+        /// Only the one that this ticket belongs to.
+        #[arg(long, value_name = "N")]
+        ticket: Option<String>,
+        /// From the one with the newest delivery to the one with the oldest.
+        #[arg(long)]
+        reverse: bool,
         #[command(flatten)]
         part: Part,
         #[command(flatten)]
@@ -201,17 +272,18 @@ pub(super) enum Conversations {
 }
 
 const DELIVERY_COLUMNS: [&str; 7] = ["id", "state", "kind", "conversation", "attempts", "accepted_at", "cause"];
-const CONVERSATION_COLUMNS: [&str; 5] = ["key", "ticket_id", "ticket_state", "subscription", "updated_at"];
+const CONVERSATION_COLUMNS: [&str; 6] = ["key", "phone_end", "ticket_id", "ticket_state", "subscription", "updated_at"];
 
 impl Deliveries {
     pub(super) fn run(self, output: &mut impl Write) -> Result<(), Failure> {
         match self {
-            Self::List { state, conversation, part, bridge } => {
+            Self::List { which, reverse, part, bridge } => {
                 let mut parameters = part.parameters();
-                parameters.extend(state.map(|state| ("state", state)));
-                parameters.extend(conversation.map(|key| ("conversation", key)));
+                parameters.extend(which.parameters());
+                parameters.extend(reverse.then(|| ("newest", "true".to_owned())));
                 list("deliveries", &parameters, &DELIVERY_COLUMNS, &bridge, output)
             }
+            Self::Tail { which, lines, bridge } => tail::run(&which, usize::from(lines), &bridge, output),
             Self::Show { id, answers: false, bridge, .. } => show(&["deliveries", &id], &[], &bridge, output),
             Self::Show { id, answers: true, by, bridge } => {
                 let found = bridge.find()?.named(by)?;
@@ -247,8 +319,12 @@ impl Deliveries {
 impl Conversations {
     pub(super) fn run(self, output: &mut impl Write) -> Result<(), Failure> {
         match self {
-            Self::List { part, bridge } => {
-                list("conversations", &part.parameters(), &CONVERSATION_COLUMNS, &bridge, output)
+            Self::List { phone, ticket, reverse, part, bridge } => {
+                let mut parameters = part.parameters();
+                parameters.extend(phone.map(|digits| ("phone", digits)));
+                parameters.extend(ticket.map(|number| ("ticket", number)));
+                parameters.extend(reverse.then(|| ("newest", "true".to_owned())));
+                list("conversations", &parameters, &CONVERSATION_COLUMNS, &bridge, output)
             }
             Self::Show { key, bridge } => show(&["conversation"], &[("key", &key)], &bridge, output),
             Self::Forget { key, by, bridge } => forget(&key, by, &bridge, output),
@@ -277,6 +353,11 @@ pub(super) fn healthcheck(url: Option<String>, file: &ConfigFile, output: &mut i
 }
 
 impl Where {
+    /// The time zone of what is shown to people.
+    pub(super) fn zone(&self) -> TimeZone {
+        if self.utc { TimeZone::UTC } else { TimeZone::system() }
+    }
+
     pub(super) fn find(&self) -> Result<Bridge, Failure> {
         // With an address of its own, the command needs no configuration, and a broken one must not be in its way.
         if let (Some(url), None) = (&self.url, &self.file.config) {
@@ -322,7 +403,7 @@ pub(super) fn list(
         return print_json(output, &page);
     }
     let items = page["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-    table::print(output, columns, items)?;
+    table::print(output, columns, items, &bridge.zone())?;
     writeln!(output, "\n{} of {} shown", items.len(), page["total"])?;
     if let Some(next) = page["next"].as_str() {
         writeln!(output, "more: --after '{}'", table::printable(next))?;

@@ -52,7 +52,9 @@ async fn every_command_says_what_it_does() {
         "mappings copy",
         "sign zendesk",
         "healthcheck",
+        "find",
         "deliveries list",
+        "deliveries tail",
         "deliveries show",
         "deliveries redrive",
         "deliveries discard",
@@ -104,6 +106,8 @@ async fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
         (&["conversations", "forget"], "<KEY>"),
         (&["deliveries", "list", "--url", "ftp://127.0.0.1"], "http://"),
         (&["conversations", "show"], "<KEY>"),
+        (&["find"], "<WORDS>"),
+        (&["conversations", "list", "--phone", "33", "--ticket", "7"], "--ticket"),
     ] {
         let said = run(tandem(arguments)).await;
         assert_eq!((said.code, said.out.as_str()), (2, ""), "{arguments:?}");

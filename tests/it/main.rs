@@ -18,6 +18,7 @@ mod demo;
 mod dependencies;
 mod docs;
 mod drill;
+mod find;
 mod full_ticket;
 mod fuzz;
 mod generated;

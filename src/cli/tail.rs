@@ -1,0 +1,145 @@
+//! `tandem deliveries tail`: follows a running bridge, also past its restarts.
+//!
+//! It asks for the newest deliveries again and again, and prints those that it has not printed in the state in which they
+//! are. It remembers no more than a page of them.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+use super::client::{Answer, Bridge};
+use super::operate::{Where, Which};
+use super::{Failure, json_line, table};
+
+/// How often the bridge is asked.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// As many are watched: the longest page of the API.
+const WATCHED: &str = "500";
+
+/// After so many full pages of what is new, the rest of it is left out: nobody reads so fast.
+const PAGES_MAX: usize = 20;
+
+const COLUMNS: [&str; 6] = ["accepted_at", "id", "kind", "state", "conversation", "cause"];
+
+/// What was seen so far.
+struct Tail {
+    /// The state in which each of the newest was printed.
+    seen: HashMap<String, String>,
+    /// As many are printed of the first look; all of each later one.
+    first: Option<usize>,
+    /// Whether the bridge answered last.
+    is_there: bool,
+}
+
+/// Follows until the process is ended.
+pub(super) fn run(which: &Which, lines: usize, bridge: &Where, output: &mut impl Write) -> Result<(), Failure> {
+    let found = bridge.find()?;
+    let mut tail = Tail { seen: HashMap::new(), first: Some(lines), is_there: true };
+    let zone = bridge.zone();
+    loop {
+        for delivery in tail.look(&found, which)? {
+            if bridge.form.json {
+                output.write_all(json_line(&delivery).as_bytes())?;
+            } else {
+                let cells: Vec<String> = COLUMNS.iter().map(|column| table::cell(&delivery[*column], &zone)).collect();
+                writeln!(output, "{}", cells.join("  ").trim_end_matches(['-', ' ']))?;
+            }
+        }
+        output.flush()?;
+        std::thread::sleep(EVERY);
+    }
+}
+
+impl Tail {
+    /// What is to be printed of one look, oldest first.
+    fn look(&mut self, bridge: &Bridge, which: &Which) -> Result<Vec<Value>, Failure> {
+        let (mut newest, mut after) = (Vec::new(), None::<String>);
+        for _ in 0..PAGES_MAX {
+            let Some(page) = self.page(bridge, which, after.as_deref())? else { return Ok(Vec::new()) };
+            let items = page["items"].as_array().cloned().unwrap_or_default();
+            let meets =
+                self.first.is_some() || items.iter().any(|delivery| self.seen.contains_key(text(delivery, "id")));
+            newest.extend(items);
+            after = page["next"].as_str().map(str::to_owned);
+            if meets || after.is_none() {
+                break;
+            }
+        }
+        Ok(self.changed(newest))
+    }
+
+    /// Those of the newest that stand otherwise than they were printed, oldest first.
+    fn changed(&mut self, newest: Vec<Value>) -> Vec<Value> {
+        let seen: HashMap<String, String> = newest
+            .iter()
+            .map(|delivery| (text(delivery, "id").to_owned(), text(delivery, "state").to_owned()))
+            .collect();
+        let before = std::mem::replace(&mut self.seen, seen);
+        let is_new =
+            |delivery: &Value| before.get(text(delivery, "id")).map(String::as_str) != Some(text(delivery, "state"));
+        let limit = self.first.take().unwrap_or(usize::MAX);
+        let mut changed: Vec<Value> = newest.into_iter().filter(is_new).take(limit).collect();
+        changed.reverse();
+        changed
+    }
+
+    /// A page, newest first; `None` while there is no bridge that could answer.
+    fn page(&mut self, bridge: &Bridge, which: &Which, after: Option<&str>) -> Result<Option<Value>, Failure> {
+        let mut parameters = which.parameters();
+        parameters.extend([("newest", "true".to_owned()), ("limit", WATCHED.to_owned())]);
+        parameters.extend(after.map(|after| ("after", after.to_owned())));
+        let parameters: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let trouble = match bridge.run(bridge.answer(Method::GET, &["deliveries"], &parameters, None)) {
+            Ok(Answer { status: StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY, .. }) => {
+                "the bridge is starting or stopping".to_owned()
+            }
+            Ok(answer) => {
+                if !std::mem::replace(&mut self.is_there, true) {
+                    say("the bridge is back")?;
+                }
+                return answer.good().map(Some);
+            }
+            Err(Failure::Failed(problem)) if self.first.is_none() => problem,
+            Err(other) => return Err(other),
+        };
+        if std::mem::replace(&mut self.is_there, false) {
+            say(&format!("{trouble}; waiting for it"))?;
+        }
+        Ok(None)
+    }
+}
+
+fn say(words: &str) -> Result<(), Failure> {
+    Ok(writeln!(std::io::stderr(), "tandem: {words}")?)
+}
+
+fn text<'a>(delivery: &'a Value, field: &str) -> &'a str {
+    delivery[field].as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_delivery_is_printed_when_it_is_new_and_when_it_stands_otherwise() {
+        let mut tail = Tail { seen: HashMap::new(), first: Some(1), is_there: true };
+        let page = |known: &[(&str, &str)]| {
+            known.iter().map(|(id, state)| json!({ "id": id, "state": state })).collect::<Vec<_>>()
+        };
+        for (newest, printed) in [
+            (&[("c", "pending"), ("b", "dead"), ("a", "pending")][..], &[("c", "pending")][..]),
+            (&[("c", "pending"), ("b", "dead"), ("a", "delivered")], &[("a", "delivered")]),
+            (&[("d", "pending"), ("c", "sending"), ("b", "dead")], &[("c", "sending"), ("d", "pending")]),
+            (&[("d", "pending"), ("c", "sending"), ("b", "dead")], &[]),
+        ] {
+            assert_eq!(tail.changed(page(newest)), page(printed), "{newest:?}");
+        }
+    }
+}
