@@ -16,7 +16,7 @@ COPY . .
 # The caches live on the builder, not in a layer, so the binary is copied out of them.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
-    cargo build --locked --release --bin tandem \
+    cargo build --locked --release --features jemalloc --bin tandem \
     && install -D -m 0755 target/release/tandem /out/tandem
 
 # The same Debian release as above: the binary needs a C library that is not older than the builder's.

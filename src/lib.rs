@@ -77,6 +77,6 @@ pub mod worker;
 /// An event is allocated where it is received and let go by the store's threads, many to one. glibc's allocator spends
 /// more on that than all of intake does (`cargo bench --bench accept` measures it). Only where pages are 4 KiB on every
 /// machine: a jemalloc built for smaller pages than the kernel's does not start.
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(feature = "jemalloc", target_arch = "x86_64"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

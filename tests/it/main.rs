@@ -54,6 +54,7 @@ mod proxies;
 mod put_back;
 mod recipe;
 mod refusal;
+mod release;
 mod reload;
 mod requester;
 mod seen;

@@ -10,10 +10,9 @@ use crate::process::{run, shipped, tandem};
 fn the_two_commands_of_the_readme_are_what_continuous_integration_runs() {
     let (readme, ci) = (shipped("README.md"), shipped(".ci/run"));
     // The demo page ends with Ctrl-C only; what ends by itself is its script. The page has tests/browser.
-    for (heading, command, suffix) in [
-        ("## Try it: one command", "cargo run --release -- demo", " --script"),
-        ("## Test it: one command", "cargo test", ""),
-    ] {
+    for (heading, command, suffix) in
+        [("## Try it: one command", "cargo run -- demo", " --script"), ("## Test it: one command", "cargo test", "")]
+    {
         let section = readme.split_once(heading).unwrap_or_else(|| panic!("no {heading:?}")).1;
         let section = section.split("\n## ").next().unwrap();
         let block = section.split("```").nth(1).unwrap();
