@@ -273,7 +273,8 @@ fn filters(now: i64) -> Vec<DeliveryFilter> {
         filters.push(DeliveryFilter { phone_end: Some(end.into()), ..list() });
     }
     for id in (0..50).flat_map(|id| [format!("d-{id}"), format!("s-{id}")]) {
-        filters.push(DeliveryFilter { dispatch: Some(id), ..list() });
+        filters.push(DeliveryFilter { dispatch: Some(id.clone()), ..list() });
+        filters.push(DeliveryFilter { dispatch: Some(id), ticket: Some(TicketId(1)), ..list() });
     }
     filters.extend([(since, None), (None, until), (since, until)].map(|(since, until)| DeliveryFilter {
         since,
