@@ -80,6 +80,20 @@ pub(crate) async fn a_conversation_is_found_by_what_is_known_of_it<B: Home>() {
     accept(&store, text("ada", "again")).await;
     let newest = store.find_conversations(end("33"), None, 9).await.unwrap().items;
     assert_eq!(newest.iter().map(|found| &found.key.0[..]).collect::<Vec<_>>(), ["ada", "Bob"]);
+
+    // Of two of them nothing is kept any more: they come last, in the order of their keys.
+    drain(&store, Zendesk, at(3)).await;
+    let late = store.accept(text("adam", "late"), Vec::new(), at(900)).await;
+    assert!(matches!(late, Ok(Accepted::New(_))));
+    store.expire(at(1_000), seconds(500), seconds(500)).await.unwrap();
+    let (mut keys, mut after) = (Vec::new(), None);
+    for left in (0..3).rev() {
+        let page = store.find_conversations(None, after.as_ref(), 1).await.unwrap();
+        assert_eq!((page.total, page.more), (3, left > 0));
+        keys.extend(page.items.into_iter().map(|found| found.key));
+        after = keys.last().cloned();
+    }
+    assert_eq!(keys, ["adam", "Bob", "ada"].map(key));
 }
 
 pub(crate) async fn a_list_shows_what_its_filter_wants<B: Home>() {

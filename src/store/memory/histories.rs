@@ -94,8 +94,8 @@ impl World {
                 let key = ConversationKey(self.pick(&CUSTOMERS).into());
                 self.store.forget(&key, &order(now)).await.ok();
             }
-            93..95 => {
-                let kept = Duration::from_secs(self.rng.random_range(50..400));
+            93..96 => {
+                let kept = Duration::from_secs(self.rng.random_range(5..300));
                 self.store.expire(now, kept, kept).await.unwrap();
             }
             _ => {
