@@ -77,11 +77,38 @@ document.addEventListener('click', event => {
   if (status) order('/status', { status });
 });
 
-for (const name of ['zendesk_down', 'answers_lost', 'twice', 'storm']) {
+for (const name of ['zendesk_down', 'answers_lost', 'twice', 'storm', 'texts_refused', 'receipts_late']) {
   at(name).addEventListener('change', event => order('/trouble', { trouble: name, on: event.target.checked }));
 }
 at('kill').addEventListener('click', () => order('/kill', {}));
 at('opt').addEventListener('click', () => write('text', at('opt').dataset.word));
+
+/* On a phone one side is shown at a time, and its tab tells when something happens at another. */
+
+const tabs = [...at('tabs').querySelectorAll('a')];
+const sideOf = tab => tab.hash.slice(1);
+
+function choose(side) {
+  document.body.dataset.tab = side;
+  for (const tab of tabs) {
+    if (sideOf(tab) === side) tab.setAttribute('aria-current', 'true');
+    else tab.removeAttribute('aria-current');
+  }
+  tabs.find(tab => sideOf(tab) === side).querySelector('.news').hidden = true;
+  document.querySelectorAll(`#${side} .thread`).forEach(toEnd);
+}
+
+at('tabs').addEventListener('click', event => {
+  const tab = event.target.closest('a');
+  if (!tab) return;
+  event.preventDefault();
+  choose(sideOf(tab));
+});
+
+function isNews(side) {
+  if (document.body.dataset.tab === side) return;
+  tabs.find(tab => sideOf(tab) === side).querySelector('.news').hidden = false;
+}
 
 /* What the visitor sees. */
 
@@ -130,11 +157,17 @@ function showPhone(view) {
     put(element.querySelector('.words'), bubble.words);
     showPictures(element, bubble.picture ? [bubble.picture] : []);
   });
-  if (grew) toEnd(at('phone').parentElement);
+  if (grew) {
+    toEnd(at('phone').parentElement);
+    isNews('customer');
+  }
   at('phone-empty').hidden = items.length > 0;
   put(at('opt'), view.opted_out ? 'Opt in' : 'Opt out');
   at('opt').dataset.word = view.opted_out ? 'START' : 'STOP';
 }
+
+// The visitor's own time, in the form of the console.
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 
 const names = { customer: 'Ada Lovelace', agent: 'You, the agent', tandem: 'tandem' };
 
@@ -147,17 +180,21 @@ function showDesk(view) {
     element.querySelector('.state').hidden = comment.public;
     const time = element.querySelector('time');
     time.dateTime = comment.at;
-    put(time, `#${ticket.id}, ${new Date(comment.at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}`);
+    time.title = `${comment.at.slice(0, 19).replace('T', ' ')} UTC`;
+    put(time, `#${ticket.id}, ${clock.format(new Date(comment.at))}`);
     put(element.querySelector('.words'), comment.words);
     showPictures(element, comment.pictures);
   });
-  if (grew) toEnd(at('comments').parentElement);
+  if (grew) {
+    toEnd(at('comments').parentElement);
+    isNews('agent');
+  }
   at('desk-empty').hidden = items.length > 0;
   const ticket = view.tickets.at(-1);
   put(at('ticket-title'), ticket ? `Ticket #${ticket.id}` : 'No ticket yet');
   at('ticket-status').hidden = !ticket;
   put(at('ticket-status'), ticket?.status ?? '');
-  at('ticket-status').className = `state ${{ solved: 'good', closed: '' }[ticket?.status] ?? 'warn'}`;
+  at('ticket-status').className = `state ${ticket?.status === 'solved' ? 'good' : ''}`;
   const may = { solved: ['new', 'open', 'pending', 'hold'], open: ['solved'], closed: ['new', 'open', 'pending', 'hold', 'solved'] };
   for (const button of document.querySelectorAll('[data-status]')) {
     button.disabled = !ticket || !may[button.dataset.status].includes(ticket.status);
@@ -170,6 +207,11 @@ const states = {
   sending: ['on its way', ''], waiting: ['waiting', 'warn'], unconfirmed: ['unconfirmed', 'warn'],
   delivered: ['delivered', 'good'], skipped: ['nothing to send', ''], dead: ['not sent', 'bad'], quarantined: ['put aside', 'bad'],
 };
+
+function showTraces(list, traces) {
+  if ([...list.children].map(item => item.textContent).join() === traces.join()) return;
+  list.replaceChildren(...traces.map(trace => Object.assign(document.createElement('li'), { textContent: trace })));
+}
 
 function showMessages(view) {
   const items = view.messages.map(message => [String(message.number), message]).reverse();
@@ -185,10 +227,15 @@ function showMessages(view) {
       station.classList.toggle('lit', place < message.passed);
       station.classList.toggle('next', place === message.passed && message.fate === 'on_the_way');
     });
-    const late = message.caught_up && message.state === 'delivered' ? 'Found by looking: no webhook had told of it.' : '';
     const tries = message.attempts > 1 ? ` (${message.attempts} attempts)` : '';
-    put(element.querySelector('.cause'), message.cause ? `${message.cause}${tries}.` : late);
-    element.querySelector('.due').dataset.at = message.due_at ?? '';
+    put(element.querySelector('.cause'), message.cause ? `${message.cause}${tries}.` : '');
+    const due = element.querySelector('.due');
+    due.dataset.at = message.due_at ?? '';
+    due.dataset.verb = message.state === 'unconfirmed' ? 'Looks' : 'Tries';
+    showTraces(element.querySelector('.traces'), message.traces);
+    const news = [message.state, ...message.traces].join();
+    if (element.dataset.news !== news) isNews('between');
+    element.dataset.news = news;
   });
   at('lanes-empty').hidden = items.length > 0;
 }
@@ -212,7 +259,7 @@ function showAccount({ account }) {
 function countDown() {
   for (const due of document.querySelectorAll('.due')) {
     const seconds = Math.ceil((Date.parse(due.dataset.at) - Date.now()) / 1000);
-    put(due, seconds > 0 ? `Tries again in ${seconds} s.` : '');
+    put(due, seconds > 0 ? `${due.dataset.verb} again in ${seconds} s.` : '');
   }
 }
 
@@ -226,3 +273,5 @@ views.addEventListener('open', () => tell(''));
 views.addEventListener('error', () => tell('The demo has ended. Start it again, and this page goes on by itself.'));
 setInterval(countDown, 500);
 at('stage').hidden = false;
+at('tabs').hidden = false;
+choose('customer');

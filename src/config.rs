@@ -25,13 +25,17 @@ mod check;
 mod fault;
 mod installation;
 pub mod keys;
+mod near;
 mod operators;
 mod read;
+pub mod secrets_file;
+mod sources;
 
 pub use fault::{Fault, Faults, Place, Warning};
 pub use installation::{BrazeInstallation, ZendeskInstallation, braze_installation, zendesk_installation};
 
 use check::Checker;
+use sources::Sources;
 
 /// The file that is read when none is named, in the working directory, if it exists.
 pub const DEFAULT_FILE: &str = "tandem.toml";
@@ -188,7 +192,7 @@ pub struct Campaigns {
     pub ticket_solved: Option<String>,
 }
 
-/// Reads the file, the environment and the mapping files.
+/// Reads the file, its secrets file, the environment and the mapping files.
 ///
 /// `path` is the file that was named; without one, [`DEFAULT_FILE`] is read if it exists. `check_mappings` says what
 /// is wrong with mapping files (`None` for the shipped ones) where notes are in this language, so that those faults are
@@ -200,31 +204,28 @@ pub fn load(
     path: Option<&Path>,
     check_mappings: impl FnOnce(Option<&BTreeMap<String, String>>, &str) -> Vec<Fault>,
 ) -> Result<(Config, Vec<Warning>), Faults> {
-    let file = File::read(path)?;
-    let (env, mut faults) = environment();
-    let parsed = parse(file.text(), env.clone(), &file.base);
+    let mut sources = Sources::required(path)?;
+    let parsed = parse(sources.text(), sources.variables.clone(), &sources.base);
     let (directory, language) = match &parsed {
         Ok((config, _)) => (config.mappings.clone(), config.notes_language.clone()),
         Err(_) => {
-            let checker = Checker::new(read::gather(file.text(), env), &file.base);
-            let directory = checker.text("mappings").map(|directory| file.base.join(directory));
+            let checker = Checker::new(read::gather(sources.text(), sources.variables.clone()), &sources.base);
+            let directory = checker.text("mappings").map(|directory| sources.base.join(directory));
             (directory, checker.text("notes.language").unwrap_or_default())
         }
     };
     let mapping_files = directory.map(|directory| read_mappings(&directory)).transpose();
     match &mapping_files {
-        Ok(files) => faults.extend(check_mappings(files.as_ref(), &language)),
-        Err(fault) => faults.push(fault.clone()),
+        Ok(files) => sources.faults.extend(check_mappings(files.as_ref(), &language)),
+        Err(fault) => sources.faults.push(fault.clone()),
     }
     match (parsed, mapping_files) {
-        (Ok((config, warnings)), Ok(mapping_files)) if faults.is_empty() => {
+        (Ok((config, mut warnings)), Ok(mapping_files)) if sources.faults.is_empty() => {
+            warnings.append(&mut sources.warnings);
             Ok((Config { mapping_files, ..config }, warnings))
         }
-        (Ok(_), _) => Err(Faults(faults)),
-        (Err(Faults(mut all)), _) => {
-            all.extend(faults);
-            Err(Faults(all))
-        }
+        (Ok(_), _) => Err(sources.refuse(Vec::new())),
+        (Err(Faults(faults)), _) => Err(sources.refuse(faults)),
     }
 }
 
@@ -262,24 +263,24 @@ pub struct Glimpse {
 /// # Errors
 /// What is wrong with those few keys, or a file that cannot be read or is not TOML.
 pub fn glimpse(path: Option<&Path>) -> Result<Glimpse, Faults> {
-    let file = File::read(path)?;
-    let (env, mut faults) = environment();
-    let mut checker = Checker::new(read::gather(file.text(), env), &file.base);
+    let sources = Sources::read(path)?;
+    let mut checker = Checker::new(read::gather(sources.text(), sources.variables.clone()), &sources.base);
     let listen = checker.address("listen");
     let operator = checker.operator();
-    let directory = checker.text("mappings").map(|directory| file.base.join(directory));
+    let directory = checker.text("mappings").map(|directory| sources.base.join(directory));
     let mine = ["listen", "operator_listen", "operator_token", "mappings", read::WHOLE_FILE];
-    faults.extend(checker.into_faults().into_iter().filter(|fault| mine.contains(&fault.key.as_str())));
+    let mut faults = checker.into_faults();
+    faults.retain(|fault| mine.contains(&fault.key.as_str()));
     let mapping_files = directory.map(|directory| read_mappings(&directory)).transpose();
     match (listen, operator, mapping_files) {
-        (Some(listen), Some(operator), Ok(mapping_files)) if faults.is_empty() => {
+        (Some(listen), Some(operator), Ok(mapping_files)) if faults.is_empty() && sources.faults.is_empty() => {
             Ok(Glimpse { listen, operator, mapping_files })
         }
         (_, _, Err(fault)) => {
             faults.push(fault);
-            Err(Faults(faults))
+            Err(sources.refuse(faults))
         }
-        _ => Err(Faults(faults)),
+        _ => Err(sources.refuse(faults)),
     }
 }
 
@@ -297,14 +298,17 @@ pub struct MappingKeys {
 /// # Errors
 /// What is wrong with those two keys, or a file that cannot be read or is not TOML.
 pub fn mapping_keys(path: Option<&Path>) -> Result<MappingKeys, Faults> {
-    let file = File::read(path)?;
-    let (env, mut faults) = environment();
-    let checker = Checker::new(read::gather(file.text(), env), &file.base);
-    let directory = checker.text("mappings").map(|directory| file.base.join(directory));
+    let sources = Sources::read(path)?;
+    let checker = Checker::new(read::gather(sources.text(), sources.variables.clone()), &sources.base);
+    let directory = checker.text("mappings").map(|directory| sources.base.join(directory));
     let language = checker.text("notes.language").unwrap_or_default();
-    let mine = ["mappings", "notes.language", read::WHOLE_FILE];
-    faults.extend(checker.into_faults().into_iter().filter(|fault| mine.contains(&fault.key.as_str())));
-    if faults.is_empty() { Ok(MappingKeys { directory, language }) } else { Err(Faults(faults)) }
+    let mut faults = checker.into_faults();
+    faults.retain(|fault| ["mappings", "notes.language", read::WHOLE_FILE].contains(&fault.key.as_str()));
+    if faults.is_empty() && sources.faults.is_empty() {
+        Ok(MappingKeys { directory, language })
+    } else {
+        Err(sources.refuse(faults))
+    }
 }
 
 /// What `RUST_LOG` says, for [`crate::telemetry::init_logs`]; `None` when it is not set or not a text.
@@ -340,54 +344,6 @@ pub fn fail_point() -> Result<Option<crate::failpoint::FailPoint>, Faults> {
     let fault =
         || Fault::new(FAIL_POINT, "is neither NAME:COUNT nor NAME:omit", "Name a point, or remove the variable");
     crate::failpoint::FailPoint::read(&text).map(Some).ok_or_else(|| Faults(vec![fault()]))
-}
-
-/// The configuration file, if there is one.
-struct File {
-    text: Option<String>,
-    /// The directory that relative paths are relative to.
-    base: PathBuf,
-}
-
-impl File {
-    fn read(path: Option<&Path>) -> Result<Self, Faults> {
-        let named = path.is_some();
-        let path = path.unwrap_or(Path::new(DEFAULT_FILE));
-        let base = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        match read_text(path, FILE_MAX_BYTES) {
-            Ok(text) => Ok(Self { text: Some(text), base }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => Ok(Self { text: None, base }),
-            Err(error) => {
-                let remedy = "Name a configuration file that can be read with --config";
-                let fault = Fault::new(path.display().to_string(), format!("cannot be read: {error}"), remedy);
-                Err(Faults(vec![fault]))
-            }
-        }
-    }
-
-    fn text(&self) -> Option<&str> {
-        self.text.as_deref()
-    }
-}
-
-/// Our variables. One that is not Unicode is a fault; others' variables are none of our business.
-fn environment() -> (Vec<(String, String)>, Vec<Fault>) {
-    let (mut pairs, mut faults) = (Vec::new(), Vec::new());
-    for (name, value) in std::env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        if !name.starts_with(keys::VARIABLE_PREFIX) {
-            continue;
-        }
-        #[cfg(debug_assertions)]
-        if name == FAIL_POINT {
-            continue;
-        }
-        match value.into_string() {
-            Ok(value) => pairs.push((name, value)),
-            Err(_) => faults.push(Fault::new(name, "is not valid UTF-8", "Set the variable to a text")),
-        }
-    }
-    (pairs, faults)
 }
 
 fn read_mappings(directory: &Path) -> Result<BTreeMap<String, String>, Fault> {

@@ -43,7 +43,7 @@ impl Bridge {
             .env("TANDEM_BRAZE__URL", format!("http://{nowhere}"))
             .env("TANDEM_BRAZE__API_KEY", "bench-api-key")
             .env("TANDEM_BRAZE__WEBHOOK_TOKENS", TOKEN)
-            .env("TANDEM_BRAZE__CAMPAIGNS__AGENT_REPLY", "bench-campaign")
+            .env("TANDEM_BRAZE__CAMPAIGNS__AGENT_REPLY", "00000000-0000-4000-8000-000000000001")
             .env("RUST_LOG", level)
             .spawn()
             .unwrap();

@@ -17,7 +17,7 @@ use crate::setup::checkup::State;
 pub(super) fn run(file: &ConfigFile, live: bool, form: Form, output: &mut impl Write) -> Result<(), Failure> {
     let (config, warnings) = match config::load(file.config.as_deref(), mapping_faults) {
         Ok(loaded) => loaded,
-        Err(Faults(faults)) => return tell_faults(&faults, form, output),
+        Err(faults) => return tell_faults(&faults, form, output),
     };
     let mut lines = Vec::new();
     if live {
@@ -49,11 +49,15 @@ pub(super) fn run(file: &ConfigFile, live: bool, form: Form, output: &mut impl W
     }
 }
 
-fn tell_faults(faults: &[Fault], form: Form, output: &mut impl Write) -> Result<(), Failure> {
+fn tell_faults(all: &Faults, form: Form, output: &mut impl Write) -> Result<(), Failure> {
+    let Faults(faults) = all;
     if form.json {
         print_json(output, &json!({ "ok": false, "faults": faults, "warnings": [] }))?;
         // Everything has been printed; with --json nobody wants prose beside it.
         return Err(Failure::Configuration(String::new()));
+    }
+    if all.is_no_file() {
+        return Err(Failure::Configuration(all.to_string()));
     }
     for fault in faults {
         writeln!(output, "fault: {fault}")?;

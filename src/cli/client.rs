@@ -24,10 +24,45 @@ const TOTAL_TIMEOUT: Duration = Duration::from_secs(15);
 /// A full page of the largest items is a few MiB.
 const ANSWER_MAX_BYTES: usize = 16 * 1024 * 1024;
 
+/// The operator token to present, and who gave it: the remedy for a refused one differs.
+pub(super) enum Token {
+    /// There is none.
+    None,
+    /// That of `--token`.
+    Option(SecretString),
+    /// `operator_token` of the configuration.
+    Configured(SecretString),
+}
+
+impl Token {
+    fn secret(&self) -> Option<&SecretString> {
+        match self {
+            Self::None => None,
+            Self::Option(token) | Self::Configured(token) => Some(token),
+        }
+    }
+
+    /// What to do when the bridge answers 401.
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::None => {
+                "it wants its operator_token: give it with --token, or name its configuration with --config FILE"
+            }
+            Self::Option(_) => {
+                "the token of --token is not its operator_token (TANDEM_OPERATOR_TOKEN where it is a variable)"
+            }
+            Self::Configured(_) => {
+                "operator_token (TANDEM_OPERATOR_TOKEN where it is a variable) is not the one that it runs with: reload \
+                 the bridge, or give its token with --token"
+            }
+        }
+    }
+}
+
 /// A bridge, and how to get in.
 pub(super) struct Bridge {
     pub(super) url: Url,
-    token: Option<SecretString>,
+    token: Token,
     /// Who acts, as they call themselves.
     by: Option<HeaderValue>,
     client: reqwest::Client,
@@ -39,6 +74,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// `Null` when the body was not JSON.
     pub(super) body: Value,
+    /// What to do where the status is 401.
+    remedy: &'static str,
 }
 
 impl Answer {
@@ -49,8 +86,8 @@ impl Answer {
         }
         let said = self.body.get("error").and_then(Value::as_str).unwrap_or("it did not say why");
         let hint = match self.status {
-            StatusCode::UNAUTHORIZED => " (give the operator token with --token, or the configuration with --config)",
-            _ => "",
+            StatusCode::UNAUTHORIZED => format!("; {}", self.remedy),
+            _ => String::new(),
         };
         Err(Failure::Failed(format!("the bridge answered {}: {said}{hint}", self.status.as_u16())))
     }
@@ -58,7 +95,7 @@ impl Answer {
 
 impl Bridge {
     /// The bridge at this address.
-    pub(super) fn at(url: &str, token: Option<SecretString>) -> Result<Self, Failure> {
+    pub(super) fn at(url: &str, token: Token) -> Result<Self, Failure> {
         let usage = || Failure::Usage("the address of the bridge must look like http://127.0.0.1:8081".to_owned());
         let url = Url::parse(url).map_err(|_| usage())?;
         if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
@@ -132,7 +169,7 @@ impl Bridge {
         if let Some(by) = &self.by {
             request = request.header("x-tandem-by", by);
         }
-        if let Some(token) = &self.token {
+        if let Some(token) = self.token.secret() {
             request = request.bearer_auth(token.expose_secret());
         }
         if let Some(body) = body {
@@ -147,26 +184,34 @@ impl Bridge {
                 return Err(Failure::Failed("the answer is too long to be the bridge's".to_owned()));
             }
         }
-        Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default() })
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        Ok(Answer { status, body, remedy: self.token.remedy() })
     }
 }
 
 /// The address is shown by us, without what may be in its parameters.
 fn unreachable_at(url: &Url, error: reqwest::Error) -> Failure {
-    Failure::Failed(format!("cannot reach the bridge at {}: {}", origin(url), causes(&error.without_url())))
+    let at = origin(url);
+    Failure::Failed(match (error.is_timeout(), error.is_connect()) {
+        (true, _) => format!("no answer came from {at} in time: is that `tandem serve`, and is its machine very busy?"),
+        (false, true) => format!(
+            "no bridge answers at {at}: is `tandem serve` running? If it is elsewhere, name its configuration with \
+             --config FILE, or its address with --url URL ({})",
+            root_cause(&error)
+        ),
+        (false, false) => format!("{at} does not answer as a bridge does: {}", root_cause(&error)),
+    })
 }
 
 pub(super) fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-/// The error and what is behind it, since reqwest's own words only say that something went wrong.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        words = format!("{words}: {cause}");
-        next = cause.source();
+/// The cause behind all causes, such as "Connection refused": the ones before it only say that something went wrong.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut root = error;
+    while let Some(cause) = root.source() {
+        root = cause;
     }
-    words
+    root.to_string()
 }

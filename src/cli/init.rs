@@ -1,16 +1,26 @@
-//! `tandem init`: writes a commented configuration after a few questions, or after none when the flags answer them all.
+//! `tandem init`: a commented configuration and a secrets file, after a few questions, or after none when the flags answer
+//! them all.
 //!
-//! The text is the shipped example with the answers in their places, so that there is one source. No secret is asked
-//! for, and none is written: secrets belong into the environment. A file that is there is never overwritten.
+//! The configuration is the shipped example with the answers in their places, so that there is one source; it holds no
+//! secret. The secrets file beside it has the secrets that were typed, and a token for Braze's webhooks drawn at random. A
+//! file that is there is never written again.
 
 use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{BufReader, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::Failure;
+use crate::clock::Clock;
+use crate::config::secrets_file::{Syntax, beside, line};
 use crate::config::{self, DEFAULT_FILE, Faults, keys};
+
+mod questions;
+mod terminal;
+
+use questions::{AGENT_REPLY, Dialogue, Question, SETTINGS, TICKET_SOLVED};
 
 /// What the answers are put into.
 const EXAMPLE: &str = include_str!("../../tandem.example.toml");
@@ -18,19 +28,32 @@ const EXAMPLE: &str = include_str!("../../tandem.example.toml");
 /// The first line of what is written, in the place of the example's.
 const HEADING: &str = "# The configuration of tandem, as tandem init wrote it. Ask tandem check after every change.";
 
-/// The longest answer, in bytes; several times the longest that makes sense.
-const ANSWER_MAX_BYTES: u64 = 4096;
+/// The secrets file is for its owner alone.
+const SECRETS_MODE: u32 = 0o600;
 
-/// Secrets that stand in while the answers are checked.
-const STAND_INS: [&str; 4] =
-    ["zendesk.client_secret", "zendesk.webhook_secrets", "braze.api_key", "braze.webhook_tokens"];
+const CLIENT_SECRET: &str = "zendesk.client_secret";
+const API_KEY: &str = "braze.api_key";
+const WEBHOOK_TOKENS: &str = "braze.webhook_tokens";
+const WEBHOOK_SECRETS: &str = "zendesk.webhook_secrets";
+
+/// What stands in for what is not known yet while the answers are checked.
+const STAND_INS: [(&str, &str); 5] = [
+    (CLIENT_SECRET, "stands-in-for-a-secret"),
+    (WEBHOOK_SECRETS, "stands-in-for-a-secret"),
+    (API_KEY, "stands-in-for-a-secret"),
+    (WEBHOOK_TOKENS, "stands-in-for-a-secret"),
+    (AGENT_REPLY.key, "00000000-0000-4000-8000-000000000001"),
+];
 
 /// The arguments. What is not given is asked for.
 #[derive(Debug, Args)]
 pub(super) struct Init {
-    /// The file to write.
+    /// The file to write. The secrets file stands beside it and ends in .env.
     #[arg(long, value_name = "FILE", default_value = DEFAULT_FILE)]
     config: PathBuf,
+    /// Whose syntax the secrets file has: systemd's EnvironmentFile, which a shell reads as well, or docker's --env-file.
+    #[arg(long, value_enum, default_value_t = Secrets::Systemd)]
+    secrets: Secrets,
     /// Address of the Zendesk account, such as `https://acme.zendesk.com`.
     #[arg(long, value_name = "URL")]
     zendesk_url: Option<String>,
@@ -40,7 +63,10 @@ pub(super) struct Init {
     /// REST endpoint of the Braze workspace, such as `https://rest.iad-01.braze.com`.
     #[arg(long, value_name = "URL")]
     braze_url: Option<String>,
-    /// Id of the API-triggered campaign that texts an agent's reply.
+    /// How Zendesk and Braze will reach the bridge, such as `https://tandem.acme.example`.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Id of the API-triggered campaign that texts an agent's reply; blank for later.
     #[arg(long, value_name = "ID")]
     agent_reply: Option<String>,
     /// Id of the API-triggered campaign for the closing text.
@@ -49,105 +75,181 @@ pub(super) struct Init {
     /// Send no closing text, and do not ask for its campaign.
     #[arg(long)]
     no_ticket_solved: bool,
-    /// How Zendesk and Braze will reach the bridge, such as `https://tandem.acme.example`.
-    #[arg(long, value_name = "URL")]
-    public_url: Option<String>,
+}
+
+/// The syntaxes of a secrets file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Secrets {
+    /// Values in quotation marks.
+    Systemd,
+    /// Values as they are.
+    Docker,
 }
 
 impl Init {
     pub(super) fn run(self, input: &mut impl Read, output: &mut impl Write) -> Result<(), Failure> {
-        if self.config.exists() {
+        let secrets_file = beside(&self.config);
+        let goes_on = self.config.exists() && !secrets_file.exists() && self.is_without_answers();
+        if self.config.exists() && !goes_on {
             return Err(exists(&self.config));
         }
-        let answers = self.answers(input, output)?;
-        let text = answers.iter().fold(EXAMPLE.to_owned(), |text, (key, answer)| set(&text, key, answer));
-        let text = text.split_once('\n').map_or(String::new(), |(_, rest)| format!("{HEADING}\n{rest}"));
-        check(&text)?;
-        write_new(&self.config, &text)?;
+        let mut dialogue = Dialogue { input: BufReader::new(input), output };
         let shown = self.config.display();
-        writeln!(output, "Written: {shown}. Next:\n")?;
-        for (number, step) in NEXT.iter().enumerate() {
+        let is_replied = match goes_on {
+            true => {
+                writeln!(dialogue.output, "{shown} is there and stays as it is; its secrets file is not there yet.")?;
+                true
+            }
+            false => {
+                let answers = self.answers(&mut dialogue)?;
+                write_new(&self.config, &configuration(&answers)?, None)?;
+                writeln!(dialogue.output, "\nWritten: {shown}, without any secret in it.")?;
+                answers.iter().any(|(key, _)| *key == AGENT_REPLY.key)
+            }
+        };
+        let left = match secrets_file.exists() {
+            true => {
+                writeln!(dialogue.output, "{} is there and stays as it is.", secrets_file.display())?;
+                Vec::new()
+            }
+            false => self.write_secrets(&secrets_file, &mut dialogue)?,
+        };
+        self.say_what_is_next(&left, is_replied, dialogue.output)
+    }
+
+    fn is_without_answers(&self) -> bool {
+        let given = [&self.zendesk_url, &self.zendesk_client_id, &self.braze_url, &self.public_url];
+        let campaigns = [&self.agent_reply, &self.ticket_solved];
+        given.iter().chain(&campaigns).all(|answer| answer.is_none()) && !self.no_ticket_solved
+    }
+
+    /// Key and answer, as far as there is one.
+    fn answers(&self, dialogue: &mut Dialogue<impl Read, impl Write>) -> Result<Vec<(&'static str, String)>, Failure> {
+        let given = [&self.zendesk_url, &self.zendesk_client_id, &self.braze_url, &self.public_url, &self.agent_reply];
+        let questions: Vec<(&Question, Option<&String>)> = SETTINGS
+            .iter()
+            .zip(given.map(Option::as_ref))
+            .chain([(&TICKET_SOLVED, self.ticket_solved.as_ref())])
+            .collect();
+        refuse_wrong_flags(&questions)?;
+        let mut answers = Vec::new();
+        for (question, given) in questions {
+            let answer = match given {
+                Some(answer) => Some(answer.clone()).filter(|answer| !answer.is_empty()),
+                None if question.key == TICKET_SOLVED.key && self.no_ticket_solved => None,
+                None => dialogue.ask(question, &self.config)?,
+            };
+            answers.extend(answer.map(|answer| (question.key, answer)));
+        }
+        Ok(answers)
+    }
+
+    /// Asks for the secrets and writes them down; the variables that are left for later.
+    fn write_secrets(
+        &self,
+        path: &Path,
+        dialogue: &mut Dialogue<impl Read, impl Write>,
+    ) -> Result<Vec<&'static str>, Failure> {
+        let shown = self.config.display();
+        writeln!(dialogue.output, "\nNow the secrets, for {}: Enter leaves one for later.", path.display())?;
+        let mut secrets = Vec::new();
+        for (key, words) in
+            [(CLIENT_SECRET, "Secret of the OAuth client in Zendesk"), (API_KEY, "REST API key of Braze")]
+        {
+            let secret = dialogue.ask_secret(key, words).map_err(|error| error.with_written(&shown.to_string()))?;
+            secrets.push((key, secret));
+        }
+        secrets.push((WEBHOOK_TOKENS, Some(token(&Clock::system()))));
+        secrets.push((WEBHOOK_SECRETS, None));
+        write_new(path, &secrets_text(self.syntax(), &self.config, &secrets), Some(SECRETS_MODE))?;
+        writeln!(
+            dialogue.output,
+            "\nWritten: {}, for you alone (mode 0600), with a token for Braze's webhooks drawn at random.",
+            path.display()
+        )?;
+        Ok(secrets.into_iter().filter(|(_, secret)| secret.is_none()).map(|(key, _)| key).collect())
+    }
+
+    fn syntax(&self) -> Syntax {
+        match self.secrets {
+            Secrets::Systemd => Syntax::Systemd,
+            Secrets::Docker => Syntax::Docker,
+        }
+    }
+
+    /// The commands that come now, as they are to be typed.
+    fn say_what_is_next(&self, left: &[&str], is_replied: bool, output: &mut impl Write) -> Result<(), Failure> {
+        let named = match self.config == Path::new(DEFAULT_FILE) {
+            true => String::new(),
+            false => format!(" --config {}", self.config.display()),
+        };
+        let (config, secrets) = (self.config.display(), beside(&self.config));
+        let secrets = secrets.display();
+        let mut steps = Vec::new();
+        if left.contains(&CLIENT_SECRET) {
+            steps.push(format!("Make the OAuth client in Zendesk, and put its secret into {secrets}."));
+        }
+        steps.push(format!(
+            "tandem setup zendesk{named}\n     installs webhook and triggers, and shows the signing secret: put it into \
+             {secrets}."
+        ));
+        let mut braze = format!("tandem setup braze{named}\n     prints what to type into Braze.");
+        if left.contains(&API_KEY) {
+            braze.push_str(&format!(" The REST key goes into {secrets}."));
+        }
+        if !is_replied {
+            braze.push_str(&format!(" The id of the campaign for replies goes into {config}."));
+        }
+        steps.push(braze);
+        steps.push(format!("tandem check{named}"));
+        steps.push(format!("tandem serve{named}"));
+        steps.push(format!("tandem check --live{named}\n     while it runs, in another terminal."));
+        writeln!(output, "Every command reads both files. Next:\n")?;
+        for (number, step) in steps.iter().enumerate() {
             writeln!(output, "  {}. {step}", number + 1)?;
         }
         Ok(())
     }
+}
 
-    /// Key and answer, as far as there is one.
-    fn answers(&self, input: &mut impl Read, output: &mut impl Write) -> Result<Vec<(&'static str, String)>, Failure> {
-        let mut input = BufReader::new(input);
-        let mut answers = Vec::new();
-        let questions = [
-            (
-                "zendesk.url",
-                &self.zendesk_url,
-                "--zendesk-url",
-                "Address of the Zendesk account (https://….zendesk.com)",
-            ),
-            (
-                "zendesk.client_id",
-                &self.zendesk_client_id,
-                "--zendesk-client-id",
-                "Identifier of the OAuth client in Zendesk",
-            ),
-            (
-                "braze.url",
-                &self.braze_url,
-                "--braze-url",
-                "REST endpoint of the Braze workspace (https://rest.….braze.com)",
-            ),
-            (
-                "braze.campaigns.agent_reply",
-                &self.agent_reply,
-                "--agent-reply",
-                "Id of the API-triggered SMS campaign that texts replies",
-            ),
-            ("public_url", &self.public_url, "--public-url", "How Zendesk and Braze will reach the bridge (https://…)"),
-        ];
-        for (key, given, flag, question) in questions {
-            let answer = match given {
-                Some(answer) => answer.clone(),
-                None => ask(&mut input, output, question, flag)?,
-            };
-            if answer.is_empty() {
-                return Err(Failure::Usage(format!("{key} is needed: answer, or give {flag}")));
-            }
-            answers.push((key, answer));
-        }
-        let question = "Id of the campaign for the closing text (empty for none)";
-        let closing = match &self.ticket_solved {
-            Some(id) => id.clone(),
-            None if self.no_ticket_solved => String::new(),
-            None => ask(&mut input, output, question, "--no-ticket-solved")?,
-        };
-        if !closing.is_empty() {
-            answers.push(("braze.campaigns.ticket_solved", closing));
-        }
-        Ok(answers)
+/// Refuses wrong flags, all at once: a script cannot be asked again.
+fn refuse_wrong_flags(questions: &[(&Question, Option<&String>)]) -> Result<(), Failure> {
+    let faults: Vec<String> = questions
+        .iter()
+        .filter_map(|(question, given)| {
+            let answer = given.filter(|answer| !(answer.is_empty() && question.may_wait))?;
+            let wrong = question.wrong(answer)?;
+            Some(format!("  - {}: {wrong}. For example: {}", question.flag, question.example))
+        })
+        .collect();
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Usage(format!("nothing was written, because of an answer:\n{}", faults.join("\n")))),
     }
 }
 
-/// What is left to do.
-const NEXT: [&str; 4] = [
-    "Put the secrets into the environment: TANDEM_ZENDESK__CLIENT_SECRET, TANDEM_BRAZE__API_KEY and, drawn at random,\n     \
-     TANDEM_BRAZE__WEBHOOK_TOKENS.",
-    "tandem setup zendesk installs webhook and triggers, and shows TANDEM_ZENDESK__WEBHOOK_SECRETS.",
-    "tandem setup braze prints what to type into Braze.",
-    "tandem check, tandem serve, and beside it tandem check --live.",
-];
-
-fn ask(input: &mut impl BufRead, output: &mut impl Write, question: &str, flag: &str) -> Result<String, Failure> {
-    write!(output, "{question}: ")?;
-    output.flush()?;
-    let mut line = String::new();
-    let read = input.take(ANSWER_MAX_BYTES).read_line(&mut line)?;
-    if read == 0 {
-        return Err(Failure::Usage(format!("nobody answers; give {flag}")));
+/// The example with these answers, checked as a whole.
+fn configuration(answers: &[(&'static str, String)]) -> Result<String, Failure> {
+    let mut text = answers.iter().fold(EXAMPLE.to_owned(), |text, (key, answer)| set(&text, key, Some(answer)));
+    if !answers.iter().any(|(key, _)| *key == AGENT_REPLY.key) {
+        text = set(&text, AGENT_REPLY.key, None);
     }
-    Ok(line.trim().to_owned())
+    let text = text.split_once('\n').map_or(String::new(), |(_, rest)| format!("{HEADING}\n{rest}"));
+    let is_open = |key: &str| !answers.iter().any(|(answered, _)| *answered == key);
+    let stand_ins = STAND_INS.iter().filter(|(key, _)| is_open(key));
+    let stand_ins =
+        stand_ins.filter_map(|(key, value)| keys::find(key).map(|key| (key.variable(), (*value).to_owned())));
+    match config::parse(Some(&text), stand_ins, Path::new("")) {
+        Ok(_) => Ok(text),
+        Err(Faults(faults)) => {
+            let faults: Vec<String> = faults.iter().map(|fault| format!("  - {fault}")).collect();
+            Err(Failure::Usage(format!("nothing was written, because of an answer:\n{}", faults.join("\n"))))
+        }
+    }
 }
 
-/// The text with this key set. Its line is there, perhaps commented out: the example has every key.
-fn set(text: &str, key: &str, value: &str) -> String {
+/// The text with this key set, or commented out. Its line is there, perhaps commented out: the example has every key.
+fn set(text: &str, key: &str, value: Option<&str>) -> String {
     let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
     let mut current = String::new();
     let mut out = String::new();
@@ -157,32 +259,48 @@ fn set(text: &str, key: &str, value: &str) -> String {
         }
         let bare = line.strip_prefix("# ").unwrap_or(line);
         let is_it = current == table && bare.strip_prefix(name).is_some_and(|rest| rest.starts_with(" = "));
-        match is_it {
-            true => out.push_str(&format!("{name} = {}", toml::Value::from(value))),
-            false => out.push_str(line),
+        match (is_it, value) {
+            (true, Some(value)) => out.push_str(&format!("{name} = {}", toml::Value::from(value))),
+            (true, None) => out.push_str(&format!("# {bare}")),
+            (false, _) => out.push_str(line),
         }
         out.push('\n');
     }
     out
 }
 
-/// Whether the text is a good configuration once the secrets are given.
-fn check(text: &str) -> Result<(), Failure> {
-    let secrets = STAND_INS.iter().filter_map(|name| keys::find(name));
-    let secrets = secrets.map(|key| (key.variable(), "stands-in-for-a-secret".to_owned()));
-    match config::parse(Some(text), secrets, Path::new("")) {
-        Ok(_) => Ok(()),
-        Err(Faults(faults)) => {
-            let faults: Vec<String> =
-                faults.iter().map(|fault| format!("  - {} {}. {}.", fault.key, fault.problem, fault.remedy)).collect();
-            Err(Failure::Usage(format!("nothing was written, because of an answer:\n{}", faults.join("\n"))))
-        }
-    }
+/// 256 random bits, in hexadecimal digits: no syntax minds them.
+fn token(clock: &Clock) -> String {
+    (0..8).map(|_| format!("{:08x}", clock.draw_u32())).collect()
 }
 
-fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
-    let file = OpenOptions::new().write(true).create_new(true).open(path);
-    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+fn secrets_text(syntax: Syntax, config: &Path, secrets: &[(&str, Option<String>)]) -> String {
+    let reader = match syntax {
+        Syntax::Systemd => "systemd's EnvironmentFile and a shell read it as well",
+        Syntax::Docker => "docker's --env-file reads it as well, so no value has quotation marks",
+    };
+    let mut text = format!(
+        "# The secrets of {}: tandem reads them from here, and {reader}.\n# Keep this file to yourself.\n",
+        config.display()
+    );
+    for (key, secret) in secrets {
+        let Some(variable) = keys::find(key).map(keys::Key::variable) else { continue };
+        match secret {
+            Some(secret) => text.push_str(&line(syntax, &variable, secret)),
+            None => text.push_str(&format!("# {}", line(syntax, &variable, ""))),
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn write_new(path: &Path, text: &str, mode: Option<u32>) -> Result<(), Failure> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    if let Some(mode) = mode {
+        options.mode(mode);
+    }
+    let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() == ErrorKind::AlreadyExists {
         true => exists(path),
         false => Failure::Failed(format!("{} cannot be written: {error}", path.display())),
@@ -200,8 +318,17 @@ mod tests {
     #[test]
     fn an_answer_takes_the_place_of_its_line_and_of_no_other() {
         let text = "# url = \"top\"\nurl_too = 1\n[a]\n# url = \"…\"\n[a.b]\nurl = \"x\"\n";
-        assert_eq!(set(text, "a.url", "q\"\\"), text.replace("# url = \"…\"", r#"url = 'q"\'"#));
-        assert_eq!(set(text, "a.b.url", "y"), text.replace("\"x\"", "\"y\""));
-        assert_eq!(set(text, "url", "t"), text.replace("# url = \"top\"", "url = \"t\""));
+        assert_eq!(set(text, "a.url", Some("q\"\\")), text.replace("# url = \"…\"", r#"url = 'q"\'"#));
+        assert_eq!(set(text, "a.b.url", Some("y")), text.replace("\"x\"", "\"y\""));
+        assert_eq!(set(text, "url", Some("t")), text.replace("# url = \"top\"", "url = \"t\""));
+        assert_eq!(set(text, "a.b.url", None), text.replace("url = \"x\"", "# url = \"x\""));
+        assert_eq!(set(text, "a.url", None), text);
+    }
+
+    #[test]
+    fn each_token_is_256_bits_of_its_own() {
+        let (one, other) = (token(&Clock::system()), token(&Clock::system()));
+        assert_eq!((one.len(), other.len()), (64, 64));
+        assert!(one.bytes().all(|b| b.is_ascii_hexdigit()) && one != other, "{one} {other}");
     }
 }

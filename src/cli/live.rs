@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::Failure;
-use super::client::Bridge;
+use super::client::{Bridge, Token};
 use super::inbound::arrivals;
 use super::operate::reachable;
 use super::table::printable;
@@ -44,7 +44,8 @@ pub(super) async fn look(config: &Config) -> Result<Vec<Line>, Failure> {
 
 /// Looks at the running bridge's account of webhooks. A bridge that does not run is no fault.
 pub(super) fn look_at_bridge(config: &Config) -> Vec<Line> {
-    let bridge = Bridge::at(&format!("http://{}", reachable(config.operator.listen)), config.operator.token.clone());
+    let token = config.operator.token.clone().map_or(Token::None, Token::Configured);
+    let bridge = Bridge::at(&format!("http://{}", reachable(config.operator.listen)), token);
     let found = bridge.and_then(|bridge| bridge.run(arrivals(&bridge))).map_err(|failure| match failure {
         Failure::Failed(why) | Failure::Usage(why) | Failure::Configuration(why) => why,
     });

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::answers;
 use super::bulk::Bulk;
-use super::client::Bridge;
+use super::client::{Bridge, Token};
 use super::table;
 use super::tail;
 use super::{ConfigFile, Failure, Form, print_json};
@@ -338,7 +338,7 @@ pub(super) fn healthcheck(url: Option<String>, file: &ConfigFile, output: &mut i
         Some(url) => url,
         None => format!("http://{}/readyz", reachable(config::glimpse(file.config.as_deref())?.listen)),
     };
-    let mut bridge = Bridge::at(&url, None)?;
+    let mut bridge = Bridge::at(&url, Token::None)?;
     if bridge.url.path() == "/" {
         bridge.url.set_path("/readyz");
     }
@@ -359,12 +359,13 @@ impl Where {
     }
 
     pub(super) fn find(&self) -> Result<Bridge, Failure> {
+        let given = self.token.clone().map(Token::Option);
         // With an address of its own, the command needs no configuration, and a broken one must not be in its way.
         if let (Some(url), None) = (&self.url, &self.file.config) {
-            return Bridge::at(url, self.token.clone());
+            return Bridge::at(url, given.unwrap_or(Token::None));
         }
         let operator = config::glimpse(self.file.config.as_deref())?.operator;
-        let token = self.token.clone().or(operator.token);
+        let token = given.or_else(|| operator.token.map(Token::Configured)).unwrap_or(Token::None);
         match &self.url {
             Some(url) => Bridge::at(url, token),
             None => Bridge::at(&format!("http://{}", reachable(operator.listen)), token),

@@ -26,6 +26,10 @@ const PUBLIC_TEST_SECRET: &str = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==";
 /// Tokens that are shorter than this are warned about: 16 random characters are beyond guessing over a network.
 pub(super) const TOKEN_MIN_CHARS: usize = 16;
 
+/// The fewest characters of a campaign's id. Braze calls it a random key and promises no form
+/// (<https://www.braze.com/docs/api/identifier_types/>); its shortest ids have 24, so a shorter one is a word of somebody's own.
+const CAMPAIGN_ID_MIN_CHARS: usize = 16;
+
 /// More looks for one receipt than this would only keep later replies of the conversation waiting.
 const CONFIRM_LOOKS_MAX: usize = 5;
 
@@ -289,7 +293,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The ids of the campaigns.
-    pub(super) fn campaigns(&mut self) -> Option<Campaigns> {
+    fn campaigns(&mut self) -> Option<Campaigns> {
         let agent_reply =
             self.required("braze.campaigns.agent_reply", "Set it to the id of the campaign that texts replies");
         if agent_reply.is_some() {
@@ -312,10 +316,15 @@ impl<'a> Checker<'a> {
         seconds.iter().map(|second| u64::try_from(*second).ok().map(Duration::from_secs)).collect()
     }
 
-    /// The identifier of a campaign. Braze shows five groups of hexadecimal digits; its documents promise no form, so another
-    /// word is warned about and taken.
-    fn campaign(&mut self, name: &'static str) -> Option<String> {
+    /// The identifier of a campaign. Braze shows five groups of hexadecimal digits, but promises no form: a word that is too
+    /// short for a random key is a fault, and any other that does not look like one is warned about and taken.
+    pub(super) fn campaign(&mut self, name: &'static str) -> Option<String> {
         let id = self.identifier(name)?;
+        if id.chars().count() < CAMPAIGN_ID_MIN_CHARS {
+            let remedy = "Copy the API identifier that Braze shows at the campaign's step Schedule Delivery: five groups of \
+                          hexadecimal digits, such as 6c1d8a4e-0000-4000-8000-000000000001";
+            return self.fault(name, "is too short to be the API identifier of a campaign", remedy);
+        }
         let groups: Vec<usize> = id.split('-').map(str::len).collect();
         let is_hex = id.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit());
         if !is_hex || groups != [8, 4, 4, 4, 12] {

@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::DEFAULT_FILE;
+
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,11 +62,30 @@ impl fmt::Display for Fault {
 
 /// Everything that is wrong; never empty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the configuration has {} fault{}:\n{}", .0.len(), if .0.len() == 1 { "" } else { "s" }, lines(.0))]
+#[error("{}", told(.0))]
 pub struct Faults(pub Vec<Fault>);
 
-fn lines(faults: &[Fault]) -> String {
-    faults.iter().map(|fault| format!("  - {fault}")).collect::<Vec<_>>().join("\n")
+impl Faults {
+    /// No configuration at all: neither [`DEFAULT_FILE`] in the working directory nor variables in its place.
+    pub(super) fn no_file() -> Self {
+        let remedy = "Run `tandem init`, or name one with --config FILE";
+        Self(vec![Fault::new(DEFAULT_FILE, "is not here", remedy)])
+    }
+
+    /// Whether there is no configuration, which says it all.
+    #[must_use]
+    pub fn is_no_file(&self) -> bool {
+        *self == Self::no_file()
+    }
+}
+
+fn told(faults: &[Fault]) -> String {
+    if faults == Faults::no_file().0 {
+        return format!("there is no {DEFAULT_FILE} here: run `tandem init`, or name one with --config FILE");
+    }
+    let lines: Vec<String> = faults.iter().map(|fault| format!("  - {fault}")).collect();
+    let plural = if faults.len() == 1 { "" } else { "s" };
+    format!("the configuration has {} fault{plural}:\n{}", faults.len(), lines.join("\n"))
 }
 
 /// Something that works, but that the operator should know.

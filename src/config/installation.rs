@@ -8,8 +8,9 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::check::Checker;
-use super::fault::{Fault, Faults};
-use super::{Campaigns, Credentials, File, environment, read};
+use super::fault::Faults;
+use super::sources::Sources;
+use super::{Credentials, read};
 
 /// What setting up Zendesk needs.
 #[derive(Clone, Debug)]
@@ -31,8 +32,10 @@ pub struct ZendeskInstallation {
 pub struct BrazeInstallation {
     /// Where Braze reaches the bridge.
     pub public_url: Url,
-    /// The campaigns.
-    pub campaigns: Campaigns,
+    /// As [`super::Campaigns::agent_reply`], and none as long as the campaign is not made.
+    pub agent_reply: Option<String>,
+    /// As [`super::Campaigns::ticket_solved`].
+    pub ticket_solved: Option<String>,
     /// As [`super::Braze::subscription_group`].
     pub subscription_group: Option<String>,
     /// As [`super::Braze::webhook_tokens`].
@@ -84,11 +87,13 @@ pub fn braze_installation(path: Option<&Path>) -> Result<BrazeInstallation, Faul
         let public_url = public_url(checker);
         let name = "braze.webhook_tokens";
         let tokens = checker.required_list(name, "Set it to a long random token, and give Braze the same");
-        let campaigns = checker.campaigns();
+        let agent_reply = checker.campaign("braze.campaigns.agent_reply");
+        let ticket_solved = checker.campaign("braze.campaigns.ticket_solved");
         let subscription_group = checker.identifier("braze.subscription_group");
         Some(BrazeInstallation {
             public_url: public_url?,
-            campaigns: campaigns?,
+            agent_reply,
+            ticket_solved,
             subscription_group,
             webhook_tokens: tokens?.into_iter().map(SecretString::from).collect(),
         })
@@ -101,15 +106,14 @@ fn installation<T>(
     mine: &[&str],
     read: impl FnOnce(&mut Checker<'_>) -> Option<T>,
 ) -> Result<T, Faults> {
-    let file = File::read(path)?;
-    let (env, mut faults) = environment();
-    let mut checker = Checker::new(read::gather(file.text(), env), &file.base);
+    let sources = Sources::required(path)?;
+    let mut checker = Checker::new(read::gather(sources.text(), sources.variables.clone()), &sources.base);
     let found = read(&mut checker);
-    let is_mine = |fault: &Fault| mine.contains(&fault.key.as_str()) || fault.key == read::WHOLE_FILE;
-    faults.extend(checker.into_faults().into_iter().filter(is_mine));
+    let mut faults = checker.into_faults();
+    faults.retain(|fault| mine.contains(&fault.key.as_str()) || fault.key == read::WHOLE_FILE);
     match found {
-        Some(found) if faults.is_empty() => Ok(found),
-        _ => Err(Faults(faults)),
+        Some(found) if faults.is_empty() && sources.faults.is_empty() => Ok(found),
+        _ => Err(sources.refuse(faults)),
     }
 }
 

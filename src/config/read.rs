@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Place};
 use super::keys::{self, Key, Kind, VARIABLE_PREFIX};
+use super::near;
 use crate::domain::operator::handle;
 
 /// The longest single text, in bytes: several times the longest credential that either vendor hands out.
@@ -108,7 +109,8 @@ impl Gathered {
     fn read_table(&mut self, text: &str, above: &str, table: &DeTable<'_>) {
         for (name, value) in table {
             let place = Place::Line(line_of(text, &name.span()));
-            let name = as_written(name.get_ref());
+            let bare = name.get_ref();
+            let name = as_written(bare);
             let full = if above.is_empty() { name } else { format!("{above}.{name}") };
             match (keys::find(&full), value.get_ref()) {
                 (None, DeValue::Array(items)) if full == keys::OPERATORS => self.read_operators(text, items),
@@ -122,7 +124,7 @@ impl Gathered {
                     self.faults.push(Fault::new(full, "is a table, not a value", remedy).at(place));
                 }
                 (None, _) => {
-                    let remedy = format!("Remove it, or use one of: {}", keys::known_in(above).join(", "));
+                    let remedy = near::remedy_in_file(above, bare);
                     self.faults.push(Fault::new(full, "is not a key of the configuration", remedy).at(place));
                 }
             }
@@ -141,8 +143,7 @@ impl Gathered {
             None if is_from_the_cluster(rest, text) => {}
             None => {
                 let full = rest.to_ascii_lowercase().replace("__", ".");
-                let remedy =
-                    "Unset the variable, or mend its name: capital letters, and two underscores between levels";
+                let remedy = near::remedy_of_variable(rest);
                 self.faults.push(Fault::new(full, "is not a key of the configuration", remedy).at(place));
             }
         }

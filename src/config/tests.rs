@@ -224,7 +224,7 @@ fn every_fault_is_told_with_its_key_and_a_remedy() {
             "names are not looked up",
         ),
         ("[zendesk]", "trusted_proxies = \"::1\"\n[zendesk]", "trusted_proxies (line 2) is a string", "10.1.0.0/16"),
-        ("[zendesk]", "listn = \"x\"\n[zendesk]", "listn (line 2) is not a key", "operator_listen"),
+        ("[zendesk]", "listn = \"x\"\n[zendesk]", "listn (line 2) is not a key", "Did you mean listen?"),
         ("[zendesk]", "store = \"sled:x\"\n[zendesk]", "store (line 2) is a table", "[store]"),
         ("[zendesk]", "[store]\nurl = \"sled:\"\n[zendesk]", "store.url (line 3) names no directory", "sled:data"),
         ("[zendesk]", "[store]\nurl = \"postgres://x\"\n[zendesk]", "store.url (line 3) does not start", "sled:data"),
@@ -433,15 +433,28 @@ fn every_fault_is_told_with_its_key_and_a_remedy() {
         ),
         (
             "\"00000000-0000-4000-8000-000000000001\"",
-            "\"c\"\nticket_solved = \"\"",
+            "\"00000000-0000-4000-8000-000000000001\"\nticket_solved = \"\"",
             "braze.campaigns.ticket_solved (line 13) is blank",
             "text",
         ),
         (
             "\"00000000-0000-4000-8000-000000000001\"",
-            "\"c\"\nagent_repl = \"c\"",
+            "\"00000000-0000-4000-8000-000000000001\"\nagent_repl = \"c\"",
             "braze.campaigns.agent_repl (line 13) is not a key",
-            "ticket_solved",
+            "Did you mean agent_reply?",
+        ),
+        ("[zendesk]", "[alarms]\n[zendesk]", "alarms (line 2) is not a key", "Did you mean [alarm]?"),
+        (
+            "[zendesk]",
+            "nothing_known = 1\n[zendesk]",
+            "nothing_known (line 2) is not a key",
+            "Remove it, or use one of: listen,",
+        ),
+        (
+            "\"00000000-0000-4000-8000-000000000001\"",
+            "\"foo\"",
+            "braze.campaigns.agent_reply (line 12) is too short to be the API identifier of a campaign",
+            "Schedule Delivery: five groups",
         ),
     ];
     for (old, new, begins, remedy) in cases {
@@ -463,8 +476,18 @@ fn faults_of_the_environment_name_the_variable() {
             "s\n",
             "zendesk.client_secret (TANDEM_ZENDESK__CLIENT_SECRET) begins or ends",
         ),
-        ("TANDEM_ZENDESK_CLIENT_SECRET", "s", "zendesk_client_secret (TANDEM_ZENDESK_CLIENT_SECRET) is not a key"),
-        ("TANDEM_zendesk__client_secret", "s", "zendesk.client_secret (TANDEM_zendesk__client_secret) is not a key"),
+        (
+            "TANDEM_ZENDESK_CLIENT_SECRET",
+            "s",
+            "zendesk_client_secret (TANDEM_ZENDESK_CLIENT_SECRET) is not a key of the configuration. Did you mean \
+             TANDEM_ZENDESK__CLIENT_SECRET?",
+        ),
+        (
+            "TANDEM_zendesk__client_secret",
+            "s",
+            "zendesk.client_secret (TANDEM_zendesk__client_secret) is not a key of the configuration. Did you mean \
+             TANDEM_ZENDESK__CLIENT_SECRET?",
+        ),
         ("TANDEM_", "s", " (TANDEM_) is not a key"),
         ("TANDEM_PORT", "8080", "port (TANDEM_PORT) is not a key"),
         ("TANDEM_CATCH_UP_MINUTES", "five", "catch_up_minutes (TANDEM_CATCH_UP_MINUTES) is not a whole number"),
@@ -535,12 +558,25 @@ fn a_campaign_id_that_cannot_be_one_is_refused_and_one_that_hardly_can_is_warned
         assert_eq!(found.len(), 1, "{value}: {found:#?}");
         assert!(found[0].contains("is not an identifier") && found[0].contains("API identifier"), "{}", found[0]);
     }
-    for (value, is_warned) in
-        [("foo", true), ("00000000-0000-4000-8000-0000000a9e7", true), ("0F1E2D3C-0000-4000-8000-00000000a9e7", false)]
-    {
+    for (value, is_warned) in [
+        ("no-campaign-of-ours", true),
+        ("00000000-0000-4000-8000-0000000a9e7", true),
+        ("0F1E2D3C-0000-4000-8000-00000000a9e7", false),
+    ] {
         let (_, warnings) = read(GOOD, &[("TANDEM_BRAZE__CAMPAIGNS__AGENT_REPLY", value)]).unwrap();
         let keys: Vec<_> = warnings.iter().map(|warning| warning.key.as_str()).collect();
         assert_eq!(keys.contains(&"braze.campaigns.agent_reply"), is_warned, "{value}: {keys:?}");
+    }
+}
+
+#[test]
+fn a_word_that_is_too_short_for_a_random_key_is_no_campaign() {
+    for (id, is_refused) in [("foo", true), ("change-me", true), ("0123456789abcde", true), ("0123456789abcdef", false)]
+    {
+        for key in ["AGENT_REPLY", "TICKET_SOLVED"] {
+            let read = read(GOOD, &[(&format!("TANDEM_BRAZE__CAMPAIGNS__{key}"), id)]);
+            assert_eq!(read.is_err(), is_refused, "{key} {id}");
+        }
     }
 }
 

@@ -50,15 +50,26 @@ pub(super) enum Standing {
     },
 }
 
+/// What ended a bridge's process.
+enum End {
+    /// It was killed, or died.
+    Died,
+    /// It is to go on with another configuration.
+    Reconfigured,
+}
+
 /// Starts the bridge, and starts it again whenever it was killed.
 pub(super) struct Keeper {
     file: PathBuf,
+    /// The configuration, and the same with `on_unconfirmed = "hold"`.
+    texts: [String; 2],
     /// Where webhooks go.
     pub(super) public: SocketAddr,
     /// Where operators go.
     pub(super) operator: SocketAddr,
     standing: watch::Sender<Standing>,
     killing: Notify,
+    reconfiguring: Notify,
     clock: Clock,
 }
 
@@ -75,10 +86,27 @@ impl Keeper {
         // waits behind a text that Zendesk does not take: so Braze is asked before each text.
         let group = SandboxOptions::default().subscription_group;
         let braze = format!("confirm_after_seconds = [2, 4]\nsubscription_group = \"{group}\"");
+        let text = |braze: &str| configuration(sandbox, directory, public, operator, "catch_up_minutes = 1", braze);
+        let texts = [text(&braze), text(&format!("{braze}\non_unconfirmed = \"hold\""))];
         let file = directory.join("tandem.toml");
-        std::fs::write(&file, configuration(sandbox, directory, public, operator, "catch_up_minutes = 1", &braze))?;
         let standing = watch::Sender::new(Standing::Starting);
-        Ok(Self { file, public, operator, standing, killing: Notify::new(), clock })
+        let (killing, reconfiguring) = Default::default();
+        let keeper = Self { file, texts, public, operator, standing, killing, reconfiguring, clock };
+        keeper.write(false)?;
+        Ok(keeper)
+    }
+
+    fn write(&self, hold: bool) -> io::Result<()> {
+        let [resend, held] = &self.texts;
+        std::fs::write(&self.file, if hold { held } else { resend })
+    }
+
+    /// Starts the bridge anew with `on_unconfirmed` set to `hold`, or to its default: a running bridge does not take over that
+    /// key.
+    pub(super) fn hold_unconfirmed(&self, hold: bool) -> io::Result<()> {
+        self.write(hold)?;
+        self.reconfiguring.notify_one();
+        Ok(())
     }
 
     /// How it is, and how it will be.
@@ -106,9 +134,10 @@ impl Keeper {
             let lived = stop.run_until_cancelled(self.live(&mut child)).await;
             // It may have ended by itself; afterwards it has in any case.
             drop(child.kill().await);
-            match lived {
+            match lived.transpose()? {
                 None => return Ok(()),
-                Some(lived) => lived?,
+                Some(End::Reconfigured) => continue,
+                Some(End::Died) => {}
             }
             self.standing.send_replace(Standing::Killed { until: later(self.clock.now(), DOWN) });
             if stop.run_until_cancelled(tokio::time::sleep(DOWN)).await.is_none() {
@@ -133,9 +162,9 @@ impl Keeper {
             .spawn()
     }
 
-    /// From the start of a process to the order to kill it, or to its own end.
-    async fn live(&self, child: &mut Child) -> Result<(), DemoError> {
-        let Some(log) = child.stderr.take() else { return Ok(()) };
+    /// From the start of a process to the order to end it, or to its own end.
+    async fn live(&self, child: &mut Child) -> Result<End, DemoError> {
+        let Some(log) = child.stderr.take() else { return Ok(End::Died) };
         let mut log = BufReader::new(log).lines();
         let mut last = String::new();
         loop {
@@ -148,11 +177,12 @@ impl Keeper {
         self.standing.send_replace(Standing::Up { pid: child.id().unwrap_or_default() });
         loop {
             tokio::select! {
-                () = self.killing.notified() => return Ok(()),
+                () = self.killing.notified() => return Ok(End::Died),
+                () = self.reconfiguring.notified() => return Ok(End::Reconfigured),
                 line = log.next_line() => match line? {
                     Some(line) if line.contains("\"ERROR\"") => tracing::error!("the bridge says: {line}"),
                     Some(_) => {}
-                    None => return Ok(()),
+                    None => return Ok(End::Died),
                 },
             }
         }

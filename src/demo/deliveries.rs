@@ -38,7 +38,12 @@ struct Page {
 impl Delivery {
     /// Whether nothing more will happen to it by itself.
     pub(super) fn is_settled(&self) -> bool {
-        matches!(self.state.as_str(), "delivered" | "skipped" | "dead" | "quarantined")
+        matches!(self.state.as_str(), "delivered" | "skipped" | "dead" | "quarantined") || self.is_set_aside()
+    }
+
+    /// Whether the operator is to say whether it arrived.
+    pub(super) fn is_set_aside(&self) -> bool {
+        self.state == "unconfirmed" && self.due_at.is_none()
     }
 }
 
@@ -51,13 +56,17 @@ pub(super) struct Deliveries {
     comments: BTreeMap<String, u64>,
     /// The texts that came from looking, and not from a webhook.
     caught_up: BTreeSet<String>,
+    /// At which attempt an answer was lost, as far as that was seen.
+    lost: BTreeMap<String, u32>,
+    /// The failed attempts of what waited, as far as that was seen: a redrive counts anew.
+    failed: BTreeMap<String, u32>,
 }
 
 impl Deliveries {
     pub(super) fn of(operator: SocketAddr) -> Result<Self, reqwest::Error> {
         let client = http_client(PATIENCE, PATIENCE)?;
-        let (list, comments, caught_up) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Ok(Self { client, operator, list, comments, caught_up })
+        let (list, comments, caught_up, lost, failed) = Default::default();
+        Ok(Self { client, operator, list, comments, caught_up, lost, failed })
     }
 
     /// Asks again.
@@ -73,6 +82,12 @@ impl Deliveries {
             }
         }
         self.list = whole;
+        let unconfirmed = self.list.values().filter(|delivery| delivery.state == "unconfirmed");
+        self.lost.extend(unconfirmed.map(|delivery| (delivery.id.clone(), delivery.attempts)));
+        for delivery in self.list.values().filter(|delivery| delivery.state == "waiting") {
+            let most = self.failed.entry(delivery.id.clone()).or_default();
+            *most = delivery.attempts.max(*most);
+        }
         let is_new = |delivery: &&Delivery| delivery.kind == "phone_text" && !self.comments.contains_key(&delivery.id);
         let new: Vec<String> = self.list.values().filter(is_new).map(|delivery| delivery.id.clone()).collect();
         for id in new {
@@ -99,6 +114,17 @@ impl Deliveries {
     /// Whether no webhook told of it.
     pub(super) fn is_caught_up(&self, id: &str) -> bool {
         self.caught_up.contains(id)
+    }
+
+    /// Whether it was found at the other side, without another attempt, after its answer was lost.
+    pub(super) fn is_found(&self, delivery: &Delivery) -> bool {
+        delivery.state == "delivered" && self.lost.get(&delivery.id) == Some(&delivery.attempts)
+    }
+
+    /// How many attempts of a delivery that has arrived were in vain.
+    pub(super) fn failed_before(&self, delivery: &Delivery) -> u32 {
+        let seen = self.failed.get(&delivery.id).copied().unwrap_or_default();
+        if delivery.state == "delivered" { delivery.attempts.saturating_sub(1).max(seen) } else { 0 }
     }
 
     /// Has everything that waits tried again now, as an operator does who knows that the trouble is over; false when the

@@ -52,6 +52,8 @@ const SOON: Duration = Duration::from_millis(200);
 const LATER: Duration = Duration::from_secs(5);
 
 const PAGE: &str = include_str!("../../assets/demo.html");
+/// Stands in the page for the address of the bridge's console.
+const CONSOLE: &str = "{{console}}";
 const SCRIPT: &str = include_str!("../../assets/demo.js");
 const BASE_STYLE: &str = include_str!("../../assets/base.css");
 const STYLE: &str = include_str!("../../assets/demo.css");
@@ -153,9 +155,11 @@ fn router(desk: Desk) -> Router {
     let text = |media_type: &'static str, body: &'static str| {
         get(move || async move { ([(header::CONTENT_TYPE, media_type)], body) })
     };
+    let page: Bytes = PAGE.replace(CONSOLE, &format!("http://{}/console", desk.keeper.operator)).into();
+    let page = get(move || async move { ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page) });
     let parcel = get(|| async { ([(header::CONTENT_TYPE, "image/png")], PARCEL) });
     Router::new()
-        .route("/", text("text/html; charset=utf-8", PAGE))
+        .route("/", page)
         .route("/demo.js", text("text/javascript; charset=utf-8", SCRIPT))
         .route("/base.css", text("text/css; charset=utf-8", BASE_STYLE))
         .route("/demo.css", text("text/css; charset=utf-8", STYLE))
@@ -264,7 +268,11 @@ struct Switch {
 async fn switch(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Response {
     act(&headers, &body, |Switch { trouble, on }| {
         desk.conversation.switch(trouble, on);
-        Ok(())
+        if trouble != Trouble::ReceiptsLate {
+            return Ok(());
+        }
+        let held = desk.keeper.hold_unconfirmed(on);
+        held.map_err(|_| Refused("The demo's own directory is gone. Start the demo again."))
     })
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::sandbox::Sandbox;
@@ -19,6 +20,10 @@ pub(super) struct Troubles {
     pub(super) twice: bool,
     /// Both vendors answer call after call with 429, in squalls.
     pub(super) storm: bool,
+    /// Braze refuses every text for good.
+    pub(super) texts_refused: bool,
+    /// Braze sends every text, loses its answer, and shows the receipt after the last look.
+    pub(super) receipts_late: bool,
 }
 
 /// A switch.
@@ -29,11 +34,19 @@ pub(super) enum Trouble {
     AnswersLost,
     Twice,
     Storm,
+    TextsRefused,
+    ReceiptsLate,
 }
 
 /// What writes a message at a vendor: method and path.
 const WRITES: [(&str, &str); 2] = [("POST", "/api/v2/tickets"), ("PUT", "/api/v2/tickets")];
 const SENDS: (&str, &str) = ("POST", "/campaigns/trigger/send");
+
+/// How Braze refuses a text that no phone can get.
+const REFUSAL: &str = r#"{"message":"The phone number is a landline"}"#;
+
+/// Receipts that are late are later than a demo lasts.
+const LATE: SignedDuration = SignedDuration::from_hours(24);
 
 /// A storm comes in squalls: so many calls are refused, and so many after them are not. A message takes up to eight calls
 /// that must all succeed one after the other, so a calm has more than that.
@@ -51,6 +64,8 @@ impl Troubles {
             Trouble::AnswersLost => &mut self.answers_lost,
             Trouble::Twice => &mut self.twice,
             Trouble::Storm => &mut self.storm,
+            Trouble::TextsRefused => &mut self.texts_refused,
+            Trouble::ReceiptsLate => &mut self.receipts_late,
         };
         *switch = on;
         self
@@ -74,10 +89,17 @@ impl Troubles {
                 }
             }
         }
+        if self.texts_refused {
+            let refusal = FaultKind::Status { code: 400, headers: Vec::new(), body: REFUSAL.to_owned() };
+            braze.fail(for_ever(SENDS, refusal));
+        }
         if self.answers_lost {
             WRITES.into_iter().for_each(|write| zendesk.fail(for_ever(write, FaultKind::LoseAnswer)));
+        }
+        if self.answers_lost || self.receipts_late {
             braze.fail(for_ever(SENDS, FaultKind::LoseAnswer));
         }
+        braze.set_attribute_lag(if self.receipts_late { LATE } else { SignedDuration::ZERO });
         zendesk.duplicate_webhooks(self.twice);
     }
 }

@@ -78,6 +78,8 @@ struct Message {
     due_at: Option<Timestamp>,
     attempts: u32,
     caught_up: bool,
+    /// What a trouble did to it, which is over: sentences without a full stop.
+    traces: Vec<String>,
     /// Whether nothing more will happen to it.
     #[serde(skip)]
     is_settled: bool,
@@ -93,8 +95,14 @@ struct Known<'a> {
     tries: usize,
     /// Nobody tries any more to hand it over.
     given_up: bool,
+    /// How often it was handed over once more, and known already.
+    rings: usize,
     delivery: Option<&'a Delivery>,
     caught_up: bool,
+    /// Seen at the other side after its answer was lost.
+    found: bool,
+    /// The attempts in vain of what has arrived.
+    failed: u32,
 }
 
 impl View {
@@ -127,9 +135,12 @@ impl View {
                     shown,
                     heard: event.is_some(),
                     tries: tries.len(),
+                    rings: tries.iter().filter(|attempt| is_known_already(attempt)).count(),
                     given_up: if said.dispatch.is_some() { is_idle.0 } else { is_idle.1 } && event.is_none(),
                     delivery,
                     caught_up: delivery.is_some_and(|delivery| deliveries.is_caught_up(&delivery.id)),
+                    found: delivery.is_some_and(|delivery| deliveries.is_found(delivery)),
+                    failed: delivery.map_or(0, |delivery| deliveries.failed_before(delivery)),
                 }
             })
             .collect();
@@ -181,7 +192,7 @@ impl Known<'_> {
             Some(delivery) if !delivery.is_settled() => Fate::OnTheWay,
             Some(_) if self.said.is_keyword => Fate::Arrived,
             Some(delivery) if delivery.state == "delivered" => Fate::Lost,
-            // What is dead or skipped says why, to the agent or to the operator.
+            // What is dead, skipped or set aside says why, to the agent or to the operator.
             Some(_) => Fate::Refused,
             // Braze repeats a text and then gives up; what Zendesk gives up, the bridge finds.
             None if self.given_up && self.said.way == Way::Text => Fate::Lost,
@@ -222,9 +233,50 @@ impl Known<'_> {
             due_at: self.delivery.and_then(|delivery| delivery.due_at),
             attempts: self.delivery.map_or(0, |delivery| delivery.attempts),
             caught_up: self.caught_up,
+            traces: self.traces(),
             is_settled: self.delivery.is_some_and(Delivery::is_settled) && fate != Fate::OnTheWay,
         }
     }
+}
+
+impl Known<'_> {
+    /// What troubles have done to it, in the order in which they strike.
+    fn traces(&self) -> Vec<String> {
+        let mut traces = Vec::new();
+        match self.rings {
+            0 => {}
+            1 => traces.push("2nd ring ignored".to_owned()),
+            rings => traces.push(format!("{rings} more rings ignored")),
+        }
+        let Some(delivery) = self.delivery else { return traces };
+        let is_delivered = delivery.state == "delivered";
+        if self.caught_up && is_delivered {
+            traces.push("found by looking, no webhook told of it".to_owned());
+        }
+        let mark = match self.said.way {
+            Way::Text => "mark",
+            Way::Reply => "receipt",
+        };
+        match self.failed {
+            _ if self.found => traces.push(format!("found by its {mark}, not sent again")),
+            0 => {}
+            1 => traces.push("went through after a failed attempt".to_owned()),
+            failed => traces.push(format!("went through after {failed} failed attempts")),
+        }
+        if delivery.is_set_aside() {
+            traces.push("no receipt tells whether it arrived: the console asks you".to_owned());
+        }
+        if delivery.state == "dead" {
+            traces.push("given up: a note for the agent, a dead letter in the console".to_owned());
+        }
+        traces
+    }
+}
+
+/// Whether the bridge has said to a webhook that it knows it already.
+fn is_known_already(attempt: &Attempt) -> bool {
+    let AttemptResult::Answered { status: 202, body, .. } = &attempt.result else { return false };
+    serde_json::from_str(body).is_ok_and(|answer: serde_json::Value| answer["status"] == "duplicate")
 }
 
 /// The event as which the bridge has taken a webhook, in its own answer.

@@ -158,7 +158,7 @@ mod tests {
         api_key = "hidden-api-key"
         webhook_tokens = ["hidden-webhook-token"]
         [braze.campaigns]
-        agent_reply = "the-campaign"
+        agent_reply = "00000000-0000-4000-8000-000000000001"
         [alarm]
         url = "https://alarm.example/hidden-in-the-path"
         token = "hidden-alarm-token"

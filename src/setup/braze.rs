@@ -36,8 +36,8 @@ const FIELDS: [(&str, &str); 10] = [
 pub struct Workspace {
     /// Where Braze reaches the bridge.
     pub public_url: Url,
-    /// The id of the campaign that texts replies.
-    pub agent_reply: String,
+    /// The id of the campaign that texts replies, if it is made.
+    pub agent_reply: Option<String>,
     /// The id of the campaign for the closing text, if there is one.
     pub ticket_solved: Option<String>,
     /// The SMS subscription group's id, if it is known.
@@ -90,7 +90,7 @@ pub fn sheet(workspace: &Workspace) -> Sheet {
     let solved = ("closing text (optional)", "braze.campaigns.ticket_solved", workspace.ticket_solved.as_deref());
     let blocks = vec![
         key(workspace),
-        text_campaign("agent replies", "braze.campaigns.agent_reply", Some(&workspace.agent_reply)),
+        text_campaign("agent replies", "braze.campaigns.agent_reply", workspace.agent_reply.as_deref()),
         text_campaign(solved.0, solved.1, solved.2),
         common(workspace),
     ];
@@ -193,7 +193,7 @@ mod tests {
     fn workspace() -> Workspace {
         Workspace {
             public_url: Url::parse("https://bridge.example/in/").unwrap(),
-            agent_reply: "reply-id".into(),
+            agent_reply: Some("reply-id".into()),
             ticket_solved: None,
             group: Some("group id&1".into()),
             asks_for_state: false,

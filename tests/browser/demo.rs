@@ -162,6 +162,9 @@ async fn under_each_trouble_every_message_arrives_once() {
         visitor.arrived(4 + 2 * place).await;
         browser.click(&format!("#{trouble}")).await;
     }
+    for trace in ["found by its mark, not sent again", "found by its receipt, not sent again", "2nd ring ignored"] {
+        browser.until_reads("#messages", trace).await;
+    }
     browser
         .until(
             "all know of it",
@@ -184,7 +187,75 @@ async fn a_killed_bridge_loses_nothing_that_was_written_before_and_meanwhile() {
     visitor.click("Tuesday it is").await;
     visitor.browser.until_reads("#messages", "nobody home").await;
     visitor.arrived(4).await;
-    visitor.browser.until_reads("#messages", "Found by looking").await;
+    visitor.browser.until_reads("#messages .traces", "found by looking").await;
+    visitor.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: tests/install-browser"]
+async fn a_dead_and_an_unconfirmed_letter_are_made_and_found_in_the_console() {
+    let visitor = Visitor::arrive().await;
+    let browser = &visitor.browser;
+    visitor.click("My engine").await;
+    visitor.arrived(1).await;
+    browser.click("#texts_refused").await;
+    visitor.click("It left today").await;
+    browser.until_reads("#messages .message:first-child", "a dead letter in the console").await;
+    browser.until_reads("#comments .internal", "was not texted").await;
+    browser.click("#texts_refused").await;
+    let before = json!(browser.text("#standing").await);
+    browser.click("#receipts_late").await;
+    let other = format!(
+        "(now => now.startsWith('running') && now !== {before})(document.querySelector('#standing').innerText)"
+    );
+    browser.until("another process runs", &other).await;
+    visitor.click("Tuesday it is").await;
+    browser.until_reads("#messages .message:first-child .due", "Looks again in").await;
+    browser.until_reads("#messages .message:first-child", "the console asks you").await;
+    browser.assert_accessible().await;
+    let address = browser.run("return document.getElementById('console').href", &json!([])).await;
+    browser.assert_quiet(&visitor.demo.origin).await;
+    browser.goto(&format!("{}/deliveries?state=dead", address.as_str().unwrap())).await;
+    browser
+        .until("the dead letter is there", "document.querySelector('main a[href*=\"/console/deliveries/evt_\"]')")
+        .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: tests/install-browser"]
+async fn on_a_phone_cause_and_effect_are_one_tap_apart() {
+    let visitor = Visitor::arrive().await;
+    let browser = &visitor.browser;
+    browser.size(390, 844).await;
+    let tab = |side: &str| format!("#tabs a[href='#{side}']");
+    let shown = |side: &str| {
+        format!(
+            "[...document.querySelectorAll('main > section')].filter(it => it.offsetParent).map(it => it.id).join() === \
+             '{side}'"
+        )
+    };
+    browser.until("the phone alone", &shown("customer")).await;
+    visitor.click("My engine").await;
+    visitor.arrived(1).await;
+    for side in ["between", "agent"] {
+        let news = format!("!document.querySelector(\"{} .news\").hidden", tab(side));
+        browser.until("its tab tells of it", &news).await;
+    }
+    browser.click(&tab("agent")).await;
+    browser.until("the ticket alone", &shown("agent")).await;
+    assert!(browser.text("#comments").await.contains("My engine hasn't arrived"), "the text is there");
+    let seen = format!("document.querySelector(\"{} .news\").hidden", tab("agent"));
+    browser.until("it is no news any more", &seen).await;
+    visitor.click("It left today").await;
+    let told = format!("!document.querySelector(\"{} .news\").hidden", tab("customer"));
+    browser.until("the phone has news", &told).await;
+    browser.assert_accessible().await;
+    browser.assert_no_sideways_scrolling().await;
+    browser.click(&tab("between")).await;
+    browser.until("the bridge alone", &shown("between")).await;
+    browser.assert_accessible().await;
+    browser.size(1280, 800).await;
+    browser.until("all three, where there is room", &shown("customer,between,agent")).await;
     visitor.leave().await;
 }
 

@@ -182,8 +182,10 @@ async fn a_campaign_that_sends_nothing_is_named() {
     connected.bridge.sandbox.braze.set_campaign_state(&options.campaign_agent_reply, CampaignState::Active);
     let wrong_kind = [("TANDEM_BRAZE__CAMPAIGNS__TICKET_SOLVED", options.campaign_inbound.as_str())];
     connected.only(&wrong_kind, "campaign ticket_solved", "sends by webhook", "braze.campaigns.ticket_solved").await;
-    let unknown = [("TANDEM_BRAZE__CAMPAIGNS__AGENT_REPLY", "nonsense")];
-    connected.only(&unknown, "campaign agent_reply", "no campaign nonsense", "braze.campaigns.agent_reply").await;
+    let unknown = [("TANDEM_BRAZE__CAMPAIGNS__AGENT_REPLY", "no-campaign-of-ours")];
+    connected
+        .only(&unknown, "campaign agent_reply", "no campaign no-campaign-of-ours", "braze.campaigns.agent_reply")
+        .await;
     let group = [("TANDEM_BRAZE__SUBSCRIPTION_GROUP", "nonsense")];
     connected.only(&group, "subscription group", "Invalid subscription group", "braze.subscription_group").await;
     connected.bridge.sandbox.braze.deny("users.export.ids");

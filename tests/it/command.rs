@@ -95,6 +95,7 @@ async fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
         (&["mappings", "copy", "agent_reply", "--all"], "--all"),
         (&["mappings", "show", "nonsense"], "agent_reply"),
         (&["sign", "zendesk"], "--secret"),
+        (&["sign", "zendesk", "--secret", "s", "--timestamp", "yesterday"], "such as 2026-11-21T12:00:00Z"),
         (&["deliveries"], "Usage"),
         (&["deliveries", "list", "--state", "odd"], "unconfirmed"),
         (&["deliveries", "discard", "evt_5f3a09c100000000002a0000"], "--reason"),
@@ -112,6 +113,57 @@ async fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
         let said = run(tandem(arguments)).await;
         assert_eq!((said.code, said.out.as_str()), (2, ""), "{arguments:?}");
         assert!(said.err.contains(complaint), "{arguments:?}: {}", said.err);
+    }
+}
+
+#[tokio::test]
+async fn in_an_empty_folder_each_command_says_what_to_do_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = |arguments: &[&str]| {
+        let mut command = tandem(arguments);
+        command.current_dir(directory.path());
+        command
+    };
+    let nothing_here = "tandem: there is no tandem.toml here: run `tandem init`, or name one with --config FILE";
+    let needy = [&["serve"][..], &["check"], &["check", "--live"], &["setup", "zendesk"], &["setup", "braze"]];
+    for arguments in needy {
+        let said = run(here(arguments)).await;
+        assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (78, "", nothing_here), "{arguments:?}");
+        // A shell that holds the secrets stands in the wrong folder.
+        let mut with_secrets = here(arguments);
+        with_secrets.envs(FAKE_SECRETS);
+        assert_eq!(run(with_secrets).await.err, nothing_here, "{arguments:?}");
+    }
+    let told = run(here(&["check", "--json"])).await;
+    assert_eq!((told.code, told.json()["faults"][0]["key"].as_str()), (78, Some("tandem.toml")), "{told:?}");
+    // A container has variables only.
+    let mut in_a_container = here(&["check"]);
+    in_a_container.envs(FAKE_SECRETS).env("TANDEM_ZENDESK__URL", "https://acme.zendesk.com");
+    let said = run(in_a_container).await;
+    assert!(said.out.contains("braze.url is missing") && !said.out.contains("tandem init"), "{said:?}");
+}
+
+#[tokio::test]
+async fn where_no_bridge_runs_each_command_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    // A port that was free a moment ago.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let id = "evt_5f3a09c100000000002a0000";
+    for arguments in [
+        &["deliveries", "list"][..],
+        &["deliveries", "show", id],
+        &["deliveries", "redrive", "--dead"],
+        &["conversations", "list"],
+        &["conversations", "forget", "ada"],
+        &["destinations", "list"],
+        &["audit"],
+    ] {
+        let mut command = tandem(arguments);
+        command.current_dir(directory.path()).env("TANDEM_OPERATOR_LISTEN", gone.to_string());
+        let said = run(command).await;
+        assert_eq!((said.code, said.out.as_str()), (1, ""), "{arguments:?}: {said:?}");
+        let words = format!("tandem: no bridge answers at http://{gone}: is `tandem serve` running? ");
+        assert!(said.err.starts_with(&words) && said.err.contains("--config FILE"), "{arguments:?}: {said:?}");
     }
 }
 
@@ -337,7 +389,7 @@ async fn healthcheck_tells_a_ready_bridge_from_none() {
     for command in commands {
         let said = run(command).await;
         assert_eq!(said.code, 1, "{said:?}");
-        assert!(said.err.contains("cannot reach the bridge"), "{said:?}");
+        assert!(said.err.contains("no bridge answers at") && said.err.contains("--url"), "{said:?}");
     }
 }
 

@@ -44,8 +44,25 @@ with its key and what to do. Unknown keys are faults. A faulty configuration end
 
 Every key can be given, or overridden, by an environment variable: `TANDEM_` and the key in capital letters, with two
 underscores between levels (`zendesk.client_secret` is `TANDEM_ZENDESK__CLIENT_SECRET`). Lists are written with commas
-between, or as in the file. **Secrets belong there**, or into a file that only tandem's user may read: those that are to be
-[rotated without a restart](operating.md#rotating-secrets-without-a-restart) stand in the file.
+between, or as in the file. A name that is nearly a key is a fault that says which one was meant.
+
+## The secrets file
+
+Secrets belong into `tandem.env` beside `tandem.toml` (`NAME.env` beside `NAME.toml`). `tandem init` writes it, for you alone; every
+command reads it, and a [reload](operating.md#rotating-secrets-without-a-restart) reads it again. It holds one variable a line, in
+either of two syntaxes, so that other programs can read it as well:
+
+| syntax | written by | a line | read by |
+|---|---|---|---|
+| systemd | `tandem init` | `TANDEM_BRAZE__API_KEY='…'` | tandem, systemd's `EnvironmentFile=`, a shell |
+| docker | `tandem init --secrets docker` | `TANDEM_BRAZE__API_KEY=…` | tandem, `docker run --env-file`, `kubectl create secret … --from-env-file` |
+
+A value without quotation marks is the rest of the line as it stands. Between single quotation marks nothing is special; between
+double ones a backslash stands before `\"`, `\\`, `$` and `` ` ``. Lines that begin with `#` or `;` are comments. Variables of the process
+count over those of the file, and both over `tandem.toml`. A file that every user of the machine may read is warned about; one that
+tandem's user may not read is left to systemd, which reads it as root.
+
+## What may be left out
 
 A key without a default may be left out, unless `tandem check` says otherwise. `RUST_LOG` sets what is logged: `info` when it is
 not set.

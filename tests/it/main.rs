@@ -26,6 +26,7 @@ mod heal;
 mod inbound;
 mod inbound_once;
 mod inert;
+mod init;
 mod kill;
 mod kubernetes;
 mod layering;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tandem::config::keys::KEYS;
+use tandem::config::secrets_file::{Syntax, line};
 use tandem::intake::signature::zendesk_signature;
 use tandem::sandbox::SandboxOptions;
 
@@ -257,6 +258,41 @@ async fn a_secret_in_single_quotes_reaches_the_command_through_a_shell_as_it_sta
     }
     process.signal("TERM");
     assert_eq!(process.exit().await, 0);
+}
+
+/// systemd's own reader of such files, where it is installed: the one program of its that prints what it read. It fills in
+/// `$` besides, which `EnvironmentFile=` does not.
+#[test]
+fn systemd_reads_a_secrets_file_as_it_was_written() {
+    let secrets = [
+        "plain-0123456789",
+        "base64+/==",
+        "a b # c ; d",
+        "it's",
+        "\"",
+        "back\\slash\\",
+        "x&y|z>(w)*?[!]",
+        "don't \"do\" \\n",
+    ];
+    let home = tempfile::tempdir().unwrap();
+    let place = home.path().join(".config/environment.d");
+    std::fs::create_dir_all(&place).unwrap();
+    let lines: Vec<String> =
+        (0..).zip(secrets).map(|(number, secret)| line(Syntax::Systemd, &format!("V{number}"), secret)).collect();
+    std::fs::write(place.join("secrets.conf"), lines.join("\n")).unwrap();
+    let mut command = Command::new("/usr/lib/systemd/user-environment-generators/30-systemd-environment-d-generator");
+    match command.env_clear().env("HOME", home.path()).output() {
+        Ok(output) => {
+            // It prints for a shell.
+            let said = String::from_utf8(output.stdout).unwrap();
+            for (number, secret) in (0..).zip(secrets) {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("{said}\nprintf %s \"$V{number}\"")]).env_clear();
+                assert_eq!(String::from_utf8(shell.output().unwrap().stdout).unwrap(), secret, "{said}");
+            }
+        }
+        Err(_) => println!("systemd is not installed: the syntax was read by a shell only"),
+    }
 }
 
 /// systemd's own opinion, where it is installed.

@@ -94,6 +94,21 @@ async fn a_token_is_rotated_under_load_and_no_webhook_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_secrets_file_is_read_again_as_well() {
+    let mut bridge = Bridge::start().await;
+    let theirs = SandboxOptions::default().braze_webhook_token;
+    let secrets = tandem::config::secrets_file::beside(&bridge.host.config());
+    assert_eq!(bridge.present(NEW, "d1").await, 401);
+    fs::write(&secrets, format!("TANDEM_BRAZE__WEBHOOK_TOKENS='{theirs},{NEW}'\n")).unwrap();
+    bridge.rotate(|file| file, "config.reloaded").await;
+    assert_eq!((bridge.present(&theirs, "d2").await, bridge.present(NEW, "d3").await), (202, 202));
+    fs::write(&secrets, format!("TANDEM_BRAZE__WEBHOOK_TOKENS='{theirs}'\nTANDEM_NONSENSE=1\n")).unwrap();
+    bridge.rotate(|file| file, "config.refused").await;
+    assert_eq!(bridge.present(NEW, "d4").await, 202, "a faulty one is refused as a whole");
+    assert_eq!(bridge.host.stop().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_configuration_is_refused_as_a_whole_and_what_cannot_change_is_kept() {
     let mut bridge = Bridge::start().await;
     let theirs = SandboxOptions::default().braze_webhook_token;

@@ -1,18 +1,16 @@
-//! Setting up: what is installed at Zendesk, what is printed for Braze, what is written first, and that a conversation
-//! works through it.
+//! Setting up: what is installed at Zendesk, what is printed for Braze, and that a conversation works through it.
 
 use std::process::Command;
 
 use serde_json::{Value, json};
 use tandem::clock::Clock;
-use tandem::config;
 use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::sandbox::triggers::TriggerBodies;
 use tandem::sandbox::{Sandbox, SandboxOptions};
 use tempfile::TempDir;
 
 use crate::openapi;
-use crate::process::{Said, run, run_with, shipped, tandem};
+use crate::process::{Said, run, shipped, tandem};
 use crate::support::{TestBridge, answer, http_client, settings};
 
 /// Vendors, and a configuration to set them up with.
@@ -482,75 +480,4 @@ async fn the_manual_says_what_setting_up_does() {
         assert!(braze.contains(&format!("`{category}`")), "the table of categories lacks {category}");
         assert!(campaigns.contains(&format!("category={category}<")), "the drawing of campaigns lacks {category}");
     }
-}
-
-#[tokio::test]
-async fn init_writes_a_configuration_that_is_good_once_the_secrets_are_given() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("tandem.toml");
-    let init = |arguments: &[&str]| {
-        let mut command = tandem(&[&["init"], arguments].concat());
-        command.current_dir(directory.path());
-        command
-    };
-    let flags = ["--zendesk-url", "https://other.zendesk.com", "--zendesk-client-id", "q\"uote", "--braze-url"];
-    let flags = [&flags[..], &["https://rest.fra-01.braze.eu", "--agent-reply", "reply-id"]].concat();
-    let all = [&flags[..], &["--public-url", "https://tandem.other.example", "--no-ticket-solved"]].concat();
-    let said = run(init(&all)).await;
-    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let secrets = ["ZENDESK__CLIENT_SECRET", "ZENDESK__WEBHOOK_SECRETS", "BRAZE__API_KEY", "BRAZE__WEBHOOK_TOKENS"];
-    let mut check = init(&[]);
-    check = {
-        let mut command = Command::new(check.get_program());
-        command.arg("check").current_dir(directory.path()).env_clear();
-        command.envs(secrets.map(|name| (format!("TANDEM_{name}"), "a-secret-that-opens-nothing")));
-        command
-    };
-    let said = run(check).await;
-    assert_eq!(said.code, 0, "{said:?}");
-    let (config, _) = config::parse(
-        Some(&text),
-        secrets.map(|name| (format!("TANDEM_{name}"), "a-secret-that-opens-nothing".to_owned())),
-        directory.path(),
-    )
-    .unwrap();
-    assert_eq!(config.zendesk.url.as_str(), "https://other.zendesk.com/");
-    assert_eq!(config.braze.campaigns.agent_reply, "reply-id");
-    assert_eq!(config.braze.campaigns.ticket_solved, None);
-    assert_eq!(config.public_url.unwrap().as_str(), "https://tandem.other.example/");
-    // It is the example in everything but the answers.
-    let example = shipped("tandem.example.toml");
-    let changed = example.lines().zip(text.lines()).filter(|(before, after)| before != after).count();
-    assert_eq!((changed, text.lines().count()), (6, example.lines().count()));
-
-    let said = run(init(&all)).await;
-    assert_eq!((said.code, said.out.as_str()), (1, ""), "it never overwrites: {said:?}");
-    assert!(said.err.contains("exists"), "{said:?}");
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
-}
-
-#[tokio::test]
-async fn init_asks_for_what_is_not_given_and_writes_nothing_that_is_wrong() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("asked.toml");
-    let init = |arguments: &[&str]| tandem(&[&["init", "--config", file.to_str().unwrap()], arguments].concat());
-    let answers =
-        "https://acme.zendesk.com\ntandem\nhttps://rest.iad-01.braze.com\nreply-id\nhttps://t.example\nclosing-id\n";
-    for (arguments, input, complaint) in [
-        (&[][..], "", "--zendesk-url"),
-        (&[], "https://acme.zendesk.com\n", "--zendesk-client-id"),
-        (&["--zendesk-url", "http://acme.zendesk.com"], answers.split_once('\n').unwrap().1, "zendesk.url"),
-        (&["--ticket-solved", "a", "--no-ticket-solved"], answers, "--no-ticket-solved"),
-    ] {
-        let said = run_with(init(arguments), input).await;
-        assert_eq!(said.code, 2, "{arguments:?}: {said:?}");
-        assert!(said.err.contains(complaint), "{arguments:?}: {said:?}");
-        assert!(!file.exists());
-    }
-    let said = run_with(init(&[]), answers).await;
-    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
-    assert_eq!(said.out.matches("): ").count() + said.out.matches("replies: ").count(), 5, "{said:?}");
-    let text = std::fs::read_to_string(&file).unwrap();
-    assert!(text.contains("\nticket_solved = \"closing-id\"\n"), "{text}");
 }

@@ -55,6 +55,9 @@ async fn fly_keeps_the_store_on_the_volume_and_the_operator_inside() {
     let secrets: Vec<String> = secrets.map(|(name, _)| format!("TANDEM_{name}")).collect();
     assert!(secrets.iter().all(|name| !env.contains_key(name)), "{secrets:?}");
     command.envs(secrets.iter().map(|name| (name, "fake-but-long-enough")));
+    let (id, placeholder) = ("TANDEM_BRAZE__CAMPAIGNS__AGENT_REPLY", "change-me");
+    assert_eq!(env[id].as_str(), Some(placeholder));
+    command.env(id, "6c1d8a4e-0000-4000-8000-000000000001");
     let said = run(command).await;
     assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
 }

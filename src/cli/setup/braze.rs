@@ -73,8 +73,8 @@ impl Braze {
         };
         Workspace {
             public_url: config.public_url,
-            agent_reply: config.campaigns.agent_reply,
-            ticket_solved: config.campaigns.ticket_solved,
+            agent_reply: config.agent_reply,
+            ticket_solved: config.ticket_solved,
             asks_for_state: config.subscription_group.is_some(),
             group: self.group.clone().or(config.subscription_group),
             categories: self.category.clone(),

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::Zendesk as Arguments;
-use crate::cli::client::Bridge;
+use crate::cli::client::{Bridge, Token};
 use crate::cli::operate::reachable;
 use crate::cli::table::printable;
 use crate::cli::{Failure, print_json, runtime};
@@ -277,7 +277,7 @@ impl Report {
             let secret = secret.expose_secret();
             writeln!(output, "\nThe webhook signs with this secret, which the bridge does not know yet:\n")?;
             writeln!(output, "  TANDEM_ZENDESK__WEBHOOK_SECRETS={secret}")?;
-            writeln!(output, "\nin the environment, or in the configuration file:\n")?;
+            writeln!(output, "\nin the secrets file or the environment, or in the configuration file:\n")?;
             writeln!(output, "  [zendesk]\n  webhook_secrets = [\"{secret}\"]")?;
             writeln!(output, "\nBeside others, if there are some.")?;
         }
@@ -289,13 +289,13 @@ impl Report {
 fn running(config: Option<&Path>) -> Running {
     let Ok(glimpse) = config::glimpse(config) else { return Running::Unknown };
     let url = format!("http://{}", reachable(glimpse.operator.listen));
-    let answers = Bridge::at(&format!("{url}/healthz"), None).is_ok_and(|bridge| bridge.get().is_ok());
+    let answers = Bridge::at(&format!("{url}/healthz"), Token::None).is_ok_and(|bridge| bridge.get().is_ok());
     if answers { Running::At(url) } else { Running::Nowhere(url) }
 }
 
 /// The next step at the bridge.
 fn print_next(output: &mut impl Write, secret: Option<&SecretString>, running: &Running) -> io::Result<()> {
-    let in_force = "reload the bridge where the secret is in the file (SIGHUP: systemctl reload tandem), and restart it \
+    let in_force = "reload the bridge where the secret is in a file (SIGHUP: systemctl reload tandem), and restart it \
                     where the secret is in its environment, which a process keeps as it was started with";
     match (secret, running) {
         (_, Running::Nowhere(url)) => writeln!(output, "No bridge answers at {url}: start it with tandem serve."),

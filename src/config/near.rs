@@ -1,0 +1,117 @@
+//! Which key a mistyped name was meant to be. It only guesses names; it never sees a value.
+
+use super::keys::{self, Key};
+
+/// So many letters may be wrong in a name of this length, two neighbours in the wrong order counting as one: a third, as
+/// compilers allow it.
+fn letters_wrong(name: &str) -> usize {
+    name.chars().count().max(3) / 3
+}
+
+/// What to do about a name that is no key of the file's table `above`.
+pub(super) fn remedy_in_file(above: &str, name: &str) -> String {
+    match in_file(above, name) {
+        Some(meant) => format!("Did you mean {meant}? Mend the name, or remove it"),
+        None => format!("Remove it, or use one of: {}", keys::known_in(above).join(", ")),
+    }
+}
+
+/// What to do about a variable that is none of ours; `rest` is its name without our prefix.
+pub(super) fn remedy_of_variable(rest: &str) -> String {
+    match variable(rest) {
+        Some(meant) => format!("Did you mean {meant}? Mend the name, or unset the variable"),
+        None => "Unset the variable, or mend its name: capital letters, and two underscores between levels".to_owned(),
+    }
+}
+
+/// What stands in the file's table `above` ("" for the top) and was meant by `name`: a key, a table in brackets, or a key
+/// of another table with its whole name.
+fn in_file(above: &str, name: &str) -> Option<String> {
+    let full = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
+    let operators = above.is_empty().then_some(keys::OPERATORS);
+    let siblings = keys::known_in(above).into_iter().chain(operators);
+    if let Some(known) = nearest(name, siblings) {
+        if known == keys::OPERATORS {
+            return Some(format!("[[{known}]]"));
+        }
+        let full = if above.is_empty() { known.to_owned() } else { format!("{above}.{known}") };
+        return Some(if keys::is_table(&full) { format!("[{full}]") } else { known.to_owned() });
+    }
+    elsewhere(name).or_else(|| flattened(&full)).map(|key| key.name.to_owned())
+}
+
+/// The variable that was meant by this one, both without their prefix.
+fn variable(rest: &str) -> Option<String> {
+    let meant = rest.to_ascii_lowercase().replace("__", ".");
+    let found = flattened(&meant).or_else(|| elsewhere(&meant));
+    found.map(Key::variable)
+}
+
+/// The key whose whole name is nearest, whichever of `.` and `_` stands between its levels.
+fn flattened(full: &str) -> Option<&'static Key> {
+    let flat = full.replace('.', "_");
+    // A long name is mostly its table's, which is no evidence for its key.
+    let limit = letters_wrong(full.rsplit(['.', '_']).next().unwrap_or(full));
+    let distance = |key: &&'static Key| strsim::osa_distance(&flat, &key.name.replace('.', "_"));
+    keys::KEYS.iter().min_by_key(distance).filter(|key| distance(key) <= limit)
+}
+
+/// The one key of any table that is called so; `None` where several are.
+fn elsewhere(name: &str) -> Option<&'static Key> {
+    let mut found = keys::KEYS.iter().filter(|key| key.name.rsplit('.').next() == Some(name));
+    found.next().filter(|_| found.next().is_none())
+}
+
+fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let distances = known.map(|known| (strsim::osa_distance(name, known), known));
+    let (distance, known) = distances.min_by_key(|(distance, _)| *distance)?;
+    (distance <= letters_wrong(name)).then_some(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_key_or_table_of_the_file_is_recognised() {
+        for (above, name, meant) in [
+            ("", "zendesks", Some("[zendesk]")),
+            ("", "Braze", Some("[braze]")),
+            ("braze", "campaign", Some("[braze.campaigns]")),
+            ("", "listne", Some("listen")),
+            ("", "operator", Some("[[operators]]")),
+            ("zendesk", "webhok_secrets", Some("webhook_secrets")),
+            ("braze", "apikey", Some("api_key")),
+            ("braze", "webhook_token", Some("webhook_tokens")),
+            // In the wrong table, or as one word.
+            ("braze", "agent_reply", Some("braze.campaigns.agent_reply")),
+            ("", "zendesk_url", Some("zendesk.url")),
+            ("", "client_secret", Some("zendesk.client_secret")),
+            ("store", "token", Some("alarm.token")),
+            // Several keys are called so.
+            ("braze.campaigns", "url", None),
+            ("", "nonsense", None),
+            ("", "", None),
+            ("", "port", None),
+        ] {
+            assert_eq!(in_file(above, name).as_deref(), meant, "[{above}] {name}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_variable_is_recognised() {
+        for (rest, meant) in [
+            ("ZENDESK_CLIENT_SECRET", Some("TANDEM_ZENDESK__CLIENT_SECRET")),
+            ("zendesk__client_secret", Some("TANDEM_ZENDESK__CLIENT_SECRET")),
+            ("ZENDESK__WEBHOK_SECRETS", Some("TANDEM_ZENDESK__WEBHOOK_SECRETS")),
+            ("BRAZE__WEBHOOK_TOKEN", Some("TANDEM_BRAZE__WEBHOOK_TOKENS")),
+            ("API_KEY", Some("TANDEM_BRAZE__API_KEY")),
+            ("LISTNE", Some("TANDEM_LISTEN")),
+            ("NONSENSE", None),
+            ("PORT", None),
+            ("", None),
+        ] {
+            assert_eq!(variable(rest).as_deref(), meant, "{rest}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Where a configuration comes from: the file, the secrets file beside it, the environment. Reads them, and judges no value.
+//!
+//! A variable of the process counts over the same one of the secrets file, and both over the configuration file: systemd and
+//! docker hand the secrets file over themselves, and give what they gave.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::fault::{Fault, Faults, Warning};
+use super::keys::{self, Kind, VARIABLE_PREFIX};
+use super::secrets_file::{self, beside};
+use super::{DEFAULT_FILE, FILE_MAX_BYTES, read_text};
+
+/// The right of users who are neither the file's owner nor of its group to read it.
+const OTHERS_READ: u32 = 0o004;
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Sources {
+    /// The configuration file, if there is one.
+    text: Option<String>,
+    /// The directory that relative paths are relative to.
+    pub(super) base: PathBuf,
+    /// Our variables, each once.
+    pub(super) variables: Vec<(String, String)>,
+    /// What is wrong with the secrets file and with variables as such.
+    pub(super) faults: Vec<Fault>,
+    pub(super) warnings: Vec<Warning>,
+    /// Why a key may be missing: a fault only where something is.
+    excuse: Option<Fault>,
+}
+
+impl Sources {
+    /// `path` is the file that was named; without one, [`DEFAULT_FILE`] is read if it exists.
+    pub(super) fn read(path: Option<&Path>) -> Result<Self, Faults> {
+        let named = path.is_some();
+        let path = path.unwrap_or(Path::new(DEFAULT_FILE));
+        let base = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let (variables, faults) = environment();
+        let mut sources = Self { base, variables, faults, ..Self::default() };
+        match read_text(path, FILE_MAX_BYTES) {
+            Ok(text) => {
+                sources.text = Some(text);
+                sources.read_secrets(&beside(path));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound && !named => {}
+            Err(error) => {
+                let remedy = "Name a configuration file that can be read with --config";
+                let fault = Fault::new(path.display().to_string(), format!("cannot be read: {error}"), remedy);
+                return Err(Faults(vec![fault]));
+            }
+        }
+        Ok(sources)
+    }
+
+    /// The same, for a command that cannot do without.
+    pub(super) fn required(path: Option<&Path>) -> Result<Self, Faults> {
+        let sources = Self::read(path)?;
+        let is_setting = |(name, _): &(String, String)| {
+            keys::KEYS.iter().any(|key| !matches!(key.kind, Kind::Secret | Kind::Secrets) && key.variable() == *name)
+        };
+        // Secrets alone are what a shell holds that stands in the wrong directory.
+        match sources.text.is_none() && !sources.variables.iter().any(is_setting) {
+            true => Err(Faults::no_file()),
+            false => Ok(sources),
+        }
+    }
+
+    pub(super) fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+
+    /// Everything that is wrong, when these faults are.
+    pub(super) fn refuse(self, mut faults: Vec<Fault>) -> Faults {
+        faults.extend(self.faults);
+        faults.extend(self.excuse);
+        Faults(faults)
+    }
+
+    fn read_secrets(&mut self, path: &Path) {
+        let name = path.display().to_string();
+        let remedy = "Mend the file, or move it away";
+        let text = match read_text(path, FILE_MAX_BYTES) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return,
+            // systemd reads a file of root's for a service that may not, and gives it the variables.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                let remedy = "Run the command as a user who may read it, or see that these variables are set";
+                self.excuse = Some(Fault::new(name, "cannot be read by this user", remedy));
+                return;
+            }
+            Err(error) => return self.faults.push(Fault::new(name, format!("cannot be read: {error}"), remedy)),
+        };
+        let is_open = std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & OTHERS_READ != 0);
+        if is_open {
+            let problem = format!("can be read by every user of this machine: chmod 600 {name}");
+            self.warnings.push(Warning { key: name.clone(), problem });
+        }
+        let (variables, faults) = secrets_file::read(&name, &text);
+        let set: BTreeSet<String> = self.variables.iter().map(|(name, _)| name.clone()).collect();
+        let is_new = |(name, _): &(String, String)| name.starts_with(VARIABLE_PREFIX) && !set.contains(name);
+        self.variables.extend(variables.into_iter().filter(is_new));
+        self.faults.extend(faults);
+    }
+}
+
+/// Our variables. One that is not Unicode is a fault; others' variables are none of our business.
+fn environment() -> (Vec<(String, String)>, Vec<Fault>) {
+    let (mut pairs, mut faults) = (Vec::new(), Vec::new());
+    for (name, value) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if !name.starts_with(VARIABLE_PREFIX) {
+            continue;
+        }
+        #[cfg(debug_assertions)]
+        if name == super::FAIL_POINT {
+            continue;
+        }
+        match value.into_string() {
+            Ok(value) => pairs.push((name, value)),
+            Err(_) => faults.push(Fault::new(name, "is not valid UTF-8", "Set the variable to a text")),
+        }
+    }
+    (pairs, faults)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_a_directory(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
+        let config = directory.path().join("mine.toml");
+        (directory, config)
+    }
+
+    fn chmod(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn the_file_of_the_same_name_is_read_and_no_other() {
+        let (directory, config) = in_a_directory(&[
+            ("mine.toml", "listen = \"x\""),
+            ("mine.env", "TANDEM_BRAZE__API_KEY='k 1'\nPATH=/odd\n"),
+            ("tandem.env", "TANDEM_OPERATOR_TOKEN='of another'\n"),
+        ]);
+        chmod(&directory.path().join("mine.env"), 0o640);
+        let sources = Sources::read(Some(&config)).unwrap();
+        let mine = |name: &str| sources.variables.iter().filter(|(other, _)| other == name).count();
+        assert_eq!((mine("TANDEM_OPERATOR_TOKEN"), mine("PATH")), (0, 0));
+        assert!(sources.variables.contains(&("TANDEM_BRAZE__API_KEY".into(), "k 1".into())));
+        assert_eq!((sources.text(), sources.faults.len(), sources.warnings.len()), (Some("listen = \"x\""), 0, 0));
+    }
+
+    #[test]
+    fn a_file_that_every_user_may_read_is_warned_about() {
+        let (directory, config) = in_a_directory(&[("mine.toml", ""), ("mine.env", "")]);
+        for (mode, is_warned) in [(0o600, false), (0o640, false), (0o644, true), (0o604, true)] {
+            chmod(&directory.path().join("mine.env"), mode);
+            let warnings = Sources::read(Some(&config)).unwrap().warnings;
+            assert_eq!(warnings.iter().any(|w| w.problem.contains("chmod 600")), is_warned, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_none_is_a_fault() {
+        let (directory, config) = in_a_directory(&[("mine.toml", "")]);
+        std::fs::create_dir(directory.path().join("mine.env")).unwrap();
+        let sources = Sources::read(Some(&config)).unwrap();
+        assert!(sources.faults[0].to_string().contains("mine.env cannot be read"), "{:?}", sources.faults);
+    }
+}
