@@ -127,27 +127,29 @@ async fn flags_alone_write_a_configuration_and_a_secrets_file_that_every_command
     assert_eq!(folder.read("tandem.toml"), config);
 }
 
+/// What a person types who is unsure: short forms, wrong ones, and secrets.
+const ANSWERS: [&str; 16] = [
+    "",         // an account cannot wait
+    "acme inc", // none
+    "acme",
+    "", // Enter takes https://acme.zendesk.com
+    "", // and tandem
+    "https://dashboard-03.braze.com",
+    "iad-03",
+    "",
+    "tandem",
+    "https://tandem.acme.example",
+    "foo", // no campaign
+    "",    // later
+    "6c1d8a4e-0000-4000-8000-000000000002",
+    "Bearer typed-client-secret",
+    "typed-client-secret",
+    "typed-api-key $HOME it's",
+];
+
 #[tokio::test]
 async fn short_answers_are_understood_wrong_ones_asked_again_and_secrets_never_printed() {
-    let answers = [
-        "",         // an account cannot wait
-        "acme inc", // none
-        "acme",
-        "", // Enter takes https://acme.zendesk.com
-        "", // and tandem
-        "https://dashboard-03.braze.com",
-        "iad-03",
-        "",
-        "tandem",
-        "https://tandem.acme.example",
-        "foo", // no campaign
-        "",    // later
-        "6c1d8a4e-0000-4000-8000-000000000002",
-        "Bearer typed-client-secret",
-        "typed-client-secret",
-        "typed-api-key $HOME it's",
-    ];
-    let input = answers.join("\n") + "\n";
+    let input = ANSWERS.join("\n") + "\n";
     for syntax in ["systemd", "docker"] {
         let folder = Folder::new();
         let said = folder.init(&["--secrets", syntax], &input).await;
@@ -234,7 +236,7 @@ async fn answers_that_end_early_say_what_was_written() {
         assert_eq!(folder.files(), [""; 0]);
     }
     let folder = Folder::new();
-    let said = folder.init(&[], &(answers.join("\n") + "\n")).await;
+    let said = folder.init(&[], &(ANSWERS.join("\n") + "\n")).await;
     assert_eq!((said.code, said.err.as_str()), (0, ""), "the secrets are for later: {said:?}");
     for words in ["Written: tandem.toml", "Written: tandem.env", "Make the OAuth client in Zendesk, and put its secret"]
     {
