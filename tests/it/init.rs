@@ -236,7 +236,7 @@ async fn answers_that_end_early_say_what_was_written() {
         assert_eq!(folder.files(), [""; 0]);
     }
     let folder = Folder::new();
-    let said = folder.init(&[], &(ANSWERS.join("\n") + "\n")).await;
+    let said = folder.init(&[], &(answers.join("\n") + "\n")).await;
     assert_eq!((said.code, said.err.as_str()), (0, ""), "the secrets are for later: {said:?}");
     for words in ["Written: tandem.toml", "Written: tandem.env", "Make the OAuth client in Zendesk, and put its secret"]
     {

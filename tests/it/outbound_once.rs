@@ -230,7 +230,7 @@ async fn a_key_that_may_not_export_holds_where_that_is_wished_for() {
         assert_eq!(bridge.texts(), texts, "it is not sent again by itself");
         let notes = bridge.notes(ticket);
         assert_eq!(notes.len(), 1, "{notes:?}");
-        assert!(notes[0].starts_with("It could not be confirmed that a reply was texted to the customer"), "{notes:?}");
+        assert!(notes[0].starts_with("It could not be confirmed that your reply (comment "), "{notes:?}");
         let held: Vec<_> = deliveries.iter().filter(|delivery| delivery["state"] == "unconfirmed").collect();
         assert_eq!(held.len(), 1);
         bridge.discard(&held[0]["id"]).await;

@@ -255,7 +255,7 @@ async fn while_refused(bridge: &TestBridge, refuse: impl Fn(), accept: impl Fn()
     bridge.until_deliveries("waiting", paused).await;
     bridge.sandbox.phone.text(&two, "second");
     bridge.until("webhooks answered", |bridge| bridge.sandbox.braze.is_idle()).await;
-    assert!(readiness(bridge).await.contains("paused"), "{}", readiness(bridge).await);
+    assert!(readiness(bridge).await.contains("zendesk: refuses the bridge"), "{}", readiness(bridge).await);
 
     // Ten minutes of it are nothing to give up over, and Zendesk is not hammered meanwhile.
     let before = bridge.sandbox.zendesk.calls().len();
@@ -281,7 +281,7 @@ async fn while_refused(bridge: &TestBridge, refuse: impl Fn(), accept: impl Fn()
     let took = bridge.clock.now().duration_since(accepted_at);
     assert!(took <= minute, "{took}");
     bridge.settled().await;
-    assert!(!readiness(bridge).await.contains("paused"), "{}", readiness(bridge).await);
+    assert!(!readiness(bridge).await.contains("zendesk: refuses the bridge"), "{}", readiness(bridge).await);
 }
 
 #[tokio::test]
