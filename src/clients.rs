@@ -26,6 +26,8 @@ mod large;
 mod limits;
 pub mod media;
 pub mod oauth;
+#[cfg(feature = "oidc")]
+pub mod oidc;
 mod personal;
 #[cfg(test)]
 mod scripted;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::domain::access::{Account, Roster};
+use crate::domain::access::{Account, GroupRoles, Roster};
 use crate::domain::plan::UserMatch;
 use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::{self, RecipeMessage};
@@ -26,6 +26,7 @@ mod fault;
 mod installation;
 pub mod keys;
 mod near;
+mod oidc;
 mod operators;
 mod read;
 pub mod secrets_file;
@@ -102,6 +103,8 @@ pub struct Operator {
     pub token: Option<SecretString>,
     /// The operators with a token of their own.
     pub operators: Vec<Account>,
+    /// The identity provider at which others sign in to the console.
+    pub oidc: Option<Oidc>,
 }
 
 impl Operator {
@@ -110,7 +113,27 @@ impl Operator {
     pub fn roster(&self) -> Roster {
         let shared = self.token.as_ref().map(|token| Account::shared(token.expose_secret()));
         Roster::new(shared.into_iter().chain(self.operators.iter().cloned()).collect())
+            .with_groups(self.oidc.as_ref().map(|oidc| oidc.roles.clone()))
     }
+}
+
+/// An identity provider that speaks OpenID Connect.
+#[derive(Clone, Debug)]
+pub struct Oidc {
+    /// Its identifier, letter by letter.
+    pub issuer: String,
+    /// The identifier of our client there.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretString,
+    /// Where browsers are sent back to: `console_url` and the path.
+    pub redirect: Url,
+    /// The claim that names an operator.
+    pub name_claim: String,
+    /// The claim whose values give a role.
+    pub roles_claim: String,
+    /// Which values give which role.
+    pub roles: GroupRoles,
 }
 
 /// Where the store is, and of which make.

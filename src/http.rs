@@ -31,8 +31,8 @@ mod webhooks;
 
 pub(crate) use console::guarded;
 pub use console::{
-    Allowance, Allowances, Check, Checked, Console, ConsoleOptions, PreviewCampaigns, Setting, SettingsGroup,
-    ShownMappings,
+    Allowance, Allowances, Begun, Check, Checked, Console, ConsoleOptions, PreviewCampaigns, Provider, Setting,
+    SettingsGroup, ShownMappings, SignOn, SignedOn,
 };
 pub(crate) use operator::{is_for_this_machine, is_same_site};
 

@@ -39,12 +39,16 @@ use crate::worker::{
     Pauses, Retention, StaffSeen, Worker, WorkerOptions,
 };
 
+#[cfg(feature = "oidc")]
+pub use provider::client as identity_provider;
+
 mod console;
 mod inbound;
 mod listeners;
 mod live;
 mod mappings;
 mod memory;
+mod provider;
 mod sampling;
 mod settings;
 mod signals;
@@ -223,7 +227,7 @@ async fn compose(
         settings: Some(shown_now),
         samples: Arc::clone(&samples),
         stopping: stop_serving.clone(),
-        ..console::shown(&config, mappings_now, &worker, reloads.check)
+        ..console::shown(&config, mappings_now, &worker, reloads.check, &clock)
     };
     let operator = operator_router(OperatorState {
         store: Arc::clone(&store),

@@ -39,6 +39,12 @@ pub(super) async fn look(config: &Config) -> Result<Vec<Line>, Failure> {
     let mut lines = look_at_zendesk(&zendesk, config, &clock).await;
     let braze = serve::braze(&config.braze, transport, &clock);
     lines.extend(look_at_braze(&braze, config, &clock).await);
+    #[cfg(feature = "oidc")]
+    if let Some(oidc) = &config.operator.oidc {
+        let provider = serve::identity_provider(oidc, &clock);
+        let provider = provider.map_err(|error| Failure::Failed(format!("no HTTP client: {error}")))?;
+        lines.push(checkup::provider(&provider.check().await.map_err(|error| error.to_string())));
+    }
     Ok(lines)
 }
 
@@ -133,8 +139,10 @@ async fn look_at_braze(braze: &Braze, config: &Config, clock: &Clock) -> Vec<Lin
 /// Prints the findings.
 pub(super) fn print(output: &mut impl Write, lines: &[Line], config: &Config) -> Result<(), Failure> {
     let width = lines.iter().map(|line| line.what.chars().count()).max().unwrap_or(0);
-    for (side, url) in [("Zendesk", &config.zendesk.url), ("Braze", &config.braze.url)] {
-        writeln!(output, "\n{side}, {}", url.as_str().trim_end_matches('/'))?;
+    let mut sides = vec![("Zendesk", config.zendesk.url.as_str()), ("Braze", config.braze.url.as_str())];
+    sides.extend(config.operator.oidc.as_ref().map(|oidc| ("Identity provider", oidc.issuer.as_str())));
+    for (side, url) in sides {
+        writeln!(output, "\n{side}, {}", url.trim_end_matches('/'))?;
         for line in lines.iter().filter(|line| line.side == side) {
             let mark = match line.state {
                 State::Good => "ok",

@@ -63,12 +63,13 @@ impl<'a> Checker<'a> {
         let zendesk = self.zendesk();
         let braze = self.braze();
         let alarm = self.alarm();
+        let oidc = self.oidc();
         if !self.gathered.faults.is_empty() {
             return None;
         }
         Some(Config {
             listen: listen?,
-            operator: operator?,
+            operator: Operator { oidc: oidc?, ..operator? },
             public_url: public_url?,
             console_url: console_url?,
             mappings,
@@ -110,7 +111,7 @@ impl<'a> Checker<'a> {
             let remedy = "Set a long random token, or name operators, or listen on 127.0.0.1";
             self.gathered.faults.push(Fault::new("operator_token", problem, remedy));
         }
-        Some(Operator { listen, token: token.map(SecretString::from), operators })
+        Some(Operator { listen, token: token.map(SecretString::from), operators, oidc: None })
     }
 
     pub(super) fn address(&mut self, name: &'static str) -> Option<SocketAddr> {
@@ -416,7 +417,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Books a fault with the place of the key's value, and gives the `None` that stands for it.
-    fn fault<T>(&mut self, name: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Option<T> {
+    pub(super) fn fault<T>(&mut self, name: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Option<T> {
         let place = self.gathered.values.get(name).map_or(Place::Nowhere, |given| given.place.clone());
         self.gathered.faults.push(Fault::new(name, problem, remedy).at(place));
         None
@@ -430,7 +431,7 @@ impl<'a> Checker<'a> {
         if self.is_given(name) { self.texts(name) } else { self.fault(name, "is missing", remedy) }
     }
 
-    fn is_given(&self, name: &str) -> bool {
+    pub(super) fn is_given(&self, name: &str) -> bool {
         self.gathered.values.contains_key(name) || self.is_spoilt(name)
     }
 

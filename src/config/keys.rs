@@ -39,6 +39,8 @@ pub enum Kind {
     Words(&'static [&'static str]),
     /// A list of addresses and networks, which may be empty.
     Networks,
+    /// A list of texts.
+    Texts,
 }
 
 /// What the kind asks for, as the object of "expected".
@@ -49,7 +51,7 @@ impl fmt::Display for Kind {
             Self::Flag => f.write_str("true or false"),
             Self::Integer { min, max } => write!(f, "a whole number from {min} to {max}"),
             Self::Word(words) => write!(f, "one of {}", words.join(", ")),
-            Self::Secrets => f.write_str("a list of texts, such as [\"…\"]"),
+            Self::Secrets | Self::Texts => f.write_str("a list of texts, such as [\"…\"]"),
             Self::Integers { min, max } => write!(f, "a list of whole numbers from {min} to {max}"),
             Self::Words(words) => write!(f, "a list of {}", words.join(", ")),
             Self::Networks => f.write_str("a list of addresses and networks, such as [\"10.0.0.5\", \"10.1.0.0/16\"]"),
@@ -238,6 +240,34 @@ pub const KEYS: &[Key] = &[
         "Where to post what needs the operator: dead letters, texts set aside as unconfirmed, paused destinations.",
     ),
     key("alarm.token", Kind::Secret, None, "What is presented to the alarm receiver as bearer token."),
+    key(
+        "oidc.issuer",
+        Kind::Text,
+        None,
+        "The identity provider's identifier, as its description at ISSUER/.well-known/openid-configuration writes it. All of `[oidc]` needs a build with the feature `oidc`.",
+    ),
+    key("oidc.client_id", Kind::Text, None, "Identifier of the client that is registered there for tandem."),
+    key("oidc.client_secret", Kind::Secret, None, "Secret of that client."),
+    key(
+        "oidc.name_claim",
+        Kind::Text,
+        Some("preferred_username"),
+        "The claim of the ID token that names the operator for the audit; it must be unique at the provider.",
+    ),
+    key(
+        "oidc.roles_claim",
+        Kind::Text,
+        Some("groups"),
+        "The claim of the ID token that lists the operator's groups or roles.",
+    ),
+    key("oidc.roles.read", Kind::Texts, None, "The values of `roles_claim` that give the role `read`."),
+    key("oidc.roles.act", Kind::Texts, None, "The values that give the role `act`."),
+    key(
+        "oidc.roles.admin",
+        Kind::Texts,
+        None,
+        "The values that give the role `admin`; of several roles the greatest counts.",
+    ),
 ];
 
 /// What may stand in each `[[operators]]`, in the order of the reference. A variable finds an operator by name:

@@ -56,10 +56,15 @@ fn flattened(full: &str) -> Option<&'static Key> {
     keys::KEYS.iter().min_by_key(distance).filter(|key| distance(key) <= limit)
 }
 
-/// The one key of any table that is called so; `None` where several are.
+/// The one key of any table that is called so; `None` where several are. A vendor's key counts before one of the identity
+/// provider, because every bridge has the vendors.
 fn elsewhere(name: &str) -> Option<&'static Key> {
-    let mut found = keys::KEYS.iter().filter(|key| key.name.rsplit('.').next() == Some(name));
-    found.next().filter(|_| found.next().is_none())
+    let called_so = keys::KEYS.iter().filter(|key| key.name.rsplit('.').next() == Some(name));
+    let (of_provider, others): (Vec<_>, Vec<_>) = called_so.partition(|key| key.name.starts_with("oidc."));
+    match (others.as_slice(), of_provider.as_slice()) {
+        ([one], _) | ([], [one]) => Some(*one),
+        _ => None,
+    }
 }
 
 fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
@@ -87,6 +92,7 @@ mod tests {
             ("braze", "agent_reply", Some("braze.campaigns.agent_reply")),
             ("", "zendesk_url", Some("zendesk.url")),
             ("", "client_secret", Some("zendesk.client_secret")),
+            ("", "issuer", Some("oidc.issuer")),
             ("store", "token", Some("alarm.token")),
             // Several keys are called so.
             ("braze.campaigns", "url", None),

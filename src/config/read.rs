@@ -287,7 +287,7 @@ impl Remedy {
             (Self::OfItsKind, Kind::Text | Kind::Secret) if is_variable => {
                 "Give a text, without quotation marks and without white space around it".to_owned()
             }
-            (Self::OfItsKind, Kind::Secrets) if is_variable => {
+            (Self::OfItsKind, Kind::Secrets | Kind::Texts) if is_variable => {
                 "Give texts with commas between them, without quotation marks".to_owned()
             }
             (Self::OfItsKind, _) => format!("Give {kind}"),
@@ -327,7 +327,7 @@ fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<Value, Unfit> {
         Kind::Text | Kind::Secret | Kind::Word(_) => Ok(Value::Text(value.as_str().ok_or_else(wrong)?.to_owned())),
         Kind::Flag => value.as_bool().map(Value::Flag).ok_or_else(wrong),
         Kind::Integer { .. } => integer(value).map(Value::Integer).ok_or_else(wrong),
-        Kind::Secrets | Kind::Words(_) | Kind::Networks => {
+        Kind::Secrets | Kind::Words(_) | Kind::Networks | Kind::Texts => {
             let texts = value.as_array().ok_or_else(wrong)?.iter();
             let texts: Option<_> = texts.map(|item| item.get_ref().as_str().map(str::to_owned)).collect();
             texts.map(Value::Texts).ok_or_else(|| "has an entry that is not a text".into())
@@ -352,12 +352,14 @@ fn from_text(kind: Kind, text: &str) -> Result<Value, Unfit> {
         Kind::Text | Kind::Secret | Kind::Word(_) => Ok(Value::Text(text.to_owned())),
         Kind::Flag => text.trim().parse().map(Value::Flag).map_err(|_| "is neither true nor false".into()),
         Kind::Integer { .. } => text.trim().parse().map(Value::Integer).map_err(|_| "is not a whole number".into()),
-        Kind::Secrets | Kind::Integers { .. } | Kind::Words(_) | Kind::Networks
+        Kind::Secrets | Kind::Integers { .. } | Kind::Words(_) | Kind::Networks | Kind::Texts
             if text.trim_start().starts_with('[') =>
         {
             from_array_text(kind, text)
         }
-        Kind::Secrets | Kind::Words(_) | Kind::Networks => Ok(Value::Texts(split(text).map(str::to_owned).collect())),
+        Kind::Secrets | Kind::Words(_) | Kind::Networks | Kind::Texts => {
+            Ok(Value::Texts(split(text).map(str::to_owned).collect()))
+        }
         Kind::Integers { .. } => {
             let numbers: Result<_, _> = split(text).map(str::parse).collect();
             numbers.map(Value::Integers).map_err(|_| "has an entry that is not a whole number".into())

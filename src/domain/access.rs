@@ -2,7 +2,7 @@
 //!
 //! Decides only. It sees no request, and it keeps no token, only digests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use sha2::{Digest, Sha256};
@@ -169,21 +169,57 @@ impl Account {
     }
 }
 
-/// Everybody who has a token; without any, no token is asked for.
+/// Which groups of an identity provider have which role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Roster(Vec<Account>);
+pub struct GroupRoles(pub BTreeMap<Role, Vec<String>>);
+
+impl GroupRoles {
+    /// The greatest role that one of these groups has.
+    #[must_use]
+    pub fn role_of(&self, groups: &[String]) -> Option<Role> {
+        let has_one = |named: &Vec<String>| groups.iter().any(|group| named.contains(group));
+        self.0.iter().rev().find(|(_, named)| has_one(named)).map(|(role, _)| *role)
+    }
+}
+
+/// An identity provider's word for an error, where it is one word, as the specifications have them: anything else might hold
+/// what a person typed.
+#[must_use]
+pub fn provider_error(word: &str) -> &str {
+    let is_plain = (1..=40).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if is_plain { word } else { "an error that is no plain word" }
+}
+
+/// Everybody who has a token, and the groups that may sign in; without any, no token is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster {
+    accounts: Vec<Account>,
+    groups: Option<GroupRoles>,
+}
 
 impl Roster {
     /// These accounts, whose tokens differ.
     #[must_use]
     pub fn new(accounts: Vec<Account>) -> Self {
-        Self(accounts)
+        Self { accounts, groups: None }
+    }
+
+    /// The same with groups of an identity provider.
+    #[must_use]
+    pub fn with_groups(self, groups: Option<GroupRoles>) -> Self {
+        Self { groups, ..self }
     }
 
     /// Whether a token must be presented.
     #[must_use]
     pub fn asks_for_token(&self) -> bool {
-        !self.0.is_empty()
+        !self.accounts.is_empty()
+    }
+
+    /// The role of an operator of these groups.
+    #[must_use]
+    pub fn role_of(&self, groups: &[String]) -> Option<Role> {
+        self.groups.as_ref()?.role_of(groups)
     }
 
     /// The account of this token. Every account is compared, so that the time tells nothing of which came near.
@@ -195,7 +231,7 @@ impl Roster {
     /// The account of the token with this digest.
     #[must_use]
     pub fn of_digest(&self, digest: &TokenDigest) -> Option<&Account> {
-        self.0.iter().fold(None, |found, account| if account.token.is(digest) { Some(account) } else { found })
+        self.accounts.iter().fold(None, |found, account| if account.token.is(digest) { Some(account) } else { found })
     }
 }
 
@@ -250,6 +286,30 @@ mod tests {
         }
         assert!(roster.asks_for_token() && !Roster::default().asks_for_token());
         assert!(Roster::default().of_token("").is_none());
+    }
+
+    #[test]
+    fn the_greatest_role_of_the_groups_counts() {
+        let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let roles = GroupRoles([(Role::Read, named(&["staff"])), (Role::Admin, named(&["sre", "leads"]))].into());
+        let roster = Roster::default().with_groups(Some(roles));
+        for (groups, role) in [
+            (&["staff"][..], Some(Role::Read)),
+            (&["staff", "leads"], Some(Role::Admin)),
+            (&["sta"], None),
+            (&[], None),
+        ] {
+            assert_eq!(roster.role_of(&named(groups)), role, "{groups:?}");
+        }
+        assert!(Roster::default().role_of(&named(&["staff"])).is_none());
+    }
+
+    #[test]
+    fn an_error_of_the_provider_is_told_only_where_it_is_a_word() {
+        for (word, told) in [("access_denied", "access_denied"), ("ada@acme.example", "an error that is no plain word")]
+        {
+            assert_eq!(provider_error(word), told);
+        }
     }
 
     #[test]

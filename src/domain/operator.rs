@@ -21,6 +21,8 @@ pub enum Access {
     Loopback,
     /// Through the console, signed in with a token.
     Console,
+    /// Through the console, signed in at the identity provider.
+    Oidc,
     /// The bridge itself: a pause came to the end that an operator gave it.
     Bridge,
 }
@@ -33,6 +35,7 @@ impl Access {
             Self::Token => "token",
             Self::Loopback => "loopback",
             Self::Console => "console",
+            Self::Oidc => "oidc",
             Self::Bridge => "bridge",
         }
     }
@@ -45,7 +48,7 @@ pub struct Operator {
     pub access: Access,
     /// The operator's handle ([`handle`]).
     pub by: Option<String>,
-    /// Whether a token of one person proved the handle; without that it is the operator's own word.
+    /// Whether a token of one person, or the identity provider, proved the handle; without that it is the operator's own word.
     #[serde(default, rename = "proven", skip_serializing_if = "std::ops::Not::not")]
     pub is_proven: bool,
 }

@@ -422,7 +422,7 @@ pub(super) struct AuditEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     accepted_by: Option<Timestamp>,
-    /// How they came in: `token`, `console` or `loopback`; `bridge` for a pause that came to its end.
+    /// How they came in: `token`, `console`, `oidc` or `loopback`; `bridge` for a pause that came to its end.
     #[schema(value_type = String)]
     access: Access,
     /// Who gave it.

@@ -50,15 +50,18 @@ mod plot;
 mod preview;
 mod session;
 mod settings;
+mod sign_on;
 mod thread;
 
 pub(crate) use page::guarded;
 mod view;
 
 pub use settings::{Check, Checked, Setting, SettingsGroup};
+pub use sign_on::{Begun, Provider, SignOn, SignedOn};
 
 use page::{Trouble, sentence};
 use session::Sessions;
+use sign_on::UnderWay;
 
 /// What the console is given to show.
 #[derive(Clone, Default)]
@@ -77,6 +80,8 @@ pub struct ConsoleOptions {
     pub zendesk_url: Option<Url>,
     /// The last hour.
     pub samples: Arc<Samples>,
+    /// The identity provider; `None` where operators sign in with tokens only.
+    pub provider: Option<Provider>,
     /// When the bridge stops, open pages are let go.
     pub stopping: CancellationToken,
 }
@@ -118,6 +123,8 @@ pub struct Console {
     sessions: Arc<Sessions>,
     /// The wrong tokens that came.
     tries: Arc<Tries>,
+    /// The sign-ins that have begun at the identity provider.
+    under_way: Arc<UnderWay>,
     /// Room for pages that are kept up to date.
     streams: Arc<Semaphore>,
 }
@@ -136,6 +143,7 @@ impl Console {
             options,
             sessions: Arc::default(),
             tries: Arc::default(),
+            under_way: Arc::default(),
             streams: Arc::new(Semaphore::new(live::STREAMS_MAX)),
         }
     }
@@ -174,6 +182,8 @@ pub(super) fn routes(state: OperatorState) -> Router {
     let open = Router::new()
         .route("/", get(async |_: Request| page::see_other("/console")))
         .route("/console/sign-in", get(gate::sign_in_page).post(gate::sign_in))
+        .route("/console/sign-in/provider", get(sign_on::begin))
+        .route("/console/sign-in/callback", get(sign_on::end))
         .merge(assets::routes());
     pages
         .merge(open)

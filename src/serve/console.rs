@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::Read;
+use super::{Read, provider};
+use crate::clock::Clock;
 use crate::config::{Config, Faults, Warning};
 use crate::domain::event::Destination;
 use crate::http::{Allowance, Check, Checked, ConsoleOptions, PreviewCampaigns, ShownMappings};
@@ -16,6 +17,7 @@ pub(super) fn shown(
     mappings: watch::Receiver<ShownMappings>,
     worker: &Arc<Worker>,
     check: Option<Read>,
+    clock: &Clock,
 ) -> ConsoleOptions {
     let worker = Arc::clone(worker);
     let allowances = move |destination| match destination {
@@ -32,6 +34,7 @@ pub(super) fn shown(
         check: check.map(checked),
         allowances: Some(Arc::new(allowances)),
         zendesk_url: Some(config.zendesk.url.clone()),
+        provider: config.operator.oidc.as_ref().and_then(|oidc| provider::of(oidc, clock)),
         ..ConsoleOptions::default()
     }
 }

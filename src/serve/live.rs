@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
+use secrecy::ExposeSecret;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use super::{alarm_options, intake_options, mappings, settings, zendesk_auth};
-use crate::config::{Braze, Campaigns, Config, Faults, Operator, Zendesk};
+use crate::config::{Braze, Campaigns, Config, Faults, Oidc, Operator, Zendesk};
 use crate::domain::access::Roster;
 use crate::http::{SettingsGroup, ShownMappings};
 use crate::intake::IntakeOptions;
@@ -89,7 +90,7 @@ impl Live {
         let mut waiting = waiting(&self.started_with, new);
         let mut in_force = in_force(&self.started_with, new);
         // Whether a token is needed follows from the address, which stays.
-        let roster = new.operator.roster();
+        let roster = in_force.operator.roster();
         if roster.asks_for_token() || self.started_with.operator.listen.ip().is_loopback() {
             self.roster.send_replace(Arc::new(roster));
         } else {
@@ -110,7 +111,11 @@ impl Live {
 /// What holds from now on: what can change of the new one, on what cannot of the old one.
 fn in_force(old: &Config, new: &Config) -> Config {
     Config {
-        operator: Operator { listen: old.operator.listen, ..new.operator.clone() },
+        operator: Operator {
+            listen: old.operator.listen,
+            oidc: oidc_in_force(old.operator.oidc.as_ref(), new.operator.oidc.as_ref()),
+            ..new.operator.clone()
+        },
         zendesk: Zendesk {
             credentials: new.zendesk.credentials.clone(),
             webhook_secrets: new.zendesk.webhook_secrets.clone(),
@@ -131,11 +136,29 @@ fn in_force(old: &Config, new: &Config) -> Config {
     }
 }
 
+/// The provider stays, with all but its roles; where there is none any longer, nobody has a role by it.
+fn oidc_in_force(old: Option<&Oidc>, new: Option<&Oidc>) -> Option<Oidc> {
+    let roles = new.map(|new| new.roles.clone()).unwrap_or_default();
+    old.map(|old| Oidc { roles, ..old.clone() })
+}
+
+/// Whether more than the roles differs.
+fn is_another(old: Option<&Oidc>, new: Option<&Oidc>) -> bool {
+    let (Some(old), Some(new)) = (old, new) else { return old.is_some() != new.is_some() };
+    let Oidc { issuer, client_id, client_secret, redirect, name_claim, roles_claim, roles: _ } = old;
+    *issuer != new.issuer
+        || *client_id != new.client_id
+        || client_secret.expose_secret() != new.client_secret.expose_secret()
+        || *redirect != new.redirect
+        || *name_claim != new.name_claim
+        || *roles_claim != new.roles_claim
+}
+
 /// The keys that differ and cannot change now. Everything is named here, so that a new key must be thought of.
 fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
     let Config {
         listen,
-        operator: Operator { listen: operator_listen, token: _, operators: _ },
+        operator: Operator { listen: operator_listen, token: _, operators: _, oidc },
         public_url: _,
         console_url: _,
         mappings: _,
@@ -171,6 +194,7 @@ fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
     let campaigns = &new.braze.campaigns;
     let differs = [
         ("listen", *listen != new.listen),
+        ("oidc", is_another(oidc.as_ref(), new.operator.oidc.as_ref())),
         ("operator_listen", *operator_listen != new.operator.listen),
         ("catch_up_minutes", *catch_up != new.catch_up),
         ("reopen_days", *reopen_days != new.reopen_days),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::config::{Config, Credentials, StoreUrl};
-use crate::domain::access::{Account, Grant};
+use crate::domain::access::{Account, Grant, Role};
 use crate::domain::plan::UserMatch;
 use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::RecipeMessage;
@@ -13,7 +13,7 @@ use crate::http::{Setting, SettingsGroup};
 
 /// Everything that is configured, in the order of the reference.
 pub(super) fn shown(config: &Config) -> Vec<SettingsGroup> {
-    vec![bridge(config), zendesk(config), braze(config), alarm(config)]
+    vec![bridge(config), zendesk(config), braze(config), alarm(config), provider(config)]
 }
 
 fn bridge(config: &Config) -> SettingsGroup {
@@ -110,6 +110,28 @@ fn alarm(config: &Config) -> SettingsGroup {
             secret("alarm.token", alarm.and_then(|alarm| alarm.token.as_ref())),
         ],
     }
+}
+
+fn provider(config: &Config) -> SettingsGroup {
+    let oidc = config.operator.oidc.as_ref();
+    let roles = |role: Role| optional_list(oidc.and_then(|oidc| oidc.roles.0.get(&role)));
+    SettingsGroup {
+        title: "Identity provider",
+        settings: vec![
+            optional("oidc.issuer", oidc.map(|oidc| &oidc.issuer)),
+            optional("oidc.client_id", oidc.map(|oidc| &oidc.client_id)),
+            secret("oidc.client_secret", oidc.map(|oidc| &oidc.client_secret)),
+            optional("oidc.name_claim", oidc.map(|oidc| &oidc.name_claim)),
+            optional("oidc.roles_claim", oidc.map(|oidc| &oidc.roles_claim)),
+            Setting { key: "oidc.roles.read", value: roles(Role::Read) },
+            Setting { key: "oidc.roles.act", value: roles(Role::Act) },
+            Setting { key: "oidc.roles.admin", value: roles(Role::Admin) },
+        ],
+    }
+}
+
+fn optional_list(texts: Option<&Vec<String>>) -> String {
+    texts.map(|texts| texts.join(", ")).unwrap_or_default()
 }
 
 fn match_word(by: UserMatch) -> &'static str {

@@ -82,6 +82,18 @@ impl Line {
     }
 }
 
+/// Whether the identity provider describes itself as the issuer that is configured.
+#[must_use]
+pub fn provider(found: &Result<(), String>) -> Line {
+    match found {
+        Ok(()) => Line::new("Identity provider", "issuer", State::Good, "it describes itself as oidc.issuer"),
+        Err(why) => {
+            let remedy = "Compare oidc.issuer with what the provider's description writes; sign-in with tokens goes on";
+            Line::wrong("Identity provider", "issuer", why, remedy)
+        }
+    }
+}
+
 /// What to do about a vendor that could not be reached at the address under this key: what is wrong with its TLS says
 /// more than that it could not be reached.
 fn unreached(failure: &Failure, url: &str, otherwise: &str) -> String {

@@ -46,7 +46,7 @@ impl Page {
 /// A browser: it keeps its cookie and sends what browsers send.
 pub(crate) struct Browser<'a> {
     bridge: &'a TestBridge,
-    cookie: Option<String>,
+    pub(crate) cookie: Option<String>,
 }
 
 impl<'a> Browser<'a> {
@@ -79,7 +79,7 @@ impl<'a> Browser<'a> {
         self.send(Method::POST, path, &[&[("csrf", csrf.as_str())], fields].concat(), &[]).await
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,

@@ -194,8 +194,8 @@ fn packages() -> Vec<Package> {
     let version = Command::new(env!("CARGO")).arg("-vV").output().expect("cargo runs");
     let version = String::from_utf8_lossy(&version.stdout).into_owned();
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("cargo tells its host");
-    // Whoever builds without the traces need not have fetched what they bring.
-    let features: &[&str] = if cfg!(feature = "otel") { &["--all-features"] } else { &[] };
+    // A build without the features need not have fetched what they bring.
+    let features: &[&str] = if cfg!(all(feature = "otel", feature = "oidc")) { &["--all-features"] } else { &[] };
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", host])
         .args(features)

@@ -80,12 +80,22 @@ fn configuration() -> String {
         }
         write_key(&mut page, name, key);
     }
+    page.push_str(OIDC);
     page.push_str(OPERATORS);
     for key in OPERATOR_KEYS {
         write_key(&mut page, key.name, key);
     }
     page
 }
+
+const OIDC: &str = "
+`[oidc]` is for the console of a build with `cargo build --release --features oidc`; without any of its keys operators sign in with tokens
+only. Register a confidential client at the provider (`client_secret_basic` or `client_secret_post`) for the authorization code flow, with the
+redirect address `CONSOLE_URL/console/sign-in/callback`. `console_url` must then be https, and `operator_token` or an operator must be
+configured, for the day on which the provider is down. The ID token itself must hold both claims. Microsoft Entra ID, Keycloak and Okta put groups into it
+when the client is told to. `tandem check --live` says whether the provider describes itself as `issuer`. A reload takes over `[oidc.roles]`; the rest waits for a
+restart. [How a sign-in is bound](security.md#roles).
+";
 
 const OPERATORS: &str = "
 ## Operators
@@ -111,7 +121,9 @@ fn takes(key: &Key) -> String {
         Kind::Secrets => "a list of secret texts".to_owned(),
         Kind::Word(words) => words.map_code(" or "),
         Kind::Words(words) => format!("a list of {}", words.map_code(", ")),
-        kind @ (Kind::Flag | Kind::Integer { .. } | Kind::Integers { .. } | Kind::Networks) => kind.to_string(),
+        kind @ (Kind::Flag | Kind::Integer { .. } | Kind::Integers { .. } | Kind::Networks | Kind::Texts) => {
+            kind.to_string()
+        }
     }
 }
 

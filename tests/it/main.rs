@@ -36,6 +36,8 @@ mod mappings;
 mod merges;
 mod moved_store;
 mod notes;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod old_store;
 mod openapi;
 mod operator;

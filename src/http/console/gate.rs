@@ -21,12 +21,13 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Limited};
 
 use super::live;
 use super::page::{self, Shell, SignIn, Trouble};
 use super::session::{Holder, Session, Visitor, digested};
+use super::sign_on;
 use crate::domain::access::{Account, TokenDigest};
 use crate::domain::operator::{Access, NAME_CHARS_MAX, Order, handle};
 use crate::http::operator::guard;
@@ -56,7 +57,7 @@ const THIS_MACHINE: &str = "";
 pub(super) struct Form(BTreeMap<String, String>);
 
 impl Form {
-    fn read(body: &[u8]) -> Self {
+    pub(super) fn read(body: &[u8]) -> Self {
         Self(form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
     }
 
@@ -157,14 +158,19 @@ pub(super) fn is_over_https(headers: &HeaderMap) -> bool {
 }
 
 /// 256 random bits.
-fn secret(state: &OperatorState) -> String {
+pub(super) fn secret(state: &OperatorState) -> String {
     (0..8).map(|_| format!("{:08x}", state.clock.draw_u32())).collect()
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie_named(COOKIE, headers)
+}
+
+/// The cookie of this name.
+pub(super) fn cookie_named<'a>(wanted: &str, headers: &'a HeaderMap) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, value)| *name == COOKIE && !value.is_empty()).map(|(_, value)| value)
+    pairs.find(|(name, value)| *name == wanted && !value.is_empty()).map(|(_, value)| value)
 }
 
 /// Whether the browser says that another site is behind the request. Following a link to one of our pages is fine.
@@ -193,12 +199,21 @@ fn to_sign_in(request: &Request) -> Response {
 
 /// `GET /console/sign-in`.
 pub(super) async fn sign_in_page(State(state): State<OperatorState>, request: Request) -> Response {
-    let query = request.uri().query().unwrap_or_default();
-    let next = Form::read(query.as_bytes()).get("next").unwrap_or_default().to_owned();
+    let next = asked_next(request.uri());
     if visitor(&state, request.headers(), true).is_some() {
         return page::see_other(within(&next));
     }
-    page::html(StatusCode::OK, &SignIn { shell: Shell::signed_out("Sign in"), next, problem: String::new() })
+    page::html(StatusCode::OK, &sign_in_form(&state, next, String::new()))
+}
+
+fn sign_in_form(state: &OperatorState, next: String, problem: String) -> SignIn {
+    let provider = sign_on::offered(state).map(|_| super::view::query("/console/sign-in/provider", &[("next", &next)]));
+    SignIn { shell: Shell::signed_out("Sign in"), next, problem, provider: provider.unwrap_or_default() }
+}
+
+/// The page that an address asks to go to after signing in.
+pub(super) fn asked_next(uri: &Uri) -> String {
+    Form::read(uri.query().unwrap_or_default().as_bytes()).get("next").unwrap_or_default().to_owned()
 }
 
 /// `POST /console/sign-in`.
@@ -219,7 +234,7 @@ pub(super) async fn sign_in(State(state): State<OperatorState>, request: Request
             answer
         }
         Err(Turned { status, problem, retry_after }) => {
-            let mut answer = page::html(status, &SignIn { shell: Shell::signed_out("Sign in"), next, problem });
+            let mut answer = page::html(status, &sign_in_form(&state, next, problem));
             if let Some(seconds) = retry_after {
                 answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
@@ -314,7 +329,7 @@ fn set_cookie(answer: &mut Response, held: &str, secure: bool) {
 }
 
 /// Where to go after signing in: a page of the console, whatever was asked for.
-fn within(next: &str) -> &str {
+pub(super) fn within(next: &str) -> &str {
     let ours = next == "/console" || next.starts_with("/console/") || next.starts_with("/console?");
     let plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     if ours && plain { next } else { "/console" }

@@ -74,7 +74,7 @@ impl Shell {
         let who = match (operator.by.as_deref(), operator.access) {
             (Some(by), _) => by,
             (None, Access::Loopback) => "this machine",
-            (None, Access::Token | Access::Console | Access::Bridge) => "operator",
+            (None, Access::Token | Access::Console | Access::Oidc | Access::Bridge) => "operator",
         };
         Self {
             title: title.into(),
@@ -85,7 +85,7 @@ impl Shell {
             role: if grant.role == Role::Admin { "" } else { grant.role.name() },
             may_act: grant.may(Role::Act),
             may_admin: grant.may(Role::Admin),
-            can_sign_out: operator.access == Access::Console,
+            can_sign_out: matches!(operator.access, Access::Console | Access::Oidc),
             can_be_named: operator.access == Access::Loopback,
             done: "",
             words: String::new(),
@@ -143,6 +143,8 @@ pub(super) struct SignIn {
     pub(super) shell: Shell,
     pub(super) next: String,
     pub(super) problem: String,
+    /// Where operators sign in at the identity provider; empty where they cannot.
+    pub(super) provider: String,
 }
 
 /// A page that says why there is no other.

@@ -45,12 +45,21 @@ struct Inner {
 }
 
 /// By what a session was opened, and with what it ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
     /// From this machine, as long as no token is asked for.
     Loopback,
     /// With the token of this digest, as long as it is somebody's.
     Token(TokenDigest),
+    /// At the identity provider, as long as one of the groups has a role.
+    Provider {
+        /// The operator's handle.
+        name: String,
+        /// The operator's groups there.
+        groups: Vec<String>,
+        /// When the provider's word ends.
+        until: Timestamp,
+    },
 }
 
 /// A session.
@@ -91,6 +100,10 @@ impl Session {
                     Operator::claiming(Access::Console, self.by.clone())
                 };
                 Some(Caller { operator, grant: account.grant.clone() })
+            }
+            Holder::Provider { name, groups, until } => {
+                let role = roster.role_of(groups).filter(|_| now < *until)?;
+                Some(Caller { operator: Operator::proven(Access::Oidc, name), grant: Grant::of(role) })
             }
         }
     }
@@ -185,7 +198,7 @@ fn word(seen: &Seen) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::access::Account;
+    use crate::domain::access::{Account, GroupRoles};
     use crate::domain::conversation::ConversationKey;
 
     fn at(minute: i64) -> Timestamp {
@@ -241,7 +254,7 @@ mod tests {
             (Holder::Loopback, roster(&[ada("t", Role::Admin)]), false),
             (Holder::Loopback, roster(&[]), true),
         ] {
-            sessions.open(name, session(at(0), holder));
+            sessions.open(name, session(at(0), holder.clone()));
             assert_eq!(sessions.visit(name, &roster, true, at(1)).is_some(), holds, "{holder:?} {roster:?}");
         }
         sessions.close(name);
@@ -261,6 +274,21 @@ mod tests {
         let shared = visit(Account::shared("t")).unwrap();
         assert_eq!(shared.operator, Operator::claiming(Access::Console, Some("eve".into())));
         assert_eq!(shared.grant, Grant::of(Role::Admin));
+    }
+
+    #[test]
+    fn a_session_of_the_identity_provider_ends_with_its_word_and_with_the_groups_role() {
+        let (sessions, name) = (Sessions::default(), digested("a"));
+        let of = |role: Role| Roster::default().with_groups(Some(GroupRoles([(role, vec!["sre".to_owned()])].into())));
+        let holder = Holder::Provider { name: "ada".into(), groups: vec!["sre".into()], until: at(20) };
+        sessions.open(name, session(at(0), holder.clone()));
+        for (role, minute) in [(Role::Act, 1), (Role::Admin, 19)] {
+            let caller = sessions.visit(name, &of(role), true, at(minute)).unwrap().caller;
+            assert_eq!((caller.operator, caller.grant.role), (Operator::proven(Access::Oidc, "ada"), role));
+        }
+        assert!(sessions.visit(name, &of(Role::Admin), true, at(20)).is_none(), "the provider's word has ended");
+        sessions.open(name, session(at(0), holder));
+        assert!(sessions.visit(name, &roster(&[Account::shared("t")]), true, at(1)).is_none(), "nobody signs in there");
     }
 
     #[test]

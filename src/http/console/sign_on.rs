@@ -1,0 +1,258 @@
+//! Signing in at an identity provider: the way there, and the way back.
+//!
+//! The protocol itself is not spoken here: a [`SignOn`] is handed in, which begins a sign-in and ends it. This keeps
+//! what was begun apart by browser, lets each end once, and asks the roster for the role that the groups give.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use jiff::{SignedDuration, Timestamp};
+
+use super::gate;
+use super::page::{self, Shell, Trouble};
+use super::session::{Digested, Holder, digested};
+use crate::domain::access::{SHARED_NAME, provider_error};
+use crate::domain::operator::{Access, handle};
+use crate::http::{OperatorState, connections};
+
+/// Begins a sign-in.
+pub type SignOn = Arc<dyn Fn() -> BoxFuture<'static, Result<Begun, String>> + Send + Sync>;
+
+/// What the console needs for signing in at an identity provider.
+#[derive(Clone)]
+pub struct Provider {
+    /// Begins a sign-in.
+    pub begin: SignOn,
+    /// Whether browsers reach the console by https, so that the cookies are for it only.
+    pub is_reached_by_https: bool,
+}
+
+/// A sign-in that has begun.
+pub struct Begun {
+    /// Where the browser is sent.
+    pub url: String,
+    /// What the browser brings back.
+    pub state: String,
+    /// Ends the sign-in with the code that the browser brings back.
+    pub end: Box<dyn FnOnce(String) -> BoxFuture<'static, Result<SignedOn, String>> + Send>,
+}
+
+/// Who has signed in, as the identity provider says.
+pub struct SignedOn {
+    /// The operator's name there; `None` where the claim is missing.
+    pub name: Option<String>,
+    /// The operator's groups.
+    pub groups: Vec<String>,
+    /// When the provider's word expires.
+    pub expires_at: Timestamp,
+    /// The claims that were looked at: that of the name and that of the groups or roles.
+    pub claims: [String; 2],
+}
+
+/// The cookie that binds a sign-in to the browser that began it.
+const COOKIE: &str = "tandem_sign_on";
+
+/// A sign-in that takes longer is begun again.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// Sign-ins under way at once; the oldest makes room.
+const UNDER_WAY_MAX: usize = 64;
+
+/// A session ends with the provider's word, and after this in any case.
+const AGE_MAX: SignedDuration = SignedDuration::from_hours(8);
+
+/// The sign-ins under way, by the digest of what the browser brings back.
+#[derive(Default)]
+pub(super) struct UnderWay(Mutex<BTreeMap<Digested, Started>>);
+
+struct Started {
+    /// The digest of the browser's cookie.
+    browser: Digested,
+    /// Where to go afterwards.
+    next: String,
+    at: Timestamp,
+    end: Box<dyn FnOnce(String) -> BoxFuture<'static, Result<SignedOn, String>> + Send>,
+}
+
+impl UnderWay {
+    fn add(&self, state: Digested, started: Started) {
+        let mut all = self.lock();
+        let now = started.at;
+        all.retain(|_, one| now.duration_since(one.at).abs() < PATIENCE);
+        while all.len() >= UNDER_WAY_MAX {
+            let oldest = all.iter().min_by_key(|(_, one)| one.at).map(|(state, _)| *state);
+            oldest.and_then(|state| all.remove(&state));
+        }
+        all.insert(state, started);
+    }
+
+    /// Takes one out, so that it ends once, whoever asks.
+    fn take(&self, state: Digested, browser: Digested, now: Timestamp) -> Option<Started> {
+        let found = self.lock().remove(&state)?;
+        (found.browser == browser && now.duration_since(found.at).abs() < PATIENCE).then_some(found)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Digested, Started>> {
+        // Every change is one insertion or removal, so a poisoned lock still holds whole sign-ins.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `GET /console/sign-in/provider`: sends the browser to the identity provider.
+pub(super) async fn begin(State(state): State<OperatorState>, request: Request) -> Result<Response, Trouble> {
+    let next = gate::asked_next(request.uri());
+    let provider = offered(&state).ok_or_else(nothing_here)?;
+    let begun = (provider.begin)().await.map_err(|problem| {
+        tracing::warn!(problem, "console.sign_on_failed: no sign-in could be begun: {problem}");
+        let why = format!("No sign-in could be begun, because {problem}. Sign in with a token at /console/sign-in.");
+        Trouble::new(StatusCode::BAD_GATEWAY, why)
+    })?;
+    let browser = gate::secret(&state);
+    let started = Started { browser: digested(&browser), next, at: state.clock.now(), end: begun.end };
+    state.console.under_way.add(digested(&begun.state), started);
+    let mut answer = page::see_other(&begun.url);
+    // The way back comes from another site, so `Strict` would keep the cookie from us. It opens nothing by itself.
+    let (secure, age) = (if provider.is_reached_by_https { "; Secure" } else { "" }, PATIENCE.as_secs());
+    let cookie = format!("{COOKIE}={browser}; Path=/console/sign-in; HttpOnly; SameSite=Lax; Max-Age={age}{secure}");
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        answer.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    Ok(answer)
+}
+
+/// The provider of this bridge, where its configuration has one.
+pub(super) fn offered(state: &OperatorState) -> Option<&Provider> {
+    state.console.options.provider.as_ref()
+}
+
+fn nothing_here() -> Trouble {
+    Trouble::new(StatusCode::NOT_FOUND, "This bridge has no identity provider to sign in at.")
+}
+
+#[derive(Template)]
+#[template(path = "console/signed_on.html")]
+struct Done {
+    shell: Shell,
+    next: String,
+}
+
+/// `GET /console/sign-in/callback`: the browser comes back with a code.
+pub(super) async fn end(State(state): State<OperatorState>, headers: HeaderMap, uri: Uri) -> Result<Response, Trouble> {
+    let provider = offered(&state).ok_or_else(nothing_here)?;
+    let query = gate::Form::read(uri.query().unwrap_or_default().as_bytes());
+    let browser = gate::cookie_named(COOKIE, &headers).map(digested).unwrap_or_default();
+    let started =
+        query.get("state").and_then(|word| state.console.under_way.take(digested(word), browser, state.clock.now()));
+    let Some(started) = started else {
+        return Err(refuse("this sign-in was not begun in this browser, is over, or took too long"));
+    };
+    let Some(code) = query.get("code") else {
+        let error = provider_error(query.get("error").unwrap_or_default());
+        return Err(refuse(&format!("the identity provider did not let you sign in ({error})")));
+    };
+    let signed_on = (started.end)(code.to_owned()).await.map_err(|problem| refuse(&problem))?;
+    let [name_claim, groups_claim] = &signed_on.claims;
+    let Some(name) = signed_on.name.as_deref().and_then(handle_of) else {
+        let why = format!("the claim {name_claim} of your ID token holds no name that the audit can keep");
+        return Err(refuse(&why));
+    };
+    let Some(role) = state.roster.borrow().role_of(&signed_on.groups) else {
+        let why = format!("nothing in the claim {groups_claim} of your ID token has a role in this bridge");
+        return Err(refuse(&why));
+    };
+    let until = end_of_session(signed_on.expires_at, state.clock.now());
+    let (access, by, role) = (Access::Oidc.name(), name.as_str(), role.name());
+    tracing::info!(
+        target: "tandem::audit", action = "sign_in", access, by, proven = true, role, result = "done", "operator: sign in: done"
+    );
+    connections::prove();
+    let holder = Holder::Provider { name, groups: signed_on.groups, until };
+    // A browser keeps the session's cookie from a page that another site leads to, so the next page is asked for by
+    // this one.
+    let next = gate::within(&started.next).to_owned();
+    let mut answer = page::html(StatusCode::OK, &Done { shell: Shell::signed_out("Signed in"), next });
+    gate::open_session(&state, holder, None, provider.is_reached_by_https, &mut answer);
+    Ok(answer)
+}
+
+fn end_of_session(expires_at: Timestamp, now: Timestamp) -> Timestamp {
+    expires_at.min(now.saturating_add(AGE_MAX).unwrap_or(Timestamp::MAX))
+}
+
+fn refuse(why: &str) -> Trouble {
+    let (access, result) = (Access::Oidc.name(), "refused");
+    tracing::info!(target: "tandem::audit", action = "sign_in", access, result, why, "operator: sign in: refused: {why}");
+    let why =
+        format!("You are not signed in, because {why}. Begin again at /console/sign-in, or ask your administrator.");
+    Trouble::new(StatusCode::FORBIDDEN, why)
+}
+
+/// The name as the audit keeps it. Of an e-mail address the sign is written out, so that two people stay two.
+fn handle_of(name: &str) -> Option<String> {
+    handle(&name.replace('@', "-at-")).filter(|name| name != SHARED_NAME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::testing::noon;
+
+    fn started(browser: &str, at: Timestamp) -> Started {
+        let end =
+            Box::new(|_| -> BoxFuture<'static, Result<SignedOn, String>> { Box::pin(async { Err(String::new()) }) });
+        Started { browser: digested(browser), next: String::new(), at, end }
+    }
+
+    fn later(seconds: i64) -> Timestamp {
+        noon() + SignedDuration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_sign_in_ends_once_in_its_own_browser_and_in_time() {
+        for (state, browser, after, found) in
+            [("s", "b", 599, true), ("s", "b", 600, false), ("s", "other", 1, false), ("t", "b", 1, false)]
+        {
+            let all = UnderWay::default();
+            all.add(digested("s"), started("b", noon()));
+            let taken = all.take(digested(state), digested(browser), later(after));
+            assert_eq!(taken.is_some(), found, "{state} {browser} {after}");
+            assert!(!found || all.take(digested(state), digested(browser), later(after)).is_none(), "once");
+        }
+    }
+
+    #[test]
+    fn a_session_ends_with_the_id_token_and_after_eight_hours_at_most() {
+        for (good_for, lasts) in [(3600, 3600), (8 * 3600, 8 * 3600), (24 * 3600, 8 * 3600)] {
+            assert_eq!(end_of_session(later(good_for), noon()), later(lasts), "{good_for}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_makes_room() {
+        let all = UnderWay::default();
+        for number in 0..=UNDER_WAY_MAX {
+            all.add(digested(&number.to_string()), started("b", later(number as i64)));
+        }
+        assert_eq!(all.lock().len(), UNDER_WAY_MAX);
+        assert!(all.take(digested("0"), digested("b"), later(70)).is_none());
+        assert!(all.take(digested("1"), digested("b"), later(70)).is_some());
+    }
+
+    #[test]
+    fn a_name_of_the_provider_is_kept_as_a_handle() {
+        for (name, kept) in [
+            ("ada", Some("ada")),
+            ("ada.lovelace@acme.example", Some("ada.lovelace-at-acme.example")),
+            ("Ada Lovelace", None),
+            ("operator", None),
+            ("", None),
+        ] {
+            assert_eq!(handle_of(name).as_deref(), kept, "{name}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The identity provider of the console: its client, and what the console is handed of it. A build without the feature `oidc`
+//! has none, and refuses a configuration that names one.
+
+#[cfg(feature = "oidc")]
+mod client {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use futures_util::future::BoxFuture;
+
+    use crate::clients::oidc::{OidcOptions, Provider};
+    use crate::clients::{CONNECT_TIMEOUT, http_client};
+    use crate::clock::Clock;
+    use crate::config::Oidc;
+    use crate::http::{self, Begun, SignedOn};
+
+    /// How long one answer may take: a person waits in front of the browser.
+    const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// A client of this provider.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub fn client(oidc: &Oidc, clock: &Clock) -> Result<Provider, reqwest::Error> {
+        let options = OidcOptions {
+            issuer: oidc.issuer.clone(),
+            client_id: oidc.client_id.clone(),
+            client_secret: oidc.client_secret.clone(),
+            redirect: oidc.redirect.to_string(),
+            name_claim: oidc.name_claim.clone(),
+            roles_claim: oidc.roles_claim.clone(),
+        };
+        Ok(Provider::new(options, http_client(CONNECT_TIMEOUT, TOTAL_TIMEOUT)?, clock.clone()))
+    }
+
+    /// What the console is handed of this provider. `None` without an HTTP client, which the bridge then lacks as well.
+    pub(in crate::serve) fn of(oidc: &Oidc, clock: &Clock) -> Option<http::Provider> {
+        let client = client(oidc, clock).ok()?;
+        let claims = [oidc.name_claim.clone(), oidc.roles_claim.clone()];
+        let begin =
+            move || -> BoxFuture<'static, Result<Begun, String>> { Box::pin(begin(client.clone(), claims.clone())) };
+        Some(http::Provider { begin: Arc::new(begin), is_reached_by_https: oidc.redirect.scheme() == "https" })
+    }
+
+    async fn begin(client: Provider, claims: [String; 2]) -> Result<Begun, String> {
+        let begun = client.begin().await.map_err(|error| error.to_string())?;
+        let secrets = begun.secrets;
+        let end = move |code: String| -> BoxFuture<'static, Result<SignedOn, String>> {
+            Box::pin(async move {
+                let found = client.finish(&code, &secrets).await.map_err(|error| error.to_string())?;
+                Ok(SignedOn { name: found.name, groups: found.groups, expires_at: found.expires_at, claims })
+            })
+        };
+        Ok(Begun { url: begun.url, state: begun.state, end: Box::new(end) })
+    }
+}
+
+#[cfg(feature = "oidc")]
+pub use client::client;
+#[cfg(feature = "oidc")]
+pub(super) use client::of;
+
+#[cfg(not(feature = "oidc"))]
+pub(super) fn of(_: &crate::config::Oidc, _: &crate::clock::Clock) -> Option<crate::http::Provider> {
+    None
+}
