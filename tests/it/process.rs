@@ -19,7 +19,7 @@ use tandem::sandbox::{Sandbox, SandboxOptions};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use crate::support::{DEADLINE, answer, http_client, list, settings};
+use crate::support::{DEADLINE, answer, http_client, json, list, settings};
 
 /// How long the vendors are left to themselves before the bridge is asked again.
 const QUIET: Duration = Duration::from_millis(25);
@@ -359,17 +359,44 @@ impl Bridge {
 
     /// Waits until every webhook is answered and no delivery holds a lane.
     pub(crate) async fn settled(&self) -> Vec<Value> {
-        self.settled_within(DEADLINE).await
+        let deliveries = self.at_rest_within(DEADLINE).await;
+        let aside: Vec<&Value> = deliveries.iter().filter(|delivery| is_set_aside(delivery)).collect();
+        assert!(aside.is_empty(), "these were set aside: {aside:#?}");
+        deliveries
     }
 
-    pub(crate) async fn settled_within(&self, deadline: Duration) -> Vec<Value> {
+    /// The same, beside an operator who looks at the phone for each text that was set aside: one that is there is settled,
+    /// one that is not is sent again. Also, how many those were: each may have left two notes.
+    pub(crate) async fn attended_within(&self, deadline: Duration) -> (Vec<Value>, usize) {
+        let mut attended = 0;
+        loop {
+            let deliveries = self.at_rest_within(deadline).await;
+            let aside: Vec<&Value> = deliveries.iter().filter(|delivery| is_set_aside(delivery)).collect();
+            if aside.is_empty() {
+                return (deliveries, attended);
+            }
+            for delivery in aside {
+                let address = format!("{}/api/deliveries/{}", self.host.operator, delivery["id"].as_str().unwrap());
+                let shown = json(self.http.get(&address).send().await.unwrap()).await;
+                let words = shown["event"]["text"].as_str().unwrap_or_else(|| panic!("a text: {shown:#}"));
+                let arrived = self.sandbox.braze.texts().iter().any(|text| text.body == words);
+                let act = if arrived { "settle" } else { "redrive" };
+                assert_eq!(answer(self.http.post(format!("{address}/{act}"))).await.0, 200, "{act} {shown:#}");
+                attended += 1;
+            }
+        }
+    }
+
+    /// Waits until every webhook is answered and every delivery is over or set aside.
+    async fn at_rest_within(&self, deadline: Duration) -> Vec<Value> {
         let (zendesk, braze) = (&self.sandbox.zendesk, &self.sandbox.braze);
         self.until("every webhook answered", || zendesk.is_idle() && braze.is_idle()).await;
         let started = tokio::time::Instant::now();
         loop {
             let deliveries = self.deliveries().await;
             let is_open = |delivery: &&Value| {
-                ["pending", "sending", "waiting", "unconfirmed"].contains(&delivery["state"].as_str().unwrap())
+                let open = ["pending", "sending", "waiting", "unconfirmed"];
+                open.contains(&delivery["state"].as_str().unwrap()) && !is_set_aside(delivery)
             };
             let open: Vec<&Value> = deliveries.iter().filter(is_open).collect();
             if open.is_empty() {
@@ -427,6 +454,11 @@ pub(crate) async fn text(sandbox: &Sandbox, customer: &str, words: &str) {
         given_up_after = tries().len();
         assert!(sandbox.phone.repeat(&dispatch));
     }
+}
+
+/// Whether it is unconfirmed and nothing looks for it any more.
+fn is_set_aside(delivery: &Value) -> bool {
+    delivery["state"] == "unconfirmed" && delivery["due_at"].is_null()
 }
 
 /// Whether the vendor read a 202.
