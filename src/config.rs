@@ -364,8 +364,13 @@ const FAIL_POINT: &str = "TANDEM_FAILPOINT";
 #[expect(clippy::disallowed_methods, reason = "this is the one module that reads the environment")]
 pub fn fail_point() -> Result<Option<crate::failpoint::FailPoint>, Faults> {
     let Ok(text) = std::env::var(FAIL_POINT) else { return Ok(None) };
-    let fault =
-        || Fault::new(FAIL_POINT, "is neither NAME:COUNT nor NAME:omit", "Name a point, or remove the variable");
+    let fault = || {
+        Fault::new(
+            FAIL_POINT,
+            "is none of NAME:COUNT, NAME:panic and NAME:omit",
+            "Name a point, or remove the variable",
+        )
+    };
     crate::failpoint::FailPoint::read(&text).map(Some).ok_or_else(|| Faults(vec![fault()]))
 }
 

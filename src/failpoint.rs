@@ -2,8 +2,8 @@
 //! exactly between two steps of ours.
 //!
 //! The environment of a *test build* names one point with [`crate::config::fail_point`], `TANDEM_FAILPOINT=store.committed:3`:
-//! there the process kills itself with SIGKILL when it gets there for the third time. `log.sync:omit` leaves that step
-//! out instead; it shows that a harness notices.
+//! there the process kills itself with SIGKILL when it gets there for the third time. `catch_up:panic` panics there, the
+//! first time. `log.sync:omit` leaves that step out instead; it shows that a harness notices.
 //!
 //! All of it stands behind `debug_assertions`. The tests run the very binary that `cargo test` builds anyway, so there
 //! is no second build, which a cargo feature would cost; and a release binary has none of it: there [`reach`] is empty,
@@ -13,7 +13,7 @@
 #[cfg(debug_assertions)]
 use std::sync::{
     OnceLock,
-    atomic::{AtomicU32, Ordering},
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 /// What is to happen, once in the life of the process.
@@ -21,8 +21,18 @@ use std::sync::{
 #[derive(Debug)]
 pub struct FailPoint {
     name: String,
-    /// How often it is reached until the process dies; `None` when a step is to be left out.
-    left: Option<AtomicU32>,
+    deed: Deed,
+}
+
+#[cfg(debug_assertions)]
+#[derive(Debug)]
+enum Deed {
+    /// The process dies when it has got there so often.
+    Die(AtomicU32),
+    /// The task that gets there first panics.
+    Panic(AtomicBool),
+    /// The step is left out.
+    Omit,
 }
 
 #[cfg(debug_assertions)]
@@ -30,12 +40,16 @@ static ARMED: OnceLock<FailPoint> = OnceLock::new();
 
 #[cfg(debug_assertions)]
 impl FailPoint {
-    /// Reads `NAME:COUNT` or `NAME:omit`; `None` when it is neither.
+    /// Reads `NAME:COUNT`, `NAME:panic` or `NAME:omit`; `None` when it is none of them.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let (name, what) = text.split_once(':')?;
-        let left = if what == "omit" { None } else { Some(AtomicU32::new(what.parse().ok().filter(|n| *n > 0)?)) };
-        Some(Self { name: name.to_owned(), left })
+        let deed = match what {
+            "omit" => Deed::Omit,
+            "panic" => Deed::Panic(AtomicBool::new(false)),
+            count => Deed::Die(AtomicU32::new(count.parse().ok().filter(|n| *n > 0)?)),
+        };
+        Some(Self { name: name.to_owned(), deed })
     }
 
     /// From now on it is waited for. The first one counts.
@@ -44,14 +58,23 @@ impl FailPoint {
     }
 }
 
-/// This is the named point: a test build that was told so dies here.
+/// This is the named point: a test build that was told so dies or panics here.
+///
+/// # Panics
+/// Where a test build was told so.
 #[cfg(debug_assertions)]
 pub fn reach(name: &'static str) {
     let Some(armed) = ARMED.get().filter(|armed| armed.name == name) else { return };
-    if armed.left.as_ref().is_some_and(|left| left.fetch_sub(1, Ordering::SeqCst) == 1) {
-        // As `kill -9` does it; whoever looks at the signal sees that it was neither a panic nor an abort.
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).ok();
-        std::process::abort();
+    match &armed.deed {
+        Deed::Die(left) if left.fetch_sub(1, Ordering::SeqCst) == 1 => {
+            // As `kill -9` does it: the signal shows that it was neither a panic nor an abort.
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).ok();
+            std::process::abort();
+        }
+        Deed::Panic(was_reached) if !was_reached.swap(true, Ordering::SeqCst) => {
+            std::panic::panic_any("planted by a fail point")
+        }
+        Deed::Die(_) | Deed::Panic(_) | Deed::Omit => {}
     }
 }
 
@@ -64,7 +87,7 @@ pub fn reach(_name: &'static str) {}
 #[cfg(debug_assertions)]
 #[must_use]
 pub fn omits(name: &'static str) -> bool {
-    ARMED.get().is_some_and(|armed| armed.name == name && armed.left.is_none())
+    ARMED.get().is_some_and(|armed| armed.name == name && matches!(armed.deed, Deed::Omit))
 }
 
 /// Whether to leave this step out. Never, in this build.
@@ -81,13 +104,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_name_with_a_count_or_with_omit_is_one() {
-        for (text, name, left) in
-            [("store.committed:3", "store.committed", Some(3)), ("log.sync:omit", "log.sync", None)]
-        {
-            let read = FailPoint::read(text).unwrap();
-            assert_eq!((read.name.as_str(), read.left.map(AtomicU32::into_inner)), (name, left));
-        }
+    fn only_a_name_with_a_count_or_a_word_is_one() {
+        let read = |text| FailPoint::read(text).unwrap();
+        assert!(matches!(read("store.committed:3"), FailPoint { name, deed: Deed::Die(left) }
+            if name == "store.committed" && left.load(Ordering::SeqCst) == 3));
+        assert!(matches!(read("log.sync:omit"), FailPoint { name, deed: Deed::Omit } if name == "log.sync"));
+        assert!(matches!(read("catch_up:panic"), FailPoint { name, deed: Deed::Panic(_) } if name == "catch_up"));
         for text in ["", "store.committed", "store.committed:", "store.committed:0", "store.committed:-1", "a:b"] {
             assert!(FailPoint::read(text).is_none(), "{text:?}");
         }

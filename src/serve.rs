@@ -35,8 +35,8 @@ use crate::store::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Metrics, Readiness, Samples};
 use crate::worker::{
-    AlarmOptions, Alarmist, Completions, InTheMaking, KeptFacts, KeptUploads, MappingsInForce, ObservedTransport,
-    Pauses, Retention, StaffSeen, Worker, WorkerOptions,
+    AlarmOptions, Alarmist, Completions, InTheMaking, KeptFacts, KeptUploads, Loop, MappingsInForce, ObservedTransport,
+    Pauses, Retention, StaffSeen, Supervisor, Worker, WorkerOptions,
 };
 
 #[cfg(feature = "oidc")]
@@ -84,6 +84,9 @@ pub enum ServeError {
     /// The store failed while the bridge ran; only opening it again shows what is durable.
     #[error("{0}; tandem ends, so that the next start opens the store anew")]
     Ended(StoreError),
+    /// A listener broke down while the bridge ran.
+    #[error("a listener broke down: see the log above; tandem ends, so that the next start listens anew")]
+    Deaf,
     /// A mapping is broken; `tandem check` says so beforehand.
     #[error("{0}")]
     Mappings(crate::mapping::Faults),
@@ -211,7 +214,7 @@ async fn compose(
     let (alarm, alarm_now) = watch::channel(alarm_options(&config));
     let memory = Arc::new(Memory::default());
     let (stop_serving, stop_working) = (CancellationToken::new(), CancellationToken::new());
-    let arrivals = inbound::take_up(&store, &clock, stop_working.clone()).await;
+    let arrivals = inbound::take_up(&store, &clock).await;
     let public = public_router(PublicState {
         store: Arc::clone(&store),
         intake: intake_now.clone(),
@@ -242,17 +245,17 @@ async fn compose(
     let alarmist = alarmist(&worker, &outside, alarm_now);
     announce(&config, &listeners)?;
 
-    let servers = listeners::open(&config, listeners, [public, operator], &memory, &stop_serving);
-    tokio::spawn(alarmist.run(stop_working.clone()));
-    let watched = (Arc::clone(&store), clock.clone(), Arc::clone(&metrics), Arc::clone(&readiness));
-    tokio::spawn(timekeeping::run(watched, stop_working.clone()));
-    tokio::spawn(sampling::run(Arc::clone(&store), Arc::clone(&metrics), clock, samples, stop_working.clone()));
+    let deaf = CancellationToken::new();
+    let servers = listeners::open(&config, listeners, [public, operator], &memory, (&stop_serving, &deaf));
+    let beside = Beside { alarmist, store: Arc::clone(&store), samples, arrivals: Arc::clone(&arrivals) };
+    tokio::spawn(beside.run(worker.supervisor(), stop_working.clone()));
     let working = tokio::spawn(Arc::clone(&worker).run(stop_working.clone()));
     let live = Live { started_with: config, intake, roster, alarm, worker, metrics, shown, shown_mappings };
     let failed = tokio::select! {
         () = stop => Ok(()),
         () = live.follow(reloads.read) => Ok(()),
         error = timekeeping::failure(store.as_ref(), &outside.clock) => Err(ServeError::Ended(error)),
+        () = deaf.cancelled() => Err(ServeError::Deaf),
     };
     readiness.set_reason("bridge", "shutting down");
     take_down(servers, working, &stop_serving, &stop_working, (store.as_ref(), &arrivals)).await;
@@ -265,7 +268,29 @@ fn numbers(clock: &Clock, backlog_max: u64) -> Arc<Metrics> {
     metrics.set_started(clock.now());
     metrics.set_backlog_max(backlog_max);
     Fate::GIVEN_UP.into_iter().for_each(|status| metrics.webhooks_may_be_given_up(status));
+    Loop::ALL.into_iter().for_each(|each| metrics.loop_may_be_restarted(each.name()));
     metrics
+}
+
+/// What goes on beside the deliveries.
+struct Beside {
+    alarmist: Alarmist,
+    store: Arc<dyn Store>,
+    samples: Arc<Samples>,
+    arrivals: Arc<Inbound>,
+}
+
+impl Beside {
+    /// Goes on until `stop`.
+    async fn run(self, supervisor: Supervisor, stop: CancellationToken) {
+        let store = self.store.as_ref();
+        tokio::join!(
+            supervisor.keep(Loop::Alarms, &stop, || self.alarmist.run(&stop)),
+            supervisor.keep(Loop::Timekeeping, &stop, || timekeeping::run(store, &supervisor, &stop)),
+            supervisor.keep(Loop::Samples, &stop, || sampling::run(store, &supervisor, &self.samples, &stop)),
+            supervisor.keep(Loop::Arrivals, &stop, || inbound::run(store, &self.arrivals, &supervisor.clock, &stop)),
+        );
+    }
 }
 
 /// Stops everything in order; see [`serve_and_reload`].

@@ -56,6 +56,7 @@ mod owed;
 mod personal;
 mod replies;
 mod requester;
+mod supervisor;
 mod tell;
 mod theirs;
 mod uploads;
@@ -69,6 +70,7 @@ pub use janitor::Retention;
 pub use observed::ObservedTransport;
 pub use owed::StaffSeen;
 pub use requester::InTheMaking;
+pub use supervisor::{Loop, Supervisor};
 pub use uploads::KeptUploads;
 
 /// How long all calls of one claim together may take: less than its lease, so that nobody else works on the lane while
@@ -170,16 +172,30 @@ impl Worker {
     /// Works until `stop`, then lets what is running finish. Whoever waits for this sets the deadline: what is
     /// dropped in the middle is found again as unconfirmed.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let tasks = TaskTracker::new();
+        let (tasks, supervisor) = (TaskTracker::new(), self.supervisor());
+        let catch_up = async {
+            if let Some(every) = self.options.catch_up {
+                supervisor.keep(Loop::CatchUp, &stop, || self.catch_up(every, &stop)).await;
+            }
+        };
         tokio::join!(
-            Arc::clone(&self).claim_loop(Destination::Zendesk, &stop, &tasks),
-            Arc::clone(&self).claim_loop(Destination::Braze, &stop, &tasks),
-            self.keep_house(&stop),
-            self.catch_up(&stop),
-            self.complete_users(&stop),
+            self.hand_out(Destination::Zendesk, &supervisor, &stop, &tasks),
+            self.hand_out(Destination::Braze, &supervisor, &stop, &tasks),
+            supervisor.keep(Loop::Janitor, &stop, || self.keep_house(&stop)),
+            catch_up,
+            supervisor.keep(Loop::Completions, &stop, || self.complete_users(&stop)),
         );
         tasks.close();
         tasks.wait().await;
+    }
+
+    /// What keeps the loops of this worker's bridge running.
+    pub fn supervisor(&self) -> Supervisor {
+        Supervisor {
+            clock: self.clock.clone(),
+            metrics: Arc::clone(&self.metrics),
+            readiness: Arc::clone(&self.readiness),
+        }
     }
 
     /// Carries out one claim and records what came of it, whatever that is.

@@ -29,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::warn;
 
+use crate::failpoint;
+
 use super::memory::Memory;
 use super::network::Network;
 
@@ -83,6 +85,7 @@ pub struct Admission {
 
 /// Serves `router` until `stop`; then finishes the requests under way.
 pub async fn serve(listener: TcpListener, router: Router, admission: Admission, stop: CancellationToken) {
+    failpoint::reach("listener");
     let seats = Seats::new((admission.connections_max / SOURCE_PART).max(1));
     let _watch = AbortOnDropHandle::new(tokio::spawn(watch(Arc::clone(&seats))));
     let Admission { connections_max, trusted_proxies, memory } = admission;

@@ -23,9 +23,8 @@ const LOOKED_AT: usize = 500;
 /// How far apart two webhooks may be counted that were accepted in the other order.
 const SLACK: SignedDuration = SignedDuration::from_secs(30);
 
-/// The account as the store knows it, kept from now on until told to stop. A store that cannot tell is no reason not to
-/// start.
-pub(super) async fn take_up(store: &Arc<dyn Store>, clock: &Clock, stop: CancellationToken) -> Arc<Inbound> {
+/// The account as the store knows it. A store that cannot tell is no reason not to start.
+pub(super) async fn take_up(store: &Arc<dyn Store>, clock: &Clock) -> Arc<Inbound> {
     let now = clock.now();
     let kept = store.arrivals().await.unwrap_or_else(|error| {
         warn!("inbound.lost: the account of webhooks before this start cannot be read: {error}");
@@ -36,9 +35,7 @@ pub(super) async fn take_up(store: &Arc<dyn Store>, clock: &Clock, stop: Cancell
     if let Err(error) = remember(store.as_ref(), kept_to, &mut account).await {
         warn!("inbound.lost: the last webhooks before this start cannot be read: {error}");
     }
-    let inbound = Arc::new(Inbound::new(account));
-    tokio::spawn(run(Arc::clone(store), Arc::clone(&inbound), clock.clone(), stop));
-    inbound
+    Arc::new(Inbound::new(account))
 }
 
 /// Looks at the newest deliveries: at those after the account was kept, or at as many as there are where it never was.
@@ -62,13 +59,13 @@ async fn remember(store: &dyn Store, kept_to: Option<Timestamp>, account: &mut A
 }
 
 /// Keeps it now and then, until told to stop.
-async fn run(store: Arc<dyn Store>, inbound: Arc<Inbound>, clock: Clock, stop: CancellationToken) {
+pub(super) async fn run(store: &dyn Store, inbound: &Inbound, clock: &Clock, stop: &CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = clock.sleep(KEEP_EVERY) => {}
         }
-        keep(store.as_ref(), inbound.to_keep(false)).await;
+        keep(store, inbound.to_keep(false)).await;
     }
 }
 

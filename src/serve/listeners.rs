@@ -17,18 +17,23 @@ const CONNECTIONS_MAX: usize = 4096;
 /// Connections of operators and of what collects metrics.
 const OPERATORS_MAX: usize = 256;
 
-/// Lets connections in, on the public listener and on the operator's.
+/// Lets connections in, on the public listener and on the operator's. Where one of them ends before the stop, `deaf` is
+/// cancelled.
 pub(super) fn open(
     config: &Config,
     listeners: Listeners,
     [public, operator]: [axum::Router; 2],
     memory: &Arc<Memory>,
-    stop: &CancellationToken,
+    (stop, deaf): (&CancellationToken, &CancellationToken),
 ) -> [JoinHandle<()>; 2] {
     let serve = |listener, router, connections_max| {
         let (trusted_proxies, memory) = (config.trusted_proxies.clone(), Arc::clone(memory));
         let admission = Admission { connections_max, trusted_proxies, memory };
-        tokio::spawn(http::serve(listener, router, admission, stop.clone()))
+        let (stop, at_the_end) = (stop.clone(), deaf.clone().drop_guard());
+        tokio::spawn(async move {
+            http::serve(listener, router, admission, stop).await;
+            drop(at_the_end);
+        })
     };
     [serve(listeners.public, public, connections_max()), serve(listeners.operator, operator, OPERATORS_MAX)]
 }

@@ -1,24 +1,17 @@
 //! Takes the samples of the console's plots, as long as the bridge runs.
 
-use std::sync::Arc;
-
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
 use crate::store::Store;
-use crate::telemetry::{Metrics, SAMPLE_EVERY, Sample, Samples};
+use crate::telemetry::{SAMPLE_EVERY, Sample, Samples};
+use crate::worker::Supervisor;
 
 /// The states in which something is still to happen.
 const UNSETTLED: [&str; 4] = ["pending", "sending", "waiting", "unconfirmed"];
 
 /// Takes a sample now and then, until told to stop.
-pub(super) async fn run(
-    store: Arc<dyn Store>,
-    metrics: Arc<Metrics>,
-    clock: Clock,
-    samples: Arc<Samples>,
-    stop: CancellationToken,
-) {
+pub(super) async fn run(store: &dyn Store, supervisor: &Supervisor, samples: &Samples, stop: &CancellationToken) {
+    let Supervisor { clock, metrics, .. } = supervisor;
     loop {
         let now = clock.now();
         let counts = store.counts();

@@ -2,7 +2,6 @@
 //!
 //! It corrects nothing: a wrong clock is [`crate::clock`]'s business, and a lost time the store's.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +10,8 @@ use tracing::{info, warn};
 
 use crate::clock::{Clock, Trouble};
 use crate::store::{LostTime, Store, StoreError};
-use crate::telemetry::{Metrics, Readiness};
+use crate::telemetry::Readiness;
+use crate::worker::Supervisor;
 
 /// How often it looks: a wrong clock is seen well within a minute.
 const EVERY: Duration = Duration::from_secs(15);
@@ -23,10 +23,8 @@ const FAILURE_EVERY: Duration = Duration::from_secs(1);
 const AHEAD_MAX: SignedDuration = SignedDuration::from_secs(60);
 
 /// Looks now and then, until told to stop.
-pub(super) async fn run(
-    (store, clock, metrics, readiness): (Arc<dyn Store>, Clock, Arc<Metrics>, Arc<Readiness>),
-    stop: CancellationToken,
-) {
+pub(super) async fn run(store: &dyn Store, supervisor: &Supervisor, stop: &CancellationToken) {
+    let Supervisor { clock, metrics, readiness } = supervisor;
     let mut said = false;
     loop {
         let trouble = clock.trouble();

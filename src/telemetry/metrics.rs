@@ -55,6 +55,7 @@ pub struct Metrics {
     commit: Shown,
     commit_requests: Shown,
     alarms: Family<Result, Counter>,
+    loop_restarts: Family<Task, Counter>,
     reloads: Family<Result, Counter>,
     // The same once more without labels, for whoever wants no more than the sums.
     taken_in: Counter,
@@ -108,6 +109,11 @@ struct At {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Result {
     result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Task {
+    r#loop: &'static str,
 }
 
 /// A histogram that somebody else keeps.
@@ -173,6 +179,7 @@ impl Default for Metrics {
             commit: Shown::default(),
             commit_requests: Shown::default(),
             alarms: Family::default(),
+            loop_restarts: Family::default(),
             reloads: Family::default(),
             taken_in: Counter::default(),
             done: Counter::default(),
@@ -236,6 +243,8 @@ impl Metrics {
         let help = "How many requests one commit answered";
         registry.register("store_commit_requests", help, self.commit_requests.clone());
         registry.register("alarms", "Alarms posted to the alarm receiver, by result", self.alarms.clone());
+        let help = "Loops of the bridge that ended before the stop and were started again";
+        registry.register("loop_restarts", help, self.loop_restarts.clone());
         registry.register("config_reloads", "Configurations read again, by result", self.reloads.clone());
     }
 
@@ -342,6 +351,16 @@ impl Metrics {
         self.alarms.get_or_create(&Result { result: if sent { "sent" } else { "failed" } }).inc();
     }
 
+    /// A loop of this name may end before the stop: it is shown from now on, so that an alarm sees the first time.
+    pub fn loop_may_be_restarted(&self, name: &'static str) {
+        drop(self.loop_restarts.get_or_create(&Task { r#loop: name }));
+    }
+
+    /// A loop of this name ended before the stop, and is started again.
+    pub fn loop_restarted(&self, name: &'static str) {
+        self.loop_restarts.get_or_create(&Task { r#loop: name }).inc();
+    }
+
     /// The configuration was read again: taken, or refused as a whole.
     pub fn reloaded(&self, taken: bool) {
         self.reloads.get_or_create(&Result { result: if taken { "taken" } else { "refused" } }).inc();
@@ -419,6 +438,8 @@ mod tests {
         metrics.set_unreachable(Destination::Zendesk, true);
         metrics.set_paused_by_operator(Destination::Zendesk, true);
         metrics.alarm(true);
+        metrics.loop_may_be_restarted("janitor");
+        metrics.loop_restarted("catch_up");
         metrics.reloaded(false);
         metrics.set_deliveries([("pending", 3), ("dead", 0)], Duration::from_millis(1500));
         let seconds = Distribution { buckets: vec![(0.001, 2), (f64::INFINITY, 1)], sum: 0.25 };
@@ -449,6 +470,8 @@ mod tests {
             "tandem_destination_unreachable{destination=\"zendesk\"} 1",
             "tandem_destination_paused_by_operator{destination=\"zendesk\"} 1",
             "tandem_alarms_total{result=\"sent\"} 1",
+            "tandem_loop_restarts_total{loop=\"catch_up\"} 1",
+            "tandem_loop_restarts_total{loop=\"janitor\"} 0",
             "tandem_config_reloads_total{result=\"refused\"} 1",
             "tandem_deliveries{state=\"pending\"} 3",
             "tandem_deliveries{state=\"dead\"} 0",

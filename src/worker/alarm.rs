@@ -78,16 +78,17 @@ pub struct Alarmist {
 
 impl Alarmist {
     /// Tells until `stop`.
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub async fn run(&self, stop: &CancellationToken) {
+        let mut options = self.options.clone();
         match self.standing().await {
             Ok(standing) => self.book.note(standing, self.clock.now()),
             Err(error) => warn!(%error, "alarm.not_recalled: what stood before this start is not told of"),
         }
         let mut attempt = 0;
         // What is cut off by the stop is told of at the next start.
-        while let Some(options) = stop.run_until_cancelled(self.due()).await {
+        while let Some(receiver) = stop.run_until_cancelled(self.due(&mut options)).await {
             let bulletin = self.book.lock().take();
-            let Some(told) = stop.run_until_cancelled(self.post(&options, &bulletin)).await else { return };
+            let Some(told) = stop.run_until_cancelled(self.post(&receiver, &bulletin)).await else { return };
             self.metrics.alarm(told.is_ok());
             let now = self.clock.now();
             match told {
@@ -108,9 +109,9 @@ impl Alarmist {
     }
 
     /// Waits until something is to be told and there is somebody to tell it to.
-    async fn due(&mut self) -> AlarmOptions {
+    async fn due(&self, changing: &mut watch::Receiver<Option<AlarmOptions>>) -> AlarmOptions {
         loop {
-            let options = self.options.borrow_and_update().clone();
+            let options = changing.borrow_and_update().clone();
             let due_at = self.book.lock().due_at();
             let ripe = async {
                 match due_at {
@@ -122,7 +123,7 @@ impl Alarmist {
                 () = ripe => if let Some(options) = options { return options },
                 () = self.book.written.notified() => {}
                 // Once nobody can change the options any more, they are what they are.
-                Ok(()) = self.options.changed() => {}
+                Ok(()) = changing.changed() => {}
             }
         }
     }

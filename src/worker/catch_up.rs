@@ -95,9 +95,8 @@ impl Ring {
 }
 
 impl Worker {
-    /// Catches up at once and then every so often until `stop`; `None` for never.
-    pub(super) async fn catch_up(&self, stop: &CancellationToken) {
-        let Some(every) = self.options.catch_up else { return };
+    /// Catches up at once and then every so often until `stop`.
+    pub(super) async fn catch_up(&self, every: Duration, stop: &CancellationToken) {
         // How long we were down is not known; older than this, a reply would not be texted any more.
         let mut since = before(self.clock.now(), self.options.retry.give_up_after);
         if let Some(lost) = self.store.lost_time() {

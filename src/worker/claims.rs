@@ -19,7 +19,7 @@ use crate::domain::retry::later;
 use crate::store::Terms;
 use crate::telemetry::Trouble;
 
-use super::Worker;
+use super::{Loop, Supervisor, Worker};
 
 /// Claims worked on at once, for each destination. Many, because one whose vendor hangs keeps its place for as long as a
 /// call may take, and costs a connection and some kilobytes meanwhile; how many calls a vendor gets, the rate budgets
@@ -46,21 +46,34 @@ enum Turn {
 }
 
 impl Worker {
-    /// Claims whatever is due at one destination until `stop`. A place among the [`PLACES`] is waited for before the
-    /// claim, so that no lease runs while its holder stands in line.
-    pub(super) async fn claim_loop(
-        self: Arc<Self>,
+    /// Claims whatever is due at one destination until `stop`, and starts that again where it ended before.
+    pub(super) async fn hand_out(
+        self: &Arc<Self>,
         destination: Destination,
+        supervisor: &Supervisor,
         stop: &CancellationToken,
         tasks: &TaskTracker,
     ) {
+        // Claims that are worked on keep their places over a restart of the loop.
         let places = Arc::new(Semaphore::new(PLACES));
-        let mut is_away = false;
+        let start = || self.claim_loop(destination, &places, stop, tasks);
+        supervisor.keep(Loop::Claims(destination), stop, start).await;
+    }
+
+    /// A place among the [`PLACES`] is waited for before the claim, so that no lease runs while its holder stands in line.
+    async fn claim_loop(
+        self: &Arc<Self>,
+        destination: Destination,
+        places: &Arc<Semaphore>,
+        stop: &CancellationToken,
+        tasks: &TaskTracker,
+    ) {
+        let mut is_away = self.readiness.trouble(destination, Trouble::Unreachable).is_some();
         loop {
             let place = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                place = Arc::clone(&places).acquire_owned() => place,
+                place = Arc::clone(places).acquire_owned() => place,
             };
             let Ok(place) = place else { return };
             let now = self.clock.now();
@@ -89,7 +102,7 @@ impl Worker {
             let (terms, opens_at) = self.terms(destination, now);
             match self.store.claim(destination, now, terms).await {
                 Ok(Some(claim)) => {
-                    let worker = Arc::clone(&self);
+                    let worker = Arc::clone(self);
                     tasks.spawn(async move {
                         worker.work(claim).await;
                         drop(place);

@@ -32,6 +32,7 @@ mod kubernetes;
 mod layering;
 mod levers;
 mod liquid;
+mod loops;
 mod mappings;
 mod merges;
 mod moved_store;

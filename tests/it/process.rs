@@ -284,15 +284,16 @@ pub(crate) struct Bridge {
 }
 
 impl Bridge {
+    /// How long the vendors wait before they repeat a webhook: longer than those of other tests, so that a restart fits in.
+    pub(crate) const SPACING: Duration = Duration::from_millis(200);
+
     pub(crate) async fn start() -> Self {
         Self::start_with("catch_up_minutes = 0", "info").await
     }
 
     /// With more lines for the top of the configuration, and another `RUST_LOG`.
     pub(crate) async fn start_with(top: &str, log_filter: &str) -> Self {
-        // Longer than the vendors of other tests take: a restart should fit in.
-        let spacing = Duration::from_millis(200);
-        let mut bridge = Self::at_rest(top, "confirm_after_seconds = [1, 2]", log_filter, spacing).await;
+        let mut bridge = Self::at_rest(top, "confirm_after_seconds = [1, 2]", log_filter, Self::SPACING).await;
         bridge.host.start(&bridge.sandbox).await;
         bridge
     }

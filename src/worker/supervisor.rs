@@ -1,0 +1,233 @@
+//! Keeps the bridge's loops running. A loop that ends before the stop, by a panic or by a return, is counted, logged and
+//! started again; readiness is red until the loop has run for a while.
+//!
+//! The supervisor knows nothing of the work of a loop, and takes no other loop along: deliveries to one vendor go on
+//! while those to the other start again. What a loop kept in its own variables is gone after a restart, so a loop keeps
+//! there only what it can find again.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::clock::Clock;
+use crate::domain::event::Destination;
+use crate::failpoint;
+use crate::telemetry::{Metrics, Readiness};
+
+/// The wait before the first restart. It doubles with each loop that ended without having stood.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// The wait before a restart at most.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// A restarted loop that has run for so long stands.
+const STANDS_AFTER: Duration = Duration::from_secs(5);
+
+/// One of the bridge's loops: a task that runs from the start to the stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loop {
+    /// Hands out the deliveries to one destination.
+    Claims(Destination),
+    /// Drops old records from the store.
+    Janitor,
+    /// Looks for replies that no webhook brought.
+    CatchUp,
+    /// Completes users in Zendesk.
+    Completions,
+    /// Posts alarms to the operator's receiver.
+    Alarms,
+    /// Compares the machine's clock with the vendors'.
+    Timekeeping,
+    /// Takes the samples of the console's plots.
+    Samples,
+    /// Keeps the account of webhooks in the store.
+    Arrivals,
+}
+
+impl Loop {
+    /// All loops.
+    pub const ALL: [Self; 9] = [
+        Self::Claims(Destination::Zendesk),
+        Self::Claims(Destination::Braze),
+        Self::Janitor,
+        Self::CatchUp,
+        Self::Completions,
+        Self::Alarms,
+        Self::Timekeeping,
+        Self::Samples,
+        Self::Arrivals,
+    ];
+
+    /// Its name in logs, metrics and fail points.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Claims(Destination::Zendesk) => "deliveries_zendesk",
+            Self::Claims(Destination::Braze) => "deliveries_braze",
+            Self::Janitor => "janitor",
+            Self::CatchUp => "catch_up",
+            Self::Completions => "completions",
+            Self::Alarms => "alarms",
+            Self::Timekeeping => "timekeeping",
+            Self::Samples => "samples",
+            Self::Arrivals => "arrivals",
+        }
+    }
+
+    /// What stands still while the loop does not run.
+    const fn work(self) -> &'static str {
+        match self {
+            Self::Claims(Destination::Zendesk) => "deliveries to Zendesk",
+            Self::Claims(Destination::Braze) => "replies to phones",
+            Self::Janitor => "the clean-up of the store",
+            Self::CatchUp => "replies that no webhook brought",
+            Self::Completions => "the completion of users in Zendesk",
+            Self::Alarms => "alarms",
+            Self::Timekeeping => "the check of the clock",
+            Self::Samples => "the samples of the console's plots",
+            Self::Arrivals => "the account of webhooks",
+        }
+    }
+}
+
+/// Starts loops and restarts them.
+#[derive(Clone)]
+pub struct Supervisor {
+    /// The time.
+    pub clock: Clock,
+    /// Where restarts are counted.
+    pub metrics: Arc<Metrics>,
+    /// Where a loop that does not stand shows.
+    pub readiness: Arc<Readiness>,
+}
+
+impl Supervisor {
+    /// Runs a loop until `stop`. `start` begins it, at once and after each end before the stop.
+    pub async fn keep<F: Future<Output = ()>>(
+        &self,
+        watched: Loop,
+        stop: &CancellationToken,
+        mut start: impl FnMut() -> F,
+    ) {
+        let (name, work) = (watched.name(), watched.work());
+        let mut failures = 0;
+        loop {
+            let run = async {
+                failpoint::reach(name);
+                start().await;
+            };
+            let mut run = pin!(AssertUnwindSafe(run).catch_unwind());
+            let mut ended = None;
+            if failures > 0 {
+                tokio::select! {
+                    biased;
+                    end = &mut run => ended = Some(end),
+                    () = self.clock.sleep(STANDS_AFTER) => {
+                        failures = 0;
+                        self.readiness.clear_reason(name);
+                        info!("{name}.stands: the loop for {work} runs again");
+                    }
+                }
+            }
+            let ended = match ended {
+                Some(ended) => ended,
+                None => run.await,
+            };
+            if stop.is_cancelled() {
+                return;
+            }
+            let how = if ended.is_err() { "panicked" } else { "ended" };
+            let wait = WAIT.saturating_mul(1 << failures.min(6)).min(WAIT_MAX);
+            failures += 1;
+            self.metrics.loop_restarted(name);
+            self.readiness.set_reason(name, format!("the loop for {work} {how} and starts again"));
+            error!(failures, "{name}.restarted: the loop for {work} {how}; it starts again in {wait:?}");
+            if stop.run_until_cancelled(self.clock.sleep(wait)).await.is_none() {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    fn supervisor() -> Supervisor {
+        let clock = Clock::manual("2026-06-01T09:00:00Z".parse().unwrap(), 1);
+        Supervisor { clock, metrics: Arc::default(), readiness: Arc::default() }
+    }
+
+    /// Goes on until all tasks wait.
+    async fn quiet() {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_loop_that_ends_is_red_is_started_again_and_is_green_once_it_stands() {
+        let (supervisor, stop, starts) = (supervisor(), CancellationToken::new(), Arc::new(AtomicU32::new(0)));
+        let kept = tokio::spawn({
+            let (supervisor, stop, starts) = (supervisor.clone(), stop.clone(), Arc::clone(&starts));
+            async move {
+                let start = || {
+                    let (stop, turn) = (stop.clone(), starts.fetch_add(1, Ordering::SeqCst));
+                    async move {
+                        match turn {
+                            0 => panic!("planted"),
+                            1 => {}
+                            _ => stop.cancelled().await,
+                        }
+                    }
+                };
+                supervisor.keep(Loop::CatchUp, &stop, start).await;
+            }
+        });
+        let reasons =
+            |how: &str| vec![format!("catch_up: the loop for replies that no webhook brought {how} and starts again")];
+        let pass = async |seconds| {
+            supervisor.clock.advance(SignedDuration::from_secs(seconds));
+            quiet().await;
+        };
+        quiet().await;
+        assert_eq!((supervisor.readiness.reasons(), starts.load(Ordering::SeqCst)), (reasons("panicked"), 1));
+        pass(1).await;
+        assert_eq!((supervisor.readiness.reasons(), starts.load(Ordering::SeqCst)), (reasons("ended"), 2));
+        pass(1).await;
+        assert_eq!(starts.load(Ordering::SeqCst), 2, "the second wait is longer");
+        pass(1).await;
+        assert_eq!(starts.load(Ordering::SeqCst), 3);
+        pass(4).await;
+        assert_eq!(supervisor.readiness.reasons(), reasons("ended"), "it does not stand yet");
+        pass(1).await;
+        assert_eq!(supervisor.readiness.reasons(), Vec::<String>::new());
+        let line = "tandem_loop_restarts_total{loop=\"catch_up\"} 2";
+        assert!(supervisor.metrics.render().contains(line));
+        stop.cancel();
+        kept.await.unwrap();
+        assert_eq!(starts.load(Ordering::SeqCst), 3, "an end at the stop is no fault");
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_the_wait_for_a_restart() {
+        let (supervisor, stop) = (supervisor(), CancellationToken::new());
+        let kept = tokio::spawn({
+            let (supervisor, stop) = (supervisor.clone(), stop.clone());
+            async move { supervisor.keep(Loop::Janitor, &stop, || async {}).await }
+        });
+        quiet().await;
+        assert_eq!(supervisor.readiness.reasons().len(), 1);
+        stop.cancel();
+        kept.await.unwrap();
+    }
+}
