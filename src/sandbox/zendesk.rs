@@ -177,6 +177,10 @@ impl Inner {
         if let (&Method::GET, ["attachments", "token", token]) = (&request.method, segments.as_slice()) {
             return state.file(token);
         }
+        // Where an agent's browser goes, without a token of the API.
+        if let (&Method::GET, ["agent", "tickets", id]) = (&request.method, segments.as_slice()) {
+            return id.parse().map_or_else(|_| errors::not_found(), |id| state.ticket_page(id));
+        }
         let now = self.clock.now();
         if let Err(refusal) = state.tokens.check(request, &self.options, now) {
             return refusal;

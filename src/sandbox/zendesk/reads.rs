@@ -196,6 +196,28 @@ impl State {
         }
     }
 
+    /// What stands where agents open a ticket in Zendesk: that it is there, and nothing that anybody wrote.
+    pub(super) fn ticket_page(&self, id: u64) -> Answer {
+        let Some(ticket) = self.tickets.get(&id) else { return errors::not_found() };
+        let (status, many) = (ticket.status.as_str(), ticket.comments.len());
+        let comments = if many == 1 { "comment" } else { "comments" };
+        let body = format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>Ticket #{id}</title>\
+             <h1>Ticket #{id}</h1><p>It is {status} and has {many} {comments}. Zendesk is a sandbox here, without pages of its \
+             own: the page of <code>tandem demo</code> shows what stands on the ticket. With an account of yours, the link \
+             leads to the ticket in Zendesk.</p></html>"
+        );
+        Answer {
+            status: 200,
+            headers: vec![
+                ("content-type".into(), "text/html; charset=utf-8".into()),
+                ("content-security-policy".into(), "default-src 'none'".into()),
+            ],
+            body: body.into(),
+        }
+    }
+
     /// Takes the files of upload tokens: one token or a list. A token is good for one comment.
     pub(super) fn take_uploads(&mut self, given: &Value, now: Timestamp) -> Result<Vec<Attachment>, Answer> {
         let list = given.as_array().map(Vec::as_slice).unwrap_or(std::slice::from_ref(given));

@@ -42,6 +42,28 @@ async fn tokens_expire_and_their_life_is_told_only_when_asked_for() {
 }
 
 #[tokio::test]
+async fn an_agents_link_to_a_ticket_opens_a_page_that_needs_no_token_and_says_nothing_of_what_was_written() {
+    let (_clock, sandbox, caller) = start().await;
+    let id = caller.post("/api/v2/tickets", ticket("hello")).await.body["ticket"]["id"].as_u64().unwrap();
+    for (path, status) in [
+        (format!("/agent/tickets/{id}"), 200),
+        (format!("/agent/tickets/{}", id + 1), 404),
+        ("/agent/tickets/x".to_owned(), 404),
+        (format!("/api/v2/tickets/{id}"), 401),
+    ] {
+        let request = http::Request::get(&path).body(bytes::Bytes::new()).unwrap();
+        let answer = sandbox.zendesk.answer(request).await;
+        assert_eq!(answer.status(), status, "{path}");
+        if status == 200 {
+            assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
+            let page = String::from_utf8_lossy(answer.body()).into_owned();
+            assert!(page.contains(&format!("<h1>Ticket #{id}</h1><p>It is new and has 1 comment.")), "{page}");
+            assert!(!page.contains("hello"), "{page}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn scopes_are_checked_at_the_call_and_audits_need_the_global_one() {
     let (_clock, sandbox, mut caller) = start().await;
     let id = caller.post("/api/v2/tickets", ticket("hello")).await.body["ticket"]["id"].as_u64().unwrap();
