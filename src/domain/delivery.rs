@@ -115,6 +115,12 @@ impl State {
         }
     }
 
+    /// Whether it was set aside for the operator: its fate is unknown, and nothing looks for it any more.
+    #[must_use]
+    pub fn is_set_aside(&self) -> bool {
+        matches!(self, Self::Unconfirmed { look_at: None, .. })
+    }
+
     /// Whether nothing more will happen by itself.
     #[must_use]
     pub fn is_settled(&self) -> bool {

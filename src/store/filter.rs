@@ -30,6 +30,8 @@ pub struct DeliveryFilter {
     pub until: Option<Timestamp>,
     /// Without the doorbells that need nobody any more: those that are delivered or skipped.
     pub hide_doorbells: bool,
+    /// Only what was set aside for the operator, or only all the rest; both when `None`.
+    pub set_aside: Option<bool>,
     /// From the newest to the oldest, instead of the other way.
     pub newest_first: bool,
     /// Where the last page ended.
@@ -52,6 +54,7 @@ impl DeliveryFilter {
             && self.until.is_none_or(|until| second < until.as_second())
             && self.dispatch.as_ref().is_none_or(|id| delivery.dispatches().any(|dispatch| dispatch == id))
             && !(self.hide_doorbells && is_answered_doorbell(delivery))
+            && self.set_aside.is_none_or(|wanted| wanted == delivery.state.is_set_aside())
     }
 }
 

@@ -33,7 +33,7 @@ pub struct Sample {
     /// What had been counted by then.
     pub tallies: Tallies,
     /// How many deliveries were not settled then.
-    pub unsettled: u64,
+    pub under_way: u64,
 }
 
 /// The samples of the last hour.
@@ -71,7 +71,7 @@ mod tests {
         let samples = Samples::default();
         for second in 0..1000 {
             let at = Timestamp::from_second(second).unwrap();
-            samples.take(Sample { at, tallies: Tallies::default(), unsettled: 0 });
+            samples.take(Sample { at, tallies: Tallies::default(), under_way: 0 });
         }
         let all = samples.all();
         assert_eq!((all.len(), all[0].at.as_second()), (SAMPLES_MAX, 1000 - SAMPLES_MAX as i64));

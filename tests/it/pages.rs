@@ -141,6 +141,12 @@ async fn a_list_leaves_out_doorbells_and_keeps_to_its_time() {
         &local.get("/console/deliveries?doorbells=yes").await,
         &["3 deliveries in all", "Agent replied", "Hide doorbells"],
     );
+    // A tile counts doorbells, so it leads to a list with as many.
+    let overview = local.get("/console").await;
+    let tile = "<a class=\"tile good\" href=\"/console/deliveries?state=delivered&#38;doorbells=yes\">";
+    assert_says(&overview, &[&format!("{tile}<span class=\"tile-number\">3</span>"), "Nothing is under way."]);
+    let list = local.get("/console/deliveries?state=delivered&doorbells=yes").await;
+    assert_says(&list, &["3 deliveries in all"]);
     let now = bridge.clock.now();
     let at = |minutes: i64| (now + jiff::SignedDuration::from_mins(minutes)).strftime("%FT%H:%M").to_string();
     for (since, until, total) in [(-600, 1, "2"), (1, 600, "0"), (-600, -500, "0")] {

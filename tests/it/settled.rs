@@ -28,6 +28,23 @@ fn idle(deliveries: &[Value]) -> bool {
 }
 
 #[tokio::test]
+async fn what_was_set_aside_needs_the_operator_and_is_not_under_way() {
+    let (mut bridge, _, held) = with_a_reply_in_doubt(FaultKind::LoseAnswer, "It left on Monday.").await;
+    let local = Browser::new(&bridge);
+    let overview = local.get("/console").await;
+    let card = overview.text.split("<h3>1 delivery may have arrived</h3>").nth(1).expect("it is told");
+    assert!(card.starts_with("\n<p class=\"quiet\">since <time "), "since when: {card}");
+    assert!(overview.text.contains("Nothing is under way."), "{}", overview.text);
+    for (show, total) in [("needs-you", "1 delivery in all"), ("open", "0 deliveries in all"), ("late", "0 deliveries")]
+    {
+        let list = local.get(&format!("/console/deliveries?show={show}")).await;
+        assert!(list.text.contains(total), "{show}: {}", list.text);
+        assert_eq!(list.text.contains(held["id"].as_str().unwrap()), show == "needs-you", "{show}");
+    }
+    bridge.stop().await;
+}
+
+#[tokio::test]
 async fn a_text_that_arrived_is_settled_and_the_agent_is_told_once() {
     let (bridge, ticket, held) = with_a_reply_in_doubt(FaultKind::LoseAnswer, "It left on Monday.").await;
     let id = held["id"].as_str().unwrap();

@@ -30,6 +30,8 @@ struct Entry {
     action: &'static str,
     /// On what.
     what: String,
+    /// When that ends by itself.
+    until: Option<Moment>,
     /// The page of what it was about; empty where there is none.
     href: String,
 }
@@ -129,27 +131,40 @@ fn about(act: &Act) -> About<'_> {
     }
 }
 
+fn deliveries(many: u64) -> String {
+    format!("{} {}", grouped(many), if many == 1 { "delivery" } else { "deliveries" })
+}
+
 fn entry(entry: &AuditEntry, now: Timestamp) -> Entry {
     let (what, event) = match &entry.act {
         Act::Redrive(moved) | Act::Discard(moved) | Act::Settle(moved) if moved.count == 1 => {
             (moved.first.to_string(), Some(moved.first))
         }
         Act::Redrive(moved) | Act::Discard(moved) | Act::Settle(moved) => {
-            (format!("{} deliveries, {} to {}", grouped(moved.count), moved.first, moved.last), None)
+            (format!("{}, {} to {}", deliveries(moved.count), moved.first, moved.last), None)
         }
-        Act::Forget { conversation, count } => (format!("{conversation}, {} deliveries", grouped(*count)), None),
-        Act::Pause { destination, until: Some(until) } => {
-            (format!("{} until {}", view::vendor(*destination), moment(*until, now).iso), None)
-        }
-        Act::Pause { destination, until: None } | Act::Resume { destination } => {
-            (view::vendor(*destination).to_owned(), None)
-        }
+        Act::Forget { conversation, count } => (format!("{conversation}, {}", deliveries(*count)), None),
+        Act::Pause { destination, .. } | Act::Resume { destination } => (view::vendor(*destination).to_owned(), None),
         Act::Reveal { event } | Act::RevealAnswers { event } => (event.to_string(), Some(*event)),
         Act::Read { conversation } | Act::RevealPhone { conversation } => (conversation.clone(), None),
     };
+    let until = match &entry.act {
+        Act::Pause { until, .. } => until.map(|until| moment(until, now)),
+        Act::Redrive(_)
+        | Act::Discard(_)
+        | Act::Settle(_)
+        | Act::Forget { .. }
+        | Act::Resume { .. }
+        | Act::Reveal { .. }
+        | Act::RevealAnswers { .. }
+        | Act::Read { .. }
+        | Act::RevealPhone { .. } => None,
+    };
+    let unnamed = || view::unnamed(entry.operator.access).unwrap_or_default().to_owned();
     Entry {
         at: moment(entry.at, now),
-        by: entry.operator.by.clone().unwrap_or_default(),
+        by: entry.operator.by.clone().unwrap_or_else(unnamed),
+        until,
         is_proven: entry.operator.is_proven,
         access: entry.operator.access.name(),
         action: entry.act.name(),
@@ -178,5 +193,20 @@ mod tests {
         let many = Moved { count: 2000, first: id(1), last: id(9) };
         assert_eq!(told(Act::Discard(many)).1, format!("2\u{202f}000 deliveries, {} to {}", id(1), id(9)));
         assert_eq!(told(Act::Reveal { event: id(1) }).0, "reveal");
+        let forgotten = |count| told(Act::Forget { conversation: "sha256:x".into(), count }).1;
+        assert_eq!([forgotten(1), forgotten(2)], ["sha256:x, 1 delivery", "sha256:x, 2 deliveries"]);
+    }
+
+    #[test]
+    fn an_end_is_a_time_and_an_operator_of_this_machine_has_its_name() {
+        let until = noon().checked_add(jiff::SignedDuration::from_hours(1)).ok();
+        let act = Act::Pause { destination: crate::domain::event::Destination::Braze, until };
+        for (access, by) in [(Access::Loopback, "this machine"), (Access::Bridge, "tandem"), (Access::Token, "")] {
+            let operator = Operator::claiming(access, None);
+            let told = AuditEntry { number: 1, at: noon(), accepted_by: None, operator, act: act.clone() };
+            let shown = entry(&told, noon());
+            assert_eq!((shown.by.as_str(), shown.what.as_str()), (by, "Braze"));
+            assert_eq!(shown.until.map(|until| until.shown).as_deref(), Some("13:00:00 UTC"));
+        }
     }
 }

@@ -10,9 +10,10 @@ use http::{StatusCode, Uri};
 use jiff::Timestamp;
 
 use super::meant::{self, Meant, merged};
+use super::overview::held;
 use super::page::{Section, Shell, Trouble, html, sentence};
 use super::session::Visitor;
-use super::view::{self, Moment, grouped, moment};
+use super::view::{self, Held, Moment, grouped, moment};
 use crate::domain::address;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State as Standing};
@@ -137,14 +138,22 @@ pub(super) async fn rows(state: &OperatorState, deliveries: &[Delivery]) -> Resu
         let event = state.store.delivery(delivery.id).await?.map(|(_, event)| event);
         let conversation = people.get(&delivery.conversation).and_then(Option::as_ref);
         let known = conversation.and_then(|conversation| conversation.ticket.as_ref()).map(|ticket| ticket.id);
-        let ticket = event.and_then(|event| event.kind.ticket_id()).or(known);
+        let ticket = event.as_ref().and_then(|event| event.kind.ticket_id()).or(known);
         let href = ticket.map(|id| view::ticket_href(state.console.options.zendesk_url.as_ref(), id));
-        rows.push(Row { ticket_href: href.unwrap_or_default(), ..row(delivery, conversation, ticket, now) });
+        let kind = event.map_or_else(|| view::kind(&delivery.kind), |event| view::told(&event.kind));
+        let shown = row(delivery, conversation, ticket, held(state, delivery).as_ref(), now);
+        rows.push(Row { kind, ticket_href: href.unwrap_or_default(), ..shown });
     }
     Ok(rows)
 }
 
-fn row(delivery: &Delivery, conversation: Option<&Conversation>, ticket: Option<TicketId>, now: Timestamp) -> Row {
+fn row(
+    delivery: &Delivery,
+    conversation: Option<&Conversation>,
+    ticket: Option<TicketId>,
+    held: Option<&Held>,
+    now: Timestamp,
+) -> Row {
     // What names nobody lies under a name that is nobody's.
     let key = Some(&delivery.conversation).filter(|key| **key != address::nobody());
     let phone = conversation.and_then(|conversation| conversation.customer.phone.as_deref());
@@ -160,23 +169,23 @@ fn row(delivery: &Delivery, conversation: Option<&Conversation>, ticket: Option<
         phone: view::phone(phone),
         ticket: ticket.map(|id| format!("#{id}")).unwrap_or_default(),
         ticket_href: String::new(),
-        why: why(&delivery.state, now),
+        why: why(&delivery.state, held, now),
     }
 }
 
 /// Why a delivery stands where it stands, and what comes next.
-fn why(state: &Standing, now: Timestamp) -> String {
+fn why(state: &Standing, held: Option<&Held>, now: Timestamp) -> String {
     match state {
         Standing::Waiting { cause, due_at, for_budget: true, .. } => {
-            format!("{cause}; goes {}", moment(*due_at, now).ago)
+            format!("{cause}; goes {}", view::comes(*due_at, now, held))
         }
         Standing::Waiting { cause, due_at, attempt, .. } => {
             let times = if *attempt == 1 { "once".to_owned() } else { format!("{attempt} times") };
-            format!("{cause}; tried {times}, again {}", moment(*due_at, now).ago)
+            format!("{cause}; tried {times}, again {}", view::comes(*due_at, now, held))
         }
         Standing::Unconfirmed { cause, look_at: None, .. } => format!("{cause}; set aside for you"),
         Standing::Unconfirmed { cause, look_at: Some(at), .. } => {
-            format!("{cause}; looked for {}", moment(*at, now).ago)
+            format!("{cause}; looked for {}", view::comes(*at, now, held))
         }
         Standing::Delivered { receipt } => view::short(receipt),
         Standing::Pending
@@ -202,14 +211,14 @@ mod tests {
     #[test]
     fn a_line_says_whom_it_is_about_and_no_more_of_the_customer_than_the_end_of_the_number() {
         let dead = delivery(1, Standing::Dead { cause: "Braze answered 400".into() });
-        let shown = row(&dead, Some(&conversation("cust-1")), Some(TicketId(7)), noon());
+        let shown = row(&dead, Some(&conversation("cust-1")), Some(TicketId(7)), None, noon());
         assert_eq!(
             (shown.conversation.as_str(), shown.phone.as_str(), shown.ticket.as_str()),
             ("cust-1", "…111", "#7")
         );
         assert_eq!((shown.state, shown.tone, shown.why.as_str()), ("dead", "bad", "Braze answered 400"));
         let nobody = Delivery { conversation: address::nobody(), ..delivery(2, Standing::Pending) };
-        let shown = row(&nobody, None, None, noon());
+        let shown = row(&nobody, None, None, None, noon());
         assert_eq!([shown.conversation, shown.conversation_href, shown.phone, shown.ticket], ["", "", "", ""]);
     }
 
@@ -228,7 +237,19 @@ mod tests {
             (Standing::Delivered { receipt: "dispatch 8f14e45fceea167a5a36dedd4bea2543".into() }, "dispatch 8f14e45f…"),
             (Standing::Pending, ""),
         ] {
-            assert_eq!(why(&state, noon()), told);
+            assert_eq!(why(&state, None, noon()), told);
+        }
+        let held = Held { until: "when Braze answers again".into(), is_pause: false };
+        for (state, told) in [(waiting(1, false), "x; tried once, again in 40 s"), (Standing::Pending, "")] {
+            assert_eq!(why(&state, Some(&held), noon()), told);
+        }
+        let later = noon().checked_add(SignedDuration::from_secs(220)).unwrap();
+        for (state, told) in [
+            (waiting(3, false), "x; tried 3 times, again when Braze answers again"),
+            (waiting(1, true), "x; goes when Braze answers again"),
+            (unconfirmed(Some(soon)), "x; looked for when Braze answers again"),
+        ] {
+            assert_eq!(why(&state, Some(&held), later), told, "no time that is over");
         }
     }
 }

@@ -13,10 +13,11 @@ use serde_json::Value;
 use super::deliveries::parse_id;
 use super::gate::{self, Form};
 use super::mask::{self, Field};
+use super::overview::held;
 use super::page::{REASON_MAX, Section, Shell, Trouble, html, see_other, sentence};
 use super::preview::{self, Preview};
 use super::session::Visitor;
-use super::view::{self, Moment, Row, Step, grouped};
+use super::view::{self, Held, Moment, Row, Step, grouped};
 use crate::domain::access::Role;
 use crate::domain::answer;
 use crate::domain::delivery::{Delivery, State as Standing};
@@ -98,15 +99,16 @@ async fn page(state: &OperatorState, visitor: &Visitor, id: &str) -> Result<Page
     let revealed = seen(&Seen::Event(id));
     let kept = state.store.answers(id).await?;
     let (word, now) = (delivery.state.name(), state.clock.now());
+    let held = held(state, &delivery);
     let section = if word == "quarantined" { Section::Quarantine } else { Section::Deliveries };
     Ok(Page {
-        shell: Shell::new(visitor, section, view::kind(&delivery.kind)),
+        shell: Shell::new(visitor, section, view::told(&event.kind)),
         row: view::row(&delivery),
         facts: facts(&delivery, now),
-        steps: view::steps(&delivery, now),
+        steps: view::steps(&delivery, now, held.as_ref()),
         event: mask::fields(&record(&event), revealed),
         answers: Some(kept).filter(|kept| !kept.is_empty()).map(|kept| answers(kept, seen(&Seen::Answers(id)), now)),
-        doubt: doubt(&delivery, now),
+        doubt: doubt(&delivery, held.as_ref(), now),
         request: preview::of_event(&state.console, &delivery, &event, conversation.as_ref(), revealed),
         revealed,
         redrivable: REDRIVEN.contains(&word),
@@ -140,7 +142,7 @@ fn answers(kept: answer::Answers, shown: bool, now: Timestamp) -> Answers {
     Answers { shown, items: kept.kept.into_iter().map(item).collect(), older: kept.older }
 }
 
-fn doubt(delivery: &Delivery, now: Timestamp) -> Option<Doubt> {
+fn doubt(delivery: &Delivery, held: Option<&Held>, now: Timestamp) -> Option<Doubt> {
     let Standing::Unconfirmed { look_at, .. } = &delivery.state else { return None };
     // These only read and record: there is nothing to look at.
     if ["agent_reply", "ticket_reopened"].contains(&delivery.kind.as_str()) {
@@ -157,9 +159,10 @@ fn doubt(delivery: &Delivery, now: Timestamp) -> Option<Doubt> {
             "Look at the ticket before you decide. If you send it again and it stands there, it stands there twice.",
         ),
     };
-    let wait = look_at
-        .map(|at| view::moment(at, now))
-        .map(|at| format!("tandem looks for it by itself, next at {}. If nothing presses, wait for that.", at.shown));
+    let wait = look_at.map(|at| {
+        let next = view::comes(at, now, held);
+        format!("tandem looks for it by itself, next {next}. If nothing presses, wait for that.")
+    });
     Some(Doubt { means, look, wait: wait.unwrap_or_default() })
 }
 
@@ -185,11 +188,28 @@ fn facts(delivery: &Delivery, now: Timestamp) -> Vec<(&'static str, String, Stri
 /// The event as it is kept; the body of one that could not be read as it came.
 fn record(event: &Event) -> Value {
     let mut record = serde_json::to_value(event).unwrap_or_default();
+    tell_times(&mut record);
     if let EventKind::Unreadable(kept) = &event.kind {
         let body = STANDARD.decode(&kept.body).unwrap_or_default();
         record["body"] = Value::from(String::from_utf8_lossy(&body));
     }
     record
+}
+
+/// The names under which an event holds times of tandem's own or of Zendesk's.
+const TIMES: [&str; 5] = ["received_at", "written_at", "updated_at", "as_of", "all_there_to"];
+
+/// Tells the times of a record to the second, as all pages do.
+fn tell_times(record: &mut Value) {
+    let Value::Object(fields) = record else { return };
+    for (name, value) in fields {
+        let at = value.as_str().and_then(|word| word.parse::<Timestamp>().ok());
+        if let Some(at) = at.filter(|_| TIMES.contains(&name.as_str())) {
+            *value = Value::from(view::moment(at, at).utc);
+        } else if name == "caught_up" {
+            tell_times(value);
+        }
+    }
 }
 
 /// `POST /console/deliveries/{id}/reveal`.
@@ -275,5 +295,30 @@ async fn after(
             Ok(html(StatusCode::CONFLICT, &Page { problem: sentence(&illegal.reason), ..page }))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_events_own_times_are_told_to_the_second_and_what_others_wrote_stays() {
+        let raw = "2026-11-29T06:13:20.344994Z";
+        let mut record = json!({
+            "received_at": raw, "caught_up": {"as_of": raw, "merged": false}, "text": raw,
+            "attributes": {"updated_at": raw}, "body": {"received_at": raw},
+        });
+        tell_times(&mut record);
+        let told = "2026-11-29 06:13:20 UTC";
+        assert_eq!(
+            record,
+            json!({
+                "received_at": told, "caught_up": {"as_of": told, "merged": false}, "text": raw,
+                "attributes": {"updated_at": raw}, "body": {"received_at": raw},
+            })
+        );
     }
 }

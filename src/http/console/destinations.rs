@@ -32,7 +32,7 @@ impl Paused {
     pub(super) fn of(pause: &Pause, now: Timestamp) -> Self {
         Self {
             since: moment(pause.since, now),
-            by: pause.operator.by.clone().unwrap_or_else(|| pause.operator.access.name().to_owned()),
+            by: view::who(&pause.operator),
             reason: pause.reason.clone().unwrap_or_default(),
             until: pause.until.map(|until| moment(until, now)),
         }

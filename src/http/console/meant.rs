@@ -32,9 +32,9 @@ pub(super) enum Show {
     All,
     /// Those that need the operator.
     Needy,
-    /// Those that are not settled and came more than a minute ago.
+    /// Those that are under way and came more than a minute ago.
     Late,
-    /// Those that are not settled.
+    /// Those of which something happens by itself; what was set aside for the operator needs the operator.
     Open,
 }
 
@@ -126,7 +126,11 @@ impl Meant {
         Ok(match self.show.states().filter(|_| self.state.is_empty()) {
             None => vec![filter],
             Some(states) => {
-                let of = |state: &&str| DeliveryFilter { state: Some((*state).to_owned()), ..filter.clone() };
+                let of = |state: &&str| DeliveryFilter {
+                    state: Some((*state).to_owned()),
+                    set_aside: (*state == "unconfirmed").then_some(self.show == Show::Needy),
+                    ..filter.clone()
+                };
                 states.iter().map(of).collect()
             }
         })
@@ -276,6 +280,13 @@ mod tests {
         assert_eq!(states(&[("show", "needs-you")]), ["dead", "unconfirmed", "quarantined"]);
         assert_eq!(states(&[("show", "open")]), ["pending", "sending", "waiting", "unconfirmed"]);
         assert_eq!(states(&[("show", "open"), ("state", "dead")]), ["dead"], "one state is more exact");
+        let set_aside = |show: &str| -> Vec<Option<bool>> {
+            filters(&[("show", show)]).into_iter().map(|filter| filter.set_aside).collect()
+        };
+        assert_eq!(set_aside("needs-you"), [None, Some(true), None], "what is looked for needs nobody");
+        for show in ["open", "late"] {
+            assert_eq!(set_aside(show), [None, None, None, Some(false)], "{show}: nothing moves by itself there");
+        }
     }
 
     #[test]

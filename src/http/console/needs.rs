@@ -37,6 +37,35 @@ pub(super) struct Facts {
     pub(super) vendors: Vec<Vendor>,
     /// Deliveries that are tried again; not all of them where there are many.
     pub(super) waiting: Vec<Delivery>,
+    pub(super) begun: Begun,
+}
+
+/// Since when there are deliveries in each state that needs the operator; `None` for a state in which none is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Begun {
+    dead: Option<Timestamp>,
+    set_aside: Option<Timestamp>,
+    quarantined: Option<Timestamp>,
+}
+
+impl Begun {
+    /// Takes the earliest of these along.
+    pub(super) fn take(&mut self, deliveries: &[Delivery]) {
+        for delivery in deliveries {
+            let (place, at) = match &delivery.state {
+                State::Dead { .. } => (&mut self.dead, delivery.settled_at.unwrap_or(delivery.accepted_at)),
+                State::Unconfirmed { look_at: None, since, .. } => (&mut self.set_aside, *since),
+                State::Quarantined { .. } => (&mut self.quarantined, delivery.accepted_at),
+                State::Pending
+                | State::Sending { .. }
+                | State::Waiting { .. }
+                | State::Unconfirmed { look_at: Some(_), .. }
+                | State::Delivered { .. }
+                | State::Skipped { .. } => continue,
+            };
+            *place = Some(place.map_or(at, |before| before.min(at)));
+        }
+    }
 }
 
 /// How one vendor stands to the bridge.
@@ -140,6 +169,7 @@ fn dead(facts: &Facts) -> Option<Need> {
     Some(Need {
         tone: "bad",
         title: counted(many, "delivery was given up", "deliveries were given up"),
+        since: facts.begun.dead.map(|at| moment(at, facts.now)),
         remedy: "Read the cause, mend it, and put back what is to be tried again".to_owned(),
         href: "/console/deliveries?state=dead".to_owned(),
         link: "See what was given up",
@@ -155,6 +185,7 @@ fn set_aside(facts: &Facts) -> Option<Need> {
     (many > 0).then(|| Need {
         tone: "warn",
         title: counted(many, "delivery may have arrived", "deliveries may have arrived"),
+        since: facts.begun.set_aside.map(|at| moment(at, facts.now)),
         said: vec!["The answer was lost, and tandem cannot find out.".to_owned()],
         remedy: "See whether it is on the other side, then send it again or settle it".to_owned(),
         href: "/console/deliveries?state=unconfirmed".to_owned(),
@@ -168,6 +199,7 @@ fn quarantined(facts: &Facts) -> Option<Need> {
     Some(Need {
         tone: "warn",
         title: counted(many, "webhook could not be read", "webhooks could not be read"),
+        since: facts.begun.quarantined.map(|at| moment(at, facts.now)),
         remedy: "Mend its sender, then have the kept bodies read again or drop them".to_owned(),
         href: "/console/quarantine".to_owned(),
         link: "See the quarantine",
@@ -306,6 +338,7 @@ mod tests {
             counts: Counts { by_state: [("delivered", 9), ("skipped", 2)].into(), room, ..Counts::default() },
             vendors: vec![vendor(Destination::Zendesk), vendor(Destination::Braze)],
             waiting: Vec::new(),
+            begun: Begun::default(),
         }
     }
 
@@ -463,6 +496,28 @@ mod tests {
             facts.vendors[0].reached.push(reached(until));
             assert_eq!(needs(&facts).len(), usize::from(is_told), "{waiting} wait, {oldest} s old, {until} s to go");
         }
+    }
+
+    #[test]
+    fn what_was_given_up_set_aside_or_not_read_says_since_when() {
+        let mut facts = well();
+        facts.counts.by_state.extend([("dead", 2), ("unconfirmed", 2), ("quarantined", 1)]);
+        facts.counts.waiting = [(Destination::Braze, 1)].into();
+        let dead = |sequence, seconds| {
+            let state = State::Dead { cause: "Braze answered 400".into() };
+            Delivery { settled_at: Some(ago(seconds)), ..delivery(sequence, state) }
+        };
+        let unconfirmed = |sequence, seconds, look_at| {
+            let cause = "the answer was lost".to_owned();
+            delivery(sequence, State::Unconfirmed { attempt: 1, since: ago(seconds), look_at, looks: 1, cause })
+        };
+        let quarantined = delivery(5, State::Quarantined { cause: "no JSON".into() });
+        // One that was taken in first may be given up last; one that is looked for needs nobody.
+        facts.begun.take(&[dead(1, 60), dead(2, 7200), unconfirmed(3, 9000, Some(noon())), unconfirmed(4, 600, None)]);
+        facts.begun.take(&[Delivery { accepted_at: ago(120), ..quarantined }]);
+        let needs = needs(&facts);
+        let since = |need: &Need| need.since.as_ref().map(|since| since.ago.clone()).unwrap_or_default();
+        assert_eq!(needs.iter().map(since).collect::<Vec<_>>(), ["2 h ago", "10 min ago", "2 min ago"], "{needs:#?}");
     }
 
     #[test]

@@ -9,12 +9,13 @@ use jiff::Timestamp;
 
 use super::destinations::Paused;
 use super::inbound::Inbound;
-use super::needs::{Facts, Need, Vendor, needs};
+use super::needs::{Begun, Facts, Need, Vendor, needs};
 use super::page::{self, Section, Shell, html, sentence};
 use super::plot::{self, Plot};
 use super::session::Visitor;
-use super::view::{self, Moment, grouped, moment};
+use super::view::{self, Held, Moment, grouped, moment};
 use crate::domain::budget::{Level, a_period};
+use crate::domain::delivery::Delivery;
 use crate::domain::event::Destination;
 use crate::http::OperatorState;
 use crate::http::console::Allowance;
@@ -32,6 +33,8 @@ pub(super) struct Count {
     shown: String,
     /// What the state means, in a few words.
     means: &'static str,
+    /// The list of the very deliveries that are counted: the doorbells among them, which lists leave out otherwise.
+    href: String,
 }
 
 /// One destination.
@@ -103,17 +106,15 @@ pub(super) async fn show(
     Ok(html(StatusCode::OK, &page))
 }
 
-/// How many of the deliveries that are tried again are looked through for those that were refused often: where there are
-/// more, it is the vendor that is told of.
-const WAITING_MAX: usize = 200;
+/// How many of the deliveries in one state are looked through: for those that were refused often, and for the time of the
+/// first. Where there are more, it is the vendor that is told of, and the first is among the oldest.
+const LOOKED_THROUGH_MAX: usize = 200;
 
 /// Everything that tells what needs the operator.
 async fn facts(state: &OperatorState) -> Result<Facts, StoreError> {
     let counts = state.store.counts();
     let waiting = if counts.by_state.get("waiting").is_some_and(|many| *many > 0) {
-        let filter =
-            DeliveryFilter { state: Some("waiting".to_owned()), limit: WAITING_MAX, ..DeliveryFilter::default() };
-        state.store.deliveries(filter).await?.items
+        oldest(state, "waiting").await?
     } else {
         Vec::new()
     };
@@ -124,6 +125,7 @@ async fn facts(state: &OperatorState) -> Result<Facts, StoreError> {
         paused: state.store.paused(destination),
         reached: allowance(state, destination).reached,
     };
+    let begun = Begun::of(state, &counts).await?;
     let (reasons, _) = health::told(state.store.as_ref(), &state.readiness);
     Ok(Facts {
         now: state.clock.now(),
@@ -132,7 +134,47 @@ async fn facts(state: &OperatorState) -> Result<Facts, StoreError> {
         counts,
         vendors: DESTINATIONS.map(vendor).into(),
         waiting,
+        begun,
     })
+}
+
+/// The oldest deliveries in a state.
+async fn oldest(state: &OperatorState, word: &str) -> Result<Vec<Delivery>, StoreError> {
+    let filter =
+        DeliveryFilter { state: Some(word.to_owned()), limit: LOOKED_THROUGH_MAX, ..DeliveryFilter::default() };
+    Ok(state.store.deliveries(filter).await?.items)
+}
+
+impl Begun {
+    async fn of(state: &OperatorState, counts: &Counts) -> Result<Self, StoreError> {
+        let mut begun = Self::default();
+        for word in ["dead", "unconfirmed", "quarantined"] {
+            if counts.by_state.get(word).is_some_and(|many| *many > 0) {
+                begun.take(&oldest(state, word).await?);
+            }
+        }
+        Ok(begun)
+    }
+}
+
+/// What keeps a delivery's vendor from being called; `None` for nothing.
+pub(super) fn held(state: &OperatorState, delivery: &Delivery) -> Option<Held> {
+    let by = |destination| {
+        let is_in = |trouble| state.readiness.trouble(destination, trouble).is_some();
+        let vendor = view::vendor(destination);
+        match state.store.paused(destination) {
+            Some(_) => Some(Held { until: format!("when {vendor} is no longer paused"), is_pause: true }),
+            None if is_in(Trouble::Refuses) => {
+                Some(Held { until: format!("when {vendor} takes calls again"), is_pause: false })
+            }
+            None if is_in(Trouble::Unreachable) => {
+                Some(Held { until: format!("when {vendor} answers again"), is_pause: false })
+            }
+            None => None,
+        }
+    };
+    // A doorbell waits in the lane to the phone, and is answered by reading from Zendesk.
+    by(delivery.destination).or_else(|| (delivery.kind == "agent_reply").then(|| by(Destination::Zendesk)).flatten())
 }
 
 fn allowance(state: &OperatorState, destination: Destination) -> Allowance {
@@ -189,7 +231,8 @@ fn by_state(counts: &Counts) -> Vec<Count> {
             "dead" => "given up, the agent was told",
             _ => "could not be read",
         };
-        Count { state, tone, shown: grouped(number), means }
+        let href = view::query("/console/deliveries", &[("state", state), ("doorbells", "yes")]);
+        Count { state, tone, shown: grouped(number), means, href }
     };
     STATES.map(count).into()
 }
@@ -226,6 +269,8 @@ mod tests {
         let of = |state: &str| shown.iter().find(|count| count.state == state).map(|c| (c.shown.as_str(), c.tone));
         assert_eq!(of("dead"), Some(("1\u{202f}200", "bad")));
         assert_eq!((of("waiting"), of("pending")), (Some(("0", "")), Some(("0", ""))));
+        let led_to = |state: &str| format!("/console/deliveries?state={state}&doorbells=yes");
+        assert!(shown.iter().all(|count| count.href == led_to(count.state)), "doorbells are counted: {shown:?}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
 use super::session::Visitor;
+use super::view;
 use crate::domain::access::Role;
 use crate::domain::operator::Access;
 use crate::http::operator::Refusal;
@@ -73,8 +74,7 @@ impl Shell {
         let Caller { operator, grant } = &visitor.caller;
         let who = match (operator.by.as_deref(), operator.access) {
             (Some(by), _) => by,
-            (None, Access::Loopback) => "this machine",
-            (None, Access::Token | Access::Console | Access::Oidc | Access::Bridge) => "operator",
+            (None, access) => view::unnamed(access).unwrap_or("operator"),
         };
         Self {
             title: title.into(),

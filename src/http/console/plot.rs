@@ -57,6 +57,10 @@ struct Series {
     times: Vec<Timestamp>,
 }
 
+/// Doorbells are counted, so the lists show them.
+const ALL: &[(&str, &str)] = &[("doorbells", "yes")];
+const DELIVERED: &[(&str, &str)] = &[("state", "delivered"), ("doorbells", "yes")];
+
 /// The plots of the overview.
 pub(super) fn plots(samples: &[Sample]) -> Vec<Plot> {
     let marks: Vec<&Sample> = minutes(samples).collect();
@@ -69,10 +73,10 @@ pub(super) fn plots(samples: &[Sample]) -> Vec<Plot> {
     };
     let rate = |of: fn(&Tallies) -> u64| move |before: &Sample, after: &Sample| a_minute(before, after, of);
     [
-        series("Webhooks taken in", " a minute", &[], &rate(|tallies| tallies.accepted)),
-        series("Deliveries made", " a minute", &[("state", "delivered")], &rate(|tallies| tallies.delivered)),
-        series("Attempts in trouble", " a minute", &[], &rate(|tallies| tallies.troubled)),
-        series("Unsettled", "", &[("show", "open")], &|_, after| after.unsettled as f64),
+        series("Webhooks taken in", " a minute", ALL, &rate(|tallies| tallies.accepted)),
+        series("Deliveries made", " a minute", DELIVERED, &rate(|tallies| tallies.delivered)),
+        series("Attempts in trouble", " a minute", ALL, &rate(|tallies| tallies.troubled)),
+        series("Under way", "", &[("show", "open")], &|_, after| after.under_way as f64),
     ]
     .iter()
     .map(plot)
@@ -186,7 +190,7 @@ mod tests {
         let sample = |(place, accepted): (usize, &u64)| Sample {
             at: noon().checked_add(SignedDuration::from_secs(15 * place as i64)).unwrap(),
             tallies: Tallies { accepted: *accepted, ..Tallies::default() },
-            unsettled: *accepted,
+            under_way: *accepted,
         };
         accepted.iter().enumerate().map(sample).collect()
     }
@@ -224,20 +228,24 @@ mod tests {
                     "12:00 UTC".to_owned(),
                     "12:05 UTC".to_owned(),
                     "at most 4 a minute".to_owned(),
-                    list("since=2026-11-21T12%3A00%3A00Z&until=2026-11-21T12%3A05%3A00Z")
+                    list("doorbells=yes&since=2026-11-21T12%3A00%3A00Z&until=2026-11-21T12%3A05%3A00Z")
                 ),
                 (
                     "12:05 UTC".to_owned(),
                     "12:07 UTC".to_owned(),
                     "at most 30 a minute".to_owned(),
-                    list("since=2026-11-21T12%3A05%3A00Z&until=2026-11-21T12%3A07%3A00Z")
+                    list("doorbells=yes&since=2026-11-21T12%3A05%3A00Z&until=2026-11-21T12%3A07%3A00Z")
                 ),
             ]
         );
         let (first, second) = (&accepted.stretches[0], &accepted.stretches[1]);
         assert_eq!((first.x.as_str(), first.width.as_str()), ("0.0", "171.4"));
         assert_eq!((second.x.as_str(), second.width.as_str()), ("171.4", "68.6"));
-        assert!(delivered.stretches[0].href.contains("state=delivered&since="), "{}", delivered.stretches[0].href);
+        assert!(
+            delivered.stretches[0].href.contains("state=delivered&doorbells=yes&since="),
+            "{}",
+            delivered.stretches[0].href
+        );
     }
 
     #[test]

@@ -11,9 +11,10 @@ use super::conversations::{Known, key, known};
 use super::deliveries::parse_id;
 use super::gate::{self, Form};
 use super::mask;
+use super::overview::held;
 use super::page::{Section, Shell, Trouble, html, see_other};
 use super::session::Visitor;
-use super::view::{self, Moment, Step, grouped, moment};
+use super::view::{self, Held, Moment, Step, grouped, moment};
 use crate::domain::access::Role;
 use crate::domain::delivery::{Delivery, State as Standing};
 use crate::domain::event::{Event, EventKind, Keyword};
@@ -167,7 +168,7 @@ async fn items(state: &OperatorState, newest_first: &[Delivery]) -> Result<Vec<I
     for delivery in newest_first.iter().rev() {
         // One may have been dropped since it was listed.
         if let Some((delivery, event)) = state.store.delivery(delivery.id).await? {
-            let mut item = item(&delivery, &event, now);
+            let mut item = item(&delivery, &event, held(state, &delivery).as_ref(), now);
             if let (Some(item), EventKind::Note(note)) = (&mut item, &event.kind) {
                 item.text = state.console.says(note);
             }
@@ -177,8 +178,9 @@ async fn items(state: &OperatorState, newest_first: &[Delivery]) -> Result<Vec<I
     Ok(items)
 }
 
-/// How a delivery stands in the conversation; `None` for one that only told of another, and did.
-fn item(delivery: &Delivery, event: &Event, now: Timestamp) -> Option<Item> {
+/// How a delivery stands in the conversation; `None` for one that only told of another, and did, and for a look of
+/// tandem's own that found nothing.
+fn item(delivery: &Delivery, event: &Event, held: Option<&Held>, now: Timestamp) -> Option<Item> {
     let is_delivered = matches!(delivery.state, Standing::Delivered { .. });
     let state = delivery.state.name();
     let mut item = Item {
@@ -192,7 +194,7 @@ fn item(delivery: &Delivery, event: &Event, now: Timestamp) -> Option<Item> {
         tone: view::tone(state),
         why: why(&delivery.state),
         is_dead: matches!(delivery.state, Standing::Dead { .. }),
-        steps: view::steps(delivery, now),
+        steps: view::steps(delivery, now, held),
     };
     match &event.kind {
         EventKind::CustomerText(text) => {
@@ -214,7 +216,13 @@ fn item(delivery: &Delivery, event: &Event, now: Timestamp) -> Option<Item> {
             item.who = format!("Told to the agent on ticket #{}", note.ticket_id);
         }
         EventKind::AgentReply(_) if is_delivered => return None,
-        EventKind::AgentReply(reply) => item.who = format!("An agent replied on ticket #{}", reply.ticket_id),
+        EventKind::AgentReply(reply) if reply.caught_up.is_some() => {
+            if matches!(delivery.state, Standing::Skipped { .. }) {
+                return None;
+            }
+            item.who = format!("tandem looks for replies on ticket #{}", reply.ticket_id);
+        }
+        EventKind::AgentReply(reply) => item.who = format!("Zendesk told of a reply on ticket #{}", reply.ticket_id),
         EventKind::TicketSolved(change) => {
             item.who = format!("Ticket #{} was solved", change.ticket_id);
             if is_delivered {
@@ -250,12 +258,12 @@ fn keyword_words(keyword: Keyword) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::{AgentReply, CustomerText, PhoneText, TicketId};
+    use crate::domain::event::{AgentReply, CustomerText, PhoneText, Sighting, TicketId};
     use crate::domain::note::{Note, Says, Tells};
     use crate::http::testing::{delivery, noon};
 
     fn shown(kind: EventKind, state: Standing) -> Option<Item> {
-        item(&delivery(1, state), &Event { received_at: noon(), kind }, noon())
+        item(&delivery(1, state), &Event { received_at: noon(), kind }, None, noon())
     }
 
     fn told(kind: EventKind, state: Standing) -> Item {
@@ -277,6 +285,35 @@ mod tests {
         assert!(shown(bell(), Standing::Delivered { receipt: "1 to text".into() }).is_none());
         let dead = told(bell(), Standing::Dead { cause: "404 from Zendesk".into() });
         assert_eq!((dead.side, dead.why.as_str()), ("between", "Not sent: 404 from Zendesk"));
+        let skipped = || Standing::Skipped { reason: "no public comment by an agent is new".into() };
+        assert_eq!(told(bell(), skipped()).who, "Zendesk told of a reply on ticket #7");
+    }
+
+    #[test]
+    fn a_look_of_tandems_own_is_no_reply_and_is_shown_while_it_is_not_over() {
+        let seen = Sighting {
+            status: None,
+            updated_at: noon(),
+            as_of: noon(),
+            all_there_to: None,
+            merged: false,
+            heir: false,
+        };
+        let look = || {
+            let (comment_id, external_user_id, requester_id) = (None, None, None);
+            let caught_up = Some(seen);
+            EventKind::AgentReply(AgentReply {
+                ticket_id: TicketId(7),
+                comment_id,
+                external_user_id,
+                requester_id,
+                caught_up,
+            })
+        };
+        assert!(shown(look(), Standing::Skipped { reason: "no public comment by an agent is new".into() }).is_none());
+        let dead = told(look(), Standing::Dead { cause: "404 from Zendesk".into() });
+        assert_eq!(dead.who, "tandem looks for replies on ticket #7");
+        assert_eq!(view::told(&look()), "Look for replies");
     }
 
     #[test]

@@ -6,8 +6,8 @@ use url::Url;
 use crate::domain::address;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, Happened, State};
-use crate::domain::event::{Destination, TicketId};
-use crate::domain::operator::Operator;
+use crate::domain::event::{Destination, EventKind, TicketId};
+use crate::domain::operator::{Access, Operator};
 use crate::domain::phone;
 
 /// A time, for machines and for people. A page's script shows the visitor's own time in the place of `shown`.
@@ -98,7 +98,8 @@ pub(super) fn vendor(destination: Destination) -> &'static str {
 /// One thing that happened to a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Step {
-    pub(super) at: Moment,
+    /// `None` for what is to happen at a time that is not known.
+    pub(super) at: Option<Moment>,
     /// How often it happened in a row.
     pub(super) times: u32,
     /// When it happened last, where that was several times.
@@ -108,14 +109,47 @@ pub(super) struct Step {
     pub(super) tone: &'static str,
 }
 
+/// What keeps a vendor from being called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    /// When it ends: `when Braze answers again`.
+    pub(super) until: String,
+    /// Whether an operator paused the vendor. In a trouble of its own, the vendor is still called now and then.
+    pub(super) is_pause: bool,
+}
+
+/// When something is done that is due at a time: that time, unless it is over or nothing is called before a pause ends.
+fn due(at: Timestamp, now: Timestamp, held: Option<&Held>) -> Result<Moment, String> {
+    match held {
+        Some(held) if held.is_pause || at <= now => Err(held.until.clone()),
+        Some(_) | None if at > now => Ok(moment(at, now)),
+        Some(_) | None => Err("as soon as its turn comes".to_owned()),
+    }
+}
+
+/// The same in words, as they end a sentence: `in 40 s`, or `when Braze answers again`.
+pub(super) fn comes(at: Timestamp, now: Timestamp, held: Option<&Held>) -> String {
+    due(at, now, held).map_or_else(|until| until, |at| at.ago)
+}
+
 /// Everything that is known to have happened to a delivery, in order, and what comes next.
-pub(super) fn steps(delivery: &Delivery, now: Timestamp) -> Vec<Step> {
-    let step =
-        |at, what, why: &str, tone| Step { at: moment(at, now), times: 1, last: None, what, why: why.to_owned(), tone };
+pub(super) fn steps(delivery: &Delivery, now: Timestamp, held: Option<&Held>) -> Vec<Step> {
+    let step = |at, what, why: &str, tone| Step {
+        at: Some(moment(at, now)),
+        times: 1,
+        last: None,
+        what,
+        why: why.to_owned(),
+        tone,
+    };
+    let next = |at, what| match due(at, now, held) {
+        Ok(at) => Step { at: Some(at), times: 1, last: None, what, why: String::new(), tone: "" },
+        Err(until) => Step { at: None, times: 1, last: None, what, why: until, tone: "" },
+    };
     let mut steps = vec![step(delivery.accepted_at, "Taken in", "", "")];
     for past in &delivery.past {
         let (what, tone) = match past.what {
-            Happened::Refused => ("Attempt refused", "warn"),
+            Happened::Refused => ("Attempt failed", "warn"),
             Happened::PutOff => ("Put off", ""),
             Happened::AnswerLost => ("Attempt, answer lost", "warn"),
             Happened::NotSeen => ("Looked for, not seen", "warn"),
@@ -136,8 +170,9 @@ pub(super) fn steps(delivery: &Delivery, now: Timestamp) -> Vec<Step> {
         State::Delivered { receipt } => steps.push(step(settled_at, "Delivered", receipt, "good")),
         State::Skipped { reason } => steps.push(step(settled_at, "Not sent", reason, "")),
         State::Quarantined { cause } => steps.push(step(settled_at, "Could not be read", cause, "warn")),
-        State::Waiting { due_at, .. } => steps.push(step(*due_at, "Next attempt", "", "")),
-        State::Unconfirmed { look_at: Some(at), .. } => steps.push(step(*at, "Next look", "", "")),
+        State::Waiting { due_at, .. } => steps.push(next(*due_at, "Next attempt")),
+        State::Pending if held.is_some() => steps.push(next(now, "Next attempt")),
+        State::Unconfirmed { look_at: Some(at), .. } => steps.push(next(*at, "Next look")),
         State::Sending { lease_until, .. } => steps.push(step(*lease_until, "Being sent, at the latest until", "", "")),
         State::Pending | State::Unconfirmed { look_at: None, .. } | State::Dead { .. } => {}
     }
@@ -208,7 +243,23 @@ pub(super) fn phone(number: Option<&str>) -> String {
 
 /// An operator, as pages name one.
 pub(super) fn who(operator: &Operator) -> String {
-    operator.by.clone().unwrap_or_else(|| operator.access.name().to_owned())
+    let unnamed = || unnamed(operator.access).unwrap_or("an operator").to_owned();
+    operator.by.clone().unwrap_or_else(unnamed)
+}
+
+/// The name of an operator who gave none, where the way in tells.
+pub(super) fn unnamed(access: Access) -> Option<&'static str> {
+    match access {
+        Access::Loopback => Some("this machine"),
+        Access::Bridge => Some("tandem"),
+        Access::Token | Access::Console | Access::Oidc => None,
+    }
+}
+
+/// What a delivery is, in words, where its event is known: a doorbell that tandem rang itself tells of no reply.
+pub(super) fn told(event: &EventKind) -> &'static str {
+    let is_look = matches!(event, EventKind::AgentReply(reply) if reply.caught_up.is_some());
+    if is_look { "Look for replies" } else { kind(event.name()) }
 }
 
 /// The letters of a vendor's id that lists show.
@@ -310,13 +361,15 @@ mod tests {
         ] {
             delivery.apply(transition, at(seconds)).unwrap();
         }
-        let told = steps(&delivery, at(90));
-        let told: Vec<_> = told.iter().map(|step| (step.at.shown.as_str(), step.what, step.why.as_str())).collect();
+        let told = steps(&delivery, at(90), None);
+        let shown = |step: &Step| step.at.as_ref().map(|at| at.shown.clone()).unwrap_or_default();
+        let told: Vec<_> = told.iter().map(|step| (shown(step), step.what, step.why.as_str())).collect();
+        let told: Vec<_> = told.iter().map(|(shown, what, why)| (shown.as_str(), *what, *why)).collect();
         assert_eq!(
             told,
             [
                 ("12:00:00 UTC", "Taken in", ""),
-                ("12:00:02 UTC", "Attempt refused", "503 from Zendesk"),
+                ("12:00:02 UTC", "Attempt failed", "503 from Zendesk"),
                 ("12:00:06 UTC", "Given up", "422 from Zendesk"),
                 ("12:01:00 UTC", "Put back by an operator", ""),
                 ("12:01:02 UTC", "Delivered", "comment 9"),
@@ -340,11 +393,16 @@ mod tests {
         }
         let other = Transition::LookAgain { look_at: at(30), counts: true, cause: "403".into() };
         delivery.apply(other, at(20)).unwrap();
-        let told = steps(&delivery, at(25));
+        let told = steps(&delivery, at(25), None);
         let told: Vec<_> = told
             .iter()
-            .map(|step| (step.what, step.at.shown.as_str(), step.times, step.last.as_ref().map(|at| at.shown.as_str())))
-            .collect();
+            .map(|step| {
+                let shown = |at: &Option<Moment>| at.as_ref().map(|at| at.shown.clone());
+                (step.what, shown(&step.at).unwrap_or_default(), step.times, shown(&step.last))
+            })
+            .collect::<Vec<_>>();
+        let told: Vec<_> =
+            told.iter().map(|(what, shown, times, last)| (*what, shown.as_str(), *times, last.as_deref())).collect();
         assert_eq!(
             told,
             [
@@ -355,6 +413,47 @@ mod tests {
                 ("Next look", "12:00:30 UTC", 1, None),
             ]
         );
+    }
+
+    #[test]
+    fn what_waits_for_its_vendor_says_so_and_no_time_that_is_over() {
+        let at = |seconds| noon().checked_add(SignedDuration::from_secs(seconds)).unwrap();
+        let held = |is_pause| Held { until: "when Zendesk answers again".into(), is_pause };
+        let waiting = |due_at| {
+            delivery(1, State::Waiting { attempt: 2, due_at, cause: "no connection".into(), for_budget: false })
+        };
+        let looked_for = |look_at| {
+            let (look_at, cause) = (Some(look_at), "the answer was lost".to_owned());
+            delivery(1, State::Unconfirmed { attempt: 1, since: noon(), look_at, looks: 0, cause })
+        };
+        for (delivery, held, what, shown, why) in [
+            (waiting(at(40)), None, "Next attempt", "12:00:40 UTC", ""),
+            (waiting(at(40)), Some(held(false)), "Next attempt", "12:00:40 UTC", ""),
+            (waiting(at(40)), Some(held(true)), "Next attempt", "", "when Zendesk answers again"),
+            (waiting(at(-180)), Some(held(false)), "Next attempt", "", "when Zendesk answers again"),
+            (waiting(at(-180)), None, "Next attempt", "", "as soon as its turn comes"),
+            (looked_for(at(-1)), Some(held(false)), "Next look", "", "when Zendesk answers again"),
+            (delivery(1, State::Pending), Some(held(false)), "Next attempt", "", "when Zendesk answers again"),
+            (delivery(1, State::Pending), None, "Taken in", "12:00:00 UTC", ""),
+        ] {
+            let steps = steps(&delivery, noon(), held.as_ref());
+            let last = steps.last().unwrap();
+            let at = last.at.as_ref().map(|at| at.shown.as_str()).unwrap_or_default();
+            assert_eq!((last.what, at, last.why.as_str()), (what, shown, why), "{:?}, {held:?}", delivery.state);
+        }
+    }
+
+    #[test]
+    fn an_operator_without_a_name_has_one_name_on_all_pages() {
+        for (access, name) in [
+            (Access::Loopback, "this machine"),
+            (Access::Bridge, "tandem"),
+            (Access::Token, "an operator"),
+            (Access::Console, "an operator"),
+        ] {
+            assert_eq!(who(&Operator::claiming(access, None)), name);
+        }
+        assert_eq!(who(&Operator::claiming(Access::Loopback, Some("ada".into()))), "ada");
     }
 
     #[test]

@@ -59,6 +59,7 @@ impl Core {
             since: filter.since,
             until: filter.until,
             hide_doorbells: filter.hide_doorbells,
+            set_aside: filter.set_aside,
             newest_first: filter.newest_first,
             after: filter.after.map(Place::of),
             limit: filter.limit.min(PAGE_MAX),

@@ -64,6 +64,7 @@ struct Brief {
     state: u8,
     is_to_braze: bool,
     is_doorbell: bool,
+    is_set_aside: bool,
 }
 
 /// What is kept of one delivery.
@@ -88,6 +89,7 @@ pub(in crate::store) struct Wanted {
     pub(in crate::store) since: Option<Timestamp>,
     pub(in crate::store) until: Option<Timestamp>,
     pub(in crate::store) hide_doorbells: bool,
+    pub(in crate::store) set_aside: Option<bool>,
     pub(in crate::store) newest_first: bool,
     pub(in crate::store) after: Option<Place>,
     pub(in crate::store) limit: usize,
@@ -115,6 +117,7 @@ impl Brief {
             && wanted.since.is_none_or(|since| self.second >= second(since))
             && wanted.until.is_none_or(|until| self.second < second(until))
             && !(wanted.hide_doorbells && is_answered)
+            && wanted.set_aside.is_none_or(|set_aside| set_aside == self.is_set_aside)
     }
 }
 
@@ -122,7 +125,7 @@ impl Wanted {
     /// Whether a counter tells how many are meant.
     fn is_counted(&self) -> bool {
         let narrows = self.whose.is_some() || self.destination.is_some() || self.dispatch.is_some();
-        !narrows && self.since.is_none() && self.until.is_none() && !self.hide_doorbells
+        !narrows && self.since.is_none() && self.until.is_none() && !self.hide_doorbells && self.set_aside.is_none()
     }
 }
 
@@ -142,6 +145,7 @@ impl Index {
                 state: u8::try_from(state).unwrap_or_default(),
                 is_to_braze: delivery.destination == Destination::Braze,
                 is_doorbell: delivery.kind == "agent_reply",
+                is_set_aside: delivery.state.is_set_aside(),
             },
             conversation: self.digest(&delivery.conversation.0),
             dispatches: delivery.dispatches().map(|id| self.digest(id)).collect(),

@@ -260,6 +260,10 @@ fn filters(now: i64) -> Vec<DeliveryFilter> {
         filters.push(DeliveryFilter { state: state.clone(), since, hide_doorbells: true, ..list() });
         filters.push(DeliveryFilter { state, destination: Some(Destination::Braze), ..list() });
     }
+    for set_aside in [Some(true), Some(false)] {
+        filters.push(DeliveryFilter { set_aside, ..list() });
+        filters.push(DeliveryFilter { set_aside, state: Some("unconfirmed".into()), ..list() });
+    }
     for key in CUSTOMERS.into_iter().chain(["ada@line-2", "ticket:1", "ticket:0"]) {
         let conversation = Some(ConversationKey(key.into()));
         filters.push(DeliveryFilter { conversation: conversation.clone(), ..list() });
