@@ -300,6 +300,15 @@ async fn a_list_is_dense_on_a_desktop_and_two_or_three_lines_a_row_on_a_phone() 
     }
     let whole = browser.run("return document.documentElement.scrollHeight", &json!([])).await.as_u64().unwrap();
     assert!(whole <= 6000, "a page of {whole} px on a phone");
+    // Whatever the state, the time begins the second line.
+    browser.goto(&stage.at("/console/deliveries?doorbells=yes")).await;
+    let ends = "const end = (row, name, side) => row.querySelector(name).getBoundingClientRect()[side];
+        return [...document.querySelectorAll('tbody tr')].filter(row =>
+            end(row, '.when', 'top') < end(row, '.state-cell', 'bottom') - 4 || end(row, '.when', 'left') > 60).length";
+    assert_eq!(browser.run(ends, &json!([])).await, 0, "rows whose time stands in the first line");
+    let lines = "const button = document.querySelector('.who button'); const text = document.createRange();
+        text.selectNodeContents(button); return text.getClientRects().length";
+    assert_eq!(browser.run(lines, &json!([])).await, 1, "lines of Sign out");
     stage.bridge.stop().await;
 }
 
