@@ -1,4 +1,5 @@
-//! Configuration: one TOML file, overridden key by key from the environment.
+//! Configuration: one TOML file, overridden key by key from the secrets file beside it ([`secrets_file`]) and from the
+//! environment.
 //!
 //! This is the only module that reads the environment, and the only one that reads configuration and mapping files.
 //! All faults are found in one go, each with its key, its place and what to do ([`Faults`]). Nothing here ever shows a
@@ -310,11 +311,18 @@ pub fn glimpse(path: Option<&Path>) -> Result<Glimpse, Faults> {
 /// Which mappings are configured, and not what stands in them.
 #[derive(Clone, Debug)]
 pub struct MappingKeys {
-    /// As [`Config::mappings`]; it may not be there yet.
-    pub directory: Option<PathBuf>,
+    /// As [`Config::mappings`], or [`MAPPINGS_DIRECTORY`] beside the configuration; it may not be there yet.
+    pub directory: PathBuf,
+    /// Whether the configuration names it.
+    pub is_configured: bool,
     /// As [`Config::notes_language`].
     pub language: String,
+    /// Whether a campaign for the closing text is configured.
+    pub has_closing_text: bool,
 }
+
+/// The directory that commands make for mappings where the configuration names none.
+pub const MAPPINGS_DIRECTORY: &str = "mappings";
 
 /// Reads only what is in [`MappingKeys`], and minds no fault elsewhere.
 ///
@@ -323,15 +331,16 @@ pub struct MappingKeys {
 pub fn mapping_keys(path: Option<&Path>) -> Result<MappingKeys, Faults> {
     let sources = Sources::read(path)?;
     let checker = Checker::new(read::gather(sources.text(), sources.variables.clone()), &sources.base);
-    let directory = checker.text("mappings").map(|directory| sources.base.join(directory));
-    let language = checker.text("notes.language").unwrap_or_default();
+    let configured = checker.text("mappings");
+    let keys = MappingKeys {
+        is_configured: configured.is_some(),
+        directory: sources.base.join(configured.as_deref().unwrap_or(MAPPINGS_DIRECTORY)),
+        language: checker.text("notes.language").unwrap_or_default(),
+        has_closing_text: checker.text("braze.campaigns.ticket_solved").is_some(),
+    };
     let mut faults = checker.into_faults();
     faults.retain(|fault| ["mappings", "notes.language", read::WHOLE_FILE].contains(&fault.key.as_str()));
-    if faults.is_empty() && sources.faults.is_empty() {
-        Ok(MappingKeys { directory, language })
-    } else {
-        Err(sources.refuse(faults))
-    }
+    if faults.is_empty() && sources.faults.is_empty() { Ok(keys) } else { Err(sources.refuse(faults)) }
 }
 
 /// What `RUST_LOG` says, for [`crate::telemetry::init_logs`]; `None` when it is not set or not a text.

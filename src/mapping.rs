@@ -1,4 +1,4 @@
-//! Mappings: from what the bridge knows to the body of a vendor call.
+//! Mappings: from what the bridge knows to the body of a vendor call, and from the code of a note to its words.
 //!
 //! A mapping is a TOML file that an operator may change: which event it is for, which call it makes, and the body as a
 //! table whose strings are Liquid templates. Liquid only ever makes single values and never JSON text, so nothing that a
@@ -11,6 +11,7 @@
 //! is refused before parsing), [`tags`], [`blocks`] and [`filters`] (Liquid with limits), [`promise`], [`rehearsal`].
 //! Templates mean what they mean in Ruby's Liquid, the reference, or are refused: [`values`], [`names`](mod@names), [`condition`],
 //! [`numbers`], [`letters`], [`strftime`]. The words of notes are templates of the same kind: [`words`].
+//! What people try a mapping on is made of an event by [`supposed`].
 //!
 //! This module reads no files and no clock, makes no calls, and decides nothing about a delivery: the same context
 //! always makes the same body, which Zendesk's idempotency keys rely on.
@@ -22,7 +23,9 @@ use std::sync::Arc;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use crate::domain::note::Note;
+use crate::domain::event::TicketId;
+use crate::domain::note::{Note, Saying};
+use crate::domain::text;
 use body::{BodyFault, Node};
 use template::{Compiler, Data};
 use words::{Languages, Words};
@@ -49,7 +52,7 @@ mod values;
 mod words;
 
 pub use context::Context;
-pub use name::{Call, Name, NoSuchMapping, RequestLine};
+pub use name::{Call, File, Name, NoSuchMapping, RequestLine};
 pub use supposed::{Misfit, Supposed, suppose};
 pub use words::{DEFAULT_LANGUAGE, language_of, shipped_languages, shipped_words};
 
@@ -206,6 +209,45 @@ impl Mappings {
             }
         }
         Ok(self)
+    }
+
+    /// The language that notes are written in.
+    #[must_use]
+    pub fn language(&self) -> &str {
+        self.words.language()
+    }
+
+    /// What the words of the language say of one of each code, of each kind of cause and of each advice: table, key and
+    /// text, in the order of [`crate::domain::note`].
+    #[must_use]
+    pub fn words(&self) -> Vec<(&'static str, &'static str, String)> {
+        self.words.each()
+    }
+
+    /// The shipped sample of a mapping, its note in the language that notes are written in.
+    ///
+    /// # Errors
+    /// None that the tests let through.
+    pub fn sample(&self, name: Name) -> Result<Context, Fault> {
+        let mut context = sample(name)?;
+        let file = format!("{name}.json");
+        self.word(&mut context).map_err(|what| Fault { file, line: None, key: None, what })?;
+        Ok(context)
+    }
+
+    /// Puts the words of its note's code and fields into a context, as when a note is written. A context without a code
+    /// keeps the words that it has.
+    ///
+    /// # Errors
+    /// When there is no such code, or when one of its fields is missing.
+    pub fn word(&self, context: &mut Context) -> Result<(), String> {
+        let note = &mut context.note;
+        let Some(code) = &note.code else { return Ok(()) };
+        let saying =
+            Saying::read(code, &note.fields).map_err(|what| format!("`note` has the code {code:?}: {what}"))?;
+        note.text = self.say([&Note::fact(TicketId(0), saying)]);
+        note.html = text::html_from_plain(&note.text);
+        Ok(())
     }
 
     /// What these notes tell agents, one below the other, with what can be done about it.

@@ -83,7 +83,7 @@ pub(super) fn mapping_faults(files: Option<&BTreeMap<String, String>>, language:
     };
     mapping::Name::ALL
         .into_iter()
-        .filter_map(|name| match mapping::sample(name) {
+        .filter_map(|name| match mappings.sample(name) {
             Ok(sample) => {
                 let problem = format!("cannot render its own sample: {}", mappings.render(name, &sample).err()?);
                 Some(Fault::new(format!("mapping {}", name.as_str()), problem, REMEDY))
@@ -100,11 +100,14 @@ pub(super) fn load_mappings(files: Option<&BTreeMap<String, String>>) -> Result<
 
 const REMEDY: &str = "Mend the mapping; `tandem render` shows what it makes of an event";
 
+const WORDS_REMEDY: &str = "Mend the words; `tandem render notes` shows what they say";
+
 fn as_fault(fault: mapping::Fault) -> Fault {
     let place = fault.line.map_or(Place::Nowhere, Place::Line);
+    let remedy = if mapping::language_of(&fault.file).is_some() { WORDS_REMEDY } else { REMEDY };
     let key = match fault.key {
         Some(key) => format!("{}: {key}", fault.file),
         None => fault.file,
     };
-    Fault::new(key, format!("cannot be used: {}", fault.what), REMEDY).at(place)
+    Fault::new(key, format!("cannot be used: {}", fault.what), remedy).at(place)
 }

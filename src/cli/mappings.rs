@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{ConfigFile, Failure, Form, print_json, table};
 use crate::config::{self, MappingKeys};
-use crate::mapping::{self, DEFAULT_LANGUAGE, Name};
+use crate::mapping::{self, DEFAULT_LANGUAGE, File, Name};
 
 /// What stands for the words of notes in the configured language.
 const NOTES: &str = "notes";
@@ -63,7 +62,8 @@ pub(super) enum Mappings {
         /// Every mapping, and notes.
         #[arg(long)]
         all: bool,
-        /// The directory; it is made where it is missing. Without it, the configuration's `mappings`.
+        /// The directory; it is made where it is missing. Without it, the configuration's `mappings`, or else mappings
+        /// beside the configuration.
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
         #[command(flatten)]
@@ -77,10 +77,10 @@ impl Mappings {
             Self::List { file, form } => list(&InForce::read(&file)?, form, output),
             Self::Show { name, shipped, sample, file, form } => {
                 let keys = config::mapping_keys(file.config.as_deref())?;
-                let which = Which::named(&name, &keys)?;
+                let which = named(&name, &keys)?;
                 let source = match (&which, sample) {
-                    (Which::Mapping(name), true) => Some(Source::inside(mapping::shipped_sample(*name))),
-                    (Which::Words(_), true) => None,
+                    (File::Mapping(name), true) => Some(Source::inside(mapping::shipped_sample(*name))),
+                    (File::Words(_), true) => None,
                     (_, false) if shipped => which.shipped().map(Source::inside),
                     (_, false) => InForce::read(&file)?.source(&which),
                 };
@@ -90,9 +90,9 @@ impl Mappings {
             Self::Copy { names, all, to, file } => {
                 let keys = config::mapping_keys(file.config.as_deref())?;
                 let chosen = if all {
-                    Name::ALL.into_iter().map(Which::Mapping).chain([Which::Words(keys.language.clone())]).collect()
+                    Name::ALL.into_iter().map(File::Mapping).chain([File::Words(keys.language.clone())]).collect()
                 } else {
-                    names.iter().map(|name| Which::named(name, &keys)).collect::<Result<Vec<_>, _>>()?
+                    names.iter().map(|name| named(name, &keys)).collect::<Result<Vec<_>, _>>()?
                 };
                 copy(&chosen, to, &keys, output)
             }
@@ -100,58 +100,27 @@ impl Mappings {
     }
 }
 
-/// A file of the directory of mappings.
-enum Which {
-    Mapping(Name),
-    /// The words of notes in this language.
-    Words(String),
+/// The file that a word on the command line names.
+pub(super) fn named(word: &str, keys: &MappingKeys) -> Result<File, Failure> {
+    if word == NOTES {
+        return Ok(File::Words(keys.language.clone()));
+    }
+    word.parse().map_err(|_| {
+        let known: Vec<&str> = Name::ALL.into_iter().map(Name::as_str).chain([NOTES]).collect();
+        Failure::Usage(format!("there is no mapping {word:?}; the mappings are: {}", known.join(", ")))
+    })
 }
 
-impl Which {
-    fn named(word: &str, keys: &MappingKeys) -> Result<Self, Failure> {
-        if word == NOTES {
-            return Ok(Self::Words(keys.language.clone()));
+/// What a copy begins with: of a language that is not shipped, the English words under its name.
+fn to_copy(file: &File) -> Cow<'static, str> {
+    match (file.shipped(), file) {
+        (Some(text), _) => text.into(),
+        (None, File::Words(language)) => {
+            let english = mapping::shipped_words(DEFAULT_LANGUAGE).unwrap_or_default();
+            let line = |language: &str| format!("language = \"{language}\"");
+            english.replacen(&line(DEFAULT_LANGUAGE), &line(language), 1).into()
         }
-        if let Some(language) = mapping::language_of(&format!("{word}.toml")) {
-            return Ok(Self::Words(language.to_owned()));
-        }
-        word.parse().map(Self::Mapping).map_err(|_| {
-            let known: Vec<&str> = Name::ALL.into_iter().map(Name::as_str).chain([NOTES]).collect();
-            Failure::Usage(format!("there is no mapping {word:?}; the mappings are: {}", known.join(", ")))
-        })
-    }
-
-    fn file(&self) -> String {
-        format!("{self}.toml")
-    }
-
-    fn shipped(&self) -> Option<&'static str> {
-        match self {
-            Self::Mapping(name) => Some(mapping::shipped(*name)),
-            Self::Words(language) => mapping::shipped_words(language),
-        }
-    }
-
-    /// What a copy begins with: of a language that is not shipped, the English words under its name.
-    fn to_copy(&self) -> Cow<'static, str> {
-        match (self.shipped(), self) {
-            (Some(text), _) => text.into(),
-            (None, Self::Words(language)) => {
-                let english = mapping::shipped_words(DEFAULT_LANGUAGE).unwrap_or_default();
-                let line = |language: &str| format!("language = \"{language}\"");
-                english.replacen(&line(DEFAULT_LANGUAGE), &line(language), 1).into()
-            }
-            (None, Self::Mapping(_)) => Cow::default(),
-        }
-    }
-}
-
-impl fmt::Display for Which {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Mapping(name) => f.write_str(name.as_str()),
-            Self::Words(language) => write!(f, "{NOTES}.{language}"),
-        }
+        (None, File::Mapping(_)) => Cow::default(),
     }
 }
 
@@ -186,13 +155,10 @@ impl InForce {
     }
 
     /// `None` for words that are neither shipped nor there as a file.
-    fn source(&self, which: &Which) -> Option<Source> {
-        let file = which.file();
+    fn source(&self, which: &File) -> Option<Source> {
+        let file = which.name();
         match (self.files.get(&file), which.shipped()) {
-            (Some(text), _) => {
-                let directory = self.keys.directory.clone().unwrap_or_default();
-                Some(Source { path: Some(directory.join(file)), text: text.clone() })
-            }
+            (Some(text), _) => Some(Source { path: Some(self.keys.directory.join(file)), text: text.clone() }),
             (None, shipped) => shipped.map(Source::inside),
         }
     }
@@ -203,19 +169,19 @@ fn list(in_force: &InForce, form: Form, output: &mut impl Write) -> Result<(), F
     let mut languages: Vec<String> = mapping::shipped_languages().map(str::to_owned).chain(own).collect();
     languages.sort_unstable();
     languages.dedup();
-    let words = languages.into_iter().map(Which::Words);
-    let all = Name::ALL.into_iter().map(Which::Mapping).chain(words);
-    let item = |which: Which| {
+    let words = languages.into_iter().map(File::Words);
+    let all = Name::ALL.into_iter().map(File::Mapping).chain(words);
+    let item = |which: File| {
         let source = in_force.source(&which)?;
-        let (call, takes, used) = match &which {
-            Which::Mapping(name) => (Some(name.call().as_str()), name.takes(), true),
-            Which::Words(language) => (None, "note", *language == in_force.keys.language),
+        let (call, takes) = match &which {
+            File::Mapping(name) => (Some(name.call().as_str()), name.takes()),
+            File::Words(_) => (None, "note"),
         };
         Some(json!({
             "name": which.to_string(),
             "source": if source.path.is_some() { "file" } else { "shipped" },
             "differs": Some(source.text.as_str()) != which.shipped(),
-            "used": used,
+            "used": unused_until(&which, &in_force.keys).is_none(),
             "takes": takes,
             "call": call,
             "path": source.shown_path(),
@@ -229,7 +195,19 @@ fn list(in_force: &InForce, form: Form, output: &mut impl Write) -> Result<(), F
     Ok(())
 }
 
-fn show(which: &Which, source: &Source, form: Form, output: &mut impl Write) -> Result<(), Failure> {
+/// What keeps a file from being used, where something does: what the configuration would have to say.
+fn unused_until(file: &File, keys: &MappingKeys) -> Option<String> {
+    match file {
+        File::Mapping(Name::TicketSolved) if !keys.has_closing_text => {
+            Some("braze.campaigns.ticket_solved names a campaign".to_owned())
+        }
+        File::Mapping(_) => None,
+        File::Words(language) if *language == keys.language => None,
+        File::Words(language) => Some(format!("notes.language is \"{language}\"")),
+    }
+}
+
+fn show(which: &File, source: &Source, form: Form, output: &mut impl Write) -> Result<(), Failure> {
     if form.json {
         let shown = json!({ "name": which.to_string(), "path": source.shown_path(), "text": source.text });
         return print_json(output, &shown);
@@ -238,39 +216,35 @@ fn show(which: &Which, source: &Source, form: Form, output: &mut impl Write) -> 
     Ok(())
 }
 
-fn copy(all: &[Which], to: Option<PathBuf>, keys: &MappingKeys, output: &mut impl Write) -> Result<(), Failure> {
-    let Some(directory) = to.or_else(|| keys.directory.clone()) else {
-        let what = "the configuration names no directory of mappings: name one with --to DIR, and write \
-                    mappings = \"DIR\" into the configuration";
-        return Err(Failure::Usage(what.to_owned()));
-    };
+fn copy(all: &[File], to: Option<PathBuf>, keys: &MappingKeys, output: &mut impl Write) -> Result<(), Failure> {
+    let directory = to.unwrap_or_else(|| keys.directory.clone());
     let failed =
         |path: &Path, error: std::io::Error| Failure::Failed(format!("{} cannot be written: {error}", path.display()));
     fs::create_dir_all(&directory).map_err(|error| failed(&directory, error))?;
-    let (mut written, mut kept) = (0, Vec::new());
+    let (mut written, mut kept) = (Vec::new(), Vec::new());
     for which in all {
-        let path = directory.join(which.file());
+        let path = directory.join(which.name());
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(mut file) => {
-                file.write_all(which.to_copy().as_bytes()).map_err(|error| failed(&path, error))?;
+                file.write_all(to_copy(which).as_bytes()).map_err(|error| failed(&path, error))?;
                 writeln!(output, "Written: {}", path.display())?;
-                written += 1;
+                written.push(which);
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => kept.push(path.display().to_string()),
             Err(error) => return Err(failed(&path, error)),
         }
     }
-    if written > 0 {
-        if keys.directory.as_ref() != Some(&directory) {
+    if let Some(first) = written.first() {
+        if !keys.is_configured || keys.directory != directory {
             let shown = directory.display();
             writeln!(output, "They are used once the configuration has: mappings = \"{shown}\"")?;
         }
-        for language in all.iter().filter_map(|which| if let Which::Words(name) = which { Some(name) } else { None }) {
-            if *language != keys.language {
-                writeln!(output, "Agents read them once notes.language is \"{language}\"")?;
+        for file in &written {
+            if let Some(until) = unused_until(file, keys) {
+                writeln!(output, "{file} is used once {until}")?;
             }
         }
-        writeln!(output, "Change them, and ask: tandem check. What a mapping makes: tandem render NAME")?;
+        writeln!(output, "Change them, and ask: tandem check. What one makes: tandem render {first}")?;
     }
     match kept.as_slice() {
         [] => Ok(()),

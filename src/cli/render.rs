@@ -1,4 +1,4 @@
-//! `tandem render`: what a mapping makes of an event, without sending it.
+//! `tandem render`: what a mapping makes of an event, and what notes to agents say. It sends nothing.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -10,13 +10,12 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::check::load_mappings;
+use super::mappings::named;
 use super::{ConfigFile, Failure, Form, print_json, read_input};
 use crate::config::{self, keys};
 use crate::domain::event::{Event, Unreadable};
-use crate::domain::note::Note;
-use crate::domain::text;
 use crate::intake::{self, Intake, IntakeOptions};
-use crate::mapping::{self, Context, Misfit, Name, Supposed};
+use crate::mapping::{self, Context, File, Mappings, Misfit, Name, Supposed};
 
 /// Far more than the largest event that the bridge takes in.
 const EVENT_MAX_BYTES: u64 = 1024 * 1024;
@@ -24,7 +23,8 @@ const EVENT_MAX_BYTES: u64 = 1024 * 1024;
 /// The arguments.
 #[derive(Debug, Args)]
 pub(super) struct Render {
-    /// The name of the mapping, such as agent_reply.
+    /// The name of the mapping, such as agent_reply; notes for what agents are told in the configured language, notes.fr for
+    /// another.
     mapping: String,
     /// What to make the request of: a JSON file with the fields that the mapping may use (`tandem mappings show MAPPING
     /// --sample` prints one), or the body of a webhook as Zendesk or Braze posts it; - reads it from standard input.
@@ -39,22 +39,23 @@ pub(super) struct Render {
 
 impl Render {
     pub(super) fn run(self, input: &mut impl Read, output: &mut impl Write) -> Result<(), Failure> {
-        let name = named(&self.mapping)?;
-        let (mut context, note) = match &self.event {
-            None => (sample(name)?, None),
-            Some(file) => read_event(name, file, input)?,
-        };
         let file = self.file.config.as_deref();
+        let keys = config::mapping_keys(file)?;
+        let which = named(&self.mapping, &keys)?;
         let mapping_files = config::glimpse(file)?.mapping_files;
         let mappings =
             load_mappings(mapping_files.as_ref()).map_err(|faults| Failure::Configuration(faults.to_string()))?;
-        if let Some(note) = note {
-            let language = config::mapping_keys(file)?.language;
-            let mappings = mappings.clone().in_language(&language);
-            let mappings = mappings.map_err(|error| Failure::Configuration(format!("notes.language {error}")))?;
-            context.note.text = mappings.say([&note]);
-            context.note.html = text::html_from_plain(&context.note.text);
-        }
+        let name = match which {
+            File::Mapping(name) => name,
+            File::Words(language) => return self.words(mappings, &language, output),
+        };
+        let mappings = mappings.in_language(&keys.language);
+        let mappings = mappings.map_err(|error| Failure::Configuration(format!("notes.language {error}")))?;
+        let mut context = match &self.event {
+            None => mapping::sample(name).map_err(|fault| Failure::Failed(fault.to_string()))?,
+            Some(file) => read_event(name, file, input)?,
+        };
+        mappings.word(&mut context).map_err(Failure::Failed)?;
         let body = mappings
             .render(name, &context)
             .map_err(|error| Failure::Failed(format!("{} cannot be rendered: {error}", name.as_str())))?;
@@ -66,22 +67,36 @@ impl Render {
         print_json(output, &body)?;
         Ok(())
     }
+
+    /// What the words of notes say of one of each code, of each kind of cause and of each advice.
+    fn words(self, mappings: Mappings, language: &str, output: &mut impl Write) -> Result<(), Failure> {
+        if self.event.is_some() {
+            let what = "--event is for mappings: tandem render failure_note --event FILE words the note of an event";
+            return Err(Failure::Usage(what.to_owned()));
+        }
+        let mappings = mappings.in_language(language);
+        let words = mappings.map_err(|error| Failure::Usage(format!("the language {error}")))?.words();
+        if self.form.json {
+            let mut tables = json!({});
+            for (table, key, text) in words {
+                tables[table][key] = text.into();
+            }
+            return print_json(output, &tables);
+        }
+        let mut shown = "";
+        for (table, key, text) in words {
+            if table != shown {
+                writeln!(output, "{}[{table}]", if shown.is_empty() { "" } else { "\n" })?;
+                shown = table;
+            }
+            writeln!(output, "{key}: {text}")?;
+        }
+        Ok(())
+    }
 }
 
-/// The mapping that a word on the command line names.
-fn named(word: &str) -> Result<Name, Failure> {
-    word.parse().map_err(|_| {
-        let known: Vec<&str> = Name::ALL.into_iter().map(Name::as_str).collect();
-        Failure::Usage(format!("there is no mapping {word:?}; the mappings are: {}", known.join(", ")))
-    })
-}
-
-fn sample(name: Name) -> Result<Context, Failure> {
-    mapping::sample(name).map_err(|fault| Failure::Failed(fault.to_string()))
-}
-
-/// The context, and the note whose words are still to be put into it.
-fn read_event(name: Name, file: &Path, input: &mut impl Read) -> Result<(Context, Option<Note>), Failure> {
+/// The context of an event's file; the words of its note are still to be put in.
+fn read_event(name: Name, file: &Path, input: &mut impl Read) -> Result<Context, Failure> {
     let shown = file.display();
     let bytes = if file.as_os_str() == "-" {
         read_input(input, EVENT_MAX_BYTES, "the event")?
@@ -96,16 +111,16 @@ fn read_event(name: Name, file: &Path, input: &mut impl Read) -> Result<(Context
     match serde_json::from_str::<Context>(text) {
         Ok(context) => {
             Misfit::check(name, &context.event.kind).map_err(misfit)?;
-            Ok((context, None))
+            Ok(context)
         }
         Err(error) if is_meant_as_context(text) => Err(is_no_event(&error)),
         Err(_) => {
-            let sample = sample(name)?;
+            let sample = mapping::sample(name).map_err(|fault| Failure::Failed(fault.to_string()))?;
             let path = intake::likely_path(text.as_bytes());
             let event = read_webhook(text, path, &sample).map_err(|what| is_no_event(&what))?;
             let supposed = mapping::suppose(name, sample, &event).map_err(misfit)?;
             say_what_is_supposed(path, &event, &supposed);
-            Ok((supposed.context, supposed.note))
+            Ok(supposed.context)
         }
     }
 }

@@ -249,6 +249,18 @@ impl Saying {
         ]
     }
 
+    /// What this code says with these fields, which is what mappings are given of a note.
+    ///
+    /// # Errors
+    /// When there is no such code, or when one of its fields is missing.
+    pub fn read(code: &str, fields: &Fields) -> Result<Self, String> {
+        let mut record = serde_json::to_value(fields).map_err(|error| error.to_string())?;
+        // A field that is left out is named by the refusal, and one that is null is not.
+        record.as_object_mut().into_iter().for_each(|fields| fields.retain(|_, value| !value.is_null()));
+        record["code"] = code.into();
+        serde_json::from_value(record).map_err(|error| error.to_string())
+    }
+
     /// What a subscription keyword did, and the word that the customer typed.
     #[must_use]
     pub fn of_keyword(keyword: event::Keyword, word: &str) -> Self {
@@ -455,6 +467,8 @@ mod tests {
             let head = format!(r#"{{"kind":"note","ticket_id":18446744073709551615,"code":"{code}""#);
             assert!(json.starts_with(&head), "{json}");
             assert!(read(&json) == note, "{json}");
+            let Says::Coded(saying) = note.says else { panic!("{json}") };
+            assert!(Saying::read(saying.code(), &saying.fields()) == Ok(saying), "{json}");
         }
     }
 }

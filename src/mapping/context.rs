@@ -142,12 +142,14 @@ pub struct MessagePart {
 }
 
 /// See [`Context::note`].
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotePart {
     /// Plain words.
+    #[serde(default)]
     pub text: String,
     /// The same, ready to be an `html_body`.
+    #[serde(default)]
     pub html: String,
     /// The status that the ticket is to have from then on (`keyword_note` only); `null` where it stays as it is.
     #[serde(default)]

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::words::{language_of, shipped_words};
+
 /// What a mapping is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Name {
@@ -113,6 +115,53 @@ impl FromStr for Name {
 
     fn from_str(text: &str) -> Result<Self, NoSuchMapping> {
         Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or(NoSuchMapping)
+    }
+}
+
+/// A file of the directory of mappings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum File {
+    /// A mapping.
+    Mapping(Name),
+    /// The words of notes in this language.
+    Words(String),
+}
+
+impl File {
+    /// Its name in the directory.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{self}.toml")
+    }
+
+    /// The text that stands for it where there is no such file; `None` for words in a language that is not shipped.
+    #[must_use]
+    pub fn shipped(&self) -> Option<&'static str> {
+        match self {
+            Self::Mapping(name) => Some(name.shipped().0),
+            Self::Words(language) => shipped_words(language),
+        }
+    }
+}
+
+/// `agent_reply`, `notes.fr`.
+impl fmt::Display for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mapping(name) => f.write_str(name.as_str()),
+            Self::Words(language) => write!(f, "notes.{language}"),
+        }
+    }
+}
+
+impl FromStr for File {
+    type Err = NoSuchMapping;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchMapping> {
+        match language_of(&format!("{text}.toml")) {
+            Some(language) => Ok(Self::Words(language.to_owned())),
+            None => text.parse().map(Self::Mapping),
+        }
     }
 }
 

@@ -1,15 +1,16 @@
-//! The context that the bridge would make of an event, as far as the event itself tells, for people who try a mapping.
+//! The context that the bridge would make of an event, as far as the event itself tells, for people who try a mapping:
+//! on the command line, and in the console, which adds what it knows besides.
 //!
 //! The rest, which only a vendor or a running bridge knows, stays that of the mapping's sample and is named. Pure; it never
 //! decides what is sent.
 
 use std::fmt;
 
-use super::context::{Context, CustomerPart, RecipientPart};
+use super::context::{Context, CustomerPart, NotePart, RecipientPart};
 use super::name::Name;
 use crate::domain::address::aliases_of;
 use crate::domain::event::{Customer, CustomerText, Event, EventKind, Keyword, PhoneText};
-use crate::domain::note::{Note, Saying};
+use crate::domain::note::{Note, Saying, Says};
 use crate::domain::text;
 
 /// A context of which parts are the sample's.
@@ -18,8 +19,6 @@ pub struct Supposed {
     pub context: Context,
     /// The fields that are the sample's; `customer.*` stands for all of a part.
     pub sampled: Vec<&'static str>,
-    /// The note that the event becomes, whose words are still to be put in.
-    pub note: Option<Note>,
 }
 
 /// The event goes through another mapping, or through none.
@@ -91,7 +90,7 @@ impl Misfit {
 /// [`Misfit`] when the event does not go through the mapping.
 pub fn suppose(mapping: Name, sample: Context, event: &Event) -> Result<Supposed, Misfit> {
     let sampled = vec!["event.id", "event.ids", "event.received_at"];
-    let mut supposed = Supposed { context: sample, sampled, note: None };
+    let mut supposed = Supposed { context: sample, sampled };
     match &event.kind {
         EventKind::CustomerText(written) => {
             Misfit::check(mapping, event.kind.name())?;
@@ -117,9 +116,11 @@ pub fn suppose(mapping: Name, sample: Context, event: &Event) -> Result<Supposed
         EventKind::AgentReply(_) => {
             return Err(Misfit { is: "an agent_reply".to_owned(), mapping, instead: vec![Name::AgentReply] });
         }
-        EventKind::TicketReopened(_) | EventKind::Note(_) | EventKind::Unreadable(_) => {
+        EventKind::Note(note) => {
             Misfit::check(mapping, event.kind.name())?;
+            supposed.tells(note);
         }
+        EventKind::TicketReopened(_) | EventKind::Unreadable(_) => Misfit::check(mapping, event.kind.name())?,
     }
     Ok(supposed)
 }
@@ -161,20 +162,37 @@ impl Supposed {
         if context.ticket.status.is_some() {
             self.sampled.push("ticket.status");
         }
-        if let (Name::KeywordNote, Some(keyword), Some(ticket)) = (mapping, written.keyword, context.ticket.id) {
-            let saying = Saying::of_keyword(keyword, &written.text);
+        if let (Name::KeywordNote, Some(keyword)) = (mapping, written.keyword) {
             context.note.status = (keyword != Keyword::OptOut).then(|| "open".to_owned());
-            context.note.code = Some(saying.code().to_owned());
-            context.note.codes = vec![saying.code().to_owned()];
-            context.note.fields = saying.fields();
-            self.note = Some(Note::fact(ticket, saying));
+            self.codes(&Saying::of_keyword(keyword, &written.text));
         }
+    }
+
+    /// What a note of the bridge's own tells.
+    fn tells(&mut self, note: &Note) {
+        self.context.ticket.id = Some(note.ticket_id);
+        match &note.says {
+            Says::Coded(saying) => self.codes(saying),
+            Says::Words { text } => {
+                let html = text::html_from_plain(text);
+                self.context.note = NotePart { text: text.clone(), html, ..NotePart::default() };
+            }
+        }
+    }
+
+    /// Puts in what the words of a note are made of ([`super::Mappings::word`]).
+    fn codes(&mut self, saying: &Saying) {
+        let note = &mut self.context.note;
+        note.code = Some(saying.code().to_owned());
+        note.codes = vec![saying.code().to_owned()];
+        note.fields = saying.fields();
     }
 
     /// What the body of a text that carries its words tells beside its customer.
     fn says(&mut self, owed: &PhoneText) {
         let context = &mut self.context;
         message(context, &owed.text, &[]);
+        context.message.media = owed.attachments.iter().map(|file| file.url.clone()).collect();
         context.message.agent_name.clone_from(&owed.agent_name);
         match owed.ticket_id {
             Some(ticket) => context.ticket.id = Some(ticket),

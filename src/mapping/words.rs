@@ -31,6 +31,7 @@ pub(super) type Languages = BTreeMap<String, Arc<Words>>;
 
 /// The words of one language.
 pub(super) struct Words {
+    language: String,
     /// By table and key, as in the file.
     leaves: BTreeMap<(&'static str, &'static str), Leaf>,
 }
@@ -140,7 +141,19 @@ impl Words {
                 Err(what) => faults.push(fault(at, &name, what)),
             }
         }
-        if faults.is_empty() { Ok(Self { leaves }) } else { Err(faults) }
+        if faults.is_empty() { Ok(Self { language: language.to_owned(), leaves }) } else { Err(faults) }
+    }
+
+    pub(super) fn language(&self) -> &str {
+        &self.language
+    }
+
+    /// Table, key and text of all words, as said of one of each field.
+    pub(super) fn each(&self) -> Vec<(&'static str, &'static str, String)> {
+        let says = Saying::samples().into_iter().map(|saying| ("says", saying.code(), self.sentence(&saying)));
+        let others = known().into_iter().filter(|(table, ..)| *table != "says");
+        let others = others.filter_map(|(table, key, sample)| Some((table, key, self.render(table, key, sample)?)));
+        says.chain(others).collect()
     }
 
     /// What these notes say, one below the other, each line once; below that, what an agent can do about it, once for all

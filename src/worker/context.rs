@@ -9,7 +9,7 @@ use crate::domain::conversation::{ECHO_LIFE, TicketStatus};
 use crate::domain::event::{
     Customer, CustomerText, Event, EventId, EventKind, PhoneText, TicketChange, TicketId, UserId,
 };
-use crate::domain::note::{Fields, Note, Says};
+use crate::domain::note::{Note, Says};
 use crate::domain::text;
 use crate::mapping::context::{
     CampaignPart, Context, CustomerPart, EventPart, MessagePart, NotePart, RecipientPart, RequesterPart, TicketPart,
@@ -336,14 +336,7 @@ fn base(claim: &Claim, customer: &Customer) -> Context {
             media: Vec::new(),
             uploads: Vec::new(),
         },
-        note: NotePart {
-            text: String::new(),
-            html: String::new(),
-            status: None,
-            code: None,
-            codes: Vec::new(),
-            fields: Fields::default(),
-        },
+        note: NotePart::default(),
         campaign: CampaignPart { id: None },
         attributes: Map::new(),
         receipt: id.to_string(),

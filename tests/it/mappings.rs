@@ -168,13 +168,121 @@ async fn the_list_says_which_mappings_are_files_and_which_differ() {
     let of = |name: &str| {
         let items = page["items"].as_array().unwrap();
         let item = items.iter().find(|item| item["name"] == name).unwrap_or_else(|| panic!("{name} in {page}"));
-        json!([item["source"], item["differs"], item["path"], item["call"]])
+        json!([item["source"], item["differs"], item["path"], item["call"], item["used"]])
     };
-    assert_eq!(of("open_ticket"), json!(["shipped", false, null, "zendesk.tickets.create"]));
-    assert_eq!(of("agent_reply"), json!(["file", false, "own/agent_reply.toml", "braze.campaigns.trigger_send"]));
-    assert_eq!(of("notes.fr"), json!(["shipped", false, null, null]));
-    assert_eq!(of("notes.de"), json!(["file", true, "own/notes.de.toml", null]));
-    assert_eq!(of("ticket_solved"), json!(["file", true, "own/ticket_solved.toml", "braze.campaigns.trigger_send"]));
+    let send = "braze.campaigns.trigger_send";
+    assert_eq!(of("open_ticket"), json!(["shipped", false, null, "zendesk.tickets.create", true]));
+    assert_eq!(of("agent_reply"), json!(["file", false, "own/agent_reply.toml", send, true]));
+    assert_eq!(of("notes.en"), json!(["shipped", false, null, null, true]));
+    assert_eq!(of("notes.fr"), json!(["shipped", false, null, null, false]));
+    assert_eq!(of("notes.de"), json!(["file", true, "own/notes.de.toml", null, false]));
+    assert_eq!(of("ticket_solved"), json!(["file", true, "own/ticket_solved.toml", send, false]), "it has no campaign");
+}
+
+#[tokio::test]
+async fn the_closing_text_is_used_once_it_has_a_campaign() {
+    let here = tempfile::tempdir().unwrap();
+    let copy = async |to: &str| run(within(here.path(), &["mappings", "copy", "ticket_solved", "--to", to])).await.out;
+    let is_used = async || {
+        let page = run(within(here.path(), &["mappings", "list", "--json"])).await.json();
+        let items = page["items"].as_array().unwrap();
+        items.iter().find(|item| item["name"] == "ticket_solved").unwrap()["used"].clone()
+    };
+    let told = "ticket_solved is used once braze.campaigns.ticket_solved names a campaign";
+    assert!(copy("one").await.contains(told));
+    assert_eq!(is_used().await, false);
+    std::fs::write(here.path().join("tandem.toml"), "[braze.campaigns]\nticket_solved = \"c-2\"\n").unwrap();
+    assert!(!copy("two").await.contains("is used once"));
+    assert_eq!(is_used().await, true);
+}
+
+/// A directory whose configuration has notes in German, some of them in words of its own.
+fn in_german() -> tempfile::TempDir {
+    let here = tempfile::tempdir().unwrap();
+    let words = "language = \"de\"\n[says]\nreply_not_texted = \"Ging nicht hinaus ({{ comment }}): {{ why }}\"\n\
+                 opted_out = \"Abgemeldet mit {{ word }}\"\n[why]\nrefused = \"Braze will nicht\"\n\
+                 [advice]\nrefused = \"Rat: anrufen. {{ events }}\"\n";
+    std::fs::create_dir(here.path().join("own")).unwrap();
+    std::fs::write(here.path().join("own/notes.de.toml"), words).unwrap();
+    std::fs::write(here.path().join("tandem.toml"), "mappings = \"own\"\n[notes]\nlanguage = \"de\"\n").unwrap();
+    here
+}
+
+#[tokio::test]
+async fn render_words_a_note_in_the_language_in_force() {
+    let here = in_german();
+    let note = async |mapping: &str, event: Option<&Value>| {
+        let said = match event {
+            None => run(within(here.path(), &["render", mapping, "--json"])).await,
+            Some(event) => {
+                let command = within(here.path(), &["render", mapping, "--event", "-", "--json"]);
+                run_with(command, &event.to_string()).await
+            }
+        };
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{mapping}: {said:?}");
+        said.json()["body"]["ticket"]["comment"]["html_body"].as_str().unwrap().to_owned()
+    };
+    let sample = "Ging nicht hinaus (4711): Braze will nicht<br>Rat: anrufen. evt_5eed00000000000000290000";
+    assert_eq!(note("failure_note", None).await, sample);
+    let mut event: Value = serde_json::from_str(&shipped("mappings/failure_note.json")).unwrap();
+    assert_eq!(note("failure_note", Some(&event)).await, sample, "as `mappings show --sample` prints it");
+    event["note"].as_object_mut().unwrap().retain(|field, _| ["code", "fields"].contains(&field.as_str()));
+    assert_eq!(note("failure_note", Some(&event)).await, sample, "the words need not be in the event");
+    event["note"]["fields"] = json!({ "word": "STOP" });
+    event["note"]["code"] = "opted_out".into();
+    assert_eq!(note("failure_note", Some(&event)).await, "Abgemeldet mit STOP");
+    event["note"] = json!({ "text": "As it was", "html": "As it was" });
+    assert_eq!(note("failure_note", Some(&event)).await, "As it was", "without a code, the words are the event's");
+    assert!(note("keyword_note", None).await.contains("YES"), "a key that is not there is the English one");
+
+    for (change, told) in [
+        (json!({ "code": "nonsense" }), "`note` has the code \"nonsense\": unknown variant"),
+        (
+            json!({ "code": "text_not_added", "fields": { "event": "evt_5eed00000000000000290000" } }),
+            "missing field `cause`",
+        ),
+    ] {
+        event["note"] = change;
+        let command = within(here.path(), &["render", "failure_note", "--event", "-"]);
+        let said = run_with(command, &event.to_string()).await;
+        assert!(said.code == 1 && said.err.contains(told), "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn render_shows_what_the_words_of_notes_say_of_every_code() {
+    let here = in_german();
+    let render = async |arguments: &[&str]| run(within(here.path(), &[&["render"], arguments].concat())).await;
+    let own = render(&["notes"]).await;
+    assert_eq!((own.code, own.err.as_str()), (0, ""), "{own:?}");
+    for line in [
+        "[says]",
+        "opted_out: Abgemeldet mit STOP",
+        "closing_texted_now: The closing text has been sent to the customer now.",
+        "[why]",
+        "refused: Braze will nicht",
+        "[advice]",
+        "refused: Rat: anrufen. evt_5eed00000000000000290000",
+    ] {
+        assert!(own.out.lines().any(|shown| shown == line), "{line} in {}", own.out);
+    }
+    assert_eq!(render(&["notes.de"]).await.out, own.out, "by its name as well");
+    let french = render(&["notes.fr", "--json"]).await.json();
+    let sizes = ["says", "why", "advice"].map(|table| french[table].as_object().unwrap().len());
+    assert_eq!(sizes, [21, 9, 10], "{french}");
+    assert!(french["says"]["opted_out"].as_str().unwrap().contains("STOP"), "{french}");
+    let unknown = render(&["notes.it"]).await;
+    assert!(
+        unknown.code == 2 && unknown.err.contains("notes.it.toml") && unknown.err.contains("de, en, fr"),
+        "{unknown:?}"
+    );
+    let event = render(&["notes", "--event", "-"]).await;
+    assert!(event.code == 2 && event.err.contains("tandem render failure_note --event FILE"), "{event:?}");
+
+    std::fs::write(here.path().join("own/notes.de.toml"), "language = \"de\"\n[says]\nopted_out = \"{{ wort }}\"\n")
+        .unwrap();
+    let faults = run(within(here.path(), &["check", "--json"])).await.json()["faults"].to_string();
+    assert!(faults.contains("Mend the words; `tandem render notes` shows what they say"), "{faults}");
 }
 
 #[tokio::test]
@@ -204,9 +312,10 @@ async fn show_prints_the_text_that_is_in_force_the_shipped_one_or_the_sample() {
 async fn copies_go_where_the_configuration_says_and_overwrite_nothing() {
     let here = tempfile::tempdir().unwrap();
     let copy = async |arguments: &[&str]| run(within(here.path(), &[&["mappings", "copy"], arguments].concat())).await;
-    let nowhere = copy(&["agent_reply"]).await;
-    assert_eq!(nowhere.code, 2, "{nowhere:?}");
-    assert!(nowhere.err.contains("--to DIR") && nowhere.err.contains("mappings = \"DIR\""), "{}", nowhere.err);
+    let said = copy(&["agent_reply"]).await;
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "without --to and without a configuration: {said:?}");
+    assert!(said.out.contains("Written: mappings/agent_reply.toml"), "{}", said.out);
+    assert!(said.out.contains("mappings = \"mappings\"") && said.out.contains("tandem render agent_reply"), "{said:?}");
 
     let elsewhere = copy(&["agent_reply", "--to", "elsewhere"]).await;
     assert!(elsewhere.out.contains("mappings = \"elsewhere\""), "what to write into the configuration: {elsewhere:?}");
