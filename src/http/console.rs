@@ -26,7 +26,7 @@ use crate::domain::access::Role;
 use crate::domain::budget::{Level, Reached};
 use crate::domain::event::Destination;
 use crate::domain::note::{Note, Says};
-use crate::mapping::Mappings;
+use crate::mapping::{DEFAULT_LANGUAGE, Mappings};
 use crate::telemetry::Samples;
 
 mod assets;
@@ -155,9 +155,14 @@ impl Console {
         self.options.mappings.as_ref().map(|shown| shown.borrow().mappings.clone())
     }
 
-    /// The operator's own file of this name, as it is in force.
-    fn mapping_file(&self, name: &str) -> Option<String> {
-        self.options.mappings.as_ref()?.borrow().files.get(name).cloned()
+    /// The operator's own files of mappings, as they are in force.
+    fn mapping_files(&self) -> BTreeMap<String, String> {
+        self.options.mappings.as_ref().map(|shown| shown.borrow().files.clone()).unwrap_or_default()
+    }
+
+    /// The language that notes are written in.
+    fn language(&self) -> String {
+        self.mappings().map_or_else(|| DEFAULT_LANGUAGE.to_owned(), |mappings| mappings.language().to_owned())
     }
 
     /// What a note tells agents; its code where there are no mappings to word it.

@@ -1,6 +1,7 @@
 //! What a mapping makes of an event: the request, before it is sent and without sending it. Pure.
 //!
-//! What only a call to a vendor would tell (who the requester is, what a new ticket is called) is the mapping's own
+//! The event becomes a context as on the command line ([`mapping::suppose`]); the conversation and the configuration add what
+//! they know. What only a call to a vendor would tell (who the requester is, what a new ticket is called) is the mapping's own
 //! sample's, and marked so. It shows the form of a request and never decides anything.
 
 use serde_json::Value;
@@ -8,9 +9,7 @@ use serde_json::Value;
 use crate::domain::conversation::Conversation;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Event, EventKind};
-use crate::domain::note::Says;
-use crate::domain::text;
-use crate::http::{Console, PreviewCampaigns};
+use crate::http::Console;
 use crate::mapping::{self, Context, Mappings, Name};
 
 use super::mask::{self, Field};
@@ -29,6 +28,11 @@ pub(super) struct Preview {
 }
 
 impl Preview {
+    /// No request, and why.
+    pub(super) fn none(name: Name, problem: String) -> Self {
+        Self { name: name.as_str(), line: String::new(), line_has_sample: false, fields: Vec::new(), problem }
+    }
+
     /// Whether anything in it is the sample's.
     pub(super) fn has_sample(&self) -> bool {
         self.line_has_sample || self.fields.iter().any(|field| field.sample)
@@ -44,11 +48,11 @@ pub(super) fn of_event(
     reveal: bool,
 ) -> Option<Preview> {
     let (name, mappings) = (name_for(event, conversation)?, &console.mappings()?);
-    let filled = |sample| filled(mappings, sample, delivery, event, conversation, &console.options.campaigns);
+    let filled = |sample| filled(console, mappings, name, sample, delivery, event, conversation).ok();
     let sample = mapping::sample(name).ok()?;
     // What is another with another sample is the sample's.
-    let other = altered(&sample).map(&filled).map(|context| rendered(mappings, name, &context, true));
-    let context = filled(sample);
+    let other = altered(&sample).and_then(&filled).map(|context| rendered(mappings, name, &context, true));
+    let context = filled(sample)?;
     let mut preview = rendered(mappings, name, &context, true);
     if let Some(other) = other {
         preview.line_has_sample = preview.line != other.line;
@@ -93,7 +97,7 @@ fn alter(value: &mut Value) {
 
 /// The request that a mapping makes of its own sample, in which there is nobody to protect.
 pub(super) fn of_sample(mappings: &Mappings, name: Name) -> Option<Preview> {
-    Some(rendered(mappings, name, &mapping::sample(name).ok()?, true))
+    Some(rendered(mappings, name, &mappings.sample(name).ok()?, true))
 }
 
 /// The request that a mapping makes of a context.
@@ -105,6 +109,15 @@ pub(super) fn rendered(mappings: &Mappings, name: Name, context: &Context, revea
         Err(error) => (Vec::new(), error.to_string()),
     };
     Preview { name: name.as_str(), line, line_has_sample: false, fields, problem }
+}
+
+/// What the words of notes say of one of each code, of each kind of cause and of each advice.
+pub(super) fn of_words(mappings: &Mappings) -> Vec<Field> {
+    let field = |(table, key, value): (&str, &str, String)| {
+        let name = format!("{table}.{key}");
+        Field { name, value, hidden: false, sample: false }
+    };
+    mappings.words().into_iter().map(field).collect()
 }
 
 /// The mapping that an event goes through.
@@ -122,34 +135,43 @@ fn name_for(event: &Event, conversation: Option<&Conversation>) -> Option<Name> 
     }
 }
 
-/// The mapping's sample, with what the event and the conversation know in its place.
+/// The mapping's sample, with what the event, the conversation and the configuration know in its place.
+///
+/// # Errors
+/// When the event does not go through the mapping: why.
 pub(super) fn context(
+    console: &Console,
     mappings: &Mappings,
     name: Name,
     delivery: &Delivery,
     event: &Event,
     conversation: Option<&Conversation>,
-) -> Option<Context> {
-    Some(filled(mappings, mapping::sample(name).ok()?, delivery, event, conversation, &PreviewCampaigns::default()))
+) -> Result<Context, String> {
+    let sample = mapping::sample(name).map_err(|fault| fault.to_string())?;
+    filled(console, mappings, name, sample, delivery, event, conversation)
 }
 
 fn filled(
+    console: &Console,
     mappings: &Mappings,
+    name: Name,
     sample: Context,
     delivery: &Delivery,
     event: &Event,
     conversation: Option<&Conversation>,
-    campaigns: &PreviewCampaigns,
-) -> Context {
-    let mut context = sample;
+) -> Result<Context, String> {
+    let receipt = sample.receipt.clone();
+    let supposed = mapping::suppose(name, sample, event).map_err(|misfit| misfit.to_string())?;
+    let mut context = supposed.context;
     context.event.id = delivery.id;
     context.event.ids = vec![delivery.id];
-    event.kind.name().clone_into(&mut context.event.kind);
     context.event.received_at = event.received_at;
-    let sample = std::mem::replace(&mut context.receipt, delivery.id.to_string());
-    for value in context.attributes.values_mut().filter(|value| **value == *sample) {
+    context.receipt = delivery.id.to_string();
+    for value in context.attributes.values_mut().filter(|value| **value == *receipt) {
         *value = Value::from(context.receipt.as_str());
     }
+    // Only the call that copies a picture to Zendesk learns its token.
+    context.message.uploads = Vec::new();
     context.customer.key = delivery.conversation.to_string();
     context.ticket.external_id = delivery.conversation.to_string();
     if let Some(conversation) = conversation {
@@ -158,19 +180,14 @@ fn filled(
     if let Some(ticket) = event.kind.ticket_id() {
         context.ticket.id = Some(ticket);
     }
-    if let Some(configured) = match &event.kind {
-        EventKind::PhoneText(_) => &campaigns.agent_reply,
-        EventKind::TicketSolved(_) => &campaigns.ticket_solved,
-        EventKind::CustomerText(_)
-        | EventKind::AgentReply(_)
-        | EventKind::TicketReopened(_)
-        | EventKind::Note(_)
-        | EventKind::Unreadable(_) => &None,
-    } {
-        context.campaign.id = Some(configured.clone());
+    if supposed.sampled.contains(&"campaign.id") {
+        let campaigns = &console.options.campaigns;
+        let closes = name == Name::TicketSolved;
+        let configured = if closes { &campaigns.ticket_solved } else { &campaigns.agent_reply };
+        context.campaign.id = configured.clone().or(context.campaign.id);
     }
-    write(mappings, &mut context, event);
-    context
+    mappings.word(&mut context)?;
+    Ok(context)
 }
 
 fn know(context: &mut Context, conversation: &Conversation) {
@@ -194,48 +211,5 @@ fn know(context: &mut Context, conversation: &Conversation) {
     if let Some(ticket) = &conversation.ticket {
         context.ticket.id = context.ticket.id.map(|_| ticket.id);
         context.ticket.status = Some(ticket.status.name().to_owned());
-    }
-}
-
-fn write(mappings: &Mappings, context: &mut Context, event: &Event) {
-    let message = |context: &mut Context, words: &str| {
-        words.clone_into(&mut context.message.text);
-        words.clone_into(&mut context.message.msg_body);
-        context.message.html = text::html_from_plain(words);
-    };
-    match &event.kind {
-        EventKind::CustomerText(written) => {
-            let lines: Vec<&str> = std::iter::once(written.text.as_str())
-                .filter(|text| !text.is_empty())
-                .chain(written.media.iter().map(String::as_str))
-                .collect();
-            message(context, &lines.join("\n"));
-            context.message.media.clone_from(&written.media);
-            context.message.uploads = Vec::new();
-            context.event.channel = Some(written.channel.clone());
-            context.event.category = Some(written.category.clone());
-        }
-        EventKind::PhoneText(owed) => {
-            message(context, &owed.text);
-            context.message.agent_name.clone_from(&owed.agent_name);
-            context.message.media = owed.attachments.iter().map(|file| file.url.clone()).collect();
-            if let Some(recipe) = &owed.recipe {
-                context.campaign.id = Some(recipe.campaign_id.clone());
-                context.attributes.extend(recipe.attributes.clone());
-            }
-        }
-        EventKind::Note(note) => {
-            context.note.text = mappings.say([note]);
-            context.note.html = text::html_from_plain(&context.note.text);
-            if let Says::Coded(saying) = &note.says {
-                context.note.code = Some(saying.code().to_owned());
-                context.note.codes = vec![saying.code().to_owned()];
-                context.note.fields = saying.fields();
-            }
-        }
-        EventKind::AgentReply(_)
-        | EventKind::TicketSolved(_)
-        | EventKind::TicketReopened(_)
-        | EventKind::Unreadable(_) => {}
     }
 }

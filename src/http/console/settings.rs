@@ -1,6 +1,6 @@
 //! What is configured, whether it is sound, and what the mappings make of an event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use askama::Template;
@@ -11,6 +11,7 @@ use http::{StatusCode, Uri};
 
 use super::deliveries::parse_id;
 use super::gate::Form;
+use super::mask::Field;
 use super::page::{Section, Shell, Trouble, html};
 use super::preview::{self, Preview};
 use super::session::Visitor;
@@ -18,9 +19,9 @@ use super::view;
 use crate::domain::access::Role;
 use crate::domain::event::{Destination, EventId};
 use crate::domain::operator::Seen;
-use crate::http::OperatorState;
 use crate::http::operator::{Query, actions};
-use crate::mapping::{self, Mappings, Name};
+use crate::http::{Console, OperatorState};
+use crate::mapping::{self, File, Mappings, Name};
 use crate::store::DeliveryFilter;
 
 /// How many recent events one can choose from.
@@ -62,8 +63,17 @@ struct Settings {
     shell: Shell,
     checked: Option<Checked>,
     groups: Vec<SettingsGroup>,
-    /// Every mapping: name, what it is for, whether a file of the operator's stands for it.
-    mappings: Vec<(&'static str, &'static str, bool)>,
+    mappings: Vec<Tile>,
+}
+
+/// A mapping, or the words of notes in a language.
+struct Tile {
+    name: String,
+    purpose: String,
+    /// Whether a file of the operator's stands for it.
+    is_own: bool,
+    /// Whether the configuration has it used.
+    is_used: bool,
 }
 
 /// `GET /console/settings`.
@@ -79,19 +89,40 @@ pub(super) async fn show(
         }
         None => None,
     };
-    let own = |name: Name| state.console.mapping_file(&file_of(name)).is_some();
-    let mapping = |name: Name| (name.as_str(), purpose(name), own(name));
     let page = Settings {
         shell: Shell::new(&visitor, Section::Settings, "Settings"),
         checked,
         groups: options.settings.as_ref().map(|settings| settings.borrow().clone()).unwrap_or_default(),
-        mappings: Name::ALL.map(mapping).into(),
+        mappings: tiles(&state.console),
     };
     Ok(html(StatusCode::OK, &page))
 }
 
-fn purpose(name: Name) -> &'static str {
-    match name {
+/// Every mapping, and the words of notes in every language that there is.
+fn tiles(console: &Console) -> Vec<Tile> {
+    let (files, language) = (console.mapping_files(), console.language());
+    let own = files.keys().filter_map(|file| mapping::language_of(file)).map(str::to_owned);
+    let languages: BTreeSet<String> = mapping::shipped_languages().map(str::to_owned).chain(own).collect();
+    let words = languages.into_iter().map(File::Words);
+    let tile = |file: File| Tile {
+        is_own: files.contains_key(&file.name()),
+        is_used: match &file {
+            File::Mapping(Name::TicketSolved) => console.options.campaigns.ticket_solved.is_some(),
+            File::Mapping(_) => true,
+            File::Words(of) => *of == language,
+        },
+        purpose: purpose(&file),
+        name: file.to_string(),
+    };
+    Name::ALL.into_iter().map(File::Mapping).chain(words).map(tile).collect()
+}
+
+fn purpose(file: &File) -> String {
+    let name = match file {
+        File::Mapping(name) => name,
+        File::Words(language) => return format!("What notes tell agents, in the language {language}"),
+    };
+    let purpose = match name {
         Name::OpenTicket => "A customer’s text opens a ticket",
         Name::AppendComment => "A customer’s text becomes a comment",
         Name::FollowUp => "A customer’s text opens a follow-up of a closed ticket",
@@ -99,11 +130,8 @@ fn purpose(name: Name) -> &'static str {
         Name::TicketSolved => "A solved ticket is told to the customer",
         Name::FailureNote => "What went wrong is told to the agent",
         Name::KeywordNote => "A keyword is noted for the agent",
-    }
-}
-
-fn file_of(name: Name) -> String {
-    format!("{name}.toml")
+    };
+    purpose.to_owned()
 }
 
 /// A recent event to choose.
@@ -117,8 +145,8 @@ struct Recent {
 #[template(path = "console/mapping.html")]
 struct MappingPage {
     shell: Shell,
-    name: &'static str,
-    purpose: &'static str,
+    name: String,
+    purpose: String,
     recent: Vec<Recent>,
     /// Of which event the preview is; empty for the sample.
     event: String,
@@ -129,6 +157,9 @@ struct MappingPage {
     tried: bool,
     faults: Vec<String>,
     preview: Option<Preview>,
+    /// What the words of notes say; empty for a mapping.
+    words: Vec<Field>,
+    are_words: bool,
 }
 
 /// `GET /console/settings/mapping`: what the mapping in force makes of its sample or of an event.
@@ -159,29 +190,52 @@ async fn mapping_page(
     event: Option<&str>,
     tried: Option<String>,
 ) -> Result<Response, Trouble> {
-    let name: Name = name.unwrap_or_default().parse().map_err(|_| Trouble::bad("There is no such mapping."))?;
+    let unknown = || Trouble::bad("There is no such mapping.");
+    let file: File = name.unwrap_or_default().parse().map_err(|_| unknown())?;
     let event = event.map(parse_id).transpose()?;
-    let in_force = state.console.mapping_file(&file_of(name)).unwrap_or_else(|| mapping::shipped(name).to_owned());
+    let mut files = state.console.mapping_files();
+    let in_force = files.get(&file.name()).cloned().or_else(|| file.shipped().map(str::to_owned));
+    let in_force = in_force.ok_or_else(unknown)?;
     let text = tried.unwrap_or_else(|| in_force.clone());
     let has_seen = |id| visitor.may(Role::Act) && state.console.sessions.has_seen(visitor.session, &Seen::Event(id));
     let revealed = event.is_none_or(has_seen);
     let mut page = MappingPage {
-        shell: Shell::new(visitor, Section::Settings, format!("Mapping {name}")),
-        name: name.as_str(),
-        purpose: purpose(name),
-        recent: recent(state, name, event).await?,
+        shell: Shell::new(visitor, Section::Settings, format!("Mapping {file}")),
+        name: file.to_string(),
+        purpose: purpose(&file),
+        recent: Vec::new(),
         event: event.map(|id| id.to_string()).unwrap_or_default(),
         masked: !revealed,
         tried: text.trim() != in_force.trim(),
         text,
         faults: Vec::new(),
         preview: None,
+        words: Vec::new(),
+        are_words: matches!(file, File::Words(_)),
     };
-    match Mappings::load(&BTreeMap::from([(file_of(name), page.text.clone())])) {
-        Ok(mappings) => page.preview = previewed(state, &mappings, name, event, revealed).await?,
-        Err(mapping::Faults(faults)) => page.faults = faults.iter().map(ToString::to_string).collect(),
+    files.insert(file.name(), page.text.clone());
+    let language = match &file {
+        File::Mapping(_) => state.console.language(),
+        File::Words(language) => language.clone(),
+    };
+    let mappings = compiled(&files, &language);
+    if let File::Mapping(name) = file {
+        page.recent = recent(state, name, event).await?;
+        if let Ok(mappings) = &mappings {
+            page.preview = previewed(state, mappings, name, event, revealed).await?;
+        }
+    } else if let Ok(mappings) = &mappings {
+        page.words = preview::of_words(mappings);
     }
+    page.faults = mappings.err().unwrap_or_default();
     Ok(html(StatusCode::OK, &page))
+}
+
+/// The mappings of these files, or everything that is wrong with them.
+fn compiled(files: &BTreeMap<String, String>, language: &str) -> Result<Mappings, Vec<String>> {
+    let faults = |mapping::Faults(faults)| faults.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let mappings = Mappings::load(files).map_err(faults)?;
+    mappings.in_language(language).map_err(|error| vec![format!("notes.language {error}")])
 }
 
 async fn previewed(
@@ -194,8 +248,11 @@ async fn previewed(
     let Some(id) = event else { return Ok(preview::of_sample(mappings, name)) };
     let (delivery, event) = actions::delivery(state, id).await?;
     let conversation = state.store.conversation(&delivery.conversation).await?;
-    let context = preview::context(mappings, name, &delivery, &event, conversation.as_ref());
-    Ok(context.map(|context| preview::rendered(mappings, name, &context, reveal)))
+    let context = preview::context(&state.console, mappings, name, &delivery, &event, conversation.as_ref());
+    Ok(Some(match context {
+        Ok(context) => preview::rendered(mappings, name, &context, reveal),
+        Err(problem) => Preview::none(name, problem),
+    }))
 }
 
 /// The newest events that go the mapping's way.
@@ -209,7 +266,7 @@ async fn recent(state: &OperatorState, name: Name, chosen: Option<EventId>) -> R
     };
     let now = state.clock.now();
     let page = state.store.deliveries(filter).await?;
-    let listed = page.items.iter().filter(|delivery| !["agent_reply", "unreadable"].contains(&delivery.kind.as_str()));
+    let listed = page.items.iter().filter(|delivery| delivery.kind == name.takes());
     let recent = listed.map(|delivery| Recent {
         id: delivery.id.to_string(),
         shown: format!(
