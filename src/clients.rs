@@ -1,4 +1,5 @@
-//! Calls to the vendors: everything that speaks to Zendesk, to Braze or to the host of a picture.
+//! Calls to the vendors: everything that speaks to Zendesk, to Braze, to the host of a picture, or to the identity provider of
+//! the console.
 //!
 //! A call is made at most once here (an expired token apart, where the vendor says that it did nothing), and what came
 //! of it is put into the words of [`Failure`], which name what the caller does next. Nothing here decides whether or

@@ -9,6 +9,7 @@ pub mod alarm;
 pub mod answer;
 pub mod breaker;
 pub mod budget;
+pub mod cause;
 pub mod conversation;
 pub mod delivery;
 pub mod event;

@@ -23,6 +23,7 @@ use crate::clients::zendesk::Zendesk;
 use crate::clients::{Attempt, Failure};
 use crate::clock::Clock;
 use crate::domain::alarm::{Left, Notice};
+use crate::domain::cause;
 use crate::domain::conversation::{Change, ConversationKey};
 use crate::domain::delivery::{LEASE, Outcome, State, Transition};
 use crate::domain::event::{Destination, Event, EventId, EventKind};
@@ -339,7 +340,7 @@ impl Worker {
 
 fn render(mappings: &Mappings, mapping: Name, context: &Context) -> Result<serde_json::Value, Outcome> {
     mappings.render(mapping, context).map_err(|error| Outcome::Reject {
-        cause: format!("the mapping {} cannot be rendered: {error}", mapping.as_str()),
+        cause: format!("{} {mapping} cannot be rendered: {error}", cause::OF_MAPPING),
     })
 }
 

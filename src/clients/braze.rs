@@ -16,6 +16,7 @@ use crate::clients::{Failure, Held, Transport, words};
 use crate::clock::Clock;
 use crate::domain::breaker::Breaker;
 use crate::domain::budget::{Budgets, Call, Level, Reached, UserKey};
+use crate::domain::cause;
 use crate::domain::event::Destination;
 use crate::domain::lanes::Need;
 use crate::domain::refusals::Object;
@@ -132,13 +133,13 @@ impl Braze {
             Failure::Reject { cause: words::cause("Braze", status, &said) }
         };
         if !is_empty(&json["errors"]) {
-            return Err(reject("and accepted but reported problems"));
+            return Err(reject(cause::WITH_PROBLEMS));
         }
         match message {
             Some(word) if word.eq_ignore_ascii_case("success") || word.eq_ignore_ascii_case("queued") => {
                 Ok(Sent { dispatch_id: json["dispatch_id"].as_str().filter(|id| !id.is_empty()).map(str::to_owned) })
             }
-            Some(_) => Err(reject("but did not send")),
+            Some(_) => Err(reject(cause::NOT_SENT)),
             None => Err(self.exchange.unreadable(&order, &answer, "no message")),
         }
     }
@@ -215,7 +216,7 @@ impl Braze {
             400 if is_about_key(message) => Failure::Refused { cause: words::cause("Braze", status, &said), status },
             400 if is_about_campaign(message) => {
                 let campaign = order.campaign().unwrap_or_default();
-                let cause = format!("{} (campaign {campaign})", words::cause("Braze", status, &said));
+                let cause = format!("{} {}{campaign})", words::cause("Braze", status, &said), cause::CAMPAIGN);
                 Failure::Forbidden { cause, status, object: Object::Campaign(campaign) }
             }
             // A failure on the way to Braze's own machines, and the only one that is surely before any effect.

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::domain::answer::{self, BODY_BYTES_MAX};
 use crate::domain::breaker::Breaker;
 use crate::domain::budget::{Budgets, Call, Level, Permit, Reached};
+use crate::domain::cause;
 use crate::domain::event::{Destination, TicketId};
 use crate::domain::lanes::Need;
 use crate::domain::refusals::Object;
@@ -348,7 +349,7 @@ impl Exchange {
         if !order.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&order.query);
         }
-        let unusable = |_| Failure::Reject { cause: format!("the address of {} cannot be used", self.vendor) };
+        let unusable = |_| Failure::Reject { cause: format!("the address of {} {}", self.vendor, cause::UNUSABLE) };
         let mut request = http::Request::new(order.body.clone());
         *request.method_mut() = order.method.clone();
         *request.uri_mut() = url.as_str().parse().map_err(unusable)?;

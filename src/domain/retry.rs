@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::cause::{GIVEN_UP, WITHOUT_ANSWER};
 use crate::domain::delivery::{Delivery, Outcome, State, Transition};
 use crate::domain::event::Destination;
 
@@ -140,7 +141,7 @@ pub fn decide(
         Outcome::NotSeen { cause, look_at: None }
             if delivery.destination == Destination::Braze && attempt >= policy.sends_unanswered_max =>
         {
-            Transition::SetAside { cause: format!("sent {attempt} times without an answer; {cause}") }
+            Transition::SetAside { cause: format!("sent {attempt} times {WITHOUT_ANSWER}; {cause}") }
         }
         Outcome::NotSeen { cause, look_at: None } => Transition::Retry { due_at: now, cause },
     }
@@ -155,7 +156,7 @@ fn patience(delivery: &Delivery, attempt: u32, now: Timestamp) -> u32 {
 }
 
 fn gave_up(attempts: u32, cause: &str) -> String {
-    format!("given up after {attempts} attempts: {cause}")
+    format!("{GIVEN_UP} {attempts} attempts: {cause}")
 }
 
 /// `at`, moved on by a wait; the end of time where that is beyond it.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::clients::Failure;
 use crate::clients::zendesk::Written;
+use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation};
 use crate::domain::delivery::{Outcome, State};
 use crate::domain::event::{Destination, EventId, EventKind, TicketId};
@@ -94,7 +95,7 @@ impl Worker {
             }
             // A later text of ours has taken the receipt's place: another line of the same customer.
             None if receipt.as_deref().is_some_and(|receipt| self.is_later(receipt, head.delivery.id)) => {
-                Ok(self.nobody_can_tell("a later text has taken the place of the receipt".to_owned()))
+                Ok(self.nobody_can_tell(cause::RECEIPT_REPLACED.to_owned()))
             }
             Some(_) | None => {
                 let outcome = self.not_seen(&head.delivery.state, "the receipt is not on the customer's profile");

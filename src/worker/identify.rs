@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::clients::Failure;
 use crate::clients::zendesk::{TicketView, UserView};
+use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation, ConversationKey, TakenUp, fingerprint};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, Destination, TicketId, UserId};
@@ -55,9 +56,7 @@ impl Worker {
         if self.adopt(&view, named, asked_at, learnt).await? {
             return Err(self.found());
         }
-        Err(Outcome::Reject {
-            cause: "the requester has no Braze user id: fill the external id of the user in Zendesk".to_owned(),
-        })
+        Err(Outcome::Reject { cause: format!("{}: fill the external id of the user in Zendesk", cause::NO_BRAZE_ID) })
     }
 
     /// Learns whose conversation an unknown ticket belongs to, which was read at `asked_at`; false when nobody named the

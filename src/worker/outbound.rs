@@ -3,6 +3,7 @@
 
 use crate::clients::Failure;
 use crate::clients::braze::Recipient;
+use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation, Subscription, TicketStatus};
 use crate::domain::delivery::{Happened, Outcome, receipt_of};
 use crate::domain::event::{Destination, EventKind, PhoneText, TicketChange, TicketId};
@@ -42,8 +43,7 @@ impl Worker {
                 return Ok(Outcome::Skip { reason: NOT_THEIRS.to_owned() });
             }
         }
-        let recipient =
-            recipient_of(claim).ok_or_else(|| Outcome::Reject { cause: "nobody to text is known".to_owned() })?;
+        let recipient = recipient_of(claim).ok_or_else(|| Outcome::Reject { cause: cause::NO_RECIPIENT.to_owned() })?;
         self.may_text(claim, &recipient, learnt).await?;
         if self.may_be_out(claim, text) {
             let cause = "it may have been texted before the store was put back from a backup".to_owned();
@@ -79,7 +79,7 @@ impl Worker {
         }
         let read = self.identify(claim, change.ticket_id, change.external_user_id.as_deref(), learnt).await?;
         let Some(recipient) = recipient_of(claim) else {
-            return Ok(Outcome::Skip { reason: "nobody to text is known".to_owned() });
+            return Ok(Outcome::Skip { reason: cause::NO_RECIPIENT.to_owned() });
         };
         if let Err(refused) = self.may_text(claim, &recipient, learnt).await {
             // The agent is told when a reply is not sent; the closing text alone is not worth a note.
@@ -252,7 +252,7 @@ impl Worker {
             learnt.changes.push(Change::SubscriptionAsked(counts, asked_at));
         }
         if counts == Subscription::Out {
-            return Err(Outcome::Reject { cause: "the customer has opted out of texts".to_owned() });
+            return Err(Outcome::Reject { cause: cause::OPTED_OUT.to_owned() });
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::clients::Failure;
 use crate::clients::zendesk::{COMMENTS_AT_ONCE, CommentView};
+use crate::domain::cause;
 use crate::domain::conversation::{Change, Forwarded};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{
@@ -122,7 +123,7 @@ impl Worker {
         }
         let is_foreign = left_out.iter().any(|(_, why)| *why == LeftOut::Foreign);
         if let Some(missing) = missing.filter(|_| learnt.instead.is_empty() && !is_foreign) {
-            return Err(Outcome::Reject { cause: format!("Zendesk does not show comment {missing}") });
+            return Err(Outcome::Reject { cause: format!("{} {missing}", cause::NOT_SHOWN) });
         }
         Ok(came_to(learnt.instead.len(), &left_out))
     }

@@ -1,7 +1,10 @@
 //! The kind of a cause, as far as it makes a difference to agents.
 //!
-//! A cause is made of fixed words of this bridge's own and of phrases of the vendors' that are known to be harmless
-//! (`clients::words`), so its kind is read off its words. It never decides what becomes of a delivery.
+//! It follows from what the bridge itself says in a cause, or else from the status and the codes of the vendor's answer
+//! ([`crate::domain::cause`]), and from no other words. It never decides what becomes of a delivery.
+
+use crate::domain::cause::{self, Answered};
+use crate::domain::event::Destination;
 
 /// The kind of a cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,37 +29,46 @@ pub enum Why {
     Other,
 }
 
-/// The kinds by words that stand in the cause, in lower case. The first that fits counts.
-const SIGNS: [(Why, &[&str]); 8] = [
-    (Why::OptedOut, &["opted out", "opted_out", "unsubscribed"]),
+/// The kinds of this bridge's own causes. The first that fits counts.
+const OWN: [(Why, &str); 6] = [
+    (Why::OptedOut, cause::OPTED_OUT),
+    (Why::UnknownCustomer, cause::NO_RECIPIENT),
+    (Why::UnknownCustomer, cause::NO_BRAZE_ID),
+    (Why::NotShown, cause::NOT_SHOWN),
+    (Why::Doubtful, cause::RECEIPT_REPLACED),
+    (Why::Doubtful, cause::WITHOUT_ANSWER),
+];
+
+/// The kinds of codes in an answer of Braze's.
+const CODES: [(Why, &[&str]); 2] = [
+    (Why::OptedOut, &["opted_out", "unsubscribed"]),
     (
         Why::Unreachable,
-        &["landline", "unreachable", "invalid_phone", "invalid phone", "phone_number", "phone number", "not_mobile"],
+        &["landline", "unreachable", "not_mobile", "invalid_phone", "phone_number", "invalid_phone_number"],
     ),
-    (Why::UnknownCustomer, &["nobody to text is known", "has no braze user id", "no recipients"]),
-    (Why::NotShown, &["does not show comment"]),
-    (Why::Doubtful, &["reported problems", "a later text has taken", "without an answer"]),
-    (Why::Late, &["given up after"]),
-    (
-        Why::Account,
-        &[
-            "campaign",
-            "api key",
-            "permission",
-            "forbidden",
-            "access denied",
-            "answered 401",
-            "answered 403",
-            "answered 404",
-            "a redirect",
-            "the mapping ",
-            "cannot be sent",
-            "cannot be used",
-            "message variant",
-            "mismatched message type",
-        ],
-    ),
-    (Why::Refused, &["braze answered 4", "but did not send"]),
+];
+
+/// Phrases of Braze's, which has no codes for them (`clients::words`): what only operators can mend.
+const ACCOUNT: [&str; 19] = [
+    "Invalid API key",
+    "Invalid Campaign ID",
+    "campaign does not exist",
+    "campaign is archived",
+    "campaign has been archived",
+    "campaign is paused",
+    "campaign has been paused",
+    "archived",
+    "paused",
+    "not a valid api identifier",
+    "valid campaign",
+    "error authenticating credentials",
+    "do not have permission",
+    "Access Denied",
+    "Forbidden",
+    "Message Variant Unspecified",
+    "Invalid Message Variant",
+    "Mismatched Message Type",
+    "invalid whitelisted IPs",
 ];
 
 impl Why {
@@ -76,9 +88,41 @@ impl Why {
     /// The kind of this cause.
     #[must_use]
     pub fn of(cause: &str) -> Self {
-        let cause = cause.to_lowercase();
-        let found = SIGNS.iter().find(|(_, signs)| signs.iter().any(|sign| cause.contains(sign)));
-        found.map_or(Self::Other, |(why, _)| *why)
+        // What a mapping says of itself is its author's to word.
+        if cause.starts_with(cause::OF_MAPPING) {
+            return Self::Account;
+        }
+        let answered = Answered::read(cause);
+        let coded = answered.as_ref().and_then(Self::of_codes);
+        let own = || OWN.iter().find(|(_, words)| cause.contains(words)).map(|(why, _)| *why);
+        coded.or_else(own).unwrap_or_else(|| match answered {
+            Some(answered) if answered.said.starts_with(cause::WITH_PROBLEMS) => Self::Doubtful,
+            Some(_) | None if cause.starts_with(cause::GIVEN_UP) => Self::Late,
+            Some(answered) => Self::of_answer(&answered),
+            None if cause.ends_with(cause::UNUSABLE) => Self::Account,
+            None => Self::Other,
+        })
+    }
+
+    fn of_codes(answered: &Answered<'_>) -> Option<Self> {
+        if answered.vendor != Destination::Braze {
+            return None;
+        }
+        let found = CODES.iter().find(|(_, codes)| codes.iter().any(|code| answered.has_code(code)));
+        found.map(|(why, _)| *why)
+    }
+
+    fn of_answer(answered: &Answered<'_>) -> Self {
+        let of_braze = answered.vendor == Destination::Braze;
+        let says = |phrase: &str| of_braze && answered.said.contains(phrase);
+        match answered.status {
+            300..=399 | 401 | 403 | 404 => Self::Account,
+            _ if says("No Recipients") => Self::UnknownCustomer,
+            _ if says(cause::CAMPAIGN) || ACCOUNT.into_iter().any(says) => Self::Account,
+            400..=499 if of_braze => Self::Refused,
+            _ if answered.said.starts_with(cause::NOT_SENT) => Self::Refused,
+            _ => Self::Other,
+        }
     }
 
     /// The word for it in mappings.
@@ -124,6 +168,17 @@ mod tests {
             ("Braze answered 201 but did not send", Why::Refused),
             ("Zendesk answered 400", Why::Other),
             ("an empty claim", Why::Other),
+            ("Braze answered 400 Bad Request: Landline, 30006", Why::Unreachable),
+            ("given up after 9 attempts: Braze answered 500: unsubscribed", Why::OptedOut),
+            ("Braze answered 400 archived", Why::Account),
+            ("Braze answered 400 No Recipients", Why::UnknownCustomer),
+            ("Zendesk answered 302, a redirect: is the address right?", Why::Account),
+            ("the address of Braze cannot be used", Why::Account),
+            // No kind follows from a part of a code, nor from what somebody has called a field of a mapping.
+            ("Braze answered 400: campaign_step", Why::Refused),
+            ("Braze answered 400: not_unsubscribed", Why::Refused),
+            ("Zendesk answered 422 RecordInvalid (phone_number invalid)", Why::Other),
+            ("the mapping agent_reply cannot be rendered: there is no `landline`", Why::Account),
         ] {
             assert_eq!(Why::of(cause), why, "{cause}");
         }
