@@ -24,15 +24,19 @@
 //! * [`domain`] — what a message, a conversation and a delivery are, and every rule about them. It never does I/O and
 //!   never reads the clock; everything may point at it, and it points at nothing.
 //! * [`intake`] — from raw webhooks to events. Nothing is parsed before it is verified.
-//! * [`mapping`] — from events to request bodies. Liquid fills leaves; it never builds JSON.
-//! * [`store`] — the durable heart: what is true once a call returns. It never calls a vendor.
-//! * [`clients`] — every word to Zendesk and Braze, and what the answers mean. They never decide policy.
-//! * [`worker`] — claims, acts, records; asks for replies of which no webhook told; drops what is old. It never sees an
-//!   incoming request.
+//! * [`mapping`] — from events to request bodies, and from the codes of notes to words in a language. Liquid fills leaves; it
+//!   never builds JSON. [`mapping::suppose`] is the one way from an event alone to a context, for people who try a mapping.
+//! * [`store`] — the durable heart: what is true once a call returns. Lists and searches are answered from an index in memory,
+//!   which is filled from the records when a store is opened. It never calls a vendor.
+//! * [`clients`] — every word to Zendesk, Braze and the identity provider at which operators sign in, and what the answers
+//!   mean. They never decide policy, and what a vendor answered is evidence ([`domain::answer`]) that no rule reads.
+//! * [`worker`] — claims, acts, records; asks for replies of which no webhook told; drops what is old. Its loops are started
+//!   again when one ends. It never sees an incoming request.
 //! * [`http`] — the public and the operator's routers, the operator's with the API and the console (its pages are in
-//!   `templates`, what they load in `assets`). They never call a vendor.
+//!   `templates`, what they load in `assets`), each route of theirs with the role that it needs ([`domain::access`]). They
+//!   never call a vendor.
 //! * [`serve`] — the composition root: builds all of the above from a [`config`] and takes it down in order.
-//! * [`config`] — the only reader of the environment and of configuration files.
+//! * [`config`] — the only reader of the environment, of configuration files and of the secrets file beside them.
 //! * [`setup`] — what the two vendors must be set up with, and how that differs from what is there. It never calls them.
 //! * [`cli`] — the sub-commands; [`demo`] is a page to try a conversation on and [`drill`] plays a disaster, both against
 //!   the [`sandbox`], an embedded Zendesk and Braze over real HTTP, which the tests use as well.
@@ -53,7 +57,8 @@
 //! 3. **A conversation keeps its order in each direction**, and never waits for another: a lane has one head, and a
 //!    head holds its own lane only ([`domain::lanes`]).
 //! 4. **Nothing fails silently.** A message that is given up becomes an internal comment on the ticket and a dead
-//!    letter for the operator; so does, still unconfirmed, one of which tandem cannot tell whether it arrived.
+//!    letter for the operator; so does, still unconfirmed, one of which tandem cannot tell whether it arrived. What the
+//!    agent is told is a code with fields ([`domain::note`]), and why, a cause that can be taken apart ([`domain::cause`]).
 //! 5. **Nobody gets in** without a signature or token, and nothing that a customer types is ever code.
 
 pub mod cli;
