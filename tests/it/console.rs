@@ -894,7 +894,7 @@ async fn ones_own_words_of_notes_are_listed_shown_and_stand_in_the_sample_of_a_n
     let mut bridge = quiet_bridge().await;
     let own = bridge.directory.path().join("own");
     std::fs::create_dir(&own).unwrap();
-    let words = "language = \"de\"\n[says]\nreply_not_texted = \"Ging nicht hinaus ({{ comment }})\"\n";
+    let words = "language = \"de\"\n[says]\nreply_not_texted = \"Ging nicht hinaus ({{ comment }}): {{ why }}\"\n";
     std::fs::write(own.join("notes.de.toml"), words).unwrap();
     bridge
         .restart_with(|settings| {
@@ -917,13 +917,13 @@ async fn ones_own_words_of_notes_are_listed_shown_and_stand_in_the_sample_of_a_n
     let note = ada.get(&format!("{path}?name=failure_note")).await.text;
     assert!(note.contains("Ging nicht hinaus (4711)"), "{note}");
     let shown = ada.get(&format!("{path}?name=notes.de")).await.text;
-    assert!(shown.contains(">Ging nicht hinaus (4711)<") && shown.contains("says.<wbr>opted_out"), "{shown}");
+    assert!(shown.contains(">Ging nicht hinaus (4711): ") && shown.contains("says.<wbr>opted_out"), "{shown}");
     assert!(!shown.contains("What it is tried on"), "words are not tried on an event: {shown}");
     let fields = |text| [("name", "notes.de"), ("event", ""), ("text", text)];
     let changed = words.replace("Ging nicht", "Kam nicht");
     let tried = ada.post("/console", path, &fields(&changed)).await.text;
-    assert!(tried.contains(">Kam nicht hinaus (4711)<") && tried.contains("not in force"), "{tried}");
-    let faulty = words.replace("comment", "wort");
+    assert!(tried.contains(">Kam nicht hinaus (4711): ") && tried.contains("not in force"), "{tried}");
+    let faulty = words.replace("why", "wort");
     let broken = ada.post("/console", path, &fields(&faulty)).await.text;
     assert!(broken.contains("It cannot be used") && broken.contains("wort"), "{broken}");
     assert_eq!(ada.get(&format!("{path}?name=notes.it")).await.status, StatusCode::BAD_REQUEST);
