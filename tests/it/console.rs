@@ -890,47 +890,6 @@ async fn a_mapping_is_tried_out_on_its_sample_and_on_an_event_and_nothing_is_kep
 }
 
 #[tokio::test]
-async fn ones_own_words_of_notes_are_listed_shown_and_stand_in_the_sample_of_a_note() {
-    let mut bridge = quiet_bridge().await;
-    let own = bridge.directory.path().join("own");
-    std::fs::create_dir(&own).unwrap();
-    let words = "language = \"de\"\n[says]\nreply_not_texted = \"Ging nicht hinaus ({{ comment }}): {{ why }}\"\n";
-    std::fs::write(own.join("notes.de.toml"), words).unwrap();
-    bridge
-        .restart_with(|settings| {
-            format!("mappings = \"own\"\noperator_token = \"{TOKEN}\"\n{settings}\n[notes]\nlanguage = \"de\"\n")
-        })
-        .await;
-    let ada = Browser::signed_in(&bridge).await;
-    let settings = ada.get("/console/settings").await.text;
-    for (name, means) in [
-        ("failure_note", "As shipped"),
-        ("notes.de", "Your own file"),
-        ("notes.en", "As shipped; not in use"),
-        ("notes.fr", "As shipped; not in use"),
-    ] {
-        let (_, tile) = settings.split_once(&format!("mapping?name={name}\"")).unwrap_or_else(|| panic!("{name}"));
-        let tile = tile.split_once("</a>").unwrap().0;
-        assert!(tile.ends_with(&format!("<span class=\"tile-means\">{means}</span>")), "{name}: {tile}");
-    }
-    let path = "/console/settings/mapping";
-    let note = ada.get(&format!("{path}?name=failure_note")).await.text;
-    assert!(note.contains("Ging nicht hinaus (4711)"), "{note}");
-    let shown = ada.get(&format!("{path}?name=notes.de")).await.text;
-    assert!(shown.contains(">Ging nicht hinaus (4711): ") && shown.contains("says.<wbr>opted_out"), "{shown}");
-    assert!(!shown.contains("What it is tried on"), "words are not tried on an event: {shown}");
-    let fields = |text| [("name", "notes.de"), ("event", ""), ("text", text)];
-    let changed = words.replace("Ging nicht", "Kam nicht");
-    let tried = ada.post("/console", path, &fields(&changed)).await.text;
-    assert!(tried.contains(">Kam nicht hinaus (4711): ") && tried.contains("not in force"), "{tried}");
-    let faulty = words.replace("why", "wort");
-    let broken = ada.post("/console", path, &fields(&faulty)).await.text;
-    assert!(broken.contains("It cannot be used") && broken.contains("wort"), "{broken}");
-    assert_eq!(ada.get(&format!("{path}?name=notes.it")).await.status, StatusCode::BAD_REQUEST);
-    bridge.stop().await;
-}
-
-#[tokio::test]
 async fn an_open_page_hears_of_news_until_its_session_ends_or_the_bridge_stops() {
     let mut bridge = with_texts(&[]).await;
     let ada = Browser::signed_in(&bridge).await;
