@@ -264,6 +264,34 @@ async fn a_mapping_is_put_in_force_when_it_checks_and_not_when_it_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_console_shows_ones_own_words_of_notes_by_name_and_in_the_sample_of_a_note() {
+    let mut bridge = Bridge::start().await;
+    let own = bridge.host.directory.path().join("own");
+    fs::create_dir_all(&own).unwrap();
+    let words = "language = \"de\"\n[says]\nreply_not_texted = \"Ging nicht hinaus ({{ comment }}): {{ why }}\"\n";
+    fs::write(own.join("notes.de.toml"), words).unwrap();
+    let german = |file: String| with_mappings(format!("{file}\n[notes]\nlanguage = \"de\"\n"));
+    bridge.rotate(german, "config.reloaded").await;
+    let get = async |path: &str| {
+        let page = bridge.http.get(format!("{}/console/settings{path}", bridge.host.operator));
+        page.send().await.unwrap().text().await.unwrap()
+    };
+    let settings = get("").await;
+    for (name, means) in
+        [("failure_note", "As shipped"), ("notes.de", "Your own file"), ("notes.fr", "As shipped; not in use")]
+    {
+        let (_, tile) = settings.split_once(&format!("mapping?name={name}\"")).unwrap_or_else(|| panic!("{name}"));
+        let tile = tile.split_once("</a>").unwrap().0;
+        assert!(tile.ends_with(&format!("<span class=\"tile-means\">{means}</span>")), "{name}: {tile}");
+    }
+    let note = get("/mapping?name=failure_note").await;
+    assert!(note.contains("Ging nicht hinaus (4711): "), "{note}");
+    let shown = get("/mapping?name=notes.de").await;
+    assert!(shown.contains(">Ging nicht hinaus (4711): ") && !shown.contains("What it is tried on"), "{shown}");
+    bridge.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ticket_whose_opening_is_in_doubt_is_opened_by_the_mapping_that_it_was_begun_with() {
     let mut bridge = Bridge::start().await;
     let zendesk = bridge.sandbox.zendesk.clone();
