@@ -222,6 +222,12 @@ impl Clock {
         }
     }
 
+    /// A secret that nobody can guess: 256 random bits in hexadecimal.
+    #[must_use]
+    pub fn draw_secret(&self) -> String {
+        (0..8).map(|_| format!("{:08x}", self.draw_u32())).collect()
+    }
+
     /// Waits as long as it seems from here until then. A clock that is set meanwhile changes nothing about that: who
     /// waits for a time looks at the clock afterwards.
     pub async fn sleep_until(&self, at: Timestamp) {
@@ -293,6 +299,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_secret_is_256_bits_of_its_own() {
+        let (one, other) = (Clock::system().draw_secret(), Clock::system().draw_secret());
+        assert_eq!((one.len(), other.len()), (64, 64));
+        assert!(one.bytes().all(|b| b.is_ascii_hexdigit()) && one != other, "{one} {other}");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_clock_of_the_runtime_goes_with_it_and_wakes_on_time() {

@@ -228,7 +228,13 @@ pub fn load(
     path: Option<&Path>,
     check_mappings: impl FnOnce(Option<&BTreeMap<String, String>>, &str) -> Vec<Fault>,
 ) -> Result<(Config, Vec<Warning>), Faults> {
-    let mut sources = Sources::required(path)?;
+    load_from(Sources::required(path)?, check_mappings)
+}
+
+fn load_from(
+    mut sources: Sources,
+    check_mappings: impl FnOnce(Option<&BTreeMap<String, String>>, &str) -> Vec<Fault>,
+) -> Result<(Config, Vec<Warning>), Faults> {
     let parsed = parse(sources.text(), sources.variables.clone(), &sources.base);
     let (directory, language) = match &parsed {
         Ok((config, _)) => (config.mappings.clone(), config.notes_language.clone()),
@@ -244,6 +250,14 @@ pub fn load(
         Err(fault) => sources.faults.push(fault.clone()),
     }
     match (parsed, mapping_files) {
+        // The token may be in the file that cannot be read, and without one every user of this machine is let in.
+        (Ok((config, _)), Ok(_)) if sources.has_unread_secrets() && !config.operator.roster().asks_for_token() => {
+            Err(sources.refuse(vec![Fault::new(
+                "operator_token",
+                "is not known, because the secrets file cannot be read",
+                "See that TANDEM_OPERATOR_TOKEN is set, or that the file can be read",
+            )]))
+        }
         (Ok((config, mut warnings)), Ok(mapping_files)) if sources.faults.is_empty() => {
             warnings.append(&mut sources.warnings);
             Ok((Config { mapping_files, ..config }, warnings))

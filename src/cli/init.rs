@@ -159,7 +159,7 @@ impl Init {
             let secret = dialogue.ask_secret(key, words).map_err(|error| error.with_written(&shown.to_string()))?;
             secrets.push((key, secret));
         }
-        secrets.push((WEBHOOK_TOKENS, Some(token(&Clock::system()))));
+        secrets.push((WEBHOOK_TOKENS, Some(Clock::system().draw_secret())));
         secrets.push((WEBHOOK_SECRETS, None));
         write_new(path, &secrets_text(self.syntax(), &self.config, &secrets), Some(SECRETS_MODE))?;
         writeln!(
@@ -269,11 +269,6 @@ fn set(text: &str, key: &str, value: Option<&str>) -> String {
     out
 }
 
-/// 256 random bits, in hexadecimal digits: no syntax minds them.
-fn token(clock: &Clock) -> String {
-    (0..8).map(|_| format!("{:08x}", clock.draw_u32())).collect()
-}
-
 fn secrets_text(syntax: Syntax, config: &Path, secrets: &[(&str, Option<String>)]) -> String {
     let reader = match syntax {
         Syntax::Systemd => "systemd's EnvironmentFile and a shell read it as well",
@@ -323,12 +318,5 @@ mod tests {
         assert_eq!(set(text, "url", Some("t")), text.replace("# url = \"top\"", "url = \"t\""));
         assert_eq!(set(text, "a.b.url", None), text.replace("url = \"x\"", "# url = \"x\""));
         assert_eq!(set(text, "a.url", None), text);
-    }
-
-    #[test]
-    fn each_token_is_256_bits_of_its_own() {
-        let (one, other) = (token(&Clock::system()), token(&Clock::system()));
-        assert_eq!((one.len(), other.len()), (64, 64));
-        assert!(one.bytes().all(|b| b.is_ascii_hexdigit()) && one != other, "{one} {other}");
     }
 }

@@ -167,7 +167,7 @@ impl Provider {
     /// [`OidcError::Unavailable`].
     pub async fn begin(&self) -> Result<Begun, OidcError> {
         let mut url = self.description().await?.authorization_endpoint;
-        let (state, nonce, verifier) = (self.secret(), self.secret(), self.secret());
+        let (state, nonce, verifier) = (self.clock.draw_secret(), self.clock.draw_secret(), self.clock.draw_secret());
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", &self.options.client_id)
@@ -248,7 +248,9 @@ impl Provider {
         let end = claims.get("exp").and_then(|exp| exp.as_i64().or_else(|| exp.as_f64().map(|exp| exp as i64)));
         let end = end.and_then(|end| Timestamp::from_second(end).ok());
         let end = end.ok_or_else(|| refused("its ID token has no end (exp)"))?;
-        if self.clock.now() >= end.saturating_add(CLOCK_DIFFERENCE_MAX).unwrap_or(Timestamp::MAX) {
+        // By the provider's clock, which may be behind; a session that it opens ends then as well.
+        let end = end.saturating_add(CLOCK_DIFFERENCE_MAX).unwrap_or(Timestamp::MAX);
+        if self.clock.now() >= end {
             return Err(refused("its ID token has expired, or the clocks differ (exp)"));
         }
         Ok(end)
@@ -307,11 +309,6 @@ impl Provider {
             Err(_) if status == 200 => Err(failed("the answer is no JSON")),
             Err(_) => Ok((status, Value::Null)),
         }
-    }
-
-    /// 256 random bits.
-    fn secret(&self) -> String {
-        (0..8).map(|_| format!("{:08x}", self.clock.draw_u32())).collect()
     }
 }
 

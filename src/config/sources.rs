@@ -72,6 +72,11 @@ impl Sources {
         self.text.as_deref()
     }
 
+    /// Whether there is a secrets file that this user may not read.
+    pub(super) fn has_unread_secrets(&self) -> bool {
+        self.excuse.is_some()
+    }
+
     /// Everything that is wrong, when these faults are.
     pub(super) fn refuse(self, mut faults: Vec<Fault>) -> Faults {
         faults.extend(self.faults);
@@ -88,6 +93,8 @@ impl Sources {
             // systemd reads a file of root's for a service that may not, and gives it the variables.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 let remedy = "Run the command as a user who may read it, or see that these variables are set";
+                let problem = "cannot be read by this user: only the variables that are set count";
+                self.warnings.push(Warning { key: name.clone(), problem: problem.to_owned() });
                 self.excuse = Some(Fault::new(name, "cannot be read by this user", remedy));
                 return;
             }
@@ -165,6 +172,33 @@ mod tests {
             chmod(&directory.path().join("mine.env"), mode);
             let warnings = Sources::read(Some(&config)).unwrap().warnings;
             assert_eq!(warnings.iter().any(|w| w.problem.contains("chmod 600")), is_warned, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_this_user_may_not_read_never_takes_the_token_away() {
+        let text = include_str!("../../tandem.example.toml");
+        let variables = |token: Option<&str>| -> Vec<(String, String)> {
+            let mut given: Vec<(&str, &str)> = vec![
+                ("TANDEM_ZENDESK__CLIENT_ID", "an id"),
+                ("TANDEM_ZENDESK__CLIENT_SECRET", "a secret"),
+                ("TANDEM_ZENDESK__WEBHOOK_SECRETS", "another secret"),
+                ("TANDEM_BRAZE__API_KEY", "a key"),
+                ("TANDEM_BRAZE__WEBHOOK_TOKENS", "a token for Braze's webhooks"),
+                ("TANDEM_BRAZE__CAMPAIGNS__AGENT_REPLY", "0123456789abcdef"),
+            ];
+            given.extend(token.map(|token| ("TANDEM_OPERATOR_TOKEN", token)));
+            given.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        };
+        for (is_unread, token, problems) in
+            [(false, None, 0), (true, Some("0123456789abcdef0123456789abcdef"), 0), (true, None, 2)]
+        {
+            let excuse = is_unread.then(|| Fault::new("tandem.env", "cannot be read by this user", ""));
+            let text = Some(text.to_owned());
+            let sources = Sources { text, variables: variables(token), excuse, ..Sources::default() };
+            let loaded = super::super::load_from(sources, |_, _| Vec::new());
+            let faults = loaded.map_or_else(|Faults(faults)| faults, |_| Vec::new());
+            assert_eq!(faults.len(), problems, "{is_unread} {token:?}: {faults:?}");
         }
     }
 

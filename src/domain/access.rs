@@ -216,6 +216,12 @@ impl Roster {
         !self.accounts.is_empty()
     }
 
+    /// Whether an account has this name.
+    #[must_use]
+    pub fn has_account(&self, name: &str) -> bool {
+        self.accounts.iter().any(|account| account.name == name)
+    }
+
     /// The role of an operator of these groups.
     #[must_use]
     pub fn role_of(&self, groups: &[String]) -> Option<Role> {

@@ -257,14 +257,15 @@ impl Pause {
         Self { since: order.given_at, operator: order.operator.clone(), reason, until }
     }
 
-    /// The pause with other terms, by this order; `None` where they are none, or the same.
+    /// The pause with other terms, by this order; `None` where they are the same.
+    ///
+    /// An order without terms means a pause until it is resumed: it takes the end away, and leaves the reason.
     #[must_use]
     pub fn changed(&self, order: &Order, terms: PauseTerms) -> Option<Self> {
-        let same = PauseTerms { reason: self.reason.clone(), until: self.until };
-        if terms == PauseTerms::default() || terms == same {
-            return None;
-        }
-        Some(Self { since: self.since, ..Self::new(order, terms) })
+        let reason = if terms == PauseTerms::default() { self.reason.clone() } else { terms.reason };
+        let new = Self { since: self.since, ..Self::new(order, PauseTerms { reason, until: terms.until }) };
+        let is_same = new.reason == self.reason && new.until == self.until;
+        (!is_same).then_some(new)
     }
 
     /// Whether the pause has come to its end.
@@ -380,7 +381,9 @@ mod tests {
             until: until.map(at),
         };
         let pause = Pause::new(&order(1, "ada"), terms(Some("maintenance"), Some(60)));
-        assert_eq!(pause.changed(&order(2, "bob"), PauseTerms::default()), None, "asked without terms");
+        let endless = pause.changed(&order(2, "bob"), PauseTerms::default()).unwrap();
+        assert_eq!((endless.reason.as_deref(), endless.until), (Some("maintenance"), None), "until it is resumed");
+        assert_eq!(endless.changed(&order(3, "ada"), PauseTerms::default()), None, "asked without terms again");
         assert_eq!(pause.changed(&order(2, "bob"), terms(Some("maintenance"), Some(60))), None, "the same");
         let longer = pause.changed(&order(2, "bob"), terms(Some("maintenance"), None)).unwrap();
         assert_eq!((longer.since, longer.operator.by.as_deref(), longer.until), (at(1), Some("bob"), None));

@@ -136,9 +136,10 @@ fn in_force(old: &Config, new: &Config) -> Config {
     }
 }
 
-/// The provider stays, with all but its roles; where there is none any longer, nobody has a role by it.
+/// The provider stays, with all but its roles. Roles for another provider are not given to groups of this one: until the
+/// restart nobody has a role by it, nor where there is none any longer.
 fn oidc_in_force(old: Option<&Oidc>, new: Option<&Oidc>) -> Option<Oidc> {
-    let roles = new.map(|new| new.roles.clone()).unwrap_or_default();
+    let roles = new.filter(|_| !is_another(old, new)).map(|new| new.roles.clone()).unwrap_or_default();
     old.map(|old| Oidc { roles, ..old.clone() })
 }
 

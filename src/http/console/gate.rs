@@ -136,7 +136,7 @@ pub(super) fn visitor(state: &OperatorState, headers: &HeaderMap, active: bool) 
 
 fn session(state: &OperatorState, holder: Holder, by: Option<String>) -> Session {
     let now = state.clock.now();
-    Session { holder, by, csrf: secret(state), opened_at: now, used_at: now, seen: Default::default() }
+    Session { holder, by, csrf: state.clock.draw_secret(), opened_at: now, used_at: now, seen: Default::default() }
 }
 
 /// Opens a session and gives its cookie along with the answer; `Secure` where the form came over https.
@@ -147,7 +147,7 @@ pub(super) fn open_session(
     secure: bool,
     answer: &mut Response,
 ) {
-    let held = secret(state);
+    let held = state.clock.draw_secret();
     state.console.sessions.open(digested(&held), session(state, holder, by));
     set_cookie(answer, &held, secure);
 }
@@ -155,11 +155,6 @@ pub(super) fn open_session(
 /// Whether the browser loaded the page of this form over https.
 pub(super) fn is_over_https(headers: &HeaderMap) -> bool {
     headers.get(header::ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"))
-}
-
-/// 256 random bits.
-pub(super) fn secret(state: &OperatorState) -> String {
-    (0..8).map(|_| format!("{:08x}", state.clock.draw_u32())).collect()
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {

@@ -66,6 +66,9 @@ const UNDER_WAY_MAX: usize = 64;
 /// A session ends with the provider's word, and after this in any case.
 const AGE_MAX: SignedDuration = SignedDuration::from_hours(8);
 
+/// What stands for the sign of an e-mail address in the audit.
+const AT: &str = "-at-";
+
 /// The sign-ins under way, by the digest of what the browser brings back.
 #[derive(Default)]
 pub(super) struct UnderWay(Mutex<BTreeMap<Digested, Started>>);
@@ -112,7 +115,7 @@ pub(super) async fn begin(State(state): State<OperatorState>, request: Request) 
         let why = format!("No sign-in could be begun, because {problem}. Sign in with a token at /console/sign-in.");
         Trouble::new(StatusCode::BAD_GATEWAY, why)
     })?;
-    let browser = gate::secret(&state);
+    let browser = state.clock.draw_secret();
     let started = Started { browser: digested(&browser), next, at: state.clock.now(), end: begun.end };
     state.console.under_way.add(digested(&begun.state), started);
     let mut answer = page::see_other(&begun.url);
@@ -161,6 +164,9 @@ pub(super) async fn end(State(state): State<OperatorState>, headers: HeaderMap, 
         let why = format!("the claim {name_claim} of your ID token holds no name that the audit can keep");
         return Err(refuse(&why));
     };
+    if state.roster.borrow().has_account(&name) {
+        return Err(refuse(&format!("{name} is the name of an operator who has a token here: sign in with that")));
+    }
     let Some(role) = state.roster.borrow().role_of(&signed_on.groups) else {
         let why = format!("nothing in the claim {groups_claim} of your ID token has a role in this bridge");
         return Err(refuse(&why));
@@ -192,9 +198,10 @@ fn refuse(why: &str) -> Trouble {
     Trouble::new(StatusCode::FORBIDDEN, why)
 }
 
-/// The name as the audit keeps it. Of an e-mail address the sign is written out, so that two people stay two.
+/// The name as the audit keeps it. Of an e-mail address the sign is written out, so that two people stay two; for the same
+/// reason a name that is written so from the outset is none.
 fn handle_of(name: &str) -> Option<String> {
-    handle(&name.replace('@', "-at-")).filter(|name| name != SHARED_NAME)
+    handle(&name.replace('@', AT)).filter(|handle| handle != SHARED_NAME && !name.contains(AT))
 }
 
 #[cfg(test)]
@@ -248,6 +255,7 @@ mod tests {
         for (name, kept) in [
             ("ada", Some("ada")),
             ("ada.lovelace@acme.example", Some("ada.lovelace-at-acme.example")),
+            ("ada-at-acme.example", None),
             ("Ada Lovelace", None),
             ("operator", None),
             ("", None),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sled::IVec;
+use tracing::info;
 
 use crate::domain::delivery::{State, Transition};
 use crate::domain::event::{Destination, EventId};
@@ -88,6 +89,7 @@ impl Core {
         if pause.has_ended(now) {
             let operator = Operator::claiming(Access::Bridge, None);
             self.pause(destination, None, &Order { operator, given_at: now, accepted_by: None })?;
+            info!(destination = destination.name(), "destination.resumed: the end of its pause has come");
         }
         Ok(true)
     }
