@@ -215,3 +215,33 @@ fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
     ];
     differs.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::access::{GroupRoles, Role};
+
+    #[test]
+    fn roles_for_another_provider_are_given_to_nobody_before_the_restart() {
+        let oidc = |issuer: &str, group: &str| Oidc {
+            issuer: issuer.to_owned(),
+            client_id: "tandem".to_owned(),
+            client_secret: "a secret".into(),
+            redirect: "https://tandem.example/console/sign-in/callback".parse().unwrap(),
+            name_claim: "email".to_owned(),
+            roles_claim: "groups".to_owned(),
+            roles: GroupRoles([(Role::Admin, vec![group.to_owned()])].into()),
+        };
+        let old = oidc("https://one.example", "sre");
+        for (new, has_role) in [
+            (Some(oidc("https://one.example", "leads")), true),
+            (Some(oidc("https://two.example", "leads")), false),
+            (None, false),
+        ] {
+            let in_force = oidc_in_force(Some(&old), new.as_ref()).unwrap();
+            let roles = ["leads", "sre"].map(|group| in_force.roles.role_of(&[group.to_owned()]));
+            assert_eq!(roles, [has_role.then_some(Role::Admin), None]);
+            assert_eq!(in_force.issuer, old.issuer);
+        }
+    }
+}

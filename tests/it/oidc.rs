@@ -173,7 +173,8 @@ async fn bridge(provider: &Provider) -> TestBridge {
     let mut bridge = quiet_bridge().await;
     let oidc = format!(
         "[oidc]\nissuer = \"{}\"\nclient_id = \"{CLIENT}\"\nclient_secret = \"{SECRET}\"\n\
-         [oidc.roles]\nread = [\"staff\"]\nadmin = [\"sre\"]\n",
+         [oidc.roles]\nread = [\"staff\"]\nadmin = [\"sre\"]\n\
+         [[operators]]\nname = \"grace\"\ntoken = \"{GRACE}\"\nrole = \"read\"\n",
         provider.0.issuer
     );
     let above = format!("operator_token = \"{TOKEN}\"\nconsole_url = \"https://tandem.internal.example\"\n");
@@ -283,6 +284,7 @@ async fn no_token_but_a_good_one_lets_anybody_in() {
         (json!({"preferred_username": "bob"}), "nothing in the claim groups"),
         (json!({"groups": ["sre"]}), "the claim preferred_username of your ID token holds no name"),
         (json!({"preferred_username": "operator", "groups": ["sre"]}), "the claim preferred_username"),
+        (json!({"preferred_username": "grace", "groups": ["sre"]}), "grace is the name of an operator who has a token"),
     ] {
         let page = sign_in(&provider, &mut Browser::new(&bridge), &bridge, claims).await;
         assert_refused(&page, why);
