@@ -33,7 +33,8 @@ mod setup;
 mod sign;
 mod table;
 mod tail;
-mod until;
+mod times;
+mod way;
 
 /// sysexits' EX_CONFIG.
 const EXIT_CONFIGURATION: u8 = 78;
@@ -102,6 +103,8 @@ enum Command {
         #[arg(long)]
         live: bool,
         #[command(flatten)]
+        way: way::Way,
+        #[command(flatten)]
         file: ConfigFile,
         #[command(flatten)]
         form: Form,
@@ -146,7 +149,7 @@ enum Command {
         #[command(flatten)]
         part: operate::Part,
         #[command(flatten)]
-        bridge: operate::Where,
+        bridge: way::Where,
     },
     /// Prints a script that makes a shell complete these commands.
     #[command(after_help = "Examples:\n  tandem completions bash > /etc/bash_completion.d/tandem\n  \
@@ -249,7 +252,7 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
         Command::Drill { name } => drill(name),
         Command::Init(init) => init.run(input, output),
         Command::Setup(setup) => setup.run(output),
-        Command::Check { live, file, form } => check::run(&file, live, form, output),
+        Command::Check { live, way, file, form } => check::run(&file, live, &way, form, output),
         Command::Render(render) => render.run(input, output),
         Command::Mappings(mappings) => mappings.run(output),
         Command::Sign(sign) => sign.run(input, output),

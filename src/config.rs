@@ -357,6 +357,19 @@ pub fn mapping_keys(path: Option<&Path>) -> Result<MappingKeys, Faults> {
     if faults.is_empty() && sources.faults.is_empty() { Ok(keys) } else { Err(sources.refuse(faults)) }
 }
 
+/// The variable for the token of the operator who runs a command. It is no key: the bridge's own
+/// is `TANDEM_OPERATOR_TOKEN`, and the two may stand in one shell.
+pub const OWN_TOKEN: &str = "TANDEM_TOKEN";
+
+/// What [`OWN_TOKEN`] says; `None` when it is not set, empty or not a text.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one module that reads the environment")]
+pub fn own_token() -> Option<SecretString> {
+    let token = std::env::var(OWN_TOKEN).ok()?;
+    let token = token.trim();
+    (!token.is_empty()).then(|| token.into())
+}
+
 /// What `RUST_LOG` says, for [`crate::telemetry::init_logs`]; `None` when it is not set or not a text.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one module that reads the environment")]

@@ -2,18 +2,19 @@
 
 use std::io::Write;
 
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::operate::plain;
-use super::table::printable;
+use super::operate::{items, plain};
+use super::table::{cell, printable};
 use super::{Failure, Form, print_json};
 
 /// Prints the answers, oldest first, each with its body below it.
-pub(super) fn show(answers: &Value, form: Form, output: &mut impl Write) -> Result<(), Failure> {
+pub(super) fn show(answers: &Value, form: Form, zone: &TimeZone, output: &mut impl Write) -> Result<(), Failure> {
     if form.json {
         return print_json(output, answers);
     }
-    let items = answers["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let items = items(answers);
     if let Some(older) = answers["older"].as_u64().filter(|older| *older > 0) {
         writeln!(output, "{older} older answers are not kept\n")?;
     }
@@ -21,7 +22,7 @@ pub(super) fn show(answers: &Value, form: Form, output: &mut impl Write) -> Resu
         let content_type = item["content_type"].as_str().map(printable).unwrap_or_default();
         let times = item["times"].as_u64().filter(|times| *times > 1);
         let times = times.map(|times| format!("  {times} times, the last of them then")).unwrap_or_default();
-        let (at, call, status) = (plain(&item["at"]), plain(&item["call"]), plain(&item["status"]));
+        let (at, call, status) = (cell(&item["at"], zone), plain(&item["call"]), plain(&item["status"]));
         writeln!(output, "{}", format!("{at}  {call}  {status}  {content_type}{times}").trim_end())?;
         let body = item["body"].as_str().unwrap_or_default();
         for line in body.lines() {

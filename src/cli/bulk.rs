@@ -147,9 +147,12 @@ impl Progress {
         }
     }
 
-    /// Before a failure is told.
+    /// Before a failure is told. Where nothing was done, the failure is all that there is to tell.
     fn end(&self, bulk: &Bulk<'_>, sum: &Sum) {
         self.clear();
+        if sum.moved + sum.refused == 0 {
+            return;
+        }
         tell(&format!("stopped: {} of {} {}; give the command again\n", sum.moved, sum.total, bulk.participle));
     }
 }

@@ -7,6 +7,7 @@ use std::io::Write;
 
 use serde_json::json;
 
+use super::way::Way;
 use super::{ConfigFile, Failure, Form, live, print_json, runtime};
 use crate::config::{self, Fault, Faults, Place};
 use crate::mapping::{self, Mappings};
@@ -14,7 +15,18 @@ use crate::setup::checkup::State;
 
 /// Loads the configuration and all mappings, and renders every mapping's sample. With `live`, asks the vendors as well
 /// when the configuration is good.
-pub(super) fn run(file: &ConfigFile, live: bool, form: Form, output: &mut impl Write) -> Result<(), Failure> {
+pub(super) fn run(
+    file: &ConfigFile,
+    live: bool,
+    way: &Way,
+    form: Form,
+    output: &mut impl Write,
+) -> Result<(), Failure> {
+    if way.is_given() && !live {
+        return Err(Failure::Usage(
+            "--url and --token lead to the running bridge, which only --live looks at".to_owned(),
+        ));
+    }
     let (config, warnings) = match config::load(file.config.as_deref(), mapping_faults) {
         Ok(loaded) => loaded,
         Err(faults) => return tell_faults(&faults, form, output),
@@ -23,7 +35,7 @@ pub(super) fn run(file: &ConfigFile, live: bool, form: Form, output: &mut impl W
     if live {
         lines = runtime()?.block_on(live::look(&config))?;
         // Last, so that Zendesk's test of the webhook is counted.
-        lines.extend(live::look_at_bridge(&config));
+        lines.extend(live::look_at_bridge(&config, way)?);
     }
     let wrong = lines.iter().filter(|line| line.state == State::Wrong).count();
     if form.json {

@@ -11,9 +11,10 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use url::Url;
 
-use super::operate::By;
+use super::way::By;
 use super::{Failure, runtime};
 use crate::clients::http_client;
+use crate::config;
 
 /// The bridge is near, or not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -30,15 +31,22 @@ pub(super) enum Token {
     None,
     /// That of `--token`.
     Option(SecretString),
+    /// The operator's own, of the variable [`config::OWN_TOKEN`].
+    Variable(SecretString),
     /// `operator_token` of the configuration.
     Configured(SecretString),
 }
 
 impl Token {
+    /// The one that the operator gave for this command, or holds in their shell; `None` where they gave none.
+    pub(super) fn own(option: Option<SecretString>) -> Option<Self> {
+        option.map(Self::Option).or_else(|| config::own_token().map(Self::Variable))
+    }
+
     fn secret(&self) -> Option<&SecretString> {
         match self {
             Self::None => None,
-            Self::Option(token) | Self::Configured(token) => Some(token),
+            Self::Option(token) | Self::Variable(token) | Self::Configured(token) => Some(token),
         }
     }
 
@@ -46,14 +54,15 @@ impl Token {
     fn remedy(&self) -> &'static str {
         match self {
             Self::None => {
-                "it wants its operator_token: give it with --token, or name its configuration with --config FILE"
+                "it wants a token: give yours with --token or in TANDEM_TOKEN, or name its configuration with --config FILE"
             }
             Self::Option(_) => {
-                "the token of --token is not its operator_token (TANDEM_OPERATOR_TOKEN where it is a variable)"
+                "the token of --token is not its operator_token (TANDEM_OPERATOR_TOKEN where it is a variable), nor any operator's"
             }
+            Self::Variable(_) => "the token in TANDEM_TOKEN is no operator's there: an admin draws you a new one",
             Self::Configured(_) => {
                 "operator_token (TANDEM_OPERATOR_TOKEN where it is a variable) is not the one that it runs with: reload \
-                 the bridge, or give its token with --token"
+                 the bridge, or give a token with --token or in TANDEM_TOKEN"
             }
         }
     }

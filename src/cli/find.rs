@@ -9,7 +9,8 @@ use http::Method;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::operate::{Where, plain};
+use super::operate::plain;
+use super::way::Where;
 use super::{Failure, print_json, table};
 
 /// `tandem find`

@@ -3,12 +3,21 @@
 use http::Method;
 
 use super::Failure;
-use super::client::Bridge;
+use super::client::{Answer, Bridge};
 use crate::domain::inbound::Arrivals;
 
 /// The account of webhooks, for what runs by [`Bridge::run`].
 pub(super) async fn arrivals(bridge: &Bridge) -> Result<Arrivals, Failure> {
-    let account = bridge.asked(Method::GET, &["inbound"], &[], None).await?;
-    serde_json::from_value(account)
+    read(ask(bridge).await?)
+}
+
+/// Whatever the bridge answers when it is asked for its account.
+pub(super) async fn ask(bridge: &Bridge) -> Result<Answer, Failure> {
+    bridge.answer(Method::GET, &["inbound"], &[], None).await
+}
+
+/// The account of a good answer.
+pub(super) fn read(answer: Answer) -> Result<Arrivals, Failure> {
+    serde_json::from_value(answer.good()?)
         .map_err(|_| Failure::Failed("the bridge is of another version, and has no account of webhooks".to_owned()))
 }

@@ -91,7 +91,10 @@ impl Init {
         let secrets_file = beside(&self.config);
         let goes_on = self.config.exists() && !secrets_file.exists() && self.is_without_answers();
         if self.config.exists() && !goes_on {
-            return Err(exists(&self.config));
+            return Err(match secrets_file.exists() {
+                true => exists(&self.config),
+                false => self.takes_no_answers(&secrets_file),
+            });
         }
         let mut dialogue = Dialogue { input: BufReader::new(input), output };
         let shown = self.config.display();
@@ -115,6 +118,23 @@ impl Init {
             false => self.write_secrets(&secrets_file, &mut dialogue)?,
         };
         self.say_what_is_next(&left, is_replied, dialogue.output)
+    }
+
+    /// Answers that would go nowhere are refused.
+    fn takes_no_answers(&self, secrets_file: &Path) -> Failure {
+        let (config, secrets, named) = (self.config.display(), secrets_file.display(), self.named());
+        Failure::Failed(format!(
+            "{config} exists, and is never overwritten: change it there, or name another with --config. For {secrets}, which is \
+             missing, give no answers: tandem init{named}"
+        ))
+    }
+
+    /// The option for the configuration, as the commands that come next take it.
+    fn named(&self) -> String {
+        match self.config == Path::new(DEFAULT_FILE) {
+            true => String::new(),
+            false => format!(" --config {}", self.config.display()),
+        }
     }
 
     fn is_without_answers(&self) -> bool {
@@ -179,10 +199,7 @@ impl Init {
 
     /// The commands that come now, as they are to be typed.
     fn say_what_is_next(&self, left: &[&str], is_replied: bool, output: &mut impl Write) -> Result<(), Failure> {
-        let named = match self.config == Path::new(DEFAULT_FILE) {
-            true => String::new(),
-            false => format!(" --config {}", self.config.display()),
-        };
+        let named = self.named();
         let (config, secrets) = (self.config.display(), beside(&self.config));
         let secrets = secrets.display();
         let mut steps = Vec::new();
@@ -219,7 +236,11 @@ fn refuse_wrong_flags(questions: &[(&Question, Option<&String>)]) -> Result<(), 
         .filter_map(|(question, given)| {
             let answer = given.filter(|answer| !(answer.is_empty() && question.may_wait))?;
             let wrong = question.wrong(answer)?;
-            Some(format!("  - {}: {wrong}. For example: {}", question.flag, question.example))
+            let remedy = match question.meant(answer) {
+                Some(meant) => format!("Perhaps {meant} is meant"),
+                None => format!("For example: {}", question.example),
+            };
+            Some(format!("  - {}: {wrong}. {remedy}", question.flag))
         })
         .collect();
     match faults.is_empty() {

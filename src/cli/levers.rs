@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::operate::{By, Part, Where, list, plain};
-use super::{Failure, print_json, table, until};
+use super::operate::{Part, items, list, plain, print_end};
+use super::way::{By, Where};
+use super::{Failure, print_json, table, times};
 use crate::clock::Clock;
 
 /// `tandem destinations …`
@@ -34,8 +35,8 @@ pub(super) enum Destinations {
         /// Why, in up to 200 characters: every operator sees it while the pause lasts.
         #[arg(long, value_name = "TEXT")]
         reason: String,
-        /// When the pause ends by itself: a time (2026-11-29T17:30:00Z), an hour of the day here (17:30) or a length (2h,
-        /// 30m). Without it, the pause lasts until the vendor is resumed.
+        /// When the pause ends by itself: an hour of the day here (17:30), a length (2h, 30m) or a time (2026-11-29T17:30 here,
+        /// 2026-11-29T17:30Z). Without it, the pause lasts until the vendor is resumed.
         #[arg(long, value_name = "T", value_parser = read_until)]
         until: Option<Timestamp>,
         #[command(flatten)]
@@ -81,7 +82,7 @@ impl Destinations {
 
 /// The end of a pause, in the time zone of this machine where the words name none.
 fn read_until(words: &str) -> Result<Timestamp, String> {
-    until::read(words, &Clock::system().now().to_zoned(TimeZone::system()))
+    times::ahead(words, &Clock::system().now().to_zoned(TimeZone::system()))
 }
 
 fn set_paused(
@@ -102,8 +103,10 @@ fn set_paused(
         return print_json(output, &standing);
     }
     if standing["paused"] == true {
-        let until = standing["until"].as_str().map_or("it is resumed".to_owned(), table::printable);
-        writeln!(output, "{word} is paused since {}, until {until}", plain(&standing["since"]))?;
+        let zone = bridge.zone();
+        let until = &standing["until"];
+        let until = if until.is_null() { "it is resumed".to_owned() } else { table::cell(until, &zone) };
+        writeln!(output, "{word} is paused since {}, until {until}", table::cell(&standing["since"], &zone))?;
     } else {
         writeln!(output, "{word} is not paused")?;
     }
@@ -113,23 +116,68 @@ fn set_paused(
     Ok(())
 }
 
-const ORDER_COLUMNS: [&str; 13] = [
-    "number",
-    "at",
-    "access",
-    "by",
-    "proven",
-    "action",
-    "count",
-    "first",
-    "last",
-    "destination",
-    "until",
-    "conversation",
-    "event",
-];
+/// What of an entry is a column of its own. The rest is said in one, since each action has its own.
+const ORDER_COLUMNS: [&str; 6] = ["number", "at", "access", "by", "action", "about"];
 
 /// `tandem audit`
 pub(super) fn audit(part: Part, bridge: &Where, output: &mut impl Write) -> Result<(), Failure> {
-    list("audit", &part.parameters(), &ORDER_COLUMNS, bridge, output)
+    let parameters = part.parameters();
+    let parameters: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let page = bridge.find()?.ask(Method::GET, &["audit"], &parameters, None)?;
+    if bridge.form.json {
+        return print_json(output, &page);
+    }
+    let zone = bridge.zone();
+    let entries: Vec<Value> = items(&page).iter().map(|entry| in_short(entry, &zone)).collect();
+    table::print(output, &ORDER_COLUMNS, &entries, &zone)?;
+    print_end(&page, output)
+}
+
+/// An entry of the audit with who gave the order, and what it was about, in a few words each.
+fn in_short(entry: &Value, zone: &TimeZone) -> Value {
+    let mut short = entry.clone();
+    if let (Some(by), false) = (entry["by"].as_str(), entry["proven"] == true) {
+        short["by"] = format!("{by} (unproven)").into();
+    }
+    let mut about = Vec::new();
+    let text = |field: &str| entry[field].as_str().map(table::printable);
+    about.extend(text("destination"));
+    about.extend(entry["until"].as_str().map(|_| format!("until {}", table::cell(&entry["until"], zone))));
+    about.extend(entry["count"].as_u64().map(|count| count.to_string()));
+    about.extend(text("first"));
+    about.extend(
+        text("last").filter(|last| Some(last.as_str()) != entry["first"].as_str()).map(|last| format!("to {last}")),
+    );
+    about.extend(text("conversation"));
+    about.extend(text("event"));
+    short["about"] = Some(about.join(" ")).filter(|about| !about.is_empty()).into();
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_told_in_six_columns() {
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        let cell = |entry: Value| {
+            let short = in_short(&entry, &zone);
+            ["by", "about"].map(|column| table::cell(&short[column], &zone))
+        };
+        for (entry, by, about) in [
+            (json!({ "by": "ada", "proven": true, "first": "evt_1", "last": "evt_1", "count": 1 }), "ada", "1 evt_1"),
+            (json!({ "by": "ada", "proven": false, "event": "evt_1" }), "ada (unproven)", "evt_1"),
+            (json!({ "by": null, "first": "evt_1", "last": "evt_9", "count": 7 }), "-", "7 evt_1 to evt_9"),
+            (
+                json!({ "by": null, "destination": "braze", "until": "2026-11-29T08:15:27.5Z" }),
+                "-",
+                "braze until 2026-11-29 09:15:27+01:00",
+            ),
+            (json!({ "by": null, "count": 0, "conversation": "sha256:ab" }), "-", "0 sha256:ab"),
+            (json!({ "by": null }), "-", "-"),
+        ] {
+            assert_eq!(cell(entry.clone()), [by, about], "{entry}");
+        }
+    }
 }

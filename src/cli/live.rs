@@ -11,10 +11,9 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::Failure;
-use super::client::{Bridge, Token};
 use super::inbound::arrivals;
-use super::operate::reachable;
 use super::table::printable;
+use super::way::Way;
 use crate::clients::braze::{Braze, Recipient};
 use crate::clients::zendesk::Zendesk;
 use crate::clients::zendesk::admin::CHECK_SCOPE;
@@ -49,13 +48,15 @@ pub(super) async fn look(config: &Config) -> Result<Vec<Line>, Failure> {
 }
 
 /// Looks at the running bridge's account of webhooks. A bridge that does not run is no fault.
-pub(super) fn look_at_bridge(config: &Config) -> Vec<Line> {
-    let token = config.operator.token.clone().map_or(Token::None, Token::Configured);
-    let bridge = Bridge::at(&format!("http://{}", reachable(config.operator.listen)), token);
-    let found = bridge.and_then(|bridge| bridge.run(arrivals(&bridge))).map_err(|failure| match failure {
+///
+/// # Errors
+/// The way that was given is none.
+pub(super) fn look_at_bridge(config: &Config, way: &Way) -> Result<Vec<Line>, Failure> {
+    let bridge = way.lead(&config.operator)?;
+    let found = bridge.run(arrivals(&bridge)).map_err(|failure| match failure {
         Failure::Failed(why) | Failure::Usage(why) | Failure::Configuration(why) => why,
     });
-    checkup::arrivals(&found, Clock::system().now())
+    Ok(checkup::arrivals(&found, Clock::system().now()))
 }
 
 async fn look_at_zendesk(zendesk: &Zendesk, config: &Config, clock: &Clock) -> Vec<Line> {

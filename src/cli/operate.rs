@@ -4,60 +4,20 @@
 //! They are a thin face of the operator API ([`crate::http`]): no rule about deliveries is repeated here.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use clap::{ArgGroup, Args, Subcommand};
 use http::{Method, StatusCode};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::answers;
 use super::bulk::Bulk;
 use super::client::{Bridge, Token};
-use super::table;
-use super::tail;
-use super::{ConfigFile, Failure, Form, print_json};
+use super::way::{By, Where, reachable};
+use super::{ConfigFile, Failure, Form, print_json, table, tail, times};
+use crate::clock::Clock;
 use crate::config;
-use crate::domain::operator::handle;
-
-/// Which bridge to talk to, and how.
-#[derive(Debug, Args)]
-pub(super) struct Where {
-    /// The operator listener of the bridge, such as http://127.0.0.1:8081. Without it, the configuration's
-    /// operator_listen on this machine.
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
-    /// The operator token. Without it, the configuration's operator_token.
-    #[arg(long, value_name = "TOKEN")]
-    token: Option<SecretString>,
-    #[command(flatten)]
-    pub(super) file: ConfigFile,
-    #[command(flatten)]
-    pub(super) form: Form,
-    /// Show times in UTC, and not in this machine's time zone. JSON has them in UTC always.
-    #[arg(long)]
-    utc: bool,
-}
-
-/// Who acts.
-#[derive(Debug, Args)]
-pub(super) struct By {
-    /// Who you are, for the audit: a handle of letters, digits, dots, hyphens and underscores. Nobody checks it.
-    #[arg(long, value_name = "NAME", value_parser = read_handle)]
-    by: Option<String>,
-}
-
-fn read_handle(name: &str) -> Result<String, &'static str> {
-    handle(name)
-        .ok_or("a handle has letters, digits, dots, hyphens and underscores, 64 at most, such as ada or on-call")
-}
-
-impl By {
-    pub(super) fn name(self) -> Option<String> {
-        self.by
-    }
-}
 
 /// Which part of a list.
 #[derive(Debug, Args)]
@@ -88,27 +48,47 @@ pub(super) struct Which {
     /// Only what goes to this vendor.
     #[arg(long, value_name = "VENDOR", value_parser = ["zendesk", "braze"])]
     destination: Option<String>,
-    /// Only what was accepted since: an age such as 90m, 1h or 2d, or a time such as 2027-01-15T09:30:00Z.
+    /// Only what was accepted since: an age such as 90m, 1h or 2d, an hour of the day here such as 07:00, or a time as the
+    /// lists show it.
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Only what was accepted before that.
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
+    /// Shows also the doorbells (agent_reply) that are over: Zendesk's webhooks after which tandem looked for replies.
+    #[arg(long)]
+    doorbells: bool,
 }
 
 impl Which {
     /// As the API asks for them.
-    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+    ///
+    /// # Errors
+    /// A time is none.
+    pub(super) fn parameters(&self) -> Result<Vec<(&'static str, String)>, Failure> {
+        let now = Clock::system().now().to_zoned(TimeZone::system());
+        let wrong = |option: &str, problem: String| Failure::Usage(format!("{option} {problem}"));
+        let since = self.since.as_deref().map(|words| times::past(words, &now).map_err(|why| wrong("--since", why)));
+        let since = since.transpose()?;
+        let until =
+            self.until.as_deref().map(|words| times::end(words, since, &now).map_err(|why| wrong("--until", why)));
+        let until = until.transpose()?;
+        // An age is measured by the clock of the bridge, which is the one that the deliveries were accepted by.
+        let sent = |words: Option<&str>, at: Option<Timestamp>| match words {
+            Some(words) if times::is_age(words) => Some(words.to_owned()),
+            Some(_) | None => at.map(|at| at.to_string()),
+        };
         let given = [
-            ("state", &self.state),
-            ("conversation", &self.conversation),
-            ("phone", &self.phone),
-            ("ticket", &self.ticket),
-            ("destination", &self.destination),
-            ("since", &self.since),
-            ("until", &self.until),
+            ("state", self.state.clone()),
+            ("conversation", self.conversation.clone()),
+            ("phone", self.phone.clone()),
+            ("ticket", self.ticket.clone()),
+            ("destination", self.destination.clone()),
+            ("since", sent(self.since.as_deref(), since)),
+            ("until", sent(self.until.as_deref(), until)),
+            ("doorbells", (!self.doorbells).then(|| "false".to_owned())),
         ];
-        given.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
+        Ok(given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
     }
 }
 
@@ -279,7 +259,7 @@ impl Deliveries {
         match self {
             Self::List { which, reverse, part, bridge } => {
                 let mut parameters = part.parameters();
-                parameters.extend(which.parameters());
+                parameters.extend(which.parameters()?);
                 parameters.extend(reverse.then(|| ("newest", "true".to_owned())));
                 list("deliveries", &parameters, &DELIVERY_COLUMNS, &bridge, output)
             }
@@ -287,11 +267,8 @@ impl Deliveries {
             Self::Show { id, answers: false, bridge, .. } => show(&["deliveries", &id], &[], &bridge, output),
             Self::Show { id, answers: true, by, bridge } => {
                 let found = bridge.find()?.named(by)?;
-                answers::show(
-                    &found.ask(Method::POST, &["deliveries", &id, "answers"], &[], None)?,
-                    bridge.form,
-                    output,
-                )
+                let answers = found.ask(Method::POST, &["deliveries", &id, "answers"], &[], None)?;
+                answers::show(&answers, bridge.form, &bridge.zone(), output)
             }
             Self::Settle { ids, by, bridge } => {
                 each(&ids, "settle", None, &bridge.find()?.named(by)?, bridge.form, output)
@@ -352,37 +329,6 @@ pub(super) fn healthcheck(url: Option<String>, file: &ConfigFile, output: &mut i
     Err(Failure::Failed(format!("not ready: answer {status} {}", reasons.join("; ")).trim_end().to_owned()))
 }
 
-impl Where {
-    /// The time zone of what is shown to people.
-    pub(super) fn zone(&self) -> TimeZone {
-        if self.utc { TimeZone::UTC } else { TimeZone::system() }
-    }
-
-    pub(super) fn find(&self) -> Result<Bridge, Failure> {
-        let given = self.token.clone().map(Token::Option);
-        // With an address of its own, the command needs no configuration, and a broken one must not be in its way.
-        if let (Some(url), None) = (&self.url, &self.file.config) {
-            return Bridge::at(url, given.unwrap_or(Token::None));
-        }
-        let operator = config::glimpse(self.file.config.as_deref())?.operator;
-        let token = given.or_else(|| operator.token.map(Token::Configured)).unwrap_or(Token::None);
-        match &self.url {
-            Some(url) => Bridge::at(url, token),
-            None => Bridge::at(&format!("http://{}", reachable(operator.listen)), token),
-        }
-    }
-}
-
-/// Where to connect to reach a listener on this machine: "every address" is not an address to connect to.
-pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
-    };
-    SocketAddr::new(ip, listen.port())
-}
-
 impl Part {
     pub(super) fn parameters(self) -> Vec<(&'static str, String)> {
         let mut parameters = vec![("limit", self.limit.to_string())];
@@ -403,13 +349,21 @@ pub(super) fn list(
     if bridge.form.json {
         return print_json(output, &page);
     }
-    let items = page["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-    table::print(output, columns, items, &bridge.zone())?;
-    writeln!(output, "\n{} of {} shown", items.len(), page["total"])?;
+    table::print(output, columns, items(&page), &bridge.zone())?;
+    print_end(&page, output)
+}
+
+/// How much of a list was shown, and how the next part of it is.
+pub(super) fn print_end(page: &Value, output: &mut impl Write) -> Result<(), Failure> {
+    writeln!(output, "\n{} of {} shown", items(page).len(), page["total"])?;
     if let Some(next) = page["next"].as_str() {
         writeln!(output, "more: --after '{}'", table::printable(next))?;
     }
     Ok(())
+}
+
+pub(super) fn items(page: &Value) -> &[Value] {
+    page["items"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 fn show(path: &[&str], parameters: &[(&str, &str)], bridge: &Where, output: &mut impl Write) -> Result<(), Failure> {
@@ -431,6 +385,8 @@ fn each(
     for id in ids {
         match bridge.ask(Method::POST, &["deliveries", id, action], &[], body) {
             Ok(delivery) => moved.push(delivery),
+            // The bridge names the delivery itself where the delivery is the trouble.
+            Err(Failure::Failed(problem)) if problem.contains(id.as_str()) => refused.push(problem),
             Err(Failure::Failed(problem)) => refused.push(format!("{id}: {problem}")),
             Err(other) => return Err(other),
         }

@@ -9,25 +9,58 @@ use serde_json::Value;
 /// A cell is cut after this many characters; `--json` and `show` have the whole.
 const CELL_MAX_CHARS: usize = 80;
 
-/// Prints the named fields of each object under a line of headings, and every time in it as [`time`] does.
+/// A list that is printed part by part, under one line of headings.
+pub(super) struct Table<'a> {
+    columns: &'a [&'a str],
+    /// Of each column as many characters as its widest cell so far.
+    widths: Vec<usize>,
+    zone: TimeZone,
+    is_headed: bool,
+}
+
+impl<'a> Table<'a> {
+    /// Of these fields of each object, and with every time in them as [`time`] shows it.
+    pub(super) fn new(columns: &'a [&'a str], zone: &TimeZone) -> Self {
+        Self { columns, widths: vec![0; columns.len()], zone: zone.clone(), is_headed: false }
+    }
+
+    /// The same, where a cell of this column may come to be so wide.
+    pub(super) fn with_room(mut self, column: &str, chars: usize) -> Self {
+        for (known, width) in self.columns.iter().zip(&mut self.widths) {
+            *width = if *known == column { chars } else { *width };
+        }
+        self
+    }
+
+    /// Prints one part of the list. What came before stays as it stands, so a wider cell moves only what follows.
+    pub(super) fn print(&mut self, items: &[Value], output: &mut impl Write) -> std::io::Result<()> {
+        let headings = self.columns.iter().map(|name| name.replace('_', " ").to_uppercase()).collect();
+        let headings = (!self.is_headed).then_some(headings);
+        self.is_headed = true;
+        let rows = items.iter().map(|item| self.columns.iter().map(|name| cell(&item[*name], &self.zone)).collect());
+        let rows: Vec<Vec<String>> = headings.into_iter().chain(rows).collect();
+        for row in &rows {
+            for (width, cell) in self.widths.iter_mut().zip(row) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        for row in rows {
+            let line: Vec<String> =
+                row.iter().zip(&self.widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            writeln!(output, "{}", line.join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Prints a whole list.
 pub(super) fn print(
     output: &mut impl Write,
     columns: &[&str],
     items: &[Value],
     zone: &TimeZone,
 ) -> std::io::Result<()> {
-    let headings = columns.iter().map(|name| name.replace('_', " ").to_uppercase()).collect();
-    let rows = items.iter().map(|item| columns.iter().map(|name| cell(&item[*name], zone)).collect());
-    let rows: Vec<Vec<String>> = std::iter::once(headings).chain(rows).collect();
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
-    for row in rows {
-        let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        writeln!(output, "{}", line.join("  ").trim_end())?;
-    }
-    Ok(())
+    Table::new(columns, zone).print(items, output)
 }
 
 /// A time to the second, in this zone, with how far that is from UTC.
@@ -74,6 +107,22 @@ mod tests {
         print(&mut output, &["ticket_id", "key"], &items, &TimeZone::UTC).unwrap();
         let cut = format!("{}…", "x".repeat(79));
         let expected = format!("TICKET ID  KEY\n35         a\u{fffd}[2J\n-          longer-key\n1          {cut}\n");
+        assert_eq!(String::from_utf8(output).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_comes_later_lines_up_under_the_same_headings() {
+        let columns = ["state", "kind", "cause"];
+        let mut table = Table::new(&columns, &TimeZone::UTC).with_room("state", 9);
+        let mut output = Vec::new();
+        for items in [
+            &[json!({ "state": "dead", "kind": "a" })][..],
+            &[],
+            &[json!({ "state": "delivered", "kind": "longer", "cause": "x" }), json!({ "state": "dead", "kind": "b" })],
+        ] {
+            table.print(items, &mut output).unwrap();
+        }
+        let expected = "STATE      KIND  CAUSE\ndead       a     -\ndelivered  longer  x\ndead       b       -\n";
         assert_eq!(String::from_utf8(output).unwrap(), expected);
     }
 

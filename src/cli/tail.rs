@@ -11,8 +11,11 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::client::{Answer, Bridge};
-use super::operate::{Where, Which};
-use super::{Failure, json_line, table};
+use super::operate::Which;
+use super::table::Table;
+use super::way::Where;
+use super::{Failure, json_line};
+use crate::domain::delivery::State;
 
 /// How often the bridge is asked.
 const EVERY: Duration = Duration::from_secs(1);
@@ -24,6 +27,9 @@ const WATCHED: &str = "500";
 const PAGES_MAX: usize = 20;
 
 const COLUMNS: [&str; 6] = ["accepted_at", "id", "kind", "state", "conversation", "cause"];
+
+/// The characters of `ticket_reopened`.
+const LONGEST_KIND: usize = 15;
 
 /// What was seen so far.
 struct Tail {
@@ -38,16 +44,18 @@ struct Tail {
 /// Follows until the process is ended.
 pub(super) fn run(which: &Which, lines: usize, bridge: &Where, output: &mut impl Write) -> Result<(), Failure> {
     let found = bridge.find()?;
+    let wanted = which.parameters()?;
     let mut tail = Tail { seen: HashMap::new(), first: Some(lines), is_there: true };
-    let zone = bridge.zone();
+    let longest = State::NAMES.into_iter().map(str::len).max().unwrap_or_default();
+    let mut table = Table::new(&COLUMNS, &bridge.zone()).with_room("state", longest).with_room("kind", LONGEST_KIND);
     loop {
-        for delivery in tail.look(&found, which)? {
-            if bridge.form.json {
-                output.write_all(json_line(&delivery).as_bytes())?;
-            } else {
-                let cells: Vec<String> = COLUMNS.iter().map(|column| table::cell(&delivery[*column], &zone)).collect();
-                writeln!(output, "{}", cells.join("  ").trim_end_matches(['-', ' ']))?;
+        let deliveries = tail.look(&found, &wanted)?;
+        if bridge.form.json {
+            for delivery in &deliveries {
+                output.write_all(json_line(delivery).as_bytes())?;
             }
+        } else {
+            table.print(&deliveries, output)?;
         }
         output.flush()?;
         std::thread::sleep(EVERY);
@@ -56,10 +64,10 @@ pub(super) fn run(which: &Which, lines: usize, bridge: &Where, output: &mut impl
 
 impl Tail {
     /// What is to be printed of one look, oldest first.
-    fn look(&mut self, bridge: &Bridge, which: &Which) -> Result<Vec<Value>, Failure> {
+    fn look(&mut self, bridge: &Bridge, wanted: &[(&str, String)]) -> Result<Vec<Value>, Failure> {
         let (mut newest, mut after) = (Vec::new(), None::<String>);
         for _ in 0..PAGES_MAX {
-            let Some(page) = self.page(bridge, which, after.as_deref())? else { return Ok(Vec::new()) };
+            let Some(page) = self.page(bridge, wanted, after.as_deref())? else { return Ok(Vec::new()) };
             let items = page["items"].as_array().cloned().unwrap_or_default();
             let meets =
                 self.first.is_some() || items.iter().any(|delivery| self.seen.contains_key(text(delivery, "id")));
@@ -88,11 +96,15 @@ impl Tail {
     }
 
     /// A page, newest first; `None` while there is no bridge that could answer.
-    fn page(&mut self, bridge: &Bridge, which: &Which, after: Option<&str>) -> Result<Option<Value>, Failure> {
-        let mut parameters = which.parameters();
-        parameters.extend([("newest", "true".to_owned()), ("limit", WATCHED.to_owned())]);
-        parameters.extend(after.map(|after| ("after", after.to_owned())));
-        let parameters: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    fn page(
+        &mut self,
+        bridge: &Bridge,
+        wanted: &[(&str, String)],
+        after: Option<&str>,
+    ) -> Result<Option<Value>, Failure> {
+        let mut parameters: Vec<(&str, &str)> = wanted.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        parameters.extend([("newest", "true"), ("limit", WATCHED)]);
+        parameters.extend(after.map(|after| ("after", after)));
         let trouble = match bridge.run(bridge.answer(Method::GET, &["deliveries"], &parameters, None)) {
             Ok(Answer { status: StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY, .. }) => {
                 "the bridge is starting or stopping".to_owned()

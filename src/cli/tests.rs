@@ -340,7 +340,8 @@ fn the_token_comes_from_the_option_or_the_configuration() {
     let file = config_file(directory.path(), &text);
     let elsewhere = tempfile::tempdir().unwrap();
     let other = config_file(elsewhere.path(), &text.replace("a-long-enough-token", "the-token-of-yesterday"));
-    let (none, option) = ("give it with --token", "the token of --token is not its operator_token");
+    let (none, option) =
+        ("give yours with --token or in TANDEM_TOKEN", "the token of --token is not its operator_token");
     for (arguments, remedy) in [
         (&["--url", &bridge.url][..], none),
         (&["--url", &bridge.url, "--token", "wrong"], option),

@@ -21,6 +21,12 @@ pub enum Place {
     Variable(String),
 }
 
+impl Place {
+    pub(super) fn is_variable(&self) -> bool {
+        matches!(self, Self::Variable(_))
+    }
+}
+
 /// One thing that is wrong. [`fmt::Display`] gives the whole story in one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {

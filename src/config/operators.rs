@@ -28,7 +28,13 @@ impl Checker<'_> {
             if let Some(other) = accounts.iter().find(|other| other.token == account.token) {
                 let whose = if other.is_personal { other.name.as_str() } else { "operator_token" };
                 let problem = format!("has the same token as {whose}");
-                self.complain::<()>(entry, "token", &problem, "Draw a long random token for each operator");
+                let is_variable = !other.is_personal
+                    && self.gathered.values.get("operator_token").is_some_and(|given| given.place.is_variable());
+                let remedy = match is_variable {
+                    true => "Give your own token in TANDEM_TOKEN: TANDEM_OPERATOR_TOKEN sets the key operator_token",
+                    false => "Draw a long random token for each operator",
+                };
+                self.complain::<()>(entry, "token", &problem, remedy);
                 continue;
             }
             accounts.push(account);

@@ -121,6 +121,10 @@ fn environment() -> (Vec<(String, String)>, Vec<Fault>) {
         if !name.starts_with(VARIABLE_PREFIX) {
             continue;
         }
+        // The person's who runs the command, and no key.
+        if name == super::OWN_TOKEN {
+            continue;
+        }
         #[cfg(debug_assertions)]
         if name == super::FAIL_POINT {
             continue;

@@ -242,7 +242,8 @@ struct FoundGroup {
 struct FoundPerson {
     #[serde(flatten)]
     conversation: Conversation,
-    /// Its three newest deliveries, newest first, without doorbells that were answered.
+    /// What needs an operator (`dead`, `unconfirmed`, `waiting`: three of each at most), then its three newest texts, without
+    /// notes and without doorbells that were answered. Newest first in each.
     latest: Vec<Delivery>,
 }
 

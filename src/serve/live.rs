@@ -74,7 +74,7 @@ impl Live {
         if !changed.is_empty() {
             info!(
                 files = changed,
-                "mappings.reloaded: {changed} changed and are in force; a ticket whose opening was begun is opened as it was \
+                "mappings.reloaded: in force from now on: {changed}; a ticket whose opening was begun is opened as it was \
                  begun"
             );
         }
@@ -98,8 +98,11 @@ impl Live {
             waiting.push("operator_token");
         }
         self.shown.send_replace(settings::shown(&in_force));
+        let language = &new.notes_language;
         info!(
-            "config.reloaded: secrets, tokens, operators, credentials, mappings and the alarm receiver are the new ones"
+            language,
+            "config.reloaded: secrets, tokens, operators, credentials, mappings and the alarm receiver are the new ones; \
+             notes to agents are written in {language}"
         );
         if !waiting.is_empty() {
             let keys = waiting.join(", ");

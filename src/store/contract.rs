@@ -30,6 +30,7 @@ mod scarce;
 
 pub(crate) use find::{
     a_conversation_is_found_by_what_is_known_of_it, a_list_shows_what_its_filter_wants,
+    a_person_is_shown_with_what_needs_somebody_and_the_latest_texts,
     what_words_may_mean_is_found_with_what_became_of_it,
 };
 pub(crate) use operator::{
@@ -90,6 +91,7 @@ macro_rules! contract_tests {
             a_conversation_is_found_by_what_is_known_of_it,
             a_list_shows_what_its_filter_wants,
             what_words_may_mean_is_found_with_what_became_of_it,
+            a_person_is_shown_with_what_needs_somebody_and_the_latest_texts,
             who_was_shown_what_is_remembered,
             every_attempt_is_remembered_with_its_time_and_outcome,
             redriving_one_of_a_group_redrives_all,

@@ -32,6 +32,8 @@ pub struct DeliveryFilter {
     pub hide_doorbells: bool,
     /// Only what was set aside for the operator, or only all the rest; both when `None`.
     pub set_aside: Option<bool>,
+    /// Without notes to agents.
+    pub hide_notes: bool,
     /// From the newest to the oldest, instead of the other way.
     pub newest_first: bool,
     /// Where the last page ended.
@@ -55,6 +57,7 @@ impl DeliveryFilter {
             && self.dispatch.as_ref().is_none_or(|id| delivery.dispatches().any(|dispatch| dispatch == id))
             && !(self.hide_doorbells && is_answered_doorbell(delivery))
             && self.set_aside.is_none_or(|wanted| wanted == delivery.state.is_set_aside())
+            && !(self.hide_notes && delivery.kind == "note")
     }
 }
 

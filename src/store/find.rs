@@ -7,8 +7,11 @@ use crate::domain::delivery::Delivery;
 use crate::domain::find::Search;
 use crate::store::{DeliveryFilter, Store, StoreError};
 
-/// How many of a conversation's newest deliveries are shown with it.
+/// How many of a conversation's newest texts are shown with it, and how many in each state of [`NEEDING`].
 const LATEST: usize = 3;
+
+/// The states that an operator looks for, before the latest texts: the worst first.
+const NEEDING: [&str; 3] = ["dead", "unconfirmed", "waiting"];
 
 /// What was found, by what the words were taken for. A meaning under which nothing was found is left out.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +40,8 @@ pub struct Group {
 pub struct Person {
     /// The conversation.
     pub conversation: Conversation,
-    /// Its newest deliveries, newest first, without doorbells that were answered.
+    /// What is dead, unconfirmed or waiting of it, in this order; then its latest texts, without notes to agents and
+    /// without doorbells that were answered. Newest first in each.
     pub latest: Vec<Delivery>,
 }
 
@@ -103,15 +107,29 @@ async fn with_latest<S: Store + ?Sized>(
 ) -> Result<Vec<Person>, StoreError> {
     let mut people = Vec::with_capacity(conversations.len());
     for conversation in conversations {
-        let filter = DeliveryFilter {
-            conversation: Some(conversation.key.clone()),
-            hide_doorbells: true,
-            newest_first: true,
-            limit: LATEST,
-            ..DeliveryFilter::default()
-        };
-        let latest = store.deliveries(filter).await?.items;
+        let latest = latest(store, &conversation.key).await?;
         people.push(Person { conversation, latest });
     }
     Ok(people)
+}
+
+async fn latest<S: Store + ?Sized>(store: &S, key: &ConversationKey) -> Result<Vec<Delivery>, StoreError> {
+    let newest = DeliveryFilter {
+        conversation: Some(key.clone()),
+        newest_first: true,
+        limit: LATEST,
+        ..DeliveryFilter::default()
+    };
+    let mut shown: Vec<Delivery> = Vec::new();
+    for state in NEEDING {
+        let filter = DeliveryFilter { state: Some(state.to_owned()), ..newest.clone() };
+        shown.extend(store.deliveries(filter).await?.items);
+    }
+    let texts = DeliveryFilter { hide_doorbells: true, hide_notes: true, ..newest };
+    for text in store.deliveries(texts).await?.items {
+        if shown.iter().all(|known| known.id != text.id) {
+            shown.push(text);
+        }
+    }
+    Ok(shown)
 }

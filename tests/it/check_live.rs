@@ -268,6 +268,58 @@ async fn what_came_in_is_told_where_the_bridge_runs_and_missed_where_it_does_not
     connected.bridge.finish(0).await;
 }
 
+/// The only tokens are those of persons, so the configuration has none to present.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_with_a_token_of_their_own_sees_what_came_in() {
+    const OWN: &str = "adas-own-long-random-token";
+    let mut bridge = Bridge::start_with("catch_up_minutes = 0\noperators = [{ name = \"ada\", role = \"read\", token = \"adas-own-long-random-token\" }]", "info").await;
+    let config = bridge.host.config();
+    let config = config.to_str().unwrap();
+    let listen = bridge.host.operator.strip_prefix("http://").unwrap();
+    let says = async |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = tandem(&[arguments, &["--config", config]].concat());
+        command.env("TANDEM_PUBLIC_URL", &bridge.host.public).env("TANDEM_OPERATOR_LISTEN", listen);
+        command.envs(variables.iter().copied());
+        run(command).await
+    };
+    let live = ["check", "--live", "--json"];
+    let with_option = [&live[..], &["--token", OWN, "--url", &bridge.host.operator]].concat();
+    for (arguments, variable, told) in [
+        (&live[..], None, "give yours with --token or in TANDEM_TOKEN"),
+        (&live, Some("not-adas-token-at-all"), "the token in TANDEM_TOKEN is no operator's"),
+        (&live, Some(OWN), "never, since "),
+        (&with_option, None, "never, since "),
+        (&with_option, Some("not-adas-token-at-all"), "never, since "),
+    ] {
+        let variable = variable.map(|token| ("TANDEM_TOKEN", token));
+        let report = says(arguments, variable.as_slice()).await.json();
+        let lines = report["live"].as_array().unwrap_or_else(|| panic!("{report}"));
+        let texts =
+            lines.iter().find(|line| line["side"] == "Braze" && line["what"].as_str().unwrap().starts_with("inbound"));
+        let said = texts.unwrap_or_else(|| panic!("{report}"))["said"].as_str().unwrap();
+        assert!(said.contains(told), "{arguments:?} {variable:?}: {said}");
+    }
+
+    // The variable of the key is the bridge's own, and the fault says so.
+    let said = says(&["check"], &[("TANDEM_OPERATOR_TOKEN", OWN)]).await;
+    assert!(said.code == 78 && said.out.contains("Give your own token in TANDEM_TOKEN"), "{said:?}");
+    let said = says(&["check"], &[("TANDEM_TOKEN", OWN)]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    let said = says(&["check", "--token", OWN], &[]).await;
+    assert!(said.code == 2 && said.err.contains("--live"), "{said:?}");
+
+    // Who may not do it at all is told that, and not how far it has come.
+    let all = ["deliveries", "discard", "--state", "dead", "--reason", "x"];
+    let said = says(&all, &[("TANDEM_TOKEN", OWN)]).await;
+    assert!(said.code == 1 && said.err.contains("403") && !said.err.contains("stopped"), "{said:?}");
+
+    // To wait for a text without a token that lets in would be to wait for ever.
+    let said = says(&["setup", "braze", "--wait"], &[]).await;
+    assert!(said.code == 1 && said.err.contains("TANDEM_TOKEN"), "{said:?}");
+    assert!(!said.out.contains("waiting for it"), "{said:?}");
+    assert_eq!(bridge.host.stop().await, 0);
+}
+
 #[tokio::test]
 async fn a_faulty_configuration_is_told_and_nobody_is_asked() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/tandem.example.toml");

@@ -111,8 +111,16 @@ async fn lists_begin_where_the_operator_wants_and_show_whom_they_are_about() {
         assert!(said.out.contains(&format!("ada  …{end}")) && !said.out.contains("drew"), "{arguments:?}: {said:?}");
         talk.shows_nothing_written(&said);
     }
+    for (flags, shown) in [(&[][..], false), (&["--doorbells"], true)] {
+        let said = talk.says(&[&["deliveries", "list"], flags].concat()).await;
+        assert_eq!(said.out.contains("agent_reply"), shown, "{said:?}");
+    }
+    let said = talk.says(&["deliveries", "list"]).await;
+    let listed = said.out.lines().nth(1).unwrap().split("  ").find(|cell| cell.trim().starts_with("20")).unwrap();
+    let said = talk.says(&["deliveries", "list", "--since", listed.trim()]).await;
+    assert_eq!((said.code, rows(&said, "phone_text")), (0, 1), "what a list shows is taken: {said:?}");
     let said = talk.says(&["deliveries", "list", "--since", "yesterday"]).await;
-    assert!(said.code == 1 && said.err.contains("an age such as 90m, 1h or 2d"), "{said:?}");
+    assert!(said.code == 2 && said.err.contains("an age such as 90m, 1h or 2d"), "{said:?}");
     talk.bridge.finish(0).await;
 }
 

@@ -217,6 +217,11 @@ async fn wrong_flags_are_told_together_and_write_nothing() {
     for flag in ["--zendesk-url: does not start with https://", "--agent-reply: is too short", "--public-url: is not"] {
         assert!(said.err.contains(flag), "{flag}: {said:?}");
     }
+    assert!(
+        said.err.contains("--zendesk-url: does not start with https://")
+            && said.err.contains("Perhaps https://acme.zendesk.com is meant"),
+        "{said:?}"
+    );
     let said = folder.init(&["--ticket-solved", "a", "--no-ticket-solved"], "").await;
     assert_eq!(said.code, 2, "{said:?}");
     assert_eq!(folder.files(), [""; 0]);
@@ -262,6 +267,12 @@ async fn a_file_that_is_there_stays_and_the_other_is_still_written() {
     assert_eq!(folder.read("own.env"), "TANDEM_BRAZE__API_KEY='mine'\n");
     std::fs::remove_file(folder.0.path().join("own.env")).unwrap();
     let config = folder.read("own.toml");
+    let said = folder.init(&all, "typed-client-secret\n").await;
+    assert_eq!((said.code, said.out.as_str()), (1, ""), "the answers would go nowhere: {said:?}");
+    assert!(
+        said.err.contains("For own.env, which is missing, give no answers: tandem init --config own.toml"),
+        "{said:?}"
+    );
     let said = folder.init(&["--config", "own.toml"], "typed-client-secret\n").await;
     assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
     assert!(said.out.contains("own.toml is there and stays as it is"), "{said:?}");

@@ -398,6 +398,14 @@ async fn the_operator_pauses_drops_forgets_and_reads_who_did_what() {
     let why = "maintenance, asked for by Lord Byron";
     let paused = ok(bridge.host.ask(&[&pause[..], &["--reason", why]].concat()).await).out;
     assert!(paused.starts_with("zendesk is paused since 20") && paused.ends_with("until it is resumed"), "{paused}");
+    let paused = ok(bridge
+        .host
+        .ask(&[&pause[..], &["--reason", why, "--until", "2099-01-15T09:30:00Z", "--utc"]].concat())
+        .await)
+    .out;
+    let since = paused.strip_prefix("zendesk is paused since ").unwrap();
+    let (since, until) = since.split_once(", until ").unwrap();
+    assert_eq!((since.len(), until), ("2099-01-15 09:30:00Z".len(), "2099-01-15 09:30:00Z"), "{paused}");
     let paused = ok(bridge.host.ask(&[&pause[..], &["--reason", why, "--until", "2h"]].concat()).await).out;
     assert!(paused.contains(", until 20"), "{paused}");
     let listed = ok(bridge.host.ask(&["destinations", "list"]).await).out;
@@ -422,11 +430,21 @@ async fn the_operator_pauses_drops_forgets_and_reads_who_did_what() {
     let done: Vec<_> = audit["items"].as_array().unwrap().iter().map(|item| (&item["action"], &item["by"])).collect();
     let (grace, nobody) = (json!("grace"), Value::Null);
     let [resume, forget, discard, pause] = ["resume", "forget", "discard", "pause"].map(Value::from);
-    assert_eq!(done, [(&resume, &nobody), (&forget, &grace), (&discard, &grace), (&pause, &grace), (&pause, &grace)]);
-    assert!(audit["items"][3]["until"].is_string() && audit["items"][4]["until"].is_null(), "{audit}");
+    assert_eq!(
+        done,
+        [
+            (&resume, &nobody),
+            (&forget, &grace),
+            (&discard, &grace),
+            (&pause, &grace),
+            (&pause, &grace),
+            (&pause, &grace)
+        ]
+    );
+    assert!(audit["items"][3]["until"].is_string() && audit["items"][5]["until"].is_null(), "{audit}");
     assert_eq!(audit["items"][2]["count"], 2);
     let table = ok(bridge.host.ask(&["audit", "--limit", "1"]).await).out;
-    assert!(table.contains("loopback") && table.contains("1 of 5 shown") && table.contains("more: --after"), "{table}");
+    assert!(table.contains("loopback") && table.contains("1 of 6 shown") && table.contains("more: --after"), "{table}");
 
     let logged = bridge.host.logged().join("\n");
     for line in ["operator: pause zendesk: done", "operator: discard all pending: 2 moved", "operator: forget sha256:"]

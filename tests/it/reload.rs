@@ -236,7 +236,10 @@ async fn a_mapping_is_put_in_force_when_it_checks_and_not_when_it_does_not() {
     write_mapping(&bridge, "agent_reply", signed("Acme"));
     bridge.rotate(with_mappings, "config.reloaded").await;
     let log = bridge.host.logged().join("\n");
-    assert!(log.contains("mappings.reloaded: agent_reply.toml") && !log.contains("config.waits"), "{log}");
+    assert!(
+        log.contains("mappings.reloaded: in force from now on: agent_reply.toml;") && !log.contains("config.waits"),
+        "{log}"
+    );
     bridge.sandbox.zendesk.agent_reply(ticket, "one");
     bridge.settled().await;
 
@@ -342,6 +345,8 @@ async fn notes_are_written_in_the_language_that_is_in_force_when_they_are_writte
     write_mapping(&bridge, "failure_note", |text| text.replace("{{ note.html }}", coded));
     let in_french = |file| format!("{}\n[notes]\nlanguage = \"fr\"\n", with_mappings(file));
     bridge.rotate(in_french, "config.reloaded").await;
+    let log = bridge.host.logged().join("\n");
+    assert!(log.contains("notes to agents are written in fr\""), "{log}");
     zendesk.clear_faults();
     bridge.settled().await;
     let said = bridge.comments(ticket).pop().unwrap();

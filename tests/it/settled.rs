@@ -105,6 +105,8 @@ async fn the_page_of_one_in_doubt_says_what_to_look_at_and_has_two_answers() {
         if act == "cli" {
             let said = run(tandem(&["deliveries", "settle", id, "--url", &bridge.operator, "--token", TOKEN])).await;
             assert_eq!((said.code, said.out), (0, format!("{id} is delivered")), "{}", said.err);
+            let said = run(tandem(&["deliveries", "settle", id, "--url", &bridge.operator, "--token", TOKEN])).await;
+            assert_eq!((said.code, said.err.matches(id).count()), (1, 1), "it is named once: {said:?}");
         } else {
             let done = ada.post(&path, &format!("{path}/{act}"), &[]).await;
             let word = if act == "settle" { "settled" } else { "redriven" };

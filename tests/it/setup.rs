@@ -265,6 +265,14 @@ async fn wrong_credentials_and_a_missing_address_are_told_before_anything_is_rea
     };
     let said = with("TANDEM_ZENDESK__CLIENT_SECRET", "wrong").await;
     assert!(said.code == 1 && said.err.contains("zendesk.client_secret"), "{said:?}");
+    let planned = async |name: &str, value: &str| {
+        let mut command = site.tandem(&["setup", "zendesk", "--dry-run"]);
+        command.env(name, value);
+        run(command).await
+    };
+    let said = planned("TANDEM_ZENDESK__CLIENT_SECRET", "wrong").await;
+    let end = "Nothing was changed; what would be is not all known.";
+    assert!(said.code == 1 && said.out.ends_with(end) && !said.out.contains("of these would be"), "{said:?}");
     let said = with("TANDEM_PUBLIC_URL", "ftp://x").await;
     assert!(said.code == 78 && said.err.contains("public_url"), "{said:?}");
     let config = site.directory.path().join("tandem.toml");

@@ -178,6 +178,8 @@ async fn no_line_of_the_log_has_any_of_it_also_when_it_was_shown() {
     let dead = deliveries.iter().find(|delivery| delivery["state"] == "dead").expect("it was refused");
     let said = bridge.host.ask(&["deliveries", "show", dead["id"].as_str().unwrap(), "--answers"]).await;
     assert!(said.code == 0 && said.out.contains("is a landline"), "{said:?}");
+    let at = said.out.split("  ").next().unwrap();
+    assert_eq!((&at[..2], at.get(10..11), at.contains('.')), ("20", Some(" "), false), "to the second: {at}");
     assert_eq!(bridge.host.stop().await, 0);
     let logged = bridge.host.logged().join("\n");
     assert!(logged.contains("invalid_phone_number, 21614") && logged.contains("reveal_answers"), "{logged}");

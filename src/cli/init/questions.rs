@@ -116,7 +116,7 @@ impl Question {
     }
 
     /// The address that was meant, where the answer is not one by itself.
-    fn meant(&self, answer: &str) -> Option<String> {
+    pub(super) fn meant(&self, answer: &str) -> Option<String> {
         (self.meant)(answer).filter(|meant| meant != answer && self.wrong(meant).is_none())
     }
 }

@@ -6,11 +6,12 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::Failure;
-use crate::cli::client::{Bridge, origin};
-use crate::cli::inbound::arrivals;
+use crate::cli::client::{Answer, Bridge, origin};
+use crate::cli::inbound::{ask, read};
 use crate::cli::table::printable;
 use crate::domain::inbound::{Answered, Arrivals, Door, Named, News, Otherwise, remedy};
 use crate::serve;
@@ -55,7 +56,10 @@ async fn watch(bridge: &Bridge, output: &mut impl Write) -> Result<(), Failure> 
     let mut known: Option<Arrivals> = None;
     let mut trouble = String::new();
     loop {
-        match arrivals(bridge).await {
+        let answer = ask(bridge).await;
+        // A token does not become a better one by waiting.
+        let lets_in = !matches!(&answer, Ok(Answer { status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, .. }));
+        match answer.and_then(read) {
             Ok(account) => {
                 trouble.clear();
                 match &known {
@@ -68,8 +72,8 @@ async fn watch(bridge: &Bridge, output: &mut impl Write) -> Result<(), Failure> 
                 }
                 known = Some(account);
             }
-            Err(Failure::Failed(why)) if why == trouble => {}
-            Err(Failure::Failed(why)) => {
+            Err(Failure::Failed(why)) if lets_in && why == trouble => {}
+            Err(Failure::Failed(why)) if lets_in => {
                 say(output, &format!("{why}; waiting for it"))?;
                 trouble = why;
             }

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::Zendesk as Arguments;
 use crate::cli::client::{Bridge, Token};
-use crate::cli::operate::reachable;
 use crate::cli::table::printable;
+use crate::cli::way::reachable;
 use crate::cli::{Failure, print_json, runtime};
 use crate::clients::zendesk::Zendesk;
 use crate::clients::zendesk::admin::SETUP_SCOPE;
@@ -270,6 +270,9 @@ impl Report {
         }
         match (self.changes(), dry_run) {
             (0, _) if self.failed.is_none() => writeln!(output, "Nothing has to be changed.")?,
+            (_, true) if self.failed.is_some() => {
+                writeln!(output, "Nothing was changed; what would be is not all known.")?
+            }
             (changes, true) => writeln!(output, "{changes} of these would be changed; nothing was.")?,
             (changes, false) => writeln!(output, "Changed: {changes}.")?,
         }

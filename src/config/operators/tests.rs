@@ -131,6 +131,7 @@ fn what_is_wrong_with_an_operator_is_said_with_its_name_and_place() {
 fn the_token_of_an_operator_is_not_the_shared_one() {
     let told = faults(&format!("{ADA}{TOKEN}"), &[("TANDEM_OPERATOR_TOKEN", "adas-long-random-token")]).concat();
     assert!(told.contains("operators.ada.token (line 16) has the same token as operator_token"), "{told}");
+    assert!(told.contains("Give your own token in TANDEM_TOKEN"), "{told}");
 }
 
 #[test]

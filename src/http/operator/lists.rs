@@ -56,6 +56,7 @@ fn filter(query: &mut Query, now: Timestamp) -> Result<DeliveryFilter, Refusal> 
         until: query.time("until", now)?,
         hide_doorbells: !query.flag("doorbells", true)?,
         set_aside: None,
+        hide_notes: false,
         newest_first: query.flag("newest", false)?,
         after: query.take("after").map(|id| parse_id(&id)).transpose()?,
         limit: query.limit()?,

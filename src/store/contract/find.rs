@@ -132,6 +132,7 @@ pub(crate) async fn a_list_shows_what_its_filter_wants<B: Home>() {
         (list.clone(), &[0, 1, 2, 3, 4][..]),
         (of(|filter| filter.newest_first = true), &[4, 3, 2, 1, 0]),
         (of(|filter| filter.hide_doorbells = true), &[0, 2, 3, 4]),
+        (of(|filter| filter.hide_notes = true), &[0, 1, 2, 3, 4]),
         (of(|filter| filter.since = Some(at(10))), &[1, 2, 3, 4]),
         (of(|filter| filter.until = Some(at(30))), &[0, 1, 2]),
         (of(|filter| (filter.since, filter.until) = (Some(at(11)), Some(at(31)))), &[2, 3]),
@@ -183,7 +184,37 @@ pub(crate) async fn what_words_may_mean_is_found_with_what_became_of_it<B: Home>
             ("id", people(&[("33", 1)]), 0, 2, false),
         ]
     );
-    assert_eq!(shown("#7").await, [("ticket", people(&[("Bob", 2)]), 0, 1, false)]);
+    let newer_than_texts = accept(&store, note(7, "It could not be delivered.")).await;
+    assert!(newer_than_texts > of_bob);
+    assert_eq!(shown("#7").await, [("ticket", people(&[("Bob", 2)]), 0, 1, false)], "a note is no text");
     assert_eq!(shown(&of_bob.to_string()).await, [("event", people(&[("Bob", 2)]), 1, 1, false)]);
     assert!(shown("nobody at all").await.is_empty());
+}
+
+pub(crate) async fn a_person_is_shown_with_what_needs_somebody_and_the_latest_texts<B: Home>() {
+    let (_backend, store) = fresh::<B>().await;
+    three(&store).await;
+    let mut ids = Vec::new();
+    for words in ["dead", "set aside", "delivered", "delivered", "delivered", "waiting"] {
+        let id = accept(&store, phone_text(7, words)).await;
+        let claimed = claim(&store, Braze, at(1)).await;
+        assert_eq!(claimed.work[0].delivery.id, id);
+        let moved = match words {
+            "dead" => Transition::Kill { cause: "400".into() },
+            "set aside" => Transition::Lose { since: at(1), look_at: at(1), cause: "no answer".into() },
+            "waiting" => Transition::Retry { due_at: at(9), cause: "503".into() },
+            _ => Transition::Deliver { receipt: "r".into() },
+        };
+        store.record(&claimed, all(&claimed, &moved), at(1)).await.unwrap();
+        if words == "set aside" {
+            let looked = claim(&store, Braze, at(1)).await;
+            let aside = Transition::SetAside { cause: "not seen".into() };
+            store.record(&looked, all(&looked, &aside), at(1)).await.unwrap();
+        }
+        accept(&store, note(7, words)).await;
+        ids.push(id);
+    }
+    let found = find(&store, &meanings("#7"), 2).await.unwrap();
+    let latest: Vec<_> = found.groups[0].people[0].latest.iter().map(|delivery| delivery.id).collect();
+    assert_eq!(latest, [0, 1, 5, 4, 3].map(|n| ids[n]), "what is dead, unconfirmed, waiting, then the latest texts");
 }

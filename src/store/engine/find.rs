@@ -60,6 +60,7 @@ impl Core {
             until: filter.until,
             hide_doorbells: filter.hide_doorbells,
             set_aside: filter.set_aside,
+            hide_notes: filter.hide_notes,
             newest_first: filter.newest_first,
             after: filter.after.map(Place::of),
             limit: filter.limit.min(PAGE_MAX),

@@ -65,6 +65,7 @@ struct Brief {
     is_to_braze: bool,
     is_doorbell: bool,
     is_set_aside: bool,
+    is_note: bool,
 }
 
 /// What is kept of one delivery.
@@ -90,6 +91,7 @@ pub(in crate::store) struct Wanted {
     pub(in crate::store) until: Option<Timestamp>,
     pub(in crate::store) hide_doorbells: bool,
     pub(in crate::store) set_aside: Option<bool>,
+    pub(in crate::store) hide_notes: bool,
     pub(in crate::store) newest_first: bool,
     pub(in crate::store) after: Option<Place>,
     pub(in crate::store) limit: usize,
@@ -118,6 +120,7 @@ impl Brief {
             && wanted.until.is_none_or(|until| self.second < second(until))
             && !(wanted.hide_doorbells && is_answered)
             && wanted.set_aside.is_none_or(|set_aside| set_aside == self.is_set_aside)
+            && !(wanted.hide_notes && self.is_note)
     }
 }
 
@@ -125,7 +128,8 @@ impl Wanted {
     /// Whether a counter tells how many are meant.
     fn is_counted(&self) -> bool {
         let narrows = self.whose.is_some() || self.destination.is_some() || self.dispatch.is_some();
-        !narrows && self.since.is_none() && self.until.is_none() && !self.hide_doorbells && self.set_aside.is_none()
+        let hides = self.hide_doorbells || self.hide_notes;
+        !narrows && self.since.is_none() && self.until.is_none() && !hides && self.set_aside.is_none()
     }
 }
 
@@ -146,6 +150,7 @@ impl Index {
                 is_to_braze: delivery.destination == Destination::Braze,
                 is_doorbell: delivery.kind == "agent_reply",
                 is_set_aside: delivery.state.is_set_aside(),
+                is_note: delivery.kind == "note",
             },
             conversation: self.digest(&delivery.conversation.0),
             dispatches: delivery.dispatches().map(|id| self.digest(id)).collect(),

@@ -253,7 +253,7 @@ async fn pages<T, K: Clone>(mut page: impl AsyncFnMut(Option<K>) -> Page<T>, key
 
 fn filters(now: i64) -> Vec<DeliveryFilter> {
     let list = || DeliveryFilter { limit: 3, ..DeliveryFilter::default() };
-    let mut filters = vec![list(), DeliveryFilter { hide_doorbells: true, ..list() }];
+    let mut filters = vec![list(), DeliveryFilter { hide_doorbells: true, hide_notes: true, ..list() }];
     let (since, until) = (Some(at(now / 3)), Some(at(now / 2)));
     for state in State::NAMES.into_iter().map(|name| Some(name.to_owned())) {
         filters.push(DeliveryFilter { state: state.clone(), ..list() });
