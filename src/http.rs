@@ -82,6 +82,8 @@ pub struct OperatorState {
     pub roster: watch::Receiver<Arc<Roster>>,
     /// What only the console works with.
     pub console: Console,
+    /// Whether typographic characters are replaced before a reply is cut in parts, as for the worker.
+    pub gsm7: bool,
 }
 
 /// Webhooks and health: what the contract's §3 and §5 promise on `listen`.

@@ -241,6 +241,7 @@ async fn compose(
         readiness: Arc::clone(&readiness),
         roster: roster_now,
         console: Console::new(console),
+        gsm7: config.braze.gsm7,
     });
     let alarmist = alarmist(&worker, &outside, alarm_now);
     announce(&config, &listeners)?;

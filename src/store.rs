@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::clock::Steady;
 use crate::domain::answer::{Answer, Answers};
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
-use crate::domain::delivery::{Delivery, Transition};
+use crate::domain::delivery::{Arrived, Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, TicketId};
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
@@ -300,13 +300,17 @@ pub trait Store: Send + Sync + 'static {
     /// worker has the delivery in hand.
     async fn operate(&self, id: EventId, transition: Transition, order: &Order) -> Result<(), StoreError>;
 
-    /// Settles a delivery of unknown fate ([`Transition::Settle`]): the operator has found that it arrived. Durable on
-    /// return and remembered, with the note that is owed for it, which goes to the end of its lane. Texts that were
-    /// written in one comment are settled together, as [`Store::operate`] puts them back together.
+    /// Settles a delivery of unknown fate ([`Transition::Settle`]): the operator has found that it arrived, or so many of
+    /// its parts. Then the rest is not lost: it goes back to its lane, and the delivery arrives with the last part.
+    ///
+    /// Durable on return and remembered, with what follows from it ([`crate::domain::arrival`]): what the conversation
+    /// learns, the mark of what a note tells of, and the note that is owed, which goes to the end of its lane. Texts that
+    /// were written in one comment are settled together, also when they were set aside, as [`Store::operate`] puts them
+    /// back together.
     ///
     /// # Errors
-    /// As for [`Store::operate`].
-    async fn settle(&self, id: EventId, note: Option<Event>, order: &Order) -> Result<(), StoreError>;
+    /// As for [`Store::operate`]; [`StoreError::Illegal`] also for a kind that only reads ([`Delivery::only_reads`]).
+    async fn settle(&self, id: EventId, arrived: Arrived, order: &Order) -> Result<(), StoreError>;
 
     /// Looks for deliveries to move, beside everybody else: a short look, which says where the next one begins. What it
     /// finds may have moved on by the time it is used.

@@ -298,13 +298,16 @@ impl Worker {
         } else {
             None
         };
+        // A note that was set aside may stand on the ticket, so what it tells of is told of again when it arrives.
+        let may_stand = matches!(transition, Transition::SetAside { .. });
+        let noted = if may_stand { tell::not_arrived(claim.work.iter()) } else { learnt.noted };
         let move_of = |id: EventId| {
             let dropped = learnt.dropped.iter().find(|(dropped, _)| *dropped == id);
             dropped.map_or_else(|| transition.clone(), |(_, reason)| Transition::Skip { reason: reason.clone() })
         };
         Verdict {
             moves: claim.work.iter().map(|work| (work.delivery.id, move_of(work.delivery.id))).collect(),
-            noted: learnt.noted,
+            noted,
             parts_sent: learnt.parts_sent,
             answer: None,
             changes: learnt.changes,

@@ -137,13 +137,18 @@ pub(super) enum Deliveries {
         #[command(flatten)]
         bridge: Where,
     },
-    /// Settles unconfirmed deliveries that did arrive, as the phone or the ticket shows: nothing is sent, and an agent
-    /// who was told otherwise is told so.
-    #[command(after_help = "Example:\n  tandem deliveries settle evt_5f3a09c100000000002a0000 --by ada")]
+    /// Settles unconfirmed deliveries that did arrive, as the phone or the ticket shows: what arrived is not sent again,
+    /// and an agent who was told otherwise is told so. Of a long reply, the part in doubt arrived, which `show` tells:
+    /// `parts_sent` of its `parts` are surely out, and the next one is in doubt. What is behind it is sent.
+    #[command(after_help = "Examples:\n  tandem deliveries settle evt_5f3a09c100000000002a0000 --by ada\n  \
+        tandem deliveries settle evt_5f3a09c100000000002a0000 --parts 3 --by ada")]
     Settle {
         /// The deliveries' ids.
         #[arg(value_name = "ID", required = true)]
         ids: Vec<String>,
+        /// How many parts of a long reply are on the phone in all, where that is not just the one in doubt.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        parts: Option<u32>,
         #[command(flatten)]
         by: By,
         #[command(flatten)]
@@ -270,8 +275,9 @@ impl Deliveries {
                 let answers = found.ask(Method::POST, &["deliveries", &id, "answers"], &[], None)?;
                 answers::show(&answers, bridge.form, &bridge.zone(), output)
             }
-            Self::Settle { ids, by, bridge } => {
-                each(&ids, "settle", None, &bridge.find()?.named(by)?, bridge.form, output)
+            Self::Settle { ids, parts, by, bridge } => {
+                let body = parts.map(|parts| json!({ "parts": parts }));
+                each(&ids, "settle", body.as_ref(), &bridge.find()?.named(by)?, bridge.form, output)
             }
             Self::Redrive { ids, dead, state, conversation, by, bridge } => {
                 let found = bridge.find()?.named(by)?;
@@ -438,7 +444,10 @@ fn print_moves(moved: &[Value], form: Form, output: &mut impl Write) -> Result<(
         return print_json(output, &json!({ "items": moved, "total": moved.len(), "next": null }));
     }
     for delivery in moved {
-        writeln!(output, "{} is {}", plain(&delivery["id"]), plain(&delivery["state"]))?;
+        // What has parts behind those that arrived, or were out before, goes on with them.
+        let out = delivery["parts_sent"].as_u64().filter(|out| *out > 0 && delivery["state"] == "pending");
+        let goes_on = out.map(|out| format!("; {out} of its parts out, and the rest is sent")).unwrap_or_default();
+        writeln!(output, "{} is {}{goes_on}", plain(&delivery["id"]), plain(&delivery["state"]))?;
     }
     Ok(())
 }

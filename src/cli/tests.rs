@@ -55,6 +55,7 @@ fn running(store: ScriptedStore, token: Option<&str>) -> Running {
         readiness: Arc::new(Readiness::default()),
         roster: crate::http::testing::unchanging(Roster::new(token.map(Account::shared).into_iter().collect())),
         console: Default::default(),
+        gsm7: false,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();

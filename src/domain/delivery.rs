@@ -248,8 +248,13 @@ pub enum Transition {
         /// What came of it.
         reason: String,
     },
-    /// The operator has found that it arrived.
-    Settle,
+    /// The operator has found that it arrived, or so much of it.
+    Settle {
+        /// How many of its parts are out, as the operator has found.
+        out: u32,
+        /// Of how many.
+        of: u32,
+    },
     /// The operator drops it.
     Discard {
         /// Why, in the operator's words.
@@ -318,7 +323,9 @@ pub fn apply(state: &State, transition: Transition) -> Result<State, Illegal> {
             T::Discard { reason },
         ) => Ok(S::Skipped { reason }),
         (S::Quarantined { .. }, T::ReadAgain { reason }) => Ok(S::Skipped { reason }),
-        (S::Unconfirmed { .. }, T::Settle) => Ok(S::Delivered { receipt: SETTLED.to_owned() }),
+        // The parts behind those that are out were not sent: they go when its lane comes to it.
+        (S::Unconfirmed { .. }, T::Settle { out, of }) if out < of => Ok(S::Pending),
+        (S::Unconfirmed { .. }, T::Settle { .. }) => Ok(S::Delivered { receipt: SETTLED.to_owned() }),
         _ => illegal(),
     }
 }
@@ -340,7 +347,7 @@ impl Transition {
             Self::Kill { .. } => "be given up",
             Self::Redrive => "be redriven",
             Self::ReadAgain { .. } => "be read again",
-            Self::Settle => "be settled",
+            Self::Settle { .. } => "be settled",
             Self::Discard { .. } => "be discarded",
         }
     }
@@ -368,7 +375,7 @@ pub struct Delivery {
     pub first_sent_at: Option<Timestamp>,
     /// How many parts of a long text are known to be out; they are never sent again, also after a redrive.
     pub parts_sent: u32,
-    /// Whether a note stands on the ticket that says it did not arrive.
+    /// Whether a note that says it did not arrive stands on the ticket, or may stand there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub noted: bool,
     /// The delivery whose comment carries this text as well, when texts were merged.
@@ -395,6 +402,7 @@ impl Delivery {
     /// [`Illegal`] when the move makes no sense; nothing has changed then.
     pub fn apply(&mut self, transition: Transition, now: Timestamp) -> Result<(), Illegal> {
         let redriven = matches!(transition, Transition::Redrive);
+        let found_out = if let Transition::Settle { out, .. } = transition { Some(out) } else { None };
         let past = Past::of(&transition, now);
         self.state = apply(&self.state, transition)?;
         past.into_iter().for_each(|past| past.join(&mut self.past));
@@ -405,9 +413,63 @@ impl Delivery {
             // What was merged is on its own again; a part that is known to be out stays out.
             self.merged_into = None;
         }
+        if self.destination == Destination::Braze {
+            self.parts_sent = found_out.unwrap_or(self.parts_sent);
+        }
         self.settled_at = self.state.is_settled().then_some(now);
         Ok(())
     }
+
+    /// Whether the delivery only reads and records, so that nothing of it can have arrived: it is done again without a
+    /// look, and never set aside or settled.
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        ["agent_reply", "ticket_reopened"].contains(&self.kind.as_str())
+    }
+
+    /// The move of an operator who has found that it arrived.
+    ///
+    /// # Errors
+    /// Why what was found cannot be, in words that name what to do instead.
+    pub fn settling(&self, arrived: Arrived) -> Result<Transition, String> {
+        if self.only_reads() {
+            return Err(format!(
+                "a delivery of the kind {} only reads, so nothing of it can have arrived: redrive it, and it is done \
+                 again",
+                self.kind
+            ));
+        }
+        let (known, of) = (self.parts_sent, arrived.of.max(1));
+        let out = arrived.out.unwrap_or_else(|| known.saturating_add(1).min(of));
+        if matches!(self.state, State::Unconfirmed { .. }) && arrived.out.is_some() && (out <= known || out > of) {
+            let reason = if known == 0 {
+                format!("it has {of} {}: say how many of them arrived, or redrive it where none did", parts(of))
+            } else {
+                format!("{known} of its {of} parts are known to be out: say more than that, or redrive it for the rest")
+            };
+            return Err(reason);
+        }
+        Ok(Transition::Settle { out, of })
+    }
+}
+
+/// What an operator has found of a delivery of unknown fate: how much of it arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// How many of its parts are out in all; `None` for those that are known to be and the one behind them, which is the
+    /// one in doubt.
+    pub out: Option<u32>,
+    /// Of how many.
+    pub of: u32,
+}
+
+impl Arrived {
+    /// A delivery in one part.
+    pub const WHOLE: Self = Self { out: None, of: 1 };
+}
+
+fn parts(count: u32) -> &'static str {
+    if count == 1 { "part" } else { "parts" }
 }
 
 #[cfg(test)]
@@ -450,8 +512,24 @@ pub(super) mod tests {
             Transition::Redrive,
             Transition::Discard { reason: word() },
             Transition::ReadAgain { reason: word() },
-            Transition::Settle,
+            Transition::Settle { out: 1, of: 1 },
         ]
+    }
+
+    #[test]
+    fn how_much_arrived_must_be_more_than_is_known_and_no_more_than_there_is() {
+        let doubtful = |parts_sent| Delivery { state: states()[3].clone(), parts_sent, ..pending() };
+        let moved = |known, out, of| doubtful(known).settling(Arrived { out, of });
+        assert_eq!(doubtful(0).settling(Arrived::WHOLE), Ok(Transition::Settle { out: 1, of: 1 }));
+        assert_eq!(moved(1, None, 3), Ok(Transition::Settle { out: 2, of: 3 }));
+        assert_eq!(moved(2, None, 3), Ok(Transition::Settle { out: 3, of: 3 }), "the last one");
+        assert_eq!(moved(3, None, 3), Ok(Transition::Settle { out: 3, of: 3 }), "cut anew, in fewer parts");
+        for (known, out) in [(0, 0), (0, 4), (1, 1), (1, 0), (2, 4)] {
+            let refused = moved(known, Some(out), 3).unwrap_err();
+            assert!(refused.contains("redrive it"), "{known} {out}: {refused}");
+        }
+        // Where nothing is in doubt, the state is the reason.
+        assert!(pending().settling(Arrived { out: Some(9), of: 3 }).is_ok());
     }
 
     pub(super) fn pending() -> Delivery {

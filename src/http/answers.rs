@@ -166,6 +166,9 @@ impl From<&delivery::Delivery> for Delivery {
 pub(super) struct DeliveryWithEvent {
     #[serde(flatten)]
     pub(super) delivery: Delivery,
+    /// In how many parts it is delivered: 1 for all but a long reply. Of one that is unconfirmed, `parts_sent` of them are
+    /// surely out, and the one behind those is in doubt.
+    pub(super) parts: u32,
     /// The event as it is stored. Its fields follow its kind, and may change from one version to the next.
     #[schema(value_type = Object)]
     pub(super) event: Value,

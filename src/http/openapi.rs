@@ -86,6 +86,7 @@ fn components() -> utoipa::openapi::Components {
         .schema("BrazeWebhook", braze_body())
         .schema("Reason", reason_body())
         .schema("PauseTerms", pause_body())
+        .schema("Arrived", arrived_body())
         .security_scheme("operatorToken", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security_scheme("brazeToken", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security_scheme(
@@ -308,6 +309,7 @@ fn deliveries() -> Vec<Route> {
         asked(post(), "/api/deliveries/{id}/settle", "settle", "Settles an unconfirmed delivery that did arrive.")
             .about(SETTLES)
             .takes([id(), by()])
+            .reads(arrived())
             .answers("200", "The delivery, as it stands then.", "Delivery")
             .refuses(&NO_MOVE),
         asked(post(), "/api/deliveries/{id}/answers", "showAnswers", "Shows what the vendor answered where it failed.")
@@ -360,8 +362,11 @@ fn operator() -> Vec<Route> {
     ]
 }
 
-const SETTLES: &str = "For an operator who has looked at the phone or the ticket: the whole of it arrived. It ends as \
-    `delivered`, nothing is sent, and an agent who was told that it may not have arrived is told that it did.";
+const SETTLES: &str = "For an operator who has looked at the phone or the ticket: what is in doubt arrived. It ends as \
+    `delivered`, nothing is sent, and an agent who was told that it may not have arrived is told that it did. Of a long \
+    reply, the part in doubt arrived: while parts remain behind it, it goes back to its lane, they are sent, and it is \
+    `delivered` with the last of them. `agent_reply` and `ticket_reopened` only read, so they are answered 409: put them \
+    back.";
 
 const STEPS: &str = "An order over many is carried out in steps: each request moves up to 256, is durable when it is \
     answered, and says where the next one begins. Give back `next` as `after` and `accepted_by` as it was answered, \
@@ -387,6 +392,19 @@ fn body(about: &str, kind: &str, schema: impl Into<RefOr<Schema>>) -> RequestBod
 
 fn reason() -> RequestBody {
     body("Why.", JSON, Ref::from_schema_name("Reason"))
+}
+
+fn arrived() -> RequestBody {
+    let about = "How much of it arrived. Left out: the part in doubt did.";
+    let body = RequestBodyBuilder::new().description(Some(about)).required(Some(Required::False));
+    body.content(JSON, content(Ref::from_schema_name("Arrived"))).build()
+}
+
+fn arrived_body() -> Schema {
+    let about = "How many of its parts are on the phone in all, those that are known to be out included.";
+    let parts = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer)).description(Some(about));
+    let parts = Schema::Object(parts.minimum(Some(1)).build());
+    Schema::Object(ObjectBuilder::new().schema_type(SchemaType::Type(Type::Object)).property("parts", parts).build())
 }
 
 fn pause_terms() -> RequestBody {

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Limited};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::OperatorState;
@@ -30,6 +30,7 @@ use crate::domain::access::Role;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, State as Standing};
 use crate::domain::event::{Destination, EventId};
+use crate::domain::parts;
 use crate::domain::text;
 use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, Page, StoreError};
 use crate::telemetry::{Distribution, exposition};
@@ -38,7 +39,6 @@ pub(super) mod actions;
 pub(super) mod guard;
 pub(super) mod lists;
 mod orders;
-mod settled;
 
 pub(crate) use guard::{is_for_this_machine, is_same_site};
 
@@ -179,7 +179,8 @@ async fn show_delivery(State(state): State<OperatorState>, Path(id): Path<String
     let shown = async {
         let id = parse_id(&id)?;
         let (delivery, event) = actions::delivery(&state, id).await?;
-        Ok(to_json(&answers::DeliveryWithEvent { delivery: (&delivery).into(), event: to_json(&event) }))
+        let parts = parts::count(&event.kind, state.gsm7);
+        Ok(to_json(&answers::DeliveryWithEvent { delivery: (&delivery).into(), parts, event: to_json(&event) }))
     };
     answer(shown.await, &state)
 }
@@ -216,10 +217,12 @@ async fn settle(
     State(state): State<OperatorState>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    request: Request,
 ) -> Response {
     let moved = async {
         let (id, order) = (parse_id(&id)?, caller.order(&state.clock));
-        actions::settle(&state, id, &order).await?;
+        let out = read_parts(request).await?;
+        actions::settle(&state, id, out, &order).await?;
         moved_json(&state, id).await
     };
     answer(moved.await, &state)
@@ -250,6 +253,22 @@ async fn read_body(request: Request) -> Result<Bytes, Refusal> {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(_)) | Err(_) => Err(Refusal::Bad("the body is too long or did not come".to_owned())),
     }
+}
+
+/// The body of a settling, which may be left out.
+async fn read_parts(request: Request) -> Result<Option<u32>, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        parts: Option<u32>,
+    }
+    let body = read_body(request).await?;
+    if body.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let body: Body = serde_json::from_slice(text::unmarked(&body))
+        .map_err(|_| Refusal::Bad("the body must be {\"parts\": 2}, a whole number, or empty".to_owned()))?;
+    Ok(body.parts)
 }
 
 async fn read_reason(request: Request) -> Result<String, Refusal> {

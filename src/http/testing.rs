@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::domain::access::Roster;
 use crate::domain::answer::Answers;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
-use crate::domain::delivery::{Delivery, State, Transition};
+use crate::domain::delivery::{Arrived, Delivery, State, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, TicketId};
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
@@ -179,8 +179,8 @@ impl Store for ScriptedStore {
         self.operate.clone().map_or(Ok(()), Err)
     }
 
-    async fn settle(&self, id: EventId, note: Option<Event>, _: &Order) -> Result<(), StoreError> {
-        self.note(format!("{id} settle{}", if note.is_some() { ", with a note" } else { "" }));
+    async fn settle(&self, id: EventId, arrived: Arrived, _: &Order) -> Result<(), StoreError> {
+        self.note(format!("{id} settle {arrived:?}"));
         self.operate.clone().map_or(Ok(()), Err)
     }
 
@@ -315,6 +315,7 @@ pub(crate) fn operator_state(store: Arc<ScriptedStore>, roster: Roster) -> Opera
         readiness: Arc::new(Readiness::default()),
         roster: unchanging(roster),
         console: Default::default(),
+        gsm7: false,
     }
 }
 

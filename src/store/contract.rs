@@ -15,7 +15,7 @@ use crate::domain::conversation::{Change, ConversationKey, Subscription, TicketS
 use crate::domain::delivery::{State, Transition};
 use crate::domain::event::{
     AgentReply, Customer, CustomerText, DedupeKey, Destination, Event, EventId, EventKind, Keyword, PhoneText,
-    TicketFields, TicketId, Unreadable,
+    TicketChange, TicketFields, TicketId, Unreadable,
 };
 use crate::domain::inbound::{Arrivals, Door, Otherwise};
 use crate::domain::note::{Note, Says, Tells};
@@ -46,9 +46,12 @@ pub(crate) use operator::{
 
 use operator::order;
 pub(crate) use refused::{
-    answers_are_kept_with_the_verdict_and_bounded, answers_go_with_their_delivery,
-    only_what_is_in_doubt_and_in_nobodys_hands_is_settled, texts_in_one_comment_are_settled_together,
-    the_operator_settles_what_arrived, who_was_shown_the_vendors_answers_is_remembered,
+    a_closing_text_that_is_settled_was_told, answers_are_kept_with_the_verdict_and_bounded,
+    answers_go_with_their_delivery, only_what_is_in_doubt_and_in_nobodys_hands_is_settled,
+    texts_in_one_comment_are_settled_together, texts_in_one_comment_that_was_set_aside_go_back_together,
+    the_operator_settles_what_arrived, what_a_note_tells_of_is_marked_when_the_note_is_settled,
+    what_is_behind_the_part_that_arrived_goes_on_in_its_lane, what_only_reads_is_not_settled,
+    who_was_shown_the_vendors_answers_is_remembered,
 };
 pub(crate) use scarce::{
     texts_are_merged_as_long_as_the_budget_of_their_ticket_is_short,
@@ -120,6 +123,11 @@ macro_rules! contract_tests {
             the_operator_settles_what_arrived,
             only_what_is_in_doubt_and_in_nobodys_hands_is_settled,
             texts_in_one_comment_are_settled_together,
+            texts_in_one_comment_that_was_set_aside_go_back_together,
+            what_is_behind_the_part_that_arrived_goes_on_in_its_lane,
+            what_only_reads_is_not_settled,
+            what_a_note_tells_of_is_marked_when_the_note_is_settled,
+            a_closing_text_that_is_settled_was_told,
         );
     };
     ($backend:ty: $($name:ident),* $(,)?) => {$(

@@ -7,10 +7,12 @@ use std::collections::BTreeSet;
 
 use crate::clients::Failure;
 use crate::clients::zendesk::Written;
+use crate::domain::arrival;
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation};
 use crate::domain::delivery::{Outcome, State};
 use crate::domain::event::{Destination, EventId, EventKind, TicketId};
+use crate::domain::parts;
 use crate::domain::retry::OnUnconfirmed;
 use crate::store::Claim;
 
@@ -80,13 +82,16 @@ impl Worker {
             }
             Err(failure) => return Err(self.outcome(failure, Destination::Braze)),
         };
-        let parts = self.parts_of(&head.event.kind);
+        let parts = parts::count(&head.event.kind, self.options.gsm7);
         let seen = (1..=parts).rev().find(|part| {
             let part = Part { id: head.delivery.id, number: *part, of: parts };
             receipt.as_deref() == Some(part.receipt().as_str())
         });
         match seen {
-            Some(part) if part == parts => Ok(Outcome::Done { receipt: "seen on the customer's profile".to_owned() }),
+            Some(part) if part == parts => {
+                learnt.changes.extend(arrival::learnt(&head.delivery, &head.event, claim.conversation.as_ref()));
+                Ok(Outcome::Done { receipt: "seen on the customer's profile".to_owned() })
+            }
             // More is out than we knew: the rest can go at once. Otherwise it is the next part that is being looked
             // for.
             Some(part) if may_go_on_behind(part, head.delivery.parts_sent, self.options.on_unconfirmed) => {

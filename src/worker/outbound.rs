@@ -7,6 +7,7 @@ use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation, Subscription, TicketStatus};
 use crate::domain::delivery::{Happened, Outcome, receipt_of};
 use crate::domain::event::{Destination, EventKind, PhoneText, TicketChange, TicketId};
+use crate::domain::parts;
 use crate::domain::refusals::Object;
 use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::{self, RecipeMessage};
@@ -16,9 +17,6 @@ use crate::store::{Claim, Work};
 use super::context::{self, Part};
 use super::theirs::NOT_THEIRS;
 use super::{Learnt, Worker, notes};
-
-/// What Braze carries in one text. Source: Braze's billing calculator page, "10 segments".
-const SEGMENTS_MAX: usize = 10;
 
 impl Worker {
     /// Texts one message, part by part.
@@ -53,7 +51,7 @@ impl Worker {
         if text.comment_id.is_none() {
             learnt.changes.push(Change::RepliedUnnumbered);
         }
-        let parts = self.split(text);
+        let parts = parts::of(text, self.options.gsm7);
         if parts.is_empty() {
             learnt.besides.extend(text.ticket_id.map(|ticket| notes::empty(ticket, text, now)));
             return Ok(Outcome::Skip { reason: "the reply has neither text nor attachments".to_owned() });
@@ -203,33 +201,6 @@ impl Worker {
         let third_line = is_framed && self.options.recipe_message == RecipeMessage::ThirdLine;
         let msg_body = if third_line { text::third_line(words) } else { words.to_owned() };
         context::outbound(claim, recipient, text, words, msg_body, campaign, part)
-    }
-
-    /// The text and the links to its attachments, in parts that Braze carries. The same for every attempt. A picture
-    /// within the text is an attachment to Zendesk as well, so its address may stand in the text already.
-    fn split(&self, text: &PhoneText) -> Vec<String> {
-        let links = text.attachments.iter().map(|attachment| attachment.url.as_str());
-        // Behind the mark of a list, between the cells of a table, or in brackets behind the words of a link.
-        let is_there = |link: &str| text.text.split_whitespace().any(|word| word.trim_matches(['(', ')']) == link);
-        let links = links.filter(|link| !is_there(link));
-        let lines: Vec<&str> =
-            std::iter::once(text.text.as_str()).filter(|text| !text.is_empty()).chain(links).collect();
-        let whole = lines.join("\n");
-        let whole = if self.options.gsm7 { text::to_gsm7(&whole) } else { whole };
-        text::split(&whole, SEGMENTS_MAX)
-    }
-
-    /// In how many parts a text goes out.
-    pub(super) fn parts_of(&self, kind: &EventKind) -> u32 {
-        match kind {
-            EventKind::PhoneText(text) => u32::try_from(self.split(text).len()).unwrap_or(u32::MAX),
-            EventKind::CustomerText(_)
-            | EventKind::AgentReply(_)
-            | EventKind::TicketSolved(_)
-            | EventKind::TicketReopened(_)
-            | EventKind::Note(_)
-            | EventKind::Unreadable(_) => 1,
-        }
     }
 
     /// Whether the customer may be texted. Where Braze is to be asked, its answer counts, because the customer may have

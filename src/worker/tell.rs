@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::domain::arrival;
 use crate::domain::delivery::{Delivery, Outcome, State};
 use crate::domain::event::{Destination, EventId, EventKind, TicketId};
 use crate::domain::note::{Note, Tells};
@@ -99,11 +100,7 @@ impl Worker {
 
 /// The deliveries of which these notes say that they did not arrive.
 pub(super) fn not_arrived<'a>(work: impl Iterator<Item = &'a Work>) -> Vec<EventId> {
-    let about = |work: &Work| {
-        let EventKind::Note(note) = &work.event.kind else { return None };
-        work.delivery.parent.filter(|_| note.tells == Tells::NotArrived)
-    };
-    work.filter_map(about).collect()
+    work.filter_map(|work| arrival::noted(&work.delivery, &work.event)).collect()
 }
 
 /// Why "it did not arrive" is not true of this delivery any more.

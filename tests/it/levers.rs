@@ -76,6 +76,7 @@ async fn operator_over(store: Arc<dyn Store>) -> String {
         readiness: Arc::new(Readiness::default()),
         roster: tokio::sync::watch::channel(Arc::default()).1,
         console: Default::default(),
+        gsm7: false,
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

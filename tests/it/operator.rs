@@ -275,6 +275,7 @@ async fn a_body_whose_own_keys_are_its_own_is_read_again_all_the_same() {
         readiness: Arc::new(Readiness::default()),
         roster: tokio::sync::watch::channel(Arc::default()).1,
         console: Default::default(),
+        gsm7: false,
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,9 +1,12 @@
 //! A text of unknown fate: what its page says, and the operator's two answers.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tandem::sandbox::server::{Fault, FaultKind};
+use tandem::sandbox::zendesk::TicketStatus;
 
 use crate::console::{Browser, TOKEN, ask_for_the_token};
 use crate::process::{run, tandem};
@@ -68,6 +71,158 @@ async fn a_text_that_arrived_is_settled_and_the_agent_is_told_once() {
     assert_eq!((&entry["action"], &entry["by"], &entry["first"]), (&json!("settle"), &json!("ada"), &json!(id)));
     assert_eq!(audit["total"], 1, "what was refused is no act");
     bridge.finish(0).await;
+}
+
+async fn settle(bridge: &TestBridge, id: &Value, body: Value) -> (u16, Value) {
+    let id = id.as_str().unwrap();
+    answer(bridge.http.post(format!("{}/api/deliveries/{id}/settle", bridge.operator)).body(body.to_string())).await
+}
+
+async fn redrive(bridge: &TestBridge, id: &Value) {
+    let request = bridge.http.post(format!("{}/api/deliveries/{}/redrive", bridge.operator, id.as_str().unwrap()));
+    assert_eq!(answer(request).await.0, 200);
+}
+
+/// A reply of four parts, of which the second may have gone out or not.
+async fn with_a_part_in_doubt(what: FaultKind, config: &str) -> (TestBridge, u64, Value, String) {
+    let bridge = TestBridge::start_with("", config).await;
+    let (ticket, _) = bridge.talking("ada").await;
+    bridge.sandbox.braze.deny("users.export.ids");
+    bridge.sandbox.braze.fail(Fault::on("POST", "/campaigns/trigger/send", FaultKind::Delay(Duration::ZERO)));
+    bridge.sandbox.braze.fail(Fault::on("POST", "/campaigns/trigger/send", what));
+    let reply: String = (0..700).map(|number| format!("word{number} ")).collect();
+    bridge.sandbox.zendesk.agent_reply(ticket, &reply);
+    bridge.until("the agent told", |bridge| !bridge.notes(ticket).is_empty()).await;
+    let deliveries = bridge.until_deliveries("the note recorded", idle).await;
+    let held = deliveries.into_iter().find(|delivery| delivery["state"] == "unconfirmed").expect("it is set aside");
+    (bridge, ticket, held, reply)
+}
+
+#[tokio::test]
+async fn a_long_reply_goes_on_behind_the_part_that_arrived() {
+    for by in ["api", "cli", "console"] {
+        let (mut bridge, ticket, held, reply) =
+            with_a_part_in_doubt(FaultKind::LoseAnswer, "on_unconfirmed = \"hold\"").await;
+        let id = held["id"].as_str().unwrap();
+        if by == "api" {
+            let shown = answer(bridge.http.get(format!("{}/api/deliveries/{id}", bridge.operator))).await.1;
+            assert_eq!((&shown["parts_sent"], &shown["parts"]), (&json!(1), &json!(4)), "{shown}");
+            assert_eq!(settle(&bridge, &held["id"], json!({"parts": 5})).await.0, 409);
+            assert_eq!(settle(&bridge, &held["id"], json!({"parts": "two"})).await.0, 400);
+            let (status, moved) = settle(&bridge, &held["id"], json!({})).await;
+            assert_eq!((status, &moved["state"], &moved["parts_sent"]), (200, &json!("pending"), &json!(2)), "{moved}");
+        } else {
+            ask_for_the_token(&mut bridge).await;
+        }
+        if by == "cli" {
+            let said = run(tandem(&["deliveries", "settle", id, "--url", &bridge.operator, "--token", TOKEN])).await;
+            assert_eq!(
+                (said.code, said.out),
+                (0, format!("{id} is pending; 2 of its parts out, and the rest is sent"))
+            );
+        } else if by == "console" {
+            let (ada, path) = (Browser::signed_in(&bridge).await, format!("/console/deliveries/{id}"));
+            let page = ada.get(&path).await;
+            for words in ["in 4 parts", "1 of them is known to be out", "part 2 of 4", "1 of 4"] {
+                assert!(page.text.contains(words), "{words}: {}", page.text);
+            }
+            let refused = ada.post(&path, &format!("{path}/settle"), &[("parts", "all")]).await;
+            assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+            assert!(refused.text.contains("must be a whole number"), "{}", refused.text);
+            let done = ada.post(&path, &format!("{path}/settle"), &[("parts", "2")]).await;
+            assert_eq!(done.header("location"), format!("{path}?done=settled"), "{}", done.text);
+        }
+        bridge.until("the agent told again", |bridge| bridge.notes(ticket).len() == 2).await;
+        let words = bridge.texts().join(" ");
+        assert!(words.split_whitespace().eq(reply.split_whitespace()), "{by}: every word once, in order: {words}");
+        assert_eq!(bridge.texts().len(), 4, "{by}");
+        assert!(bridge.notes(ticket)[1].contains("has been texted"), "{by}: {:?}", bridge.notes(ticket));
+        bridge.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn the_operator_says_how_many_parts_arrived() {
+    let (bridge, ticket, held, _) = with_a_part_in_doubt(FaultKind::LoseAnswer, "on_unconfirmed = \"hold\"").await;
+    let (status, moved) = settle(&bridge, &held["id"], json!({"parts": 4})).await;
+    assert_eq!((status, &moved["state"]), (200, &json!("delivered")), "{moved}");
+    bridge.settled().await;
+    assert_eq!((bridge.texts().len(), bridge.notes(ticket).len()), (2, 2), "nothing more is sent");
+    bridge.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_reply_that_arrives_behind_a_note_in_doubt_is_told() {
+    for is_settled in [true, false] {
+        let bridge = TestBridge::start().await;
+        let (ticket, _) = bridge.talking("ada").await;
+        bridge.sandbox.zendesk.fail(Fault::on("PUT", "/tickets", FaultKind::LoseAnswer));
+        bridge.sandbox.zendesk.fail(Fault::on("GET", "/audits", FaultKind::status(500)).times(u32::MAX));
+        bridge.sandbox.braze.fail(Fault::on("POST", "/campaigns/trigger/send", FaultKind::status(400)));
+        bridge.sandbox.zendesk.agent_reply(ticket, "Hi");
+        let is_doubtful = |one: &Value| one["kind"] == "note" && one["state"] == "unconfirmed";
+        let deliveries = bridge.until_deliveries("the note in doubt", |all| all.iter().any(is_doubtful)).await;
+        let note = deliveries.iter().find(|one| is_doubtful(one)).unwrap();
+        let reply = deliveries.iter().find(|one| one["state"] == "dead").unwrap();
+        if is_settled {
+            let (status, moved) = settle_at_rest(&bridge, &note["id"]).await;
+            assert_eq!((status, &moved["state"]), (200, &json!("delivered")), "{moved}");
+        } else {
+            // No look works for a day, so it is left to the operator.
+            bridge.clock.advance(SignedDuration::from_hours(25));
+            let is_aside = |one: &Value| is_doubtful(one) && one["due_at"].is_null();
+            bridge.until_deliveries("the note set aside", |all| all.iter().any(is_aside)).await;
+        }
+        bridge.sandbox.zendesk.clear_faults();
+        redrive(&bridge, &reply["id"]).await;
+        bridge.until("the agent told again", |bridge| bridge.notes(ticket).len() == 2).await;
+        let notes = bridge.notes(ticket);
+        assert_eq!(bridge.texts(), ["Hi"], "settled: {is_settled}");
+        assert!(notes[1].contains("has been texted"), "settled: {is_settled}: {notes:?}");
+        if !is_settled {
+            bridge.discard(&note["id"]).await;
+        }
+        bridge.finish(0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_closing_text_that_arrived_is_sent_once_though_zendesk_tells_of_it_again() {
+    for is_seen in [true, false] {
+        let bridge = TestBridge::start_with("", "on_unconfirmed = \"hold\"").await;
+        let (ticket, _) = bridge.talking("ada").await;
+        if !is_seen {
+            bridge.sandbox.braze.deny("users.export.ids");
+        }
+        bridge.sandbox.braze.fail(Fault::on("POST", "/campaigns/trigger/send", FaultKind::LoseAnswer));
+        bridge.sandbox.zendesk.set_status(ticket, TicketStatus::Solved);
+        let deliveries = bridge
+            .until_deliveries("the closing text over", |all| {
+                let over = |one: &Value| one["state"] == "delivered" || one["due_at"].is_null();
+                idle(all) && all.iter().filter(|one| one["kind"] == "ticket_solved").any(over)
+            })
+            .await;
+        let closing = deliveries.iter().find(|delivery| delivery["kind"] == "ticket_solved").unwrap();
+        if !is_seen {
+            assert_eq!(settle(&bridge, &closing["id"], json!({})).await.0, 200);
+        }
+        let again = json!({"event": "ticket_solved", "ticket_id": ticket});
+        assert_eq!(bridge.zendesk_webhook(&again.to_string()).await.1["status"], "accepted");
+        bridge.settled().await;
+        assert_eq!(bridge.texts(), ["Your ticket has been closed"], "seen: {is_seen}");
+        bridge.finish(0).await;
+    }
+}
+
+/// Settles what is being looked for meanwhile, between two looks.
+async fn settle_at_rest(bridge: &TestBridge, id: &Value) -> (u16, Value) {
+    for _ in 0..1000 {
+        let (status, moved) = settle(bridge, id, json!({})).await;
+        if !(status == 409 && moved.to_string().contains("a worker is on it")) {
+            return (status, moved);
+        }
+    }
+    panic!("it is never at rest")
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ pub enum Happened {
 impl Past {
     /// What this move leaves behind; `None` for one that the state tells for ever, or that only begins something.
     pub(super) fn of(transition: &Transition, at: Timestamp) -> Option<Self> {
+        let found;
         let (what, cause) = match transition {
             Transition::Retry { cause, .. } => (Happened::Refused, cause.as_str()),
             Transition::Postpone { cause, .. } | Transition::Doubt { cause, .. } => (Happened::PutOff, cause.as_str()),
@@ -54,11 +55,15 @@ impl Past {
             Transition::SetAside { cause } => (Happened::SetAside, cause.as_str()),
             Transition::Kill { cause } => (Happened::GivenUp, cause.as_str()),
             Transition::Redrive => (Happened::Redriven, ""),
+            Transition::Settle { out, of } if out < of => {
+                found = format!("{out} of {of} parts are out, as an operator found");
+                (Happened::Redriven, found.as_str())
+            }
             Transition::Claim { .. }
             | Transition::Deliver { .. }
             | Transition::Skip { .. }
             | Transition::ReadAgain { .. }
-            | Transition::Settle
+            | Transition::Settle { .. }
             | Transition::Discard { .. } => return None,
         };
         Some(Self { at, what, cause: cause.to_owned() })

@@ -23,6 +23,7 @@ use crate::domain::answer;
 use crate::domain::delivery::{Delivery, State as Standing};
 use crate::domain::event::{Destination, Event, EventKind};
 use crate::domain::operator::Seen;
+use crate::domain::parts;
 use crate::http::OperatorState;
 use crate::http::operator::Query;
 use crate::http::operator::actions::{self, DISCARDED, REDRIVEN};
@@ -76,6 +77,15 @@ struct Doubt {
     means: &'static str,
     look: &'static str,
     wait: String,
+    /// Which part it is about; `None` of one that goes in one piece.
+    part: Option<InDoubt>,
+}
+
+/// The part that is in doubt, of how many.
+struct InDoubt {
+    number: u32,
+    of: u32,
+    known: u32,
 }
 
 /// `GET /console/deliveries/{id}`.
@@ -100,15 +110,16 @@ async fn page(state: &OperatorState, visitor: &Visitor, id: &str) -> Result<Page
     let kept = state.store.answers(id).await?;
     let (word, now) = (delivery.state.name(), state.clock.now());
     let held = held(state, &delivery);
+    let parts = parts::count(&event.kind, state.gsm7);
     let section = if word == "quarantined" { Section::Quarantine } else { Section::Deliveries };
     Ok(Page {
         shell: Shell::new(visitor, section, view::told(&event.kind)),
         row: view::row(&delivery),
-        facts: facts(&delivery, now),
+        facts: facts(&delivery, parts, now),
         steps: view::steps(&delivery, now, held.as_ref()),
         event: mask::fields(&record(&event), revealed),
         answers: Some(kept).filter(|kept| !kept.is_empty()).map(|kept| answers(kept, seen(&Seen::Answers(id)), now)),
-        doubt: doubt(&delivery, held.as_ref(), now),
+        doubt: doubt(&delivery, parts, held.as_ref(), now),
         request: preview::of_event(&state.console, &delivery, &event, conversation.as_ref(), revealed),
         revealed,
         redrivable: REDRIVEN.contains(&word),
@@ -142,10 +153,10 @@ fn answers(kept: answer::Answers, shown: bool, now: Timestamp) -> Answers {
     Answers { shown, items: kept.kept.into_iter().map(item).collect(), older: kept.older }
 }
 
-fn doubt(delivery: &Delivery, held: Option<&Held>, now: Timestamp) -> Option<Doubt> {
+fn doubt(delivery: &Delivery, parts: u32, held: Option<&Held>, now: Timestamp) -> Option<Doubt> {
     let Standing::Unconfirmed { look_at, .. } = &delivery.state else { return None };
-    // These only read and record: there is nothing to look at.
-    if ["agent_reply", "ticket_reopened"].contains(&delivery.kind.as_str()) {
+    // There is nothing to look at.
+    if delivery.only_reads() {
         return None;
     }
     let (means, look) = match delivery.destination {
@@ -163,11 +174,13 @@ fn doubt(delivery: &Delivery, held: Option<&Held>, now: Timestamp) -> Option<Dou
         let next = view::comes(at, now, held);
         format!("tandem looks for it by itself, next {next}. If nothing presses, wait for that.")
     });
-    Some(Doubt { means, look, wait: wait.unwrap_or_default() })
+    let known = delivery.parts_sent;
+    let part = (parts > 1).then(|| InDoubt { number: known.saturating_add(1).min(parts), of: parts, known });
+    Some(Doubt { means, look, wait: wait.unwrap_or_default(), part })
 }
 
 /// What is known of a delivery beside its way, each with the address of what it is about.
-fn facts(delivery: &Delivery, now: Timestamp) -> Vec<(&'static str, String, String)> {
+fn facts(delivery: &Delivery, parts: u32, now: Timestamp) -> Vec<(&'static str, String, String)> {
     let page = |id: &str| format!("/console/deliveries/{id}");
     let mut facts = vec![("Name", delivery.id.to_string(), String::new())];
     for (name, other) in [("Sent together with", delivery.merged_into), ("Came of", delivery.parent)] {
@@ -177,7 +190,7 @@ fn facts(delivery: &Delivery, now: Timestamp) -> Vec<(&'static str, String, Stri
     }
     // Of one that is delivered, all parts are.
     if delivery.parts_sent > 0 && delivery.state.name() != "delivered" {
-        facts.push(("Parts that are out", delivery.parts_sent.to_string(), String::new()));
+        facts.push(("Parts that are out", format!("{} of {parts}", delivery.parts_sent), String::new()));
     }
     if let Some(at) = delivery.first_sent_at {
         facts.push(("First tried", view::moment(at, now).shown, String::new()));
@@ -256,8 +269,17 @@ pub(super) async fn settle(
     State(state): State<OperatorState>,
     Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
+    Extension(form): Extension<Form>,
 ) -> Result<Response, Trouble> {
-    let moved = actions::settle(&state, parse_id(&id)?, &gate::order(&state, &visitor)).await;
+    let out = match form.get("parts").map(str::parse).transpose() {
+        Ok(out) => out,
+        Err(_) => {
+            let problem = "The number of parts that arrived must be a whole number.".to_owned();
+            let page = Page { problem, ..page(&state, &visitor, &id).await? };
+            return Ok(html(StatusCode::BAD_REQUEST, &page));
+        }
+    };
+    let moved = actions::settle(&state, parse_id(&id)?, out, &gate::order(&state, &visitor)).await;
     after(&state, &visitor, &id, moved, "settled").await
 }
 

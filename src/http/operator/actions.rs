@@ -10,11 +10,11 @@ use jiff::Timestamp;
 
 use crate::domain::answer::Answers;
 use crate::domain::conversation::ConversationKey;
-use crate::domain::delivery::{Delivery, State as Standing, Transition};
+use crate::domain::delivery::{Arrived, Delivery, State as Standing, Transition};
 use crate::domain::event::{DedupeKey, Destination, Event, EventId, EventKind};
 use crate::domain::operator::{Order, PAUSE_REASON_MAX_CHARS, PauseTerms, Seen, digest};
+use crate::domain::parts;
 use crate::http::OperatorState;
-use crate::http::operator::settled;
 use crate::intake::{self, Intake};
 use crate::store::{Accepted, Compaction, Forgotten, Found, IllegalMove, Moves, StoreError, Sweep};
 
@@ -130,16 +130,20 @@ fn note_move(action: &str, id: EventId, done: &Result<(), StoreError>, order: &O
     );
 }
 
-/// Settles a delivery of unknown fate, of which the operator has found that it arrived; an agent who was told otherwise
-/// is told so.
+/// Settles a delivery of unknown fate, of which the operator has found that it arrived, or that so many of its parts are
+/// out in all; an agent who was told otherwise is told so.
 ///
 /// # Errors
 /// As [`crate::store::Store::settle`].
-pub(in crate::http) async fn settle(state: &OperatorState, id: EventId, order: &Order) -> Result<(), StoreError> {
-    let (delivery, event) = self::delivery(state, id).await?;
-    let conversation = state.store.conversation(&delivery.conversation).await?;
-    let note = settled::note(&delivery, &event, conversation.as_ref(), order.given_at);
-    let done = state.store.settle(id, note, order).await;
+pub(in crate::http) async fn settle(
+    state: &OperatorState,
+    id: EventId,
+    out: Option<u32>,
+    order: &Order,
+) -> Result<(), StoreError> {
+    let (_, event) = delivery(state, id).await?;
+    let arrived = Arrived { out, of: parts::count(&event.kind, state.gsm7) };
+    let done = state.store.settle(id, arrived, order).await;
     note_move("settle", id, &done, order);
     done
 }

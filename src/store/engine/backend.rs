@@ -14,14 +14,14 @@ use jiff::Timestamp;
 use crate::domain::address::{self, Address, Directory};
 use crate::domain::answer::Answers;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
-use crate::domain::delivery::{Delivery, Transition};
+use crate::domain::delivery::{Arrived, Delivery, Transition};
 use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, TicketId};
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
 use crate::domain::lanes::{LaneName, Place};
 use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use crate::store::engine::claims::{RawClaim, Ruling};
-use crate::store::engine::core::{Arrival, Core, Owed};
+use crate::store::engine::core::{Arrival, Core};
 use crate::store::engine::shared::Shared;
 use crate::store::engine::tree::{Look, Rewriting};
 use crate::store::engine::upkeep::Cut;
@@ -190,10 +190,9 @@ impl<B: Backend> Store for B {
         self.ask(move |core| core.operate_one(id, transition, &order)).await
     }
 
-    async fn settle(&self, id: EventId, note: Option<Event>, order: &Order) -> Result<(), StoreError> {
-        let note = note.map(|note| Owed::born_of(id, &note)).transpose()?;
+    async fn settle(&self, id: EventId, arrived: Arrived, order: &Order) -> Result<(), StoreError> {
         let order = order.clone();
-        self.ask(move |core| core.settle(id, note, &order)).await
+        self.ask(move |core| core.settle(id, arrived, &order)).await
     }
 
     async fn sweep(&self, sweep: Sweep) -> Result<Found, StoreError> {

@@ -232,12 +232,7 @@ impl Core {
             let before = self.conversation(&key)?;
             self.change(&key, before, ruling.changes, now)?;
         }
-        for noted in ruling.noted {
-            // One that has been dropped since needs no mark.
-            if let Some(before) = self.find(Place::of(noted))?.filter(|found| found.id == noted) {
-                self.write(&before, &Delivery { noted: true, ..before.clone() })?;
-            }
-        }
+        self.mark_noted(ruling.noted)?;
         if let Some(answer) = ruling.answer {
             self.keep_answer(Place::of(ruling.head), answer)?;
         }
@@ -246,6 +241,17 @@ impl Core {
         for owed in ruling.besides {
             let place = self.fresh_place();
             self.add(place, owed, key.clone(), now, State::Pending)?;
+        }
+        Ok(())
+    }
+
+    /// Marks deliveries of which a note on the ticket says that they did not arrive. One that was dropped since needs no
+    /// mark.
+    pub(in crate::store) fn mark_noted(&mut self, about: impl IntoIterator<Item = EventId>) -> Result<(), StoreError> {
+        for noted in about {
+            if let Some(before) = self.find(Place::of(noted))?.filter(|found| found.id == noted) {
+                self.write(&before, &Delivery { noted: true, ..before.clone() })?;
+            }
         }
         Ok(())
     }

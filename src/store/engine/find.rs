@@ -67,6 +67,23 @@ impl Core {
         }))
     }
 
+    /// The deliveries of a conversation whose fate is unknown, oldest first.
+    pub(in crate::store) fn unconfirmed_of(&self, key: &ConversationKey) -> Vec<Place> {
+        let wanted = Wanted {
+            state: State::NAMES.iter().position(|name| *name == "unconfirmed"),
+            whose: Some(vec![self.index.digest(&key.0)]),
+            destination: None,
+            dispatch: None,
+            since: None,
+            until: None,
+            hide_doorbells: false,
+            newest_first: false,
+            after: None,
+            limit: usize::MAX,
+        };
+        self.index.list(&wanted).places
+    }
+
     /// Whose deliveries a filter wants; `None` for everybody's.
     fn whose(&self, filter: &DeliveryFilter) -> Result<Option<Vec<u64>>, StoreError> {
         let digest = |key: &ConversationKey| self.index.digest(&key.0);

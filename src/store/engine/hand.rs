@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use sled::IVec;
 use tracing::info;
 
-use crate::domain::delivery::{State, Transition};
+use crate::domain::delivery::{Arrived, Transition};
 use crate::domain::event::{Destination, EventId};
 use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, Pause, PauseTerms};
-use crate::store::engine::core::{Core, Effect, Owed};
+use crate::store::engine::core::{Core, Effect};
 use crate::store::engine::tree::Look;
 use crate::store::engine::{layout, lists};
 use crate::store::{IllegalMove, Moves, Page, StoreError};
@@ -125,17 +125,8 @@ impl Core {
     }
 
     /// [`crate::store::Store::settle`].
-    pub(in crate::store) fn settle(
-        &mut self,
-        id: EventId,
-        note: Option<Owed>,
-        order: &Order,
-    ) -> Result<(), StoreError> {
-        let (count, conversation) = self.settle_together(id, order.given_at)?;
-        if let Some(owed) = note {
-            let place = self.fresh_place();
-            self.add(place, owed, conversation, order.given_at, State::Pending)?;
-        }
+    pub(in crate::store) fn settle(&mut self, id: EventId, arrived: Arrived, order: &Order) -> Result<(), StoreError> {
+        let count = self.settle_together(id, arrived, order.given_at)?;
         self.note(Act::Settle(Moved { count, first: id, last: id }), order)
     }
 

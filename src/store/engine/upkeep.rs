@@ -5,12 +5,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use sled::IVec;
 
+use crate::domain::address::Directory;
+use crate::domain::arrival;
 use crate::domain::conversation::ConversationKey;
-use crate::domain::delivery::{Delivery, Transition};
-use crate::domain::event::EventId;
+use crate::domain::delivery::{Arrived, Delivery, State, Transition};
+use crate::domain::event::{Event, EventId};
 use crate::domain::lanes::Place;
 use crate::store::engine::claims::apply;
-use crate::store::engine::core::{Core, Effect, lane_of};
+use crate::store::engine::core::{Core, Effect, Owed, lane_of};
 use crate::store::engine::layout;
 use crate::store::{IllegalMove, StoreError};
 
@@ -90,7 +92,7 @@ impl Core {
     /// Puts it back in its lane, at its old place. What would be delivered together with it goes back as well, each on
     /// its own again.
     fn redrive(&mut self, chosen: &Delivery, now: Timestamp) -> Result<u64, StoreError> {
-        let again = self.part_group(chosen);
+        let again = self.part_group(chosen)?;
         let moved = u64::try_from(again.len()).unwrap_or(u64::MAX);
         for place in again {
             let before = self.find(place)?.ok_or_else(|| self.not_found(place))?;
@@ -103,22 +105,45 @@ impl Core {
     }
 
     /// The operator has found that it arrived, and with it whatever was written in the same comment. Says how many
-    /// deliveries that were, and whose.
+    /// deliveries that were.
     pub(in crate::store) fn settle_together(
         &mut self,
         id: EventId,
+        arrived: Arrived,
         now: Timestamp,
-    ) -> Result<(u64, ConversationKey), StoreError> {
+    ) -> Result<u64, StoreError> {
         let chosen = self.at_rest(id)?;
-        let together = self.part_group(&chosen);
+        let together = self.part_group(&chosen)?;
         let settled = u64::try_from(together.len()).unwrap_or(u64::MAX);
         for place in together {
             let before = self.find(place)?.ok_or_else(|| self.not_found(place))?;
+            let transition = before.settling(arrived).map_err(|reason| refused(before.id, &reason))?;
             let mut after = before.clone();
-            apply(&mut after, Transition::Settle, now)?;
+            apply(&mut after, transition, now)?;
+            after.conversation = self.home(&after.conversation)?;
             self.write(&before, &after)?;
+            if after.state.is_settled() {
+                self.arrived(&before, &after.conversation, now)?;
+            }
         }
-        Ok((settled, self.home(&chosen.conversation)?))
+        Ok(settled)
+    }
+
+    /// Writes down what follows from it that a delivery, as it stood before, has arrived.
+    fn arrived(&mut self, before: &Delivery, key: &ConversationKey, now: Timestamp) -> Result<(), StoreError> {
+        let event: Event = layout::decode("event", &self.event_record(Place::of(before.id))?)?;
+        let conversation = self.conversation(key)?;
+        let note = arrival::note(before, &event, conversation.as_ref(), now);
+        self.mark_noted(arrival::noted(before, &event))?;
+        let changes = arrival::learnt(before, &event, conversation.as_ref());
+        if !changes.is_empty() {
+            self.change(key, conversation, changes, now)?;
+        }
+        if let Some(note) = note {
+            let place = self.fresh_place();
+            self.add(place, Owed::born_of(before.id, &note)?, key.clone(), now, State::Pending)?;
+        }
+        Ok(())
     }
 
     /// A delivery that no worker has in hand.
@@ -130,16 +155,24 @@ impl Core {
         Ok(found)
     }
 
-    /// A delivery and those that would be delivered as one with it, which are each on its own from now on.
-    fn part_group(&mut self, chosen: &Delivery) -> Vec<Place> {
+    /// A delivery and those that would be delivered as one with it, which are each on its own from now on; also those that
+    /// were set aside together, although nothing leads them any more.
+    fn part_group(&mut self, chosen: &Delivery) -> Result<Vec<Place>, StoreError> {
         let place = Place::of(chosen.id);
         let head = chosen.merged_into.map_or(place, Place::of);
-        let Some(members) = self.groups.get(&head) else { return vec![place] };
-        let mut together: Vec<Place> = [head, place].into_iter().chain(members.iter().copied()).collect();
+        let mut together = vec![place];
+        if let Some(members) = self.groups.get(&head) {
+            together.extend([head].iter().chain(members));
+            self.follow(Effect::Group(head, Vec::new()));
+        } else if let State::Unconfirmed { look_at: None, .. } = chosen.state {
+            for other in self.unconfirmed_of(&chosen.conversation) {
+                let is_of_it = |delivery: &Delivery| delivery.merged_into.map_or(other, Place::of) == head;
+                together.extend(self.find(other)?.filter(is_of_it).map(|delivery| Place::of(delivery.id)));
+            }
+        }
         together.sort_unstable();
         together.dedup();
-        self.follow(Effect::Group(head, Vec::new()));
-        together
+        Ok(together)
     }
 
     /// Drops those of these deliveries, with their events, that did settle before; one step of expiry.

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tandem::domain::answer::Answers;
 use tandem::domain::conversation::{Change, Conversation, ConversationKey};
-use tandem::domain::delivery::{Delivery, Transition};
+use tandem::domain::delivery::{Arrived, Delivery, Transition};
 use tandem::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, TicketId};
 use tandem::domain::find::Search;
 use tandem::domain::inbound::Arrivals;
@@ -207,8 +207,8 @@ impl Store for MortalStore {
         self.call("operate", self.store.operate(id, transition, order)).await
     }
 
-    async fn settle(&self, id: EventId, note: Option<Event>, order: &Order) -> Result<(), StoreError> {
-        self.call("settle", self.store.settle(id, note, order)).await
+    async fn settle(&self, id: EventId, arrived: Arrived, order: &Order) -> Result<(), StoreError> {
+        self.call("settle", self.store.settle(id, arrived, order)).await
     }
 
     async fn operate_each(
