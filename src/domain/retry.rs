@@ -110,6 +110,11 @@ pub fn decide(
     let looking = matches!(delivery.state, State::Unconfirmed { .. });
     let attempt = delivery.state.attempts().saturating_add(u32::from(!looking));
     let look_again = |look_at, cause| Transition::LookAgain { look_at, counts: false, cause };
+    let outcome = match outcome {
+        // Reading has no effect that could be looked for.
+        Outcome::Unknown { cause } if delivery.only_reads() => Outcome::Retry { cause, after: None },
+        outcome => outcome,
+    };
     match outcome {
         Outcome::Done { receipt } => Transition::Deliver { receipt },
         Outcome::Skip { reason } => Transition::Skip { reason },
@@ -121,7 +126,7 @@ pub fn decide(
         Outcome::Retry { cause, after } => match policy.wait(patience(delivery, attempt, now), after, age, draw) {
             Some(wait) if looking => look_again(later(now, wait), cause),
             Some(wait) => Transition::Retry { due_at: later(now, wait), cause },
-            None if looking => Transition::SetAside { cause },
+            None if looking && !delivery.only_reads() => Transition::SetAside { cause },
             None => Transition::Kill { cause: gave_up(attempt, &cause) },
         },
         Outcome::Postpone { cause, until, .. } if looking => look_again(until, cause),
@@ -341,6 +346,31 @@ mod tests {
         // A look at Zendesk is certain, so nothing is guessed there.
         let comment = Delivery { destination: Destination::Zendesk, ..delivery(state(5)) };
         assert!(matches!(decide(&comment), Transition::Retry { .. }));
+    }
+
+    #[test]
+    fn what_only_reads_is_done_again_and_in_the_end_given_up_never_set_aside() {
+        let (policy, late) = (RetryPolicy::default(), at(24 * 3600));
+        for kind in ["agent_reply", "ticket_reopened"] {
+            let doubtful = Delivery { kind: kind.into(), ..delivery(unconfirmed(0)) };
+            let retry = || Outcome::Retry { cause: "down".into(), after: None };
+            let unknown = || Outcome::Unknown { cause: "down".into() };
+            for outcome in [retry(), unknown()] {
+                let soon = decide(&doubtful, outcome, Duration::from_secs(10), at(10), &policy, 1.0);
+                let again = Transition::LookAgain { look_at: at(14), counts: false, cause: "down".into() };
+                assert_eq!(soon, again, "{kind}");
+            }
+            let tired =
+                State::Unconfirmed { attempt: 5, since: at(0), look_at: Some(at(0)), looks: 0, cause: "x".into() };
+            for outcome in [retry(), unknown()] {
+                let doubtful = Delivery { state: tired.clone(), ..doubtful.clone() };
+                let over = decide(&doubtful, outcome, DAY, late, &policy, 0.0);
+                assert_eq!(over, Transition::Kill { cause: "given up after 5 attempts: down".into() }, "{kind}");
+            }
+            let sending = Delivery { state: waiting(1), ..doubtful.clone() };
+            let lost = decide(&sending, unknown(), Duration::from_secs(10), at(10), &policy, 1.0);
+            assert_eq!(lost, Transition::Retry { due_at: at(12), cause: "down".into() }, "{kind}");
+        }
     }
 
     #[test]
