@@ -137,9 +137,8 @@ pub(super) enum Deliveries {
         #[command(flatten)]
         bridge: Where,
     },
-    /// Settles unconfirmed deliveries that did arrive, as the phone or the ticket shows: what arrived is not sent again,
-    /// and an agent who was told otherwise is told so. Of a long reply, the part in doubt arrived, which `show` tells:
-    /// `parts_sent` of its `parts` are surely out, and the next one is in doubt. What is behind it is sent.
+    /// Settles unconfirmed deliveries that did arrive: nothing is sent again, and the agent is told. Of a long reply, the
+    /// part in doubt arrived (`show`: `parts_sent` of its `parts` are surely out, the next is in doubt); the rest is sent.
     #[command(after_help = "Examples:\n  tandem deliveries settle evt_5f3a09c100000000002a0000 --by ada\n  \
         tandem deliveries settle evt_5f3a09c100000000002a0000 --parts 3 --by ada")]
     Settle {
@@ -444,7 +443,6 @@ fn print_moves(moved: &[Value], form: Form, output: &mut impl Write) -> Result<(
         return print_json(output, &json!({ "items": moved, "total": moved.len(), "next": null }));
     }
     for delivery in moved {
-        // What has parts behind those that arrived, or were out before, goes on with them.
         let out = delivery["parts_sent"].as_u64().filter(|out| *out > 0 && delivery["state"] == "pending");
         let goes_on = out.map(|out| format!("; {out} of its parts out, and the rest is sent")).unwrap_or_default();
         writeln!(output, "{} is {}{goes_on}", plain(&delivery["id"]), plain(&delivery["state"]))?;

@@ -110,11 +110,6 @@ pub fn decide(
     let looking = matches!(delivery.state, State::Unconfirmed { .. });
     let attempt = delivery.state.attempts().saturating_add(u32::from(!looking));
     let look_again = |look_at, cause| Transition::LookAgain { look_at, counts: false, cause };
-    let outcome = match outcome {
-        // Reading has no effect that could be looked for.
-        Outcome::Unknown { cause } if delivery.only_reads() => Outcome::Retry { cause, after: None },
-        outcome => outcome,
-    };
     match outcome {
         Outcome::Done { receipt } => Transition::Deliver { receipt },
         Outcome::Skip { reason } => Transition::Skip { reason },
@@ -134,6 +129,10 @@ pub fn decide(
         Outcome::Pause { cause, .. } if looking => look_again(later(now, policy.pause), cause),
         Outcome::Pause { cause, .. } => {
             Transition::Postpone { due_at: later(now, policy.pause), cause, for_budget: false }
+        }
+        // Reading has no effect that could be looked for.
+        Outcome::Unknown { cause } if delivery.only_reads() => {
+            decide(delivery, Outcome::Retry { cause, after: None }, age, now, policy, draw)
         }
         Outcome::Unknown { cause } => {
             let first_look = policy.next_look(attempt, 0, now).unwrap_or(now);

@@ -67,8 +67,8 @@ impl Core {
         }))
     }
 
-    /// The deliveries of a conversation whose fate is unknown, oldest first.
-    pub(in crate::store) fn unconfirmed_of(&self, key: &ConversationKey) -> Vec<Place> {
+    /// The deliveries of a conversation that were set aside, oldest first.
+    pub(in crate::store) fn set_aside_of(&self, key: &ConversationKey) -> Vec<Place> {
         let wanted = Wanted {
             state: State::NAMES.iter().position(|name| *name == "unconfirmed"),
             whose: Some(vec![self.index.digest(&key.0)]),
@@ -77,6 +77,7 @@ impl Core {
             since: None,
             until: None,
             hide_doorbells: false,
+            set_aside: Some(true),
             newest_first: false,
             after: None,
             limit: usize::MAX,

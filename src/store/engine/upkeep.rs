@@ -164,8 +164,8 @@ impl Core {
         if let Some(members) = self.groups.get(&head) {
             together.extend([head].iter().chain(members));
             self.follow(Effect::Group(head, Vec::new()));
-        } else if let State::Unconfirmed { look_at: None, .. } = chosen.state {
-            for other in self.unconfirmed_of(&chosen.conversation) {
+        } else if chosen.state.is_set_aside() {
+            for other in self.set_aside_of(&chosen.conversation) {
                 let is_of_it = |delivery: &Delivery| delivery.merged_into.map_or(other, Place::of) == head;
                 together.extend(self.find(other)?.filter(is_of_it).map(|delivery| Place::of(delivery.id)));
             }
