@@ -6,11 +6,10 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::domain::conversation as known;
 use crate::domain::delivery::{self, State};
 use crate::domain::event::{Destination, EventId};
 use crate::domain::operator::{self, Access, Act};
-use crate::domain::phone;
+use crate::domain::{conversation as known, phone};
 use crate::store;
 
 mod inbound;
@@ -166,8 +165,7 @@ impl From<&delivery::Delivery> for Delivery {
 pub(super) struct DeliveryWithEvent {
     #[serde(flatten)]
     pub(super) delivery: Delivery,
-    /// In how many parts it is delivered: 1 for all but a long reply. Of one that is unconfirmed, `parts_sent` of them are
-    /// surely out, and the one behind those is in doubt.
+    /// In how many parts it is delivered: 1 for all but a long reply. Unconfirmed, the one behind `parts_sent` is in doubt.
     pub(super) parts: u32,
     /// The event as it is stored. Its fields follow its kind, and may change from one version to the next.
     #[schema(value_type = Object)]

@@ -347,7 +347,7 @@ fn operator() -> Vec<Route> {
             &page_name::<DestinationStanding>(),
         ),
         asked(post(), "/api/destinations/{destination}/pause", "pause", "Calls a vendor no more until its pause ends.")
-            .about("The body may be left out. On a vendor that is paused, it changes reason and end.")
+            .about("The body may be left out. On a vendor that is paused, it changes reason and end; without a body it takes the end away.")
             .takes([destination(ParameterIn::Path, "The vendor."), by()])
             .reads(pause_terms())
             .answers("200", "How the vendor stands then.", "DestinationStanding")
