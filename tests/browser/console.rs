@@ -13,7 +13,7 @@ use tandem::sandbox::zendesk::TicketStatus;
 use crate::browser::{Browser, Scheme, key};
 use crate::support::TestBridge;
 
-const TOKEN: &str = "an-operator-token-not-real";
+pub(crate) const TOKEN: &str = "an-operator-token-not-real";
 
 /// Each page has these two widths, in both schemes.
 const SIZES: [(&str, u32, u32); 2] = [("desktop", 1280, 800), ("phone", 390, 844)];

@@ -18,8 +18,14 @@ mod delivery;
 mod demo;
 mod driver;
 mod harness;
+#[cfg(feature = "oidc")]
+#[allow(dead_code, reason = "the integration tests let it lie")]
+#[path = "../shared/provider.rs"]
+mod provider;
 mod screenshots;
 mod setup;
+#[cfg(feature = "oidc")]
+mod sign_on;
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "the integration tests use all of it")]
 mod support;

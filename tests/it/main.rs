@@ -54,6 +54,9 @@ mod power;
 mod pressure;
 mod previews;
 mod process;
+#[cfg(feature = "oidc")]
+#[path = "../shared/provider.rs"]
+mod provider;
 mod proxies;
 mod put_back;
 mod recipe;

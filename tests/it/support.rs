@@ -36,6 +36,9 @@ pub(crate) const QUIET: Duration = Duration::from_millis(15);
 /// Where the configuration of a [`TestBridge`] lies, for whoever checks it while the bridge runs.
 pub(crate) const CONFIG_FILE: &str = "tandem.toml";
 
+/// In a configuration: where operators go, which is known only once the bridge has its port.
+pub(crate) const OPERATOR: &str = "${OPERATOR}";
+
 /// When the tests take place.
 pub(crate) fn start_of_time() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
@@ -145,13 +148,13 @@ impl TestBridge {
         self.operator = format!("http://{}", listeners.operator.local_addr().unwrap());
         self.sandbox.connect(&self.public);
         let public_url = ("TANDEM_PUBLIC_URL".to_owned(), self.public.clone());
-        let (config, _) = config::parse(Some(&self.settings), [public_url], self.directory.path()).unwrap();
+        let (config, _) = config::parse(Some(&self.settings()), [public_url], self.directory.path()).unwrap();
         self.stop = CancellationToken::new();
         let stop = self.stop.clone();
         let (send, read) = mpsc::channel(1);
         self.reloads = Some(send);
         let directory = self.directory.path().to_owned();
-        std::fs::write(directory.join(CONFIG_FILE), &self.settings).unwrap();
+        std::fs::write(directory.join(CONFIG_FILE), self.settings()).unwrap();
         let check = move || {
             let settings = std::fs::read_to_string(directory.join(CONFIG_FILE)).unwrap();
             config::parse(Some(&settings), [], &directory)
@@ -195,8 +198,12 @@ impl TestBridge {
     /// Lets the configuration be changed as TOML text, and has it read again while the bridge runs, as after SIGHUP.
     pub(crate) async fn reload_with(&mut self, change: impl FnOnce(&str) -> String) {
         self.settings = change(&self.settings);
-        let read = config::parse(Some(&self.settings), [], self.directory.path()).map(|(config, _)| config);
+        let read = config::parse(Some(&self.settings()), [], self.directory.path()).map(|(config, _)| config);
         self.reloads.as_ref().unwrap().send(read).await.unwrap();
+    }
+
+    fn settings(&self) -> String {
+        self.settings.replace(OPERATOR, &self.operator)
     }
 
     /// Moves time on, a second at a time, until it holds; panics with `what` when it never does.
