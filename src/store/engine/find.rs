@@ -77,6 +77,7 @@ impl Core {
             since: None,
             until: None,
             hide_doorbells: false,
+            hide_notes: false,
             set_aside: Some(true),
             newest_first: false,
             after: None,
