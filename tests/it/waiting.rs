@@ -128,7 +128,7 @@ async fn a_lane_with_many_texts_merges_them_and_one_with_a_few_does_not() {
     let (ada, adas) = bridge.talking("ada").await;
     let (bob, bobs) = bridge.talking("bob").await;
     operator(&bridge, "/api/destinations/zendesk/pause").await;
-    for number in 0..700 {
+    for number in 0..300 {
         bridge.sandbox.phone.text(&adas, &format!("text {number}"));
     }
     for number in 0..3 {
@@ -139,10 +139,10 @@ async fn a_lane_with_many_texts_merges_them_and_one_with_a_few_does_not() {
     bridge.settled().await;
     assert_eq!(bridge.comments(bob), ["Hello", "text 0", "text 1", "text 2"]);
     let comments = bridge.comments(ada);
-    assert_eq!(comments.len(), 1 + 700 / 20, "twenty in each comment, also after the first");
+    assert_eq!(comments.len(), 1 + 300 / 20, "twenty in each comment, also after the first");
     let texts: Vec<String> = comments.iter().flat_map(|comment| comment.lines()).map(str::to_owned).collect();
     let texts: Vec<&String> = texts.iter().filter(|line| line.starts_with("text")).collect();
-    let expected: Vec<String> = (0..700).map(|number| format!("text {number}")).collect();
+    let expected: Vec<String> = (0..300).map(|number| format!("text {number}")).collect();
     assert_eq!(texts, expected.iter().collect::<Vec<_>>(), "each once, in order");
     bridge.finish(0).await;
 }
