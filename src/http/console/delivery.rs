@@ -342,5 +342,10 @@ mod tests {
                 "attributes": {"updated_at": raw}, "body": {"received_at": raw},
             })
         );
+        let body = STANDARD.encode("hello");
+        let (path, method, content_type) = ("/webhooks/braze".to_owned(), "POST".to_owned(), None);
+        let kind = EventKind::Unreadable(crate::domain::event::Unreadable { path, method, content_type, body });
+        let kept = super::record(&Event { received_at: crate::http::testing::noon(), kind });
+        assert_eq!((&kept["received_at"], &kept["body"]), (&json!("2026-11-21 12:00:00 UTC"), &json!("hello")));
     }
 }
