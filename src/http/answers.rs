@@ -12,9 +12,11 @@ use crate::domain::operator::{self, Access, Act};
 use crate::domain::{conversation as known, phone};
 use crate::store;
 
+mod forgotten;
 mod inbound;
 mod vendor;
 
+pub(super) use forgotten::Forgotten;
 pub(super) use inbound::Inbound;
 pub(super) use vendor::{VendorAnswer, VendorAnswers};
 
@@ -345,45 +347,6 @@ pub(super) struct Refused {
 impl From<&store::IllegalMove> for Refused {
     fn from(refused: &store::IllegalMove) -> Self {
         Self { id: refused.id, reason: refused.reason.clone() }
-    }
-}
-
-/// What was erased of a customer.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Forgotten {
-    /// The key that was named.
-    key: String,
-    /// Whether nothing was left in hand; when it is false, give the order again.
-    complete: bool,
-    /// Conversations, the customer's on every line.
-    conversations: u64,
-    /// Names and tickets that led to them.
-    names: u64,
-    /// Deliveries that were over.
-    settled: u64,
-    /// Deliveries that still waited; they will not be sent.
-    waiting: u64,
-    /// Unreadable bodies in which the customer was named.
-    unreadable: u64,
-    /// Deliveries that are being called at this moment; they were left.
-    in_hand: u64,
-    /// Unreadable bodies that do not tell whose they are; they were left.
-    unattributed: u64,
-}
-
-impl Forgotten {
-    pub(super) fn of(key: &known::ConversationKey, forgotten: &store::Forgotten) -> Self {
-        Self {
-            key: key.0.clone(),
-            complete: forgotten.in_hand == 0,
-            conversations: forgotten.conversations,
-            names: forgotten.names,
-            settled: forgotten.settled,
-            waiting: forgotten.waiting,
-            unreadable: forgotten.unreadable,
-            in_hand: forgotten.in_hand,
-            unattributed: forgotten.unattributed,
-        }
     }
 }
 

@@ -16,7 +16,7 @@ const SEND: &str = "/campaigns/trigger/send";
 const REFUSAL: &str = r#"{"message":"Error 21614: '+1 555 555 0101' (ada-42) is a landline","errors":[{"code":"invalid_phone_number","user":"ada_42","text":"Your parcel left"}]}"#;
 
 /// What nothing but the answer itself may say of it.
-const SECRET: [&str; 5] = ["0101", "landline", "ada_42", "Your parcel", "(ada-42)"];
+const SECRET: [&str; 5] = ["555 0101", "landline", "ada_42", "Your parcel", "(ada-42)"];
 
 fn refusal(code: u16, body: &str) -> FaultKind {
     let headers = vec![("content-type".into(), "application/json; charset=utf-8".into())];

@@ -1,0 +1,46 @@
+//! What an order to forget a customer has erased, as the API tells it.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::conversation::ConversationKey;
+use crate::store;
+
+/// What was erased of a customer.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Forgotten {
+    /// The key that was named.
+    key: String,
+    /// Whether nothing was left in hand; when it is false, give the order again.
+    complete: bool,
+    /// Conversations, the customer's on every line.
+    conversations: u64,
+    /// Names and tickets that led to them.
+    names: u64,
+    /// Deliveries that were over.
+    settled: u64,
+    /// Deliveries that still waited; they will not be sent.
+    waiting: u64,
+    /// Unreadable bodies in which the customer was named.
+    unreadable: u64,
+    /// Deliveries that are being called at this moment; they were left.
+    in_hand: u64,
+    /// Unreadable bodies that do not tell whose they are; they were left.
+    unattributed: u64,
+}
+
+impl Forgotten {
+    pub(in crate::http) fn of(key: &ConversationKey, forgotten: &store::Forgotten) -> Self {
+        Self {
+            key: key.0.clone(),
+            complete: forgotten.in_hand == 0,
+            conversations: forgotten.conversations,
+            names: forgotten.names,
+            settled: forgotten.settled,
+            waiting: forgotten.waiting,
+            unreadable: forgotten.unreadable,
+            in_hand: forgotten.in_hand,
+            unattributed: forgotten.unattributed,
+        }
+    }
+}
