@@ -147,26 +147,25 @@ async fn take_in(desk: &Desk, endpoint: Endpoint, request: &mut Request) -> Resp
     let name = door.name();
     let span = debug_span!("webhook", endpoint = name, outcome = Empty, event_id = Empty);
     // One deadline for the body and the store together: it is the sender's, who waits for both.
-    let mut received = Received::default();
-    let answer = tokio::time::timeout(desk.patience, answer(desk, endpoint, request, &mut received));
+    let mut arrived = None;
+    let answer = tokio::time::timeout(desk.patience, answer(desk, endpoint, request, &mut arrived));
     let answer = match answer.await {
         Ok(answer) => answer.unwrap_or_else(|answer| answer),
         // It may be stored all the same; its sender repeats it then and is told that it is a duplicate.
-        Err(_) if received.whole => Obstacle::new("store_slow", "the store did not answer in time").into(),
+        Err(_) if arrived.is_some() => Obstacle::new("store_slow", "the store did not answer in time").into(),
         Err(_) => Answer::Cut,
     };
-    answer.count(door, received.slot, desk);
+    answer.count(door, arrived, desk);
     answer.log(name);
     answer.trace(&span);
     failpoint::reach("http.answering");
     answer.into_response(desk)
 }
 
-/// How far a webhook has come.
-#[derive(Default)]
-struct Received {
-    /// Whether its body is there.
-    whole: bool,
+/// A webhook whose body is there, and which goes to the store.
+#[derive(Clone, Copy)]
+struct Arrived {
+    at: Timestamp,
     /// Where its name stands in the account.
     slot: Option<Slot>,
 }
@@ -175,10 +174,10 @@ async fn answer(
     desk: &Desk,
     endpoint: Endpoint,
     request: &mut Request,
-    received: &mut Received,
+    arrived: &mut Option<Arrived>,
 ) -> Result<Answer, Answer> {
     let (storing, _share) = receive(desk, endpoint, request).await?;
-    *received = Received { whole: true, slot: storing.slot };
+    *arrived = Some(storing.arrived);
     match storing.stored.await {
         Ok(Accepted::New(id)) => Ok((storing.new)(id)),
         Ok(Accepted::Duplicate(id)) => Ok(Answer::Duplicate(id)),
@@ -231,8 +230,7 @@ struct Storing<'a> {
     stored: BoxFuture<'a, Result<Accepted, StoreError>>,
     /// What the sender is told of an event that is new.
     new: fn(EventId) -> Answer,
-    /// Where its name stands in the account.
-    slot: Option<Slot>,
+    arrived: Arrived,
 }
 
 /// Hands the event to the store; or says what is answered where there is none.
@@ -246,10 +244,13 @@ fn store(desk: &Desk, door: Door, intake: Intake, now: Timestamp) -> Result<Stor
         Intake::Ignored { reason } => Err(Answer::Ignored(reason)),
         Intake::Event { event, dedupe } => {
             let slot = desk.state.inbound.slot(door, &event.kind);
-            Ok(Storing { stored: store.accept(event, dedupe, now), new: Answer::Accepted, slot })
+            let arrived = Arrived { at: now, slot };
+            Ok(Storing { stored: store.accept(event, dedupe, now), new: Answer::Accepted, arrived })
         }
         Intake::Quarantined { event, cause, dedupe } => {
-            Ok(Storing { stored: store.quarantine(event, cause, dedupe, now), new: Answer::Quarantined, slot: None })
+            let arrived = Arrived { at: now, slot: None };
+            let stored = store.quarantine(event, cause, dedupe, now);
+            Ok(Storing { stored, new: Answer::Quarantined, arrived })
         }
     }
 }
@@ -320,12 +321,13 @@ impl Answer {
     }
 
     /// Counts it, in the metrics and in the account of webhooks.
-    fn count(&self, door: Door, slot: Option<Slot>, desk: &Desk) {
+    fn count(&self, door: Door, arrived: Option<Arrived>, desk: &Desk) {
+        let at = arrived.map_or_else(|| desk.state.clock.now(), |arrived| arrived.at);
         let (metrics, endpoint) = (&desk.state.metrics, door.name());
         let (outcome, reason) = match self {
             Self::Accepted(_) => {
                 metrics.accepted(endpoint);
-                return desk.state.inbound.accepted(door, slot, desk.state.clock.now());
+                return desk.state.inbound.accepted(door, arrived.and_then(|arrived| arrived.slot), at);
             }
             Self::Duplicate(_) => {
                 metrics.duplicate(endpoint);
@@ -352,7 +354,7 @@ impl Answer {
                 (Otherwise::Unavailable, obstacle.reason)
             }
         };
-        desk.state.inbound.answered(door, outcome, reason, desk.state.clock.now());
+        desk.state.inbound.answered(door, outcome, reason, at);
     }
 
     fn log(&self, endpoint: &'static str) {

@@ -309,6 +309,11 @@ async fn a_list_is_dense_on_a_desktop_and_two_or_three_lines_a_row_on_a_phone() 
     let lines = "const button = document.querySelector('.who button'); const text = document.createRange();
         text.selectNodeContents(button); return text.getClientRects().length";
     assert_eq!(browser.run(lines, &json!([])).await, 1, "lines of Sign out");
+    browser.goto(&stage.at("/console/find?words=cust")).await;
+    let broken = "const top = (at, name) => at.querySelector(name).getBoundingClientRect().top;
+        const times = [...document.querySelectorAll('.latest .at')];
+        return [times.length > 2, times.filter(at => Math.abs(top(at, 'time') - top(at, '.ago')) > 8).length]";
+    assert_eq!(browser.run(broken, &json!([])).await, json!([true, 0]), "times that break in two");
     stage.bridge.stop().await;
 }
 

@@ -172,18 +172,18 @@ impl Index {
     pub(in crate::store) fn insert(&mut self, entry: &Entry) {
         self.all.insert(entry.place, entry.brief);
         self.enter(entry.brief.state, entry.place);
-        let newest = self.newest_of(entry.conversation);
-        self.by_conversation.insert((entry.conversation, entry.place));
-        if let Some(key) = self.known.get(&entry.conversation)
-            && newest.is_none_or(|newest| newest < entry.place)
-        {
-            if let Some(newest) = newest {
-                self.newest.remove(&newest);
-            } else {
-                self.idle.remove(key);
+        if let Some(key) = self.known.get(&entry.conversation) {
+            let newest = self.newest_of(entry.conversation);
+            if newest.is_none_or(|newest| newest < entry.place) {
+                if let Some(newest) = newest {
+                    self.newest.remove(&newest);
+                } else {
+                    self.idle.remove(key);
+                }
+                self.newest.insert(entry.place, entry.conversation);
             }
-            self.newest.insert(entry.place, entry.conversation);
         }
+        self.by_conversation.insert((entry.conversation, entry.place));
         self.by_dispatch.extend(entry.dispatches.iter().map(|dispatch| (*dispatch, entry.place)));
         let second = entry.brief.second;
         let (first, last) = self.times.entry(entry.place.0 >> BLOCK_BITS).or_insert((second, second));
