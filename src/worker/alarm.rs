@@ -21,7 +21,6 @@ use tracing::{info, warn};
 use crate::clients::Transport;
 use crate::clock::Clock;
 use crate::domain::alarm::{Alarms, Bulletin, Console, Notice};
-use crate::domain::delivery::State;
 use crate::domain::retry::{RetryPolicy, later};
 use crate::store::{DeliveryFilter, Store, StoreError};
 use crate::telemetry::Metrics;
@@ -156,8 +155,7 @@ impl Alarmist {
         let filter =
             DeliveryFilter { state: Some("unconfirmed".into()), limit: RECALLED_MAX, ..DeliveryFilter::default() };
         let unconfirmed = self.store.deliveries(filter).await?.items;
-        let is_set_aside = |state: &State| matches!(state, State::Unconfirmed { look_at: None, .. });
-        let set_aside = unconfirmed.iter().filter(|delivery| is_set_aside(&delivery.state)).count();
+        let set_aside = unconfirmed.iter().filter(|delivery| delivery.state.is_set_aside()).count();
         Ok(Notice::Standing { dead, set_aside: u64::try_from(set_aside).unwrap_or(u64::MAX) })
     }
 }
