@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use crate::clients::Personal;
+use crate::domain::cause::OF_THE_ACCOUNT;
 
 /// The longest cause; more is no help to whoever reads it.
 const CAUSE_CHARS_MAX: usize = 200;
@@ -31,29 +32,10 @@ const ZENDESK: [&str; 13] = [
     "You do not have access to this page",
 ];
 
-/// Braze's texts. It has no codes.
-const BRAZE: [&str; 26] = [
-    "Invalid API key",
-    "Invalid Campaign ID",
-    "campaign does not exist",
-    "campaign is archived",
-    "campaign has been archived",
-    "campaign is paused",
-    "campaign has been paused",
-    "archived",
-    "paused",
-    "not a valid api identifier",
-    "valid campaign",
-    "error authenticating credentials",
-    "invalid whitelisted IPs",
-    "do not have permission",
-    "Access Denied",
-    "Forbidden",
+/// Braze's texts, behind those of [`OF_THE_ACCOUNT`]. It has no codes.
+const BRAZE: [&str; 7] = [
     "No Recipients",
     "Max Input Length Exceeded",
-    "Message Variant Unspecified",
-    "Invalid Message Variant",
-    "Mismatched Message Type",
     "No message to send",
     "Invalid subscription group ID",
     "max number of ids exceeded",
@@ -104,7 +86,8 @@ pub(super) fn zendesk(json: Option<&Value>, status: u16, personal: &Personal) ->
 pub(super) fn braze(json: Option<&Value>, status: u16, personal: &Personal) -> String {
     let Some(json) = json else { return String::new() };
     let message = json["message"].as_str();
-    let phrase = message.and_then(|message| known(message, &BRAZE)).unwrap_or_default();
+    let phrase = message.and_then(|message| known(message, &OF_THE_ACCOUNT).or_else(|| known(message, &BRAZE)));
+    let phrase = phrase.unwrap_or_default();
     with_codes(phrase, json, status, personal)
 }
 
@@ -386,7 +369,7 @@ mod tests {
             ];
             for mut body in bodies {
                 for (said, vendor) in [(zendesk(Some(&body), 422, &personal), "zendesk"), (braze(Some(&body), 400, &personal), "braze")] {
-                    prop_assert!(ZENDESK.iter().chain(&BRAZE).any(|phrase| said.contains(phrase)) || said.is_empty(), "{vendor}: {said} of {body}");
+                    prop_assert!(ZENDESK.iter().chain(&OF_THE_ACCOUNT).chain(&BRAZE).any(|phrase| said.contains(phrase)) || said.is_empty(), "{vendor}: {said} of {body}");
                 }
                 if let Some(fields) = body.as_object_mut() {
                     fields.insert("error_code".into(), json!("qqqqqqqqqqq_wwwwwwwwwww"));

@@ -42,6 +42,29 @@ pub const NOT_SENT: &str = "but did not send";
 /// What stands before the campaign that Braze refused, and not the text.
 pub const CAMPAIGN: &str = "(campaign ";
 
+/// Phrases of Braze's, which has no codes for them: only an operator can mend their cause.
+pub const OF_THE_ACCOUNT: [&str; 19] = [
+    "Invalid API key",
+    "Invalid Campaign ID",
+    "campaign does not exist",
+    "campaign is archived",
+    "campaign has been archived",
+    "campaign is paused",
+    "campaign has been paused",
+    "archived",
+    "paused",
+    "not a valid api identifier",
+    "valid campaign",
+    "error authenticating credentials",
+    "invalid whitelisted IPs",
+    "do not have permission",
+    "Access Denied",
+    "Forbidden",
+    "Message Variant Unspecified",
+    "Invalid Message Variant",
+    "Mismatched Message Type",
+];
+
 /// A vendor's answer, as a cause tells of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answered<'a> {

@@ -48,29 +48,6 @@ const CODES: [(Why, &[&str]); 2] = [
     ),
 ];
 
-/// Phrases of Braze's, which has no codes for them (`clients::words`): what only operators can mend.
-const ACCOUNT: [&str; 19] = [
-    "Invalid API key",
-    "Invalid Campaign ID",
-    "campaign does not exist",
-    "campaign is archived",
-    "campaign has been archived",
-    "campaign is paused",
-    "campaign has been paused",
-    "archived",
-    "paused",
-    "not a valid api identifier",
-    "valid campaign",
-    "error authenticating credentials",
-    "do not have permission",
-    "Access Denied",
-    "Forbidden",
-    "Message Variant Unspecified",
-    "Invalid Message Variant",
-    "Mismatched Message Type",
-    "invalid whitelisted IPs",
-];
-
 impl Why {
     /// Every kind.
     pub const ALL: [Self; 9] = [
@@ -118,7 +95,7 @@ impl Why {
         match answered.status {
             300..=399 | 401 | 403 | 404 => Self::Account,
             _ if says("No Recipients") => Self::UnknownCustomer,
-            _ if says(cause::CAMPAIGN) || ACCOUNT.into_iter().any(says) => Self::Account,
+            _ if says(cause::CAMPAIGN) || cause::OF_THE_ACCOUNT.into_iter().any(says) => Self::Account,
             400..=499 if of_braze => Self::Refused,
             _ if answered.said.starts_with(cause::NOT_SENT) => Self::Refused,
             _ => Self::Other,
