@@ -1,10 +1,10 @@
-//! The store's contract: what is true once a call has returned, and what is true after a crash.
+//! The store's contract: the facts that hold once a call has returned, and those that hold after a crash.
 //!
 //! Intake and worker meet only here. The contract speaks of claims, leases and fences although the first backend
 //! ([`sled`]) has one process to itself, so that a shared database can stand behind it later.
 //!
-//! A store never calls a vendor, never reads the wall clock (whoever calls it says what time it is), and never decides
-//! what happens to a delivery: it keeps what others decided.
+//! A store never calls a vendor and never reads the wall clock: each call brings its own time. It never decides the
+//! fate of a delivery: it keeps the decisions of intake, worker and operator.
 
 use std::time::Duration;
 
@@ -40,57 +40,58 @@ pub use find::{Finds, Group, Person, find};
 pub use moves::{Forgotten, Found, Moves, Sweep};
 pub use terms::{IsShort, Terms};
 
-/// What acceptance came to.
+/// The result of [`Store::accept`] and [`Store::quarantine`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
-    /// It is on disk, synced.
+    /// The event is on disk, synced.
     New(EventId),
-    /// One of its dedupe keys is known: the earlier event's id. Nothing was written.
+    /// An earlier event has one of the dedupe keys; this is its id. Nothing was written.
     Duplicate(EventId),
-    /// It is our own writing coming back ([`Conversation::is_echo`]). Nothing was written.
+    /// The event is tandem's own write coming back ([`Conversation::is_echo`]). Nothing was written.
     Echo,
 }
 
-/// Why the store could not do it. Nothing was changed then, except as [`StoreError::Failed`] says.
+/// Why a call failed. A failed call changes nothing, except as [`StoreError::Failed`] says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Too much is waiting already ([`StoreLimits::backlog_max`]); later there will be room.
+    /// The backlog is full ([`StoreLimits::backlog_max`]); settled deliveries make room.
     #[error("the backlog is full ({0} deliveries wait)")]
     BacklogFull(u64),
-    /// The disk is nearly full ([`StoreLimits::disk_floor_bytes`]); nothing more is accepted until there is room.
+    /// The disk is nearly full ([`StoreLimits::disk_floor_bytes`]); the store accepts nothing until there is room.
     #[error("only {free_mib} MiB are free on the store's disk; {floor_mib} MiB are kept in reserve")]
     DiskLow {
-        /// What is free.
+        /// Free space on the disk.
         free_mib: u64,
-        /// What must stay free.
+        /// Space that must stay free.
         floor_mib: u64,
     },
-    /// The store is closed, or closing: what is asked for now is for the next start.
+    /// The store is closed or closing; the caller asks again after the next start.
     #[error("the store is shutting down")]
     Closed,
-    /// The lease has ended, or the claim was recorded before: this result is void. What it was about is looked for.
+    /// The lease has ended or the claim was recorded before, so this verdict is void. The worker looks for lost
+    /// deliveries.
     #[error("the claim on {0} is no longer ours")]
     StaleClaim(EventId),
-    /// No such record; the words say which.
+    /// There is no such record; the text names it.
     #[error("there is no {0}")]
     NotFound(String),
-    /// The move makes no sense.
+    /// The state of the delivery does not allow the move.
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
-    /// The backend failed, or a record cannot be read. When it was a commit that failed, what was asked for may or may
-    /// not be there once the store is opened again, and until then every call is answered so: a sender who repeats, and
-    /// a delivery that is looked for, find out.
+    /// The backend failed, or a record cannot be read. After a failed commit its writes may or may not be on disk, and
+    /// every call fails until the store is opened again. Repeated webhooks and deliveries in doubt then show which it
+    /// was.
     #[error("the store failed: {0}")]
     Failed(String),
 }
 
-/// [`crate::domain::delivery::Illegal`], with the delivery's name.
+/// [`crate::domain::delivery::Illegal`] with the id of the delivery.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{id}: {reason}")]
 pub struct IllegalMove {
     /// The delivery.
     pub id: EventId,
-    /// What was illegal.
+    /// Why the move is illegal.
     pub reason: String,
 }
 
@@ -103,11 +104,12 @@ pub struct Claim {
     pub conversation: Option<Conversation>,
     /// The key of the lane, also when there is no conversation yet.
     pub key: ConversationKey,
-    /// What to deliver, in order: one, or several texts that are merged into one comment. Never empty.
+    /// The deliveries in order: one, or several that go out as one comment or note. Never empty.
     pub work: Vec<Work>,
-    /// The head was accepted no earlier, whatever its own date says, because the store was opened at this time before it.
+    /// The head counts as accepted no earlier than this, against a wrong date in its record: the time of an opening
+    /// before it, or of a set clock.
     pub not_before: Timestamp,
-    /// Proof that the claim is still ours when the result comes back.
+    /// Proves with the verdict that the worker still holds the claim.
     pub fence: u64,
 }
 
@@ -120,34 +122,34 @@ pub struct Work {
     pub event: Event,
 }
 
-/// What a worker has decided about a claim. All of it is recorded in one commit, or none of it.
+/// A worker's decision about a claim, recorded in one commit or not at all.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
-    /// For every delivery of the claim, its move. One that is left out keeps its state; if it was being sent, it counts
-    /// as lost and is looked for.
+    /// The move of each delivery. A delivery without a move keeps its state, except that one in `Sending` counts as
+    /// lost and is looked for.
     pub moves: Vec<(EventId, Transition)>,
-    /// How many parts of the (single) delivery are known to be out; `None` leaves the number.
+    /// The number of parts of the (single) delivery known to be out; `None` leaves the number.
     pub parts_sent: Option<u32>,
-    /// The vendor's answer at which the attempt failed; it is kept with the first delivery of the claim.
+    /// The vendor's answer to the failed attempt; the store keeps it with the first delivery of the claim.
     pub answer: Option<Answer>,
-    /// What was learnt about the conversation.
+    /// New facts about the conversation.
     pub changes: Vec<Change>,
-    /// Deliveries, wherever they are by now, of which a note has just said that they did not arrive.
+    /// Deliveries, waiting or settled, that a note has just reported as not arrived.
     pub noted: Vec<EventId>,
-    /// Events that take the place of the claimed one, before everything else in its lane.
+    /// Events that take the place of the claimed one, ahead of the rest of its lane.
     pub instead: Vec<Event>,
-    /// Events owed besides; each goes to the end of its own lane of the conversation.
+    /// Further events that are owed; each goes to the end of its own lane of the conversation.
     pub besides: Vec<Event>,
-    /// The conversation to which all that waits under the claim's provisional key belongs, from now on.
+    /// The conversation that takes over everything waiting under the claim's provisional key.
     pub belongs_to: Option<ConversationKey>,
 }
 
-/// When to write anew what a store keeps ([`Store::compact`]).
+/// When a store rewrites its files ([`Store::compact`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compaction {
-    /// When its files take much more room than what is in them.
+    /// When the files are much larger than their records.
     WhenBloated,
-    /// In any case, so that nothing which was dropped is left in a file.
+    /// Always, so that no file keeps a dropped record.
     Now,
 }
 
@@ -156,21 +158,21 @@ pub enum Compaction {
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,
-    /// How many there are in all pages, at the time of this look.
+    /// The number of items on all pages, at the time of the call.
     pub total: u64,
-    /// Whether there are more behind the last item.
+    /// Whether more items follow the last one.
     pub more: bool,
 }
 
-/// A time of which a store knows nothing, because it was put back from a backup: what was accepted, sent and learnt then
-/// is not in it.
+/// A span of time missing from a store that was put back from a backup: nothing accepted, sent or learnt then is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LostTime {
-    /// The latest time that the backup knows of.
+    /// The latest time in the backup.
     pub since: Timestamp,
     /// When the backup was first opened.
     pub until: Timestamp,
-    /// How many waiting deliveries are looked for before they are sent again; `None` where that was an earlier opening.
+    /// The number of waiting deliveries to look for before they are sent again; `None` if an earlier opening marked
+    /// them.
     pub doubted: Option<u64>,
 }
 
@@ -178,21 +180,22 @@ pub struct LostTime {
 ///
 /// *Durable* means: on the medium, synced, so that neither `kill -9` nor a power cut takes it back.
 ///
-/// Every call with a `Result` may answer [`StoreError::Closed`] and [`StoreError::Failed`]; only what it may answer
-/// beside these is said with it.
+/// Every call with a `Result` may answer [`StoreError::Closed`] and [`StoreError::Failed`]; a call's own docs name only
+/// its further errors.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Takes an event in. Once this returns `New`, the event is durable and will be offered by [`Store::claim`].
-    /// When it never returns (a crash), the event may or may not be there; its sender repeats it and is told
-    /// `Duplicate` if it is. Two calls with a key in common never both answer `New`.
+    /// Accepts an event. On `New` the event is durable, and [`Store::claim`] will offer it. A crash during the call
+    /// leaves the event stored or not; its sender repeats it, and is told `Duplicate` if it is stored. Two calls with a
+    /// key in common never both answer `New`.
     ///
-    /// The event's lane is found here: an alias of the customer, or the ticket, that is already known leads to its
-    /// conversation; else the event's own words make a new key. What the event teaches at once
-    /// ([`crate::domain::conversation::learnt_from`]) is applied to the conversation in the same commit.
+    /// The store finds the event's lane: a known alias of the customer, or the known ticket, leads to its conversation;
+    /// otherwise the event's own fields make a new key. The facts in the event itself
+    /// ([`crate::domain::conversation::learnt_from`]) are applied to the conversation in the same commit.
     ///
     /// # Errors
-    /// [`StoreError::BacklogFull`] and [`StoreError::DiskLow`], but a duplicate and an echo are told as such even then.
-    // Not an `async fn`: who waits for the answer need not hold the event.
+    /// [`StoreError::BacklogFull`] and [`StoreError::DiskLow`], but a duplicate and an echo are answered as such even
+    /// then.
+    // Not an `async fn`, so that a caller waiting for the answer need not hold the event.
     fn accept(
         &self,
         event: Event,
@@ -213,68 +216,67 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Accepted, StoreError>;
 
-    /// Hands out the head of a lane that is due, or `None`. Before it returns, the head is durably `Sending` (an
-    /// unconfirmed head stays `Unconfirmed`: looking has no effect), and the lane is closed to everybody else until
-    /// [`Store::record`] or until the lease ends. After a crash, `Sending` is found again as `Unconfirmed`.
+    /// Hands out the head of a lane that is due, or `None`. Before the call returns, the head is durably `Sending` (an
+    /// unconfirmed head stays `Unconfirmed`: looking has no effect). The lane stays closed to other claims until
+    /// [`Store::record`] or the end of the lease. A crash turns `Sending` into `Unconfirmed`.
     ///
-    /// When [`Terms::merge_up_to`] is over 1 and the head waited for a budget, or the budget of its ticket is short
-    /// ([`Terms::is_short`]), the texts behind it that were never tried come along, to be delivered as one. What was
-    /// once tried together is claimed together until the operator takes it apart.
+    /// Untried texts behind the head are claimed with it, to be delivered as one, if [`Terms::merge_up_to`] is over 1
+    /// and the head waited for a budget or its ticket's budget is short ([`Terms::is_short`]). Texts once tried
+    /// together are claimed together until the operator parts them.
     ///
-    /// A head with a need that cannot be met ([`Terms::gates`]) is passed over without being written. After a few
-    /// hundred of those the answer is `None` although there may be more; [`Store::next_due`] says so.
+    /// The call passes over a head with a need that cannot be met ([`Terms::gates`]), and writes nothing for it. After
+    /// a few hundred such heads the answer is `None` although more may be due; [`Store::next_due`] then says so.
     ///
-    /// Whoever stops waiting for the answer may leave a claim in nobody's hands; its lane is closed until its lease
-    /// ends. Of a destination that the operator has paused ([`Store::pause`]), nothing is handed out.
+    /// A caller that drops the call may leave a claim without a holder; its lane is closed until the lease ends. A
+    /// destination paused by the operator ([`Store::pause`]) hands out nothing.
     async fn claim(&self, destination: Destination, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError>;
 
-    /// Records what a worker decided, durably and in one piece, and opens the lane again.
+    /// Records a worker's verdict durably, in one commit, and opens the lane again.
     ///
     /// # Errors
-    /// [`StoreError::StaleClaim`] when the claim is no longer the caller's; [`StoreError::Illegal`] for a move that
-    /// makes no sense or is not about a delivery of this claim, which is then still the caller's.
+    /// [`StoreError::StaleClaim`] when the caller no longer holds the claim. [`StoreError::Illegal`] for a move that
+    /// the delivery's state does not allow, or of a delivery outside the claim; the caller still holds the claim then.
     async fn record(&self, claim: &Claim, verdict: Verdict, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Whether anything of this conversation waits for this destination, or is on its way there.
+    /// Whether a delivery of this conversation waits for this destination, or is on its way there.
     async fn is_waiting(&self, destination: Destination, key: &ConversationKey) -> Result<bool, StoreError>;
 
-    /// Adds to what is known of a conversation, durably, outside of a claim's result.
+    /// Adds facts to a conversation, durably, outside of a verdict.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such conversation.
     async fn learn(&self, key: &ConversationKey, changes: Vec<Change>, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Waits until a commit may have changed what is due at this destination: something was accepted, recorded, moved
-    /// or put back. May return without need, but misses nothing: a change that comes while nobody waits is kept for the
-    /// next call. For one caller at a time. That time passes is no change; whoever waits also sleeps until
-    /// [`Store::next_due`].
+    /// Waits until a commit may have changed the due work of this destination, by an acceptance, a record, a move or a
+    /// redrive. It may return without need but misses nothing: a change between two calls is kept for the next one. For
+    /// one caller at a time. The passing of time is no change, so the caller also sleeps until [`Store::next_due`].
     async fn changed(&self, destination: Destination);
 
     /// When to ask for a claim again, as of the last commit: at once ([`Timestamp::MIN`]) when a head is ready, else
     /// when the next head falls due; `None` when only a change can bring work. For a paused destination, the end of its
-    /// pause, or `None` where it has none.
+    /// pause, or `None` if it has no end.
     fn next_due(&self, destination: Destination) -> Option<Timestamp>;
 
-    /// One conversation, with everything that was committed before.
+    /// One conversation, with everything committed before the call.
     async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError>;
 
-    /// The conversations that these tickets belong to, or once did, as far as they are known; in no order.
+    /// The conversations of these tickets, present and former, as far as they are known; in no order.
     async fn conversations_on(&self, tickets: &[TicketId]) -> Result<Vec<(TicketId, Conversation)>, StoreError>;
 
-    /// The key of this customer's conversation on this line: the one that a known name leads to, or else the one that
+    /// The key of this customer's conversation on this line: the key that a known name leads to, or else the key that
     /// the customer's first text would make. Nothing is written.
     async fn key_of(&self, customer: &Customer, line: Option<&str>) -> Result<ConversationKey, StoreError>;
 
     /// At most `limit` conversations (sled: never more than 1000) in the order of their keys, after `after`. A list is
-    /// a look at a moving thing: what changes meanwhile may be missing from that page.
+    /// a look at a moving thing: a record that changes meanwhile may be missing from the page.
     async fn conversations(
         &self,
         after: Option<&ConversationKey>,
         limit: usize,
     ) -> Result<Page<Conversation>, StoreError>;
 
-    /// Conversations from the one with the newest delivery to the one with the oldest, and then those without any in the
-    /// order of their keys: of all, or of those that a search means. The total is of those.
+    /// Conversations from the one with the newest delivery to the one with the oldest, then those without deliveries in
+    /// the order of their keys. With a search, only its conversations are listed and counted.
     async fn find_conversations(
         &self,
         search: Option<Search>,
@@ -285,39 +287,39 @@ pub trait Store: Send + Sync + 'static {
     /// One delivery with its event.
     async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError>;
 
-    /// The vendor's answers to the failed attempts of a delivery, with everything that was committed before; none of one
-    /// that does not exist. They may repeat what was written, so [`Store::note_seen`] comes first.
+    /// The vendor's answers to the failed attempts of a delivery, with everything committed before the call; none for
+    /// an unknown delivery. They may repeat a customer's text, so [`Store::note_seen`] comes first.
     async fn answers(&self, id: EventId) -> Result<Answers, StoreError>;
 
     /// Deliveries, oldest first unless asked otherwise; a look at a moving thing, like [`Store::conversations`].
     async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError>;
 
-    /// The operator's moves ([`Transition::Redrive`], [`Transition::Discard`], [`Transition::ReadAgain`]), each durable on return and remembered. A delivery that
-    /// was merged with others takes them along when it is redriven, each on its own again.
+    /// The operator's moves ([`Transition::Redrive`], [`Transition::Discard`], [`Transition::ReadAgain`]), each durable
+    /// on return and audited. Redriving a merged delivery redrives those merged with it, each on its own again.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`]; [`StoreError::Illegal`] for any other move, for one that makes no sense, and while a
-    /// worker has the delivery in hand.
+    /// [`StoreError::NotFound`]; [`StoreError::Illegal`] for any other move, for one that the delivery's state does not
+    /// allow, and while a worker holds the delivery.
     async fn operate(&self, id: EventId, transition: Transition, order: &Order) -> Result<(), StoreError>;
 
-    /// Settles a delivery of unknown fate ([`Transition::Settle`]): the operator has found that it arrived, or so many of
-    /// its parts. Then the rest is not lost: it goes back to its lane, and the delivery arrives with the last part.
+    /// Settles a delivery of unknown fate ([`Transition::Settle`]): the operator has found that it arrived, or how many
+    /// of its parts did. The other parts go back to their lane, and the delivery arrives with the last of them.
     ///
-    /// Durable on return and remembered, with what follows from it ([`crate::domain::arrival`]): what the conversation
-    /// learns, the mark of what a note tells of, and the note that is owed, which goes to the end of its lane. Texts that
-    /// were written in one comment are settled together, also when they were set aside, as [`Store::operate`] puts them
-    /// back together.
+    /// Durable on return, audited, and in one commit with its consequences ([`crate::domain::arrival`]): the
+    /// conversation's new facts, the mark on deliveries that a note reported, and the note that is owed, at the end of
+    /// its lane. Texts written in one comment are settled together, also after they were set aside, just as
+    /// [`Store::operate`] redrives them together.
     ///
     /// # Errors
     /// As for [`Store::operate`]; [`StoreError::Illegal`] also for a kind that only reads ([`Delivery::only_reads`]).
     async fn settle(&self, id: EventId, arrived: Arrived, order: &Order) -> Result<(), StoreError>;
 
-    /// Looks for deliveries to move, beside everybody else: a short look, which says where the next one begins. What it
-    /// finds may have moved on by the time it is used.
+    /// Takes a short look for deliveries to move, beside all other calls, and says where the next look begins. A
+    /// delivery may have moved on before the caller uses its id.
     async fn sweep(&self, sweep: Sweep) -> Result<Found, StoreError>;
 
-    /// [`Store::operate`] on each of these that is still in the state of that word, in the order given, durable on
-    /// return. Given the few hundred of [`Store::sweep`], nobody waits for it for long. One that cannot be moved keeps
+    /// [`Store::operate`] on each delivery that is still in the named state, in the given order, durable on return. The
+    /// few hundred ids of one [`Store::sweep`] delay other calls only briefly. A delivery that cannot be moved holds
     /// back none of the others.
     async fn operate_each(
         &self,
@@ -328,27 +330,26 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Moves, StoreError>;
 
     /// Erases a customer: this conversation and the same customer's on other lines, the names and tickets that lead
-    /// there, and every delivery of theirs with what was written. What still waits is dropped and not sent. What a
-    /// worker has in hand is left, and counted; so are unreadable bodies that name nobody.
+    /// there, and all their deliveries with their texts. Waiting deliveries are dropped and not sent. A delivery that a
+    /// worker holds is left and counted; so are unreadable bodies that do not name the customer.
     ///
-    /// On return, none of it can be found by any call, nor after a crash. Dedupe keys stay: they are digests. The bytes
-    /// may lie in the freed space of the backend's files until it is used again or the files are written anew
-    /// ([`Store::compact`], which is for the caller to ask), and in every copy of them. A text that the customer sends
-    /// afterwards begins a new conversation.
+    /// On return no call finds any of it, nor after a crash. Dedupe keys stay: they are digests. The bytes may lie in
+    /// the freed space of the backend's files until it is used again or the caller asks for [`Store::compact`], and in
+    /// every copy of the files. A text that the customer sends afterwards begins a new conversation.
     ///
-    /// Dropping what is over takes small steps; one that fails or is stopped goes on at the next call.
+    /// Settled deliveries are dropped in small steps; after a failed or stopped step the next call goes on.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when nothing is known under this key.
+    /// [`StoreError::NotFound`] when the store knows nothing under this key.
     async fn forget(&self, key: &ConversationKey, order: &Order) -> Result<Forgotten, StoreError>;
 
-    /// Hands out no more of this destination's deliveries, durably, until the operator resumes it or the terms' end is
-    /// there; or resumes it (`None`). Says whether that is a change: pausing what is paused changes the terms, unless
-    /// they are none, and never since when.
+    /// Pauses a destination durably: its deliveries are not handed out until the operator resumes it or the terms' end
+    /// comes. `None` resumes it. Returns whether this was a change: a second pause changes the terms but never the
+    /// start; empty terms take the end away and leave the reason.
     ///
-    /// The end is found by [`Store::claim`]: the first one at that time or later resumes the destination, durably and
-    /// remembered, and [`Store::next_due`] names that time. So a pause whose end comes while no bridge runs is over at
-    /// the next start.
+    /// [`Store::claim`] finds the end: the first claim at that time or later resumes the destination, durably and
+    /// audited, and [`Store::next_due`] names that time. A pause that ends while no bridge runs is thus over at the
+    /// next start.
     async fn pause(
         &self,
         destination: Destination,
@@ -356,94 +357,93 @@ pub trait Store: Send + Sync + 'static {
         order: &Order,
     ) -> Result<bool, StoreError>;
 
-    /// Since when, by whom and for what a destination is paused, as of the last commit. Cheap to ask. One whose end has
-    /// come ([`Pause::has_ended`]) is about to be resumed.
+    /// The pause of a destination, as of the last commit. Cheap to ask. A pause whose end has come
+    /// ([`Pause::has_ended`]) is about to be resumed.
     fn paused(&self, destination: Destination) -> Option<Pause>;
 
-    /// Remembers, durably, that an operator is about to be shown what was written.
+    /// Records durably that an operator is about to see a customer's texts.
     async fn note_seen(&self, seen: Seen, order: &Order) -> Result<(), StoreError>;
 
-    /// What operators did, newest first, after this number: of each order of the calls above, what it changed. The
-    /// newest [`StoreLimits::audit_max`] are kept.
+    /// The operators' acts, newest first, behind this number: one entry for the changes of each order above. The newest
+    /// [`StoreLimits::audit_max`] are kept.
     async fn audit(&self, after: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, StoreError>;
 
-    /// Drops what settled longer ago than `settled_for`, with its event, and dedupe keys older than `keys_for`; returns
-    /// how many deliveries and keys that were. A date is believed only once the time has gone on for as long without being
-    /// set ([`Store::time_was_set`]); what is dated after `now` by then was dated by a clock that was wrong, and is older.
-    /// Drops audit entries beyond their bound as well. Takes small steps, so that nobody waits for it; one that fails or is
-    /// stopped goes on at the next call.
+    /// Drops deliveries settled longer ago than `settled_for`, with their events, and dedupe keys older than
+    /// `keys_for`; returns how many of both. A date tells an age only after the clock ran for that long without being
+    /// set ([`Store::time_was_set`]); a date that far ahead of `now` then comes from a wrong clock, and counts as
+    /// older. Drops surplus audit entries as well. The steps are small, so that other calls hardly wait; after a failed
+    /// or stopped step the next call goes on.
     async fn expire(&self, now: Timestamp, settled_for: Duration, keys_for: Duration) -> Result<u64, StoreError>;
 
-    /// Keeps the account of webhooks, durably, in place of the one before. For now and then: it is no part of an acceptance.
+    /// Replaces the stored account of webhooks, durably. Called now and then, and not as part of an acceptance.
     async fn keep_arrivals(&self, account: Arrivals) -> Result<(), StoreError>;
 
-    /// The account of webhooks that was kept last. One that this version cannot read is an error, and loses nothing else.
+    /// The account of webhooks stored last. An account that this version cannot read is an error, and loses no other
+    /// record.
     async fn arrivals(&self) -> Result<Option<Arrivals>, StoreError>;
 
-    /// Remembers, durably, that another time is gone by since `now`: how old anything is that was dated before, nobody can
-    /// tell by its date. An opening whose time does not follow on what it finds does the same by itself.
+    /// Records durably that the clock was set before `now`, so that no earlier date tells an age. An opening does the
+    /// same when its time does not follow the dates in the store.
     async fn time_was_set(&self, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Writes what the store keeps anew, beside whatever else goes on, and deletes the old files. On return after
-    /// [`Compaction::Now`], nothing that was dropped before the call can be read from the store's files any more, unless
-    /// the disk had no room for a copy (then that is in the log, and all stays as it was). What is being listed
-    /// meanwhile is finished first.
+    /// Rewrites the store's files beside all other calls and deletes the old ones. After [`Compaction::Now`] returns,
+    /// no record dropped before the call can be read from the files, unless the disk had no room for a copy: then the
+    /// log says so and the files stay. Lists under way are finished first.
     async fn compact(&self, when: Compaction) -> Result<(), StoreError>;
 
     /// Numbers for metrics, as of the last commit.
     fn counts(&self) -> Counts;
 
-    /// The time of which the store knows nothing, if it was put back from a backup within the last 30 days.
+    /// The span of time missing from the store, if it was put back from a backup within the last 30 days.
     fn lost_time(&self) -> Option<LostTime>;
 
-    /// Whether the first of these events may have been accepted after the second, which is one of this store's. An id
-    /// that the store never gave out names an event of an earlier store; or, after a lost time, one of that time.
+    /// Whether the event `id` may have been accepted after `than`, which is one of this store's. An id that the store
+    /// never gave out is of an earlier store or, after a lost time, of that time.
     fn may_be_later(&self, id: EventId, than: EventId) -> bool;
 
     /// Whether the store would accept now.
     ///
     /// # Errors
-    /// What [`Store::accept`] would answer.
+    /// The error that [`Store::accept`] would answer.
     fn health(&self) -> Result<(), StoreError>;
 
-    /// Finishes what was asked for, then lets go of the medium. From then on every call that can fail is answered
+    /// Finishes the calls already made, then closes the medium. From then on every call that can fail is answered
     /// [`StoreError::Closed`].
     async fn close(&self);
 }
 
-/// What one waiting delivery takes of the memory at the most: in a lane of its own, with its dedupe keys and what lists
-/// need of it and of its conversation.
+/// The most memory that one waiting delivery takes: in a lane of its own, with its dedupe keys and its index entries.
 pub const WAITING_BYTES: u64 = 950;
 
-/// As many as may wait however little memory there is: less is no buffer for the shortest outage.
+/// The smallest backlog bound, however little memory there is: fewer deliveries would not cover the shortest outage.
 pub const BACKLOG_MIN: u64 = 10_000;
 
-/// Bounds of a store, each with its reason where it is set.
+/// The bounds of a store; their defaults give the reasons.
 #[derive(Clone, Debug)]
 pub struct StoreLimits {
-    /// As many unsettled deliveries as may wait; then nothing more is accepted.
+    /// The most unsettled deliveries that may wait; at the bound nothing more is accepted.
     pub backlog_max: u64,
-    /// What the waiting deliveries may take of the memory, together with what lists need of those that are over and of the
-    /// conversations; fewer may wait where much is kept, but no fewer than [`BACKLOG_MIN`].
+    /// Memory for waiting deliveries and for the index of settled deliveries and conversations. The more is kept, the
+    /// fewer may wait, but no fewer than [`BACKLOG_MIN`].
     pub backlog_bytes: Option<u64>,
     /// Free space below which nothing is accepted.
     pub disk_floor_bytes: u64,
     /// How long a claim lives ([`crate::domain::delivery::LEASE`]).
     pub lease: Duration,
-    /// By which claims are timed: a clock that nobody can set, because a lease that ends while its holder is calling
-    /// lets another one call as well.
+    /// The clock that times claims. It cannot be set, because a lease that ends while its holder is calling lets a
+    /// second worker call as well.
     pub steady: Steady,
-    /// How long a turn of a backend's log is: about twice as much of what is new may lie in memory.
+    /// The length of one turn of a backend's log; about twice as many new bytes may lie in memory.
     pub turn_bytes: u64,
-    /// As many of the operator's orders are remembered.
+    /// The number of audit entries kept.
     pub audit_max: usize,
 }
 
 impl Default for StoreLimits {
     fn default() -> Self {
         Self {
-            // Each unsettled delivery costs some 100 bytes of memory for its place in a lane, and some 800 where it has
-            // the lane to itself. A bridge sets its own, from the memory that it has.
+            // An unsettled delivery takes some 100 bytes of memory in a lane, and some 800 in a lane of its own. A bridge
+            // computes its own bound from its memory.
             backlog_max: 1_000_000,
             backlog_bytes: None,
             // sled cannot reopen a directory on a full disk, so it must never come to that.

@@ -1,4 +1,4 @@
-//! What a store tells of itself in numbers: for metrics, and for the page that says what needs the operator.
+//! A store's numbers: for metrics, and for the page of matters that need the operator.
 
 use std::collections::BTreeMap;
 
@@ -12,24 +12,24 @@ use crate::domain::event::Destination;
 pub struct Counts {
     /// Deliveries by state word.
     pub by_state: BTreeMap<&'static str, u64>,
-    /// Deliveries that wait or are being sent, by where they go; without those that were set aside for the operator, which
+    /// Deliveries that wait or are being sent, by destination; without those set aside for the operator, because they
     /// hold no lane.
     pub waiting: BTreeMap<Destination, u64>,
-    /// When the oldest delivery that still holds a lane was accepted.
+    /// When the oldest delivery in a lane was accepted.
     pub oldest_unsettled: Option<Timestamp>,
-    /// How the commits go.
+    /// Sizes and times of the commits.
     pub commits: CommitStats,
-    /// How much room is left.
+    /// The room that is left.
     pub room: Room,
 }
 
-/// How near a store is to the limits past which it accepts nothing.
+/// How near a store is to the limits beyond which it accepts nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Room {
-    /// As many deliveries may wait ([`super::StoreLimits::backlog_max`]).
+    /// The most deliveries that may wait ([`super::StoreLimits::backlog_max`]).
     pub backlog_max: u64,
     /// Free bytes on the store's disk, measured at most once a second; `None` where they cannot be measured.
     pub disk_free_bytes: Option<u64>,
-    /// As many of them stay free ([`super::StoreLimits::disk_floor_bytes`]).
+    /// The bytes that must stay free ([`super::StoreLimits::disk_floor_bytes`]).
     pub disk_floor_bytes: u64,
 }

@@ -1,8 +1,8 @@
-//! What a store with one writer does, whatever its records lie on: lanes, claims, dedupe, the operator's moves, lists.
+//! For a store with one writer, on any medium: lanes, claims, dedupe, the operator's moves, lists.
 //!
-//! A [`backend::Backend`] owns a [`core::Core`] over a [`tree::Tree`], lets one request after the other at it, commits,
-//! and answers; [`shared::Shared`] is what everybody may see meanwhile. Nothing here opens a file, spawns a thread or knows what
-//! *durable* costs: that is the tree's.
+//! A [`backend::Backend`] owns a [`core::Core`] over a [`tree::Tree`], runs one request after the other on it, commits,
+//! and answers; [`shared::Shared`] is its side that all threads see. Nothing here opens a file, spawns a thread or
+//! knows the cost of *durable*: that is the tree's.
 
 pub(super) mod backend;
 pub(super) mod claims;

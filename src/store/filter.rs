@@ -1,6 +1,6 @@
-//! Which deliveries a list shows: a value that its reader fills in, and what it says of one delivery.
+//! Which deliveries a list shows: a value that its reader fills in, and its test for one delivery.
 //!
-//! Of whom a ticket or digits speak, only a store knows.
+//! Only a store knows whose deliveries a ticket or digits mean.
 
 use jiff::Timestamp;
 
@@ -13,40 +13,42 @@ use crate::domain::event::{Destination, EventId, TicketId};
 pub struct DeliveryFilter {
     /// A state word ([`State::NAMES`](crate::domain::delivery::State::NAMES)); all when `None`.
     pub state: Option<String>,
-    /// Only this conversation's.
+    /// Only deliveries of this conversation.
     pub conversation: Option<ConversationKey>,
-    /// Only those of the conversation that this ticket belongs, or once belonged, to, and of the ticket itself while
-    /// its customer is not known.
+    /// Only deliveries of the conversation that this ticket belongs, or once belonged, to, and of the ticket itself
+    /// while its customer is unknown.
     pub ticket: Option<TicketId>,
-    /// Only those of customers whose number ends with these digits; of the [`PEOPLE_MAX`] newest conversations.
+    /// Only deliveries of customers whose number ends with these digits, in the [`PEOPLE_MAX`] newest conversations.
     pub phone_end: Option<String>,
-    /// Only what goes there.
+    /// Only deliveries to this destination.
     pub destination: Option<Destination>,
     /// Only the delivery with this dispatch id of Braze's.
     pub dispatch: Option<String>,
-    /// Only what was accepted in that second or later.
+    /// Only deliveries accepted in that second or later.
     pub since: Option<Timestamp>,
-    /// Only what was accepted before that second.
+    /// Only deliveries accepted before that second.
     pub until: Option<Timestamp>,
-    /// Without the doorbells that need nobody any more: those that are delivered or skipped.
+    /// Without answered doorbells: those that are delivered or skipped.
     pub hide_doorbells: bool,
-    /// Only what was set aside for the operator, or only all the rest; both when `None`.
+    /// Only deliveries set aside for the operator, or only all others; both when `None`.
     pub set_aside: Option<bool>,
     /// Without notes to agents.
     pub hide_notes: bool,
-    /// From the newest to the oldest, instead of the other way.
+    /// From the newest to the oldest, instead of the other way round.
     pub newest_first: bool,
-    /// Where the last page ended.
+    /// The last delivery of the previous page.
     pub after: Option<EventId>,
-    /// At most this many; a store may have a bound of its own (sled: 1000), which [`Page::more`](crate::store::Page::more) tells of.
+    /// The length of the page; a store may have a bound of its own (sled: 1000), and
+    /// [`Page::more`](crate::store::Page::more) tells of it.
     pub limit: usize,
 }
 
-/// How many conversations a filter by phone digits takes in at most.
+/// The most conversations that a filter by phone digits takes in.
 pub const PEOPLE_MAX: usize = 200;
 
 impl DeliveryFilter {
-    /// Whether it wants this delivery, as far as its record tells: not whose it is, and not where the page begins.
+    /// Whether it wants this delivery, as far as the record tells: neither its customer nor the start of the page is
+    /// asked.
     #[must_use]
     pub fn wants(&self, delivery: &Delivery) -> bool {
         let second = delivery.accepted_at.as_second();
@@ -61,7 +63,7 @@ impl DeliveryFilter {
     }
 }
 
-/// Whether it only told that an agent had replied, and needs nobody any more.
+/// Whether it is a doorbell, which tells that an agent replied, and needs no attention any more.
 fn is_answered_doorbell(delivery: &Delivery) -> bool {
     delivery.kind == "agent_reply" && matches!(delivery.state, State::Delivered { .. } | State::Skipped { .. })
 }

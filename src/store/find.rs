@@ -1,55 +1,55 @@
-//! Finding what an operator's words may mean: each meaning is asked of the store, and the answers stay apart.
+//! For finding the deliveries and people that an operator's words may mean: one group for each meaning.
 //!
-//! It is bounded by what it is asked for, and never writes.
+//! It reads no more than the limit asks for, and never writes.
 
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
 use crate::domain::find::Search;
 use crate::store::{DeliveryFilter, Store, StoreError};
 
-/// How many of a conversation's newest texts are shown with it, and how many in each state of [`NEEDING`].
+/// The number of a conversation's newest texts shown with it, and of its deliveries in each state of [`NEEDING`].
 const LATEST: usize = 3;
 
-/// The states that an operator looks for, before the latest texts: the worst first.
+/// The states shown before the latest texts, the worst first.
 const NEEDING: [&str; 3] = ["dead", "unconfirmed", "waiting"];
 
-/// What was found, by what the words were taken for. A meaning under which nothing was found is left out.
+/// The finds, grouped by the meaning of the words. A meaning without finds is left out.
 #[derive(Clone, Debug, Default)]
 pub struct Finds {
     /// The surest meaning first.
     pub groups: Vec<Group>,
 }
 
-/// What one meaning of the words led to.
+/// The finds of one meaning of the words.
 #[derive(Clone, Debug)]
 pub struct Group {
     /// The meaning.
     pub by: Search,
     /// The deliveries that it names; empty where it means people.
     pub deliveries: Vec<Delivery>,
-    /// Whose they are, or the people that it means; newest first.
+    /// The people of these deliveries, or the people that it means; newest first.
     pub people: Vec<Person>,
-    /// How many people it means, where it means people ([`crate::store::Page::total`]).
+    /// The number of people that it means, where it means people ([`crate::store::Page::total`]).
     pub total: u64,
-    /// Whether it means more than are here. [`Store::find_conversations`] goes on behind the last one.
+    /// Whether it means more than this group holds. [`Store::find_conversations`] goes on behind the last person.
     pub more: bool,
 }
 
-/// A conversation, and what became of the latest of it.
+/// A conversation with its latest deliveries.
 #[derive(Clone, Debug)]
 pub struct Person {
     /// The conversation.
     pub conversation: Conversation,
-    /// What is dead, unconfirmed or waiting of it, in this order; then its latest texts, without notes to agents and
-    /// without doorbells that were answered. Newest first in each.
+    /// Its dead, unconfirmed and waiting deliveries, in this order; then its latest texts, without notes to agents and
+    /// without answered doorbells. Newest first in each.
     pub latest: Vec<Delivery>,
 }
 
 /// Asks a store for every meaning of an operator's words ([`crate::domain::find::meanings`]): up to `limit` of each,
-/// newest first. A conversation is in the first group only that has it.
+/// newest first. A conversation appears only in the first group that finds it.
 ///
 /// # Errors
-/// What the store's lists answer.
+/// The errors of the store's lists.
 pub async fn find<S: Store + ?Sized>(store: &S, meanings: &[Search], limit: usize) -> Result<Finds, StoreError> {
     let mut groups: Vec<Group> = Vec::new();
     for by in meanings {

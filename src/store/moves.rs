@@ -1,4 +1,4 @@
-//! What the operator's orders over many deliveries name, and what came of them.
+//! The values of the operator's orders over many deliveries: their subjects and their results.
 
 use jiff::Timestamp;
 
@@ -6,54 +6,54 @@ use super::IllegalMove;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::event::{Destination, EventId};
 
-/// Which deliveries the operator means to move, and where the last look for them ended.
+/// The deliveries that an operator means to move, and the end of the last look for them.
 #[derive(Clone, Debug)]
 pub struct Sweep {
     /// A state word ([`crate::domain::delivery::State::NAMES`]).
     pub state: String,
-    /// Only this conversation's.
+    /// Only deliveries of this conversation.
     pub conversation: Option<ConversationKey>,
-    /// Only what goes there.
+    /// Only deliveries to this destination.
     pub destination: Option<Destination>,
-    /// Only what was accepted by then: what comes while they are moved is not meant.
+    /// Only deliveries accepted by then, so that the order leaves newer ones alone.
     pub accepted_by: Timestamp,
     /// Where the last look ended.
     pub after: Option<EventId>,
 }
 
-/// What one look found.
+/// The result of one look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Oldest first; a few hundred at most, and perhaps none although there are more.
+    /// Oldest first; a few hundred at most, and perhaps none although more follow.
     pub ids: Vec<EventId>,
-    /// From where to look further; `None` when everything was looked at.
+    /// Where the next look begins; `None` after the last one.
     pub next: Option<EventId>,
 }
 
-/// What one step of a move over many came to.
+/// The result of one step of a move over many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Moves {
-    /// How many were moved, those included that went along with another.
+    /// The number of moved deliveries, including those that went along with another.
     pub moved: u64,
-    /// Those that could not be, and why. One that is not in the state any more is in neither number.
+    /// Deliveries that could not be moved, and why. A delivery that has left the state is in neither number.
     pub refused: Vec<IllegalMove>,
 }
 
-/// What [`super::Store::forget`] came to.
+/// The result of [`super::Store::forget`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Forgotten {
     /// Conversations, the customer's on every line.
     pub conversations: u64,
     /// Names and tickets that led to them.
     pub names: u64,
-    /// Deliveries that were over, with what was written.
+    /// Settled deliveries, with their texts.
     pub settled: u64,
-    /// Deliveries that still waited. They will not be sent.
+    /// Waiting deliveries. They will not be sent.
     pub waiting: u64,
     /// Unreadable bodies in which the customer was named.
     pub unreadable: u64,
-    /// Deliveries that a worker has in hand. They were left, and what comes of them is written down: ask again.
+    /// Deliveries that a worker holds. They were left, and their results are still recorded: ask again.
     pub in_hand: u64,
-    /// Unreadable bodies that are left: whose they are, nobody can tell.
+    /// Unreadable bodies left in the store, because they do not name the customer.
     pub unattributed: u64,
 }

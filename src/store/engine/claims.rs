@@ -1,4 +1,4 @@
-//! Claim and record: handing the head of a lane to a worker, and writing down what came of it.
+//! Claim and record: handing the head of a lane to a worker, and recording the worker's verdict.
 
 use jiff::{SignedDuration, Timestamp};
 use sled::IVec;
@@ -13,13 +13,13 @@ use crate::store::engine::core::{Core, Effect, Owed, provisional_ticket};
 use crate::store::engine::layout;
 use crate::store::{Claim, IllegalMove, StoreError, Terms, Verdict, Work};
 
-/// How many lanes one request sets apart at most: a few milliseconds of the writer's time.
+/// The most lanes one request sets apart: a few milliseconds of the writer's time.
 const SET_APART_MAX: usize = 256;
 
-/// How long a head that was given a time in a rate budget is expected after it.
+/// How long a head is expected after the time a rate budget gave it.
 const EXPECTED: SignedDuration = SignedDuration::from_secs(10);
 
-/// A claim whose records the caller still has to read: that costs the caller's time, not the writer's.
+/// A claim whose records the caller still has to read, on the caller's time and not the writer's.
 pub(in crate::store) struct RawClaim {
     destination: Destination,
     key: ConversationKey,
@@ -45,7 +45,7 @@ impl RawClaim {
     }
 }
 
-/// A verdict, made ready.
+/// A verdict, encoded for the writer.
 pub(in crate::store) struct Ruling {
     head: EventId,
     lane: LaneName,
@@ -133,7 +133,7 @@ impl Core {
         Ok(Some(RawClaim { destination, key: lane.conversation, conversation, work, not_before, fence }))
     }
 
-    /// Takes the lanes back from workers who had them too long. What they were calling may have happened.
+    /// Ends overdue leases. A call by their workers may have happened, so their deliveries count as lost.
     fn end_leases(&mut self, now: Timestamp) -> Result<(), StoreError> {
         while let Some((lane, hold)) = self.lanes.overdue(self.limits.steady.now()) {
             for place in hold.places {
@@ -150,8 +150,8 @@ impl Core {
         Ok(())
     }
 
-    /// The next lane to serve; a lane under a provisional key whose ticket has become known moves home first. Lanes with
-    /// a need that cannot be met are set apart on the way, [`SET_APART_MAX`] at most.
+    /// The next lane to serve. A lane under a provisional key whose ticket has become known first moves to its
+    /// conversation. Lanes whose need cannot be met are set apart on the way, [`SET_APART_MAX`] at most.
     fn next_lane(
         &mut self,
         destination: Destination,
@@ -178,7 +178,7 @@ impl Core {
         Ok(None)
     }
 
-    /// Writes down that it is being sent, before it is.
+    /// Records `Sending` before the worker sends.
     fn start(
         &mut self,
         before: &Delivery,
@@ -245,8 +245,7 @@ impl Core {
         Ok(())
     }
 
-    /// Marks deliveries of which a note on the ticket says that they did not arrive. One that was dropped since needs no
-    /// mark.
+    /// Marks deliveries that a note on the ticket reports as not arrived. A dropped delivery needs no mark.
     pub(in crate::store) fn mark_noted(&mut self, about: impl IntoIterator<Item = EventId>) -> Result<(), StoreError> {
         for noted in about {
             if let Some(before) = self.find(Place::of(noted))?.filter(|found| found.id == noted) {
@@ -268,7 +267,7 @@ impl Core {
         if instead.is_empty() {
             return Ok(());
         }
-        // Nobody but the holder of this lane adds to this sequence, so what is committed is all there is.
+        // Only the holder of this lane adds to this sequence, so the committed keys are all.
         let (parent, head) = (head, Place::of(head));
         let mut last = head;
         for prefix in layout::PLACED {
@@ -285,7 +284,7 @@ impl Core {
         Ok(())
     }
 
-    /// Everything under a provisional key goes to the conversation that it turned out to be.
+    /// Moves everything under a provisional key to its conversation.
     fn move_home(
         &mut self,
         lane: &LaneName,
@@ -295,7 +294,7 @@ impl Core {
     ) -> Result<(), StoreError> {
         self.move_lane(lane, key, claimed)?;
         for other in LaneName::all(&lane.conversation).into_iter().filter(|other| other != lane) {
-            // What somebody works on meanwhile goes home when they are done: see `next_lane`.
+            // A lane that a worker holds moves at its next claim: see `next_lane`.
             if self.lanes.held(&other).is_none() {
                 self.move_lane(&other, key, &[])?;
             }
@@ -319,7 +318,7 @@ impl Core {
         self.change(key, before, learnt, now)
     }
 
-    /// Moves what waits in a lane to another conversation, in order; `done` are already written.
+    /// Moves a lane's waiting deliveries to another conversation, in order; `done` are already written.
     fn move_lane(&mut self, lane: &LaneName, key: &ConversationKey, done: &[Place]) -> Result<(), StoreError> {
         for place in self.lanes.places(lane) {
             if done.contains(&place) {
@@ -332,7 +331,7 @@ impl Core {
         Ok(())
     }
 
-    /// What settled no longer belongs to its group; when that was the head, the first of the others leads.
+    /// Takes settled deliveries out of their groups; when the head settled, the first of the others leads.
     pub(in crate::store) fn leave_groups(&mut self, settled: &[&Delivery]) -> Result<(), StoreError> {
         let mut heads: Vec<Place> =
             settled.iter().map(|delivery| Place::of(delivery.merged_into.unwrap_or(delivery.id))).collect();
@@ -360,8 +359,8 @@ impl Core {
     }
 }
 
-/// What a delivery needs before anything can be done for it. One that was just given a time in a rate budget, or that
-/// is looked for, goes in any case.
+/// The need a delivery has before it can go out. A head that just came to its time in a rate budget, or that is looked
+/// for, goes in any case.
 fn need_of(delivery: &Delivery, conversation: Option<&Conversation>, now: Timestamp) -> Need {
     if let State::Waiting { for_budget: true, due_at, .. } = &delivery.state
         && now.duration_since(*due_at) <= EXPECTED
@@ -382,7 +381,7 @@ fn need_of(delivery: &Delivery, conversation: Option<&Conversation>, now: Timest
     }
 }
 
-/// [`Delivery::apply`], with its name on the error.
+/// [`Delivery::apply`], with the delivery's id on the error.
 pub(in crate::store) fn apply(
     delivery: &mut Delivery,
     transition: Transition,
@@ -393,7 +392,7 @@ pub(in crate::store) fn apply(
     applied.map_err(|illegal| StoreError::Illegal(IllegalMove { id, reason: illegal.to_string() }))
 }
 
-/// The worker is gone or silent: it may have happened, so look at once.
+/// The worker is gone or silent: its call may have happened, so look at once.
 pub(in crate::store) fn lose(delivery: &mut Delivery, now: Timestamp, cause: &str) -> Result<(), StoreError> {
     apply(delivery, Transition::Lose { since: now, look_at: now, cause: cause.to_owned() }, now)
 }

@@ -1,4 +1,4 @@
-//! What is known of customers, their names and their tickets, as the address of an event is looked up in it.
+//! Lookups for the address of an event: customers, their names and their tickets.
 //!
 //! It only reads.
 

@@ -1,9 +1,9 @@
 //! The epochs of a store: every opening begins one, and the id of a record keeps the epoch in which it was made.
 //!
-//! A store that is put back from a backup goes on with numbers that were given out before, because it does not know of
-//! that time. Its ids differ all the same, because the epoch of an opening is drawn at random.
+//! A store that is put back from a backup gives out numbers again that it had given out in the lost time. Their ids
+//! differ all the same, because the epoch of an opening is drawn at random.
 //!
-//! The list is kept in the store, and goes back no further than its oldest record.
+//! The list is kept in the store, and goes back no further than the store's oldest record.
 
 use jiff::Timestamp;
 
@@ -13,11 +13,11 @@ use crate::domain::lanes::Place;
 /// One opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Opening {
-    /// The first sequence that this opening could give out.
+    /// The first sequence of this opening.
     pub(in crate::store) first: u64,
-    /// The epoch of what it gave out.
+    /// The epoch of the ids it gave out.
     pub(in crate::store) epoch: u32,
-    /// When it began, by the clock of then.
+    /// When it began, by the clock at that time.
     pub(in crate::store) at: Timestamp,
 }
 
@@ -29,9 +29,9 @@ pub(in crate::store) struct Epochs {
 }
 
 impl Epochs {
-    /// Adds the present opening to those before it. An epoch that was in use before is not taken again.
+    /// Adds the present opening to those before it, with an epoch that none of them has.
     pub(in crate::store) fn begin(mut before: Vec<Opening>, mut present: Opening) -> Self {
-        // An opening that gave nothing out leaves its place to the next one.
+        // An opening that gave out no id leaves its place to the next one.
         before.retain(|opening| opening.first < present.first);
         while before.iter().any(|opening| opening.epoch == present.epoch) {
             present.epoch = present.epoch.wrapping_add(1);
@@ -39,7 +39,7 @@ impl Epochs {
         Self { before, present }
     }
 
-    /// The epoch of what is made from now on.
+    /// The epoch of new ids.
     pub(in crate::store) fn present(&self) -> Opening {
         self.present
     }
@@ -52,14 +52,14 @@ impl Epochs {
         place.id(opening.or(self.before.first().copied()).unwrap_or(self.present).epoch)
     }
 
-    /// What was given out at this place is no older, whatever its own date says: the latest time at which an opening
-    /// before it began, of those that do not lie ahead of `now`.
+    /// The earliest acceptance of the event at this place, against a wrong date in its record: the latest start of the
+    /// openings up to its own, without those that lie ahead of `now`.
     pub(in crate::store) fn not_before(&self, place: Place, now: Timestamp) -> Timestamp {
         let openings = self.before.iter().chain([&self.present]).filter(|opening| opening.first <= place.0 >> 16);
         openings.map(|opening| opening.at).filter(|at| *at <= now).max().unwrap_or(Timestamp::MIN)
     }
 
-    /// Whether the id was given out by an opening in this list.
+    /// Whether an opening in this list gave out the id.
     pub(in crate::store) fn know(&self, id: EventId) -> bool {
         self.present.epoch == id.epoch || self.before.iter().any(|opening| opening.epoch == id.epoch)
     }

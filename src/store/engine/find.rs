@@ -1,7 +1,7 @@
-//! Which deliveries and which conversations are meant: of whom a filter or a search speaks, asked of the index and, where
-//! a ticket or an id leads to somebody, of what is known.
+//! Which deliveries and conversations a filter or a search means. The index answers, and the records of aliases and
+//! tickets answer where a ticket or an id leads to a conversation.
 //!
-//! It says which records to read, and reads no list itself.
+//! It names the records to read, and reads no list itself.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(in crate::store) struct Meant {
 type Rank = (Reverse<Option<Place>>, Arc<str>);
 
 impl Meant {
-    /// A page of the first of these, of so many in all.
+    /// The first page of these keys, of this many in all.
     fn new(mut keys: Vec<Arc<str>>, total: usize, limit: usize) -> Self {
         let more = keys.len() > limit;
         keys.truncate(limit);
@@ -37,7 +37,7 @@ impl Meant {
 }
 
 impl Core {
-    /// As many deliveries may wait beside what is kept.
+    /// The most deliveries that may wait beside the kept ones.
     pub(in crate::store) fn backlog_max(&self) -> u64 {
         let Some(bytes) = self.limits.backlog_bytes else { return self.limits.backlog_max };
         let fit = bytes.saturating_sub(self.index.kept_bytes(self.lanes.len())) / WAITING_BYTES;
@@ -86,7 +86,7 @@ impl Core {
         self.index.list(&wanted).places
     }
 
-    /// Whose deliveries a filter wants; `None` for everybody's.
+    /// Digests of the conversations that a filter wants; `None` for all.
     fn whose(&self, filter: &DeliveryFilter) -> Result<Option<Vec<u64>>, StoreError> {
         let digest = |key: &ConversationKey| self.index.digest(&key.0);
         let mut whose = filter.conversation.as_ref().map(|key| vec![digest(key)]);
@@ -128,7 +128,7 @@ impl Core {
             Search::Event(_) | Search::Dispatch(_) | Search::PhoneEnd(_) | Search::Name(_) => Vec::new(),
         };
         for key in leads_to.into_iter().flatten() {
-            // What is led to need not be there any more.
+            // An alias may lead to a conversation that is gone.
             if !keys.iter().any(|known| **known == *key.0) && self.conversation(&key)?.is_some() {
                 keys.push(key.0.into());
             }

@@ -1,11 +1,12 @@
-//! What lists are answered from: every delivery in memory, in some 85 bytes.
+//! The index for lists: every delivery in memory, in some 85 bytes.
 //!
-//! A delivery has a key of its own on disk and no other: an index there would cost each acceptance several pages, spread
-//! over all that ever were. So the index is filled from the records while a store is opened, as lanes and dedupe keys
-//! are, and follows each request that is kept. Nothing of it is written: a downgrade finds nothing new, and whatever is
-//! forgotten or dropped is gone with its record.
+//! On disk a delivery has only its own key: an index there would cost each acceptance several pages, spread over all
+//! pages ever written. So the index is filled from the records while a store is opened, as lanes and dedupe keys are,
+//! and follows each kept request. None of it is written: a downgrade finds no new records, and a dropped or erased
+//! record leaves nothing behind.
 //!
-//! A list reads from it which places are meant, and then only their records. It never reads a record itself.
+//! The index gives a list the places to read, and the list then reads only their records. It never reads a record
+//! itself.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
@@ -19,45 +20,45 @@ use crate::domain::event::Destination;
 use crate::domain::lanes::Place;
 use crate::store::engine::people::{People, Person};
 
-/// As many are counted of a list whose total no counter tells.
+/// The most deliveries counted for the total of a list without a counter.
 pub(in crate::store) const COUNTED_MAX: usize = 10_000;
 
-/// What a delivery takes here.
+/// Memory for a delivery in this index.
 const DELIVERY_BYTES: usize = 85;
 
-/// What a conversation takes here.
+/// Memory for a conversation in this index.
 const CONVERSATION_BYTES: usize = 300;
 
-/// How many numbers in a row share their earliest and their latest time.
+/// The bits of a place below its block: 256 sequences in a row share their earliest and their latest time.
 const BLOCK_BITS: u32 = 8 + 16;
 
-/// The state of nearly all; it has no set of its own.
+/// The state of nearly all deliveries; it has no set of its own.
 const DELIVERED: u8 = 4;
 
-/// All that lists and searches are answered from.
+/// The index for lists and searches.
 #[derive(Default)]
 pub(in crate::store) struct Index {
-    /// Keyed at random, so that nobody makes two conversations of one digest.
+    /// Keyed at random, so that no sender can make two conversations with one digest.
     digests: RandomState,
     all: BTreeMap<Place, Brief>,
-    /// In the order of [`State::NAMES`], but for the delivered.
+    /// In the order of [`State::NAMES`]; the set for delivered stays empty.
     by_state: [BTreeSet<Place>; State::NAMES.len()],
     by_conversation: BTreeSet<(u64, Place)>,
     /// The keys of the conversations that have a record, by their digests.
     known: HashMap<u64, Arc<str>>,
-    /// The newest delivery of each of these, with the digest.
+    /// The newest delivery of each known conversation, with the conversation's digest.
     newest: BTreeMap<Place, u64>,
-    /// Those of them of which no delivery is kept.
+    /// The known conversations without a delivery.
     idle: BTreeSet<Arc<str>>,
     by_dispatch: BTreeSet<(u64, Place)>,
-    /// Of each block of numbers, the earliest and the latest second of acceptance.
+    /// The earliest and the latest second of acceptance in each block of places.
     times: BTreeMap<u64, (u32, u32)>,
     /// In the order of [`State::NAMES`].
     pub(in crate::store) counts: [u64; State::NAMES.len()],
     people: People,
 }
 
-/// A delivery, as far as filters ask.
+/// The fields of a delivery that filters test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Brief {
     second: u32,
@@ -68,7 +69,7 @@ struct Brief {
     is_note: bool,
 }
 
-/// What is kept of one delivery.
+/// The index's entry for one delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Entry {
     place: Place,
@@ -77,12 +78,12 @@ pub(in crate::store) struct Entry {
     dispatches: Vec<u64>,
 }
 
-/// Which deliveries are meant.
+/// The deliveries that a filter means.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Wanted {
     /// In the order of [`State::NAMES`].
     pub(in crate::store) state: Option<usize>,
-    /// Digests of conversations ([`Index::digest`]); everybody's when `None`.
+    /// Digests of conversations ([`Index::digest`]); all conversations when `None`.
     pub(in crate::store) whose: Option<Vec<u64>>,
     pub(in crate::store) destination: Option<Destination>,
     /// A digest.
@@ -101,7 +102,7 @@ pub(in crate::store) struct Wanted {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::store) struct Listed {
     pub(in crate::store) places: Vec<Place>,
-    /// Of all pages; no more than [`COUNTED_MAX`] where no counter tells.
+    /// Of all pages; at most [`COUNTED_MAX`] where no counter tells.
     pub(in crate::store) total: u64,
     pub(in crate::store) more: bool,
 }
@@ -125,7 +126,7 @@ impl Brief {
 }
 
 impl Wanted {
-    /// Whether a counter tells how many are meant.
+    /// Whether a counter gives the total.
     fn is_counted(&self) -> bool {
         let narrows = self.whose.is_some() || self.destination.is_some() || self.dispatch.is_some();
         let hides = self.hide_doorbells || self.hide_notes;
@@ -134,12 +135,12 @@ impl Wanted {
 }
 
 impl Index {
-    /// What a text is known by here.
+    /// The digest of a text in this index.
     pub(in crate::store) fn digest(&self, text: &str) -> u64 {
         self.digests.hash_one(text)
     }
 
-    /// What is kept of a delivery.
+    /// The index's entry for a delivery.
     pub(in crate::store) fn entry(&self, delivery: &Delivery) -> Entry {
         let state = State::NAMES.iter().position(|name| *name == delivery.state.name()).unwrap_or_default();
         Entry {
@@ -168,7 +169,7 @@ impl Index {
         }
     }
 
-    /// Takes in a delivery that is new, or found.
+    /// Adds a delivery.
     pub(in crate::store) fn insert(&mut self, entry: &Entry) {
         self.all.insert(entry.place, entry.brief);
         self.enter(entry.brief.state, entry.place);
@@ -204,7 +205,7 @@ impl Index {
         for dispatch in &entry.dispatches {
             self.by_dispatch.remove(&(*dispatch, entry.place));
         }
-        // What is dropped is mostly the oldest of all.
+        // The dropped delivery is mostly the oldest of all.
         let oldest = self.all.first_key_value().map_or(u64::MAX, |(place, _)| place.0 >> BLOCK_BITS);
         while self.times.first_key_value().is_some_and(|(block, _)| *block < oldest) {
             self.times.pop_first();
@@ -262,13 +263,13 @@ impl Index {
         self.people.follow(before, after);
     }
 
-    /// What is taken here by the deliveries that do not wait, and by the conversations.
+    /// Memory of this index for settled deliveries and for conversations.
     pub(in crate::store) fn kept_bytes(&self, waiting: usize) -> u64 {
         let deliveries = self.all.len().saturating_sub(waiting) * DELIVERY_BYTES;
         u64::try_from(deliveries + self.people.len() * CONVERSATION_BYTES).unwrap_or(u64::MAX)
     }
 
-    /// The conversations by what they are looked for.
+    /// The conversations by their searchable fields.
     pub(in crate::store) fn people(&self) -> &People {
         &self.people
     }
@@ -279,8 +280,8 @@ impl Index {
         self.by_conversation.range(theirs).next_back().map(|(_, place)| *place)
     }
 
-    /// The keys of all conversations, from the one with the newest delivery to the one with the oldest, and then of those
-    /// without any; behind this one.
+    /// The keys of all conversations, from the one with the newest delivery to the one with the oldest, then of those
+    /// without deliveries; behind this one.
     pub(in crate::store) fn keys<'a>(&'a self, after: Option<&'a str>) -> impl Iterator<Item = &'a Arc<str>> {
         let newest = after.map(|key| self.newest_of(self.digest(key)).unwrap_or(Place(0)));
         let to = newest.map_or(Bound::Unbounded, Bound::Excluded);
@@ -290,7 +291,7 @@ impl Index {
         with_deliveries.filter_map(|(_, digest)| self.known.get(digest)).chain(idle)
     }
 
-    /// A page of what is wanted.
+    /// A page of the wanted deliveries.
     pub(in crate::store) fn list(&self, wanted: &Wanted) -> Listed {
         let found = |after| self.walk(wanted, after).filter(move |place| self.is_wanted(*place, wanted));
         let mut places: Vec<Place> = found(wanted.after).take(wanted.limit.saturating_add(1)).collect();
@@ -308,7 +309,7 @@ impl Index {
         self.all.get(&place).is_some_and(|brief| brief.is_wanted(wanted))
     }
 
-    /// The places among which all is that is wanted, in the order of the list, after this one.
+    /// A superset of the wanted places, in the order of the list, after this one.
     fn walk<'a>(&'a self, wanted: &'a Wanted, after: Option<Place>) -> Box<dyn Iterator<Item = Place> + 'a> {
         let (mut from, mut to) = self.between(wanted).into_inner();
         match after {
@@ -324,7 +325,7 @@ impl Index {
         let newest_first = wanted.newest_first;
         if let Some(dispatch) = wanted.dispatch {
             let found = self.by_dispatch.range(theirs(dispatch)).map(|(_, place)| *place);
-            // Few have one dispatch in common: the customers of one campaign.
+            // Few deliveries share a dispatch: one for each customer of a campaign.
             let whose = wanted.whose.as_deref();
             return directed(found.filter(move |place| self.is_of(*place, whose)), newest_first);
         }
@@ -349,7 +350,7 @@ impl Index {
         whose.is_none_or(|whose| whose.iter().any(|one| self.by_conversation.contains(&(*one, place))))
     }
 
-    /// Between which places everything lies that was accepted in the time that is wanted.
+    /// The range of places that covers the wanted time.
     fn between(&self, wanted: &Wanted) -> RangeInclusive<Place> {
         let first = wanted.since.map(second).map(|since| {
             let block = self.times.iter().find(|(_, (_, last))| *last >= since);

@@ -1,4 +1,5 @@
-//! The tree as the writer sees it: what is committed, what waits for the next commit, and what one request is staging.
+//! The tree as the writer sees it: committed records, writes pending for the next commit, writes one request is
+//! staging.
 //!
 //! Only the writer has one. It never decides anything about a delivery.
 
@@ -10,18 +11,18 @@ use crate::store::engine::layout::{self, Parts};
 use crate::store::engine::tree::{Changes, Rewriting, Tree};
 use crate::store::{Compaction, StoreError};
 
-/// A tree, with a commit that is one.
+/// A tree with its uncommitted writes.
 pub(in crate::store) struct Journal {
     pub(in crate::store) tree: Box<dyn Tree>,
-    /// What the request at hand has written so far.
+    /// The writes of the current request.
     staged: Vec<(IVec, Option<IVec>)>,
-    /// What the requests before it wrote since the last commit.
+    /// The writes of earlier requests since the last commit.
     pending: Changes,
-    /// The first number that was never used, for sequences and for the parts of long values.
+    /// The first unused number, for sequences and for the parts of long values.
     next: u64,
-    /// Whether a numbered record goes with this commit, so that the numbers in use no longer tell which were used.
+    /// Whether this commit removes a numbered record, so that the remaining records no longer tell the used numbers.
     numbers_go: bool,
-    /// Why nothing may be done any more.
+    /// The error after which no write is possible.
     broken: OnceCell<StoreError>,
 }
 
@@ -73,7 +74,7 @@ impl Journal {
         self.tree.with_prefix(&[prefix]).count()
     }
 
-    /// The last committed short value between these two keys, the second left out.
+    /// The last committed short value from `from` to before `to`.
     pub(in crate::store) fn last_before(&self, from: &IVec, to: &IVec) -> Result<Option<IVec>, StoreError> {
         let last = self.tree.last(from, to).map_err(|error| self.fail(error))?;
         Ok(last.map(|(_, value)| value))
@@ -100,14 +101,14 @@ impl Journal {
         self.put(key, parts.value());
     }
 
-    /// Stages a record, whatever was there before.
+    /// Stages a record in place of any earlier one.
     pub(in crate::store) fn replace(&mut self, key: IVec, record: Vec<u8>) -> Result<(), StoreError> {
         self.drop_parts(&key)?;
         self.create(key, record);
         Ok(())
     }
 
-    /// Stages the end of a record.
+    /// Stages the removal of a record.
     pub(in crate::store) fn remove(&mut self, key: IVec) -> Result<(), StoreError> {
         self.drop_parts(&key)?;
         self.numbers_go |= key.first().is_some_and(|prefix| layout::PLACED.contains(prefix));
@@ -123,20 +124,20 @@ impl Journal {
         Ok(())
     }
 
-    /// The request is good: what it staged goes with the next commit.
+    /// Adds a successful request's writes to the next commit.
     pub(in crate::store) fn keep(&mut self) {
         self.pending.extend(self.staged.drain(..));
     }
 
-    /// The request failed: nothing of it remains.
+    /// Drops a failed request's writes.
     pub(in crate::store) fn forget(&mut self) {
         self.staged.clear();
     }
 
-    /// Makes durable what was kept. After an error nothing is done any more: what was kept may be durable or not, and
-    /// only opening the tree again tells.
+    /// Makes the kept writes durable. After an error no further write is possible: the writes may be durable or not,
+    /// and only opening the tree again tells.
     ///
-    /// Returns whether there was anything to do.
+    /// Returns whether there was anything to write.
     pub(in crate::store) fn commit(&mut self) -> Result<bool, StoreError> {
         if let Some(error) = self.broken.get() {
             return Err(error.clone());
@@ -147,7 +148,7 @@ impl Journal {
         self.write().map(|()| true).map_err(|error| self.fail(error))
     }
 
-    /// [`Tree::rewrite`]; a step that fails ends everything, as a commit that fails does.
+    /// [`Tree::rewrite`]; a failed step stops all further writes, as a failed commit does.
     pub(in crate::store) fn rewrite(&mut self, begin: Option<Compaction>) -> Result<Rewriting, StoreError> {
         if let Some(error) = self.broken.get() {
             return Err(error.clone());
@@ -155,7 +156,7 @@ impl Journal {
         self.tree.rewrite(begin).map_err(|error| self.fail(error))
     }
 
-    /// From here on nothing is done any more.
+    /// Stops all further writes.
     pub(in crate::store) fn fail(&self, error: StoreError) -> StoreError {
         self.broken.get_or_init(|| error).clone()
     }

@@ -1,12 +1,12 @@
-//! Which dedupe keys are known, kept in memory so that asking for one costs no look at the disk.
+//! The known dedupe keys, kept in memory so that a lookup costs no read from disk.
 //!
-//! Digests are random. Kept under keys of their own they would be spread over every page that ever held one, and
-//! each accepted event would read some of these pages and rewrite them all. So each commit appends the digests of its
-//! events in the order of their places, many to a record (`d` place of the first event), and memory holds only the
-//! first half of each digest with its place: 17 bytes, and as much again of free slots at most. Whoever is found by
-//! half a digest is compared in full with the record: a half that two digests share makes nobody a duplicate.
+//! Digests are random. Under keys of their own they would be spread over every page that ever held one, and each
+//! accepted event would read some of these pages and rewrite them all. So each commit appends the digests of its events
+//! in the order of their places, many to a record (`d` place of the first event), and memory holds only the first half
+//! of each digest with its place: 17 bytes, and as much again of free slots at most. A match by half a digest is
+//! compared in full with the record, so that two digests with the same half make no duplicate.
 //!
-//! Nothing here decides what happens to a duplicate.
+//! Nothing here decides the fate of a duplicate.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -14,28 +14,28 @@ use std::hash::{BuildHasherDefault, Hasher};
 use crate::domain::lanes::Place;
 use crate::store::engine::layout::{self, Digest, Remembered};
 
-/// All dedupe keys of a store, in the writer's hands.
+/// All dedupe keys of a store, owned by the writer.
 #[derive(Default)]
 pub(in crate::store) struct Known {
     /// By the first half of the digest.
     places: HashMap<u64, Place, BuildHasherDefault<AsItIs>>,
-    /// Further places under a half that is taken; empty but for a miracle.
+    /// Further places under the same half; nearly always empty.
     more: HashMap<u64, Vec<Place>, BuildHasherDefault<AsItIs>>,
-    /// What the request at hand remembers.
+    /// Keys of the current request.
     staged: Vec<Remembered>,
-    /// What the requests before it remembered since the last commit, in the order of places.
+    /// Keys of earlier requests since the last commit, in the order of places.
     fresh: Vec<Remembered>,
 }
 
 impl Known {
-    /// Where an event with this digest may lie: mostly nowhere, and else in one place.
+    /// The places that may hold an event with this digest: mostly none, and otherwise one.
     pub(in crate::store) fn places(&self, digest: &Digest) -> impl Iterator<Item = Place> {
         let half = half(digest);
         let more = self.more.get(&half).into_iter().flatten();
         self.places.get(&half).into_iter().chain(more).copied()
     }
 
-    /// Whether the event at this place, not committed yet, has this digest; `None` when it is no such event.
+    /// Whether the uncommitted event at this place has this digest; `None` when no uncommitted event is there.
     pub(in crate::store) fn fresh_has(&self, place: Place, digest: &Digest) -> Option<bool> {
         let from = self.fresh.partition_point(|known| known.place < place);
         let mut of_place = self.fresh.iter().skip(from).take_while(|known| known.place == place).peekable();
@@ -43,28 +43,28 @@ impl Known {
         Some(of_place.any(|known| known.digest == *digest))
     }
 
-    /// The request at hand brings these in.
+    /// Stages the keys of the current request.
     pub(in crate::store) fn stage(&mut self, digests: &[Digest], place: Place, since: i64) {
         self.staged.extend(digests.iter().map(|digest| Remembered { place, since, digest: *digest }));
     }
 
-    /// The request succeeded.
+    /// Keeps the staged keys of a successful request.
     pub(in crate::store) fn keep(&mut self) {
         let mut staged = std::mem::take(&mut self.staged);
         for known in &staged {
             self.learn(known);
         }
         self.fresh.append(&mut staged);
-        // For its room.
+        // Reuses the allocation.
         self.staged = staged;
     }
 
-    /// The request failed.
+    /// Drops the staged keys of a failed request.
     pub(in crate::store) fn forget_staged(&mut self) {
         self.staged.clear();
     }
 
-    /// What goes with the next commit, as records; from then on it is found there.
+    /// The records for the next commit; later lookups read the keys from there.
     pub(in crate::store) fn take_records(&mut self) -> Vec<(sled::IVec, sled::IVec)> {
         let mut records = Vec::new();
         let mut rest = self.fresh.as_slice();
@@ -83,7 +83,7 @@ impl Known {
         records
     }
 
-    /// Takes in what a record holds.
+    /// Adds a key from a record.
     pub(in crate::store) fn learn(&mut self, known: &Remembered) {
         let half = half(&known.digest);
         let first = *self.places.entry(half).or_insert(known.place);
@@ -96,7 +96,7 @@ impl Known {
         }
     }
 
-    /// Lets go of what a dropped record held.
+    /// Removes a key of a dropped record.
     pub(in crate::store) fn unlearn(&mut self, known: &Remembered) {
         let half = half(&known.digest);
         let mut more = self.more.remove(&half).unwrap_or_default();
@@ -112,7 +112,7 @@ impl Known {
         }
     }
 
-    /// Gives back the memory of what was let go.
+    /// Frees unused memory.
     pub(in crate::store) fn shrink(&mut self) {
         // A map at a quarter of its room will not fill it soon; a fuller one is left alone, for growing costs time.
         if self.places.len() < self.places.capacity() / 4 {
@@ -126,7 +126,7 @@ fn half(digest: &Digest) -> u64 {
     u64::from_be_bytes(*half)
 }
 
-/// A digest needs no hashing: nobody can steer SHA-256 to fill one slot.
+/// A digest needs no hashing, because no sender can steer SHA-256 to fill one slot.
 #[derive(Default)]
 struct AsItIs(u64);
 

@@ -1,7 +1,7 @@
-//! Lists, read beside the writer: from a look at what is committed, without stopping anybody.
+//! For reading lists beside the writer, from a view of the committed records.
 //!
-//! The index says which records make a page ([`super::find`]); here they are read. A list is a look at a moving thing: a
-//! record that goes while it is read is missing from that page. Nothing here writes.
+//! The index names the records of a page ([`super::find`]); this module reads them. A list is a look at a moving thing:
+//! a record that goes while it is read is missing from that page. Nothing here writes.
 
 use sled::IVec;
 
@@ -15,13 +15,13 @@ use crate::store::engine::tree::Look;
 use crate::store::engine::upkeep::Cut;
 use crate::store::{DeliveryFilter, Page, StoreError};
 
-/// The longest page, whatever was asked for: a few megabytes.
+/// The longest page, for any requested limit: a few megabytes.
 pub(in crate::store) const PAGE_MAX: usize = 1000;
 
-/// How often a record is read again that was replaced while it was being read.
+/// How often a record is read again after it was replaced during the read.
 const READS_MAX: u32 = 5;
 
-/// What one step of expiry or of a sweep takes: a few milliseconds of the writer's time.
+/// The most records one step of expiry or of a sweep takes: a few milliseconds of the writer's time.
 pub(in crate::store) const STEP_MAX: usize = 256;
 
 /// [`crate::store::Store::deliveries`].
@@ -32,13 +32,13 @@ pub(in crate::store) fn deliveries(
 ) -> Result<Page<Delivery>, StoreError> {
     let mut items = Vec::with_capacity(listed.places.len());
     for place in &listed.places {
-        // What the index knows already may not be committed yet.
+        // The index may already know deliveries that are not committed yet.
         items.extend(delivery(look, *place)?.filter(|delivery| filter.wants(delivery)));
     }
     Ok(Page { items, total: listed.total, more: listed.more })
 }
 
-/// A delivery, wherever it is.
+/// A delivery, waiting or settled.
 fn delivery(look: &dyn Look, place: Place) -> Result<Option<Delivery>, StoreError> {
     for prefix in [layout::HISTORY, layout::PENDING] {
         if let Some(record) = record(look, &layout::at_place(prefix, place))? {
@@ -68,7 +68,7 @@ pub(in crate::store) fn meant(look: &dyn Look, meant: &Meant) -> Result<Page<Con
     Ok(Page { items, total: meant.total, more: meant.more })
 }
 
-/// [`crate::store::Store::conversations`], of so many in all.
+/// [`crate::store::Store::conversations`], of this many in all.
 pub(in crate::store) fn conversations(
     look: &dyn Look,
     after: Option<&ConversationKey>,
@@ -93,7 +93,7 @@ pub(in crate::store) fn conversations(
     Ok(page)
 }
 
-/// Some deliveries that settled long enough ago, after this place; none when there are no more.
+/// Some deliveries older than the cut, after this place; none when there are no more.
 pub(in crate::store) fn settled_before(
     look: &dyn Look,
     after: Option<Place>,
@@ -106,7 +106,7 @@ pub(in crate::store) fn settled_before(
         let Some(record) = whole(look, &key, value)? else { continue };
         let delivery: Delivery = layout::decode("delivery", &record)?;
         if !cut.is_over(delivery.accepted_at) {
-            // They are in the order of acceptance, and nothing settles before it is accepted.
+            // Deliveries lie in the order of acceptance, and none settles before it is accepted.
             break;
         }
         if delivery.settled_at.is_some_and(|at| cut.is_over(at)) {
@@ -119,7 +119,7 @@ pub(in crate::store) fn settled_before(
     Ok(found)
 }
 
-/// Some records of dedupe keys that are all older, after this one; none when there are no more.
+/// Some records of dedupe keys that are all older than the cut, after this one; none when there are no more.
 pub(in crate::store) fn keys_before(look: &dyn Look, after: Option<&IVec>, cut: Cut) -> Result<Vec<IVec>, StoreError> {
     let start = after.cloned().unwrap_or_else(|| IVec::from(&[layout::DEDUPE]));
     let mut found = Vec::new();

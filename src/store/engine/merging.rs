@@ -1,6 +1,7 @@
-//! What may be delivered as one with the head of a lane: texts in one comment, notes in one internal comment.
+//! For finding the deliveries to merge with the head of a lane: texts into one comment, notes into one internal
+//! comment.
 //!
-//! It finds them and changes nothing.
+//! It never changes a delivery.
 
 use sled::IVec;
 
@@ -11,21 +12,21 @@ use crate::store::engine::core::Core;
 use crate::store::engine::layout;
 use crate::store::{StoreError, Terms};
 
-/// The most text that is merged into one comment: half of what Zendesk takes, so that the lines between always fit.
+/// The most text in one merged comment: half of Zendesk's limit, so that the lines between always fit.
 const MERGED_BYTES_MAX: usize = 32 * 1024;
 
-/// Notes that are merged into one at most: a page to read, and their ids fit the metadata of one update.
+/// The most notes in one: a page to read, and their ids fit the metadata of one update.
 const NOTES_MERGED_MAX: usize = 50;
 
-/// Notes of one conversation that are looked at for such as can be merged.
+/// The most notes of one conversation searched for mergeable ones.
 const NOTES_LOOKED_THROUGH_MAX: usize = 4 * NOTES_MERGED_MAX;
 
-/// How many texts that wait behind a head are counted: more than any ticket takes in its period.
+/// The most texts counted behind a head: more than any ticket takes in its period.
 const COUNTED_MAX: usize = 64;
 
 impl Core {
-    /// Finds the texts that may go into one comment with the head: where it waited for a budget, or where the budget of
-    /// its ticket is short for all that wait.
+    /// Finds the texts that may go into one comment with the head: where the head waited for a budget, or where its
+    /// ticket's budget is short for all waiting texts.
     pub(super) fn merge(
         &self,
         lane: &LaneName,
@@ -61,8 +62,7 @@ impl Core {
         Ok(())
     }
 
-    /// Finds the notes that may go into one with the head: those about the same ticket, as long as none of them was
-    /// tried.
+    /// Finds the notes that may go into one with the head: untried notes about the same ticket.
     pub(super) fn merge_notes(
         &self,
         lane: &LaneName,
@@ -98,14 +98,14 @@ impl Core {
     }
 }
 
-/// About which ticket a note is, and how much text it adds to a merged one; `None` for anything else.
+/// The ticket of a note, and the text it adds to a merged one; `None` for any other event.
 fn note_bytes(record: &IVec) -> Result<Option<(TicketId, usize)>, StoreError> {
     let event: Event = layout::decode("event", record)?;
     let EventKind::Note(note) = &event.kind else { return Ok(None) };
     Ok(Some((note.ticket_id, note.bytes())))
 }
 
-/// How much text it adds to a merged comment; `None` when it is something that must stand alone.
+/// The text it adds to a merged comment; `None` for an event that must stand alone.
 fn mergeable_bytes(record: &IVec) -> Result<Option<usize>, StoreError> {
     let event: Event = layout::decode("event", record)?;
     Ok(match &event.kind {

@@ -1,7 +1,7 @@
-//! What searches are answered from: of every conversation, in memory, its key, the end of the number and the words of
-//! the name; some 300 bytes each.
+//! The index for searches: of every conversation its key, the end of its number and the words of its name, in some 300
+//! bytes of memory.
 //!
-//! It is filled and follows as [`super::index`] does, and knows nothing of deliveries.
+//! It is filled and kept up as [`super::index`] is, and knows nothing of deliveries.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use crate::domain::event::Customer;
 use crate::domain::find::{NAME_WORD_BYTES_MAX, PHONE_DIGITS_MAX, Search, name_words};
 use crate::domain::phone;
 
-/// A word of a name, with zeros behind it.
+/// A word of a name, padded with zeros.
 type Word = [u8; NAME_WORD_BYTES_MAX];
 
-/// The conversations by what they are looked for.
+/// The conversations by their searchable fields.
 #[derive(Default)]
 pub(in crate::store) struct People {
     /// By the key in small letters.
@@ -25,7 +25,7 @@ pub(in crate::store) struct People {
     names: BTreeSet<(Word, Arc<str>)>,
 }
 
-/// What is kept of one conversation.
+/// The searchable fields of one conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Person {
     key: Arc<str>,
@@ -35,7 +35,7 @@ pub(in crate::store) struct Person {
 }
 
 impl Person {
-    /// What is kept of this one.
+    /// The fields of this conversation.
     pub(in crate::store) fn of(conversation: &Conversation) -> Self {
         Self::new(&conversation.key, &conversation.customer)
     }
@@ -45,7 +45,7 @@ impl Person {
         &self.key
     }
 
-    /// What is kept of the conversation of this key with this customer.
+    /// The fields of the conversation of this key with this customer.
     pub(in crate::store) fn new(key: &ConversationKey, customer: &Customer) -> Self {
         let key: Arc<str> = key.0.as_str().into();
         let small = key.to_lowercase();
@@ -58,7 +58,7 @@ impl Person {
     }
 }
 
-/// Whether the customer is known by other things in the one than in the other.
+/// Whether the customer's searchable fields differ.
 pub(in crate::store) fn differ(before: &Conversation, after: &Conversation) -> bool {
     let (before, after) = (&before.customer, &after.customer);
     before.phone != after.phone || before.first_name != after.first_name || before.last_name != after.last_name
@@ -88,8 +88,8 @@ impl People {
         self.ids.len()
     }
 
-    /// The keys of the conversations that a search means by what is kept here; none for one by anything else. Each once,
-    /// and at most so many.
+    /// The keys of the conversations whose fields match a search; none for a search by other fields. Each key once, and
+    /// at most `limit`.
     pub(in crate::store) fn find(&self, search: &Search, limit: usize) -> Vec<Arc<str>> {
         let mut found: Vec<Arc<str>> = match search {
             Search::Event(_) | Search::Dispatch(_) | Search::Ticket(_) => Vec::new(),
@@ -105,7 +105,7 @@ impl People {
     fn by_phone(&self, end: &str) -> impl Iterator<Item = &Arc<str>> {
         let first = packed(end);
         let digits = end.len().min(PHONE_DIGITS_MAX);
-        // Every number that has these digits first, whatever comes behind.
+        // Every number whose last digits are these.
         let behind = first + (1_u64 << (DIGIT_BITS * (PHONE_DIGITS_MAX - digits)));
         self.phones.range((first, nothing())..(behind, nothing())).map(|(_, key)| key)
     }
@@ -130,7 +130,7 @@ impl People {
         all.take(limit).map(|(key, _)| Arc::clone(key)).collect()
     }
 
-    /// With a name of which a word begins like this.
+    /// Conversations with a word in the name that begins like this.
     fn by_word<'a>(&'a self, word: &'a str) -> impl Iterator<Item = &'a Arc<str>> {
         let named = self.names.range((padded(word), nothing())..);
         named.take_while(move |(name, _)| name.starts_with(word.as_bytes())).map(|(_, key)| key)
@@ -148,10 +148,10 @@ fn padded(word: &str) -> Word {
     padded
 }
 
-/// A digit takes so many bits.
+/// Bits per digit.
 const DIGIT_BITS: usize = 4;
 
-/// Digits from the last one on, as a number that sorts like them: each is 1 more than it says, 0 is none.
+/// Digits from the last to the first, packed into a number that sorts like them: each digit plus 1, and 0 for none.
 fn packed(digits: &str) -> u64 {
     let from_the_end = digits.bytes().rev().map(|digit| u64::from(digit.saturating_sub(b'0')) + 1);
     let all = from_the_end.chain(std::iter::repeat(0)).take(PHONE_DIGITS_MAX);

@@ -1,6 +1,6 @@
 //! Deliveries, events and the vendors' answers, as they will stand after the next commit.
 //!
-//! It reads; of what it reads it writes the answers only.
+//! It reads all three and writes only the answers.
 
 use sled::IVec;
 
@@ -13,7 +13,7 @@ use crate::store::engine::core::Core;
 use crate::store::engine::layout;
 
 impl Core {
-    /// A delivery, wherever it is.
+    /// A delivery, waiting or settled.
     pub(in crate::store) fn find(&self, place: Place) -> Result<Option<Delivery>, StoreError> {
         for prefix in [layout::PENDING, layout::HISTORY] {
             if let Some(record) = self.journal.load(&layout::at_place(prefix, place))? {
@@ -23,12 +23,12 @@ impl Core {
         Ok(None)
     }
 
-    /// The delivery of this name; one of another opening at its place is another one.
+    /// The delivery of this id; a delivery of another opening at the same place does not count.
     pub(in crate::store) fn find_by_id(&self, id: EventId) -> Result<Option<Delivery>, StoreError> {
         Ok(self.find(Place::of(id))?.filter(|delivery| delivery.id == id))
     }
 
-    /// The id of what lies at this place.
+    /// The id of the delivery at this place.
     pub(in crate::store) fn id_at(&self, place: Place) -> Result<EventId, StoreError> {
         let made_later = if place.sub() > 0 { self.find(place)? } else { None };
         Ok(made_later.map_or_else(|| self.epochs.id(place), |delivery| delivery.id))
@@ -46,7 +46,7 @@ impl Core {
         }
     }
 
-    /// The vendor's answers to the failed attempts of what lies at this place.
+    /// The vendor's answers to the failed attempts of the delivery at this place.
     pub(in crate::store) fn answers(&self, place: Place) -> Result<Answers, StoreError> {
         let record = self.journal.load(&layout::at_place(layout::ANSWERS, place))?;
         record.map_or_else(|| Ok(Answers::default()), |record| layout::decode("vendor's answers", &record))
@@ -59,7 +59,7 @@ impl Core {
         self.journal.replace(layout::at_place(layout::ANSWERS, place), layout::encode("vendor's answers", &answers)?)
     }
 
-    /// Stages the end of all answers of a delivery.
+    /// Stages the removal of a delivery's answers.
     pub(in crate::store) fn drop_answers(&mut self, place: Place) -> Result<(), StoreError> {
         let key = layout::at_place(layout::ANSWERS, place);
         if self.journal.get(&key)?.is_some() {

@@ -1,7 +1,7 @@
-//! Looking for deliveries to move or to erase, beside the writer: in short looks, each of which says where the next one
-//! begins, so that neither memory nor anybody else's patience is asked for more than that.
+//! For finding deliveries to move or to erase, beside the writer. Each look is short and says where the next one
+//! begins, so that it needs little memory and delays no other call.
 //!
-//! Unlike a list, a look does not count what it does not show. Nothing here writes.
+//! Unlike a list, a look counts nothing beyond its finds. Nothing here writes.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -13,19 +13,19 @@ use crate::store::engine::tree::Look;
 use crate::store::engine::{layout, lists};
 use crate::store::{StoreError, Sweep};
 
-/// How many records one look reads: some tens of milliseconds, where what is looked for is rare.
+/// The most records one look reads: some tens of milliseconds, where matches are rare.
 const LOOKED_AT_MAX: usize = 20_000;
 
-/// What one look found.
+/// The result of one look.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Step {
-    /// In order.
+    /// The places found, in order.
     pub(in crate::store) places: Vec<Place>,
-    /// How far it went; `None` when that is everything.
+    /// Where the look ended; `None` at the end of all records.
     pub(in crate::store) up_to: Option<Place>,
 }
 
-/// What a sweep looks at.
+/// The part of a delivery's record that a sweep reads.
 #[derive(Deserialize)]
 struct Glance {
     conversation: ConversationKey,
@@ -39,8 +39,8 @@ struct GlanceState {
     is: String,
 }
 
-/// The deliveries of a sweep that come next in order. Places grow with acceptance, so whoever moves them as they come
-/// moves each lane in its order.
+/// The next deliveries of a sweep, in order. Places grow with acceptance, so a caller who moves them in order moves
+/// each lane in its order.
 pub(in crate::store) fn next(look: &dyn Look, sweep: &Sweep) -> Result<Step, StoreError> {
     let after = sweep.after.map(Place::of);
     let wanted = |_, record: &[u8]| {
@@ -50,7 +50,7 @@ pub(in crate::store) fn next(look: &dyn Look, sweep: &Sweep) -> Result<Step, Sto
             && sweep.conversation.as_ref().is_none_or(|key| *key == glance.conversation)
             && sweep.destination.is_none_or(|destination| destination == glance.destination))
     };
-    // Only what was set aside lies with what is over although the word is that of one that waits.
+    // Both prefixes hold `unconfirmed` deliveries: those that were set aside lie in the history.
     let waits = ["pending", "sending", "waiting", "unconfirmed"].contains(&sweep.state.as_str());
     let is_over = !waits || sweep.state == "unconfirmed";
     let waiting = if waits { through(look, layout::PENDING, after, wanted)? } else { Step::default() };
@@ -58,7 +58,7 @@ pub(in crate::store) fn next(look: &dyn Look, sweep: &Sweep) -> Result<Step, Sto
     Ok(joined(waiting, over))
 }
 
-/// The two as one: as far as both have looked, and no more than one step takes.
+/// Two looks as one: as far as both have gone, and no more than one step takes.
 fn joined(mut one: Step, other: Step) -> Step {
     one.places.extend(other.places);
     one.places.sort_unstable();
@@ -74,7 +74,7 @@ fn joined(mut one: Step, other: Step) -> Step {
     Step { places: one.places, up_to }
 }
 
-/// Looks through what waits, or what is over, after this place.
+/// Looks through the waiting deliveries, or the settled ones, after this place.
 pub(in crate::store) fn through(
     look: &dyn Look,
     prefix: u8,
