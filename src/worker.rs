@@ -1,9 +1,9 @@
-//! The worker: wakes, claims the head of a lane, takes the next steps at the vendors, records what came of it. Beside
-//! that, it asks Zendesk now and then for replies of which no webhook told, and drops what is old from the store.
+//! The worker: wakes, claims the head of a lane, takes the next steps at the vendors and records the outcome. Beside
+//! that, it asks Zendesk at intervals for replies that no webhook told of, and drops old records from the store.
 //!
-//! It never sees an incoming request. What is owed is decided by [`crate::domain::plan`], what an outcome means by
-//! [`crate::domain::retry`]; the worker only carries out and writes down. Everything that one claim taught is recorded
-//! in one commit, so a crash at any instant leaves either all of it or a lease that ends in a look.
+//! It never sees an incoming request. [`crate::domain::plan`] decides the next step and [`crate::domain::retry`] the
+//! next state; the worker carries out and writes down. Everything that one claim taught is recorded in one commit, so
+//! a crash at any instant leaves either all of it, or a lease that ends in a look for the effect.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -74,44 +74,46 @@ pub use requester::InTheMaking;
 pub use supervisor::{Loop, Supervisor};
 pub use uploads::KeptUploads;
 
-/// How long all calls of one claim together may take: less than its lease, so that nobody else works on the lane while
-/// this is still calling.
+/// How long all calls of one claim together may take: less than its lease, so that the lane has only one claim at
+/// work.
 const ATTEMPT_DEADLINE: Duration = LEASE.saturating_sub(Duration::from_secs(30));
 
 /// The worker's settings.
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
-    /// How a customer is looked for among Zendesk's users, in order.
+    /// The ways to look for a customer among Zendesk's users, in order.
     pub requester_match: Vec<UserMatch>,
     /// The custom user field that holds Braze's external id.
     pub user_field: String,
-    /// How long a solved ticket is reopened rather than replaced.
+    /// How long after its solution a ticket is reopened rather than replaced.
     pub reopen: Duration,
     /// The campaign that sends an agent's reply.
     pub agent_reply_campaign: String,
-    /// The campaign that sends the closing text, if one is to be sent.
+    /// The campaign that sends the closing text; `None` sends none.
     pub ticket_solved_campaign: Option<String>,
-    /// When nobody can tell whether a text went out.
+    /// The fate of a text that neither an answer nor a look has confirmed.
     pub on_unconfirmed: OnUnconfirmed,
-    /// What drop-in campaigns get as `msg_body`.
+    /// The form of `msg_body` for drop-in campaigns.
     pub recipe_message: RecipeMessage,
     /// Whether typographic characters are replaced so that more texts fit the short alphabet.
     pub gsm7: bool,
-    /// When set, Braze is asked for the customer's state in this subscription group before each text.
+    /// The subscription group in which Braze is asked for the customer's state before each text; `None` asks for
+    /// none.
     pub subscription_group: Option<String>,
-    /// When to try again, and when to look.
+    /// The times of retries and of looks.
     pub retry: RetryPolicy,
-    /// How often to look for what webhooks did not bring; `None` for never.
+    /// The time between two looks for replies that no webhook brought; `None` for no looks.
     pub catch_up: Option<Duration>,
-    /// How Zendesk reaches us: its webhooks that post there are ours. Without it, its log of them is not read.
+    /// The bridge's own address: webhooks of Zendesk that post there are ours. Without it, Zendesk's log of them is
+    /// not read.
     pub public_url: Option<Url>,
-    /// How long settled deliveries and dedupe keys are kept in the store.
+    /// How long the store keeps settled deliveries and dedupe keys.
     pub retention: Retention,
 }
 
-/// What the worker works with.
+/// The worker with everything that it works with.
 pub struct Worker {
-    /// Where work comes from and results go.
+    /// The source of claims and the record of their results.
     pub store: Arc<dyn Store>,
     /// Calls to Zendesk.
     pub zendesk: Zendesk,
@@ -119,7 +121,7 @@ pub struct Worker {
     pub braze: Braze,
     /// Fetches customers' pictures.
     pub media: MediaClient,
-    /// Makes request bodies.
+    /// The mappings that make request bodies.
     pub mappings: Arc<MappingsInForce>,
     /// Settings.
     pub options: WorkerOptions,
@@ -127,51 +129,51 @@ pub struct Worker {
     pub clock: Clock,
     /// Numbers for the operator.
     pub metrics: Arc<Metrics>,
-    /// What the operator should see.
+    /// The troubles that the operator sees.
     pub readiness: Arc<Readiness>,
-    /// Which vendors refuse us.
+    /// The vendors that refuse us.
     pub pauses: Pauses,
-    /// What postponed texts had found out.
+    /// The facts that postponed texts had found.
     pub facts: KeptFacts,
-    /// Pictures that were copied to Zendesk for texts that were put off.
+    /// The pictures that were copied to Zendesk for postponed texts.
     pub uploads: KeptUploads,
-    /// Who is, or was lately, staff at Zendesk.
+    /// The users who are, or lately were, staff at Zendesk.
     pub staff: StaffSeen,
-    /// What the operator is to be called for.
+    /// The notices for the operator.
     pub alarms: Arc<AlarmBook>,
-    /// The customers who are being looked for, or made users, just now.
+    /// The customers who are being looked for, or made users, at this moment.
     pub in_the_making: InTheMaking,
-    /// Users in Zendesk who lack what Braze knows of them.
+    /// The users in Zendesk who lack data that Braze has.
     pub completions: Completions,
 }
 
-/// What one claim came to and taught.
+/// The outcome of one claim, and the knowledge gained on the way.
 #[derive(Debug)]
 struct Report {
     outcome: Outcome,
     learnt: Learnt,
 }
 
-/// What was learnt on the way, whatever the outcome.
+/// The knowledge gained on the way, which is recorded with every outcome.
 #[derive(Debug, Default)]
 struct Learnt {
     changes: Vec<Change>,
     instead: Vec<Event>,
-    /// What is owed besides, at the end of its own lane.
+    /// Further events, each for the end of its own lane.
     besides: Vec<Event>,
     belongs_to: Option<ConversationKey>,
     parts_sent: Option<u32>,
-    /// Which of the claimed deliveries are rightly not done, though others are, and why.
+    /// The claimed deliveries that are rightly not done although others are, each with the reason.
     dropped: Vec<(EventId, String)>,
-    /// Of which deliveries a note has just said that they did not arrive.
+    /// The deliveries of which a note has just said that they did not arrive.
     noted: Vec<EventId>,
-    /// What the customer's user in Zendesk lacks, to be written once the text is there.
+    /// The data that the customer's user in Zendesk lacks; it is written once the text is there.
     completion: Option<Completion>,
 }
 
 impl Worker {
-    /// Works until `stop`, then lets what is running finish. Whoever waits for this sets the deadline: what is
-    /// dropped in the middle is found again as unconfirmed.
+    /// Works until `stop`, then lets running claims finish. The caller sets the deadline: a claim that is dropped in
+    /// the middle is found again as unconfirmed.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let (tasks, supervisor) = (TaskTracker::new(), self.supervisor());
         let catch_up = async {
@@ -190,7 +192,7 @@ impl Worker {
         tasks.wait().await;
     }
 
-    /// What keeps the loops of this worker's bridge running.
+    /// The supervisor of this worker's loops.
     pub fn supervisor(&self) -> Supervisor {
         Supervisor {
             clock: self.clock.clone(),
@@ -199,7 +201,7 @@ impl Worker {
         }
     }
 
-    /// Carries out one claim and records what came of it, whatever that is.
+    /// Carries out one claim and records its outcome.
     async fn work(&self, claim: Claim) {
         let Some(head) = claim.work.first() else { return };
         let (id, kind) = (head.delivery.id, head.event.kind.name());
@@ -208,7 +210,7 @@ impl Worker {
         async {
             log_claim(&claim);
             failpoint::reach("worker.claimed");
-            // Whatever panics may have called before it did, so the effect is looked for before it is tried again.
+            // A panic may come after a call, so the effect is looked for before the call is made again.
             let heard = Attempt::new(personal::of(&claim));
             let work = AssertUnwindSafe(self.weighed(&claim, &heard)).catch_unwind();
             let attempt = tokio::time::timeout(ATTEMPT_DEADLINE, work);
@@ -243,14 +245,14 @@ impl Worker {
                 Err(StoreError::StaleClaim(_)) => warn!("delivery.stale: {id} took longer than its lease"),
                 Err(error) => error!(%error, "delivery.not_recorded: {id} will be looked for after a restart"),
             }
-            // For its trace; the lines above have it already.
+            // For the trace; the log lines above carry the outcome already.
             Span::current().record("outcome", outcome);
         }
         .instrument(span)
         .await;
     }
 
-    /// Does, or looks for, what the kind of the event asks for.
+    /// Carries out the effect of the head's kind, or looks for it where it may have happened.
     async fn attempt(&self, claim: &Claim) -> Report {
         let mut learnt = Learnt::default();
         let Some(head) = claim.work.first() else {
@@ -264,7 +266,7 @@ impl Worker {
             }
             (EventKind::CustomerText(text), false) => self.write_texts(claim, text, &mut learnt).await,
             (EventKind::Note(note), false) => self.write_notes(claim, note, &mut learnt).await,
-            // These read and record only: there is no effect to look for, so they are done again.
+            // These kinds read and record only, so they are done again and no effect is looked for.
             (EventKind::AgentReply(reply), _) => self.read_replies(claim, reply, &mut learnt).await,
             (EventKind::PhoneText(text), false) => self.send_text(claim, text, &mut learnt).await,
             (EventKind::TicketSolved(change), false) => self.send_closing_text(claim, change, &mut learnt).await,
@@ -282,8 +284,8 @@ impl Worker {
         Report { outcome, learnt }
     }
 
-    /// Turns a report into what is written down: the same move for every merged delivery but those that were dropped,
-    /// and a word to the agent about whatever ends without having arrived, or arrives after all.
+    /// Turns a report into a verdict: one move for all merged deliveries but the dropped ones, and a note for the
+    /// agent about every delivery that ends without having arrived, or that arrives after all.
     fn judge(&self, claim: &Claim, report: Report, now: Timestamp) -> Verdict {
         let Report { outcome, learnt } = report;
         let Some(head) = claim.work.first() else { return Verdict::default() };
@@ -298,7 +300,7 @@ impl Worker {
         } else {
             None
         };
-        // A note that was set aside may stand on the ticket, so what it tells of is told of again when it arrives.
+        // A note that was set aside may stand on the ticket, so the arrival of its delivery is told as well.
         let may_stand = matches!(transition, Transition::SetAside { .. });
         let noted = if may_stand { tell::not_arrived(claim.work.iter()) } else { learnt.noted };
         let move_of = |id: EventId| {
@@ -317,8 +319,8 @@ impl Worker {
         }
     }
 
-    /// What a failed call means for the delivery. A refusal of an object is weighed when the attempt is over
-    /// ([`Worker::weigh`]).
+    /// The outcome of a failed call for the delivery. [`Worker::weigh`] judges the refusal of an object after the
+    /// attempt.
     fn outcome(&self, failure: Failure, destination: Destination) -> Outcome {
         match failure {
             Failure::Retry { cause, after } | Failure::Broke { cause, after } => Outcome::Retry { cause, after },
@@ -328,7 +330,7 @@ impl Worker {
             Failure::Postpone { cause, until, for_budget } => Outcome::Postpone { cause, until, for_budget },
             Failure::Refused { cause, .. } => Outcome::Pause { destination, cause },
             Failure::Forbidden { cause, object, .. } => Outcome::Forbid { destination, object, cause },
-            // The ticket was made from another body under our key: look for it.
+            // Our key has opened a ticket from another body, so the ticket is looked for.
             Failure::IdempotencyMismatch { cause } => Outcome::Unknown { cause },
             Failure::Reject { cause } | Failure::Closed { cause } | Failure::NotFound { cause } => {
                 Outcome::Reject { cause }
@@ -347,7 +349,7 @@ fn render(mappings: &Mappings, mapping: Name, context: &Context) -> Result<serde
     })
 }
 
-/// Whether an attempt, or a look, did not come to what it was for.
+/// Whether an attempt did not have its effect, or a look did not find it.
 fn is_failure(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Retry { .. }
@@ -361,7 +363,7 @@ fn is_failure(outcome: &Outcome) -> bool {
     }
 }
 
-/// What the operator is called for.
+/// The notice for the operator, where the transition calls for one.
 fn notice(claim: &Claim, id: EventId, transition: &Transition) -> Option<Notice> {
     let left = |cause: &String| {
         let event = claim.work.iter().find(|work| work.delivery.id == id).map(|work| &work.event);
@@ -378,7 +380,7 @@ fn notice(claim: &Claim, id: EventId, transition: &Transition) -> Option<Notice>
     }
 }
 
-/// Says what is taken in hand: the head, whose span this is, and by their own ids those that go along with it.
+/// Logs a claim: the head, to which this span belongs, and by their own ids the deliveries that are merged into it.
 fn log_claim(claim: &Claim) {
     let Some((head, others)) = claim.work.split_first() else { return };
     let (id, attempt) = (head.delivery.id, head.delivery.attempts.saturating_add(1));
@@ -386,7 +388,7 @@ fn log_claim(claim: &Claim) {
     info!(attempt, looking, texts = claim.work.len(), "delivery.claimed: {id}");
     for other in others {
         info!(merged_id = %other.delivery.id, "delivery.merged: {} goes with {id}", other.delivery.id);
-        // So that its trace tells where the rest of it is.
+        // A span of its own, so that the trace of a merged delivery leads to the head's.
         drop(debug_span!("merged", event_id = %other.delivery.id, parent_id = %id));
     }
 }

@@ -1,10 +1,10 @@
-//! Calls the operator: posts what [`crate::domain::alarm`] has gathered to the configured receiver.
+//! Calls the operator: posts the notices that [`crate::domain::alarm`] has gathered to the configured receiver.
 //!
-//! It stands beside the deliveries and never in their way: whoever has something to tell writes it into the book and
-//! goes on. What the receiver does not take is told again, with what has come since, at the pace of every other retry
-//! and for as long as the bridge runs. What was not told before a stop is not lost: it stands in the store as dead or
-//! unconfirmed, and the next start tells of all that stands, once. That may repeat what was told already; the other
-//! way would need a record of every alarm, and could still not know whether one that got no answer was read.
+//! It stands beside the deliveries and never in their way: a notice is written into the book, and its writer goes on.
+//! A bulletin that the receiver does not take is posted again, with the notices since, at the pace of every other
+//! retry and for as long as the bridge runs. A stop loses no notice: the delivery stands in the store as dead or
+//! unconfirmed, and the next start tells once of all such deliveries. That may repeat an alarm. The other way would
+//! need a record of every alarm, and would still not know whether one without an answer was read.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,10 +25,10 @@ use crate::domain::retry::{RetryPolicy, later};
 use crate::store::{DeliveryFilter, Store, StoreError};
 use crate::telemetry::Metrics;
 
-/// Unconfirmed deliveries that are looked through at the start. Where there are more, the number told is at least this.
+/// Unconfirmed deliveries that are counted at the start. Where there are more, the number told is a lower bound.
 const RECALLED_MAX: usize = 1000;
 
-/// Where alarms go.
+/// The receiver of alarms.
 #[derive(Clone, Debug)]
 pub struct AlarmOptions {
     /// The whole address. It is a secret: receivers put their credentials into it.
@@ -39,7 +39,7 @@ pub struct AlarmOptions {
     pub console: Option<Console>,
 }
 
-/// What is to be told, shared by all who have something to tell.
+/// The notices to be told, shared by all that write them.
 #[derive(Debug, Default)]
 pub struct AlarmBook {
     alarms: Mutex<Alarms>,
@@ -54,24 +54,24 @@ impl AlarmBook {
     }
 
     fn lock(&self) -> MutexGuard<'_, Alarms> {
-        // A notice that was half taken is a number too low, which is no reason to tell nothing.
+        // A panic can leave a number too low, which is no reason to tell nothing.
         self.alarms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Tells what is in the book.
+/// Posts the notices of the book.
 pub struct Alarmist {
-    /// What is to be told.
+    /// The notices to be told.
     pub book: Arc<AlarmBook>,
-    /// What stands.
+    /// The deliveries that stand dead or unconfirmed.
     pub store: Arc<dyn Store>,
     /// Carries the posts.
     pub transport: Arc<dyn Transport>,
-    /// Where to; `None` for nowhere. It may change at any time.
+    /// The receiver; `None` for none. It may change at any time.
     pub options: watch::Receiver<Option<AlarmOptions>>,
     /// The time.
     pub clock: Clock,
-    /// What is counted.
+    /// The counters of alarms.
     pub metrics: Arc<Metrics>,
 }
 
@@ -84,7 +84,7 @@ impl Alarmist {
             Err(error) => warn!(%error, "alarm.not_recalled: what stood before this start is not told of"),
         }
         let mut attempt = 0;
-        // What is cut off by the stop is told of at the next start.
+        // The next start tells of the notices that the stop cuts off.
         while let Some(receiver) = stop.run_until_cancelled(self.due(&mut options)).await {
             let bulletin = self.book.lock().take();
             let Some(told) = stop.run_until_cancelled(self.post(&receiver, &bulletin)).await else { return };
@@ -98,7 +98,7 @@ impl Alarmist {
                 }
                 Err(cause) => {
                     attempt += 1;
-                    // Measured from now, it is never too old to be told.
+                    // The age is counted from now, so a bulletin is never given up as too old.
                     let wait = RetryPolicy::default().wait(attempt, None, Duration::ZERO, self.clock.draw());
                     self.book.lock().failed(bulletin, later(now, wait.unwrap_or_default()));
                     warn!(attempt, cause, "alarm.failed: {cause}; it is tried again");
@@ -107,7 +107,7 @@ impl Alarmist {
         }
     }
 
-    /// Waits until something is to be told and there is somebody to tell it to.
+    /// Waits until a bulletin is due and a receiver is configured.
     async fn due(&self, changing: &mut watch::Receiver<Option<AlarmOptions>>) -> AlarmOptions {
         loop {
             let options = changing.borrow_and_update().clone();
@@ -121,7 +121,7 @@ impl Alarmist {
             tokio::select! {
                 () = ripe => if let Some(options) = options { return options },
                 () = self.book.written.notified() => {}
-                // Once nobody can change the options any more, they are what they are.
+                // Without a sender the options stay as they are.
                 Ok(()) = changing.changed() => {}
             }
         }
@@ -149,7 +149,7 @@ impl Alarmist {
         }
     }
 
-    /// What was given up, or set aside, before this start.
+    /// The numbers of deliveries that were given up, or set aside, before this start.
     async fn standing(&self) -> Result<Notice, StoreError> {
         let dead = self.store.counts().by_state.get("dead").copied().unwrap_or(0);
         let filter =

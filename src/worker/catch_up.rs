@@ -1,23 +1,22 @@
-//! Finds what webhooks did not bring: Zendesk does not repeat a webhook that found us closed, and its circuit breaker
-//! drops them unsent.
+//! Finds the replies that webhooks did not bring: Zendesk does not repeat a webhook that found us closed, and its
+//! circuit breaker drops webhooks unsent.
 //!
-//! Each look does three things, cheapest first, and none of them decides what goes to the phone: it rings the doorbell
-//! once more, and the ordinary way does the rest, so whatever agents wrote after the last comment forwarded goes out,
-//! in order, once.
+//! Each look does three things, cheapest first. None of them decides which words go to the phone: it rings the
+//! doorbell once more, and the ordinary way does the rest. So every comment by an agent after the last one forwarded
+//! goes out, in order, once.
 //!
-//! 1. [`given_up`]: where we may read it, Zendesk's own log of our webhooks says what it gave up on.
+//! 1. [`given_up`]: where we may read it, Zendesk's own log of our webhooks names the ones that it gave up on.
 //! 2. One search names the text conversations that changed of late.
-//! 3. [`walk`]: a search index lags, and knows a conversation by its tag only. So, slowly, the tickets that the store
-//!    knows are looked at as well.
+//! 3. [`walk`]: a search index lags, and knows a conversation by its tag only. So the tickets that the store knows
+//!    are looked at as well, slowly.
 //!
-//! Vendor calls are the scarce thing, and most of what changed of late was changed by the bridge or came by a webhook.
-//! So a ticket of which every comment is known to be read ([`crate::domain::reading`]) is not read again: [`compare`]
-//! tells by the time of its last change, or else by the number of its comments, which one call brings for a hundred
-//! tickets.
+//! Vendor calls are scarce, and most recent changes came from the bridge or by a webhook. So a ticket is not read
+//! again when all of its comments are known to be read ([`crate::domain::reading`]): [`compare`] tells by the time of
+//! its last change, or else by the number of its comments, which one call brings for a hundred tickets.
 //!
-//! A ticket that the bridge does not know gives nothing unless the log names the comment, because nobody can tell which
-//! of its comments are old. A ticket that was solved or reopened unheard is learnt, and the closing text is not sent
-//! late: hours after the fact it answers nothing, and may reach a customer whose ticket is open again.
+//! A ticket that the bridge does not know gives nothing unless the log names the comment, because its old comments
+//! cannot be told from new ones. A ticket that was solved or reopened unheard is learnt. Its closing text is not sent
+//! late, because hours after the fact it answers nothing, and may reach a customer whose ticket is open again.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -43,36 +42,37 @@ mod compare;
 mod given_up;
 mod walk;
 
-/// How much further back each look goes than the last one: Zendesk's search index lags by up to a few minutes.
+/// How much further back each look goes than the last one ended: Zendesk's search index lags by up to a few minutes.
 const OVERLAP: Duration = Duration::from_secs(600);
 
 /// The pause between two rings, so that a catch-up after a long outage leaves most of the rate budget (200 calls a
-/// minute on the smallest plan) to what is happening now. While little is left, nothing is rung at all.
+/// minute on the smallest plan) to present traffic. While little is left, no doorbell is rung at all.
 const PACE: Duration = Duration::from_secs(1);
 
 /// The least step of the search, whose times are whole seconds.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How far the looks have come. Kept in memory: after a start everything of the last day is looked at again, which
-/// costs calls and doubles nothing.
+/// The progress of the looks. Kept in memory: after a start, the last day is looked at again, which costs calls and
+/// doubles nothing.
 #[derive(Debug)]
 struct Progress {
-    /// What changed after this is still to be searched for.
+    /// The search has still to find the changes after this time.
     search_from: Timestamp,
-    /// What is known of Zendesk's log.
+    /// The known part of Zendesk's log.
     log: given_up::Log,
     /// The conversation that was walked past last; `None` at the beginning of a round.
     walked_to: Option<ConversationKey>,
-    /// Tickets of which the store takes no note, and the time of the change that each was rung for last.
+    /// The tickets whose comments the store does not follow, each with the time of the change that it was rung for
+    /// last.
     strangers: HashMap<TicketId, Timestamp>,
 }
 
-/// What a search has found, beside what was rung for at once.
+/// The tickets that a search has found, without those that were rung for at once.
 struct Searched {
-    /// For tickets that changed and whose comments are counted: the vendor's number of them tells whether one is new, and
-    /// these are rung where it does not.
+    /// For tickets that changed and whose comments are counted. The vendor's number of comments tells whether one is
+    /// new; a ticket is rung for where the number does not tell.
     doubtful: Vec<Ring>,
-    /// From where the next search goes on, once these are settled.
+    /// The start of the next search, once these are settled.
     next_from: Timestamp,
 }
 
@@ -83,21 +83,21 @@ struct Ring {
     comment_id: Option<CommentId>,
     requester_id: Option<UserId>,
     seen: Sighting,
-    /// Under which it must not be taken twice.
+    /// The dedupe keys that keep it from being taken twice.
     keys: Vec<DedupeKey>,
 }
 
 impl Ring {
-    /// For a ticket that was seen so.
+    /// The ring for a ticket that was seen so.
     fn of(ticket: &TicketView, seen: Sighting) -> Self {
         Self { ticket_id: ticket.id, comment_id: None, requester_id: Some(ticket.requester_id), seen, keys: Vec::new() }
     }
 }
 
 impl Worker {
-    /// Catches up at once and then every so often until `stop`.
+    /// Catches up at once, and then each time that `every` has passed, until `stop`.
     pub(super) async fn catch_up(&self, every: Duration, stop: &CancellationToken) {
-        // How long we were down is not known; older than this, a reply would not be texted any more.
+        // The length of our outage is unknown; an older reply would not be texted any more.
         let mut since = before(self.clock.now(), self.options.retry.give_up_after);
         if let Some(lost) = self.store.lost_time() {
             since = since.min(lost.since);
@@ -109,18 +109,18 @@ impl Worker {
         while !stop.is_cancelled() {
             let differs = matches!(self.clock.trouble(), Some(Trouble::Differs(_)));
             if !is_dated && (differs || *sets.borrow() > 0) {
-                // The start was dated by a wrong clock, and Zendesk has told its time since; the clock may be right by now.
+                // A wrong clock dated the start, and Zendesk has told its time since. The clock may be right by now.
                 let since = before(self.clock.vendors_now(), self.options.retry.give_up_after);
                 progress.search_from = progress.search_from.min(before(since, OVERLAP));
                 is_dated = true;
             }
             let now = self.clock.now();
-            // What would be found reads from Zendesk and waits in the lanes to Braze. The look is made up for later.
+            // A ring would read from Zendesk and wait in the lanes to Braze. A later look makes up for this one.
             let paused = |destination| self.store.paused(destination).is_some_and(|pause| !pause.has_ended(now));
             if !paused(Destination::Zendesk) && !paused(Destination::Braze) {
                 self.look(&mut progress, now, stop).await;
             }
-            // Of a clock that was set back meanwhile, nothing can be told.
+            // A clock that was set back meanwhile cannot tell the time spent.
             let spent = Duration::try_from(self.clock.now().duration_since(now)).unwrap_or_default();
             tokio::select! {
                 biased;
@@ -150,7 +150,7 @@ impl Worker {
     }
 
     /// Finds every text conversation that changed since the last search, and rings for those that only reading can
-    /// settle; `None` when it did not come to its end.
+    /// settle. `None` when the search did not come to its end.
     async fn search(
         &self,
         progress: &mut Progress,
@@ -189,15 +189,15 @@ impl Worker {
             }
             for ring in &rings {
                 rung.insert(ring.ticket_id);
-                // Only where nothing more can come of the same second.
+                // Noted only where no later change can have the same second.
                 progress.strangers.extend(ring.seen.all_there_to.map(|heard| (ring.ticket_id, heard)));
             }
             if !rings.is_empty() {
                 info!("catch_up.rung: looked at {} tickets that changed of late", rings.len());
             }
             let Some(cut_off_at) = found.cut_off_at else {
-                // By Zendesk's clock, which is the one that tickets are dated by. Ours may be wrong, and that is when no
-                // webhook gets in and this search is all there is.
+                // By Zendesk's clock, which dates the tickets. Ours may be wrong, and then no webhook gets in and
+                // this search alone finds replies.
                 let next_from = before(found.answered_at.unwrap_or(now), OVERLAP);
                 progress.strangers.retain(|_, heard| *heard >= next_from);
                 return Some(Searched { doubtful, next_from });
@@ -222,8 +222,7 @@ impl Worker {
         }
     }
 
-    /// Waits while little is left of the rate budget, and before a ring that follows another; false when it is time to
-    /// stop.
+    /// Waits while little is left of the rate budget, and before a ring that follows another. False at the stop.
     async fn pace(&self, is_first: bool, stop: &CancellationToken) -> bool {
         let mut may_go = is_first;
         while !may_go || self.zendesk.is_budget_low() {
@@ -258,8 +257,8 @@ impl Worker {
     }
 }
 
-/// Where to go on when a list was cut off: its oldest come first. Always some way further, be there more in one second
-/// than a list holds.
+/// The start of the search after a list that was cut off, whose oldest entries come first. It always moves on, even
+/// where one second has more entries than a list holds.
 fn after_cut(since: Timestamp, cut_off_at: Timestamp) -> Timestamp {
     before(cut_off_at, SECOND).max(later(since, SECOND))
 }

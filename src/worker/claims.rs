@@ -1,7 +1,4 @@
-//! Claims what is due, and hands each claim to a task of its own.
-//!
-//! Nothing is waited for inside a claim: what needs room in a rate budget, or a vendor that does not answer, is not
-//! claimed before it can go. So a place is taken by work only, and hundreds of tickets that hang leave places for others.
+//! Claims due work, and hands each claim to a task of its own.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -21,32 +18,31 @@ use crate::telemetry::Trouble;
 
 use super::{Loop, Supervisor, Worker};
 
-/// Claims worked on at once, for each destination. Many, because one whose vendor hangs keeps its place for as long as a
-/// call may take, and costs a connection and some kilobytes meanwhile; how many calls a vendor gets, the rate budgets
-/// say.
+/// Claims at work at once, for each destination. Many, because a claim whose vendor hangs keeps its place for as long
+/// as a call may take, and costs only a connection and some kilobytes. The rate budgets limit the calls.
 const PLACES: usize = 1024;
 
-/// Texts that are merged into one comment at most, while the rate budget of their ticket is short: a screenful, which an
-/// agent still reads as one.
+/// The most texts that are merged into one comment, while the rate budget of their ticket is short: a screenful,
+/// which an agent still reads as one.
 const MERGE_MAX: usize = 20;
 
-/// How soon it is looked again whether a place is free where few are given out, should no result tell of it.
+/// The longest wait for a free place where few are given out; a result that frees one ends it earlier.
 const FEW_PLACES_WAIT: Duration = Duration::from_secs(1);
 
-/// How long nothing is asked of the store at most.
+/// The longest wait between two claims.
 const REST_MAX: Duration = Duration::from_secs(60);
 
 /// Whether something may be claimed now.
 enum Turn {
     Claim,
-    /// Not before this time, unless something changes.
+    /// Nothing before this time, unless the store changes.
     Rest(Timestamp),
-    /// The vendor is to be asked whether it answers again.
+    /// The vendor has to be asked whether it answers again.
     Ask,
 }
 
 impl Worker {
-    /// Claims whatever is due at one destination until `stop`, and starts that again where it ended before.
+    /// Claims due work for one destination until `stop`, and starts the loop again where it ended before.
     pub(super) async fn hand_out(
         self: &Arc<Self>,
         destination: Destination,
@@ -54,13 +50,14 @@ impl Worker {
         stop: &CancellationToken,
         tasks: &TaskTracker,
     ) {
-        // Claims that are worked on keep their places over a restart of the loop.
+        // Claims at work keep their places over a restart of the loop.
         let places = Arc::new(Semaphore::new(PLACES));
         let start = || self.claim_loop(destination, &places, stop, tasks);
         supervisor.keep(Loop::Claims(destination), stop, start).await;
     }
 
-    /// A place among the [`PLACES`] is waited for before the claim, so that no lease runs while its holder stands in line.
+    /// Waits for a place among the [`PLACES`] before the claim, so that no lease runs while its holder stands in
+    /// line.
     async fn claim_loop(
         self: &Arc<Self>,
         destination: Destination,
@@ -122,12 +119,12 @@ impl Worker {
         }
     }
 
-    /// What the vendor's standing allows, where so many claims are worked on already.
+    /// The turn that the vendor's standing allows while `at_work` claims run.
     fn turn(&self, destination: Destination, at_work: usize, now: Timestamp) -> Turn {
         if let Some(until) = self.pauses.until(destination, now) {
             return Turn::Rest(until);
         }
-        // Of one that the operator has paused, nothing is handed out, and nothing is asked.
+        // A destination that the operator has paused gets no deliveries and no question.
         let asks = self.store.paused(destination).is_none_or(|pause| pause.has_ended(now));
         let ask_at = self.with_breaker(destination, |breaker| breaker.ask_at(now)).filter(|_| asks);
         if let Some(at) = ask_at {
@@ -140,7 +137,7 @@ impl Worker {
         Turn::Claim
     }
 
-    /// On what terms to claim: which needs cannot be met now, and until when.
+    /// The terms of a claim: the needs that cannot be met now. With it comes the first time at which one of them can.
     fn terms(&self, destination: Destination, now: Timestamp) -> (Terms, Option<Timestamp>) {
         let zendesk = |need| (need, self.zendesk.opens_for(need));
         let shut: Vec<(Need, Option<Timestamp>)> = match destination {
@@ -149,7 +146,7 @@ impl Worker {
                 let (need, opens_at) = zendesk(Need::Comments);
                 let held = self.pauses.until(Destination::Zendesk, now);
                 let away = self.zendesk.with_breaker(|breaker| breaker.ask_at(now).filter(|_| breaker.is_open()));
-                // While it is being asked, that time is past.
+                // While the vendor is being asked, that time is past.
                 let away = away.map(|at| at.max(later(now, FEW_PLACES_WAIT)));
                 vec![(need, opens_at.max(held).max(away)), (Need::Text, self.braze.opens_for(Need::Text))]
             }
@@ -168,11 +165,11 @@ impl Worker {
         (Terms { merge_up_to: MERGE_MAX, gates, is_short: Arc::new(is_short) }, opens_at)
     }
 
-    /// Waits until something has changed, the next head falls due, or it is time to stop. The store keeps a change
-    /// that comes between the look and this wait.
+    /// Waits until the store has changed, the next head falls due, or `stop`. The store keeps a change that comes
+    /// between the claim and this wait.
     ///
-    /// Never for longer than [`REST_MAX`]: a time may have been reckoned by a clock that was wrong, and that a lease ends
-    /// is no change.
+    /// The wait is [`REST_MAX`] at most, because a time may come from a clock that was wrong, and because the end of
+    /// a lease is no change of the store.
     async fn rest(&self, destination: Destination, due: Option<Timestamp>, stop: &CancellationToken) {
         let longest = later(self.clock.now(), REST_MAX);
         let until_due = self.clock.sleep_until(due.map_or(longest, |due| due.min(longest)));
@@ -184,14 +181,14 @@ impl Worker {
         }
     }
 
-    /// Asks a vendor for something small. Says whether it has turned out, just now, not to answer.
+    /// Asks a vendor for a small object. True when this call shows first that the vendor does not answer.
     async fn ask_whether_it_answers(&self, destination: Destination) -> bool {
         let failed = match destination {
             Destination::Zendesk => self.zendesk.me().await.err(),
             Destination::Braze => self.braze.campaign(&self.options.agent_reply_campaign).await.err(),
         };
         let now = self.clock.now();
-        // Whatever the answer says, an answer has closed it.
+        // Any answer has closed the breaker.
         let is_news = self.with_breaker(destination, |breaker| breaker.still_unanswered(now));
         if is_news {
             let cause = failed.as_ref().map_or("no answer", |failure| failure.cause());

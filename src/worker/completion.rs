@@ -1,7 +1,8 @@
-//! Completes users in Zendesk with what Braze knows of them: a number, the recipe's field, an e-mail address.
+//! Completes users in Zendesk with data that Braze has: a number, the recipe's field, an e-mail address.
 //!
-//! No text waits for that: the users are completed one after the other, outside of every lane, and each at most once. What
-//! Zendesk refuses stays blank, and so does what was still to be done when the bridge ended. Nothing is ever written over.
+//! No text waits for that: the users are completed one after the other, outside of every lane, and each at most once.
+//! A value that Zendesk refuses stays blank, and so does a value that the bridge had not written when it ended. No
+//! value is ever overwritten.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -16,18 +17,19 @@ use crate::domain::event::UserId;
 
 use super::Worker;
 
-/// Users that wait to be completed. Beyond that the oldest stay as they are: a campaign that opens thousands of tickets at
-/// once must not fill the memory with them.
+/// The most users that wait to be completed; beyond it the oldest stay as they are. A campaign that opens thousands
+/// of tickets at once must not fill the memory with them.
 const WAITING_MAX: usize = 1_000;
 
-/// What a user is still to be given.
+/// The values that a user still lacks.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Completion {
     /// The user.
     pub(super) user: UserId,
-    /// Fields to save on the user, who is named in them by external id or e-mail address.
+    /// Fields to save on the user; an external id or e-mail address in them names the user.
     pub(super) fields: Option<Value>,
-    /// An address that the user has not: added as an identity, because Zendesk then refuses one that belongs to another.
+    /// An e-mail address for a user without one. It is added as an identity, because Zendesk then refuses an address
+    /// that belongs to another user.
     pub(super) email: Option<String>,
 }
 
@@ -94,7 +96,7 @@ impl Worker {
     /// Writes the parts that are not written yet.
     ///
     /// # Errors
-    /// [`Failure::Postpone`] only: whatever else is said of one part, it is over.
+    /// [`Failure::Postpone`] only: any other failure ends its part.
     async fn complete(&self, completion: &mut Completion) -> Result<(), Failure> {
         if let Some(fields) = &completion.fields {
             over(completion.user, self.zendesk.save_user(fields).await.map(drop))?;
@@ -108,7 +110,8 @@ impl Worker {
     }
 }
 
-/// Zendesk's words for a refusal may hold the address, so they are not logged.
+/// Ends a part of the completion unless it was postponed. Zendesk's words for a refusal may hold the address, so they
+/// are not logged.
 fn over(user: UserId, result: Result<(), Failure>) -> Result<(), Failure> {
     match result {
         Err(failure @ Failure::Postpone { .. }) => Err(failure),

@@ -1,7 +1,8 @@
-//! What to do when it may have happened: looks for the effect of a call whose answer was lost.
+//! Looks for the effect of a call whose answer was lost.
 //!
-//! A look changes nothing at the vendor. Seen: delivered. Not seen at the last look: sent again; but a text to the phone is
-//! set aside where the operator has chosen so, because a receipt may show later than anybody looks.
+//! A look changes nothing at the vendor. An effect that is seen makes the delivery delivered. One that the last look
+//! does not see is sent again; a text to the phone is set aside instead where the operator has chosen so, because its
+//! receipt may show after the last look.
 
 use std::collections::BTreeSet;
 
@@ -23,8 +24,8 @@ use super::tell::not_arrived;
 use super::theirs::requester_of;
 use super::{Learnt, Worker};
 
-/// How many of the conversation's newest tickets are searched for our own comment. It is on the newest or the one
-/// before; one more is read for good measure, because a look that misses it writes the text a second time.
+/// How many of the conversation's newest tickets are searched for our own comment. It stands on the newest or the one
+/// before. The third is a safeguard, because a look that misses the comment writes the text a second time.
 const TICKETS_SEARCHED: usize = 3;
 
 impl Worker {
@@ -53,7 +54,8 @@ impl Worker {
         }
     }
 
-    /// What was written for this event on one of these tickets, the latest ticket first; one that is gone holds nothing.
+    /// The comment that was written for this event on one of these tickets, searched from the latest ticket on. A
+    /// ticket that is gone counts as empty.
     pub(super) async fn find_write(
         &self,
         candidates: impl IntoIterator<Item = TicketId>,
@@ -70,7 +72,7 @@ impl Worker {
         Ok(None)
     }
 
-    /// Reads back the receipt that each text leaves on the customer's profile.
+    /// Reads the receipt that each text leaves on the customer's profile.
     pub(super) async fn look_at_braze(&self, claim: &Claim, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
         let Some(recipient) = recipient_of(claim) else { return Err(nothing_to_look_for()) };
@@ -92,13 +94,13 @@ impl Worker {
                 learnt.changes.extend(arrival::learnt(&head.delivery, &head.event, claim.conversation.as_ref()));
                 Ok(Outcome::Done { receipt: "seen on the customer's profile".to_owned() })
             }
-            // More is out than we knew: the rest can go at once. Otherwise it is the next part that is being looked
-            // for.
+            // More parts are out than was known, so the rest can go at once. Otherwise the part in doubt is the next
+            // one.
             Some(part) if may_go_on_behind(part, head.delivery.parts_sent, self.options.on_unconfirmed) => {
                 learnt.parts_sent = Some(part);
                 Ok(Outcome::NotSeen { cause: format!("part {part} of {parts} is out"), look_at: None })
             }
-            // A later text of ours has taken the receipt's place: another line of the same customer.
+            // The receipt is that of a later text of ours, for another line of the same customer.
             None if receipt.as_deref().is_some_and(|receipt| self.is_later(receipt, head.delivery.id)) => {
                 Ok(self.nobody_can_tell(cause::RECEIPT_REPLACED.to_owned()))
             }
@@ -113,7 +115,7 @@ impl Worker {
         }
     }
 
-    /// Whether the receipt is that of a delivery which was, or may have been, accepted later.
+    /// Whether the receipt belongs to a delivery that was, or may have been, accepted later.
     fn is_later(&self, receipt: &str, than: EventId) -> bool {
         let id = receipt.split('.').next().and_then(|id| id.parse::<EventId>().ok());
         id.is_some_and(|id| self.store.may_be_later(id, than))
@@ -133,8 +135,8 @@ impl Worker {
     }
 }
 
-/// The tickets that the bridge itself remembers, of which a text may stand on any: an agent may have begun another ticket
-/// since it was sent, and the conversation have gone there.
+/// The conversation's tickets that the bridge remembers. A text may stand on any of them: an agent may have begun
+/// another ticket since it was sent, and the conversation may have gone there.
 pub(super) fn recent_tickets(claim: &Claim) -> Vec<TicketId> {
     claim.conversation.iter().flat_map(Conversation::recent_tickets).collect()
 }
@@ -143,8 +145,9 @@ fn nothing_to_look_for() -> Outcome {
     Outcome::NotSeen { cause: "there is nothing to look for".to_owned(), look_at: None }
 }
 
-/// Whether the parts behind one that is seen can be sent. With `hold`, one part goes at a time, so that they were not sent
-/// where it is the next of those that are known to be out; an attempt of a time before that setting may have sent more.
+/// Whether the parts behind a seen one can be sent. With `hold`, parts go one at a time, so the later ones are unsent
+/// where the seen part is the next after the known ones. Another part may be of an attempt before that setting, which
+/// may have sent more.
 fn may_go_on_behind(seen: u32, known: u32, on_unconfirmed: OnUnconfirmed) -> bool {
     match on_unconfirmed {
         OnUnconfirmed::Resend => seen > known,

@@ -1,4 +1,4 @@
-//! What the mappings are given: from a claim to a [`Context`]. Pure.
+//! The data that mappings render: makes a [`Context`] from a claim. Pure.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -22,7 +22,7 @@ use super::identify::user_external_id;
 /// The words and files of one comment on the ticket: one text, or several with their times.
 #[derive(Debug)]
 pub(super) struct CommentText {
-    /// As a human reads it, links to media included; also what an echo of it would say.
+    /// The words as a human reads them, links to media included. An echo of the comment would say the same.
     pub(super) plain: String,
     /// Links to media.
     pub(super) media: Vec<String>,
@@ -30,14 +30,14 @@ pub(super) struct CommentText {
     pub(super) uploads: Vec<String>,
     /// Whether copying was tried.
     pub(super) uploaded: bool,
-    /// Whether an earlier attempt has copied some of it.
+    /// Whether an earlier attempt has copied some of the media.
     pub(super) is_reused: bool,
     oldest: Timestamp,
 }
 
 impl CommentText {
-    /// The comment that these texts make. A single text stands as it came; merged ones each have their time before
-    /// them.
+    /// The comment that these texts make. A single text stands as it came; of merged texts each stands behind its
+    /// time.
     pub(super) fn of(events: &[&Event]) -> Self {
         let merged = events.len() > 1;
         let mut written = Self {
@@ -65,15 +65,15 @@ impl CommentText {
         written
     }
 
-    /// Whether what acceptance noted about an echo still holds long enough: for half of its life, because the
-    /// other half is longer than an attempt may take.
+    /// Whether the echo that acceptance noted holds long enough: for half of its life, because the other half is
+    /// longer than an attempt may take.
     pub(super) fn is_recent(&self, now: Timestamp) -> bool {
         let half = SignedDuration::try_from(ECHO_LIFE / 2).unwrap_or(SignedDuration::ZERO);
         now.duration_since(self.oldest) <= half
     }
 }
 
-/// What goes from the phone to the ticket.
+/// A text on its way from the phone to the ticket.
 pub(super) struct Inbound<'a> {
     pub(super) claim: &'a Claim,
     pub(super) customer: &'a Customer,
@@ -82,17 +82,17 @@ pub(super) struct Inbound<'a> {
 }
 
 impl Inbound<'_> {
-    /// Whether this user is the one that the conversation remembers as its requester.
+    /// Whether the conversation remembers this user as its requester.
     pub(super) fn remembers(&self, requester: UserId) -> bool {
         self.claim.conversation.as_ref().is_some_and(|conversation| conversation.requester_id == Some(requester))
     }
 
-    /// The ticket that the conversation goes to now, as far as was known when it was claimed.
+    /// The conversation's ticket at the time of the claim.
     pub(super) fn current_ticket(&self) -> Option<TicketId> {
         self.claim.conversation.as_ref()?.ticket.as_ref().map(|ticket| ticket.id)
     }
 
-    /// For a mapping that opens a ticket.
+    /// The context of a mapping that opens a ticket.
     pub(super) fn opening(&self, requester: UserId, previous: Option<TicketId>) -> Context {
         let mut context = self.writing(requester);
         context.ticket.previous_id = previous;
@@ -102,7 +102,7 @@ impl Inbound<'_> {
         context
     }
 
-    /// For a mapping that adds a comment.
+    /// The context of a mapping that adds a comment.
     pub(super) fn appending(&self, requester: UserId, ticket: TicketId) -> Context {
         let mut context = self.writing(requester);
         context.ticket.id = Some(ticket);
@@ -123,8 +123,8 @@ impl Inbound<'_> {
     }
 }
 
-/// For a mapping that writes an internal comment on a ticket: `words` are what these notes say. `ids` are the deliveries that it
-/// is written for; all of the claim's where none is named.
+/// The context of a mapping that writes an internal comment on a ticket. `words` are the words of these notes, and
+/// `ids` the deliveries that the comment is for; none stands for all of the claim's.
 pub(super) fn internal(claim: &Claim, ticket: TicketId, notes: &[&Note], words: &str, ids: &[EventId]) -> Context {
     let mut context = base(claim, &customer(claim));
     if !ids.is_empty() {
@@ -147,7 +147,7 @@ pub(super) fn internal(claim: &Claim, ticket: TicketId, notes: &[&Note], words: 
     context
 }
 
-/// For the mapping that notes a keyword. `status` is the ticket's from then on, where it changes.
+/// The context of the mapping that notes a keyword. `status` is the ticket's new status, where it changes.
 pub(super) fn keyword_note(claim: &Claim, note: &Note, words: &str, status: Option<TicketStatus>) -> Context {
     let mut context = internal(claim, note.ticket_id, &[note], words, &[]);
     context.note.status = status.map(|status| status.name().to_owned());
@@ -166,13 +166,13 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// What the profile's receipt says when this part is the newest that went out.
+    /// The receipt on the profile while this part is the newest that went out.
     pub(super) fn receipt(&self) -> String {
         if self.of == 1 { self.id.to_string() } else { format!("{}.{}", self.id, self.number) }
     }
 }
 
-/// For a mapping that sends a text.
+/// The context of a mapping that sends a text.
 pub(super) fn outbound(
     claim: &Claim,
     recipient: &Recipient,
@@ -218,18 +218,19 @@ pub(super) fn closing(change: &TicketChange) -> PhoneText {
     }
 }
 
-/// A new Zendesk user for the customer under this external id, which makes saving it twice harmless. Neither an e-mail
-/// address, by which Zendesk would take another user for them, nor a role, which that user would lose.
+/// A new Zendesk user for the customer under this external id, which makes saving it twice harmless. It has no e-mail
+/// address, because Zendesk would take an existing user of that address for it, and no role, because that user would
+/// lose theirs.
 pub(super) fn new_user(customer: &Customer, id: Option<String>, user_field: &str) -> Value {
     let mut user = bare_user(customer, id, user_field);
     if let Some(user) = user.as_object_mut() {
-        // Zendesk wants E.164; what could not be brought into that form stays in Braze.
+        // Zendesk wants E.164; a number in any other form stays in Braze.
         insert(user, "phone", addressable(customer.phone.as_ref()).filter(|phone| phone.starts_with('+')));
     }
     user
 }
 
-/// The same with nothing that Zendesk could find fault with.
+/// The same user with only those values that Zendesk cannot refuse.
 pub(super) fn bare_user(customer: &Customer, id: Option<String>, user_field: &str) -> Value {
     let known_as = customer.external_id.clone().or_else(|| user_external_id(customer));
     let nameless = || known_as.as_deref().map_or_else(|| "Customer".to_owned(), |id| format!("Customer {id}"));
@@ -245,12 +246,12 @@ pub(super) fn bare_user(customer: &Customer, id: Option<String>, user_field: &st
 
 /// The blanks of a user that the customer's profile fills.
 pub(super) fn completion(user: &UserView, customer: &Customer, user_field: &str) -> Completion {
-    // A user without an id was taken for the customer by a number alone.
+    // A user without an external id was recognised by a number alone.
     let email = addressable(customer.email.as_ref()).filter(|_| user.email.is_none() && user.external_id.is_some());
     Completion { user: user.id, fields: blanks(user, customer, user_field), email }
 }
 
-/// The fields among them; `None` when nothing is, or when the user cannot be addressed.
+/// The blank fields; `None` when none is blank, or when the user cannot be addressed.
 fn blanks(user: &UserView, customer: &Customer, user_field: &str) -> Option<Value> {
     let field = user.user_fields.get(user_field).and_then(Value::as_str).unwrap_or_default();
     let mut blanks = Map::new();
@@ -273,7 +274,8 @@ fn blanks(user: &UserView, customer: &Customer, user_field: &str) -> Option<Valu
     Some(Value::Object(blanks))
 }
 
-/// An address or a number that Zendesk would expand as a placeholder stays in Braze, because no space may be put into it.
+/// The value, unless Zendesk would expand it as a placeholder. Such an address or number stays in Braze, because no
+/// space may be put into it.
 fn addressable(value: Option<&String>) -> Option<String> {
     value.filter(|value| text::is_inert(value)).cloned()
 }
@@ -288,7 +290,7 @@ fn customer(claim: &Claim) -> Customer {
     claim.conversation.as_ref().map(|conversation| conversation.customer.clone()).unwrap_or_default()
 }
 
-/// Everything that does not depend on what is written, with explicit blanks for the rest.
+/// The part of a context that every mapping shares, with explicit blanks for the rest.
 fn base(claim: &Claim, customer: &Customer) -> Context {
     let key = &claim.key;
     let head = claim.work.first();

@@ -1,5 +1,5 @@
-//! What a text had found out when it was postponed for a rate budget, so that it asks for nothing twice when its turn
-//! comes. In memory only, and bounded: without it, a few calls are made again.
+//! Keeps the facts of texts that were postponed for a rate budget, so that a text asks for nothing twice when its
+//! turn comes. In memory only, and bounded: without it, a few calls are made again.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,10 +10,10 @@ use crate::domain::conversation::Conversation;
 use crate::domain::event::{EventId, TicketId, UserId};
 use crate::domain::plan::Facts;
 
-/// How long facts are believed: as long as the status of a ticket is.
+/// How long facts are believed: as long as a ticket's status is.
 const LIFE: SignedDuration = SignedDuration::from_secs(600);
 
-/// Of how many texts facts are kept: far more than wait for a budget in the middle of their steps.
+/// The most texts with kept facts: far more than wait for a budget in the middle of their steps.
 const TEXTS_MAX: usize = 4096;
 
 /// The facts of postponed texts, by the delivery.
@@ -23,7 +23,7 @@ pub struct KeptFacts(Mutex<HashMap<EventId, Kept>>);
 #[derive(Debug)]
 struct Kept {
     facts: Facts,
-    /// What the bridge itself knew then. Where it knows something else, the facts are void.
+    /// The bridge's own knowledge at that time. Facts are void once it differs.
     known: Known,
     at: Timestamp,
 }
@@ -45,7 +45,7 @@ impl Known {
 }
 
 impl KeptFacts {
-    /// Keeps what was found out for this delivery.
+    /// Keeps the facts of this delivery.
     pub(super) fn keep(&self, id: EventId, facts: Facts, conversation: Option<&Conversation>, now: Timestamp) {
         let mut kept = self.lock();
         if kept.len() >= TEXTS_MAX {
@@ -56,7 +56,7 @@ impl KeptFacts {
         }
     }
 
-    /// What was found out for this delivery, if it still holds.
+    /// The facts of this delivery, if they still hold. They are handed out once.
     pub(super) fn take(&self, id: EventId, conversation: Option<&Conversation>, now: Timestamp) -> Option<Facts> {
         let kept = self.lock().remove(&id)?;
         let holds = is_fresh(kept.at, now) && kept.known == Known::of(conversation);

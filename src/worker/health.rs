@@ -1,7 +1,7 @@
-//! How the vendors stand to us: which of them refuse us, and what one refusal among others means.
+//! The standing of the vendors: which of them refuse us, and whether one refusal concerns a delivery or the account.
 //!
-//! The rules are those of [`crate::domain::refusals`]; here is what they are fed with, and what is said of them in log,
-//! readiness, metrics and alarms. A vendor is never called here but to ask who we are.
+//! The rules are in [`crate::domain::refusals`]; this module feeds them, and reports their results to log, readiness,
+//! metrics and alarms. Its only call to a vendor asks who we are.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,8 @@ use crate::telemetry::Trouble;
 use super::{Report, Worker};
 
 impl Worker {
-    /// Carries out the claim, and weighs a refusal of its object. The question who we are is no part of the attempt.
+    /// Carries out the claim, and weighs a refusal of its object. The call that asks who we are is no part of the
+    /// attempt.
     pub(super) async fn weighed(&self, claim: &Claim, heard: &Arc<Attempt>) -> Report {
         let report = heard.listen(self.attempt(claim)).await;
         let Outcome::Forbid { destination, object, cause } = report.outcome else { return report };
@@ -33,11 +34,11 @@ impl Worker {
         Report { outcome, ..report }
     }
 
-    /// What the refusal of one object means: for this delivery, or for the account.
+    /// Judges the refusal of one object: it concerns this delivery, or the account.
     async fn weigh(&self, delivery: &Delivery, destination: Destination, object: &Object, cause: String) -> Outcome {
         let now = self.clock.now();
         let is_over = refusals::tries_are_over(&delivery.state, now);
-        // Braze has no call that every key may make.
+        // Braze has no call that every key may make, so it cannot be asked.
         let can_probe = destination == Destination::Zendesk;
         let mut weight = self.pauses.weigh(destination, object, is_over, can_probe, now);
         if weight == Weight::Probe {
@@ -57,17 +58,17 @@ impl Worker {
         }
     }
 
-    /// Whether Zendesk knows whom our credential stands for; `None` when it could not be asked.
+    /// Whether Zendesk accepts our credential; `None` when it could not be asked.
     async fn is_let_in(&self) -> Option<bool> {
         match self.zendesk.me().await {
-            // A wrong credential may be answered with a user who is nobody.
+            // Zendesk may answer a wrong credential with an anonymous user.
             Ok(me) => Some(me.id.is_some()),
             Err(Failure::Refused { .. } | Failure::Forbidden { .. } | Failure::Reject { .. }) => Some(false),
             Err(_) => None,
         }
     }
 
-    /// Leaves a vendor alone that refuses us, and says so.
+    /// Pauses a vendor that refuses us, and reports it.
     fn hold(&self, destination: Destination, cause: &str, now: Timestamp) {
         if self.pauses.pause(destination, later(now, self.options.retry.pause)) {
             warn!(?destination, "destination.paused: {cause}");
@@ -77,7 +78,7 @@ impl Worker {
         self.metrics.set_paused(destination, true);
     }
 
-    /// Keeps the [`Pauses`] in step: a refusal begins one, a success ends it. Other outcomes say nothing about whether
+    /// Keeps the [`Pauses`] in step: a refusal begins a pause, a success ends it. Other outcomes do not tell whether
     /// the vendor lets us in.
     pub(super) fn note_health(&self, claim: &Claim, outcome: &Outcome, now: Timestamp) {
         match outcome {
@@ -110,10 +111,10 @@ impl Worker {
     }
 }
 
-/// The longest that a vendor which refuses us is left alone before it is asked again.
+/// The longest pause before a vendor that refuses us is asked again.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
-/// Which vendors refuse us, and what each refused since it last accepted something.
+/// The vendors that refuse us, and the refusals of each since its last success.
 #[derive(Debug, Default)]
 pub struct Pauses(Mutex<BTreeMap<Destination, Standing>>);
 
@@ -124,25 +125,25 @@ struct Standing {
 }
 
 impl Pauses {
-    /// Until when a destination is left alone.
+    /// The end of a destination's pause; `None` when it has none.
     pub(super) fn until(&self, destination: Destination, now: Timestamp) -> Option<Timestamp> {
-        // A later time was reckoned by a clock that has been set since.
+        // A later end comes from a clock that has been set since.
         let is_on = |until: &Timestamp| *until > now && *until <= later(now, PAUSE_MAX);
         self.lock().get(&destination)?.paused_until.filter(is_on)
     }
 
-    /// Whether a pause is over and nothing has gone through since: then one delivery at a time shows whether the vendor
+    /// Whether a pause is over and no call has succeeded since. One delivery at a time then shows whether the vendor
     /// lets us in again.
     pub(super) fn is_on_trial(&self, destination: Destination, now: Timestamp) -> bool {
         self.lock().get(&destination).and_then(|standing| standing.paused_until).is_some_and(|until| until <= now)
     }
 
-    /// Holds a destination; says whether that is news.
+    /// Begins or prolongs a pause; true when it begins.
     fn pause(&self, destination: Destination, until: Timestamp) -> bool {
         self.lock().entry(destination).or_default().paused_until.replace(until).is_none()
     }
 
-    /// A call went through; says whether that ended a pause.
+    /// Notes a call that succeeded; true when it ended a pause.
     fn succeeded(&self, destination: Destination, now: Timestamp) -> bool {
         let mut standings = self.lock();
         let standing = standings.entry(destination).or_default();
@@ -171,8 +172,8 @@ impl Pauses {
     }
 }
 
-/// Which vendor has answered when a delivery of this kind is done. A doorbell waits in the lane to the phone, but it is
-/// Zendesk that is read.
+/// The vendor that has answered when a delivery of this kind is done. A doorbell waits in the lane to the phone, but
+/// its call goes to Zendesk.
 fn answered_by(kind: &EventKind) -> Option<Destination> {
     match kind {
         EventKind::CustomerText(_) | EventKind::Note(_) | EventKind::AgentReply(_) => Some(Destination::Zendesk),

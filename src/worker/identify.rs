@@ -1,5 +1,5 @@
-//! Whose ticket it is: finds the customer behind a ticket that the bridge does not know yet. Whether a known ticket is still
-//! its customer's, [`super::theirs`] tells; where a merged one leads, [`super::merged`].
+//! Finds the customer behind a ticket that the bridge does not know yet. [`super::theirs`] tells whether a known
+//! ticket is still its customer's, and [`super::merged`] where a merged ticket leads.
 
 use jiff::Timestamp;
 
@@ -15,17 +15,17 @@ use crate::store::{Claim, StoreError};
 use super::merged::{SMS_TAG, is_tagged};
 use super::{Learnt, Worker};
 
-/// What stands before the `external_id` of a Zendesk user who is known by `braze_id` only, so that nobody takes it for
+/// The prefix in the `external_id` of a Zendesk user who is known by `braze_id` only, so that it is never taken for
 /// an external id: Braze answers "success" to a text for an external id that does not exist.
 const ANONYMOUS: &str = "braze:";
 
 impl Worker {
     /// Makes sure that the ticket is a text conversation and that the claim is its customer's.
     ///
-    /// A ticket that the bridge does not know is read, and must carry the tag `sms`. When that tells whose it is, all
-    /// that waits for the ticket moves to the customer's own lane and is claimed afresh there, so that nothing is ever
-    /// sent beside that lane or without knowing what the conversation knows. `named` is the customer as the webhook
-    /// called them. Gives the ticket's requester where the ticket had to be read.
+    /// A ticket that the bridge does not know is read, and must carry the tag `sms`. When it tells its customer, all
+    /// deliveries that wait for the ticket move to the customer's own lane and are claimed afresh there, so that
+    /// every text goes through that lane and knows its conversation. `named` is the customer in the webhook's words.
+    /// Gives the ticket's requester where the ticket had to be read.
     pub(super) async fn identify(
         &self,
         claim: &Claim,
@@ -59,7 +59,7 @@ impl Worker {
         Err(Outcome::Reject { cause: format!("{}: fill the external id of the user in Zendesk", cause::NO_BRAZE_ID) })
     }
 
-    /// Learns whose conversation an unknown ticket belongs to, which was read at `asked_at`; false when nobody named the
+    /// Learns the conversation of an unknown ticket that was read at `asked_at`. False when the webhook names no
     /// customer and the requester has no id in Braze.
     pub(super) async fn adopt(
         &self,
@@ -69,8 +69,8 @@ impl Worker {
         learnt: &mut Learnt,
     ) -> Result<bool, Outcome> {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
-        // A key that the bridge knows says more than the user does: the customer may have several names and lines. But not
-        // where the ticket has another requester since, who is another customer.
+        // A known key tells more than the user does, because the customer may have several names and lines. It does
+        // not count where the ticket's requester is another customer by now.
         let mut known = match &ticket.external_id {
             Some(key) => self.store.conversation(&ConversationKey(key.clone())).await.map_err(retry)?,
             None => None,
@@ -98,7 +98,7 @@ impl Worker {
         Ok(true)
     }
 
-    /// The claim goes on in the customer's own lane, at once.
+    /// The outcome of a claim that goes on in the customer's own lane, at once.
     pub(super) fn found(&self) -> Outcome {
         Outcome::Postpone {
             cause: "the ticket's customer has been found".to_owned(),
@@ -115,8 +115,9 @@ fn knows(conversation: Option<&Conversation>, ticket: TicketId) -> bool {
     })
 }
 
-/// What a ticket that was read at `asked_at` teaches about its conversation: nothing where it is another customer's. One
-/// that is done does not take the place of another: the customer's next text belongs where work goes on.
+/// The changes that a ticket read at `asked_at` teaches its conversation: none where it is another customer's. A
+/// ticket that is done does not take the place of another, because the customer's next text belongs where work goes
+/// on.
 fn taken_up(
     conversation: Option<&Conversation>,
     ticket: &TicketView,
@@ -131,7 +132,7 @@ fn taken_up(
         return Vec::new();
     }
     let mut changes = Vec::new();
-    // A customer may be two users, and writes on each ticket as the one whose it is.
+    // A customer may be two users, and writes on each ticket as its requester.
     let is_unknown = conversation.is_none_or(|known| known.requester_id.is_none());
     let requester = (is_unknown || is_theirs == Some(true)).then_some(ticket.requester_id);
     if becomes_current {
@@ -143,31 +144,31 @@ fn taken_up(
     changes
 }
 
-/// A ticket that was read at `asked_at`.
+/// A ticket that was read at `asked_at`, for its conversation to take up.
 pub(super) fn taken(ticket: &TicketView, requester: Option<UserId>, asked_at: Timestamp) -> TakenUp {
     TakenUp { ticket: ticket.id, status: ticket.status, since: ticket.updated_at, requester, asked_at }
 }
 
-/// What a customer is called as a Zendesk user's `external_id`.
+/// The customer's `external_id` as a Zendesk user.
 pub(super) fn user_external_id(customer: &Customer) -> Option<String> {
     let anonymous = || customer.braze_id.as_deref().map(|id| format!("{ANONYMOUS}{id}"));
     customer.external_id.clone().or_else(anonymous)
 }
 
-/// How many digits of an id's digest tell it from one that differs in case only.
+/// The digits of an id's digest that tell it from an id that differs in case only.
 const DIGEST_DIGITS: usize = 12;
 
 /// The longest id that Zendesk takes with a digest behind it.
 const PLAIN_CHARS_MAX: usize = 200;
 
-/// What a customer is called whose own id another user has: one of the staff, or a customer whose id differs in case only,
-/// which to Zendesk is the same. The same customer gets the same name every time.
+/// The `external_id` of a customer whose own id another user has: one of the staff, or a customer whose id differs in
+/// case only, which Zendesk takes for the same. The same customer gets the same second id every time.
 pub(super) fn second_external_id(id: &str) -> String {
     let plain: String = id.chars().take(PLAIN_CHARS_MAX).collect();
     format!("{plain}~{}", digest_of(id))
 }
 
-/// The customer's own id in a name that may be their second one.
+/// The customer's own id in an `external_id` that may be their second one.
 fn own_external_id(name: &str) -> &str {
     match name.rsplit_once('~') {
         Some((id, digest)) if digest == digest_of(id) => id,
@@ -179,7 +180,7 @@ fn digest_of(id: &str) -> String {
     fingerprint(id).chars().take(DIGEST_DIGITS).collect()
 }
 
-/// Whether the user is this customer; `None` where nothing tells.
+/// Whether the user is this customer; `None` where the user has no data to tell by.
 pub(super) fn is_customer(user: &UserView, customer: &Customer, user_field: &str) -> Option<bool> {
     if user.is_agent() {
         return Some(false);
@@ -196,15 +197,15 @@ pub(super) fn is_customer(user: &UserView, customer: &Customer, user_field: &str
     (same_phone || same_email).then_some(true)
 }
 
-/// Who the requester is in Braze. The recipe's own field speaks of nothing else; the external id is the bridge's or the
-/// brand's. A ticket's key alone says too little: nobody can tell an external id from a `braze_id` by its looks, and a
-/// text to an external id that does not exist is answered with success.
+/// The requester's ids in Braze. The recipe's own field holds an external id and nothing else; a user's external id
+/// is the bridge's or the brand's. A ticket's key alone does not do: an external id and a `braze_id` look the same,
+/// and Braze answers "success" to a text for an external id that does not exist.
 pub(super) fn customer_behind(ticket: &TicketView, user_field: &str) -> Option<Customer> {
     let user = ticket.requester.as_ref()?;
     Some(Customer { phone: user.phone.clone(), ..named_by(user, user_field)? })
 }
 
-/// What the user's field or external id calls them in Braze, where one of the two is filled.
+/// The customer that the user's field or external id names, where one of the two is filled.
 pub(super) fn named_by(user: &UserView, user_field: &str) -> Option<Customer> {
     let mut customer = Customer::default();
     let field = user.user_fields.get(user_field).and_then(|field| field.as_str()).filter(|field| !field.is_empty());

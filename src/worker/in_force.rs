@@ -1,9 +1,10 @@
-//! The mappings that requests are made by. They change while the bridge runs, when the configuration is read again.
+//! The mappings in force, which make all requests. They change while the bridge runs, when the configuration is read
+//! again.
 //!
-//! One request must not change with them: Zendesk refuses an idempotency key that comes with another body, and would then
-//! tell nothing about the ticket that the first body may have made. So a ticket whose opening was begun is opened, at every
-//! later try, by the mappings that it was begun with. After a restart these are forgotten; then a refused key means that the
-//! ticket is looked for.
+//! One request must not change with them: Zendesk refuses an idempotency key that comes with another body, and then
+//! tells nothing about the ticket that the first body may have made. So every later try to open a ticket uses the
+//! mappings of the first try. A restart forgets these; a key that is refused then means that the ticket is looked
+//! for.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::event::EventId;
 use crate::mapping::Mappings;
 
-/// How long Zendesk knows an idempotency key: 2 hours after a request that used it.
+/// How long Zendesk knows an idempotency key: 2 hours after the last request that used it.
 const KEY_LIFE: SignedDuration = SignedDuration::from_hours(2);
 
 /// The mappings in force.
@@ -23,7 +24,7 @@ pub struct MappingsInForce(Mutex<State>);
 #[derive(Debug)]
 struct State {
     current: Mappings,
-    /// By the event whose text opens the ticket: what it was begun with, and when it was tried last.
+    /// By the event whose text opens the ticket: the time of the last try, and the mappings of the first.
     openings: BTreeMap<EventId, (Timestamp, Mappings)>,
 }
 
@@ -39,13 +40,13 @@ impl MappingsInForce {
         self.state().current = mappings;
     }
 
-    /// What every request is made by but those that open a ticket.
+    /// The mappings of every request but those that open a ticket.
     #[must_use]
     pub fn current(&self) -> Mappings {
         self.state().current.clone()
     }
 
-    /// What the ticket of this event is opened by, which is tried now.
+    /// The mappings that open the ticket of this event, which is tried now.
     pub(super) fn for_opening(&self, event: EventId, now: Timestamp) -> Mappings {
         let mut state = self.state();
         state.openings.retain(|_, (tried_at, _)| now.duration_since(*tried_at) <= KEY_LIFE);
@@ -55,7 +56,7 @@ impl MappingsInForce {
         mappings.clone()
     }
 
-    /// The ticket of this event is open.
+    /// Forgets the mappings of an event whose ticket is open.
     pub(super) fn opened(&self, event: EventId) {
         self.state().openings.remove(&event);
     }

@@ -19,7 +19,7 @@ use super::merged::{Heir, is_merged, tagging_of, write_tags};
 use super::theirs::requester_of;
 use super::{Learnt, Worker, render};
 
-/// More looks than any way through the policy takes; a way that is longer goes in a circle.
+/// More steps than any way through the policy has; a longer way goes in a circle.
 const STEPS_MAX: usize = 24;
 
 /// A comment to add.
@@ -83,7 +83,7 @@ impl Worker {
         Err(Outcome::Retry { cause: "Zendesk's answers lead in a circle".to_owned(), after: None })
     }
 
-    /// Keeps what the next attempt need not find out or copy again.
+    /// Keeps facts and copies for the next attempt.
     fn put_off(
         &self,
         outcome: Outcome,
@@ -97,7 +97,7 @@ impl Worker {
                 self.facts.keep(id, facts, known, self.clock.now());
                 outcome
             }
-            // It may be the copies of an earlier attempt that Zendesk will not have: they are made anew, once.
+            // Zendesk may have refused the copies of an earlier attempt: they are made anew, once.
             (Outcome::Reject { cause }, Some(id)) if written.is_reused => {
                 self.uploads.forget(id);
                 Outcome::Retry { cause, after: None }
@@ -119,7 +119,7 @@ impl Worker {
             Step::FindTickets => {
                 let found = self.zendesk.find_tickets(&inbound.claim.key.0).await.map_err(failed)?;
                 let found = newest_first(found);
-                // A ticket that an earlier attempt has opened, without telling us, is not to take the text again.
+                // A ticket that an earlier attempt opened without an answer must not take the text again.
                 if let Some(newest) = found.first()
                     && let Some(outcome) = self.written_before(inbound, Some(newest.id), learnt).await?
                 {
@@ -204,12 +204,13 @@ impl Worker {
                 learnt.changes.extend(written.comment_id.map(|only| Change::OpenedWith(written.ticket.id, only)));
                 Ok(Some(outcome))
             }
-            // The user we took the customer for may have been merged into another since: look afresh, once.
+            // The remembered requester may have been merged into another user since: the customer is looked for
+            // afresh, once.
             Err(Failure::Reject { .. }) if inbound.remembers(requester) && facts.requester_gone() => Ok(None),
             Err(failure) => {
                 let is_sure = !matches!(failure, Failure::Broke { .. } | Failure::Unknown { .. })
                     && !matches!(failure, Failure::IdempotencyMismatch { .. });
-                // What an attempt before this one came to is as uncertain as it was.
+                // An earlier attempt stays in doubt.
                 if is_sure && self.opening_in_doubt(inbound.claim).is_none() {
                     learnt.changes.push(Change::NotOpened);
                 }
@@ -218,8 +219,8 @@ impl Worker {
         }
     }
 
-    /// Adds the text to a ticket; `None` when the ticket has turned out to take no more or to have changed, or the
-    /// requester has to be looked for again.
+    /// Adds the text to a ticket; `None` when the ticket takes no more texts or has changed, or when the requester
+    /// has to be looked for again.
     async fn append(
         &self,
         inbound: &Inbound<'_>,
@@ -237,9 +238,9 @@ impl Worker {
             write_tags(&mut body, tagging);
         }
         if inbound.current_ticket() != Some(ticket) {
-            // Should nobody learn what comes of it, this is where to look.
+            // Should the answer be lost, this ticket is searched for the text.
             self.learn_first(inbound.claim, vec![Change::MayStandOn(ticket)]).await?;
-            // A ticket that lacks the tag is looked at again first.
+            // A ticket that lacks the tag is read again first.
             if tagging.is_none() {
                 learnt.changes.push(Change::Ticket(ticket, TicketStatus::Open, self.clock.now()));
             }
@@ -277,7 +278,7 @@ impl Worker {
         }
     }
 
-    /// Whether a ticket that has refused a comment takes none any more, because it has as many as Zendesk allows.
+    /// Whether a ticket has refused a comment because it has as many as Zendesk allows.
     async fn is_full(&self, ticket: TicketId) -> Result<bool, Outcome> {
         match self.zendesk.ticket(ticket).await {
             Ok(ticket) => Ok(ticket.comment_count.is_some_and(|count| count >= COMMENTS_MAX)),
@@ -286,8 +287,9 @@ impl Worker {
         }
     }
 
-    /// Whether an earlier attempt, which Zendesk called failed, has left the text on the ticket all the same, or on one that
-    /// the conversation was on before: an error may come after the commit. A first attempt need not ask.
+    /// The outcome where an earlier attempt has left the text on the ticket, or on an earlier ticket of the
+    /// conversation, although Zendesk called it failed: an error may come after the commit. A first attempt need not
+    /// ask.
     async fn written_before(
         &self,
         inbound: &Inbound<'_>,
@@ -305,7 +307,7 @@ impl Worker {
         Ok(Some(outcome))
     }
 
-    /// What a write on a ticket teaches; `text` is what was written where that is the customer's.
+    /// Notes the changes that a write on a ticket teaches. `text` is the comment's text where it is the customer's.
     pub(super) fn wrote(&self, written: &Written, text: Option<&CommentText>, learnt: &mut Learnt) -> Outcome {
         let ticket = written.ticket.id;
         learnt.changes.push(Change::Ticket(ticket, written.ticket.status, self.clock.now()));
@@ -320,8 +322,8 @@ impl Worker {
         Outcome::Done { receipt: format!("ticket {ticket}") }
     }
 
-    /// Makes sure that our own text is known before Zendesk can send it back, where acceptance was too long ago to
-    /// have told, or where the comment has other words than one text.
+    /// Makes sure that the store knows our comment before Zendesk can send it back. Acceptance noted it as an echo;
+    /// it is noted again where that was too long ago, or where the comment has other words than one text.
     async fn announce(&self, claim: &Claim, written: &CommentText) -> Result<(), Outcome> {
         let now = self.clock.now();
         let Some(conversation) = &claim.conversation else { return Ok(()) };
@@ -331,7 +333,7 @@ impl Worker {
         self.learn_first(claim, vec![Change::Wrote(fingerprint(&written.plain))]).await
     }
 
-    /// Makes sure that a later attempt knows which ticket this one set out to open, should nobody learn what came of it.
+    /// Makes sure that a later attempt knows which ticket this one set out to open, should its answer be lost.
     async fn set_out(&self, claim: &Claim, after: Option<TicketId>, follows_up: bool) -> Result<(), Outcome> {
         let Some(head) = claim.work.first().filter(|_| self.opening_in_doubt(claim).is_none()) else { return Ok(()) };
         let opening = Opening { event: head.delivery.id, after, follows_up, at: self.clock.now() };
@@ -343,9 +345,9 @@ impl Worker {
         claim.conversation.as_ref()?.opening_in_doubt(head.delivery.id, self.clock.now())
     }
 
-    /// Makes sure that the ticket, where nothing is known of its replies, is known again if it is one that the bridge set
-    /// out to open for a text that was given up without learning what came of it: what agents wrote on it before this is
-    /// owed. Says whether it is.
+    /// Makes sure that the conversation knows a ticket that the bridge itself set out to open, for a text that was
+    /// given up without an answer: replies that agents wrote on it before are then owed. True where the ticket is
+    /// such a one. A ticket whose replies are known is not asked about.
     pub(super) async fn learn_opened(&self, claim: &Claim, ticket: TicketId) -> Result<bool, Outcome> {
         let Some(known) = claim.conversation.as_ref().filter(|known| known.forwarded_on(ticket).is_none()) else {
             return Ok(false);
@@ -361,7 +363,7 @@ impl Worker {
         Ok(false)
     }
 
-    /// Remembers something before a call that it may be needed after.
+    /// Records changes before a call, because a later attempt may need them.
     async fn learn_first(&self, claim: &Claim, changes: Vec<Change>) -> Result<(), Outcome> {
         match self.store.learn(&claim.key, changes, self.clock.now()).await {
             Ok(()) | Err(StoreError::NotFound(_)) => Ok(()),
@@ -369,10 +371,11 @@ impl Worker {
         }
     }
 
-    /// An internal word on the open ticket that the customer opted in or out, or asked for help, with what they typed: an
-    /// agent may have asked for that very word, so the ticket opens unless they opted out. What asks for help is a text
-    /// like any other where there is no open ticket (`None`); the subscription was noted when the keyword was accepted,
-    /// and opens none.
+    /// Notes on the open ticket that the customer opted in or out, or asked for help, with the typed word. An agent
+    /// may have asked for that very word, so the ticket opens unless the customer opted out.
+    ///
+    /// `None` where a call for help finds no open ticket: it is then a text like any other. The subscription was
+    /// noted when the keyword was accepted, and opens no ticket.
     async fn note_keyword(
         &self,
         claim: &Claim,
@@ -410,14 +413,15 @@ impl Worker {
         }
     }
 
-    /// The texts' customer: what the conversation knows, with what this text adds; for a text that names only a
-    /// ticket which the bridge does not know, whoever Zendesk says.
+    /// The texts' customer: the conversation's, completed by this text. For a text that names only a ticket, and one
+    /// that the bridge does not know, Zendesk tells the customer.
     async fn customer_of(&self, claim: &Claim, text: &CustomerText, learnt: &mut Learnt) -> Result<Customer, Outcome> {
         if let Some(ticket) = text.ticket_id.filter(|_| claim.key.is_provisional()) {
             let asked_at = self.clock.now();
             return match self.zendesk.ticket(ticket).await {
                 Ok(view) if self.adopt(&view, None, asked_at, learnt).await? => Err(self.found()),
-                // Nobody in Braze, but somebody in Zendesk: the text can still be added to their ticket.
+                // The requester is a user in Zendesk without an id in Braze. The text can still be added to their
+                // ticket.
                 Ok(_) => Ok(Customer::default()),
                 Err(Failure::NotFound { .. }) => Err(Outcome::Reject {
                     cause: format!("the text names ticket {ticket}, which does not exist, and no customer"),
@@ -437,13 +441,13 @@ fn writes(step: &Step) -> bool {
     matches!(step, Step::Open { .. } | Step::FollowUp { .. } | Step::Append { .. })
 }
 
-/// Ticket numbers grow; Zendesk's own order in a list is not documented.
+/// The tickets by number, which grows; Zendesk's own order in a list is not documented.
 pub(super) fn newest_first(mut tickets: Vec<TicketView>) -> Vec<TicketView> {
     tickets.sort_by_key(|ticket| std::cmp::Reverse(ticket.id));
     tickets
 }
 
-/// What a comment of the bridge's own teaches about how much of its ticket is known.
+/// The changes that a comment of the bridge's own teaches about the known part of its ticket.
 pub(super) fn own_comment(written: &Written) -> Vec<Change> {
     let ticket = written.ticket.id;
     let comment = written.comment_id.map(|id| Counted { id, public: written.is_public });

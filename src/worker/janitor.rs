@@ -1,5 +1,5 @@
-//! Keeps the house: drops what settled long ago and dedupe keys that no vendor can still need. It never goes by a date of
-//! which nobody knows how long ago it was.
+//! Drops records that settled long ago, and dedupe keys that no vendor can still need. It never trusts a date while
+//! the clock is unsure.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use super::Worker;
 /// How often the janitor comes round.
 const ROUND: Duration = Duration::from_secs(600);
 
-/// How long things are kept after they stopped mattering to the machine.
+/// How long records are kept after the worker needs them no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Settled deliveries and their texts: long enough to answer "what happened to that message".
+    /// Settled deliveries and their texts: long enough to answer an operator's question about a message.
     pub settled: Duration,
-    /// Dedupe keys: longer than any vendor repeats itself (Zendesk: minutes; Braze: a day at the worst) and than any
-    /// signature is accepted.
+    /// Dedupe keys: longer than any vendor repeats a webhook (Zendesk: minutes; Braze: a day at the worst), and than
+    /// any signature is accepted.
     pub dedupe: Duration,
 }
 
@@ -31,7 +31,7 @@ impl Default for Retention {
 }
 
 impl Worker {
-    /// Cleans up now and then until `stop`.
+    /// Cleans up every [`ROUND`] until `stop`.
     pub(super) async fn keep_house(&self, stop: &CancellationToken) {
         let (mut sets, mut noted) = (self.clock.sets(), 0);
         loop {
@@ -44,7 +44,7 @@ impl Worker {
                 }
             }
             let retention = &self.options.retention;
-            // By a clock that is ahead everything would be old, and what is dropped does not come back.
+            // A clock that is ahead would make every record old, and a dropped record does not come back.
             let expired = match self.clock.is_sure() && set == noted {
                 true => self.store.expire(now, retention.settled, retention.dedupe).await,
                 false => Ok(0),

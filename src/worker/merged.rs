@@ -1,5 +1,5 @@
-//! Follows a conversation from a ticket that was merged to the one that it went into, and gives that the tag of text
-//! conversations, without which no trigger of ours fires there. Merging itself is Zendesk's; the bridge never merges.
+//! Follows a conversation from a merged ticket to its heir, the ticket that it was merged into, and gives the heir
+//! the tag of text conversations, without which no trigger of ours fires there. It never merges: Zendesk does.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -22,8 +22,8 @@ pub(super) const SMS_TAG: &str = "sms";
 const HEIRS_MAX: usize = 4;
 
 impl Worker {
-    /// Whether a ticket without the tag is the one into which its requester's conversation was merged. Then it gets the
-    /// tag, without which no trigger of ours would fire on it.
+    /// Whether a ticket without the tag is the one into which its requester's conversation was merged. Such a ticket
+    /// gets the tag, without which no trigger of ours would fire on it.
     pub(super) async fn follows_merge(&self, view: &TicketView) -> Result<bool, Outcome> {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         let failed = |failure| self.outcome(failure, Destination::Zendesk);
@@ -50,7 +50,7 @@ impl Worker {
         let mut body = json!({ "ticket": {} });
         write_tags(&mut body, &tagging);
         match self.zendesk.update_unchanged(view.id, &body, tagging.updated_at).await {
-            // The tag is for the replies after this one.
+            // Only the replies after this one need the tag.
             Ok(_) | Err(Failure::Closed { .. } | Failure::NotFound { .. } | Failure::Reject { .. }) => Ok(()),
             // Written or not, the ticket is read again.
             Err(Failure::Unknown { cause } | Failure::Changed { cause }) => Err(Outcome::Retry { cause, after: None }),
@@ -58,8 +58,8 @@ impl Worker {
         }
     }
 
-    /// Follows the conversation from its ticket, which a look has seen merged, to the one that it went into, and has the
-    /// replies there looked for.
+    /// Follows the conversation from its ticket, which a look has seen merged, to the ticket's heirs, and adds a
+    /// doorbell for the replies on each.
     pub(super) async fn follow(&self, claim: &Claim, merged: TicketId, learnt: &mut Learnt) -> Result<(), Outcome> {
         let failed = |failure| self.outcome(failure, Destination::Zendesk);
         let Some(conversation) = &claim.conversation else { return Ok(()) };
@@ -72,7 +72,7 @@ impl Worker {
                 break;
             }
             self.take_over(&heir, view.requester_id, view.updated_at, learnt);
-            // The customer's next text looks further.
+            // A solved or closed heir is not taken up: the customer's next text looks further.
             if view.status.is_unsolved() {
                 learnt.changes.push(Change::TakenUp(taken(&view, None, asked_at)));
             }
@@ -80,11 +80,11 @@ impl Worker {
         Ok(())
     }
 
-    /// Makes sure that the heir of a merged ticket has the tag before its comments are read: what is written there later rings,
-    /// or is found by the search.
+    /// Makes sure that the heir of a merged ticket has the tag before its comments are read. A later comment then
+    /// rings the doorbell, or the search finds it.
     pub(super) async fn tag_heir(&self, heir: TicketId) -> Result<(), Outcome> {
         match self.zendesk.ticket(heir).await {
-            // One that is closed takes no tag, and no reply.
+            // A closed ticket takes no tag, and no reply.
             Ok(view) if view.status == TicketStatus::Closed => Ok(()),
             Ok(view) => self.tag(&view).await,
             Err(Failure::NotFound { .. }) => Ok(()),
@@ -92,8 +92,8 @@ impl Worker {
         }
     }
 
-    /// What stood on the heir of a merged ticket before the merge stays where it is; what agents wrote there since is looked
-    /// for at once, because no trigger told of it.
+    /// Takes over the heir of a merged ticket. Comments from before the merge stay there; a doorbell for the later
+    /// ones is added at once, because no trigger told of them.
     pub(super) fn take_over(&self, heir: &Heir, requester: UserId, updated_at: Timestamp, learnt: &mut Learnt) {
         let now = self.clock.now();
         learnt.changes.push(Change::Stands(heir.id, heir.since));
@@ -114,7 +114,7 @@ impl Worker {
         learnt.besides.push(Event { received_at: now, kind: EventKind::AgentReply(reply) });
     }
 
-    /// The tickets that a merged one went into, one into the other, as far as their last comments name one that exists.
+    /// The heirs of a merged ticket, one after the other, as far as their last comments name a ticket that exists.
     pub(super) async fn heirs_of(&self, merged: TicketId) -> Result<Vec<(Heir, TicketView)>, Failure> {
         let mut heirs: Vec<(Heir, TicketView)> = Vec::new();
         let mut last = merged;
@@ -136,7 +136,7 @@ impl Worker {
         Ok(heirs)
     }
 
-    /// The ticket that a merged one went into, as the last of its comments that names one says.
+    /// The heir of a merged ticket, from the last of its comments that names a ticket.
     async fn named_heir(&self, merged: TicketId) -> Result<Option<Heir>, Failure> {
         let comments = self.zendesk.comments_after(merged, None).await?;
         Ok(comments.iter().rev().find_map(|comment| {
@@ -154,7 +154,7 @@ pub(super) struct Heir {
     pub(super) since: CommentId,
 }
 
-/// The tags to write along with the next comment on a ticket that lacks the tag.
+/// The tags to write with the next comment; `None` where the ticket has the tag.
 pub(super) fn tagging_of(ticket: &TicketView) -> Option<Tagging> {
     (!is_tagged(ticket)).then(|| Tagging {
         tags: ticket.tags.iter().cloned().chain([SMS_TAG.to_owned()]).collect(),
@@ -162,7 +162,7 @@ pub(super) fn tagging_of(ticket: &TicketView) -> Option<Tagging> {
     })
 }
 
-/// Adds the tag that the ticket lacks to the body of an update, which must be refused when the ticket has changed since its
+/// Adds the missing tag to the body of an update, which Zendesk must refuse when the ticket has changed since its
 /// tags were read. A mapping that sends tags of its own replaces them anyway.
 pub(super) fn write_tags(body: &mut Value, tagging: &Tagging) {
     let Some(ticket) = body["ticket"].as_object_mut() else { return };
@@ -183,7 +183,7 @@ pub(super) fn is_merged(ticket: &TicketView) -> bool {
     ticket.status == TicketStatus::Closed && ticket.tags.iter().any(|tag| tag == MERGED_TAG)
 }
 
-/// The ticket number behind a `#` in the comment that a merge leaves, in whatever language its words are.
+/// The ticket number behind a `#` in the comment that a merge leaves, in any language.
 fn named_ticket(comment: &str, not: TicketId) -> Option<TicketId> {
     comment.split('#').skip(1).find_map(|rest| {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();

@@ -1,6 +1,4 @@
-//! What the agent is told when something did not arrive, as codes with fields. Pure; the words are the mappings'.
-//!
-//! A note that cannot be written never makes another note.
+//! The notes that tell agents of texts that did not arrive, as codes with fields. Pure; the words are the mappings'.
 
 use jiff::Timestamp;
 
@@ -27,8 +25,8 @@ pub(super) fn undelivered(claim: &Claim, learnt: &Learnt, cause: &str, now: Time
     about(claim, saying, Tells::NotArrived, now)
 }
 
-/// The note about a reply that arrived although one said that it had not. Whether that one was ever written is seen when
-/// this one is claimed: it stands behind it in the lane.
+/// The note about a reply that arrived although an earlier note said that it had not. Its claim shows whether that
+/// note was ever written, because it stands behind it in the lane.
 pub(super) fn arrived(claim: &Claim, now: Timestamp) -> Option<Event> {
     let head = claim.work.first()?;
     let given_up = |past: &Past| matches!(past.what, Happened::GivenUp | Happened::SetAside);
@@ -39,7 +37,7 @@ pub(super) fn arrived(claim: &Claim, now: Timestamp) -> Option<Event> {
         EventKind::AgentReply(reply) => Saying::ReplyOnItsWay(Reply { comment: reply.comment_id }),
         EventKind::PhoneText(text) => Saying::ReplyTextedNow(Reply { comment: text.comment_id }),
         EventKind::TicketSolved(_) => Saying::ClosingTextedNow,
-        // The customer's words stand on the ticket for everybody to see.
+        // Every agent sees the customer's words on the ticket.
         EventKind::CustomerText(_) | EventKind::TicketReopened(_) | EventKind::Note(_) | EventKind::Unreadable(_) => {
             return None;
         }
@@ -47,12 +45,12 @@ pub(super) fn arrived(claim: &Claim, now: Timestamp) -> Option<Event> {
     about(claim, saying, Tells::ArrivedAfterAll, now)
 }
 
-/// The note about replies that were written before the ticket was given to the customer whose it is now.
+/// The note about replies from before the ticket was given to its present customer.
 pub(super) fn were_anothers(ticket_id: TicketId, comments: &[CommentId], now: Timestamp) -> Event {
     fact(ticket_id, Saying::HadAnotherRequester(Replies { comments: comments.to_vec() }), now)
 }
 
-/// The note about replies that were written when the ticket was no longer the customer's.
+/// The note about replies from a time when the ticket was no longer the customer's.
 pub(super) fn not_theirs(ticket_id: TicketId, comments: &[CommentId], now: Timestamp) -> Event {
     fact(ticket_id, Saying::HasAnotherRequester(Replies { comments: comments.to_vec() }), now)
 }
@@ -62,7 +60,7 @@ pub(super) fn written_on_anothers(ticket_id: TicketId, now: Timestamp) -> Event 
     fact(ticket_id, Saying::WrittenOnAnothers, now)
 }
 
-/// The note about a text of which nobody can tell whether it went out, and which waits for the operator.
+/// The note about a text in doubt that waits for the operator.
 pub(super) fn unconfirmed(claim: &Claim, cause: &str, now: Timestamp) -> Option<Event> {
     let head = claim.work.first()?;
     let lost = lost(head, cause);
@@ -77,24 +75,24 @@ pub(super) fn unconfirmed(claim: &Claim, cause: &str, now: Timestamp) -> Option<
     about(claim, saying, Tells::NotArrived, now)
 }
 
-/// That nothing of a reply can be texted.
+/// The note about a reply without anything to text.
 pub(super) fn empty(ticket_id: TicketId, text: &PhoneText, now: Timestamp) -> Event {
     fact(ticket_id, Saying::ReplyEmpty(Reply { comment: text.comment_id }), now)
 }
 
-/// That somebody's public comment was not texted although a webhook told of it.
+/// The note about a stranger's public comment that was not texted although a webhook told of it.
 pub(super) fn stranger(ticket_id: TicketId, comment: CommentId, now: Timestamp) -> Event {
     fact(ticket_id, Saying::CommentByStranger(Reply { comment: Some(comment) }), now)
 }
 
-/// Which files of a reply do not go to the customer.
+/// The notes about files of a reply that do not go to the customer.
 pub(super) fn withheld(ticket_id: TicketId, comment: &CommentView, now: Timestamp) -> impl Iterator<Item = Event> {
     let files = comment.withheld.iter();
     let files = files.map(|file| File { comment: comment.id, file: file.file_name.clone(), reason: file.why });
     files.map(move |file| fact(ticket_id, Saying::FileWithheld(file), now))
 }
 
-/// A note that stays true whatever becomes of the delivery.
+/// A note that stays true in every later state of the delivery.
 fn fact(ticket_id: TicketId, saying: Saying, now: Timestamp) -> Event {
     Event { received_at: now, kind: EventKind::Note(Note::fact(ticket_id, saying)) }
 }
@@ -104,7 +102,7 @@ fn about(claim: &Claim, saying: Saying, tells: Tells, now: Timestamp) -> Option<
     Some(Event { received_at: now, kind: EventKind::Note(note) })
 }
 
-/// What is told of a delivery that ended.
+/// The fields of a note about a delivery that ended.
 fn lost(head: &Work, cause: &str) -> Lost {
     let comment = match &head.event.kind {
         EventKind::AgentReply(reply) => reply.comment_id,

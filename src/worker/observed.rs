@@ -1,7 +1,7 @@
 //! Watches the calls to one vendor: a line in the log, a number and a span for each.
 //!
-//! The line stands within the span of the delivery that the call is for, so it carries that event's id. It never holds
-//! more of a request than its method and its path: what is personal travels in queries and bodies.
+//! The line stands within the span of its delivery, so it carries that event's id. It shows only a request's method
+//! and path, because personal data travels in queries and bodies.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,18 +15,18 @@ use crate::clients::{Transport, TransportError};
 use crate::domain::event::Destination;
 use crate::telemetry::Metrics;
 
-/// A transport that tells what it sees.
+/// A transport that reports its calls.
 pub struct ObservedTransport {
-    /// The one that carries.
+    /// The transport that carries the calls.
     pub inner: Arc<dyn Transport>,
-    /// Whom it calls.
+    /// The vendor that it calls.
     pub destination: Destination,
-    /// What is counted.
+    /// The counters of calls.
     pub metrics: Arc<Metrics>,
 }
 
-/// The call without what it is about, so that the same calls have the same name: `GET /api/v2/tickets/{id}`. Whatever
-/// holds a digit is taken for a number or a key of theirs, but for the version of the API.
+/// The name of a call, without its object's id, so that calls of one kind share it: `GET /api/v2/tickets/{id}`. A
+/// part of the path that holds a digit counts as an id, but for the version of the API.
 fn route(method: &http::Method, path: &str) -> String {
     let is_key = |part: &str| part != "v2" && part.contains(|c: char| c.is_ascii_digit());
     let parts: Vec<&str> = path.split('/').map(|part| if is_key(part) { "{id}" } else { part }).collect();

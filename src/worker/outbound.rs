@@ -1,4 +1,4 @@
-//! From the ticket to the phone: texts what agents wrote, whole, and the closing words. It reads no comments:
+//! From the ticket to the phone: texts agents' replies, whole, and the closing words. It never reads comments;
 //! [`super::replies`] does.
 
 use crate::clients::Failure;
@@ -32,8 +32,8 @@ impl Worker {
         if text.comment_id.is_none() && conversation.is_some_and(|known| known.is_echo(&text.text, came_at)) {
             return Ok(Outcome::Skip { reason: "our own comment coming back".to_owned() });
         }
-        // A drop-in body names its customer, and a comment was read from a ticket that is known: only a bare text has
-        // to be shown to belong to a text conversation.
+        // A drop-in body names its customer, and a comment was read from a known ticket. Only a bare text has to be
+        // shown to belong to a text conversation.
         if let Some(ticket) = text.ticket_id.filter(|_| text.recipe.is_none() && text.comment_id.is_none()) {
             let read = self.identify(claim, ticket, text.external_user_id.as_deref(), learnt).await?;
             if !self.is_theirs(claim, ticket, text.requester_id.or(read), learnt).await? {
@@ -59,8 +59,8 @@ impl Worker {
         self.send_parts(claim, Name::AgentReply, &recipient, &parts, text, learnt).await
     }
 
-    /// Texts the closing words, where they are configured, behind every reply that is owed, and remembers that the ticket
-    /// is solved. Zendesk promises no order of its webhooks: the one of the reply may be late, or lost.
+    /// Texts the closing words, where they are configured, behind every reply that is owed, and remembers that the
+    /// ticket is solved. Zendesk promises no order of its webhooks: the reply's webhook may be late, or lost.
     pub(super) async fn send_closing_text(
         &self,
         claim: &Claim,
@@ -116,8 +116,8 @@ impl Worker {
 
     /// Sends the parts that are not known to be out, in order, and stops at the first that fails.
     ///
-    /// Where a text of unknown fate is never sent again, each part is written down before the next one goes: should the
-    /// bridge die, there is one part in doubt and none behind it.
+    /// Where a text in doubt is never sent again, each part is recorded before the next one goes: should the bridge
+    /// die, one part is in doubt and none is behind it.
     async fn send_parts(
         &self,
         claim: &Claim,
@@ -153,8 +153,8 @@ impl Worker {
         Ok(Outcome::Done { receipt: receipt_of(&dispatches) })
     }
 
-    /// Whether a reply may have been texted in a time of which the store knows nothing, and is for the operator to send: a
-    /// receipt of that time names a delivery that is not known any more.
+    /// Whether a reply may have been texted in a time that the store has lost, so that sending it is the operator's
+    /// decision. A receipt of that time names a delivery that the store does not know any more.
     fn may_be_out(&self, claim: &Claim, text: &PhoneText) -> bool {
         let Some(lost) = self.store.lost_time().filter(|_| text.comment_id.is_some()) else { return false };
         let is_older = text.written_at.is_none_or(|written_at| written_at <= lost.until);
@@ -162,11 +162,11 @@ impl Worker {
         is_older && self.options.on_unconfirmed == OnUnconfirmed::Hold && !claim.work.iter().any(is_put_back)
     }
 
-    /// What a send that failed means for the delivery.
+    /// The outcome of a send that failed.
     fn not_sent(&self, text: &PhoneText, failure: Failure) -> Outcome {
         let destination = Destination::Braze;
         match (failure, &text.recipe) {
-            // The campaign that a drop-in body names is its own affair: no other text waits for it.
+            // A campaign that a drop-in body names is that body's affair: no other text waits for it.
             (Failure::Forbidden { cause, status: 403, .. }, Some(recipe)) => {
                 Outcome::Forbid { destination, object: Object::Campaign(recipe.campaign_id.clone()), cause }
             }
@@ -174,7 +174,7 @@ impl Worker {
             (Failure::Broke { cause, .. }, _) if self.options.on_unconfirmed == OnUnconfirmed::Hold => {
                 Outcome::Unknown { cause }
             }
-            // Every text goes through the configured campaign, so its refusal is one of the account.
+            // Every text goes through the configured campaign, so its refusal concerns the account.
             (Failure::Forbidden { cause, object: Object::Campaign(_), .. }, None) => {
                 Outcome::Pause { destination, cause }
             }
@@ -196,16 +196,15 @@ impl Worker {
             (None, Name::TicketSolved, Some(campaign)) => campaign.clone(),
             (None, ..) => self.options.agent_reply_campaign.clone(),
         };
-        // What came without Zendesk's dashes is printed as it is by the campaign that it names.
+        // A text that came without Zendesk's dashes is printed as it is by the campaign that it names.
         let is_framed = text.recipe.as_ref().is_some_and(|recipe| !recipe.plain);
         let third_line = is_framed && self.options.recipe_message == RecipeMessage::ThirdLine;
         let msg_body = if third_line { text::third_line(words) } else { words.to_owned() };
         context::outbound(claim, recipient, text, words, msg_body, campaign, part)
     }
 
-    /// Whether the customer may be texted. Where Braze is to be asked, its answer counts, because the customer may have
-    /// opted in or out elsewhere, and what is remembered is corrected; where it knows nothing, and where it is not to be
-    /// asked, the last keyword counts.
+    /// Checks that the customer may be texted. Where Braze is asked and knows, its answer counts and corrects the
+    /// remembered state, because the customer may have opted in or out elsewhere. Otherwise the last keyword counts.
     async fn may_text(&self, claim: &Claim, recipient: &Recipient, learnt: &mut Learnt) -> Result<(), Outcome> {
         let remembered = claim.conversation.as_ref().map(|known| known.subscription).unwrap_or_default();
         let asked_at = self.clock.now();
@@ -229,7 +228,7 @@ impl Worker {
     }
 }
 
-/// Whom to text: whom the webhook named, or else the conversation's customer.
+/// The recipient: the customer that the webhook names, or else the conversation's.
 pub(super) fn recipient_of(claim: &Claim) -> Option<Recipient> {
     let named = match &claim.work.first()?.event.kind {
         EventKind::PhoneText(text) => text.external_user_id.clone(),
@@ -249,7 +248,7 @@ pub(super) fn recipient_of(claim: &Claim) -> Option<Recipient> {
 fn learn_from_recipe(conversation: Option<&Conversation>, text: &PhoneText, now: jiff::Timestamp, learnt: &mut Learnt) {
     let Some(recipe) = &text.recipe else { return };
     let current = conversation.and_then(|conversation| conversation.ticket.as_ref()).map(|ticket| ticket.id);
-    // The published bodies write a word where a truth value is meant.
+    // The published bodies write a word in place of a boolean.
     let open = recipe.attributes.get("zendesk_ticket_open");
     let open = open.and_then(|open| open.as_bool().or_else(|| open.as_str()?.parse().ok()));
     let ticket = match (text.ticket_id, current) {

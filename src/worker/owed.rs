@@ -1,7 +1,8 @@
-//! Which of a ticket's comments become texts, and why the others do not. Pure, but for the staff that it remembers.
+//! Decides which of a ticket's comments become texts, and why the others do not. Pure, but for the staff that it
+//! remembers.
 //!
-//! Only words that an agent wrote go to the phone. An author of whom nothing is known counts as a stranger, so that a
-//! missing user can only keep back a text and never send one.
+//! Only words that an agent wrote go to the phone. An unknown author counts as a stranger, so that a missing user can
+//! only keep a text back and never send one.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -19,17 +20,17 @@ const MERGE_LASTS: SignedDuration = SignedDuration::from_secs(120);
 /// Tickets that a comment may name before it is no merge's: Zendesk merges five at once.
 const MERGED_MAX: usize = 5;
 
-/// Users whom the bridge remembers as staff. A help desk has fewer; beyond it, it begins anew.
+/// The most users remembered as staff. A help desk has fewer; beyond it, the memory begins anew.
 const STAFF_MAX: usize = 10_000;
 
-/// The users who were seen as staff since the start. One of them who is an end user by the time that a webhook names
-/// their comment was staff when it was written. Of one who was not seen, because the bridge was started anew in between,
-/// nobody can tell: their comment is not texted, and the agent is told.
+/// The users who were seen as staff since the start. Such a user who is an end user by the time that a webhook names
+/// their comment was staff when they wrote it. For a user who was not seen, because of a restart in between, there is
+/// no proof: their comment is not texted, and the agent is told.
 #[derive(Debug, Default)]
 pub struct StaffSeen(Mutex<HashSet<UserId>>);
 
 impl StaffSeen {
-    /// Takes in who is staff now.
+    /// Remembers the comments' authors who are staff now.
     pub(super) fn learn(&self, comments: &[CommentView]) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= STAFF_MAX {
@@ -46,7 +47,7 @@ impl StaffSeen {
 /// Why a public comment is no text to the phone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LeftOut {
-    /// Its author is not known.
+    /// Its author is unknown.
     Stranger,
     /// An end user wrote it.
     EndUser,
@@ -61,7 +62,7 @@ pub(super) enum LeftOut {
 }
 
 impl LeftOut {
-    /// The end of a sentence that begins with the comment.
+    /// The end of a sentence whose subject is the comment.
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Stranger => "is by an author who is not known to be staff",
@@ -79,26 +80,27 @@ impl LeftOut {
 pub(super) struct Sorted<'a> {
     /// To be texted.
     pub(super) due: Vec<&'a CommentView>,
-    /// Not to be texted, though they are new and public and not the customer's.
+    /// Not to be texted, though they are new, public and not the customer's.
     pub(super) left_out: Vec<(CommentId, LeftOut)>,
 }
 
 impl Sorted<'_> {
-    /// Takes these out, because the ticket was another customer's.
+    /// Leaves these out, because the ticket was another customer's.
     pub(super) fn leave_out(&mut self, foreign: &[CommentId]) {
         self.due.retain(|comment| !foreign.contains(&comment.id));
         self.left_out.extend(foreign.iter().map(|id| (*id, LeftOut::Foreign)));
     }
 }
 
-/// Sorts the public comments that are new; on a ticket that the bridge did not know, the named one only.
+/// Sorts the new public comments; on a ticket that the bridge did not know, only the named one.
 ///
-/// So it is where the named one is older than what has been forwarded. Its doorbell may stand in the lane before texts of
-/// later comments that have not gone yet (it may have waited under its ticket's name meanwhile), and what is newer than
-/// those would overtake them in its place. It has a doorbell of its own, behind them. A comment that lies between it and one
-/// that has gone out goes before it: its own doorbell was overtaken, or lost.
+/// A named comment that is older than the forwarded ones is also taken alone. Its doorbell may stand in the lane
+/// before texts of later comments that have not gone yet (it may have waited under its ticket's name). Comments that
+/// are newer than those would overtake them in its place; they have a doorbell of their own, behind them. A comment
+/// between one that has gone out and the named one goes before the named one, because its own doorbell was overtaken
+/// or lost.
 ///
-/// What the requester wrote is the customer's, also where the customer is one of the staff who tries it out: their
+/// The requester's comments are the customer's, also where the customer is one of the staff who tries it out: their
 /// texts must not come back to their own phone.
 pub(super) fn sort<'a>(
     comments: &'a [CommentView],
@@ -125,7 +127,8 @@ pub(super) fn sort<'a>(
     sorted
 }
 
-/// Whether a look takes every comment that is newer than those forwarded, and not the named one only: see [`sort`].
+/// Whether a look takes every comment that is newer than the forwarded ones, and not only the named one: see
+/// [`sort`].
 pub(super) fn takes_newer(named: Option<CommentId>, forwarded: Option<&Forwarded>) -> bool {
     forwarded.is_some_and(|forwarded| named.is_none_or(|named| named > forwarded.up_to))
 }
@@ -142,19 +145,19 @@ fn left_out(comment: &CommentView, is_named: bool, staff: &StaffSeen) -> Option<
     }
 }
 
-/// Whether a comment's words are those that a merge leaves on both tickets.
+/// Whether a comment's words are the ones that a merge leaves on both tickets.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum MergeWords {
     /// They are not.
     No,
     /// They are, in Zendesk's own English.
     Yes,
-    /// They name these tickets, as a merge's words do in every language: the tickets can tell.
+    /// They name these tickets, as a merge's words do in every language. The tickets can tell.
     Perhaps(Vec<TicketId>),
 }
 
-/// Reads a comment's first line, where a merge says what it did; how else Zendesk marks its comments is not documented.
-/// Source of the words: comments of merges that are quoted in public repositories.
+/// Reads a comment's first line, in which a merge names its tickets; Zendesk documents no other mark of such
+/// comments.
 pub(super) fn merge_words(comment: &CommentView) -> MergeWords {
     let line = comment.plain_body.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let into = line.starts_with("This request was closed and merged into request #");
@@ -171,8 +174,8 @@ fn leading_number(text: &str) -> Option<TicketId> {
     text[..end].parse().ok().map(TicketId)
 }
 
-/// Whether one of these tickets, the comment's own and those that it names, was closed by a merge in the moment in which
-/// the comment was written.
+/// Whether a merge closed one of these tickets, which are the comment's own and those that it names, at the moment in
+/// which the comment was written.
 pub(super) fn is_of_a_merge(written_at: Option<Timestamp>, tickets: &[TicketView]) -> bool {
     let Some(written_at) = written_at else { return false };
     tickets.iter().any(|ticket| {
@@ -216,8 +219,8 @@ mod tests {
         sorted.due.iter().map(|comment| comment.id.0).collect()
     }
 
-    /// What a doorbell takes of a ticket that the customer opened with 1 and on which agents wrote 2 to 5, after these
-    /// were forwarded.
+    /// The comments that a doorbell takes of a ticket that the customer opened with 1 and on which agents wrote 2 to
+    /// 5, after `recent` were forwarded.
     fn taken(named: Option<u64>, up_to: u64, recent: &[u64]) -> Vec<u64> {
         let mut comments = vec![comment(1, CUSTOMER)];
         comments.extend((2..=5).map(|id| comment(id, AGENT)));
@@ -256,7 +259,7 @@ mod tests {
         let cases = [
             (by(Author::Staff, AGENT), None, None),
             (by(Author::EndUser, OTHER), Some(LeftOut::EndUser), Some(LeftOut::EndUser)),
-            // Staff when it was written, an end user now: the webhook is the witness.
+            // The author was staff when writing and is an end user now: the webhook is the witness.
             (by(Author::EndUser, AGENT), None, Some(LeftOut::EndUser)),
             (by(Author::Unknown, AGENT), Some(LeftOut::Stranger), Some(LeftOut::Stranger)),
             (by(Author::Zendesk, UserId(0)), Some(LeftOut::Made), Some(LeftOut::Made)),

@@ -1,4 +1,5 @@
-//! What of a claim no cause may hold: everything by which its customer is known, and everything that was written. Pure.
+//! Collects the personal data of a claim, which no cause may hold: the customer's ids and names, and all written
+//! text. Pure.
 
 use crate::clients::Personal;
 use crate::domain::event::{Customer, EventKind};

@@ -1,5 +1,5 @@
-//! Answers doorbells: reads what agents wrote on a ticket and puts a text for each new comment in the doorbell's place.
-//! It never sends one.
+//! Answers doorbells: reads agents' comments on a ticket and puts a text for each new one in the doorbell's place. It
+//! never sends one.
 
 use std::time::Duration;
 
@@ -21,28 +21,29 @@ use crate::store::{Claim, StoreError};
 use super::owed::{self, LeftOut, MergeWords, Sorted};
 use super::{Learnt, Worker, notes};
 
-/// How long a comment may take to become readable after its webhook. Then it is not held against what is readable.
+/// How long a comment may take to become readable after its webhook. Later, the comments that are readable do not
+/// wait for it.
 const COMMENT_LAG_MAX: Duration = Duration::from_secs(60);
 
 /// How soon a reply on an unknown ticket is looked at again while a text of its customer is on the way.
 const OPENING_WAIT: Duration = Duration::from_secs(1);
 
-/// What a look at a ticket's comments is for.
+/// The purpose of a look at a ticket's comments.
 struct Look<'a> {
     ticket: TicketId,
     named: Option<CommentId>,
     forwarded: Option<&'a Forwarded>,
     external_user_id: Option<&'a str>,
-    /// The requester that the webhook or the search told, or that the ticket had when it was read.
+    /// The requester at the time of the webhook, of the search, or of the ticket's reading.
     told: Option<UserId>,
-    /// Up to when a search saw the ticket, where it was the search that rang.
+    /// The time up to which the search saw the ticket, where a search rang.
     seen_to: Option<Timestamp>,
     caught_up: bool,
 }
 
 impl Look<'_> {
-    /// Whether the requester who was told is that of the time when this comment was written: up to the comment that rang, or
-    /// up to where the search saw.
+    /// Whether the told requester had the ticket when this comment was written. That holds up to the comment that
+    /// rang, or up to where the search saw.
     fn vouches_for(&self, comment: &CommentView) -> bool {
         match self.named {
             Some(named) => comment.id <= named,
@@ -70,8 +71,8 @@ impl Worker {
         if reply.caught_up.is_some_and(|seen| seen.heir) {
             self.tag_heir(reply.ticket_id).await?;
         }
-        // Where replies came with their text, which of the comments went out is not known: then only the named one can
-        // be new.
+        // Where replies came with their text, the comments that went out are unknown. Then only the named one can be
+        // new.
         let is_unnumbered = conversation.is_some_and(|known| known.replies_unnumbered);
         if is_unnumbered && reply.comment_id.is_none() {
             return Ok(Outcome::Skip {
@@ -110,9 +111,9 @@ impl Worker {
             caught_up: reply.caught_up.is_some(),
         };
         let left_out = self.take_replies(claim, &look, &comments, learnt).await?;
-        // A ring that names a comment reads for that one only where it is an old one.
+        // A ring that names an old comment reads for that comment only.
         let all_there_to = reply.caught_up.filter(|_| reply.comment_id.is_none()).and_then(|seen| seen.all_there_to);
-        // Of what was not taken, nothing is known.
+        // Comments that were not taken stay unknown.
         let up_to = forwarded.map(|forwarded| forwarded.up_to).max(look.named);
         let is_known =
             |comment: &CommentView| owed::takes_newer(look.named, look.forwarded) || Some(comment.id) <= up_to;
@@ -128,8 +129,8 @@ impl Worker {
         Ok(came_to(learnt.instead.len(), &left_out))
     }
 
-    /// The replies that are owed before a closing text: they go first, and the closing text stands behind them once more.
-    /// `None` where there are none, or where nobody can tell.
+    /// Puts the replies that are owed before a closing text in its place, and the closing text behind them. `None`
+    /// where there are none, or where they cannot be told.
     pub(super) async fn replies_before_closing(
         &self,
         claim: &Claim,
@@ -172,7 +173,7 @@ impl Worker {
             caught_up: false,
         };
         self.take_replies(claim, &look, &comments, learnt).await?;
-        // On a ticket that was not known, nothing was taken of what is newer than the answer.
+        // On an unknown ticket, comments that are newer than the answer were not taken.
         let is_known = |comment: &&CommentView| named.is_none_or(|answer| comment.id <= answer);
         let known: Vec<&CommentView> = comments.iter().filter(is_known).collect();
         // The ticket was solved after its comments were written, so their times are no stamp of it.
@@ -190,8 +191,8 @@ impl Worker {
         Ok(Some(Outcome::Skip { reason: format!("the closing text goes after {count} that were owed") }))
     }
 
-    /// The comment that came with the solution of a ticket of whose replies nothing is known, such as one that an agent
-    /// opened: it is owed for sure, and of those before it nobody can tell.
+    /// The comment that came with the solution of a ticket without known replies, such as one that an agent opened.
+    /// That comment is owed for sure; earlier ones may have been sent.
     async fn answer_on_unknown(&self, claim: &Claim, ticket: TicketId) -> Result<Option<CommentId>, Outcome> {
         self.recognise_opened(claim, ticket).await?;
         match self.zendesk.comment_that_solved(ticket).await {
@@ -201,7 +202,7 @@ impl Worker {
         }
     }
 
-    /// Puts the texts that are owed in the claim's place, and says which comments were left out.
+    /// Puts the texts that are owed in the claim's place, and returns the comments that were left out.
     async fn take_replies(
         &self,
         claim: &Claim,
@@ -225,14 +226,16 @@ impl Worker {
         let text_of = |comment: &&CommentView| EventKind::PhoneText(text_of(look, comment));
         learnt.instead = sorted.due.iter().map(|comment| Event { received_at: now, kind: text_of(comment) }).collect();
         let withheld = sorted.due.iter().flat_map(|comment| notes::withheld(look.ticket, comment, now));
-        // A webhook names what staff wrote: its author may be none any more, or one of whom nothing is known.
+        // A webhook names a comment by staff, so the agent is told where its author is not staff any more, or is
+        // unknown.
         let is_told = |why: LeftOut| matches!(why, LeftOut::Stranger | LeftOut::EndUser);
         let strangers = sorted.left_out.iter().filter(|(id, why)| Some(*id) == look.named && is_told(*why));
         learnt.besides.extend(withheld.chain(strangers.map(|(id, _)| notes::stranger(look.ticket, *id, now))));
         Ok(sorted.left_out)
     }
 
-    /// Takes out the words that merges have left, which are nobody's to the customer and may quote another's ticket.
+    /// Leaves out the comments that merges have left. They say nothing to the customer, and may quote another's
+    /// ticket.
     async fn leave_merges_out(&self, ticket: TicketId, sorted: &mut Sorted<'_>) -> Result<(), Outcome> {
         let mut merges = Vec::new();
         for comment in &sorted.due {
@@ -254,9 +257,9 @@ impl Worker {
         Ok(())
     }
 
-    /// Takes out the comments that were written when the ticket was another customer's, and has the agent told. The requester
-    /// who was told vouches for some ([`Look::vouches_for`]); for the others, and where no requester was told, the ticket is
-    /// read: after its comments, so that a requester who was set before one of them is seen.
+    /// Leaves out the comments from a time when the ticket was another customer's, and has the agent told. The told
+    /// requester vouches for some ([`Look::vouches_for`]). For the others, and where no requester was told, the
+    /// ticket is read: after its comments, so that it shows a requester who was set before one of them.
     async fn leave_foreign_out(
         &self,
         claim: &Claim,
@@ -273,7 +276,8 @@ impl Worker {
             learnt.besides.push(notes::not_theirs(look.ticket, &doubtful, self.clock.now()));
             sorted.leave_out(&doubtful);
         }
-        // Of the others no webhook told whose the ticket was when they were written: it may have been given away and back.
+        // No webhook told the requester at the time of the other comments: the ticket may have been given away and
+        // back.
         let unheard = sorted.due.iter().map(|comment| comment.id).filter(|comment| Some(*comment) != look.named);
         let before = self.before_hand_over(look.ticket, unheard.collect()).await?;
         if !before.is_empty() {
@@ -283,8 +287,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Has a claim on a ticket of which nothing is known begin anew at once where the ticket turns out to be one that the bridge
-    /// has opened: then every comment after the opening is known to be new.
+    /// Has a claim on an unknown ticket begin anew at once where the bridge has opened that ticket: then every
+    /// comment after the opening is known to be new.
     async fn recognise_opened(&self, claim: &Claim, ticket: TicketId) -> Result<(), Outcome> {
         self.wait_for_opening(claim, ticket).await?;
         if !self.learn_opened(claim, ticket).await? {
@@ -294,13 +298,13 @@ impl Worker {
         Err(Outcome::Postpone { cause, until: self.clock.now(), for_budget: false })
     }
 
-    /// Lets a reply on a ticket of which nothing is known wait while a text of its customer is on the way to Zendesk: that
-    /// may be the very text that opened the ticket, with its answer lost. Once it is found there, every reply after it is
-    /// known to be new, and they go in order.
+    /// Lets a reply on an unknown ticket wait while a text of its customer is on the way to Zendesk. That text may
+    /// have opened the ticket and lost its answer. Once it is found there, every reply after it is known to be new,
+    /// and they go in order.
     async fn wait_for_opening(&self, claim: &Claim, ticket: TicketId) -> Result<(), Outcome> {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         let now = self.clock.now();
-        // Asked in this order: what is done by the first answer is known by the second.
+        // The order matters: a text that is done by the first answer is known by the second.
         let until = if self.store.is_waiting(Destination::Zendesk, &claim.key).await.map_err(retry)? {
             later(now, OPENING_WAIT)
         } else {
@@ -310,13 +314,13 @@ impl Worker {
             }
             now
         };
-        // Nothing was tried, so it is no attempt.
+        // Nothing was tried, so it counts as no attempt.
         let cause = "the ticket may be one that is just being opened".to_owned();
         Err(Outcome::Postpone { cause, until, for_budget: false })
     }
 }
 
-/// What a look that found so many replies to text came to.
+/// The outcome of a look that found `count` replies to text.
 fn came_to(count: usize, left_out: &[(CommentId, LeftOut)]) -> Outcome {
     let words: Vec<String> = left_out.iter().map(|(id, why)| format!("comment {id} {}", why.words())).collect();
     match (count, words.join(", ")) {
@@ -327,7 +331,8 @@ fn came_to(count: usize, left_out: &[(CommentId, LeftOut)]) -> Outcome {
     }
 }
 
-/// What reading a ticket's comments after one of them, or its newest ones, teaches beside the replies.
+/// The changes that reading a ticket's comments, the newest ones or those after one of them, teaches beside the
+/// replies.
 fn what_was_read(
     ticket: TicketId,
     after: Option<CommentId>,

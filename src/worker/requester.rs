@@ -1,7 +1,7 @@
-//! Who is writing: finds the customer among Zendesk's users, or makes a user for them.
+//! Finds the customer among Zendesk's users, or makes a user for them.
 //!
-//! Staff are never taken for a customer, and neither is another customer: an address, a number or an id that differs in case
-//! only proves nothing. Nothing here writes over what stands on a user.
+//! Staff are never taken for a customer, and neither is another customer: an address, a number or an id that differs
+//! in case only proves nothing. A user's values are never overwritten.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -20,25 +20,26 @@ use super::completion::Completion;
 use super::context::{bare_user, completion, new_user};
 use super::identify::{is_customer, named_by, second_external_id, user_external_id};
 
-/// How soon a text is looked at again whose customer's id another claim is looking for.
+/// The wait of a text while another claim looks for its customer's id.
 const MAKING_WAIT: Duration = Duration::from_secs(1);
 
-/// Ids whose latest spelling is remembered. Beyond it every id is looked up anew, which costs a call.
+/// The most ids whose latest spelling is remembered. Beyond it every id is looked up anew, which costs a call.
 const SPELLINGS_MAX: usize = 65_536;
 
-/// The ids of the customers who are being looked for, or made users, just now, without regard to case. Of two ids that
-/// differ in case only, the second must see the user whom the first has become: Zendesk would take the two for one.
+/// The ids, without regard to case, of the customers who are being looked for, or made users, at this moment. Of two
+/// ids that differ in case only, the second must see the user whom the first has become, because Zendesk would take
+/// the two for one.
 #[derive(Debug, Default)]
 pub struct InTheMaking(Mutex<Ids>);
 
 #[derive(Debug, Default)]
 struct Ids {
     busy: HashSet<String>,
-    /// How each id was spelt by the claim that had it last.
+    /// The spelling of each id in the claim that had it last.
     spelt: HashMap<String, String>,
 }
 
-/// One of them, until this is dropped.
+/// One of these ids, until this is dropped.
 pub(super) struct Making<'a> {
     all: &'a InTheMaking,
     id: String,
@@ -67,10 +68,7 @@ impl Drop for Making<'_> {
 }
 
 impl Worker {
-    /// Keeps the customer's id while nothing is known of their user in Zendesk.
-    ///
-    /// # Errors
-    /// A wait, while another claim has it or one that differs in case only.
+    /// Keeps the customer's id while their user in Zendesk is unknown.
     pub(super) fn keep_id(&self, claim: &Claim, customer: &Customer) -> Result<Option<Making<'_>>, Outcome> {
         let is_known = claim.conversation.as_ref().is_some_and(|known| known.requester_id.is_some());
         let Some(id) = user_external_id(customer).filter(|_| !is_known) else { return Ok(None) };
@@ -79,7 +77,7 @@ impl Worker {
         self.in_the_making.enter(&id).map(Some).ok_or(Outcome::Postpone { cause, until, for_budget: false })
     }
 
-    /// The customer among Zendesk's users, as far as this way of looking tells.
+    /// The customer among Zendesk's users, by one way of looking.
     pub(super) async fn find_requester(
         &self,
         by: UserMatch,
@@ -109,21 +107,21 @@ impl Worker {
                 if !self.is_another_customer(&user, customer).await? {
                     theirs.push(user);
                 } else if by == UserMatch::Phone {
-                    // Two customers share the number, so it tells of neither.
+                    // Two customers share the number, so it identifies neither.
                     return Ok(None);
                 }
             }
             found = theirs;
         }
-        // A number that several people share says nothing about who is writing; the other ways are unique.
+        // A number that several people share identifies none of them; the other ways are unique.
         match (by, found.len()) {
             (UserMatch::Phone, 2..) | (_, 0) => Ok(None),
             _ => Ok(Some(found.swap_remove(0))),
         }
     }
 
-    /// The user with the customer's external id, and whether another user has that id so that the customer cannot be saved
-    /// under it. Then they may be known under their second name.
+    /// The user with the customer's external id, and whether another user has that id, so that the customer cannot be
+    /// saved under it. The customer may then be known under their second id.
     async fn find_by_id(&self, id: &str) -> Result<(Option<UserView>, bool), Failure> {
         match self.zendesk.holder_of(id).await? {
             IdHolder::EndUser(user) => Ok((Some(user), false)),
@@ -135,8 +133,8 @@ impl Worker {
         }
     }
 
-    /// Whether a user with the customer's number or address is another of Braze's customers all the same. An external id
-    /// may be one that the brand gave, and says so only where the bridge knows a conversation by it.
+    /// Whether a user with the customer's number or address is another of Braze's customers all the same. The brand
+    /// may have given an external id itself; it proves a customer only where the bridge knows a conversation by it.
     async fn is_another_customer(&self, user: &UserView, customer: &Customer) -> Result<bool, Outcome> {
         let Some(named) = named_by(user, &self.options.user_field) else { return Ok(false) };
         if is_customer(user, customer, &self.options.user_field) == Some(true) {
@@ -155,8 +153,8 @@ impl Worker {
         completion(user, customer, &self.options.user_field)
     }
 
-    /// Makes the customer a user, with everything that is known, or else with what Zendesk cannot refuse. Under their own
-    /// external id where it is free; an answer that shows another user is not believed.
+    /// Makes the customer a user: with all known values, or else with those that Zendesk cannot refuse, and under
+    /// their own external id where it is free. An answer that shows another user is not believed.
     pub(super) async fn create_requester(&self, id_taken: Option<bool>, customer: &Customer) -> Result<Saved, Outcome> {
         let failed = |failure| self.outcome(failure, Destination::Zendesk);
         let Some(id) = user_external_id(customer) else {
@@ -184,7 +182,7 @@ impl Worker {
     async fn save_requester(&self, customer: &Customer, id: Option<String>) -> Result<Saved, Failure> {
         let body = new_user(customer, id.clone(), &self.options.user_field);
         match self.zendesk.save_user(&body).await {
-            // A number that Zendesk will not have must not keep the text from its ticket.
+            // A number that Zendesk refuses must not keep the text from its ticket.
             Err(Failure::Reject { .. }) => {
                 let bare = bare_user(customer, id, &self.options.user_field);
                 self.zendesk.save_user(&bare).await.map_err(harmless)

@@ -1,9 +1,9 @@
-//! Keeps the bridge's loops running. A loop that ends before the stop, by a panic or by a return, is counted, logged and
-//! started again; readiness is red until the loop has run for a while.
+//! Keeps the bridge's loops running. A loop that ends before the stop, by a panic or by a return, is counted, logged
+//! and started again. Readiness is red until the loop has run for a while.
 //!
-//! The supervisor knows nothing of the work of a loop, and takes no other loop along: deliveries to one vendor go on
-//! while those to the other start again. What a loop kept in its own variables is gone after a restart, so a loop keeps
-//! there only what it can find again.
+//! The supervisor knows nothing of a loop's work, and takes no other loop along: deliveries to one vendor go on while
+//! those to the other start again. A restart loses the loop's own variables, so they hold only values that the loop
+//! can find again.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -19,13 +19,13 @@ use crate::domain::event::Destination;
 use crate::failpoint;
 use crate::telemetry::{Metrics, Readiness};
 
-/// The wait before the first restart. It doubles with each loop that ended without having stood.
+/// The wait before the first restart. It doubles with each loop that ended before it stood.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// The wait before a restart at most.
+/// The longest wait before a restart.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
-/// A restarted loop that has run for so long stands.
+/// How long a restarted loop has to run until it stands.
 const STANDS_AFTER: Duration = Duration::from_secs(5);
 
 /// One of the bridge's loops: a task that runs from the start to the stop.
@@ -79,7 +79,7 @@ impl Loop {
         }
     }
 
-    /// What stands still while the loop does not run.
+    /// The work that stands still while the loop does not run.
     const fn work(self) -> &'static str {
         match self {
             Self::Claims(Destination::Zendesk) => "deliveries to Zendesk",
@@ -102,12 +102,12 @@ pub struct Supervisor {
     pub clock: Clock,
     /// Where restarts are counted.
     pub metrics: Arc<Metrics>,
-    /// Where a loop that does not stand shows.
+    /// Red while a loop does not stand.
     pub readiness: Arc<Readiness>,
 }
 
 impl Supervisor {
-    /// Runs a loop until `stop`. `start` begins it, at once and after each end before the stop.
+    /// Runs a loop until `stop`. `start` begins it at once, and again after each end before the stop.
     pub async fn keep<F: Future<Output = ()>>(
         &self,
         watched: Loop,

@@ -1,7 +1,8 @@
-//! Tells agents: writes the notes that are owed on a ticket as one internal comment, those that are still true.
+//! Tells agents: writes the owed notes that are still true on a ticket, as one internal comment.
 //!
-//! What a note says of a delivery is looked at again when the note is claimed, because it may have waited for hours, and
-//! the operator may have put the delivery back meanwhile. It never decides what is worth a note: [`super::notes`] does.
+//! A note is checked again when it is claimed, because it may have waited for hours, and the operator may have
+//! redriven its delivery meanwhile. This module never decides whether a delivery is worth a note: [`super::notes`]
+//! does.
 
 use std::time::Duration;
 
@@ -16,14 +17,14 @@ use crate::store::{Claim, StoreError, Work};
 use super::inbound::own_comment;
 use super::{Learnt, Worker, context};
 
-/// How long a note waits for others of its conversation at most, so that all of a burst stand in one.
+/// How long a note waits at most for others of its conversation, so that one comment tells of a whole burst.
 const GATHER_MAX: Duration = Duration::from_secs(10);
 
-/// How soon it is looked again whether more can come.
+/// How soon it is checked again whether more can come.
 const GATHER_STEP: Duration = Duration::from_secs(1);
 
 impl Worker {
-    /// Writes one internal comment that says all of the claim's notes which are still true.
+    /// Writes one internal comment with all of the claim's notes that are still true.
     pub(super) async fn write_notes(
         &self,
         claim: &Claim,
@@ -60,8 +61,8 @@ impl Worker {
         Ok(Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) })
     }
 
-    /// Whether an attempt before this one has left its words on the ticket, although Zendesk called it failed. A first attempt
-    /// need not ask.
+    /// The outcome where an earlier attempt has left its comment on the ticket although Zendesk called it failed. A
+    /// first attempt need not ask.
     pub(super) async fn noted_before(&self, claim: &Claim, ticket: TicketId) -> Result<Option<Outcome>, Outcome> {
         let Some(head) = claim.work.first().filter(|head| head.delivery.attempts > 0) else { return Ok(None) };
         let found = self.find_write([ticket], head.delivery.id).await;
@@ -69,13 +70,13 @@ impl Worker {
         Ok(found.map(|written| Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) }))
     }
 
-    /// Lets a fresh note wait while more texts of its conversation are on their way to the phone: what comes to nothing
-    /// of them is told in the same note.
+    /// Lets a fresh note wait while more texts of its conversation are on their way to the phone, so that the same
+    /// comment tells of those that fail.
     async fn gather(&self, claim: &Claim) -> Result<(), Outcome> {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         let now = self.clock.now();
         let Some(head) = claim.work.first().filter(|head| head.delivery.attempts == 0) else { return Ok(()) };
-        // Also what a wrong clock has dated ahead is gathered for no longer.
+        // A note that a wrong clock has dated ahead waits for no others.
         let gathering = head.delivery.accepted_at..later(head.delivery.accepted_at, GATHER_MAX);
         if !gathering.contains(&now) || !self.store.is_waiting(Destination::Braze, &claim.key).await.map_err(retry)? {
             return Ok(());
@@ -87,7 +88,7 @@ impl Worker {
     /// Why a note need not be written any more; `None` when it is still true.
     async fn needless(&self, work: &Work, note: &Note) -> Result<Option<String>, StoreError> {
         let Some(about) = work.delivery.parent.filter(|_| note.tells != Tells::Fact) else { return Ok(None) };
-        // One that was dropped from the store or forgotten can change no more.
+        // A delivery that was dropped from the store or forgotten can change no more.
         let Some((delivery, _)) = self.store.delivery(about).await? else { return Ok(None) };
         Ok(match note.tells {
             Tells::Fact => None,

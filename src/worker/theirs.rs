@@ -1,5 +1,5 @@
-//! Whether a ticket that the conversation knows is its customer's: an agent may make another user its requester at any time,
-//! and no webhook tells. Finding the customer behind an unknown ticket is [`super::identify`]'s.
+//! Tells whether a ticket that the conversation knows is its customer's: an agent may give it another requester at
+//! any time, and no webhook tells. It never finds the customer behind an unknown ticket; [`super::identify`] does.
 
 use crate::clients::Failure;
 use crate::clients::zendesk::{TicketView, UserView, Written};
@@ -17,9 +17,9 @@ use super::{Learnt, Worker};
 pub(super) const NOT_THEIRS: &str = "the ticket's requester is no longer the conversation's customer";
 
 impl Worker {
-    /// Whether the ticket, which the conversation knows, is still its customer's. `told` is the requester at the time that
-    /// counts, where it was told; only where it was not, or where it is not the requester that the conversation knows,
-    /// the ticket is read. A customer whose user was merged into another of theirs keeps the ticket.
+    /// Whether the ticket, which the conversation knows, is still its customer's. `told` is the requester at the time
+    /// that counts, where known. The ticket is read only where `told` is missing or differs from the conversation's
+    /// requester. A customer whose user was merged into another of theirs keeps the ticket.
     pub(super) async fn is_theirs(
         &self,
         claim: &Claim,
@@ -28,7 +28,7 @@ impl Worker {
         learnt: &mut Learnt,
     ) -> Result<bool, Outcome> {
         let conversation = claim.conversation.as_ref();
-        // A ticket that was just read taught its requester along.
+        // A ticket that was just read has taught its requester.
         let learnt_of = |change: &Change| {
             if let Change::Requester(user) = change {
                 Some(*user)
@@ -67,8 +67,8 @@ impl Worker {
         Ok(is_same && told.is_none_or(|told| told == now))
     }
 
-    /// Which of these comments were written before the ticket was given to its present requester. Asked only where there are
-    /// some.
+    /// The comments of these that were written before the ticket was given to its present requester. Without comments
+    /// there is no call.
     pub(super) async fn before_hand_over(
         &self,
         ticket: TicketId,
@@ -81,9 +81,9 @@ impl Worker {
         before.map_err(|failure| self.outcome(failure, Destination::Zendesk))
     }
 
-    /// Looks at the ticket that has taken a text of `requester`, where that is known. One that is the customer's, as whichever
-    /// of their users, is kept; one that changed hands since it was last heard of is left, with a word to its agents, and the
-    /// next text goes elsewhere. The text stands, so a look that fails changes nothing about that.
+    /// Looks at the ticket that has taken a text of `requester`, where that is known. The conversation keeps a ticket
+    /// of any of its customer's users. It leaves a ticket that another customer got since, with a note to its agents,
+    /// and the next text goes elsewhere. The text stands, so a failed look changes nothing about that.
     pub(super) async fn keep_or_leave(
         &self,
         claim: &Claim,
@@ -104,17 +104,18 @@ impl Worker {
         match user.and_then(|user| self.is_claims(claim, &user)) {
             Some(true) => return learnt.changes.push(Change::Requester(ticket.requester_id)),
             None if requester.is_none() => return,
-            // Of a ticket that could not be read nothing is said; the next text looks for its place all the same.
+            // A ticket that could not be read gets no note; the next text looks for its place all the same.
             None if !is_read => {}
             Some(false) | None => learnt.besides.push(written_on_anothers(ticket.id, self.clock.now())),
         }
-        // By now the conversation may go to another ticket: the text stands here, and that is all.
+        // The conversation may go to another ticket by now, so this one is remembered only as one that the text
+        // stands on.
         learnt.changes.retain(|change| !matches!(change, Change::Ticket(id, ..) if *id == ticket.id));
         learnt.changes.extend([Change::MayStandOn(ticket.id), Change::TicketLeft(ticket.id)]);
     }
 
-    /// The newest unsolved ticket that carries the conversation's key and is its customer's. An agent may have given one that
-    /// carries it to another user.
+    /// The newest unsolved ticket that carries the conversation's key and is its customer's. An agent may have given
+    /// a ticket with the key to another user.
     pub(super) async fn own_open_ticket(&self, claim: &Claim) -> Result<Option<(TicketId, TicketStatus)>, Outcome> {
         let failed = |failure| self.outcome(failure, Destination::Zendesk);
         let found = newest_first(self.zendesk.find_tickets(&claim.key.0).await.map_err(failed)?);
@@ -132,13 +133,13 @@ impl Worker {
         Ok(Some((open.id, open.status)))
     }
 
-    /// Whether the user is the claim's customer; `None` where nothing tells.
+    /// Whether the user is the claim's customer; `None` where the user has no data to tell by.
     fn is_claims(&self, claim: &Claim, user: &UserView) -> Option<bool> {
         is_customer(user, &claim.conversation.as_ref()?.customer, &self.options.user_field)
     }
 }
 
-/// The user whom the conversation knows its customer as.
+/// The Zendesk user of the conversation's customer.
 pub(super) fn requester_of(claim: &Claim) -> Option<UserId> {
     claim.conversation.as_ref()?.requester_id
 }

@@ -1,5 +1,5 @@
-//! Copies a customer's pictures to Zendesk, each once: what was copied for a text that was put off then is used when its
-//! turn comes. In memory only, and bounded: without it, the pictures are copied again.
+//! Copies a customer's pictures to Zendesk, each once: copies for a postponed text are used when its turn comes. In
+//! memory only, and bounded: without it, the pictures are copied again.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,18 +11,18 @@ use crate::domain::event::EventId;
 
 use super::Worker;
 
-/// How long fetching a message's pictures may take in all; what is late is a link. The text must not wait for long.
+/// How long fetching a message's pictures may take in all; a late picture stays a link. The text must not wait for
+/// long.
 const UPLOADS_DEADLINE: Duration = Duration::from_secs(30);
 
-/// How many of a message's pictures are copied to the ticket; the rest are links. One at a time is
-/// held in memory.
+/// How many of a message's pictures are copied to the ticket; the rest are links. One at a time is held in memory.
 const UPLOADS_MAX: usize = 5;
 
 /// How long a copy is used: Zendesk's tokens hold for 60 minutes, and the attempt that uses one may take five.
 /// Source: <https://developer.zendesk.com/api-reference/ticketing/tickets/ticket-attachments/#upload-files>.
 const LIFE: SignedDuration = SignedDuration::from_mins(50);
 
-/// Of how many texts copies are remembered: far more than wait with pictures at a time.
+/// The most texts with remembered copies: far more than wait with pictures at a time.
 const TEXTS_MAX: usize = 4096;
 
 /// The copies that no comment has used yet, by the delivery that they were made for.
@@ -61,7 +61,7 @@ impl KeptUploads {
         }
     }
 
-    /// The comment that uses them stands, or Zendesk will not have them.
+    /// Forgets a delivery's copies, because a comment has used them or Zendesk refuses them.
     pub(super) fn forget(&self, id: EventId) {
         self.lock().remove(&id);
     }
@@ -73,8 +73,8 @@ impl KeptUploads {
 }
 
 impl Worker {
-    /// Copies pictures to Zendesk where they can be fetched safely, and gives their tokens; what cannot be copied is still
-    /// linked. Says as well whether one of them was copied by an earlier attempt of this delivery.
+    /// Copies pictures to Zendesk where they can be fetched safely, and returns their tokens; other pictures stay
+    /// links. The flag tells whether an earlier attempt of this delivery copied one of them.
     pub(super) async fn copy_media(&self, id: EventId, links: &[String]) -> (Vec<String>, bool) {
         let deadline = tokio::time::Instant::now() + UPLOADS_DEADLINE;
         let now = self.clock.now();

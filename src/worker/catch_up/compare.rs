@@ -1,8 +1,9 @@
-//! Compares a ticket as Zendesk shows it with what the bridge knows of it: is there a comment that may be new? Pure.
+//! Compares a ticket as Zendesk shows it with the bridge's knowledge of it, and tells whether a comment may be new.
+//! Pure.
 //!
-//! A ticket is settled without being read only on proof: it has not changed since everything on it was read, or Zendesk
-//! counts as many comments as the bridge knows. The time of the bridge's own last write is no such proof, because an
-//! agent may have written just before it, or in the same second.
+//! A ticket is settled without being read only on proof: it has not changed since everything on it was read, or
+//! Zendesk counts as many comments as the bridge knows. The time of the bridge's own last write is no proof, because
+//! an agent may have written just before it, or in the same second.
 
 use std::time::Duration;
 
@@ -17,28 +18,28 @@ use crate::domain::retry::later;
 use super::before;
 use crate::worker::merged::is_merged;
 
-/// How old a change must be before what Zendesk shows is taken for all of it: its times are whole seconds, and a
+/// How old a change must be before Zendesk's answer counts as complete up to it. Its times are whole seconds, and a
 /// comment may become readable late, which a minute covers.
 const SETTLES_AFTER: Duration = Duration::from_secs(60);
 
-/// How far Zendesk's clock may be from ours before a change is overlooked. A ticket that changed as shortly before the
-/// look is rung once more than is needed.
+/// How far Zendesk's clock may be from ours before a change is overlooked. A ticket that changed this shortly before
+/// the look is rung once more than is needed.
 const CLOCKS_APART: Duration = Duration::from_secs(60);
 
-/// What a search's entry says.
+/// The finding from a search's entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Listed {
     /// Everything on the ticket is known.
     Settled,
-    /// It changed, and the number of its comments will tell.
+    /// It changed, and the number of its comments tells more.
     Doubtful,
-    /// It changed, and only reading it will tell.
+    /// It changed, and only reading it tells more.
     Unread,
-    /// The store takes no note of its comments.
+    /// The store does not follow its comments.
     Stranger,
 }
 
-/// What a ticket as it is now says.
+/// The finding from a ticket's present state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finding {
     /// Everything on the ticket is known.
@@ -49,14 +50,14 @@ pub(super) enum Finding {
     Unread,
 }
 
-/// A ticket that was seen at `as_of` by our clock in what Zendesk answered at `answered_at` by its own.
+/// The sighting of a ticket that was seen at `as_of` by our clock, in an answer of `answered_at` by Zendesk's.
 pub(super) fn sighting(ticket: &TicketView, as_of: Timestamp, answered_at: Option<Timestamp>) -> Sighting {
     let all_there_to = answered_at.map(|at| before(at, SETTLES_AFTER).min(ticket.updated_at));
     let merged = is_merged(ticket);
     Sighting { status: Some(ticket.status), updated_at: ticket.updated_at, as_of, all_there_to, merged, heir: false }
 }
 
-/// What the entry of a search index says, which may be behind.
+/// The finding from an entry of the search index, which may be behind.
 pub(super) fn listed(known: Option<&Conversation>, ticket: &TicketView) -> Listed {
     let Some((known, reading)) = known.and_then(|known| Some((known, reading(known, ticket)?))) else {
         return Listed::Stranger;
@@ -71,7 +72,7 @@ pub(super) fn listed(known: Option<&Conversation>, ticket: &TicketView) -> Liste
     }
 }
 
-/// What the ticket as it is now says. `is_listed`: a search has named it.
+/// The finding from the ticket's present state. `is_listed`: a search has named it.
 pub(super) fn shown(known: &Conversation, ticket: &TicketView, is_listed: bool) -> Finding {
     if is_newly_merged(known, ticket) {
         return Finding::Unread;
@@ -88,7 +89,7 @@ pub(super) fn shown(known: &Conversation, ticket: &TicketView, is_listed: bool) 
     if counted.is_some() || is_listed || has_changed() { Finding::Unread } else { Finding::Settled }
 }
 
-/// What Zendesk's count of the ticket's comments teaches where all of them are known.
+/// The change that Zendesk's count of the ticket's comments teaches where all of them are known.
 pub(super) fn recounted(known: &Conversation, ticket: &TicketView) -> Option<Change> {
     let census = reading(known, ticket)?.learn_from(ticket.comment_count?, ticket.updated_at)?;
     Some(Change::Recounted(ticket.id, census))
@@ -98,7 +99,7 @@ fn reading<'a>(known: &'a Conversation, ticket: &TicketView) -> Option<&'a Readi
     known.forwarded_on(ticket.id).map(|forwarded| &forwarded.reading)
 }
 
-/// Whether the conversation went to a ticket that was merged since: the ring follows it to the other one.
+/// Whether the conversation's ticket was merged since: the ring follows it to the heir.
 fn is_newly_merged(known: &Conversation, ticket: &TicketView) -> bool {
     is_merged(ticket) && has_new_status(known, ticket)
 }
@@ -107,7 +108,7 @@ fn has_new_status(known: &Conversation, ticket: &TicketView) -> bool {
     known.ticket.as_ref().is_some_and(|current| current.id == ticket.id && current.status != ticket.status)
 }
 
-/// Whether something may have happened on the ticket since the bridge last heard of it, by our clock.
+/// Whether the ticket may have changed since the bridge last heard of it, by our clock.
 fn has_changed(ticket: &TicketView, heard: &Ticket) -> bool {
     ticket.status != heard.status || later(ticket.updated_at, CLOCKS_APART) > heard.seen_at
 }

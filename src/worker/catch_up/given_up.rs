@@ -1,4 +1,4 @@
-//! Reads what Zendesk gave up on from its own log of our webhooks, and makes rings of it. It asks only while the rate
+//! Reads the webhooks that Zendesk gave up on from its own log, and makes rings of them. It asks only while the rate
 //! budget is not low, and does without where we may not look.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -15,42 +15,42 @@ use crate::worker::Worker;
 
 use super::{Ring, before};
 
-/// How much further back each reading goes than the last one. A call may come to its end minutes after it was made:
-/// 490 seconds is the longest that was recorded.
+/// How much further back each reading goes than the last one ended. A call may end minutes after it was made: 490
+/// seconds is the longest on record.
 const OVERLAP: Duration = Duration::from_secs(900);
 
-/// Bodies that are read in one look: one call each. The search finds most of what they name, in one call.
+/// The most bodies that are read in one look, one call each. The search finds most of their tickets in one call.
 const BODIES_MAX: usize = 20;
 
-/// Calls of which the body is still to be read. What does not fit is left to the search.
+/// The most calls whose body is still to be read. The search finds the tickets of the others.
 const UNREAD_MAX: usize = 1000;
 
-/// How long after the last call that it stopped the circuit breaker is taken to be open. Zendesk says "briefly"; calls
-/// were recorded to be let out again after about a minute.
+/// How long the circuit breaker counts as open after the last call that it stopped. Zendesk says "briefly"; on
+/// record, calls were let out again after about a minute.
 const BREAKER_HOLDS: SignedDuration = SignedDuration::from_mins(15);
 
-/// Under which name the operator sees the breaker in `/readyz`.
+/// The name of the breaker in `/readyz`.
 const NOTE: &str = "webhooks";
 
-/// What is known of the log.
+/// The known part of the log.
 #[derive(Debug)]
 pub(super) struct Log {
     readable: bool,
     told_missing: bool,
     /// Our webhooks; empty while none is known.
     webhooks: Vec<String>,
-    /// Up to where it was read.
+    /// The time up to which it was read.
     read_to: Timestamp,
-    /// What was given up in the stretch that is read again.
+    /// The calls that were given up in the stretch that is read again.
     known: HashSet<String>,
-    /// What was given up, and not asked about yet.
+    /// The calls that were given up and whose body is still unread.
     unread: VecDeque<Invocation>,
-    /// For the tickets that the log names; each stays until it is rung.
+    /// The rings for tickets that the log names; each stays until it is rung.
     pub(super) rings: Vec<Ring>,
 }
 
 impl Log {
-    /// Nothing before `since` is read.
+    /// A log that is read from `since` on.
     pub(super) fn new(since: Timestamp) -> Self {
         Self {
             readable: true,
@@ -64,22 +64,22 @@ impl Log {
     }
 }
 
-/// What one look at the log has found.
+/// The webhooks that one look at the log has found given up.
 #[derive(Debug, Default)]
 pub(super) struct GivenUp {
     /// The calls, oldest first.
     new: Vec<Invocation>,
-    /// Whether there may be more than was read.
+    /// Whether more may have been given up.
     more: bool,
 }
 
 impl GivenUp {
-    /// When the first of the newly found was given up.
+    /// The time of the first call found.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
         self.new.first().map(|call| call.at)
     }
 
-    /// Says so, in one line of the log.
+    /// Reports them in one log line.
     pub(super) fn tell(&self, caught_up: bool) {
         if let Some(account) = self.account(caught_up) {
             warn!(count = self.new.len(), "catch_up.given_up: {account}");
@@ -117,7 +117,7 @@ impl Worker {
         };
         match read {
             Ok(()) => {}
-            // It was ours a while ago: whoever set it up anew has made another.
+            // It was ours a while ago, and an operator has set it up anew since.
             Err(Failure::NotFound { .. }) => log.webhooks.clear(),
             Err(Failure::Forbidden { cause, .. } | Failure::Reject { cause }) => {
                 log.readable = false;
@@ -128,7 +128,7 @@ impl Worker {
         given_up
     }
 
-    /// Which webhooks are ours, once known. Said once when there is none.
+    /// Learns our webhooks once. Warns once when there is none.
     async fn find_webhooks(&self, log: &mut Log) -> Result<(), Failure> {
         let Some(address) = &self.options.public_url else {
             log.readable = false;
@@ -152,7 +152,7 @@ impl Worker {
         let (mut calls, mut more) = (Vec::new(), false);
         for webhook in &log.webhooks {
             let found = self.zendesk.invocations(webhook, before(log.read_to, OVERLAP)).await?;
-            // Its times are whole seconds, so its order says more.
+            // The log's times are whole seconds, so its order tells more.
             calls.extend(found.calls.into_iter().rev());
             more |= found.more;
         }
@@ -172,8 +172,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Asks what the calls were about, oldest first. Where the log does not hold the bodies of calls that never left,
-    /// it is not asked for more of them.
+    /// Reads the bodies of the calls, oldest first. Where the log does not hold the bodies of calls that were never
+    /// sent, no more of them are asked for.
     async fn read_bodies(&self, log: &mut Log) -> Result<(), Failure> {
         for _ in 0..BODIES_MAX {
             if self.zendesk.is_budget_low() {
@@ -204,7 +204,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Lets the operator see that the breaker is open, from the newest call of all.
+    /// Shows the operator an open breaker, by the newest call of all.
     fn note_breaker(&self, newest: Option<&Invocation>, now: Timestamp) {
         match newest.filter(|call| is_broken(call) && now.duration_since(call.at) < BREAKER_HOLDS) {
             Some(call) => self.readiness.set_note(
@@ -224,7 +224,7 @@ fn is_broken(call: &Invocation) -> bool {
     call.fate == Fate::GivenUp(Fate::CIRCUIT_BROKEN)
 }
 
-/// An address may hold a password; its host does not.
+/// The address's host, because the whole address may hold a password.
 fn host_of(address: &Url) -> &str {
     address.host_str().unwrap_or("public_url")
 }

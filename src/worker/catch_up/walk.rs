@@ -1,6 +1,6 @@
-//! Looks at tickets as they are now, a hundred in one call: those of which a search leaves doubt, and beside them, a few
-//! at a time, those that the store knows, for what no search names because its index is behind or because a ticket has
-//! lost its tag.
+//! Looks at tickets as they are now, a hundred in one call: first those that a search left in doubt, and beside them,
+//! a few at a time, those that the store knows. The latter finds tickets that no search names, because the index is
+//! behind or the ticket has lost its tag.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::worker::Worker;
 use super::compare::{self, Finding};
 use super::{Progress, Ring, Searched};
 
-/// Conversations that are gone through in one look, to find [`TICKETS_AT_ONCE`] that are alive.
+/// The most conversations passed in one look, to find [`TICKETS_AT_ONCE`] live ones.
 const CONVERSATIONS_MAX: usize = 1000;
 
 /// The next stretch of the walk.
@@ -31,8 +31,8 @@ struct Stretch {
 }
 
 impl Worker {
-    /// Settles what the search left in doubt and the next stretch of the walk, in as few calls as hold them; false when
-    /// that did not come to its end, and the search has to name the same again.
+    /// Settles the tickets that the search left in doubt and the next stretch of the walk, in as few calls as hold
+    /// them. False when that did not come to its end, and the search has to name the same tickets again.
     pub(super) async fn walk(
         &self,
         progress: &mut Progress,
