@@ -1,7 +1,7 @@
-//! The store's contract, kept by whoever can let a request at the core and make it durable.
+//! The store's contract, for any backend that can run a request on the core and make its changes durable.
 //!
-//! What a backend adds is the way there: a thread that owns the core, or a lock around it. What a request does is here
-//! and in the core, once for all backends.
+//! A backend adds the access: a thread that owns the core, or a lock around it. The requests are here and in the core,
+//! once for all backends.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -33,13 +33,13 @@ use crate::store::{
 
 /// A way to the core.
 pub(in crate::store) trait Backend: Send + Sync + 'static {
-    /// Lets a request at the core, and waits until what it did is durable.
+    /// Runs a request on the core, and waits until its changes are durable.
     fn ask<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
         F: FnOnce(&mut Core) -> Result<T, StoreError> + Send + 'static;
 
-    /// Reads what is committed, where that may take its time.
+    /// Reads committed records at leisure: the read delays no request.
     fn read<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
@@ -48,7 +48,7 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
         self.read_what(|_| Ok(()), |look, ()| work(look))
     }
 
-    /// The same, where the core says first what to read.
+    /// Like [`Backend::read`], after the core has named the records.
     fn read_what<P, T, A, F>(&self, ask: A, work: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         P: Send + 'static,
@@ -56,10 +56,10 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
         A: FnOnce(&Core) -> Result<P, StoreError> + Send + 'static,
         F: FnOnce(&dyn Look, P) -> Result<T, StoreError> + Send + 'static;
 
-    /// What is seen without asking.
+    /// The published state, which needs no request.
     fn shared(&self) -> &Shared;
 
-    /// Lets go of the medium, after the last request; not `well` when that one could not be served.
+    /// Closes the medium after the last request; `well` tells whether that one was served.
     fn let_go(&self, well: bool) -> impl Future<Output = ()> + Send;
 }
 
@@ -323,7 +323,7 @@ impl<B: Backend> Store for B {
             let begin = begin.take();
             match self.ask(move |core| core.journal.rewrite(begin)).await? {
                 Rewriting::Done => return Ok(()),
-                // A step that was finished in the meantime counts as a change; a writer that ended counts as one, too.
+                // A step that finished in the meantime counts as a change, and so does the end of the writer.
                 Rewriting::Wait(mut finished) => drop(finished.changed().await),
             }
         }
@@ -346,7 +346,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn close(&self) {
-        // Asked first, because afterwards nothing may be asked.
+        // This request comes first, because a closed store takes none.
         let asked = self.ask(|core| {
             core.stop = true;
             Ok(())

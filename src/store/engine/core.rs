@@ -1,7 +1,7 @@
-//! What the writer thread owns, and the two requests that bring something in.
+//! The state that the writer thread owns, and the two requests that bring an event in.
 //!
-//! A request reads and stages; it changes nothing in memory by itself. Only when all of it was possible does
-//! [`Core::keep`] let its writes go with the next commit and its [`Effect`]s happen, so that a request which fails
+//! A request reads and stages; it changes nothing in memory by itself. After it has succeeded as a whole,
+//! [`Core::keep`] adds its writes to the next commit and applies its [`Effect`]s, so that a request which fails
 //! half-way leaves no trace.
 
 use std::collections::HashMap;
@@ -30,13 +30,13 @@ pub(in crate::store) struct Core {
     pub(in crate::store) limits: StoreLimits,
     pub(in crate::store) disk: Disk,
     pub(in crate::store) lanes: Lanes,
-    /// The texts that are delivered as one: the head, and who comes along.
+    /// The deliveries that go out as one: the head, and the others.
     pub(in crate::store) groups: HashMap<Place, Vec<Place>>,
-    /// What lists and searches are answered from.
+    /// The index for lists and searches.
     pub(in crate::store) index: Index,
     /// The last fence given out.
     pub(in crate::store) fence: u64,
-    /// Whether something happened in a lane of (Zendesk, Braze) since the last commit.
+    /// Whether a lane of (Zendesk, Braze) changed since the last commit.
     pub(in crate::store) stirred: (bool, bool),
     /// Set by the last request.
     pub(in crate::store) stop: bool,
@@ -44,45 +44,45 @@ pub(in crate::store) struct Core {
     pub(in crate::store) known: Known,
     /// The operator's pauses and orders.
     pub(in crate::store) hand: Hand,
-    /// The time of which the store knows nothing.
+    /// The span of time missing from the store.
     pub(in crate::store) lost_time: Option<LostTime>,
-    /// Since when the time was not set.
+    /// Since when the clock was not set.
     pub(in crate::store) time_since: Timestamp,
-    /// Since when a date tells how long something has waited.
+    /// Since when dates tell how long a delivery has waited.
     pub(in crate::store) ages_since: Timestamp,
-    /// When it was last written down that the time goes on.
+    /// When it was last recorded that the clock runs on.
     pub(in crate::store) alive_at: Option<Timestamp>,
     effects: Vec<Effect>,
 }
 
 /// A change in memory that follows a write.
 pub(in crate::store) enum Effect {
-    /// Put it in its lane, or give it new times.
+    /// Put a delivery in its lane, or give it new times.
     Enter(LaneName, Entry),
-    /// Take it out of its lane.
+    /// Take a delivery out of its lane.
     Leave(LaneName, Place),
     /// Close the lane.
     Hold(LaneName, Hold),
     /// Open the lane.
     Release(LaneName, u64),
-    /// From now on these come along with the head; nobody ends the group.
+    /// These deliveries go out with the head from now on; an empty list ends the group.
     Group(Place, Vec<Place>),
     /// These dedupe keys are dropped.
     Unlearn(Vec<Remembered>),
-    /// A delivery has another record, or its first, or its last.
+    /// A delivery's record changes; `None` before the first and after the last.
     Stands(Option<index::Entry>, Option<index::Entry>),
-    /// A conversation does.
+    /// A conversation's record changes, likewise.
     Knows(Option<Person>, Option<Person>),
     /// The operator paused, resumed, or gave an order.
     Hand(hand::Change),
 }
 
-/// An event on its way in, with everything made ready that needs no look at the store.
+/// An event on its way in, prepared as far as possible without the store.
 pub(in crate::store) struct Arrival {
     owed: Owed,
     address: Address,
     learnt: Vec<Change>,
-    /// The text by which an echo is known, where this may be one.
+    /// The text to recognise an echo by, where the event may be one.
     echo_of: Option<String>,
     dedupe: Vec<Digest>,
     dispatch: Option<String>,
@@ -90,7 +90,7 @@ pub(in crate::store) struct Arrival {
 
 impl Arrival {
     pub(in crate::store) fn new(event: &Event, dedupe: &[DedupeKey]) -> Result<Self, StoreError> {
-        // Only a text that names no comment may be ours: a comment is known by its number.
+        // Only a text without a comment's number may be an echo: a comment is recognised by its number.
         let echo_of = match &event.kind {
             EventKind::PhoneText(text) if text.comment_id.is_none() => Some(text.text.clone()),
             EventKind::PhoneText(_)
@@ -112,7 +112,7 @@ impl Arrival {
     }
 }
 
-/// An event that is owed from inside, made ready.
+/// An event that tandem itself owes, encoded.
 pub(in crate::store) struct Owed {
     pub(in crate::store) record: Vec<u8>,
     pub(in crate::store) kind: &'static str,
@@ -132,7 +132,7 @@ impl Owed {
         })
     }
 
-    /// What this delivery gave rise to.
+    /// An event that follows from this delivery.
     pub(in crate::store) fn born_of(parent: EventId, event: &Event) -> Result<Self, StoreError> {
         Ok(Self { parent: Some(parent), ..Self::new(event)? })
     }
@@ -216,7 +216,7 @@ impl Core {
         Ok(Accepted::New(self.epochs.id(place)))
     }
 
-    /// Whether there is room. Where the directory is another one by now, nothing is done any more.
+    /// Whether there is room. A directory that was replaced stops all further writes.
     fn check_disk(&self) -> Result<(), StoreError> {
         let checked = self.disk.check(self.limits.disk_floor_bytes);
         checked.map_err(|error| if let StoreError::Failed(_) = error { self.journal.fail(error) } else { error })
@@ -266,8 +266,8 @@ impl Core {
             parent: owed.parent,
             dispatch: owed.dispatch,
             past: Vec::new(),
-            // What takes the place of an event of an earlier opening is made now, and must not be taken for what was
-            // made there in a time that this store does not know of.
+            // A new event takes the present epoch, even in the place of an earlier opening's event: with the old epoch,
+            // its id could be that of an event from the lost time.
             id: place.id(self.epochs.present().epoch),
             kind: owed.kind.to_owned(),
             conversation: key,
@@ -291,7 +291,7 @@ impl Core {
         Ok(())
     }
 
-    /// Stages a delivery's new record, and whatever follows from it in memory.
+    /// Stages a delivery's new record and its effects in memory.
     pub(in crate::store) fn write(&mut self, before: &Delivery, after: &Delivery) -> Result<(), StoreError> {
         let place = Place::of(after.id);
         let old_key = layout::at_place(drawer(before), place);
@@ -306,7 +306,7 @@ impl Core {
         Ok(())
     }
 
-    /// What follows in memory from a delivery's new record.
+    /// Stages the effects of a delivery's new record in memory.
     fn enter(&mut self, before: Option<&Delivery>, after: &Delivery) {
         let place = Place::of(after.id);
         let (old, new) = (before.map(|before| self.index.entry(before)), self.index.entry(after));
@@ -324,7 +324,7 @@ impl Core {
         }
     }
 
-    /// Stages what was learnt about a conversation; a conversation that nothing changes is not written.
+    /// Stages a conversation's new facts; an unchanged conversation is not written.
     pub(in crate::store) fn change(
         &mut self,
         key: &ConversationKey,
@@ -357,7 +357,7 @@ impl Core {
         self.journal.replace(layout::conversation(key), layout::encode("conversation", &after)?)
     }
 
-    /// Names lead to the customer's first conversation, also when they are learnt on another line of theirs.
+    /// A name leads to the customer's first conversation, also when it is learnt on another of the customer's lines.
     pub(in crate::store) fn learn_names(&mut self, key: &ConversationKey, aliases: &[Alias]) -> Result<(), StoreError> {
         for alias in aliases {
             let at = layout::alias(alias);
@@ -372,7 +372,7 @@ impl Core {
         Ok(())
     }
 
-    /// Where what waits under this key belongs by now: a provisional key is left as soon as its ticket is known.
+    /// The conversation to which this key belongs now: a provisional key gives way as soon as its ticket is known.
     pub(in crate::store) fn home(&self, key: &ConversationKey) -> Result<ConversationKey, StoreError> {
         let known = match provisional_ticket(key) {
             Some(ticket) => self.by_ticket(ticket)?,
@@ -381,7 +381,7 @@ impl Core {
         Ok(known.filter(|known| !known.is_provisional()).unwrap_or_else(|| key.clone()))
     }
 
-    /// Lets a request at it: what that does is kept whole, or leaves no trace.
+    /// Runs a request: its changes are kept whole, or leave no trace.
     pub(in crate::store) fn attempt<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
@@ -399,7 +399,7 @@ impl Core {
         self.effects.push(effect);
     }
 
-    /// The request succeeded.
+    /// Keeps the changes of a successful request.
     pub(in crate::store) fn keep(&mut self) {
         self.journal.keep();
         self.known.keep();
@@ -435,18 +435,18 @@ impl Core {
                 }
             }
         }
-        // For its room.
+        // Reuses the allocation.
         self.effects = effects;
     }
 
-    /// The request failed.
+    /// Drops the changes of a failed request.
     fn forget(&mut self) {
         self.journal.forget();
         self.known.forget_staged();
         self.effects.clear();
     }
 
-    /// Makes durable what was kept: [`Journal::commit`].
+    /// Makes the kept changes durable: [`Journal::commit`].
     pub(in crate::store) fn commit(&mut self) -> Result<bool, StoreError> {
         for (key, record) in self.known.take_records() {
             self.journal.put(key, record);
@@ -475,13 +475,14 @@ pub(in crate::store) fn entry_of(delivery: &Delivery) -> Entry {
     Entry {
         place: Place::of(delivery.id),
         accepted_at: delivery.accepted_at,
-        // Who is being worked on has no due time; the lane is held, and whoever opens it sets one.
+        // A delivery that is being sent has no due time: its lane is held, and the verdict or the end of the lease sets
+        // one.
         due_at: delivery.state.due_at().unwrap_or(Timestamp::MIN),
         in_doubt: matches!(delivery.state, State::Unconfirmed { .. }),
     }
 }
 
-/// Whether it lies with what waits or with what is over.
+/// The prefix of a delivery's key: waiting or settled.
 pub(in crate::store) fn drawer(delivery: &Delivery) -> u8 {
     if delivery.state.holds_lane() { layout::PENDING } else { layout::HISTORY }
 }

@@ -1,7 +1,8 @@
-//! Erasing a customer.
+//! For erasing a customer.
 //!
-//! First everything is found that leads to the customer. Then one request erases that and drops what waits, so that
-//! nothing more is sent; what is over follows in small steps. What arrives meanwhile is a new conversation and stays.
+//! A read finds all records that lead to the customer. One request erases those and drops the waiting deliveries, so
+//! that nothing more is sent; the settled deliveries follow in small steps. A text that arrives meanwhile begins a new
+//! conversation and stays.
 
 use std::collections::BTreeSet;
 
@@ -24,32 +25,32 @@ use crate::store::engine::tree::Look;
 use crate::store::engine::{layout, lists};
 use crate::store::{Forgotten, StoreError};
 
-/// What the kept bodies are called among the kinds ([`EventKind::name`]).
+/// The kind of unreadable bodies ([`EventKind::name`]).
 const UNREADABLE: &str = "unreadable";
 
-/// Everything by which a customer is known here.
+/// All names and keys of a customer in the store.
 pub(in crate::store) struct Known {
-    /// The key that was named.
+    /// The key in the operator's order.
     named: ConversationKey,
-    /// The keys under which deliveries wait or lie, those of the customer's tickets included.
+    /// The keys under which deliveries lie, including those of the customer's tickets.
     keys: BTreeSet<ConversationKey>,
     conversations: Vec<IVec>,
-    /// What leads to them.
+    /// The keys of the aliases and tickets that lead to these conversations.
     names: Vec<IVec>,
     traces: Traces,
 }
 
-/// What a look looks at.
+/// The part of a delivery's record that the search reads.
 #[derive(Deserialize)]
 struct Glance {
     kind: String,
     conversation: ConversationKey,
 }
 
-/// Finds everything by which the customer of a conversation is known.
+/// Finds all names and keys of a conversation's customer.
 pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<Known, StoreError> {
     if *key == address::nobody() {
-        // What names nobody lies there, of whomever it may be.
+        // Unreadable bodies lie under this key; they belong to no single customer.
         return Err(StoreError::NotFound(format!("conversation {key}")));
     }
     let base = match load(look, &layout::conversation(key))? {
@@ -95,7 +96,7 @@ fn load(look: &dyn Look, at: &IVec) -> Result<Option<Conversation>, StoreError> 
     record.map(|record| layout::decode("conversation", &record)).transpose()
 }
 
-/// The customer's first conversation, found as it is for a text of theirs ([`address::resolve`]).
+/// The customer's first conversation, found as for a new text ([`address::resolve`]).
 fn base_of(look: &dyn Look, conversation: &Conversation) -> Result<ConversationKey, StoreError> {
     for alias in address::aliases_of(&conversation.customer) {
         if let Some(key) = look.get(&layout::alias(&alias))? {
@@ -114,7 +115,7 @@ impl Known {
         self.conversations.push(at);
     }
 
-    /// Whether this body, which nobody could read, is the customer's.
+    /// Whether this unreadable body names the customer.
     fn is_named_in(&self, event: &[u8]) -> Result<bool, StoreError> {
         let event: Event = layout::decode("event", event)?;
         let EventKind::Unreadable(kept) = event.kind else { return Ok(false) };
@@ -122,8 +123,8 @@ impl Known {
     }
 }
 
-/// What is left of the customer among what is over, after `after` and before `end`; and how many unreadable bodies were
-/// passed by.
+/// The customer's settled deliveries after `after` and before `end`, and the number of unreadable bodies on the way
+/// that do not name the customer.
 pub(in crate::store) fn left(
     look: &dyn Look,
     known: &Known,
@@ -153,8 +154,8 @@ pub(in crate::store) fn left(
 }
 
 impl Core {
-    /// Erases what leads to the customer, and drops what waits. Also says before which place everything lies that is
-    /// still to be erased.
+    /// Erases the names, tickets and conversations of the customer, and drops the waiting deliveries. Also returns the
+    /// place that lies behind all deliveries still to be erased.
     pub(in crate::store) fn begin_to_forget(
         &mut self,
         known: &Known,
@@ -181,7 +182,7 @@ impl Core {
         Ok((forgotten, self.fresh_place()))
     }
 
-    /// Erases these of what is over; one step.
+    /// Erases these settled deliveries; one step.
     pub(in crate::store) fn go_on_forgetting(
         &mut self,
         known: &Known,
@@ -232,13 +233,13 @@ impl Core {
         Ok(forgotten)
     }
 
-    /// Drops a conversation, and what it is looked for by.
+    /// Drops a conversation and its searchable fields.
     pub(in crate::store) fn drop_conversation(&mut self, known: &Conversation) -> Result<(), StoreError> {
         self.follow(Effect::Knows(Some(Person::of(known)), None));
         self.journal.remove(layout::conversation(&known.key))
     }
 
-    /// Drops a delivery with its event and what the vendor answered.
+    /// Drops a delivery with its event and the vendor's answers.
     pub(in crate::store) fn let_go(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
         let place = Place::of(delivery.id);
         let key = layout::at_place(drawer(delivery), place);
@@ -260,7 +261,7 @@ impl Forgotten {
         all.iter().all(|count| *count == 0)
     }
 
-    /// Takes in what a further step erased.
+    /// Adds the counts of a further step.
     pub(in crate::store) fn add(&mut self, more: &Self) {
         self.settled += more.settled;
         self.waiting += more.waiting;

@@ -1,6 +1,6 @@
-//! The operator's hand in the store: pauses, moves over many deliveries, and the memory of who did what.
+//! Operators' acts in the store: pauses, moves over many deliveries, and the audit.
 //!
-//! An entry of that memory goes with the same commit as what it tells of. The steps of one order share an entry.
+//! An audit entry goes with the same commit as the change it records. The steps of one order share an entry.
 
 use std::collections::BTreeMap;
 
@@ -16,23 +16,23 @@ use crate::store::engine::tree::Look;
 use crate::store::engine::{layout, lists};
 use crate::store::{IllegalMove, Moves, Page, StoreError};
 
-/// What the writer knows of it.
+/// Pauses and the newest audit entry, in memory.
 #[derive(Default)]
 pub(in crate::store) struct Hand {
-    /// The destinations that get no calls.
+    /// The paused destinations.
     pub(in crate::store) pauses: BTreeMap<Destination, Pause>,
-    /// The newest entry, and where it lies; `None` until one was written since the store was opened.
+    /// The newest entry with its key; `None` until this opening wrote one.
     newest: Option<(IVec, AuditEntry)>,
 }
 
-/// A change of it, once its write goes with the next commit.
+/// A change in memory that follows a write.
 pub(in crate::store) enum Change {
     Paused(Destination, Option<Pause>),
     Noted(IVec, AuditEntry),
 }
 
 impl Hand {
-    /// Carries out a change; says in whose lanes something may be due now.
+    /// Applies a change; returns the destination whose lanes may have due work now.
     pub(in crate::store) fn apply(&mut self, change: Change) -> Option<Destination> {
         match change {
             Change::Paused(destination, Some(pause)) => {
@@ -82,8 +82,8 @@ impl Core {
         Ok(true)
     }
 
-    /// Whether a destination is paused. A pause whose end has come is over with this commit, and is no pause any more
-    /// for the claim after it.
+    /// Whether a destination is paused. A pause whose end has come is removed with this commit: the claim after this
+    /// one finds none.
     pub(in crate::store) fn is_paused(&mut self, destination: Destination, now: Timestamp) -> Result<bool, StoreError> {
         let Some(pause) = self.hand.pauses.get(&destination) else { return Ok(false) };
         if pause.has_ended(now) {
@@ -102,7 +102,7 @@ impl Core {
         }
     }
 
-    /// Reads what was paused when the store was last open.
+    /// Reads the pauses that the records hold.
     pub(in crate::store) fn recover_pauses(&mut self) -> Result<(), StoreError> {
         for destination in [Destination::Zendesk, Destination::Braze] {
             if let Some(record) = self.journal.load(&layout::pause(destination))? {
@@ -130,7 +130,7 @@ impl Core {
         self.note(Act::Settle(Moved { count, first: id, last: id }), order)
     }
 
-    /// [`crate::store::Store::operate_each`]. Each is kept or left by itself.
+    /// [`crate::store::Store::operate_each`]. Each move is kept or dropped by itself.
     pub(in crate::store) fn operate_each(
         &mut self,
         ids: &[EventId],
@@ -164,7 +164,7 @@ impl Core {
         self.note(if redrive { Act::Redrive(moved) } else { Act::Discard(moved) }, order)
     }
 
-    /// Remembers an act, with the next commit.
+    /// Stages the audit entry of an act.
     pub(in crate::store) fn note(&mut self, act: Act, order: &Order) -> Result<(), StoreError> {
         let newest = self.hand.newest.as_ref();
         let joined = newest.and_then(|(key, entry)| Some((key.clone(), entry.joined(order, &act)?)));
@@ -186,7 +186,7 @@ impl Core {
     }
 }
 
-/// To read a body again is what redriving it means.
+/// The audit counts reading a body again as redriving it.
 fn is_redrive(transition: &Transition) -> bool {
     matches!(transition, Transition::Redrive | Transition::ReadAgain { .. })
 }
@@ -202,7 +202,7 @@ pub(in crate::store) fn audit(
     limit: usize,
 ) -> Result<Page<AuditEntry>, StoreError> {
     let mut page = Page { items: Vec::new(), total: 0, more: false };
-    // A look goes one way only; these are few and short.
+    // A look goes one way only; the entries are few and short.
     let entries: Vec<_> = look.with_prefix(&[layout::AUDIT]).collect::<Result<_, _>>()?;
     for (key, value) in entries.into_iter().rev() {
         page.total += 1;
@@ -218,7 +218,7 @@ pub(in crate::store) fn audit(
     Ok(page)
 }
 
-/// Some of the oldest audit entries, of those that are too many.
+/// Some of the oldest audit entries beyond the bound.
 pub(in crate::store) fn surplus(look: &dyn Look, audit_max: usize) -> Result<Vec<IVec>, StoreError> {
     let many = look.with_prefix(&[layout::AUDIT]).count();
     let surplus = many.saturating_sub(audit_max).min(lists::STEP_MAX);

@@ -13,10 +13,9 @@
 //! | `x` number, part | a part of a long value |
 //! | `o` number | an order of the operator's, for the audit |
 //! | `m` `opened` sequence | the epoch of the opening that gave out the sequences from there on, and when it began |
-//! | `m` word | the first number never used, what is paused, the account of webhooks, where the store lies and of which time it knows nothing; a backend may add words of its own |
+//! | `m` word | the first unused number, pauses, the account of webhooks, the store's home and lost time; a backend may add words of its own |
 //!
-//! Numbers are big-endian, so that keys sort like
-//! what they stand for.
+//! Numbers are big-endian, so that keys sort as numbers do.
 
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
@@ -40,43 +39,42 @@ pub(in crate::store) const RECORD_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Half of a SHA-256.
 pub(in crate::store) type Digest = [u8; 16];
 
-/// The most dedupe keys of one event: intake knows of three facts at most. All keys of an event fit in one record.
+/// The most dedupe keys of one event: intake gives at most three. All keys of an event fit in one record.
 pub(in crate::store) const DEDUPE_KEYS_MAX: usize = 16;
 
-/// A dedupe key in its record.
+/// The length of a dedupe key in its record.
 const REMEMBERED_BYTES: usize = 32;
 
 /// The most dedupe keys in one record, so that it is never longer than [`VALUE_BYTES_MAX`].
 pub(in crate::store) const REMEMBERED_MAX: usize = (VALUE_BYTES_MAX - 1) / REMEMBERED_BYTES;
 
-/// The first byte of a value: what follows is the record.
+/// The first byte of a value that is the record.
 const WHOLE: u8 = 0;
-/// The first byte of a value: what follows says where the record's parts are.
+/// The first byte of a value that names the record's parts.
 const PARTS: u8 = 1;
 
-/// The first byte of a value: what follows is the length of a delivery, the delivery, and its event.
+/// The first byte of a value that holds the length of a delivery, the delivery, and its event.
 const JOINT: u8 = 2;
 
 /// The longest event that is kept with its delivery. A key of its own costs the writer more than writing these few
 /// bytes again with each of the two or three moves that a delivery makes; a longer event would cost more than the key.
 pub(in crate::store) const JOINT_EVENT_BYTES_MAX: usize = 1024;
 
-/// `m` keys.
-/// The one epoch of a store that was last opened by a version which did not yet begin one at each opening.
+/// The one epoch of a store that was last opened by a version without an epoch for each opening.
 pub(in crate::store) const META_EPOCH: &[u8] = b"mepoch";
-/// How the place is known in which the store lay when it was last opened ([`super::recovery::Home`]).
+/// The identity of the store's home at its last opening ([`super::recovery::Home`]).
 pub(in crate::store) const META_HOME: &[u8] = b"mhome";
-/// The time of which the store knows nothing ([`crate::store::LostTime`]).
+/// The span of time missing from the store ([`crate::store::LostTime`]).
 pub(in crate::store) const META_LOST: &[u8] = b"mlost";
-/// Since when the time was not set ([`crate::store::Store::time_was_set`]): seconds since 1970.
+/// Since when the clock was not set ([`crate::store::Store::time_was_set`]): seconds since 1970.
 pub(in crate::store) const META_TIME: &[u8] = b"mtime";
-/// When the time was last seen to go on: the number to be given out next then, and seconds since 1970.
+/// When the clock was last seen to run on: the next number at that time, and seconds since 1970.
 pub(in crate::store) const META_ALIVE: &[u8] = b"malive";
-/// Since when dates tell ages, in seconds since 1970: a wait is not reckoned longer than from then on.
+/// Since when dates tell ages, in seconds since 1970: no wait counts from before then.
 pub(in crate::store) const META_AGES: &[u8] = b"mages";
-/// The account of webhooks that came in ([`crate::store::Store::keep_arrivals`]).
+/// The account of incoming webhooks ([`crate::store::Store::keep_arrivals`]).
 pub(in crate::store) const META_ARRIVALS: &[u8] = b"marrivals";
-/// What the keys of openings begin with.
+/// The prefix of the openings' keys.
 pub(in crate::store) const OPENED: &[u8] = b"mopened ";
 pub(in crate::store) const META_NEXT: &[u8] = b"mnext";
 
@@ -104,7 +102,7 @@ pub(in crate::store) fn place_of(key: &[u8]) -> Option<Place> {
     Some(Place(u64::from_be_bytes(digits)))
 }
 
-/// Every key of a place whose record tells that its number was used.
+/// The prefixes whose keys tell the used numbers.
 pub(in crate::store) const PLACED: [u8; 3] = [EVENT, PENDING, HISTORY];
 
 pub(in crate::store) fn conversation(key: &ConversationKey) -> IVec {
@@ -115,7 +113,7 @@ pub(in crate::store) fn ticket(id: TicketId) -> IVec {
     prefixed(TICKET, &id.0.to_be_bytes())
 }
 
-/// Names are digested: they are anybody's text, of any length, and nobody needs to read them here.
+/// Names are digested, because a name is any text of any length and is never read back.
 pub(in crate::store) fn alias(alias: &Alias) -> IVec {
     let (kind, id) = match alias {
         Alias::External(id) => (b'e', id),
@@ -127,7 +125,7 @@ pub(in crate::store) fn alias(alias: &Alias) -> IVec {
     IVec::from(&key)
 }
 
-/// What dedupe keys are known by; JSON keeps the parts of a key apart.
+/// The digests of dedupe keys; JSON keeps the parts of a key apart.
 pub(in crate::store) fn dedupe_digests(keys: &[DedupeKey]) -> Result<Vec<Digest>, StoreError> {
     if keys.len() > DEDUPE_KEYS_MAX {
         return Err(StoreError::Failed(format!("an event with more than {DEDUPE_KEYS_MAX} dedupe keys")));
@@ -141,7 +139,7 @@ pub(in crate::store) fn audit(number: u64) -> IVec {
     prefixed(AUDIT, &number.to_be_bytes())
 }
 
-/// Where it stands that a destination is paused.
+/// The key of a destination's pause.
 pub(in crate::store) fn pause(destination: Destination) -> IVec {
     prefixed(b'm', format!("pause {}", destination.name()).as_bytes())
 }
@@ -160,8 +158,8 @@ pub(in crate::store) fn part(number: u64, index: u16) -> IVec {
     IVec::from(&key)
 }
 
-/// Half of a SHA-256: nobody finds two texts with the same 128 bits by accident, and who could on purpose would only
-/// drop their own message.
+/// Half of a SHA-256. No two texts share 128 bits by accident, and a sender who forged a match would only drop its own
+/// message.
 fn digest(bytes: &[u8]) -> Digest {
     let mut half = [0; 16];
     half.copy_from_slice(&Sha256::digest(bytes)[..16]);
@@ -175,14 +173,14 @@ fn prefixed(prefix: u8, rest: &[u8]) -> IVec {
     IVec::from(key)
 }
 
-/// A dedupe key, on disk.
+/// A dedupe key on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Remembered {
     /// The event it came with.
     pub(in crate::store) place: Place,
-    /// When that was accepted, in seconds since 1970.
+    /// When the event was accepted, in seconds since 1970.
     pub(in crate::store) since: i64,
-    /// What it is known by.
+    /// The key's digest.
     pub(in crate::store) digest: Digest,
 }
 
@@ -205,7 +203,7 @@ pub(in crate::store) fn remembered(known: &[Remembered]) -> IVec {
     IVec::from(value)
 }
 
-/// What such a record holds; `None` when it is not one.
+/// The dedupe keys in such a record; `None` when it is not one.
 pub(in crate::store) fn read_remembered(value: &[u8]) -> Option<Vec<Remembered>> {
     let (known, rest) = value.strip_prefix(&[WHOLE])?.as_chunks::<REMEMBERED_BYTES>();
     let read = |bytes: &[u8; REMEMBERED_BYTES]| {
@@ -220,7 +218,7 @@ pub(in crate::store) fn read_remembered(value: &[u8]) -> Option<Vec<Remembered>>
     known.iter().map(read).collect()
 }
 
-/// A record as bytes, ready to be stored. Costs the caller's time, not the writer's.
+/// A record as bytes, ready to be stored. Encoding costs the caller's time, not the writer's.
 pub(in crate::store) fn encode<T: Serialize>(what: &'static str, record: &T) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::with_capacity(512);
     bytes.push(WHOLE);
@@ -265,7 +263,7 @@ pub(in crate::store) fn decode<T: DeserializeOwned>(what: &'static str, bytes: &
     serde_json::from_slice(record).map_err(|error| broken(what, &error))
 }
 
-/// serde's words may quote the record, which may be personal, so only the kind and the place of the fault are told.
+/// serde's text may quote the record, which may be personal, so the error names only its kind and place.
 fn broken(what: &'static str, error: &serde_json::Error) -> StoreError {
     StoreError::Failed(format!(
         "a {what} record is not as this version of tandem writes it ({:?} error at byte {})",
@@ -274,17 +272,17 @@ fn broken(what: &'static str, error: &serde_json::Error) -> StoreError {
     ))
 }
 
-/// Where the parts of a long value are.
+/// The numbers of a long value's parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Parts {
     /// A number that was never used before, so that a reader never mixes two values.
     pub(in crate::store) number: u64,
-    /// How many.
+    /// The number of parts.
     pub(in crate::store) count: u16,
 }
 
 impl Parts {
-    /// Reads what stands in place of a long value; `None` when the value is whole.
+    /// Reads the reference to a long value; `None` when the value is whole.
     pub(in crate::store) fn read(value: &[u8]) -> Option<Self> {
         let rest = value.strip_prefix(&[PARTS])?;
         let number = u64::from_be_bytes(rest.get(..8)?.try_into().ok()?);
@@ -292,7 +290,7 @@ impl Parts {
         Some(Self { number, count })
     }
 
-    /// What stands in place of a long value.
+    /// The reference to a long value.
     pub(in crate::store) fn value(self) -> IVec {
         let mut value = [PARTS; 11];
         value[1..9].copy_from_slice(&self.number.to_be_bytes());
@@ -306,7 +304,7 @@ impl Parts {
 }
 
 /// Puts a value together: itself, or its parts fetched one by one. `None` when a part is missing, because the value was
-/// replaced or dropped while it was being read.
+/// replaced or dropped during the read.
 pub(in crate::store) fn assemble<E>(
     value: IVec,
     mut fetch: impl FnMut(&[u8]) -> Result<Option<IVec>, E>,

@@ -1,7 +1,7 @@
-//! Taking up where the last process stopped: what the records say is put back into memory, and what was being sent is
-//! to be looked for. Where the store was put back from a backup, so is all that waits.
+//! For taking up where the last process stopped: records fill the memory, and deliveries that were being sent are
+//! marked to be looked for. In a store put back from a backup, all waiting deliveries are.
 //!
-//! Nothing is accepted before this is done, so a start that is cut off is begun again from the beginning.
+//! The store accepts nothing before this is done, so an interrupted start begins again from the beginning.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -21,63 +21,63 @@ use crate::store::engine::shared::Disk;
 use crate::store::engine::tree::{Look, Tree};
 use crate::store::{LostTime, StoreError, StoreLimits};
 
-/// How long a lost time matters: what agents wrote then is caught up with by then, or never will be.
+/// How long a lost time matters: catch-up fetches the agents' replies of that time within it, or never.
 const LOST_TIME_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// By how much the time of an opening may lie before what the store was told last: what a corrected clock may differ.
+/// How far an opening's time may lie before the last known time: a corrected clock may differ by as much.
 const BACK_MAX: SignedDuration = SignedDuration::from_secs(60);
 
-/// By how much it may lie behind it. A longer rest is taken for a clock that was set: then old records stay for as long
-/// again as they are kept, which costs some room, and none is dropped too soon.
+/// How far it may lie after that time. A longer rest counts as a set clock: old records then stay for as long again as
+/// they are kept, which costs some room, and none is dropped too soon.
 const REST_MAX: SignedDuration = SignedDuration::from_hours(84);
 
-/// The same for what waits, which is given up after a day: after a longer rest it has a day again.
+/// The same for waiting deliveries, which are given up after a day: after a longer rest they have a day again.
 const REST_OF_WAITING_MAX: SignedDuration = SignedDuration::from_hours(1);
 
-/// How many deliveries are doubted in one commit.
+/// The number of deliveries marked in one commit.
 const DOUBTED_AT_ONCE: usize = 1_000;
 
-/// The kinds of which an effect can be looked for. The others only read and record, and are done again.
+/// The kinds whose effect can be looked for. The others only read and record, and are done again.
 const LASTING: [&str; 4] = ["customer_text", "note", "phone_text", "ticket_solved"];
 
-/// Of when the records tell that were there.
+/// The dates in the records.
 #[derive(Default)]
 struct Known {
-    /// The latest date of all.
+    /// The latest date of all records.
     latest: Option<Timestamp>,
-    /// The last of them, and when it was accepted.
+    /// The last record, and when it was accepted.
     last: Option<(Place, Timestamp)>,
 }
 
-/// Of a conversation, by what it is looked for.
+/// The fields of a conversation that the index keeps.
 #[derive(Deserialize)]
 struct Whose {
     key: ConversationKey,
     customer: Customer,
 }
 
-/// What an opening brings along.
+/// An opening's own values.
 pub(in crate::store) struct Start {
     /// Drawn at random: the epoch of this opening.
     pub(in crate::store) epoch: u32,
     /// The time.
     pub(in crate::store) now: Timestamp,
-    /// Where the store lies; `None` on a medium that nobody can copy back.
+    /// The store's home; `None` on a medium that cannot be copied back.
     pub(in crate::store) home: Option<Home>,
 }
 
-/// The place in which a store lies, as far as a copy that is put back can be told from the store that it was made of.
+/// The place of a store, by which a copy that was put back differs from its original.
 #[derive(Clone, Debug, Default)]
 pub(in crate::store) struct Home {
-    /// The file system's name for the store's own file. A copy has another one.
+    /// The file system's identity of the store's own file. A copy has another one.
     pub(in crate::store) identity: Vec<u8>,
-    /// The epochs of openings that have left a mark there.
+    /// The epochs of the openings that left a mark there.
     pub(in crate::store) marks: Vec<u32>,
-    /// Whether the operator says that it was put back.
+    /// Whether the operator says that the store was put back.
     pub(in crate::store) told: bool,
 }
 
-/// Takes up what lies in a tree, or begins a new store in an empty one, and commits.
+/// Takes up the records in a tree, or begins a new store in an empty one, and commits.
 pub(in crate::store) fn take_up(
     tree: Box<dyn Tree>,
     disk: Disk,
@@ -99,7 +99,7 @@ pub(in crate::store) fn take_up(
     let Known { latest, last } = recover(&*view, &mut core, start.now)?;
     let last_known = latest.max(last_opened).unwrap_or(start.now).min(start.now);
     core.time_since = time(&*view, layout::META_TIME)?.unwrap_or(Timestamp::MIN);
-    // Of what bears the same number, the later: an opening, that the time went on after it, what was accepted then.
+    // Under one number the order in time is: the opening, the record that the clock runs on, the acceptance.
     let opened = before.last().filter(|opening| opening.at > Timestamp::MIN);
     let told = [
         opened.map(|opening| (opening.first, 0, opening.at)),
@@ -125,7 +125,7 @@ pub(in crate::store) fn take_up(
     Ok(core)
 }
 
-/// Writes down this opening. Comes last: until then the next start finds everything as this one did.
+/// Records this opening. Comes last: until then the next start finds the store as this one did.
 fn write_start(core: &mut Core, before: &[Opening], kept: usize, start: &Start) -> Result<(), StoreError> {
     for opening in before.get(..kept).unwrap_or_default() {
         core.journal.remove(layout::opened(opening.first))?;
@@ -155,7 +155,7 @@ fn unreadable(cause: &str) -> StoreError {
     StoreError::Failed(cause.to_owned())
 }
 
-/// The first number that was never used.
+/// The first unused number.
 fn first_unused(look: &dyn Look) -> Result<u64, StoreError> {
     let mut next = number(look, layout::META_NEXT)?.unwrap_or(1).max(1);
     let placed = layout::PLACED.map(|prefix| (prefix, 16));
@@ -182,7 +182,7 @@ fn opening_record(opening: Opening) -> IVec {
     IVec::from(record)
 }
 
-/// The openings that the store remembers, in order.
+/// The openings in the store, in order.
 fn openings(look: &dyn Look) -> Result<Vec<Opening>, StoreError> {
     let mut found = Vec::new();
     if let Some(epoch) = number(look, layout::META_EPOCH)? {
@@ -204,7 +204,7 @@ fn openings(look: &dyn Look) -> Result<Vec<Opening>, StoreError> {
     Ok(found)
 }
 
-/// From which of these openings on there are records, or dedupe keys that name some.
+/// The first of these openings to which a record or a dedupe key still belongs.
 fn first_needed(look: &dyn Look, openings: &[Opening]) -> Result<usize, StoreError> {
     let mut oldest = u64::MAX;
     for prefix in [layout::PENDING, layout::HISTORY, layout::DEDUPE] {
@@ -215,8 +215,8 @@ fn first_needed(look: &dyn Look, openings: &[Opening]) -> Result<usize, StoreErr
     Ok(openings.partition_point(|opening| opening.first <= oldest).saturating_sub(1))
 }
 
-/// Whether this is a copy, or was overwritten with one, or is said to be one. A store that was last opened by a version
-/// which left no trace of its place is believed to be where it was.
+/// Whether this store is a copy, was overwritten with one, or is said to be one. A store last opened by a version that
+/// recorded no home counts as unmoved.
 fn is_put_back(look: &dyn Look, home: &Home, openings: &[Opening]) -> Result<bool, StoreError> {
     let is_elsewhere = look.get(layout::META_HOME)?.is_some_and(|then| *then != *home.identity);
     let is_unknown = |mark: &u32| openings.iter().all(|opening| opening.epoch != *mark);
@@ -231,8 +231,8 @@ fn known_lost_time(look: &dyn Look, now: Timestamp) -> Result<Option<LostTime>, 
     Ok((now.duration_since(until) < LOST_TIME_LIFE).then_some(lost))
 }
 
-/// Fills the lanes and the index, and learns the dedupe keys. What was being sent when the bridge stopped may
-/// have happened.
+/// Fills the lanes, the index and the dedupe keys. A delivery that was being sent when the bridge stopped may have
+/// happened, and is marked to be looked for.
 fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Known, StoreError> {
     let lease = SignedDuration::try_from(core.limits.lease).unwrap_or(SignedDuration::MAX);
     let (mut latest, mut last) = (None, None);
@@ -276,13 +276,13 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Known, St
     Ok(Known { latest, last })
 }
 
-/// Whether the time of an opening is not that which comes after the time told last.
+/// Whether the time of an opening does not follow the last known time.
 fn does_not_follow(now: Timestamp, told: Timestamp, rest_max: SignedDuration) -> bool {
     let passed = now.duration_since(told);
     passed < -BACK_MAX || passed > rest_max
 }
 
-/// When the time was last seen to go on, and the number that was to be given out next.
+/// The next number and the time when the clock was last seen to run on.
 fn alive(look: &dyn Look) -> Result<Option<(u64, Timestamp)>, StoreError> {
     let Some(value) = look.get(layout::META_ALIVE)? else { return Ok(None) };
     let known = value.split_first_chunk::<8>().and_then(|(number, at)| {
@@ -292,7 +292,7 @@ fn alive(look: &dyn Look) -> Result<Option<(u64, Timestamp)>, StoreError> {
     known.map(Some).ok_or_else(|| unreadable("a time is not as this version of tandem writes it"))
 }
 
-/// The time that a record holds as seconds since 1970.
+/// The time in a record of seconds since 1970.
 fn time(look: &dyn Look, key: &[u8]) -> Result<Option<Timestamp>, StoreError> {
     let Some(value) = look.get(key)? else { return Ok(None) };
     let seconds = value.as_ref().try_into().map(i64::from_be_bytes);
@@ -300,7 +300,7 @@ fn time(look: &dyn Look, key: &[u8]) -> Result<Option<Timestamp>, StoreError> {
     Timestamp::from_second(seconds).map(Some).map_err(|_| unreadable("a time is out of range"))
 }
 
-/// Has everything looked for that waits and may have been delivered in the lost time. Says how many deliveries that is.
+/// Marks the waiting deliveries that may have been delivered in the lost time to be looked for. Returns their number.
 fn doubt(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<u64, StoreError> {
     let mut doubted = 0;
     for (number, entry) in look.with_prefix(&[layout::PENDING]).enumerate() {

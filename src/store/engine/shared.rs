@@ -1,4 +1,4 @@
-//! What the writer thread shows to everybody else without being asked: numbers, wake-ups, and whether it is well.
+//! The state that the writer thread publishes to all threads: numbers, wake-ups, and its health.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,7 +22,7 @@ const DISK_AGE_MAX: Duration = Duration::from_secs(1);
 
 const MIB: u64 = 1024 * 1024;
 
-/// The shown side of a store.
+/// The published side of a store.
 pub(in crate::store) struct Shared {
     gauges: Mutex<Gauges>,
     zendesk: Notify,
@@ -64,7 +64,7 @@ impl Shared {
         }
     }
 
-    /// Shows what stands after a commit.
+    /// Publishes the state after a commit.
     pub(in crate::store) fn publish(&self, core: &Core) {
         let waiting = |destination| u64::try_from(core.lanes.len_for(destination)).unwrap_or(u64::MAX);
         *lock(&self.gauges) = Gauges {
@@ -77,7 +77,7 @@ impl Shared {
         };
     }
 
-    /// The one who waits for work of this destination is woken by this; a wake-up that nobody waits for is kept.
+    /// The wake-up of the caller that waits for work of this destination; it is kept while none waits.
     pub(in crate::store) fn wakeup(&self, destination: Destination) -> &Notify {
         match destination {
             Destination::Zendesk => &self.zendesk,
@@ -85,7 +85,7 @@ impl Shared {
         }
     }
 
-    /// Wakes whoever waits for work of a destination where something has happened.
+    /// Wakes the callers that wait for work of a changed destination.
     pub(in crate::store) fn wake(&self, core: &mut Core) {
         let (zendesk, braze) = std::mem::take(&mut core.stirred);
         for (stirred, destination) in [(zendesk, Destination::Zendesk), (braze, Destination::Braze)] {
@@ -139,12 +139,12 @@ impl Shared {
         if self.epochs.know(id) { id > than } else { self.lost_time.is_some() }
     }
 
-    /// Nothing is done after this.
+    /// Stops all further calls.
     pub(in crate::store) fn fail(&self, error: StoreError) {
         self.failure.get_or_init(|| error);
     }
 
-    /// Whether anything may still be asked.
+    /// Whether the store takes calls.
     pub(in crate::store) fn alive(&self) -> Result<(), StoreError> {
         if self.closed.load(Ordering::Acquire) {
             return Err(StoreError::Closed);
@@ -170,8 +170,8 @@ impl Shared {
 pub(in crate::store) struct Disk(Arc<dyn Fn() -> Result<u64, StoreError> + Send + Sync>);
 
 impl Disk {
-    /// The disk that this path is on, measured at most once a second whoever asks, if the path still is what it was by
-    /// this `proof`. A disk that cannot be measured counts as full: it is in trouble.
+    /// The disk of this path, measured at most once a second for all callers, if `proof` finds the path to be the same.
+    /// A disk that cannot be measured counts as full: it is in trouble.
     pub(in crate::store) fn of(
         path: &Path,
         proof: impl Fn() -> Result<(), StoreError> + Send + Sync + 'static,
@@ -191,17 +191,17 @@ impl Disk {
         })
     }
 
-    /// A medium that knows by itself.
+    /// A medium that knows its own free space.
     pub(in crate::store) fn measured_by(free: impl Fn() -> Result<u64, StoreError> + Send + Sync + 'static) -> Self {
         Self(Arc::new(free))
     }
 
-    /// How many bytes are free; `None` where the path is not what it was.
+    /// The number of free bytes; `None` where the path is another one by now.
     fn free(&self) -> Option<u64> {
         (self.0)().ok()
     }
 
-    /// Whether more than the floor is free.
+    /// Whether at least the floor is free.
     pub(in crate::store) fn check(&self, floor_bytes: u64) -> Result<(), StoreError> {
         let free = (self.0)()?;
         if free < floor_bytes {
@@ -211,13 +211,13 @@ impl Disk {
     }
 }
 
-/// What an ordinary user may still write on this disk.
+/// The bytes that an ordinary user may still write on this disk.
 pub(in crate::store) fn free_bytes(path: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(path).ok()?;
     Some(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// What is behind these locks is replaced as a whole, so it is good even after a panic.
+/// The values behind these locks are replaced as a whole, so they are good even after a panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
-//! The ordered map that a store's records lie in, as the engine sees it.
+//! The ordered map of a store's records, as the engine sees it.
 //!
-//! A tree knows nothing of what its keys and values mean.
+//! A tree knows nothing of the meaning of its keys and values.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use tokio::sync::watch;
 
 use crate::store::{Compaction, StoreError};
 
-/// What one commit writes: a value, or `None` for a key that goes.
+/// The writes of one commit: a value, or `None` for a key that goes.
 pub(in crate::store) type Changes = BTreeMap<IVec, Option<IVec>>;
 
 /// Entries in the order of their keys.
 pub(in crate::store) type Entries<'a> = Box<dyn Iterator<Item = Result<(IVec, IVec), StoreError>> + 'a>;
 
-/// A look at what is committed.
+/// A look at the committed records.
 pub(in crate::store) trait Look: Send {
     /// The value of a key.
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError>;
@@ -38,24 +38,24 @@ pub(in crate::store) trait Look: Send {
     }
 }
 
-/// Where commits become durable.
+/// The place where commits become durable.
 pub(in crate::store) trait Tree: Look {
-    /// Makes these changes durable, all of them or none. After an error nobody knows which, and nothing more is asked
-    /// of this tree.
+    /// Makes these changes durable, all of them or none. After an error it is unknown which, and the tree takes no
+    /// further call.
     fn commit(&mut self, changes: Changes) -> Result<(), StoreError>;
 
-    /// Takes the next step in writing anew what is there; the first one, when told to begin.
+    /// Takes the next step in rewriting the tree's files; the first one, when told to begin.
     fn rewrite(&mut self, begin: Option<Compaction>) -> Result<Rewriting, StoreError>;
 
-    /// What is committed, to be read on another thread while the tree lives on: at this moment, or a little later.
+    /// The committed records, to be read on another thread beside the tree: as of now, or a little later.
     fn view(&self) -> Box<dyn Look>;
 }
 
-/// How far writing anew has come.
+/// How far rewriting has come.
 pub(in crate::store) enum Rewriting {
     /// A step is under way. When this changes, there may be another one to take.
     Wait(watch::Receiver<()>),
-    /// It is done, or there was nothing to do.
+    /// The rewriting is done, or there was nothing to do.
     Done,
 }
 

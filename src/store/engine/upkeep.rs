@@ -1,4 +1,4 @@
-//! The operator's moves, and letting go of what is old.
+//! The operator's moves, and dropping old records.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::store::engine::core::{Core, Effect, Owed, lane_of};
 use crate::store::engine::layout;
 use crate::store::{IllegalMove, StoreError};
 
-/// How often it is written down that the time goes on.
+/// How often the store records that the clock runs on.
 const ALIVE_EVERY: SignedDuration = SignedDuration::from_hours(12);
 
 /// Which dates are old enough to be dropped.
@@ -27,22 +27,22 @@ pub(in crate::store) struct Cut {
 }
 
 impl Cut {
-    /// What is older than `age`; `None` where no date tells, because the time was set since.
+    /// The cut at this age; `None` where no date tells an age, because the clock was set since.
     pub(in crate::store) fn new(now: Timestamp, age: Duration, time_since: Timestamp) -> Option<Self> {
         let before = now.checked_sub(age).unwrap_or(Timestamp::MIN);
         let ahead = now.saturating_add(age).unwrap_or(Timestamp::MAX);
         (time_since <= before).then_some(Self { before, ahead })
     }
 
-    /// Whether what is dated so is older. What is dated as far ahead was dated before the time was set; what is dated ahead
-    /// by less may have come while the sweep went on.
+    /// Whether a record of this date is older. A date further ahead than the age is from before the clock was set; a
+    /// date ahead by less may have come during the sweep.
     pub(in crate::store) fn is_over(self, dated: Timestamp) -> bool {
         dated < self.before || dated > self.ahead
     }
 }
 
 impl Core {
-    /// Writes down now and then that the time goes on, for the next opening to follow on.
+    /// Records now and then that the clock runs on, for the next opening to compare with.
     pub(in crate::store) fn note_alive(&mut self, now: Timestamp) {
         if self.alive_at.is_some_and(|at| now.duration_since(at).abs() < ALIVE_EVERY) {
             return;
@@ -54,20 +54,20 @@ impl Core {
         self.keep();
     }
 
-    /// Writes down that the time is another since then.
+    /// Records that the clock was set at this time.
     pub(in crate::store) fn set_time_since(&mut self, since: Timestamp) {
         self.time_since = since;
         self.journal.put(layout::META_TIME.into(), IVec::from(&since.as_second().to_be_bytes()));
         self.set_ages_since(since);
     }
 
-    /// Writes down that nothing is known to have waited since before then.
+    /// Records that no wait counts from before this time.
     pub(in crate::store) fn set_ages_since(&mut self, since: Timestamp) {
         self.ages_since = since;
         self.journal.put(layout::META_AGES.into(), IVec::from(&since.as_second().to_be_bytes()));
     }
 
-    /// The operator's move; how many deliveries it moved.
+    /// The operator's move; returns the number of moved deliveries.
     pub(in crate::store) fn operate(
         &mut self,
         id: EventId,
@@ -89,8 +89,8 @@ impl Core {
         Ok(1)
     }
 
-    /// Puts it back in its lane, at its old place. What would be delivered together with it goes back as well, each on
-    /// its own again.
+    /// Puts a delivery back in its lane, at its old place. Those that would be delivered together with it go back as
+    /// well, each on its own again.
     fn redrive(&mut self, chosen: &Delivery, now: Timestamp) -> Result<u64, StoreError> {
         let again = self.part_group(chosen)?;
         let moved = u64::try_from(again.len()).unwrap_or(u64::MAX);
@@ -104,8 +104,8 @@ impl Core {
         Ok(moved)
     }
 
-    /// The operator has found that it arrived, and with it whatever was written in the same comment. Says how many
-    /// deliveries that were.
+    /// Settles a delivery that has arrived, as the operator found, with all others written in the same comment. Returns
+    /// the number of deliveries.
     pub(in crate::store) fn settle_together(
         &mut self,
         id: EventId,
@@ -129,7 +129,7 @@ impl Core {
         Ok(settled)
     }
 
-    /// Writes down what follows from it that a delivery, as it stood before, has arrived.
+    /// Records the consequences of a delivery's arrival; `before` is the delivery until then.
     fn arrived(&mut self, before: &Delivery, key: &ConversationKey, now: Timestamp) -> Result<(), StoreError> {
         let event: Event = layout::decode("event", &self.event_record(Place::of(before.id))?)?;
         let conversation = self.conversation(key)?;
@@ -146,7 +146,7 @@ impl Core {
         Ok(())
     }
 
-    /// A delivery that no worker has in hand.
+    /// A delivery that no worker holds.
     fn at_rest(&self, id: EventId) -> Result<Delivery, StoreError> {
         let found = self.find_by_id(id)?.ok_or_else(|| StoreError::NotFound(id.to_string()))?;
         if self.lanes.held(&lane_of(&found)).is_some_and(|hold| hold.places.contains(&Place::of(id))) {
@@ -155,8 +155,8 @@ impl Core {
         Ok(found)
     }
 
-    /// A delivery and those that would be delivered as one with it, which are each on its own from now on; also those that
-    /// were set aside together, although nothing leads them any more.
+    /// Parts a delivery from those that would be delivered as one with it, and returns all of them. Those that were set
+    /// aside together count too, although no head leads them any more.
     fn part_group(&mut self, chosen: &Delivery) -> Result<Vec<Place>, StoreError> {
         let place = Place::of(chosen.id);
         let head = chosen.merged_into.map_or(place, Place::of);
@@ -175,7 +175,7 @@ impl Core {
         Ok(together)
     }
 
-    /// Drops those of these deliveries, with their events, that did settle before; one step of expiry.
+    /// Drops those of these deliveries, with their events, that settled before the cut; one step of expiry.
     pub(in crate::store) fn drop_settled(&mut self, places: &[Place], cut: Cut) -> Result<u64, StoreError> {
         let mut dropped = 0;
         for place in places {
@@ -191,7 +191,7 @@ impl Core {
         Ok(dropped)
     }
 
-    /// Drops those of these records of dedupe keys that are older; one step of expiry.
+    /// Drops those of these records of dedupe keys that are older than the cut; one step of expiry.
     pub(in crate::store) fn drop_keys(&mut self, keys: &[IVec], cut: Cut) -> Result<u64, StoreError> {
         let mut dropped = 0;
         for key in keys {
