@@ -1,7 +1,7 @@
-//! What a message, a conversation and a delivery are, and every rule about them.
+//! Messages, conversations and deliveries, and every rule about them.
 //!
-//! Pure values and functions: nothing here reads a clock, a file or a socket, nothing is async, and nothing knows
-//! what a vendor's JSON looks like. Whoever needs the time gives it as an argument.
+//! Pure values and functions. Nothing here reads a clock, a file or a socket, nothing is async, and nothing knows a
+//! vendor's JSON. The time comes in as an argument.
 
 pub mod access;
 pub mod address;

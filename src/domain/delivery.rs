@@ -1,7 +1,7 @@
 //! The state of a delivery, and the one function that changes it.
 //!
-//! A delivery is the duty to apply one event at the other side. [`apply`] is total: it is used live and when a store
-//! is opened after a crash, and a move that makes no sense is an error that names both sides, never a guess.
+//! A delivery is the duty to apply one event at the other side. [`apply`] is total, because it serves live moves and
+//! the opening of a store after a crash alike. An impossible move is an error that names the state and the move.
 
 use std::time::Duration;
 
@@ -19,35 +19,35 @@ pub use dispatch::{dispatch_in, receipt_of};
 pub use outcome::Outcome;
 pub use past::{Happened, PAST_MAX, Past};
 
-/// How long a claim may work before it counts as lost. The worker ends its calls half a minute before, however many
-/// they are, so a lease runs out only when the worker is gone or the store cannot be written.
+/// How long a claim may work before it counts as lost. The worker ends all its calls half a minute before, so a lease
+/// runs out only when the worker is gone or the store cannot be written.
 pub const LEASE: Duration = Duration::from_secs(300);
 
 /// The receipt of a delivery that an operator has settled ([`Transition::Settle`]).
 pub const SETTLED: &str = "settled by an operator, who found that it arrived";
 
-/// Where a delivery stands.
+/// The state of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum State {
-    /// Nothing has been tried.
+    /// No attempt has been made.
     Pending,
-    /// A worker is calling. Written down before the call, so that a crash leaves a trace.
+    /// A worker is calling. Recorded before the call, so that a crash leaves a trace.
     Sending {
         /// 1 for the first.
         attempt: u32,
-        /// After this the worker is taken for dead.
+        /// The end of the lease; after it the worker counts as dead.
         lease_until: Timestamp,
     },
     /// Refused before any effect; to be tried again.
     Waiting {
         /// Attempts made.
         attempt: u32,
-        /// When.
+        /// When to try again.
         due_at: Timestamp,
-        /// Why.
+        /// Why it waits.
         cause: String,
-        /// It waits for a rate budget, so what queues up behind it may be merged with it.
+        /// Whether it waits for a rate budget; texts that queue up behind it may then be merged with it.
         for_budget: bool,
     },
     /// The call may have had its effect: look before doing it again.
@@ -56,37 +56,37 @@ pub enum State {
         attempt: u32,
         /// When the answer was lost.
         since: Timestamp,
-        /// When to look next; `None` when it was set aside for the operator and holds nobody up.
+        /// When to look next; `None` when it was set aside for the operator, so that later deliveries go.
         look_at: Option<Timestamp>,
-        /// Looks made.
+        /// Looks made so far.
         looks: u32,
         /// Why.
         cause: String,
     },
     /// The other side has it.
     Delivered {
-        /// What the other side called it.
+    /// The other side's name for it.
         receipt: String,
     },
-    /// Rightly not done.
+    /// There was nothing to do.
     Skipped {
         /// Why.
         reason: String,
     },
-    /// Given up; somebody has been told.
+    /// Given up, with a note to the agent and a dead letter for the operator.
     Dead {
         /// Why.
         cause: String,
     },
     /// An unreadable body, kept for the operator.
     Quarantined {
-        /// What was wrong with it.
+        /// The reason why it is unreadable.
         cause: String,
     },
 }
 
 impl State {
-    /// The word for the state, as lists, metrics and the contract use it.
+    /// The name of the state in lists, metrics and the API.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -101,7 +101,7 @@ impl State {
         }
     }
 
-    /// Every state word, in the order of a delivery's life.
+    /// The names of all states, in the order of a delivery's life.
     pub const NAMES: [&str; 8] =
         ["pending", "sending", "waiting", "unconfirmed", "delivered", "skipped", "dead", "quarantined"];
 
@@ -115,19 +115,19 @@ impl State {
         }
     }
 
-    /// Whether it was set aside for the operator: its fate is unknown, and nothing looks for it any more.
+    /// Whether it was set aside for the operator: its fate is unknown, and the worker has stopped looking.
     #[must_use]
     pub fn is_set_aside(&self) -> bool {
         matches!(self, Self::Unconfirmed { look_at: None, .. })
     }
 
-    /// Whether nothing more will happen by itself.
+    /// Whether only an operator can move it on.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         !self.holds_lane()
     }
 
-    /// When a worker should next take it; `None` while somebody works on it or when it is settled.
+    /// When a worker should next take it; `None` while one works on it and once it is settled.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
         match self {
@@ -157,7 +157,7 @@ impl State {
         }
     }
 
-    /// Why it stands where it stands, in words; empty while there is nothing to explain.
+    /// The cause, the receipt or the reason of the state; empty where the state has none.
     #[must_use]
     pub fn cause(&self) -> &str {
         match self {
@@ -177,36 +177,36 @@ impl State {
 pub enum Transition {
     /// A worker takes it.
     Claim {
-        /// Until when it is theirs.
+        /// When the lease ends.
         lease_until: Timestamp,
     },
-    /// It is done.
+        /// The other side has it.
     Deliver {
-        /// What the other side called it.
+        /// The other side's name for it.
         receipt: String,
     },
-    /// It is rightly not done.
+        /// There is nothing to do.
     Skip {
         /// Why.
         reason: String,
     },
     /// To be tried again; the attempt counts.
     Retry {
-        /// When.
+    /// When to try again.
         due_at: Timestamp,
         /// Why.
         cause: String,
     },
-    /// To be tried again; the attempt does not count, because no call was made or none was listened to.
+    /// To be tried again; the attempt does not count, because no call was made or the vendor heard none.
     Postpone {
-        /// When.
+    /// When to try again.
         due_at: Timestamp,
         /// Why.
         cause: String,
         /// Whether a rate budget was the reason.
         for_budget: bool,
     },
-    /// The answer was lost (also: the worker was).
+    /// The answer, or the worker itself, was lost.
     Lose {
         /// When it was lost.
         since: Timestamp,
@@ -215,23 +215,23 @@ pub enum Transition {
         /// Why.
         cause: String,
     },
-    /// It may have been delivered in a time that the store does not know of.
+    /// It may have been delivered in a time that the store has no record of.
     Doubt {
         /// When to look for the effect.
         look_at: Timestamp,
         /// Why.
         cause: String,
     },
-    /// Looked and saw nothing yet.
+    /// A look found no effect, or failed.
     LookAgain {
         /// When to look next.
         look_at: Timestamp,
-        /// Whether the look happened at all (a look that failed does not count).
+    /// Whether the look counts; a failed look does not.
         counts: bool,
-        /// What it said.
+    /// The result of the look, in words.
         cause: String,
     },
-    /// Leave it unconfirmed for the operator; later ones go.
+    /// It stays unconfirmed for the operator, and later deliveries go.
     SetAside {
         /// Why.
         cause: String,
@@ -243,16 +243,16 @@ pub enum Transition {
     },
     /// The operator puts it back.
     Redrive,
-    /// The operator has had a kept body read again, and what it says is an event of its own.
+    /// The operator has had a kept body read again, which gave an event of its own.
     ReadAgain {
-        /// What came of it.
+    /// The result, in words.
         reason: String,
     },
-    /// The operator has found that it arrived, or so much of it.
+    /// The operator has found that it arrived, as a whole or in part.
     Settle {
-        /// How many of its parts are out, as the operator has found.
+    /// The number of its parts that the operator found to be out.
         out: u32,
-        /// Of how many.
+    /// The number of its parts.
         of: u32,
     },
     /// The operator drops it.
@@ -262,20 +262,20 @@ pub enum Transition {
     },
 }
 
-/// A move that makes no sense from that state.
+/// A move that is impossible from that state.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a delivery that is {state} cannot {transition}")]
 pub struct Illegal {
-    /// The state's word.
+    /// The state's name.
     pub state: &'static str,
-    /// The move's word.
+    /// The move's name.
     pub transition: &'static str,
 }
 
 /// The state after a move.
 ///
 /// # Errors
-/// [`Illegal`] when the move makes no sense from `state`; nothing has changed then.
+/// [`Illegal`] when the move is impossible from `state`.
 pub fn apply(state: &State, transition: Transition) -> Result<State, Illegal> {
     use State as S;
     use Transition as T;
@@ -286,7 +286,7 @@ pub fn apply(state: &State, transition: Transition) -> Result<State, Illegal> {
         (S::Pending | S::Waiting { .. }, T::Claim { lease_until }) => {
             Ok(S::Sending { attempt: attempt + 1, lease_until })
         }
-        // Before and while something is tried, it may still turn out that there is nothing to do or no way to do it.
+        // Before and during an attempt it may turn out that there is nothing to do, or no way to do it.
         (S::Pending | S::Sending { .. } | S::Waiting { .. } | S::Unconfirmed { .. }, T::Skip { reason }) => {
             Ok(S::Skipped { reason })
         }
@@ -316,14 +316,14 @@ pub fn apply(state: &State, transition: Transition) -> Result<State, Illegal> {
         (S::Unconfirmed { since, looks, .. }, T::SetAside { cause }) => {
             Ok(S::Unconfirmed { attempt, since: *since, look_at: None, looks: *looks, cause })
         }
-        // The operator moves only what would not move by itself, or what waits for its time.
+        // The operator moves only deliveries that are settled, in doubt or waiting for their time.
         (S::Dead { .. } | S::Waiting { .. } | S::Unconfirmed { .. }, T::Redrive) => Ok(S::Pending),
         (
             S::Pending | S::Waiting { .. } | S::Unconfirmed { .. } | S::Dead { .. } | S::Quarantined { .. },
             T::Discard { reason },
         ) => Ok(S::Skipped { reason }),
         (S::Quarantined { .. }, T::ReadAgain { reason }) => Ok(S::Skipped { reason }),
-        // The parts behind those that are out were not sent: they go when its lane comes to it.
+        // The parts behind those that are out were not sent. They go when its lane comes to it.
         (S::Unconfirmed { .. }, T::Settle { out, of }) if out < of => Ok(S::Pending),
         (S::Unconfirmed { .. }, T::Settle { .. }) => Ok(S::Delivered { receipt: SETTLED.to_owned() }),
         _ => illegal(),
@@ -331,7 +331,7 @@ pub fn apply(state: &State, transition: Transition) -> Result<State, Illegal> {
 }
 
 impl Transition {
-    /// The words for the move: "a delivery that is … cannot …".
+    /// The name of the move, as in "a delivery that is … cannot …".
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -362,44 +362,44 @@ pub struct Delivery {
     pub kind: String,
     /// The conversation whose lane it waits in.
     pub conversation: ConversationKey,
-    /// Which of the two lanes.
+    /// The vendor that it calls, and so the conversation's lane that it waits in.
     pub destination: Destination,
     /// When the event was accepted.
     pub accepted_at: Timestamp,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// Attempts made, still known when it is settled; counted from one again after a redrive.
+    /// Attempts made; kept when it is settled, and counted from one again after a redrive.
     pub attempts: u32,
-    /// When a worker first took it in hand; before that, no call can have been made for it. Stays after a redrive.
+    /// When a worker first claimed it; no call can have been made before. A redrive keeps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_sent_at: Option<Timestamp>,
-    /// How many parts of a long text are known to be out; they are never sent again, also after a redrive.
+    /// How many parts of a long text are known to be out. They are never sent again, not even after a redrive.
     pub parts_sent: u32,
-    /// Whether a note that says it did not arrive stands on the ticket, or may stand there.
+    /// Whether a note about its failure stands on the ticket, or may stand there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub noted: bool,
     /// The delivery whose comment carries this text as well, when texts were merged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<EventId>,
-    /// The delivery that gave rise to this one: the doorbell of a text to the phone, or what a note tells of.
+    /// The delivery that caused this one: the doorbell of a text to the phone, or the subject of a note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<EventId>,
-    /// Braze's dispatch that brought the event in; `None` of one that an earlier version of tandem accepted.
+    /// Braze's dispatch that brought the event in; `None` where an earlier version of tandem accepted the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispatch: Option<String>,
     /// When it settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Timestamp>,
-    /// What came of it before, oldest first; none where it was delivered at once. The newest [`PAST_MAX`] are kept.
+    /// Its history, oldest first; empty where it was delivered at once. The newest [`PAST_MAX`] entries are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<Past>,
 }
 
 impl Delivery {
-    /// Moves the delivery on, keeping its bookkeeping in step with its state.
+    /// Moves the delivery on and keeps its records in step with its state.
     ///
     /// # Errors
-    /// [`Illegal`] when the move makes no sense; nothing has changed then.
+    /// [`Illegal`] when the move is impossible; the delivery is unchanged then.
     pub fn apply(&mut self, transition: Transition, now: Timestamp) -> Result<(), Illegal> {
         let redriven = matches!(transition, Transition::Redrive);
         let found_out = if let Transition::Settle { out, .. } = transition { Some(out) } else { None };
@@ -410,7 +410,7 @@ impl Delivery {
             self.attempts = self.state.attempts();
         }
         if redriven {
-            // What was merged is on its own again; a part that is known to be out stays out.
+            // A redriven text is no longer part of a merged comment. Its parts that are out stay out.
             self.merged_into = None;
         }
         if self.destination == Destination::Braze {
@@ -420,8 +420,8 @@ impl Delivery {
         Ok(())
     }
 
-    /// Whether the delivery only reads and records, so that nothing of it can have arrived: it is done again without a
-    /// look, and never set aside or settled.
+    /// Whether the delivery only reads and records, so that it leaves nothing to look for: it is done again without a
+    /// look, and never set aside or settled by an operator.
     #[must_use]
     pub fn only_reads(&self) -> bool {
         ["agent_reply", "ticket_reopened"].contains(&self.kind.as_str())
@@ -430,7 +430,7 @@ impl Delivery {
     /// The move of an operator who has found that it arrived.
     ///
     /// # Errors
-    /// Why what was found cannot be, in words that name what to do instead.
+    /// Why the finding is impossible, in words that name the way out.
     pub fn settling(&self, arrived: Arrived) -> Result<Transition, String> {
         if self.only_reads() {
             return Err(format!(
@@ -453,13 +453,13 @@ impl Delivery {
     }
 }
 
-/// What an operator has found of a delivery of unknown fate: how much of it arrived.
+/// An operator's finding about a delivery of unknown fate: how much of it arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrived {
-    /// How many of its parts are out in all; `None` for those that are known to be and the one behind them, which is the
-    /// one in doubt.
+    /// How many of its parts are out in all; `None` for the parts that are known to be out and the one in doubt, which
+    /// is the next.
     pub out: Option<u32>,
-    /// Of how many.
+    /// The number of its parts.
     pub of: u32,
 }
 
@@ -528,7 +528,7 @@ pub(super) mod tests {
             let refused = moved(known, Some(out), 3).unwrap_err();
             assert!(refused.contains("redrive it"), "{known} {out}: {refused}");
         }
-        // Where nothing is in doubt, the state is the reason.
+        // A pending delivery passes here, because `apply` refuses the move for its state.
         assert!(pending().settling(Arrived { out: Some(9), of: 3 }).is_ok());
     }
 
@@ -552,11 +552,12 @@ pub(super) mod tests {
         }
     }
 
-    /// Every pair of state and move, so that a new one of either must be thought about.
+    /// Every pair of state and move, so that a new state or move needs a row or a column here.
     #[test]
     fn every_move_from_every_state() {
         let table = [
-            // claim, deliver, skip, retry, postpone, lose, look again, set aside, kill, redrive, discard, read again, settle
+            // claim, deliver, skip, retry, postpone, lose, look again, set aside, kill, redrive, discard, read again,
+            // settle
             ("pending", "sending - skipped - - - - - dead - skipped - -"),
             ("sending", "- delivered skipped waiting waiting unconfirmed - - dead - - - -"),
             ("waiting", "sending - skipped - - - - - dead pending skipped - -"),
@@ -610,8 +611,7 @@ pub(super) mod tests {
     }
 
     proptest! {
-        /// Whatever happens, nothing leaves a settled state but by the operator's hand, and an illegal move changes
-        /// nothing.
+        /// In every run of moves, only an operator's move leaves a settled state, and an illegal move changes nothing.
         #[test]
         fn settled_is_settled(moves in proptest::collection::vec(0..13_usize, 0..40)) {
             let mut state = State::Pending;
@@ -631,8 +631,8 @@ pub(super) mod tests {
             }
         }
 
-        /// What the lists, the schedule and the operator read off a delivery never contradict one another, whatever
-        /// happened to it; and what was delivered or rightly skipped stays so, also by the operator's hand.
+        /// After every run of moves, the views of a delivery for lists, schedule and operator agree with one another. A
+        /// delivered or skipped delivery stays so, even against an operator's move.
         #[test]
         fn a_delivery_never_contradicts_itself(moves in proptest::collection::vec((0..13_usize, 0..1000_i64), 0..60)) {
             let mut delivery = pending();
@@ -647,7 +647,7 @@ pub(super) mod tests {
                     prop_assert_eq!(delivery.settled_at, state.is_settled().then_some(at(second)));
                 }
                 prop_assert_eq!(state.holds_lane(), !state.is_settled());
-                // Whatever holds up its lane is either in somebody's hands or has a time at which somebody takes it.
+                // A delivery that holds its lane is either leased or has a time at which a worker takes it.
                 let in_hand = matches!(state, State::Sending { .. });
                 prop_assert_eq!(state.holds_lane(), in_hand || state.due_at().is_some());
                 prop_assert!(state.attempts() <= before.state.attempts() + 1);

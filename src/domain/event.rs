@@ -1,7 +1,7 @@
-//! Events: what an accepted webhook becomes, and the identifiers that name it.
+//! Events: accepted webhooks in normalised form, and the identifiers that name them.
 //!
-//! An event is immutable once stored. It never holds a credential, and it never says what was done about it: that
-//! is its delivery's business ([`crate::domain::delivery`]).
+//! An event is immutable once stored. It never holds a credential and never tells its progress, which its delivery
+//! ([`crate::domain::delivery`]) records.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -15,8 +15,8 @@ use crate::domain::note::Note;
 
 /// The name of one event, unique across stores and restarts: `evt_` and 24 lower-case hexadecimal digits.
 ///
-/// It is also the idempotency key at Zendesk and the receipt at Braze, so it must not come back when a store is wiped
-/// or put back from a backup: `epoch` is drawn at random whenever a store is opened.
+/// It is also the idempotency key at Zendesk and the receipt at Braze, so it must not recur when a store is wiped or
+/// restored from a backup: `epoch` is drawn at random whenever a store is opened.
 ///
 /// Ids of one store are ordered as its events were accepted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -130,7 +130,7 @@ pub enum Destination {
 }
 
 impl Destination {
-    /// The word for the vendor, in metrics and in what the operator reads.
+    /// The vendor's name in metrics, in the API and in the console.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -140,11 +140,11 @@ impl Destination {
     }
 }
 
-/// Who a message is from or for, as far as it is known. Every blank is `None`, never an empty string.
+/// The customer a message is from or for, as far as known. Every blank is `None`, never an empty string.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Customer {
-    /// Braze's external user id: what the brand calls this customer.
+    /// Braze's external user id: the brand's own id of this customer.
     pub external_id: Option<String>,
     /// Braze's own id; the only one that an anonymous profile has.
     pub braze_id: Option<String>,
@@ -220,11 +220,11 @@ pub struct TicketFields {
 /// A text (or a keyword) from a customer's phone.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerText {
-    /// Who sent it.
+    /// The sender.
     pub customer: Customer,
     /// Braze's subscription group: the line that the customer wrote to.
     pub line: Option<String>,
-    /// What was written; may be empty when there is media.
+    /// The text as written; may be empty when there is media.
     pub text: String,
     /// Links to pictures and other media, as Braze gave them.
     pub media: Vec<String>,
@@ -234,13 +234,13 @@ pub struct CustomerText {
     pub category: String,
     /// Set when the word was one of the subscription keywords.
     pub keyword: Option<Keyword>,
-    /// The ticket that the sender named (published recipe, append): used when the bridge knows no better.
+    /// The ticket that the sender named (published recipe, append); used when the bridge knows none.
     pub ticket_id: Option<TicketId>,
     /// Fields that the sender set (published recipe, new ticket).
     pub fields: TicketFields,
 }
 
-/// "An agent replied": a doorbell that says where to look, not what was written.
+/// "An agent replied": a doorbell that names the ticket to read and carries no text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentReply {
     /// The ticket.
@@ -249,31 +249,31 @@ pub struct AgentReply {
     pub comment_id: Option<CommentId>,
     /// The customer, if the trigger named them.
     pub external_user_id: Option<String>,
-    /// The ticket's requester when the trigger fired or the look saw the ticket, if it was told.
+    /// The ticket's requester when the trigger fired or the catch-up saw the ticket, if it was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requester_id: Option<UserId>,
-    /// Set when no webhook rang but the bridge itself, because it may have missed one: what it saw of the ticket.
+    /// The ticket as the catch-up saw it; set when the bridge rang itself, because it may have missed a webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caught_up: Option<Sighting>,
 }
 
-/// A ticket as a look for missed webhooks saw it.
+/// A ticket as the catch-up on missed webhooks saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sighting {
-    /// Its status, where the look could tell.
+    /// Its status, where the catch-up could tell.
     pub status: Option<TicketStatus>,
     /// When the ticket had last changed then, by Zendesk's clock.
     pub updated_at: Timestamp,
-    /// Since when nothing else can have been seen: when the ticket was read, or, for what an index says, when it had
-    /// changed.
+    /// The time that this state is known for: when the ticket was read, or its own last change where a search index
+    /// told.
     pub as_of: Timestamp,
-    /// Up to which time, by Zendesk's clock, every comment is there for whoever reads the ticket after this look.
+    /// The time, by Zendesk's clock, up to which a later read of the ticket shows every comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all_there_to: Option<Timestamp>,
     /// Whether it was merged into another ticket.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub merged: bool,
-    /// Whether it is the one that another was merged into, and may lack the tag by which looks find it.
+    /// Whether another ticket was merged into it, so that it may lack the tag by which the catch-up finds tickets.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub heir: bool,
 }
@@ -281,7 +281,7 @@ pub struct Sighting {
 /// A file that an agent attached to a comment.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
-    /// As the agent named it.
+    /// Its name, as the agent gave it.
     pub file_name: String,
     /// Where the customer can fetch it.
     pub url: String,
@@ -292,7 +292,7 @@ pub struct Attachment {
 pub struct PhoneText {
     /// The ticket it belongs to; a recipe body may leave it out.
     pub ticket_id: Option<TicketId>,
-    /// The comment it was, when it was read from the ticket.
+    /// Its comment, when it was read from the ticket.
     pub comment_id: Option<CommentId>,
     /// The customer, if the sender named them.
     pub external_user_id: Option<String>,
@@ -305,9 +305,9 @@ pub struct PhoneText {
     pub agent_name: Option<String>,
     /// Files to link after the text.
     pub attachments: Vec<Attachment>,
-    /// What a published-recipe body asks for beside the text.
+    /// The requests of a published-recipe body beside the text.
     pub recipe: Option<RecipeSend>,
-    /// Whether the bridge found it by looking, not by a webhook: it goes out late.
+    /// Whether the catch-up found it, not a webhook, so that it goes out late.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub caught_up: bool,
     /// When the comment was written, by Zendesk's clock, where it was read from the ticket.
@@ -315,19 +315,19 @@ pub struct PhoneText {
     pub written_at: Option<Timestamp>,
 }
 
-/// The parts of a published-recipe trigger body that are passed on as they came.
+/// The parts of a published-recipe trigger body that are passed on unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecipeSend {
     /// The Braze campaign that the body names.
     pub campaign_id: String,
-    /// Whether `msg_body` came without the dashes that Zendesk puts before a comment: then it stays as it came.
+    /// Whether `msg_body` came without the dashes that Zendesk puts before a comment, so that it is sent unchanged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub plain: bool,
     /// Profile attributes, written as sent.
     pub attributes: serde_json::Map<String, serde_json::Value>,
 }
 
-/// A ticket changed its state in a way that the bridge is told about.
+/// A change of a ticket's status that a trigger told of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketChange {
     /// The ticket.
@@ -339,7 +339,7 @@ pub struct TicketChange {
     pub requester_id: Option<UserId>,
 }
 
-/// A body that its sender could prove to have sent, but that nobody could read. Kept whole for the operator.
+/// A body of a verified sender that the bridge cannot read. It is kept whole for the operator.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreadable {
     /// The path that it was posted to, as received.
@@ -352,13 +352,13 @@ pub struct Unreadable {
     pub body: String,
 }
 
-/// What happened.
+/// The kinds of events, each with its content.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum EventKind {
     /// A customer wrote.
     CustomerText(CustomerText),
-    /// An agent replied; what exactly is read from the ticket.
+    /// An agent replied; the text is read from the ticket.
     AgentReply(AgentReply),
     /// A text is owed to the phone.
     PhoneText(PhoneText),
@@ -373,7 +373,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// The word for this kind, in lists, logs and metrics.
+    /// The name of this kind in lists, logs and metrics.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -387,7 +387,7 @@ impl EventKind {
         }
     }
 
-    /// Which vendor the delivery calls, and so which lane of the conversation it waits in.
+    /// The vendor that the delivery calls, which decides the lane that it waits in.
     #[must_use]
     pub fn destination(&self) -> Destination {
         match self {
@@ -398,7 +398,7 @@ impl EventKind {
         }
     }
 
-    /// Whether the bridge found this by looking for what webhooks did not bring.
+    /// Whether the catch-up on missed webhooks found this.
     #[must_use]
     pub fn is_caught_up(&self) -> bool {
         match self {
@@ -433,27 +433,27 @@ impl fmt::Debug for EventKind {
     }
 }
 
-/// A verified, normalised webhook, or something that the bridge itself owes.
+/// A verified, normalised webhook, or a duty that the bridge gave itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// When it reached the bridge.
     pub received_at: Timestamp,
-    /// What happened.
+    /// Its kind and content.
     #[serde(flatten)]
     pub kind: EventKind,
 }
 
-/// A fact that makes two webhooks the same one. Each is remembered longer than any vendor retries.
+/// A fact that identifies two webhooks as one. Each is remembered longer than any vendor retries.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DedupeKey {
     /// Zendesk's invocation id: the same for every attempt of one webhook call.
     ZendeskInvocation(String),
     /// One comment, however many triggers told of it.
     ZendeskComment(TicketId, CommentId),
-    /// The digest of timestamp and body, which is what Zendesk signed: the same for every copy of one request, whatever
-    /// its other headers say.
+    /// The digest of the signed parts, timestamp and body: the same for every copy of one request, although its other
+    /// headers may differ.
     ZendeskRequest(String),
-    /// Braze's dispatch, which several customers may share, and the customer.
+    /// Braze's dispatch and the customer, because several customers may share a dispatch.
     BrazeDispatch {
         /// Campaign id; may be blank.
         campaign: String,

@@ -1,14 +1,14 @@
-//! Lanes: which delivery is next, as a value that a store keeps in memory.
+//! Lanes: the order in which deliveries go out, as a value that a store keeps in memory.
 //!
-//! A lane is one conversation in one direction, and the unit of order: its deliveries go out one after the other, in
-//! the order of their [`Place`]s; but one that may be out already goes before any that came into the lane ahead of it
-//! since. A conversation's notes to the agent have a lane of their own ([`Track::Notes`]), which is served when no text
-//! is ready, so that no customer's text waits for a note. Lanes know nothing about why a delivery waits, and they never
-//! touch a disk: whoever holds them tells them what became durable.
+//! A lane is one conversation in one direction, and the unit of order. Its deliveries go out one after the other, in
+//! the order of their [`Place`]s; only a delivery that may be out already goes before all others. A conversation's
+//! notes to the agent have a lane of their own ([`Track::Notes`]). It is served when no text is ready, so that no
+//! customer's text waits for a note. Lanes never know why a delivery waits and never touch a disk: the store tells them
+//! of each change that is durable.
 //!
-//! Every operation is O(log n) in the number of lanes. Within a lane, the ends are O(1); a place in the middle (an
-//! operator's redrive) moves the shorter side; what lists a lane ([`Lanes::places`], [`Lanes::behind`]) takes as long
-//! as what it gives.
+//! Every operation is O(log n) in the number of lanes. Within a lane, the ends are O(1), and a place in the middle (an
+//! operator's redrive) moves the shorter side. A list of a lane ([`Lanes::places`], [`Lanes::behind`]) takes time in
+//! proportion to its length.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use crate::domain::conversation::ConversationKey;
 use crate::domain::event::{Destination, EventId};
 
 /// The longest that a head is ever put off: the hour that a vendor may ask for
-/// ([`crate::domain::retry::RetryPolicy::hint_max`]), and a minute for a clock that is corrected a little.
+/// ([`crate::domain::retry::RetryPolicy::hint_max`]), and a minute more for small corrections of the clock.
 pub const WAIT_MAX: SignedDuration = SignedDuration::from_mins(61);
 
-/// Where a delivery stands in the order of acceptance: its sequence (48 bits) and its sub (16 bits), in one number.
+/// A delivery's position in the order of acceptance: its sequence (48 bits) and its sub (16 bits) in one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place(pub u64);
 
@@ -47,7 +47,7 @@ impl Place {
     }
 }
 
-/// What a lane carries.
+/// The class of deliveries in a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Track {
     /// Texts, and everything else whose order a customer or an agent would notice.
@@ -64,15 +64,15 @@ impl Track {
     }
 }
 
-/// What the head of a lane needs before anything can be done for it, be it room in a rate budget or a vendor that is
-/// reached.
+/// The work that the head of a lane is about to need. It names the rate budget that must have room and the vendor that
+/// must be reachable before the lane is handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Need {
-    /// Nothing that can be told beforehand.
+    /// Nothing that is known beforehand.
     Nothing,
-    /// To add a customer's text to a ticket that is known.
+    /// To add a customer's text to a known ticket.
     KnownTicket,
-    /// To look for the ticket and the user of a stranger, and to make them.
+    /// To find or create the ticket and the user of an unknown customer.
     NewTicket,
     /// To write a note of the bridge's own.
     Note,
@@ -88,13 +88,13 @@ impl Need {
         [Self::Nothing, Self::KnownTicket, Self::NewTicket, Self::Note, Self::Comments, Self::Text];
 }
 
-/// Which needs cannot be met now. A lane whose head has such a need is set apart and not handed out, so that it costs
-/// nothing and keeps no other waiting.
+/// The needs that cannot be met now. A lane whose head has such a need is set apart and not handed out, so that it
+/// costs nothing and delays no other lane.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gates([bool; Need::ALL.len()]);
 
 impl Gates {
-    /// The same with this one shut.
+    /// These gates, with this one shut as well.
     #[must_use]
     pub fn shut(mut self, need: Need) -> Self {
         self.0[need as usize] = true;
@@ -114,7 +114,8 @@ impl Gates {
     }
 }
 
-/// Notes that are written at once, over all conversations: few, so that most of a vendor's places are left to texts.
+/// The most notes that are written at once, over all conversations: few, so that texts keep most of the calls that a
+/// vendor takes at a time.
 const NOTES_AT_ONCE: usize = 4;
 
 /// The name of a lane.
@@ -122,9 +123,9 @@ const NOTES_AT_ONCE: usize = 4;
 pub struct LaneName {
     /// The vendor that its deliveries call.
     pub destination: Destination,
-    /// What it carries.
+    /// The class of its deliveries.
     pub track: Track,
-    /// Whose lane it is.
+    /// The conversation that it belongs to.
     pub conversation: ConversationKey,
 }
 
@@ -148,7 +149,7 @@ impl LaneName {
     }
 }
 
-/// One delivery that holds its lane.
+/// A delivery in its lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its place in the lane.
@@ -157,23 +158,23 @@ pub struct Entry {
     pub accepted_at: Timestamp,
     /// When it may go; [`Timestamp::MIN`] for at once.
     pub due_at: Timestamp,
-    /// Whether it may be out already: nothing else of its lane is sent before that is known, because what is looked for
-    /// would not be found behind it.
+    /// Whether it may be out already. Its lane sends nothing else before its fate is known, because a later message
+    /// would hide the trace that a look searches for.
     pub in_doubt: bool,
 }
 
-/// A lane in somebody's hands.
+/// The lease of a lane: a worker has it, and no other may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// Proof of the claim; never the same twice.
+    /// Proves the claim; no two leases share one.
     pub fence: u64,
-    /// When it is taken from them, by the clock that nobody can set.
+    /// When the lease ends, by the monotonic clock.
     pub until: Duration,
-    /// What is being worked on.
+    /// The deliveries that the worker works on.
     pub places: Vec<Place>,
 }
 
-/// Every lane with something in it, and who is next.
+/// Every lane that has a delivery or a lease, and the order in which they are served.
 #[derive(Debug, Default)]
 pub struct Lanes {
     lanes: HashMap<Arc<LaneName>, Lane>,
@@ -182,20 +183,20 @@ pub struct Lanes {
     notes: Schedule,
     /// The head of every lane, oldest first.
     heads: BTreeMap<Place, Timestamp>,
-    /// How many deliveries there are, by [`Destination`].
+    /// The number of deliveries by [`Destination`].
     entries: [usize; 2],
 }
 
 /// The order in which one destination's lanes are served.
 #[derive(Debug, Default)]
 struct Schedule {
-    /// Lanes whose head may go, in the order in which they became ready: that is what makes it fair.
+    /// Lanes whose head may go, in the order in which they became ready, so that service is fair.
     ready: BTreeMap<(Timestamp, Place), Arc<LaneName>>,
-    /// Lanes whose head may go, and has a need that could not be met when it was looked at.
+    /// Lanes whose head may go but had a need that could not be met, by that need.
     apart: [BTreeMap<(Timestamp, Place), Arc<LaneName>>; Need::ALL.len()],
     /// Lanes whose head waits for its time.
     timed: BTreeMap<(Timestamp, Place), Arc<LaneName>>,
-    /// Lanes in somebody's hands, by the end of the lease.
+    /// Leased lanes, by the end of the lease.
     held: BTreeMap<(Duration, u64), Arc<LaneName>>,
 }
 
@@ -204,12 +205,12 @@ struct Lane {
     name: Arc<LaneName>,
     /// In the order of places.
     queue: VecDeque<Entry>,
-    /// How many of them are in doubt.
+    /// The number of entries in doubt.
     in_doubt: usize,
     hold: Option<Box<Hold>>,
-    /// Under what the lane stands in its schedule.
+    /// The lane's key in its schedule.
     slot: Slot,
-    /// What it has in [`Lanes::heads`].
+    /// The lane's key in [`Lanes::heads`].
     head: Option<Place>,
 }
 
@@ -222,13 +223,13 @@ enum Slot {
 }
 
 impl Lanes {
-    /// Puts a delivery in its lane, at its place; one that is there already gets the new times.
+    /// Puts a delivery in its lane, at its place. A delivery that is there already is replaced.
     pub fn insert(&mut self, name: &LaneName, entry: Entry) {
         if let Some(lane) = self.lanes.get_mut(name)
             && lane.queue.back().is_some_and(|last| last.place < entry.place)
             && !entry.in_doubt
         {
-            // Most come to the end of a lane, where nobody but those before them is concerned.
+            // Most deliveries join the end of a lane, which changes neither its head nor its schedule.
             lane.queue.push_back(entry);
             self.entries[name.destination as usize] += 1;
             return;
@@ -256,7 +257,7 @@ impl Lanes {
         self.put(lane);
     }
 
-    /// Takes a delivery out of its lane, because it settled or goes elsewhere. Says whether it was there.
+    /// Takes a delivery out of its lane, because it settled or goes elsewhere. Tells whether it was there.
     pub fn remove(&mut self, name: &LaneName, place: Place) -> bool {
         let Some(mut lane) = self.take(name) else { return false };
         let found = lane.find(place).ok().and_then(|at| lane.queue.remove(at));
@@ -266,12 +267,12 @@ impl Lanes {
         found.is_some()
     }
 
-    /// The lane to serve next: of those that nobody holds, whose head is due at `now` and which are not set apart for a
-    /// need that cannot be met, the one that became ready first; one of notes only where none of texts is ready. It stays
-    /// next until it is held or set apart.
+    /// The lane to serve next, with its head: of the free lanes whose head is due at `now` and not set apart behind a
+    /// shut gate, the one that became ready first. A lane of notes is served only when no lane of texts is ready. The
+    /// lane stays next until it is leased or set apart.
     ///
-    /// A head that waits for a time further ahead than anything is ever put off ([`WAIT_MAX`]) may go now: its time was
-    /// reckoned by a clock that has been set since.
+    /// A head that waits for longer than [`WAIT_MAX`] may go now, because its time comes from a clock that has been set
+    /// since.
     pub fn next(&mut self, destination: Destination, now: Timestamp, gates: Gates) -> Option<(LaneName, Place)> {
         let texts = self.next_of(destination, Track::Texts, now, gates);
         if texts.is_some() || destination != Destination::Zendesk || !self.notes.has_place() {
@@ -280,8 +281,8 @@ impl Lanes {
         self.next_of(destination, Track::Notes, now, gates)
     }
 
-    /// Sets a lane apart that would be served next, because its head has this need. Whatever changes in the lane makes
-    /// it ready again, to be looked at anew.
+    /// Sets a ready lane apart, because its head has this need. Any change of the lane undoes this, because its next
+    /// head may have another need.
     pub fn set_apart(&mut self, name: &LaneName, need: Need) {
         let Some(lane) = self.lanes.get_mut(name) else { return };
         let Slot::Ready(since, place) = lane.slot else { return };
@@ -324,7 +325,7 @@ impl Lanes {
         next
     }
 
-    /// Closes a lane to everybody but the holder. Says no when there is no such lane or somebody has it.
+    /// Leases a lane. `false` when there is no such lane or it is leased already.
     pub fn hold(&mut self, name: &LaneName, hold: Hold) -> bool {
         let Some(mut lane) = self.take(name) else { return false };
         let free = lane.hold.is_none();
@@ -336,13 +337,13 @@ impl Lanes {
         free
     }
 
-    /// Who holds the lane.
+    /// The lease of the lane, if it is leased.
     #[must_use]
     pub fn held(&self, name: &LaneName) -> Option<&Hold> {
         self.lanes.get(name).and_then(|lane| lane.hold.as_deref())
     }
 
-    /// Opens a lane again, if `fence` is its holder's.
+    /// Ends the lease of a lane, if `fence` proves it.
     pub fn release(&mut self, name: &LaneName, fence: u64) -> Option<Hold> {
         self.held(name).filter(|hold| hold.fence == fence)?;
         let mut lane = self.take(name)?;
@@ -354,7 +355,7 @@ impl Lanes {
         hold.map(|hold| *hold)
     }
 
-    /// A lane whose holder has had it longer than allowed, if there is one.
+    /// A lane whose lease has expired, if there is one.
     #[must_use]
     pub fn overdue(&self, now: Duration) -> Option<(LaneName, Hold)> {
         [&self.zendesk, &self.braze, &self.notes].into_iter().find_map(|schedule| {
@@ -363,28 +364,28 @@ impl Lanes {
         })
     }
 
-    /// What waits in a lane, in order, from this place on (the place itself left out).
+    /// The places in a lane behind this one, in order.
     pub fn behind(&self, name: &LaneName, place: Place) -> impl Iterator<Item = Place> {
         let queue = self.lanes.get(name).map(|lane| &lane.queue);
         let from = queue.map_or(0, |queue| queue.partition_point(|entry| entry.place <= place));
         queue.into_iter().flat_map(move |queue| queue.range(from..)).map(|entry| entry.place)
     }
 
-    /// Whether nothing waits in this lane and nobody has it.
+    /// Whether this lane has neither a delivery nor a lease.
     #[must_use]
     pub fn is_idle(&self, name: &LaneName) -> bool {
         !self.lanes.contains_key(name)
     }
 
-    /// Everything that waits in a lane, in order.
+    /// All places in a lane, in order.
     #[must_use]
     pub fn places(&self, name: &LaneName) -> Vec<Place> {
         self.lanes.get(name).map(|lane| lane.queue.iter().map(|entry| entry.place).collect()).unwrap_or_default()
     }
 
-    /// When somebody should next ask for work of this destination: [`Timestamp::MIN`] when there is some now, or
-    /// when a head falls due. That a lease ends is found by whoever asks without need. What is set apart is not counted:
-    /// when its need can be met again is known to the one who shut the gates.
+    /// When a worker should next ask for work of this destination: [`Timestamp::MIN`] when a head may go now, or the
+    /// time at which one falls due. Leases are left out, because a worker also asks from time to time without being
+    /// due. Lanes set apart are left out, because the caller that shut a gate knows when it opens.
     #[must_use]
     pub fn next_due(&self, destination: Destination) -> Option<Timestamp> {
         match destination {
@@ -399,13 +400,13 @@ impl Lanes {
         self.heads.first_key_value().map(|(_, accepted_at)| *accepted_at)
     }
 
-    /// How many deliveries wait or are worked on.
+    /// The number of deliveries that wait or are worked on.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.iter().sum()
     }
 
-    /// How many of them are for this destination.
+    /// The number of them for this destination.
     #[must_use]
     pub fn len_for(&self, destination: Destination) -> usize {
         self.entries[destination as usize]
@@ -417,7 +418,7 @@ impl Lanes {
         self.len() == 0
     }
 
-    /// Takes a lane out of every list to change it; [`Lanes::put`] enters it again as it then stands.
+    /// Takes a lane out of every index, so that it can be changed; [`Lanes::put`] enters it again.
     fn take(&mut self, name: &LaneName) -> Option<Lane> {
         let mut lane = self.lanes.remove(name)?;
         let schedule = self.schedule_mut(name.destination, name.track);
@@ -433,7 +434,7 @@ impl Lanes {
         Some(lane)
     }
 
-    /// Enters a lane where it now belongs; one that is empty and in nobody's hands is forgotten.
+    /// Enters a lane in the indexes where it belongs now. An empty lane without a lease is dropped.
     fn put(&mut self, mut lane: Lane) {
         if let Some(oldest) = lane.queue.front() {
             lane.head = Some(oldest.place);
@@ -442,7 +443,7 @@ impl Lanes {
             if lane.hold.is_none() {
                 let schedule = self.schedule_mut(lane.name.destination, lane.name.track);
                 if head.due_at == Timestamp::MIN {
-                    // It became ready when it was accepted; and it must not wait for a clock that was set back.
+                    // Ready since its acceptance, and at once, so that a clock that was set back cannot delay it.
                     lane.slot = Slot::Ready(head.accepted_at, head.place);
                     schedule.ready.insert((head.accepted_at, head.place), lane.name.clone());
                 } else {
@@ -466,7 +467,7 @@ impl Lanes {
 }
 
 impl Schedule {
-    /// When somebody should next ask for work of it.
+    /// When a worker should next ask for work of this schedule.
     fn next_due(&self) -> Option<Timestamp> {
         if !self.ready.is_empty() {
             return Some(Timestamp::MIN);
@@ -474,7 +475,7 @@ impl Schedule {
         self.timed.first_key_value().map(|((due_at, _), _)| *due_at)
     }
 
-    /// The same for notes, of which only so many are handed out at once.
+    /// The same for notes, of which at most [`NOTES_AT_ONCE`] are handed out at once.
     fn next_note_due(&self) -> Option<Timestamp> {
         if self.has_place() { self.next_due() } else { None }
     }
@@ -634,7 +635,7 @@ mod tests {
             lanes.insert(&lane(0), Entry { due_at, ..pending(1, 1_000_000) });
             lanes.insert(&lane(0), pending(2, 1_000_000));
             assert_eq!(lanes.next(Destination::Zendesk, now, OPEN).is_some(), is_due, "{due_at}");
-            // It takes its turn with the others, and comes out of every list as it came in.
+            // The head takes its turn among the others, and leaves every index that it entered.
             lanes.insert(&lane(2), pending(3, 1_000_001));
             let (name, place) = lanes.next(Destination::Zendesk, at(1_000_001), OPEN).unwrap();
             assert_eq!(place, Place(if is_due { 1 } else { 3 }), "{due_at}");
@@ -654,7 +655,7 @@ mod tests {
     fn op() -> impl Strategy<Value = Op> {
         let destination = prop_oneof![Just(Destination::Zendesk), Just(Destination::Braze)];
         prop_oneof![
-            // Places of different lanes never meet, as in life.
+            // Places are unique over all lanes, as in a store.
             4 => (0..6_u8, 0..8_u64, -1..20_i64, prop::bool::weighted(0.2))
                 .prop_map(|(key, n, due, in_doubt)| Op::Insert { key, place: n * 6 + u64::from(key), due, in_doubt }),
             2 => (0..6_u8, 0..8_u64).prop_map(|(key, n)| Op::Remove { key, place: n * 6 + u64::from(key) }),
@@ -664,7 +665,7 @@ mod tests {
         ]
     }
 
-    /// Due times by place, and holds, and nothing clever.
+    /// The naive model: entries by place, and leases by lane.
     #[derive(Default)]
     struct Model {
         entries: BTreeMap<(LaneName, Place), Entry>,
@@ -718,7 +719,7 @@ mod tests {
                         prop_assert_eq!(lanes.remove(&lane(key), Place(place)), there);
                     }
                     Op::Claim { destination, now, until } => {
-                        // Time does not run backwards here; that a clock may is a test of its own.
+                        // Time does not run backwards here; another test sets the clock back.
                         clock = clock.max(now);
                         let next = lanes.next(destination, at(clock), OPEN);
                         prop_assert_eq!(&next, &model.next(destination, at(clock)));

@@ -1,5 +1,5 @@
-//! Braze's dispatch ids, by which a text is known there: the one that a customer's text came in with, and those that the
-//! parts of a reply went out with.
+//! Braze's dispatch ids, the names of a text at Braze: one for a customer's text that came in, one for each part of a
+//! reply that went out.
 
 use super::{Delivery, State};
 use crate::domain::event::DedupeKey;
@@ -7,13 +7,13 @@ use crate::domain::event::DedupeKey;
 /// The longest dispatch id that is kept with its delivery; Braze's have 32 characters.
 const DISPATCH_BYTES_MAX: usize = 128;
 
-/// What the receipt of a text begins with, before the dispatch ids of its parts.
+/// The beginning of a text's receipt; the dispatch ids of its parts follow.
 const DISPATCH: &str = "dispatch ";
 
-/// What stands in a receipt for a part whose dispatch id Braze did not tell.
+/// Stands in a receipt for a part whose dispatch id Braze did not tell.
 const QUEUED: &str = "queued";
 
-/// The dispatch that an event came in with, of what tells it from others; one that is too long to be Braze's is not kept.
+/// The dispatch among an event's dedupe keys. One that is too long to be Braze's is left out.
 #[must_use]
 pub fn dispatch_in(dedupe: &[DedupeKey]) -> Option<String> {
     let dispatch = dedupe.iter().find_map(|key| match key {
@@ -23,7 +23,7 @@ pub fn dispatch_in(dedupe: &[DedupeKey]) -> Option<String> {
     dispatch.filter(|id| id.len() <= DISPATCH_BYTES_MAX).cloned()
 }
 
-/// The receipt of a text, of the dispatch ids that Braze answered its parts with.
+/// The receipt of a text, from the dispatch ids with which Braze answered its parts.
 #[must_use]
 pub fn receipt_of(parts: &[Option<String>]) -> String {
     let ids: Vec<&str> = parts.iter().map(|id| id.as_deref().unwrap_or(QUEUED)).collect();
@@ -31,7 +31,7 @@ pub fn receipt_of(parts: &[Option<String>]) -> String {
 }
 
 impl Delivery {
-    /// Braze's dispatch ids that are known of it: the one that brought it in, or those that its parts went out with.
+    /// Braze's known dispatch ids of this delivery: the one that brought it in, and those of the parts that went out.
     pub fn dispatches(&self) -> impl Iterator<Item = &str> {
         let receipt = match &self.state {
             State::Delivered { receipt } => receipt.strip_prefix(DISPATCH),

@@ -1,4 +1,4 @@
-//! What one claim came to. What that makes of a delivery, [`crate::domain::retry`] decides.
+//! The outcome of one claim. [`crate::domain::retry`] turns it into a move of the delivery.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use crate::domain::event::Destination;
 use crate::domain::refusals::Object;
 
-/// What one claim came to, named by what to do next.
+/// The outcome of one claim, named by the next thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The other side has it.
     Done {
-        /// What it called it.
+        /// The other side's name for it.
         receipt: String,
     },
     /// Nothing needs to be sent.
@@ -24,7 +24,7 @@ pub enum Outcome {
     Retry {
         /// Why.
         cause: String,
-        /// The server's hint.
+    /// The vendor's hint of how long to wait.
         after: Option<Duration>,
     },
     /// Our own budget is spent, or the delivery goes on in its customer's lane: no attempt was made.
@@ -36,41 +36,41 @@ pub enum Outcome {
         /// Whether a rate budget was the reason.
         for_budget: bool,
     },
-    /// Will never work.
+    /// Refused for good.
     Reject {
         /// Why.
         cause: String,
     },
-    /// It left us and no answer came.
+    /// The call was sent, and no answer came.
     Unknown {
         /// Why.
         cause: String,
     },
-    /// We looked for the effect and could not see it, or no look can tell.
+    /// A look did not find the effect, or no look can tell.
     NotSeen {
-        /// What the look said.
+    /// The result of the look, in words.
         cause: String,
-        /// When to look again; `None` when that was the last look and it must be sent again.
+    /// When to look again; `None` after the last look, when it must be sent again.
         look_at: Option<Timestamp>,
     },
-    /// Nobody can tell, and the operator has asked to be the judge.
+    /// Its fate cannot be known, and the operator has asked to be the judge.
     SetAside {
         /// Why.
         cause: String,
     },
-    /// The vendor refuses what the delivery is about, or us altogether: to be weighed ([`crate::domain::refusals`]).
+    /// The vendor refuses the delivery's object or the whole bridge; [`crate::domain::refusals`] weighs which.
     /// Unweighed it counts as a refusal that may pass.
     Forbid {
-        /// Which vendor.
+    /// The vendor.
         destination: Destination,
-        /// What it refuses.
+    /// The object that it refuses.
         object: Object,
         /// Why.
         cause: String,
     },
-    /// The vendor refuses *us*: hold the whole destination, count no attempt.
+    /// The vendor refuses the bridge: hold the whole destination and count no attempt.
     Pause {
-        /// Whom to hold.
+    /// The destination to hold.
         destination: Destination,
         /// Why.
         cause: String,
@@ -95,7 +95,7 @@ impl Outcome {
         }
     }
 
-    /// The word for the outcome, for metrics and logs.
+    /// The name of the outcome in metrics and logs.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

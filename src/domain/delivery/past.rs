@@ -1,29 +1,29 @@
-//! What came of a delivery before it stood as it stands.
+//! The history of a delivery: its failed attempts and its detours, each with time and cause.
 //!
-//! A state says only what is true now. What an attempt came to, and when, is kept beside it, so that whoever asks why a
-//! text came late is told. What was delivered at once leaves nothing here.
+//! A state tells only the present. The history beside it answers why a text came late. A delivery that arrived at once
+//! has none.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Transition;
 
-/// How much of a delivery's past is kept: more than a delivery is tried before it is given up.
+/// The most entries that a history keeps: more than the attempts before a delivery is given up.
 pub const PAST_MAX: usize = 32;
 
-/// Something that came of a delivery and that its state tells no longer.
+/// An entry of the history: an event in a delivery's life that its state tells no longer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Past {
-    /// When; of several that are told as one, the last.
+    /// When it happened; for several joined into one entry, the last time.
     pub at: Timestamp,
-    /// What.
+    /// Its kind.
     pub what: Happened,
     /// Why, in words; empty where there is nothing to explain. Never personal data.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub cause: String,
 }
 
-/// What came of a delivery.
+/// The kinds of history entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Happened {
@@ -44,7 +44,7 @@ pub enum Happened {
 }
 
 impl Past {
-    /// What this move leaves behind; `None` for one that the state tells for ever, or that only begins something.
+    /// The entry of this move; `None` for a claim, and for a move whose state is final and tells the same.
     pub(super) fn of(transition: &Transition, at: Timestamp) -> Option<Self> {
         let found;
         let (what, cause) = match transition {
@@ -69,10 +69,10 @@ impl Past {
         Some(Self { at, what, cause: cause.to_owned() })
     }
 
-    /// Comes behind what was before.
+    /// Adds the entry to a history, and drops the oldest beyond [`PAST_MAX`].
     pub(super) fn join(self, before: &mut Vec<Self>) {
         match before.last_mut() {
-            // A lane may be put off for the same reason any number of times.
+            // A delivery may be put off for one reason many times, which is one entry.
             Some(last) if self.what == Happened::PutOff && (last.what, &last.cause) == (self.what, &self.cause) => {
                 last.at = self.at;
             }
