@@ -1,7 +1,7 @@
-//! Alarms as values: what the operator is to be called for, gathered until it may be told. Pure.
+//! Alarms as values: notices for the operator, gathered until they may be sent. Pure.
 //!
-//! However much happens, one bulletin tells all of it: a number and the newest few for what is given up, the last word
-//! for each destination. So nothing here grows, and nothing is left out of the numbers.
+//! One bulletin tells every notice, however many there are: a number and the newest few ids for lost deliveries, the
+//! latest state for each destination. So a bulletin never grows, and its numbers leave nothing out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,16 +12,16 @@ use serde_json::{Value, json};
 use crate::domain::event::{Destination, EventId, TicketId};
 use crate::domain::retry::later;
 
-/// How long the first notice waits for company: what breaks, breaks many deliveries within seconds.
+/// How long the first notice waits for company, because a fault hits many deliveries within seconds.
 pub const GATHER: Duration = Duration::from_secs(10);
 
-/// The least time between two bulletins. Somebody who was called a minute ago is looking already.
+/// The least time between two bulletins, because an operator who was called a minute ago is looking already.
 pub const SPACING: Duration = Duration::from_secs(60);
 
-/// How many ids of each kind a bulletin names; the operator's list has the rest.
+/// The most ids of each kind that a bulletin names; the console lists the rest.
 const IDS_MAX: usize = 5;
 
-/// Something that the operator is to be called for. No cause holds anything personal.
+/// A reason to call the operator. No cause holds personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// A delivery was given up.
@@ -30,17 +30,17 @@ pub enum Notice {
     SetAside(Left),
     /// A vendor refuses the bridge.
     Paused {
-        /// Which.
+        /// The vendor.
         destination: Destination,
         /// Why.
         cause: String,
     },
-    /// It does not any more.
+    /// A vendor takes calls again.
     Resumed {
-        /// Which.
+        /// The vendor.
         destination: Destination,
     },
-    /// Found at the start: what was given up or set aside before, and may have been told or not.
+    /// The deliveries that were given up or set aside before this start, whether or not an alarm told of them.
     Standing {
         /// Dead letters.
         dead: u64,
@@ -52,9 +52,9 @@ pub enum Notice {
 /// A delivery that is left to the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Left {
-    /// Which.
+    /// The delivery.
     pub id: EventId,
-    /// The ticket that it is about, where that is known.
+    /// Its ticket, where that is known.
     pub ticket: Option<TicketId>,
     /// Why.
     pub cause: String,
@@ -64,7 +64,7 @@ pub struct Left {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Heap {
     count: u64,
-    /// The newest few, newest last.
+    /// The newest few, in order.
     newest: Vec<Left>,
 }
 
@@ -106,7 +106,7 @@ impl Heap {
         })
     }
 
-    /// The page of the console that shows them: the one, or the list of all in this state.
+    /// The console's page for them: of the only one, or the list of all in this state.
     fn path(&self, state: &str) -> String {
         match self.newest.as_slice() {
             [only] if self.count == 1 => format!("/console/deliveries/{}", only.id),
@@ -115,7 +115,7 @@ impl Heap {
     }
 }
 
-/// Where the operator reaches the console.
+/// The console's address, as the operator reaches it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Console {
     /// The address without a path behind it.
@@ -123,28 +123,28 @@ pub struct Console {
 }
 
 impl Console {
-    /// The console at this address; a slash at its end says nothing.
+    /// The console at this address, with or without a slash at its end.
     #[must_use]
     pub fn at(url: &str) -> Self {
         Self { base: url.trim_end_matches('/').to_owned() }
     }
 }
 
-/// What became of one destination since it was last told of.
+/// The changes of one destination since the last bulletin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Turn {
-    /// Why it was paused, if it was.
+    /// The cause of its pause, if it was paused.
     paused: Option<String>,
     resumed: bool,
 }
 
-/// Everything that one alarm tells.
+/// The content of one alarm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bulletin {
     dead: Heap,
     set_aside: Heap,
     turns: BTreeMap<Destination, Turn>,
-    /// What stood at the start: dead letters, and what was set aside.
+    /// The dead letters and the deliveries set aside that stood at the start.
     stood: Option<(u64, u64)>,
 }
 
@@ -162,7 +162,7 @@ impl Bulletin {
         }
     }
 
-    /// Puts an untold bulletin back before what has come since.
+    /// Puts an unsent bulletin back before the notices that came since.
     fn put_before(&mut self, older: Self) {
         self.dead.put_before(older.dead);
         self.set_aside.put_before(older.set_aside);
@@ -176,8 +176,8 @@ impl Bulletin {
         self.stood = self.stood.or(older.stood);
     }
 
-    /// The body that is posted. `dead` and `unconfirmed` are how many deliveries stand so at this moment; `console` is
-    /// where the operator can look, if that is known.
+    /// The body that is posted. `dead` and `unconfirmed` count the deliveries in these states at this moment; `console`
+    /// is left out where it is unknown.
     #[must_use]
     pub fn json(&self, at: Timestamp, dead: u64, unconfirmed: u64, console: Option<&Console>) -> Value {
         let mut body = json!({
@@ -212,8 +212,7 @@ impl Bulletin {
         alarms
     }
 
-    /// The page of the console that shows what this tells of: of several things, the one that says what needs the
-    /// operator.
+    /// The console's page for this bulletin: of its deliveries, where it tells of nothing else, or the overview.
     fn path(&self) -> String {
         let is_else = self.stood.is_some() || !self.turns.is_empty();
         match (self.dead.count, self.set_aside.count) {
@@ -223,7 +222,7 @@ impl Bulletin {
         }
     }
 
-    /// The same for people, in a few sentences.
+    /// The bulletin for people, in a few sentences.
     fn text(&self, console: Option<&Console>) -> String {
         let mut lines = Vec::new();
         if let Some((dead, set_aside)) = self.stood {
@@ -248,7 +247,7 @@ impl Bulletin {
     }
 }
 
-/// What is to be told, and when.
+/// The notices to send, and the time to send them.
 #[derive(Clone, Debug, Default)]
 pub struct Alarms {
     gathered: Bulletin,
@@ -257,7 +256,7 @@ pub struct Alarms {
 }
 
 impl Alarms {
-    /// Takes a notice; it is told after [`GATHER`], or when [`SPACING`] or a retry allows.
+    /// Takes a notice, to be sent after [`GATHER`], or when [`SPACING`] or a retry allows.
     pub fn note(&mut self, notice: Notice, now: Timestamp) {
         self.gathered.add(notice);
         if self.gathered != Bulletin::default() && self.due_at.is_none() {
@@ -265,27 +264,27 @@ impl Alarms {
         }
     }
 
-    /// When there is something to tell; `None` when there is nothing.
+    /// When to send the next bulletin; `None` when there is nothing to tell.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
         self.due_at
     }
 
-    /// Everything there is to tell, which is then [`Alarms::told`] or [`Alarms::failed`].
+    /// All gathered notices as one bulletin. The caller reports back with [`Alarms::told`] or [`Alarms::failed`].
     #[must_use]
     pub fn take(&mut self) -> Bulletin {
         self.due_at = None;
         std::mem::take(&mut self.gathered)
     }
 
-    /// It was told.
+    /// The bulletin was sent.
     pub fn told(&mut self, now: Timestamp) {
         let next = later(now, SPACING);
         self.not_before = Some(next);
         self.due_at = self.due_at.map(|due_at| due_at.max(next));
     }
 
-    /// It was not told; it is told, with what has come since, when `retry_at` has come.
+    /// The bulletin could not be sent. It is sent again at `retry_at`, with the notices that came since.
     pub fn failed(&mut self, untold: Bulletin, retry_at: Timestamp) {
         self.gathered.put_before(untold);
         self.not_before = Some(retry_at);
@@ -335,7 +334,7 @@ mod tests {
         let mut alarms = Alarms::default();
         alarms.note(dead(1), at(0));
         drop(alarms.take());
-        // While the first is on its way.
+        // A notice while the first bulletin is on its way.
         alarms.note(dead(2), at(11));
         alarms.told(at(12));
         assert_eq!(alarms.due_at(), Some(at(72)));

@@ -1,14 +1,14 @@
-//! Rate budgets as values: how many calls a vendor lets us make, and when the next one may go.
+//! Rate budgets as values: how many calls a vendor allows, and when the next one may go.
 //!
-//! A [`Budgets`] is asked before each call and told what each answer said about limits. It reads no clock and no
-//! header: the time and the numbers are given to it. It never waits; it only says when, and each call that has to wait
-//! is given a time of its own: the k-th that waits for a pool of one a second comes k seconds later, and newcomers
-//! come after it. A quarter of Zendesk's account is kept for conversations whose ticket is known, so that strangers,
-//! who cost six calls each, keep none of them waiting.
+//! A [`Budgets`] is asked before each call and told the limits that each answer names. It reads no clock and no header,
+//! because the time and the numbers are given to it. It never waits: it names the time, and each call that has to wait
+//! gets a time of its own. The k-th call that waits for a pool of one a second comes k seconds later, and newcomers
+//! come after it. A quarter of Zendesk's account is kept for conversations whose ticket is known, because a new
+//! customer costs six calls and would delay them.
 //!
 //! The numbers are Zendesk's and Braze's published ones and hold until an answer tells better. Each pool counts calls
-//! in slices of its period, so that *no* stretch of that length ever holds more calls than allowed, wherever the
-//! vendor's own fixed window begins; a token bucket would let twice as many through.
+//! in slices of its period, so that *no* stretch of that length ever holds more calls than allowed. The vendor's own
+//! fixed window may therefore begin at any time. A token bucket would let twice as many through.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -24,27 +24,27 @@ mod window;
 pub use limit::{Counted, Limit, Reached, a_period};
 use window::{Keyed, Window};
 
-/// The longest that a vendor's hint may hold a pool: Braze counts by the hour, and nobody counts by more.
+/// The longest that a vendor's hint may hold a pool: Braze's hour, because no vendor counts by a longer period.
 pub const HOLD_MAX: Duration = Duration::from_secs(3600);
 
 /// The shortest hold: a hint of "now" or of the past must not make a busy loop.
 pub const HOLD_MIN: Duration = Duration::from_secs(1);
 
-/// How long a `remaining` without a reset time is believed, and a refusal without a hint holds. Zendesk counts by the
-/// minute; a sixth of it is soon enough to notice and late enough not to hammer.
+/// How long a `remaining` without a reset time is believed, and how long a refusal without a hint holds. Zendesk counts
+/// by the minute; a sixth of it is soon enough to notice and late enough not to hammer.
 const HOLD_UNTOLD: Duration = Duration::from_secs(10);
 
-/// How far ahead users may wait to be saved before no further stranger is taken in hand: long enough that the pool is
-/// never idle, short enough that what was asked about them is still true when their turn comes.
+/// How far ahead user saves may be booked before no further new customer is begun: long enough that the pool is never
+/// idle, short enough that the answers about a customer are still true when the save comes.
 const SAVES_AHEAD: SignedDuration = SignedDuration::from_secs(20);
 
-/// A call that is about to be made, as far as its budget is concerned.
+/// A call that is about to be made, as its budget sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     /// A read (or an upload) at Zendesk that counts against the account only.
     ZendeskRead,
-    /// A call to Zendesk that has a limit of its own which we stay far below (search, audits, settings), so that its
-    /// headers may speak of that.
+    /// A call to Zendesk with a limit of its own that the bridge stays far below (search, audits, settings). Its
+    /// headers may speak of that limit.
     ZendeskSearch,
     /// A search for a user, which counts against the account only.
     ZendeskSearchUsers,
@@ -54,7 +54,7 @@ pub enum Call {
     ZendeskCreateTicket,
     /// An update of this ticket: 30 in ten minutes, and 100 a minute for all tickets together.
     ZendeskUpdateTicket(TicketId),
-    /// A note of the bridge's own on this ticket: an update, of which notes take a share only.
+    /// A note of the bridge's own on this ticket: an update that draws on the notes' share as well.
     ZendeskNote(TicketId),
     /// The upsert of this user: 5 a minute, and one a second for all users together.
     ZendeskSaveUser(UserKey),
@@ -66,7 +66,7 @@ pub enum Call {
     BrazeRead,
 }
 
-/// Stands for a user in a budget without keeping who it is.
+/// Stands for a user in a budget without keeping the user's identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserKey(u64);
 
@@ -78,7 +78,7 @@ impl UserKey {
     }
 }
 
-/// A limit that several calls share, and about which answers tell.
+/// A limit that several calls share and that answers may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pool {
     /// All of Zendesk's Support API, per minute.
@@ -102,7 +102,7 @@ pub enum Pool {
 }
 
 impl Pool {
-    /// What is counted in it.
+    /// The calls that it counts, as a plural.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -134,12 +134,12 @@ pub struct Level {
     pub opens_at: Option<Timestamp>,
 }
 
-/// What an answer said about a pool. Foreign numbers: nothing here is believed beyond its bounds.
+/// An answer's numbers for a pool. They come from outside, so none is believed beyond its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Told {
     /// The pool.
     pub pool: Pool,
-    /// Calls per period; zero is not believed.
+    /// Calls per period; a zero is ignored.
     pub limit: Option<u64>,
     /// Calls left in the vendor's present window.
     pub remaining: Option<u64>,
@@ -152,7 +152,7 @@ pub struct Told {
 pub enum Permit {
     /// Now; it has been counted.
     Go,
-    /// Not before this time, which lies in the future, because of this limit; nothing was counted.
+    /// Not before this future time, because of this limit; nothing was counted.
     At(Timestamp, Limit),
 }
 
@@ -186,10 +186,10 @@ impl Budgets {
         let minute = Duration::from_secs(60);
         let hour = Duration::from_secs(3600);
         Self {
-            // The smallest plan; every answer of Zendesk tells the real one.
+            // Of the smallest plan; every answer of Zendesk tells the real limit.
             zendesk_account: Window::new(200, minute),
             zendesk_lists: Window::new(100, minute),
-            // Not documented; seen in a recorded answer, which is also where the real one is learned from.
+            // Not documented, but seen in a recorded answer; answers tell the real limit.
             zendesk_creates: Window::new(300, minute),
             // 20 on trial accounts: learned from the first answer.
             zendesk_updates: Window::new(100, minute),
@@ -205,8 +205,8 @@ impl Budgets {
         }
     }
 
-    /// Asks for one call. Either every pool that the call draws on has room and counts it, or none counts it; then the
-    /// call is expected at the time given, and others that ask meanwhile come after it.
+    /// Asks for one call. Either every pool that the call draws on has room and counts it, or none counts it. A refused
+    /// call is expected at the given time, and calls that ask meanwhile come after it.
     pub fn take(&mut self, call: Call, now: Timestamp) -> Permit {
         let pools = pools(call);
         let slots = pools.iter().filter_map(|pool| Some((self.slot(*pool, call, now)?, *pool)));
@@ -231,7 +231,7 @@ impl Budgets {
         Permit::Go
     }
 
-    /// When work with this need, of which nothing was asked yet, may be taken in hand; `None` means now.
+    /// When new work with this need may be begun; `None` means now.
     pub fn opens_for(&mut self, need: Need, now: Timestamp) -> Option<Timestamp> {
         let calls: &[Call] = match need {
             Need::Nothing => &[],
@@ -255,8 +255,8 @@ impl Budgets {
         pools.iter().filter_map(|pool| self.pool(*pool).slot(None, spare, now)).max()
     }
 
-    /// Whether so many texts that wait for a ticket had better go as one: they would take more than half of what may
-    /// still be written there, or a third of it is written already.
+    /// Whether so many texts that wait for a ticket had better go as one: they would take more than half of the updates
+    /// that the ticket has left, or a third of its updates are used already.
     pub fn is_short(&mut self, ticket: TicketId, waiting: usize, now: Timestamp) -> bool {
         let (left, of) = self.tickets.left(ticket.0, now);
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
@@ -285,7 +285,7 @@ impl Budgets {
         }
     }
 
-    /// Takes in what an answer said.
+    /// Takes in an answer's numbers.
     pub fn learn(&mut self, told: &Told, now: Timestamp) {
         self.pool(told.pool).learn(told, now);
         if told.pool == Pool::ZendeskUpdates {
@@ -303,7 +303,7 @@ impl Budgets {
             Call::ZendeskRead | Call::ZendeskSearch | Call::ZendeskSearchUsers => self.pool(Pool::ZendeskAccount),
             Call::ZendeskListTickets => self.pool(Pool::ZendeskLists),
             Call::ZendeskCreateTicket => self.pool(Pool::ZendeskCreates),
-            // One a second for everybody is met sooner than five a minute for one.
+            // One a second for all users is reached sooner than five a minute for one.
             Call::ZendeskSaveUser(_) => self.pool(Pool::ZendeskUserSaves),
             Call::BrazeSend => self.pool(Pool::BrazeSends),
             Call::BrazeExport => self.pool(Pool::BrazeExports),
@@ -312,7 +312,7 @@ impl Budgets {
         window.held_until = window.held_until.max(Some(until));
     }
 
-    /// Whether less than a quarter of the vendor's main budget is left, so that work that can wait had better wait.
+    /// Whether less than a quarter of the vendor's main budget is left, so that work without hurry had better wait.
     pub fn is_low(&mut self, destination: Destination, now: Timestamp) -> bool {
         let window = match destination {
             Destination::Zendesk => &mut self.zendesk_account,
@@ -321,7 +321,7 @@ impl Budgets {
         window.opens_at(0, now).is_some() || window.left() < window.capacity.div_ceil(4)
     }
 
-    /// How much is left of what this vendor allows, the widest first.
+    /// How much is left of this vendor's limits, the widest first.
     pub fn levels(&mut self, destination: Destination, now: Timestamp) -> Vec<Level> {
         let level = |pool: &Pool| {
             let window = self.pool(*pool);
@@ -332,8 +332,8 @@ impl Budgets {
         pools_of(destination).iter().map(level).collect()
     }
 
-    /// The limits that hold calls to this vendor back at this moment, the widest first; of many tickets or users that are
-    /// at theirs, the one that is freed last.
+    /// The limits that hold calls to this vendor back at this moment, the widest first. Of the limits of single tickets
+    /// and of single users, only the one that is freed last is listed.
     pub fn reached(&mut self, destination: Destination, now: Timestamp) -> Vec<Reached> {
         let mut reached = Vec::new();
         for pool in pools_of(destination) {
@@ -380,12 +380,12 @@ impl Budgets {
     }
 }
 
-/// How many of so many updates the bridge's own notes may take: three quarters are always left to customers' texts.
+/// The share of so many updates that the bridge's own notes may take: three quarters are left to customers' texts.
 fn share(updates: u32) -> u32 {
     (updates / 4).max(1)
 }
 
-/// The pools that are told of a vendor, the widest first.
+/// A vendor's pools that operators see, the widest first.
 fn pools_of(destination: Destination) -> &'static [Pool] {
     match destination {
         Destination::Zendesk => &[
@@ -514,7 +514,7 @@ mod tests {
         let cases = [
             (Call::ZendeskRead, 200),
             (Call::ZendeskSearch, 200),
-            // The rest of the account is for those whose ticket is known.
+            // The rest of the account is for conversations whose ticket is known.
             (Call::ZendeskSearchUsers, 150),
             (Call::ZendeskListTickets, 100),
             (Call::ZendeskCreateTicket, 150),
@@ -596,7 +596,7 @@ mod tests {
         let mut budgets = Budgets::new();
         budgets.learn(&told(Pool::ZendeskUpdates, Some(100), Some(2), Some(at(30_000))), at(0));
         assert_eq!(burst(&mut budgets, Call::ZendeskUpdateTicket(TicketId(1)), at(1)), 2);
-        // An answer of the same window that was overtaken does not give places back.
+        // A late answer of the same window gives no calls back.
         budgets.learn(&told(Pool::ZendeskUpdates, Some(100), Some(50), Some(at(30_900))), at(2));
         let wait = budgets.take(Call::ZendeskUpdateTicket(TicketId(1)), at(2));
         assert_eq!(opens_at(wait), Some(at(30_900)));
@@ -687,8 +687,8 @@ mod tests {
             }
         }
 
-        /// All budgets together: whatever is asked for and in whatever order, no vendor's published limit is passed in
-        /// any stretch of its period, and whoever keeps coming back when told gets through.
+        /// All budgets together, in any mix and order of calls: no stretch of a period ever passes a vendor's published
+        /// limit, and a call that comes back at its time gets through.
         #[test]
         fn no_published_limit_is_ever_passed(calls in proptest::collection::vec((0..6_u64, 0..4_000_i64), 1..400)) {
             let mut budgets = Budgets::new();
@@ -703,7 +703,7 @@ mod tests {
                     ticket => Call::ZendeskUpdateTicket(TicketId(ticket % 2)),
                 };
                 if let Permit::At(open, _) = budgets.take(call, at(now)) {
-                    // Nobody else asks meanwhile, so the first return is let in.
+                    // No other call asks meanwhile, so the first return is let in.
                     now += i64::try_from(open.duration_since(at(now)).as_millis()).unwrap();
                     prop_assert_eq!(budgets.take(call, at(now)), Permit::Go);
                 }
@@ -722,7 +722,7 @@ mod tests {
             ];
             for (limit, period, counts) in limits {
                 let times: Vec<i64> = granted.iter().filter(|(call, _)| counts(call)).map(|(_, time)| *time).collect();
-                // Whoever stands `limit` places further back is a whole period later.
+                // A call `limit` places further back comes a whole period later.
                 for (first, last) in times.iter().zip(times.iter().skip(limit)) {
                     prop_assert!(last - first >= period, "more than {} in {} ms", limit, period);
                 }

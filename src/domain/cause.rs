@@ -1,8 +1,8 @@
 //! Causes: why a call failed or a delivery ended, in one line.
 //!
-//! A cause is a sentence of this bridge's own, or says which vendor answered, with which status and which codes
-//! (`clients::words`). It is kept as text, in the stores of earlier versions as well, so its parts are read back here.
-//! What follows from them is decided elsewhere.
+//! A cause is a sentence of this bridge's own, or names the vendor that answered, the status and the codes
+//! (`clients::words`). Stores keep it as text, those of earlier versions as well, so its parts are read back here. This
+//! module never decides the consequences.
 
 use crate::domain::event::Destination;
 
@@ -18,7 +18,7 @@ pub const NO_BRAZE_ID: &str = "the requester has no Braze user id";
 /// The beginning of a cause; the comment's number follows.
 pub const NOT_SHOWN: &str = "Zendesk does not show comment";
 
-/// Whether a text arrived can no longer be read off the profile.
+/// The profile can no longer show whether a text arrived.
 pub const RECEIPT_REPLACED: &str = "a later text has taken the place of the receipt";
 
 /// The part of a cause that stands behind the number of tries.
@@ -27,22 +27,22 @@ pub const WITHOUT_ANSWER: &str = "without an answer";
 /// The beginning of a cause; the number of attempts and the last cause follow.
 pub const GIVEN_UP: &str = "given up after";
 
-/// The beginning of a cause; the mapping's name and what is wrong with it follow.
+/// The beginning of a cause; the mapping's name and its fault follow.
 pub const OF_MAPPING: &str = "the mapping";
 
-/// The end of a cause: an address of the configuration is none.
+/// The end of a cause: a configured address is not an address.
 pub const UNUSABLE: &str = "cannot be used";
 
-/// Braze took a request, and says that something was wrong with it.
+/// Braze took a request and reported problems with it.
 pub const WITH_PROBLEMS: &str = "and accepted but reported problems";
 
-/// Braze answered well, and says that it sent nothing.
+/// Braze answered with success and said that it sent nothing.
 pub const NOT_SENT: &str = "but did not send";
 
-/// What stands before the campaign that Braze refused, and not the text.
+/// Stands before the campaign, where Braze refused the campaign and not the text.
 pub const CAMPAIGN: &str = "(campaign ";
 
-/// Phrases of Braze's, which has no codes for them: only an operator can mend their cause.
+/// Braze's phrases for faults of the account, which have no codes and which only an operator can mend.
 pub const OF_THE_ACCOUNT: [&str; 19] = [
     "Invalid API key",
     "Invalid Campaign ID",
@@ -65,19 +65,19 @@ pub const OF_THE_ACCOUNT: [&str; 19] = [
     "Mismatched Message Type",
 ];
 
-/// A vendor's answer, as a cause tells of it.
+/// A vendor's answer, as a cause repeats it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answered<'a> {
-    /// Whose.
+    /// The vendor that answered.
     pub vendor: Destination,
     /// The HTTP status.
     pub status: u16,
-    /// What may be repeated of it: words of ours, a known phrase, codes, and what it was about.
+    /// The rest, without personal data: the bridge's own words, a known phrase, codes, and the object.
     pub said: &'a str,
 }
 
 impl<'a> Answered<'a> {
-    /// The answer that a cause tells of; `None` where it tells of none.
+    /// The answer in a cause; `None` where it holds none.
     #[must_use]
     pub fn read(cause: &'a str) -> Option<Self> {
         let of = |vendor, words: &str| Some((vendor, cause.split_once(words)?.1));
@@ -88,7 +88,7 @@ impl<'a> Answered<'a> {
         Some(Self { vendor, status: status.parse().ok()?, said: said.trim_start() })
     }
 
-    /// Whether this stands in it as a code: whole, whatever its case.
+    /// Whether it contains this code as a whole word, in upper or lower case.
     #[must_use]
     pub fn has_code(&self, code: &str) -> bool {
         let is_between = |c: char| !(c.is_alphanumeric() || ['_', '-', '.'].contains(&c));

@@ -65,7 +65,7 @@ pub enum State {
     },
     /// The other side has it.
     Delivered {
-    /// The other side's name for it.
+        /// The other side's name for it.
         receipt: String,
     },
     /// There was nothing to do.
@@ -180,26 +180,26 @@ pub enum Transition {
         /// When the lease ends.
         lease_until: Timestamp,
     },
-        /// The other side has it.
+    /// The other side has it.
     Deliver {
         /// The other side's name for it.
         receipt: String,
     },
-        /// There is nothing to do.
+    /// There is nothing to do.
     Skip {
         /// Why.
         reason: String,
     },
     /// To be tried again; the attempt counts.
     Retry {
-    /// When to try again.
+        /// When to try again.
         due_at: Timestamp,
         /// Why.
         cause: String,
     },
     /// To be tried again; the attempt does not count, because no call was made or the vendor heard none.
     Postpone {
-    /// When to try again.
+        /// When to try again.
         due_at: Timestamp,
         /// Why.
         cause: String,
@@ -226,9 +226,9 @@ pub enum Transition {
     LookAgain {
         /// When to look next.
         look_at: Timestamp,
-    /// Whether the look counts; a failed look does not.
+        /// Whether the look counts; a failed look does not.
         counts: bool,
-    /// The result of the look, in words.
+        /// The result of the look, in words.
         cause: String,
     },
     /// It stays unconfirmed for the operator, and later deliveries go.
@@ -245,14 +245,14 @@ pub enum Transition {
     Redrive,
     /// The operator has had a kept body read again, which gave an event of its own.
     ReadAgain {
-    /// The result, in words.
+        /// The result, in words.
         reason: String,
     },
     /// The operator has found that it arrived, as a whole or in part.
     Settle {
-    /// The number of its parts that the operator found to be out.
+        /// The number of its parts that the operator found to be out.
         out: u32,
-    /// The number of its parts.
+        /// The number of its parts.
         of: u32,
     },
     /// The operator drops it.

@@ -1,6 +1,6 @@
-//! The operator's hand: who acted, on what, and what is remembered of it.
+//! Operators: their identity, their orders, and the audit log's entries.
 //!
-//! Nothing here holds a customer's words, name, number or key: what is remembered outlives what was done.
+//! Nothing here holds a customer's words, name, number or key, because the audit log outlives the customer's data.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::conversation::{ConversationKey, fingerprint};
 use crate::domain::event::{Destination, EventId};
 
-/// The longest [`Operator::by`]. It is a handle, not a sentence.
+/// The longest [`Operator::by`], because it is a handle and not a sentence.
 pub const NAME_CHARS_MAX: usize = 64;
 
-/// How somebody came in.
+/// The way an operator came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
@@ -28,7 +28,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// The word for it, in logs.
+    /// The name of the way, in logs.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -41,34 +41,34 @@ impl Access {
     }
 }
 
-/// Who acts.
+/// The operator who acts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operator {
     /// How they came in.
     pub access: Access,
     /// The operator's handle ([`handle`]).
     pub by: Option<String>,
-    /// Whether a token of one person, or the identity provider, proved the handle; without that it is the operator's own word.
+    /// Whether a personal token or the identity provider proved the handle. Otherwise it is the operator's own word.
     #[serde(default, rename = "proven", skip_serializing_if = "std::ops::Not::not")]
     pub is_proven: bool,
 }
 
 impl Operator {
-    /// An operator who gave this handle, or none; nobody checks whose it is.
+    /// An operator who gave this handle, or none, without proof.
     #[must_use]
     pub fn claiming(access: Access, by: Option<String>) -> Self {
         Self { access, by, is_proven: false }
     }
 
-    /// The operator whose own token was presented.
+    /// An operator who presented a personal token.
     #[must_use]
     pub fn proven(access: Access, name: &str) -> Self {
         Self { access, by: Some(name.to_owned()), is_proven: true }
     }
 }
 
-/// The handle as it may be kept and logged: up to [`NAME_CHARS_MAX`] letters, digits and `.` `_` `-`, so that nobody's
-/// words, number or e-mail address fits in. `None` when it is anything else.
+/// The handle as it may be kept and logged: up to [`NAME_CHARS_MAX`] letters, digits and `.` `_` `-`, so that no
+/// sentence, telephone number or e-mail address fits in. `None` for any other text.
 #[must_use]
 pub fn handle(name: &str) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphabetic() || c.is_ascii_digit() || "._-".contains(c);
@@ -77,18 +77,18 @@ pub fn handle(name: &str) -> Option<String> {
     (good && name.contains(|c: char| c.is_ascii_alphabetic())).then(|| name.to_owned())
 }
 
-/// An order, as it is given, also by the bridge itself.
+/// An order of an operator, or of the bridge itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// By whom.
+    /// The operator who gave it.
     pub operator: Operator,
     /// When this step of it was asked for.
     pub given_at: Timestamp,
-    /// Of an order over many deliveries: what was accepted by then is meant. All its steps have that in common.
+    /// For an order over many deliveries: it covers those accepted by then. All its steps share this time.
     pub accepted_by: Option<Timestamp>,
 }
 
-/// What was done.
+/// The act that an entry records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "action")]
 pub enum Act {
@@ -100,35 +100,35 @@ pub enum Act {
     Settle(Moved),
     /// A customer was forgotten.
     Forget {
-        /// [`digest`] of the key that was named: whoever knows the key can tell, nobody else.
+        /// [`digest`] of the named key, which only a reader who knows the key can recognise.
         conversation: String,
         /// How many deliveries were erased.
         count: u64,
     },
-    /// A destination gets no more calls. The reason is not in it, because people write names into reasons.
+    /// A destination gets no more calls. The reason is left out, because people write names into reasons.
     Pause {
-        /// Which.
+        /// The destination.
         destination: Destination,
-        /// Until when; `None` for until it is resumed.
+        /// When it ends by itself; `None` where only an operator ends it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
-    /// It gets them again.
+    /// A destination gets calls again.
     Resume {
-        /// Which.
+        /// The destination.
         destination: Destination,
     },
-    /// Somebody was shown what was written in one event.
+    /// An operator was shown the text of one event.
     Reveal {
-        /// Which.
+        /// The event.
         event: EventId,
     },
     /// An operator was shown the vendor's answers to the failed attempts of one delivery.
     RevealAnswers {
-        /// Which.
+        /// The delivery's event.
         event: EventId,
     },
-    /// Somebody was shown what was written in a conversation.
+    /// An operator was shown the texts of a conversation.
     Read {
         /// [`digest`] of its key.
         conversation: String,
@@ -140,7 +140,7 @@ pub enum Act {
     },
 }
 
-/// Deliveries that were moved by one order.
+/// The deliveries that one order moved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moved {
     /// How many.
@@ -152,7 +152,7 @@ pub struct Moved {
 }
 
 impl Act {
-    /// The word for it, in logs.
+    /// The name of the act, in logs.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -170,32 +170,32 @@ impl Act {
     }
 }
 
-/// What is remembered of one order.
+/// An entry of the audit log: one order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
     /// Grows from entry to entry, with gaps.
     pub number: u64,
     /// When the order was given.
     pub at: Timestamp,
-    /// What had been accepted by then was meant, of an order over many deliveries.
+    /// For an order over many deliveries: it covered those accepted by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_by: Option<Timestamp>,
-    /// By whom.
+    /// The operator who gave it.
     #[serde(flatten)]
     pub operator: Operator,
-    /// What.
+    /// The act.
     #[serde(flatten)]
     pub act: Act,
 }
 
 impl AuditEntry {
-    /// The entry of an order that was just carried out, or of its first step.
+    /// The entry of an order after it was carried out, or after its first step.
     #[must_use]
     pub fn new(number: u64, order: &Order, act: Act) -> Self {
         Self { number, at: order.given_at, accepted_by: order.accepted_by, operator: order.operator.clone(), act }
     }
 
-    /// The entry with a further step of the same order in it; `None` when it is another order.
+    /// The entry with a further step of the same order joined; `None` for another order.
     #[must_use]
     pub fn joined(&self, order: &Order, act: &Act) -> Option<Self> {
         let same_time = self.accepted_by.is_some() || self.at == order.given_at;
@@ -221,18 +221,18 @@ impl AuditEntry {
     }
 }
 
-/// A destination that the operator keeps from being called.
+/// An operator's pause of a destination, during which it gets no calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
-    /// Since when.
+    /// When it began.
     pub since: Timestamp,
-    /// By whom: who paused it, or changed the reason or the end since.
+    /// The operator who began it, or who last changed its reason or its end.
     #[serde(flatten)]
     pub operator: Operator,
     /// Why, in up to [`PAUSE_REASON_MAX_CHARS`]; kept as long as the pause lasts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// When it ends by itself; `None` for when it is resumed.
+    /// When it ends by itself; `None` where only an operator ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
@@ -240,7 +240,7 @@ pub struct Pause {
 /// The longest reason of a pause, in characters.
 pub const PAUSE_REASON_MAX_CHARS: usize = 200;
 
-/// What an operator gives along with a pause.
+/// The reason and the end that an operator gives a pause.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PauseTerms {
     /// Why; `None` where a program gave none.
@@ -257,9 +257,9 @@ impl Pause {
         Self { since: order.given_at, operator: order.operator.clone(), reason, until }
     }
 
-    /// The pause with other terms, by this order; `None` where they are the same.
+    /// The pause with the terms of this order; `None` where they are the same.
     ///
-    /// An order without terms means a pause until it is resumed: it takes the end away, and leaves the reason.
+    /// An order without terms pauses until an operator resumes: it removes the end and keeps the reason.
     #[must_use]
     pub fn changed(&self, order: &Order, terms: PauseTerms) -> Option<Self> {
         let reason = if terms == PauseTerms::default() { self.reason.clone() } else { terms.reason };
@@ -275,7 +275,7 @@ impl Pause {
     }
 }
 
-/// What somebody was shown of customers' words.
+/// Customers' data that an operator was shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
     /// One event.
@@ -289,7 +289,7 @@ pub enum Seen {
 }
 
 impl Seen {
-    /// What is remembered of it.
+    /// The act that the audit log keeps of it.
     #[must_use]
     pub fn act(&self) -> Act {
         match self {
@@ -301,21 +301,21 @@ impl Seen {
     }
 }
 
-/// What stands for a conversation's key where the key itself must not be kept.
+/// Stands for a conversation's key where the key itself must not be kept.
 #[must_use]
 pub fn digest(key: &ConversationKey) -> String {
     format!("sha256:{}", fingerprint(&key.0))
 }
 
-/// By what a customer can be known in a body that nobody could read.
+/// A customer's identifiers, to find the customer in an unreadable body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traces(Vec<String>);
 
-/// A shorter id or number stands in other people's messages as well.
+/// The shortest identifier that counts, because a shorter one stands in other customers' messages as well.
 const TRACE_BYTES_MIN: usize = 6;
 
 impl Traces {
-    /// Every id, number and address of the customer that is long enough to be nobody else's.
+    /// Adds the ids, numbers and addresses of the customer that are long enough to be unique.
     pub fn add<'a>(&mut self, words: impl IntoIterator<Item = &'a str>) {
         for word in words {
             let word = word.trim_start_matches('+');
@@ -325,7 +325,7 @@ impl Traces {
         }
     }
 
-    /// Whether one of them stands in this body as a word of its own, as it is or form-encoded.
+    /// Whether this body contains one of them as a whole word, plain or form-encoded.
     #[must_use]
     pub fn are_in(&self, body: &[u8]) -> bool {
         let decoded: Vec<String> =

@@ -1,5 +1,5 @@
-//! What an operator does about a vendor that refuses the bridge or does not answer: one sentence for each, without its
-//! full stop, wherever it is told.
+//! Remedies for a vendor that refuses the bridge or does not answer: one sentence each for the operator, without its
+//! full stop, the same in logs, alarms and pages.
 
 use crate::domain::event::Destination;
 
@@ -20,18 +20,18 @@ pub const ZENDESK_ADDRESS: &str =
 pub const BRAZE_ADDRESS: &str =
     "Compare braze.url with the REST endpoint that Braze shows under APIs and Identifiers, and see whether it is up";
 
-/// Zendesk knows the credentials and keeps what the bridge needs from them.
+/// Zendesk knows the credentials, but they lack a permission.
 pub const ZENDESK_ROLE: &str =
     "Give the scopes read and write to the OAuth client, and let the client act as an administrator";
 
-/// Braze knows the key, and keeps what the bridge needs from it.
+/// Braze knows the key, but it lacks a permission.
 pub const BRAZE_PERMISSIONS: &str = "Make a key with the permissions that tandem setup braze lists";
 
 /// Braze does not send the campaign.
 pub const BRAZE_CAMPAIGN: &str = "Launch the campaign in Braze, or unarchive it, or copy another's API identifier into \
                                   braze.campaigns";
 
-/// What to do about a vendor that refuses the bridge as a whole, by the cause that is told of it.
+/// The remedy for a vendor that refuses the bridge as a whole, by the cause of the refusal.
 #[must_use]
 pub fn of_refusal(destination: Destination, cause: &str) -> &'static str {
     match destination {
@@ -43,7 +43,7 @@ pub fn of_refusal(destination: Destination, cause: &str) -> &'static str {
     }
 }
 
-/// What to do about a vendor that gives no answer.
+/// The remedy for a vendor that gives no answer.
 #[must_use]
 pub fn of_silence(destination: Destination) -> &'static str {
     match destination {

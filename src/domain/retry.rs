@@ -1,7 +1,8 @@
-//! When to try again, and what an outcome makes of a delivery.
+//! When to try again, and the move of a delivery that follows from an outcome.
 //!
-//! Pure: the time and the lot are arguments. The schedule: 1 s, doubling to 5 min, each wait drawn between half of it
-//! and all of it; a server's hint is kept where it is longer, up to an hour; a day after acceptance it is given up.
+//! Pure: the time and the random draw are arguments. Waits begin at 1 s and double up to 5 min, each drawn between half
+//! of it and all of it. A vendor's hint is kept where it is longer, up to an hour. A day after acceptance the delivery
+//! is given up.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::domain::cause::{GIVEN_UP, WITHOUT_ANSWER};
 use crate::domain::delivery::{Delivery, Outcome, State, Transition};
 use crate::domain::event::Destination;
 
-/// What to do with a text of which nobody can tell whether it went out.
+/// The way to treat a text that may or may not have gone out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnUnconfirmed {
     /// Send it again: better twice than never.
@@ -25,27 +26,28 @@ pub enum OnUnconfirmed {
 pub struct RetryPolicy {
     /// The first wait.
     pub base: Duration,
-    /// The longest wait of our own choosing: how late we may notice that a vendor is back.
+    /// The longest wait of the bridge's own choosing: how late it may notice that a vendor is back.
     pub cap: Duration,
-    /// The longest wait that a server may ask for. Braze's windows are an hour long.
+    /// The longest wait that a vendor may ask for. Braze's windows are an hour long.
     pub hint_max: Duration,
-    /// After this long since acceptance nothing more is tried. A night's outage must fit in; a text that is a day late
-    /// would rather confuse than help.
+    /// The age since acceptance at which a delivery is given up. A night's outage must fit in; a text that is a day
+    /// late would confuse more than help.
     pub give_up_after: Duration,
-    /// But never before so many attempts: what waited for a day behind a pause, or was put back by the operator, is not
-    /// given up at the first busy answer.
+    /// The fewest attempts before a delivery is given up, so that one that waited a day behind a pause, or was
+    /// redriven, does not die of its first busy answer.
     pub attempts_min: u32,
-    /// How long a vendor that refuses us is left alone. The contract allows 60 s at most.
+    /// How long a vendor that refuses the bridge is left alone. The contract allows 60 s at most.
     pub pause: Duration,
-    /// When to look for the effect of a call whose answer was lost, counted from the loss. Never empty. After each
-    /// further loss of the same delivery, four times as long: what is slow to show must not be sent again and again.
+    /// When to look for the effect of a call whose answer was lost, counted from the loss. Never empty. Each further
+    /// loss of the same delivery makes the times four times as long, because an effect that is slow to show must not be
+    /// sent again and again.
     pub confirm_after: Vec<Duration>,
-    /// How often a text to the phone is sent at most when every answer is lost. Then it is set aside for the operator,
-    /// because each of these may have reached the phone.
+    /// The most times that a text to the phone is sent when every answer is lost. Then it is set aside for the
+    /// operator, because each send may have reached the phone.
     pub sends_unanswered_max: u32,
 }
 
-/// The longest that a look is put off: its lane waits all the while.
+/// The longest that a look is put off, because its lane waits meanwhile.
 const LOOK_AFTER_MAX: Duration = Duration::from_secs(900);
 
 impl Default for RetryPolicy {
@@ -66,7 +68,7 @@ impl Default for RetryPolicy {
 impl RetryPolicy {
     /// How long to wait after the given attempt (1 for the first); `None` when it has been tried long enough.
     ///
-    /// `draw` is a lot from 0 to 1; `age` is the time since acceptance.
+    /// `draw` is a random number from 0 to 1; `age` is the time since acceptance.
     #[must_use]
     pub fn wait(&self, attempt: u32, hint: Option<Duration>, age: Duration, draw: f64) -> Option<Duration> {
         if self.is_over(attempt, age) {
@@ -95,8 +97,9 @@ impl RetryPolicy {
     }
 }
 
-/// What an outcome makes of a delivery; `delivery` is as it stood before the claim, and `age` is how long ago it was
-/// accepted as far as there is a witness: two dates alone prove nothing where a clock was wrong between them.
+/// The move of a delivery that follows from an outcome. `delivery` is as it stood before the claim. `age` is the time
+/// since acceptance that a steady clock has witnessed, because two dates prove nothing where the clock was wrong
+/// between them.
 #[must_use]
 pub fn decide(
     delivery: &Delivery,
@@ -106,7 +109,7 @@ pub fn decide(
     policy: &RetryPolicy,
     draw: f64,
 ) -> Transition {
-    // An unconfirmed delivery is claimed only to look for its effect. What failed then was the look.
+    // An unconfirmed delivery is claimed only to look for its effect, so a failure is one of the look.
     let looking = matches!(delivery.state, State::Unconfirmed { .. });
     let attempt = delivery.state.attempts().saturating_add(u32::from(!looking));
     let look_again = |look_at, cause| Transition::LookAgain { look_at, counts: false, cause };
@@ -130,7 +133,7 @@ pub fn decide(
         Outcome::Pause { cause, .. } => {
             Transition::Postpone { due_at: later(now, policy.pause), cause, for_budget: false }
         }
-        // Reading has no effect that could be looked for.
+        // A read has no effect to look for.
         Outcome::Unknown { cause } if delivery.only_reads() => {
             decide(delivery, Outcome::Retry { cause, after: None }, age, now, policy, draw)
         }
@@ -151,8 +154,8 @@ pub fn decide(
     }
 }
 
-/// As which attempt a failure counts when the wait is chosen. Looks that fail are no attempts, so they wait longer the
-/// longer the answer has been missing: doubling with it, as attempts do.
+/// The attempt number that chooses the wait after a failure. A failed look is no attempt, so its wait grows with the
+/// time that the answer has been missing, and doubles as that does.
 fn patience(delivery: &Delivery, attempt: u32, now: Timestamp) -> u32 {
     let State::Unconfirmed { since, .. } = &delivery.state else { return attempt };
     let missing = Duration::try_from(now.duration_since(*since)).unwrap_or_default();
@@ -163,7 +166,7 @@ fn gave_up(attempts: u32, cause: &str) -> String {
     format!("{GIVEN_UP} {attempts} attempts: {cause}")
 }
 
-/// `at`, moved on by a wait; the end of time where that is beyond it.
+/// `at` plus a wait, capped at the end of time.
 #[must_use]
 pub fn later(at: Timestamp, wait: Duration) -> Timestamp {
     SignedDuration::try_from(wait).ok().and_then(|wait| at.checked_add(wait).ok()).unwrap_or(Timestamp::MAX)
@@ -230,8 +233,8 @@ mod tests {
             }
         }
 
-        /// Whatever an outcome is and whenever it comes: the move that it asks for is one that the claim allows, and
-        /// nothing is put off into the past or for longer than anybody may ask.
+        /// Every outcome at every time asks for a move that the claim allows, and puts nothing off into the past or for
+        /// longer than a vendor may ask.
         #[test]
         fn every_outcome_is_a_move_that_a_claim_allows(
             looks in proptest::option::of(0..9_u32),
@@ -253,7 +256,7 @@ mod tests {
                 Outcome::NotSeen { cause: cause.clone(), look_at: None },
                 Outcome::Pause { destination: Destination::Braze, cause },
             ].into_iter().nth(pick).unwrap();
-            // To look is asked for only where something was lost.
+            // A look happens only where an answer was lost.
             let looking = looks.is_some() || matches!(outcome, Outcome::NotSeen { .. });
             let before = if looking { unconfirmed(looks.unwrap_or(0)) } else { waiting(attempt) };
             let mut claimed = delivery(before.clone());

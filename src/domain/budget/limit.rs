@@ -21,7 +21,7 @@ pub enum Counted {
 }
 
 impl Counted {
-    /// The name of many of them.
+    /// Its name in the plural.
     fn plural(self) -> &'static str {
         match self {
             Self::Pool(Pool::ZendeskAccount) => "calls",
@@ -33,17 +33,17 @@ impl Counted {
     }
 }
 
-/// A limit, as people are told of it.
+/// A limit, as operators read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// As many calls may be made in a period.
+    /// The most calls in a period.
     pub calls: u32,
-    /// Of these.
+    /// The calls that count.
     pub counted: Counted,
     /// The period.
     pub period: Duration,
-    /// Whether the vendor has refused a call for it (429). Otherwise the bridge's own count holds its calls back, or what
-    /// an answer told.
+    /// Whether the vendor has refused a call for it (429). Otherwise the bridge's own count or an answer's numbers hold
+    /// calls back.
     pub is_refusal: bool,
 }
 
@@ -72,7 +72,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// A period behind what is counted in it: `a minute`, `in 10 minutes`.
+/// A period in words, as they follow the counted calls: `a minute`, `in 10 minutes`.
 #[must_use]
 pub fn a_period(period: Duration) -> String {
     match period.as_secs() {
@@ -87,7 +87,7 @@ pub fn a_period(period: Duration) -> String {
 /// A limit that holds calls back now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reached {
-    /// Which.
+    /// The limit.
     pub limit: Limit,
     /// When the next call may go.
     pub until: Timestamp,

@@ -1,5 +1,5 @@
-//! The count of one pool: how many calls were made in its period, what the vendor says is left, and which calls are
-//! expected. It knows nothing of vendors and of what a call is for.
+//! The count of one pool: the calls made in its period, the calls that the vendor says are left, and the calls that are
+//! expected. It never knows a vendor or the purpose of a call.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::{Call, Counted, Limit, Reached, Told, held};
 /// The largest limit believed. Zendesk's highest is 100,000 a minute, Braze's 250,000 an hour.
 const LIMIT_MAX: u32 = 1_000_000;
 
-/// Into how many slices a period is cut: a freed place is noticed at most a thirtieth of the period late.
+/// The number of slices of a period: a freed place is noticed at most a thirtieth of the period late.
 const SLICES: i64 = 30;
 
 /// How many tickets or users are counted at once. Zendesk lets 100 updates a minute through, so no more than 1,000
@@ -21,14 +21,14 @@ pub(super) const KEYS_MAX: usize = 4096;
 /// Two reset times this close mean the same window of the vendor: `reset` is given in whole seconds.
 const SAME_WINDOW: SignedDuration = SignedDuration::from_secs(2);
 
-/// How long a call that was given a time is expected after it: its lane is claimed within moments, or is held for
-/// another reason and asks anew.
+/// How long a call is still expected after its time: its lane is claimed within moments, or waits for another reason
+/// and asks anew.
 const GRACE: SignedDuration = SignedDuration::from_secs(5);
 
-/// How many calls are expected in one pool at most; those beyond come when they come.
+/// The most calls that are expected in one pool; calls beyond them keep no time.
 const EXPECTED_MAX: usize = 4096;
 
-/// At most `capacity` calls in any stretch of one period, and never more than the vendor said were left.
+/// Allows at most `capacity` calls in any stretch of one period, and never more than the vendor said were left.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
     pub(super) capacity: u32,
@@ -36,10 +36,10 @@ pub(super) struct Window {
     slices: i64,
     /// Slice number and calls in it, oldest first; slices without calls are left out.
     counted: VecDeque<(i64, u32)>,
-    /// Calls that the vendor says are left, and until when that holds.
+    /// The calls that the vendor says are left, and the time until which that holds.
     told: Option<(u32, Timestamp)>,
     pub(super) held_until: Option<Timestamp>,
-    /// The calls that were given a time to come at, soonest first.
+    /// The calls with a time of their own, soonest first.
     expected: Vec<(Timestamp, Call)>,
     /// The latest time seen: a clock that steps back a little must not hand places out twice.
     latest_ms: i64,
@@ -63,15 +63,15 @@ impl Window {
         }
     }
 
-    /// When the next call may go that leaves so many places for others; `None` means now.
+    /// When the next call may go and still leave so many places for others; `None` means now.
     pub(super) fn opens_at(&mut self, spare: u32, now: Timestamp) -> Option<Timestamp> {
         self.forget(now);
         let told = self.told.and_then(|(remaining, until)| (remaining <= spare).then_some(until));
         [self.held_until, told, self.room_at(spare, now)].into_iter().flatten().max()
     }
 
-    /// When this call may go, after those that are expected before it; `None` means now. A call that is expected itself
-    /// keeps its time. Without a call, it is that of a newcomer.
+    /// When this call may go, after the calls that are expected before it; `None` means now. A call that is expected
+    /// itself keeps its time. `None` for the call stands for a newcomer.
     pub(super) fn slot(&mut self, call: Option<Call>, spare: u32, now: Timestamp) -> Option<Timestamp> {
         let opens_at = self.opens_at(spare, now);
         match call.and_then(|call| self.own(call, now)) {
@@ -92,7 +92,7 @@ impl Window {
         if opens_at.is_none() && self.left() > spare.saturating_add(soon) {
             return None;
         }
-        // The call that is `capacity` places before makes room, be it one that was made or one that is expected.
+        // The call `capacity` places before makes room, whether it was made or is expected.
         let capacity = usize::try_from(self.capacity.saturating_sub(spare).max(1)).unwrap_or(usize::MAX);
         let waiting = self.expected.len();
         let freed = if let Some(before) = waiting.checked_sub(capacity).and_then(|index| self.expected.get(index)) {
@@ -124,8 +124,8 @@ impl Window {
         }
     }
 
-    /// Where the call is expected. One that names its ticket or user is known again; of others, one that is due is as
-    /// good as another.
+    /// The index at which the call is expected. A call that names its ticket or user is recognised; of other calls, any
+    /// that is due will do.
     fn own(&self, call: Call, now: Timestamp) -> Option<usize> {
         let is_named = matches!(call, Call::ZendeskUpdateTicket(_) | Call::ZendeskNote(_) | Call::ZendeskSaveUser(_));
         self.expected.iter().position(|(at, expected)| *expected == call && (is_named || *at <= now))
@@ -176,7 +176,7 @@ impl Window {
         let remaining = u32::try_from(remaining).unwrap_or(LIMIT_MAX).min(LIMIT_MAX);
         let until = held(told.resets_at, now);
         self.told = Some(match self.told {
-            // An answer of the same window that was overtaken by another one, or by calls on their way.
+            // An answer of the same window, overtaken by another answer or by calls under way.
             Some((known, known_until))
                 if told.resets_at.is_some() && until.duration_since(known_until).abs() <= SAME_WINDOW =>
             {
@@ -204,13 +204,13 @@ impl Window {
         self.latest_ms.div_euclid(self.slice_ms)
     }
 
-    /// Moves to `now` and drops what no longer counts.
+    /// Moves to `now` and drops expired counts, hints and expected calls.
     fn forget(&mut self, now: Timestamp) {
         let now_ms = now.as_millisecond();
         let period_ms = self.slices.saturating_mul(self.slice_ms);
         if self.latest_ms.saturating_sub(now_ms) > period_ms && self.latest_ms != i64::MIN {
-            // The clock was set back by more than a period: what was counted then says nothing about now, and
-            // waiting for the old time to come round again could take hours.
+            // The clock was set back by more than a period. The old counts say nothing about now, and a wait for
+            // the old time to come round again could take hours.
             self.counted.clear();
             self.told = None;
             self.held_until = None;
@@ -228,7 +228,7 @@ impl Window {
     }
 }
 
-/// One [`Window`] a key, for the keys that were used lately.
+/// One [`Window`] for each key used lately.
 #[derive(Clone, Debug)]
 pub(super) struct Keyed {
     counted: Counted,
@@ -270,7 +270,7 @@ impl Keyed {
     pub(super) fn of(&mut self, key: u64, now: Timestamp) -> &mut Window {
         if self.windows.len() >= KEYS_MAX && !self.windows.contains_key(&key) {
             self.windows.retain(|_, window| !window.is_idle(now));
-            // Should they all be busy, the one that has been quiet longest is nearest to being forgotten anyway.
+            // Where all are busy, the one quiet for longest goes, because it is the nearest to expiring.
             if self.windows.len() >= KEYS_MAX {
                 let quietest = self.windows.iter().min_by_key(|(_, window)| window.latest_ms).map(|(key, _)| *key);
                 quietest.map(|key| self.windows.remove(&key));

@@ -24,7 +24,7 @@ pub enum Outcome {
     Retry {
         /// Why.
         cause: String,
-    /// The vendor's hint of how long to wait.
+        /// The vendor's hint of how long to wait.
         after: Option<Duration>,
     },
     /// Our own budget is spent, or the delivery goes on in its customer's lane: no attempt was made.
@@ -48,9 +48,9 @@ pub enum Outcome {
     },
     /// A look did not find the effect, or no look can tell.
     NotSeen {
-    /// The result of the look, in words.
+        /// The result of the look, in words.
         cause: String,
-    /// When to look again; `None` after the last look, when it must be sent again.
+        /// When to look again; `None` after the last look, when it must be sent again.
         look_at: Option<Timestamp>,
     },
     /// Its fate cannot be known, and the operator has asked to be the judge.
@@ -61,16 +61,16 @@ pub enum Outcome {
     /// The vendor refuses the delivery's object or the whole bridge; [`crate::domain::refusals`] weighs which.
     /// Unweighed it counts as a refusal that may pass.
     Forbid {
-    /// The vendor.
+        /// The vendor.
         destination: Destination,
-    /// The object that it refuses.
+        /// The object that it refuses.
         object: Object,
         /// Why.
         cause: String,
     },
     /// The vendor refuses the bridge: hold the whole destination and count no attempt.
     Pause {
-    /// The destination to hold.
+        /// The destination to hold.
         destination: Destination,
         /// Why.
         cause: String,
