@@ -1,8 +1,8 @@
-//! The two routers: the public one takes webhooks in, the operator's one shows and moves what is waiting, to programs
-//! (the operator API) and to people (the console).
+//! The two routers. The public one takes webhooks in. The operator's one shows and moves deliveries, for programs (the
+//! operator API) and for people (the console).
 //!
-//! Nothing here calls a vendor, and nothing here decides what a webhook means: that is [`crate::intake`]. A handler
-//! extracts, asks, stores and answers. The public router shows nothing of what is stored.
+//! Never calls a vendor, and never decides the meaning of a webhook: [`crate::intake`] does. A handler extracts, asks,
+//! stores and answers. The public router shows no stored record.
 
 use std::sync::Arc;
 
@@ -44,57 +44,58 @@ pub use inbound::Inbound;
 pub use memory::Memory;
 pub use network::{Network, NotANetwork};
 
-/// What the public router works with.
+/// The state of the public router.
 #[derive(Clone)]
 pub struct PublicState {
-    /// Where accepted events go.
+    /// The store that accepts events.
     pub store: Arc<dyn Store>,
-    /// By what webhooks are verified; it may change at any time.
+    /// The secrets and rules that verify webhooks; a reload of the configuration changes them.
     pub intake: watch::Receiver<Arc<IntakeOptions>>,
     /// The time.
     pub clock: Clock,
-    /// What is counted.
+    /// The metrics that webhooks are counted in.
     pub metrics: Arc<Metrics>,
     /// The account of webhooks.
     pub inbound: Arc<Inbound>,
-    /// Why we might not be ready.
+    /// The reasons against readiness.
     pub readiness: Arc<Readiness>,
-    /// What long bodies take their memory from.
+    /// The memory that long bodies share.
     pub memory: Arc<Memory>,
 }
 
-/// What the operator's router works with.
+/// The state of the operator's router.
 #[derive(Clone)]
 pub struct OperatorState {
-    /// What is shown and moved.
+    /// The store whose records are shown and moved.
     pub store: Arc<dyn Store>,
-    /// By what quarantined bodies are read again; it may change at any time.
+    /// The rules by which quarantined bodies are read again; a reload of the configuration changes them.
     pub intake: watch::Receiver<Arc<IntakeOptions>>,
     /// The time.
     pub clock: Clock,
-    /// What is shown.
+    /// The metrics that `/metrics` shows.
     pub metrics: Arc<Metrics>,
     /// The account of webhooks.
     pub inbound: Arc<Inbound>,
-    /// Why we might not be ready.
+    /// The reasons against readiness.
     pub readiness: Arc<Readiness>,
-    /// Who may present which token; empty only where nobody but this machine can connect. It may change at any time.
+    /// The operators and their tokens; empty only where the listener is on a loopback address. A reload of the
+    /// configuration changes it.
     pub roster: watch::Receiver<Arc<Roster>>,
-    /// What only the console works with.
+    /// The console's own state.
     pub console: Console,
     /// Whether typographic characters are replaced before a reply is cut in parts, as for the worker.
     pub gsm7: bool,
 }
 
-/// Webhooks and health: what the contract's §3 and §5 promise on `listen`.
+/// The router on `listen`: webhooks and health.
 pub fn public_router(state: PublicState) -> Router {
     let health = health::routes(Arc::clone(&state.store), Arc::clone(&state.readiness));
     let health = panics_caught(health, state.clock.clone());
-    // Webhooks catch their own panics: the layer would be a good part of what one costs.
+    // Webhooks catch their own panics, because the layer would add noticeably to the cost of a webhook.
     in_json(webhooks::routes(state).merge(health))
 }
 
-/// Metrics, health, the operator API and the console.
+/// The router on `operator_listen`: metrics, health, the operator API and the console.
 pub fn operator_router(state: OperatorState) -> Router {
     let clock = state.clock.clone();
     let health = health::routes(Arc::clone(&state.store), Arc::clone(&state.readiness));

@@ -1,5 +1,5 @@
-//! What the two routers answer with, as types: they are what is sent, and what [`super::openapi`] describes, so that the
-//! two cannot disagree. They show of a record what its reader may see, and never a credential.
+//! The answers of the two routers, as types. The routers send these types and [`super::openapi`] describes them, so
+//! that the two cannot disagree. Never shows a credential, and of a record only the fields that its reader may see.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -20,7 +20,7 @@ pub(super) use forgotten::Forgotten;
 pub(super) use inbound::Inbound;
 pub(super) use vendor::{VendorAnswer, VendorAnswers};
 
-/// What became of an authentic webhook.
+/// The outcome of an authentic webhook.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub(super) enum Acknowledgement {
@@ -68,11 +68,11 @@ pub(super) struct Health {
 pub(super) struct Readiness {
     /// `ready` or `not ready`.
     pub(super) status: &'static str,
-    /// What stands against it, each as `source: reason`; only there when it is not ready.
+    /// The reasons against it, each as `source: reason`; only there when it is not ready.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub(super) reasons: Vec<String>,
-    /// What turns no webhook away and should be seen all the same, each as `source: note`.
+    /// Troubles that turn no webhook away, such as a vendor that refuses calls, each as `source: note`.
     pub(super) notes: Vec<String>,
 }
 
@@ -81,15 +81,15 @@ pub(super) struct Readiness {
 pub(super) struct Page<T> {
     /// The items.
     pub(super) items: Vec<T>,
-    /// How many there are in all pages, at the time of this look; where a list is filtered by more than one thing, or
-    /// searched, from 10,000 on: at least so many.
+    /// How many items all pages have, at the time of this request. From 10,000 on, a search or a list with several
+    /// filters gives a lower bound.
     pub(super) total: u64,
-    /// What to give as `after` for the page behind this one; `null` when there is none.
+    /// The value of `after` for the next page; `null` on the last page.
     #[schema(required)]
     pub(super) next: Option<String>,
 }
 
-/// A delivery, as lists show it: nothing of what was written.
+/// A delivery, as lists show it: without the text of its message.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Delivery {
     /// Its name: `evt_` and 24 hexadecimal digits.
@@ -106,16 +106,16 @@ pub(super) struct Delivery {
     destination: Destination,
     /// Attempts made; counted from one again after a redrive.
     attempts: u32,
-    /// Why it stands where it stands; `null` when there is nothing to say.
+    /// Why it is in this state; `null` when there is nothing to say.
     #[schema(required)]
     cause: Option<String>,
-    /// What the other side called it; `null` until it is delivered.
+    /// The vendor's name for the delivered message; `null` until it is delivered.
     #[schema(required)]
     receipt: Option<String>,
     /// When the webhook was accepted.
     #[schema(value_type = String, format = DateTime)]
     accepted_at: Timestamp,
-    /// When something will happen by itself; `null` when nothing will, or as soon as its lane is free.
+    /// When tandem acts next; `null` when it will not, or will as soon as the lane is free.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     due_at: Option<Timestamp>,
     /// When a worker first took it in hand.
@@ -151,7 +151,7 @@ impl From<&delivery::Delivery> for Delivery {
             cause: Some(cause.to_owned()).filter(|cause| !cause.is_empty()),
             receipt,
             accepted_at: delivery.accepted_at,
-            // A pending delivery is due whenever its lane is, which is no time to show.
+            // A pending delivery is due as soon as its lane is free, which is no time to show.
             due_at: delivery.state.due_at().filter(|due| *due > Timestamp::MIN),
             first_sent_at: delivery.first_sent_at,
             parts_sent: delivery.parts_sent,
@@ -167,14 +167,15 @@ impl From<&delivery::Delivery> for Delivery {
 pub(super) struct DeliveryWithEvent {
     #[serde(flatten)]
     pub(super) delivery: Delivery,
-    /// In how many parts it is delivered: 1 for all but a long reply. Unconfirmed, the one behind `parts_sent` is in doubt.
+    /// In how many parts it is delivered: 1 for all but a long reply. While it is `unconfirmed`, the part after
+    /// `parts_sent` is in doubt.
     pub(super) parts: u32,
     /// The event as it is stored. Its fields follow its kind, and may change from one version to the next.
     #[schema(value_type = Object)]
     pub(super) event: Value,
 }
 
-/// A conversation, as lists show it: its name, its ticket, nothing else of the customer.
+/// A conversation, as lists show it: without the customer's name, address and whole number.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Conversation {
     /// Its name: the customer's external id or Braze id, with `@line` behind it for further lines.
@@ -182,13 +183,13 @@ pub(super) struct Conversation {
     /// The ticket that it goes to now.
     #[schema(required)]
     ticket_id: Option<u64>,
-    /// The ticket's status, as last heard of, in Zendesk's word.
+    /// The ticket's status in Zendesk's word, as tandem last learnt it.
     #[schema(required)]
     ticket_state: Option<&'static str>,
     /// Since when it has that status, as far as tandem knows.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     ticket_state_since: Option<Timestamp>,
-    /// The line that the customer writes to, where Braze told.
+    /// The line that the customer writes to, where Braze named it.
     #[schema(required)]
     line: Option<String>,
     /// The end of the customer's number, as lists may show it, such as `…33`; `null` where no number is known.
@@ -197,7 +198,7 @@ pub(super) struct Conversation {
     /// `unknown`, `in` or `out`.
     #[schema(value_type = String)]
     subscription: known::Subscription,
-    /// When anything of it changed.
+    /// When any of its fields last changed.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
 }
@@ -218,21 +219,21 @@ impl From<&known::Conversation> for Conversation {
     }
 }
 
-/// What an operator's words led to.
+/// The finds for an operator's words.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Finds {
-    /// By what the words were taken for, the surest first; a meaning under which nothing was found is left out.
+    /// The finds by the meaning of the words, the surest meaning first. A meaning without finds is left out.
     groups: Vec<FoundGroup>,
 }
 
-/// What one meaning of the words led to.
+/// The finds under one meaning of the words.
 #[derive(Serialize, ToSchema)]
 struct FoundGroup {
-    /// What they were taken for: `event`, `dispatch`, `ticket`, `phone`, `name` or `id`.
+    /// The meaning: `event`, `dispatch`, `ticket`, `phone`, `name` or `id`.
     by: &'static str,
     /// The deliveries that they name; empty where they mean people.
     deliveries: Vec<Delivery>,
-    /// Whose these are, or the people that are meant; newest first.
+    /// The people that these deliveries belong to, or that the words mean; newest first.
     people: Vec<FoundPerson>,
     /// How many people are meant; from 10,000 on, at least so many.
     total: u64,
@@ -240,13 +241,13 @@ struct FoundGroup {
     more: bool,
 }
 
-/// A conversation, and what became of the latest of it.
+/// A conversation with its latest deliveries.
 #[derive(Serialize, ToSchema)]
 struct FoundPerson {
     #[serde(flatten)]
     conversation: Conversation,
-    /// What needs an operator (`dead`, `unconfirmed`, `waiting`: three of each at most), then its three newest texts, without
-    /// notes and without doorbells that were answered. Newest first in each.
+    /// The deliveries that need an operator (`dead`, `unconfirmed`, `waiting`: three of each at most), then the three
+    /// newest texts, without notes and without answered doorbells. Newest first in each.
     latest: Vec<Delivery>,
 }
 
@@ -282,7 +283,7 @@ pub(super) struct ConversationWithCustomer {
     forwarded_comment_id: Option<u64>,
 }
 
-/// Who a conversation is with, as far as it is known.
+/// The customer of a conversation, as far as tandem knows them.
 #[derive(Serialize, ToSchema)]
 struct Customer {
     /// Braze's external user id.
@@ -321,17 +322,17 @@ impl From<&known::Conversation> for ConversationWithCustomer {
     }
 }
 
-/// What one step of an order over many deliveries did.
+/// The result of one step of an order over many deliveries.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Step {
     /// How many were moved.
     pub(super) moved: u64,
-    /// Those that could not be, each with its reason.
+    /// The deliveries that could not be moved, each with the reason.
     pub(super) refused: Vec<Refused>,
-    /// What to give as `after` for the next step; `null` when the order is carried out.
+    /// The value of `after` for the next step; `null` when the order is carried out.
     #[schema(required, value_type = Option<String>)]
     pub(super) next: Option<EventId>,
-    /// What to give as `accepted_by` with the next step: deliveries accepted later are not meant.
+    /// The value of `accepted_by` for the next step: the order leaves out deliveries that were accepted later.
     #[schema(value_type = String, format = DateTime)]
     pub(super) accepted_by: Timestamp,
 }
@@ -350,24 +351,24 @@ impl From<&store::IllegalMove> for Refused {
     }
 }
 
-/// A vendor: what the operator has decided, and beside it whether the vendor refuses tandem.
+/// A vendor: whether an operator has paused it, and whether it refuses tandem.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DestinationStanding {
     /// `zendesk` or `braze`.
     #[schema(value_type = String)]
     pub(super) destination: Destination,
-    /// Whether the operator keeps it from being called.
+    /// Whether an operator has paused it, so that it is not called.
     pub(super) paused: bool,
-    /// Since when.
+    /// When the pause began.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     pub(super) since: Option<Timestamp>,
-    /// Who paused it, or changed the reason or the end since.
+    /// The operator who paused it, or last changed the reason or the end.
     #[schema(required)]
     pub(super) by: Option<String>,
-    /// Why; `null` where it is not paused or no reason was given.
+    /// The reason for the pause; `null` where it is not paused or no reason was given.
     #[schema(required)]
     pub(super) reason: Option<String>,
-    /// When the pause ends by itself; `null` where it lasts until it is resumed.
+    /// When the pause ends by itself; `null` where it lasts until an operator resumes.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     pub(super) until: Option<Timestamp>,
     /// The vendor's refusal; `null` while it takes calls.
@@ -375,7 +376,7 @@ pub(super) struct DestinationStanding {
     pub(super) refused: Option<String>,
 }
 
-/// What is remembered of one order.
+/// The audit's entry for one order.
 #[derive(Serialize, ToSchema)]
 pub(super) struct AuditEntry {
     /// Grows from entry to entry, with gaps.
@@ -383,20 +384,20 @@ pub(super) struct AuditEntry {
     /// When the order was given.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// Of an order over many deliveries: what had been accepted by then was meant.
+    /// For an order over many deliveries: it covers the deliveries that were accepted by this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     accepted_by: Option<Timestamp>,
-    /// How they came in: `token`, `console`, `oidc` or `loopback`; `bridge` for a pause that came to its end.
+    /// How the operator came in: `token`, `console`, `oidc` or `loopback`; `bridge` for a pause that came to its end.
     #[schema(value_type = String)]
     access: Access,
-    /// Who gave it.
+    /// The operator's name.
     #[schema(required)]
     by: Option<String>,
-    /// Whether a token of one person proved that name; where it did not, the name is what the operator called themselves.
+    /// Whether a token of one person proved that name. An unproven name is one that the operator typed.
     proven: bool,
-    /// `redrive`, `discard`, `settle`, `forget`, `pause`, `resume`, or of what an operator was shown `reveal`,
-    /// `reveal_answers`, `reveal_phone` or `read`.
+    /// `redrive`, `discard`, `settle`, `forget`, `pause` or `resume`; `reveal`, `reveal_answers`, `reveal_phone` or
+    /// `read` where the operator was shown something.
     action: &'static str,
     /// How many deliveries were moved or erased.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -405,7 +406,7 @@ pub(super) struct AuditEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     first: Option<EventId>,
-    /// The newest.
+    /// The newest delivery that was moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     last: Option<EventId>,
@@ -417,10 +418,10 @@ pub(super) struct AuditEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
-    /// A digest of the key that was forgotten, or whose conversation was read, or whose number was shown.
+    /// A digest of the key of the customer who was forgotten, or whose conversation or number was shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     conversation: Option<String>,
-    /// The delivery of which was revealed what had been written, or what the vendor had answered.
+    /// The delivery whose text or vendor's answers were shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     event: Option<EventId>,

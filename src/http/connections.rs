@@ -1,9 +1,9 @@
-//! Serves a router on a listener, with so many connections at most, none of which is silent for ever.
+//! Serves a router on a listener, with a bound on the number of connections and on the silence of each.
 //!
-//! `axum::serve` bounds neither, so that strangers who open connections and say nothing could use up the descriptors
-//! with which webhooks are stored and vendors are called. Zendesk does not repeat a webhook that was refused a
-//! connection, so a newcomer waits until one at rest has been let go ([`seats`]). Only an address that has many
-//! connections without one authentic request is turned away, and only while all places are taken.
+//! `axum::serve` bounds neither, so silent connections of strangers could use up the descriptors that storing webhooks
+//! and calling vendors need. Zendesk does not repeat a webhook that was refused a connection, so a newcomer waits until
+//! a connection at rest has been let go ([`seats`]). An address is turned away only while all places are taken and many
+//! of its connections have sent no authentic request. Never reads a request: the router does.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -41,17 +41,16 @@ pub(super) use seats::Source;
 use seats::{Ask, Phase, Seat, Seated, Seats, TICK};
 use stream::{Answered, Asked, HEAD_MAX_BYTES, Rest, Unread, Watched};
 
-/// How long a connection may take for the request at hand when the bridge stops: longer than a webhook may take to be
-/// read and stored.
+/// The time for the request at hand when the bridge stops: longer than a webhook may take to be read and stored.
 const LEAVE_DEADLINE: Duration = Duration::from_secs(20);
 
 /// In a crowd, one address may have this part of the places with connections that sent no authentic request.
 const SOURCE_PART: usize = 8;
 
-/// This part of the places is made free at once, so that a rush does not have each newcomer look at all connections.
+/// This part of the places is made free at once, so that in a rush not each newcomer searches all connections.
 const ROOM_PART: usize = 64;
 
-/// A crowd is told in the log this often at most.
+/// The shortest time between two log lines about a crowd.
 const CROWDED_EVERY: Duration = Duration::from_secs(10);
 
 tokio::task_local! {
@@ -66,20 +65,19 @@ pub(super) fn origin() -> Option<Source> {
     ORIGIN.try_with(|origin| *origin).ok()
 }
 
-/// The request at hand is complete and authentic, so its connection is no stranger's. Without effect where a router is
-/// called without a connection.
+/// Marks the connection of the request at hand as proven, because the request is complete and authentic.
 pub(super) fn prove() {
-    // There is nothing to note down where there is no connection.
+    // A router that is called without a connection has no seat to mark.
     SEAT.try_with(|seat| seat.prove()).ok();
 }
 
-/// How many connections a listener takes, and which are exempt from the limit for one address.
+/// The limits of a listener's connections.
 pub struct Admission {
     /// Connections at most.
     pub connections_max: usize,
     /// Addresses whose connections never count against the limit for one address.
     pub trusted_proxies: Vec<Network>,
-    /// What long heads take their memory from.
+    /// The memory that long heads share.
     pub memory: Arc<Memory>,
 }
 
@@ -127,10 +125,10 @@ where
     tasks.wait().await;
 }
 
-/// The way in.
+/// Admits connections to the listener.
 struct Door<S> {
     places: Arc<Semaphore>,
-    /// By what the connections of an address are counted.
+    /// The origin under which the connections of an address are counted.
     source_of: S,
     /// How many places are made free at once.
     room: usize,
@@ -140,8 +138,8 @@ struct Door<S> {
 }
 
 impl<S: Fn(IpAddr) -> Option<Source>> Door<S> {
-    /// The next connection, with its address, its seat and its place; `None` when it is time to stop. A connection that
-    /// came before that is served, if need be without a place.
+    /// The next connection, with its address, its seat and its place; `None` when the bridge stops. A connection that
+    /// came before the stop is served even without a place.
     async fn next(
         &mut self,
         listener: &mut TcpListener,
@@ -170,7 +168,7 @@ impl<S: Fn(IpAddr) -> Option<Source>> Door<S> {
         }
     }
 
-    /// Waits for a place, and makes some. `None` when it is time to stop.
+    /// Makes room and waits for a place. `None` when the bridge stops.
     async fn place(&mut self) -> Option<OwnedSemaphorePermit> {
         loop {
             let mut ticked = pin!(self.seats.ticked());
@@ -254,19 +252,19 @@ async fn requests(
         async move {
             let answer: Result<Response<_>, Infallible> = answering.await;
             if rest.is_left() {
-                // In a box, because every request would else have room for it.
+                // In a box, because its size would else be part of every request's future.
                 Box::pin(rest.read_on(&seat)).await;
             }
             answer.map(|answer| answer.map(|body| Answered { body, seat }))
         }
     });
-    // A head's time is the watch's business, and the number of its lines is bounded by hyper (100).
+    // The watch bounds the time of a head, and hyper the number of its lines (100).
     let serving = http1::Builder::new()
         .header_read_timeout(None)
         .max_buf_size(HEAD_MAX_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     let mut serving = pin!(serving);
-    // How a connection ended is no news: its requests have been answered and logged, or were none.
+    // The connection's end is not logged, because each of its requests was.
     tokio::select! {
         _ended = serving.as_mut() => return,
         () = stop.cancelled() => serving.as_mut().graceful_shutdown(),

@@ -1,8 +1,8 @@
 //! The console: the operator's pages, beside the operator API on the same listener.
 //!
-//! Every page is made here, whole, and works without a script. What somebody does goes through the very functions of
-//! the API ([`super::operator::actions`]), so that both keep the same rules and the same audit. Nothing a customer typed
-//! is ever markup: templates escape. No page loads anything from elsewhere, and none shows a secret.
+//! The server makes every page whole, and each works without a script. An operator's act goes through the functions of
+//! the API ([`super::operator::actions`]), so that both keep the same rules and the same audit. A customer's text is
+//! never markup, because templates escape it. A page never loads anything from another host and never shows a secret.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,26 +63,26 @@ use page::{Trouble, sentence};
 use session::Sessions;
 use sign_on::UnderWay;
 
-/// What the console is given to show.
+/// The sources of the console's pages.
 #[derive(Clone, Default)]
 pub struct ConsoleOptions {
-    /// The mappings in force, for showing what they make of an event; `None` shows nothing of it.
+    /// The mappings in force, for previews of an event's requests; `None` shows no previews.
     pub mappings: Option<watch::Receiver<ShownMappings>>,
     /// The campaigns that are configured.
     pub campaigns: PreviewCampaigns,
-    /// What is configured, as it is in force; `None` shows nothing of it.
+    /// The settings in force; `None` shows none.
     pub settings: Option<watch::Receiver<Vec<SettingsGroup>>>,
     /// Checks the configuration; `None` where it is not from a file.
     pub check: Option<Check>,
-    /// What the vendors still allow; `None` shows nothing of it.
+    /// The calls that the vendors still allow; `None` shows none.
     pub allowances: Option<Allowances>,
     /// The address of the Zendesk account, for links to tickets; `None` shows none.
     pub zendesk_url: Option<Url>,
-    /// The last hour.
+    /// The metrics of the last hour.
     pub samples: Arc<Samples>,
     /// The identity provider; `None` where operators sign in with tokens only.
     pub provider: Option<Provider>,
-    /// When the bridge stops, open pages are let go.
+    /// Cancelled when the bridge stops, which ends the streams of open pages.
     pub stopping: CancellationToken,
 }
 
@@ -104,28 +104,28 @@ pub struct PreviewCampaigns {
     pub ticket_solved: Option<String>,
 }
 
-/// What a vendor still allows.
+/// The calls that a vendor still allows.
 #[derive(Clone, Debug, Default)]
 pub struct Allowance {
-    /// How much is left, the widest limit first.
+    /// The calls left under each limit, the widest limit first.
     pub levels: Vec<Level>,
     /// The limits that hold calls back now.
     pub reached: Vec<Reached>,
 }
 
-/// Tells what a vendor still allows.
+/// Reads a vendor's [`Allowance`].
 pub type Allowances = Arc<dyn Fn(Destination) -> Allowance + Send + Sync>;
 
-/// What only the console works with.
+/// The console's own state.
 #[derive(Clone)]
 pub struct Console {
     options: ConsoleOptions,
     sessions: Arc<Sessions>,
-    /// The wrong tokens that came.
+    /// The recent wrong tokens.
     tries: Arc<Tries>,
     /// The sign-ins that have begun at the identity provider.
     under_way: Arc<UnderWay>,
-    /// Room for pages that are kept up to date.
+    /// The permits for pages that are kept up to date.
     streams: Arc<Semaphore>,
 }
 
@@ -136,7 +136,7 @@ impl Default for Console {
 }
 
 impl Console {
-    /// A console to which nobody is signed in.
+    /// A console without sessions.
     #[must_use]
     pub fn new(options: ConsoleOptions) -> Self {
         Self {
@@ -165,7 +165,7 @@ impl Console {
         self.mappings().map_or_else(|| DEFAULT_LANGUAGE.to_owned(), |mappings| mappings.language().to_owned())
     }
 
-    /// What a note tells agents; its code where there are no mappings to word it.
+    /// The text of a note for agents; its code where there are no mappings to word it.
     fn says(&self, note: &Note) -> String {
         match (self.mappings(), &note.says) {
             (Some(mappings), _) => mappings.say([note]),
@@ -174,7 +174,7 @@ impl Console {
         }
     }
 
-    /// A wrong token was presented at the API; it counts together with those of the sign-in.
+    /// Counts a wrong token at the API, together with those at the sign-in.
     pub(super) fn wrong_token(&self, from: Option<Source>, now: Timestamp) -> Result<(), TooMany> {
         self.tries.wrong_token(from, now)
     }
@@ -197,7 +197,8 @@ pub(super) fn routes(state: OperatorState) -> Router {
         .with_state(state)
 }
 
-/// Every page and act of the console, with the role that it needs. Pages hide what a visitor's role does not show.
+/// Every page and act of the console, with the role that it needs. A page hides the parts that its reader's role may
+/// not see.
 pub(super) fn table() -> Vec<Row> {
     use Role::{Act, Admin, Read};
     vec![
@@ -218,7 +219,7 @@ pub(super) fn table() -> Vec<Row> {
         Row::get(Read, "/console/deliveries/{id}", delivery::show),
         Row::post(Act, "/console/deliveries/{id}/reveal", delivery::reveal),
         Row::post(Act, "/console/deliveries/{id}/answers", delivery::reveal_answers),
-        // An act that fails leaves its page at its own address, which is loaded again by hand and by the script.
+        // A failed act leaves its page at the act's own address, which the browser or the script loads again with GET.
         Row::get(Read, "/console/deliveries/{id}/redrive", delivery::show),
         Row::post(Act, "/console/deliveries/{id}/redrive", delivery::redrive),
         Row::get(Read, "/console/deliveries/{id}/settle", delivery::show),
@@ -230,7 +231,7 @@ pub(super) fn table() -> Vec<Row> {
         Row::get(Read, "/console/audit", audit::show),
         Row::get(Read, "/console/settings", settings::show),
         Row::get(Read, "/console/settings/mapping", settings::mapping),
-        // A text that is tried out could carry a customer's words into a value that is never hidden.
+        // A mapping on trial could put a customer's words into a value that the preview never hides.
         Row::post(Admin, "/console/settings/mapping", settings::try_mapping),
         Row::get(Read, "/console/name", name::ask),
         Row::post(Read, "/console/name", name::give),

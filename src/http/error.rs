@@ -1,6 +1,6 @@
-//! Answers that say no, in the same form everywhere: a status, `{"error": "…"}`, and `Retry-After` where waiting helps.
+//! Refusals, in the same form everywhere: a status, `{"error": "…"}`, and `Retry-After` where waiting helps.
 //!
-//! Never an answer in 3xx, and never a word about which check failed to somebody who is not let in.
+//! Never an answer in 3xx, and never a word about which check failed to a caller who is not let in.
 
 use std::panic::AssertUnwindSafe;
 
@@ -21,7 +21,7 @@ const RETRY_AFTER_SPAN_SECONDS: f64 = 51.0;
 
 /// An answer with a JSON body.
 pub(super) fn json_answer(status: StatusCode, body: &impl Serialize) -> Response {
-    // The answers' types have text for keys and no way to fail; should one ever, null is no half answer.
+    // The answers' types have text as keys and cannot fail to serialize. `null` is at least valid JSON.
     let body = serde_json::to_string(body).unwrap_or_else(|_| "null".to_owned());
     let mut answer = Response::new(body.into());
     *answer.status_mut() = status;
@@ -29,20 +29,20 @@ pub(super) fn json_answer(status: StatusCode, body: &impl Serialize) -> Response
     answer
 }
 
-/// An answer that says what is wrong.
+/// A refusal with its reason.
 pub(super) fn error_answer(status: StatusCode, error: &str) -> Response {
     json_answer(status, &answers::Error { error: error.to_owned() })
 }
 
-/// 401, in the same words for every cause, so that nobody learns how close they were.
+/// 401, in the same words for every cause, so that a stranger learns nothing from a guess.
 pub(super) fn unauthorized() -> Response {
     let mut answer = error_answer(StatusCode::UNAUTHORIZED, "not authorized");
     answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     answer
 }
 
-/// 503: the sender shall come again. When is drawn by lot, so that those who were turned away together do not come
-/// back together.
+/// 503, which asks the sender to repeat the request. `Retry-After` is drawn at random, so that senders who were turned
+/// away together do not come back together.
 pub(super) fn unavailable(clock: &Clock) -> Response {
     let mut answer = error_answer(StatusCode::SERVICE_UNAVAILABLE, "cannot take this now; please try again");
     answer.headers_mut().insert(header::RETRY_AFTER, retry_after(clock.draw()));
@@ -54,7 +54,7 @@ fn retry_after(lot: f64) -> HeaderValue {
     HeaderValue::from_str(&seconds.to_string()).unwrap_or(HeaderValue::from_static("30"))
 }
 
-/// 404 for a path that we do not serve.
+/// 404 for a path that the router does not have.
 pub(super) async fn unknown_path() -> Response {
     error_answer(StatusCode::NOT_FOUND, "there is nothing at this path")
 }
@@ -69,8 +69,8 @@ pub(super) async fn catch_panic(State(clock): State<Clock>, request: Request, ne
     panic_caught(next.run(request), &clock).await
 }
 
-/// Turns a panic in a handler into a 503, which the senders repeat; a dropped connection or a 500 they would not.
-/// The panic hook has logged the place.
+/// Turns a panic in a handler into a 503, because senders repeat a 503 but neither a 500 nor a dropped connection. The
+/// panic hook has logged the place.
 pub(super) fn panic_caught(answering: impl Future<Output = Response>, clock: &Clock) -> impl Future<Output = Response> {
     AssertUnwindSafe(answering).catch_unwind().unwrap_or_else(|_| {
         tracing::error!("a request could not be handled because of a panic");

@@ -1,7 +1,7 @@
-//! Whether the bridge lives, and whether it takes webhooks.
+//! The health checks: `/healthz` says that the process lives, `/readyz` whether the next webhook would be accepted.
 //!
-//! *Alive* is the process; *ready* is whether the next webhook would be accepted. A vendor that refuses us does not
-//! make us unready: its deliveries wait in the store, and turning webhooks away would only lose them. It is a note.
+//! A vendor that refuses the bridge is a note and never makes it unready: its deliveries wait in the store, and
+//! webhooks that were turned away would be lost.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ async fn healthz() -> Response {
     json_answer(StatusCode::OK, &answers::Health { status: "alive" })
 }
 
-/// What stands against taking webhooks, and what else there is to say.
+/// The reasons against taking webhooks, and the notes.
 pub(super) fn told(store: &dyn Store, readiness: &Readiness) -> (Vec<String>, Vec<String>) {
     let mut reasons = readiness.reasons();
     if let Err(error) = store.health() {

@@ -1,7 +1,7 @@
 //! The recorder of webhooks: the public router writes to it with each answer, the operator's reads it.
 //!
-//! It costs a webhook a short lock and never a write to the store: the account is kept there now and then
-//! ([`Inbound::to_keep`]), and only after a webhook was accepted, so that no stranger makes the bridge write.
+//! It costs a webhook a short lock and never a write to the store. The account is saved there at intervals
+//! ([`Inbound::to_keep`]), and only after a webhook was accepted, so that a stranger never makes the bridge write.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,14 +15,14 @@ pub struct Inbound(Mutex<State>);
 
 struct State {
     account: Arrivals,
-    /// Whether a webhook was accepted since the account was kept.
+    /// Whether a webhook was accepted since the account was last saved.
     is_owed: bool,
-    /// Whether anything came since then.
+    /// Whether any webhook came since then.
     is_changed: bool,
 }
 
 impl Inbound {
-    /// Goes on with this account.
+    /// A recorder that continues this account.
     #[must_use]
     pub fn new(account: Arrivals) -> Self {
         Self(Mutex::new(State { account, is_owed: false, is_changed: false }))
@@ -34,7 +34,7 @@ impl Inbound {
         self.lock().account.shown()
     }
 
-    /// The account, if a webhook was accepted since it was last kept; at the end, if anything came.
+    /// The account, if a webhook was accepted since it was last saved; at the end, if any webhook came.
     #[must_use]
     pub fn to_keep(&self, at_end: bool) -> Option<Arrivals> {
         let mut state = self.lock();
@@ -45,19 +45,19 @@ impl Inbound {
         keeps.then(|| state.account.clone())
     }
 
-    /// The place of an event's name, before the event goes to the store.
+    /// The slot of an event's name, taken before the event goes to the store.
     pub(super) fn slot(&self, door: Door, kind: &EventKind) -> Option<Slot> {
         self.lock().account.slot(door, kind)
     }
 
-    /// A webhook became an event.
+    /// Records a webhook that became an event.
     pub(super) fn accepted(&self, door: Door, slot: Option<Slot>, at: Timestamp) {
         let mut state = self.lock();
         state.account.accept(door, slot, at);
         (state.is_owed, state.is_changed) = (true, true);
     }
 
-    /// A webhook was answered otherwise.
+    /// Records a webhook with any other outcome.
     pub(super) fn answered(&self, door: Door, outcome: Otherwise, reason: &'static str, at: Timestamp) {
         let mut state = self.lock();
         state.account.answer(door, outcome, reason, at);
@@ -65,7 +65,7 @@ impl Inbound {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Numbers and times, each right by itself, so a poisoned lock still holds a good account.
+        // The account is numbers and times, each right by itself, so a poisoned lock still holds a good one.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

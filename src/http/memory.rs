@@ -1,25 +1,24 @@
-//! The memory that requests on their way hold together on both listeners: long bodies, and heads that grow long before
-//! they end.
+//! The common bound on the memory of requests on both listeners: long bodies, and long heads that are still arriving.
 //!
-//! It counts and refuses; it holds no byte itself, and never waits.
+//! Counts and refuses. Never holds a byte itself, and never waits.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-/// In which steps memory is taken. The first step of a body is free, and most bodies go no further.
+/// The unit in which memory is taken. The first unit of a body is free, and most bodies need no second.
 pub(super) const SHARE_BYTES: usize = 4 * 1024;
 
-/// The limit on all of it together, unless a test has another.
+/// The limit on bodies and heads together. Tests may set another.
 const ALL_MAX_BYTES: usize = 128 * 1024 * 1024;
 
-/// The limit on long heads together. A vendor's head has about a KiB, so the long ones of a busy bridge are few.
+/// The limit on all long heads together. A vendor's head has about 1 KiB, so a busy bridge has few long ones.
 const HEADS_MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// What is free of the common memory, in [`SHARE_BYTES`].
+/// The free part of the common memory, in units of [`SHARE_BYTES`].
 pub struct Memory {
     all: Arc<Semaphore>,
-    /// The part of it that heads may have.
+    /// The free part of the memory for heads.
     heads: Arc<Semaphore>,
 }
 
@@ -30,18 +29,18 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// So many bytes for everything; of them at most [`HEADS_MAX_BYTES`] for heads.
+    /// A bound of `bytes` for everything, with at most [`HEADS_MAX_BYTES`] of them for heads.
     pub(super) fn of(bytes: usize) -> Self {
         let shares = |bytes: usize| Arc::new(Semaphore::new(bytes / SHARE_BYTES));
         Self { all: shares(bytes), heads: shares(bytes.min(HEADS_MAX_BYTES)) }
     }
 
-    /// So many shares for a body; `None` when there are not that many.
+    /// Takes shares for a body; `None` when too few are free.
     pub(super) fn take(&self, shares: usize) -> Option<SemaphorePermit<'_>> {
         self.all.try_acquire_many(u32::try_from(shares).ok()?).ok()
     }
 
-    /// The memory for so many bytes of a long head, until it is dropped; `None` when there is not that much.
+    /// Takes the memory for `bytes` of a long head until the share is dropped; `None` when too little is free.
     pub(super) fn take_for_head(&self, bytes: usize) -> Option<HeadShare> {
         let shares = u32::try_from(bytes.div_ceil(SHARE_BYTES)).ok()?;
         let heads = Arc::clone(&self.heads).try_acquire_many_owned(shares).ok()?;

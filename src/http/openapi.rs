@@ -1,8 +1,9 @@
 //! The description of both routers in OpenAPI 3.1: the webhooks and health on `listen`, the operator API on
 //! `operator_listen`. Pages for people are not in it.
 //!
-//! It describes what [`super::answers`] sends; what is asked for stands here, a row an operation. A test holds it to the
-//! routers, and what a running bridge answers to it. It answers nothing itself: `docs/openapi.json` is made of it.
+//! The answers are the types of [`super::answers`]; the operations stand here, a row each. A test compares the document
+//! with the routers, and the answers of a running bridge with the document. Never answers a request: it makes
+//! `docs/openapi.json`.
 
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterIn, PathsBuilder};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
@@ -39,10 +40,10 @@ pub fn document() -> OpenApi {
         paths = paths.path(route.path, item);
     }
     let tags = [
-        ("webhooks", "On `listen`: what Zendesk and Braze post."),
+        ("webhooks", "On `listen`: the webhooks of Zendesk and Braze."),
         ("recipe", "On `listen`: the same in the published recipe's own bodies, for teams that come from it."),
         ("health", "On both listeners: for containers and load balancers."),
-        ("operator", "On `operator_listen`: what is waiting or known, to be shown and moved. Never public."),
+        ("operator", "On `operator_listen`: shows and moves deliveries and conversations. Never public."),
     ];
     let tags = tags.map(|(name, description)| TagBuilder::new().name(name).description(Some(description)).build());
     let info = InfoBuilder::new().title("tandem").version(env!("CARGO_PKG_VERSION")).description(Some(ABOUT)).build();
@@ -53,8 +54,8 @@ pub fn document() -> OpenApi {
     document
 }
 
-const ABOUT: &str = "The webhooks that tandem takes, and the API of its operator. Every answer that says no has the \
-    form `{\"error\": \"…\"}`, there is never one in 3xx, and a 503 has `Retry-After` between 5 and 55 seconds.";
+const ABOUT: &str = "The webhooks that tandem takes, and the API of its operator. Every refusal has the form \
+    `{\"error\": \"…\"}`, no answer is in 3xx, and a 503 has `Retry-After` between 5 and 55 seconds.";
 
 /// A listener, by its key in the configuration.
 fn server(key: &str, address: &str) -> Server {
@@ -99,7 +100,7 @@ fn components() -> utoipa::openapi::Components {
         .build()
 }
 
-/// A type with all that it is made of.
+/// Adds a type, and the types of its fields.
 fn with<T: ToSchema>(components: ComponentsBuilder) -> ComponentsBuilder {
     let mut parts = Vec::new();
     T::schemas(&mut parts);
@@ -137,7 +138,7 @@ impl Route {
         self.with(|operation| operation.description(Some(description)))
     }
 
-    /// On these listeners, where it is not the operator's alone.
+    /// Sets the listeners, where `operator_listen` is not the only one.
     fn at(self, servers: impl IntoIterator<Item = Server>) -> Self {
         self.with(|operation| operation.servers(Some(servers)))
     }
@@ -170,7 +171,7 @@ fn webhook(method: HttpMethod, path: &'static str, id: &str, summary: &str, guar
     Route::new(method, path, tag, id, summary)
         .at([public()])
         .guarded(guard)
-        .answers("202", "What became of it. Nothing is answered before it is on disk, synced.", "Acknowledgement")
+        .answers("202", "Its outcome. An accepted webhook is on disk, synced, before the answer.", "Acknowledgement")
         .refuses(&[
             ("401", "Not authentic, or too old: the same words for every cause."),
             ("413", "The body is over 256 KiB."),
@@ -180,19 +181,19 @@ fn webhook(method: HttpMethod, path: &'static str, id: &str, summary: &str, guar
 
 fn webhooks() -> Vec<Route> {
     let (post, put) = (|| HttpMethod::Post, HttpMethod::Put);
-    let recipe = || body("What the published recipe sends.", JSON, Schema::Object(anything()));
+    let recipe = || body("The published recipe's body.", JSON, Schema::Object(anything()));
     let send = |path, id| {
         webhook(post(), path, id, "Takes a trigger's body of the published recipe.", "zendeskSignature").reads(recipe())
     };
     let ticket = |path, id| {
         webhook(post(), path, id, "Takes the recipe's campaign that opens a ticket.", "brazeToken").reads(recipe())
     };
-    let ticket_id = "What the recipe's template made of the customer's attribute: a number with or without `.json`.";
+    let ticket_id = "The ticket's number from the customer's attribute, with or without `.json`.";
     vec![
-        webhook(post(), "/webhooks/zendesk", "zendeskWebhook", "Takes what a trigger sends.", "zendeskSignature")
+        webhook(post(), "/webhooks/zendesk", "zendeskWebhook", "Takes a trigger's webhook.", "zendeskSignature")
             .about("`tandem setup zendesk` installs the webhook and the triggers.")
-            .reads(body("What happened on which ticket.", JSON, Ref::from_schema_name("ZendeskWebhook"))),
-        webhook(post(), "/webhooks/braze", "brazeWebhook", "Takes what a webhook campaign sends.", "brazeToken")
+            .reads(body("An event on a ticket.", JSON, Ref::from_schema_name("ZendeskWebhook"))),
+        webhook(post(), "/webhooks/braze", "brazeWebhook", "Takes a webhook campaign's request.", "brazeToken")
             .about("The token may also come as the password of `Basic`, or in `X-Tandem-Token`.")
             .reads(
                 RequestBodyBuilder::new()
@@ -239,11 +240,11 @@ fn operation(method: HttpMethod, path: &'static str, id: &str, summary: &str) ->
             "403",
             "The operator's role does not allow it, the name is another's, or the request comes from another site.",
         ),
-        ("429", "The token is wrong, as were ten of this address in the last minute. The right one is let in."),
+        ("429", "The token is wrong, and so were ten of this address in the last minute. A right token is let in."),
     ])
 }
 
-/// One that can be asked wrongly, and needs the store.
+/// An operation that reads parameters or a body, and needs the store.
 fn asked(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> Route {
     operation(method, path, id, summary)
         .refuses(&[("400", "The request makes no sense; the answer says why."), ("503", "The store cannot serve now.")])
@@ -271,7 +272,7 @@ fn numbers() -> [Route; 2] {
 
 const NO_SUCH: [(&str, &str); 1] = [("404", "There is none of that name.")];
 
-const NO_MOVE: [(&str, &str); 2] = [NO_SUCH[0], ("409", "It cannot be moved from where it stands.")];
+const NO_MOVE: [(&str, &str); 2] = [NO_SUCH[0], ("409", "Its state does not allow the move.")];
 
 fn deliveries() -> Vec<Route> {
     let (get, post) = (|| HttpMethod::Get, || HttpMethod::Post);
@@ -279,20 +280,20 @@ fn deliveries() -> Vec<Route> {
         asked(get(), "/api/deliveries", "listDeliveries", "Lists deliveries, oldest first.")
             .takes([state("Only this state.", &State::NAMES, false), conversation()])
             .takes([ticket("Only those of this ticket's conversation."), phone("Only those of these customers.")])
-            .takes([destination(ParameterIn::Query, "Only what goes to this vendor.")])
-            .takes([time("since", "Only what was accepted then or later"), time("until", "Only what came before")])
-            .takes([flag("doorbells", "Whether doorbells are listed that were answered.", true), newest(false)])
+            .takes([destination(ParameterIn::Query, "Only deliveries to this vendor.")])
+            .takes([time("since", "Only those accepted then or later"), time("until", "Only those accepted before")])
+            .takes([flag("doorbells", "Whether answered doorbells are listed.", true), newest(false)])
             .takes([after(DELIVERY_OR_NONE), limit()])
             .answers("200", "A page.", &page_name::<Delivery>()),
         asked(post(), "/api/deliveries/redrive", "redriveAll", "Puts all back that match: one step.")
             .about(STEPS)
             .takes(sweep(&["waiting", "unconfirmed", "dead", "quarantined"]))
-            .answers("200", "What the step did.", "Step"),
+            .answers("200", "The step's result.", "Step"),
         asked(post(), "/api/deliveries/discard", "discardAll", "Drops all that match: one step.")
             .about(STEPS)
             .takes(sweep(&["pending", "waiting", "unconfirmed", "dead", "quarantined"]))
             .reads(reason())
-            .answers("200", "What the step did.", "Step"),
+            .answers("200", "The step's result.", "Step"),
         asked(get(), "/api/deliveries/{id}", "showDelivery", "Shows a delivery with its event.")
             .takes([id()])
             .answers("200", "The delivery.", "DeliveryWithEvent")
@@ -312,8 +313,8 @@ fn deliveries() -> Vec<Route> {
             .reads(arrived())
             .answers("200", "The delivery, as it stands then.", "Delivery")
             .refuses(&NO_MOVE),
-        asked(post(), "/api/deliveries/{id}/answers", "showAnswers", "Shows what the vendor answered where it failed.")
-            .about("An answer may repeat what was written, so it is in the audit who was shown it: hence `POST`.")
+        asked(post(), "/api/deliveries/{id}/answers", "showAnswers", "Shows the vendor's answers to failed attempts.")
+            .about("A `POST`, because an answer may repeat a customer's words, so the audit records the reader.")
             .takes([id(), by()])
             .answers("200", "The answers.", "VendorAnswers")
             .refuses(&NO_SUCH),
@@ -334,12 +335,12 @@ fn operator() -> Vec<Route> {
             .takes([key()])
             .answers("200", "The conversation.", "ConversationWithCustomer")
             .refuses(&NO_SUCH),
-        asked(get(), "/api/find", "find", "Finds whatever the words may mean, newest first, by their meaning.")
+        asked(get(), "/api/find", "find", "Finds deliveries and people by words, under each meaning, newest first.")
             .takes([words(), few()])
-            .answers("200", "What was found.", "Finds"),
+            .answers("200", "The finds.", "Finds"),
         asked(post(), "/api/conversation/forget", "forget", "Erases a customer.")
             .takes([key(), by()])
-            .answers("200", "What was erased.", "Forgotten")
+            .answers("200", "The numbers of erased records.", "Forgotten")
             .refuses(&NO_SUCH),
         operation(get(), "/api/destinations", "listDestinations", "Lists the two vendors.").answers(
             "200",
@@ -347,7 +348,7 @@ fn operator() -> Vec<Route> {
             &page_name::<DestinationStanding>(),
         ),
         asked(post(), "/api/destinations/{destination}/pause", "pause", "Calls a vendor no more until its pause ends.")
-            .about("The body may be left out. On a vendor that is paused, it changes reason and end; without a body it takes the end away.")
+            .about("The body may be left out. On a paused vendor it replaces reason and end; without it the end goes.")
             .takes([destination(ParameterIn::Path, "The vendor."), by()])
             .reads(pause_terms())
             .answers("200", "How the vendor stands then.", "DestinationStanding")
@@ -356,21 +357,20 @@ fn operator() -> Vec<Route> {
             .takes([destination(ParameterIn::Path, "The vendor."), by()])
             .answers("200", "How the vendor stands then.", "DestinationStanding")
             .refuses(&NO_SUCH),
-        asked(get(), "/api/audit", "listOrders", "Lists what operators did, newest first.")
+        asked(get(), "/api/audit", "listOrders", "Lists the operators' orders, newest first.")
             .takes([after("^[0-9]{0,19}$"), limit()])
             .answers("200", "A page.", &page_name::<AuditEntry>()),
     ]
 }
 
-const SETTLES: &str = "For an operator who has looked at the phone or the ticket: what is in doubt arrived. It ends as \
-    `delivered`, nothing is sent, and an agent who was told that it may not have arrived is told that it did. Of a long \
-    reply, the part in doubt arrived: while parts remain behind it, it goes back to its lane, they are sent, and it is \
-    `delivered` with the last of them. `agent_reply` and `ticket_reopened` only read, so they are answered 409: put them \
-    back.";
+const SETTLES: &str = "For an operator who has seen on the phone or the ticket that the message arrived. The delivery \
+    ends as `delivered`, nothing is sent, and an agent who was told that it may not have arrived is told that it did. \
+    A long reply with parts after the part in doubt goes back to its lane: they are sent, and it is `delivered` with \
+    the last of them. `agent_reply` and `ticket_reopened` only read, so they are answered 409: put them back.";
 
 const STEPS: &str = "An order over many is carried out in steps: each request moves up to 256, is durable when it is \
-    answered, and says where the next one begins. Give back `next` as `after` and `accepted_by` as it was answered, \
-    until `next` is null.";
+    answered, and says where the next one begins. Repeat it with `next` as `after`, and with `accepted_by` from the \
+    answer, until `next` is null.";
 
 // ----------------------------------------------------------------------------------------------------------- bodies
 
@@ -395,13 +395,13 @@ fn reason() -> RequestBody {
 }
 
 fn arrived() -> RequestBody {
-    let about = "How much of it arrived. Left out: the part in doubt did.";
+    let about = "How much of it arrived. Without a body, the part in doubt did.";
     let body = RequestBodyBuilder::new().description(Some(about)).required(Some(Required::False));
     body.content(JSON, content(Ref::from_schema_name("Arrived"))).build()
 }
 
 fn arrived_body() -> Schema {
-    let about = "How many of its parts are on the phone in all, those that are known to be out included.";
+    let about = "How many of its parts are on the phone in all, including the parts that tandem knows to be sent.";
     let parts = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer)).description(Some(about));
     let parts = Schema::Object(parts.minimum(Some(1)).build());
     Schema::Object(ObjectBuilder::new().schema_type(SchemaType::Type(Type::Object)).property("parts", parts).build())
@@ -428,7 +428,7 @@ fn reason_body() -> Schema {
     Schema::Object(object.required("reason").build())
 }
 
-/// Texts by their names, and whether each is needed.
+/// An object of text fields: each with its name, its description and whether it is required.
 fn object(fields: &[(&str, &str, bool)]) -> Object {
     let object = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Object));
     let object = fields.iter().fold(object, |object, (name, about, needed)| {
@@ -456,14 +456,14 @@ fn braze_body() -> Schema {
         ("category", "`other`, a custom keyword's name, `opt_in`, `opt_out` or `help`.", false),
         ("group", "The subscription group that the customer wrote to.", false),
         ("campaign", "The campaign's id.", false),
-        ("dispatch", "The dispatch's id, by which a repeated webhook is told from a repeated text.", false),
+        ("dispatch", "The dispatch's id, which tells a repeated webhook from a repeated text.", false),
         ("external_id", "The customer's external id. It or `braze_id` is needed.", false),
         ("braze_id", "The customer's Braze id.", false),
         ("phone", "The customer's phone number.", false),
         ("email", "The customer's e-mail address.", false),
         ("first_name", "The customer's given name.", false),
         ("last_name", "The customer's family name.", false),
-        ("text", "What the customer wrote. It or `media` is needed.", false),
+        ("text", "The customer's text. It or `media` is needed.", false),
         ("media", "Links to pictures, with white space or a comma between them.", false),
     ]))
 }

@@ -1,10 +1,10 @@
-//! The operator's router: metrics, and what is waiting or known, to be shown and moved.
+//! The operator API: metrics, deliveries, conversations and destinations, to show and to move.
 //!
-//! No caller gets here without an operator's token; where there is none, only this machine can connect, and then web
-//! pages that the operator happens to visit are kept out ([`guard`]). Each route needs a role ([`super::roles`]).
-//! Every action leaves an audit line in the log, whatever came of it; what it changed, the store remembers with it. The
-//! name in both is the token's, or what the header `X-Tandem-By` says where the token is not one person's. Nothing here
-//! changes a record but through the store's own rules.
+//! A caller presents an operator's token. Where the roster is empty, only this machine can connect, and [`guard`] keeps
+//! out the web pages that the operator visits. Each route needs a role ([`super::roles`]). Every action leaves an audit
+//! line in the log, for success and failure alike, and the store records each change with its author. The name in both
+//! is the token's, or that of the header `X-Tandem-By` where several people share the token. Never changes a record
+//! except through the store's own rules.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -45,13 +45,13 @@ pub(crate) use guard::{is_for_this_machine, is_same_site};
 /// Items in a page, unless asked otherwise.
 const PAGE_DEFAULT: usize = 50;
 
-/// Items in a page at most: a page is held in memory whole, and each conversation has up to some KiB.
+/// Items in a page at most. A page is held in memory whole, and a conversation can have several KiB.
 const PAGE_MAX: usize = 500;
 
 /// The body of an action: a reason and its JSON.
 const ACTION_MAX_BYTES: usize = 8 * 1024;
 
-/// Operators sit nearby; an action's body that takes longer than this is not coming.
+/// The time for an action's body to arrive. Operators are nearby, so a slower body is given up.
 const ACTION_PATIENCE: Duration = Duration::from_secs(10);
 
 /// `GET /metrics` and everything under `/api/`.
@@ -60,7 +60,7 @@ pub(super) fn routes(state: OperatorState) -> Router {
     roles::router(table(), forbidden).route_layer(from_fn_with_state(state.clone(), guard::let_in)).with_state(state)
 }
 
-/// Every route, with the role that it needs. What shows customers' words needs a role that may act.
+/// Every route, with the role that it needs. A route that shows customers' words needs a role that may act.
 pub(super) fn table() -> Vec<Row> {
     use Role::{Act, Admin, Read};
     vec![
@@ -74,7 +74,7 @@ pub(super) fn table() -> Vec<Row> {
         Row::post(Act, "/api/deliveries/{id}/settle", settle),
         Row::post(Act, "/api/deliveries/{id}/answers", show_answers),
         Row::get(Read, "/api/conversations", lists::conversations),
-        // The key is a parameter and not a part of the path: it is whatever the brand calls its customer, also `..`.
+        // The key is a parameter and no part of the path, because it is the brand's own name of a customer, also `..`.
         Row::get(Act, "/api/conversation", show_conversation),
         Row::post(Admin, "/api/conversation/forget", orders::forget),
         Row::get(Read, "/api/inbound", show_inbound),
@@ -134,7 +134,7 @@ fn answer(result: Result<Value, Refusal>, state: &OperatorState) -> Response {
 async fn metrics(State(state): State<OperatorState>, headers: HeaderMap) -> Response {
     let counts = state.store.counts();
     let oldest = counts.oldest_unsettled.map_or(Duration::ZERO, |since| shown_age(&state.clock, since));
-    // A state that nobody is in is shown as 0, so that an alarm on it can end.
+    // A state without deliveries is shown as 0, so that an alarm on it can end.
     let by_state = Standing::NAMES.map(|name| (name, counts.by_state.get(name).copied().unwrap_or(0)));
     state.metrics.set_deliveries(by_state, oldest);
     state.metrics.set_backlog_max(counts.room.backlog_max);
@@ -155,16 +155,16 @@ async fn metrics(State(state): State<OperatorState>, headers: HeaderMap) -> Resp
     ([(header::CONTENT_TYPE, content_type), (header::VARY, "accept")], page).into_response()
 }
 
-/// How old something is that was dated then. A date that lies ahead says that the clock was wrong then or is now, and
-/// nothing about the age: such a thing has waited for as long as this process has run at least.
+/// The age of a record with this date. A date that lies ahead shows that the clock was or is wrong and tells no age, so
+/// the record counts as old as this process.
 fn shown_age(clock: &Clock, dated: Timestamp) -> Duration {
     Duration::try_from(clock.now().duration_since(dated)).unwrap_or_else(|_| clock.steady().now())
 }
 
-/// How long the store's commits took, in seconds, and how many requests they answered.
+/// The durations of the store's commits in seconds, and the numbers of requests that they answered.
 fn distributions(stats: &CommitStats) -> (Distribution, Distribution) {
     let seconds = COMMIT_MICROS.iter().map(|micros| Duration::from_micros(*micros).as_secs_f64());
-    // No bound and no sum here is anywhere near the numbers that a float cannot hold.
+    // Every bound and sum here is far below the numbers that a float cannot hold.
     let requests = COMMIT_REQUESTS.iter().map(|requests| *requests as f64);
     let rest = [f64::INFINITY];
     let seconds = seconds.chain(rest).zip(stats.by_micros).collect();
@@ -228,7 +228,7 @@ async fn settle(
     answer(moved.await, &state)
 }
 
-/// With POST, because it is written down who asked.
+/// A POST, because the audit records the reader.
 async fn show_answers(
     State(state): State<OperatorState>,
     Extension(caller): Extension<Caller>,
@@ -298,7 +298,7 @@ fn parse_id(id: &str) -> Result<EventId, Refusal> {
     EventId::from_str(id).map_err(|error| Refusal::Bad(error.to_string()))
 }
 
-/// What is kept as JSON is shown as JSON.
+/// A record as JSON. The records' types cannot fail to serialize.
 fn to_json<T: Serialize>(record: &T) -> Value {
     serde_json::to_value(record).unwrap_or_default()
 }
@@ -313,7 +313,7 @@ fn delivery_json(delivery: &Delivery) -> Value {
     to_json(&answers::Delivery::from(delivery))
 }
 
-/// The parameters of a request, each of which must be known: a mistyped filter must not answer with everything.
+/// The parameters of a request. An unknown one is refused, because a mistyped filter would list everything.
 pub(super) struct Query(BTreeMap<String, String>);
 
 impl Query {

@@ -1,7 +1,8 @@
-//! Which role each request of an operator needs: a route stands in a table with its role, and is served to no other.
+//! The role check of the operator's listener. A table holds each route with the role that it needs, and a route cannot
+//! be added without one.
 //!
-//! There is no way to add a route without one. Nothing here finds out who the caller is: that is the business of
-//! [`super::operator`] for programs and of [`super::console`] for people, who leave a [`Caller`] with the request.
+//! Never finds out who the caller is: [`super::operator`] does for programs and [`super::console`] for people, and both
+//! leave a [`Caller`] with the request.
 
 use axum::Router;
 use axum::extract::Request;
@@ -16,12 +17,12 @@ use crate::clock::Clock;
 use crate::domain::access::{Grant, Role};
 use crate::domain::operator::{Operator, Order};
 
-/// Who asks, and what they are granted.
+/// The operator behind a request, and their grant.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
-    /// Who it is.
+    /// The operator.
     pub(super) operator: Operator,
-    /// What they may do.
+    /// The operator's role and rights.
     pub(super) grant: Grant,
 }
 
@@ -31,7 +32,7 @@ impl Caller {
         Order { operator: self.operator.clone(), given_at: clock.now(), accepted_by: None }
     }
 
-    /// Why a request for this role is refused, as the rest of a sentence.
+    /// The reason for refusing a request that needs this role, for the middle of a sentence.
     fn is_short_of(&self, needed: Role) -> String {
         let who = self.operator.by.as_deref().unwrap_or("this operator");
         format!("this needs the role {}, and {who} has the role {}", needed.name(), self.grant.role.name())
@@ -64,8 +65,8 @@ impl Row {
     }
 }
 
-/// The router of these rows. A caller without the role gets the answer that `refuse` makes of the reason, and the log
-/// has a line about it.
+/// The router of these rows. A caller without the role gets the answer that `refuse` makes of the reason, and the
+/// refusal is logged.
 pub(super) fn router(rows: Vec<Row>, refuse: fn(&str) -> Response) -> Router<OperatorState> {
     rows.into_iter().fold(Router::new(), |router, row| {
         let Row { method, path, needs, route } = row;
@@ -86,7 +87,7 @@ pub(super) fn router(rows: Vec<Row>, refuse: fn(&str) -> Response) -> Router<Ope
     })
 }
 
-/// The path is the one of the table: an address may hold a customer's key.
+/// Logs the path of the table and never the request's own, which may hold a customer's key.
 fn log(caller: &Caller, method: &Method, path: &str, needs: Role) {
     let (access, by) = (caller.operator.access.name(), caller.operator.by.as_deref());
     let (role, needs) = (caller.grant.role.name(), needs.name());

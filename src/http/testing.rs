@@ -1,6 +1,6 @@
-//! A store that answers as it is told, and small helpers, for the tests of the routers.
+//! A store with scripted answers, and small helpers, for the tests of the routers.
 //!
-//! It keeps nothing and promises nothing: what a store must do is tested where the store is.
+//! Never stores anything, and keeps none of the store's promises: the store's own tests hold those.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -33,28 +33,28 @@ use crate::store::{
 };
 use crate::telemetry::Metrics;
 
-/// Answers from its lists, and notes what it was asked.
+/// Answers from its lists, and records the calls.
 #[derive(Default)]
 pub(crate) struct ScriptedStore {
-    /// What `accept` and `quarantine` answer, first come, first served. When it is used up, they never answer.
+    /// The answers of `accept` and `quarantine`, in order. When they are used up, the calls never end.
     pub(crate) answers: Mutex<VecDeque<Result<Accepted, StoreError>>>,
-    /// What is wrong with the store.
+    /// The fault that `health` reports.
     pub(crate) health: Option<StoreError>,
-    /// The deliveries there are.
+    /// The store's deliveries.
     pub(crate) deliveries: Vec<Delivery>,
-    /// What the vendors answered, to whichever delivery.
+    /// The vendors' answers, the same for every delivery.
     pub(crate) vendor_answers: Answers,
-    /// The conversations there are.
+    /// The store's conversations.
     pub(crate) conversations: Vec<Conversation>,
-    /// What `operate` answers when it does not work.
+    /// The error of `operate`, if it fails.
     pub(crate) operate: Option<StoreError>,
-    /// What `accept`, `quarantine` and `operate` were given.
+    /// The arguments of `accept`, `quarantine` and `operate`.
     pub(crate) asked: Mutex<Vec<String>>,
-    /// What `forget` answers for a conversation that there is.
+    /// The answer of `forget` for a known conversation.
     pub(crate) forgotten: Forgotten,
-    /// What is paused.
+    /// The paused destinations.
     pub(crate) pauses: Mutex<BTreeMap<Destination, Pause>>,
-    /// What `audit` answers, oldest first.
+    /// The entries of `audit`, oldest first.
     pub(crate) entries: Vec<AuditEntry>,
     /// The last filter that `deliveries` was given.
     pub(crate) filter: Mutex<Option<DeliveryFilter>>,
@@ -188,7 +188,7 @@ impl Store for ScriptedStore {
         let wanted = |delivery: &&Delivery| {
             delivery.state.name() == sweep.state && sweep.after.is_none_or(|after| delivery.id > after)
         };
-        // One at a time, so that whoever asks has to ask again.
+        // One at a time, so that the caller has to ask again.
         let first = self.deliveries.iter().find(wanted).map(|delivery| delivery.id);
         Ok(Found { ids: first.into_iter().collect(), next: first })
     }
@@ -287,17 +287,17 @@ impl Store for ScriptedStore {
     async fn close(&self) {}
 }
 
-/// Options that stay as they are.
+/// Options that no reload changes.
 pub(crate) fn unchanging<T>(options: T) -> watch::Receiver<Arc<T>> {
     watch::channel(Arc::new(options)).1
 }
 
-/// A recorder into which nothing has come.
+/// An empty recorder of webhooks.
 pub(crate) fn untouched() -> Arc<Inbound> {
     Arc::new(Inbound::new(Arrivals::new(noon())))
 }
 
-/// A minute and a half past noon, for these operators.
+/// The state of a router with these operators, a minute and a half past noon.
 pub(crate) fn operator_state(store: Arc<ScriptedStore>, roster: Roster) -> OperatorState {
     let clock = Clock::manual(noon(), 1);
     clock.advance(jiff::SignedDuration::from_secs(90));

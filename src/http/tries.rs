@@ -1,7 +1,7 @@
-//! How many wrong tokens came, at the console's sign-in and at the API together: from one address, and from all.
+//! The limits on wrong tokens, at the console's sign-in and the API together: of one address, and of all.
 //!
-//! Each address has a number of its own, so that one broken script answers for itself. It decides about times that it
-//! is given, and turns no right token away: nobody asks it about one.
+//! Each address has a count of its own, so that a broken script affects only itself. Never reads the clock, and never
+//! turns a right token away: callers ask about wrong ones only.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -10,10 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::connections::Source;
 
-/// How many wrong tokens of one address are answered and logged one by one in [`PERIOD`]: a person mistypes twice.
+/// The number of wrong tokens of one address in [`PERIOD`] that are answered and logged one by one. A person mistypes
+/// twice.
 const OF_ONE_MAX: usize = 10;
 
-/// The same of all addresses together, so that a crowd of them fills no log.
+/// The same number for all addresses together, so that many addresses cannot fill the log.
 const OF_ALL_MAX: usize = 100;
 
 /// See [`OF_ONE_MAX`].
@@ -22,9 +23,9 @@ const PERIOD: SignedDuration = SignedDuration::from_secs(60);
 /// Too many wrong tokens came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooMany {
-    /// After how many seconds the next one is answered like a first.
+    /// The seconds until a wrong token is answered like a first one.
     pub(super) wait_seconds: u64,
-    /// Whether it is the first of these, so that the log has one line for all of them.
+    /// Whether it is the first above the limit. Only that one is logged.
     pub(super) is_news: bool,
 }
 
@@ -43,12 +44,12 @@ struct Inner {
 #[derive(Default)]
 struct Few {
     at: VecDeque<Timestamp>,
-    /// Whether it was told since the last one that too many came.
+    /// Whether a [`TooMany`] was returned since the last wrong token below the limit.
     told: bool,
 }
 
 impl Few {
-    /// A clock that was set back must not keep them for ever.
+    /// Drops times more than [`PERIOD`] away, also future ones: a clock that was set back would keep those for ever.
     fn forget_old(&mut self, now: Timestamp) {
         self.at.retain(|at| now.duration_since(*at).abs() < PERIOD);
     }
@@ -67,14 +68,14 @@ impl Few {
 }
 
 impl Tries {
-    /// A wrong token was presented from there. `Err` where too many came before it.
+    /// Counts a wrong token from this address. `Err` where too many came before it.
     pub(super) fn wrong_token(&self, from: Option<Source>, now: Timestamp) -> Result<(), TooMany> {
-        // Every change leaves whole lists behind, so a poisoned lock still holds good ones.
+        // Each statement leaves the lists consistent, so a poisoned lock still holds good ones.
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Inner { all, of } = &mut *inner;
         all.forget_old(now);
         of.values_mut().for_each(|few| few.forget_old(now));
-        // So there are never more addresses than wrong tokens.
+        // Empty lists are dropped, so that there are never more addresses than wrong tokens.
         of.retain(|_, few| !few.at.is_empty());
         let of_one = of.get_mut(&from).and_then(|few| few.too_many(OF_ONE_MAX, now));
         if let Some(too_many) = of_one.or_else(|| all.too_many(OF_ALL_MAX, now)) {

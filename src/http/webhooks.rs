@@ -1,8 +1,8 @@
 //! From a request to a durable event, and the answer that tells its sender so.
 //!
-//! Never answers 202 for anything that the store has not confirmed, and never a status that makes a sender give up on
-//! something it could have meant: Zendesk and Braze repeat a 503 with `Retry-After`, but not a 400, a 404 or a 500.
-//! Logs one line for each webhook: its endpoint, what came of it, the event's id.
+//! Never answers 202 before the store has confirmed the event, and never answers a genuine webhook with a status that
+//! makes its sender give up: Zendesk and Braze repeat a 503 with `Retry-After`, but not a 400, a 404 or a 500. Logs one
+//! line for each webhook: its endpoint, its outcome and the event's id.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,8 +36,8 @@ use crate::store::{Accepted, StoreError};
 /// The contract's limit on a body. Zendesk cuts comments at 64 KiB, and Braze's texts are far shorter.
 const BODY_MAX_BYTES: usize = 256 * 1024;
 
-/// How long a webhook may take, from its headers to its place on disk. Zendesk gives up after 10 to 12 seconds, and
-/// before it does, our answer with its `Retry-After` is there.
+/// The time for a webhook, from its headers to its place on disk. Zendesk gives up after 10 to 12 seconds, so the
+/// answer with its `Retry-After` arrives before that.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 struct Desk {
@@ -46,7 +46,7 @@ struct Desk {
     patience: Duration,
 }
 
-/// The webhook endpoints: our own two, and those of the published recipe.
+/// The webhook endpoints: tandem's own two, and those of the published recipe.
 pub(super) fn routes(state: PublicState) -> Router {
     routes_with(state, PATIENCE)
 }
@@ -80,30 +80,30 @@ fn recipe_new_ticket(State(desk): State<Arc<Desk>>, request: Request) -> impl Fu
     take(desk, Endpoint::RecipeNewTicket, request)
 }
 
-/// The ticket is whatever the recipe's template made of the customer's attribute, often nothing at all. It is taken
-/// from the raw path, so that no way of writing it is refused here: whether it is a number is the intake's question.
+/// The ticket is the text that the recipe's template made of the customer's attribute, often an empty one. It is taken
+/// from the raw path, so that this route accepts every text; the intake decides whether it is a number.
 fn recipe_append(State(desk): State<Arc<Desk>>, request: Request) -> impl Future<Output = Response> {
     let name = request.uri().path().strip_prefix("/api/v2/tickets/").unwrap_or_default();
     let ticket = name.strip_suffix(".json").unwrap_or(name).to_owned();
     take(desk, Endpoint::RecipeAppend { ticket }, request)
 }
 
-/// What came of a webhook.
+/// The outcome of a webhook.
 enum Answer {
     Accepted(EventId),
     Duplicate(EventId),
     Ignored(&'static str),
     Quarantined(EventId),
-    /// Not who it should be.
+    /// The sender is not authentic.
     Refused(&'static str),
     TooLarge,
     /// The body did not come in time, or not whole.
     Cut,
-    /// Why we cannot take it now.
+    /// The bridge cannot take it now.
     Unavailable(Obstacle),
 }
 
-/// Why nothing can be taken now: a word for the metrics, and a sentence for the log.
+/// The reason why the bridge cannot take a webhook now: a word for the metrics, and a sentence for the log.
 struct Obstacle {
     reason: &'static str,
     cause: String,
@@ -135,8 +135,8 @@ impl From<Obstacle> for Answer {
     }
 }
 
-/// There is one of these for everybody who waits, and each is gone through once more when its answer is there; so they
-/// are kept small. The request is lent until it is read, and nobody who waits for the store holds any of it.
+/// The handler of every endpoint. Its future is kept small, because each waiting webhook has one. The request is lent
+/// until it is read, so that a future that waits for the store holds nothing of it.
 #[expect(clippy::manual_async_fn, reason = "an async fn would hold the request twice")]
 fn take(desk: Arc<Desk>, endpoint: Endpoint, mut request: Request) -> impl Future<Output = Response> {
     async move { panic_caught(take_in(&desk, endpoint, &mut request), &desk.state.clock).await }
@@ -146,12 +146,12 @@ async fn take_in(desk: &Desk, endpoint: Endpoint, request: &mut Request) -> Resp
     let door = endpoint.door();
     let name = door.name();
     let span = debug_span!("webhook", endpoint = name, outcome = Empty, event_id = Empty);
-    // One deadline for the body and the store together: it is the sender's, who waits for both.
+    // One deadline for the body and the store together, because the sender waits for both.
     let mut arrived = None;
     let answer = tokio::time::timeout(desk.patience, answer(desk, endpoint, request, &mut arrived));
     let answer = match answer.await {
         Ok(answer) => answer.unwrap_or_else(|answer| answer),
-        // It may be stored all the same; its sender repeats it then and is told that it is a duplicate.
+        // The event may still be stored. Its sender then repeats it and gets `duplicate`.
         Err(_) if arrived.is_some() => Obstacle::new("store_slow", "the store did not answer in time").into(),
         Err(_) => Answer::Cut,
     };
@@ -162,11 +162,11 @@ async fn take_in(desk: &Desk, endpoint: Endpoint, request: &mut Request) -> Resp
     answer.into_response(desk)
 }
 
-/// A webhook whose body is there, and which goes to the store.
+/// A webhook that was read and goes to the store.
 #[derive(Clone, Copy)]
 struct Arrived {
     at: Timestamp,
-    /// Where its name stands in the account.
+    /// The slot of its name in the account.
     slot: Option<Slot>,
 }
 
@@ -186,8 +186,8 @@ async fn answer(
     }
 }
 
-/// Looks at the headers, then waits for the body, then reads it: whoever announces too much, or cannot be who they
-/// should be, gets no further than the first.
+/// Checks the headers, then waits for the body, then reads it. A sender that announces too long a body, or whose
+/// headers cannot be authentic, is refused before the body is read.
 async fn receive<'a>(
     desk: &'a Desk,
     endpoint: Endpoint,
@@ -209,8 +209,8 @@ async fn receive<'a>(
     Ok((store(desk, door, intake, received_at)?, share))
 }
 
-/// Reads a webhook, and says when it came. One whose signature is stale by the time so far, and is not by the machine's
-/// clock, shows that the machine's clock was set right.
+/// Reads a webhook, and returns the time of its arrival. A signature that is stale by the bridge's time but fresh by
+/// the machine's clock shows that the machine's clock was set right, so the bridge adopts it.
 fn read(clock: &Clock, mut webhook: RawWebhook, options: &IntakeOptions) -> (Intake, Timestamp) {
     let intake = intake::read(&webhook, options);
     if matches!(intake, Intake::Refused { why: Refusal::Stale }) && clock.trouble().is_some() {
@@ -228,12 +228,12 @@ fn read(clock: &Clock, mut webhook: RawWebhook, options: &IntakeOptions) -> (Int
 /// An event on its way into the store.
 struct Storing<'a> {
     stored: BoxFuture<'a, Result<Accepted, StoreError>>,
-    /// What the sender is told of an event that is new.
+    /// The outcome if the event is new.
     new: fn(EventId) -> Answer,
     arrived: Arrived,
 }
 
-/// Hands the event to the store; or says what is answered where there is none.
+/// Hands the event to the store, or returns the outcome where there is no event.
 fn store(desk: &Desk, door: Door, intake: Intake, now: Timestamp) -> Result<Storing<'_>, Answer> {
     let store = &desk.state.store;
     if !matches!(intake, Intake::Refused { .. }) {
@@ -255,7 +255,7 @@ fn store(desk: &Desk, door: Door, intake: Intake, now: Timestamp) -> Result<Stor
     }
 }
 
-/// What a body holds of the memory for all of them, until it is dropped.
+/// A body's share of the common memory, until it is dropped.
 struct Share<'a> {
     desk: &'a Desk,
     taken: Option<SemaphorePermit<'a>>,
@@ -281,7 +281,7 @@ impl Share<'_> {
     }
 }
 
-/// Reads the body, at most [`BODY_MAX_BYTES`] of it, whatever the headers claim.
+/// Reads at most [`BODY_MAX_BYTES`] of the body, also where the headers claim a shorter one.
 async fn read_body(body: Body, share: &mut Share<'_>) -> Result<Bytes, Answer> {
     let mut body = Limited::new(body, BODY_MAX_BYTES);
     let mut read = Bytes::new();
@@ -291,7 +291,7 @@ async fn read_body(body: Body, share: &mut Share<'_>) -> Result<Bytes, Answer> {
             Err(error) if error.is::<LengthLimitError>() => return Err(Answer::TooLarge),
             Err(_) => return Err(Answer::Cut),
         };
-        // Trailers say nothing that we need.
+        // Trailers are skipped.
         let Ok(data) = frame.into_data() else { continue };
         share.grow_to(read.len() + data.len())?;
         if read.is_empty() {
@@ -363,7 +363,7 @@ impl Answer {
             Self::Accepted(id) | Self::Duplicate(id) | Self::Quarantined(id) => {
                 tracing::info!(endpoint, outcome, event_id = %id, "webhook {outcome} as {id}");
             }
-            // A trigger whose event name is misspelt would otherwise lose replies without a word.
+            // A trigger with a misspelt event name would otherwise lose replies silently.
             Self::Ignored(reason @ "unknown event") => {
                 let known = "agent_reply, ticket_solved, ticket_reopened";
                 tracing::warn!(endpoint, outcome, reason, "webhook ignored: {reason}; the known ones are {known}");
@@ -377,7 +377,7 @@ impl Answer {
         }
     }
 
-    /// Tells the trace of the event, if there is an event, what came of this webhook.
+    /// Records the outcome in the event's trace, if there is an event.
     fn trace(&self, span: &Span) {
         if let Self::Accepted(id) | Self::Duplicate(id) | Self::Quarantined(id) = self {
             span.record("outcome", self.name()).record("event_id", tracing::field::display(id));
@@ -393,14 +393,14 @@ impl Answer {
             Self::Ignored(reason) => accepted(Acknowledgement::Ignored { reason }),
             Self::Refused(_) => unauthorized(),
             Self::TooLarge => closing(error_answer(StatusCode::PAYLOAD_TOO_LARGE, "the body is over 256 KiB")),
-            // Not 408, which Zendesk does not repeat.
+            // 503 and not 408, because Zendesk does not repeat a 408.
             Self::Cut => closing(unavailable(&desk.state.clock)),
             Self::Unavailable(_) => unavailable(&desk.state.clock),
         }
     }
 }
 
-/// The rest of the body is still on its way, so the connection cannot carry another request.
+/// Closes the connection after this answer: the rest of the body is unread, so it cannot carry another request.
 fn closing(mut answer: Response) -> Response {
     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer

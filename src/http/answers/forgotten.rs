@@ -1,4 +1,4 @@
-//! What an order to forget a customer has erased, as the API tells it.
+//! The API's answer to an order to forget a customer.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -6,12 +6,12 @@ use utoipa::ToSchema;
 use crate::domain::conversation::ConversationKey;
 use crate::store;
 
-/// What was erased of a customer.
+/// The records of a customer that were erased, by number.
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct Forgotten {
     /// The key that was named.
     key: String,
-    /// Whether nothing was left in hand; when it is false, give the order again.
+    /// Whether no delivery was left in hand; when it is false, give the order again.
     complete: bool,
     /// Conversations, the customer's on every line.
     conversations: u64,

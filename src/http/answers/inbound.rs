@@ -12,7 +12,7 @@ pub(in crate::http) struct Inbound {
     /// Since when last times are remembered: a `last` of `null` means never since then.
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
-    /// Since when it is counted: the start of the bridge.
+    /// Since when counts are kept: the start of the bridge.
     #[schema(value_type = String, format = DateTime)]
     counting_since: Timestamp,
     /// All endpoints.
@@ -28,7 +28,7 @@ struct InboundEndpoint {
     path: &'static str,
     /// Webhooks that became events.
     accepted: InboundSeen,
-    /// The same by name, those included that are expected and never came.
+    /// The same by name, including names that are expected and never came.
     names: Vec<InboundName>,
     /// All other webhooks.
     otherwise: Vec<InboundAnswer>,
@@ -47,7 +47,7 @@ struct InboundSeen {
 /// The webhooks of one name.
 #[derive(Serialize, ToSchema)]
 struct InboundName {
-    /// An event of Zendesk's triggers, or a keyword category of Braze; `(others)` for what does not look like one.
+    /// An event of Zendesk's triggers, or a keyword category of Braze; `(others)` for any other word.
     name: String,
     /// Braze's subscription group, where the campaign tells it.
     #[schema(required)]

@@ -1,4 +1,4 @@
-//! What a vendor answered to the failed attempts of a delivery, as the API shows it.
+//! A vendor's answers to the failed attempts of a delivery, as the API shows them.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,14 +11,14 @@ use crate::domain::answer;
 pub(in crate::http) struct VendorAnswers {
     /// The newest eight, oldest first; equal ones in a row are one.
     items: Vec<VendorAnswer>,
-    /// How many older ones there were, which are not kept.
+    /// How many older answers were dropped.
     older: u64,
 }
 
 /// A vendor's answer to the call at which an attempt failed.
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct VendorAnswer {
-    /// When it came; of several equal ones in a row, the last.
+    /// When it came; for several equal ones in a row, when the last came.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     /// How many equal ones came in a row.

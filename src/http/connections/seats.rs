@@ -1,9 +1,9 @@
 //! The connections of a listener: since when each is at rest, and which goes first when places run out.
 //!
-//! A seat is one connection's entry. Its own task writes what it does, as one number and without a lock, so that a
-//! request costs next to nothing here; the watch and the door read that number. Time is counted in ticks.
+//! A seat is one connection's entry. The connection's task writes its phase, as one number and without a lock, so that
+//! a request costs next to nothing here. The watch and the door read that number. Time is counted in ticks.
 //!
-//! Nothing here reads a socket or a clock: a seat is asked to leave, and its connection decides ([`super::stream`]).
+//! Never reads a socket or a clock: a seat is asked to leave, and its connection decides ([`super::stream`]).
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
@@ -18,20 +18,20 @@ use tokio::sync::futures::Notified;
 
 use crate::http::network::Network;
 
-/// How long a tick is.
+/// The length of a tick.
 pub(super) const TICK: Duration = Duration::from_millis(500);
 
-/// How long a request's head, or the rest of a body that was not wanted, may be on its way: 10 s.
+/// The time for a request's head, or for the rest of a body that was not wanted, to arrive: 10 s.
 pub(super) const HEAD_TICKS: u64 = 20;
 
-/// How long a connection may rest before its first request and between two: 120 s, and a little more. Proxies keep
-/// theirs for 60 to 120 s, so that it is they who close them and no request meets a closing door.
+/// The time a connection may rest before its first request and between two: a little over 120 s. Proxies close theirs
+/// after 60 to 120 s, so the proxy closes first and no request meets a closed connection.
 pub(super) const REST_TICKS: u64 = 250;
 
-/// How long a connection is left alone in a crowd, from its beginning, its last answer, or the first byte of a head.
+/// The time a connection is left alone in a crowd, from its beginning, its last answer, or the first byte of a head.
 pub(super) const GRACE_TICKS: u64 = 4;
 
-/// How long a connection that was told to end may take for the last bytes of its answer: 20 s.
+/// The time for the last bytes of its answer after a connection was told to end: 20 s.
 pub(super) const LEAVE_TICKS: u64 = 40;
 
 /// The activity of a connection.
@@ -39,7 +39,7 @@ pub(super) const LEAVE_TICKS: u64 = 40;
 pub(super) enum Phase {
     /// A request has begun, and its head has not ended.
     Head,
-    /// A request has been answered, and the rest of its body is read to no purpose.
+    /// A request has been answered, and the rest of its body is read and dropped.
     Lingering,
     /// No request has begun since the last answer.
     Resting,
@@ -65,8 +65,8 @@ pub(super) enum Ask {
     Now,
 }
 
-/// The origin by which connections are counted: an IPv4 address, or an IPv6 network of 64 bits,
-/// which is what one subscriber has.
+/// The origin under which connections are counted: an IPv4 address, or an IPv6 network of 64 bits, the size that one
+/// subscriber has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::http) struct Source(IpAddr);
 
@@ -92,7 +92,7 @@ pub(super) struct Seat {
     number: u64,
     source: Option<Source>,
     seats: Arc<Seats>,
-    /// Since which tick it is in which phase.
+    /// Its phase, and the tick at which that began.
     state: AtomicU64,
     ask: AtomicU8,
     /// Whether it has sent a complete authentic request.
@@ -120,23 +120,23 @@ impl Seat {
         (phase, state >> PHASE_BITS)
     }
 
-    /// From now on, the connection does this.
+    /// Begins this phase now.
     pub(super) fn enter(&self, phase: Phase) {
         self.state.store(self.seats.now() << PHASE_BITS | phase as u64, Ordering::Release);
     }
 
-    /// The answer has been handed over.
+    /// Notes that the answer has been handed over.
     pub(super) fn answered(&self) {
         self.enter(if self.lingers.load(Ordering::SeqCst) { Phase::Lingering } else { Phase::Resting });
     }
 
-    /// The rest of a request's body is read from now on, to no purpose.
+    /// Notes that the rest of a request's body is now read and dropped.
     pub(super) fn linger(&self) {
         self.lingers.store(true, Ordering::SeqCst);
     }
 
-    /// The rest of the body is no longer read. Should the answer go out at this very moment, the watch ends the
-    /// connection some seconds later.
+    /// Notes that the rest of the body is no longer read. If the answer goes out at the same moment, the phase may stay
+    /// `Lingering`, and the watch ends the connection some seconds later.
     pub(super) fn linger_no_more(&self) {
         self.lingers.store(false, Ordering::SeqCst);
         if self.phase() == Phase::Lingering {
@@ -144,14 +144,14 @@ impl Seat {
         }
     }
 
-    /// A complete authentic request came.
+    /// Notes that a complete authentic request came.
     pub(super) fn prove(&self) {
         if !self.is_proven.load(Ordering::Relaxed) {
             self.seats.prove(self);
         }
     }
 
-    /// The task to wake when something is asked of the connection.
+    /// Sets the task to wake when the connection is asked to leave.
     pub(super) fn wake_with(&self, waker: &Waker) {
         self.waker.register(waker);
     }
@@ -183,13 +183,13 @@ impl Seat {
         if is_meant { asked } else { Ask::Nothing }
     }
 
-    /// The connection does not do what was asked.
+    /// Withdraws the request, because the connection does not follow it.
     pub(super) fn decline(&self) {
         self.ask.store(Ask::Nothing as u8, Ordering::SeqCst);
     }
 }
 
-/// A seat that is given up when this is dropped.
+/// Gives up its seat when dropped.
 pub(super) struct Seated(pub(super) Arc<Seat>);
 
 impl Drop for Seated {
@@ -200,7 +200,7 @@ impl Drop for Seated {
 
 /// All connections of a listener.
 pub(super) struct Seats {
-    /// As many connections without an authentic request as one source may have when places run out.
+    /// The number of connections without an authentic request that one source may have when places run out.
     source_max: usize,
     now: AtomicU64,
     ticked: Notify,
@@ -224,7 +224,7 @@ impl Seats {
         self.now.load(Ordering::Relaxed)
     }
 
-    /// A connection from there is given a seat.
+    /// Gives a connection of this source a seat.
     pub(super) fn seat(self: &Arc<Self>, source: Option<Source>) -> Seated {
         let mut inner = self.lock();
         inner.last += 1;
@@ -260,7 +260,7 @@ impl Seats {
         }
     }
 
-    /// Whether one more connection from there would be over the limit for one address.
+    /// Whether one more connection of this source would be over the limit for one address.
     pub(super) fn is_full_for(&self, source: Option<Source>) -> bool {
         let inner = self.lock();
         source.and_then(|source| inner.unproven.get(&source)).is_some_and(|count| *count >= self.source_max)
@@ -282,7 +282,7 @@ impl Seats {
         leaving.len()
     }
 
-    /// Moves time on, and tells those to end that have had theirs.
+    /// Moves time on, and tells overdue connections to end.
     pub(super) fn advance_to(&self, now: u64) {
         self.now.store(now, Ordering::Relaxed);
         for seat in self.lock().seats.values() {
@@ -299,7 +299,7 @@ impl Seats {
         self.ticked.notified()
     }
 
-    /// What the connections are doing, oldest first.
+    /// The phases of the connections, oldest first.
     #[cfg(test)]
     pub(super) fn phases(&self) -> Vec<Phase> {
         self.lock().seats.values().map(|seat| seat.phase()).collect()
@@ -323,8 +323,8 @@ impl Inner {
     }
 }
 
-/// How a connection stands in a crowd. The order is that in which they go: those of an address over the limit, unfinished
-/// heads, connections at rest that never sent an authentic request, the others at rest; of each, the longest first.
+/// The rank of a connection in a crowd. Connections go in this order: those of an address over the limit, unfinished
+/// heads, those at rest without an authentic request, the others at rest; in each group, the longest first.
 #[derive(Clone, Copy, Debug)]
 struct Standing {
     is_crowding: bool,
@@ -333,8 +333,7 @@ struct Standing {
     since: u64,
 }
 
-/// The first `count` that go, of those that may go: a connection that serves a request may not, and neither may one that
-/// has not had its grace.
+/// The first `count` candidates to go. A connection that serves a request or is within its grace stays.
 fn first_to_leave<T>(candidates: impl Iterator<Item = (Standing, T)>, now: u64, count: usize) -> Vec<T> {
     let mut leaving: Vec<(Standing, T)> =
         candidates.filter(|(standing, _)| may_go(standing.phase, now.saturating_sub(standing.since))).collect();
@@ -345,13 +344,13 @@ fn first_to_leave<T>(candidates: impl Iterator<Item = (Standing, T)>, now: u64, 
     leaving.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
-/// Whether a connection that has done this for so many ticks may be asked to make room. The first of the ticks may have
-/// been nearly over.
+/// Whether a connection that has been in this phase for so many ticks may be asked to make room. The first tick counts
+/// as none, because it may have been nearly over.
 fn may_go(phase: Phase, ticks: u64) -> bool {
     matches!(phase, Phase::Head | Phase::Lingering | Phase::Resting) && ticks > GRACE_TICKS
 }
 
-/// The request to a connection that has done this for so many ticks, if its time is over.
+/// The request to a connection that has been in this phase for so many ticks, if its time is over.
 fn overdue(phase: Phase, ticks: u64) -> Option<Ask> {
     match phase {
         Phase::Head | Phase::Lingering => (ticks > HEAD_TICKS).then_some(Ask::Due),

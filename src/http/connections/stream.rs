@@ -1,8 +1,8 @@
-//! A connection's bytes and messages on their way through, as far as its seat must know of them: incoming bytes
-//! count towards a head's time and memory, a request that is served makes it busy, and a connection that is asked to
-//! leave is told that its input ends.
+//! A connection's stream and bodies, wrapped so that its seat knows its phase. Incoming bytes count towards a head's
+//! time and memory, a request that is served makes the seat busy, and a connection that is asked to leave reads an end
+//! of its input.
 //!
-//! It changes no byte, and holds none.
+//! Never changes a byte.
 
 use std::io;
 use std::pin::Pin;
@@ -24,25 +24,25 @@ use crate::http::memory::{HeadShare, Memory};
 /// The bound on a head, and on hyper's buffer.
 pub(super) const HEAD_MAX_BYTES: usize = 16 * 1024;
 
-/// What each head may have without taking from the common memory.
+/// The bytes that each head may have without taking from the common memory.
 const HEAD_FREE_BYTES: usize = 8 * 1024;
 
-/// How much room a connection has for what it sends first; most heads have no more.
+/// The size of the first read of a connection. Most heads are no longer.
 const FIRST_READ_BYTES: usize = 2 * 1024;
 
-/// How much is read on of a body that was not wanted.
+/// The bytes that are read and dropped of a body that was not wanted.
 const LINGER_MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// How long such a body is read on.
+/// The time for which such a body is read.
 const LINGER: Duration = Duration::from_secs(9);
 
-/// How long an answer waits for the rest of the body. Some proxies hang up on their client when an answer comes before the
-/// body's end; and a webhook that took all of its 8 s has less than 2 s left.
+/// The time that an answer waits for the rest of the body. Some proxies hang up on their client when an answer comes
+/// before the body's end, and a webhook that took all of its 8 s has less than 2 s left.
 const LINGER_FIRST: Duration = Duration::from_secs(1);
 
-/// A stream that tells, without waiting for the system's notice, whether bytes lie in it.
+/// A stream that can be asked for unread bytes without waiting for the system's notice.
 pub(super) trait Unread {
-    /// Whether bytes have come that were not read yet.
+    /// Whether unread bytes have arrived.
     fn has_unread(&self) -> bool;
 }
 
@@ -58,11 +58,11 @@ pub(super) struct Watched<S> {
     stream: S,
     seat: Arc<Seat>,
     memory: Arc<Memory>,
-    /// How long the head at hand is so far.
+    /// The length of the head at hand so far.
     head_bytes: usize,
-    /// What it has taken of the common memory.
+    /// The head's share of the common memory.
     held: Option<HeadShare>,
-    /// The first head, and what came with it, as far as it is still unread.
+    /// The unread rest of the bytes that the first head came with.
     ahead: BytesMut,
 }
 
@@ -71,8 +71,8 @@ impl<S: AsyncRead + Unread + Unpin> Watched<S> {
         Self { stream, seat, memory, head_bytes: 0, held: None, ahead: BytesMut::new() }
     }
 
-    /// Reads until the first head has ended or cannot be one, so that hyper, whose buffers have 16 KiB from the start, is
-    /// only there for connections that send one. False when the connection ended before.
+    /// Reads until the first head has ended or cannot be one; false when the connection ended before. Hyper gets only
+    /// connections that have sent a head, because its buffers take 16 KiB from the start.
     pub(super) async fn first_head(&mut self) -> bool {
         let mut head = BytesMut::new();
         while head.len() < HEAD_MAX_BYTES && may_go_on(&head) {
@@ -89,7 +89,7 @@ impl<S: AsyncRead + Unread + Unpin> Watched<S> {
         true
     }
 
-    /// So many bytes came.
+    /// Counts incoming bytes towards the head.
     fn came(&mut self, bytes: usize) -> io::Result<()> {
         match self.seat.phase() {
             Phase::Resting => {
@@ -107,8 +107,8 @@ impl<S: AsyncRead + Unread + Unpin> Watched<S> {
         Ok(())
     }
 
-    /// Whether the connection does now what is asked of it. A request that is being served is served to its end; one
-    /// that lies unread is read first.
+    /// Whether the connection follows the seat's request now. A request that is being served is served to its end, and
+    /// an unread one is read first.
     fn leaves(&self) -> bool {
         let phase = self.seat.phase();
         if phase == Phase::Leaving || self.seat.asked() == Ask::Nothing {
@@ -136,7 +136,7 @@ fn may_go_on(head: &[u8]) -> bool {
     }
     let mut lines = head.split(|byte| *byte == b'\n');
     let request = lines.next().unwrap_or_default();
-    // Without a line's end, the request line itself is not there yet; and lines may end without a carriage return.
+    // Without a line's end, the request line itself is incomplete. Lines may end without a carriage return.
     let mut rest = lines.peekable();
     rest.peek().is_none()
         || (request.windows(8).any(|part| part == b" HTTP/1.") && !head.windows(2).any(|end| end == b"\n\n"))
@@ -191,7 +191,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 }
 
-/// The body of an answer. When it is dropped, all of it has been handed over, and the connection rests.
+/// The body of an answer. When it is dropped, it has been handed over whole, and the connection rests.
 pub(super) struct Answered {
     pub(super) body: AnswerBody,
     pub(super) seat: Arc<Seat>,
@@ -220,11 +220,11 @@ impl Body for Answered {
     }
 }
 
-/// The rest of a request's body that was not wanted. Proxies and clients that send a body whole before they look at the
-/// answer would find the connection reset if it were left unread, and turn a 413 into a 502.
+/// The rest of a request's body that was not wanted. A proxy or client that sends a body whole before it reads the
+/// answer would find the connection reset if the rest stayed unread, and would turn a 413 into a 502.
 #[derive(Default)]
 pub(super) struct Rest {
-    /// Whether there is one: most requests ask only this.
+    /// Whether there is a rest. Most requests need only this flag.
     is_left: AtomicBool,
     body: Mutex<Option<Incoming>>,
 }
@@ -234,8 +234,8 @@ impl Rest {
         self.is_left.load(Ordering::Relaxed)
     }
 
-    /// Reads it on, and ends as soon as it has ended or [`LINGER_FIRST`] is over, when the answer goes out. Reading goes
-    /// on behind that.
+    /// Reads the rest in the background. Returns at its end or after [`LINGER_FIRST`], so that the answer can go out
+    /// while the reading goes on.
     pub(super) async fn read_on(&self, seat: &Arc<Seat>) {
         self.is_left.store(false, Ordering::Relaxed);
         let body = self.body.lock().unwrap_or_else(PoisonError::into_inner).take();

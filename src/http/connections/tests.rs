@@ -1,4 +1,4 @@
-//! Over real sockets, where the test moves the ticks, and over pipes, where time is virtual.
+//! Tests over real sockets, where the test moves the ticks, and over pipes, where time is virtual.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,7 +65,7 @@ impl Host {
         Self { address, seats, asked, go, stop, serving }
     }
 
-    /// One for which every address is exempt.
+    /// A host for which every address is exempt.
     async fn start_among_friends() -> Self {
         Self::start_with(Memory::default(), |_| None).await
     }
@@ -76,7 +76,7 @@ impl Host {
         stream
     }
 
-    /// Connects, says this, and waits until it is noticed.
+    /// Connects, sends this, and waits until the connection has this phase.
     async fn says_and_is(&self, words: &[u8], phase: Phase) -> TcpStream {
         let before = self.seats.phases();
         let stream = self.says(words).await;
@@ -86,7 +86,7 @@ impl Host {
         stream
     }
 
-    /// Waits until the connections, oldest first, do this.
+    /// Waits until the connections, oldest first, have these phases.
     async fn until(&self, phases: &[Phase]) {
         let reached = async {
             while self.seats.phases() != phases {
@@ -103,7 +103,7 @@ impl Host {
     }
 }
 
-/// The same, unless it takes for ever: a connection that nobody serves or ends fails its test, and hangs none.
+/// Awaits with a bound, so that a connection that never ends fails its test and does not hang it.
 async fn in_time<T>(awaited: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), awaited).await.unwrap()
 }
@@ -206,7 +206,7 @@ async fn an_address_over_its_limit_is_turned_away_when_all_places_are_taken_and_
         held.push(host.says(b"GET /authentic HTTP/1.1\r\nHost: x\r\n\r\n").await);
         answered(&mut held[taken - 1], "authentic").await;
     }
-    // What has sent an authentic request does not count.
+    // A connection that has sent an authentic request does not count.
     let mut fifth = host.says(REQUEST).await;
     host.seats.advance_to(GRACE_TICKS + 1);
     answered(&mut fifth, "here").await;
@@ -241,7 +241,7 @@ async fn a_head_is_bounded_in_bytes_and_lines_and_its_memory_is_counted() {
         (lines(101), Memory::default(), "431"),
         (closing(head(7_000)), Memory::of(0), "200"),
         (closing(head(9_000)), Memory::of(0), ""),
-        // What cannot be a head is answered without waiting for its end.
+        // Bytes that cannot be a head are answered without waiting for its end.
         (b"GET /\r\n".to_vec(), Memory::default(), "400"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01".to_vec(), Memory::default(), "400"),
     ] {
@@ -335,12 +335,12 @@ async fn nobody_is_silent_for_ever() {
     for (words, most) in [(&b""[..], REST_TICKS), (HALF, HEAD_TICKS), (REQUEST, REST_TICKS)] {
         let mut line = Line::open();
         line.far.write_all(words).await.unwrap();
-        // So that it has read what there is.
+        // Lets the server read the bytes that were sent.
         tokio::task::yield_now().await;
         let lasted = line.lasts().await;
         assert!((ticks(most)..=ticks(most + 2)).contains(&lasted), "{words:?}: {lasted:?}");
     }
-    // A head that grows by a letter now and then has no more time.
+    // A head that grows slowly has no more time than another.
     let mut line = Line::open();
     let (mut far, idle) = (line.far, tokio::io::duplex(1).0);
     line.far = idle;

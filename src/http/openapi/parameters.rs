@@ -1,6 +1,6 @@
-//! What the operations are asked with: their parameters, a function each.
+//! The parameters of the operations, a function each.
 //!
-//! It describes; what a parameter means is decided where it is read ([`crate::http::operator`]).
+//! Describes a parameter and never reads one: [`crate::http::operator`] does.
 
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -61,10 +61,10 @@ pub(super) fn few() -> Parameter {
     parameter("limit", ParameterIn::Query, "At most this many people of each meaning.", number.build())
 }
 
-/// A delivery's id, or nothing, which is the beginning.
+/// A delivery's id, or an empty text for the first page.
 pub(super) const DELIVERY_OR_NONE: &str = "^(evt_[0-9a-f]{24})?$";
 
-/// A conversation's key is whatever the brand calls its customer.
+/// A conversation's key, which is the brand's own name of a customer and has no fixed form.
 pub(super) const ANYTHING: &str = "";
 
 pub(super) fn after(pattern: &str) -> Parameter {
@@ -79,7 +79,7 @@ pub(super) fn limit() -> Parameter {
 }
 
 pub(super) fn sweep(states: &[&str]) -> Vec<Parameter> {
-    let accepted_by = "Only what had been accepted by this time; now, when it is left out.";
+    let accepted_by = "Only those accepted by this time; by default, now.";
     vec![
         state("Those in this state.", states, true),
         conversation(),
@@ -108,7 +108,7 @@ pub(super) fn destination(place: ParameterIn, about: &str) -> Parameter {
 pub(super) fn by() -> Parameter {
     let about = "Who you are, for the audit: a handle of letters, digits, dots, hyphens and underscores. A token of your own \
         says it already; another name beside it is refused.";
-    // A letter somewhere, and 64 characters at most.
+    // At least one letter, and 64 characters at most.
     parameter("X-Tandem-By", ParameterIn::Header, about, like("^(?=.*[A-Za-z])[A-Za-z0-9._-]{1,64}$"))
 }
 

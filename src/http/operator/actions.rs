@@ -1,8 +1,8 @@
-//! What an operator can have done: the API and the console call the same functions, so that both keep the same rules and
-//! leave the same lines in the audit.
+//! The operator's actions. The API and the console call the same functions, so that both keep the same rules and leave
+//! the same lines in the audit.
 //!
-//! Nothing here knows how it was asked for or how the answer is shown. No reason and no key reaches the log: people
-//! write names into such things.
+//! Never knows the form of a request or of an answer. Never logs a reason or a key, because people write names into
+//! them.
 
 use std::sync::Arc;
 
@@ -18,22 +18,22 @@ use crate::http::OperatorState;
 use crate::intake::{self, Intake};
 use crate::store::{Accepted, Compaction, Forgotten, Found, IllegalMove, Moves, StoreError, Sweep};
 
-/// The states from which many deliveries can be put back at once.
+/// The states from which an order can put many deliveries back.
 pub(in crate::http) const REDRIVEN: [&str; 4] = ["waiting", "unconfirmed", "dead", "quarantined"];
 
-/// The states from which many deliveries can be dropped at once.
+/// The states from which an order can drop many deliveries.
 pub(in crate::http) const DISCARDED: [&str; 5] = ["pending", "waiting", "unconfirmed", "dead", "quarantined"];
 
-/// Both, by the name that paths give them.
+/// Both vendors.
 pub(in crate::http) const DESTINATIONS: [Destination; 2] = [Destination::Zendesk, Destination::Braze];
 
-/// A reason is a sentence, kept with the delivery for as long as that lives.
+/// A reason is a sentence. The store keeps it as long as the delivery.
 pub(in crate::http) const REASON_MAX_CHARS: usize = 500;
 
-/// The reason as it is kept.
+/// The reason without outer white space.
 ///
 /// # Errors
-/// What is wrong with it, in words.
+/// The fault in words: the reason is empty or too long.
 pub(in crate::http) fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
     match text.chars().count() {
@@ -43,10 +43,10 @@ pub(in crate::http) fn reason(text: &str) -> Result<String, String> {
     }
 }
 
-/// What is given along with a pause, as it is kept.
+/// The reason and the end of a pause.
 ///
 /// # Errors
-/// What is wrong with it, in words.
+/// The fault in words: the reason is too long, or the end does not lie ahead.
 pub(in crate::http) fn pause_terms(
     reason: Option<&str>,
     until: Option<Timestamp>,
@@ -79,7 +79,7 @@ pub(in crate::http) async fn delivery(state: &OperatorState, id: EventId) -> Res
     state.store.delivery(id).await?.ok_or_else(|| StoreError::NotFound(format!("delivery {id}")))
 }
 
-/// Puts a delivery back, or has a kept body read again.
+/// Puts a delivery back, or reads a quarantined body again.
 ///
 /// # Errors
 /// As [`crate::store::Store::operate`]; [`StoreError::Illegal`] also for a body that still cannot be read.
@@ -106,7 +106,7 @@ pub(in crate::http) async fn discard(
     operate(state, "discard", id, Transition::Discard { reason }, order).await
 }
 
-/// Makes the operator's move and writes the audit line, whatever came of it.
+/// Makes the operator's move, and writes the audit line for success and failure alike.
 async fn operate(
     state: &OperatorState,
     action: &str,
@@ -130,8 +130,8 @@ fn note_move(action: &str, id: EventId, done: &Result<(), StoreError>, order: &O
     );
 }
 
-/// Settles a delivery of unknown fate, of which the operator has found that it arrived, or that so many of its parts are
-/// out in all; an agent who was told otherwise is told so.
+/// Settles an unconfirmed delivery that the operator has found to have arrived: whole, or with `out` of its parts. An
+/// agent who was told otherwise gets a note.
 ///
 /// # Errors
 /// As [`crate::store::Store::settle`].
@@ -148,7 +148,7 @@ pub(in crate::http) async fn settle(
     done
 }
 
-/// The vendor's answers to the failed attempts of a delivery, once it is written down who is shown them.
+/// The vendor's answers to the failed attempts of a delivery, after the audit has an entry of the reader.
 ///
 /// # Errors
 /// [`StoreError::NotFound`]; as [`crate::store::Store::note_seen`].
@@ -158,8 +158,8 @@ pub(in crate::http) async fn answers(state: &OperatorState, id: EventId, order: 
     state.store.answers(id).await
 }
 
-/// Reads a quarantined body again, after a mend on our side. What can be read by now is taken in as an event of its
-/// own, and the body is put away with that event's name; what still cannot be read stays where it is.
+/// Reads a quarantined body again, after a change of the bridge or its configuration. A readable body is accepted as an
+/// event of its own and settled with that event's name. An unreadable body stays quarantined.
 async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<Transition, StoreError> {
     let unchanged = |reason: String| StoreError::Illegal(IllegalMove { id, reason });
     let EventKind::Unreadable(kept) = &event.kind else {
@@ -178,8 +178,8 @@ async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<
     Ok(Transition::ReadAgain { reason })
 }
 
-/// Accepts what a quarantined body turned out to say, once, whoever asks for it again: the keys of the body itself may
-/// be held by the quarantined delivery, so there is one more, made of its name.
+/// Accepts the event of a quarantined body once, however often it is read again. The quarantined delivery may hold the
+/// body's own keys, so the event gets one more key, made of the delivery's name.
 async fn take_in(
     state: &OperatorState,
     id: EventId,
@@ -194,7 +194,7 @@ async fn take_in(
     }
 }
 
-/// Puts back, one step, what a sweep finds.
+/// Puts back the deliveries that one step of a sweep finds.
 ///
 /// # Errors
 /// As [`crate::store::Store::operate_each`].
@@ -214,7 +214,7 @@ pub(in crate::http) async fn redrive_step(
     Ok((found, moves))
 }
 
-/// Drops, one step, what a sweep finds, for this [`reason`].
+/// Drops the deliveries that one step of a sweep finds, for this [`reason`].
 ///
 /// # Errors
 /// As [`crate::store::Store::operate_each`].
@@ -232,7 +232,7 @@ pub(in crate::http) async fn discard_step(
     Ok((found, moves))
 }
 
-/// Reads each of these bodies again, oldest first. One that is taken in comes before the next one is looked at.
+/// Reads each of these bodies again, oldest first. A readable body is accepted before the next one is read.
 async fn read_all_again(state: &OperatorState, ids: &[EventId], order: &Order) -> Result<Moves, StoreError> {
     let mut moves = Moves::default();
     for id in ids {
@@ -262,7 +262,7 @@ fn note_step(action: &'static str, sweep: &Sweep, moves: &Moves, order: &Order) 
     }
 }
 
-/// Erases a customer, and has the files written anew.
+/// Erases a customer, and has the store's files rewritten.
 ///
 /// # Errors
 /// As [`crate::store::Store::forget`].
@@ -282,8 +282,8 @@ pub(in crate::http) async fn forget(
     Ok(forgotten)
 }
 
-/// Has the store's files written anew, so that what was erased is not left in them. Nobody waits: that takes as long as
-/// the store is large.
+/// Has the store's files rewritten in the background, so that erased records do not stay in them. The caller does not
+/// wait, because the time grows with the size of the store.
 fn write_anew(state: &OperatorState) {
     let store = Arc::clone(&state.store);
     tokio::spawn(async move {
@@ -314,7 +314,8 @@ pub(in crate::http) async fn set_paused(
     Ok(())
 }
 
-/// Remembers that somebody is about to be shown what was written. Whoever cannot be written down is shown nothing.
+/// Writes into the audit that the operator is about to see a text, an answer or a number. When that fails, the operator
+/// sees nothing.
 ///
 /// # Errors
 /// As [`crate::store::Store::note_seen`].

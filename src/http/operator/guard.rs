@@ -1,8 +1,8 @@
-//! Who may talk to the operator's router.
+//! Authentication of callers of the operator's router. Never says which check failed.
 //!
-//! With tokens: the caller who presents one of them, as the operator whose it is. Without any the listener is on a loopback address, and the danger is the
-//! operator's own web browser: a page that makes it send requests here (stopped by `Origin`), or whose name is made to
-//! point to 127.0.0.1 (DNS rebinding, stopped by `Host`). The origin is checked in either case.
+//! With tokens, a caller presents one and is the operator who owns it. Without tokens the listener is on a loopback
+//! address, and the danger is the operator's web browser: a page can make it send requests here (stopped by `Origin`),
+//! and a page's host name can point to 127.0.0.1 (DNS rebinding, stopped by `Host`). `Origin` is checked in both cases.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::http::error::{error_answer, unauthorized};
 use crate::http::roles::Caller;
 use crate::http::{OperatorState, connections};
 
-/// The header by which an operator without a token of their own says who they are; nobody checks it.
+/// The header with the name that an operator without a token of their own claims. The name is not verified.
 const BY: &str = "x-tandem-by";
 
 /// Lets the request pass with its [`Caller`], or answers 400, 401, 403 or 429.
@@ -43,11 +43,11 @@ pub(super) async fn let_in(State(state): State<OperatorState>, mut request: Requ
 enum Turned {
     /// No operator's token is presented.
     Stranger,
-    /// Something else, in words.
+    /// Another fault, in words.
     Away(StatusCode, String),
 }
 
-/// Who sent these headers.
+/// The caller who sent these headers.
 fn caller(roster: &Roster, headers: &HeaderMap) -> Result<Caller, Turned> {
     if !roster.asks_for_token() {
         if !is_for_this_machine(headers) {
@@ -82,8 +82,8 @@ fn claim(headers: &HeaderMap) -> Result<Option<String>, Turned> {
     })
 }
 
-/// 401, or 429 after many wrong tokens. A request without any is no guess. The audit has a line for each wrong one,
-/// until there are too many.
+/// 401, or 429 after many wrong tokens. A request without a token is not counted. The audit has a line for each wrong
+/// token until there are too many, and then one for the rest.
 fn refuse(state: &OperatorState, headers: &HeaderMap) -> Response {
     if !headers.contains_key(header::AUTHORIZATION) {
         return unauthorized();
@@ -114,14 +114,15 @@ fn presented(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Whether the request names this machine as its host, as no page does whose own name was made to point here.
+/// Whether `Host` names this machine. A page on a host name that points here by DNS rebinding sends its own name.
 pub(crate) fn is_for_this_machine(headers: &HeaderMap) -> bool {
     let Some(host) = text(headers, header::HOST).and_then(|host| host.parse::<Authority>().ok()) else { return false };
     let host = host.host().trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// A browser says where a request comes from whenever that is another site; other clients say nothing.
+/// Whether `Origin` is absent or this site. A browser always sends it with a request to another site; other clients
+/// leave it out.
 pub(crate) fn is_same_site(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Some(host) = text(headers, header::HOST) else { return false };

@@ -1,5 +1,5 @@
-//! Lists of the operator API, and the one field that finds. They show nothing that was written, and of a customer the
-//! end of the number.
+//! The lists and the search of the operator API. Never shows the text of a message, and of a customer's number only
+//! the end.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -109,7 +109,7 @@ pub(super) async fn find(State(state): State<OperatorState>, uri: Uri) -> Respon
     answer(found.await, &state)
 }
 
-/// What words must be, to mean anything.
+/// The refusal of words without a meaning.
 pub(in crate::http) const TOO_SHORT: &str = "nothing can be meant by that: give the last 2 digits of a number or \
     more, 2 letters of a name or more, a customer's id, a ticket such as #4711, an id that begins with evt_, or a \
     dispatch id of Braze's, in 256 characters at most";
@@ -134,7 +134,7 @@ impl Query {
         known.map(Some).ok_or_else(|| Refusal::Bad("destination must be zendesk or braze".to_owned()))
     }
 
-    /// A time as it is written in RFC 3339, or as an age such as `90m`, `1h` or `2d`.
+    /// A time in RFC 3339, or an age such as `90m`, `1h` or `2d`.
     pub(in crate::http) fn time(&mut self, name: &str, now: Timestamp) -> Result<Option<Timestamp>, Refusal> {
         let Some(words) = self.take(name) else { return Ok(None) };
         let age = || {

@@ -1,7 +1,7 @@
 //! The operator's orders over many deliveries, over a customer and over a destination, and the list of all orders.
 //!
-//! An order over many deliveries is carried out in steps, one a request: each is bounded, each is durable when it is
-//! answered, and each says where the next one begins. Whoever stops asking has stopped the order there.
+//! An order over many deliveries is carried out in steps, one a request: each is bounded, durable when it is answered,
+//! and says where the next one begins. The order ends where the caller stops asking. Never runs a step by itself.
 
 use axum::Extension;
 use axum::extract::{Path, Request, State};
@@ -121,7 +121,7 @@ pub(super) async fn resume(
     answer(set_paused(&state, &caller, &name, None).await, &state)
 }
 
-/// The body of a pause. Programs of before there were reasons send none.
+/// The body of a pause. It may be empty, because older programs send none.
 async fn read_terms(request: Request, now: Timestamp) -> Result<PauseTerms, Refusal> {
     #[derive(Default, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -152,7 +152,7 @@ async fn set_paused(
     Ok(destination_json(state, destination))
 }
 
-/// A destination: what the operator has decided, and beside it whether the vendor refuses us.
+/// A destination: whether an operator has paused it, and whether the vendor refuses the bridge.
 fn destination_json(state: &OperatorState, destination: Destination) -> Value {
     let pause = state.store.paused(destination);
     to_json(&answers::DestinationStanding {

@@ -114,7 +114,7 @@ async fn sign_in(router: &Router, role: Role) -> (String, String) {
     (cookie, after.split('"').next().unwrap().to_owned())
 }
 
-/// What is refused by the role never reaches a handler, so it changes nothing.
+/// A request that the role refuses never reaches a handler, so it changes nothing.
 #[tokio::test]
 async fn what_is_refused_is_not_done() {
     let store = Arc::new(ScriptedStore::default());

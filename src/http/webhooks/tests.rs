@@ -304,7 +304,7 @@ async fn whoever_sends_slowly_holds_up_nobody_else() {
     };
     let mut waiting: Vec<_> = (0..63).map(|_| slow()).collect();
     assert_eq!(post(share().into()).await.unwrap().status(), StatusCode::ACCEPTED);
-    // What they hold together is bounded, which keeps out no short body, and it comes back when they go.
+    // Their common memory is bounded, a short body needs none of it, and it comes back when they go.
     waiting.push(slow());
     assert_come_again(&post(share().into()).await.unwrap());
     assert_eq!(post(TEXT.into()).await.unwrap().status(), StatusCode::ACCEPTED);
@@ -383,7 +383,7 @@ async fn a_panic_in_a_handler_makes_the_sender_come_again() {
     let router = crate::http::panics_caught(Router::new().route("/fall", post(fall)), Clock::manual(noon(), 1));
     let answer = router.oneshot(request("POST", "/fall").body(Body::empty()).unwrap()).await.unwrap();
     assert_come_again(&answer);
-    // A webhook's handler has no layer around it that would do this.
+    // Webhooks have no layer that catches panics, so the handler itself must.
     let falls = Body::from_stream(stream::poll_fn(|_| -> std::task::Poll<Option<Result<Bytes, Infallible>>> {
         panic!("on purpose")
     }));
@@ -399,7 +399,7 @@ async fn who_waits_for_the_store_holds_nothing_of_the_request() {
     let mut answer = Box::pin(take(Arc::new(desk), Endpoint::Braze, request));
     assert!((&mut answer).now_or_never().is_none(), "it waits for the store");
     assert_eq!(Arc::strong_count(&held), 1);
-    // There is one for each sender, and a processor's cache holds few of the great ones.
+    // Each waiting sender has one, and a processor's cache holds few large ones.
     let bytes = size_of_val(&*answer);
     assert!(bytes <= 1280, "{bytes}");
 }
