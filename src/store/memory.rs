@@ -1,8 +1,8 @@
-//! The store in memory: the very engine that the bridge runs on, on a medium that a simulation can hold in its hand.
+//! The store in memory: the bridge's own engine, on a medium in a simulation's hands.
 //!
-//! Everything happens inside the call, on the caller's thread, so that one seed gives one course of events. What is
-//! committed is on the [`Medium`] and outlives the store, as a disk outlives a process; a power cut is to drop the store
-//! and open another on the same medium. No real bridge runs on it: the medium is gone with the process.
+//! A call does all its work on the caller's thread, so that one seed gives one course of events. Committed records lie
+//! on the [`Medium`] and outlive the store, as a disk outlives a process; a power cut is to drop the store and open
+//! another on the same medium. No real bridge runs on it: the medium is gone with the process.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +21,7 @@ use crate::store::{Compaction, StoreError, StoreLimits};
 
 type Records = BTreeMap<IVec, IVec>;
 
-/// What is durable. A clone is the same medium.
+/// The durable records. A clone is the same medium.
 #[derive(Clone)]
 pub struct Medium {
     records: Arc<Mutex<Arc<Records>>>,
@@ -35,13 +35,13 @@ impl Default for Medium {
 }
 
 impl Medium {
-    /// Another medium with the same contents, and with room without end.
+    /// Another medium with the same contents, and with unlimited room.
     #[must_use]
     pub fn copy(&self) -> Self {
         Self { records: Arc::new(Mutex::new(lock(&self.records).clone())), ..Self::default() }
     }
 
-    /// Says how much room is left, from now on. Nothing that is written takes any of it.
+    /// Sets the free space from now on. Writes take none of it.
     pub fn set_free_bytes(&self, free_bytes: u64) {
         self.free_bytes.store(free_bytes, Ordering::Relaxed);
     }
@@ -114,7 +114,7 @@ impl Backend for MemoryStore {
 
 struct MemoryTree(Medium);
 
-/// The records as they stood: whoever commits meanwhile makes a copy.
+/// The records at one moment: a later commit makes a copy.
 struct MemoryLook(Arc<Records>);
 
 impl Look for MemoryTree {
@@ -173,7 +173,7 @@ fn between<'a>(records: &'a Records, from: &[u8], to: &[u8]) -> impl DoubleEnded
     range.map(|(key, value)| (key.clone(), value.clone()))
 }
 
-/// What is behind these locks is changed in one step, so it is good even after a panic.
+/// The values behind these locks are changed in one step, so they are good even after a panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

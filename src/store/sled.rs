@@ -1,27 +1,28 @@
 //! The store on sled 0.34, for one process.
 //!
-//! sled 0.34 by itself does not survive a power cut: on Linux its `flush` ends in `sync_file_range`, its pages over
-//! 128 KiB are never synced, and `flush_async` blocks for ever under load. Nor does it ever give back room. What makes
-//! it safe, fast and small is how it is used here:
+//! sled 0.34 by itself does not survive a power cut: on Linux its `flush` ends in `sync_file_range`, its pages over 128
+//! KiB are never synced, and `flush_async` blocks for ever under load. Nor does it ever give back room. This module
+//! makes it safe, fast and small by the way it uses it:
 //!
-//! - one thread owns every write ([`writer`]); it takes what is queued, executes it ([`super::engine`]), appends it to a
-//!   **log of our own and syncs that** ([`log`]), and only then answers;
-//! - a second thread brings what a whole turn of the log held into sled, flushes, and **syncs sled's file through a
-//!   descriptor of our own** ([`tree`]); until then it is looked up in memory, and found in the log after a crash;
-//! - there, neighbours share a value ([`pages`]): a key costs sled more than what it holds;
-//! - now and then what is still there is copied into a directory of its own, and the old one deleted ([`generation`]);
+//! - one thread owns every write ([`writer`]); it takes the queued requests, executes them ([`super::engine`]), appends
+//!   their changes to a **log of our own and syncs that** ([`log`]), and only then answers;
+//! - a second thread brings the changes of a whole turn of the log into sled, flushes, and **syncs sled's file through
+//!   a descriptor of our own** ([`tree`]); until then they are looked up in memory, and found in the log after a crash;
+//! - in sled, neighbouring entries share a value ([`pages`]), because a key costs sled more than its entry;
+//! - now and then the remaining entries are copied into a directory of their own, and the old one is deleted
+//!   ([`generation`]);
 //! - long values are cut ([`super::engine::layout`]), so that no page ever leaves the file that is synced;
 //! - the background flusher is off, and no async thread ever calls sled;
-//! - after a failed commit, or a failed step of a compaction, nothing is done any more until the store is opened again,
-//!   because what is in memory need not be what is on the medium;
+//! - after a failed commit, or a failed step of a compaction, the store takes no calls until it is opened again,
+//!   because the memory may differ from the medium;
 //! - a directory that cannot be opened is set aside, never replaced ([`open`]).
 //!
 //! | in the directory | is |
 //! |---|---|
-//! | `tandem.store` | locked by whoever has the directory; empty until the store was first durable |
-//! | `opened.EPOCH` | the mark of the last opening, by which a backup is known that was copied over it ([`directory`]) |
-//! | `log.0`, `log.1` | what was committed and may not be in sled yet |
-//! | `current` | the name of the directory of sled that counts |
+//! | `tandem.store` | the lock of the process that has the directory; empty until the store was first durable |
+//! | `opened.EPOCH` | the mark of the last opening; a backup copied over it is thereby known ([`directory`]) |
+//! | `log.0`, `log.1` | committed changes that may not be in sled yet |
+//! | `current` | the name of sled's current directory |
 //! | `sled.N` | sled's own files |
 //!
 //! It never runs on a network file system, and two processes never share a directory.
@@ -63,11 +64,11 @@ pub struct SledStore {
 }
 
 impl SledStore {
-    /// Opens the store in a directory, or makes one there. `epoch` is drawn at random by the caller: it keeps the ids
-    /// that are given out from now on apart from all that were given out before, by this store or another.
+    /// Opens the store in a directory, or makes one there. The caller draws `epoch` at random: it keeps the ids given
+    /// out from now on apart from all earlier ones, of this store or another.
     ///
     /// # Errors
-    /// [`OpenError`], whose words tell the operator what to do.
+    /// [`OpenError`], whose text tells the operator the next step.
     pub async fn open(path: &Path, limits: StoreLimits, epoch: u32, now: Timestamp) -> Result<Self, OpenError> {
         let owned = path.to_owned();
         let unusable = |cause: String| OpenError::Unusable { path: path.to_owned(), cause };
@@ -84,7 +85,7 @@ impl SledStore {
         let runtime = tokio::runtime::Handle::current();
         let writer = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
             writer::run(core, receiver, &seen, &runtime);
-            // Only when sled is closed, too, may somebody else have the directory: it has the lock as well.
+            // The directory is released only after sled is closed, because it holds the lock.
             drop(directory);
         });
         let writer = writer.map_err(|error| OpenError::Unusable { path: path.to_owned(), cause: error.to_string() })?;
@@ -112,7 +113,7 @@ impl Backend for SledStore {
         T: Send + 'static,
         F: FnOnce(&mut Core) -> Result<T, StoreError> + Send + 'static,
     {
-        // Made before anything is waited for, so that who waits holds no more than the two ends.
+        // Made before the first wait, so that a waiting caller holds no more than the two ends.
         let (request, answer) = Ask::new(work);
         let request: Box<dyn Request> = Box::new(request);
         async move {
@@ -142,7 +143,8 @@ impl Backend for SledStore {
     async fn let_go(&self, well: bool) {
         let Some(writer) = self.take_writer() else { return };
         if !well {
-            // The store has failed: the thread answers everybody so until the store is dropped, and holds nothing back.
+            // The store has failed: the thread answers every request so until the store is dropped, and holds nothing
+            // back.
             *self.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(writer);
             return;
         }
@@ -153,7 +155,7 @@ impl Backend for SledStore {
     }
 }
 
-/// The writer serves what is queued, and then closes sled on its own thread, unless somebody still reads.
+/// The writer serves the queued requests, and then closes sled on its own thread, unless a view still reads.
 impl Drop for SledStore {
     fn drop(&mut self) {
         self.requests.take();

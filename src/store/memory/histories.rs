@@ -1,5 +1,5 @@
-//! Arbitrary histories: whatever came, was moved, put back, forgotten, dropped or cut off by a crash, lists and searches
-//! say what a look at every record says.
+//! Arbitrary histories: after any series of arrivals, moves, redrives, erasures, expiries and crashes, lists and
+//! searches agree with a look at every record.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -87,7 +87,7 @@ impl World {
                 let (ids, redrive) = (self.ids.clone(), self.rng.random());
                 let transition = if redrive { Transition::Redrive } else { Transition::Discard { reason: "x".into() } };
                 let id = self.pick(&ids);
-                // Not every move makes sense.
+                // Some moves are illegal in the delivery's state.
                 self.store.operate(id, transition, &order(now)).await.ok();
             }
             90..93 => {
@@ -111,13 +111,13 @@ impl World {
         self.ids.extend(accepted.into_iter().filter_map(new));
     }
 
-    /// A worker claims something, and perhaps says what came of it.
+    /// A worker claims a head, and perhaps records a verdict.
     async fn work(&mut self) {
         let (now, ticket) = (at(self.now), self.ticket());
         let destination = self.pick(&[Destination::Zendesk, Destination::Braze]);
         let Some(claim) = self.store.claim(destination, now, Terms::merging(3)).await.unwrap() else { return };
         if self.rng.random_bool(0.1) {
-            // It is gone.
+            // The worker is gone.
             return;
         }
         let cause = || "x".to_owned();
@@ -154,7 +154,7 @@ fn order(given_at: Timestamp) -> Order {
     Order { operator: Operator { access: Access::Loopback, by: None, is_proven: false }, given_at, accepted_by: None }
 }
 
-/// Everything that is there, read whole.
+/// All records, read whole.
 struct All {
     look: Box<dyn Look>,
     deliveries: Vec<Delivery>,
@@ -238,7 +238,7 @@ impl All {
     }
 }
 
-/// All pages of a list, each with so few items, and the total.
+/// All pages of a list, a few items each, and the total.
 async fn pages<T, K: Clone>(mut page: impl AsyncFnMut(Option<K>) -> Page<T>, key: impl Fn(&T) -> K) -> (Vec<K>, u64) {
     let mut keys: Vec<K> = Vec::new();
     loop {

@@ -1,7 +1,7 @@
-//! The store's directory: the one that was locked, and how it is told from another one in its place.
+//! The store's locked directory, and how to tell it from another one in its place.
 //!
-//! A directory can be moved away while the store is open, and another one put there. Files that are open stay those of
-//! this store, but names lead elsewhere. So the names are proved before anything is renamed or removed under them.
+//! A directory can be moved away while the store is open, and another one put there. Open files stay those of this
+//! store, but names lead elsewhere. So the names are proved before anything is renamed or removed under them.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -13,12 +13,12 @@ use crate::store::StoreError;
 use crate::store::engine::recovery::Home;
 use crate::store::sled::generation::sync_directory;
 
-/// The file that is locked by whoever has the directory. It is empty until the store was first durable: from then on,
+/// The file locked by the process that has the directory. It is empty until the store was first durable: from then on,
 /// a store that sled finds empty is not new but lost.
 pub(super) const STAMP: &str = "tandem.store";
 
-/// What the marks of openings are called; the epoch follows, in eight hexadecimal digits. A backup that is copied over
-/// the directory leaves the marks of later openings in it.
+/// The prefix of the openings' marks; the epoch follows, in eight hexadecimal digits. A backup copied over the
+/// directory leaves the marks of later openings in it.
 const MARK: &str = "opened.";
 
 /// The file by which an operator says that the directory was put back from a backup.
@@ -31,16 +31,16 @@ pub(super) struct Directory {
     stamp: File,
 }
 
-/// Why a directory cannot be had.
+/// Why a directory could not be locked.
 pub(super) enum NotLocked {
     /// Another process has it.
     InUse,
-    /// The system said no.
+    /// The system refused.
     Io(io::Error),
 }
 
 impl Directory {
-    /// Locks a directory, which is there.
+    /// Locks an existing directory.
     pub(super) fn lock(path: &Path) -> Result<Self, NotLocked> {
         let stamp = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(STAMP));
         let stamp = stamp.map_err(NotLocked::Io)?;
@@ -55,7 +55,7 @@ impl Directory {
         &self.path
     }
 
-    /// The file that is locked.
+    /// The locked file.
     pub(super) fn stamp(&self) -> &File {
         &self.stamp
     }
@@ -76,22 +76,22 @@ impl Directory {
         )))
     }
 
-    /// [`Directory::prove`], in the store's words.
+    /// [`Directory::prove`] with the store's error.
     pub(super) fn prove_for_store(&self) -> Result<(), StoreError> {
         self.prove().map_err(|error| StoreError::Failed(error.to_string()))
     }
 
-    /// How this place is known again.
+    /// The identity of this place.
     pub(super) fn home(&self) -> io::Result<Home> {
         let held = self.stamp.metadata()?;
-        // Inodes are used again. Where the file system does not tell when one was born, the number has to do.
+        // Inodes are used again. Where the file system keeps no time of birth, the number has to do.
         let born = held.created().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
         let identity = format!("{} {}", held.ino(), born.as_nanos()).into_bytes();
         let marks = self.marks()?.iter().filter_map(|name| epoch_in(name)).collect();
         Ok(Home { identity, marks, told: self.path.join(RESTORED).exists() })
     }
 
-    /// Leaves the mark of this opening, and takes away those before it and the operator's word, which has been heard.
+    /// Leaves the mark of this opening, and removes earlier marks and the operator's file [`RESTORED`].
     pub(super) fn mark(&self, epoch: u32) -> io::Result<()> {
         self.prove()?;
         let mark = format!("{MARK}{epoch:08x}");

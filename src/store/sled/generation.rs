@@ -1,11 +1,11 @@
 //! The directories that sled's files lie in, and moving from one to the next.
 //!
-//! sled never gives back room that it once took, and what was dropped can be read in its file until it is written over.
-//! So now and then what is still there is copied into a directory of its own, a *generation*, and the old one is
-//! deleted. A file names the generation that counts; it is replaced in one step, so a crash at any instant leaves either
-//! the old one or the new one, whole.
+//! sled never gives back room that it once took, and dropped records can be read in its file until they are written
+//! over. So now and then the remaining records are copied into a directory of their own, a *generation*, and the old
+//! one is deleted. A file names the current generation; it is replaced in one step, so a crash at any instant leaves
+//! either the old one or the new one, whole.
 //!
-//! Nothing here knows what records mean, and nothing here touches the log.
+//! Nothing here knows the meaning of records, and nothing here touches the log.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Write};
@@ -27,47 +27,46 @@ use crate::store::{Compaction, StoreError};
 /// sled's cache. The records in flight are few and small; a larger one only keeps history in memory.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The file that names the generation that counts.
+/// The file that names the current generation.
 pub(super) const CURRENT: &str = "current";
 
-/// What becomes that file.
+/// The draft of that file.
 const NEXT: &str = "current.new";
 
-/// What the names of generations begin with; a number follows.
+/// The prefix of the generations' names; a number follows.
 const PREFIX: &str = "sled.";
 
 /// A smaller directory is left alone: there is nothing to gain. A test build moves at every chance, so that the tests
 /// see it.
 const BLOATED_BYTES_MIN: u64 = if cfg!(debug_assertions) { 1 } else { 64 * 1024 * 1024 };
 
-/// How many times what is in it a directory may take. A copy costs as much writing as there is in it, so the larger
-/// this is, the less is copied.
+/// The largest ratio of a directory's size to its records. A copy writes all records once, so a larger ratio means
+/// fewer copies.
 const BLOAT_MAX: u64 = if cfg!(debug_assertions) { 0 } else { 4 };
 
-/// How long sled's file is waited for. Its threads finish what they write, which takes a fraction of a second.
+/// How long to wait for the lock on sled's file. sled's threads finish their writes in a fraction of a second.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(10);
 const LOCK_STEP: Duration = Duration::from_millis(5);
 
-/// What is written between two flushes of sled: about one of its segments. More would only lie in its buffers.
+/// The bytes written between two flushes of sled: about one of its segments. More would only lie in its buffers.
 pub(super) const STEP_BYTES: usize = 512 * 1024;
 
-/// sled in its directory. Who has one may read; the one who opens the store, and then the one who settles its log, are
-/// the only ones to write.
+/// sled in its directory. Any holder may read; only the opening of the store, and then the settler of its log, write.
 pub(super) struct Generation {
     /// `None` only while it is being dropped.
     db: Option<Db>,
     directory: PathBuf,
     number: u64,
-    /// Set when another generation counts.
+    /// Set once another generation is current.
     obsolete: AtomicBool,
-    /// Closed when it is gone, with its directory if that is obsolete.
+    /// Closed when this generation is gone, with its directory if that is obsolete.
     gone: watch::Sender<()>,
-    /// The store's directory, locked: nobody else has that while sled may still write into it.
+    /// The store's directory, locked: no other process gets it while sled may still write into it.
     store: Arc<Directory>,
 }
 
 impl Generation {
-    /// Opens the one that counts, or makes the first one where there need not be one.
+    /// Opens the current generation, or makes the first one where none need exist.
     pub(super) fn open(home: Arc<Directory>, must_exist: bool) -> Result<Self, sled::Error> {
         let store = home.path();
         let number = match current(store)? {
@@ -85,7 +84,7 @@ impl Generation {
         store.prove()?;
         let directory = directory_of(store.path(), number);
         DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
-        // A snapshot that was being written when the process ended. sled would take it for a damaged one, and the one
+        // The rest of a snapshot whose writing a crash cut off. sled would take it for a damaged one, and the one
         // before it is still there.
         for entry in fs::read_dir(&directory)? {
             let path = entry?.path();
@@ -99,7 +98,7 @@ impl Generation {
         Ok(Self { db, directory, number, obsolete, gone, store })
     }
 
-    /// Deletes what interrupted moves have left. This one is known to be sound by now.
+    /// Deletes the rest of interrupted moves. This generation is known to be sound by now.
     pub(super) fn delete_leftovers(&self) -> io::Result<()> {
         self.store.prove()?;
         for entry in fs::read_dir(self.store.path())? {
@@ -113,7 +112,7 @@ impl Generation {
         Ok(())
     }
 
-    /// Its channel closes when it is gone.
+    /// A channel that closes when this generation is gone.
     pub(super) fn gone(&self) -> watch::Receiver<()> {
         self.gone.subscribe()
     }
@@ -122,15 +121,15 @@ impl Generation {
         self.db.as_ref().ok_or(StoreError::Closed)
     }
 
-    /// Makes it the one that counts, with its own first writes and names durable, and gives a descriptor of its file:
-    /// sled 0.34 never syncs it itself. After an error nobody knows which one counts.
+    /// Makes this generation the current one, with its first writes and names durable, and returns a descriptor of its
+    /// file: sled 0.34 never syncs it itself. After an error it is unknown which generation is current.
     pub(super) fn establish(&self) -> io::Result<File> {
         let (file, directory) = self.prepare()?;
         name_current(&self.store, &directory)?;
         Ok(file)
     }
 
-    /// All of [`Generation::establish`] but the last step, and what that needs: the store's directory.
+    /// All of [`Generation::establish`] but the last step; also returns the store's directory for it.
     fn prepare(&self) -> io::Result<(File, File)> {
         self.store.prove()?;
         let store = self.store.path();
@@ -156,9 +155,9 @@ impl Generation {
         Ok(bytes)
     }
 
-    /// Copies what is in it into the next generation, and makes that the one that counts. Nobody may write meanwhile.
-    /// `None` when that is not worth it, there is no room or the copy fails: then this one still counts. After an error
-    /// nobody knows which.
+    /// Copies the records into the next generation, and makes that the current one. No thread may write meanwhile.
+    /// `None` when the copy is not worth it, there is no room or it fails: then this generation stays current. After an
+    /// error it is unknown which is.
     pub(super) fn move_on(&self, when: Compaction) -> Result<Option<(Self, File)>, StoreError> {
         self.store.prove_for_store()?;
         let size = self.db()?.size_on_disk().map_err(failed)?;
@@ -187,10 +186,10 @@ impl Generation {
         Ok(Some((next, file)))
     }
 
-    /// The next generation, with everything in it and ready to count.
+    /// The next generation, with all records, ready to be named.
     fn copied(&self) -> Result<(Self, File, File), StoreError> {
         let number = self.number + 1;
-        // What an earlier attempt has left must not shine through.
+        // The rest of an earlier attempt must not shine through.
         self.store.prove_for_store()?;
         match fs::remove_dir_all(directory_of(self.store.path(), number)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
@@ -245,7 +244,7 @@ impl Drop for Generation {
     }
 }
 
-/// Lets the generation count that was prepared.
+/// Makes the prepared generation the current one.
 fn name_current(store: &Directory, directory: &File) -> io::Result<()> {
     failpoint::reach("generation.naming");
     store.prove()?;
@@ -258,8 +257,8 @@ fn directory_of(store: &Path, number: u64) -> PathBuf {
     store.join(format!("{PREFIX}{number}"))
 }
 
-/// Waits until sled's file is free. Nobody else can have it, for the store's directory is locked; but sled's own threads
-/// may hold it for a moment after a store of this process was closed, and sled would call that damage.
+/// Waits until sled's file is free. No other process can have it, because the store's directory is locked; but sled's
+/// own threads may hold it for a moment after a store of this process was closed, and sled would call that damage.
 fn wait_for_lock(file: &Path) -> io::Result<()> {
     let file = match File::open(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -276,7 +275,7 @@ fn wait_for_lock(file: &Path) -> io::Result<()> {
     }
 }
 
-/// The generation that counts; `None` when there is none yet.
+/// The current generation; `None` when there is none yet.
 fn current(store: &Path) -> io::Result<Option<u64>> {
     let named = match fs::read_to_string(store.join(CURRENT)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -1,11 +1,11 @@
-//! The write-ahead log: what was committed and is not in sled yet.
+//! The write-ahead log: committed changes that are not in sled yet.
 //!
-//! A commit is one record, appended and synced; only then is anybody told. Two files take turns: while the changes that
-//! one of them holds are brought into sled, the other one takes the new ones, and a file is written over from its
-//! beginning only after everything in it is in sled, synced. Each turn is a *generation*, and every record says of
-//! which it is, so what is left of an earlier turn behind the last record is never taken for a part of this one.
+//! A commit is one record, appended and synced before any caller is answered. Two files take turns: while one file's
+//! changes are brought into sled, the other takes the new ones, and a file is written over from its beginning only
+//! after all its changes are in sled, synced. Each turn is a *generation*, and every record names its own, so that the
+//! rest of an earlier turn behind the last record is never taken for a part of this one.
 //!
-//! The log only keeps and gives back. It does not know what keys mean, and it never decides when it is somebody's turn.
+//! The log only keeps and gives back changes. It does not know the meaning of keys, and never decides when a turn ends.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -20,14 +20,14 @@ use crate::store::engine::tree::Changes;
 /// The two files.
 pub(super) const FILES: [&str; 2] = ["log.0", "log.1"];
 
-/// A record begins with its generation (8 bytes), the length of what it holds (4), and a checksum over both and what
-/// it holds (4). Big-endian.
+/// A record begins with its generation (8 bytes), the length of its changes (4), and a checksum over both and the
+/// changes (4). Big-endian.
 const HEADER_BYTES: usize = 16;
 
-/// Records begin at multiples of this, so that whoever looks for one behind a damaged place knows where to look.
+/// Records begin at multiples of this, so that a search for one behind a damaged place knows where to look.
 const ALIGNMENT: usize = 16;
 
-/// What a medium writes whole or not at all; the first record of a turn has it to itself.
+/// The unit that a medium writes whole or not at all; the first record of a turn has one to itself.
 const SECTOR_BYTES: usize = 512;
 
 /// In place of a value's length: the key goes.
@@ -36,16 +36,16 @@ const GONE: u32 = u32::MAX;
 /// The log, ready to be appended to.
 pub(super) struct Log {
     files: [SyncedFile; 2],
-    /// Whose turn it is.
+    /// The file of this turn.
     turn: usize,
     generation: u64,
-    /// Where the next record goes.
+    /// The end of the last record.
     end: u64,
-    /// The record that is being made; kept for its room.
+    /// The record being made; kept for its allocation.
     record: Vec<u8>,
-    /// How long the files are made at least.
+    /// The least length of the files.
     room: u64,
-    /// Of which file nothing may be left when its next turn begins.
+    /// The files to erase when their next turn begins.
     afresh: [bool; 2],
 }
 
@@ -72,31 +72,31 @@ impl SyncedFile {
 /// Why the log cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LogError {
-    /// The system said no.
+    /// The system refused.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It does not begin with a record, or a record that was acknowledged stands behind something that is none.
+    /// The file does not begin with a record, or a record of this turn lies behind a damaged place.
     #[error("{file} is damaged at byte {at}")]
     Damaged { file: &'static str, at: usize },
-    /// One of the two is not there, or empty, where both must be.
+    /// A file is missing or empty where both must be there.
     #[error("{0} is missing")]
     Missing(&'static str),
 }
 
-/// What a file holds.
+/// A file's contents.
 #[derive(Default)]
 struct Contents {
-    /// 0 when there is nothing in it.
+    /// 0 when the file is empty.
     generation: u64,
     changes: Changes,
 }
 
 impl Log {
-    /// Opens the log in a directory, or makes it where it need not be there, and gives back what was committed, later
-    /// changes over earlier ones. Before anything is appended, all of that must be in sled, synced; then [`Log::turn`].
+    /// Opens the log in a directory, or makes it where it need not exist, and returns the committed changes, later ones
+    /// over earlier ones. Before an append, all of them must be in sled, synced; then [`Log::turn`].
     ///
-    /// Each file is made at least `room` bytes long when its turn comes: a sync costs half as much where a file does not
-    /// grow.
+    /// Each file is made at least `room` bytes long when its turn comes, because a sync costs half as much where a file
+    /// does not grow.
     pub(super) fn open(directory: &Path, room: u64, must_exist: bool) -> Result<(Self, Changes), LogError> {
         let read = |name: &'static str| {
             let contents = match std::fs::read(directory.join(name)) {
@@ -105,7 +105,7 @@ impl Log {
             };
             if must_exist && contents.generation == 0 { Err(LogError::Missing(name)) } else { Ok(contents) }
         };
-        // Nothing is made before all is read: a file that is missing must still be missing at the next start.
+        // Nothing is made before both files are read: a missing file must still be missing at the next start.
         let [first, second] = [read(FILES[0])?, read(FILES[1])?];
         #[cfg(test)]
         let fails = std::sync::Arc::default();
@@ -126,13 +126,13 @@ impl Log {
         let (generation, record) = (newer.generation, Vec::new());
         let mut log = Self { files, turn, generation, end: 0, record, room, afresh: [false; 2] };
         if is_new {
-            // Both must begin with a record from now on; the other one does with the first turn.
+            // Both must begin with a record from now on; the other file does with the first turn.
             log.turn()?;
         }
         Ok((log, changes))
     }
 
-    /// Appends one commit, and syncs it. After an error nobody knows whether it is there.
+    /// Appends one commit, and syncs it. After an error it is unknown whether the commit is there.
     pub(super) fn append(&mut self, changes: &Changes) -> io::Result<()> {
         self.record.clear();
         self.record.resize(HEADER_BYTES, 0);
@@ -142,7 +142,7 @@ impl Log {
         self.write(ALIGNMENT)
     }
 
-    /// Writes the record that was made, filled up to a multiple of so many bytes, and syncs it.
+    /// Writes the prepared record, padded to a multiple of so many bytes, and syncs it.
     fn write(&mut self, multiple: usize) -> io::Result<()> {
         let length = u32::try_from(self.record.len() - HEADER_BYTES).map_err(|_| too_long())?;
         self.record[..8].copy_from_slice(&self.generation.to_be_bytes());
@@ -158,13 +158,13 @@ impl Log {
         Ok(())
     }
 
-    /// How much this generation holds.
+    /// The length of this turn.
     pub(super) fn bytes(&self) -> u64 {
         self.end
     }
 
-    /// The other file's turn: from now on it is written over. Everything in it must be in sled, synced, by now. After an
-    /// error nothing more may be appended.
+    /// Begins the other file's turn, which writes over it. All its changes must be in sled, synced, by now. After an
+    /// error no append is allowed.
     pub(super) fn turn(&mut self) -> io::Result<()> {
         self.turn = 1 - self.turn;
         self.generation += 1;
@@ -172,7 +172,7 @@ impl Log {
         self.record.clear();
         self.record.resize(HEADER_BYTES, 0);
         self.write(SECTOR_BYTES)?;
-        // Only now, with the first record in place: a file that begins with nothing would be a damaged one.
+        // Only after the first record is in place: a file that begins with zeros would be damaged.
         let file = &self.files[self.turn].file;
         let length = file.metadata()?.len();
         let from = if std::mem::take(&mut self.afresh[self.turn]) { self.end } else { length };
@@ -180,12 +180,12 @@ impl Log {
         Ok(())
     }
 
-    /// From the next turn of each file on, nothing is left in it of what is there now.
+    /// Erases each file's old contents when its next turn begins.
     pub(super) fn begin_afresh(&mut self) {
         self.afresh = [true; 2];
     }
 
-    /// Whether there is a file that has not begun afresh since it should.
+    /// Whether a file still holds contents to erase.
     pub(super) fn has_leftovers(&self) -> bool {
         self.afresh != [false; 2]
     }
@@ -196,7 +196,7 @@ impl Log {
     }
 }
 
-/// Writes zeros from one place to another, and syncs the file with its length; nothing where there is nothing between.
+/// Writes zeros from one offset to another, and syncs the file with its length; does nothing for an empty range.
 fn blank(file: &File, from: u64, to: u64) -> io::Result<()> {
     const ZEROS: &[u8] = &[0; 64 * 1024];
     for at in (from..to).step_by(ZEROS.len()) {
@@ -232,8 +232,8 @@ fn read(file: &'static str, bytes: &[u8]) -> Result<Contents, LogError> {
         decode(held, &mut contents.changes).ok_or(LogError::Damaged { file, at })?;
         at = (at + HEADER_BYTES + held.len()).next_multiple_of(ALIGNMENT);
     }
-    // What stands here was never acknowledged, because its sync did not return, or is left of an earlier turn. Behind it
-    // there is nothing of this turn: nothing more was written before that sync.
+    // The bytes here are an unacknowledged record, whose sync did not return, or the rest of an earlier turn. No record
+    // of this turn lies behind them: none was written before that sync returned.
     for behind in (at..bytes.len()).step_by(ALIGNMENT) {
         let begins_like_one = bytes[behind..].starts_with(&generation.to_be_bytes());
         if begins_like_one && record_at(bytes, behind).is_some() {
@@ -243,7 +243,7 @@ fn read(file: &'static str, bytes: &[u8]) -> Result<Contents, LogError> {
     Ok(contents)
 }
 
-/// The sound record at this place: its generation, and what it holds.
+/// The sound record at this offset: its generation, and its changes.
 fn record_at(bytes: &[u8], at: usize) -> Option<(u64, &[u8])> {
     let (header, rest) = bytes.get(at..)?.split_first_chunk::<HEADER_BYTES>()?;
     let (generation, _) = header.split_first_chunk::<8>()?;
@@ -254,7 +254,7 @@ fn record_at(bytes: &[u8], at: usize) -> Option<(u64, &[u8])> {
     sound.then_some((generation, held))
 }
 
-/// Takes a record's changes in; `None` when it is not a list of changes.
+/// Adds a record's changes; `None` when it is not a list of changes.
 fn decode(mut held: &[u8], changes: &mut Changes) -> Option<()> {
     while !held.is_empty() {
         let (key_bytes, rest) = held.split_first_chunk::<4>()?;

@@ -1,7 +1,7 @@
-//! Opening a directory: alone, durably, and never as something that it is not.
+//! For opening a directory: alone, durably, and never as another store than it is.
 //!
 //! A store that cannot be opened is never replaced by an empty one: that would lose acknowledged messages in silence.
-//! It is moved aside, a notice is left in its place, and every later start stops at that notice until somebody has
+//! It is moved aside, a notice is left in its place, and every later start stops at that notice until the operator has
 //! decided.
 
 use std::fs::{self, DirBuilder};
@@ -24,35 +24,35 @@ use crate::store::sled::pages::failed;
 use crate::store::sled::tree::{LoggedTree, turn_bytes};
 use crate::store::{StoreError, StoreLimits};
 
-/// Below this, a failure to open is put down to the full disk and not to the data: sled writes a segment or two
-/// (512 KiB each) while it opens.
+/// Below this much free space, a failure to open is put down to the full disk and not to the data: sled writes a
+/// segment or two (512 KiB each) while it opens.
 const OPENING_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Where the format is written.
+/// The key of the format.
 const META_FORMAT: &[u8] = b"mformat";
 
-/// The version of what lies in the directory, records included. A store of a later version is refused.
+/// The version of the directory's contents, records included. A store of a later version is refused.
 const FORMAT: u32 = 3;
 
 /// The notice in the place of a store that was moved aside.
 const NOTICE: &str = "MOVED-ASIDE.txt";
 
-/// Why the store could not be opened, and what to do about it.
+/// Why the store could not be opened, and the operator's next step.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Two processes must never write one store.
+    /// Another process has the store; two must never write one.
     #[error("the store {path} is in use by another process; stop that one, or give this one a directory of its own")]
     InUse {
         /// The directory.
         path: PathBuf,
     },
-    /// There is a file, or something else, in its place.
+    /// A file, or another thing, is in its place.
     #[error("the store {path} is not a directory; name another place in `store.url`, or move that file away")]
     NotADirectory {
-        /// What is there.
+        /// The path of that file.
         path: PathBuf,
     },
-    /// The operating system said no: rights, space, a medium that fails.
+    /// The operating system refused: rights, space, a failing medium.
     #[error(
         "the store {path} cannot be used ({cause}); see that the directory can be written to and that its disk is \
          well and has room. Nothing was changed"
@@ -60,42 +60,42 @@ pub enum OpenError {
     Unusable {
         /// The directory.
         path: PathBuf,
-        /// In the system's words.
+        /// The system's error.
         cause: String,
     },
-    /// It does not hold together.
+    /// The store is damaged.
     #[error(
         "the store {path} is broken ({cause}) and was moved to {moved_to}. Messages that were acknowledged are in \
-         there: keep it. To put a backup back, copy it to {path} in place of what is there now; what waited in it is \
-         looked for before it is sent again. To go on with an empty store instead, delete {path}; tickets lead known \
+         there: keep it. To put a backup back, copy it to {path} in place of the directory there now; its waiting \
+         messages are looked for before they are sent again. To go on with an empty store instead, delete {path}; tickets lead known \
          customers back to their conversations"
     )]
     Broken {
         /// The directory.
         path: PathBuf,
-        /// Where it is now.
+        /// Its new path.
         moved_to: PathBuf,
-        /// What was wrong.
+        /// The damage.
         cause: String,
     },
-    /// It does not hold together, and could not be moved either.
+    /// The store is damaged, and could not be moved either.
     #[error(
         "the store {path} is broken ({cause}) and could not be moved aside ({why}). Messages that were acknowledged \
-         are in there: move its contents to a safe place, and copy a backup there if you have one (what waited in it is \
-         looked for before it is sent again), or leave the directory empty to go on with an empty store"
+         are in there: move its contents to a safe place, and copy a backup there if you have one (its waiting messages \
+         are looked for before they are sent again), or leave the directory empty to go on with an empty store"
     )]
     BrokenInPlace {
         /// The directory.
         path: PathBuf,
-        /// What was wrong.
+        /// The damage.
         cause: String,
-        /// Why it is still there.
+        /// Why it could not be moved.
         why: String,
     },
-    /// An earlier start found it broken, and nobody has decided yet.
+    /// An earlier start found the store damaged, and the operator has not decided yet.
     #[error(
         "the store {path} was found broken by an earlier start, and nobody has decided what to do: read \
-         {path}/{NOTICE}. Copy a backup to {path} in place of what is there, or delete it to go on with an empty store"
+         {path}/{NOTICE}. Copy a backup to {path} in place of this directory, or delete it to go on with an empty store"
     )]
     Undecided {
         /// The directory.
@@ -114,7 +114,7 @@ pub enum OpenError {
     Unreadable {
         /// The directory.
         path: PathBuf,
-        /// What was wrong.
+        /// The error of the read.
         cause: StoreError,
     },
 }
@@ -134,7 +134,7 @@ pub(super) fn open(path: &Path, limits: &StoreLimits, epoch: u32, now: Timestamp
     if path.exists() && !path.is_dir() {
         return Err(OpenError::NotADirectory { path: path.to_owned() });
     }
-    // What customers write is nobody else's business.
+    // Customers' texts are private to this user.
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
     let directory = Arc::new(Directory::lock(path).map_err(|error| match error {
         NotLocked::InUse => OpenError::InUse { path: path.to_owned() },
@@ -153,8 +153,8 @@ pub(super) fn open(path: &Path, limits: &StoreLimits, epoch: u32, now: Timestamp
         return Err(set_aside(&directory, "nothing that was in it can be found".into(), now));
     }
     let db = generation.db().map_err(unreadable)?;
-    // The stamp comes last, so where it is missing nothing was acknowledged yet, and what an interrupted first start has
-    // left is no log. Where there is more than that, the stamp was lost.
+    // The stamp is written last. Without it no message was acknowledged yet, and log files are the rest of an
+    // interrupted first start, unless sled holds more entries than the format: then the stamp was lost.
     let has_log = established || db.iter().nth(1).is_some();
     if !has_log {
         for name in log::FILES {
@@ -169,7 +169,7 @@ pub(super) fn open(path: &Path, limits: &StoreLimits, epoch: u32, now: Timestamp
             return Err(set_aside(&directory, format!("its log: {error}"), now));
         }
     };
-    // Synced with what the log held, which comes next.
+    // Synced with the log's changes, which come next.
     db.insert(META_FORMAT, &FORMAT.to_be_bytes()).map_err(|error| unreadable(failed(error)))?;
     let file = generation.establish().map_err(unusable)?;
     generation.delete_leftovers().map_err(unusable)?;
@@ -179,10 +179,10 @@ pub(super) fn open(path: &Path, limits: &StoreLimits, epoch: u32, now: Timestamp
     let sync_fails = log.sync_fails();
     failpoint::reach("open.read");
     let tree = LoggedTree::new(generation, file, log, &found, turn_bytes(limits.turn_bytes)).map_err(unreadable)?;
-    // What the log held is in sled by now; a start has better uses for the memory.
+    // The log's changes are in sled by now; the start needs the memory.
     drop(found);
     failpoint::reach("open.settled");
-    // Weak: whoever measures the disk must not keep the directory locked.
+    // Weak, so that measuring the disk does not keep the directory locked.
     let held = Arc::downgrade(&directory);
     let disk = Disk::of(path, move || held.upgrade().map_or(Ok(()), |directory| directory.prove_for_store()));
     let start = Start { epoch, now, home: Some(directory.home().map_err(unusable)?) };
@@ -202,13 +202,13 @@ pub(super) fn open(path: &Path, limits: &StoreLimits, epoch: u32, now: Timestamp
     })
 }
 
-/// sled answers damage with an error or, as often, with a panic.
+/// Opens sled, which answers damage with an error or, as often, with a panic.
 fn open_sled(directory: &Arc<Directory>, established: bool, now: Timestamp) -> Result<Generation, OpenError> {
     let path = directory.path();
     let open = || Generation::open(Arc::clone(directory), established);
     let cause = match std::panic::catch_unwind(AssertUnwindSafe(open)) {
         Ok(Ok(generation)) => return Ok(generation),
-        // With a number it is the system's own word on it, and no verdict on the data.
+        // An error number is the system's own, and no verdict on the data.
         Ok(Err(sled::Error::Io(error))) if error.raw_os_error().is_some() => {
             return Err(OpenError::Unusable { path: path.to_owned(), cause: error.to_string() });
         }
@@ -246,7 +246,7 @@ fn set_aside(directory: &Directory, cause: String, now: Timestamp) -> OpenError 
         .and_then(|()| sync_parent(&path));
     match left {
         Ok(()) => error,
-        // Without the notice the next start would take the empty place for a new store, so all goes back.
+        // Without the notice the next start would take the empty place for a new store, so the directory goes back.
         Err(failure) => {
             let why = match fs::remove_dir_all(&path).and_then(|()| fs::rename(&moved_to, &path)) {
                 Ok(()) => failure.to_string(),
@@ -261,7 +261,7 @@ fn ignore_missing(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
-/// The format of what sled holds; `None` when it holds nothing.
+/// The format in sled; `None` when sled is empty.
 fn format(generation: &Generation, path: &Path) -> Result<Option<u32>, OpenError> {
     let unreadable =
         |cause: &str| OpenError::Unreadable { path: path.to_owned(), cause: StoreError::Failed(cause.to_owned()) };

@@ -1,11 +1,11 @@
-//! Many entries in one value of sled.
+//! For keeping many entries in one value of sled.
 //!
 //! sled spends about as much on a key with a few hundred bytes as on one with a few thousand: some microseconds, and
-//! some hundred bytes of disk. So neighbours share a value, a *page*, under a key that none of them is below. Entries
-//! that come one after the other, as nearly all of ours do, then cost an eighth.
+//! some hundred bytes of disk. So neighbouring entries share a value, a *page*, under a key that is no greater than any
+//! of theirs. Entries in a row, as nearly all of ours are, then cost an eighth.
 //!
-//! One thread writes ([`merge`]), and never moves an entry to an earlier page; so whoever reads meanwhile finds every
-//! entry that nobody writes, and by the order of keys knows one that was met before.
+//! One thread writes ([`merge`]), and never moves an entry to an earlier page. So a concurrent reader finds every entry
+//! that is not being written, and recognises a repeated one by the order of keys.
 
 use std::iter::Peekable;
 
@@ -13,18 +13,18 @@ use sled::{Db, IVec, Tree};
 
 use crate::store::StoreError;
 
-/// What the keys of pages begin with.
+/// The prefix of the pages' keys.
 const PREFIX: u8 = b'/';
 
 /// The longest page of several entries: short enough that no page of sled's own, which holds 16 of these, ever leaves
 /// the file that is synced. A single entry may be a few bytes longer, by its key.
 const PAGE_BYTES: usize = 4096;
 
-/// How often each entry of sled is looked up again where many are read, one after the other.
+/// How often each entry of sled is looked up again when many are read, one after the other.
 ///
-/// sled 0.34 counts what its cache holds in 256 parts, and lets go of something only when 64 accesses to one part have
-/// come together. Reading a store once makes a few accesses to each node, so all of it would stay in memory, whatever the
-/// size of the cache: a start would take more than a run. Four accesses more for each entry keep it to 16 MiB.
+/// sled 0.34 keeps the account of its cache in 256 parts, and evicts only after 64 accesses to one part. Reading a
+/// store once makes a few accesses to each node, so all of it would stay in memory, for any size of the cache: a start
+/// would take more than a run. Four more accesses for each entry keep it to 16 MiB.
 const LOOKS_AGAIN: usize = 4;
 
 /// An entry begins with the lengths of its key and of its value, 4 bytes each, big-endian.
@@ -32,7 +32,7 @@ const HEADER_BYTES: usize = 8;
 
 type Entry = (IVec, IVec);
 
-/// What is to be written together: pages under their keys, `None` for one that goes.
+/// Pages to write together, under their keys; `None` for a page that goes.
 pub(super) type Piece = Vec<(IVec, Option<Vec<u8>>)>;
 
 /// The value of a key.
@@ -42,7 +42,7 @@ pub(super) fn get(db: &Db, key: &[u8]) -> Result<Option<IVec>, StoreError> {
     Ok(found.map(|(_, value)| value))
 }
 
-/// What an iterator of sled gives, in no more memory than sled's cache is to take.
+/// The entries of a sled iterator, in no more memory than sled's cache is to take.
 pub(super) fn walk(tree: &Tree, found: sled::Iter) -> impl Iterator<Item = Result<Entry, sled::Error>> + use<> {
     let tree = tree.clone();
     found.enumerate().map(move |(number, entry)| {
@@ -93,14 +93,14 @@ pub(super) fn last(db: &Db, from: &[u8], to: &[u8]) -> Result<Option<Entry>, Sto
     Ok(None)
 }
 
-/// The pages in which there may be such entries.
+/// The pages that may hold such entries.
 fn pages_of(db: &Db, from: &[u8], to: &[u8]) -> Result<sled::Iter, StoreError> {
     let first = page_of(db, from)?.map_or_else(|| page_key(from), |(key, _)| key);
     Ok(db.range(first..page_key(to)))
 }
 
-/// Works changes, in the order of their keys, into the pages, and hands over what that writes, piece by piece. Each piece is to be applied whole;
-/// whoever stops between two may begin again.
+/// Merges changes, in the order of their keys, into the pages, and passes the pages to write to `write`, piece by
+/// piece. Each piece must be applied whole; a merge that stopped between two may begin again.
 pub(super) fn merge<'a>(
     db: &Db,
     changes: impl Iterator<Item = (&'a IVec, &'a Option<IVec>)>,
@@ -130,7 +130,7 @@ pub(super) fn merge<'a>(
 /// Entries as full pages, each with the key of its first entry.
 fn pack(entries: &[Entry]) -> impl Iterator<Item = (&IVec, Vec<u8>)> {
     let total: usize = entries.iter().map(length).sum();
-    // All about as full as the others: a page that is full to the brim is cut at the next entry that comes between.
+    // All pages about as full as the others: a page full to the brim is cut by the next entry in between.
     let fill = total.div_ceil(total.div_ceil(PAGE_BYTES).max(1));
     let mut rest = entries;
     std::iter::from_fn(move || {
@@ -157,12 +157,12 @@ fn page_key(first: &[u8]) -> IVec {
     IVec::from(key)
 }
 
-/// The page in which this key is, if it is anywhere.
+/// The page that holds this key, if any does.
 fn page_of(db: &Db, key: &[u8]) -> Result<Option<Entry>, StoreError> {
     db.range(IVec::from(&[PREFIX])..=page_key(key)).next_back().transpose().map_err(failed)
 }
 
-/// A page's entries with those changes worked in that come before the next page.
+/// A page's entries with the changes merged that come before the next page.
 fn overlay<'a>(
     old: Vec<Entry>,
     changes: &mut Peekable<impl Iterator<Item = (&'a IVec, &'a Option<IVec>)>>,
@@ -181,7 +181,7 @@ fn overlay<'a>(
     new
 }
 
-/// An error of sled as one of the store.
+/// sled's error as the store's.
 pub(super) fn failed(error: sled::Error) -> StoreError {
     StoreError::Failed(error.to_string())
 }
@@ -244,7 +244,7 @@ mod tests {
         db.scan_prefix([PREFIX]).map(Result::unwrap).map(|(at, page)| (at, entries(&page).unwrap())).collect()
     }
 
-    /// Whatever comes and goes: the entries are those of a map, and no page is empty, too long, or out of its place.
+    /// The entries are those of a map after any changes, and no page is empty, too long, or out of its place.
     #[test]
     fn pages_hold_what_a_map_holds() {
         for seed in 0..4 {

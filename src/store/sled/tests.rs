@@ -1,4 +1,4 @@
-//! The contract on sled, and what only sled can get wrong.
+//! The store's contract on sled, and faults that only sled can have.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -57,7 +57,7 @@ impl Home for InDirectory {
 
     async fn crash(&self, store: SledStore, now: Timestamp) -> (Self, SledStore) {
         let elsewhere = Self::new().await;
-        // The store is open while it is copied: nothing that a proper end would write is in the copy.
+        // The store is open during the copy, so the copy lacks the writes of a proper end.
         copy(&self.path(), &elsewhere.path());
         // A power cut makes no copy: the store's own file is the same one.
         std::fs::remove_file(elsewhere.path().join(STAMP)).unwrap();
@@ -105,7 +105,7 @@ async fn a_broken_store_is_set_aside_once_and_never_replaced() {
         let generation = home.path().join("sled.1");
         std::fs::write(generation.join(name), bytes).unwrap();
         if name == "db" {
-            // What sled would find its way back with.
+            // sled would recover from these.
             for entry in std::fs::read_dir(&generation).unwrap().map(Result::unwrap) {
                 if entry.file_name().to_string_lossy().starts_with("snap") {
                     std::fs::remove_file(entry.path()).unwrap();
@@ -199,7 +199,7 @@ async fn open_in(epoch: u32, path: &Path, now: Timestamp) -> SledStore {
 async fn every_opening_begins_an_epoch_and_ids_stay_what_they_were() {
     let home = InDirectory::new().await;
     let mut given = Vec::new();
-    // The same lot twice makes two epochs all the same.
+    // Drawing the same epoch twice gives two epochs all the same.
     for (number, epoch) in [1, 2, 2].into_iter().enumerate() {
         let store = open_in(epoch, &home.path(), at(0)).await;
         given.push(accept(&store, text("a", &number.to_string())).await);
@@ -216,7 +216,7 @@ async fn every_opening_begins_an_epoch_and_ids_stay_what_they_were() {
     let stranger = crate::domain::event::EventId { epoch: 5, ..given[0] };
     assert_eq!(store.delivery(stranger).await, Ok(None));
     assert!(!store.may_be_later(stranger, given[0]), "an earlier store's");
-    // What settled and was dropped needs no epoch any more.
+    // Settled and dropped deliveries need no epoch any more.
     for _ in 0..3 {
         let claimed = claim(&store, Destination::Zendesk, at(0)).await;
         store.record(&claimed, done(&claimed), at(0)).await.unwrap();
@@ -228,7 +228,7 @@ async fn every_opening_begins_an_epoch_and_ids_stay_what_they_were() {
     assert_eq!(kept, Ok(1));
 }
 
-/// Stops a store with one text in it, keeps a copy, and goes on with three more; the copy, and the ids given out since.
+/// Stops a store with one text, copies it, and goes on with three more; returns the copy, and the ids given out since.
 async fn with_a_backup(home: &InDirectory) -> (std::path::PathBuf, Vec<crate::domain::event::EventId>) {
     let store = open_in(1, &home.path(), at(0)).await;
     accept(&store, text("a", "waits")).await;
@@ -260,7 +260,8 @@ async fn accept_doorbell(store: &SledStore) {
 
 #[tokio::test]
 async fn a_store_that_was_put_back_knows_it_gives_new_ids_and_looks_for_what_waits() {
-    // The directory replaced by the copy; the copy written over it; a snapshot of the very disk, of which the operator tells.
+    // Three ways: the copy in place of the directory; the copy over it; a snapshot of the same disk, told by the
+    // operator.
     for way in ["replaced", "overwritten", "told"] {
         let home = InDirectory::new().await;
         let (backup, since) = with_a_backup(&home).await;
@@ -282,7 +283,7 @@ async fn a_store_that_was_put_back_knows_it_gives_new_ids_and_looks_for_what_wai
         let store = open_in(2, &home.path(), at(500)).await;
         let lost = store.lost_time().unwrap_or_else(|| panic!("{way}: it is not known that it was put back"));
         assert_eq!((lost.since, lost.until, lost.doubted), (at(0), at(500), Some(1)), "{way}");
-        // The same epoch was drawn as in the time that is lost: only there is nothing that a store could do about it.
+        // Drawing an epoch of the lost time again is the one case in which a store cannot keep ids apart.
         store.close().await;
         drop(store);
         let store = open_in(3, &home.path(), at(501)).await;
@@ -470,7 +471,7 @@ async fn what_was_dropped_is_in_no_file_after_a_compaction() {
     let store = home.open(StoreLimits::default(), at(0)).await;
     let secret = "the secret of Ms. Hoppe";
     let in_a_file = || all_bytes(&home.path()).windows(secret.len()).any(|bytes| bytes == secret.as_bytes());
-    // Once in sled, once in the log, once cut into parts.
+    // One in sled, one in the log, one cut into parts.
     accept(&store, text("a", secret)).await;
     store.compact(Compaction::Now).await.unwrap();
     accept(&store, text("a", secret)).await;
@@ -498,7 +499,7 @@ async fn what_a_vendor_answered_about_a_forgotten_customer_is_in_no_file_after_a
     accept(&store, text("ada", "1")).await;
     let secret = "the landline of Ms. Hoppe";
     let in_a_file = || all_bytes(&home.path()).windows(secret.len()).any(|bytes| bytes == secret.as_bytes());
-    // Once in sled and in the log, and by now in parts.
+    // One in sled and in the log, by now in parts.
     for second in 0..8 {
         let claimed = claim(&store, Destination::Zendesk, at(second)).await;
         let body = format!("{second}{} {secret}", "x".repeat(900));
@@ -529,7 +530,7 @@ async fn a_move_that_was_cut_off_leaves_the_old_directory() {
     accept(&store, text("a", "1")).await;
     store.close().await;
     drop(store);
-    // As far as a copy may have come before it counts.
+    // The furthest state of a copy before it is named.
     copy(&home.path().join("sled.1"), &home.path().join("sled.2"));
     std::fs::write(home.path().join("sled.2/db"), "half").unwrap();
     std::fs::write(home.path().join("current.new"), "sled.2").unwrap();

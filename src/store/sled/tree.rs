@@ -1,10 +1,10 @@
-//! A tree whose commits survive a power cut: a log for what is new, sled for all the rest.
+//! A tree whose commits survive a power cut: a log for new changes, sled for all others.
 //!
-//! A commit is appended to the log and synced; from then on it is durable, and it is looked up in memory until a thread
-//! of its own has brought it into sled ([`Settler`]). So nobody waits for sled, and what is written and dropped again
-//! within a turn of the log, as most of what a delivery goes through, never gets there.
+//! A commit is appended to the log and synced; from then on it is durable, and it is looked up in memory until the
+//! settler's thread has brought it into sled ([`Settler`]). So no request waits for sled, and a value written and
+//! dropped within one turn of the log, as most steps of a delivery are, never gets there.
 //!
-//! Once a store is open, nobody else writes to sled, and no async thread ever does.
+//! Once a store is open, only the settler's thread writes to sled, and no async thread ever does.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -24,38 +24,38 @@ use crate::store::sled::log::Log;
 use crate::store::sled::pages;
 use crate::store::{Compaction, StoreError};
 
-/// A test build takes turns so short that a test sees many, whatever it is told
+/// A test build takes turns so short that a test sees many, for any configured length
 /// ([`crate::store::StoreLimits::turn_bytes`]).
 const TURN_BYTES_MAX: u64 = if cfg!(debug_assertions) { 32 * 1024 } else { u64::MAX };
 
 /// How many times its usual length a turn may grow to while sled is busy with the last one; then commits wait for sled.
 const TURNS_MAX: u64 = 2;
 
-/// How many looks into sled are remembered. A record is at most 4 KiB, so this is 4 MiB at the very most.
+/// The most lookups in sled that are cached. A record is at most 4 KiB, so this is 4 MiB at the very most.
 const LOOKS_MAX: usize = 1024;
 
-/// How long a turn is where so much is asked for.
+/// The length of a turn for this configured one.
 pub(super) fn turn_bytes(asked: u64) -> u64 {
     asked.min(TURN_BYTES_MAX)
 }
 
-/// The log, what it holds, and sled.
+/// The log, its changes, and sled.
 pub(super) struct LoggedTree {
     log: Log,
     layers: Layers,
-    /// What sled had for the keys that were asked for last, and for which it still has that: one ticket, one customer is
-    /// asked for again and again, and a look into sled costs as much as all the rest of a short request.
+    /// sled's answers to the latest lookups, while they hold: one ticket, one customer is asked for again and again,
+    /// and a lookup in sled costs as much as all the rest of a short request.
     looks: RefCell<HashMap<IVec, Option<IVec>>>,
     settler: Settler,
     rewriting: Option<Step>,
-    /// The generation before this one, as long as somebody still reads it.
+    /// The previous generation, as long as a view still reads it.
     leaving: Option<watch::Receiver<()>>,
-    /// When a turn of the log ends. A longer one spares sled more of what comes and goes, and costs about its length in
-    /// memory, twice, and as much reading at the next start.
+    /// The length at which a turn of the log ends. A longer one spares sled more short-lived values, and costs about
+    /// its length in memory, twice, and as much reading at the next start.
     turn_bytes: u64,
 }
 
-/// What is committed, newest first: what this turn of the log brought, what is being brought into sled, sled.
+/// The committed records, newest first: the changes of this turn, those on their way into sled, sled.
 #[derive(Clone)]
 struct Layers {
     new: Turn,
@@ -63,8 +63,8 @@ struct Layers {
     old: Arc<Generation>,
 }
 
-/// What a turn of the log brought, in pieces, the newest last. A view shares the pieces that there are, and what comes
-/// later goes into another one, so that nobody who reads makes the writer copy a whole turn.
+/// The changes of a turn of the log, in pieces, the newest last. A view shares the existing pieces, and later changes
+/// go into another one, so that no view makes the writer copy a whole turn.
 #[derive(Clone, Default)]
 struct Turn(Vec<Arc<Changes>>);
 
@@ -99,33 +99,33 @@ fn merged(mut older: Arc<Changes>, newer: Arc<Changes>) -> Arc<Changes> {
 }
 
 impl Layers {
-    /// What is not in sled yet, the newest first.
+    /// The changes that are not in sled yet, the newest first.
     fn in_memory(&self) -> impl DoubleEndedIterator<Item = &Changes> {
         self.new.pieces().chain(self.settling.pieces())
     }
 
-    /// What a key was changed to since sled last heard of it.
+    /// The latest change of a key that is not in sled yet.
     fn change(&self, key: &[u8]) -> Option<&Option<IVec>> {
         self.in_memory().find_map(|layer| layer.get(key))
     }
 }
 
-/// What comes next where everything is written anew. When all is done, neither sled's file nor the log holds anything
-/// that was dropped before.
+/// The next step of rewriting everything. At the end, neither sled's file nor the log holds anything that was dropped
+/// before.
 #[derive(Clone, Copy)]
 enum Step {
-    /// What is new goes into sled; the other file of the log begins afresh.
+    /// The changes of this turn go into sled; the other file of the log is erased.
     EmptyLog,
     /// sled moves to another directory.
     Move(Compaction),
-    /// And so does the first file of the log.
+    /// The first file of the log is erased as well.
     EmptyLogAgain,
     /// The last of these steps is under way.
     Finish,
 }
 
 impl LoggedTree {
-    /// Brings everything that the log held into sled, and begins a new turn.
+    /// Brings all changes of the log into sled, and begins a new turn.
     pub(super) fn new(
         old: Generation,
         file: File,
@@ -143,7 +143,7 @@ impl LoggedTree {
         Ok(tree)
     }
 
-    /// Ends the turn when it is time, unless sled is still busy; then only a full log waits for it.
+    /// Ends a turn of full length, unless sled is still busy; only a log at its bound waits for sled.
     fn end_turn(&mut self) -> Result<(), StoreError> {
         let full = self.log.bytes() >= TURNS_MAX * self.turn_bytes;
         if self.is_free(full)? && self.log.bytes() >= self.turn_bytes {
@@ -160,7 +160,7 @@ impl LoggedTree {
         self.settler.begin(Work::Settle(ended))
     }
 
-    /// Whether the settler has nothing to do; waits for that, if told to.
+    /// Whether the settler is idle; waits until it is, if told to.
     fn is_free(&mut self, wait: bool) -> Result<bool, StoreError> {
         let Some(done) = self.settler.finished(wait) else { return Ok(!self.settler.busy) };
         match done? {
@@ -168,7 +168,7 @@ impl LoggedTree {
             Done::Moved(next) => {
                 let old = std::mem::replace(&mut self.layers.old, next);
                 self.leaving = Some(old.gone());
-                // Closing it takes time.
+                // Closing takes time, so the settler does it.
                 self.settler.begin(Work::LetGo(old))?;
                 return Ok(false);
             }
@@ -224,7 +224,7 @@ impl Look for LoggedTree {
         if let Some(found) = looks.get(key) {
             return Ok(found.clone());
         }
-        // A copy: what comes from sled holds the whole page that it is on.
+        // A copy: a value from sled holds the whole page around it.
         let found = pages::get(self.layers.old.db()?, key)?.map(|value| IVec::from(&*value));
         if looks.len() >= LOOKS_MAX {
             looks.clear();
@@ -257,13 +257,13 @@ impl Tree for LoggedTree {
 
     fn rewrite(&mut self, begin: Option<Compaction>) -> Result<Rewriting, StoreError> {
         match (begin, self.rewriting) {
-            // Also when another one is under way: what was dropped since it began may be in its copy.
+            // Also when another rewrite is under way: its copy may hold records dropped since it began.
             (Some(Compaction::Now), _) => self.rewriting = Some(Step::EmptyLog),
             (Some(Compaction::WhenBloated), None) => self.rewriting = Some(Step::Move(Compaction::WhenBloated)),
             (Some(Compaction::WhenBloated), Some(_)) | (None, _) => {}
         }
         let mut finished = self.settler.finished.clone();
-        // From before the look on, so that nothing is missed between the two.
+        // Before the look at the settler, so that no change is missed between the two.
         finished.borrow_and_update();
         if !self.is_free(false)? {
             return Ok(Rewriting::Wait(finished));
@@ -278,13 +278,13 @@ impl Tree for LoggedTree {
                 self.settler.begin(Work::Move(compaction))?;
                 Some(if compaction == Compaction::Now { Step::EmptyLogAgain } else { Step::Finish })
             }
-            // An ordinary turn may have done it meanwhile.
+            // An ordinary turn may have erased it meanwhile.
             Some(Step::EmptyLogAgain) if self.log.has_leftovers() => {
                 self.turn()?;
                 Some(Step::EmptyLogAgain)
             }
             Some(Step::EmptyLogAgain | Step::Finish) | None => {
-                // Who began to read before the move finishes first; then the old directory goes.
+                // Views taken before the move finish first; then the old directory goes.
                 if let Some(gone) = self.leaving.as_ref().filter(|gone| gone.has_changed().is_ok()) {
                     return Ok(Rewriting::Wait(gone.clone()));
                 }
@@ -304,7 +304,7 @@ fn between<'a>(
     changes.range::<[u8], _>((std::ops::Bound::Included(from), std::ops::Bound::Excluded(to)))
 }
 
-/// Changes over what they change, in the order of keys.
+/// Changes over their base, in the order of keys.
 struct Over<'a, U: Iterator<Item = (&'a IVec, &'a Option<IVec>)>> {
     upper: std::iter::Peekable<U>,
     lower: std::iter::Peekable<Entries<'a>>,
@@ -330,33 +330,33 @@ impl<'a, U: Iterator<Item = (&'a IVec, &'a Option<IVec>)>> Iterator for Over<'a,
     }
 }
 
-/// What the settler is asked to do.
+/// A job for the settler.
 enum Work {
-    /// Bring these into sled.
+    /// Bring these changes into sled.
     Settle(Turn),
     /// Move sled to another directory.
     Move(Compaction),
-    /// Close the directory that was left.
+    /// Close the old directory.
     LetGo(Arc<Generation>),
 }
 
-/// What it has done.
+/// The result of a job.
 enum Done {
     Settled,
-    /// This one counts now.
+    /// This generation is current now.
     Moved(Arc<Generation>),
-    /// There was no need, or no room.
+    /// The move was not needed, or there was no room.
     Stayed,
     LetGo,
 }
 
-/// The thread that alone writes to sled. It ends, with what it is at, when this is dropped.
+/// The only thread that writes to sled. Dropping this value ends the thread after its current job.
 struct Settler {
     work: Option<mpsc::Sender<Work>>,
     done: mpsc::Receiver<Result<Done, StoreError>>,
-    /// Whether there is something that was begun and not seen to be finished.
+    /// Whether a job was begun whose end was not seen yet.
     busy: bool,
-    /// Changes when something is finished.
+    /// Changes when a job ends.
     finished: watch::Receiver<()>,
     thread: Option<JoinHandle<()>>,
 }
@@ -391,7 +391,7 @@ impl Settler {
         self.work.as_ref().ok_or(StoreError::Closed)?.send(work).map_err(|_| gone())
     }
 
-    /// What came of the work, if there is any and that is known by now, or else when it is.
+    /// The result of the current job: `None` without a job, or without `wait` while it still runs.
     fn finished(&mut self, wait: bool) -> Option<Result<Done, StoreError>> {
         if !self.busy {
             return None;
@@ -414,13 +414,13 @@ impl Drop for Settler {
     fn drop(&mut self) {
         self.work.take();
         if let Some(thread) = self.thread.take() {
-            // A panic there was reported when it happened, and what it was at is still in the log.
+            // A panic there was reported when it happened, and the log still holds its changes.
             thread.join().ok();
         }
     }
 }
 
-/// Moves sled to another directory, if that is worth it and possible. Where it is not, all stays as it was.
+/// Moves sled to another directory, if that is worth it and possible, or else leaves it as it was.
 fn move_on(current: &mut Arc<Generation>, file: &mut File, compaction: Compaction) -> Result<Done, StoreError> {
     let Some((next, its_file)) = current.move_on(compaction)? else { return Ok(Done::Stayed) };
     tracing::info!("store.compacted: what is kept was copied to a file of its own");
@@ -428,17 +428,17 @@ fn move_on(current: &mut Arc<Generation>, file: &mut File, compaction: Compactio
     Ok(Done::Moved(Arc::clone(current)))
 }
 
-/// Brings changes into sled, a step at a time, and syncs it. It may be cut off anywhere and done again from the
+/// Brings changes into sled, a step at a time, and syncs it. A crash at any point is mended by doing it again from the
 /// beginning.
 fn settle(to: &Generation, file: &File, changes: &Changes) -> Result<(), StoreError> {
-    // The parts of long values go first, so that whoever reads meanwhile finds the parts of every value.
+    // The parts of long values go first, so that every reader finds the parts of each value.
     let is_new_part = |(key, value): &(&IVec, &Option<IVec>)| key.first() == Some(&layout::PART) && value.is_some();
     let mut new_parts = changes.iter().filter(is_new_part).peekable();
     if new_parts.peek().is_some() {
         settle_some(to, new_parts)?;
     }
     settle_some(to, changes.iter().filter(|change| !is_new_part(change)))?;
-    // Not at each step: until this is done, all of it is still in the log.
+    // Not at each step: until this sync, the log still holds all changes.
     file.sync_data().map_err(unsynced)?;
     failpoint::reach("sled.settled");
     Ok(())
@@ -504,7 +504,7 @@ mod tests {
         look.range(from, to).map(Result::unwrap).collect()
     }
 
-    /// Whatever is written, dropped, settled and opened again: it reads like a map.
+    /// A tree reads like a map after any writes, drops, turns and openings.
     #[test]
     fn it_reads_like_a_map() {
         let directory = tempfile::tempdir().unwrap();
@@ -535,7 +535,7 @@ mod tests {
                 assert_eq!(entries(&tree, &from, &to), expected, "seed {seed}");
                 assert_eq!(tree.last(&from, &to), Ok(expected.last().cloned()), "seed {seed}");
                 assert_eq!(tree.get(&from), Ok(model.get(&from[..]).cloned()), "seed {seed}");
-                // Where a turn ends, a view may see what came later.
+                // Where a turn ends, a view may see later changes.
                 if turn_bytes > 9_000 && rng.random_bool(0.3) {
                     views.push((tree.view(), model.clone()));
                 }
@@ -553,7 +553,7 @@ mod tests {
         }
     }
 
-    /// However many views are taken, and kept: what a turn brought lies in few pieces, and a view's are left alone.
+    /// Any number of kept views leaves a turn in few pieces, and a view's pieces are left alone.
     #[test]
     fn views_neither_copy_a_turn_nor_cut_it_up() {
         let (mut turn, mut views) = (Turn::default(), Vec::new());

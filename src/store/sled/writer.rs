@@ -1,7 +1,7 @@
-//! The writer thread: takes requests, lets the core execute them, commits them together, answers them.
+//! The writer thread: takes requests, runs them on the core, commits them together, answers them.
 //!
-//! Nobody is answered before the commit that holds their writes is on the medium, and nobody at all is told "good"
-//! after a commit failed.
+//! A caller is answered only after the commit with its writes is on the medium, and no caller is told "good" after a
+//! failed commit.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,19 +15,19 @@ use crate::store::StoreError;
 use crate::store::engine::core::Core;
 use crate::store::engine::shared::Shared;
 
-/// Requests that wait for the writer; whoever comes later waits for room. Four commits' worth: enough to keep the
+/// The most requests that wait for the writer; later callers wait for room. Four commits' worth: enough to keep the
 /// writer busy, and at 64 KiB of event each (an extreme) still no more than a container has.
 pub(super) const QUEUE_MAX: usize = 4096;
 
-/// Requests in one commit. More gains nothing (libraries measured the cost of a sync to be gone by 256), and makes the
-/// first one wait for the last.
+/// The most requests in one commit. More gains nothing (libraries measured the cost of a sync to be gone by 256), and
+/// makes the first request wait for the last.
 const BATCH_MAX: usize = 1024;
 
 /// A request on its way through the writer thread.
 pub(super) trait Request: Send {
-    /// Does it, all but the commit.
+    /// Runs the request, without the commit.
     fn execute(&mut self, core: &mut Core);
-    /// Tells the caller, after the commit.
+    /// Answers the caller, after the commit.
     fn answer(self: Box<Self>, committed: &Result<(), StoreError>);
 }
 
@@ -51,7 +51,7 @@ where
     T: Send,
 {
     fn execute(&mut self, core: &mut Core) {
-        // Who has given up waiting wants nothing claimed or written for them.
+        // A caller that has given up waiting wants nothing claimed or written.
         let Some(work) = self.work.take().filter(|_| !self.reply.is_closed()) else { return };
         self.outcome = Some(core.attempt(work));
     }
@@ -59,7 +59,7 @@ where
     fn answer(self: Box<Self>, committed: &Result<(), StoreError>) {
         let Some(outcome) = self.outcome else { return };
         let outcome = committed.clone().and(outcome);
-        // Nobody listens any more: it is done all the same, and whoever asks again is told so.
+        // A caller may be gone: the request is done all the same, and a repeated request is told so.
         self.reply.send(outcome).ok();
     }
 }
@@ -74,7 +74,7 @@ pub(super) fn run(
     let served =
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| serve(&mut core, &mut requests, shared, runtime)));
     if served.is_err() {
-        // Whoever waits is answered by the closed channel; what is on the medium is what was acknowledged.
+        // The closed channel answers waiting callers; the medium holds all acknowledged writes.
         shared.fail(StoreError::Failed("the writer thread panicked".into()));
     }
 }
@@ -93,7 +93,7 @@ fn serve(core: &mut Core, requests: &mut mpsc::Receiver<Box<dyn Request>>, share
         }
         shared.publish(core);
         if core.stop {
-            // What is queued by now is still served; what comes later is not.
+            // Requests queued by now are still served; later ones are not.
             requests.close();
         }
         answer(&mut batch, committed, runtime);
@@ -101,7 +101,7 @@ fn serve(core: &mut Core, requests: &mut mpsc::Receiver<Box<dyn Request>>, share
     }
 }
 
-/// Tells the callers. Waking a task from outside of the runtime is dear, so several are woken by one task inside.
+/// Answers the callers. Waking a task from outside the runtime is dear, so one task inside wakes several.
 fn answer(batch: &mut Vec<Box<dyn Request>>, committed: Result<(), StoreError>, runtime: &Handle) {
     if batch.len() == 1 {
         batch.drain(..).for_each(|request| request.answer(&committed));
@@ -127,8 +127,7 @@ fn commit(core: &mut Core, shared: &Shared, requests: usize) -> Result<(), Store
     }
 }
 
-/// Requests that were queued when the store failed are answered like the rest; those that came before it was closed are
-/// served.
+/// Requests queued when the store failed are answered with its failure; those queued before it was closed are served.
 fn shared_failure(shared: &Shared) -> Result<(), StoreError> {
     if shared.closed.load(Ordering::Acquire) {
         return Ok(());
