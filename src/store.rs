@@ -442,8 +442,8 @@ pub struct StoreLimits {
 impl Default for StoreLimits {
     fn default() -> Self {
         Self {
-            // An unsettled delivery takes some 100 bytes of memory in a lane, and some 800 in a lane of its own. A bridge
-            // computes its own bound from its memory.
+            // An unsettled delivery takes some 100 bytes of memory in a lane, and some 800 in a lane of its own. A
+            // bridge computes its own bound from its memory.
             backlog_max: 1_000_000,
             backlog_bytes: None,
             // sled cannot reopen a directory on a full disk, so it must never come to that.

@@ -1,4 +1,5 @@
-//! The contract of [`Store`] as a suite that any backend runs: what is true on return, and what after a crash.
+//! The contract of [`Store`] as a suite for any backend: the facts that hold on return, and those that hold after a
+//! crash.
 //!
 //! A backend names itself with [`Home`] and takes all the tests with `contract_tests!`.
 
@@ -64,7 +65,7 @@ pub(crate) trait Home: Sized + Send + Sync {
     type Store: Store;
     async fn new() -> Self;
     async fn open(&self, limits: StoreLimits, now: Timestamp) -> Self::Store;
-    /// Opens what is durable at this moment, as after a power cut, while `store` lives on elsewhere.
+    /// Opens the durable records of this moment, as after a power cut, while `store` lives on elsewhere.
     async fn crash(&self, store: Self::Store, now: Timestamp) -> (Self, Self::Store);
 }
 
@@ -247,7 +248,7 @@ async fn state(store: &impl Store, id: EventId) -> State {
     store.delivery(id).await.unwrap().expect("known").0.state
 }
 
-/// Delivers all that is due and says what, in order.
+/// Delivers all due heads and returns their words, in order.
 async fn drain(store: &impl Store, destination: Destination, now: Timestamp) -> Vec<String> {
     let mut seen = Vec::new();
     while let Some(claim) = store.claim(destination, now, Terms::merging(1)).await.unwrap() {
@@ -287,7 +288,7 @@ pub(crate) async fn equal_keys_are_accepted_once<B: Home>() {
     let store = Arc::new(store);
     let calls = (0..64).map(|n| {
         let store = store.clone();
-        // Every two share one key only; the last key is everybody's.
+        // Any two share only the last key, which all have.
         let keys = vec![dispatch(&format!("own {n}")), dispatch("shared")];
         tokio::spawn(async move { store.accept(text("u", "same"), keys, at(0)).await.unwrap() })
     });
@@ -352,7 +353,7 @@ pub(crate) async fn a_lease_ends<B: Home>() {
     let store = backend.open(limits, at(0)).await;
     let id = accept(&store, text("a", "a1")).await;
     let slow = claim(&store, Zendesk, at(0)).await;
-    // Whatever the machine's clock is set to: a second worker would call while the first one does.
+    // At any time of the machine's clock: a second worker would call while the first one does.
     clock.advance(SignedDuration::from_secs(9));
     for now in [9, 10, 86_400 * 400, -86_400] {
         assert!(store.claim(Zendesk, at(now), Terms::merging(1)).await.unwrap().is_none(), "{now}");
@@ -536,14 +537,14 @@ pub(crate) async fn texts_that_wait_for_a_budget_are_merged<B: Home>() {
     let group = store.claim(Zendesk, at(5), Terms::merging(3)).await.unwrap().unwrap();
     assert_eq!(words(&group), ["1", "2", "3"]);
     let (backend, store) = backend.crash(store, at(6)).await;
-    // What was tried together is looked for together …
+    // Texts tried together are looked for together …
     let looking = store.claim(Zendesk, at(6), Terms::merging(1)).await.unwrap().unwrap();
     assert_eq!(words(&looking), ["1", "2", "3"]);
     assert_eq!(looking.work[2].delivery.merged_into, Some(ids[0]));
     assert!(looking.work.iter().all(|work| matches!(work.delivery.state, State::Unconfirmed { .. })));
     let again = Transition::Retry { due_at: at(7), cause: "not there".into() };
     store.record(&looking, all(&looking, &again), at(6)).await.unwrap();
-    // … and tried again together, by itself and nothing more.
+    // … and tried again together, without others.
     let group = store.claim(Zendesk, at(7), Terms::merging(9)).await.unwrap().unwrap();
     assert_eq!(words(&group), ["1", "2", "3"]);
     // When the head ends alone, the next one leads.
@@ -580,7 +581,7 @@ pub(crate) async fn notes_go_after_texts_and_as_one_for_each_ticket<B: Home>() {
         store.record(&claim, all(&claim, &until), at(1)).await.unwrap();
     }
     assert_eq!(claims, [vec!["one"], vec!["two"], vec!["a", "b"], vec!["other"]]);
-    // A note is written beside a text that waits, and what is added to it while it waits goes along.
+    // A note is written while a text waits, and later notes join it while it waits.
     let waiting = store.claim(Zendesk, at(5), Terms::merging(20)).await.unwrap().unwrap();
     assert_eq!(words(&waiting), ["two"]);
     let verdict = Verdict { besides: vec![note(7, "c"), note(7, "d")], ..done(&waiting) };
@@ -593,7 +594,7 @@ pub(crate) async fn notes_go_after_texts_and_as_one_for_each_ticket<B: Home>() {
     assert_eq!(store.claim(Zendesk, at(5), Terms::merging(20)).await.unwrap().map(|claim| words(&claim)), None);
     let notes = store.claim(Zendesk, at(9), Terms::merging(20)).await.unwrap().unwrap();
     assert_eq!(words(&notes), ["c", "d", "e"]);
-    // One of them has become needless, and the answer about the others is lost.
+    // One note has become needless, and the answer about the others is lost.
     let ids: Vec<EventId> = notes.work.iter().map(|work| work.delivery.id).collect();
     let lose = Transition::Lose { since: at(9), look_at: at(10), cause: "lost".into() };
     let moves = vec![(ids[0], Transition::Skip { reason: "needless".into() }), (ids[1], lose.clone()), (ids[2], lose)];
@@ -618,7 +619,7 @@ pub(crate) async fn only_plain_texts_are_merged<B: Home>() {
         accept(&store, text(customer, "3")).await;
         let group = store.claim(Zendesk, at(5), Terms::merging(9)).await.unwrap().unwrap();
         assert_eq!(words(&group), ["1", "2"], "{customer}");
-        // The rest is none of this test's business.
+        // This test does not look at the others.
         store.record(&group, done(&group), at(5)).await.unwrap();
         assert_eq!(drain(&store, Zendesk, at(5)).await.last().unwrap(), "3");
     }
@@ -747,8 +748,8 @@ pub(crate) async fn what_is_old_goes_and_its_number_never_comes_back<B: Home>() 
     assert!(matches!(late().await, Ok(Accepted::Duplicate(_))), "what comes during a sweep is not old");
 }
 
-/// How often a store is looked through, whose clock was wrong for a while and is right again: as long as no date tells how
-/// old anything is, nothing goes; then everything does that is old enough, also what was dated ahead.
+/// How often expiry runs in a store whose clock was wrong for a while and is right again: it drops nothing as long as
+/// no date tells an age; then it drops all old records, including those dated ahead.
 pub(crate) async fn nothing_is_dropped_by_a_date_that_a_wrong_clock_gave<B: Home>() {
     const YEAR: i64 = 365 * 86_400;
     let kept = seconds(100);
@@ -827,7 +828,7 @@ pub(crate) async fn fewer_may_wait_where_more_is_kept<B: Home>() {
 pub(crate) async fn who_waits_is_woken<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     accept(&store, text("a", "1")).await;
-    // The wake-up was kept although nobody waited yet.
+    // The wake-up was kept before any caller waited.
     store.changed(Zendesk).await;
     let claimed = claim(&store, Zendesk, at(0)).await;
     let waiting = store.changed(Zendesk);

@@ -1,4 +1,4 @@
-//! Finding and listing: by what a customer, a ticket, a text is known, newest first, page after page.
+//! Finding and listing by the fields of a customer, a ticket or a text: newest first, page after page.
 
 use super::*;
 use crate::domain::delivery::receipt_of;
@@ -63,7 +63,7 @@ pub(crate) async fn a_conversation_is_found_by_what_is_known_of_it<B: Home>() {
         (ticket(7), &["Bob"]),
         (ticket(8), &[]),
     ] {
-        // Each page holds one.
+        // One item a page.
         let (mut keys, mut after) = (Vec::new(), None);
         loop {
             let page = store.find_conversations(search.clone(), after.as_ref(), 1).await.unwrap();
@@ -81,7 +81,7 @@ pub(crate) async fn a_conversation_is_found_by_what_is_known_of_it<B: Home>() {
     let newest = store.find_conversations(end("33"), None, 9).await.unwrap().items;
     assert_eq!(newest.iter().map(|found| &found.key.0[..]).collect::<Vec<_>>(), ["ada", "Bob"]);
 
-    // Of two of them nothing is kept any more: they come last, in the order of their keys.
+    // Two conversations lose their deliveries: they come last, in the order of their keys.
     drain(&store, Zendesk, at(3)).await;
     let late = store.accept(text("adam", "late"), Vec::new(), at(900)).await;
     assert!(matches!(late, Ok(Accepted::New(_))));

@@ -1,4 +1,4 @@
-//! The operator's part of the contract: moves over many, forgetting, pauses, and the memory of it all.
+//! The operator's part of the contract: moves over many, erasure, pauses, and the audit of all three.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,7 +25,7 @@ fn all_that_are(state: &str, accepted_by: Timestamp) -> Sweep {
     Sweep { state: state.into(), conversation: None, destination: None, accepted_by, after: None }
 }
 
-/// Moves all that a sweep finds, step by step; how many were moved, how many refused, and in how many steps.
+/// Moves all finds of a sweep, step by step; returns the numbers of moved, of refused, and of steps.
 async fn move_all(store: &impl Store, mut sweep: Sweep, transition: Transition) -> (u64, usize, u32) {
     let (mut moved, mut refused, mut steps) = (0, 0, 0);
     loop {
@@ -44,7 +44,7 @@ async fn move_all(store: &impl Store, mut sweep: Sweep, transition: Transition) 
     }
 }
 
-/// Takes in so many texts of so many customers, and kills them all.
+/// Accepts `count` texts of `customers` customers, and kills them all.
 async fn dead_letters(store: &impl Store, count: usize, customers: usize) {
     // One of each customer at a time, so that each customer's are in order.
     for n in (0..count).collect::<Vec<_>>().chunks(customers) {
@@ -98,7 +98,7 @@ pub(crate) async fn a_sweep_takes_what_is_meant_and_says_what_it_could_not<B: Ho
     store.record(&claimed, all(&claimed, &postpone(at(9))), at(0)).await.unwrap();
     let found = store.sweep(all_that_are("waiting", at(0))).await.unwrap();
     assert_eq!((found.ids, found.next), (vec![first], None));
-    // By the time that it is to be dropped, somebody looks for it.
+    // A worker looks for the delivery before the operator drops it.
     let claimed = claim(&store, Zendesk, at(10)).await;
     let looking = Transition::Lose { since: at(10), look_at: at(10), cause: "no answer".into() };
     store.record(&claimed, all(&claimed, &looking), at(10)).await.unwrap();
@@ -172,7 +172,7 @@ pub(crate) async fn who_is_forgotten_is_found_nowhere<B: Home>() {
     for (line, words) in [(None, "one"), (Some("l1"), &*long), (Some("l2"), "other line")] {
         theirs.push(accept(&store, text_from(ada(), line, words)).await);
     }
-    // Another, whose key begins alike, and one whose texts come from the same profile at Braze.
+    // Another customer whose key begins alike, and one whose texts come from the same profile at Braze.
     let bob = accept(&store, text("ada-lovelace@l3", "bob's")).await;
     let eve = accept(&store, text("eve-moneypenny", "eve's")).await;
     let eve_again = accept(&store, text_from(customer("eve-moneypenny", "b1", "+1"), None, "more of eve's")).await;
@@ -216,7 +216,7 @@ pub(crate) async fn who_is_forgotten_is_found_nowhere<B: Home>() {
     assert_eq!((&entry.act, entry.operator.by.as_deref()), (&told, Some("ada")));
     let again = store.forget(&key("ada-lovelace"), &order(at(3))).await;
     assert!(matches!(again, Err(StoreError::NotFound(_))), "{again:?}");
-    // The ticket is asked afresh whose it is, and the next text begins a new conversation.
+    // The ticket's customer is asked for again, and the next text begins a new conversation.
     accept(&store, doorbell(7)).await;
     assert_eq!(claim(&store, Braze, at(4)).await.key.0, "ticket:7");
     accept(&store, text_from(ada(), None, "I am back")).await;
@@ -236,7 +236,7 @@ pub(crate) async fn what_is_in_hand_is_not_forgotten_until_asked_again<B: Home>(
     assert_eq!(words(&group), ["1", "2"]);
     let forgotten = store.forget(&key("ada"), &order(at(5))).await.unwrap();
     assert_eq!((forgotten.in_hand, forgotten.waiting, forgotten.conversations), (2, 2, 1));
-    // What the worker learnt is recorded, and is what there is left to forget.
+    // The worker's new facts are recorded, and the next call erases them.
     let learnt = vec![Change::Ticket(TicketId(7), TicketStatus::Open, at(5))];
     store.record(&group, Verdict { changes: learnt, ..done(&group) }, at(5)).await.unwrap();
     assert!(store.claim(Zendesk, at(6), Terms::merging(1)).await.unwrap().is_none(), "the rest is not sent");

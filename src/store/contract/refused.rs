@@ -1,5 +1,4 @@
-//! The contract about what failed: the vendors' answers that are kept with a delivery, and the settling of one whose
-//! fate is unknown.
+//! The contract about failures: the vendors' answers kept with a delivery, and settling a delivery of unknown fate.
 
 use super::*;
 use crate::domain::answer::{ANSWERS_MAX, Answer};
@@ -153,7 +152,7 @@ pub(crate) async fn what_is_behind_the_part_that_arrived_goes_on_in_its_lane<B: 
     let last = delivery.past.last().map(|past| (past.what, past.cause.as_str()));
     assert_eq!(last, Some((Happened::Redriven, "2 of 4 parts are out, as an operator found")));
     assert_eq!(drain(&store, Zendesk, at(7)).await, Vec::<String>::new(), "nothing is told before all of it is there");
-    // It stands at its old place, and its rest is in doubt again.
+    // It is back at its old place, and its remaining parts are in doubt again.
     let head = claim(&store, Braze, at(7)).await;
     assert_eq!((words(&head), head.work[0].delivery.parts_sent), (vec!["long".to_owned()], 2));
     let lost = Transition::Lose { since: at(7), look_at: at(9), cause: "no answer".into() };
@@ -213,7 +212,7 @@ pub(crate) async fn a_closing_text_that_is_settled_was_told<B: Home>() {
     for (reopened_at, is_told) in [(None, true), (Some(at(3)), false)] {
         let reopened = reopened_at.map(|since| Change::Ticket(TicketId(7), TicketStatus::Open, since));
         accept(&store, solved.clone()).await;
-        // Its bridge died while it was calling, so that nobody learnt even the status.
+        // The bridge died during the call, so it did not learn even the status.
         let id = doubt(&store, Braze, true).await;
         if let Some(change) = reopened {
             store.learn(&ConversationKey("ada".into()), vec![change], at(3)).await.unwrap();

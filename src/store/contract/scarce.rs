@@ -1,5 +1,5 @@
-//! The part of the contract that is about what is scarce: texts that go as one while the budget of their ticket is short,
-//! and heads that are not handed out while what they need cannot be met.
+//! The contract about scarcity: texts that go as one while their ticket's budget is short, and heads that are passed
+//! over while their need cannot be met.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::domain::lanes::{Gates, Need};
 use crate::store::contract::{Home, accept, at, claim, done, drain, fresh, phone_text, text, words};
 use crate::store::{Store, Terms, Verdict};
 
-/// Terms of a bridge that calls a ticket's budget short for so many texts and more.
+/// Terms of a bridge that calls a ticket's budget short for this many texts and more.
 fn short_from(texts: usize) -> Terms {
     let is_short = move |ticket, waiting| ticket == TicketId(7) && waiting >= texts;
     Terms { is_short: Arc::new(is_short), ..Terms::merging(3) }
@@ -68,7 +68,7 @@ pub(crate) async fn what_has_a_need_that_cannot_be_met_is_not_written_and_keeps_
     assert_eq!(store.counts().by_state["pending"], 4);
     assert!(store.claim(Braze, at(1), shut(Need::Text)).await.unwrap().is_none());
     assert_eq!(drain(&store, Braze, at(1)).await, ["to the phone"]);
-    // What stands aside is on disk as it was, and goes in its order when the gate opens.
+    // A head set apart stays on disk unchanged, and goes in its order when the gate opens.
     let (_backend, store) = backend.crash(store, at(2)).await;
     assert!(store.claim(Zendesk, at(2), shut(Need::NewTicket)).await.unwrap().is_none());
     assert_eq!(drain(&store, Zendesk, at(2)).await, ["x", "y", "z"]);

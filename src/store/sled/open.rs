@@ -67,8 +67,8 @@ pub enum OpenError {
     #[error(
         "the store {path} is broken ({cause}) and was moved to {moved_to}. Messages that were acknowledged are in \
          there: keep it. To put a backup back, copy it to {path} in place of the directory there now; its waiting \
-         messages are looked for before they are sent again. To go on with an empty store instead, delete {path}; tickets lead known \
-         customers back to their conversations"
+         messages are looked for before they are sent again. To go on with an empty store instead, delete {path}; \
+         tickets lead known customers back to their conversations"
     )]
     Broken {
         /// The directory.
@@ -81,8 +81,8 @@ pub enum OpenError {
     /// The store is damaged, and could not be moved either.
     #[error(
         "the store {path} is broken ({cause}) and could not be moved aside ({why}). Messages that were acknowledged \
-         are in there: move its contents to a safe place, and copy a backup there if you have one (its waiting messages \
-         are looked for before they are sent again), or leave the directory empty to go on with an empty store"
+         are in there: move its contents to a safe place, and copy a backup there if you have one (its waiting \
+         messages are looked for before they are sent again), or leave the directory empty to go on with an empty store"
     )]
     BrokenInPlace {
         /// The directory.
