@@ -1,6 +1,6 @@
-//! Roles and rights: who may do what, and to whom a token belongs.
+//! Roles and rights of operators, and the account of a token.
 //!
-//! Decides only. It sees no request, and it keeps no token, only digests.
+//! Decides only. It never sees a request, and it keeps digests in place of tokens.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,10 +8,10 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// The name of the admin who presents `operator_token`; no other operator may have it.
+/// The name of the admin who presents `operator_token`, which no other operator may have.
 pub const SHARED_NAME: &str = "operator";
 
-/// How much an operator may do; each role includes the one before it.
+/// An operator's role; each includes the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Sees lists, pages, metrics and the audit, with personal data hidden.
@@ -26,10 +26,10 @@ impl Role {
     /// Every role, from the least to the greatest.
     pub const ALL: [Self; 3] = [Self::Read, Self::Act, Self::Admin];
 
-    /// The words for them, in that order.
+    /// Their names, in that order.
     pub const NAMES: &'static [&'static str] = &["read", "act", "admin"];
 
-    /// The word for it, in the configuration and in answers.
+    /// Its name, in the configuration and in answers.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -39,14 +39,14 @@ impl Role {
         }
     }
 
-    /// The role of that word.
+    /// The role of this name.
     #[must_use]
     pub fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name() == word)
     }
 }
 
-/// A capability that no role brings along but [`Role::Admin`].
+/// A capability that only [`Role::Admin`] includes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Right {
     /// Starts, pauses and cancels campaigns.
@@ -59,10 +59,10 @@ impl Right {
     /// Every right.
     pub const ALL: [Self; 2] = [Self::Campaigns, Self::Texts];
 
-    /// The words for them, in that order.
+    /// Their names, in that order.
     pub const NAMES: &'static [&'static str] = &["campaigns", "texts"];
 
-    /// The word for it, in the configuration.
+    /// Its name, in the configuration.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -71,14 +71,14 @@ impl Right {
         }
     }
 
-    /// The right of that word.
+    /// The right of this name.
     #[must_use]
     pub fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|right| right.name() == word)
     }
 }
 
-/// What an operator is granted.
+/// An operator's role and rights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// The role.
@@ -107,7 +107,7 @@ impl Grant {
     }
 }
 
-/// The SHA-256 of a token: all that is kept of it.
+/// The SHA-256 of a token, the only trace that is kept of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TokenDigest([u8; 32]);
 
@@ -131,7 +131,7 @@ impl TokenDigest {
         Some(Self(bytes))
     }
 
-    /// Whether the two are the same, in a time that tells nothing of where they differ.
+    /// Whether the two are equal, compared in constant time.
     fn is(&self, other: &Self) -> bool {
         bool::from(self.0.ct_eq(&other.0))
     }
@@ -148,7 +148,7 @@ impl fmt::Debug for TokenDigest {
 pub struct Account {
     /// A handle ([`crate::domain::operator::handle`]).
     pub name: String,
-    /// What the operator may do.
+    /// The operator's role and rights.
     pub grant: Grant,
     /// The digest of the operator's token.
     pub token: TokenDigest,
@@ -157,7 +157,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// The admin that holds `operator_token`, which several people may know.
+    /// The admin account of `operator_token`, which several people may know.
     #[must_use]
     pub fn shared(token: &str) -> Self {
         Self {
@@ -169,12 +169,12 @@ impl Account {
     }
 }
 
-/// Which groups of an identity provider have which role.
+/// The groups of an identity provider that have each role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupRoles(pub BTreeMap<Role, Vec<String>>);
 
 impl GroupRoles {
-    /// The greatest role that one of these groups has.
+    /// The greatest role of these groups.
     #[must_use]
     pub fn role_of(&self, groups: &[String]) -> Option<Role> {
         let has_one = |named: &Vec<String>| groups.iter().any(|group| named.contains(group));
@@ -182,15 +182,15 @@ impl GroupRoles {
     }
 }
 
-/// An identity provider's word for an error, where it is one word, as the specifications have them: anything else might hold
-/// what a person typed.
+/// An identity provider's error code, where it is a plain word as the specifications have them. Any other text is
+/// replaced, because it might hold a person's input.
 #[must_use]
 pub fn provider_error(word: &str) -> &str {
     let is_plain = (1..=40).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     if is_plain { word } else { "an error that is no plain word" }
 }
 
-/// Everybody who has a token, and the groups that may sign in; without any, no token is asked for.
+/// The accounts with a token, and the groups that may sign in. Without an account, no token is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roster {
     accounts: Vec<Account>,
@@ -204,7 +204,7 @@ impl Roster {
         Self { accounts, groups: None }
     }
 
-    /// The same with groups of an identity provider.
+    /// This roster, with groups of an identity provider.
     #[must_use]
     pub fn with_groups(self, groups: Option<GroupRoles>) -> Self {
         Self { groups, ..self }
@@ -228,7 +228,7 @@ impl Roster {
         self.groups.as_ref()?.role_of(groups)
     }
 
-    /// The account of this token. Every account is compared, so that the time tells nothing of which came near.
+    /// The account of this token. Every account is compared, so that the time does not tell which one came near.
     #[must_use]
     pub fn of_token(&self, presented: &str) -> Option<&Account> {
         self.of_digest(&TokenDigest::of(presented))

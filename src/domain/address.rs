@@ -1,26 +1,26 @@
-//! Whose event it is: from what an event says of itself to the conversation whose lane it waits in.
+//! Addresses: from the names in an event to the conversation whose lane it waits in.
 //!
-//! Pure: what is already known is asked of a [`Directory`], and what should be remembered is handed back.
+//! Pure: known names come from a [`Directory`], and new ones are handed back for the store to keep.
 
 use crate::domain::conversation::{Change, Conversation, ConversationKey, fingerprint};
 use crate::domain::event::{Customer, EventKind, TicketId};
 
-/// The longest id that is used as a key as it stands: Zendesk keeps no longer `external_id` on a ticket. A longer one
-/// is replaced by its digest, so that nobody's id can make the index slow.
+/// The longest id that is used as a key unchanged, because Zendesk keeps no longer `external_id` on a ticket. A longer
+/// one is replaced by its digest, so that no id can make the index slow.
 const ID_BYTES_MAX: usize = 255;
 
 /// A name of the customer, by which the conversation may be known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Alias {
-    /// What the brand calls the customer.
+    /// The brand's id of the customer.
     External(String),
-    /// What Braze calls the customer.
+    /// Braze's id of the customer.
     Braze(String),
 }
 
 impl Alias {
-    /// The key of a customer who is not known under any name yet: the id itself, or its digest where it is too long or
-    /// looks like a ticket's provisional key.
+    /// The key of a new customer: the id itself, or its digest where it is too long or looks like a ticket's
+    /// provisional key.
     #[must_use]
     pub fn key(&self) -> ConversationKey {
         let (Self::External(id) | Self::Braze(id)) = self;
@@ -28,7 +28,7 @@ impl Alias {
     }
 }
 
-/// What an event says about whose it is.
+/// The names in an event that lead to its conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     /// A customer, who wrote to this line.
@@ -45,12 +45,12 @@ pub enum Address {
         /// The customer, if the sender named them.
         alias: Option<Alias>,
     },
-    /// Nobody.
+    /// No name at all.
     Nobody,
 }
 
 impl Address {
-    /// What this event says.
+    /// The address of this event.
     #[must_use]
     pub fn of(event: &EventKind) -> Self {
         let ticket = event.ticket_id();
@@ -64,7 +64,7 @@ impl Address {
                 Self::Customer { aliases, line: text.line.clone() }
             }
             EventKind::PhoneText(text) => named(&text.external_user_id),
-            // Whether a ticket that is not known is a text conversation at all, only the ticket can tell.
+            // Only the ticket itself can tell whether an unknown ticket is a text conversation.
             EventKind::AgentReply(_)
             | EventKind::TicketSolved(_)
             | EventKind::TicketReopened(_)
@@ -81,38 +81,38 @@ pub fn aliases_of(customer: &Customer) -> Vec<Alias> {
     external.into_iter().chain(customer.braze_id.clone().map(Alias::Braze)).collect()
 }
 
-/// What is known already.
+/// The known names, tickets and conversations.
 pub trait Directory {
-    /// Why the answer is missing.
+    /// The reason of a failed lookup.
     type Error;
     /// The first conversation of the customer with this name.
     ///
     /// # Errors
-    /// When nobody can tell.
+    /// When the lookup fails.
     fn by_alias(&self, alias: &Alias) -> Result<Option<ConversationKey>, Self::Error>;
     /// The conversation that a ticket belongs, or once belonged, to.
     ///
     /// # Errors
-    /// When nobody can tell.
+    /// When the lookup fails.
     fn by_ticket(&self, ticket: TicketId) -> Result<Option<ConversationKey>, Self::Error>;
-    /// A conversation.
+    /// The conversation of this key.
     ///
     /// # Errors
-    /// When nobody can tell.
+    /// When the lookup fails.
     fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, Self::Error>;
 }
 
-/// Whose event it is, and what is to be remembered with it.
+/// The conversation of an event, and the names and changes to keep with it.
 #[derive(Debug)]
 pub struct Resolution {
     /// The conversation.
     pub key: ConversationKey,
-    /// The conversation as it stands, where it had to be looked at.
+    /// The conversation as it stands, where it had to be read.
     pub conversation: Option<Conversation>,
-    /// What the address teaches about it, beside [`crate::domain::conversation::learnt_from`]. When anything is
-    /// learnt, the conversation exists from then on.
+    /// The changes that follow from the address, beside those of [`crate::domain::conversation::learnt_from`]. A change
+    /// creates the conversation if it does not exist yet.
     pub changes: Vec<Change>,
-    /// Names that were not known, and what they lead to from now on.
+    /// The new names, and the conversations they lead to from now on.
     pub new_aliases: Vec<(Alias, ConversationKey)>,
 }
 
@@ -125,7 +125,7 @@ impl Resolution {
 /// Finds the conversation that an event belongs to.
 ///
 /// # Errors
-/// Whatever the directory could not tell.
+/// A failed lookup of the directory.
 pub fn resolve<D: Directory>(address: &Address, directory: &D) -> Result<Resolution, D::Error> {
     match address {
         Address::Customer { aliases, line } => of_customer(aliases, line.as_deref(), directory),
@@ -134,14 +134,13 @@ pub fn resolve<D: Directory>(address: &Address, directory: &D) -> Result<Resolut
     }
 }
 
-/// The key for what names nobody. No ticket has the number 0, so it is never anybody's.
+/// The key for events that name neither customer nor ticket. No ticket has the number 0, so no customer ever has it.
 #[must_use]
 pub fn nobody() -> ConversationKey {
     ConversationKey::provisional(TicketId(0))
 }
 
-/// A customer keeps the first key they got, under whichever name they come back. A second line is a conversation of
-/// its own.
+/// A customer keeps the first key under every name. A second line is a conversation of its own.
 fn of_customer<D: Directory>(aliases: &[Alias], line: Option<&str>, directory: &D) -> Result<Resolution, D::Error> {
     let mut base = None;
     let mut unknown = Vec::new();
@@ -167,8 +166,8 @@ fn of_customer<D: Directory>(aliases: &[Alias], line: Option<&str>, directory: &
     Ok(Resolution { key, conversation, changes, new_aliases })
 }
 
-/// The ticket knows best: it tells the line as well. Then the customer's name; and until somebody has asked Zendesk
-/// whose ticket it is, its events wait under a provisional key.
+/// A known ticket decides first, because it tells the line as well. The customer's name decides next. Until the worker
+/// has asked Zendesk for the ticket's customer, its events wait under a provisional key.
 fn of_ticket<D: Directory>(
     ticket: Option<TicketId>,
     alias: Option<&Alias>,
@@ -199,12 +198,12 @@ fn of_ticket<D: Directory>(
     })
 }
 
-/// The key as it may be used: bounded in length, and never one of a ticket's.
+/// The key, bounded in length and unlike a ticket's provisional key.
 fn bounded(key: ConversationKey) -> ConversationKey {
     if key.0.len() > ID_BYTES_MAX {
         return ConversationKey(format!("long:{}", fingerprint(&key.0)));
     }
-    // A brand that calls a customer `ticket:7` must not have their texts wait for the customer of ticket 7.
+    // The texts of a customer whom the brand calls `ticket:7` must not wait for the customer of ticket 7.
     if key.is_provisional() { ConversationKey(format!("id:{}", fingerprint(&key.0))) } else { key }
 }
 
@@ -248,7 +247,7 @@ mod tests {
     }
 
     impl Known {
-        /// Resolves and remembers, as a store does.
+        /// Resolves an event and keeps the result, as a store does.
         fn learn(&mut self, event: &EventKind) -> String {
             let resolution = resolve(&Address::of(event), self).unwrap();
             self.aliases.extend(resolution.new_aliases);

@@ -1,7 +1,7 @@
 //! The vendor's answers to failed attempts, as an operator may ask to see them.
 //!
-//! An answer is evidence: no rule reads it, and no cause, log line, metric or trace holds any of it. It may repeat
-//! what a customer wrote, so it is shown only by an audited act, and goes with its delivery.
+//! An answer is evidence: no rule reads it, and no cause, log line, metric or trace holds any of it. It may repeat a
+//! customer's words, so it is shown only by an audited act and erased with its delivery.
 
 use std::fmt;
 
@@ -14,16 +14,16 @@ pub const BODY_BYTES_MAX: usize = 1024;
 /// The longest [`Answer::call`] and [`Answer::content_type`], in bytes.
 const WORD_BYTES_MAX: usize = 128;
 
-/// The answers of one delivery that are kept, the newest of them: with [`BODY_BYTES_MAX`] 22 KiB in the store at the
-/// very most, where every character of every body must be escaped.
+/// The most answers that are kept of one delivery: with [`BODY_BYTES_MAX`] at most 22 KiB in the store, if every
+/// character of every body must be escaped.
 pub const ANSWERS_MAX: usize = 8;
 
 /// A vendor's answer to the call at which an attempt failed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// When it came; of several equal ones in a row, the last.
+    /// When it came; for several equal answers in a row, the last time.
     pub at: Timestamp,
-    /// How many equal ones came in a row.
+    /// The number of equal answers in a row.
     pub times: u32,
     /// The call, by its method and path.
     pub call: String,
@@ -34,12 +34,12 @@ pub struct Answer {
     pub content_type: Option<String>,
     /// The beginning of the body, [`visible`] and at most [`BODY_BYTES_MAX`] long.
     pub body: String,
-    /// How many bytes the whole body had.
+    /// The length of the whole body in bytes.
     pub length: u64,
 }
 
 impl Answer {
-    /// An answer; `body` is as much of it as is known, `length` the length of all of it in bytes.
+    /// An answer; `body` is the known part of its body, `length` the length of the whole body in bytes.
     #[must_use]
     pub fn new(at: Timestamp, call: &str, status: u16, content_type: Option<&str>, body: &str, length: u64) -> Self {
         let word = |word: &str| visible(word, WORD_BYTES_MAX);
@@ -54,7 +54,7 @@ impl Answer {
         }
     }
 
-    /// Whether the vendor said the same to the same call.
+    /// Whether the vendor gave the same answer to the same call.
     fn equals(&self, other: &Self) -> bool {
         let said = |answer: &Self| (answer.status, answer.length);
         said(self) == said(other)
@@ -74,15 +74,15 @@ impl fmt::Debug for Answer {
 /// The answers of one delivery.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answers {
-    /// How many older ones there were, which are not kept any more.
+    /// The number of older answers that were dropped.
     #[serde(default)]
     pub older: u64,
-    /// The newest [`ANSWERS_MAX`], oldest first; equal ones in a row are one.
+    /// The newest [`ANSWERS_MAX`], oldest first; equal answers in a row are one entry.
     pub kept: Vec<Answer>,
 }
 
 impl Answers {
-    /// Adds the newest.
+    /// Adds an answer as the newest.
     pub fn add(&mut self, answer: Answer) {
         match self.kept.last_mut() {
             Some(last) if last.equals(&answer) => {
@@ -102,8 +102,8 @@ impl Answers {
     }
 }
 
-/// As much of a text as fits into so many bytes, with every character that would not show, or would change how others
-/// show, as one that does. Line ends stay.
+/// The beginning of a text that fits into so many bytes. Each invisible character, and each that changes how others
+/// look, is replaced by a visible one. Line ends stay.
 #[must_use]
 pub fn visible(text: &str, bytes_max: usize) -> String {
     let mut shown = String::with_capacity(text.len().min(bytes_max));
@@ -111,7 +111,7 @@ pub fn visible(text: &str, bytes_max: usize) -> String {
         let before = shown.len();
         match character {
             '\n' => shown.push('\n'),
-            // The pictures of the control characters stand in the order of these.
+            // Unicode's pictures of the control characters stand in the same order as these.
             '\0'..='\u{1f}' => shown.extend(char::from_u32(0x2400 + u32::from(character))),
             '\u{7f}' => shown.push('\u{2421}'),
             // Further controls, direction marks, separators that end a line, the byte order mark.

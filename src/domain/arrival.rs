@@ -1,6 +1,6 @@
-//! What follows from it that a delivery of unknown fate arrived: a look has seen it, or an operator has found it.
+//! The consequences of an arrival after doubt: a look has seen the effect, or an operator has found it.
 //!
-//! Pure. What a good answer teaches, the worker learns with that answer.
+//! Pure. It never covers a good answer, whose consequences the worker records with that answer.
 
 use jiff::Timestamp;
 
@@ -9,10 +9,10 @@ use crate::domain::delivery::{Delivery, Happened, State};
 use crate::domain::event::{Event, EventId, EventKind};
 use crate::domain::note::{Note, Reply, Saying, Says, Tells};
 
-/// What the conversation learns of it: behind a closing text, that the customer was told of this solution.
+/// The changes of the conversation: a closing text that arrived has told the customer of this solution.
 ///
-/// A ticket of which another status was heard since the answer was lost is no longer at this solution, and the next one
-/// has a closing text of its own.
+/// A ticket whose status changed after the answer was lost is no longer at this solution, and its next solution gets a
+/// closing text of its own.
 #[must_use]
 pub fn learnt(delivery: &Delivery, event: &Event, conversation: Option<&Conversation>) -> Vec<Change> {
     let (EventKind::TicketSolved(change), State::Unconfirmed { since, .. }) = (&event.kind, &delivery.state) else {
@@ -26,16 +26,16 @@ pub fn learnt(delivery: &Delivery, event: &Event, conversation: Option<&Conversa
     vec![Change::Ticket(change.ticket_id, TicketStatus::Solved, *since), Change::ClosingTold(change.ticket_id)]
 }
 
-/// The delivery of which a note stands on the ticket, now that the note has arrived, and says that it did not arrive.
+/// The delivery whose failure this note tells, now that the note stands on the ticket.
 #[must_use]
 pub fn noted(delivery: &Delivery, event: &Event) -> Option<EventId> {
     let EventKind::Note(note) = &event.kind else { return None };
     delivery.parent.filter(|_| note.tells == Tells::NotArrived)
 }
 
-/// The note that is owed when an operator has found that it arrived; `None` where no note said otherwise, and for what
-/// stands on the ticket for everybody to see. Whether the note that said otherwise was ever written is seen when this one
-/// is claimed: it stands behind it in the lane.
+/// The note that is owed when an operator has found that a delivery arrived. `None` where no note said otherwise, and
+/// for deliveries that agents see on the ticket itself. The earlier note may not have been written yet, but it stands
+/// before this one in the lane, so that the claim of this one can tell.
 #[must_use]
 pub fn note(delivery: &Delivery, event: &Event, conversation: Option<&Conversation>, now: Timestamp) -> Option<Event> {
     let set_aside = delivery.past.iter().any(|past| matches!(past.what, Happened::SetAside | Happened::GivenUp));

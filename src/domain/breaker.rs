@@ -1,33 +1,32 @@
-//! When a vendor that does not answer is asked again. Pure.
+//! The times at which a silent vendor is asked again. Pure.
 //!
-//! Where one call after the other finds no connection or no answer, and none is answered in between, the vendor is asked
-//! by one small call at a time, at growing intervals, and nothing else is tried: no attempt is counted for what waits,
-//! and nothing is written about it. A single ticket or campaign that hangs does not come to that, because the small call
-//! is answered.
+//! After several calls in a row without a connection or an answer, the vendor is asked by one small call at a time, at
+//! growing intervals, and gets no other call. The waiting deliveries count no attempt and cost no write. A single
+//! ticket or campaign that hangs does not open the breaker, because the small call is answered.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// So many calls in a row without an answer are worth a question.
+/// The number of calls in a row without an answer that makes the bridge ask.
 const UNANSWERED_MAX: u32 = 5;
 
 /// The first interval between two questions.
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
 
-/// The longest: how late we may notice that a vendor is back.
+/// The longest interval: how late the bridge may notice that a vendor is back.
 const INTERVAL_MAX: Duration = Duration::from_secs(30);
 
-/// How many lanes are served at once in the first second after a vendor is back; each second after that, twice as many.
+/// The lanes that are served at once in the first second after a vendor is back; each later second doubles them.
 const PLACES_FIRST: usize = 16;
 
-/// What is known of one vendor's answers.
+/// The state of one vendor: whether it answers, and since when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Breaker {
-    /// Calls without an answer since the last that had one.
+    /// Calls without an answer since the last answered one.
     unanswered: u32,
     open: Option<Open>,
-    /// When the vendor was back after a time without answers.
+    /// When the vendor came back after a time without answers.
     back_at: Option<Timestamp>,
 }
 
@@ -47,7 +46,7 @@ impl Breaker {
         }
     }
 
-    /// A call was answered, whatever the answer says.
+    /// A call was answered, by any status.
     pub fn answered(&mut self, now: Timestamp) {
         self.unanswered = 0;
         if self.open.take().is_some_and(|open| open.interval.is_some()) {
@@ -55,7 +54,7 @@ impl Breaker {
         }
     }
 
-    /// The small call was not answered either. Says whether that is news.
+    /// The small call was not answered either. Tells whether that is news.
     pub fn still_unanswered(&mut self, now: Timestamp) -> bool {
         let Some(open) = &mut self.open else { return false };
         let is_news = open.interval.is_none();
@@ -64,8 +63,8 @@ impl Breaker {
         is_news
     }
 
-    /// When to ask whether the vendor answers again; `None` while it is not in doubt. A time further ahead than the longest
-    /// interval was reckoned by a clock that has been set back since: then at once.
+    /// When to ask whether the vendor answers again; `None` while it is not in doubt. A time further ahead than the
+    /// longest interval comes from a clock that has been set back since, and means at once.
     #[must_use]
     pub fn ask_at(&self, now: Timestamp) -> Option<Timestamp> {
         let latest = now.saturating_add(INTERVAL_MAX).unwrap_or(Timestamp::MAX);
@@ -78,7 +77,7 @@ impl Breaker {
         self.open.as_ref().is_some_and(|open| open.interval.is_some())
     }
 
-    /// How many lanes may be served at once, of so many: few at first when the vendor has just come back.
+    /// How many lanes may be served at once, at most so many: few at first when the vendor has just come back.
     #[must_use]
     pub fn places(&self, most: usize, now: Timestamp) -> usize {
         let Some(back_at) = self.back_at else { return most };

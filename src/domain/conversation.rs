@@ -1,7 +1,7 @@
-//! A conversation: one customer on one line, and what the bridge knows of it.
+//! A conversation: one customer on one line, and the bridge's knowledge of it.
 //!
-//! Two lanes work on one conversation at the same time, so nobody writes a whole conversation back: what was learnt is
-//! a list of [`Change`]s, and the store applies them to the value that stands.
+//! Two lanes work on one conversation at the same time, so a whole conversation is never written back. Each step hands
+//! the store a list of [`Change`]s, and the store applies them to its current value.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,21 +19,21 @@ mod status;
 pub use change::{Change, TakenUp};
 pub use status::TicketStatus;
 
-/// A text on the ticket that equals one which we wrote this recently is our own, coming back.
+/// How long a text on the ticket that equals one of the bridge's own counts as an echo.
 pub const ECHO_LIFE: Duration = Duration::from_secs(600);
 
-/// How many of our own writings are remembered; far more than one person texts in [`ECHO_LIFE`].
+/// The most own writes that are remembered: far more than one person texts in [`ECHO_LIFE`].
 const OWN_WRITES_MAX: usize = 32;
 
-/// The name of a conversation: the customer's `external_id`, or else the `braze_id`; with `@line` behind it for every
-/// line after the customer's first. An id that cannot be a key as it stands is replaced by its digest
-/// ([`crate::domain::address::Alias::key`]). Tickets carry it as their `external_id`, so that they are found again when
-/// the store is lost.
+/// The name of a conversation: the customer's `external_id`, or else the `braze_id`, with `@line` behind it for every
+/// line after the customer's first. An id that cannot be a key is replaced by its digest
+/// ([`crate::domain::address::Alias::key`]). Tickets carry the key as their `external_id`, so that they are found again
+/// when the store is lost.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ConversationKey(pub String);
 
-/// What stands before the number in the key of a ticket whose customer is not known yet.
+/// Stands before the number in the key of a ticket whose customer is not known yet.
 const PROVISIONAL: &str = "ticket:";
 
 impl ConversationKey {
@@ -75,15 +75,15 @@ pub struct Ticket {
     pub id: TicketId,
     /// Its status then.
     pub status: TicketStatus,
-    /// Since when it has that status, as far as we know.
+    /// Since when it has that status, as far as the bridge knows.
     pub since: Timestamp,
-    /// When we last heard of it.
+    /// When the bridge last heard of it.
     pub seen_at: Timestamp,
-    /// Whether the customer was told that it is solved, since it is. Zendesk may tell of that twice.
+    /// Whether the customer was told of this solution, which Zendesk may announce twice.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closing_told: bool,
-    /// When it had last changed then, by the vendor's own clock, where that was told. A ticket that has changed since
-    /// has a later one.
+    /// The time of its last change that the vendor told, by the vendor's own clock. A ticket that has changed since has
+    /// a later one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<Timestamp>,
 }
@@ -97,28 +97,28 @@ pub enum Subscription {
     Unknown,
     /// Opted in.
     In,
-    /// Opted out: nothing may be sent.
+    /// Opted out: no text may be sent.
     Out,
 }
 
-/// How far the agents' comments on one ticket have gone to the phone.
+/// The agents' comments on one ticket that have gone to the phone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forwarded {
-    /// On this ticket.
+    /// The ticket.
     pub ticket_id: TicketId,
-    /// Everything after this comment is new.
+    /// The last comment that is not new: every later one is.
     pub up_to: CommentId,
-    /// The comments that went out last, so that one which became readable late is told from one that went out.
+    /// The comments that went out last, so that a comment which became readable late is told from one that went out.
     pub recent: Vec<CommentId>,
-    /// How much of the ticket was read, which is more than what went out.
+    /// The comments that were read, which are more than those that went out.
     #[serde(default)]
     pub reading: Reading,
 }
 
-/// How many comments [`Forwarded::recent`] remembers: far more than can be overtaken by a late one.
+/// The most comments that [`Forwarded::recent`] keeps: far more than can overtake a late one.
 const RECENT_COMMENTS_MAX: usize = 64;
 
-/// Of how many tickets a conversation remembers how far they were forwarded; older ones are solved long since.
+/// The most tickets whose forwarding a conversation remembers; older ones are solved long since.
 const FORWARDED_TICKETS_MAX: usize = 8;
 
 impl Forwarded {
@@ -129,54 +129,54 @@ impl Forwarded {
         comment <= self.up_to && (self.recent.contains(&comment) || forgotten)
     }
 
-    /// Whether this comment was written after one that went out, so that it is no older than what the bridge took up; only
-    /// as long as all that went out are remembered.
+    /// Whether this comment was written after one that went out, so that it is newer than the ticket's take-up. `false`
+    /// once some of the comments that went out are forgotten.
     #[must_use]
     pub fn is_behind_a_reply(&self, comment: CommentId) -> bool {
         self.recent.len() < RECENT_COMMENTS_MAX && self.recent.iter().any(|id| *id < comment)
     }
 }
 
-/// A text that we are writing, or wrote, to the ticket.
+/// A text that the bridge is writing, or wrote, to the ticket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnWrite {
     /// [`fingerprint`] of the text.
     pub fingerprint: String,
-    /// When we first set out to write it. What came before that is somebody else's.
+    /// When the bridge first set out to write it. An equal text from before is no echo.
     pub since: Timestamp,
-    /// When we last did.
+    /// When it last set out to write it.
     pub at: Timestamp,
 }
 
 /// A ticket that the bridge set out to open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opening {
-    /// For this text; also the idempotency key at Zendesk.
+    /// The text to open it with; its id is also the idempotency key at Zendesk.
     pub event: EventId,
-    /// After this ticket.
+    /// The conversation's ticket before.
     pub after: Option<TicketId>,
-    /// Whether as a follow-up of that, which was closed.
+    /// Whether it follows up the ticket before, which was closed.
     pub follows_up: bool,
-    /// When.
+    /// When the bridge set out.
     pub at: Timestamp,
 }
 
-/// How long Zendesk knows an idempotency key, less some minutes by which our clocks may differ.
+/// How long Zendesk knows an idempotency key, less some minutes by which the clocks may differ.
 /// Source: Zendesk's API reference, Tickets, "Idempotency": keys expire after two hours.
 const IDEMPOTENCY_KEY_LIFE: SignedDuration = SignedDuration::from_mins(110);
 
-/// Of how many tickets a conversation remembers that it was on them.
+/// The most former tickets that a conversation remembers.
 const FORMER_TICKETS_MAX: usize = 4;
 
-/// How many openings a conversation remembers of which nothing was learnt; each is a text that was given up.
+/// The most openings in doubt that a conversation remembers; each belongs to a text that was given up.
 const OPENINGS_IN_DOUBT_MAX: usize = 8;
 
-/// What the bridge knows of one customer on one line.
+/// The bridge's knowledge of one customer on one line.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversation {
     /// Its name.
     pub key: ConversationKey,
-    /// Who it is with.
+    /// The customer.
     pub customer: Customer,
     /// The line the customer writes to, where Braze told.
     pub line: Option<String>,
@@ -185,34 +185,33 @@ pub struct Conversation {
     /// The tickets it was on before, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former_tickets: Vec<TicketId>,
-    /// The ticket that we last set out to open, until it is known what came of that.
+    /// The ticket that the bridge last set out to open, until the result is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opening: Option<Opening>,
-    /// The texts for which the bridge set out to open a ticket before that, and never learnt what came of it; the latest
-    /// last.
+    /// The texts of earlier openings whose result was never learnt, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub openings_in_doubt: Vec<EventId>,
     /// The customer as a Zendesk user.
     pub requester_id: Option<UserId>,
-    /// How far the agents' comments have been forwarded, a ticket each, the latest last.
+    /// The agents' comments that went to the phone, one entry a ticket, the latest last.
     pub forwarded: Vec<Forwarded>,
     /// Whether the customer may be texted.
     pub subscription: Subscription,
-    /// When a keyword last said so.
+    /// When a keyword last told the subscription.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription_at: Option<Timestamp>,
-    /// Whether the last reply came with its text and without its comment's number (a recipe's trigger): then nobody
-    /// can tell which of the ticket's comments went out.
+    /// Whether the last reply came with its text but without its comment's number (a recipe's trigger). Then the bridge
+    /// cannot tell which of the ticket's comments went out.
     #[serde(default)]
     pub replies_unnumbered: bool,
-    /// Our own recent writings on the ticket, oldest first.
+    /// The bridge's own recent writes to the ticket, oldest first.
     pub own_writes: Vec<OwnWrite>,
-    /// When anything changed.
+    /// When it last changed.
     pub updated_at: Timestamp,
 }
 
 impl Conversation {
-    /// A conversation of which only the name is known.
+    /// A conversation with nothing known but its name.
     #[must_use]
     pub fn new(key: ConversationKey, now: Timestamp) -> Self {
         Self {
@@ -233,7 +232,7 @@ impl Conversation {
         }
     }
 
-    /// Takes in what was learnt at `now`.
+    /// Takes in a change learnt at `now`.
     pub fn apply(&mut self, change: Change, now: Timestamp) {
         self.updated_at = now;
         match change {
@@ -273,7 +272,7 @@ impl Conversation {
                 }
             }
             Change::Forwarded(ticket, up_to, comments) => {
-                // What stood on a new ticket is no reply; the numbers of replies are.
+                // Only the numbers of replies end the doubt; the comment that opened a ticket is no reply.
                 self.replies_unnumbered &= comments.is_empty();
                 self.forward(ticket, up_to, &comments);
             }
@@ -329,7 +328,7 @@ impl Conversation {
         let same = self.ticket.as_ref().filter(|old| old.id == id && old.status == status);
         let since = same.map_or(since, |old| old.since.min(since));
         let closing_told = same.is_some_and(|old| old.closing_told);
-        // Another status came with a change whose time is not told here.
+        // Another status means a later change, whose time is not told here.
         let stamp = same.and_then(|old| old.stamp);
         if let Some(former) = self.ticket.as_ref().map(|old| old.id).filter(|old| *old != id) {
             self.leave(former);
@@ -347,7 +346,7 @@ impl Conversation {
         self.own_writes.push(OwnWrite { fingerprint, since, at: now });
     }
 
-    /// Whether a text that came back from the ticket at `at` is one that we wrote ourselves a moment before.
+    /// Whether a text that came back from the ticket at `at` is an echo of the bridge's own recent write.
     #[must_use]
     pub fn is_echo(&self, text: &str, at: Timestamp) -> bool {
         let fingerprint = fingerprint(text);
@@ -368,20 +367,19 @@ impl Conversation {
         self.opening.as_ref().filter(|opening| opening.event == event).filter(is_known)
     }
 
-    /// The texts for which the bridge set out to open a ticket and has not learnt what came of it, the latest first.
+    /// The texts whose opening of a ticket has no known result, the latest first.
     pub fn openings(&self) -> impl Iterator<Item = EventId> + '_ {
         let last = self.opening.iter().map(|opening| opening.event);
         last.chain(self.openings_in_doubt.iter().rev().copied())
     }
 
-    /// How far the comments on this ticket have been forwarded; `None` for a ticket that the bridge took no note of.
+    /// The forwarding of this ticket; `None` for a ticket that the bridge never took up.
     #[must_use]
     pub fn forwarded_on(&self, ticket: TicketId) -> Option<&Forwarded> {
         self.forwarded.iter().find(|forwarded| forwarded.ticket_id == ticket)
     }
 
-    /// What a look for missed webhooks teaches: the status of the ticket that the conversation goes to, where the
-    /// look is no older than what the bridge heard of it last.
+    /// Takes in the catch-up's view of the current ticket, unless the bridge has heard of that ticket since.
     fn sight(&mut self, ticket: TicketId, seen: &Sighting, now: Timestamp) {
         let is_newer = |current: &Ticket| current.id == ticket && seen.as_of >= current.seen_at;
         if let Some(status) = seen.status.filter(|_| self.ticket.as_ref().is_some_and(is_newer)) {
@@ -390,7 +388,8 @@ impl Conversation {
         }
     }
 
-    /// How much was read of a ticket that replies are forwarded from, and up to which comment they were.
+    /// Changes the reading of a ticket whose replies are forwarded. `change` also gets the last comment that is not
+    /// new.
     fn reading_of(&mut self, ticket: TicketId, change: impl FnOnce(&mut Reading, CommentId)) {
         let forwarded = self.forwarded.iter_mut().find(|forwarded| forwarded.ticket_id == ticket);
         if let Some(Forwarded { reading, up_to, .. }) = forwarded {
@@ -434,7 +433,7 @@ fn is_recent(at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(at) <= jiff::SignedDuration::try_from(ECHO_LIFE).unwrap_or(jiff::SignedDuration::MAX)
 }
 
-/// A digest by which a text is known again after Zendesk has changed its white space.
+/// A digest that recognises a text after Zendesk has changed its white space.
 #[must_use]
 pub fn fingerprint(text: &str) -> String {
     let mut hasher = Sha256::new();
@@ -442,12 +441,12 @@ pub fn fingerprint(text: &str) -> String {
         hasher.update(word.as_bytes());
         hasher.update(b" ");
     }
-    // Half of the digest: plenty against accident, and nobody gains from a collision.
+    // Half of the digest is plenty against accident, and a collision gains an attacker nothing.
     hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What accepting an event teaches about its conversation at once, before anything is delivered: an opt-out must hold
-/// for the agent's next reply even while Zendesk is down, and our own text must be known before it can come back.
+/// The changes that apply as soon as an event is accepted, before its delivery. An opt-out must hold for the agent's
+/// next reply even while Zendesk is down, and the bridge's own text must be known before it can come back.
 #[must_use]
 pub fn learnt_from(kind: &EventKind) -> Vec<Change> {
     let EventKind::CustomerText(text) = kind else { return Vec::new() };

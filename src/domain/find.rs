@@ -1,7 +1,7 @@
-//! The one search field: what an operator's words may mean, and which conversations are meant by them.
+//! The one search field: the meanings of an operator's words, and the conversations that match them.
 //!
-//! Words are read once, into every [`Search`] that they may stand for; a store answers each from an index. Nothing here
-//! reads a store.
+//! Words are read once, into every [`Search`] that they may stand for, and a store answers each from an index. This
+//! module never reads a store.
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
@@ -9,31 +9,31 @@ use crate::domain::conversation::Conversation;
 use crate::domain::event::{EventId, TicketId};
 use crate::domain::phone;
 
-/// The longest words that are looked for, in characters: an id of 255 fits.
+/// The longest searched words, in characters: an id of 255 fits.
 pub const WORDS_CHARS_MAX: usize = 256;
 
-/// With one digit a tenth of all customers would be found.
+/// The fewest digits of a number, because one digit would find a tenth of all customers.
 pub const PHONE_DIGITS_MIN: usize = 2;
 
-/// The same of letters.
+/// The fewest letters of a name, for the same reason.
 pub const NAME_LETTERS_MIN: usize = 2;
 
-/// The shortest words that are taken for a dispatch id. Braze's have 32 characters.
+/// The shortest word that counts as a dispatch id. Braze's have 32 characters.
 const DISPATCH_CHARS_MIN: usize = 8;
 
-/// What stands in numbers beside digits, the `…` of tandem's own lists included.
+/// The characters in numbers beside digits, the `…` of tandem's own lists included.
 const IN_NUMBERS: &str = "+-–.()/…* \u{a0}";
 
-/// What stands between the parts of an id that is made by a machine.
+/// The characters between the parts of a machine's id.
 const IN_DISPATCHES: &str = "-_.";
 
-/// The longest word of a name that is told apart from others. An index keeps as much of each.
+/// The bytes of a name's word that are compared; an index keeps as much of each.
 pub const NAME_WORD_BYTES_MAX: usize = 16;
 
-/// The longest end of a number that is told apart from others: as many digits as E.164 has.
+/// The digits of a number's end that are compared: as many as E.164 has.
 pub const PHONE_DIGITS_MAX: usize = 15;
 
-/// Letters that no decomposition leads back to the plain letters that people type for them.
+/// Letters that do not decompose, and the plain letters that people type for them.
 const FOLDED: [(char, &str); 12] = [
     ('ß', "ss"),
     ('æ', "ae"),
@@ -54,21 +54,21 @@ const FOLDED: [(char, &str); 12] = [
 pub enum Search {
     /// The delivery of this name.
     Event(EventId),
-    /// The delivery with this dispatch id of Braze's: the campaign's that brought it in, or the text's that went out.
+    /// The delivery with this Braze dispatch id, of the campaign that brought it in or of the text that went out.
     Dispatch(String),
-    /// Conversations that go to this ticket, or went there.
+    /// Conversations that are or were on this ticket.
     Ticket(TicketId),
     /// Conversations with a number that ends with these digits.
     PhoneEnd(String),
-    /// Conversations whose key is, or begins with, this, in either case; and the one that this id of a customer's leads to,
-    /// which only a store knows.
+    /// Conversations whose key begins with this, in upper or lower case, and the one whose customer has this id, which
+    /// only a store knows.
     Key(String),
-    /// Conversations with a customer in whose name each of these folded words begins a word ([`name_words`]).
+    /// Conversations whose customer's name has a word that begins with each of these folded words ([`name_words`]).
     Name(Vec<String>),
 }
 
 impl Search {
-    /// The word for the meaning, in answers and on pages.
+    /// The name of the meaning, in answers and on pages.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -81,7 +81,7 @@ impl Search {
         }
     }
 
-    /// Whether a conversation is meant. What names a delivery means no conversation by itself.
+    /// Whether a conversation matches. The name of a delivery matches no conversation by itself.
     #[must_use]
     pub fn finds(&self, conversation: &Conversation) -> bool {
         let customer = &conversation.customer;
@@ -104,7 +104,7 @@ impl Search {
 }
 
 impl Conversation {
-    /// Whether the conversation goes to this ticket, or went there as far as it remembers.
+    /// Whether the conversation is on this ticket, or remembers that it was.
     #[must_use]
     pub fn was_on(&self, ticket: TicketId) -> bool {
         self.ticket.as_ref().is_some_and(|current| current.id == ticket)
@@ -113,8 +113,7 @@ impl Conversation {
     }
 }
 
-/// Everything that an operator's words may mean, the surest meaning first. Empty when they are too short to mean
-/// anything.
+/// The possible meanings of an operator's words, the surest first. Empty when the words are too short.
 #[must_use]
 pub fn meanings(words: &str) -> Vec<Search> {
     let words = words.trim();
@@ -151,8 +150,8 @@ fn ticket(number: &str) -> Option<Search> {
     number.parse().ok().filter(|number| *number > 0).map(|number| Search::Ticket(TicketId(number)))
 }
 
-/// The digits by which a number in any form ends: without what stands for the way to it, be it `00`, a national `0` or
-/// the `(0)` in the middle. `None` when it is no number, or too little of one.
+/// The digits at the end of a number in any form, without its dialling prefix: `00`, a national `0` or the `(0)` in the
+/// middle. `None` when it is no number, or too short.
 #[must_use]
 pub fn phone_end(words: &str) -> Option<String> {
     let words = words.strip_prefix("tel:").unwrap_or(words).replace("(0)", "");
@@ -172,7 +171,7 @@ fn is_dispatch(words: &str) -> bool {
     words.len() >= DISPATCH_CHARS_MIN && words.chars().all(fits) && words.contains(|c: char| c.is_ascii_digit())
 }
 
-/// The words of a name as they are compared: small letters, without accents, each cut to [`NAME_WORD_BYTES_MAX`].
+/// The words of a name, folded for comparison: small letters, without accents, each cut to [`NAME_WORD_BYTES_MAX`].
 #[must_use]
 pub fn name_words(name: &str) -> Vec<String> {
     let small = name.to_lowercase();

@@ -1,49 +1,49 @@
 //! The account of webhooks that came in: by endpoint, by name (a keyword category, a Zendesk event) and by answer, each
 //! with the time of the last one and the number since the start.
 //!
-//! By it an operator tells a campaign that was never launched from a quiet day. It holds nothing of a customer: a name is
+//! It lets an operator tell a campaign that was never launched from a quiet day. It holds no customer's data: a name is
 //! kept only where it looks like a word that the author of a campaign types. Its size is bounded, because names come
-//! from outside. It never decides what is answered.
+//! from outside. It never decides an answer.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::event::{EventKind, Keyword};
 
-/// Names kept at one endpoint; further ones share [`OTHERS`].
+/// The most names kept at one endpoint; further ones share [`OTHERS`].
 const NAMES_MAX: usize = 64;
 
-/// Characters of a name.
+/// The most characters of a name.
 const NAME_MAX_CHARS: usize = 40;
 
-/// Words of a name: a category has few, a sentence has more.
+/// The most words of a name: a category has few, a sentence has more.
 const NAME_MAX_WORDS: usize = 3;
 
-/// Digits in a name: a year fits, a telephone number does not.
+/// The most digits in a name: a year fits, a telephone number does not.
 const NAME_MAX_DIGITS: usize = 4;
 
-/// Characters of a line: a Braze id has 36.
+/// The most characters of a line: a Braze id has 36.
 const LINE_MAX_CHARS: usize = 64;
 
 /// Characters of the longest telephone number, with dashes between its 15 digits.
 const PHONE_MAX_CHARS: usize = 30;
 
-/// The name of all that have none of their own here.
+/// The name shared by all names that are not kept.
 pub const OTHERS: &str = "(others)";
 
 /// Braze's keyword categories beside the custom ones: a webhook campaign is needed for each.
 pub const CATEGORIES: [&str; 4] = ["other", "opt_in", "opt_out", "help"];
 
-/// The events that our Zendesk triggers post.
+/// The events that the bridge's own Zendesk triggers post.
 pub const EVENTS: [&str; 3] = ["agent_reply", "ticket_solved", "ticket_reopened"];
 
 /// An endpoint for webhooks, without the ticket that its path may carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Door {
-    /// Our Zendesk triggers.
+    /// The bridge's own Zendesk triggers.
     Zendesk,
-    /// Our Braze campaigns.
+    /// The bridge's own Braze campaigns.
     Braze,
     /// The recipe's Zendesk triggers.
     RecipeSend,
@@ -58,7 +58,7 @@ impl Door {
     pub const ALL: [Self; 5] =
         [Self::Zendesk, Self::Braze, Self::RecipeSend, Self::RecipeNewTicket, Self::RecipeAppend];
 
-    /// The word for it, in logs, in metrics and in the operator API.
+    /// Its name, in logs, in metrics and in the operator API.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -100,8 +100,8 @@ impl Door {
         }
     }
 
-    /// The door of an event that was accepted by an earlier process, as far as the event tells. `None` for an event that
-    /// no webhook brought, and for a body that was not read.
+    /// The door of an event that an earlier process accepted, as far as the event tells. `None` for an event without a
+    /// webhook, and for an unreadable body.
     #[must_use]
     pub fn of(kind: &EventKind) -> Option<Self> {
         match kind {
@@ -119,7 +119,7 @@ impl Door {
     }
 }
 
-/// How a webhook was answered that did not become a new event.
+/// The answer to a webhook that did not become a new event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Otherwise {
@@ -129,14 +129,14 @@ pub enum Otherwise {
     Ignored,
     /// Its body could not be read, and was kept.
     Quarantined,
-    /// It was not taken: the sender was not proven, or the body was too long or not whole.
+    /// It was not accepted: the sender was not proven, or the body was too long or not whole.
     Refused,
-    /// It could not be taken then; its sender repeats it.
+    /// It could not be accepted at that moment; its sender repeats it.
     Unavailable,
 }
 
 impl Otherwise {
-    /// The word for it.
+    /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -149,12 +149,12 @@ impl Otherwise {
     }
 }
 
-/// How often, and when.
+/// A count and a last time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    /// How often since the start of the bridge.
+    /// The number since the start of the bridge.
     pub count: u64,
-    /// When last, also before the start.
+    /// The last time, also before the start.
     pub last: Option<Timestamp>,
 }
 
@@ -164,7 +164,7 @@ impl Seen {
         self.last = Some(at);
     }
 
-    /// How often, for people. The times before the start are not counted.
+    /// The count in words. It leaves out the time before the start.
     #[must_use]
     pub fn times(self) -> String {
         match self.count {
@@ -174,7 +174,7 @@ impl Seen {
         }
     }
 
-    /// Whether something came since the other account was drawn up. A count falls where the bridge was started anew.
+    /// Whether a webhook came since the other account was drawn up. A restart of the bridge makes a count fall.
     fn is_newer_than(self, before: Self) -> bool {
         self.last != before.last && self.last.is_some() || self.count > before.count
     }
@@ -187,19 +187,19 @@ pub struct Named {
     pub name: String,
     /// Braze's subscription group, where the campaign tells it.
     pub line: Option<String>,
-    /// How often it was accepted, and when last.
+    /// Its accepted webhooks.
     #[serde(flatten)]
     pub seen: Seen,
 }
 
-/// The webhooks that were answered otherwise, for one reason.
+/// The webhooks with one other answer, for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answered {
     /// The answer.
     pub outcome: Otherwise,
     /// The reason, a fixed word of the program; empty where the answer says it all.
     pub reason: String,
-    /// How often, and when last.
+    /// Their count and last time.
     #[serde(flatten)]
     pub seen: Seen,
 }
@@ -222,7 +222,7 @@ pub struct At {
     pub endpoint: Door,
     /// Webhooks that became events.
     pub accepted: Seen,
-    /// The same by name.
+    /// The accepted webhooks by name.
     pub names: Vec<Named>,
     /// All other webhooks.
     pub otherwise: Vec<Answered>,
@@ -235,13 +235,13 @@ impl At {
         Self { endpoint, accepted: Seen::default(), names, otherwise: Vec::new() }
     }
 
-    /// Whether anything came here, whatever was answered.
+    /// Whether a webhook came here, with any answer.
     #[must_use]
     pub fn is_used(&self) -> bool {
         self.accepted.last.is_some() || !self.otherwise.is_empty()
     }
 
-    /// The place of a name, which is made where there is none. Few names are looked through, without a copy of one.
+    /// The index of a name, which is added where it is missing. The search copies no name.
     fn slot(&mut self, name: &str, line: Option<&str>) -> usize {
         let (name, line) = (fit_name(name), line.map(fit_line));
         let is_it = |named: &Named| named.name == name && named.line.as_deref() == line;
@@ -259,7 +259,7 @@ impl At {
         })
     }
 
-    /// The names as they are shown: expected ones first, and none as missing that came with a line.
+    /// The names as they are shown: expected ones first, and no name as missing that came with a line.
     fn shown(&self) -> Self {
         let came = |name: &str| self.names.iter().any(|named| named.name == name && named.seen.last.is_some());
         let shown = self.names.iter().filter(|named| named.seen.last.is_some() || !came(&named.name));
@@ -270,27 +270,27 @@ impl At {
     }
 }
 
-/// The place of a name in the account, for the time until the store has answered.
+/// The index of a name in the account, kept until the store has answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot(usize);
 
 /// The account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrivals {
-    /// Since when last times are remembered: "never" means not since then.
+    /// The time since which last times are kept: "never" means not since then.
     pub since: Timestamp,
-    /// Since when it is counted: the start of the bridge.
+    /// The time since which webhooks are counted: the start of the bridge.
     pub counting_since: Timestamp,
     /// All endpoints, in the order of [`Door::ALL`].
     pub endpoints: Vec<At>,
 }
 
-/// Something that came since an earlier account.
+/// A webhook that came since an earlier account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// Under this name, or without one, a webhook became an event.
+    /// A webhook became an event, under this name or without one.
     Accepted(Door, Option<Named>),
-    /// A webhook was answered otherwise.
+    /// A webhook got another answer.
     Otherwise(Door, Answered),
 }
 
@@ -301,7 +301,7 @@ impl Arrivals {
         Self { since: now, counting_since: now, endpoints: Door::ALL.map(At::new).into() }
     }
 
-    /// The account of an earlier process, taken up now: last times stay, and it is counted anew.
+    /// The account of an earlier process, continued now: last times stay, and counts begin at zero.
     #[must_use]
     pub fn resume(kept: Self, now: Timestamp) -> Self {
         let mut account = Self { since: kept.since, ..Self::new(now) };
@@ -324,7 +324,7 @@ impl Arrivals {
         self.endpoints.iter().find(|at| at.endpoint == door)
     }
 
-    /// The place for an event's name, before the event goes to the store; `None` where it has no name here.
+    /// The index for an event's name, before the event goes to the store; `None` where it has no name here.
     pub fn slot(&mut self, door: Door, kind: &EventKind) -> Option<Slot> {
         let (name, line) = name_of(door, kind)?;
         self.at_mut(door).map(|at| Slot(at.slot(name, line)))
@@ -339,7 +339,7 @@ impl Arrivals {
         }
     }
 
-    /// A webhook was answered otherwise. The reason is a fixed word of the program, so there are few.
+    /// A webhook got another answer. The reason is a fixed word of the program, so there are few.
     pub fn answer(&mut self, door: Door, outcome: Otherwise, reason: &'static str, at: Timestamp) {
         let Some(there) = self.at_mut(door) else { return };
         let is_it = |answered: &&mut Answered| answered.outcome == outcome && answered.reason == reason;
@@ -351,7 +351,7 @@ impl Arrivals {
         there.otherwise.sort_by(|a, b| (a.outcome, &a.reason).cmp(&(b.outcome, &b.reason)));
     }
 
-    /// An event that the store knows of was accepted by an earlier process: its time is the last one unless a later one is
+    /// Takes in an event of the store that an earlier process accepted. Its time is the last one, unless a later one is
     /// known.
     pub fn remember(&mut self, door: Door, kind: &EventKind, at: Timestamp) {
         let slot = self.slot(door, kind);
@@ -429,8 +429,8 @@ fn name_of(door: Door, kind: &EventKind) -> Option<(&str, Option<&str>)> {
     }
 }
 
-/// The name as it is kept. A template may have filled the field with something of the customer's, so a name that does not
-/// look like a word typed into a campaign is kept as [`OTHERS`].
+/// The name as it is kept. A template may have filled the field with a customer's data, so a name that does not look
+/// like a word typed into a campaign is kept as [`OTHERS`].
 fn fit_name(name: &str) -> &str {
     let is_fit = |c: char| c.is_alphanumeric() || " _-.&/()".contains(c);
     let digits = name.chars().filter(char::is_ascii_digit).count();

@@ -1,5 +1,5 @@
-//! Notes: what agents are told on the ticket, as codes with fields. How a note is worded, and in which language, is the
-//! mappings' business ([`crate::mapping`]); whether it is still true is the worker's.
+//! Notes to the agents on a ticket, as codes with fields. The mappings ([`crate::mapping`]) choose words and language,
+//! and the worker checks that a note is still true.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,42 +9,42 @@ mod why;
 
 pub use why::Why;
 
-/// Something that agents must be told on a ticket, as an internal comment.
+/// A note to the agents, written to a ticket as an internal comment.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// The ticket to write on.
     pub ticket_id: TicketId,
-    /// What to say.
+    /// Its content.
     #[serde(flatten)]
     pub says: Says,
-    /// What it says of the delivery that gave rise to it. That is looked at again before the note is written.
+    /// Its claim about the delivery that caused it, which is checked again before the note is written.
     #[serde(default, skip_serializing_if = "Tells::is_fact")]
     pub tells: Tells,
 }
 
-/// What a note says.
+/// The content of a note.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Says {
     /// A code with its fields, worded when the note is written.
     Coded(Saying),
-    /// Words that a version before this one has chosen. They are written as they are.
+    /// Words that an earlier version of tandem chose. They are written unchanged.
     Words {
         /// The words.
         text: String,
     },
 }
 
-/// What a note says of the delivery that gave rise to it.
+/// The claim of a note about the delivery that caused it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tells {
-    /// Something that stays true whatever becomes of the delivery.
+    /// None: the note stays true with every end of the delivery.
     #[default]
     Fact,
-    /// That it did not arrive, or that nobody can tell.
+    /// It did not arrive, or its fate is unknown.
     NotArrived,
-    /// That it arrived although a note said otherwise.
+    /// It arrived although a note said otherwise.
     ArrivedAfterAll,
 }
 
@@ -54,7 +54,7 @@ impl Tells {
     }
 }
 
-/// Everything that agents can be told: the codes.
+/// The codes: every message that a note can carry.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub enum Saying {
@@ -82,13 +82,13 @@ pub enum Saying {
     ReplyFoundArrived(Reply),
     /// An operator has found that a closing text which a note called lost did reach the customer.
     ClosingFoundArrived,
-    /// Replies that were written when the ticket had another requester than now.
+    /// Replies that were written when the ticket had another requester.
     HadAnotherRequester(Replies),
     /// Replies that were written when the ticket was no longer the customer's.
     HasAnotherRequester(Replies),
     /// The customer's last text stands on a ticket that has another requester since.
     WrittenOnAnothers,
-    /// Nothing of a reply can be texted.
+    /// A reply has nothing to text.
     ReplyEmpty(Reply),
     /// A public comment whose author is not known to be an agent.
     CommentByStranger(Reply),
@@ -102,18 +102,18 @@ pub enum Saying {
     AskedForHelp(Keyword),
 }
 
-/// A delivery that ended without having arrived for sure.
+/// A delivery that ended without a certain arrival.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
-    /// Its id, under which operators find the whole story.
+    /// Its id, by which operators find its history.
     pub event: EventId,
-    /// The comment that the reply is, where it has a number.
+    /// The reply's comment, where it has a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<CommentId>,
     /// How many parts of a long reply went to the phone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parts: Option<u32>,
-    /// Why, as operators see it as well.
+    /// The cause, as operators see it as well.
     pub cause: String,
 }
 
@@ -161,7 +161,7 @@ pub enum WithheldFor {
     NoAddress,
 }
 
-/// What mappings are given of a note, every field written out: those that its code does not have are `None` or empty.
+/// The fields of a note as mappings get them. A field that its code does not have is `None` or empty.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fields {
@@ -175,22 +175,22 @@ pub struct Fields {
     pub parts: Option<u32>,
     /// See [`Lost::cause`].
     pub cause: Option<String>,
-    /// The kind of the cause: the word of a [`Why`].
+    /// The kind of the cause: the name of a [`Why`].
     pub kind: Option<String>,
     /// See [`File::file`].
     pub file: Option<String>,
-    /// The word of a [`WithheldFor`].
+    /// The name of a [`WithheldFor`].
     pub reason: Option<WithheldFor>,
     /// See [`Keyword::word`].
     pub word: Option<String>,
 }
 
-/// What an agent can do about it.
+/// Advice to the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Advice {
-    /// What helps against this kind of cause.
+    /// The remedy for this kind of cause.
     For(Why),
-    /// A customer's words are kept, and operators can add them.
+    /// The customer's words are kept, and operators can add them.
     Kept,
 }
 
@@ -200,7 +200,7 @@ impl Advice {
         Why::ALL.into_iter().map(Self::For).chain([Self::Kept])
     }
 
-    /// The word for it in mappings.
+    /// Its name in mappings.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -249,19 +249,19 @@ impl Saying {
         ]
     }
 
-    /// What this code says with these fields, which is what mappings are given of a note.
+    /// The message of this code with these fields, the form in which mappings get a note.
     ///
     /// # Errors
     /// When there is no such code, or when one of its fields is missing.
     pub fn read(code: &str, fields: &Fields) -> Result<Self, String> {
         let mut record = serde_json::to_value(fields).map_err(|error| error.to_string())?;
-        // A field that is left out is named by the refusal, and one that is null is not.
+        // The error names a field that is left out, but not one that is null.
         record.as_object_mut().into_iter().for_each(|fields| fields.retain(|_, value| !value.is_null()));
         record["code"] = code.into();
         serde_json::from_value(record).map_err(|error| error.to_string())
     }
 
-    /// What a subscription keyword did, and the word that the customer typed.
+    /// The message of a subscription keyword, with the word that the customer typed.
     #[must_use]
     pub fn of_keyword(keyword: event::Keyword, word: &str) -> Self {
         let word = Some(word.trim().to_owned()).filter(|word| !word.is_empty());
@@ -273,7 +273,7 @@ impl Saying {
         }
     }
 
-    /// The code, as stored and as mappings write it.
+    /// The code, as stores and mappings write it.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -362,7 +362,7 @@ impl Saying {
         }
     }
 
-    /// What an agent can do about it, and the delivery that ended, where it tells of one that did.
+    /// The advice to the agent, and the delivery that ended; `None` where the note tells of no ended delivery.
     #[must_use]
     pub fn advice(&self) -> Option<(Advice, EventId)> {
         match self {
@@ -374,7 +374,7 @@ impl Saying {
                 Some((Advice::For(Why::of(&lost.cause)), lost.event))
             }
             Self::ClosingNotTexted(lost) => {
-                // Its words are the mapping's, so no agent can choose others.
+                // Its text is the mapping's, so no agent can reword it.
                 let why = if Why::of(&lost.cause) == Why::Refused { Why::Account } else { Why::of(&lost.cause) };
                 Some((Advice::For(why), lost.event))
             }
@@ -397,17 +397,17 @@ impl Saying {
 }
 
 impl Note {
-    /// A note that stays true whatever becomes of the delivery.
+    /// A note that stays true with every end of the delivery.
     #[must_use]
     pub fn fact(ticket_id: TicketId, saying: Saying) -> Self {
         Self { ticket_id, says: Says::Coded(saying), tells: Tells::Fact }
     }
 
-    /// How much text it adds to a comment that says several notes, in bytes: the words themselves, or about what a wording
-    /// makes of a code and its fields.
+    /// The bytes that it adds to a comment with several notes: the length of its words, or an estimate from its code
+    /// and fields.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        /// What every shipped wording stays below, its advice aside, which is said once for all.
+        /// An upper bound for every shipped wording without its advice, which a comment gives once for all its notes.
         const WORDING: usize = 400;
         /// The longest number, with a comma.
         const NUMBER: usize = 22;

@@ -1,11 +1,11 @@
-//! Phone numbers: E.164, short codes, and how much of one may be shown.
+//! Phone numbers: E.164, short codes, and the part of one that may be shown.
 //!
-//! A number is known only in international form. There is no default country: a national number would be somebody
-//! else's in another one. The number tables are loaded at the first use, which takes some 50 ms.
+//! A number counts only in international form. There is no default country, because the same national number belongs to
+//! another person elsewhere. The number tables are loaded at the first use, which takes some 50 ms.
 //!
-//! People and programs decorate numbers: contact cards put direction marks around them and pauses behind them, forms put
-//! parentheses around the country code, keyboards put in dashes and digits of their own. [`parse`] takes the decoration
-//! off and leaves the digits to the library, which knows each country's own prefixes.
+//! People and programs decorate numbers: contact cards put direction marks around them and pauses behind them, forms
+//! put parentheses around the country code, keyboards put in dashes and digits of other scripts. [`parse`] takes the
+//! decoration off and leaves the digits to the library, which knows each country's own prefixes.
 
 mod decoration;
 
@@ -16,8 +16,8 @@ use phonenumber::{Metadata, Mode, PhoneNumber, Type};
 
 use self::decoration::Bare;
 
-/// The longest text that is looked at. E.164 has 15 digits; prefix, punctuation, marks and an extension included, 80
-/// characters are plenty.
+/// The longest text that is read. E.164 has 15 digits, so 80 characters are plenty with prefix, punctuation, marks and
+/// an extension.
 const RAW_MAX_CHARS: usize = 80;
 
 /// A number that can be texted.
@@ -49,8 +49,8 @@ impl fmt::Debug for Phone {
 /// Reads a phone number: with `+` or `00` and a country code; as 11 to 15 bare digits, if they are a valid number with
 /// its country code (10 digits are too often a national number); or as a short code. `None` for anything else.
 ///
-/// Decoration goes, and so does an extension, which no text reaches. Letters that stand for digits are not read: such
-/// numbers belong to companies' lines.
+/// Decoration goes, and so does an extension, which no text reaches. Letters in place of digits are not read, because
+/// such numbers belong to companies' lines.
 #[must_use]
 pub fn parse(raw: &str) -> Option<Phone> {
     if raw.chars().nth(RAW_MAX_CHARS).is_some() {
@@ -70,8 +70,8 @@ pub fn parse(raw: &str) -> Option<Phone> {
     }
 }
 
-/// A number whose `+` was lost, if these digits are valid with a country code; also where the first of them, which stand
-/// together, are at least that code: `8 495 …` is from Moscow and not from Vietnam, whose code is 84.
+/// A number whose `+` was lost, if these digits are valid with a country code. The first group of digits must hold the
+/// whole code: `8 495 …` is from Moscow and not from Vietnam, whose code is 84.
 fn without_plus(digits: &str, first_group: usize) -> Option<String> {
     let number = Number::split(digits)?;
     if first_group < digits.len() - number.national.len() {
@@ -89,7 +89,7 @@ pub fn normalise(raw: &str) -> Option<String> {
     parse(raw).map(|phone| phone.as_str().to_owned())
 }
 
-/// The last two digits, for logs and lists; nothing at all of a number so short that two digits would be half of it.
+/// The last two digits, for logs and lists; none of a number so short that two digits would be half of it.
 #[must_use]
 pub fn redacted(number: &str) -> String {
     let digits = digits(number);
@@ -108,11 +108,14 @@ pub fn digits(number: &str) -> String {
 /// The number of these digits, which begin with a country code; `None` where there is no such country, or too few or
 /// too many digits.
 ///
-/// Digits that are valid as they are stay so: the library takes a national prefix out even of numbers to which the digit
-/// belongs, and twice out of some. Else they are read without the prefix of their country, such as the `0` of
-/// `+44 07911 …`; else the library's reading counts where that is valid, which knows the `15` of Argentina's mobiles. Else
-/// the digits stand as they are, because the tables may be older than a number, but for a zero in parentheses, which is
-/// nowhere dialled from abroad.
+/// The first of these that applies:
+///
+/// 1. Valid digits stay unchanged, because the library takes a national prefix out even of numbers to which the digit
+///    belongs, and twice out of some.
+/// 2. The digits without their country's national prefix, such as the `0` of `+44 07911 …`, where these are valid.
+/// 3. The library's reading, where that is valid; it knows the `15` of Argentina's mobiles.
+/// 4. The digits unchanged, because the tables may be older than a number; but a zero in parentheses goes, because it
+///    is never dialled from abroad.
 fn e164(digits: &str, has_trunk_zero: bool) -> Option<String> {
     let number = Number::split(digits)?;
     let as_it_is = || format!("+{digits}");
@@ -140,7 +143,7 @@ struct Number<'a> {
 }
 
 impl<'a> Number<'a> {
-    /// Splits digits behind the country code, of which none is the beginning of another.
+    /// Splits digits behind the country code. No code is the beginning of another.
     fn split(digits: &'a str) -> Option<Self> {
         (1..=3).find_map(|length| {
             let (code, national) = digits.split_at_checked(length)?;
@@ -149,7 +152,7 @@ impl<'a> Number<'a> {
         })
     }
 
-    /// Whether a country has given out the number, with nothing taken out.
+    /// Whether a country has given out the number as it is.
     fn is_valid(&self) -> bool {
         const TYPES: [Type; 10] = [
             Type::Mobile,
@@ -174,11 +177,11 @@ impl<'a> Number<'a> {
         })
     }
 
-    /// The number without the prefix that is dialled within its country only, if that makes it a valid one.
+    /// The number without the prefix that is dialled only within its country, if that makes it valid.
     fn without_national_prefix(&self) -> Option<String> {
         let main = self.countries.iter().find(|country| country.is_main_country_for_code());
         let main = main.or(self.countries.first())?;
-        // Where a prefix is not only taken out, the library knows the rule.
+        // Where a prefix is rewritten and not only removed, the library knows the rule.
         if main.national_prefix_transform_rule().is_some() {
             return None;
         }
@@ -194,18 +197,19 @@ impl<'a> Number<'a> {
     }
 }
 
-/// The library asks whether a number begins as one of these do, and so takes some that go on for too long.
+/// Whether the whole number is one of these. The library's own match looks only at the beginning, so it accepts some
+/// numbers that are too long.
 fn is_one_of(numbers: &Descriptor, national: &str) -> bool {
     let pattern = numbers.national_number();
     numbers.is_match(national) && pattern.find(national).is_some_and(|found| found.end() == national.len())
 }
 
-/// Whether 11 digits without a `+` may be a number of North America in an area code that the tables do not have yet.
-/// Braze reads every number without a `+` as one, and a form that forgot to encode
-/// the `+` of an E.164 number leaves such digits.
+/// Whether 11 digits without a `+` may be a North American number in an area code that the tables do not have yet.
+/// Braze reads every number without a `+` as North American, and a form that forgot to encode the `+` of an E.164
+/// number leaves such digits.
 ///
-/// Area and exchange begin with 2 to 9 and do not end in 11; no area code has a 9 in the middle or begins with 37 or 96
-/// (the numbering plan keeps those).
+/// Area and exchange begin with 2 to 9 and do not end in 11. No area code has a 9 in the middle or begins with 37 or
+/// 96, because the numbering plan reserves those.
 fn may_be_north_american(digits: &str) -> bool {
     let Some(national) = digits.strip_prefix('1').filter(|national| national.len() == 10) else { return false };
     let (area, exchange) = (national.get(..3).unwrap_or_default(), national.get(3..6).unwrap_or_default());
@@ -236,7 +240,7 @@ mod tests {
             (" 14155552671", "+14155552671"),
             ("14155552671", "+14155552671"),
             ("442079460958", "+442079460958"),
-            // Two of them mean no more than one.
+            // A second plus means nothing.
             ("++14155552671", "+14155552671"),
             // Digits of other scripts, as the library reads them.
             ("＋１４１５５５５２６７１", "+14155552671"),
@@ -318,14 +322,14 @@ mod tests {
             ("+353 (0)85 123 4567", "+353851234567"),
             ("+380 (0)44 123 4567", "+380441234567"),
             ("+49 [0]30 1234567", "+49301234567"),
-            // Digits that belong.
+            // Digits that belong to the number.
             ("+39 (0)6 698 1234", "+39066981234"),
             ("+225 01 23 45 67 89", "+2250123456789"),
             ("+241 06 03 12 34", "+24106031234"),
             ("+78001234567", "+78001234567"),
             ("+3758011234567", "+3758011234567"),
             ("+233308858817", "+233308858817"),
-            // Numbers that no table has stay as they are, but for a zero that is dialled nowhere.
+            // Numbers that no table has stay unchanged, but for a zero in parentheses.
             ("+52 1 55 1234 5678", "+5215512345678"),
             ("+49 (0)151 99999999", "+4915199999999"),
             ("+44 (0)20 9999 99999", "+4420999999999"),
@@ -383,7 +387,7 @@ mod tests {
             assert_eq!(parse(raw), Some(Phone::E164(expected.into())), "{raw}");
         }
         for raw in [
-            // China, from within; no area code begins so.
+            // China, as dialled within; no area code begins so.
             "13912345678",
             "19912345678",
             "13712345678",
@@ -391,12 +395,12 @@ mod tests {
             "16211234567",
             "16212115678",
             "14115552671",
-            // Moscow, from within; behind +84 it would be in Vietnam.
+            // Moscow, as dialled within; behind +84 it would be in Vietnam.
             "8 (495) 123-45-67",
             "8-495-123-45-67",
-            // Florianópolis, from within; behind +48 it would be in Stettin.
+            // Florianópolis, as dialled within; behind +48 it would be in Stettin.
             "(48) 91234-5678",
-            // Begins as a number of Israel does, and goes on for too long.
+            // Begins as an Israeli number does, but is too long.
             "97233142764978",
         ] {
             assert_eq!(parse(raw), None, "{raw}");
@@ -428,7 +432,7 @@ mod tests {
                     Phone::ShortCode(number) => prop_assert!((3..=8).contains(&number.len())),
                 }
                 prop_assert!(number.trim_start_matches('+').bytes().all(|b| b.is_ascii_digit()));
-                // No digit is made up, but for the 9 that Argentina's mobiles have abroad.
+                // No digit is added, but for the 9 that Argentina's mobiles have abroad.
                 let mut given = digits(&raw.chars().map(decoration::plain).collect::<String>()).into_bytes().into_iter();
                 let known = digits(number.strip_prefix("+549").unwrap_or(&number));
                 prop_assert!(known.bytes().all(|digit| given.any(|other| other == digit)), "{} of {:?}", number, raw);

@@ -1,5 +1,4 @@
-//! What is learnt about a conversation, one thing at a time. What each means for what stands, [`super::Conversation::apply`]
-//! says.
+//! Changes of a conversation, one fact each. [`super::Conversation::apply`] carries them out.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,42 +7,44 @@ use super::{Opening, Subscription, TicketStatus};
 use crate::domain::event::{CommentId, Customer, EventId, Sighting, TicketId, UserId};
 use crate::domain::reading::{Census, Counted, Shown};
 
-/// Something learnt about a conversation.
+/// A fact learnt about a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
-    /// Newer particulars of the customer; blanks change nothing.
+    /// Newer data of the customer; blanks change nothing.
     Customer(Customer),
     /// The line the customer writes to.
     Line(String),
     /// The customer is this Zendesk user.
     Requester(UserId),
-    /// The ticket, and its status since then. Another ticket than before takes its place.
+    /// The current ticket, its status, and the time since when it has it. Another ticket than before becomes the
+    /// current one.
     Ticket(TicketId, TicketStatus, Timestamp),
-    /// A ticket of the customer's was read.
+    /// One of the customer's tickets was read.
     TakenUp(TakenUp),
-    /// We are about to open a ticket.
+    /// The bridge is about to open a ticket.
     Opening(Opening),
-    /// It was refused, or has come about and is known.
+    /// The opening was refused, or its ticket is known.
     NotOpened,
-    /// The ticket that the bridge set out to open for this text has been found, or the text elsewhere.
+    /// The ticket that the bridge set out to open for this text was found, or the text was found on another ticket.
     OpenedInDoubt(EventId),
-    /// The vendor's own time of the ticket's last change that is known.
+    /// The last known change of the ticket, by the vendor's own clock.
     Stamp(TicketId, Timestamp),
-    /// A look for missed webhooks saw the ticket.
+    /// The catch-up on missed webhooks saw the ticket.
     Sighted(TicketId, Sighting),
     /// The customer was told that the ticket is solved.
     ClosingTold(TicketId),
     /// The ticket is gone.
     TicketGone(TicketId),
-    /// The ticket is another customer's from now on; texts may stand on it.
+    /// The ticket belongs to another customer from now on; texts of this one may stand on it.
     TicketLeft(TicketId),
-    /// A webhook told of the ticket's status. A late word about an older ticket says nothing about where the next text goes.
+    /// A webhook told the ticket's status. It changes nothing for any ticket but the current one, because it may come
+    /// late.
     Status(TicketId, TicketStatus),
-    /// A text is being written on a ticket that the conversation goes to only when that succeeds.
+    /// A text is being written to a ticket that becomes the current one only if the write succeeds.
     MayStandOn(TicketId),
-    /// The customer's words stand on this ticket as this comment. Where nothing is known of the ticket's replies yet, those
-    /// after it are new.
+    /// The customer's text stands on this ticket as this comment. Where the ticket's forwarding is unknown, later
+    /// comments are new.
     Stands(TicketId, CommentId),
     /// The ticket was opened with this comment, and holds no other yet.
     OpenedWith(TicketId, CommentId),
@@ -51,34 +52,34 @@ pub enum Change {
     Commented(TicketId, Counted),
     /// The ticket's comments were read.
     Read(TicketId, Shown),
-    /// The vendor has counted the ticket's comments, which were all known.
+    /// The vendor has counted the ticket's comments, and all of them were known.
     Recounted(TicketId, Census),
-    /// Agents' comments on the ticket have been seen up to the one, and these of them go to the phone.
+    /// The ticket's comments have been seen up to this one, and the listed ones go to the phone.
     Forwarded(TicketId, CommentId, Vec<CommentId>),
-    /// A reply goes to the phone of which nobody can tell which comment it was.
+    /// A reply goes to the phone without the number of its comment.
     RepliedUnnumbered,
     /// The ticket's comments were read at this time, up to the newest.
     RepliesRead(TicketId, Timestamp),
     /// A subscription keyword came.
     Subscription(Subscription),
-    /// Braze was asked for the subscription at this time. A keyword that came since counts more.
+    /// Braze was asked for the subscription at this time. A keyword that came since wins.
     SubscriptionAsked(Subscription, Timestamp),
-    /// We are about to write this text ([`super::fingerprint`]) on the ticket.
+    /// The bridge is about to write this text ([`super::fingerprint`]) to the ticket.
     Wrote(String),
 }
 
-/// A ticket of the customer's, as it was read. The conversation goes there, unless the bridge has heard of its ticket since
-/// the read was begun: that is newer.
+/// One of the customer's tickets, as it was read. It becomes the current one, unless the bridge has heard of the
+/// current ticket since the read began.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakenUp {
     /// Its number.
     pub ticket: TicketId,
     /// Its status.
     pub status: TicketStatus,
-    /// Since when it has that.
+    /// Since when it has that status.
     pub since: Timestamp,
-    /// As which of their users the customer writes there, where the read told.
+    /// The ticket's requester, where the read told.
     pub requester: Option<UserId>,
-    /// When the read was begun.
+    /// When the read began.
     pub asked_at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! The status of a ticket: Zendesk's words for it, and what they mean for the next text. It never says how a ticket got it.
+//! The status of a ticket in Zendesk's words, and its meaning for the next text. It never tells how a ticket got it.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TicketStatus {
-    /// Nobody has looked at it.
+    /// No agent has looked at it.
     New,
-    /// Somebody is on it.
+    /// An agent is on it.
     Open,
-    /// Waits for the customer.
+    /// It waits for the customer.
     Pending,
-    /// Waits for somebody else.
+    /// It waits for a third party.
     Hold,
     /// Done; may be reopened.
     Solved,
@@ -48,7 +48,7 @@ impl TicketStatus {
         }
     }
 
-    /// Whether work on it is still going on.
+    /// Whether agents still work on it.
     #[must_use]
     pub fn is_unsolved(self) -> bool {
         !matches!(self, Self::Solved | Self::Closed)

@@ -30,7 +30,7 @@ fn accept(account: &mut Arrivals, door: Door, kind: &EventKind, when: Timestamp)
     account.accept(door, slot, when);
 }
 
-/// Name, line, number and last time of everything that came at a door, as it is shown.
+/// Name, line, count and last time of each name at a door, as it is shown.
 fn names(account: &Arrivals, door: Door) -> Vec<(String, Option<String>, u64, Option<Timestamp>)> {
     let shown = account.shown();
     let names = shown.at(door).unwrap().names.iter();

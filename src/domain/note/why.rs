@@ -1,7 +1,7 @@
-//! The kind of a cause, as far as it makes a difference to agents.
+//! The kind of a cause, by the difference that it makes to agents.
 //!
-//! It follows from what the bridge itself says in a cause, or else from the status and the codes of the vendor's answer
-//! ([`crate::domain::cause`]), and from no other words. It never decides what becomes of a delivery.
+//! It follows from the bridge's own sentence in a cause, or else from the status and the codes of the vendor's answer
+//! ([`crate::domain::cause`]), and from no other words. It never decides the fate of a delivery.
 
 use crate::domain::cause::{self, Answered};
 use crate::domain::event::Destination;
@@ -13,7 +13,7 @@ pub enum Why {
     OptedOut,
     /// The number takes no texts.
     Unreachable,
-    /// The customer is not known by any name that Braze takes.
+    /// The customer has no name that Braze knows.
     UnknownCustomer,
     /// The reply can no longer be read in Zendesk.
     NotShown,
@@ -23,13 +23,13 @@ pub enum Why {
     Late,
     /// An account, a campaign, a permission or a mapping is wrong, which only operators can mend.
     Account,
-    /// The vendor refused this one.
+    /// The vendor refused this text.
     Refused,
     /// Anything else.
     Other,
 }
 
-/// The kinds of this bridge's own causes. The first that fits counts.
+/// The kinds of the bridge's own causes. The first match counts.
 const OWN: [(Why, &str); 6] = [
     (Why::OptedOut, cause::OPTED_OUT),
     (Why::UnknownCustomer, cause::NO_RECIPIENT),
@@ -39,7 +39,7 @@ const OWN: [(Why, &str); 6] = [
     (Why::Doubtful, cause::WITHOUT_ANSWER),
 ];
 
-/// The kinds of codes in an answer of Braze's.
+/// The kinds of codes in Braze's answers.
 const CODES: [(Why, &[&str]); 2] = [
     (Why::OptedOut, &["opted_out", "unsubscribed"]),
     (
@@ -65,7 +65,7 @@ impl Why {
     /// The kind of this cause.
     #[must_use]
     pub fn of(cause: &str) -> Self {
-        // What a mapping says of itself is its author's to word.
+        // The rest of a mapping's cause is its author's words.
         if cause.starts_with(cause::OF_MAPPING) {
             return Self::Account;
         }
@@ -102,7 +102,7 @@ impl Why {
         }
     }
 
-    /// The word for it in mappings.
+    /// Its name in mappings.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -151,7 +151,7 @@ mod tests {
             ("Braze answered 400 No Recipients", Why::UnknownCustomer),
             ("Zendesk answered 302, a redirect: is the address right?", Why::Account),
             ("the address of Braze cannot be used", Why::Account),
-            // No kind follows from a part of a code, nor from what somebody has called a field of a mapping.
+            // No kind follows from a part of a code, nor from the name that an author gave a field of a mapping.
             ("Braze answered 400: campaign_step", Why::Refused),
             ("Braze answered 400: not_unsubscribed", Why::Refused),
             ("Zendesk answered 422 RecordInvalid (phone_number invalid)", Why::Other),

@@ -1,4 +1,5 @@
-//! What people, contact cards and forms put around the digits of a phone number.
+//! The decoration that people, contact cards and forms put around the digits of a phone number. It never judges a
+//! number.
 
 /// A number without its decoration.
 pub(super) struct Bare {
@@ -8,24 +9,23 @@ pub(super) struct Bare {
     pub(super) is_international: bool,
     /// Whether a zero stands in parentheses, as in `+44 (0)20`.
     pub(super) has_trunk_zero: bool,
-    /// Whether it was nothing but digits.
+    /// Whether the text was digits only.
     pub(super) is_plain: bool,
-    /// How many digits stand together at its beginning; none where they are in parentheses, as an area code is.
+    /// The number of digits in its first group; 0 where that is in parentheses, as an area code is.
     pub(super) first_group: usize,
 }
 
 /// The schemes that links and messaging services put before a number.
 const SCHEMES: [&str; 4] = ["tel:", "sms:", "whatsapp:", "callto:"];
 
-/// The words and signs before an extension, and those of a pause in dialling. The longer ones first, because some end
-/// in others.
+/// The words and signs before an extension or a pause in dialling. Longer ones come first, because some end in others.
 const EXTENSIONS: [&str; 16] =
     ["extensión", "extension", "anexo", "extn", "xtn", "ext", "int", "доб", "ｘ", "x", "#", "~", ",", "p", "w", ";"];
 
 /// The most digits of an extension.
 const EXTENSION_MAX: usize = 7;
 
-/// The number in a text; `None` where the text holds anything that is part of no number.
+/// The number in a text; `None` where the text holds a character that belongs to no number.
 pub(super) fn take_off(raw: &str) -> Option<Bare> {
     let text: String = raw.chars().filter(|c| !is_unseen(*c)).map(plain).flat_map(char::to_lowercase).collect();
     let text = text.trim();
@@ -51,8 +51,8 @@ pub(super) fn take_off(raw: &str) -> Option<Bare> {
     })
 }
 
-/// Without the parameters of a `tel:` address, and the country code that one of them may give; `None` where something
-/// else stands behind a semicolon, such as a second number.
+/// The number without the parameters of a `tel:` address, and the country code that one of them may give. `None` where
+/// a semicolon introduces anything else, such as a second number.
 fn without_parameters(number: &str) -> Option<(&str, Option<&str>)> {
     let Some((number, parameters)) = number.split_once(';') else { return Some((number.trim(), None)) };
     let mut context = None;
@@ -84,15 +84,15 @@ fn without_extension(number: &str) -> &str {
     main.trim_end_matches([' ', ','])
 }
 
-/// Characters that change nothing of a number: soft hyphen, zero-width characters, direction marks, byte order mark.
+/// Characters without meaning in a number: soft hyphen, zero-width characters, direction marks, byte order mark.
 fn is_unseen(character: char) -> bool {
     matches!(character,
         '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// The same in ASCII: digits of other scripts, dashes, spaces and brackets.
+/// The character in ASCII, if it is a digit of another script, a dash, a space or a bracket.
 pub(super) fn plain(character: char) -> char {
-    /// The zeros of the scripts that the library reads digits of.
+    /// The zeros of the scripts whose digits the library reads.
     const ZEROS: [u32; 15] =
         [0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xe50, 0xed0, 0xff10];
     match character {
