@@ -1,4 +1,7 @@
 //! Claims due work, and hands each claim to a task of its own.
+//!
+//! A claim never waits inside: work that needs room in a rate budget, or a vendor that does not answer, is not
+//! claimed before it can go. So only work takes a place, and hundreds of tickets that hang leave places for others.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! The notes that tell agents of texts that did not arrive, as codes with fields. Pure; the words are the mappings'.
+//!
+//! A note that cannot be written never makes another note.
 
 use jiff::Timestamp;
 
