@@ -1,7 +1,7 @@
-//! The command line: what each command is called, what it says about itself, and the exit code it ends with.
+//! The command line: each command's name, its help and its exit code.
 //!
 //! Exit codes: 0 good, 1 failed, 2 wrong usage, 78 bad configuration. A command prints its result to stdout and
-//! everything else to stderr. Nothing here knows how the bridge works; the commands that need it call it.
+//! everything else to stderr. This module never does the work of the bridge; its commands call the modules that do.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -70,17 +70,17 @@ enum Command {
         #[arg(long)]
         port: Option<u16>,
     },
-    /// Runs the bridge of the demo page, which starts it; it ends with its standard input.
+    /// Runs the bridge of the demo page, which starts it. It ends when its standard input ends.
     #[command(hide = true)]
     DemoBridge {
         #[command(flatten)]
         file: ConfigFile,
     },
-    /// Plays a disaster through the bridge with the same sandbox, and says what was kept and what was lost. Exits with 1
-    /// when a promise was not kept.
+    /// Plays a disaster through the bridge with the same sandbox, and tells which messages were kept and which were
+    /// lost. Exits with 1 when a promise was not kept.
     #[command(after_help = "Example:\n  tandem drill lost-store")]
     Drill {
-        /// Which disaster.
+        /// The disaster.
         #[arg(value_enum)]
         name: Drill,
     },
@@ -89,11 +89,11 @@ enum Command {
         --zendesk-client-id tandem --braze-url https://rest.iad-01.braze.com \\\n    \
         --agent-reply 6c1d… --public-url https://tandem.acme.example --no-ticket-solved")]
     Init(init::Init),
-    /// Installs at Zendesk what tandem needs there, and prints what has to be typed into Braze.
+    /// Installs tandem's webhook and triggers at Zendesk, and prints everything to type into Braze.
     #[command(subcommand)]
     Setup(setup::Setup),
-    /// Checks the configuration and every mapping, and lists everything that is wrong with them. With --live, asks Zendesk
-    /// and Braze as well, and changes nothing there.
+    /// Checks the configuration and every mapping, and lists all their faults. With --live, asks Zendesk and Braze as
+    /// well, and changes nothing there.
     #[command(
         after_help = "Examples:\n  tandem check\n  tandem check --config staging.toml --json\n  tandem check --live"
     )]
@@ -130,20 +130,20 @@ enum Command {
         #[command(flatten)]
         file: ConfigFile,
     },
-    /// Finds customers, tickets and texts in a running bridge, and says what became of the latest.
+    /// Finds customers, tickets and texts in a running bridge, with the state of the latest.
     #[command(after_help = "Examples:\n  tandem find 33\n  tandem find Lovelace\n  tandem find '#4711'\n  \
         tandem find evt_5f3a09c100000000002a0000 --json")]
     Find(find::Find),
-    /// Shows and moves what is waiting, unconfirmed, dead or quarantined in a running bridge.
+    /// Shows and moves the deliveries of a running bridge that are waiting, unconfirmed, dead or quarantined.
     #[command(subcommand)]
     Deliveries(operate::Deliveries),
-    /// Shows what a running bridge knows of its customers, and forgets one.
+    /// Shows a running bridge's conversations with their customers, and forgets a customer.
     #[command(subcommand)]
     Conversations(operate::Conversations),
     /// Shows the two vendors, and keeps one of them from being called.
     #[command(subcommand)]
     Destinations(levers::Destinations),
-    /// Lists what operators did to a running bridge, newest first.
+    /// Lists the actions of operators on a running bridge, newest first.
     #[command(after_help = "Examples:\n  tandem audit\n  tandem audit --json --limit 500")]
     Audit {
         #[command(flatten)]
@@ -155,7 +155,7 @@ enum Command {
     #[command(after_help = "Examples:\n  tandem completions bash > /etc/bash_completion.d/tandem\n  \
         tandem completions fish > ~/.config/fish/completions/tandem.fish")]
     Completions {
-        /// For which shell.
+        /// The shell.
         shell: Shell,
     },
     /// Prints the man page, or writes one for each command.
@@ -170,7 +170,7 @@ enum Drill {
     LostStore,
 }
 
-/// Which configuration file to read.
+/// The configuration file to read.
 #[derive(Debug, Args)]
 struct ConfigFile {
     /// The configuration file. Without it, tandem.toml in the working directory is read if it exists. Environment
@@ -179,7 +179,7 @@ struct ConfigFile {
     config: Option<PathBuf>,
 }
 
-/// How to print.
+/// The form of the output.
 #[derive(Clone, Copy, Debug, Args)]
 struct Form {
     /// Print JSON instead of text for people.
@@ -190,11 +190,11 @@ struct Form {
 /// Why a command ends with another code than 0.
 #[derive(Debug)]
 enum Failure {
-    /// It did not work: 1. The message may be empty when everything has been said.
+    /// It did not work: 1. The message is empty when everything has been printed.
     Failed(String),
-    /// It was asked in a way that makes no sense: 2.
+    /// The arguments make no sense: 2.
     Usage(String),
-    /// The configuration is faulty: 78. The message may be empty when everything has been said.
+    /// The configuration is faulty: 78. The message is empty when everything has been printed.
     Configuration(String),
 }
 
@@ -204,7 +204,8 @@ impl From<Faults> for Failure {
     }
 }
 
-/// Whoever reads our output may stop reading (`tandem deliveries list | head`); then there is nobody left to tell.
+/// The reader of our output may stop (`tandem deliveries list | head`). A broken pipe therefore fails without a
+/// message.
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
@@ -214,7 +215,7 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-/// The whole command line as a value, for whoever checks what is written about it.
+/// The whole command line as a value, for tests of the pages about it.
 pub fn command() -> clap::Command {
     Cli::command()
 }
@@ -224,7 +225,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version come this way as well, with 0. When they cannot be printed, nobody is listening.
+            // Help and version come this way as well, with 0. They fail when nothing reads them.
             let told = error.print();
             let code = u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE);
             return if told.is_ok() { ExitCode::from(code) } else { ExitCode::FAILURE };
@@ -270,7 +271,7 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
 
 fn serve(file: &ConfigFile) -> Result<(), Failure> {
     let runtime = runtime()?;
-    // First of all: a process that has no handler yet dies of a SIGHUP.
+    // First of all: a process without a handler dies of a SIGHUP.
     let hangups = runtime.block_on(async { crate::serve::Hangups::new() })?;
     let (config, warnings) = config::load(file.config.as_deref(), check::mapping_faults)?;
     let traces = traces(&runtime)?;
@@ -283,7 +284,7 @@ fn serve(file: &ConfigFile) -> Result<(), Failure> {
     let read = move || config::load(path.as_deref(), check::mapping_faults);
     let ended = runtime.block_on(crate::serve::run(config, warnings, hangups, read));
     traces.finish();
-    // Whoever collects the log of a service finds it there, and in the form of the rest.
+    // The log of a service has the failure as well, in the form of its other lines.
     ended.map_err(|error| {
         tracing::error!("tandem.failed: {error}");
         Failure::Failed(String::new())
@@ -291,7 +292,7 @@ fn serve(file: &ConfigFile) -> Result<(), Failure> {
 }
 
 fn demo(script: bool, port: Option<u16>) -> Result<(), Failure> {
-    // The demo's own words are its output; the bridge speaks up only when it fails, or when asked to.
+    // The demo's own words are its output; the bridge logs only errors, unless `RUST_LOG` asks for more.
     init_logs("error", &Traces::off())?;
     let runtime = runtime()?;
     let played = match script {
@@ -308,7 +309,7 @@ fn demo_bridge(file: &ConfigFile) -> Result<(), Failure> {
 }
 
 fn drill(name: Drill) -> Result<(), Failure> {
-    // The bridge is meant to be in trouble here; what matters of it is in the account.
+    // The bridge is meant to be in trouble here, and the drill's account tells the result.
     init_logs("off", &Traces::off())?;
     let played = match name {
         Drill::LostStore => runtime()?.block_on(crate::drill::lost_store()),
@@ -316,7 +317,7 @@ fn drill(name: Drill) -> Result<(), Failure> {
     played.map_err(|error| Failure::Failed(error.to_string()))
 }
 
-/// Traces to the collector that the environment names, if it names one.
+/// Traces to the collector that the environment names; none where it names none.
 fn traces(runtime: &tokio::runtime::Runtime) -> Result<Traces, Failure> {
     if !config::wants_traces() {
         return Ok(Traces::off());

@@ -1,7 +1,7 @@
 //! `tandem drill`: a disaster, played through the real bridge against the embedded vendors, over HTTP.
 //!
-//! As in [`crate::demo`], nothing is scripted on the bridge's side: what should have been kept is looked for on the
-//! tickets and on the phones, and a promise that does not come true within its time ends the drill as failed.
+//! As in [`crate::demo`], the bridge's side is never scripted: the drill looks for the kept messages on the tickets
+//! and on the phones. A promise that does not come true within its time ends the drill as failed.
 
 use std::path::Path;
 
@@ -13,14 +13,14 @@ use crate::sandbox::server::{Fault, FaultKind};
 use crate::sandbox::zendesk::Ticket;
 use crate::sandbox::{Sandbox, SandboxOptions};
 
-/// Who talks, by external id and first name.
+/// The customers, by external id and first name.
 const CUSTOMERS: [(&str, &str); 3] = [("customer-1", "Ada"), ("customer-2", "Blaise"), ("customer-3", "Cleo")];
 
-/// What is acknowledged while Zendesk is down, and so is nowhere but in the store.
+/// A text that is acknowledged while Zendesk is down, so that only the store has it.
 const LOST: &str = "One more thing: it is the blue one.";
 
-/// Loses the store while conversations go on. What is stored goes into a directory for temporary files, and is removed
-/// at the end.
+/// Loses the store while conversations go on. The stores lie in a directory for temporary files, which is removed at
+/// the end.
 ///
 /// # Errors
 /// When a promise is not kept, or the bridge cannot run.
@@ -77,7 +77,7 @@ fn profile(sandbox: &Sandbox, external_id: &str, first_name: &str) -> String {
     })
 }
 
-/// What is played on.
+/// The sandbox and its customers.
 struct Scene {
     sandbox: Sandbox,
     /// The customers' Braze ids.
@@ -85,7 +85,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Every customer texts, and has that many comments on the one ticket afterwards that say so.
+    /// Every customer texts. Waits until each customer's one ticket has that many of their comments.
     async fn everybody_texts(&self, text: &str, times: usize) -> Result<(), DemoError> {
         for profile in &self.profiles {
             self.sandbox.phone.text(profile, text);
@@ -97,7 +97,8 @@ impl Scene {
         .await
     }
 
-    /// Every agent replies; the reply is the last of the customer's texts, the first customer being one ahead later on.
+    /// Every agent replies. Waits until the reply is once on each phone, behind the earlier texts. Later on, the
+    /// first customer has one text more.
     async fn every_agent_replies(&self, text: &str, times: usize) -> Result<(), DemoError> {
         for who in 0..CUSTOMERS.len() {
             self.sandbox.zendesk.agent_reply(self.ticket_of(who)?.id, &format!("<p>{text}</p>"));
@@ -111,7 +112,7 @@ impl Scene {
         .await
     }
 
-    /// Sums up, and looks once more that nothing is there twice and nothing is claimed that is not so.
+    /// Sums up, and checks once more that no message is there twice and that every claim of the summary holds.
     fn account(&self) -> Result<(), DemoError> {
         let tickets = self.sandbox.zendesk.tickets();
         let lost_is_lost = tickets.iter().flat_map(|ticket| &ticket.comments).all(|comment| comment.plain_body != LOST);

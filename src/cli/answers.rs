@@ -1,4 +1,4 @@
-//! `tandem deliveries show ID --answers`: what a vendor answered, for people. It asks nothing itself.
+//! `tandem deliveries show ID --answers`: prints a vendor's answers for people. It never asks the bridge.
 
 use std::io::Write;
 

@@ -1,7 +1,7 @@
-//! Moving many deliveries at once: asks the bridge step by step, says how far it has come, and sums up what came of it.
+//! Moves many deliveries at once: asks the bridge step by step, shows the progress and sums up the result.
 //!
-//! The bridge carries out a step a request and keeps nothing of the order but the steps that are done, so a command that
-//! is stopped can be given again. Memory does not grow with the number of deliveries.
+//! The bridge carries out one step a request and keeps only the steps that are done, so a command that is stopped can
+//! be given again. Memory does not grow with the number of deliveries.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -12,24 +12,24 @@ use serde_json::{Value, json};
 use super::client::Bridge;
 use super::{Failure, Form, print_json, table};
 
-/// How many different reasons are told apart. A reason may name what it is about, so there may be as many as deliveries.
+/// The most reasons that are told apart. A reason may name its delivery, so there may be as many as deliveries.
 const REASONS_MAX: usize = 20;
 
-/// After how many deliveries a line is printed where the last one cannot be overwritten.
+/// The deliveries between two lines of progress, where the last line cannot be overwritten.
 const LINE_EVERY: u64 = 10_000;
 
-/// What is to be moved, and how.
+/// The deliveries to move, and the move.
 pub(super) struct Bulk<'a> {
     /// The last word of the path: redrive or discard.
     pub(super) action: &'static str,
-    /// What has been done to whatever was moved.
+    /// The move as a participle, for the sentence about it.
     pub(super) participle: &'static str,
     pub(super) state: &'a str,
     pub(super) conversation: Option<&'a str>,
     pub(super) body: Option<Value>,
 }
 
-/// What came of it so far.
+/// The result so far.
 #[derive(Default)]
 struct Sum {
     total: u64,
@@ -45,7 +45,7 @@ struct Reason {
 }
 
 impl Bulk<'_> {
-    /// Moves them all, and prints what came of it.
+    /// Moves them all, and prints the result.
     pub(super) fn run(&self, bridge: &Bridge, form: Form, output: &mut impl Write) -> Result<(), Failure> {
         let (filter, limit) = (self.filter(), ("limit", "1"));
         let listed = [&filter[..], &[limit]].concat();
@@ -58,7 +58,7 @@ impl Bulk<'_> {
             parameters.extend(after.as_deref().map(|after| ("after", after)));
             parameters.extend(accepted_by.as_deref().map(|time| ("accepted_by", time)));
             let step = bridge.ask(Method::POST, &["deliveries", self.action], &parameters, self.body.as_ref());
-            // What is done is done, and said, also when the next step fails.
+            // The moves so far stand, so they are told also when the next step fails.
             let step = step.inspect_err(|_| progress.end(self, &sum))?;
             sum.add(&step);
             progress.show(self, &sum);
@@ -107,7 +107,7 @@ impl Sum {
             let first = || Reason { count: 0, first: refused["id"].as_str().unwrap_or_default().to_owned() };
             self.reasons.entry(reason.to_owned()).or_insert_with(first).count += 1;
         }
-        // Some may have come to this state since they were counted.
+        // Deliveries may have entered this state since they were counted.
         self.total = self.total.max(self.moved + self.refused);
     }
 }
@@ -118,7 +118,7 @@ impl Reason {
     }
 }
 
-/// How far it has come, on standard error: one line that is overwritten on a terminal, else a line now and then.
+/// The progress on standard error: one line that is overwritten on a terminal, else a line now and then.
 struct Progress {
     on_terminal: bool,
     told: u64,
@@ -140,14 +140,14 @@ impl Progress {
         }
     }
 
-    /// Before the result is printed.
+    /// Clears the line before the result is printed.
     fn clear(&self) {
         if self.on_terminal {
             tell("\r\x1b[K");
         }
     }
 
-    /// Before a failure is told. Where nothing was done, the failure is all that there is to tell.
+    /// Tells the progress before a failure. Where nothing was moved, the failure alone is told.
     fn end(&self, bulk: &Bulk<'_>, sum: &Sum) {
         self.clear();
         if sum.moved + sum.refused == 0 {
@@ -157,7 +157,7 @@ impl Progress {
     }
 }
 
-/// Whoever does not listen to how far it has come wants it done all the same.
+/// Progress that cannot be printed does not stop the moves.
 fn tell(words: &str) {
     let mut error = std::io::stderr();
     drop(error.write_all(words.as_bytes()).and_then(|()| error.flush()));

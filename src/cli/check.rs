@@ -1,6 +1,6 @@
-//! `tandem check`: everything that can be wrong before anything runs.
+//! `tandem check`: finds every fault of configuration and mappings before a bridge runs.
 //!
-//! Changes nothing, and calls nobody unless it is told to look at the vendors ([`super::live`]).
+//! It changes nothing, and calls no vendor unless `--live` asks it to ([`super::live`]).
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -65,7 +65,7 @@ fn tell_faults(all: &Faults, form: Form, output: &mut impl Write) -> Result<(), 
     let Faults(faults) = all;
     if form.json {
         print_json(output, &json!({ "ok": false, "faults": faults, "warnings": [] }))?;
-        // Everything has been printed; with --json nobody wants prose beside it.
+        // With --json, the JSON says everything.
         return Err(Failure::Configuration(String::new()));
     }
     if all.is_no_file() {
@@ -80,7 +80,7 @@ fn tell_faults(all: &Faults, form: Form, output: &mut impl Write) -> Result<(), 
     }
 }
 
-/// What is wrong with the mapping files, where notes are in this language; `None` stands for the shipped mappings.
+/// The faults of the mapping files, where notes are in this language; `None` stands for the shipped mappings.
 pub(super) fn mapping_faults(files: Option<&BTreeMap<String, String>>, language: &str) -> Vec<Fault> {
     let mappings = match load_mappings(files) {
         Ok(mappings) => mappings,

@@ -1,6 +1,7 @@
-//! One small HTTP client for the commands that ask a running bridge something.
+//! A small HTTP client for the commands that ask a running bridge.
 //!
-//! Talks only to the address that it is given, follows no redirect of its own accord (so a token goes nowhere else),
+//! It talks only to the address that it is given and follows no redirect by itself, so a token goes nowhere else. It
+//! never waits without a limit.
 //! and waits for nothing without a limit.
 
 use std::time::Duration;
@@ -16,7 +17,7 @@ use super::{Failure, runtime};
 use crate::clients::http_client;
 use crate::config;
 
-/// The bridge is near, or not there.
+/// The bridge is near, or does not run.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Longer than the bridge waits for its own store.
@@ -25,20 +26,20 @@ const TOTAL_TIMEOUT: Duration = Duration::from_secs(15);
 /// A full page of the largest items is a few MiB.
 const ANSWER_MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// The operator token to present, and who gave it: the remedy for a refused one differs.
+/// The operator token to present, and its origin, because the remedy for a refused one depends on that.
 pub(super) enum Token {
-    /// There is none.
+    /// No token.
     None,
-    /// That of `--token`.
+    /// The token of `--token`.
     Option(SecretString),
-    /// The operator's own, of the variable [`config::OWN_TOKEN`].
+    /// The operator's own token, of the variable [`config::OWN_TOKEN`].
     Variable(SecretString),
     /// `operator_token` of the configuration.
     Configured(SecretString),
 }
 
 impl Token {
-    /// The one that the operator gave for this command, or holds in their shell; `None` where they gave none.
+    /// The token that the operator gave for this command, or holds in their shell; `None` without one.
     pub(super) fn own(option: Option<SecretString>) -> Option<Self> {
         option.map(Self::Option).or_else(|| config::own_token().map(Self::Variable))
     }
@@ -50,7 +51,7 @@ impl Token {
         }
     }
 
-    /// What to do when the bridge answers 401.
+    /// The remedy when the bridge answers 401.
     fn remedy(&self) -> &'static str {
         match self {
             Self::None => {
@@ -68,27 +69,27 @@ impl Token {
     }
 }
 
-/// A bridge, and how to get in.
+/// A bridge, and the credentials for it.
 pub(super) struct Bridge {
     pub(super) url: Url,
     token: Token,
-    /// Who acts, as they call themselves.
+    /// The acting operator's handle.
     by: Option<HeaderValue>,
     client: reqwest::Client,
     runtime: Runtime,
 }
 
-/// What the bridge said.
+/// An answer of the bridge.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// `Null` when the body was not JSON.
     pub(super) body: Value,
-    /// What to do where the status is 401.
+    /// The remedy where the status is 401.
     remedy: &'static str,
 }
 
 impl Answer {
-    /// What a good answer says.
+    /// The body of a good answer.
     pub(super) fn good(self) -> Result<Value, Failure> {
         if self.status == StatusCode::OK {
             return Ok(self.body);
@@ -114,7 +115,7 @@ impl Bridge {
         Ok(Self { url, token, by: None, client, runtime: runtime()? })
     }
 
-    /// The same, for somebody who says who they are.
+    /// The same bridge, with the operator's handle for the audit.
     pub(super) fn named(self, by: By) -> Result<Self, Failure> {
         let header =
             |name: String| HeaderValue::from_str(&name).map_err(|_| Failure::Usage("--by is no handle".into()));
@@ -132,12 +133,12 @@ impl Bridge {
         self.run(self.asked(method, segments, parameters, body))
     }
 
-    /// Runs what asks more than once.
+    /// Runs a future that asks more than once.
     pub(super) fn run<T>(&self, asking: impl Future<Output = T>) -> T {
         self.runtime.block_on(asking)
     }
 
-    /// [`Bridge::ask`], for what runs by [`Bridge::run`].
+    /// [`Bridge::ask`] as a future, for [`Bridge::run`].
     pub(super) async fn asked(
         &self,
         method: Method,
@@ -148,7 +149,7 @@ impl Bridge {
         self.answer(method, segments, parameters, body).await?.good()
     }
 
-    /// Asks the same, and takes any answer.
+    /// Asks likewise, and takes any answer.
     pub(super) async fn answer(
         &self,
         method: Method,
@@ -167,7 +168,7 @@ impl Bridge {
         self.send(method, url, body).await
     }
 
-    /// Asks this very address, and gives whatever comes back.
+    /// Asks this very address, and takes any answer.
     pub(super) fn get(&self) -> Result<Answer, Failure> {
         self.run(self.send(Method::GET, self.url.clone(), None))
     }
@@ -198,7 +199,7 @@ impl Bridge {
     }
 }
 
-/// The address is shown by us, without what may be in its parameters.
+/// The failure to reach a bridge. It shows the address without its parameters, which may hold secrets.
 fn unreachable_at(url: &Url, error: reqwest::Error) -> Failure {
     let at = origin(url);
     Failure::Failed(match (error.is_timeout(), error.is_connect()) {
@@ -216,7 +217,7 @@ pub(super) fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-/// The cause behind all causes, such as "Connection refused": the ones before it only say that something went wrong.
+/// The root cause, such as "Connection refused"; the errors around it only say that the call failed.
 fn root_cause(error: &dyn std::error::Error) -> String {
     let mut root = error;
     while let Some(cause) = root.source() {

@@ -1,6 +1,6 @@
-//! `tandem find`: what became of the latest texts of whomever, or whatever, an operator's words mean.
+//! `tandem find`: the state of the latest texts of the customers that an operator's words mean.
 //!
-//! What words may mean is the bridge's to say ([`crate::domain::find`]).
+//! The bridge decides the meaning of the words ([`crate::domain::find`]).
 
 use std::io::Write;
 
@@ -16,8 +16,8 @@ use super::{Failure, print_json, table};
 /// `tandem find`
 #[derive(Debug, Args)]
 pub(super) struct Find {
-    /// The end of a phone number (two digits are enough) or a whole one, a name, a customer's id, a ticket, an evt_… id, or
-    /// a dispatch id of Braze's. Quote a # and blanks, or leave both out.
+    /// The end of a phone number (two digits are enough) or a whole one, a name, a customer's id, a ticket, an evt_…
+    /// id, or a dispatch id of Braze's. Quote a # and blanks, or leave both out.
     #[arg(value_name = "WORDS", required = true)]
     words: Vec<String>,
     /// At most this many people of each meaning.
@@ -27,7 +27,7 @@ pub(super) struct Find {
     bridge: Where,
 }
 
-/// What stands of a delivery.
+/// The columns of a delivery.
 const COLUMNS: [&str; 5] = ["accepted_at", "kind", "state", "cause", "id"];
 
 impl Find {
@@ -68,7 +68,7 @@ fn print_group(group: &Value, is_first: bool, zone: &TimeZone, output: &mut impl
     Ok(())
 }
 
-/// Who it is, in a line.
+/// One line about a customer.
 fn heading(person: &Value) -> String {
     let mut words = vec![plain(&person["key"])];
     words.extend(person["phone_end"].as_str().map(table::printable));
@@ -79,7 +79,7 @@ fn heading(person: &Value) -> String {
     words.join("  ")
 }
 
-/// Deliveries, with what there is to say of each as its cause.
+/// Prints deliveries. A delivery without a cause shows its receipt in that column.
 fn print_deliveries(deliveries: &[Value], zone: &TimeZone, output: &mut impl Write) -> Result<(), Failure> {
     if deliveries.is_empty() {
         writeln!(output, "no delivery of this conversation is kept any more")?;

@@ -6,12 +6,12 @@ use super::Failure;
 use super::client::{Answer, Bridge};
 use crate::domain::inbound::Arrivals;
 
-/// The account of webhooks, for what runs by [`Bridge::run`].
+/// The account of webhooks, for [`Bridge::run`].
 pub(super) async fn arrivals(bridge: &Bridge) -> Result<Arrivals, Failure> {
     read(ask(bridge).await?)
 }
 
-/// Whatever the bridge answers when it is asked for its account.
+/// The bridge's answer to the request for its account.
 pub(super) async fn ask(bridge: &Bridge) -> Result<Answer, Failure> {
     bridge.answer(Method::GET, &["inbound"], &[], None).await
 }

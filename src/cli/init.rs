@@ -1,9 +1,9 @@
-//! `tandem init`: a commented configuration and a secrets file, after a few questions, or after none when the flags answer
-//! them all.
+//! `tandem init`: writes a commented configuration and a secrets file after a few questions, or after none when the
+//! flags answer them all.
 //!
-//! The configuration is the shipped example with the answers in their places, so that there is one source; it holds no
-//! secret. The secrets file beside it has the secrets that were typed, and a token for Braze's webhooks drawn at random. A
-//! file that is there is never written again.
+//! The configuration is the shipped example with the answers in their places, so that there is one source; it holds
+//! no secret. The secrets file beside it has the typed secrets, and a random token for Braze's webhooks. An existing
+//! file is never overwritten.
 
 use std::fs::OpenOptions;
 use std::io::{BufReader, ErrorKind, Read, Write};
@@ -22,10 +22,10 @@ mod terminal;
 
 use questions::{AGENT_REPLY, Dialogue, Question, SETTINGS, TICKET_SOLVED};
 
-/// What the answers are put into.
+/// The example that the answers are put into.
 const EXAMPLE: &str = include_str!("../../tandem.example.toml");
 
-/// The first line of what is written, in the place of the example's.
+/// The first line of the configuration, in place of the example's.
 const HEADING: &str = "# The configuration of tandem, as tandem init wrote it. Ask tandem check after every change.";
 
 /// The secrets file is for its owner alone.
@@ -36,7 +36,7 @@ const API_KEY: &str = "braze.api_key";
 const WEBHOOK_TOKENS: &str = "braze.webhook_tokens";
 const WEBHOOK_SECRETS: &str = "zendesk.webhook_secrets";
 
-/// What stands in for what is not known yet while the answers are checked.
+/// Stand-ins for values that are still unknown while the answers are checked.
 const STAND_INS: [(&str, &str); 5] = [
     (CLIENT_SECRET, "stands-in-for-a-secret"),
     (WEBHOOK_SECRETS, "stands-in-for-a-secret"),
@@ -45,13 +45,14 @@ const STAND_INS: [(&str, &str); 5] = [
     (AGENT_REPLY.key, "00000000-0000-4000-8000-000000000001"),
 ];
 
-/// The arguments. What is not given is asked for.
+/// The arguments. `init` asks for the missing ones.
 #[derive(Debug, Args)]
 pub(super) struct Init {
     /// The file to write. The secrets file stands beside it and ends in .env.
     #[arg(long, value_name = "FILE", default_value = DEFAULT_FILE)]
     config: PathBuf,
-    /// Whose syntax the secrets file has: systemd's EnvironmentFile, which a shell reads as well, or docker's --env-file.
+    /// The syntax of the secrets file: systemd's EnvironmentFile, which a shell reads as well, or docker's
+    /// --env-file.
     #[arg(long, value_enum, default_value_t = Secrets::Systemd)]
     secrets: Secrets,
     /// Address of the Zendesk account, such as `https://acme.zendesk.com`.
@@ -63,7 +64,7 @@ pub(super) struct Init {
     /// REST endpoint of the Braze workspace, such as `https://rest.iad-01.braze.com`.
     #[arg(long, value_name = "URL")]
     braze_url: Option<String>,
-    /// How Zendesk and Braze will reach the bridge, such as `https://tandem.acme.example`.
+    /// The address at which Zendesk and Braze reach the bridge, such as `https://tandem.acme.example`.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
     /// Id of the API-triggered campaign that texts an agent's reply; blank for later.
@@ -120,7 +121,7 @@ impl Init {
         self.say_what_is_next(&left, is_replied, dialogue.output)
     }
 
-    /// Answers that would go nowhere are refused.
+    /// The failure for answers that would go nowhere.
     fn takes_no_answers(&self, secrets_file: &Path) -> Failure {
         let (config, secrets, named) = (self.config.display(), secrets_file.display(), self.named());
         Failure::Failed(format!(
@@ -129,7 +130,7 @@ impl Init {
         ))
     }
 
-    /// The option for the configuration, as the commands that come next take it.
+    /// The option that names the configuration in the next commands.
     fn named(&self) -> String {
         match self.config == Path::new(DEFAULT_FILE) {
             true => String::new(),
@@ -143,7 +144,7 @@ impl Init {
         given.iter().chain(&campaigns).all(|answer| answer.is_none()) && !self.no_ticket_solved
     }
 
-    /// Key and answer, as far as there is one.
+    /// The answers with their keys.
     fn answers(&self, dialogue: &mut Dialogue<impl Read, impl Write>) -> Result<Vec<(&'static str, String)>, Failure> {
         let given = [&self.zendesk_url, &self.zendesk_client_id, &self.braze_url, &self.public_url, &self.agent_reply];
         let questions: Vec<(&Question, Option<&String>)> = SETTINGS
@@ -164,7 +165,7 @@ impl Init {
         Ok(answers)
     }
 
-    /// Asks for the secrets and writes them down; the variables that are left for later.
+    /// Asks for the secrets and writes them down. Returns the variables that are left for later.
     fn write_secrets(
         &self,
         path: &Path,
@@ -197,7 +198,7 @@ impl Init {
         }
     }
 
-    /// The commands that come now, as they are to be typed.
+    /// Prints the next commands to type.
     fn say_what_is_next(&self, left: &[&str], is_replied: bool, output: &mut impl Write) -> Result<(), Failure> {
         let named = self.named();
         let (config, secrets) = (self.config.display(), beside(&self.config));
@@ -269,7 +270,8 @@ fn configuration(answers: &[(&'static str, String)]) -> Result<String, Failure> 
     }
 }
 
-/// The text with this key set, or commented out. Its line is there, perhaps commented out: the example has every key.
+/// The text with this key set, or commented out. The example has every key, perhaps commented out, so its line
+/// exists.
 fn set(text: &str, key: &str, value: Option<&str>) -> String {
     let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
     let mut current = String::new();

@@ -1,4 +1,4 @@
-//! `tandem destinations` and `tandem audit`: what the operator holds, and who did what.
+//! `tandem destinations` and `tandem audit`: the pauses of the two vendors, and the actions of operators.
 
 use std::io::Write;
 
@@ -22,8 +22,8 @@ pub(super) enum Destinations {
         #[command(flatten)]
         bridge: Where,
     },
-    /// Calls a vendor no more until the pause ends or the vendor is resumed, also after a restart. Webhooks are taken and
-    /// kept; nothing is lost and no attempt is counted. What is being called at this moment is finished.
+    /// Calls a vendor no more until the pause ends or the vendor is resumed, also after a restart. Webhooks are taken
+    /// and kept; nothing is lost and no attempt is counted. Calls under way at this moment are finished.
     #[command(
         after_help = "Examples:\n  tandem destinations pause braze --reason \"the campaign is being changed\" --until 17:30\n  \
         tandem destinations pause zendesk --reason maintenance --until 2h --by ada\n\n\
@@ -35,8 +35,8 @@ pub(super) enum Destinations {
         /// Why, in up to 200 characters: every operator sees it while the pause lasts.
         #[arg(long, value_name = "TEXT")]
         reason: String,
-        /// When the pause ends by itself: an hour of the day here (17:30), a length (2h, 30m) or a time (2026-11-29T17:30 here,
-        /// 2026-11-29T17:30Z). Without it, the pause lasts until the vendor is resumed.
+        /// When the pause ends by itself: an hour of the day here (17:30), a length (2h, 30m) or a time
+        /// (2026-11-29T17:30 here, 2026-11-29T17:30Z). Without it, the pause lasts until the vendor is resumed.
         #[arg(long, value_name = "T", value_parser = read_until)]
         until: Option<Timestamp>,
         #[command(flatten)]
@@ -116,7 +116,7 @@ fn set_paused(
     Ok(())
 }
 
-/// What of an entry is a column of its own. The rest is said in one, since each action has its own.
+/// The fields of an entry with a column of their own. One column tells the rest, which differs by action.
 const ORDER_COLUMNS: [&str; 6] = ["number", "at", "access", "by", "action", "about"];
 
 /// `tandem audit`
@@ -133,7 +133,7 @@ pub(super) fn audit(part: Part, bridge: &Where, output: &mut impl Write) -> Resu
     print_end(&page, output)
 }
 
-/// An entry of the audit with who gave the order, and what it was about, in a few words each.
+/// An entry of the audit, with its operator and its subject in a few words each.
 fn in_short(entry: &Value, zone: &TimeZone) -> Value {
     let mut short = entry.clone();
     if let (Some(by), false) = (entry["by"].as_str(), entry["proven"] == true) {

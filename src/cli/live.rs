@@ -1,8 +1,8 @@
-//! `tandem check --live`: asks both vendors whether everything there is as the bridge needs it, and says it in one
-//! screen.
+//! `tandem check --live`: checks the installation at both vendors, and shows the findings on one screen.
 //!
-//! It asks the running bridge for its account of webhooks. It only reads: what it posts is a test of the webhook, in which the bridge
-//! finds nothing to do, and a search. What the findings mean is decided in [`crate::setup::checkup`].
+//! It asks the running bridge for its account of webhooks. It changes nothing: its only posts are a search, and a
+//! test of the webhook in which the bridge finds nothing to do. [`crate::setup::checkup`] decides the meaning of the
+//! findings.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -25,10 +25,10 @@ use crate::serve;
 use crate::setup::checkup::{self, Line, State};
 use crate::setup::endpoint;
 
-/// A customer whom nobody has.
+/// A customer id that no customer has.
 const NOBODY: &str = "tandem-check-nobody";
 
-/// Looks at everything, one after the other.
+/// Checks one thing after the other.
 pub(super) async fn look(config: &Config) -> Result<Vec<Line>, Failure> {
     let transport = HttpTransport::new().map_err(|error| Failure::Failed(format!("no HTTP client: {error}")))?;
     let transport: Arc<dyn Transport> = Arc::new(transport);
@@ -47,10 +47,10 @@ pub(super) async fn look(config: &Config) -> Result<Vec<Line>, Failure> {
     Ok(lines)
 }
 
-/// Looks at the running bridge's account of webhooks. A bridge that does not run is no fault.
+/// Checks the running bridge's account of webhooks. A bridge that does not run is no fault.
 ///
 /// # Errors
-/// The way that was given is none.
+/// The given way leads to no bridge.
 pub(super) fn look_at_bridge(config: &Config, way: &Way) -> Result<Vec<Line>, Failure> {
     let bridge = way.lead(&config.operator)?;
     let found = bridge.run(arrivals(&bridge)).map_err(|failure| match failure {
@@ -83,7 +83,7 @@ async fn look_at_zendesk(zendesk: &Zendesk, config: &Config, clock: &Clock) -> V
     lines
 }
 
-/// The webhook, the triggers, and whether the one reaches the bridge.
+/// Checks the webhook, the triggers, and whether the webhook reaches the bridge.
 async fn look_at_installation(zendesk: &Zendesk, config: &Config, endpoint: &str, lines: &mut Vec<Line>) {
     let webhooks = zendesk.webhooks().await;
     let (line, webhook) = checkup::webhook(&webhooks, endpoint);

@@ -1,6 +1,7 @@
-//! `tandem mappings`: which mappings and words of notes are in force, what stands in one, and copies to change.
+//! `tandem mappings`: lists the mappings and words of notes in force, shows one, and copies shipped ones to change.
 //!
-//! It looks at files and at what is inside the binary. It never asks a bridge, and never judges a file: `tandem check` does.
+//! It reads files and the texts inside the binary. It never asks a bridge, and never judges a file: `tandem check`
+//! does.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use super::{ConfigFile, Failure, Form, print_json, table};
 use crate::config::{self, MappingKeys};
 use crate::mapping::{self, DEFAULT_LANGUAGE, File, Name};
 
-/// What stands for the words of notes in the configured language.
+/// The name for the words of notes in the configured language.
 const NOTES: &str = "notes";
 
 /// The arguments.
@@ -34,8 +35,8 @@ pub(super) enum Mappings {
     #[command(after_help = "Examples:\n  tandem mappings show agent_reply\n  tandem mappings show notes\n  \
         tandem mappings show agent_reply --sample > event.json")]
     Show {
-        /// The name of the mapping, such as agent_reply; notes for what agents are told in the configured language,
-        /// notes.fr for another.
+        /// The name of the mapping, such as agent_reply; notes for the words of notes to agents in the configured
+        /// language, notes.fr for another.
         name: String,
         /// The shipped text, also where there is a file of your own.
         #[arg(long)]
@@ -55,8 +56,8 @@ pub(super) enum Mappings {
             tandem mappings copy --all --to mappings"
     )]
     Copy {
-        /// The names of the mappings, such as agent_reply; notes for what agents are told in the configured language,
-        /// notes.de for the same in a language of your own, to be translated.
+        /// The names of the mappings, such as agent_reply; notes for the words of notes to agents in the configured
+        /// language, notes.de for the same in a language of your own, to be translated.
         #[arg(value_name = "NAME")]
         names: Vec<String>,
         /// Every mapping, and notes.
@@ -111,7 +112,7 @@ pub(super) fn named(word: &str, keys: &MappingKeys) -> Result<File, Failure> {
     })
 }
 
-/// What a copy begins with: of a language that is not shipped, the English words under its name.
+/// The text of a copy: for a language that is not shipped, the English words under its name.
 fn to_copy(file: &File) -> Cow<'static, str> {
     match (file.shipped(), file) {
         (Some(text), _) => text.into(),
@@ -195,7 +196,7 @@ fn list(in_force: &InForce, form: Form, output: &mut impl Write) -> Result<(), F
     Ok(())
 }
 
-/// What keeps a file from being used, where something does: what the configuration would have to say.
+/// The setting that the configuration lacks for a file to be used; `None` for a file in use.
 fn unused_until(file: &File, keys: &MappingKeys) -> Option<String> {
     match file {
         File::Mapping(Name::TicketSolved) if !keys.has_closing_text => {

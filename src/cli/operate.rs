@@ -1,7 +1,7 @@
 //! The commands that talk to a running bridge: `deliveries`, `conversations` and `healthcheck`; [`super::find`] and
-//! [`super::tail`] besides.
+//! [`super::tail`] are others.
 //!
-//! They are a thin face of the operator API ([`crate::http`]): no rule about deliveries is repeated here.
+//! They are thin callers of the operator API ([`crate::http`]), and never repeat a rule about deliveries.
 
 use std::io::Write;
 
@@ -19,7 +19,7 @@ use super::{ConfigFile, Failure, Form, print_json, table, tail, times};
 use crate::clock::Clock;
 use crate::config;
 
-/// Which part of a list.
+/// The part of a list.
 #[derive(Debug, Args)]
 pub(super) struct Part {
     /// Go on after this item: the `next` of the page before.
@@ -30,7 +30,7 @@ pub(super) struct Part {
     limit: u16,
 }
 
-/// Which deliveries.
+/// The filter of deliveries.
 #[derive(Debug, Args)]
 pub(super) struct Which {
     /// Only this state: pending, sending, waiting, unconfirmed, delivered, skipped, dead or quarantined.
@@ -45,14 +45,14 @@ pub(super) struct Which {
     /// Only the conversation that this ticket belongs to.
     #[arg(long, value_name = "N")]
     ticket: Option<String>,
-    /// Only what goes to this vendor.
+    /// Only deliveries to this vendor.
     #[arg(long, value_name = "VENDOR", value_parser = ["zendesk", "braze"])]
     destination: Option<String>,
-    /// Only what was accepted since: an age such as 90m, 1h or 2d, an hour of the day here such as 07:00, or a time as the
-    /// lists show it.
+    /// Only deliveries accepted since: an age such as 90m, 1h or 2d, an hour of the day here such as 07:00, or a time
+    /// as the lists show it.
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Only what was accepted before that.
+    /// Only deliveries accepted before that.
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Shows also the doorbells (agent_reply) that are over: Zendesk's webhooks after which tandem looked for replies.
@@ -61,10 +61,10 @@ pub(super) struct Which {
 }
 
 impl Which {
-    /// As the API asks for them.
+    /// The API's parameters.
     ///
     /// # Errors
-    /// A time is none.
+    /// A time that cannot be read.
     pub(super) fn parameters(&self) -> Result<Vec<(&'static str, String)>, Failure> {
         let now = Clock::system().now().to_zoned(TimeZone::system());
         let wrong = |option: &str, problem: String| Failure::Usage(format!("{option} {problem}"));
@@ -73,7 +73,7 @@ impl Which {
         let until =
             self.until.as_deref().map(|words| times::end(words, since, &now).map_err(|why| wrong("--until", why)));
         let until = until.transpose()?;
-        // An age is measured by the clock of the bridge, which is the one that the deliveries were accepted by.
+        // The bridge measures an age by its own clock, which also dated the deliveries.
         let sent = |words: Option<&str>, at: Option<Timestamp>| match words {
             Some(words) if times::is_age(words) => Some(words.to_owned()),
             Some(_) | None => at.map(|at| at.to_string()),
@@ -109,8 +109,8 @@ pub(super) enum Deliveries {
         #[command(flatten)]
         bridge: Where,
     },
-    /// Follows deliveries until Ctrl-C: a line for each that is new, and again for each that stands otherwise than before.
-    /// It goes on when the bridge is started again.
+    /// Follows deliveries until Ctrl-C: a line for each new one, and another each time its state has changed. It goes
+    /// on when the bridge is started again.
     #[command(after_help = "Examples:\n  tandem deliveries tail\n  tandem deliveries tail --phone 33\n  \
         tandem deliveries tail --state dead --json\n\nThe newest 500 are watched.")]
     Tail {
@@ -128,8 +128,8 @@ pub(super) enum Deliveries {
     Show {
         /// The delivery's id, as the list shows it.
         id: String,
-        /// Shows instead what the vendor answered to its failed attempts, which may repeat what was written. It is in
-        /// the audit who was shown that.
+        /// Shows the vendor's answers to its failed attempts instead, which may repeat texts. The audit notes who was
+        /// shown them.
         #[arg(long)]
         answers: bool,
         #[command(flatten)]
@@ -137,8 +137,9 @@ pub(super) enum Deliveries {
         #[command(flatten)]
         bridge: Where,
     },
-    /// Settles unconfirmed deliveries that did arrive: nothing is sent again, and the agent is told. Of a long reply, the
-    /// part in doubt arrived (`show`: `parts_sent` of its `parts` are surely out, the next is in doubt); the rest is sent.
+    /// Settles unconfirmed deliveries that did arrive: nothing is sent again, and the agent is told. Of a long reply,
+    /// the part in doubt arrived (`show`: `parts_sent` of its `parts` are surely out, the next is in doubt); the rest
+    /// is sent.
     #[command(after_help = "Examples:\n  tandem deliveries settle evt_5f3a09c100000000002a0000 --by ada\n  \
         tandem deliveries settle evt_5f3a09c100000000002a0000 --parts 3 --by ada")]
     Settle {
@@ -166,7 +167,7 @@ pub(super) enum Deliveries {
         /// The deliveries' ids.
         #[arg(value_name = "ID", group = "which")]
         ids: Vec<String>,
-        /// All that are dead.
+        /// All dead deliveries.
         #[arg(long, group = "which")]
         dead: bool,
         /// All that are in this state.
@@ -241,7 +242,7 @@ pub(super) enum Conversations {
         #[command(flatten)]
         bridge: Where,
     },
-    /// Erases a customer from the bridge's store: texts, names, numbers, on every line; what waits is not sent.
+    /// Erases a customer from the bridge's store: texts, names, numbers, on every line; waiting texts are not sent.
     #[command(after_help = "Example:\n  tandem conversations forget customer-42 --by ada\n\n\
         Erase the customer at Zendesk and at Braze first: what they still know comes back with the customer's next text \
         and with the next change of their ticket.")]
@@ -358,7 +359,7 @@ pub(super) fn list(
     print_end(&page, output)
 }
 
-/// How much of a list was shown, and how the next part of it is.
+/// Prints how much of a list was shown, and the cursor of the next part.
 pub(super) fn print_end(page: &Value, output: &mut impl Write) -> Result<(), Failure> {
     writeln!(output, "\n{} of {} shown", items(page).len(), page["total"])?;
     if let Some(next) = page["next"].as_str() {
@@ -372,12 +373,13 @@ pub(super) fn items(page: &Value) -> &[Value] {
 }
 
 fn show(path: &[&str], parameters: &[(&str, &str)], bridge: &Where, output: &mut impl Write) -> Result<(), Failure> {
-    // JSON in either form: it is a tree.
+    // The object is a tree, so both forms are JSON.
     let shown = bridge.find()?.ask(Method::GET, path, parameters, None)?;
     print_json(output, &shown)
 }
 
-/// Goes on after a refusal, so that one delivery that cannot be moved does not keep back the rest.
+/// Moves deliveries one after the other. It goes on after a refusal, so that one delivery does not keep back the
+/// rest.
 fn each(
     ids: &[String],
     action: &str,
@@ -390,7 +392,7 @@ fn each(
     for id in ids {
         match bridge.ask(Method::POST, &["deliveries", id, action], &[], body) {
             Ok(delivery) => moved.push(delivery),
-            // The bridge names the delivery itself where the delivery is the trouble.
+            // The bridge names the delivery where the delivery is the cause.
             Err(Failure::Failed(problem)) if problem.contains(id.as_str()) => refused.push(problem),
             Err(Failure::Failed(problem)) => refused.push(format!("{id}: {problem}")),
             Err(other) => return Err(other),
@@ -418,7 +420,7 @@ fn forget(key: &str, by: By, bridge: &Where, output: &mut impl Write) -> Result<
     }
 }
 
-/// What is counted when a customer is forgotten, in the order of printing.
+/// The counts of a customer's erasure, in the order of printing.
 const FORGOTTEN: [(&str, &str); 6] = [
     ("conversations", "conversations erased, on every line"),
     ("names", "names and tickets that led to them erased"),
@@ -428,7 +430,7 @@ const FORGOTTEN: [(&str, &str); 6] = [
     ("unattributed", "unreadable bodies left: nobody can tell whose (tandem deliveries list --state quarantined)"),
 ];
 
-/// What forgetting does not reach, in plain words.
+/// The places that the erasure does not reach.
 const NOT_REACHED: &str = "
 What this does not reach:
   - what stands at Zendesk and at Braze: erase it there. What they still know comes back with the customer's

@@ -1,4 +1,4 @@
-//! `tandem completions` and `tandem man`: what a package puts beside the binary, made of the command line itself.
+//! `tandem completions` and `tandem man`: makes a package's files from the command line itself.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,9 @@ use clap_complete::Shell;
 
 use super::{Cli, Failure};
 
-/// Prints what a shell needs to complete the commands.
+/// Prints a shell's script for completing the commands.
 pub(super) fn completions(shell: Shell, output: &mut impl Write) -> Result<(), Failure> {
-    // Made in memory: the generator has no way to say that nobody reads what it prints.
+    // Made in memory, because the generator cannot report a closed pipe.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "tandem", &mut script);
     output.write_all(&script)?;

@@ -1,4 +1,5 @@
-//! `tandem render`: what a mapping makes of an event, and what notes to agents say. It sends nothing.
+//! `tandem render`: shows the request that a mapping makes of an event, and the words of notes to agents. It never
+//! sends one.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -17,16 +18,17 @@ use crate::domain::event::{Event, Unreadable};
 use crate::intake::{self, Intake, IntakeOptions};
 use crate::mapping::{self, Context, File, Mappings, Misfit, Name, Supposed};
 
-/// Far more than the largest event that the bridge takes in.
+/// Far more than the largest event that the bridge accepts.
 const EVENT_MAX_BYTES: u64 = 1024 * 1024;
 
 /// The arguments.
 #[derive(Debug, Args)]
 pub(super) struct Render {
-    /// The name of the mapping, such as agent_reply; notes for what agents are told in the configured language, notes.fr for
-    /// another.
+    /// The name of the mapping, such as agent_reply; notes for the words of notes to agents in the configured
+    /// language, notes.fr for another.
     mapping: String,
-    /// What to make the request of: a JSON file with the fields that the mapping may use (`tandem mappings show MAPPING
+    /// The event to make the request of: a JSON file with the fields that the mapping may use (`tandem mappings show
+    /// MAPPING
     /// --sample` prints one), or the body of a webhook as Zendesk or Braze posts it; - reads it from standard input.
     /// Without it, the mapping's own sample.
     #[arg(long, value_name = "FILE")]
@@ -68,7 +70,7 @@ impl Render {
         Ok(())
     }
 
-    /// What the words of notes say of one of each code, of each kind of cause and of each advice.
+    /// Prints the words of notes for one of each code, of each kind of cause and of each advice.
     fn words(self, mappings: Mappings, language: &str, output: &mut impl Write) -> Result<(), Failure> {
         if self.event.is_some() {
             let what = "--event is for mappings: tandem render failure_note --event FILE words the note of an event";
@@ -95,7 +97,7 @@ impl Render {
     }
 }
 
-/// The context of an event's file; the words of its note are still to be put in.
+/// The context of an event's file, as yet without the words of its note.
 fn read_event(name: Name, file: &Path, input: &mut impl Read) -> Result<Context, Failure> {
     let shown = file.display();
     let bytes = if file.as_os_str() == "-" {
@@ -125,7 +127,8 @@ fn read_event(name: Name, file: &Path, input: &mut impl Read) -> Result<Context,
     }
 }
 
-/// Whether a file that is no context has the form of one: its parts are tables, while a webhook's `event` is a word.
+/// Whether a file that is no valid context has the form of one: its parts are tables, while a webhook's `event` is a
+/// word.
 fn is_meant_as_context(text: &str) -> bool {
     let value: Value = serde_json::from_str(text).unwrap_or_default();
     ["event", "customer", "message", "recipient"].iter().any(|part| value[*part].is_object())
@@ -154,9 +157,9 @@ fn read_webhook(text: &str, path: &str, sample: &Context) -> Result<Event, Strin
     }
 }
 
-/// Beside the request, on standard error: how the file was read, and what of the request is not from it.
+/// Tells on standard error how the file was read, and which parts of the request are the sample's.
 fn say_what_is_supposed(path: &str, event: &Event, supposed: &Supposed) {
-    // Where nobody reads it, the request is still good.
+    // The request is good also where standard error is closed.
     drop(writeln!(
         std::io::stderr(),
         "tandem: read as a webhook to {path} ({}). From the sample, because only Zendesk, Braze or a running bridge knows \

@@ -1,6 +1,6 @@
-//! `tandem setup`: what a program may install at Zendesk, and what a person has to type into Braze.
+//! `tandem setup`: installs tandem at Zendesk, and prints everything that a person has to type into Braze.
 //!
-//! It decides nothing: [`crate::setup`] compares and words, [`crate::clients`] call, and this prints.
+//! It never decides: [`crate::setup`] compares and words, [`crate::clients`] call, and this module prints.
 
 use std::io::Write;
 
@@ -16,15 +16,15 @@ mod zendesk;
 /// The arguments.
 #[derive(Debug, Subcommand)]
 pub(super) enum Setup {
-    /// Installs at Zendesk what tandem needs there: a webhook, three triggers in a category of their own, and the user
-    /// field. What is as it should be is left alone, what has drifted is put right; running it again changes nothing.
+    /// Installs at Zendesk a webhook, three triggers in a category of their own, and the user field. It puts right
+    /// those that differ and leaves the others alone, so running it again changes nothing.
     #[command(after_help = "Examples:\n  tandem setup zendesk --dry-run\n  tandem setup zendesk\n  \
         tandem setup zendesk --remove --dry-run\n\n\
         It needs public_url, zendesk.url, zendesk.client_id and zendesk.client_secret, and nothing else of the\n\
         configuration. The OAuth client's user must be an administrator.")]
     Zendesk(Zendesk),
-    /// Prints what has to be typed into Braze, where campaigns cannot be made by a program: what is common once, then what
-    /// differs. Changes nothing; with --wait, watches the running bridge until a text comes in.
+    /// Prints everything to type into Braze, where a program cannot make campaigns: the common part once, then the
+    /// differences. Changes nothing; with --wait, watches the running bridge until a text comes in.
     #[command(after_help = "Examples:\n  tandem setup braze --group 6c1d…\n  \
         tandem setup braze --group 6c1d… --category SUPPORT --category ORDERS\n  \
         tandem setup braze --group 6c1d… --html braze.html\n  \
@@ -38,8 +38,8 @@ pub(super) struct Zendesk {
     /// Print every call that would be made, with its body, and make none that changes anything.
     #[arg(long)]
     dry_run: bool,
-    /// Take everything away that tandem installed, recognised by its name or by where it posts to, and nothing else. The
-    /// user field goes only if tandem made it, and then with its value on every user.
+    /// Take everything away that tandem installed, recognised by its name or by the address that it posts to, and
+    /// nothing else. The user field goes only if tandem made it, and then with its value on every user.
     #[arg(long)]
     remove: bool,
     #[command(flatten)]

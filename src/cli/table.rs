@@ -1,4 +1,4 @@
-//! Lists for people: columns that line up, and nothing in them that could steer a terminal.
+//! Lists for people: columns that line up, without characters that could steer a terminal.
 
 use std::io::Write;
 
@@ -6,25 +6,25 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-/// A cell is cut after this many characters; `--json` and `show` have the whole.
+/// The characters after which a cell is cut; `--json` and `show` have the whole.
 const CELL_MAX_CHARS: usize = 80;
 
 /// A list that is printed part by part, under one line of headings.
 pub(super) struct Table<'a> {
     columns: &'a [&'a str],
-    /// Of each column as many characters as its widest cell so far.
+    /// For each column, the characters of its widest cell so far.
     widths: Vec<usize>,
     zone: TimeZone,
     is_headed: bool,
 }
 
 impl<'a> Table<'a> {
-    /// Of these fields of each object, and with every time in them as [`time`] shows it.
+    /// A table of these fields of each object. Its times have the form of [`time`].
     pub(super) fn new(columns: &'a [&'a str], zone: &TimeZone) -> Self {
         Self { columns, widths: vec![0; columns.len()], zone: zone.clone(), is_headed: false }
     }
 
-    /// The same, where a cell of this column may come to be so wide.
+    /// The same, with room for `chars` characters in this column.
     pub(super) fn with_room(mut self, column: &str, chars: usize) -> Self {
         for (known, width) in self.columns.iter().zip(&mut self.widths) {
             *width = if *known == column { chars } else { *width };
@@ -32,7 +32,7 @@ impl<'a> Table<'a> {
         self
     }
 
-    /// Prints one part of the list. What came before stays as it stands, so a wider cell moves only what follows.
+    /// Prints one part of the list. Earlier parts stand, so a wider cell moves only later rows.
     pub(super) fn print(&mut self, items: &[Value], output: &mut impl Write) -> std::io::Result<()> {
         let headings = self.columns.iter().map(|name| name.replace('_', " ").to_uppercase()).collect();
         let headings = (!self.is_headed).then_some(headings);
@@ -63,14 +63,14 @@ pub(super) fn print(
     Table::new(columns, zone).print(items, output)
 }
 
-/// A time to the second, in this zone, with how far that is from UTC.
+/// A time to the second, in this zone, with the zone's offset from UTC.
 pub(super) fn time(at: Timestamp, zone: &TimeZone) -> String {
     let shown = at.to_zoned(zone.clone());
     let form = if shown.offset().is_zero() { "%Y-%m-%d %H:%M:%SZ" } else { "%Y-%m-%d %H:%M:%S%:z" };
     shown.strftime(form).to_string()
 }
 
-/// A value as it stands in a list.
+/// A value as a cell of a list.
 pub(super) fn cell(value: &Value, zone: &TimeZone) -> String {
     let text = match value {
         Value::Null => "-".to_owned(),
@@ -83,8 +83,8 @@ pub(super) fn cell(value: &Value, zone: &TimeZone) -> String {
     text.chars().take(CELL_MAX_CHARS - 1).chain(['…']).collect()
 }
 
-/// The text without control characters: names and causes come from outside, and an escape sequence in one of them
-/// would be obeyed by the operator's terminal.
+/// The text without control characters. Names and causes come from outside, and the operator's terminal would obey an
+/// escape sequence in one of them.
 pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -1,7 +1,7 @@
 //! `tandem deliveries tail`: follows a running bridge, also past its restarts.
 //!
-//! It asks for the newest deliveries again and again, and prints those that it has not printed in the state in which they
-//! are. It remembers no more than a page of them.
+//! It polls the newest deliveries, and prints each when it is new and when its state has changed. It never remembers
+//! more than a page of them.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -17,13 +17,13 @@ use super::way::Where;
 use super::{Failure, json_line};
 use crate::domain::delivery::State;
 
-/// How often the bridge is asked.
+/// The time between two polls.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// As many are watched: the longest page of the API.
+/// The number of watched deliveries: the longest page of the API.
 const WATCHED: &str = "500";
 
-/// After so many full pages of what is new, the rest of it is left out: nobody reads so fast.
+/// The most full pages of new deliveries in one look. The rest is left out, because it scrolls by unread.
 const PAGES_MAX: usize = 20;
 
 const COLUMNS: [&str; 6] = ["accepted_at", "id", "kind", "state", "conversation", "cause"];
@@ -31,13 +31,13 @@ const COLUMNS: [&str; 6] = ["accepted_at", "id", "kind", "state", "conversation"
 /// The characters of `ticket_reopened`.
 const LONGEST_KIND: usize = 15;
 
-/// What was seen so far.
+/// The deliveries seen so far.
 struct Tail {
-    /// The state in which each of the newest was printed.
+    /// The last printed state of each of the newest.
     seen: HashMap<String, String>,
-    /// As many are printed of the first look; all of each later one.
+    /// The number to print of the first look; `None` after it, when all are printed.
     first: Option<usize>,
-    /// Whether the bridge answered last.
+    /// Whether the bridge answered the last request.
     is_there: bool,
 }
 
@@ -63,7 +63,7 @@ pub(super) fn run(which: &Which, lines: usize, bridge: &Where, output: &mut impl
 }
 
 impl Tail {
-    /// What is to be printed of one look, oldest first.
+    /// The deliveries to print after one look, oldest first.
     fn look(&mut self, bridge: &Bridge, wanted: &[(&str, String)]) -> Result<Vec<Value>, Failure> {
         let (mut newest, mut after) = (Vec::new(), None::<String>);
         for _ in 0..PAGES_MAX {
@@ -80,7 +80,7 @@ impl Tail {
         Ok(self.changed(newest))
     }
 
-    /// Those of the newest that stand otherwise than they were printed, oldest first.
+    /// The deliveries of the newest whose state differs from the printed one, oldest first.
     fn changed(&mut self, newest: Vec<Value>) -> Vec<Value> {
         let seen: HashMap<String, String> = newest
             .iter()
@@ -95,7 +95,7 @@ impl Tail {
         changed
     }
 
-    /// A page, newest first; `None` while there is no bridge that could answer.
+    /// A page, newest first; `None` while no bridge answers.
     fn page(
         &mut self,
         bridge: &Bridge,

@@ -16,7 +16,7 @@ use crate::http::{OperatorState, operator_router};
 use crate::store::{Forgotten, IllegalMove, StoreError};
 use crate::telemetry::{Metrics, Readiness};
 
-/// The exit code, the message, and what was printed.
+/// The exit code, the message and the output.
 fn tandem(arguments: &[&str], input: &str) -> (u8, String, String) {
     let command = match Cli::try_parse_from(["tandem"].iter().chain(arguments)) {
         Ok(cli) => cli.command,
@@ -156,7 +156,7 @@ fn render_prints_the_request_of_a_shipped_mapping() {
     assert!(message.contains("is not an event"), "{message}");
 }
 
-/// Windows programs put a byte order mark in front of what they save as UTF-8, and some save UTF-16.
+/// Windows programs save UTF-8 with a byte order mark, and some save UTF-16.
 #[test]
 fn every_file_of_an_operator_is_read_with_and_without_a_byte_order_mark() {
     let directory = tempfile::tempdir().unwrap();
@@ -368,7 +368,7 @@ fn healthcheck_tells_ready_from_not_ready_and_from_not_there() {
     let (code, message, _) = tandem(&["healthcheck", "--url", &full.url], "");
     assert_eq!(code, 1);
     assert!(message.contains("backlog is full"), "{message}");
-    // A port that was free a moment ago; nobody listens on it now.
+    // A port that was free a moment ago, without a listener.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (code, message, _) = tandem(&["healthcheck", "--url", &format!("http://{gone}")], "");
     assert_eq!(code, 1);

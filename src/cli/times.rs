@@ -1,20 +1,21 @@
-//! Times in an operator's words: the end of a pause, which lies ahead, and the bounds of a list, which lie behind. Pure.
+//! Times in an operator's words: the end of a pause, which lies ahead, and the bounds of a list, which lie behind.
+//! Pure.
 //!
-//! Both take what the lists print. Words without a zone mean the clock on the wall of this machine.
+//! Both accept times as the lists print them. Words without a zone mean the local time of this machine.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::{Span, Timestamp, ToSpan, Zoned};
 
 use super::table;
 
-/// What the words for a time may be, beside a length or an age.
+/// The forms of a time, beside a length or an age.
 const FORMS: &str = "a time such as 2026-11-29T17:30:00Z or, in this machine's time zone, 2026-11-29T17:30, an hour of the day \
                      there such as 17:30, or";
 
-/// The time ahead that the words mean: a time, the next time that the clock shows an hour of the day, or a length from now.
+/// The time ahead that the words mean: a time, the next occurrence of an hour of the day, or a length from now.
 ///
 /// # Errors
-/// What they may be, or that the time is over.
+/// The forms that they may have, or that the time is over.
 pub(super) fn ahead(words: &str, now: &Zoned) -> Result<Timestamp, String> {
     let words = words.trim();
     let at = time(words, now).or_else(|| hour(words).and_then(|hour| next(hour, now)));
@@ -26,11 +27,10 @@ pub(super) fn ahead(words: &str, now: &Zoned) -> Result<Timestamp, String> {
     }
 }
 
-/// The time that the words mean where a list begins: a time, the last time that the clock showed an hour of the day, or an
-/// age.
+/// The time that the words mean where a list begins: a time, the last occurrence of an hour of the day, or an age.
 ///
 /// # Errors
-/// What they may be.
+/// The forms that the words may have.
 pub(super) fn past(words: &str, now: &Zoned) -> Result<Timestamp, String> {
     let words = words.trim();
     let at = time(words, now).or_else(|| hour(words).and_then(|hour| last(hour, now)));
@@ -44,16 +44,17 @@ pub(super) fn is_age(words: &str) -> bool {
     hour(words).is_none() && length(words).is_some()
 }
 
-/// The same where a list ends. An hour of the day is the first after the beginning of the list, where it has one.
+/// The time that the words mean where a list ends. An hour of the day is its first occurrence after the beginning of
+/// the list, where the list has one.
 ///
 /// # Errors
-/// What they may be.
+/// The forms that the words may have.
 pub(super) fn end(words: &str, since: Option<Timestamp>, now: &Zoned) -> Result<Timestamp, String> {
     let after = |since: Timestamp| next(hour(words.trim())?, &since.to_zoned(now.time_zone().clone()));
     since.and_then(after).map_or_else(|| past(words, now), Ok)
 }
 
-/// With its zone, or without one as the clock on the wall shows it.
+/// A time with its zone, or without one as this machine's local time.
 fn time(words: &str, now: &Zoned) -> Option<Timestamp> {
     let civil = || Some(words.parse::<DateTime>().ok()?.to_zoned(now.time_zone().clone()).ok()?.timestamp());
     words.parse().ok().or_else(civil)
@@ -74,14 +75,14 @@ fn length(words: &str) -> Option<Span> {
     words.parse().ok()
 }
 
-/// The next time that the clock on the wall shows this: today, or tomorrow.
+/// The next occurrence of this local time: today, or tomorrow.
 fn next(time: Time, now: &Zoned) -> Option<Timestamp> {
     let today = on(now.date(), time, now)?;
     let found = if today > *now { today } else { on(now.date().checked_add(1.day()).ok()?, time, now)? };
     Some(found.timestamp())
 }
 
-/// The last time that the clock on the wall showed this: today, or yesterday.
+/// The last occurrence of this local time: today, or yesterday.
 fn last(time: Time, now: &Zoned) -> Option<Timestamp> {
     let today = on(now.date(), time, now)?;
     let found = if today <= *now { today } else { on(now.date().checked_sub(1.day()).ok()?, time, now)? };

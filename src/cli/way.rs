@@ -1,5 +1,5 @@
-//! The options that lead a command to a running bridge: where it listens, with which token, in which form it is to answer,
-//! and who acts. What the commands ask there is theirs.
+//! The options that lead a command to a running bridge: its address, a token, the form of the output, and the acting
+//! operator. They never decide the command's request.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -19,13 +19,13 @@ pub(super) struct Way {
     /// operator_listen on this machine.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// Your token, or the bridge's operator_token. Without it, the variable TANDEM_TOKEN; without that, the configuration's
-    /// operator_token.
+    /// Your token, or the bridge's operator_token. Without it, the variable TANDEM_TOKEN; without that, the
+    /// configuration's operator_token.
     #[arg(long, value_name = "TOKEN")]
     token: Option<SecretString>,
 }
 
-/// Which bridge to talk to, and how.
+/// The bridge to talk to, and the form of the output.
 #[derive(Debug, Args)]
 pub(super) struct Where {
     #[command(flatten)]
@@ -39,10 +39,10 @@ pub(super) struct Where {
     utc: bool,
 }
 
-/// Who acts.
+/// The acting operator.
 #[derive(Debug, Args)]
 pub(super) struct By {
-    /// Who you are, for the audit: a handle of letters, digits, dots, hyphens and underscores. Nobody checks it.
+    /// Who you are, for the audit: a handle of letters, digits, dots, hyphens and underscores. It is not verified.
     #[arg(long, value_name = "NAME", value_parser = read_handle)]
     by: Option<String>,
 }
@@ -59,7 +59,7 @@ impl By {
 }
 
 impl Where {
-    /// The time zone of what is shown to people.
+    /// The time zone of the times shown to people.
     pub(super) fn zone(&self) -> TimeZone {
         if self.utc { TimeZone::UTC } else { TimeZone::system() }
     }
@@ -78,7 +78,7 @@ impl Way {
         self.url.is_some() || self.token.is_some()
     }
 
-    /// To the bridge of this configuration, unless the way was given.
+    /// The bridge of the given way, or else of this configuration.
     pub(super) fn lead(&self, operator: &config::Operator) -> Result<Bridge, Failure> {
         let configured = || operator.token.clone().map(Token::Configured);
         let token = Token::own(self.token.clone()).or_else(configured).unwrap_or(Token::None);
@@ -89,7 +89,7 @@ impl Way {
     }
 }
 
-/// Where to connect to reach a listener on this machine: "every address" is not an address to connect to.
+/// The address to connect to for a listener on this machine: "every address" is no address to connect to.
 pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,5 +1,6 @@
-//! What `tandem init` asks, and how: each answer is checked at once by the rules of the configuration, and asked for again
-//! with what was wrong and an example. An answer that is nearly an address is understood and offered whole.
+//! The questions of `tandem init`. The rules of the configuration check each answer at once. After a wrong one, the
+//! question comes again with the fault and an example. An answer that is nearly an address is understood and offered
+//! whole.
 
 use std::io::{BufReader, Read, Write};
 use std::path::Path;
@@ -11,7 +12,7 @@ use crate::config::{self, Faults, keys};
 /// The longest answer, in bytes; several times the longest that makes sense.
 const ANSWER_MAX_BYTES: u64 = 4096;
 
-/// A setting that is asked for.
+/// A setting to ask for.
 pub(super) struct Question {
     /// The key.
     pub(super) key: &'static str,
@@ -20,11 +21,11 @@ pub(super) struct Question {
     words: &'static str,
     /// An answer of the right form.
     pub(super) example: &'static str,
-    /// What Enter alone stands for, if anything.
+    /// The answer that Enter alone gives.
     default: Option<&'static str>,
     /// Whether Enter alone leaves it out.
     pub(super) may_wait: bool,
-    /// What a short answer was meant to be.
+    /// The full form that a short answer means.
     meant: fn(&str) -> Option<String>,
 }
 
@@ -91,7 +92,7 @@ pub(super) static SETTINGS: [Question; 5] = [
     AGENT_REPLY,
 ];
 
-/// Braze names its instances as in its own list of endpoints: those of Europe end otherwise
+/// The REST host of a Braze instance. Hosts in Europe end otherwise
 /// (<https://www.braze.com/docs/api/basics/#endpoints>).
 fn rest_host(instance: &str) -> String {
     format!("rest.{instance}.braze.{}", if instance.starts_with("fra") { "eu" } else { "com" })
@@ -107,7 +108,7 @@ fn address(answer: &str, whole: impl Fn(&str) -> String) -> Option<String> {
 }
 
 impl Question {
-    /// What is wrong with an answer, if anything.
+    /// The fault of an answer; `None` for a good one.
     pub(super) fn wrong(&self, answer: &str) -> Option<String> {
         wrong(self.key, answer).or_else(|| {
             let is_dashboard = self.key == "braze.url" && answer.starts_with("https://dashboard");
@@ -115,13 +116,13 @@ impl Question {
         })
     }
 
-    /// The address that was meant, where the answer is not one by itself.
+    /// The address that the answer means, where it is not one by itself.
     pub(super) fn meant(&self, answer: &str) -> Option<String> {
         (self.meant)(answer).filter(|meant| meant != answer && self.wrong(meant).is_none())
     }
 }
 
-/// What the configuration holds against this value of this key.
+/// The fault that the configuration finds in this value of this key.
 fn wrong(key: &'static str, value: &str) -> Option<String> {
     let variable = keys::find(key)?.variable();
     let Err(Faults(faults)) = config::parse(None, [(variable, value.to_owned())], Path::new("")) else { return None };
@@ -129,13 +130,13 @@ fn wrong(key: &'static str, value: &str) -> Option<String> {
     Some(format!("{}. {}", fault.problem, fault.remedy))
 }
 
-/// Questions on one side, answers from the other.
+/// The questions' output and the answers' input.
 pub(super) struct Dialogue<'a, I: Read, O: Write> {
     pub(super) input: BufReader<&'a mut I>,
     pub(super) output: &'a mut O,
 }
 
-/// Why there is no secret.
+/// The reason for a missing secret.
 pub(super) enum NoSecret {
     /// Ctrl-C at the question.
     Interrupted,
@@ -167,7 +168,7 @@ impl From<std::io::Error> for NoSecret {
 }
 
 impl<I: Read, O: Write> Dialogue<'_, I, O> {
-    /// The answer; `None` where it may wait. Asks until it is a good one.
+    /// Asks until the answer is good; `None` where the answer may wait.
     pub(super) fn ask(&mut self, question: &Question, config: &Path) -> Result<Option<String>, Failure> {
         let mut offered = question.default.map(str::to_owned);
         loop {
@@ -214,7 +215,7 @@ impl<I: Read, O: Write> Dialogue<'_, I, O> {
             self.output.flush()?;
             let line = self.line()?;
             if silence.is_some() {
-                // Nor is the Enter shown that ended it.
+                // The Enter that ended the answer is not shown either.
                 writeln!(self.output)?;
             }
             drop(silence);
@@ -230,7 +231,8 @@ impl<I: Read, O: Write> Dialogue<'_, I, O> {
         }
     }
 
-    /// The next line without the white space around it; `None` at the end. Ctrl-C ends a line as well, where it is a letter.
+    /// The next line, trimmed; `None` at the end. In a silent terminal, where Ctrl-C is a letter, it ends a line as
+    /// well.
     fn line(&mut self) -> Result<Option<String>, Failure> {
         let mut line = Vec::new();
         for byte in (&mut self.input).take(ANSWER_MAX_BYTES).bytes() {

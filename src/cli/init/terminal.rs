@@ -1,20 +1,21 @@
-//! Typing that is not shown. Touches the terminal's settings only, and puts them back.
+//! Hides typed letters. It changes the terminal's settings only, and restores them.
 
 use std::io::{IsTerminal, Stdin, stdin};
 
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
-/// What Ctrl-C types while nothing is shown. It must not end the process there: the terminal would stay silent.
+/// The letter of Ctrl-C while typing is hidden. It must not end the process there, because the terminal would stay
+/// silent.
 pub(super) const INTERRUPT: u8 = 3;
 
-/// A terminal that does not show what is typed, as long as this lives.
+/// A terminal that shows no typed letters while this lives.
 pub(super) struct Silence {
     terminal: Stdin,
     before: Termios,
 }
 
 impl Silence {
-    /// `None` where the answers come from no terminal, or where it refuses.
+    /// Hides typing; `None` where the answers come from no terminal, or where it refuses.
     pub(super) fn begin() -> Option<Self> {
         let terminal = stdin();
         if !terminal.is_terminal() {
@@ -25,7 +26,7 @@ impl Silence {
         silent.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
         // Ctrl-C is a letter then, and ends the line like Enter.
         silent.special_codes[SpecialCodeIndex::VEOL] = INTERRUPT;
-        // What was typed ahead is an answer as well.
+        // Letters that were typed ahead are an answer as well.
         tcsetattr(&terminal, OptionalActions::Drain, &silent).ok()?;
         Some(Self { terminal, before })
     }

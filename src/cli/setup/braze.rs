@@ -1,5 +1,5 @@
-//! `tandem setup braze`: the sheet of everything to type into Braze, as text, as JSON or as a page of its own; and a look
-//! at the running bridge until the first text comes in.
+//! `tandem setup braze`: prints the sheet of everything to type into Braze, as text, as JSON or as a page of its own,
+//! and watches the running bridge until the first text comes in.
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
@@ -25,15 +25,15 @@ pub(in crate::cli) struct Braze {
     /// A custom keyword category of that group; once for each.
     #[arg(long, value_name = "NAME")]
     category: Vec<String>,
-    /// Write the sheet as a page with copy buttons and tick boxes, which works without a network; `-` for standard output.
-    /// A file that exists is not overwritten.
+    /// Write the sheet as a page with copy buttons and tick boxes, which works without a network; `-` for standard
+    /// output. A file that exists is not overwritten.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     html: Option<PathBuf>,
     /// Write the token itself into the page. Without it, the page names the token by its key.
     #[arg(long, requires = "html")]
     with_token: bool,
-    /// Then watch the running bridge until a text comes in, and say what was refused meanwhile. Ends with 0 at the first
-    /// text, with 1 at Ctrl-C or the timeout.
+    /// Then watch the running bridge until a text comes in, and show the webhooks refused meanwhile. Ends with 0 at
+    /// the first text, with 1 at Ctrl-C or the timeout.
     #[arg(long, conflicts_with = "json")]
     wait: bool,
     /// How long to wait, such as 90s, 10m or 1h. Without it, until Ctrl-C.
@@ -83,7 +83,7 @@ impl Braze {
     }
 }
 
-/// Writes a file that is not there yet; only its owner may read one with a secret in it.
+/// Writes a new file; only its owner may read one with a secret in it.
 fn write_new(file: &Path, text: &str, is_secret: bool) -> Result<(), Failure> {
     use std::os::unix::fs::OpenOptionsExt;
     let mode = if is_secret { 0o600 } else { 0o644 };
@@ -141,11 +141,11 @@ fn print_campaigns(output: &mut impl Write, campaigns: &[WebhookCampaign]) -> io
     writeln!(output)
 }
 
-/// Which of the tokens to paste, without saying it: the last one, which stays when an older one is retired.
+/// Describes the token to paste without showing it: the last one, which stays when an older one is retired.
 fn described(tokens: &[SecretString]) -> String {
     let last = tokens.last().map(ExposeSecret::expose_secret).unwrap_or_default();
     let length = last.chars().count();
-    // A quarter of it tells tokens apart; of a short one even that would be too much.
+    // A quarter of a token tells it from others; of a short one even that would be too much.
     let beginning: String = last.chars().take((length / 4).min(4)).collect();
     let place = if tokens.len() > 1 { "the last entry" } else { "the entry" };
     format!("{place} of braze.webhook_tokens: {length} characters that begin with {beginning:?}")

@@ -1,6 +1,7 @@
-//! The sheet for Braze as one page: no network, no file beside it, and every field can be copied with and without scripts.
+//! The sheet for Braze as one page, which needs no network and no other file; every field can be copied with and
+//! without scripts.
 //!
-//! tandem serves it nowhere. It holds no secret unless the sheet was made with one.
+//! tandem never serves it. It holds no secret unless the sheet was made with one.
 
 use askama::Template;
 
@@ -10,7 +11,7 @@ use crate::setup::braze::{Block, CATEGORY, Sheet, WebhookCampaign, Workspace};
 /// The style that every page of tandem shares.
 const STYLE: &str = include_str!("../../../assets/base.css");
 
-/// The fields that are pasted into Braze as they stand; all others say what to choose there.
+/// The fields that are pasted into Braze as they stand; all others name a choice there.
 const PASTED: [&str; 4] = ["URL", "Header", "Message", "Raw text"];
 
 #[derive(Template)]
@@ -25,11 +26,11 @@ struct Page<'a> {
     lacks_group: bool,
 }
 
-/// One block, its fields as they are copied.
+/// One block, with its fields as they are copied.
 struct Step<'a> {
     title: &'a str,
     fields: Vec<Field<'a>>,
-    /// Whether it is about all webhook campaigns, each of which has its own tick.
+    /// Whether it concerns all webhook campaigns, each of which has its own tick.
     is_common: bool,
 }
 

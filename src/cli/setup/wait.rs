@@ -1,7 +1,7 @@
 //! `tandem setup braze --wait`: watches a running bridge until the first text comes in.
 //!
-//! It asks the operator listener again and again, and changes nothing. What is refused meanwhile is told with its remedy,
-//! because Braze does not repeat what was refused and shows its marketers nothing of it.
+//! It polls the operator listener, and never changes anything. A refusal is told with its remedy, because Braze does
+//! not repeat a refused webhook and shows its marketers nothing of it.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::cli::table::printable;
 use crate::domain::inbound::{Answered, Arrivals, Door, Named, News, Otherwise, remedy};
 use crate::serve;
 
-/// How often the bridge is asked: a person looks on.
+/// The time between two polls: a person looks on.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// The places between a phone and the bridge at which a text may be lost.
@@ -57,7 +57,7 @@ async fn watch(bridge: &Bridge, output: &mut impl Write) -> Result<(), Failure> 
     let mut trouble = String::new();
     loop {
         let answer = ask(bridge).await;
-        // A token does not become a better one by waiting.
+        // Waiting does not mend a refused token.
         let lets_in = !matches!(&answer, Ok(Answer { status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, .. }));
         match answer.and_then(read) {
             Ok(account) => {
@@ -97,7 +97,7 @@ fn tell(news: &[News], output: &mut impl Write) -> io::Result<bool> {
                 came = true;
             }
             News::Otherwise(door, answered) if !door.is_zendesk() => say(output, &otherwise(*door, answered))?,
-            // The agent's side is not waited for.
+            // Webhooks from Zendesk do not count.
             News::Accepted(..) | News::Otherwise(..) => {}
         }
     }

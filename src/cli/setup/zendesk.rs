@@ -1,4 +1,5 @@
-//! `tandem setup zendesk`: reads what is there, has the difference decided, and makes the calls that are left.
+//! `tandem setup zendesk`: reads the present installation, has [`crate::setup`] find the difference, and makes the
+//! missing calls.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -22,10 +23,10 @@ use crate::serve;
 use crate::setup::zendesk::{self as decide, Does, Step, Wanted};
 use crate::setup::{TAG, endpoint};
 
-/// Stands for the id of what does not exist yet, in a dry run.
+/// Stands for the id of an object that does not exist yet, in a dry run.
 const ID_TO_COME: &str = "(the id that it will get)";
 
-/// What was done, or would be.
+/// The steps that were taken, or would be.
 #[derive(Default)]
 struct Report {
     steps: Vec<Step>,
@@ -33,11 +34,11 @@ struct Report {
     secret: Option<SecretString>,
     /// Facts that could not be looked up.
     notes: Vec<String>,
-    /// Why it went no further.
+    /// The reason for an early end.
     failed: Option<String>,
 }
 
-/// Whether a bridge runs with this configuration, and where it would.
+/// Whether a bridge runs with this configuration, and at which address.
 enum Running {
     At(String),
     Nowhere(String),
@@ -70,7 +71,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<(), 
     }
     let refused = report.steps.iter().any(|step| matches!(step.does, Does::Refuses(_)));
     match report.failed {
-        // With --json everything has been said.
+        // With --json, the JSON has said everything.
         Some(_) if arguments.form.json => Err(Failure::Failed(String::new())),
         Some(why) => Err(Failure::Failed(why)),
         None if refused => Err(Failure::Failed(String::new())),
@@ -78,7 +79,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<(), 
     }
 }
 
-/// Reads, and writes what is left to write.
+/// Reads the installation, and writes the missing parts.
 struct Installer {
     zendesk: Zendesk,
     wanted: Wanted,
@@ -91,7 +92,7 @@ impl Installer {
         self.is_somebody().await?;
         let zendesk = &self.zendesk;
         self.look_at_conditions(report).await?;
-        // All of it is read before anything is written, so that a scope which is missing leaves nothing half-done.
+        // Everything is read before anything is written, so that a missing scope leaves nothing half-done.
         let webhooks = said(zendesk.webhooks().await, "/api/v2/webhooks")?;
         let categories = said(zendesk.trigger_categories().await, "/api/v2/trigger_categories")?;
         let triggers = said(zendesk.triggers().await, "/api/v2/triggers")?;
@@ -109,8 +110,8 @@ impl Installer {
         self.act(decide::user_field(&fields, &self.wanted.user_field), report).await.map(drop)
     }
 
-    /// Fails where the account says that it lacks a condition of ours. One that does not say which it has is no reason to
-    /// stop: Zendesk refuses a trigger that it does not understand.
+    /// Fails where the account lists conditions and lacks one of ours. An account that lists none does not stop the
+    /// setup: Zendesk refuses a trigger that it does not understand.
     async fn look_at_conditions(&self, report: &mut Report) -> Result<(), String> {
         let path = "/api/v2/triggers/definitions";
         let why = match self.zendesk.trigger_definitions().await {
@@ -147,7 +148,7 @@ impl Installer {
         Ok(())
     }
 
-    /// Wrong credentials may be answered as if they were nobody's, and every list would then look empty.
+    /// Fails for wrong credentials. Zendesk may answer them as an anonymous user, to whom every list looks empty.
     async fn is_somebody(&self) -> Result<(), String> {
         match said(self.zendesk.me().await, "/api/v2/users/me")?.id {
             Some(_) => Ok(()),
@@ -159,7 +160,7 @@ impl Installer {
         }
     }
 
-    /// Does what a step says, unless it is a dry run, and gives the id of its thing.
+    /// Takes a step, unless it is a dry run, and returns the id of its object.
     async fn act(&self, step: Step, report: &mut Report) -> Result<String, String> {
         let mut id = step.id.clone();
         if let (Some(write), false) = (&step.write, self.dry_run) {
@@ -172,7 +173,7 @@ impl Installer {
     }
 }
 
-/// Whether a list is not shown to us, or is not there.
+/// Whether a list is hidden from us, or does not exist.
 fn is_hidden(failure: &clients::Failure) -> bool {
     match failure {
         clients::Failure::Forbidden { status: 403 | 404, .. } | clients::Failure::NotFound { .. } => true,
@@ -194,7 +195,7 @@ fn said<T>(read: Result<T, clients::Failure>, path: &str) -> Result<T, String> {
     read.map_err(|failure| explain(&failure, &Method::GET, path))
 }
 
-/// What went wrong with a call, and what to do.
+/// The cause of a failed call, and the remedy.
 fn explain(failure: &clients::Failure, method: &Method, path: &str) -> String {
     let cause = failure.cause();
     match failure {
@@ -288,7 +289,7 @@ impl Report {
     }
 }
 
-/// Asks the operator listener of this configuration whether it lives.
+/// Asks the operator listener of this configuration whether it is up.
 fn running(config: Option<&Path>) -> Running {
     let Ok(glimpse) = config::glimpse(config) else { return Running::Unknown };
     let url = format!("http://{}", reachable(glimpse.operator.listen));
@@ -310,7 +311,7 @@ fn print_next(output: &mut impl Write, secret: Option<&SecretString>, running: &
     }
 }
 
-/// What is said of one step.
+/// The sentence about one step.
 fn sentence(step: &Step, dry_run: bool) -> String {
     let Step { what, does, .. } = step;
     let verb = if dry_run { "would be" } else { "was" };
