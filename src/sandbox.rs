@@ -1,12 +1,13 @@
 //! An embedded Zendesk and an embedded Braze that speak real HTTP on 127.0.0.1, for `tandem demo` and for tests.
 //!
-//! They behave as the vendors' documents say, faults included: what the real API refuses or silently ignores is
-//! refused or ignored here. Where a fact about a vendor is unconfirmed, the less generous reading was taken, and a
+//! They behave as the vendors' documents say, faults included: they refuse or silently ignore a request where the
+//! real API does. Where a fact about a vendor is unconfirmed, the less generous reading was taken, and a comment
+//! beside the code says so. The people in here are invented, so their names and texts may be printed.
 //! comment beside the code says so. The people in here are invented, so their names and texts may be printed.
 //!
-//! The sandbox knows nothing of the bridge: it uses none of the other modules but [`crate::clock`], and it computes its
-//! own signatures, so that a mistake in ours is found and not shared. It reaches nothing outside the loopback address
-//! that [`Sandbox::connect`] was given.
+//! The sandbox knows nothing of the bridge: it uses none of the other modules but [`crate::clock`], and it computes
+//! its own signatures, so that a mistake in ours is found and not shared. It never reaches outside the loopback
+//! address that [`Sandbox::connect`] was given.
 
 pub mod braze;
 mod changes;
@@ -70,9 +71,9 @@ impl Sandbox {
         Ok(Self { zendesk, braze, phone, changes, _stop: stop.drop_guard() })
     }
 
-    /// Both vendors without a network: requests are handed to [`Zendesk::answer`] and [`Braze::answer`], and webhooks are
-    /// held until they are taken out ([`Zendesk::take_held_webhooks`], [`Braze::take_held_webhooks`]) and carried to the
-    /// bridge by the caller. Must be called inside a tokio runtime.
+    /// Both vendors without a network. The caller hands requests to [`Zendesk::answer`] and [`Braze::answer`].
+    /// Webhooks are held until the caller takes them out ([`Zendesk::take_held_webhooks`],
+    /// [`Braze::take_held_webhooks`]) and carries them to the bridge. Must be called inside a tokio runtime.
     #[must_use]
     pub fn in_process(options: SandboxOptions, clock: Clock) -> Self {
         let stop = CancellationToken::new();
@@ -95,9 +96,10 @@ impl Sandbox {
         Self { zendesk, braze, phone, changes, _stop: stop.drop_guard() }
     }
 
-    /// Says where webhooks go: `{bridge_url}/webhooks/zendesk`, `{bridge_url}/webhooks/braze`, and the drop-in paths.
+    /// Sets the address of webhooks: `{bridge_url}/webhooks/zendesk`, `{bridge_url}/webhooks/braze`, and the drop-in
+    /// paths.
     ///
-    /// What happens before this is called is logged as never having reached anybody.
+    /// Earlier webhooks are logged as unreachable.
     pub fn connect(&self, bridge_url: &str) {
         self.zendesk.sender().connect(bridge_url);
         self.braze.sender().connect(bridge_url);
@@ -109,7 +111,7 @@ impl Sandbox {
         self.changes.wait_until(deadline, predicate).await
     }
 
-    /// Tells of every change from now on, and not what it was: whoever is told looks for himself.
+    /// Reports every change from now on. A change carries no content; the receiver looks at the sandbox.
     #[must_use]
     pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
         self.changes.subscribe()
@@ -129,11 +131,11 @@ pub struct SandboxOptions {
     pub zendesk_api_token: String,
     /// The signing secret of the Zendesk webhook, used as printed.
     pub zendesk_webhook_secret: String,
-    /// How long an access token lives when the request does not say.
+    /// The life of an access token for which the request names none.
     pub token_lifetime: SignedDuration,
     /// The REST API key that Braze knows.
     pub braze_api_key: String,
-    /// What Braze's webhook campaigns present to the bridge.
+    /// The token that Braze's webhook campaigns present to the bridge.
     pub braze_webhook_token: String,
     /// The API-triggered campaign that carries an agent's reply.
     pub campaign_agent_reply: String,
@@ -176,7 +178,7 @@ impl Default for SandboxOptions {
     }
 }
 
-/// A poisoned lock means that a test failed elsewhere; what it guards is still whole.
+/// A poisoned lock means that a test failed elsewhere; its state is still whole.
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

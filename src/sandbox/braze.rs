@@ -1,7 +1,7 @@
 //! The embedded Braze: its REST API over HTTP, the profiles in it, and its webhook campaigns.
 //!
-//! Here are the handle, the state and the switches. The endpoints are in `braze/api.rs`; what customers do is in
-//! [`super::phone`].
+//! This module has the handle, the state and the switches. The endpoints are in `braze/api.rs`, and the actions of
+//! customers in [`super::phone`].
 
 mod api;
 pub(super) mod inbound;
@@ -174,7 +174,7 @@ impl Braze {
         });
     }
 
-    /// What reached phones, in order.
+    /// The texts that reached phones, in order.
     #[must_use]
     pub fn texts(&self) -> Vec<PhoneText> {
         lock(&self.0.state).texts.clone()
@@ -188,12 +188,12 @@ impl Braze {
         format!("{}/media/{name}", self.0.url)
     }
 
-    /// What the campaigns print.
+    /// Sets the template of every campaign.
     pub fn set_template(&self, template: Template) {
         self.act(|state| state.campaigns.values_mut().for_each(|campaign| campaign.template = template));
     }
 
-    /// What one campaign prints.
+    /// Sets the template of one campaign.
     pub fn set_template_of(&self, campaign_id: &str, template: Template) {
         self.act(|state| {
             if let Some(campaign) = state.campaigns.get_mut(campaign_id) {
@@ -225,7 +225,7 @@ impl Braze {
         self.act(|state| state.set_attribute_lag(lag));
     }
 
-    /// Answers the next well-formed send so.
+    /// Sets the answer to the next well-formed send.
     pub fn script_send(&self, answer: SendAnswer) {
         self.act(|state| state.scripted.push_back(answer));
     }
@@ -265,18 +265,18 @@ impl Braze {
         self.0.sender.pause();
     }
 
-    /// Sends what was held, in order, and holds nothing any more.
+    /// Sends the held webhooks, in order, and holds no more.
     pub fn resume_webhooks(&self) {
         self.0.sender.resume();
     }
 
-    /// What is held.
+    /// The held webhooks.
     #[must_use]
     pub fn held_webhooks(&self) -> Vec<Webhook> {
         self.0.sender.held()
     }
 
-    /// What is held, taken out: to be sent in another order with [`Braze::send_webhook`], or never.
+    /// Takes out the held webhooks, to send them in another order with [`Braze::send_webhook`], or never.
     #[must_use]
     pub fn take_held_webhooks(&self) -> Vec<Webhook> {
         self.0.sender.take_held()

@@ -1,4 +1,4 @@
-//! Tells whoever waits that something in the sandbox changed. It never says what: the waiter looks for itself.
+//! Wakes waiters when the sandbox changes. It never carries the change: the waiter looks for itself.
 
 use std::time::Duration;
 

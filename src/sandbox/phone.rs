@@ -1,4 +1,4 @@
-//! The customers' phones: what they text, and what Braze makes of it.
+//! The customers' phones: their texts, and the webhooks that Braze makes of them.
 
 use http::Method;
 use serde_json::Value;
@@ -52,8 +52,8 @@ impl Phone {
         Some(dispatch)
     }
 
-    /// Sends a text from a number that no profile has. An opt-in or opt-out word makes an anonymous profile, whose id is
-    /// returned; anything else Braze ignores.
+    /// Sends a text from a number that no profile has. An opt-in or opt-out word makes an anonymous profile and
+    /// returns its id; Braze ignores any other text.
     pub fn text_from_stranger(&self, number: &str, text: &str) -> Option<String> {
         if !matches!(self.category(text).as_str(), "opt_in" | "opt_out") {
             return None;
@@ -70,7 +70,7 @@ impl Phone {
         }
     }
 
-    /// Delivers the webhook of a dispatch once more, as Braze does that did not hear our answer.
+    /// Delivers the webhook of a dispatch once more, as Braze does when it did not hear our answer.
     pub fn repeat(&self, dispatch: &str) -> bool {
         self.0.repeat_webhook(dispatch)
     }

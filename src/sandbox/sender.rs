@@ -1,4 +1,4 @@
-//! Sends the vendors' webhooks to the bridge, repeats them by each vendor's own rules, and keeps a log of every attempt.
+//! Sends the vendors' webhooks to the bridge, repeats them by each vendor's own rules, and logs every attempt.
 //!
 //! First attempts keep their order within a lane (a ticket, a profile), and lanes do not wait for each other. A repeat
 //! waits its turn outside the lane, so a later webhook overtakes it, as it does at both vendors.
@@ -32,7 +32,7 @@ pub struct Webhook {
     pub id: String,
     /// The method.
     pub method: Method,
-    /// The path at the bridge, or a whole address for a webhook that somebody made.
+    /// The path at the bridge, or a whole address for a webhook that was created through the API.
     pub path: String,
     /// The `Content-Type`.
     pub content_type: String,
@@ -45,7 +45,7 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// What it proves with, in an attempt that is made now, where it comes from.
+    /// The headers that prove its origin, in an attempt that is made now.
     #[must_use]
     pub fn headers(&self, now: Timestamp) -> Vec<(String, String)> {
         self.seal.headers(&self.body, now)
@@ -109,13 +109,13 @@ pub struct Attempt {
     pub headers: Vec<(String, String)>,
     /// The body that was sent.
     pub body: String,
-    /// What came of it.
+    /// Its result.
     pub result: AttemptResult,
     /// When it ended, by the sandbox's clock.
     pub at: Timestamp,
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttemptResult {
     /// The bridge answered.
@@ -135,7 +135,7 @@ pub enum AttemptResult {
     CircuitBroken,
 }
 
-/// Whose rules for repeating are followed.
+/// The vendor whose rules for repeating apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rules {
     /// Zendesk's.
@@ -170,7 +170,7 @@ impl Rules {
 pub(super) struct Sender(Arc<Inner>);
 
 struct Inner {
-    /// `None` where somebody else carries the webhooks.
+    /// `None` where the caller carries the webhooks.
     client: Option<reqwest::Client>,
     rules: Rules,
     spacing: Duration,
@@ -208,8 +208,8 @@ pub(super) fn client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
 }
 
 impl Sender {
-    /// Must be called inside a tokio runtime, which then carries the sending. Without a client it sends nothing: it
-    /// holds whatever is to be sent until that is taken out.
+    /// Must be called inside a tokio runtime, which then carries the sending. Without a client it never sends: it
+    /// holds every webhook until that is taken out.
     pub(super) fn new(
         client: Option<reqwest::Client>,
         rules: Rules,
@@ -250,7 +250,7 @@ impl Sender {
         state.sent.push(webhook.clone());
         state.unsettled = state.unsettled.saturating_add(1);
         let lane = state.lanes.entry(webhook.lane.clone()).or_insert_with(|| self.open_lane());
-        // The lane's task ends only when the sandbox stops, and then nobody waits for the webhook.
+        // The lane's task ends only when the sandbox stops, and the webhook then has no receiver.
         drop(lane.send(webhook));
     }
 
@@ -264,7 +264,7 @@ impl Sender {
         lock(&self.0.state).paused = true;
     }
 
-    /// Ends the pause and sends what was held.
+    /// Ends the pause and sends the held webhooks.
     pub(super) fn resume(&self) {
         lock(&self.0.state).paused = false;
         for webhook in self.take_held() {
@@ -272,7 +272,7 @@ impl Sender {
         }
     }
 
-    /// What is held, taken out: to be sent in another order, or never.
+    /// Takes out the held webhooks, to send them in another order, or never.
     pub(super) fn take_held(&self) -> Vec<Webhook> {
         std::mem::take(&mut lock(&self.0.state).held)
     }
@@ -409,9 +409,9 @@ impl Sender {
     }
 }
 
-/// Zendesk's circuit breaker: opens when 70 % of the requests of five minutes failed, or more than a thousand. How many
-/// it takes at least is not published, so one failure is enough; how long it stays open is "briefly", and a minute was
-/// seen in recorded traffic.
+/// Zendesk's circuit breaker: opens when 70 % of the requests of five minutes failed, or more than a thousand. The
+/// least number of requests is not published, so one failure is enough. It stays open "briefly"; recorded traffic
+/// shows a minute.
 #[derive(Debug, Default)]
 struct Breaker {
     /// When requests ended, and whether they failed.

@@ -1,8 +1,8 @@
 //! One HTTP server of the sandbox: it records every call, injects the faults that a test asked for, and leaves the
-//! answer to its [`Vendor`]. It knows nothing of Zendesk or Braze.
+//! answer to its [`Vendor`]. It never knows Zendesk or Braze.
 //!
-//! To lose a request or an answer is to close the TCP connection, exactly as a broken network would: the connection's
-//! writing end is made to fail, and hyper drops it.
+//! A request or an answer is lost by closing the TCP connection, as in a broken network: the connection's writing end
+//! is made to fail, and hyper drops it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -37,7 +37,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// The request headers that a [`Call`] keeps. Credentials are not among them.
 const KEPT_HEADERS: [&str; 5] = ["accept", "content-type", "idempotency-key", "user-agent", "x-request-id"];
 
-/// What answers requests.
+/// The answering side of a server.
 #[async_trait]
 pub(super) trait Vendor: Send + Sync + 'static {
     /// Processes a request, with all its effects, and answers it.
@@ -137,22 +137,22 @@ pub struct Call {
     pub body: Value,
     /// The status that the caller was sent; `None` when the connection was closed instead.
     pub status: Option<u16>,
-    /// Whether the vendor did what it was asked (a lost answer was processed, a lost request was not).
+    /// Whether the vendor carried out the request (before a lost answer it did, after a lost request it did not).
     pub processed: bool,
     /// When, by the sandbox's clock.
     pub at: Timestamp,
 }
 
-/// Something to go wrong.
+/// A fault to inject.
 #[derive(Clone, Debug)]
 pub struct Fault {
     /// The method it strikes; empty for any.
     pub method: String,
-    /// What the path must contain; empty for any.
+    /// A part of the path that it strikes; empty for any.
     pub path_contains: String,
     /// How many requests it strikes.
     pub times: u32,
-    /// What happens to them.
+    /// The fault's effect on them.
     pub what: FaultKind,
 }
 
@@ -206,7 +206,7 @@ impl FaultKind {
     }
 }
 
-/// What has been called, and what is to go wrong.
+/// The recorded calls, and the faults to inject.
 #[derive(Debug)]
 pub(super) struct Traffic {
     calls: Mutex<Vec<Call>>,
@@ -303,7 +303,7 @@ pub(super) async fn start(
         .into_make_service_with_connect_info::<Connection>();
     tokio::spawn(async move {
         let serving = axum::serve(Breakable(listener), service).with_graceful_shutdown(stop.cancelled_owned());
-        // `serve` only ends when told to; there is nobody to tell about it.
+        // `serve` ends only when it is told to, so its result has no reader.
         drop(serving.await);
     });
     Ok(url)
@@ -371,7 +371,7 @@ async fn serve(
 struct Connection(Arc<AtomicBool>);
 
 impl Connection {
-    /// Whatever is written from now on fails, so the answer given back here never leaves.
+    /// Makes all later writes fail, so the answer returned here never leaves.
     fn cut(&self) -> Response {
         self.0.store(true, Ordering::SeqCst);
         Response::new(Body::empty())

@@ -1,4 +1,4 @@
-//! The two vendors together with a bridge that answers what it is told: webhooks, their repeats, and the faults.
+//! The two vendors together with a scripted bridge: webhooks, their repeats, and the faults.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -35,7 +35,7 @@ pub(super) struct Caller {
     http: reqwest::Client,
 }
 
-/// What a caller was answered.
+/// The answer to a caller.
 pub(super) struct Answered {
     pub(super) status: u16,
     pub(super) headers: http::HeaderMap,

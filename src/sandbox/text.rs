@@ -7,7 +7,7 @@ pub(super) fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// What a reader sees of `html`: tags dropped, line breaks kept, the common entities decoded.
+/// The text that a reader sees of `html`: tags dropped, line breaks kept, the common entities decoded.
 pub(super) fn plain(html: &str) -> String {
     let mut out = String::with_capacity(html.len());
     let mut rest = html;

@@ -1,4 +1,4 @@
-//! Zendesk's triggers as data: the wired ones, when any trigger fires, and what it posts. Pure.
+//! Zendesk's triggers as data: the wired ones, the updates on which any trigger fires, and its webhook's body. Pure.
 //!
 //! Conditions are those that the API takes, as JSON. Only the ones that the bridge and the recipe use are known here;
 //! another never holds.
@@ -14,19 +14,19 @@ use super::zendesk::{Role, Ticket, TicketStatus, User};
 /// Via type "Web service (API)".
 const VIA_API: &str = "5";
 
-/// Which triggers are installed.
+/// The installed triggers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TriggerBodies {
-    /// Wired: what `tandem setup zendesk` installs, to `/webhooks/zendesk`, but not on what came through the API.
+    /// Wired: the triggers of `tandem setup zendesk`, to `/webhooks/zendesk`, but not on updates through the API.
     #[default]
     Ids,
-    /// Wired: the recipe's, on all tickets, to `/campaigns/trigger/send`. Whether Zendesk escapes what it fills into JSON
-    /// is unconfirmed, so both ways can be had.
+    /// Wired: the recipe's, on all tickets, to `/campaigns/trigger/send`. It is unconfirmed whether Zendesk escapes
+    /// the values that it fills into JSON, so both ways exist.
     Recipe {
         /// Whether quotation marks and line breaks are escaped.
         escaped: bool,
     },
-    /// Those that were created through the API, and no others.
+    /// The triggers that were created through the API, and no others.
     Installed,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Trigger {
 pub(super) struct Update<'a> {
     pub(super) ticket: &'a Ticket,
     pub(super) requester: &'a User,
-    /// Who made the update, whoever is shown as the comment's author.
+    /// The user who made the update; the comment may show another author.
     pub(super) updater: &'a User,
     /// Whether the update brought a comment, and whether a public one.
     pub(super) comment_is_public: Option<bool>,
@@ -60,7 +60,7 @@ pub(super) struct Update<'a> {
     pub(super) public_author: &'a str,
 }
 
-/// The wired triggers of this kind. With `on_api_writes` they also fire on what came through the API.
+/// The wired triggers of this kind. With `on_api_writes` they also fire on updates through the API.
 pub(super) fn wired(bodies: TriggerBodies, options: &SandboxOptions, on_api_writes: bool) -> Vec<Trigger> {
     let trigger = |endpoint: &str, escaped, mut all: Vec<Value>, body: String| {
         if !on_api_writes {
@@ -92,8 +92,8 @@ pub(super) fn wired(bodies: TriggerBodies, options: &SandboxOptions, on_api_writ
     }
 }
 
-/// Indented by three spaces and with a line break at the end, as a body has been recorded: to serialise it again breaks
-/// the signature.
+/// Indented by three spaces and with a line break at the end, as in recorded traffic: a parser that serialises it
+/// again breaks the signature.
 const REPLY_BODY: &str = "{\n   \"comment_id\": \"{{ticket.latest_public_comment.id}}\",\n   \"event\": \"agent_reply\",\n   \
                           \"requester_id\": \"{{ticket.requester.id}}\",\n   \"ticket_id\": \"{{ticket.id}}\"\n}\n";
 
@@ -181,7 +181,7 @@ pub(super) fn body(trigger: &Trigger, update: &Update<'_>, now: Timestamp) -> St
     expand(&trigger.body, &placeholders(update, now), if trigger.escaped { escape } else { str::to_owned })
 }
 
-/// What placeholders stand for; each comes as text, numbers too. One that is unknown becomes nothing.
+/// The values of placeholders; each is text, numbers too. An unknown one becomes nothing.
 fn placeholders(update: &Update<'_>, now: Timestamp) -> Vec<(&'static str, String)> {
     let Update { ticket, requester, updater, .. } = update;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
@@ -206,7 +206,7 @@ fn placeholders(update: &Update<'_>, now: Timestamp) -> Vec<(&'static str, Strin
     values
 }
 
-/// How a comment placeholder reads in a webhook: dashes, the author and the date (no year in the current one), the text.
+/// A comment placeholder's text in a webhook: dashes, the author and the date (without the present year), the text.
 fn dashed(author: &str, text: &str, at: Timestamp, now: Timestamp) -> String {
     let (at, now) = (at.to_zoned(TimeZone::UTC), now.to_zoned(TimeZone::UTC));
     let format = if at.year() == now.year() { "%b %-d, %H:%M" } else { "%b %-d, %Y, %H:%M" };
@@ -230,7 +230,8 @@ mod tests {
     fn conditions_hold_as_the_reference_says_and_unknown_ones_never() {
         use TicketStatus::{Open, Solved};
         let (agent, customer) = (User { role: Role::Agent, ..User::default() }, User::default());
-        // Field, operator, value; the status before, the status, whether the comment is public, by whom; whether it holds.
+        // Field, operator, value; the status before, the status, whether the comment is public, the updater; the
+        // expectation.
         for ((field, operator, value), (before, now, public, updater), holds_then) in [
             (("comment_is_public", "is", "requester_can_see_comment"), (None, Open, Some(true), &agent), true),
             (("comment_is_public", "is", "requester_can_see_comment"), (None, Open, Some(false), &agent), false),

@@ -1,7 +1,7 @@
 //! The embedded Zendesk: its API over HTTP, and the agents who work in it, as methods.
 //!
-//! Here are the handle, the state and the routes. What each endpoint does is in the modules below; what people do in the
-//! web interface is in `people`, and what a test may switch, break and look at is in `switches`.
+//! This module has the handle, the state and the routes. The endpoints are in the modules below, the actions of
+//! people in the web interface in `people`, and the tests' levers and views in `switches`.
 
 mod admin;
 mod auth;
@@ -79,7 +79,7 @@ struct State {
     limits: limits::Limits,
     switches: Switches,
     admin: admin::Admin,
-    /// What triggers may fire on, until the lock is let go.
+    /// The updates that triggers may fire on when the lock is released.
     happenings: Vec<Happening>,
     api_user: u64,
     agent: u64,
@@ -191,7 +191,7 @@ impl Inner {
         };
         let ["api", "v2", segments @ ..] = segments.as_slice() else { return errors::invalid_endpoint() };
         let mut answer = match request.method {
-            // The wired triggers notify a webhook that nobody made.
+            // The wired triggers notify a webhook that was never created through the API.
             Method::GET
                 if segments.first() == Some(&"webhooks") && state.switches.bodies != TriggerBodies::Installed =>
             {
@@ -223,7 +223,7 @@ impl Inner {
         }
     }
 
-    /// Lets the state go, and fires the triggers on what happened to it.
+    /// Releases the state, and fires the triggers on its updates.
     fn settle(&self, mut state: MutexGuard<'_, State>) {
         let happenings = std::mem::take(&mut state.happenings);
         let webhooks: Vec<Webhook> = happenings.iter().flat_map(|happening| self.fire(&state, happening)).collect();

@@ -88,7 +88,8 @@ impl Inner {
         Answer::json(status, &answer)
     }
 
-    /// Finds the recipient and writes their attributes, which happens before the sending, and even when nothing is sent.
+    /// Finds the recipient and writes their attributes. Braze does so before the sending, and even when no text is
+    /// sent.
     fn recipient(&self, state: &mut State, recipient: &Value, now: Timestamp) -> Option<String> {
         let found = state.find(recipient);
         let create = recipient["send_to_existing_only"] == false && recipient["attributes"].is_object();

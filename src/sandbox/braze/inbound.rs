@@ -24,7 +24,7 @@ pub enum Format {
     Form,
     /// A flat JSON object, each value through `json_escape`.
     Json,
-    /// The same, where `json_escape` leaves line breaks and tabs as they are. Which of the two Braze does is unconfirmed.
+    /// The same, where `json_escape` leaves line breaks and tabs as they are. Braze's real behaviour is unconfirmed.
     JsonRawControls,
 }
 

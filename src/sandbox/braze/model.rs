@@ -1,9 +1,9 @@
-//! What the embedded Braze holds. Pure.
+//! The records of the embedded Braze. Pure.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-/// A customer in Braze. In one that is yet to be added, `braze_id` may be empty: one is drawn.
+/// A customer in Braze. A profile that is yet to be added may have an empty `braze_id`; one is then drawn.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
     /// Given by Braze, never empty in a stored profile.
@@ -55,23 +55,23 @@ impl Profile {
 /// A text that reached a phone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PhoneText {
-    /// Whose phone.
+    /// The owner of the phone.
     pub braze_id: String,
     /// Their external id.
     pub external_id: Option<String>,
-    /// What is read on the phone: the campaign's template with the trigger properties filled in.
+    /// The text on the phone: the campaign's template with the trigger properties filled in.
     pub body: String,
     /// The trigger property `msg_body`, as it was sent.
     pub msg_body: Option<String>,
     /// The campaign.
     pub campaign_id: String,
-    /// The id that the sender was answered.
+    /// The id in the answer to the sender.
     pub dispatch_id: String,
     /// When.
     pub at: Timestamp,
 }
 
-/// What a campaign prints.
+/// The text that a campaign prints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Template {
     /// `{{api_trigger_properties.${text}}}`.
@@ -96,7 +96,7 @@ impl Template {
         }
     }
 
-    /// What the customer reads; nothing when the property is missing or blank, and then no text goes out.
+    /// The text that the customer reads; `None` when the property is missing or blank, and then no text goes out.
     pub(super) fn render(self, properties: &Value) -> Option<String> {
         let property = |name: &str| {
             let text = properties[name].as_str().filter(|text| !text.trim().is_empty());

@@ -1,7 +1,7 @@
-//! What an administrator sets up, through the API: user fields, trigger categories, triggers and webhooks.
+//! The records that an administrator sets up through the API: user fields, trigger categories, triggers and webhooks.
 //!
-//! Records are kept as the JSON that the API shows. An account is not empty at first: it has a category and a trigger of
-//! its own, which are nobody else's business.
+//! Records are kept as the JSON that the API shows. An account is not empty at first: it has a category and a trigger
+//! of its own, which are none of the bridge's.
 
 use http::Method;
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ const CONDITIONS: [(&str, &[&str], &[&str]); 6] = [
     ),
 ];
 
-/// What is set up.
+/// The records.
 pub(super) struct Admin {
     user_fields: Vec<Value>,
     categories: Vec<Value>,
@@ -50,8 +50,8 @@ pub(super) fn is_concerned(segments: &[&str]) -> bool {
     matches!(segments, ["user_fields" | "trigger_categories" | "triggers" | "webhooks", ..])
 }
 
-/// The answer that tells of a test: <https://developer.zendesk.com/api-reference/webhooks/webhooks-api/webhooks/>. What
-/// it says of an address that cannot be reached is unconfirmed; here a status that no server gave.
+/// The answer that tells of a test: <https://developer.zendesk.com/api-reference/webhooks/webhooks-api/webhooks/>.
+/// Its content for an unreachable address is unconfirmed; here it is a status that no server gives.
 pub(super) fn tested(result: &AttemptResult) -> Answer {
     let (status, payload) = match result {
         AttemptResult::Answered { status, body, .. } => (*status, body.as_str()),
@@ -355,7 +355,7 @@ fn object(request: &Request, name: &str) -> Result<Map<String, Value>, Answer> {
     request.json()[name].as_object().cloned().ok_or_else(|| errors::invalid_attribute(name))
 }
 
-/// Takes over what is given; a record's id and times are its own.
+/// Takes over the given fields; a record's id and times are its own.
 fn merge(record: &mut Value, given: &Map<String, Value>, now: Timestamp) {
     for (name, value) in given.iter().filter(|(name, _)| !matches!(name.as_str(), "id" | "url" | "created_at")) {
         record[name] = value.clone();

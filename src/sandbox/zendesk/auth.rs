@@ -1,4 +1,4 @@
-//! Who may call the embedded Zendesk: OAuth client credentials, and the legacy API token.
+//! The callers of the embedded Zendesk: OAuth client credentials, and the legacy API token.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::clock::Clock;
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     issued: HashMap<String, Token>,
-    /// What no token covers, whatever its scope: `triggers:read`.
+    /// Scopes that no token covers, such as `triggers:read`.
     withheld: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ impl Tokens {
         }
         let lifetime = asked.map_or(options.token_lifetime, SignedDuration::from_secs);
         let expires_at = clock.now().saturating_add(lifetime).unwrap_or(Timestamp::MAX);
-        // A token is issued whatever the scope says; it is the calls that are then forbidden.
+        // A token is issued for any scope; the calls are then forbidden.
         let scope = body["scope"].as_str().unwrap_or("read write").to_owned();
         let access_token = text::random_hex(clock, 64);
         let mut answer = json!({"access_token": access_token, "token_type": "bearer", "scope": scope});
@@ -84,7 +84,7 @@ impl Tokens {
             return Ok(());
         }
         if request.path.trim_end_matches(".json") == "/api/v2/users/me" {
-            // The recorded trap: wrong credentials answer 200, with nobody.
+            // The recorded trap: wrong credentials get 200 and an anonymous user.
             return Err(Answer::json(200, &json!({"user": {"name": "Anonymous user", "role": "end-user"}})));
         }
         Err(Answer::json(401, &json!({"error": "Couldn't authenticate you"})))

@@ -1,8 +1,8 @@
-//! What Zendesk makes of a comment's text: placeholders, collapsing, cutting. Pure.
+//! Turns a comment's text into Zendesk's form of it: placeholders, collapsing, cutting. Pure.
 //!
-//! Placeholders are expanded when a comment is created by an agent. Which rule wins when the API's user is an agent and
-//! the shown author is a customer is unconfirmed, so here every comment made through the API is expanded: who does not
-//! make a customer's `{{` harmless leaks.
+//! Placeholders are expanded when an agent creates a comment. The rule for a comment by the API's user, who is an
+//! agent, that shows a customer as its author is unconfirmed. So every comment made through the API is expanded here:
+//! a caller that does not make a customer's `{{` harmless leaks.
 
 use super::super::text::{collapse, cut, escape_html, expand, plain};
 

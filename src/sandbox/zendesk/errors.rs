@@ -25,7 +25,7 @@ pub(super) fn record_invalid(field: &str, description: &str, error: Option<&str>
     Answer::json(422, &json!({"error": "RecordInvalid", "description": "Record validation errors", "details": details}))
 }
 
-/// 400 for a body that is not what the endpoint takes.
+/// 400 for a body that the endpoint does not accept.
 pub(super) fn invalid_attribute(name: &str) -> Answer {
     let message = format!("You passed an invalid value for the {name} attribute. Must be an object.");
     Answer::json(400, &json!({"error": {"title": "Invalid attribute", "message": message}}))

@@ -1,8 +1,8 @@
 //! The log that Zendesk keeps of its webhooks: the webhook itself, its invocations and their attempts. Only reads.
 //!
-//! The shapes are those of recorded traffic. A host that cannot be reached is logged as Zendesk's own proxy answers for
-//! it: 502, `terminated`. What the log holds of a call that never left is not known, so it holds no body, unless a test
-//! wants the other reading ([`super::Zendesk::log_unsent_bodies`]).
+//! The shapes are those of recorded traffic. A host that cannot be reached is logged as Zendesk's own proxy answers
+//! for it: 502, `terminated`. The log's content for a call that never left is unknown, so it holds no body, unless a
+//! test wants the other reading ([`super::Zendesk::log_unsent_bodies`]).
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -95,7 +95,7 @@ fn with_status(attempt: &Attempt, mut shown: Value, completed: &str) -> Value {
     shown
 }
 
-/// The log's word for what came of a call, and the HTTP status where there was an answer.
+/// The log's word for the result of a call, and the HTTP status where there was an answer.
 fn status_of(attempt: &Attempt) -> (&'static str, Option<u16>) {
     match &attempt.result {
         AttemptResult::Answered { status: status @ 200..300, .. } => ("success", Some(*status)),

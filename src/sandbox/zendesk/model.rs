@@ -1,4 +1,4 @@
-//! What the embedded Zendesk holds, and how its API spells it. Pure.
+//! The records of the embedded Zendesk, and their form in its API. Pure.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -6,14 +6,14 @@ use serde_json::{Map, Value, json};
 /// A ticket's status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TicketStatus {
-    /// Nobody has looked at it.
+    /// No agent has looked at it.
     #[default]
     New,
     /// An agent is on it.
     Open,
     /// Waiting for the customer.
     Pending,
-    /// Waiting for somebody else.
+    /// Waiting for a third party.
     Hold,
     /// Done, may be reopened.
     Solved,
@@ -42,7 +42,7 @@ impl TicketStatus {
     }
 }
 
-/// What a user may do.
+/// The rights of a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
     /// A customer.
@@ -72,7 +72,7 @@ impl Role {
     }
 }
 
-/// Somebody in the help desk.
+/// A user of the help desk.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct User {
     /// Given by Zendesk; 0 in a user that is yet to be added.
@@ -87,7 +87,7 @@ pub struct User {
     pub more_phones: Vec<String>,
     /// Unique in the account.
     pub external_id: Option<String>,
-    /// What they may do.
+    /// Their rights.
     pub role: Role,
     /// Custom user fields.
     pub user_fields: Map<String, Value>,
@@ -106,11 +106,11 @@ pub struct Attachment {
     pub file_name: String,
     /// Its media type.
     pub content_type: String,
-    /// Where it can be fetched by anyone who has the link.
+    /// Its address, which needs no authentication.
     pub content_url: String,
     /// Its size in bytes.
     pub size: usize,
-    /// What Zendesk's scan says: `malware_not_found` and the like.
+    /// The result of Zendesk's scan: `malware_not_found` and the like.
     pub scan: &'static str,
     /// Whether an administrator has released it although it holds malware.
     pub released: bool,
@@ -160,13 +160,13 @@ pub struct Comment {
 pub struct Audit {
     /// Its id.
     pub id: u64,
-    /// Who really made the update, whoever is shown as the comment's author.
+    /// The user who made the update; the comment may show another author.
     pub author_id: u64,
     /// When.
     pub created_at: Timestamp,
     /// `{"system":{…},"custom":{…}}`.
     pub metadata: Value,
-    /// What was done: `Comment`, `Create` and `Change` events.
+    /// Its events: `Comment`, `Create` and `Change`.
     pub events: Vec<Value>,
     /// Whether it came through the API.
     pub via_api: bool,
@@ -177,7 +177,7 @@ pub struct Audit {
 pub struct Ticket {
     /// Its number.
     pub id: u64,
-    /// Where it stands.
+    /// Its status.
     pub status: TicketStatus,
     /// Its subject.
     pub subject: Option<String>,

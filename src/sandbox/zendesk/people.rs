@@ -1,4 +1,5 @@
-//! What people do in Zendesk's web interface: agents answer, solve, merge and delete; administrators add and suspend users.
+//! The actions of people in Zendesk's web interface: agents answer, solve, merge and delete; administrators add and
+//! suspend users.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -35,8 +36,8 @@ impl Zendesk {
         });
     }
 
-    /// Merges a user into another, as an agent does: the loser is gone, and the winner has their tickets and whatever
-    /// numbers and addresses they had no number or address of their own in place of.
+    /// Merges a user into another, as an agent does: the loser is gone. The winner gets the loser's tickets and
+    /// numbers, and the address where the winner has none.
     pub fn merge_users(&self, loser: u64, winner: u64) {
         self.act(|state, now| {
             let Some(gone) = state.users.remove(&loser) else { return };
@@ -92,8 +93,8 @@ impl Zendesk {
         self.act(|state, now| state.comment(ticket, by(state.agent, false, html), now))
     }
 
-    /// Leaves a ticket with room for so many comments more: the others are internal ones of the agent's. No trigger fires
-    /// on them.
+    /// Leaves a ticket with room for so many more comments, by filling it with internal ones by the agent. No trigger
+    /// fires on them.
     pub fn fill(&self, ticket: u64, room: usize) {
         self.act(|state, now| {
             let there = state.tickets.get(&ticket).map_or(tickets::MAX_COMMENTS, |ticket| ticket.comments.len());
@@ -116,7 +117,7 @@ impl Zendesk {
         });
     }
 
-    /// What the agent types into the ticket, as the editor makes a comment of it. Returns the comment's id; 0 when the ticket
+    /// Adds a comment as the agent types it: the editor makes HTML of it. Returns the comment's id; 0 when the ticket
     /// takes none.
     pub fn agent_types(&self, ticket: u64, words: &str, public: bool) -> u64 {
         let html = format!("<p>{}</p>", text::escape_html(words).replace('\n', "<br>"));
@@ -140,7 +141,7 @@ impl Zendesk {
         })
     }
 
-    /// A public reply by the agent with a picture within the text, which Zendesk keeps as a file of the comment as well.
+    /// A public reply by the agent with a picture within the text, which Zendesk also keeps as a file of the comment.
     /// `html` is made of the picture's address.
     pub fn agent_reply_with_picture(&self, ticket: u64, name: &str, html: impl Fn(&str) -> String) -> u64 {
         self.act(|state, now| {
@@ -152,12 +153,12 @@ impl Zendesk {
         })
     }
 
-    /// A public comment by this user: somebody in copy, say, who answered the mail.
+    /// A public comment by this user, such as a person in copy who answered the mail.
     pub fn comment_by(&self, user: u64, ticket: u64, html: &str) -> u64 {
         self.act(|state, now| state.comment(ticket, by(user, true, html), now))
     }
 
-    /// The record that Zendesk Talk leaves on the ticket when the agent phones the customer from it, where those are public.
+    /// The public record that Zendesk Talk leaves on the ticket when the agent phones the customer from it.
     pub fn agent_calls(&self, ticket: u64) -> u64 {
         let record = "<p dir=\"auto\">Call to: +1 (555) 555-0101<br>Length of phone call: 42 seconds<br>Listen to the \
                       recording: <a href=\"https://sandbox.invalid/rec/1.mp3\">https://sandbox.invalid/rec/1.mp3</a></p>";
@@ -178,7 +179,7 @@ impl Zendesk {
         })
     }
 
-    /// Changes the files of this name on a ticket: what the scan found, say, or that they were deleted.
+    /// Changes the files of this name on a ticket, such as the result of their scan, or their deletion.
     pub fn change_files(&self, ticket: u64, name: &str, change: impl Fn(&mut Attachment)) {
         self.act(|state, _| {
             let comments = state.tickets.get_mut(&ticket).into_iter().flat_map(|ticket| &mut ticket.comments);

@@ -73,8 +73,8 @@ impl State {
         self.page("tickets", tickets, request).map_or_else(|refusal| refusal, |body| Answer::json(200, &body))
     }
 
-    /// `GET /search` for tickets by tag and time of update, or with `type:user` for users; a change of the last moments
-    /// may be missing for a while. Each result says what it is.
+    /// `GET /search` for tickets by tag and time of update, or with `type:user` for users; a recent change may be
+    /// missing for a while. Each result names its type.
     pub(super) fn search(&self, request: &Request, now: Timestamp) -> Answer {
         let query = request.param("query").unwrap_or_default();
         let (kind, mut results) = match query.split(' ').any(|word| word == "type:user") {
@@ -108,8 +108,8 @@ impl State {
         self.page("tickets", tickets, request).map_or_else(|refusal| refusal, |body| Answer::json(200, &body))
     }
 
-    /// `GET /tickets/{id}/comments`: oldest first, unless asked otherwise; pictures within the text are among the files with
-    /// `include_inline_images=true` only.
+    /// `GET /tickets/{id}/comments`: oldest first, unless asked otherwise. Pictures within the text are among the
+    /// files only with `include_inline_images=true`.
     pub(super) fn list_comments(&self, id: u64, request: &Request) -> Answer {
         let Some(ticket) = self.tickets.get(&id).filter(|ticket| !ticket.deleted) else {
             return errors::not_found();
@@ -159,7 +159,7 @@ impl State {
         )
     }
 
-    /// Keeps a file and gives it a link that anyone may follow.
+    /// Keeps a file and gives it a link that needs no authentication.
     pub(super) fn store_file(
         &mut self,
         name: &str,
@@ -196,7 +196,7 @@ impl State {
         }
     }
 
-    /// What stands where agents open a ticket in Zendesk: that it is there, and nothing that anybody wrote.
+    /// The page at the agents' address of a ticket. It shows that the ticket exists, and no text.
     pub(super) fn ticket_page(&self, id: u64) -> Answer {
         let Some(ticket) = self.tickets.get(&id) else { return errors::not_found() };
         let (status, many) = (ticket.status.as_str(), ticket.comments.len());

@@ -1,4 +1,4 @@
-//! What a test may switch, break and look at: lags, limits, triggers, webhooks, faults and calls.
+//! The levers and views of a test: lags, limits, triggers, webhooks, faults and calls.
 
 use jiff::SignedDuration;
 
@@ -28,12 +28,12 @@ impl Zendesk {
         self.act(|state, _| state.uploads.clear());
     }
 
-    /// Which triggers are installed.
+    /// Sets the installed triggers.
     pub fn install_triggers(&self, bodies: TriggerBodies) {
         self.act(|state, _| state.switches.bodies = bodies);
     }
 
-    /// Whether triggers also fire on what was written through the API, our own writes included; off at first.
+    /// Whether triggers also fire on writes through the API, our own included; off at first.
     pub fn fire_on_api_writes(&self, fire: bool) {
         self.act(|state, _| state.switches.fire_on_api_writes = fire);
     }
@@ -48,13 +48,13 @@ impl Zendesk {
         self.act(|state, _| state.admin.sign_with(secret));
     }
 
-    /// Takes a scope from the OAuth client, such as `triggers:read`: what needs it is forbidden from now on, though tokens
-    /// are issued as before.
+    /// Takes a scope from the OAuth client, such as `triggers:read`: calls that need it are forbidden from now on,
+    /// though tokens are issued as before.
     pub fn withhold_scope(&self, scope: &str) {
         self.act(|state, _| state.tokens.withhold(scope));
     }
 
-    /// Sets the clock of Zendesk's servers this far ahead of everybody else's.
+    /// Sets the clock of Zendesk's servers this far ahead of the sandbox's.
     pub fn set_clock_ahead(&self, ahead: SignedDuration) {
         self.0.traffic.set_ahead(ahead);
     }
@@ -64,18 +64,18 @@ impl Zendesk {
         self.0.sender.pause();
     }
 
-    /// Sends what was held, in order, and holds nothing any more.
+    /// Sends the held webhooks, in order, and holds no more.
     pub fn resume_webhooks(&self) {
         self.0.sender.resume();
     }
 
-    /// What is held.
+    /// The held webhooks.
     #[must_use]
     pub fn held_webhooks(&self) -> Vec<Webhook> {
         self.0.sender.held()
     }
 
-    /// What is held, taken out: to be sent in another order with [`Zendesk::send_webhook`], or never.
+    /// Takes out the held webhooks, to send them in another order with [`Zendesk::send_webhook`], or never.
     #[must_use]
     pub fn take_held_webhooks(&self) -> Vec<Webhook> {
         self.0.sender.take_held()
@@ -101,12 +101,12 @@ impl Zendesk {
         self.0.sender.guard_circuit();
     }
 
-    /// Answers every question about webhooks with this status, as Zendesk does whom the pages are not open to.
+    /// Answers every request for webhooks with this status, as Zendesk answers a caller without access to the pages.
     pub fn close_log(&self, status: u16) {
         self.act(|state, _| state.switches.log_closed = Some(status));
     }
 
-    /// Whether the log also holds the bodies of webhooks that never left, which nobody has seen; off at first.
+    /// Whether the log also holds the bodies of webhooks that never left, which no record shows; off at first.
     pub fn log_unsent_bodies(&self, logged: bool) {
         self.act(|state, _| state.switches.log_unsent = logged);
     }

@@ -145,7 +145,7 @@ async fn a_creation_answers_with_the_comments_id_and_our_metadata() {
     assert_eq!((ticket.comments[0].author_id, ticket.comments[0].plain_body.as_str()), (customer, "a\nb"));
     assert!(answer.headers["x-zendesk-api-warn"].to_str().unwrap().contains("unknown_thing"));
     assert!(answer.headers["location"].to_str().unwrap().ends_with("/api/v2/tickets/1.json"));
-    // The updater is the API's user, whoever is shown as the author.
+    // The updater is the API's user, although the customer is shown as the author.
     assert_eq!(answer.body["audit"]["author_id"], sandbox.zendesk.api_user_id());
     let audits = caller.get("/api/v2/tickets/1/audits?sort_order=desc").await;
     assert_eq!(audits.body["audits"][0]["metadata"]["custom"]["tandem"][0], "evt_1");
@@ -409,7 +409,7 @@ async fn several_tickets_are_read_at_once() {
 async fn the_log_of_the_webhook_has_the_recorded_shape() {
     let (clock, sandbox, caller) = start().await;
     assert_eq!(caller.get("/api/v2/webhooks").await.body["webhooks"], json!([]), "nobody is connected");
-    // Nobody listens there.
+    // No server listens there.
     sandbox.connect("http://127.0.0.1:9");
     let webhook = caller.get("/api/v2/webhooks").await.body["webhooks"][0].clone();
     assert_eq!(webhook["endpoint"], "http://127.0.0.1:9/webhooks/zendesk");

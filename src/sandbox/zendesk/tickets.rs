@@ -187,7 +187,8 @@ impl State {
             ticket.requester_id = self.known_user(requester, "requester")?;
         }
         let changes = apply_fields(&mut ticket, given)?;
-        // The updater, and the author unless one is named, is the API's user, whoever the customer is.
+        // The API's user is the updater, and the author unless one is named; the ticket's customer is neither by
+        // default.
         let comment = self.read_comment(&ticket, &given["comment"], self.api_user, now)?;
         ticket.updated_at = now;
         self.tickets.insert(id, ticket);
@@ -226,7 +227,7 @@ impl State {
         if text::plain(&html_body).trim().is_empty() && attachments.is_empty() {
             return Ok(None);
         }
-        // What the ticket was created with stays the default for later comments.
+        // The visibility at the ticket's creation stays the default for later comments.
         let public = given["public"].as_bool().unwrap_or(ticket.comments.first().is_none_or(|first| first.public));
         Ok(Some(NewComment { author_id, public, html_body, attachments, made: Made::Written }))
     }
@@ -375,7 +376,7 @@ pub(super) fn normalise_tags<'a>(tags: impl Iterator<Item = &'a str>) -> Vec<Str
     tags
 }
 
-/// Names what was dropped, as Zendesk does: in a header only.
+/// Names the dropped fields, as Zendesk does: in a header only.
 fn warn(answer: Answer, given: &Value, creating: bool) -> Answer {
     let keys = given.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
     let known = |key: &&str| WRITABLE.contains(key) || (creating && WRITABLE_ONCE.contains(key));
