@@ -1,7 +1,7 @@
-//! What the two vendors must be set up with, how that differs from what is there, and what to do about it.
+//! The installation that the bridge needs at both vendors, its difference from the present one, and the remedies.
 //!
-//! Pure: it is given what was read ([`crate::clients`]' views) and gives back what to write, to type or to say. It never
-//! calls a vendor, and no text that it gives holds a secret.
+//! Pure: it takes the records that were read ([`crate::clients`]' views) and returns calls to make, fields to type
+//! and findings to show. It never calls a vendor, and none of its texts holds a secret.
 
 pub mod braze;
 pub mod checkup;

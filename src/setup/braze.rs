@@ -1,7 +1,7 @@
-//! Braze's side: what a person has to type there, because campaigns cannot be made through the API.
+//! Braze's side: the fields that a person has to type there, because campaigns cannot be made through the API.
 //!
-//! All that webhook campaigns have in common is given once, then each difference. Which token to paste is said by its
-//! place and its first letters, unless the caller gives the token itself.
+//! The common part of all webhook campaigns is given once, then each difference. The token to paste is described by
+//! its place and its first letters, unless the caller gives the token itself.
 
 use serde::Serialize;
 use url::Url;
@@ -9,15 +9,15 @@ use url::form_urlencoded::byte_serialize;
 
 use super::endpoint;
 
-/// The body of a text campaign that prints what it is given and nothing else.
+/// The body of a text campaign that prints the text it is given, and no other.
 pub const TEXT_TEMPLATE: &str = "{{api_trigger_properties.${text}}}";
 
 /// Keyword categories that every subscription group has, beside the custom ones.
 const GLOBAL_CATEGORIES: [(&str, &str); 4] =
     [("Other", "other"), ("Opt-in", "opt_in"), ("Opt-out", "opt_out"), ("Help", "help")];
 
-/// Braze's variables in the body, by the name that the bridge reads. Each value is encoded where it is filled in, so that
-/// nothing that a customer types can break or change the body.
+/// Braze's variables in the body, by the name that the bridge reads. Each value is encoded where it is filled in, so
+/// that a customer's text can never break or change the body.
 const FIELDS: [(&str, &str); 10] = [
     ("campaign", "{{campaign.${api_id}}}"),
     ("dispatch", "{{campaign.${dispatch_id}}}"),
@@ -31,10 +31,10 @@ const FIELDS: [(&str, &str); 10] = [
     ("media", "{{sms.${inbound_media_urls} | url_encode}}"),
 ];
 
-/// What is known of the workspace.
+/// The known facts of the workspace.
 #[derive(Clone, Debug)]
 pub struct Workspace {
-    /// Where Braze reaches the bridge.
+    /// The address at which Braze reaches the bridge.
     pub public_url: Url,
     /// The id of the campaign that texts replies, if it is made.
     pub agent_reply: Option<String>,
@@ -46,14 +46,14 @@ pub struct Workspace {
     pub asks_for_state: bool,
     /// Names of custom keyword categories.
     pub categories: Vec<String>,
-    /// The token to paste, or, where it is not to be written down, its description between angle brackets.
+    /// The token to paste, or its description between angle brackets where it must not be written down.
     pub token: String,
 }
 
 /// One thing to set up, with everything to type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Block {
-    /// What to make.
+    /// The object to make.
     pub title: String,
     /// Name and content of each field, in the order in which Braze asks.
     pub fields: Vec<(String, String)>,
@@ -75,7 +75,7 @@ pub struct WebhookCampaign {
 /// Everything to type, in the order in which it is needed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sheet {
-    /// The key, the text campaigns, and what is common to all webhook campaigns.
+    /// The key, the text campaigns, and the common part of all webhook campaigns.
     pub blocks: Vec<Block>,
     /// The webhook campaigns: one for each keyword category.
     pub webhook_campaigns: Vec<WebhookCampaign>,
@@ -171,8 +171,8 @@ fn common(workspace: &Workspace) -> Block {
     Block { title: "Webhook campaigns, one for each keyword category: common to all".to_owned(), fields: fields(list) }
 }
 
-/// What a conversation needs of every campaign. Braze's defaults are the other way round, and a text that they hold back
-/// looks like one that was sent.
+/// The settings that a conversation needs of every campaign. Braze's defaults are the other way round, and a text
+/// that they hold back looks like a sent one.
 fn settings() -> [(&'static str, String); 4] {
     [
         ("Re-eligibility", "on, after 0 minutes (by default each customer gets a campaign once ever)".to_owned()),

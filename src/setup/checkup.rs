@@ -1,7 +1,7 @@
-//! What is right and what is wrong on both sides, each wrong thing with its remedy.
+//! The findings about both sides, good and wrong, each wrong one with its remedy.
 //!
-//! One line for each thing, made of what was read. A line that depends on another which is wrong is not wrong itself:
-//! it was not looked at. Nothing here holds a secret or says one.
+//! Each checked thing has one line, made of the records that were read. A line that depends on a wrong one is not
+//! wrong itself: it was not looked at. No line ever holds a secret.
 
 use std::time::Duration;
 
@@ -20,16 +20,16 @@ mod inbound;
 
 pub use inbound::arrivals;
 
-/// How far our clock may be off before it is called wrong: far above what an answer takes on its way, far below the
-/// shortest tolerance for signatures that makes sense.
+/// The most by which our clock may be off before it is called wrong: far above the time that an answer takes on its
+/// way, far below the shortest sensible tolerance for signatures.
 const SKEW_MAX: SignedDuration = SignedDuration::from_secs(60);
 
-/// Asked for only to have a webhook tested.
+/// The scope that is asked for only to have a webhook tested.
 const TEST_SCOPE: &str = "webhooks:write";
 
 const RUN_SETUP: &str = "Run tandem setup zendesk";
 
-/// How something stands.
+/// The state of a checked thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -43,18 +43,18 @@ pub enum State {
     Unknown,
 }
 
-/// One thing that was looked at.
+/// One checked thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Line {
     /// `Zendesk` or `Braze`.
     pub side: &'static str,
-    /// What was looked at.
+    /// The thing.
     pub what: String,
-    /// How it stands.
+    /// Its state.
     pub state: State,
-    /// How it stands, in words.
+    /// Its state in words.
     pub said: String,
-    /// What to do, for what is wrong: a sentence without its full stop.
+    /// The remedy for a wrong thing: a sentence without its full stop.
     pub remedy: Option<String>,
 }
 
@@ -75,7 +75,7 @@ impl Line {
         Self::new("Braze", what, state, said)
     }
 
-    /// A thing that nobody looked at.
+    /// A thing that was not looked at.
     #[must_use]
     pub fn not_looked_at(side: &'static str, what: &str, because: &str) -> Self {
         Self::new(side, what, State::Unknown, format!("not looked at: {because}"))
@@ -94,13 +94,13 @@ pub fn provider(found: &Result<(), String>) -> Line {
     }
 }
 
-/// What to do about a vendor that could not be reached at the address under this key: what is wrong with its TLS says
-/// more than that it could not be reached.
+/// The remedy for a vendor that could not be reached at the address under this key. A fault of TLS has a more exact
+/// one.
 fn unreached(failure: &Failure, url: &str, otherwise: &str) -> String {
     TlsFault::told_in(failure.cause()).map_or_else(|| otherwise.to_owned(), |fault| fault.remedy(url))
 }
 
-/// What a read that did not succeed means for its line. `scope` is what it needs.
+/// The line of a read that failed. `scope` is the scope that the read needs.
 fn unread(what: &str, failure: &Failure, scope: &str) -> Line {
     let cause = failure.cause();
     if let Failure::Forbidden { status: 403, .. } = failure {
@@ -111,7 +111,7 @@ fn unread(what: &str, failure: &Failure, scope: &str) -> Line {
     Line::wrong("Zendesk", what, cause, "See whether Zendesk is up, and run this again")
 }
 
-/// Whether Zendesk knows us, and as whom. `by` says which credentials were presented.
+/// Whether Zendesk knows us, and as which user. `by` names the credentials that were presented.
 #[must_use]
 pub fn credentials(me: &Result<Me, Failure>, by: &str) -> Line {
     let what = "credentials";
@@ -139,7 +139,8 @@ pub fn credentials(me: &Result<Me, Failure>, by: &str) -> Line {
     }
 }
 
-/// Whether the token covers what was asked for; the bridge itself sets nothing up, and needs no scope for that.
+/// Whether the token covers the scopes that were asked for. The bridge itself sets nothing up, and needs no scope for
+/// that.
 #[must_use]
 pub fn scopes(missing: &Result<Vec<String>, Failure>) -> Line {
     match missing {
@@ -158,7 +159,7 @@ pub fn scopes(missing: &Result<Vec<String>, Failure>) -> Line {
     }
 }
 
-/// Whether our clock agrees with a vendor's, of which the answer took no longer than it took to come.
+/// Whether our clock agrees with a vendor's. The vendor dated its answer while the answer was on its way.
 #[must_use]
 pub fn clock(side: &'static str, now: Timestamp, answered_at: Option<Timestamp>, tolerance: Duration) -> Line {
     let Some(answered_at) = answered_at else {
@@ -199,7 +200,7 @@ pub fn user_field(found: &Result<Vec<UserFieldView>, Failure>, key: &str) -> Lin
     }
 }
 
-/// Without its own address nobody can tell whether anything points at the bridge.
+/// The line of a missing `public_url`, without which no webhook can be recognised as ours.
 #[must_use]
 pub fn no_public_url() -> Line {
     let remedy = "Set public_url to the address at which Zendesk and Braze reach `listen`";
@@ -241,7 +242,7 @@ pub fn signing_secret(is_known: &Result<bool, Failure>) -> Line {
     }
 }
 
-/// Whether our triggers are there, fire, and say what they should; one line for each, and one for their order.
+/// Whether our triggers are there, fire, and post the right bodies; one line for each, and one for their order.
 #[must_use]
 pub fn triggers(
     found: &Result<(Vec<TriggerView>, Vec<CategoryView>), Failure>,
@@ -313,7 +314,8 @@ fn adds_our_tag(trigger: &TriggerView) -> bool {
     })
 }
 
-/// Whether Zendesk reaches the bridge, by its own test of the webhook. `secret_is_known` is [`signing_secret`]'s finding.
+/// Whether Zendesk reaches the bridge, by its own test of the webhook. `secret_is_known` is the finding of
+/// [`signing_secret`].
 #[must_use]
 pub fn reach(test: &Result<WebhookTest, Failure>, endpoint: &str, secret_is_known: bool) -> Line {
     let what = "reachability";
@@ -349,7 +351,7 @@ pub fn reach(test: &Result<WebhookTest, Failure>, endpoint: &str, secret_is_know
     }
 }
 
-/// What the first look at Braze says of the key and of the host; `None` for the second when nothing else need be asked.
+/// The finding of the first call to Braze about the key and the host.
 #[must_use]
 pub fn key(first: &Result<CampaignView, Failure>, host: &str) -> Line {
     let what = "key";

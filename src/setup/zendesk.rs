@@ -1,7 +1,7 @@
 //! Zendesk's side: a webhook, a category with three triggers that notify it, and a user field.
 //!
-//! Every function compares what is wanted with what was found and gives a [`Step`]. What is ours is recognised by its
-//! name, the webhook also by where it posts to; nothing else is ever part of a step that writes.
+//! Every function compares the wanted object with the found one and returns a [`Step`]. Our objects are recognised by
+//! their name, the webhook also by the address that it posts to. No other object is ever part of a step that writes.
 
 use http::Method;
 use serde::Serialize;
@@ -13,19 +13,19 @@ use crate::clients::zendesk::admin::{CategoryView, TriggerView, UserFieldView, W
 /// The name of our webhook and of our category of triggers.
 pub const NAME: &str = "tandem";
 
-/// By this description a user field is recognised as one that we made, and that may be removed.
+/// The description of a user field that we made, and that may be removed.
 const FIELD_DESCRIPTION: &str = "Set up by tandem: the id by which Braze knows the customer.";
 
 /// A fault of a trigger that an earlier version installed. It works: the bridge reads the requester from the ticket.
 pub const OUTDATED_BODY: &str = "posts the body of an earlier version, which does not tell the requester";
 
-/// What connects a webhook to triggers; it cannot be changed once the webhook is made.
+/// The subscription that connects a webhook to triggers; it cannot be changed once the webhook is made.
 const SUBSCRIPTION: &str = "conditional_ticket_events";
 
-/// What is wanted.
+/// The wanted installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// Where the webhook posts to.
+    /// The address that the webhook posts to.
     pub endpoint: String,
     /// The key of the user field.
     pub user_field: String,
@@ -39,7 +39,7 @@ pub struct TriggerSpec {
     /// Field, operator and value of each condition, all of which must hold:
     /// <https://developer.zendesk.com/documentation/ticketing/reference-guides/conditions-reference/>.
     pub conditions: &'static [(&'static str, &'static str, &'static str)],
-    /// What it posts: ids only, because anything else that a placeholder fills in comes mangled.
+    /// The body that it posts: ids only, because Zendesk mangles any other value of a placeholder.
     pub body: &'static str,
 }
 
@@ -71,20 +71,20 @@ pub const TRIGGERS: [TriggerSpec; 3] = [
     },
 ];
 
-/// What is to be done about one thing.
+/// The step for one object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// The thing, with its name: `webhook "tandem"`.
+    /// The object, with its name: `webhook "tandem"`.
     pub what: String,
-    /// What is done about it.
+    /// The kind of the step.
     pub does: Does,
     /// Its id, where it exists.
     pub id: Option<String>,
-    /// The call that does it; none where nothing is done.
+    /// Its call; `None` where it changes nothing.
     pub write: Option<Write>,
 }
 
-/// What a step does.
+/// The kinds of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Does {
@@ -98,7 +98,7 @@ pub enum Does {
     Removes,
     /// It is not ours, for this reason, and stays.
     Leaves(String),
-    /// It stands in the way, and only a person can tell what is right.
+    /// It stands in the way, and only a person can put it right.
     Refuses(String),
 }
 
@@ -127,8 +127,8 @@ impl Step {
     }
 }
 
-/// The webhook that is ours: the one that posts to our endpoint, by preference under our name; else the one of our name,
-/// which posts to an endpoint that we had before. One that is subscribed to events can notify nobody.
+/// Our webhook: the one that posts to our endpoint, by preference under our name; else the one of our name, which
+/// posts to an earlier endpoint. A webhook that is subscribed to events cannot be notified by triggers.
 #[must_use]
 pub fn find_webhook<'a>(found: &'a [WebhookView], endpoint: &str) -> Option<&'a WebhookView> {
     let usable = |webhook: &&WebhookView| {
@@ -157,7 +157,7 @@ pub fn webhook_faults(webhook: &WebhookView, endpoint: &str) -> Vec<String> {
     faults
 }
 
-/// What to do about the webhook.
+/// The step for the webhook.
 #[must_use]
 pub fn webhook(found: &[WebhookView], wanted: &Wanted) -> Step {
     let wanted_now = json!({"endpoint": wanted.endpoint, "http_method": "POST", "request_format": "json",
@@ -175,12 +175,12 @@ pub fn webhook(found: &[WebhookView], wanted: &Wanted) -> Step {
         return Step::keep(what, &webhook.id);
     }
     let path = format!("/api/v2/webhooks/{}", webhook.id);
-    // PATCH leaves alone what is not named: an authentication that somebody added, say.
+    // PATCH keeps fields that it does not name, such as an authentication that an administrator added.
     let write = Write { method: Method::PATCH, path, body: Some(json!({ "webhook": wanted_now })) };
     Step::mend(what, &webhook.id, faults, write)
 }
 
-/// What to do about the category of triggers.
+/// The step for the category of triggers.
 #[must_use]
 pub fn category(found: &[CategoryView]) -> Step {
     let what = called("trigger category", NAME);
@@ -190,7 +190,7 @@ pub fn category(found: &[CategoryView]) -> Step {
     }
 }
 
-/// What to do about the triggers, given the ids of the webhook and of the category, in the order of [`TRIGGERS`].
+/// The steps for the triggers, given the ids of the webhook and of the category, in the order of [`TRIGGERS`].
 #[must_use]
 pub fn triggers(found: &[TriggerView], webhook: &str, category: &str) -> Vec<Step> {
     let is_out_of_order = is_out_of_order(found);
@@ -222,7 +222,7 @@ pub fn find_trigger<'a>(found: &'a [TriggerView], spec: &TriggerSpec) -> Option<
     found.iter().find(|trigger| trigger.title == spec.title)
 }
 
-/// Whether our triggers, as far as they are there, do not fire in our order.
+/// Whether those of our triggers that exist fire in another order than ours.
 #[must_use]
 pub fn is_out_of_order(found: &[TriggerView]) -> bool {
     let positions = TRIGGERS.iter().filter_map(|spec| find_trigger(found, spec)?.position);
@@ -296,7 +296,7 @@ fn trigger_body(spec: &TriggerSpec, index: usize, webhook: &str, category: &str)
 }
 
 /// Conditions that this account does not offer, by `GET /api/v2/triggers/definitions`: a trigger with one would be
-/// refused, or never fire. `None` where the account lists no conditions at all, which says nothing of ours.
+/// refused, or never fire. `None` where the account lists no conditions at all, which tells nothing of ours.
 #[must_use]
 pub fn conditions_not_offered(definitions: &Value) -> Option<Vec<String>> {
     let offered = |list: &Value, value: &str| {
@@ -314,7 +314,7 @@ pub fn conditions_not_offered(definitions: &Value) -> Option<Vec<String>> {
     Some(missing.map(|(field, operator, value)| format!("{field} {operator} {value}")).collect())
 }
 
-/// What to do about the user field.
+/// The step for the user field.
 #[must_use]
 pub fn user_field(found: &[UserFieldView], key: &str) -> Step {
     let what = called("user field", key);
@@ -337,7 +337,7 @@ pub fn user_field_fault(field: &UserFieldView) -> Option<String> {
     (field.active == Some(false)).then(|| "is deactivated".to_owned())
 }
 
-/// What to do to take everything away that is ours, in the order in which Zendesk allows it.
+/// The steps that remove all our objects, in the order in which Zendesk allows it.
 #[must_use]
 pub fn removal(
     webhooks: &[WebhookView],

@@ -1,4 +1,4 @@
-//! Whether webhooks come in, as the running bridge tells.
+//! Whether webhooks come in, by the running bridge's account.
 //!
 //! Webhook campaigns cannot be read from Braze, so only their webhooks show that they are there. Silence is a note and
 //! no fault: an opt-out may not come for weeks.

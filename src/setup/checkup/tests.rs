@@ -1,4 +1,4 @@
-//! Which findings are called wrong.
+//! The findings that are called wrong.
 
 use serde_json::json;
 
@@ -93,7 +93,7 @@ fn a_campaign_that_would_not_send_the_text_is_wrong() {
     for (campaign_now, state, says) in [
         (good.clone(), State::Good, "live"),
         (CampaignView { bodies: recipes, ..good.clone() }, State::Good, "live"),
-        // What Braze does not tell is not held against the campaign.
+        // Fields that Braze leaves out are no fault of the campaign.
         (
             CampaignView { bodies: vec![], channels: vec![], schedule: String::new(), ..good.clone() },
             State::Good,

@@ -1,4 +1,4 @@
-//! What is done about what was found.
+//! The steps for each finding.
 
 use super::*;
 
@@ -144,7 +144,7 @@ fn only_what_is_ours_is_removed() {
     let all = ["/api/v2/trigger_categories/cat", "/api/v2/webhooks/hook", "/api/v2/user_fields/5"].map(str::to_owned);
     assert_eq!(removed(&found, field(FIELD_DESCRIPTION)), [&ours[..], &all].concat());
     assert_eq!(removed(&found, field("the recipe's")), [&ours[..], &all[..2]].concat());
-    // A trigger of somebody else that stands in our category, or notifies our webhook, holds both.
+    // A foreign trigger that stands in our category, or notifies our webhook, holds both.
     found.push(TriggerView { category_id: Some("cat".into()), ..foreign });
     assert_eq!(removed(&found, field(FIELD_DESCRIPTION)), [&ours[..], &all[2..]].concat());
 }
