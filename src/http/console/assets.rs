@@ -1,4 +1,4 @@
-//! The files that pages load: inside the binary, each under its one path. Nothing is read from a disk.
+//! The files that pages load: inside the binary, each under its one path. Never reads a disk.
 
 use axum::Router;
 use axum::response::IntoResponse;
@@ -17,7 +17,7 @@ const FILES: [(&str, &str, &str); 4] = [
     ("/console/assets/icon.svg", "image/svg+xml", include_str!("../../../assets/icon.svg")),
 ];
 
-/// Their routes. They hold nothing of anybody, so that the sign-in page can load them.
+/// The routes of these files. They need no session, so that the sign-in page can load them.
 pub(super) fn routes() -> Router<OperatorState> {
     FILES.into_iter().fold(Router::new(), |router, (path, kind, text)| {
         router.route(path, get(async move || ([(header::CONTENT_TYPE, kind)], text).into_response()))

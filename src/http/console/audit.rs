@@ -1,4 +1,4 @@
-//! The page of what operators did.
+//! The page of the operators' orders and sights. Never shows a customer's name or words.
 
 use askama::Template;
 use axum::Extension;
@@ -28,11 +28,11 @@ struct Entry {
     is_proven: bool,
     access: &'static str,
     action: &'static str,
-    /// On what.
+    /// The object of the act.
     what: String,
-    /// When that ends by itself.
+    /// When a pause ends by itself.
     until: Option<Moment>,
-    /// The page of what it was about; empty where there is none.
+    /// The page of that object; empty where there is none.
     href: String,
 }
 
@@ -47,7 +47,7 @@ struct Audit {
     next: String,
 }
 
-/// Entries that are looked through at once for those of one customer.
+/// Entries that are read at once in a search for one customer's.
 const LOOK: usize = 1000;
 
 /// `GET /console/audit`.
@@ -84,7 +84,7 @@ pub(super) async fn show(
     Ok(html(StatusCode::OK, &audit))
 }
 
-/// What was done to this customer, or shown of them: the audit holds a digest of the key, which is made again here.
+/// The entries about this customer. The audit holds a digest of the key, which is computed again here.
 async fn of_customer(state: &OperatorState, customer: &str) -> Result<Vec<Entry>, StoreError> {
     let key = ConversationKey(customer.trim().to_owned());
     let digest = digest(&key);
@@ -110,7 +110,7 @@ async fn of_customer(state: &OperatorState, customer: &str) -> Result<Vec<Entry>
     }
 }
 
-/// Whom an entry is about.
+/// The customer that an entry is about.
 enum About<'a> {
     /// The digest of a conversation's key.
     Conversation(&'a String),

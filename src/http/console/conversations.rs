@@ -20,7 +20,7 @@ use crate::store::Forgotten;
 /// Conversations on a page.
 const PAGE: usize = 50;
 
-/// A conversation as lists show it: nothing of the customer but the end of the number.
+/// A conversation as lists show it: of the customer only the key and the end of the number.
 pub(super) struct Known {
     pub(super) key: String,
     pub(super) href: String,
@@ -98,13 +98,13 @@ struct Forget {
     key: String,
     /// The conversation's page.
     href: String,
-    /// Where the form goes.
+    /// The address of the form.
     action: String,
-    /// What was erased; `None` before.
+    /// The numbers of erased records; `None` before the order.
     forgotten: Option<Forgotten>,
 }
 
-/// `GET /console/conversation/forget`: are you sure?
+/// `GET /console/conversation/forget`: asks for confirmation.
 pub(super) async fn ask_to_forget(
     State(state): State<OperatorState>,
     Extension(visitor): Extension<Visitor>,

@@ -1,4 +1,4 @@
-//! Lists of deliveries: the newest first, each with whom it is about, what it is, where it stands and why.
+//! Lists of deliveries, the newest first: each with its customer, kind, state and cause.
 
 use std::collections::BTreeMap;
 
@@ -47,14 +47,14 @@ struct List {
     total: String,
     /// The next page; empty on the last.
     next: String,
-    /// Back to the first page; empty there.
+    /// The first page; empty on that page.
     first: String,
-    /// Where all that is meant is put back, or dropped; empty where that makes no sense.
+    /// The pages that put all listed deliveries back, or drop them; empty where the states do not allow it.
     redrive: String,
     discard: String,
 }
 
-/// A line of a list: nothing of what was written, and of the customer no more than the end of the number.
+/// A line of a list: without the text of the message, and of the customer only the key and the end of the number.
 pub(super) struct Row {
     pub(super) id: String,
     pub(super) at: Moment,
@@ -62,7 +62,7 @@ pub(super) struct Row {
     pub(super) tone: &'static str,
     pub(super) kind: &'static str,
     pub(super) way: &'static str,
-    /// Empty for what names nobody.
+    /// Empty for a delivery that names no customer.
     pub(super) conversation: String,
     /// The address of the conversation's page; empty where there is none.
     pub(super) conversation_href: String,
@@ -124,7 +124,7 @@ async fn listed(state: &OperatorState, path: &str, meant: Meant, after: Option<&
     })
 }
 
-/// The lines of these deliveries, with what is known of their customers.
+/// The lines of these deliveries, with their customers' numbers and tickets.
 pub(super) async fn rows(state: &OperatorState, deliveries: &[Delivery]) -> Result<Vec<Row>, StoreError> {
     let mut people: BTreeMap<&ConversationKey, Option<Conversation>> = BTreeMap::new();
     for delivery in deliveries {
@@ -154,7 +154,7 @@ fn row(
     held: Option<&Held>,
     now: Timestamp,
 ) -> Row {
-    // What names nobody lies under a name that is nobody's.
+    // A body that names no customer is kept under a key that belongs to none.
     let key = Some(&delivery.conversation).filter(|key| **key != address::nobody());
     let phone = conversation.and_then(|conversation| conversation.customer.phone.as_deref());
     Row {
@@ -173,7 +173,7 @@ fn row(
     }
 }
 
-/// Why a delivery stands where it stands, and what comes next.
+/// The cause of a delivery's state, and the next step.
 fn why(state: &Standing, held: Option<&Held>, now: Timestamp) -> String {
     match state {
         Standing::Waiting { cause, due_at, for_budget: true, .. } => {
@@ -196,7 +196,7 @@ fn why(state: &Standing, held: Option<&Held>, now: Timestamp) -> String {
     }
 }
 
-/// The id in these words.
+/// The id that this text spells.
 pub(super) fn parse_id(id: &str) -> Result<EventId, Trouble> {
     id.parse().map_err(|error| Trouble::bad(sentence(&format!("{error}"))))
 }

@@ -1,4 +1,4 @@
-//! The page of one delivery: what came in, what came of it, and what an operator can do about it.
+//! The page of one delivery: its event, its history, and the operator's moves.
 
 use askama::Template;
 use axum::Extension;
@@ -34,22 +34,22 @@ use crate::store::StoreError;
 struct Page {
     shell: Shell,
     row: Row,
-    /// What else is known of it: name, value, address.
+    /// Its other facts: name, value, address.
     facts: Vec<(&'static str, String, String)>,
     steps: Vec<Step>,
     event: Vec<Field>,
-    /// What would be sent of it; `None` where no mapping is for it.
+    /// The request that the mapping makes of it; `None` where it has no mapping.
     request: Option<Preview>,
-    /// What the vendor answered to its failed attempts; `None` where none was answered.
+    /// The vendor's answers to its failed attempts; `None` where there are none.
     answers: Option<Answers>,
-    /// What an operator must know of one of unknown fate; `None` for any other.
+    /// The advice on an unconfirmed delivery; `None` for any other.
     doubt: Option<Doubt>,
     revealed: bool,
     redrivable: bool,
     discardable: bool,
-    /// What was written into the form that drops it.
+    /// The text in the form that drops it.
     reason: String,
-    /// Why the last act failed; empty when none did.
+    /// Why the last act failed; empty where it did not.
     problem: String,
 }
 
@@ -68,20 +68,20 @@ struct Answer {
     status: u16,
     content_type: String,
     body: String,
-    /// That the body was longer; empty where it is whole.
+    /// A remark that the body was longer; empty where it is whole.
     cut: String,
 }
 
-/// What it means that a call's fate is unknown, where to look, and whether tandem is still looking.
+/// The meaning of an unconfirmed call, where the operator can look, and whether tandem still looks.
 struct Doubt {
     means: &'static str,
     look: &'static str,
     wait: String,
-    /// Which part it is about; `None` of one that goes in one piece.
+    /// The part in doubt; `None` for a message in one piece.
     part: Option<InDoubt>,
 }
 
-/// The part that is in doubt, of how many.
+/// The number of the part in doubt, of all parts, and the number of parts that are known to be sent.
 struct InDoubt {
     number: u32,
     of: u32,
@@ -155,7 +155,7 @@ fn answers(kept: answer::Answers, shown: bool, now: Timestamp) -> Answers {
 
 fn doubt(delivery: &Delivery, parts: u32, held: Option<&Held>, now: Timestamp) -> Option<Doubt> {
     let Standing::Unconfirmed { look_at, .. } = &delivery.state else { return None };
-    // There is nothing to look at.
+    // A delivery that only reads leaves nothing to look at.
     if delivery.only_reads() {
         return None;
     }
@@ -179,7 +179,7 @@ fn doubt(delivery: &Delivery, parts: u32, held: Option<&Held>, now: Timestamp) -
     Some(Doubt { means, look, wait: wait.unwrap_or_default(), part })
 }
 
-/// What is known of a delivery beside its way, each with the address of what it is about.
+/// The facts of a delivery, each with the address of the delivery that it names.
 fn facts(delivery: &Delivery, parts: u32, now: Timestamp) -> Vec<(&'static str, String, String)> {
     let page = |id: &str| format!("/console/deliveries/{id}");
     let mut facts = vec![("Name", delivery.id.to_string(), String::new())];
@@ -188,7 +188,7 @@ fn facts(delivery: &Delivery, parts: u32, now: Timestamp) -> Vec<(&'static str, 
             facts.push((name, other.clone(), page(&other)));
         }
     }
-    // Of one that is delivered, all parts are.
+    // All parts of a delivered message are sent.
     if delivery.parts_sent > 0 && delivery.state.name() != "delivered" {
         facts.push(("Parts that are out", format!("{} of {parts}", delivery.parts_sent), String::new()));
     }
@@ -198,7 +198,7 @@ fn facts(delivery: &Delivery, parts: u32, now: Timestamp) -> Vec<(&'static str, 
     facts
 }
 
-/// The event as it is kept; the body of one that could not be read as it came.
+/// The event's record. The body of an unreadable event is decoded to the text that came.
 fn record(event: &Event) -> Value {
     let mut record = serde_json::to_value(event).unwrap_or_default();
     tell_times(&mut record);
@@ -209,10 +209,10 @@ fn record(event: &Event) -> Value {
     record
 }
 
-/// The names under which an event holds times of tandem's own or of Zendesk's.
+/// The names of an event's times.
 const TIMES: [&str; 5] = ["received_at", "written_at", "updated_at", "as_of", "all_there_to"];
 
-/// Tells the times of a record to the second, as all pages do.
+/// Writes the times of a record to the second, as all pages do.
 fn tell_times(record: &mut Value) {
     let Value::Object(fields) = record else { return };
     for (name, value) in fields {
@@ -302,7 +302,7 @@ pub(super) async fn discard(
     after(&state, &visitor, &id, moved, "discarded").await
 }
 
-/// What follows an act: the page with what was done, or the page as it stands with why it could not be.
+/// The answer to an act: a redirect to the page with the result, or the page with the reason why the act failed.
 async fn after(
     state: &OperatorState,
     visitor: &Visitor,

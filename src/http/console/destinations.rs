@@ -23,7 +23,7 @@ pub(super) struct Paused {
     pub(super) since: Moment,
     /// The operator, or how they came in where they gave no name.
     pub(super) by: String,
-    /// Empty where none was given.
+    /// Empty where no reason was given.
     pub(super) reason: String,
     pub(super) until: Option<Moment>,
 }
@@ -145,7 +145,7 @@ fn pause_page(state: &OperatorState, visitor: &Visitor, destination: Destination
     }
 }
 
-/// What a form asks for: a reason, and an end in UTC or none.
+/// The terms in a form: a reason, and an end in UTC or none.
 fn terms(reason: &str, until: &str, now: Timestamp) -> Result<PauseTerms, String> {
     if reason.trim().is_empty() {
         return Err("a reason is needed".to_owned());
@@ -154,7 +154,7 @@ fn terms(reason: &str, until: &str, now: Timestamp) -> Result<PauseTerms, String
     actions::pause_terms(Some(reason), until, now)
 }
 
-/// The time that a field for date and time holds, which names no zone, or one that names its own.
+/// The time in a form's field, which is in UTC unless it names its zone.
 fn end(until: &str) -> Result<Timestamp, String> {
     if let Ok(at) = until.parse() {
         return Ok(at);

@@ -1,4 +1,4 @@
-//! The one field that finds: people, tickets and deliveries by an operator's words, masked as in every list.
+//! The search: people, tickets and deliveries by an operator's words, masked as in every list.
 
 use askama::Template;
 use axum::Extension;
@@ -17,25 +17,25 @@ use crate::http::OperatorState;
 use crate::http::operator::Query;
 use crate::store::{self, Finds, Person};
 
-/// How many people, or deliveries, of each meaning are shown.
+/// People or deliveries at most for each meaning.
 const SHOWN: usize = 20;
 
-/// What one meaning of the words led to.
+/// The finds under one meaning of the words.
 struct Group {
     title: String,
     deliveries: Vec<Row>,
     people: Vec<Hit>,
-    /// How many there are, where not all are shown; empty otherwise.
+    /// The number of all finds, where not all are shown; empty otherwise.
     more: String,
 }
 
-/// Somebody who was found.
+/// A customer who was found.
 struct Hit {
     known: Known,
     latest: Vec<Latest>,
 }
 
-/// One of somebody's newest deliveries.
+/// One of a customer's newest deliveries.
 struct Latest {
     href: String,
     kind: &'static str,
@@ -69,7 +69,7 @@ pub(super) async fn show(
         groups.push(Group {
             title: title(&group.by),
             deliveries: rows(&state, &group.deliveries).await?,
-            // Whose the deliveries are stands beside them.
+            // Each delivery's line names its customer already.
             people: if group.deliveries.is_empty() { group.people.iter().map(hit).collect() } else { Vec::new() },
             more: if group.more { grouped(group.total) } else { String::new() },
         });
@@ -78,7 +78,7 @@ pub(super) async fn show(
     Ok(html(StatusCode::OK, &Page { shell, groups }))
 }
 
-/// The page of the only thing that was found; `None` where there are several, or none.
+/// The page of a single find; `None` where there are several, or none.
 fn only(found: &Finds) -> Option<String> {
     let [group] = found.groups.as_slice() else { return None };
     match (group.deliveries.as_slice(), group.people.as_slice()) {
@@ -88,7 +88,7 @@ fn only(found: &Finds) -> Option<String> {
     }
 }
 
-/// What the words were taken for.
+/// The meaning of the words, as a heading.
 fn title(by: &Search) -> String {
     match by {
         Search::Event(_) => "The delivery of this name".to_owned(),

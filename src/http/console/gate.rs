@@ -1,16 +1,16 @@
-//! Who may see the console, and who may act in it.
+//! The console's authentication: signing in and out, and the check of every request.
 //!
-//! Signing in takes an operator's token and gives a session. What the browser then holds is 256 random bits in a cookie
-//! that no script can read (`HttpOnly`) and no other site can use (`SameSite=Strict`). Every act must besides come from
-//! one of our own pages: by the browser's own word (`Origin`, `Sec-Fetch-Site`), and by a word that only our forms
+//! Signing in takes an operator's token and gives a session. The browser holds 256 random bits in a cookie that no
+//! script can read (`HttpOnly`) and no other site can use (`SameSite=Strict`). Every act must come from a page of the
+//! console as well: by the browser's headers (`Origin`, `Sec-Fetch-Site`), and by a CSRF token that only its forms
 //! carry.
 //!
-//! The cookie is `Secure` when the page of the sign-in form was loaded over https. The bridge itself speaks plain HTTP,
-//! so only the browser knows; a forwarded header would be anybody's word, and asking for `Secure` always would lock out
-//! whoever uses a private network without TLS. The browser tells in `Origin`; whoever lies there spoils their own
-//! cookie only.
+//! The cookie is `Secure` when the sign-in form was loaded over https. The bridge itself speaks plain HTTP, so only the
+//! browser knows, and tells in `Origin`; a caller who lies there spoils only their own cookie. A forwarded header could
+//! come from any caller, and a cookie that is always `Secure` would lock out operators on a private network without
+//! TLS.
 //!
-//! Without an operator token only this machine can connect, and is let in as it is at the API.
+//! Without operator tokens only this machine can connect, and is let in as at the API. Never keeps a token or a cookie.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,25 +34,25 @@ use crate::http::operator::guard;
 use crate::http::tries::TooMany;
 use crate::http::{OperatorState, connections};
 
-/// The cookie.
+/// The name of the session's cookie.
 const COOKIE: &str = "tandem_session";
 
-/// The field of every form that says that it is ours.
+/// The field of every form that carries the session's CSRF token.
 const CSRF: &str = "csrf";
 
-/// What a page that only brings itself up to date sends along: no person did anything.
+/// The header of a page that reloads itself. Such a request does not keep a session from growing idle.
 const LIVE: &str = "x-tandem-live";
 
-/// A form; the longest has a mapping in it, in which every letter may take three.
+/// The limit on a form's body. The longest form carries a mapping, and encoding can triple each of its bytes.
 const FORM_MAX_BYTES: usize = 64 * 1024;
 
-/// Operators sit nearby; a form that takes longer than this is not coming.
+/// The time for a form's body to arrive. Operators are nearby, so a slower body is given up.
 const FORM_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Under this name everybody is known who comes from this machine where no token is asked for.
+/// The secret of the session that all callers on this machine share where no token is asked for.
 const THIS_MACHINE: &str = "";
 
-/// The fields of a form that was proven to be ours.
+/// The fields of a form.
 #[derive(Clone, Default)]
 pub(super) struct Form(BTreeMap<String, String>);
 
@@ -72,7 +72,8 @@ pub(super) fn order(state: &OperatorState, visitor: &Visitor) -> Order {
     visitor.caller.order(&state.clock)
 }
 
-/// Keeps out whoever no page of the console is for, signed in or not.
+/// Refuses requests from other sites, and without tokens also those to a host that is not loopback. It runs before the
+/// sign-in pages as well.
 pub(super) async fn keep_out(State(state): State<OperatorState>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     if !state.roster.borrow().asks_for_token() && !guard::is_for_this_machine(headers) {
@@ -85,7 +86,7 @@ pub(super) async fn keep_out(State(state): State<OperatorState>, request: Reques
     next.run(request).await
 }
 
-/// Lets in whoever is signed in; a form must besides be one of ours.
+/// Lets in a visitor with a session. A form must carry the session's CSRF token as well.
 pub(super) async fn let_in(State(state): State<OperatorState>, mut request: Request, next: Next) -> Response {
     let active = !brings_itself_up_to_date(&request);
     let Some(mut visitor) = visitor(&state, request.headers(), active) else { return to_sign_in(&request) };
@@ -119,7 +120,7 @@ async fn read_form(body: Body) -> Result<Form, Trouble> {
     }
 }
 
-/// Whoever sent these headers, if signed in. `active` when a person did something.
+/// The visitor who sent these headers, if signed in. `active` when a person acted, and not a page that reloads itself.
 pub(super) fn visitor(state: &OperatorState, headers: &HeaderMap, active: bool) -> Option<Visitor> {
     let (now, sessions) = (state.clock.now(), &state.console.sessions);
     let roster = Arc::clone(&state.roster.borrow());
@@ -139,7 +140,7 @@ fn session(state: &OperatorState, holder: Holder, by: Option<String>) -> Session
     Session { holder, by, csrf: state.clock.draw_secret(), opened_at: now, used_at: now, seen: Default::default() }
 }
 
-/// Opens a session and gives its cookie along with the answer; `Secure` where the form came over https.
+/// Opens a session and sets its cookie on the answer.
 pub(super) fn open_session(
     state: &OperatorState,
     holder: Holder,
@@ -168,7 +169,7 @@ pub(super) fn cookie_named<'a>(wanted: &str, headers: &'a HeaderMap) -> Option<&
     pairs.find(|(name, value)| *name == wanted && !value.is_empty()).map(|(_, value)| value)
 }
 
-/// Whether the browser says that another site is behind the request. Following a link to one of our pages is fine.
+/// Whether the browser says that another site made the request. Following a link to a page of the console is allowed.
 fn is_from_elsewhere(request: &Request) -> bool {
     let word = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let follows_a_link = request.method() == Method::GET && word("sec-fetch-mode") == Some("navigate");
@@ -176,7 +177,7 @@ fn is_from_elsewhere(request: &Request) -> bool {
     elsewhere && !follows_a_link
 }
 
-/// Whether it is an open page that asks, and no person.
+/// Whether an open page sent this request by itself.
 fn brings_itself_up_to_date(request: &Request) -> bool {
     request.headers().contains_key(LIVE) || request.uri().path() == "/console/live"
 }
@@ -238,7 +239,7 @@ pub(super) async fn sign_in(State(state): State<OperatorState>, request: Request
     }
 }
 
-/// Why somebody was not signed in.
+/// The refusal of a sign-in.
 struct Turned {
     status: StatusCode,
     problem: String,
@@ -248,7 +249,7 @@ struct Turned {
 /// The handle that a form claims; `None` where it claims none.
 ///
 /// # Errors
-/// What a handle is, in a sentence.
+/// The form of a handle, in a sentence.
 pub(super) fn claim(form: &Form) -> Result<Option<String>, String> {
     let Some(name) = form.get("by") else { return Ok(None) };
     handle(name).map(Some).ok_or_else(|| {
@@ -257,8 +258,8 @@ pub(super) fn claim(form: &Form) -> Result<Option<String>, String> {
     })
 }
 
-/// Signs in with an operator's token, however many wrong ones came before. Writes the audit line: one for each try, until
-/// too many are wrong.
+/// Signs in with an operator's token. A right token is let in after any number of wrong ones. Each try has an audit
+/// line, until too many are wrong.
 fn admit(state: &OperatorState, form: &Form) -> Result<(Holder, Option<String>), Turned> {
     let turned = |status, problem: String| Turned { status, problem, retry_after: None };
     let claim = claim(form).map_err(|problem| turned(StatusCode::BAD_REQUEST, problem))?;
@@ -283,7 +284,7 @@ fn note_sign_in(by: Option<&str>, account: &Account, result: &str) {
     );
 }
 
-/// Counts a wrong token, and says what to do.
+/// Counts a wrong token, and refuses the sign-in.
 fn refuse(state: &OperatorState, by: Option<&str>) -> Turned {
     let tried = state.console.wrong_token(connections::origin(), state.clock.now());
     if tried.is_ok() || tried.is_err_and(|too_many| too_many.is_news) {
@@ -314,7 +315,7 @@ pub(super) async fn sign_out(State(state): State<OperatorState>, Extension(visit
     answer
 }
 
-/// It has no `Max-Age`: it goes when the browser does, and ends here before that.
+/// Sets the session's cookie. It has no `Max-Age`, so the browser drops it when it closes.
 fn set_cookie(answer: &mut Response, held: &str, secure: bool) {
     let secure = if secure { "; Secure" } else { "" };
     let cookie = format!("{COOKIE}={held}; Path=/; HttpOnly; SameSite=Strict{secure}");
@@ -323,7 +324,7 @@ fn set_cookie(answer: &mut Response, held: &str, secure: bool) {
     }
 }
 
-/// Where to go after signing in: a page of the console, whatever was asked for.
+/// The page after signing in: `next` if it is a page of the console, else the overview.
 pub(super) fn within(next: &str) -> &str {
     let ours = next == "/console" || next.starts_with("/console/") || next.starts_with("/console?");
     let plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');

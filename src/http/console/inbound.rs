@@ -1,7 +1,6 @@
 //! The account of webhooks for the overview: each name with its last time, and each refusal with its remedy.
 //!
-//! It shows names that the account has let through and no more; what they may be is decided there
-//! ([`crate::domain::inbound`]).
+//! Never shows a name that the account ([`crate::domain::inbound`]) has not let through.
 
 use jiff::Timestamp;
 
@@ -12,9 +11,9 @@ use crate::domain::inbound::{Answered, Arrivals, At, Door, Otherwise, Seen, reme
 pub(super) struct Inbound {
     pub(super) rows: Vec<Row>,
     pub(super) answers: Vec<Answer>,
-    /// Since when "never" holds.
+    /// The time since which "never" holds.
     pub(super) since: Moment,
-    /// Since when it is counted.
+    /// The time since which webhooks are counted.
     pub(super) counting_since: Moment,
 }
 
@@ -22,7 +21,7 @@ pub(super) struct Inbound {
 pub(super) struct Row {
     pub(super) from: &'static str,
     pub(super) name: String,
-    /// Empty where none was told.
+    /// Empty where Braze named none.
     pub(super) line: String,
     pub(super) last: Option<Moment>,
     pub(super) count: String,
@@ -43,7 +42,7 @@ impl Inbound {
     pub(super) fn of(account: &Arrivals, now: Timestamp) -> Self {
         let is_recipe = |at: &&At| !matches!(at.endpoint, Door::Zendesk | Door::Braze);
         let by_recipe = account.endpoints.iter().filter(is_recipe).any(|at| at.accepted.last.is_some());
-        // A team on the recipe has none of our own campaigns, and is not told so again and again.
+        // A team on the recipe has none of tandem's own campaigns, so the page leaves out their missing webhooks.
         let is_shown = |at: &&At| if is_recipe(at) { at.is_used() } else { at.is_used() || !by_recipe };
         let shown: Vec<&At> = account.endpoints.iter().filter(is_shown).collect();
         Self {
@@ -79,7 +78,7 @@ fn rows(at: &At, now: Timestamp) -> Vec<Row> {
 fn answers(at: &At, now: Timestamp) -> Vec<Answer> {
     let answer = |answered: &Answered| {
         let remedy = remedy(at.endpoint, answered.outcome, &answered.reason)?;
-        // A webhook that was accepted later shows that it is over.
+        // A webhook that was accepted later shows that the trouble is over.
         let is_over = answered.seen.last < at.accepted.last;
         let tone = match answered.outcome {
             Otherwise::Refused | Otherwise::Unavailable if !is_over => "bad",

@@ -1,6 +1,7 @@
-//! News for open pages: that something has changed, not what. A page that hears it asks for itself again.
+//! News for open pages: a signal that the bridge's state has changed. A page that gets it reloads itself.
 //!
-//! A stream holds nothing up: it ends with its session and when the bridge stops, and there are only so many.
+//! Never sends the change itself, and never holds up a stop: a stream ends with its session and with the bridge, and
+//! their number is bounded.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,29 +21,30 @@ use crate::http::OperatorState;
 use crate::http::operator::Query;
 use crate::http::operator::actions::DESTINATIONS;
 
-/// How often a stream looks whether there is news: seldom enough that a busy bridge does not keep pages busy.
+/// The time between two looks for news: long enough that a busy bridge does not keep pages busy.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// As many pages may be open and live; further ones stand still.
+/// Pages that are kept up to date at most; further ones stand still.
 pub(super) const STREAMS_MAX: usize = 32;
 
-/// How long a browser waits before it comes again after a stream has ended.
+/// The time that a browser waits after a stream has ended before it opens another.
 const COME_AGAIN: Duration = Duration::from_secs(5);
 
-/// Browsers pass over an event that carries nothing.
+/// The data of an event, because browsers ignore an event without data.
 const SOMETHING: &str = "1";
 
 /// One open page.
 struct Listener {
     state: OperatorState,
     headers: HeaderMap,
-    /// What stood when the page was last told.
+    /// The fingerprint of the state that the page knows.
     told: String,
     greeted: bool,
     _room: OwnedSemaphorePermit,
 }
 
-/// `GET /console/live`. The page says what stood when it was made, so that nothing is missed between the two.
+/// `GET /console/live`. The page gives the fingerprint of the state that it shows, so that a change between page and
+/// stream is not missed.
 pub(super) async fn listen(
     State(state): State<OperatorState>,
     headers: HeaderMap,
@@ -60,7 +62,7 @@ pub(super) async fn listen(
 }
 
 impl Listener {
-    /// The next piece of news; the first one only says that the stream stands.
+    /// The next piece of news. The first one only says that the stream is open.
     async fn next(&mut self) -> Option<Event> {
         let stopping = self.state.console.options.stopping.clone();
         loop {
@@ -80,7 +82,7 @@ impl Listener {
     }
 }
 
-/// What stands for all that pages show, as far as it is cheap to see: every commit changes it.
+/// A cheap fingerprint of the state that pages show. Every commit changes it.
 pub(super) fn standing(state: &OperatorState) -> String {
     let paused = DESTINATIONS.map(|destination| state.store.paused(destination).is_some());
     let mut standing = state.readiness.reasons();

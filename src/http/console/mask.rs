@@ -1,8 +1,7 @@
-//! What a record holds, as a list of names and values, with everything personal hidden until somebody has asked to see
-//! it. Pure.
+//! A record as a list of names and values, with personal values hidden until an operator asks to see them. Pure.
 //!
-//! A value is shown only when its name is on the list of those that say nothing of a person: a field that is added one
-//! day is hidden until somebody has thought about it.
+//! A value is shown only when its name is on the list of names without personal data, so a new field is hidden until a
+//! developer adds its name.
 
 use serde_json::Value;
 
@@ -33,10 +32,10 @@ const PLAIN: [&str; 23] = [
     "updated_at",
 ];
 
-/// What lies under this name is the customer's profile, whatever its names are,
+/// Values under this name are the customer's profile, and hidden,
 const PROFILE: &str = "attributes";
 
-/// but for this one, which is ours.
+/// except this one, which is tandem's own.
 const RECEIPT: &str = "tandem_receipt";
 
 /// A value with the names that lead to it.
@@ -80,7 +79,7 @@ fn walk<'a>(value: &'a Value, names: &mut Vec<&'a str>, reveal: bool, found: &mu
     }
 }
 
-/// What is told of a hidden value.
+/// The text in place of a hidden value.
 pub(super) fn hint(text: &str) -> String {
     match text.chars().count() {
         1 => "hidden, 1 character".to_owned(),

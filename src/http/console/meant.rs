@@ -1,4 +1,4 @@
-//! Which deliveries a list of the console means: what its address says, as filters for the store. Pure.
+//! The selection of deliveries for a list of the console: from its address to filters for the store. Pure.
 
 use std::cmp::Reverse;
 
@@ -21,7 +21,7 @@ pub(super) const NAMES: [&str; 7] = ["show", "state", "to", "conversation", "sin
 /// The states that need the operator.
 const NEEDY: [&str; 3] = ["dead", "unconfirmed", "quarantined"];
 
-/// The states in which something is still to happen.
+/// The states of unsettled deliveries.
 const OPEN: [&str; 4] = ["pending", "sending", "waiting", "unconfirmed"];
 
 /// Several states, under one word.
@@ -34,7 +34,7 @@ pub(super) enum Show {
     Needy,
     /// Those that are under way and came more than a minute ago.
     Late,
-    /// Those of which something happens by itself; what was set aside for the operator needs the operator.
+    /// Those that move on by themselves, without deliveries that were set aside for the operator.
     Open,
 }
 
@@ -51,7 +51,7 @@ impl Show {
         Self::ALL.iter().find(|(show, ..)| *show == self).map(|(_, word, _)| *word).unwrap_or_default()
     }
 
-    /// The states that are meant; `None` for all.
+    /// The selected states; `None` for all.
     fn states(self) -> Option<&'static [&'static str]> {
         match self {
             Self::All => None,
@@ -61,7 +61,7 @@ impl Show {
     }
 }
 
-/// Which deliveries are meant.
+/// A selection of deliveries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Meant {
     pub(super) show: Show,
@@ -71,12 +71,12 @@ pub(super) struct Meant {
     pub(super) conversation: String,
     pub(super) since: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
-    /// Whether doorbells that were answered are among them.
+    /// Whether answered doorbells are among them.
     pub(super) with_doorbells: bool,
 }
 
 impl Meant {
-    /// What the parameters of an address, or the fields of a form, say.
+    /// The selection that the parameters of an address, or the fields of a form, describe.
     pub(super) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Trouble> {
         let word = |name| get(name).unwrap_or_default();
         let (show, state) = (word("show"), word("state"));
@@ -99,7 +99,7 @@ impl Meant {
         Ok(Some(self.to.as_str()).filter(|to| !to.is_empty()).map(actions::destination).transpose()?)
     }
 
-    /// A filter for each state that is meant, or one for all; each finds up to `limit`, the newest first.
+    /// A filter for each selected state, or one for all; each finds up to `limit`, the newest first.
     pub(super) fn filters(
         &self,
         after: Option<EventId>,
@@ -136,7 +136,7 @@ impl Meant {
         })
     }
 
-    /// All that are meant, for an order over them; of a list that an order cannot express, nothing.
+    /// The sweep of an order over the selection. A selection without one state sweeps nothing.
     pub(super) fn sweep(&self, accepted_by: Timestamp, after: Option<EventId>) -> Result<Sweep, Trouble> {
         Ok(Sweep {
             state: self.state.clone(),
@@ -147,17 +147,17 @@ impl Meant {
         })
     }
 
-    /// Whether an order over many ([`Self::sweep`]) means the very deliveries that the list shows.
+    /// Whether an order over many ([`Self::sweep`]) covers exactly the deliveries that the list shows.
     pub(super) fn can_be_swept(&self) -> bool {
         !self.state.is_empty() && self.since.is_none() && self.until.is_none()
     }
 
-    /// Whether the list is of everything, so that an empty one says that nothing has come in.
+    /// Whether the list has no filter, so that an empty one means that no webhook has come.
     pub(super) fn is_everything(&self) -> bool {
         *self == Self { with_doorbells: self.with_doorbells, ..Self::default() }
     }
 
-    /// Whether the form of the filter says anything.
+    /// Whether the form of the filter holds a filter.
     pub(super) fn is_filtered(&self) -> bool {
         *self != Self { show: self.show, with_doorbells: self.with_doorbells, ..Self::default() }
     }
@@ -197,12 +197,12 @@ impl Meant {
         self.state == state
     }
 
-    /// From when on, as a form's field takes it; empty for no bound.
+    /// The earliest time, as a form's field takes it; empty for no bound.
     pub(super) fn since_field(&self) -> String {
         field(self.since)
     }
 
-    /// Until when, as a form's field takes it; empty for no bound.
+    /// The latest time, as a form's field takes it; empty for no bound.
     pub(super) fn until_field(&self) -> String {
         field(self.until)
     }
@@ -223,7 +223,7 @@ fn time(word: &str) -> Result<Timestamp, Trouble> {
     at.ok_or_else(|| Trouble::bad(format!("“{word}” is no time: write it like 2026-11-21T12:00Z.")))
 }
 
-/// One page of what several filters find, each newest first.
+/// One page of the finds of several filters, the newest first.
 pub(super) fn merged(pages: Vec<Page<Delivery>>, limit: usize) -> Page<Delivery> {
     let (mut items, mut total, mut more) = (Vec::new(), 0, false);
     for page in pages {
@@ -232,7 +232,7 @@ pub(super) fn merged(pages: Vec<Page<Delivery>>, limit: usize) -> Page<Delivery>
         more |= page.more;
     }
     items.sort_unstable_by_key(|delivery| Reverse(delivery.id));
-    // It moved from one state to another between two looks.
+    // A delivery that changed its state between two queries appears twice.
     items.dedup_by_key(|delivery| delivery.id);
     more |= items.len() > limit;
     items.truncate(limit);

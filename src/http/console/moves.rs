@@ -1,4 +1,4 @@
-//! Orders over all deliveries that a list shows: a question first, then some steps a request.
+//! Orders over all deliveries that a list shows: first a confirmation, then some steps a request.
 
 use askama::Template;
 use axum::Extension;
@@ -19,13 +19,13 @@ use crate::http::operator::Query;
 use crate::http::operator::actions::{self, DISCARDED, REASON_MAX_CHARS, REDRIVEN};
 use crate::store::{IllegalMove, Moves, StoreError, Sweep};
 
-/// How many steps of a move over many one request takes: some thousand deliveries, in a second or so.
+/// Steps at most in one request: some thousand deliveries, in about a second.
 const STEPS_MAX: usize = 20;
 
-/// How many that could not be moved are named.
+/// Deliveries at most that are named as not moved.
 const REFUSED_MAX: usize = 20;
 
-/// What an order over many is to do.
+/// The move of an order over many deliveries.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Action {
     Redrive,
@@ -46,7 +46,7 @@ impl Action {
     }
 }
 
-/// Asks before an order over many, and tells how far it has gone.
+/// The page that asks for confirmation of an order over many, and shows its progress.
 #[derive(Template)]
 #[template(path = "console/move.html")]
 struct Move {
@@ -55,13 +55,13 @@ struct Move {
     discards: bool,
     /// Whether a first step was taken.
     begun: bool,
-    /// How many are meant, before the first step; how many were moved, after it.
+    /// The number of selected deliveries before the first step; of moved ones after it.
     count: String,
     refused: Vec<IllegalMove>,
     refused_count: String,
     reason: String,
     accepted_by: String,
-    /// Where to go on; empty when everything was looked at.
+    /// The cursor of the next step; empty when the order is carried out.
     after: String,
     back: String,
     problem: String,
@@ -90,7 +90,7 @@ impl Move {
     }
 }
 
-/// `GET /console/deliveries/move`: are you sure?
+/// `GET /console/deliveries/move`: asks for confirmation.
 pub(super) async fn ask(
     State(state): State<OperatorState>,
     Extension(visitor): Extension<Visitor>,
@@ -110,7 +110,7 @@ pub(super) async fn ask(
     Ok(html(StatusCode::OK, &page))
 }
 
-/// How many are meant, the doorbells among them: an order moves those as well.
+/// The number of selected deliveries, with doorbells, because an order moves those as well.
 async fn total(state: &OperatorState, meant: &Meant) -> Result<u64, Trouble> {
     let meant = Meant { with_doorbells: true, ..meant.clone() };
     let mut total = 0;
@@ -153,7 +153,7 @@ pub(super) async fn carry_out(
     Ok(html(StatusCode::OK, &page))
 }
 
-/// Takes some steps: puts back, or drops where there is a reason. Also says where to go on.
+/// Takes some steps: drops where there is a reason, else puts back. Also returns the cursor of the next step.
 async fn steps(
     state: &OperatorState,
     visitor: &Visitor,

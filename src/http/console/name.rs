@@ -1,6 +1,6 @@
-//! The page on which a visitor of this machine says who they are, where no token is asked for that would tell.
+//! The page on which a visitor on this machine claims a name, where no token is asked for.
 //!
-//! The name is a claim, kept with a session of the browser's own. It opens nothing.
+//! The name is kept with a session of the browser's own. Never grants anything.
 
 use askama::Template;
 use axum::Extension;
@@ -49,7 +49,7 @@ pub(super) async fn give(
     Ok(answer)
 }
 
-/// A token tells whose it is, and its sign-in asks for a name where it does not.
+/// Refuses visitors with a token: their name is the token's, or that of their sign-in.
 fn only_here(visitor: &Visitor) -> Result<(), Trouble> {
     if visitor.caller.operator.access == Access::Loopback {
         return Ok(());

@@ -1,4 +1,5 @@
-//! What needs the operator, worst first, as a list that is made of facts. Pure: it asks nobody and decides nothing.
+//! The list of troubles that need the operator, worst first, made from facts. Pure: never reads the store and never
+//! acts.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,35 +13,35 @@ use crate::domain::remedy;
 use crate::store::{Counts, Room};
 use crate::telemetry::Since;
 
-/// A delivery that was refused so often is told of, while it is still tried.
+/// A delivery that was refused this often is listed while it is still tried.
 pub(super) const REFUSALS_MANY: u32 = 5;
 
-/// A limit that ends sooner is no news, unless something is late.
+/// A limit that ends sooner is left out, unless a delivery is late.
 const LIMIT_SHORT: SignedDuration = SignedDuration::from_secs(10);
 
-/// What has waited for so long is late.
+/// A delivery that has waited this long is late.
 pub(super) const LATE: SignedDuration = SignedDuration::from_secs(60);
 
-/// The disk is told of when so many times the reserve is left.
+/// The disk is listed when less than this many times the reserve is left.
 const DISK_RESERVES: u64 = 4;
 
 const MIB: u64 = 1024 * 1024;
 
-/// Everything that the list is made of.
+/// The facts that the list is made from.
 pub(super) struct Facts {
     pub(super) now: Timestamp,
-    /// What stands against taking webhooks.
+    /// The reasons against readiness.
     pub(super) reasons: Vec<String>,
-    /// What else the bridge noted of itself.
+    /// The bridge's other notes about itself.
     pub(super) remarks: Vec<String>,
     pub(super) counts: Counts,
     pub(super) vendors: Vec<Vendor>,
-    /// Deliveries that are tried again; not all of them where there are many.
+    /// Deliveries that will be tried again; the oldest where there are many.
     pub(super) waiting: Vec<Delivery>,
     pub(super) begun: Begun,
 }
 
-/// Since when there are deliveries in each state that needs the operator; `None` for a state in which none is.
+/// Since when each state that needs the operator has deliveries; `None` for a state without any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Begun {
     dead: Option<Timestamp>,
@@ -49,7 +50,7 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    /// Takes the earliest of these along.
+    /// Moves the beginnings back to the earliest of these deliveries.
     pub(super) fn take(&mut self, deliveries: &[Delivery]) {
         for delivery in deliveries {
             let (place, at) = match &delivery.state {
@@ -68,7 +69,7 @@ impl Begun {
     }
 }
 
-/// How one vendor stands to the bridge.
+/// One vendor's troubles, pause and limits.
 pub(super) struct Vendor {
     pub(super) destination: Destination,
     pub(super) refuses: Option<Since>,
@@ -77,7 +78,7 @@ pub(super) struct Vendor {
     pub(super) reached: Vec<Reached>,
 }
 
-/// One thing that needs the operator.
+/// One trouble that needs the operator.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Need {
     /// The class that colours it: `bad` or `warn`.
@@ -86,11 +87,11 @@ pub(super) struct Need {
     pub(super) since: Option<Moment>,
     /// When it ends by itself.
     pub(super) until: Option<Moment>,
-    /// Why, and what it holds up, in sentences.
+    /// Its cause and its consequences, in sentences.
     pub(super) said: Vec<String>,
-    /// What to do, without its full stop; empty where there is nothing to do.
+    /// The remedy, without its full stop; empty where there is none.
     pub(super) remedy: String,
-    /// Where to look: address, and what is there. Both empty for nowhere.
+    /// The page to look at: its address, and the text of the link. Both empty without a page.
     pub(super) href: String,
     pub(super) link: &'static str,
 }
@@ -148,13 +149,13 @@ fn unreachable(facts: &Facts, vendor: &Vendor) -> Option<Need> {
     })
 }
 
-/// A link to what waits for this destination.
+/// A link to the deliveries that wait for this destination.
 fn late(destination: Destination) -> Need {
     let href = view::query("/console/deliveries", &[("show", "open"), ("to", destination.name())]);
     Need { href, link: "See what waits", ..Need::default() }
 }
 
-/// How much waits for a vendor.
+/// The number of deliveries that wait for a vendor.
 fn waits_for(facts: &Facts, destination: Destination) -> String {
     let many = facts.counts.waiting.get(&destination).copied().unwrap_or(0);
     let waits = format!("{} for it, in order; nothing is lost", counted(many, "delivery waits", "deliveries wait"));
@@ -177,7 +178,7 @@ fn dead(facts: &Facts) -> Option<Need> {
     })
 }
 
-/// Of the unsettled deliveries, those that hold no lane were set aside.
+/// The deliveries that were set aside: the unsettled ones that hold no lane.
 fn set_aside(facts: &Facts) -> Option<Need> {
     let states = ["pending", "sending", "waiting", "unconfirmed"];
     let unsettled: u64 = states.iter().filter_map(|state| number_of(facts, state)).sum();
@@ -207,7 +208,7 @@ fn quarantined(facts: &Facts) -> Option<Need> {
     })
 }
 
-/// What was refused again and again, and is still tried.
+/// The deliveries that were refused again and again, and are still tried.
 fn stubborn(facts: &Facts) -> Option<Need> {
     let is_refused = |delivery: &&Delivery| match &delivery.state {
         State::Waiting { attempt, for_budget, .. } => !for_budget && *attempt >= REFUSALS_MANY,
@@ -259,7 +260,7 @@ fn paused(facts: &Facts, vendor: &Vendor) -> Option<Need> {
     })
 }
 
-/// Each limit that keeps something waiting.
+/// Each limit that keeps deliveries waiting.
 fn limits<'a>(facts: &'a Facts, vendor: &'a Vendor) -> impl Iterator<Item = Need> + 'a {
     let waits = facts.counts.waiting.get(&vendor.destination).copied().unwrap_or(0);
     let oldest = facts.counts.oldest_unsettled;
@@ -278,7 +279,7 @@ fn limits<'a>(facts: &'a Facts, vendor: &'a Vendor) -> impl Iterator<Item = Need
     })
 }
 
-/// How near the store is to where it takes nothing more.
+/// The bounds at which the store refuses events, where they are near.
 fn room(facts: &Facts) -> Vec<Need> {
     let Room { backlog_max, disk_free_bytes, disk_floor_bytes } = facts.counts.room;
     let many: u64 = facts.counts.waiting.values().sum();
@@ -302,7 +303,7 @@ fn room(facts: &Facts) -> Vec<Need> {
     backlog.into_iter().chain(disk).collect()
 }
 
-/// How many deliveries are in this state; `None` for none.
+/// The number of deliveries in this state; `None` for none.
 fn number_of(facts: &Facts, state: &str) -> Option<u64> {
     facts.counts.by_state.get(state).copied().filter(|many| *many > 0)
 }
@@ -328,7 +329,7 @@ mod tests {
         Vendor { destination, refuses: None, unreachable: None, paused: None, reached: Vec::new() }
     }
 
-    /// Facts of a bridge that is well.
+    /// Facts of a bridge without troubles.
     fn well() -> Facts {
         let room = Room { backlog_max: 1000, disk_free_bytes: Some(4096 * MIB), disk_floor_bytes: 256 * MIB };
         Facts {
@@ -356,7 +357,7 @@ mod tests {
     #[test]
     fn a_bridge_that_is_well_needs_nobody() {
         assert_eq!(needs(&well()), []);
-        // What waits as it should, and a limit that ends in a moment, are no news.
+        // Deliveries that wait for a moment, and a limit that ends soon, need no operator.
         let mut facts = well();
         facts.counts.by_state.insert("pending", 3);
         facts.counts.waiting = [(Destination::Zendesk, 3)].into();
@@ -366,7 +367,7 @@ mod tests {
         assert_eq!(needs(&facts), []);
     }
 
-    /// What one change of the facts of a bridge that is well brings about: tone, title, and a part of the address.
+    /// A change of the facts, and the need that it causes: tone, title, and a part of the address.
     type Case = (fn(&mut Facts), &'static str, &'static str, &'static str);
 
     fn assert_each_is_told(cases: &[Case]) {
@@ -512,7 +513,7 @@ mod tests {
             delivery(sequence, State::Unconfirmed { attempt: 1, since: ago(seconds), look_at, looks: 1, cause })
         };
         let quarantined = delivery(5, State::Quarantined { cause: "no JSON".into() });
-        // One that was taken in first may be given up last; one that is looked for needs nobody.
+        // A delivery that was accepted first may be given up last. One that tandem still looks for needs no operator.
         facts.begun.take(&[dead(1, 60), dead(2, 7200), unconfirmed(3, 9000, Some(noon())), unconfirmed(4, 600, None)]);
         facts.begun.take(&[Delivery { accepted_at: ago(120), ..quarantined }]);
         let needs = needs(&facts);

@@ -1,4 +1,4 @@
-//! The first page: what needs the operator, what waits, how fast it goes, and which vendor is not called.
+//! The first page: the troubles that need the operator, the deliveries by state, the speed, and the vendors' limits.
 
 use askama::Template;
 use axum::Extension;
@@ -25,15 +25,15 @@ use crate::http::operator::actions::DESTINATIONS;
 use crate::store::{Counts, DeliveryFilter, StoreError};
 use crate::telemetry::Trouble;
 
-/// How many deliveries stand in one state.
+/// The number of deliveries in one state.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Count {
     state: &'static str,
     tone: &'static str,
     shown: String,
-    /// What the state means, in a few words.
+    /// The meaning of the state, in a few words.
     means: &'static str,
-    /// The list of the very deliveries that are counted: the doorbells among them, which lists leave out otherwise.
+    /// The list of exactly the counted deliveries, with answered doorbells, which other lists leave out.
     href: String,
 }
 
@@ -41,20 +41,20 @@ pub(super) struct Count {
 pub(super) struct Line {
     name: &'static str,
     vendor: &'static str,
-    /// Since when, by whom and for what the operator keeps it from being called.
+    /// The operator's pause.
     paused: Option<Paused>,
-    /// In what way the vendor takes no calls, and why; both empty when it takes them.
+    /// The vendor's trouble and its cause; both empty while it takes calls.
     trouble: &'static str,
     cause: String,
     budgets: Vec<Budget>,
 }
 
-/// What a vendor still allows.
+/// The calls that a vendor still allows under one limit.
 struct Budget {
     name: &'static str,
-    /// How much is left, in words.
+    /// The calls left, in words.
     left: String,
-    /// How much is left, in parts of 100.
+    /// The calls left, in per cent.
     percent: u32,
     tone: &'static str,
 }
@@ -73,13 +73,13 @@ struct Overview {
     inbound: Inbound,
 }
 
-/// How the store's commits go.
+/// The speed of the store's commits.
 #[derive(Debug, PartialEq, Eq)]
 struct Commits {
     count: String,
-    /// How long one took on average; empty before the first.
+    /// The mean duration of a commit; empty before the first.
     mean: String,
-    /// How many requests one answered on average.
+    /// The mean number of requests that a commit answered.
     together: String,
 }
 
@@ -106,11 +106,11 @@ pub(super) async fn show(
     Ok(html(StatusCode::OK, &page))
 }
 
-/// How many of the deliveries in one state are looked through: for those that were refused often, and for the time of the
-/// first. Where there are more, it is the vendor that is told of, and the first is among the oldest.
+/// Deliveries at most that are read of one state, to find those that were refused often and the time of the first. With
+/// more of them the vendor itself is in the list, and the first is among the oldest.
 const LOOKED_THROUGH_MAX: usize = 200;
 
-/// Everything that tells what needs the operator.
+/// The facts for the list of needs.
 async fn facts(state: &OperatorState) -> Result<Facts, StoreError> {
     let counts = state.store.counts();
     let waiting = if counts.by_state.get("waiting").is_some_and(|many| *many > 0) {
@@ -157,7 +157,7 @@ impl Begun {
     }
 }
 
-/// What keeps a delivery's vendor from being called; `None` for nothing.
+/// The reason why a delivery's vendor is not called; `None` if it is.
 pub(super) fn held(state: &OperatorState, delivery: &Delivery) -> Option<Held> {
     let by = |destination| {
         let is_in = |trouble| state.readiness.trouble(destination, trouble).is_some();
@@ -173,7 +173,7 @@ pub(super) fn held(state: &OperatorState, delivery: &Delivery) -> Option<Held> {
             None => None,
         }
     };
-    // A doorbell waits in the lane to the phone, and is answered by reading from Zendesk.
+    // A doorbell waits in the lane to the phone, and calls Zendesk to read the reply.
     by(delivery.destination).or_else(|| (delivery.kind == "agent_reply").then(|| by(Destination::Zendesk)).flatten())
 }
 
@@ -213,7 +213,7 @@ fn budget(level: &Level, now: Timestamp) -> Budget {
     Budget { name: level.pool.name(), left, percent, tone }
 }
 
-/// Every state, with those first that need the operator.
+/// Every state; first those that need the operator.
 const STATES: [&str; 8] =
     ["dead", "unconfirmed", "quarantined", "waiting", "sending", "pending", "delivered", "skipped"];
 

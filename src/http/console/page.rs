@@ -1,4 +1,5 @@
-//! What every page of the console has in common: the frame around it, and how it is answered.
+//! The common parts of every page of the console: the frame around it, and the form of its answer. Never reads the
+//! store.
 
 use askama::Template;
 use axum::response::{IntoResponse, Response};
@@ -13,8 +14,8 @@ pub(super) use crate::http::operator::actions::REASON_MAX_CHARS as REASON_MAX;
 use crate::http::roles::Caller;
 use crate::store::StoreError;
 
-/// What a page may load and do: our own style sheets, our own script, which asks us for news, and forms to us. Nothing
-/// may stand inside the page or come from elsewhere, and nobody may put the page into a frame.
+/// The content security policy of a page: style sheets, script, pictures, connections and forms only from and to this
+/// host, nothing inline, and no frame around it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
@@ -27,12 +28,12 @@ pub(super) enum Section {
     Quarantine,
     Audit,
     Settings,
-    /// None of them.
+    /// No section of the navigation.
     Elsewhere,
 }
 
 impl Section {
-    /// Those of the navigation: section, path, name.
+    /// The sections of the navigation: section, path, name.
     pub(super) const ALL: [(Self, &'static str, &'static str); 6] = [
         (Self::Overview, "/console", "Overview"),
         (Self::Conversations, "/console/conversations", "Conversations"),
@@ -47,25 +48,25 @@ impl Section {
 pub(super) struct Shell {
     pub(super) title: String,
     pub(super) here: Section,
-    /// Who is signed in; empty where nobody is.
+    /// The operator's name; empty without a session.
     pub(super) who: String,
-    /// What forms carry; empty where nobody is signed in.
+    /// The token that forms carry; empty without a session.
     pub(super) csrf: String,
-    /// From when on news is news to this page.
+    /// The fingerprint of the state that this page shows; another one is news.
     pub(super) standing: String,
-    /// The visitor's role; empty where it is one that may do everything.
+    /// The visitor's role; empty for an admin.
     pub(super) role: &'static str,
-    /// Whether the visitor may read customers' words and act on one thing.
+    /// Whether the visitor may read customers' words and act on one delivery or destination.
     pub(super) may_act: bool,
-    /// Whether the visitor may do everything.
+    /// Whether the visitor is an admin.
     pub(super) may_admin: bool,
     /// Whether there is a session to end.
     pub(super) can_sign_out: bool,
-    /// Whether the visitor may say here who they are.
+    /// Whether the visitor may claim a name here.
     pub(super) can_be_named: bool,
-    /// What was just done, in a sentence; empty for nothing.
+    /// The act that was just done, in a sentence; empty without one.
     pub(super) done: &'static str,
-    /// What the field that finds holds.
+    /// The words in the search field.
     pub(super) words: String,
 }
 
@@ -109,7 +110,7 @@ impl Shell {
         }
     }
 
-    /// With these words in the field that finds.
+    /// With these words in the search field.
     pub(super) fn finding(mut self, words: &str) -> Self {
         words.clone_into(&mut self.words);
         self
@@ -143,11 +144,11 @@ pub(super) struct SignIn {
     pub(super) shell: Shell,
     pub(super) next: String,
     pub(super) problem: String,
-    /// Where operators sign in at the identity provider; empty where they cannot.
+    /// The address of the sign-in at the identity provider; empty without a provider.
     pub(super) provider: String,
 }
 
-/// A page that says why there is no other.
+/// The page for a request that was not served.
 #[derive(Template)]
 #[template(path = "console/trouble.html")]
 struct TroublePage<'a> {
@@ -166,7 +167,7 @@ impl Trouble {
         Self { status, why: why.into() }
     }
 
-    /// What was asked makes no sense.
+    /// A request that makes no sense.
     pub(super) fn bad(why: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, why)
     }
@@ -235,7 +236,7 @@ pub(super) fn html(status: StatusCode, page: &impl Template) -> Response {
     }
 }
 
-/// On to another page, with GET.
+/// A redirect to another page, with GET.
 pub(super) fn see_other(path: &str) -> Response {
     match HeaderValue::from_str(path) {
         Ok(path) => (StatusCode::SEE_OTHER, [(header::LOCATION, path)]).into_response(),
@@ -243,8 +244,8 @@ pub(super) fn see_other(path: &str) -> Response {
     }
 }
 
-/// Puts on what keeps a page to itself. The referrer goes to our own pages only: with none at all, browsers would hide
-/// `Origin` from us as well, by which forms of other sites are told from ours.
+/// Sets the security headers of a page. The referrer goes to pages of the same origin only; without any referrer
+/// browsers would hide `Origin` as well, which tells the console's forms from those of other sites.
 pub(crate) async fn guarded(mut answer: Response) -> Response {
     let headers = answer.headers_mut();
     for (name, value) in [

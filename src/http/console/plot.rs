@@ -1,5 +1,5 @@
-//! Small plots, drawn as SVG by the server: a line with both axes, told by the hour's stretches, each of which leads to
-//! the deliveries of that time, and the same said in words. Pure.
+//! Small plots, drawn as SVG by the server: a line with both axes, and the same in words. Each stretch of a plot links
+//! to the deliveries of that time. Pure.
 
 use jiff::Timestamp;
 
@@ -10,10 +10,10 @@ use crate::telemetry::{Sample, Tallies};
 const WIDTH: f64 = 240.0;
 const HEIGHT: f64 = 48.0;
 
-/// How many samples are taken together, so that a quiet bridge's plot is not all needles: a minute of them.
+/// Samples that make one value: a minute of them, so that a quiet bridge's plot is not all needles.
 const TOGETHER: usize = 4;
 
-/// How many minutes make a stretch: wide enough to be pointed at.
+/// Minutes that make a stretch: wide enough to point at.
 const STRETCH: usize = 5;
 
 /// One plot.
@@ -23,12 +23,12 @@ pub(super) struct Plot {
     pub(super) now: String,
     /// The whole plot in words.
     pub(super) said: String,
-    /// The line, and the area under it; empty before there is anything to draw.
+    /// The line, and the area under it; empty before the first value.
     pub(super) line: String,
     pub(super) area: String,
-    /// What stands beside the plot's top, middle and bottom.
+    /// The labels beside the plot's top, middle and bottom.
     pub(super) heights: [String; 3],
-    /// The times of its left end, middle and right end; empty before there is anything to draw.
+    /// The times of its left end, middle and right end; empty before the first value.
     pub(super) times: Vec<Moment>,
     pub(super) stretches: Vec<Stretch>,
     /// The deliveries of the whole time.
@@ -46,18 +46,18 @@ pub(super) struct Stretch {
     pub(super) href: String,
 }
 
-/// What is drawn: a value for each interval between two times.
+/// The values of a plot, one for each interval between two times.
 struct Series {
     title: &'static str,
     unit: &'static str,
-    /// What a list of these deliveries is filtered by, beside the time.
+    /// The filter of a list of these deliveries, beside the time.
     filter: &'static [(&'static str, &'static str)],
     values: Vec<f64>,
-    /// One more than values.
+    /// One more than the values.
     times: Vec<Timestamp>,
 }
 
-/// Doorbells are counted, so the lists show them.
+/// The plots count answered doorbells, so the lists show them.
 const ALL: &[(&str, &str)] = &[("doorbells", "yes")];
 const DELIVERED: &[(&str, &str)] = &[("state", "delivered"), ("doorbells", "yes")];
 
@@ -83,13 +83,13 @@ pub(super) fn plots(samples: &[Sample]) -> Vec<Plot> {
     .collect()
 }
 
-/// Every so manieth sample, the newest among them.
+/// One sample in [`TOGETHER`], the newest among them.
 fn minutes(samples: &[Sample]) -> impl Iterator<Item = &Sample> {
     let skipped = samples.len().saturating_sub(1) % TOGETHER;
     samples.iter().skip(skipped).step_by(TOGETHER)
 }
 
-/// What was counted a minute between two samples.
+/// The count per minute between two samples.
 fn a_minute(before: &Sample, after: &Sample, of: fn(&Tallies) -> u64) -> f64 {
     let minutes = after.at.duration_since(before.at).as_secs_f64() / 60.0;
     let counted = of(&after.tallies).saturating_sub(of(&before.tallies));
@@ -128,7 +128,7 @@ fn plot(series: &Series) -> Plot {
     }
 }
 
-/// The parts of the time that are told one by one, oldest first.
+/// The stretches of the plot, oldest first.
 fn stretches(series: &Series) -> Vec<Stretch> {
     let width = WIDTH / series.values.len().max(1) as f64;
     let stretch = |(place, values): (usize, &[f64])| {
@@ -146,7 +146,7 @@ fn stretches(series: &Series) -> Vec<Stretch> {
     series.values.chunks(STRETCH).enumerate().filter_map(stretch).collect()
 }
 
-/// The address of the deliveries that were taken in between two times.
+/// The address of the list of deliveries that were accepted between two times.
 fn list(filter: &[(&str, &str)], from: Timestamp, until: Timestamp) -> String {
     let [from, until] = [from, until].map(|at| at.strftime("%FT%TZ").to_string());
     view::query("/console/deliveries", &[filter, &[("since", &from), ("until", &until)]].concat())
@@ -171,7 +171,7 @@ fn line(values: &[f64], top: f64) -> String {
     line.join(" ")
 }
 
-/// A number as people say it: whole, or with one place where that is all there is.
+/// A number as people say it: a fraction below 10 with one decimal place, all others whole.
 fn number(value: f64) -> String {
     if value > 0.0 && value < 10.0 && value.fract() != 0.0 {
         return format!("{value:.1}");

@@ -1,8 +1,8 @@
-//! What a mapping makes of an event: the request, before it is sent and without sending it. Pure.
+//! The request that a mapping makes of an event, without sending it. Pure.
 //!
-//! The event becomes a context as on the command line ([`mapping::suppose`]); the conversation and the configuration add what
-//! they know. What only a call to a vendor would tell (who the requester is, what a new ticket is called) is the mapping's own
-//! sample's, and marked so. It shows the form of a request and never decides anything.
+//! The event becomes a context as on the command line ([`mapping::suppose`]), with facts of the conversation and the
+//! configuration. Facts that only a vendor's answer gives, such as the requester or a new ticket's number, come from
+//! the mapping's sample and are marked so. Shows the form of a request and never decides anything.
 
 use serde_json::Value;
 
@@ -16,14 +16,14 @@ use super::mask::{self, Field};
 
 /// A request.
 pub(super) struct Preview {
-    /// Which mapping.
+    /// The mapping's name.
     pub(super) name: &'static str,
     /// Method and path.
     pub(super) line: String,
     /// Whether the path names a ticket of the sample's.
     pub(super) line_has_sample: bool,
     pub(super) fields: Vec<Field>,
-    /// Why there is none; empty when there is.
+    /// Why there is no request; empty when there is one.
     pub(super) problem: String,
 }
 
@@ -39,7 +39,7 @@ impl Preview {
     }
 }
 
-/// The request that today's mappings would make of an event; `None` for an event that no mapping is for.
+/// The request that the mappings in force make of an event; `None` for an event without a mapping.
 pub(super) fn of_event(
     console: &Console,
     delivery: &Delivery,
@@ -50,7 +50,7 @@ pub(super) fn of_event(
     let (name, mappings) = (name_for(event, conversation)?, &console.mappings()?);
     let filled = |sample| filled(console, mappings, name, sample, delivery, event, conversation).ok();
     let sample = mapping::sample(name).ok()?;
-    // What is another with another sample is the sample's.
+    // A value that changes with the sample comes from the sample.
     let other = altered(&sample).and_then(&filled).map(|context| rendered(mappings, name, &context, true));
     let context = filled(sample)?;
     let mut preview = rendered(mappings, name, &context, true);
@@ -76,10 +76,10 @@ fn mark(fields: &mut [Field], others: Vec<Field>) {
     }
 }
 
-/// The sample with another value in every place, but for what tells one event from another.
+/// The sample with every value changed, except in the event itself.
 fn altered(sample: &Context) -> Option<Context> {
     let mut record = serde_json::to_value(sample).ok()?;
-    // These hold ids and words of which not every other text is one.
+    // The fields are left out, because they have fixed forms that a changed text would break.
     *record.pointer_mut("/note/fields")? = Value::Object(serde_json::Map::new());
     record.as_object_mut()?.iter_mut().filter(|(part, _)| *part != "event").for_each(|(_, value)| alter(value));
     serde_json::from_value(record).ok()
@@ -95,7 +95,7 @@ fn alter(value: &mut Value) {
     }
 }
 
-/// The request that a mapping makes of its own sample, in which there is nobody to protect.
+/// The request that a mapping makes of its own sample, which holds no personal data.
 pub(super) fn of_sample(mappings: &Mappings, name: Name) -> Option<Preview> {
     Some(rendered(mappings, name, &mappings.sample(name).ok()?, true))
 }
@@ -111,7 +111,7 @@ pub(super) fn rendered(mappings: &Mappings, name: Name, context: &Context, revea
     Preview { name: name.as_str(), line, line_has_sample: false, fields, problem }
 }
 
-/// What the words of notes say of one of each code, of each kind of cause and of each advice.
+/// The words of notes for each code, kind of cause and advice.
 pub(super) fn of_words(mappings: &Mappings) -> Vec<Field> {
     let field = |(table, key, value): (&str, &str, String)| {
         let name = format!("{table}.{key}");
@@ -135,7 +135,7 @@ fn name_for(event: &Event, conversation: Option<&Conversation>) -> Option<Name> 
     }
 }
 
-/// The mapping's sample, with what the event, the conversation and the configuration know in its place.
+/// The mapping's sample, overlaid with the facts of the event, the conversation and the configuration.
 ///
 /// # Errors
 /// When the event does not go through the mapping: why.
@@ -170,7 +170,7 @@ fn filled(
     for value in context.attributes.values_mut().filter(|value| **value == *receipt) {
         *value = Value::from(context.receipt.as_str());
     }
-    // Only the call that copies a picture to Zendesk learns its token.
+    // Only the call that copies a picture to Zendesk returns its token.
     context.message.uploads = Vec::new();
     context.customer.key = delivery.conversation.to_string();
     context.ticket.external_id = delivery.conversation.to_string();

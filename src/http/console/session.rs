@@ -1,8 +1,8 @@
-//! Who is signed in to the console: sessions.
+//! The sessions of the console's operators.
 //!
-//! Sessions live in memory, so a restart signs everybody out. What a browser holds is never kept here, only its digest.
-//! A session grants nothing by itself: at every request, its operator and role are those of the roster then.
-//! This decides about time and numbers that it is given; it reads no clock, draws no lots and sees no request.
+//! Sessions live in memory, so a restart signs all operators out. A session grants nothing by itself: at every request,
+//! its operator and role are those of the present roster. Never keeps a browser's secret, only its digest. Never reads
+//! a clock, draws a random number or sees a request.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,27 +15,27 @@ use crate::domain::access::{Grant, Role, Roster, TokenDigest};
 use crate::domain::operator::{Access, Operator, Seen};
 use crate::http::roles::Caller;
 
-/// Whoever does nothing for so long is signed out.
+/// A session without an act for this long ends.
 const IDLE_MAX: SignedDuration = SignedDuration::from_mins(30);
 
-/// Whoever signed in so long ago is signed out: a working day.
+/// A session this old ends, after a working day.
 const AGE_MAX: SignedDuration = SignedDuration::from_hours(12);
 
-/// Far more than there are operators. The one that was idle for longest makes room.
+/// Sessions at most, far more than a team has operators. The one that is idle for longest makes room.
 const SESSIONS_MAX: usize = 64;
 
-/// How much of what was shown a session remembers; what is forgotten is written down once more.
+/// The number of sights that a session remembers. A forgotten sight is written into the audit once more.
 const SEEN_MAX: usize = 1000;
 
 /// SHA-256.
 pub(super) type Digested = [u8; 32];
 
-/// The digest under which a secret is known here.
+/// The digest under which a session is kept.
 pub(super) fn digested(secret: &str) -> Digested {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-/// Everybody who is signed in.
+/// All open sessions.
 #[derive(Default)]
 pub(super) struct Sessions(Mutex<Inner>);
 
@@ -44,14 +44,14 @@ struct Inner {
     open: BTreeMap<Digested, Session>,
 }
 
-/// By what a session was opened, and with what it ends.
+/// The proof with which a session was opened. The session ends when it no longer holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
-    /// From this machine, as long as no token is asked for.
+    /// A connection from this machine, as long as no token is asked for.
     Loopback,
-    /// With the token of this digest, as long as it is somebody's.
+    /// The token of this digest, as long as the roster has it.
     Token(TokenDigest),
-    /// At the identity provider, as long as one of the groups has a role.
+    /// The identity provider's word, as long as one of the groups has a role.
     Provider {
         /// The operator's handle.
         name: String,
@@ -65,22 +65,22 @@ pub(super) enum Holder {
 /// A session.
 #[derive(Clone)]
 pub(super) struct Session {
-    /// By what it was opened.
+    /// The proof with which it was opened.
     pub(super) holder: Holder,
-    /// The handle that its holder claims; it counts where no token proves another.
+    /// The handle that the operator claims, which counts where no token proves another.
     pub(super) by: Option<String>,
-    /// What every form of the session carries.
+    /// The token that every form of the session carries.
     pub(super) csrf: String,
     /// When it began.
     pub(super) opened_at: Timestamp,
-    /// When somebody last did something in it.
+    /// When the operator last acted in it.
     pub(super) used_at: Timestamp,
-    /// What was shown in it of customers' words.
+    /// The customers' words, numbers and answers that were shown in it.
     pub(super) seen: BTreeSet<String>,
 }
 
 impl Session {
-    /// Who it belongs to and what they may do now; `None` where it holds no longer.
+    /// The operator and their grant by the present roster; `None` where the session has ended.
     fn caller(&self, roster: &Roster, now: Timestamp) -> Option<Caller> {
         let (age, idle) = (now.duration_since(self.opened_at), now.duration_since(self.used_at));
         if age >= AGE_MAX || idle >= IDLE_MAX {
@@ -109,16 +109,16 @@ impl Session {
     }
 }
 
-/// Somebody who is signed in, for the length of one request.
+/// The operator of a session, for one request.
 #[derive(Clone)]
 pub(super) struct Visitor {
-    /// Who it is, and what they may do.
+    /// The operator and their grant.
     pub(super) caller: Caller,
-    /// What the forms of this session carry.
+    /// The token that the forms of this session carry.
     pub(super) csrf: String,
     /// The session's name.
     pub(super) session: Digested,
-    /// What stood when the request came ([`super::live::standing`]): whatever a page shows is no older.
+    /// The fingerprint of the state when the request came ([`super::live::standing`]); a page shows nothing older.
     pub(super) standing: String,
 }
 
@@ -128,7 +128,7 @@ impl Visitor {
         self.caller.grant.may(needed)
     }
 
-    /// Whether a form carries this session's word.
+    /// Whether a form's token is this session's.
     pub(super) fn vouches_for(&self, csrf: &str) -> bool {
         bool::from(digested(&self.csrf).ct_eq(&digested(csrf)))
     }
@@ -145,8 +145,8 @@ impl Sessions {
         inner.open.insert(name, session);
     }
 
-    /// Whoever presents this name, if the session still holds. `active` when a person did something, which keeps the
-    /// session from growing idle; a page that only brings itself up to date does not.
+    /// The visitor of the session of this name, if it has not ended. `active` when a person acted, which keeps the
+    /// session from growing idle; a page that reloads itself does not.
     pub(super) fn visit(&self, name: Digested, roster: &Roster, active: bool, now: Timestamp) -> Option<Visitor> {
         let mut inner = self.lock();
         let session = inner.open.get_mut(&name)?;

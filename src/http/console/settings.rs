@@ -1,4 +1,5 @@
-//! What is configured, whether it is sound, and what the mappings make of an event.
+//! The pages of the settings in force, of their check, and of the mappings with previews. Never shows a secret and
+//! never changes a setting.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use crate::http::{Console, OperatorState};
 use crate::mapping::{self, File, Mappings, Name};
 use crate::store::DeliveryFilter;
 
-/// How many recent events one can choose from.
+/// Recent events that a preview offers.
 const RECENT: usize = 20;
 
 /// One configured value.
@@ -39,22 +40,22 @@ pub struct Setting {
 /// Values that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsGroup {
-    /// What they concern.
+    /// Their common subject.
     pub title: &'static str,
     /// In the order of the reference.
     pub settings: Vec<Setting>,
 }
 
-/// What a check of the configuration found, in sentences.
+/// The findings of a check of the configuration, in sentences.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// What keeps it from being used.
+    /// The faults that keep it from being used.
     pub faults: Vec<String>,
-    /// What the operator should know.
+    /// The doubts that do not.
     pub warnings: Vec<String>,
 }
 
-/// Checks the configuration as it is on the disk now. It may take a moment.
+/// Checks the configuration as it is on the disk now. The check reads files, so it runs off the async threads.
 pub type Check = Arc<dyn Fn() -> Checked + Send + Sync>;
 
 #[derive(Template)]
@@ -70,9 +71,9 @@ struct Settings {
 struct Tile {
     name: String,
     purpose: String,
-    /// Whether a file of the operator's stands for it.
+    /// Whether a file of the operator's replaces the shipped one.
     is_own: bool,
-    /// Whether the configuration has it used.
+    /// Whether the configuration uses it.
     is_used: bool,
 }
 
@@ -98,7 +99,7 @@ pub(super) async fn show(
     Ok(html(StatusCode::OK, &page))
 }
 
-/// Every mapping, and the words of notes in every language that there is.
+/// Every mapping, and the words of notes in every language.
 fn tiles(console: &Console) -> Vec<Tile> {
     let (files, language) = (console.mapping_files(), console.language());
     let own = files.keys().filter_map(|file| mapping::language_of(file)).map(str::to_owned);
@@ -148,21 +149,21 @@ struct MappingPage {
     name: String,
     purpose: String,
     recent: Vec<Recent>,
-    /// Of which event the preview is; empty for the sample.
+    /// The event of the preview; empty for the sample.
     event: String,
     /// Whether personal data in it is hidden.
     masked: bool,
     text: String,
-    /// Whether the text is another than the one in force.
+    /// Whether the text differs from the one in force.
     tried: bool,
     faults: Vec<String>,
     preview: Option<Preview>,
-    /// What the words of notes say; empty for a mapping.
+    /// The words of notes; empty for a mapping.
     words: Vec<Field>,
     are_words: bool,
 }
 
-/// `GET /console/settings/mapping`: what the mapping in force makes of its sample or of an event.
+/// `GET /console/settings/mapping`: a preview of the mapping in force with its sample or an event.
 pub(super) async fn mapping(
     State(state): State<OperatorState>,
     Extension(visitor): Extension<Visitor>,
@@ -173,7 +174,7 @@ pub(super) async fn mapping(
     mapping_page(&state, &visitor, name.as_deref(), event.as_deref(), None).await
 }
 
-/// `POST /console/settings/mapping`: the same of a text that somebody tries out. Nothing is kept.
+/// `POST /console/settings/mapping`: a preview of a text that an operator tries out. The text is not stored.
 pub(super) async fn try_mapping(
     State(state): State<OperatorState>,
     Extension(visitor): Extension<Visitor>,
@@ -231,7 +232,7 @@ async fn mapping_page(
     Ok(html(StatusCode::OK, &page))
 }
 
-/// The mappings of these files, or everything that is wrong with them.
+/// The mappings of these files, or all their faults.
 fn compiled(files: &BTreeMap<String, String>, language: &str) -> Result<Mappings, Vec<String>> {
     let faults = |mapping::Faults(faults)| faults.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mappings = Mappings::load(files).map_err(faults)?;
@@ -255,7 +256,7 @@ async fn previewed(
     }))
 }
 
-/// The newest events that go the mapping's way.
+/// The newest events in the mapping's direction.
 async fn recent(state: &OperatorState, name: Name, chosen: Option<EventId>) -> Result<Vec<Recent>, Trouble> {
     let to_braze = matches!(name, Name::AgentReply | Name::TicketSolved);
     let filter = DeliveryFilter {

@@ -1,7 +1,7 @@
 //! Signing in at an identity provider: the way there, and the way back.
 //!
-//! The protocol itself is not spoken here: a [`SignOn`] is handed in, which begins a sign-in and ends it. This keeps
-//! what was begun apart by browser, lets each end once, and asks the roster for the role that the groups give.
+//! Keeps the sign-ins under way apart by browser, lets each end once, and asks the roster for the role that the groups
+//! give. Never speaks the protocol itself: the [`SignOn`] that it is given does.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,26 +23,26 @@ use crate::http::{OperatorState, connections};
 /// Begins a sign-in.
 pub type SignOn = Arc<dyn Fn() -> BoxFuture<'static, Result<Begun, String>> + Send + Sync>;
 
-/// What the console needs for signing in at an identity provider.
+/// The console's access to an identity provider.
 #[derive(Clone)]
 pub struct Provider {
     /// Begins a sign-in.
     pub begin: SignOn,
-    /// Whether browsers reach the console by https, so that the cookies are for it only.
+    /// Whether browsers reach the console over https, so that its cookies are `Secure`.
     pub is_reached_by_https: bool,
 }
 
 /// A sign-in that has begun.
 pub struct Begun {
-    /// Where the browser is sent.
+    /// The address that the browser is sent to.
     pub url: String,
-    /// What the browser brings back.
+    /// The OAuth `state` that the browser brings back.
     pub state: String,
     /// Ends the sign-in with the code that the browser brings back.
     pub end: Box<dyn FnOnce(String) -> BoxFuture<'static, Result<SignedOn, String>> + Send>,
 }
 
-/// Who has signed in, as the identity provider says.
+/// An operator, as the identity provider describes them.
 pub struct SignedOn {
     /// The operator's name there; `None` where the claim is missing.
     pub name: Option<String>,
@@ -50,33 +50,33 @@ pub struct SignedOn {
     pub groups: Vec<String>,
     /// When the provider's word expires.
     pub expires_at: Timestamp,
-    /// The claims that were looked at: that of the name and that of the groups or roles.
+    /// The names of the claims that were read: for the name, and for the groups or roles.
     pub claims: [String; 2],
 }
 
 /// The cookie that binds a sign-in to the browser that began it.
 const COOKIE: &str = "tandem_sign_on";
 
-/// A sign-in that takes longer is begun again.
+/// The time for a sign-in. A slower one has to begin again.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
-/// Sign-ins under way at once; the oldest makes room.
+/// Sign-ins under way at most; the oldest makes room.
 const UNDER_WAY_MAX: usize = 64;
 
-/// A session ends with the provider's word, and after this in any case.
+/// The age at which a session ends, where the provider's word does not end sooner.
 const AGE_MAX: SignedDuration = SignedDuration::from_hours(8);
 
-/// What stands for the sign of an e-mail address in the audit.
+/// The text that replaces the `@` of an e-mail address in the audit.
 const AT: &str = "-at-";
 
-/// The sign-ins under way, by the digest of what the browser brings back.
+/// The sign-ins under way, by the digest of their `state`.
 #[derive(Default)]
 pub(super) struct UnderWay(Mutex<BTreeMap<Digested, Started>>);
 
 struct Started {
     /// The digest of the browser's cookie.
     browser: Digested,
-    /// Where to go afterwards.
+    /// The page after the sign-in.
     next: String,
     at: Timestamp,
     end: Box<dyn FnOnce(String) -> BoxFuture<'static, Result<SignedOn, String>> + Send>,
@@ -94,7 +94,7 @@ impl UnderWay {
         all.insert(state, started);
     }
 
-    /// Takes one out, so that it ends once, whoever asks.
+    /// Takes a sign-in out, so that it ends at most once, also if another browser asks for it.
     fn take(&self, state: Digested, browser: Digested, now: Timestamp) -> Option<Started> {
         let found = self.lock().remove(&state)?;
         (found.browser == browser && now.duration_since(found.at).abs() < PATIENCE).then_some(found)
@@ -119,7 +119,7 @@ pub(super) async fn begin(State(state): State<OperatorState>, request: Request) 
     let started = Started { browser: digested(&browser), next, at: state.clock.now(), end: begun.end };
     state.console.under_way.add(digested(&begun.state), started);
     let mut answer = page::see_other(&begun.url);
-    // The way back comes from another site, so `Strict` would keep the cookie from us. It opens nothing by itself.
+    // The way back comes from another site, where the browser sends no `Strict` cookie. It opens nothing by itself.
     let (secure, age) = (if provider.is_reached_by_https { "; Secure" } else { "" }, PATIENCE.as_secs());
     let cookie = format!("{COOKIE}={browser}; Path=/console/sign-in; HttpOnly; SameSite=Lax; Max-Age={age}{secure}");
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
@@ -178,8 +178,8 @@ pub(super) async fn end(State(state): State<OperatorState>, headers: HeaderMap, 
     );
     connections::prove();
     let holder = Holder::Provider { name, groups: signed_on.groups, until };
-    // A browser keeps the session's cookie from a page that another site leads to, so the next page is asked for by
-    // this one.
+    // A browser does not send the session's `Strict` cookie to a page that another site leads to, so this page loads
+    // the next one.
     let next = gate::within(&started.next).to_owned();
     let mut answer = page::html(StatusCode::OK, &Done { shell: Shell::signed_out("Signed in"), next });
     gate::open_session(&state, holder, None, provider.is_reached_by_https, &mut answer);
@@ -198,8 +198,8 @@ fn refuse(why: &str) -> Trouble {
     Trouble::new(StatusCode::FORBIDDEN, why)
 }
 
-/// The name as the audit keeps it. Of an e-mail address the sign is written out, so that two people stay two; for the same
-/// reason a name that is written so from the outset is none.
+/// The name as the audit keeps it. The `@` of an e-mail address becomes [`AT`], so that two people stay two; a name
+/// that already holds [`AT`] is refused for the same reason.
 fn handle_of(name: &str) -> Option<String> {
     handle(&name.replace('@', AT)).filter(|handle| handle != SHARED_NAME && !name.contains(AT))
 }

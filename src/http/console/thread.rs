@@ -1,4 +1,4 @@
-//! The page of one conversation: what both sides wrote, in order, what came of each, and why something was not sent.
+//! The page of one conversation: the messages of both sides in order, the outcome of each, and why one was not sent.
 
 use askama::Template;
 use axum::Extension;
@@ -23,31 +23,31 @@ use crate::http::OperatorState;
 use crate::http::operator::{Query, actions};
 use crate::store::{DeliveryFilter, StoreError};
 
-/// Messages on a page, the newest first page; within it they stand in the order in which they came.
+/// Messages on a page. The first page has the newest; within a page they stand in the order in which they came.
 const PAGE: usize = 40;
 
-/// One message, or what happened between two.
+/// One message, or an event between two.
 #[derive(Debug)]
 struct Item {
     /// `from` the customer, `to` the customer, or `between`.
     side: &'static str,
     who: String,
     text: String,
-    /// Pictures and files, as links nobody follows here: what a customer sends is not ours to open.
+    /// Pictures and files, by address or name, as plain text: the page never loads or links a customer's file.
     files: Vec<String>,
     at: Moment,
     id: String,
     state: &'static str,
     tone: &'static str,
-    /// Why it was not sent, or not yet; empty where it was.
+    /// Why it was not sent, or not yet; empty where it was sent.
     why: String,
-    /// Whether it was given up, so that it can be put back from here.
+    /// Whether it was given up, so that this page offers to put it back.
     is_dead: bool,
     steps: Vec<Step>,
 }
 
 impl Item {
-    /// The item as it is shown to a role that may not read what was written.
+    /// The item for a role that may not read messages.
     fn hidden(self) -> Self {
         let who = match self.side {
             "from" => "Customer".to_owned(),
@@ -66,21 +66,21 @@ struct Thread {
     shell: Shell,
     known: Known,
     name: String,
-    /// The whole number, for whoever asked to see it; empty before, and where none is known.
+    /// The whole number, once the operator has asked for it; empty before, and where none is known.
     phone: String,
-    /// Where the forms of this page go.
+    /// The addresses of this page's forms.
     reveal: String,
     redrive: String,
     items: Vec<Item>,
     total: String,
-    /// The page of what came before; empty where that is all.
+    /// The page of earlier messages; empty on the last.
     earlier: String,
     latest: String,
     deliveries: String,
     forget: String,
 }
 
-/// `GET /console/conversation`. What a customer wrote is shown, and that it was is written down, once in a session.
+/// `GET /console/conversation`. The page shows a customer's words, so the audit records the reader, once in a session.
 pub(super) async fn show(
     State(state): State<OperatorState>,
     Extension(visitor): Extension<Visitor>,
@@ -126,7 +126,7 @@ pub(super) async fn show(
     Ok(html(StatusCode::OK, &thread))
 }
 
-/// `POST /console/conversation/reveal`: the whole telephone number, which is written down.
+/// `POST /console/conversation/reveal`: shows the whole telephone number and records the reader in the audit.
 pub(super) async fn reveal(
     State(state): State<OperatorState>,
     Extension(visitor): Extension<Visitor>,
@@ -152,7 +152,7 @@ pub(super) async fn redrive(
     Ok(see_other(&view::query("/console/conversation", &[("key", &key.0), ("done", "redriven")])))
 }
 
-/// Writes down that this is shown, unless the session has it already.
+/// Records the reader in the audit, unless the session has this sight already.
 async fn write_down(state: &OperatorState, visitor: &Visitor, seen: Seen) -> Result<(), StoreError> {
     if !state.console.sessions.has_seen(visitor.session, &seen) {
         actions::note_seen(state, seen.clone(), &gate::order(state, visitor)).await?;
@@ -161,12 +161,12 @@ async fn write_down(state: &OperatorState, visitor: &Visitor, seen: Seen) -> Res
     Ok(())
 }
 
-/// What was written, in the order in which it came.
+/// The items of these deliveries, in the order in which they came.
 async fn items(state: &OperatorState, newest_first: &[Delivery]) -> Result<Vec<Item>, StoreError> {
     let now = state.clock.now();
     let mut items = Vec::with_capacity(newest_first.len());
     for delivery in newest_first.iter().rev() {
-        // One may have been dropped since it was listed.
+        // A delivery may have been erased since it was listed.
         if let Some((delivery, event)) = state.store.delivery(delivery.id).await? {
             let mut item = item(&delivery, &event, held(state, &delivery).as_ref(), now);
             if let (Some(item), EventKind::Note(note)) = (&mut item, &event.kind) {
@@ -178,7 +178,7 @@ async fn items(state: &OperatorState, newest_first: &[Delivery]) -> Result<Vec<I
     Ok(items)
 }
 
-/// How a delivery stands in the conversation; `None` for one that only told of another, and did, and for a look of
+/// The item of a delivery; `None` for a delivered doorbell, whose reply has an item of its own, and for a look of
 /// tandem's own that found nothing.
 fn item(delivery: &Delivery, event: &Event, held: Option<&Held>, now: Timestamp) -> Option<Item> {
     let is_delivered = matches!(delivery.state, Standing::Delivered { .. });
@@ -235,7 +235,7 @@ fn item(delivery: &Delivery, event: &Event, held: Option<&Held>, now: Timestamp)
     Some(item)
 }
 
-/// Why it was not sent, or not yet; empty where it was or is about to be.
+/// Why it was not sent, or not yet; empty where it was sent or is about to be.
 fn why(state: &Standing) -> String {
     match state {
         Standing::Skipped { reason } => format!("Not sent: {reason}"),

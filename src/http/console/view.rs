@@ -1,4 +1,4 @@
-//! How times, states and kinds are shown. Pure.
+//! Times, states and kinds as pages show them. Pure.
 
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
@@ -10,12 +10,12 @@ use crate::domain::event::{Destination, EventKind, TicketId};
 use crate::domain::operator::{Access, Operator};
 use crate::domain::phone;
 
-/// A time, for machines and for people. A page's script shows the visitor's own time in the place of `shown`.
+/// A time, for machines and for people. A page's script replaces `shown` by the visitor's own time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Moment {
     /// In UTC, to the second: `2026-11-21T12:00:00Z`.
     pub(super) iso: String,
-    /// The same for people, whatever the day.
+    /// The same for people, always with its date.
     pub(super) utc: String,
     pub(super) shown: String,
     /// How long ago, or in how long.
@@ -32,7 +32,7 @@ pub(super) fn moment(at: Timestamp, now: Timestamp) -> Moment {
     Moment { iso: told("%FT%TZ"), utc: told("%F %T UTC"), shown: told(form), ago }
 }
 
-/// A time of the last hour or so, to the minute; it says nothing of how long ago that is.
+/// A time of the last hour or so, to the minute and without its age.
 pub(super) fn minute(at: Timestamp) -> Moment {
     Moment { shown: at.strftime("%H:%M UTC").to_string(), ago: String::new(), ..moment(at, at) }
 }
@@ -65,7 +65,7 @@ pub(super) fn tone(state: &str) -> &'static str {
     }
 }
 
-/// What a kind of event is, in words.
+/// A kind of event, in words.
 pub(super) fn kind(kind: &str) -> &'static str {
     match kind {
         "customer_text" => "Text from the customer",
@@ -79,7 +79,7 @@ pub(super) fn kind(kind: &str) -> &'static str {
     }
 }
 
-/// Where a delivery goes, in words.
+/// The direction of a delivery, in words.
 pub(super) fn way(destination: Destination) -> &'static str {
     match destination {
         Destination::Zendesk => "to Zendesk",
@@ -95,30 +95,30 @@ pub(super) fn vendor(destination: Destination) -> &'static str {
     }
 }
 
-/// One thing that happened to a delivery.
+/// One entry in the history of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Step {
-    /// `None` for what is to happen at a time that is not known.
+    /// `None` for a step that is to come at an unknown time.
     pub(super) at: Option<Moment>,
     /// How often it happened in a row.
     pub(super) times: u32,
-    /// When it happened last, where that was several times.
+    /// When it last happened, where it happened several times in a row.
     pub(super) last: Option<Moment>,
     pub(super) what: &'static str,
     pub(super) why: String,
     pub(super) tone: &'static str,
 }
 
-/// What keeps a vendor from being called.
+/// The reason why a vendor is not called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Held {
     /// When it ends: `when Braze answers again`.
     pub(super) until: String,
-    /// Whether an operator paused the vendor. In a trouble of its own, the vendor is still called now and then.
+    /// Whether an operator paused the vendor. A vendor in trouble is still called at intervals.
     pub(super) is_pause: bool,
 }
 
-/// When something is done that is due at a time: that time, unless it is over or nothing is called before a pause ends.
+/// When a step that is due at a time is taken: then, unless the time is over or the vendor is not called before that.
 fn due(at: Timestamp, now: Timestamp, held: Option<&Held>) -> Result<Moment, String> {
     match held {
         Some(held) if held.is_pause || at <= now => Err(held.until.clone()),
@@ -132,7 +132,7 @@ pub(super) fn comes(at: Timestamp, now: Timestamp, held: Option<&Held>) -> Strin
     due(at, now, held).map_or_else(|until| until, |at| at.ago)
 }
 
-/// Everything that is known to have happened to a delivery, in order, and what comes next.
+/// The history of a delivery in order, and the next step.
 pub(super) fn steps(delivery: &Delivery, now: Timestamp, held: Option<&Held>) -> Vec<Step> {
     let step = |at, what, why: &str, tone| Step {
         at: Some(moment(at, now)),
@@ -179,13 +179,13 @@ pub(super) fn steps(delivery: &Delivery, now: Timestamp, held: Option<&Held>) ->
     steps
 }
 
-/// What the page of a delivery begins with.
+/// The head of a delivery's page.
 pub(super) struct Row {
     pub(super) id: String,
     pub(super) state: &'static str,
     pub(super) tone: &'static str,
     pub(super) way: &'static str,
-    /// Empty for what names nobody.
+    /// Empty for a delivery that names no customer.
     pub(super) conversation: String,
     /// The address of the conversation's page; empty where there is none.
     pub(super) conversation_href: String,
@@ -193,9 +193,9 @@ pub(super) struct Row {
     pub(super) why: String,
 }
 
-/// A delivery, and nothing of what was written.
+/// A delivery without the text of its message.
 pub(super) fn row(delivery: &Delivery) -> Row {
-    // What names nobody lies under a name that is nobody's.
+    // A body that names no customer is kept under a key that belongs to none.
     let conversation = Some(&delivery.conversation).filter(|key| **key != address::nobody());
     Row {
         id: delivery.id.to_string(),
@@ -215,7 +215,7 @@ pub(super) fn ticket_href(zendesk: Option<&Url>, ticket: TicketId) -> String {
     zendesk.and_then(|zendesk| zendesk.join(&path).ok()).map(String::from).unwrap_or_default()
 }
 
-/// The address of a conversation's page. The key is a parameter and not a part of the path: it may be anything.
+/// The address of a conversation's page. The key is a parameter and no part of the path, because it has no fixed form.
 pub(super) fn conversation_href(key: &ConversationKey) -> String {
     query("/console/conversation", &[("key", &key.0)])
 }
@@ -230,13 +230,13 @@ pub(super) fn query(path: &str, parameters: &[(&str, &str)]) -> String {
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
-/// The digits of a telephone number that lists show: enough to tell two customers apart, and to look one up.
+/// The digits of a telephone number that lists show: enough to tell two customers apart, and to search for one.
 const PHONE_END: usize = 3;
 
 /// A telephone number with only its end readable; empty for none.
 pub(super) fn phone(number: Option<&str>) -> String {
     let Some(digits) = number.map(phone::digits).filter(|digits| !digits.is_empty()) else { return String::new() };
-    // Of a short number, at most the half.
+    // At most half of a short number is shown.
     let end = digits.len() - PHONE_END.min(digits.len() / 2);
     format!("…{}", &digits[end..])
 }
@@ -247,7 +247,7 @@ pub(super) fn who(operator: &Operator) -> String {
     operator.by.clone().unwrap_or_else(unnamed)
 }
 
-/// The name of an operator who gave none, where the way in tells.
+/// The name for an operator who gave none, where the way of access gives one.
 pub(super) fn unnamed(access: Access) -> Option<&'static str> {
     match access {
         Access::Loopback => Some("this machine"),
@@ -256,7 +256,7 @@ pub(super) fn unnamed(access: Access) -> Option<&'static str> {
     }
 }
 
-/// What a delivery is, in words, where its event is known: a doorbell that tandem rang itself tells of no reply.
+/// The kind of an event, in words. A doorbell that tandem rang itself tells of no reply, so it is called a look.
 pub(super) fn told(event: &EventKind) -> &'static str {
     let is_look = matches!(event, EventKind::AgentReply(reply) if reply.caught_up.is_some());
     if is_look { "Look for replies" } else { kind(event.name()) }
@@ -265,10 +265,10 @@ pub(super) fn told(event: &EventKind) -> &'static str {
 /// The letters of a vendor's id that lists show.
 const ID_SHOWN: usize = 8;
 
-/// A longer word that a person would not read is an id.
+/// The length from which a word with digits counts as an id.
 const ID_LONG: usize = 20;
 
-/// What came of a delivery, with the ids in it cut short.
+/// The outcome of a delivery, with its ids cut short.
 pub(super) fn short(words: &str) -> String {
     let cut = |word: &str| {
         let letters = word.trim_end_matches([',', ';', '.']);
