@@ -1,7 +1,7 @@
 //! The composition root: builds everything from a configuration, runs it, and takes it down in order.
 //!
-//! This is the only module below the command line that sees the whole [`Config`]; it hands each part its own options
-//! and decides nothing else.
+//! This is the only module below the command line that sees the whole [`Config`]. It hands each part its own options
+//! and never decides more.
 
 use std::future::Future;
 use std::io;
@@ -75,13 +75,13 @@ pub enum ServeError {
         address: std::net::SocketAddr,
         /// The configuration key.
         key: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
-    /// The store failed while the bridge ran; only opening it again shows what is durable.
+    /// The store failed while the bridge ran; only opening it again shows which records are durable.
     #[error("{0}; tandem ends, so that the next start opens the store anew")]
     Ended(StoreError),
     /// A listener broke down while the bridge ran.
@@ -107,19 +107,19 @@ pub struct Listeners {
     pub operator: TcpListener,
 }
 
-/// Reads the configuration as it is now, and says what is wrong with it.
+/// Reads the configuration as it is now, with its warnings, or returns its faults.
 pub type Read = Arc<dyn Fn() -> Result<(Config, Vec<Warning>), Faults> + Send + Sync>;
 
-/// Where a running bridge learns of another configuration.
+/// The source of a running bridge's later configurations.
 pub struct Reloads {
-    /// A configuration that was read anew, or what is wrong with it.
+    /// Configurations that were read anew, or their faults.
     pub read: mpsc::Receiver<Result<Config, Faults>>,
-    /// How to check it without taking it over; `None` where it is not from a file.
+    /// Reads the configuration for a check without taking it over; `None` where it is not from a file.
     pub check: Option<Read>,
 }
 
-/// Runs the bridge until SIGTERM or Ctrl-C. At each of the `hangups` the configuration is `read` again, also at one that
-/// came before this.
+/// Runs the bridge until SIGTERM or Ctrl-C. At each of the `hangups` the configuration is `read` again, also at one
+/// that came before this call.
 ///
 /// # Errors
 /// When it cannot start; once it runs, it ends well.
@@ -171,11 +171,11 @@ pub async fn serve_with_media(
     compose(config, listeners, clock, media, stop, Reloads { read, check: None }).await
 }
 
-/// Runs the bridge on bound listeners until `stop` ends, then stops in order: no longer ready, no new claims, what is
-/// running finishes or is left to be looked for, no new requests, everything synced.
+/// Runs the bridge on bound listeners until `stop` ends, then stops in order: no longer ready, no new claims, running
+/// claims finish or stay to be looked for, no new requests, everything synced.
 ///
-/// Webhooks are taken, and kept for the next start, until the last call is done: Zendesk does not repeat what it found
-/// nobody to give to. What `reloads` brings meanwhile is taken over as far as it can change ([`live`]).
+/// Webhooks are taken, and kept for the next start, until the last call is done, because Zendesk does not repeat a
+/// webhook that found no listener. A configuration from `reloads` is taken over as far as it can change ([`live`]).
 ///
 /// # Errors
 /// When it cannot start.
@@ -273,7 +273,7 @@ fn numbers(clock: &Clock, backlog_max: u64) -> Arc<Metrics> {
     metrics
 }
 
-/// What goes on beside the deliveries.
+/// The loops beside the deliveries.
 struct Beside {
     alarmist: Alarmist,
     store: Arc<dyn Store>,
@@ -282,7 +282,7 @@ struct Beside {
 }
 
 impl Beside {
-    /// Goes on until `stop`.
+    /// Runs them until `stop`.
     async fn run(self, supervisor: Supervisor, stop: CancellationToken) {
         let store = self.store.as_ref();
         tokio::join!(
@@ -314,20 +314,20 @@ async fn take_down(
     info!("tandem.stopped: everything accepted is on disk");
 }
 
-/// What a bridge stands on: everything of it that reaches out of the process.
+/// Everything of a bridge that reaches out of the process.
 pub struct Outside {
-    /// What was accepted, and what became of it.
+    /// The accepted events and their deliveries.
     pub store: Arc<dyn Store>,
     /// Carries calls to the vendors.
     pub transport: Arc<dyn Transport>,
     /// Fetches customers' pictures.
     pub media: MediaClient,
-    /// The time, and lots.
+    /// The time, and random numbers.
     pub clock: Clock,
 }
 
-/// The two ends of a bridge without its listeners, for whoever carries the webhooks himself: what delivers, once it is
-/// [`Worker::run`], and what takes webhooks.
+/// The two ends of a bridge without its listeners, for a caller who carries the webhooks: the worker, which delivers
+/// once it is [`Worker::run`], and the router, which takes webhooks.
 pub fn assemble(config: &Config, mappings: Arc<Mappings>, outside: Outside) -> (Arc<Worker>, axum::Router) {
     let metrics = Arc::new(Metrics::default());
     let readiness = Arc::new(Readiness::default());
@@ -385,7 +385,7 @@ fn worker(
     }
 }
 
-/// Says where everything is, in one line of the log.
+/// Logs all addresses in one line.
 fn announce(config: &Config, listeners: &Listeners) -> io::Result<()> {
     let (public, operator) = (listeners.public.local_addr()?, listeners.operator.local_addr()?);
     let StoreUrl::Sled { directory } = &config.store;

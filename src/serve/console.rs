@@ -1,4 +1,4 @@
-//! What the console is given to show of this bridge.
+//! Builds the options of the console from those of this bridge.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::domain::event::Destination;
 use crate::http::{Allowance, Check, Checked, ConsoleOptions, PreviewCampaigns, ShownMappings};
 use crate::worker::Worker;
 
-/// As far as it stays the same.
+/// The console's options, whose changing parts are receivers and closures.
 pub(super) fn shown(
     config: &Config,
     mappings: watch::Receiver<ShownMappings>,

@@ -1,6 +1,7 @@
-//! The account of webhooks, from one start to the next: taken up at the start, kept now and then and at the end.
+//! Carries the account of webhooks from one start to the next: it is read at the start, and kept at intervals and at
+//! the end.
 //!
-//! A crash takes the last minute of it at most, which the store's own deliveries tell again.
+//! A crash loses its last minute at most, and the store's own deliveries tell that again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +15,16 @@ use crate::domain::inbound::{Arrivals, Door};
 use crate::http::Inbound;
 use crate::store::{DeliveryFilter, Store, StoreError};
 
-/// How often it is kept, if anything was accepted.
+/// The time between two times that it is kept, where a webhook was accepted.
 const KEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// How many of the newest deliveries are looked at.
 const LOOKED_AT: usize = 500;
 
-/// How far apart two webhooks may be counted that were accepted in the other order.
+/// The most by which two webhooks may be counted in another order than they were accepted.
 const SLACK: SignedDuration = SignedDuration::from_secs(30);
 
-/// The account as the store knows it. A store that cannot tell is no reason not to start.
+/// The account that the store has kept. A store that cannot read it does not stop the start.
 pub(super) async fn take_up(store: &Arc<dyn Store>, clock: &Clock) -> Arc<Inbound> {
     let now = clock.now();
     let kept = store.arrivals().await.unwrap_or_else(|error| {
@@ -38,7 +39,7 @@ pub(super) async fn take_up(store: &Arc<dyn Store>, clock: &Clock) -> Arc<Inboun
     Arc::new(Inbound::new(account))
 }
 
-/// Looks at the newest deliveries: at those after the account was kept, or at as many as there are where it never was.
+/// Adds the newest deliveries to the account: those since it was kept, or up to [`LOOKED_AT`] where it never was.
 async fn remember(store: &dyn Store, kept_to: Option<Timestamp>, account: &mut Arrivals) -> Result<(), StoreError> {
     let newest = DeliveryFilter { newest_first: true, limit: LOOKED_AT, ..DeliveryFilter::default() };
     let is_kept = |at: Timestamp| kept_to.is_some_and(|kept_to| kept_to.duration_since(at) > SLACK);
@@ -46,7 +47,7 @@ async fn remember(store: &dyn Store, kept_to: Option<Timestamp>, account: &mut A
         if is_kept(delivery.accepted_at) {
             break;
         }
-        // An event that the bridge itself owes came by no webhook.
+        // An event that the bridge itself made came by no webhook.
         let is_born_inside = delivery.parent.is_some() || delivery.id.sub > 0;
         let Some((_, event)) = (if is_born_inside { None } else { store.delivery(delivery.id).await? }) else {
             continue;
@@ -58,7 +59,7 @@ async fn remember(store: &dyn Store, kept_to: Option<Timestamp>, account: &mut A
     Ok(())
 }
 
-/// Keeps it now and then, until told to stop.
+/// Keeps the account every [`KEEP_EVERY`] until `stop`.
 pub(super) async fn run(store: &dyn Store, inbound: &Inbound, clock: &Clock, stop: &CancellationToken) {
     loop {
         tokio::select! {
@@ -69,7 +70,7 @@ pub(super) async fn run(store: &dyn Store, inbound: &Inbound, clock: &Clock, sto
     }
 }
 
-/// Keeps it, where there is something to keep.
+/// Keeps the account, where it has changed.
 pub(super) async fn keep(store: &dyn Store, account: Option<Arrivals>) {
     let Some(account) = account else { return };
     if let Err(error) = store.keep_arrivals(account).await {

@@ -1,4 +1,4 @@
-//! Lets connections in on the two listeners, as many as the system bears.
+//! Accepts connections on the two listeners, as many as the system bears.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use super::Listeners;
 use crate::config::Config;
 use crate::http::{self, Admission, Memory};
 
-/// Public connections at once: far more than the vendors and a proxy have, and some 50 MiB of memory at most while their
-/// heads are short. What long heads and bodies take besides is bounded by [`Memory`].
+/// Public connections at once: far more than the vendors and a proxy have, and some 50 MiB of memory at most while
+/// their heads are short. [`Memory`] bounds the rest, for long heads and bodies.
 const CONNECTIONS_MAX: usize = 4096;
 
-/// Connections of operators and of what collects metrics.
+/// Connections of operators and of metrics collectors.
 const OPERATORS_MAX: usize = 256;
 
-/// Lets connections in, on the public listener and on the operator's. Where one of them ends before the stop, `deaf` is
-/// cancelled.
+/// Accepts connections on the public listener and on the operator's. Where one of them ends before the stop, `deaf`
+/// is cancelled.
 pub(super) fn open(
     config: &Config,
     listeners: Listeners,
@@ -38,12 +38,12 @@ pub(super) fn open(
     [serve(listeners.public, public, connections_max()), serve(listeners.operator, operator, OPERATORS_MAX)]
 }
 
-/// As many public connections as may be: [`CONNECTIONS_MAX`], or half the descriptors that the system gives us, so that
-/// calls and files have the rest. Asks for all that we may have: the usual limit of 1,024 is for programs that cannot
-/// count further.
+/// The most public connections: [`CONNECTIONS_MAX`], or half the descriptors that the system grants, so that calls
+/// and files have the rest. The limit is raised to the maximum first, because the usual 1,024 is for programs that
+/// use `select`.
 fn connections_max() -> usize {
     let limit = getrlimit(Resource::Nofile);
-    // Where we may not, the old limit stands, and is the one to go by.
+    // Where raising fails, the old limit counts.
     let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     let descriptors = if raised.is_ok() { limit.maximum } else { limit.current };
     let half = descriptors.map_or(usize::MAX, |count| usize::try_from(count / 2).unwrap_or(usize::MAX));

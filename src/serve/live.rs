@@ -1,8 +1,9 @@
-//! What of the configuration can change while the bridge runs: secrets, mappings, and where alarms go.
+//! Takes over the parts of a configuration that can change while the bridge runs: secrets, mappings, and the receiver
+//! of alarms.
 //!
-//! A new configuration is taken as a whole or not at all, and only where it differs in something that cannot change now
-//! does a part of it wait: that part is named in the log and stays as it is until a restart. Webhooks and calls that
-//! are under way keep what they began with; nothing is turned away meanwhile.
+//! A faulty configuration changes nothing. A key of a good one that cannot change now is named in the log and keeps
+//! its value until a restart. Webhooks and calls under way keep the values that they began with, and no webhook is
+//! turned away meanwhile.
 
 use std::sync::Arc;
 
@@ -21,20 +22,20 @@ use crate::worker::{AlarmOptions, Worker};
 
 /// The parts of a running bridge that follow the configuration.
 pub(super) struct Live {
-    /// What the bridge was started with, as far as it cannot change.
+    /// The configuration at the start, for the keys that cannot change.
     pub(super) started_with: Config,
     pub(super) intake: watch::Sender<Arc<IntakeOptions>>,
     pub(super) roster: watch::Sender<Arc<Roster>>,
     pub(super) alarm: watch::Sender<Option<AlarmOptions>>,
     pub(super) worker: Arc<Worker>,
     pub(super) metrics: Arc<Metrics>,
-    /// What the console shows.
+    /// The settings that the console shows.
     pub(super) shown: watch::Sender<Vec<SettingsGroup>>,
     pub(super) shown_mappings: watch::Sender<ShownMappings>,
 }
 
 impl Live {
-    /// Takes over whatever is read anew, for ever.
+    /// Takes over every configuration that is read, for ever.
     pub(super) async fn follow(&self, mut read: mpsc::Receiver<Result<Config, Faults>>) {
         while let Some(read) = read.recv().await {
             self.reload(read);
@@ -42,7 +43,7 @@ impl Live {
         std::future::pending::<()>().await;
     }
 
-    /// Takes over what was read, or says why not.
+    /// Takes over a configuration, or logs the faults that prevent it.
     fn reload(&self, read: Result<Config, Faults>) {
         let loaded = read.map_err(|Faults(faults)| faults.iter().map(ToString::to_string).collect());
         let loaded = loaded.and_then(|config| match mappings::load(&config) {
@@ -65,7 +66,7 @@ impl Live {
         self.metrics.reloaded(is_good);
     }
 
-    /// Puts the mappings in force where they differ from those before.
+    /// Puts the mappings in force, and logs the files that differ from those before.
     fn put_in_force(&self, new: &Config, mappings: Mappings) {
         let shown = mappings::shown(new, &mappings);
         let changed = mappings::changed(&self.shown_mappings.borrow().files, &shown.files).join(", ");
@@ -89,7 +90,7 @@ impl Live {
         self.worker.braze.set_api_key(new.braze.api_key.clone());
         let mut waiting = waiting(&self.started_with, new);
         let mut in_force = in_force(&self.started_with, new);
-        // Whether a token is needed follows from the address, which stays.
+        // The address decides whether a token is needed, and it stays.
         let roster = in_force.operator.roster();
         if roster.asks_for_token() || self.started_with.operator.listen.ip().is_loopback() {
             self.roster.send_replace(Arc::new(roster));
@@ -111,7 +112,7 @@ impl Live {
     }
 }
 
-/// What holds from now on: what can change of the new one, on what cannot of the old one.
+/// The settings after a reload: reloadable keys from the new configuration, all others from the running one.
 fn in_force(old: &Config, new: &Config) -> Config {
     Config {
         operator: Operator {
@@ -139,14 +140,14 @@ fn in_force(old: &Config, new: &Config) -> Config {
     }
 }
 
-/// The provider stays, with all but its roles. Roles for another provider are not given to groups of this one: until the
-/// restart nobody has a role by it, nor where there is none any longer.
+/// The running provider with the new roles. Where the new configuration names another provider, or none, no group has
+/// a role until the restart.
 fn oidc_in_force(old: Option<&Oidc>, new: Option<&Oidc>) -> Option<Oidc> {
     let roles = new.filter(|_| !is_another(old, new)).map(|new| new.roles.clone()).unwrap_or_default();
     old.map(|old| Oidc { roles, ..old.clone() })
 }
 
-/// Whether more than the roles differs.
+/// Whether another key than the roles differs.
 fn is_another(old: Option<&Oidc>, new: Option<&Oidc>) -> bool {
     let (Some(old), Some(new)) = (old, new) else { return old.is_some() != new.is_some() };
     let Oidc { issuer, client_id, client_secret, redirect, name_claim, roles_claim, roles: _ } = old;
@@ -158,7 +159,7 @@ fn is_another(old: Option<&Oidc>, new: Option<&Oidc>) -> bool {
         || *roles_claim != new.roles_claim
 }
 
-/// The keys that differ and cannot change now. Everything is named here, so that a new key must be thought of.
+/// The keys that differ and cannot change now. Every key is named here, so that a new one does not compile unhandled.
 fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
     let Config {
         listen,

@@ -1,4 +1,5 @@
-//! The mappings that a configuration names: compiled, and as the console shows them. What they say is [`crate::mapping`]'s.
+//! Compiles the mappings that a configuration names, and shows them on the console. [`crate::mapping`] knows their
+//! content.
 
 use std::collections::BTreeMap;
 
@@ -17,12 +18,12 @@ pub(super) fn load(config: &Config) -> Result<Mappings, Faults> {
     })
 }
 
-/// What the console shows of them.
+/// The mappings as the console shows them.
 pub(super) fn shown(config: &Config, mappings: &Mappings) -> ShownMappings {
     ShownMappings { mappings: mappings.clone(), files: config.mapping_files.clone().unwrap_or_default() }
 }
 
-/// The files that are in one of the two and not, or otherwise, in the other.
+/// The files that only one of the two has, or whose text differs.
 pub(super) fn changed(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<String> {
     let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     names.into_iter().filter(|name| old.get(*name) != new.get(*name)).cloned().collect()

@@ -1,7 +1,7 @@
-//! How much memory this process may have, and how many deliveries may wait in it.
+//! Finds the memory that this process may have, and the number of deliveries that may wait in it.
 //!
-//! A bridge that takes in more than it has memory for is killed, and killed again at every start. So the limit on the
-//! backlog follows from the limit of the container, the process or the machine, whichever is the least.
+//! A bridge that accepts more than fits its memory is killed, and killed again at every start. So the least of the
+//! limits of container, process and machine bounds the backlog.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,20 +12,20 @@ use tracing::info;
 use crate::clock::Clock;
 use crate::store::{BACKLOG_MIN, StoreLimits, WAITING_BYTES};
 
-/// What the bridge takes with nothing waiting: itself, the store's cache, and bodies in hand.
+/// The memory of a bridge with an empty backlog: the program, the store's cache, and bodies in hand.
 const AT_REST_BYTES: u64 = 48 * 1024 * 1024;
 
-/// As many as may wait where memory sets no limit: a week of a busy brand, and a start of two seconds.
+/// The most waiting deliveries where memory sets no limit: a week of a busy brand, and a start of two seconds.
 const BACKLOG_MAX: u64 = 1_000_000;
 
-/// The parts of the memory that waiting deliveries may fill, of eight: the rest is for what a start, a compaction and a
-/// burst take for a while.
+/// The eighths of the memory that waiting deliveries may fill. The rest is for the passing needs of a start, a
+/// compaction and a burst.
 const EIGHTHS: u64 = 6;
 
 /// The share of the memory that one turn of the store's log may take.
 const TURN_SHARE: u64 = 64;
 
-/// The bounds of a turn: a longer one spares the disk more, and a shorter one is mostly overhead.
+/// The bounds of a turn: a longer one spares the disk, and a shorter one is mostly overhead.
 const TURN_BYTES: std::ops::RangeInclusive<u64> = 1024 * 1024..=16 * 1024 * 1024;
 
 /// The store's bounds on this machine.
@@ -54,7 +54,7 @@ fn backlog_max(memory: Option<u64>) -> u64 {
     (for_waiting(memory) / WAITING_BYTES).clamp(BACKLOG_MIN, BACKLOG_MAX)
 }
 
-/// What of this memory is for deliveries that wait, and for what lists need of all others.
+/// The part of this memory for waiting deliveries, and for the lists' entries of all others.
 fn for_waiting(memory: u64) -> u64 {
     (memory / 8 * EIGHTHS).saturating_sub(AT_REST_BYTES)
 }
@@ -64,8 +64,8 @@ fn turn_bytes(memory: Option<u64>) -> u64 {
     memory.map_or(*TURN_BYTES.end(), |memory| (memory / TURN_SHARE).clamp(*TURN_BYTES.start(), *TURN_BYTES.end()))
 }
 
-/// The files that may hold a limit on memory for a process in these control groups, of either version: each group's own
-/// and those of all above it.
+/// The files that may hold a memory limit for a process in these control groups, of either version: those of each
+/// group and of its ancestors.
 fn limit_files(groups: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for line in groups.lines() {
@@ -78,14 +78,14 @@ fn limit_files(groups: &str) -> Vec<PathBuf> {
         } else {
             continue;
         };
-        // In a container the path may be that of the host, and the container's own group is at the root.
+        // In a container the path may be the host's, and the container's own group is at the root.
         let inside = Path::new(path.trim_start_matches('/'));
         files.extend(inside.ancestors().map(|above| Path::new(root).join(above).join(name)));
     }
     files
 }
 
-/// The number in such a file; `None` for "max", and for the huge one by which version 1 says so.
+/// The number in such a file; `None` for "max", and for version 1's huge number of the same meaning.
 fn bytes_in(text: &str) -> Option<u64> {
     text.trim().parse().ok().filter(|bytes| *bytes < 1 << 60)
 }

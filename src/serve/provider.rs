@@ -1,5 +1,5 @@
-//! The identity provider of the console: its client, and what the console is handed of it. A build without the feature `oidc`
-//! has none, and refuses a configuration that names one.
+//! The identity provider of the console: its client, and the part that the console gets. A build without the feature
+//! `oidc` has none, and refuses a configuration that names one.
 
 #[cfg(feature = "oidc")]
 mod client {
@@ -33,7 +33,7 @@ mod client {
         Ok(Provider::new(options, http_client(CONNECT_TIMEOUT, TOTAL_TIMEOUT)?, clock.clone()))
     }
 
-    /// What the console is handed of this provider. `None` without an HTTP client, which the bridge then lacks as well.
+    /// The provider as the console uses it. `None` without an HTTP client, which the bridge then lacks as well.
     pub(in crate::serve) fn of(oidc: &Oidc, clock: &Clock) -> Option<http::Provider> {
         let client = client(oidc, clock).ok()?;
         let claims = [oidc.name_claim.clone(), oidc.roles_claim.clone()];

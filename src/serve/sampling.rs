@@ -6,7 +6,7 @@ use crate::store::Store;
 use crate::telemetry::{SAMPLE_EVERY, Sample, Samples};
 use crate::worker::Supervisor;
 
-/// Takes a sample now and then, until told to stop.
+/// Takes a sample every [`SAMPLE_EVERY`] until `stop`.
 pub(super) async fn run(store: &dyn Store, supervisor: &Supervisor, samples: &Samples, stop: &CancellationToken) {
     let Supervisor { clock, metrics, .. } = supervisor;
     loop {

@@ -1,4 +1,5 @@
-//! What is configured, as the console shows it: every key with its value in words, and of a secret only that it is set.
+//! The configuration as the console shows it: every key with its value in words. It never shows a secret, only that
+//! it is set.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::RecipeMessage;
 use crate::http::{Setting, SettingsGroup};
 
-/// Everything that is configured, in the order of the reference.
+/// All settings, in the order of the reference.
 pub(super) fn shown(config: &Config) -> Vec<SettingsGroup> {
     vec![bridge(config), zendesk(config), braze(config), alarm(config), provider(config)]
 }
@@ -39,7 +40,7 @@ fn bridge(config: &Config) -> SettingsGroup {
     }
 }
 
-/// Who they are, and what they may do.
+/// The operators' names, with their roles and rights.
 fn operators(accounts: &[Account]) -> String {
     let of = |account: &Account| {
         let Grant { role, rights } = &account.grant;
@@ -151,7 +152,7 @@ fn optional(key: &'static str, value: Option<impl std::fmt::Display>) -> Setting
     Setting { key, value: value.map(|value| value.to_string()).unwrap_or_default() }
 }
 
-/// Of secrets nothing is told but how many there are.
+/// A setting that holds secrets. It shows only their number.
 fn secret<'a>(key: &'static str, secrets: impl IntoIterator<Item = &'a SecretString>) -> Setting {
     let value = match secrets.into_iter().count() {
         0 => String::new(),

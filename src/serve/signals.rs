@@ -1,6 +1,6 @@
 //! The signals that a bridge heeds: SIGHUP has it read its configuration again, SIGTERM and Ctrl-C end it.
 //!
-//! It hands on what was read, and takes nothing of it over.
+//! It hands on the configuration, and never takes it over.
 
 use std::future::Future;
 use std::io;
@@ -34,7 +34,7 @@ pub(super) fn log_warnings(warnings: &[Warning]) {
     }
 }
 
-/// Reads the configuration again at each of these.
+/// Reads the configuration again at each hangup.
 pub(super) fn reloads(
     mut hangups: Hangups,
     read: impl Fn() -> Result<(Config, Vec<Warning>), Faults> + Send + Sync + 'static,

@@ -1,6 +1,6 @@
-//! Says when the time is not to be trusted: a clock that is wrong, and a time of which the store knows nothing.
+//! Reports times that cannot be trusted: a wrong clock, and a time that the store has lost.
 //!
-//! It corrects nothing: a wrong clock is [`crate::clock`]'s business, and a lost time the store's.
+//! It never corrects them: [`crate::clock`] follows a wrong clock, and the store knows the lost time.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use crate::store::{LostTime, Store, StoreError};
 use crate::telemetry::Readiness;
 use crate::worker::Supervisor;
 
-/// How often it looks: a wrong clock is seen well within a minute.
+/// The time between two looks: a wrong clock is seen well within a minute.
 const EVERY: Duration = Duration::from_secs(15);
 
-/// How often the store is asked whether it has failed.
+/// The time between two questions whether the store has failed.
 const FAILURE_EVERY: Duration = Duration::from_secs(1);
 
-/// By how much a date may lie ahead that was made by a clock which is corrected a little.
+/// The most by which a date may lie ahead, because its clock is corrected a little.
 const AHEAD_MAX: SignedDuration = SignedDuration::from_secs(60);
 
-/// Looks now and then, until told to stop.
+/// Looks every [`EVERY`] until `stop`.
 pub(super) async fn run(store: &dyn Store, supervisor: &Supervisor, stop: &CancellationToken) {
     let Supervisor { clock, metrics, readiness } = supervisor;
     let mut said = false;
@@ -55,7 +55,7 @@ pub(super) async fn run(store: &dyn Store, supervisor: &Supervisor, stop: &Cance
     }
 }
 
-/// Says of which time the store knows nothing, at the start that follows a restore.
+/// Reports the time that the store has lost, at the start that follows a restore.
 pub(super) fn tell_of_lost_time(store: &dyn Store, readiness: &Readiness) {
     let Some(LostTime { since, until, doubted: Some(doubted) }) = store.lost_time() else { return };
     let note = format!(
@@ -67,8 +67,8 @@ pub(super) fn tell_of_lost_time(store: &dyn Store, readiness: &Readiness) {
     readiness.set_note("store", note);
 }
 
-/// Waits until the store has failed, and says why. What it then still has in memory need not be what is on the medium, so
-/// nothing but another start mends it.
+/// Waits until the store has failed, and returns its error. Its memory may then differ from its medium, so only
+/// another start mends it.
 pub(super) async fn failure(store: &dyn Store, clock: &Clock) -> StoreError {
     loop {
         if let Err(error @ StoreError::Failed(_)) = store.health() {
