@@ -1,10 +1,10 @@
-//! `tandem demo`: the real bridge against the embedded vendors, over HTTP, for somebody who wants to see it work.
+//! `tandem demo`: the real bridge against the embedded vendors, over HTTP, for a visitor who wants to see it work.
 //!
-//! * [`page`] — one page in the browser: a phone, the agent's ticket, the bridge between them, and switches for trouble.
+//! * [`page`] — one page in the browser: a phone, the agent's ticket, the bridge between them, and trouble switches.
 //! * [`script`] — the same conversation on the terminal, which ends by itself.
 //!
-//! Neither knows the inside of the bridge: they do what customers and agents do, and look at what the vendors then have.
-//! What a bridge stores here goes into a directory for temporary files, and is removed at the end.
+//! Neither looks inside the bridge: they act as customers and agents, and look at the vendors' records afterwards.
+//! The bridge's store lies in a directory for temporary files, which is removed at the end.
 
 mod account;
 mod child;
@@ -34,7 +34,7 @@ use crate::sandbox::braze::Profile;
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::serve::{Listeners, ServeError, serve};
 
-/// How long one step may take. It takes milliseconds; this is for a machine that is busy with something else.
+/// How long one step may take. It takes milliseconds; the deadline allows for a busy machine.
 pub(crate) const STEP_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Why the demo, or a drill, did not play to its end.
@@ -57,7 +57,7 @@ pub enum DemoError {
     Port {
         /// The port.
         port: u16,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// No HTTP client can be built.
@@ -75,8 +75,8 @@ pub(crate) struct Bridge {
 }
 
 impl Bridge {
-    /// Starts it on free ports, with its store in this directory, and tells the vendors where it is. It does not catch up,
-    /// because no webhook is lost here and the conversation should show that nobody needs to.
+    /// Starts the bridge on free ports, with its store in this directory, and tells the vendors its address. It does
+    /// not catch up: no webhook is lost here, so the conversation shows that it works without.
     pub(crate) async fn start(sandbox: &Sandbox, directory: &Path) -> Result<Self, DemoError> {
         // The addresses stand for the listeners that are bound below, and only have to differ.
         let [listen, operator] = [0, 1].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
@@ -153,7 +153,7 @@ fn secrets() -> [(String, String); 4] {
     .map(|(name, secret)| (name.to_owned(), secret))
 }
 
-/// Who texts.
+/// The customer.
 fn customer() -> Profile {
     Profile {
         external_id: Some("customer-1815".to_owned()),
@@ -164,7 +164,7 @@ fn customer() -> Profile {
     }
 }
 
-/// Plays something in a directory of its own for temporary files, which is removed afterwards, however that ended.
+/// Plays in a directory of its own for temporary files, which is removed afterwards, also after a failure.
 pub(crate) async fn scratch<T>(
     name: &str,
     play: impl AsyncFnOnce(&Path) -> Result<T, DemoError>,

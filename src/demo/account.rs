@@ -1,27 +1,28 @@
-//! Whether anything was lost or doubled: what was said on one side compared with what the other side shows. Pure.
+//! Tells whether a message was lost or doubled: compares the messages of one side with those shown on the other.
+//! Pure.
 //!
 //! Words are compared, not the bridge's own marks, so that the bridge cannot flatter itself.
 
 use serde::Serialize;
 
-/// What became of everything that was said so far.
+/// The fates of all messages so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Account {
     /// Texts and public replies.
     pub(super) texted: usize,
     /// Of these, shown on the other side.
     pub(super) arrived: usize,
-    /// Not shown yet, and still being brought.
+    /// Not shown yet, and still on the way.
     pub(super) on_the_way: usize,
-    /// Refused, and the reason is there to be read: a customer who has opted out, most likely.
+    /// Refused, with a reason to read: most likely the customer has opted out.
     pub(super) refused: usize,
-    /// Shown once too often, or shown and never said.
+    /// Shown once too often, or shown and never written.
     pub(super) doubled: usize,
-    /// Not shown, and nobody is bringing it any more.
+    /// Not shown, and not on the way any more.
     pub(super) lost: usize,
 }
 
-/// What became of one thing that was said.
+/// The fate of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Fate {
@@ -46,8 +47,8 @@ impl Account {
     }
 }
 
-/// Finds each thing said among those shown, each of which stands for one only; and how many of those shown are left
-/// over, because they are there twice or nobody said them. Layout does not matter, words do.
+/// Finds each message among the shown ones, each of which stands for one message only. Returns with it the number of
+/// shown ones left over, which are there twice or were never written. Only words are compared, not layout.
 pub(super) fn match_up(said: &[&str], shown: &[&str]) -> (Vec<bool>, usize) {
     let mut left: Vec<String> = shown.iter().map(|words| bare(words)).collect();
     let find = |words: &&str| {
@@ -59,8 +60,8 @@ pub(super) fn match_up(said: &[&str], shown: &[&str]) -> (Vec<bool>, usize) {
     (found, left.len())
 }
 
-/// The texts in a customer's comment: one, or several that waited together, each under a line with its time. Lines that
-/// link to `media` are left out.
+/// The texts in a customer's comment: one, or several that waited together, each under a line with its time. Links to
+/// `media` are left out.
 pub(super) fn texts_in(comment: &str, media: &str) -> Vec<String> {
     let mut texts = vec![String::new()];
     for line in comment.lines().filter(|line| !line.starts_with(media)) {

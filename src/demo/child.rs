@@ -1,8 +1,9 @@
 //! The bridge of the demo page, in a process of its own so that it can be killed: SIGKILL, and a start on the same
 //! directory.
 //!
-//! The process does not outlive the demo: its standard input is a pipe that the demo holds open, and it ends when that
-//! closes, however the demo ended. It is told nothing but its configuration; nobody but it opens the store.
+//! The process does not outlive the demo: its standard input is a pipe that the demo holds open, and the process ends
+//! when that closes, however the demo ended. The demo never opens the store, and gives the process only a
+//! configuration.
 
 use std::fs::File;
 use std::future::pending;
@@ -32,7 +33,7 @@ use crate::serve::{Listeners, ServeError, serve_with_media};
 /// How long a killed bridge stays down: long enough to text into the silence, shorter than Braze's five repeats last.
 const DOWN: Duration = Duration::from_secs(3);
 
-/// How the bridge is.
+/// The state of the bridge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub(super) enum Standing {
@@ -43,29 +44,29 @@ pub(super) enum Standing {
         /// Its process.
         pid: u32,
     },
-    /// There is none.
+    /// There is no process.
     Killed {
-        /// When the next is started.
+        /// The start of the next one.
         until: Timestamp,
     },
 }
 
-/// What ended a bridge's process.
+/// The end of a bridge's process.
 enum End {
     /// It was killed, or died.
     Died,
-    /// It is to go on with another configuration.
+    /// It starts again with another configuration.
     Reconfigured,
 }
 
-/// Starts the bridge, and starts it again whenever it was killed.
+/// Starts the bridge, and starts it again each time that it was killed.
 pub(super) struct Keeper {
     file: PathBuf,
     /// The configuration, and the same with `on_unconfirmed = "hold"`.
     texts: [String; 2],
-    /// Where webhooks go.
+    /// The address for webhooks.
     pub(super) public: SocketAddr,
-    /// Where operators go.
+    /// The address for operators.
     pub(super) operator: SocketAddr,
     standing: watch::Sender<Standing>,
     killing: Notify,
@@ -74,16 +75,16 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Writes the configuration of a bridge between these vendors, which stores everything in this directory.
+    /// Writes the configuration of a bridge between these vendors, which keeps its store in this directory.
     ///
-    /// Its addresses stay the same over every start, so that a webhook finds either the bridge or nobody, and what found
-    /// nobody was sent before the bridge looks for what it missed.
+    /// Its addresses stay the same over every start, so that a webhook finds either the bridge or no listener. The
+    /// bridge catches up with those that found none.
     pub(super) fn new(sandbox: &Sandbox, directory: &Path, clock: Clock) -> io::Result<Self> {
         // Both are bound at once, so that they differ; a moment later they are free again.
         let free = [StdListener::bind("127.0.0.1:0")?, StdListener::bind("127.0.0.1:0")?];
         let (public, operator) = (free[0].local_addr()?, free[1].local_addr()?);
-        // Nobody watches a page for the minutes that looking takes by default. And a visitor may opt out while that word
-        // waits behind a text that Zendesk does not take: so Braze is asked before each text.
+        // By default the looks for a lost answer are minutes apart, which is too long for a visitor. An opt-out may
+        // wait behind a text that Zendesk does not take, so Braze is asked for the customer's state before each text.
         let group = SandboxOptions::default().subscription_group;
         let braze = format!("confirm_after_seconds = [2, 4]\nsubscription_group = \"{group}\"");
         let text = |braze: &str| configuration(sandbox, directory, public, operator, "catch_up_minutes = 1", braze);
@@ -101,15 +102,15 @@ impl Keeper {
         std::fs::write(&self.file, if hold { held } else { resend })
     }
 
-    /// Starts the bridge anew with `on_unconfirmed` set to `hold`, or to its default: a running bridge does not take over that
-    /// key.
+    /// Starts the bridge anew with `on_unconfirmed` set to `hold`, or to its default, because a running bridge does
+    /// not take over that key.
     pub(super) fn hold_unconfirmed(&self, hold: bool) -> io::Result<()> {
         self.write(hold)?;
         self.reconfiguring.notify_one();
         Ok(())
     }
 
-    /// How it is, and how it will be.
+    /// Its state, and every later one.
     pub(super) fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.subscribe()
     }
@@ -132,7 +133,7 @@ impl Keeper {
             self.standing.send_replace(Standing::Starting);
             let mut child = self.spawn()?;
             let lived = stop.run_until_cancelled(self.live(&mut child)).await;
-            // It may have ended by itself; afterwards it has in any case.
+            // It may have ended by itself; after this it has ended.
             drop(child.kill().await);
             match lived.transpose()? {
                 None => return Ok(()),
@@ -162,7 +163,7 @@ impl Keeper {
             .spawn()
     }
 
-    /// From the start of a process to the order to end it, or to its own end.
+    /// Watches a process from its start until it is to end, or ends by itself.
     async fn live(&self, child: &mut Child) -> Result<End, DemoError> {
         let Some(log) = child.stderr.take() else { return Ok(End::Died) };
         let mut log = BufReader::new(log).lines();
@@ -198,7 +199,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     // A handle of its own, because the command line holds the lock of the usual one.
     let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     std::thread::spawn(move || {
-        // Whatever ended it: the demo is gone, and with it everybody that could be served or told.
+        // The pipe is closed, so the demo is gone, and with it the vendors and the visitor.
         drop(io::copy(&mut input, &mut io::sink()));
         std::process::exit(0);
     });

@@ -1,5 +1,5 @@
-//! What a visitor of the demo page does as the customer and as the agent, and what was said so far. It acts on the vendors
-//! only: the bridge hears of it as it would hear of anybody.
+//! The actions of the demo page's visitor as the customer and as the agent, and all messages so far. They reach only
+//! the vendors: the bridge hears of them as of any customer's.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,11 +14,11 @@ use crate::sandbox::zendesk::{Ticket, TicketStatus};
 /// The longest message, in characters: it stays one text on the phone.
 pub(super) const WORDS_MAX: usize = 600;
 
-/// So many messages and pictures are kept at most; then the demo is to be started again.
+/// The most messages and pictures that are kept; beyond them, the demo has to be started again.
 const SAID_MAX: usize = 150;
 const PICTURES_MAX: usize = 20;
 
-/// Which way something goes.
+/// The way of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Way {
@@ -28,13 +28,13 @@ pub(super) enum Way {
     Reply,
 }
 
-/// Something that a visitor said to the other side.
+/// A message of the visitor to the other side.
 #[derive(Clone, Debug)]
 pub(super) struct Said {
     pub(super) number: usize,
     pub(super) way: Way,
     pub(super) words: String,
-    /// Where the customer's phone shows it.
+    /// Its address on the customer's phone.
     pub(super) picture: Option<String>,
     /// A word such as STOP, which is for the carrier and becomes a note for the agent.
     pub(super) is_keyword: bool,
@@ -58,14 +58,14 @@ pub(super) struct Conversation {
 struct State {
     said: Vec<Said>,
     troubles: Troubles,
-    /// Where Braze has each picture.
+    /// The address of each picture at Braze.
     pictures: Vec<String>,
     solved: usize,
     /// Whether a switch has gone off lately.
     mended: bool,
 }
 
-/// Why something cannot be done, in words for the visitor.
+/// Why an action is refused, in words for the visitor.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refused(pub(super) &'static str);
 
@@ -129,7 +129,7 @@ impl Conversation {
         Ok(())
     }
 
-    /// Keeps a picture for the customer's phone; the number by which it is sent.
+    /// Keeps a picture for the customer's phone. Returns the number by which it is sent.
     pub(super) fn add_picture(&self, media_type: &str, bytes: &[u8]) -> Result<usize, Refused> {
         let ending = match media_type {
             "image/png" => "png",
@@ -165,12 +165,12 @@ impl Conversation {
         self.lock().troubles
     }
 
-    /// Everything said so far, in order.
+    /// All messages so far, in order.
     pub(super) fn said(&self) -> Vec<Said> {
         self.lock().said.clone()
     }
 
-    /// How often a ticket was solved: so many closing texts may be on the phone.
+    /// How often a ticket was solved, which is the most closing texts on the phone.
     pub(super) fn solved(&self) -> usize {
         self.lock().solved
     }

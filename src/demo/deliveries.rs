@@ -1,5 +1,5 @@
-//! What the bridge says of its deliveries, asked of its operator API as any operator could, and the one order that is given
-//! there: to try again at once what waits.
+//! The bridge's deliveries, from its operator API as any operator could ask for them. The only change it makes there
+//! is a redrive of waiting ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use crate::clients::http_client;
 
-/// The bridge is on this machine, or killed: then nobody answers at once.
+/// The deadline of a call: the bridge is on this machine, and answers at once or is killed.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Deliveries in one answer: the API's own most.
+/// Deliveries in one answer: the API's own limit.
 const LIMIT: usize = 500;
 
 /// A delivery, as the operator API lists it.
@@ -36,29 +36,29 @@ struct Page {
 }
 
 impl Delivery {
-    /// Whether nothing more will happen to it by itself.
+    /// Whether it changes no more by itself.
     pub(super) fn is_settled(&self) -> bool {
         matches!(self.state.as_str(), "delivered" | "skipped" | "dead" | "quarantined") || self.is_set_aside()
     }
 
-    /// Whether the operator is to say whether it arrived.
+    /// Whether the operator has to decide whether it arrived.
     pub(super) fn is_set_aside(&self) -> bool {
         self.state == "unconfirmed" && self.due_at.is_none()
     }
 }
 
-/// Everything that the bridge was heard to say. While it does not answer, what it said before stands.
+/// The bridge's deliveries as last heard. While it does not answer, its last answer stands.
 pub(super) struct Deliveries {
     client: reqwest::Client,
     operator: SocketAddr,
     list: BTreeMap<String, Delivery>,
     /// The comment of each text to the phone.
     comments: BTreeMap<String, u64>,
-    /// The texts that came from looking, and not from a webhook.
+    /// The texts that came from catching up, and not from a webhook.
     caught_up: BTreeSet<String>,
-    /// At which attempt an answer was lost, as far as that was seen.
+    /// The attempt whose answer was lost, where that was seen.
     lost: BTreeMap<String, u32>,
-    /// The failed attempts of what waited, as far as that was seen: a redrive counts anew.
+    /// The failed attempts of waiting deliveries, where they were seen: a redrive counts anew.
     failed: BTreeMap<String, u32>,
 }
 
@@ -100,18 +100,18 @@ impl Deliveries {
         }
     }
 
-    /// The one with this id.
+    /// The delivery with this id.
     pub(super) fn get(&self, id: &str) -> Option<&Delivery> {
         self.list.get(id)
     }
 
-    /// The one that brings this comment to the phone.
+    /// The delivery that brings this comment to the phone.
     pub(super) fn of_comment(&self, comment: u64) -> Option<&Delivery> {
         let (id, _) = self.comments.iter().find(|(_, other)| **other == comment)?;
         self.get(id)
     }
 
-    /// Whether no webhook told of it.
+    /// Whether it came without a webhook.
     pub(super) fn is_caught_up(&self, id: &str) -> bool {
         self.caught_up.contains(id)
     }
@@ -121,14 +121,14 @@ impl Deliveries {
         delivery.state == "delivered" && self.lost.get(&delivery.id) == Some(&delivery.attempts)
     }
 
-    /// How many attempts of a delivery that has arrived were in vain.
+    /// The failed attempts of a delivery that has arrived.
     pub(super) fn failed_before(&self, delivery: &Delivery) -> u32 {
         let seen = self.failed.get(&delivery.id).copied().unwrap_or_default();
         if delivery.state == "delivered" { delivery.attempts.saturating_sub(1).max(seen) } else { 0 }
     }
 
-    /// Has everything that waits tried again now, as an operator does who knows that the trouble is over; false when the
-    /// bridge does not answer.
+    /// Has all waiting deliveries tried again now, as an operator does who knows that the trouble is over. False when
+    /// the bridge does not answer.
     pub(super) async fn redrive(&self) -> bool {
         self.call(http::Method::POST, "/api/deliveries/redrive?state=waiting").await.is_some()
     }

@@ -1,5 +1,5 @@
-//! Who may use the demo page: a browser on this machine, from the page itself. It listens on the loopback address only, and
-//! the danger is another web page that the visitor has open.
+//! Guards the demo page: only a browser on this machine may use it, from the page itself. It listens on the loopback
+//! address only, so the danger is another web page that the visitor has open.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -8,11 +8,11 @@ use http::{HeaderValue, Method, StatusCode, header};
 
 use crate::http::{guarded, is_for_this_machine, is_same_site};
 
-/// Lets the request pass, or answers 403; and says what may be done with the answer.
+/// Lets the request pass, or answers 403. The headers of every answer restrict its use.
 pub(super) async fn let_in(request: Request, next: Next) -> Response {
     let headers = request.headers();
     let from = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    // A browser that is new enough says so of every request; a link to the page may come from anywhere.
+    // A new browser sends this header with every request; a link to the page may come from anywhere.
     let is_ours = is_same_site(headers) && matches!(from, None | Some(b"same-origin" | b"none"));
     let response = if !is_for_this_machine(headers) {
         (StatusCode::FORBIDDEN, "only requests to this machine by its own name are served").into_response()
@@ -22,7 +22,7 @@ pub(super) async fn let_in(request: Request, next: Next) -> Response {
         next.run(request).await
     };
     let mut response = guarded(response).await;
-    // Scripts talk to us here, and no forms: nobody needs to be told where they come from.
+    // Scripts send the requests here, and no forms, so no referrer is needed.
     response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }

@@ -1,7 +1,7 @@
 //! `tandem demo`: serves one page on this machine until Ctrl-C, and plays both vendors and the network for it.
 //!
-//! The page gets everything that it shows as one value whenever that changes ([`super::view`]), and sends back what its
-//! visitor does. It is one conversation for whoever opens it, however often.
+//! The page gets its whole content as one value each time that it changes ([`super::view`]), and sends back its
+//! visitor's actions. All windows show the same conversation.
 
 use std::convert::Infallible;
 use std::io;
@@ -35,19 +35,19 @@ use crate::sandbox::zendesk::TicketStatus;
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::serve::stop_signal;
 
-/// Where the page is, unless somebody else is there.
+/// The page's port, unless it is taken.
 const PORT: u16 = 8484;
 
-/// The pause before Braze repeats a webhook. Its own are minutes; nobody watches a page for so long.
+/// The pause before Braze repeats a webhook. Braze's own are minutes, which is too long for a visitor.
 const REPEAT_AFTER: Duration = Duration::from_secs(2);
 
-/// The largest picture: what the bridge takes.
+/// The largest picture: the bridge's own limit.
 const PICTURE_BYTES_MAX: usize = 5 * 1024 * 1024;
 
-/// How often the page is told something new at most: quicker than an eye, slower than a machine.
+/// The least time between two values for the page: quicker than an eye, slower than a machine.
 const PACE: Duration = Duration::from_millis(40);
 
-/// How soon the bridge is asked again while it has something to do, and while it has not.
+/// How soon the bridge is asked again while it has work, and while it has none.
 const SOON: Duration = Duration::from_millis(200);
 const LATER: Duration = Duration::from_secs(5);
 
@@ -58,10 +58,10 @@ const SCRIPT: &str = include_str!("../../assets/demo.js");
 const BASE_STYLE: &str = include_str!("../../assets/base.css");
 const STYLE: &str = include_str!("../../assets/demo.css");
 const ICON: &str = include_str!("../../assets/icon.svg");
-/// What a visitor without a picture at hand sends.
+/// The picture for a visitor without one at hand.
 const PARCEL: &[u8] = include_bytes!("../../assets/demo-parcel.png");
 
-/// What the page's requests work on.
+/// The state of the page's handlers.
 #[derive(Clone)]
 struct Desk {
     conversation: Arc<Conversation>,
@@ -118,7 +118,7 @@ async fn listen(port: Option<u16>) -> Result<TcpListener, DemoError> {
     }
 }
 
-/// Keeps the view as things are, until nobody looks any more.
+/// Keeps the view up to date, until it has no receiver any more.
 async fn watch_over(
     conversation: Arc<Conversation>,
     keeper: Arc<Keeper>,
@@ -129,7 +129,7 @@ async fn watch_over(
     let (mut changes, mut standing) = (conversation.sandbox.changes(), keeper.standing());
     let mut mended = false;
     while !sender.is_closed() {
-        // By itself the bridge would wait on, for up to five minutes after a long trouble.
+        // Otherwise the bridge would wait on for up to five minutes after a long trouble.
         mended |= conversation.take_mended();
         mended = mended && !deliveries.redrive().await;
         deliveries.refresh().await;
@@ -143,7 +143,7 @@ async fn watch_over(
         tokio::time::sleep(PACE).await;
         let patience = if view.is_restless() { SOON } else { LATER };
         tokio::select! {
-            // Both senders live as long as what they tell of, which is held here.
+            // Both senders live as long as their owners, which this task holds.
             _ = changes.changed() => {}
             _ = standing.changed() => {}
             () = tokio::time::sleep(patience) => {}
@@ -240,7 +240,7 @@ struct Status {
     status: Wanted,
 }
 
-/// What an agent makes of a ticket.
+/// The statuses that the agent can set.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Wanted {
@@ -281,7 +281,7 @@ struct Kill {}
 
 async fn kill(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Response {
     act(&headers, &body, |Kill {}| {
-        // It gives up after five, so killing on and on would lose a text, as no bridge could help.
+        // Braze gives up after five repeats, so repeated kills would lose a text that no bridge could save.
         if !desk.conversation.sandbox.braze.is_idle() {
             return Err(Refused("Braze still repeats what nobody heard. Let it come through, then kill again."));
         }
@@ -289,7 +289,7 @@ async fn kill(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Resp
     })
 }
 
-/// Reads what the visitor wants, does it, and says why not. A form of another site cannot send JSON.
+/// Reads the visitor's action and carries it out, or answers why not. A form of another site cannot send JSON.
 fn act<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8], deed: impl FnOnce(T) -> Result<(), Refused>) -> Response {
     if headers.get(header::CONTENT_TYPE).is_none_or(|value| value != "application/json") {
         return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be JSON").into_response();

@@ -1,7 +1,8 @@
 //! `tandem demo --script`: a conversation, played on the terminal to its end.
 //!
-//! Nothing is scripted on the bridge's side: the play texts as the customer and answers as the agent, and prints what
-//! then stands on the phone and on the ticket. A step that does not come true within its time ends it as failed.
+//! The bridge's side is never scripted: the play texts as the customer and answers as the agent, and prints the texts
+//! on the phone and the comments on the ticket. A step that does not come true within its time ends the play as
+//! failed.
 
 use std::io;
 
@@ -28,7 +29,7 @@ pub async fn run() -> Result<(), DemoError> {
     .await
 }
 
-/// What is played on, and how much of it has been printed.
+/// The sandbox, and how much of it has been printed.
 struct Stage {
     sandbox: Sandbox,
     /// The customer's Braze id.
@@ -95,7 +96,7 @@ impl Stage {
         self.account()
     }
 
-    /// The customer texts; shows what then stands on the ticket.
+    /// The customer texts; shows the comment on the ticket.
     async fn text(&mut self, text: &str) -> Result<(), DemoError> {
         self.sandbox.phone.text(&self.customer, text);
         for line in text.lines() {
@@ -105,14 +106,14 @@ impl Stage {
         self.show()
     }
 
-    /// The agent replies; shows what then stands on the phone.
+    /// The agent replies; shows the text on the phone.
     async fn reply(&mut self, ticket: u64, html: &str) -> Result<(), DemoError> {
         self.sandbox.zendesk.agent_reply(ticket, html);
         self.until("the reply on the phone", |stage| stage.texts().len() > stage.texted).await?;
         self.show()
     }
 
-    /// Prints what is new on the ticket and on the phone.
+    /// Prints the new comments on the ticket and the new texts on the phone.
     fn show(&mut self) -> Result<(), DemoError> {
         let comments = self.comments();
         for comment in comments.iter().skip(self.shown) {

@@ -1,5 +1,5 @@
-//! What goes wrong on purpose while a switch of the demo page is on. It breaks the vendors and the network, never the
-//! bridge, and each in a way that the vendors' documents or any network know.
+//! The faults that the demo page's switches inject. They break the vendors and the network, never the bridge, and
+//! each in a way that the vendors document or any network knows.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::sandbox::Sandbox;
 use crate::sandbox::server::{Fault, FaultKind};
 
-/// Which switches are on.
+/// The switches that are on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Troubles {
     /// Zendesk's API answers 503 to everything.
     pub(super) zendesk_down: bool,
-    /// Both vendors do what they are asked to write, and every answer to that is lost.
+    /// Both vendors carry out every write, and its answer is lost.
     pub(super) answers_lost: bool,
     /// Both vendors send every webhook twice.
     pub(super) twice: bool,
@@ -38,22 +38,22 @@ pub(super) enum Trouble {
     ReceiptsLate,
 }
 
-/// What writes a message at a vendor: method and path.
+/// The calls that write a message at a vendor: method and path.
 const WRITES: [(&str, &str); 2] = [("POST", "/api/v2/tickets"), ("PUT", "/api/v2/tickets")];
 const SENDS: (&str, &str) = ("POST", "/campaigns/trigger/send");
 
 /// How Braze refuses a text that no phone can get.
 const REFUSAL: &str = r#"{"message":"The phone number is a landline"}"#;
 
-/// Receipts that are late are later than a demo lasts.
+/// The delay of late receipts: longer than a demo.
 const LATE: SignedDuration = SignedDuration::from_hours(24);
 
-/// A storm comes in squalls: so many calls are refused, and so many after them are not. A message takes up to eight calls
-/// that must all succeed one after the other, so a calm has more than that.
+/// A storm comes in squalls: [`REFUSED`] calls are refused, and the next [`CALM`] are not. A message takes up to
+/// eight calls that must all succeed one after the other, so a calm has more than that.
 const REFUSED: u32 = 3;
 const CALM: u32 = 10;
 
-/// How many squalls a storm has: more than anybody watches.
+/// The squalls of a storm: more than a visitor watches.
 const SQUALLS: usize = 500;
 
 impl Troubles {
@@ -71,7 +71,8 @@ impl Troubles {
         self
     }
 
-    /// Breaks what is to be broken, and mends the rest. Of several faults that strike a call, the first given does.
+    /// Injects the faults of the switches that are on, and clears all others. Of several faults that strike a call,
+    /// the first given does.
     pub(super) fn apply(self, sandbox: &Sandbox) {
         let (zendesk, braze) = (&sandbox.zendesk, &sandbox.braze);
         zendesk.clear_faults();

@@ -1,5 +1,5 @@
-//! Everything that the demo page shows, as one value: read off the vendors, and beside each message what the bridge says
-//! of it. Nothing here acts.
+//! The whole content of the demo page as one value: the vendors' records, and beside each message the bridge's state
+//! of it. It never acts.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,13 +12,13 @@ use super::troubles::Troubles;
 use crate::sandbox::sender::{Attempt, AttemptResult};
 use crate::sandbox::zendesk::{Comment, Ticket};
 
-/// What the shipped campaign says when a ticket is solved.
+/// The shipped campaign's text for a solved ticket.
 const CLOSING: &str = "Your ticket has been closed";
 
-/// How many of the latest messages are shown on their way.
+/// The latest messages that are shown on their way.
 const MESSAGES: usize = 12;
 
-/// After this long without a word from the bridge, a reply that nobody heard is lost: two looks and a bit.
+/// The age at which a reply that the bridge does not know counts as lost: two looks and a bit.
 const FOUND_WITHIN_SECONDS: i64 = 150;
 
 /// The page, whole.
@@ -70,22 +70,23 @@ struct Message {
     way: Way,
     words: String,
     fate: Fate,
-    /// Which stations it has passed: 0 none, 2 accepted and synced, 3 shown on the other side, 4 known to be there.
+    /// The stations that it has passed: 0 none, 2 accepted and synced, 3 shown on the other side, 4 known to be
+    /// there.
     passed: u8,
-    /// The bridge's word for its state, or what there is to say before the bridge knows of it.
+    /// The bridge's word for its state, or the page's own before the bridge knows of it.
     state: String,
     cause: Option<String>,
     due_at: Option<Timestamp>,
     attempts: u32,
     caught_up: bool,
-    /// What a trouble did to it, which is over: sentences without a full stop.
+    /// The effects of past troubles on it: sentences without a full stop.
     traces: Vec<String>,
-    /// Whether nothing more will happen to it.
+    /// Whether it changes no more.
     #[serde(skip)]
     is_settled: bool,
 }
 
-/// What is known of one message.
+/// The known facts of one message.
 struct Known<'a> {
     said: &'a Said,
     shown: bool,
@@ -93,20 +94,21 @@ struct Known<'a> {
     heard: bool,
     /// The attempts to hand it over.
     tries: usize,
-    /// Nobody tries any more to hand it over.
+    /// Whether the vendor has given up handing it over.
     given_up: bool,
-    /// How often it was handed over once more, and known already.
+    /// How often it was handed over again as a duplicate.
     rings: usize,
     delivery: Option<&'a Delivery>,
     caught_up: bool,
     /// Seen at the other side after its answer was lost.
     found: bool,
-    /// The attempts in vain of what has arrived.
+    /// The failed attempts of a message that has arrived.
     failed: u32,
 }
 
 impl View {
-    /// Looks at everything. `deliveries` must be from before, so that what they say has happened is seen.
+    /// Looks at everything. `deliveries` must be older than the vendors' records, so that these show every effect in
+    /// it.
     pub(super) fn of(conversation: &Conversation, deliveries: &Deliveries, bridge: Standing, now: Timestamp) -> Self {
         let sandbox = &conversation.sandbox;
         let (said, tickets, texts) = (conversation.said(), sandbox.zendesk.tickets(), sandbox.braze.texts());
@@ -160,13 +162,13 @@ impl View {
         }
     }
 
-    /// Whether something will change by itself, without anything happening at a vendor.
+    /// Whether the view will change by itself, without a change at a vendor.
     pub(super) fn is_restless(&self) -> bool {
         !matches!(self.bridge, Standing::Up { .. }) || !self.messages.iter().all(|message| message.is_settled)
     }
 }
 
-/// Which of what was said is shown, and how many things are shown that should not be.
+/// Whether each message is shown, and the number of shown messages that should not be.
 fn compare(said: &[Said], on_tickets: &[String], on_phone: &[&str], solved: usize) -> (Vec<bool>, usize) {
     let one_way = |way| said.iter().filter(move |said| said.way == way && !said.is_keyword);
     let texts: Vec<&str> = one_way(Way::Text).map(|said| said.words.as_str()).collect();
@@ -192,9 +194,9 @@ impl Known<'_> {
             Some(delivery) if !delivery.is_settled() => Fate::OnTheWay,
             Some(_) if self.said.is_keyword => Fate::Arrived,
             Some(delivery) if delivery.state == "delivered" => Fate::Lost,
-            // What is dead, skipped or set aside says why, to the agent or to the operator.
+            // A dead, skipped or set-aside delivery tells its reason to the agent or to the operator.
             Some(_) => Fate::Refused,
-            // Braze repeats a text and then gives up; what Zendesk gives up, the bridge finds.
+            // Braze repeats a text and then gives up; a reply that Zendesk gives up is caught up with.
             None if self.given_up && self.said.way == Way::Text => Fate::Lost,
             None if waited > FOUND_WITHIN_SECONDS => Fate::Lost,
             None => Fate::OnTheWay,
@@ -240,7 +242,7 @@ impl Known<'_> {
 }
 
 impl Known<'_> {
-    /// What troubles have done to it, in the order in which they strike.
+    /// The effects of troubles on it, in the order in which they strike.
     fn traces(&self) -> Vec<String> {
         let mut traces = Vec::new();
         match self.rings {
@@ -273,13 +275,13 @@ impl Known<'_> {
     }
 }
 
-/// Whether the bridge has said to a webhook that it knows it already.
+/// Whether the bridge has answered a webhook as a duplicate.
 fn is_known_already(attempt: &Attempt) -> bool {
     let AttemptResult::Answered { status: 202, body, .. } = &attempt.result else { return false };
     serde_json::from_str(body).is_ok_and(|answer: serde_json::Value| answer["status"] == "duplicate")
 }
 
-/// The event as which the bridge has taken a webhook, in its own answer.
+/// The id of the event that the bridge has made of a webhook, from its own answer.
 fn taken_as(attempt: &Attempt) -> Option<String> {
     let AttemptResult::Answered { status: 202, body, .. } = &attempt.result else { return None };
     let answer: serde_json::Value = serde_json::from_str(body).ok()?;
@@ -342,7 +344,7 @@ fn desk(ticket: &Ticket, conversation: &Conversation, media: &str) -> Desk {
     Desk { id: ticket.id, status: ticket.status.as_str(), comments: comments.collect() }
 }
 
-/// Where the page gets a file that a vendor has: below `/files`, since it may load nothing from elsewhere.
+/// The page's address of a vendor's file: below `/files`, because the page may load nothing from elsewhere.
 fn local(url: &str, vendor: &str) -> Option<String> {
     let path = url.strip_prefix(vendor)?;
     Some(format!("/files{}", path.split('?').next().unwrap_or(path)))
