@@ -10,7 +10,6 @@
 //! in slices of its period, so that *no* stretch of that length ever holds more calls than allowed. The vendor's own
 //! fixed window may therefore begin at any time. A token bucket would let twice as many through.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,106 +17,19 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::event::{Destination, TicketId};
 use crate::domain::lanes::Need;
 
+mod call;
 mod limit;
 mod window;
 
+pub use call::{Call, Pool, UserKey};
+use call::{pools, pools_of};
 pub use limit::{Counted, Limit, Reached, a_period};
-use window::{Keyed, Window};
-
-/// The longest that a vendor's hint may hold a pool: Braze's hour, because no vendor counts by a longer period.
-pub const HOLD_MAX: Duration = Duration::from_secs(3600);
-
-/// The shortest hold: a hint of "now" or of the past must not make a busy loop.
-pub const HOLD_MIN: Duration = Duration::from_secs(1);
-
-/// How long a `remaining` without a reset time is believed, and how long a refusal without a hint holds. Zendesk counts
-/// by the minute; a sixth of it is soon enough to notice and late enough not to hammer.
-const HOLD_UNTOLD: Duration = Duration::from_secs(10);
+pub use window::{HOLD_MAX, HOLD_MIN, Told};
+use window::{Keyed, Window, held};
 
 /// How far ahead user saves may be booked before no further new customer is begun: long enough that the pool is never
 /// idle, short enough that the answers about a customer are still true when the save comes.
 const SAVES_AHEAD: SignedDuration = SignedDuration::from_secs(20);
-
-/// A call that is about to be made, as its budget sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// A read (or an upload) at Zendesk that counts against the account only.
-    ZendeskRead,
-    /// A call to Zendesk with a limit of its own that the bridge stays far below (search, audits, settings). Its
-    /// headers may speak of that limit.
-    ZendeskSearch,
-    /// A search for a user, which counts against the account only.
-    ZendeskSearchUsers,
-    /// The list of tickets: 100 a minute.
-    ZendeskListTickets,
-    /// A new ticket.
-    ZendeskCreateTicket,
-    /// An update of this ticket: 30 in ten minutes, and 100 a minute for all tickets together.
-    ZendeskUpdateTicket(TicketId),
-    /// A note of the bridge's own on this ticket: an update that draws on the notes' share as well.
-    ZendeskNote(TicketId),
-    /// The upsert of this user: 5 a minute, and one a second for all users together.
-    ZendeskSaveUser(UserKey),
-    /// A message to one customer: 250,000 an hour.
-    BrazeSend,
-    /// Reading profiles: 250 a minute for most workspaces.
-    BrazeExport,
-    /// Any other read at Braze: 250,000 an hour.
-    BrazeRead,
-}
-
-/// Stands for a user in a budget without keeping the user's identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct UserKey(u64);
-
-impl UserKey {
-    /// The key of the user whom this text names: an external id or an e-mail address.
-    #[must_use]
-    pub fn of(name: &str) -> Self {
-        Self(hashed(&name))
-    }
-}
-
-/// A limit that several calls share and that answers may name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pool {
-    /// All of Zendesk's Support API, per minute.
-    ZendeskAccount,
-    /// Ticket lists, per minute.
-    ZendeskLists,
-    /// New tickets, per minute.
-    ZendeskCreates,
-    /// Ticket updates, per minute.
-    ZendeskUpdates,
-    /// The share of the ticket updates that the bridge's own notes may take, per minute.
-    ZendeskNotes,
-    /// User upserts, per second.
-    ZendeskUserSaves,
-    /// Braze's single sends, per hour.
-    BrazeSends,
-    /// Braze's profile exports, per minute.
-    BrazeExports,
-    /// Other reads at Braze, per hour.
-    BrazeReads,
-}
-
-impl Pool {
-    /// The calls that it counts, as a plural.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ZendeskAccount => "all calls",
-            Self::ZendeskLists => "ticket lists",
-            Self::ZendeskCreates => "new tickets",
-            Self::ZendeskUpdates => "ticket updates",
-            Self::ZendeskNotes => "notes",
-            Self::ZendeskUserSaves => "user saves",
-            Self::BrazeSends => "texts",
-            Self::BrazeExports => "profile exports",
-            Self::BrazeReads => "other reads",
-        }
-    }
-}
 
 /// How much is left in a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,19 +44,6 @@ pub struct Level {
     pub period: Duration,
     /// When the next call may go; `None` means now.
     pub opens_at: Option<Timestamp>,
-}
-
-/// An answer's numbers for a pool. They come from outside, so none is believed beyond its bounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// The pool.
-    pub pool: Pool,
-    /// Calls per period; a zero is ignored.
-    pub limit: Option<u64>,
-    /// Calls left in the vendor's present window.
-    pub remaining: Option<u64>,
-    /// When that window ends.
-    pub resets_at: Option<Timestamp>,
 }
 
 /// Whether a call may be made.
@@ -216,7 +115,7 @@ impl Budgets {
             (Some((at, pool)), keyed) if keyed.is_none_or(|keyed| keyed.until <= at) => {
                 let window = self.pool(pool);
                 window.keep_time(call, at, now);
-                return Permit::At(at, Limit::of(window, Counted::Pool(pool)));
+                return Permit::At(at, window.limit(Counted::Pool(pool)));
             }
             // One key is asked for by one lane, so nothing stands in line for it.
             (_, Some(keyed)) => return Permit::At(keyed.until, keyed.limit),
@@ -339,7 +238,7 @@ impl Budgets {
         for pool in pools_of(destination) {
             let window = self.pool(*pool);
             let until = window.opens_at(0, now);
-            let limit = Limit::of(window, Counted::Pool(*pool));
+            let limit = window.limit(Counted::Pool(*pool));
             reached.extend(until.map(|until| Reached { limit, until }));
         }
         if destination == Destination::Zendesk {
@@ -385,52 +284,11 @@ fn share(updates: u32) -> u32 {
     (updates / 4).max(1)
 }
 
-/// A vendor's pools that operators see, the widest first.
-fn pools_of(destination: Destination) -> &'static [Pool] {
-    match destination {
-        Destination::Zendesk => &[
-            Pool::ZendeskAccount,
-            Pool::ZendeskLists,
-            Pool::ZendeskCreates,
-            Pool::ZendeskUpdates,
-            Pool::ZendeskUserSaves,
-        ],
-        Destination::Braze => &[Pool::BrazeSends, Pool::BrazeReads, Pool::BrazeExports],
-    }
-}
-
-/// The pools that a call draws on.
-fn pools(call: Call) -> &'static [Pool] {
-    match call {
-        Call::ZendeskRead | Call::ZendeskSearch | Call::ZendeskSearchUsers => &[Pool::ZendeskAccount],
-        Call::ZendeskListTickets => &[Pool::ZendeskAccount, Pool::ZendeskLists],
-        Call::ZendeskCreateTicket => &[Pool::ZendeskAccount, Pool::ZendeskCreates],
-        Call::ZendeskUpdateTicket(_) => &[Pool::ZendeskAccount, Pool::ZendeskUpdates],
-        Call::ZendeskNote(_) => &[Pool::ZendeskAccount, Pool::ZendeskUpdates, Pool::ZendeskNotes],
-        Call::ZendeskSaveUser(_) => &[Pool::ZendeskAccount, Pool::ZendeskUserSaves],
-        Call::BrazeSend => &[Pool::BrazeSends],
-        Call::BrazeExport => &[Pool::BrazeExports],
-        Call::BrazeRead => &[Pool::BrazeReads],
-    }
-}
-
-/// A hint of the vendor within its bounds, or [`HOLD_UNTOLD`] from now.
-fn held(until: Option<Timestamp>, now: Timestamp) -> Timestamp {
-    let after = |wait: Duration| now.saturating_add(wait).unwrap_or(Timestamp::MAX);
-    until.map_or(after(HOLD_UNTOLD), |until| until.clamp(after(HOLD_MIN), after(HOLD_MAX)))
-}
-
-fn hashed(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::window::KEYS_MAX;
+    use super::window::{HOLD_UNTOLD, KEYS_MAX};
     use super::*;
 
     fn at(ms: i64) -> Timestamp {

@@ -4,7 +4,7 @@
 //! (`clients::words`). Stores keep it as text, those of earlier versions as well, so its parts are read back here. This
 //! module never decides the consequences.
 
-use crate::domain::event::Destination;
+use crate::domain::destination::Destination;
 
 /// The customer has opted out.
 pub const OPTED_OUT: &str = "the customer has opted out of texts";

@@ -10,14 +10,18 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::event::{CommentId, Customer, EventId, EventKind, Keyword, Sighting, TicketId, UserId};
+use crate::domain::event::{CommentId, Customer, EventId, EventKind, Sighting, TicketId, UserId};
 use crate::domain::reading::Reading;
 
 mod change;
+mod opening;
 mod status;
+mod subscription;
 
 pub use change::{Change, TakenUp};
+pub use opening::Opening;
 pub use status::TicketStatus;
+pub use subscription::{Keyword, Subscription};
 
 /// How long a text on the ticket that equals one of the bridge's own counts as an echo.
 pub const ECHO_LIFE: Duration = Duration::from_secs(600);
@@ -88,19 +92,6 @@ pub struct Ticket {
     pub stamp: Option<Timestamp>,
 }
 
-/// Whether the customer wants to be texted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Subscription {
-    /// Never heard a keyword.
-    #[default]
-    Unknown,
-    /// Opted in.
-    In,
-    /// Opted out: no text may be sent.
-    Out,
-}
-
 /// The agents' comments on one ticket that have gone to the phone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forwarded {
@@ -145,19 +136,6 @@ pub struct OwnWrite {
     /// When the bridge first set out to write it. An equal text from before is no echo.
     pub since: Timestamp,
     /// When it last set out to write it.
-    pub at: Timestamp,
-}
-
-/// A ticket that the bridge set out to open.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Opening {
-    /// The text to open it with; its id is also the idempotency key at Zendesk.
-    pub event: EventId,
-    /// The conversation's ticket before.
-    pub after: Option<TicketId>,
-    /// Whether it follows up the ticket before, which was closed.
-    pub follows_up: bool,
-    /// When the bridge set out.
     pub at: Timestamp,
 }
 

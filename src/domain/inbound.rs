@@ -8,7 +8,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::event::{EventKind, Keyword};
+use crate::domain::conversation::Keyword;
+use crate::domain::event::EventKind;
 
 /// The most names kept at one endpoint; further ones share [`OTHERS`].
 const NAMES_MAX: usize = 64;

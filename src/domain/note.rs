@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::event::{self, CommentId, EventId, TicketId};
+use crate::domain::conversation;
+use crate::domain::ids::{CommentId, EventId, TicketId};
 
 mod why;
 
@@ -263,13 +264,13 @@ impl Saying {
 
     /// The message of a subscription keyword, with the word that the customer typed.
     #[must_use]
-    pub fn of_keyword(keyword: event::Keyword, word: &str) -> Self {
+    pub fn of_keyword(keyword: conversation::Keyword, word: &str) -> Self {
         let word = Some(word.trim().to_owned()).filter(|word| !word.is_empty());
         let word = Keyword { word };
         match keyword {
-            event::Keyword::OptOut => Self::OptedOut(word),
-            event::Keyword::OptIn => Self::OptedIn(word),
-            event::Keyword::Help => Self::AskedForHelp(word),
+            conversation::Keyword::OptOut => Self::OptedOut(word),
+            conversation::Keyword::OptIn => Self::OptedIn(word),
+            conversation::Keyword::Help => Self::AskedForHelp(word),
         }
     }
 

@@ -8,7 +8,8 @@ use url::Url;
 use super::fields::{self, unreadable};
 use super::signature::Verified;
 use super::{Reading, Stop, form};
-use crate::domain::event::{Customer, CustomerText, DedupeKey, EventKind, Keyword, TicketFields};
+use crate::domain::conversation::Keyword;
+use crate::domain::event::{Customer, CustomerText, DedupeKey, EventKind, TicketFields};
 use crate::domain::phone;
 
 /// What Braze fills in for the dispatch id when somebody presses its test button.

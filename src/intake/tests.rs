@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::domain::conversation::Keyword;
 use crate::domain::event::{
-    AgentReply, CommentId, Customer, CustomerText, Keyword, PhoneText, TicketChange, TicketFields, TicketId, UserId,
+    AgentReply, CommentId, Customer, CustomerText, PhoneText, TicketChange, TicketFields, TicketId, UserId,
 };
 
 const SECRET: &str = "HRkRd4BeOAoUkfZr-mhauJT64rvBASlJRoIyPsd3zeA=";

@@ -9,7 +9,8 @@ use std::fmt;
 use super::context::{Context, CustomerPart, NotePart, RecipientPart};
 use super::name::Name;
 use crate::domain::address::aliases_of;
-use crate::domain::event::{Customer, CustomerText, Event, EventKind, Keyword, PhoneText};
+use crate::domain::conversation::Keyword;
+use crate::domain::event::{Customer, CustomerText, Event, EventKind, PhoneText};
 use crate::domain::note::{Note, Saying, Says};
 use crate::domain::text;
 

@@ -12,11 +12,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::Clock;
 
-use crate::domain::conversation::{Change, ConversationKey, Subscription, TicketStatus, fingerprint};
+use crate::domain::conversation::{Change, ConversationKey, Keyword, Subscription, TicketStatus, fingerprint};
 use crate::domain::delivery::{State, Transition};
 use crate::domain::event::{
-    AgentReply, Customer, CustomerText, DedupeKey, Destination, Event, EventId, EventKind, Keyword, PhoneText,
-    TicketChange, TicketFields, TicketId, Unreadable,
+    AgentReply, Customer, CustomerText, DedupeKey, Destination, Event, EventId, EventKind, PhoneText, TicketChange,
+    TicketFields, TicketId, Unreadable,
 };
 use crate::domain::inbound::{Arrivals, Door, Otherwise};
 use crate::domain::note::{Note, Says, Tells};

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use crate::clients::Failure;
 use crate::clients::zendesk::{COMMENTS_MAX, Saved, TicketView, Written};
-use crate::domain::conversation::{Change, Conversation, Opening, TicketStatus, fingerprint};
+use crate::domain::conversation::{Change, Conversation, Keyword, Opening, TicketStatus, fingerprint};
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{Customer, CustomerText, Destination, Event, EventId, Keyword, TicketId, UserId};
+use crate::domain::event::{Customer, CustomerText, Destination, Event, EventId, TicketId, UserId};
 use crate::domain::note::{Note, Saying};
 use crate::domain::plan::{Facts, KnownTicket, Step, Tagging, plan};
 use crate::domain::reading::Counted;

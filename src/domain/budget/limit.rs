@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Pool, Window};
+use super::call::Pool;
 
 /// The calls that a limit counts together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +48,6 @@ pub struct Limit {
 }
 
 impl Limit {
-    pub(super) fn of(window: &Window, counted: Counted) -> Self {
-        Self { calls: window.capacity, counted, period: window.period(), is_refusal: window.held_until.is_some() }
-    }
-
     /// Why calls to this vendor wait.
     #[must_use]
     pub fn said(&self, vendor: &str) -> String {

@@ -6,7 +6,18 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Call, Counted, Limit, Reached, Told, held};
+use super::call::{Call, Pool};
+use super::limit::{Counted, Limit, Reached};
+
+/// The longest that a vendor's hint may hold a pool: Braze's hour, because no vendor counts by a longer period.
+pub const HOLD_MAX: Duration = Duration::from_secs(3600);
+
+/// The shortest hold: a hint of "now" or of the past must not make a busy loop.
+pub const HOLD_MIN: Duration = Duration::from_secs(1);
+
+/// How long a `remaining` without a reset time is believed, and how long a refusal without a hint holds. Zendesk counts
+/// by the minute; a sixth of it is soon enough to notice and late enough not to hammer.
+pub(super) const HOLD_UNTOLD: Duration = Duration::from_secs(10);
 
 /// The largest limit believed. Zendesk's highest is 100,000 a minute, Braze's 250,000 an hour.
 const LIMIT_MAX: u32 = 1_000_000;
@@ -27,6 +38,25 @@ const GRACE: SignedDuration = SignedDuration::from_secs(5);
 
 /// The most calls that are expected in one pool; calls beyond them keep no time.
 const EXPECTED_MAX: usize = 4096;
+
+/// An answer's numbers for a pool. They come from outside, so none is believed beyond its bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The pool.
+    pub pool: Pool,
+    /// Calls per period; a zero is ignored.
+    pub limit: Option<u64>,
+    /// Calls left in the vendor's present window.
+    pub remaining: Option<u64>,
+    /// When that window ends.
+    pub resets_at: Option<Timestamp>,
+}
+
+/// A hint of the vendor within its bounds, or [`HOLD_UNTOLD`] from now.
+pub(super) fn held(until: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let after = |wait: Duration| now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+    until.map_or(after(HOLD_UNTOLD), |until| until.clamp(after(HOLD_MIN), after(HOLD_MAX)))
+}
 
 /// Allows at most `capacity` calls in any stretch of one period, and never more than the vendor said were left.
 #[derive(Clone, Debug)]
@@ -129,6 +159,11 @@ impl Window {
     fn own(&self, call: Call, now: Timestamp) -> Option<usize> {
         let is_named = matches!(call, Call::ZendeskUpdateTicket(_) | Call::ZendeskNote(_) | Call::ZendeskSaveUser(_));
         self.expected.iter().position(|(at, expected)| *expected == call && (is_named || *at <= now))
+    }
+
+    /// The limit that it keeps, as people are told of it.
+    pub(super) fn limit(&self, counted: Counted) -> Limit {
+        Limit { calls: self.capacity, counted, period: self.period(), is_refusal: self.held_until.is_some() }
     }
 
     pub(super) fn period(&self) -> Duration {
@@ -245,7 +280,7 @@ impl Keyed {
     pub(super) fn reached(&mut self, key: u64, now: Timestamp) -> Option<Reached> {
         let window = self.windows.get_mut(&key)?;
         let until = window.opens_at(0, now)?;
-        Some(Reached { limit: Limit::of(window, self.counted), until })
+        Some(Reached { limit: window.limit(self.counted), until })
     }
 
     /// Of the limits that are reached, the one that is freed last.
@@ -253,7 +288,7 @@ impl Keyed {
         let counted = self.counted;
         let reached = self.windows.values_mut().filter_map(|window| {
             let until = window.opens_at(0, now)?;
-            Some(Reached { limit: Limit::of(window, counted), until })
+            Some(Reached { limit: window.limit(counted), until })
         });
         reached.max_by_key(|reached| reached.until)
     }

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Opening, Subscription, TicketStatus};
+use super::opening::Opening;
+use super::status::TicketStatus;
+use super::subscription::Subscription;
 use crate::domain::event::{CommentId, Customer, EventId, Sighting, TicketId, UserId};
 use crate::domain::reading::{Census, Counted, Shown};
 

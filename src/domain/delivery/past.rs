@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Transition;
+use super::transition::Transition;
 
 /// The most entries that a history keeps: more than the attempts before a delivery is given up.
 pub const PAST_MAX: usize = 32;

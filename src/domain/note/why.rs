@@ -4,7 +4,7 @@
 //! ([`crate::domain::cause`]), and from no other words. It never decides the fate of a delivery.
 
 use crate::domain::cause::{self, Answered};
-use crate::domain::event::Destination;
+use crate::domain::destination::Destination;
 
 /// The kind of a cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
