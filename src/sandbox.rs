@@ -3,7 +3,6 @@
 //! They behave as the vendors' documents say, faults included: they refuse or silently ignore a request where the
 //! real API does. Where a fact about a vendor is unconfirmed, the less generous reading was taken, and a comment
 //! beside the code says so. The people in here are invented, so their names and texts may be printed.
-//! comment beside the code says so. The people in here are invented, so their names and texts may be printed.
 //!
 //! The sandbox knows nothing of the bridge: it uses none of the other modules but [`crate::clock`], and it computes
 //! its own signatures, so that a mistake in ours is found and not shared. It never reaches outside the loopback

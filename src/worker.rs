@@ -165,7 +165,7 @@ struct Learnt {
     parts_sent: Option<u32>,
     /// The claimed deliveries that are rightly not done although others are, each with the reason.
     dropped: Vec<(EventId, String)>,
-    /// The deliveries of which a note has just said that they did not arrive.
+    /// The deliveries that a note has just reported as not arrived.
     noted: Vec<EventId>,
     /// The data that the customer's user in Zendesk lacks; it is written once the text is there.
     completion: Option<Completion>,

@@ -2,7 +2,6 @@
 //!
 //! It talks only to the address that it is given and follows no redirect by itself, so a token goes nowhere else. It
 //! never waits without a limit.
-//! and waits for nothing without a limit.
 
 use std::time::Duration;
 

@@ -116,7 +116,7 @@ pub(super) enum Deliveries {
     Tail {
         #[command(flatten)]
         which: Which,
-        /// Begin with so many that are there already.
+        /// Begin with this many existing ones.
         #[arg(short = 'n', long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=500))]
         lines: u16,
         #[command(flatten)]

@@ -163,7 +163,7 @@ impl Fault {
         Self { method: method.to_owned(), path_contains: path_contains.to_owned(), times: 1, what }
     }
 
-    /// The same, for so many requests.
+    /// The same, for `times` requests.
     #[must_use]
     pub fn times(self, times: u32) -> Self {
         Self { times, ..self }
@@ -173,7 +173,7 @@ impl Fault {
 /// The ways in which a call goes wrong.
 #[derive(Clone, Debug)]
 pub enum FaultKind {
-    /// This is answered, and nothing is done.
+    /// This is the answer, and the vendor does nothing.
     Status {
         /// The status.
         code: u16,

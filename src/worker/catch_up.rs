@@ -150,7 +150,7 @@ impl Worker {
     }
 
     /// Finds every text conversation that changed since the last search, and rings for those that only reading can
-    /// settle. `None` when the search did not come to its end.
+    /// settle. `None` when the search ended early.
     async fn search(
         &self,
         progress: &mut Progress,

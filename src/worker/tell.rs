@@ -99,7 +99,7 @@ impl Worker {
     }
 }
 
-/// The deliveries of which these notes say that they did not arrive.
+/// The deliveries that these notes report as not arrived.
 pub(super) fn not_arrived<'a>(work: impl Iterator<Item = &'a Work>) -> Vec<EventId> {
     work.filter_map(|work| arrival::noted(&work.delivery, &work.event)).collect()
 }

@@ -120,7 +120,7 @@ pub struct Attachment {
     pub inline: bool,
 }
 
-/// How a comment came to be.
+/// The origin of a comment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Made {
     /// Its author wrote it.
@@ -145,7 +145,7 @@ pub struct Comment {
     pub plain_body: String,
     /// Its files.
     pub attachments: Vec<Attachment>,
-    /// How it came to be.
+    /// Its origin.
     pub made: Made,
     /// `{"system":{…},"custom":{…}}` of the audit that it came with.
     pub metadata: Value,

@@ -32,7 +32,7 @@ struct Stretch {
 
 impl Worker {
     /// Settles the tickets that the search left in doubt and the next stretch of the walk, in as few calls as hold
-    /// them. False when that did not come to its end, and the search has to name the same tickets again.
+    /// them. False after an early end, and then the search has to name the same tickets again.
     pub(super) async fn walk(
         &self,
         progress: &mut Progress,
