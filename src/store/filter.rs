@@ -18,7 +18,8 @@ pub struct DeliveryFilter {
     /// Only deliveries of the conversation that this ticket belongs, or once belonged, to, and of the ticket itself
     /// while its customer is unknown.
     pub ticket: Option<TicketId>,
-    /// Only deliveries of customers whose number ends with these digits, in the [`PEOPLE_MAX`] newest conversations.
+    /// Only deliveries of customers whose number ends with these digits; the [`PEOPLE_MAX`] newest of their
+    /// conversations count.
     pub phone_end: Option<String>,
     /// Only deliveries to this destination.
     pub destination: Option<Destination>,

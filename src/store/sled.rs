@@ -1,8 +1,8 @@
 //! The store on sled 0.34, for one process.
 //!
 //! sled 0.34 by itself does not survive a power cut: on Linux its `flush` ends in `sync_file_range`, its pages over 128
-//! KiB are never synced, and `flush_async` blocks for ever under load. Nor does it ever give back room. This module
-//! makes it safe, fast and small by the way it uses it:
+//! KiB are never synced, and `flush_async` blocks for ever under load. Nor does it ever give back room. The way
+//! it is used here makes it safe, fast and small:
 //!
 //! - one thread owns every write ([`writer`]); it takes the queued requests, executes them ([`super::engine`]), appends
 //!   their changes to a **log of our own and syncs that** ([`log`]), and only then answers;
@@ -20,7 +20,7 @@
 //! | in the directory | is |
 //! |---|---|
 //! | `tandem.store` | the lock of the process that has the directory; empty until the store was first durable |
-//! | `opened.EPOCH` | the mark of the last opening; a backup copied over it is thereby known ([`directory`]) |
+//! | `opened.EPOCH` | the mark of the last opening, by which a backup copied over it is noticed ([`directory`]) |
 //! | `log.0`, `log.1` | committed changes that may not be in sled yet |
 //! | `current` | the name of sled's current directory |
 //! | `sled.N` | sled's own files |

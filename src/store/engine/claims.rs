@@ -218,7 +218,7 @@ impl Core {
         for (before, after) in claimed.iter().zip(&mut decided) {
             after.conversation = key.clone();
             if matches!(after.state, State::Sending { .. }) {
-                lose(after, now, "the worker did not say what came of it")?;
+                lose(after, now, "the worker recorded no outcome")?;
             }
             self.write(before, after)?;
         }

@@ -112,7 +112,7 @@ impl Arrival {
     }
 }
 
-/// An event that tandem itself owes, encoded.
+/// An event, encoded for its record.
 pub(in crate::store) struct Owed {
     pub(in crate::store) record: Vec<u8>,
     pub(in crate::store) kind: &'static str,
@@ -488,7 +488,7 @@ pub(in crate::store) fn drawer(delivery: &Delivery) -> u8 {
 }
 
 fn not_dedupe() -> StoreError {
-    StoreError::Failed("a dedupe record is not one".into())
+    StoreError::Failed("a dedupe record is damaged".into())
 }
 
 /// The ticket that a provisional key stands for.

@@ -13,7 +13,7 @@
 //! | `x` number, part | a part of a long value |
 //! | `o` number | an order of the operator's, for the audit |
 //! | `m` `opened` sequence | the epoch of the opening that gave out the sequences from there on, and when it began |
-//! | `m` word | the first unused number, pauses, the account of webhooks, the store's home and lost time; a backend may add words of its own |
+//! | `m` word | the first unused number, pauses, the account of webhooks, home, lost time; a backend adds words |
 //!
 //! Numbers are big-endian, so that keys sort as numbers do.
 

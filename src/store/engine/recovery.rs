@@ -1,5 +1,5 @@
 //! For taking up where the last process stopped: records fill the memory, and deliveries that were being sent are
-//! marked to be looked for. In a store put back from a backup, all waiting deliveries are.
+//! marked to be looked for. In a store put back from a backup, so are the waiting ones that may have been sent since.
 //!
 //! The store accepts nothing before this is done, so an interrupted start begins again from the beginning.
 
@@ -270,7 +270,7 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Known, St
     for entry in look.with_prefix(&[layout::DEDUPE]) {
         let (_, value) = entry?;
         let known = layout::read_remembered(&value);
-        let known = known.ok_or_else(|| StoreError::Failed("a dedupe record is not one".into()))?;
+        let known = known.ok_or_else(|| StoreError::Failed("a dedupe record is damaged".into()))?;
         known.iter().for_each(|known| core.known.learn(known));
     }
     Ok(Known { latest, last })
