@@ -1,21 +1,22 @@
-//! What is owed next to a customer's text, from what is known so far: the conversation policy.
+//! The conversation policy: the next step for a customer's text, from the facts known so far.
 //!
-//! [`Facts`] grow with every look at Zendesk; [`plan`] says what to look at or write next. Pure: the worker takes the
-//! step, adds what came back to the facts, and asks again, until a write is done.
+//! [`Facts`] grow with every look at Zendesk, and [`plan`] names the next look or write. Pure: the worker takes the
+//! step, adds the result to the facts, and asks again until a write is done.
 //!
 //! | the customer's text finds | the bridge |
 //! |---|---|
 //! | no ticket known, or it was deleted | appends to an unsolved ticket with the conversation's key, else opens one |
-//! | a ticket whose requester is another user now | as if it were deleted: the text goes to a ticket of the customer's own |
+//! | a ticket whose requester is another user now | treats it as deleted, so that the text goes to the customer's own |
 //! | new, open, pending, on hold | appends |
 //! | solved, within the reopening time | appends and so reopens |
 //! | solved for longer | appends to another unsolved one, else opens a new one that names the old |
 //! | closed | appends to another unsolved one, else follows up |
-//! | closed by a merge | the same; the ticket that the merge names comes next |
-//! | full: Zendesk takes no more comments on it | as if it were solved for longer |
+//! | closed by a merge | the same, but tries the ticket that the merge names first |
+//! | full: Zendesk takes no more comments on it | treats it as solved for longer |
 //!
-//! A text is only ever written on a ticket whose requester is the customer's user. Who that is, is remembered; where a
-//! ticket that was just read says otherwise, the user is looked for afresh, because an agent may have merged users.
+//! A text is only ever written on a ticket whose requester is the customer's user. The conversation remembers that
+//! user. Where a ticket that was just read has another requester, the user is looked for afresh, because an agent may
+//! have merged users.
 
 use std::time::Duration;
 
@@ -24,16 +25,16 @@ use jiff::Timestamp;
 use crate::domain::conversation::{Conversation, Opening, TicketStatus};
 use crate::domain::event::{Customer, TicketId, UserId};
 
-/// How long a ticket's status is believed as it is. Solving and reopening are told by webhooks, so this only bounds how
-/// long a lost webhook misleads. After that, the text is written under the condition that the ticket has not changed
-/// since the bridge last heard of it, where the time of its last change is known; else the ticket is read first.
+/// How long a ticket's status is trusted. Webhooks tell of solving and reopening, so this only bounds how long a lost
+/// webhook misleads. A later write is conditional on no change of the ticket since its last known one. Where that time
+/// is unknown, the ticket is read first.
 const STATUS_LIFE: Duration = Duration::from_secs(600);
 
 /// The tag that Zendesk puts on a ticket which was merged into another.
 /// Source: tag data in public repositories; not in Zendesk's own documents.
 pub const MERGED_TAG: &str = "closed_by_merge";
 
-/// By what a customer may be found among Zendesk's users.
+/// A way to find a customer among Zendesk's users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserMatch {
     /// The user's `external_id`.
@@ -46,23 +47,23 @@ pub enum UserMatch {
     Phone,
 }
 
-/// A ticket, as known in this run.
+/// A ticket, as this run knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownTicket {
     /// Its number.
     pub id: TicketId,
-    /// Its status; `None` when nothing but the number is known.
+    /// Its status; `None` when only the number is known.
     pub status: Option<TicketStatus>,
-    /// Since when, as far as known.
+    /// Since when it has that status, as far as known.
     pub since: Timestamp,
     /// Whether the status is young enough to act on.
     pub fresh: bool,
-    /// When it had last changed, by the vendor's own clock: where this is known, a status that is not young can be acted
-    /// on as long as nothing has changed since.
+    /// The known time of its last change, by the vendor's own clock. With it, a write can trust an old status on the
+    /// condition that the ticket has not changed since.
     pub stamp: Option<Timestamp>,
     /// Whether it was merged into another.
     pub merged: bool,
-    /// Whose it is.
+    /// Its requester.
     pub requester: Option<UserId>,
     /// Whether Zendesk showed it in this run.
     pub read: bool,
@@ -70,18 +71,18 @@ pub struct KnownTicket {
     pub tagging: Option<Tagging>,
 }
 
-/// The tags of a ticket with the one added that it lacks: without it no trigger of ours fires on the ticket. An update
-/// replaces all tags, so it must be refused when the ticket has changed since.
+/// The tags of a ticket plus the tag of text conversations, without which the bridge's triggers do not fire on it. An
+/// update replaces all tags, so it must be refused when the ticket has changed since.
 /// Source: Zendesk's API reference, Tickets, "Update Ticket" and "Protecting against ticket update collisions".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tagging {
     /// All tags that the ticket is to have.
     pub tags: Vec<String>,
-    /// When the ticket had last changed when its tags were read.
+    /// The ticket's last change when its tags were read.
     pub updated_at: Timestamp,
 }
 
-/// Everything known so far about where a text should go.
+/// The facts that decide the ticket for a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     now: Timestamp,
@@ -94,7 +95,7 @@ pub struct Facts {
     requester: Option<UserId>,
     /// Whether the requester was looked for in this run.
     verified: bool,
-    /// Whether the requester was made in this run, so that no ticket can be theirs.
+    /// Whether the requester was created in this run, and so has no ticket.
     is_new: bool,
     id_taken: Option<bool>,
     matches_tried: usize,
@@ -103,7 +104,7 @@ pub struct Facts {
     full: Option<TicketId>,
 }
 
-/// What to do next.
+/// The next step for a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Look for tickets that carry the conversation's key.
@@ -114,39 +115,40 @@ pub enum Step {
     ReadMergeHint(TicketId),
     /// Look for the customer among the users.
     FindRequester(UserMatch),
-    /// Make the customer a user.
+    /// Create a user for the customer.
     CreateRequester {
         /// Whether another user has the customer's id as their own; `None` before the first look.
         id_taken: Option<bool>,
     },
     /// Open a ticket.
     Open {
-        /// Whose it is.
+        /// Its requester.
         requester: UserId,
-        /// The ticket that it takes over from: one solved too long ago to reopen, or one that is full.
+        /// The ticket that it succeeds: one solved too long ago to reopen, or one that is full.
         previous: Option<TicketId>,
     },
     /// Open a follow-up of a closed ticket.
     FollowUp {
-        /// Whose it is.
+        /// Its requester.
         requester: UserId,
         /// The closed ticket.
         closed: TicketId,
     },
     /// Add a comment.
     Append {
-        /// Who says it.
+        /// Its author.
         requester: UserId,
-        /// Where.
+        /// The ticket.
         ticket: TicketId,
-        /// Only if the ticket has not changed since this time of the vendor's clock; otherwise it is read first.
+        /// The condition of the write: no change of the ticket since this time, by the vendor's clock. Where that
+        /// fails, the ticket is read first.
         unchanged_since: Option<Timestamp>,
         /// Tags to write along.
         tagging: Option<Tagging>,
     },
 }
 
-/// What to do next, given the facts.
+/// The next step, given the facts.
 #[must_use]
 pub fn plan(facts: &Facts) -> Step {
     let Some(ticket) = &facts.ticket else {
@@ -157,12 +159,12 @@ pub fn plan(facts: &Facts) -> Step {
     match status {
         TicketStatus::New | TicketStatus::Open | TicketStatus::Pending | TicketStatus::Hold => facts.append(ticket),
         TicketStatus::Solved if facts.may_reopen(ticket) => facts.append(ticket),
-        // No write to this ticket follows that could be made to depend on it.
+        // The next write goes elsewhere, so it cannot be conditional on this ticket.
         TicketStatus::Solved | TicketStatus::Closed if !ticket.fresh => Step::ReadTicket(ticket.id),
-        // Another unsolved ticket of the conversation is better than one more; and the list tells of this one as well.
+        // An unsolved ticket of the conversation is better than a new one, and the list shows this one as well.
         TicketStatus::Solved | TicketStatus::Closed if !facts.searched => facts.find_tickets(),
         TicketStatus::Solved => facts.open(),
-        // Was it merged?
+        // The read tells whether it was merged.
         TicketStatus::Closed if !ticket.read => Step::ReadTicket(ticket.id),
         TicketStatus::Closed if ticket.merged && !facts.hinted => Step::ReadMergeHint(ticket.id),
         TicketStatus::Closed => facts.with_requester(|requester| Step::FollowUp { requester, closed: ticket.id }),
@@ -170,9 +172,9 @@ pub fn plan(facts: &Facts) -> Step {
 }
 
 impl Facts {
-    /// What is known before anything was asked.
+    /// The facts before the first look.
     ///
-    /// `named` is the ticket that the sender named, for a conversation that has none.
+    /// `named` is the ticket that the sender named, for a conversation without one.
     #[must_use]
     pub fn new(
         conversation: Option<&Conversation>,
@@ -187,7 +189,7 @@ impl Facts {
             status: Some(ticket.status),
             since: ticket.since,
             fresh: ticket.seen_at.saturating_add(STATUS_LIFE).is_ok_and(|end| now <= end),
-            // Heard of longer ago, it is likely to have changed: then the condition would only cost a call.
+            // A ticket last heard of longer ago has probably changed, so that the condition would only cost a call.
             stamp: ticket.stamp.filter(|_| ticket.seen_at.saturating_add(reopen).is_ok_and(|end| now <= end)),
             merged: false,
             requester: conversation.and_then(|conversation| conversation.requester_id),
@@ -224,14 +226,14 @@ impl Facts {
         }
     }
 
-    /// The same facts, looked at later.
+    /// The same facts at a later time.
     #[must_use]
     pub fn as_of(self, now: Timestamp) -> Self {
         Self { now, ..self }
     }
 
-    /// An earlier attempt set out to open a ticket, and nobody knows whether it did. Whatever became known of other
-    /// tickets since, the same is asked for again: by its key, Zendesk answers with the ticket if there is one.
+    /// An earlier attempt set out to open a ticket, with an unknown result. The same request is made again, even if
+    /// other tickets are known since: by the idempotency key, Zendesk answers with the ticket if it exists.
     pub fn opening_in_doubt(&mut self, opening: &Opening) {
         (self.searched, self.hinted) = (true, true);
         self.previous = opening.after.filter(|_| !opening.follows_up);
@@ -253,14 +255,14 @@ impl Facts {
         if let Some(known) = self.ticket.as_ref().filter(|known| known.id == read.id && known.status == read.status) {
             read.since = known.since.min(read.since);
         }
-        // A ticket that the sender named, or that is known without its requester, tells who the customer is.
+        // The requester of a ticket that the sender named, or whose requester was unknown, is the customer.
         self.requester = self.requester.or(read.requester.filter(|_| !self.verified && self.matches_tried == 0));
         self.ticket = Some(KnownTicket { fresh: true, read: true, ..read });
         self.compare_owners();
     }
 
-    /// Nothing of the customer's is written on a ticket that was read and is another user's. A requester who is only
-    /// remembered may have been merged into that user, and is looked for first.
+    /// Leaves a ticket that was read and belongs to another user. A requester who is only remembered may have been
+    /// merged into that user, and is looked for first.
     fn compare_owners(&mut self) {
         let Some(requester) = self.requester else { return };
         let Some(ticket) = self.ticket.as_ref().filter(|ticket| ticket.read) else { return };
@@ -277,11 +279,11 @@ impl Facts {
 
     fn look_afresh(&mut self) {
         (self.requester, self.verified, self.matches_tried, self.is_new) = (None, false, 0, false);
-        // Tickets go along with a user who is merged.
+        // A merge of users moves their tickets.
         self.searched = false;
     }
 
-    /// An attempt before this one failed: nothing is made to depend on what is remembered.
+    /// An earlier attempt failed, so no write may be conditional on a remembered time.
     pub fn tried_before(&mut self) {
         if let Some(ticket) = &mut self.ticket {
             ticket.stamp = None;
@@ -300,7 +302,8 @@ impl Facts {
         self.ticket = None;
     }
 
-    /// The write was refused because the ticket is closed: read why, or follow up if we know.
+    /// The write was refused because the ticket is closed. The next step reads the ticket, or follows up if it was read
+    /// as closed already.
     pub fn ticket_closed(&mut self) {
         if let Some(ticket) = &mut self.ticket {
             ticket.read &= ticket.status == Some(TicketStatus::Closed);
@@ -309,7 +312,8 @@ impl Facts {
         }
     }
 
-    /// The ticket takes no more comments, whatever its status: the text goes to another, or to a new one that names it.
+    /// The ticket takes no more comments, in any status. The text goes to another ticket, or to a new one that names
+    /// it.
     pub fn ticket_full(&mut self) {
         self.full = self.ticket.take().map(|ticket| ticket.id);
     }
@@ -317,7 +321,7 @@ impl Facts {
     /// Tickets with the conversation's key, newest first.
     pub fn tickets_found(&mut self, found: Vec<KnownTicket>) {
         self.searched = true;
-        // A list may be behind, so a ticket that is known to be closed stays so.
+        // A list may lag behind, so a ticket known to be closed stays so.
         let same = |ticket: &&KnownTicket| {
             self.ticket.as_ref().is_some_and(|current| {
                 current.id == ticket.id
@@ -349,8 +353,8 @@ impl Facts {
         self.ticket.as_ref().and_then(|ticket| ticket.requester) == Some(requester)
     }
 
-    /// The ticket that a merged one went into, if there is one. The conversation goes there where it is unsolved and has the
-    /// same requester.
+    /// The ticket that a merged one went into, if there is one. The conversation moves to it if it is unsolved and has
+    /// the same requester.
     pub fn merge_hint_read(&mut self, heir: Option<KnownTicket>) {
         self.hinted = true;
         let goes_there = |heir: &KnownTicket| {
@@ -362,7 +366,7 @@ impl Facts {
         }
     }
 
-    /// The customer is this user, or nobody was found by the last way of looking.
+    /// The last way of looking found this user, or none.
     pub fn requester_found(&mut self, user: Option<UserId>) {
         self.matches_tried += 1;
         self.requester = user;
@@ -370,25 +374,25 @@ impl Facts {
         self.compare_owners();
     }
 
-    /// The users were asked for the customer's id: whether one who is not the customer has it, one of the staff, or a customer
-    /// whose id differs in case only.
+    /// The users were asked for the customer's id. It may be taken by another user: a member of staff, or a customer
+    /// whose id differs only in case.
     pub fn id_looked_up(&mut self, taken: bool) {
         self.id_taken = Some(taken);
     }
 
-    /// A customer whose id differs in case only may have been made a user since this one's id was looked up.
+    /// A user whose id differs only in case may have been created since the last look-up.
     pub fn forget_id(&mut self) {
         self.id_taken = None;
     }
 
-    /// The customer was made this user just now, or turned out to be it.
+    /// The customer's user was saved: created just now, or found to exist.
     pub fn requester_saved(&mut self, user: UserId, is_new: bool) {
         self.is_new = is_new;
         self.requester_found(Some(user));
     }
 
-    /// The user that we took the customer for may be gone: look afresh. Says whether that makes sense, which it does
-    /// once.
+    /// The customer's known user may be gone, so that it is looked for afresh. Tells whether that makes sense, which it
+    /// does once.
     pub fn requester_gone(&mut self) -> bool {
         if self.renewed {
             return false;
@@ -413,7 +417,7 @@ impl Facts {
 
     fn append(&self, ticket: &KnownTicket) -> Step {
         self.with_requester(|requester| {
-            // The user was looked for afresh, and the ticket was not.
+            // The user was looked for afresh, but the ticket was not read.
             if !ticket.read && ticket.requester != Some(requester) {
                 return Step::ReadTicket(ticket.id);
             }

@@ -1,47 +1,47 @@
-//! How much of one ticket the bridge has read, so that a look for lost webhooks can tell whether a comment is new to it
-//! without reading the comments again.
+//! The bridge's reading of one ticket, by which the catch-up on lost webhooks can tell whether the ticket has a new
+//! comment without reading the comments again.
 //!
 //! Two facts tell, and each is believed only as far as it proves something. A time says that every comment up to then
-//! was read; it is a time of the vendor's own clock, and lies behind the reading, because a comment written in the same
-//! second may appear after it. A [`Tally`] counts the comments that are known by their numbers: the bridge's own write
-//! raises the count by one, and so never hides an agent's comment that was written just before it.
+//! was read. It is a time of the vendor's own clock and lies before the read, because a comment written in the same
+//! second may appear later. A [`Tally`] counts the comments that are known by their numbers. The bridge's own write
+//! raises the count by one, so it never hides an agent's comment written just before.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::event::CommentId;
 
-/// How many comments beyond the counted ones are remembered by number. A ticket on which as many come without one that
-/// goes to the phone is counted no more, and read whenever it changes.
+/// The most comments beyond the counted ones that are remembered by number. A ticket that gets more without a reply to
+/// the phone is no longer counted, and is read whenever it changes.
 const BEYOND_MAX: usize = 128;
 
-/// What was read of a ticket.
+/// The reading of a ticket.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
-    /// Up to this time of the vendor's clock, every comment is known.
+    /// The time, by the vendor's clock, up to which every comment is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Timestamp>,
-    /// The newest comment that is known.
+    /// The newest known comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     newest: Option<CommentId>,
-    /// When they were last read up to the newest, by the bridge's clock.
+    /// When the comments were last read up to the newest, by the bridge's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
-    /// How many comments are known; `None` where nothing says how many stood there before.
+    /// The number of known comments; `None` where the number of earlier comments is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tally: Option<Tally>,
 }
 
-/// How many comments the vendor counted on a ticket of which every comment was known.
+/// The vendor's count of a ticket's comments, taken while all of them were known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Census {
-    /// The vendor's count. Whether internal comments are in it is not documented.
+    /// The vendor's count. Its documents do not tell whether internal comments are in it.
     pub comments: u32,
     /// The newest comment then.
     pub newest: CommentId,
 }
 
-/// A comment, as far as counting is concerned.
+/// A comment, as the count sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
     /// Its number; later ones are larger.
@@ -50,18 +50,18 @@ pub struct Counted {
     pub public: bool,
 }
 
-/// What one reading of a ticket's comments has shown.
+/// The result of one read of a ticket's comments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
     /// The comments, in any order.
     pub comments: Vec<Counted>,
-    /// Whether these are all of the ticket's comments, rather than those after some comment.
+    /// Whether these are all comments of the ticket, rather than those after one of them.
     pub whole: bool,
-    /// Up to this time of the vendor's clock, nothing else is on the ticket.
+    /// The time, by the vendor's clock, up to which these are complete.
     pub to: Option<Timestamp>,
 }
 
-/// The known comments of a ticket: so many up to one of them, as the vendor counts, and the others by number.
+/// The known comments of a ticket: a count up to one of them, as the vendor counts, and the later ones by number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Tally {
     counted_to: CommentId,
@@ -70,7 +70,7 @@ struct Tally {
 }
 
 impl Reading {
-    /// Of a ticket that holds this comment of the bridge's own and no other.
+    /// The ticket was opened with this comment of the bridge's own and holds no other.
     pub fn opened_with(&mut self, comment: CommentId) {
         if self.tally.is_none() {
             self.tally = Some(Tally { counted_to: comment, counted: 1, beyond: Vec::new() });
@@ -83,7 +83,7 @@ impl Reading {
         self.add(&[comment]);
     }
 
-    /// The ticket's comments have been read; from now on, those up to `up_to` are only counted.
+    /// The ticket's comments have been read. Those up to `up_to` are only counted from now on.
     pub fn read(&mut self, shown: &Shown, up_to: CommentId) {
         if shown.whole {
             let beyond = self.tally.take().map(|tally| tally.beyond).unwrap_or_default();
@@ -105,23 +105,23 @@ impl Reading {
         self.add(&beyond);
     }
 
-    /// What a count of the vendor's teaches about a ticket that last changed at `updated_at`: nothing unless every
-    /// comment is known, or where it is what is expected.
+    /// The census to keep from the vendor's count of a ticket that last changed at `updated_at`. `None` unless every
+    /// comment is known, and where the count is the expected one.
     #[must_use]
     pub fn learn_from(&self, comments: u32, updated_at: Timestamp) -> Option<Census> {
         let newest = self.newest.filter(|_| self.covers(updated_at) && !self.is_all_of(comments))?;
         Some(Census { comments, newest })
     }
 
-    /// Whether a ticket that last changed at `updated_at` can hold no comment that is new.
+    /// Whether every comment of a ticket that last changed at `updated_at` is known.
     #[must_use]
     pub fn covers(&self, updated_at: Timestamp) -> bool {
         self.to.is_some_and(|to| to >= updated_at)
     }
 
-    /// Whether a ticket of which the vendor counts so many comments holds no public one that is new. Whether the vendor
-    /// counts internal comments is not documented: so what was counted, and the public ones since, prove it under both
-    /// readings, and nothing else does.
+    /// Whether a ticket with this vendor's count holds no new public comment. The vendor's documents do not tell
+    /// whether internal comments are counted, so only the last census plus the public comments since proves it either
+    /// way.
     #[must_use]
     pub fn is_all_of(&self, count: u32) -> bool {
         self.tally.as_ref().is_some_and(|tally| tally.public() == count)
@@ -149,8 +149,8 @@ impl Reading {
 }
 
 impl Tally {
-    /// Counts the public ones up to this one, and forgets their numbers. Internal ones are not counted until the vendor
-    /// has been asked, which then counts them or not.
+    /// Counts the public comments up to this one, and forgets their numbers. Internal ones wait for the vendor's next
+    /// count, which may include them or not.
     fn count_to(&mut self, up_to: CommentId) {
         self.counted_to = self.counted_to.max(up_to);
         self.counted =
@@ -256,7 +256,7 @@ mod tests {
         for mut reading in [noted, uncounted] {
             assert_eq!(reading.learn_from(7, at(10)), None, "it has changed since");
             let census = reading.learn_from(7, at(9)).unwrap();
-            // Meanwhile the bridge has written.
+            // The bridge writes a comment meanwhile.
             reading.wrote(public(3));
             reading.recount(census);
             reading.wrote(public(3));

@@ -1,8 +1,9 @@
-//! What a vendor's refusals mean: that of one object, or of the whole account. Pure.
+//! The meaning of a vendor's refusals: of one object, or of the whole account. Pure.
 //!
-//! A 403 looks the same whether an agent has moved one ticket out of our sight or an administrator has taken our role
-//! away. One object's refusal ends its own delivery; only proof holds an account: several different objects are refused
-//! one after the other, nothing is accepted in between, and the call that asks who we are is refused as well.
+//! A 403 looks the same whether an agent has moved one ticket out of the bridge's sight or an administrator has taken
+//! its role away. One object's refusal ends its own delivery. Only proof holds an account: several different objects
+//! are refused one after the other, the vendor accepts none in between, and it refuses the probe (the call that asks
+//! for the bridge's own identity) as well.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use crate::domain::budget::UserKey;
 use crate::domain::delivery::State;
 use crate::domain::event::TicketId;
 
-/// What a call is about, as far as a refusal may be of that alone. Without anything personal.
+/// The object of a call, to which a refusal may be limited. It holds no personal data.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Object {
     /// A ticket, with its comments and audits.
@@ -23,7 +24,7 @@ pub enum Object {
     Recipient(UserKey),
     /// A campaign, by its id.
     Campaign(String),
-    /// Anything else, named by what it is: a new ticket, a list, a search, an upload.
+    /// Anything else, by its kind: a new ticket, a list, a search, an upload.
     Other(&'static str),
 }
 
@@ -39,66 +40,66 @@ impl std::fmt::Display for Object {
     }
 }
 
-/// So many different objects, refused one after the other, may be a refusal of the account.
+/// The number of different objects, refused one after the other, that may mean a refusal of the account.
 const OBJECTS_MIN: usize = 2;
 
-/// So many, refused one after the other with nothing accepted, are not given up after a few tries: an operator who took
-/// a permission away by mistake must not find everything dead.
+/// The number of different objects, refused one after the other without an acceptance, that are not given up after a
+/// few tries, because an operator who took a permission away by mistake must not find every delivery dead.
 const OBJECTS_MANY: usize = 3;
 
-/// How many different objects are remembered: more prove nothing more.
+/// The most objects that are remembered, because more of them prove nothing more.
 const OBJECTS_MAX: usize = 16;
 
-/// How often a delivery is tried whose object is refused. A refusal may pass when an agent is moving the ticket or
-/// changing a permission at this very moment.
+/// How often a delivery with a refused object is tried. A refusal may pass, because an agent may be moving the ticket
+/// or changing a permission at this moment.
 const TRIES: u32 = 4;
 
-/// How long the answer about ourselves is believed.
+/// How long the answer to a probe is believed.
 const PROBE_LIFE: SignedDuration = SignedDuration::from_secs(10);
 
-/// How long something that was accepted shows that the account is let in.
+/// How long an accepted call proves that the account is let in.
 const ACCEPTED_LIFE: SignedDuration = SignedDuration::from_mins(10);
 
-/// For how long a look at a refused object is repeated; looks count no attempts.
+/// How long a look at a refused object is repeated, because looks count no attempts.
 const LOOKS_LAST: SignedDuration = SignedDuration::from_secs(60);
 
-/// What to do about a refused object.
+/// The meaning of a refusal for its delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
-    /// Ask the vendor who we are, note the answer ([`Refusals::probed`]), and weigh again.
+    /// Undecided: probe the vendor, note the answer ([`Refusals::probed`]), and weigh again.
     Probe,
-    /// It may pass: try the delivery again.
+    /// The refusal may pass: try the delivery again.
     Again,
-    /// It is this object that is refused, for good.
+    /// The vendor refuses this object, for good.
     Object,
-    /// It is the account.
+    /// The vendor refuses the account.
     Account,
 }
 
-/// What one vendor refused since it last accepted something.
+/// One vendor's refusals since it last accepted a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusals {
     objects: BTreeSet<Object>,
     accepted_at: Option<Timestamp>,
-    /// When the vendor was last asked who we are, and whether it let us in.
+    /// When the vendor was last probed, and whether it let the bridge in.
     probed: Option<(Timestamp, bool)>,
 }
 
 impl Refusals {
-    /// The vendor has accepted something.
+    /// The vendor has accepted a call.
     pub fn accepted(&mut self, now: Timestamp) {
         self.objects.clear();
         self.accepted_at = Some(now);
     }
 
-    /// The vendor was asked who we are.
+    /// The vendor was probed.
     pub fn probed(&mut self, is_let_in: bool, now: Timestamp) {
         self.probed = Some((now, is_let_in));
     }
 
-    /// What the refusal of this object means. `is_over` is whether its delivery was tried often enough
-    /// ([`tries_are_over`]); `can_probe` is whether the vendor has a call that asks who we are. Of another, several
-    /// different objects are all the proof there is.
+    /// The meaning of this object's refusal. `is_over` tells whether its delivery was tried often enough
+    /// ([`tries_are_over`]). `can_probe` tells whether the vendor has a call to probe with; without one, several
+    /// different objects are the only proof.
     pub fn weigh(&mut self, object: &Object, is_over: bool, can_probe: bool, now: Timestamp) -> Weight {
         if self.objects.len() < OBJECTS_MAX {
             self.objects.insert(object.clone());
@@ -120,7 +121,7 @@ impl Refusals {
     }
 }
 
-/// Whether a delivery whose object was just refused was tried often enough; `state` is that before the attempt.
+/// Whether a delivery whose object was just refused was tried often enough; `state` is its state before the attempt.
 #[must_use]
 pub fn tries_are_over(state: &State, now: Timestamp) -> bool {
     if let State::Unconfirmed { since, .. } = state {
@@ -129,8 +130,7 @@ pub fn tries_are_over(state: &State, now: Timestamp) -> bool {
     state.attempts().saturating_add(1) >= TRIES
 }
 
-/// Whether `at` lies no further back than this; of a time ahead, a clock that was set back is to blame, and it tells
-/// nothing.
+/// Whether `at` lies no further back than this. A time ahead comes from a clock that was set back, and proves nothing.
 fn within(at: Timestamp, life: SignedDuration, now: Timestamp) -> bool {
     let age = now.duration_since(at);
     !age.is_negative() && age <= life
@@ -148,7 +148,7 @@ mod tests {
         Object::Ticket(TicketId(id))
     }
 
-    /// Weighs with a vendor that says this of ourselves.
+    /// Weighs with a vendor that answers a probe so.
     fn weighed(refusals: &mut Refusals, id: u64, attempt: u32, is_let_in: bool, now: i64) -> Weight {
         let weight = refusals.weigh(&ticket(id), attempt >= TRIES, true, at(now));
         if weight != Weight::Probe {

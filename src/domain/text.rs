@@ -1,11 +1,11 @@
-//! Texts, in all the forms that they travel in.
+//! Texts in all the forms that they travel in.
 //!
 //! An agent's comment becomes plain text for a phone ([`plain_from_html`], [`strip_comment_header`], [`visible`]), is
-//! counted and cut as the carriers do it ([`segments`], [`split`], [`to_gsm7`]) or bent to the published recipe's
-//! template ([`third_line`]). A customer's text becomes HTML for a ticket ([`html_from_plain`]), a customer's name a
-//! value that Zendesk does not expand ([`inert`]).
+//! counted and cut as carriers do ([`segments`], [`split`], [`to_gsm7`]), or put on the line that the published
+//! recipe's template prints ([`third_line`]). A customer's text becomes HTML for a ticket ([`html_from_plain`]), a
+//! customer's name a value that Zendesk does not expand ([`inert`]).
 //!
-//! Every function here is total and takes time in proportion to its input. None of them knows who wrote a text.
+//! Every function here is total and takes time in proportion to its input. None of them knows a text's author.
 
 mod comment;
 mod from_html;

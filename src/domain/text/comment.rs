@@ -1,17 +1,17 @@
 //! Two forms of an agent's comment that vendors' templates impose: Zendesk's dashed header before it, and Braze's
 //! published template that prints one line of it.
 
-/// The shortest line of dashes that counts as Zendesk's: theirs has 46, a person who draws a line draws fewer.
+/// The shortest line of dashes that counts as Zendesk's. Zendesk's has 46; a person draws fewer.
 const DASHES_MIN: usize = 20;
 
 /// The longest "name, date" line. Zendesk's names end at 255 characters; a paragraph of prose is longer.
 const NAME_LINE_MAX_CHARS: usize = 300;
 
 /// Takes off the block that Zendesk's comment placeholders put before a comment: a line of dashes, a blank line,
-/// `Name, date`, a blank line. Anything else stays as it is, and of several blocks only the first goes.
+/// `Name, date`, a blank line. Any other text stays unchanged, and only the first of several blocks goes.
 ///
-/// The date is in the agent's own language, so it is known by nothing but a digit behind a comma. That, the blank line
-/// behind it and the length of the dashes keep a message safe that merely starts with a line of dashes.
+/// The date is in the agent's own language, so its only sign is a digit behind a comma. That digit, the blank line
+/// behind it and the length of the dashes protect a message that merely starts with a line of dashes.
 #[must_use]
 pub fn strip_comment_header(text: &str) -> &str {
     after_header(text).unwrap_or(text)
@@ -33,7 +33,7 @@ fn after_header(text: &str) -> Option<&str> {
     (is_name_line && is_followed_by_blank).then(|| skip_blank_lines(rest))
 }
 
-/// The first line without its line break, and what follows it; `None` at the end.
+/// The first line without its line break, and the rest; `None` at the end.
 fn line(text: &str) -> Option<(&str, &str)> {
     if text.is_empty() { None } else { Some(text.split_once('\n').unwrap_or((text, ""))) }
 }
@@ -47,10 +47,10 @@ fn skip_blank_lines(mut text: &str) -> &str {
     text
 }
 
-/// What drop-in campaigns get as `msg_body`.
+/// The form of `msg_body` for drop-in campaigns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecipeMessage {
-    /// The whole text on the third line ([`third_line`]), which is the one that the published template prints.
+    /// The whole text on the third line ([`third_line`]), the one that the published template prints.
     ThirdLine,
     /// The text itself.
     Whole,
@@ -65,8 +65,8 @@ const HEADER_DASHES: &str = "----------------------------------------------";
 pub fn third_line(text: &str) -> String {
     let is_break = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
     let lines: Vec<&str> = text.split(is_break).map(str::trim).filter(|line| !line.is_empty()).collect();
-    // The first line is the dashes that Zendesk itself puts there today: a message that began with blank lines would be
-    // printed as nothing should anybody on the way trim it.
+    // The first line is Zendesk's own dashes, because a message that began with blank lines would lose them to any trim
+    // on the way, and its third line would be empty.
     format!("{HEADER_DASHES}\n\n{}", lines.join(" "))
 }
 

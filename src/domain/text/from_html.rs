@@ -1,21 +1,21 @@
-//! An agent's comment, from HTML to what a phone can show.
+//! An agent's comment, from HTML to plain text for a phone.
 //!
-//! This reads a list of tags and builds no tree. A phone's text needs lines, lists and links, none of which depend
-//! on how tags nest, and building a tree takes quadratic time where somebody nests tags on purpose. So the work is in
-//! proportion to the input, which is bounded as well.
+//! This module reads a list of tags and never builds a tree. A phone's text needs lines, lists and links, which do not
+//! depend on the nesting of tags, and a tree takes quadratic time where an attacker nests tags on purpose. So the work
+//! is in proportion to the input, which is bounded as well.
 //!
-//! The measure is the picture that the agent sees in the browser. Where plain letters would say something else than
-//! the picture, the text says it in another way:
+//! The measure is the agent's view in the browser. Where plain letters would say something else, the text is changed:
 //!
-//! * **Pictures, films and pages inside the page** are their address on a line of its own, because a phone opens it. A
-//!   picture's description stands before it, in brackets, where it says something; an emoji that is a picture becomes
-//!   the emoji. A pixel that counts readers is nothing, and so is an address that only the agent's browser can open.
+//! * **Pictures, films and pages inside the page** become their address on a line of its own, because a phone opens it.
+//!   A picture's description stands before it, in brackets, unless it is empty of meaning. An emoji that is a picture
+//!   becomes the emoji. A pixel that counts readers is dropped, and so is an address that only the agent's browser can
+//!   open.
 //! * **Struck-out words** are left out: an old price must not be read as the price.
 //! * **Raised and lowered numbers** keep their distance from the number before them: `19<sup>99</sup>` is 19.99,
 //!   `10<sup>3</sup>` is 10^3, `10<sub>2</sub>` is 10_2 (see [`raised`]).
-//! * **What the page hides** (`hidden`, `display: none`, …) is left out, if its end is marked.
-//! * **What nobody sees** (soft hyphens, direction marks, …) is left out, because it would double the price of the
-//!   text (see [`super::visible`]).
+//! * **Hidden elements** (`hidden`, `display: none`, …) are left out, if their end is marked.
+//! * **Invisible characters** (soft hyphens, direction marks, …) are left out, because they would double the price of
+//!   the text (see [`super::visible`]).
 
 mod address;
 mod element;
@@ -32,21 +32,22 @@ use self::raised::Stand;
 use self::tag::{Tag, Token};
 use super::invisible::visible;
 
-/// HTML beyond this is cut off. Zendesk keeps no more of a comment, and ten segments hold a fortieth of it.
+/// The longest HTML that is read; the rest is cut off. Zendesk keeps no more of a comment, and ten segments hold a
+/// fortieth of it.
 pub const HTML_MAX_BYTES: usize = 64 * 1024;
 
-/// The deepest list that is still indented; deeper ones look like this one. Also bounds the output.
+/// The deepest list that is still indented; deeper ones look the same. This also bounds the output.
 const INDENT_MAX: usize = 4;
 
-/// Lists that nest deeper than this are counted as one. Nobody writes them; the memory is bounded.
+/// Lists that nest deeper than this count as one, because no editor writes them and memory must be bounded.
 const LISTS_MAX: usize = 64;
 
-/// Elements with a meaning of their own (hidden, struck out, raised, …) that may be open at once. Those beyond read as
-/// plain text.
+/// The most elements with a meaning of their own (hidden, struck out, raised, …) that may be open at once. Further ones
+/// read as plain text.
 const SCOPES_MAX: usize = 64;
 
 /// The text of an HTML comment: lines, paragraphs (one blank line at most between two) and list items kept, links as
-/// `text (address)`, pictures by description and address; the module's head tells the rest.
+/// `text (address)`, pictures by description and address. The module's head tells the rest.
 #[must_use]
 pub fn plain_from_html(html: &str) -> String {
     let end = (0..=html.len().min(HTML_MAX_BYTES)).rev().find(|at| html.is_char_boundary(*at)).unwrap_or(0);
@@ -66,7 +67,7 @@ pub fn plain_from_html(html: &str) -> String {
 struct Writer {
     out: String,
     layout: Layout,
-    /// How many items the lists to come have.
+    /// The item counts of the lists to come.
     items: std::vec::IntoIter<i32>,
     /// The open lists.
     lists: Vec<List>,
@@ -75,11 +76,11 @@ struct Writer {
     link: Option<Link>,
     /// The number that stands higher, lower or smaller, while its element is open.
     raised: Option<Raised>,
-    /// How many elements are open in which white space counts.
+    /// The number of open elements in which white space counts.
     preformatted: usize,
 }
 
-/// What stands between the last letter written and the next.
+/// The layout between the last letter written and the next.
 #[derive(Clone, Default)]
 struct Layout {
     /// Line breaks owed before the next text: 1 for a new line, 2 for a new paragraph.
@@ -94,40 +95,40 @@ struct Layout {
     bars: usize,
     /// Whether the row has text.
     has_row_text: bool,
-    /// Where the text of the row's last cell starts in the output, once it has.
+    /// The start of the text of the row's last cell in the output, once it has text.
     cell: Option<usize>,
-    /// Where the last address on a line of its own ends.
+    /// The end of the last address on a line of its own.
     address_end: Option<usize>,
-    /// Where the last raised number ends, and where its sign is, if it has one.
+    /// The end of the last raised number, and the position of its sign, if it has one.
     raised_end: Option<(usize, Option<usize>)>,
 }
 
 struct Link {
     address: String,
-    /// Where its text starts in the output, once it has.
+    /// The start of its text in the output, once it has text.
     start: Option<usize>,
 }
 
 struct Raised {
     stand: Stand,
-    /// Where its text starts in the output, once it has, and whether a sign is before it.
+    /// The start of its text in the output, once it has text, and whether a sign is before it.
     start: Option<(usize, bool)>,
 }
 
 /// An open element with a meaning of its own.
 struct Scope {
     name: String,
-    /// How many elements of this name are open within that have no meaning of their own, itself included.
+    /// The number of open elements of this name within that have no meaning of their own, itself included.
     depth: usize,
-    /// What was written when it began, if its text is to be taken back at its end.
+    /// The output when it began, if its text is to be taken back at its end.
     taken_back: Option<Written>,
-    /// A film, a sound or an object. Its own text is for browsers that cannot show it.
+    /// The address of a film, a sound or an object. Its own text is for browsers that cannot show it.
     media: Option<(Written, Option<String>)>,
     is_raised: bool,
     is_preformatted: bool,
 }
 
-/// How much was written at some time.
+/// The state of the output at some time.
 struct Written {
     length: usize,
     layout: Layout,
@@ -168,10 +169,10 @@ impl Writer {
             }
             "li" => {
                 self.break_to(1);
-                // An item that has no text by now has none at all.
+                // An item without text by now has none at all.
                 self.layout.mark = None;
             }
-            // A paragraph at the end of a cell keeps no distance to the next cell.
+            // A paragraph at the end of a cell leaves no blank line before the next cell.
             "td" | "th" => self.layout.breaks = self.layout.breaks.min(1),
             "a" => self.end_link(),
             "q" => self.text("\""),
@@ -180,7 +181,7 @@ impl Writer {
         self.end_scope(name);
     }
 
-    /// The line breaks that an element brings at both its ends.
+    /// Breaks the line as an element does at both its ends.
     fn block(&mut self, name: &str) {
         match name {
             "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "blockquote" | "hr" | "pre" | "listing" | "xmp" => {
@@ -214,7 +215,7 @@ impl Writer {
         self.layout.mark = Some(indent + &mark);
     }
 
-    /// Between two cells is a bar, or a line break where the first one has several lines.
+    /// Parts two cells by a bar, or by a line break where the first one has several lines.
     fn cell(&mut self) {
         if self.layout.cells > 0 {
             let text = self.layout.cell.and_then(|start| self.out.get(start..)).unwrap_or_default();
@@ -234,11 +235,11 @@ impl Writer {
         if text.trim().is_empty() {
             self.text(&address);
         } else if address::is_same(text, &address) || text.lines().any(|line| line == address) {
-            // The reader has it already.
+            // The reader has the address already.
         } else if self.layout.address_end == Some(self.out.len()) {
             self.address_line(&address);
         } else {
-            // White space at the end of the link's text is still owed, behind the address.
+            // White space at the end of the link's text comes behind the address.
             self.out.push_str(&format!(" ({address})"));
         }
     }
@@ -267,7 +268,7 @@ impl Writer {
         }
     }
 
-    /// An address on a line of its own; once, where it would stand twice in a row.
+    /// Writes an address on a line of its own, but not twice in a row.
     fn address_line(&mut self, address: &str) {
         self.break_to(1);
         let is_repeated = self.layout.address_end == Some(self.out.len())
@@ -289,7 +290,7 @@ impl Writer {
                 '\u{a0}' => self.shown(' '),
                 // The line and paragraph separators of word processors.
                 '\u{2028}' | '\u{2029}' => self.break_to(1),
-                // Nobody sees them anywhere; the others are looked at in their line.
+                // These are invisible everywhere; `visible` decides on the others by their line.
                 '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}' => {}
                 _ if character.is_control() => {}
                 _ => self.shown(character),
@@ -300,7 +301,7 @@ impl Writer {
     fn shown(&mut self, character: char) {
         let bars = std::mem::take(&mut self.layout.bars);
         if bars > 0 && self.layout.has_row_text {
-            // A cell's own first line break is none, because the cell stands beside another.
+            // A cell's own first line break is dropped, because the cell stands beside another.
             self.layout.breaks = 0;
         }
         let is_line_start = self.out.is_empty() || self.layout.breaks > 0;
@@ -371,7 +372,7 @@ impl Writer {
         let has_meaning =
             scope.taken_back.is_some() || scope.media.is_some() || scope.is_raised || scope.is_preformatted;
         if !has_meaning || is_void(&tag.name) || self.scopes.len() == SCOPES_MAX {
-            // Its end is not that of an element around it.
+            // Its closing tag must not close an element around it.
             if let Some(around) = self.scopes.iter_mut().rev().find(|scope| scope.name == tag.name) {
                 around.depth += 1;
             }
@@ -396,7 +397,7 @@ impl Writer {
         }
     }
 
-    /// Ends the innermost element of that name, and with it those that began within and did not end.
+    /// Ends the innermost element of this name, and every element still open within it.
     fn end_scope(&mut self, name: &str) {
         let Some(at) = self.scopes.iter().rposition(|scope| scope.name == name) else { return };
         let Some(scope) = self.scopes.get_mut(at) else { return };
@@ -432,7 +433,7 @@ impl Writer {
         self.layout.raised_end = Some((self.out.len(), sign_at.filter(|_| sign.is_some())));
     }
 
-    /// Takes back everything that was written since.
+    /// Takes back all output since.
     fn take_back(&mut self, written: Written) {
         self.out.truncate(written.length);
         self.layout = written.layout;
@@ -445,7 +446,8 @@ impl Writer {
         }
     }
 
-    /// A blank line, but not inside a list or at the start of a cell: editors put every item's text into a paragraph.
+    /// Owes a blank line, but only a line break inside a list or at the start of a cell, because editors put the text
+    /// of each into a paragraph.
     fn break_paragraph(&mut self) {
         let starts_cell = self.layout.cells > 0 && self.layout.cell.is_none();
         self.break_to(if self.lists.is_empty() && !starts_cell { 2 } else { 1 });
@@ -455,10 +457,10 @@ impl Writer {
         self.layout.breaks = self.layout.breaks.max(breaks);
     }
 
-    /// The lines without white space at their ends, and without a second blank line in a row.
+    /// The output without white space at the ends of lines, and without a second blank line in a row.
     fn finish(mut self) -> String {
-        // A link that is still open ends here, and so does a film. Text that would be taken back at the end of its
-        // element stays, because that end may have been forgotten, and the rest of the comment with it.
+        // A link or a film that is still open ends here. Text of an unclosed element stays, even if its end would take
+        // it back, because a forgotten closing tag must not cost the rest of the comment.
         self.end_link();
         for scope in std::mem::take(&mut self.scopes).into_iter().rev() {
             if let Some((_, Some(address))) = scope.media {

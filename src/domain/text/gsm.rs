@@ -1,4 +1,4 @@
-//! The GSM 7-bit alphabet (3GPP TS 23.038 §6.2.1), and how to write common typography in it.
+//! The GSM 7-bit alphabet (3GPP TS 23.038 §6.2.1), and the spelling of common typography in it.
 
 use super::invisible::visible;
 
@@ -8,7 +8,7 @@ const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ
 /// The extension table: an escape and a septet, two together.
 const EXTENSION: &str = "\u{c}^{}\\[~]|€";
 
-/// How many septets a character takes; `None` when the alphabet does not have it.
+/// The number of septets of a character; `None` when the alphabet does not have it.
 pub(super) fn septets(character: char) -> Option<usize> {
     if character.is_ascii_alphanumeric() || character == ' ' || BASIC.contains(character) {
         Some(1)
@@ -20,8 +20,8 @@ pub(super) fn septets(character: char) -> Option<usize> {
 }
 
 /// Writes typographic quotation marks, dashes, spaces, bullets and the like in the GSM alphabet, so that one of them
-/// does not double the price of a text, and drops what nobody sees ([`visible`]). What has no plain spelling stays: it
-/// is content.
+/// does not double the price of a text, and drops invisible characters ([`visible`]). A character without a plain
+/// spelling stays, because it is content.
 #[must_use]
 pub fn to_gsm7(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
@@ -31,7 +31,7 @@ pub fn to_gsm7(text: &str) -> String {
             _ => plain.push(character),
         }
     }
-    // A sign that went may leave the selector of its variants behind.
+    // A replaced sign may leave its variation selector behind.
     visible(&plain)
 }
 

@@ -1,11 +1,11 @@
-//! Characters that no reader sees and that every segment is charged for.
+//! Invisible characters, which every segment is charged for.
 //!
 //! One soft hyphen, joiner or direction mark turns a whole text from the GSM alphabet into UCS-2, which holds less than
-//! half as much. Such a character stays only where it changes the picture: a joiner between letters of scripts that
-//! join, in an emoji of several, a direction mark in a line with letters that run from right to left.
+//! half as much. Such a character stays only where it changes the look of the text: a joiner between letters of scripts
+//! that join or within a composed emoji, a direction mark in a line with letters that run from right to left.
 
-/// The text as it looks, without characters that change nothing of it. Hyphens and spaces that look like the plain ones
-/// become the plain ones.
+/// The text without characters that do not change its look. Hyphens and spaces that look like the plain ones become the
+/// plain ones.
 #[must_use]
 pub fn visible(text: &str) -> String {
     if text.is_ascii() {
@@ -30,7 +30,7 @@ fn add_line(kept: &mut String, line: &str) {
             continue;
         }
         let character = plain(character);
-        // Two blanks with nothing between them but what went would be one blank too many.
+        // Two blanks with only dropped characters between them become one.
         if !(has_dropped && character == ' ' && before == Some(' ')) {
             kept.push(character);
         }
@@ -46,7 +46,7 @@ fn plain(character: char) -> char {
     }
 }
 
-/// Whether a reader would miss a character that stands between these two.
+/// Whether a reader would miss a character between these two.
 fn is_kept(character: char, before: Option<char>, after: Option<char>, runs_both_ways: bool) -> bool {
     let is = |other: Option<char>, what: fn(char) -> bool| other.is_some_and(what);
     match character {
@@ -61,13 +61,13 @@ fn is_kept(character: char, before: Option<char>, after: Option<char>, runs_both
         | '\u{1bca0}'..='\u{1bca3}'
         | '\u{1d173}'..='\u{1d17a}'
         | '\u{e0001}' => false,
-        // The zero-width non-joiner parts letters that would join; the joiner shapes even a single one, and makes one
-        // emoji of several.
+        // The zero-width non-joiner parts letters that would join. The joiner shapes even a single letter, and joins
+        // several emoji into one.
         '\u{200c}' => is(before, joins) && is(after, joins),
         '\u{200d}' => is(before, joins) || is(after, joins) || is(before, ends_emoji) && is(after, is_symbol),
         // Direction marks, embeddings, overrides and isolates.
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => runs_both_ways,
-        // Variation selectors, with the keycap that a digit and one of them are part of.
+        // Variation selectors, also between a digit and its keycap.
         '\u{fe00}'..='\u{fe0f}' => is(before, has_variations) || after == Some('\u{20e3}'),
         '\u{e0100}'..='\u{e01ef}' => is(before, |c| c >= '\u{2e80}'),
         '\u{180b}'..='\u{180f}' => is(before, |c| matches!(c, '\u{1800}'..='\u{18af}')),
@@ -97,13 +97,14 @@ fn ends_emoji(character: char) -> bool {
     is_symbol(character) || matches!(character, '\u{fe0f}' | '\u{e007f}')
 }
 
-/// Arrows, technical signs, dingbats and everything that emoji are made of.
+/// Arrows, technical signs, dingbats and the characters of emoji.
 fn is_symbol(character: char) -> bool {
     matches!(character, '\u{203c}' | '\u{2049}' | '\u{2100}'..='\u{2bff}' | '\u{3030}' | '\u{303d}' | '\u{3297}'
         | '\u{3299}' | '\u{1f000}'..='\u{1fbff}')
 }
 
-/// Whether a variation selector may change how a character looks: a sign or emoji, or a letter beyond the European ones.
+/// Whether a variation selector may change how a character looks: a sign or emoji, or a letter beyond the European
+/// ones.
 fn has_variations(character: char) -> bool {
     is_symbol(character)
         || matches!(character, '©' | '®')

@@ -1,4 +1,4 @@
-//! How many SMS segments a text takes, and how to cut one that takes too many.
+//! The SMS segments of a text, and the cuts of a text that takes too many.
 //!
 //! A text in the GSM alphabet has 160 septets, or 153 in each of several segments; any other character turns the whole
 //! text into UCS-2, with 70 and 67 units of 16 bits. A character is never divided between two segments.
@@ -27,12 +27,12 @@ impl Encoding {
     }
 }
 
-/// What a text costs.
+/// The size of a text in segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Segments {
     /// The alphabet.
     pub encoding: Encoding,
-    /// Septets or 16-bit units, without what is left unused at a segment's end.
+    /// Septets or 16-bit units, without the unused ones at a segment's end.
     pub units: usize,
     /// Segments; 0 for an empty text.
     pub segments: usize,
@@ -46,9 +46,9 @@ pub fn segments(text: &str) -> Segments {
     meter.reading()
 }
 
-/// Cuts a text into parts of at most `max_segments` each (at least 1): at line breaks where the last one is not too
-/// far back, else between words, and inside a word only when that word alone is too long; then never inside an emoji or
-/// a letter with its accents. White space at the cuts and at both ends goes; nothing else is lost, and no part is empty.
+/// Cuts a text into parts of at most `max_segments` each (at least 1): at a line break if one is near enough to the end
+/// of the part, else between words. A word is cut only when it alone is too long, and never inside an emoji or a letter
+/// with its accents. White space at the cuts and at both ends goes; no other character is lost, and no part is empty.
 #[must_use]
 pub fn split(text: &str, max_segments: usize) -> Vec<String> {
     let mut parts = Vec::new();
@@ -62,8 +62,8 @@ pub fn split(text: &str, max_segments: usize) -> Vec<String> {
     parts
 }
 
-/// The length of the longest beginning of `text` that fits. Never 0 for a text that is not empty: one character takes
-/// two units at most.
+/// The length of the longest beginning of `text` that fits. Never 0 for a text that is not empty, because one character
+/// takes two units at most.
 fn fitting_bytes(text: &str, max_segments: usize) -> usize {
     let mut meter = Meter::default();
     for (at, character) in text.char_indices() {
@@ -75,7 +75,7 @@ fn fitting_bytes(text: &str, max_segments: usize) -> usize {
     text.len()
 }
 
-/// Where to cut a text of which `fitting` bytes fit.
+/// The position at which to cut a text whose first `fitting` bytes fit.
 fn cut(text: &str, fitting: usize) -> usize {
     let (Some(head), Some(tail)) = (text.get(..fitting), text.get(fitting..)) else { return text.len() };
     if tail.is_empty() || tail.starts_with('\n') {
@@ -88,7 +88,7 @@ fn cut(text: &str, fitting: usize) -> usize {
     if tail.starts_with(is_gap) {
         return fitting;
     }
-    // The text is trimmed, so whatever stands before a gap is at least one character.
+    // The text is trimmed, so at least one character stands before a gap.
     if let Some(word_end) = head.rfind(is_gap) {
         return word_end;
     }
@@ -100,8 +100,8 @@ fn is_gap(character: char) -> bool {
     character.is_whitespace() && !matches!(character, '\u{a0}' | '\u{2007}' | '\u{202f}')
 }
 
-/// How far back the beginning of a composed character is looked for. Family emoji have 7 code points, flags of regions
-/// up to 14; longer stacks of accents are nobody's writing.
+/// How far back the search for the beginning of a composed character goes. Family emoji have 7 code points, flags of
+/// regions up to 14; real texts have no longer stacks of accents.
 const COMPOSED_MAX_CHARS: usize = 32;
 
 /// `end`, or a little before it if `end` is inside a character that is composed of several code points.
@@ -122,7 +122,7 @@ fn whole_character_end(text: &str, end: usize) -> usize {
 fn are_joined(head: &str, character: char, next: char) -> bool {
     let is_regional = |c: &char| matches!(c, '\u{1f1e6}'..='\u{1f1ff}');
     if is_regional(&character) && is_regional(&next) {
-        // Flags are pairs: an odd number so far means that the next one completes it.
+        // Flags are pairs, so an odd number so far means that the next one completes a flag.
         return head.chars().rev().take_while(is_regional).take(COMPOSED_MAX_CHARS + 1).count() % 2 == 1;
     }
     character == '\u{200d}'
@@ -248,7 +248,7 @@ mod tests {
         assert!(parts[0].len() > 150 && parts[0].ends_with("word"), "{parts:?}");
         // A word that fits alone is not cut.
         assert_eq!(split(&format!("hi {}", "u".repeat(160)), 1), ["hi".to_owned(), "u".repeat(160)]);
-        // One that does not is cut, and takes up nothing else's room.
+        // A word that does not is cut, from the beginning of a part.
         assert_eq!(split(&"u".repeat(161), 1), ["u".repeat(160), "u".to_owned()]);
         // No-break spaces are not for breaking.
         let joined = format!("{} 10\u{a0}000", "a".repeat(66));
@@ -300,7 +300,7 @@ mod tests {
             }
             let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
             prop_assert_eq!(letters(&parts.concat()), letters(&text));
-            // Inside a part nothing changes either: each stands in the text as it is, in order.
+            // Each part stands in the text unchanged, in order.
             let mut rest = text.as_str();
             for part in &parts {
                 let at = rest.find(part.as_str());
@@ -317,7 +317,7 @@ mod tests {
                 prop_assert!(segments(part).segments <= max);
                 let after = rest.strip_prefix(part.as_str()).unwrap();
                 rest = after.trim_start();
-                // Nothing was left out between this part and the next: a word goes on there.
+                // No white space was dropped between this part and the next, so the cut is inside a word.
                 if after.len() == rest.len() && !rest.is_empty() {
                     prop_assert!(!part.contains(is_gap), "{:?} goes on with {:?}", part, rest);
                 }

@@ -1,14 +1,14 @@
 //! A customer's text, as HTML for a Zendesk comment.
 //!
-//! Zendesk expands `{{placeholders}}` and Liquid tags in comments that an agent's account creates, and we write with
-//! one; so whatever a customer types must not reach it as one. What is documented: nothing is expanded inside a code
-//! element of `html_body`. What is not: whether entities are decoded before or after the expansion. So both are done.
-//! Every brace is an entity, which is enough if expansion reads the HTML; and from the `{{` or `{%` on, the rest of the
-//! line up to where the expression ends is in a code element, which is the documented way. No character is put in or
-//! left out: the plain form of the comment reads as the customer wrote it, and an agent sees the braces in another type
-//! face.
+//! Zendesk expands `{{placeholders}}` and Liquid tags in comments that an agent's account creates. The bridge writes
+//! with such an account, so a customer's text must never be read as one. Zendesk documents that it expands nothing
+//! inside a code element of `html_body`, but not whether it decodes entities before or after the expansion. So the HTML
+//! does both. Every brace is an entity, which is enough if expansion reads the HTML. Each expression, from its `{{` or
+//! `{%` to its end or the end of the line, is in a code element, which is the documented way. No character is added or
+//! left out: the plain form of the comment reads as the customer wrote it, and an agent sees the braces in another
+//! typeface.
 
-/// Doubled braces mean something to Zendesk and Braze; with a space between they mean nothing. For a value that is no
+/// The text with a space after each brace that could open an expression of Zendesk's or Braze's. For a value that is no
 /// HTML: a subject, a user's name. A brace at the end gets its space too, because another value may follow it.
 #[must_use]
 pub fn inert(text: &str) -> String {
@@ -27,7 +27,7 @@ pub fn inert(text: &str) -> String {
     inert
 }
 
-/// Whether a value that cannot bear a space (an address, a number) means nothing to Zendesk and Braze as it is.
+/// Whether Zendesk and Braze read no expression in a value that cannot take a space (an address, a number).
 #[must_use]
 pub fn is_inert(text: &str) -> bool {
     expression_start(text).is_none()
@@ -67,10 +67,10 @@ fn expression_start(text: &str) -> Option<usize> {
     }
 }
 
-/// Up to the end of the first expression. One that is never closed runs to the end of the line.
+/// The length up to the end of the first expression. One that is never closed runs to the end of the line.
 fn expression_length(text: &str) -> usize {
     let closing = if text.starts_with("{%") { "%}" } else { "}}" };
-    // Two braces may be followed by a third that belongs to them.
+    // A third closing brace belongs to the expression.
     match text.find(closing) {
         Some(at) => {
             let end = at + closing.len();
@@ -81,7 +81,8 @@ fn expression_length(text: &str) -> usize {
     }
 }
 
-/// Escaped, with every space kept that HTML would swallow: all but the first of a row, and those at a line's start.
+/// The text escaped, with the spaces that HTML would swallow kept: all but the first of a row, and those at a line's
+/// start.
 fn spaced(text: &str, is_line_start: bool) -> String {
     let mut html = String::with_capacity(text.len());
     let mut was_space = is_line_start;

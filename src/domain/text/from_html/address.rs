@@ -1,13 +1,13 @@
-//! Addresses in HTML: which of them lead anywhere on a phone, and how they are shown.
+//! Addresses in HTML: those that a phone can open, and the form in which they are shown.
 
 use super::super::invisible::visible;
 
-/// What to show of a link's address; `None` for one that leads nowhere outside its page (or runs something).
+/// The shown form of a link's address; `None` for one that leads nowhere outside its page, or that runs a script.
 pub(super) fn of_link(href: &str) -> Option<String> {
     let href = as_browsers_read(href);
     let (scheme, rest) = href.split_once(':')?;
     match scheme.to_ascii_lowercase().as_str() {
-        // The person, not the letter.
+        // The recipient, without a prepared subject or body.
         "mailto" | "tel" | "sms" => Some(rest.split(['?', '&']).next()?.to_owned()).filter(|rest| !rest.is_empty()),
         // A folder on the agent's own machine, a page's own source, or a program.
         "file" | "view-source" | "javascript" | "data" | "blob" | "vbscript" => None,
@@ -28,8 +28,8 @@ pub(super) fn of_media(source: &str) -> Option<String> {
     matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https").then_some(source)
 }
 
-/// As a browser takes an address out of an attribute: trimmed, without line breaks and tabs, a blank encoded, and with
-/// a scheme where there is none but a server.
+/// The address as a browser reads it from an attribute: trimmed, without line breaks and tabs, blanks encoded, and with
+/// a scheme where it begins with a server.
 fn as_browsers_read(address: &str) -> String {
     let address: String = address
         .trim_matches(|c: char| c <= ' ' || c.is_whitespace())
@@ -46,8 +46,8 @@ fn is_scheme(scheme: &str) -> bool {
         && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
 }
 
-/// Whether a link's text is its address, perhaps without what browsers leave out. The reader gets one of the two only,
-/// so both must lead to the same page: letters of a path differ by their case, those of a server do not.
+/// Whether a link's text is its address, perhaps without the parts that browsers leave out. The reader gets only one of
+/// the two, so both must lead to the same page: the case of letters matters in a path, but not in a server's name.
 pub(super) fn is_same(text: &str, address: &str) -> bool {
     let text = visible(text.trim());
     let is_number = address.contains(|c: char| c.is_ascii_digit())
@@ -74,8 +74,8 @@ fn bare(address: &str) -> String {
     format!("{server}{path}").trim_end_matches('/').to_owned()
 }
 
-/// Whether the description of a picture says something to a reader who does not see it: file names, addresses and the
-/// word for a picture say nothing.
+/// Whether the description of a picture helps a reader who does not see it. File names, addresses and the word for a
+/// picture do not.
 pub(super) fn says_something(description: &str) -> bool {
     let description = description.to_lowercase();
     let is_file = description.rsplit_once('.').is_some_and(|(_, ending)| {
@@ -87,7 +87,7 @@ pub(super) fn says_something(description: &str) -> bool {
     !is_file && !is_word && !is_address && description.contains(char::is_alphanumeric)
 }
 
-/// Whether the description of a picture stands for it letter by letter, as that of an emoji does.
+/// Whether the description of a picture is the picture itself as a character, as for an emoji.
 pub(super) fn is_symbol(description: &str) -> bool {
     const SYMBOL_MAX_CHARS: usize = 16;
     !description.is_ascii()

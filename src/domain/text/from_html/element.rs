@@ -1,9 +1,9 @@
-//! What an element's tag says about its text: hidden, struck out, raised and the like.
+//! The properties of an element's text by its tag: hidden, struck out, raised and the like.
 
 use super::raised::Stand;
 use super::tag::Tag;
 
-/// Whether the page hides an element, with all that is in it.
+/// Whether the page hides an element and its content.
 pub(super) fn is_hidden(tag: &Tag) -> bool {
     tag.attribute("hidden").is_some()
         || matches!(tag.name.as_str(), "template" | "noframes")
@@ -25,7 +25,7 @@ pub(super) fn is_preformatted(tag: &Tag) -> bool {
         || ["pre", "pre-wrap", "pre-line", "break-spaces"].iter().any(|word| tag.has_style("white-space", word))
 }
 
-/// How the text of an element stands beside the text before it, where it is not on the same line.
+/// The height of an element's text beside the text before it; `None` on the same line.
 pub(super) fn stand(tag: &Tag) -> Option<Stand> {
     match tag.name.as_str() {
         "sup" => Some(Stand::Higher),
@@ -37,7 +37,7 @@ pub(super) fn stand(tag: &Tag) -> Option<Stand> {
     }
 }
 
-/// Whether a picture is one that is there to be fetched and not to be seen.
+/// Whether a picture exists to be fetched and not to be seen.
 pub(super) fn is_pixel(tag: &Tag) -> bool {
     ["width", "height"].into_iter().any(|side| {
         let given = tag.attribute(side).map(|size| size.trim().to_ascii_lowercase());
@@ -47,7 +47,7 @@ pub(super) fn is_pixel(tag: &Tag) -> bool {
     })
 }
 
-/// Whether a length is none, in whatever unit.
+/// Whether a length is zero, in any unit.
 fn is_nothing(size: &str) -> bool {
     size.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '%').parse().is_ok_and(|size: f32| size == 0.0)
 }

@@ -2,7 +2,7 @@
 
 use super::tag::{Tag, Token};
 
-/// How an item's number is written.
+/// The style of an item's number.
 #[derive(Clone, Copy)]
 enum Style {
     Bullet,
@@ -25,7 +25,7 @@ pub(super) fn is_list(name: &str) -> bool {
     matches!(name, "ol" | "ul" | "menu" | "dir")
 }
 
-/// How many items each list has, in the order of the lists: a reversed one begins with the number of its items.
+/// The number of items of each list, in the order of the lists, because a reversed list begins with it.
 pub(super) fn item_counts(tokens: &[Token]) -> Vec<i32> {
     let mut counts: Vec<i32> = Vec::new();
     let mut open = Vec::new();
@@ -48,7 +48,7 @@ pub(super) fn item_counts(tokens: &[Token]) -> Vec<i32> {
 }
 
 impl List {
-    /// The list that a tag opens, which has so many items.
+    /// The list that a tag opens, with so many items.
     pub(super) fn new(tag: &Tag, items: i32) -> Self {
         let usual = if tag.name == "ol" { Style::Decimal } else { Style::Bullet };
         let is_reversed = tag.attribute("reversed").is_some();
@@ -60,7 +60,7 @@ impl List {
         }
     }
 
-    /// What stands before the text of the item that a tag opens.
+    /// The mark before the text of the item that a tag opens.
     pub(super) fn mark(&mut self, item: &Tag) -> String {
         let at = number(item, "value").unwrap_or(self.next);
         self.next = at.saturating_add(self.step);
@@ -82,12 +82,12 @@ fn marked(style: Style, number: i32) -> String {
         Style::Letters { upper } => letters(number).map(|text| cased(text, upper)),
         Style::Roman { upper } => roman(number).map(|text| cased(text, upper)),
     }
-    // Numbers that a style cannot write are written in digits.
+    // A number that the style cannot write is written in digits.
     .unwrap_or_else(|| number.to_string());
     format!("{number}. ")
 }
 
-/// How a tag wants numbers to be written, where it says so. The letters of `type` mean what they look like.
+/// The style that a tag asks for, if it does. The letter in `type` is an example of its style.
 fn style(tag: &Tag) -> Option<Style> {
     let styled = tag.style("list-style-type").or_else(|| tag.style("list-style"));
     let styled = styled.iter().flat_map(|words| words.split_ascii_whitespace()).find_map(|word| {
@@ -113,7 +113,7 @@ fn style(tag: &Tag) -> Option<Style> {
     styled.or_else(typed)
 }
 
-/// An attribute as a whole number, read as HTML's "rules for parsing integers" say: digits until something else comes.
+/// An attribute as a whole number, by HTML's "rules for parsing integers": digits up to the first other character.
 fn number(tag: &Tag, attribute: &str) -> Option<i32> {
     let text = tag.attribute(attribute)?;
     let text = text.trim_ascii_start();
@@ -122,7 +122,7 @@ fn number(tag: &Tag, attribute: &str) -> Option<i32> {
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     let digits = text.get(..text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))?;
-    // A number beyond the bounds is one that browsers do not take either.
+    // Browsers take no number beyond the bounds either.
     let value: i32 = digits.parse().ok()?;
     Some(if is_negative { -value } else { value })
 }

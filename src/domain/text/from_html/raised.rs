@@ -1,9 +1,9 @@
 //! Numbers that stand higher, lower or smaller than the number before them: cents, exponents, indices.
 //!
-//! A phone shows all letters alike, so `19<sup>99</sup>` would read as 1999. Here is decided which sign tells the two
-//! numbers apart as the agent's browser did.
+//! A phone shows all letters alike, so `19<sup>99</sup>` would read as 1999. This module chooses the sign that tells
+//! the two numbers apart as the agent's browser did.
 
-/// How an element's text stands beside the text before it.
+/// The height of an element's text beside the text before it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stand {
     Higher,
@@ -12,7 +12,7 @@ pub(super) enum Stand {
 }
 
 impl Stand {
-    /// The sign between a number and one that stands so, until its text is known. One byte, as all of them are.
+    /// The sign between a number and one of this height, until its text is known. Every sign is one byte.
     pub(super) fn sign(self) -> char {
         match self {
             Self::Higher => '^',
@@ -21,11 +21,11 @@ impl Stand {
         }
     }
 
-    /// The sign between the number with which `before` ends and `text`; `None` where the text is no number and may
-    /// follow at once, as the dash of `19,-` does.
+    /// The sign between the number at the end of `before` and `text`; `None` where the text is no number and may follow
+    /// directly, as the dash of `19,-` does.
     ///
-    /// Two digits, higher or smaller, are cents: `19.99`, or with a comma behind thousands that have points. 10 and 2
-    /// without a currency are rather bases, and `10^12` is no other price.
+    /// Two digits, higher or smaller, are cents: `19.99`, or with a comma behind thousands that have points. Without a
+    /// currency, 10 and 2 are taken for bases, so that `10^12` does not become a price.
     pub(super) fn sign_between(self, before: &str, text: &str) -> Option<char> {
         if !text.contains(|c: char| c.is_ascii_digit()) {
             return None;

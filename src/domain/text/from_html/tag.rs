@@ -1,4 +1,4 @@
-//! HTML as a list of texts and tags. html5gum reads it as browsers do, with every entity that HTML names; this module
+//! HTML as a list of texts and tags. html5gum reads it as browsers do, with every named entity of HTML. This module
 //! leaves out the texts that no browser shows.
 
 use std::borrow::Cow;
@@ -18,7 +18,7 @@ pub(super) enum Token {
 
 /// An opening tag.
 pub(super) struct Tag {
-    /// In lower case.
+    /// Its name, in lower case.
     pub(super) name: String,
     attributes: BTreeMap<HtmlString, Spanned<HtmlString, ()>>,
 }
@@ -45,7 +45,7 @@ impl Tag {
     }
 }
 
-/// The pieces of `html`, in order. What a browser would drop at the end, such as a tag that never ends, is dropped.
+/// The pieces of `html`, in order. An unfinished tag at the end is dropped, as browsers do.
 pub(super) fn tokens(html: &str) -> Vec<Token> {
     let mut emitter = DefaultEmitter::default();
     emitter.naively_switch_states(true);
@@ -72,7 +72,7 @@ pub(super) fn tokens(html: &str) -> Vec<Token> {
     tokens
 }
 
-/// Whether the text between an element's tags is never part of the page. The tokenizer reads no tags in it.
+/// Whether the text between an element's tags is never shown. The tokenizer reads no tags in it.
 fn is_unseen(name: &str) -> bool {
     matches!(name, "script" | "style" | "title" | "textarea" | "iframe" | "noembed" | "noscript")
 }

@@ -425,7 +425,7 @@ fn entities_are_those_of_html() {
     check(&cases);
 }
 
-/// All names that HTML has, as a browser's own list has them, are read: none stays as written.
+/// Every named entity is read, by a browser's own list of names.
 #[test]
 fn no_entity_of_html_4_stays_as_written() {
     const NAMES: &str = "quot amp lt gt nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not reg macr \
