@@ -193,8 +193,9 @@ impl Budgets {
     }
 
     /// The vendor refused the call because there were too many: holds the narrowest pool that the call draws on until
-    /// `until`, or for [`HOLD_UNTOLD`]. Narrowest, because one busy ticket must not silence an account for the ten
-    /// minutes that its own limit lasts; where the whole account is spent, the headers of the same answer say so.
+    /// `until`, or for [`window::HOLD_UNTOLD`]. Narrowest, because one busy ticket must not silence an account for
+    /// the ten minutes that its own limit lasts; where the whole account is spent, the headers of the same answer say
+    /// so.
     pub fn refused(&mut self, call: Call, until: Option<Timestamp>, now: Timestamp) {
         let until = held(until, now);
         let window = match call {
