@@ -21,7 +21,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 # The same Debian release as above: the binary needs a C library that is not older than the builder's.
 FROM debian:trixie-slim
-# CA certificates: the HTTP client trusts what the system trusts, and a slim image has none.
+# CA certificates: the HTTP client trusts those of the system, and a slim image has none.
 # The store must belong to the user before the volume is declared: a new volume takes over the owner.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \

@@ -53,7 +53,7 @@
 //!    a delivery needs is recorded before its lane opens again.
 //! 2. **Nothing is shown twice.** Repeated webhooks stop at their dedupe keys. A call whose answer was lost is looked
 //!    for (a mark in the ticket's audit, a receipt on the profile) before it is made again; a ticket is created under
-//!    an idempotency key. What this cannot cover stands in docs/reliability.md, "What is not protected".
+//!    an idempotency key. The cases that this cannot cover stand in docs/reliability.md, "Not protected".
 //! 3. **A conversation keeps its order in each direction**, and never waits for another: a lane has one head, and a
 //!    head holds its own lane only ([`domain::lanes`]).
 //! 4. **Nothing fails silently.** A message that is given up becomes an internal comment on the ticket and a dead

@@ -1,13 +1,13 @@
-//! The one table of configuration keys: names, kinds, defaults and what each is for.
+//! The one table of configuration keys: names, kinds, defaults and purposes.
 //!
 //! Unknown-key checks, type checks, environment variables, defaults and the configuration reference all come from
-//! here, so they cannot disagree. What a value must satisfy *beyond* its kind is in [`super::check`].
+//! here, so they cannot disagree. Rules *beyond* the kind of a value are in [`super::check`].
 
 use std::fmt;
 
 use crate::domain::access::{Right, Role};
 
-/// What sort of value a key takes. The kind decides how the file and the environment are read, and whether the value
+/// The sort of value that a key takes. The kind decides how the file and the environment are read, and whether the value
 /// may ever be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -43,7 +43,7 @@ pub enum Kind {
     Texts,
 }
 
-/// What the kind asks for, as the object of "expected".
+/// The kind in words, as the object of "expected".
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -64,11 +64,11 @@ impl fmt::Display for Kind {
 pub struct Key {
     /// Its full name, levels separated by dots.
     pub name: &'static str,
-    /// What it takes.
+    /// The sort of value that it takes.
     pub kind: Kind,
     /// The value when it is not given, written as in the file; `None` when there is none.
     pub default: Option<&'static str>,
-    /// What it is for: one sentence for the reference.
+    /// Its purpose: one sentence for the reference.
     pub doc: &'static str,
 }
 
@@ -80,7 +80,7 @@ impl Key {
     }
 }
 
-/// What every environment variable of ours starts with.
+/// The beginning of every environment variable of ours.
 pub const VARIABLE_PREFIX: &str = "TANDEM_";
 
 /// The words of `zendesk.requester_match`.
@@ -103,7 +103,7 @@ pub const KEYS: &[Key] = &[
         "operator_token",
         Kind::Secret,
         None,
-        "What operators without a token of their own present, as admins; this or an operator is required as soon as operator_listen is not a loopback address.",
+        "The token of operators without one of their own, as admins; this or an operator is required as soon as operator_listen is not a loopback address.",
     ),
     key(
         "public_url",
@@ -127,7 +127,7 @@ pub const KEYS: &[Key] = &[
         "catch_up_minutes",
         Kind::Integer { min: 0, max: 1440 },
         Some("5"),
-        "How often, and at start, to look for what webhooks did not bring; 0 means never.",
+        "Minutes between two looks for replies whose webhooks did not come; the first is at start. 0 means never.",
     ),
     key(
         "reopen_days",
@@ -175,7 +175,7 @@ pub const KEYS: &[Key] = &[
         "zendesk.requester_match",
         Kind::Words(REQUESTER_MATCH),
         Some("external_id, user_field, email, phone"),
-        "By what, and in which order, a customer is looked for among Zendesk's users.",
+        "The attributes by which a customer is looked for among Zendesk's users, in this order.",
     ),
     key(
         "zendesk.user_field",
@@ -190,12 +190,17 @@ pub const KEYS: &[Key] = &[
         "The REST endpoint of the Braze workspace, such as https://rest.iad-01.braze.com.",
     ),
     key("braze.api_key", Kind::Secret, None, "A Braze REST API key."),
-    key("braze.webhook_tokens", Kind::Secrets, None, "What Braze webhook campaigns must present; any one of these."),
+    key(
+        "braze.webhook_tokens",
+        Kind::Secrets,
+        None,
+        "Tokens of the Braze webhook campaigns: each presents one of these.",
+    ),
     key(
         "braze.on_unconfirmed",
         Kind::Word(&["resend", "hold"]),
         Some("resend"),
-        "What to do when the receipt cannot tell whether a text went out: send it again, or hold it for the operator.",
+        "For a text whose answer was lost and whose receipt is not found: send it again, or hold it for the operator.",
     ),
     key(
         "braze.confirm_after_seconds",
@@ -207,7 +212,7 @@ pub const KEYS: &[Key] = &[
         "braze.recipe_message",
         Kind::Word(&["third_line", "whole"]),
         Some("third_line"),
-        "What drop-in campaigns get as msg_body: the text on the third line, or the text itself.",
+        "The msg_body of drop-in campaigns: the text on the third line, or the text itself.",
     ),
     key(
         "braze.gsm7",
@@ -237,9 +242,9 @@ pub const KEYS: &[Key] = &[
         "alarm.url",
         Kind::Secret,
         None,
-        "Where to post what needs the operator: dead letters, texts set aside as unconfirmed, paused destinations.",
+        "Address of the alarm receiver, which is told of dead letters, texts set aside as unconfirmed and paused destinations.",
     ),
-    key("alarm.token", Kind::Secret, None, "What is presented to the alarm receiver as bearer token."),
+    key("alarm.token", Kind::Secret, None, "Bearer token for the alarm receiver."),
     key(
         "oidc.issuer",
         Kind::Text,
@@ -270,23 +275,18 @@ pub const KEYS: &[Key] = &[
     ),
 ];
 
-/// What may stand in each `[[operators]]`, in the order of the reference. A variable finds an operator by name:
+/// The keys of each `[[operators]]`, in the order of the reference. A variable finds an operator by name:
 /// `TANDEM_OPERATORS__ADA__TOKEN`, with capital letters, and `_` for `-` and `.`.
 pub const OPERATOR_KEYS: &[Key] = &[
-    key(
-        "name",
-        Kind::Text,
-        None,
-        "The handle under which the audit and the log keep what the operator does: letters, digits, `.`, `_`, `-`.",
-    ),
-    key("role", Kind::Word(Role::NAMES), None, "What the operator may do; each role includes the one before it."),
+    key("name", Kind::Text, None, "The operator's handle in the audit and the log: letters, digits, `.`, `_`, `-`."),
+    key("role", Kind::Word(Role::NAMES), None, "The operator's role; each includes the one before it."),
     key(
         "rights",
         Kind::Words(Right::NAMES),
         None,
         "Capabilities beside the role, which an admin has anyway; nothing asks for them yet.",
     ),
-    key("token", Kind::Secret, None, "What the operator presents: 16 characters or more, and nobody else's."),
+    key("token", Kind::Secret, None, "The operator's token: 16 characters or more, and unlike every other's."),
     key(
         "token_sha256",
         Kind::Secret,

@@ -1,4 +1,4 @@
-//! The pages that are made of the code: the configuration reference, and the API with its description.
+//! The generated pages: the configuration reference, and the API with its description.
 //!
 //! `RENEW=1 cargo test --test it generated` writes them; without `RENEW` they are compared.
 
@@ -11,10 +11,10 @@ use tandem::config::keys::{KEYS, Key, Kind, OPERATOR_KEYS};
 use crate::api::document;
 use crate::process::shipped;
 
-/// What to do about a page that is old.
+/// The remedy for a page that is old.
 pub(crate) const RENEW: &str = "write it anew with: RENEW=1 cargo test --test it generated";
 
-/// Compares a file of the repository with what the code makes, or writes it.
+/// Compares a file of the repository with the generated one, or writes it.
 fn is_current(path: &str, made: &str) {
     if std::env::var_os("RENEW").is_some() {
         std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join(path), made).unwrap();
@@ -40,11 +40,11 @@ const CONFIGURATION: &str = "\
 
 One TOML file: `tandem.toml` in the working directory, or the one that `--config FILE` names. `tandem init` writes it,
 [`tandem.example.toml`](../tandem.example.toml) shows every key with a comment, and `tandem check` reports every fault
-with its key and what to do. Unknown keys are faults. A faulty configuration ends with exit code 78.
+with its key and its remedy. Unknown keys are faults. A faulty configuration ends with exit code 78.
 
 Every key can be given, or overridden, by an environment variable: `TANDEM_` and the key in capital letters, with two
 underscores between levels (`zendesk.client_secret` is `TANDEM_ZENDESK__CLIENT_SECRET`). Lists are written with commas
-between, or as in the file. A name that is nearly a key is a fault that says which one was meant.
+between, or as in the file. A misspelt key is a fault that names the nearest key.
 
 ## The secrets file
 
@@ -59,13 +59,13 @@ either of two syntaxes, so that other programs can read it as well:
 
 A value without quotation marks is the rest of the line as it stands. Between single quotation marks nothing is special; between
 double ones a backslash stands before `\"`, `\\`, `$` and `` ` ``. Lines that begin with `#` or `;` are comments. Variables of the process
-count over those of the file, and both over `tandem.toml`. A file that every user of the machine may read is warned about; one that
-tandem's user may not read is left to systemd, which reads it as root.
+count over those of the file, and both over `tandem.toml`. tandem warns about a file that every user of the machine may read, and
+leaves a file that its own user may not read to systemd, which reads it as root.
 
-## What may be left out
+## Optional keys
 
-A key without a default may be left out, unless `tandem check` says otherwise. `RUST_LOG` sets what is logged: `info` when it is
-not set.
+A key without a default may be left out, unless `tandem check` says otherwise. `RUST_LOG` sets the level of the log: `info` when it
+is not set.
 ";
 
 fn configuration() -> String {
@@ -75,7 +75,7 @@ fn configuration() -> String {
         let (above, name) = key.name.rsplit_once('.').unwrap_or(("", key.name));
         if table != Some(above) {
             let title = if above.is_empty() { "At the top".to_owned() } else { format!("`[{above}]`") };
-            write!(page, "\n## {title}\n\n| key | takes | default | what it is for |\n|---|---|---|---|\n").unwrap();
+            write!(page, "\n## {title}\n\n| key | takes | default | purpose |\n|---|---|---|---|\n").unwrap();
             table = Some(above);
         }
         write_key(&mut page, name, key);
@@ -100,12 +100,12 @@ restart. [How a sign-in is bound](security.md#roles).
 const OPERATORS: &str = "
 ## Operators
 
-`[[operators]]`, once for each person, at the end of the file. The [role](security.md#roles) says what the operator may do, and the
-token proves the name under which the audit keeps it. `operator_token` stays valid beside them: it is an admin's. Variables find an operator by name,
+`[[operators]]`, once for each person, at the end of the file. The [role](security.md#roles) gives the operator's rights, and the
+token proves the name that stands in the audit. `operator_token` stays valid beside them: it is an admin's. Variables find an operator by name,
 in capital letters and with `_` for `-` and `.`: `TANDEM_OPERATORS__ON_CALL__TOKEN` is the token of `on-call`, whose table
-then needs `name` and `role` only. Names and tokens are unique. A reload takes over every change: who is removed is out at once.
+then needs `name` and `role` only. Names and tokens are unique. A reload takes over every change: a removed operator is out at once.
 
-| key | takes | default | what it is for |
+| key | takes | default | purpose |
 |---|---|---|---|
 ";
 
@@ -146,9 +146,9 @@ Made of [`openapi.json`](openapi.json), which the code generates (OpenAPI 3.1). 
 answers health checks; `operator_listen` has the operator's API, metrics, health and the [console](console.md), and is
 never public. The commands of [Operating it](operating.md) use this API and nothing else.
 
-Every answer that says no has the form `{\"error\": \"…\"}`, and there is never one in 3xx. A 503 has `Retry-After` between 5 and
-55 seconds. The operator's answers are never cached. Parameters that are not known are refused: a mistyped filter must not
-answer with everything.
+Every refusal has the form `{\"error\": \"…\"}`, and none is in 3xx. A 503 has `Retry-After` between 5 and
+55 seconds. The operator's answers are never cached. Unknown parameters are refused, because a mistyped filter must not
+return the whole list.
 
 A token is presented as bearer token: an operator's own, which has a [role](security.md#roles), or the shared `operator_token`. Where
 neither is configured, `operator_listen` is a loopback address, and only requests to a loopback host are served. Requests from another web site are refused in either case.
@@ -214,7 +214,7 @@ fn write_operation(page: &mut String, method: &str, path: &str, operation: &Valu
     }
 }
 
-/// A schema's name, as a link to where it is described.
+/// A schema's name, as a link to its description.
 fn link(schema: &Value) -> String {
     let name = text(&schema["$ref"]).rsplit('/').next().unwrap_or_default();
     format!("[{name}](#{})", name.to_lowercase())
