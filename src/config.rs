@@ -2,7 +2,7 @@
 //! environment.
 //!
 //! This is the only module that reads the environment, and the only one that reads configuration and mapping files.
-//! All faults are found in one go, each with its key, its place and what to do ([`Faults`]). Nothing here ever shows a
+//! All faults are found in one go, each with its key, its place and its remedy ([`Faults`]). No message here ever shows a
 //! secret: secrets are [`SecretString`]s from the moment they are checked, and no message quotes one.
 //!
 //! Nothing below `serve` and `cli` sees the whole [`Config`]; each module is handed its own small options.
@@ -51,7 +51,7 @@ const MAPPING_FILE_MAX_BYTES: u64 = 64 * 1024;
 /// The most files in the directory of mappings; there are far fewer mapping names.
 const MAPPING_FILES_MAX: usize = 64;
 
-/// Everything that the operator decides. Checked: whoever holds one need not ask whether its parts make sense.
+/// Every setting of the operator's. Checked: its parts make sense, alone and together.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where webhooks and health are served.
@@ -67,7 +67,7 @@ pub struct Config {
     /// The contents of the `*.toml` files in `mappings` by file name; `None` for the shipped ones.
     /// Only [`load`] reads them: after [`parse`] this is always `None`.
     pub mapping_files: Option<BTreeMap<String, String>>,
-    /// How often to look for what webhooks did not bring; `None` for never.
+    /// The time between two looks for replies whose webhooks did not come; `None` for never.
     pub catch_up: Option<Duration>,
     /// For how many days a solved ticket is reopened by the customer's next text.
     pub reopen_days: u32,
@@ -81,7 +81,7 @@ pub struct Config {
     pub zendesk: Zendesk,
     /// Braze's side.
     pub braze: Braze,
-    /// Whom to call when something needs the operator; `None` for nobody.
+    /// The alarm receiver; `None` when there is none.
     pub alarm: Option<Alarm>,
 }
 
@@ -90,7 +90,7 @@ pub struct Config {
 pub struct Alarm {
     /// The whole address. Receivers put credentials into it, so it is kept as one.
     pub url: SecretString,
-    /// What is presented to it as bearer token.
+    /// The bearer token for it.
     pub token: Option<SecretString>,
 }
 
@@ -99,8 +99,8 @@ pub struct Alarm {
 pub struct Operator {
     /// Its address.
     pub listen: SocketAddr,
-    /// What operators without a token of their own present. There are this one or `operators`, or both, when `listen`
-    /// is not a loopback address.
+    /// The token of operators without one of their own. This one or `operators` is set, or both, when `listen` is not a
+    /// loopback address.
     pub token: Option<SecretString>,
     /// The operators with a token of their own.
     pub operators: Vec<Account>,
@@ -109,7 +109,7 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Everybody who has a token.
+    /// All holders of a token.
     #[must_use]
     pub fn roster(&self) -> Roster {
         let shared = self.token.as_ref().map(|token| Account::shared(token.expose_secret()));
@@ -159,7 +159,7 @@ pub struct Zendesk {
     /// How far a signature's timestamp may be from our clock, either way; at most
     /// [`keys::SIGNATURE_TOLERANCE_MAX_SECONDS`].
     pub signature_tolerance: Duration,
-    /// By what a customer is looked for, in this order; never empty, nothing twice.
+    /// The attributes by which a customer is looked for, in this order; never empty, none twice.
     pub requester_match: Vec<UserMatch>,
     /// The key of the custom user field: letters, digits, underscores.
     pub user_field: String,
@@ -191,13 +191,13 @@ pub struct Braze {
     pub url: Url,
     /// The REST API key.
     pub api_key: SecretString,
-    /// What Braze webhook campaigns must present; never empty.
+    /// The tokens that Braze's webhook campaigns may present; never empty.
     pub webhook_tokens: Vec<SecretString>,
-    /// What to do when the receipt cannot tell whether a text went out.
+    /// The fate of a text whose answer was lost and whose receipt is not found.
     pub on_unconfirmed: OnUnconfirmed,
     /// When to look for the receipt, counted from the lost answer: 1 to 5 waits, ascending, each at most 300 s.
     pub confirm_after: Vec<Duration>,
-    /// What drop-in campaigns get as `msg_body`.
+    /// The form of `msg_body` for drop-in campaigns.
     pub recipe_message: RecipeMessage,
     /// Whether typographic quotation marks and dashes become plain ones.
     pub gsm7: bool,
@@ -218,12 +218,12 @@ pub struct Campaigns {
 
 /// Reads the file, its secrets file, the environment and the mapping files.
 ///
-/// `path` is the file that was named; without one, [`DEFAULT_FILE`] is read if it exists. `check_mappings` says what
-/// is wrong with mapping files (`None` for the shipped ones) where notes are in this language, so that those faults are
-/// reported together with the rest.
+/// `path` is the file that was named; without one, [`DEFAULT_FILE`] is read if it exists. `check_mappings` finds the faults
+/// of mapping files (`None` for the shipped ones) with notes in this language, so that they are reported together with the
+/// rest.
 ///
 /// # Errors
-/// Everything that is wrong.
+/// Every fault.
 pub fn load(
     path: Option<&Path>,
     check_mappings: impl FnOnce(Option<&BTreeMap<String, String>>, &str) -> Vec<Fault>,
@@ -299,7 +299,7 @@ pub struct Glimpse {
 /// credentials of the bridge.
 ///
 /// # Errors
-/// What is wrong with those few keys, or a file that cannot be read or is not TOML.
+/// The faults of those few keys, or a file that cannot be read or is not TOML.
 pub fn glimpse(path: Option<&Path>) -> Result<Glimpse, Faults> {
     let sources = Sources::read(path)?;
     let mut checker = Checker::new(read::gather(sources.text(), sources.variables.clone()), &sources.base);
@@ -322,7 +322,7 @@ pub fn glimpse(path: Option<&Path>) -> Result<Glimpse, Faults> {
     }
 }
 
-/// Which mappings are configured, and not what stands in them.
+/// The keys about mappings, without the mappings themselves.
 #[derive(Clone, Debug)]
 pub struct MappingKeys {
     /// As [`Config::mappings`], or [`MAPPINGS_DIRECTORY`] beside the configuration; it may not be there yet.
@@ -341,7 +341,7 @@ pub const MAPPINGS_DIRECTORY: &str = "mappings";
 /// Reads only what is in [`MappingKeys`], and minds no fault elsewhere.
 ///
 /// # Errors
-/// What is wrong with those two keys, or a file that cannot be read or is not TOML.
+/// The faults of those two keys, or a file that cannot be read or is not TOML.
 pub fn mapping_keys(path: Option<&Path>) -> Result<MappingKeys, Faults> {
     let sources = Sources::read(path)?;
     let checker = Checker::new(read::gather(sources.text(), sources.variables.clone()), &sources.base);
@@ -361,7 +361,7 @@ pub fn mapping_keys(path: Option<&Path>) -> Result<MappingKeys, Faults> {
 /// is `TANDEM_OPERATOR_TOKEN`, and the two may stand in one shell.
 pub const OWN_TOKEN: &str = "TANDEM_TOKEN";
 
-/// What [`OWN_TOKEN`] says; `None` when it is not set, empty or not a text.
+/// The value of [`OWN_TOKEN`]; `None` when it is not set, empty or not a text.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one module that reads the environment")]
 pub fn own_token() -> Option<SecretString> {
@@ -370,7 +370,7 @@ pub fn own_token() -> Option<SecretString> {
     (!token.is_empty()).then(|| token.into())
 }
 
-/// What `RUST_LOG` says, for [`crate::telemetry::init_logs`]; `None` when it is not set or not a text.
+/// The value of `RUST_LOG`, for [`crate::telemetry::init_logs`]; `None` when it is not set or not a text.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one module that reads the environment")]
 pub fn log_filter() -> Option<String> {
@@ -392,7 +392,7 @@ pub fn wants_traces() -> bool {
 #[cfg(debug_assertions)]
 const FAIL_POINT: &str = "TANDEM_FAILPOINT";
 
-/// What `TANDEM_FAILPOINT` says, in a test build; `None` when it is not set.
+/// The value of `TANDEM_FAILPOINT`, in a test build; `None` when it is not set.
 ///
 /// # Errors
 /// When it makes no sense: a test that means to break something must not pass because nothing broke.
@@ -442,11 +442,11 @@ fn read_text(path: &Path, max_bytes: u64) -> std::io::Result<String> {
     text_of(&bytes).map(str::to_owned).map_err(|problem| std::io::Error::new(std::io::ErrorKind::InvalidData, problem))
 }
 
-/// The text of a file that an operator wrote, be it a configuration, a mapping or an event: UTF-8, with or without the
-/// byte order mark that Windows programs put in front.
+/// The text of an operator's file (a configuration, a mapping, an event): UTF-8, with or without the byte order mark that
+/// Windows programs put in front.
 ///
 /// # Errors
-/// What it is instead, and what to do.
+/// The encoding of any other file, with the remedy.
 pub fn text_of(bytes: &[u8]) -> Result<&str, &'static str> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err("it is saved as UTF-16; save it as UTF-8");

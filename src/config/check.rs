@@ -1,4 +1,4 @@
-//! What a value must satisfy beyond its kind, and how the values fit together.
+//! The rules for a value beyond its kind, and between values.
 //!
 //! Collects every fault before it gives up. Never shows the value of a text that might hold a credential: an address
 //! with a password in it is described, not quoted.
@@ -19,21 +19,21 @@ use super::{
     Zendesk,
 };
 
-/// The secret with which Zendesk signs the test of a webhook that does not exist yet. It is published, so whoever
-/// accepts it accepts everybody (<https://developer.zendesk.com/documentation/webhooks/verifying/>).
+/// The secret with which Zendesk signs the test of a webhook that does not exist yet. It is published, so a bridge that
+/// accepts it accepts every sender (<https://developer.zendesk.com/documentation/webhooks/verifying/>).
 const PUBLIC_TEST_SECRET: &str = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==";
 
 /// Tokens that are shorter than this are warned about: 16 random characters are beyond guessing over a network.
 pub(super) const TOKEN_MIN_CHARS: usize = 16;
 
 /// The fewest characters of a campaign's id. Braze calls it a random key and promises no form
-/// (<https://www.braze.com/docs/api/identifier_types/>); its shortest ids have 24, so a shorter one is a word of somebody's own.
+/// (<https://www.braze.com/docs/api/identifier_types/>); its shortest ids have 24, so a shorter one is no id.
 const CAMPAIGN_ID_MIN_CHARS: usize = 16;
 
 /// More looks for one receipt than this would only keep later replies of the conversation waiting.
 const CONFIRM_LOOKS_MAX: usize = 5;
 
-/// Reads typed values out of what was gathered, and keeps the book of faults and warnings.
+/// Reads typed values out of [`Gathered`], and keeps the book of faults and warnings.
 pub(super) struct Checker<'a> {
     base: &'a Path,
     pub(super) gathered: Gathered,
@@ -96,7 +96,7 @@ impl<'a> Checker<'a> {
         faults
     }
 
-    /// What concerns the operator listener alone.
+    /// The settings of the operator listener alone.
     pub(super) fn operator(&mut self) -> Option<Operator> {
         let listen = self.address("operator_listen");
         let token = self.text("operator_token");

@@ -1,4 +1,4 @@
-//! Faults and warnings: what is wrong with a configuration, where, and what to do about it.
+//! The faults and warnings of a configuration, each with its place and its remedy.
 //!
 //! Never holds the value of a secret, nor any value that might be a secret in the wrong place.
 
@@ -12,7 +12,7 @@ use super::DEFAULT_FILE;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
-    /// Nobody gave it.
+    /// It was not given.
     #[serde(rename = "none")]
     Nowhere,
     /// This line of the configuration file, from 1.
@@ -27,16 +27,16 @@ impl Place {
     }
 }
 
-/// One thing that is wrong. [`fmt::Display`] gives the whole story in one line.
+/// One fault. [`fmt::Display`] gives the whole story in one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// The key, with dots between its levels; for what has no key, the name of the file.
+    /// The key, with dots between its levels; for a fault without a key, the name of the file.
     pub key: String,
     /// Where the value came from.
     pub place: Place,
-    /// What is wrong: continues a sentence that starts with the key.
+    /// The fault in words: continues a sentence that starts with the key.
     pub problem: String,
-    /// What to do: a sentence in the imperative without its full stop.
+    /// The remedy: a sentence in the imperative without its full stop.
     pub remedy: String,
 }
 
@@ -94,12 +94,12 @@ fn told(faults: &[Fault]) -> String {
     format!("the configuration has {} fault{plural}:\n{}", faults.len(), lines.join("\n"))
 }
 
-/// Something that works, but that the operator should know.
+/// A setting that works, but that the operator should reconsider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Warning {
     /// The key.
     pub key: String,
-    /// What to know: continues a sentence that starts with the key.
+    /// The reason: continues a sentence that starts with the key.
     pub problem: String,
 }
 

@@ -1,4 +1,4 @@
-//! The few keys that setting up needs, before the rest can be known: the signing secret, say, is what setting up tells.
+//! The few keys that setting up needs. The rest cannot be known yet: setting up tells the signing secret, for example.
 //!
 //! Like [`super::Glimpse`], it minds no fault elsewhere; `tandem check` tells those.
 
@@ -12,7 +12,7 @@ use super::fault::Faults;
 use super::sources::Sources;
 use super::{Credentials, read};
 
-/// What setting up Zendesk needs.
+/// The keys for setting up Zendesk.
 #[derive(Clone, Debug)]
 pub struct ZendeskInstallation {
     /// Where Zendesk reaches the bridge.
@@ -27,7 +27,7 @@ pub struct ZendeskInstallation {
     pub webhook_secrets: Vec<SecretString>,
 }
 
-/// What setting up Braze needs.
+/// The keys for setting up Braze.
 #[derive(Clone, Debug)]
 pub struct BrazeInstallation {
     /// Where Braze reaches the bridge.
@@ -42,10 +42,10 @@ pub struct BrazeInstallation {
     pub webhook_tokens: Vec<SecretString>,
 }
 
-/// Reads what setting up Zendesk needs.
+/// Reads the keys for setting up Zendesk.
 ///
 /// # Errors
-/// What is wrong with those keys, or a file that cannot be read or is not TOML.
+/// The faults of those keys, or a file that cannot be read or is not TOML.
 pub fn zendesk_installation(path: Option<&Path>) -> Result<ZendeskInstallation, Faults> {
     let mine = [
         "public_url",
@@ -71,10 +71,10 @@ pub fn zendesk_installation(path: Option<&Path>) -> Result<ZendeskInstallation, 
     })
 }
 
-/// Reads what setting up Braze needs.
+/// Reads the keys for setting up Braze.
 ///
 /// # Errors
-/// What is wrong with those keys, or a file that cannot be read or is not TOML.
+/// The faults of those keys, or a file that cannot be read or is not TOML.
 pub fn braze_installation(path: Option<&Path>) -> Result<BrazeInstallation, Faults> {
     let mine = [
         "public_url",

@@ -1,14 +1,14 @@
-//! Which key a mistyped name was meant to be. It only guesses names; it never sees a value.
+//! The key that a mistyped name was meant to be. It only guesses names; it never sees a value.
 
 use super::keys::{self, Key};
 
-/// So many letters may be wrong in a name of this length, two neighbours in the wrong order counting as one: a third, as
-/// compilers allow it.
+/// The number of letters that may be wrong in a name: a third, as compilers allow it. Two neighbours in the wrong order
+/// count as one.
 fn letters_wrong(name: &str) -> usize {
     name.chars().count().max(3) / 3
 }
 
-/// What to do about a name that is no key of the file's table `above`.
+/// The remedy for a name that is no key of the file's table `above`.
 pub(super) fn remedy_in_file(above: &str, name: &str) -> String {
     match in_file(above, name) {
         Some(meant) => format!("Did you mean {meant}? Mend the name, or remove it"),
@@ -16,7 +16,7 @@ pub(super) fn remedy_in_file(above: &str, name: &str) -> String {
     }
 }
 
-/// What to do about a variable that is none of ours; `rest` is its name without our prefix.
+/// The remedy for a variable that is none of ours; `rest` is its name without our prefix.
 pub(super) fn remedy_of_variable(rest: &str) -> String {
     match variable(rest) {
         Some(meant) => format!("Did you mean {meant}? Mend the name, or unset the variable"),
@@ -24,8 +24,8 @@ pub(super) fn remedy_of_variable(rest: &str) -> String {
     }
 }
 
-/// What stands in the file's table `above` ("" for the top) and was meant by `name`: a key, a table in brackets, or a key
-/// of another table with its whole name.
+/// The correction of `name` in the file's table `above` ("" for the top): a key, a table in brackets, or a key of another
+/// table with its whole name.
 fn in_file(above: &str, name: &str) -> Option<String> {
     let full = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
     let operators = above.is_empty().then_some(keys::OPERATORS);
@@ -47,7 +47,7 @@ fn variable(rest: &str) -> Option<String> {
     found.map(Key::variable)
 }
 
-/// The key whose whole name is nearest, whichever of `.` and `_` stands between its levels.
+/// The key whose whole name is nearest, with `.` or `_` between its levels.
 fn flattened(full: &str) -> Option<&'static Key> {
     let flat = full.replace('.', "_");
     // A long name is mostly its table's, which is no evidence for its key.

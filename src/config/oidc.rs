@@ -55,7 +55,7 @@ impl Checker<'_> {
         Some(text)
     }
 
-    /// Where the provider sends browsers back to. What is wrong with `console_url` itself is told by its own check.
+    /// The address to which the provider sends browsers back. The check of `console_url` tells that key's own faults.
     fn redirect(&mut self) -> Option<Url> {
         let name = "console_url";
         if !self.is_given(name) {

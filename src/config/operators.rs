@@ -1,4 +1,4 @@
-//! The operators of `[[operators]]`: what each must have, and in what no two may be alike.
+//! The operators of `[[operators]]`: the keys that each must have, and those that must be unique.
 
 use super::check::{Checker, TOKEN_MIN_CHARS};
 use super::fault::Fault;
@@ -8,7 +8,7 @@ use crate::domain::access::{Account, Grant, Right, Role, SHARED_NAME, TokenDiges
 use crate::domain::operator::handle;
 
 impl Checker<'_> {
-    /// Every operator that is sound; what is wrong with the others is in the book of faults.
+    /// Every sound operator; the faults of the others are in the book.
     pub(super) fn operators(&mut self) -> Vec<Account> {
         let entries = std::mem::take(&mut self.gathered.operators);
         let mut accounts: Vec<Account> =

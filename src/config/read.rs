@@ -1,6 +1,6 @@
 //! From the file's text and the environment to one typed value for each key, with its place.
 //!
-//! Decides about names and kinds only; what a value must satisfy beyond its kind is [`super::check`]'s business.
+//! Decides about names and kinds only; [`super::check`] has the rules beyond a value's kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -37,16 +37,15 @@ pub(super) struct Given {
     pub(super) place: Place,
 }
 
-/// What was given, and what was wrong with the rest.
+/// The given values, and the faults of the rest.
 #[derive(Default)]
 pub(super) struct Gathered {
     /// By key. Defaults are in it.
     pub(super) values: BTreeMap<&'static str, Given>,
-    /// Keys that were given, but wrongly: nobody should also be told that they are missing.
+    /// Keys that were given, but wrongly: they are not also told to be missing.
     pub(super) spoilt: BTreeSet<&'static str>,
     /// The operators, in the order of the file.
     pub(super) operators: Vec<Entry>,
-    /// What was wrong.
     pub(super) faults: Vec<Fault>,
 }
 
@@ -261,7 +260,7 @@ struct Unfit {
     remedy: Remedy,
 }
 
-/// What to do about it, where the value stands.
+/// The remedy, at the place of the value.
 #[derive(Clone, Copy)]
 enum Remedy {
     /// Give a value of the kind.
@@ -387,7 +386,7 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
-/// What holds for every value of a kind.
+/// The limits for every value of a kind.
 fn within_limits(kind: Kind, value: Value) -> Result<Value, Unfit> {
     let in_bounds = |verb: &str, number: i64, min: i64, max: i64| match number {
         number if (min..=max).contains(&number) => Ok(()),
@@ -453,7 +452,7 @@ fn plain_text(kind: Kind, text: &str) -> Result<(), Unfit> {
     }
 }
 
-/// What stands before a secret where it is shown in a request, in lower case.
+/// The words before a secret in a request's header, in lower case.
 const SCHEMES: [&str; 5] = ["authorization:", "bearer ", "basic ", "x-tandem-token:", "x-api-key:"];
 
 fn starts_with(text: &str, scheme: &str) -> bool {

@@ -48,10 +48,10 @@ pub fn line(syntax: Syntax, name: &str, value: &str) -> String {
     }
 }
 
-/// What a backslash is needed before between double quotation marks, for a shell as for systemd.
+/// The characters that need a backslash between double quotation marks, for a shell as for systemd.
 const ESCAPED: [char; 4] = ['"', '\\', '$', '`'];
 
-/// The variables of the file `name`, and what is wrong with the rest of it.
+/// The variables of the file `name`, and the faults of its other lines.
 pub(super) fn read(name: &str, text: &str) -> (Vec<(String, String)>, Vec<Fault>) {
     let (mut variables, mut faults) = (Vec::new(), Vec::new());
     for (number, line) in (1..).zip(text.lines()) {
@@ -121,13 +121,13 @@ mod tests {
         "\\n",
     ];
 
-    /// What docker makes of a line: all behind the first `=`, as its documents say.
+    /// The value that docker reads in a line: all behind the first `=`, as its documents say.
     fn as_docker_reads(line: &str) -> &str {
         line.split_once('=').unwrap().1
     }
 
-    /// What systemd makes of a line that [`line`] wrote, in the versions that read backslashes between single marks and in
-    /// those that do not: nothing between double marks but `\` is special in either.
+    /// The value that systemd reads in a line that [`line`] wrote, in the versions that obey backslashes between single marks
+    /// and in those that do not. Between double marks only `\` is special in either.
     fn as_systemd_reads(line: &str, obeys_in_single_marks: bool) -> String {
         let value = line.split_once('=').unwrap().1;
         let mark = value.chars().next().unwrap();

@@ -1,7 +1,7 @@
-//! Where a configuration comes from: the file, the secrets file beside it, the environment. Reads them, and judges no value.
+//! The sources of a configuration: the file, the secrets file beside it, the environment. Reads them, and judges no value.
 //!
-//! A variable of the process counts over the same one of the secrets file, and both over the configuration file: systemd and
-//! docker hand the secrets file over themselves, and give what they gave.
+//! A variable of the process counts over the same one of the secrets file, and both over the configuration file, because
+//! systemd and docker hand the secrets file over themselves, as it was at their start.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -16,7 +16,7 @@ use super::{DEFAULT_FILE, FILE_MAX_BYTES, read_text};
 /// The right of users who are neither the file's owner nor of its group to read it.
 const OTHERS_READ: u32 = 0o004;
 
-/// What was found.
+/// The sources, read.
 #[derive(Default)]
 pub(super) struct Sources {
     /// The configuration file, if there is one.
@@ -25,7 +25,7 @@ pub(super) struct Sources {
     pub(super) base: PathBuf,
     /// Our variables, each once.
     pub(super) variables: Vec<(String, String)>,
-    /// What is wrong with the secrets file and with variables as such.
+    /// The faults of the secrets file and of variables as such.
     pub(super) faults: Vec<Fault>,
     pub(super) warnings: Vec<Warning>,
     /// Why a key may be missing: a fault only where something is.
@@ -55,13 +55,13 @@ impl Sources {
         Ok(sources)
     }
 
-    /// The same, for a command that cannot do without.
+    /// The same, for a command that needs a configuration.
     pub(super) fn required(path: Option<&Path>) -> Result<Self, Faults> {
         let sources = Self::read(path)?;
         let is_setting = |(name, _): &(String, String)| {
             keys::KEYS.iter().any(|key| !matches!(key.kind, Kind::Secret | Kind::Secrets) && key.variable() == *name)
         };
-        // Secrets alone are what a shell holds that stands in the wrong directory.
+        // A shell in the wrong directory holds the secrets alone.
         match sources.text.is_none() && !sources.variables.iter().any(is_setting) {
             true => Err(Faults::no_file()),
             false => Ok(sources),

@@ -27,7 +27,7 @@ fn good(env: &[(&str, &str)]) -> Config {
     read(GOOD, env).unwrap().0
 }
 
-/// What was wrong, one line for each fault.
+/// The faults, one line each.
 fn faults(file: &str, env: &[(&str, &str)]) -> Vec<String> {
     read(file, env).unwrap_err().0.iter().map(ToString::to_string).collect()
 }
@@ -174,12 +174,12 @@ fn the_environment_alone_is_enough() {
     assert_eq!(warnings, []);
 }
 
-/// One change to [`GOOD`] each, and what must be said of it: the beginning of the only fault, and a word of its remedy.
+/// One change to [`GOOD`] each, and its message: the beginning of the only fault, and a word of its remedy.
 #[test]
 #[expect(clippy::too_many_lines, reason = "one table, one line for each promise")]
 fn every_fault_is_told_with_its_key_and_a_remedy() {
     let cases: &[(&str, &str, &str, &str)] = &[
-        // (what is replaced in the good file, by what, how the fault begins, a word of the remedy)
+        // (the text replaced in the good file, the new text, the beginning of the fault, a word of the remedy)
         ("[zendesk]", "listen = \"8080\"\n[zendesk]", "listen (line 2) is not an address", "127.0.0.1:8080"),
         ("[zendesk]", "listen = 8080\n[zendesk]", "listen (line 2) is an integer", "a text"),
         ("[zendesk]", "listen = \"\"\n[zendesk]", "listen (line 2) is blank", "a text"),

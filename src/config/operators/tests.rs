@@ -1,4 +1,4 @@
-//! Operators in the file and in variables: what is read, and every fault.
+//! Operators in the file and in variables: those that are read, and every fault.
 
 use std::path::Path;
 
