@@ -1,10 +1,11 @@
 //! From a raw webhook to an event, as a pure function.
 //!
-//! [`read`] first has the raw bytes verified ([`signature`]) and only then looks inside. It never stores, never
-//! answers, never logs, and never guesses who a text is from: a body that its sender may have meant but that nobody
-//! can read is kept whole for the operator ([`Intake::Quarantined`]), with a cause that quotes nothing of it.
+//! [`read`] verifies the raw bytes first ([`signature`]) and only then looks inside. It never stores, answers or logs,
+//! and it never guesses a text's sender. A body from a verified sender that cannot be read is kept whole for the
+//! operator ([`Intake::Quarantined`]), with a cause that quotes none of it.
 //!
-//! The shapes of the bodies: [`zendesk`] and [`braze`] for our own, [`recipe`] for the published Zendesk–Braze recipe.
+//! The shapes of the bodies: [`zendesk`] and [`braze`] for the bridge's own triggers and campaigns, [`recipe`] for the
+//! published Zendesk–Braze recipe.
 
 mod braze;
 mod fields;
@@ -32,29 +33,29 @@ pub use self::zendesk::CHECK_EVENT;
 use crate::domain::event::{DedupeKey, Event, EventKind, Unreadable};
 use crate::domain::inbound::Door;
 
-/// Names one call of a Zendesk webhook; the same for every attempt of it. Opaque.
+/// Names one call of a Zendesk webhook, and is the same for every attempt of it. Opaque.
 const ZENDESK_INVOCATION: &str = "x-zendesk-webhook-invocation-id";
 
-/// An invocation id is 26 characters today. A longer one than this is not one that we want in an index.
+/// The longest invocation id that is indexed. Zendesk's have 26 characters today.
 const INVOCATION_MAX_BYTES: usize = 200;
 
 /// A webhook as it was received. It has no `Debug` form, because every part of it may be secret or personal.
 pub struct RawWebhook {
-    /// What it was posted to.
+    /// The endpoint that it was posted to.
     pub endpoint: Endpoint,
     /// The HTTP method.
     pub method: Method,
-    /// The address as received; of it only the path is looked at.
+    /// The address as received; only its path is read.
     pub uri: Uri,
     /// All headers.
     pub headers: HeaderMap,
-    /// The body, bounded by whoever received it.
+    /// The body, bounded by the receiver.
     pub body: Bytes,
-    /// When it was received, with the whole of its body.
+    /// When the whole of it was received.
     pub received_at: Timestamp,
 }
 
-/// The doors.
+/// An endpoint for webhooks, with the part of the path that carries data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// `/webhooks/zendesk`.
@@ -80,7 +81,7 @@ impl Endpoint {
         Some(match path {
             "/webhooks/zendesk" => Self::Zendesk,
             "/webhooks/braze" => Self::Braze,
-            // The recipe's page spells it both ways.
+            // The recipe's own page spells it both ways.
             "/campaigns/trigger/send" | "/campaign/trigger/send" => Self::RecipeSend,
             "/api/v2/tickets" | "/api/v2/tickets.json" => Self::RecipeNewTicket,
             _ => {
@@ -90,7 +91,7 @@ impl Endpoint {
         })
     }
 
-    /// The endpoint without what its path carries.
+    /// The endpoint without the data in its path.
     #[must_use]
     pub fn door(&self) -> Door {
         match self {
@@ -102,34 +103,34 @@ impl Endpoint {
         }
     }
 
-    /// Whether Zendesk is the one who calls here; otherwise Braze is.
+    /// Whether Zendesk posts here; otherwise Braze does.
     #[must_use]
     pub fn is_zendesk(&self) -> bool {
         self.door().is_zendesk()
     }
 }
 
-/// What the intake needs of the configuration.
+/// The part of the configuration that the intake needs.
 #[derive(Clone, Debug)]
 pub struct IntakeOptions {
-    /// Zendesk's signing secrets; several while one is being rotated. None, or an empty one, matches nothing.
+    /// Zendesk's signing secrets; several during a rotation. An empty secret matches nothing.
     pub zendesk_secrets: Vec<SecretString>,
     /// How far the signature's timestamp may be from now, either way.
     pub zendesk_tolerance: Duration,
-    /// The tokens that Braze's webhook campaigns may present. None, or an empty one, matches nothing.
+    /// The tokens that Braze's webhook campaigns may present. An empty token matches nothing.
     pub braze_tokens: Vec<SecretString>,
     /// The recipe's custom user field, which holds the customer's external id.
     pub user_field: String,
 }
 
-/// What a webhook turned out to be.
+/// The result of reading a webhook.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Intake {
-    /// Something to do.
+    /// A new event.
     Event {
-        /// What.
+        /// The event.
         event: Event,
-        /// The facts by which the same webhook is known again.
+        /// The keys that identify a repeat of this webhook.
         dedupe: Vec<DedupeKey>,
     },
     /// Authentic, but nothing to do.
@@ -141,14 +142,14 @@ pub enum Intake {
     Quarantined {
         /// The body, kept whole: always [`EventKind::Unreadable`].
         event: Event,
-        /// What is wrong with it, in words that quote nothing of it.
+        /// The reason, in words that quote none of it.
         cause: String,
-        /// The facts by which the same webhook is known again.
+        /// The keys that identify a repeat of this webhook.
         dedupe: Vec<DedupeKey>,
     },
     /// Not authentic.
     Refused {
-        /// For metrics only: the sender is told the same words for every cause.
+        /// The reason, for metrics only, because the sender gets the same answer for every reason.
         why: Refusal,
     },
 }
@@ -158,20 +159,20 @@ pub enum Intake {
 pub enum Refusal {
     /// No signature, or no timestamp to it.
     MissingSignature,
-    /// The signature is not one of ours.
+    /// The signature matches no configured secret.
     WrongSignature,
-    /// Rightly signed, but the timestamp is not a time.
+    /// The signature is right, but the timestamp is not a time.
     BadTimestamp,
-    /// Rightly signed, but too long ago or too far ahead.
+    /// The signature is right, but too old or too far ahead.
     Stale,
     /// No token.
     MissingToken,
-    /// The token is not one of ours.
+    /// The token is not a configured one.
     WrongToken,
 }
 
 impl Refusal {
-    /// The word for it in metrics.
+    /// Its name in metrics.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -191,11 +192,11 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What the headers alone tell, before a body is waited for: Braze's token is in them, and Zendesk's signature is there
-/// and has the form of one. Whether it is the right one only the body tells ([`read`]).
+/// Checks the headers alone, before the body is awaited. For Braze it checks the token, for Zendesk only the presence
+/// and the form of a signature, because the signature itself covers the body ([`read`]).
 ///
 /// # Errors
-/// Why it can be turned away without its body.
+/// The reason to refuse the webhook without its body.
 pub fn glance(endpoint: &Endpoint, headers: &HeaderMap, options: &IntakeOptions) -> Result<(), Refusal> {
     if endpoint.is_zendesk() { signature::seal(headers).map(|_| ()) } else { signature::check_token(headers, options) }
 }
@@ -225,11 +226,10 @@ pub fn read(webhook: &RawWebhook, options: &IntakeOptions) -> Intake {
     reading.into_intake(webhook.received_at, kept)
 }
 
-/// Reads a quarantined body again, after a mend on our side. It was verified when it came, so it is not verified now,
-/// and its timestamp may be as old as it likes.
+/// Reads a quarantined body again, after the configuration or the bridge was mended. It was verified when it came, so
+/// it is not verified again, and its timestamp may have any age.
 ///
-/// The dedupe keys are those that the body itself names; what stood in the headers is already held by the
-/// quarantined event.
+/// The dedupe keys are those of the body alone, because the quarantined event holds those of the headers already.
 #[must_use]
 pub fn reread(unreadable: &Unreadable, received_at: Timestamp, options: &IntakeOptions) -> Intake {
     let reading = match (Endpoint::of_path(&unreadable.path), STANDARD.decode(&unreadable.body)) {
@@ -240,8 +240,8 @@ pub fn reread(unreadable: &Unreadable, received_at: Timestamp, options: &IntakeO
     reading.into_intake(received_at, || unreadable.clone())
 }
 
-/// The path that a body is most likely meant for, by its keys alone: for people who try a body out. A webhook says
-/// itself where it was posted.
+/// The path that a body is most likely meant for, by its keys alone. It serves people who try a body out; a real
+/// webhook has a path.
 #[must_use]
 pub fn likely_path(body: &[u8]) -> &'static str {
     let Ok(object) = fields::object(body) else { return "/webhooks/braze" };
@@ -267,13 +267,13 @@ fn read_verified(verified: &Verified<'_>, endpoint: &Endpoint, options: &IntakeO
     }
 }
 
-/// What a reader made of a body.
+/// The result of a reader.
 struct Reading {
     dedupe: Vec<DedupeKey>,
     outcome: Result<EventKind, Stop>,
 }
 
-/// Why a body does not become an event of its own.
+/// The reason why a body does not become an event of its own.
 #[derive(Debug, PartialEq, Eq)]
 enum Stop {
     Ignored(&'static str),
@@ -304,9 +304,9 @@ impl From<Result<EventKind, Stop>> for Reading {
     }
 }
 
-/// The dedupe keys of one call of a Zendesk webhook: its invocation id, which every attempt of it repeats under a new
-/// signature, and always the bytes that were signed. The signature does not cover the invocation id, so a recorded
-/// request may come again under any other.
+/// The dedupe keys of one call of a Zendesk webhook: its invocation id, which every attempt repeats under a new
+/// signature, and the signed bytes. The signature does not cover the invocation id, so a recorded request may come
+/// again under another id.
 fn zendesk_keys(webhook: &RawWebhook) -> impl Iterator<Item = DedupeKey> {
     let invocation = webhook
         .headers
@@ -318,7 +318,7 @@ fn zendesk_keys(webhook: &RawWebhook) -> impl Iterator<Item = DedupeKey> {
     invocation.into_iter().chain([DedupeKey::ZendeskRequest(signed_digest(webhook))])
 }
 
-/// SHA-256 over the timestamp and the body, one after the other as they were signed, in hexadecimal.
+/// SHA-256 over the timestamp and the body, in the signed order, in hexadecimal.
 fn signed_digest(webhook: &RawWebhook) -> String {
     const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     let mut hasher = Sha256::new();

@@ -1,6 +1,8 @@
-//! Reads what our Braze webhook campaigns post to `/webhooks/braze`: a form, or a flat JSON object with the same keys.
+//! Reads the bodies that the bridge's own Braze webhook campaigns post to `/webhooks/braze`: a form, or a flat JSON
+//! object with the same keys.
 //!
-//! Marketers type these templates, so the label is not trusted: the body itself shows which of the two it is.
+//! Marketers type these templates, so the `Content-Type` is never trusted: the body itself shows which of the two it
+//! is.
 
 use serde_json::{Map, Value};
 use url::Url;
@@ -12,22 +14,22 @@ use crate::domain::conversation::Keyword;
 use crate::domain::event::{Customer, CustomerText, DedupeKey, EventKind, TicketFields};
 use crate::domain::phone;
 
-/// What Braze fills in for the dispatch id when somebody presses its test button.
+/// Braze's dispatch id in a test send.
 const TEST_DISPATCH: &str = "dispatch_id_for_unsent_campaign";
 
 /// The most pictures kept of one text. Carriers allow ten media to a message.
 const MEDIA_MAX: usize = 10;
 
-/// The longest link kept; longer ones are refused by browsers and proxies on the way.
+/// The longest link kept, because browsers and proxies refuse longer ones.
 const MEDIA_URL_MAX_CHARS: usize = 2048;
 
-/// The longest e-mail address (RFC 5321). A cut address would be somebody else's, so a longer one is dropped.
+/// The longest e-mail address (RFC 5321). A longer one is dropped, because a cut one would belong to another person.
 const EMAIL_MAX_CHARS: usize = 254;
 
-/// The longest thing that may still be meant as a phone number.
+/// The longest text that may be meant as a phone number.
 const PHONE_MAX_CHARS: usize = 40;
 
-/// A body with none of these is not one of ours.
+/// The keys of the bridge's own campaigns. A body with none of them comes from another.
 const KEYS: [&str; 13] = [
     "channel",
     "category",
@@ -67,8 +69,8 @@ fn flat_object(body: &[u8]) -> Result<Map<String, Value>, Stop> {
     }
 }
 
-/// Dispatch ids may be shared by several customers, so the customer is part of the key. Never the text alone: people
-/// do say the same thing twice.
+/// The dedupe key: the dispatch and the customer, because several customers may share a dispatch id. The text is no
+/// part of it, because people do say the same thing twice.
 fn dedupe(body: &Map<String, Value>) -> Vec<DedupeKey> {
     let id = |key| fields::id(body, key).ok().flatten();
     match (id("dispatch"), id("braze_id").or_else(|| id("external_id"))) {
@@ -83,7 +85,7 @@ fn read_object(body: &Map<String, Value>) -> Result<EventKind, Stop> {
     if fields::id(body, "dispatch")?.as_deref() == Some(TEST_DISPATCH) {
         return Err(Stop::Ignored("test"));
     }
-    // Not used here, but a campaign id that is too long would be missing from the dedupe key.
+    // An unreadable campaign id must stop here, because the dedupe key would silently lack it.
     fields::id(body, "campaign")?;
     let customer = customer(body)?;
     if customer.external_id.is_none() && customer.braze_id.is_none() {
@@ -120,8 +122,8 @@ fn customer(body: &Map<String, Value>) -> Result<Customer, Stop> {
     })
 }
 
-/// The category is typed by hand into each campaign, and an opt-out that is taken for an ordinary word would let texts go
-/// on; so its spelling is read kindly.
+/// The keyword of a category. Marketers type the category by hand into each campaign, so its spelling is read
+/// leniently: an opt-out taken for an ordinary word would let texts go on.
 fn keyword(category: &str) -> Option<Keyword> {
     let letters: String = category.chars().filter(char::is_ascii_alphanumeric).collect();
     match letters.to_ascii_lowercase().as_str() {
@@ -132,9 +134,9 @@ fn keyword(category: &str) -> Option<Keyword> {
     }
 }
 
-/// The links in whatever Braze's media tag turned into: one link, several with white space or commas between, a JSON
-/// list, or the text of a list (how several items render is not documented). Anything that is not a web link is
-/// left out.
+/// The links in the rendered media tag of Braze: one link, several with white space or commas between, a JSON list, or
+/// the text of a list, because Braze does not document how several items render. Anything else than a web link is left
+/// out.
 fn media(value: Option<&Value>) -> Vec<String> {
     let texts: Vec<&str> = match value {
         Some(Value::String(text)) => vec![text],
@@ -144,7 +146,7 @@ fn media(value: Option<&Value>) -> Vec<String> {
     let mut links: Vec<String> = Vec::new();
     for link in texts.iter().flat_map(|text| text.split_whitespace()).flat_map(split_at_schemes) {
         let link = link.trim_matches(['"', '\'', ',', '[', '<', '>']);
-        // A bracket that the link itself does not open belongs to the list around it.
+        // A closing bracket that the link does not open belongs to the list around it.
         let link = if link.contains('[') { link } else { link.trim_end_matches([']', '"', '\'', ',']) };
         let is_new = !links.iter().any(|known| known == link);
         if is_new && is_web_link(link) && links.len() < MEDIA_MAX {
@@ -154,7 +156,7 @@ fn media(value: Option<&Value>) -> Vec<String> {
     links
 }
 
-/// Splits at the commas that a new link follows. Every other comma is part of a link.
+/// Splits at each comma before a new link. Every other comma is part of a link.
 fn split_at_schemes(word: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut start = 0;

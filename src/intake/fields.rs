@@ -1,7 +1,7 @@
-//! What the readers share: taking a value out of a body, cleaned and bounded.
+//! Values out of a body, cleaned and bounded, for all readers.
 //!
-//! Every limit either cuts (a name: nobody is harmed) or is an error (an identifier: a cut one would be another
-//! person's). No error quotes a value.
+//! A limit either cuts (a name, which does no harm) or is an error (an identifier, because a cut one would be another
+//! person's). An error never quotes a value.
 
 use std::borrow::Cow;
 
@@ -10,13 +10,13 @@ use serde_json::{Map, Value};
 use super::Stop;
 use super::lenient_json;
 
-/// The longest identifier. Zendesk's `external_id` takes 255 characters, and ours end there.
+/// The longest identifier, because Zendesk's `external_id` takes 255 characters.
 pub(super) const ID_MAX_CHARS: usize = 255;
 
-/// The longest name, subject or other word. As for identifiers; longer ones are cut.
+/// The longest name, subject or other word; longer ones are cut.
 pub(super) const LINE_MAX_CHARS: usize = 255;
 
-/// The longest text. Zendesk cuts a comment at 64 kB without a word, and escaping makes it longer on the way there.
+/// The longest text. Zendesk silently cuts a comment at 64 kB, and escaping makes the text longer.
 pub(super) const TEXT_MAX_BYTES: usize = 32 * 1024;
 
 /// The body as a JSON object.
@@ -36,9 +36,8 @@ pub(super) fn unreadable(cause: &str) -> Stop {
 ///
 /// # Errors
 ///
-/// For anything else than a string, a number or null: a template that sends it means something that we do not know.
-/// For a number with a fraction or with too many digits: it is read as the nearest one that a computer can hold, and
-/// the nearest identifier is somebody else's.
+/// For anything else than a string, a number or null, because its meaning is unknown. For a number with a fraction or
+/// with too many digits, because a parser rounds it, and the nearest identifier is another person's.
 pub(super) fn string<'a>(map: &'a Map<String, Value>, key: &str) -> Result<Option<Cow<'a, str>>, Stop> {
     match map.get(key) {
         None | Some(Value::Null) => Ok(None),
@@ -56,7 +55,7 @@ pub(super) fn string<'a>(map: &'a Map<String, Value>, key: &str) -> Result<Optio
 pub(super) fn id(map: &Map<String, Value>, key: &str) -> Result<Option<String>, Stop> {
     let Some(id) = string(map, key)?.and_then(|text| one_line(&text, usize::MAX)) else { return Ok(None) };
     if id.contains("{{") || id.contains("${") {
-        // The template was sent as it stands: nobody is called so.
+        // The template was sent unrendered, so this is no customer's id.
         return Err(Stop::Unreadable(format!("`{key}` is a placeholder that was not filled in")));
     }
     if id.chars().nth(ID_MAX_CHARS).is_some() {
@@ -65,7 +64,7 @@ pub(super) fn id(map: &Map<String, Value>, key: &str) -> Result<Option<String>, 
     Ok(Some(id))
 }
 
-/// A positive whole number, also as text. Zendesk's own placeholder `#{{ticket.id}}` puts a `#` before it.
+/// A positive whole number, also as text. The published placeholder `#{{ticket.id}}` puts a `#` before it.
 pub(super) fn number(map: &Map<String, Value>, key: &str) -> Result<Option<u64>, Stop> {
     let refused = || Stop::Unreadable(format!("`{key}` is not a positive whole number"));
     if map.get(key).is_some_and(Value::is_f64) {
@@ -100,8 +99,8 @@ pub(super) fn positive(text: &str) -> Option<u64> {
     digits.parse().ok().filter(|number| *number > 0)
 }
 
-/// Drops control characters, which no phone shows and which JSON, logs and terminals choke on; every line break
-/// becomes a line feed. Tabs stay.
+/// The text without control characters, which no phone shows and which break JSON, logs and terminals. Every line break
+/// becomes a line feed; tabs stay.
 pub(super) fn clean(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     text.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect()
@@ -111,7 +110,7 @@ pub(super) fn clean(text: &str) -> String {
 pub(super) fn one_line(text: &str, max: usize) -> Option<String> {
     let text = text.trim();
     if text.len() <= max && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        // Nearly every one.
+        // Nearly every value takes this way.
         return (!text.is_empty()).then(|| text.to_owned());
     }
     let line: String =

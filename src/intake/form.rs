@@ -1,16 +1,16 @@
-//! Reads a form-encoded body. Strict about UTF-8, where the ready-made reader would put replacement characters into a
-//! customer's text; tolerant of a stray `%`, which is how a text looks that a template forgot to encode.
+//! Reads a form-encoded body. It is strict about UTF-8, where the library's reader would put replacement characters
+//! into a customer's text. It tolerates a stray `%`, because a template may forget to encode a text.
 
 use serde_json::{Map, Value};
 
 use super::Stop;
 use super::fields::unreadable;
 
-/// A form of ours has 13 fields; one with more than this is none of ours.
+/// The most fields of a form; the bridge's own campaigns send 13.
 const FIELDS_MAX: usize = 100;
 
-/// Reads a form into a flat object of strings. A key that stands twice becomes a list when it is `list_key`, and is an
-/// error otherwise: like in JSON, it means that a text was filled in unencoded and broke out.
+/// Reads a form into a flat object of strings. A repeated key becomes a list if it is `list_key`. Any other repeated
+/// key is an error, as in JSON, because it means that a text was filled in unencoded and broke out.
 pub(super) fn parse(body: &[u8], list_key: &str) -> Result<Map<String, Value>, Stop> {
     let mut map = Map::new();
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);

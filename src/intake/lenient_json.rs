@@ -1,14 +1,14 @@
-//! Reads the JSON that other people's templates really produce.
+//! Reads the JSON that hand-written templates really produce.
 //!
-//! Braze and Zendesk fill placeholders into JSON that somebody typed into a text box, so a body may hold raw line
-//! breaks and quotation marks inside its strings, stray commas, and nothing at all where a number should be.
-//! [`parse`] takes valid JSON exactly as serde_json does, and after that only guesses where a guess can be checked
-//! against the structure around it. What it cannot read is an error, never half a value.
+//! Braze and Zendesk fill placeholders into JSON that people typed into a text box, so a body may hold raw line breaks
+//! and quotation marks inside its strings, stray commas, and no value at all in place of a number. [`parse`] takes
+//! valid JSON exactly as serde_json does, and after that only guesses where the structure around can confirm the guess.
+//! An unreadable body is an error, never half a value.
 //!
-//! A key that stands twice in one object is an error too. No template repeats a key, so a second one means that a
-//! text was filled in unescaped and broke out of its quotation marks: taking either value would let whoever typed
-//! the text choose who it is from. For the same reason a quotation mark is never recovered where a text would have
-//! swallowed a key: then the key's own value would be missing, and another one might stand in its place.
+//! A key that stands twice in one object is an error too. No template repeats a key, so a second one means that a text
+//! was filled in unescaped and broke out of its quotation marks: with either value, the text's author could choose its
+//! sender. For the same reason a quotation mark is never recovered where a text would have swallowed a key, because the
+//! key's own value would be missing and another might take its place.
 
 use serde_json::{Map, Value};
 
@@ -16,13 +16,13 @@ mod strict;
 
 use self::strict::Strict;
 
-/// How deep objects and lists may nest. The deepest body that we know of nests 4 deep; the reader recurses.
+/// How deep objects and lists may nest, because the reader recurses. The deepest known body nests 4 deep.
 const DEPTH_MAX: usize = 64;
 
 /// The longest key that is recognised behind a doubtful quotation mark. Bounds the look ahead.
 const KEY_MAX: usize = 128;
 
-/// Why a body is no JSON, in words that quote nothing of it.
+/// The reason why a body is no JSON, in words that quote none of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NotJson {
     /// Bytes that are no text.
@@ -34,7 +34,7 @@ pub(super) enum NotJson {
     /// The same key twice in one object.
     #[error("the body has the same key twice in one object; a text may have broken out of its quotation marks")]
     RepeatedKey,
-    /// What looks like a key, inside a string whose quotation marks are doubtful.
+    /// An apparent key inside a string whose quotation marks are doubtful.
     #[error("the body has what looks like a key inside a text; the text may have broken out of its quotation marks")]
     SwallowedKey,
     /// No reading makes sense.
@@ -61,8 +61,8 @@ pub(super) fn parse(body: &[u8]) -> Result<Value, NotJson> {
         return as_written.map(|_| value);
     }
     match as_written {
-        // Only a syntax error leaves room for another reading of the quotation marks; and when that fails as well,
-        // the first error says more.
+        // Only a syntax error leaves room for another reading of the quotation marks. When that fails as well, the
+        // first error says more.
         Err(first @ NotJson::Syntax(_)) => {
             Reader::new(text, Quotes::Recovered).document().map_err(|second| match second {
                 NotJson::Syntax(_) => first,
@@ -73,12 +73,13 @@ pub(super) fn parse(body: &[u8]) -> Result<Value, NotJson> {
     }
 }
 
-/// What to make of a quotation mark inside a string.
+/// The meaning of a quotation mark inside a string.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Quotes {
     /// It ends the string, as in JSON.
     AsWritten,
-    /// It ends a value only if what follows makes structural sense. Keys are typed by hand, so they stay as written.
+    /// It ends a value only if the text behind it makes structural sense. Keys are typed by hand, so they stay as
+    /// written.
     Recovered,
 }
 
@@ -122,7 +123,7 @@ impl<'a> Reader<'a> {
                 self.string(Role::Value).map(Value::String)
             }
             Some(b'-' | b'0'..=b'9' | b'a'..=b'z') => self.word(),
-            // An unquoted placeholder that was filled with nothing.
+            // An unquoted placeholder that rendered to nothing.
             Some(b',' | b'}') if self.open.last() == Some(&Container::Object) => Ok(Value::Null),
             _ => Err(self.syntax()),
         }
@@ -238,7 +239,7 @@ impl<'a> Reader<'a> {
         Ok(character)
     }
 
-    /// Completes a surrogate pair. Half a pair is no character, and becomes the replacement character.
+    /// Completes a surrogate pair. Half a pair becomes the replacement character.
     fn utf16(&mut self, unit: u16) -> char {
         if !(0xd800..0xdc00).contains(&unit) {
             return char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER);
@@ -269,8 +270,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether the quotation mark just read, which does not end its string, ends what a template has as a key: a colon
-    /// behind it, and a comma or an opening brace before its partner.
+    /// Whether the quotation mark just read, which does not end its string, ends a key of the template: it has a colon
+    /// behind it, and its partner has a comma or an opening brace before it.
     fn ends_a_key(&self) -> bool {
         if self.byte(self.after_space(self.at)) != Some(b':') {
             return false;
@@ -279,7 +280,7 @@ impl<'a> Reader<'a> {
         before.is_some_and(|(before, _)| before.trim_ascii_end().ends_with(['{', ',']))
     }
 
-    /// Whether what stands here can follow a value, all the way out to where the next key or item begins.
+    /// Whether the text here can follow a value, all the way out to the next key or item.
     fn follows_a_value(&self) -> bool {
         let mut at = self.at;
         let mut open = self.open.as_slice();
@@ -327,7 +328,7 @@ impl<'a> Reader<'a> {
         self.at = self.after_space(self.at);
     }
 
-    /// Skips commas, stray ones too, and says whether there was one.
+    /// Skips commas, stray ones too, and tells whether there was one.
     fn skip_commas(&mut self) -> bool {
         let before = self.after_space(self.at);
         self.at = self.after_commas(before);
@@ -445,8 +446,8 @@ mod tests {
 
     #[test]
     fn hostile_bodies_take_linear_time() {
-        // 256 KiB of doubtful quotation marks, each with something to look ahead over. Quadratic work would take
-        // minutes; the bound is generous, for slow machines.
+        // 256 KiB of doubtful quotation marks, each with a text to look ahead over. Quadratic work would take minutes;
+        // the bound is generous, for slow machines.
         let started = std::time::Instant::now();
         for unit in ["\"", "\",", "\" ", "\"}", "\",\"", "\\\"", "\",\"k\"", "\"}]", "\" :", "\"  \" :"] {
             let body = format!("{{\"a\":\"{}", unit.repeat(256 * 1024 / unit.len()));
@@ -480,7 +481,7 @@ mod tests {
         fn valid_json_is_read_as_serde_json_reads_it(value in any_json(), pretty: bool) {
             let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
             prop_assert_eq!(parse(text.as_bytes()), Ok(value.clone()));
-            // The tolerant readings agree as well: tolerance never changes what was right already.
+            // The tolerant readings agree, because tolerance never changes valid JSON.
             for quotes in [Quotes::AsWritten, Quotes::Recovered] {
                 prop_assert_eq!(Reader::new(&text, quotes).document(), Ok(value.clone()));
             }
@@ -505,7 +506,7 @@ mod tests {
 
         #[test]
         fn an_unescaped_text_between_known_keys_is_recovered(text in "[a-zA-Z0-9 .!?'\"\n]{0,80}") {
-            // No comma, colon, brace or backslash: then no reading but one makes sense.
+            // Without comma, colon, brace or backslash, only one reading makes sense.
             let body = format!("{{\"ticket\": {{\"comment\": {{\"body\": \"{text}\"}}, \"priority\": \"normal\"}}}}");
             let read = parse(body.as_bytes());
             prop_assert_eq!(read, Ok(json!({"ticket": {"comment": {"body": text}, "priority": "normal"}})));

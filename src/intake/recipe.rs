@@ -1,8 +1,8 @@
-//! Reads what the published Zendesk–Braze recipe posts, for teams that change the host name and nothing else.
+//! Reads the bodies of the published Zendesk–Braze recipe, for teams that change only the host name.
 //!
-//! Zendesk's trigger bodies are what Braze's `/campaigns/trigger/send` takes; Braze's webhook campaigns send what
-//! Zendesk's `/api/v2/tickets` takes. Their Braze bodies carry no dispatch id, so a repeated one cannot be told from a
-//! customer who says the same twice: there is no dedupe key, and both are delivered.
+//! The recipe's Zendesk triggers post bodies for Braze's `/campaigns/trigger/send`, and its Braze campaigns post bodies
+//! for Zendesk's `/api/v2/tickets`. The Braze bodies carry no dispatch id, so a repeat looks like a customer who says
+//! the same twice. Hence they have no dedupe key, and both are delivered.
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ use super::{Reading, Stop, form};
 use crate::domain::event::{Customer, CustomerText, EventKind, PhoneText, RecipeSend, TicketFields, TicketId};
 use crate::domain::{phone, text};
 
-/// Zendesk's ticket priorities and types. Any other word would make it refuse the whole ticket.
+/// Zendesk's ticket priorities and types. Zendesk refuses the whole ticket for any other word.
 const PRIORITIES: [&str; 4] = ["low", "normal", "high", "urgent"];
 const TYPES: [&str; 4] = ["problem", "incident", "question", "task"];
 
@@ -52,7 +52,7 @@ fn send(body: &Map<String, Value>) -> Result<EventKind, Stop> {
     };
     let external_user_id = fields::id(recipient, "external_user_id")?
         .ok_or_else(|| unreadable("`external_user_id` is blank: nobody to send to"))?;
-    // Braze takes the properties beside the recipients as well, where they are meant for all of them.
+    // Braze also takes properties beside the recipients, for all of them.
     let properties = [recipient, body].into_iter().find_map(|place| place.get("trigger_properties")?.as_object());
     let message = match properties {
         Some(properties) => fields::text(properties, "msg_body")?,
@@ -60,7 +60,7 @@ fn send(body: &Map<String, Value>) -> Result<EventKind, Stop> {
     };
     let message = message.ok_or_else(|| unreadable("`msg_body` is blank"))?;
     let stripped = text::strip_comment_header(&message);
-    // The header is all that is ever taken off.
+    // Only the header is ever taken off, so equal lengths mean that there was none.
     let plain = stripped.len() == message.len();
     let message = text::visible(stripped);
     if message.trim().is_empty() {
@@ -93,9 +93,9 @@ fn ticket(mut body: Map<String, Value>) -> Result<Map<String, Value>, Stop> {
     }
 }
 
-/// How often this key stands in the whole body. Braze fills texts and names in unescaped, so whoever writes JSON into
-/// one can put an id of their choice where the customer's belongs, and set the braces so that the customer's own lands
-/// in another object, where it is no repeated key. It still stands in the body, and gives them away.
+/// The number of times that this key stands in the whole body. Braze fills texts and names in unescaped, so an attacker
+/// can write JSON into one and put another id where the customer's belongs. Braces can move the customer's own id into
+/// another object, where it is no repeated key, but it still stands in the body and gives the attack away.
 fn occurrences(body: &Map<String, Value>, key: &str) -> usize {
     fn within(value: &Value, key: &str) -> usize {
         match value {
@@ -136,7 +136,7 @@ fn new_ticket(ticket: &Map<String, Value>, user_field: &str) -> Result<EventKind
 }
 
 fn append(ticket: &Map<String, Value>, segment: &str) -> Result<EventKind, Stop> {
-    // The id comes out of a Liquid expression, which may leave white space around it.
+    // The id comes from a Liquid expression, which may leave white space around it.
     let decoded = form::decode(segment.as_bytes())?;
     let id = decoded.trim();
     let id = id.strip_suffix(".json").unwrap_or(id);
@@ -161,7 +161,7 @@ fn customer_text(customer: Customer, text: String, ticket_id: Option<TicketId>, 
     })
 }
 
-/// What the customer wrote, as sent.
+/// The customer's text, as sent.
 fn comment(ticket: &Map<String, Value>) -> Result<String, Stop> {
     let comment = inner(ticket, "comment").ok_or_else(|| unreadable("`comment` is missing, or not an object"))?;
     if let Some(text) = fields::text(comment, "body")? {
@@ -171,7 +171,7 @@ fn comment(ticket: &Map<String, Value>) -> Result<String, Stop> {
     html.filter(|text| !text.trim().is_empty()).ok_or_else(|| unreadable("the comment's `body` is blank"))
 }
 
-/// The first word, and the rest.
+/// The first word of the name, and the rest.
 fn names(requester: &Map<String, Value>) -> (Option<String>, Option<String>) {
     let Some(name) = fields::line(requester, "name") else { return (None, None) };
     match name.split_once(' ') {

@@ -1,8 +1,8 @@
-//! Who may hand us a webhook: Zendesk by signature, Braze by token. Fails closed.
+//! The senders of webhooks, proven: Zendesk by signature, Braze by token. Fails closed.
 //!
-//! Only this module makes a [`Verified`], and the readers take nothing else, so no body is read before its sender is
-//! known. Every comparison with a secret takes the same time whatever the answer, and tries every secret. Nothing here
-//! logs, and no refusal says more than which check failed.
+//! Only this module makes a [`Verified`], and the readers take only that, so no body is read before its sender is
+//! proven. Every comparison with a secret is constant-time and tries every secret. This module never logs, and a
+//! refusal names only the failed check.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -21,23 +21,23 @@ use super::{IntakeOptions, RawWebhook, Refusal};
 /// Zendesk's signature: base64 of HMAC-SHA256.
 pub const ZENDESK_SIGNATURE: &str = "x-zendesk-webhook-signature";
 
-/// When Zendesk signed, RFC 3339. Part of what is signed.
+/// The time of Zendesk's signature, RFC 3339; the signature covers it.
 pub const ZENDESK_TIMESTAMP: &str = "x-zendesk-webhook-signature-timestamp";
 
 /// Where a Braze webhook campaign may put its token when `Authorization` is taken.
 pub const TANDEM_TOKEN: &str = "x-tandem-token";
 
-/// The secret that Zendesk signs with while a webhook is tested before it exists. It is printed in Zendesk's
-/// documentation, so it proves nothing.
+/// The secret with which Zendesk signs the test of a webhook that does not exist yet. Zendesk's documentation prints
+/// it, so it proves nothing.
 pub const ZENDESK_TEST_SECRET: &str = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==";
 
-/// Standard base64, padded or not: a proxy or a template may have eaten the padding.
+/// Standard base64, padded or not, because a proxy or a template may drop the padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A body whose sender proved who they are.
+/// A body whose sender is proven.
 pub struct Verified<'a> {
     body: &'a [u8],
 }
@@ -48,21 +48,21 @@ impl<'a> Verified<'a> {
         self.body
     }
 
-    /// A body out of our own store, where only verified ones are kept.
+    /// A body from the bridge's own store, which keeps only verified ones.
     pub(super) fn when_it_came(body: &'a [u8]) -> Self {
         Self { body }
     }
 }
 
-/// What Zendesk would put into its signature header: base64 of HMAC-SHA256 over the timestamp's text and the raw body.
-/// The key is the secret's text as printed, never decoded.
+/// The signature header that Zendesk would send: base64 of HMAC-SHA256 over the timestamp's text and the raw body. The
+/// key is the secret's text as printed, never decoded.
 #[must_use]
 pub fn zendesk_signature(secret: &SecretString, timestamp: &str, body: &[u8]) -> String {
     zendesk_mac(secret, timestamp.as_bytes(), body).map(|mac| STANDARD.encode(mac)).unwrap_or_default()
 }
 
-/// What Zendesk's two headers hold: the signature's bytes, of the only length that one has, and the timestamp's text.
-/// It proves nothing.
+/// The content of Zendesk's two headers: the signature's bytes, if they have a signature's length, and the timestamp's
+/// text. It proves nothing.
 pub(super) fn seal(headers: &HeaderMap) -> Result<([u8; 32], &[u8]), Refusal> {
     let signature = only(headers, ZENDESK_SIGNATURE)?;
     let timestamp = only(headers, ZENDESK_TIMESTAMP)?;
@@ -86,7 +86,8 @@ pub(super) fn verify_zendesk<'a>(webhook: &'a RawWebhook, options: &IntakeOption
         return Err(Refusal::WrongSignature);
     }
 
-    // The signature first: so a stale timestamp is Zendesk's own, and in the metrics means a wrong clock or a replay.
+    // The signature is checked first, so that a stale timestamp in the metrics is Zendesk's own: a wrong clock or a
+    // replay.
     let signed_at: Timestamp =
         std::str::from_utf8(timestamp).ok().and_then(|text| text.trim().parse().ok()).ok_or(Refusal::BadTimestamp)?;
     let age = webhook.received_at.duration_since(signed_at).unsigned_abs();
@@ -111,7 +112,7 @@ pub(super) fn check_token(headers: &HeaderMap, options: &IntakeOptions) -> Resul
     let presented = presented_tokens(headers);
     let mut matches = Choice::from(0);
     for token in options.braze_tokens.iter().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty()) {
-        // Digests have one length, so the comparison does not tell how long the token is.
+        // Digests have one length, so the comparison hides the length of the token.
         let token = Sha256::digest(token.as_bytes());
         for candidate in &presented {
             matches |= Sha256::digest(candidate).as_slice().ct_eq(token.as_slice());
@@ -120,7 +121,7 @@ pub(super) fn check_token(headers: &HeaderMap, options: &IntakeOptions) -> Resul
     if bool::from(matches) { Ok(()) } else { Err(Refusal::WrongToken) }
 }
 
-/// `None` never happens: HMAC takes a key of any length. It would count as no match.
+/// `None` would count as no match, but never happens, because HMAC takes a key of any length.
 fn zendesk_mac(secret: &SecretString, timestamp: &[u8], body: &[u8]) -> Option<[u8; 32]> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).ok()?;
     mac.update(timestamp);
@@ -128,7 +129,7 @@ fn zendesk_mac(secret: &SecretString, timestamp: &[u8], body: &[u8]) -> Option<[
     Some(mac.finalize().into_bytes().into())
 }
 
-/// The one value of a header. Two of them leave open which one was signed.
+/// The only value of a header. Two values are refused, because either may be the signed one.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a [u8], Refusal> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -138,7 +139,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a [u8], Refusal> {
     }
 }
 
-/// Everything in the request that may be meant as a token; never an empty one.
+/// All tokens in the headers, without empty ones.
 fn presented_tokens(headers: &HeaderMap) -> Vec<Vec<u8>> {
     let mut tokens: Vec<Vec<u8>> = Vec::new();
     for value in headers.get_all(AUTHORIZATION) {

@@ -1,4 +1,4 @@
-//! What every kind of webhook becomes, and what is refused, in tables.
+//! The events of every kind of webhook, and the refusals, in tables.
 
 use std::time::Duration;
 
@@ -67,14 +67,14 @@ fn refusal(webhook: &RawWebhook, options: &IntakeOptions) -> Option<Refusal> {
     }
 }
 
-/// Reads a body that must become an event, and gives what became of it.
+/// Reads a body that must become an event, and gives its kind and its dedupe keys.
 fn event(webhook: &RawWebhook) -> (EventKind, Vec<DedupeKey>) {
     let Intake::Event { event, dedupe } = read(webhook, &options()) else { panic!("no event") };
     assert_eq!(event.received_at, now());
     (event.kind, dedupe)
 }
 
-/// The keys that each request of Zendesk's has, besides those of its body.
+/// The dedupe keys of each Zendesk request, besides those of its body.
 fn call_keys(webhook: &RawWebhook) -> Vec<DedupeKey> {
     let signed = [SIGNED_AT.as_bytes(), webhook.body.as_ref()].concat();
     let digest = Sha256::digest(signed).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -190,7 +190,7 @@ fn zendesk_gets_in_by_signature_only() {
         let got = refusal(&webhook("/webhooks/zendesk", headers, body), &options);
         assert_eq!(got, expected, "{what}");
     }
-    // Fail closed: no secrets, nobody. And a Braze token is no signature.
+    // It fails closed without secrets. And a Braze token is no signature.
     options.zendesk_secrets.clear();
     let signed = webhook("/webhooks/zendesk", &[(s, &good), (t, SIGNED_AT)], body);
     assert_eq!(read(&signed, &options), Intake::Refused { why: Refusal::WrongSignature });
@@ -271,7 +271,7 @@ fn braze_gets_in_by_token_only() {
     assert_eq!(read(&signed, &options), Intake::Refused { why: Refusal::MissingToken });
 }
 
-/// The requester as the triggers tell it: as text, as a number, not at all, or as something that cannot be one.
+/// The requester as triggers tell it: as text, as a number, not at all, or in an impossible form.
 #[test]
 fn the_requester_is_read_where_it_is_told_and_never_makes_a_body_unreadable() {
     let told = |event: &str, requester: Value| {
@@ -475,7 +475,7 @@ fn braze_texts_are_read_from_forms_and_json() {
         \"last_name\":\"L &\n\\\"M\\\"\",\"text\":\"He said \\\"hi\\\" & left\r\nat 5+1 — 100%\",\
         \"media\":[\"https://m.example/1\",\"https://m.example/2,x\"]}";
     for body in [form, json] {
-        // Whatever it is labelled.
+        // With every label.
         for label in ["application/json", "application/x-www-form-urlencoded", "text/plain", "?"] {
             let raw =
                 webhook("/webhooks/braze", &[("x-tandem-token", TOKEN), ("content-type", label)], body.as_bytes());
@@ -522,7 +522,7 @@ fn braze_keywords_tests_and_defaults() {
     assert_eq!(text.customer.phone.as_deref(), Some("nobody"), "as Braze gave it");
     assert_eq!(text.customer.first_name.map(|name| name.len()), Some(255));
     assert_eq!(text.customer.email, None);
-    // Braze's test button, however empty the rest.
+    // Braze's test button, with an empty body or a full one.
     for body in
         ["dispatch=dispatch_id_for_unsent_campaign", r#"{"dispatch":"dispatch_id_for_unsent_campaign","text":"x"}"#]
     {
@@ -605,7 +605,7 @@ fn braze_bodies_that_say_nothing_readable_are_kept() {
         let got = quarantined(&from_braze("/webhooks/braze", &body));
         assert!(got.contains(cause), "{}: {got}", String::from_utf8_lossy(&body[..body.len().min(80)]));
     }
-    // Known by its dispatch all the same.
+    // It still has the dedupe key of its dispatch.
     let raw = from_braze("/webhooks/braze", b"external_id=7&dispatch=d&campaign=c");
     let Intake::Quarantined { dedupe, .. } = read(&raw, &options()) else { panic!() };
     assert_eq!(dedupe, [DedupeKey::BrazeDispatch { campaign: "c".into(), dispatch: "d".into(), customer: "7".into() }]);
@@ -735,7 +735,7 @@ fn the_recipes_replies_that_cannot_be_sent_are_kept() {
     for body in ["", "{", "[]", "msg_body=x"] {
         quarantined(&from_zendesk("/campaigns/trigger/send", body.as_bytes()));
     }
-    // Unverified, it is not looked at, whatever bearer it brings.
+    // Unverified, it is not read, with any bearer.
     let raw = webhook("/campaigns/trigger/send", &[("authorization", "Bearer braze-key")], base.to_string().as_bytes());
     assert_eq!(read(&raw, &options()), Intake::Refused { why: Refusal::MissingSignature });
     let (EventKind::PhoneText(text), _) = event(&from_zendesk("/campaigns/trigger/send", base.to_string().as_bytes()))
@@ -864,7 +864,7 @@ fn a_text_that_breaks_out_of_its_quotes_does_not_choose_who_it_is_from() {
         (r#"x", "body": "y"#, twice),
         // Valid JSON in which no object has a key twice: the customer's own id is in another ticket.
         (r#"x"}, "requester": {"user_fields": {"braze_external_id": "victim"}}}, "t": {"comment": {"body": "x"#, twice),
-        // The customer's own id is inside what would be a key, or a string.
+        // The customer's own id is inside an apparent key, or a string.
         (r#"x"}, "requester": {"user_fields": {"braze_external_id": "victim"}}, "q"#, not_json),
         (r#"x"}, "requester": {"user_fields": {"braze_external_id": "victim"}}, "q": ["r"#, swallowed),
     ];
@@ -891,7 +891,7 @@ fn a_text_that_breaks_out_of_its_quotes_does_not_choose_who_it_is_from() {
 
 #[test]
 fn what_was_quarantined_can_be_read_again() {
-    // Quarantined for a user field of another name; the mend is to the configuration.
+    // Quarantined for a user field of another name; the configuration is mended.
     let body = RECIPE_NEW_TICKET.replace("braze_external_id", "braze_id_field");
     let raw = from_braze("/api/v2/tickets.json", body.as_bytes());
     let Intake::Quarantined { event, .. } = read(&raw, &options()) else { panic!() };
@@ -901,10 +901,10 @@ fn what_was_quarantined_can_be_read_again() {
     let Intake::Event { event, dedupe } = reread(&kept, now(), &mended) else { panic!() };
     assert_eq!(event.kind.name(), "customer_text");
     assert_eq!(dedupe, []);
-    // Not mended, it stays what it was.
+    // Without the mend, it stays quarantined.
     let Intake::Quarantined { event, .. } = reread(&kept, now(), &options()) else { panic!() };
     assert_eq!(event.kind, EventKind::Unreadable(kept.clone()));
-    // And a store that gives back something else does no harm.
+    // And a store that gives back another value does no harm.
     for broken in [Unreadable { body: "!".into(), ..kept.clone() }, Unreadable { path: "/x".into(), ..kept.clone() }] {
         assert!(matches!(reread(&broken, now(), &mended), Intake::Quarantined { .. }));
     }

@@ -1,7 +1,7 @@
-//! Reads what our own Zendesk triggers post to `/webhooks/zendesk`.
+//! Reads the bodies that the bridge's own Zendesk triggers post to `/webhooks/zendesk`.
 //!
-//! A body says that something happened, and on which ticket. What an agent wrote is not taken from it, except where
-//! it carries `text` and names no comment: that is a published-recipe trigger that was pointed here.
+//! A body names an event and its ticket. An agent's text is never taken from it, with one exception: a body with `text`
+//! and without a comment comes from a published-recipe trigger that was pointed here.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ use super::{Reading, Stop};
 use crate::domain::event::{AgentReply, CommentId, DedupeKey, EventKind, PhoneText, TicketChange, TicketId, UserId};
 use crate::domain::text;
 
-/// The event of the test that `tandem check --live` has Zendesk make: it proves that one gets here, and nothing more.
+/// The event of the test webhook that `tandem check --live` has Zendesk send. It proves only that webhooks arrive.
 pub const CHECK_EVENT: &str = "tandem_check";
 
 pub(super) fn read(verified: &Verified<'_>) -> Reading {
@@ -34,7 +34,7 @@ fn read_object(body: &Map<String, Value>) -> Result<EventKind, Stop> {
     let ticket_id =
         fields::number(body, "ticket_id")?.map(TicketId).ok_or_else(|| unreadable("`ticket_id` is blank"))?;
     let external_user_id = fields::id(body, "external_user_id")?;
-    // Triggers of before tell no requester, and a requester that cannot be read is as good as none: the ticket is asked.
+    // Older triggers name no requester, and an unreadable one counts as none, because the ticket is read anyway.
     let requester_id = fields::number(body, "requester_id").ok().flatten().map(UserId);
     let change = TicketChange { ticket_id, external_user_id, requester_id };
     match name.as_str() {

@@ -1,13 +1,13 @@
-//! Valid JSON in one pass, with no key twice in one object. What this refuses may still be readable: it only says that
-//! there is nothing to be careful about.
+//! Valid JSON in one pass, with no key twice in one object. This module never decides that a body is unreadable: a body
+//! that it refuses goes to the careful reader.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// A value, read by serde_json as it stands, in which no object has a key twice and nothing nests deeper than
-/// serde_json's own bound or [`super::DEPTH_MAX`].
+/// A value as serde_json reads it, in which no object has a key twice and no value nests deeper than serde_json's own
+/// bound or [`super::DEPTH_MAX`].
 pub(super) struct Strict(pub(super) Value);
 
 impl<'de> Deserialize<'de> for Strict {
@@ -16,13 +16,13 @@ impl<'de> Deserialize<'de> for Strict {
     }
 }
 
-/// How much deeper it may go.
+/// The levels left.
 #[derive(Clone, Copy)]
 struct Depth(usize);
 
 impl Depth {
     fn less<E: serde::de::Error>(self) -> Result<Self, E> {
-        // One less than the careful reader takes, so that the last level is left to it.
+        // One level less than the careful reader takes, so that the last one is left to it.
         self.0.checked_sub(1).filter(|left| *left > 0).map(Self).ok_or_else(|| E::custom("too deep"))
     }
 }
