@@ -1,4 +1,5 @@
-//! The agent's words arrive, or the agent is told: what is a reply, who wrote it, which of its files go, and in which order.
+//! The agent's words arrive, or the agent is told: which comments are replies, whose they are, which of their files go, and
+//! in which order.
 
 use serde_json::{Value, json};
 use tandem::sandbox::SandboxOptions;
@@ -221,7 +222,7 @@ async fn the_closing_text_waits_until_the_answer_can_be_read() {
     bridge.finish(0).await;
 }
 
-// --------------------------------------------------------------------------------------------- what cannot be sent
+// ---------------------------------------------------------------------------------------------- unsendable replies
 
 #[tokio::test]
 async fn a_reply_that_comes_to_nothing_is_told_on_the_ticket() {
@@ -454,7 +455,7 @@ async fn a_ticket_that_an_agent_opened_for_a_stranger_to_the_bridge_is_still_ser
     bridge.finish(0).await;
 }
 
-/// Of what stood on the ticket before it came to the bridge, nobody can tell what the customer has read by mail.
+/// The customer may have read by mail the comments from before the ticket came to the bridge, so those are not texted.
 #[tokio::test]
 async fn on_a_ticket_that_an_agent_opened_the_answer_that_solves_it_goes_before_the_closing_text() {
     for (come, at_once) in [("rs", true), ("sr", true), ("sr", false), ("s", false), ("ssr", false)] {

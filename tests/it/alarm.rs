@@ -1,4 +1,4 @@
-//! The alarm receiver: what it is told, how often, and what happens when it does not listen.
+//! The alarm receiver: the alarms that it gets, how often, and the bridge's patience when it does not answer.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use crate::process::assert_discreet;
 use crate::support::{TestBridge, settings};
 
-/// Whoever is called.
+/// An alarm receiver.
 #[derive(Clone, Default)]
 struct Receiver {
     /// The statuses to answer with; 200 when it is used up.
@@ -24,7 +24,7 @@ struct Receiver {
     taken: Arc<Mutex<Vec<Post>>>,
 }
 
-/// What was posted, and with which `Authorization`.
+/// A posted alarm with its `Authorization`.
 struct Post {
     authorization: Option<String>,
     body: Value,
@@ -81,7 +81,7 @@ async fn several_dead_letters_are_one_alarm_with_a_number_and_nothing_personal()
     bridge.until("an alarm", |_| !receiver.posts().is_empty()).await;
     bridge.settled().await;
     let posts = receiver.posts();
-    // The first was due ten seconds after the first death; what died later is in the next.
+    // The first was due ten seconds after the first death; later deaths are in the next.
     let counted: u64 = posts.iter().map(|post| post["alarms"][0]["count"].as_u64().unwrap()).sum();
     assert!(posts.len() <= 2 && counted == 7, "{posts:#?}");
     let last = posts.last().unwrap();

@@ -32,7 +32,7 @@ fn described(document: &Value) -> BTreeSet<(String, String)> {
 /// The files below `src/http` whose routes are not the API's: pages for people, and tests.
 const OTHERS: [&str; 3] = ["console", "testing", "tests"];
 
-/// What the sources hand to the routers: `.route("/path", get(handler))`, and the operator's table of roles:
+/// The routes in the sources: `.route("/path", get(handler))`, and the rows of the operator's table of roles:
 /// `Row::get(Role, "/path", handler)`.
 fn routed() -> BTreeSet<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");

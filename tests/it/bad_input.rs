@@ -1,7 +1,7 @@
-//! Malformed, hostile, oversized and absurd input: what it is answered, and that nothing else comes of it.
+//! Malformed, hostile, oversized and absurd input: its answer, and that it has no other effect.
 //!
-//! Whatever comes from an authentic sender is answered 202 and kept, readable or not; what a customer typed stands on
-//! the ticket as it was typed, and is never code to anybody on the way.
+//! Any body from an authentic sender is answered 202 and kept, readable or not. A customer's words stand on the ticket as
+//! they were typed, and no program on the way takes them for code.
 
 use jiff::SignedDuration;
 use reqwest::Method;
@@ -25,7 +25,7 @@ fn repeated(piece: &str, bytes: usize) -> Vec<u8> {
     piece.repeat(bytes / piece.len()).into_bytes()
 }
 
-/// Bodies at Braze's door out of which nobody can read who wrote what.
+/// Bodies at Braze's door that do not tell the customer or the text.
 fn unreadable_texts() -> Vec<(&'static str, Vec<u8>)> {
     let text = |text: &str| form(&[("external_id", "ada"), ("text", text)]).into_bytes();
     let long_id = "9".repeat(256);
@@ -181,9 +181,9 @@ async fn a_ticket_that_does_not_exist_is_asked_for_and_let_go() {
     bridge.finish(0).await;
 }
 
-// ----------------------------------------------------------------------------------------- what customers may type
+// ------------------------------------------------------------------------------------------------ customers' words
 
-/// Texts that mean something to somebody on the way: to HTML, to Liquid, to JSON, to a form, to a terminal.
+/// Texts that a reader on the way could take for code: HTML, Liquid, JSON, a form, a terminal.
 const LOADED_TEXTS: [&str; 30] = [
     "{{ticket.id}} {{ ticket.requester.email }} {{current_user.name}}",
     "{% for i in (1..1000000) %}x{% endfor %}",
@@ -255,7 +255,7 @@ async fn line_breaks_of_every_kind_are_line_breaks_and_control_characters_are_no
 #[tokio::test]
 async fn a_long_text_arrives_whole_also_where_every_character_grows_on_the_way() {
     let bridge = quiet_bridge().await;
-    // The longest that a carrier joins, of what takes most room in HTML; and the longest that is taken at all.
+    // The longest that a carrier joins, of characters that take most room in HTML; and the longest that is taken at all.
     for text in ["{".repeat(1600), "&\"<".repeat(533), format!("{}.", "x".repeat(32 * 1024 - 1))] {
         assert_accepted(&answer(braze_post(&bridge, &form(&[("external_id", "ada"), ("text", &text)]))).await);
         bridge.settled().await;
@@ -519,11 +519,11 @@ async fn raw_and_shut(bridge: &TestBridge, request: &[u8]) -> String {
 
 #[tokio::test]
 async fn no_body_from_a_true_sender_is_answered_with_anything_but_202() {
-    // A sender that is told 400, 404, 422 or 500 never comes again: whatever it meant would be lost.
+    // A sender that is told 400, 404, 422 or 500 never comes again: its message would be lost.
     let bridge = quiet_bridge().await;
     let bodies = unreadable_texts();
     for path in ["/campaigns/trigger/send", "/campaign/trigger/send"] {
-        // What is signed in the same second over the same bytes, and names no call, would be the same webhook.
+        // Two requests that are signed in the same second over the same bytes, and name no call, would be one webhook.
         bridge.clock.advance(SignedDuration::from_secs(1));
         for (what, body) in &bodies {
             let told = answer(from_zendesk(&bridge, path, body)).await;

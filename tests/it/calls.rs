@@ -1,5 +1,5 @@
-//! What the bridge spends of Zendesk's rate limit, counted on the embedded Zendesk; and that it saves no call at the
-//! cost of a reply.
+//! The bridge's calls under Zendesk's rate limit, counted on the embedded Zendesk; and that it saves no call at the cost
+//! of a reply.
 
 use jiff::SignedDuration;
 use tandem::sandbox::zendesk::TicketStatus;
@@ -14,7 +14,7 @@ fn spent(bridge: &TestBridge) -> Vec<String> {
     calls.map(|call| format!("{} {}", call.method, call.path)).collect()
 }
 
-/// Lets this many minutes of silence go by, in which the bridge looks at least so often, and gives what it has spent.
+/// Lets this many minutes of silence go by, in which the bridge looks at least `looks` times, and returns its calls.
 async fn silence(bridge: &TestBridge, minutes: usize, looks: usize) -> Vec<String> {
     let before = spent(bridge).len();
     let searches = |bridge: &TestBridge| spent(bridge)[before..].iter().filter(|call| *call == SEARCH).count();
@@ -29,7 +29,7 @@ async fn silence(bridge: &TestBridge, minutes: usize, looks: usize) -> Vec<Strin
     spent(bridge).split_off(before)
 }
 
-/// What is spent until everything has settled.
+/// The calls that are made until everything has settled.
 async fn spent_on(bridge: &TestBridge, what: impl FnOnce(&TestBridge)) -> Vec<String> {
     let before = spent(bridge).len();
     what(bridge);

@@ -14,7 +14,7 @@ async fn account(bridge: &TestBridge) -> Value {
     account
 }
 
-/// What is told of one endpoint.
+/// The account of one endpoint.
 fn at<'a>(account: &'a Value, endpoint: &str) -> &'a Value {
     let endpoints = account["endpoints"].as_array().unwrap();
     endpoints.iter().find(|at| at["endpoint"] == endpoint).unwrap_or_else(|| panic!("{endpoint}: {account}"))

@@ -1,4 +1,4 @@
-//! What Zendesk's webhooks did not bring is found and sent late: in order, once.
+//! Replies whose webhooks Zendesk lost are found and sent late: in order, once.
 
 use crate::support::TestBridge;
 use serde_json::Value;

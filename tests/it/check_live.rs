@@ -35,7 +35,7 @@ impl Connected {
         run(command).await
     }
 
-    /// What is red, when everything was looked at with these variables.
+    /// The red lines of a check with these variables.
     async fn red(&self, variables: &[(&str, &str)]) -> Vec<Value> {
         let before = self.writes();
         let said = self.tandem(&["check", "--live", "--json"], variables).await;
@@ -68,7 +68,7 @@ impl Connected {
         as_administrator(&self.bridge.sandbox, method, path, body).await
     }
 
-    /// Changes the trigger of this title, and gives back what it was.
+    /// Changes the trigger of this title, and returns it as it was.
     async fn change_trigger(&self, title: &str, change: Value) -> Value {
         let all = self.zendesk("GET", "/api/v2/triggers", Value::Null).await;
         let trigger = all["triggers"].as_array().unwrap().iter().find(|trigger| trigger["title"] == title).unwrap();
@@ -162,7 +162,7 @@ async fn a_webhook_that_does_not_lead_here_is_named() {
     connected.change_webhook(json!({"endpoint": "https://old.example/webhooks/zendesk"})).await;
     connected.only(&[], "webhook", "posts to https://old.example", "tandem setup zendesk").await;
 
-    // An address at which nobody is, and one at which somebody else is.
+    // An address without a server, and one with another server.
     let nowhere = "http://127.0.0.1:9";
     connected.change_webhook(json!({"endpoint": format!("{nowhere}/webhooks/zendesk")})).await;
     connected.only(&[("TANDEM_PUBLIC_URL", nowhere)], "reachability", "no answer", "Start tandem serve").await;
@@ -214,7 +214,7 @@ async fn a_clock_that_is_wrong_is_named() {
     connected.only(&[], "clock", "s behind Zendesk's", "NTP").await;
 }
 
-/// The two lines of a side that tell what came in: how they stand and what they say.
+/// The two lines of a side about received webhooks: their colours and words.
 fn inbound(report: &Value, side: &str, what: &str) -> Vec<(Value, String, Value)> {
     let lines = report["live"].as_array().unwrap().iter().filter(|line| line["side"] == side && line["what"] == what);
     lines

@@ -1,4 +1,4 @@
-//! The commands as an operator types them: what they print, the exit code they end with, what they never say.
+//! The commands as an operator types them: their output, their exit code, and the secrets that they never show.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! The console over real HTTP, as a browser without scripts sees it: who gets in, what pages may do, what is shown and
-//! what is not, and that every act is the operator API's own and is written down.
+//! The console over real HTTP, as a browser without scripts sees it: who gets in, the rights of pages, the words that are
+//! shown and hidden, and that every act is the operator API's own and is in the audit.
 
 use jiff::SignedDuration;
 use reqwest::header::HeaderMap;
@@ -36,14 +36,14 @@ impl Page {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 
-    /// What the forms of this page carry.
+    /// The token in the forms of this page.
     fn csrf(&self) -> String {
         let (_, rest) = self.text.split_once("name=\"csrf\" value=\"").expect("the page has a form");
         rest.split('"').next().unwrap().to_owned()
     }
 }
 
-/// A browser: it keeps its cookie and sends what browsers send.
+/// A browser: it keeps its cookie and sends the headers that browsers send.
 pub(crate) struct Browser<'a> {
     bridge: &'a TestBridge,
     pub(crate) cookie: Option<String>,
@@ -100,7 +100,7 @@ impl<'a> Browser<'a> {
         Page { status: response.status(), headers: response.headers().clone(), text: response.text().await.unwrap() }
     }
 
-    /// What was written down, newest first: who, how, what.
+    /// The audit, newest first: operator, access, act.
     pub(crate) async fn audit(&self) -> Vec<(String, String, String)> {
         let request = self.bridge.http.get(format!("{}/api/audit", self.bridge.operator)).bearer_auth(TOKEN);
         let (_, page) = answer(request).await;
@@ -452,7 +452,7 @@ async fn without_a_token_this_machine_is_let_in_and_nobody_else() {
     bridge.finish(0).await;
 }
 
-// ------------------------------------------------------------------------------------------------ what pages may do
+// -------------------------------------------------------------------------------------------------- rights of pages
 
 #[tokio::test]
 async fn every_answer_keeps_to_itself() {
@@ -583,7 +583,7 @@ async fn no_page_shows_a_secret() {
     bridge.stop().await;
 }
 
-// ------------------------------------------------------------------------------------------------- what is shown
+// ---------------------------------------------------------------------------------------------- shown and hidden
 
 #[tokio::test]
 async fn a_conversation_is_found_and_shown_as_both_sides_saw_it() {
@@ -690,7 +690,7 @@ async fn pages_follow_each_other_newest_first_with_the_true_total() {
     bridge.stop().await;
 }
 
-// ------------------------------------------------------------------------------------------------- what is done
+// --------------------------------------------------------------------------------------------------------- acts
 
 #[tokio::test]
 async fn a_dead_letter_is_put_back_and_arrives_once() {
@@ -842,7 +842,7 @@ async fn settings_are_shown_as_they_are_in_force_with_what_a_check_finds() {
         let shown = rest.split_once("</dd>").unwrap().0.rsplit_once('>').unwrap().1;
         assert_eq!(shown, value, "{key}");
     }
-    // Somebody edits the file, and has not had it read again.
+    // The file is edited and not yet read again.
     let file = bridge.directory.path().join(crate::support::CONFIG_FILE);
     let good = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, good.replace("[zendesk]", "[zendesk]\nuser_feild = 7")).unwrap();
@@ -904,7 +904,7 @@ async fn an_open_page_hears_of_news_until_its_session_ends_or_the_bridge_stops()
     let mut heard = String::new();
     hear(&mut news, &mut heard, "event: ready").await;
     assert!(!heard.contains("event: change"), "{heard}");
-    // What happens between a page and its stream is told at once.
+    // A change between a page and its stream is told at once.
     let page = ada.get("/console").await;
     let (_, rest) = page.text.split_once("data-standing=\"").unwrap();
     let standing = rest.split('"').next().unwrap().to_owned();

@@ -1,5 +1,5 @@
-//! The server of the demo page: who may use it, what each act does, and that its bridge comes back and goes with it. What
-//! a browser makes of it is tested in tests/browser.
+//! The server of the demo page: who may use it, the effect of each act, and that its bridge comes back and goes with it.
+//! tests/browser tests the page itself.
 
 use std::path::PathBuf;
 
@@ -394,13 +394,13 @@ async fn ctrl_c_ends_it_all_and_leaves_nothing() {
 async fn the_bridge_does_not_outlive_a_demo_that_was_killed() {
     let (mut demo, _) = Demo::ready().await;
     assert!(!demo.configuration().contains("not-real"), "the secrets are in no file");
-    // Once it is at rest, nothing else makes it end: no word that it would say to nobody, no call that fails.
+    // Once it is at rest, nothing else makes it end: no line of log that it cannot write, no call that fails.
     demo.act("/text", json!({"words": "Hello"})).await;
     demo.arrived(1, 1).await;
     demo.view("at rest", |view| view["messages"][0]["passed"] == 4).await;
     let mut bridge = TcpStream::connect(demo.operator()).await.unwrap();
     demo.process.kill();
-    // The connection lives as long as the process, which looks for what it missed after a minute, and then finds nobody.
+    // The connection lives as long as the process. Its catch-up after a minute finds no vendor.
     let ended = tokio::time::timeout(DEADLINE / 4, bridge.read(&mut [0])).await.expect("the bridge ends");
     assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
 }
@@ -412,7 +412,7 @@ async fn a_port_that_is_taken_is_named_or_another_is_found() {
     let said = run(tandem(&["demo", "--port", &port])).await;
     assert_eq!((said.code, said.out.as_str()), (1, ""));
     assert!(said.err.contains(&format!("cannot listen on port {port}")) && said.err.contains("--port"), "{said:?}");
-    // Where this cannot be had, somebody else has it, which is as good.
+    // Where this fails, another process has the port, which is as good.
     let _default = TcpListener::bind("127.0.0.1:8484").await;
     let demo = Demo::start(&[]).await;
     assert!(demo.origin.starts_with("http://127.0.0.1:") && !demo.origin.ends_with(":8484"), "{}", demo.origin);

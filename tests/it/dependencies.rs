@@ -1,8 +1,8 @@
-//! What the bridge may be built from: `deny.toml`, enforced by the plain test command.
+//! The policy on dependencies, `deny.toml`, enforced by the plain test command.
 //!
-//! `cargo deny` reads the same file and sees more (the advisory database, every target platform), but nobody needs it to
-//! be installed to learn that a new dependency brought a licence, a source or a crate that is not wanted here.
-//! What only the advisory database or the registry can tell (a new advisory, a yanked release) is left to `cargo deny`.
+//! `cargo deny` reads the same file and sees more (the advisory database, every target platform). These tests tell
+//! without it that a new dependency brought a licence, a source or a crate that is not wanted here. New advisories and
+//! yanked releases, which only the database or the registry knows, are left to `cargo deny`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -72,7 +72,7 @@ fn every_dependency_fits_the_policy() {
     assert!(faults.is_empty(), "dependencies that deny.toml does not allow:\n{}", faults.join("\n"));
 }
 
-/// An excuse must not outlive what it excuses, or it will excuse something else one day.
+/// An excuse must not outlive its advisory, or it will excuse another one day.
 #[test]
 fn every_excuse_is_dated_and_still_needed() {
     // The advisories that we live with, and the crate that each is about.
@@ -188,13 +188,13 @@ fn policy() -> Policy {
     toml::from_str(&text).expect("deny.toml says what it must")
 }
 
-/// What this machine builds the bridge and its tests from. Offline: whoever runs the test has fetched all of it already,
-/// but not what other platforms need.
+/// The packages of which this machine builds the bridge and its tests. Offline: the build of this test has fetched them
+/// all, but not those of other platforms.
 fn packages() -> Vec<Package> {
     let version = Command::new(env!("CARGO")).arg("-vV").output().expect("cargo runs");
     let version = String::from_utf8_lossy(&version.stdout).into_owned();
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("cargo tells its host");
-    // A build without the features need not have fetched what they bring.
+    // A build without the features need not have fetched their packages.
     let features: &[&str] = if cfg!(all(feature = "otel", feature = "oidc")) { &["--all-features"] } else { &[] };
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", host])

@@ -1,12 +1,12 @@
-//! The documentation says what is true: every page is in the book, every link leads somewhere, every command shown is
-//! one that exists, and what is shown of its output is what it prints.
+//! The documentation is true: every page is in the book, every link leads somewhere, every command shown exists and
+//! prints the output shown.
 //!
 //! A block that opens with ```` ```console ```` shows commands. Where a line begins with `$ `, those lines are the
-//! commands and the others are what they print; else every line is a command. Every one must be understood by the real
-//! command line, or be one of the few other programs in [`shell::ALLOWED`]. Beside that, the info string may say
+//! commands and the others are their output; else every line is a command. The real command line must understand each,
+//! or [`shell::ALLOWED`] must list its program. Beside that, the info string may say
 //!
 //! * `run`: the commands are run, in order, in a directory with a configuration and beside a running bridge
-//!   ([`desk`]), and must print what is shown. `…` stands for anything within a line, a line with nothing but `…` for
+//!   ([`desk`]), and must print the output shown. `…` stands for anything within a line, a line with nothing but `…` for
 //!   any lines. A command must end with 0, or with the number in `exit=1`, which is the last command's.
 //!
 //! Any block may say `file=PATH`: it is written there, in the same directory, before the commands below it are run. A
@@ -121,7 +121,7 @@ fn every_command_shown_exists() {
     assert!(faults.is_empty(), "these cannot be given:\n{}", faults.join("\n"));
 }
 
-/// What stands below `docs/` and ends so, directories included.
+/// The files below `docs/` whose names end so, also in its folders.
 fn files_below(directory: &Path, ending: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let below = |path: PathBuf| if path.is_dir() { files_below(&path, ending) } else { vec![path] };
@@ -202,7 +202,7 @@ fn the_security_review_says_how_long_things_are_kept() {
     assert!(row("audit").contains(&entries), "{}", row("audit"));
 }
 
-/// Shows one page on a desk of its own: how many commands were run, and what was not as shown.
+/// Plays one page on a desk of its own; returns the number of commands, and each difference from the page.
 async fn read_through(name: &str, text: &str) -> (usize, Vec<String>) {
     let fences = fences(text);
     let (mut run, mut faults) = (0, Vec::new());

@@ -1,5 +1,5 @@
-//! Finding a customer, a ticket or a text from the terminal, and following what comes: by what an operator has in hand at
-//! night, with nothing of it shown that lists do not show.
+//! Finding a customer, a ticket or a text from the terminal by any clue, and following new deliveries. No more is shown
+//! than lists show.
 
 use std::sync::{Arc, Mutex};
 
@@ -165,7 +165,7 @@ async fn who_follows_sees_what_comes_and_what_becomes_of_it_also_after_a_restart
     talk.bridge.talking("frances").await;
     tail.prints("\"conversation\":\"frances\"").await.expect("it goes on");
     assert_eq!(tail.output().iter().filter(|line| line.contains("\"ada\"")).count(), 1, "nothing twice");
-    // Ctrl-C does the same, but not to what a shell has started in the background, as it may have these tests.
+    // Ctrl-C does the same, but not to a process that a shell has started in the background, as it may have these tests.
     tail.signal("TERM");
     let ended = tail.ended(crate::support::DEADLINE).await.expect("a signal ends it");
     assert_eq!(ended.code(), None, "as any command that a signal ends");

@@ -1,4 +1,4 @@
-//! A ticket that has all the comments it takes: what the customer texts next reaches agents on a new one.
+//! A ticket that has all the comments it takes: the customer's next text reaches agents on a new one.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use tandem::sandbox::zendesk::{Ticket, TicketStatus};
 use crate::inbound::{end, say, tickets_of};
 use crate::support::TestBridge;
 
-/// The customer's newest ticket, which took over from `full`; what stands on it.
+/// The customer's newest ticket, which took over from `full`, and its comments.
 fn successor(bridge: &TestBridge, full: u64) -> (Ticket, Vec<String>) {
     let tickets = tickets_of(bridge, "ada");
     let newest = tickets.iter().max_by_key(|ticket| ticket.id).unwrap().clone();

@@ -14,13 +14,13 @@ use properties::{TARGETS, Target};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-/// Mutations a target, where nobody asks for more.
+/// Mutations a target by default.
 const ROUNDS: u64 = 300;
 
 /// The longest mutation. Inputs of many kilobytes are the fuzzer's own business.
 const LENGTH_MAX: usize = 4096;
 
-/// What means something to one of the readers.
+/// Pieces with a meaning to one of the readers.
 const PIECES: [&str; 44] = [
     "\"",
     "'",

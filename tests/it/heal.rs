@@ -1,5 +1,5 @@
-//! The bridge heals itself: what Zendesk gave up on is found, by its log, by a search or by a walk over the store; it is
-//! sent late, in order, once, and says that it was caught up.
+//! The bridge heals itself: replies whose webhooks Zendesk gave up are found, by its log, by a search or by a walk over
+//! the store. They are sent late, in order, once, and marked as caught up.
 
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -16,12 +16,12 @@ async fn start() -> TestBridge {
     TestBridge::start_with("catch_up_minutes = 1", "").await
 }
 
-/// Zendesk answers nobody.
+/// Zendesk answers 503 to every call.
 fn zendesk_down(bridge: &TestBridge) {
     bridge.sandbox.zendesk.fail(Fault::on("", "/", FaultKind::status(503)).times(u32::MAX));
 }
 
-/// Stops the bridge, lets something happen of which the webhooks find nobody, and starts it again.
+/// Stops the bridge, lets something happen whose webhooks find no bridge, and starts it again.
 async fn while_down(bridge: &mut TestBridge, happens: impl FnOnce(&TestBridge)) {
     bridge.settled().await;
     bridge.stop().await;
@@ -104,7 +104,7 @@ async fn a_night_without_zendesk_loses_doubles_and_swaps_no_reply() {
     let (page, _) = seen(&bridge).await;
     let given_up = "tandem_webhooks_given_up_total{status=\"circuit broken\"} 48";
     assert!(page.lines().any(|line| line == given_up), "{page}");
-    // The log does not hold what was never sent: one question is enough to know that.
+    // The log does not hold webhooks that were never sent: one question is enough to know that.
     let asked = bridge.sandbox.zendesk.calls().iter().filter(|call| call.path.ends_with("/attempts")).count();
     assert_eq!(asked, 1);
     bridge.finish(0).await;
@@ -146,7 +146,7 @@ async fn a_conversation_that_an_agent_began_unheard_is_found_in_zendesks_log() {
         bridge.sandbox.zendesk.resume_webhooks();
         bridge.sandbox.zendesk.log_unsent_bodies(log_holds_unsent);
         while_down(&mut bridge, |bridge| {
-            // Refused by nobody at home, or, where the log holds even that, not let out by the circuit breaker.
+            // The bridge is down, or, where the log holds even unsent webhooks, the circuit breaker lets none out.
             bridge.sandbox.zendesk.open_circuit(log_holds_unsent);
             bridge.sandbox.zendesk.agent_reply(ticket, "<p>Your parcel is here</p>");
             bridge.sandbox.zendesk.open_circuit(false);
@@ -264,8 +264,8 @@ async fn a_late_comment_on_a_solved_ticket_goes_out_and_the_closing_text_does_no
     bridge.finish(0).await;
 }
 
-/// The published recipe's bodies carry the text and not the comment's number, so the doorbell cannot tell what of the
-/// ticket went out.
+/// The published recipe's bodies carry the text and not the comment's number, so the doorbell cannot tell which comments
+/// went out.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reply_that_came_with_its_text_is_not_sent_again_by_a_look() {
     let bridge = start().await;

@@ -1,4 +1,4 @@
-//! From the phone to the ticket: the conversation policy, row by row, and what a ticket looks like.
+//! From the phone to the ticket: the conversation policy, row by row, and the look of a ticket.
 //!
 //! Everything goes through the running bridge. Every test ends with [`end`], which also holds every call that Zendesk
 //! received against the list of calls that are allowed and against Zendesk's own description of its API.
@@ -354,7 +354,7 @@ async fn of_several_tickets_with_our_key_the_newest_unsolved_is_taken() {
     let customer = bridge.customer("c1");
     let requester = User { name: "Ada".into(), external_id: Some("c1".into()), ..User::default() };
     let requester_id = bridge.sandbox.zendesk.add_user(requester);
-    // The bridge hears nothing of what happens to them.
+    // The bridge hears nothing of their changes.
     bridge.sandbox.zendesk.open_circuit(true);
     let statuses = [TicketStatus::Open, TicketStatus::Hold, TicketStatus::Solved];
     let tickets = statuses.map(|status| {

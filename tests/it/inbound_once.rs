@@ -1,4 +1,4 @@
-//! Exactly once, from the phone to the ticket: whatever becomes of a call, its effect is there once in the end.
+//! Exactly once, from the phone to the ticket: for every fate of a call, its effect is there once in the end.
 //!
 //! The three calls with an effect (a ticket opened, a comment added, a user made) each meet every way in which a call
 //! goes wrong, and a bridge that is stopped between the call and its record.
@@ -220,7 +220,7 @@ async fn a_bridge_stopped_before_the_call_arrived_makes_it_again() {
 async fn a_text_is_looked_for_where_it_was_written_though_the_conversation_has_gone_elsewhere_since() {
     let bridge = TestBridge::start().await;
     let (ticket, customer) = bridge.talking("ada").await;
-    // Only what the bridge remembers by itself leads to the ticket now.
+    // Only the bridge's own memory leads to the ticket now.
     let long = SignedDuration::from_hours(1);
     bridge.sandbox.zendesk.set_lag(long, long);
     bridge.sandbox.zendesk.fail(Fault::on("PUT", "/api/v2/tickets/", FaultKind::LoseAnswer));
@@ -237,7 +237,7 @@ async fn a_text_is_looked_for_where_it_was_written_though_the_conversation_has_g
     end(bridge, 0).await;
 }
 
-/// Zendesk does what it answers 503 to; before the next attempt an agent has begun another ticket, or closed this one.
+/// Zendesk obeys the call and answers 503; before the next attempt an agent has begun another ticket, or closed this one.
 #[tokio::test]
 async fn a_text_that_stands_behind_an_error_is_found_wherever_the_conversation_has_gone() {
     for (effect, closes) in [(EFFECTS[0], false), (EFFECTS[1], true)] {

@@ -1,5 +1,5 @@
-//! `tandem init`, as a newcomer, a script and a terminal meet it: what is asked, what is written, and that the commands read
-//! it from where it stands.
+//! `tandem init`, as a newcomer, a script and a terminal meet it: its questions, its files, and that the commands read
+//! those files in place.
 
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -65,7 +65,7 @@ impl Folder {
         names
     }
 
-    /// Fills in what was left for later, as the newcomer does.
+    /// Fills in the secrets that were left for later, as the newcomer does.
     fn fill_in(&self, file: &str) {
         let filled: Vec<String> = self
             .read(file)
@@ -104,7 +104,7 @@ async fn flags_alone_write_a_configuration_and_a_secrets_file_that_every_command
     assert_eq!(mode & 0o777, 0o600, "{mode:o}");
     assert!(token(&secrets).len() == 64 && token(&secrets).bytes().all(|b| b.is_ascii_hexdigit()), "{secrets}");
     assert!(!said.out.contains(token(&secrets)) && !config.contains(token(&secrets)), "{said:?}");
-    // What is next is said as it is to be typed.
+    // The next commands are printed as they are typed.
     for command in ["tandem setup zendesk\n", "tandem setup braze\n", "tandem check\n", "tandem serve\n"] {
         assert!(said.out.contains(&format!(". {command}")), "{command}: {}", said.out);
     }
@@ -127,7 +127,7 @@ async fn flags_alone_write_a_configuration_and_a_secrets_file_that_every_command
     assert_eq!(folder.read("tandem.toml"), config);
 }
 
-/// What a person types who is unsure: short forms, wrong ones, and secrets.
+/// The input of an unsure person: short forms, wrong ones, and secrets.
 const ANSWERS: [&str; 16] = [
     "",         // an account cannot wait
     "acme inc", // none
@@ -195,11 +195,11 @@ async fn short_answers_are_understood_wrong_ones_asked_again_and_secrets_never_p
             let read = run(after(&format!("set -a; . {}", file.display()), &print)).await;
             assert_eq!((read.out.as_str(), read.err.as_str()), ("typed-api-key $HOME it's", ""));
         }
-        // What the campaign is made by needs no id of it.
+        // The command for making the campaign does not need the campaign's id.
         let printed = run(folder.tandem(&["setup", "braze"])).await;
         assert_eq!((printed.code, printed.err.as_str()), (0, ""), "{printed:?}");
         assert!(printed.out.contains("put its id into braze.campaigns.agent_reply"), "{printed:?}");
-        // Whatever the syntax, what is left is a campaign and the secret that setting up tells.
+        // In either syntax a campaign and the secret that setting up tells are still missing.
         let told = run(folder.tandem(&["check"])).await;
         assert_eq!(told.err, "tandem: there are 2 faults", "{told:?}");
         for key in ["zendesk.webhook_secrets", "braze.campaigns.agent_reply"] {

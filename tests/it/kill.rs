@@ -1,9 +1,9 @@
-//! `kill -9` at the worst moments: what was acknowledged arrives, once, in order, whole.
+//! `kill -9` at the worst moments: every acknowledged message arrives, once, in order, whole.
 //!
-//! The kill loop is the first test; how long it goes on is said from outside:
+//! The kill loop is the first test; the environment sets its length:
 //! `KILLS=2000 SEED=7 cargo test --test it killed_again -- --nocapture`. A seed draws the same instants and points
-//! again. The process and the vendors run in real time all the same, so what is under way at such an instant is much
-//! the same, not exactly.
+//! again. The process and the vendors run in real time, so the calls under way at such an instant are much the same, not
+//! exactly.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::process::{Bridge, run};
 use crate::storm::{LIFE_MAX, Storm, wanted};
 use crate::support::start_of_time;
 
-/// Longer than any test: whoever waits for the answer is killed first.
+/// Longer than any test: the process that waits for the answer is killed first.
 const NEVER: FaultKind = FaultKind::Delay(Duration::from_secs(600));
 
 /// Kills in `cargo test`; `KILLS` asks for more.
@@ -158,7 +158,7 @@ async fn a_reply_that_rang_at_a_dead_bridge_is_found_by_the_next_start() {
     bridge.finish(0).await;
 }
 
-/// Five texts without an answer are set aside for the operator; a doorbell is none, whatever becomes of it.
+/// A text without an answer is set aside for the operator after five attempts; a doorbell never is.
 #[cfg(debug_assertions)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_doorbell_that_is_cut_off_again_and_again_is_read_all_the_same() {
@@ -184,7 +184,7 @@ async fn a_doorbell_that_is_cut_off_again_and_again_is_read_all_the_same() {
     bridge.finish(0).await;
 }
 
-/// What can become of a call whose maker is killed before it has written down the answer.
+/// The fates of a call whose maker is killed before it has recorded the answer.
 const FATES: [FaultKind; 3] = [NEVER, FaultKind::LoseAnswer, FaultKind::LoseRequest];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,5 @@
-//! The manifest for Kubernetes starts what exists, keeps the store on the volume and the operator inside, and is what
-//! Kubernetes' own schemas take.
+//! The manifest for Kubernetes starts a command that exists, keeps the store on the volume and the operator inside, and
+//! passes Kubernetes' own schemas.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::process::{run, shipped, tandem};
 
 const MANIFEST: &str = "deploy/kubernetes.yaml";
 
-/// What the manifest says under a name, each time, without quotation marks. It keeps to one form: a line a key.
+/// Every value of a key in the manifest, without quotation marks. The manifest keeps to one form: a line a key.
 fn values(name: &str) -> Vec<String> {
     let manifest = shipped(MANIFEST);
     let lines = manifest.lines().map(|line| line.trim().trim_start_matches("- "));

@@ -19,7 +19,7 @@ use crate::support::answer;
 /// Beside the program itself, which comes first.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// What stands for anything.
+/// The sign for any output.
 const ANYTHING: char = '…';
 
 pub(super) struct Desk {

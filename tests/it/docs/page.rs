@@ -5,9 +5,9 @@
 pub(crate) struct Fence {
     /// The line of its opening, from 1.
     pub(crate) line: usize,
-    /// What stands behind the backticks: `console run`.
+    /// The words behind the backticks: `console run`.
     pub(crate) info: String,
-    /// What is inside.
+    /// Its lines.
     pub(crate) text: String,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn fences(page: &str) -> Vec<Fence> {
     fences
 }
 
-/// The page without what is fenced; the other lines keep their places.
+/// The page without its fenced blocks; the other lines keep their places.
 pub(crate) fn prose(page: &str) -> String {
     let mut prose = String::new();
     let mut fenced = false;
@@ -68,7 +68,7 @@ pub(crate) fn prose(page: &str) -> String {
     prose
 }
 
-/// What stands between backticks in the prose.
+/// The code in the prose, between single backticks.
 pub(crate) fn code(page: &str) -> Vec<String> {
     let prose = prose(page);
     prose.split("\n\n").flat_map(|paragraph| paragraph.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
@@ -91,7 +91,7 @@ pub(crate) fn anchors(page: &str) -> Vec<String> {
 pub(crate) fn links(page: &str) -> Vec<(usize, String)> {
     let mut links = Vec::new();
     for (number, line) in prose(page).lines().enumerate() {
-        // What is code is no link.
+        // Code is no link.
         let text: String = line.split('`').step_by(2).collect();
         for rest in text.split("](").skip(1) {
             let target = rest.split([')', ' ']).next().unwrap_or_default();

@@ -79,7 +79,7 @@ pub(super) fn fault(line: &str) -> Option<String> {
     })
 }
 
-/// The same for a command that is only spoken of: it may leave out what it needs, and nothing else.
+/// The same for a command in prose: it may leave out required arguments, but must have no other fault.
 pub(super) fn mention_fault(line: &str) -> Option<String> {
     let error = tandem::cli::command().try_get_matches_from(without_redirections(&words(line))).err()?;
     let incomplete = [
@@ -131,7 +131,7 @@ fn other_fault(words: &[String]) -> Option<String> {
     elsewhere.or(inside.map(|words| words.join(" "))).and_then(|line| fault(&line))
 }
 
-/// Without what is set in front, and without where input comes from and output goes to.
+/// The words without variables in front and without redirections.
 fn without_redirections(words: &[String]) -> Vec<String> {
     let is_variable = |word: &&String| {
         let name = word.split_once('=').map(|(name, _)| name);
