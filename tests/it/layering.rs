@@ -1,7 +1,7 @@
-//! The house rules that no compiler checks: who may name whom, and how a file has to look.
+//! The house rules that no compiler checks: which module may name which, and the form of a file.
 //!
-//! It reads the sources under `src`, as text. The rules stand at the top as data, one row a layer; whoever adds a
-//! top-level module adds its row. Test code is exempt from the rules on layers, length and panics.
+//! It reads the sources under `src`, as text. The rules stand at the top as data, one row a layer: every top-level module
+//! has its row. Test code is exempt from the rules on layers, length and panics.
 
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("mapping", &["domain"]),
     ("store", &["domain", "clock", "failpoint"]),
     ("clients", &["domain", "clock"]),
-    // It judges what the clients have read, and calls nobody.
+    // It judges the objects that the clients have read, and makes no call.
     ("setup", &["domain", "clients"]),
     ("telemetry", &["domain", "clock"]),
     // They meet in the store only: one never calls a vendor, the other never sees a request.
@@ -27,7 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("worker", &["domain", "clock", "failpoint", "mapping", "store", "clients", "telemetry"]),
     // It plays the vendors, so it must know them from outside, as the vendors' pages tell.
     ("sandbox", &["domain", "clock", "telemetry"]),
-    // It hands every module its own options, so it knows them all; of the rest, nobody below `serve` knows it.
+    // It hands every module its own options, so it knows them all; no module below `serve` knows it.
     (
         "config",
         &["domain", "clock", "failpoint", "intake", "mapping", "store", "clients", "telemetry", "http", "worker"],
@@ -78,7 +78,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const ALL_BUT_COMMANDS: &[&str] =
     &["domain", "clock", "intake", "mapping", "store", "clients", "telemetry", "http", "worker", "config"];
 
-/// What a pure module never names: everything that waits, reads, writes or tells the time.
+/// Names that a pure module never has: of all that waits, reads, writes or tells the time.
 const IMPURE: &[&str] = &[
     "tokio",
     "axum",
@@ -97,7 +97,7 @@ const IMPURE: &[&str] = &[
     "await",
 ];
 
-/// What a layer never names outside the crate: the beginning or the end of a path, or a single word.
+/// Names outside the crate that a layer never has: the beginning or the end of a path, or a single word.
 const NEVER_NAMES: &[(&str, &[&str])] = &[
     ("domain", IMPURE),
     ("intake", IMPURE),
@@ -122,7 +122,7 @@ const PANICS: &[&[&str]] = &[
     &["unreachable", "!"],
 ];
 
-/// Words of a promise that nobody made.
+/// Marks of unfinished work.
 const PROMISES: &[&str] = &["TODO", "FIXME", "XXX"];
 
 /// A file that is longer is two files.
@@ -201,7 +201,7 @@ fn faults(sources: &BTreeMap<String, String>) -> Vec<String> {
     faults
 }
 
-/// A file opens with what it is for, and promises nothing for later.
+/// A file opens with its purpose, and leaves no work for later.
 fn check_words(file: &File<'_>, faults: &mut Vec<String>) {
     if !file.text.starts_with("//! ") {
         faults.push(format!("{}: does not open with a //! that says what it is for", file.name));
@@ -213,7 +213,7 @@ fn check_words(file: &File<'_>, faults: &mut Vec<String>) {
     }
 }
 
-/// A layer names only what its row allows.
+/// A layer names only the layers of its row.
 fn check_layer(file: &File<'_>, faults: &mut Vec<String>) {
     let layer = file.layer();
     if layer == "lib" {
@@ -236,7 +236,7 @@ fn check_layer(file: &File<'_>, faults: &mut Vec<String>) {
             faults.push(format!("{}:{}: {layer} may not name {name}", file.name, path.line));
         }
     }
-    // What stands alone is no path: `async fn`, `.await`, `use tokio;`.
+    // A single word is no path: `async fn`, `.await`, `use tokio;`.
     for token in file.code.iter().filter(|token| never.contains(&token.text.as_str())) {
         if !paths.iter().any(|path| path.line == token.line && path.segments.contains(&token.text)) {
             faults.push(format!("{}:{}: {layer} may not name {}", file.name, token.line, token.text));
@@ -244,8 +244,8 @@ fn check_layer(file: &File<'_>, faults: &mut Vec<String>) {
     }
 }
 
-/// The top-level module that a path leads to, when it leads through the crate's root. Whatever else is found there (a
-/// re-export, a glob) is returned by its name too, and no row allows it: it would hide where it comes from.
+/// The top-level module that a path leads to, when it leads through the crate's root. Another name there (a re-export, a
+/// glob) is returned too, and no row allows it, because it would hide its own module.
 fn target<'a>(file: &File<'_>, path: &'a Path) -> Option<&'a str> {
     let segment = |index: usize| path.segments.get(index).map(String::as_str);
     match segment(0)? {
@@ -310,7 +310,7 @@ mod tests {
         faults(&sources)
     }
 
-    /// What one line of code in one file is found guilty of.
+    /// The faults of one line of code in one file.
     fn line(name: &str, code: &str) -> Vec<String> {
         planted(name, &format!("//! What it is for.\n{code}\n"))
     }
@@ -461,7 +461,7 @@ mod tests {
         );
     }
 
-    /// The table itself: nobody may name a layer that may name it back.
+    /// The table itself: no layer may name a layer that may name it back.
     #[test]
     fn the_rows_allow_no_circle() {
         let row = |name: &str| MAY_USE.iter().find(|(layer, _)| *layer == name).map(|(_, allowed)| *allowed);

@@ -65,7 +65,7 @@ async fn with_dead_letters(store: &SledStore) {
     }
 }
 
-/// The operator's router over a store with nobody who works on it; its address.
+/// The address of the operator's router over a store without a worker.
 async fn operator_over(store: Arc<dyn Store>) -> String {
     let router = operator_router(OperatorState {
         store,

@@ -1,7 +1,7 @@
-//! The table of the cookbook: every construct of Liquid, what Ruby's Liquid makes of it, and what tandem does.
+//! The table of the cookbook: every construct of Liquid, with the results of Ruby's Liquid and of tandem.
 //!
-//! tandem's column is tried here always, on mappings loaded as an operator's are; what Ruby's column says was seen with
-//! Ruby's Liquid 5.4.0 and is tried wherever that is installed (`tests/install-liquid`), also by continuous integration.
+//! tandem's column is always tried here, on mappings loaded as an operator's are. Ruby's column is from Ruby's Liquid
+//! 5.4.0, and is tried wherever that is installed (`tests/install-liquid`), also by continuous integration.
 //! `RENEW=1 cargo test --test it liquid` writes the table anew.
 
 use std::collections::BTreeMap;

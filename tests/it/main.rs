@@ -1,6 +1,6 @@
-//! The one integration-test binary: whatever needs the whole crate, its sources or its dependencies at once.
+//! The one integration-test binary: tests that need the whole crate, its sources or its dependencies.
 //!
-//! One binary, so that it links once. What can be tested inside a module is tested there.
+//! One binary, so that it links once. Tests of a single module stand in that module.
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 

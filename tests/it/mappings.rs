@@ -1,5 +1,5 @@
-//! What somebody who writes mappings has at hand: the shipped texts, copies to change, and a request made of a sample, an
-//! event or a webhook's body.
+//! The commands for authors of mappings: the shipped texts, copies to change, and a request made of a sample, an event or
+//! a webhook's body.
 
 use std::path::Path;
 use std::process::Command;
@@ -18,7 +18,7 @@ fn within(directory: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// The request that a mapping makes of this body, and what is said beside it.
+/// The request that a mapping makes of this body, and the command's other output.
 async fn rendered(mapping: &str, body: &str) -> (Value, Said) {
     let here = tempfile::tempdir().unwrap();
     let said = run_with(within(here.path(), &["render", mapping, "--event", "-", "--json"]), body).await;
@@ -54,7 +54,7 @@ async fn render_makes_the_request_that_a_webhooks_body_would_become() {
             "attributes": { "zendesk_ticket": "77" },
         }],
     });
-    // The raw line feed in a string is what Braze sends of a text with two lines.
+    // Braze sends a text of two lines with a raw line feed inside the string.
     let raw = "{\"external_id\": \"cust-7\", \"text\": \"two\nlines\"}";
     let braze = braze.to_string();
     let (opt_out, ring, bare) = (opt_out.to_string(), ring.to_string(), bare.to_string());

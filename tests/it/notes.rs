@@ -1,4 +1,4 @@
-//! What the bridge tells the agent stays true, is said once, and keeps no customer waiting.
+//! Notes to agents stay true, are written once, and keep no customer waiting.
 
 use std::collections::BTreeMap;
 
@@ -125,7 +125,7 @@ async fn a_customers_text_goes_before_all_notes_of_all_others() {
     let (free, customer) = bridge.talking("ada").await;
     bridge.sandbox.zendesk.enforce_limits(true);
     bridge.sandbox.braze.fail(Fault::on("POST", SEND, refused()).times(u32::MAX));
-    // Whoever holds a place among the notes waits for its answer until the clock moves.
+    // A delivery that holds a place among the notes waits for its answer until the clock moves.
     bridge.sandbox.zendesk.fail(Fault::on("PUT", "/tickets", FaultKind::status(503)).times(30));
     for (ticket, _) in &tickets {
         bridge.sandbox.zendesk.agent_reply(*ticket, "Hello");

@@ -1,4 +1,4 @@
-//! Signing in at an identity provider, the whole way over real HTTP, and everything that must not let anybody in.
+//! Signing in at an identity provider, the whole way over real HTTP, and every sign-in that must fail.
 //!
 //! The provider is one of our own ([`crate::provider`]).
 
@@ -91,7 +91,7 @@ async fn an_operator_signs_in_acts_under_the_proven_name_and_is_signed_out_with_
         tries += 1;
         assert!(tries < 1000, "the role stays");
     }
-    // The ID token is good for an hour, less than the session's age; somebody looks at the page meanwhile.
+    // The ID token is good for an hour, less than the session's age; the operator looks at the page meanwhile.
     for _ in 0..3 {
         bridge.clock.advance(SignedDuration::from_mins(19));
         assert_eq!(browser.get("/console").await.status, StatusCode::OK);

@@ -45,7 +45,7 @@ async fn every_id_names_what_it_named() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");
     fixture(&path);
-    // Opened twice: what the first opening converts, the second finds.
+    // Opened twice: the second opening finds the records that the first has converted.
     for epoch in [7, 8] {
         let store = SledStore::open(&path, StoreLimits::default(), epoch, start_of_time()).await.unwrap();
         assert_eq!(store.lost_time(), None, "where an old store lay is not known, so it is no backup");

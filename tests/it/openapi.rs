@@ -1,5 +1,5 @@
-//! Bodies checked against the schemas of an OpenAPI description: what Zendesk's own one says of the bodies that the
-//! bridge sends, and what ours says of the bridge's answers ([`crate::api`]).
+//! Bodies checked against the schemas of an OpenAPI description: the bridge's requests against Zendesk's own, and the
+//! bridge's answers against ours ([`crate::api`]).
 //!
 //! `zendesk-schemas.json` holds the few request schemas that matter, taken from the published OpenAPI description of the
 //! Support API (June 2025), without its prose. Four things there are not in the request schemas of that file and were
@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 /// The schemas, by name.
 const SCHEMAS: &str = include_str!("zendesk-schemas.json");
 
-/// Checks a request body against the schema of that name: types, enumerations, what is required, and that no property
+/// Checks a request body against the schema of that name: types, enumerations, required properties, and that no property
 /// is unknown or read-only. The names of whole bodies are `TicketCreateRequest`, `TicketUpdateRequest`, `UserRequest`,
 /// `TriggerRequest`, `TriggerCategoryRequest` and `UserFieldRequest`.
 ///
@@ -104,7 +104,7 @@ impl Check<'_> {
         }
     }
 
-    /// What a reference refers to: a bare name, or a place in a document.
+    /// The target of a reference: a bare name, or a place in a document.
     fn target(&self, schema: &Value) -> Option<&Value> {
         self.schemas.get(schema.get("$ref")?.as_str()?.rsplit('/').next()?)
     }
@@ -192,7 +192,7 @@ mod tests {
                     "identities": [{"type": "email", "value": "test@user.com"}], "name": "Roger Wilco",
                     "organization": {"name": "VIP Customers"}, "role": "agent"}}),
             ),
-            // What the write-only and open properties take.
+            // The values of write-only and open properties.
             (
                 "TicketUpdateRequest",
                 json!({"ticket": {"metadata": {"tandem": ["evt_1"]}, "due_at": null,

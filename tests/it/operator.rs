@@ -1,4 +1,4 @@
-//! What operators see and do over HTTP: lists with true totals, single deliveries, redrive and discard, health, metrics.
+//! The operator's API over HTTP: lists with true totals, single deliveries, redrive and discard, health, metrics.
 
 use std::sync::Arc;
 

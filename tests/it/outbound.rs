@@ -16,7 +16,7 @@ use crate::support::{DEADLINE, TestBridge, settings};
 
 const SEND: &str = "/campaigns/trigger/send";
 
-/// A ticket that somebody opened in Zendesk, without the bridge.
+/// A ticket that was opened in Zendesk, without the bridge.
 fn foreign_ticket(bridge: &TestBridge, requester: User, tags: &[&str]) -> u64 {
     let requester_id = bridge.sandbox.zendesk.add_user(requester);
     bridge.sandbox.zendesk.add_ticket(NewTicket {
@@ -82,7 +82,7 @@ async fn a_reply_arrives_whole() {
     bridge.finish(0).await;
 }
 
-/// What nobody sees costs nothing: this text is one segment, with `gsm7` off as well.
+/// Unseen characters cost nothing: this text is one segment, with `gsm7` off as well.
 #[tokio::test]
 async fn an_unseen_character_makes_no_reply_dearer() {
     let bridge = TestBridge::start().await;
@@ -604,7 +604,7 @@ async fn a_reply_a_solution_and_a_second_thought_keep_their_order() {
     assert!(bridge.sandbox.wait_until(DEADLINE, || bridge.sandbox.zendesk.is_idle()).await);
     bridge.clock.advance(jiff::SignedDuration::from_secs(1));
     bridge.sandbox.zendesk.set_status(ticket, TicketStatus::Open);
-    // What is signed twice in one second is one webhook.
+    // Two equal requests that are signed in one second are one webhook.
     bridge.until("the first three rang", |bridge| bridge.sandbox.zendesk.is_idle()).await;
     bridge.clock.advance(SignedDuration::from_secs(1));
     bridge.sandbox.zendesk.agent_reply(ticket, "Not quite.");

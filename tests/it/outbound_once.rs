@@ -1,4 +1,4 @@
-//! Exactly one text, whatever becomes of the request, the answer, the receipt or the bridge.
+//! Exactly one text, for every fate of the request, the answer, the receipt and the bridge.
 
 use std::time::Duration;
 

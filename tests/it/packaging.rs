@@ -1,4 +1,4 @@
-//! What lies in `deploy/` and around the image names things that exist: metrics, alerts with a runbook, commands, files.
+//! The files in `deploy/` and around the image name things that exist: metrics, alerts with a runbook, commands, files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use crate::webhooks::{braze_post, form, quiet_bridge};
 /// A name on the metrics page, and the values that each of its labels has there.
 type Exported = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-/// What a real bridge exports once everything has happened that adds a line to the page.
+/// The metrics of a real bridge after every event that adds a line to the page.
 async fn exported(bridge: &TestBridge) -> Exported {
     bridge.talking("ada").await;
     let text = form(&[("external_id", "ada"), ("text", "Again"), ("campaign", "c"), ("dispatch", "d")]);
@@ -57,7 +57,7 @@ async fn exported(bridge: &TestBridge) -> Exported {
     exported
 }
 
-/// What is wrong with an expression: names that nobody exports, labels that a name does not have, values that never
+/// The faults of an expression: names that the bridge does not export, labels that a name does not have, values that never
 /// come.
 fn faults(expression: &str, exported: &Exported) -> Vec<String> {
     let mut faults = Vec::new();
@@ -79,7 +79,7 @@ fn faults(expression: &str, exported: &Exported) -> Vec<String> {
             let (label, value) = matcher.split_once(['=', '!']).unwrap();
             let values = value.trim_start_matches(['=', '~']).trim_matches('"');
             match labels.get(label) {
-                // What Prometheus adds.
+                // Prometheus adds it.
                 _ if label == "job" => {}
                 None => faults.push(format!("{name} has no label {label}")),
                 // Which classes of answers there are is seen only when a vendor gives them.
@@ -117,7 +117,7 @@ async fn the_dashboard_and_the_alerts_name_what_is_exported() {
     for (place, expression) in &asked {
         assert_eq!(faults(expression, &exported), Vec::<String>::new(), "{place}: {expression}");
     }
-    // The dashboard shows all that there is, or somebody forgot a panel.
+    // The dashboard shows every metric.
     let shown: String = asked[..panels].iter().map(|(_, expression)| format!("{expression} ")).collect();
     for name in exported.keys() {
         let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
@@ -202,7 +202,7 @@ fn every_kind_of_alarm_has_its_section_of_the_runbook() {
 
 // ---------------------------------------------------------------------------------------------------------- systemd
 
-/// What the unit says under a name, each time.
+/// Every value of a name in the unit.
 fn unit(name: &str) -> Vec<String> {
     let unit = shipped("deploy/tandem.service");
     let values = unit.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
@@ -260,8 +260,8 @@ async fn a_secret_in_single_quotes_reaches_the_command_through_a_shell_as_it_sta
     assert_eq!(process.exit().await, 0);
 }
 
-/// systemd's own reader of such files, where it is installed: the one program of its that prints what it read. It fills in
-/// `$` besides, which `EnvironmentFile=` does not.
+/// systemd's own reader of such files, where it is installed: its one program that prints the variables. It also fills in
+/// `$`, which `EnvironmentFile=` does not.
 #[test]
 fn systemd_reads_a_secrets_file_as_it_was_written() {
     let secrets = [

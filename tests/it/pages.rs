@@ -1,5 +1,5 @@
-//! What an operator looks for at three in the morning, on the console's pages: what needs a hand, who a customer is, what
-//! became of a text and why. Over real HTTP, as a browser without scripts sees it.
+//! An operator's questions at three in the morning, on the console's pages: which faults need an act, who a customer is,
+//! the fate of a text and its cause. Over real HTTP, as a browser without scripts sees it.
 
 use reqwest::StatusCode;
 use tandem::sandbox::server::{Fault, FaultKind};

@@ -120,7 +120,7 @@ async fn ids_that_differ_in_case_only_are_two_customers() {
                 .await;
         }
         if round == "two" {
-            // What is remembered is lost, and found again.
+            // The store is lost, and the conversation found again.
             bridge.stop().await;
             std::fs::remove_dir_all(bridge.directory.path().join("store")).unwrap();
             bridge.run().await;

@@ -70,7 +70,7 @@ async fn copies_that_zendesk_may_have_dropped_are_made_anew() {
     end(bridge, 0).await;
 }
 
-/// What a token that is no good any more is answered is not documented.
+/// Zendesk does not document its answer to an upload token that has expired.
 #[tokio::test]
 async fn a_text_whose_copies_zendesk_will_not_have_is_not_given_up_for_them() {
     let mut bridge = TestBridge::start().await;

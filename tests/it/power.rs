@@ -1,4 +1,4 @@
-//! Power cuts: the bridge on a disk that forgets what it was not told to keep.
+//! Power cuts: the bridge on a disk that forgets all that was not flushed.
 //!
 //! `kill -9` leaves everything in the system's page cache, so it cannot show whether anything was ever synced. Here the
 //! store lies on a file system of its own (`data`), whose loop device is a file on another one (`drive`):
@@ -9,20 +9,20 @@
 //!
 //! The power is cut with the ioctl that file systems themselves are tested with (`EXT4_IOC_SHUTDOWN`, no flush of the
 //! log): from that instant nothing more leaves the file system, neither its dirty pages nor its journal, and every sync
-//! fails. So nothing has to be copied, and what is below is what there was at one instant; a copy that takes its time
-//! would mix several.
+//! fails. So nothing has to be copied, and the layer below stays as it was at one instant; a copy would take its time and
+//! mix several.
 //!
-//! - [`Cut::Host`] strikes `data`: lost is what the host had not handed to the drive. This drive has no cache.
-//! - [`Cut::Drive`] strikes `drive`: lost is besides what the host had handed over without asking for a flush, since the
-//!   page cache of `drive` is to `data.img` what a volatile cache is to a drive. Before that, some parts of it are
-//!   written back out of order, as a drive does.
+//! - [`Cut::Host`] strikes `data`: it loses the writes that the host had not handed to the drive. This drive has no cache.
+//! - [`Cut::Drive`] strikes `drive`: it also loses the writes that the host had handed over without a flush, because the
+//!   page cache of `drive` is a volatile cache for `data.img`. Before that, some parts of it are written back out of
+//!   order, as a drive does.
 //!
 //! Then the process is killed, both file systems are unmounted and mounted again, each replaying its journal, and the
-//! bridge must open its store. What it has told the vendors must be there, and what its log said was recorded, too.
-//! Afterwards the storm goes on, on the same store, and at the end everything must have arrived.
+//! bridge must open its store. Every event that it acknowledged to a vendor must be there, and every outcome that its log
+//! called recorded. Afterwards the storm goes on, on the same store, and at the end every message must have arrived.
 //!
 //! Both tests need root and loop devices. Run them with `tests/power-loss`, which gives them a mount namespace of their
-//! own: however they end, the kernel unmounts what they have mounted and frees the loop devices.
+//! own: however they end, the kernel unmounts their file systems and frees the loop devices.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -39,7 +39,7 @@ use crate::process::Host;
 use crate::storm::{LIFE_MAX, Storm, acknowledged, attempts, wanted};
 use crate::support::{http_client, list, start_of_time};
 
-/// The store wants 256 MiB free beside what it needs.
+/// The store wants 256 MiB free beside its own files.
 const DATA_MIB: u64 = 320;
 /// Room for all of the above, and a journal.
 const DRIVE_MIB: u64 = 384;
@@ -49,12 +49,12 @@ const DRIVE_MIB: u64 = 384;
 const SHUT_DOWN: &str =
     r#"my $how = pack("L", 2); open(my $at, "<", $ARGV[0]) or die $!; ioctl($at, 0x8004587d, $how) or die $!"#;
 
-/// What loses its power.
+/// The part that loses its power.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Cut {
-    /// The host; the drive has written what it was handed.
+    /// The host; the drive has written all that it was handed.
     Host,
-    /// The drive as well, with what it holds in its cache.
+    /// The drive as well, with the contents of its cache.
     Drive,
 }
 
@@ -125,7 +125,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // As far as it goes: what is left goes with the namespace.
+        // A failure does no harm: the namespace takes the mount with it.
         for place in ["data", "drive"] {
             drop(Command::new("umount").arg(self.at(place)).status());
         }
@@ -134,7 +134,7 @@ impl Drop for Disk {
 }
 
 fn make_file_system(image: &Path) {
-    // Not discarded: that would make holes in what was written.
+    // Not discarded: that would make holes in the written image.
     let options = ["-q", "-F", "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0"].map(str::to_owned);
     run("mkfs.ext4", options.into_iter().chain([image.display().to_string()]));
 }
@@ -154,7 +154,7 @@ fn run(program: &str, arguments: impl IntoIterator<Item = String>) {
     assert!(output.status.success(), "{program} failed: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// What somebody was told, and may rely on.
+/// The bridge's promises: events that a vendor or the log was told of.
 #[derive(Default)]
 struct Told {
     /// Events whose webhooks were answered with 202.
@@ -169,14 +169,14 @@ impl Told {
         Self { kept: acknowledged(&attempts(vendors)), done: host.logged().into_iter().filter_map(done).collect() }
     }
 
-    /// Forgets what was told before.
+    /// Without the promises of `before`.
     fn since(mut self, before: &Told) -> Self {
         self.kept.retain(|event| !before.kept.contains(event));
         self.done.retain(|event| !before.done.contains(event));
         self
     }
 
-    /// What of it the bridge does not know any more.
+    /// The promises that the bridge does not keep.
     async fn broken(&self, host: &Host) -> Vec<String> {
         let deliveries = list(&http_client(), &host.operator, "/api/deliveries", "").await;
         let with = |state: &str| -> BTreeSet<String> {
@@ -235,7 +235,7 @@ async fn when_the_power_goes_nothing_acknowledged_is_lost_and_nothing_recorded_i
             checked += told.kept.len() + told.done.len();
             by_cut[cut as usize] += 1;
             by_cut[2] += u32::from(opening);
-            // Killed before the next life, so that it opens what this one has just recovered.
+            // Killed before the next life, so that the next one opens the store that this one has just recovered.
             host.kill();
         })
         .await;

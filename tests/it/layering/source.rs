@@ -22,8 +22,8 @@ pub(crate) struct Path {
 /// Keywords after which a path may begin with `::`; they are no part of it.
 const BEFORE_A_PATH: &[&str] = &["use", "as", "dyn", "else", "for", "impl", "in", "match", "mut", "return", "where"];
 
-/// Splits a source into tokens. Comments (doc comments too), strings, characters and lifetimes are left out, so what
-/// they mention counts for nothing.
+/// Splits a source into tokens. Comments (doc comments too), strings, characters and lifetimes are left out, so the
+/// names in them do not count.
 pub(crate) fn tokens(source: &str) -> Vec<Token> {
     let chars: Vec<char> = source.chars().collect();
     let at = |index: usize| chars.get(index).copied().unwrap_or('\0');
@@ -61,8 +61,8 @@ pub(crate) fn tokens(source: &str) -> Vec<Token> {
     tokens
 }
 
-/// The tokens without what `#[cfg(test)]` stands before, how many lines that covers, and the names of the modules that
-/// are thereby test code in files of their own (`#[cfg(test)] mod tests;`).
+/// The tokens without the items under `#[cfg(test)]`, the number of lines of those, and the names of modules that are
+/// thereby test code in files of their own (`#[cfg(test)] mod tests;`).
 pub(crate) fn without_tests(tokens: &[Token]) -> (Vec<Token>, usize, Vec<String>) {
     const ATTRIBUTE: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
     let (mut kept, mut lines, mut modules) = (Vec::new(), 0, Vec::new());
@@ -137,7 +137,7 @@ fn unfold(tokens: &[Token], mut index: usize, prefix: &[String], depth: usize, p
     index += 1;
     while !matches!(text(index), "}" | "") {
         let next = unfold(tokens, index, &segments, depth, paths);
-        // Whatever is no branch (a comma, `as name`, a sign in a macro) is stepped over.
+        // A token that is no branch (a comma, `as name`, a sign in a macro) is stepped over.
         index = if next == index { index + 1 } else { next };
         while !matches!(text(index), "," | "}" | "") {
             index += 1;
@@ -149,7 +149,7 @@ fn unfold(tokens: &[Token], mut index: usize, prefix: &[String], depth: usize, p
     index + 1
 }
 
-/// How many tokens an item has: to the end of its first block or to its semicolon, whichever is first.
+/// The number of tokens of an item: to the end of its first block or to its semicolon, if that comes first.
 fn item_length(tokens: &[Token]) -> usize {
     let mut open = 0_usize;
     for (index, token) in tokens.iter().enumerate() {

@@ -3,9 +3,9 @@
 /// One construct.
 pub(super) struct Row {
     pub(super) template: &'static str,
-    /// What Ruby's Liquid makes of it, or the error that it ends in.
+    /// Ruby's result, or its error.
     pub(super) ruby: Result<&'static str, &'static str>,
-    /// What `tandem check` says where it refuses the template; elsewhere tandem makes the same as Ruby.
+    /// The message of `tandem check` that refuses the template; without one tandem's result is Ruby's.
     pub(super) refusal: Option<&'static str>,
 }
 
