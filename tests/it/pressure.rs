@@ -25,7 +25,7 @@ fn calls(bridge: &TestBridge, method: &str, path: &str) -> Vec<Call> {
     calls.into_iter().filter(|call| call.method == method && call.path.contains(path)).collect()
 }
 
-/// The lines on a ticket that the customer wrote, in order, whichever comments they are in.
+/// The customer's lines on a ticket, in order, across all comments.
 fn lines(bridge: &TestBridge, ticket: u64) -> Vec<String> {
     let comments = bridge.comments(ticket);
     let lines = comments.iter().flat_map(|comment| comment.lines());
@@ -98,7 +98,7 @@ async fn one_conversation_whose_calls_always_fail_delays_no_other_and_is_given_u
             bridge.sandbox.phone.text(customer, round);
         }
     }
-    // Time stands still: nobody else waits for anything.
+    // Time stands still: no other conversation waits for it.
     let before = bridge.clock.now();
     let done = |ticket: &u64| *ticket == *broken || bridge.comments(*ticket).len() == 3;
     assert!(bridge.sandbox.wait_until(DEADLINE, || customers.keys().all(done)).await, "somebody waits");
@@ -152,7 +152,7 @@ async fn wait_for_budget(bridge: &TestBridge, count: usize) {
     bridge.until_deliveries("they wait for the budget", wait).await;
 }
 
-/// Everything is written in order, once, and what waited in comments of so many texts each.
+/// Every text is written in order, once; those that waited are in comments of so many texts each.
 async fn assert_written(bridge: &TestBridge, ticket: u64, texts: &[String], waited_in: &[usize]) {
     bridge.clock.advance(SignedDuration::from_mins(9));
     bridge.settled().await;
@@ -183,7 +183,7 @@ async fn when_a_tickets_updates_are_spent_waiting_texts_become_one_comment_in_or
     end(bridge, 0).await;
 }
 
-/// An attempt of theirs may have left its mark, so nothing joins them; what comes later is a comment of its own.
+/// An attempt of theirs may have left its mark, so no other text joins them; a later one is a comment of its own.
 #[tokio::test]
 async fn texts_that_were_taken_in_hand_together_stay_together_and_alone() {
     let bridge = TestBridge::start().await;

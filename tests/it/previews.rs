@@ -1,5 +1,4 @@
-//! The request that is made of an event, on its page: what is configured and known stands in it, and what is the sample's
-//! is marked.
+//! The request that is made of an event, on its page: it shows configured and known values, and marks those of the sample.
 
 use tandem::sandbox::SandboxOptions;
 use tandem::sandbox::server::{Fault, FaultKind};

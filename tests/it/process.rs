@@ -1,7 +1,7 @@
 //! The real binary as a child process, between the embedded vendors of this process.
 //!
-//! For what only a process shows: `kill -9`, signals, exit codes, what is printed and what is logged. The clock is the
-//! system's. The child takes any free port and says in its log which one it got; nothing here guesses a port or a time.
+//! For tests that need a process: `kill -9`, signals, exit codes, output and log. The clock is the system's. The child
+//! takes any free port and names it in its log, so that no test guesses a port or a time.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -40,7 +40,7 @@ pub(crate) fn after(line: &str, command: &Command) -> Command {
     shell
 }
 
-/// What a command that ended by itself had to say.
+/// The exit code and output of a command that ended by itself.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) code: i32,
@@ -78,7 +78,7 @@ impl Process {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        // Whoever does not read its input may be gone before it was written.
+        // A command that does not read its input may end before it is written.
         drop(stdin.write_all(input.as_bytes()));
         let output = lines_of(child.stdout.take().unwrap());
         let log = lines_of(child.stderr.take().unwrap());
@@ -181,11 +181,11 @@ pub(crate) struct Host {
     pub(crate) public: String,
     /// Where operators go.
     pub(crate) operator: String,
-    /// What is set for the process, besides the configuration file.
+    /// The variables of the process, besides the configuration file.
     pub(crate) environment: BTreeMap<&'static str, String>,
-    /// How long each start took, from nothing to the line that says so.
+    /// The time that each start took, to the line that reports it.
     pub(crate) starts: Vec<Duration>,
-    /// What earlier processes logged.
+    /// The logs of earlier processes.
     logged: Vec<String>,
 }
 
@@ -342,13 +342,13 @@ impl Bridge {
         tickets_of(&self.sandbox, external_id)[0].id
     }
 
-    /// What stands on a ticket, internal notes included.
+    /// The comments on a ticket, internal notes included.
     pub(crate) fn comments(&self, ticket: u64) -> Vec<String> {
         let ticket = self.sandbox.zendesk.ticket(ticket).unwrap();
         ticket.comments.into_iter().map(|comment| comment.plain_body).collect()
     }
 
-    /// What reached this phone.
+    /// The texts that reached this phone.
     pub(crate) fn texts_to(&self, customer: &str) -> Vec<String> {
         let texts = self.sandbox.braze.texts().into_iter();
         texts.filter(|text| text.braze_id == customer).map(|text| text.body).collect()
@@ -413,8 +413,8 @@ impl Bridge {
         answer(self.http.get(format!("{}{path}", self.host.public))).await.0
     }
 
-    /// Ends the test: everything settled, nothing dead but this many deliveries, a stop in order, a log that any
-    /// machine can read and that tells nobody's secrets.
+    /// Ends the test: every delivery is settled and this many are dead, the process stops in order, and its log is JSON
+    /// without secrets.
     pub(crate) async fn finish(mut self, dead: usize) {
         let deliveries = self.settled().await;
         let found = deliveries.iter().filter(|delivery| delivery["state"] == "dead").count();
@@ -435,8 +435,8 @@ pub(crate) async fn until(sandbox: &Sandbox, what: &str, holds: impl FnMut() -> 
     assert!(sandbox.wait_until(DEADLINE, holds).await, "this never happened: {what}");
 }
 
-/// Texts, and waits until the bridge has acknowledged it. Braze repeats what was not answered; when it has given up, the
-/// customer's Braze is asked again, until a 202 was read.
+/// Texts, and waits until the bridge has acknowledged it. Braze repeats an unanswered webhook; when it has given up, the
+/// customer's text is sent again, until a 202 was read.
 pub(crate) async fn text(sandbox: &Sandbox, customer: &str, words: &str) {
     let dispatch = sandbox.phone.text(customer, words).unwrap();
     let tries = || sandbox.braze.attempts_of(&dispatch);
@@ -472,7 +472,7 @@ pub(crate) fn tickets_of(sandbox: &Sandbox, external_id: &str) -> Vec<Ticket> {
     tickets.filter(|ticket| ticket.external_id.as_deref() == Some(external_id)).collect()
 }
 
-/// Fails when what was printed or logged holds a secret, a signature, a phone number, a name, or what anybody wrote.
+/// Fails when output or log holds a secret, a signature, a phone number, a name, or a customer's or agent's words.
 pub(crate) fn assert_discreet(printed: &str, sandbox: &Sandbox) {
     let options = SandboxOptions::default();
     let mut never = vec![

@@ -24,7 +24,7 @@ use crate::support::DEADLINE;
 struct Proxy {
     language: &'static str,
     listens: &'static str,
-    /// What stands there in place of it: `ADDRESS` is where the test finds the proxy.
+    /// Its replacement: the test finds the proxy at `ADDRESS`.
     listens_here: &'static str,
     /// Around the snippet, with `SNIPPET` and `DIRECTORY`.
     file: &'static str,
@@ -147,7 +147,7 @@ async fn keeps_the_promises(proxy: Proxy) {
                 bridge.http.post(&url).header("X-Tandem-Token", SandboxOptions::default().braze_webhook_token);
             let told = told(request.body(vec![b'x'; bytes])).await;
             assert_eq!(told.0, StatusCode::PAYLOAD_TOO_LARGE, "{bytes} bytes");
-            // With a wrong token too, of which nobody reads the body.
+            // With a wrong token too, whose body the bridge does not read.
             let request = bridge.http.post(&url).header("X-Tandem-Token", "wrong").body(vec![b'x'; bytes.min(200_000)]);
             assert_eq!(self::told(request).await.0, StatusCode::UNAUTHORIZED, "{bytes} bytes");
         }

@@ -126,7 +126,7 @@ fn reply_campaign() -> String {
     SandboxOptions::default().campaign_agent_reply
 }
 
-/// What the recipe's own text campaign makes of a line.
+/// The text that the recipe's own campaign makes of a line.
 fn printed(line: &str) -> String {
     format!("New message from Zendesk: \n{line}\n \nFeel free to respond directly to this number!")
 }
@@ -135,7 +135,7 @@ async fn recipe_bridge(braze: &str) -> TestBridge {
     let bridge = TestBridge::start_with("catch_up_minutes = 0", braze).await;
     bridge.sandbox.zendesk.install_triggers(TriggerBodies::Recipe { escaped: true });
     bridge.sandbox.braze.set_template(Template::ThirdLine);
-    // What the solved trigger sends has no dashes and no third line, with tandem as without.
+    // The solved trigger's text has no dashes and no third line, with tandem as without.
     bridge.sandbox.braze.set_template_of(&SandboxOptions::default().campaign_ticket_solved, Template::MsgBody);
     bridge
 }

@@ -1,7 +1,8 @@
 //! A refusal of one object is not a refusal of the account: one ticket, one customer or one campaign that is forbidden
 //! ends its own deliveries, and every other conversation goes on; only proof pauses a destination.
 //!
-//! Where a test says that nothing waits, its clock stands still: whatever waited for a pause to end would never come.
+//! Where a test says that nothing waits, its clock stands still: a delivery that waited for the end of a pause would never
+//! come.
 
 use serde_json::{Value, json};
 use tandem::sandbox::server::{Fault, FaultKind};

@@ -1,5 +1,5 @@
-//! `deploy/release` makes what it says: an archive whose binary plays a conversation, packages with everything in its
-//! place, a list of what the binary is made of, and checksums of it all.
+//! `deploy/release` makes an archive whose binary plays a conversation, packages with every file in its place, a bill of
+//! the binary's materials, and checksums of them all.
 //!
 //! The program is not optimised as one whole here, because that alone takes as long as the rest of the tests.
 
@@ -17,7 +17,7 @@ fn sources() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What a command printed; it must have ended well.
+/// The output of a command, which must have ended well.
 fn output(command: &mut Command) -> String {
     let output = command.output().expect("it starts");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -85,7 +85,7 @@ fn assert_package(deb: &Path) {
     assert_eq!(starts, ["ExecStart=/usr/bin/tandem serve --config /etc/tandem/tandem.toml"]);
 }
 
-/// The bill names what is linked in, the allocator of packaged binaries included, and nothing that only tests use.
+/// The bill names the crates that are linked in, the allocator of packaged binaries included, and none that only tests use.
 fn assert_materials(bill: &Path) {
     let bill: Value = serde_json::from_slice(&std::fs::read(bill).unwrap()).unwrap();
     assert_eq!(bill["bomFormat"], "CycloneDX");

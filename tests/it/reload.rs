@@ -50,7 +50,7 @@ async fn a_token_is_rotated_under_load_and_no_webhook_is_refused() {
     bridge.rotate(|file| file.replace(&listed(&[&theirs]), &listed(&[&theirs, OLD])), "config.reloaded").await;
     let presents = Arc::new(AtomicBool::new(false));
     let stop = Arc::new(AtomicBool::new(false));
-    // What each of four senders had taken, with the old token and with the new one.
+    // The accepted webhooks of each of four senders, with the old token and with the new one.
     let (taken, mut seen) = watch::channel([[0_usize; 2]; 4]);
     let senders: Vec<_> = (0..4)
         .map(|sender| {

@@ -1,4 +1,4 @@
-//! Who is writing: finding the customer among Zendesk's users, filling what is blank, and making a new user.
+//! The author of a text: finding the customer among Zendesk's users, filling blanks, and making a new user.
 
 use serde_json::{Value, json};
 use tandem::sandbox::SandboxOptions;
@@ -11,7 +11,7 @@ use crate::support::{DEADLINE, TestBridge};
 const PHONE: &str = "+15555550123";
 const EMAIL: &str = "ada@example.com";
 
-/// A text from somebody of whom Braze knows everything.
+/// A text from a customer whose Braze profile is complete.
 fn from_ada(text: &str) -> Value {
     json!({"external_id": "c1", "braze_id": "b1", "phone": PHONE, "email": EMAIL, "first_name": "Ada",
         "last_name": "Lovelace", "text": text})
@@ -39,7 +39,7 @@ fn users() -> [(&'static str, User); 4] {
     ]
 }
 
-/// What was searched for, in order.
+/// The searches, in order.
 fn searches(bridge: &TestBridge) -> Vec<String> {
     let calls = bridge.sandbox.zendesk.calls();
     let searches = calls.iter().filter(|call| call.path == "/api/v2/users/search");

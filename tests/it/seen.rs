@@ -34,7 +34,7 @@ impl Line {
     }
 }
 
-/// The beginnings of what the log says of one event, in order.
+/// The beginnings of the log's lines about one event, in order.
 fn story(log: &[Line], id: &str) -> Vec<String> {
     let about = log.iter().filter(|line| line.id() == Some(id));
     about.map(|line| line.0["message"].as_str().unwrap().split(" evt_").next().unwrap().to_owned()).collect()
@@ -121,9 +121,9 @@ fn documented() -> BTreeSet<String> {
     names.filter(|name| !name.ends_with("tandem_")).collect()
 }
 
-/// What is set at the start, what the test looks at on the way, and what only a store in trouble (`webhooks`), a clock in
-/// trouble (`wrong_clock`), Zendesk's circuit breaker (`heal`), a vendor that does not answer (`waiting`), a fault of the
-/// bridge's own (`loops`) or the operator (`levers`) moves.
+/// Metrics that are set at the start, that the test reads on the way, or that move elsewhere only: by a store in trouble
+/// (`webhooks`), a clock in trouble (`wrong_clock`), Zendesk's circuit breaker (`heal`), a vendor that does not answer
+/// (`waiting`), a fault of the bridge's own (`loops`) or the operator (`levers`).
 const UNMOVED: [&str; 11] = [
     "process_start_time_seconds",
     "tandem_backlog_limit",
@@ -142,7 +142,7 @@ const UNMOVED: [&str; 11] = [
 async fn every_number_in_the_book_is_on_the_page_and_moves_when_its_event_happens() {
     let mut bridge = TestBridge::start_from(SandboxOptions::default(), |sandbox, options| {
         let settings = settings(sandbox, options, "", "", "");
-        // Nobody listens there: the alarm is tried, and fails.
+        // No server listens there: the alarm is tried, and fails.
         format!("{settings}[alarm]\nurl = \"http://127.0.0.1:9/\"\n")
     })
     .await;
@@ -205,7 +205,7 @@ async fn every_number_in_the_book_is_on_the_page_and_moves_when_its_event_happen
     bridge.stop().await;
 }
 
-/// Whoever collected the log may be gone; then nobody is told, and everybody is served.
+/// The reader of the log may be gone; the bridge serves on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_nobody_reads_any_more_stops_nothing() {
     let bridge = Bridge::at_rest("catch_up_minutes = 0", "", "info", Duration::from_millis(200)).await;

@@ -1,4 +1,4 @@
-//! A text of unknown fate: what its page says, and the operator's two answers.
+//! A text of unknown fate: its page, and the operator's two answers.
 
 use std::time::Duration;
 
@@ -214,7 +214,7 @@ async fn a_closing_text_that_arrived_is_sent_once_though_zendesk_tells_of_it_aga
     }
 }
 
-/// Settles what is being looked for meanwhile, between two looks.
+/// Settles a delivery that is being looked for meanwhile, between two looks.
 async fn settle_at_rest(bridge: &TestBridge, id: &Value) -> (u16, Value) {
     for _ in 0..1000 {
         let (status, moved) = settle(bridge, id, json!({})).await;

@@ -1,4 +1,4 @@
-//! Setting up: what is installed at Zendesk, what is printed for Braze, and that a conversation works through it.
+//! Setting up: the objects installed at Zendesk, the pages printed for Braze, and a conversation that works through them.
 
 use std::process::Command;
 
@@ -20,7 +20,7 @@ struct Site {
 }
 
 impl Site {
-    /// With a public URL at which nobody is.
+    /// With a public URL without a server.
     async fn start() -> Self {
         let options = SandboxOptions::default();
         let sandbox = Sandbox::start(options.clone(), Clock::system()).await.unwrap();
@@ -48,7 +48,7 @@ impl Site {
         said.json()
     }
 
-    /// What was written to Zendesk so far: method and path.
+    /// The calls so far that wrote to Zendesk: method and path.
     fn writes(&self) -> Vec<String> {
         let calls = self.sandbox.zendesk.calls().into_iter();
         let writes = calls.filter(|call| call.method != "GET" && call.path != "/oauth/tokens");
@@ -64,7 +64,7 @@ impl Site {
         body[name].as_array().unwrap().clone()
     }
 
-    /// Everything that an administrator can see, without what changes by the minute.
+    /// Every setting that an administrator can see, without values that change by the minute.
     async fn settings(&self) -> Vec<Value> {
         let mut all = Vec::new();
         for name in ["user_fields", "trigger_categories", "triggers", "webhooks"] {
@@ -97,7 +97,7 @@ pub(crate) async fn as_administrator(sandbox: &Sandbox, method: &str, path: &str
     body
 }
 
-/// What was done about each thing, without what was kept.
+/// The step for each object, without those that were kept.
 fn done(report: &Value) -> Vec<(String, Value)> {
     let steps = report["steps"].as_array().unwrap().iter().filter(|step| step["does"] != "keeps");
     steps.map(|step| (step["what"].as_str().unwrap().to_owned(), step["does"].clone())).collect()
@@ -138,7 +138,7 @@ async fn a_dry_run_prints_every_call_and_makes_none_that_writes() {
         assert_eq!((&call["method"], &call["path"]), (&json!(made.method), &json!(made.path)));
         let kind = made.body.as_object().unwrap().keys().next().unwrap().clone();
         for (name, value) in made.body[&kind].as_object().unwrap() {
-            // What did not exist yet has no id to show.
+            // An object that did not exist yet has no id to show.
             if !["category_id", "actions"].contains(&name.as_str()) {
                 assert_eq!(&call["body"][&kind][name], value, "{step}");
             }
@@ -285,8 +285,8 @@ async fn wrong_credentials_and_a_missing_address_are_told_before_anything_is_rea
     assert_eq!(site.writes(), [""; 0]);
 }
 
-/// The operator's way: set up, take over the secret that is shown, serve; then nothing but what was installed carries the
-/// agent's side of the conversation.
+/// The operator's way: set up, take over the secret that is shown, serve. Then only the installed objects carry the agent's
+/// side of the conversation.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_conversation_works_through_what_was_installed() {
     let mut bridge = TestBridge::start().await;
@@ -355,7 +355,7 @@ async fn what_is_printed_for_braze_is_what_the_bridge_takes() {
         "sms.${inbound_message_body}": "He said \"50% & more\"\nbye {{x}}", "sms.${inbound_media_urls}": ""});
     let mut texts = 0;
     for (number, campaign) in campaigns.iter().enumerate() {
-        // What is printed: the body that is common to all, with the campaign's own word.
+        // The printed text: the body that is common to all, with the campaign's own word.
         let body = field(common, "Raw text").remove(0).replace("CATEGORY", campaign["word"].as_str().unwrap());
         assert_eq!(campaign["body"], body);
         let mut body = body.replace("{{campaign.${dispatch_id}}}", &format!("d-{number}"));

@@ -1,4 +1,4 @@
-//! What is shipped beside the code says what is true: the README's commands, the container, the configuration of Fly.io.
+//! The files shipped beside the code are true: the README's commands, the container, the configuration of Fly.io.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::process::{run, shipped, tandem};
 #[test]
 fn the_two_commands_of_the_readme_are_what_continuous_integration_runs() {
     let (readme, ci) = (shipped("README.md"), shipped(".ci/run"));
-    // The demo page ends with Ctrl-C only; what ends by itself is its script. The page has tests/browser.
+    // The demo page ends with Ctrl-C only, so its script is tried here. tests/browser tries the page.
     for (heading, command, suffix) in
         [("## Try it: one command", "cargo run -- demo", " --script"), ("## Test it: one command", "cargo test", "")]
     {

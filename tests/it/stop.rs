@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::process::Bridge;
 
-/// What `serve` allows itself (src/serve.rs); containers are killed 30 s after they were asked to stop.
+/// The time that `serve` allows itself (src/serve.rs); containers are killed 30 s after they were asked to stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
 /// A bridge whose call to text this reply is under way and takes so long, and the customer.

@@ -1,4 +1,4 @@
-//! Directories that are no store, or no longer one: each is refused with what to do, and nothing is lost by it.
+//! Directories that are no store, or no longer one: each is refused with the remedy, and nothing is lost by it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -48,7 +48,7 @@ async fn a_broken_store_is_set_aside_until_somebody_decides_and_conversations_ar
         assert_refused(&run(bridge.host.serve()).await, &["is broken", "moved to", ".broken-", "backup"]);
         let aside = set_aside(bridge.host.directory.path());
         assert!(aside.join(&file).is_file(), "what is left of it is kept");
-        // Not taken for a new store: that would lose what was acknowledged in silence.
+        // Not taken for a new store: that would silently lose acknowledged messages.
         assert_refused(&run(bridge.host.serve()).await, &["nobody has decided", "MOVED-ASIDE.txt"]);
         let notice = fs::read_to_string(store.join("MOVED-ASIDE.txt")).unwrap();
         assert!(notice.contains(aside.to_str().unwrap()), "{notice}");
@@ -78,7 +78,7 @@ async fn what_cannot_be_a_store_is_refused_and_left_as_it_is() {
     let mut cases = vec![
         (file.clone(), "is not a directory"),
         (file.join("store"), "cannot be used"),
-        // Nobody, root included, can make a directory there.
+        // No user can make a directory there, not even root.
         ("/proc/tandem-store".into(), "cannot be used"),
     ];
     // To root, nothing is read-only by its mode.

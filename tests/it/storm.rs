@@ -1,8 +1,8 @@
-//! Texts that pour into a bridge which keeps dying, and the oracle on what has become of them.
+//! Texts that pour into a bridge which keeps dying, and the oracle on their fates.
 //!
-//! How it dies is the caller's business (tests/it/kill.rs, tests/it/power.rs). Whatever happens: every webhook that was
-//! answered with 202 is known, and has ended well or with a reason; a fresh message flows; and what is seen at the vendors
-//! is what [`oracle`] says, on one ticket for each customer.
+//! The caller kills it (tests/it/kill.rs, tests/it/power.rs). Each time, every webhook that was answered with 202 must be
+//! known, and have ended well or with a reason; a new message must get through; and [`oracle`] must agree with the sight
+//! at the vendors, on one ticket for each customer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -16,11 +16,11 @@ use tokio::sync::Semaphore;
 use crate::oracle::{self, Owed, Utterance};
 use crate::process::{Bridge, Host, is_accepted, text, tickets_of, until};
 
-/// Texts for each death. What has not been delivered by then is added to what the next life has to do.
+/// Texts for each death. The next life also delivers the rest of the one before.
 const TEXTS_A_DEATH: usize = 5;
 
-/// Texts of one customer, about. Zendesk allows 30 updates of a ticket in 10 minutes, and what waits for that waits
-/// longer than any test.
+/// Texts of one customer, about. Zendesk allows 30 updates of a ticket in 10 minutes, and a text that waits for that limit
+/// waits longer than any test.
 const TEXTS_A_CUSTOMER: u32 = 8;
 
 /// How long a vendor waits before it tries again.
@@ -58,7 +58,7 @@ pub(crate) struct Storm {
 impl Storm {
     /// Customers enough for so many deaths. Nothing runs yet.
     pub(crate) async fn gather(seed: u32, deaths: u32) -> Self {
-        // Every start also looks for what webhooks did not bring, while they bring it.
+        // Every start also looks for missed replies, while webhooks bring them.
         let bridge = Bridge::at_rest("catch_up_minutes = 5", "confirm_after_seconds = [1]", "info", SPACING).await;
         let customers = (deaths * TEXTS_A_DEATH as u32 / TEXTS_A_CUSTOMER).max(8);
         let conversations = (1..=customers)
@@ -95,7 +95,7 @@ impl Storm {
         let calm = Instant::now();
         // A ticket whose opening was cut off again and again may come late.
         let before = self.bridge.attended_within(PATIENCE).await.1;
-        // Zendesk does not repeat what it could not hand over; the next reply brings what went unheard.
+        // Zendesk does not repeat an undelivered webhook; the next reply brings the missed ones.
         for conversation in &mut self.conversations {
             conversation.last_words(sandbox).await;
         }
@@ -193,13 +193,13 @@ fn answers(attempts: &[Attempt]) -> impl Iterator<Item = (&str, String, String)>
     })
 }
 
-/// The events that the bridge has told somebody it keeps.
+/// The events that the bridge has acknowledged to a vendor.
 pub(crate) fn acknowledged(attempts: &[Attempt]) -> BTreeSet<String> {
     answers(attempts).map(|(_, _, event)| event).collect()
 }
 
-/// What the bridge has told the vendors and does not keep: an event that it does not know, that is two webhooks' or
-/// that has ended without a reason; a webhook that has become two events.
+/// The acknowledgements that the bridge has broken: an event that it does not know, that is two webhooks' or that has
+/// ended without a reason; a webhook that has become two events.
 fn mistakes(attempts: &[Attempt], deliveries: &[Value]) -> Vec<String> {
     let mut mistakes = Vec::new();
     let known: BTreeMap<&str, &Value> =

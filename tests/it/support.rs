@@ -4,7 +4,7 @@
 //! stands still until the test waits for something ([`TestBridge::until`]): then it moves on, a second at a time, until
 //! that something is there. So retries, looks and pauses cost no real time, and nothing sleeps for a guess.
 //!
-//! When a test ends well, nothing may be left half done: [`TestBridge::finish`] says so, and names what is.
+//! At the end of a test no work may be half done: [`TestBridge::finish`] checks that, and names the rest.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// How long the world is left to itself before the clock moves on.
 pub(crate) const QUIET: Duration = Duration::from_millis(15);
 
-/// Where the configuration of a [`TestBridge`] lies, for whoever checks it while the bridge runs.
+/// The configuration of a [`TestBridge`], for commands that check it while the bridge runs.
 pub(crate) const CONFIG_FILE: &str = "tandem.toml";
 
 /// In a configuration: where operators go, which is known only once the bridge has its port.
@@ -217,7 +217,7 @@ impl TestBridge {
         }
     }
 
-    /// The same for what the bridge itself knows.
+    /// The same for the bridge's own deliveries.
     pub(crate) async fn until_deliveries(&self, what: &str, hold: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let started = tokio::time::Instant::now();
         loop {
@@ -226,7 +226,7 @@ impl TestBridge {
                 return deliveries;
             }
             assert!(started.elapsed() < DEADLINE, "this never happened: {what}\n{:#}", Value::from(deliveries));
-            // Whatever moves, moves the sandbox or the clock.
+            // Every step of the bridge moves the sandbox or waits for the clock.
             self.sandbox.wait_until(QUIET, || false).await;
             self.clock.advance(SignedDuration::from_secs(1));
         }
@@ -247,7 +247,7 @@ impl TestBridge {
                     })
                 })
                 .await;
-            // What was written meanwhile may have set off more webhooks.
+            // A comment written meanwhile may have set off more webhooks.
             if is_idle(self) && answered() == before {
                 return deliveries;
             }
@@ -311,13 +311,13 @@ impl TestBridge {
         })
     }
 
-    /// What stands on a ticket, in plain text, internal notes included.
+    /// The comments on a ticket, in plain text, internal notes included.
     pub(crate) fn comments(&self, ticket: u64) -> Vec<String> {
         let ticket = self.sandbox.zendesk.ticket(ticket).unwrap_or_else(|| panic!("there is no ticket {ticket}"));
         ticket.comments.into_iter().map(|comment| comment.plain_body).collect()
     }
 
-    /// What reached the phones.
+    /// The texts that reached the phones.
     pub(crate) fn texts(&self) -> Vec<String> {
         self.sandbox.braze.texts().into_iter().map(|text| text.body).collect()
     }

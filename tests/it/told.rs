@@ -1,5 +1,5 @@
-//! Nothing fails silently: whatever does not reach the phone is told on the ticket, once, in plain words, to the agent
-//! only. And nobody is texted who does not want to be.
+//! Nothing fails silently: a message that does not reach the phone is told on the ticket, once, in plain words, to the
+//! agent only. A customer who has opted out is not texted.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};

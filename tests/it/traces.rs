@@ -18,12 +18,12 @@ use tokio::net::TcpListener;
 
 use crate::process::{Bridge, assert_discreet};
 
-/// What arrived at a collector.
+/// A collector with the bodies that it received.
 #[derive(Clone, Default)]
 struct Collector(Arc<Mutex<Vec<Bytes>>>);
 
 impl Collector {
-    /// Its address, and what it gets from now on.
+    /// Its address, and the collector itself.
     async fn start() -> (String, Self) {
         let collector = Self::default();
         let take = async |State(collector): State<Self>, body: Bytes| collector.0.lock().unwrap().push(body);
@@ -95,7 +95,7 @@ impl Trace {
     }
 }
 
-/// What the spans tell under this name.
+/// The spans' values of this attribute.
 fn all(spans: &[&Span], key: &str) -> Vec<String> {
     spans.iter().map(|span| told(&span.attributes, key).unwrap_or_default()).collect()
 }
@@ -106,7 +106,7 @@ fn has_failed(span: &Span) -> bool {
 
 /// A bridge that sends its traces there.
 async fn bridge(collector: &str) -> Bridge {
-    // Only what is logged is turned down, not what is traced.
+    // The level turns down the log only, not the traces.
     let mut bridge = Bridge::at_rest("", "confirm_after_seconds = [1, 2]", "warn", Duration::from_millis(200)).await;
     // The start is told from a line at this level.
     bridge.host.environment.insert("RUST_LOG", "warn,tandem::serve=info".to_owned());
@@ -169,7 +169,7 @@ async fn one_trace_leads_from_a_webhook_through_its_attempts_to_every_call() {
     assert_eq!(note.links.len(), 1);
     assert_eq!((&note.links[0].trace_id, &note.links[0].span_id), (&refused.root.trace_id, &refused.root.span_id));
 
-    // Nobody who reads it learns who said what to whom.
+    // No reader of it learns names or words.
     assert_discreet(&collector.text(), &bridge.sandbox);
 }
 

@@ -1,5 +1,5 @@
-//! What a vendor answered where an attempt failed is kept, hidden until an operator asks, written down when one does,
-//! and told nowhere else.
+//! A vendor's answer to a failed attempt is kept, hidden until an operator asks for it, written into the audit when one
+//! does, and told nowhere else.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ const SEND: &str = "/campaigns/trigger/send";
 /// A refusal that names the customer in every way that it can, and says why.
 const REFUSAL: &str = r#"{"message":"Error 21614: '+1 555 555 0101' (ada-42) is a landline","errors":[{"code":"invalid_phone_number","user":"ada_42","text":"Your parcel left"}]}"#;
 
-/// What nothing but the answer itself may say of it.
+/// Words of the answer that may stand nowhere else.
 const SECRET: [&str; 5] = ["555 0101", "landline", "ada_42", "Your parcel", "(ada-42)"];
 
 fn refusal(code: u16, body: &str) -> FaultKind {

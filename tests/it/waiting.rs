@@ -1,7 +1,7 @@
-//! No conversation waits for another: not for tickets that hang, not for strangers who cost a call a second, not for what
-//! waits for a rate budget. And a vendor that does not answer is asked, not stormed.
+//! No conversation waits for another: not for tickets that hang, not for strangers who cost a call a second, not for texts
+//! that wait for a rate budget. A vendor that does not answer is asked, not stormed.
 //!
-//! Where a test says that nothing waits, its clock stands still: whatever waited for a rate budget would never come.
+//! Where a test says that nothing waits, its clock stands still: a text that waited for a rate budget would never come.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn says(bridge: &TestBridge, ticket: u64, words: &str) -> bool {
     bridge.comments(ticket).iter().any(|comment| comment == words)
 }
 
-/// So many customers whom nobody knows text.
+/// So many unknown customers text.
 fn strangers_text(bridge: &TestBridge, count: usize) {
     for number in 0..count {
         let stranger = bridge.sandbox.braze.add_profile(tandem::sandbox::braze::Profile {

@@ -1,7 +1,7 @@
 //! The answers to webhooks, row by row of the contract's table, over HTTP against the running bridge.
 //!
 //! An answer is a promise about what happens next, so most tests also look there: at the ticket, the phone, the
-//! operator's list, and at what was *not* called.
+//! operator's list, and at the calls that were *not* made.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ const INVOCATION: &str = "x-zendesk-webhook-invocation-id";
 
 // ---------------------------------------------------------------------------------------------------------- helpers
 
-/// A bridge that does nothing but what webhooks make it do.
+/// A bridge that acts on webhooks only.
 pub(crate) async fn quiet_bridge() -> TestBridge {
     TestBridge::start_with("catch_up_minutes = 0", "").await
 }
@@ -97,7 +97,7 @@ pub(crate) fn form(fields: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
-/// What a customer's text looks like when Braze posts it.
+/// A customer's text as Braze posts it.
 fn text_form(customer: &str, dispatch: &str, text: &str) -> String {
     form(&[
         ("channel", "sms"),
@@ -122,7 +122,7 @@ pub(crate) fn calls(bridge: &TestBridge) -> usize {
     bridge.sandbox.zendesk.calls().len() + bridge.sandbox.braze.calls().len()
 }
 
-/// Asserts that no webhook left a trace: nothing stored, nobody called.
+/// Asserts that no webhook left a trace: no record, no call.
 pub(crate) async fn assert_untouched(bridge: &TestBridge) {
     assert_eq!(bridge.deliveries("").await, Vec::<Value>::new());
     assert_eq!(bridge.conversations().await, Vec::<Value>::new());
@@ -159,13 +159,13 @@ pub(crate) async fn raw(bridge: &TestBridge, request: &[u8]) -> String {
     let stream = TcpStream::connect(bridge.public.strip_prefix("http://").unwrap()).await.unwrap();
     let (mut reader, mut writer) = stream.into_split();
     let mut answer = Vec::new();
-    // Whoever is refused in the middle of a request may find the connection closed; what was answered still counts.
+    // The bridge may close the connection when it refuses in the middle of a request; its answer still counts.
     let both = async { tokio::join!(writer.write_all(request), reader.read_to_end(&mut answer)) };
     tokio::time::timeout(DEADLINE, both).await.expect("an answer, or the end of the connection").0.ok();
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// What the bridge of these tests verifies by.
+/// The secrets by which the bridge of these tests verifies.
 pub(crate) fn intake_options() -> watch::Receiver<Arc<IntakeOptions>> {
     let options = IntakeOptions {
         zendesk_secrets: vec![SecretString::from(secret())],
@@ -389,7 +389,7 @@ async fn without_an_invocation_the_same_signed_bytes_are_a_duplicate() {
 }
 
 /// The signature covers the time stamp and the body, so a request that was recorded is rightly signed for as long as the
-/// tolerance lasts, whatever other headers it is played with.
+/// tolerance lasts, also with other headers.
 #[tokio::test]
 async fn a_recorded_request_played_again_has_no_effect() {
     let bridge = quiet_bridge().await;
@@ -546,7 +546,7 @@ async fn brazes_test_button_touches_nothing() {
     bridge.settled().await;
     assert_eq!(bridge.sandbox.braze.webhooks_delivered().len(), 1);
     let test = "dispatch_id_for_unsent_campaign";
-    // The button fills in whatever it has, often nothing.
+    // The button fills in the fields that it has, often none.
     for body in [
         text_form("ada", test, "Hello"),
         form(&[("dispatch", test)]),
@@ -994,7 +994,7 @@ async fn beyond_the_backlog_limit_senders_are_asked_to_come_again() {
     for _ in 0..30 {
         assert_come_again(&limited.post("/webhooks/braze", &text_form("ada", "d3", "Hello")).await);
     }
-    // What is stored already is known all the same: its sender may stop.
+    // A text that is stored already is known all the same: its sender may stop.
     let said = limited.post("/webhooks/braze", &text_form("ada", "d1", "Hello")).await;
     assert!(said.status == 202 && said.body.contains("duplicate"), "{said:?}");
     let ticket = r#"{"ticket":{"comment":{"body":"Hi"},"requester":{"user_fields":{"braze_external_id":"ada"}}}}"#;
@@ -1034,7 +1034,7 @@ async fn when_a_full_disk_has_room_again_webhooks_are_taken_again() {
     assert_come_again(&post("d2").await);
     let (status, reasons) = limited.readiness().await;
     assert!(status == 503 && reasons.contains("255 MiB"), "{reasons}");
-    // What is there already is delivered all the same: that is how room comes about.
+    // Stored texts are delivered all the same, and that makes room.
     let now = start_of_time();
     let claim = limited.store.claim(Destination::Zendesk, now, Terms::merging(1)).await.unwrap().unwrap();
     let done = Transition::Deliver { receipt: "ticket 1".to_owned() };

@@ -1,5 +1,5 @@
-//! The machine's clock is wrong, for seconds or for long, when a process runs or when it starts: nothing waits for a time
-//! that was reckoned by it, nothing is given up for an age that nobody witnessed, and the operator is told.
+//! The machine's clock is wrong, for seconds or for long, when a process runs or when it starts. No delivery waits for a
+//! time that was reckoned by it, none is given up for an age without a witness, and the operator is told.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn zendesk_down(bridge: &TestBridge) {
     bridge.sandbox.zendesk.fail(Fault::on("", "/", FaultKind::status(503)).times(u32::MAX));
 }
 
-/// Lets time pass, a second at a time, so that everybody who waits has a turn.
+/// Lets time pass, a second at a time, so that every waiting task has a turn.
 async fn pass(bridge: &TestBridge, seconds: u32) {
     for _ in 0..seconds {
         bridge.clock.advance(SignedDuration::from_secs(1));
@@ -31,7 +31,7 @@ async fn clock_notes(bridge: &TestBridge) -> Vec<String> {
     notes.map(|note| note.as_str().unwrap().to_owned()).filter(|note| note.starts_with("clock: ")).collect()
 }
 
-/// Waits until what is noted about the clock is like that, while so much time passes at each look.
+/// Waits until the notes about the clock fit, while so much time passes at each look.
 async fn until_noted(bridge: &TestBridge, passes: SignedDuration, is_like: impl Fn(&[String]) -> bool) {
     let begun = std::time::Instant::now();
     loop {
@@ -167,7 +167,7 @@ async fn a_signature_is_judged_by_the_clock_that_was_set_right() {
     bridge.clock.set(-YEARS);
     bridge.run().await;
     zendesk_down(&bridge);
-    // Set right while nobody answers who could tell.
+    // Set right while no vendor answers that could tell.
     bridge.clock.set(YEARS);
     let (status, body) = bridge.zendesk_webhook(r#"{"event": "ticket_reopened", "ticket_id": 35}"#).await;
     assert_eq!(status, 202, "{body}");
