@@ -1,10 +1,9 @@
-//! Calls to the vendors: everything that speaks to Zendesk, to Braze, to the host of a picture, or to the identity provider of
-//! the console.
+//! The clients: every call to Zendesk, to Braze, to the host of a picture, and to the identity provider of the console.
 //!
-//! A call is made at most once here (an expired token apart, where the vendor says that it did nothing), and what came
-//! of it is put into the words of [`Failure`], which name what the caller does next. Nothing here decides whether or
-//! when to try again, which ticket is right, or what a text says. Nothing here writes a log line, and no cause holds
-//! an address with a secret in it, a body, a name, a phone number or an e-mail address.
+//! A client makes a call at most once, except that it repeats a call that Zendesk refused only because its token had
+//! expired. A failed call ends as a [`Failure`], which names the caller's next step. Never decides whether or when to
+//! try again, which ticket is right, or the words of a text. Never writes a log line, and never puts an address with a
+//! secret, a body, a name, a phone number or an e-mail address into a cause.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -36,25 +35,25 @@ pub mod tls;
 mod words;
 pub mod zendesk;
 
-/// How long a connection may take. Both vendors answer a handshake in well under a second.
+/// The time to connect. Both vendors answer a handshake in well under a second.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a call may take from beginning to end. Both vendors give up on their own side after about 20 s; waiting
-/// longer than they do turns most "no answer" into an answer.
+/// The time for a call from beginning to end. Both vendors give up on their own side after about 20 s, so waiting a
+/// little longer turns most lost answers into answers.
 pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// The longest answer that is read. More than this is not worth its memory; a list is asked for again in smaller pages.
+/// The longest answer that is read, to bound memory. A longer list is asked for again in smaller pages.
 pub const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Idle connections kept for each host; more calls than this are rarely in flight at once.
+/// Idle connections kept for each host. More calls are rarely in flight at once.
 const POOL_IDLE_MAX: usize = 8;
 
-/// How long a connection may idle. Shorter than the minute after which servers usually close one, because a request
-/// written to a connection that is just being closed is one whose fate nobody knows.
+/// The time a connection may idle. Shorter than the minute after which servers usually close one, because a request
+/// on a connection that is being closed is in doubt.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Why a call did not succeed, named by what the caller does next. Every `cause` is short and plain, and may be shown
-/// to an agent and written to a log.
+/// Why a call did not succeed, named by the caller's next step. Every `cause` is short and plain, and may be shown to
+/// an agent and written to a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// Nothing happened; the same call may succeed later. `after` is the vendor's own hint, from 1 s to 1 h.
@@ -64,20 +63,20 @@ pub enum Failure {
         /// Not before this long from now.
         after: Option<Duration>,
     },
-    /// The vendor had the request and failed at it, without a word on how far it came: most likely nothing happened. Only a
-    /// call with a lasting effect ends so.
+    /// The vendor failed with the request in hand and does not say how far it came. Most likely nothing happened. Only
+    /// a call with a lasting effect ends so.
     Broke {
         /// Why.
         cause: String,
         /// Not before this long from now.
         after: Option<Duration>,
     },
-    /// Nothing happened; the answer was longer than [`ANSWER_BYTES_MAX`], and would be so again.
+    /// Nothing happened. The answer was longer than [`ANSWER_BYTES_MAX`], and would be so again.
     TooLong {
         /// Why.
         cause: String,
     },
-    /// It may have happened: the request left us and no usable answer came. Only a call with a lasting effect ends so.
+    /// It may have happened: the request was sent and no usable answer came. Only a call with a lasting effect ends so.
     Unknown {
         /// Why.
         cause: String,
@@ -87,31 +86,31 @@ pub enum Failure {
         /// Why.
         cause: String,
     },
-    /// The vendor refuses *us*: the credential is wrong, and every call will fail.
+    /// The vendor refuses the bridge: the credential is wrong, and every call will fail.
     Refused {
         /// Why.
         cause: String,
         /// The HTTP status.
         status: u16,
     },
-    /// The vendor refuses what this call is about. A single answer cannot tell whether it refuses us altogether: a
-    /// permission or the address may be wrong ([`crate::domain::refusals`] weighs several).
+    /// The vendor refuses the object of this call. A single answer cannot tell whether it refuses the bridge as a
+    /// whole, because a permission or the address may be wrong; [`crate::domain::refusals`] weighs several.
     Forbidden {
-        /// Why, with a word about the object.
+        /// Why, with the object's name.
         cause: String,
         /// The HTTP status.
         status: u16,
-        /// What is refused.
+        /// The object that is refused.
         object: Object,
     },
-    /// Our own budget is spent, the vendor is known not to answer, or the operator has paused it; no call was made, so none
-    /// counts as an attempt.
+    /// No call was made, so none counts as an attempt: the budget is spent, the vendor is known not to answer, or the
+    /// operator has paused it.
     Postpone {
         /// Why.
         cause: String,
-        /// When to ask again; by a budget, that is a time kept for this call.
+        /// When to ask again. A budget keeps that time for this call.
         until: Timestamp,
-        /// Whether it is our own budget.
+        /// Whether the budget is spent.
         for_budget: bool,
     },
     /// The ticket is closed and takes no more comments.
@@ -119,17 +118,17 @@ pub enum Failure {
         /// Why.
         cause: String,
     },
-    /// The ticket has changed since the time that the write was made to depend on; nothing was written.
+    /// The ticket has changed since the time that the write named; nothing was written.
     Changed {
         /// Why.
         cause: String,
     },
-    /// The ticket (or whatever was asked for) does not exist, or is deleted.
+    /// The ticket, or another record, does not exist or is deleted.
     NotFound {
         /// Why.
         cause: String,
     },
-    /// This idempotency key was used within two hours for another body: what it made then is there.
+    /// This idempotency key was used within two hours for another body, whose effect exists.
     IdempotencyMismatch {
         /// Why.
         cause: String,
@@ -157,18 +156,18 @@ impl Failure {
     }
 }
 
-/// Carries one request to a vendor and brings the answer, whole, whatever its status. The seam at which tests and the
-/// simulation lose requests and answers.
+/// Carries one request to a vendor and returns the whole answer of any status. Tests and the simulation lose requests
+/// and answers here.
 #[async_trait]
 pub trait Transport: Send + Sync {
     /// Sends `request` once. An implementation never repeats it and never follows a redirect.
     ///
     /// # Errors
-    /// [`TransportError`], which says whether the request can have arrived. An answer of whatever status is none.
+    /// [`TransportError`], which says whether the request can have arrived. An answer of any status is no error.
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError>;
 }
 
-/// Says, at any moment, whether the operator keeps a vendor from being called.
+/// Returns whether the operator has paused a vendor now.
 pub type Held = Box<dyn Fn() -> bool + Send + Sync>;
 
 /// No whole answer came.
@@ -183,7 +182,7 @@ pub enum TransportError {
     /// The answer is longer than [`ANSWER_BYTES_MAX`].
     #[error("the answer is longer than 4 MiB")]
     TooLong,
-    /// It may have left us: time-out, reset, an answer that broke off or never ended.
+    /// The request may have arrived: time-out, reset, an answer that broke off or never ended.
     #[error("{cause}")]
     Lost {
         /// Why, without any address.
@@ -219,7 +218,7 @@ impl Transport for HttpTransport {
             .map_err(|_| TransportError::NotSent { cause: "the request could not be built".into() })?;
         let mut answer = self.client.execute(request).await.map_err(|error| transport_error(&error))?;
         let mut body = large::Body::new(&self.places);
-        // From here on the vendor has the request, whatever goes wrong.
+        // From here on the vendor has the request, so every failure leaves it in doubt.
         while let Some(chunk) =
             answer.chunk().await.map_err(|error| TransportError::Lost { cause: plain_cause(&error).into() })?
         {
@@ -235,8 +234,8 @@ impl Transport for HttpTransport {
     }
 }
 
-/// An HTTP client with every time-out set, for whatever speaks HTTP but is no vendor's client as well. Together with
-/// [`client_builder`] the only way to get one.
+/// An HTTP client with every time-out set, also for parts that are no vendor's client. With [`client_builder`] the only
+/// way to get one.
 ///
 /// # Errors
 /// TLS cannot be set up, usually because the machine has no root certificates.
@@ -244,9 +243,8 @@ pub fn http_client(connect_timeout: Duration, total_timeout: Duration) -> Result
     client_builder(connect_timeout, total_timeout).build()
 }
 
-/// A builder with everything set that a client of ours must never be without: time-outs; no redirects, which would
-/// carry credentials elsewhere; no proxy from the surroundings, which would get round the checks of [`media`]; no
-/// hidden repetition of a request.
+/// A builder with the settings that every client needs: time-outs; no redirects, which would carry credentials to other
+/// hosts; no proxy from the environment, which would bypass the checks of [`media`]; no hidden repetition of a request.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
 pub(crate) fn client_builder(connect_timeout: Duration, total_timeout: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
@@ -271,7 +269,7 @@ fn transport_error(error: &reqwest::Error) -> TransportError {
     }
 }
 
-/// What went wrong, in fixed words: an error's own text may hold the address.
+/// The fault in fixed words, because an error's own text may hold the address.
 fn plain_cause(error: &reqwest::Error) -> &'static str {
     if error.is_dns() {
         return "its name was not found";

@@ -1,9 +1,9 @@
-//! The attempt that calls are made for: what the vendor answered where it failed, and what no cause of it may hold.
+//! The attempt that calls belong to: it keeps the vendor's last refusal, and the personal data that its causes must not
+//! hold.
 //!
-//! An answer is evidence for the operator and never decides anything, so it does not travel with [`super::Failure`]
-//! from layer to layer, where a rule could come to read it and a debug output could show it. The attempt listens
-//! beside: every call that is made within [`Attempt::listen`] belongs to it. A call that belongs to none is not
-//! listened to.
+//! An answer is evidence for the operator and never decides anything. So it does not travel with [`super::Failure`]
+//! from layer to layer, where a rule could read it and a debug output could show it. Every call within
+//! [`Attempt::listen`] belongs to the attempt; the answer to any other call is not kept.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,13 +23,13 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// An attempt whose causes hold nothing of this.
+    /// An attempt whose causes must not hold this data.
     #[must_use]
     pub fn new(personal: Personal) -> Arc<Self> {
         Arc::new(Self { personal, refused: Mutex::default() })
     }
 
-    /// Lets the calls of `work` belong to this attempt.
+    /// Runs `work`, whose calls belong to this attempt.
     pub async fn listen<T>(self: &Arc<Self>, work: impl Future<Output = T>) -> T {
         PRESENT.scope(Arc::clone(self), work).await
     }
@@ -41,13 +41,13 @@ impl Attempt {
     }
 }
 
-/// Lets the attempt at hand, if there is one, know of a refusal.
+/// Keeps a refusal in the attempt at hand, if there is one.
 pub(super) fn hear(answer: Answer) {
-    // A look for what webhooks did not bring is no attempt at a delivery.
+    // A look for lost webhooks is no attempt at a delivery.
     PRESENT.try_with(|attempt| *attempt.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer)).ok();
 }
 
-/// What no cause of the attempt at hand may hold.
+/// The personal data that no cause of the attempt at hand may hold.
 pub(super) fn personal() -> Personal {
     PRESENT.try_with(|attempt| attempt.personal.clone()).unwrap_or_default()
 }

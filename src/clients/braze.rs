@@ -1,8 +1,7 @@
-//! Braze's REST API, as far as the bridge needs it. It sends what it is told to and reads what came of it; which text
-//! and to whom is the worker's business.
+//! Braze's REST API, as far as the bridge needs it. Never chooses a text or its recipient: the worker does.
 //!
-//! Facts are from <https://www.braze.com/docs/api/> and from recorded traffic. Braze has no idempotency for messages:
-//! a send whose answer was lost may have gone out ([`Failure::Unknown`]), and [`Braze::receipt`] is how to find out.
+//! Facts are from <https://www.braze.com/docs/api/> and from recorded traffic. Braze has no idempotency for messages: a
+//! send whose answer was lost may have gone out ([`Failure::Unknown`]), and [`Braze::receipt`] finds out.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -23,10 +22,10 @@ use crate::domain::refusals::Object;
 
 pub mod details;
 
-/// The profile attribute that a send writes beside the text, so that one can look later whether it went out.
+/// The profile attribute that a send writes beside the text, so that a later look can tell whether it went out.
 pub const RECEIPT_ATTRIBUTE: &str = "tandem_receipt";
 
-/// Where Braze is and how to prove who we are.
+/// Braze's address and tandem's credential.
 pub struct BrazeOptions {
     /// The REST host of the workspace, such as `https://rest.iad-01.braze.com`.
     pub url: Url,
@@ -40,7 +39,7 @@ pub struct Braze {
     api_key: RwLock<SecretString>,
 }
 
-/// A message that Braze took over. Whether a phone ever shows it is not known here.
+/// A message that Braze accepted. It may still never reach a phone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
     /// Braze's name for the send; absent when Braze only queued the request, as it does during maintenance.
@@ -83,14 +82,14 @@ impl Braze {
         *self.api_key.write().unwrap_or_else(PoisonError::into_inner) = api_key;
     }
 
-    /// The same client, which calls nobody while this says so.
+    /// The same client, which makes no call while this returns true.
     #[must_use]
     pub fn held_while(mut self, held: Held) -> Self {
         self.exchange.held = Some(held);
         self
     }
 
-    /// How much is left of what Braze allows.
+    /// The calls left under each of Braze's limits.
     #[must_use]
     pub fn levels(&self) -> Vec<Level> {
         self.exchange.levels(Destination::Braze)
@@ -102,25 +101,25 @@ impl Braze {
         self.exchange.reached(Destination::Braze)
     }
 
-    /// When work with this need may be taken in hand, by our rate budget; `None` means now.
+    /// When the rate budget has room for work with this need; `None` means now.
     #[must_use]
     pub fn opens_for(&self, need: Need) -> Option<Timestamp> {
         self.exchange.opens_for(need)
     }
 
-    /// Looks at, or changes, what is known of Braze's answers.
+    /// Reads or changes Braze's breaker.
     pub fn with_breaker<T>(&self, look: impl FnOnce(&mut Breaker) -> T) -> T {
         self.exchange.with_breaker(look)
     }
 
-    /// Sends one message through an API-triggered campaign. `body` is the whole request, with one recipient: the same
-    /// one twice in a request gets one message only.
+    /// Sends one message through an API-triggered campaign. `body` is the whole request, with one recipient, because
+    /// Braze sends one message only to a recipient who stands twice in a request.
     ///
     /// # Errors
     /// [`Failure::Forbidden`] with [`Object::Campaign`] when the campaign does not exist, is archived or is paused, and
     /// with [`Object::Recipient`] for any other refusal that may be of this message alone. [`Failure::Reject`] also
-    /// when Braze accepted the request but reported problems: then nobody knows who got what, and a repetition could
-    /// reach a customer twice. [`Failure::Broke`] where Braze failed with the request in hand.
+    /// when Braze accepted the request but reported problems: the message may have gone out, so a repetition could
+    /// reach the customer twice. [`Failure::Broke`] where Braze failed with the request in hand.
     pub async fn trigger_send(&self, body: &Value) -> Result<Sent, Failure> {
         let order = Order::post(Call::BrazeSend, Effect::Lasting, "/campaigns/trigger/send", body)
             .about(Object::Recipient(recipient_key(&body["recipients"][0])));
@@ -144,8 +143,8 @@ impl Braze {
         }
     }
 
-    /// The receipt that the last send wrote on the customer's profile; `None` for a customer without one or whom Braze
-    /// does not know. Profiles are consistent after a moment only, so look twice.
+    /// The receipt that the last send wrote on the customer's profile; `None` for a profile without one, or without a
+    /// profile. Profiles become consistent only after a moment, so look twice.
     ///
     /// # Errors
     /// As for every read. [`Failure::Forbidden`] when the key lacks `users.export.ids`.
@@ -167,7 +166,7 @@ impl Braze {
     }
 
     /// Whether the customer is subscribed to this SMS subscription group; `None` when Braze does not know, and for a
-    /// recipient without external id, for whom Braze cannot be asked.
+    /// recipient without external id, because Braze takes no other id here.
     ///
     /// # Errors
     /// As for every read. [`Failure::Reject`] for a group that does not exist.
@@ -189,7 +188,7 @@ impl Braze {
         })
     }
 
-    /// Makes the call once and gives a success with its JSON object.
+    /// Makes the call once and returns a success with its JSON object.
     async fn call(&self, order: &Order) -> Result<(Answer, Value), Failure> {
         let unusable = || Failure::Refused { cause: "the API key cannot be sent".into(), status: 401 };
         let api_key = self.api_key.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -205,13 +204,13 @@ impl Braze {
         }
     }
 
-    /// What an answer without success means at Braze: <https://www.braze.com/docs/api/errors/>.
+    /// The failure for a status, by Braze's meanings: <https://www.braze.com/docs/api/errors/>.
     fn failure(&self, order: &Order, answer: &Answer) -> Failure {
         let status = answer.status.as_u16();
         let said = words::braze(answer.json.as_ref(), status, &order.personal());
         let message = answer.json.as_ref().and_then(|json| json["message"].as_str()).unwrap_or_default();
         match status {
-            // A wrong address, or in older words an unknown key.
+            // A wrong address, or in Braze's older answers an unknown key.
             404 => self.exchange.forbidden(order, status, words::cause("Braze", status, &said)),
             400 if is_about_key(message) => Failure::Refused { cause: words::cause("Braze", status, &said), status },
             400 if is_about_campaign(message) => {
@@ -219,15 +218,15 @@ impl Braze {
                 let cause = format!("{} {}{campaign})", words::cause("Braze", status, &said), cause::CAMPAIGN);
                 Failure::Forbidden { cause, status, object: Object::Campaign(campaign) }
             }
-            // A failure on the way to Braze's own machines, and the only one that is surely before any effect.
+            // The only 5xx that is surely before any effect: the request did not reach Braze's own machines.
             502 => Failure::Retry { cause: words::cause("Braze", status, &said), after: self.exchange.hint(answer) },
             _ => self.exchange.failure(order, answer, &said),
         }
     }
 }
 
-/// Whether a 400 speaks of the campaign rather than of this one message. Braze has no codes, so its documented words are
-/// looked for.
+/// Whether a 400 is about the campaign rather than this one message. Braze has no codes, so the check looks for its
+/// documented words.
 fn is_about_campaign(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     message.contains("campaign")
@@ -236,13 +235,13 @@ fn is_about_campaign(message: &str) -> bool {
             .any(|words| message.contains(words))
 }
 
-/// Whether a 400 speaks of the key, by Braze's documented words.
+/// Whether a 400 is about the key, by Braze's documented words.
 fn is_about_key(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     ["authenticating credentials", "whitelisted ip", "permission"].iter().any(|words| message.contains(words))
 }
 
-/// Stands for the recipient of a send without keeping who it is.
+/// A digest in place of the recipient of a send.
 fn recipient_key(recipient: &Value) -> UserKey {
     let id = |name: &str| recipient[name].as_str();
     UserKey::of(id("external_user_id").or_else(|| id("braze_id")).unwrap_or_default())

@@ -1,8 +1,7 @@
-//! One exchange with a vendor: ask the budget, send once, learn from the answer, and sort what came back. Nothing waits
-//! here: a call whose budget is spent is told when to come again.
+//! One exchange with a vendor: ask the budget, send once, learn from the answer's headers, and sort the answer.
 //!
-//! What every vendor's status means alike is said here; what one vendor means by one is said in its own module. Nothing
-//! here is ever sent twice.
+//! The meanings of a status that all vendors share stand here; each vendor's own stand in its module. Never sends a
+//! request twice, and never waits: a call whose budget is spent ends with the time to ask again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,27 +24,26 @@ use crate::domain::lanes::Need;
 use crate::domain::refusals::Object;
 use crate::domain::retry::later;
 
-/// When a call is asked for again whose vendor does not answer: the longest interval at which it is asked whether it
-/// does.
+/// The delay of a call whose vendor does not answer: the longest interval between two trials of the vendor.
 const UNANSWERED_FOR: Duration = Duration::from_secs(30);
 
-/// When a call is asked for again that found its vendor paused by the operator. Few are: those in the middle of their
+/// The delay of a call whose vendor the operator has paused. Few calls meet a pause: those in the middle of their
 /// claim, and those that wait in the other vendor's lane.
 const HELD_FOR: Duration = Duration::from_secs(60);
 
-/// What is left behind when a request arrives but its answer does not.
+/// The effect of a request whose answer is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Nothing that anybody would see: a read, a token, an upload that no comment uses.
+    /// No visible effect: a read, a token, an upload that no comment uses.
     None,
-    /// Something that must not happen twice.
+    /// An effect that must not happen twice.
     Lasting,
 }
 
-/// As much of an answer's body is at hand for the operator: what is kept, and room for what must be taken out of it.
+/// The bytes of an answer's body that are read for the operator: more than is kept, because parts may be taken out.
 const OPENING_BYTES: usize = 4 * BODY_BYTES_MAX;
 
-/// Stands for our credential where a vendor repeats it.
+/// The text that replaces tandem's credential where a vendor repeats it.
 const CREDENTIAL: &str = "[the credential]";
 
 /// A request to be made.
@@ -53,9 +51,9 @@ const CREDENTIAL: &str = "[the credential]";
 pub(super) struct Order {
     pub(super) call: Call,
     pub(super) effect: Effect,
-    /// What a refusal of this request may be about.
+    /// The object that a refusal of this request may be about.
     about: Object,
-    /// Whether it is made also while the vendor is known not to answer, to see whether it does again.
+    /// Whether it is made also while the vendor is known not to answer, to find out whether it answers again.
     asks_whether_it_answers: bool,
     method: Method,
     path: String,
@@ -103,12 +101,12 @@ impl Order {
         order.header(CONTENT_TYPE, content_type)
     }
 
-    /// Says what a refusal of this request may be about, where neither the call nor the path tells.
+    /// Sets the object that a refusal of this request may be about, where neither the call nor the path names it.
     pub(super) fn about(self, about: Object) -> Self {
         Self { about, ..self }
     }
 
-    /// The same, made also while the vendor is known not to answer and whatever its budget says.
+    /// The same request, made also while the vendor is known not to answer or its budget is spent.
     pub(super) fn asking_whether_it_answers(self) -> Self {
         Self { asks_whether_it_answers: true, ..self }
     }
@@ -120,10 +118,11 @@ impl Order {
         asked.or_else(body)
     }
 
-    /// What no cause about this request may hold: every value in it, and what the attempt at hand knows of its customer.
+    /// The data that no cause about this request may hold: every value in it, and the customer's data of the attempt at
+    /// hand.
     pub(super) fn personal(&self) -> Personal {
         let mut personal = attempt::personal();
-        // A segment without a digit is a word of the vendor's.
+        // A segment without a digit is a word of the vendor's API.
         let ids = self.path.split('/').filter(|segment| segment.contains(|c: char| c.is_ascii_digit()));
         ids.chain(self.query.iter().map(|(_, value)| value.as_str())).for_each(|value| personal.add(value));
         if let Ok(body) = serde_json::from_slice(&self.body) {
@@ -148,7 +147,7 @@ impl Order {
     }
 }
 
-/// A whole answer, whatever its status.
+/// A whole answer of any status.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
@@ -170,14 +169,14 @@ pub(super) struct Exchange {
     pub(super) budgets: Arc<Mutex<Budgets>>,
     pub(super) breaker: Mutex<Breaker>,
     pub(super) clock: Clock,
-    /// Whether the vendor's `Date` is a word on what time it is.
+    /// Whether the clock learns from the vendor's `Date`.
     pub(super) tells_time: bool,
-    /// Whether the operator has paused the vendor; `None` where nobody can.
+    /// Whether the operator has paused the vendor; `None` where a pause is not possible.
     pub(super) held: Option<Held>,
 }
 
 impl Exchange {
-    /// Makes the call once, if the budget allows it now, and brings its answer of whatever status.
+    /// Makes the call once, if the budget allows it now, and returns the answer of any status.
     pub(super) async fn ask(&self, order: &Order, authorization: HeaderValue) -> Result<Answer, Failure> {
         let asked_at = self.clock.now();
         if !order.asks_whether_it_answers && self.with_breaker(|breaker| breaker.is_open()) {
@@ -206,12 +205,12 @@ impl Exchange {
         Ok(answer)
     }
 
-    /// Looks at, or changes, what is known of the vendor's answers. A poisoned lock holds a whole value.
+    /// Reads or changes the vendor's breaker. A poisoned lock holds a whole value.
     pub(super) fn with_breaker<T>(&self, look: impl FnOnce(&mut Breaker) -> T) -> T {
         look(&mut self.breaker.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// When work with this need may be taken in hand, by the vendor's rate budget; `None` means now.
+    /// When the vendor's rate budget has room for work with this need; `None` means now.
     pub(super) fn opens_for(&self, need: Need) -> Option<Timestamp> {
         self.budgets().opens_for(need, self.clock.now())
     }
@@ -221,7 +220,7 @@ impl Exchange {
         self.budgets().is_low(vendor, self.clock.now())
     }
 
-    /// How much is left of what the vendor allows.
+    /// The calls left under each of the vendor's limits.
     pub(super) fn levels(&self, vendor: Destination) -> Vec<Level> {
         self.budgets().levels(vendor, self.clock.now())
     }
@@ -231,7 +230,8 @@ impl Exchange {
         self.budgets().reached(vendor, self.clock.now())
     }
 
-    /// Makes the call once, without regard to budgets. Every call goes through here, and none while the vendor is held.
+    /// Makes the call once, without regard to budgets. Every call goes through here, and none while the vendor is
+    /// paused.
     pub(super) async fn send(&self, order: &Order, authorization: Option<HeaderValue>) -> Result<Answer, Failure> {
         if self.held.as_ref().is_some_and(|held| held()) {
             let cause = format!("{} is paused by the operator", self.vendor);
@@ -268,7 +268,7 @@ impl Exchange {
         })
     }
 
-    /// Lets the attempt at hand know of an answer that was a refusal or cannot be used.
+    /// Keeps an answer that is a refusal or unusable in the attempt at hand.
     pub(super) fn hear(&self, order: &Order, answer: &Answer) {
         let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let call = format!("{} {}", order.method, order.path);
@@ -277,15 +277,15 @@ impl Exchange {
         attempt::hear(answer::Answer::new(at, &call, status, content_type, &answer.without_credential(), length));
     }
 
-    /// What an answer without success means where the vendor has no meaning of its own for it. `said` is what may be
-    /// repeated of the vendor's words.
+    /// The failure for a status to which the vendor gives no meaning of its own. `said` is the part of the vendor's
+    /// words that a cause may repeat.
     pub(super) fn failure(&self, order: &Order, answer: &Answer, said: &str) -> Failure {
         let status = answer.status.as_u16();
         let cause = words::cause(self.vendor, status, said);
         let effect = order.effect;
         match status {
-            // Redirects are never followed: they would carry the credentials to another host. Most likely the configured
-            // address is not the vendor's API.
+            // Redirects are never followed, because they would carry the credentials to another host. Most likely the
+            // configured address is not the vendor's API.
             300..=399 => {
                 let cause = format!("{cause}, a redirect: is the address right?");
                 Failure::Forbidden { cause, status, object: order.about.clone() }
@@ -298,8 +298,8 @@ impl Exchange {
                 Failure::Retry { cause, after }
             }
             400..=499 => Failure::Reject { cause },
-            // A gateway that gave up waiting for a machine which had the request; the 52x are those of the network in
-            // front of Zendesk.
+            // A gateway gave up waiting for a machine that had the request. The 52x come from the network in front of
+            // Zendesk.
             504 | 520 | 522 | 524 => match effect {
                 Effect::None => Failure::Retry { cause, after: self.hint(answer) },
                 Effect::Lasting => Failure::Unknown { cause },
@@ -312,14 +312,14 @@ impl Exchange {
         }
     }
 
-    /// The refusal of what the request is about, which may be one of us altogether.
+    /// The refusal of the request's object, which may be one of the bridge as a whole.
     pub(super) fn forbidden(&self, order: &Order, status: u16, cause: String) -> Failure {
         let object = order.about.clone();
         let cause = if object == Object::Other(UNNAMED) { cause } else { format!("{cause} for {object}") };
         Failure::Forbidden { cause, status, object }
     }
 
-    /// What a success means that cannot be read: it may well have happened.
+    /// The failure for an unreadable success: a lasting effect may have happened.
     pub(super) fn unreadable(&self, order: &Order, answer: &Answer, what: &str) -> Failure {
         self.hear(order, answer);
         self.uncertain(order.effect, &format!("answered {} with {what}", answer.status.as_u16()))
@@ -333,12 +333,12 @@ impl Exchange {
         }
     }
 
-    /// How long the vendor asks to be left alone.
+    /// The delay that the vendor asks for.
     pub(super) fn hint(&self, answer: &Answer) -> Option<std::time::Duration> {
         limits::hint(&answer.headers, false, self.clock.now())
     }
 
-    /// A poisoned lock here holds numbers that are still numbers.
+    /// A poisoned lock holds budgets that are still usable.
     fn budgets(&self) -> std::sync::MutexGuard<'_, Budgets> {
         self.budgets.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -363,14 +363,14 @@ impl Exchange {
 }
 
 impl Answer {
-    /// The opening of the body, without the credential: Braze repeats a key that it does not know.
+    /// The opening of the body without the credential, because Braze repeats a key that it does not know.
     fn without_credential(&self) -> String {
         let opening = String::from_utf8_lossy(&self.opening);
         let presented = self.presented.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
         let Some((_, credential)) = presented.split_once(' ') else { return opening.into_owned() };
         let mut clean = opening.replace(credential, CREDENTIAL);
         if self.length > self.opening.len() {
-            // The cut may have gone through it.
+            // The opening may end within the credential.
             let end = clean.len().saturating_sub(credential.len());
             clean.truncate((0..=end).rev().find(|at| clean.is_char_boundary(*at)).unwrap_or_default());
         }
@@ -378,10 +378,10 @@ impl Answer {
     }
 }
 
-/// The object of a call that is about nothing in particular; a cause does not name it.
+/// The object of a call without one. A cause does not name it.
 const UNNAMED: &str = "this call";
 
-/// What a call is about, by its budget and its path.
+/// The object of a call, by its budget and its path.
 fn object_of(call: Call, path: &str) -> Object {
     match call {
         Call::ZendeskUpdateTicket(id) | Call::ZendeskNote(id) => Object::Ticket(id),
@@ -401,7 +401,8 @@ fn object_of(call: Call, path: &str) -> Object {
     }
 }
 
-/// An `Authorization` header that no debug output shows. `None` when the credential holds what no header may.
+/// An `Authorization` header that no debug output shows. `None` when the credential holds a character that no header
+/// may.
 pub(super) fn secret_header(value: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(value).ok()?;
     value.set_sensitive(true);

@@ -1,17 +1,17 @@
-//! Large bodies, of which only so many are in memory at once, however many calls are on their way.
+//! The bound on large bodies in memory, however many calls are under way.
 //!
-//! A body takes a place when it turns out to be large, and gives it back when its last bytes are let go. One that has
-//! not come yet takes none, so a host that hangs keeps no other waiting.
+//! A body takes a place when it turns out to be large, and gives it back when its last bytes are dropped. A body that
+//! has not come yet takes none, so a host that hangs never keeps another waiting.
 
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A body is large from here on: most answers are a fraction of this.
+/// The length from which a body is large. Most answers are a fraction of this.
 const LARGE_BYTES: usize = 256 * 1024;
 
-/// As many large bodies are in memory at once: with 5 MiB in each, 80 MiB.
+/// Large bodies in memory at most: with 5 MiB in each, 80 MiB.
 const LARGE_MAX: usize = 16;
 
 /// The places of one client.
@@ -37,10 +37,10 @@ impl Body {
         Self { bytes: BytesMut::new(), place: None, places: places.clone() }
     }
 
-    /// Takes in what has come; waits for a place where that makes the body large.
+    /// Appends a chunk. Waits for a place where the chunk makes the body large.
     pub(super) async fn take(&mut self, chunk: &[u8]) {
         if self.place.is_none() && self.len().saturating_add(chunk.len()) > LARGE_BYTES {
-            // It is never closed.
+            // The semaphore is never closed.
             self.place = Arc::clone(&self.places.0).acquire_owned().await.ok();
         }
         self.bytes.extend_from_slice(chunk);
@@ -63,7 +63,7 @@ impl Body {
     }
 }
 
-/// Bytes that keep a place until the last of them is let go.
+/// Bytes that keep a place until the last of them is dropped.
 struct Placed {
     bytes: BytesMut,
     _place: OwnedSemaphorePermit,

@@ -1,5 +1,5 @@
-//! What the headers of an answer say about limits. Reads only; foreign numbers are taken as they are and bounded by
-//! whoever uses them ([`crate::domain::budget`]).
+//! The limits in the headers of an answer. Never bounds a foreign number: the rule that uses it does
+//! ([`crate::domain::budget`]).
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::budget::{Call, HOLD_MAX, HOLD_MIN, Pool, Told};
 
-/// What Zendesk told. It has written its headers in three ways: `x-rate-limit` (with no reset), `rate-limit` (recorded
-/// 2023) and `ratelimit-limit` (recorded 2024); `zendesk-rate-limit-…` and `zendesk-ratelimit-…` are limits of one
-/// endpoint, in the form `total=20; remaining=19; resets=59`. Resets are seconds from now.
+/// Zendesk's limits. Zendesk has written its headers in three ways: `x-rate-limit` (with no reset), `rate-limit`
+/// (recorded 2023) and `ratelimit-limit` (recorded 2024). `zendesk-rate-limit-…` and `zendesk-ratelimit-…` are limits
+/// of one endpoint, in the form `total=20; remaining=19; resets=59`. Resets are seconds from now.
 ///
-/// The general headers are believed only on calls without a limit of their own beside it, because on others they have
-/// been seen to show that one.
+/// The general headers count only on calls without a limit of their own, because on others they have been seen to show
+/// that one.
 pub(super) fn zendesk(headers: &HeaderMap, call: Call, now: Timestamp) -> Vec<Told> {
     let mut told = Vec::new();
     let limit = number(headers, &["ratelimit-limit", "rate-limit", "x-rate-limit"]);
@@ -40,13 +40,13 @@ pub(super) fn zendesk(headers: &HeaderMap, call: Call, now: Timestamp) -> Vec<To
     told
 }
 
-/// What Braze told: `X-RateLimit-*` concern the endpoint that answered, the reset is a UTC time in seconds, and all
+/// Braze's limits. `X-RateLimit-*` concern the endpoint that answered, the reset is a UTC time in seconds, and all
 /// three may be empty.
 pub(super) fn braze(headers: &HeaderMap, call: Call) -> Vec<Told> {
     let pool = match call {
         Call::BrazeSend => Pool::BrazeSends,
         Call::BrazeExport => Pool::BrazeExports,
-        // Several endpoints with limits of their own share this pool: the numbers of one say nothing of the others.
+        // Several endpoints with limits of their own share this pool, so the numbers of one do not count for it.
         Call::BrazeRead
         | Call::ZendeskRead
         | Call::ZendeskSearch
@@ -65,8 +65,8 @@ pub(super) fn braze(headers: &HeaderMap, call: Call) -> Vec<Told> {
     vec![Told { pool, limit, remaining, resets_at: braze_reset(headers) }]
 }
 
-/// How long to wait, from 1 s to 1 h: `Retry-After` (seconds or a date), or else the vendor's reset time where the
-/// calls are spent.
+/// The delay that the vendor asks for, from 1 s to 1 h: `Retry-After` (seconds or a date), or else its reset time where
+/// the calls are spent.
 pub(super) fn hint(headers: &HeaderMap, is_spent: bool, now: Timestamp) -> Option<Duration> {
     let reset = || {
         let seconds = number(headers, &["ratelimit-reset", "rate-limit-reset"]);
@@ -89,8 +89,8 @@ pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers, "date")
 }
 
-/// A date in any of the three forms that a recipient must take (RFC 9110, 5.6.7). The name of the weekday says nothing that the
-/// rest does not, so a wrong one spoils no date.
+/// A date in any of the three forms that a recipient must accept (RFC 9110, 5.6.7). A wrong name of the weekday is
+/// ignored, because the rest gives the date.
 fn http_date(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
     let text = headers.get(name)?.to_str().ok()?.trim();
     let by = |form: &str, text: &str| {

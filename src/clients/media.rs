@@ -1,8 +1,8 @@
-//! Fetching the pictures and other media of an MMS, so that they can be put on the ticket. The address came with a
-//! webhook and may name anything: so it is fetched from public hosts only, without credentials, without redirects,
-//! within limits of size and time, and only if it is of a kind that an agent can look at.
+//! Fetches the pictures and other media of an MMS for the ticket. The address came with a webhook and may name any
+//! host, so the client calls public hosts only, follows no redirects, bounds size and time, and takes only kinds of
+//! files that an agent can look at.
 //!
-//! Nothing here sends a credential of ours anywhere.
+//! Never sends a credential.
 
 use std::error::Error as StdError;
 use std::net::{IpAddr, SocketAddr};
@@ -19,16 +19,16 @@ use crate::clients::{CONNECT_TIMEOUT, client_builder};
 mod address;
 mod kind;
 
-/// The largest file. Carriers cut MMS at well under this, and it is what US carriers allow at most.
+/// The largest file, which is also the most that US carriers allow. Most carriers cut MMS at well under this.
 const MEDIA_BYTES_MAX: usize = 5 * 1024 * 1024;
 
-/// How long a fetch may take altogether. The text waits for it, and a link remains where it fails.
+/// The time for a whole fetch. The text waits for it, and gets a link where it fails.
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A file, ready to be uploaded.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Media {
-    /// A harmless name: letters, digits, `.`, `-` and `_`, with an ending that fits the type.
+    /// A safe name: letters, digits, `.`, `-` and `_`, with an ending that fits the type.
     pub file_name: String,
     /// The type, without parameters.
     pub content_type: String,
@@ -52,7 +52,7 @@ pub struct MediaClient {
     places: Places,
 }
 
-/// What may be fetched. Tests, whose hosts are all on this machine, loosen it.
+/// The rules for addresses. Tests loosen them, because their hosts are on this machine.
 #[derive(Clone, Copy, Debug)]
 struct Rules {
     is_allowed: fn(IpAddr) -> bool,
@@ -83,7 +83,7 @@ impl MediaClient {
     fn with_rules(rules: Rules, timeout: Duration) -> Result<Self, reqwest::Error> {
         let resolver = Arc::new(PublicNames(rules.is_allowed));
         let builder = client_builder(CONNECT_TIMEOUT, timeout).https_only(rules.https_only);
-        // No connection is kept: each fetch is checked anew when it connects.
+        // No connection is kept, so that each fetch checks the address when it connects.
         Ok(Self {
             client: builder.pool_max_idle_per_host(0).dns_resolver(resolver).build()?,
             rules,
@@ -94,7 +94,7 @@ impl MediaClient {
     /// Fetches one file.
     ///
     /// # Errors
-    /// For whatever reason the file is not there, whole and harmless. It is not worth trying again for long.
+    /// [`MediaRefused`], where the file does not arrive whole or is of no allowed kind. A repetition rarely helps.
     pub async fn fetch(&self, url: &str) -> Result<Media, MediaRefused> {
         let url = self.rules.check(url)?;
         let mut answer = self.client.get(url.clone()).send().await.map_err(|error| refused(why(&error)))?;
@@ -122,8 +122,8 @@ impl MediaClient {
 }
 
 impl Rules {
-    /// Checks all that can be seen from the address alone. A name is checked when it is looked up ([`PublicNames`]);
-    /// a number never is looked up, so it is checked here.
+    /// Checks the address alone. A name is checked when it is resolved ([`PublicNames`]); an IP address is never
+    /// resolved, so it is checked here.
     fn check(self, url: &str) -> Result<Url, MediaRefused> {
         let url = Url::parse(url).map_err(|_| refused("its address cannot be read"))?;
         if self.https_only && url.scheme() != "https" {
@@ -145,8 +145,8 @@ impl Rules {
     }
 }
 
-/// Looks names up and leaves out every address that is not public. The connection goes to what is left, so a name
-/// that changes its mind between check and use gains nothing.
+/// Resolves names and leaves out every address that is not public. The connection goes to one of the checked addresses,
+/// so a name that changes between check and use gains nothing.
 struct PublicNames(fn(IpAddr) -> bool);
 
 impl Resolve for PublicNames {
@@ -175,7 +175,7 @@ fn refused(why: &str) -> MediaRefused {
     MediaRefused { why: why.to_owned() }
 }
 
-/// In fixed words: an error's own text may hold the address.
+/// The fault in fixed words, because an error's own text may hold the address.
 fn why(error: &reqwest::Error) -> &'static str {
     let mut source: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(inner) = source {

@@ -1,5 +1,5 @@
-//! Zendesk's access tokens, by client credentials: fetched when first needed, renewed before they expire, and never by
-//! two callers at once. A token is never written anywhere.
+//! Zendesk's access tokens, by client credentials: fetched when first needed, and renewed before they expire. Never
+//! fetches two at once, and never writes a token anywhere.
 //!
 //! From <https://developer.zendesk.com/api-reference/ticketing/oauth/grant_type_tokens/>: there is no refresh token;
 //! `expires_in` must be more than 300 and less than 172,800 seconds, and may be missing from the answer unless it was
@@ -20,25 +20,25 @@ use crate::domain::budget::Call;
 /// The life asked for: long enough that renewals are rare, short enough that a stolen token is soon worthless.
 const LIFE_SECONDS: i64 = 7200;
 
-/// The longest life believed; Zendesk's own limit.
+/// The longest life that is believed, which is Zendesk's own limit.
 const LIFE_SECONDS_MAX: i64 = 172_800;
 
-/// How long before its end a token is renewed, so that no request is on its way when it ends. Never more than half of
-/// the life, lest a short-lived token be renewed for every call.
+/// The time before its end at which a token is renewed, so that no request is under way when it ends. At most half of
+/// its life, so that a short-lived token is not renewed for every call.
 const MARGIN_SECONDS: i64 = 60;
 
-/// What the bridge does at Zendesk. The audits can only be read with the global `read`.
+/// The scope that the bridge needs. The audits can only be read with the global `read`.
 const SCOPE: &str = "read tickets:write users:write";
 
 /// Keeps one access token.
 pub(super) struct Tokens {
     client_id: String,
     client_secret: SecretString,
-    /// What is asked for.
+    /// The scope that is asked for.
     scope: &'static str,
     state: Mutex<State>,
-    /// Counts finished requests for a token. Read before waiting in line, it tells afterwards whether one has
-    /// finished meanwhile, whose failure then is everybody's failure.
+    /// Counts finished requests for a token. A caller reads it before and after waiting for the lock; where it has
+    /// changed, the other request's failure is the caller's as well.
     finished: AtomicU64,
 }
 
@@ -52,11 +52,11 @@ struct State {
 struct Token {
     secret: SecretString,
     renew_at: Timestamp,
-    /// What was asked for and not given.
+    /// The scopes that were asked for and not given.
     missing: Vec<String>,
 }
 
-/// A token to present, and which one it is.
+/// A token to present, and its number.
 pub(super) struct Bearer {
     pub(super) header: HeaderValue,
     pub(super) serial: u64,
@@ -72,14 +72,14 @@ impl Tokens {
         self.scope = scope;
     }
 
-    /// The scopes that were asked for and not given, where Zendesk says what it gave.
+    /// The scopes that were asked for and not given; empty where Zendesk does not say which it gave.
     pub(super) async fn scopes_missing(&self, exchange: &Exchange) -> Result<Vec<String>, Failure> {
         self.bearer(exchange, None).await?;
         Ok(self.state.lock().await.token.as_ref().map(|token| token.missing.clone()).unwrap_or_default())
     }
 
-    /// A token that is still good, and that is not the one of number `expired`, which Zendesk called invalid. One
-    /// caller fetches, the others wait for what comes of it, be it a token or a failure.
+    /// A valid token other than number `expired`, which Zendesk called invalid. One caller fetches; the others wait for
+    /// its token or failure.
     pub(super) async fn bearer(&self, exchange: &Exchange, expired: Option<u64>) -> Result<Bearer, Failure> {
         let finished_before = self.finished.load(Ordering::Acquire);
         let mut state = self.state.lock().await;
@@ -106,7 +106,7 @@ impl Tokens {
                 bearer
             }
             Err(failure) => {
-                // An old token that is not yet over was called invalid: it is of no use to anybody.
+                // The old token is of no use either: it is due for renewal, or Zendesk called it invalid.
                 state.token = None;
                 state.failure = Some(Box::new(failure.clone()));
                 Err(failure)
@@ -131,7 +131,7 @@ impl Tokens {
         }
         let secret = answer.json.as_ref().and_then(|json| json["access_token"].as_str()).map(SecretString::from);
         let Some(secret) = secret else {
-            // Not listened to: there may be a token in it all the same.
+            // The answer is not kept for the operator, because it may hold a token after all.
             let cause = format!("{} answered {} with no access token", exchange.vendor, answer.status.as_u16());
             return Err(Failure::Retry { cause, after: None });
         };
@@ -149,16 +149,17 @@ fn missing(asked: &str, given: &str) -> Vec<String> {
     asked.split_whitespace().filter(is_missing).map(str::to_owned).collect()
 }
 
-/// When a token is renewed that lives for `life` seconds from `asked_at`.
+/// When to renew a token that lives for `life` seconds from `asked_at`.
 fn renew_at(asked_at: Timestamp, life: i64) -> Timestamp {
     let life = life.clamp(1, LIFE_SECONDS_MAX);
     let used_for = life - MARGIN_SECONDS.min(life / 2);
     asked_at.saturating_add(SignedDuration::from_secs(used_for)).unwrap_or(Timestamp::MAX)
 }
 
-/// No token was given. Whatever the status, nothing has happened; a plain 4xx says that the client is wrong.
+/// The failure of a request for a token. It has no lasting effect at any status; a plain 4xx says that the client is
+/// wrong.
 fn refusal(exchange: &Exchange, order: &Order, answer: &Answer) -> Failure {
-    // The request is about nobody.
+    // The request holds no personal data.
     let said = words::zendesk(answer.json.as_ref(), answer.status.as_u16(), &Personal::default());
     let said = said.trim_start_matches(": ");
     let failure = exchange.failure(order, answer, &format!("to the request for a token: {said}"));
@@ -174,7 +175,7 @@ fn bearer(token: &SecretString, serial: u64) -> Result<Bearer, Failure> {
     Ok(Bearer { header: header.ok_or_else(unusable)?, serial })
 }
 
-/// Whether an answer says that the token is over. Other refusals are not helped by a new token.
+/// Whether an answer says that the token has expired. A new token does not help with other refusals.
 pub(super) fn is_expired(status: http::StatusCode, headers: &http::HeaderMap, json: Option<&Value>) -> bool {
     let names_it = json.is_some_and(|json| json["error"] == "invalid_token");
     let header = headers.get(http::header::WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());

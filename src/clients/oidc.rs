@@ -1,9 +1,10 @@
-//! The identity provider of the console: OpenID Connect's authorization code flow with PKCE, and what an ID token must be.
+//! The identity provider of the console: OpenID Connect's authorization code flow with PKCE, and the checks of an ID
+//! token.
 //!
 //! From <https://openid.net/specs/openid-connect-core-1_0.html> (3.1: the flow and the checks of an ID token),
-//! <https://openid.net/specs/openid-connect-discovery-1_0.html> and RFC 7636. Signatures are the business of
-//! `jsonwebtoken`. Nothing here decides what an operator may do, no token outlives the sign-in, and no cause holds a token,
-//! a code or a claim's value.
+//! <https://openid.net/specs/openid-connect-discovery-1_0.html> and RFC 7636. `jsonwebtoken` checks signatures. Never
+//! decides an operator's role, never keeps a token after the sign-in, and never puts a token, a code or a claim's value
+//! into a cause.
 
 use std::sync::Arc;
 
@@ -27,17 +28,17 @@ use crate::domain::access::provider_error;
 /// A provider's description and its keys are some KiB.
 const ANSWER_MAX_BYTES: usize = 1024 * 1024;
 
-/// How long a description is used, so that visitors who are not signed in cannot make us ask for it again and again.
+/// The time for which a description is used, so that strangers cannot make tandem ask the provider again and again.
 const DESCRIPTION_AGE_MAX: SignedDuration = SignedDuration::from_mins(1);
 
-/// How long a provider that failed is not asked again.
+/// The time for which a failed provider is not asked again.
 const FAILURE_AGE_MAX: SignedDuration = SignedDuration::from_secs(5);
 
-/// How far the provider's clock may be behind or before ours.
+/// The difference that the provider's clock may have.
 const CLOCK_DIFFERENCE_MAX: SignedDuration = SignedDuration::from_mins(1);
 
-/// What an ID token may be signed with: asymmetric algorithms only, because the secret of a symmetric one is a password that
-/// a form carries, and `none` signs nothing.
+/// The algorithms that may sign an ID token: asymmetric ones only, because the secret of a symmetric one is the
+/// client's password, and `none` signs nothing.
 const ALGORITHMS: [(&str, Algorithm); 9] = [
     ("RS256", Algorithm::RS256),
     ("RS384", Algorithm::RS384),
@@ -50,7 +51,7 @@ const ALGORITHMS: [(&str, Algorithm); 9] = [
     ("EdDSA", Algorithm::EdDSA),
 ];
 
-/// What must be known of a provider.
+/// The settings of a provider.
 #[derive(Clone, Debug)]
 pub struct OidcOptions {
     /// The provider's identifier, letter by letter; its description lies below it.
@@ -59,7 +60,7 @@ pub struct OidcOptions {
     pub client_id: String,
     /// The secret of that client.
     pub client_secret: SecretString,
-    /// Where the provider sends the browser back to.
+    /// The address that the provider sends the browser back to.
     pub redirect: String,
     /// The claim that names the operator.
     pub name_claim: String,
@@ -69,24 +70,24 @@ pub struct OidcOptions {
 
 /// A sign-in that has begun.
 pub struct Begun {
-    /// Where the browser is sent.
+    /// The address that the browser is sent to.
     pub url: String,
-    /// What the provider sends back with the browser: 256 random bits.
+    /// The OAuth `state` that the provider sends back with the browser: 256 random bits.
     pub state: String,
-    /// What [`Provider::finish`] needs.
+    /// The secrets that [`Provider::finish`] needs.
     pub secrets: Secrets,
 }
 
-/// What proves that the end of a sign-in belongs to its beginning.
+/// The proof that the end of a sign-in belongs to its beginning.
 pub struct Secrets {
     nonce: String,
     verifier: String,
 }
 
-/// What a valid ID token says.
+/// The claims of a valid ID token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The value of the claim that names the operator; `None` where there is none that is a text.
+    /// The value of the claim that names the operator; `None` where it is missing or no text.
     pub name: Option<String>,
     /// The texts of the claim that lists groups or roles.
     pub groups: Vec<String>,
@@ -94,13 +95,13 @@ pub struct Identity {
     pub expires_at: Timestamp,
 }
 
-/// Why a sign-in did not come about. The words are for operators, and hold nothing of a token.
+/// Why a sign-in failed, in words for operators that hold no part of a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OidcError {
-    /// The provider does not answer as it should.
+    /// The provider cannot be reached, or its answer is unusable.
     #[error("the identity provider cannot be used: {0}")]
     Unavailable(String),
-    /// The provider's answer is not to be trusted, or is a refusal.
+    /// The provider's answer cannot be trusted, or is a refusal.
     #[error("the identity provider's answer is refused: {0}")]
     Refused(String),
 }
@@ -113,7 +114,7 @@ fn refused(why: impl Into<String>) -> OidcError {
     OidcError::Refused(why.into())
 }
 
-/// What a provider says of itself, as far as it matters here.
+/// The used fields of a provider's description of itself.
 #[derive(Clone, Deserialize)]
 struct Description {
     issuer: String,
@@ -133,11 +134,11 @@ fn address<'de, D: Deserializer<'de>>(from: D) -> Result<Url, D::Error> {
     Url::parse(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
-/// The description as it was last asked for, or why there is none, and when that was.
+/// The last description, or why there is none, with the time of the request.
 type Described = Option<(Timestamp, Result<Description, OidcError>)>;
 
-/// The provider, as a client of it sees it. Its keys are read for each sign-in, behind a code that it accepted, so a key that
-/// it changes is never missed and never kept.
+/// A client of the provider. It reads the provider's keys for each sign-in, after the provider has accepted the code,
+/// so it never keeps an old key.
 #[derive(Clone)]
 pub struct Provider {
     options: Arc<OidcOptions>,
@@ -147,7 +148,8 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// The provider of these options, asked by this client ([`crate::clients::http_client`]), which follows no redirects.
+    /// The provider of these options, asked by this client ([`crate::clients::http_client`]), which follows no
+    /// redirects.
     #[must_use]
     pub fn new(options: OidcOptions, http: reqwest::Client, clock: Clock) -> Self {
         Self { options: Arc::new(options), http, clock, described: Arc::default() }
@@ -197,7 +199,7 @@ impl Provider {
         })
     }
 
-    /// Gives the code for the ID token.
+    /// Exchanges the code for the ID token.
     async fn exchange(&self, description: &Description, code: &str, verifier: &str) -> Result<String, OidcError> {
         let request = self.token_request(description, code, verifier)?;
         let (status, answer) = self.ask(request, "its token endpoint").await?;
@@ -225,7 +227,7 @@ impl Provider {
         let methods = description.token_endpoint_auth_methods_supported.as_ref();
         let takes = |method: &str| methods.is_some_and(|methods| methods.iter().any(|known| known == method));
         if methods.is_none() || takes("client_secret_basic") {
-            // Both are written as in a form first (RFC 6749, 2.3.1).
+            // Both are form-encoded first (RFC 6749, 2.3.1).
             let written = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
             request = request.basic_auth(written(client_id), Some(written(client_secret.expose_secret())));
         } else if takes("client_secret_post") {
@@ -236,7 +238,7 @@ impl Provider {
         Ok(request.header("content-type", "application/x-www-form-urlencoded").body(form.finish()))
     }
 
-    /// What an ID token must be beyond its signature, issuer and audience; gives its end.
+    /// Checks the claims of an ID token beyond its signature, issuer and audience; returns its end.
     fn check_claims(&self, claims: &Map<String, Value>, nonce: &str) -> Result<Timestamp, OidcError> {
         if claims.get("nonce").and_then(Value::as_str) != Some(nonce) {
             return Err(refused("its ID token belongs to another sign-in (nonce)"));
@@ -248,7 +250,7 @@ impl Provider {
         let end = claims.get("exp").and_then(|exp| exp.as_i64().or_else(|| exp.as_f64().map(|exp| exp as i64)));
         let end = end.and_then(|end| Timestamp::from_second(end).ok());
         let end = end.ok_or_else(|| refused("its ID token has no end (exp)"))?;
-        // By the provider's clock, which may be behind; a session that it opens ends then as well.
+        // The end is by the provider's clock, which may be behind. The session ends at the same time.
         let end = end.saturating_add(CLOCK_DIFFERENCE_MAX).unwrap_or(Timestamp::MAX);
         if self.clock.now() >= end {
             return Err(refused("its ID token has expired, or the clocks differ (exp)"));
@@ -312,7 +314,7 @@ impl Provider {
     }
 }
 
-/// What proves to the provider, without telling it, that the client who began knows the verifier (RFC 7636, S256).
+/// The challenge, which lets the provider check the verifier at the end without knowing it before (RFC 7636, S256).
 fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
 }
@@ -355,14 +357,14 @@ fn signed_claims(
     validation.set_audience(&[&options.client_id]);
     validation.set_issuer(&[&options.issuer]);
     validation.set_required_spec_claims(&["iss", "aud", "exp", "sub"]);
-    // By our own clock, in `check_claims`.
+    // `check_claims` checks it, by the bridge's own clock.
     validation.validate_exp = false;
     let mut problem = refused("its ID token is signed by a key that it does not publish");
     for key in keys.iter().filter(fits) {
         let Ok(key) = DecodingKey::from_jwk(key) else { continue };
         match decode::<Map<String, Value>>(token, &key, &validation) {
             Ok(found) => return Ok(found.claims),
-            // It tells the claim that is missing or another's, never its value.
+            // The error names the wrong claim and never its value.
             Err(error) => problem = refused(format!("its ID token: {error}")),
         }
     }

@@ -1,27 +1,27 @@
-//! Customers' and agents' data as it stands in a request, so that no word of a vendor's answer which may repeat it
-//! reaches a cause.
+//! The customers' and agents' data in a request, so that no cause repeats it from a vendor's answer.
 //!
-//! It only says whether a word may repeat something. Which words are worth repeating, [`super::words`] decides.
+//! Says whether a word may repeat such data. Never decides which words are worth repeating: [`super::words`] does.
 
 use serde_json::Value;
 
-/// Values of more words than this are texts. A code that merely has one word in common with a text repeats nothing; one
-/// that has a name or an id in it does.
+/// Values of more words than this are texts. A code that shares one word with a text does not repeat it; a code that
+/// contains a name or an id does.
 const NAME_WORDS_MAX: usize = 3;
 
-/// A word of a name or an id that is shorter counts only as a whole part of a code: `al` stands in many.
+/// The length from which a word of a name or an id counts inside a part of a code. A shorter one counts only as a whole
+/// part, because `al` stands in many codes.
 const INSIDE_LETTERS_MIN: usize = 6;
 
-/// A word of a name or an id that is shorter tells nothing.
+/// The length from which a word of a name or an id counts at all.
 const PART_LETTERS_MIN: usize = 2;
 
-/// The vendors' own words for what a ticket and a user are. They are in requests by themselves and tell of nobody.
+/// The vendors' own words for tickets and users. They stand in requests and are no personal data.
 const VOCABULARY: [&str; 17] = [
     "sms", "new", "open", "pending", "hold", "solved", "closed", "low", "normal", "high", "urgent", "problem",
     "incident", "question", "task", "end-user", "agent",
 ];
 
-/// What must not be repeated.
+/// Data that a cause must not repeat.
 #[derive(Clone, Default)]
 pub struct Personal(Vec<Known>);
 
@@ -64,7 +64,7 @@ impl Personal {
         }
     }
 
-    /// Whether this number stands in a value, whatever stands between the value's digits.
+    /// Whether this number stands in a value, with any characters between the value's digits.
     #[must_use]
     pub fn holds_number(&self, digits: &str) -> bool {
         self.0.iter().any(|known| known.digits.contains(digits))
@@ -87,7 +87,7 @@ impl Personal {
     }
 }
 
-/// It is personal, so only its size is shown.
+/// Shows only the number of values, because they are personal.
 impl std::fmt::Debug for Personal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Personal({} values)", self.0.len())

@@ -1,4 +1,4 @@
-//! A vendor for tests: a local server that answers what it was told to and remembers what it was asked.
+//! A vendor for tests: a local server that gives scripted answers and remembers its requests.
 
 use std::sync::{Arc, Mutex};
 
@@ -80,7 +80,7 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
-    /// Gives these answers, one a request; afterwards 418, which nobody expects.
+    /// Gives these answers, one a request; afterwards 418, which no test expects.
     pub(crate) async fn answers(answers: Vec<Reply>) -> Self {
         let answers = Mutex::new(answers.into_iter());
         Self::by(move |_| answers.lock().unwrap().next().unwrap_or_else(|| Reply::text(418, "no more answers"))).await
@@ -142,7 +142,7 @@ pub(crate) async fn silent() -> Url {
     url
 }
 
-/// An address at which nobody listens.
+/// An address without a listener.
 pub(crate) async fn nobody_listens() -> Url {
     at(&TcpListener::bind("127.0.0.1:0").await.unwrap())
 }

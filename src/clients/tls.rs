@@ -1,12 +1,12 @@
-//! Why no TLS connection came about, in words that an operator can act on. The library's own words are not shown: they
-//! may hold names and addresses.
+//! The faults of TLS connections, in words that an operator can act on. Never shows the library's own words, which may
+//! hold names and addresses.
 
 use std::error::Error;
 use std::io::ErrorKind;
 
 use rustls::CertificateError;
 
-/// What was wrong with the other side's TLS, as seen from this machine.
+/// A fault of the other side's TLS, as seen from this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsFault {
     /// The certificate's last day is over.
@@ -17,7 +17,7 @@ pub enum TlsFault {
     OtherName,
     /// The certificate was signed by itself or by an authority that this machine does not trust.
     UnknownIssuer,
-    /// The certificate's authority has taken it back.
+    /// The certificate's authority has revoked it.
     Revoked,
     /// The certificate has another flaw.
     Invalid,
@@ -54,7 +54,7 @@ impl TlsFault {
         }
     }
 
-    /// What to do, where `url` is the key of the address that was called.
+    /// The remedy, where `url` is the key of the address that was called.
     #[must_use]
     pub fn remedy(self, url: &str) -> String {
         match self {
@@ -85,13 +85,13 @@ impl TlsFault {
         }
     }
 
-    /// The fault that a failure's cause ends with, so that whoever shows the cause can show the remedy as well.
+    /// The fault at the end of a failure's cause, so that the remedy can be shown with the cause.
     #[must_use]
     pub fn told_in(cause: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|fault| cause.ends_with(fault.cause()))
     }
 
-    /// The fault behind a connection that could not be made, where TLS was the reason.
+    /// The TLS fault in the sources of a connection error, if there is one.
     pub(super) fn behind(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut source = Some(error);
         while let Some(inner) = source {
@@ -99,7 +99,7 @@ impl TlsFault {
                 return Some(Self::of(tls));
             }
             if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-                // The library puts its errors into those of input and output, whose own sources pass them over.
+                // The library wraps its errors in I/O errors, whose `source` skips them.
                 let within = io.get_ref().map(|within| within as &(dyn Error + 'static));
                 if let Some(fault) = within.and_then(Self::behind) {
                     return Some(fault);
@@ -129,7 +129,7 @@ impl TlsFault {
         } else if matches!(flaw, Flaw::NotValidForName | Flaw::NotValidForNameContext { .. }) {
             Self::OtherName
         } else if matches!(flaw, Flaw::UnknownIssuer | Flaw::BadSignature) || is_own_authority(flaw) {
-            // The signature of a trusted name that is not by it is that of somebody else under this name.
+            // A wrong signature under a trusted name is by another issuer of the same name.
             Self::UnknownIssuer
         } else if matches!(flaw, Flaw::Revoked) {
             Self::Revoked
@@ -139,8 +139,8 @@ impl TlsFault {
     }
 }
 
-/// Whether the host's own certificate is that of an authority, as a certificate that was signed by itself usually is. The
-/// library that checks certificates names it in its own words only.
+/// Whether the host's own certificate is that of an authority, as a self-signed certificate usually is. The library has
+/// only a text for this fault.
 fn is_own_authority(flaw: &CertificateError) -> bool {
     if let CertificateError::Other(other) = flaw { other.to_string() == "CaUsedAsEndEntity" } else { false }
 }
@@ -244,7 +244,7 @@ mod tests {
         tokio::spawn(async move {
             use tokio::io::AsyncReadExt;
             while let Ok((mut stream, _)) = listener.accept().await {
-                // All of the greeting, so that the connection ends and is not reset.
+                // Reads the whole greeting, so that the connection ends and is not reset.
                 let mut greeting = [0; 4096];
                 drop(stream.read(&mut greeting).await);
             }

@@ -1,18 +1,18 @@
-//! What may be repeated of a vendor's own words. Their error texts may echo what a customer typed, so only codes and
-//! phrases known to be harmless ever reach a cause.
+//! The parts of a vendor's error text that a cause may repeat. The text may echo a customer's words, so only codes and
+//! phrases that are known to be harmless reach a cause.
 //!
-//! A code is an identifier or a short number that stands nowhere in the customer's data ([`Personal`]). The rest of an
-//! answer is kept for an operator who asks to see it ([`crate::domain::answer`]).
+//! A code is an identifier or a short number that stands nowhere in the customer's data ([`Personal`]). Never passes on
+//! the rest of an answer, which is kept for an operator who asks to see it ([`crate::domain::answer`]).
 
 use serde_json::Value;
 
 use crate::clients::Personal;
 use crate::domain::cause::OF_THE_ACCOUNT;
 
-/// The longest cause; more is no help to whoever reads it.
+/// The longest cause; more is no help to its reader.
 const CAUSE_CHARS_MAX: usize = 200;
 
-/// How deep a vendor's error is searched. The deepest form known has four levels.
+/// The levels of a vendor's error that are searched. The deepest known form has four.
 const DEPTH_MAX: usize = 8;
 
 /// Zendesk's texts that say more than their code. Compared without regard to case.
@@ -43,10 +43,10 @@ const BRAZE: [&str; 7] = [
     "Bad Request",
 ];
 
-/// Fields of an error that hold a code, whatever it looks like.
+/// Fields of an error that hold a code of any form.
 const CODE_FIELDS: [&str; 6] = ["code", "error", "error_code", "errorCode", "error_type", "type"];
 
-/// Codes that are repeated at most: an error has one or two, a longer list is a text.
+/// Codes that are repeated at most. An error has one or two; a longer list is a text.
 const CODES_MAX: usize = 4;
 
 /// The shortest code of one word.
@@ -55,19 +55,19 @@ const CODE_CHARS_MIN: usize = 3;
 /// The longest identifier that is repeated.
 const CODE_CHARS_MAX: usize = 40;
 
-/// The largest number that is repeated: the vendors' codes, and those of the carriers behind them, have six digits at
-/// most, and a telephone number has more.
+/// The largest number that is repeated. The codes of vendors and of the carriers behind them have six digits at most; a
+/// telephone number has more.
 const NUMBER_MAX: u64 = 999_999;
 
-/// The smallest number that is repeated where no field says that it is a code: less is a count.
+/// The smallest number that is repeated outside a field for codes. A smaller one is a count.
 const NUMBER_MIN: u64 = 100;
 
-/// As much of a text is searched for codes.
+/// The part of a text that is searched for codes.
 const SEARCHED_CHARS_MAX: usize = 1024;
 
-/// What a Zendesk error says, as far as it may be repeated: its code, the best known phrase or the first field that is
-/// wrong, and what else there is of codes. Shapes: `{"error","description","details":{field:[{"description","error"}]}}`,
-/// `{"error":{"title","message"}}`, or no JSON at all.
+/// The repeatable part of a Zendesk error: its code, a known phrase or else the first wrong field, and its other codes.
+/// Shapes: `{"error","description","details":{field:[{"description","error"}]}}`, `{"error":{"title","message"}}`, or
+/// no JSON at all.
 pub(super) fn zendesk(json: Option<&Value>, status: u16, personal: &Personal) -> String {
     let Some(json) = json else { return String::new() };
     let mut said = String::new();
@@ -82,7 +82,7 @@ pub(super) fn zendesk(json: Option<&Value>, status: u16, personal: &Personal) ->
     with_codes(said.trim(), json, status, personal)
 }
 
-/// What a Braze error says, as far as it may be repeated: a known phrase, and what there is of codes.
+/// The repeatable part of a Braze error: a known phrase, and its codes.
 pub(super) fn braze(json: Option<&Value>, status: u16, personal: &Personal) -> String {
     let Some(json) = json else { return String::new() };
     let message = json["message"].as_str();
@@ -96,13 +96,13 @@ pub(super) fn cause(vendor: &str, status: u16, said: &str) -> String {
     behind(&format!("{vendor} answered {status}"), said).trim_end().chars().take(CAUSE_CHARS_MAX).collect()
 }
 
-/// What a vendor said, behind our own words. Codes alone stand behind a colon.
+/// A vendor's words after tandem's own. Codes alone stand after a colon.
 pub(super) fn behind(words: &str, said: &str) -> String {
     let gap = if said.is_empty() || said.starts_with(':') { "" } else { " " };
     format!("{words}{gap}{said}")
 }
 
-/// The words, and behind a colon the codes that are not among them.
+/// The words, and after a colon the codes that are not among them.
 fn with_codes(said: &str, json: &Value, status: u16, personal: &Personal) -> String {
     let mut codes: Vec<String> = Vec::new();
     let leaves = leaves(json);
@@ -120,7 +120,7 @@ fn with_codes(said: &str, json: &Value, status: u16, personal: &Personal) -> Str
     if codes.is_empty() { said.to_owned() } else { format!("{said}: {}", codes.join(", ")) }
 }
 
-/// The codes in a field that says that it holds one.
+/// The codes in one of [`CODE_FIELDS`].
 fn declared(leaf: &Value) -> Vec<String> {
     match leaf {
         Value::Number(number) => {
@@ -136,7 +136,7 @@ fn declared(leaf: &Value) -> Vec<String> {
     }
 }
 
-/// The codes in any other field: identifiers with an underscore, and numbers that are no part of a longer one.
+/// The codes in any other field: identifiers with an underscore, and numbers that are not part of a longer one.
 fn mentioned(leaf: &Value) -> Vec<String> {
     match leaf {
         Value::Number(number) => {
@@ -160,8 +160,8 @@ fn is_identifier(word: &str) -> bool {
     word.len() <= CODE_CHARS_MAX && word.contains('_') && parts.all(is_word)
 }
 
-/// The numbers in a text. Digits that are parted by nothing but what parts the digits of a telephone number are one
-/// number, and so are those of a date: neither is a code.
+/// The numbers in a text. Digits with only a telephone number's separators between them are one number, so a telephone
+/// number or a date is never taken for a code.
 fn numbers(text: &str) -> Vec<String> {
     let joins = |c: char| c.is_ascii_digit() || " ()-./+\u{a0}".contains(c);
     let digit = |c: char| c.is_ascii_digit();
@@ -173,7 +173,7 @@ fn numbers(text: &str) -> Vec<String> {
         let end = span.find(|c| !joins(c)).unwrap_or(span.len());
         let after = span[end..].chars().next();
         let run = span[..end].trim_end_matches(|c| !digit(c));
-        // What touches a letter is a part of a word.
+        // A number that touches a letter is part of a word.
         let touches = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || "_@%".contains(c));
         let stands_alone = !(touches(before) || touches(after) && run.len() == end);
         if let Some(number) = number(run).filter(|number| stands_alone && *number >= NUMBER_MIN) {
@@ -214,7 +214,7 @@ fn leaves(json: &Value) -> Vec<(&str, &Value)> {
     found
 }
 
-/// Text that is nothing but a code: letters and underscores.
+/// The text, if it is a code: only letters and underscores.
 pub(super) fn code(text: &str) -> Option<&str> {
     let is_code = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
     is_code.then_some(text)
@@ -225,7 +225,7 @@ fn known(text: &str, phrases: &[&'static str]) -> Option<&'static str> {
     phrases.iter().copied().find(|phrase| text.contains(&phrase.to_lowercase()))
 }
 
-/// The first field that Zendesk found wrong, and its code: `requester ValueTooShort`.
+/// The first wrong field in a Zendesk error, and its code: `requester ValueTooShort`.
 fn wrong_field(details: &Value, personal: &Personal) -> Option<String> {
     let code = |text| code(text).filter(|code| !personal.holds_code(code));
     details.as_object()?.iter().find_map(|(field, faults)| {
@@ -302,7 +302,7 @@ mod tests {
             (json!({"message": "(#131030) no, see message_is_too_long."}), ": message_is_too_long, 131030"),
             (json!({"message": "Invalid API key: api_key_unknown"}), "Invalid API key: api_key_unknown"),
             (json!({"error_code": "Landline", "message": "no"}), ": Landline"),
-            // Telephone numbers, dates, amounts, names of files and addresses, however they are written.
+            // Telephone numbers, dates, amounts, names of files and addresses, in any spelling.
             (json!({"message": "555 0101, 555-0101, (555) 0101 and 0101 at 2026-11-29T02:00:12Z"}), ""),
             (json!({"message": "from_ada@acme.example, /home/from_ada.txt, from_ada-2, $4711x, a4711"}), ""),
             (json!({"message": "12345678", "code": 12_345_678, "id": "8001234567"}), ""),
@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(zendesk(Some(&body), 422, &personal), "(name)");
     }
 
-    /// As a vendor may repeat a value: as it is, in another case, as an identifier, at the end of another.
+    /// The forms in which a vendor may repeat a value: as it is, in another case, as an identifier, inside another.
     fn echoes(value: &str) -> Vec<String> {
         let slug: String = value.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
         let digits: String = value.chars().filter(char::is_ascii_digit).collect();
@@ -345,7 +345,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a vendor's answer repeats of a request, in whichever field: of the answer, only the codes are told.
+        /// A vendor's answer may repeat a request in any field. A cause holds only the answer's codes.
         #[test]
         fn nothing_of_the_customers_data_reaches_a_cause(
             first in "[A-Z][a-z]{1,9}",

@@ -1,8 +1,7 @@
-//! Zendesk's Support API, as far as the bridge needs it. It reads and writes what it is told to; which ticket, which
-//! user and which text is the worker's business.
+//! Zendesk's Support API, as far as the bridge needs it. Never chooses a ticket, a user or a text: the worker does.
 //!
 //! Facts are from <https://developer.zendesk.com/api-reference/ticketing/introduction/> and from recorded traffic. A
-//! body written here never holds `via`, which would set off triggers that are meant for people.
+//! body written here never holds `via`, which would fire triggers that are meant for people.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -41,22 +40,22 @@ pub use views::{
 /// Records on one page: Zendesk's maximum.
 const PAGE: usize = 100;
 
-/// Pages of a list of tickets that are read, be it those with one external id or those updated of late. A conversation
-/// gets a new ticket every few days at most, each page of that list counts against 100 a minute, and Zendesk's search
-/// gives no more than 1000 results.
+/// Pages of a list of tickets that are read. A conversation gets a new ticket every few days at most, each page of that
+/// list counts against 100 a minute, and Zendesk's search gives no more than 1000 results.
 const TICKET_PAGES_MAX: usize = 10;
 
-/// The comments that [`Zendesk::comments_after`] reads where it is not told after which: fewer are all that there are.
+/// The newest comments that [`Zendesk::comments_after`] reads without a comment to start after. A shorter result holds
+/// all comments.
 pub const COMMENTS_AT_ONCE: usize = PAGE;
 
-/// The most tickets that [`Zendesk::tickets`] reads at once: Zendesk's maximum.
+/// Tickets at most that [`Zendesk::tickets`] reads at once: Zendesk's maximum.
 pub const TICKETS_AT_ONCE: usize = 100;
 
-/// The comments that a ticket takes; one more is refused with 422, whose words are not documented.
-/// Source: <https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/>.
+/// The comments that a ticket takes; Zendesk refuses one more with 422 in undocumented words. Source:
+/// <https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/>.
 pub const COMMENTS_MAX: u32 = 5000;
 
-/// Where Zendesk is and how to prove who we are.
+/// Zendesk's address and tandem's credential.
 pub struct ZendeskOptions {
     /// `https://SUBDOMAIN.zendesk.com`.
     pub url: Url,
@@ -66,7 +65,7 @@ pub struct ZendeskOptions {
 
 /// A credential for Zendesk.
 pub enum Auth {
-    /// A confidential OAuth client; the way that lasts.
+    /// A confidential OAuth client; the recommended way.
     OAuth {
         /// The client's unique identifier.
         client_id: String,
@@ -128,19 +127,19 @@ impl Zendesk {
         Self { exchange, credential }
     }
 
-    /// The same client, which calls nobody while this says so, not even for a token.
+    /// The same client, which makes no call while this returns true, not even for a token.
     #[must_use]
     pub fn held_while(mut self, held: Held) -> Self {
         self.exchange.held = Some(held);
         self
     }
 
-    /// Proves who we are in another way from the next call on.
+    /// Uses another credential from the next call on.
     pub fn set_auth(&self, auth: Auth) {
         *self.credential.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Credential::of(auth));
     }
 
-    /// Asks for another scope than the bridge needs; an API token has none.
+    /// Asks for another scope than the bridge's own; an API token has none.
     #[must_use]
     pub fn with_scope(mut self, scope: &'static str) -> Self {
         let credential = self.credential.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -174,7 +173,8 @@ impl Zendesk {
     }
 
     /// Tickets with this tag that were updated after `since`, oldest update first. Zendesk gives 1000 at most: where
-    /// there are more, the newest are left out, and [`TicketsUpdated::cut_off_at`] says where. The search index lags by minutes, so ask for some more than is needed.
+    /// there are more, the newest are left out, and [`TicketsUpdated::cut_off_at`] says where. The search index lags by
+    /// minutes, so choose an earlier `since` than is needed.
     ///
     /// # Errors
     /// As for every read: never [`Failure::Unknown`].
@@ -198,14 +198,14 @@ impl Zendesk {
                 break;
             }
         }
-        // A tag may have gone since the index was written.
+        // A tag may have been removed since the index was written.
         found.retain(|ticket| ticket.tags.iter().any(|found| found == tag));
         let cut_off_at = newest.filter(|_| listed >= TICKET_PAGES_MAX * PAGE);
         Ok(TicketsUpdated { tickets: found, cut_off_at, answered_at })
     }
 
-    /// These tickets as they are now, at most [`TICKETS_AT_ONCE`] (more are not asked for), in one call, with the number
-    /// of their comments. One that is deleted is left out.
+    /// The first [`TICKETS_AT_ONCE`] of these tickets as they are now, in one call, with the number of their comments.
+    /// Deleted tickets are left out.
     ///
     /// # Errors
     /// As for every read: never [`Failure::Unknown`].
@@ -262,7 +262,7 @@ impl Zendesk {
         self.written(&order, &answer)
     }
 
-    /// The same for an internal word of the bridge's own, which is written from what texts leave of the rate budget.
+    /// The same for a note of the bridge's own, whose budget is the rest that texts leave.
     ///
     /// # Errors
     /// As for [`Zendesk::update_ticket`].
@@ -272,8 +272,9 @@ impl Zendesk {
         self.written(&order, &answer)
     }
 
-    /// The same, only where the ticket has not changed since `stamp`, which is its `updated_at` as an answer told it.
-    /// Zendesk compares whole seconds: <https://developer.zendesk.com/documentation/ticketing/managing-tickets/creating-and-updating-tickets/#protecting-against-ticket-update-collisions>.
+    /// The same, only where the ticket has not changed since `stamp`, which is the `updated_at` of an earlier answer.
+    /// Zendesk compares whole seconds:
+    /// <https://developer.zendesk.com/documentation/ticketing/managing-tickets/creating-and-updating-tickets/#protecting-against-ticket-update-collisions>.
     ///
     /// # Errors
     /// [`Failure::Changed`] when it has; otherwise as for [`Zendesk::update_ticket`].
@@ -287,8 +288,8 @@ impl Zendesk {
         self.update_ticket(id, &body).await
     }
 
-    /// Uploads a file and gives the token that a comment's `uploads` takes for 60 minutes. An upload that no comment
-    /// uses is seen by nobody, so one that was lost may be repeated.
+    /// Uploads a file and returns the token that a comment's `uploads` takes for 60 minutes. An upload that no comment
+    /// uses is invisible, so a lost one may be repeated.
     ///
     /// # Errors
     /// As for every read; [`Failure::Reject`] for a content type that cannot be sent.
@@ -303,7 +304,8 @@ impl Zendesk {
         token.map(str::to_owned).ok_or_else(|| self.exchange.unreadable(&order, &answer, "no upload token"))
     }
 
-    /// Makes the call, once more where Zendesk refused it only because the token had expired, and gives a success.
+    /// Makes the call, and repeats it once where Zendesk refused it only because the token had expired. Returns a
+    /// success.
     async fn call(&self, order: &Order) -> Result<Answer, Failure> {
         let credential = Arc::clone(&self.credential.read().unwrap_or_else(PoisonError::into_inner));
         let answer = match &*credential {
@@ -330,7 +332,7 @@ impl Zendesk {
         Err(self.failure(order, &answer))
     }
 
-    /// What an answer without success means at Zendesk.
+    /// The failure for a status, by Zendesk's meanings.
     fn failure(&self, order: &Order, answer: &Answer) -> Failure {
         let status = answer.status.as_u16();
         let said = words::zendesk(answer.json.as_ref(), status, &order.personal());
@@ -340,7 +342,7 @@ impl Zendesk {
             400 if error == "IdempotentRequestError" => Failure::IdempotencyMismatch { cause },
             409 if error == "UpdateConflict" => Failure::Changed { cause },
             404 if error == "RecordNotFound" => Failure::NotFound { cause },
-            // Not a missing record but a missing API: a wrong subdomain answers so.
+            // A missing API and no missing record: a wrong subdomain answers so.
             404 => self.exchange.forbidden(order, status, cause),
             422 if answer.json.as_ref().is_some_and(is_closed) => Failure::Closed { cause },
             _ => self.exchange.failure(order, answer, &said),
@@ -363,15 +365,15 @@ impl Zendesk {
     }
 }
 
-/// The side-loaded users of an answer. One that cannot be read is left out; nothing depends on it.
+/// The side-loaded users of an answer. An unreadable one is left out, because nothing depends on it.
 fn users(answer: &Answer) -> HashMap<UserId, UserView> {
     let users = answer.json.as_ref().and_then(|json| json["users"].as_array());
     let read = |user: &Value| serde_json::from_value::<views::UserJson>(user.clone()).ok();
     users.into_iter().flatten().filter_map(read).map(|user| (UserId(user.id), user.view())).collect()
 }
 
-/// Whether a 422 says that the ticket is closed. The text stands under `status` or `base`, sometimes with a code; the
-/// words before the colon are translated, and what a customer typed must not pass for it, hence the ends.
+/// Whether a 422 says that the ticket is closed. The text stands under `status` or `base`, sometimes with a code. The
+/// words before the colon are translated, so the end is compared; a customer's words inside a text do not match.
 fn is_closed(json: &Value) -> bool {
     let says_so = |text: &&str| *text == "ClosedTicket" || text.ends_with("closed prevents ticket update");
     words::texts(json).iter().any(says_so)

@@ -1,7 +1,7 @@
-//! What Braze tells of a campaign, and of a key that may not ask.
+//! Reads for the check of Braze: a campaign's details, and the key's permissions. Never changes anything at Braze.
 //!
-//! <https://www.braze.com/docs/api/endpoints/export/campaigns/get_campaign_details/>: re-eligibility, frequency capping
-//! and quiet hours are not among it, so nobody can check those from here.
+//! Source: <https://www.braze.com/docs/api/endpoints/export/campaigns/get_campaign_details/>. Re-eligibility, frequency
+//! capping and quiet hours are not among the details, so the check cannot see them.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -11,25 +11,25 @@ use crate::clients::exchange::{Effect, Order};
 use crate::clients::{Failure, limits};
 use crate::domain::budget::Call;
 
-/// A user whom nobody has, for a look that should find nothing.
+/// An external id that no customer has, for an export that should find nothing.
 const NOBODY: &str = "tandem-check-nobody";
 
-/// A campaign, as far as it can be looked at.
+/// A campaign, as far as Braze shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CampaignView {
     /// Its name.
     pub name: String,
     /// Whether it was never launched.
     pub draft: bool,
-    /// Whether it was put away.
+    /// Whether it was archived.
     pub archived: bool,
-    /// Whether it is stopped or running; newer answers say so.
+    /// Whether it is running; older answers leave it out.
     pub enabled: Option<bool>,
-    /// How it is set off; the word for API-triggered ones is not documented to the letter.
+    /// The kind of its trigger; Braze does not document the exact word for API-triggered campaigns.
     pub schedule: String,
     /// `sms`, `webhook`, …
     pub channels: Vec<String>,
-    /// What its messages say, where Braze shows it.
+    /// The bodies of its messages, where Braze shows them.
     pub bodies: Vec<String>,
     /// When Braze answered, by its own clock, to the second.
     pub answered_at: Option<Timestamp>,
@@ -39,8 +39,8 @@ impl Braze {
     /// One campaign.
     ///
     /// # Errors
-    /// As for every read. [`Failure::Refused`] with 400 when the workspace has no such campaign, with 401 for a key that
-    /// this host does not know, with 403 for one that may not ask.
+    /// As for every read. [`Failure::Refused`] with 400 when the workspace has no such campaign, with 401 for a key
+    /// that this host does not know, with 403 for a key without the permission.
     pub async fn campaign(&self, id: &str) -> Result<CampaignView, Failure> {
         let order =
             Order::get(Call::BrazeRead, "/campaigns/details").query("campaign_id", id).asking_whether_it_answers();
@@ -61,10 +61,10 @@ impl Braze {
         })
     }
 
-    /// Looks for a profile that nobody has, which shows whether the key may look for receipts.
+    /// Exports a profile that does not exist, which shows whether the key may read receipts.
     ///
     /// # Errors
-    /// As for every read; [`Failure::Refused`] with 403 when it may not.
+    /// As for every read; [`Failure::Refused`] with 403 when the key may not.
     pub async fn may_export(&self) -> Result<(), Failure> {
         let body = json!({"external_ids": [NOBODY], "fields_to_export": ["external_id"]});
         let order = Order::post(Call::BrazeExport, Effect::None, "/users/export/ids", &body);

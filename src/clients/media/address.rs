@@ -1,9 +1,9 @@
-//! Which addresses are on the public internet. Everything else may be the machine itself, its neighbours, or the
-//! provider's store of credentials.
+//! The addresses of the public internet. Any other address may be the machine itself, its neighbours, or the cloud
+//! provider's store of credentials. Pure: never resolves a name.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether anybody on the internet could be reached at this address, and nobody else.
+/// Whether this address belongs to the public internet.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -11,7 +11,8 @@ pub(super) fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Networks that are not, from <https://www.iana.org/assignments/iana-ipv4-special-registry/>: address and length.
+/// IPv4 networks that are not public, from <https://www.iana.org/assignments/iana-ipv4-special-registry/>: address and
+/// length.
 const SPECIAL_V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8),       // this network
     (Ipv4Addr::new(10, 0, 0, 0), 8),      // private
@@ -30,7 +31,7 @@ const SPECIAL_V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),     // reserved, broadcast
 ];
 
-/// The same within `2000::/3`, the only part of IPv6 that is given out:
+/// The same within `2000::/3`, the only part of IPv6 that is allocated:
 /// <https://www.iana.org/assignments/iana-ipv6-special-registry/>.
 const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23), // protocol assignments, Teredo
@@ -51,7 +52,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let is_in =
         |(network, length): &(Ipv6Addr, u32)| (u128::from(address) ^ u128::from(*network)) >> (128 - length) == 0;
-    // Both forms are another way to write an IPv4 address, so that address decides.
+    // Both forms carry an IPv4 address, which decides.
     if is_in(&MAPPED) || is_in(&NAT64) {
         let [.., a, b, c, d] = address.octets();
         return is_public_v4(Ipv4Addr::new(a, b, c, d));

@@ -1,11 +1,11 @@
-//! Which kinds of file are put on a ticket, and under what name.
+//! The kinds of files that go onto a ticket, and their names. Pure: never looks at the file itself.
 
 use url::Url;
 
-/// The longest name, ending apart.
+/// The longest name, without its ending.
 const NAME_CHARS_MAX: usize = 60;
 
-/// Endings of the types that phones send; any other type gets its own name or `bin`.
+/// Endings of the types that phones send. Any other type gets its own name or `bin`.
 const ENDINGS: [(&str, &str); 20] = [
     ("image/jpeg", "jpg"),
     ("image/png", "png"),
@@ -36,7 +36,7 @@ pub(super) struct Kind {
 }
 
 impl Kind {
-    /// Reads a `Content-Type`; `None` for what is not allowed. SVG is not: it is a document that can hold scripts.
+    /// Reads a `Content-Type`; `None` for a kind that is not allowed. SVG is not, because it can hold scripts.
     pub(super) fn of(content_type: &str) -> Option<Self> {
         let content_type = content_type.split(';').next()?.trim().to_ascii_lowercase();
         let (family, name) = content_type.split_once('/')?;
@@ -53,12 +53,12 @@ impl Kind {
         is_allowed.then_some(Self { content_type })
     }
 
-    /// A harmless name, from the last part of the address; the ending follows from the type, never from the address.
+    /// A safe name from the last part of the address. Its ending follows from the type, never from the address.
     pub(super) fn file_name(&self, url: &Url) -> String {
         let last = url.path_segments().and_then(|mut segments| segments.next_back()).unwrap_or_default();
         let stem = last.rsplit_once('.').map_or(last, |(stem, _)| stem);
         let is_harmless = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        // Percent signs go, so nothing that was hidden behind one comes to light later.
+        // Percent signs are dropped, so that no encoded character can appear later.
         let stem: String = stem.chars().filter(is_harmless).take(NAME_CHARS_MAX).collect();
         let stem = stem.trim_matches(|c| matches!(c, '-' | '_'));
         format!("{}.{}", if stem.is_empty() { "media" } else { stem }, self.ending())

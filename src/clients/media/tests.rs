@@ -1,5 +1,5 @@
-//! The client against hosts on this machine, which the real rules would not let it reach: the rules are loosened where
-//! something else is tested, and kept where they are.
+//! Tests against hosts on this machine. The real rules refuse those hosts, so tests of other behaviour loosen the
+//! rules.
 
 use super::*;
 use crate::clients::scripted::{self, Reply, Scripted};
@@ -102,7 +102,7 @@ async fn a_name_that_leads_here_is_refused_when_it_is_looked_up() {
     let refused = client.fetch(&url).await.err().map(|refused| refused.why);
     assert_eq!(refused.as_deref(), Some("its host is not on the public internet"));
     assert!(server.seen().is_empty());
-    // The same name is reached where the rule allows it: what refused was the rule.
+    // The same name is reached where the rule allows it, so the refusal came from the rule.
     let client = MediaClient::with_rules(THIS_MACHINE, MEDIA_TIMEOUT).unwrap();
     assert!(client.fetch(&url).await.is_ok());
 }

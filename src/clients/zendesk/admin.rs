@@ -1,7 +1,7 @@
-//! What an administrator sets up in Zendesk, read and written: user fields, trigger categories, triggers and webhooks.
+//! An administrator's settings in Zendesk, read and written: user fields, trigger categories, triggers and webhooks.
 //!
-//! It reads what is there and writes what it is told to; what should be there is [`crate::setup`]'s business. Facts are
-//! from <https://developer.zendesk.com/api-reference/ticketing/business-rules/triggers/> and
+//! Never decides which settings there should be: [`crate::setup`] does. Facts are from
+//! <https://developer.zendesk.com/api-reference/ticketing/business-rules/triggers/> and
 //! <https://developer.zendesk.com/api-reference/webhooks/webhooks-api/webhooks/>.
 
 use std::sync::{Arc, PoisonError};
@@ -17,14 +17,13 @@ use crate::clients::exchange::{Effect, Order};
 use crate::clients::{Failure, limits};
 use crate::domain::budget::Call;
 
-/// Pages of one list of settings that are read: 1000 triggers or webhooks are more than an account can be kept in
-/// order with.
+/// Pages of one list of settings that are read. Accounts have far fewer than 1000 triggers or webhooks.
 const SETTINGS_PAGES_MAX: usize = 10;
 
-/// What `tandem setup zendesk` does. Whether `users:write` covers the fields of users is not documented.
+/// The scope of `tandem setup zendesk`. Zendesk does not document whether `users:write` covers the fields of users.
 pub const SETUP_SCOPE: &str = "read users:write webhooks:write triggers:write";
 
-/// What the bridge does, and the test of a webhook, which is asked for with POST.
+/// The scope of `tandem check`: the bridge's own, and the test of a webhook, which is a POST.
 pub const CHECK_SCOPE: &str = "read tickets:write users:write webhooks:write";
 
 /// A change to the account's settings, as it goes over the wire.
@@ -38,10 +37,10 @@ pub struct Write {
     pub body: Option<Value>,
 }
 
-/// Whom our credentials stand for, and what else one answer tells.
+/// The user of tandem's credential, and the time of the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Me {
-    /// Absent for the anonymous user, as whom Zendesk greets whoever presents a wrong API token.
+    /// Absent for the anonymous user, which is Zendesk's answer to a wrong API token.
     pub id: Option<u64>,
     /// `admin`, `agent` or `end-user`.
     pub role: String,
@@ -56,10 +55,10 @@ pub struct UserFieldView {
     pub id: u64,
     /// Its key.
     pub key: String,
-    /// Its type, `text` for the one we want.
+    /// Its type, `text` for tandem's.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Its description, by which ours is recognised.
+    /// Its description, which identifies tandem's.
     #[serde(default)]
     pub description: Option<String>,
     /// Whether it can be used.
@@ -84,13 +83,13 @@ pub struct CategoryView {
 pub struct WebhookView {
     /// Its id.
     pub id: String,
-    /// Its name, which need not be the only one.
+    /// Its name, which need not be unique.
     pub name: String,
-    /// Where it posts to.
+    /// The address that it posts to.
     pub endpoint: String,
-    /// `POST` for ours.
+    /// `POST` for tandem's.
     pub http_method: String,
-    /// `json` for ours.
+    /// `json` for tandem's.
     pub request_format: String,
     /// `active` or `inactive`.
     pub status: String,
@@ -122,15 +121,15 @@ pub struct TriggerView {
     pub actions: Value,
 }
 
-/// What came of Zendesk's test of a webhook.
+/// The result of Zendesk's test of a webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookTest {
-    /// The status that the endpoint answered; `None` when it did not.
+    /// The endpoint's status; `None` without an answer.
     pub status: Option<u16>,
 }
 
 impl Zendesk {
-    /// Whom our credentials stand for. Wrong ones may well be answered with a success.
+    /// The user of tandem's credential. Zendesk may answer a wrong one with a success.
     ///
     /// # Errors
     /// As for every read.
@@ -142,7 +141,7 @@ impl Zendesk {
         Ok(Me { id: user["id"].as_u64(), role, answered_at: limits::date(&answer.headers) })
     }
 
-    /// The scopes that were asked for and are not in the token that was given, where Zendesk says what is.
+    /// The scopes that were asked for and not given; empty where Zendesk does not say which it gave.
     ///
     /// # Errors
     /// As for every read.
@@ -178,7 +177,7 @@ impl Zendesk {
         self.settings("/api/v2/triggers", "triggers").await
     }
 
-    /// What conditions and actions a trigger of this account may have: `{"actions", "conditions_all", …}`.
+    /// The conditions and actions that triggers of this account may have: `{"actions", "conditions_all", …}`.
     ///
     /// # Errors
     /// As for every read.
@@ -196,7 +195,7 @@ impl Zendesk {
         self.settings("/api/v2/webhooks", "webhooks").await
     }
 
-    /// The secret with which Zendesk signs what this webhook posts.
+    /// The secret that signs this webhook's requests.
     ///
     /// # Errors
     /// As for every read.
@@ -208,8 +207,8 @@ impl Zendesk {
         secret.ok_or_else(|| self.exchange.unreadable(&order, &answer, "no signing secret"))
     }
 
-    /// Has Zendesk post this payload to an existing webhook, signed as ever, and tells what was answered. The name of the
-    /// property for the payload is not documented where it could be read.
+    /// Has Zendesk post this payload to an existing webhook, with its signature, and returns the endpoint's answer. The
+    /// name of the property for the payload is undocumented.
     ///
     /// # Errors
     /// As for every read: nothing is changed at Zendesk.
@@ -229,14 +228,14 @@ impl Zendesk {
         Ok(WebhookTest { status: status.filter(|status| *status >= 100) })
     }
 
-    /// Makes a change, and gives the id of what it made, where something was made.
+    /// Makes a change, and returns the id of the new record, if it makes one.
     ///
     /// # Errors
     /// As for every write.
     pub async fn write(&self, write: &Write) -> Result<Option<String>, Failure> {
         let order = Order::write(Call::ZendeskSearch, write.method.clone(), &write.path, write.body.as_ref());
         let answer = self.call(&order).await?;
-        // `{"trigger": {…}}`; a change to a webhook, like a deletion, is answered with nothing.
+        // `{"trigger": {…}}`. A change to a webhook and a deletion have an empty answer.
         let made = answer.json.as_ref().and_then(Value::as_object).and_then(|json| json.values().next());
         Ok(made.and_then(|made| match &made["id"] {
             Value::String(id) => Some(id.clone()),
@@ -245,7 +244,7 @@ impl Zendesk {
         }))
     }
 
-    /// One list of settings, all its pages. A record that cannot be read is left out: it is none of ours.
+    /// One list of settings, all its pages. An unreadable record is left out, because it is none of tandem's.
     async fn settings<T: for<'a> Deserialize<'a>>(&self, path: &str, name: &str) -> Result<Vec<T>, Failure> {
         let (mut found, mut cursor) = (Vec::new(), None::<String>);
         for _ in 0..SETTINGS_PAGES_MAX {

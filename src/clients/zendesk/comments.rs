@@ -1,7 +1,8 @@
-//! A ticket's comments and audits, page by page. Reads only; what a comment means for the phone is the worker's business.
+//! A ticket's comments and audits, page by page. Never writes, and never decides which comment goes to the phone: the
+//! worker does.
 //!
-//! A page that is longer than is read at all ([`crate::clients::ANSWER_BYTES_MAX`]) is asked for again with fewer records.
-//! Source of the paging: <https://developer.zendesk.com/api-reference/introduction/pagination/>.
+//! A page that is longer than [`crate::clients::ANSWER_BYTES_MAX`] is asked for again with fewer records. Source of the
+//! paging: <https://developer.zendesk.com/api-reference/introduction/pagination/>.
 
 use serde_json::Value;
 
@@ -12,15 +13,15 @@ use crate::clients::exchange::{Answer, Order};
 use crate::domain::budget::Call;
 use crate::domain::event::{CommentId, EventId, TicketId};
 
-/// How many records are asked for at once where more made too long an answer. A comment is 64 kB at most and comes in
-/// three forms, so one by itself always fits.
+/// The page sizes after an answer was too long. A comment is 64 kB at most and comes in three forms, so a single one
+/// always fits.
 const SMALLER_PAGES: [usize; 3] = [25, 5, 1];
 
-/// Comments or audits of one ticket that are read: a ticket takes 5,000 comments at most.
+/// Comments or audits of one ticket that are read. A ticket takes 5,000 comments at most.
 const RECORDS_MAX: usize = 5000;
 
-/// The newest audits among which our own write is looked for. It was made minutes ago; in that time neither agents nor
-/// triggers make 200 changes.
+/// The newest audits in which the bridge's own write is searched. It is minutes old, and agents and triggers do not
+/// make 200 changes in that time.
 const AUDITS_SEARCHED: usize = 2 * PAGE;
 
 /// A list that is read page by page, newest first.
@@ -46,8 +47,8 @@ impl Pages {
 }
 
 impl Zendesk {
-    /// Looks among the newest changes of a ticket for the one that carries this event's id in its
-    /// `metadata.custom.tandem`, which is a text or a list of texts. With it comes the ticket as it is now.
+    /// Searches the newest changes of a ticket for the one that carries this event's id in its
+    /// `metadata.custom.tandem`, a text or a list of texts. The result holds the ticket as it is now.
     ///
     /// # Errors
     /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
@@ -60,7 +61,7 @@ impl Zendesk {
                 let ticket = self.ticket(id).await?;
                 return Ok(Some(views::written(ticket, audit)));
             }
-            // The order of audits is not documented. Where it is not newest first, all of them are read.
+            // Zendesk does not document the order of audits. Where it is not newest first, all of them are read.
             let is_newest_first = audits.first().map(|a| a["id"].as_u64()) >= audits.last().map(|a| a["id"].as_u64());
             if pages.cursor.is_none() || (is_newest_first && pages.records >= AUDITS_SEARCHED) {
                 return Ok(None);
@@ -69,8 +70,8 @@ impl Zendesk {
         Err(Failure::Retry { cause: "the ticket has more changes than can be looked through".into(), after: None })
     }
 
-    /// Which of these comments were written before the ticket was given to the requester that it has now; one that the audits
-    /// do not show counts among them.
+    /// Those of these comments that were written before the ticket was given to its present requester. A comment that
+    /// the audits do not show counts among them.
     ///
     /// # Errors
     /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
@@ -89,7 +90,7 @@ impl Zendesk {
             brought.len() >= comments.len()
         })
         .await?;
-        // Who gives a ticket away and writes on it at once writes to the new requester.
+        // A comment in the very update that hands the ticket over goes to the new requester.
         let is_before = |comment: &&CommentId| {
             let by = brought.iter().find(|(known, _)| known == *comment).map(|(_, number)| *number);
             by.is_none() || by < handed_over
@@ -97,7 +98,7 @@ impl Zendesk {
         Ok(comments.iter().filter(is_before).copied().collect())
     }
 
-    /// The public comment that came with the update by which the ticket was solved last, if one did.
+    /// The public comment in the update that last solved the ticket, if it has one.
     ///
     /// # Errors
     /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
@@ -113,8 +114,8 @@ impl Zendesk {
         Ok(solved.and_then(|(_, comment)| comment))
     }
 
-    /// Looks at the audits of a ticket with their numbers, which grow, until the look has seen enough. The order of audits is
-    /// not documented: where it is not newest first, all of them are looked at.
+    /// Passes the audits of a ticket to `look` with their ascending numbers, until `look` returns true. Zendesk does
+    /// not document the order of audits, so where it is not newest first, all of them are passed.
     async fn each_audit(&self, id: TicketId, mut look: impl FnMut(u64, &Value) -> bool) -> Result<(), Failure> {
         let mut pages = Pages::of(Order::get(Call::ZendeskSearch, format!("/api/v2/tickets/{id}/audits")));
         let mut is_enough = false;
@@ -162,7 +163,7 @@ impl Zendesk {
         Ok(comments)
     }
 
-    /// The next page, of as many records as can be read.
+    /// The next page, with as many records as can be read.
     async fn page<T: serde::de::DeserializeOwned>(
         &self,
         pages: &mut Pages,
@@ -185,7 +186,7 @@ impl Zendesk {
         }
     }
 
-    /// The cursor of the next page, if there is one. Links are never followed: they may lead elsewhere.
+    /// The cursor of the next page, if there is one. Links are never followed, because they may lead to another host.
     pub(super) fn next_page(&self, order: &Order, answer: &Answer) -> Result<Option<String>, Failure> {
         let meta = answer.json.as_ref().map(|json| &json["meta"]);
         if meta.is_none_or(|meta| meta["has_more"] != true) {

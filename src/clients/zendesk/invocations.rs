@@ -1,8 +1,8 @@
-//! What Zendesk logs of its own webhooks: which of them are ours, and what became of each call. Reads only.
+//! Zendesk's log of its webhooks' calls: tandem's webhooks, and the outcome of each call. Never writes.
 //!
-//! The webhooks' pages are not part of Zendesk's published description of its API; the shapes are those of recorded
-//! traffic, so whatever is not needed may be missing. The log is kept for seven days and is listed newest first.
-//! Source: <https://developer.zendesk.com/api-reference/webhooks/webhooks-api/webhooks/>.
+//! The webhooks' pages are not part of Zendesk's published description of its API. The shapes are those of recorded
+//! traffic, so every field that is not needed may be missing. Zendesk keeps the log for seven days and lists it newest
+//! first. Source: <https://developer.zendesk.com/api-reference/webhooks/webhooks-api/webhooks/>.
 
 use std::time::Duration;
 
@@ -18,26 +18,26 @@ use crate::domain::event::{CommentId, TicketId, UserId};
 
 use super::{PAGE, Zendesk};
 
-/// Pages of webhooks that are read. An account with hundreds of webhooks has other troubles.
+/// Pages of webhooks that are read. Accounts have far fewer webhooks.
 const WEBHOOK_PAGES_MAX: usize = 3;
 
-/// Pages of the log that one look reads: 500 calls. A look that finds more is told that there are more.
+/// Pages of the log that one look reads: 500 calls. Beyond that [`Invocations::more`] is true.
 const LOG_PAGES_MAX: usize = 5;
 
-/// How Zendesk says that a call came to its end, as far as the bridge cares.
+/// The end of a call in Zendesk's log, as far as the bridge needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// Answered with success, or still under way, or in a state that we do not know.
+    /// Answered with success, still under way, or in an unknown state.
     Fine,
     /// Given up; the word is Zendesk's own.
     GivenUp(&'static str),
 }
 
 impl Fate {
-    /// Zendesk's word for a call that its circuit breaker did not let out.
+    /// Zendesk's word for a call that its circuit breaker stopped.
     pub const CIRCUIT_BROKEN: &'static str = "circuit broken";
 
-    /// The states in which a call was never seen to leave again. `terminated` is not documented but recorded.
+    /// The states that a call has not been seen to leave. `terminated` is undocumented but recorded.
     pub const GIVEN_UP: [&'static str; 6] =
         [Self::CIRCUIT_BROKEN, "timeout", "failed", "terminated", "client error", "server error"];
 
@@ -52,9 +52,9 @@ impl Fate {
 pub struct Invocation {
     /// The webhook.
     pub webhook: String,
-    /// What [`crate::domain::event::DedupeKey::ZendeskInvocation`] holds.
+    /// The id in [`crate::domain::event::DedupeKey::ZendeskInvocation`].
     pub id: String,
-    /// What came of it.
+    /// Its end.
     pub fate: Fate,
     /// When its last attempt ended.
     pub at: Timestamp,
@@ -69,14 +69,14 @@ pub struct Invocations {
     pub more: bool,
 }
 
-/// What a lost call was about: the ids that the body held. Its words, if it had any, are not kept.
+/// The ids in the body of a lost call. The body's text is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LostWebhook {
     /// The ticket.
     pub ticket_id: TicketId,
-    /// The comment, where the call told of a reply.
+    /// The comment, where the call is about a reply.
     pub comment_id: Option<CommentId>,
-    /// The ticket's requester when the comment was written, where the call told of a reply and of the requester.
+    /// The ticket's requester when the comment was written, where the call is about a reply and names the requester.
     pub requester_id: Option<UserId>,
 }
 
@@ -97,7 +97,7 @@ impl Zendesk {
     /// The ids of the webhooks that post to this address or below it.
     ///
     /// # Errors
-    /// As for every read; [`Failure::Refused`] where we may not see webhooks.
+    /// As for every read; [`Failure::Refused`] where the credential may not see webhooks.
     pub async fn webhooks_to(&self, address: &Url) -> Result<Vec<String>, Failure> {
         let (mut found, mut cursor) = (Vec::new(), None::<String>);
         for _ in 0..WEBHOOK_PAGES_MAX {
@@ -113,11 +113,11 @@ impl Zendesk {
         Ok(found)
     }
 
-    /// What became of a webhook's calls since then, newest first, at most 500.
+    /// A webhook's calls since then with their ends, newest first, at most 500.
     ///
     /// # Errors
-    /// As for every read; [`Failure::Refused`] where we may not see them, [`Failure::NotFound`] for a webhook that is
-    /// gone.
+    /// As for every read; [`Failure::Refused`] where the credential may not see them, [`Failure::NotFound`] for a
+    /// deleted webhook.
     pub async fn invocations(&self, webhook: &str, since: Timestamp) -> Result<Invocations, Failure> {
         let (mut calls, mut cursor) = (Vec::new(), None::<String>);
         let path = format!("/api/v2/webhooks/{webhook}/invocations");
@@ -130,7 +130,7 @@ impl Zendesk {
             let page: Vec<InvocationJson> = self.part(&order, &answer, "invocations")?;
             calls.extend(page.into_iter().filter_map(|call| {
                 let fate = Fate::of(&call.status);
-                // One that was never completed is still under way.
+                // A call without a completion is still under way.
                 Some(Invocation { webhook: webhook.to_owned(), id: call.id, fate, at: call.latest_completed_at? })
             }));
             cursor = self.next_page(&order, &answer)?;
@@ -138,12 +138,12 @@ impl Zendesk {
                 break;
             }
         }
-        // What the filter counts from is not documented.
+        // Zendesk does not document which time the filter compares.
         calls.retain(|call: &Invocation| call.at.saturating_add(Duration::from_secs(1)).is_ok_and(|at| at >= since));
         Ok(Invocations { calls, more: cursor.is_some() })
     }
 
-    /// What a call was about, where the log holds its body and the body is one of ours.
+    /// The ids of a lost call, where the log holds its body and the body is one of tandem's.
     ///
     /// # Errors
     /// As for [`Zendesk::invocations`].
@@ -172,8 +172,8 @@ fn page(order: Order, cursor: Option<&str>) -> Order {
     }
 }
 
-/// The ids in a body of ours (contract §3.1). A drop-in body (§3.3) names its ticket among the attributes, and never
-/// its comment.
+/// The ids in a body of tandem's own triggers. A body of the published recipe names its ticket among the attributes,
+/// and never its comment.
 fn read_body(payload: &str) -> Option<LostWebhook> {
     let body: Value = serde_json::from_str(payload).ok()?;
     let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|id| *id > 0);
@@ -181,7 +181,7 @@ fn read_body(payload: &str) -> Option<LostWebhook> {
         .or_else(|| number(&body["recipients"][0]["attributes"]["zendesk_ticket"]))
         .map(TicketId)?;
     let comment_id = number(&body["comment_id"]).filter(|_| body["event"] == "agent_reply").map(CommentId);
-    // Without a comment nothing tells until when it was so.
+    // Without a comment the time of the requester is unknown.
     let requester_id = comment_id.and_then(|_| number(&body["requester_id"])).map(UserId);
     Some(LostWebhook { ticket_id, comment_id, requester_id })
 }

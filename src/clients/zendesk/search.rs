@@ -1,6 +1,6 @@
-//! Finding users. Zendesk's search is fuzzy and has a query language, and the values searched for were typed by
-//! customers: so every value is put where it cannot be syntax, and every result is compared again. Staff are never found:
-//! an address or an id that an agent has says nothing of who wrote a text.
+//! Queries for users. Zendesk's search is fuzzy and has a query language, and customers typed the values: so every
+//! value is put where it cannot be syntax, and every result is compared again. Never finds staff, because a customer
+//! who writes with an agent's address or id is not that agent.
 
 use crate::domain::phone::digits;
 use serde_json::Value;
@@ -8,13 +8,14 @@ use serde_json::Value;
 use crate::clients::Failure;
 use crate::clients::zendesk::views::UserView;
 
-/// A number with fewer digits is a short code, and the search would find everybody whose number ends so.
+/// The fewest digits of a number that is searched for. The search would find every user whose number ends in a shorter
+/// one.
 const PHONE_DIGITS_MIN: usize = 7;
 
-/// How a user is looked for.
+/// A query for a user.
 #[derive(Clone, PartialEq, Eq)]
 pub enum UserQuery {
-    /// By our own name for the user.
+    /// By tandem's own id of the user.
     ExternalId(String),
     /// By a custom user field.
     Field {
@@ -25,15 +26,15 @@ pub enum UserQuery {
     },
     /// By e-mail address, without regard to case.
     Email(String),
-    /// By phone number: the digits are the same.
+    /// By phone number, digit by digit.
     Phone(String),
 }
 
 impl UserQuery {
-    /// The parameter of the search; `None` when nobody can be found.
+    /// The parameter of the search; `None` when it could find no user.
     pub(super) fn parameter(&self) -> Result<Option<(&'static str, String)>, Failure> {
         Ok(match self {
-            // A parameter of its own, without query language.
+            // This parameter has no query language.
             Self::ExternalId(id) => (!id.is_empty()).then(|| ("external_id", id.clone())),
             Self::Field { key, value } => {
                 if key.is_empty() || !key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
@@ -52,7 +53,7 @@ impl UserQuery {
         })
     }
 
-    /// Whether a user that was found is one that was looked for.
+    /// Whether a user in the result matches the query.
     pub(super) fn matches(&self, user: &UserView) -> bool {
         if user.is_agent() {
             return false;
@@ -70,8 +71,8 @@ impl UserQuery {
     }
 }
 
-/// A value in quotation marks. No way to write a quotation mark within them is documented, so one (and a backslash, and
-/// whatever is not seen) becomes a space; a user who really is called so is not found, and nobody else is either.
+/// A value in quotation marks. Zendesk documents no way to write a quotation mark within them, so quotation marks,
+/// backslashes and control characters become spaces. A user with such a character is then not found, and no other is.
 fn phrase(value: &str) -> Option<String> {
     let is_unsafe = |c: char| matches!(c, '"' | '\\' | '\u{201c}' | '\u{201d}') || c.is_control();
     let value: String = value.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect();

@@ -1,4 +1,4 @@
-//! What is known of Zendesk without asking it: what its rate limits leave, and whether it answers. Nothing here calls.
+//! The state of Zendesk without a call: its rate limits, and its breaker. Never calls Zendesk.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use crate::domain::event::Destination;
 use crate::domain::lanes::Need;
 
 impl Zendesk {
-    /// How much is left of what Zendesk allows.
+    /// The calls left under each of Zendesk's limits.
     #[must_use]
     pub fn levels(&self) -> Vec<Level> {
         self.exchange.levels(Destination::Zendesk)
@@ -23,25 +23,25 @@ impl Zendesk {
         self.exchange.reached(Destination::Zendesk)
     }
 
-    /// Whether little is left of the account's rate budget, so that what can wait should.
+    /// Whether little is left of the account's rate budget, so that less urgent work should wait.
     #[must_use]
     pub fn is_budget_low(&self) -> bool {
         self.exchange.is_budget_low(Destination::Zendesk)
     }
 
-    /// When work with this need may be taken in hand, by our rate budget; `None` means now.
+    /// When the rate budget has room for work with this need; `None` means now.
     #[must_use]
     pub fn opens_for(&self, need: Need) -> Option<Timestamp> {
         self.exchange.opens_for(need)
     }
 
-    /// The rate budgets, for questions that are asked elsewhere.
+    /// The rate budgets, for other readers.
     #[must_use]
     pub fn budgets(&self) -> Arc<Mutex<Budgets>> {
         Arc::clone(&self.exchange.budgets)
     }
 
-    /// Looks at, or changes, what is known of Zendesk's answers.
+    /// Reads or changes Zendesk's breaker.
     pub fn with_breaker<T>(&self, look: impl FnOnce(&mut Breaker) -> T) -> T {
         self.exchange.with_breaker(look)
     }

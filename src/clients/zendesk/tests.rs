@@ -247,7 +247,7 @@ async fn a_search_says_where_it_was_cut_off() {
     let found = basic(&server.url).tickets_updated("sms", start()).await.unwrap();
     assert_eq!((found.tickets.len(), server.seen().len()), (1000, 10));
     assert_eq!(found.cut_off_at, Some("2026-11-21T11:59:00Z".parse().unwrap()));
-    // The index still says so; the ticket itself does not any more.
+    // The index still has the tag; the ticket itself has not.
     let mut untagged = ticket(7, "open");
     untagged["tags"] = json!(["vip"]);
     let page = json!({"results": [ticket(8, "open"), untagged], "next_page": null});
@@ -298,7 +298,7 @@ async fn the_log_is_read_newest_first_and_within_bounds() {
     let first = &server.seen()[0];
     assert_eq!(first.query("filter[from_ts]").unwrap(), "2026-11-21T11:58:30Z");
     assert!(first.target.starts_with("/api/v2/webhooks/01W/invocations?"), "{}", first.target);
-    // Whatever the filter counts from: nothing older is given.
+    // Older calls are left out, for any time that the filter may compare.
     let nothing = basic(&server.url).invocations("01W", start()).await.unwrap();
     assert!(nothing.calls.is_empty());
 }
@@ -656,7 +656,7 @@ async fn an_expired_token_is_renewed_once_and_each_refused_call_repeated_once() 
     assert_eq!(count(&server, "/oauth/tokens"), 2);
     let accepted = |seen: &&Seen| seen.method == "PUT" && seen.headers["authorization"] == "Bearer token-2";
     assert_eq!(server.seen().iter().filter(accepted).count(), 20, "nothing is written twice");
-    // A token that is refused although it is new is not tried a third time.
+    // A new token that is refused is not tried again.
     valid_from.store(100, Ordering::SeqCst);
     let before = server.seen().len();
     assert!(matches!(zendesk.ticket(TicketId(7)).await, Err(Failure::Refused { status: 401, .. })));

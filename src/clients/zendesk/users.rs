@@ -1,5 +1,5 @@
-//! Zendesk's users: who has an id, a field, an address or a number, and how one is saved. Which user is the
-//! customer is the worker's business.
+//! Zendesk's users: searches by id, field, address or number, and saves. Never decides which user is the customer: the
+//! worker does.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -12,8 +12,8 @@ use crate::domain::event::UserId;
 use super::{IdHolder, PAGE, Saved, UserQuery, UserView, Zendesk, views};
 
 impl Zendesk {
-    /// The users who have exactly this external id, field, e-mail address or phone number, at most the 100 that
-    /// Zendesk finds best. The search index lags by minutes; a user who was just made may be missing.
+    /// The users who have exactly this external id, field, e-mail address or phone number, among the first 100 of
+    /// Zendesk's search. The search index lags by minutes, so a new user may be missing.
     ///
     /// # Errors
     /// As for every read; [`Failure::Reject`] for a field key that Zendesk cannot have.
@@ -23,7 +23,7 @@ impl Zendesk {
         Ok(users)
     }
 
-    /// Who has this external id, read without regard to case, as Zendesk reads it when a user is saved.
+    /// The holder of this external id. Case does not count, as when Zendesk saves a user.
     ///
     /// # Errors
     /// As for every read.
@@ -56,7 +56,7 @@ impl Zendesk {
     pub async fn add_email(&self, user: UserId, email: &str) -> Result<(), Failure> {
         let path = format!("/api/v2/users/{user}/identities");
         let identity = json!({ "identity": { "type": "email", "value": email, "skip_verify_email": true } });
-        // No limit of its own is documented for this one.
+        // Zendesk documents no limit of its own for this endpoint.
         let order = Order::post(Call::ZendeskRead, Effect::Lasting, path, &identity);
         self.call(&order).await.map(drop)
     }

@@ -1,5 +1,5 @@
-//! What Zendesk's answers say, as values: only what the bridge uses, so that nothing else can make an answer
-//! unreadable. Reads leniently where nothing depends on it, and strictly where it does.
+//! Zendesk's answers as values. Reads only the fields that the bridge uses, so that no other field can make an answer
+//! unreadable: strictly where a decision depends on the field, and leniently where none does.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,7 +19,7 @@ pub struct TicketView {
     pub id: TicketId,
     /// Its status.
     pub status: TicketStatus,
-    /// What we call it: the conversation's key, on tickets that the bridge opened.
+    /// Tandem's name for it: the conversation's key, on tickets that the bridge opened.
     pub external_id: Option<String>,
     /// The customer.
     pub requester_id: UserId,
@@ -27,19 +27,19 @@ pub struct TicketView {
     pub tags: Vec<String>,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// How many comments it holds, where the answer told: [`super::Zendesk::tickets`] and [`super::Zendesk::ticket`]. Whether
-    /// internal ones are among them is not documented.
+    /// The number of its comments, where the answer has it: [`super::Zendesk::tickets`] and [`super::Zendesk::ticket`].
+    /// Zendesk does not document whether internal comments count.
     pub comment_count: Option<u32>,
-    /// The customer, where the answer held it too: [`super::Zendesk::ticket`] only.
+    /// The customer, where the answer has the user: [`super::Zendesk::ticket`] only.
     pub requester: Option<UserView>,
 }
 
-/// Tickets that were updated of late.
+/// Recently updated tickets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TicketsUpdated {
     /// The tickets, oldest update first.
     pub tickets: Vec<TicketView>,
-    /// When the last of the list was updated, where Zendesk gave no more although there may be.
+    /// The update time of the last ticket, where Zendesk's limit cut the list off.
     pub cut_off_at: Option<Timestamp>,
     /// When Zendesk answered, by its own clock.
     pub answered_at: Option<Timestamp>,
@@ -54,7 +54,7 @@ pub struct TicketsRead {
     pub answered_at: Option<Timestamp>,
 }
 
-/// What a write left behind.
+/// The result of a write.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
     /// The ticket after it.
@@ -74,13 +74,12 @@ pub struct Saved {
     pub is_new: bool,
 }
 
-/// Who has an external id.
+/// The holder of an external id.
 #[derive(Clone, Debug, PartialEq)]
 pub enum IdHolder {
     /// An end user has exactly this id.
     EndUser(UserView),
-    /// One of the staff has it, or a user whose id differs in case only: Zendesk would take either for the one that is
-    /// saved under it.
+    /// A member of staff has it, or a user whose id differs in case only. A save under this id would change that user.
     Another,
     /// No user.
     Free,
@@ -91,9 +90,9 @@ pub enum IdHolder {
 pub struct CommentView {
     /// Its number; later ones are larger.
     pub id: CommentId,
-    /// Who wrote it; 0 for Zendesk itself, which calls itself -1.
+    /// The author; 0 for Zendesk itself, which calls itself -1.
     pub author_id: UserId,
-    /// Whom the author is known as now.
+    /// The author's role now.
     pub author: Author,
     /// The author's name, where the answer held it.
     pub author_name: Option<String>,
@@ -101,26 +100,26 @@ pub struct CommentView {
     pub public: bool,
     /// How it came to be.
     pub made: Made,
-    /// When it was written, by Zendesk's clock, where the answer told.
+    /// When it was written, by Zendesk's clock, where the answer has the time.
     pub created_at: Option<Timestamp>,
     /// The text with its markup.
     pub html_body: String,
-    /// The text without; blank lines and entities as Zendesk renders them.
+    /// The text without markup; blank lines and entities as Zendesk renders them.
     pub plain_body: String,
-    /// Files, and pictures within the text, that customers may have.
+    /// Files, and pictures within the text, that the customer may get.
     pub attachments: Vec<Attachment>,
-    /// Files that they may not.
+    /// Files that the customer may not get.
     pub withheld: Vec<Withheld>,
 }
 
-/// The author of a comment, as far as the users beside it tell.
+/// The author of a comment, by the users that the answer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Author {
     /// An agent or an administrator.
     Staff,
     /// An end user.
     EndUser,
-    /// A user who was deleted, or of whom the answer says nothing.
+    /// A deleted user, or one who is not in the answer.
     Unknown,
     /// Zendesk itself.
     Zendesk,
@@ -131,11 +130,11 @@ pub enum Author {
 pub enum Made {
     /// Its author wrote it, or had it written.
     Written,
-    /// Zendesk wrote down a phone call.
+    /// Zendesk recorded a phone call.
     ByCall,
     /// A merge of tickets left it.
     ByMerge,
-    /// Zendesk made it in another way: a type or a channel that is no reply.
+    /// Zendesk made it otherwise: a type or a channel that is no reply.
     ByRecord,
 }
 
@@ -155,7 +154,7 @@ pub struct UserView {
     pub id: UserId,
     /// Its name.
     pub name: String,
-    /// What we call it.
+    /// Tandem's name for it.
     pub external_id: Option<String>,
     /// Its main e-mail address.
     pub email: Option<String>,
@@ -163,21 +162,21 @@ pub struct UserView {
     pub phone: Option<String>,
     /// `end-user`, `agent` or `admin`.
     pub role: String,
-    /// False for one who was deleted.
+    /// False for a deleted user.
     pub active: bool,
     /// Custom fields by their key.
     pub user_fields: Map<String, Value>,
 }
 
 impl UserView {
-    /// Whether it works for the brand rather than being a customer of it.
+    /// Whether it is one of the brand's staff and no customer.
     #[must_use]
     pub fn is_agent(&self) -> bool {
         matches!(self.role.as_str(), "agent" | "admin")
     }
 }
 
-/// Personal data stays out of logs and panics, so only numbers are shown.
+/// A debug form that shows only the number, because personal data stays out of logs and panics.
 macro_rules! debug_by_number {
     ($($name:ident),*) => {$(
         impl fmt::Debug for $name {
@@ -205,7 +204,7 @@ impl TicketJson {
         self.updated_at
     }
 
-    /// `None` for a ticket in no status that we know: a deleted one.
+    /// `None` for a ticket in an unknown status: a deleted one.
     pub(super) fn view(self) -> Option<TicketView> {
         Some(TicketView {
             id: TicketId(self.id),
@@ -294,9 +293,9 @@ impl CommentJson {
         }
     }
 
-    /// By its type (`Comment` or `VoiceComment`, says the API reference; telephone apps add types of their own) and by the
-    /// channel that it came through (the reference on "via" objects). How Zendesk marks the comments of a merge is not
-    /// documented, so any mark that names a merge counts.
+    /// How it came to be, by its type (`Comment` or `VoiceComment` in the API reference; telephone apps add types of
+    /// their own) and its channel (the reference on "via" objects). Zendesk does not document its mark on the comments
+    /// of a merge, so any mark that names a merge counts.
     fn made(&self) -> Made {
         let word = |value: &Value| value.as_str().unwrap_or_default().to_ascii_lowercase();
         let (channel, rel) = (word(&self.via["channel"]), word(&self.via["source"]["rel"]));
@@ -349,7 +348,8 @@ pub(super) fn is_marked(audit: &Value, event: &str) -> bool {
     }
 }
 
-/// Whether an audit made another user the ticket's requester. Source: Zendesk's API reference, Ticket Audits, "Change event".
+/// Whether an audit made another user the ticket's requester. Source: Zendesk's API reference, Ticket Audits, "Change
+/// event".
 pub(super) fn hands_over(audit: &Value) -> bool {
     let hands = |event: &Value| event["type"] == "Change" && event["field_name"] == "requester_id";
     audit["events"].as_array().is_some_and(|events| events.iter().any(hands))

@@ -1,4 +1,4 @@
-//! Settings, against a scripted Zendesk on this machine.
+//! Tests of the settings against a scripted Zendesk on this machine.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ async fn what_was_made_is_known_by_its_id_be_it_a_number_or_a_text() {
         assert_eq!(zendesk.write(&write).await, Ok(id.map(str::to_owned)));
         assert_eq!(server.seen()[0].json(), json!({"trigger": {}}));
     }
-    // A lost answer may have made something.
+    // A call whose answer is lost may have had its effect.
     let (_server, zendesk) = asked(vec![Reply::text(504, "")]).await;
     assert!(matches!(zendesk.write(&write).await, Err(Failure::Unknown { .. })));
 }
