@@ -1,9 +1,9 @@
-//! The only reader of the clocks and of randomness: the system's, or in tests one that is set by hand or that goes with
-//! the runtime's own time.
+//! The only reader of the clocks and of randomness: the system's, or in tests a clock that is set by hand or that
+//! follows the runtime's own time.
 //!
-//! Everything that decides takes the time as an argument; only thin shells hold a [`Clock`]. The time is not simply the
-//! wall clock's, which may be set wrong at any moment: [`timeline`] says when it is believed. What merely measures how
-//! long something takes uses the monotonic clock where it is.
+//! Code that decides takes the time as an argument; only thin shells hold a [`Clock`]. The wall clock may be set wrong
+//! at any moment, so [`timeline`] decides when to believe it. Code that only measures a duration uses the monotonic
+//! clock directly. Never keeps the time across a restart.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ mod timeline;
 use timeline::Timeline;
 pub use timeline::Trouble;
 
-/// Tells the time and draws lots.
+/// Tells the time and draws random numbers.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<Inner>);
 
@@ -27,7 +27,7 @@ pub struct Clock(Arc<Inner>);
 struct Inner {
     source: Arc<Source>,
     timeline: Mutex<Timeline>,
-    /// How often another time has been gone by.
+    /// The number of times that the clock has changed to another time.
     sets: watch::Sender<u32>,
 }
 
@@ -38,15 +38,15 @@ enum Source {
     Runtime { started: tokio::time::Instant, wall_at_start: Mutex<Timestamp>, rng: Mutex<Box<StdRng>> },
 }
 
-/// What a manual clock shows.
+/// The two readings of a clock.
 #[derive(Clone, Copy, Debug)]
 struct Shown {
     wall: Timestamp,
-    /// Time that has passed, whatever the wall clock was set to meanwhile.
+    /// The time that has passed, which setting the wall clock does not change.
     steady: Duration,
 }
 
-/// How much time has passed since some fixed moment, by a clock that nobody can set.
+/// The time since a fixed moment, by a clock that cannot be set.
 #[derive(Clone)]
 pub struct Steady(Arc<dyn Fn() -> Duration + Send + Sync>);
 
@@ -79,7 +79,7 @@ impl Clock {
         Self::of(Source::System { started: Instant::now() })
     }
 
-    /// A clock that stands at `now` until it is [`Clock::advance`]d, and whose lots follow from `seed`.
+    /// A clock that stands at `now` until it is [`Clock::advance`]d, and whose random numbers follow from `seed`.
     #[must_use]
     pub fn manual(now: Timestamp, seed: u64) -> Self {
         Self::of(Source::Manual {
@@ -88,8 +88,8 @@ impl Clock {
         })
     }
 
-    /// A clock that shows `now` and goes on with the time of the tokio runtime, also where that is paused and jumps from
-    /// one timer to the next: then every wait and every time-out lies on one virtual time. Its lots follow from `seed`.
+    /// A clock that shows `now` and follows the time of the tokio runtime. A paused runtime jumps from one timer to the
+    /// next, so that every wait and every time-out is on one virtual time. Its random numbers follow from `seed`.
     #[must_use]
     pub fn of_runtime(now: Timestamp, seed: u64) -> Self {
         Self::of(Source::Runtime {
@@ -99,7 +99,7 @@ impl Clock {
         })
     }
 
-    /// The same clock as another process has it: with a mind of its own about the time, which has heard nothing yet.
+    /// The same clock as in another process: with a timeline of its own, which has heard no vendor yet.
     #[must_use]
     pub fn of_another_process(&self) -> Self {
         Self::over(Arc::clone(&self.0.source))
@@ -119,7 +119,7 @@ impl Clock {
         self.0.source.shown()
     }
 
-    /// Looks at the time, and tells when it has turned into another.
+    /// Reads the timeline, and signals a change to another time.
     fn with_timeline<T>(&self, look: impl FnOnce(&mut Timeline, Shown) -> T) -> T {
         let mut timeline = lock(&self.0.timeline);
         let seen = look(&mut timeline, self.shown());
@@ -136,26 +136,26 @@ impl Clock {
         self.with_timeline(|timeline, shown| timeline.now(shown.wall, shown.steady))
     }
 
-    /// What the machine's clock shows, be it right or wrong.
+    /// The reading of the machine's clock, right or wrong.
     #[must_use]
     pub fn wall(&self) -> Timestamp {
         self.shown().wall
     }
 
-    /// Time that has passed since this clock was made, by the clock that nobody can set.
+    /// The time since this clock was made, by a clock that cannot be set.
     #[must_use]
     pub fn steady(&self) -> Steady {
         let clock = self.clone();
         Steady(Arc::new(move || clock.shown().steady))
     }
 
-    /// How often another time has been gone by since this clock was made. Whoever waits for a change is told at once.
+    /// The number of changes to another time since this clock was made. The receiver wakes at each change.
     #[must_use]
     pub fn sets(&self) -> watch::Receiver<u32> {
         self.0.sets.subscribe()
     }
 
-    /// How long ago that was, as far as there is a witness: this process, or Zendesk's own time. Never negative.
+    /// The age of a date, as far as this process or Zendesk's time confirms it. Never negative.
     #[must_use]
     pub fn age(&self, at: Timestamp) -> Duration {
         self.with_timeline(|timeline, shown| {
@@ -164,18 +164,18 @@ impl Clock {
         })
     }
 
-    /// Takes in when Zendesk says that it answered; it has done so just now.
+    /// Takes in the `Date` of an answer that Zendesk has just given.
     pub fn heard(&self, answered_at: Timestamp) {
         self.with_timeline(|timeline, shown| timeline.heard(answered_at, shown.wall, shown.steady));
     }
 
-    /// Goes by the machine's clock from now on, because something that cannot be forged agrees with it and not with the
-    /// time so far.
+    /// Follows the machine's clock from now on, because unforgeable evidence, such as a fresh signature, agrees with it
+    /// and not with the time so far.
     pub fn adopt_wall(&self) {
         self.with_timeline(|timeline, shown| timeline.adopt_wall(shown.wall, shown.steady));
     }
 
-    /// Whether the time is right for all that is known, so that what is old may be dropped for ever.
+    /// Whether the time is confirmed, so that old records may be dropped for ever.
     #[must_use]
     pub fn is_sure(&self) -> bool {
         self.with_timeline(|timeline, shown| {
@@ -184,7 +184,7 @@ impl Clock {
         })
     }
 
-    /// What is wrong with the machine's clock, if anything is.
+    /// The trouble with the machine's clock, if there is one.
     #[must_use]
     pub fn trouble(&self) -> Option<Trouble> {
         self.with_timeline(|timeline, shown| {
@@ -193,7 +193,7 @@ impl Clock {
         })
     }
 
-    /// The time by Zendesk's word, where that is known to differ from ours; else ours.
+    /// Zendesk's time, where it is known to differ from the bridge's; else the bridge's.
     #[must_use]
     pub fn vendors_now(&self) -> Timestamp {
         self.with_timeline(|timeline, shown| {
@@ -222,20 +222,20 @@ impl Clock {
         }
     }
 
-    /// A secret that nobody can guess: 256 random bits in hexadecimal.
+    /// A secret of 256 random bits, in hexadecimal.
     #[must_use]
     pub fn draw_secret(&self) -> String {
         (0..8).map(|_| format!("{:08x}", self.draw_u32())).collect()
     }
 
-    /// Waits as long as it seems from here until then. A clock that is set meanwhile changes nothing about that: who
-    /// waits for a time looks at the clock afterwards.
+    /// Waits for the present distance to `at`. A clock that is set meanwhile does not change the wait, so the caller
+    /// checks the time afterwards.
     pub async fn sleep_until(&self, at: Timestamp) {
         let Ok(wait) = Duration::try_from(at.duration_since(self.now())) else { return };
         self.sleep(wait).await;
     }
 
-    /// Waits this long, whatever the clock is set to meanwhile.
+    /// Waits this long, also if the clock is set meanwhile.
     pub async fn sleep(&self, by: Duration) {
         match &*self.0.source {
             Source::System { .. } | Source::Runtime { .. } => tokio::time::sleep(by).await,
@@ -247,7 +247,7 @@ impl Clock {
         }
     }
 
-    /// Lets time pass on a manual clock, and wakes who waits for it. Other clocks go by themselves.
+    /// Lets time pass on a manual clock, and wakes the waits that it ends. Other clocks go by themselves.
     pub fn advance(&self, by: SignedDuration) {
         if let Source::Manual { shown, .. } = &*self.0.source {
             let passed = Duration::try_from(by).unwrap_or_default();
@@ -258,7 +258,7 @@ impl Clock {
         }
     }
 
-    /// Sets a clock that is not the system's, as an operator or NTP sets a machine's: no time passes.
+    /// Sets a test's clock, as an operator or NTP sets a machine's: no time passes.
     pub fn set(&self, by: SignedDuration) {
         match &*self.0.source {
             Source::System { .. } => {}
@@ -291,7 +291,7 @@ fn moved(from: Timestamp, by: SignedDuration) -> Timestamp {
     from.checked_add(by).unwrap_or(end)
 }
 
-/// A poisoned lock here holds a number that is still a number.
+/// A poisoned lock here still holds a usable value.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -1,14 +1,14 @@
-//! Named points at which a test build can be told to die, or to leave a step out, so that a test can put a crash
-//! exactly between two steps of ours.
+//! Named points at which a test build can be told to die, to panic or to leave a step out, so that a test can put a
+//! crash exactly between two steps of the bridge.
 //!
-//! The environment of a *test build* names one point with [`crate::config::fail_point`], `TANDEM_FAILPOINT=store.committed:3`:
-//! there the process kills itself with SIGKILL when it gets there for the third time. `catch_up:panic` panics there, the
-//! first time. `log.sync:omit` leaves that step out instead; it shows that a harness notices.
+//! The environment of a *test build* names one point ([`crate::config::fail_point`]).
+//! `TANDEM_FAILPOINT=store.committed:3` kills the process with SIGKILL at the third pass of that point.
+//! `catch_up:panic` panics at the first pass. `log.sync:omit` leaves that step out, which shows that a harness notices.
 //!
-//! All of it stands behind `debug_assertions`. The tests run the very binary that `cargo test` builds anyway, so there
-//! is no second build, which a cargo feature would cost; and a release binary has none of it: there [`reach`] is empty,
-//! and the variable is a key that nobody knows, at which the start is refused. So it cannot be switched on by accident
-//! where it matters. A point never decides anything, and costs a debug build one look at a cell.
+//! All of it stands behind `debug_assertions`. The tests run the binary that `cargo test` builds anyway, so no second
+//! build is needed, as a cargo feature would. In a release build [`reach`] is empty, and the variable is an unknown key
+//! at which the start is refused, so a fail point cannot be switched on by accident. Never decides anything, and costs
+//! a debug build one look at a cell.
 
 #[cfg(debug_assertions)]
 use std::sync::{
@@ -16,7 +16,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-/// What is to happen, once in the life of the process.
+/// A point and the deed at it.
 #[cfg(debug_assertions)]
 #[derive(Debug)]
 pub struct FailPoint {
@@ -27,9 +27,9 @@ pub struct FailPoint {
 #[cfg(debug_assertions)]
 #[derive(Debug)]
 enum Deed {
-    /// The process dies when it has got there so often.
+    /// The process dies at this pass of the point.
     Die(AtomicU32),
-    /// The task that gets there first panics.
+    /// The task that reaches the point first panics.
     Panic(AtomicBool),
     /// The step is left out.
     Omit,
@@ -52,22 +52,22 @@ impl FailPoint {
         Some(Self { name: name.to_owned(), deed })
     }
 
-    /// From now on it is waited for. The first one counts.
+    /// Arms the point. Only the first armed one counts.
     pub fn arm(self) {
         ARMED.get_or_init(|| self);
     }
 }
 
-/// This is the named point: a test build that was told so dies or panics here.
+/// Marks the named point. A test build that has armed it dies or panics here.
 ///
 /// # Panics
-/// Where a test build was told so.
+/// In a test build that has armed it so.
 #[cfg(debug_assertions)]
 pub fn reach(name: &'static str) {
     let Some(armed) = ARMED.get().filter(|armed| armed.name == name) else { return };
     match &armed.deed {
         Deed::Die(left) if left.fetch_sub(1, Ordering::SeqCst) == 1 => {
-            // As `kill -9` does it: the signal shows that it was neither a panic nor an abort.
+            // As `kill -9` does, so that the signal tells the deed from a panic or an abort.
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).ok();
             std::process::abort();
         }
@@ -78,7 +78,7 @@ pub fn reach(name: &'static str) {
     }
 }
 
-/// This is the named point. Nothing happens in this build.
+/// Marks the named point, without effect in this build.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 pub fn reach(_name: &'static str) {}
@@ -90,7 +90,7 @@ pub fn omits(name: &'static str) -> bool {
     ARMED.get().is_some_and(|armed| armed.name == name && matches!(armed.deed, Deed::Omit))
 }
 
-/// Whether to leave this step out. Never, in this build.
+/// Whether to leave this step out: never in this build.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 #[must_use]

@@ -1,9 +1,9 @@
-//! The time that the bridge goes by, worked out from a wall clock that may be set wrong, the monotonic clock of the
-//! process, which nobody can set, and what Zendesk says the time is.
+//! The bridge's time, derived from three clocks: the wall clock, which may be set wrong; the monotonic clock of the
+//! process, which cannot be set; and the `Date` of Zendesk's answers.
 //!
-//! While the wall clock goes as the monotonic one does, it is followed. When it was set at a stroke, the bridge goes on
-//! by its own count until Zendesk's time tells which of the two is right, or until the wall clock has stood by its new
-//! time for [`ADOPTED_AFTER`] and nothing has contradicted it.
+//! The bridge follows the wall clock while it runs with the monotonic one. After a jump of the wall clock, the bridge
+//! counts on by the monotonic one until Zendesk's time shows which is right, or until the wall clock has kept its new
+//! time for [`ADOPTED_AFTER`] without contradiction.
 //!
 //! Pure: both readings are arguments, and every rule is here.
 
@@ -11,40 +11,40 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// The most by which the wall clock may differ at once and be followed all the same: NTP corrects so much in steps, and
-/// no wait of the bridge is hurt by it.
+/// The largest jump of the wall clock that is followed at once. NTP corrects this much in steps, and it harms no wait
+/// of the bridge.
 const FOLLOWED: SignedDuration = SignedDuration::from_secs(5);
 
-/// How long a new time must stand where nobody can say whether it is right.
+/// The time that the wall clock must keep a new time, where Zendesk does not confirm it.
 const ADOPTED_AFTER: Duration = Duration::from_secs(600);
 
-/// How far the time and Zendesk's may differ and still agree: a `Date` has whole seconds, and an answer may take 25 s.
+/// The difference within which the time agrees with Zendesk's: a `Date` has whole seconds, and an answer may take 25 s.
 const AGREES: SignedDuration = SignedDuration::from_secs(120);
 
-/// How long a time must have been gone by without a stroke to be sure enough of where Zendesk never answers.
+/// The time without a jump after which the bridge's time counts as sure, where Zendesk never answers.
 const SURE_AFTER: Duration = Duration::from_secs(86_400);
 
-/// Of this clock and that of the machine, what there is to say.
+/// The trouble with the machine's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// The machine's clock was set by so much at a stroke, and is not followed.
+    /// The machine's clock jumped by this much, and is not followed.
     Set(SignedDuration),
-    /// The time differs by so much from Zendesk's: positive where it is ahead.
+    /// The time differs from Zendesk's by this much: positive where it is ahead.
     Differs(SignedDuration),
 }
 
-/// The time so far.
+/// The state of the bridge's time.
 #[derive(Clone, Debug)]
 pub(super) struct Timeline {
-    /// What is added to the monotonic reading; the time since 1970 at its zero.
+    /// The sum that turns the monotonic reading into the time: the time since 1970 at its zero.
     offset: SignedDuration,
-    /// A wall clock that shows something else: what it would have added, and since when.
+    /// The offset of a wall clock that has jumped, and the reading since which it has it.
     odd: Option<(SignedDuration, Duration)>,
-    /// What Zendesk's last `Date` would have added.
+    /// The offset of Zendesk's last `Date`.
     vendor: Option<SignedDuration>,
-    /// Since when this time is gone by.
+    /// The reading at which the bridge began to use this time.
     since: Duration,
-    /// How many others there were before in this process.
+    /// The number of other times before it in this process.
     sets: u32,
 }
 
@@ -73,7 +73,7 @@ impl Timeline {
         at(self.offset, steady)
     }
 
-    /// Takes in when Zendesk says that it answered.
+    /// Takes in the `Date` of an answer that Zendesk has just given.
     pub(super) fn heard(&mut self, vendor: Timestamp, wall: Timestamp, steady: Duration) {
         self.now(wall, steady);
         let told = offset(vendor, steady);
@@ -81,14 +81,14 @@ impl Timeline {
         let Some((seen, _)) = self.odd else { return };
         match (close(told, self.offset, AGREES), close(told, seen, AGREES)) {
             (false, true) => self.adopt(seen, steady),
-            // Contradicted: it counts from now again.
+            // Zendesk contradicts the wall clock, so its wait begins again.
             (true, false) => self.odd = Some((seen, steady)),
-            // Too small a stroke for Zendesk's word, or neither is right.
+            // The jump is too small for Zendesk's precision, or neither is right.
             (true, true) | (false, false) => {}
         }
     }
 
-    /// Goes by the wall clock from now on, because something else has proved it right.
+    /// Follows the wall clock from now on, because other evidence has proved it right.
     pub(super) fn adopt_wall(&mut self, wall: Timestamp, steady: Duration) {
         let seen = offset(wall, steady);
         if !close(seen, self.offset, FOLLOWED) {
@@ -101,14 +101,14 @@ impl Timeline {
         *self = Self { offset: seen, odd: None, since: steady, sets, vendor: self.vendor };
     }
 
-    /// How long ago that was, as far as can be told. What was dated before this process began, or before its time was
-    /// set, is believed only where Zendesk's time agrees; else it is as old as this time is gone by, at most.
+    /// The confirmed age of a date. A date counts in full only where Zendesk's time agrees and the time was never
+    /// changed; otherwise it is at most as old as the use of the present time.
     pub(super) fn age(&self, dated: Timestamp, steady: Duration) -> Duration {
         let by_date = Duration::try_from(at(self.offset, steady).duration_since(dated)).unwrap_or_default();
         if self.agrees() && self.sets == 0 { by_date } else { by_date.min(steady.saturating_sub(self.since)) }
     }
 
-    /// Whether the time is right for all that is known: by Zendesk's word, or because a day went by without a stroke.
+    /// Whether the time is confirmed: by Zendesk, or by a day without a jump where Zendesk never answers.
     pub(super) fn is_sure(&self, steady: Duration) -> bool {
         let aged = self.vendor.is_none() && steady.saturating_sub(self.since) >= SURE_AFTER;
         self.odd.is_none() && (self.agrees() || aged)
@@ -118,7 +118,7 @@ impl Timeline {
         self.vendor.is_some_and(|vendor| close(vendor, self.offset, AGREES))
     }
 
-    /// What is wrong, if anything is.
+    /// The present trouble, if there is one.
     pub(super) fn trouble(&self) -> Option<Trouble> {
         if let Some((seen, _)) = self.odd {
             return Some(Trouble::Set(seen.saturating_sub(self.offset)));
@@ -127,12 +127,12 @@ impl Timeline {
         differs.filter(|by| by.abs() > AGREES).map(Trouble::Differs)
     }
 
-    /// How often another time has been gone by since the process began.
+    /// The number of changes to another time since the process began.
     pub(super) fn sets(&self) -> u32 {
         self.sets
     }
 
-    /// The time by Zendesk's last word, where that differs from ours.
+    /// Zendesk's time by its last `Date`, where it differs from the bridge's.
     pub(super) fn vendors_time(&self, steady: Duration) -> Option<Timestamp> {
         self.vendor.filter(|_| !self.agrees()).map(|vendor| at(vendor, steady))
     }
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn zendesks_time_says_which_is_right() {
         for by in [-400 * DAY, -DAY, DAY, 400 * DAY] {
-            // The machine began wrong, and was corrected.
+            // The machine's clock began wrong, and was corrected.
             let mut time = Timeline::begin(wall(by), steady(0));
             time.heard(wall(1), wall(1 + by), steady(1));
             assert_eq!(time.trouble(), Some(Trouble::Differs(SignedDuration::from_secs(by))));
@@ -204,7 +204,7 @@ mod tests {
             time.heard(wall(11), wall(11), steady(11));
             assert_eq!(time.now(wall(12), steady(12)), wall(12));
             assert_eq!((time.trouble(), time.is_sure(steady(12))), (None, true));
-            // It was right, and is wrong for long.
+            // The machine's clock began right, and is then wrong for long.
             let mut time = Timeline::begin(wall(0), steady(0));
             for second in (5..7200).step_by(300) {
                 time.heard(wall(second), wall(second + by), steady(second as u64));
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(time.now(wall(DAY + 1), steady(1)), wall(1));
         assert_eq!(time.now(wall(DAY + 600), steady(600)), wall(600));
         assert_eq!(time.now(wall(DAY + 601), steady(601)), wall(DAY + 601));
-        // One that keeps changing is no time.
+        // A wall clock that keeps jumping is never followed.
         let mut time = Timeline::begin(wall(0), steady(0));
         for second in 1..2000_i64 {
             let by = if second % 2 == 0 { DAY } else { -DAY };
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn an_age_needs_a_witness() {
         let by_date = |time: &Timeline, dated, at| time.age(wall(dated), steady(at));
-        // From before the start, with no word from Zendesk: as old as the process.
+        // A date from before the start, without Zendesk's time: as old as the process.
         let mut time = Timeline::begin(wall(0), steady(0));
         time.now(wall(30), steady(30));
         assert_eq!(by_date(&time, -2 * DAY, 30), steady(30));
@@ -243,7 +243,7 @@ mod tests {
         let mut time = Timeline::begin(wall(0), steady(0));
         time.heard(wall(-3 * DAY), wall(30), steady(30));
         assert_eq!(by_date(&time, -2 * DAY, 30), steady(30));
-        // Dated by a clock that was a day behind, which has been set right since.
+        // A date by a clock that was a day behind and has since been set right.
         let mut time = Timeline::begin(wall(-DAY), steady(0));
         time.now(wall(100 - DAY), steady(100));
         time.heard(wall(200), wall(200), steady(200));

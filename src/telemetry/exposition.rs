@@ -1,12 +1,13 @@
-//! The two ways of writing the page: OpenMetrics as it is encoded, and Prometheus' older text format made of it.
+//! The two forms of the metrics page: OpenMetrics as it is encoded, and Prometheus' older text format made from it.
+//! Pure.
 
-/// What a page in OpenMetrics is.
+/// The content type of a page in OpenMetrics.
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What a page in the classic format is.
+/// The content type of a page in the classic format.
 pub const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Whether whoever asks understands OpenMetrics: Prometheus names it in `Accept`, a browser and `curl` do not.
+/// Whether the caller understands OpenMetrics. Prometheus names it in `Accept`; a browser and `curl` do not.
 #[must_use]
 pub fn takes_openmetrics(accept: &str) -> bool {
     accept.split(',').any(|range| {
@@ -17,8 +18,8 @@ pub fn takes_openmetrics(accept: &str) -> bool {
     })
 }
 
-/// The same numbers in the classic format: there, a counter's and an info's ending is part of the family's name, an
-/// info is a gauge, and units and an end are not written.
+/// The same numbers in the classic format. There the ending of a counter or an info is part of the family's name, an
+/// info is a gauge, and lines for units and the end are left out.
 pub(super) fn classic(openmetrics: &str) -> String {
     let mut page = String::with_capacity(openmetrics.len());
     let kind_of = |family: &str| {

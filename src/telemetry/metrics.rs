@@ -1,7 +1,8 @@
 //! The numbers that `GET /metrics` shows.
 //!
-//! Names follow OpenMetrics: counters end in `_total`, and what has a unit carries it in its name. Every number of which
-//! the labels are known beforehand is on the page from the start, at 0, so that an alarm on it can begin and end.
+//! Names follow OpenMetrics: counters end in `_total`, and a metric with a unit carries it in its name. Every number
+//! whose labels are known beforehand is on the page from the start, at 0, so that an alarm on it can begin and end.
+//! Never takes a label from a request.
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
@@ -23,12 +24,12 @@ use super::exposition;
 use super::samples::Tallies;
 use crate::domain::event::Destination;
 
-/// Why webhooks are answered with 503, as labels.
+/// The reasons for answering a webhook with 503, as labels.
 const UNAVAILABLE: [&str; 6] = ["backlog", "disk", "in_hand", "stopping", "store_failed", "store_slow"];
 
 /// All metrics of one bridge. Cheap to update from any thread.
 ///
-/// Labels come from fixed words of the program, never from a request: nobody outside can make the page grow.
+/// Labels come from fixed words of the program, never from a request, so that no sender can make the page grow.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -57,7 +58,7 @@ pub struct Metrics {
     alarms: Family<Result, Counter>,
     loop_restarts: Family<Task, Counter>,
     reloads: Family<Result, Counter>,
-    // The same once more without labels, for whoever wants no more than the sums.
+    // The sums without labels, for [`Tallies`].
     taken_in: Counter,
     done: Counter,
     troubled: Counter,
@@ -116,11 +117,11 @@ struct Task {
     r#loop: &'static str,
 }
 
-/// A histogram that somebody else keeps.
+/// A histogram that another part of the bridge keeps.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Distribution {
-    /// The upper bound of each bucket, ascending, and how many values were in it and in no lower one. The last bound
-    /// is [`f64::INFINITY`], for all the rest.
+    /// The upper bound of each bucket, ascending, and the number of values in it and in no lower one. The last bound is
+    /// [`f64::INFINITY`].
     pub buckets: Vec<(f64, u64)>,
     /// The sum of all values.
     pub sum: f64,
@@ -147,7 +148,7 @@ impl EncodeMetric for Shown {
     }
 }
 
-/// From a local answer to the time-out of a call.
+/// Buckets from a local answer to the time-out of a call.
 fn call_seconds() -> Histogram {
     Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0])
 }
@@ -201,7 +202,7 @@ impl Default for Metrics {
 
 impl Metrics {
     fn register(&mut self) {
-        // The one name that every program shares.
+        // Prometheus' own name, which all programs share.
         let help = "When the bridge started, in seconds since 1970";
         self.registry.register_with_unit("process_start_time", help, Unit::Seconds, self.started.clone());
         let registry = self.registry.sub_registry_with_prefix("tandem");
@@ -248,48 +249,48 @@ impl Metrics {
         registry.register("config_reloads", "Configurations read again, by result", self.reloads.clone());
     }
 
-    /// The bridge started at this time.
+    /// Sets the time of the bridge's start.
     pub fn set_started(&self, at: Timestamp) {
         self.started.set(at.as_duration().as_secs_f64());
     }
 
-    /// A webhook became an event.
+    /// Counts a webhook that became an event.
     pub fn accepted(&self, endpoint: &'static str) {
         self.accepted.get_or_create(&Endpoint { endpoint }).inc();
         self.taken_in.inc();
     }
 
-    /// A webhook repeated an earlier one.
+    /// Counts a webhook that repeated an earlier one.
     pub fn duplicate(&self, endpoint: &'static str) {
         self.duplicates.get_or_create(&Endpoint { endpoint }).inc();
     }
 
-    /// An authentic webhook had nothing for us to do.
+    /// Counts an authentic webhook with nothing to do.
     pub fn ignored(&self, endpoint: &'static str) {
         self.ignored.get_or_create(&Endpoint { endpoint }).inc();
     }
 
-    /// An authentic webhook could not be read and was kept.
+    /// Counts an authentic webhook that could not be read and was kept.
     pub fn quarantined(&self, endpoint: &'static str) {
         self.quarantined.get_or_create(&Endpoint { endpoint }).inc();
     }
 
-    /// A webhook was refused.
+    /// Counts a refused webhook.
     pub fn refused(&self, endpoint: &'static str, cause: &'static str) {
         self.refused.get_or_create(&Refused { endpoint, cause }).inc();
     }
 
-    /// When an endpoint's last webhook became an event.
+    /// Sets the time at which an endpoint's last webhook became an event.
     pub fn set_last_accepted(&self, endpoint: &'static str, at: Timestamp) {
         self.last_accepted.get_or_create(&Endpoint { endpoint }).set(at.as_duration().as_secs_f64());
     }
 
-    /// A webhook was answered with 503.
+    /// Counts a webhook that was answered with 503.
     pub fn unavailable(&self, reason: &'static str) {
         self.unavailable.get_or_create(&Reason { reason }).inc();
     }
 
-    /// An attempt to deliver came to this outcome ([`crate::domain::delivery::Outcome::name`]).
+    /// Counts an attempt to deliver with this outcome ([`crate::domain::delivery::Outcome::name`]).
     pub fn attempt(&self, destination: Destination, outcome: &'static str) {
         self.attempts.get_or_create(&Attempt { destination: destination.name(), outcome }).inc();
         match outcome {
@@ -299,13 +300,13 @@ impl Metrics {
         }
     }
 
-    /// What was counted since the start, without its labels.
+    /// The counts since the start, without labels.
     #[must_use]
     pub fn tallies(&self) -> Tallies {
         Tallies { accepted: self.taken_in.get(), delivered: self.done.get(), troubled: self.troubled.get() }
     }
 
-    /// A call to a vendor took this long; `status` is `None` when no whole answer came.
+    /// Counts a call to a vendor with its duration; `status` is `None` when no whole answer came.
     pub fn called(&self, destination: Destination, status: Option<u16>, took: Duration) {
         let answer = match status {
             None => "none",
@@ -319,59 +320,59 @@ impl Metrics {
         self.calls.get_or_create(&Call { destination: destination.name(), answer }).observe(took.as_secs_f64());
     }
 
-    /// A call waited, or a lane will wait, for a rate budget.
+    /// Counts a wait of a call or a lane for a rate budget.
     pub fn waited_for_budget(&self, destination: Destination, wait: Duration) {
         let at = At { destination: destination.name() };
         self.budget_waits.get_or_create(&at).inc();
         self.budget_wait.get_or_create(&at).inc_by(wait.as_secs_f64());
     }
 
-    /// Zendesk may give up on webhooks with this word: it is shown from now on, so that an alarm sees the first one.
+    /// Shows this word of Zendesk's for a lost webhook at 0, so that an alarm sees the first one.
     pub fn webhooks_may_be_given_up(&self, status: &'static str) {
         drop(self.webhooks_given_up.get_or_create(&GivenUp { status }));
     }
 
-    /// Zendesk's log says that it gave up on a webhook; the word is Zendesk's, of a fixed list.
+    /// Counts a webhook that Zendesk's log shows as given up. The word is Zendesk's, of a fixed list.
     pub fn webhook_given_up(&self, status: &'static str) {
         self.webhooks_given_up.get_or_create(&GivenUp { status }).inc();
     }
 
-    /// Notes that a vendor does not answer, or does again.
+    /// Sets whether a vendor does not answer.
     pub fn set_unreachable(&self, destination: Destination, unreachable: bool) {
         self.unreachable.get_or_create(&At { destination: destination.name() }).set(i64::from(unreachable));
     }
 
-    /// Notes that a destination is held, or no longer.
+    /// Sets whether a destination is held.
     pub fn set_paused(&self, destination: Destination, paused: bool) {
         self.paused.get_or_create(&At { destination: destination.name() }).set(i64::from(paused));
     }
 
-    /// An alarm was posted: taken by its receiver, or not.
+    /// Counts a posted alarm: taken by its receiver, or failed.
     pub fn alarm(&self, sent: bool) {
         self.alarms.get_or_create(&Result { result: if sent { "sent" } else { "failed" } }).inc();
     }
 
-    /// A loop of this name may end before the stop: it is shown from now on, so that an alarm sees the first time.
+    /// Shows the restarts of the loop of this name at 0, so that an alarm sees the first one.
     pub fn loop_may_be_restarted(&self, name: &'static str) {
         drop(self.loop_restarts.get_or_create(&Task { r#loop: name }));
     }
 
-    /// A loop of this name ended before the stop, and is started again.
+    /// Counts a restart of the loop of this name, which ended before the stop.
     pub fn loop_restarted(&self, name: &'static str) {
         self.loop_restarts.get_or_create(&Task { r#loop: name }).inc();
     }
 
-    /// The configuration was read again: taken, or refused as a whole.
+    /// Counts a reload of the configuration: taken, or refused as a whole.
     pub fn reloaded(&self, taken: bool) {
         self.reloads.get_or_create(&Result { result: if taken { "taken" } else { "refused" } }).inc();
     }
 
-    /// Whether the operator keeps a destination from being called.
+    /// Sets whether the operator has paused a destination.
     pub fn set_paused_by_operator(&self, destination: Destination, paused: bool) {
         self.paused_by_operator.get_or_create(&At { destination: destination.name() }).set(i64::from(paused));
     }
 
-    /// How many deliveries stand in which state, and how old the oldest unsettled one is (zero when there is none).
+    /// Sets the number of deliveries in each state, and the age of the oldest unsettled one (zero when there is none).
     pub fn set_deliveries(&self, by_state: impl IntoIterator<Item = (&'static str, u64)>, oldest: Duration) {
         for (state, count) in by_state {
             self.deliveries.get_or_create(&State { state }).set(i64::try_from(count).unwrap_or(i64::MAX));
@@ -379,17 +380,18 @@ impl Metrics {
         self.oldest_unsettled.set(oldest.as_secs_f64());
     }
 
-    /// How far the machine's clock is ahead of the time that is believed; negative where it is behind.
+    /// Sets how far the machine's clock is ahead of the bridge's time; negative where it is behind.
     pub fn set_clock_off(&self, by: SignedDuration) {
         self.clock_off.set(by.as_secs_f64());
     }
 
-    /// How many deliveries may wait.
+    /// Sets the number of deliveries that may wait.
     pub fn set_backlog_max(&self, backlog_max: u64) {
         self.backlog_max.set(i64::try_from(backlog_max).unwrap_or(i64::MAX));
     }
 
-    /// How the store's commits went since it was opened: how many seconds they took, and how many requests they answered.
+    /// Sets the distributions of the store's commits since it was opened: their seconds, and the requests that each
+    /// answered.
     pub fn set_commits(&self, seconds: Distribution, requests: Distribution) {
         self.commit.set(seconds);
         self.commit_requests.set(requests);
@@ -401,7 +403,7 @@ impl Metrics {
         let mut page = String::new();
         match encode(&mut page, &self.registry) {
             Ok(()) => page,
-            // Writing into a String does not fail; should a metric ever refuse, half a page would be misleading.
+            // Writing into a String does not fail. If a metric ever refuses, half a page would mislead.
             Err(fmt::Error) => String::new(),
         }
     }

@@ -1,4 +1,5 @@
-//! What stands in for traces in a build without them. It never sends anything, and says so when it is asked to.
+//! The stand-in for traces in a build without them. Never sends anything, and warns where the environment asks for
+//! traces.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use crate::clock::Clock;
 
 use super::{Ear, TracesError};
 
-/// Nothing is sent, so nothing takes time.
+/// The time for an export, which this build never makes.
 pub const EXPORT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// No traces.
@@ -16,13 +17,13 @@ pub struct Traces {
 }
 
 impl Traces {
-    /// Nobody asked for any.
+    /// No traces, and no warning.
     #[must_use]
     pub fn off() -> Self {
         Self { wanted: false }
     }
 
-    /// Takes what the real ones need, and sends nothing.
+    /// Takes the arguments of the real traces, and sends nothing.
     ///
     /// # Errors
     /// Never.
@@ -43,6 +44,6 @@ impl Traces {
         }
     }
 
-    /// Nothing is left to send.
+    /// Does nothing, because no span was kept.
     pub fn finish(self) {}
 }

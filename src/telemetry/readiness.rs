@@ -1,7 +1,7 @@
-//! What stands against taking webhooks, and what else an operator should see, as one shared value.
+//! The reasons against readiness, and the notes and troubles for the operator, as one shared value.
 //!
-//! Each part of the bridge writes here what it knows; no part is asked. Nothing here is personal: `/readyz` shows it to
-//! anybody.
+//! Each part of the bridge writes its own entries; no part is asked. Never holds personal data, because `/readyz` shows
+//! it to every caller.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use crate::domain::event::Destination;
 
-/// What stands against taking webhooks, by source, and what else the operator should see. The last word of each source
-/// counts.
+/// The reasons against taking webhooks and the notes, by source, and the vendors' troubles. The last entry of each
+/// source counts.
 #[derive(Debug, Default)]
 pub struct Readiness(Mutex<Lists>);
 
@@ -22,7 +22,7 @@ struct Lists {
     troubles: BTreeMap<(Destination, Trouble), Since>,
 }
 
-/// What can keep deliveries from a vendor.
+/// A fault that keeps deliveries from a vendor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trouble {
     /// The vendor refuses the bridge as a whole.
@@ -31,7 +31,7 @@ pub enum Trouble {
     Unreachable,
 }
 
-/// A trouble with its cause and its begin.
+/// The cause of a trouble, and its beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Since {
     /// When it was first seen; a later cause does not change it.
@@ -41,27 +41,27 @@ pub struct Since {
 }
 
 impl Readiness {
-    /// We are not ready, says `source`, because of this.
+    /// Sets the reason of `source` against readiness.
     pub fn set_reason(&self, source: &'static str, reason: impl Into<String>) {
         self.lock().reasons.insert(source, reason.into());
     }
 
-    /// `source` has nothing against it any more.
+    /// Clears the reason of `source`.
     pub fn clear_reason(&self, source: &'static str) {
         self.lock().reasons.remove(source);
     }
 
-    /// Something that does not keep webhooks out, such as a clock that is wrong.
+    /// Sets the note of `source`. A note turns no webhook away: a wrong clock, for example.
     pub fn set_note(&self, source: &'static str, note: impl Into<String>) {
         self.lock().notes.insert(source, note.into());
     }
 
-    /// `source` has nothing to note any more.
+    /// Clears the note of `source`.
     pub fn clear_note(&self, source: &'static str) {
         self.lock().notes.remove(source);
     }
 
-    /// Deliveries to a vendor are held up by this, which keeps no webhook out.
+    /// Sets a trouble that holds up a vendor's deliveries. A trouble turns no webhook away.
     pub fn set_trouble(&self, destination: Destination, trouble: Trouble, cause: impl Into<String>, now: Timestamp) {
         let cause = cause.into();
         let mut lists = self.lock();
@@ -69,18 +69,18 @@ impl Readiness {
         since.cause = cause;
     }
 
-    /// They are not any more.
+    /// Clears a trouble.
     pub fn clear_trouble(&self, destination: Destination, trouble: Trouble) {
         self.lock().troubles.remove(&(destination, trouble));
     }
 
-    /// Since when and why a vendor's deliveries are held up.
+    /// The cause and the beginning of a vendor's trouble.
     #[must_use]
     pub fn trouble(&self, destination: Destination, trouble: Trouble) -> Option<Since> {
         self.lock().troubles.get(&(destination, trouble)).cloned()
     }
 
-    /// What stands against taking webhooks, each as `source: reason`; empty when we are ready.
+    /// The reasons against taking webhooks, each as `source: reason`; empty when the bridge is ready.
     #[must_use]
     pub fn reasons(&self) -> Vec<String> {
         sentences(&self.lock().reasons)

@@ -1,6 +1,6 @@
-//! The last hour in numbers, for people who look at a page rather than at a graph elsewhere.
+//! The last hour in numbers, for the console's plots.
 //!
-//! A ring of bounded size; a restart begins anew. Whoever keeps metrics for longer asks `GET /metrics`.
+//! A ring of bounded size. Never survives a restart: `GET /metrics` serves collectors that keep numbers for longer.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,31 +8,31 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// How often a sample is taken.
+/// The time between two samples.
 pub const SAMPLE_EVERY: Duration = Duration::from_secs(15);
 
 /// An hour of samples, with both ends.
 pub const SAMPLES_MAX: usize = 241;
 
-/// What the bridge has counted since its start; every number only grows.
+/// The bridge's counts since its start. Every number only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tallies {
     /// Webhooks that became events.
     pub accepted: u64,
     /// Deliveries that arrived.
     pub delivered: u64,
-    /// Attempts that came to nothing: refused, lost, rejected.
+    /// Attempts that failed: refused, lost, rejected.
     pub troubled: u64,
 }
 
 /// The numbers at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// When.
+    /// The time of the sample.
     pub at: Timestamp,
-    /// What had been counted by then.
+    /// The counts at that time.
     pub tallies: Tallies,
-    /// How many deliveries were not settled then.
+    /// The number of unsettled deliveries at that time.
     pub under_way: u64,
 }
 

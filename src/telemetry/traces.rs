@@ -1,20 +1,20 @@
 //! Traces: one for each event, from its webhook to its outcome, sent to an OpenTelemetry collector over OTLP.
 //!
-//! | span | begins | told | stands below |
+//! | span | begins | fields | parent |
 //! |---|---|---|---|
-//! | `webhook` | with the request | endpoint, outcome | nothing: it is the root, but a duplicate stands below the first |
+//! | `webhook` | with the request | endpoint, outcome | none: it is the root; that of a duplicate is the first webhook |
 //! | `delivery` | with an attempt | kind, outcome | the webhook |
 //! | `merged` | when a text goes along with another | | the webhook |
 //! | `call` | with a call to a vendor | vendor, call, status | the attempt |
 //!
-//! A webhook and the attempts at its delivery are far apart, often in different processes, and nothing but the event's id
-//! goes from one to the other. So trace and root follow from that id ([`trace_of`], [`root_of`]), and there is nothing to
-//! store. Follow-ups in the same lane differ from their event in `sub` only, and share its trace; what is born in
-//! another lane has a trace of its own, and a link to the one it comes from.
+//! A webhook and the attempts at its delivery are far apart, often in different processes, and share only the event's
+//! id. So trace and root follow from that id ([`trace_of`], [`root_of`]), and the store keeps neither. Follow-ups in
+//! the same lane differ from their event in `sub` only, and share its trace. A follow-up in another lane has a trace of
+//! its own, and a link to its parent's.
 //!
-//! Only the spans and fields named in this file are sent, no log line is, and no other span whatever its fields hold.
-//! What is about no event (a webhook that was refused, a look at Zendesk by the catch-up) has no trace. A collector that is
-//! slow or dead never holds up a message: spans wait in a bounded queue, and beyond that they are lost.
+//! Never sends a log line, or any span or field that this file does not name. A span about no event (a refused webhook,
+//! a look at Zendesk by the catch-up) has no trace. A slow or dead collector never holds up a message: spans wait in a
+//! bounded queue, and are lost when it is full.
 
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -45,23 +45,23 @@ use crate::domain::event::EventId;
 
 use super::{Ear, TracesError};
 
-/// How long one export may take: OpenTelemetry's own default.
+/// The time for one export: OpenTelemetry's own default.
 pub const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the last spans may take to get out at the end. With the 20 s of a stop in order this stays within the 30 s
-/// after which a container is killed.
+/// The time for the last spans at the end. With the 20 s of an orderly stop it stays within the 30 s after which a
+/// container is killed.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How often a collector that takes nothing is complained about.
+/// The shortest time between two log lines about a failing collector.
 const COMPLAINT_SPACING: Duration = Duration::from_secs(60);
 
 /// The spans that are sent.
 const SPANS: [&str; 4] = ["webhook", "delivery", "merged", "call"];
 
-/// The fields that are sent of them, besides the two ids. None is ever anything that a person wrote or is.
+/// The fields that are sent of them, besides the two ids. None holds personal data.
 const FIELDS: [&str; 6] = ["endpoint", "outcome", "kind", "vendor", "call", "status"];
 
-/// Where spans go.
+/// The way of spans to the collector.
 #[derive(Debug)]
 pub struct Traces(Option<Started>);
 
@@ -78,11 +78,11 @@ impl Traces {
         Self(None)
     }
 
-    /// Traces to where `OTEL_EXPORTER_OTLP_ENDPOINT` and the other standard variables say; those are read in here, by
-    /// OpenTelemetry's library. The requests are made by `client` on `runtime`.
+    /// Traces to the collector in `OTEL_EXPORTER_OTLP_ENDPOINT`. OpenTelemetry's library reads it and the other
+    /// standard variables here. `client` makes the requests on `runtime`.
     ///
     /// # Errors
-    /// [`TracesError`], when the variables make no sense.
+    /// [`TracesError`], when the variables cannot be used.
     pub fn start(client: reqwest::Client, runtime: Handle, clock: Clock) -> Result<Self, TracesError> {
         let exporter = opentelemetry_otlp::SpanExporter::builder().with_http().with_http_client(client).build();
         let exporter = exporter.map_err(|error| TracesError(error.to_string()))?;
@@ -109,7 +109,7 @@ impl Traces {
         }
     }
 
-    /// Sends what is left, and gives up after a while.
+    /// Sends the remaining spans, and gives up after some seconds.
     pub fn finish(self) {
         if let Some(Started { queue, .. }) = self.0
             && let Err(error) = queue.shutdown_with_timeout(FINISH_TIMEOUT)
@@ -119,8 +119,8 @@ impl Traces {
     }
 }
 
-/// What the spans come from: what `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say, and our name where they do not
-/// tell one.
+/// The spans' resource: the attributes in `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`, with `tandem` as the name
+/// where they give none.
 fn resource() -> Resource {
     let told = Resource::builder().build();
     let name = told.get(&Key::from_static_str("service.name"));
@@ -130,8 +130,8 @@ fn resource() -> Resource {
     Resource::builder().with_service_name("tandem").build()
 }
 
-/// The trace of an event: the same for everybody who knows its id. Hashed, because samplers expect ids that are evenly
-/// spread.
+/// The trace of an event, the same in every process that knows its id. Hashed, because samplers expect evenly spread
+/// ids.
 fn trace_of(event: EventId) -> TraceId {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hashed(event)[..16]);
@@ -150,14 +150,14 @@ fn hashed(event: EventId) -> [u8; 32] {
     Sha256::digest(first.to_string()).into()
 }
 
-/// Turns closed spans into what a collector takes.
+/// Turns closed spans into OpenTelemetry's form.
 struct Sender {
     queue: Arc<BatchSpanProcessor>,
     scope: InstrumentationScope,
     clock: Clock,
 }
 
-/// What is known of an open span.
+/// The data of an open span.
 struct Open {
     id: SpanId,
     started_at: SystemTime,
@@ -171,7 +171,7 @@ impl Open {
         self.attributes.iter().any(|told| told.key.as_str() == field && told.value.as_str() == value)
     }
 
-    /// A call without an answer, or with one that is no success.
+    /// Whether the span is a call without a successful answer.
     fn is_failed_call(&self) -> bool {
         let status = self.attributes.iter().find(|told| told.key.as_str() == "status");
         !status.is_some_and(|status| matches!(status.value, Value::I64(200..=299)))
@@ -196,7 +196,7 @@ impl Visit for Open {
         }
     }
 
-    /// The ids come this way.
+    /// Reads the ids, which are recorded in this form.
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let id = || format!("{value:?}").parse().ok();
         match field.name() {
@@ -254,7 +254,7 @@ impl Sender {
         SpanData {
             span_context: context(trace_of(place.event), place.id),
             parent_span_id: place.below,
-            // The spans above belong to other requests, or to another process.
+            // The parents of all other spans belong to other requests or processes.
             parent_span_is_remote: span != "call",
             span_kind,
             name: name.into(),
@@ -270,7 +270,7 @@ impl Sender {
     }
 }
 
-/// Where a span stands.
+/// The place of a span in its trace.
 struct Place {
     event: EventId,
     id: SpanId,
@@ -278,7 +278,7 @@ struct Place {
 }
 
 impl Place {
-    /// `None` for what is about no event.
+    /// `None` for a span about no event.
     fn of(span: &SpanRef<'_, Registry>, open: &Open) -> Option<Self> {
         match span.name() {
             "webhook" if open.says("outcome", "duplicate") => {
@@ -303,13 +303,13 @@ fn context(trace: TraceId, span: SpanId) -> SpanContext {
 #[derive(Debug)]
 struct Exporter {
     inner: opentelemetry_otlp::SpanExporter,
-    /// The queue's thread has no runtime, and the HTTP client needs one.
+    /// The runtime that the HTTP client needs, because the queue's thread has none.
     runtime: Handle,
     complained_at: Mutex<Option<Instant>>,
 }
 
 impl Exporter {
-    /// Says what went wrong, unless that was said a moment ago.
+    /// Logs the failure, at most once in [`COMPLAINT_SPACING`].
     fn complain(&self, spans: usize, error: &dyn std::error::Error) {
         let mut complained_at = self.complained_at.lock().unwrap_or_else(PoisonError::into_inner);
         if complained_at.is_none_or(|at| at.elapsed() >= COMPLAINT_SPACING) {

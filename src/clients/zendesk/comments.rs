@@ -114,8 +114,9 @@ impl Zendesk {
         Ok(solved.and_then(|(_, comment)| comment))
     }
 
-    /// Passes the audits of a ticket to `look` with their ascending numbers, until `look` returns true. Zendesk does
-    /// not document the order of audits, so where it is not newest first, all of them are passed.
+    /// Passes the audits of a ticket to `look` with their numbers, page by page, until `look` has returned true.
+    /// Numbers grow with time. Zendesk does not document the order of audits, so where it is not newest first, all are
+    /// passed.
     async fn each_audit(&self, id: TicketId, mut look: impl FnMut(u64, &Value) -> bool) -> Result<(), Failure> {
         let mut pages = Pages::of(Order::get(Call::ZendeskSearch, format!("/api/v2/tickets/{id}/audits")));
         let mut is_enough = false;
