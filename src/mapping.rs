@@ -1,20 +1,20 @@
-//! Mappings: from what the bridge knows to the body of a vendor call, and from the code of a note to its words.
+//! Mappings: from an event's context to the body of a vendor call, and from the code of a note to its words.
 //!
-//! A mapping is a TOML file that an operator may change: which event it is for, which call it makes, and the body as a
-//! table whose strings are Liquid templates. Liquid only ever makes single values and never JSON text, so nothing that a
-//! customer types can break or inject anything. The shipped mappings are inside the binary.
+//! A mapping is a TOML file that an operator may change. It names its event and its call, and holds the body as a table
+//! whose strings are Liquid templates. Liquid only makes single values and never JSON text, so a customer's text can
+//! neither break nor inject anything. The shipped mappings are inside the binary.
 //!
-//! Loading a mapping is the time for errors: it is bounded, compiled, and rendered for several situations, and its
-//! bodies are checked against the promises ([`promise`]). What fails there stops the start, not the hundredth message.
+//! A mapping fails when it is loaded, and not at the hundredth message: it is bounded, compiled and rendered for
+//! several situations, and its bodies are checked against the promises ([`promise`]). A fault there stops the start.
 //!
-//! Reading order: [`name`] (which mappings there are), [`context`] (what templates may use), [`body`] (the table), [`template`] (one string), [`scan`] (what
-//! is refused before parsing), [`tags`], [`blocks`] and [`filters`] (Liquid with limits), [`promise`], [`rehearsal`].
-//! Templates mean what they mean in Ruby's Liquid, the reference, or are refused: [`values`], [`names`](mod@names), [`condition`],
-//! [`numbers`], [`letters`], [`strftime`]. The words of notes are templates of the same kind: [`words`].
-//! What people try a mapping on is made of an event by [`supposed`].
+//! Reading order: [`name`] (the mappings), [`context`] (the names that templates may use), [`body`] (the table),
+//! [`template`] (one string), [`scan`] (refusals before parsing), [`tags`], [`blocks`] and [`filters`] (Liquid with
+//! limits), [`promise`], [`rehearsal`]. A template means the same as in Ruby's Liquid, the reference, or is refused:
+//! [`values`], [`names`](mod@names), [`condition`], [`numbers`], [`letters`], [`strftime`]. The words of notes are
+//! templates of the same kind: [`words`]. [`supposed`] makes a context of an event, for people who try a mapping.
 //!
-//! This module reads no files and no clock, makes no calls, and decides nothing about a delivery: the same context
-//! always makes the same body, which Zendesk's idempotency keys rely on.
+//! This module never reads a file or a clock, makes a call, or decides about a delivery. The same context always makes
+//! the same body, because Zendesk's idempotency keys rely on it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -56,24 +56,24 @@ pub use name::{Call, File, Name, NoSuchMapping, RequestLine};
 pub use supposed::{Misfit, Supposed, suppose};
 pub use words::{DEFAULT_LANGUAGE, language_of, shipped_languages, shipped_words};
 
-/// The longest mapping file, in bytes. The shipped ones have less than two thousand; the work of parsing and checking
-/// them at every start is bounded by it.
+/// The longest mapping file, in bytes, to bound the work of parsing and checking at every start. The shipped ones have
+/// less than two thousand.
 const MAX_FILE_BYTES: usize = 16 * 1024;
 
-/// The largest body, in bytes of JSON. Zendesk cuts comments at 64 kB and Braze takes 50 KB of trigger properties, so
-/// nothing sensible comes near.
+/// The largest body, in bytes of JSON. Zendesk cuts comments at 64 kB and Braze takes 50 KB of trigger properties, so a
+/// sensible body is far smaller.
 const MAX_BODY_BYTES: usize = 512 * 1024;
 
-/// Something wrong in a mapping file.
+/// A fault in a mapping file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The file's name.
     pub file: String,
-    /// Its line, counted from 1, where one is to blame.
+    /// Its line, counted from 1, where one is at fault.
     pub line: Option<usize>,
-    /// The key, for example `body.ticket.subject`, where one is to blame.
+    /// The key, for example `body.ticket.subject`, where one is at fault.
     pub key: Option<String>,
-    /// What is wrong and what to do.
+    /// The fault and its remedy, in words.
     pub what: String,
 }
 
@@ -90,7 +90,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Everything that is wrong with a set of mapping files.
+/// All faults of a set of mapping files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults(pub Vec<Fault>);
 
@@ -106,7 +106,7 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-/// Nobody has words for notes in this language.
+/// The mappings have no words for notes in this language.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is {language:?}, for which there is no notes.{language}.toml among the mappings; there are: {known}")]
 pub struct NoSuchLanguage {
@@ -114,16 +114,16 @@ pub struct NoSuchLanguage {
     known: String,
 }
 
-/// The body could not be made. Every variant is final for the delivery: the same context would fail again. The words
-/// hold nothing that a customer or an agent wrote, so they may be logged and shown.
+/// The body could not be made. Every variant is final for the delivery, because the same context would fail again. The
+/// words hold no text of a customer or an agent, so they may be logged and shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// A template failed: mend the mapping.
     #[error("the mapping {mapping} failed at {key}: {what}")]
     Template {
-        /// Which mapping.
+        /// The mapping.
         mapping: Name,
-        /// Which leaf.
+        /// The leaf's key.
         key: String,
         /// Why.
         what: String,
@@ -131,17 +131,17 @@ pub enum RenderError {
     /// The body is larger than any vendor takes.
     #[error("the mapping {mapping} makes a body of {bytes} bytes; at most {MAX_BODY_BYTES} are sent")]
     TooLarge {
-        /// Which mapping.
+        /// The mapping.
         mapping: Name,
-        /// How large.
+        /// Its size.
         bytes: usize,
     },
     /// Sending this body would break a promise, so it is not sent: mend the mapping.
     #[error("the mapping {mapping} is refused for this event: {what}")]
     BrokenPromise {
-        /// Which mapping.
+        /// The mapping.
         mapping: Name,
-        /// Every promise, with what to write instead.
+        /// Every broken promise and its remedy, in words.
         what: String,
     },
 }
@@ -151,7 +151,7 @@ pub enum RenderError {
 pub struct Mappings {
     bodies: Arc<[Node; 7]>,
     languages: Arc<Languages>,
-    /// Those of the language that notes are written in.
+    /// The words of the chosen language.
     words: Arc<Words>,
 }
 
@@ -162,20 +162,20 @@ impl fmt::Debug for Mappings {
 }
 
 impl Mappings {
-    /// The mappings that are inside the binary.
+    /// The mappings inside the binary.
     ///
     /// # Errors
-    /// None that the tests let through.
+    /// Faults in them, which the tests rule out.
     pub fn shipped() -> Result<Self, Faults> {
         Self::load(&BTreeMap::new())
     }
 
-    /// Compiles and checks `files`: file name to text. A mapping that is not among them is the shipped one, and so are the
-    /// words of a language; files that do not end in `.toml` are passed over. Notes are written in [`DEFAULT_LANGUAGE`],
-    /// unless another is chosen ([`Mappings::in_language`]).
+    /// Compiles and checks `files`: file name to text. A missing mapping or language is the shipped one. Files that do
+    /// not end in `.toml` are ignored. Notes are written in [`DEFAULT_LANGUAGE`], unless another is chosen
+    /// ([`Mappings::in_language`]).
     ///
     /// # Errors
-    /// Everything that is wrong with any of them.
+    /// All faults of all files.
     pub fn load(files: &BTreeMap<String, String>) -> Result<Self, Faults> {
         let mut faults: Vec<Fault> = files.keys().filter_map(|file| misnamed(file)).collect();
         let mut compiled = Vec::with_capacity(Name::ALL.len());
@@ -196,10 +196,10 @@ impl Mappings {
         }
     }
 
-    /// The same mappings with notes in this language.
+    /// These mappings, with notes in this language.
     ///
     /// # Errors
-    /// When neither a shipped nor a file of the operator's has words in it; `language` is then the key to blame.
+    /// When neither a shipped file nor one of the operator's has words in this language.
     pub fn in_language(mut self, language: &str) -> Result<Self, NoSuchLanguage> {
         match self.languages.get(language) {
             Some(words) => self.words = Arc::clone(words),
@@ -217,17 +217,17 @@ impl Mappings {
         self.words.language()
     }
 
-    /// What the words of the language say of one of each code, of each kind of cause and of each advice: table, key and
+    /// The words of the chosen language for a sample of each code, each kind of cause and each advice: table, key and
     /// text, in the order of [`crate::domain::note`].
     #[must_use]
     pub fn words(&self) -> Vec<(&'static str, &'static str, String)> {
         self.words.each()
     }
 
-    /// The shipped sample of a mapping, its note in the language that notes are written in.
+    /// The shipped sample of a mapping, its note in the chosen language.
     ///
     /// # Errors
-    /// None that the tests let through.
+    /// A fault in the sample, which the tests rule out.
     pub fn sample(&self, name: Name) -> Result<Context, Fault> {
         let mut context = sample(name)?;
         let file = format!("{name}.json");
@@ -235,8 +235,8 @@ impl Mappings {
         Ok(context)
     }
 
-    /// Puts the words of its note's code and fields into a context, as when a note is written. A context without a code
-    /// keeps the words that it has.
+    /// Words the note of a context by its code and fields, as when a note is written. A context without a code keeps
+    /// its words.
     ///
     /// # Errors
     /// When there is no such code, or when one of its fields is missing.
@@ -250,7 +250,7 @@ impl Mappings {
         Ok(())
     }
 
-    /// What these notes tell agents, one below the other, with what can be done about it.
+    /// The words of these notes for agents, one below the other, followed by their advice.
     #[must_use]
     pub fn say<'a>(&self, notes: impl IntoIterator<Item = &'a Note>) -> String {
         self.words.say(notes)
@@ -259,7 +259,7 @@ impl Mappings {
     /// The body that the mapping makes of `context`.
     ///
     /// # Errors
-    /// [`RenderError`]; nothing may be sent then.
+    /// [`RenderError`]; the caller must not send anything then.
     pub fn render(&self, name: Name, context: &Context) -> Result<Value, RenderError> {
         let body = make(name, self.body(name), context).map_err(|(key, error)| match key {
             Some(key) => RenderError::Template { mapping: name, key, what: error.what },
@@ -314,7 +314,7 @@ pub fn shipped_sample(name: Name) -> &'static str {
 /// The shipped sample of a mapping: `mappings/NAME.json`.
 ///
 /// # Errors
-/// None that the tests let through.
+/// A fault in the sample, which the tests rule out.
 pub fn sample(name: Name) -> Result<Context, Fault> {
     serde_json::from_str(name.shipped().1).map_err(|error| Fault {
         file: format!("{name}.json"),
@@ -399,7 +399,7 @@ fn make(name: Name, node: &Node, context: &Context) -> Result<Value, (Option<Str
     Ok(body.unwrap_or_else(|| Value::Object(serde_json::Map::new())))
 }
 
-/// A `.toml` file whose name is not a mapping's is a misspelt mapping that would silently not be used.
+/// The fault of a `.toml` file without a mapping's name: a misspelt mapping that would silently be left out.
 fn misnamed(file: &str) -> Option<Fault> {
     let name = file.strip_suffix(".toml")?;
     let error = name.parse::<Name>().err().filter(|_| language_of(file).is_none())?;

@@ -1,4 +1,4 @@
-//! The tags that choose: `if`, `unless` and `case`, as Ruby's Liquid has them.
+//! The tags that choose, by the rules of Ruby's Liquid: `if`, `unless` and `case`.
 
 use std::io::Write;
 
@@ -12,7 +12,7 @@ use super::tags::body_until;
 use super::values::settled;
 
 /// `{% if condition %} … {% elsif condition %} … {% else %} … {% endif %}`, and the same with `unless`, whose first
-/// condition is turned round.
+/// condition is negated.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ChoiceBlock {
     If,
@@ -70,14 +70,14 @@ impl ParseBlock for ChoiceBlock {
 
 #[derive(Debug)]
 struct Choice {
-    /// The first condition is to fail.
+    /// Whether the first condition is negated.
     is_reversed: bool,
     branches: Vec<Branch>,
 }
 
 #[derive(Debug)]
 struct Branch {
-    /// `else` has none.
+    /// The condition; `else` has none.
     condition: Option<Condition>,
     body: Template,
 }
@@ -98,8 +98,8 @@ impl Renderable for Choice {
     }
 }
 
-/// `{% case value %}{% when value, value %} … {% else %} … {% endcase %}`. As in Ruby, every `when` that fits is
-/// rendered, once for each of its values that do, and `else` when none has.
+/// `{% case value %}{% when value, value %} … {% else %} … {% endcase %}`. As in Ruby, every `when` is rendered once
+/// for each of its values that fit, and `else` where none fits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CaseBlock;
 
@@ -127,7 +127,7 @@ impl ParseBlock for CaseBlock {
         let value = arguments.expect_next("a value was expected")?.expect_value().into_result()?;
         arguments.expect_nothing()?;
         let (mut whens, mut otherwise) = (Vec::new(), None);
-        // What stands before the first `when` is never rendered.
+        // Text before the first `when` is never rendered.
         let (_, mut next) = body_until(&mut block, options, &["when", "else"])?;
         while let Some(mut tag) = next {
             let wanted = if tag.name() == "when" { Some(wanted(tag.tokens())?) } else { None };

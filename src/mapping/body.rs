@@ -1,4 +1,4 @@
-//! The body of a mapping: a table of values, some of them templates.
+//! The body of a mapping: a table of values, some of them templates. It never knows the call that the body is for.
 
 use serde_json::{Map, Value};
 use toml::Spanned;
@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use super::template::{Compiler, Data, Leaf, LeafError};
 
-/// Tables inside tables. Both vendors' bodies need five.
+/// The deepest nesting of tables; both vendors' bodies need five.
 const MAX_DEPTH: usize = 16;
 
 /// A compiled part of a body.
@@ -15,9 +15,9 @@ pub(super) enum Node {
     Fixed(Value),
     /// A string.
     Leaf {
-        /// Where it stands, for error messages: `body.ticket.subject`.
+        /// Its place, for error messages: `body.ticket.subject`.
         key: String,
-        /// What it is.
+        /// The compiled string.
         leaf: Leaf,
     },
     /// A table.
@@ -26,13 +26,13 @@ pub(super) enum Node {
     List(Vec<Node>),
 }
 
-/// Something wrong at one place of a file.
+/// A fault at one place of a file.
 pub(super) struct BodyFault {
     /// Byte offset in the file.
     pub(super) at: usize,
-    /// `body.ticket.subject`.
+    /// The key, such as `body.ticket.subject`.
     pub(super) key: String,
-    /// What is wrong and what to do.
+    /// The fault and its remedy, in words.
     pub(super) what: String,
 }
 
@@ -89,11 +89,11 @@ impl Node {
         Self::Fixed(Value::Null)
     }
 
-    /// The value for `data`; `None` when it renders to nothing and is left out: `null`, an empty text, and lists and
-    /// tables in which nothing is left.
+    /// The value for `data`. `None` for a value to leave out: `null`, an empty text, and a list or table without
+    /// members.
     ///
     /// # Errors
-    /// The first leaf that could not be rendered: its key, and why.
+    /// The first leaf that could not be rendered: its key and the error.
     pub(super) fn render(&self, data: &Data) -> Result<Option<Value>, (String, LeafError)> {
         let value = match self {
             Self::Fixed(value) => value.clone(),

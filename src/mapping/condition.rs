@@ -1,6 +1,6 @@
-//! The conditions of `if`, `elsif` and `unless`: as Ruby's Liquid has them.
+//! The conditions of `if`, `elsif` and `unless`, by the rules of Ruby's Liquid.
 //!
-//! `and` and `or` have no order of rank: a condition is read from right to left, so `a and b or c` is `a and (b or c)`.
+//! `and` and `or` have no precedence: a condition is read from right to left, so `a and b or c` is `a and (b or c)`.
 
 use std::cmp::Ordering;
 
@@ -12,11 +12,11 @@ use super::names::Names;
 use super::tags::{charge, weight};
 use super::values::{self, Incomparable};
 
-/// What a text beside a number is told.
+/// The refusal of a text beside a number.
 pub(super) const MAKE_A_NUMBER: &str = "compares a text with a number; make the text a number first, for example \
      `{% assign hour = event.received_at | date: '%H' | plus: 0 %}`";
 
-/// A whole condition: comparisons, each but the first with how it hangs on the one before it.
+/// A whole condition: a comparison, and further ones, each with its joint to the one before it.
 #[derive(Debug)]
 pub(super) struct Condition {
     first: Comparison,
@@ -32,7 +32,7 @@ enum Joint {
 #[derive(Debug)]
 struct Comparison {
     left: Expression,
-    /// Without one, the value itself is the condition.
+    /// The comparison; without one, the value itself is the condition.
     test: Option<(Operator, Expression)>,
 }
 
@@ -113,7 +113,7 @@ impl Comparison {
     fn holds(&self, runtime: &dyn Runtime) -> Result<bool> {
         let names = Names(runtime);
         let Some((operator, right)) = &self.test else {
-            // An attribute that a profile does not have is as good as one that it has not set.
+            // A missing attribute counts as one that is not set.
             return Ok(self.left.try_evaluate(&names).is_some_and(|value| value.query_state(State::Truthy)));
         };
         if let Some(equal) = self.equals_word(right, &names)? {
@@ -146,7 +146,7 @@ impl Comparison {
     fn equals_word(&self, right: &Expression, names: &Names<'_>) -> Result<Option<bool>> {
         Ok(match (word(&self.left), word(right)) {
             (None, None) => None,
-            // The words are no values, so one is not the other.
+            // The words are no values, so none equals another.
             (Some(_), Some(_)) => Some(false),
             (Some(state), None) => Some(is(right.evaluate(names)?.as_view(), state)),
             (None, Some(state)) => Some(is(self.left.evaluate(names)?.as_view(), state)),

@@ -1,7 +1,7 @@
-//! What a template may use: the fixed schema of everything that is known when a request is built.
+//! The names that templates may use: the fixed schema of all data for a request.
 //!
-//! Strict Liquid refuses a name that is absent, even in front of `default`, so every field is always written out, a
-//! blank one as `null`. The same schema is the format of the sample files and of `tandem render --event FILE`.
+//! Strict Liquid refuses an absent name, even in front of `default`, so every field is always written out, a blank one
+//! as `null`. The same schema is the format of the sample files and of `tandem render --event FILE`.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::domain::event::{EventId, TicketId, UserId};
 use crate::domain::note::Fields;
 
-/// Everything a mapping can use.
+/// All data that a mapping can use.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Context {
@@ -20,15 +20,15 @@ pub struct Context {
     pub event: EventPart,
     /// The customer of the conversation.
     pub customer: CustomerPart,
-    /// Whom Braze is to address: exactly one field is set for calls to Braze, none for calls to Zendesk.
+    /// The recipient at Braze: exactly one field is set for calls to Braze, none for calls to Zendesk.
     pub recipient: RecipientPart,
-    /// The ticket that is written to, or that is to be made.
+    /// The ticket to write to, or to open.
     pub ticket: TicketPart,
     /// The customer as a Zendesk user.
     pub requester: RequesterPart,
-    /// The text that is passed on; its strings are empty where the event carries none.
+    /// The text to pass on; its strings are empty where the event carries none.
     pub message: MessagePart,
-    /// What the bridge itself has to say (`failure_note`, `keyword_note`); empty elsewhere.
+    /// The bridge's own note (`failure_note`, `keyword_note`); empty elsewhere.
     pub note: NotePart,
     /// The Braze campaign to trigger.
     pub campaign: CampaignPart,
@@ -44,7 +44,7 @@ pub struct Context {
 pub struct EventPart {
     /// The event's own id.
     pub id: EventId,
-    /// The ids of all events that were merged into this request, oldest first; its own among them.
+    /// The ids of all events merged into this request, its own among them, oldest first.
     pub ids: Vec<EventId>,
     /// [`crate::domain::event::EventKind::name`].
     pub kind: String,
@@ -94,9 +94,9 @@ pub struct RecipientPart {
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TicketPart {
-    /// The ticket that is written to; `null` for one that is to be made.
+    /// The ticket to write to; `null` for one to open.
     pub id: Option<TicketId>,
-    /// The earlier ticket that a new one takes over from.
+    /// The earlier ticket that a new one succeeds.
     pub previous_id: Option<TicketId>,
     /// The conversation key, by which a ticket is found again.
     pub external_id: String,
@@ -125,19 +125,19 @@ pub struct RequesterPart {
 pub struct MessagePart {
     /// Plain text, lines kept.
     pub text: String,
-    /// The same, ready to be an `html_body`: escaped, line breaks kept, braces harmless.
+    /// The text ready to be an `html_body`: escaped, line breaks kept, braces harmless.
     pub html: String,
-    /// The same, laid out as the published recipe's campaigns read it.
+    /// The text laid out as the published recipe's campaigns read it.
     pub msg_body: String,
-    /// Which part of a long text this is; 1 for the first.
+    /// The number of this part of a long text; 1 for the first.
     pub part: u32,
-    /// How many parts there are.
+    /// The number of parts.
     pub parts: u32,
     /// The agent's name.
     pub agent_name: Option<String>,
     /// Links to media, as they came.
     pub media: Vec<String>,
-    /// Zendesk upload tokens of media that were taken over.
+    /// Zendesk upload tokens of copied media.
     pub uploads: Vec<String>,
 }
 
@@ -145,23 +145,23 @@ pub struct MessagePart {
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotePart {
-    /// Plain words.
+    /// The words, as plain text.
     #[serde(default)]
     pub text: String,
-    /// The same, ready to be an `html_body`.
+    /// The words, ready to be an `html_body`.
     #[serde(default)]
     pub html: String,
-    /// The status that the ticket is to have from then on (`keyword_note` only); `null` where it stays as it is.
+    /// The ticket's new status (`keyword_note` only); `null` where it stays unchanged.
     #[serde(default)]
     pub status: Option<String>,
-    /// What it says, as a code ([`crate::domain::note::Saying::code`]): of several notes in one comment, that of the first.
-    /// `null` where a version before this one has chosen the words.
+    /// Its code ([`crate::domain::note::Saying::code`]), of the first note where a comment holds several. `null` where
+    /// an earlier version of tandem chose the words.
     #[serde(default)]
     pub code: Option<String>,
     /// The codes of all notes in the comment, each once.
     #[serde(default)]
     pub codes: Vec<String>,
-    /// The fields of the first; those that its code does not have are `null` or empty.
+    /// The fields of the first note; a field that its code does not have is `null` or empty.
     #[serde(default)]
     pub fields: Fields,
 }
@@ -181,11 +181,11 @@ impl fmt::Debug for Context {
     }
 }
 
-/// A thing no customer would type, and that Zendesk would expand if a mapping let it through.
+/// A placeholder that no customer would type, and that Zendesk would expand if a mapping let it through.
 pub(super) const PLACEHOLDER: &str = "{{dc.tandem_probe}}";
 
-/// The situations in which a mapping is tried before it is used: its sample, and the corners that samples forget. Each
-/// is one that the bridge can bring about.
+/// The situations in which a mapping is tried before it is used: its sample, and corner cases that samples forget. The
+/// bridge can produce each of them.
 pub(super) fn probes(sample: &Context) -> Vec<(String, Context)> {
     let mut probes = vec![
         ("its sample".to_owned(), sample.clone()),
@@ -225,7 +225,7 @@ pub(super) fn probes(sample: &Context) -> Vec<(String, Context)> {
         }
     }
     for time in ["2026-11-22T00:00:00Z", "2026-11-23T07:59:59.999Z", "2027-01-01T12:00:00Z", "2028-02-29T23:59:59Z"] {
-        // These are times, so each can be read.
+        // Each of these parses.
         if let Ok(time) = time.parse() {
             probe(&format!("the time {time}"), &|context| context.event.received_at = time);
         }
@@ -243,7 +243,7 @@ pub(super) fn probes(sample: &Context) -> Vec<(String, Context)> {
     probes
 }
 
-/// So many pictures, copied to Zendesk where the call goes there.
+/// The sample with so many pictures, copied to Zendesk where the call goes there.
 fn with_media(sample: &Context, count: usize) -> Context {
     let mut pictured = sample.clone();
     pictured.message.media = (1..=count).map(|n| format!("https://media.example.com/picture-{n}.jpg")).collect();
@@ -253,7 +253,8 @@ fn with_media(sample: &Context, count: usize) -> Context {
     pictured
 }
 
-/// Every blank blank. Only what the bridge guarantees for the call is there.
+/// The sample with every optional field blank, so that only the fields are left that the bridge guarantees for the
+/// call.
 fn bare(sample: &Context) -> Context {
     let mut bare = sample.clone();
     bare.event.channel = None;
@@ -284,7 +285,8 @@ fn bare(sample: &Context) -> Context {
     bare
 }
 
-/// Every optional field set, and every field that a customer can fill filled with what breaks naive templates.
+/// The sample with every optional field set, and with texts that break naive templates in every field that a customer
+/// can fill.
 fn hostile(sample: &Context) -> Context {
     let mut hostile = sample.clone();
     let text = format!("\"quoted\" \\ {PLACEHOLDER} {{% if %}} ${{x}} </script>\nsecond 'line'\ttab");
@@ -307,7 +309,7 @@ fn hostile(sample: &Context) -> Context {
     hostile
 }
 
-/// Long enough that a template which shortens the text is found out.
+/// The sample with a text so long that a template which shortens it is found out.
 fn long(sample: &Context) -> Context {
     let mut long = sample.clone();
     long.ticket.subject = sample.campaign.id.is_none().then(|| "Action Needed".to_owned());
@@ -318,7 +320,7 @@ fn long(sample: &Context) -> Context {
     long
 }
 
-/// Puts `text` wherever the sample has a text, as the bridge would lay it out.
+/// Replaces every text of the sample by `text`, laid out as the bridge does.
 fn set_text(context: &mut Context, text: &str) {
     let html = text.replace('&', "&amp;").replace('<', "&lt;").replace('{', "&#123;").replace('\n', "<br>");
     for (old, new) in [

@@ -1,8 +1,8 @@
-//! The filters that templates may use. All are our own, so that every one has a limit and none can panic.
+//! The filters that templates may use. None is the library's, so that every one has a limit and none can panic.
 //!
-//! Their meaning is that of Liquid's filters of the same names, save that they refuse what Liquid would quietly make
-//! something of: arithmetic that does not fit, lists where a text is wanted, empty search texts. A `null` goes
-//! through every text filter as an empty text.
+//! They mean the same as Liquid's filters of these names, but refuse doubtful input that Liquid would take: arithmetic
+//! that does not fit, lists where a text is wanted, empty search texts. A `null` goes through every text filter as an
+//! empty text.
 
 use std::fmt;
 
@@ -18,7 +18,8 @@ use super::tags::{MAX_LIST, MAX_VALUE_BYTES, charge, weight};
 use super::{letters, values};
 use crate::domain::{phone, text};
 
-/// What a filter makes, or why it cannot. The reasons are fixed words: they may be logged, customers' texts may not.
+/// The result of a filter, or the reason of its failure. Reasons are fixed words, because they may be logged and
+/// customers' texts may not.
 type Made = Result<Value, Refusal>;
 
 /// One filter.
@@ -36,7 +37,7 @@ const fn spec(name: &'static str, arguments: (usize, usize), apply: fn(&Value, &
     Spec { name, arguments, apply }
 }
 
-/// Every filter there is, first those for our trade.
+/// All filters, those for texting first.
 pub(super) static FILTERS: [Spec; 33] = [
     spec("segments", (0, 0), |input, _| Ok(whole(text::segments(&string(input)?).segments))),
     spec("gsm7", (0, 0), |input, _| made(text::to_gsm7(&string(input)?))),
@@ -168,12 +169,12 @@ fn argument(given: &[Value], index: usize) -> Result<Value, &'static str> {
     given.get(index).cloned().ok_or("lacks an argument")
 }
 
-/// The text of a value; nothing is an empty text.
+/// The text of a value; that of nil is empty.
 fn string(value: &Value) -> Result<String, &'static str> {
     values::text(value).map(std::borrow::Cow::into_owned).ok_or("works on a text, not on a list or a table")
 }
 
-/// Most filters make an empty text of nothing; these leave it nothing.
+/// Most filters make an empty text of nil; those that use this leave it nil.
 fn unless_nil(input: &Value, apply: impl FnOnce(&str) -> Made) -> Made {
     if matches!(input, Value::Nil) { Ok(Value::Nil) } else { apply(&string(input)?) }
 }
@@ -195,7 +196,7 @@ fn whole(number: impl TryInto<i64>) -> Value {
     Value::scalar(widened(number))
 }
 
-/// Counts come in several widths.
+/// A count of any width as an `i64`.
 fn widened(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
@@ -218,7 +219,7 @@ fn size(input: &Value) -> Made {
     }
 }
 
-/// What `default` replaces: nothing, false, an empty text, list or table.
+/// Whether `default` replaces a value: nil, false, an empty text, list or table.
 fn is_blank(value: &Value) -> bool {
     value.query_state(State::DefaultValue)
 }
@@ -227,8 +228,8 @@ fn joined(a: &str, b: &str) -> Made {
     made([a, b].concat())
 }
 
-/// Every match is replaced. As in Ruby, a backslash in the replacement has a meaning: `\\0` and `\\&` are the match,
-/// `` \\` `` and `\\'` what stands before and behind it, other digits nothing, and `\\\\` is a backslash.
+/// Replaces every match. As in Ruby, a backslash in the replacement has a meaning: `\\0` and `\\&` are the match, ``
+/// \\` `` and `\\'` the text before and behind it, other digits are empty, and `\\\\` is a backslash.
 fn replace(text: &str, search: &str, new: &str) -> Made {
     if search.is_empty() {
         return Err("has nothing to search for".into());
@@ -265,7 +266,7 @@ fn replace(text: &str, search: &str, new: &str) -> Made {
     made(replaced)
 }
 
-/// As a form writes it: blanks as `+`, and only letters, digits and `-_.~` as they are.
+/// The text in form encoding: blanks as `+`, and only letters, digits and `-_.~` unchanged.
 fn url_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -293,7 +294,7 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// So many characters, the ellipsis (`...`, or the second argument) included; it is never cut itself.
+/// The first characters of a text, the ellipsis (`...`, or the second argument) included, which is never cut itself.
 fn truncate(text: &str, given: &[Value]) -> Made {
     let most = count(given, 0)?;
     if text.chars().count() <= most {
@@ -318,7 +319,8 @@ fn truncate_segments(whole: &str, given: &[Value]) -> Made {
     made(whole.get(..end).unwrap_or_default().to_owned())
 }
 
-/// Empty parts at the end are dropped. A single blank stands for any white space, also at the beginning.
+/// The parts of a text, without empty ones at the end. A single blank as separator stands for any white space, also at
+/// the beginning.
 fn split(text: &str, separator: &str) -> Made {
     if separator.is_empty() {
         return Err("has nothing to split at".into());
@@ -339,7 +341,7 @@ fn split(text: &str, separator: &str) -> Made {
     Ok(Value::Array(parts.into_iter().map(|part| Value::scalar(part.to_owned())).collect()))
 }
 
-/// The size is worked out first, because many members and a long separator multiply.
+/// The members of a list as one text. The size is checked first, because many members and a long separator multiply.
 fn join(input: &Value, given: &[Value]) -> Made {
     let separator = given.first().map_or_else(|| Ok(" ".to_owned()), string)?;
     let parts = list(input)?.iter().map(string).collect::<Result<Vec<String>, _>>()?;
@@ -354,7 +356,7 @@ fn arithmetic(operation: Operation, input: &Value, given: &[Value]) -> Made {
     Ok(calculate(operation, input, &argument(given, 0)?)?)
 }
 
-/// Without a time there is nothing to write; without a format the time stays as it is.
+/// A time in a format. Without a time or a format, the input stays unchanged.
 fn date(input: &Value, given: &[Value]) -> Made {
     let format = string(&argument(given, 0)?)?;
     let time = string(input)?;

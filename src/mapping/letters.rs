@@ -1,11 +1,11 @@
-//! Capital and small letters: as Ruby has them, letter by letter and in every script.
+//! Capital and small letters by Ruby's rules, letter by letter and in every script.
 
 /// Every letter as a capital.
 pub(super) fn upcase(text: &str) -> String {
     text.chars().flat_map(char::to_uppercase).collect()
 }
 
-/// Every letter as a small one. Each letter by itself, so a sigma at the end of a word is like any other.
+/// Every letter as a small one. Each letter is taken by itself, so a sigma at the end of a word is like any other.
 pub(super) fn downcase(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }
@@ -18,8 +18,7 @@ pub(super) fn capitalize(text: &str) -> String {
     capitalized
 }
 
-/// A letter as it stands at the beginning of a title: in some scripts that is no capital (Unicode, SpecialCasing.txt and
-/// UnicodeData.txt).
+/// A letter in title case, which is no capital in some scripts (Unicode, SpecialCasing.txt and UnicodeData.txt).
 fn title(letter: char) -> String {
     let capital = upcase(letter.encode_utf8(&mut [0; 4]));
     match letter {
@@ -28,7 +27,7 @@ fn title(letter: char) -> String {
         'Ǉ'..='ǉ' => "ǈ".to_owned(),
         'Ǌ'..='ǌ' => "ǋ".to_owned(),
         'Ǳ'..='ǳ' => "ǲ".to_owned(),
-        // Georgian has capitals for texts that are all capitals.
+        // Georgian has capitals only for texts that are all capitals.
         '\u{10d0}'..='\u{10ff}' | '\u{1c90}'..='\u{1cbf}' => downcase(&capital),
         // A Greek vowel keeps its iota below or beside it.
         '\u{1f80}'..='\u{1faf}' => char::from_u32(u32::from(letter) | 8).unwrap_or(letter).to_string(),

@@ -1,11 +1,12 @@
-//! Which mappings there are, what goes through each, and which call each makes. It knows nothing of what stands in one.
+//! The names of the mappings, with the events that go through each and the call that each makes. It never knows the
+//! content of a mapping.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::words::{language_of, shipped_words};
 
-/// What a mapping is for.
+/// The name of a mapping, which tells its purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Name {
     /// A customer's text opens a ticket.
@@ -16,9 +17,9 @@ pub enum Name {
     FollowUp,
     /// An agent's reply becomes a text.
     AgentReply,
-    /// A solved ticket is told to the customer.
+    /// The customer is told of a solved ticket.
     TicketSolved,
-    /// What went wrong is told to the agent.
+    /// The agent is told of a failure.
     FailureNote,
     /// An opt-in, opt-out or help keyword is noted for the agent.
     KeywordNote,
@@ -134,7 +135,7 @@ impl File {
         format!("{self}.toml")
     }
 
-    /// The text that stands for it where there is no such file; `None` for words in a language that is not shipped.
+    /// The shipped text in place of a missing file; `None` for words in a language that is not shipped.
     #[must_use]
     pub fn shipped(&self) -> Option<&'static str> {
         match self {
@@ -144,7 +145,7 @@ impl File {
     }
 }
 
-/// `agent_reply`, `notes.fr`.
+/// The file's name without its ending: `agent_reply`, `notes.fr`.
 impl fmt::Display for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -210,7 +211,7 @@ impl Call {
 /// The first line of a request, for people to read: `PUT /api/v2/tickets/1234` and the call's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestLine {
-    /// Which call.
+    /// The call.
     pub call: Call,
     /// HTTP method.
     pub method: &'static str,

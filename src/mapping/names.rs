@@ -1,7 +1,7 @@
-//! What a name in a template stands for: as Ruby's Liquid has it.
+//! The value of a name in a template, by the rules of Ruby's Liquid.
 //!
-//! The scanner has already refused every name that cannot exist. What is left to happen here is nothing (a list without
-//! a first member, a name that an `assign` in another branch would have given) and parts that only a value knows.
+//! The scanner has already refused every name that cannot exist. Two cases are left: a name without a value (the first
+//! member of an empty list, an `assign` in another branch), which is nil, and parts that only a value knows.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use liquid_core::{Error, Result, Runtime, Value, ValueCow, ValueView};
 
 use super::values::{Kind, kind};
 
-/// A runtime whose names are looked up as Ruby does it; everything else is the library's.
+/// A runtime that looks names up as Ruby does. All the rest is the library's.
 pub(super) struct Names<'r>(pub(super) &'r dyn Runtime);
 
 impl Runtime for Names<'_> {
@@ -61,7 +61,7 @@ impl Runtime for Names<'_> {
     }
 }
 
-/// One part of a value. Nothing has nothing in it; a list has nothing behind its end.
+/// One part of a value. Each part of nil is nil, and so is a member behind the end of a list.
 fn part<'v>(whole: &'v dyn ValueView, name: &ScalarCow<'_>) -> Result<ValueCow<'v>> {
     let found = match (kind(whole), kind(name)) {
         (Kind::Nil, _) => Some(ValueCow::Owned(Value::Nil)),

@@ -1,7 +1,7 @@
-//! Arithmetic of templates: as Ruby's Liquid has it, save that nothing is taken for a number that is none.
+//! Arithmetic of templates, by the rules of Ruby's Liquid, but it never takes a value for a number that is none.
 //!
-//! Whole numbers stay whole and are rounded towards minus infinity; as soon as one has a fraction, the sum is done in
-//! decimals, so that 0.1 and 0.2 are 0.3. What does not fit is refused.
+//! Whole numbers stay whole, and quotients are rounded towards minus infinity. Where one number has a fraction, the
+//! calculation is done in decimals, so that 0.1 and 0.2 are 0.3. A result that does not fit is refused.
 
 use liquid_core::{Value, ValueView};
 
@@ -22,16 +22,16 @@ const BY_ZERO: &str = "divides by zero";
 const NO_NUMBER: &str = "works on numbers";
 const NOTHING: &str = "works on numbers, and there is nothing; put `| default: 0` in front of it";
 
-/// Digits behind the point of a quotient: more than a float can hold.
+/// The digits behind the point of a quotient: more than a float can hold.
 const QUOTIENT_DIGITS: u32 = 40;
 
-/// The most digits behind the point that are calculated with.
+/// The most digits behind the point of an operand.
 const MAX_SCALE: u32 = 30;
 
 /// Calculates.
 ///
 /// # Errors
-/// Why not, in fixed words.
+/// The reason, in fixed words.
 pub(super) fn calculate(operation: Operation, a: &dyn ValueView, b: &dyn ValueView) -> Result<Value, &'static str> {
     match (number(a)?, number(b)?) {
         (Number::Whole(a), Number::Whole(b)) => wholes(operation, a, b).map(Value::scalar),
@@ -49,7 +49,7 @@ fn wholes(operation: Operation, a: i64, b: i64) -> Result<i64, &'static str> {
             let is_rounded_up = a.checked_rem(b).is_some_and(|rest| rest != 0 && (rest < 0) != (b < 0));
             a.checked_div(b).and_then(|quotient| quotient.checked_sub(i64::from(is_rounded_up)))
         }
-        // Nothing is left of a division by -1, even where the quotient does not fit.
+        // The rest of a division by -1 is 0, even where the quotient does not fit.
         Operation::Modulo => {
             let rest = a.checked_rem(b).unwrap_or(0);
             if rest != 0 && (rest < 0) != (b < 0) { rest.checked_add(b) } else { Some(rest) }
@@ -61,7 +61,7 @@ fn wholes(operation: Operation, a: i64, b: i64) -> Result<i64, &'static str> {
 fn decimals(operation: Operation, a: Decimal, b: Decimal) -> Result<f64, &'static str> {
     let is_minus = a.is_minus != b.is_minus;
     let result = match operation {
-        // Two zeros leave a minus only where both bring one.
+        // The sum of two zeros has a minus only where both have one.
         Operation::Plus if a.units == 0 && b.units == 0 => Some(Decimal { is_minus: a.is_minus && b.is_minus, ..a }),
         Operation::Minus if a.units == 0 && b.units == 0 => Some(Decimal { is_minus: a.is_minus && !b.is_minus, ..a }),
         Operation::Plus => a.aligned(b).and_then(|(x, y, scale)| Some(Decimal::of(x.checked_add(y)?, scale))),
@@ -92,7 +92,7 @@ enum Number {
 #[derive(Clone, Copy)]
 struct Decimal {
     units: i128,
-    /// Also zero has a sign.
+    /// The sign, which zero has as well.
     is_minus: bool,
     scale: u32,
 }
@@ -111,7 +111,7 @@ impl Decimal {
         Self { units, is_minus: units < 0, scale }
     }
 
-    /// Reads `-12.5` and what [`float_text`] writes.
+    /// Reads `-12.5` and the notation of [`float_text`].
     fn read(text: &str) -> Option<Self> {
         let (number, exponent) = text.split_once('e').unwrap_or((text, "0"));
         let exponent: i32 = exponent.parse().ok()?;
@@ -126,7 +126,7 @@ impl Decimal {
         }
     }
 
-    /// Both as units of the same scale.
+    /// Both numbers as units of one scale.
     fn aligned(self, other: Self) -> Option<(i128, i128, u32)> {
         let scale = self.scale.max(other.scale);
         let raise = |number: Self| number.units.checked_mul(power(scale.saturating_sub(number.scale))?);
@@ -139,7 +139,7 @@ impl Decimal {
         format!("{sign}{digits}e-{}", self.scale).parse().ok().filter(|float: &f64| float.is_finite())
     }
 
-    /// By hand, digit after digit, because the quotient may have no end.
+    /// The quotient, digit by digit, because it may have no end.
     fn divided_by(self, other: Self) -> Option<f64> {
         let (a, b, _) = self.aligned(other)?;
         let (a, b) = (a.unsigned_abs(), b.unsigned_abs());
@@ -159,7 +159,7 @@ fn power(exponent: u32) -> Option<i128> {
     10_i128.checked_pow(exponent)
 }
 
-/// Ruby takes what is no number for 0, and `12 apples` for 12; here they are refused.
+/// The number of a value. Ruby takes any other value for 0, and `12 apples` for 12; both are refused here.
 fn number(value: &dyn ValueView) -> Result<Number, &'static str> {
     match kind(value) {
         Kind::Whole(number) => Ok(Number::Whole(number)),

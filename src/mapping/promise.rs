@@ -1,22 +1,23 @@
-//! What the bridge promises about every request, checked on the request itself.
+//! The bridge's promises about every request, checked on the request itself.
 //!
-//! Mappings are the operator's to change, but some fields carry the promises: without the event ids nobody can tell
-//! whether a lost call arrived, without `public` a customer's text would be an internal note. They are checked when a
-//! mapping is loaded, on its probes, and again on every request before it leaves.
+//! Operators may change mappings, but some fields carry the promises. Without the event ids the bridge cannot tell
+//! whether a lost call arrived; without `public` a customer's text would be an internal note. The promises are checked
+//! when a mapping is loaded, on its probes, and again on every request before it leaves.
 
 use serde_json::{Map, Value};
 
 use super::{Context, Name};
 use crate::domain::text;
 
-/// Zendesk cuts a comment at 64 kB without a word (Zendesk, "Ticket comments"); the smaller reading of "kB".
+/// Zendesk silently cuts a comment at 64 kB (Zendesk, "Ticket comments"); this is the smaller reading of "kB".
 const MAX_COMMENT_BYTES: usize = 64_000;
 
-/// Braze: trigger properties are at most 50 KB (Braze, "Trigger properties object"); the smaller reading of "KB".
+/// Braze takes at most 50 KB of trigger properties (Braze, "Trigger properties object"); this is the smaller reading of
+/// "KB".
 const MAX_TRIGGER_BYTES: usize = 50_000;
 
-/// What may be written to a ticket, as Zendesk's OpenAPI file of June 2025 names it. Zendesk drops a field that it does
-/// not know without an error, so a misspelt one must be found here. `via` is not among them: it can defeat triggers.
+/// The fields of a ticket that may be written, from Zendesk's OpenAPI file of June 2025. Zendesk silently drops an
+/// unknown field, so a misspelt one must be found here. `via` is left out, because it can defeat triggers.
 const TICKET_FIELDS: [&str; 32] = [
     "additional_collaborators",
     "assignee_email",
@@ -52,14 +53,15 @@ const TICKET_FIELDS: [&str; 32] = [
     "via_followup_source_id",
 ];
 
-/// What may be written with a comment. `body` is not among them: Zendesk collapses its lines and expands placeholders.
+/// The fields of a comment that may be written. `body` is left out, because Zendesk collapses its lines and expands
+/// placeholders.
 const COMMENT_FIELDS: [&str; 4] = ["author_id", "html_body", "public", "uploads"];
 
-/// What a call to Braze may hold: one recipient, nobody else.
+/// The fields of a call to Braze, which has exactly one recipient.
 const BRAZE_FIELDS: [&str; 4] = ["campaign_id", "recipients", "send_id", "trigger_properties"];
 const RECIPIENT_FIELDS: [&str; 4] = ["attributes", "braze_id", "external_user_id", "trigger_properties"];
 
-/// Every promise that `body` would break, in words that say what to write instead.
+/// Every promise that `body` would break, in words that name the remedy.
 pub(super) fn broken(name: Name, context: &Context, body: &Value) -> Vec<String> {
     let mut check = Check { body, broken: Vec::new() };
     match name {
@@ -117,7 +119,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Only fields that the vendor knows and the bridge stands for.
+    /// Refuses fields that the vendor does not know or the bridge does not send.
     fn only(&mut self, pointer: &str, known: &[&str]) {
         let Some(Value::Object(table)) = self.at(pointer) else { return };
         for key in table.keys().filter(|key| !known.contains(&key.as_str())) {
@@ -253,7 +255,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Both names under which campaigns print the text, and the whole of it in both.
+    /// Checks that both names under which campaigns print the text hold all of it.
     fn texts(&mut self, whole: Option<&str>) {
         let empty = Map::new();
         let properties = self.at("/recipients/0/trigger_properties").and_then(Value::as_object).unwrap_or(&empty);
@@ -274,7 +276,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Whether `shown` has all of `whole` in it, however its white space is laid out, and be it in GSM-7.
+/// Whether `shown` contains all of `whole`, with any white space, and also in its GSM-7 spelling.
 fn says(shown: &str, whole: &str) -> bool {
     let squeeze = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     squeeze(shown).contains(&squeeze(whole)) || squeeze(shown).contains(&squeeze(&text::to_gsm7(whole)))
@@ -296,7 +298,7 @@ pub(super) fn size(value: &Value) -> usize {
     let mut counter = Counter(0);
     match serde_json::to_writer(&mut counter, value) {
         Ok(()) => counter.0,
-        // A value that cannot be written is too large for everything.
+        // A value that cannot be written counts as too large for every limit.
         Err(_) => usize::MAX,
     }
 }

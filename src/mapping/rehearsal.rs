@@ -6,7 +6,7 @@ use super::body::Node;
 use super::context::{self, Context};
 use super::{Call, Name, make, promise};
 
-/// Renders the body for every probe and collects what is wrong: the key where one is to blame, and words.
+/// Renders the body for every probe and collects the faults: the key where one is at fault, and words.
 pub(super) fn rehearse(name: Name, node: &Node, sample: &Context) -> Vec<(Option<String>, String)> {
     let mut faults = Vec::new();
     let mut said = BTreeSet::new();

@@ -1,12 +1,12 @@
-//! Looks at a template before the Liquid parser does, and refuses what the parser could not survive.
+//! Scans a template before the Liquid parser does, and refuses templates that the parser could not survive.
 //!
-//! The parser recurses without a limit (a deep template overflows the stack, which nothing can catch), panics on
-//! integers that do not fit, and turns `(1..1000000000)` into a real list. The scanner also knows the schema, so that
-//! a misspelt name is found even in a branch that no sample takes: a missing name in an `if` is merely false.
+//! The parser recurses without a limit, panics on integers that do not fit, and turns `(1..1000000000)` into a real
+//! list. A deep template would overflow the stack, which cannot be caught. The scanner also knows the schema, so that a
+//! misspelt name is found even in a branch that no sample takes, because a missing name in an `if` is merely false.
 //!
-//! What Ruby's Liquid, the reference, reads in another way than it looks is refused here too, because it reads with
-//! patterns and not with a grammar. White space is settled here as Ruby settles it: what `-` trims, and what a block
-//! that holds nothing else does not print.
+//! Ruby's Liquid, the reference, reads with patterns and not with a grammar, so the scanner also refuses spellings that
+//! it reads in another way than they look. The scanner settles white space as Ruby does: the white space that `-`
+//! trims, and that of a block without any other content, which is not printed.
 
 use serde_json::Value;
 
@@ -19,15 +19,15 @@ mod token;
 
 use token::{Token, one_line, tokens};
 
-/// Blocks inside blocks. The parser was measured to overflow a 2 MiB stack at 500 in release builds; debug builds
-/// need several times as much stack, and no sensible template needs ten.
+/// The deepest nesting of blocks. The parser was measured to overflow a 2 MiB stack at 500 in release builds. Debug
+/// builds need several times as much stack, and no sensible template needs ten.
 const MAX_NESTING: usize = 16;
 
-/// The tags that open a block, and how the block is closed.
+/// The tags that open a block, each with the tag that closes it.
 const BLOCKS: [(&str, &str); 5] =
     [("if", "endif"), ("unless", "endunless"), ("case", "endcase"), ("for", "endfor"), ("capture", "endcapture")];
 
-/// The tags that stand alone, each with the blocks that it belongs into; one without any stands everywhere.
+/// The tags that stand alone, each with the blocks that may hold it; a tag without blocks may stand everywhere.
 const TAGS: [(&str, &[&str]); 6] = [
     ("assign", &[]),
     ("else", &["if", "unless", "case", "for"]),
@@ -40,7 +40,7 @@ const TAGS: [(&str, &[&str]); 6] = [
 /// Words that are values.
 const LITERALS: [&str; 6] = ["true", "false", "nil", "null", "empty", "blank"];
 
-/// Words that are not names of values, each with the tags that they belong into.
+/// Words that are not names of values, each with the tags that may hold it.
 const WORDS: [(&str, &[&str]); 7] = [
     ("in", &["for"]),
     ("reversed", &["for"]),
@@ -51,10 +51,10 @@ const WORDS: [(&str, &[&str]); 7] = [
     ("or", &["if", "elsif", "unless", "when"]),
 ];
 
-/// What a `for` says of its turn.
+/// The parts of `forloop`, which describe the turn of a `for`.
 const FORLOOP: [&str; 7] = ["index", "index0", "rindex", "rindex0", "length", "first", "last"];
 
-/// Filters that always make a text of one value.
+/// Filters that always make a text.
 const MAKE_TEXT: [&str; 22] = [
     "append",
     "capitalize",
@@ -83,25 +83,25 @@ const MAKE_TEXT: [&str; 22] = [
 /// Filters that always make a number.
 const MAKE_NUMBER: [&str; 7] = ["plus", "minus", "times", "divided_by", "modulo", "size", "segments"];
 
-/// What a template consists of.
+/// The shape of a template.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     /// Text without any Liquid.
     Fixed,
     /// Exactly one `{{ expression }}`: the expression.
     Expression(String),
-    /// Text and Liquid: the same with [`WriteTag::Text`] in place of every `{{ expression }}`.
+    /// Text and Liquid: the template with [`WriteTag::Text`] in place of every `{{ expression }}`.
     Mixed(String),
 }
 
-/// What kind of brackets a piece of Liquid stands in.
+/// The brackets of a piece of Liquid.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Bracket {
     Expression,
     Tag,
 }
 
-/// What a value is known to be before there is one. Nothing at all is always possible too.
+/// The known type of a value before rendering. Nil is always possible as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
     Text,
@@ -109,7 +109,7 @@ enum Known {
     Any,
 }
 
-/// Checks `text` and says what shape it has. `schema` is a context as JSON: its names are the only ones there are.
+/// Checks `text` and gives its shape. `schema` is a context as JSON, which holds all names that exist.
 pub(super) fn scan(text: &str, schema: &Value) -> Result<Shape, String> {
     let mut scan = Scan { schema, locals: Vec::new(), open: Vec::new() };
     let mut rest = text;
@@ -144,7 +144,7 @@ pub(super) fn scan(text: &str, schema: &Value) -> Result<Shape, String> {
     })
 }
 
-/// The next `{{ … }}` or `{% … %}` of `text`: what stands before it, its kind, its inside, and what follows.
+/// The next `{{ … }}` or `{% … %}` of `text`: the text before it, its brackets, its inside, and the text after it.
 fn next_piece(text: &str) -> Result<Option<(&str, Bracket, &str, &str)>, String> {
     let Some(start) = text.find("{{").into_iter().chain(text.find("{%")).min() else { return Ok(None) };
     let (before, from) = text.split_at(start);
@@ -153,7 +153,7 @@ fn next_piece(text: &str) -> Result<Option<(&str, Bracket, &str, &str)>, String>
     let body = from.get(2..).unwrap_or_default();
     let mut quote = None;
     for (at, c) in body.char_indices() {
-        // Liquid looks for the end before it looks for quotation marks, and takes a single brace for half of it.
+        // Liquid looks for the end before it looks for quotation marks, and takes a single brace for half an end.
         let ends = if is_expression { c == '}' } else { body.get(at..).is_some_and(|tail| tail.starts_with(close)) };
         match quote {
             Some(open) if c == open => quote = None,
@@ -177,7 +177,7 @@ const ENDS_IN_QUOTES: &str = "a brace in quotation marks ends `{{` in Liquid, as
 
 struct Scan<'a> {
     schema: &'a Value,
-    /// Names that the template gives itself with `assign`, `capture` and `for`, and what is known of them.
+    /// Names that the template gives itself with `assign`, `capture` and `for`, each with its known type.
     locals: Vec<(String, Known)>,
     open: Vec<Open>,
 }
@@ -187,13 +187,13 @@ struct Open {
     block: &'static str,
     /// The tag that closes it.
     end: &'static str,
-    /// After `else` there is no other branch.
+    /// Whether it has an `else`, behind which no other branch may stand.
     has_else: bool,
-    /// What a `case` looks at.
+    /// The known type of the value of a `case`.
     value: Known,
-    /// Whether there is nothing in it but white space, assignments and blocks of the same kind.
+    /// Whether it holds only white space, assignments and blocks of the same kind.
     is_blank: bool,
-    /// Where its own white space stands in the result.
+    /// The ranges of its own white space in the result.
     spaces: Vec<std::ops::Range<usize>>,
 }
 
@@ -236,7 +236,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Whether a tag may stand where it stands.
+    /// Checks that a tag may stand here.
     fn place(&self, tag: &str) -> Result<(), String> {
         if BLOCKS.iter().any(|(block, end)| *block == tag || *end == tag) {
             return Ok(());
@@ -258,7 +258,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Keeps count of open blocks, and learns the names that the template gives itself.
+    /// Keeps track of open blocks and of the names that the template gives itself.
     fn tag(&mut self, tag: &str, arguments: &[Token<'_>], mixed: &mut String) -> Result<(), String> {
         if let Some((block, end)) = BLOCKS.iter().find(|(block, _)| *block == tag) {
             let value = if tag == "case" { self.known(arguments) } else { Known::Any };
@@ -290,7 +290,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// The end of a block. White space in a block of nothing else is not printed; `capture` keeps its own.
+    /// Ends a block. White space in a block without other content is not printed, but `capture` keeps its own.
     fn close(&mut self, tag: &str, open: Option<Open>, mixed: &mut String) -> Result<(), String> {
         let open = match open {
             Some(open) if open.end == tag => open,
@@ -311,7 +311,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// A text and a number are compared: never equal, and by size not at all.
+    /// Refuses a comparison of a text with a number, which are never equal and have no order.
     fn compared(&self, tag: &str, arguments: &[Token<'_>]) -> Result<(), String> {
         let refuse = |left: Known, right: Known| {
             let differ = matches!((left, right), (Known::Text, Known::Number) | (Known::Number, Known::Text));
@@ -335,7 +335,7 @@ impl Scan<'_> {
         })
     }
 
-    /// What an expression makes for certain, if anything but nothing.
+    /// The known type of an expression's value.
     fn known(&self, expression: &[Token<'_>]) -> Known {
         let last = expression.windows(2).rev().find_map(|pair| match pair {
             [Token::Sign('|'), Token::Path(filter)] => Some(*filter),
@@ -359,7 +359,7 @@ impl Scan<'_> {
         }
         let value = path.split('.').try_fold(self.schema, |value, name| value.get(name));
         match value {
-            // Attributes are whatever the sender of the event put there.
+            // Attributes may hold any value of the event's sender.
             _ if path.starts_with("attributes.") => Known::Any,
             Some(Value::String(_)) => Known::Text,
             Some(Value::Number(_)) => Known::Number,
@@ -367,14 +367,14 @@ impl Scan<'_> {
         }
     }
 
-    /// Every filter and every name must exist.
+    /// Checks that every filter and every name exists.
     fn names(&self, tag: &str, tokens: &[Token<'_>]) -> Result<(), String> {
         let mut before = None;
         let mut whole = "";
         for (at, token) in tokens.iter().enumerate() {
             match (before, token) {
                 (Some(&Token::Sign('|')), Token::Path(filter)) => self.filter(filter)?,
-                // What follows a bracket is looked up in a value that only the event knows.
+                // A name behind a bracket is looked up in a value that only the event knows.
                 (Some(&Token::Sign('.')), Token::Path(_)) => {}
                 (_, Token::Path(_)) if tokens.get(at + 1) == Some(&Token::Sign(':')) => {}
                 (_, Token::Path(path)) => {
@@ -417,7 +417,7 @@ impl Scan<'_> {
         let Some(mut value) = self.schema.get(root) else {
             return Err(format!("there is no `{root}`; there are: {}", keys(self.schema)));
         };
-        // Profile attributes are whatever the sender of the event put there.
+        // Profile attributes may have any name.
         if root == "attributes" {
             return Ok(());
         }

@@ -1,7 +1,8 @@
 //! The filter `date`: times in strftime's notation, as Ruby writes them.
 //!
-//! Only what Ruby and this module write alike is taken; every other letter is refused by its name. There is no `now`:
-//! the same event must always make the same request, or Zendesk's idempotency key would refuse the repeat.
+//! Only letters that Ruby and this module write alike are taken; every other letter is refused by its name. There is no
+//! `now`, because the same event must always make the same request, or Zendesk's idempotency key would refuse the
+//! repeat.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -11,7 +12,7 @@ use jiff::civil::Weekday;
 use jiff::fmt::temporal::{Pieces, PiecesOffset};
 use jiff::tz::{Offset, TimeZone};
 
-/// Why a time could not be written.
+/// The reason why a time could not be written.
 pub(super) type Refusal = Cow<'static, str>;
 
 /// The longest format. Each of its letters makes a few characters.
@@ -20,7 +21,7 @@ const MAX_FORMAT_BYTES: usize = 1024;
 /// Writes the time `input`, which names its offset from UTC, in the notation `format`.
 ///
 /// # Errors
-/// Why not. Of the format at most one letter is quoted.
+/// The reason, which quotes at most one letter of the format.
 pub(super) fn date(input: &str, format: &str) -> Result<String, Refusal> {
     let time = read(input)
         .ok_or("works on times such as `event.received_at`, written with their offset: 2026-11-21T09:30:00Z")?;
@@ -55,7 +56,7 @@ fn unknown(letter: char) -> Refusal {
     }
 }
 
-/// A time with its offset. Without one, Ruby would take the time zone of the machine.
+/// A time with its offset. A time without one is refused, because Ruby would take the time zone of the machine.
 fn read(input: &str) -> Option<Zoned> {
     let pieces = Pieces::parse(input).ok()?;
     if pieces.time_zone_annotation().is_some() || input.contains(":60") {
@@ -70,7 +71,7 @@ fn read(input: &str) -> Option<Zoned> {
     pieces.date().to_datetime(pieces.time()?).to_zoned(zone).ok()
 }
 
-/// What one letter makes of a time.
+/// The part of a time that one letter stands for.
 enum Field {
     /// A number, at least so many digits, filled with zeros or blanks.
     Number(i64, usize, char),
@@ -81,7 +82,7 @@ enum Field {
 }
 
 impl Field {
-    /// As the flag wants it; `None` where the flag is not for such a field.
+    /// The field written with this flag; `None` where the flag is not for such a field.
     fn with(self, flag: Option<char>) -> Option<String> {
         let padded = |number: i64, width: usize, pad: char| match pad {
             '0' => format!("{number:0width$}"),

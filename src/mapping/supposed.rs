@@ -1,8 +1,8 @@
-//! The context that the bridge would make of an event, as far as the event itself tells, for people who try a mapping:
-//! on the command line, and in the console, which adds what it knows besides.
+//! The context that the bridge would make of an event, as far as the event itself tells, for people who try a mapping
+//! on the command line or in the console, which adds its own knowledge.
 //!
-//! The rest, which only a vendor or a running bridge knows, stays that of the mapping's sample and is named. Pure; it never
-//! decides what is sent.
+//! The rest, which only a vendor or a running bridge knows, comes from the mapping's sample and is listed. Pure. It
+//! never decides a real request.
 
 use std::fmt;
 
@@ -14,18 +14,18 @@ use crate::domain::event::{Customer, CustomerText, Event, EventKind, PhoneText};
 use crate::domain::note::{Note, Saying, Says};
 use crate::domain::text;
 
-/// A context of which parts are the sample's.
+/// A context with parts from the sample.
 pub struct Supposed {
     /// The context.
     pub context: Context,
-    /// The fields that are the sample's; `customer.*` stands for all of a part.
+    /// The fields that come from the sample; `customer.*` stands for all fields of a part.
     pub sampled: Vec<&'static str>,
 }
 
 /// The event goes through another mapping, or through none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misfit {
-    /// What the event is.
+    /// The event's kind, in words.
     is: String,
     mapping: Name,
     /// The mappings that such an event goes through.
@@ -57,7 +57,7 @@ impl Misfit {
     /// Whether an event of this kind goes through the mapping.
     ///
     /// # Errors
-    /// When it does not: which mappings it is for.
+    /// When it does not, with the mappings that it goes through.
     pub fn check(mapping: Name, kind: &str) -> Result<(), Self> {
         if mapping.takes() == kind {
             return Ok(());
@@ -66,7 +66,7 @@ impl Misfit {
         Err(Self { is: format!("a {kind}"), mapping, instead })
     }
 
-    /// Whether a customer's text goes through the mapping. A request for help is a text like any other where no ticket is
+    /// Whether a customer's text goes through the mapping. A request for help is an ordinary text where no ticket is
     /// open.
     fn check_keyword(mapping: Name, keyword: Option<Keyword>) -> Result<(), Self> {
         let is = match (keyword, mapping) {
@@ -83,9 +83,9 @@ impl Misfit {
     }
 }
 
-/// The context for `mapping` with what the event tells in the place of what `sample`, the mapping's own, says.
+/// The context for `mapping`: the event's data over those of `sample`, the mapping's own.
 ///
-/// An agent's reply only rings: what the agent wrote is read from the ticket, and is the sample's here.
+/// An agent's reply carries no text, because the bridge reads it from the ticket, so the text is the sample's here.
 ///
 /// # Errors
 /// [`Misfit`] when the event does not go through the mapping.
@@ -127,12 +127,12 @@ pub fn suppose(mapping: Name, sample: Context, event: &Event) -> Result<Supposed
 }
 
 impl Supposed {
-    /// What a customer's text tells.
+    /// Puts a customer's text into the context.
     fn writes(&mut self, mapping: Name, written: &CustomerText) {
         let context = &mut self.context;
         context.event.channel = Some(written.channel.clone());
         context.event.category = Some(written.category.clone());
-        // Every body that is read names a customer, or a ticket whose customer only Zendesk knows.
+        // Every readable body names a customer, or a ticket whose customer only Zendesk knows.
         match aliases_of(&written.customer).first() {
             Some(alias) => {
                 let key = alias.key().0;
@@ -169,7 +169,7 @@ impl Supposed {
         }
     }
 
-    /// What a note of the bridge's own tells.
+    /// Puts a note of the bridge's own into the context.
     fn tells(&mut self, note: &Note) {
         self.context.ticket.id = Some(note.ticket_id);
         match &note.says {
@@ -181,7 +181,7 @@ impl Supposed {
         }
     }
 
-    /// Puts in what the words of a note are made of ([`super::Mappings::word`]).
+    /// Puts the code and fields of a note into the context ([`super::Mappings::word`]).
     fn codes(&mut self, saying: &Saying) {
         let note = &mut self.context.note;
         note.code = Some(saying.code().to_owned());
@@ -189,7 +189,7 @@ impl Supposed {
         note.fields = saying.fields();
     }
 
-    /// What the body of a text that carries its words tells beside its customer.
+    /// Puts a text to the phone into the context, with all but its customer.
     fn says(&mut self, owed: &PhoneText) {
         let context = &mut self.context;
         message(context, &owed.text, &[]);
@@ -204,7 +204,7 @@ impl Supposed {
         context.attributes.extend(recipe.attributes.clone());
     }
 
-    /// Whom a text is for, where the body names them.
+    /// Puts the recipient of a text into the context, where the body names one.
     fn texts(&mut self, external_user_id: Option<&str>) {
         let context = &mut self.context;
         let Some(id) = external_user_id else { return self.sampled.push("customer.*") };
@@ -233,7 +233,7 @@ fn customer_part(key: String, customer: &Customer, line: Option<String>) -> Cust
     }
 }
 
-/// Puts the words, and links to what came with them, where a mapping finds them.
+/// Puts the words and the links into the message of the context.
 fn message(context: &mut Context, words: &str, links: &[String]) {
     let lines = std::iter::once(words).filter(|words| !words.is_empty()).chain(links.iter().map(String::as_str));
     let whole = lines.collect::<Vec<_>>().join("\n");

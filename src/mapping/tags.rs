@@ -1,7 +1,7 @@
-//! Liquid's tags that can grow or repeat something, each with a budget.
+//! Liquid's tags that can grow or repeat a text, each with a budget.
 //!
-//! The library puts no limit on what a template may cost. Every render of a leaf has one [`Budget`], kept in the
-//! runtime's registers; loops, assignments and filters charge it, and the template fails when it is spent.
+//! The library does not limit the cost of a template. Every render of a leaf has one [`Budget`], kept in the runtime's
+//! registers. Loops, assignments and filters charge it, and the template fails when it is spent.
 
 use std::io::Write;
 
@@ -17,20 +17,21 @@ use liquid_core::{
 use super::names::Names;
 use super::values;
 
-/// Loop turns, assignments, filter calls and searches by `contains` that rendering one leaf may take. The shipped ones take three.
+/// The most loop turns, assignments, filter calls and searches by `contains` in one render of a leaf. The shipped ones
+/// take three.
 pub(super) const MAX_STEPS: usize = 2_000;
 
-/// Bytes that those steps may read and make in all: about 10 ms of work.
+/// The most bytes that those steps may read and make together: about 10 ms of work.
 pub(super) const MAX_WORK_BYTES: usize = 4 * 1024 * 1024;
 
 /// The largest text or list that a template may make. Zendesk cuts comments at 64 kB and Braze takes 50 KB of trigger
-/// properties, so there is room for shortening what is too long.
+/// properties, so a template has room to shorten a longer text.
 pub(super) const MAX_VALUE_BYTES: usize = 256 * 1024;
 
 /// The most members that a list made by a template may have.
 pub(super) const MAX_LIST: usize = 1_000;
 
-/// What rendering one leaf may still cost.
+/// The budget that is left for one render of a leaf.
 pub(super) struct Budget {
     steps: usize,
     bytes: usize,
@@ -59,7 +60,7 @@ pub(super) fn charge(runtime: &dyn Runtime, bytes: usize) -> Result<()> {
     }
 }
 
-/// Roughly how many bytes a value takes; lists and tables count something for each member.
+/// The approximate bytes of a value; lists and tables count a fixed amount for each member.
 pub(super) fn weight(value: &dyn ValueView) -> usize {
     const MEMBER: usize = 16;
     if let Some(list) = value.as_array() {
@@ -105,7 +106,7 @@ impl ParseBlock for ForBlock {
             match token.as_str() {
                 "limit" => limit = Some(labelled(&mut arguments)?),
                 "offset" => offset = Some(labelled(&mut arguments)?),
-                // Behind the others Liquid does not see it.
+                // Ruby's Liquid does not see `reversed` behind the others.
                 "reversed" if limit.is_some() || offset.is_some() => {
                     return Err(token.raise_custom_error("`reversed` stands in front of `limit:` and `offset:`"));
                 }
@@ -340,18 +341,18 @@ impl Renderable for Capture {
     }
 }
 
-/// The tags that stand behind every `{{ expression }}`. Templates cannot call them: the scanner knows no such tags.
+/// The tags that replace every `{{ expression }}`. Templates cannot call them, because the scanner knows no such tags.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum WriteTag {
     /// For a leaf of exactly one expression: writes the value as JSON, so that its type is kept.
     Value,
-    /// For an expression beside text: writes the value as text. Not tables, whose parts the library gives in another
-    /// order each time: the same event would not make the same body.
+    /// For an expression beside text: writes the value as text. A table is refused, because the library gives its parts
+    /// in another order each time, and the same event must make the same body.
     Text,
 }
 
 impl WriteTag {
-    /// The name under which the parser knows it; a short one, because the parser's time grows with the template.
+    /// Its name in the parser; that of `Text` is short, because the parser's time grows with the template.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Value => "tandem_value",
@@ -392,7 +393,7 @@ impl Renderable for ValueAsJson {
     fn render_to(&self, writer: &mut dyn Write, runtime: &dyn Runtime) -> Result<()> {
         let names = Names(runtime);
         let value = self.0.evaluate(&names)?;
-        // `empty` and `blank` are only good for comparing; as values they are nothing.
+        // `empty` and `blank` have a meaning only in comparisons; as values they are nil.
         let value = match value.into_owned() {
             Value::State(_) => Value::Nil,
             value @ (Value::Scalar(_) | Value::Array(_) | Value::Object(_) | Value::Nil) => value,
@@ -420,7 +421,7 @@ impl Renderable for ValueAsText {
 pub(super) struct Capped {
     pub(super) bytes: Vec<u8>,
     limit: usize,
-    /// Whether something did not fit. The library drops the reason of a failed write, so it is kept here.
+    /// Whether a write did not fit. It is kept here, because the library drops the reason of a failed write.
     pub(super) overflowed: bool,
 }
 

@@ -1,4 +1,5 @@
-//! One string of a mapping's body: compiled once, rendered for every event.
+//! One string of a mapping's body: compiled once, rendered for every event. It never panics and never works without
+//! bound.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -15,7 +16,7 @@ use super::tags::{AssignTag, Capped, CaptureBlock, ForBlock, MAX_VALUE_BYTES, Wr
 /// The longest template of one leaf, in bytes. The parser's time grows with the square of it.
 const MAX_LEAF_BYTES: usize = 4 * 1024;
 
-/// A value written as JSON may be six times as long as the value (every character escaped).
+/// The longest value written as JSON: six times its own length, if every character is escaped.
 const MAX_JSON_BYTES: usize = 6 * MAX_VALUE_BYTES;
 
 /// Turns strings into leaves.
@@ -28,11 +29,11 @@ pub(super) struct Compiler {
 pub(super) enum Leaf {
     /// No Liquid in it.
     Fixed(String),
-    /// Exactly `{{ a.b }}`: taken from the context as it is, whatever its type, past Liquid.
+    /// Exactly `{{ a.b }}`: the context's own value of any type, past Liquid.
     Path {
         /// The names, outermost first.
         path: Vec<String>,
-        /// What Liquid makes of it, for names that only Liquid knows (`message.media.first`).
+        /// The template for Liquid, for names that only Liquid knows (`message.media.first`).
         otherwise: Template,
     },
     /// Exactly one `{{ expression }}`: keeps the value's type.
@@ -47,19 +48,20 @@ pub(super) struct Data {
     liquid: Object,
 }
 
-/// Why a leaf could not be rendered.
+/// The reason why a leaf could not be rendered.
 #[derive(Debug)]
 pub(super) struct LeafError {
-    /// Fixed words, without anything that a customer or an agent wrote.
+    /// The reason in fixed words, without any text of a customer or an agent.
     pub(super) what: String,
-    /// The name that was asked for. It may come from data, so it is shown only for samples.
+    /// The missing name. It may come from data, so it is shown only for samples.
     pub(super) asked_for: Option<String>,
 }
 
 impl Compiler {
     /// A compiler for contexts shaped like `schema`.
     pub(super) fn new(schema: Value) -> Result<Self, String> {
-        // The standard library brings `break` and `continue`. Whatever else of it is not ours is refused by the scanner.
+        // The standard library brings `break` and `continue`. The scanner refuses its other tags and filters, unless
+        // they are replaced here.
         let mut builder = liquid::ParserBuilder::with_stdlib()
             .block(ChoiceBlock::If)
             .block(ChoiceBlock::Unless)
@@ -80,7 +82,7 @@ impl Compiler {
     /// Compiles one string.
     ///
     /// # Errors
-    /// What is wrong with it and what to do, in words.
+    /// The fault and its remedy, in words.
     pub(super) fn leaf(&self, text: &str) -> Result<Leaf, String> {
         self.leaf_for(text, &self.schema)
     }
@@ -88,14 +90,15 @@ impl Compiler {
     /// Compiles one string for contexts shaped like `schema`.
     ///
     /// # Errors
-    /// What is wrong with it and what to do, in words.
+    /// The fault and its remedy, in words.
     pub(super) fn leaf_for(&self, text: &str, schema: &Value) -> Result<Leaf, String> {
         if text.len() > MAX_LEAF_BYTES {
             return Err(format!("the template is {} bytes long; at most {MAX_LEAF_BYTES} are read", text.len()));
         }
         match scan(text, schema)? {
             Shape::Fixed => Ok(Leaf::Fixed(text.to_owned())),
-            // Parsed as it stands only for its errors: those of an expression inside a tag do not say what is wrong.
+            // The original is parsed only for its errors, because errors of an expression inside a tag do not name the
+            // fault.
             Shape::Mixed(with_tags) => self.parse(text).and_then(|_| self.parse(&with_tags)).map(Leaf::Mixed),
             Shape::Expression(expression) => {
                 self.parse(text)?;
@@ -127,7 +130,7 @@ impl Data {
 }
 
 impl Leaf {
-    /// The leaf's value for `data`. Never panics, and never works without bound.
+    /// The leaf's value for `data`.
     pub(super) fn render(&self, data: &Data) -> Result<Value, LeafError> {
         match self {
             Self::Fixed(text) => Ok(Value::String(text.clone())),
@@ -174,7 +177,7 @@ fn run(template: &Template, data: &Data, limit: usize) -> Result<Vec<u8>, LeafEr
     }
 }
 
-/// The names of an expression that is nothing but a path into the context.
+/// The names of an expression that is only a path into the context.
 fn plain_path(expression: &str, schema: &Value) -> Option<Vec<String>> {
     let path: Vec<String> = expression.split('.').map(str::to_owned).collect();
     let is_name = |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -182,7 +185,7 @@ fn plain_path(expression: &str, schema: &Value) -> Option<Vec<String>> {
     (is_rooted && path.iter().all(is_name)).then_some(path)
 }
 
-/// The first line of the library's report. The lines after it quote values, which may be what a customer wrote.
+/// The first line of the library's report. The lines after it quote values, which may be a customer's text.
 fn headline(report: &str) -> String {
     let first = report.lines().next().unwrap_or_default();
     first.strip_prefix("liquid: ").unwrap_or(first).trim().to_owned()
@@ -200,8 +203,8 @@ fn in_words(report: &str) -> String {
     words.join(" ")
 }
 
-/// Liquid has no numbers beyond 64 bits with a sign: larger ones are texts to it, so that they are written as they are
-/// and nobody calculates with what was rounded. A leaf that only passes one on takes it past Liquid, unchanged.
+/// The value for Liquid, whose numbers have 64 bits and a sign. A larger number becomes a text, so that it is written
+/// unchanged and no filter calculates with a rounded one. A leaf that only passes a number on takes it past Liquid.
 fn to_liquid(json: &Value) -> LiquidValue {
     match json {
         Value::Null => LiquidValue::Nil,

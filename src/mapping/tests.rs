@@ -1,4 +1,4 @@
-//! What mappings promise, and what they refuse.
+//! The promises and the refusals of mappings.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -38,7 +38,7 @@ fn with_x(template: &str) -> Result<Mappings, Faults> {
     load(Name::AgentReply, &format!("{}\nx = {template}\n", Name::AgentReply.shipped().0))
 }
 
-/// What `template` makes of a context; `None` when it is left out.
+/// The value that `template` makes of a context; `None` when it is left out.
 fn x(template: &str, context: &Context) -> Option<Value> {
     let mappings = with_x(template).unwrap_or_else(|faults| panic!("{template}: {faults}"));
     let body = mappings.render(Name::AgentReply, context).unwrap();
@@ -120,7 +120,7 @@ proptest! {
 
     #[test]
     fn no_template_panics_or_hangs(template in "(\\{\\{|\\}\\}|\\{%|%\\}|if|for|x|in|end|assign|=|\\||:|\\(|\\)|\\.\\.|[0-9]{1,25}|message\\.(text|media)|split|join|'|\"|\\[|\\]| |-|\\.){0,24}") {
-        // Whether it is refused does not matter here: only that there is an answer.
+        // The template may be refused; only a panic would fail here.
         if let Ok(mappings) = with_x(&template) {
             prop_assert!(mappings.render(Name::AgentReply, &sample(Name::AgentReply)).is_ok());
         }
@@ -167,7 +167,7 @@ fn a_leaf_of_one_expression_keeps_its_type_and_nothing_is_left_out() {
     }
 }
 
-/// The text that a template makes, or why it is refused.
+/// The text that a template makes, or the reason of its refusal.
 fn made_of(template: &str, context: &Context) -> Result<String, String> {
     let schema = serde_json::to_value(context).unwrap();
     let leaf = Compiler::new(schema.clone()).unwrap().leaf(template)?;
@@ -270,7 +270,7 @@ fn hostile_and_clumsy_templates_are_refused_with_a_reason() {
     }
 }
 
-/// What a sample does not show is found before the bridge starts, and not by the first such event.
+/// A fault that the sample does not show is found before the bridge starts, and not by the first such event.
 #[test]
 fn a_mapping_is_tried_in_every_situation_that_it_will_meet() {
     let table = [
@@ -290,7 +290,7 @@ fn a_mapping_is_tried_in_every_situation_that_it_will_meet() {
             "{% if customer.first_name == nil and customer.last_name %}{{ customer.last_name | minus: 1 }}{% endif %}",
             "[tried with an unknown first name]",
         ),
-        // What cannot be right is found without being tried.
+        // The scanner finds a certain fault without a trial.
         (
             "{% if ticket.status == 'nonsense' %}{% if customer.phone == 5 %}x{% endif %}{% endif %}",
             "compares a text with a number",
@@ -307,7 +307,7 @@ fn a_mapping_is_tried_in_every_situation_that_it_will_meet() {
     }
 }
 
-/// A result of 40 GB must be refused before it is made: memory that cannot be had ends the process.
+/// A result of 40 GB must be refused before it is made, because a failed allocation ends the process.
 #[test]
 fn what_would_multiply_is_refused_before_it_is_made() {
     let mut context = sample(Name::AgentReply);
@@ -326,7 +326,7 @@ fn what_would_multiply_is_refused_before_it_is_made() {
     assert!(error.what.contains("made more than 262144 bytes"), "{}", error.what);
 }
 
-/// The kind of an attribute shows in the event only, where no look at the template could refuse it.
+/// The kind of an attribute shows only in the event, so the scanner cannot refuse it.
 #[test]
 fn an_attribute_that_is_a_text_is_no_number_to_a_condition() {
     let mut context = sample(Name::AgentReply);
@@ -341,7 +341,7 @@ fn an_attribute_that_is_a_text_is_no_number_to_a_condition() {
     assert_eq!(compiler.leaf(made).ok().unwrap().render(&data).ok(), Some(json!("T")));
 }
 
-/// The deepest that is let through must fit the smallest stack that a render may run on.
+/// The deepest accepted nesting must fit the smallest stack that a render may run on.
 #[test]
 fn the_deepest_nesting_that_is_let_through_fits_a_worker_thread() {
     let run = || {

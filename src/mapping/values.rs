@@ -1,8 +1,7 @@
-//! What a value is, and what it is worth beside another: as Ruby's Liquid has it.
+//! Values, their text and their comparison, by the rules of Ruby's Liquid.
 //!
-//! The template library writes `1.0` as `1`, counts the bytes of a text, finds that `true` equals every text, and that
-//! nothing equals false. Everything in mappings that looks at a value looks at it through this module. It knows neither
-//! templates nor events.
+//! The template library writes `1.0` as `1`, counts the bytes of a text, finds `true` equal to every text, and nil
+//! equal to false. So all code of mappings reads values through this module. It never knows a template or an event.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -16,18 +15,18 @@ pub(super) enum Kind<'v> {
     Bool(bool),
     /// A whole number.
     Whole(i64),
-    /// A number with a fraction, be it zero.
+    /// A number with a fraction, even a zero one.
     Broken(f64),
     Text(Cow<'v, str>),
     List(&'v dyn ArrayView),
     Table(&'v dyn ObjectView),
 }
 
-/// A text is compared by size with a number, which Ruby refuses to do.
+/// A text was compared by size with a number, which Ruby refuses.
 #[derive(Debug)]
 pub(super) struct Incomparable;
 
-/// What kind of value this is. The words `empty` and `blank` are empty texts wherever nothing is compared with them.
+/// The kind of a value. Outside of comparisons, the words `empty` and `blank` are empty texts.
 pub(super) fn kind(value: &dyn ValueView) -> Kind<'_> {
     if let Some(list) = value.as_array() {
         return Kind::List(list);
@@ -45,7 +44,7 @@ fn of_scalar(scalar: ScalarCow<'_>) -> Kind<'_> {
     if let Some(value) = scalar.to_bool() {
         return Kind::Bool(value);
     }
-    // A text of digits can be read as a number too, so the type decides.
+    // The type decides, because a text of digits also reads as a number.
     match (scalar.type_name(), scalar.to_integer(), scalar.to_float()) {
         ("whole number", Some(number), _) => Kind::Whole(number),
         ("fractional number", _, Some(number)) => Kind::Broken(number),
@@ -61,7 +60,7 @@ pub(super) fn settled(value: Value) -> Value {
     }
 }
 
-/// How a single value reads in a text; nothing is an empty text. `None` for lists and tables.
+/// The text of a single value; that of nil is empty. `None` for lists and tables.
 pub(super) fn text(value: &dyn ValueView) -> Option<Cow<'_, str>> {
     match kind(value) {
         Kind::Nil => Some(Cow::Borrowed("")),
@@ -73,7 +72,7 @@ pub(super) fn text(value: &dyn ValueView) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Writes a value into a text: the members of a list stand one behind the other. `false` where a table would have to be
+/// Writes a value into a text, the members of a list one behind the other. `false` for a table, which cannot be
 /// written.
 pub(super) fn write_into(written: &mut String, value: &dyn ValueView) -> bool {
     match kind(value) {
@@ -86,7 +85,7 @@ pub(super) fn write_into(written: &mut String, value: &dyn ValueView) -> bool {
     }
 }
 
-/// As Ruby writes a float: always with a fraction, and with an exponent from 1e15 and below 0.0001.
+/// A float as Ruby writes it: always with a fraction, and with an exponent from 1e15 and below 0.0001.
 pub(super) fn float_text(number: f64) -> String {
     let scientific = format!("{number:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
@@ -111,7 +110,7 @@ pub(super) fn float_text(number: f64) -> String {
     }
 }
 
-/// `==`: nothing equals only nothing, a text never equals a number.
+/// `==`: nil equals only nil, and a text never equals a number.
 pub(super) fn equal(a: &dyn ValueView, b: &dyn ValueView) -> bool {
     match (kind(a), kind(b)) {
         (Kind::Nil, Kind::Nil) => true,
@@ -128,7 +127,7 @@ pub(super) fn equal(a: &dyn ValueView, b: &dyn ValueView) -> bool {
     }
 }
 
-/// `<` and its like: between two numbers or two texts. `None` for everything that has no order, which Liquid takes for
+/// `<` and its like, between two numbers or two texts. `None` for values without an order, which Liquid takes for
 /// false.
 ///
 /// # Errors
@@ -162,7 +161,7 @@ fn exact(whole: i64, broken: f64) -> Option<Ordering> {
     (!broken.is_nan()).then_some(by_floor.then(fraction))
 }
 
-/// `== empty`: an empty text, list or table, and nothing else.
+/// `== empty`: only an empty text, list or table.
 pub(super) fn is_empty(value: &dyn ValueView) -> bool {
     match kind(value) {
         Kind::Text(text) => text.is_empty(),
@@ -172,7 +171,7 @@ pub(super) fn is_empty(value: &dyn ValueView) -> bool {
     }
 }
 
-/// `== blank`: what is empty, nothing, false, and a text of white space.
+/// `== blank`: an empty value, nil, false, or a text of white space.
 pub(super) fn is_blank(value: &dyn ValueView) -> bool {
     match kind(value) {
         Kind::Nil => true,
@@ -183,10 +182,10 @@ pub(super) fn is_blank(value: &dyn ValueView) -> bool {
     }
 }
 
-/// `contains`: a text within a text, a member of a list, a name of a table. Nothing is contained in nothing.
+/// `contains`: a text within a text, a member of a list, a name of a table. No value contains nil or false.
 ///
 /// # Errors
-/// A list or a table is looked for in a text.
+/// A list or a table is searched for in a text.
 pub(super) fn contains(value: &dyn ValueView, wanted: &dyn ValueView) -> Result<bool, Incomparable> {
     if matches!(kind(wanted), Kind::Nil | Kind::Bool(false)) {
         return Ok(false);
@@ -204,8 +203,7 @@ pub(super) fn is_space(c: char) -> bool {
     matches!(c, '\0' | '\t' | '\n' | '\x0b' | '\x0c' | '\r' | ' ')
 }
 
-/// A whole number from 0, also written as a text. Ruby reads other ways of writing too, `010` as eight: those are not
-/// taken.
+/// A whole number from 0, also as a text. Ruby's other notations are refused, because it reads `010` as eight.
 pub(super) fn count(value: &dyn ValueView) -> Option<usize> {
     match kind(value) {
         Kind::Whole(number) => usize::try_from(number).ok(),

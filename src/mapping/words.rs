@@ -1,8 +1,9 @@
-//! The words of notes ([`crate::domain::note`]): a template for each code, for the kinds of causes and for what an agent can
-//! do, in one file for each language.
+//! The words of notes ([`crate::domain::note`]): a template for each code, each kind of cause and each advice, in one
+//! file for each language.
 //!
-//! Like a mapping, a file is bounded, compiled and rendered in every situation before it is used. What is missing in a file
-//! of the operator's is the shipped one of its language, or else the English one. It never decides what is worth a note.
+//! Like a mapping, a file is bounded, compiled and rendered in every situation before it is used. A template that is
+//! missing in an operator's file is the shipped one of its language, or else the English one. This module never decides
+//! whether to write a note.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -20,19 +21,19 @@ use crate::domain::note::{Advice, Note, Saying, Says, Why, WithheldFor};
 const SHIPPED: [(&str, &str); 2] =
     [("en", include_str!("../../mappings/notes.en.toml")), ("fr", include_str!("../../mappings/notes.fr.toml"))];
 
-/// The language of what no other file says.
+/// The language of templates that no other file has.
 pub const DEFAULT_LANGUAGE: &str = "en";
 
-/// The longest note that one wording may make, in bytes: fifty of them are still a comment that Zendesk takes whole.
+/// The longest note that one template may make, in bytes: fifty of them still fit into one Zendesk comment.
 const MAX_NOTE_BYTES: usize = 1000;
 
-/// The languages that notes can be written in, by their names.
+/// The languages of notes, by their names.
 pub(super) type Languages = BTreeMap<String, Arc<Words>>;
 
 /// The words of one language.
 pub(super) struct Words {
     language: String,
-    /// By table and key, as in the file.
+    /// The templates by table and key, as in the file.
     leaves: BTreeMap<(&'static str, &'static str), Leaf>,
 }
 
@@ -55,9 +56,9 @@ pub fn language_of(file: &str) -> Option<&str> {
     language.split('-').all(is_word).then_some(language)
 }
 
-/// The shipped languages, and those of these files in their place or beside them.
+/// The shipped languages, replaced or joined by those of these files.
 pub(super) fn load(files: &BTreeMap<String, String>, faults: &mut Vec<Fault>) -> Languages {
-    /// Compiled once: the texts never change.
+    /// Compiled once, because the texts never change.
     static COMPILED: LazyLock<Result<Languages, Vec<Fault>>> = LazyLock::new(|| {
         let mut languages = Languages::new();
         for (language, text) in SHIPPED {
@@ -86,7 +87,7 @@ fn file_of(language: &str) -> String {
     format!("notes.{language}.toml")
 }
 
-/// The tables of a file with their keys, and for each the fields that its template may use, as one of each.
+/// The tables of a file with their keys, and for each key a sample of the fields that its template may use.
 fn known() -> Vec<(&'static str, &'static str, Value)> {
     let says = Saying::samples().into_iter().map(|saying| ("says", saying.code(), fields(&saying, "the cause")));
     let why = Why::ALL.into_iter().map(|why| ("why", why.as_str(), json!({ "cause": "the cause" })));
@@ -148,7 +149,7 @@ impl Words {
         &self.language
     }
 
-    /// Table, key and text of all words, as said of one of each field.
+    /// Table, key and text of all templates, rendered with a sample of each field.
     pub(super) fn each(&self) -> Vec<(&'static str, &'static str, String)> {
         let says = Saying::samples().into_iter().map(|saying| ("says", saying.code(), self.sentence(&saying)));
         let others = known().into_iter().filter(|(table, ..)| *table != "says");
@@ -156,8 +157,8 @@ impl Words {
         says.chain(others).collect()
     }
 
-    /// What these notes say, one below the other, each line once; below that, what an agent can do about it, once for all
-    /// that it helps against.
+    /// The words of these notes, one below the other, each line once. The advice follows, each once for all notes that
+    /// share it.
     pub(super) fn say<'a>(&self, notes: impl IntoIterator<Item = &'a Note>) -> String {
         let mut lines: Vec<String> = Vec::new();
         let mut advice: Vec<(Advice, Vec<EventId>)> = Vec::new();
@@ -187,7 +188,8 @@ impl Words {
         let cause = saying.fields().cause.unwrap_or_default();
         let why = self.render("why", Why::of(&cause).as_str(), json!({ "cause": cause }));
         let said = self.render("says", saying.code(), fields(saying, why.as_deref().unwrap_or(&cause)));
-        // Every template was tried with every field, so this is for what the trial forgot: the agent is told all the same.
+        // The trial rendered every template with every field. Should one fail all the same, the agent is told the code
+        // and the cause.
         said.unwrap_or_else(|| format!("{}: {cause}", saying.code()))
     }
 
@@ -196,7 +198,7 @@ impl Words {
     }
 }
 
-/// What a template makes, without white space around it.
+/// The text of a template, without white space around it.
 fn rendered(leaf: &Leaf, data: Value) -> Result<String, String> {
     let made = leaf.render(&Data::new(data)).map_err(|error| error.what)?;
     let text = match made {
@@ -247,7 +249,7 @@ fn rehearse(table: &str, key: &str, leaf: &Leaf) -> Result<(), String> {
     Ok(())
 }
 
-/// Finds tables and keys that a file of words does not have, and values that are no texts.
+/// Finds unknown tables and keys in a file of words, and values that are no texts.
 fn check_keys(language: &str, own: &DeTable<'_>, fault: &mut impl FnMut(usize, &str, String)) {
     let known = known();
     for (table, value) in own {
@@ -280,7 +282,7 @@ fn check_keys(language: &str, own: &DeTable<'_>, fault: &mut impl FnMut(usize, &
     }
 }
 
-/// A text of a table, and where it stands.
+/// A text of a table, with its byte offset.
 fn text_at<'a>(file: &'a DeTable<'_>, table: &str, key: &str) -> Option<(usize, &'a str)> {
     let DeValue::Table(keys) = file.get(table)?.get_ref() else { return None };
     let value: &Spanned<DeValue<'_>> = keys.get(key)?;
@@ -304,7 +306,7 @@ mod tests {
         Lost { event, comment: Some(comment), parts: None, cause: cause.to_owned() }
     }
 
-    /// What an operator's file makes of the shipped mappings.
+    /// The shipped mappings with an operator's file.
     fn own(file: &str, text: &str) -> Result<Mappings, String> {
         let files = BTreeMap::from([(file.to_owned(), text.to_owned())]);
         Mappings::load(&files).map_err(|faults| faults.to_string())

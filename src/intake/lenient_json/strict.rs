@@ -113,7 +113,7 @@ mod tests {
         }
     }
 
-    /// What is stored as JSON is read again as it was.
+    /// A stored value reads back unchanged.
     #[test]
     fn fractions_survive_the_store() {
         for number in [1.141_592_653_589_793e-10, 5e-324, f64::MAX] {

@@ -1,20 +1,21 @@
-//! Takes the inside of one piece of Liquid apart, and refuses what Liquid reads in another way than it looks.
+//! Takes the inside of one piece of Liquid apart, and refuses spellings that Liquid reads in another way than they
+//! look.
 
-/// Any number this long fits 64 bits; the parser panics on one that does not.
+/// The most digits of a number. Every number this long fits 64 bits, and the parser panics on one that does not.
 const MAX_DIGITS: usize = 18;
 
 /// One word or sign of Liquid.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Token<'a> {
     Path(&'a str),
-    /// What stands between two quotation marks.
+    /// The text between two quotation marks.
     Text(&'a str),
     Number,
     Sign(char),
 }
 
-/// The inside of a piece without white space around it, and with plain blanks in it: the parser knows no other white
-/// space. What stands in quotation marks stays as it is.
+/// The inside of a piece without white space around it, and with plain blanks in it, because the parser knows no other
+/// white space. Text in quotation marks stays unchanged.
 pub(super) fn one_line(inside: &str) -> String {
     let mut quote = None;
     let blank = |c: char| {
@@ -35,12 +36,12 @@ fn is_white(c: char) -> bool {
 /// The words and signs of `inside`, which is on [`one_line`].
 ///
 /// # Errors
-/// What cannot be taken, and what to write instead.
+/// The refused spelling and its remedy, in words.
 pub(super) fn tokens(inside: &str) -> Result<Vec<Token<'_>>, String> {
     let mut tokens = Vec::new();
     let mut rest = inside;
     let mut is_in_brackets = false;
-    // Whether the last token is a value and nothing stands behind it yet.
+    // Whether the last token is a value without a blank or sign behind it yet.
     let mut follows_value = false;
     while let Some(c) = rest.chars().next() {
         let (token, length) = token(c, rest)?;
@@ -77,7 +78,7 @@ pub(super) fn tokens(inside: &str) -> Result<Vec<Token<'_>>, String> {
     Ok(tokens)
 }
 
-/// The token that `rest` begins with, and how many bytes of it that takes; a blank is no token.
+/// The token at the beginning of `rest`, and its length in bytes; a blank is no token.
 fn token(c: char, rest: &str) -> Result<(Option<Token<'_>>, usize), String> {
     Ok(match c {
         '"' | '\'' => {
@@ -108,7 +109,7 @@ fn token(c: char, rest: &str) -> Result<(Option<Token<'_>>, usize), String> {
     })
 }
 
-/// Liquid takes `a=='b'` for one odd name, which is nothing.
+/// Refuses `a=='b'` without blanks, because Liquid takes it for one odd name, whose value is nil.
 fn comparisons_stand_apart(inside: &str) -> Result<(), String> {
     let mut quote = None;
     let mut before = ' ';
@@ -119,7 +120,7 @@ fn comparisons_stand_apart(inside: &str) -> Result<(), String> {
             signs.push(c);
             continue;
         }
-        // A single `=` is that of `assign`.
+        // A single `=` belongs to `assign`.
         if !signs.is_empty() && signs != "=" && (before != ' ' || c != ' ') {
             return Err(format!("`{signs}` needs a blank on either side"));
         }

@@ -1,7 +1,7 @@
-//! Templates mean what they mean in Ruby's Liquid: thousands of them, drawn by lot, are rendered by both.
+//! Templates mean the same as in Ruby's Liquid: thousands of random templates are rendered by both.
 //!
-//! What tandem takes must come out as Ruby makes it; what it refuses is not looked at here. Ruby's Liquid is asked through
-//! `tests/liquid.rb`; `tests/install-liquid` installs it.
+//! Every template that tandem takes must come out as Ruby makes it; refused ones are left out here. Ruby's Liquid runs
+//! through `tests/liquid.rb`; `tests/install-liquid` installs it.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use super::super::{Name, letters};
 use super::{made_of, sample};
 
-/// How many templates are tried.
+/// The number of templates.
 const TEMPLATES: usize = 20_000;
 
-/// Numbers that look random and are the same in every run.
+/// Pseudo-random numbers, the same in every run.
 struct Lot(u64);
 
 impl Lot {
@@ -324,7 +324,7 @@ fn what_is_taken_comes_out_as_ruby_makes_it() {
     assert!(taken > TEMPLATES / 10, "only {taken} of {TEMPLATES} are taken, which shows little");
 }
 
-/// Every letter that has another form, in front of one that depends on its place in a word.
+/// Every letter that has another form, before one whose form depends on its place in a word.
 #[test]
 #[ignore = "needs Ruby's liquid, which tests/install-liquid installs"]
 fn letters_are_those_of_ruby() {
@@ -345,7 +345,7 @@ fn letters_are_those_of_ruby() {
     assert!(words.len() > 2_500 && wrong.is_empty(), "{} of {}:\n{}", wrong.len(), words.len(), wrong.join("\n"));
 }
 
-/// What Ruby's Liquid makes of each line.
+/// The answer of Ruby's Liquid to each line.
 fn ruby(lines: &[Value]) -> Vec<Value> {
     let mut ruby = Command::new("ruby")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/liquid.rb"))
