@@ -1,12 +1,12 @@
 //! How fast webhooks are accepted, against a bare axum handler that does the same HMAC check and stores nothing, and
-//! against the same handler when it asks another thread, which says yes at once: what is between these two is the price
-//! of waiting for anything at all, and what is between the second and tandem is the price of what tandem does.
+//! against the same handler when it asks another thread, which says yes at once. The difference between these two is the
+//! price of waiting for another thread; the difference between the second and tandem is the price of tandem's work.
 //!
 //! Run: `cargo bench --bench accept [-- SECONDS [CONNECTIONS]]`. The servers are measured in turn in the same run, at
 //! 1, 16, 64 and 256 connections. The load comes from a process of its own on the same machine, as a sender's would come
 //! from outside: read the ratios, not the absolute numbers. Where other programs keep the machine busy, read the CPU
-//! time for each request (load generator, server and store together): once the servers have all processors to do, that
-//! is what decides the ratio. Every request is a different one (ids, invocation, signature), so nothing is a duplicate,
+//! time for each request (load generator, server and store together): it decides the ratio once the servers keep all
+//! processors busy. Every request is a different one (ids, invocation, signature), so nothing is a duplicate,
 //! and each 202 means that the event is on disk, synced. Bounded: at most `REQUESTS` requests a round, to 127.0.0.1 only.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops where it cannot go on")]
@@ -75,7 +75,7 @@ async fn compare(round: Duration, connections: &[usize]) {
     );
     let mut sequence = 0;
     for &connections in connections {
-        // Nothing is delivered here, so what was accepted before would be in the way of those who come later.
+        // Nothing is delivered here, so the webhooks of one round would be in the way of the next.
         let store = SledStore::open(&directory, StoreLimits::default(), clock.draw_u32(), clock.now()).await.unwrap();
         let store = Arc::new(store);
         let tandem = serve(public_router(public_state(Arc::clone(&store) as Arc<dyn Store>, &clock))).await;
@@ -128,7 +128,7 @@ fn bare_handler() -> Router {
     Router::new().route("/webhooks/zendesk", post(handle))
 }
 
-/// The bare handler, which also asks a thread that says yes to whatever has come since it last looked.
+/// The bare handler, which also asks a thread that says yes to every question since it last looked.
 fn asking_handler() -> Router {
     type Questions = mpsc::Sender<oneshot::Sender<()>>;
     async fn handle(State(questions): State<Questions>, headers: HeaderMap, body: Bytes) -> StatusCode {
@@ -161,7 +161,7 @@ async fn serve(router: Router) -> SocketAddr {
     address
 }
 
-/// What one or more rounds came to. Latencies are quantiles of each round, so many of each that they weigh alike.
+/// The results of one or more rounds. Latencies are quantiles of each round, so many of each that they weigh alike.
 #[derive(Default, Serialize, Deserialize)]
 struct Tally {
     requests: usize,
@@ -190,7 +190,7 @@ impl Tally {
     }
 }
 
-/// Lets another process make the load, and adds what this one, the server, has used of the processors meanwhile.
+/// Lets another process make the load, and adds the processor time that this one, the server, has used meanwhile.
 async fn load(server: SocketAddr, connections: usize, round: Duration, sequence: &mut usize) -> Tally {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([LOAD, &server.to_string()])
@@ -263,7 +263,7 @@ async fn client(
     latencies
 }
 
-/// What this process has used of all processors; zero where there is no `/proc`.
+/// The processor time that this process has used; zero where there is no `/proc`.
 fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // Behind the name, which may hold blanks: user and system time are the 14th and 15th field, in hundredths.

@@ -29,7 +29,7 @@ use tandem::store::{Accepted, Store, StoreLimits, Terms, Verdict};
 
 use process::{Bridge, exchange, free_port};
 
-/// What a page may take at most at the promised size.
+/// The longest time that a page may take at the promised size.
 const MEDIAN_MAX: Duration = Duration::from_millis(25);
 const REFERENCE: Size = Size { deliveries: 10_000, conversations: 2_000 };
 const DEFAULT: Size = Size { deliveries: 20_000, conversations: 4_000 };
@@ -67,7 +67,7 @@ struct Size {
     conversations: u64,
 }
 
-/// A store of this size, and what to look for in it.
+/// A store of this size, and samples to look for in it.
 struct Filled {
     directory: PathBuf,
     /// A delivered text to a phone.

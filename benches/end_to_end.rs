@@ -1,8 +1,8 @@
 //! How fast texts go all the way: from a signed webhook to the recorded delivery on the phone, against the sandbox.
 //!
-//! Run: `cargo bench --bench end_to_end`. The bridge, both embedded vendors and the load share this machine, so this is
-//! what one small machine does with everything on it. The published recipe's trigger bodies are used, because they need
-//! no call to Zendesk: towards Zendesk it is the vendor's own limit (100 updates a minute) that decides, and not ours.
+//! Run: `cargo bench --bench end_to_end`. The bridge, both embedded vendors and the load share this machine, so the figure
+//! is that of one small machine with everything on it. The published recipe's trigger bodies are used, because they need
+//! no call to Zendesk, whose own limit (100 updates a minute) would decide the figure otherwise.
 //! Bounded: `CUSTOMERS` times `TEXTS` texts, to 127.0.0.1 only.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops where it cannot go on")]

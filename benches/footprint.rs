@@ -1,5 +1,5 @@
-//! What the bridge costs at rest: how long a start takes with nothing, 1,000, 100,000 and a million deliveries waiting,
-//! and what memory and disk it then has; what memory 4,000 strangers' connections take; and the size of the binary.
+//! The costs of the bridge at rest: the time of a start with no, 1,000, 100,000 and a million deliveries waiting, and its
+//! memory and disk then; the memory of 4,000 strangers' connections; and the size of the binary.
 //!
 //! Run: `cargo bench --bench footprint [-- WAITING…]`. Fills a store on a real directory, ends in the middle as a
 //! `kill -9` would, starts the release binary on it, asks `/readyz` until it says 200, and reads the resident memory
@@ -26,10 +26,10 @@ use tandem::store::{Store, StoreLimits};
 
 use process::{Bridge, free_port};
 
-/// The last is just below the limit on the backlog, at which nobody is ready.
+/// The last is just below the limit on the backlog, at which the bridge would not be ready.
 const WAITING: [u64; 4] = [0, 1_000, 100_000, 999_000];
-/// Strangers' connections, and what each sends of a head that does not end: nothing, a line, what is free of the common
-/// memory, and more than anybody may.
+/// Strangers' connections, and the bytes that each sends of a head that does not end: none, a line, the free part of the
+/// common memory, and more than any head may have.
 const STRANGERS: usize = 4000;
 const HEADS: [usize; 4] = [0, 100, 7_000, 400_000];
 /// Allocators give memory back late; this is how long "at rest" is waited for.
@@ -87,7 +87,7 @@ async fn fill(filled: &Path, left: &Path, waiting: u64) {
     std::fs::remove_dir_all(filled).unwrap();
 }
 
-/// What connections with heads of so many bytes that do not end take.
+/// Prints the memory of connections whose unfinished heads have so many bytes.
 fn strangers(binary: &Path, store: &Path, bytes: usize) {
     let bridge = start(binary, store);
     std::thread::sleep(SETTLE);

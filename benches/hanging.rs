@@ -1,9 +1,9 @@
-//! What calls that hang cost everybody else: how long a text of another customer takes while 200 tickets hang at Zendesk,
-//! and a reply to another customer while 200 customers hang at Braze, each against none hanging in the same run.
+//! The price of hanging calls for other customers: the time of another customer's text while 200 tickets hang at Zendesk,
+//! and of a reply to another customer while 200 customers hang at Braze, each against none hanging in the same run.
 //!
 //! Run: `cargo bench --bench hanging [-- HANGING]` (0 shows the noise). A text or reply goes every `PACE`, for longer than
 //! a call may hang, so that some go while the calls end and are tried again. There are fewer texts than Zendesk takes in a
-//! minute, so that its limit is not what is timed. Bounded: some hundred texts, to 127.0.0.1 only.
+//! minute, so that its limit is not measured. Bounded: some hundred texts, to 127.0.0.1 only.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops where it cannot go on")]
 

@@ -1,10 +1,10 @@
-//! What an outage costs while it lasts, and what a start in the middle of it takes: a customer each waits for a vendor
-//! that refuses connections.
+//! The costs of an outage while it lasts, and of a start in the middle of it: every customer waits for a vendor that
+//! refuses connections.
 //!
 //! Run: `cargo bench --bench outage [-- CUSTOMERS [SECONDS [BINARY]]]` (20,000 customers, 60 s, the release binary of
 //! this build; with another binary the same of another build). Posts a text of each customer, counts the lines and bytes
 //! that the bridge logs, the bytes that it has written to the disk and the processor time that it took, first until all
-//! are accepted, then for so many seconds; kills it as `kill -9` would, and starts it again on what is left. Prints;
+//! are accepted, then for so many seconds; kills it as `kill -9` would, and starts it again on the same store. Prints;
 //! fails when the bridge does not come up again or ends within `AFTERWARDS`.
 //!
 //! As many customers as the machine has memory for are asked in a control group with a limit, such as
@@ -101,7 +101,7 @@ async fn text_from_each(bridge: &Bridge, customers: usize) {
     answers.for_each(async |answer| assert_eq!(answer.unwrap().status(), 202)).await;
 }
 
-/// What the bridge has logged.
+/// The lines and bytes that the bridge has logged.
 #[derive(Default)]
 struct Logged {
     lines: AtomicU64,
@@ -122,7 +122,7 @@ impl Logged {
     }
 }
 
-/// What the bridge has used since its start.
+/// The bridge's use of log, disk and processor since its start.
 struct Used {
     lines: u64,
     logged: u64,

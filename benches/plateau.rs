@@ -1,7 +1,7 @@
-//! What the store takes up when events come, are delivered, and go when their time is over: a plateau, not a slope.
+//! The size of the store when events come, are delivered, and are dropped in time: a plateau, not a slope.
 //!
 //! Run: `cargo bench --bench plateau [-- EVENTS]` (default: 1,000,000). Texts of 200 customers are accepted, claimed and
-//! recorded as delivered; what settled longer ago than the last 50,000 is dropped, and the janitor's compaction is asked
+//! recorded as delivered; all but the last 50,000 that settled are dropped, and the janitor's compaction is asked
 //! for after each tenth. On a real directory, synced. Prints the disk and the memory as they go; asserts nothing.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops where it cannot go on")]

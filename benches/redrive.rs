@@ -1,4 +1,4 @@
-//! What it costs to put 100,000 dead letters back: how long it takes, how much memory, and what a webhook waits meanwhile.
+//! The costs of putting 100,000 dead letters back: its time, its memory, and a webhook's wait meanwhile.
 //!
 //! Run: `cargo bench --bench redrive`. Fills a store on a real directory, starts the release binary on it, pauses both
 //! destinations so that nothing but the redrive is measured, and gives the command that an operator gives, while a
@@ -129,7 +129,7 @@ fn tandem(arguments: &[&str]) -> Command {
     command
 }
 
-/// Gives a command and waits; what it printed.
+/// Gives a command, waits, and returns its output.
 fn command(arguments: &[&str]) -> String {
     let output = tandem(arguments).stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "{arguments:?}");

@@ -1,5 +1,5 @@
-//! The bridge as a process of its own, whose vendors refuse connections: shared by the benchmarks that read what the
-//! operating system says of it. It listens on 127.0.0.1 only.
+//! The bridge as a process of its own, whose vendors refuse connections: shared by the benchmarks that read its figures
+//! from the operating system. It listens on 127.0.0.1 only.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -24,7 +24,7 @@ pub(crate) struct Bridge {
 }
 
 impl Bridge {
-    /// Starts the binary on the store and waits until it is ready. What it logs, from `level` on, goes to `log`.
+    /// Starts the binary on the store and waits until it is ready. Its log, from `level` on, goes to `log`.
     pub(crate) fn start(binary: &Path, store: &Path, operator: SocketAddr, level: &str, log: Stdio) -> Self {
         let (public, nowhere) = (free_port(), free_port());
         let started = Instant::now();

@@ -1,4 +1,4 @@
-//! Whether a page can be used by everybody, as far as a program can tell: axe-core, run inside the page.
+//! The accessibility of a page, as far as a program can tell: axe-core, run inside the page.
 
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
-//! A browser as a test uses it: pages are opened, clicked and typed into, conditions are awaited, and everything that the
-//! page complained of or asked the network for is kept.
+//! A browser as a test uses it: pages are opened, clicked and typed into, conditions are awaited, and every complaint and
+//! every request of the page is kept.
 //!
-//! Elements are named by CSS selectors, and awaited where they are not there yet. Whatever cannot be done stops the test,
-//! and says what stood there instead.
+//! Elements are named by CSS selectors, and awaited where they are not there yet. An act that fails stops the test and
+//! shows the text of the page.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::driver::Driver;
 /// How long a condition may take to come true. Most take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What makes Chromium quiet, and able to run in a container.
+/// The flags that make Chromium quiet, and able to run in a container.
 const FLAGS: &[&str] = &[
     "--headless",
     "--no-sandbox",
@@ -30,7 +30,7 @@ const FLAGS: &[&str] = &[
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
-    // Nothing leaves the machine, whatever a page asks for.
+    // No request of a page leaves the machine.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.*",
 ];
 
@@ -107,14 +107,14 @@ impl Browser {
         }
     }
 
-    /// Clicks where a visitor would: what is hidden or covered cannot be clicked.
+    /// Clicks where a visitor would: a hidden or covered element cannot be clicked.
     pub(crate) async fn click(&self, selector: &str) {
         let element = self.element(selector).await;
         let clicked = self.driver.post(&format!("/element/{element}/click"), &json!({})).await;
         clicked.unwrap_or_else(|refused| panic!("{selector} cannot be clicked: {refused}"));
     }
 
-    /// Types into an element, after what stands there. Into a file input: the path of the file.
+    /// Types into an element, behind its text. Into a file input: the path of the file.
     pub(crate) async fn type_into(&self, selector: &str, text: &str) {
         let element = self.element(selector).await;
         let typed = self.driver.post(&format!("/element/{element}/value"), &json!({"text": text})).await;
@@ -137,32 +137,32 @@ impl Browser {
         self.must("/actions", &actions).await;
     }
 
-    /// Pastes what was copied, where the focus is.
+    /// Pastes the copied text at the focus.
     pub(crate) async fn paste(&self) {
         let stroke = json!({"type": "keyDown", "key": "v", "modifiers": 2, "commands": ["paste"]});
         self.driver.chromium("Input.dispatchKeyEvent", &stroke).await;
     }
 
-    /// What a visitor reads in the first element that the selector names.
+    /// The visible text of the first element that the selector names.
     pub(crate) async fn text(&self, selector: &str) -> String {
         let element = self.element(selector).await;
         self.driver.get(&format!("/element/{element}/text")).await.unwrap().as_str().unwrap().to_owned()
     }
 
-    /// Runs a script in the page, with these arguments; what it returns.
+    /// Runs a script in the page, with these arguments, and returns its value.
     pub(crate) async fn run(&self, script: &str, arguments: &Value) -> Value {
         self.must("/execute/sync", &json!({"script": script, "args": arguments})).await
     }
 
-    /// Runs a script that calls its one argument when it is done; with what.
+    /// Runs a script that calls its one argument when it is done, and returns the value of that call.
     pub(crate) async fn run_until_done(&self, script: &str) -> Value {
         self.must("/execute/async", &json!({"script": script, "args": []})).await
     }
 
     /// Waits until an expression is true in the page, asking again and again.
     ///
-    /// Another page may come meanwhile, and takes along whatever a script of ours still waits for there: so no script
-    /// waits in the page, each looks once. Needs scripts; without them, see [`Browser::until_at`].
+    /// Another page may come meanwhile and end a script that waits in this one. So no script waits in the page: each looks
+    /// once. Needs scripts; without them, see [`Browser::until_at`].
     pub(crate) async fn until(&self, what: &str, expression: &str) {
         let script = format!("try {{ return Boolean({expression}) }} catch {{ return false }}");
         let begun = Instant::now();
@@ -217,7 +217,7 @@ impl Browser {
         self.run_until_done("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))").await;
     }
 
-    /// Writes what the window shows into a PNG.
+    /// Writes the window into a PNG.
     pub(crate) async fn screenshot(&self, path: &Path) {
         let picture = self.driver.get("/screenshot").await.unwrap();
         let picture = base64::engine::general_purpose::STANDARD.decode(picture.as_str().unwrap()).unwrap();
@@ -234,7 +234,7 @@ impl Browser {
         seen.complaints.clone()
     }
 
-    /// Every address that the pages have asked for so far, also of what was then blocked.
+    /// Every address that the pages have asked for so far, also of blocked requests.
     pub(crate) async fn requests(&self) -> Vec<String> {
         let entries = self.must("/se/log", &json!({"type": "performance"})).await;
         let asked = |entry: &Value| {
@@ -251,8 +251,8 @@ impl Browser {
         seen.requests.clone()
     }
 
-    /// What is wrong with everything seen so far: what the console said, and requests that left the page's origin, which is
-    /// written like `http://127.0.0.1:8080`.
+    /// The faults so far: complaints in the console, and requests that left the page's origin, which is written like
+    /// `http://127.0.0.1:8080`.
     pub(crate) async fn faults(&self, origin: &str) -> Vec<String> {
         let complaints = self.complaints().await;
         let at_home = |url: &String| {
@@ -264,7 +264,7 @@ impl Browser {
         complaints.chain(away.into_iter().map(|url| format!("asked for {url}"))).collect()
     }
 
-    /// Fails unless nothing was complained of and nothing was asked of anybody but the page's own origin.
+    /// Fails when the page complained, or made a request to another origin than its own.
     pub(crate) async fn assert_quiet(&self, origin: &str) {
         let faults = self.faults(origin).await;
         assert!(faults.is_empty(), "the page is not quiet:\n{}", faults.join("\n"));
@@ -307,7 +307,7 @@ impl Browser {
         done.unwrap_or_else(|refused| panic!("{command}: {refused}"))
     }
 
-    /// What a failed test should show: what can be read on the page, and what the console says.
+    /// The words for a failed test: the text of the page, and the complaints in the console.
     async fn told(&self) -> String {
         let script = "return document.body ? document.body.innerText : ''";
         let read = self.driver.post("/execute/sync", &json!({"script": script, "args": []})).await;

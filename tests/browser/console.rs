@@ -1,5 +1,5 @@
-//! The console in a real browser: signing in, filtering, news without a reload, acts, and no page that complains, asks
-//! anybody else for anything, keeps somebody out or is too wide for a phone.
+//! The console in a real browser: signing in, filtering, news without a reload, and acts. No page complains, makes a
+//! request to another origin, is inaccessible or is too wide for a phone.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub(crate) const TOKEN: &str = "an-operator-token-not-real";
 /// Each page has these two widths, in both schemes.
 const SIZES: [(&str, u32, u32); 2] = [("desktop", 1280, 800), ("phone", 390, 844)];
 
-/// A bridge in which a day's work lies: conversations that went well, one that did not, and what nobody could read.
+/// A bridge after a day's work: conversations that went well, one that did not, and an unreadable webhook.
 struct Stage {
     bridge: TestBridge,
     /// A customer.
@@ -182,7 +182,7 @@ async fn an_operator_signs_in_finds_a_dead_letter_and_puts_it_back() {
     browser.until_reads("main", "one cup is missing. <b>What now?</b>").await;
     browser.click("form[action$=redrive] button").await;
     browser.until_reads("[role=status]", "It was put back").await;
-    // What becomes of it comes by itself.
+    // Its outcome appears by itself.
     let arrived = stage.bridge.until("it has arrived", |bridge| {
         bridge.sandbox.zendesk.tickets().iter().any(|ticket| ticket.external_id.as_deref() == Some("cust-31207"))
     });
@@ -209,7 +209,7 @@ async fn a_filter_and_the_field_that_finds_show_what_is_meant() {
     browser.type_into("#conversation", "cust-18833").await;
     browser.press(&[key::ENTER]).await;
     browser.until_reads(".pager", "1 delivery").await;
-    // The slash leads to the field from wherever nobody is typing, and one hit to its page.
+    // Outside of a field the slash leads to the search field, and a single hit to its page.
     browser.run("document.activeElement.blur()", &json!([])).await;
     browser.press(&["/", "7", "7", key::ENTER]).await;
     browser.until_reads("h1", "Grace Hopper").await;
@@ -253,7 +253,7 @@ async fn a_mapping_is_tried_out_while_somebody_types() {
     stage.bridge.stop().await;
 }
 
-/// The times in a page as the visitor sees them, and what a pointer finds there.
+/// The times in a page as the visitor sees them, with their titles.
 const TIMES: &str = "return [...document.querySelectorAll('tbody time')].map(time => [time.innerText, time.title])";
 
 #[tokio::test]
@@ -300,7 +300,7 @@ async fn a_list_is_dense_on_a_desktop_and_two_or_three_lines_a_row_on_a_phone() 
     }
     let whole = browser.run("return document.documentElement.scrollHeight", &json!([])).await.as_u64().unwrap();
     assert!(whole <= 6000, "a page of {whole} px on a phone");
-    // Whatever the state, the time begins the second line.
+    // In every state, the time begins the second line.
     browser.goto(&stage.at("/console/deliveries?doorbells=yes")).await;
     let ends = "const end = (row, name, side) => row.querySelector(name).getBoundingClientRect()[side];
         return [...document.querySelectorAll('tbody tr')].filter(row =>

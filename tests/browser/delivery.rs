@@ -12,7 +12,7 @@ use crate::support::TestBridge;
 
 const SEND: &str = "/campaigns/trigger/send";
 
-/// What Braze says of a number that takes no texts.
+/// Braze's answer for a number that takes no texts.
 const REFUSAL: &str = r#"{"message":"Error 21614: the phone number +15555550142 is a landline","errors":[{"code":"invalid_phone_number"}]}"#;
 
 /// A bridge that asks for its token, with a reply in doubt and one that was refused; their pages.

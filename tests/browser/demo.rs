@@ -1,11 +1,11 @@
-//! The demo page, as a visitor uses it: both sides of a conversation, every switch, and what must never be seen.
+//! The demo page, as a visitor uses it: both sides of a conversation, every switch, and secrets that must never be seen.
 
 use serde_json::json;
 
 use crate::browser::{Browser, key};
 use crate::tandem::Demo;
 
-/// Somebody who has opened the page.
+/// A visitor of the page.
 pub(crate) struct Visitor {
     pub(crate) browser: Browser,
     demo: Demo,
@@ -37,7 +37,7 @@ impl Visitor {
         self.browser.until_reads("#messages .message:first-child .state", "waiting").await;
     }
 
-    /// Clicks a suggestion by what is written on it.
+    /// Clicks the suggestion with these words.
     pub(crate) async fn click(&self, words: &str) {
         let named = json!(words);
         let script = "const wanted = arguments[0];
@@ -58,7 +58,7 @@ impl Visitor {
     }
 }
 
-/// What the elements read that the selector names.
+/// The texts of the elements that the selector names.
 async fn read(browser: &Browser, selector: &str) -> Vec<String> {
     let script = "return [...document.querySelectorAll(arguments[0])].map(element => element.innerText)";
     serde_json::from_value(browser.run(script, &json!([selector])).await).unwrap()

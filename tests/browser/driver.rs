@@ -23,7 +23,7 @@ pub(crate) struct Driver {
     http: reqwest::Client,
 }
 
-/// What the driver could not do, in its own words.
+/// A refusal of the driver, in its own words.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) error: String,
@@ -108,7 +108,7 @@ impl Drop for Driver {
 fn port_of(output: impl Read + Send + 'static) -> u16 {
     let mut lines = BufReader::new(output).lines().map_while(Result::ok);
     let port = lines.find_map(|line| line.strip_suffix('.')?.split("on port ").nth(1)?.parse().ok());
-    // What it says later must go somewhere, or it would wait for ever to say it.
+    // Its later output must be read, or it would wait for ever to write it.
     std::thread::spawn(move || lines.for_each(drop));
     port.expect("chromedriver says its port")
 }

@@ -1,4 +1,4 @@
-//! That this harness sees what it is there to see: a page with one fault of each kind, and one with none.
+//! That this harness sees every kind of fault: a page with one of each, and one with none.
 
 use axum::Router;
 use axum::response::Html;

@@ -1,8 +1,7 @@
 //! The pages in a real browser: headless Chromium, driven through `chromedriver`.
 //!
-//! For what only a browser shows: that a page works, keeps to its own origin, complains of nothing, can be used by
-//! everybody and fits on a phone. All of it is ignored unless asked for, so that the plain test command needs nothing
-//! installed:
+//! For tests that need a browser: a page works, keeps to its own origin, complains of nothing, is accessible and fits on a
+//! phone. All of them are ignored unless asked for, so that the plain test command needs nothing installed:
 //!
 //! ```console
 //! tests/install-browser

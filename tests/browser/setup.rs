@@ -1,5 +1,5 @@
-//! The page that `tandem setup braze --html` writes, opened from the disk: it is copied from, ticked, kept, and usable by
-//! everybody, with scripts and without.
+//! The page that `tandem setup braze --html` writes, opened from the disk: it is copied from, ticked, kept, and
+//! accessible, with scripts and without.
 
 use std::process::Command;
 

@@ -33,7 +33,7 @@ async fn sign_in(browser: &Browser, wanted: &str) {
     assert_eq!(browser.text(".who strong").await, "ada-at-acme.example");
 }
 
-/// Fails when a page complained, or when anybody but the bridge and the provider was asked for anything.
+/// Fails when a page complained, or made a request to another origin than the bridge and the provider.
 async fn assert_quiet(browser: &Browser, bridge: &TestBridge, provider: &Provider) {
     let asked_provider = format!("asked for {}/authorize?", provider.0.issuer);
     let faults = browser.faults(&bridge.operator).await;

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A running `tandem demo`. It is killed when this is dropped, and what it stored goes.
+/// A running `tandem demo`. It is killed when this is dropped, and its store is deleted.
 pub(crate) struct Demo {
     process: Child,
     /// Where its page is, `http://127.0.0.1:…`.
@@ -27,7 +27,7 @@ impl Demo {
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
         let origin = lines.find_map(|line| line.strip_prefix("tandem demo: ").map(str::to_owned));
-        // What it says later must go somewhere.
+        // Its later output must be read.
         std::thread::spawn(move || lines.for_each(drop));
         Self { process, origin: origin.expect("the demo says its address"), _temporary: temporary }
     }

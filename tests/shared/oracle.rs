@@ -1,34 +1,34 @@
-//! The oracle: what must be true at both vendors once everything has come to rest, whatever went wrong before.
+//! The oracle: the rules that must hold at both vendors once no delivery waits, after any faults.
 //!
-//! * Every text and every reply that is owed is shown once; what ended otherwise, at most once.
-//! * Nothing else is shown to anybody.
+//! * Every text and every reply that is owed is shown once; one that ended otherwise, at most once.
+//! * Neither side shows anything else.
 //! * A conversation keeps its order, in each direction; no closing text comes before a reply that was there when its ticket
 //!   was solved.
-//! * What is shown is whole: every line, quotation mark and emoji.
-//! * A conversation has one open ticket for each user that its customer is, and none of another's; staff stay who they are.
-//! * What a customer writes after their ticket was given to another does not go on to appear there.
+//! * Every text is whole: each line, quotation mark and emoji.
+//! * A conversation has one open ticket for each user that its customer is, and none of another's; staff keep their role.
+//! * A customer's texts after their ticket was given to another do not appear there.
 //!
-//! It looks at the vendors only, so whoever asks says what is owed. Each utterance carries a [`tag`] by which it is
-//! known again in a comment that several share, and in the parts of a long text.
+//! It looks at the vendors only, so the caller says which utterances are owed. Each carries a [`tag`] by which it is
+//! recognised in a comment that several share, and in the parts of a long text.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tandem::sandbox::Sandbox;
 use tandem::sandbox::zendesk::{Comment, Role, Ticket, TicketStatus};
 
-/// What the shipped campaign says when a ticket is solved.
+/// The shipped closing text.
 const CLOSING: &str = "Your ticket has been closed";
 
-/// One conversation: its customer, and what was said.
+/// One conversation: its customer, and both sides' utterances.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Conversation {
     /// The customer's external id, which its tickets carry.
     pub(crate) key: String,
     /// The customer in Braze.
     pub(crate) braze_id: String,
-    /// What the customer wrote, in the order in which the bridge took it.
+    /// The customer's texts, in the order in which the bridge took them.
     pub(crate) texts: Vec<Utterance>,
-    /// What agents wrote, in order.
+    /// The agents' replies, in order.
     pub(crate) replies: Vec<Utterance>,
     /// When a ticket of the conversation was solved.
     pub(crate) solved: Vec<Solved>,
@@ -52,7 +52,7 @@ pub(crate) struct Solved {
 pub(crate) struct Utterance {
     /// The words, the [`tag`] in front.
     pub(crate) words: String,
-    /// The ticket on which an agent said it; order holds within one. 0 for what a customer said.
+    /// The ticket of an agent's reply; order holds within one. 0 for a customer's text.
     pub(crate) ticket: u64,
     /// How often it is to be seen at the other side.
     pub(crate) owed: Owed,
@@ -67,13 +67,13 @@ pub(crate) enum Owed {
     AtMostOnce,
 }
 
-/// What stands before the words of an utterance; `number` is unique among all.
+/// The mark before the words of an utterance; `number` is unique among all.
 pub(crate) fn tag(number: usize) -> String {
     format!("~{number}~ ")
 }
 
-/// What is wrong at the vendors, in words; nothing when all is well. `notes_max` is how many internal comments the
-/// bridge had reason to write.
+/// The faults at the vendors, in words. `notes_max` is the number of internal comments that the bridge had reason to
+/// write.
 pub(crate) fn faults(sandbox: &Sandbox, conversations: &[Conversation], notes_max: usize) -> Vec<String> {
     let mut oracle = Oracle::default();
     for (number, conversation) in conversations.iter().enumerate() {
@@ -101,13 +101,13 @@ enum Way {
 
 #[derive(Default)]
 struct Oracle {
-    /// Whose each utterance is, by its number.
+    /// The conversation and direction of each utterance, by its number.
     said: BTreeMap<usize, (usize, Way)>,
-    /// What was shown of each, and as the how manieth thing shown.
+    /// Every sight of each utterance, with its place in the order of all.
     seen: BTreeMap<usize, Vec<(u64, Shown)>>,
-    /// What was shown on a ticket that somebody has deleted since.
+    /// The utterances on tickets that were deleted since.
     gone: BTreeSet<usize>,
-    /// What users are called in Braze.
+    /// The users' ids in Braze.
     keys: BTreeMap<u64, String>,
     faults: Vec<String>,
 }
@@ -157,7 +157,7 @@ impl Oracle {
         }
     }
 
-    /// Who everybody is, by the recipe's field.
+    /// Reads every user's customer, by the recipe's field.
     fn read_users(&mut self, sandbox: &Sandbox) {
         for user in sandbox.zendesk.users() {
             let key = user.user_fields.get("braze_external_id").and_then(|field| field.as_str());
@@ -299,8 +299,8 @@ fn is_given(ticket: &Ticket, conversations: &[Conversation]) -> bool {
     conversations.iter().any(|conversation| conversation.given.contains_key(&ticket.id))
 }
 
-/// What is shown is what was said. White space at the cuts of a long text goes, and one that ended visibly may have gone
-/// out in part.
+/// The words that are shown equal those that were said. White space at the cuts of a long text goes, and a text that ended
+/// visibly may have gone out in part.
 fn is_whole(shown: &Shown, said: &Utterance) -> bool {
     if shown.alone && shown.words == said.words {
         return true;

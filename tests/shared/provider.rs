@@ -40,7 +40,7 @@ pub(crate) enum Lie {
 
 pub(crate) struct Inner {
     pub(crate) issuer: String,
-    /// What the description calls itself.
+    /// The issuer in its description.
     pub(crate) named: Mutex<String>,
     pub(crate) lie: Mutex<Lie>,
     clock: Clock,
@@ -159,7 +159,7 @@ async fn authorize(State(provider): State<Provider>, RawQuery(query): RawQuery) 
 async fn keys(State(provider): State<Provider>) -> String {
     let mut key = Jwk::from_encoding_key(&provider.0.key, Algorithm::ES256).unwrap();
     key.common.key_id = Some("k1".to_owned());
-    // A kind of key that nobody knows must not be in the way.
+    // A key of an unknown kind must not be in the way.
     json!({ "keys": [{"kty": "lattice", "kid": "k0"}, key] }).to_string()
 }
 
@@ -180,7 +180,7 @@ async fn token(State(provider): State<Provider>, headers: http::HeaderMap, body:
     )
 }
 
-/// What the browser is sent to the provider with.
+/// The parameters with which the browser is sent to the provider.
 #[derive(Clone)]
 pub(crate) struct Asked(pub(crate) BTreeMap<String, String>);
 

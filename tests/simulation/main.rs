@@ -1,4 +1,4 @@
-//! Simulated worlds: everything that can go wrong between two vendors and the bridge, and what must hold all the same.
+//! Simulated worlds: every fault between two vendors and the bridge, and the promises that must hold all the same.
 //!
 //! `cargo test --test simulation` runs a handful of seeds, `cargo test --release --test simulation` thousands, and
 //! `cargo run --release --example simulate -- --seeds 100000` as many as are wanted. A seed that fails is printed, and
@@ -15,7 +15,7 @@ mod sim;
 use sim::plan::{Broken, Crowd, ObjectKind, ObjectTrouble, Outage, OutageKind, Plan, Rates, Vendor};
 use sim::{Run, run, run_all};
 
-/// How many seeds are run: what a machine with two cores does in a minute.
+/// The number of seeds: the work of a minute for a machine with two cores.
 const SEEDS: u64 = if cfg!(debug_assertions) { 60 } else { 3_000 };
 
 /// How many seeds a broken promise may take to be noticed.

@@ -1,8 +1,8 @@
 //! A seeded simulation of everything that can go wrong between two vendors and a bridge, in one thread and in virtual
 //! time.
 //!
-//! What runs is the real bridge, put together by [`tandem::serve::assemble`]: its routers, intake, worker, policies,
-//! mappings and clients. The vendors are those of [`tandem::sandbox`], without their sockets. Between them are a
+//! The real bridge runs, put together by [`tandem::serve::assemble`]: its routers, intake, worker, policies, mappings and
+//! clients. The vendors are those of [`tandem::sandbox`], without their sockets. Between them are a
 //! network that loses requests and answers, a post that loses, repeats and reorders webhooks, and a store that outlives
 //! the bridge, which may die at every step that it takes outside of itself.
 //!
@@ -29,22 +29,22 @@ use plan::Plan;
 use tandem::store::{DeliveryFilter, Store};
 use world::World;
 
-/// How long everything may take to come to rest. More than a day: whatever is given up is given up by then.
+/// The time in which every delivery must settle. More than a day, so that one without success is given up by then.
 const REST_MAX: Duration = Duration::from_secs(30 * 3600);
 
-/// How long nothing may be left to do before the world is at rest: two rounds of the catch-up.
+/// The time without any work after which the world is at rest: two rounds of the catch-up.
 const QUIET: Duration = Duration::from_secs(660);
 
 /// How often the world is looked at.
 const LOOK: Duration = Duration::from_secs(20);
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) seed: u64,
     /// Nothing, when all is well.
     pub(crate) faults: Vec<String>,
-    /// What happened, and how often.
+    /// The number of events of each kind.
     pub(crate) counts: BTreeMap<&'static str, u64>,
     /// Steps that the bridge has taken outside of itself.
     pub(crate) steps: u64,
@@ -54,7 +54,7 @@ pub(crate) struct Run {
     pub(crate) drained_in: Duration,
     /// Virtual time in all.
     pub(crate) lasted: Duration,
-    /// What happened, line by line, if it was asked for.
+    /// The history, line by line, if it was asked for.
     pub(crate) trace: String,
 }
 
@@ -106,7 +106,7 @@ pub(crate) fn run_all(
             });
         }
         drop(sender);
-        // The threads end when nobody listens any more.
+        // The threads end when the receiver is gone.
         let mut runs = runs.into_iter();
         while runs.next().is_some_and(&mut see) {}
         drop(runs);
@@ -125,7 +125,7 @@ async fn live(world: &Arc<World>) -> Run {
     let mut faults = Vec::new();
     let rested = rest(world).await;
     let drained_in = rested.unwrap_or(REST_MAX).saturating_sub(out_at);
-    // Everybody gets a fresh word through.
+    // Every customer gets a new text through.
     for customer in 0..world.customers.len() {
         if world.script.lock().unwrap().opted_out.get(&customer) == Some(&None) {
             actors::opt(world, customer, false);

@@ -1,4 +1,4 @@
-//! Customers and agents: what they write and do, as the lots fall.
+//! Customers and agents: their words and acts, as the lots fall.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::post;
 use super::world::{Reply, Text, World};
 use crate::oracle::{self, Solved};
 
-/// What people write: the same words again and again, and everything that breaks careless software.
+/// The words of people: the same ones again and again, and texts that break careless software.
 const WORDS: [&str; 8] = [
     "ok",
     "Where is my \"engine\"?",
@@ -22,7 +22,7 @@ const WORDS: [&str; 8] = [
     "ok",
 ];
 
-/// Everybody acts, one after the other, with pauses between.
+/// All act, one after the other, with pauses between.
 pub(crate) async fn play(world: &Arc<World>) {
     if let Some(crowd) = world.plan.crowd {
         return gather(world, crowd).await;
@@ -44,7 +44,7 @@ pub(crate) async fn play(world: &Arc<World>) {
     }
 }
 
-/// Half of the customers become known one after the other; then everybody texts at once, and the first goes on.
+/// Half of the customers become known one after the other; then all text at once, and the first goes on.
 async fn gather(world: &Arc<World>, crowd: Crowd) {
     let known = world.customers.len() / 2;
     for customer in 0..known {

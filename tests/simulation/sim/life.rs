@@ -1,8 +1,8 @@
 //! One life of the bridge, and its store as that life sees it.
 //!
 //! The bridge may die at each step that it takes outside of itself: before and after each call to its store, before each
-//! request and after each answer. From then on no call of that life ever returns, so nothing of it reaches the store, a
-//! vendor or the sender of a webhook any more: what is left of it is as good as gone.
+//! request and after each answer. From then on no call of that life ever returns, so it reaches neither the store nor a
+//! vendor nor the sender of a webhook any more: its tasks are as good as gone.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -287,8 +287,8 @@ impl Store for MortalStore {
     }
 }
 
-/// The key by which a bridge that dedupes on the text takes two customers' texts for one. What the oracle puts in front
-/// is left out: customers do say the same twice.
+/// The key by which a bridge that dedupes on the text takes two customers' texts for one. The oracle's tag is left out,
+/// because customers do say the same twice.
 fn text_alone(event: &Event) -> Option<DedupeKey> {
     let EventKind::CustomerText(text) = &event.kind else { return None };
     let words = text.text.rsplit("~ ").next()?.to_owned();

@@ -16,13 +16,13 @@ use super::world::World;
 /// The transport of one life of the bridge.
 pub(crate) struct Network(pub(crate) Life);
 
-/// What becomes of a request.
+/// The fate of a request.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
     Answered,
     /// There is no connection.
     Refused,
-    /// It never arrives; nobody answers.
+    /// It never arrives; no answer comes.
     RequestLost,
     /// It arrives, and its answer does not.
     AnswerLost,
@@ -50,7 +50,7 @@ impl Transport for Network {
         if world.plan.broken == Some(Broken::SendsNoIdempotencyKey) {
             request.headers_mut().remove("idempotency-key");
         }
-        // Sent in a task of its own: a request that has left arrives, whatever becomes of who sent it.
+        // Sent in a task of its own: a request that has left arrives, also when its sender dies.
         let flight = tokio::spawn(fly(life.clone(), vendor, line.clone(), request));
         let result = match tokio::time::timeout(TOTAL_TIMEOUT, flight).await {
             Ok(result) => result.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())),
@@ -182,7 +182,7 @@ fn name(fate: Fate) -> &'static str {
     }
 }
 
-/// What a bridge sees that does not look for what it may have done.
+/// The answer as a bridge sees it that does not look for the effect of its own calls.
 fn blinded(world: &World, line: &str, answer: Response<Bytes>) -> Response<Bytes> {
     let empty = |key: &str, value: Value| {
         let mut body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a seed decides: how much is said, what goes wrong and how often.
+//! The decisions of a seed: the number of texts and replies, the faults and their rates.
 
 use std::time::Duration;
 
@@ -26,13 +26,13 @@ pub(crate) struct Plan {
     pub(crate) pause_max: u64,
     pub(crate) rates: Rates,
     pub(crate) outages: Vec<Outage>,
-    /// What is the matter with single customers' tickets.
+    /// The troubles of single customers' tickets.
     pub(crate) objects: Vec<ObjectTrouble>,
-    /// What people do; else they act as the lots fall.
+    /// The acts of people, if they do not act as the lots fall.
     pub(crate) crowd: Option<Crowd>,
     /// When the bridge's own clock is set, and by how much.
     pub(crate) jumps: Vec<(Duration, SignedDuration)>,
-    /// At this step the bridge dies, whatever the rates say.
+    /// At this step the bridge dies, beside the rates.
     pub(crate) dies_at: Option<u64>,
     pub(crate) vendors: Vendors,
     /// `braze.on_unconfirmed` is `hold`.
@@ -46,7 +46,7 @@ pub(crate) struct Plan {
 pub(crate) struct Rates {
     pub(crate) lost_request: f64,
     pub(crate) lost_answer: f64,
-    /// The answer comes late, at worst later than anybody waits.
+    /// The answer comes late, at worst after the end of the wait for it.
     pub(crate) slow: f64,
     pub(crate) server_error: f64,
     pub(crate) too_many: f64,
@@ -106,7 +106,7 @@ pub(crate) enum ObjectKind {
     Forbidden,
 }
 
-/// The first half of the customers are known when, all at once, everybody texts; the first of them goes on texting, and
+/// The first half of the customers are known when, all at once, all customers text; the first of them goes on texting, and
 /// none of those texts may be late.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Crowd {
@@ -167,7 +167,7 @@ impl Plan {
         }
     }
 
-    /// What this seed decides.
+    /// The plan of this seed.
     pub(crate) fn of(seed: u64) -> Self {
         let lots = Lots::of(seed ^ 0x7a6e_de3d);
         // Some runs are quick chatter, some take a day.

@@ -15,7 +15,7 @@ use super::world::World;
 /// How long a vendor waits for an answer: the lower of Zendesk's two published values.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Sends off whatever webhooks the vendors have made.
+/// Sends off the webhooks that the vendors have made.
 pub(crate) fn collect(world: &Arc<World>) {
     let from_zendesk = world.sandbox.zendesk.take_held_webhooks().into_iter().map(|webhook| (Vendor::Zendesk, webhook));
     let from_braze = world.sandbox.braze.take_held_webhooks().into_iter().map(|webhook| (Vendor::Braze, webhook));
@@ -58,7 +58,7 @@ async fn carry(world: &Arc<World>, vendor: Vendor, webhook: &Webhook) {
     }
 }
 
-/// What a webhook is about: Zendesk's name a ticket, Braze's their dispatch.
+/// The subject of a webhook: Zendesk's name a ticket, Braze's their dispatch.
 fn title(vendor: Vendor, webhook: &Webhook) -> String {
     match vendor {
         Vendor::Zendesk => webhook.body.split_whitespace().collect(),

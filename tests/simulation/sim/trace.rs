@@ -1,4 +1,4 @@
-//! What happened, a line for each step, in virtual time. The same seed writes the same lines.
+//! The history of a run, a line for each step, in virtual time. The same seed writes the same lines.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,11 +6,11 @@ use std::sync::Mutex;
 
 use tokio::time::Instant;
 
-/// The lines of one run, and how often what went wrong.
+/// The lines of one run, and the number of faults of each kind.
 #[derive(Debug)]
 pub(crate) struct Trace {
     started: Instant,
-    /// `None` where nobody reads them.
+    /// `None` where they have no reader.
     lines: Option<Mutex<String>>,
     counts: Mutex<BTreeMap<&'static str, u64>>,
 }

@@ -1,7 +1,7 @@
-//! What is owed at the end of a run, as the bridge's own store and its acknowledgements have it.
+//! The utterances that are owed at the end of a run, by the bridge's own store and its acknowledgements.
 //!
-//! The store's word is not taken for what happened: what it calls delivered must be seen at the vendor, once, and what
-//! it has not delivered must have a reason that the run gave.
+//! The store is not trusted: an utterance that it calls delivered must be seen at the vendor, once, and any other must have
+//! a reason that the run gave.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::oracle::{self, Conversation, Owed, Utterance};
 const EXCUSES: [&str; 5] =
     ["opted out", "does not exist", "times without an answer", "no longer the conversation's", FORBIDDEN];
 
-/// How the cause of what was refused for good ends, and names the ticket.
+/// The end of the cause of a delivery that was refused for good, before the ticket.
 const FORBIDDEN: &str = " for ticket ";
 
 /// Everything that is wrong with the world, at rest.
@@ -47,7 +47,7 @@ pub(crate) async fn faults(world: &World) -> Vec<String> {
     let replies = std::mem::take(&mut world.script.lock().unwrap().replies);
     for reply in &replies {
         let owed = owed_of(world, &mut ends, reply);
-        // What was written before the bridge knew the agent's ticket goes when it is heard of, and later ones do not wait.
+        // A reply from before the bridge knew the agent's ticket goes once it is heard of, and later ones do not wait.
         let ticket = if was_early(world, reply) { u64::MAX - reply.comment } else { reply.ticket };
         let utterance = Utterance { words: reply.words.clone(), ticket, owed };
         conversations[reply.customer].replies.push(utterance);
@@ -58,7 +58,7 @@ pub(crate) async fn faults(world: &World) -> Vec<String> {
     faults
 }
 
-/// What became of everything that the bridge ever took.
+/// The end of every event that the bridge ever took.
 struct Ends {
     by_number: BTreeMap<usize, (EventId, State)>,
     by_comment: BTreeMap<CommentId, Vec<(&'static str, State)>>,
@@ -130,7 +130,7 @@ impl Ends {
     }
 }
 
-/// What the customers wrote, in the order in which it was taken.
+/// The customers' texts, in the order in which the bridge took them.
 fn texts(world: &World, ends: &mut Ends, conversations: &mut [Conversation]) {
     let script = world.script.lock().unwrap();
     let mut in_order = Vec::new();
@@ -221,7 +221,7 @@ fn owed_of(world: &World, ends: &mut Ends, reply: &Reply) -> Owed {
         ends.faults.push(format!("comment {} became {} texts: {texts:?}", reply.comment, texts.len()));
     }
     match ended {
-        // Braze takes a text for somebody who has opted out, and says nothing; the bridge may not know yet.
+        // Braze takes a text for a customer who has opted out, and says nothing; the bridge may not know yet.
         Some(State::Delivered { .. }) if was_opted_out(world, reply) => Owed::AtMostOnce,
         Some(State::Delivered { .. }) => Owed::Once,
         // With `hold` the operator has asked to be the judge of a text whose receipt did not show in time.

@@ -1,4 +1,4 @@
-//! The world of one run: the vendors, the network, the bridge that dies and is started again, and what was said in it.
+//! The world of one run: the vendors, the network, the bridge that dies and is started again, and the script of its words.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -47,7 +47,7 @@ pub(crate) struct World {
     pub(crate) customers: Vec<Customer>,
     pub(crate) script: Mutex<Script>,
     config: Config,
-    /// What outlives the bridge.
+    /// The disk, which outlives the bridge.
     medium: Medium,
     started: Instant,
     on_fire: AtomicBool,
@@ -62,7 +62,7 @@ pub(crate) struct Customer {
     pub(crate) braze_id: String,
 }
 
-/// What was said and done.
+/// The words and acts of a run.
 #[derive(Default)]
 pub(crate) struct Script {
     pub(crate) texts: Vec<Text>,
@@ -165,7 +165,7 @@ impl World {
             died.cancelled().await;
             working.abort();
             self.running.lock().unwrap().take();
-            // What had left it has arrived by then.
+            // The requests that had left it have arrived by then.
             tokio::time::sleep(self.lots.millis(500..=*self.lots.pick(&[5_000, 60_000, 600_000]))).await;
         }
     }
@@ -208,7 +208,7 @@ impl World {
         self.trace.say(|| "nothing goes wrong any more".to_owned());
     }
 
-    /// What is the matter with a vendor now.
+    /// The outages of a vendor now.
     pub(crate) fn outages(&self, vendor: Vendor) -> impl Iterator<Item = OutageKind> {
         let passed = self.passed();
         let outages = self.plan.outages.iter().filter(move |outage| outage.vendor == vendor && self.is_on_fire());
@@ -216,7 +216,7 @@ impl World {
         now.map(|outage| outage.kind)
     }
 
-    /// What is the matter with the ticket that this path names.
+    /// The trouble of the ticket that this path names.
     pub(crate) fn object_trouble(&self, path: &str) -> Option<ObjectKind> {
         let passed = self.passed();
         let mut active = self
@@ -248,7 +248,7 @@ impl World {
         self.steps.load(Ordering::Relaxed)
     }
 
-    /// A number that nobody else was given.
+    /// A unique number.
     pub(crate) fn next_number(&self) -> u64 {
         self.number.fetch_add(1, Ordering::Relaxed)
     }
@@ -258,12 +258,12 @@ impl World {
         self.running.lock().unwrap().as_ref().map(|running| (running.router.clone(), running.life.clone()))
     }
 
-    /// What the bridge knows, while it lives.
+    /// The bridge's store, while it lives.
     pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
         self.running.lock().unwrap().as_ref().map(|running| Arc::clone(&running.store))
     }
 
-    /// The end: lets go of what holds this world.
+    /// The end: drops the bridge, which holds this world.
     pub(crate) fn leave(&self) {
         self.running.lock().unwrap().take();
     }
