@@ -27,7 +27,7 @@ use simulation::sim::plan::{Broken, Plan};
 /// Simulates the bridge between two vendors, with everything that can go wrong, in virtual time.
 #[derive(Parser)]
 struct Arguments {
-    /// Run this one seed and print what happened.
+    /// Run this one seed and print its history.
     #[arg(long, conflicts_with_all = ["seeds", "first"])]
     seed: Option<u64>,
     /// How many seeds to run.

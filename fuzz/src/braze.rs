@@ -22,8 +22,8 @@ const KEYS: [&str; 13] = [
     "media",
 ];
 
-/// Whatever holds of every reading; only a customer's text becomes of it; and a JSON object of strings means what the
-/// form with the same fields means.
+/// The rules for every reading; only a customer's text comes out of it; and a JSON object of strings means the same as the
+/// form with the same fields.
 pub fn check(data: &[u8]) {
     let read = intake::checked("/webhooks/braze", data);
     if let Some(Intake::Event { event, dedupe }) = &read {
@@ -54,7 +54,7 @@ fn as_form(data: &[u8]) -> Option<String> {
     Some(form.finish())
 }
 
-/// What became of it, without the body that a quarantined one keeps.
+/// The reading, without the body that a quarantined one keeps.
 fn outcome(read: Option<Intake>) -> Result<(Event, Vec<DedupeKey>), String> {
     match read {
         Some(Intake::Event { event, dedupe }) => Ok((event, dedupe)),

@@ -1,7 +1,7 @@
-//! What a customer types into a template that does not escape it. The bytes are what was typed.
+//! A customer's words in a template that does not escape them. The bytes are the words.
 //!
 //! Braze fills texts and names into webhook bodies as they are, so a text may hold quotation marks, braces and whole
-//! keys. It may make the body unreadable; it may never choose who the text is from, or to whom one goes.
+//! keys. It may make the body unreadable; it may never choose the text's sender or recipient.
 
 use tandem::domain::event::EventKind;
 use tandem::intake::Intake;
@@ -45,7 +45,7 @@ const TEMPLATES: [(&str, &str); 9] = [
     ("/webhooks/braze", "text=TYPED&external_id=me-0417&braze_id=me-0417"),
 ];
 
-/// Whatever is typed: the text is from [`ME`], or it is nobody's.
+/// For any words the text is from [`ME`], or has no sender.
 pub fn check(data: &[u8]) {
     for (path, template) in TEMPLATES {
         let (before, after) = template.split_once("TYPED").unwrap();

@@ -1,4 +1,4 @@
-//! Hostile events through the shipped mappings. The bytes are what a customer or an agent wrote, wherever they could.
+//! Hostile events through the shipped mappings. The bytes stand in every field that a customer or an agent can write.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 use tandem::domain::text::html_from_plain;
 use tandem::mapping::{self, Call, Context, Mappings, Name, RenderError};
 
-/// What a text may weigh so that every shipped mapping must make a body of it, whatever it is made of.
+/// The size of a text, of any characters, up to which every shipped mapping must make a body of it.
 const FITS_BYTES: usize = 4096;
 
 static SHIPPED: LazyLock<Mappings> = LazyLock::new(|| Mappings::shipped().unwrap());
@@ -28,7 +28,7 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// The sample with `text` wherever somebody outside has the say.
+/// The sample with `text` in every field that is written outside.
 pub(super) fn context(name: Name, text: &str) -> Context {
     let mut context = mapping::sample(name).unwrap();
     let html = html_from_plain(text);

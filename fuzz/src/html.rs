@@ -32,15 +32,15 @@ fn as_text(text: &str) {
     assert_eq!(shown(&plain_from_html(&html)), shown(text));
 }
 
-/// White space is laid out anew; direction marks are looked at line by line, and the lines are new as well; what nobody
-/// sees anywhere goes first, so that characters on both its sides become neighbours.
+/// White space is laid out anew; direction marks are looked at line by line, and the lines are new as well. Characters that
+/// are unseen everywhere go first, so that those on both their sides become neighbours.
 fn shown(text: &str) -> String {
     let is_mark = |c: char| matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     let text: String = text.chars().filter(|c| !c.is_whitespace() && !c.is_control() && !is_mark(*c)).collect();
     visible(&text)
 }
 
-/// As a plain text: what is left out makes it no dearer, and once is enough.
+/// As a plain text: leaving characters out makes it no dearer, and once is enough.
 fn as_plain(text: &str) {
     for change in [visible, to_gsm7] {
         let once = change(text);

@@ -1,4 +1,4 @@
-//! Webhooks for the properties of the intake, and what holds of every reading whatever the door.
+//! Webhooks for the properties of the intake, and the rules for every reading at any door.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(super) const TOKEN: &str = "q9Zr-a-token-that-no-input-holds-by-chance";
 pub(super) const NOW: &str = "2026-11-21T12:00:00Z";
 pub(super) const USER_FIELD: &str = "braze_external_id";
 
-/// The longest of what the intake lets through, as documented.
+/// The longest values that the intake lets through, as documented.
 const ID_MAX_CHARS: usize = 255;
 const LINE_MAX_CHARS: usize = 255;
 const TEXT_MAX_BYTES: usize = 32 * 1024;
@@ -60,7 +60,7 @@ pub(super) fn authentic(path: &str, body: &[u8]) -> Option<RawWebhook> {
     Some(webhook)
 }
 
-/// Reads an authentic webhook and checks what holds of each: it ends as an event, ignored or quarantined and never
+/// Reads an authentic webhook and checks the rules for each: it ends as an event, ignored or quarantined and never
 /// refused; the same bytes always mean the same; a quarantined body is kept byte for byte and reads no better later; an
 /// event is clean, bounded and survives the store. `None` when this is no path, or no door is at it.
 pub(super) fn checked(path: &str, body: &[u8]) -> Option<Intake> {
@@ -95,7 +95,7 @@ fn kept_whole(webhook: &RawWebhook, event: &Event, cause: &str, options: &Intake
     }
 }
 
-/// What every reader promises of an event, so that nobody further on need look again.
+/// The promises of every reader about an event, so that later code need not look again.
 fn sound(kind: &EventKind) {
     match kind {
         EventKind::CustomerText(text) => sound_customer_text(text),
@@ -131,7 +131,7 @@ fn sound_customer_text(text: &CustomerText) {
         );
     }
     assert!(text.ticket_id.is_none_or(|id| id.0 > 0));
-    // Somebody it is from: a customer, or whose ticket it is.
+    // It has a sender: a customer, or the requester of a ticket.
     assert!(customer.external_id.is_some() || customer.braze_id.is_some() || text.ticket_id.is_some());
 }
 
@@ -142,7 +142,7 @@ fn sound_phone_text(text: &PhoneText) {
     text.agent_name.iter().for_each(|name| is_line(name));
     text.recipe.iter().for_each(|recipe| is_id(&recipe.campaign_id));
     assert!(text.ticket_id.is_none_or(|id| id.0 > 0));
-    // Somebody it is for.
+    // It has a recipient.
     assert!(text.ticket_id.is_some() || text.external_user_id.is_some());
 }
 

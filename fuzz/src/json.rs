@@ -14,8 +14,8 @@ const AFTER: &str = "}}]}";
 const DEPTH_AROUND: usize = 4;
 const DEPTH_MAX: usize = 64;
 
-/// What serde_json accepts is read as serde_json reads it, as long as no object has a key twice and it nests no deeper
-/// than allowed. What it does not accept is read in some way or kept, and never changes what stands before it.
+/// JSON that serde_json accepts is read as serde_json reads it, if no object has a key twice and it nests no deeper than
+/// allowed. Other bytes are read in some way or kept, and never change the fields before them.
 pub fn check(data: &[u8]) {
     let body = [BEFORE.as_bytes(), data, AFTER.as_bytes()].concat();
     let read = intake::checked("/campaigns/trigger/send", &body).unwrap();

@@ -1,7 +1,7 @@
-//! What must hold of every input, however hostile: the properties behind the fuzz targets.
+//! The rules for every input, however hostile: the properties behind the fuzz targets.
 //!
-//! Each module has one `check`, which takes any bytes and panics when a promise is broken. They use nothing but the
-//! bridge's public interface. Two things call them: the fuzz targets (`fuzz_targets/`, with cargo-fuzz), and the smoke
+//! Each module has one `check`, which takes any bytes and panics when a promise is broken. They use the bridge's public
+//! interface only. Two things call them: the fuzz targets (`fuzz_targets/`, with cargo-fuzz), and the smoke
 //! run under plain `cargo test` (`tests/it/fuzz.rs`), which takes this file in as a module. `seeds/` holds where both
 //! start from, one directory a target.
 

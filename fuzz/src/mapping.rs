@@ -1,5 +1,4 @@
-//! Templates that an operator wrote, and what they make of hostile events. The first line is a template, the rest a
-//! customer's text.
+//! Templates of an operator, over hostile events. The first line is a template, the rest a customer's text.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +10,7 @@ use super::event;
 const FILE: &str = include_str!("../../mappings/agent_reply.toml");
 
 /// A template is refused with a reason, or works: on the sample always; on any event with the same body each time,
-/// within its bound, or with an error that quotes nothing of what a customer wrote.
+/// within its bound, or with an error that does not quote the customer's words.
 pub fn check(data: &[u8]) {
     let line_end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
     let (template, text) = data.split_at(line_end);

@@ -1,9 +1,9 @@
-//! Phone numbers. The bytes are what somebody took for one.
+//! Phone numbers. The bytes are a supposed number.
 
 use tandem::domain::phone::{self, Phone};
 
-/// It is a number in E.164, a short code or nothing; reading it twice changes nothing; and what may be shown of anything
-/// is two digits of five or more at most.
+/// It is a number in E.164, a short code or nothing; reading it twice changes nothing; and of five digits or more at most
+/// two are shown.
 pub fn check(data: &[u8]) {
     let raw = String::from_utf8_lossy(data);
     let shown = phone::redacted(&raw);
@@ -24,7 +24,7 @@ pub fn check(data: &[u8]) {
         }
     }
     assert_eq!(phone::parse(number).as_ref(), Some(&phone));
-    // Nothing is made up: every digit stands in what was given, in order, but for the 9 of Argentina's mobiles and for a
+    // Nothing is made up: every digit stands in the input, in order, but for the 9 of Argentina's mobiles and for a
     // country code that a parameter gives. Digits of other scripts are none to `digits`.
     let code = raw.to_lowercase().split_once("phone-context=").map(|(_, code)| phone::digits(code)).unwrap_or_default();
     let mut given = code.chars().chain(digits.chars());

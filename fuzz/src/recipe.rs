@@ -5,7 +5,7 @@ use tandem::intake::{Endpoint, Intake};
 
 use super::intake;
 
-/// Whatever holds of every reading; and each door lets through its own kind of event and no other.
+/// The rules for every reading; and each door lets through its own kind of event and no other.
 pub fn check(data: &[u8]) {
     let line_end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
     let (path, body) = data.split_at(line_end);

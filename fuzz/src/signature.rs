@@ -14,8 +14,8 @@ use super::intake::{NOW, SECRET, TOKEN, authentic, now, options, webhook};
 
 const TOLERANCE: Duration = Duration::from_secs(600);
 
-/// Nobody gets in with a made-up header; a right signature over another time, another body or with any byte of it
-/// changed is refused; a right one counts only near the time that was signed.
+/// A made-up header is refused; so is a right signature over another time, another body or with any byte of it changed; a
+/// right one counts only near the signed time.
 pub fn check(data: &[u8]) {
     let mut lines = data.splitn(3, |byte| *byte == b'\n');
     let mut next = || lines.next().unwrap_or_default();
@@ -32,7 +32,7 @@ fn refusal(webhook: &RawWebhook) -> Option<Refusal> {
     }
 }
 
-/// Headers that somebody made up open neither door.
+/// Made-up headers open neither door.
 fn made_up(first: &[u8], second: &[u8], body: &[u8]) {
     let (Ok(first), Ok(second)) = (HeaderValue::from_bytes(first), HeaderValue::from_bytes(second)) else { return };
     for (path, names) in [
@@ -55,7 +55,7 @@ fn names_the_token(value: &[u8]) -> bool {
         || value.split(u8::is_ascii_whitespace).any(|word| STANDARD.decode(word).is_ok_and(|text| holds(&text)))
 }
 
-/// Signed by Zendesk at whatever it calls the time.
+/// A webhook that Zendesk signed with this timestamp.
 fn signed_at(timestamp: &[u8], body: &[u8]) {
     let (Ok(value), Ok(text)) = (HeaderValue::from_bytes(timestamp), std::str::from_utf8(timestamp)) else { return };
     let mut webhook = authentic("/webhooks/zendesk", body).unwrap();
@@ -71,7 +71,7 @@ fn signed_at(timestamp: &[u8], body: &[u8]) {
     assert_eq!(refusal(&webhook), expected, "{text:?}");
 }
 
-/// One byte of the body, of the signature or of the timestamp is another one. Which, and what it becomes, is in `lots`.
+/// One byte of the body, of the signature or of the timestamp is another one. `lots` has its place and its new value.
 fn changed(lots: &[u8], body: &[u8]) {
     let good = authentic("/webhooks/zendesk", body).unwrap();
     assert_eq!(refusal(&good), None);

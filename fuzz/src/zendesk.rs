@@ -5,8 +5,8 @@ use tandem::intake::Intake;
 
 use super::intake;
 
-/// Whatever holds of every reading; and only what Zendesk can tell becomes of it, known again by its call and, where a
-/// comment rang, by the comment.
+/// The rules for every reading; and only an event of Zendesk's comes out of it, recognised by its call and, where a comment
+/// rang, by the comment.
 pub fn check(data: &[u8]) {
     let Some(read) = intake::checked("/webhooks/zendesk", data) else { panic!("no door") };
     let (Intake::Event { dedupe, .. } | Intake::Quarantined { dedupe, .. }) = &read else { return };
