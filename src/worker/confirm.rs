@@ -145,9 +145,9 @@ fn nothing_to_look_for() -> Outcome {
     Outcome::NotSeen { cause: "there is nothing to look for".to_owned(), look_at: None }
 }
 
-/// Whether the parts behind a seen one can be sent. With `hold`, parts go one at a time, so the later ones are unsent
-/// where the seen part is the next after the known ones. Another part may be of an attempt before that setting, which
-/// may have sent more.
+/// Whether the parts behind a seen one can be sent. With `hold`, parts go one at a time: where the seen part is the
+/// next after the known ones, the later ones are unsent. Any other seen part is of an attempt before that setting,
+/// which may have sent more.
 fn may_go_on_behind(seen: u32, known: u32, on_unconfirmed: OnUnconfirmed) -> bool {
     match on_unconfirmed {
         OnUnconfirmed::Resend => seen > known,

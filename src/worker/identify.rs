@@ -22,7 +22,7 @@ const ANONYMOUS: &str = "braze:";
 impl Worker {
     /// Makes sure that the ticket is a text conversation and that the claim is its customer's.
     ///
-    /// A ticket that the bridge does not know is read, and must carry the tag `sms`. When it tells its customer, all
+    /// A ticket that the bridge does not know is read, and must carry the tag `sms`. When it names its customer, all
     /// deliveries that wait for the ticket move to the customer's own lane and are claimed afresh there, so that
     /// every text goes through that lane and knows its conversation. `named` is the customer in the webhook's words.
     /// Gives the ticket's requester where the ticket had to be read.

@@ -42,8 +42,8 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// Whether the told requester had the ticket when this comment was written. That holds up to the comment that
-    /// rang, or up to where the search saw.
+    /// Whether the requester that the webhook or the search named had the ticket when this comment was written. That
+    /// holds up to the comment that rang, or up to where the search saw.
     fn vouches_for(&self, comment: &CommentView) -> bool {
         match self.named {
             Some(named) => comment.id <= named,
@@ -257,9 +257,9 @@ impl Worker {
         Ok(())
     }
 
-    /// Leaves out the comments from a time when the ticket was another customer's, and has the agent told. The told
-    /// requester vouches for some ([`Look::vouches_for`]). For the others, and where no requester was told, the
-    /// ticket is read: after its comments, so that it shows a requester who was set before one of them.
+    /// Leaves out the comments from a time when the ticket was another customer's, and has the agent told. The
+    /// requester that was named vouches for some ([`Look::vouches_for`]). For the others, and where none was named,
+    /// the ticket is read: after its comments, so that it shows a requester who was set before one of them.
     async fn leave_foreign_out(
         &self,
         claim: &Claim,

@@ -70,7 +70,8 @@ impl Drop for Making<'_> {
 impl Worker {
     /// Keeps the customer's id while their user in Zendesk is unknown.
     ///
-    /// # Errors A wait, while another claim has the id, or one that differs in case only.
+    /// # Errors
+    /// A wait, while another claim has the id, or one that differs in case only.
     pub(super) fn keep_id(&self, claim: &Claim, customer: &Customer) -> Result<Option<Making<'_>>, Outcome> {
         let is_known = claim.conversation.as_ref().is_some_and(|known| known.requester_id.is_some());
         let Some(id) = user_external_id(customer).filter(|_| !is_known) else { return Ok(None) };
