@@ -17,26 +17,23 @@ use url::Url;
 
 use crate::clients::braze::{Braze, BrazeOptions};
 use crate::clients::media::MediaClient;
-use crate::clients::zendesk::{Auth, Fate, Zendesk, ZendeskOptions};
+use crate::clients::zendesk::{Fate, Zendesk, ZendeskOptions};
 use crate::clients::{Held, HttpTransport, Transport};
 use crate::clock::Clock;
 use crate::config::{self, Config, Credentials, Faults, StoreUrl, Warning};
-use crate::domain::alarm;
 use crate::domain::budget::Budgets;
 use crate::domain::event::Destination;
 use crate::domain::inbound::Arrivals;
-use crate::domain::retry::RetryPolicy;
 use crate::http::{
     Console, ConsoleOptions, Inbound, Memory, OperatorState, PublicState, operator_router, public_router,
 };
-use crate::intake::IntakeOptions;
 use crate::mapping::Mappings;
 use crate::store::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Metrics, Readiness, Samples};
 use crate::worker::{
     AlarmOptions, Alarmist, Completions, InTheMaking, KeptFacts, KeptUploads, Loop, MappingsInForce, ObservedTransport,
-    Pauses, Retention, StaffSeen, Supervisor, Worker, WorkerOptions,
+    Pauses, StaffSeen, Supervisor, Worker,
 };
 
 #[cfg(feature = "oidc")]
@@ -48,15 +45,18 @@ mod listeners;
 mod live;
 mod mappings;
 mod memory;
+mod options;
 mod provider;
 mod sampling;
 mod settings;
 mod signals;
 mod timekeeping;
 
+pub use listeners::Listeners;
 use live::Live;
-pub use signals::Hangups;
+use options::{alarm_options, intake_options, worker_options, zendesk_auth};
 pub(crate) use signals::stop_signal;
+pub use signals::{Hangups, Read, Reloads};
 use signals::{log_warnings, reloads};
 
 /// How long a stop may take: less than the 30 s after which a container is killed.
@@ -96,26 +96,6 @@ pub enum ServeError {
     /// The system refused something else.
     #[error(transparent)]
     Io(#[from] io::Error),
-}
-
-/// The two bound listeners.
-#[derive(Debug)]
-pub struct Listeners {
-    /// Webhooks and health.
-    pub public: TcpListener,
-    /// Operator API and metrics.
-    pub operator: TcpListener,
-}
-
-/// Reads the configuration as it is now, with its warnings, or returns its faults.
-pub type Read = Arc<dyn Fn() -> Result<(Config, Vec<Warning>), Faults> + Send + Sync>;
-
-/// The source of a running bridge's later configurations.
-pub struct Reloads {
-    /// Configurations that were read anew, or their faults.
-    pub read: mpsc::Receiver<Result<Config, Faults>>,
-    /// Reads the configuration for a check without taking it over; `None` where it is not from a file.
-    pub check: Option<Read>,
 }
 
 /// Runs the bridge until SIGTERM or Ctrl-C. At each of the `hangups` the configuration is `read` again, also at one
@@ -413,34 +393,10 @@ async fn finish(what: &str, task: &mut JoinHandle<()>, deadline: Duration) {
     }
 }
 
-fn intake_options(config: &Config) -> IntakeOptions {
-    IntakeOptions {
-        zendesk_secrets: config.zendesk.webhook_secrets.clone(),
-        zendesk_tolerance: config.zendesk.signature_tolerance,
-        braze_tokens: config.braze.webhook_tokens.clone(),
-        user_field: config.zendesk.user_field.clone(),
-    }
-}
-
 /// A client for the account at this address.
 pub(crate) fn zendesk(url: &Url, credentials: &Credentials, transport: Arc<dyn Transport>, clock: &Clock) -> Zendesk {
     let options = ZendeskOptions { url: url.clone(), auth: zendesk_auth(credentials) };
     Zendesk::new(options, transport, Arc::new(Mutex::new(Budgets::new())), clock.clone())
-}
-
-fn zendesk_auth(credentials: &Credentials) -> Auth {
-    match credentials {
-        Credentials::OAuth { client_id, client_secret } => {
-            Auth::OAuth { client_id: client_id.clone(), client_secret: client_secret.clone() }
-        }
-        Credentials::ApiToken { email, api_token } => Auth::ApiToken { email: email.clone(), token: api_token.clone() },
-    }
-}
-
-fn alarm_options(config: &Config) -> Option<AlarmOptions> {
-    let alarm = config.alarm.as_ref()?;
-    let console = config.console_url.as_ref().map(|url| alarm::Console::at(url.as_str()));
-    Some(AlarmOptions { url: alarm.url.clone(), token: alarm.token.clone(), console })
 }
 
 /// A client for the configured workspace.
@@ -453,22 +409,4 @@ pub(crate) fn braze(config: &config::Braze, transport: Arc<dyn Transport>, clock
 fn held(store: &Arc<dyn Store>, clock: &Clock, destination: Destination) -> Held {
     let (store, clock) = (Arc::clone(store), clock.clone());
     Box::new(move || store.paused(destination).is_some_and(|pause| !pause.has_ended(clock.now())))
-}
-
-fn worker_options(config: &Config) -> WorkerOptions {
-    WorkerOptions {
-        requester_match: config.zendesk.requester_match.clone(),
-        user_field: config.zendesk.user_field.clone(),
-        reopen: Duration::from_secs(u64::from(config.reopen_days) * 86_400),
-        agent_reply_campaign: config.braze.campaigns.agent_reply.clone(),
-        ticket_solved_campaign: config.braze.campaigns.ticket_solved.clone(),
-        on_unconfirmed: config.braze.on_unconfirmed,
-        recipe_message: config.braze.recipe_message,
-        gsm7: config.braze.gsm7,
-        subscription_group: config.braze.subscription_group.clone(),
-        retry: RetryPolicy { confirm_after: config.braze.confirm_after.clone(), ..RetryPolicy::default() },
-        catch_up: config.catch_up,
-        public_url: config.public_url.clone(),
-        retention: Retention::default(),
-    }
 }

@@ -37,7 +37,7 @@ pub use commits::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats};
 pub use counts::{Counts, Room};
 pub use filter::{DeliveryFilter, PEOPLE_MAX};
 pub use find::{Finds, Group, Person, find};
-pub use moves::{Forgotten, Found, Moves, Sweep};
+pub use moves::{Forgotten, Found, IllegalMove, Moves, Sweep};
 pub use terms::{IsShort, Terms};
 
 /// The result of [`Store::accept`] and [`Store::quarantine`].
@@ -83,16 +83,6 @@ pub enum StoreError {
     /// was.
     #[error("the store failed: {0}")]
     Failed(String),
-}
-
-/// [`crate::domain::delivery::Illegal`] with the id of the delivery.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{id}: {reason}")]
-pub struct IllegalMove {
-    /// The delivery.
-    pub id: EventId,
-    /// Why the move is illegal.
-    pub reason: String,
 }
 
 /// A lane's head, handed to one worker.

@@ -15,8 +15,9 @@ use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 
 use tracing_subscriber::layer::{Layer, SubscriberExt};
-use tracing_subscriber::{EnvFilter, Registry, fmt, registry};
+use tracing_subscriber::{EnvFilter, fmt, registry};
 
+mod ear;
 pub mod exposition;
 mod metrics;
 mod readiness;
@@ -27,13 +28,12 @@ mod traces;
 #[path = "telemetry/no_traces.rs"]
 mod traces;
 
+use ear::Ear;
+pub use ear::TracesError;
 pub use metrics::{Distribution, Metrics};
 pub use readiness::{Readiness, Since, Trouble};
 pub use samples::{SAMPLE_EVERY, SAMPLES_MAX, Sample, Samples, Tallies};
 pub use traces::{EXPORT_TIMEOUT, Traces};
-
-/// A receiver of log lines and spans.
-type Ear = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// Logs could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -45,11 +45,6 @@ pub enum LogsError {
     #[error("logs are set up already")]
     Already,
 }
-
-/// Traces could not be set up.
-#[derive(Debug, thiserror::Error)]
-#[error("traces cannot be sent: {0}; correct the OTEL_ variables, or remove OTEL_EXPORTER_OTLP_ENDPOINT")]
-pub struct TracesError(String);
 
 /// Starts logging to stderr: one JSON object a line when stderr is not a terminal, and lines for people when it is. A
 /// panic becomes a log line as well, without a formatted message, which may hold personal data. Spans go to `traces`,

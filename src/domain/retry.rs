@@ -172,6 +172,12 @@ pub fn later(at: Timestamp, wait: Duration) -> Timestamp {
     SignedDuration::try_from(wait).ok().and_then(|wait| at.checked_add(wait).ok()).unwrap_or(Timestamp::MAX)
 }
 
+/// `at` less an age, capped at the beginning of time.
+#[must_use]
+pub fn before(at: Timestamp, age: Duration) -> Timestamp {
+    at.checked_sub(age).unwrap_or(Timestamp::MIN)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,10 +14,7 @@ use serde_json::{Map, Value};
 
 mod strict;
 
-use self::strict::Strict;
-
-/// How deep objects and lists may nest, because the reader recurses. The deepest known body nests 4 deep.
-const DEPTH_MAX: usize = 64;
+use self::strict::{DEPTH_MAX, Strict};
 
 /// The longest key that is recognised behind a doubtful quotation mark. Bounds the look ahead.
 const KEY_MAX: usize = 128;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Read, provider};
+use super::provider;
+use super::signals::Read;
 use crate::clock::Clock;
 use crate::config::{Config, Faults, Warning};
 use crate::domain::event::Destination;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::Listeners;
 use crate::config::Config;
 use crate::http::{self, Admission, Memory};
 
@@ -16,6 +16,15 @@ const CONNECTIONS_MAX: usize = 4096;
 
 /// Connections of operators and of metrics collectors.
 const OPERATORS_MAX: usize = 256;
+
+/// The two bound listeners.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Webhooks and health.
+    pub public: TcpListener,
+    /// Operator API and metrics.
+    pub operator: TcpListener,
+}
 
 /// Accepts connections on the public listener and on the operator's. Where one of them ends before the stop, `deaf`
 /// is cancelled.

@@ -11,7 +11,8 @@ use secrecy::ExposeSecret;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use super::{alarm_options, intake_options, mappings, settings, zendesk_auth};
+use super::options::{alarm_options, intake_options, zendesk_auth};
+use super::{mappings, settings};
 use crate::config::{Braze, Campaigns, Config, Faults, Oidc, Operator, Zendesk};
 use crate::domain::access::Roster;
 use crate::http::{SettingsGroup, ShownMappings};

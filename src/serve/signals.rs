@@ -10,8 +10,18 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
-use super::{Read, Reloads};
 use crate::config::{Config, Faults, Warning};
+
+/// Reads the configuration as it is now, with its warnings, or returns its faults.
+pub type Read = Arc<dyn Fn() -> Result<(Config, Vec<Warning>), Faults> + Send + Sync>;
+
+/// The source of a running bridge's later configurations.
+pub struct Reloads {
+    /// Configurations that were read anew, or their faults.
+    pub read: mpsc::Receiver<Result<Config, Faults>>,
+    /// Reads the configuration for a check without taking it over; `None` where it is not from a file.
+    pub check: Option<Read>,
+}
 
 /// Every SIGHUP since this was made. A process without a handler dies of that signal, so `serve` makes this before it
 /// reads its configuration.

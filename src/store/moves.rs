@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 
-use super::IllegalMove;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::event::{Destination, EventId};
 
@@ -28,6 +27,16 @@ pub struct Found {
     pub ids: Vec<EventId>,
     /// Where the next look begins; `None` after the last one.
     pub next: Option<EventId>,
+}
+
+/// [`crate::domain::delivery::Illegal`] with the id of the delivery.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{id}: {reason}")]
+pub struct IllegalMove {
+    /// The delivery.
+    pub id: EventId,
+    /// Why the move is illegal.
+    pub reason: String,
 }
 
 /// The result of one step of a move over many.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 
-use super::{Ear, TracesError};
+use super::ear::{Ear, TracesError};
 
 /// The time for an export, which this build never makes.
 pub const EXPORT_TIMEOUT: Duration = Duration::from_secs(1);

@@ -43,7 +43,7 @@ use tracing_subscriber::registry::SpanRef;
 use crate::clock::Clock;
 use crate::domain::event::EventId;
 
-use super::{Ear, TracesError};
+use super::ear::{Ear, TracesError};
 
 /// The time for one export: OpenTelemetry's own default.
 pub const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -26,20 +26,19 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::clients::Failure;
-use crate::clients::zendesk::TicketView;
 use crate::clock::Trouble;
 use crate::domain::conversation::{Conversation, ConversationKey};
-use crate::domain::event::{
-    AgentReply, CommentId, DedupeKey, Destination, Event, EventKind, Sighting, TicketId, UserId,
-};
-use crate::domain::retry::later;
+use crate::domain::event::{AgentReply, Destination, Event, EventKind, TicketId};
+use crate::domain::retry::{before, later};
 
 use super::Worker;
 use super::merged::SMS_TAG;
 use compare::Listed;
+use ring::Ring;
 
 mod compare;
 mod given_up;
+mod ring;
 mod walk;
 
 /// How much further back each look goes than the last one ended: Zendesk's search index lags by up to a few minutes.
@@ -74,24 +73,6 @@ struct Searched {
     doubtful: Vec<Ring>,
     /// The start of the next search, once these are settled.
     next_from: Timestamp,
-}
-
-/// A doorbell to ring.
-#[derive(Clone, Debug)]
-struct Ring {
-    ticket_id: TicketId,
-    comment_id: Option<CommentId>,
-    requester_id: Option<UserId>,
-    seen: Sighting,
-    /// The dedupe keys that keep it from being taken twice.
-    keys: Vec<DedupeKey>,
-}
-
-impl Ring {
-    /// The ring for a ticket that was seen so.
-    fn of(ticket: &TicketView, seen: Sighting) -> Self {
-        Self { ticket_id: ticket.id, comment_id: None, requester_id: Some(ticket.requester_id), seen, keys: Vec::new() }
-    }
 }
 
 impl Worker {
@@ -261,10 +242,6 @@ impl Worker {
 /// where one second has more entries than a list holds.
 fn after_cut(since: Timestamp, cut_off_at: Timestamp) -> Timestamp {
     before(cut_off_at, SECOND).max(later(since, SECOND))
-}
-
-fn before(at: Timestamp, age: Duration) -> Timestamp {
-    at.checked_sub(age).unwrap_or(Timestamp::MIN)
 }
 
 #[cfg(test)]

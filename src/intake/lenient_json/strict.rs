@@ -6,13 +6,16 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+/// How deep objects and lists may nest, because the reader recurses. The deepest known body nests 4 deep.
+pub(super) const DEPTH_MAX: usize = 64;
+
 /// A value as serde_json reads it, in which no object has a key twice and no value nests deeper than serde_json's own
-/// bound or [`super::DEPTH_MAX`].
+/// bound or [`DEPTH_MAX`].
 pub(super) struct Strict(pub(super) Value);
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Depth(super::DEPTH_MAX)).map(Self)
+        deserializer.deserialize_any(Depth(DEPTH_MAX)).map(Self)
     }
 }
 
@@ -134,7 +137,7 @@ mod tests {
             assert_eq!(strict(text), None, "{text}");
         }
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(strict(&nested(super::super::DEPTH_MAX - 1)).is_some());
-        assert!(strict(&nested(super::super::DEPTH_MAX)).is_none());
+        assert!(strict(&nested(DEPTH_MAX - 1)).is_some());
+        assert!(strict(&nested(DEPTH_MAX)).is_none());
     }
 }

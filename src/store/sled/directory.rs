@@ -11,7 +11,6 @@ use std::time::UNIX_EPOCH;
 
 use crate::store::StoreError;
 use crate::store::engine::recovery::Home;
-use crate::store::sled::generation::sync_directory;
 
 /// The file locked by the process that has the directory. It is empty until the store was first durable: from then on,
 /// a store that sled finds empty is not new but lost.
@@ -118,4 +117,9 @@ impl Directory {
 
 fn epoch_in(name: &str) -> Option<u32> {
     u32::from_str_radix(name.strip_prefix(MARK)?, 16).ok()
+}
+
+/// Makes the names in a directory durable.
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }

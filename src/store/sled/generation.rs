@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use crate::failpoint;
 use crate::store::engine::shared::free_bytes;
-use crate::store::sled::directory::Directory;
+use crate::store::sled::directory::{Directory, sync_directory};
 use crate::store::sled::pages::{failed, walk};
 use crate::store::{Compaction, StoreError};
 
@@ -284,10 +284,6 @@ fn current(store: &Path) -> io::Result<Option<u64>> {
     let number = named.trim().strip_prefix(PREFIX).and_then(|number| number.parse().ok());
     let number = number.ok_or_else(|| io::Error::other(format!("the file `{CURRENT}` in it names no generation")))?;
     Ok(Some(number))
-}
-
-pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }
 
 fn unusable(error: io::Error) -> StoreError {

@@ -13,9 +13,8 @@ use crate::clients::zendesk::TicketView;
 use crate::domain::conversation::{Change, Conversation, Ticket};
 use crate::domain::event::Sighting;
 use crate::domain::reading::Reading;
-use crate::domain::retry::later;
+use crate::domain::retry::{before, later};
 
-use super::before;
 use crate::worker::merged::is_merged;
 
 /// How old a change must be before Zendesk's answer counts as complete up to it. Its times are whole seconds, and a

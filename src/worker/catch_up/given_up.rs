@@ -11,9 +11,10 @@ use url::Url;
 use crate::clients::Failure;
 use crate::clients::zendesk::{Fate, Invocation, LostWebhook};
 use crate::domain::event::{DedupeKey, Sighting};
+use crate::domain::retry::before;
 use crate::worker::Worker;
 
-use super::{Ring, before};
+use super::ring::Ring;
 
 /// How much further back each reading goes than the last one ended. A call may end minutes after it was made: 490
 /// seconds is the longest on record.

@@ -18,7 +18,8 @@ use crate::domain::retry::later;
 use crate::worker::Worker;
 
 use super::compare::{self, Finding};
-use super::{Progress, Ring, Searched};
+use super::ring::Ring;
+use super::{Progress, Searched};
 
 /// The most conversations passed in one look, to find [`TICKETS_AT_ONCE`] live ones.
 const CONVERSATIONS_MAX: usize = 1000;

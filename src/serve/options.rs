@@ -1,0 +1,52 @@
+//! The options of each module, taken from the configuration. It builds none of the modules.
+
+use std::time::Duration;
+
+use crate::clients::zendesk::Auth;
+use crate::config::{Config, Credentials};
+use crate::domain::alarm;
+use crate::domain::retry::RetryPolicy;
+use crate::intake::IntakeOptions;
+use crate::worker::{AlarmOptions, Retention, WorkerOptions};
+
+pub(super) fn intake_options(config: &Config) -> IntakeOptions {
+    IntakeOptions {
+        zendesk_secrets: config.zendesk.webhook_secrets.clone(),
+        zendesk_tolerance: config.zendesk.signature_tolerance,
+        braze_tokens: config.braze.webhook_tokens.clone(),
+        user_field: config.zendesk.user_field.clone(),
+    }
+}
+
+pub(super) fn zendesk_auth(credentials: &Credentials) -> Auth {
+    match credentials {
+        Credentials::OAuth { client_id, client_secret } => {
+            Auth::OAuth { client_id: client_id.clone(), client_secret: client_secret.clone() }
+        }
+        Credentials::ApiToken { email, api_token } => Auth::ApiToken { email: email.clone(), token: api_token.clone() },
+    }
+}
+
+pub(super) fn alarm_options(config: &Config) -> Option<AlarmOptions> {
+    let alarm = config.alarm.as_ref()?;
+    let console = config.console_url.as_ref().map(|url| alarm::Console::at(url.as_str()));
+    Some(AlarmOptions { url: alarm.url.clone(), token: alarm.token.clone(), console })
+}
+
+pub(super) fn worker_options(config: &Config) -> WorkerOptions {
+    WorkerOptions {
+        requester_match: config.zendesk.requester_match.clone(),
+        user_field: config.zendesk.user_field.clone(),
+        reopen: Duration::from_secs(u64::from(config.reopen_days) * 86_400),
+        agent_reply_campaign: config.braze.campaigns.agent_reply.clone(),
+        ticket_solved_campaign: config.braze.campaigns.ticket_solved.clone(),
+        on_unconfirmed: config.braze.on_unconfirmed,
+        recipe_message: config.braze.recipe_message,
+        gsm7: config.braze.gsm7,
+        subscription_group: config.braze.subscription_group.clone(),
+        retry: RetryPolicy { confirm_after: config.braze.confirm_after.clone(), ..RetryPolicy::default() },
+        catch_up: config.catch_up,
+        public_url: config.public_url.clone(),
+        retention: Retention::default(),
+    }
+}
