@@ -228,9 +228,9 @@ pub enum EventKind {
     TicketSolved(TicketChange),
     /// The ticket was reopened.
     TicketReopened(TicketChange),
-    /// The bridge has something to tell the agent.
+    /// The bridge has a note for the agent.
     Note(Note),
-    /// Kept for the operator; never delivered as it stands.
+    /// An unreadable body, kept for the operator and never delivered.
     Unreadable(Unreadable),
 }
 

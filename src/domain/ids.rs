@@ -1,6 +1,6 @@
 //! Identifiers: the name of an event, and the vendors' numbers of tickets, comments and users.
 //!
-//! An identifier is a value. It never tells anything of the thing that it names.
+//! An identifier is a value. It never tells anything about its object.
 
 use std::cmp::Ordering;
 use std::fmt;

@@ -105,8 +105,8 @@ pub fn digits(number: &str) -> String {
     number.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// The number of these digits, which begin with a country code; `None` where there is no such country, or too few or
-/// too many digits.
+/// The phone number in these digits, which begin with a country code; `None` where there is no such country, or too few
+/// or too many digits.
 ///
 /// The first of these that applies:
 ///

@@ -170,7 +170,7 @@ impl Window {
         Duration::from_millis((self.slices * self.slice_ms).unsigned_abs())
     }
 
-    /// When one place is free again, by our own count; `None` means now.
+    /// When one place is free again, by the bridge's own count; `None` means now.
     fn room_at(&self, spare: u32, now: Timestamp) -> Option<Timestamp> {
         let mut taken = self.taken();
         let mut opens = None;

@@ -1,4 +1,4 @@
-//! The opening of a ticket, noted before the call that opens it. It never says what came of the call.
+//! The opening of a ticket, noted before the call that opens it. It never tells the result of the call.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subscription {
-    /// Never heard a keyword.
+    /// No keyword has come yet.
     #[default]
     Unknown,
     /// Opted in.

@@ -27,7 +27,7 @@ pub enum Outcome {
         /// The vendor's hint of how long to wait.
         after: Option<Duration>,
     },
-    /// Our own budget is spent, or the delivery goes on in its customer's lane: no attempt was made.
+    /// The bridge's own budget is spent, or the delivery goes on in its customer's lane: no attempt was made.
     Postpone {
         /// Why.
         cause: String,

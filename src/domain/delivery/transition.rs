@@ -1,4 +1,5 @@
-//! The moves from one state of a delivery to the next. Which of them make sense is decided in the module above.
+//! The moves from one state of a delivery to the next. This module never decides whether a move is possible, which
+//! [`super::apply`] does.
 
 use jiff::Timestamp;
 
