@@ -28,8 +28,9 @@ use tandem::worker::Retention;
 use crate::process::shipped;
 
 /// Everything that people read, by its path in the repository.
-fn pages() -> Vec<(String, String)> {
-    let beside = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "mappings/README.md"];
+pub(crate) fn pages() -> Vec<(String, String)> {
+    let beside =
+        ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "mappings/README.md", "findings/README.md"];
     let names = beside.map(str::to_owned).into_iter().chain(book());
     names.map(|name| (name.clone(), shipped(&name))).collect()
 }
@@ -122,7 +123,7 @@ fn every_command_shown_exists() {
 }
 
 /// The files below `docs/` whose names end so, also in its folders.
-fn files_below(directory: &Path, ending: &str) -> Vec<PathBuf> {
+pub(crate) fn files_below(directory: &Path, ending: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let below = |path: PathBuf| if path.is_dir() { files_below(&path, ending) } else { vec![path] };
     entries.flat_map(below).filter(|path| path.to_str().unwrap().ends_with(ending)).collect()

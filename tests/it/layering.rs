@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
 
-mod source;
+pub(crate) mod source;
 
 use source::{Path, Token};
 

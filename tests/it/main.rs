@@ -76,6 +76,7 @@ mod told;
 #[cfg(feature = "otel")]
 mod traces;
 mod vendor_answers;
+mod voice;
 mod waiting;
 mod webhooks;
 mod whose;

@@ -25,14 +25,27 @@ const BEFORE_A_PATH: &[&str] = &["use", "as", "dyn", "else", "for", "impl", "in"
 /// Splits a source into tokens. Comments (doc comments too), strings, characters and lifetimes are left out, so the
 /// names in them do not count.
 pub(crate) fn tokens(source: &str) -> Vec<Token> {
+    split(source).0
+}
+
+/// Every line comment of a source, doc comments included, from its first slash on. A `//` inside a string is none.
+pub(crate) fn comments(source: &str) -> Vec<Token> {
+    split(source).1
+}
+
+/// The tokens of a source, and its line comments.
+fn split(source: &str) -> (Vec<Token>, Vec<Token>) {
     let chars: Vec<char> = source.chars().collect();
     let at = |index: usize| chars.get(index).copied().unwrap_or('\0');
-    let mut tokens = Vec::new();
+    let (mut tokens, mut comments) = (Vec::new(), Vec::new());
     let (mut index, mut line) = (0, 1);
     while index < chars.len() {
         let start = index;
         match (at(index), at(index + 1)) {
-            ('/', '/') => index = find(&chars, index, |c| c == '\n'),
+            ('/', '/') => {
+                index = find(&chars, index, |c| c == '\n');
+                comments.push(Token { text: chars[start..index].iter().collect(), line });
+            }
             ('/', '*') => index = block_comment_end(&chars, index),
             ('"', _) => index = string_end(&chars, index),
             ('\'', next) => index = char_or_lifetime_end(&chars, index, next),
@@ -58,7 +71,7 @@ pub(crate) fn tokens(source: &str) -> Vec<Token> {
         }
         line += chars[start..index].iter().filter(|c| **c == '\n').count();
     }
-    tokens
+    (tokens, comments)
 }
 
 /// The tokens without the items under `#[cfg(test)]`, the number of lines of those, and the names of modules that are
