@@ -218,7 +218,7 @@ impl Transport for HttpTransport {
             .map_err(|_| TransportError::NotSent { cause: "the request could not be built".into() })?;
         let mut answer = self.client.execute(request).await.map_err(|error| transport_error(&error))?;
         let mut body = large::Body::new(&self.places);
-        // From here on the vendor has the request, so every failure leaves it in doubt.
+        // From here on the vendor has the request, so a lost answer leaves its effect in doubt.
         while let Some(chunk) =
             answer.chunk().await.map_err(|error| TransportError::Lost { cause: plain_cause(&error).into() })?
         {

@@ -5,10 +5,10 @@
 //! `TANDEM_FAILPOINT=store.committed:3` kills the process with SIGKILL at the third pass of that point.
 //! `catch_up:panic` panics at the first pass. `log.sync:omit` leaves that step out, which shows that a harness notices.
 //!
-//! All of it stands behind `debug_assertions`. The tests run the binary that `cargo test` builds anyway, so no second
-//! build is needed, as a cargo feature would. In a release build [`reach`] is empty, and the variable is an unknown key
-//! at which the start is refused, so a fail point cannot be switched on by accident. Never decides anything, and costs
-//! a debug build one look at a cell.
+//! All of it stands behind `debug_assertions`, because the tests run the binary that `cargo test` builds anyway, and a
+//! cargo feature would need a second build. In a release build [`reach`] is empty, and the start refuses the variable
+//! as an unknown key, so a fail point cannot be switched on by accident. Never decides anything, and costs a debug
+//! build one read of a cell.
 
 #[cfg(debug_assertions)]
 use std::sync::{

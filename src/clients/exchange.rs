@@ -24,7 +24,7 @@ use crate::domain::lanes::Need;
 use crate::domain::refusals::Object;
 use crate::domain::retry::later;
 
-/// The delay of a call whose vendor does not answer: the longest interval between two trials of the vendor.
+/// The delay of a call whose vendor does not answer: the longest interval between two probes of the vendor.
 const UNANSWERED_FOR: Duration = Duration::from_secs(30);
 
 /// The delay of a call whose vendor the operator has paused. Few calls meet a pause: those in the middle of their

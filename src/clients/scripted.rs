@@ -86,7 +86,7 @@ impl Scripted {
         Self::by(move |_| answers.lock().unwrap().next().unwrap_or_else(|| Reply::text(418, "no more answers"))).await
     }
 
-    /// Answers as `answer` says.
+    /// Answers each request by this function.
     pub(crate) async fn by(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let answer = Arc::new(answer);

@@ -121,7 +121,7 @@ pub(super) struct Delivery {
     /// When a worker first took it in hand.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     first_sent_at: Option<Timestamp>,
-    /// How many parts of a long text are known to be out.
+    /// How many parts of a long text are known to be sent.
     parts_sent: u32,
     /// The delivery whose comment carries this text as well.
     #[schema(required, value_type = Option<String>)]
@@ -235,9 +235,9 @@ struct FoundGroup {
     deliveries: Vec<Delivery>,
     /// The people that these deliveries belong to, or that the words mean; newest first.
     people: Vec<FoundPerson>,
-    /// How many people are meant; from 10,000 on, at least so many.
+    /// The number of people that the words mean; from 10,000 on a lower bound.
     total: u64,
-    /// Whether more are meant than are here.
+    /// Whether the words mean more people than are here.
     more: bool,
 }
 

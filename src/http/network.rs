@@ -1,4 +1,4 @@
-//! An address, or a network of addresses in CIDR notation.
+//! An address, or a network of addresses in CIDR notation. Pure: never resolves a name.
 
 use std::fmt;
 use std::net::IpAddr;

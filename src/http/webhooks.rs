@@ -33,7 +33,7 @@ use crate::failpoint;
 use crate::intake::{self, Endpoint, Intake, IntakeOptions, RawWebhook, Refusal};
 use crate::store::{Accepted, StoreError};
 
-/// The contract's limit on a body. Zendesk cuts comments at 64 KiB, and Braze's texts are far shorter.
+/// The limit on a body. Zendesk cuts comments at 64 KiB, and Braze's texts are far shorter.
 const BODY_MAX_BYTES: usize = 256 * 1024;
 
 /// The time for a webhook, from its headers to its place on disk. Zendesk gives up after 10 to 12 seconds, so the

@@ -2,7 +2,7 @@
 //!
 //! | span | begins | fields | parent |
 //! |---|---|---|---|
-//! | `webhook` | with the request | endpoint, outcome | none: it is the root; that of a duplicate is the first webhook |
+//! | `webhook` | with the request | endpoint, outcome | none: it is the root; a duplicate has the first webhook |
 //! | `delivery` | with an attempt | kind, outcome | the webhook |
 //! | `merged` | when a text goes along with another | | the webhook |
 //! | `call` | with a call to a vendor | vendor, call, status | the attempt |
@@ -61,7 +61,7 @@ const SPANS: [&str; 4] = ["webhook", "delivery", "merged", "call"];
 /// The fields that are sent of them, besides the two ids. None holds personal data.
 const FIELDS: [&str; 6] = ["endpoint", "outcome", "kind", "vendor", "call", "status"];
 
-/// The way of spans to the collector.
+/// The sender of spans to the collector, if one is configured.
 #[derive(Debug)]
 pub struct Traces(Option<Started>);
 

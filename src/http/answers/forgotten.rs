@@ -1,4 +1,5 @@
-//! The API's answer to an order to forget a customer.
+//! The API's answer to an order to forget a customer: numbers, and the key that the caller named. Never shows an erased
+//! record.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,15 +18,15 @@ pub(in crate::http) struct Forgotten {
     conversations: u64,
     /// Names and tickets that led to them.
     names: u64,
-    /// Deliveries that were over.
+    /// Settled deliveries.
     settled: u64,
     /// Deliveries that still waited; they will not be sent.
     waiting: u64,
     /// Unreadable bodies in which the customer was named.
     unreadable: u64,
-    /// Deliveries that are being called at this moment; they were left.
+    /// Deliveries whose call is under way; they were left.
     in_hand: u64,
-    /// Unreadable bodies that do not tell whose they are; they were left.
+    /// Unreadable bodies that name no customer; they were left.
     unattributed: u64,
 }
 

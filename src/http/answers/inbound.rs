@@ -1,4 +1,4 @@
-//! The account of webhooks, as the operator API gives it.
+//! The account of webhooks, as the operator API gives it. Never counts itself: [`crate::domain::inbound`] does.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,10 +9,10 @@ use crate::domain::inbound::{self as known, Arrivals, Door, remedy};
 /// The webhooks that came to `listen`, by endpoint.
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct Inbound {
-    /// Since when last times are remembered: a `last` of `null` means never since then.
+    /// The time since which last times are kept: a `last` of `null` means never since then.
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
-    /// Since when counts are kept: the start of the bridge.
+    /// The time since which counts are kept: the start of the bridge.
     #[schema(value_type = String, format = DateTime)]
     counting_since: Timestamp,
     /// All endpoints.
@@ -49,7 +49,7 @@ struct InboundSeen {
 struct InboundName {
     /// An event of Zendesk's triggers, or a keyword category of Braze; `(others)` for any other word.
     name: String,
-    /// Braze's subscription group, where the campaign tells it.
+    /// Braze's subscription group, where the campaign names it.
     #[schema(required)]
     line: Option<String>,
     /// How often since the start.
@@ -64,7 +64,7 @@ struct InboundName {
 struct InboundAnswer {
     /// `duplicate`, `ignored`, `quarantined`, `refused` or `unavailable`.
     outcome: &'static str,
-    /// A fixed word, such as `wrong_token`; empty where the outcome says it all.
+    /// A fixed word, such as `wrong_token`; empty where the outcome needs none.
     reason: String,
     /// How often since the start.
     count: u64,

@@ -1,4 +1,5 @@
-//! A vendor's answers to the failed attempts of a delivery, as the API shows them.
+//! A vendor's answers to the failed attempts of a delivery, as the API shows them. Never shows a credential of
+//! tandem's.
 
 use jiff::Timestamp;
 use serde::Serialize;

@@ -17,7 +17,8 @@ use super::*;
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const HALF: &[u8] = b"GET / HTTP/1.1\r\nHos";
 
-/// A server of four, whose answers under `/slow` wait to be let go. A request to `/authentic` proves its connection.
+/// A server with four places. Its answers under `/slow` wait for a signal. A request to `/authentic` proves its
+/// connection.
 struct Host {
     address: std::net::SocketAddr,
     seats: Arc<Seats>,
@@ -191,7 +192,7 @@ async fn whoever_is_being_served_is_served_to_the_end() {
     host.seats.advance_to(REST_TICKS + HEAD_TICKS + LEAVE_TICKS);
     host.go.notify_one();
     answered(&mut slow, "slow").await;
-    // And it may go on.
+    // The connection stays open for the next request.
     slow.write_all(REQUEST).await.unwrap();
     answered(&mut slow, "here").await;
     drop(crowd);
@@ -262,7 +263,7 @@ async fn an_answer_that_comes_before_the_body_is_there_is_readable() {
     for (path, head) in [("/too-large", "413"), ("/nowhere", "404"), ("/slow", "405"), ("/read", "413")] {
         let mut stream = host.says(format!("POST {path} HTTP/1.1\r\nHost: x\r\n").as_bytes()).await;
         stream.write_all(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes()).await.unwrap();
-        // All of it, as many a client does, before it looks at the answer.
+        // Many clients send the whole body before they read the answer.
         in_time(stream.write_all(&body)).await.unwrap();
         let mut told = [0; 12];
         in_time(stream.read_exact(&mut told)).await.unwrap();
@@ -271,7 +272,7 @@ async fn an_answer_that_comes_before_the_body_is_there_is_readable() {
     host.finish().await;
 }
 
-/// A pipe's end, in which bytes may be claimed to lie unread.
+/// A pipe's end that can claim to have unread bytes.
 struct Pipe(DuplexStream, Arc<AtomicBool>);
 
 impl Unread for Pipe {
@@ -380,14 +381,14 @@ async fn whoever_is_asked_to_make_room_is_served_when_a_request_lies_unread_or_h
     line.unread.store(false, Ordering::SeqCst);
     line.far.write_all(REQUEST).await.unwrap();
     answered(&mut line.far, "here").await;
-    // Asked while it still rested, and served before it could leave.
+    // A connection that is asked at rest still serves a request that has arrived.
     line.seats.advance_to(2 * GRACE_TICKS + 2);
     line.far.write_all(REQUEST).await.unwrap();
     assert_eq!(line.seats.make_room(1), 1);
     answered(&mut line.far, "here").await;
     line.far.write_all(REQUEST).await.unwrap();
     answered(&mut line.far, "here").await;
-    // At rest for long, and nothing unread.
+    // A connection that is long at rest and has nothing unread ends.
     line.seats.advance_to(4 * GRACE_TICKS);
     assert_eq!(line.seats.make_room(1), 1);
     let mut rest = Vec::new();

@@ -1,4 +1,5 @@
-//! The page of the operators' orders and sights. Never shows a customer's name or words.
+//! The page of the audit: the operators' orders, and the records that they were shown. Never shows a customer's name or
+//! words.
 
 use askama::Template;
 use axum::Extension;

@@ -1,4 +1,4 @@
-//! The list of conversations, and forgetting a customer.
+//! The list of conversations, and the order to forget a customer. Never shows a message: [`super::thread`] does.
 
 use askama::Template;
 use axum::Extension;

@@ -1,4 +1,5 @@
-//! Lists of deliveries, the newest first: each with its customer, kind, state and cause.
+//! Lists of deliveries, the newest first: each with its customer, kind, state and cause. Never shows the text of a
+//! message.
 
 use std::collections::BTreeMap;
 

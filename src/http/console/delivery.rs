@@ -1,4 +1,5 @@
-//! The page of one delivery: its event, its history, and the operator's moves.
+//! The page of one delivery: its event, its history, and the operator's moves. Never shows personal values of the event
+//! before the audit has the reader.
 
 use askama::Template;
 use axum::Extension;

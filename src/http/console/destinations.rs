@@ -1,4 +1,4 @@
-//! The pages that ask before a destination is paused or resumed, and carry it out.
+//! The pages that ask before a destination is paused or resumed, and carry it out. Never pauses one without a reason.
 
 use askama::Template;
 use axum::Extension;

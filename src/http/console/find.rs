@@ -1,4 +1,5 @@
-//! The search: people, tickets and deliveries by an operator's words, masked as in every list.
+//! The search: people, tickets and deliveries by an operator's words, masked as in every list. Never shows the text of
+//! a message.
 
 use askama::Template;
 use axum::Extension;

@@ -1,4 +1,5 @@
-//! Orders over all deliveries that a list shows: first a confirmation, then some steps a request.
+//! Orders over all deliveries that a list shows: first a confirmation, then some steps a request. Never moves a
+//! delivery that was accepted after the order.
 
 use askama::Template;
 use axum::Extension;

@@ -1,4 +1,5 @@
 //! The first page: the troubles that need the operator, the deliveries by state, the speed, and the vendors' limits.
+//! Never calls a vendor.
 
 use askama::Template;
 use axum::Extension;

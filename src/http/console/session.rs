@@ -24,7 +24,7 @@ const AGE_MAX: SignedDuration = SignedDuration::from_hours(12);
 /// Sessions at most, far more than a team has operators. The one that is idle for longest makes room.
 const SESSIONS_MAX: usize = 64;
 
-/// The number of sights that a session remembers. A forgotten sight is written into the audit once more.
+/// Shown records that a session remembers at most. A forgotten one is written into the audit again.
 const SEEN_MAX: usize = 1000;
 
 /// SHA-256.

@@ -51,7 +51,7 @@ pub struct SettingsGroup {
 pub struct Checked {
     /// The faults that keep it from being used.
     pub faults: Vec<String>,
-    /// The doubts that do not.
+    /// The warnings that do not.
     pub warnings: Vec<String>,
 }
 

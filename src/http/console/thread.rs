@@ -1,4 +1,5 @@
 //! The page of one conversation: the messages of both sides in order, the outcome of each, and why one was not sent.
+//! Never shows a message before the audit has the reader.
 
 use askama::Template;
 use axum::Extension;
@@ -153,7 +154,7 @@ pub(super) async fn redrive(
     Ok(see_other(&view::query("/console/conversation", &[("key", &key.0), ("done", "redriven")])))
 }
 
-/// Records the reader in the audit, unless the session has this sight already.
+/// Records the reader in the audit, once in a session.
 async fn write_down(state: &OperatorState, visitor: &Visitor, seen: Seen) -> Result<(), StoreError> {
     if !state.console.sessions.has_seen(visitor.session, &seen) {
         actions::note_seen(state, seen.clone(), &gate::order(state, visitor)).await?;

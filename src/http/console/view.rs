@@ -118,7 +118,8 @@ pub(super) struct Held {
     pub(super) is_pause: bool,
 }
 
-/// When a step that is due at a time is taken: then, unless the time is over or the vendor is not called before that.
+/// The time of a due step, or words in its place: the end of a pause, the end of the vendor's trouble once the time is
+/// over, or that its turn comes.
 fn due(at: Timestamp, now: Timestamp, held: Option<&Held>) -> Result<Moment, String> {
     match held {
         Some(held) if held.is_pause || at <= now => Err(held.until.clone()),
@@ -247,7 +248,7 @@ pub(super) fn who(operator: &Operator) -> String {
     operator.by.clone().unwrap_or_else(unnamed)
 }
 
-/// The name for an operator who gave none, where the way of access gives one.
+/// The name of an operator who gave none, where the way of access implies one.
 pub(super) fn unnamed(access: Access) -> Option<&'static str> {
     match access {
         Access::Loopback => Some("this machine"),
@@ -256,7 +257,7 @@ pub(super) fn unnamed(access: Access) -> Option<&'static str> {
     }
 }
 
-/// The kind of an event, in words. A doorbell that tandem rang itself tells of no reply, so it is called a look.
+/// The kind of an event, in words. A doorbell of tandem's own announces no reply, so it is called a look.
 pub(super) fn told(event: &EventKind) -> &'static str {
     let is_look = matches!(event, EventKind::AgentReply(reply) if reply.caught_up.is_some());
     if is_look { "Look for replies" } else { kind(event.name()) }

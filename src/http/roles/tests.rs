@@ -71,10 +71,10 @@ fn the_docs_promise_a_role_for_every_route() {
 async fn every_route_is_served_to_its_role_and_refused_to_the_others() {
     let router = operator_router(operator_state(Arc::new(ScriptedStore::default()), everybody()));
     for role in Role::ALL {
-        // Of a person: the session's cookie and the word that its forms carry.
+        // A person sends the session's cookie, and the CSRF token that its forms carry.
         let (cookie, csrf) = sign_in(&router, role).await;
         for ((method, path), needs) in promised() {
-            // The session is used for the rows that come after.
+            // The later rows need the session.
             if path == "/console/sign-out" || path == "/console/live" {
                 continue;
             }
