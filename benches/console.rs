@@ -39,7 +39,7 @@ const WORKERS: usize = 64;
 /// How often each page is asked for, and how often before that.
 const ROUNDS: usize = 21;
 const WARM_UP: usize = 2;
-/// The deliveries are spread over so much time; settled ones are kept for 14 days.
+/// The time over which the deliveries are spread; settled ones are kept for 14 days.
 const SPREAD: SignedDuration = SignedDuration::from_hours(13 * 24);
 const FIRST: [&str; 16] = [
     "Ada",
@@ -146,7 +146,7 @@ async fn fill(directory: &Path, size: Size) -> Filled {
     }
 }
 
-/// Works until nothing is due.
+/// Works until no delivery is due.
 async fn deliver(store: &Arc<SledStore>, now: Timestamp, worker: usize) {
     let destination = if worker.is_multiple_of(2) { Destination::Zendesk } else { Destination::Braze };
     while let Some(claim) = store.claim(destination, now, Terms::merging(1)).await.unwrap() {

@@ -67,7 +67,7 @@ struct Times {
     worst: Duration,
 }
 
-/// The times with none hanging, and with so many.
+/// The times with none hanging, and with this many.
 async fn run(directory: &Path, side: Side, hanging: usize) -> (Times, Times) {
     let bridge = Bridge::start(directory).await;
     let customers: Vec<String> = (0..TEXTING + hanging).map(|number| bridge.customer(number)).collect();
@@ -87,7 +87,7 @@ async fn run(directory: &Path, side: Side, hanging: usize) -> (Times, Times) {
     (alone, beside)
 }
 
-/// Lets so many calls for others hang, each in a lane of its own.
+/// Makes this many calls for others hang, each in a lane of its own.
 async fn hang(bridge: &Bridge, side: Side, count: usize) {
     match side {
         Side::Zendesk => bridge.sandbox.zendesk.fail(Fault::on("GET", READ, HANGS).times(u32::MAX)),

@@ -1,7 +1,7 @@
 //! The costs of putting 100,000 dead letters back: its time, its memory, and a webhook's wait meanwhile.
 //!
 //! Run: `cargo bench --bench redrive`. Fills a store on a real directory, starts the release binary on it, pauses both
-//! destinations so that nothing but the redrive is measured, and gives the command that an operator gives, while a
+//! destinations so that only the redrive is measured, and gives the command that an operator gives, while a
 //! webhook a few milliseconds after the other is accepted. Prints; asserts nothing.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops where it cannot go on")]
@@ -69,7 +69,7 @@ fn main() {
     std::fs::remove_dir_all(&root).unwrap();
 }
 
-/// A store with nothing but dead letters in it.
+/// Fills a store with dead letters only.
 async fn fill(directory: &Path) {
     let clock = Clock::system();
     let store = SledStore::open(directory, StoreLimits::default(), clock.draw_u32(), clock.now()).await.unwrap();

@@ -137,7 +137,7 @@ pub struct Oidc {
     pub roles: GroupRoles,
 }
 
-/// Where the store is, and of which make.
+/// The store's place and kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreUrl {
     /// A directory on a local disk.

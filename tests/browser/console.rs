@@ -380,14 +380,14 @@ async fn every_page_is_for_everybody_and_fits_on_a_phone() {
         browser.goto(&page).await;
         check(&browser).await;
     }
-    // A page that is not there is told of in the console of the browser, as it should be.
+    // The browser's console rightly tells of a page that is not there.
     let faults = browser.faults(&stage.bridge.operator).await;
     let faults: Vec<_> = faults.iter().filter(|fault| !fault.contains("/console/nothing")).collect();
     assert!(faults.is_empty(), "{faults:#?}");
     stage.bridge.stop().await;
 }
 
-/// Where no token is asked for, nothing but the visitor's own word tells who they are.
+/// Without a token only the visitor's own word gives their name.
 #[tokio::test]
 #[ignore = "needs Chromium: tests/install-browser"]
 async fn a_visitor_of_this_machine_says_who_they_are() {
@@ -414,7 +414,7 @@ pub(crate) async fn check(browser: &Browser) {
     }
 }
 
-/// The pictures that the documentation shows. Not a test: it runs only when it is asked for by name and told where to.
+/// The pictures that the documentation shows. Not a test: it runs only when it is asked for by name and given a folder.
 #[tokio::test]
 #[ignore = "needs Chromium, and a directory: run docs/screenshots"]
 async fn screenshots_of_the_console() {

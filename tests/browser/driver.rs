@@ -1,4 +1,4 @@
-//! One `chromedriver` process, and the few words of the WebDriver protocol that are spoken with it. It knows no page.
+//! One `chromedriver` process, and the few commands of the WebDriver protocol that the tests use. It knows no page.
 //!
 //! Ours, because the well-kept libraries cost too much here: one has licences that `deny.toml` does not allow, and the
 //! other turns on `serde_json/preserve_order` for the whole build, so that every test would test another program than

@@ -61,7 +61,7 @@ async fn bridge_with(receiver: &Receiver) -> TestBridge {
     .await
 }
 
-/// So many replies that Braze will never take.
+/// Makes `replies` dead letters: replies that Braze refuses for good.
 async fn die(bridge: &TestBridge, ticket: u64, replies: u32) {
     let refused = FaultKind::Status { code: 400, headers: Vec::new(), body: r#"{"message":"no"}"#.to_owned() };
     bridge.sandbox.braze.fail(Fault::on("POST", "/campaigns/trigger/send", refused).times(replies));

@@ -107,7 +107,7 @@ async fn a_text_that_nobody_can_read_is_kept_and_nothing_else_happens() {
     bridge.finish(0).await;
 }
 
-/// Asserts that there are so many quarantined bodies, and nothing else.
+/// Asserts that `count` bodies are quarantined, and that there is no other delivery.
 async fn assert_only_quarantined(bridge: &TestBridge, count: usize) {
     let deliveries = bridge.settled().await;
     let kept = deliveries.iter().filter(|delivery| delivery["state"] == "quarantined").count();

@@ -165,7 +165,7 @@ async fn a_ticket_that_changed_in_silence_is_read_before_it_is_written_on() {
     let spent = spent_on(&bridge, text("still there?")).await;
     assert_eq!(spent, [write.clone(), read.clone(), write.clone()], "refused, read, written");
     assert_eq!(bridge.comments(ticket), ["Hello", "still there?"]);
-    // Told by its webhook, which says nothing of the time: the ticket is read first at once.
+    // The webhook of the solution carries no time, so the bridge reads the ticket first at once.
     bridge.sandbox.zendesk.set_status(ticket, TicketStatus::Solved);
     bridge.settled().await;
     bridge.clock.advance(SignedDuration::from_mins(11));

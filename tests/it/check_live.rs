@@ -300,7 +300,7 @@ async fn a_person_with_a_token_of_their_own_sees_what_came_in() {
         assert!(said.contains(told), "{arguments:?} {variable:?}: {said}");
     }
 
-    // The variable of the key is the bridge's own, and the fault says so.
+    // The variable of the key is the bridge's own, which the fault explains.
     let said = says(&["check"], &[("TANDEM_OPERATOR_TOKEN", OWN)]).await;
     assert!(said.code == 78 && said.out.contains("Give your own token in TANDEM_TOKEN"), "{said:?}");
     let said = says(&["check"], &[("TANDEM_TOKEN", OWN)]).await;
@@ -308,12 +308,12 @@ async fn a_person_with_a_token_of_their_own_sees_what_came_in() {
     let said = says(&["check", "--token", OWN], &[]).await;
     assert!(said.code == 2 && said.err.contains("--live"), "{said:?}");
 
-    // Who may not do it at all is told that, and not how far it has come.
+    // An operator without the right is told so, without any progress.
     let all = ["deliveries", "discard", "--state", "dead", "--reason", "x"];
     let said = says(&all, &[("TANDEM_TOKEN", OWN)]).await;
     assert!(said.code == 1 && said.err.contains("403") && !said.err.contains("stopped"), "{said:?}");
 
-    // To wait for a text without a token that lets in would be to wait for ever.
+    // Without a valid token the command would wait for ever, so it ends at once.
     let said = says(&["setup", "braze", "--wait"], &[]).await;
     assert!(said.code == 1 && said.err.contains("TANDEM_TOKEN"), "{said:?}");
     assert!(!said.out.contains("waiting for it"), "{said:?}");

@@ -90,7 +90,7 @@ impl Demo {
         last
     }
 
-    /// Waits until so many have arrived, and nothing is on the way, doubled or lost.
+    /// Waits until `arrived` messages have arrived, and none is on the way, doubled or lost.
     async fn arrived(&self, texted: u64, arrived: u64) -> Value {
         let account = json!({
             "texted": texted, "arrived": arrived, "on_the_way": 0, "refused": texted - arrived, "doubled": 0, "lost": 0,

@@ -225,7 +225,7 @@ mod tests {
             ("GPL-3.0-only/MIT", Ok(true)),
             ("MIT AND GPL-3.0-only", Ok(false)),
             ("ISC AND MIT", Ok(true)),
-            // AND binds tighter than OR, wherever it stands.
+            // AND binds tighter than OR, in any order.
             ("MIT OR GPL-3.0-only AND GPL-2.0-only", Ok(true)),
             ("GPL-2.0-only AND GPL-3.0-only OR MIT", Ok(true)),
             ("(MIT OR GPL-3.0-only) AND GPL-2.0-only", Ok(false)),

@@ -30,10 +30,10 @@ async fn while_down(bridge: &mut TestBridge, happens: impl FnOnce(&TestBridge)) 
     bridge.run().await;
 }
 
-/// One more look from beginning to end, and everything that comes of it.
+/// One more look from beginning to end, with the deliveries after it.
 async fn another_look(bridge: &TestBridge) -> Vec<Value> {
-    // The walk ends a look, of which the first may have been under way; that the third has come so far says that all
-    // rings of the second are in the store.
+    // The walk ends a look. The first look may have been under way; the end of the third shows that all doorbells of the
+    // second are in the store.
     for _ in 0..3 {
         let walks = calls(bridge, WALK);
         bridge.clock.advance(SignedDuration::from_secs(61));

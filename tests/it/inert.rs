@@ -1,4 +1,4 @@
-//! Nothing that a customer chooses is a placeholder to Zendesk: not the text, not the subject, and nothing of the user.
+//! No field that a customer chooses is a placeholder to Zendesk: not the text, not the subject, no attribute of the user.
 
 use serde_json::{Value, json};
 

@@ -93,7 +93,7 @@ async fn flags_alone_write_a_configuration_and_a_secrets_file_that_every_command
     assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
     assert_eq!(folder.files(), ["tandem.env", "tandem.toml"]);
     let (config, secrets) = (folder.read("tandem.toml"), folder.read("tandem.env"));
-    // It is the example in everything but the heading and the answers.
+    // It equals the example except for the heading and the answers.
     let example = shipped("tandem.example.toml");
     let changed = example.lines().zip(config.lines()).filter(|(before, after)| before != after).count();
     assert_eq!((changed, config.lines().count()), (6, example.lines().count()));

@@ -52,7 +52,7 @@ async fn it_is_a_good_configuration_once_the_secrets_are_given() {
     let mut command = tandem(&["check"]);
     command.current_dir(std::env::temp_dir()).envs(set);
     command.envs(secrets.map(|name| (format!("TANDEM_{name}"), "fake-but-long-enough")));
-    // Its placeholder is none, and says so.
+    // The manifest's `change-me` is no campaign id.
     command.env("TANDEM_BRAZE__CAMPAIGNS__AGENT_REPLY", "6c1d8a4e-0000-4000-8000-000000000001");
     let said = run(command).await;
     assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");

@@ -33,7 +33,7 @@ async fn post(bridge: &TestBridge, path: &str) -> (u16, Value) {
 const MANY: u64 = 20_000;
 const TICKETS: u64 = 500;
 
-/// A store with so many dead doorbells, each ticket's in the order of their comments.
+/// Fills the store with [`MANY`] dead doorbells, each ticket's in the order of their comments.
 async fn with_dead_letters(store: &SledStore) {
     let now = start_of_time();
     for comment in 0..MANY / TICKETS {

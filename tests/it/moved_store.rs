@@ -1,4 +1,5 @@
-//! The store's directory is moved away under a running bridge: it ends by itself, and touches nothing that is put there.
+//! The store's directory is moved away under a running bridge: the bridge ends by itself, and touches no file of another
+//! directory that is put in its place.
 
 use std::fs;
 

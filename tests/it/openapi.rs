@@ -130,7 +130,7 @@ impl Check<'_> {
                 self.faults.push(format!("{path}.{name}: is required"));
             }
         }
-        // An object of which nothing is said may hold anything.
+        // An object without described properties may hold anything.
         let open = schema.get("additionalProperties").is_some_and(|open| *open != Value::Bool(false))
             || schema.get("properties").is_none() && schema.get("type").is_some();
         for (name, value) in object {

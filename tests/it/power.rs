@@ -159,7 +159,7 @@ fn run(program: &str, arguments: impl IntoIterator<Item = String>) {
 struct Told {
     /// Events whose webhooks were answered with 202.
     kept: BTreeSet<String>,
-    /// Deliveries of which the log said that they are done.
+    /// Deliveries that the log called done.
     done: BTreeSet<String>,
 }
 

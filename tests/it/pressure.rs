@@ -71,8 +71,8 @@ async fn the_order_of_thirty_texts_holds_whatever_goes_wrong() {
         let text = format!("text {number}");
         bridge.sandbox.phone.text(&customer, &text);
         expected.push(text);
-        // Some come in a burst, some after a pause. Never so many faults that all of them strike one text: each loss
-        // makes the looks for it slower.
+        // Some come in a burst, some after a pause, so that one text never meets all faults: each loss makes the looks for
+        // it slower.
         if number % 4 == 3 || bridge.clock.draw_u32() % 3 == 0 {
             bridge.settled().await;
         }
@@ -146,7 +146,7 @@ async fn text_each(bridge: &TestBridge, customer: &str, texts: &[String]) {
     }
 }
 
-/// So many wait for their ticket's budget.
+/// Waits until `count` deliveries wait for their ticket's budget.
 async fn wait_for_budget(bridge: &TestBridge, count: usize) {
     let wait = |all: &[Value]| all.iter().filter(|one| one["state"] == "waiting").count() == count;
     bridge.until_deliveries("they wait for the budget", wait).await;

@@ -24,7 +24,7 @@ use crate::support::{DEADLINE, answer, http_client, json, list, settings};
 /// How long the vendors are left to themselves before the bridge is asked again.
 const QUIET: Duration = Duration::from_millis(25);
 
-/// `tandem` with these arguments, and nothing of this process's environment.
+/// `tandem` with these arguments, without this process's environment.
 pub(crate) fn tandem(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
     command.args(arguments).env_clear();
@@ -90,7 +90,7 @@ impl Process {
         line_with(&mut self.log, words).await
     }
 
-    /// Waits until so many lines of the log have these words.
+    /// Waits until this many lines of the log have these words.
     pub(crate) async fn logs_times(&mut self, words: &str, times: usize) {
         let count = |lines: &Vec<String>| lines.iter().filter(|line| line.contains(words)).count();
         let said = tokio::time::timeout(DEADLINE, self.log.wait_for(|lines| count(lines) >= times)).await;

@@ -95,7 +95,7 @@ impl Proxy {
     }
 }
 
-/// Status, and after how many seconds to come again.
+/// The status, and the seconds of `Retry-After`.
 async fn told(request: RequestBuilder) -> (StatusCode, Option<u64>) {
     let answer = request.send().await.unwrap();
     let seconds = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().parse().unwrap());
@@ -190,7 +190,7 @@ async fn caddy_keeps_the_promises_of_the_page() {
     keeps_the_promises(CADDY).await;
 }
 
-/// Without the programs: each snippet is there, and names what the tests change in it.
+/// Without the programs: each snippet is there, with the words that the tests replace in it.
 #[test]
 fn each_snippet_stands_on_the_page() {
     for proxy in [NGINX, HAPROXY, CADDY] {

@@ -1,4 +1,5 @@
-//! A store that was put back from a backup: nothing is taken for something of the time that it does not know of.
+//! A store that was put back from a backup: no message is taken for one of the time after the backup, which it does not
+//! know.
 
 use std::fs;
 use std::path::Path;
@@ -146,7 +147,7 @@ async fn with_hold_a_reply_of_the_lost_time_is_for_the_operator_to_send_and_one_
         bridge.settled().await;
         assert_eq!(bridge.texts(), ["lost"]);
         put_back(&mut bridge).await;
-        // The store has been opened by the time that it says so.
+        // The note shows that the store has been opened.
         assert_eq!(notes(&bridge).await.len(), 1);
         bridge.clock.advance(SignedDuration::from_secs(1));
         bridge.sandbox.zendesk.agent_reply(ticket, "since");

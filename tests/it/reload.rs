@@ -70,7 +70,7 @@ async fn a_token_is_rotated_under_load_and_no_webhook_is_refused() {
             })
         })
         .collect();
-    // Every sender has so many more with this token.
+    // Waits until every sender has `by` more accepted webhooks with this token.
     let mut more = async |token: usize, by: usize| {
         let from = *seen.borrow_and_update();
         let enough = seen.wait_for(|now| (0..4).all(|sender| now[sender][token] >= from[sender][token] + by));

@@ -83,7 +83,7 @@ async fn redrive(bridge: &TestBridge, id: &Value) {
     assert_eq!(answer(request).await.0, 200);
 }
 
-/// A reply of four parts, of which the second may have gone out or not.
+/// A reply of four parts, whose second may have gone out or not.
 async fn with_a_part_in_doubt(what: FaultKind, config: &str) -> (TestBridge, u64, Value, String) {
     let bridge = TestBridge::start_with("", config).await;
     let (ticket, _) = bridge.talking("ada").await;

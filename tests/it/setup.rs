@@ -421,7 +421,7 @@ async fn the_page_for_braze_holds_everything_and_no_secret_unless_asked() {
     assert!(said.code == 2 && said.err.contains("--html"), "{said:?}");
 }
 
-/// Zendesk's own list of conditions is a help; where it is empty, hidden or gone, nothing is known against ours.
+/// Zendesk's own list of conditions is a help; a list that is empty, hidden or gone does not speak against ours.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_that_lists_no_conditions_is_set_up_with_a_note() {
     let empty = json!({"definitions": {"actions": [], "conditions_all": [], "conditions_any": []}}).to_string();

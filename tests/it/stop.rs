@@ -1,4 +1,4 @@
-//! SIGTERM: everything under way ends well, or is found again; nothing is turned away meanwhile.
+//! SIGTERM: every call under way ends well, or its effect is found again; no webhook is turned away meanwhile.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::process::Bridge;
 /// The time that `serve` allows itself (src/serve.rs); containers are killed 30 s after they were asked to stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
-/// A bridge whose call to text this reply is under way and takes so long, and the customer.
+/// A bridge whose call to text this reply is under way and takes that long, and the customer.
 async fn while_texting(reply: &str, takes: Duration) -> (Bridge, String) {
     let bridge = Bridge::start().await;
     let ada = bridge.customer("ada");
@@ -72,7 +72,7 @@ async fn clients_that_hang_keep_nobody_from_stopping() {
     );
     let mut hanging = TcpStream::connect(&address).await.unwrap();
     hanging.write_all(head.as_bytes()).await.unwrap();
-    // It says so when it waits for the body, which never comes.
+    // The bridge answers "100 Continue" when it waits for the body, which never comes.
     let mut go_on = [0; 25];
     hanging.read_exact(&mut go_on).await.unwrap();
     let mut silent = TcpStream::connect(&address).await.unwrap();

@@ -26,7 +26,7 @@ const TEXTS_A_CUSTOMER: u32 = 8;
 /// How long a vendor waits before it tries again.
 const SPACING: Duration = Duration::from_millis(60);
 
-/// How long the last looks may take: a call that was cut off four times in a row is looked for a minute later.
+/// The time for the last looks: a call that was cut off four times in a row is looked for a minute later.
 const PATIENCE: Duration = Duration::from_secs(400);
 
 /// How long a bridge lives at most. On a disk that is busy with something else, one sync may take a second.
@@ -56,7 +56,7 @@ pub(crate) struct Storm {
 }
 
 impl Storm {
-    /// Customers enough for so many deaths. Nothing runs yet.
+    /// Enough customers for this number of deaths. Nothing runs yet.
     pub(crate) async fn gather(seed: u32, deaths: u32) -> Self {
         // Every start also looks for missed replies, while webhooks bring them.
         let bridge = Bridge::at_rest("catch_up_minutes = 5", "confirm_after_seconds = [1]", "info", SPACING).await;
@@ -71,7 +71,7 @@ impl Storm {
         Self { seed, bridge, conversations, deaths: 0, begun: Instant::now() }
     }
 
-    /// So many lives and deaths: each time `strike` finds nothing running, starts it, and sees to it that it dies.
+    /// Lives and deaths: each time `strike` finds no bridge running, starts one, and makes it die.
     pub(crate) async fn rage(&mut self, deaths: u32, mut strike: impl AsyncFnMut(&mut Host, &Sandbox)) {
         let Bridge { sandbox, host, .. } = &mut self.bridge;
         let load = Semaphore::new(0);
@@ -164,7 +164,7 @@ impl Conversation {
         comment
     }
 
-    /// A last text and a last reply, both of which the bridge must take: it is up.
+    /// A last text and a last reply. The bridge is up and must take both.
     async fn last_words(&mut self, sandbox: &Sandbox) {
         self.text(sandbox, "has nothing more to ask.").await;
         until(sandbox, "the ticket", || !tickets_of(sandbox, &self.said.key).is_empty()).await;

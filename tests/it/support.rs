@@ -62,7 +62,7 @@ pub(crate) struct TestBridge {
     apart: Apart,
 }
 
-/// A runtime with nothing but the bridge in it; dropped from within another runtime, which must not wait for it.
+/// A runtime for the bridge alone. It is dropped inside another runtime, which must not wait for it.
 #[derive(Default)]
 struct Apart(Option<Runtime>);
 
@@ -167,8 +167,8 @@ impl TestBridge {
         });
     }
 
-    /// Stops a bridge that runs apart, wherever it is: nothing is finished, nothing more is called or recorded. Returns
-    /// when its store can be opened again.
+    /// Stops a bridge that runs apart, in the middle of its work: it finishes, calls and records nothing more. Returns when
+    /// its store can be opened again.
     pub(crate) async fn kill(&mut self) {
         let runtime = self.apart.0.take().expect("only a bridge that runs apart can be killed");
         self.running = None;
@@ -382,8 +382,8 @@ pub(crate) fn http_client() -> reqwest::Client {
     tandem::clients::http_client(Duration::from_secs(5), DEADLINE).unwrap()
 }
 
-/// A configuration between these vendors. Nothing is caught up unless `top` says so, so that a test sees only the calls
-/// that it caused.
+/// A configuration between these vendors. The catch-up is off unless `top` sets it, so that a test sees only the calls that
+/// it caused.
 pub(crate) fn settings(sandbox: &Sandbox, options: &SandboxOptions, top: &str, braze: &str, zendesk: &str) -> String {
     let catch_up = if top.contains("catch_up_minutes") { "" } else { "catch_up_minutes = 0" };
     format!(

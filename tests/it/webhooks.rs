@@ -64,7 +64,7 @@ async fn say(request: RequestBuilder) -> Said {
     Said { status: response.status().as_u16(), headers, body: response.text().await.unwrap() }
 }
 
-/// The time stamp that Zendesk would sign now, so many seconds off.
+/// The time stamp that Zendesk would sign now, shifted by these seconds.
 fn stamp(bridge: &TestBridge, seconds: i64) -> String {
     let at = bridge.clock.now().saturating_add(SignedDuration::from_secs(seconds)).unwrap();
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
@@ -145,7 +145,7 @@ pub(crate) async fn ticket_of(bridge: &TestBridge, customer: &str) -> u64 {
     tickets.iter().find(|ticket| ticket.external_id.as_deref() == Some(customer)).unwrap().id
 }
 
-/// A reply of which no trigger tells, and its number.
+/// Makes a reply without a webhook; returns its number.
 fn silent_reply(bridge: &TestBridge, ticket: u64, html: &str) -> u64 {
     bridge.sandbox.zendesk.pause_webhooks();
     let comment = bridge.sandbox.zendesk.agent_reply(ticket, html);

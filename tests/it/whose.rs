@@ -1,5 +1,5 @@
-//! Whose ticket it is when it is not the customer's any more: nothing goes to the wrong phone, and nothing of a customer's
-//! onto a ticket of another's.
+//! A ticket that is no longer the customer's: no reply goes to the wrong phone, and no text of a customer onto another's
+//! ticket.
 
 use serde_json::json;
 use tandem::sandbox::server::{Call, Fault, FaultKind};

@@ -31,7 +31,7 @@ async fn clock_notes(bridge: &TestBridge) -> Vec<String> {
     notes.map(|note| note.as_str().unwrap().to_owned()).filter(|note| note.starts_with("clock: ")).collect()
 }
 
-/// Waits until the notes about the clock fit, while so much time passes at each look.
+/// Waits until the notes about the clock fit, while `passes` goes by at each look.
 async fn until_noted(bridge: &TestBridge, passes: SignedDuration, is_like: impl Fn(&[String]) -> bool) {
     let begun = std::time::Instant::now();
     loop {

@@ -54,11 +54,11 @@ pub(crate) struct Utterance {
     pub(crate) words: String,
     /// The ticket of an agent's reply; order holds within one. 0 for a customer's text.
     pub(crate) ticket: u64,
-    /// How often it is to be seen at the other side.
+    /// How often the other side must show it.
     pub(crate) owed: Owed,
 }
 
-/// How often something is to be seen.
+/// How often an utterance must be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owed {
     /// Exactly once.

@@ -198,7 +198,7 @@ impl Plan {
         Self { customers, alike, objects, steps, pause_max, rates, outages, jumps, vendors, hold, ..Self::calm(seed) }
     }
 
-    /// How long things go wrong: until everything is said, and each outage has passed.
+    /// The time of faults: until all is said, and each outage has passed.
     pub(crate) fn span(&self) -> Duration {
         let outages = self.outages.iter().map(|outage| outage.from + outage.lasts);
         let objects = self.objects.iter().map(|object| object.from + object.lasts);

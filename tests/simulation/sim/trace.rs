@@ -35,7 +35,7 @@ impl Trace {
         *self.counts.lock().unwrap().entry(what).or_default() += 1;
     }
 
-    /// Counts something that goes wrong, and says so.
+    /// Counts a fault, and writes its line.
     pub(crate) fn fault(&self, what: &'static str, on: impl FnOnce() -> String) {
         self.count(what);
         self.say(|| format!("  ! {what}: {}", on()));

@@ -63,7 +63,7 @@ struct Ends {
     by_number: BTreeMap<usize, (EventId, State)>,
     by_comment: BTreeMap<CommentId, Vec<(&'static str, State)>>,
     by_id: BTreeMap<EventId, State>,
-    /// Tickets on which a look for missed replies was refused for good: a dead letter says so.
+    /// Tickets on which a look for missed replies was refused for good, by their dead letters.
     unread: BTreeSet<TicketId>,
     /// Reasons for internal comments.
     notes: usize,
