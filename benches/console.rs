@@ -36,7 +36,7 @@ const DEFAULT: Size = Size { deliveries: 20_000, conversations: 4_000 };
 /// Accepted at once, so that they share commits.
 const GROUP: u64 = 1_000;
 const WORKERS: usize = 64;
-/// How often each page is asked for, and how often before that.
+/// How often each page is timed, and asked for before that.
 const ROUNDS: usize = 21;
 const WARM_UP: usize = 2;
 /// The time over which the deliveries are spread; settled ones are kept for 14 days.

@@ -60,7 +60,7 @@ fn main() {
     std::fs::remove_dir_all(&root).unwrap();
 }
 
-/// Fills a store, and leaves its files as they lie while it is open.
+/// Fills a store, and copies its files while it is open.
 async fn fill(filled: &Path, left: &Path, waiting: u64) {
     let clock = Clock::system();
     let store = Arc::new(SledStore::open(filled, StoreLimits::default(), clock.draw_u32(), clock.now()).await.unwrap());

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// More than anything here takes by far: the end of a run that hangs.
+/// The end of a run that hangs: far more than any step takes.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A running bridge, its vendors, and a client that posts webhooks to it.

@@ -7,8 +7,8 @@ use crate::browser::Browser;
 /// Where `tests/install-browser` puts it.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/browser/node_modules/axe-core/axe.min.js");
 
-/// Everything that axe-core finds wrong with the page as it is now, one line for each place. The script comes by the
-/// driver, so the page's Content-Security-Policy does not hinder it.
+/// The faults that axe-core finds in the page as it is now, one line for each place. The driver brings the script, so the
+/// page's Content-Security-Policy does not hinder it.
 pub(crate) async fn faults(browser: &Browser) -> Vec<String> {
     let script = std::fs::read_to_string(SCRIPT)
         .unwrap_or_else(|error| panic!("{SCRIPT} cannot be read ({error}): run tests/install-browser"));

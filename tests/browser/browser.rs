@@ -127,7 +127,7 @@ impl Browser {
         self.must(&format!("/element/{element}/clear"), &json!({})).await;
     }
 
-    /// Presses keys, one after the other, wherever the focus is.
+    /// Presses keys, one after the other, at the focus.
     pub(crate) async fn press(&self, keys: &[&str]) {
         let strokes: Vec<Value> = keys
             .iter()
@@ -211,7 +211,7 @@ impl Browser {
         self.driver.chromium("Emulation.setEmulatedMedia", &json!({"features": features})).await;
     }
 
-    /// Waits until everything has been drawn that was to be drawn, pictures included.
+    /// Waits until the page is drawn, pictures included.
     pub(crate) async fn drawn(&self) {
         self.until("all pictures are there", "[...document.images].every(picture => picture.complete)").await;
         self.run_until_done("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))").await;
@@ -224,7 +224,7 @@ impl Browser {
         std::fs::write(path, picture).unwrap();
     }
 
-    /// Everything that the console holds against the pages so far: errors, warnings, violations of their policies.
+    /// The console's complaints about the pages so far: errors, warnings, violations of their policies.
     pub(crate) async fn complaints(&self) -> Vec<String> {
         let entries = self.must("/se/log", &json!({"type": "browser"})).await;
         let grave = |entry: &&Value| entry["level"] == "SEVERE" || entry["level"] == "WARNING";

@@ -48,7 +48,7 @@ impl Visitor {
         self.browser.click("#wanted").await;
     }
 
-    /// Waits until so many messages have arrived, and nothing is lost or doubled.
+    /// Waits until `count` messages have arrived, and none is lost or doubled.
     pub(crate) async fn arrived(&self, count: usize) {
         let what = format!("{count} messages have arrived");
         let expression = format!(

@@ -1,6 +1,6 @@
 //! The pictures of the pages that the documentation shows: `docs/screenshots` makes them anew.
 //!
-//! Not a test: it runs only when it is asked for by name and told where to, and the pictures are looked at by people.
+//! Not a test: it runs only when it is asked for by name and given a folder, and people judge the pictures.
 
 use std::path::PathBuf;
 

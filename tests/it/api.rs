@@ -129,7 +129,7 @@ fn every_operation_names_its_listener_and_what_its_guard_answers() {
     assert_eq!(schemas(&document)["Reason"]["properties"]["reason"]["minLength"], 1);
 }
 
-/// Asks, and holds the answer to the description of this operation; the answer.
+/// Sends a request, checks the answer against the description of this operation, and returns it.
 async fn ask(document: &Value, bridge: &TestBridge, method: &str, path: &str, request: RequestBuilder) -> Value {
     let (status, body) = answer(request).await;
     let described = &document["paths"][path][method]["responses"][status.to_string()];

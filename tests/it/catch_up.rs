@@ -59,7 +59,7 @@ async fn replies_on_a_ticket_whose_opening_was_given_up_in_doubt_go_out_once_it_
     assert_eq!(bridge.texts(), ["first", "second"]);
 }
 
-/// The look that it rings for reads the newer reply along, and leaves it to its own.
+/// The look for one doorbell also reads the newer reply, and leaves it to the newer doorbell.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_webhook_of_an_older_comment_hides_no_newer_reply() {
     let bridge = conversation().await;

@@ -127,7 +127,7 @@ pub(crate) async fn ask_for_the_token(bridge: &mut TestBridge) {
     bridge.restart_with(|settings| format!("operator_token = \"{TOKEN}\"\n{settings}")).await;
 }
 
-/// A bridge that asks for the token, with a text that was given up; the delivery's name.
+/// A bridge that asks for the token, with a text that was given up, and that delivery's id.
 pub(crate) async fn with_a_dead_letter() -> (TestBridge, String) {
     let mut bridge = quiet_bridge().await;
     bridge.sandbox.zendesk.fail(Fault::on("POST", "/api/v2/tickets", FaultKind::status(422)));
@@ -435,7 +435,7 @@ async fn without_a_token_this_machine_is_let_in_and_nobody_else() {
     assert_eq!(page.header("location"), "/console?done=paused");
     let (_, audit) = answer(bridge.http.get(format!("{}/api/audit", bridge.operator))).await;
     assert_eq!((&audit["items"][0]["access"], &audit["items"][0]["by"]), (&json!("loopback"), &Value::Null));
-    // Who says who they are has a session of their own; the rest of this machine stays unnamed.
+    // A visitor who gives a name has a session of their own; the rest of this machine stays unnamed.
     let wrong = local.post("/console/name", "/console/name", &[("by", "Ada Lovelace")]).await;
     assert!(wrong.status == StatusCode::BAD_REQUEST && wrong.text.contains("handle"), "{}", wrong.text);
     let named = local.post("/console/name", "/console/name", &[("by", "ada")]).await;

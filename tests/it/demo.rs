@@ -63,12 +63,12 @@ impl Demo {
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
-    /// Does something that is allowed.
+    /// Makes a request that must succeed.
     async fn act(&self, path: &str, wish: Value) {
         assert_eq!(self.post(path, wish).await, (204, String::new()), "{path}");
     }
 
-    /// The first view that is so.
+    /// Waits for a view that fits, and returns it.
     async fn view(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let mut views = self.http.get(format!("{}/view", self.origin)).send().await.unwrap();
         let (mut bytes, mut last) = (Vec::new(), Value::Null);
@@ -153,7 +153,7 @@ async fn other_web_sites_are_kept_out() {
     ] {
         assert_eq!(post(&headers).await.unwrap().status(), status, "{headers:?}");
     }
-    // A name that was made to point here may not even look.
+    // A request under a foreign host name may not even read.
     for path in ["/", "/view", "/demo.js"] {
         let request = demo.http.get(format!("{origin}{path}")).header("host", format!("evil.example:{port}"));
         assert_eq!(request.send().await.unwrap().status(), 403, "{path}");

@@ -310,7 +310,7 @@ async fn what_the_log_tells_late_is_searched_for_again() {
     for _ in 0..12 {
         another_look(&bridge).await;
     }
-    // From where each search looks.
+    // The time from which each search looks.
     let searches = |bridge: &TestBridge| -> Vec<jiff::Timestamp> {
         let calls = bridge.sandbox.zendesk.calls().into_iter().filter(|call| call.path == "/api/v2/search");
         calls.map(|call| call.query[0].1.split("updated>").nth(1).unwrap().parse().unwrap()).collect()

@@ -18,7 +18,7 @@ pub(crate) fn days(days: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * days)
 }
 
-/// The customer texts, and everything that follows from it happens.
+/// The customer texts, and every delivery after it settles.
 pub(crate) async fn say(bridge: &TestBridge, customer: &str, text: &str) {
     bridge.sandbox.phone.text(customer, text).expect("a customer whom Braze knows");
     bridge.settled().await;

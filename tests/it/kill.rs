@@ -94,7 +94,7 @@ async fn kill_in_a_storm(seed: u32, kills: u32) -> String {
                 *died.entry(*point).or_default() += 1;
                 points.next();
             } else {
-                // It had not enough to do, and is told again the next time.
+                // It had too little to do to reach the point, which is named again the next time.
                 host.kill();
                 *died.entry("at any instant").or_default() += 1;
             }
@@ -219,7 +219,7 @@ async fn killed_while_appending_a_comment_it_is_there_once() {
     .await;
 }
 
-/// The one ticket reads so, and the next text goes there as well.
+/// Asserts the comments of the only ticket, and that the next text goes there as well.
 async fn assert_ticket_reads(bridge: Bridge, customer: &str, expected: &[&str]) {
     bridge.settled().await;
     let ticket = bridge.ticket_of("ada").await;

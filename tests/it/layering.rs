@@ -125,7 +125,7 @@ const PANICS: &[&[&str]] = &[
 /// Marks of unfinished work.
 const PROMISES: &[&str] = &["TODO", "FIXME", "XXX"];
 
-/// A file that is longer is two files.
+/// A longer file is split in two.
 const LINES_MAX: usize = 500;
 
 #[test]

@@ -103,7 +103,7 @@ async fn a_bell_on_any_other_ticket_without_the_tag_is_skipped() {
     end(bridge, 0).await;
 }
 
-/// Neither a text nor a bell: a look finds the merge, and from then on replies ring.
+/// No text and no doorbell: a look finds the merge, and from then on replies ring.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_follows_a_merge() {
     let bridge = TestBridge::start_with("catch_up_minutes = 1", "").await;

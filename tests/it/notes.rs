@@ -148,7 +148,7 @@ async fn a_note_that_the_version_before_has_stored_is_written_as_it_is() {
     bridge.stop().await;
     let path = bridge.directory.path().join("store");
     let store = SledStore::open(&path, StoreLimits::default(), 9, bridge.clock.now()).await.unwrap();
-    // How it lies in the store is held by the tests of domain::note.
+    // The tests of domain::note hold its form in the store.
     let text = "Your reply (comment 7) was not texted to the customer: {{ cause }} & more.";
     let note = Note { ticket_id: TicketId(ticket), says: Says::Words { text: text.into() }, tells: Tells::Fact };
     let event = Event { received_at: bridge.clock.now(), kind: EventKind::Note(note) };

@@ -35,7 +35,7 @@ async fn post(bridge: &TestBridge, path: &str, body: &str) -> (u16, Value) {
     answer(bridge.http.post(format!("{}{path}", bridge.operator)).body(body.to_owned())).await
 }
 
-/// So many customers, each with one delivered text.
+/// A bridge with `count` customers, each with one delivered text.
 async fn with_customers(count: usize) -> TestBridge {
     let bridge = quiet_bridge().await;
     for number in 0..count {
@@ -163,7 +163,7 @@ async fn a_question_that_makes_no_sense_is_not_answered_with_everything() {
 
 // ---------------------------------------------------------------------------------------------------------- actions
 
-/// A text that names a ticket which does not exist, dead by now; its id.
+/// The id of a dead text, which names a ticket that does not exist.
 async fn dead_letter(bridge: &TestBridge) -> String {
     let body = r#"{"ticket":{"comment":{"body":"Hello?"}}}"#;
     let id = assert_accepted(&answer(bridge.as_braze(Method::PUT, "/api/v2/tickets/404.json", body)).await);

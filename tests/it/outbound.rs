@@ -538,7 +538,7 @@ async fn the_closing_text_goes_out_where_it_is_configured() {
     }
 }
 
-/// Zendesk may invoke a webhook twice for one change, as two invocations with nothing in common but the ticket.
+/// Zendesk may invoke a webhook twice for one change, as two invocations that share the ticket only.
 #[tokio::test]
 async fn the_closing_text_goes_out_once_each_time_a_ticket_is_solved() {
     let bridge = TestBridge::start().await;

@@ -177,7 +177,7 @@ fn every_alert_says_what_is_wrong_and_leads_to_its_section_of_the_runbook() {
     }
 }
 
-/// Prometheus' own opinion, where its tool is installed.
+/// Prometheus' own checker, where it is installed.
 #[test]
 fn prometheus_understands_the_alerts() {
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/prometheus-rules.yml");
@@ -283,7 +283,7 @@ fn systemd_reads_a_secrets_file_as_it_was_written() {
     let mut command = Command::new("/usr/lib/systemd/user-environment-generators/30-systemd-environment-d-generator");
     match command.env_clear().env("HOME", home.path()).output() {
         Ok(output) => {
-            // It prints for a shell.
+            // It prints the variables for a shell.
             let said = String::from_utf8(output.stdout).unwrap();
             for (number, secret) in (0..).zip(secrets) {
                 let mut shell = Command::new("sh");
@@ -295,7 +295,7 @@ fn systemd_reads_a_secrets_file_as_it_was_written() {
     }
 }
 
-/// systemd's own opinion, where it is installed.
+/// systemd's own checker, where it is installed.
 #[tokio::test]
 async fn systemd_understands_the_unit() {
     let directory = tempfile::tempdir().unwrap();

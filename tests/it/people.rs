@@ -179,7 +179,7 @@ async fn two_customers_who_share_a_phone_are_two_users() {
     end(bridge, 0).await;
 }
 
-/// A name of the brand's own in Zendesk says nothing against an address, unless it is another customer's of Braze.
+/// An external id of the brand's own does not speak against a shared address, unless it is another Braze customer's.
 #[tokio::test]
 async fn a_user_whom_the_brand_calls_otherwise_is_found_by_address_unless_that_name_is_another_customers() {
     for (known, found) in [(false, true), (true, false)] {

@@ -257,7 +257,7 @@ async fn while_refused(bridge: &TestBridge, refuse: impl Fn(), accept: impl Fn()
     bridge.until("webhooks answered", |bridge| bridge.sandbox.braze.is_idle()).await;
     assert!(readiness(bridge).await.contains("zendesk: refuses the bridge"), "{}", readiness(bridge).await);
 
-    // Ten minutes of it are nothing to give up over, and Zendesk is not hammered meanwhile.
+    // Ten minutes of refusals give no text up, and Zendesk gets few calls meanwhile.
     let before = bridge.sandbox.zendesk.calls().len();
     let started = bridge.clock.now();
     let passed = |bridge: &TestBridge| bridge.clock.now().duration_since(started) > SignedDuration::from_mins(10);
@@ -339,7 +339,7 @@ async fn a_single_ticket_that_is_forbidden_does_not_hold_the_others() {
     let took = bridge.clock.now().duration_since(started);
     assert!(took <= SignedDuration::from_mins(3), "{took}");
 
-    // With others going through, it is soon clear that it is this ticket alone.
+    // Other texts go through, so the refusal is soon known to be this ticket's alone.
     let mut rounds = 0;
     while bridge.deliveries("state=dead").await.is_empty() {
         rounds += 1;

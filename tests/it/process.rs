@@ -114,12 +114,12 @@ impl Process {
         assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success(), "{line}");
     }
 
-    /// Waits for the end; the exit code.
+    /// Waits for the end, and returns the exit code.
     pub(crate) async fn exit(&mut self) -> i32 {
         self.ended(DEADLINE).await.expect("the process ends").code().expect("an exit code, not a signal")
     }
 
-    /// Waits for the end, but no longer than this; how it ended.
+    /// Waits for the end, but no longer than this, and returns its status.
     pub(crate) async fn ended(&mut self, patience: Duration) -> Option<ExitStatus> {
         for stream in [&mut self.output, &mut self.log] {
             // The channel closes at the end of the stream, which is the end of the process.
@@ -132,7 +132,7 @@ impl Process {
         self.log.borrow().len()
     }
 
-    /// Waits until it has logged so many lines in all, or has ended; false when neither happens in time.
+    /// Waits until it has logged `count` lines in all, or has ended; false when neither happens in time.
     pub(crate) async fn logs_lines(&mut self, count: usize, patience: Duration) -> bool {
         tokio::time::timeout(patience, self.log.wait_for(|lines| lines.len() >= count)).await.is_ok()
     }
@@ -239,7 +239,7 @@ impl Host {
         true
     }
 
-    /// Waits until the process has killed itself, but no longer than this; whether it has.
+    /// Waits until the process has killed itself, but no longer than this; false when it has not.
     pub(crate) async fn died(&mut self, patience: Duration) -> bool {
         let Some(status) = self.process.as_mut().unwrap().ended(patience).await else { return false };
         let process = self.process.take().unwrap();
@@ -255,7 +255,7 @@ impl Host {
         self.logged.extend(process.log());
     }
 
-    /// SIGTERM; the exit code.
+    /// Stops it with SIGTERM, and returns the exit code.
     pub(crate) async fn stop(&mut self) -> i32 {
         let mut process = self.process.take().unwrap();
         process.signal("TERM");
@@ -408,7 +408,7 @@ impl Bridge {
         }
     }
 
-    /// `GET` of a path on the public listener; the status.
+    /// The status of a `GET` on the public listener.
     pub(crate) async fn status(&self, path: &str) -> u16 {
         answer(self.http.get(format!("{}{path}", self.host.public))).await.0
     }
@@ -491,7 +491,7 @@ pub(crate) fn assert_discreet(printed: &str, sandbox: &Sandbox) {
     let public = public.filter(|comment| comment.public).map(|comment| comment.plain_body);
     let texts = sandbox.braze.texts().into_iter().map(|text| text.body);
     for words in public.chain(texts) {
-        // As JSON has them, and without lines too short to mean anything.
+        // As JSON writes them, and without lines too short to be unique.
         let lines = words.lines().map(|line| Value::from(line).to_string().trim_matches('"').to_owned());
         never.extend(lines.filter(|line| line.len() > 8));
     }

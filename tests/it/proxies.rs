@@ -26,9 +26,9 @@ struct Proxy {
     listens: &'static str,
     /// Its replacement: the test finds the proxy at `ADDRESS`.
     listens_here: &'static str,
-    /// Around the snippet, with `SNIPPET` and `DIRECTORY`.
+    /// The file around the snippet, with `SNIPPET` and `DIRECTORY` to fill in.
     file: &'static str,
-    /// With `FILE` and `DIRECTORY`.
+    /// The command, with `FILE` and `DIRECTORY` to fill in.
     command: &'static [&'static str],
 }
 
@@ -89,7 +89,7 @@ impl Proxy {
         let arguments = self.command[1..].iter().map(|word| word.replace("FILE", file.to_str().unwrap()));
         let mut command = Command::new(self.command[0]);
         command.args(arguments.map(|word| word.replace("DIRECTORY", place))).env_clear();
-        // Debian has two of the three where only root looks; and Caddy wants to have a home.
+        // Debian has two of the three outside of a user's PATH; and Caddy needs a home.
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", place);
         (Process::spawn(command, ""), address)
     }

@@ -10,7 +10,7 @@ use tandem::sandbox::server::{Fault, FaultKind};
 
 use crate::support::{TestBridge, json};
 
-/// Copies a directory with all that is in it.
+/// Copies a directory with its contents.
 pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {

@@ -89,7 +89,7 @@ async fn a_token_is_rotated_under_load_and_no_webhook_is_refused() {
         sender.await.unwrap();
     }
     assert_eq!(bridge.present(OLD, "late").await, 401, "the old one is over");
-    // How many texts that were is the machine's affair; delivering them all may take longer than Zendesk's minute.
+    // The number of texts depends on the machine; delivering them all may take longer than Zendesk's minute.
     assert_eq!(bridge.host.stop().await, 0);
 }
 

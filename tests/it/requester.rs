@@ -110,7 +110,7 @@ async fn what_is_not_known_of_a_customer_is_not_searched_for() {
     let bridge = TestBridge::start().await;
     post(&bridge, &json!({"external_id": "c1", "text": "hello"})).await;
     assert_eq!(searches(&bridge), ["external_id=c1", r#"query=braze_external_id:"c1""#]);
-    // Who was found or made once is remembered.
+    // A user that was found or made is remembered.
     post(&bridge, &json!({"external_id": "c1", "text": "again"})).await;
     assert_eq!((searches(&bridge).len(), upserts(&bridge).len()), (2, 1));
     end(bridge, 0).await;

@@ -24,7 +24,7 @@ impl Line {
         self.0["event_id"].as_str().or_else(|| self.0["span"]["event_id"].as_str())
     }
 
-    /// The event that gave rise to that.
+    /// The event that caused that one.
     fn parent(&self) -> Option<&str> {
         self.0["span"]["parent_id"].as_str()
     }
@@ -40,7 +40,7 @@ fn story(log: &[Line], id: &str) -> Vec<String> {
     about.map(|line| line.0["message"].as_str().unwrap().split(" evt_").next().unwrap().to_owned()).collect()
 }
 
-/// The only event that the log names as born of this one.
+/// The only event that the log names as caused by this one.
 fn child<'a>(log: &'a [Line], parent: &str) -> &'a str {
     let born: BTreeSet<&str> = log.iter().filter(|l| l.parent() == Some(parent)).filter_map(Line::id).collect();
     assert_eq!(born.len(), 1, "{born:?}");

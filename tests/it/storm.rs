@@ -29,10 +29,10 @@ const SPACING: Duration = Duration::from_millis(60);
 /// The time for the last looks: a call that was cut off four times in a row is looked for a minute later.
 const PATIENCE: Duration = Duration::from_secs(400);
 
-/// How long a bridge lives at most. On a disk that is busy with something else, one sync may take a second.
+/// The longest life of a bridge. On a disk that is busy with something else, one sync may take a second.
 pub(crate) const LIFE_MAX: Duration = Duration::from_secs(5);
 
-/// A number from outside of the tests: how often, or which seed.
+/// A number from the environment: of repetitions, or a seed.
 #[expect(clippy::disallowed_methods, reason = "tests take no arguments, and this is no configuration of the bridge")]
 pub(crate) fn wanted(name: &str) -> Option<u32> {
     let text = std::env::var(name).ok()?;
@@ -88,8 +88,8 @@ impl Storm {
         self.deaths += deaths;
     }
 
-    /// The weather clears: everything settles, and is where it should be. A text that was cut off five times before it
-    /// went out is set aside by then, and its operator has looked at the phone. Returns the figures.
+    /// Ends the faults and checks that every delivery settles, at the right place. A text that was cut off five times before
+    /// it went out is set aside by then, and its operator has looked at the phone. Returns the figures.
     pub(crate) async fn end(mut self) -> String {
         let Bridge { sandbox, host, .. } = &self.bridge;
         let calm = Instant::now();

@@ -27,7 +27,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// How long anything may really take. Far more than it does: for a machine that is busy with something else.
+/// The real time that a wait may take. Waits take far less, but the machine may be busy with something else.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// How long the world is left to itself before the clock moves on.
@@ -254,7 +254,7 @@ impl TestBridge {
         }
     }
 
-    /// Ends the test: everything settled, nothing dead but this many deliveries, and a stop in order.
+    /// Ends the test: every delivery is settled and this many are dead, and the bridge stops in order.
     pub(crate) async fn finish(mut self, dead: usize) {
         let deliveries = self.settled().await;
         let found = deliveries.iter().filter(|delivery| delivery["state"] == "dead").count();
@@ -271,7 +271,7 @@ impl TestBridge {
         list(&self.http, &self.operator, "/api/conversations", "").await
     }
 
-    /// Posts a signed Zendesk webhook with a fresh invocation id; the status and the body of the answer.
+    /// Posts a signed Zendesk webhook with a fresh invocation id, and returns status and body of the answer.
     pub(crate) async fn zendesk_webhook(&self, body: &str) -> (u16, Value) {
         let invocation = format!("01TEST{:020}", self.clock.draw_u32());
         let request = self.signed("/webhooks/zendesk", body).header("X-Zendesk-Webhook-Invocation-Id", invocation);

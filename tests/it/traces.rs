@@ -1,4 +1,4 @@
-//! Traces: one for each event, at a real collector, and no trouble from one that is none.
+//! Traces: one for each event, at a real collector. A collector that does not work does no harm.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -49,7 +49,7 @@ impl Collector {
         resources.filter_map(|resource| told(&resource.resource?.attributes, "service.name")).collect()
     }
 
-    /// All that it was told, as text.
+    /// All bodies, as text.
     fn text(&self) -> String {
         self.0.lock().unwrap().iter().map(|body| String::from_utf8_lossy(body).into_owned()).collect()
     }
@@ -182,7 +182,7 @@ async fn a_collector_that_is_gone_or_mute_holds_nothing_up_and_is_not_complained
     tokio::join!(everything_arrives_without(&mute_url), everything_arrives_without(&gone_url));
 }
 
-/// Everything arrives while this collector takes nothing, and one line says that it took nothing.
+/// Asserts that all texts arrive while this collector takes no traces, and that one line of the log says so.
 async fn everything_arrives_without(collector: &str) {
     let mut bridge = bridge(collector).await;
     let ada = bridge.customer("ada");

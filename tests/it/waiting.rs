@@ -31,7 +31,7 @@ fn says(bridge: &TestBridge, ticket: u64, words: &str) -> bool {
     bridge.comments(ticket).iter().any(|comment| comment == words)
 }
 
-/// So many unknown customers text.
+/// `count` unknown customers text.
 fn strangers_text(bridge: &TestBridge, count: usize) {
     for number in 0..count {
         let stranger = bridge.sandbox.braze.add_profile(tandem::sandbox::braze::Profile {

@@ -48,7 +48,7 @@ pub(crate) async fn quiet_bridge() -> TestBridge {
     TestBridge::start_with("catch_up_minutes = 0", "").await
 }
 
-/// An answer, with all that a sender could tell two of them apart by.
+/// An answer, with every part by which a sender could tell two of them apart.
 #[derive(Debug, PartialEq)]
 struct Said {
     status: u16,
@@ -176,7 +176,7 @@ pub(crate) fn intake_options() -> watch::Receiver<Arc<IntakeOptions>> {
     watch::channel(Arc::new(options)).1
 }
 
-/// A recorder into which nothing has come.
+/// An account of webhooks without any entry.
 pub(crate) fn untouched() -> Arc<Inbound> {
     Arc::new(Inbound::new(Arrivals::new(start_of_time())))
 }

@@ -174,7 +174,7 @@ async fn a_ticket_that_became_staffs_is_texted_to_nobody() {
     end(bridge, 0).await;
 }
 
-/// Nothing tells of a new requester but the answer to the next text.
+/// Only the answer to the next text tells of a new requester.
 #[tokio::test]
 async fn a_ticket_that_changed_hands_unheard_takes_one_text_and_no_more() {
     let bridge = TestBridge::start().await;

@@ -167,7 +167,7 @@ async fn a_signature_is_judged_by_the_clock_that_was_set_right() {
     bridge.clock.set(-YEARS);
     bridge.run().await;
     zendesk_down(&bridge);
-    // Set right while no vendor answers that could tell.
+    // The clock is set right while no vendor answers that could tell.
     bridge.clock.set(YEARS);
     let (status, body) = bridge.zendesk_webhook(r#"{"event": "ticket_reopened", "ticket_id": 35}"#).await;
     assert_eq!(status, 202, "{body}");

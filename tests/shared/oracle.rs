@@ -47,7 +47,7 @@ pub(crate) struct Solved {
     pub(crate) number: usize,
 }
 
-/// Something that was said.
+/// A text or a reply.
 #[derive(Clone, Debug)]
 pub(crate) struct Utterance {
     /// The words, the [`tag`] in front.
@@ -171,8 +171,8 @@ impl Oracle {
         }
     }
 
-    /// Each customer writes in their own name, and on a ticket that was given away at most one comment more: nothing but
-    /// the answer to that tells of it.
+    /// Checks that each customer writes in their own name, and at most one comment more on a ticket that was given away,
+    /// because only the answer to that comment tells of the new requester.
     fn read_author(&mut self, ticket: &Ticket, comment: &Comment, conversation: &Conversation) {
         let key = &conversation.key;
         if self.keys.get(&comment.author_id).is_some_and(|known| known != key) {
@@ -258,7 +258,7 @@ impl Oracle {
         }
     }
 
-    /// Once, whole, and in order.
+    /// Checks that each is shown once, whole, and in order.
     fn compare(&mut self, conversation: &Conversation, said: &[Utterance], place: &str) {
         let key = &conversation.key;
         let mut newest: BTreeMap<u64, (u64, usize)> = BTreeMap::new();

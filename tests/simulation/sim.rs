@@ -7,7 +7,7 @@
 //! the bridge, which may die at every step that it takes outside of itself.
 //!
 //! Time is that of a paused tokio runtime, which jumps from one timer to the next; chance is drawn from the seed. So a
-//! seed is a run, and the same seed is the same run, line for line.
+//! seed is a run, and the same seed gives the same run, line for line.
 
 use std::collections::BTreeMap;
 use std::fmt;
