@@ -7,7 +7,7 @@
 # Idempotency-Key, which Zendesk has for this (its Ticketing API's introduction, "Idempotency"), so three tickets are opened.
 # braze-client also raises on the message "queued", which its own `success` counts in one line earlier.
 #
-# Seen, against a server on this machine that keeps what it is sent and answers two calls late and the third at once: each
+# Seen, against a server on this machine that keeps every request and answers two calls late and the third at once: each
 # library reports one success, three schedules and three tickets are kept; 202 "queued" raises BrazeClientError, and the
 # schedule is kept. python-zendesk-sdk is told to wait two seconds. (tenacity is put in as 8.5.0, because braze-client asks for
 # 5, which cannot be imported since Python 3.11.)

@@ -4,7 +4,7 @@
 # and its zone: a task due at that moment, which is 2 December in UTC, the zone of Zendesk's time stamps (its API reference,
 # "Data types"), is sent as due on 1 December. Its incremental exports convert the same value rightly.
 #
-# Seen with 2.0.57, against a server on this machine that keeps what it is sent: due_at 2026-12-01T17:30:00-08:00 is sent as
+# Seen with 2.0.57, against a server on this machine that keeps every request: due_at 2026-12-01T17:30:00-08:00 is sent as
 # 2026-12-01; created_greater_than of it as created>2026-12-01T17:30:00Z, where 2026-12-02T01:30:00Z is that moment; start_time
 # of it as 1796175000, which is that moment.
 # Needs Python 3 with venv. Exits with 0 while the behaviour is the one above.

@@ -8,7 +8,7 @@ ENV['TZ'] = 'UTC'
 require 'json'
 require 'liquid'
 
-# `blank` asks values for Rails' `blank?`, which Liquid leaves to the program that it runs in. This is what Rails defines.
+# `blank` asks values for Rails' `blank?`, which Liquid leaves to the program that it runs in. This is Rails' definition.
 class Object
   def blank?
     respond_to?(:empty?) ? !!empty? : !self
