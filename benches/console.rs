@@ -19,10 +19,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tandem::clock::Clock;
+use tandem::domain::account::Ends;
 use tandem::domain::conversation::{Change, TicketStatus};
 use tandem::domain::delivery::{Transition, receipt_of};
 use tandem::domain::event::{
-    Customer, CustomerText, DedupeKey, Destination, Event, EventId, EventKind, PhoneText, TicketFields, TicketId,
+    Customer, CustomerText, DedupeKey, Event, EventId, EventKind, PhoneText, TicketFields, TicketId,
 };
 use tandem::store::sled::SledStore;
 use tandem::store::{Accepted, Store, StoreLimits, Terms, Verdict};
@@ -148,13 +149,13 @@ async fn fill(directory: &Path, size: Size) -> Filled {
 
 /// Works until no delivery is due.
 async fn deliver(store: &Arc<SledStore>, now: Timestamp, worker: usize) {
-    let destination = if worker.is_multiple_of(2) { Destination::Zendesk } else { Destination::Braze };
+    let destination = if worker.is_multiple_of(2) { Ends::FIRST.routes()[0] } else { Ends::FIRST.routes()[2] };
     while let Some(claim) = store.claim(destination, now, Terms::merging(1)).await.unwrap() {
         let id = claim.work[0].delivery.id;
         let transition = match id.sequence % 1000 {
             0 | 1 => Transition::Kill { cause: "Braze answered 400".to_owned() },
             2 => Transition::Skip { reason: "opted out".to_owned() },
-            _ if destination == Destination::Braze => {
+            _ if destination == Ends::FIRST.routes()[2] => {
                 Transition::Deliver { receipt: receipt_of(&[Some(format!("out-{:08}", id.sequence))]) }
             }
             _ => Transition::Deliver { receipt: "ticket 1, comment 2".to_owned() },

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
+use tandem::domain::account::Ends;
 use tandem::domain::delivery::Transition;
-use tandem::domain::event::{Customer, CustomerText, DedupeKey, Destination, Event, EventKind, TicketFields};
+use tandem::domain::event::{Customer, CustomerText, DedupeKey, Event, EventKind, TicketFields};
 use tandem::store::sled::SledStore;
 use tandem::store::{Compaction, Store, StoreLimits, Terms, Verdict};
 
@@ -60,7 +61,7 @@ async fn run(directory: &Path, events: u64) {
 /// Sixteen workers, as the bridge has them, until nothing waits.
 async fn deliver(store: &Arc<SledStore>, now: Timestamp) {
     let worker = async || {
-        while let Some(claim) = store.claim(Destination::Zendesk, now, Terms::merging(1)).await.unwrap() {
+        while let Some(claim) = store.claim(Ends::FIRST.routes()[0], now, Terms::merging(1)).await.unwrap() {
             let done = Transition::Deliver { receipt: "plateau".to_owned() };
             let moves = claim.work.iter().map(|work| (work.delivery.id, done.clone())).collect();
             store.record(&claim, Verdict { moves, ..Verdict::default() }, now).await.unwrap();

@@ -18,8 +18,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tandem::clock::Clock;
+use tandem::domain::account::Ends;
 use tandem::domain::delivery::Transition;
-use tandem::domain::event::{AgentReply, CommentId, Destination, Event, EventKind, TicketId};
+use tandem::domain::event::{AgentReply, CommentId, Event, EventKind, TicketId};
 use tandem::store::sled::SledStore;
 use tandem::store::{Store, StoreLimits, Terms, Verdict};
 
@@ -90,7 +91,7 @@ async fn fill(directory: &Path) {
     let kill = Transition::Kill { cause: "422 from Zendesk".into() };
     loop {
         let claims =
-            join_all((0..TICKETS).map(|_| store.claim(Destination::Braze, clock.now(), Terms::merging(1)))).await;
+            join_all((0..TICKETS).map(|_| store.claim(Ends::FIRST.routes()[1], clock.now(), Terms::merging(1)))).await;
         let claims: Vec<_> = claims.into_iter().filter_map(Result::unwrap).collect();
         if claims.is_empty() {
             break;

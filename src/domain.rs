@@ -4,6 +4,7 @@
 //! vendor's JSON. The time comes in as an argument.
 
 pub mod access;
+pub mod account;
 pub mod address;
 pub mod alarm;
 pub mod answer;
@@ -13,11 +14,11 @@ pub mod budget;
 pub mod cause;
 pub mod conversation;
 pub mod delivery;
-pub mod destination;
 pub mod event;
 pub mod find;
 pub mod ids;
 pub mod inbound;
+pub mod kind;
 pub mod lanes;
 pub mod note;
 pub mod operator;

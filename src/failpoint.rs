@@ -63,7 +63,7 @@ impl FailPoint {
 /// # Panics
 /// In a test build that has armed it so.
 #[cfg(debug_assertions)]
-pub fn reach(name: &'static str) {
+pub fn reach(name: &str) {
     let Some(armed) = ARMED.get().filter(|armed| armed.name == name) else { return };
     match &armed.deed {
         Deed::Die(left) if left.fetch_sub(1, Ordering::SeqCst) == 1 => {
@@ -81,7 +81,7 @@ pub fn reach(name: &'static str) {
 /// Marks the named point, without effect in this build.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
-pub fn reach(_name: &'static str) {}
+pub fn reach(_name: &str) {}
 
 /// Whether a test build was told to leave this step out.
 #[cfg(debug_assertions)]

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::domain::access::Roster;
+use crate::domain::account::Ends;
 use crate::intake::IntakeOptions;
 use crate::store::Store;
 use crate::telemetry::{Metrics, Readiness};
@@ -83,6 +84,8 @@ pub struct OperatorState {
     pub roster: watch::Receiver<Arc<Roster>>,
     /// The console's own state.
     pub console: Console,
+    /// The accounts between which conversations run.
+    pub ends: Ends,
     /// Whether typographic characters are replaced before a reply is cut in parts, as for the worker.
     pub gsm7: bool,
 }

@@ -21,8 +21,8 @@ use crate::clients::zendesk::{Fate, Zendesk, ZendeskOptions};
 use crate::clients::{Held, HttpTransport, Transport};
 use crate::clock::Clock;
 use crate::config::{self, Config, Credentials, Faults, StoreUrl, Warning};
+use crate::domain::account::{AccountId, Ends};
 use crate::domain::budget::Budgets;
-use crate::domain::event::Destination;
 use crate::domain::inbound::Arrivals;
 use crate::http::{
     Console, ConsoleOptions, Inbound, Memory, OperatorState, PublicState, operator_router, public_router,
@@ -221,6 +221,7 @@ async fn compose(
         readiness: Arc::clone(&readiness),
         roster: roster_now,
         console: Console::new(console),
+        ends: worker.ends,
         gsm7: config.braze.gsm7,
     });
     let alarmist = alarmist(&worker, &outside, alarm_now);
@@ -249,7 +250,7 @@ fn numbers(clock: &Clock, backlog_max: u64) -> Arc<Metrics> {
     metrics.set_started(clock.now());
     metrics.set_backlog_max(backlog_max);
     Fate::GIVEN_UP.into_iter().for_each(|status| metrics.webhooks_may_be_given_up(status));
-    Loop::ALL.into_iter().for_each(|each| metrics.loop_may_be_restarted(each.name()));
+    Loop::all(Ends::FIRST).for_each(|each| metrics.loop_may_be_restarted(&each.name()));
     metrics
 }
 
@@ -337,18 +338,16 @@ fn worker(
     readiness: &Arc<Readiness>,
 ) -> Worker {
     let Outside { store, transport, media, clock } = outside;
-    let observed = |destination| -> Arc<dyn Transport> {
-        Arc::new(ObservedTransport { inner: Arc::clone(transport), destination, metrics: Arc::clone(metrics) })
+    let observed = |account| -> Arc<dyn Transport> {
+        Arc::new(ObservedTransport { inner: Arc::clone(transport), account, metrics: Arc::clone(metrics) })
     };
+    let ends = Ends::FIRST;
     Worker {
         store: Arc::clone(store),
-        zendesk: zendesk(&config.zendesk.url, &config.zendesk.credentials, observed(Destination::Zendesk), clock)
-            .held_while(held(store, clock, Destination::Zendesk)),
-        braze: braze(&config.braze, observed(Destination::Braze), clock).held_while(held(
-            store,
-            clock,
-            Destination::Braze,
-        )),
+        ends,
+        zendesk: zendesk(&config.zendesk.url, &config.zendesk.credentials, observed(ends.desk), clock)
+            .held_while(held(store, clock, ends.desk)),
+        braze: braze(&config.braze, observed(ends.carrier), clock).held_while(held(store, clock, ends.carrier)),
         media: media.clone(),
         mappings: Arc::new(MappingsInForce::new(mappings)),
         options: worker_options(config),
@@ -406,7 +405,7 @@ pub(crate) fn braze(config: &config::Braze, transport: Arc<dyn Transport>, clock
 }
 
 /// Whether the operator has paused a destination: the store knows.
-fn held(store: &Arc<dyn Store>, clock: &Clock, destination: Destination) -> Held {
+fn held(store: &Arc<dyn Store>, clock: &Clock, account: AccountId) -> Held {
     let (store, clock) = (Arc::clone(store), clock.clone());
-    Box::new(move || store.paused(destination).is_some_and(|pause| !pause.has_ended(clock.now())))
+    Box::new(move || store.paused(account).is_some_and(|pause| !pause.has_ended(clock.now())))
 }

@@ -6,6 +6,7 @@
 //! A store never calls a vendor and never reads the wall clock: each call brings its own time. It never decides the
 //! fate of a delivery: it keeps the decisions of intake, worker and operator.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,10 +14,11 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::clock::Steady;
+use crate::domain::account::{AccountId, Direction, Ends, Route};
 use crate::domain::answer::{Answer, Answers};
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Arrived, Delivery, Transition};
-use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, TicketId};
+use crate::domain::event::{Customer, DedupeKey, Event, EventId, TicketId};
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
 use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
@@ -88,8 +90,8 @@ pub enum StoreError {
 /// A lane's head, handed to one worker.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// Which of the conversation's lanes.
-    pub destination: Destination,
+    /// The way of its deliveries: the direction makes the lane.
+    pub route: Route,
     /// The conversation as it stands; `None` when nothing is known of it yet.
     pub conversation: Option<Conversation>,
     /// The key of the lane, also when there is no conversation yet.
@@ -219,7 +221,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// A caller that drops the call may leave a claim without a holder; its lane is closed until the lease ends. A
     /// destination paused by the operator ([`Store::pause`]) hands out nothing.
-    async fn claim(&self, destination: Destination, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError>;
+    async fn claim(&self, route: Route, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError>;
 
     /// Records a worker's verdict durably, in one commit, and opens the lane again.
     ///
@@ -229,7 +231,7 @@ pub trait Store: Send + Sync + 'static {
     async fn record(&self, claim: &Claim, verdict: Verdict, now: Timestamp) -> Result<(), StoreError>;
 
     /// Whether a delivery of this conversation waits for this destination, or is on its way there.
-    async fn is_waiting(&self, destination: Destination, key: &ConversationKey) -> Result<bool, StoreError>;
+    async fn is_waiting(&self, direction: Direction, key: &ConversationKey) -> Result<bool, StoreError>;
 
     /// Adds facts to a conversation, durably, outside of a verdict.
     ///
@@ -240,12 +242,12 @@ pub trait Store: Send + Sync + 'static {
     /// Waits until a commit may have changed the due work of this destination, by an acceptance, a record, a move or a
     /// redrive. It may return without need but misses nothing: a change between two calls is kept for the next one. For
     /// one caller at a time. The passing of time is no change, so the caller also sleeps until [`Store::next_due`].
-    async fn changed(&self, destination: Destination);
+    async fn changed(&self, route: Route);
 
     /// When to ask for a claim again, as of the last commit: at once ([`Timestamp::MIN`]) when a head is ready, else
     /// when the next head falls due; `None` when only a change can bring work. For a paused destination, the end of its
     /// pause, or `None` if it has no end.
-    fn next_due(&self, destination: Destination) -> Option<Timestamp>;
+    fn next_due(&self, route: Route) -> Option<Timestamp>;
 
     /// One conversation, with everything committed before the call.
     async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError>;
@@ -340,16 +342,14 @@ pub trait Store: Send + Sync + 'static {
     /// [`Store::claim`] finds the end: the first claim at that time or later resumes the destination, durably and
     /// audited, and [`Store::next_due`] names that time. A pause that ends while no bridge runs is thus over at the
     /// next start.
-    async fn pause(
-        &self,
-        destination: Destination,
-        terms: Option<PauseTerms>,
-        order: &Order,
-    ) -> Result<bool, StoreError>;
+    async fn pause(&self, account: AccountId, terms: Option<PauseTerms>, order: &Order) -> Result<bool, StoreError>;
 
     /// The pause of a destination, as of the last commit. Cheap to ask. A pause whose end has come
     /// ([`Pause::has_ended`]) is about to be resumed.
-    fn paused(&self, destination: Destination) -> Option<Pause>;
+    fn paused(&self, account: AccountId) -> Option<Pause>;
+
+    /// Every pause of the operator's.
+    fn pauses(&self) -> BTreeMap<AccountId, Pause>;
 
     /// Records durably that an operator is about to see a customer's texts.
     async fn note_seen(&self, seen: Seen, order: &Order) -> Result<(), StoreError>;
@@ -427,6 +427,8 @@ pub struct StoreLimits {
     pub turn_bytes: u64,
     /// The number of audit entries kept.
     pub audit_max: usize,
+    /// The accounts between which conversations run.
+    pub ends: Ends,
 }
 
 impl Default for StoreLimits {
@@ -443,6 +445,7 @@ impl Default for StoreLimits {
             turn_bytes: 16 * 1024 * 1024,
             // Years of an operator's work, in some 2 MB.
             audit_max: 10_000,
+            ends: Ends::FIRST,
         }
     }
 }

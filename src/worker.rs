@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,11 +23,12 @@ use crate::clients::media::MediaClient;
 use crate::clients::zendesk::Zendesk;
 use crate::clients::{Attempt, Failure};
 use crate::clock::Clock;
+use crate::domain::account::{End, Ends};
 use crate::domain::alarm::{Left, Notice};
 use crate::domain::cause;
 use crate::domain::conversation::{Change, ConversationKey};
 use crate::domain::delivery::{LEASE, Outcome, State, Transition};
-use crate::domain::event::{Destination, Event, EventId, EventKind};
+use crate::domain::event::{Event, EventId, EventKind};
 use crate::domain::plan::UserMatch;
 use crate::domain::retry::{OnUnconfirmed, RetryPolicy, decide};
 use crate::domain::text::RecipeMessage;
@@ -115,6 +117,8 @@ pub struct WorkerOptions {
 pub struct Worker {
     /// The source of claims and the record of their results.
     pub store: Arc<dyn Store>,
+    /// The accounts between which conversations run.
+    pub ends: Ends,
     /// Calls to Zendesk.
     pub zendesk: Zendesk,
     /// Calls to Braze.
@@ -182,8 +186,7 @@ impl Worker {
             }
         };
         tokio::join!(
-            self.hand_out(Destination::Zendesk, &supervisor, &stop, &tasks),
-            self.hand_out(Destination::Braze, &supervisor, &stop, &tasks),
+            join_all(self.ends.routes().map(|route| self.hand_out(route, &supervisor, &stop, &tasks))),
             supervisor.keep(Loop::Janitor, &stop, || self.keep_house(&stop)),
             catch_up,
             supervisor.keep(Loop::Completions, &stop, || self.complete_users(&stop)),
@@ -204,7 +207,7 @@ impl Worker {
     /// Carries out one claim and records its outcome.
     async fn work(&self, claim: Claim) {
         let Some(head) = claim.work.first() else { return };
-        let (id, kind) = (head.delivery.id, head.event.kind.name());
+        let (id, kind) = (head.delivery.id, head.event.kind.name().word());
         let parent_id = head.delivery.parent.map(tracing::field::display);
         let span = info_span!("delivery", event_id = %id, kind, parent_id, outcome = Empty);
         async {
@@ -225,7 +228,7 @@ impl Worker {
             };
             failpoint::reach("worker.called");
             let now = self.clock.now();
-            self.metrics.attempt(claim.destination, report.outcome.name());
+            self.metrics.attempt(claim.route.account, report.outcome.name());
             self.note_health(&claim, &report.outcome, now);
             let (outcome, why) = (report.outcome.name(), report.outcome.why().to_owned());
             let went_well = matches!(report.outcome, Outcome::Done { .. } | Outcome::Skip { .. });
@@ -321,15 +324,16 @@ impl Worker {
 
     /// The outcome of a failed call for the delivery. [`Worker::weigh`] judges the refusal of an object after the
     /// attempt.
-    fn outcome(&self, failure: Failure, destination: Destination) -> Outcome {
+    fn outcome(&self, failure: Failure, end: End) -> Outcome {
+        let account = self.ends.at(end);
         match failure {
             Failure::Retry { cause, after } | Failure::Broke { cause, after } => Outcome::Retry { cause, after },
             Failure::Changed { cause } => Outcome::Retry { cause, after: None },
             Failure::TooLong { cause } => Outcome::Retry { cause, after: None },
             Failure::Unknown { cause } => Outcome::Unknown { cause },
             Failure::Postpone { cause, until, for_budget } => Outcome::Postpone { cause, until, for_budget },
-            Failure::Refused { cause, .. } => Outcome::Pause { destination, cause },
-            Failure::Forbidden { cause, object, .. } => Outcome::Forbid { destination, object, cause },
+            Failure::Refused { cause, .. } => Outcome::Pause { account, cause },
+            Failure::Forbidden { cause, object, .. } => Outcome::Forbid { account, object, cause },
             // Our key has opened a ticket from another body, so the ticket is looked for.
             Failure::IdempotencyMismatch { cause } => Outcome::Unknown { cause },
             Failure::Reject { cause } | Failure::Closed { cause } | Failure::NotFound { cause } => {

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{ConfigFile, Failure, Form, print_json, table};
 use crate::config::{self, MappingKeys};
+use crate::domain::kind::KindName;
 use crate::mapping::{self, DEFAULT_LANGUAGE, File, Name};
 
 /// The name for the words of notes in the configured language.
@@ -176,7 +177,7 @@ fn list(in_force: &InForce, form: Form, output: &mut impl Write) -> Result<(), F
         let source = in_force.source(&which)?;
         let (call, takes) = match &which {
             File::Mapping(name) => (Some(name.call().as_str()), name.takes()),
-            File::Words(_) => (None, "note"),
+            File::Words(_) => (None, KindName::Note),
         };
         Some(json!({
             "name": which.to_string(),

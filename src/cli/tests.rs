@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::*;
 use crate::clock::Clock;
 use crate::domain::access::{Account, Roster};
+use crate::domain::account::Ends;
 use crate::domain::delivery::State;
 use crate::http::testing::{ScriptedStore, conversation, delivery, id, noon};
 use crate::http::{OperatorState, operator_router};
@@ -55,6 +56,7 @@ fn running(store: ScriptedStore, token: Option<&str>) -> Running {
         readiness: Arc::new(Readiness::default()),
         roster: crate::http::testing::unchanging(Roster::new(token.map(Account::shared).into_iter().collect())),
         console: Default::default(),
+        ends: Ends::FIRST,
         gsm7: false,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

@@ -13,10 +13,10 @@ use url::Url;
 use crate::clients::exchange::{Answer, Effect, Exchange, Order, secret_header};
 use crate::clients::{Failure, Held, Transport, words};
 use crate::clock::Clock;
+use crate::domain::account::End;
 use crate::domain::breaker::Breaker;
 use crate::domain::budget::{Budgets, Call, Level, Reached, UserKey};
 use crate::domain::cause;
-use crate::domain::event::Destination;
 use crate::domain::lanes::Need;
 use crate::domain::refusals::Object;
 
@@ -92,13 +92,13 @@ impl Braze {
     /// The calls left under each of Braze's limits.
     #[must_use]
     pub fn levels(&self) -> Vec<Level> {
-        self.exchange.levels(Destination::Braze)
+        self.exchange.levels(End::Carrier)
     }
 
     /// The limits of Braze that hold calls back now.
     #[must_use]
     pub fn reached(&self) -> Vec<Reached> {
-        self.exchange.reached(Destination::Braze)
+        self.exchange.reached(End::Carrier)
     }
 
     /// When the rate budget has room for work with this need; `None` means now.

@@ -15,11 +15,12 @@ use url::Url;
 
 use crate::clients::{Failure, Held, Personal, Transport, TransportError, attempt, limits, words};
 use crate::clock::Clock;
+use crate::domain::account::End;
 use crate::domain::answer::{self, BODY_BYTES_MAX};
 use crate::domain::breaker::Breaker;
 use crate::domain::budget::{Budgets, Call, Level, Permit, Reached};
 use crate::domain::cause;
-use crate::domain::event::{Destination, TicketId};
+use crate::domain::event::TicketId;
 use crate::domain::lanes::Need;
 use crate::domain::refusals::Object;
 use crate::domain::retry::later;
@@ -216,17 +217,17 @@ impl Exchange {
     }
 
     /// Whether little is left of the vendor's rate budget.
-    pub(super) fn is_budget_low(&self, vendor: Destination) -> bool {
+    pub(super) fn is_budget_low(&self, vendor: End) -> bool {
         self.budgets().is_low(vendor, self.clock.now())
     }
 
     /// The calls left under each of the vendor's limits.
-    pub(super) fn levels(&self, vendor: Destination) -> Vec<Level> {
+    pub(super) fn levels(&self, vendor: End) -> Vec<Level> {
         self.budgets().levels(vendor, self.clock.now())
     }
 
     /// The limits that hold calls back now.
-    pub(super) fn reached(&self, vendor: Destination) -> Vec<Reached> {
+    pub(super) fn reached(&self, vendor: End) -> Vec<Reached> {
         self.budgets().reached(vendor, self.clock.now())
     }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::domain::event::{Destination, EventId, TicketId};
+use crate::domain::account::AccountId;
+use crate::domain::event::{EventId, TicketId};
 use crate::domain::retry::later;
 
 /// How long the first notice waits for company, because a fault hits many deliveries within seconds.
@@ -31,14 +32,14 @@ pub enum Notice {
     /// A vendor refuses the bridge.
     Paused {
         /// The vendor.
-        destination: Destination,
+        account: AccountId,
         /// Why.
         cause: String,
     },
     /// A vendor takes calls again.
     Resumed {
         /// The vendor.
-        destination: Destination,
+        account: AccountId,
     },
     /// The deliveries that were given up or set aside before this start, whether or not an alarm told of them.
     Standing {
@@ -143,7 +144,7 @@ struct Turn {
 pub struct Bulletin {
     dead: Heap,
     set_aside: Heap,
-    turns: BTreeMap<Destination, Turn>,
+    turns: BTreeMap<AccountId, Turn>,
     /// The dead letters and the deliveries set aside that stood at the start.
     stood: Option<(u64, u64)>,
 }
@@ -153,10 +154,10 @@ impl Bulletin {
         match notice {
             Notice::Dead(left) => self.dead.add(left),
             Notice::SetAside(left) => self.set_aside.add(left),
-            Notice::Paused { destination, cause } => {
-                self.turns.insert(destination, Turn { paused: Some(cause), resumed: false });
+            Notice::Paused { account, cause } => {
+                self.turns.insert(account, Turn { paused: Some(cause), resumed: false });
             }
-            Notice::Resumed { destination } => self.turns.entry(destination).or_default().resumed = true,
+            Notice::Resumed { account } => self.turns.entry(account).or_default().resumed = true,
             Notice::Standing { dead: 0, set_aside: 0 } => {}
             Notice::Standing { dead, set_aside } => self.stood = Some((dead, set_aside)),
         }
@@ -166,8 +167,8 @@ impl Bulletin {
     fn put_before(&mut self, older: Self) {
         self.dead.put_before(older.dead);
         self.set_aside.put_before(older.set_aside);
-        for (destination, turn) in older.turns {
-            let newer = self.turns.entry(destination).or_default();
+        for (account, turn) in older.turns {
+            let newer = self.turns.entry(account).or_default();
             if newer.paused.is_none() {
                 newer.paused = turn.paused;
                 newer.resumed |= turn.resumed;
@@ -200,13 +201,13 @@ impl Bulletin {
         }
         alarms.extend(self.dead.json("dead"));
         alarms.extend(self.set_aside.json("set_aside"));
-        for (destination, turn) in &self.turns {
-            let destination = destination.name();
+        for (account, turn) in &self.turns {
+            let account = account.name();
             if let Some(cause) = &turn.paused {
-                alarms.push(json!({ "kind": "paused", "destination": destination, "cause": cause }));
+                alarms.push(json!({ "kind": "paused", "destination": account, "cause": cause }));
             }
             if turn.resumed {
-                alarms.push(json!({ "kind": "resumed", "destination": destination }));
+                alarms.push(json!({ "kind": "resumed", "destination": account }));
             }
         }
         alarms
@@ -230,15 +231,15 @@ impl Bulletin {
         }
         lines.extend(self.dead.text("given up"));
         lines.extend(self.set_aside.text("set aside as unconfirmed"));
-        for (destination, turn) in &self.turns {
-            let destination = destination.name();
+        for (account, turn) in &self.turns {
+            let account = account.name();
             match &turn.paused {
-                Some(cause) => lines.push(format!("{destination} refuses the bridge: {cause}.")),
+                Some(cause) => lines.push(format!("{account} refuses the bridge: {cause}.")),
                 None if turn.resumed => {}
                 None => continue,
             }
             if turn.resumed {
-                lines.push(format!("{destination} takes calls again."));
+                lines.push(format!("{account} takes calls again."));
             }
         }
         // Receivers make a link of it; a full stop behind it would be part of the address.
@@ -294,6 +295,8 @@ impl Alarms {
 
 #[cfg(test)]
 mod tests {
+    use crate::domain::account::Ends;
+
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -347,12 +350,12 @@ mod tests {
     #[test]
     fn what_was_not_told_is_told_with_what_came_since() {
         let mut alarms = Alarms::default();
-        let paused = |cause: &str| Notice::Paused { destination: Destination::Braze, cause: cause.to_owned() };
+        let paused = |cause: &str| Notice::Paused { account: Ends::FIRST.carrier, cause: cause.to_owned() };
         alarms.note(dead(1), at(0));
         alarms.note(paused("401"), at(1));
         let untold = alarms.take();
         alarms.note(dead(2), at(12));
-        alarms.note(Notice::Resumed { destination: Destination::Braze }, at(13));
+        alarms.note(Notice::Resumed { account: Ends::FIRST.carrier }, at(13));
         alarms.failed(untold, at(40));
         assert_eq!(alarms.due_at(), Some(at(40)));
         let body = alarms.take().json(at(40), 2, 0, None);
@@ -365,10 +368,10 @@ mod tests {
     #[test]
     fn only_the_last_word_about_a_destination_counts() {
         let mut alarms = Alarms::default();
-        let destination = Destination::Zendesk;
-        alarms.note(Notice::Paused { destination, cause: "401".into() }, at(0));
-        alarms.note(Notice::Resumed { destination }, at(1));
-        alarms.note(Notice::Paused { destination, cause: "403".into() }, at(2));
+        let account = Ends::FIRST.desk;
+        alarms.note(Notice::Paused { account, cause: "401".into() }, at(0));
+        alarms.note(Notice::Resumed { account }, at(1));
+        alarms.note(Notice::Paused { account, cause: "403".into() }, at(2));
         let body = alarms.take().json(at(10), 0, 0, None);
         assert_eq!(body["alarms"], json!([{"kind": "paused", "destination": "zendesk", "cause": "403"}]));
         assert_eq!(body["text"], "tandem: zendesk refuses the bridge: 403.");
@@ -419,7 +422,7 @@ mod tests {
                 base.to_owned(),
             ),
             (
-                &[Notice::Resumed { destination: Destination::Braze }],
+                &[Notice::Resumed { account: Ends::FIRST.carrier }],
                 "braze takes calls again.".to_owned(),
                 base.to_owned(),
             ),

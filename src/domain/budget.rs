@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::event::{Destination, TicketId};
+use crate::domain::account::End;
+use crate::domain::event::TicketId;
 use crate::domain::lanes::Need;
 
 mod call;
@@ -213,36 +214,36 @@ impl Budgets {
     }
 
     /// Whether less than a quarter of the vendor's main budget is left, so that work without hurry had better wait.
-    pub fn is_low(&mut self, destination: Destination, now: Timestamp) -> bool {
-        let window = match destination {
-            Destination::Zendesk => &mut self.zendesk_account,
-            Destination::Braze => &mut self.braze_sends,
+    pub fn is_low(&mut self, end: End, now: Timestamp) -> bool {
+        let window = match end {
+            End::Desk => &mut self.zendesk_account,
+            End::Carrier => &mut self.braze_sends,
         };
         window.opens_at(0, now).is_some() || window.left() < window.capacity.div_ceil(4)
     }
 
     /// How much is left of this vendor's limits, the widest first.
-    pub fn levels(&mut self, destination: Destination, now: Timestamp) -> Vec<Level> {
+    pub fn levels(&mut self, end: End, now: Timestamp) -> Vec<Level> {
         let level = |pool: &Pool| {
             let window = self.pool(*pool);
             let opens_at = window.opens_at(0, now);
             let left = if opens_at.is_some() { 0 } else { window.left() };
             Level { pool: *pool, left, of: window.capacity, period: window.period(), opens_at }
         };
-        pools_of(destination).iter().map(level).collect()
+        pools_of(end).iter().map(level).collect()
     }
 
     /// The limits that hold calls to this vendor back at this moment, the widest first. Of the limits of single tickets
     /// and of single users, only the one that is freed last is listed.
-    pub fn reached(&mut self, destination: Destination, now: Timestamp) -> Vec<Reached> {
+    pub fn reached(&mut self, end: End, now: Timestamp) -> Vec<Reached> {
         let mut reached = Vec::new();
-        for pool in pools_of(destination) {
+        for pool in pools_of(end) {
             let window = self.pool(*pool);
             let until = window.opens_at(0, now);
             let limit = window.limit(Counted::Pool(*pool));
             reached.extend(until.map(|until| Reached { limit, until }));
         }
-        if destination == Destination::Zendesk {
+        if end == End::Desk {
             let keyed = [&mut self.tickets, &mut self.notes, &mut self.users];
             reached.extend(keyed.into_iter().filter_map(|keyed| keyed.latest(now)));
         }
@@ -318,32 +319,32 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         assert_eq!(budgets.take(Call::ZendeskCreateTicket, now), Permit::Go);
         budgets.refused(Call::ZendeskListTickets, None, now);
-        let levels = budgets.levels(Destination::Zendesk, now);
-        assert_eq!(budgets.levels(Destination::Zendesk, now), levels, "a look costs nothing");
+        let levels = budgets.levels(End::Desk, now);
+        assert_eq!(budgets.levels(End::Desk, now), levels, "a look costs nothing");
         let of = |pool| levels.iter().find(|level| level.pool == pool).copied().unwrap();
         let account = of(Pool::ZendeskAccount);
         assert_eq!((account.left, account.of, account.period), (199, 200, Duration::from_secs(60)));
         let lists = of(Pool::ZendeskLists);
         assert_eq!((lists.left, lists.opens_at), (0, now.checked_add(HOLD_UNTOLD).ok()));
-        assert_eq!(budgets.levels(Destination::Braze, now).len(), 3);
+        assert_eq!(budgets.levels(End::Carrier, now).len(), 3);
     }
 
     #[test]
     fn a_limit_that_is_reached_is_named_with_its_end() {
         let mut budgets = Budgets::new();
         let update = Call::ZendeskUpdateTicket(TicketId(7));
-        assert_eq!(budgets.reached(Destination::Zendesk, at(0)), []);
+        assert_eq!(budgets.reached(End::Desk, at(0)), []);
         assert_eq!(burst(&mut budgets, update, at(0)), 30);
         let Permit::At(until, limit) = budgets.take(update, at(1)) else { panic!("a thirty-first") };
         assert_eq!(limit.to_string(), "30 updates of one ticket in 10 minutes");
-        assert_eq!(budgets.reached(Destination::Zendesk, at(1)), [Reached { limit, until }]);
-        assert_eq!(budgets.reached(Destination::Braze, at(1)), []);
-        assert_eq!(budgets.reached(Destination::Zendesk, until), [], "it is free again");
+        assert_eq!(budgets.reached(End::Desk, at(1)), [Reached { limit, until }]);
+        assert_eq!(budgets.reached(End::Carrier, at(1)), []);
+        assert_eq!(budgets.reached(End::Desk, until), [], "it is free again");
 
         budgets.refused(Call::BrazeSend, Some(at(60_000)), at(0));
         let Permit::At(until, limit) = budgets.take(Call::BrazeSend, at(1)) else { panic!("held") };
         assert_eq!((until, limit.said("Braze")), (at(60_000), "Braze answered 429".to_owned()));
-        assert_eq!(budgets.reached(Destination::Braze, at(1)), [Reached { limit, until }]);
+        assert_eq!(budgets.reached(End::Carrier, at(1)), [Reached { limit, until }]);
     }
 
     #[test]
@@ -495,13 +496,13 @@ mod tests {
     fn it_is_low_when_less_than_a_quarter_is_left() {
         let mut budgets = Budgets::new();
         for _ in 0..150 {
-            assert!(!budgets.is_low(Destination::Zendesk, at(0)));
+            assert!(!budgets.is_low(End::Desk, at(0)));
             assert_eq!(budgets.take(Call::ZendeskRead, at(0)), Permit::Go);
         }
         assert_eq!(budgets.take(Call::ZendeskRead, at(0)), Permit::Go);
-        assert!(budgets.is_low(Destination::Zendesk, at(0)));
-        assert!(!budgets.is_low(Destination::Braze, at(0)));
-        assert!(!budgets.is_low(Destination::Zendesk, at(120_000)));
+        assert!(budgets.is_low(End::Desk, at(0)));
+        assert!(!budgets.is_low(End::Carrier, at(0)));
+        assert!(!budgets.is_low(End::Desk, at(120_000)));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! (`clients::words`). Stores keep it as text, those of earlier versions as well, so its parts are read back here. This
 //! module never decides the consequences.
 
-use crate::domain::destination::Destination;
+use crate::domain::account::End;
 
 /// The customer has opted out.
 pub const OPTED_OUT: &str = "the customer has opted out of texts";
@@ -69,7 +69,7 @@ pub const OF_THE_ACCOUNT: [&str; 19] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answered<'a> {
     /// The vendor that answered.
-    pub vendor: Destination,
+    pub vendor: End,
     /// The HTTP status.
     pub status: u16,
     /// The rest, without personal data: the bridge's own words, a known phrase, codes, and the object.
@@ -81,8 +81,7 @@ impl<'a> Answered<'a> {
     #[must_use]
     pub fn read(cause: &'a str) -> Option<Self> {
         let of = |vendor, words: &str| Some((vendor, cause.split_once(words)?.1));
-        let (vendor, rest) =
-            of(Destination::Braze, "Braze answered ").or_else(|| of(Destination::Zendesk, "Zendesk answered "))?;
+        let (vendor, rest) = of(End::Carrier, "Braze answered ").or_else(|| of(End::Desk, "Zendesk answered "))?;
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         let (status, said) = rest.split_at_checked(end)?;
         Some(Self { vendor, status: status.parse().ok()?, said: said.trim_start() })
@@ -104,10 +103,10 @@ mod tests {
     fn an_answer_is_read_back_from_its_cause() {
         let read = |cause| Answered::read(cause).map(|answered| (answered.vendor, answered.status, answered.said));
         for (cause, told) in [
-            ("Braze answered 400", Some((Destination::Braze, 400, ""))),
-            ("Braze answered 400: landline, 30006", Some((Destination::Braze, 400, ": landline, 30006"))),
-            ("Zendesk answered 302, a redirect", Some((Destination::Zendesk, 302, ", a redirect"))),
-            ("given up after 3 attempts: Zendesk answered 500", Some((Destination::Zendesk, 500, ""))),
+            ("Braze answered 400", Some((End::Carrier, 400, ""))),
+            ("Braze answered 400: landline, 30006", Some((End::Carrier, 400, ": landline, 30006"))),
+            ("Zendesk answered 302, a redirect", Some((End::Desk, 302, ", a redirect"))),
+            ("given up after 3 attempts: Zendesk answered 500", Some((End::Desk, 500, ""))),
             ("Braze answered with a page", None),
             ("Braze answered 99999", None),
             ("the connection was refused", None),

@@ -8,8 +8,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::account::{AccountId, Direction, Route};
 use crate::domain::conversation::ConversationKey;
-use crate::domain::event::{Destination, EventId};
+use crate::domain::event::EventId;
+use crate::domain::kind::KindName;
 
 mod dispatch;
 mod outcome;
@@ -248,11 +250,12 @@ pub struct Delivery {
     /// The event's id.
     pub id: EventId,
     /// The event's kind, so that lists need not read the event.
-    pub kind: String,
+    pub kind: KindName,
     /// The conversation whose lane it waits in.
     pub conversation: ConversationKey,
-    /// The vendor that it calls, and so the conversation's lane that it waits in.
-    pub destination: Destination,
+    /// The account that is called for it. Records before format 4 name it `destination`.
+    #[serde(alias = "destination")]
+    pub account: AccountId,
     /// When the event was accepted.
     pub accepted_at: Timestamp,
     /// Its state.
@@ -302,7 +305,7 @@ impl Delivery {
             // A redriven text is no longer part of a merged comment. Its parts that are out stay out.
             self.merged_into = None;
         }
-        if self.destination == Destination::Braze {
+        if self.kind.traits().direction == Direction::ToCustomer {
             self.parts_sent = found_out.unwrap_or(self.parts_sent);
         }
         self.settled_at = self.state.is_settled().then_some(now);
@@ -313,7 +316,13 @@ impl Delivery {
     /// look, and never set aside or settled by an operator.
     #[must_use]
     pub fn only_reads(&self) -> bool {
-        ["agent_reply", "ticket_reopened"].contains(&self.kind.as_str())
+        self.kind.only_reads()
+    }
+
+    /// Its way.
+    #[must_use]
+    pub fn route(&self) -> Route {
+        Route { direction: self.kind.traits().direction, account: self.account }
     }
 
     /// The move of an operator who has found that it arrived.
@@ -363,6 +372,8 @@ fn parts(count: u32) -> &'static str {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use crate::domain::account::Ends;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -424,9 +435,9 @@ pub(super) mod tests {
     pub(super) fn pending() -> Delivery {
         Delivery {
             id: EventId { epoch: 1, sequence: 1, sub: 0 },
-            kind: "phone_text".into(),
+            kind: KindName::PhoneText,
             conversation: ConversationKey("c".into()),
-            destination: Destination::Braze,
+            account: Ends::FIRST.carrier,
             accepted_at: at(0),
             state: State::Pending,
             attempts: 0,

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::conversation::{Keyword, TicketStatus};
+use crate::domain::kind::KindName;
 use crate::domain::note::Note;
 
-pub use crate::domain::destination::Destination;
 pub use crate::domain::ids::{CommentId, EventId, NotAnEventId, TicketId, UserId};
 
 /// The customer a message is from or for, as far as known. Every blank is `None`, never an empty string.
@@ -235,28 +235,17 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// The name of this kind in lists, logs and metrics.
+    /// The name of this kind, with the table of its traits.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> KindName {
         match self {
-            Self::CustomerText(_) => "customer_text",
-            Self::AgentReply(_) => "agent_reply",
-            Self::PhoneText(_) => "phone_text",
-            Self::TicketSolved(_) => "ticket_solved",
-            Self::TicketReopened(_) => "ticket_reopened",
-            Self::Note(_) => "note",
-            Self::Unreadable(_) => "unreadable",
-        }
-    }
-
-    /// The vendor that the delivery calls, which decides the lane that it waits in.
-    #[must_use]
-    pub fn destination(&self) -> Destination {
-        match self {
-            Self::CustomerText(_) | Self::Note(_) | Self::Unreadable(_) => Destination::Zendesk,
-            Self::AgentReply(_) | Self::PhoneText(_) | Self::TicketSolved(_) | Self::TicketReopened(_) => {
-                Destination::Braze
-            }
+            Self::CustomerText(_) => KindName::CustomerText,
+            Self::AgentReply(_) => KindName::AgentReply,
+            Self::PhoneText(_) => KindName::PhoneText,
+            Self::TicketSolved(_) => KindName::TicketSolved,
+            Self::TicketReopened(_) => KindName::TicketReopened,
+            Self::Note(_) => KindName::Note,
+            Self::Unreadable(_) => KindName::Unreadable,
         }
     }
 
@@ -291,7 +280,7 @@ impl EventKind {
 /// Texts are personal data, so only the kind is shown.
 impl fmt::Debug for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(self.name().word())
     }
 }
 

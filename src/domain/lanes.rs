@@ -16,8 +16,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::account::{AccountId, Direction, Route};
 use crate::domain::conversation::ConversationKey;
-use crate::domain::event::{Destination, EventId};
+use crate::domain::event::EventId;
+use crate::domain::kind::Track;
 
 /// The longest that a head is ever put off: the hour that a vendor may ask for
 /// ([`crate::domain::retry::RetryPolicy::hint_max`]), and a minute more for small corrections of the clock.
@@ -44,23 +46,6 @@ impl Place {
     #[must_use]
     pub fn sub(self) -> u16 {
         u16::try_from(self.0 & 0xffff).unwrap_or(u16::MAX)
-    }
-}
-
-/// The class of deliveries in a lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Track {
-    /// Texts, and everything else whose order a customer or an agent would notice.
-    Texts,
-    /// The bridge's own notes to the agent.
-    Notes,
-}
-
-impl Track {
-    /// The track of deliveries of this kind ([`EventKind::name`](crate::domain::event::EventKind::name)).
-    #[must_use]
-    pub fn of(kind: &str) -> Self {
-        if kind == "note" { Self::Notes } else { Self::Texts }
     }
 }
 
@@ -121,8 +106,8 @@ const NOTES_AT_ONCE: usize = 4;
 /// The name of a lane.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LaneName {
-    /// The vendor that its deliveries call.
-    pub destination: Destination,
+    /// Which way its deliveries go.
+    pub direction: Direction,
     /// The class of its deliveries.
     pub track: Track,
     /// The conversation that it belongs to.
@@ -130,21 +115,21 @@ pub struct LaneName {
 }
 
 impl LaneName {
-    /// The lane of the conversation's texts to this vendor.
+    /// The lane of the conversation's texts in this direction.
     #[must_use]
-    pub fn texts(destination: Destination, conversation: ConversationKey) -> Self {
-        Self { destination, track: Track::Texts, conversation }
+    pub fn texts(direction: Direction, conversation: ConversationKey) -> Self {
+        Self { direction, track: Track::Texts, conversation }
     }
 
     /// Every lane that a conversation can have.
     #[must_use]
     pub fn all(conversation: &ConversationKey) -> [Self; 3] {
-        let lane = |destination, track| Self { destination, track, conversation: conversation.clone() };
+        let lane = |direction, track| Self { direction, track, conversation: conversation.clone() };
         [
-            lane(Destination::Zendesk, Track::Texts),
-            lane(Destination::Braze, Track::Texts),
+            lane(Direction::ToDesk, Track::Texts),
+            lane(Direction::ToCustomer, Track::Texts),
             // Notes stand on tickets.
-            lane(Destination::Zendesk, Track::Notes),
+            lane(Direction::ToDesk, Track::Notes),
         ]
     }
 }
@@ -161,6 +146,8 @@ pub struct Entry {
     /// Whether it may be out already. Its lane sends nothing else before its fate is known, because a later message
     /// would hide the trace that a look searches for.
     pub in_doubt: bool,
+    /// The account that is called for it.
+    pub account: AccountId,
 }
 
 /// The lease of a lane: a worker has it, and no other may.
@@ -178,16 +165,14 @@ pub struct Hold {
 #[derive(Debug, Default)]
 pub struct Lanes {
     lanes: HashMap<Arc<LaneName>, Lane>,
-    zendesk: Schedule,
-    braze: Schedule,
-    notes: Schedule,
+    schedules: BTreeMap<(Route, Track), Schedule>,
     /// The head of every lane, oldest first.
     heads: BTreeMap<Place, Timestamp>,
-    /// The number of deliveries by [`Destination`].
-    entries: [usize; 2],
+    /// How many deliveries there are, by the account that is called for them.
+    entries: BTreeMap<AccountId, usize>,
 }
 
-/// The order in which one destination's lanes are served.
+/// The order in which the lanes of one route and track are served.
 #[derive(Debug, Default)]
 struct Schedule {
     /// Lanes whose head may go, in the order in which they became ready, so that service is fair.
@@ -208,6 +193,8 @@ struct Lane {
     /// The number of entries in doubt.
     in_doubt: usize,
     hold: Option<Box<Hold>>,
+    /// The account that is called for the head. While the lane is held, for the delivery that is worked on.
+    account: AccountId,
     /// The lane's key in its schedule.
     slot: Slot,
     /// The lane's key in [`Lanes::heads`].
@@ -231,7 +218,7 @@ impl Lanes {
         {
             // Most deliveries join the end of a lane, which changes neither its head nor its schedule.
             lane.queue.push_back(entry);
-            self.entries[name.destination as usize] += 1;
+            *self.entries.entry(entry.account).or_default() += 1;
             return;
         }
         let mut lane = self.take(name).unwrap_or_else(|| Lane {
@@ -240,6 +227,7 @@ impl Lanes {
             queue: VecDeque::with_capacity(1),
             in_doubt: 0,
             hold: None,
+            account: entry.account,
             slot: Slot::None,
             head: None,
         });
@@ -247,12 +235,13 @@ impl Lanes {
             Ok(at) => {
                 let before = std::mem::replace(&mut lane.queue[at], entry);
                 lane.in_doubt -= usize::from(before.in_doubt);
+                self.uncount(before.account);
             }
             Err(at) => {
                 lane.queue.insert(at, entry);
-                self.entries[name.destination as usize] += 1;
             }
         }
+        *self.entries.entry(entry.account).or_default() += 1;
         lane.in_doubt += usize::from(entry.in_doubt);
         self.put(lane);
     }
@@ -262,7 +251,7 @@ impl Lanes {
         let Some(mut lane) = self.take(name) else { return false };
         let found = lane.find(place).ok().and_then(|at| lane.queue.remove(at));
         lane.in_doubt -= usize::from(found.is_some_and(|entry| entry.in_doubt));
-        self.entries[name.destination as usize] -= usize::from(found.is_some());
+        found.into_iter().for_each(|entry| self.uncount(entry.account));
         self.put(lane);
         found.is_some()
     }
@@ -273,12 +262,8 @@ impl Lanes {
     ///
     /// A head that waits for longer than [`WAIT_MAX`] may go now, because its time comes from a clock that has been set
     /// since.
-    pub fn next(&mut self, destination: Destination, now: Timestamp, gates: Gates) -> Option<(LaneName, Place)> {
-        let texts = self.next_of(destination, Track::Texts, now, gates);
-        if texts.is_some() || destination != Destination::Zendesk || !self.notes.has_place() {
-            return texts;
-        }
-        self.next_of(destination, Track::Notes, now, gates)
+    pub fn next(&mut self, route: Route, now: Timestamp, gates: Gates) -> Option<(LaneName, Place)> {
+        self.next_of(route, Track::Texts, now, gates).or_else(|| self.next_of(route, Track::Notes, now, gates))
     }
 
     /// Sets a ready lane apart, because its head has this need. Any change of the lane undoes this, because its next
@@ -287,20 +272,15 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(name) else { return };
         let Slot::Ready(since, place) = lane.slot else { return };
         lane.slot = Slot::Apart(need, since, place);
-        let schedule = self.schedule_mut(name.destination, name.track);
+        let at = lane.schedule();
+        let schedule = self.schedules.entry(at).or_default();
         if let Some(name) = schedule.ready.remove(&(since, place)) {
             schedule.apart[need as usize].insert((since, place), name);
         }
     }
 
-    fn next_of(
-        &mut self,
-        destination: Destination,
-        track: Track,
-        now: Timestamp,
-        gates: Gates,
-    ) -> Option<(LaneName, Place)> {
-        let schedule = self.schedule_mut(destination, track);
+    fn next_of(&mut self, route: Route, track: Track, now: Timestamp, gates: Gates) -> Option<(LaneName, Place)> {
+        let schedule = self.schedules.get_mut(&(route, track)).filter(|schedule| schedule.has_place(track))?;
         let mut promoted = Vec::new();
         while let Some(first) = schedule.timed.first_entry().filter(|first| first.key().0 <= now) {
             let ((due_at, place), name) = first.remove_entry();
@@ -330,7 +310,8 @@ impl Lanes {
         let Some(mut lane) = self.take(name) else { return false };
         let free = lane.hold.is_none();
         if free {
-            self.schedule_mut(name.destination, name.track).held.insert((hold.until, hold.fence), lane.name.clone());
+            let schedule = self.schedules.entry(lane.schedule()).or_default();
+            schedule.held.insert((hold.until, hold.fence), lane.name.clone());
             lane.hold = Some(Box::new(hold));
         }
         self.put(lane);
@@ -349,7 +330,7 @@ impl Lanes {
         let mut lane = self.take(name)?;
         let hold = lane.hold.take();
         if let Some(hold) = &hold {
-            self.schedule_mut(name.destination, name.track).held.remove(&(hold.until, hold.fence));
+            self.schedules.entry(lane.schedule()).or_default().held.remove(&(hold.until, hold.fence));
         }
         self.put(lane);
         hold.map(|hold| *hold)
@@ -358,7 +339,7 @@ impl Lanes {
     /// A lane whose lease has expired, if there is one.
     #[must_use]
     pub fn overdue(&self, now: Duration) -> Option<(LaneName, Hold)> {
-        [&self.zendesk, &self.braze, &self.notes].into_iter().find_map(|schedule| {
+        self.schedules.values().find_map(|schedule| {
             let (_, name) = schedule.held.first_key_value().filter(|((until, _), _)| *until <= now)?;
             Some((LaneName::clone(name), self.held(name)?.clone()))
         })
@@ -387,11 +368,20 @@ impl Lanes {
     /// time at which one falls due. Leases are left out, because a worker also asks from time to time without being
     /// due. Lanes set apart are left out, because the caller that shut a gate knows when it opens.
     #[must_use]
-    pub fn next_due(&self, destination: Destination) -> Option<Timestamp> {
-        match destination {
-            Destination::Zendesk => [self.zendesk.next_due(), self.notes.next_note_due()].into_iter().flatten().min(),
-            Destination::Braze => self.braze.next_due(),
-        }
+    pub fn next_due(&self, route: Route) -> Option<Timestamp> {
+        let due = |track| self.schedules.get(&(route, track)).and_then(|schedule| schedule.next_due(track));
+        [due(Track::Texts), due(Track::Notes)].into_iter().flatten().min()
+    }
+
+    /// Every route that a lane has had.
+    pub fn routes(&self) -> impl Iterator<Item = Route> {
+        self.schedules.keys().map(|(route, _)| *route)
+    }
+
+    /// The route on which this lane's head waits, or on which it is worked on; `None` while the lane is empty.
+    #[must_use]
+    pub fn route(&self, name: &LaneName) -> Option<Route> {
+        self.lanes.get(name).map(|lane| lane.schedule().0)
     }
 
     /// When the oldest delivery was accepted.
@@ -403,13 +393,13 @@ impl Lanes {
     /// The number of deliveries that wait or are worked on.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.iter().sum()
+        self.entries.values().sum()
     }
 
-    /// The number of them for this destination.
+    /// How many of them call each account; an account that no delivery calls any more may be there with none.
     #[must_use]
-    pub fn len_for(&self, destination: Destination) -> usize {
-        self.entries[destination as usize]
+    pub fn by_account(&self) -> &BTreeMap<AccountId, usize> {
+        &self.entries
     }
 
     /// Whether nothing waits.
@@ -421,7 +411,7 @@ impl Lanes {
     /// Takes a lane out of every index, so that it can be changed; [`Lanes::put`] enters it again.
     fn take(&mut self, name: &LaneName) -> Option<Lane> {
         let mut lane = self.lanes.remove(name)?;
-        let schedule = self.schedule_mut(name.destination, name.track);
+        let schedule = self.schedules.entry(lane.schedule()).or_default();
         match std::mem::replace(&mut lane.slot, Slot::None) {
             Slot::None => None,
             Slot::Ready(due_at, place) => schedule.ready.remove(&(due_at, place)),
@@ -441,7 +431,8 @@ impl Lanes {
             self.heads.insert(oldest.place, oldest.accepted_at);
             let head = lane.first_to_go(*oldest);
             if lane.hold.is_none() {
-                let schedule = self.schedule_mut(lane.name.destination, lane.name.track);
+                lane.account = head.account;
+                let schedule = self.schedules.entry(lane.schedule()).or_default();
                 if head.due_at == Timestamp::MIN {
                     // Ready since its acceptance, and at once, so that a clock that was set back cannot delay it.
                     lane.slot = Slot::Ready(head.accepted_at, head.place);
@@ -457,35 +448,37 @@ impl Lanes {
         self.lanes.insert(lane.name.clone(), lane);
     }
 
-    fn schedule_mut(&mut self, destination: Destination, track: Track) -> &mut Schedule {
-        match (track, destination) {
-            (Track::Notes, _) => &mut self.notes,
-            (Track::Texts, Destination::Zendesk) => &mut self.zendesk,
-            (Track::Texts, Destination::Braze) => &mut self.braze,
+    fn uncount(&mut self, account: AccountId) {
+        if let Some(count) = self.entries.get_mut(&account) {
+            *count = count.saturating_sub(1);
         }
     }
 }
 
 impl Schedule {
-    /// When a worker should next ask for work of this schedule.
-    fn next_due(&self) -> Option<Timestamp> {
+    /// When a worker should next ask for a lane of it.
+    fn next_due(&self, track: Track) -> Option<Timestamp> {
+        if !self.has_place(track) {
+            return None;
+        }
         if !self.ready.is_empty() {
             return Some(Timestamp::MIN);
         }
         self.timed.first_key_value().map(|((due_at, _), _)| *due_at)
     }
 
-    /// The same for notes, of which at most [`NOTES_AT_ONCE`] are handed out at once.
-    fn next_note_due(&self) -> Option<Timestamp> {
-        if self.has_place() { self.next_due() } else { None }
-    }
-
-    fn has_place(&self) -> bool {
-        self.held.len() < NOTES_AT_ONCE
+    /// Whether one more lane may be handed out; of notes, only so many are at once.
+    fn has_place(&self, track: Track) -> bool {
+        track == Track::Texts || self.held.len() < NOTES_AT_ONCE
     }
 }
 
 impl Lane {
+    /// The key of the schedule in which the lane stands.
+    fn schedule(&self) -> (Route, Track) {
+        (Route { direction: self.name.direction, account: self.account }, self.name.track)
+    }
+
     fn first_to_go(&self, oldest: Entry) -> Entry {
         let doubted = || self.queue.iter().find(|entry| entry.in_doubt);
         if self.in_doubt > 0 { doubted().copied().unwrap_or(oldest) } else { oldest }
@@ -500,21 +493,33 @@ impl Lane {
 mod tests {
     use proptest::prelude::*;
 
+    use crate::domain::account::{End, Ends};
+
     use super::*;
 
     const OPEN: Gates = Gates([false; Need::ALL.len()]);
+
+    const ROUTES: [Route; 3] = Ends::FIRST.routes();
+    const DESK: Route = ROUTES[0];
+    const CARRIER: Route = ROUTES[2];
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
     fn lane(key: u8) -> LaneName {
-        let destination = if key.is_multiple_of(2) { Destination::Zendesk } else { Destination::Braze };
-        LaneName::texts(destination, ConversationKey(format!("c{key}")))
+        let direction = if key.is_multiple_of(2) { Direction::ToDesk } else { Direction::ToCustomer };
+        LaneName::texts(direction, ConversationKey(format!("c{key}")))
     }
 
     fn pending(place: u64, accepted: i64) -> Entry {
-        Entry { place: Place(place), accepted_at: at(accepted), due_at: Timestamp::MIN, in_doubt: false }
+        Entry {
+            place: Place(place),
+            accepted_at: at(accepted),
+            due_at: Timestamp::MIN,
+            in_doubt: false,
+            account: Ends::FIRST.desk,
+        }
     }
 
     fn hold(fence: u64, until: u64, places: Vec<Place>) -> Hold {
@@ -540,33 +545,33 @@ mod tests {
         lanes.insert(&lane(4), pending(3, 11));
         let mut served = Vec::new();
         for fence in 0..3 {
-            let (name, place) = lanes.next(Destination::Zendesk, at(12), OPEN).unwrap();
+            let (name, place) = lanes.next(DESK, at(12), OPEN).unwrap();
             assert!(lanes.hold(&name, hold(fence, 99, vec![place])));
             served.push(place.0);
         }
         assert_eq!(served, [2, 1, 3]);
-        assert_eq!(lanes.next(Destination::Zendesk, at(12), OPEN), None);
+        assert_eq!(lanes.next(DESK, at(12), OPEN), None);
     }
 
     #[test]
     fn a_clock_set_back_holds_nothing_up_that_may_go_at_once() {
         let mut lanes = Lanes::default();
         lanes.insert(&lane(0), pending(1, 1_000));
-        assert!(lanes.next(Destination::Zendesk, at(1), OPEN).is_some());
+        assert!(lanes.next(DESK, at(1), OPEN).is_some());
     }
 
     #[test]
     fn a_lease_ends_by_the_clock_that_nobody_can_set() {
         let mut lanes = Lanes::default();
         lanes.insert(&lane(0), pending(1, 1));
-        assert_eq!(lanes.next_due(Destination::Zendesk), Some(Timestamp::MIN));
+        assert_eq!(lanes.next_due(DESK), Some(Timestamp::MIN));
         assert!(lanes.hold(&lane(0), hold(1, 300, vec![Place(1)])));
-        assert_eq!(lanes.next_due(Destination::Zendesk), None);
+        assert_eq!(lanes.next_due(DESK), None);
         assert_eq!(lanes.overdue(Duration::from_secs(299)), None);
         assert_eq!(lanes.overdue(Duration::from_secs(300)).map(|(name, hold)| (name, hold.fence)), Some((lane(0), 1)));
         assert_eq!(lanes.release(&lane(0), 2), None, "another's fence opens nothing");
         assert!(lanes.release(&lane(0), 1).is_some());
-        assert_eq!(lanes.next_due(Destination::Zendesk), Some(Timestamp::MIN));
+        assert_eq!(lanes.next_due(DESK), Some(Timestamp::MIN));
     }
 
     #[test]
@@ -577,20 +582,20 @@ mod tests {
         }
         let shut = OPEN.shut(Need::NewTicket);
         for key in [0, 2] {
-            assert_eq!(lanes.next(Destination::Zendesk, at(9), shut).unwrap().0, lane(key));
+            assert_eq!(lanes.next(DESK, at(9), shut).unwrap().0, lane(key));
             lanes.set_apart(&lane(key), Need::NewTicket);
         }
-        assert_eq!(lanes.next(Destination::Zendesk, at(9), shut).unwrap().0, lane(4));
+        assert_eq!(lanes.next(DESK, at(9), shut).unwrap().0, lane(4));
         assert!(lanes.remove(&lane(4), Place(3)));
-        assert_eq!(lanes.next(Destination::Zendesk, at(9), shut), None);
-        assert_eq!(lanes.next_due(Destination::Zendesk), None, "nothing is due before the gate opens");
-        assert_eq!(lanes.next(Destination::Zendesk, at(9), shut.shut(Need::Text)), None);
-        assert_eq!(lanes.next(Destination::Zendesk, at(9), OPEN), Some((lane(0), Place(1))));
+        assert_eq!(lanes.next(DESK, at(9), shut), None);
+        assert_eq!(lanes.next_due(DESK), None, "nothing is due before the gate opens");
+        assert_eq!(lanes.next(DESK, at(9), shut.shut(Need::Text)), None);
+        assert_eq!(lanes.next(DESK, at(9), OPEN), Some((lane(0), Place(1))));
         // A new head may have another need.
         assert!(lanes.remove(&lane(0), Place(1)));
         lanes.insert(&lane(0), pending(4, 4));
-        assert_eq!(lanes.next(Destination::Zendesk, at(9), shut), Some((lane(0), Place(4))));
-        assert_eq!(lanes.next(Destination::Zendesk, at(9), OPEN), Some((lane(2), Place(2))), "it became ready first");
+        assert_eq!(lanes.next(DESK, at(9), shut), Some((lane(0), Place(4))));
+        assert_eq!(lanes.next(DESK, at(9), OPEN), Some((lane(2), Place(2))), "it became ready first");
         assert_eq!(lanes.len(), 2);
     }
 
@@ -606,18 +611,18 @@ mod tests {
         }
         lanes.insert(&lane(0), pending(90, 90));
         let serve = |lanes: &mut Lanes, fence| {
-            let (name, place) = lanes.next(Destination::Zendesk, at(99), OPEN)?;
+            let (name, place) = lanes.next(DESK, at(99), OPEN)?;
             assert!(lanes.hold(&name, hold(fence, 300, vec![place])));
             Some(name)
         };
         assert_eq!(serve(&mut lanes, 1), Some(lane(0)), "the text came last and goes first");
         let served: Vec<_> = (2..9).map_while(|fence| serve(&mut lanes, fence)).collect();
         assert_eq!(served, [notes(0), notes(2), notes(4), notes(6)]);
-        assert_eq!(lanes.next_due(Destination::Zendesk), None, "no place is free before one is given back");
+        assert_eq!(lanes.next_due(DESK), None, "no place is free before one is given back");
         assert!(lanes.remove(&notes(0), Place(0)) && lanes.release(&notes(0), 2).is_some());
-        assert_eq!(lanes.next_due(Destination::Zendesk), Some(Timestamp::MIN));
+        assert_eq!(lanes.next_due(DESK), Some(Timestamp::MIN));
         assert_eq!(serve(&mut lanes, 9), Some(notes(8)));
-        assert_eq!(lanes.next(Destination::Braze, at(99), OPEN), None);
+        assert_eq!(lanes.next(CARRIER, at(99), OPEN), None);
     }
 
     #[test]
@@ -634,10 +639,10 @@ mod tests {
             let mut lanes = Lanes::default();
             lanes.insert(&lane(0), Entry { due_at, ..pending(1, 1_000_000) });
             lanes.insert(&lane(0), pending(2, 1_000_000));
-            assert_eq!(lanes.next(Destination::Zendesk, now, OPEN).is_some(), is_due, "{due_at}");
+            assert_eq!(lanes.next(DESK, now, OPEN).is_some(), is_due, "{due_at}");
             // The head takes its turn among the others, and leaves every index that it entered.
             lanes.insert(&lane(2), pending(3, 1_000_001));
-            let (name, place) = lanes.next(Destination::Zendesk, at(1_000_001), OPEN).unwrap();
+            let (name, place) = lanes.next(DESK, at(1_000_001), OPEN).unwrap();
             assert_eq!(place, Place(if is_due { 1 } else { 3 }), "{due_at}");
             assert!(lanes.remove(&name, place));
             assert!(lanes.remove(&lane(0), Place(if is_due { 2 } else { 1 })));
@@ -646,21 +651,23 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Op {
-        Insert { key: u8, place: u64, due: i64, in_doubt: bool },
+        Insert { key: u8, place: u64, due: i64, in_doubt: bool, at_desk: bool },
         Remove { key: u8, place: u64 },
-        Claim { destination: Destination, now: i64, until: i64 },
+        Claim { route: Route, now: i64, until: i64 },
         Release { pick: usize },
     }
 
     fn op() -> impl Strategy<Value = Op> {
-        let destination = prop_oneof![Just(Destination::Zendesk), Just(Destination::Braze)];
+        let route = proptest::sample::select(&ROUTES[..]);
         prop_oneof![
             // Places are unique over all lanes, as in a store.
-            4 => (0..6_u8, 0..8_u64, -1..20_i64, prop::bool::weighted(0.2))
-                .prop_map(|(key, n, due, in_doubt)| Op::Insert { key, place: n * 6 + u64::from(key), due, in_doubt }),
+            4 => (0..6_u8, 0..8_u64, -1..20_i64, prop::bool::weighted(0.2), any::<bool>()).prop_map(
+                |(key, n, due, in_doubt, at_desk)| {
+                    Op::Insert { key, place: n * 6 + u64::from(key), due, in_doubt, at_desk }
+                }
+            ),
             2 => (0..6_u8, 0..8_u64).prop_map(|(key, n)| Op::Remove { key, place: n * 6 + u64::from(key) }),
-            4 => (destination, 0..20_i64, 0..40_i64)
-                .prop_map(|(destination, now, until)| Op::Claim { destination, now, until }),
+            4 => (route, 0..20_i64, 0..40_i64).prop_map(|(route, now, until)| Op::Claim { route, now, until }),
             2 => any::<usize>().prop_map(|pick| Op::Release { pick }),
         ]
     }
@@ -673,29 +680,32 @@ mod tests {
     }
 
     impl Model {
-        fn heads(&self, destination: Destination) -> Vec<(LaneName, Entry)> {
+        fn heads(&self, route: Route) -> Vec<(LaneName, Entry)> {
             let mut heads: BTreeMap<LaneName, Entry> = BTreeMap::new();
-            for ((name, _), entry) in self.entries.iter().filter(|((name, _), _)| name.destination == destination) {
+            for ((name, _), entry) in &self.entries {
                 let head = heads.entry(name.clone()).or_insert(*entry);
                 if entry.in_doubt && !head.in_doubt {
                     *head = *entry;
                 }
             }
-            heads.into_iter().filter(|(name, _)| !self.holds.contains_key(name)).collect()
+            heads.retain(|name, head| {
+                name.direction == route.direction && head.account == route.account && !self.holds.contains_key(name)
+            });
+            heads.into_iter().collect()
         }
 
-        fn next(&self, destination: Destination, now: Timestamp) -> Option<(LaneName, Place)> {
+        fn next(&self, route: Route, now: Timestamp) -> Option<(LaneName, Place)> {
             let ready_since =
                 |entry: &Entry| if entry.due_at == Timestamp::MIN { entry.accepted_at } else { entry.due_at };
-            self.heads(destination)
+            self.heads(route)
                 .into_iter()
                 .filter(|(_, entry)| entry.due_at <= now)
                 .min_by_key(|(_, entry)| (ready_since(entry), entry.place))
                 .map(|(name, entry)| (name, entry.place))
         }
 
-        fn next_due(&self, destination: Destination) -> Option<Timestamp> {
-            let heads = self.heads(destination).into_iter().map(|(_, entry)| entry.due_at);
+        fn next_due(&self, route: Route) -> Option<Timestamp> {
+            let heads = self.heads(route).into_iter().map(|(_, entry)| entry.due_at);
             heads.min()
         }
     }
@@ -707,10 +717,12 @@ mod tests {
             let mut clock = 0;
             for (fence, op) in (0_u64..).zip(ops) {
                 match op {
-                    Op::Insert { key, place, due, in_doubt } => {
+                    Op::Insert { key, place, due, in_doubt, at_desk } => {
                         let due_at = if due < 0 { Timestamp::MIN } else { at(due) };
                         let accepted_at = at(place.cast_signed());
-                        let entry = Entry { place: Place(place), accepted_at, due_at, in_doubt };
+                        let is_reply = lane(key).direction == Direction::ToCustomer;
+                        let account = Ends::FIRST.at(if is_reply && !at_desk { End::Carrier } else { End::Desk });
+                        let entry = Entry { place: Place(place), accepted_at, due_at, in_doubt, account };
                         lanes.insert(&lane(key), entry);
                         model.entries.insert((lane(key), Place(place)), entry);
                     }
@@ -718,11 +730,11 @@ mod tests {
                         let there = model.entries.remove(&(lane(key), Place(place))).is_some();
                         prop_assert_eq!(lanes.remove(&lane(key), Place(place)), there);
                     }
-                    Op::Claim { destination, now, until } => {
+                    Op::Claim { route, now, until } => {
                         // Time does not run backwards here; another test sets the clock back.
                         clock = clock.max(now);
-                        let next = lanes.next(destination, at(clock), OPEN);
-                        prop_assert_eq!(&next, &model.next(destination, at(clock)));
+                        let next = lanes.next(route, at(clock), OPEN);
+                        prop_assert_eq!(&next, &model.next(route, at(clock)));
                         if let Some((name, place)) = next {
                             let hold = hold(fence, until.unsigned_abs(), vec![place]);
                             prop_assert!(lanes.hold(&name, hold.clone()));
@@ -739,10 +751,12 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(lanes.len(), model.entries.len(), "nothing is forgotten");
-                let to_braze = model.entries.keys().filter(|(name, _)| name.destination == Destination::Braze);
-                prop_assert_eq!(lanes.len_for(Destination::Braze), to_braze.count());
-                for destination in [Destination::Zendesk, Destination::Braze] {
-                    let (real, naive) = (lanes.next_due(destination), model.next_due(destination));
+                for account in Ends::FIRST.accounts() {
+                    let theirs = model.entries.values().filter(|entry| entry.account == account).count();
+                    prop_assert_eq!(lanes.by_account().get(&account).copied().unwrap_or_default(), theirs);
+                }
+                for route in ROUTES {
+                    let (real, naive) = (lanes.next_due(route), model.next_due(route));
                     let something_now = |due: Option<Timestamp>| due.is_some_and(|due| due <= at(clock));
                     prop_assert!(real == naive || (something_now(real) && something_now(naive)));
                 }

@@ -5,8 +5,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::account::AccountId;
 use crate::domain::conversation::{ConversationKey, fingerprint};
-use crate::domain::event::{Destination, EventId};
+use crate::domain::event::EventId;
 
 /// The longest [`Operator::by`], because it is a handle and not a sentence.
 pub const NAME_CHARS_MAX: usize = 64;
@@ -108,7 +109,8 @@ pub enum Act {
     /// A destination gets no more calls. The reason is left out, because people write names into reasons.
     Pause {
         /// The destination.
-        destination: Destination,
+        #[serde(rename = "destination")]
+        account: AccountId,
         /// When it ends by itself; `None` where only an operator ends it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
@@ -116,7 +118,8 @@ pub enum Act {
     /// A destination gets calls again.
     Resume {
         /// The destination.
-        destination: Destination,
+        #[serde(rename = "destination")]
+        account: AccountId,
     },
     /// An operator was shown the text of one event.
     Reveal {

@@ -1,7 +1,7 @@
 //! Remedies for a vendor that refuses the bridge or does not answer: one sentence each for the operator, without its
 //! full stop, the same in logs, alarms and pages.
 
-use crate::domain::event::Destination;
+use crate::domain::account::End;
 
 /// Zendesk does not know the credentials.
 pub const ZENDESK_CREDENTIALS: &str = "Compare zendesk.client_id and zendesk.client_secret with the OAuth client in \
@@ -33,22 +33,22 @@ pub const BRAZE_CAMPAIGN: &str = "Launch the campaign in Braze, or unarchive it,
 
 /// The remedy for a vendor that refuses the bridge as a whole, by the cause of the refusal.
 #[must_use]
-pub fn of_refusal(destination: Destination, cause: &str) -> &'static str {
-    match destination {
-        Destination::Zendesk if cause.contains("answered 403") => ZENDESK_ROLE,
-        Destination::Zendesk => ZENDESK_CREDENTIALS,
-        Destination::Braze if cause.contains("campaign") => BRAZE_CAMPAIGN,
-        Destination::Braze if cause.contains("answered 403") => BRAZE_PERMISSIONS,
-        Destination::Braze => BRAZE_KEY,
+pub fn of_refusal(end: End, cause: &str) -> &'static str {
+    match end {
+        End::Desk if cause.contains("answered 403") => ZENDESK_ROLE,
+        End::Desk => ZENDESK_CREDENTIALS,
+        End::Carrier if cause.contains("campaign") => BRAZE_CAMPAIGN,
+        End::Carrier if cause.contains("answered 403") => BRAZE_PERMISSIONS,
+        End::Carrier => BRAZE_KEY,
     }
 }
 
 /// The remedy for a vendor that gives no answer.
 #[must_use]
-pub fn of_silence(destination: Destination) -> &'static str {
-    match destination {
-        Destination::Zendesk => ZENDESK_ADDRESS,
-        Destination::Braze => BRAZE_ADDRESS,
+pub fn of_silence(end: End) -> &'static str {
+    match end {
+        End::Desk => ZENDESK_ADDRESS,
+        End::Carrier => BRAZE_ADDRESS,
     }
 }
 
@@ -59,15 +59,11 @@ mod tests {
     #[test]
     fn a_refusal_has_the_remedy_of_its_cause() {
         for (destination, cause, remedy) in [
-            (
-                Destination::Zendesk,
-                "Zendesk answered 401 invalid_client (Client authentication failed)",
-                ZENDESK_CREDENTIALS,
-            ),
-            (Destination::Zendesk, "Zendesk answered 403 for ticket 7", ZENDESK_ROLE),
-            (Destination::Braze, "Braze answered 401 Invalid API key", BRAZE_KEY),
-            (Destination::Braze, "Braze answered 403 Access Denied for this customer", BRAZE_PERMISSIONS),
-            (Destination::Braze, "Braze answered 400 campaign is archived (campaign 3c)", BRAZE_CAMPAIGN),
+            (End::Desk, "Zendesk answered 401 invalid_client (Client authentication failed)", ZENDESK_CREDENTIALS),
+            (End::Desk, "Zendesk answered 403 for ticket 7", ZENDESK_ROLE),
+            (End::Carrier, "Braze answered 401 Invalid API key", BRAZE_KEY),
+            (End::Carrier, "Braze answered 403 Access Denied for this customer", BRAZE_PERMISSIONS),
+            (End::Carrier, "Braze answered 400 campaign is archived (campaign 3c)", BRAZE_CAMPAIGN),
         ] {
             assert_eq!(of_refusal(destination, cause), remedy, "{cause}");
         }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::account::Direction;
 use crate::domain::cause::{GIVEN_UP, WITHOUT_ANSWER};
 use crate::domain::delivery::{Delivery, Outcome, State, Transition};
-use crate::domain::event::Destination;
 
 /// The way to treat a text that may or may not have gone out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +146,7 @@ pub fn decide(
             Transition::Kill { cause: gave_up(attempt, &cause) }
         }
         Outcome::NotSeen { cause, look_at: None }
-            if delivery.destination == Destination::Braze && attempt >= policy.sends_unanswered_max =>
+            if delivery.route().direction == Direction::ToCustomer && attempt >= policy.sends_unanswered_max =>
         {
             Transition::SetAside { cause: format!("sent {attempt} times {WITHOUT_ANSWER}; {cause}") }
         }
@@ -181,8 +181,10 @@ pub fn before(at: Timestamp, age: Duration) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::Ends;
     use crate::domain::conversation::ConversationKey;
     use crate::domain::event::EventId;
+    use crate::domain::kind::KindName;
     use proptest::prelude::*;
 
     const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -194,9 +196,9 @@ mod tests {
     fn delivery(state: State) -> Delivery {
         Delivery {
             id: EventId { epoch: 1, sequence: 1, sub: 0 },
-            kind: "phone_text".into(),
+            kind: KindName::PhoneText,
             conversation: ConversationKey("c".into()),
-            destination: Destination::Braze,
+            account: Ends::FIRST.carrier,
             accepted_at: at(0),
             attempts: state.attempts(),
             state,
@@ -260,7 +262,7 @@ mod tests {
                 Outcome::Unknown { cause: cause.clone() },
                 Outcome::NotSeen { cause: cause.clone(), look_at: Some(later(now, policy.cap)) },
                 Outcome::NotSeen { cause: cause.clone(), look_at: None },
-                Outcome::Pause { destination: Destination::Braze, cause },
+                Outcome::Pause { account: Ends::FIRST.carrier, cause },
             ].into_iter().nth(pick).unwrap();
             // A look happens only where an answer was lost.
             let looking = looks.is_some() || matches!(outcome, Outcome::NotSeen { .. });
@@ -311,7 +313,7 @@ mod tests {
         let cause = || "why".to_owned();
         let decide = |state, outcome| decide(&delivery(state), outcome, Duration::from_secs(10), at(10), &policy, 1.0);
         let retry = || Outcome::Retry { cause: cause(), after: None };
-        let pause = || Outcome::Pause { destination: Destination::Braze, cause: cause() };
+        let pause = || Outcome::Pause { account: Ends::FIRST.carrier, cause: cause() };
         let cases = [
             (State::Pending, retry(), Transition::Retry { due_at: at(11), cause: cause() }),
             (waiting(3), retry(), Transition::Retry { due_at: at(18), cause: cause() }),
@@ -352,15 +354,15 @@ mod tests {
         assert!(matches!(decide(&delivery(state(4))), Transition::Retry { .. }));
         assert!(matches!(decide(&delivery(state(5))), Transition::SetAside { .. }));
         // A look at Zendesk is certain, so nothing is guessed there.
-        let comment = Delivery { destination: Destination::Zendesk, ..delivery(state(5)) };
+        let comment = Delivery { kind: KindName::CustomerText, account: Ends::FIRST.desk, ..delivery(state(5)) };
         assert!(matches!(decide(&comment), Transition::Retry { .. }));
     }
 
     #[test]
     fn what_only_reads_is_done_again_and_in_the_end_given_up_never_set_aside() {
         let (policy, late) = (RetryPolicy::default(), at(24 * 3600));
-        for kind in ["agent_reply", "ticket_reopened"] {
-            let doubtful = Delivery { kind: kind.into(), ..delivery(unconfirmed(0)) };
+        for kind in [KindName::AgentReply, KindName::TicketReopened] {
+            let doubtful = Delivery { kind, ..delivery(unconfirmed(0)) };
             let retry = || Outcome::Retry { cause: "down".into(), after: None };
             let unknown = || Outcome::Unknown { cause: "down".into() };
             for outcome in [retry(), unknown()] {

@@ -6,8 +6,10 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::domain::account::AccountId;
 use crate::domain::delivery::{self, State};
-use crate::domain::event::{Destination, EventId};
+use crate::domain::event::EventId;
+use crate::domain::kind::KindName;
 use crate::domain::operator::{self, Access, Act};
 use crate::domain::{conversation as known, phone};
 use crate::store;
@@ -98,12 +100,13 @@ pub(super) struct Delivery {
     /// `pending`, `sending`, `waiting`, `unconfirmed`, `delivered`, `skipped`, `dead` or `quarantined`.
     state: &'static str,
     /// `customer_text`, `agent_reply`, `phone_text`, `ticket_solved`, `ticket_reopened`, `note` or `unreadable`.
-    kind: String,
+    #[schema(value_type = String)]
+    kind: KindName,
     /// The key of its conversation.
     conversation: String,
     /// The vendor that it calls: `zendesk` or `braze`.
     #[schema(value_type = String)]
-    destination: Destination,
+    destination: AccountId,
     /// Attempts made; counted from one again after a redrive.
     attempts: u32,
     /// Why it is in this state; `null` when there is nothing to say.
@@ -144,9 +147,9 @@ impl From<&delivery::Delivery> for Delivery {
         Self {
             id: delivery.id,
             state: delivery.state.name(),
-            kind: delivery.kind.clone(),
+            kind: delivery.kind,
             conversation: delivery.conversation.0.clone(),
-            destination: delivery.destination,
+            destination: delivery.account,
             attempts: delivery.attempts,
             cause: Some(cause.to_owned()).filter(|cause| !cause.is_empty()),
             receipt,
@@ -356,7 +359,7 @@ impl From<&store::IllegalMove> for Refused {
 pub(super) struct DestinationStanding {
     /// `zendesk` or `braze`.
     #[schema(value_type = String)]
-    pub(super) destination: Destination,
+    pub(super) destination: AccountId,
     /// Whether an operator has paused it, so that it is not called.
     pub(super) paused: bool,
     /// When the pause began.
@@ -413,7 +416,7 @@ pub(super) struct AuditEntry {
     /// The vendor that was paused or resumed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
-    destination: Option<Destination>,
+    destination: Option<AccountId>,
     /// When the pause was to end by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -438,8 +441,8 @@ impl From<&operator::AuditEntry> for AuditEntry {
             Act::Forget { conversation: digest, count: erased } => {
                 (conversation, count) = (Some(digest.clone()), Some(*erased));
             }
-            Act::Pause { destination: held, until: end } => (destination, until) = (Some(*held), *end),
-            Act::Resume { destination: held } => destination = Some(*held),
+            Act::Pause { account: held, until: end } => (destination, until) = (Some(*held), *end),
+            Act::Resume { account: held } => destination = Some(*held),
             Act::Reveal { event: revealed } | Act::RevealAnswers { event: revealed } => event = Some(*revealed),
             Act::Read { conversation: digest } | Act::RevealPhone { conversation: digest } => {
                 conversation = Some(digest.clone());

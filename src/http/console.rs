@@ -23,8 +23,8 @@ use super::connections::Source;
 use super::roles::{self, Row};
 use super::tries::{TooMany, Tries};
 use crate::domain::access::Role;
+use crate::domain::account::End;
 use crate::domain::budget::{Level, Reached};
-use crate::domain::event::Destination;
 use crate::domain::note::{Note, Says};
 use crate::mapping::{DEFAULT_LANGUAGE, Mappings};
 use crate::telemetry::Samples;
@@ -114,7 +114,7 @@ pub struct Allowance {
 }
 
 /// Reads a vendor's [`Allowance`].
-pub type Allowances = Arc<dyn Fn(Destination) -> Allowance + Send + Sync>;
+pub type Allowances = Arc<dyn Fn(End) -> Allowance + Send + Sync>;
 
 /// The console's own state.
 #[derive(Clone)]

@@ -13,7 +13,6 @@ use http::StatusCode;
 
 use super::answers;
 use super::error::json_answer;
-use crate::domain::event::Destination;
 use crate::store::Store;
 use crate::telemetry::Readiness;
 
@@ -39,11 +38,9 @@ pub(super) fn told(store: &dyn Store, readiness: &Readiness) -> (Vec<String>, Ve
         reasons.push(format!("store: {error}"));
     }
     let mut notes = readiness.notes();
-    for destination in [Destination::Zendesk, Destination::Braze] {
-        if let Some(pause) = store.paused(destination) {
-            let until = pause.until.map(|until| format!(" until {until}")).unwrap_or_default();
-            notes.push(format!("{}: paused by the operator since {}{until}", destination.name(), pause.since));
-        }
+    for (account, pause) in store.pauses() {
+        let until = pause.until.map(|until| format!(" until {until}")).unwrap_or_default();
+        notes.push(format!("{account}: paused by the operator since {}{until}", pause.since));
     }
     (reasons, notes)
 }
@@ -58,6 +55,7 @@ async fn readyz(State(health): State<Health>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::Ends;
     use crate::http::testing::{ScriptedStore, body_json, get_request};
     use crate::store::StoreError;
     use crate::telemetry::Trouble;
@@ -93,7 +91,7 @@ mod tests {
     #[tokio::test]
     async fn a_paused_destination_is_a_note_and_keeps_nobody_out() {
         let readiness = Readiness::default();
-        readiness.set_trouble(Destination::Braze, Trouble::Refuses, "401", Timestamp::UNIX_EPOCH);
+        readiness.set_trouble(Ends::FIRST.carrier, Trouble::Refuses, "401", Timestamp::UNIX_EPOCH);
         let (status, body) = ask("/readyz", ScriptedStore::default(), readiness).await;
         assert_eq!((status, &body["notes"]), (StatusCode::OK, &json!(["braze: refuses the bridge: 401"])));
     }

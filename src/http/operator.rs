@@ -29,7 +29,7 @@ use crate::clock::Clock;
 use crate::domain::access::Role;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, State as Standing};
-use crate::domain::event::{Destination, EventId};
+use crate::domain::event::EventId;
 use crate::domain::parts;
 use crate::domain::text;
 use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, Page, StoreError};
@@ -138,8 +138,8 @@ async fn metrics(State(state): State<OperatorState>, headers: HeaderMap) -> Resp
     let by_state = Standing::NAMES.map(|name| (name, counts.by_state.get(name).copied().unwrap_or(0)));
     state.metrics.set_deliveries(by_state, oldest);
     state.metrics.set_backlog_max(counts.room.backlog_max);
-    for destination in [Destination::Zendesk, Destination::Braze] {
-        state.metrics.set_paused_by_operator(destination, state.store.paused(destination).is_some());
+    for account in state.ends.accounts() {
+        state.metrics.set_paused_by_operator(account, state.store.paused(account).is_some());
     }
     for at in state.inbound.shown().endpoints {
         at.accepted.last.into_iter().for_each(|last| state.metrics.set_last_accepted(at.endpoint.name(), last));

@@ -17,12 +17,14 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::domain::access::Roster;
+use crate::domain::account::{AccountId, Direction, Ends, Route};
 use crate::domain::answer::Answers;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Arrived, Delivery, State, Transition};
-use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, TicketId};
+use crate::domain::event::{Customer, DedupeKey, Event, EventId, EventKind, TicketId};
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
+use crate::domain::kind::KindName;
 use crate::domain::note::{Note, Says, Tells};
 use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use crate::http::{Inbound, OperatorState, Readiness};
@@ -53,7 +55,7 @@ pub(crate) struct ScriptedStore {
     /// The answer of `forget` for a known conversation.
     pub(crate) forgotten: Forgotten,
     /// The paused destinations.
-    pub(crate) pauses: Mutex<BTreeMap<Destination, Pause>>,
+    pub(crate) pauses: Mutex<BTreeMap<AccountId, Pause>>,
     /// The entries of `audit`, oldest first.
     pub(crate) entries: Vec<AuditEntry>,
     /// The last filter that `deliveries` was given.
@@ -100,7 +102,7 @@ impl Store for ScriptedStore {
         self.next().await
     }
 
-    async fn claim(&self, _: Destination, _: Timestamp, _: Terms) -> Result<Option<Claim>, StoreError> {
+    async fn claim(&self, _: Route, _: Timestamp, _: Terms) -> Result<Option<Claim>, StoreError> {
         Ok(None)
     }
 
@@ -108,7 +110,7 @@ impl Store for ScriptedStore {
         Err(StoreError::Closed)
     }
 
-    async fn is_waiting(&self, _: Destination, _: &ConversationKey) -> Result<bool, StoreError> {
+    async fn is_waiting(&self, _: Direction, _: &ConversationKey) -> Result<bool, StoreError> {
         Ok(false)
     }
 
@@ -116,11 +118,11 @@ impl Store for ScriptedStore {
         Err(StoreError::Closed)
     }
 
-    async fn changed(&self, _: Destination) {
+    async fn changed(&self, _: Route) {
         std::future::pending().await
     }
 
-    fn next_due(&self, _: Destination) -> Option<Timestamp> {
+    fn next_due(&self, _: Route) -> Option<Timestamp> {
         None
     }
 
@@ -219,22 +221,21 @@ impl Store for ScriptedStore {
         Ok(self.forgotten)
     }
 
-    async fn pause(
-        &self,
-        destination: Destination,
-        terms: Option<PauseTerms>,
-        order: &Order,
-    ) -> Result<bool, StoreError> {
+    async fn pause(&self, account: AccountId, terms: Option<PauseTerms>, order: &Order) -> Result<bool, StoreError> {
         let (mut pauses, is_paused) = (self.pauses.lock().unwrap(), terms.is_some());
         let before = match terms {
-            Some(terms) => pauses.insert(destination, Pause::new(order, terms)),
-            None => pauses.remove(&destination),
+            Some(terms) => pauses.insert(account, Pause::new(order, terms)),
+            None => pauses.remove(&account),
         };
         Ok(before.is_some() != is_paused)
     }
 
-    fn paused(&self, destination: Destination) -> Option<Pause> {
-        self.pauses.lock().unwrap().get(&destination).cloned()
+    fn paused(&self, account: AccountId) -> Option<Pause> {
+        self.pauses.lock().unwrap().get(&account).cloned()
+    }
+
+    fn pauses(&self) -> BTreeMap<AccountId, Pause> {
+        self.pauses.lock().unwrap().clone()
     }
 
     async fn note_seen(&self, seen: Seen, _: &Order) -> Result<(), StoreError> {
@@ -315,6 +316,7 @@ pub(crate) fn operator_state(store: Arc<ScriptedStore>, roster: Roster) -> Opera
         readiness: Arc::new(Readiness::default()),
         roster: unchanging(roster),
         console: Default::default(),
+        ends: Ends::FIRST,
         gsm7: false,
     }
 }
@@ -339,9 +341,9 @@ fn event() -> Event {
 pub(crate) fn delivery(sequence: u64, state: State) -> Delivery {
     Delivery {
         id: id(sequence),
-        kind: "note".into(),
+        kind: KindName::Note,
         conversation: ConversationKey("cust-1".into()),
-        destination: Destination::Zendesk,
+        account: Ends::FIRST.desk,
         accepted_at: noon(),
         attempts: 2,
         state,

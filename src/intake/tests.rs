@@ -11,6 +11,7 @@ use crate::domain::conversation::Keyword;
 use crate::domain::event::{
     AgentReply, CommentId, Customer, CustomerText, PhoneText, TicketChange, TicketFields, TicketId, UserId,
 };
+use crate::domain::kind::KindName;
 
 const SECRET: &str = "HRkRd4BeOAoUkfZr-mhauJT64rvBASlJRoIyPsd3zeA=";
 const TOKEN: &str = "a-long-token:with-a-colon";
@@ -899,7 +900,7 @@ fn what_was_quarantined_can_be_read_again() {
     assert_eq!(kept.content_type.as_deref(), Some("application/JSON"));
     let mended = IntakeOptions { user_field: "braze_id_field".into(), ..options() };
     let Intake::Event { event, dedupe } = reread(&kept, now(), &mended) else { panic!() };
-    assert_eq!(event.kind.name(), "customer_text");
+    assert_eq!(event.kind.name(), KindName::CustomerText);
     assert_eq!(dedupe, []);
     // Without the mend, it stays quarantined.
     let Intake::Quarantined { event, .. } = reread(&kept, now(), &options()) else { panic!() };
@@ -952,8 +953,8 @@ proptest! {
         raw.headers.insert("x-tandem-token", HeaderValue::from_static(TOKEN));
         match read(&raw, &options()) {
             Intake::Refused { why } => prop_assert!(false, "{}", why),
-            Intake::Quarantined { event, .. } => prop_assert_eq!(event.kind.name(), "unreadable"),
-            Intake::Event { event, .. } => prop_assert_ne!(event.kind.name(), "unreadable"),
+            Intake::Quarantined { event, .. } => prop_assert_eq!(event.kind.name(), KindName::Unreadable),
+            Intake::Event { event, .. } => prop_assert_ne!(event.kind.name(), KindName::Unreadable),
             Intake::Ignored { .. } => {}
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::words::{language_of, shipped_words};
+use crate::domain::kind::KindName;
 
 /// The name of a mapping, which tells its purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,12 +54,12 @@ impl Name {
 
     /// The kind of event that goes through this mapping ([`crate::domain::event::EventKind::name`]).
     #[must_use]
-    pub fn takes(self) -> &'static str {
+    pub fn takes(self) -> KindName {
         match self {
-            Self::OpenTicket | Self::AppendComment | Self::FollowUp | Self::KeywordNote => "customer_text",
-            Self::AgentReply => "phone_text",
-            Self::TicketSolved => "ticket_solved",
-            Self::FailureNote => "note",
+            Self::OpenTicket | Self::AppendComment | Self::FollowUp | Self::KeywordNote => KindName::CustomerText,
+            Self::AgentReply => KindName::PhoneText,
+            Self::TicketSolved => KindName::TicketSolved,
+            Self::FailureNote => KindName::Note,
         }
     }
 

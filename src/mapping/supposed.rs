@@ -59,10 +59,10 @@ impl Misfit {
     /// # Errors
     /// When it does not, with the mappings that it goes through.
     pub fn check(mapping: Name, kind: &str) -> Result<(), Self> {
-        if mapping.takes() == kind {
+        if mapping.takes().word() == kind {
             return Ok(());
         }
-        let instead = Name::ALL.into_iter().filter(|name| name.takes() == kind).collect();
+        let instead = Name::ALL.into_iter().filter(|name| name.takes().word() == kind).collect();
         Err(Self { is: format!("a {kind}"), mapping, instead })
     }
 
@@ -94,7 +94,7 @@ pub fn suppose(mapping: Name, sample: Context, event: &Event) -> Result<Supposed
     let mut supposed = Supposed { context: sample, sampled };
     match &event.kind {
         EventKind::CustomerText(written) => {
-            Misfit::check(mapping, event.kind.name())?;
+            Misfit::check(mapping, event.kind.name().word())?;
             Misfit::check_keyword(mapping, written.keyword)?;
             supposed.writes(mapping, written);
         }
@@ -104,12 +104,12 @@ pub fn suppose(mapping: Name, sample: Context, event: &Event) -> Result<Supposed
             supposed.sampled.extend(["message.*", "campaign.id"]);
         }
         EventKind::PhoneText(owed) => {
-            Misfit::check(mapping, event.kind.name())?;
+            Misfit::check(mapping, event.kind.name().word())?;
             supposed.texts(owed.external_user_id.as_deref());
             supposed.says(owed);
         }
         EventKind::TicketSolved(change) => {
-            Misfit::check(mapping, event.kind.name())?;
+            Misfit::check(mapping, event.kind.name().word())?;
             supposed.context.ticket.id = Some(change.ticket_id);
             supposed.texts(change.external_user_id.as_deref());
             supposed.sampled.push("campaign.id");
@@ -118,10 +118,10 @@ pub fn suppose(mapping: Name, sample: Context, event: &Event) -> Result<Supposed
             return Err(Misfit { is: "an agent_reply".to_owned(), mapping, instead: vec![Name::AgentReply] });
         }
         EventKind::Note(note) => {
-            Misfit::check(mapping, event.kind.name())?;
+            Misfit::check(mapping, event.kind.name().word())?;
             supposed.tells(note);
         }
-        EventKind::TicketReopened(_) | EventKind::Unreadable(_) => Misfit::check(mapping, event.kind.name())?,
+        EventKind::TicketReopened(_) | EventKind::Unreadable(_) => Misfit::check(mapping, event.kind.name().word())?,
     }
     Ok(supposed)
 }

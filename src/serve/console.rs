@@ -8,7 +8,7 @@ use super::provider;
 use super::signals::Read;
 use crate::clock::Clock;
 use crate::config::{Config, Faults, Warning};
-use crate::domain::event::Destination;
+use crate::domain::account::End;
 use crate::http::{Allowance, Check, Checked, ConsoleOptions, PreviewCampaigns, ShownMappings};
 use crate::worker::Worker;
 
@@ -21,9 +21,9 @@ pub(super) fn shown(
     clock: &Clock,
 ) -> ConsoleOptions {
     let worker = Arc::clone(worker);
-    let allowances = move |destination| match destination {
-        Destination::Zendesk => Allowance { levels: worker.zendesk.levels(), reached: worker.zendesk.reached() },
-        Destination::Braze => Allowance { levels: worker.braze.levels(), reached: worker.braze.reached() },
+    let allowances = move |end| match end {
+        End::Desk => Allowance { levels: worker.zendesk.levels(), reached: worker.zendesk.reached() },
+        End::Carrier => Allowance { levels: worker.braze.levels(), reached: worker.braze.reached() },
     };
     let checked = |read: Read| -> Check { Arc::new(move || checked(read())) };
     ConsoleOptions {

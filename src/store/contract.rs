@@ -11,12 +11,12 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::Clock;
-
+use crate::domain::account::{Ends, Route};
 use crate::domain::conversation::{Change, ConversationKey, Keyword, Subscription, TicketStatus, fingerprint};
 use crate::domain::delivery::{State, Transition};
 use crate::domain::event::{
-    AgentReply, Customer, CustomerText, DedupeKey, Destination, Event, EventId, EventKind, PhoneText, TicketChange,
-    TicketFields, TicketId, Unreadable,
+    AgentReply, Customer, CustomerText, DedupeKey, Event, EventId, EventKind, PhoneText, TicketChange, TicketFields,
+    TicketId, Unreadable,
 };
 use crate::domain::inbound::{Arrivals, Door, Otherwise};
 use crate::domain::note::{Note, Says, Tells};
@@ -211,8 +211,8 @@ pub(crate) async fn accept(store: &impl Store, event: Event) -> EventId {
     }
 }
 
-pub(crate) async fn claim(store: &impl Store, destination: Destination, now: Timestamp) -> Claim {
-    store.claim(destination, now, Terms::merging(1)).await.unwrap().expect("something is due")
+pub(crate) async fn claim(store: &impl Store, route: Route, now: Timestamp) -> Claim {
+    store.claim(route, now, Terms::merging(1)).await.unwrap().expect("something is due")
 }
 
 pub(crate) fn words(claim: &Claim) -> Vec<String> {
@@ -226,7 +226,7 @@ pub(crate) fn words(claim: &Claim) -> Vec<String> {
         other @ (EventKind::AgentReply(_)
         | EventKind::TicketSolved(_)
         | EventKind::TicketReopened(_)
-        | EventKind::Unreadable(_)) => other.name().to_owned(),
+        | EventKind::Unreadable(_)) => other.name().to_string(),
     };
     claim.work.iter().map(|work| words(&work.event)).collect()
 }
@@ -249,9 +249,9 @@ async fn state(store: &impl Store, id: EventId) -> State {
 }
 
 /// Delivers all due heads and returns their words, in order.
-async fn drain(store: &impl Store, destination: Destination, now: Timestamp) -> Vec<String> {
+async fn drain(store: &impl Store, route: Route, now: Timestamp) -> Vec<String> {
     let mut seen = Vec::new();
-    while let Some(claim) = store.claim(destination, now, Terms::merging(1)).await.unwrap() {
+    while let Some(claim) = store.claim(route, now, Terms::merging(1)).await.unwrap() {
         seen.extend(words(&claim));
         store.record(&claim, done(&claim), now).await.unwrap();
     }
@@ -268,7 +268,12 @@ async fn fresh_at<B: Home>(now: Timestamp) -> (B, B::Store) {
     (backend, store)
 }
 
-use Destination::{Braze, Zendesk};
+/// The customers' texts, to their tickets.
+pub(crate) const DESK: Route = Ends::FIRST.routes()[0];
+/// Doorbells, which wait in the lane to the customer and call the desk.
+pub(crate) const BELLS: Route = Ends::FIRST.routes()[1];
+/// Replies, to the customers' phones.
+pub(crate) const PHONE: Route = Ends::FIRST.routes()[2];
 
 pub(crate) async fn what_was_accepted_is_there_after_a_crash<B: Home>() {
     let (backend, store) = fresh::<B>().await;
@@ -279,7 +284,7 @@ pub(crate) async fn what_was_accepted_is_there_after_a_crash<B: Home>() {
     }
     let (_backend, store) = backend.crash(store, at(1)).await;
     assert_eq!(store.delivery(ids[1]).await.unwrap().map(|(_, event)| event), Some(text("u", &long)));
-    assert_eq!(drain(&store, Zendesk, at(1)).await, ["one", &long, "three"]);
+    assert_eq!(drain(&store, DESK, at(1)).await, ["one", &long, "three"]);
     assert!(accept(&store, text("u", "four")).await > ids[2]);
 }
 
@@ -302,7 +307,7 @@ pub(crate) async fn equal_keys_are_accepted_once<B: Home>() {
     let (_backend, store) = backend.crash(Arc::into_inner(store).unwrap(), at(1)).await;
     let again = store.accept(text("u", "same"), vec![dispatch("shared")], at(1)).await;
     assert_eq!(again, Ok(Accepted::Duplicate(first)));
-    assert_eq!(drain(&store, Zendesk, at(1)).await, ["same"]);
+    assert_eq!(drain(&store, DESK, at(1)).await, ["same"]);
 }
 
 pub(crate) async fn a_lane_keeps_its_order_and_waits_for_nobody_else<B: Home>() {
@@ -311,23 +316,23 @@ pub(crate) async fn a_lane_keeps_its_order_and_waits_for_nobody_else<B: Home>() 
         accept(&store, text("a", words)).await;
     }
     accept(&store, text("b", "b1")).await;
-    let first = claim(&store, Zendesk, at(1)).await;
-    let second = claim(&store, Zendesk, at(1)).await;
+    let first = claim(&store, DESK, at(1)).await;
+    let second = claim(&store, DESK, at(1)).await;
     assert_eq!((words(&first), words(&second)), (vec!["a1".to_owned()], vec!["b1".to_owned()]));
-    assert!(store.claim(Zendesk, at(1), Terms::merging(1)).await.unwrap().is_none(), "a2 waits for a1");
+    assert!(store.claim(DESK, at(1), Terms::merging(1)).await.unwrap().is_none(), "a2 waits for a1");
     let later = Transition::Retry { due_at: at(60), cause: "503".into() };
     store.record(&first, all(&first, &later), at(1)).await.unwrap();
-    assert!(store.claim(Zendesk, at(59), Terms::merging(1)).await.unwrap().is_none(), "a1 still holds its lane");
+    assert!(store.claim(DESK, at(59), Terms::merging(1)).await.unwrap().is_none(), "a1 still holds its lane");
     store.record(&second, done(&second), at(1)).await.unwrap();
-    assert_eq!(store.next_due(Zendesk), Some(at(60)));
-    assert_eq!(drain(&store, Zendesk, at(60)).await, ["a1", "a2"]);
-    assert_eq!(store.next_due(Zendesk), None);
+    assert_eq!(store.next_due(DESK), Some(at(60)));
+    assert_eq!(drain(&store, DESK, at(60)).await, ["a1", "a2"]);
+    assert_eq!(store.next_due(DESK), None);
 }
 
 pub(crate) async fn a_crash_while_calling_leaves_it_unconfirmed<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     let id = accept(&store, text("a", "a1")).await;
-    let first = claim(&store, Zendesk, at(5)).await;
+    let first = claim(&store, DESK, at(5)).await;
     assert_eq!(first.work[0].delivery.state, State::Pending, "as it stood before");
     assert!(matches!(state(&store, id).await, State::Sending { attempt: 1, .. }));
     let (_backend, store) = backend.crash(store, at(9)).await;
@@ -335,15 +340,15 @@ pub(crate) async fn a_crash_while_calling_leaves_it_unconfirmed<B: Home>() {
         panic!("{:?}", state(&store, id).await);
     };
     assert_eq!((since, look_at), (at(5), at(9)));
-    let second = claim(&store, Zendesk, at(9)).await;
+    let second = claim(&store, DESK, at(9)).await;
     assert!(matches!(second.work[0].delivery.state, State::Unconfirmed { .. }));
     assert_eq!(second.work[0].delivery.first_sent_at, Some(at(5)));
     assert!(matches!(state(&store, id).await, State::Unconfirmed { .. }), "looking has no effect");
-    assert!(store.claim(Zendesk, at(9), Terms::merging(1)).await.unwrap().is_none(), "but it closes the lane");
-    assert_eq!(store.counts().waiting, [(Zendesk, 1), (Braze, 0)].into());
+    assert!(store.claim(DESK, at(9), Terms::merging(1)).await.unwrap().is_none(), "but it closes the lane");
+    assert_eq!(store.counts().waiting, [(DESK.account, 1)].into());
     store.record(&second, done(&second), at(9)).await.unwrap();
     assert_eq!(store.counts().oldest_unsettled, None);
-    assert_eq!(store.counts().waiting, [(Zendesk, 0), (Braze, 0)].into());
+    assert_eq!(store.counts().waiting, [(DESK.account, 0)].into());
 }
 
 pub(crate) async fn a_lease_ends<B: Home>() {
@@ -352,14 +357,14 @@ pub(crate) async fn a_lease_ends<B: Home>() {
     let limits = StoreLimits { lease: Duration::from_secs(10), steady: clock.steady(), ..StoreLimits::default() };
     let store = backend.open(limits, at(0)).await;
     let id = accept(&store, text("a", "a1")).await;
-    let slow = claim(&store, Zendesk, at(0)).await;
+    let slow = claim(&store, DESK, at(0)).await;
     // At any time of the machine's clock: a second worker would call while the first one does.
     clock.advance(SignedDuration::from_secs(9));
     for now in [9, 10, 86_400 * 400, -86_400] {
-        assert!(store.claim(Zendesk, at(now), Terms::merging(1)).await.unwrap().is_none(), "{now}");
+        assert!(store.claim(DESK, at(now), Terms::merging(1)).await.unwrap().is_none(), "{now}");
     }
     clock.advance(SignedDuration::from_secs(1));
-    let next = claim(&store, Zendesk, at(10)).await;
+    let next = claim(&store, DESK, at(10)).await;
     assert!(matches!(next.work[0].delivery.state, State::Unconfirmed { .. }));
     assert_eq!(store.record(&slow, done(&slow), at(11)).await, Err(StoreError::StaleClaim(id)));
     assert!(matches!(state(&store, id).await, State::Unconfirmed { .. }));
@@ -370,7 +375,7 @@ pub(crate) async fn a_lease_ends<B: Home>() {
 pub(crate) async fn a_worker_that_says_nothing_sticks_nothing<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     let id = accept(&store, text("a", "a1")).await;
-    let claimed = claim(&store, Zendesk, at(0)).await;
+    let claimed = claim(&store, DESK, at(0)).await;
     store.record(&claimed, Verdict::default(), at(1)).await.unwrap();
     assert!(matches!(state(&store, id).await, State::Unconfirmed { look_at: Some(_), .. }));
 }
@@ -379,7 +384,7 @@ pub(crate) async fn an_illegal_verdict_changes_nothing<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     let id = accept(&store, text("a", "a1")).await;
     let other = accept(&store, text("b", "b1")).await;
-    let claimed = claim(&store, Zendesk, at(0)).await;
+    let claimed = claim(&store, DESK, at(0)).await;
     let stranger = Verdict { moves: vec![(other, Transition::Skip { reason: "x".into() })], ..done(&claimed) };
     let nonsense = Verdict {
         besides: vec![note(1, "n")],
@@ -393,7 +398,7 @@ pub(crate) async fn an_illegal_verdict_changes_nothing<B: Home>() {
     assert!(matches!(state(&store, id).await, State::Sending { .. }));
     assert_eq!(store.conversation(&ConversationKey("a".into())).await.unwrap().unwrap().ticket, None);
     store.record(&claimed, done(&claimed), at(1)).await.unwrap();
-    assert_eq!(drain(&store, Zendesk, at(1)).await, ["b1"], "and no note");
+    assert_eq!(drain(&store, DESK, at(1)).await, ["b1"], "and no note");
 }
 
 pub(crate) async fn a_customer_and_a_ticket_lead_to_one_conversation<B: Home>() {
@@ -402,11 +407,11 @@ pub(crate) async fn a_customer_and_a_ticket_lead_to_one_conversation<B: Home>() 
     accept(&store, text_from(braze.clone(), Some("l1"), "one")).await;
     let named = Customer { external_id: Some("alice".into()), first_name: Some("Al".into()), ..braze };
     accept(&store, text_from(named.clone(), Some("l2"), "two")).await;
-    let first = claim(&store, Zendesk, at(0)).await;
+    let first = claim(&store, DESK, at(0)).await;
     assert_eq!(first.key.0, "b1");
     let ticket = Change::Ticket(TicketId(7), TicketStatus::Open, at(0));
     store.record(&first, Verdict { changes: vec![ticket], ..done(&first) }, at(0)).await.unwrap();
-    let second = claim(&store, Zendesk, at(0)).await;
+    let second = claim(&store, DESK, at(0)).await;
     assert_eq!(second.key.0, "b1@l2");
     assert_eq!(second.conversation.as_ref().unwrap().customer, named);
     let ticket = Change::Ticket(TicketId(8), TicketStatus::Open, at(0));
@@ -415,15 +420,15 @@ pub(crate) async fn a_customer_and_a_ticket_lead_to_one_conversation<B: Home>() 
     let (_backend, store) = backend.crash(store, at(1)).await;
     accept(&store, doorbell(8)).await;
     accept(&store, doorbell(7)).await;
-    assert_eq!(claim(&store, Braze, at(1)).await.key.0, "b1@l2");
-    let claimed = claim(&store, Braze, at(1)).await;
+    assert_eq!(claim(&store, BELLS, at(1)).await.key.0, "b1@l2");
+    let claimed = claim(&store, BELLS, at(1)).await;
     assert_eq!(claimed.conversation.unwrap().line.as_deref(), Some("l1"));
     let on = store.conversations_on(&[TicketId(9), TicketId(8), TicketId(7)]).await.unwrap();
     let mut on: Vec<_> = on.into_iter().map(|(ticket, known)| (ticket.0, known.key.0)).collect();
     on.sort();
     assert_eq!(on, [(7, "b1".to_owned()), (8, "b1@l2".to_owned())], "and nothing of a ticket that is not known");
     accept(&store, text("alice", "three")).await;
-    assert_eq!(claim(&store, Zendesk, at(1)).await.key.0, "b1");
+    assert_eq!(claim(&store, DESK, at(1)).await.key.0, "b1");
     let listed = store.conversations(None, 1).await.unwrap();
     assert_eq!((listed.items[0].key.0.as_str(), listed.total, listed.more), ("b1", 2, true));
     let listed = store.conversations(Some(&ConversationKey("b1".into())), 9).await.unwrap();
@@ -444,7 +449,7 @@ pub(crate) async fn an_opt_out_holds_from_acceptance_on<B: Home>() {
 pub(crate) async fn an_echo_is_not_accepted<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     accept(&store, text("a", "hello")).await;
-    let claimed = claim(&store, Zendesk, at(0)).await;
+    let claimed = claim(&store, DESK, at(0)).await;
     let changes =
         vec![Change::Ticket(TicketId(7), TicketStatus::Open, at(0)), Change::Wrote(fingerprint("told the agent"))];
     store.record(&claimed, Verdict { changes, ..done(&claimed) }, at(0)).await.unwrap();
@@ -466,7 +471,7 @@ pub(crate) async fn what_waits_under_a_ticket_goes_home<B: Home>() {
     for event in [doorbell(7), phone_text(7, "one"), note(7, "noted"), phone_text(7, "two")] {
         accept(&store, event).await;
     }
-    let claimed = claim(&store, Braze, at(0)).await;
+    let claimed = claim(&store, BELLS, at(0)).await;
     assert_eq!((claimed.key.0.as_str(), claimed.conversation.is_none()), ("ticket:7", true));
     let verdict = Verdict {
         belongs_to: Some(ConversationKey("alice".into())),
@@ -476,12 +481,12 @@ pub(crate) async fn what_waits_under_a_ticket_goes_home<B: Home>() {
     store.record(&claimed, verdict, at(0)).await.unwrap();
     let (_backend, store) = backend.crash(store, at(1)).await;
     accept(&store, phone_text(7, "three")).await;
-    let next = claim(&store, Braze, at(1)).await;
+    let next = claim(&store, PHONE, at(1)).await;
     assert_eq!(next.key.0, "alice");
     assert_eq!(next.work[0].delivery.id.sequence, claimed.work[0].delivery.id.sequence);
     store.record(&next, done(&next), at(1)).await.unwrap();
-    assert_eq!(drain(&store, Braze, at(1)).await, ["zero and a half", "one", "two", "three"]);
-    assert_eq!(drain(&store, Zendesk, at(1)).await, ["hello", "noted"]);
+    assert_eq!(drain(&store, PHONE, at(1)).await, ["zero and a half", "one", "two", "three"]);
+    assert_eq!(drain(&store, DESK, at(1)).await, ["hello", "noted"]);
     let filter =
         DeliveryFilter { conversation: Some(ConversationKey("ticket:7".into())), limit: 9, ..Default::default() };
     assert_eq!(store.deliveries(filter).await.unwrap().total, 0, "nothing is left behind");
@@ -492,15 +497,15 @@ pub(crate) async fn what_is_worked_on_goes_home_afterwards<B: Home>() {
     for event in [doorbell(7), note(7, "first"), note(7, "second")] {
         accept(&store, event).await;
     }
-    let (bell, first) = (claim(&store, Braze, at(0)).await, claim(&store, Zendesk, at(0)).await);
+    let (bell, first) = (claim(&store, BELLS, at(0)).await, claim(&store, DESK, at(0)).await);
     let verdict = Verdict { belongs_to: Some(ConversationKey("new".into())), ..done(&bell) };
     store.record(&bell, verdict, at(0)).await.unwrap();
     accept(&store, text("new", "third")).await;
-    let third = claim(&store, Zendesk, at(0)).await;
+    let third = claim(&store, DESK, at(0)).await;
     assert_eq!((third.key.0.as_str(), words(&third)), ("new", vec!["third".to_owned()]));
     store.record(&third, done(&third), at(0)).await.unwrap();
     store.record(&first, done(&first), at(0)).await.unwrap();
-    let second = claim(&store, Zendesk, at(0)).await;
+    let second = claim(&store, DESK, at(0)).await;
     assert_eq!((second.key.0.as_str(), words(&second)), ("new", vec!["second".to_owned()]));
 }
 
@@ -508,7 +513,7 @@ pub(crate) async fn what_is_owed_comes_in_its_order<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     accept(&store, doorbell(7)).await;
     accept(&store, phone_text(7, "later")).await;
-    let bell = claim(&store, Braze, at(0)).await;
+    let bell = claim(&store, BELLS, at(0)).await;
     let verdict = Verdict {
         instead: vec![phone_text(7, "1"), phone_text(7, "2")],
         besides: vec![note(7, "note"), phone_text(7, "last")],
@@ -516,13 +521,13 @@ pub(crate) async fn what_is_owed_comes_in_its_order<B: Home>() {
     };
     store.record(&bell, verdict, at(0)).await.unwrap();
     let (_backend, store) = backend.crash(store, at(1)).await;
-    let first = claim(&store, Braze, at(1)).await;
+    let first = claim(&store, PHONE, at(1)).await;
     assert_eq!(first.work[0].delivery.id, EventId { sub: 1, ..bell.work[0].delivery.id });
     // One of them is itself replaced: the subs go on.
     let verdict = Verdict { instead: vec![phone_text(7, "1b")], ..done(&first) };
     store.record(&first, verdict, at(1)).await.unwrap();
-    assert_eq!(drain(&store, Braze, at(1)).await, ["2", "1b", "later", "last"]);
-    assert_eq!(drain(&store, Zendesk, at(1)).await, ["note"]);
+    assert_eq!(drain(&store, PHONE, at(1)).await, ["2", "1b", "later", "last"]);
+    assert_eq!(drain(&store, DESK, at(1)).await, ["note"]);
 }
 
 pub(crate) async fn texts_that_wait_for_a_budget_are_merged<B: Home>() {
@@ -531,38 +536,38 @@ pub(crate) async fn texts_that_wait_for_a_budget_are_merged<B: Home>() {
     for words in ["1", "2", "3", "4"] {
         ids.push(accept(&store, text("a", words)).await);
     }
-    let head = store.claim(Zendesk, at(0), Terms::merging(3)).await.unwrap().unwrap();
+    let head = store.claim(DESK, at(0), Terms::merging(3)).await.unwrap().unwrap();
     assert_eq!(words(&head), ["1"], "idleness merges nothing");
     store.record(&head, all(&head, &postpone(at(5))), at(0)).await.unwrap();
-    let group = store.claim(Zendesk, at(5), Terms::merging(3)).await.unwrap().unwrap();
+    let group = store.claim(DESK, at(5), Terms::merging(3)).await.unwrap().unwrap();
     assert_eq!(words(&group), ["1", "2", "3"]);
     let (backend, store) = backend.crash(store, at(6)).await;
     // Texts tried together are looked for together …
-    let looking = store.claim(Zendesk, at(6), Terms::merging(1)).await.unwrap().unwrap();
+    let looking = store.claim(DESK, at(6), Terms::merging(1)).await.unwrap().unwrap();
     assert_eq!(words(&looking), ["1", "2", "3"]);
     assert_eq!(looking.work[2].delivery.merged_into, Some(ids[0]));
     assert!(looking.work.iter().all(|work| matches!(work.delivery.state, State::Unconfirmed { .. })));
     let again = Transition::Retry { due_at: at(7), cause: "not there".into() };
     store.record(&looking, all(&looking, &again), at(6)).await.unwrap();
     // … and tried again together, without others.
-    let group = store.claim(Zendesk, at(7), Terms::merging(9)).await.unwrap().unwrap();
+    let group = store.claim(DESK, at(7), Terms::merging(9)).await.unwrap().unwrap();
     assert_eq!(words(&group), ["1", "2", "3"]);
     // When the head ends alone, the next one leads.
     let mut verdict = all(&group, &Transition::Retry { due_at: at(8), cause: "503".into() });
     verdict.moves[0].1 = Transition::Kill { cause: "x".into() };
     store.record(&group, verdict, at(7)).await.unwrap();
     let (_backend, store) = backend.crash(store, at(8)).await;
-    let group = store.claim(Zendesk, at(8), Terms::merging(9)).await.unwrap().unwrap();
+    let group = store.claim(DESK, at(8), Terms::merging(9)).await.unwrap().unwrap();
     assert_eq!(words(&group), ["2", "3"]);
     assert_eq!(group.work[1].delivery.merged_into, Some(ids[1]));
     store.record(&group, done(&group), at(8)).await.unwrap();
-    assert_eq!(drain(&store, Zendesk, at(8)).await, ["4"]);
+    assert_eq!(drain(&store, DESK, at(8)).await, ["4"]);
 }
 
 pub(crate) async fn notes_go_after_texts_and_as_one_for_each_ticket<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     accept(&store, text("alice", "hello")).await;
-    let hello = claim(&store, Zendesk, at(0)).await;
+    let hello = claim(&store, DESK, at(0)).await;
     let verdict = Verdict {
         changes: vec![Change::Ticket(TicketId(7), TicketStatus::Open, at(0))],
         besides: vec![note(7, "a"), note(8, "other"), note(7, "b")],
@@ -574,7 +579,7 @@ pub(crate) async fn notes_go_after_texts_and_as_one_for_each_ticket<B: Home>() {
     }
     let (_backend, store) = backend.crash(store, at(1)).await;
     let mut claims = Vec::new();
-    while let Some(claim) = store.claim(Zendesk, at(1), Terms::merging(20)).await.unwrap() {
+    while let Some(claim) = store.claim(DESK, at(1), Terms::merging(20)).await.unwrap() {
         // The texts wait for nothing, so only the notes are merged; both lanes are served beside each other.
         claims.push(words(&claim));
         let until = if claims.len() == 2 { postpone(at(5)) } else { Transition::Deliver { receipt: "r".into() } };
@@ -582,17 +587,17 @@ pub(crate) async fn notes_go_after_texts_and_as_one_for_each_ticket<B: Home>() {
     }
     assert_eq!(claims, [vec!["one"], vec!["two"], vec!["a", "b"], vec!["other"]]);
     // A note is written while a text waits, and later notes join it while it waits.
-    let waiting = store.claim(Zendesk, at(5), Terms::merging(20)).await.unwrap().unwrap();
+    let waiting = store.claim(DESK, at(5), Terms::merging(20)).await.unwrap().unwrap();
     assert_eq!(words(&waiting), ["two"]);
     let verdict = Verdict { besides: vec![note(7, "c"), note(7, "d")], ..done(&waiting) };
     store.record(&waiting, verdict, at(5)).await.unwrap();
-    let notes = store.claim(Zendesk, at(5), Terms::merging(20)).await.unwrap().unwrap();
+    let notes = store.claim(DESK, at(5), Terms::merging(20)).await.unwrap().unwrap();
     store
         .record(&notes, Verdict { besides: vec![note(7, "e")], ..all(&notes, &postpone(at(9))) }, at(5))
         .await
         .unwrap();
-    assert_eq!(store.claim(Zendesk, at(5), Terms::merging(20)).await.unwrap().map(|claim| words(&claim)), None);
-    let notes = store.claim(Zendesk, at(9), Terms::merging(20)).await.unwrap().unwrap();
+    assert_eq!(store.claim(DESK, at(5), Terms::merging(20)).await.unwrap().map(|claim| words(&claim)), None);
+    let notes = store.claim(DESK, at(9), Terms::merging(20)).await.unwrap().unwrap();
     assert_eq!(words(&notes), ["c", "d", "e"]);
     // One note has become needless, and the answer about the others is lost.
     let ids: Vec<EventId> = notes.work.iter().map(|work| work.delivery.id).collect();
@@ -600,7 +605,7 @@ pub(crate) async fn notes_go_after_texts_and_as_one_for_each_ticket<B: Home>() {
     let moves = vec![(ids[0], Transition::Skip { reason: "needless".into() }), (ids[1], lose.clone()), (ids[2], lose)];
     let verdict = Verdict { moves, besides: vec![note(7, "f")], ..Verdict::default() };
     store.record(&notes, verdict, at(9)).await.unwrap();
-    let looking = store.claim(Zendesk, at(10), Terms::merging(20)).await.unwrap().unwrap();
+    let looking = store.claim(DESK, at(10), Terms::merging(20)).await.unwrap().unwrap();
     assert_eq!(words(&looking), ["d", "e"], "nothing joins what may be written already");
 }
 
@@ -612,16 +617,16 @@ pub(crate) async fn only_plain_texts_are_merged<B: Home>() {
     }
     for (customer, behind) in [("a", stop), ("b", text("b", &"x".repeat(32 * 1024)))] {
         accept(&store, text(customer, "1")).await;
-        let head = claim(&store, Zendesk, at(0)).await;
+        let head = claim(&store, DESK, at(0)).await;
         store.record(&head, all(&head, &postpone(at(5))), at(0)).await.unwrap();
         accept(&store, text(customer, "2")).await;
         accept(&store, behind).await;
         accept(&store, text(customer, "3")).await;
-        let group = store.claim(Zendesk, at(5), Terms::merging(9)).await.unwrap().unwrap();
+        let group = store.claim(DESK, at(5), Terms::merging(9)).await.unwrap().unwrap();
         assert_eq!(words(&group), ["1", "2"], "{customer}");
         // This test does not look at the others.
         store.record(&group, done(&group), at(5)).await.unwrap();
-        assert_eq!(drain(&store, Zendesk, at(5)).await.last().unwrap(), "3");
+        assert_eq!(drain(&store, DESK, at(5)).await.last().unwrap(), "3");
     }
 }
 
@@ -630,7 +635,7 @@ pub(crate) async fn the_operator_puts_back_and_drops<B: Home>() {
     let first = accept(&store, text("a", "1")).await;
     let second = accept(&store, text("a", "2")).await;
     let third = accept(&store, text("a", "3")).await;
-    let claimed = claim(&store, Zendesk, at(0)).await;
+    let claimed = claim(&store, DESK, at(0)).await;
     let busy = store.operate(first, Transition::Discard { reason: "x".into() }, &order(at(0))).await;
     assert!(matches!(busy, Err(StoreError::Illegal(_))), "{busy:?}");
     store.record(&claimed, all(&claimed, &Transition::Kill { cause: "422".into() }), at(0)).await.unwrap();
@@ -645,7 +650,7 @@ pub(crate) async fn the_operator_puts_back_and_drops<B: Home>() {
     assert!(store.delivery(stranger).await.unwrap().is_none());
     let (_backend, store) = backend.crash(store, at(2)).await;
     assert_eq!(state(&store, second).await, State::Skipped { reason: "spam".into() });
-    assert_eq!(drain(&store, Zendesk, at(2)).await, ["1", "3"]);
+    assert_eq!(drain(&store, DESK, at(2)).await, ["1", "3"]);
 }
 
 pub(crate) async fn redriving_one_of_a_group_redrives_all<B: Home>() {
@@ -654,13 +659,13 @@ pub(crate) async fn redriving_one_of_a_group_redrives_all<B: Home>() {
     for words in ["1", "2", "3"] {
         ids.push(accept(&store, text("a", words)).await);
     }
-    let head = claim(&store, Zendesk, at(0)).await;
+    let head = claim(&store, DESK, at(0)).await;
     store.record(&head, all(&head, &postpone(at(5))), at(0)).await.unwrap();
-    let group = store.claim(Zendesk, at(5), Terms::merging(9)).await.unwrap().unwrap();
+    let group = store.claim(DESK, at(5), Terms::merging(9)).await.unwrap().unwrap();
     let later = Transition::Retry { due_at: at(99), cause: "503".into() };
     store.record(&group, all(&group, &later), at(5)).await.unwrap();
     store.operate(ids[1], Transition::Redrive, &order(at(6))).await.unwrap();
-    let next = store.claim(Zendesk, at(6), Terms::merging(9)).await.unwrap().unwrap();
+    let next = store.claim(DESK, at(6), Terms::merging(9)).await.unwrap().unwrap();
     assert_eq!(words(&next), ["1"]);
     assert_eq!(state(&store, ids[2]).await, State::Pending);
 }
@@ -681,7 +686,7 @@ pub(crate) async fn the_unreadable_are_kept_and_listed<B: Home>() {
     };
     let again = store.quarantine(event.clone(), "no JSON".into(), keys, at(0)).await;
     assert_eq!(again, Ok(Accepted::Duplicate(id)));
-    assert!(store.claim(Zendesk, at(1), Terms::merging(1)).await.unwrap().is_none());
+    assert!(store.claim(DESK, at(1), Terms::merging(1)).await.unwrap().is_none());
     let filter = |state: &str| DeliveryFilter { state: Some(state.into()), limit: 9, ..Default::default() };
     assert_eq!(store.deliveries(filter("quarantined")).await.unwrap().items[0].id, id);
     assert_eq!(store.deliveries(filter("pending")).await.unwrap().total, 0);
@@ -697,7 +702,7 @@ pub(crate) async fn lists_have_pages_and_true_totals<B: Home>() {
         ids.push(accept(&store, text(if n % 2 == 0 { "even" } else { "odd" }, &n.to_string())).await);
     }
     for _ in 0..4 {
-        let claimed = claim(&store, Zendesk, at(0)).await;
+        let claimed = claim(&store, DESK, at(0)).await;
         store.record(&claimed, done(&claimed), at(0)).await.unwrap();
     }
     let mut seen = Vec::new();
@@ -733,7 +738,7 @@ pub(crate) async fn what_is_old_goes_and_its_number_never_comes_back<B: Home>() 
         accept(&store, text("a", &n.to_string())).await;
     }
     let last = accept(&store, text("b", "stays a while")).await;
-    drain(&store, Zendesk, at(10)).await;
+    drain(&store, DESK, at(10)).await;
     assert_eq!(store.expire(at(10), seconds(0), seconds(10)).await, Ok(0), "nothing is old enough");
     assert_eq!(store.expire(at(11), seconds(0), seconds(10)).await, Ok(603), "602 deliveries and a key");
     assert!(store.delivery(last).await.unwrap().is_none());
@@ -756,7 +761,7 @@ pub(crate) async fn nothing_is_dropped_by_a_date_that_a_wrong_clock_gave<B: Home
     for (wrong, told) in [(-YEAR, true), (-YEAR, false), (YEAR, true), (YEAR, false), (-120, false)] {
         let (backend, store) = fresh_at::<B>(at(YEAR + wrong)).await;
         store.accept(text("a", "x"), vec![dispatch("d")], at(YEAR + wrong)).await.unwrap();
-        drain(&store, Zendesk, at(YEAR + wrong)).await;
+        drain(&store, DESK, at(YEAR + wrong)).await;
         let (_backend, store) = if told {
             store.time_was_set(at(YEAR)).await.unwrap();
             (backend, store)
@@ -804,10 +809,10 @@ pub(crate) async fn limits_are_kept<B: Home>() {
     assert_eq!(store.health(), Err(StoreError::BacklogFull(2)));
     let known = store.accept(text("a", "1"), key, at(0)).await;
     assert!(matches!(known, Ok(Accepted::Duplicate(_))), "{known:?}");
-    let claimed = claim(&store, Zendesk, at(0)).await;
+    let claimed = claim(&store, DESK, at(0)).await;
     store.record(&claimed, done(&claimed), at(0)).await.unwrap();
     accept(&store, text("a", "3")).await;
-    assert_eq!(drain(&store, Zendesk, at(0)).await, ["2", "3"]);
+    assert_eq!(drain(&store, DESK, at(0)).await, ["2", "3"]);
     assert_eq!(store.health(), Ok(()));
 }
 
@@ -820,7 +825,7 @@ pub(crate) async fn fewer_may_wait_where_more_is_kept<B: Home>() {
         let store = home.open(room(bytes), at(0)).await;
         assert_eq!(store.counts().room.backlog_max, before, "{bytes}");
         accept(&store, text("a", "1")).await;
-        drain(&store, Zendesk, at(0)).await;
+        drain(&store, DESK, at(0)).await;
         assert_eq!(store.counts().room.backlog_max, after, "{bytes}");
     }
 }
@@ -829,14 +834,14 @@ pub(crate) async fn who_waits_is_woken<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     accept(&store, text("a", "1")).await;
     // The wake-up was kept before any caller waited.
-    store.changed(Zendesk).await;
-    let claimed = claim(&store, Zendesk, at(0)).await;
-    let waiting = store.changed(Zendesk);
+    store.changed(DESK).await;
+    let claimed = claim(&store, DESK, at(0)).await;
+    let waiting = store.changed(DESK);
     let recording = store.record(&claimed, all(&claimed, &postpone(at(9))), at(0));
     let ((), recorded) = futures_util::future::join(waiting, recording).await;
     assert_eq!(recorded, Ok(()));
-    assert_eq!(store.next_due(Zendesk), Some(at(9)));
-    assert_eq!(store.next_due(Braze), None);
+    assert_eq!(store.next_due(DESK), Some(at(9)));
+    assert_eq!(store.next_due(PHONE), None);
 }
 
 pub(crate) async fn a_closed_store_says_so<B: Home>() {
@@ -845,7 +850,7 @@ pub(crate) async fn a_closed_store_says_so<B: Home>() {
     store.close().await;
     store.close().await;
     assert_eq!(store.accept(text("a", "2"), Vec::new(), at(0)).await, Err(StoreError::Closed));
-    assert_eq!(store.claim(Zendesk, at(0), Terms::merging(1)).await.unwrap_err(), StoreError::Closed);
+    assert_eq!(store.claim(DESK, at(0), Terms::merging(1)).await.unwrap_err(), StoreError::Closed);
     assert_eq!(store.deliveries(DeliveryFilter::default()).await.unwrap_err(), StoreError::Closed);
     assert_eq!(store.health(), Err(StoreError::Closed));
     let again = backend.open(StoreLimits::default(), at(1)).await;

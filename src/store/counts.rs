@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::account::AccountId;
 use jiff::Timestamp;
 
 use super::CommitStats;
-use crate::domain::event::Destination;
 
 /// Numbers for metrics, cheap to take.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Counts {
     pub by_state: BTreeMap<&'static str, u64>,
     /// Deliveries that wait or are being sent, by destination; without those set aside for the operator, because they
     /// hold no lane.
-    pub waiting: BTreeMap<Destination, u64>,
+    pub waiting: BTreeMap<AccountId, u64>,
     /// When the oldest delivery in a lane was accepted.
     pub oldest_unsettled: Option<Timestamp>,
     /// Sizes and times of the commits.

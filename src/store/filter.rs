@@ -4,9 +4,11 @@
 
 use jiff::Timestamp;
 
+use crate::domain::account::AccountId;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, State};
-use crate::domain::event::{Destination, EventId, TicketId};
+use crate::domain::event::{EventId, TicketId};
+use crate::domain::kind::KindName;
 
 /// Which deliveries to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,8 +23,8 @@ pub struct DeliveryFilter {
     /// Only deliveries of customers whose number ends with these digits; the [`PEOPLE_MAX`] newest of their
     /// conversations count.
     pub phone_end: Option<String>,
-    /// Only deliveries to this destination.
-    pub destination: Option<Destination>,
+    /// Only deliveries that call this account.
+    pub account: Option<AccountId>,
     /// Only the delivery with this dispatch id of Braze's.
     pub dispatch: Option<String>,
     /// Only deliveries accepted in that second or later.
@@ -54,17 +56,17 @@ impl DeliveryFilter {
     pub fn wants(&self, delivery: &Delivery) -> bool {
         let second = delivery.accepted_at.as_second();
         self.state.as_ref().is_none_or(|state| *state == delivery.state.name())
-            && self.destination.is_none_or(|destination| destination == delivery.destination)
+            && self.account.is_none_or(|account| account == delivery.account)
             && self.since.is_none_or(|since| second >= since.as_second())
             && self.until.is_none_or(|until| second < until.as_second())
             && self.dispatch.as_ref().is_none_or(|id| delivery.dispatches().any(|dispatch| dispatch == id))
             && !(self.hide_doorbells && is_answered_doorbell(delivery))
             && self.set_aside.is_none_or(|wanted| wanted == delivery.state.is_set_aside())
-            && !(self.hide_notes && delivery.kind == "note")
+            && !(self.hide_notes && delivery.kind == KindName::Note)
     }
 }
 
 /// Whether it is a doorbell, which tells that an agent replied, and needs no attention any more.
 fn is_answered_doorbell(delivery: &Delivery) -> bool {
-    delivery.kind == "agent_reply" && matches!(delivery.state, State::Delivered { .. } | State::Skipped { .. })
+    delivery.kind == KindName::AgentReply && matches!(delivery.state, State::Delivered { .. } | State::Skipped { .. })
 }

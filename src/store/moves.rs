@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use crate::domain::account::AccountId;
 use crate::domain::conversation::ConversationKey;
-use crate::domain::event::{Destination, EventId};
+use crate::domain::event::EventId;
 
 /// The deliveries that an operator means to move, and the end of the last look for them.
 #[derive(Clone, Debug)]
@@ -12,8 +13,8 @@ pub struct Sweep {
     pub state: String,
     /// Only deliveries of this conversation.
     pub conversation: Option<ConversationKey>,
-    /// Only deliveries to this destination.
-    pub destination: Option<Destination>,
+    /// Only deliveries that call this account.
+    pub account: Option<AccountId>,
     /// Only deliveries accepted by then, so that the order leaves newer ones alone.
     pub accepted_by: Timestamp,
     /// Where the last look ended.

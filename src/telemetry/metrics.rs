@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::domain::account::{AccountId, Ends};
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet};
@@ -22,7 +23,6 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::exposition;
 use super::samples::Tallies;
-use crate::domain::event::Destination;
 
 /// The reasons for answering a webhook with 503, as labels.
 const UNAVAILABLE: [&str; 6] = ["backlog", "disk", "in_hand", "stopping", "store_failed", "store_slow"];
@@ -114,7 +114,7 @@ struct Result {
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Task {
-    r#loop: &'static str,
+    r#loop: String,
 }
 
 /// A histogram that another part of the bridge keeps.
@@ -188,7 +188,7 @@ impl Default for Metrics {
         };
         metrics.register();
         UNAVAILABLE.into_iter().for_each(|reason| drop(metrics.unavailable.get_or_create(&Reason { reason })));
-        for destination in [Destination::Zendesk, Destination::Braze].map(Destination::name) {
+        for destination in Ends::FIRST.accounts().map(AccountId::name) {
             drop(metrics.budget_waits.get_or_create(&At { destination }));
             drop(metrics.budget_wait.get_or_create(&At { destination }));
             drop(metrics.paused.get_or_create(&At { destination }));
@@ -291,8 +291,8 @@ impl Metrics {
     }
 
     /// Counts an attempt to deliver with this outcome ([`crate::domain::delivery::Outcome::name`]).
-    pub fn attempt(&self, destination: Destination, outcome: &'static str) {
-        self.attempts.get_or_create(&Attempt { destination: destination.name(), outcome }).inc();
+    pub fn attempt(&self, account: AccountId, outcome: &'static str) {
+        self.attempts.get_or_create(&Attempt { destination: account.name(), outcome }).inc();
         match outcome {
             "done" => drop(self.done.inc()),
             "retry" | "reject" | "unknown" | "pause" => drop(self.troubled.inc()),
@@ -307,7 +307,7 @@ impl Metrics {
     }
 
     /// Counts a call to a vendor with its duration; `status` is `None` when no whole answer came.
-    pub fn called(&self, destination: Destination, status: Option<u16>, took: Duration) {
+    pub fn called(&self, account: AccountId, status: Option<u16>, took: Duration) {
         let answer = match status {
             None => "none",
             Some(429) => "429",
@@ -317,12 +317,12 @@ impl Metrics {
             Some(400..=499) => "4xx",
             Some(_) => "5xx",
         };
-        self.calls.get_or_create(&Call { destination: destination.name(), answer }).observe(took.as_secs_f64());
+        self.calls.get_or_create(&Call { destination: account.name(), answer }).observe(took.as_secs_f64());
     }
 
     /// Counts a wait of a call or a lane for a rate budget.
-    pub fn waited_for_budget(&self, destination: Destination, wait: Duration) {
-        let at = At { destination: destination.name() };
+    pub fn waited_for_budget(&self, account: AccountId, wait: Duration) {
+        let at = At { destination: account.name() };
         self.budget_waits.get_or_create(&at).inc();
         self.budget_wait.get_or_create(&at).inc_by(wait.as_secs_f64());
     }
@@ -338,13 +338,13 @@ impl Metrics {
     }
 
     /// Sets whether a vendor does not answer.
-    pub fn set_unreachable(&self, destination: Destination, unreachable: bool) {
-        self.unreachable.get_or_create(&At { destination: destination.name() }).set(i64::from(unreachable));
+    pub fn set_unreachable(&self, account: AccountId, unreachable: bool) {
+        self.unreachable.get_or_create(&At { destination: account.name() }).set(i64::from(unreachable));
     }
 
     /// Sets whether a destination is held.
-    pub fn set_paused(&self, destination: Destination, paused: bool) {
-        self.paused.get_or_create(&At { destination: destination.name() }).set(i64::from(paused));
+    pub fn set_paused(&self, account: AccountId, paused: bool) {
+        self.paused.get_or_create(&At { destination: account.name() }).set(i64::from(paused));
     }
 
     /// Counts a posted alarm: taken by its receiver, or failed.
@@ -353,13 +353,13 @@ impl Metrics {
     }
 
     /// Shows the restarts of the loop of this name at 0, so that an alarm sees the first one.
-    pub fn loop_may_be_restarted(&self, name: &'static str) {
-        drop(self.loop_restarts.get_or_create(&Task { r#loop: name }));
+    pub fn loop_may_be_restarted(&self, name: &str) {
+        drop(self.loop_restarts.get_or_create(&Task { r#loop: name.to_owned() }));
     }
 
     /// Counts a restart of the loop of this name, which ended before the stop.
-    pub fn loop_restarted(&self, name: &'static str) {
-        self.loop_restarts.get_or_create(&Task { r#loop: name }).inc();
+    pub fn loop_restarted(&self, name: &str) {
+        self.loop_restarts.get_or_create(&Task { r#loop: name.to_owned() }).inc();
     }
 
     /// Counts a reload of the configuration: taken, or refused as a whole.
@@ -368,8 +368,8 @@ impl Metrics {
     }
 
     /// Sets whether the operator has paused a destination.
-    pub fn set_paused_by_operator(&self, destination: Destination, paused: bool) {
-        self.paused_by_operator.get_or_create(&At { destination: destination.name() }).set(i64::from(paused));
+    pub fn set_paused_by_operator(&self, account: AccountId, paused: bool) {
+        self.paused_by_operator.get_or_create(&At { destination: account.name() }).set(i64::from(paused));
     }
 
     /// Sets the number of deliveries in each state, and the age of the oldest unsettled one (zero when there is none).
@@ -431,14 +431,14 @@ mod tests {
         metrics.refused("zendesk", "signature");
         metrics.set_last_accepted("braze", Timestamp::from_second(1_700_000_000).unwrap());
         metrics.unavailable("disk");
-        metrics.attempt(Destination::Zendesk, "done");
-        metrics.called(Destination::Zendesk, Some(201), Duration::from_millis(30));
-        metrics.called(Destination::Zendesk, None, Duration::from_secs(26));
-        metrics.waited_for_budget(Destination::Braze, Duration::from_millis(2500));
+        metrics.attempt(Ends::FIRST.desk, "done");
+        metrics.called(Ends::FIRST.desk, Some(201), Duration::from_millis(30));
+        metrics.called(Ends::FIRST.desk, None, Duration::from_secs(26));
+        metrics.waited_for_budget(Ends::FIRST.carrier, Duration::from_millis(2500));
         metrics.webhook_given_up("circuit broken");
-        metrics.set_paused(Destination::Braze, true);
-        metrics.set_unreachable(Destination::Zendesk, true);
-        metrics.set_paused_by_operator(Destination::Zendesk, true);
+        metrics.set_paused(Ends::FIRST.carrier, true);
+        metrics.set_unreachable(Ends::FIRST.desk, true);
+        metrics.set_paused_by_operator(Ends::FIRST.desk, true);
         metrics.alarm(true);
         metrics.loop_may_be_restarted("janitor");
         metrics.loop_restarted("catch_up");
@@ -494,7 +494,7 @@ mod tests {
         metrics.accepted("zendesk");
         metrics.accepted("braze");
         for outcome in ["done", "retry", "reject", "unknown", "pause", "skip", "postpone", "not_seen"] {
-            metrics.attempt(Destination::Braze, outcome);
+            metrics.attempt(Ends::FIRST.carrier, outcome);
         }
         assert_eq!(metrics.tallies(), Tallies { accepted: 2, delivered: 1, troubled: 4 });
     }
@@ -510,8 +510,8 @@ mod tests {
     #[test]
     fn a_pause_ends() {
         let metrics = Metrics::default();
-        metrics.set_paused(Destination::Braze, true);
-        metrics.set_paused(Destination::Braze, false);
+        metrics.set_paused(Ends::FIRST.carrier, true);
+        metrics.set_paused(Ends::FIRST.carrier, false);
         assert!(metrics.render().contains("tandem_destination_paused{destination=\"braze\"} 0"));
     }
 }

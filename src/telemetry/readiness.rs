@@ -3,12 +3,14 @@
 //! Each part of the bridge writes its own entries; no part is asked. Never holds personal data, because `/readyz` shows
 //! it to every caller.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::domain::event::Destination;
+use crate::domain::account::AccountId;
 
 /// The reasons against taking webhooks and the notes, by source, and the vendors' troubles. The last entry of each
 /// source counts.
@@ -17,9 +19,9 @@ pub struct Readiness(Mutex<Lists>);
 
 #[derive(Clone, Debug, Default)]
 struct Lists {
-    reasons: BTreeMap<&'static str, String>,
+    reasons: BTreeMap<Cow<'static, str>, String>,
     notes: BTreeMap<&'static str, String>,
-    troubles: BTreeMap<(Destination, Trouble), Since>,
+    troubles: BTreeMap<(AccountId, Trouble), Since>,
 }
 
 /// A fault that keeps deliveries from a vendor.
@@ -42,12 +44,12 @@ pub struct Since {
 
 impl Readiness {
     /// Sets the reason of `source` against readiness.
-    pub fn set_reason(&self, source: &'static str, reason: impl Into<String>) {
-        self.lock().reasons.insert(source, reason.into());
+    pub fn set_reason(&self, source: impl Into<Cow<'static, str>>, reason: impl Into<String>) {
+        self.lock().reasons.insert(source.into(), reason.into());
     }
 
     /// Clears the reason of `source`.
-    pub fn clear_reason(&self, source: &'static str) {
+    pub fn clear_reason(&self, source: &str) {
         self.lock().reasons.remove(source);
     }
 
@@ -62,22 +64,22 @@ impl Readiness {
     }
 
     /// Sets a trouble that holds up a vendor's deliveries. A trouble turns no webhook away.
-    pub fn set_trouble(&self, destination: Destination, trouble: Trouble, cause: impl Into<String>, now: Timestamp) {
+    pub fn set_trouble(&self, account: AccountId, trouble: Trouble, cause: impl Into<String>, now: Timestamp) {
         let cause = cause.into();
         let mut lists = self.lock();
-        let since = lists.troubles.entry((destination, trouble)).or_insert(Since { at: now, cause: String::new() });
+        let since = lists.troubles.entry((account, trouble)).or_insert(Since { at: now, cause: String::new() });
         since.cause = cause;
     }
 
     /// Clears a trouble.
-    pub fn clear_trouble(&self, destination: Destination, trouble: Trouble) {
-        self.lock().troubles.remove(&(destination, trouble));
+    pub fn clear_trouble(&self, account: AccountId, trouble: Trouble) {
+        self.lock().troubles.remove(&(account, trouble));
     }
 
     /// The cause and the beginning of a vendor's trouble.
     #[must_use]
-    pub fn trouble(&self, destination: Destination, trouble: Trouble) -> Option<Since> {
-        self.lock().troubles.get(&(destination, trouble)).cloned()
+    pub fn trouble(&self, account: AccountId, trouble: Trouble) -> Option<Since> {
+        self.lock().troubles.get(&(account, trouble)).cloned()
     }
 
     /// The reasons against taking webhooks, each as `source: reason`; empty when the bridge is ready.
@@ -90,8 +92,8 @@ impl Readiness {
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let lists = self.lock();
-        let troubles = lists.troubles.iter().map(|((destination, trouble), Since { cause, .. })| {
-            let name = destination.name();
+        let troubles = lists.troubles.iter().map(|((account, trouble), Since { cause, .. })| {
+            let name = account.name();
             match trouble {
                 Trouble::Refuses => format!("{name}: refuses the bridge: {cause}"),
                 Trouble::Unreachable => format!("{name} connection: {cause}"),
@@ -112,18 +114,20 @@ impl Readiness {
     }
 }
 
-fn sentences(list: &BTreeMap<&'static str, String>) -> Vec<String> {
+fn sentences<S: Display>(list: &BTreeMap<S, String>) -> Vec<String> {
     list.iter().map(|(source, text)| format!("{source}: {text}")).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::domain::account::Ends;
+
     use super::*;
 
     #[test]
     fn a_trouble_keeps_its_begin_until_it_is_over() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let (readiness, braze) = (Readiness::default(), Destination::Braze);
+        let (readiness, braze) = (Readiness::default(), Ends::FIRST.carrier);
         readiness.set_trouble(braze, Trouble::Refuses, "Braze answered 401", at(1));
         readiness.set_trouble(braze, Trouble::Refuses, "Braze answered 403", at(9));
         let since = readiness.trouble(braze, Trouble::Refuses);

@@ -28,7 +28,7 @@ use tracing::{info, warn};
 use crate::clients::Failure;
 use crate::clock::Trouble;
 use crate::domain::conversation::{Conversation, ConversationKey};
-use crate::domain::event::{AgentReply, Destination, Event, EventKind, TicketId};
+use crate::domain::event::{AgentReply, Event, EventKind, TicketId};
 use crate::domain::retry::{before, later};
 
 use super::Worker;
@@ -98,7 +98,7 @@ impl Worker {
             let now = self.clock.now();
             // A ring would read from Zendesk and wait in the lanes to Braze. A later look makes up for this one.
             let paused = |destination| self.store.paused(destination).is_some_and(|pause| !pause.has_ended(now));
-            if !paused(Destination::Zendesk) && !paused(Destination::Braze) {
+            if !self.ends.accounts().into_iter().any(paused) {
                 self.look(&mut progress, now, stop).await;
             }
             // A clock that was set back meanwhile cannot tell the time spent.

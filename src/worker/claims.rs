@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use crate::domain::account::{AccountId, Direction, End, Route};
 use crate::domain::breaker::Breaker;
-use crate::domain::event::{Destination, TicketId};
+use crate::domain::event::TicketId;
 use crate::domain::lanes::{Gates, Need};
 use crate::domain::retry::later;
 use crate::store::Terms;
@@ -21,8 +22,9 @@ use crate::telemetry::Trouble;
 
 use super::{Loop, Supervisor, Worker};
 
-/// Claims at work at once, for each destination. Many, because a claim whose vendor hangs keeps its place for as long
-/// as a call may take, and costs only a connection and some kilobytes. The rate budgets limit the calls.
+/// Claims worked on at once, for each route. Many, because one whose vendor hangs keeps its place for as long as a
+/// call may take, and costs a connection and some kilobytes meanwhile; how many calls a vendor gets, the rate budgets
+/// say.
 const PLACES: usize = 1024;
 
 /// The most texts that are merged into one comment, while the rate budget of their ticket is short: a screenful,
@@ -45,30 +47,30 @@ enum Turn {
 }
 
 impl Worker {
-    /// Claims due work for one destination until `stop`, and starts the loop again where it ended before.
+    /// Claims the deliveries that are due on one route until `stop`, and starts that again where it ended before.
     pub(super) async fn hand_out(
         self: &Arc<Self>,
-        destination: Destination,
+        route: Route,
         supervisor: &Supervisor,
         stop: &CancellationToken,
         tasks: &TaskTracker,
     ) {
         // Claims at work keep their places over a restart of the loop.
         let places = Arc::new(Semaphore::new(PLACES));
-        let start = || self.claim_loop(destination, &places, stop, tasks);
-        supervisor.keep(Loop::Claims(destination), stop, start).await;
+        let start = || self.claim_loop(route, &places, stop, tasks);
+        supervisor.keep(Loop::Claims(route), stop, start).await;
     }
 
     /// Waits for a place among the [`PLACES`] before the claim, so that no lease runs while its holder stands in
     /// line.
     async fn claim_loop(
         self: &Arc<Self>,
-        destination: Destination,
+        route: Route,
         places: &Arc<Semaphore>,
         stop: &CancellationToken,
         tasks: &TaskTracker,
     ) {
-        let mut is_away = self.readiness.trouble(destination, Trouble::Unreachable).is_some();
+        let mut is_away = self.asks(route) && self.readiness.trouble(route.account, Trouble::Unreachable).is_some();
         loop {
             let place = tokio::select! {
                 biased;
@@ -78,15 +80,15 @@ impl Worker {
             let Ok(place) = place else { return };
             let now = self.clock.now();
             let at_work = PLACES.saturating_sub(places.available_permits()).saturating_sub(1);
-            if is_away && !self.with_breaker(destination, |breaker| breaker.is_open()) {
+            if is_away && !self.with_breaker(route.account, |breaker| breaker.is_open()) {
                 is_away = false;
-                self.note_back(destination);
+                self.note_back(route.account);
             }
-            match self.turn(destination, at_work, now) {
+            match self.turn(route, at_work, now) {
                 Turn::Claim => {}
                 Turn::Rest(until) => {
                     drop(place);
-                    self.rest(destination, Some(until), stop).await;
+                    self.rest(route, Some(until), stop).await;
                     continue;
                 }
                 Turn::Ask => {
@@ -94,13 +96,13 @@ impl Worker {
                     tokio::select! {
                         biased;
                         () = stop.cancelled() => return,
-                        is_news = self.ask_whether_it_answers(destination) => is_away |= is_news,
+                        is_news = self.ask_whether_it_answers(route.account) => is_away |= is_news,
                     }
                     continue;
                 }
             }
-            let (terms, opens_at) = self.terms(destination, now);
-            match self.store.claim(destination, now, terms).await {
+            let (terms, opens_at) = self.terms(route, now);
+            match self.store.claim(route, now, terms).await {
                 Ok(Some(claim)) => {
                     let worker = Arc::clone(self);
                     tasks.spawn(async move {
@@ -110,53 +112,50 @@ impl Worker {
                 }
                 Ok(None) => {
                     drop(place);
-                    let due = [self.store.next_due(destination), opens_at].into_iter().flatten().min();
-                    self.rest(destination, due, stop).await;
+                    let due = [self.store.next_due(route), opens_at].into_iter().flatten().min();
+                    self.rest(route, due, stop).await;
                 }
                 Err(error) => {
                     drop(place);
-                    error!(?destination, %error, "worker.claim_failed: no delivery could be claimed");
-                    self.rest(destination, Some(later(now, Duration::from_secs(1))), stop).await;
+                    error!(%route, %error, "worker.claim_failed: no delivery could be claimed");
+                    self.rest(route, Some(later(now, Duration::from_secs(1))), stop).await;
                 }
             }
         }
     }
 
     /// The turn that the vendor's standing allows while `at_work` claims run.
-    fn turn(&self, destination: Destination, at_work: usize, now: Timestamp) -> Turn {
-        if let Some(until) = self.pauses.until(destination, now) {
+    fn turn(&self, route: Route, at_work: usize, now: Timestamp) -> Turn {
+        if let Some(until) = self.pauses.until(route.account, now) {
             return Turn::Rest(until);
         }
         // A destination that the operator has paused gets no deliveries and no question.
-        let asks = self.store.paused(destination).is_none_or(|pause| pause.has_ended(now));
-        let ask_at = self.with_breaker(destination, |breaker| breaker.ask_at(now)).filter(|_| asks);
-        if let Some(at) = ask_at {
-            return if at <= now { Turn::Ask } else { Turn::Rest(at) };
+        let asks = self.store.paused(route.account).is_none_or(|pause| pause.has_ended(now));
+        let ask_at = self.with_breaker(route.account, |breaker| breaker.ask_at(now)).filter(|_| asks);
+        match ask_at {
+            // While the account is being asked, that time is past.
+            Some(at) if !self.asks(route) => return Turn::Rest(at.max(later(now, FEW_PLACES_WAIT))),
+            Some(at) => return if at <= now { Turn::Ask } else { Turn::Rest(at) },
+            None => {}
         }
-        let most = if self.pauses.is_on_trial(destination, now) { 1 } else { PLACES };
-        if at_work >= self.with_breaker(destination, |breaker| breaker.places(most, now)) {
+        let most = if self.pauses.is_on_trial(route.account, now) { 1 } else { PLACES };
+        if at_work >= self.with_breaker(route.account, |breaker| breaker.places(most, now)) {
             return Turn::Rest(later(now, FEW_PLACES_WAIT));
         }
         Turn::Claim
     }
 
     /// The terms of a claim: the needs that cannot be met now. With it comes the first time at which one of them can.
-    fn terms(&self, destination: Destination, now: Timestamp) -> (Terms, Option<Timestamp>) {
-        let zendesk = |need| (need, self.zendesk.opens_for(need));
-        let shut: Vec<(Need, Option<Timestamp>)> = match destination {
-            Destination::Zendesk => vec![zendesk(Need::KnownTicket), zendesk(Need::NewTicket), zendesk(Need::Note)],
-            Destination::Braze => {
-                let (need, opens_at) = zendesk(Need::Comments);
-                let held = self.pauses.until(Destination::Zendesk, now);
-                let away = self.zendesk.with_breaker(|breaker| breaker.ask_at(now).filter(|_| breaker.is_open()));
-                // While the vendor is being asked, that time is past.
-                let away = away.map(|at| at.max(later(now, FEW_PLACES_WAIT)));
-                vec![(need, opens_at.max(held).max(away)), (Need::Text, self.braze.opens_for(Need::Text))]
-            }
+    fn terms(&self, route: Route, now: Timestamp) -> (Terms, Option<Timestamp>) {
+        let needs: &[Need] = match (route.direction, self.ends.end(route.account)) {
+            (Direction::ToDesk, _) => &[Need::KnownTicket, Need::NewTicket, Need::Note],
+            (Direction::ToCustomer, Some(End::Desk)) => &[Need::Comments],
+            (Direction::ToCustomer, Some(End::Carrier) | None) => &[Need::Text],
         };
+        let shut = needs.iter().map(|need| (*need, self.opens_for(*need)));
         let mut gates = Gates::default();
         let mut opens_at = None;
-        for (need, at) in shut.into_iter().filter_map(|(need, at)| Some((need, at?))) {
+        for (need, at) in shut.filter_map(|(need, at)| Some((need, at?))) {
             gates = gates.shut(need);
             opens_at = [opens_at, Some(at)].into_iter().flatten().min();
         }
@@ -173,48 +172,61 @@ impl Worker {
     ///
     /// The wait is [`REST_MAX`] at most, because a time may come from a clock that was wrong, and because the end of
     /// a lease is no change of the store.
-    async fn rest(&self, destination: Destination, due: Option<Timestamp>, stop: &CancellationToken) {
+    async fn rest(&self, route: Route, due: Option<Timestamp>, stop: &CancellationToken) {
         let longest = later(self.clock.now(), REST_MAX);
         let until_due = self.clock.sleep_until(due.map_or(longest, |due| due.min(longest)));
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
-            () = self.store.changed(destination) => {}
+            () = self.store.changed(route) => {}
             () = until_due => {}
         }
     }
 
     /// Asks a vendor for a small object. True when this call shows first that the vendor does not answer.
-    async fn ask_whether_it_answers(&self, destination: Destination) -> bool {
-        let failed = match destination {
-            Destination::Zendesk => self.zendesk.me().await.err(),
-            Destination::Braze => self.braze.campaign(&self.options.agent_reply_campaign).await.err(),
+    async fn ask_whether_it_answers(&self, account: AccountId) -> bool {
+        let failed = if account == self.ends.desk {
+            self.zendesk.me().await.err()
+        } else {
+            self.braze.campaign(&self.options.agent_reply_campaign).await.err()
         };
         let now = self.clock.now();
         // Any answer has closed the breaker.
-        let is_news = self.with_breaker(destination, |breaker| breaker.still_unanswered(now));
+        let is_news = self.with_breaker(account, |breaker| breaker.still_unanswered(now));
         if is_news {
             let cause = failed.as_ref().map_or("no answer", |failure| failure.cause());
             warn!(
-                ?destination,
+                destination = account.name(),
                 "destination.unreachable: {cause}; it is asked at intervals, and nothing else is tried"
             );
-            self.readiness.set_trouble(destination, Trouble::Unreachable, cause, now);
-            self.metrics.set_unreachable(destination, true);
+            self.readiness.set_trouble(account, Trouble::Unreachable, cause, now);
+            self.metrics.set_unreachable(account, true);
         }
         is_news
     }
 
-    fn note_back(&self, destination: Destination) {
-        info!(?destination, "destination.reached: it answers again");
-        self.readiness.clear_trouble(destination, Trouble::Unreachable);
-        self.metrics.set_unreachable(destination, false);
+    fn note_back(&self, account: AccountId) {
+        info!(destination = account.name(), "destination.reached: it answers again");
+        self.readiness.clear_trouble(account, Trouble::Unreachable);
+        self.metrics.set_unreachable(account, false);
     }
 
-    fn with_breaker<T>(&self, destination: Destination, look: impl FnOnce(&mut Breaker) -> T) -> T {
-        match destination {
-            Destination::Zendesk => self.zendesk.with_breaker(look),
-            Destination::Braze => self.braze.with_breaker(look),
+    /// Whether the loop of this route is the one that asks a silent account. Doorbells leave it to the loop of texts.
+    fn asks(&self, route: Route) -> bool {
+        route.direction == Direction::ToDesk || route.account == self.ends.carrier
+    }
+
+    /// When work with this need may be taken in hand, by the rate budgets; `None` means now.
+    fn opens_for(&self, need: Need) -> Option<Timestamp> {
+        match need {
+            Need::Text => self.braze.opens_for(need),
+            Need::Nothing | Need::KnownTicket | Need::NewTicket | Need::Note | Need::Comments => {
+                self.zendesk.opens_for(need)
+            }
         }
+    }
+
+    fn with_breaker<T>(&self, account: AccountId, look: impl FnOnce(&mut Breaker) -> T) -> T {
+        if account == self.ends.desk { self.zendesk.with_breaker(look) } else { self.braze.with_breaker(look) }
     }
 }

@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 
 use crate::clients::Failure;
 use crate::clients::zendesk::Written;
+use crate::domain::account::End;
 use crate::domain::arrival;
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation};
 use crate::domain::delivery::{Outcome, State};
-use crate::domain::event::{Destination, EventId, EventKind, TicketId};
+use crate::domain::event::{EventId, EventKind, TicketId};
 use crate::domain::parts;
 use crate::domain::retry::OnUnconfirmed;
 use crate::store::Claim;
@@ -32,7 +33,7 @@ impl Worker {
     /// Looks for our mark (the event id, in the metadata of an audit) on the tickets that the text may have reached.
     pub(super) async fn look_at_zendesk(&self, claim: &Claim, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
-        let failed = |failure| self.outcome(failure, Destination::Zendesk);
+        let failed = |failure| self.outcome(failure, End::Desk);
         let mut candidates: Vec<TicketId> = head.event.kind.ticket_id().into_iter().collect();
         candidates.extend(recent_tickets(claim));
         if matches!(head.event.kind, EventKind::CustomerText(_)) && !claim.key.is_provisional() {
@@ -82,7 +83,7 @@ impl Worker {
             Err(Failure::Forbidden { status: 403, cause, .. } | Failure::Reject { cause }) => {
                 return Ok(self.nobody_can_tell(cause));
             }
-            Err(failure) => return Err(self.outcome(failure, Destination::Braze)),
+            Err(failure) => return Err(self.outcome(failure, End::Carrier)),
         };
         let parts = parts::count(&head.event.kind, self.options.gsm7);
         let seen = (1..=parts).rev().find(|part| {

@@ -301,7 +301,7 @@ fn base(claim: &Claim, customer: &Customer) -> Context {
         event: EventPart {
             id,
             ids,
-            kind: head.map(|work| work.event.kind.name()).unwrap_or_default().to_owned(),
+            kind: head.map(|work| work.event.kind.name().word()).unwrap_or_default().to_owned(),
             received_at: head.map_or(Timestamp::MIN, |work| work.event.received_at),
             channel: None,
             category: None,

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 use crate::clients::{Attempt, Failure};
+use crate::domain::account::AccountId;
 use crate::domain::alarm::Notice;
 use crate::domain::delivery::{Delivery, Outcome, State};
-use crate::domain::event::{Destination, EventKind};
 use crate::domain::refusals::{self, Object, Refusals, Weight};
 use crate::domain::retry::later;
 use crate::store::Claim;
@@ -26,32 +26,32 @@ impl Worker {
     /// attempt.
     pub(super) async fn weighed(&self, claim: &Claim, heard: &Arc<Attempt>) -> Report {
         let report = heard.listen(self.attempt(claim)).await;
-        let Outcome::Forbid { destination, object, cause } = report.outcome else { return report };
+        let Outcome::Forbid { account, object, cause } = report.outcome else { return report };
         let outcome = match claim.work.first() {
-            Some(head) => self.weigh(&head.delivery, destination, &object, cause).await,
+            Some(head) => self.weigh(&head.delivery, account, &object, cause).await,
             None => Outcome::Reject { cause },
         };
         Report { outcome, ..report }
     }
 
     /// Judges the refusal of one object: it concerns this delivery, or the account.
-    async fn weigh(&self, delivery: &Delivery, destination: Destination, object: &Object, cause: String) -> Outcome {
+    async fn weigh(&self, delivery: &Delivery, account: AccountId, object: &Object, cause: String) -> Outcome {
         let now = self.clock.now();
         let is_over = refusals::tries_are_over(&delivery.state, now);
         // Braze has no call that every key may make, so it cannot be asked.
-        let can_probe = destination == Destination::Zendesk;
-        let mut weight = self.pauses.weigh(destination, object, is_over, can_probe, now);
+        let can_probe = account == self.ends.desk;
+        let mut weight = self.pauses.weigh(account, object, is_over, can_probe, now);
         if weight == Weight::Probe {
             weight = match self.is_let_in().await {
                 Some(is_let_in) => {
-                    self.pauses.probed(destination, is_let_in, now);
-                    self.pauses.weigh(destination, object, is_over, can_probe, now)
+                    self.pauses.probed(account, is_let_in, now);
+                    self.pauses.weigh(account, object, is_over, can_probe, now)
                 }
                 None => Weight::Again,
             };
         }
         match weight {
-            Weight::Account => Outcome::Pause { destination, cause },
+            Weight::Account => Outcome::Pause { account, cause },
             Weight::Object if matches!(delivery.state, State::Unconfirmed { .. }) => Outcome::SetAside { cause },
             Weight::Object => Outcome::Reject { cause },
             Weight::Again | Weight::Probe => Outcome::Retry { cause, after: None },
@@ -69,35 +69,37 @@ impl Worker {
     }
 
     /// Pauses a vendor that refuses us, and reports it.
-    fn hold(&self, destination: Destination, cause: &str, now: Timestamp) {
-        if self.pauses.pause(destination, later(now, self.options.retry.pause)) {
-            warn!(?destination, "destination.paused: {cause}");
-            self.alarms.note(Notice::Paused { destination, cause: cause.to_owned() }, now);
+    fn hold(&self, account: AccountId, cause: &str, now: Timestamp) {
+        if self.pauses.pause(account, later(now, self.options.retry.pause)) {
+            warn!(destination = account.name(), "destination.paused: {cause}");
+            self.alarms.note(Notice::Paused { account, cause: cause.to_owned() }, now);
         }
-        self.readiness.set_trouble(destination, Trouble::Refuses, cause, now);
-        self.metrics.set_paused(destination, true);
+        self.readiness.set_trouble(account, Trouble::Refuses, cause, now);
+        self.metrics.set_paused(account, true);
     }
 
     /// Keeps the [`Pauses`] in step: a refusal begins a pause, a success ends it. Other outcomes do not tell whether
     /// the vendor lets us in.
     pub(super) fn note_health(&self, claim: &Claim, outcome: &Outcome, now: Timestamp) {
         match outcome {
-            Outcome::Pause { destination, cause } => {
-                self.hold(*destination, cause, now);
+            Outcome::Pause { account, cause } => {
+                self.hold(*account, cause, now);
             }
             Outcome::Done { .. } => {
-                let answered = claim.work.first().and_then(|head| answered_by(&head.event.kind));
-                let Some(destination) = answered else { return };
-                if self.pauses.succeeded(destination, now) {
-                    info!(?destination, "destination.resumed: calls are answered again");
-                    self.alarms.note(Notice::Resumed { destination }, now);
-                    self.readiness.clear_trouble(destination, Trouble::Refuses);
-                    self.metrics.set_paused(destination, false);
+                if !claim.work.first().is_some_and(|head| head.event.kind.name().traits().asks) {
+                    return;
+                }
+                let account = claim.route.account;
+                if self.pauses.succeeded(account, now) {
+                    info!(destination = account.name(), "destination.resumed: calls are answered again");
+                    self.alarms.note(Notice::Resumed { account }, now);
+                    self.readiness.clear_trouble(account, Trouble::Refuses);
+                    self.metrics.set_paused(account, false);
                 }
             }
             Outcome::Postpone { until, for_budget: true, .. } => {
                 let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default();
-                self.metrics.waited_for_budget(claim.destination, wait);
+                self.metrics.waited_for_budget(claim.route.account, wait);
             }
             Outcome::Skip { .. }
             | Outcome::Retry { .. }
@@ -116,7 +118,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// The vendors that refuse us, and the refusals of each since its last success.
 #[derive(Debug, Default)]
-pub struct Pauses(Mutex<BTreeMap<Destination, Standing>>);
+pub struct Pauses(Mutex<BTreeMap<AccountId, Standing>>);
 
 #[derive(Debug, Default)]
 struct Standing {
@@ -126,74 +128,59 @@ struct Standing {
 
 impl Pauses {
     /// The end of a destination's pause; `None` when it has none.
-    pub(super) fn until(&self, destination: Destination, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn until(&self, account: AccountId, now: Timestamp) -> Option<Timestamp> {
         // A later end comes from a clock that has been set since.
         let is_on = |until: &Timestamp| *until > now && *until <= later(now, PAUSE_MAX);
-        self.lock().get(&destination)?.paused_until.filter(is_on)
+        self.lock().get(&account)?.paused_until.filter(is_on)
     }
 
     /// Whether a pause is over and no call has succeeded since. One delivery at a time then shows whether the vendor
     /// lets us in again.
-    pub(super) fn is_on_trial(&self, destination: Destination, now: Timestamp) -> bool {
-        self.lock().get(&destination).and_then(|standing| standing.paused_until).is_some_and(|until| until <= now)
+    pub(super) fn is_on_trial(&self, account: AccountId, now: Timestamp) -> bool {
+        self.lock().get(&account).and_then(|standing| standing.paused_until).is_some_and(|until| until <= now)
     }
 
     /// Begins or prolongs a pause; true when it begins.
-    fn pause(&self, destination: Destination, until: Timestamp) -> bool {
-        self.lock().entry(destination).or_default().paused_until.replace(until).is_none()
+    fn pause(&self, account: AccountId, until: Timestamp) -> bool {
+        self.lock().entry(account).or_default().paused_until.replace(until).is_none()
     }
 
     /// Notes a call that succeeded; true when it ended a pause.
-    fn succeeded(&self, destination: Destination, now: Timestamp) -> bool {
+    fn succeeded(&self, account: AccountId, now: Timestamp) -> bool {
         let mut standings = self.lock();
-        let standing = standings.entry(destination).or_default();
+        let standing = standings.entry(account).or_default();
         standing.refusals.accepted(now);
         standing.paused_until.take().is_some()
     }
 
-    fn weigh(
-        &self,
-        destination: Destination,
-        object: &Object,
-        is_over: bool,
-        can_probe: bool,
-        now: Timestamp,
-    ) -> Weight {
-        self.lock().entry(destination).or_default().refusals.weigh(object, is_over, can_probe, now)
+    fn weigh(&self, account: AccountId, object: &Object, is_over: bool, can_probe: bool, now: Timestamp) -> Weight {
+        self.lock().entry(account).or_default().refusals.weigh(object, is_over, can_probe, now)
     }
 
-    fn probed(&self, destination: Destination, is_let_in: bool, now: Timestamp) {
-        self.lock().entry(destination).or_default().refusals.probed(is_let_in, now);
+    fn probed(&self, account: AccountId, is_let_in: bool, now: Timestamp) {
+        self.lock().entry(account).or_default().refusals.probed(is_let_in, now);
     }
 
     /// Every change is one assignment, so a poisoned lock still holds whole standings.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Destination, Standing>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<AccountId, Standing>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The vendor that has answered when a delivery of this kind is done. A doorbell waits in the lane to the phone, but
-/// its call goes to Zendesk.
-fn answered_by(kind: &EventKind) -> Option<Destination> {
-    match kind {
-        EventKind::CustomerText(_) | EventKind::Note(_) | EventKind::AgentReply(_) => Some(Destination::Zendesk),
-        EventKind::PhoneText(_) | EventKind::TicketSolved(_) => Some(Destination::Braze),
-        EventKind::TicketReopened(_) | EventKind::Unreadable(_) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::domain::account::Ends;
+
     use super::*;
 
     #[test]
     fn a_pause_lasts_a_minute_at_most_wherever_the_clock_has_gone() {
         let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
         let pauses = Pauses::default();
-        assert!(pauses.pause(Destination::Zendesk, at(30)));
+        assert!(pauses.pause(Ends::FIRST.desk, at(30)));
         for (now, is_held) in [(0, true), (29, true), (30, false), (-30, true), (-31, false), (-86_400, false)] {
-            assert_eq!(pauses.until(Destination::Zendesk, at(now)), is_held.then_some(at(30)), "{now}");
+            assert_eq!(pauses.until(Ends::FIRST.desk, at(now)), is_held.then_some(at(30)), "{now}");
         }
-        assert_eq!(pauses.until(Destination::Braze, at(0)), None);
+        assert_eq!(pauses.until(Ends::FIRST.carrier, at(0)), None);
     }
 }

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 
 use crate::clients::Failure;
 use crate::clients::zendesk::{TicketView, UserView};
+use crate::domain::account::End;
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation, ConversationKey, TakenUp, fingerprint};
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{Customer, Destination, TicketId, UserId};
+use crate::domain::event::{Customer, TicketId, UserId};
 use crate::domain::phone::digits;
 use crate::store::{Claim, StoreError};
 
@@ -42,7 +43,7 @@ impl Worker {
             Err(Failure::NotFound { .. }) => {
                 return Err(Outcome::Skip { reason: format!("ticket {ticket} does not exist") });
             }
-            Err(failure) => return Err(self.outcome(failure, Destination::Zendesk)),
+            Err(failure) => return Err(self.outcome(failure, End::Desk)),
         };
         if !is_tagged(&view) && !self.follows_merge(&view).await? {
             return Err(Outcome::Skip {

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 
 use crate::clients::Failure;
 use crate::clients::zendesk::{COMMENTS_MAX, Saved, TicketView, Written};
+use crate::domain::account::End;
 use crate::domain::conversation::{Change, Conversation, Keyword, Opening, TicketStatus, fingerprint};
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{Customer, CustomerText, Destination, Event, EventId, TicketId, UserId};
+use crate::domain::event::{Customer, CustomerText, Event, EventId, TicketId, UserId};
 use crate::domain::note::{Note, Saying};
 use crate::domain::plan::{Facts, KnownTicket, Step, Tagging, plan};
 use crate::domain::reading::Counted;
@@ -114,7 +115,7 @@ impl Worker {
         facts: &mut Facts,
         learnt: &mut Learnt,
     ) -> Result<Option<Outcome>, Outcome> {
-        let failed = |failure| self.outcome(failure, Destination::Zendesk);
+        let failed = |failure| self.outcome(failure, End::Desk);
         match step {
             Step::FindTickets => {
                 let found = self.zendesk.find_tickets(&inbound.claim.key.0).await.map_err(failed)?;
@@ -175,7 +176,7 @@ impl Worker {
                 learnt.changes.push(Change::TicketGone(id));
                 facts.ticket_gone();
             }
-            Err(failure) => return Err(self.outcome(failure, Destination::Zendesk)),
+            Err(failure) => return Err(self.outcome(failure, End::Desk)),
         }
         Ok(())
     }
@@ -214,7 +215,7 @@ impl Worker {
                 if is_sure && self.opening_in_doubt(inbound.claim).is_none() {
                     learnt.changes.push(Change::NotOpened);
                 }
-                Err(self.outcome(failure, Destination::Zendesk))
+                Err(self.outcome(failure, End::Desk))
             }
         }
     }
@@ -274,7 +275,7 @@ impl Worker {
                 Ok(None)
             }
             Err(Failure::Reject { .. }) if inbound.remembers(requester) && facts.requester_gone() => Ok(None),
-            Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
+            Err(failure) => Err(self.outcome(failure, End::Desk)),
         }
     }
 
@@ -283,7 +284,7 @@ impl Worker {
         match self.zendesk.ticket(ticket).await {
             Ok(ticket) => Ok(ticket.comment_count.is_some_and(|count| count >= COMMENTS_MAX)),
             Err(Failure::NotFound { .. }) => Ok(false),
-            Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
+            Err(failure) => Err(self.outcome(failure, End::Desk)),
         }
     }
 
@@ -299,7 +300,7 @@ impl Worker {
         let Some(head) = inbound.claim.work.first().filter(|head| head.delivery.attempts > 0) else { return Ok(None) };
         let candidates = recent_tickets(inbound.claim).into_iter().chain(ticket);
         let found = self.find_write(candidates, head.delivery.id).await;
-        let found = found.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
+        let found = found.map_err(|failure| self.outcome(failure, End::Desk))?;
         let Some(written) = found else { return Ok(None) };
         let outcome = self.wrote(&written, Some(inbound.written), learnt);
         learnt.changes.push(Change::OpenedInDoubt(head.delivery.id));
@@ -354,7 +355,7 @@ impl Worker {
         };
         for event in known.openings() {
             let found = self.find_write([ticket], event).await;
-            let found = found.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
+            let found = found.map_err(|failure| self.outcome(failure, End::Desk))?;
             if let Some(first) = found.and_then(|written| written.comment_id) {
                 self.learn_first(claim, vec![Change::Stands(ticket, first), Change::OpenedInDoubt(event)]).await?;
                 return Ok(true);
@@ -409,7 +410,7 @@ impl Worker {
             }
             Err(Failure::Closed { .. } | Failure::NotFound { .. }) => Ok(nowhere()),
             Err(Failure::Reject { .. }) if self.is_full(ticket).await? => Ok(nowhere()),
-            Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
+            Err(failure) => Err(self.outcome(failure, End::Desk)),
         }
     }
 
@@ -426,7 +427,7 @@ impl Worker {
                 Err(Failure::NotFound { .. }) => Err(Outcome::Reject {
                     cause: format!("the text names ticket {ticket}, which does not exist, and no customer"),
                 }),
-                Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
+                Err(failure) => Err(self.outcome(failure, End::Desk)),
             };
         }
         let known = claim.conversation.as_ref().map(|conversation| conversation.customer.clone());

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use crate::clients::Failure;
 use crate::clients::zendesk::TicketView;
+use crate::domain::account::End;
 use crate::domain::conversation::{Change, TicketStatus};
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{AgentReply, CommentId, Destination, Event, EventKind, Sighting, TicketId, UserId};
+use crate::domain::event::{AgentReply, CommentId, Event, EventKind, Sighting, TicketId, UserId};
 use crate::domain::plan::{MERGED_TAG, Tagging};
 use crate::store::{Claim, StoreError};
 
@@ -26,7 +27,7 @@ impl Worker {
     /// gets the tag, without which no trigger of ours would fire on it.
     pub(super) async fn follows_merge(&self, view: &TicketView) -> Result<bool, Outcome> {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
-        let failed = |failure| self.outcome(failure, Destination::Zendesk);
+        let failed = |failure| self.outcome(failure, End::Desk);
         let Some(customer) = customer_behind(view, &self.options.user_field) else { return Ok(false) };
         let key = self.store.key_of(&customer, None).await.map_err(retry)?;
         let known = self.store.conversation(&key).await.map_err(retry)?;
@@ -54,14 +55,14 @@ impl Worker {
             Ok(_) | Err(Failure::Closed { .. } | Failure::NotFound { .. } | Failure::Reject { .. }) => Ok(()),
             // Written or not, the ticket is read again.
             Err(Failure::Unknown { cause } | Failure::Changed { cause }) => Err(Outcome::Retry { cause, after: None }),
-            Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
+            Err(failure) => Err(self.outcome(failure, End::Desk)),
         }
     }
 
     /// Follows the conversation from its ticket, which a look has seen merged, to the ticket's heirs, and adds a
     /// doorbell for the replies on each.
     pub(super) async fn follow(&self, claim: &Claim, merged: TicketId, learnt: &mut Learnt) -> Result<(), Outcome> {
-        let failed = |failure| self.outcome(failure, Destination::Zendesk);
+        let failed = |failure| self.outcome(failure, End::Desk);
         let Some(conversation) = &claim.conversation else { return Ok(()) };
         if conversation.ticket.as_ref().is_none_or(|ticket| ticket.id != merged) {
             return Ok(());
@@ -88,7 +89,7 @@ impl Worker {
             Ok(view) if view.status == TicketStatus::Closed => Ok(()),
             Ok(view) => self.tag(&view).await,
             Err(Failure::NotFound { .. }) => Ok(()),
-            Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
+            Err(failure) => Err(self.outcome(failure, End::Desk)),
         }
     }
 

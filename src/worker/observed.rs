@@ -12,7 +12,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, debug_span, info, warn};
 
 use crate::clients::{Transport, TransportError};
-use crate::domain::event::Destination;
+use crate::domain::account::AccountId;
 use crate::telemetry::Metrics;
 
 /// A transport that reports its calls.
@@ -20,7 +20,7 @@ pub struct ObservedTransport {
     /// The transport that carries the calls.
     pub inner: Arc<dyn Transport>,
     /// The vendor that it calls.
-    pub destination: Destination,
+    pub account: AccountId,
     /// The counters of calls.
     pub metrics: Arc<Metrics>,
 }
@@ -37,7 +37,7 @@ fn route(method: &http::Method, path: &str) -> String {
 impl Transport for ObservedTransport {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let vendor = self.destination.name();
+        let vendor = self.account.name();
         let asked_at = Instant::now();
         let span = debug_span!("call", vendor, call = route(&method, &path), status = Empty);
         let answer = self.inner.send(request).instrument(span.clone()).await;
@@ -47,11 +47,11 @@ impl Transport for ObservedTransport {
             Ok(answer) => {
                 let status = answer.status().as_u16();
                 span.record("status", status);
-                self.metrics.called(self.destination, Some(status), took);
+                self.metrics.called(self.account, Some(status), took);
                 info!(%method, path, vendor, status, duration_ms, "call.answered: {vendor} {method} {path}: {status}");
             }
             Err(error) => {
-                self.metrics.called(self.destination, None, took);
+                self.metrics.called(self.account, None, took);
                 let cause = error.to_string();
                 warn!(%method, path, vendor, cause, duration_ms, "call.failed: {vendor} {method} {path}: {cause}");
             }

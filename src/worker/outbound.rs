@@ -3,10 +3,11 @@
 
 use crate::clients::Failure;
 use crate::clients::braze::Recipient;
+use crate::domain::account::End;
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation, Subscription, TicketStatus};
 use crate::domain::delivery::{Happened, Outcome, receipt_of};
-use crate::domain::event::{Destination, EventKind, PhoneText, TicketChange, TicketId};
+use crate::domain::event::{EventKind, PhoneText, TicketChange, TicketId};
 use crate::domain::parts;
 use crate::domain::refusals::Object;
 use crate::domain::retry::OnUnconfirmed;
@@ -164,21 +165,19 @@ impl Worker {
 
     /// The outcome of a send that failed.
     fn not_sent(&self, text: &PhoneText, failure: Failure) -> Outcome {
-        let destination = Destination::Braze;
+        let account = self.ends.carrier;
         match (failure, &text.recipe) {
             // A campaign that a drop-in body names is that body's affair: no other text waits for it.
             (Failure::Forbidden { cause, status: 403, .. }, Some(recipe)) => {
-                Outcome::Forbid { destination, object: Object::Campaign(recipe.campaign_id.clone()), cause }
+                Outcome::Forbid { account, object: Object::Campaign(recipe.campaign_id.clone()), cause }
             }
             (Failure::Forbidden { cause, .. }, Some(_)) => Outcome::Reject { cause },
             (Failure::Broke { cause, .. }, _) if self.options.on_unconfirmed == OnUnconfirmed::Hold => {
                 Outcome::Unknown { cause }
             }
             // Every text goes through the configured campaign, so its refusal concerns the account.
-            (Failure::Forbidden { cause, object: Object::Campaign(_), .. }, None) => {
-                Outcome::Pause { destination, cause }
-            }
-            (failure, _) => self.outcome(failure, destination),
+            (Failure::Forbidden { cause, object: Object::Campaign(_), .. }, None) => Outcome::Pause { account, cause },
+            (failure, _) => self.outcome(failure, End::Carrier),
         }
     }
 
@@ -212,7 +211,7 @@ impl Worker {
             Some(group) => self.braze.subscription(group, recipient).await,
             None => Ok(None),
         };
-        let answer = answer.map_err(|failure| self.outcome(failure, Destination::Braze))?;
+        let answer = answer.map_err(|failure| self.outcome(failure, End::Carrier))?;
         let counts = match answer {
             Some(true) => Subscription::In,
             Some(false) => Subscription::Out,

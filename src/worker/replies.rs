@@ -7,12 +7,11 @@ use jiff::Timestamp;
 
 use crate::clients::Failure;
 use crate::clients::zendesk::{COMMENTS_AT_ONCE, CommentView};
+use crate::domain::account::{Direction, End};
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Forwarded};
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{
-    AgentReply, CommentId, Destination, Event, EventKind, PhoneText, TicketChange, TicketId, UserId,
-};
+use crate::domain::event::{AgentReply, CommentId, Event, EventKind, PhoneText, TicketChange, TicketId, UserId};
 use crate::domain::reading::{Counted, Shown};
 use crate::domain::retry::later;
 use crate::domain::text;
@@ -94,7 +93,7 @@ impl Worker {
             Err(Failure::NotFound { .. }) => {
                 return Ok(Outcome::Skip { reason: format!("ticket {} does not exist", reply.ticket_id) });
             }
-            Err(failure) => return Err(self.outcome(failure, Destination::Zendesk)),
+            Err(failure) => return Err(self.outcome(failure, End::Desk)),
         };
         let missing = reply.comment_id.filter(|named| comments.iter().all(|comment| comment.id != *named));
         let rang_at = claim.work.first().map_or(now, |head| head.event.received_at);
@@ -161,7 +160,7 @@ impl Worker {
         let comments = match self.zendesk.comments_after(change.ticket_id, after).await {
             Ok(comments) => comments,
             Err(Failure::NotFound { .. }) => return Ok(None),
-            Err(failure) => return Err(self.outcome(failure, Destination::Zendesk)),
+            Err(failure) => return Err(self.outcome(failure, End::Desk)),
         };
         let look = Look {
             ticket: change.ticket_id,
@@ -198,7 +197,7 @@ impl Worker {
         match self.zendesk.comment_that_solved(ticket).await {
             Ok(answer) => Ok(answer),
             Err(Failure::NotFound { .. }) => Ok(None),
-            Err(failure) => Err(self.outcome(failure, Destination::Zendesk)),
+            Err(failure) => Err(self.outcome(failure, End::Desk)),
         }
     }
 
@@ -245,7 +244,7 @@ impl Worker {
                 MergeWords::Perhaps(named) => {
                     let ids: Vec<TicketId> = std::iter::once(ticket).chain(named).collect();
                     let tickets = self.zendesk.tickets(&ids).await;
-                    let tickets = tickets.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
+                    let tickets = tickets.map_err(|failure| self.outcome(failure, End::Desk))?;
                     if owed::is_of_a_merge(comment.created_at, &tickets.tickets) {
                         merges.push(comment.id);
                     }
@@ -305,7 +304,7 @@ impl Worker {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         let now = self.clock.now();
         // The order matters: a text that is done by the first answer is known by the second.
-        let until = if self.store.is_waiting(Destination::Zendesk, &claim.key).await.map_err(retry)? {
+        let until = if self.store.is_waiting(Direction::ToDesk, &claim.key).await.map_err(retry)? {
             later(now, OPENING_WAIT)
         } else {
             let known = self.store.conversation(&claim.key).await.map_err(retry)?;

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use crate::clients::Failure;
 use crate::clients::zendesk::{IdHolder, Saved, UserQuery, UserView};
+use crate::domain::account::End;
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{Customer, Destination};
+use crate::domain::event::Customer;
 use crate::domain::plan::{Facts, UserMatch};
 use crate::domain::retry::later;
 use crate::store::{Claim, StoreError};
@@ -87,7 +88,7 @@ impl Worker {
         customer: &Customer,
         facts: &mut Facts,
     ) -> Result<Option<UserView>, Outcome> {
-        let failed = |failure| self.outcome(failure, Destination::Zendesk);
+        let failed = |failure| self.outcome(failure, End::Desk);
         let query = match by {
             UserMatch::ExternalId => {
                 let Some(id) = user_external_id(customer) else { return Ok(None) };
@@ -159,7 +160,7 @@ impl Worker {
     /// Makes the customer a user: with all known values, or else with those that Zendesk cannot refuse, and under
     /// their own external id where it is free. An answer that shows another user is not believed.
     pub(super) async fn create_requester(&self, id_taken: Option<bool>, customer: &Customer) -> Result<Saved, Outcome> {
-        let failed = |failure| self.outcome(failure, Destination::Zendesk);
+        let failed = |failure| self.outcome(failure, End::Desk);
         let Some(id) = user_external_id(customer) else {
             return self.save_requester(customer, None).await.map_err(failed);
         };

@@ -5,6 +5,7 @@
 //! those to the other start again. A restart loses the loop's own variables, so they hold only values that the loop
 //! can find again.
 
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::clock::Clock;
-use crate::domain::event::Destination;
+use crate::domain::account::{Direction, Ends, Route};
 use crate::failpoint;
 use crate::telemetry::{Metrics, Readiness};
 
@@ -32,7 +33,7 @@ const STANDS_AFTER: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loop {
     /// Hands out the deliveries to one destination.
-    Claims(Destination),
+    Claims(Route),
     /// Drops old records from the store.
     Janitor,
     /// Looks for replies that no webhook brought.
@@ -50,47 +51,54 @@ pub enum Loop {
 }
 
 impl Loop {
-    /// All loops.
-    pub const ALL: [Self; 9] = [
-        Self::Claims(Destination::Zendesk),
-        Self::Claims(Destination::Braze),
-        Self::Janitor,
-        Self::CatchUp,
-        Self::Completions,
-        Self::Alarms,
-        Self::Timekeeping,
-        Self::Samples,
-        Self::Arrivals,
-    ];
+    /// All loops of a bridge between these accounts.
+    pub fn all(ends: Ends) -> impl Iterator<Item = Self> {
+        let others = [
+            Self::Janitor,
+            Self::CatchUp,
+            Self::Completions,
+            Self::Alarms,
+            Self::Timekeeping,
+            Self::Samples,
+            Self::Arrivals,
+        ];
+        ends.routes().into_iter().map(Self::Claims).chain(others)
+    }
 
     /// Its name in logs, metrics and fail points.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> Cow<'static, str> {
         match self {
-            Self::Claims(Destination::Zendesk) => "deliveries_zendesk",
-            Self::Claims(Destination::Braze) => "deliveries_braze",
-            Self::Janitor => "janitor",
-            Self::CatchUp => "catch_up",
-            Self::Completions => "completions",
-            Self::Alarms => "alarms",
-            Self::Timekeeping => "timekeeping",
-            Self::Samples => "samples",
-            Self::Arrivals => "arrivals",
+            Self::Claims(Route { direction: Direction::ToDesk, account }) => format!("to_desk_{account}").into(),
+            Self::Claims(Route { direction: Direction::ToCustomer, account }) => {
+                format!("to_customer_{account}").into()
+            }
+            Self::Janitor => "janitor".into(),
+            Self::CatchUp => "catch_up".into(),
+            Self::Completions => "completions".into(),
+            Self::Alarms => "alarms".into(),
+            Self::Timekeeping => "timekeeping".into(),
+            Self::Samples => "samples".into(),
+            Self::Arrivals => "arrivals".into(),
         }
     }
 
     /// The work that stands still while the loop does not run.
-    const fn work(self) -> &'static str {
+    fn work(self) -> Cow<'static, str> {
         match self {
-            Self::Claims(Destination::Zendesk) => "deliveries to Zendesk",
-            Self::Claims(Destination::Braze) => "replies to phones",
-            Self::Janitor => "the clean-up of the store",
-            Self::CatchUp => "replies that no webhook brought",
-            Self::Completions => "the completion of users in Zendesk",
-            Self::Alarms => "alarms",
-            Self::Timekeeping => "the check of the clock",
-            Self::Samples => "the samples of the console's plots",
-            Self::Arrivals => "the account of webhooks",
+            Self::Claims(Route { direction: Direction::ToDesk, account }) => {
+                format!("texts and notes to {account}").into()
+            }
+            Self::Claims(Route { direction: Direction::ToCustomer, account }) => {
+                format!("replies by way of {account}").into()
+            }
+            Self::Janitor => "the clean-up of the store".into(),
+            Self::CatchUp => "replies that no webhook brought".into(),
+            Self::Completions => "the completion of users in Zendesk".into(),
+            Self::Alarms => "alarms".into(),
+            Self::Timekeeping => "the check of the clock".into(),
+            Self::Samples => "the samples of the console's plots".into(),
+            Self::Arrivals => "the account of webhooks".into(),
         }
     }
 }
@@ -118,7 +126,7 @@ impl Supervisor {
         let mut failures = 0;
         loop {
             let run = async {
-                failpoint::reach(name);
+                failpoint::reach(&name);
                 start().await;
             };
             let mut run = pin!(AssertUnwindSafe(run).catch_unwind());
@@ -129,7 +137,7 @@ impl Supervisor {
                     end = &mut run => ended = Some(end),
                     () = self.clock.sleep(STANDS_AFTER) => {
                         failures = 0;
-                        self.readiness.clear_reason(name);
+                        self.readiness.clear_reason(&name);
                         info!("{name}.stands: the loop for {work} runs again");
                     }
                 }
@@ -144,8 +152,8 @@ impl Supervisor {
             let how = if ended.is_err() { "panicked" } else { "ended" };
             let wait = WAIT.saturating_mul(1 << failures.min(6)).min(WAIT_MAX);
             failures += 1;
-            self.metrics.loop_restarted(name);
-            self.readiness.set_reason(name, format!("the loop for {work} {how} and starts again"));
+            self.metrics.loop_restarted(&name);
+            self.readiness.set_reason(name.clone(), format!("the loop for {work} {how} and starts again"));
             error!(failures, "{name}.restarted: the loop for {work} {how}; it starts again in {wait:?}");
             if stop.run_until_cancelled(self.clock.sleep(wait)).await.is_none() {
                 return;

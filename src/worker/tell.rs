@@ -6,9 +6,10 @@
 
 use std::time::Duration;
 
+use crate::domain::account::{Direction, End};
 use crate::domain::arrival;
 use crate::domain::delivery::{Delivery, Outcome, State};
-use crate::domain::event::{Destination, EventId, EventKind, TicketId};
+use crate::domain::event::{EventId, EventKind, TicketId};
 use crate::domain::note::{Note, Tells};
 use crate::domain::retry::later;
 use crate::mapping::Name;
@@ -55,7 +56,7 @@ impl Worker {
         let ticket = first.ticket_id;
         let body = self.render(Name::FailureNote, &context::internal(claim, ticket, &notes, &words, &ids))?;
         let written = self.zendesk.note_on_ticket(ticket, &body).await;
-        let written = written.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
+        let written = written.map_err(|failure| self.outcome(failure, End::Desk))?;
         learnt.changes.extend(own_comment(&written));
         learnt.noted = not_arrived(kept.iter().map(|(work, _)| *work));
         Ok(Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) })
@@ -66,7 +67,7 @@ impl Worker {
     pub(super) async fn noted_before(&self, claim: &Claim, ticket: TicketId) -> Result<Option<Outcome>, Outcome> {
         let Some(head) = claim.work.first().filter(|head| head.delivery.attempts > 0) else { return Ok(None) };
         let found = self.find_write([ticket], head.delivery.id).await;
-        let found = found.map_err(|failure| self.outcome(failure, Destination::Zendesk))?;
+        let found = found.map_err(|failure| self.outcome(failure, End::Desk))?;
         Ok(found.map(|written| Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) }))
     }
 
@@ -78,7 +79,9 @@ impl Worker {
         let Some(head) = claim.work.first().filter(|head| head.delivery.attempts == 0) else { return Ok(()) };
         // A note that a wrong clock has dated ahead waits for no others.
         let gathering = head.delivery.accepted_at..later(head.delivery.accepted_at, GATHER_MAX);
-        if !gathering.contains(&now) || !self.store.is_waiting(Destination::Braze, &claim.key).await.map_err(retry)? {
+        if !gathering.contains(&now)
+            || !self.store.is_waiting(Direction::ToCustomer, &claim.key).await.map_err(retry)?
+        {
             return Ok(());
         }
         let cause = "more may have to be said".to_owned();

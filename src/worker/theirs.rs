@@ -3,9 +3,10 @@
 
 use crate::clients::Failure;
 use crate::clients::zendesk::{TicketView, UserView, Written};
+use crate::domain::account::End;
 use crate::domain::conversation::{Change, TicketStatus};
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{CommentId, Destination, TicketId, UserId};
+use crate::domain::event::{CommentId, TicketId, UserId};
 use crate::store::Claim;
 
 use super::identify::is_customer;
@@ -47,7 +48,7 @@ impl Worker {
             Err(Failure::NotFound { .. }) => {
                 return Err(Outcome::Skip { reason: format!("ticket {ticket} does not exist") });
             }
-            Err(failure) => return Err(self.outcome(failure, Destination::Zendesk)),
+            Err(failure) => return Err(self.outcome(failure, End::Desk)),
         };
         let now = view.requester_id;
         if ours == Some(now) {
@@ -78,7 +79,7 @@ impl Worker {
             return Ok(comments);
         }
         let before = self.zendesk.before_hand_over(ticket, &comments).await;
-        before.map_err(|failure| self.outcome(failure, Destination::Zendesk))
+        before.map_err(|failure| self.outcome(failure, End::Desk))
     }
 
     /// Looks at the ticket that has taken a text of `requester`, where that is known. The conversation keeps a ticket
@@ -117,7 +118,7 @@ impl Worker {
     /// The newest unsolved ticket that carries the conversation's key and is its customer's. An agent may have given
     /// a ticket with the key to another user.
     pub(super) async fn own_open_ticket(&self, claim: &Claim) -> Result<Option<(TicketId, TicketStatus)>, Outcome> {
-        let failed = |failure| self.outcome(failure, Destination::Zendesk);
+        let failed = |failure| self.outcome(failure, End::Desk);
         let found = newest_first(self.zendesk.find_tickets(&claim.key.0).await.map_err(failed)?);
         let requester = requester_of(claim);
         let is_theirs = |ticket: &TicketView| requester.is_none_or(|requester| requester == ticket.requester_id);

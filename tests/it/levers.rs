@@ -5,8 +5,9 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tandem::clock::Clock;
+use tandem::domain::account::Ends;
 use tandem::domain::delivery::Transition;
-use tandem::domain::event::{AgentReply, CommentId, Destination, Event, EventKind, TicketId};
+use tandem::domain::event::{AgentReply, CommentId, Event, EventKind, TicketId};
 use tandem::http::{OperatorState, operator_router};
 use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::store::sled::SledStore;
@@ -52,7 +53,7 @@ async fn with_dead_letters(store: &SledStore) {
     }
     let kill = Transition::Kill { cause: "422 from Zendesk".into() };
     loop {
-        let claims = join_all((0..TICKETS).map(|_| store.claim(Destination::Braze, now, Terms::merging(1)))).await;
+        let claims = join_all((0..TICKETS).map(|_| store.claim(Ends::FIRST.routes()[1], now, Terms::merging(1)))).await;
         let claims: Vec<_> = claims.into_iter().filter_map(Result::unwrap).collect();
         if claims.is_empty() {
             return;
@@ -76,6 +77,7 @@ async fn operator_over(store: Arc<dyn Store>) -> String {
         readiness: Arc::new(Readiness::default()),
         roster: tokio::sync::watch::channel(Arc::default()).1,
         console: Default::default(),
+        ends: Ends::FIRST,
         gsm7: false,
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -103,7 +105,8 @@ async fn twenty_thousand_dead_letters_go_back_each_lane_in_its_order() {
     let mut seen = 0;
     loop {
         let claims =
-            join_all((0..TICKETS).map(|_| store.claim(Destination::Braze, start_of_time(), Terms::merging(1)))).await;
+            join_all((0..TICKETS).map(|_| store.claim(Ends::FIRST.routes()[1], start_of_time(), Terms::merging(1))))
+                .await;
         let claims: Vec<_> = claims.into_iter().filter_map(Result::unwrap).collect();
         if claims.is_empty() {
             break;
@@ -123,6 +126,36 @@ async fn twenty_thousand_dead_letters_go_back_each_lane_in_its_order() {
     let audit = run(tandem(&["audit", "--json", "--url", &url])).await.json();
     assert_eq!((&audit["total"], &audit["items"][0]["count"]), (&json!(1), &json!(MANY)), "one order: {audit}");
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_doorbell_waits_for_the_desk_and_its_text_for_the_carrier() {
+    let bridge = quiet_bridge().await;
+    let ada = bridge.customer("ada");
+    bridge.sandbox.phone.text(&ada, "hello");
+    bridge.settled().await;
+    let ticket = bridge.sandbox.zendesk.tickets()[0].id;
+    let of = |all: &[Value], kind: &str, state: &str, account: &str| {
+        let is_it = |one: &&Value| one["kind"] == kind && one["state"] == state && one["destination"] == account;
+        all.iter().filter(is_it).count()
+    };
+    post(&bridge, "/api/destinations/braze/pause").await;
+    bridge.sandbox.zendesk.agent_reply(ticket, "<p>one</p>");
+    bridge
+        .until_deliveries("the reply was read, and its text waits", |all| {
+            of(all, "agent_reply", "delivered", "zendesk") == 1 && of(all, "phone_text", "pending", "braze") == 1
+        })
+        .await;
+    post(&bridge, "/api/destinations/zendesk/pause").await;
+    bridge.sandbox.zendesk.agent_reply(ticket, "<p>two</p>");
+    let waits = |all: &[Value]| of(all, "agent_reply", "pending", "zendesk") == 1;
+    bridge.until_deliveries("the doorbell waits", waits).await;
+    post(&bridge, "/api/destinations/braze/resume").await;
+    bridge.until("the first text", |bridge| bridge.texts() == ["one"]).await;
+    assert!(waits(&bridge.until_deliveries("it still waits", waits).await));
+    post(&bridge, "/api/destinations/zendesk/resume").await;
+    bridge.until("both in order", |bridge| bridge.texts() == ["one", "two"]).await;
+    bridge.settled().await;
 }
 
 #[tokio::test]

@@ -106,10 +106,10 @@ fn the_cookbook_shows_the_table() {
 }
 
 const INTRODUCTION: &str = "
-Ruby's Liquid, version 5.4.0, is the reference: what tandem takes means the same there, and the rest is refused by `tandem
-check`, with what to write instead. The values are those of [`agent_reply.json`](../mappings/agent_reply.json), where
+Ruby's Liquid, version 5.4.0, is the reference: a construct that tandem takes means the same there, and `tandem check` refuses all
+others with the spelling to use instead. The values are those of [`agent_reply.json`](../mappings/agent_reply.json), where
 `event.channel` and `ticket.subject` are `null` and `message.media` is an empty list; ↵ stands for a line break. A test renders
-every row with both. `blank` is Rails' word, and means here what it means there.
+every row with both. `blank` is Rails' word, and means the same here.
 ";
 
 fn shown() -> String {

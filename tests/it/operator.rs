@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tandem::clock::Clock;
+use tandem::domain::account::Ends;
 use tandem::domain::event::{DedupeKey, Event, EventKind, Unreadable};
 use tandem::http::{OperatorState, operator_router};
 use tandem::sandbox::server::{Fault, FaultKind};
@@ -275,6 +276,7 @@ async fn a_body_whose_own_keys_are_its_own_is_read_again_all_the_same() {
         readiness: Arc::new(Readiness::default()),
         roster: tokio::sync::watch::channel(Arc::default()).1,
         console: Default::default(),
+        ends: Ends::FIRST,
         gsm7: false,
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -420,7 +422,8 @@ async fn every_answer_is_counted_under_its_name() {
         "tandem_refused_total{endpoint=\"zendesk\",cause=\"missing_signature\"} 1",
         "tandem_refused_total{endpoint=\"braze\",cause=\"too_large\"} 1",
         "tandem_unavailable_total{reason=\"backlog\"} 0",
-        "tandem_attempts_total{destination=\"zendesk\",outcome=\"done\"} 2",
+        "tandem_attempts_total{destination=\"zendesk\",outcome=\"done\"} 3",
+        "tandem_attempts_total{destination=\"braze\",outcome=\"done\"} 1",
         "tandem_deliveries{state=\"pending\"} 0",
         "tandem_deliveries{state=\"dead\"} 0",
         "tandem_deliveries{state=\"quarantined\"} 1",

@@ -5,28 +5,28 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 
 use crate::clients::zendesk::Zendesk;
+use crate::domain::account::End;
 use crate::domain::breaker::Breaker;
 use crate::domain::budget::{Budgets, Level, Reached};
-use crate::domain::event::Destination;
 use crate::domain::lanes::Need;
 
 impl Zendesk {
     /// The calls left under each of Zendesk's limits.
     #[must_use]
     pub fn levels(&self) -> Vec<Level> {
-        self.exchange.levels(Destination::Zendesk)
+        self.exchange.levels(End::Desk)
     }
 
     /// The limits of Zendesk that hold calls back now.
     #[must_use]
     pub fn reached(&self) -> Vec<Reached> {
-        self.exchange.reached(Destination::Zendesk)
+        self.exchange.reached(End::Desk)
     }
 
     /// Whether little is left of the account's rate budget, so that less urgent work should wait.
     #[must_use]
     pub fn is_budget_low(&self) -> bool {
-        self.exchange.is_budget_low(Destination::Zendesk)
+        self.exchange.is_budget_low(End::Desk)
     }
 
     /// When the rate budget has room for work with this need; `None` means now.

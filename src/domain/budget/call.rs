@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::domain::destination::Destination;
+use crate::domain::account::End;
 use crate::domain::ids::TicketId;
 
 /// A call that is about to be made, as its budget sees it.
@@ -87,16 +87,16 @@ impl Pool {
 }
 
 /// A vendor's pools that operators see, the widest first.
-pub(super) fn pools_of(destination: Destination) -> &'static [Pool] {
-    match destination {
-        Destination::Zendesk => &[
+pub(super) fn pools_of(end: End) -> &'static [Pool] {
+    match end {
+        End::Desk => &[
             Pool::ZendeskAccount,
             Pool::ZendeskLists,
             Pool::ZendeskCreates,
             Pool::ZendeskUpdates,
             Pool::ZendeskUserSaves,
         ],
-        Destination::Braze => &[Pool::BrazeSends, Pool::BrazeReads, Pool::BrazeExports],
+        End::Carrier => &[Pool::BrazeSends, Pool::BrazeReads, Pool::BrazeExports],
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::event::Destination;
+use crate::domain::account::AccountId;
 use crate::domain::refusals::Object;
 
 /// The outcome of one claim, named by the next thing to do.
@@ -62,7 +62,7 @@ pub enum Outcome {
     /// Unweighed it counts as a refusal that may pass.
     Forbid {
         /// The vendor.
-        destination: Destination,
+        account: AccountId,
         /// The object that it refuses.
         object: Object,
         /// Why.
@@ -71,7 +71,7 @@ pub enum Outcome {
     /// The vendor refuses the bridge: hold the whole destination and count no attempt.
     Pause {
         /// The destination to hold.
-        destination: Destination,
+        account: AccountId,
         /// Why.
         cause: String,
     },

@@ -3,8 +3,8 @@
 //! It follows from the bridge's own sentence in a cause, or else from the status and the codes of the vendor's answer
 //! ([`crate::domain::cause`]), and from no other words. It never decides the fate of a delivery.
 
+use crate::domain::account::End;
 use crate::domain::cause::{self, Answered};
-use crate::domain::destination::Destination;
 
 /// The kind of a cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,7 +82,7 @@ impl Why {
     }
 
     fn of_codes(answered: &Answered<'_>) -> Option<Self> {
-        if answered.vendor != Destination::Braze {
+        if answered.vendor != End::Carrier {
             return None;
         }
         let found = CODES.iter().find(|(_, codes)| codes.iter().any(|code| answered.has_code(code)));
@@ -90,7 +90,7 @@ impl Why {
     }
 
     fn of_answer(answered: &Answered<'_>) -> Self {
-        let of_braze = answered.vendor == Destination::Braze;
+        let of_braze = answered.vendor == End::Carrier;
         let says = |phrase: &str| of_braze && answered.said.contains(phrase);
         match answered.status {
             300..=399 | 401 | 403 | 404 => Self::Account,

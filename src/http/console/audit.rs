@@ -145,7 +145,7 @@ fn entry(entry: &AuditEntry, now: Timestamp) -> Entry {
             (format!("{}, {} to {}", deliveries(moved.count), moved.first, moved.last), None)
         }
         Act::Forget { conversation, count } => (format!("{conversation}, {}", deliveries(*count)), None),
-        Act::Pause { destination, .. } | Act::Resume { destination } => (view::vendor(*destination).to_owned(), None),
+        Act::Pause { account, .. } | Act::Resume { account } => (view::vendor(*account).to_owned(), None),
         Act::Reveal { event } | Act::RevealAnswers { event } => (event.to_string(), Some(*event)),
         Act::Read { conversation } | Act::RevealPhone { conversation } => (conversation.clone(), None),
     };
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn an_end_is_a_time_and_an_operator_of_this_machine_has_its_name() {
         let until = noon().checked_add(jiff::SignedDuration::from_hours(1)).ok();
-        let act = Act::Pause { destination: crate::domain::event::Destination::Braze, until };
+        let act = Act::Pause { account: crate::domain::account::Ends::FIRST.carrier, until };
         for (access, by) in [(Access::Loopback, "this machine"), (Access::Bridge, "tandem"), (Access::Token, "")] {
             let operator = Operator::claiming(access, None);
             let told = AuditEntry { number: 1, at: noon(), accepted_by: None, operator, act: act.clone() };

@@ -62,7 +62,7 @@ pub(super) struct Row {
     pub(super) state: &'static str,
     pub(super) tone: &'static str,
     pub(super) kind: &'static str,
-    pub(super) way: &'static str,
+    pub(super) way: String,
     /// Empty for a delivery that names no customer.
     pub(super) conversation: String,
     /// The address of the conversation's page; empty where there is none.
@@ -141,7 +141,7 @@ pub(super) async fn rows(state: &OperatorState, deliveries: &[Delivery]) -> Resu
         let known = conversation.and_then(|conversation| conversation.ticket.as_ref()).map(|ticket| ticket.id);
         let ticket = event.as_ref().and_then(|event| event.kind.ticket_id()).or(known);
         let href = ticket.map(|id| view::ticket_href(state.console.options.zendesk_url.as_ref(), id));
-        let kind = event.map_or_else(|| view::kind(&delivery.kind), |event| view::told(&event.kind));
+        let kind = event.map_or_else(|| view::kind(delivery.kind), |event| view::told(&event.kind));
         let shown = row(delivery, conversation, ticket, held(state, delivery).as_ref(), now);
         rows.push(Row { kind, ticket_href: href.unwrap_or_default(), ..shown });
     }
@@ -163,8 +163,8 @@ fn row(
         at: moment(delivery.accepted_at, now),
         state: delivery.state.name(),
         tone: view::tone(delivery.state.name()),
-        kind: view::kind(&delivery.kind),
-        way: view::way(delivery.destination),
+        kind: view::kind(delivery.kind),
+        way: view::way(delivery.account),
         conversation: key.map(ToString::to_string).unwrap_or_default(),
         conversation_href: key.map(view::conversation_href).unwrap_or_default(),
         phone: view::phone(phone),

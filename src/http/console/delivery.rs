@@ -20,9 +20,10 @@ use super::preview::{self, Preview};
 use super::session::Visitor;
 use super::view::{self, Held, Moment, Row, Step, grouped};
 use crate::domain::access::Role;
+use crate::domain::account::End;
 use crate::domain::answer;
 use crate::domain::delivery::{Delivery, State as Standing};
-use crate::domain::event::{Destination, Event, EventKind};
+use crate::domain::event::{Event, EventKind};
 use crate::domain::operator::Seen;
 use crate::domain::parts;
 use crate::http::OperatorState;
@@ -160,13 +161,13 @@ fn doubt(delivery: &Delivery, parts: u32, held: Option<&Held>, now: Timestamp) -
     if delivery.only_reads() {
         return None;
     }
-    let (means, look) = match delivery.destination {
-        Destination::Braze => (
+    let (means, look) = match delivery.kind.traits().calls {
+        End::Carrier => (
             "This text may have gone out: tandem has no answer of Braze’s that says so. The customer may have it or may not.",
             "Look before you decide: ask the customer, or look at the messages that Braze lists on the customer’s profile. \
              If you send it again and it had arrived, the customer has it twice.",
         ),
-        Destination::Zendesk => (
+        End::Desk => (
             "This may stand on the ticket: tandem has no answer of Zendesk’s that says so.",
             "Look at the ticket before you decide. If you send it again and it stands there, it stands there twice.",
         ),

@@ -13,7 +13,7 @@ use super::gate::{self, Form};
 use super::page::{Section, Shell, Trouble, html, see_other, sentence};
 use super::session::Visitor;
 use super::view::{self, Moment, moment};
-use crate::domain::event::Destination;
+use crate::domain::account::AccountId;
 use crate::domain::operator::{PAUSE_REASON_MAX_CHARS, Pause, PauseTerms};
 use crate::http::OperatorState;
 use crate::http::operator::actions;
@@ -68,12 +68,12 @@ pub(super) async fn ask_to_pause(
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
 ) -> Result<Response, Trouble> {
-    let destination = actions::destination(&name)?;
-    let pause = state.store.paused(destination);
+    let account = actions::account(&state, &name)?;
+    let pause = state.store.paused(account);
     let page = AskToPause {
         reason: pause.as_ref().and_then(|pause| pause.reason.clone()).unwrap_or_default(),
         until: pause.and_then(|pause| pause.until).map(in_field).unwrap_or_default(),
-        ..pause_page(&state, &visitor, destination)
+        ..pause_page(&state, &visitor, account)
     };
     Ok(html(StatusCode::OK, &page))
 }
@@ -85,11 +85,11 @@ pub(super) async fn pause(
     Path(name): Path<String>,
     Extension(form): Extension<Form>,
 ) -> Result<Response, Trouble> {
-    let destination = actions::destination(&name)?;
+    let account = actions::account(&state, &name)?;
     let (reason, until) = (form.get("reason").unwrap_or_default(), form.get("until").unwrap_or_default());
     match terms(reason, until, state.clock.now()) {
         Ok(terms) => {
-            actions::set_paused(&state, destination, Some(terms), &gate::order(&state, &visitor)).await?;
+            actions::set_paused(&state, account, Some(terms), &gate::order(&state, &visitor)).await?;
             Ok(see_other("/console?done=paused"))
         }
         Err(problem) => {
@@ -97,7 +97,7 @@ pub(super) async fn pause(
                 reason: reason.to_owned(),
                 until: until.to_owned(),
                 problem: sentence(&problem),
-                ..pause_page(&state, &visitor, destination)
+                ..pause_page(&state, &visitor, account)
             };
             Ok(html(StatusCode::BAD_REQUEST, &page))
         }
@@ -110,13 +110,13 @@ pub(super) async fn ask_to_resume(
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
 ) -> Result<Response, Trouble> {
-    let destination = actions::destination(&name)?;
-    let (vendor, now) = (view::vendor(destination), state.clock.now());
+    let account = actions::account(&state, &name)?;
+    let (vendor, now) = (view::vendor(account), state.clock.now());
     let page = AskToResume {
         shell: Shell::new(&visitor, Section::Overview, format!("Resume {vendor}")),
-        name: destination.name(),
+        name: account.name(),
         vendor,
-        paused: state.store.paused(destination).map(|pause| Paused::of(&pause, now)),
+        paused: state.store.paused(account).map(|pause| Paused::of(&pause, now)),
     };
     Ok(html(StatusCode::OK, &page))
 }
@@ -127,18 +127,18 @@ pub(super) async fn resume(
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
 ) -> Result<Response, Trouble> {
-    let destination = actions::destination(&name)?;
-    actions::set_paused(&state, destination, None, &gate::order(&state, &visitor)).await?;
+    let account = actions::account(&state, &name)?;
+    actions::set_paused(&state, account, None, &gate::order(&state, &visitor)).await?;
     Ok(see_other("/console?done=resumed"))
 }
 
-fn pause_page(state: &OperatorState, visitor: &Visitor, destination: Destination) -> AskToPause {
-    let (vendor, now) = (view::vendor(destination), state.clock.now());
+fn pause_page(state: &OperatorState, visitor: &Visitor, account: AccountId) -> AskToPause {
+    let (vendor, now) = (view::vendor(account), state.clock.now());
     AskToPause {
         shell: Shell::new(visitor, Section::Overview, format!("Pause {vendor}")),
-        name: destination.name(),
+        name: account.name(),
         vendor,
-        paused: state.store.paused(destination).map(|pause| Paused::of(&pause, now)),
+        paused: state.store.paused(account).map(|pause| Paused::of(&pause, now)),
         reason: String::new(),
         until: String::new(),
         problem: String::new(),

@@ -104,7 +104,7 @@ fn title(by: &Search) -> String {
 fn hit(state: &OperatorState, person: &Person, now: Timestamp) -> Hit {
     let latest = person.latest.iter().map(|delivery| Latest {
         href: format!("/console/deliveries/{}", delivery.id),
-        kind: view::kind(&delivery.kind),
+        kind: view::kind(delivery.kind),
         state: delivery.state.name(),
         tone: view::tone(delivery.state.name()),
         at: moment(delivery.accepted_at, now),

@@ -19,7 +19,6 @@ use super::page::Trouble;
 use crate::domain::conversation::fingerprint;
 use crate::http::OperatorState;
 use crate::http::operator::Query;
-use crate::http::operator::actions::DESTINATIONS;
 
 /// The time between two looks for news: long enough that a busy bridge does not keep pages busy.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -84,7 +83,7 @@ impl Listener {
 
 /// A cheap fingerprint of the state that pages show. Every commit changes it.
 pub(super) fn standing(state: &OperatorState) -> String {
-    let paused = DESTINATIONS.map(|destination| state.store.paused(destination).is_some());
+    let paused = state.ends.accounts().map(|account| state.store.paused(account).is_some());
     let mut standing = state.readiness.reasons();
     standing.extend(state.readiness.notes());
     standing.push(format!("{paused:?} {}", state.store.counts().commits.commits()));

@@ -9,10 +9,10 @@ use jiff::tz::TimeZone;
 use super::needs::LATE;
 use super::page::Trouble;
 use super::view;
+use crate::domain::account::AccountId;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, State as Standing};
-use crate::domain::event::{Destination, EventId};
-use crate::http::operator::actions;
+use crate::domain::event::EventId;
 use crate::store::{DeliveryFilter, Page, Sweep};
 
 /// The parameters of a list, as its address names them.
@@ -95,8 +95,10 @@ impl Meant {
         })
     }
 
-    fn destination(&self) -> Result<Option<Destination>, Trouble> {
-        Ok(Some(self.to.as_str()).filter(|to| !to.is_empty()).map(actions::destination).transpose()?)
+    fn account(&self) -> Result<Option<AccountId>, Trouble> {
+        let unknown = || Trouble::bad(format!("There is no account “{}”.", self.to));
+        let named = Some(self.to.as_str()).filter(|to| !to.is_empty());
+        named.map(|name| AccountId::known(name).ok_or_else(unknown)).transpose()
     }
 
     /// A filter for each selected state, or one for all; each finds up to `limit`, the newest first.
@@ -110,7 +112,7 @@ impl Meant {
         let filter = DeliveryFilter {
             state: some(&self.state),
             conversation: some(&self.conversation).map(ConversationKey),
-            destination: self.destination()?,
+            account: self.account()?,
             since: self.since,
             until: if self.show == Show::Late {
                 Some(self.until.map_or(late, |until| until.min(late)))
@@ -141,7 +143,7 @@ impl Meant {
         Ok(Sweep {
             state: self.state.clone(),
             conversation: some(&self.conversation).map(ConversationKey),
-            destination: self.destination()?,
+            account: self.account()?,
             accepted_by,
             after,
         })
@@ -242,6 +244,7 @@ pub(super) fn merged(pages: Vec<Page<Delivery>>, limit: usize) -> Page<Delivery>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::Ends;
     use crate::http::testing::{delivery, noon};
 
     fn read(pairs: &[(&str, &str)]) -> Result<Meant, Trouble> {
@@ -261,7 +264,7 @@ mod tests {
     fn a_list_is_what_its_address_says_and_never_everything_by_mistake() {
         let found = filters(&[("state", "dead"), ("to", "braze"), ("conversation", "ada")]);
         let [filter] = found.as_slice() else { panic!("{found:?}") };
-        assert_eq!((filter.state.as_deref(), filter.destination), (Some("dead"), Some(Destination::Braze)));
+        assert_eq!((filter.state.as_deref(), filter.account), (Some("dead"), Some(Ends::FIRST.carrier)));
         assert_eq!(filter.conversation, Some(ConversationKey("ada".into())));
         assert!(filter.hide_doorbells && filter.newest_first);
         for wrong in [("state", "ded"), ("show", "all"), ("since", "yesterday"), ("until", "2026-02-30T12:00")] {

@@ -5,9 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::page::sentence;
 use super::view::{self, Moment, grouped, moment};
+use crate::domain::account::{AccountId, End};
 use crate::domain::budget::Reached;
 use crate::domain::delivery::{Delivery, State};
-use crate::domain::event::Destination;
 use crate::domain::operator::Pause;
 use crate::domain::remedy;
 use crate::store::{Counts, Room};
@@ -71,7 +71,8 @@ impl Begun {
 
 /// One vendor's troubles, pause and limits.
 pub(super) struct Vendor {
-    pub(super) destination: Destination,
+    pub(super) account: AccountId,
+    pub(super) end: End,
     pub(super) refuses: Option<Since>,
     pub(super) unreachable: Option<Since>,
     pub(super) paused: Option<Pause>,
@@ -125,43 +126,43 @@ fn turned_away(reason: &str) -> Need {
 
 fn refuses(facts: &Facts, vendor: &Vendor) -> Option<Need> {
     let since = vendor.refuses.as_ref()?;
-    let name = view::vendor(vendor.destination);
+    let name = view::vendor(vendor.account);
     Some(Need {
         tone: "bad",
         title: format!("{name} refuses the bridge"),
         since: Some(moment(since.at, facts.now)),
-        said: vec![sentence(&since.cause), waits_for(facts, vendor.destination)],
-        remedy: remedy::of_refusal(vendor.destination, &since.cause).to_owned(),
-        ..late(vendor.destination)
+        said: vec![sentence(&since.cause), waits_for(facts, vendor)],
+        remedy: remedy::of_refusal(vendor.end, &since.cause).to_owned(),
+        ..late(vendor.account)
     })
 }
 
 fn unreachable(facts: &Facts, vendor: &Vendor) -> Option<Need> {
     let since = vendor.unreachable.as_ref()?;
-    let name = view::vendor(vendor.destination);
+    let name = view::vendor(vendor.account);
     Some(Need {
         tone: "bad",
         title: format!("{name} gives no answer"),
         since: Some(moment(since.at, facts.now)),
-        said: vec![sentence(&since.cause), waits_for(facts, vendor.destination)],
-        remedy: remedy::of_silence(vendor.destination).to_owned(),
-        ..late(vendor.destination)
+        said: vec![sentence(&since.cause), waits_for(facts, vendor)],
+        remedy: remedy::of_silence(vendor.end).to_owned(),
+        ..late(vendor.account)
     })
 }
 
 /// A link to the deliveries that wait for this destination.
-fn late(destination: Destination) -> Need {
-    let href = view::query("/console/deliveries", &[("show", "open"), ("to", destination.name())]);
+fn late(account: AccountId) -> Need {
+    let href = view::query("/console/deliveries", &[("show", "open"), ("to", account.name())]);
     Need { href, link: "See what waits", ..Need::default() }
 }
 
 /// The number of deliveries that wait for a vendor.
-fn waits_for(facts: &Facts, destination: Destination) -> String {
-    let many = facts.counts.waiting.get(&destination).copied().unwrap_or(0);
+fn waits_for(facts: &Facts, vendor: &Vendor) -> String {
+    let many = facts.counts.waiting.get(&vendor.account).copied().unwrap_or(0);
     let waits = format!("{} for it, in order; nothing is lost", counted(many, "delivery waits", "deliveries wait"));
-    match destination {
-        Destination::Zendesk => format!("{waits}. Agents’ replies cannot be read meanwhile."),
-        Destination::Braze => format!("{waits}."),
+    match vendor.end {
+        End::Desk => format!("{waits}. Agents’ replies cannot be read meanwhile."),
+        End::Carrier => format!("{waits}."),
     }
 }
 
@@ -245,14 +246,14 @@ fn paused(facts: &Facts, vendor: &Vendor) -> Option<Need> {
     let pause = vendor.paused.as_ref()?;
     Some(Need {
         tone: "warn",
-        title: format!("{} is paused by {}", view::vendor(vendor.destination), view::who(&pause.operator)),
+        title: format!("{} is paused by {}", view::vendor(vendor.account), view::who(&pause.operator)),
         since: Some(moment(pause.since, facts.now)),
         until: pause.until.map(|until| moment(until, facts.now)),
         said: pause
             .reason
             .iter()
             .map(|reason| format!("The reason: “{reason}”."))
-            .chain([waits_for(facts, vendor.destination)])
+            .chain([waits_for(facts, vendor)])
             .collect(),
         href: "#destinations".to_owned(),
         link: "Resume it, or change the pause",
@@ -262,20 +263,20 @@ fn paused(facts: &Facts, vendor: &Vendor) -> Option<Need> {
 
 /// Each limit that keeps deliveries waiting.
 fn limits<'a>(facts: &'a Facts, vendor: &'a Vendor) -> impl Iterator<Item = Need> + 'a {
-    let waits = facts.counts.waiting.get(&vendor.destination).copied().unwrap_or(0);
+    let waits = facts.counts.waiting.get(&vendor.account).copied().unwrap_or(0);
     let oldest = facts.counts.oldest_unsettled;
     let is_late = oldest.is_some_and(|oldest| facts.now.duration_since(oldest) >= LATE);
     let is_news =
         move |reached: &&Reached| waits > 0 && (is_late || reached.until.duration_since(facts.now) >= LIMIT_SHORT);
     vendor.reached.iter().filter(is_news).map(move |reached| Need {
         tone: "warn",
-        title: reached.limit.said(view::vendor(vendor.destination)),
+        title: reached.limit.said(view::vendor(vendor.account)),
         until: Some(moment(reached.until, facts.now)),
         said: vec![format!(
             "{}; what the limit holds back goes by itself.",
             counted(waits, "delivery is under way there", "deliveries are under way there")
         )],
-        ..late(vendor.destination)
+        ..late(vendor.account)
     })
 }
 
@@ -317,6 +318,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::account::Ends;
     use crate::domain::budget::{Counted, Limit};
     use crate::domain::operator::{Access, Operator};
     use crate::http::testing::{delivery, noon};
@@ -325,8 +327,15 @@ mod tests {
         noon().checked_sub(SignedDuration::from_secs(seconds)).unwrap()
     }
 
-    fn vendor(destination: Destination) -> Vendor {
-        Vendor { destination, refuses: None, unreachable: None, paused: None, reached: Vec::new() }
+    fn vendor(end: End) -> Vendor {
+        Vendor {
+            account: Ends::FIRST.at(end),
+            end,
+            refuses: None,
+            unreachable: None,
+            paused: None,
+            reached: Vec::new(),
+        }
     }
 
     /// Facts of a bridge without troubles.
@@ -337,7 +346,7 @@ mod tests {
             reasons: Vec::new(),
             remarks: Vec::new(),
             counts: Counts { by_state: [("delivered", 9), ("skipped", 2)].into(), room, ..Counts::default() },
-            vendors: vec![vendor(Destination::Zendesk), vendor(Destination::Braze)],
+            vendors: vec![vendor(End::Desk), vendor(End::Carrier)],
             waiting: Vec::new(),
             begun: Begun::default(),
         }
@@ -360,7 +369,7 @@ mod tests {
         // Deliveries that wait for a moment, and a limit that ends soon, need no operator.
         let mut facts = well();
         facts.counts.by_state.insert("pending", 3);
-        facts.counts.waiting = [(Destination::Zendesk, 3)].into();
+        facts.counts.waiting = [(Ends::FIRST.desk, 3)].into();
         facts.counts.oldest_unsettled = Some(ago(5));
         facts.vendors[0].reached.push(reached(2));
         facts.waiting.push(refused(1, 4, false));
@@ -390,7 +399,7 @@ mod tests {
             (
                 |facts| {
                     facts.counts.by_state.extend([("unconfirmed", 3), ("pending", 1)]);
-                    facts.counts.waiting = [(Destination::Braze, 3)].into();
+                    facts.counts.waiting = [(Ends::FIRST.carrier, 3)].into();
                 },
                 "warn",
                 "1 delivery may have arrived",
@@ -432,7 +441,7 @@ mod tests {
             ),
             (
                 |facts| {
-                    facts.counts.waiting = [(Destination::Zendesk, 4)].into();
+                    facts.counts.waiting = [(Ends::FIRST.desk, 4)].into();
                     facts.counts.by_state.insert("pending", 4);
                     facts.vendors[0].reached.push(reached(300));
                 },
@@ -442,7 +451,7 @@ mod tests {
             ),
             (
                 |facts| {
-                    facts.counts.waiting = [(Destination::Zendesk, 500)].into();
+                    facts.counts.waiting = [(Ends::FIRST.desk, 500)].into();
                     facts.counts.by_state.insert("pending", 500);
                 },
                 "warn",
@@ -463,7 +472,7 @@ mod tests {
     fn a_vendor_that_refuses_or_is_silent_is_told_with_since_when_how_many_wait_and_the_remedy() {
         let mut facts = well();
         facts.counts.by_state.insert("pending", 8801);
-        facts.counts.waiting = [(Destination::Zendesk, 1), (Destination::Braze, 8800)].into();
+        facts.counts.waiting = [(Ends::FIRST.desk, 1), (Ends::FIRST.carrier, 8800)].into();
         let since = |cause: &str| Some(Since { at: ago(600), cause: cause.to_owned() });
         facts.vendors[0].unreachable = since("Zendesk could not be reached: the connection was refused");
         facts.vendors[1].refuses = since("Braze answered 401 Invalid API key");
@@ -491,7 +500,7 @@ mod tests {
             [(1, 0, 10, true), (1, 0, 9, false), (1, 60, 1, true), (0, 60, 300, false)]
         {
             let mut facts = well();
-            facts.counts.waiting = [(Destination::Zendesk, waiting)].into();
+            facts.counts.waiting = [(Ends::FIRST.desk, waiting)].into();
             facts.counts.by_state.insert("waiting", waiting);
             facts.counts.oldest_unsettled = Some(ago(oldest));
             facts.vendors[0].reached.push(reached(until));
@@ -503,7 +512,7 @@ mod tests {
     fn what_was_given_up_set_aside_or_not_read_says_since_when() {
         let mut facts = well();
         facts.counts.by_state.extend([("dead", 2), ("unconfirmed", 2), ("quarantined", 1)]);
-        facts.counts.waiting = [(Destination::Braze, 1)].into();
+        facts.counts.waiting = [(Ends::FIRST.carrier, 1)].into();
         let dead = |sequence, seconds| {
             let state = State::Dead { cause: "Braze answered 400".into() };
             Delivery { settled_at: Some(ago(seconds)), ..delivery(sequence, state) }

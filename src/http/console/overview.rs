@@ -15,14 +15,13 @@ use super::page::{self, Section, Shell, html, sentence};
 use super::plot::{self, Plot};
 use super::session::Visitor;
 use super::view::{self, Held, Moment, grouped, moment};
+use crate::domain::account::End;
 use crate::domain::budget::{Level, a_period};
 use crate::domain::delivery::Delivery;
-use crate::domain::event::Destination;
 use crate::http::OperatorState;
 use crate::http::console::Allowance;
 use crate::http::health;
 use crate::http::operator::Query;
-use crate::http::operator::actions::DESTINATIONS;
 use crate::store::{Counts, DeliveryFilter, StoreError};
 use crate::telemetry::Trouble;
 
@@ -92,7 +91,7 @@ pub(super) async fn show(
 ) -> Result<Response, page::Trouble> {
     let done = Query::read(&uri, &["done"])?.take("done");
     let facts = facts(&state).await?;
-    let line = |vendor: &Vendor| line(vendor, &allowance(&state, vendor.destination).levels, facts.now);
+    let line = |vendor: &Vendor| line(vendor, &allowance(&state, vendor.end).levels, facts.now);
     let page = Overview {
         shell: Shell::new(&visitor, Section::Overview, "Overview").after(done.as_deref()),
         needs: needs(&facts),
@@ -119,12 +118,16 @@ async fn facts(state: &OperatorState) -> Result<Facts, StoreError> {
     } else {
         Vec::new()
     };
-    let vendor = |destination| Vendor {
-        destination,
-        refuses: state.readiness.trouble(destination, Trouble::Refuses),
-        unreachable: state.readiness.trouble(destination, Trouble::Unreachable),
-        paused: state.store.paused(destination),
-        reached: allowance(state, destination).reached,
+    let vendor = |end| {
+        let account = state.ends.at(end);
+        Vendor {
+            account,
+            end,
+            refuses: state.readiness.trouble(account, Trouble::Refuses),
+            unreachable: state.readiness.trouble(account, Trouble::Unreachable),
+            paused: state.store.paused(account),
+            reached: allowance(state, end).reached,
+        }
     };
     let begun = Begun::of(state, &counts).await?;
     let (reasons, _) = health::told(state.store.as_ref(), &state.readiness);
@@ -133,7 +136,7 @@ async fn facts(state: &OperatorState) -> Result<Facts, StoreError> {
         reasons,
         remarks: state.readiness.remarks(),
         counts,
-        vendors: DESTINATIONS.map(vendor).into(),
+        vendors: [End::Desk, End::Carrier].map(vendor).into(),
         waiting,
         begun,
     })
@@ -160,10 +163,10 @@ impl Begun {
 
 /// The reason why a delivery's vendor is not called; `None` if it is.
 pub(super) fn held(state: &OperatorState, delivery: &Delivery) -> Option<Held> {
-    let by = |destination| {
-        let is_in = |trouble| state.readiness.trouble(destination, trouble).is_some();
-        let vendor = view::vendor(destination);
-        match state.store.paused(destination) {
+    let by = |account| {
+        let is_in = |trouble| state.readiness.trouble(account, trouble).is_some();
+        let vendor = view::vendor(account);
+        match state.store.paused(account) {
             Some(_) => Some(Held { until: format!("when {vendor} is no longer paused"), is_pause: true }),
             None if is_in(Trouble::Refuses) => {
                 Some(Held { until: format!("when {vendor} takes calls again"), is_pause: false })
@@ -174,12 +177,11 @@ pub(super) fn held(state: &OperatorState, delivery: &Delivery) -> Option<Held> {
             None => None,
         }
     };
-    // A doorbell waits in the lane to the phone, and calls Zendesk to read the reply.
-    by(delivery.destination).or_else(|| (delivery.kind == "agent_reply").then(|| by(Destination::Zendesk)).flatten())
+    by(delivery.account)
 }
 
-fn allowance(state: &OperatorState, destination: Destination) -> Allowance {
-    state.console.options.allowances.as_ref().map(|allowances| allowances(destination)).unwrap_or_default()
+fn allowance(state: &OperatorState, end: End) -> Allowance {
+    state.console.options.allowances.as_ref().map(|allowances| allowances(end)).unwrap_or_default()
 }
 
 fn line(vendor: &Vendor, levels: &[Level], now: Timestamp) -> Line {
@@ -189,8 +191,8 @@ fn line(vendor: &Vendor, levels: &[Level], now: Timestamp) -> Line {
         (None, None) => ("", None),
     };
     Line {
-        name: vendor.destination.name(),
-        vendor: view::vendor(vendor.destination),
+        name: vendor.account.name(),
+        vendor: view::vendor(vendor.account),
         paused: vendor.paused.as_ref().map(|pause| Paused::of(pause, now)),
         trouble,
         cause: since.map(|since| sentence(&since.cause)).unwrap_or_default(),

@@ -18,7 +18,7 @@ use super::preview::{self, Preview};
 use super::session::Visitor;
 use super::view;
 use crate::domain::access::Role;
-use crate::domain::event::{Destination, EventId};
+use crate::domain::event::EventId;
 use crate::domain::operator::Seen;
 use crate::http::operator::{Query, actions};
 use crate::http::{Console, OperatorState};
@@ -258,9 +258,8 @@ async fn previewed(
 
 /// The newest events in the mapping's direction.
 async fn recent(state: &OperatorState, name: Name, chosen: Option<EventId>) -> Result<Vec<Recent>, Trouble> {
-    let to_braze = matches!(name, Name::AgentReply | Name::TicketSolved);
     let filter = DeliveryFilter {
-        destination: Some(if to_braze { Destination::Braze } else { Destination::Zendesk }),
+        account: Some(state.ends.at(name.takes().traits().calls)),
         newest_first: true,
         limit: RECENT,
         ..DeliveryFilter::default()
@@ -273,7 +272,7 @@ async fn recent(state: &OperatorState, name: Name, chosen: Option<EventId>) -> R
         shown: format!(
             "{}, {}, {}",
             view::moment(delivery.accepted_at, now).shown,
-            view::kind(&delivery.kind),
+            view::kind(delivery.kind),
             delivery.conversation
         ),
         chosen: chosen == Some(delivery.id),

@@ -3,10 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
+use crate::domain::account::{AccountId, End, Ends};
 use crate::domain::address;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, Happened, State};
-use crate::domain::event::{Destination, EventKind, TicketId};
+use crate::domain::event::{EventKind, TicketId};
+use crate::domain::kind::KindName;
 use crate::domain::operator::{Access, Operator};
 use crate::domain::phone;
 
@@ -66,32 +68,29 @@ pub(super) fn tone(state: &str) -> &'static str {
 }
 
 /// A kind of event, in words.
-pub(super) fn kind(kind: &str) -> &'static str {
+pub(super) fn kind(kind: KindName) -> &'static str {
     match kind {
-        "customer_text" => "Text from the customer",
-        "agent_reply" => "Agent replied",
-        "phone_text" => "Text to the customer",
-        "ticket_solved" => "Ticket solved",
-        "ticket_reopened" => "Ticket reopened",
-        "note" => "Internal note",
-        "unreadable" => "Unreadable webhook",
-        _ => "Something else",
+        KindName::CustomerText => "Text from the customer",
+        KindName::AgentReply => "Agent replied",
+        KindName::PhoneText => "Text to the customer",
+        KindName::TicketSolved => "Ticket solved",
+        KindName::TicketReopened => "Ticket reopened",
+        KindName::Note => "Internal note",
+        KindName::Unreadable => "Unreadable webhook",
     }
 }
 
-/// The direction of a delivery, in words.
-pub(super) fn way(destination: Destination) -> &'static str {
-    match destination {
-        Destination::Zendesk => "to Zendesk",
-        Destination::Braze => "to Braze",
-    }
+/// Which account a delivery calls, in words.
+pub(super) fn way(account: AccountId) -> String {
+    format!("to {}", vendor(account))
 }
 
-/// The vendor's name.
-pub(super) fn vendor(destination: Destination) -> &'static str {
-    match destination {
-        Destination::Zendesk => "Zendesk",
-        Destination::Braze => "Braze",
+/// An account's name as it is shown. The accounts of a configuration that names none are shown as their vendors.
+pub(super) fn vendor(account: AccountId) -> &'static str {
+    match Ends::FIRST.end(account) {
+        Some(End::Desk) => "Zendesk",
+        Some(End::Carrier) => "Braze",
+        None => account.name(),
     }
 }
 
@@ -185,7 +184,7 @@ pub(super) struct Row {
     pub(super) id: String,
     pub(super) state: &'static str,
     pub(super) tone: &'static str,
-    pub(super) way: &'static str,
+    pub(super) way: String,
     /// Empty for a delivery that names no customer.
     pub(super) conversation: String,
     /// The address of the conversation's page; empty where there is none.
@@ -202,7 +201,7 @@ pub(super) fn row(delivery: &Delivery) -> Row {
         id: delivery.id.to_string(),
         state: delivery.state.name(),
         tone: tone(delivery.state.name()),
-        way: way(delivery.destination),
+        way: way(delivery.account),
         conversation: conversation.map(ToString::to_string).unwrap_or_default(),
         conversation_href: conversation.map(conversation_href).unwrap_or_default(),
         attempts: delivery.attempts,

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::domain::account::AccountId;
 use crate::domain::answer::Answers;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Arrived, Delivery, State as Standing, Transition};
-use crate::domain::event::{DedupeKey, Destination, Event, EventId, EventKind};
+use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
 use crate::domain::operator::{Order, PAUSE_REASON_MAX_CHARS, PauseTerms, Seen, digest};
 use crate::domain::parts;
 use crate::http::OperatorState;
@@ -23,9 +24,6 @@ pub(in crate::http) const REDRIVEN: [&str; 4] = ["waiting", "unconfirmed", "dead
 
 /// The states from which an order can drop many deliveries.
 pub(in crate::http) const DISCARDED: [&str; 5] = ["pending", "waiting", "unconfirmed", "dead", "quarantined"];
-
-/// Both vendors.
-pub(in crate::http) const DESTINATIONS: [Destination; 2] = [Destination::Zendesk, Destination::Braze];
 
 /// A reason is a sentence. The store keeps it as long as the delivery.
 pub(in crate::http) const REASON_MAX_CHARS: usize = 500;
@@ -62,12 +60,12 @@ pub(in crate::http) fn pause_terms(
     }
 }
 
-/// The destination of that name.
+/// The configured account of that name.
 ///
 /// # Errors
 /// [`StoreError::NotFound`].
-pub(in crate::http) fn destination(name: &str) -> Result<Destination, StoreError> {
-    let found = DESTINATIONS.into_iter().find(|destination| destination.name() == name);
+pub(in crate::http) fn account(state: &OperatorState, name: &str) -> Result<AccountId, StoreError> {
+    let found = state.ends.accounts().into_iter().find(|account| account.name() == name);
     found.ok_or_else(|| StoreError::NotFound("destination of that name".to_owned()))
 }
 
@@ -299,12 +297,12 @@ fn write_anew(state: &OperatorState) {
 /// As [`crate::store::Store::pause`].
 pub(in crate::http) async fn set_paused(
     state: &OperatorState,
-    destination: Destination,
+    account: AccountId,
     terms: Option<PauseTerms>,
     order: &Order,
 ) -> Result<(), StoreError> {
-    let (action, name) = (if terms.is_some() { "pause" } else { "resume" }, destination.name());
-    let changed = state.store.pause(destination, terms, order).await?;
+    let (action, name) = (if terms.is_some() { "pause" } else { "resume" }, account.name());
+    let changed = state.store.pause(account, terms, order).await?;
     let result = if changed { "done" } else { "it was so already" };
     let by = order.operator.by.as_deref();
     tracing::info!(

@@ -8,8 +8,9 @@ use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde_json::Value;
 
 use super::{Query, Refusal, answer, delivery_json, page_json, parse_id, to_json};
+use crate::domain::account::AccountId;
 use crate::domain::conversation::{Conversation, ConversationKey};
-use crate::domain::event::{Destination, TicketId};
+use crate::domain::event::TicketId;
 use crate::domain::find::{self, Search};
 use crate::http::{OperatorState, answers};
 use crate::store::{self, DeliveryFilter};
@@ -50,7 +51,7 @@ fn filter(query: &mut Query, now: Timestamp) -> Result<DeliveryFilter, Refusal> 
         conversation: query.take("conversation").map(ConversationKey),
         ticket: query.ticket()?,
         phone_end: query.phone_end()?,
-        destination: query.destination()?,
+        account: query.account()?,
         dispatch: None,
         since: query.time("since", now)?,
         until: query.time("until", now)?,
@@ -128,10 +129,11 @@ impl Query {
         find::phone_end(&words).map(Some).ok_or_else(|| Refusal::Bad(problem()))
     }
 
-    pub(in crate::http) fn destination(&mut self) -> Result<Option<Destination>, Refusal> {
+    pub(in crate::http) fn account(&mut self) -> Result<Option<AccountId>, Refusal> {
         let Some(word) = self.take("destination") else { return Ok(None) };
-        let known = [Destination::Zendesk, Destination::Braze].into_iter().find(|known| known.name() == word);
-        known.map(Some).ok_or_else(|| Refusal::Bad("destination must be zendesk or braze".to_owned()))
+        AccountId::known(&word).map(Some).ok_or_else(|| {
+            Refusal::Bad("destination must be the name of an account, such as zendesk or braze".to_owned())
+        })
     }
 
     /// A time in RFC 3339, or an age such as `90m`, `1h` or `2d`.

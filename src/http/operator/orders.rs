@@ -11,10 +11,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::actions::{self, DESTINATIONS, DISCARDED, REDRIVEN};
+use super::actions::{self, DISCARDED, REDRIVEN};
 use super::{OperatorState, Query, Refusal, answer, page_json, parse_id, read_body, read_reason, to_json};
+use crate::domain::account::AccountId;
 use crate::domain::conversation::ConversationKey;
-use crate::domain::event::Destination;
 use crate::domain::operator::{AuditEntry, Order, PauseTerms};
 use crate::domain::text;
 use crate::http::answers;
@@ -65,7 +65,7 @@ fn read_sweep(uri: &Uri, states: &[&str], order: &Order) -> Result<Sweep, Refusa
     Ok(Sweep {
         state,
         conversation: query.take("conversation").map(ConversationKey),
-        destination: None,
+        account: None,
         accepted_by: accepted_by.unwrap_or(order.given_at),
         after: query.take("after").map(|id| parse_id(&id)).transpose()?,
     })
@@ -94,7 +94,7 @@ pub(super) async fn forget(
 
 /// `GET /api/destinations`.
 pub(super) async fn list_destinations(State(state): State<OperatorState>) -> Response {
-    let items = DESTINATIONS.map(|destination| destination_json(&state, destination));
+    let items = state.ends.accounts().map(|account| destination_json(&state, account));
     answer(Ok(json!({ "items": items, "total": items.len(), "next": null })), &state)
 }
 
@@ -147,22 +147,22 @@ async fn set_paused(
     terms: Option<PauseTerms>,
 ) -> Result<Value, Refusal> {
     let order = caller.order(&state.clock);
-    let destination = actions::destination(name)?;
-    actions::set_paused(state, destination, terms, &order).await?;
-    Ok(destination_json(state, destination))
+    let account = actions::account(state, name)?;
+    actions::set_paused(state, account, terms, &order).await?;
+    Ok(destination_json(state, account))
 }
 
 /// A destination: whether an operator has paused it, and whether the vendor refuses the bridge.
-fn destination_json(state: &OperatorState, destination: Destination) -> Value {
-    let pause = state.store.paused(destination);
+fn destination_json(state: &OperatorState, account: AccountId) -> Value {
+    let pause = state.store.paused(account);
     to_json(&answers::DestinationStanding {
-        destination,
+        destination: account,
         paused: pause.is_some(),
         since: pause.as_ref().map(|pause| pause.since),
         by: pause.as_ref().and_then(|pause| pause.operator.by.clone()),
         until: pause.as_ref().and_then(|pause| pause.until),
         reason: pause.and_then(|pause| pause.reason),
-        refused: state.readiness.trouble(destination, Trouble::Refuses).map(|since| since.cause),
+        refused: state.readiness.trouble(account, Trouble::Refuses).map(|since| since.cause),
     })
 }
 

@@ -82,7 +82,7 @@ pub(crate) async fn a_conversation_is_found_by_what_is_known_of_it<B: Home>() {
     assert_eq!(newest.iter().map(|found| &found.key.0[..]).collect::<Vec<_>>(), ["ada", "Bob"]);
 
     // Two conversations lose their deliveries: they come last, in the order of their keys.
-    drain(&store, Zendesk, at(3)).await;
+    drain(&store, DESK, at(3)).await;
     let late = store.accept(text("adam", "late"), Vec::new(), at(900)).await;
     assert!(matches!(late, Ok(Accepted::New(_))));
     store.expire(at(1_000), seconds(500), seconds(500)).await.unwrap();
@@ -116,8 +116,8 @@ pub(crate) async fn a_list_shows_what_its_filter_wants<B: Home>() {
         ids.push(id);
     }
     let parts = ["d-1", "d-2"].map(|id| Some(id.to_owned()));
-    for (n, receipt) in [(1, "1 to text".to_owned()), (2, receipt_of(&parts))] {
-        let claimed = claim(&store, Braze, at(41)).await;
+    for (n, route, receipt) in [(1, BELLS, "1 to text".to_owned()), (2, PHONE, receipt_of(&parts))] {
+        let claimed = claim(&store, route, at(41)).await;
         assert_eq!(claimed.work[0].delivery.id, ids[n]);
         store.record(&claimed, self::all(&claimed, &Transition::Deliver { receipt }), at(42)).await.unwrap();
     }
@@ -143,7 +143,8 @@ pub(crate) async fn a_list_shows_what_its_filter_wants<B: Home>() {
         (of(|filter| filter.phone_end = Some("4".into())), &[3]),
         (of(|filter| (filter.phone_end, filter.ticket) = (Some("44".into()), Some(TicketId(7)))), &[]),
         (of(|filter| filter.conversation = Some(key("bob"))), &[3]),
-        (of(|filter| filter.destination = Some(Braze)), &[1, 2, 4]),
+        (of(|filter| filter.account = Some(PHONE.account)), &[2]),
+        (of(|filter| filter.account = Some(DESK.account)), &[0, 1, 3, 4]),
         (of(|filter| filter.dispatch = Some("d-in".into())), &[0]),
         (of(|filter| filter.dispatch = Some("d-2".into())), &[2]),
         (of(|filter| filter.dispatch = Some("d-3".into())), &[]),
@@ -197,7 +198,7 @@ pub(crate) async fn a_person_is_shown_with_what_needs_somebody_and_the_latest_te
     let mut ids = Vec::new();
     for words in ["dead", "set aside", "delivered", "delivered", "delivered", "waiting"] {
         let id = accept(&store, phone_text(7, words)).await;
-        let claimed = claim(&store, Braze, at(1)).await;
+        let claimed = claim(&store, PHONE, at(1)).await;
         assert_eq!(claimed.work[0].delivery.id, id);
         let moved = match words {
             "dead" => Transition::Kill { cause: "400".into() },
@@ -207,7 +208,7 @@ pub(crate) async fn a_person_is_shown_with_what_needs_somebody_and_the_latest_te
         };
         store.record(&claimed, all(&claimed, &moved), at(1)).await.unwrap();
         if words == "set aside" {
-            let looked = claim(&store, Braze, at(1)).await;
+            let looked = claim(&store, PHONE, at(1)).await;
             let aside = Transition::SetAside { cause: "not seen".into() };
             store.record(&looked, all(&looked, &aside), at(1)).await.unwrap();
         }

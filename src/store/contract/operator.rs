@@ -22,7 +22,7 @@ fn key(name: &str) -> ConversationKey {
 }
 
 fn all_that_are(state: &str, accepted_by: Timestamp) -> Sweep {
-    Sweep { state: state.into(), conversation: None, destination: None, accepted_by, after: None }
+    Sweep { state: state.into(), conversation: None, account: None, accepted_by, after: None }
 }
 
 /// Moves all finds of a sweep, step by step; returns the numbers of moved, of refused, and of steps.
@@ -56,7 +56,7 @@ async fn dead_letters(store: &impl Store, count: usize, customers: usize) {
     }
     let kill = Transition::Kill { cause: "422".into() };
     loop {
-        let claims = join_all((0..customers).map(|_| store.claim(Zendesk, at(1), Terms::merging(1)))).await;
+        let claims = join_all((0..customers).map(|_| store.claim(DESK, at(1), Terms::merging(1)))).await;
         let claims: Vec<Claim> = claims.into_iter().filter_map(Result::unwrap).collect();
         if claims.is_empty() {
             return;
@@ -78,7 +78,7 @@ pub(crate) async fn many_dead_letters_go_back_in_order<B: Home>() {
     assert!(matches!(late, Accepted::New(_)));
     let (_backend, store) = backend.crash(store, at(6)).await;
     let mut by_customer = vec![Vec::new(); customers];
-    for words in drain(&store, Zendesk, at(6)).await {
+    for words in drain(&store, DESK, at(6)).await {
         let number = words.parse::<usize>().unwrap_or(count);
         by_customer[number % customers].push(number);
     }
@@ -94,15 +94,15 @@ pub(crate) async fn many_dead_letters_go_back_in_order<B: Home>() {
 pub(crate) async fn a_sweep_takes_what_is_meant_and_says_what_it_could_not<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     let first = accept(&store, text("a", "1")).await;
-    let claimed = claim(&store, Zendesk, at(0)).await;
+    let claimed = claim(&store, DESK, at(0)).await;
     store.record(&claimed, all(&claimed, &postpone(at(9))), at(0)).await.unwrap();
     let found = store.sweep(all_that_are("waiting", at(0))).await.unwrap();
     assert_eq!((found.ids, found.next), (vec![first], None));
     // A worker looks for the delivery before the operator drops it.
-    let claimed = claim(&store, Zendesk, at(10)).await;
+    let claimed = claim(&store, DESK, at(10)).await;
     let looking = Transition::Lose { since: at(10), look_at: at(10), cause: "no answer".into() };
     store.record(&claimed, all(&claimed, &looking), at(10)).await.unwrap();
-    let held = claim(&store, Zendesk, at(10)).await;
+    let held = claim(&store, DESK, at(10)).await;
     let mut ids = vec![first];
     for customer in ["b", "b", "c"] {
         ids.push(accept(&store, text(customer, "1")).await);
@@ -127,11 +127,11 @@ pub(crate) async fn what_was_set_aside_is_swept_with_what_is_looked_for<B: Home>
     let mut ids = Vec::new();
     for (customer, aside) in [("a", true), ("b", false), ("c", true)] {
         ids.push(accept(&store, text(customer, "1")).await);
-        let claimed = claim(&store, Zendesk, at(0)).await;
+        let claimed = claim(&store, DESK, at(0)).await;
         let lost = Transition::Lose { since: at(0), look_at: at(9), cause: "no answer".into() };
         store.record(&claimed, all(&claimed, &lost), at(0)).await.unwrap();
         if aside {
-            let looking = claim(&store, Zendesk, at(9)).await;
+            let looking = claim(&store, DESK, at(9)).await;
             let aside = Transition::SetAside { cause: "x".into() };
             store.record(&looking, all(&looking, &aside), at(9)).await.unwrap();
         }
@@ -176,7 +176,7 @@ pub(crate) async fn who_is_forgotten_is_found_nowhere<B: Home>() {
     let bob = accept(&store, text("ada-lovelace@l3", "bob's")).await;
     let eve = accept(&store, text("eve-moneypenny", "eve's")).await;
     let eve_again = accept(&store, text_from(customer("eve-moneypenny", "b1", "+1"), None, "more of eve's")).await;
-    let first = claim(&store, Zendesk, at(0)).await;
+    let first = claim(&store, DESK, at(0)).await;
     assert_eq!(first.work[0].delivery.id, theirs[0]);
     let ticket = Change::Ticket(TicketId(7), TicketStatus::Open, at(0));
     store.record(&first, Verdict { changes: vec![ticket], ..done(&first) }, at(0)).await.unwrap();
@@ -208,8 +208,8 @@ pub(crate) async fn who_is_forgotten_is_found_nowhere<B: Home>() {
     assert_eq!(left.items.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), [bob, eve, eve_again, nobodys]);
     let counted: u64 = store.counts().by_state.values().sum();
     assert_eq!((counted, left.total), (4, 4), "what is counted is what is there");
-    assert_eq!(drain(&store, Zendesk, at(2)).await, ["bob's", "eve's", "more of eve's"], "nobody else is touched");
-    assert_eq!(drain(&store, Braze, at(2)).await, Vec::<String>::new());
+    assert_eq!(drain(&store, DESK, at(2)).await, ["bob's", "eve's", "more of eve's"], "nobody else is touched");
+    assert_eq!(drain(&store, PHONE, at(2)).await, Vec::<String>::new());
 
     let entry = &store.audit(None, 9).await.unwrap().items[0];
     let told = Act::Forget { conversation: digest(&key("ada-lovelace")), count: 6 };
@@ -218,9 +218,9 @@ pub(crate) async fn who_is_forgotten_is_found_nowhere<B: Home>() {
     assert!(matches!(again, Err(StoreError::NotFound(_))), "{again:?}");
     // The ticket's customer is asked for again, and the next text begins a new conversation.
     accept(&store, doorbell(7)).await;
-    assert_eq!(claim(&store, Braze, at(4)).await.key.0, "ticket:7");
+    assert_eq!(claim(&store, BELLS, at(4)).await.key.0, "ticket:7");
     accept(&store, text_from(ada(), None, "I am back")).await;
-    let back = claim(&store, Zendesk, at(4)).await;
+    let back = claim(&store, DESK, at(4)).await;
     assert_eq!((words(&back), back.conversation.unwrap().ticket), (vec!["I am back".to_owned()], None));
 }
 
@@ -230,16 +230,16 @@ pub(crate) async fn what_is_in_hand_is_not_forgotten_until_asked_again<B: Home>(
     for words in ["1", "2", "3", "4"] {
         ids.push(accept(&store, text("ada", words)).await);
     }
-    let head = claim(&store, Zendesk, at(0)).await;
+    let head = claim(&store, DESK, at(0)).await;
     store.record(&head, all(&head, &postpone(at(5))), at(0)).await.unwrap();
-    let group = store.claim(Zendesk, at(5), Terms::merging(2)).await.unwrap().unwrap();
+    let group = store.claim(DESK, at(5), Terms::merging(2)).await.unwrap().unwrap();
     assert_eq!(words(&group), ["1", "2"]);
     let forgotten = store.forget(&key("ada"), &order(at(5))).await.unwrap();
     assert_eq!((forgotten.in_hand, forgotten.waiting, forgotten.conversations), (2, 2, 1));
     // The worker's new facts are recorded, and the next call erases them.
     let learnt = vec![Change::Ticket(TicketId(7), TicketStatus::Open, at(5))];
     store.record(&group, Verdict { changes: learnt, ..done(&group) }, at(5)).await.unwrap();
-    assert!(store.claim(Zendesk, at(6), Terms::merging(1)).await.unwrap().is_none(), "the rest is not sent");
+    assert!(store.claim(DESK, at(6), Terms::merging(1)).await.unwrap().is_none(), "the rest is not sent");
     let forgotten = store.forget(&key("ada"), &order(at(6))).await.unwrap();
     assert_eq!((forgotten.in_hand, forgotten.settled, forgotten.conversations), (0, 2, 1));
     assert_eq!(store.conversation(&key("ada")).await.unwrap(), None);
@@ -251,16 +251,16 @@ pub(crate) async fn a_group_that_waits_is_forgotten_whole<B: Home>() {
     for words in ["1", "2", "3"] {
         accept(&store, text("ada", words)).await;
     }
-    let head = claim(&store, Zendesk, at(0)).await;
+    let head = claim(&store, DESK, at(0)).await;
     store.record(&head, all(&head, &postpone(at(5))), at(0)).await.unwrap();
-    let group = store.claim(Zendesk, at(5), Terms::merging(9)).await.unwrap().unwrap();
+    let group = store.claim(DESK, at(5), Terms::merging(9)).await.unwrap().unwrap();
     let later = Transition::Retry { due_at: at(9), cause: "503".into() };
     store.record(&group, all(&group, &later), at(5)).await.unwrap();
     assert_eq!(store.forget(&key("ada"), &order(at(6))).await.unwrap().waiting, 3);
-    assert!(store.claim(Zendesk, at(9), Terms::merging(9)).await.unwrap().is_none());
+    assert!(store.claim(DESK, at(9), Terms::merging(9)).await.unwrap().is_none());
     accept(&store, text("ada", "new")).await;
     let (_backend, store) = backend.crash(store, at(10)).await;
-    assert_eq!(drain(&store, Zendesk, at(10)).await, ["new"]);
+    assert_eq!(drain(&store, DESK, at(10)).await, ["new"]);
 }
 
 pub(crate) async fn nobody_is_forgotten_who_is_not_named<B: Home>() {
@@ -273,56 +273,56 @@ pub(crate) async fn nobody_is_forgotten_who_is_not_named<B: Home>() {
     }
     assert_eq!(store.counts().by_state["quarantined"], 1);
     assert_eq!(store.audit(None, 9).await.unwrap().total, 0, "nothing was done");
-    assert_eq!(drain(&store, Zendesk, at(1)).await, ["1"]);
+    assert_eq!(drain(&store, DESK, at(1)).await, ["1"]);
 }
 
 pub(crate) async fn a_paused_destination_hands_out_nothing_also_after_a_crash<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     let id = accept(&store, text("a", "1")).await;
     accept(&store, phone_text(7, "out")).await;
-    assert_eq!(store.pause(Zendesk, forever(), &order(at(1))).await, Ok(true));
-    assert_eq!(store.pause(Zendesk, forever(), &order(at(2))).await, Ok(false), "it is paused already");
+    assert_eq!(store.pause(DESK.account, forever(), &order(at(1))).await, Ok(true));
+    assert_eq!(store.pause(DESK.account, forever(), &order(at(2))).await, Ok(false), "it is paused already");
     let (_backend, store) = backend.crash(store, at(3)).await;
-    assert_eq!(store.paused(Zendesk).map(|pause| pause.since), Some(at(1)));
-    assert_eq!(store.paused(Braze), None);
-    assert!(store.claim(Zendesk, at(3), Terms::merging(1)).await.unwrap().is_none());
-    assert_eq!(store.next_due(Zendesk), None, "nothing to wake for");
-    assert_eq!(drain(&store, Braze, at(3)).await, ["out"], "the other is not held");
+    assert_eq!(store.paused(DESK.account).map(|pause| pause.since), Some(at(1)));
+    assert_eq!(store.paused(PHONE.account), None);
+    assert!(store.claim(DESK, at(3), Terms::merging(1)).await.unwrap().is_none());
+    assert_eq!(store.next_due(DESK), None, "nothing to wake for");
+    assert_eq!(drain(&store, PHONE, at(3)).await, ["out"], "the other is not held");
     accept(&store, text("a", "2")).await;
-    store.changed(Zendesk).await;
+    store.changed(DESK).await;
     let resume = order(at(4));
-    let resuming = store.pause(Zendesk, None, &resume);
-    let ((), resumed) = futures_util::future::join(store.changed(Zendesk), resuming).await;
+    let resuming = store.pause(DESK.account, None, &resume);
+    let ((), resumed) = futures_util::future::join(store.changed(DESK), resuming).await;
     assert_eq!(resumed, Ok(true));
-    assert_eq!(store.next_due(Zendesk), Some(Timestamp::MIN), "who waits is woken");
-    let head = claim(&store, Zendesk, at(4)).await;
+    assert_eq!(store.next_due(DESK), Some(Timestamp::MIN), "who waits is woken");
+    let head = claim(&store, DESK, at(4)).await;
     assert_eq!((head.work[0].delivery.id, head.work[0].delivery.attempts), (id, 0), "no attempt was counted");
     store.record(&head, done(&head), at(4)).await.unwrap();
-    assert_eq!(drain(&store, Zendesk, at(4)).await, ["2"]);
+    assert_eq!(drain(&store, DESK, at(4)).await, ["2"]);
 }
 
 pub(crate) async fn a_pause_ends_at_its_time_also_when_no_bridge_ran<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     let (first, second) = (accept(&store, text("a", "1")).await, accept(&store, phone_text(7, "out")).await);
     let until = |second| Some(PauseTerms { reason: Some("maintenance".into()), until: Some(at(second)) });
-    for destination in [Zendesk, Braze] {
-        assert_eq!(store.pause(destination, until(60), &order(at(1))).await, Ok(true));
-        assert_eq!(store.next_due(destination), Some(at(60)), "who waits is woken by the end");
+    for route in [DESK, PHONE] {
+        assert_eq!(store.pause(route.account, until(60), &order(at(1))).await, Ok(true));
+        assert_eq!(store.next_due(route), Some(at(60)), "who waits is woken by the end");
     }
-    assert_eq!(store.pause(Braze, until(90), &order(at(2))).await, Ok(true), "the end is another one");
-    assert_eq!(store.pause(Braze, until(90), &order(at(3))).await, Ok(false));
-    assert_eq!(store.paused(Braze).map(|pause| (pause.since, pause.until)), Some((at(1), Some(at(90)))));
-    assert!(store.claim(Zendesk, at(59), Terms::merging(1)).await.unwrap().is_none());
-    assert!(store.paused(Zendesk).is_some());
+    assert_eq!(store.pause(PHONE.account, until(90), &order(at(2))).await, Ok(true), "the end is another one");
+    assert_eq!(store.pause(PHONE.account, until(90), &order(at(3))).await, Ok(false));
+    assert_eq!(store.paused(PHONE.account).map(|pause| (pause.since, pause.until)), Some((at(1), Some(at(90)))));
+    assert!(store.claim(DESK, at(59), Terms::merging(1)).await.unwrap().is_none());
+    assert!(store.paused(DESK.account).is_some());
     let (_backend, store) = backend.crash(store, at(70)).await;
-    assert!(store.claim(Braze, at(70), Terms::merging(1)).await.unwrap().is_none(), "it lasts until 90");
+    assert!(store.claim(PHONE, at(70), Terms::merging(1)).await.unwrap().is_none(), "it lasts until 90");
     // The claim that finds the end resumes; the one after it has work.
-    let found = store.claim(Zendesk, at(70), Terms::merging(1)).await.unwrap();
-    assert!(found.is_none() && store.paused(Zendesk).is_none());
-    assert_eq!(store.next_due(Zendesk), Some(Timestamp::MIN), "who waits is woken");
-    assert_eq!(claim(&store, Zendesk, at(70)).await.work[0].delivery.id, first);
-    store.claim(Braze, at(90), Terms::merging(1)).await.unwrap();
-    assert_eq!(claim(&store, Braze, at(90)).await.work[0].delivery.id, second);
+    let found = store.claim(DESK, at(70), Terms::merging(1)).await.unwrap();
+    assert!(found.is_none() && store.paused(DESK.account).is_none());
+    assert_eq!(store.next_due(DESK), Some(Timestamp::MIN), "who waits is woken");
+    assert_eq!(claim(&store, DESK, at(70)).await.work[0].delivery.id, first);
+    store.claim(PHONE, at(90), Terms::merging(1)).await.unwrap();
+    assert_eq!(claim(&store, PHONE, at(90)).await.work[0].delivery.id, second);
     let page = store.audit(None, 9).await.unwrap();
     let told: Vec<_> =
         page.items.iter().map(|entry| (entry.act.name(), entry.operator.access.name(), entry.at)).collect();
@@ -335,8 +335,8 @@ pub(crate) async fn every_order_is_remembered_with_its_commit_and_no_longer_than
     let backend = B::new().await;
     let store = backend.open(StoreLimits { audit_max: 3, ..StoreLimits::default() }, at(0)).await;
     let id = accept(&store, text("ada", "1")).await;
-    store.pause(Braze, forever(), &order(at(1))).await.unwrap();
-    store.pause(Braze, None, &order(at(2))).await.unwrap();
+    store.pause(PHONE.account, forever(), &order(at(1))).await.unwrap();
+    store.pause(PHONE.account, None, &order(at(2))).await.unwrap();
     store.operate(id, Transition::Discard { reason: "x".into() }, &order(at(3))).await.unwrap();
     let refused = store.operate(id, Transition::Redrive, &order(at(4))).await;
     assert!(matches!(refused, Err(StoreError::Illegal(_))), "{refused:?}");
@@ -356,7 +356,7 @@ pub(crate) async fn every_order_is_remembered_with_its_commit_and_no_longer_than
     store.expire(at(7), seconds(7), seconds(7)).await.unwrap();
     let page = store.audit(None, 9).await.unwrap();
     assert_eq!((page.total, page.items[2].act.name()), (3, "resume"), "the oldest is gone");
-    store.pause(Braze, forever(), &order(at(8))).await.unwrap();
+    store.pause(PHONE.account, forever(), &order(at(8))).await.unwrap();
     let newest = store.audit(None, 1).await.unwrap();
     assert!(newest.items[0].number > page.items[0].number, "numbers grow");
 }
@@ -368,10 +368,10 @@ pub(crate) async fn lists_begin_at_either_end_and_keep_to_one_direction<B: Home>
         texts.push(accept(&store, text("a", &n.to_string())).await);
         accept(&store, phone_text(7, "out")).await;
     }
-    drain(&store, Zendesk, at(1)).await;
+    drain(&store, DESK, at(1)).await;
     texts.push(accept(&store, text("a", "late")).await);
     let mut filter =
-        DeliveryFilter { destination: Some(Zendesk), newest_first: true, limit: 4, ..DeliveryFilter::default() };
+        DeliveryFilter { account: Some(DESK.account), newest_first: true, limit: 4, ..DeliveryFilter::default() };
     let page = store.deliveries(filter.clone()).await.unwrap();
     let ids = |page: &[Delivery]| page.iter().map(|delivery| delivery.id).collect::<Vec<_>>();
     let newest_first: Vec<_> = texts.iter().rev().copied().collect();
@@ -382,7 +382,7 @@ pub(crate) async fn lists_begin_at_either_end_and_keep_to_one_direction<B: Home>
     let all = DeliveryFilter { newest_first: true, limit: 1, ..DeliveryFilter::default() };
     let page = store.deliveries(all).await.unwrap();
     assert_eq!((ids(&page.items), page.total, page.more), (newest_first[..1].to_vec(), 11, true));
-    let to_phones = Sweep { destination: Some(Braze), ..all_that_are("pending", at(9)) };
+    let to_phones = Sweep { account: Some(PHONE.account), ..all_that_are("pending", at(9)) };
     assert_eq!(store.sweep(to_phones).await.unwrap().ids.len(), 5);
 }
 
@@ -400,13 +400,13 @@ pub(crate) async fn who_was_shown_what_is_remembered<B: Home>() {
 pub(crate) async fn every_attempt_is_remembered_with_its_time_and_outcome<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     let id = accept(&store, text("a", "1")).await;
-    let head = claim(&store, Zendesk, at(1)).await;
+    let head = claim(&store, DESK, at(1)).await;
     let refused = Transition::Retry { due_at: at(3), cause: "503".into() };
     store.record(&head, all(&head, &refused), at(2)).await.unwrap();
-    claim(&store, Zendesk, at(3)).await;
+    claim(&store, DESK, at(3)).await;
     // The worker dies.
     let (_backend, store) = backend.crash(store, at(9)).await;
-    let head = claim(&store, Zendesk, at(9)).await;
+    let head = claim(&store, DESK, at(9)).await;
     store.record(&head, done(&head), at(10)).await.unwrap();
     let (delivery, _) = store.delivery(id).await.unwrap().unwrap();
     let told: Vec<_> = delivery.past.iter().map(|past| (past.at, past.what)).collect();

@@ -3,6 +3,7 @@
 //! A backend adds the access: a thread that owns the core, or a lock around it. The requests are here and in the core,
 //! once for all backends.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,11 +12,12 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
+use crate::domain::account::{AccountId, Direction, Route};
 use crate::domain::address::{self, Address, Directory};
 use crate::domain::answer::Answers;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Arrived, Delivery, Transition};
-use crate::domain::event::{Customer, DedupeKey, Destination, Event, EventId, TicketId};
+use crate::domain::event::{Customer, DedupeKey, Event, EventId, TicketId};
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
 use crate::domain::lanes::{LaneName, Place};
@@ -86,8 +88,8 @@ impl<B: Backend> Store for B {
         self.ask(move |core| core.quarantine(arrival, cause, now)).await
     }
 
-    async fn claim(&self, destination: Destination, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError> {
-        let claim = self.ask(move |core| core.claim(destination, now, &terms)).await?;
+    async fn claim(&self, route: Route, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError> {
+        let claim = self.ask(move |core| core.claim(route, now, &terms)).await?;
         claim.map(RawClaim::read).transpose()
     }
 
@@ -96,8 +98,8 @@ impl<B: Backend> Store for B {
         self.ask(move |core| core.record(ruling, now)).await
     }
 
-    async fn is_waiting(&self, destination: Destination, key: &ConversationKey) -> Result<bool, StoreError> {
-        let lane = LaneName::texts(destination, key.clone());
+    async fn is_waiting(&self, direction: Direction, key: &ConversationKey) -> Result<bool, StoreError> {
+        let lane = LaneName::texts(direction, key.clone());
         self.ask(move |core| Ok(!core.lanes.is_idle(&lane))).await
     }
 
@@ -110,12 +112,12 @@ impl<B: Backend> Store for B {
         .await
     }
 
-    async fn changed(&self, destination: Destination) {
-        self.shared().wakeup(destination).notified().await;
+    async fn changed(&self, route: Route) {
+        self.shared().bell(route).notified().await;
     }
 
-    fn next_due(&self, destination: Destination) -> Option<Timestamp> {
-        self.shared().next_due(destination)
+    fn next_due(&self, route: Route) -> Option<Timestamp> {
+        self.shared().next_due(route)
     }
 
     async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
@@ -236,18 +238,17 @@ impl<B: Backend> Store for B {
         if forgotten.is_nothing() { Err(StoreError::NotFound(format!("conversation {key}"))) } else { Ok(forgotten) }
     }
 
-    async fn pause(
-        &self,
-        destination: Destination,
-        terms: Option<PauseTerms>,
-        order: &Order,
-    ) -> Result<bool, StoreError> {
+    async fn pause(&self, account: AccountId, terms: Option<PauseTerms>, order: &Order) -> Result<bool, StoreError> {
         let order = order.clone();
-        self.ask(move |core| core.pause(destination, terms, &order)).await
+        self.ask(move |core| core.pause(account, terms, &order)).await
     }
 
-    fn paused(&self, destination: Destination) -> Option<Pause> {
-        self.shared().paused(destination)
+    fn paused(&self, account: AccountId) -> Option<Pause> {
+        self.shared().paused(account)
+    }
+
+    fn pauses(&self) -> BTreeMap<AccountId, Pause> {
+        self.shared().pauses()
     }
 
     async fn note_seen(&self, seen: Seen, order: &Order) -> Result<(), StoreError> {

@@ -3,12 +3,15 @@
 use jiff::{SignedDuration, Timestamp};
 use sled::IVec;
 
+use crate::domain::account::Route;
 use crate::domain::address::{Alias, Directory};
 use crate::domain::answer::Answer;
 use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription, TicketStatus};
 use crate::domain::delivery::{Delivery, State, Transition};
-use crate::domain::event::{Destination, Event, EventId};
-use crate::domain::lanes::{Gates, Hold, LaneName, Need, Place, Track};
+use crate::domain::event::{Event, EventId};
+use crate::domain::kind::KindName;
+use crate::domain::kind::Track;
+use crate::domain::lanes::{Gates, Hold, LaneName, Need, Place};
 use crate::store::engine::core::{Core, Effect, Owed, provisional_ticket};
 use crate::store::engine::layout;
 use crate::store::{Claim, IllegalMove, StoreError, Terms, Verdict, Work};
@@ -21,7 +24,7 @@ const EXPECTED: SignedDuration = SignedDuration::from_secs(10);
 
 /// A claim whose records the caller still has to read, on the caller's time and not the writer's.
 pub(in crate::store) struct RawClaim {
-    destination: Destination,
+    route: Route,
     key: ConversationKey,
     conversation: Option<Conversation>,
     work: Vec<(Delivery, IVec)>,
@@ -35,7 +38,7 @@ impl RawClaim {
             Ok(Work { delivery, event: layout::decode::<Event>("event", &record)? })
         };
         Ok(Claim {
-            destination: self.destination,
+            route: self.route,
             conversation: self.conversation,
             key: self.key,
             work: self.work.into_iter().map(read).collect::<Result<_, StoreError>>()?,
@@ -67,8 +70,8 @@ impl Ruling {
         Ok(Self {
             head: head.delivery.id,
             lane: LaneName {
-                destination: claim.destination,
-                track: Track::of(head.event.kind.name()),
+                direction: claim.route.direction,
+                track: head.event.kind.name().traits().track,
                 conversation: claim.key.clone(),
             },
             fence: claim.fence,
@@ -88,15 +91,15 @@ impl Core {
     /// [`crate::store::Store::claim`].
     pub(in crate::store) fn claim(
         &mut self,
-        destination: Destination,
+        route: Route,
         now: Timestamp,
         terms: &Terms,
     ) -> Result<Option<RawClaim>, StoreError> {
         self.end_leases(now)?;
-        if self.is_paused(destination, now)? {
+        if self.is_paused(route.account, now)? {
             return Ok(None);
         }
-        let Some((lane, head)) = self.next_lane(destination, now, terms.gates)? else { return Ok(None) };
+        let Some((lane, head)) = self.next_lane(route, now, terms.gates)? else { return Ok(None) };
 
         let head_delivery = self.waiting(head)?;
         let looking = matches!(head_delivery.state, State::Unconfirmed { .. });
@@ -130,7 +133,7 @@ impl Core {
         let until = self.limits.steady.now().saturating_add(self.limits.lease);
         self.follow(Effect::Hold(lane.clone(), Hold { fence, until, places }));
         let not_before = self.epochs.not_before(head, now).max(self.ages_since.min(now));
-        Ok(Some(RawClaim { destination, key: lane.conversation, conversation, work, not_before, fence }))
+        Ok(Some(RawClaim { route, key: lane.conversation, conversation, work, not_before, fence }))
     }
 
     /// Ends overdue leases. A call by their workers may have happened, so their deliveries count as lost.
@@ -154,12 +157,12 @@ impl Core {
     /// conversation. Lanes whose need cannot be met are set apart on the way, [`SET_APART_MAX`] at most.
     fn next_lane(
         &mut self,
-        destination: Destination,
+        route: Route,
         now: Timestamp,
         gates: Gates,
     ) -> Result<Option<(LaneName, Place)>, StoreError> {
         for _ in 0..SET_APART_MAX {
-            let Some((lane, head)) = self.lanes.next(destination, now, gates) else { return Ok(None) };
+            let Some((lane, head)) = self.lanes.next(route, now, gates) else { return Ok(None) };
             let home = self.home(&lane.conversation)?;
             if home != lane.conversation {
                 self.move_home(&lane, &home, &[], now)?;
@@ -237,7 +240,7 @@ impl Core {
             self.keep_answer(Place::of(ruling.head), answer)?;
         }
         let head_accepted_at = claimed.first().map_or(now, |head| head.accepted_at);
-        self.add_instead(ruling.head, ruling.instead, &ruling.lane, &key, head_accepted_at)?;
+        self.add_instead(ruling.head, ruling.instead, &key, head_accepted_at)?;
         for owed in ruling.besides {
             let place = self.fresh_place();
             self.add(place, owed, key.clone(), now, State::Pending)?;
@@ -260,7 +263,6 @@ impl Core {
         &mut self,
         head: EventId,
         instead: Vec<Owed>,
-        lane: &LaneName,
         key: &ConversationKey,
         accepted_at: Timestamp,
     ) -> Result<(), StoreError> {
@@ -274,10 +276,9 @@ impl Core {
             let key = self.journal.last_key(&layout::at_place(prefix, head)[..7])?;
             last = key.and_then(|key| layout::place_of(&key)).map_or(last, |place| place.max(last));
         }
-        for (more, mut owed) in (1_u16..).zip(instead) {
+        for (more, owed) in (1_u16..).zip(instead) {
             let reason = "too many events took the place of one".to_owned();
             let sub = last.sub().checked_add(more).ok_or(IllegalMove { id: parent, reason })?;
-            owed.destination = lane.destination;
             let place = Place((head.0 & !0xffff) | u64::from(sub));
             self.add(place, owed, key.clone(), accepted_at, State::Pending)?;
         }
@@ -371,13 +372,13 @@ fn need_of(delivery: &Delivery, conversation: Option<&Conversation>, now: Timest
         return Need::Nothing;
     }
     let ticket = conversation.and_then(|known| known.ticket.as_ref());
-    match delivery.kind.as_str() {
-        "customer_text" if ticket.is_none_or(|ticket| ticket.status == TicketStatus::Closed) => Need::NewTicket,
-        "customer_text" => Need::KnownTicket,
-        "note" => Need::Note,
-        "agent_reply" => Need::Comments,
-        "phone_text" | "ticket_solved" => Need::Text,
-        _ => Need::Nothing,
+    match delivery.kind {
+        KindName::CustomerText if ticket.is_none_or(|ticket| ticket.status == TicketStatus::Closed) => Need::NewTicket,
+        KindName::CustomerText => Need::KnownTicket,
+        KindName::Note => Need::Note,
+        KindName::AgentReply => Need::Comments,
+        KindName::PhoneText | KindName::TicketSolved => Need::Text,
+        KindName::TicketReopened | KindName::Unreadable => Need::Nothing,
     }
 }
 

@@ -4,15 +4,17 @@
 //! [`Core::keep`] adds its writes to the next commit and applies its [`Effect`]s, so that a request which fails
 //! half-way leaves no trace.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
+use crate::domain::account::{Direction, Route};
 use crate::domain::address::{self, Address, Alias, Directory};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, learnt_from};
 use crate::domain::delivery::{self, Delivery, State};
-use crate::domain::event::{DedupeKey, Destination, Event, EventId, EventKind, TicketId};
-use crate::domain::lanes::{Entry, Hold, LaneName, Lanes, Place, Track};
+use crate::domain::event::{DedupeKey, Event, EventId, EventKind, TicketId};
+use crate::domain::kind::KindName;
+use crate::domain::lanes::{Entry, Hold, LaneName, Lanes, Place};
 use crate::store::engine::epochs::Epochs;
 use crate::store::engine::hand::{self, Hand};
 use crate::store::engine::index::{self, Index};
@@ -36,8 +38,8 @@ pub(in crate::store) struct Core {
     pub(in crate::store) index: Index,
     /// The last fence given out.
     pub(in crate::store) fence: u64,
-    /// Whether a lane of (Zendesk, Braze) changed since the last commit.
-    pub(in crate::store) stirred: (bool, bool),
+    /// The routes on which something may be due since the last commit.
+    pub(in crate::store) changed: BTreeSet<Route>,
     /// Set by the last request.
     pub(in crate::store) stop: bool,
     /// The dedupe keys.
@@ -115,21 +117,14 @@ impl Arrival {
 /// An event, encoded for its record.
 pub(in crate::store) struct Owed {
     pub(in crate::store) record: Vec<u8>,
-    pub(in crate::store) kind: &'static str,
-    pub(in crate::store) destination: Destination,
+    pub(in crate::store) kind: KindName,
     pub(in crate::store) parent: Option<EventId>,
     pub(in crate::store) dispatch: Option<String>,
 }
 
 impl Owed {
     pub(in crate::store) fn new(event: &Event) -> Result<Self, StoreError> {
-        Ok(Self {
-            record: layout::encode("event", event)?,
-            kind: event.kind.name(),
-            destination: event.kind.destination(),
-            parent: None,
-            dispatch: None,
-        })
+        Ok(Self { record: layout::encode("event", event)?, kind: event.kind.name(), parent: None, dispatch: None })
     }
 
     /// An event that follows from this delivery.
@@ -149,7 +144,7 @@ impl Core {
             groups: HashMap::new(),
             index: Index::default(),
             fence: 0,
-            stirred: (false, false),
+            changed: BTreeSet::new(),
             stop: false,
             known: Known::default(),
             hand: Hand::default(),
@@ -269,9 +264,9 @@ impl Core {
             // A new event takes the present epoch, even in the place of an earlier opening's event: with the old epoch,
             // its id could be that of an event from the lost time.
             id: place.id(self.epochs.present().epoch),
-            kind: owed.kind.to_owned(),
+            kind: owed.kind,
             conversation: key,
-            destination: owed.destination,
+            account: self.limits.ends.at(owed.kind.traits().calls),
             accepted_at,
             settled_at: state.is_settled().then_some(accepted_at),
             state,
@@ -408,18 +403,20 @@ impl Core {
             match effect {
                 Effect::Enter(lane, entry) => {
                     self.lanes.insert(&lane, entry);
-                    self.stir(lane.destination);
+                    self.changed.extend(self.lanes.route(&lane));
                 }
                 Effect::Leave(lane, place) => {
                     self.lanes.remove(&lane, place);
-                    self.stir(lane.destination);
+                    self.changed.extend(self.lanes.route(&lane));
                 }
                 Effect::Hold(lane, hold) => {
                     self.lanes.hold(&lane, hold);
                 }
                 Effect::Release(lane, fence) => {
+                    // The holder's route has a free place, and the next head may have another route.
+                    self.changed.extend(self.lanes.route(&lane));
                     self.lanes.release(&lane, fence);
-                    self.stir(lane.destination);
+                    self.changed.extend(self.lanes.route(&lane));
                 }
                 Effect::Group(head, members) if members.is_empty() => {
                     self.groups.remove(&head);
@@ -431,7 +428,9 @@ impl Core {
                 Effect::Stands(before, after) => self.index.follow(before.as_ref(), after.as_ref()),
                 Effect::Knows(before, after) => self.index.know(before, after),
                 Effect::Hand(change) => {
-                    self.hand.apply(change).into_iter().for_each(|destination| self.stir(destination));
+                    if let Some(account) = self.hand.apply(change) {
+                        self.changed.extend(Direction::ALL.map(|direction| Route { direction, account }));
+                    }
                 }
             }
         }
@@ -454,19 +453,12 @@ impl Core {
         self.journal.keep();
         self.journal.commit()
     }
-
-    fn stir(&mut self, destination: Destination) {
-        match destination {
-            Destination::Zendesk => self.stirred.0 = true,
-            Destination::Braze => self.stirred.1 = true,
-        }
-    }
 }
 
 pub(in crate::store) fn lane_of(delivery: &Delivery) -> LaneName {
     LaneName {
-        destination: delivery.destination,
-        track: Track::of(&delivery.kind),
+        direction: delivery.kind.traits().direction,
+        track: delivery.kind.traits().track,
         conversation: delivery.conversation.clone(),
     }
 }
@@ -479,6 +471,7 @@ pub(in crate::store) fn entry_of(delivery: &Delivery) -> Entry {
         // one.
         due_at: delivery.state.due_at().unwrap_or(Timestamp::MIN),
         in_doubt: matches!(delivery.state, State::Unconfirmed { .. }),
+        account: delivery.account,
     }
 }
 

@@ -54,7 +54,7 @@ impl Core {
         Ok(self.index.list(&Wanted {
             state: state.flatten(),
             whose: self.whose(filter)?,
-            destination: filter.destination,
+            account: filter.account,
             dispatch: filter.dispatch.as_deref().map(|id| self.index.digest(id)),
             since: filter.since,
             until: filter.until,
@@ -72,7 +72,7 @@ impl Core {
         let wanted = Wanted {
             state: State::NAMES.iter().position(|name| *name == "unconfirmed"),
             whose: Some(vec![self.index.digest(&key.0)]),
-            destination: None,
+            account: None,
             dispatch: None,
             since: None,
             until: None,

@@ -15,6 +15,7 @@ use crate::domain::address;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Event, EventKind, TicketId};
+use crate::domain::kind::KindName;
 use crate::domain::lanes::{LaneName, Place};
 use crate::domain::operator::{Act, Order, Traces, digest};
 use crate::store::engine::core::{Core, Effect, drawer, lane_of};
@@ -26,7 +27,7 @@ use crate::store::engine::{layout, lists};
 use crate::store::{Forgotten, StoreError};
 
 /// The kind of unreadable bodies ([`EventKind::name`]).
-const UNREADABLE: &str = "unreadable";
+const UNREADABLE: KindName = KindName::Unreadable;
 
 /// All names and keys of a customer in the store.
 pub(in crate::store) struct Known {
@@ -43,7 +44,7 @@ pub(in crate::store) struct Known {
 /// The part of a delivery's record that the search reads.
 #[derive(Deserialize)]
 struct Glance {
-    kind: String,
+    kind: KindName,
     conversation: ConversationKey,
 }
 

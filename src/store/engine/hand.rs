@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use sled::IVec;
 use tracing::info;
 
+use crate::domain::account::{AccountId, Route};
 use crate::domain::delivery::{Arrived, Transition};
-use crate::domain::event::{Destination, EventId};
+use crate::domain::event::EventId;
 use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, Pause, PauseTerms};
 use crate::store::engine::core::{Core, Effect};
 use crate::store::engine::tree::Look;
@@ -20,28 +21,28 @@ use crate::store::{IllegalMove, Moves, Page, StoreError};
 #[derive(Default)]
 pub(in crate::store) struct Hand {
     /// The paused destinations.
-    pub(in crate::store) pauses: BTreeMap<Destination, Pause>,
+    pub(in crate::store) pauses: BTreeMap<AccountId, Pause>,
     /// The newest entry with its key; `None` until this opening wrote one.
     newest: Option<(IVec, AuditEntry)>,
 }
 
 /// A change in memory that follows a write.
 pub(in crate::store) enum Change {
-    Paused(Destination, Option<Pause>),
+    Paused(AccountId, Option<Pause>),
     Noted(IVec, AuditEntry),
 }
 
 impl Hand {
     /// Applies a change; returns the destination whose lanes may have due work now.
-    pub(in crate::store) fn apply(&mut self, change: Change) -> Option<Destination> {
+    pub(in crate::store) fn apply(&mut self, change: Change) -> Option<AccountId> {
         match change {
-            Change::Paused(destination, Some(pause)) => {
-                self.pauses.insert(destination, pause);
+            Change::Paused(account, Some(pause)) => {
+                self.pauses.insert(account, pause);
                 None
             }
-            Change::Paused(destination, None) => {
-                self.pauses.remove(&destination);
-                Some(destination)
+            Change::Paused(account, None) => {
+                self.pauses.remove(&account);
+                Some(account)
             }
             Change::Noted(key, entry) => {
                 self.newest = Some((key, entry));
@@ -55,16 +56,16 @@ impl Core {
     /// [`crate::store::Store::pause`].
     pub(in crate::store) fn pause(
         &mut self,
-        destination: Destination,
+        account: AccountId,
         terms: Option<PauseTerms>,
         order: &Order,
     ) -> Result<bool, StoreError> {
-        let (key, before) = (layout::pause(destination), self.hand.pauses.get(&destination));
+        let (key, before) = (layout::pause(account), self.hand.pauses.get(&account));
         let (pause, act) = match (terms, before) {
             (None, None) => return Ok(false),
             (None, Some(_)) => {
                 self.journal.remove(key)?;
-                (None, Act::Resume { destination })
+                (None, Act::Resume { account })
             }
             (Some(terms), before) => {
                 let pause = match before {
@@ -74,39 +75,39 @@ impl Core {
                 let Some(pause) = pause else { return Ok(false) };
                 self.journal.replace(key, layout::encode("pause", &pause)?)?;
                 let until = pause.until;
-                (Some(pause), Act::Pause { destination, until })
+                (Some(pause), Act::Pause { account, until })
             }
         };
-        self.follow(Effect::Hand(Change::Paused(destination, pause)));
+        self.follow(Effect::Hand(Change::Paused(account, pause)));
         self.note(act, order)?;
         Ok(true)
     }
 
     /// Whether a destination is paused. A pause whose end has come is removed with this commit: the claim after this
     /// one finds none.
-    pub(in crate::store) fn is_paused(&mut self, destination: Destination, now: Timestamp) -> Result<bool, StoreError> {
-        let Some(pause) = self.hand.pauses.get(&destination) else { return Ok(false) };
+    pub(in crate::store) fn is_paused(&mut self, account: AccountId, now: Timestamp) -> Result<bool, StoreError> {
+        let Some(pause) = self.hand.pauses.get(&account) else { return Ok(false) };
         if pause.has_ended(now) {
             let operator = Operator::claiming(Access::Bridge, None);
-            self.pause(destination, None, &Order { operator, given_at: now, accepted_by: None })?;
-            info!(destination = destination.name(), "destination.resumed: the end of its pause has come");
+            self.pause(account, None, &Order { operator, given_at: now, accepted_by: None })?;
+            info!(destination = account.name(), "destination.resumed: the end of its pause has come");
         }
         Ok(true)
     }
 
     /// [`crate::store::Store::next_due`].
-    pub(in crate::store) fn next_due(&self, destination: Destination) -> Option<Timestamp> {
-        match self.hand.pauses.get(&destination) {
+    pub(in crate::store) fn next_due(&self, route: Route) -> Option<Timestamp> {
+        match self.hand.pauses.get(&route.account) {
             Some(pause) => pause.until,
-            None => self.lanes.next_due(destination),
+            None => self.lanes.next_due(route),
         }
     }
 
     /// Reads the pauses that the records hold.
     pub(in crate::store) fn recover_pauses(&mut self) -> Result<(), StoreError> {
-        for destination in [Destination::Zendesk, Destination::Braze] {
-            if let Some(record) = self.journal.load(&layout::pause(destination))? {
-                self.hand.pauses.insert(destination, layout::decode("pause", &record)?);
+        for account in self.limits.ends.accounts() {
+            if let Some(record) = self.journal.load(&layout::pause(account))? {
+                self.hand.pauses.insert(account, layout::decode("pause", &record)?);
             }
         }
         Ok(())

@@ -15,8 +15,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::domain::account::AccountId;
 use crate::domain::delivery::{Delivery, State};
-use crate::domain::event::Destination;
+use crate::domain::kind::KindName;
 use crate::domain::lanes::Place;
 use crate::store::engine::people::{People, Person};
 
@@ -63,7 +64,7 @@ pub(in crate::store) struct Index {
 struct Brief {
     second: u32,
     state: u8,
-    is_to_braze: bool,
+    account: AccountId,
     is_doorbell: bool,
     is_set_aside: bool,
     is_note: bool,
@@ -85,7 +86,7 @@ pub(in crate::store) struct Wanted {
     pub(in crate::store) state: Option<usize>,
     /// Digests of conversations ([`Index::digest`]); all conversations when `None`.
     pub(in crate::store) whose: Option<Vec<u64>>,
-    pub(in crate::store) destination: Option<Destination>,
+    pub(in crate::store) account: Option<AccountId>,
     /// A digest.
     pub(in crate::store) dispatch: Option<u64>,
     pub(in crate::store) since: Option<Timestamp>,
@@ -116,7 +117,7 @@ impl Brief {
     fn is_wanted(self, wanted: &Wanted) -> bool {
         let is_answered = self.is_doorbell && ["delivered", "skipped"].contains(&State::NAMES[usize::from(self.state)]);
         wanted.state.is_none_or(|state| state == usize::from(self.state))
-            && wanted.destination.is_none_or(|to| (to == Destination::Braze) == self.is_to_braze)
+            && wanted.account.is_none_or(|account| account == self.account)
             && wanted.since.is_none_or(|since| self.second >= second(since))
             && wanted.until.is_none_or(|until| self.second < second(until))
             && !(wanted.hide_doorbells && is_answered)
@@ -128,7 +129,7 @@ impl Brief {
 impl Wanted {
     /// Whether a counter gives the total.
     fn is_counted(&self) -> bool {
-        let narrows = self.whose.is_some() || self.destination.is_some() || self.dispatch.is_some();
+        let narrows = self.whose.is_some() || self.account.is_some() || self.dispatch.is_some();
         let hides = self.hide_doorbells || self.hide_notes;
         !narrows && self.since.is_none() && self.until.is_none() && !hides && self.set_aside.is_none()
     }
@@ -148,10 +149,10 @@ impl Index {
             brief: Brief {
                 second: second(delivery.accepted_at),
                 state: u8::try_from(state).unwrap_or_default(),
-                is_to_braze: delivery.destination == Destination::Braze,
-                is_doorbell: delivery.kind == "agent_reply",
+                account: delivery.account,
+                is_doorbell: delivery.kind == KindName::AgentReply,
                 is_set_aside: delivery.state.is_set_aside(),
-                is_note: delivery.kind == "note",
+                is_note: delivery.kind == KindName::Note,
             },
             conversation: self.digest(&delivery.conversation.0),
             dispatches: delivery.dispatches().map(|id| self.digest(id)).collect(),

@@ -22,10 +22,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 use sled::IVec;
 
+use crate::domain::account::AccountId;
 use crate::domain::address::Alias;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::Delivery;
-use crate::domain::event::{DedupeKey, Destination, TicketId};
+use crate::domain::event::{DedupeKey, TicketId};
 use crate::domain::lanes::Place;
 use crate::store::StoreError;
 
@@ -140,8 +141,8 @@ pub(in crate::store) fn audit(number: u64) -> IVec {
 }
 
 /// The key of a destination's pause.
-pub(in crate::store) fn pause(destination: Destination) -> IVec {
-    prefixed(b'm', format!("pause {}", destination.name()).as_bytes())
+pub(in crate::store) fn pause(account: AccountId) -> IVec {
+    prefixed(b'm', format!("pause {}", account.name()).as_bytes())
 }
 
 /// The key of an opening that gave out sequences from this one on.

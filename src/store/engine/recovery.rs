@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use sled::IVec;
 
+use crate::domain::account::{End, Ends};
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::Customer;
@@ -36,9 +37,6 @@ const REST_OF_WAITING_MAX: SignedDuration = SignedDuration::from_hours(1);
 
 /// The number of deliveries marked in one commit.
 const DOUBTED_AT_ONCE: usize = 1_000;
-
-/// The kinds whose effect can be looked for. The others only read and record, and are done again.
-const LASTING: [&str; 4] = ["customer_text", "note", "phone_text", "ticket_solved"];
 
 /// The dates in the records.
 #[derive(Default)]
@@ -246,6 +244,12 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Known, St
         if let Some(head) = delivery.merged_into {
             core.groups.entry(Place::of(head)).or_default().push(place);
         }
+        if is_filed_under_the_carrier(&delivery, core.limits.ends) {
+            let filed = delivery.clone();
+            delivery.account = core.limits.ends.desk;
+            core.write(&filed, &delivery)?;
+            core.keep();
+        }
         if let State::Sending { lease_until, .. } = delivery.state {
             let before = delivery.clone();
             let since = lease_until.saturating_sub(lease).unwrap_or(now).min(now);
@@ -274,6 +278,11 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Known, St
         known.iter().for_each(|known| core.known.learn(known));
     }
     Ok(Known { latest, last })
+}
+
+/// Whether a record names the carrier for a delivery that calls the desk, as records of doorbells did before format 4.
+fn is_filed_under_the_carrier(delivery: &Delivery, ends: Ends) -> bool {
+    delivery.kind.traits().calls == End::Desk && delivery.account == ends.carrier
 }
 
 /// Whether the time of an opening does not follow the last known time.
@@ -306,7 +315,8 @@ fn doubt(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<u64, StoreE
     for (number, entry) in look.with_prefix(&[layout::PENDING]).enumerate() {
         let place = Place::of(stored(entry?, look)?.id);
         let before = core.waiting(place)?;
-        if LASTING.contains(&before.kind.as_str()) {
+        // The others read and record only, and are done again.
+        if !before.only_reads() {
             let mut after = before.clone();
             let cause = "the store was put back from a backup: it may have been delivered since".to_owned();
             apply(&mut after, Transition::Doubt { look_at: now, cause }, now)?;

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use crate::domain::account::{AccountId, Route};
 use crate::domain::delivery::State;
-use crate::domain::event::{Destination, EventId};
+use crate::domain::event::EventId;
 use crate::domain::operator::Pause;
 use crate::store::engine::core::Core;
 use crate::store::engine::epochs::Epochs;
@@ -25,8 +26,8 @@ const MIB: u64 = 1024 * 1024;
 /// The published side of a store.
 pub(in crate::store) struct Shared {
     gauges: Mutex<Gauges>,
-    zendesk: Notify,
-    braze: Notify,
+    /// One bell a route, made when it is first waited for or rung.
+    bells: Mutex<BTreeMap<Route, Arc<Notify>>>,
     /// Set by [`crate::store::Store::close`].
     pub(in crate::store) closed: AtomicBool,
     failure: OnceLock<StoreError>,
@@ -40,20 +41,18 @@ pub(in crate::store) struct Shared {
 #[derive(Default)]
 struct Gauges {
     by_state: [u64; State::NAMES.len()],
-    /// For Zendesk, and for Braze.
-    waiting: (u64, u64),
+    waiting: BTreeMap<AccountId, u64>,
     backlog_max: u64,
     oldest: Option<Timestamp>,
-    next_due: (Option<Timestamp>, Option<Timestamp>),
-    pauses: BTreeMap<Destination, Pause>,
+    next_due: BTreeMap<Route, Timestamp>,
+    pauses: BTreeMap<AccountId, Pause>,
 }
 
 impl Shared {
     pub(in crate::store) fn new(limits: StoreLimits, core: &Core) -> Self {
         Self {
             gauges: Mutex::default(),
-            zendesk: Notify::new(),
-            braze: Notify::new(),
+            bells: Mutex::default(),
             closed: AtomicBool::new(false),
             failure: OnceLock::new(),
             limits,
@@ -66,33 +65,26 @@ impl Shared {
 
     /// Publishes the state after a commit.
     pub(in crate::store) fn publish(&self, core: &Core) {
-        let waiting = |destination| u64::try_from(core.lanes.len_for(destination)).unwrap_or(u64::MAX);
+        let count = |(account, count): (&AccountId, &usize)| (*account, u64::try_from(*count).unwrap_or(u64::MAX));
+        let due = |route| Some((route, core.next_due(route)?));
         *lock(&self.gauges) = Gauges {
             by_state: core.index.counts,
-            waiting: (waiting(Destination::Zendesk), waiting(Destination::Braze)),
+            waiting: core.lanes.by_account().iter().map(count).collect(),
             backlog_max: core.backlog_max(),
             oldest: core.lanes.oldest(),
-            next_due: (core.next_due(Destination::Zendesk), core.next_due(Destination::Braze)),
+            next_due: core.lanes.routes().filter_map(due).collect(),
             pauses: core.hand.pauses.clone(),
         };
     }
 
     /// The wake-up of the caller that waits for work of this destination; it is kept while none waits.
-    pub(in crate::store) fn wakeup(&self, destination: Destination) -> &Notify {
-        match destination {
-            Destination::Zendesk => &self.zendesk,
-            Destination::Braze => &self.braze,
-        }
+    pub(in crate::store) fn bell(&self, route: Route) -> Arc<Notify> {
+        Arc::clone(lock(&self.bells).entry(route).or_default())
     }
 
     /// Wakes the callers that wait for work of a changed destination.
     pub(in crate::store) fn wake(&self, core: &mut Core) {
-        let (zendesk, braze) = std::mem::take(&mut core.stirred);
-        for (stirred, destination) in [(zendesk, Destination::Zendesk), (braze, Destination::Braze)] {
-            if stirred {
-                self.wakeup(destination).notify_one();
-            }
-        }
+        std::mem::take(&mut core.changed).into_iter().for_each(|route| self.bell(route).notify_one());
     }
 
     pub(in crate::store) fn measured(&self, requests: usize, took: Duration) {
@@ -106,22 +98,22 @@ impl Shared {
         stats.by_requests[COMMIT_REQUESTS.partition_point(|bound| *bound < requests)] += 1;
     }
 
-    pub(in crate::store) fn next_due(&self, destination: Destination) -> Option<Timestamp> {
-        let gauges = lock(&self.gauges);
-        match destination {
-            Destination::Zendesk => gauges.next_due.0,
-            Destination::Braze => gauges.next_due.1,
-        }
+    pub(in crate::store) fn next_due(&self, route: Route) -> Option<Timestamp> {
+        lock(&self.gauges).next_due.get(&route).copied()
     }
 
-    pub(in crate::store) fn paused(&self, destination: Destination) -> Option<Pause> {
-        lock(&self.gauges).pauses.get(&destination).cloned()
+    pub(in crate::store) fn paused(&self, account: AccountId) -> Option<Pause> {
+        lock(&self.gauges).pauses.get(&account).cloned()
+    }
+
+    pub(in crate::store) fn pauses(&self) -> BTreeMap<AccountId, Pause> {
+        lock(&self.gauges).pauses.clone()
     }
 
     pub(in crate::store) fn counts(&self) -> Counts {
         let gauges = lock(&self.gauges);
         let by_state: BTreeMap<_, _> = State::NAMES.into_iter().zip(gauges.by_state).collect();
-        let waiting = [(Destination::Zendesk, gauges.waiting.0), (Destination::Braze, gauges.waiting.1)].into();
+        let waiting = gauges.waiting.clone();
         let (oldest_unsettled, backlog_max) = (gauges.oldest, gauges.backlog_max);
         drop(gauges);
         let room =
@@ -156,7 +148,7 @@ impl Shared {
         self.alive()?;
         let (waiting, backlog_max) = {
             let gauges = lock(&self.gauges);
-            (gauges.waiting.0.saturating_add(gauges.waiting.1), gauges.backlog_max)
+            (gauges.waiting.values().sum(), gauges.backlog_max)
         };
         if waiting >= backlog_max {
             return Err(StoreError::BacklogFull(waiting));

@@ -6,8 +6,8 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::domain::account::AccountId;
 use crate::domain::conversation::ConversationKey;
-use crate::domain::event::Destination;
 use crate::domain::lanes::Place;
 use crate::store::engine::tree::Look;
 use crate::store::engine::{layout, lists};
@@ -29,7 +29,8 @@ pub(in crate::store) struct Step {
 #[derive(Deserialize)]
 struct Glance {
     conversation: ConversationKey,
-    destination: Destination,
+    #[serde(alias = "destination")]
+    account: AccountId,
     accepted_at: Timestamp,
     state: GlanceState,
 }
@@ -48,7 +49,7 @@ pub(in crate::store) fn next(look: &dyn Look, sweep: &Sweep) -> Result<Step, Sto
         Ok(glance.state.is == sweep.state
             && glance.accepted_at <= sweep.accepted_by
             && sweep.conversation.as_ref().is_none_or(|key| *key == glance.conversation)
-            && sweep.destination.is_none_or(|destination| destination == glance.destination))
+            && sweep.account.is_none_or(|account| account == glance.account))
     };
     // Both prefixes hold `unconfirmed` deliveries: those that were set aside lie in the history.
     let waits = ["pending", "sending", "waiting", "unconfirmed"].contains(&sweep.state.as_str());

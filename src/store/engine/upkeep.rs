@@ -98,6 +98,8 @@ impl Core {
             let before = self.find(place)?.ok_or_else(|| self.not_found(place))?;
             let mut after = before.clone();
             apply(&mut after, Transition::Redrive, now)?;
+            // A settled doorbell of a record before format 4 names the carrier.
+            after.account = self.limits.ends.at(after.kind.traits().calls);
             after.conversation = self.home(&after.conversation)?;
             self.write(&before, &after)?;
         }

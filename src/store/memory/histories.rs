@@ -8,10 +8,11 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
+use crate::domain::account::Ends;
 use crate::domain::address::Alias;
 use crate::domain::conversation::{Change, Conversation, ConversationKey, TicketStatus};
 use crate::domain::delivery::{Delivery, State, Transition, receipt_of};
-use crate::domain::event::{Customer, DedupeKey, Destination, EventId, TicketId};
+use crate::domain::event::{Customer, DedupeKey, EventId, TicketId};
 use crate::domain::find::Search;
 use crate::domain::lanes::Place;
 use crate::domain::operator::{Access, Operator, Order};
@@ -114,8 +115,8 @@ impl World {
     /// A worker claims a head, and perhaps records a verdict.
     async fn work(&mut self) {
         let (now, ticket) = (at(self.now), self.ticket());
-        let destination = self.pick(&[Destination::Zendesk, Destination::Braze]);
-        let Some(claim) = self.store.claim(destination, now, Terms::merging(3)).await.unwrap() else { return };
+        let route = self.pick(&Ends::FIRST.routes());
+        let Some(claim) = self.store.claim(route, now, Terms::merging(3)).await.unwrap() else { return };
         if self.rng.random_bool(0.1) {
             // The worker is gone.
             return;
@@ -258,7 +259,7 @@ fn filters(now: i64) -> Vec<DeliveryFilter> {
     for state in State::NAMES.into_iter().map(|name| Some(name.to_owned())) {
         filters.push(DeliveryFilter { state: state.clone(), ..list() });
         filters.push(DeliveryFilter { state: state.clone(), since, hide_doorbells: true, ..list() });
-        filters.push(DeliveryFilter { state, destination: Some(Destination::Braze), ..list() });
+        filters.push(DeliveryFilter { state, account: Some(Ends::FIRST.carrier), ..list() });
     }
     for set_aside in [Some(true), Some(false)] {
         filters.push(DeliveryFilter { set_aside, ..list() });

@@ -32,7 +32,7 @@ const OPENING_BYTES: u64 = 16 * 1024 * 1024;
 const META_FORMAT: &[u8] = b"mformat";
 
 /// The version of the directory's contents, records included. A store of a later version is refused.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// The notice in the place of a store that was moved aside.
 const NOTICE: &str = "MOVED-ASIDE.txt";

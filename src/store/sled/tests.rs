@@ -10,10 +10,9 @@ use super::*;
 use crate::domain::answer::Answer;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::Transition;
-use crate::domain::event::Destination;
 use crate::domain::lanes::Place;
 use crate::domain::operator::{Access, Operator, Order};
-use crate::store::contract::{Home, accept, at, claim, contract_tests, dispatch, done, text, words};
+use crate::store::contract::{BELLS, DESK, Home, accept, at, claim, contract_tests, dispatch, done, text, words};
 use crate::store::engine::layout;
 use crate::store::sled::directory::STAMP;
 use crate::store::{Accepted, Compaction, DeliveryFilter, Store, Terms, Verdict};
@@ -83,7 +82,7 @@ async fn a_failed_sync_acknowledges_nothing_and_ends_everything() {
     for answer in [
         store.health(),
         store.accept(text("a", "more"), Vec::new(), at(0)).await.map(drop),
-        store.claim(Destination::Zendesk, at(0), Terms::merging(1)).await.map(drop),
+        store.claim(DESK, at(0), Terms::merging(1)).await.map(drop),
         store.deliveries(DeliveryFilter::default()).await.map(drop),
     ] {
         assert!(matches!(answer, Err(StoreError::Failed(_))), "{answer:?}");
@@ -91,7 +90,7 @@ async fn a_failed_sync_acknowledges_nothing_and_ends_everything() {
     store.close().await;
     drop(store);
     let store = home.open(StoreLimits::default(), at(1)).await;
-    assert_eq!(words(&claim(&store, Destination::Zendesk, at(1)).await), ["good"]);
+    assert_eq!(words(&claim(&store, DESK, at(1)).await), ["good"]);
 }
 
 #[tokio::test]
@@ -218,7 +217,7 @@ async fn every_opening_begins_an_epoch_and_ids_stay_what_they_were() {
     assert!(!store.may_be_later(stranger, given[0]), "an earlier store's");
     // Settled and dropped deliveries need no epoch any more.
     for _ in 0..3 {
-        let claimed = claim(&store, Destination::Zendesk, at(0)).await;
+        let claimed = claim(&store, DESK, at(0)).await;
         store.record(&claimed, done(&claimed), at(0)).await.unwrap();
     }
     assert_eq!(store.expire(at(1), Duration::ZERO, Duration::from_secs(1)).await, Ok(3));
@@ -288,13 +287,13 @@ async fn a_store_that_was_put_back_knows_it_gives_new_ids_and_looks_for_what_wai
         drop(store);
         let store = open_in(3, &home.path(), at(501)).await;
         assert_eq!(store.lost_time().map(|lost| (lost.since, lost.until, lost.doubted)), Some((at(0), at(500), None)));
-        let claimed = claim(&store, Destination::Zendesk, at(501)).await;
+        let claimed = claim(&store, DESK, at(501)).await;
         assert_eq!(words(&claimed), ["waits"]);
         assert_eq!(claimed.work[0].delivery.state.name(), "unconfirmed", "{way}: it is looked for first");
         let fresh = accept(&store, text("b", "after")).await;
         assert!(!since.contains(&fresh) && since.iter().any(|id| id.sequence == fresh.sequence), "{way}: {fresh}");
         assert!(store.may_be_later(crate::domain::event::EventId { epoch: 77, ..fresh }, fresh), "of the lost time");
-        let doorbell = claim(&store, Destination::Braze, at(501)).await;
+        let doorbell = claim(&store, BELLS, at(501)).await;
         assert_eq!(doorbell.work[0].delivery.state.name(), "pending", "{way}: what only reads is done again");
         store.close().await;
         drop(store);
@@ -341,7 +340,7 @@ async fn a_store_whose_directory_is_another_one_by_now_touches_nothing_and_ends(
             assert_eq!(second.counts().by_state["pending"], 3);
         }
         let aside = open_in(4, &home.0.path().join("aside"), at(1)).await;
-        assert_eq!(words(&claim(&aside, Destination::Zendesk, at(1)).await), ["of the first"]);
+        assert_eq!(words(&claim(&aside, DESK, at(1)).await), ["of the first"]);
     }
 }
 
@@ -375,10 +374,7 @@ async fn a_nearly_full_disk_is_left_with_its_reserve() {
     let refused = store.accept(text("a", "1"), Vec::new(), at(0)).await;
     assert!(matches!(refused, Err(StoreError::DiskLow { .. })), "{refused:?}");
     assert!(matches!(store.health(), Err(StoreError::DiskLow { .. })));
-    assert!(
-        store.claim(Destination::Zendesk, at(0), Terms::merging(1)).await.unwrap().is_none(),
-        "and nothing is left of it"
-    );
+    assert!(store.claim(DESK, at(0), Terms::merging(1)).await.unwrap().is_none(), "and nothing is left of it");
 }
 
 #[tokio::test]
@@ -388,7 +384,7 @@ async fn no_page_leaves_the_file_that_is_synced() {
     for n in 0..40 {
         accept(&store, text(&n.to_string(), &"x".repeat(n * 5_000))).await;
     }
-    let claimed = claim(&store, Destination::Zendesk, at(0)).await;
+    let claimed = claim(&store, DESK, at(0)).await;
     store.record(&claimed, done(&claimed), at(0)).await.unwrap();
     store.close().await;
     assert_eq!(std::fs::read_dir(home.path().join("sled.1/blobs")).unwrap().count(), 0);
@@ -441,7 +437,7 @@ async fn a_short_event_shares_its_deliverys_key_and_a_long_one_does_not() {
     let count = |prefix: u8| store.ask(move |core| Ok(core.journal.count(prefix)));
     assert_eq!((count(layout::EVENT).await, count(layout::PENDING).await), (Ok(1), Ok(2)));
     for expected in ["short", long.as_str()] {
-        let claimed = claim(&store, Destination::Zendesk, at(0)).await;
+        let claimed = claim(&store, DESK, at(0)).await;
         assert_eq!(words(&claimed), [expected]);
         store.record(&claimed, done(&claimed), at(0)).await.unwrap();
         let (_, event) = store.delivery(claimed.work[0].delivery.id).await.unwrap().unwrap();
@@ -478,7 +474,7 @@ async fn what_was_dropped_is_in_no_file_after_a_compaction() {
     accept(&store, text("a", &format!("{} {secret}", "x".repeat(50_000)))).await;
     accept(&store, text("b", "stays")).await;
     for _ in 0..3 {
-        let claimed = claim(&store, Destination::Zendesk, at(0)).await;
+        let claimed = claim(&store, DESK, at(0)).await;
         store.record(&claimed, done(&claimed), at(0)).await.unwrap();
     }
     assert_eq!(store.expire(at(1), Duration::ZERO, Duration::from_secs(1)).await, Ok(3));
@@ -488,7 +484,7 @@ async fn what_was_dropped_is_in_no_file_after_a_compaction() {
     let generations = || std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!(generations().filter(|name| name.to_string_lossy().starts_with("sled.")).count(), 1);
     let (home, again) = home.crash(store, at(1)).await;
-    assert_eq!(words(&claim(&again, Destination::Zendesk, at(1)).await), ["stays"]);
+    assert_eq!(words(&claim(&again, DESK, at(1)).await), ["stays"]);
     drop((home, again));
 }
 
@@ -501,7 +497,7 @@ async fn what_a_vendor_answered_about_a_forgotten_customer_is_in_no_file_after_a
     let in_a_file = || all_bytes(&home.path()).windows(secret.len()).any(|bytes| bytes == secret.as_bytes());
     // One in sled and in the log, by now in parts.
     for second in 0..8 {
-        let claimed = claim(&store, Destination::Zendesk, at(second)).await;
+        let claimed = claim(&store, DESK, at(second)).await;
         let body = format!("{second}{} {secret}", "x".repeat(900));
         let answer = Answer::new(at(second), "PUT /api/v2/tickets/7", 422, None, &body, 1000);
         let again = Transition::Retry { due_at: at(second), cause: "422".into() };
@@ -536,7 +532,7 @@ async fn a_move_that_was_cut_off_leaves_the_old_directory() {
     std::fs::write(home.path().join("current.new"), "sled.2").unwrap();
     let store = home.open(StoreLimits::default(), at(0)).await;
     assert!(!home.path().join("sled.2").exists());
-    assert_eq!(words(&claim(&store, Destination::Zendesk, at(0)).await), ["1"]);
+    assert_eq!(words(&claim(&store, DESK, at(0)).await), ["1"]);
 }
 
 #[tokio::test]
@@ -579,7 +575,7 @@ async fn a_compaction_that_cannot_sync_ends_everything() {
     store.close().await;
     drop(store);
     let store = home.open(StoreLimits::default(), at(1)).await;
-    assert_eq!(words(&claim(&store, Destination::Zendesk, at(1)).await), ["good"]);
+    assert_eq!(words(&claim(&store, DESK, at(1)).await), ["good"]);
 }
 
 #[tokio::test]
@@ -613,7 +609,7 @@ async fn a_lost_pointer_or_stamp_loses_nothing_else() {
     assert!(sled.exists());
     std::fs::write(home.path().join("tandem.store"), "").unwrap();
     let store = home.open(StoreLimits::default(), at(0)).await;
-    assert_eq!(words(&claim(&store, Destination::Zendesk, at(0)).await), ["1"]);
+    assert_eq!(words(&claim(&store, DESK, at(0)).await), ["1"]);
     store.close().await;
     drop(store);
     std::fs::remove_file(home.path().join("current")).unwrap();

@@ -4,6 +4,7 @@
 //! request and after each answer. From then on no call of that life ever returns, so it reaches neither the store nor a
 //! vendor nor the sender of a webhook any more: its tasks are as good as gone.
 
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +12,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use tandem::domain::account::{AccountId, Direction, Route};
 use tandem::domain::answer::Answers;
 use tandem::domain::conversation::{Change, Conversation, ConversationKey};
 use tandem::domain::delivery::{Arrived, Delivery, Transition};
-use tandem::domain::event::{Customer, DedupeKey, Destination, Event, EventId, EventKind, TicketId};
+use tandem::domain::event::{Customer, DedupeKey, Event, EventId, EventKind, TicketId};
 use tandem::domain::find::Search;
 use tandem::domain::inbound::Arrivals;
 use tandem::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
@@ -113,8 +115,8 @@ impl Store for MortalStore {
         self.call("quarantine", self.store.quarantine(event, cause, dedupe, now)).await
     }
 
-    async fn claim(&self, destination: Destination, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError> {
-        let claim = self.call("claim", self.store.claim(destination, now, terms)).await?;
+    async fn claim(&self, route: Route, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError> {
+        let claim = self.call("claim", self.store.claim(route, now, terms)).await?;
         if let Some(claim) = &claim {
             self.life.world.trace.say(|| {
                 let claimed = |work: &tandem::store::Work| {
@@ -142,20 +144,20 @@ impl Store for MortalStore {
         self.call("record", recording).await
     }
 
-    async fn is_waiting(&self, destination: Destination, key: &ConversationKey) -> Result<bool, StoreError> {
-        self.call("is_waiting", self.store.is_waiting(destination, key)).await
+    async fn is_waiting(&self, direction: Direction, key: &ConversationKey) -> Result<bool, StoreError> {
+        self.call("is_waiting", self.store.is_waiting(direction, key)).await
     }
 
     async fn learn(&self, key: &ConversationKey, changes: Vec<Change>, now: Timestamp) -> Result<(), StoreError> {
         self.call("learn", self.store.learn(key, changes, now)).await
     }
 
-    async fn changed(&self, destination: Destination) {
-        self.store.changed(destination).await;
+    async fn changed(&self, route: Route) {
+        self.store.changed(route).await;
     }
 
-    fn next_due(&self, destination: Destination) -> Option<Timestamp> {
-        self.store.next_due(destination)
+    fn next_due(&self, route: Route) -> Option<Timestamp> {
+        self.store.next_due(route)
     }
 
     async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
@@ -225,17 +227,16 @@ impl Store for MortalStore {
         self.call("forget", self.store.forget(key, order)).await
     }
 
-    async fn pause(
-        &self,
-        destination: Destination,
-        terms: Option<PauseTerms>,
-        order: &Order,
-    ) -> Result<bool, StoreError> {
-        self.call("pause", self.store.pause(destination, terms, order)).await
+    async fn pause(&self, account: AccountId, terms: Option<PauseTerms>, order: &Order) -> Result<bool, StoreError> {
+        self.call("pause", self.store.pause(account, terms, order)).await
     }
 
-    fn paused(&self, destination: Destination) -> Option<Pause> {
-        self.store.paused(destination)
+    fn paused(&self, account: AccountId) -> Option<Pause> {
+        self.store.paused(account)
+    }
+
+    fn pauses(&self) -> BTreeMap<AccountId, Pause> {
+        self.store.pauses()
     }
 
     async fn note_seen(&self, seen: Seen, order: &Order) -> Result<(), StoreError> {

@@ -1,0 +1,237 @@
+//! Accounts, and the ways a message can take between them.
+//!
+//! An account is one access to one vendor: a desk, where agents answer, or a carrier, which reaches phones. Names of
+//! accounts are data: no rule here depends on which vendor stands behind a name.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
+
+/// The name of an account: the characters a-z and 0-9 and single hyphens between them. Names are part of stored keys and
+/// never change.
+///
+/// The value is an index into a table of all names that this process has met, so it is copied for nothing. The table
+/// only grows; names come from the configuration and from records that an earlier configuration named. Ids are ordered
+/// as their names were first met.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccountId(u16);
+
+/// The accounts of a configuration that names none. Records before format 4 know no others.
+const FIRST: [&str; 2] = ["zendesk", "braze"];
+
+/// Every other name met so far. Its first has the id behind those of [`FIRST`].
+static NAMES: RwLock<Vec<&'static str>> = RwLock::new(Vec::new());
+
+/// Why a text cannot name an account.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnAccount {
+    /// A character outside of the set, or a hyphen out of place.
+    #[error("not the name of an account: expected a-z and 0-9, with single `-` between them")]
+    Malformed,
+    /// The table of names is full.
+    #[error("more than 65535 names of accounts")]
+    TooMany,
+}
+
+impl AccountId {
+    /// The account's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let at = usize::from(self.0);
+        match FIRST.get(at) {
+            Some(name) => name,
+            // A push leaves the table whole, so a poisoned lock still holds every name.
+            None => {
+                NAMES.read().unwrap_or_else(PoisonError::into_inner).get(at - FIRST.len()).copied().unwrap_or_default()
+            }
+        }
+    }
+
+    /// The account of this name, if this process has met it. Unlike a parsed name, an unknown one takes no room.
+    #[must_use]
+    pub fn known(name: &str) -> Option<Self> {
+        Self::among(&NAMES.read().unwrap_or_else(PoisonError::into_inner), name)
+    }
+
+    fn among(names: &[&'static str], name: &str) -> Option<Self> {
+        let at = FIRST.iter().chain(names).position(|known| *known == name)?;
+        u16::try_from(at).ok().map(Self)
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = NotAnAccount;
+
+    fn from_str(name: &str) -> Result<Self, NotAnAccount> {
+        if let Some(known) = Self::known(name) {
+            return Ok(known);
+        }
+        let is_word = |word: &str| {
+            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        };
+        if !name.split('-').all(is_word) {
+            return Err(NotAnAccount::Malformed);
+        }
+        let mut names = NAMES.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have met the name between the two locks.
+        if let Some(known) = Self::among(&names, name) {
+            return Ok(known);
+        }
+        let id = u16::try_from(FIRST.len() + names.len()).map_err(|_| NotAnAccount::TooMany)?;
+        names.push(String::leak(name.to_owned()));
+        Ok(Self(id))
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Debug for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for AccountId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for AccountId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        name.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Which way a message goes. A conversation has one lane of texts for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Direction {
+    /// From the customer to the agent.
+    ToDesk,
+    /// From the agent to the customer.
+    ToCustomer,
+}
+
+impl Direction {
+    /// Both, in the order of a conversation.
+    pub const ALL: [Self; 2] = [Self::ToDesk, Self::ToCustomer];
+
+    /// The word in logs.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::ToDesk => "to_desk",
+            Self::ToCustomer => "to_customer",
+        }
+    }
+}
+
+/// The end of a conversation at which an account stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum End {
+    /// Agents answer there, on tickets.
+    Desk,
+    /// It takes texts to phones and brings the customers' texts.
+    Carrier,
+}
+
+/// The two accounts between which a conversation runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// The account on whose tickets agents answer.
+    pub desk: AccountId,
+    /// The account that reaches the phone.
+    pub carrier: AccountId,
+}
+
+impl Ends {
+    /// The accounts of a configuration that names none.
+    pub const FIRST: Self = Self { desk: AccountId(0), carrier: AccountId(1) };
+
+    /// The account at this end.
+    #[must_use]
+    pub const fn at(self, end: End) -> AccountId {
+        match end {
+            End::Desk => self.desk,
+            End::Carrier => self.carrier,
+        }
+    }
+
+    /// The end at which this account stands; `None` for an account of another conversation.
+    #[must_use]
+    pub fn end(self, account: AccountId) -> Option<End> {
+        [End::Desk, End::Carrier].into_iter().find(|end| self.at(*end) == account)
+    }
+
+    /// Both accounts, the desk first.
+    #[must_use]
+    pub const fn accounts(self) -> [AccountId; 2] {
+        [self.desk, self.carrier]
+    }
+
+    /// Every route that a delivery between these accounts can take.
+    #[must_use]
+    pub const fn routes(self) -> [Route; 3] {
+        [
+            Route { direction: Direction::ToDesk, account: self.desk },
+            Route { direction: Direction::ToCustomer, account: self.desk },
+            Route { direction: Direction::ToCustomer, account: self.carrier },
+        ]
+    }
+}
+
+/// The way of a delivery: its direction, which makes its lane, and the account that is called for it. A doorbell goes to
+/// the customer and calls the desk, because the reply is read from the ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Route {
+    /// Which way.
+    pub direction: Direction,
+    /// The account that is called.
+    pub account: AccountId,
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.direction.word(), self.account)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_name_is_one_id_and_ids_keep_their_names() {
+        let names = ["zendesk", "braze", "support-eu", "a", "9", "a-1-b"];
+        let ids = names.map(|name| name.parse::<AccountId>().unwrap());
+        assert_eq!(ids.map(AccountId::name), names);
+        assert_eq!(names.map(|name| name.parse::<AccountId>().unwrap()), ids);
+        assert_eq!(Ends::FIRST.accounts().map(AccountId::name), ["zendesk", "braze"]);
+        for id in ids {
+            let stored = serde_json::to_string(&id).unwrap();
+            assert_eq!(serde_json::from_str::<AccountId>(&stored).unwrap(), id);
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_name_is_refused() {
+        for text in ["", "-", "a-", "-a", "a--b", "A", "ä", "a b", "a_b", "a.b", "a@b"] {
+            assert_eq!(text.parse::<AccountId>(), Err(NotAnAccount::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_found_at_its_end() {
+        let other: AccountId = "other".parse().unwrap();
+        for end in [End::Desk, End::Carrier] {
+            assert_eq!(Ends::FIRST.end(Ends::FIRST.at(end)), Some(end));
+        }
+        assert_eq!(Ends::FIRST.end(other), None);
+    }
+}
