@@ -11,186 +11,32 @@ mod braze;
 mod fields;
 mod form;
 mod lenient_json;
+mod reading;
 mod recipe;
 pub mod signature;
+mod webhook;
 mod zendesk;
-
-use std::fmt;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method, Uri};
 use jiff::Timestamp;
-use secrecy::SecretString;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+pub use self::reading::Intake;
+use self::reading::Reading;
 use self::signature::Verified;
+pub use self::webhook::{Endpoint, IntakeOptions, RawWebhook, Refusal};
 pub use self::zendesk::CHECK_EVENT;
-use crate::domain::event::{DedupeKey, Event, EventKind, Unreadable};
-use crate::domain::inbound::Door;
+use crate::domain::event::{DedupeKey, Unreadable};
 
 /// Names one call of a Zendesk webhook, and is the same for every attempt of it. Opaque.
 const ZENDESK_INVOCATION: &str = "x-zendesk-webhook-invocation-id";
 
 /// The longest invocation id that is indexed. Zendesk's have 26 characters today.
 const INVOCATION_MAX_BYTES: usize = 200;
-
-/// A webhook as it was received. It has no `Debug` form, because every part of it may be secret or personal.
-pub struct RawWebhook {
-    /// The endpoint that it was posted to.
-    pub endpoint: Endpoint,
-    /// The HTTP method.
-    pub method: Method,
-    /// The address as received; only its path is read.
-    pub uri: Uri,
-    /// All headers.
-    pub headers: HeaderMap,
-    /// The body, bounded by the receiver.
-    pub body: Bytes,
-    /// When the whole of it was received.
-    pub received_at: Timestamp,
-}
-
-/// An endpoint for webhooks, with the part of the path that carries data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// `/webhooks/zendesk`.
-    Zendesk,
-    /// `/webhooks/braze`.
-    Braze,
-    /// `/campaigns/trigger/send`: the recipe's Zendesk triggers.
-    RecipeSend,
-    /// `/api/v2/tickets[.json]`: the recipe's first Braze campaign.
-    RecipeNewTicket,
-    /// `/api/v2/tickets/{ticket}[.json]`: the recipe's second Braze campaign.
-    RecipeAppend {
-        /// The path's last segment as received: perhaps empty, perhaps with `.json`.
-        ticket: String,
-    },
-}
-
-impl Endpoint {
-    /// The door that a path leads to.
-    #[must_use]
-    pub fn of_path(path: &str) -> Option<Self> {
-        let path = path.split_once('?').map_or(path, |(path, _query)| path);
-        Some(match path {
-            "/webhooks/zendesk" => Self::Zendesk,
-            "/webhooks/braze" => Self::Braze,
-            // The recipe's own page spells it both ways.
-            "/campaigns/trigger/send" | "/campaign/trigger/send" => Self::RecipeSend,
-            "/api/v2/tickets" | "/api/v2/tickets.json" => Self::RecipeNewTicket,
-            _ => {
-                let ticket = path.strip_prefix("/api/v2/tickets/").filter(|ticket| !ticket.contains('/'))?;
-                Self::RecipeAppend { ticket: ticket.to_owned() }
-            }
-        })
-    }
-
-    /// The endpoint without the data in its path.
-    #[must_use]
-    pub fn door(&self) -> Door {
-        match self {
-            Self::Zendesk => Door::Zendesk,
-            Self::Braze => Door::Braze,
-            Self::RecipeSend => Door::RecipeSend,
-            Self::RecipeNewTicket => Door::RecipeNewTicket,
-            Self::RecipeAppend { .. } => Door::RecipeAppend,
-        }
-    }
-
-    /// Whether Zendesk posts here; otherwise Braze does.
-    #[must_use]
-    pub fn is_zendesk(&self) -> bool {
-        self.door().is_zendesk()
-    }
-}
-
-/// The part of the configuration that the intake needs.
-#[derive(Clone, Debug)]
-pub struct IntakeOptions {
-    /// Zendesk's signing secrets; several during a rotation. An empty secret matches nothing.
-    pub zendesk_secrets: Vec<SecretString>,
-    /// How far the signature's timestamp may be from now, either way.
-    pub zendesk_tolerance: Duration,
-    /// The tokens that Braze's webhook campaigns may present. An empty token matches nothing.
-    pub braze_tokens: Vec<SecretString>,
-    /// The recipe's custom user field, which holds the customer's external id.
-    pub user_field: String,
-}
-
-/// The result of reading a webhook.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Intake {
-    /// A new event.
-    Event {
-        /// The event.
-        event: Event,
-        /// The keys that identify a repeat of this webhook.
-        dedupe: Vec<DedupeKey>,
-    },
-    /// Authentic, but nothing to do.
-    Ignored {
-        /// Why, in the words of the answer.
-        reason: &'static str,
-    },
-    /// Authentic, but unreadable.
-    Quarantined {
-        /// The body, kept whole: always [`EventKind::Unreadable`].
-        event: Event,
-        /// The reason, in words that quote none of it.
-        cause: String,
-        /// The keys that identify a repeat of this webhook.
-        dedupe: Vec<DedupeKey>,
-    },
-    /// Not authentic.
-    Refused {
-        /// The reason, for metrics only, because the sender gets the same answer for every reason.
-        why: Refusal,
-    },
-}
-
-/// Why a webhook was turned away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Refusal {
-    /// No signature, or no timestamp to it.
-    MissingSignature,
-    /// The signature matches no configured secret.
-    WrongSignature,
-    /// The signature is right, but the timestamp is not a time.
-    BadTimestamp,
-    /// The signature is right, but too old or too far ahead.
-    Stale,
-    /// No token.
-    MissingToken,
-    /// The token is not a configured one.
-    WrongToken,
-}
-
-impl Refusal {
-    /// Its name in metrics.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::MissingSignature => "missing_signature",
-            Self::WrongSignature => "wrong_signature",
-            Self::BadTimestamp => "bad_timestamp",
-            Self::Stale => "stale",
-            Self::MissingToken => "missing_token",
-            Self::WrongToken => "wrong_token",
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// Checks the headers alone, before the body is awaited. For Braze it checks the token, for Zendesk only the presence
 /// and the form of a signature, because the signature itself covers the body ([`read`]).
@@ -264,43 +110,6 @@ fn read_verified(verified: &Verified<'_>, endpoint: &Endpoint, options: &IntakeO
         Endpoint::RecipeSend => recipe::read_send(verified),
         Endpoint::RecipeNewTicket => recipe::read_new_ticket(verified, &options.user_field),
         Endpoint::RecipeAppend { ticket } => recipe::read_append(verified, ticket),
-    }
-}
-
-/// The result of a reader.
-struct Reading {
-    dedupe: Vec<DedupeKey>,
-    outcome: Result<EventKind, Stop>,
-}
-
-/// The reason why a body does not become an event of its own.
-#[derive(Debug, PartialEq, Eq)]
-enum Stop {
-    Ignored(&'static str),
-    Unreadable(String),
-}
-
-impl Reading {
-    fn unreadable(cause: &str) -> Self {
-        Self { dedupe: Vec::new(), outcome: Err(Stop::Unreadable(cause.to_owned())) }
-    }
-
-    fn into_intake(self, received_at: Timestamp, kept: impl FnOnce() -> Unreadable) -> Intake {
-        let dedupe = self.dedupe;
-        match self.outcome {
-            Ok(kind) => Intake::Event { event: Event { received_at, kind }, dedupe },
-            Err(Stop::Ignored(reason)) => Intake::Ignored { reason },
-            Err(Stop::Unreadable(cause)) => {
-                let event = Event { received_at, kind: EventKind::Unreadable(kept()) };
-                Intake::Quarantined { event, cause, dedupe }
-            }
-        }
-    }
-}
-
-impl From<Result<EventKind, Stop>> for Reading {
-    fn from(outcome: Result<EventKind, Stop>) -> Self {
-        Self { dedupe: Vec::new(), outcome }
     }
 }
 

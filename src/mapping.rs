@@ -26,14 +26,15 @@ use toml::de::{DeTable, DeValue};
 use crate::domain::event::TicketId;
 use crate::domain::note::{Note, Saying};
 use crate::domain::text;
-use body::{BodyFault, Node};
-use template::{Compiler, Data};
+use body::{BodyFault, Node, make};
+use template::Compiler;
 use words::{Languages, Words};
 
 mod blocks;
 mod body;
 mod condition;
 pub mod context;
+mod fault;
 mod filters;
 mod letters;
 mod name;
@@ -52,59 +53,15 @@ mod values;
 mod words;
 
 pub use context::Context;
+pub use fault::{Fault, Faults};
+use fault::{MAX_FILE_BYTES, line};
 pub use name::{Call, File, Name, NoSuchMapping, RequestLine};
 pub use supposed::{Misfit, Supposed, suppose};
 pub use words::{DEFAULT_LANGUAGE, language_of, shipped_languages, shipped_words};
 
-/// The longest mapping file, in bytes, to bound the work of parsing and checking at every start. The shipped ones have
-/// less than two thousand.
-const MAX_FILE_BYTES: usize = 16 * 1024;
-
 /// The largest body, in bytes of JSON. Zendesk cuts comments at 64 kB and Braze takes 50 KB of trigger properties, so a
 /// sensible body is far smaller.
 const MAX_BODY_BYTES: usize = 512 * 1024;
-
-/// A fault in a mapping file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The file's name.
-    pub file: String,
-    /// Its line, counted from 1, where one is at fault.
-    pub line: Option<usize>,
-    /// The key, for example `body.ticket.subject`, where one is at fault.
-    pub key: Option<String>,
-    /// The fault and its remedy, in words.
-    pub what: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
-        if let Some(key) = &self.key {
-            write!(f, ": {key}")?;
-        }
-        write!(f, ": {}", self.what)
-    }
-}
-
-/// All faults of a set of mapping files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Faults(pub Vec<Fault>);
-
-impl fmt::Display for Faults {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.0.iter().enumerate() {
-            let line_break = if index == 0 { "" } else { "\n" };
-            write!(f, "{line_break}{fault}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Faults {}
 
 /// The mappings have no words for notes in this language.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -392,22 +349,10 @@ fn parse(name: Name, text: &str, compiler: &Compiler) -> Result<Node, Vec<BodyFa
     }
 }
 
-/// The body for one context; not yet checked.
-fn make(name: Name, node: &Node, context: &Context) -> Result<Value, (Option<String>, template::LeafError)> {
-    let json = serde_json::to_value(context).map_err(|_| (None, template::LeafError::unwritable(name)))?;
-    let body = node.render(&Data::new(json)).map_err(|(key, error)| (Some(key), error))?;
-    Ok(body.unwrap_or_else(|| Value::Object(serde_json::Map::new())))
-}
-
 /// The fault of a `.toml` file without a mapping's name: a misspelt mapping that would silently be left out.
 fn misnamed(file: &str) -> Option<Fault> {
     let name = file.strip_suffix(".toml")?;
     let error = name.parse::<Name>().err().filter(|_| language_of(file).is_none())?;
     let what = format!("{error}; and notes.LANGUAGE, such as notes.en");
     Some(Fault { file: file.to_owned(), line: None, key: None, what })
-}
-
-/// The line of a byte offset, counted from 1.
-fn line(text: &str, at: usize) -> usize {
-    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }

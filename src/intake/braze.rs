@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::fields::{self, unreadable};
+use super::form;
+use super::reading::{Reading, Stop};
 use super::signature::Verified;
-use super::{Reading, Stop, form};
 use crate::domain::conversation::Keyword;
 use crate::domain::event::{Customer, CustomerText, DedupeKey, EventKind, TicketFields};
 use crate::domain::phone;

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::Stop;
 use super::lenient_json;
+use super::reading::Stop;
 
 /// The longest identifier, because Zendesk's `external_id` takes 255 characters.
 pub(super) const ID_MAX_CHARS: usize = 255;

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::Stop;
 use super::fields::unreadable;
+use super::reading::Stop;
 
 /// The most fields of a form; the bridge's own campaigns send 13.
 const FIELDS_MAX: usize = 100;

@@ -7,8 +7,9 @@
 use serde_json::{Map, Value};
 
 use super::fields::{self, LINE_MAX_CHARS, unreadable};
+use super::form;
+use super::reading::{Reading, Stop};
 use super::signature::Verified;
-use super::{Reading, Stop, form};
 use crate::domain::event::{Customer, CustomerText, EventKind, PhoneText, RecipeSend, TicketFields, TicketId};
 use crate::domain::{phone, text};
 

@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{IntakeOptions, RawWebhook, Refusal};
+use super::webhook::{IntakeOptions, RawWebhook, Refusal};
 
 /// Zendesk's signature: base64 of HMAC-SHA256.
 pub const ZENDESK_SIGNATURE: &str = "x-zendesk-webhook-signature";

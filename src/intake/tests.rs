@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::conversation::Keyword;
 use crate::domain::event::{
-    AgentReply, CommentId, Customer, CustomerText, PhoneText, TicketChange, TicketFields, TicketId, UserId,
+    AgentReply, CommentId, Customer, CustomerText, EventKind, PhoneText, TicketChange, TicketFields, TicketId, UserId,
 };
 use crate::domain::kind::KindName;
 

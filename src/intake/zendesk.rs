@@ -6,8 +6,8 @@
 use serde_json::{Map, Value};
 
 use super::fields::{self, unreadable};
+use super::reading::{Reading, Stop};
 use super::signature::Verified;
-use super::{Reading, Stop};
 use crate::domain::event::{AgentReply, CommentId, DedupeKey, EventKind, PhoneText, TicketChange, TicketId, UserId};
 use crate::domain::text;
 

@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::context::Context;
+use super::name::Name;
 use super::template::{Compiler, Data, Leaf, LeafError};
 
 /// The deepest nesting of tables; both vendors' bodies need five.
@@ -127,4 +129,11 @@ fn is_nothing(value: &Value) -> bool {
         Value::Object(members) => members.is_empty(),
         Value::Bool(_) | Value::Number(_) => false,
     }
+}
+
+/// The body for one context; not yet checked.
+pub(super) fn make(name: Name, node: &Node, context: &Context) -> Result<Value, (Option<String>, LeafError)> {
+    let json = serde_json::to_value(context).map_err(|_| (None, LeafError::unwritable(name.as_str())))?;
+    let body = node.render(&Data::new(json)).map_err(|(key, error)| (Some(key), error))?;
+    Ok(body.unwrap_or_else(|| Value::Object(serde_json::Map::new())))
 }

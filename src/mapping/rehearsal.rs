@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::body::Node;
+use super::body::{Node, make};
 use super::context::{self, Context};
-use super::{Call, Name, make, promise};
+use super::name::{Call, Name};
+use super::promise;
 
 /// Renders the body for every probe and collects the faults: the key where one is at fault, and words.
 pub(super) fn rehearse(name: Name, node: &Node, sample: &Context) -> Vec<(Option<String>, String)> {

@@ -149,7 +149,7 @@ impl Leaf {
 
 impl LeafError {
     /// The context could not be written as JSON.
-    pub(super) fn unwritable(name: super::Name) -> Self {
+    pub(super) fn unwritable(name: &str) -> Self {
         Self::of(format!("what is known of the event cannot be given to the mapping {name}"))
     }
 

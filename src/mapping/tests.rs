@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::template::Data;
 use super::*;
 use crate::domain::event::TicketId;
 

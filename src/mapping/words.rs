@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::fault::{Fault, MAX_FILE_BYTES, line};
 use super::template::{Compiler, Data, Leaf};
-use super::{Fault, MAX_FILE_BYTES, line};
 use crate::domain::event::EventId;
 use crate::domain::note::{Advice, Note, Saying, Says, Why, WithheldFor};
 

@@ -7,7 +7,9 @@
 pub(super) mod backend;
 pub(super) mod claims;
 pub(super) mod core;
+mod cut;
 mod directory;
+pub(super) mod disk;
 pub(super) mod epochs;
 mod find;
 mod forget;
@@ -18,6 +20,7 @@ mod known;
 pub(super) mod layout;
 pub(super) mod lists;
 mod merging;
+mod pauses;
 mod people;
 mod records;
 pub(super) mod recovery;

@@ -14,8 +14,9 @@ use sled::IVec;
 
 use crate::store::engine::backend::Backend;
 use crate::store::engine::core::Core;
+use crate::store::engine::disk::Disk;
 use crate::store::engine::recovery::{self, Start};
-use crate::store::engine::shared::{Disk, Shared};
+use crate::store::engine::shared::Shared;
 use crate::store::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
 use crate::store::{Compaction, StoreError, StoreLimits};
 

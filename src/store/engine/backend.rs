@@ -24,9 +24,9 @@ use crate::domain::lanes::{LaneName, Place};
 use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use crate::store::engine::claims::{RawClaim, Ruling};
 use crate::store::engine::core::{Arrival, Core};
+use crate::store::engine::cut::Cut;
 use crate::store::engine::shared::Shared;
 use crate::store::engine::tree::{Look, Rewriting};
-use crate::store::engine::upkeep::Cut;
 use crate::store::engine::{forget, hand, layout, lists, sweep};
 use crate::store::{
     Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,

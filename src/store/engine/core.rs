@@ -15,14 +15,14 @@ use crate::domain::delivery::{self, Delivery, State};
 use crate::domain::event::{DedupeKey, Event, EventId, EventKind, TicketId};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::{Entry, Hold, LaneName, Lanes, Place};
+use crate::store::engine::disk::Disk;
 use crate::store::engine::epochs::Epochs;
-use crate::store::engine::hand::{self, Hand};
 use crate::store::engine::index::{self, Index};
 use crate::store::engine::journal::Journal;
 use crate::store::engine::known::Known;
 use crate::store::engine::layout::{self, Digest, Remembered};
+use crate::store::engine::pauses::{self, Hand};
 use crate::store::engine::people::{self, Person};
-use crate::store::engine::shared::Disk;
 use crate::store::{Accepted, LostTime, StoreError, StoreLimits};
 
 /// The writer's whole world.
@@ -76,7 +76,7 @@ pub(in crate::store) enum Effect {
     /// A conversation's record changes, likewise.
     Knows(Option<Person>, Option<Person>),
     /// The operator paused, resumed, or gave an order.
-    Hand(hand::Change),
+    Hand(pauses::Change),
 }
 
 /// An event on its way in, prepared as far as possible without the store.

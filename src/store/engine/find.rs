@@ -12,8 +12,7 @@ use crate::domain::delivery::State;
 use crate::domain::find::Search;
 use crate::domain::lanes::Place;
 use crate::store::engine::core::Core;
-use crate::store::engine::index::{COUNTED_MAX, Listed, Wanted};
-use crate::store::engine::lists::PAGE_MAX;
+use crate::store::engine::index::{COUNTED_MAX, Listed, PAGE_MAX, Wanted};
 use crate::store::{BACKLOG_MIN, DeliveryFilter, PEOPLE_MAX, StoreError, WAITING_BYTES};
 
 /// The conversations of a page, by their keys.

@@ -2,8 +2,6 @@
 //!
 //! An audit entry goes with the same commit as the change it records. The steps of one order share an entry.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use sled::IVec;
 use tracing::info;
@@ -13,44 +11,11 @@ use crate::domain::delivery::{Arrived, Transition};
 use crate::domain::event::EventId;
 use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, Pause, PauseTerms};
 use crate::store::engine::core::{Core, Effect};
+use crate::store::engine::index::PAGE_MAX;
+use crate::store::engine::pauses::Change;
 use crate::store::engine::tree::Look;
 use crate::store::engine::{layout, lists};
 use crate::store::{IllegalMove, Moves, Page, StoreError};
-
-/// Pauses and the newest audit entry, in memory.
-#[derive(Default)]
-pub(in crate::store) struct Hand {
-    /// The paused destinations.
-    pub(in crate::store) pauses: BTreeMap<AccountId, Pause>,
-    /// The newest entry with its key; `None` until this opening wrote one.
-    newest: Option<(IVec, AuditEntry)>,
-}
-
-/// A change in memory that follows a write.
-pub(in crate::store) enum Change {
-    Paused(AccountId, Option<Pause>),
-    Noted(IVec, AuditEntry),
-}
-
-impl Hand {
-    /// Applies a change; returns the destination whose lanes may have due work now.
-    pub(in crate::store) fn apply(&mut self, change: Change) -> Option<AccountId> {
-        match change {
-            Change::Paused(account, Some(pause)) => {
-                self.pauses.insert(account, pause);
-                None
-            }
-            Change::Paused(account, None) => {
-                self.pauses.remove(&account);
-                Some(account)
-            }
-            Change::Noted(key, entry) => {
-                self.newest = Some((key, entry));
-                None
-            }
-        }
-    }
-}
 
 impl Core {
     /// [`crate::store::Store::pause`].
@@ -210,7 +175,7 @@ pub(in crate::store) fn audit(
         if after.is_some_and(|after| *key >= *layout::audit(after)) {
             continue;
         }
-        if page.items.len() >= limit.min(lists::PAGE_MAX) {
+        if page.items.len() >= limit.min(PAGE_MAX) {
             page.more = true;
         } else if let Some(record) = lists::whole(look, &key, value)? {
             page.items.push(layout::decode("audit entry", &record)?);

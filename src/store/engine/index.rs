@@ -24,6 +24,9 @@ use crate::store::engine::people::{People, Person};
 /// The most deliveries counted for the total of a list without a counter.
 pub(in crate::store) const COUNTED_MAX: usize = 10_000;
 
+/// The longest page, for any requested limit: a few megabytes.
+pub(in crate::store) const PAGE_MAX: usize = 1000;
+
 /// Memory for a delivery in this index.
 const DELIVERY_BYTES: usize = 85;
 

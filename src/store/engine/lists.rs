@@ -8,15 +8,12 @@ use sled::IVec;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
 use crate::domain::lanes::Place;
+use crate::store::engine::cut::Cut;
 use crate::store::engine::find::Meant;
-use crate::store::engine::index::Listed;
+use crate::store::engine::index::{Listed, PAGE_MAX};
 use crate::store::engine::layout;
 use crate::store::engine::tree::Look;
-use crate::store::engine::upkeep::Cut;
 use crate::store::{DeliveryFilter, Page, StoreError};
-
-/// The longest page, for any requested limit: a few megabytes.
-pub(in crate::store) const PAGE_MAX: usize = 1000;
 
 /// How often a record is read again after it was replaced during the read.
 const READS_MAX: u32 = 5;

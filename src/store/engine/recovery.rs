@@ -14,11 +14,11 @@ use crate::domain::event::Customer;
 use crate::domain::lanes::Place;
 use crate::store::engine::claims::{apply, lose};
 use crate::store::engine::core::{Core, entry_of, lane_of};
+use crate::store::engine::disk::Disk;
 use crate::store::engine::epochs::{Epochs, Opening};
 use crate::store::engine::journal::Journal;
 use crate::store::engine::layout;
 use crate::store::engine::people::Person;
-use crate::store::engine::shared::Disk;
 use crate::store::engine::tree::{Look, Tree};
 use crate::store::{LostTime, StoreError, StoreLimits};
 

@@ -1,10 +1,9 @@
 //! The state that the writer thread publishes to all threads: numbers, wake-ups, and its health.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -14,14 +13,9 @@ use crate::domain::delivery::State;
 use crate::domain::event::EventId;
 use crate::domain::operator::Pause;
 use crate::store::engine::core::Core;
+use crate::store::engine::disk::Disk;
 use crate::store::engine::epochs::Epochs;
 use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, Counts, LostTime, Room, StoreError, StoreLimits};
-
-/// How long a measured amount of free space is believed. At the fastest rate of acceptance a second costs some tens of
-/// megabytes, a fraction of the floor.
-const DISK_AGE_MAX: Duration = Duration::from_secs(1);
-
-const MIB: u64 = 1024 * 1024;
 
 /// The published side of a store.
 pub(in crate::store) struct Shared {
@@ -155,58 +149,6 @@ impl Shared {
         }
         self.disk.check(self.limits.disk_floor_bytes)
     }
-}
-
-/// How many bytes are free on the store's medium.
-#[derive(Clone)]
-pub(in crate::store) struct Disk(Arc<dyn Fn() -> Result<u64, StoreError> + Send + Sync>);
-
-impl Disk {
-    /// The disk of this path, measured at most once a second for all callers, if `proof` finds the path to be the same.
-    /// A disk that cannot be measured counts as full: it is in trouble.
-    pub(in crate::store) fn of(
-        path: &Path,
-        proof: impl Fn() -> Result<(), StoreError> + Send + Sync + 'static,
-    ) -> Self {
-        let path = path.to_owned();
-        let last: Mutex<Option<(Instant, Result<u64, StoreError>)>> = Mutex::default();
-        Self::measured_by(move || {
-            let mut last = lock(&last);
-            match &*last {
-                Some((at, free)) if at.elapsed() < DISK_AGE_MAX => free.clone(),
-                _ => {
-                    let free = proof().map(|()| free_bytes(&path).unwrap_or(0));
-                    *last = Some((Instant::now(), free.clone()));
-                    free
-                }
-            }
-        })
-    }
-
-    /// A medium that knows its own free space.
-    pub(in crate::store) fn measured_by(free: impl Fn() -> Result<u64, StoreError> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(free))
-    }
-
-    /// The number of free bytes; `None` where the path is another one by now.
-    fn free(&self) -> Option<u64> {
-        (self.0)().ok()
-    }
-
-    /// Whether at least the floor is free.
-    pub(in crate::store) fn check(&self, floor_bytes: u64) -> Result<(), StoreError> {
-        let free = (self.0)()?;
-        if free < floor_bytes {
-            return Err(StoreError::DiskLow { free_mib: free / MIB, floor_mib: floor_bytes / MIB });
-        }
-        Ok(())
-    }
-}
-
-/// The bytes that an ordinary user may still write on this disk.
-pub(in crate::store) fn free_bytes(path: &Path) -> Option<u64> {
-    let found = rustix::fs::statvfs(path).ok()?;
-    Some(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 /// The values behind these locks are replaced as a whole, so they are good even after a panic.

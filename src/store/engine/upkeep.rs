@@ -1,7 +1,5 @@
 //! The operator's moves, and dropping old records.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 use sled::IVec;
 
@@ -13,33 +11,12 @@ use crate::domain::event::{Event, EventId};
 use crate::domain::lanes::Place;
 use crate::store::engine::claims::apply;
 use crate::store::engine::core::{Core, Effect, Owed, lane_of};
+use crate::store::engine::cut::Cut;
 use crate::store::engine::layout;
 use crate::store::{IllegalMove, StoreError};
 
 /// How often the store records that the clock runs on.
 const ALIVE_EVERY: SignedDuration = SignedDuration::from_hours(12);
-
-/// Which dates are old enough to be dropped.
-#[derive(Clone, Copy)]
-pub(in crate::store) struct Cut {
-    before: Timestamp,
-    ahead: Timestamp,
-}
-
-impl Cut {
-    /// The cut at this age; `None` where no date tells an age, because the clock was set since.
-    pub(in crate::store) fn new(now: Timestamp, age: Duration, time_since: Timestamp) -> Option<Self> {
-        let before = now.checked_sub(age).unwrap_or(Timestamp::MIN);
-        let ahead = now.saturating_add(age).unwrap_or(Timestamp::MAX);
-        (time_since <= before).then_some(Self { before, ahead })
-    }
-
-    /// Whether a record of this date is older. A date further ahead than the age is from before the clock was set; a
-    /// date ahead by less may have come during the sweep.
-    pub(in crate::store) fn is_over(self, dated: Timestamp) -> bool {
-        dated < self.before || dated > self.ahead
-    }
-}
 
 impl Core {
     /// Records now and then that the clock runs on, for the next opening to compare with.

@@ -19,7 +19,7 @@ use sled::{Batch, Db};
 use tokio::sync::watch;
 
 use crate::failpoint;
-use crate::store::engine::shared::free_bytes;
+use crate::store::engine::disk::free_bytes;
 use crate::store::sled::directory::{Directory, sync_directory};
 use crate::store::sled::pages::{failed, walk};
 use crate::store::{Compaction, StoreError};

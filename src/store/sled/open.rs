@@ -15,8 +15,8 @@ use jiff::Timestamp;
 
 use crate::failpoint;
 use crate::store::engine::core::Core;
+use crate::store::engine::disk::{Disk, free_bytes};
 use crate::store::engine::recovery::{self, Start};
-use crate::store::engine::shared::{Disk, free_bytes};
 use crate::store::sled::directory::{Directory, NotLocked, sync_directory};
 use crate::store::sled::generation::Generation;
 use crate::store::sled::log::{self, Log, LogError};

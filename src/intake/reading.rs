@@ -1,0 +1,74 @@
+//! The result of reading a webhook: of one reader, and of intake as a whole. It never reads.
+
+use jiff::Timestamp;
+
+use super::webhook::Refusal;
+use crate::domain::event::{DedupeKey, Event, EventKind, Unreadable};
+
+/// The result of reading a webhook.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Intake {
+    /// A new event.
+    Event {
+        /// The event.
+        event: Event,
+        /// The keys that identify a repeat of this webhook.
+        dedupe: Vec<DedupeKey>,
+    },
+    /// Authentic, but nothing to do.
+    Ignored {
+        /// Why, in the words of the answer.
+        reason: &'static str,
+    },
+    /// Authentic, but unreadable.
+    Quarantined {
+        /// The body, kept whole: always [`EventKind::Unreadable`].
+        event: Event,
+        /// The reason, in words that quote none of it.
+        cause: String,
+        /// The keys that identify a repeat of this webhook.
+        dedupe: Vec<DedupeKey>,
+    },
+    /// Not authentic.
+    Refused {
+        /// The reason, for metrics only, because the sender gets the same answer for every reason.
+        why: Refusal,
+    },
+}
+
+/// The result of a reader.
+pub(super) struct Reading {
+    pub(super) dedupe: Vec<DedupeKey>,
+    pub(super) outcome: Result<EventKind, Stop>,
+}
+
+/// The reason why a body does not become an event of its own.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    Ignored(&'static str),
+    Unreadable(String),
+}
+
+impl Reading {
+    pub(super) fn unreadable(cause: &str) -> Self {
+        Self { dedupe: Vec::new(), outcome: Err(Stop::Unreadable(cause.to_owned())) }
+    }
+
+    pub(super) fn into_intake(self, received_at: Timestamp, kept: impl FnOnce() -> Unreadable) -> Intake {
+        let dedupe = self.dedupe;
+        match self.outcome {
+            Ok(kind) => Intake::Event { event: Event { received_at, kind }, dedupe },
+            Err(Stop::Ignored(reason)) => Intake::Ignored { reason },
+            Err(Stop::Unreadable(cause)) => {
+                let event = Event { received_at, kind: EventKind::Unreadable(kept()) };
+                Intake::Quarantined { event, cause, dedupe }
+            }
+        }
+    }
+}
+
+impl From<Result<EventKind, Stop>> for Reading {
+    fn from(outcome: Result<EventKind, Stop>) -> Self {
+        Self { dedupe: Vec::new(), outcome }
+    }
+}

@@ -1,0 +1,133 @@
+//! A webhook as it was received, the options for reading it, and the reasons to refuse it. It never looks inside a body.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri};
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::domain::inbound::Door;
+
+/// A webhook as it was received. It has no `Debug` form, because every part of it may be secret or personal.
+pub struct RawWebhook {
+    /// The endpoint that it was posted to.
+    pub endpoint: Endpoint,
+    /// The HTTP method.
+    pub method: Method,
+    /// The address as received; only its path is read.
+    pub uri: Uri,
+    /// All headers.
+    pub headers: HeaderMap,
+    /// The body, bounded by the receiver.
+    pub body: Bytes,
+    /// When the whole of it was received.
+    pub received_at: Timestamp,
+}
+
+/// An endpoint for webhooks, with the part of the path that carries data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `/webhooks/zendesk`.
+    Zendesk,
+    /// `/webhooks/braze`.
+    Braze,
+    /// `/campaigns/trigger/send`: the recipe's Zendesk triggers.
+    RecipeSend,
+    /// `/api/v2/tickets[.json]`: the recipe's first Braze campaign.
+    RecipeNewTicket,
+    /// `/api/v2/tickets/{ticket}[.json]`: the recipe's second Braze campaign.
+    RecipeAppend {
+        /// The path's last segment as received: perhaps empty, perhaps with `.json`.
+        ticket: String,
+    },
+}
+
+impl Endpoint {
+    /// The door that a path leads to.
+    #[must_use]
+    pub fn of_path(path: &str) -> Option<Self> {
+        let path = path.split_once('?').map_or(path, |(path, _query)| path);
+        Some(match path {
+            "/webhooks/zendesk" => Self::Zendesk,
+            "/webhooks/braze" => Self::Braze,
+            // The recipe's own page spells it both ways.
+            "/campaigns/trigger/send" | "/campaign/trigger/send" => Self::RecipeSend,
+            "/api/v2/tickets" | "/api/v2/tickets.json" => Self::RecipeNewTicket,
+            _ => {
+                let ticket = path.strip_prefix("/api/v2/tickets/").filter(|ticket| !ticket.contains('/'))?;
+                Self::RecipeAppend { ticket: ticket.to_owned() }
+            }
+        })
+    }
+
+    /// The endpoint without the data in its path.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        match self {
+            Self::Zendesk => Door::Zendesk,
+            Self::Braze => Door::Braze,
+            Self::RecipeSend => Door::RecipeSend,
+            Self::RecipeNewTicket => Door::RecipeNewTicket,
+            Self::RecipeAppend { .. } => Door::RecipeAppend,
+        }
+    }
+
+    /// Whether Zendesk posts here; otherwise Braze does.
+    #[must_use]
+    pub fn is_zendesk(&self) -> bool {
+        self.door().is_zendesk()
+    }
+}
+
+/// The part of the configuration that the intake needs.
+#[derive(Clone, Debug)]
+pub struct IntakeOptions {
+    /// Zendesk's signing secrets; several during a rotation. An empty secret matches nothing.
+    pub zendesk_secrets: Vec<SecretString>,
+    /// How far the signature's timestamp may be from now, either way.
+    pub zendesk_tolerance: Duration,
+    /// The tokens that Braze's webhook campaigns may present. An empty token matches nothing.
+    pub braze_tokens: Vec<SecretString>,
+    /// The recipe's custom user field, which holds the customer's external id.
+    pub user_field: String,
+}
+
+/// Why a webhook was turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// No signature, or no timestamp to it.
+    MissingSignature,
+    /// The signature matches no configured secret.
+    WrongSignature,
+    /// The signature is right, but the timestamp is not a time.
+    BadTimestamp,
+    /// The signature is right, but too old or too far ahead.
+    Stale,
+    /// No token.
+    MissingToken,
+    /// The token is not a configured one.
+    WrongToken,
+}
+
+impl Refusal {
+    /// Its name in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MissingSignature => "missing_signature",
+            Self::WrongSignature => "wrong_signature",
+            Self::BadTimestamp => "bad_timestamp",
+            Self::Stale => "stale",
+            Self::MissingToken => "missing_token",
+            Self::WrongToken => "wrong_token",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
