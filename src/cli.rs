@@ -5,36 +5,42 @@
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::clients;
 use crate::clock::Clock;
-use crate::config::{self, Faults};
+use crate::config;
 use crate::telemetry::{self, Traces};
 
 mod answers;
 mod bulk;
 mod check;
 mod client;
+mod failure;
 mod find;
 mod inbound;
 mod init;
 mod levers;
+mod lists;
 mod live;
 mod mappings;
 mod operate;
+mod options;
 mod paper;
 mod render;
 mod setup;
 mod sign;
+mod streams;
 mod table;
 mod tail;
 mod times;
 mod way;
+
+use failure::{Failure, runtime};
+use options::{ConfigFile, Form};
 
 /// sysexits' EX_CONFIG.
 const EXIT_CONFIGURATION: u8 = 78;
@@ -147,7 +153,7 @@ enum Command {
     #[command(after_help = "Examples:\n  tandem audit\n  tandem audit --json --limit 500")]
     Audit {
         #[command(flatten)]
-        part: operate::Part,
+        part: lists::Part,
         #[command(flatten)]
         bridge: way::Where,
     },
@@ -168,51 +174,6 @@ enum Command {
 enum Drill {
     /// The disk with the store is lost while conversations go on.
     LostStore,
-}
-
-/// The configuration file to read.
-#[derive(Debug, Args)]
-struct ConfigFile {
-    /// The configuration file. Without it, tandem.toml in the working directory is read if it exists. Environment
-    /// variables that start with TANDEM_ override single keys.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
-/// The form of the output.
-#[derive(Clone, Copy, Debug, Args)]
-struct Form {
-    /// Print JSON instead of text for people.
-    #[arg(long)]
-    json: bool,
-}
-
-/// Why a command ends with another code than 0.
-#[derive(Debug)]
-enum Failure {
-    /// It did not work: 1. The message is empty when everything has been printed.
-    Failed(String),
-    /// The arguments make no sense: 2.
-    Usage(String),
-    /// The configuration is faulty: 78. The message is empty when everything has been printed.
-    Configuration(String),
-}
-
-impl From<Faults> for Failure {
-    fn from(faults: Faults) -> Self {
-        Self::Configuration(faults.to_string())
-    }
-}
-
-/// The reader of our output may stop (`tandem deliveries list | head`). A broken pipe therefore fails without a
-/// message.
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        if error.kind() == std::io::ErrorKind::BrokenPipe {
-            return Self::Failed(String::new());
-        }
-        Self::Failed(format!("cannot read or print: {error}"))
-    }
 }
 
 /// The whole command line as a value, for tests of the pages about it.
@@ -263,8 +224,8 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
         Command::Conversations(conversations) => conversations.run(output),
         Command::Destinations(destinations) => destinations.run(output),
         Command::Audit { part, bridge } => levers::audit(part, &bridge, output),
-        Command::Completions { shell } => paper::completions(shell, output),
-        Command::Man(man) => man.run(output),
+        Command::Completions { shell } => paper::completions(shell, Cli::command(), output),
+        Command::Man(man) => man.run(Cli::command(), output),
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -333,47 +294,6 @@ fn init_logs(level: &str, traces: &Traces) -> Result<(), Failure> {
     let filter = config::log_filter();
     telemetry::init_logs(filter.as_deref().unwrap_or(level), traces)
         .map_err(|error| Failure::Configuration(error.to_string()))
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| Failure::Failed(format!("cannot start threads: {error}")))
-}
-
-/// Prints a value as JSON, with every control character escaped: serde_json leaves DEL and the ones above it as they
-/// are, and some terminals obey those.
-fn print_json(output: &mut impl Write, value: &serde_json::Value) -> Result<(), Failure> {
-    output.write_all(escaped(&format!("{value:#}\n")).as_bytes())?;
-    Ok(())
-}
-
-/// A value as one line of JSON, with control characters escaped likewise.
-fn json_line(value: &serde_json::Value) -> String {
-    let mut text = escaped(&value.to_string());
-    text.push('\n');
-    text
-}
-
-fn escaped(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        match c {
-            '\n' => text.push('\n'),
-            c if c.is_control() => text.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => text.push(c),
-        }
-    }
-    text
-}
-
-/// Reads everything, up to a limit in bytes.
-fn read_input(input: &mut impl Read, max_bytes: u64, what: &str) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    input.take(max_bytes + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > max_bytes {
-        return Err(Failure::Failed(format!("{what} is longer than {max_bytes} bytes")));
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use std::io::Write;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::operate::{items, plain};
+use super::failure::Failure;
+use super::options::Form;
+use super::streams::{items, plain, print_json};
 use super::table::{cell, printable};
-use super::{Failure, Form, print_json};
 
 /// Prints the answers, oldest first, each with its body below it.
 pub(super) fn show(answers: &Value, form: Form, zone: &TimeZone, output: &mut impl Write) -> Result<(), Failure> {

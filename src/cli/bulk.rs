@@ -10,7 +10,10 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::client::Bridge;
-use super::{Failure, Form, print_json, table};
+use super::failure::Failure;
+use super::options::Form;
+use super::streams::print_json;
+use super::table;
 
 /// The most reasons that are told apart. A reason may name its delivery, so there may be as many as deliveries.
 const REASONS_MAX: usize = 20;

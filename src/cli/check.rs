@@ -7,8 +7,11 @@ use std::io::Write;
 
 use serde_json::json;
 
+use super::failure::{Failure, runtime};
+use super::live;
+use super::options::{ConfigFile, Form};
+use super::streams::print_json;
 use super::way::Way;
-use super::{ConfigFile, Failure, Form, live, print_json, runtime};
 use crate::config::{self, Fault, Faults, Place};
 use crate::mapping::{self, Mappings};
 use crate::setup::checkup::State;

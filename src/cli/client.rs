@@ -11,8 +11,8 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use url::Url;
 
-use super::way::By;
-use super::{Failure, runtime};
+use super::failure::{Failure, runtime};
+use super::options::By;
 use crate::clients::http_client;
 use crate::config;
 

@@ -9,9 +9,10 @@ use http::Method;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::operate::plain;
+use super::failure::Failure;
+use super::streams::{plain, print_json};
+use super::table;
 use super::way::Where;
-use super::{Failure, print_json, table};
 
 /// `tandem find`
 #[derive(Debug, Args)]

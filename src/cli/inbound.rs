@@ -2,8 +2,8 @@
 
 use http::Method;
 
-use super::Failure;
 use super::client::{Answer, Bridge};
+use super::failure::Failure;
 use crate::domain::inbound::Arrivals;
 
 /// The account of webhooks, for [`Bridge::run`].

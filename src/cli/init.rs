@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::Failure;
+use super::failure::Failure;
 use crate::clock::Clock;
 use crate::config::secrets_file::{Syntax, beside, line};
 use crate::config::{self, DEFAULT_FILE, Faults, keys};

@@ -8,9 +8,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::operate::{Part, items, list, plain, print_end};
-use super::way::{By, Where};
-use super::{Failure, print_json, table, times};
+use super::failure::Failure;
+use super::lists::{Part, list, print_end};
+use super::options::By;
+use super::streams::{items, plain, print_json};
+use super::way::Where;
+use super::{table, times};
 use crate::clock::Clock;
 
 /// `tandem destinations …`

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::Failure;
+use super::failure::Failure;
 use super::inbound::arrivals;
 use super::table::printable;
 use super::way::Way;

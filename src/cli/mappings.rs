@@ -13,7 +13,10 @@ use clap::{ArgGroup, Subcommand};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::{ConfigFile, Failure, Form, print_json, table};
+use super::failure::Failure;
+use super::options::{ConfigFile, Form};
+use super::streams::print_json;
+use super::table;
 use crate::config::{self, MappingKeys};
 use crate::domain::kind::KindName;
 use crate::mapping::{self, DEFAULT_LANGUAGE, File, Name};

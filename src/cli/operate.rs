@@ -5,92 +5,20 @@
 
 use std::io::Write;
 
-use clap::{ArgGroup, Args, Subcommand};
+use clap::{ArgGroup, Subcommand};
 use http::{Method, StatusCode};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::answers;
 use super::bulk::Bulk;
 use super::client::{Bridge, Token};
-use super::way::{By, Where, reachable};
-use super::{ConfigFile, Failure, Form, print_json, table, tail, times};
-use crate::clock::Clock;
+use super::failure::Failure;
+use super::lists::{Part, Which, list};
+use super::options::{By, ConfigFile, Form};
+use super::streams::{plain, print_json};
+use super::tail;
+use super::way::{Where, reachable};
 use crate::config;
-
-/// The part of a list.
-#[derive(Debug, Args)]
-pub(super) struct Part {
-    /// Go on after this item: the `next` of the page before.
-    #[arg(long, value_name = "CURSOR")]
-    after: Option<String>,
-    /// At most this many items.
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
-    limit: u16,
-}
-
-/// The filter of deliveries.
-#[derive(Debug, Args)]
-pub(super) struct Which {
-    /// Only this state: pending, sending, waiting, unconfirmed, delivered, skipped, dead or quarantined.
-    #[arg(long, value_name = "S", value_parser = crate::domain::delivery::State::NAMES)]
-    state: Option<String>,
-    /// Only this conversation.
-    #[arg(long, value_name = "KEY")]
-    conversation: Option<String>,
-    /// Only customers whose number ends with these digits, two or more; or a whole number, in any form.
-    #[arg(long, value_name = "DIGITS")]
-    phone: Option<String>,
-    /// Only the conversation that this ticket belongs to.
-    #[arg(long, value_name = "N")]
-    ticket: Option<String>,
-    /// Only deliveries to this vendor.
-    #[arg(long, value_name = "VENDOR", value_parser = ["zendesk", "braze"])]
-    destination: Option<String>,
-    /// Only deliveries accepted since: an age such as 90m, 1h or 2d, an hour of the day here such as 07:00, or a time
-    /// as the lists show it.
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Only deliveries accepted before that.
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
-    /// Shows also the doorbells (agent_reply) that are over: Zendesk's webhooks after which tandem looked for replies.
-    #[arg(long)]
-    doorbells: bool,
-}
-
-impl Which {
-    /// The API's parameters.
-    ///
-    /// # Errors
-    /// A time that cannot be read.
-    pub(super) fn parameters(&self) -> Result<Vec<(&'static str, String)>, Failure> {
-        let now = Clock::system().now().to_zoned(TimeZone::system());
-        let wrong = |option: &str, problem: String| Failure::Usage(format!("{option} {problem}"));
-        let since = self.since.as_deref().map(|words| times::past(words, &now).map_err(|why| wrong("--since", why)));
-        let since = since.transpose()?;
-        let until =
-            self.until.as_deref().map(|words| times::end(words, since, &now).map_err(|why| wrong("--until", why)));
-        let until = until.transpose()?;
-        // The bridge measures an age by its own clock, which also dated the deliveries.
-        let sent = |words: Option<&str>, at: Option<Timestamp>| match words {
-            Some(words) if times::is_age(words) => Some(words.to_owned()),
-            Some(_) | None => at.map(|at| at.to_string()),
-        };
-        let given = [
-            ("state", self.state.clone()),
-            ("conversation", self.conversation.clone()),
-            ("phone", self.phone.clone()),
-            ("ticket", self.ticket.clone()),
-            ("destination", self.destination.clone()),
-            ("since", sent(self.since.as_deref(), since)),
-            ("until", sent(self.until.as_deref(), until)),
-            ("doorbells", (!self.doorbells).then(|| "false".to_owned())),
-        ];
-        Ok(given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
-    }
-}
 
 /// `tandem deliveries …`
 #[derive(Debug, Subcommand)]
@@ -335,43 +263,6 @@ pub(super) fn healthcheck(url: Option<String>, file: &ConfigFile, output: &mut i
     Err(Failure::Failed(format!("not ready: answer {status} {}", reasons.join("; ")).trim_end().to_owned()))
 }
 
-impl Part {
-    pub(super) fn parameters(self) -> Vec<(&'static str, String)> {
-        let mut parameters = vec![("limit", self.limit.to_string())];
-        parameters.extend(self.after.map(|after| ("after", after)));
-        parameters
-    }
-}
-
-pub(super) fn list(
-    what: &str,
-    parameters: &[(&str, String)],
-    columns: &[&str],
-    bridge: &Where,
-    output: &mut impl Write,
-) -> Result<(), Failure> {
-    let parameters: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let page = bridge.find()?.ask(Method::GET, &[what], &parameters, None)?;
-    if bridge.form.json {
-        return print_json(output, &page);
-    }
-    table::print(output, columns, items(&page), &bridge.zone())?;
-    print_end(&page, output)
-}
-
-/// Prints how much of a list was shown, and the cursor of the next part.
-pub(super) fn print_end(page: &Value, output: &mut impl Write) -> Result<(), Failure> {
-    writeln!(output, "\n{} of {} shown", items(page).len(), page["total"])?;
-    if let Some(next) = page["next"].as_str() {
-        writeln!(output, "more: --after '{}'", table::printable(next))?;
-    }
-    Ok(())
-}
-
-pub(super) fn items(page: &Value) -> &[Value] {
-    page["items"].as_array().map(Vec::as_slice).unwrap_or_default()
-}
-
 fn show(path: &[&str], parameters: &[(&str, &str)], bridge: &Where, output: &mut impl Write) -> Result<(), Failure> {
     // The object is a tree, so both forms are JSON.
     let shown = bridge.find()?.ask(Method::GET, path, parameters, None)?;
@@ -450,8 +341,4 @@ fn print_moves(moved: &[Value], form: Form, output: &mut impl Write) -> Result<(
         writeln!(output, "{} is {}{goes_on}", plain(&delivery["id"]), plain(&delivery["state"]))?;
     }
     Ok(())
-}
-
-pub(super) fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), table::printable)
 }

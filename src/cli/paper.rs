@@ -3,16 +3,16 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::{Cli, Failure};
+use super::failure::Failure;
 
 /// Prints a shell's script for completing the commands.
-pub(super) fn completions(shell: Shell, output: &mut impl Write) -> Result<(), Failure> {
+pub(super) fn completions(shell: Shell, mut command: Command, output: &mut impl Write) -> Result<(), Failure> {
     // Made in memory, because the generator cannot report a closed pipe.
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "tandem", &mut script);
+    clap_complete::generate(shell, &mut command, "tandem", &mut script);
     output.write_all(&script)?;
     Ok(())
 }
@@ -26,15 +26,15 @@ pub(super) struct Man {
 }
 
 impl Man {
-    pub(super) fn run(self, output: &mut impl Write) -> Result<(), Failure> {
+    pub(super) fn run(self, command: Command, output: &mut impl Write) -> Result<(), Failure> {
         match self.dir {
-            None => Ok(clap_mangen::Man::new(Cli::command()).render(output)?),
-            Some(dir) => write_pages(&dir),
+            None => Ok(clap_mangen::Man::new(command).render(output)?),
+            Some(dir) => write_pages(command, &dir),
         }
     }
 }
 
-fn write_pages(dir: &Path) -> Result<(), Failure> {
-    let pages = clap_mangen::generate_to(Cli::command(), dir);
+fn write_pages(command: Command, dir: &Path) -> Result<(), Failure> {
+    let pages = clap_mangen::generate_to(command, dir);
     pages.map_err(|error| Failure::Failed(format!("cannot write man pages into {}: {error}", dir.display())))
 }

@@ -11,8 +11,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::check::load_mappings;
+use super::failure::Failure;
 use super::mappings::named;
-use super::{ConfigFile, Failure, Form, print_json, read_input};
+use super::options::{ConfigFile, Form};
+use super::streams::{print_json, read_input};
 use crate::config::{self, keys};
 use crate::domain::event::{Event, Unreadable};
 use crate::intake::{self, Intake, IntakeOptions};

@@ -4,9 +4,9 @@
 
 use std::io::Write;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
-use super::{ConfigFile, Failure, Form};
+use super::failure::Failure;
 
 mod braze;
 mod page;
@@ -22,7 +22,7 @@ pub(super) enum Setup {
         tandem setup zendesk --remove --dry-run\n\n\
         It needs public_url, zendesk.url, zendesk.client_id and zendesk.client_secret, and nothing else of the\n\
         configuration. The OAuth client's user must be an administrator.")]
-    Zendesk(Zendesk),
+    Zendesk(zendesk::Arguments),
     /// Prints everything to type into Braze, where a program cannot make campaigns: the common part once, then the
     /// differences. Changes nothing; with --wait, watches the running bridge until a text comes in.
     #[command(after_help = "Examples:\n  tandem setup braze --group 6c1d…\n  \
@@ -30,22 +30,6 @@ pub(super) enum Setup {
         tandem setup braze --group 6c1d… --html braze.html\n  \
         tandem setup braze --wait --timeout 10m")]
     Braze(braze::Braze),
-}
-
-/// The arguments of `tandem setup zendesk`.
-#[derive(Debug, Args)]
-pub(super) struct Zendesk {
-    /// Print every call that would be made, with its body, and make none that changes anything.
-    #[arg(long)]
-    dry_run: bool,
-    /// Take everything away that tandem installed, recognised by its name or by the address that it posts to, and
-    /// nothing else. The user field goes only if tandem made it, and then with its value on every user.
-    #[arg(long)]
-    remove: bool,
-    #[command(flatten)]
-    file: ConfigFile,
-    #[command(flatten)]
-    form: Form,
 }
 
 impl Setup {

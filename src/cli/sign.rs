@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::{Failure, Form, print_json, read_input};
+use super::failure::Failure;
+use super::options::Form;
+use super::streams::{print_json, read_input};
 use crate::clock::Clock;
 use crate::intake::signature::zendesk_signature;
 

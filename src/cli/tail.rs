@@ -11,10 +11,11 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::client::{Answer, Bridge};
-use super::operate::Which;
+use super::failure::Failure;
+use super::lists::Which;
+use super::streams::json_line;
 use super::table::Table;
 use super::way::Where;
-use super::{Failure, json_line};
 use crate::domain::delivery::State;
 
 /// The time between two polls.

@@ -8,9 +8,9 @@ use jiff::tz::TimeZone;
 use secrecy::SecretString;
 
 use super::client::{Bridge, Token};
-use super::{ConfigFile, Failure, Form};
+use super::failure::Failure;
+use super::options::{ConfigFile, Form};
 use crate::config;
-use crate::domain::operator::handle;
 
 /// The way to a running bridge, where the configuration does not tell it.
 #[derive(Debug, Args)]
@@ -37,25 +37,6 @@ pub(super) struct Where {
     /// Show times in UTC, and not in this machine's time zone. JSON has them in UTC always.
     #[arg(long)]
     utc: bool,
-}
-
-/// The acting operator.
-#[derive(Debug, Args)]
-pub(super) struct By {
-    /// Who you are, for the audit: a handle of letters, digits, dots, hyphens and underscores. It is not verified.
-    #[arg(long, value_name = "NAME", value_parser = read_handle)]
-    by: Option<String>,
-}
-
-fn read_handle(name: &str) -> Result<String, &'static str> {
-    handle(name)
-        .ok_or("a handle has letters, digits, dots, hyphens and underscores, 64 at most, such as ada or on-call")
-}
-
-impl By {
-    pub(super) fn name(self) -> Option<String> {
-        self.by
-    }
 }
 
 impl Where {

@@ -6,7 +6,7 @@ use std::io::{BufReader, Read, Write};
 use std::path::Path;
 
 use super::terminal;
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 use crate::config::{self, Faults, keys};
 
 /// The longest answer, in bytes; several times the longest that makes sense.

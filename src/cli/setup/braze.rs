@@ -10,9 +10,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::{page, wait};
+use crate::cli::failure::Failure;
+use crate::cli::streams::print_json;
 use crate::cli::table::printable;
 use crate::cli::way::Where;
-use crate::cli::{Failure, print_json};
 use crate::config::{self, BrazeInstallation};
 use crate::setup::braze::{Block, CATEGORY, Sheet, WebhookCampaign, Workspace, sheet};
 

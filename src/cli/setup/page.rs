@@ -5,7 +5,7 @@
 
 use askama::Template;
 
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 use crate::setup::braze::{Block, CATEGORY, Sheet, WebhookCampaign, Workspace};
 
 /// The style that every page of tandem shares.

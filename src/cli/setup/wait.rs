@@ -9,8 +9,8 @@ use std::time::Duration;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cli::Failure;
 use crate::cli::client::{Answer, Bridge, origin};
+use crate::cli::failure::Failure;
 use crate::cli::inbound::{ask, read};
 use crate::cli::table::printable;
 use crate::domain::inbound::{Answered, Arrivals, Door, Named, News, Otherwise, remedy};

@@ -5,15 +5,17 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use clap::Args;
 use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::Zendesk as Arguments;
 use crate::cli::client::{Bridge, Token};
+use crate::cli::failure::{Failure, runtime};
+use crate::cli::options::{ConfigFile, Form};
+use crate::cli::streams::print_json;
 use crate::cli::table::printable;
 use crate::cli::way::reachable;
-use crate::cli::{Failure, print_json, runtime};
 use crate::clients::zendesk::Zendesk;
 use crate::clients::zendesk::admin::SETUP_SCOPE;
 use crate::clients::{self, HttpTransport};
@@ -25,6 +27,22 @@ use crate::setup::{TAG, endpoint};
 
 /// Stands for the id of an object that does not exist yet, in a dry run.
 const ID_TO_COME: &str = "(the id that it will get)";
+
+/// The arguments of `tandem setup zendesk`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    /// Print every call that would be made, with its body, and make none that changes anything.
+    #[arg(long)]
+    dry_run: bool,
+    /// Take everything away that tandem installed, recognised by its name or by the address that it posts to, and
+    /// nothing else. The user field goes only if tandem made it, and then with its value on every user.
+    #[arg(long)]
+    remove: bool,
+    #[command(flatten)]
+    file: ConfigFile,
+    #[command(flatten)]
+    form: Form,
+}
 
 /// The steps that were taken, or would be.
 #[derive(Default)]
