@@ -20,9 +20,11 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::changes::Changes;
+use super::lock::lock;
+use super::options::SandboxOptions;
 use super::sender::{Attempt, Sender, Webhook};
 use super::server::{self, Answer, Call, Fault, Request, Traffic, Vendor};
-use super::{SandboxOptions, lock, text};
+use super::text;
 use crate::clock::Clock;
 use inbound::Inbound;
 use model::Campaign;
@@ -41,22 +43,6 @@ struct Inner {
     state: Mutex<State>,
 }
 
-/// Everything that the messaging service knows.
-struct State {
-    profiles: Vec<Profile>,
-    campaigns: BTreeMap<String, Campaign>,
-    texts: Vec<PhoneText>,
-    media: HashMap<String, (String, bytes::Bytes)>,
-    /// Custom attributes that cannot be read yet: when, whose, name, value.
-    pending: Vec<(Timestamp, String, String, Value)>,
-    attribute_lag: SignedDuration,
-    scripted: VecDeque<SendAnswer>,
-    denied: BTreeSet<String>,
-    refuse_braze_id: bool,
-    sends_left: u32,
-    inbound: Inbound,
-}
-
 /// An unusual success of `/campaigns/trigger/send`.
 #[derive(Clone, Debug)]
 pub enum SendAnswer {
@@ -72,6 +58,25 @@ pub enum SendAnswer {
         /// Whether the text reaches the phone all the same.
         delivered: bool,
     },
+}
+
+/// Sends an hour, in fixed windows that end on the hour.
+const SENDS_PER_HOUR: u32 = 250_000;
+
+/// Everything that the messaging service knows.
+struct State {
+    profiles: Vec<Profile>,
+    campaigns: BTreeMap<String, Campaign>,
+    texts: Vec<PhoneText>,
+    media: HashMap<String, (String, bytes::Bytes)>,
+    /// Custom attributes that cannot be read yet: when, whose, name, value.
+    pending: Vec<(Timestamp, String, String, Value)>,
+    attribute_lag: SignedDuration,
+    scripted: VecDeque<SendAnswer>,
+    denied: BTreeSet<String>,
+    refuse_braze_id: bool,
+    sends_left: u32,
+    inbound: Inbound,
 }
 
 #[async_trait]
@@ -125,7 +130,7 @@ impl Braze {
             scripted: VecDeque::new(),
             denied: BTreeSet::new(),
             refuse_braze_id: false,
-            sends_left: api::SENDS_PER_HOUR,
+            sends_left: SENDS_PER_HOUR,
             inbound: Inbound::default(),
         });
         let traffic = Arc::new(Traffic::new(changes.clone(), clock.clone(), stop));

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::changes::Changes;
-use super::lock;
+use super::lock::lock;
 use crate::clock::Clock;
 
 /// The tenant that Zendesk's headers name.

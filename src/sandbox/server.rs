@@ -28,7 +28,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::changes::Changes;
-use super::lock;
+use super::lock::lock;
 use crate::clock::Clock;
 
 /// The largest request taken: far more than any call of ours, small enough for a test machine.

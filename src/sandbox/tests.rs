@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::braze::{BrazeAuth, Format, Profile};
+use super::lock::lock;
 use super::sender::AttemptResult;
 use super::server::{Answer, Fault, FaultKind, Request, Traffic, Vendor};
 use super::triggers::TriggerBodies;

@@ -2,6 +2,9 @@
 
 use crate::clock::Clock;
 
+/// The letters of a ULID.
+pub(super) const ULID_ALPHABET: &[u8] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
 /// Escapes text for HTML.
 pub(super) fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::SandboxOptions;
+use super::options::SandboxOptions;
 use super::text::expand;
 use super::zendesk::{Role, Ticket, TicketStatus, User};
 

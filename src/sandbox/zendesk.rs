@@ -12,31 +12,32 @@ mod limits;
 mod model;
 mod people;
 mod reads;
+mod records;
+mod state;
 mod switches;
 mod tickets;
 mod users;
 
 pub use limits::HeaderSpelling;
 pub use model::{Attachment, Audit, Comment, Made, Role, Ticket, TicketStatus, User};
+use state::{Happening, State};
 
-use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use http::Method;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::changes::Changes;
+use super::lock::lock;
+use super::options::SandboxOptions;
 use super::sender::{Seal, Sender, Webhook};
 use super::server::{self, Answer, Request, Traffic, Vendor};
+use super::text;
 use super::triggers::{self, TriggerBodies, Update};
-use super::{SandboxOptions, lock, text};
 use crate::clock::Clock;
-
-/// The letters of a ULID.
-const ULID_ALPHABET: &[u8] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// A handle on the embedded Zendesk. Cheap to clone.
 #[derive(Clone)]
@@ -65,89 +66,6 @@ pub struct NewTicket {
     pub tags: Vec<String>,
     /// Its external id.
     pub external_id: Option<String>,
-}
-
-/// Everything that the help desk knows.
-struct State {
-    base: String,
-    users: BTreeMap<u64, User>,
-    tickets: BTreeMap<u64, Ticket>,
-    tokens: auth::Tokens,
-    idempotency: HashMap<String, tickets::Remembered>,
-    uploads: HashMap<String, reads::Upload>,
-    files: HashMap<String, (String, bytes::Bytes)>,
-    limits: limits::Limits,
-    switches: Switches,
-    admin: admin::Admin,
-    /// The updates that triggers may fire on when the lock is released.
-    happenings: Vec<Happening>,
-    api_user: u64,
-    agent: u64,
-    last_id: u64,
-    last_ticket: u64,
-}
-
-#[derive(Debug, Default)]
-struct Switches {
-    search_lag: SignedDuration,
-    list_lag: SignedDuration,
-    bodies: TriggerBodies,
-    fire_on_api_writes: bool,
-    fire_twice: bool,
-    log_closed: Option<u16>,
-    log_unsent: bool,
-}
-
-/// An update of a ticket, on which triggers may fire.
-struct Happening {
-    ticket: u64,
-    updater: u64,
-    comment_is_public: Option<bool>,
-    status_before: Option<TicketStatus>,
-    created: bool,
-    via_api: bool,
-}
-
-impl State {
-    fn new(base: &str, options: &SandboxOptions, now: Timestamp) -> Self {
-        let mut state = Self {
-            base: base.to_owned(),
-            users: BTreeMap::new(),
-            tickets: BTreeMap::new(),
-            tokens: auth::Tokens::default(),
-            idempotency: HashMap::new(),
-            uploads: HashMap::new(),
-            files: HashMap::new(),
-            limits: limits::Limits::default(),
-            switches: Switches::default(),
-            admin: admin::Admin::new(now),
-            happenings: Vec::new(),
-            api_user: 0,
-            agent: 0,
-            last_id: 900_000,
-            last_ticket: 0,
-        };
-        let staff = |name: &str, email: &str, role| User {
-            name: name.to_owned(),
-            email: Some(email.to_owned()),
-            role,
-            created_at: now,
-            ..User::default()
-        };
-        state.api_user = state.add_user(staff("Tandem Bridge", &options.zendesk_email, Role::Admin));
-        state.agent = state.add_user(staff("Agnes Agent", "agnes@sandbox.invalid", Role::Agent));
-        state
-    }
-
-    fn next_id(&mut self) -> u64 {
-        self.last_id = self.last_id.saturating_add(1);
-        self.last_id
-    }
-
-    fn next_ticket_id(&mut self) -> u64 {
-        self.last_ticket = self.last_ticket.saturating_add(1);
-        self.last_ticket
-    }
 }
 
 #[async_trait]
@@ -258,7 +176,7 @@ impl Inner {
         };
         let fired = triggers.iter().filter(|trigger| triggers::fires(&trigger.conditions, &update));
         let webhook = |trigger: &triggers::Trigger| {
-            let invocation = format!("01{}", text::random(&self.clock, ULID_ALPHABET, 24));
+            let invocation = format!("01{}", text::random(&self.clock, text::ULID_ALPHABET, 24));
             Webhook {
                 id: invocation.clone(),
                 method: Method::POST,

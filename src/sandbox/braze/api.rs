@@ -7,15 +7,13 @@ use serde_json::{Value, json};
 use super::super::server::{Answer, Request};
 use super::super::text;
 use super::model::{CampaignState, PhoneText, Profile};
-use super::{Inner, SendAnswer, State};
+use super::{Inner, SENDS_PER_HOUR, SendAnswer, State};
 
 /// The most recipients, external ids or attribute objects in a request.
 const MAX_RECIPIENTS: usize = 50;
 const MAX_TRACKED: usize = 75;
 /// The largest `trigger_properties`, in bytes of JSON.
 const MAX_PROPERTIES_BYTES: usize = 50 * 1024;
-/// Sends an hour, in fixed windows that end on the hour.
-pub(super) const SENDS_PER_HOUR: u32 = 250_000;
 
 /// A refusal or another answer that is only a message.
 fn message(status: u16, message: &str) -> Answer {

@@ -8,7 +8,7 @@ use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::super::SandboxOptions;
+use super::super::options::SandboxOptions;
 use super::super::server::{Answer, Request};
 use super::super::text;
 use crate::clock::Clock;

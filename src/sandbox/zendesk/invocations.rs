@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::super::sender::{Attempt, AttemptResult, WEBHOOK_ID};
 use super::super::server::{Answer, Request};
 use super::model::time;
-use super::{Inner, State, errors};
+use super::state::State;
+use super::{Inner, errors};
 
 /// How long the log is kept.
 const LOG_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);

@@ -5,21 +5,15 @@ use serde_json::{Value, json};
 
 use super::super::server::{Answer, Request};
 use super::super::text;
+use super::errors;
 use super::model::{Attachment, Ticket, time};
-use super::{State, errors};
+use super::state::{State, Upload};
 use crate::clock::Clock;
 
 /// How long an upload token can be used: the documented life, though a longer one has been recorded.
 const UPLOAD_LIFE: SignedDuration = SignedDuration::from_mins(60);
 /// The most records on a page.
 const MAX_PAGE: usize = 100;
-
-/// Files that wait for a comment.
-#[derive(Debug)]
-pub(super) struct Upload {
-    attachments: Vec<Attachment>,
-    expires_at: Timestamp,
-}
 
 impl State {
     /// `GET /tickets/{id}`, with `include=users`, `comment_count` or both.

@@ -1,5 +1,6 @@
 //! The API over real HTTP.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::super::Sandbox;

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::super::server::{Answer, Request};
 use super::super::text;
 use super::model::{Attachment, Audit, Comment, Made, Ticket, TicketStatus};
-use super::{Happening, State, comments, errors};
+use super::state::{Happening, Remembered, State};
+use super::{comments, errors};
 
 /// How long Zendesk remembers an `Idempotency-Key`.
 const IDEMPOTENCY_LIFE: SignedDuration = SignedDuration::from_hours(2);
@@ -54,14 +55,6 @@ const WRITABLE: [&str; 33] = [
 /// Taken on creation only.
 const WRITABLE_ONCE: [&str; 6] =
     ["collaborators", "description", "email_cc_ids", "follower_ids", "raw_subject", "via_followup_source_id"];
-
-/// A remembered creation.
-#[derive(Debug)]
-pub(super) struct Remembered {
-    body: Value,
-    answer: Answer,
-    at: Timestamp,
-}
 
 /// A comment to be added.
 pub(super) struct NewComment {

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::server::{Answer, Request};
+use super::errors;
 use super::model::{Role, User};
-use super::{State, errors};
+use super::state::State;
 
 impl State {
     /// `GET /users/me`.
