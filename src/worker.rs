@@ -25,23 +25,21 @@ use crate::clients::{Attempt, Failure};
 use crate::clock::Clock;
 use crate::domain::account::{End, Ends};
 use crate::domain::alarm::{Left, Notice};
-use crate::domain::cause;
-use crate::domain::conversation::{Change, ConversationKey};
 use crate::domain::delivery::{LEASE, Outcome, State, Transition};
-use crate::domain::event::{Event, EventId, EventKind};
+use crate::domain::event::{EventId, EventKind};
 use crate::domain::plan::UserMatch;
 use crate::domain::retry::{OnUnconfirmed, RetryPolicy, decide};
 use crate::domain::text::RecipeMessage;
 use crate::failpoint;
-use crate::mapping::{Context, Mappings, Name};
+use crate::mapping::{Context, Name};
 use crate::store::{Claim, Store, StoreError, Verdict};
 use crate::telemetry::{Metrics, Readiness};
 
-use completion::Completion;
-
 mod alarm;
 mod catch_up;
+mod claimed;
 mod claims;
+mod complete;
 mod completion;
 mod confirm;
 mod context;
@@ -49,32 +47,41 @@ mod facts_kept;
 mod health;
 mod identify;
 mod in_force;
+mod in_the_making;
 mod inbound;
 mod janitor;
+mod kept_uploads;
 mod merged;
 mod notes;
 mod observed;
 mod outbound;
 mod owed;
+mod pauses;
 mod personal;
 mod replies;
+mod report;
 mod requester;
+mod retention;
 mod supervisor;
 mod tell;
 mod theirs;
+mod tickets;
 mod uploads;
+mod users;
 
 pub use alarm::{AlarmBook, AlarmOptions, Alarmist};
+use claimed::not_arrived;
 pub use completion::Completions;
 pub use facts_kept::KeptFacts;
-pub use health::Pauses;
 pub use in_force::MappingsInForce;
-pub use janitor::Retention;
+pub use in_the_making::InTheMaking;
+pub use kept_uploads::KeptUploads;
 pub use observed::ObservedTransport;
 pub use owed::StaffSeen;
-pub use requester::InTheMaking;
+pub use pauses::Pauses;
+use report::{Learnt, Report};
+pub use retention::Retention;
 pub use supervisor::{Loop, Supervisor};
-pub use uploads::KeptUploads;
 
 /// How long all calls of one claim together may take: less than its lease, so that the lane has only one claim at
 /// work.
@@ -149,30 +156,6 @@ pub struct Worker {
     pub in_the_making: InTheMaking,
     /// The users in Zendesk who lack data that Braze has.
     pub completions: Completions,
-}
-
-/// The outcome of one claim, and the knowledge gained on the way.
-#[derive(Debug)]
-struct Report {
-    outcome: Outcome,
-    learnt: Learnt,
-}
-
-/// The knowledge gained on the way, which is recorded with every outcome.
-#[derive(Debug, Default)]
-struct Learnt {
-    changes: Vec<Change>,
-    instead: Vec<Event>,
-    /// Further events, each for the end of its own lane.
-    besides: Vec<Event>,
-    belongs_to: Option<ConversationKey>,
-    parts_sent: Option<u32>,
-    /// The claimed deliveries that are rightly not done although others are, each with the reason.
-    dropped: Vec<(EventId, String)>,
-    /// The deliveries that a note has just reported as not arrived.
-    noted: Vec<EventId>,
-    /// The data that the customer's user in Zendesk lacks; it is written once the text is there.
-    completion: Option<Completion>,
 }
 
 impl Worker {
@@ -305,7 +288,7 @@ impl Worker {
         };
         // A note that was set aside may stand on the ticket, so the arrival of its delivery is told as well.
         let may_stand = matches!(transition, Transition::SetAside { .. });
-        let noted = if may_stand { tell::not_arrived(claim.work.iter()) } else { learnt.noted };
+        let noted = if may_stand { not_arrived(claim.work.iter()) } else { learnt.noted };
         let move_of = |id: EventId| {
             let dropped = learnt.dropped.iter().find(|(dropped, _)| *dropped == id);
             dropped.map_or_else(|| transition.clone(), |(_, reason)| Transition::Skip { reason: reason.clone() })
@@ -343,14 +326,8 @@ impl Worker {
     }
 
     fn render(&self, mapping: Name, context: &Context) -> Result<serde_json::Value, Outcome> {
-        render(&self.mappings.current(), mapping, context)
+        in_force::render(&self.mappings.current(), mapping, context)
     }
-}
-
-fn render(mappings: &Mappings, mapping: Name, context: &Context) -> Result<serde_json::Value, Outcome> {
-    mappings.render(mapping, context).map_err(|error| Outcome::Reject {
-        cause: format!("{} {mapping} cannot be rendered: {error}", cause::OF_MAPPING),
-    })
 }
 
 /// Whether an attempt did not have its effect, or a look did not find it.

@@ -32,7 +32,7 @@ use crate::domain::event::{AgentReply, Event, EventKind, TicketId};
 use crate::domain::retry::{before, later};
 
 use super::Worker;
-use super::merged::SMS_TAG;
+use super::tickets::SMS_TAG;
 use compare::Listed;
 use ring::Ring;
 

@@ -11,19 +11,18 @@ use crate::clients::zendesk::Written;
 use crate::domain::account::End;
 use crate::domain::arrival;
 use crate::domain::cause;
-use crate::domain::conversation::{Change, Conversation};
+use crate::domain::conversation::Change;
 use crate::domain::delivery::{Outcome, State};
 use crate::domain::event::{EventId, EventKind, TicketId};
 use crate::domain::parts;
 use crate::domain::retry::OnUnconfirmed;
 use crate::store::Claim;
 
+use super::Worker;
+use super::claimed::{not_arrived, recent_tickets, recipient_of, requester_of};
 use super::context::Part;
-use super::inbound::newest_first;
-use super::outbound::recipient_of;
-use super::tell::not_arrived;
-use super::theirs::requester_of;
-use super::{Learnt, Worker};
+use super::report::Learnt;
+use super::tickets::newest_first;
 
 /// How many of the conversation's newest tickets are searched for our own comment. It stands on the newest or the one
 /// before. The third is a safeguard, because a look that misses the comment writes the text a second time.
@@ -134,12 +133,6 @@ impl Worker {
         let look_at = self.options.retry.next_look(state.attempts(), looks.saturating_add(1), self.clock.now());
         Outcome::NotSeen { cause: cause.to_owned(), look_at }
     }
-}
-
-/// The conversation's tickets that the bridge remembers. A text may stand on any of them: an agent may have begun
-/// another ticket since it was sent, and the conversation may have gone there.
-pub(super) fn recent_tickets(claim: &Claim) -> Vec<TicketId> {
-    claim.conversation.iter().flat_map(Conversation::recent_tickets).collect()
 }
 
 fn nothing_to_look_for() -> Outcome {

@@ -17,7 +17,7 @@ use crate::mapping::context::{
 use crate::store::Claim;
 
 use super::completion::Completion;
-use super::identify::user_external_id;
+use super::users::user_external_id;
 
 /// The words and files of one comment on the ticket: one text, or several with their times.
 #[derive(Debug)]

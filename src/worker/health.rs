@@ -3,8 +3,7 @@
 //! The rules are in [`crate::domain::refusals`]; this module feeds them, and reports their results to log, readiness,
 //! metrics and alarms. Its only call to a vendor asks who we are.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,12 +13,13 @@ use crate::clients::{Attempt, Failure};
 use crate::domain::account::AccountId;
 use crate::domain::alarm::Notice;
 use crate::domain::delivery::{Delivery, Outcome, State};
-use crate::domain::refusals::{self, Object, Refusals, Weight};
+use crate::domain::refusals::{self, Object, Weight};
 use crate::domain::retry::later;
 use crate::store::Claim;
 use crate::telemetry::Trouble;
 
-use super::{Report, Worker};
+use super::Worker;
+use super::report::Report;
 
 impl Worker {
     /// Carries out the claim, and weighs a refusal of its object. The call that asks who we are is no part of the
@@ -110,77 +110,5 @@ impl Worker {
             | Outcome::NotSeen { .. }
             | Outcome::SetAside { .. } => {}
         }
-    }
-}
-
-/// The longest pause before a vendor that refuses us is asked again.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
-
-/// The vendors that refuse us, and the refusals of each since its last success.
-#[derive(Debug, Default)]
-pub struct Pauses(Mutex<BTreeMap<AccountId, Standing>>);
-
-#[derive(Debug, Default)]
-struct Standing {
-    paused_until: Option<Timestamp>,
-    refusals: Refusals,
-}
-
-impl Pauses {
-    /// The end of a destination's pause; `None` when it has none.
-    pub(super) fn until(&self, account: AccountId, now: Timestamp) -> Option<Timestamp> {
-        // A later end comes from a clock that has been set since.
-        let is_on = |until: &Timestamp| *until > now && *until <= later(now, PAUSE_MAX);
-        self.lock().get(&account)?.paused_until.filter(is_on)
-    }
-
-    /// Whether a pause is over and no call has succeeded since. One delivery at a time then shows whether the vendor
-    /// lets us in again.
-    pub(super) fn is_on_trial(&self, account: AccountId, now: Timestamp) -> bool {
-        self.lock().get(&account).and_then(|standing| standing.paused_until).is_some_and(|until| until <= now)
-    }
-
-    /// Begins or prolongs a pause; true when it begins.
-    fn pause(&self, account: AccountId, until: Timestamp) -> bool {
-        self.lock().entry(account).or_default().paused_until.replace(until).is_none()
-    }
-
-    /// Notes a call that succeeded; true when it ended a pause.
-    fn succeeded(&self, account: AccountId, now: Timestamp) -> bool {
-        let mut standings = self.lock();
-        let standing = standings.entry(account).or_default();
-        standing.refusals.accepted(now);
-        standing.paused_until.take().is_some()
-    }
-
-    fn weigh(&self, account: AccountId, object: &Object, is_over: bool, can_probe: bool, now: Timestamp) -> Weight {
-        self.lock().entry(account).or_default().refusals.weigh(object, is_over, can_probe, now)
-    }
-
-    fn probed(&self, account: AccountId, is_let_in: bool, now: Timestamp) {
-        self.lock().entry(account).or_default().refusals.probed(is_let_in, now);
-    }
-
-    /// Every change is one assignment, so a poisoned lock still holds whole standings.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<AccountId, Standing>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::domain::account::Ends;
-
-    use super::*;
-
-    #[test]
-    fn a_pause_lasts_a_minute_at_most_wherever_the_clock_has_gone() {
-        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
-        let pauses = Pauses::default();
-        assert!(pauses.pause(Ends::FIRST.desk, at(30)));
-        for (now, is_held) in [(0, true), (29, true), (30, false), (-30, true), (-31, false), (-86_400, false)] {
-            assert_eq!(pauses.until(Ends::FIRST.desk, at(now)), is_held.then_some(at(30)), "{now}");
-        }
-        assert_eq!(pauses.until(Ends::FIRST.carrier, at(0)), None);
     }
 }

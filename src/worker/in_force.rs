@@ -11,8 +11,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::cause;
+use crate::domain::delivery::Outcome;
 use crate::domain::event::EventId;
-use crate::mapping::Mappings;
+use crate::mapping::{Context, Mappings, Name};
 
 /// How long Zendesk knows an idempotency key: 2 hours after the last request that used it.
 const KEY_LIFE: SignedDuration = SignedDuration::from_hours(2);
@@ -65,6 +67,13 @@ impl MappingsInForce {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The body that a mapping makes.
+pub(super) fn render(mappings: &Mappings, mapping: Name, context: &Context) -> Result<serde_json::Value, Outcome> {
+    mappings.render(mapping, context).map_err(|error| Outcome::Reject {
+        cause: format!("{} {mapping} cannot be rendered: {error}", cause::OF_MAPPING),
+    })
 }
 
 #[cfg(test)]

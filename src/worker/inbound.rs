@@ -10,15 +10,16 @@ use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, CustomerText, Event, EventId, TicketId, UserId};
 use crate::domain::note::{Note, Saying};
 use crate::domain::plan::{Facts, KnownTicket, Step, Tagging, plan};
-use crate::domain::reading::Counted;
 use crate::mapping::{Context, Name};
 use crate::store::{Claim, StoreError};
 
-use super::confirm::recent_tickets;
+use super::Worker;
+use super::claimed::{recent_tickets, requester_of};
 use super::context::{CommentText, Inbound};
-use super::merged::{Heir, is_merged, tagging_of, write_tags};
-use super::theirs::requester_of;
-use super::{Learnt, Worker, render};
+use super::in_force::render;
+use super::merged::Heir;
+use super::report::Learnt;
+use super::tickets::{is_merged, newest_first, own_comment, tagging_of, write_tags};
 
 /// More steps than any way through the policy has; a longer way goes in a circle.
 const STEPS_MAX: usize = 24;
@@ -440,20 +441,6 @@ impl Worker {
 /// Whether the step writes the text, with its pictures.
 fn writes(step: &Step) -> bool {
     matches!(step, Step::Open { .. } | Step::FollowUp { .. } | Step::Append { .. })
-}
-
-/// The tickets by number, which grows; Zendesk's own order in a list is not documented.
-pub(super) fn newest_first(mut tickets: Vec<TicketView>) -> Vec<TicketView> {
-    tickets.sort_by_key(|ticket| std::cmp::Reverse(ticket.id));
-    tickets
-}
-
-/// The changes that a comment of the bridge's own teaches about the known part of its ticket.
-pub(super) fn own_comment(written: &Written) -> Vec<Change> {
-    let ticket = written.ticket.id;
-    let comment = written.comment_id.map(|id| Counted { id, public: written.is_public });
-    let stamp = Change::Stamp(ticket, written.ticket.updated_at);
-    comment.map(|comment| Change::Commented(ticket, comment)).into_iter().chain([stamp]).collect()
 }
 
 fn known(ticket: &TicketView) -> KnownTicket {

@@ -2,7 +2,7 @@
 //! the tag of text conversations, without which no trigger of ours fires there. It never merges: Zendesk does.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::clients::Failure;
 use crate::clients::zendesk::TicketView;
@@ -10,14 +10,12 @@ use crate::domain::account::End;
 use crate::domain::conversation::{Change, TicketStatus};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{AgentReply, CommentId, Event, EventKind, Sighting, TicketId, UserId};
-use crate::domain::plan::{MERGED_TAG, Tagging};
 use crate::store::{Claim, StoreError};
 
-use super::identify::{customer_behind, taken};
-use super::{Learnt, Worker};
-
-/// The tag by which an agent (or the bridge) says that a ticket is a text conversation.
-pub(super) const SMS_TAG: &str = "sms";
+use super::Worker;
+use super::report::Learnt;
+use super::tickets::{is_merged, tagging_of, taken, write_tags};
+use super::users::customer_behind;
 
 /// How many merges, one after the other, are followed.
 const HEIRS_MAX: usize = 4;
@@ -153,35 +151,6 @@ pub(super) struct Heir {
     pub(super) id: TicketId,
     /// The comment on the merged ticket that says so: later ones on the heir were written after the merge.
     pub(super) since: CommentId,
-}
-
-/// The tags to write with the next comment; `None` where the ticket has the tag.
-pub(super) fn tagging_of(ticket: &TicketView) -> Option<Tagging> {
-    (!is_tagged(ticket)).then(|| Tagging {
-        tags: ticket.tags.iter().cloned().chain([SMS_TAG.to_owned()]).collect(),
-        updated_at: ticket.updated_at,
-    })
-}
-
-/// Adds the missing tag to the body of an update, which Zendesk must refuse when the ticket has changed since its
-/// tags were read. A mapping that sends tags of its own replaces them anyway.
-pub(super) fn write_tags(body: &mut Value, tagging: &Tagging) {
-    let Some(ticket) = body["ticket"].as_object_mut() else { return };
-    if let Some(tags) = ticket.get_mut("tags").and_then(Value::as_array_mut) {
-        if tags.iter().all(|tag| tag != SMS_TAG) {
-            tags.push(SMS_TAG.into());
-        }
-        return;
-    }
-    ticket.insert("tags".to_owned(), tagging.tags.clone().into());
-}
-
-pub(super) fn is_tagged(ticket: &TicketView) -> bool {
-    ticket.tags.iter().any(|tag| tag == SMS_TAG)
-}
-
-pub(super) fn is_merged(ticket: &TicketView) -> bool {
-    ticket.status == TicketStatus::Closed && ticket.tags.iter().any(|tag| tag == MERGED_TAG)
 }
 
 /// The ticket number behind a `#` in the comment that a merge leaves, in any language.

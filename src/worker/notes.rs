@@ -10,7 +10,7 @@ use crate::domain::event::{CommentId, Event, EventKind, PhoneText, TicketId};
 use crate::domain::note::{File, Lost, Note, Replies, Reply, Saying, Says, Tells};
 use crate::store::{Claim, Work};
 
-use super::Learnt;
+use super::report::Learnt;
 
 /// The note about a delivery that was given up.
 pub(super) fn undelivered(claim: &Claim, learnt: &Learnt, cause: &str, now: Timestamp) -> Option<Event> {

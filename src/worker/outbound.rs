@@ -7,7 +7,7 @@ use crate::domain::account::End;
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation, Subscription, TicketStatus};
 use crate::domain::delivery::{Happened, Outcome, receipt_of};
-use crate::domain::event::{EventKind, PhoneText, TicketChange, TicketId};
+use crate::domain::event::{PhoneText, TicketChange, TicketId};
 use crate::domain::parts;
 use crate::domain::refusals::Object;
 use crate::domain::retry::OnUnconfirmed;
@@ -15,9 +15,11 @@ use crate::domain::text::{self, RecipeMessage};
 use crate::mapping::{Context, Name};
 use crate::store::{Claim, Work};
 
+use super::claimed::recipient_of;
 use super::context::{self, Part};
+use super::report::Learnt;
 use super::theirs::NOT_THEIRS;
-use super::{Learnt, Worker, notes};
+use super::{Worker, notes};
 
 impl Worker {
     /// Texts one message, part by part.
@@ -225,22 +227,6 @@ impl Worker {
         }
         Ok(())
     }
-}
-
-/// The recipient: the customer that the webhook names, or else the conversation's.
-pub(super) fn recipient_of(claim: &Claim) -> Option<Recipient> {
-    let named = match &claim.work.first()?.event.kind {
-        EventKind::PhoneText(text) => text.external_user_id.clone(),
-        EventKind::TicketSolved(change) => change.external_user_id.clone(),
-        EventKind::CustomerText(_)
-        | EventKind::AgentReply(_)
-        | EventKind::TicketReopened(_)
-        | EventKind::Note(_)
-        | EventKind::Unreadable(_) => None,
-    };
-    let customer = claim.conversation.as_ref().map(|conversation| &conversation.customer);
-    let external = named.or_else(|| customer?.external_id.clone()).map(Recipient::External);
-    external.or_else(|| customer?.braze_id.clone().map(Recipient::Braze))
 }
 
 /// A drop-in trigger tells the ticket and whether it is open in the attributes that it writes to the profile.

@@ -18,7 +18,8 @@ use crate::domain::text;
 use crate::store::{Claim, StoreError};
 
 use super::owed::{self, LeftOut, MergeWords, Sorted};
-use super::{Learnt, Worker, notes};
+use super::report::Learnt;
+use super::{Worker, notes};
 
 /// How long a comment may take to become readable after its webhook. Later, the comments that are readable do not
 /// wait for it.

@@ -3,8 +3,6 @@
 //! Staff are never taken for a customer, and neither is another customer: an address, a number or an id that differs
 //! in case only proves nothing. A user's values are never overwritten.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clients::Failure;
@@ -19,54 +17,11 @@ use crate::store::{Claim, StoreError};
 use super::Worker;
 use super::completion::Completion;
 use super::context::{bare_user, completion, new_user};
-use super::identify::{is_customer, named_by, second_external_id, user_external_id};
+use super::in_the_making::Making;
+use super::users::{is_customer, named_by, second_external_id, user_external_id};
 
 /// The wait of a text while another claim looks for its customer's id.
 const MAKING_WAIT: Duration = Duration::from_secs(1);
-
-/// The most ids whose latest spelling is remembered. Beyond it every id is looked up anew, which costs a call.
-const SPELLINGS_MAX: usize = 65_536;
-
-/// The ids, without regard to case, of the customers who are being looked for, or made users, at this moment. Of two
-/// ids that differ in case only, the second must see the user whom the first has become, because Zendesk would take
-/// the two for one.
-#[derive(Debug, Default)]
-pub struct InTheMaking(Mutex<Ids>);
-
-#[derive(Debug, Default)]
-struct Ids {
-    busy: HashSet<String>,
-    /// The spelling of each id in the claim that had it last.
-    spelt: HashMap<String, String>,
-}
-
-/// One of these ids, until this is dropped.
-pub(super) struct Making<'a> {
-    all: &'a InTheMaking,
-    id: String,
-    /// Whether a customer whose id is spelt otherwise may have become a user since this one's id was looked up.
-    pub(super) had_twin: bool,
-}
-
-impl InTheMaking {
-    fn enter(&self, id: &str) -> Option<Making<'_>> {
-        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lower = id.to_lowercase();
-        if !ids.busy.insert(lower.clone()) {
-            return None;
-        }
-        let is_full = ids.spelt.len() >= SPELLINGS_MAX && !ids.spelt.contains_key(&lower);
-        let before = if is_full { None } else { ids.spelt.insert(lower.clone(), id.to_owned()) };
-        let had_twin = is_full || before.is_some_and(|before| before != id);
-        Some(Making { all: self, id: lower, had_twin })
-    }
-}
-
-impl Drop for Making<'_> {
-    fn drop(&mut self) {
-        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).busy.remove(&self.id);
-    }
-}
 
 impl Worker {
     /// Keeps the customer's id while their user in Zendesk is unknown.
@@ -203,21 +158,4 @@ fn is_filled(field: &serde_json::Value) -> bool {
 /// Saving a user twice saves the same user, so a lost answer is as good as a refusal.
 fn harmless(failure: Failure) -> Failure {
     if let Failure::Unknown { cause } = failure { Failure::Retry { cause, after: None } } else { failure }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_ids_that_differ_in_case_only_one_is_made_at_a_time() {
-        let all = InTheMaking::default();
-        let first = all.enter("Cust-AbC");
-        assert!(first.is_some() && all.enter("cust-aBc").is_none() && all.enter("cust-d").is_some());
-        drop(first);
-        let twin = all.enter("cust-aBc");
-        assert!(twin.is_some_and(|making| making.had_twin), "the first has become a user meanwhile");
-        let again = all.enter("cust-aBc");
-        assert!(again.is_some_and(|making| !making.had_twin));
-    }
 }

@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use crate::domain::account::{Direction, End};
-use crate::domain::arrival;
 use crate::domain::delivery::{Delivery, Outcome, State};
 use crate::domain::event::{EventId, EventKind, TicketId};
 use crate::domain::note::{Note, Tells};
@@ -15,8 +14,10 @@ use crate::domain::retry::later;
 use crate::mapping::Name;
 use crate::store::{Claim, StoreError, Work};
 
-use super::inbound::own_comment;
-use super::{Learnt, Worker, context};
+use super::claimed::not_arrived;
+use super::report::Learnt;
+use super::tickets::own_comment;
+use super::{Worker, context};
 
 /// How long a note waits at most for others of its conversation, so that one comment tells of a whole burst.
 const GATHER_MAX: Duration = Duration::from_secs(10);
@@ -100,11 +101,6 @@ impl Worker {
             Tells::ArrivedAfterAll => Some("no note says that it did not arrive".to_owned()),
         })
     }
-}
-
-/// The deliveries that these notes report as not arrived.
-pub(super) fn not_arrived<'a>(work: impl Iterator<Item = &'a Work>) -> Vec<EventId> {
-    work.filter_map(|work| arrival::noted(&work.delivery, &work.event)).collect()
 }
 
 /// Why "it did not arrive" is not true of this delivery any more.

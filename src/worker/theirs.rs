@@ -9,10 +9,12 @@ use crate::domain::delivery::Outcome;
 use crate::domain::event::{CommentId, TicketId, UserId};
 use crate::store::Claim;
 
-use super::identify::is_customer;
-use super::inbound::newest_first;
+use super::Worker;
+use super::claimed::requester_of;
 use super::notes::written_on_anothers;
-use super::{Learnt, Worker};
+use super::report::Learnt;
+use super::tickets::newest_first;
+use super::users::is_customer;
 
 /// Why nothing is texted about a ticket that has another requester now.
 pub(super) const NOT_THEIRS: &str = "the ticket's requester is no longer the conversation's customer";
@@ -138,9 +140,4 @@ impl Worker {
     fn is_claims(&self, claim: &Claim, user: &UserView) -> Option<bool> {
         is_customer(user, &claim.conversation.as_ref()?.customer, &self.options.user_field)
     }
-}
-
-/// The Zendesk user of the conversation's customer.
-pub(super) fn requester_of(claim: &Claim) -> Option<UserId> {
-    claim.conversation.as_ref()?.requester_id
 }

@@ -15,7 +15,7 @@ use crate::domain::event::Sighting;
 use crate::domain::reading::Reading;
 use crate::domain::retry::{before, later};
 
-use crate::worker::merged::is_merged;
+use crate::worker::tickets::is_merged;
 
 /// How old a change must be before Zendesk's answer counts as complete up to it. Its times are whole seconds, and a
 /// comment may become readable late, which a minute covers.

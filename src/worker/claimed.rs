@@ -1,0 +1,39 @@
+//! The facts that a claim brings along: the customer's user, the recipient, the tickets, the deliveries to report. Pure.
+
+use crate::clients::braze::Recipient;
+use crate::domain::arrival;
+use crate::domain::conversation::Conversation;
+use crate::domain::event::{EventId, EventKind, TicketId, UserId};
+use crate::store::{Claim, Work};
+
+/// The Zendesk user of the conversation's customer.
+pub(super) fn requester_of(claim: &Claim) -> Option<UserId> {
+    claim.conversation.as_ref()?.requester_id
+}
+
+/// The recipient: the customer that the webhook names, or else the conversation's.
+pub(super) fn recipient_of(claim: &Claim) -> Option<Recipient> {
+    let named = match &claim.work.first()?.event.kind {
+        EventKind::PhoneText(text) => text.external_user_id.clone(),
+        EventKind::TicketSolved(change) => change.external_user_id.clone(),
+        EventKind::CustomerText(_)
+        | EventKind::AgentReply(_)
+        | EventKind::TicketReopened(_)
+        | EventKind::Note(_)
+        | EventKind::Unreadable(_) => None,
+    };
+    let customer = claim.conversation.as_ref().map(|conversation| &conversation.customer);
+    let external = named.or_else(|| customer?.external_id.clone()).map(Recipient::External);
+    external.or_else(|| customer?.braze_id.clone().map(Recipient::Braze))
+}
+
+/// The conversation's tickets that the bridge remembers. A text may stand on any of them: an agent may have begun
+/// another ticket since it was sent, and the conversation may have gone there.
+pub(super) fn recent_tickets(claim: &Claim) -> Vec<TicketId> {
+    claim.conversation.iter().flat_map(Conversation::recent_tickets).collect()
+}
+
+/// The deliveries that these notes report as not arrived.
+pub(super) fn not_arrived<'a>(work: impl Iterator<Item = &'a Work>) -> Vec<EventId> {
+    work.filter_map(|work| arrival::noted(&work.delivery, &work.event)).collect()
+}

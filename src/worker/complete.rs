@@ -1,0 +1,65 @@
+//! Completes users in Zendesk with data that Braze has: a number, the recipe's field, an e-mail address.
+//!
+//! No text waits for that: the users are completed one after the other, outside of every lane, and each at most once.
+//! A value that Zendesk refuses stays blank, and so does a value that the bridge had not written when it ended. No
+//! value is ever overwritten.
+
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use crate::clients::Failure;
+use crate::domain::event::UserId;
+
+use super::Worker;
+use super::completion::Completion;
+
+impl Worker {
+    /// Completes users until `stop`.
+    pub(super) async fn complete_users(&self, stop: &CancellationToken) {
+        loop {
+            let Some(mut completion) = self.completions.take() else {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    () = self.completions.added.notified() => continue,
+                }
+            };
+            while let Err(Failure::Postpone { until, .. }) = self.complete(&mut completion).await {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    () = self.clock.sleep_until(until) => {}
+                }
+            }
+        }
+    }
+
+    /// Writes the parts that are not written yet.
+    ///
+    /// # Errors
+    /// [`Failure::Postpone`] only: any other failure ends its part.
+    async fn complete(&self, completion: &mut Completion) -> Result<(), Failure> {
+        if let Some(fields) = &completion.fields {
+            over(completion.user, self.zendesk.save_user(fields).await.map(drop))?;
+            completion.fields = None;
+        }
+        if let Some(email) = &completion.email {
+            over(completion.user, self.zendesk.add_email(completion.user, email).await)?;
+            completion.email = None;
+        }
+        Ok(())
+    }
+}
+
+/// Ends a part of the completion unless it was postponed. Zendesk's words for a refusal may hold the address, so they
+/// are not logged.
+fn over(user: UserId, result: Result<(), Failure>) -> Result<(), Failure> {
+    match result {
+        Err(failure @ Failure::Postpone { .. }) => Err(failure),
+        Err(_) => {
+            debug!("user.left_blank: Zendesk did not take what Braze knows of user {user}");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}

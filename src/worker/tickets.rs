@@ -1,0 +1,61 @@
+//! Tickets as Zendesk shows them: their tags, their order, and the changes that they teach a conversation. Pure.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::clients::zendesk::{TicketView, Written};
+use crate::domain::conversation::{Change, TakenUp, TicketStatus};
+use crate::domain::event::UserId;
+use crate::domain::plan::{MERGED_TAG, Tagging};
+use crate::domain::reading::Counted;
+
+/// The tag by which an agent (or the bridge) says that a ticket is a text conversation.
+pub(super) const SMS_TAG: &str = "sms";
+
+pub(super) fn is_tagged(ticket: &TicketView) -> bool {
+    ticket.tags.iter().any(|tag| tag == SMS_TAG)
+}
+
+pub(super) fn is_merged(ticket: &TicketView) -> bool {
+    ticket.status == TicketStatus::Closed && ticket.tags.iter().any(|tag| tag == MERGED_TAG)
+}
+
+/// The tags to write with the next comment; `None` where the ticket has the tag.
+pub(super) fn tagging_of(ticket: &TicketView) -> Option<Tagging> {
+    (!is_tagged(ticket)).then(|| Tagging {
+        tags: ticket.tags.iter().cloned().chain([SMS_TAG.to_owned()]).collect(),
+        updated_at: ticket.updated_at,
+    })
+}
+
+/// Adds the missing tag to the body of an update, which Zendesk must refuse when the ticket has changed since its
+/// tags were read. A mapping that sends tags of its own replaces them anyway.
+pub(super) fn write_tags(body: &mut Value, tagging: &Tagging) {
+    let Some(ticket) = body["ticket"].as_object_mut() else { return };
+    if let Some(tags) = ticket.get_mut("tags").and_then(Value::as_array_mut) {
+        if tags.iter().all(|tag| tag != SMS_TAG) {
+            tags.push(SMS_TAG.into());
+        }
+        return;
+    }
+    ticket.insert("tags".to_owned(), tagging.tags.clone().into());
+}
+
+/// The tickets by number, which grows; Zendesk's own order in a list is not documented.
+pub(super) fn newest_first(mut tickets: Vec<TicketView>) -> Vec<TicketView> {
+    tickets.sort_by_key(|ticket| std::cmp::Reverse(ticket.id));
+    tickets
+}
+
+/// A ticket that was read at `asked_at`, for its conversation to take up.
+pub(super) fn taken(ticket: &TicketView, requester: Option<UserId>, asked_at: Timestamp) -> TakenUp {
+    TakenUp { ticket: ticket.id, status: ticket.status, since: ticket.updated_at, requester, asked_at }
+}
+
+/// The changes that a comment of the bridge's own teaches about the known part of its ticket.
+pub(super) fn own_comment(written: &Written) -> Vec<Change> {
+    let ticket = written.ticket.id;
+    let comment = written.comment_id.map(|id| Counted { id, public: written.is_public });
+    let stamp = Change::Stamp(ticket, written.ticket.updated_at);
+    comment.map(|comment| Change::Commented(ticket, comment)).into_iter().chain([stamp]).collect()
+}

@@ -1,0 +1,151 @@
+//! Zendesk's users as customers: the ids by which one is known there, and whether a user is a customer. Pure.
+
+use crate::clients::zendesk::{TicketView, UserView};
+use crate::domain::conversation::fingerprint;
+use crate::domain::event::Customer;
+use crate::domain::phone::digits;
+
+/// The prefix in the `external_id` of a Zendesk user who is known by `braze_id` only, so that it is never taken for
+/// an external id: Braze answers "success" to a text for an external id that does not exist.
+const ANONYMOUS: &str = "braze:";
+
+/// The customer's `external_id` as a Zendesk user.
+pub(super) fn user_external_id(customer: &Customer) -> Option<String> {
+    let anonymous = || customer.braze_id.as_deref().map(|id| format!("{ANONYMOUS}{id}"));
+    customer.external_id.clone().or_else(anonymous)
+}
+
+/// The digits of an id's digest that tell it from an id that differs in case only.
+const DIGEST_DIGITS: usize = 12;
+
+/// The longest id that Zendesk takes with a digest behind it.
+const PLAIN_CHARS_MAX: usize = 200;
+
+/// The `external_id` of a customer whose own id another user has: one of the staff, or a customer whose id differs in
+/// case only, which Zendesk takes for the same. The same customer gets the same second id every time.
+pub(super) fn second_external_id(id: &str) -> String {
+    let plain: String = id.chars().take(PLAIN_CHARS_MAX).collect();
+    format!("{plain}~{}", digest_of(id))
+}
+
+/// The customer's own id in an `external_id` that may be their second one.
+fn own_external_id(name: &str) -> &str {
+    match name.rsplit_once('~') {
+        Some((id, digest)) if digest == digest_of(id) => id,
+        _ => name,
+    }
+}
+
+fn digest_of(id: &str) -> String {
+    fingerprint(id).chars().take(DIGEST_DIGITS).collect()
+}
+
+/// Whether the user is this customer; `None` where the user has no data to tell by.
+pub(super) fn is_customer(user: &UserView, customer: &Customer, user_field: &str) -> Option<bool> {
+    if user.is_agent() {
+        return Some(false);
+    }
+    if let Some(named) = named_by(user, user_field) {
+        let same_external = named.external_id.is_some() && named.external_id == customer.external_id;
+        let same_braze = named.braze_id.is_some() && named.braze_id == customer.braze_id;
+        return Some(same_external || same_braze);
+    }
+    let same_phone = user.phone.as_deref().map(digits).zip(customer.phone.as_deref().map(digits));
+    let same_phone = same_phone.is_some_and(|(theirs, ours)| !ours.is_empty() && theirs == ours);
+    let same_email = user.email.as_deref().zip(customer.email.as_deref());
+    let same_email = same_email.is_some_and(|(theirs, ours)| theirs.eq_ignore_ascii_case(ours));
+    (same_phone || same_email).then_some(true)
+}
+
+/// The requester's ids in Braze. The recipe's own field holds an external id and nothing else; a user's external id
+/// is the bridge's or the brand's. A ticket's key alone does not do: an external id and a `braze_id` look the same,
+/// and Braze answers "success" to a text for an external id that does not exist.
+pub(super) fn customer_behind(ticket: &TicketView, user_field: &str) -> Option<Customer> {
+    let user = ticket.requester.as_ref()?;
+    Some(Customer { phone: user.phone.clone(), ..named_by(user, user_field)? })
+}
+
+/// The customer that the user's field or external id names, where one of the two is filled.
+pub(super) fn named_by(user: &UserView, user_field: &str) -> Option<Customer> {
+    let mut customer = Customer::default();
+    let field = user.user_fields.get(user_field).and_then(|field| field.as_str()).filter(|field| !field.is_empty());
+    match (field, user.external_id.as_deref()) {
+        (Some(id), _) => customer.external_id = Some(id.to_owned()),
+        (None, Some(name)) => {
+            let id = own_external_id(name);
+            match id.strip_prefix(ANONYMOUS) {
+                Some(id) => customer.braze_id = Some(id.to_owned()),
+                None => customer.external_id = Some(id.to_owned()),
+            }
+        }
+        (None, None) => return None,
+    }
+    Some(customer)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::event::UserId;
+
+    const FIELD: &str = "braze_external_id";
+
+    fn user(field: Option<&str>, external_id: Option<&str>) -> UserView {
+        UserView {
+            id: UserId(1),
+            name: "Ada".into(),
+            external_id: external_id.map(Into::into),
+            email: None,
+            phone: None,
+            active: true,
+            role: "end-user".into(),
+            user_fields: json!({ FIELD: field }).as_object().unwrap().clone(),
+        }
+    }
+
+    #[test]
+    fn a_second_name_leads_back_to_the_customers_own_id_and_is_no_other_customers() {
+        for id in ["cust-AbC", "cust-aBc", "braze:65f1", "a~b", "x~0123456789ab", &"é".repeat(200)] {
+            let second = second_external_id(id);
+            assert_eq!(own_external_id(&second), id);
+            assert!(second.chars().count() <= 255, "{second}");
+            assert_eq!(own_external_id(id), id, "nothing is cut off an id that is no second name");
+        }
+        let seconds = ["cust-AbC", "cust-aBc"].map(|id| second_external_id(id).to_lowercase());
+        assert_ne!(seconds[0], seconds[1], "different also to Zendesk");
+        let long = "x".repeat(255);
+        assert!(second_external_id(&long).chars().count() <= 255);
+    }
+
+    #[test]
+    fn a_user_is_a_customer_by_id_or_where_none_is_known_by_phone_and_address() {
+        let ada = Customer {
+            external_id: Some("ada".into()),
+            braze_id: Some("b1".into()),
+            phone: Some("+15555550123".into()),
+            email: Some("ada@example.com".into()),
+            ..Customer::default()
+        };
+        let second = second_external_id("ada");
+        let blank = user(None, None);
+        for (user, expected) in [
+            (user(Some("ada"), Some("crm-7")), Some(true)),
+            (user(Some("bob"), Some("ada")), Some(false)),
+            (user(None, Some("ada")), Some(true)),
+            (user(None, Some(&second)), Some(true)),
+            (user(None, Some("Ada")), Some(false)),
+            (user(None, Some("braze:b1")), Some(true)),
+            (user(None, Some("braze:b2")), Some(false)),
+            (UserView { phone: Some("+1 (555) 555-0123".into()), ..user(Some("bob"), None) }, Some(false)),
+            (UserView { phone: Some("+1 (555) 555-0123".into()), ..blank.clone() }, Some(true)),
+            (UserView { email: Some("ADA@example.com".into()), ..blank.clone() }, Some(true)),
+            (UserView { phone: Some("+15555550199".into()), ..blank.clone() }, None),
+            (UserView { role: "agent".into(), ..user(Some("ada"), Some("ada")) }, Some(false)),
+            (blank, None),
+        ] {
+            assert_eq!(is_customer(&user, &ada, FIELD), expected, "{:?} {:?}", user.external_id, user.user_fields);
+        }
+    }
+}
