@@ -7,16 +7,11 @@
 use std::sync::Arc;
 
 use axum::Router;
-use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::domain::access::Roster;
-use crate::domain::account::Ends;
-use crate::intake::IntakeOptions;
-use crate::store::Store;
-use crate::telemetry::{Metrics, Readiness};
 
 mod answers;
+mod caller;
 mod connections;
 mod console;
 mod error;
@@ -27,6 +22,7 @@ mod network;
 pub mod openapi;
 mod operator;
 mod roles;
+mod state;
 mod tries;
 mod webhooks;
 
@@ -44,51 +40,7 @@ pub use connections::{Admission, serve};
 pub use inbound::Inbound;
 pub use memory::Memory;
 pub use network::{Network, NotANetwork};
-
-/// The state of the public router.
-#[derive(Clone)]
-pub struct PublicState {
-    /// The store that accepts events.
-    pub store: Arc<dyn Store>,
-    /// The secrets and rules that verify webhooks; a reload of the configuration changes them.
-    pub intake: watch::Receiver<Arc<IntakeOptions>>,
-    /// The time.
-    pub clock: Clock,
-    /// The metrics that webhooks are counted in.
-    pub metrics: Arc<Metrics>,
-    /// The account of webhooks.
-    pub inbound: Arc<Inbound>,
-    /// The reasons against readiness.
-    pub readiness: Arc<Readiness>,
-    /// The memory that long bodies share.
-    pub memory: Arc<Memory>,
-}
-
-/// The state of the operator's router.
-#[derive(Clone)]
-pub struct OperatorState {
-    /// The store whose records are shown and moved.
-    pub store: Arc<dyn Store>,
-    /// The rules by which quarantined bodies are read again; a reload of the configuration changes them.
-    pub intake: watch::Receiver<Arc<IntakeOptions>>,
-    /// The time.
-    pub clock: Clock,
-    /// The metrics that `/metrics` shows.
-    pub metrics: Arc<Metrics>,
-    /// The account of webhooks.
-    pub inbound: Arc<Inbound>,
-    /// The reasons against readiness.
-    pub readiness: Arc<Readiness>,
-    /// The operators and their tokens; empty only where the listener is on a loopback address. A reload of the
-    /// configuration changes it.
-    pub roster: watch::Receiver<Arc<Roster>>,
-    /// The console's own state.
-    pub console: Console,
-    /// The accounts between which conversations run.
-    pub ends: Ends,
-    /// Whether typographic characters are replaced before a reply is cut in parts, as for the worker.
-    pub gsm7: bool,
-}
+pub use state::{OperatorState, PublicState};
 
 /// The router on `listen`: webhooks and health.
 pub fn public_router(state: PublicState) -> Router {

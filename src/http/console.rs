@@ -4,30 +4,16 @@
 //! the API ([`super::operator::actions`]), so that both keep the same rules and the same audit. A customer's text is
 //! never markup, because templates escape it. A page never loads anything from another host and never shows a secret.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::get;
 use http::StatusCode;
-use jiff::Timestamp;
-use tokio::sync::{Semaphore, watch};
-use tokio_util::sync::CancellationToken;
-use url::Url;
 
-use super::OperatorState;
-use super::connections::Source;
 use super::roles::{self, Row};
-use super::tries::{TooMany, Tries};
+use super::state::OperatorState;
 use crate::domain::access::Role;
-use crate::domain::account::End;
-use crate::domain::budget::{Level, Reached};
-use crate::domain::note::{Note, Says};
-use crate::mapping::{DEFAULT_LANGUAGE, Mappings};
-use crate::telemetry::Samples;
 
 mod assets;
 mod audit;
@@ -48,137 +34,24 @@ mod overview;
 mod page;
 mod plot;
 mod preview;
+mod provider;
 mod session;
 mod settings;
 mod sign_on;
+mod standing;
+mod state;
 mod thread;
 
 pub(crate) use page::guarded;
 mod view;
 
-pub use settings::{Check, Checked, Setting, SettingsGroup};
-pub use sign_on::{Begun, Provider, SignOn, SignedOn};
+pub use provider::{Begun, Provider, SignOn, SignedOn};
+pub use state::{
+    Allowance, Allowances, Check, Checked, Console, ConsoleOptions, PreviewCampaigns, Setting, SettingsGroup,
+    ShownMappings,
+};
 
 use page::{Trouble, sentence};
-use session::Sessions;
-use sign_on::UnderWay;
-
-/// The sources of the console's pages.
-#[derive(Clone, Default)]
-pub struct ConsoleOptions {
-    /// The mappings in force, for previews of an event's requests; `None` shows no previews.
-    pub mappings: Option<watch::Receiver<ShownMappings>>,
-    /// The campaigns that are configured.
-    pub campaigns: PreviewCampaigns,
-    /// The settings in force; `None` shows none.
-    pub settings: Option<watch::Receiver<Vec<SettingsGroup>>>,
-    /// Checks the configuration; `None` where it is not from a file.
-    pub check: Option<Check>,
-    /// The calls that the vendors still allow; `None` shows none.
-    pub allowances: Option<Allowances>,
-    /// The address of the Zendesk account, for links to tickets; `None` shows none.
-    pub zendesk_url: Option<Url>,
-    /// The metrics of the last hour.
-    pub samples: Arc<Samples>,
-    /// The identity provider; `None` where operators sign in with tokens only.
-    pub provider: Option<Provider>,
-    /// Cancelled when the bridge stops, which ends the streams of open pages.
-    pub stopping: CancellationToken,
-}
-
-/// The mappings in force.
-#[derive(Clone, Debug)]
-pub struct ShownMappings {
-    /// Compiled.
-    pub mappings: Mappings,
-    /// The operator's own files, by name.
-    pub files: BTreeMap<String, String>,
-}
-
-/// The campaigns that the requests of the previews go through.
-#[derive(Clone, Debug, Default)]
-pub struct PreviewCampaigns {
-    /// For agents' replies.
-    pub agent_reply: Option<String>,
-    /// For the closing text.
-    pub ticket_solved: Option<String>,
-}
-
-/// The calls that a vendor still allows.
-#[derive(Clone, Debug, Default)]
-pub struct Allowance {
-    /// The calls left under each limit, the widest limit first.
-    pub levels: Vec<Level>,
-    /// The limits that hold calls back now.
-    pub reached: Vec<Reached>,
-}
-
-/// Reads a vendor's [`Allowance`].
-pub type Allowances = Arc<dyn Fn(End) -> Allowance + Send + Sync>;
-
-/// The console's own state.
-#[derive(Clone)]
-pub struct Console {
-    options: ConsoleOptions,
-    sessions: Arc<Sessions>,
-    /// The recent wrong tokens.
-    tries: Arc<Tries>,
-    /// The sign-ins that have begun at the identity provider.
-    under_way: Arc<UnderWay>,
-    /// The permits for pages that are kept up to date.
-    streams: Arc<Semaphore>,
-}
-
-impl Default for Console {
-    fn default() -> Self {
-        Self::new(ConsoleOptions::default())
-    }
-}
-
-impl Console {
-    /// A console without sessions.
-    #[must_use]
-    pub fn new(options: ConsoleOptions) -> Self {
-        Self {
-            options,
-            sessions: Arc::default(),
-            tries: Arc::default(),
-            under_way: Arc::default(),
-            streams: Arc::new(Semaphore::new(live::STREAMS_MAX)),
-        }
-    }
-}
-
-impl Console {
-    /// The mappings in force.
-    fn mappings(&self) -> Option<Mappings> {
-        self.options.mappings.as_ref().map(|shown| shown.borrow().mappings.clone())
-    }
-
-    /// The operator's own files of mappings, as they are in force.
-    fn mapping_files(&self) -> BTreeMap<String, String> {
-        self.options.mappings.as_ref().map(|shown| shown.borrow().files.clone()).unwrap_or_default()
-    }
-
-    /// The language that notes are written in.
-    fn language(&self) -> String {
-        self.mappings().map_or_else(|| DEFAULT_LANGUAGE.to_owned(), |mappings| mappings.language().to_owned())
-    }
-
-    /// The text of a note for agents; its code where there are no mappings to word it.
-    fn says(&self, note: &Note) -> String {
-        match (self.mappings(), &note.says) {
-            (Some(mappings), _) => mappings.say([note]),
-            (None, Says::Words { text }) => text.clone(),
-            (None, Says::Coded(saying)) => saying.code().to_owned(),
-        }
-    }
-
-    /// Counts a wrong token at the API, together with those at the sign-in.
-    pub(super) fn wrong_token(&self, from: Option<Source>, now: Timestamp) -> Result<(), TooMany> {
-        self.tries.wrong_token(from, now)
-    }
-}
 
 /// `/` and everything under `/console`.
 pub(super) fn routes(state: OperatorState) -> Router {

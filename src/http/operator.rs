@@ -6,53 +6,41 @@
 //! is the token's, or that of the header `X-Tandem-By` where several people share the token. Never changes a record
 //! except through the store's own rules.
 
-use std::collections::BTreeMap;
-use std::str::FromStr;
 use std::time::Duration;
 
 use axum::extract::{Path, Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Limited};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::OperatorState;
 use super::answers;
-use super::error::{error_answer, json_answer, unavailable};
-use super::roles::{self, Caller, Row};
+use super::caller::Caller;
+use super::error::error_answer;
+use super::roles::{self, Row};
+use super::state::OperatorState;
 use crate::clock::Clock;
 use crate::domain::access::Role;
 use crate::domain::conversation::ConversationKey;
-use crate::domain::delivery::{Delivery, State as Standing};
+use crate::domain::delivery::State as Standing;
 use crate::domain::event::EventId;
 use crate::domain::parts;
 use crate::domain::text;
-use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, Page, StoreError};
+use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, StoreError};
 use crate::telemetry::{Distribution, exposition};
 
 pub(super) mod actions;
 pub(super) mod guard;
 pub(super) mod lists;
 mod orders;
+mod requests;
 
 pub(crate) use guard::{is_for_this_machine, is_same_site};
-
-/// Items in a page, unless asked otherwise.
-const PAGE_DEFAULT: usize = 50;
-
-/// Items in a page at most. A page is held in memory whole, and a conversation can have several KiB.
-const PAGE_MAX: usize = 500;
-
-/// The body of an action: a reason and its JSON.
-const ACTION_MAX_BYTES: usize = 8 * 1024;
-
-/// The time for an action's body to arrive. Operators are nearby, so a slower body is given up.
-const ACTION_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) use requests::{Query, Refusal};
+use requests::{answer, delivery_json, parse_id, read_body, read_reason, to_json};
 
 /// `GET /metrics` and everything under `/api/`.
 pub(super) fn routes(state: OperatorState) -> Router {
@@ -84,51 +72,6 @@ pub(super) fn table() -> Vec<Row> {
         Row::post(Act, "/api/destinations/{destination}/resume", orders::resume),
         Row::get(Read, "/api/audit", orders::list_orders),
     ]
-}
-
-/// Why a request was not served.
-pub(super) enum Refusal {
-    /// It makes no sense.
-    Bad(String),
-    /// The store said no.
-    Store(StoreError),
-}
-
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl Refusal {
-    fn answer(self, state: &OperatorState) -> Response {
-        match self {
-            Self::Bad(problem) => error_answer(StatusCode::BAD_REQUEST, &problem),
-            Self::Store(error @ StoreError::NotFound(_)) => error_answer(StatusCode::NOT_FOUND, &error.to_string()),
-            Self::Store(error @ (StoreError::Illegal(_) | StoreError::StaleClaim(_))) => {
-                error_answer(StatusCode::CONFLICT, &error.to_string())
-            }
-            Self::Store(
-                error @ (StoreError::BacklogFull(_)
-                | StoreError::DiskLow { .. }
-                | StoreError::Closed
-                | StoreError::Failed(_)),
-            ) => {
-                tracing::error!(%error, "the store could not serve the operator: {error}");
-                unavailable(&state.clock)
-            }
-        }
-    }
-}
-
-fn answer(result: Result<Value, Refusal>, state: &OperatorState) -> Response {
-    let mut response = match result {
-        Ok(body) => json_answer(StatusCode::OK, &body),
-        Err(refusal) => refusal.answer(state),
-    };
-    // Customers' words must not stay in a browser's cache.
-    response.headers_mut().insert(header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
-    response
 }
 
 async fn metrics(State(state): State<OperatorState>, headers: HeaderMap) -> Response {
@@ -247,14 +190,6 @@ async fn moved_json(state: &OperatorState, id: EventId) -> Result<Value, Refusal
     Ok(delivery.map_or_else(|| json!({ "id": id }), |delivery| delivery_json(&delivery)))
 }
 
-async fn read_body(request: Request) -> Result<Bytes, Refusal> {
-    let body = Limited::new(request.into_body(), ACTION_MAX_BYTES).collect();
-    match tokio::time::timeout(ACTION_PATIENCE, body).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(_)) | Err(_) => Err(Refusal::Bad("the body is too long or did not come".to_owned())),
-    }
-}
-
 /// The body of a settling, which may be left out.
 async fn read_parts(request: Request) -> Result<Option<u32>, Refusal> {
     #[derive(Deserialize)]
@@ -271,14 +206,6 @@ async fn read_parts(request: Request) -> Result<Option<u32>, Refusal> {
     Ok(body.parts)
 }
 
-async fn read_reason(request: Request) -> Result<String, Refusal> {
-    let body = read_body(request).await?;
-    let body: Value = serde_json::from_slice(text::unmarked(&body))
-        .map_err(|_| Refusal::Bad("the body must be {\"reason\": \"…\"}".to_owned()))?;
-    let reason = body.get("reason").and_then(Value::as_str).unwrap_or_default();
-    actions::reason(reason).map_err(|problem| Refusal::Bad(format!("{problem}: {{\"reason\": \"…\"}}")))
-}
-
 async fn show_conversation(State(state): State<OperatorState>, uri: Uri) -> Response {
     let shown = async {
         let key = Query::read(&uri, &["key"])?.take("key").map(ConversationKey);
@@ -292,64 +219,6 @@ async fn show_conversation(State(state): State<OperatorState>, uri: Uri) -> Resp
 
 async fn show_inbound(State(state): State<OperatorState>) -> Response {
     answer(Ok(to_json(&answers::Inbound::from(&state.inbound.shown()))), &state)
-}
-
-fn parse_id(id: &str) -> Result<EventId, Refusal> {
-    EventId::from_str(id).map_err(|error| Refusal::Bad(error.to_string()))
-}
-
-/// A record as JSON. The records' types cannot fail to serialize.
-fn to_json<T: Serialize>(record: &T) -> Value {
-    serde_json::to_value(record).unwrap_or_default()
-}
-
-fn page_json<T>(page: &Page<T>, item: fn(&T) -> Value, cursor: fn(&T) -> String) -> Value {
-    let items: Vec<Value> = page.items.iter().map(item).collect();
-    let next = page.items.last().filter(|_| page.more).map(cursor);
-    to_json(&answers::Page { items, total: page.total, next })
-}
-
-fn delivery_json(delivery: &Delivery) -> Value {
-    to_json(&answers::Delivery::from(delivery))
-}
-
-/// The parameters of a request. An unknown one is refused, because a mistyped filter would list everything.
-pub(super) struct Query(BTreeMap<String, String>);
-
-impl Query {
-    pub(super) fn read(uri: &Uri, known: &[&str]) -> Result<Self, Refusal> {
-        let mut parameters = BTreeMap::new();
-        for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
-            if !known.contains(&name.as_ref()) {
-                return Err(Refusal::Bad(format!("unknown parameter; known ones: {}", known.join(", "))));
-            }
-            parameters.insert(name.into_owned(), value.into_owned());
-        }
-        Ok(Self(parameters))
-    }
-
-    pub(super) fn take(&mut self, name: &str) -> Option<String> {
-        self.0.remove(name).filter(|value| !value.is_empty())
-    }
-
-    fn state_word(&mut self) -> Result<Option<String>, Refusal> {
-        match self.take("state") {
-            Some(word) if !Standing::NAMES.contains(&word.as_str()) => {
-                Err(Refusal::Bad(format!("unknown state; known ones: {}", Standing::NAMES.join(", "))))
-            }
-            word => Ok(word),
-        }
-    }
-
-    fn limit(&mut self) -> Result<usize, Refusal> {
-        self.number("limit", PAGE_DEFAULT, PAGE_MAX)
-    }
-
-    fn number(&mut self, name: &str, unless_said: usize, max: usize) -> Result<usize, Refusal> {
-        let Some(number) = self.take(name) else { return Ok(unless_said) };
-        let number = number.parse().ok().filter(|number| (1..=max).contains(number));
-        number.ok_or_else(|| Refusal::Bad(format!("{name} must be a number from 1 to {max}")))
-    }
 }
 
 #[cfg(test)]

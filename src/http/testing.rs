@@ -27,13 +27,13 @@ use crate::domain::inbound::Arrivals;
 use crate::domain::kind::KindName;
 use crate::domain::note::{Note, Says, Tells};
 use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
-use crate::http::{Inbound, OperatorState, Readiness};
+use crate::http::{Inbound, OperatorState};
 use crate::intake::IntakeOptions;
 use crate::store::{
     Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,
     Sweep, Terms, Verdict,
 };
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Readiness};
 
 /// Answers from its lists, and records the calls.
 #[derive(Default)]

@@ -24,10 +24,9 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Limited};
 
-use super::live;
 use super::page::{self, Shell, SignIn, Trouble};
 use super::session::{Holder, Session, Visitor, digested};
-use super::sign_on;
+use super::standing::standing;
 use crate::domain::access::{Account, TokenDigest};
 use crate::domain::operator::{Access, NAME_CHARS_MAX, Order, handle};
 use crate::http::operator::guard;
@@ -91,7 +90,7 @@ pub(super) async fn let_in(State(state): State<OperatorState>, mut request: Requ
     let active = !brings_itself_up_to_date(&request);
     let Some(mut visitor) = visitor(&state, request.headers(), active) else { return to_sign_in(&request) };
     connections::prove();
-    visitor.standing = live::standing(&state);
+    visitor.standing = standing(&state);
     if request.method() == Method::POST {
         let (parts, body) = request.into_parts();
         let form = match read_form(body).await {
@@ -203,7 +202,8 @@ pub(super) async fn sign_in_page(State(state): State<OperatorState>, request: Re
 }
 
 fn sign_in_form(state: &OperatorState, next: String, problem: String) -> SignIn {
-    let provider = sign_on::offered(state).map(|_| super::view::query("/console/sign-in/provider", &[("next", &next)]));
+    let provider =
+        state.console.provider().map(|_| super::view::query("/console/sign-in/provider", &[("next", &next)]));
     SignIn { shell: Shell::signed_out("Sign in"), next, problem, provider: provider.unwrap_or_default() }
 }
 

@@ -16,15 +16,12 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::gate;
 use super::page::Trouble;
-use crate::domain::conversation::fingerprint;
+use super::standing::standing;
 use crate::http::OperatorState;
 use crate::http::operator::Query;
 
 /// The time between two looks for news: long enough that a busy bridge does not keep pages busy.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// Pages that are kept up to date at most; further ones stand still.
-pub(super) const STREAMS_MAX: usize = 32;
 
 /// The time that a browser waits after a stream has ended before it opens another.
 const COME_AGAIN: Duration = Duration::from_secs(5);
@@ -79,13 +76,4 @@ impl Listener {
             }
         }
     }
-}
-
-/// A cheap fingerprint of the state that pages show. Every commit changes it.
-pub(super) fn standing(state: &OperatorState) -> String {
-    let paused = state.ends.accounts().map(|account| state.store.paused(account).is_some());
-    let mut standing = state.readiness.reasons();
-    standing.extend(state.readiness.notes());
-    standing.push(format!("{paused:?} {}", state.store.counts().commits.commits()));
-    fingerprint(&standing.join("\n"))
 }

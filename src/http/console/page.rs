@@ -9,9 +9,9 @@ use super::session::Visitor;
 use super::view;
 use crate::domain::access::Role;
 use crate::domain::operator::Access;
+use crate::http::caller::Caller;
 use crate::http::operator::Refusal;
 pub(super) use crate::http::operator::actions::REASON_MAX_CHARS as REASON_MAX;
-use crate::http::roles::Caller;
 use crate::store::StoreError;
 
 /// The content security policy of a page: style sheets, script, pictures, connections and forms only from and to this

@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 
 use crate::domain::access::{Grant, Role, Roster, TokenDigest};
 use crate::domain::operator::{Access, Operator, Seen};
-use crate::http::roles::Caller;
+use crate::http::caller::Caller;
 
 /// A session without an act for this long ends.
 const IDLE_MAX: SignedDuration = SignedDuration::from_mins(30);

@@ -2,7 +2,6 @@
 //! never changes a setting.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
@@ -16,47 +15,18 @@ use super::mask::Field;
 use super::page::{Section, Shell, Trouble, html};
 use super::preview::{self, Preview};
 use super::session::Visitor;
+use super::state::{Checked, Console, SettingsGroup};
 use super::view;
 use crate::domain::access::Role;
 use crate::domain::event::EventId;
 use crate::domain::operator::Seen;
+use crate::http::OperatorState;
 use crate::http::operator::{Query, actions};
-use crate::http::{Console, OperatorState};
 use crate::mapping::{self, File, Mappings, Name};
 use crate::store::DeliveryFilter;
 
 /// Recent events that a preview offers.
 const RECENT: usize = 20;
-
-/// One configured value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// The key, with dots between its levels.
-    pub key: &'static str,
-    /// The value in words, never a secret; empty when it is not set.
-    pub value: String,
-}
-
-/// Values that belong together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettingsGroup {
-    /// Their common subject.
-    pub title: &'static str,
-    /// In the order of the reference.
-    pub settings: Vec<Setting>,
-}
-
-/// The findings of a check of the configuration, in sentences.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Checked {
-    /// The faults that keep it from being used.
-    pub faults: Vec<String>,
-    /// The warnings that do not.
-    pub warnings: Vec<String>,
-}
-
-/// Checks the configuration as it is on the disk now. The check reads files, so it runs off the async threads.
-pub type Check = Arc<dyn Fn() -> Checked + Send + Sync>;
 
 #[derive(Template)]
 #[template(path = "console/settings.html")]

@@ -3,65 +3,22 @@
 //! Keeps the sign-ins under way apart by browser, lets each end once, and asks the roster for the role that the groups
 //! give. Never speaks the protocol itself: the [`SignOn`] that it is given does.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use jiff::{SignedDuration, Timestamp};
 
 use super::gate;
 use super::page::{self, Shell, Trouble};
-use super::session::{Digested, Holder, digested};
+use super::provider::{PATIENCE, Started};
+use super::session::{Holder, digested};
 use crate::domain::access::{SHARED_NAME, provider_error};
 use crate::domain::operator::{Access, handle};
 use crate::http::{OperatorState, connections};
 
-/// Begins a sign-in.
-pub type SignOn = Arc<dyn Fn() -> BoxFuture<'static, Result<Begun, String>> + Send + Sync>;
-
-/// The console's access to an identity provider.
-#[derive(Clone)]
-pub struct Provider {
-    /// Begins a sign-in.
-    pub begin: SignOn,
-    /// Whether browsers reach the console over https, so that its cookies are `Secure`.
-    pub is_reached_by_https: bool,
-}
-
-/// A sign-in that has begun.
-pub struct Begun {
-    /// The address that the browser is sent to.
-    pub url: String,
-    /// The OAuth `state` that the browser brings back.
-    pub state: String,
-    /// Ends the sign-in with the code that the browser brings back.
-    pub end: Box<dyn FnOnce(String) -> BoxFuture<'static, Result<SignedOn, String>> + Send>,
-}
-
-/// An operator, as the identity provider describes them.
-pub struct SignedOn {
-    /// The operator's name there; `None` where the claim is missing.
-    pub name: Option<String>,
-    /// The operator's groups.
-    pub groups: Vec<String>,
-    /// When the provider's word expires.
-    pub expires_at: Timestamp,
-    /// The names of the claims that were read: for the name, and for the groups or roles.
-    pub claims: [String; 2],
-}
-
 /// The cookie that binds a sign-in to the browser that began it.
 const COOKIE: &str = "tandem_sign_on";
-
-/// The time for a sign-in. A slower one has to begin again.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
-
-/// Sign-ins under way at most; the oldest makes room.
-const UNDER_WAY_MAX: usize = 64;
 
 /// The age at which a session ends, where the provider's word does not end sooner.
 const AGE_MAX: SignedDuration = SignedDuration::from_hours(8);
@@ -69,47 +26,10 @@ const AGE_MAX: SignedDuration = SignedDuration::from_hours(8);
 /// The text that replaces the `@` of an e-mail address in the audit.
 const AT: &str = "-at-";
 
-/// The sign-ins under way, by the digest of their `state`.
-#[derive(Default)]
-pub(super) struct UnderWay(Mutex<BTreeMap<Digested, Started>>);
-
-struct Started {
-    /// The digest of the browser's cookie.
-    browser: Digested,
-    /// The page after the sign-in.
-    next: String,
-    at: Timestamp,
-    end: Box<dyn FnOnce(String) -> BoxFuture<'static, Result<SignedOn, String>> + Send>,
-}
-
-impl UnderWay {
-    fn add(&self, state: Digested, started: Started) {
-        let mut all = self.lock();
-        let now = started.at;
-        all.retain(|_, one| now.duration_since(one.at).abs() < PATIENCE);
-        while all.len() >= UNDER_WAY_MAX {
-            let oldest = all.iter().min_by_key(|(_, one)| one.at).map(|(state, _)| *state);
-            oldest.and_then(|state| all.remove(&state));
-        }
-        all.insert(state, started);
-    }
-
-    /// Takes a sign-in out, so that it ends at most once, also if another browser asks for it.
-    fn take(&self, state: Digested, browser: Digested, now: Timestamp) -> Option<Started> {
-        let found = self.lock().remove(&state)?;
-        (found.browser == browser && now.duration_since(found.at).abs() < PATIENCE).then_some(found)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Digested, Started>> {
-        // Every change is one insertion or removal, so a poisoned lock still holds whole sign-ins.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// `GET /console/sign-in/provider`: sends the browser to the identity provider.
 pub(super) async fn begin(State(state): State<OperatorState>, request: Request) -> Result<Response, Trouble> {
     let next = gate::asked_next(request.uri());
-    let provider = offered(&state).ok_or_else(nothing_here)?;
+    let provider = state.console.provider().ok_or_else(nothing_here)?;
     let begun = (provider.begin)().await.map_err(|problem| {
         tracing::warn!(problem, "console.sign_on_failed: no sign-in could be begun: {problem}");
         let why = format!("No sign-in could be begun, because {problem}. Sign in with a token at /console/sign-in.");
@@ -128,11 +48,6 @@ pub(super) async fn begin(State(state): State<OperatorState>, request: Request) 
     Ok(answer)
 }
 
-/// The provider of this bridge, where its configuration has one.
-pub(super) fn offered(state: &OperatorState) -> Option<&Provider> {
-    state.console.options.provider.as_ref()
-}
-
 fn nothing_here() -> Trouble {
     Trouble::new(StatusCode::NOT_FOUND, "This bridge has no identity provider to sign in at.")
 }
@@ -146,7 +61,7 @@ struct Done {
 
 /// `GET /console/sign-in/callback`: the browser comes back with a code.
 pub(super) async fn end(State(state): State<OperatorState>, headers: HeaderMap, uri: Uri) -> Result<Response, Trouble> {
-    let provider = offered(&state).ok_or_else(nothing_here)?;
+    let provider = state.console.provider().ok_or_else(nothing_here)?;
     let query = gate::Form::read(uri.query().unwrap_or_default().as_bytes());
     let browser = gate::cookie_named(COOKIE, &headers).map(digested).unwrap_or_default();
     let started =
@@ -209,27 +124,8 @@ mod tests {
     use super::*;
     use crate::http::testing::noon;
 
-    fn started(browser: &str, at: Timestamp) -> Started {
-        let end =
-            Box::new(|_| -> BoxFuture<'static, Result<SignedOn, String>> { Box::pin(async { Err(String::new()) }) });
-        Started { browser: digested(browser), next: String::new(), at, end }
-    }
-
     fn later(seconds: i64) -> Timestamp {
         noon() + SignedDuration::from_secs(seconds)
-    }
-
-    #[test]
-    fn a_sign_in_ends_once_in_its_own_browser_and_in_time() {
-        for (state, browser, after, found) in
-            [("s", "b", 599, true), ("s", "b", 600, false), ("s", "other", 1, false), ("t", "b", 1, false)]
-        {
-            let all = UnderWay::default();
-            all.add(digested("s"), started("b", noon()));
-            let taken = all.take(digested(state), digested(browser), later(after));
-            assert_eq!(taken.is_some(), found, "{state} {browser} {after}");
-            assert!(!found || all.take(digested(state), digested(browser), later(after)).is_none(), "once");
-        }
     }
 
     #[test]
@@ -237,17 +133,6 @@ mod tests {
         for (good_for, lasts) in [(3600, 3600), (8 * 3600, 8 * 3600), (24 * 3600, 8 * 3600)] {
             assert_eq!(end_of_session(later(good_for), noon()), later(lasts), "{good_for}");
         }
-    }
-
-    #[test]
-    fn the_oldest_makes_room() {
-        let all = UnderWay::default();
-        for number in 0..=UNDER_WAY_MAX {
-            all.add(digested(&number.to_string()), started("b", later(number as i64)));
-        }
-        assert_eq!(all.lock().len(), UNDER_WAY_MAX);
-        assert!(all.take(digested("0"), digested("b"), later(70)).is_none());
-        assert!(all.take(digested("1"), digested("b"), later(70)).is_some());
     }
 
     #[test]

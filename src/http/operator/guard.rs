@@ -15,8 +15,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::domain::access::{Grant, Role, Roster};
 use crate::domain::operator::{Access, NAME_CHARS_MAX, Operator, handle};
+use crate::http::caller::Caller;
 use crate::http::error::{error_answer, unauthorized};
-use crate::http::roles::Caller;
 use crate::http::{OperatorState, connections};
 
 /// The header with the name that an operator without a token of their own claims. The name is not verified.

@@ -7,7 +7,7 @@ use http::Uri;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde_json::Value;
 
-use super::{Query, Refusal, answer, delivery_json, page_json, parse_id, to_json};
+use super::requests::{Query, Refusal, answer, delivery_json, page_json, parse_id, to_json};
 use crate::domain::account::AccountId;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::event::TicketId;

@@ -12,13 +12,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::actions::{self, DISCARDED, REDRIVEN};
-use super::{OperatorState, Query, Refusal, answer, page_json, parse_id, read_body, read_reason, to_json};
+use super::requests::{Query, Refusal, answer, page_json, parse_id, read_body, read_reason, to_json};
 use crate::domain::account::AccountId;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::operator::{AuditEntry, Order, PauseTerms};
 use crate::domain::text;
 use crate::http::answers;
-use crate::http::roles::Caller;
+use crate::http::caller::Caller;
+use crate::http::state::OperatorState;
 use crate::store::{Found, Moves, Sweep};
 use crate::telemetry::Trouble;
 

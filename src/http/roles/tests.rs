@@ -8,7 +8,7 @@ use http::{Request as HttpRequest, StatusCode};
 use tower::ServiceExt;
 
 use super::*;
-use crate::domain::access::{Account, Roster, TokenDigest};
+use crate::domain::access::{Account, Grant, Roster, TokenDigest};
 use crate::http::testing::{ScriptedStore, body_text, operator_state};
 use crate::http::{console, operator, operator_router};
 

@@ -11,10 +11,10 @@ use tower::ServiceExt;
 use super::*;
 use crate::clock::Clock;
 use crate::http::testing::{ScriptedStore, body_json, id, noon, unchanging, untouched};
-use crate::http::{Memory, Readiness, public_router};
+use crate::http::{Memory, public_router};
 use crate::intake::IntakeOptions;
 use crate::intake::signature::zendesk_signature;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Readiness};
 
 const TOKEN: &str = "a-long-enough-token";
 const SECRET: &str = "a-signing-secret";
