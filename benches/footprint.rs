@@ -20,6 +20,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tandem::clock::Clock;
+use tandem::domain::account::Ends;
 use tandem::domain::event::{AgentReply, CommentId, DedupeKey, Event, EventKind, TicketId};
 use tandem::store::sled::SledStore;
 use tandem::store::{Store, StoreLimits};
@@ -76,7 +77,7 @@ async fn fill(filled: &Path, left: &Path, waiting: u64) {
                 caught_up: None,
             };
             let event = Event { received_at: clock.now(), kind: EventKind::AgentReply(reply) };
-            store.accept(event, vec![DedupeKey::ZendeskComment(ticket_id, comment_id)], clock.now())
+            store.accept(event, Ends::FIRST, vec![DedupeKey::ZendeskComment(ticket_id, comment_id)], clock.now())
         });
         for result in join_all(accepted).await {
             result.unwrap();

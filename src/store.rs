@@ -18,7 +18,7 @@ use crate::domain::account::{AccountId, Direction, Ends, Route};
 use crate::domain::answer::{Answer, Answers};
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Arrived, Delivery, Transition};
-use crate::domain::event::{Customer, DedupeKey, Event, EventId, TicketId};
+use crate::domain::event::{Customer, DedupeKey, Event, EventId, TicketRef};
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
 use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
@@ -92,6 +92,8 @@ pub enum StoreError {
 pub struct Claim {
     /// The way of its deliveries: the direction makes the lane.
     pub route: Route,
+    /// The accounts of the conversation.
+    pub ends: Ends,
     /// The conversation as it stands; `None` when nothing is known of it yet.
     pub conversation: Option<Conversation>,
     /// The key of the lane, also when there is no conversation yet.
@@ -191,6 +193,7 @@ pub trait Store: Send + Sync + 'static {
     fn accept(
         &self,
         event: Event,
+        ends: Ends,
         dedupe: Vec<DedupeKey>,
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Accepted, StoreError>>;
@@ -203,6 +206,7 @@ pub trait Store: Send + Sync + 'static {
     async fn quarantine(
         &self,
         event: Event,
+        ends: Ends,
         cause: String,
         dedupe: Vec<DedupeKey>,
         now: Timestamp,
@@ -253,11 +257,11 @@ pub trait Store: Send + Sync + 'static {
     async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError>;
 
     /// The conversations of these tickets, present and former, as far as they are known; in no order.
-    async fn conversations_on(&self, tickets: &[TicketId]) -> Result<Vec<(TicketId, Conversation)>, StoreError>;
+    async fn conversations_on(&self, tickets: &[TicketRef]) -> Result<Vec<(TicketRef, Conversation)>, StoreError>;
 
     /// The key of this customer's conversation on this line: the key that a known name leads to, or else the key that
     /// the customer's first text would make. Nothing is written.
-    async fn key_of(&self, customer: &Customer, line: Option<&str>) -> Result<ConversationKey, StoreError>;
+    async fn key_of(&self, customer: &Customer, ends: Ends, line: Option<&str>) -> Result<ConversationKey, StoreError>;
 
     /// At most `limit` conversations (sled: never more than 1000) in the order of their keys, after `after`. A list is
     /// a look at a moving thing: a record that changes meanwhile may be missing from the page.
@@ -427,8 +431,6 @@ pub struct StoreLimits {
     pub turn_bytes: u64,
     /// The number of audit entries kept.
     pub audit_max: usize,
-    /// The accounts between which conversations run.
-    pub ends: Ends,
 }
 
 impl Default for StoreLimits {
@@ -445,7 +447,6 @@ impl Default for StoreLimits {
             turn_bytes: 16 * 1024 * 1024,
             // Years of an operator's work, in some 2 MB.
             audit_max: 10_000,
-            ends: Ends::FIRST,
         }
     }
 }

@@ -61,6 +61,27 @@ impl AccountId {
     }
 }
 
+impl AccountId {
+    /// Every account that this process has met.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let many = FIRST.len() + NAMES.read().unwrap_or_else(PoisonError::into_inner).len();
+        (0..u16::try_from(many).unwrap_or(u16::MAX)).map(Self)
+    }
+
+    /// Whether it is one of the accounts of a configuration that names none. Stored keys of all other accounts carry
+    /// the account's name.
+    #[must_use]
+    pub const fn is_first(self) -> bool {
+        (self.0 as usize) < FIRST.len()
+    }
+
+    /// The text as it stands in stored keys of this account.
+    #[must_use]
+    pub fn scoped(self, text: &str) -> String {
+        if self.is_first() { text.to_owned() } else { format!("{self}:{text}") }
+    }
+}
+
 impl FromStr for AccountId {
     type Err = NotAnAccount;
 
@@ -142,7 +163,7 @@ pub enum End {
 }
 
 /// The two accounts between which a conversation runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ends {
     /// The account on whose tickets agents answer.
     pub desk: AccountId,
@@ -150,9 +171,22 @@ pub struct Ends {
     pub carrier: AccountId,
 }
 
+/// Records that tell no accounts were written for the first two.
+impl Default for Ends {
+    fn default() -> Self {
+        Self::FIRST
+    }
+}
+
 impl Ends {
     /// The accounts of a configuration that names none.
     pub const FIRST: Self = Self { desk: AccountId(0), carrier: AccountId(1) };
+
+    /// Whether these are the accounts of a configuration that names none. Records leave them out.
+    #[must_use]
+    pub fn are_first(&self) -> bool {
+        *self == Self::FIRST
+    }
 
     /// The account at this end.
     #[must_use]

@@ -2,8 +2,9 @@
 //!
 //! Pure: known names come from a [`Directory`], and new ones are handed back for the store to keep.
 
+use crate::domain::account::{AccountId, Ends};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, fingerprint};
-use crate::domain::event::{Customer, EventKind, TicketId};
+use crate::domain::event::{Customer, EventKind, TicketId, TicketRef};
 
 /// The longest id that is used as a key unchanged, because Zendesk keeps no longer `external_id` on a ticket. A longer
 /// one is replaced by its digest, so that no id can make the index slow.
@@ -11,20 +12,30 @@ const ID_BYTES_MAX: usize = 255;
 
 /// A name of the customer, by which the conversation may be known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Alias {
-    /// The brand's id of the customer.
-    External(String),
-    /// Braze's id of the customer.
-    Braze(String),
+pub struct Identity {
+    /// Whose name it is.
+    pub scheme: Scheme,
+    /// The carrier's account. One customer writes to two carriers in two conversations.
+    pub account: AccountId,
+    /// The name itself.
+    pub value: String,
 }
 
-impl Alias {
-    /// The key of a new customer: the id itself, or its digest where it is too long or looks like a ticket's
+/// Who gave a customer a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// The brand.
+    External,
+    /// The carrier.
+    Carrier,
+}
+
+impl Identity {
+    /// The key of a new customer: the name itself, or its digest where it is too long or looks like a ticket's
     /// provisional key.
     #[must_use]
     pub fn key(&self) -> ConversationKey {
-        let (Self::External(id) | Self::Braze(id)) = self;
-        bounded(ConversationKey(id.clone()))
+        bounded(ConversationKey(self.account.scoped(&self.value)))
     }
 }
 
@@ -34,51 +45,68 @@ pub enum Address {
     /// A customer, who wrote to this line.
     Customer {
         /// Every name, the best first. Never empty.
-        aliases: Vec<Alias>,
+        identities: Vec<Identity>,
         /// The line, where Braze told.
         line: Option<String>,
     },
     /// A ticket, and perhaps the customer's name.
     Ticket {
         /// Its number, unless the sender left it out.
-        ticket: Option<TicketId>,
+        ticket: Option<TicketRef>,
         /// The customer, if the sender named them.
-        alias: Option<Alias>,
+        identity: Option<Identity>,
     },
     /// No name at all.
     Nobody,
 }
 
 impl Address {
-    /// The address of this event.
+    /// The address of this event, which came to the conversations between these accounts.
     #[must_use]
-    pub fn of(event: &EventKind) -> Self {
-        let ticket = event.ticket_id();
-        let named = |external: &Option<String>| Self::Ticket { ticket, alias: external.clone().map(Alias::External) };
+    pub fn of(event: &EventKind, ends: Ends) -> Self {
+        let ticket = event.ticket_id().map(|id| TicketRef { account: ends.desk, id });
+        let named = |external: &Option<String>| Self::Ticket {
+            ticket,
+            identity: external.clone().map(|value| external_id(ends.carrier, value)),
+        };
         match event {
             EventKind::CustomerText(text) => {
-                let aliases = aliases_of(&text.customer);
-                if aliases.is_empty() {
-                    return Self::Ticket { ticket, alias: None };
+                let identities = identities_of(&text.customer, ends.carrier);
+                if identities.is_empty() {
+                    return Self::Ticket { ticket, identity: None };
                 }
-                Self::Customer { aliases, line: text.line.clone() }
+                Self::Customer { identities, line: text.line.clone() }
             }
             EventKind::PhoneText(text) => named(&text.external_user_id),
             // Only the ticket itself can tell whether an unknown ticket is a text conversation.
             EventKind::AgentReply(_)
             | EventKind::TicketSolved(_)
             | EventKind::TicketReopened(_)
-            | EventKind::Note(_) => Self::Ticket { ticket, alias: None },
+            | EventKind::Note(_) => Self::Ticket { ticket, identity: None },
             EventKind::Unreadable(_) => Self::Nobody,
         }
     }
 }
 
-/// Every name under which a customer may be known, the best first.
+/// Every name under which a customer of this carrier may be known, the best first.
 #[must_use]
-pub fn aliases_of(customer: &Customer) -> Vec<Alias> {
-    let external = customer.external_id.clone().map(Alias::External);
-    external.into_iter().chain(customer.braze_id.clone().map(Alias::Braze)).collect()
+pub fn identities_of(customer: &Customer, carrier: AccountId) -> Vec<Identity> {
+    let external = customer.external_id.clone().map(|value| external_id(carrier, value));
+    let own = customer.braze_id.clone().map(|value| Identity { scheme: Scheme::Carrier, account: carrier, value });
+    external.into_iter().chain(own).collect()
+}
+
+/// The brand's name for a customer of this carrier.
+#[must_use]
+pub fn external_id(carrier: AccountId, value: String) -> Identity {
+    Identity { scheme: Scheme::External, account: carrier, value }
+}
+
+/// The brand's name that a customer's key was made of, unless it was replaced by a digest.
+#[must_use]
+pub fn external_id_in(key: &ConversationKey, carrier: AccountId) -> Identity {
+    let value = key.0.strip_prefix(&carrier.scoped("")).unwrap_or(&key.0);
+    external_id(carrier, value.to_owned())
 }
 
 /// The known names, tickets and conversations.
@@ -89,12 +117,12 @@ pub trait Directory {
     ///
     /// # Errors
     /// When the lookup fails.
-    fn by_alias(&self, alias: &Alias) -> Result<Option<ConversationKey>, Self::Error>;
+    fn by_identity(&self, identity: &Identity) -> Result<Option<ConversationKey>, Self::Error>;
     /// The conversation that a ticket belongs, or once belonged, to.
     ///
     /// # Errors
     /// When the lookup fails.
-    fn by_ticket(&self, ticket: TicketId) -> Result<Option<ConversationKey>, Self::Error>;
+    fn by_ticket(&self, ticket: TicketRef) -> Result<Option<ConversationKey>, Self::Error>;
     /// The conversation of this key.
     ///
     /// # Errors
@@ -113,12 +141,12 @@ pub struct Resolution {
     /// creates the conversation if it does not exist yet.
     pub changes: Vec<Change>,
     /// The new names, and the conversations they lead to from now on.
-    pub new_aliases: Vec<(Alias, ConversationKey)>,
+    pub new_identities: Vec<(Identity, ConversationKey)>,
 }
 
 impl Resolution {
     fn just(key: ConversationKey) -> Self {
-        Self { key, conversation: None, changes: Vec::new(), new_aliases: Vec::new() }
+        Self { key, conversation: None, changes: Vec::new(), new_identities: Vec::new() }
     }
 }
 
@@ -128,8 +156,8 @@ impl Resolution {
 /// A failed lookup of the directory.
 pub fn resolve<D: Directory>(address: &Address, directory: &D) -> Result<Resolution, D::Error> {
     match address {
-        Address::Customer { aliases, line } => of_customer(aliases, line.as_deref(), directory),
-        Address::Ticket { ticket, alias } => of_ticket(*ticket, alias.as_ref(), directory),
+        Address::Customer { identities, line } => of_customer(identities, line.as_deref(), directory),
+        Address::Ticket { ticket, identity } => of_ticket(*ticket, identity.as_ref(), directory),
         Address::Nobody => Ok(Resolution::just(nobody())),
     }
 }
@@ -137,21 +165,25 @@ pub fn resolve<D: Directory>(address: &Address, directory: &D) -> Result<Resolut
 /// The key for events that name neither customer nor ticket. No ticket has the number 0, so no customer ever has it.
 #[must_use]
 pub fn nobody() -> ConversationKey {
-    ConversationKey::provisional(TicketId(0))
+    ConversationKey::provisional(TicketRef { account: Ends::FIRST.desk, id: TicketId(0) })
 }
 
 /// A customer keeps the first key under every name. A second line is a conversation of its own.
-fn of_customer<D: Directory>(aliases: &[Alias], line: Option<&str>, directory: &D) -> Result<Resolution, D::Error> {
+fn of_customer<D: Directory>(
+    identities: &[Identity],
+    line: Option<&str>,
+    directory: &D,
+) -> Result<Resolution, D::Error> {
     let mut base = None;
     let mut unknown = Vec::new();
-    for alias in aliases {
-        match directory.by_alias(alias)? {
+    for identity in identities {
+        match directory.by_identity(identity)? {
             Some(key) => base = base.or(Some(key)),
-            None => unknown.push(alias.clone()),
+            None => unknown.push(identity.clone()),
         }
     }
-    let base = base.or_else(|| aliases.first().map(Alias::key)).unwrap_or_else(nobody);
-    let new_aliases = unknown.into_iter().map(|alias| (alias, base.clone())).collect();
+    let base = base.or_else(|| identities.first().map(Identity::key)).unwrap_or_else(nobody);
+    let new_identities = unknown.into_iter().map(|identity| (identity, base.clone())).collect();
 
     let (mut key, mut conversation) = (base.clone(), directory.conversation(&base)?);
     let mut changes = Vec::new();
@@ -163,14 +195,14 @@ fn of_customer<D: Directory>(aliases: &[Alias], line: Option<&str>, directory: &
         }
         changes.push(Change::Line(line.to_owned()));
     }
-    Ok(Resolution { key, conversation, changes, new_aliases })
+    Ok(Resolution { key, conversation, changes, new_identities })
 }
 
 /// A known ticket decides first, because it tells the line as well. The customer's name decides next. Until the worker
 /// has asked Zendesk for the ticket's customer, its events wait under a provisional key.
 fn of_ticket<D: Directory>(
-    ticket: Option<TicketId>,
-    alias: Option<&Alias>,
+    ticket: Option<TicketRef>,
+    identity: Option<&Identity>,
     directory: &D,
 ) -> Result<Resolution, D::Error> {
     if let Some(ticket) = ticket
@@ -178,22 +210,22 @@ fn of_ticket<D: Directory>(
     {
         return Ok(Resolution::just(key));
     }
-    let Some(alias) = alias else {
+    let Some(identity) = identity else {
         return Ok(Resolution::just(ticket.map_or_else(nobody, ConversationKey::provisional)));
     };
-    if let Some(key) = directory.by_alias(alias)? {
+    if let Some(key) = directory.by_identity(identity)? {
         return Ok(Resolution::just(key));
     }
     let mut customer = Customer::default();
-    match alias {
-        Alias::External(id) => customer.external_id = Some(id.clone()),
-        Alias::Braze(id) => customer.braze_id = Some(id.clone()),
+    match identity.scheme {
+        Scheme::External => customer.external_id = Some(identity.value.clone()),
+        Scheme::Carrier => customer.braze_id = Some(identity.value.clone()),
     }
-    let key = alias.key();
+    let key = identity.key();
     Ok(Resolution {
         conversation: directory.conversation(&key)?,
         changes: vec![Change::Customer(customer)],
-        new_aliases: vec![(alias.clone(), key.clone())],
+        new_identities: vec![(identity.clone(), key.clone())],
         key,
     })
 }
@@ -221,24 +253,24 @@ mod tests {
     #[test]
     fn no_customers_key_is_one_of_a_ticket_whose_customer_is_not_known() {
         for (id, stands) in [("ada", true), ("ticket:", false), ("ticket:7", false), ("ticket:x", true)] {
-            let key = Alias::External(id.to_owned()).key();
+            let key = external_id(Ends::FIRST.carrier, id.to_owned()).key();
             assert_eq!((key.0 == id, key.is_provisional()), (stands, false), "{id}");
         }
     }
 
     #[derive(Default)]
     struct Known {
-        aliases: HashMap<Alias, ConversationKey>,
-        tickets: HashMap<TicketId, ConversationKey>,
+        names: HashMap<Identity, ConversationKey>,
+        tickets: HashMap<TicketRef, ConversationKey>,
         conversations: HashMap<ConversationKey, Conversation>,
     }
 
     impl Directory for Known {
         type Error = Infallible;
-        fn by_alias(&self, alias: &Alias) -> Result<Option<ConversationKey>, Infallible> {
-            Ok(self.aliases.get(alias).cloned())
+        fn by_identity(&self, identity: &Identity) -> Result<Option<ConversationKey>, Infallible> {
+            Ok(self.names.get(identity).cloned())
         }
-        fn by_ticket(&self, ticket: TicketId) -> Result<Option<ConversationKey>, Infallible> {
+        fn by_ticket(&self, ticket: TicketRef) -> Result<Option<ConversationKey>, Infallible> {
             Ok(self.tickets.get(&ticket).cloned())
         }
         fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, Infallible> {
@@ -249,13 +281,13 @@ mod tests {
     impl Known {
         /// Resolves an event and keeps the result, as a store does.
         fn learn(&mut self, event: &EventKind) -> String {
-            let resolution = resolve(&Address::of(event), self).unwrap();
-            self.aliases.extend(resolution.new_aliases);
+            let resolution = resolve(&Address::of(event, Ends::FIRST), self).unwrap();
+            self.names.extend(resolution.new_identities);
             let changes: Vec<Change> = resolution.changes.into_iter().chain(learnt_from(event)).collect();
             if !changes.is_empty() {
                 let mut conversation = resolution
                     .conversation
-                    .unwrap_or_else(|| Conversation::new(resolution.key.clone(), Timestamp::UNIX_EPOCH));
+                    .unwrap_or_else(|| Conversation::new(resolution.key.clone(), Ends::FIRST, Timestamp::UNIX_EPOCH));
                 for change in changes {
                     conversation.apply(change, Timestamp::UNIX_EPOCH);
                 }
@@ -329,7 +361,8 @@ mod tests {
     #[test]
     fn equal_ids_of_different_kinds_are_different_names() {
         let mut known = Known::default();
-        known.aliases.insert(Alias::Braze("x".into()), ConversationKey("somebody".into()));
+        let theirs = Identity { scheme: Scheme::Carrier, account: Ends::FIRST.carrier, value: "x".into() };
+        known.names.insert(theirs, ConversationKey("somebody".into()));
         assert_eq!(known.learn(&text(Some("x"), None, None)), "x");
     }
 
@@ -346,8 +379,8 @@ mod tests {
     #[test]
     fn a_ticket_leads_to_its_conversation_before_any_name_does() {
         let mut known = Known::default();
-        known.tickets.insert(TicketId(7), ConversationKey("a@l2".into()));
-        known.aliases.insert(Alias::External("a".into()), ConversationKey("a".into()));
+        known.tickets.insert(TicketRef { account: Ends::FIRST.desk, id: TicketId(7) }, ConversationKey("a@l2".into()));
+        known.names.insert(external_id(Ends::FIRST.carrier, "a".into()), ConversationKey("a".into()));
         for (event, key) in [
             (phone_text(Some(7), Some("a")), "a@l2"),
             (phone_text(Some(8), Some("a")), "a"),

@@ -10,7 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::event::{CommentId, Customer, EventId, EventKind, Sighting, TicketId, UserId};
+use crate::domain::account::{AccountId, Ends};
+use crate::domain::event::{CommentId, Customer, EventId, EventKind, Sighting, TicketId, TicketRef, UserId};
 use crate::domain::reading::Reading;
 
 mod change;
@@ -43,20 +44,40 @@ const PROVISIONAL: &str = "ticket:";
 impl ConversationKey {
     /// The key under which events of a ticket wait until its customer is known.
     #[must_use]
-    pub fn provisional(ticket: TicketId) -> Self {
-        Self(format!("{PROVISIONAL}{ticket}"))
+    pub fn provisional(ticket: TicketRef) -> Self {
+        Self(format!("{PROVISIONAL}{}", ticket.account.scoped(&ticket.id.to_string())))
     }
 
     /// Whether the key stands for a ticket whose customer is not known yet.
     #[must_use]
     pub fn is_provisional(&self) -> bool {
-        self.0.strip_prefix(PROVISIONAL).is_some_and(|id| id.bytes().all(|b| b.is_ascii_digit()))
+        self.0.strip_prefix(PROVISIONAL).is_some_and(|rest| {
+            let (_, number) = split_scoped(rest);
+            number.bytes().all(|byte| byte.is_ascii_digit())
+        })
+    }
+
+    /// The ticket whose customer is not known yet; `None` for every other key.
+    #[must_use]
+    pub fn provisional_ticket(&self) -> Option<TicketRef> {
+        let (account, number) = split_scoped(self.0.strip_prefix(PROVISIONAL)?);
+        Some(TicketRef { account: account.unwrap_or(Ends::FIRST.desk), id: TicketId(number.parse().ok()?) })
     }
 
     /// The key of this customer's conversation on another line.
     #[must_use]
     pub fn on_line(&self, line: &str) -> Self {
         Self(format!("{}@{line}", self.0))
+    }
+}
+
+/// The account and the rest of a text of [`AccountId::scoped`]. A name that no configuration and no record has named is
+/// no account's, so an id of a brand's that happens to look like one stays as it is.
+fn split_scoped(text: &str) -> (Option<AccountId>, &str) {
+    let named = text.split_once(':').and_then(|(name, rest)| Some((AccountId::known(name)?, rest)));
+    match named {
+        Some((account, rest)) if !account.is_first() => (Some(account), rest),
+        Some(_) | None => (None, text),
     }
 }
 
@@ -158,6 +179,9 @@ pub struct Conversation {
     pub customer: Customer,
     /// The line the customer writes to, where Braze told.
     pub line: Option<String>,
+    /// The accounts between which it runs; all its tickets are the desk's.
+    #[serde(default, skip_serializing_if = "Ends::are_first")]
+    pub ends: Ends,
     /// The ticket it goes to now.
     pub ticket: Option<Ticket>,
     /// The tickets it was on before, the latest last.
@@ -191,9 +215,10 @@ pub struct Conversation {
 impl Conversation {
     /// A conversation with nothing known but its name.
     #[must_use]
-    pub fn new(key: ConversationKey, now: Timestamp) -> Self {
+    pub fn new(key: ConversationKey, ends: Ends, now: Timestamp) -> Self {
         Self {
             key,
+            ends,
             customer: Customer::default(),
             line: None,
             ticket: None,
@@ -447,7 +472,7 @@ mod tests {
     }
 
     fn conversation() -> Conversation {
-        Conversation::new(ConversationKey("c1".into()), at(0))
+        Conversation::new(ConversationKey("c1".into()), Ends::FIRST, at(0))
     }
 
     #[test]
@@ -585,7 +610,7 @@ mod tests {
         }
         assert_eq!(conversation.forwarded.len(), FORWARDED_TICKETS_MAX);
         assert!(conversation.forwarded_on(TicketId(7)).is_none(), "the oldest ticket was forgotten");
-        let mut one = Conversation::new(ConversationKey("c2".into()), at(0));
+        let mut one = Conversation::new(ConversationKey("c2".into()), Ends::FIRST, at(0));
         for n in 1..=200 {
             one.apply(Change::Forwarded(TicketId(7), CommentId(n), vec![CommentId(n)]), at(1));
         }

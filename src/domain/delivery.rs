@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::account::{AccountId, Direction, Route};
+use crate::domain::account::{Direction, Ends, Route};
 use crate::domain::conversation::ConversationKey;
 use crate::domain::event::EventId;
 use crate::domain::kind::KindName;
@@ -253,9 +253,9 @@ pub struct Delivery {
     pub kind: KindName,
     /// The conversation whose lane it waits in.
     pub conversation: ConversationKey,
-    /// The account that is called for it. Records before format 4 name it `destination`.
-    #[serde(alias = "destination")]
-    pub account: AccountId,
+    /// The accounts of its conversation.
+    #[serde(default, skip_serializing_if = "Ends::are_first")]
+    pub ends: Ends,
     /// When the event was accepted.
     pub accepted_at: Timestamp,
     /// Its state.
@@ -322,7 +322,7 @@ impl Delivery {
     /// Its way.
     #[must_use]
     pub fn route(&self) -> Route {
-        Route { direction: self.kind.traits().direction, account: self.account }
+        self.kind.route(self.ends)
     }
 
     /// The move of an operator who has found that it arrived.
@@ -437,7 +437,7 @@ pub(super) mod tests {
             id: EventId { epoch: 1, sequence: 1, sub: 0 },
             kind: KindName::PhoneText,
             conversation: ConversationKey("c".into()),
-            account: Ends::FIRST.carrier,
+            ends: Ends::FIRST,
             accepted_at: at(0),
             state: State::Pending,
             attempts: 0,

@@ -8,11 +8,12 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::account::End;
 use crate::domain::conversation::{Keyword, TicketStatus};
 use crate::domain::kind::KindName;
 use crate::domain::note::Note;
 
-pub use crate::domain::ids::{CommentId, EventId, NotAnEventId, TicketId, UserId};
+pub use crate::domain::ids::{CommentId, EventId, NotAnEventId, TicketId, TicketRef, UserId};
 
 /// The customer a message is from or for, as far as known. Every blank is `None`, never an empty string.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -313,6 +314,17 @@ pub enum DedupeKey {
         /// `braze_id` or else `external_id`.
         customer: String,
     },
+}
+
+impl DedupeKey {
+    /// The end whose account sent the fact; accounts do not share their facts.
+    #[must_use]
+    pub const fn end(&self) -> End {
+        match self {
+            Self::ZendeskInvocation(_) | Self::ZendeskComment(..) | Self::ZendeskRequest(_) => End::Desk,
+            Self::BrazeDispatch { .. } => End::Carrier,
+        }
+    }
 }
 
 #[cfg(test)]

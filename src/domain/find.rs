@@ -199,6 +199,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::domain::account::Ends;
     use crate::domain::conversation::{Change, ConversationKey, TicketStatus};
     use crate::domain::event::CommentId;
 
@@ -282,7 +283,7 @@ mod tests {
     #[test]
     fn a_conversation_is_found_by_its_key_its_number_its_name_and_its_tickets() {
         let at = Timestamp::UNIX_EPOCH;
-        let mut ada = Conversation::new(ConversationKey("Ada-42".into()), at);
+        let mut ada = Conversation::new(ConversationKey("Ada-42".into()), Ends::FIRST, at);
         ada.customer.phone = Some("+1 (555) 555-0101".into());
         ada.customer.external_id = Some("Ada-42".into());
         ada.customer.braze_id = Some("b-9".into());
@@ -291,7 +292,7 @@ mod tests {
         ada.apply(Change::Forwarded(TicketId(6), CommentId(1), Vec::new()), at);
         ada.apply(Change::Ticket(TicketId(5), TicketStatus::Open, at), at);
         ada.apply(Change::Ticket(TicketId(7), TicketStatus::Open, at), at);
-        let stranger = Conversation::new(ConversationKey("b".into()), at);
+        let stranger = Conversation::new(ConversationKey("b".into()), Ends::FIRST, at);
         for (search, found) in [
             (key("ada-4"), true),
             (key("ADA-42"), true),

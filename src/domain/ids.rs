@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::account::AccountId;
+
 /// The name of one event, unique across stores and restarts: `evt_` and 24 lower-case hexadecimal digits.
 ///
 /// It is also the idempotency key at Zendesk and the receipt at Braze, so it must not recur when a store is wiped or
@@ -92,6 +94,15 @@ impl<'de> Deserialize<'de> for EventId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TicketId(pub u64);
+
+/// A ticket of one desk. Tickets of two desks may have the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TicketRef {
+    /// The desk.
+    pub account: AccountId,
+    /// The ticket's number there.
+    pub id: TicketId,
+}
 
 /// A Zendesk comment number. Later comments have larger numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

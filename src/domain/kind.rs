@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::account::{Direction, End};
+use crate::domain::account::{Direction, End, Ends, Route};
 
 /// The name of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -102,6 +102,13 @@ impl KindName {
     #[must_use]
     pub const fn word(self) -> &'static str {
         self.traits().word
+    }
+
+    /// The way of a delivery of this kind between these accounts.
+    #[must_use]
+    pub const fn route(self, ends: Ends) -> Route {
+        let traits = self.traits();
+        Route { direction: traits.direction, account: ends.at(traits.calls) }
     }
 
     /// Whether the delivery reads and records only. It is done again without a look, and never set aside or settled.

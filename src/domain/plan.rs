@@ -451,6 +451,7 @@ fn has(customer: &Customer, by: UserMatch) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::Ends;
     use crate::domain::conversation::{Change, ConversationKey};
 
     const DAY: i64 = 24 * 3600;
@@ -466,7 +467,7 @@ mod tests {
 
     /// A conversation whose ticket 1 got this status `days` ago and was last heard of `minutes` ago.
     fn facts(ticket: Option<(TicketStatus, i64, i64)>) -> Facts {
-        let mut conversation = Conversation::new(ConversationKey("c1".into()), at(0));
+        let mut conversation = Conversation::new(ConversationKey("c1".into()), Ends::FIRST, at(0));
         conversation.apply(Change::Requester(UserId(9)), at(0));
         if let Some((status, days, minutes)) = ticket {
             let seen = at(NOW - minutes * 60);
@@ -563,7 +564,7 @@ mod tests {
     #[test]
     fn an_old_status_is_acted_on_under_the_condition_that_nothing_has_changed_since() {
         let heard = |status, days: i64, minutes: i64| {
-            let mut conversation = Conversation::new(ConversationKey("c1".into()), at(0));
+            let mut conversation = Conversation::new(ConversationKey("c1".into()), Ends::FIRST, at(0));
             conversation.apply(Change::Requester(UserId(9)), at(0));
             let seen = at(NOW - minutes * 60);
             conversation.apply(Change::Ticket(TicketId(1), status, at(NOW - days * DAY)), seen);

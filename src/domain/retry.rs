@@ -198,7 +198,7 @@ mod tests {
             id: EventId { epoch: 1, sequence: 1, sub: 0 },
             kind: KindName::PhoneText,
             conversation: ConversationKey("c".into()),
-            account: Ends::FIRST.carrier,
+            ends: Ends::FIRST,
             accepted_at: at(0),
             attempts: state.attempts(),
             state,
@@ -354,7 +354,7 @@ mod tests {
         assert!(matches!(decide(&delivery(state(4))), Transition::Retry { .. }));
         assert!(matches!(decide(&delivery(state(5))), Transition::SetAside { .. }));
         // A look at Zendesk is certain, so nothing is guessed there.
-        let comment = Delivery { kind: KindName::CustomerText, account: Ends::FIRST.desk, ..delivery(state(5)) };
+        let comment = Delivery { kind: KindName::CustomerText, ..delivery(state(5)) };
         assert!(matches!(decide(&comment), Transition::Retry { .. }));
     }
 

@@ -149,7 +149,7 @@ impl From<&delivery::Delivery> for Delivery {
             state: delivery.state.name(),
             kind: delivery.kind,
             conversation: delivery.conversation.0.clone(),
-            destination: delivery.account,
+            destination: delivery.route().account,
             attempts: delivery.attempts,
             cause: Some(cause.to_owned()).filter(|cause| !cause.is_empty()),
             receipt,

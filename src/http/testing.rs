@@ -21,7 +21,7 @@ use crate::domain::account::{AccountId, Direction, Ends, Route};
 use crate::domain::answer::Answers;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Arrived, Delivery, State, Transition};
-use crate::domain::event::{Customer, DedupeKey, Event, EventId, EventKind, TicketId};
+use crate::domain::event::{Customer, DedupeKey, Event, EventId, EventKind, TicketId, TicketRef};
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
 use crate::domain::kind::KindName;
@@ -86,7 +86,13 @@ impl ScriptedStore {
 
 #[async_trait]
 impl Store for ScriptedStore {
-    fn accept(&self, event: Event, _: Vec<DedupeKey>, _: Timestamp) -> BoxFuture<'_, Result<Accepted, StoreError>> {
+    fn accept(
+        &self,
+        event: Event,
+        _: Ends,
+        _: Vec<DedupeKey>,
+        _: Timestamp,
+    ) -> BoxFuture<'_, Result<Accepted, StoreError>> {
         self.note(format!("accept {}", event.kind.name()));
         Box::pin(self.next())
     }
@@ -94,6 +100,7 @@ impl Store for ScriptedStore {
     async fn quarantine(
         &self,
         event: Event,
+        _: Ends,
         _: String,
         _: Vec<DedupeKey>,
         _: Timestamp,
@@ -130,11 +137,11 @@ impl Store for ScriptedStore {
         Ok(self.conversations.iter().find(|conversation| conversation.key == *key).cloned())
     }
 
-    async fn conversations_on(&self, _: &[TicketId]) -> Result<Vec<(TicketId, Conversation)>, StoreError> {
+    async fn conversations_on(&self, _: &[TicketRef]) -> Result<Vec<(TicketRef, Conversation)>, StoreError> {
         Ok(Vec::new())
     }
 
-    async fn key_of(&self, _: &Customer, _: Option<&str>) -> Result<ConversationKey, StoreError> {
+    async fn key_of(&self, _: &Customer, _ends: Ends, _: Option<&str>) -> Result<ConversationKey, StoreError> {
         Err(StoreError::Closed)
     }
 
@@ -343,7 +350,7 @@ pub(crate) fn delivery(sequence: u64, state: State) -> Delivery {
         id: id(sequence),
         kind: KindName::Note,
         conversation: ConversationKey("cust-1".into()),
-        account: Ends::FIRST.desk,
+        ends: Ends::FIRST,
         accepted_at: noon(),
         attempts: 2,
         state,
@@ -359,7 +366,7 @@ pub(crate) fn delivery(sequence: u64, state: State) -> Delivery {
 }
 
 pub(crate) fn conversation(key: &str) -> Conversation {
-    let mut conversation = Conversation::new(ConversationKey(key.into()), noon());
+    let mut conversation = Conversation::new(ConversationKey(key.into()), Ends::FIRST, noon());
     conversation.customer = Customer { phone: Some("+15550001111".into()), ..Customer::default() };
     conversation
 }

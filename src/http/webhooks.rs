@@ -27,6 +27,7 @@ use super::connections;
 use super::error::{error_answer, json_answer, panic_caught, unauthorized, unavailable};
 use super::memory::SHARE_BYTES;
 use crate::clock::Clock;
+use crate::domain::account::Ends;
 use crate::domain::event::EventId;
 use crate::domain::inbound::{Door, Otherwise, Slot};
 use crate::failpoint;
@@ -236,6 +237,8 @@ struct Storing<'a> {
 /// Hands the event to the store, or returns the outcome where there is no event.
 fn store(desk: &Desk, door: Door, intake: Intake, now: Timestamp) -> Result<Storing<'_>, Answer> {
     let store = &desk.state.store;
+    // The paths of these endpoints are those of the first accounts.
+    let ends = Ends::FIRST;
     if !matches!(intake, Intake::Refused { .. }) {
         connections::prove();
     }
@@ -245,11 +248,11 @@ fn store(desk: &Desk, door: Door, intake: Intake, now: Timestamp) -> Result<Stor
         Intake::Event { event, dedupe } => {
             let slot = desk.state.inbound.slot(door, &event.kind);
             let arrived = Arrived { at: now, slot };
-            Ok(Storing { stored: store.accept(event, dedupe, now), new: Answer::Accepted, arrived })
+            Ok(Storing { stored: store.accept(event, ends, dedupe, now), new: Answer::Accepted, arrived })
         }
         Intake::Quarantined { event, cause, dedupe } => {
             let arrived = Arrived { at: now, slot: None };
-            let stored = store.quarantine(event, cause, dedupe, now);
+            let stored = store.quarantine(event, ends, cause, dedupe, now);
             Ok(Storing { stored, new: Answer::Quarantined, arrived })
         }
     }

@@ -8,7 +8,8 @@ use std::fmt;
 
 use super::context::{Context, CustomerPart, NotePart, RecipientPart};
 use super::name::Name;
-use crate::domain::address::aliases_of;
+use crate::domain::account::Ends;
+use crate::domain::address::identities_of;
 use crate::domain::conversation::Keyword;
 use crate::domain::event::{Customer, CustomerText, Event, EventKind, PhoneText};
 use crate::domain::note::{Note, Saying, Says};
@@ -133,7 +134,7 @@ impl Supposed {
         context.event.channel = Some(written.channel.clone());
         context.event.category = Some(written.category.clone());
         // Every readable body names a customer, or a ticket whose customer only Zendesk knows.
-        match aliases_of(&written.customer).first() {
+        match identities_of(&written.customer, Ends::FIRST.carrier).first() {
             Some(alias) => {
                 let key = alias.key().0;
                 context.ticket.external_id.clone_from(&key);

@@ -56,7 +56,7 @@ impl DeliveryFilter {
     pub fn wants(&self, delivery: &Delivery) -> bool {
         let second = delivery.accepted_at.as_second();
         self.state.as_ref().is_none_or(|state| *state == delivery.state.name())
-            && self.account.is_none_or(|account| account == delivery.account)
+            && self.account.is_none_or(|account| account == delivery.route().account)
             && self.since.is_none_or(|since| second >= since.as_second())
             && self.until.is_none_or(|until| second < until.as_second())
             && self.dispatch.as_ref().is_none_or(|id| delivery.dispatches().any(|dispatch| dispatch == id))

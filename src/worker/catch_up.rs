@@ -28,7 +28,7 @@ use tracing::{info, warn};
 use crate::clients::Failure;
 use crate::clock::Trouble;
 use crate::domain::conversation::{Conversation, ConversationKey};
-use crate::domain::event::{AgentReply, Event, EventKind, TicketId};
+use crate::domain::event::{AgentReply, Event, EventKind, TicketId, TicketRef};
 use crate::domain::retry::{before, later};
 
 use super::Worker;
@@ -193,9 +193,9 @@ impl Worker {
 
     /// The conversations that these tickets belong to; `None` when the store does not answer.
     async fn known(&self, tickets: impl Iterator<Item = TicketId>) -> Option<HashMap<TicketId, Conversation>> {
-        let tickets: Vec<TicketId> = tickets.collect();
+        let tickets: Vec<TicketRef> = tickets.map(|id| TicketRef { account: self.ends.desk, id }).collect();
         match self.store.conversations_on(&tickets).await {
-            Ok(known) => Some(known.into_iter().collect()),
+            Ok(known) => Some(known.into_iter().map(|(ticket, known)| (ticket.id, known)).collect()),
             Err(error) => {
                 warn!(%error, "catch_up.not_read: the next look will go on");
                 None
@@ -229,7 +229,7 @@ impl Worker {
             let caught_up = Some(seen);
             let reply = AgentReply { ticket_id, comment_id, external_user_id: None, requester_id, caught_up };
             let event = Event { received_at: now, kind: EventKind::AgentReply(reply) };
-            if let Err(error) = self.store.accept(event, ring.keys.clone(), now).await {
+            if let Err(error) = self.store.accept(event, self.ends, ring.keys.clone(), now).await {
                 warn!(%error, "catch_up.not_stored: the next look will find it");
                 return false;
             }

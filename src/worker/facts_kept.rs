@@ -79,6 +79,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::account::Ends;
     use crate::domain::conversation::{Change, ConversationKey, TicketStatus};
     use crate::domain::event::Customer;
 
@@ -99,7 +100,7 @@ mod tests {
     #[test]
     fn facts_hold_once_for_their_delivery_while_nothing_else_is_known_and_they_are_fresh() {
         let kept = KeptFacts::default();
-        let mut conversation = Conversation::new(ConversationKey("ada".into()), at(0));
+        let mut conversation = Conversation::new(ConversationKey("ada".into()), Ends::FIRST, at(0));
         let takes = |after: i64, is_known: bool| {
             kept.keep(id(1), facts(), Some(&conversation), at(0));
             let mut now_known = conversation.clone();

@@ -84,7 +84,7 @@ impl Worker {
                 let behind = || customer_behind(ticket, &self.options.user_field);
                 let Some(customer) = named.or_else(behind) else { return Ok(false) };
                 let line = line_of(ticket, &customer);
-                let key = self.store.key_of(&customer, line).await.map_err(retry)?;
+                let key = self.store.key_of(&customer, self.ends, line).await.map_err(retry)?;
                 known = self.store.conversation(&key).await.map_err(retry)?;
                 learnt.changes.extend(line.map(|line| Change::Line(line.to_owned())));
                 learnt.changes.push(Change::Customer(customer));
@@ -152,6 +152,7 @@ fn line_of<'a>(ticket: &'a TicketView, customer: &Customer) -> Option<&'a str> {
 mod tests {
     use super::*;
     use crate::clients::zendesk::UserView;
+    use crate::domain::account::Ends;
     use crate::domain::conversation::TicketStatus;
 
     const FIELD: &str = "braze_external_id";
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn a_customer_who_is_two_users_writes_on_the_ticket_taken_up_as_the_one_whose_it_is() {
         let now = Timestamp::UNIX_EPOCH;
-        let mut known = Conversation::new(ConversationKey("ada".into()), now);
+        let mut known = Conversation::new(ConversationKey("ada".into()), Ends::FIRST, now);
         let ada = Customer { external_id: Some("ada".into()), ..Customer::default() };
         for change in
             [Change::Customer(ada), Change::Requester(UserId(1)), Change::Ticket(TicketId(4), TicketStatus::Open, now)]

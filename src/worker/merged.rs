@@ -27,7 +27,7 @@ impl Worker {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         let failed = |failure| self.outcome(failure, End::Desk);
         let Some(customer) = customer_behind(view, &self.options.user_field) else { return Ok(false) };
-        let key = self.store.key_of(&customer, None).await.map_err(retry)?;
+        let key = self.store.key_of(&customer, self.ends, None).await.map_err(retry)?;
         let known = self.store.conversation(&key).await.map_err(retry)?;
         let Some(lost) = known.and_then(|known| known.ticket) else { return Ok(false) };
         let is_merged = match self.zendesk.ticket(lost.id).await {

@@ -104,7 +104,7 @@ impl Worker {
             return Ok(true);
         }
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
-        let key = self.store.key_of(&named, None).await.map_err(retry)?;
+        let key = self.store.key_of(&named, self.ends, None).await.map_err(retry)?;
         Ok(self.store.conversation(&key).await.map_err(retry)?.is_some())
     }
 

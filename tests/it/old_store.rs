@@ -9,6 +9,7 @@
 use std::path::Path;
 
 use serde_json::Value;
+use tandem::domain::account::Ends;
 use tandem::domain::event::{DedupeKey, Event, EventKind, TicketId};
 use tandem::domain::note::{Note, Says, Tells};
 use tandem::sandbox::zendesk::{NewTicket, User};
@@ -60,9 +61,11 @@ async fn every_id_names_what_it_named() {
         let key = DedupeKey::BrazeDispatch { campaign: "c".into(), dispatch: "hello ada".into(), customer: "u".into() };
         let note = Note { ticket_id: TicketId(1), says: Says::Words { text: "anything".into() }, tells: Tells::Fact };
         let event = Event { received_at: start_of_time(), kind: EventKind::Note(note) };
-        let again = store.accept(event.clone(), vec![key], start_of_time()).await;
+        let again = store.accept(event.clone(), Ends::FIRST, vec![key], start_of_time()).await;
         assert_eq!(again, Ok(Accepted::Duplicate(all[0].id)), "and so do the dedupe keys");
-        let Ok(Accepted::New(fresh)) = store.accept(event, Vec::new(), start_of_time()).await else { panic!("new") };
+        let Ok(Accepted::New(fresh)) = store.accept(event, Ends::FIRST, Vec::new(), start_of_time()).await else {
+            panic!("new")
+        };
         assert_eq!(fresh.epoch, epoch);
         assert!(store.may_be_later(fresh, all[0].id) && !store.may_be_later(all[0].id, fresh));
         store.close().await;

@@ -164,7 +164,7 @@ fn row(
         state: delivery.state.name(),
         tone: view::tone(delivery.state.name()),
         kind: view::kind(delivery.kind),
-        way: view::way(delivery.account),
+        way: view::way(delivery.route().account),
         conversation: key.map(ToString::to_string).unwrap_or_default(),
         conversation_href: key.map(view::conversation_href).unwrap_or_default(),
         phone: view::phone(phone),

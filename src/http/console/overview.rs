@@ -177,7 +177,7 @@ pub(super) fn held(state: &OperatorState, delivery: &Delivery) -> Option<Held> {
             None => None,
         }
     };
-    by(delivery.account)
+    by(delivery.route().account)
 }
 
 fn allowance(state: &OperatorState, end: End) -> Allowance {

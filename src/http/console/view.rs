@@ -201,7 +201,7 @@ pub(super) fn row(delivery: &Delivery) -> Row {
         id: delivery.id.to_string(),
         state: delivery.state.name(),
         tone: tone(delivery.state.name()),
-        way: way(delivery.account),
+        way: way(delivery.route().account),
         conversation: conversation.map(ToString::to_string).unwrap_or_default(),
         conversation_href: conversation.map(conversation_href).unwrap_or_default(),
         attempts: delivery.attempts,

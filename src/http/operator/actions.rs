@@ -186,8 +186,10 @@ async fn take_in(
 ) -> Result<Accepted, StoreError> {
     let own = DedupeKey::ZendeskRequest(format!("read again: {id}"));
     dedupe.push(own.clone());
-    match state.store.accept(event.clone(), dedupe, state.clock.now()).await? {
-        Accepted::Duplicate(holder) if holder == id => state.store.accept(event, vec![own], state.clock.now()).await,
+    match state.store.accept(event.clone(), state.ends, dedupe, state.clock.now()).await? {
+        Accepted::Duplicate(holder) if holder == id => {
+            state.store.accept(event, state.ends, vec![own], state.clock.now()).await
+        }
         accepted @ (Accepted::New(_) | Accepted::Duplicate(_) | Accepted::Echo) => Ok(accepted),
     }
 }

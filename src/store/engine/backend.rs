@@ -12,12 +12,12 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use crate::domain::account::{AccountId, Direction, Route};
+use crate::domain::account::{AccountId, Direction, Ends, Route};
 use crate::domain::address::{self, Address, Directory};
 use crate::domain::answer::Answers;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Arrived, Delivery, Transition};
-use crate::domain::event::{Customer, DedupeKey, Event, EventId, TicketId};
+use crate::domain::event::{Customer, DedupeKey, Event, EventId, TicketRef};
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
 use crate::domain::lanes::{LaneName, Place};
@@ -70,21 +70,23 @@ impl<B: Backend> Store for B {
     fn accept(
         &self,
         event: Event,
+        ends: Ends,
         dedupe: Vec<DedupeKey>,
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Accepted, StoreError>> {
-        let arrival = Arrival::new(&event, &dedupe);
+        let arrival = Arrival::new(&event, ends, &dedupe);
         Box::pin(self.ask(move |core| core.accept(arrival?, now)))
     }
 
     async fn quarantine(
         &self,
         event: Event,
+        ends: Ends,
         cause: String,
         dedupe: Vec<DedupeKey>,
         now: Timestamp,
     ) -> Result<Accepted, StoreError> {
-        let arrival = Arrival::new(&event, &dedupe)?;
+        let arrival = Arrival::new(&event, ends, &dedupe)?;
         self.ask(move |core| core.quarantine(arrival, cause, now)).await
     }
 
@@ -107,7 +109,8 @@ impl<B: Backend> Store for B {
         let key = key.clone();
         self.ask(move |core| {
             let known = Directory::conversation(core, &key)?.ok_or_else(|| StoreError::NotFound(key.to_string()))?;
-            core.change(&key, Some(known), changes, now)
+            let ends = known.ends;
+            core.change(&key, Some(known), ends, changes, now)
         })
         .await
     }
@@ -125,7 +128,7 @@ impl<B: Backend> Store for B {
         self.ask(move |core| Directory::conversation(core, &key)).await
     }
 
-    async fn conversations_on(&self, tickets: &[TicketId]) -> Result<Vec<(TicketId, Conversation)>, StoreError> {
+    async fn conversations_on(&self, tickets: &[TicketRef]) -> Result<Vec<(TicketRef, Conversation)>, StoreError> {
         let tickets = tickets.to_vec();
         self.ask(move |core| {
             let mut found = Vec::new();
@@ -139,8 +142,9 @@ impl<B: Backend> Store for B {
         .await
     }
 
-    async fn key_of(&self, customer: &Customer, line: Option<&str>) -> Result<ConversationKey, StoreError> {
-        let address = Address::Customer { aliases: address::aliases_of(customer), line: line.map(str::to_owned) };
+    async fn key_of(&self, customer: &Customer, ends: Ends, line: Option<&str>) -> Result<ConversationKey, StoreError> {
+        let identities = address::identities_of(customer, ends.carrier);
+        let address = Address::Customer { identities, line: line.map(str::to_owned) };
         self.ask(move |core| address::resolve(&address, core).map(|resolution| resolution.key)).await
     }
 

@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use sled::IVec;
 
-use crate::domain::account::Route;
-use crate::domain::address::{Alias, Directory};
+use crate::domain::account::{Ends, Route};
+use crate::domain::address::{self, Directory};
 use crate::domain::answer::Answer;
 use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription, TicketStatus};
 use crate::domain::delivery::{Delivery, State, Transition};
@@ -12,7 +12,7 @@ use crate::domain::event::{Event, EventId};
 use crate::domain::kind::KindName;
 use crate::domain::kind::Track;
 use crate::domain::lanes::{Gates, Hold, LaneName, Need, Place};
-use crate::store::engine::core::{Core, Effect, Owed, provisional_ticket};
+use crate::store::engine::core::{Core, Effect, Owed};
 use crate::store::engine::layout;
 use crate::store::{Claim, IllegalMove, StoreError, Terms, Verdict, Work};
 
@@ -26,6 +26,7 @@ const EXPECTED: SignedDuration = SignedDuration::from_secs(10);
 pub(in crate::store) struct RawClaim {
     route: Route,
     key: ConversationKey,
+    ends: Ends,
     conversation: Option<Conversation>,
     work: Vec<(Delivery, IVec)>,
     not_before: Timestamp,
@@ -41,6 +42,7 @@ impl RawClaim {
             route: self.route,
             conversation: self.conversation,
             key: self.key,
+            ends: self.ends,
             work: self.work.into_iter().map(read).collect::<Result<_, StoreError>>()?,
             not_before: self.not_before,
             fence: self.fence,
@@ -133,7 +135,8 @@ impl Core {
         let until = self.limits.steady.now().saturating_add(self.limits.lease);
         self.follow(Effect::Hold(lane.clone(), Hold { fence, until, places }));
         let not_before = self.epochs.not_before(head, now).max(self.ages_since.min(now));
-        Ok(Some(RawClaim { route, key: lane.conversation, conversation, work, not_before, fence }))
+        let ends = work.first().map_or(Ends::FIRST, |(head, _)| head.ends);
+        Ok(Some(RawClaim { route, key: lane.conversation, ends, conversation, work, not_before, fence }))
     }
 
     /// Ends overdue leases. A call by their workers may have happened, so their deliveries count as lost.
@@ -165,7 +168,8 @@ impl Core {
             let Some((lane, head)) = self.lanes.next(route, now, gates) else { return Ok(None) };
             let home = self.home(&lane.conversation)?;
             if home != lane.conversation {
-                self.move_home(&lane, &home, &[], now)?;
+                let given = self.waiting(head)?.ends;
+                self.move_home(&lane, &home, self.ends_of(&home, given)?, &[], now)?;
                 self.keep();
                 continue;
             }
@@ -217,9 +221,11 @@ impl Core {
         if let (Some(parts), Some(delivery)) = (ruling.parts_sent, decided.first_mut()) {
             delivery.parts_sent = parts;
         }
+        let given = claimed.first().map_or(Ends::FIRST, |head| head.ends);
+        let ends = self.ends_of(&key, given)?;
         self.follow(Effect::Release(ruling.lane.clone(), ruling.fence));
         for (before, after) in claimed.iter().zip(&mut decided) {
-            after.conversation = key.clone();
+            (after.conversation, after.ends) = (key.clone(), ends);
             if matches!(after.state, State::Sending { .. }) {
                 lose(after, now, "the worker recorded no outcome")?;
             }
@@ -229,21 +235,21 @@ impl Core {
         self.leave_groups(&settled)?;
 
         if key != ruling.lane.conversation {
-            self.move_home(&ruling.lane, &key, &places, now)?;
+            self.move_home(&ruling.lane, &key, ends, &places, now)?;
         }
         if !ruling.changes.is_empty() {
             let before = self.conversation(&key)?;
-            self.change(&key, before, ruling.changes, now)?;
+            self.change(&key, before, ends, ruling.changes, now)?;
         }
         self.mark_noted(ruling.noted)?;
         if let Some(answer) = ruling.answer {
             self.keep_answer(Place::of(ruling.head), answer)?;
         }
         let head_accepted_at = claimed.first().map_or(now, |head| head.accepted_at);
-        self.add_instead(ruling.head, ruling.instead, &key, head_accepted_at)?;
+        self.add_instead(ruling.head, ruling.instead, &key, ends, head_accepted_at)?;
         for owed in ruling.besides {
             let place = self.fresh_place();
-            self.add(place, owed, key.clone(), now, State::Pending)?;
+            self.add(place, owed, key.clone(), ends, now, State::Pending)?;
         }
         Ok(())
     }
@@ -264,6 +270,7 @@ impl Core {
         head: EventId,
         instead: Vec<Owed>,
         key: &ConversationKey,
+        ends: Ends,
         accepted_at: Timestamp,
     ) -> Result<(), StoreError> {
         if instead.is_empty() {
@@ -280,7 +287,7 @@ impl Core {
             let reason = "too many events took the place of one".to_owned();
             let sub = last.sub().checked_add(more).ok_or(IllegalMove { id: parent, reason })?;
             let place = Place((head.0 & !0xffff) | u64::from(sub));
-            self.add(place, owed, key.clone(), accepted_at, State::Pending)?;
+            self.add(place, owed, key.clone(), ends, accepted_at, State::Pending)?;
         }
         Ok(())
     }
@@ -290,22 +297,23 @@ impl Core {
         &mut self,
         lane: &LaneName,
         key: &ConversationKey,
+        ends: Ends,
         claimed: &[Place],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.move_lane(lane, key, claimed)?;
+        self.move_lane(lane, key, ends, claimed)?;
         for other in LaneName::all(&lane.conversation).into_iter().filter(|other| other != lane) {
             // A lane that a worker holds moves at its next claim: see `next_lane`.
             if self.lanes.held(&other).is_none() {
-                self.move_lane(&other, key, &[])?;
+                self.move_lane(&other, key, ends, &[])?;
             }
         }
-        if let Some(ticket) = provisional_ticket(&lane.conversation) {
+        if let Some(ticket) = lane.conversation.provisional_ticket() {
             self.journal.put(layout::ticket(ticket), key.0.as_bytes().into());
         }
         let before = self.conversation(key)?;
         if before.is_none() {
-            self.learn_names(key, &[Alias::External(key.0.clone())])?;
+            self.learn_names(key, &[address::external_id_in(key, ends.carrier)])?;
         }
         let mut learnt = Vec::new();
         if let Some(provisional) = self.conversation(&lane.conversation)? {
@@ -316,20 +324,31 @@ impl Core {
             }
             learnt.extend(provisional.own_writes.into_iter().map(|write| Change::Wrote(write.fingerprint)));
         }
-        self.change(key, before, learnt, now)
+        self.change(key, before, ends, learnt, now)
     }
 
     /// Moves a lane's waiting deliveries to another conversation, in order; `done` are already written.
-    fn move_lane(&mut self, lane: &LaneName, key: &ConversationKey, done: &[Place]) -> Result<(), StoreError> {
+    fn move_lane(
+        &mut self,
+        lane: &LaneName,
+        key: &ConversationKey,
+        ends: Ends,
+        done: &[Place],
+    ) -> Result<(), StoreError> {
         for place in self.lanes.places(lane) {
             if done.contains(&place) {
                 continue;
             }
             let before = self.waiting(place)?;
-            let after = Delivery { conversation: key.clone(), ..before.clone() };
+            let after = Delivery { conversation: key.clone(), ends, ..before.clone() };
             self.write(&before, &after)?;
         }
         Ok(())
+    }
+
+    /// The accounts of a conversation; those given for a conversation that is not known yet.
+    fn ends_of(&self, key: &ConversationKey, given: Ends) -> Result<Ends, StoreError> {
+        Ok(self.conversation(key)?.map_or(given, |known| known.ends))
     }
 
     /// Takes settled deliveries out of their groups; when the head settled, the first of the others leads.

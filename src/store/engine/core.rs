@@ -8,11 +8,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use crate::domain::account::{Direction, Route};
-use crate::domain::address::{self, Address, Alias, Directory};
+use crate::domain::account::{Direction, Ends, Route};
+use crate::domain::address::{self, Address, Directory, Identity};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, learnt_from};
 use crate::domain::delivery::{self, Delivery, State};
-use crate::domain::event::{DedupeKey, Event, EventId, EventKind, TicketId};
+use crate::domain::event::{DedupeKey, Event, EventId, EventKind, TicketRef};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::{Entry, Hold, LaneName, Lanes, Place};
 use crate::store::engine::disk::Disk;
@@ -83,6 +83,8 @@ pub(in crate::store) enum Effect {
 pub(in crate::store) struct Arrival {
     owed: Owed,
     address: Address,
+    /// The accounts of the conversation, as far as the sender can tell. A known conversation keeps its own.
+    ends: Ends,
     learnt: Vec<Change>,
     /// The text to recognise an echo by, where the event may be one.
     echo_of: Option<String>,
@@ -91,7 +93,7 @@ pub(in crate::store) struct Arrival {
 }
 
 impl Arrival {
-    pub(in crate::store) fn new(event: &Event, dedupe: &[DedupeKey]) -> Result<Self, StoreError> {
+    pub(in crate::store) fn new(event: &Event, ends: Ends, dedupe: &[DedupeKey]) -> Result<Self, StoreError> {
         // Only a text without a comment's number may be an echo: a comment is recognised by its number.
         let echo_of = match &event.kind {
             EventKind::PhoneText(text) if text.comment_id.is_none() => Some(text.text.clone()),
@@ -105,10 +107,11 @@ impl Arrival {
         };
         Ok(Self {
             owed: Owed::new(event)?,
-            address: Address::of(&event.kind),
+            address: Address::of(&event.kind, ends),
+            ends,
             learnt: learnt_from(&event.kind),
             echo_of,
-            dedupe: layout::dedupe_digests(dedupe)?,
+            dedupe: layout::dedupe_digests(dedupe, ends)?,
             dispatch: delivery::dispatch_in(dedupe),
         })
     }
@@ -176,21 +179,22 @@ impl Core {
         }
         self.check_disk()?;
 
-        for (alias, key) in resolution.new_aliases {
-            self.journal.put(layout::alias(&alias), key.0.as_bytes().into());
+        for (identity, key) in resolution.new_identities {
+            self.journal.put(layout::identity(&identity), key.0.as_bytes().into());
         }
         let changes: Vec<Change> = resolution.changes.into_iter().chain(arrival.learnt).collect();
+        let before = match resolution.conversation {
+            Some(conversation) => Some(conversation),
+            None => self.conversation(&resolution.key)?,
+        };
+        let ends = before.as_ref().map_or(arrival.ends, |before| before.ends);
         if !changes.is_empty() {
-            let before = match resolution.conversation {
-                Some(conversation) => Some(conversation),
-                None => self.conversation(&resolution.key)?,
-            };
-            self.change(&resolution.key, before, changes, now)?;
+            self.change(&resolution.key, before, ends, changes, now)?;
         }
         let place = self.fresh_place();
         self.known.stage(&arrival.dedupe, place, now.as_second());
         let owed = Owed { dispatch: arrival.dispatch, ..arrival.owed };
-        self.add(place, owed, resolution.key, now, State::Pending)?;
+        self.add(place, owed, resolution.key, ends, now, State::Pending)?;
         Ok(Accepted::New(self.epochs.id(place)))
     }
 
@@ -207,7 +211,7 @@ impl Core {
         self.check_disk()?;
         let place = self.fresh_place();
         self.known.stage(&arrival.dedupe, place, now.as_second());
-        self.add(place, arrival.owed, address::nobody(), now, State::Quarantined { cause })?;
+        self.add(place, arrival.owed, address::nobody(), arrival.ends, now, State::Quarantined { cause })?;
         Ok(Accepted::New(self.epochs.id(place)))
     }
 
@@ -254,6 +258,7 @@ impl Core {
         place: Place,
         owed: Owed,
         key: ConversationKey,
+        ends: Ends,
         accepted_at: Timestamp,
         state: State,
     ) -> Result<(), StoreError> {
@@ -266,7 +271,7 @@ impl Core {
             id: place.id(self.epochs.present().epoch),
             kind: owed.kind,
             conversation: key,
-            account: self.limits.ends.at(owed.kind.traits().calls),
+            ends,
             accepted_at,
             settled_at: state.is_settled().then_some(accepted_at),
             state,
@@ -324,19 +329,21 @@ impl Core {
         &mut self,
         key: &ConversationKey,
         before: Option<Conversation>,
+        ends: Ends,
         changes: Vec<Change>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut after = before.clone().unwrap_or_else(|| Conversation::new(key.clone(), now));
+        let mut after = before.clone().unwrap_or_else(|| Conversation::new(key.clone(), ends, now));
         for change in changes {
             if let Change::Ticket(id, ..) = &change
                 && !key.is_provisional()
             {
                 // Older tickets stay in the index: a late reply on a solved one still finds its customer.
-                self.journal.put(layout::ticket(*id), key.0.as_bytes().into());
+                let ticket = TicketRef { account: after.ends.desk, id: *id };
+                self.journal.put(layout::ticket(ticket), key.0.as_bytes().into());
             }
             if let Change::Customer(customer) = &change {
-                self.learn_names(key, &address::aliases_of(customer))?;
+                self.learn_names(key, &address::identities_of(customer, after.ends.carrier))?;
             }
             after.apply(change, now);
         }
@@ -353,13 +360,17 @@ impl Core {
     }
 
     /// A name leads to the customer's first conversation, also when it is learnt on another of the customer's lines.
-    pub(in crate::store) fn learn_names(&mut self, key: &ConversationKey, aliases: &[Alias]) -> Result<(), StoreError> {
-        for alias in aliases {
-            let at = layout::alias(alias);
+    pub(in crate::store) fn learn_names(
+        &mut self,
+        key: &ConversationKey,
+        names: &[Identity],
+    ) -> Result<(), StoreError> {
+        for name in names {
+            let at = layout::identity(name);
             if self.journal.get(&at)?.is_some() {
                 continue;
             }
-            let base = alias.key();
+            let base = name.key();
             let on_a_line = key.0.strip_prefix(&base.0).is_some_and(|rest| rest.starts_with('@'));
             let leads_to = if on_a_line { &base } else { key };
             self.journal.put(at, leads_to.0.as_bytes().into());
@@ -369,7 +380,7 @@ impl Core {
 
     /// The conversation to which this key belongs now: a provisional key gives way as soon as its ticket is known.
     pub(in crate::store) fn home(&self, key: &ConversationKey) -> Result<ConversationKey, StoreError> {
-        let known = match provisional_ticket(key) {
+        let known = match key.provisional_ticket() {
             Some(ticket) => self.by_ticket(ticket)?,
             None => None,
         };
@@ -471,7 +482,7 @@ pub(in crate::store) fn entry_of(delivery: &Delivery) -> Entry {
         // one.
         due_at: delivery.state.due_at().unwrap_or(Timestamp::MIN),
         in_doubt: matches!(delivery.state, State::Unconfirmed { .. }),
-        account: delivery.account,
+        account: delivery.route().account,
     }
 }
 
@@ -482,10 +493,4 @@ pub(in crate::store) fn drawer(delivery: &Delivery) -> u8 {
 
 fn not_dedupe() -> StoreError {
     StoreError::Failed("a dedupe record is damaged".into())
-}
-
-/// The ticket that a provisional key stands for.
-pub(in crate::store) fn provisional_ticket(key: &ConversationKey) -> Option<TicketId> {
-    let ticket = TicketId(key.0.rsplit_once(':')?.1.parse().ok()?);
-    (ConversationKey::provisional(ticket) == *key).then_some(ticket)
 }

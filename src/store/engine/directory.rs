@@ -2,9 +2,9 @@
 //!
 //! It only reads.
 
-use crate::domain::address::{Alias, Directory};
+use crate::domain::address::{Directory, Identity};
 use crate::domain::conversation::{Conversation, ConversationKey};
-use crate::domain::event::TicketId;
+use crate::domain::event::TicketRef;
 use crate::store::StoreError;
 use crate::store::engine::core::Core;
 use crate::store::engine::layout;
@@ -12,11 +12,11 @@ use crate::store::engine::layout;
 impl Directory for Core {
     type Error = StoreError;
 
-    fn by_alias(&self, alias: &Alias) -> Result<Option<ConversationKey>, StoreError> {
-        Ok(self.journal.get(&layout::alias(alias))?.map(|value| key_in(&value)))
+    fn by_identity(&self, identity: &Identity) -> Result<Option<ConversationKey>, StoreError> {
+        Ok(self.journal.get(&layout::identity(identity))?.map(|value| key_in(&value)))
     }
 
-    fn by_ticket(&self, ticket: TicketId) -> Result<Option<ConversationKey>, StoreError> {
+    fn by_ticket(&self, ticket: TicketRef) -> Result<Option<ConversationKey>, StoreError> {
         Ok(self.journal.get(&layout::ticket(ticket))?.map(|value| key_in(&value)))
     }
 

@@ -6,9 +6,11 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use crate::domain::address::{Alias, Directory};
+use crate::domain::account::{AccountId, Ends};
+use crate::domain::address::{Directory, Identity, Scheme};
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::State;
+use crate::domain::event::{TicketId, TicketRef};
 use crate::domain::find::Search;
 use crate::domain::lanes::Place;
 use crate::store::engine::core::Core;
@@ -96,8 +98,12 @@ impl Core {
             });
         };
         if let Some(ticket) = filter.ticket {
-            let leads_to = self.by_ticket(ticket)?;
-            also([Some(ConversationKey::provisional(ticket)), leads_to].iter().flatten().map(digest).collect());
+            let mut theirs = Vec::new();
+            for ticket in of_each_desk(ticket) {
+                theirs.push(ConversationKey::provisional(ticket));
+                theirs.extend(self.by_ticket(ticket)?);
+            }
+            also(theirs.iter().map(digest).collect());
         }
         if let Some(end) = &filter.phone_end {
             let people = self.ranked(self.index.people().find(&Search::PhoneEnd(end.clone()), COUNTED_MAX));
@@ -120,10 +126,10 @@ impl Core {
         };
         let mut keys = self.index.people().find(search, COUNTED_MAX);
         let leads_to = match search {
-            Search::Ticket(ticket) => vec![self.by_ticket(*ticket)?],
-            Search::Key(id) => {
-                vec![self.by_alias(&Alias::External(id.clone()))?, self.by_alias(&Alias::Braze(id.clone()))?]
+            Search::Ticket(ticket) => {
+                of_each_desk(*ticket).map(|ticket| self.by_ticket(ticket)).collect::<Result<_, _>>()?
             }
+            Search::Key(value) => names_of(value).map(|name| self.by_identity(&name)).collect::<Result<_, _>>()?,
             Search::Event(_) | Search::Dispatch(_) | Search::PhoneEnd(_) | Search::Name(_) => Vec::new(),
         };
         for key in leads_to.into_iter().flatten() {
@@ -151,4 +157,18 @@ impl Core {
     fn rank(&self, key: Arc<str>) -> Rank {
         (Reverse(self.index.newest_of(self.index.digest(&key))), key)
     }
+}
+
+/// The tickets of this number, one for each account that could be a desk.
+fn of_each_desk(id: TicketId) -> impl Iterator<Item = TicketRef> {
+    let desks = AccountId::all().filter(|account| *account != Ends::FIRST.carrier);
+    desks.map(move |account| TicketRef { account, id })
+}
+
+/// Everything that this name could be, at each account.
+fn names_of(value: &str) -> impl Iterator<Item = Identity> {
+    let schemes = [Scheme::External, Scheme::Carrier];
+    let carriers = AccountId::all().filter(|account| *account != Ends::FIRST.desk);
+    let each = carriers.flat_map(move |account| schemes.map(|scheme| (scheme, account)));
+    each.map(|(scheme, account)| Identity { scheme, account, value: value.to_owned() })
 }

@@ -14,7 +14,7 @@ use sled::IVec;
 use crate::domain::address;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
-use crate::domain::event::{Event, EventKind, TicketId};
+use crate::domain::event::{Event, EventKind};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::{LaneName, Place};
 use crate::domain::operator::{Act, Order, Traces, digest};
@@ -74,7 +74,7 @@ pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<
             known.take(at, conversation);
         }
     }
-    for prefix in [layout::ALIAS, layout::TICKET] {
+    for prefix in [layout::IDENTITY, layout::TICKET, layout::SCOPED_TICKET] {
         for entry in look.with_prefix(&[prefix]) {
             let (at, value) = entry?;
             if known.keys.iter().any(|key| key.0.as_bytes() == &*value) {
@@ -82,11 +82,8 @@ pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<
             }
         }
     }
-    let tickets = known.names.iter().filter(|at| at.first() == Some(&layout::TICKET));
-    let tickets: Vec<ConversationKey> = tickets
-        .filter_map(|at| Some(TicketId(u64::from_be_bytes(at.get(1..)?.try_into().ok()?))))
-        .map(ConversationKey::provisional)
-        .collect();
+    let tickets = known.names.iter().filter_map(|at| layout::ticket_in(at));
+    let tickets: Vec<ConversationKey> = tickets.map(ConversationKey::provisional).collect();
     known.keys.extend(tickets);
     Ok(known)
 }
@@ -99,8 +96,8 @@ fn load(look: &dyn Look, at: &IVec) -> Result<Option<Conversation>, StoreError> 
 
 /// The customer's first conversation, found as for a new text ([`address::resolve`]).
 fn base_of(look: &dyn Look, conversation: &Conversation) -> Result<ConversationKey, StoreError> {
-    for alias in address::aliases_of(&conversation.customer) {
-        if let Some(key) = look.get(&layout::alias(&alias))? {
+    for name in address::identities_of(&conversation.customer, conversation.ends.carrier) {
+        if let Some(key) = look.get(&layout::identity(&name))? {
             return Ok(key_in(&key));
         }
     }

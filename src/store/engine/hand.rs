@@ -69,10 +69,13 @@ impl Core {
     }
 
     /// Reads the pauses that the records hold.
-    pub(in crate::store) fn recover_pauses(&mut self) -> Result<(), StoreError> {
-        for account in self.limits.ends.accounts() {
-            if let Some(record) = self.journal.load(&layout::pause(account))? {
-                self.hand.pauses.insert(account, layout::decode("pause", &record)?);
+    pub(in crate::store) fn recover_pauses(&mut self, look: &dyn Look) -> Result<(), StoreError> {
+        for entry in look.with_prefix(layout::PAUSE) {
+            let (key, value) = entry?;
+            let name = key.get(layout::PAUSE.len()..).and_then(|name| std::str::from_utf8(name).ok());
+            // An account's name is short, so the record is whole.
+            if let Some(account) = name.and_then(|name| name.parse().ok()) {
+                self.hand.pauses.insert(account, layout::decode("pause", &value)?);
             }
         }
         Ok(())

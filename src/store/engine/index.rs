@@ -152,7 +152,7 @@ impl Index {
             brief: Brief {
                 second: second(delivery.accepted_at),
                 state: u8::try_from(state).unwrap_or_default(),
-                account: delivery.account,
+                account: delivery.route().account,
                 is_doorbell: delivery.kind == KindName::AgentReply,
                 is_set_aside: delivery.state.is_set_aside(),
                 is_note: delivery.kind == KindName::Note,

@@ -8,7 +8,7 @@
 //! | `v` place | the vendor's answers to the failed attempts of the delivery there |
 //! | `d` place | the dedupe keys of the event there and of some after it, in order: whose, since when, the digest |
 //! | `c` conversation key | the conversation |
-//! | `t` ticket number | the key of the conversation that the ticket belongs, or once belonged, to |
+//! | `t` ticket number; `T` account, 0, ticket number for further desks | the key of the conversation that the ticket belongs, or once belonged, to |
 //! | `a` kind, digest | a customer's name: the key of the customer's first conversation |
 //! | `x` number, part | a part of a long value |
 //! | `o` number | an order of the operator's, for the audit |
@@ -22,11 +22,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 use sled::IVec;
 
-use crate::domain::account::AccountId;
-use crate::domain::address::Alias;
+use crate::domain::account::{AccountId, Ends};
+use crate::domain::address::{Identity, Scheme};
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::Delivery;
-use crate::domain::event::{DedupeKey, TicketId};
+use crate::domain::event::{DedupeKey, TicketId, TicketRef};
 use crate::domain::lanes::Place;
 use crate::store::StoreError;
 
@@ -77,6 +77,8 @@ pub(in crate::store) const META_AGES: &[u8] = b"mages";
 pub(in crate::store) const META_ARRIVALS: &[u8] = b"marrivals";
 /// The prefix of the openings' keys.
 pub(in crate::store) const OPENED: &[u8] = b"mopened ";
+/// The beginning of the keys of pauses.
+pub(in crate::store) const PAUSE: &[u8] = b"mpause ";
 pub(in crate::store) const META_NEXT: &[u8] = b"mnext";
 
 pub(in crate::store) const EVENT: u8 = b'e';
@@ -86,7 +88,8 @@ pub(in crate::store) const ANSWERS: u8 = b'v';
 pub(in crate::store) const DEDUPE: u8 = b'd';
 pub(in crate::store) const CONVERSATION: u8 = b'c';
 pub(in crate::store) const TICKET: u8 = b't';
-pub(in crate::store) const ALIAS: u8 = b'a';
+pub(in crate::store) const SCOPED_TICKET: u8 = b'T';
+pub(in crate::store) const IDENTITY: u8 = b'a';
 pub(in crate::store) const PART: u8 = b'x';
 pub(in crate::store) const AUDIT: u8 = b'o';
 
@@ -110,28 +113,50 @@ pub(in crate::store) fn conversation(key: &ConversationKey) -> IVec {
     prefixed(CONVERSATION, key.0.as_bytes())
 }
 
-pub(in crate::store) fn ticket(id: TicketId) -> IVec {
-    prefixed(TICKET, &id.0.to_be_bytes())
+pub(in crate::store) fn ticket(ticket: TicketRef) -> IVec {
+    let number = ticket.id.0.to_be_bytes();
+    if ticket.account.is_first() {
+        return prefixed(TICKET, &number);
+    }
+    prefixed(SCOPED_TICKET, &[ticket.account.name().as_bytes(), &[0], &number].concat())
+}
+
+/// The ticket of such a key; `None` for every other key.
+pub(in crate::store) fn ticket_in(key: &[u8]) -> Option<TicketRef> {
+    let (prefix, rest) = key.split_first()?;
+    let (name, number) = rest.split_last_chunk::<8>()?;
+    let account = match (*prefix, name) {
+        (TICKET, []) => Ends::FIRST.desk,
+        (SCOPED_TICKET, [name @ .., 0]) => std::str::from_utf8(name).ok()?.parse().ok()?,
+        _ => return None,
+    };
+    Some(TicketRef { account, id: TicketId(u64::from_be_bytes(*number)) })
 }
 
 /// Names are digested, because a name is any text of any length and is never read back.
-pub(in crate::store) fn alias(alias: &Alias) -> IVec {
-    let (kind, id) = match alias {
-        Alias::External(id) => (b'e', id),
-        Alias::Braze(id) => (b'b', id),
+pub(in crate::store) fn identity(identity: &Identity) -> IVec {
+    let kind = match (identity.scheme, identity.account.is_first()) {
+        (Scheme::External, true) => b'e',
+        (Scheme::Carrier, true) => b'b',
+        (Scheme::External, false) => b'E',
+        (Scheme::Carrier, false) => b'B',
     };
-    let mut key = [ALIAS; 18];
+    let mut key = [IDENTITY; 18];
     key[1] = kind;
-    key[2..].copy_from_slice(&digest(id.as_bytes()));
+    key[2..].copy_from_slice(&digest(identity.account.scoped(&identity.value).as_bytes()));
     IVec::from(&key)
 }
 
 /// The digests of dedupe keys; JSON keeps the parts of a key apart.
-pub(in crate::store) fn dedupe_digests(keys: &[DedupeKey]) -> Result<Vec<Digest>, StoreError> {
+pub(in crate::store) fn dedupe_digests(keys: &[DedupeKey], ends: Ends) -> Result<Vec<Digest>, StoreError> {
     if keys.len() > DEDUPE_KEYS_MAX {
         return Err(StoreError::Failed(format!("an event with more than {DEDUPE_KEYS_MAX} dedupe keys")));
     }
-    let digest = |key| Ok(digest(&serde_json::to_vec(key).map_err(|error| broken("dedupe key", &error))?));
+    let digest = |key: &DedupeKey| {
+        let account = ends.at(key.end());
+        let bytes = if account.is_first() { serde_json::to_vec(key) } else { serde_json::to_vec(&(account, key)) };
+        Ok(digest(&bytes.map_err(|error| broken("dedupe key", &error))?))
+    };
     keys.iter().map(digest).collect()
 }
 
@@ -142,7 +167,7 @@ pub(in crate::store) fn audit(number: u64) -> IVec {
 
 /// The key of a destination's pause.
 pub(in crate::store) fn pause(account: AccountId) -> IVec {
-    prefixed(b'm', format!("pause {}", account.name()).as_bytes())
+    IVec::from([PAUSE, account.name().as_bytes()].concat())
 }
 
 /// The key of an opening that gave out sequences from this one on.

@@ -7,7 +7,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use sled::IVec;
 
-use crate::domain::account::{End, Ends};
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::Customer;
@@ -117,7 +116,7 @@ pub(in crate::store) fn take_up(
         let since = core.lost_time.map_or(last_known, |lost| lost.since.min(last_known));
         core.lost_time = Some(LostTime { since, until: start.now, doubted: Some(doubted) });
     }
-    core.recover_pauses()?;
+    core.recover_pauses(&*view)?;
     write_start(&mut core, &before, kept, &start)?;
     core.commit()?;
     Ok(core)
@@ -244,12 +243,6 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Known, St
         if let Some(head) = delivery.merged_into {
             core.groups.entry(Place::of(head)).or_default().push(place);
         }
-        if is_filed_under_the_carrier(&delivery, core.limits.ends) {
-            let filed = delivery.clone();
-            delivery.account = core.limits.ends.desk;
-            core.write(&filed, &delivery)?;
-            core.keep();
-        }
         if let State::Sending { lease_until, .. } = delivery.state {
             let before = delivery.clone();
             let since = lease_until.saturating_sub(lease).unwrap_or(now).min(now);
@@ -278,11 +271,6 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Known, St
         known.iter().for_each(|known| core.known.learn(known));
     }
     Ok(Known { latest, last })
-}
-
-/// Whether a record names the carrier for a delivery that calls the desk, as records of doorbells did before format 4.
-fn is_filed_under_the_carrier(delivery: &Delivery, ends: Ends) -> bool {
-    delivery.kind.traits().calls == End::Desk && delivery.account == ends.carrier
 }
 
 /// Whether the time of an opening does not follow the last known time.

@@ -6,8 +6,9 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::domain::account::AccountId;
+use crate::domain::account::Ends;
 use crate::domain::conversation::ConversationKey;
+use crate::domain::kind::KindName;
 use crate::domain::lanes::Place;
 use crate::store::engine::tree::Look;
 use crate::store::engine::{layout, lists};
@@ -29,8 +30,9 @@ pub(in crate::store) struct Step {
 #[derive(Deserialize)]
 struct Glance {
     conversation: ConversationKey,
-    #[serde(alias = "destination")]
-    account: AccountId,
+    kind: KindName,
+    #[serde(default)]
+    ends: Ends,
     accepted_at: Timestamp,
     state: GlanceState,
 }
@@ -49,7 +51,7 @@ pub(in crate::store) fn next(look: &dyn Look, sweep: &Sweep) -> Result<Step, Sto
         Ok(glance.state.is == sweep.state
             && glance.accepted_at <= sweep.accepted_by
             && sweep.conversation.as_ref().is_none_or(|key| *key == glance.conversation)
-            && sweep.account.is_none_or(|account| account == glance.account))
+            && sweep.account.is_none_or(|account| account == glance.kind.route(glance.ends).account))
     };
     // Both prefixes hold `unconfirmed` deliveries: those that were set aside lie in the history.
     let waits = ["pending", "sending", "waiting", "unconfirmed"].contains(&sweep.state.as_str());

@@ -75,8 +75,6 @@ impl Core {
             let before = self.find(place)?.ok_or_else(|| self.not_found(place))?;
             let mut after = before.clone();
             apply(&mut after, Transition::Redrive, now)?;
-            // A settled doorbell of a record before format 4 names the carrier.
-            after.account = self.limits.ends.at(after.kind.traits().calls);
             after.conversation = self.home(&after.conversation)?;
             self.write(&before, &after)?;
         }
@@ -116,11 +114,11 @@ impl Core {
         self.mark_noted(arrival::noted(before, &event))?;
         let changes = arrival::learnt(before, &event, conversation.as_ref());
         if !changes.is_empty() {
-            self.change(key, conversation, changes, now)?;
+            self.change(key, conversation, before.ends, changes, now)?;
         }
         if let Some(note) = note {
             let place = self.fresh_place();
-            self.add(place, Owed::born_of(before.id, &note)?, key.clone(), now, State::Pending)?;
+            self.add(place, Owed::born_of(before.id, &note)?, key.clone(), before.ends, now, State::Pending)?;
         }
         Ok(())
     }

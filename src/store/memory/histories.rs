@@ -9,10 +9,10 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
 use crate::domain::account::Ends;
-use crate::domain::address::Alias;
+use crate::domain::address::{Identity, Scheme};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, TicketStatus};
 use crate::domain::delivery::{Delivery, State, Transition, receipt_of};
-use crate::domain::event::{Customer, DedupeKey, EventId, TicketId};
+use crate::domain::event::{Customer, DedupeKey, EventId, TicketId, TicketRef};
 use crate::domain::find::Search;
 use crate::domain::lanes::Place;
 use crate::domain::operator::{Access, Operator, Order};
@@ -80,7 +80,7 @@ impl World {
                 self.accept(event, Vec::new()).await;
             }
             50..55 => {
-                let quarantined = self.store.quarantine(doorbell(1), "x".into(), Vec::new(), now).await;
+                let quarantined = self.store.quarantine(doorbell(1), Ends::FIRST, "x".into(), Vec::new(), now).await;
                 self.ids.extend(quarantined.into_iter().filter_map(new));
             }
             55..82 => self.work().await,
@@ -108,7 +108,7 @@ impl World {
     }
 
     async fn accept(&mut self, event: crate::domain::event::Event, dedupe: Vec<DedupeKey>) {
-        let accepted = self.store.accept(event, dedupe, at(self.now)).await;
+        let accepted = self.store.accept(event, Ends::FIRST, dedupe, at(self.now)).await;
         self.ids.extend(accepted.into_iter().filter_map(new));
     }
 
@@ -187,6 +187,7 @@ impl All {
         let whose: Vec<BTreeSet<ConversationKey>> = [
             filter.conversation.clone().map(|key| BTreeSet::from([key])),
             filter.ticket.map(|ticket| {
+                let ticket = TicketRef { account: Ends::FIRST.desk, id: ticket };
                 let known = self.leads_to(&layout::ticket(ticket));
                 known.into_iter().chain([ConversationKey::provisional(ticket)]).collect()
             }),
@@ -218,10 +219,14 @@ impl All {
     fn find(&self, search: Option<&Search>) -> Vec<ConversationKey> {
         let led_to = match search {
             Some(Search::Key(id)) => {
-                let names = [Alias::External(id.clone()), Alias::Braze(id.clone())];
-                names.iter().filter_map(|name| self.leads_to(&layout::alias(name))).collect()
+                let name = |scheme| Identity { scheme, account: Ends::FIRST.carrier, value: id.clone() };
+                let names = [name(Scheme::External), name(Scheme::Carrier)];
+                names.iter().filter_map(|name| self.leads_to(&layout::identity(name))).collect()
             }
-            Some(Search::Ticket(ticket)) => self.leads_to(&layout::ticket(*ticket)).into_iter().collect(),
+            Some(Search::Ticket(ticket)) => {
+                let ticket = TicketRef { account: Ends::FIRST.desk, id: *ticket };
+                self.leads_to(&layout::ticket(ticket)).into_iter().collect()
+            }
             _ => Vec::new(),
         };
         let mut found: Vec<ConversationKey> = self

@@ -115,6 +115,7 @@ fn has_changed(ticket: &TicketView, heard: &Ticket) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::Ends;
     use crate::domain::conversation::{ConversationKey, TicketStatus};
     use crate::domain::event::{CommentId, TicketId, UserId};
     use crate::domain::reading::{Counted, Shown};
@@ -140,7 +141,7 @@ mod tests {
 
     /// A conversation whose text opened the ticket in second 100 as comment 10.
     fn opened() -> Conversation {
-        let mut known = Conversation::new(ConversationKey("c1".into()), at(100));
+        let mut known = Conversation::new(ConversationKey("c1".into()), Ends::FIRST, at(100));
         for change in [
             Change::Ticket(ID, TicketStatus::Open, at(100)),
             Change::Stamp(ID, at(100)),
@@ -188,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_ticket_that_is_not_counted_is_read_when_it_is_listed_or_has_changed_since_it_was_heard_of() {
-        let mut known = Conversation::new(ConversationKey("c1".into()), at(100));
+        let mut known = Conversation::new(ConversationKey("c1".into()), Ends::FIRST, at(100));
         known.apply(Change::Ticket(ID, TicketStatus::Open, at(100)), at(200));
         assert_eq!(listed(Some(&known), &ticket(TicketStatus::Open, 100, None)), Listed::Stranger);
         assert_eq!(listed(None, &ticket(TicketStatus::Open, 100, None)), Listed::Stranger);

@@ -12,11 +12,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use tandem::domain::account::{AccountId, Direction, Route};
+use tandem::domain::account::{AccountId, Direction, Ends, Route};
 use tandem::domain::answer::Answers;
 use tandem::domain::conversation::{Change, Conversation, ConversationKey};
 use tandem::domain::delivery::{Arrived, Delivery, Transition};
-use tandem::domain::event::{Customer, DedupeKey, Event, EventId, EventKind, TicketId};
+use tandem::domain::event::{Customer, DedupeKey, Event, EventId, EventKind, TicketRef};
 use tandem::domain::find::Search;
 use tandem::domain::inbound::Arrivals;
 use tandem::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
@@ -77,6 +77,7 @@ impl Store for MortalStore {
     fn accept(
         &self,
         mut event: Event,
+        _ends: Ends,
         mut dedupe: Vec<DedupeKey>,
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Accepted, StoreError>> {
@@ -91,14 +92,14 @@ impl Store for MortalStore {
             let lies = self.is(Broken::AcknowledgesBeforeAppending)
                 || (self.is(Broken::ForgetsAnAppend) && world.is_on_fire() && world.lots.chance(0.05));
             if !lies {
-                return self.call("accept", self.store.accept(event, dedupe, now)).await;
+                return self.call("accept", self.store.accept(event, Ends::FIRST, dedupe, now)).await;
             }
             let (store, life, forgets) = (Arc::clone(&self.store), self.life.clone(), self.is(Broken::ForgetsAnAppend));
             tokio::spawn(async move {
                 tokio::time::sleep(TOO_LATE).await;
                 life.step("before the late append").await;
                 if !forgets {
-                    store.accept(event, dedupe, now).await.unwrap();
+                    store.accept(event, Ends::FIRST, dedupe, now).await.unwrap();
                 }
             });
             Ok(Accepted::New(EventId { epoch: 0, sequence: world.next_number(), sub: 0 }))
@@ -108,11 +109,12 @@ impl Store for MortalStore {
     async fn quarantine(
         &self,
         event: Event,
+        _ends: Ends,
         cause: String,
         dedupe: Vec<DedupeKey>,
         now: Timestamp,
     ) -> Result<Accepted, StoreError> {
-        self.call("quarantine", self.store.quarantine(event, cause, dedupe, now)).await
+        self.call("quarantine", self.store.quarantine(event, Ends::FIRST, cause, dedupe, now)).await
     }
 
     async fn claim(&self, route: Route, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError> {
@@ -164,12 +166,17 @@ impl Store for MortalStore {
         self.call("conversation", self.store.conversation(key)).await
     }
 
-    async fn conversations_on(&self, tickets: &[TicketId]) -> Result<Vec<(TicketId, Conversation)>, StoreError> {
+    async fn conversations_on(&self, tickets: &[TicketRef]) -> Result<Vec<(TicketRef, Conversation)>, StoreError> {
         self.call("conversations_on", self.store.conversations_on(tickets)).await
     }
 
-    async fn key_of(&self, customer: &Customer, line: Option<&str>) -> Result<ConversationKey, StoreError> {
-        self.call("key_of", self.store.key_of(customer, line)).await
+    async fn key_of(
+        &self,
+        customer: &Customer,
+        _ends: Ends,
+        line: Option<&str>,
+    ) -> Result<ConversationKey, StoreError> {
+        self.call("key_of", self.store.key_of(customer, Ends::FIRST, line)).await
     }
 
     async fn conversations(
