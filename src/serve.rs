@@ -116,7 +116,7 @@ pub async fn run(
     };
     let listeners = Listeners {
         public: bind(config.listen, "listen").await?,
-        operator: bind(config.operator.listen, "operator_listen").await?,
+        operator: bind(config.operator_listen, "operator_listen").await?,
     };
     let stop = stop_signal()?;
     serve_and_reload(config, listeners, Clock::system(), stop, reloads).await
@@ -177,7 +177,7 @@ async fn compose(
     stop: impl Future<Output = ()>,
     reloads: Reloads,
 ) -> Result<(), ServeError> {
-    let StoreUrl::Sled { directory } = &config.store;
+    let StoreUrl::Sled { directory } = &config.store.url;
     let bounds = memory::limits(&clock);
     let store: Arc<dyn Store> =
         Arc::new(SledStore::open(directory, bounds.clone(), clock.draw_u32(), clock.now()).await?);
@@ -190,7 +190,7 @@ async fn compose(
     let (shown_mappings, mappings_now) = watch::channel(mappings::shown(&config, &mappings));
     let worker = Arc::new(worker(&config, mappings, &outside, &metrics, &readiness));
     let (intake, intake_now) = watch::channel(Arc::new(intake_options(&config)));
-    let (roster, roster_now) = watch::channel(Arc::new(config.operator.roster()));
+    let (roster, roster_now) = watch::channel(Arc::new(config.roster()));
     let (alarm, alarm_now) = watch::channel(alarm_options(&config));
     let memory = Arc::new(Memory::default());
     let (stop_serving, stop_working) = (CancellationToken::new(), CancellationToken::new());
@@ -367,7 +367,7 @@ fn worker(
 /// Logs all addresses in one line.
 fn announce(config: &Config, listeners: &Listeners) -> io::Result<()> {
     let (public, operator) = (listeners.public.local_addr()?, listeners.operator.local_addr()?);
-    let StoreUrl::Sled { directory } = &config.store;
+    let StoreUrl::Sled { directory } = &config.store.url;
     info!(
         version = env!("CARGO_PKG_VERSION"),
         %public,

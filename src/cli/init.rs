@@ -302,7 +302,7 @@ fn secrets_text(syntax: Syntax, config: &Path, secrets: &[(&str, Option<String>)
         config.display()
     );
     for (key, secret) in secrets {
-        let Some(variable) = keys::find(key).map(keys::Key::variable) else { continue };
+        let Some(variable) = keys::find(key).map(keys::About::variable) else { continue };
         match secret {
             Some(secret) => text.push_str(&line(syntax, &variable, secret)),
             None => text.push_str(&format!("# {}", line(syntax, &variable, ""))),

@@ -39,8 +39,8 @@ pub(super) async fn look(config: &Config) -> Result<Vec<Line>, Failure> {
     let braze = serve::braze(&config.braze, transport, &clock);
     lines.extend(look_at_braze(&braze, config, &clock).await);
     #[cfg(feature = "oidc")]
-    if let Some(oidc) = &config.operator.oidc {
-        let provider = serve::identity_provider(oidc, &clock);
+    if let Some(provider) = &config.provider() {
+        let provider = serve::identity_provider(provider, &clock);
         let provider = provider.map_err(|error| Failure::Failed(format!("no HTTP client: {error}")))?;
         lines.push(checkup::provider(&provider.check().await.map_err(|error| error.to_string())));
     }
@@ -52,7 +52,7 @@ pub(super) async fn look(config: &Config) -> Result<Vec<Line>, Failure> {
 /// # Errors
 /// The given way leads to no bridge.
 pub(super) fn look_at_bridge(config: &Config, way: &Way) -> Result<Vec<Line>, Failure> {
-    let bridge = way.lead(&config.operator)?;
+    let bridge = way.lead(&config.operator())?;
     let found = bridge.run(arrivals(&bridge)).map_err(|failure| match failure {
         Failure::Failed(why) | Failure::Usage(why) | Failure::Configuration(why) => why,
     });
@@ -73,7 +73,7 @@ async fn look_at_zendesk(zendesk: &Zendesk, config: &Config, clock: &Clock) -> V
         return lines;
     };
     lines.push(checkup::scopes(&zendesk.scopes_missing().await));
-    lines.push(checkup::clock("Zendesk", now, me.answered_at, config.zendesk.signature_tolerance));
+    lines.push(checkup::clock("Zendesk", now, me.answered_at, config.zendesk.signature_tolerance_seconds));
     lines.push(checkup::user_field(&zendesk.user_fields().await, &config.zendesk.user_field));
     let Some(public_url) = &config.public_url else {
         lines.push(checkup::no_public_url());
@@ -123,7 +123,7 @@ async fn look_at_braze(braze: &Braze, config: &Config, clock: &Clock) -> Vec<Lin
         return lines;
     }
     if let Ok(campaign) = &first {
-        lines.push(checkup::clock("Braze", now, campaign.answered_at, config.zendesk.signature_tolerance));
+        lines.push(checkup::clock("Braze", now, campaign.answered_at, config.zendesk.signature_tolerance_seconds));
     }
     lines.push(checkup::campaign("agent_reply", &campaigns.agent_reply, &first));
     if let Some(id) = &campaigns.ticket_solved {
@@ -141,7 +141,7 @@ async fn look_at_braze(braze: &Braze, config: &Config, clock: &Clock) -> Vec<Lin
 pub(super) fn print(output: &mut impl Write, lines: &[Line], config: &Config) -> Result<(), Failure> {
     let width = lines.iter().map(|line| line.what.chars().count()).max().unwrap_or(0);
     let mut sides = vec![("Zendesk", config.zendesk.url.as_str()), ("Braze", config.braze.url.as_str())];
-    sides.extend(config.operator.oidc.as_ref().map(|oidc| ("Identity provider", oidc.issuer.as_str())));
+    sides.extend(config.oidc.issuer.as_deref().map(|issuer| ("Identity provider", issuer)));
     for (side, url) in sides {
         writeln!(output, "\n{side}, {}", url.trim_end_matches('/'))?;
         for line in lines.iter().filter(|line| line.side == side) {

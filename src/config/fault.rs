@@ -6,7 +6,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::DEFAULT_FILE;
+/// The file that is read when none is named, in the working directory, if it exists.
+pub const DEFAULT_FILE: &str = "tandem.toml";
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,6 +25,21 @@ pub enum Place {
 impl Place {
     pub(super) fn is_variable(&self) -> bool {
         matches!(self, Self::Variable(_))
+    }
+}
+
+/// A fault whose key and place are not known yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Flaw {
+    /// As [`Fault::problem`].
+    pub(super) problem: String,
+    /// As [`Fault::remedy`].
+    pub(super) remedy: String,
+}
+
+impl Flaw {
+    pub(super) fn new(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { problem: problem.into(), remedy: remedy.into() }
     }
 }
 

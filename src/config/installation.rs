@@ -7,10 +7,14 @@ use std::path::Path;
 use secrecy::SecretString;
 use url::Url;
 
-use super::check::Checker;
-use super::fault::Faults;
+use super::book::{At, Book};
+use super::braze::{Braze, Campaigns};
+use super::bridge::Config;
+use super::fault::{Faults, Flaw};
+use super::key::Field;
+use super::keys::in_order;
 use super::sources::Sources;
-use super::{Credentials, read};
+use super::zendesk::{Credentials, Zendesk};
 
 /// The keys for setting up Zendesk.
 #[derive(Clone, Debug)]
@@ -47,20 +51,12 @@ pub struct BrazeInstallation {
 /// # Errors
 /// The faults of those keys, or a file that cannot be read or is not TOML.
 pub fn zendesk_installation(path: Option<&Path>) -> Result<ZendeskInstallation, Faults> {
-    let mine = [
-        "public_url",
-        "zendesk.url",
-        "zendesk.client_id",
-        "zendesk.client_secret",
-        "zendesk.email",
-        "zendesk.api_token",
-        "zendesk.user_field",
-    ];
-    installation(path, &mine, |checker| {
-        let public_url = public_url(checker);
-        let (url, credentials) = (checker.vendor_url("zendesk.url"), checker.credentials());
-        let user_field = checker.user_field();
-        let webhook_secrets = secrets(checker, "zendesk.webhook_secrets");
+    let at = At::top().below("zendesk");
+    installation(path, |book| {
+        let public_url = public_url(book);
+        let (url, credentials) = (Zendesk::url().read(&at, book), Zendesk::credentials().read(&at, book));
+        let user_field = Zendesk::user_field().read(&at, book);
+        let webhook_secrets = book.quietly(|book| Zendesk::webhook_secrets().read(&at, book)).unwrap_or_default();
         Some(ZendeskInstallation {
             public_url: public_url?,
             url: url?,
@@ -76,53 +72,44 @@ pub fn zendesk_installation(path: Option<&Path>) -> Result<ZendeskInstallation, 
 /// # Errors
 /// The faults of those keys, or a file that cannot be read or is not TOML.
 pub fn braze_installation(path: Option<&Path>) -> Result<BrazeInstallation, Faults> {
-    let mine = [
-        "public_url",
-        "braze.webhook_tokens",
-        "braze.subscription_group",
-        "braze.campaigns.agent_reply",
-        "braze.campaigns.ticket_solved",
-    ];
-    installation(path, &mine, |checker| {
-        let public_url = public_url(checker);
-        let name = "braze.webhook_tokens";
-        let tokens = checker.required_list(name, "Set it to a long random token, and give Braze the same");
-        let agent_reply = checker.campaign("braze.campaigns.agent_reply");
-        let ticket_solved = checker.campaign("braze.campaigns.ticket_solved");
-        let subscription_group = checker.identifier("braze.subscription_group");
+    let at = At::top().below("braze");
+    let campaigns = at.below("campaigns");
+    installation(path, |book| {
+        let public_url = public_url(book);
+        let webhook_tokens = Braze::webhook_tokens().read(&at, book);
+        let agent_reply = match book.is_given(&campaigns, "agent_reply") {
+            true => Campaigns::agent_reply().read(&campaigns, book).map(Some),
+            false => Some(None),
+        };
+        let ticket_solved = Campaigns::ticket_solved().read(&campaigns, book);
+        let subscription_group = Braze::subscription_group().read(&at, book);
         Some(BrazeInstallation {
             public_url: public_url?,
-            agent_reply,
-            ticket_solved,
-            subscription_group,
-            webhook_tokens: tokens?.into_iter().map(SecretString::from).collect(),
+            agent_reply: agent_reply?,
+            ticket_solved: ticket_solved?,
+            subscription_group: subscription_group?,
+            webhook_tokens: webhook_tokens?,
         })
     })
 }
 
-/// Reads with `read`, and keeps the faults of these keys only.
-fn installation<T>(
-    path: Option<&Path>,
-    mine: &[&str],
-    read: impl FnOnce(&mut Checker<'_>) -> Option<T>,
-) -> Result<T, Faults> {
+/// Reads with `read`, and minds the faults of those keys only.
+fn installation<T>(path: Option<&Path>, read: impl FnOnce(&mut Book<'_>) -> Option<T>) -> Result<T, Faults> {
     let sources = Sources::required(path)?;
-    let mut checker = Checker::new(read::gather(sources.text(), sources.variables.clone()), &sources.base);
-    let found = read(&mut checker);
-    let mut faults = checker.into_faults();
-    faults.retain(|fault| mine.contains(&fault.key.as_str()) || fault.key == read::WHOLE_FILE);
+    let mut book = sources.book_of_a_few();
+    let found = read(&mut book);
+    let faults = book.faults;
     match found {
         Some(found) if faults.is_empty() && sources.faults.is_empty() => Ok(found),
-        _ => Err(sources.refuse(faults)),
+        _ => Err(sources.refuse(in_order(faults))),
     }
 }
 
-fn public_url(checker: &mut Checker<'_>) -> Option<Url> {
-    checker
-        .required("public_url", "Set it to the address at which Zendesk and Braze reach `listen`, such as https://…")?;
-    checker.optional_url("public_url")?
-}
-
-fn secrets(checker: &Checker<'_>, name: &str) -> Vec<SecretString> {
-    checker.texts(name).into_iter().flatten().map(SecretString::from).collect()
+fn public_url(book: &mut Book<'_>) -> Option<Url> {
+    let (top, name) = (At::top(), "public_url");
+    if !book.is_given(&top, name) {
+        let remedy = "Set it to the address at which Zendesk and Braze reach `listen`, such as https://…";
+        return book.fault(&top, name, Flaw::new("is missing", remedy));
+    }
+    Config::public_url().read(&top, book)?
 }

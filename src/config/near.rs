@@ -1,6 +1,6 @@
 //! The key that a mistyped name was meant to be. It only guesses names; it never sees a value.
 
-use super::keys::{self, Key};
+use super::keys::{self, About};
 
 /// The number of letters that may be wrong in a name: a third, as compilers allow it. Two neighbours in the wrong order
 /// count as one.
@@ -37,28 +37,28 @@ fn in_file(above: &str, name: &str) -> Option<String> {
         let full = if above.is_empty() { known.to_owned() } else { format!("{above}.{known}") };
         return Some(if keys::is_table(&full) { format!("[{full}]") } else { known.to_owned() });
     }
-    elsewhere(name).or_else(|| flattened(&full)).map(|key| key.name.to_owned())
+    elsewhere(name).or_else(|| flattened(&full)).map(|key| key.name.clone())
 }
 
 /// The variable that was meant by this one, both without their prefix.
 fn variable(rest: &str) -> Option<String> {
     let meant = rest.to_ascii_lowercase().replace("__", ".");
     let found = flattened(&meant).or_else(|| elsewhere(&meant));
-    found.map(Key::variable)
+    found.map(About::variable)
 }
 
 /// The key whose whole name is nearest, with `.` or `_` between its levels.
-fn flattened(full: &str) -> Option<&'static Key> {
+fn flattened(full: &str) -> Option<&'static About> {
     let flat = full.replace('.', "_");
     // A long name is mostly its table's, which is no evidence for its key.
     let limit = letters_wrong(full.rsplit(['.', '_']).next().unwrap_or(full));
-    let distance = |key: &&'static Key| strsim::osa_distance(&flat, &key.name.replace('.', "_"));
+    let distance = |key: &&'static About| strsim::osa_distance(&flat, &key.name.replace('.', "_"));
     keys::KEYS.iter().min_by_key(distance).filter(|key| distance(key) <= limit)
 }
 
 /// The one key of any table that is called so; `None` where several are. A vendor's key counts before one of the identity
 /// provider, because every bridge has the vendors.
-fn elsewhere(name: &str) -> Option<&'static Key> {
+fn elsewhere(name: &str) -> Option<&'static About> {
     let called_so = keys::KEYS.iter().filter(|key| key.name.rsplit('.').next() == Some(name));
     let (of_provider, others): (Vec<_>, Vec<_>) = called_so.partition(|key| key.name.starts_with("oidc."));
     match (others.as_slice(), of_provider.as_slice()) {

@@ -1,82 +1,156 @@
-//! `[oidc]`: the identity provider at which operators sign in to the console.
+//! The keys of `[oidc]`: the identity provider at which operators sign in to the console.
 
+use secrecy::SecretString;
 use url::Url;
 
-use super::Oidc;
-use super::check::Checker;
-use super::fault::{Fault, Place};
+use super::book::{At, Book};
+use super::fault::Flaw;
+use super::key::Shape;
+use super::shapes::{SECRET, TEXT, TEXTS, extensible_address, is_loopback, text};
+use super::table::{Table, below, table};
 use crate::domain::access::{GroupRoles, Role};
 
-/// Under which key the groups of each role stand.
-const ROLES: [(Role, &str); 3] =
-    [(Role::Read, "oidc.roles.read"), (Role::Act, "oidc.roles.act"), (Role::Admin, "oidc.roles.admin")];
+/// The path to which the provider sends browsers back.
+const CALLBACK: &str = "/console/sign-in/callback";
 
-/// The keys without a default: one of them given means that there is to be a provider.
-const GIVEN: [&str; 6] = ["oidc.issuer", "oidc.client_id", "oidc.client_secret", ROLES[0].1, ROLES[1].1, ROLES[2].1];
+table! {
+    /// An identity provider that speaks OpenID Connect, as far as it is configured.
+    pub struct Oidc {
+        /// The identity provider's identifier, as its description at ISSUER/.well-known/openid-configuration writes it. All of
+        /// `[oidc]` needs a build with the feature `oidc`.
+        issuer: Option<String> = ISSUER.optional().such_as(r#""https://id.acme.example""#),
 
-impl Checker<'_> {
-    /// The provider; `Some(None)` where there is to be none.
-    pub(super) fn oidc(&mut self) -> Option<Option<Oidc>> {
-        let Some(first) = GIVEN.into_iter().find(|name| self.is_given(name)) else { return Some(None) };
-        if !cfg!(feature = "oidc") {
-            let remedy = "Build tandem with `cargo build --release --features oidc`, or remove the keys of [oidc]";
-            return self.fault(first, "is for a build with OpenID Connect, which this one is not", remedy);
-        }
-        let issuer = self.issuer();
-        let client_id = self.required("oidc.client_id", "Set it to the identifier of the client at the provider");
-        let client_secret = self.required("oidc.client_secret", "Set it to the secret of the client at the provider");
-        let redirect = self.redirect();
-        let roles = GroupRoles(ROLES.iter().filter_map(|(role, name)| Some((*role, self.texts(name)?))).collect());
-        if roles.0.is_empty() && !ROLES.iter().any(|(_, name)| self.is_given(name)) {
-            let remedy = "Set oidc.roles.read, act or admin to the groups whose members get that role";
-            return self.fault("oidc.roles.read", "is missing, as are act and admin, so nobody could sign in", remedy);
-        }
-        if self.text("operator_token").is_none() && self.gathered.operators.is_empty() {
-            let problem = "and [[operators]] are missing: nobody could sign in while the identity provider is down";
-            let remedy = "Set a long random token, or name operators with tokens of their own";
-            self.gathered.faults.push(Fault::new("operator_token", problem, remedy).at(Place::Nowhere));
-            return None;
-        }
-        Some(Some(Oidc {
-            issuer: issuer?,
-            client_id: client_id?,
-            client_secret: client_secret?.into(),
-            redirect: redirect?,
-            name_claim: self.text("oidc.name_claim")?,
-            roles_claim: self.text("oidc.roles_claim")?,
-            roles,
-        }))
-    }
+        /// Identifier of the client that is registered there for tandem.
+        client_id: Option<String> = TEXT.optional().such_as(r#""tandem""#),
 
-    /// As it is written: providers and their tokens are compared with it letter by letter.
-    fn issuer(&mut self) -> Option<String> {
-        let text = self.required("oidc.issuer", "Set it to the provider's identifier, such as https://id.example")?;
-        self.optional_url("oidc.issuer")?;
-        Some(text)
-    }
+        /// Secret of that client.
+        client_secret: Option<SecretString> = SECRET.optional(),
 
-    /// The address to which the provider sends browsers back. The check of `console_url` tells that key's own faults.
-    fn redirect(&mut self) -> Option<Url> {
-        let name = "console_url";
-        if !self.is_given(name) {
-            let problem = "is missing, but the identity provider sends browsers back to it";
-            return self.fault(name, problem, "Set it to how operators reach the console, such as https://host");
-        }
-        let console = Url::parse(&self.text(name)?).ok()?;
-        if console.scheme() != "https" && !is_loopback(&console) {
-            let problem = "does not start with https://, but sign-in codes of the identity provider travel there";
-            return self.fault(name, problem, "Serve the console over https, or remove [oidc]");
-        }
-        console.join("/console/sign-in/callback").ok()
+        /// The claim of the ID token that names the operator for the audit; it must be unique at the provider.
+        name_claim: String = TEXT.or("preferred_username"),
+
+        /// The claim of the ID token that lists the operator's groups or roles.
+        roles_claim: String = TEXT.or("groups"),
+
+        /// The roles by group.
+        roles: Roles = below(),
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(domain)) => domain == "localhost" || domain.ends_with(".localhost"),
-        None => false,
+table! {
+    /// The groups at the provider that have each role.
+    pub struct Roles {
+        /// The values of `roles_claim` that give the role `read`.
+        read: Option<Vec<String>> = TEXTS.optional().such_as(r#"["support"]"#).reloads(),
+
+        /// The values that give the role `act`.
+        act: Option<Vec<String>> = TEXTS.optional().such_as(r#"["support-leads"]"#).reloads(),
+
+        /// The values that give the role `admin`; of several roles the greatest counts.
+        admin: Option<Vec<String>> = TEXTS.optional().such_as(r#"["messaging-on-call"]"#).reloads(),
+    }
+}
+
+/// An address that is kept as it is written: providers and their tokens are compared with it letter by letter.
+const ISSUER: Shape<String> = text(|text| extensible_address(text).map(|_| text.to_owned()));
+
+/// A whole identity provider.
+#[derive(Clone, Debug)]
+pub struct IdentityProvider {
+    /// Its identifier, letter by letter.
+    pub issuer: String,
+    /// The identifier of our client there.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretString,
+    /// The address to which browsers are sent back: `console_url` and the path.
+    pub redirect: Url,
+    /// The claim that names an operator.
+    pub name_claim: String,
+    /// The claim whose values give a role.
+    pub roles_claim: String,
+}
+
+impl Oidc {
+    /// The provider; `None` where none is configured.
+    pub(super) fn provider(&self, console_url: Option<&Url>) -> Option<IdentityProvider> {
+        Some(IdentityProvider {
+            issuer: self.issuer.clone()?,
+            client_id: self.client_id.clone()?,
+            client_secret: self.client_secret.clone()?,
+            redirect: console_url?.join(CALLBACK).ok()?,
+            name_claim: self.name_claim.clone(),
+            roles_claim: self.roles_claim.clone(),
+        })
+    }
+}
+
+impl Roles {
+    /// No role for any group.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { read: None, act: None, admin: None }
+    }
+
+    pub(super) fn by_group(&self) -> GroupRoles {
+        let roles = [(Role::Read, &self.read), (Role::Act, &self.act), (Role::Admin, &self.admin)];
+        GroupRoles(roles.into_iter().filter_map(|(role, groups)| Some((role, groups.clone()?))).collect())
+    }
+}
+
+/// The keys of a client, each with the remedy when it is missing.
+const CLIENT: [(&str, &str); 3] = [
+    ("issuer", "Set it to the provider's identifier, such as https://id.example"),
+    ("client_id", "Set it to the identifier of the client at the provider"),
+    ("client_secret", "Set it to the secret of the client at the provider"),
+];
+
+/// Books the faults of a provider of which some keys are given: one key without a default means that there is to be one.
+/// `console_url` is the outer `None` where it is faulty.
+pub(super) fn check(book: &mut Book<'_>, console_url: Option<Option<Url>>, has_tokens: bool) {
+    let (top, at) = (At::top(), At::top().below("oidc"));
+    let mut keys = Vec::new();
+    Oidc::keys("", &mut keys);
+    let is_given = |name: &str| book.is_given(&at, name);
+    let Some(first) = keys.iter().find(|key| key.default.is_none() && is_given(&key.name)) else { return };
+    let gives_roles = keys.iter().any(|key| key.name.starts_with("roles.") && is_given(&key.name));
+    if !cfg!(feature = "oidc") {
+        let remedy = "Build tandem with `cargo build --release --features oidc`, or remove the keys of [oidc]";
+        let flaw = Flaw::new("is for a build with OpenID Connect, which this one is not", remedy);
+        return book.fault(&at, &first.name, flaw).unwrap_or_default();
+    }
+    for (name, remedy) in CLIENT {
+        if !book.is_given(&at, name) {
+            book.fault::<()>(&at, name, Flaw::new("is missing", remedy));
+        }
+    }
+    if let Some(flaw) = console_url.and_then(unfit_for_sign_in) {
+        book.fault::<()>(&top, "console_url", flaw);
+    }
+    if !gives_roles {
+        let remedy = "Set oidc.roles.read, act or admin to the groups whose members get that role";
+        let flaw = Flaw::new("is missing, as are act and admin, so nobody could sign in", remedy);
+        book.fault::<()>(&at, "roles.read", flaw);
+    }
+    if !has_tokens {
+        let problem = "and [[operators]] are missing: nobody could sign in while the identity provider is down";
+        let remedy = "Set a long random token, or name operators with tokens of their own";
+        book.fault::<()>(&top, "operator_token", Flaw::new(problem, remedy));
+    }
+}
+
+/// Why the provider cannot send browsers back to a console.
+fn unfit_for_sign_in(console_url: Option<Url>) -> Option<Flaw> {
+    match console_url {
+        None => {
+            let problem = "is missing, but the identity provider sends browsers back to it";
+            Some(Flaw::new(problem, "Set it to how operators reach the console, such as https://host"))
+        }
+        Some(console) if console.scheme() != "https" && !is_loopback(&console) => {
+            let problem = "does not start with https://, but sign-in codes of the identity provider travel there";
+            Some(Flaw::new(problem, "Serve the console over https, or remove [oidc]"))
+        }
+        Some(_) => None,
     }
 }
 

@@ -1,116 +1,171 @@
 //! The operators of `[[operators]]`: the keys that each must have, and those that must be unique.
 
-use super::check::{Checker, TOKEN_MIN_CHARS};
-use super::fault::Fault;
-use super::keys::OPERATORS;
-use super::read::{Entry, Given, Value, in_variables};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::book::{At, Book};
+use super::fault::Flaw;
+use super::key::{About, Field, Shape, Shown};
+use super::kind::{Item, Kind};
+use super::shapes::{TOKEN_MIN_CHARS, Word, listed, secret, text, word, words};
+use super::table::{Table, table};
 use crate::domain::access::{Account, Grant, Right, Role, SHARED_NAME, TokenDigest};
 use crate::domain::operator::handle;
 
-impl Checker<'_> {
-    /// Every sound operator; the faults of the others are in the book.
-    pub(super) fn operators(&mut self) -> Vec<Account> {
-        let entries = std::mem::take(&mut self.gathered.operators);
-        let mut accounts: Vec<Account> =
-            self.text("operator_token").map(|token| Account::shared(&token)).into_iter().collect();
-        let of_nobody = accounts.len();
-        let mut names: Vec<(String, String)> = Vec::new();
-        for entry in &entries {
-            if let Some(name) = entry.text("name") {
-                let spelt = in_variables(name);
-                if let Some((_, first)) = names.iter().find(|(known, _)| *known == spelt) {
-                    let problem = format!("is spelt in variables as {first:?} is");
-                    self.complain::<()>(entry, "name", &problem, "Give each operator a name of their own");
-                }
-                names.push((spelt, name.to_owned()));
-            }
-            let Some(account) = self.account(entry) else { continue };
-            if let Some(other) = accounts.iter().find(|other| other.token == account.token) {
-                let whose = if other.is_personal { other.name.as_str() } else { "operator_token" };
-                let problem = format!("has the same token as {whose}");
-                let is_variable = !other.is_personal
-                    && self.gathered.values.get("operator_token").is_some_and(|given| given.place.is_variable());
-                let remedy = match is_variable {
-                    true => "Give your own token in TANDEM_TOKEN: TANDEM_OPERATOR_TOKEN sets the key operator_token",
-                    false => "Draw a long random token for each operator",
-                };
-                self.complain::<()>(entry, "token", &problem, remedy);
-                continue;
-            }
-            accounts.push(account);
-        }
-        self.gathered.operators = entries;
-        accounts.split_off(of_nobody)
-    }
+/// The name of the tables.
+pub const OPERATORS: &str = "operators";
 
-    fn account(&mut self, entry: &Entry) -> Option<Account> {
-        let name = self.operator_name(entry);
-        let role = match entry.text("role").and_then(Role::of) {
-            Some(role) => Some(role),
-            None if entry.is_given("role") => None,
-            None => self.complain(entry, "role", "is missing", "Set it to read, act or admin"),
-        };
-        let token = self.operator_token(entry);
-        let rights = match entry.values.get("rights") {
-            Some(Given { value: Value::Texts(words), .. }) => words.iter().filter_map(|word| Right::of(word)).collect(),
-            _ => Default::default(),
-        };
-        Some(Account { name: name?, grant: Grant { role: role?, rights }, token: token?, is_personal: true })
-    }
+table! {
+    /// One of `[[operators]]`. A variable finds an operator by name: `TANDEM_OPERATORS__ADA__TOKEN`, with capital letters, and
+    /// `_` for `-` and `.`.
+    pub(super) struct OperatorKeys {
+        /// The operator's handle in the audit and the log: letters, digits, `.`, `_`, `-`.
+        name: String = HANDLE.needed("Set it to a handle such as ada").set_to(r#""ada""#).reloads(),
 
-    fn operator_name(&mut self, entry: &Entry) -> Option<String> {
-        let Some(name) = entry.text("name") else {
-            if entry.is_given("name") {
-                return None;
-            }
-            return self.complain(entry, "name", "is missing", "Set it to a handle such as ada");
-        };
-        if name == SHARED_NAME {
-            let remedy = "Choose another: the audit knows the holders of operator_token by it";
-            return self.complain(entry, "name", "is taken", remedy);
-        }
-        match handle(name) {
-            Some(name) => Some(name),
-            None => {
-                let remedy = "Use up to 64 letters, digits, dots, hyphens and underscores, one of them a letter";
-                self.complain(entry, "name", "is no handle", remedy)
-            }
-        }
-    }
+        /// The operator's role; each includes the one before it.
+        role: Role = word().needed("Set it to read, act or admin").set_to(r#""act""#).reloads(),
 
-    fn operator_token(&mut self, entry: &Entry) -> Option<TokenDigest> {
-        match (entry.text("token"), entry.text("token_sha256")) {
-            (Some(_), Some(_)) => self.complain(entry, "token_sha256", "stands beside token", "Remove one of the two"),
-            (Some(token), None) if token.chars().count() < TOKEN_MIN_CHARS => {
-                let problem = format!("has fewer than {TOKEN_MIN_CHARS} characters, so it can be guessed");
-                self.complain(entry, "token", &problem, "Draw a long random one: openssl rand -base64 32")
-            }
-            (Some(token), None) => Some(TokenDigest::of(token)),
-            (None, Some(hex)) => TokenDigest::from_hex(hex).or_else(|| {
-                let remedy = "Write the 64 hexadecimal digits that `printf %s TOKEN | sha256sum` prints";
-                self.complain(entry, "token_sha256", "is no SHA-256", remedy)
-            }),
-            (None, None) if entry.is_given("token") || entry.is_given("token_sha256") => None,
-            (None, None) => {
-                let variable = entry.text("name").map(in_variables).unwrap_or_else(|| "NAME".to_owned());
-                let remedy = format!("Set it, or token_sha256, or the variable TANDEM_OPERATORS__{variable}__TOKEN");
-                self.complain(entry, "token", "is missing", &remedy)
-            }
-        }
-    }
+        /// Capabilities beside the role, which an admin has anyway; nothing asks for them yet.
+        rights: Vec<Right> = RIGHTS.or_empty().such_as(r#"["texts"]"#).reloads(),
 
-    /// Books a fault of one operator, and gives the `None` that stands for it.
-    fn complain<T>(&mut self, entry: &Entry, key: &str, problem: &str, remedy: &str) -> Option<T> {
-        let place = entry.values.get(key).map_or_else(|| entry.place.clone(), |given| given.place.clone());
-        let fault = Fault::new(format!("{}.{key}", entry.shown), problem, remedy);
-        self.gathered.faults.push(fault.at(place));
-        None
+        /// The operator's token: 16 characters or more, and unlike every other's.
+        token: Option<SecretString> = OWN_TOKEN.optional().reloads(),
+
+        /// Instead of `token`, its SHA-256 as 64 hexadecimal digits (`printf %s TOKEN | sha256sum`).
+        token_sha256: Option<SecretString> = DIGEST.optional().reloads(),
     }
 }
 
-/// Whether a fault is about an operator.
-pub(super) fn concerns_operators(key: &str) -> bool {
-    key.strip_prefix(OPERATORS).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+const HANDLE: Shape<String> = text(|name| match handle(name) {
+    Some(name) if name == SHARED_NAME => {
+        Err(Flaw::new("is taken", "Choose another: the audit knows the holders of operator_token by it"))
+    }
+    Some(name) => Ok(name),
+    None => {
+        let remedy = "Use up to 64 letters, digits, dots, hyphens and underscores, one of them a letter";
+        Err(Flaw::new("is no handle", remedy))
+    }
+});
+
+const RIGHTS: Shape<Vec<Right>> = words(Kind::List { of: Item::Word(Right::WORDS), may_be_empty: true }, |words| {
+    words.iter().map(|word| Right::of_word(word)).collect()
+});
+
+const OWN_TOKEN: Shape<SecretString> = secret(|token| match token.chars().count() {
+    0..TOKEN_MIN_CHARS => {
+        let problem = format!("has fewer than {TOKEN_MIN_CHARS} characters, so it can be guessed");
+        Err(Flaw::new(problem, "Draw a long random one: openssl rand -base64 32"))
+    }
+    _ => Ok(token.into()),
+});
+
+const DIGEST: Shape<SecretString> = secret(|hex| match TokenDigest::from_hex(hex) {
+    Some(_) => Ok(hex.into()),
+    None => {
+        let remedy = "Write the 64 hexadecimal digits that `printf %s TOKEN | sha256sum` prints";
+        Err(Flaw::new("is no SHA-256", remedy))
+    }
+});
+
+impl Word for Role {
+    const ALL: &'static [Self] = &Self::ALL;
+    const WORDS: &'static [&'static str] = Self::NAMES;
+}
+
+impl Word for Right {
+    const ALL: &'static [Self] = &Self::ALL;
+    const WORDS: &'static [&'static str] = Self::NAMES;
+}
+
+/// The field that makes an account of each `[[operators]]`.
+pub(super) struct Operators;
+
+impl Field<Vec<Account>> for Operators {
+    fn named(self, _name: &'static str, _doc: &'static str) -> Self {
+        self
+    }
+
+    /// None of them is a key of the file's tables: they stand in a list.
+    fn keys(&self, _above: &str, _keys: &mut Vec<About>) {}
+
+    fn read(&self, _at: &At, book: &mut Book<'_>) -> Option<Vec<Account>> {
+        let entries = book.operators.clone();
+        Some(entries.iter().filter_map(|at| account(at, book)).collect())
+    }
+
+    fn show(&self, value: &Vec<Account>, _above: &str, shown: &mut Vec<Shown>) {
+        let of = |account: &Account| {
+            let Grant { role, rights } = &account.grant;
+            let words: Vec<_> = std::iter::once(role.name()).chain(rights.iter().map(|right| right.name())).collect();
+            format!("{} ({})", account.name, words.join(", "))
+        };
+        shown.push(Shown { key: OPERATORS.to_owned(), value: listed(value, of) });
+    }
+
+    fn reload(&self, _: &Vec<Account>, new: &Vec<Account>, _above: &str, _waiting: &mut Vec<String>) -> Vec<Account> {
+        new.clone()
+    }
+}
+
+/// The account of one table.
+fn account(at: &At, book: &mut Book<'_>) -> Option<Account> {
+    let keys = OperatorKeys::read(at, book);
+    let has = |name: &str| book.is_given(at, name);
+    match (has("token"), has("token_sha256")) {
+        (true, false) | (false, true) => {}
+        (true, true) => {
+            return book.fault(at, "token_sha256", Flaw::new("stands beside token", "Remove one of the two"));
+        }
+        (false, false) => {
+            let variable = OperatorKeys::name().read(at, book).as_deref().map(in_variables);
+            let variable = variable.unwrap_or_else(|| "NAME".to_owned());
+            let remedy = format!("Set it, or token_sha256, or the variable TANDEM_OPERATORS__{variable}__TOKEN");
+            return book.fault(at, "token", Flaw::new("is missing", remedy));
+        }
+    }
+    let OperatorKeys { name, role, rights, token, token_sha256 } = keys?;
+    let token = match (token, token_sha256) {
+        (Some(token), _) => TokenDigest::of(token.expose_secret()),
+        (None, hex) => TokenDigest::from_hex(hex?.expose_secret())?,
+    };
+    Some(Account { name, grant: Grant { role, rights: rights.into_iter().collect() }, token, is_personal: true })
+}
+
+/// Books each operator whose token is another's, or whose name is another's in variables. `shared` is `operator_token`.
+pub(super) fn check(book: &mut Book<'_>, shared: Option<&SecretString>) {
+    let mut names: Vec<(String, String)> = Vec::new();
+    let mut accounts: Vec<Account> = shared.map(|token| Account::shared(token.expose_secret())).into_iter().collect();
+    for at in book.operators.clone() {
+        if let Some(name) = OperatorKeys::name().read(&at, book) {
+            let spelt = in_variables(&name);
+            if let Some((_, first)) = names.iter().find(|(known, _)| *known == spelt) {
+                let problem = format!("is spelt in variables as {first:?} is");
+                book.fault::<()>(&at, "name", Flaw::new(problem, "Give each operator a name of their own"));
+            }
+            names.push((spelt, name));
+        }
+        let Some(account) = account(&at, book) else { continue };
+        match accounts.iter().find(|other| other.token == account.token) {
+            Some(other) => {
+                let flaw = same_token(other, book);
+                book.fault::<()>(&at, "token", flaw);
+            }
+            None => accounts.push(account),
+        }
+    }
+}
+
+fn same_token(other: &Account, book: &Book<'_>) -> Flaw {
+    let whose = if other.is_personal { other.name.as_str() } else { "operator_token" };
+    let remedy = match !other.is_personal && book.is_variable(&At::top(), "operator_token") {
+        true => "Give your own token in TANDEM_TOKEN: TANDEM_OPERATOR_TOKEN sets the key operator_token",
+        false => "Draw a long random token for each operator",
+    };
+    Flaw::new(format!("has the same token as {whose}"), remedy)
+}
+
+/// An operator's name as variables spell it.
+pub(super) fn in_variables(name: &str) -> String {
+    name.replace(['-', '.'], "_").to_ascii_uppercase()
 }
 
 #[cfg(test)]

@@ -8,10 +8,13 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::fault::{Fault, Faults, Warning};
-use super::keys::{self, Kind, VARIABLE_PREFIX};
+use super::book::Book;
+use super::environment::environment;
+use super::fault::{DEFAULT_FILE, Fault, Faults, Warning};
+use super::files::{FILE_MAX_BYTES, read_text};
+use super::keys::{self, VARIABLE_PREFIX};
+use super::read;
 use super::secrets_file::{self, beside};
-use super::{DEFAULT_FILE, FILE_MAX_BYTES, read_text};
 
 /// The right of users who are neither the file's owner nor of its group to read it.
 const OTHERS_READ: u32 = 0o004;
@@ -58,9 +61,8 @@ impl Sources {
     /// The same, for a command that needs a configuration.
     pub(super) fn required(path: Option<&Path>) -> Result<Self, Faults> {
         let sources = Self::read(path)?;
-        let is_setting = |(name, _): &(String, String)| {
-            keys::KEYS.iter().any(|key| !matches!(key.kind, Kind::Secret | Kind::Secrets) && key.variable() == *name)
-        };
+        let is_setting =
+            |(name, _): &(String, String)| keys::find_variable(name).is_some_and(|key| !key.kind.is_secret());
         // A shell in the wrong directory holds the secrets alone.
         match sources.text.is_none() && !sources.variables.iter().any(is_setting) {
             true => Err(Faults::no_file()),
@@ -70,6 +72,11 @@ impl Sources {
 
     pub(super) fn text(&self) -> Option<&str> {
         self.text.as_deref()
+    }
+
+    /// A book of these values for a command that reads a few keys.
+    pub(super) fn book_of_a_few(&self) -> Book<'_> {
+        Book::of_a_few(read::gather(self.text(), self.variables.clone()), &self.base)
     }
 
     /// Whether there is a secrets file that this user may not read.
@@ -111,30 +118,6 @@ impl Sources {
         self.variables.extend(variables.into_iter().filter(is_new));
         self.faults.extend(faults);
     }
-}
-
-/// Our variables. One that is not Unicode is a fault; others' variables are none of our business.
-fn environment() -> (Vec<(String, String)>, Vec<Fault>) {
-    let (mut pairs, mut faults) = (Vec::new(), Vec::new());
-    for (name, value) in std::env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        if !name.starts_with(VARIABLE_PREFIX) {
-            continue;
-        }
-        // The person's who runs the command, and no key.
-        if name == super::OWN_TOKEN {
-            continue;
-        }
-        #[cfg(debug_assertions)]
-        if name == super::FAIL_POINT {
-            continue;
-        }
-        match value.into_string() {
-            Ok(value) => pairs.push((name, value)),
-            Err(_) => faults.push(Fault::new(name, "is not valid UTF-8", "Set the variable to a text")),
-        }
-    }
-    (pairs, faults)
 }
 
 #[cfg(test)]

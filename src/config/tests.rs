@@ -1,8 +1,16 @@
 //! Every promise of the configuration, most of them as rows of one table.
 
+use std::time::Duration;
+
 use secrecy::ExposeSecret;
 
+use super::files::FILE_MAX_BYTES;
+use super::kind::{Item, Kind};
+use super::table::Table;
 use super::*;
+use crate::domain::plan::UserMatch;
+use crate::domain::retry::OnUnconfirmed;
+use crate::domain::text::RecipeMessage;
 
 const GOOD: &str = r#"
 [zendesk]
@@ -37,18 +45,18 @@ fn what_is_not_given_has_the_documented_default() {
     let (config, warnings) = read(GOOD, &[]).unwrap();
     assert_eq!(warnings, []);
     assert_eq!(config.listen.to_string(), "0.0.0.0:8080");
-    assert_eq!(config.operator.listen.to_string(), "127.0.0.1:8081");
-    assert!(config.operator.token.is_none() && config.public_url.is_none());
+    assert_eq!(config.operator_listen.to_string(), "127.0.0.1:8081");
+    assert!(config.operator_token.is_none() && config.public_url.is_none());
     assert!(config.mappings.is_none() && config.mapping_files.is_none());
-    assert_eq!((config.catch_up, config.reopen_days), (Some(Duration::from_secs(300)), 5));
+    assert_eq!((config.catch_up_minutes, config.reopen_days), (Some(Duration::from_secs(300)), 5));
     assert_eq!(config.trusted_proxies, []);
-    assert_eq!(config.store, StoreUrl::Sled { directory: "/etc/tandem/data".into() });
-    assert_eq!(config.zendesk.signature_tolerance, Duration::from_secs(600));
+    assert_eq!(config.store.url, StoreUrl::Sled { directory: "/etc/tandem/data".into() });
+    assert_eq!(config.zendesk.signature_tolerance_seconds, Duration::from_secs(600));
     use UserMatch::{Email, ExternalId, Phone, UserField};
     assert_eq!(config.zendesk.requester_match, [ExternalId, UserField, Email, Phone]);
     assert_eq!(config.zendesk.user_field, "braze_external_id");
     assert_eq!(config.braze.on_unconfirmed, OnUnconfirmed::Resend);
-    assert_eq!(config.braze.confirm_after, [Duration::from_secs(5), Duration::from_secs(15)]);
+    assert_eq!(config.braze.confirm_after_seconds, [Duration::from_secs(5), Duration::from_secs(15)]);
     assert_eq!(config.braze.recipe_message, RecipeMessage::ThirdLine);
     assert!(!config.braze.gsm7 && config.braze.subscription_group.is_none());
     assert_eq!(config.braze.campaigns.ticket_solved, None);
@@ -56,11 +64,30 @@ fn what_is_not_given_has_the_documented_default() {
 
 #[test]
 fn every_default_is_of_its_kind() {
-    let nothing: [(String, String); 0] = [];
-    let gathered = read::gather(None, nothing);
-    assert_eq!(gathered.faults, []);
-    let with_default = keys::KEYS.iter().filter(|key| key.default.is_some()).count();
-    assert_eq!(gathered.values.len(), with_default);
+    let told = parse(None, [], Path::new("")).unwrap_err().0;
+    for key in keys::KEYS.iter().filter(|key| key.default.is_some()) {
+        assert!(told.iter().all(|fault| fault.key != key.name), "{}: {told:#?}", key.name);
+    }
+    assert!(told.iter().all(|fault| fault.problem.contains("missing")), "{told:#?}");
+}
+
+#[test]
+fn a_table_is_read_under_any_name_and_its_faults_bear_it() {
+    let at = At::top().below("accounts").below("support-eu");
+    let mut gathered = book::Gathered::default();
+    for (name, kind, text) in [
+        ("url", Kind::One(Item::Text), "https://acme.zendesk.com/api/v2"),
+        ("email", Kind::One(Item::Text), "agent@acme.example"),
+        ("api_token", Kind::One(Item::Secret), "a-token"),
+    ] {
+        let given = book::Given { value: value::from_variable(kind, text), place: Place::Line(3) };
+        gathered.values.insert(at.key(name), given);
+    }
+    let mut book = Book::new(gathered, Path::new(""));
+    assert!(Zendesk::read(&at, &mut book).is_none());
+    let told: Vec<String> = book.faults.iter().map(|fault| format!("{} {}", fault.key, fault.problem)).collect();
+    assert_eq!(told, ["accounts.support-eu.url has a path", "accounts.support-eu.webhook_secrets is missing"]);
+    assert_eq!(book.warnings[0].key, "accounts.support-eu.api_token");
 }
 
 fn networks(config: &Config) -> Vec<String> {
@@ -106,20 +133,20 @@ fn everything_in_the_file_arrives() {
     let (config, warnings) = read(file, &[]).unwrap();
     assert_eq!(config.listen.to_string(), "[::1]:0");
     assert_eq!(networks(&config), ["10.0.0.5", "2001:db8::/32"]);
-    assert_eq!(config.operator.token.unwrap().expose_secret(), "operator-token-secret");
+    assert_eq!(config.operator_token.unwrap().expose_secret(), "operator-token-secret");
     assert_eq!(config.public_url.unwrap().as_str(), "https://texts.acme.example/bridge");
     assert_eq!(config.console_url.unwrap().as_str(), "http://tandem.internal.example:8081/");
     assert_eq!(config.mappings, Some("/etc/tandem/mine".into()));
-    assert_eq!((config.catch_up, config.reopen_days), (None, 0));
-    assert_eq!(config.store, StoreUrl::Sled { directory: "/var/lib/tandem".into() });
+    assert_eq!((config.catch_up_minutes, config.reopen_days), (None, 0));
+    assert_eq!(config.store.url, StoreUrl::Sled { directory: "/var/lib/tandem".into() });
     let Credentials::ApiToken { email, api_token } = config.zendesk.credentials else { panic!("not an API token") };
     assert_eq!((email.as_str(), api_token.expose_secret()), ("a@b.example", "zendesk-api-token"));
     assert_eq!(config.zendesk.webhook_secrets.len(), 2);
-    assert_eq!(config.zendesk.signature_tolerance, Duration::from_secs(3600));
+    assert_eq!(config.zendesk.signature_tolerance_seconds, Duration::from_secs(3600));
     assert_eq!(config.zendesk.requester_match, [UserMatch::Phone]);
     assert_eq!(config.zendesk.user_field, "braze_id_2");
     assert_eq!(config.braze.on_unconfirmed, OnUnconfirmed::Hold);
-    assert_eq!(config.braze.confirm_after.len(), 5);
+    assert_eq!(config.braze.confirm_after_seconds.len(), 5);
     assert_eq!(config.braze.recipe_message, RecipeMessage::Whole);
     assert!(config.braze.gsm7);
     assert_eq!(config.braze.subscription_group.as_deref(), Some("group-1"));
@@ -150,10 +177,10 @@ fn the_environment_overrides_the_file() {
     assert_eq!(config.zendesk.requester_match, [UserMatch::Email, UserMatch::Phone]);
     let tokens: Vec<_> = config.braze.webhook_tokens.iter().map(ExposeSecret::expose_secret).collect();
     assert_eq!(tokens, ["a-long-enough-token/", "another, with a comma"]);
-    assert_eq!(config.braze.confirm_after, [Duration::from_secs(1), Duration::from_secs(2)]);
+    assert_eq!(config.braze.confirm_after_seconds, [Duration::from_secs(1), Duration::from_secs(2)]);
     assert!(config.braze.gsm7);
     assert_eq!(config.braze.campaigns.ticket_solved.as_deref(), Some("00000000-0000-4000-8000-000000000002"));
-    assert_eq!(config.catch_up, Some(Duration::from_secs(420)));
+    assert_eq!(config.catch_up_minutes, Some(Duration::from_secs(420)));
 }
 
 #[test]
@@ -170,7 +197,7 @@ fn the_environment_alone_is_enough() {
     ];
     let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let (config, warnings) = parse(None, env, Path::new("")).unwrap();
-    assert_eq!(config.store, StoreUrl::Sled { directory: "data".into() });
+    assert_eq!(config.store.url, StoreUrl::Sled { directory: "data".into() });
     assert_eq!(warnings, []);
 }
 
@@ -678,7 +705,7 @@ fn the_example_is_good_once_the_secrets_are_given() {
         ("TANDEM_BRAZE__WEBHOOK_TOKENS", "braze-webhook-token-secret"),
     ];
     assert_eq!(read(example, &secrets).unwrap().1, []);
-    for key in keys::KEYS {
+    for key in keys::KEYS.iter() {
         let last = key.name.rsplit('.').next().unwrap();
         assert!(example.contains(&format!("{last} = ")), "{} is not in the example", key.name);
     }
@@ -698,7 +725,7 @@ fn files_are_read_from_where_they_are() {
     let (config, _) = load(Some(&path), |_, _| Vec::new()).unwrap();
     let files = BTreeMap::from([("agent_reply.toml".to_owned(), "body".to_owned())]);
     assert_eq!(config.mapping_files.as_ref(), Some(&files));
-    assert_eq!(config.store, StoreUrl::Sled { directory: directory.path().join("data") });
+    assert_eq!(config.store.url, StoreUrl::Sled { directory: directory.path().join("data") });
     assert_eq!(glimpse(Some(&path)).unwrap().mapping_files, Some(files));
 }
 
@@ -740,12 +767,15 @@ fn a_glimpse_minds_only_its_own_keys() {
 #[test]
 fn the_alarm_receiver_is_a_secret_address_and_perhaps_a_token() {
     let alarm = |text: &str| format!("{GOOD}[alarm]\n{text}\n");
-    assert!(good(&[]).alarm.is_none());
+    assert!(good(&[]).alarm.url.is_none());
     // Receivers put their credentials into the path and the query.
     let url = "https://hooks.example/T0/s3cret?key=v";
     let (config, warnings) = read(&alarm(&format!("url = \"{url}\"\ntoken = \"t0ken\"")), &[]).unwrap();
-    let found = config.alarm.as_ref().unwrap();
-    assert_eq!((found.url.expose_secret(), found.token.as_ref().unwrap().expose_secret()), (url, "t0ken"));
+    let found = &config.alarm;
+    assert_eq!(
+        (found.url.as_ref().unwrap().expose_secret(), found.token.as_ref().unwrap().expose_secret()),
+        (url, "t0ken")
+    );
     assert_eq!(warnings, []);
     let shown = format!("{config:?}");
     assert!(!shown.contains("s3cret") && !shown.contains("t0ken"), "{shown}");

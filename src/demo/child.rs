@@ -205,7 +205,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     });
     let listeners = Listeners {
         public: TcpListener::bind(config.listen).await?,
-        operator: TcpListener::bind(config.operator.listen).await?,
+        operator: TcpListener::bind(config.operator_listen).await?,
     };
     serve_with_media(config, listeners, Clock::system(), MediaClient::of_this_machine()?, pending()).await
 }

@@ -35,7 +35,7 @@ pub(super) fn shown(
         check: check.map(checked),
         allowances: Some(Arc::new(allowances)),
         zendesk_url: Some(config.zendesk.url.clone()),
-        provider: config.operator.oidc.as_ref().and_then(|oidc| provider::of(oidc, clock)),
+        provider: config.provider().and_then(|provider| provider::of(&provider, clock)),
         ..ConsoleOptions::default()
     }
 }

@@ -7,13 +7,12 @@
 
 use std::sync::Arc;
 
-use secrecy::ExposeSecret;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use super::options::{alarm_options, intake_options, zendesk_auth};
 use super::{mappings, settings};
-use crate::config::{Braze, Campaigns, Config, Faults, Oidc, Operator, Zendesk};
+use crate::config::{Config, Faults, Roles};
 use crate::domain::access::Roster;
 use crate::http::{SettingsGroup, ShownMappings};
 use crate::intake::IntakeOptions;
@@ -82,25 +81,25 @@ impl Live {
         }
     }
 
+    /// Hands each part its options out of the settings that are in force now.
     fn apply(&self, new: &Config) {
-        // The requester is looked for by this field as well: both follow it together, at a restart.
-        let user_field = self.started_with.zendesk.user_field.clone();
-        self.intake.send_replace(Arc::new(IntakeOptions { user_field, ..intake_options(new) }));
-        self.alarm.send_replace(alarm_options(new));
-        self.worker.zendesk.set_auth(zendesk_auth(&new.zendesk.credentials));
-        self.worker.braze.set_api_key(new.braze.api_key.clone());
-        let mut waiting = waiting(&self.started_with, new);
-        let mut in_force = in_force(&self.started_with, new);
+        let (mut in_force, mut waiting) = in_force(&self.started_with, new);
+        self.intake.send_replace(Arc::new(intake_options(&in_force)));
+        self.alarm.send_replace(alarm_options(&in_force));
+        self.worker.zendesk.set_auth(zendesk_auth(&in_force.zendesk.credentials));
+        self.worker.braze.set_api_key(in_force.braze.api_key.clone());
         // The address decides whether a token is needed, and it stays.
-        let roster = in_force.operator.roster();
-        if roster.asks_for_token() || self.started_with.operator.listen.ip().is_loopback() {
+        let roster = in_force.roster();
+        if roster.asks_for_token() || self.started_with.operator_listen.ip().is_loopback() {
             self.roster.send_replace(Arc::new(roster));
         } else {
-            in_force.operator = self.started_with.operator.clone();
-            waiting.push("operator_token");
+            in_force.operator_token.clone_from(&self.started_with.operator_token);
+            in_force.operators.clone_from(&self.started_with.operators);
+            in_force.oidc.clone_from(&self.started_with.oidc);
+            waiting.push("operator_token".to_owned());
         }
         self.shown.send_replace(settings::shown(&in_force));
-        let language = &new.notes_language;
+        let language = &in_force.notes.language;
         info!(
             language,
             "config.reloaded: secrets, tokens, operators, credentials, mappings and the alarm receiver are the new ones; \
@@ -113,140 +112,99 @@ impl Live {
     }
 }
 
-/// The settings after a reload: reloadable keys from the new configuration, all others from the running one.
-fn in_force(old: &Config, new: &Config) -> Config {
-    Config {
-        operator: Operator {
-            listen: old.operator.listen,
-            oidc: oidc_in_force(old.operator.oidc.as_ref(), new.operator.oidc.as_ref()),
-            ..new.operator.clone()
-        },
-        zendesk: Zendesk {
-            credentials: new.zendesk.credentials.clone(),
-            webhook_secrets: new.zendesk.webhook_secrets.clone(),
-            signature_tolerance: new.zendesk.signature_tolerance,
-            ..old.zendesk.clone()
-        },
-        braze: Braze {
-            api_key: new.braze.api_key.clone(),
-            webhook_tokens: new.braze.webhook_tokens.clone(),
-            ..old.braze.clone()
-        },
-        console_url: new.console_url.clone(),
-        alarm: new.alarm.clone(),
-        mappings: new.mappings.clone(),
-        mapping_files: new.mapping_files.clone(),
-        notes_language: new.notes_language.clone(),
-        ..old.clone()
+/// The settings after a reload, and the keys that differ and wait for a restart. Where the new configuration names another
+/// identity provider than the running one, or none, no group has a role until the restart.
+fn in_force(old: &Config, new: &Config) -> (Config, Vec<String>) {
+    let (mut in_force, mut waiting) = old.reloaded(new);
+    let redirect = |config: &Config| config.provider().map(|provider| provider.redirect);
+    let is_moved = redirect(old).is_some() && redirect(old) != redirect(new);
+    if is_moved || waiting.iter().any(|key| key.starts_with("oidc.")) {
+        in_force.oidc.roles = Roles::none();
     }
-}
-
-/// The running provider with the new roles. Where the new configuration names another provider, or none, no group has
-/// a role until the restart.
-fn oidc_in_force(old: Option<&Oidc>, new: Option<&Oidc>) -> Option<Oidc> {
-    let roles = new.filter(|_| !is_another(old, new)).map(|new| new.roles.clone()).unwrap_or_default();
-    old.map(|old| Oidc { roles, ..old.clone() })
-}
-
-/// Whether another key than the roles differs.
-fn is_another(old: Option<&Oidc>, new: Option<&Oidc>) -> bool {
-    let (Some(old), Some(new)) = (old, new) else { return old.is_some() != new.is_some() };
-    let Oidc { issuer, client_id, client_secret, redirect, name_claim, roles_claim, roles: _ } = old;
-    *issuer != new.issuer
-        || *client_id != new.client_id
-        || client_secret.expose_secret() != new.client_secret.expose_secret()
-        || *redirect != new.redirect
-        || *name_claim != new.name_claim
-        || *roles_claim != new.roles_claim
-}
-
-/// The keys that differ and cannot change now. Every key is named here, so that a new one does not compile unhandled.
-fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
-    let Config {
-        listen,
-        operator: Operator { listen: operator_listen, token: _, operators: _, oidc },
-        public_url: _,
-        console_url: _,
-        mappings: _,
-        mapping_files: _,
-        notes_language: _,
-        catch_up,
-        reopen_days,
-        trusted_proxies,
-        store,
-        zendesk,
-        braze,
-        alarm: _,
-    } = old;
-    let Zendesk {
-        url: zendesk_url,
-        credentials: _,
-        webhook_secrets: _,
-        signature_tolerance: _,
-        requester_match,
-        user_field,
-    } = zendesk;
-    let Braze {
-        url: braze_url,
-        api_key: _,
-        webhook_tokens: _,
-        on_unconfirmed,
-        confirm_after,
-        recipe_message,
-        gsm7,
-        subscription_group,
-        campaigns: Campaigns { agent_reply, ticket_solved },
-    } = braze;
-    let campaigns = &new.braze.campaigns;
-    let differs = [
-        ("listen", *listen != new.listen),
-        ("oidc", is_another(oidc.as_ref(), new.operator.oidc.as_ref())),
-        ("operator_listen", *operator_listen != new.operator.listen),
-        ("catch_up_minutes", *catch_up != new.catch_up),
-        ("reopen_days", *reopen_days != new.reopen_days),
-        ("trusted_proxies", *trusted_proxies != new.trusted_proxies),
-        ("store.url", *store != new.store),
-        ("zendesk.url", *zendesk_url != new.zendesk.url),
-        ("zendesk.requester_match", *requester_match != new.zendesk.requester_match),
-        ("zendesk.user_field", *user_field != new.zendesk.user_field),
-        ("braze.url", *braze_url != new.braze.url),
-        ("braze.on_unconfirmed", *on_unconfirmed != new.braze.on_unconfirmed),
-        ("braze.confirm_after_seconds", *confirm_after != new.braze.confirm_after),
-        ("braze.recipe_message", *recipe_message != new.braze.recipe_message),
-        ("braze.gsm7", *gsm7 != new.braze.gsm7),
-        ("braze.subscription_group", *subscription_group != new.braze.subscription_group),
-        ("braze.campaigns.agent_reply", *agent_reply != campaigns.agent_reply),
-        ("braze.campaigns.ticket_solved", *ticket_solved != campaigns.ticket_solved),
-    ];
-    differs.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+    if is_moved && new.provider().is_some() {
+        waiting.push("console_url".to_owned());
+    }
+    (in_force, waiting)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::access::{GroupRoles, Role};
+    use crate::config::{self, Oidc};
+    use crate::domain::access::Role;
 
-    #[test]
-    fn roles_for_another_provider_are_given_to_nobody_before_the_restart() {
-        let oidc = |issuer: &str, group: &str| Oidc {
-            issuer: issuer.to_owned(),
-            client_id: "tandem".to_owned(),
-            client_secret: "a secret".into(),
-            redirect: "https://tandem.example/console/sign-in/callback".parse().unwrap(),
+    /// A configuration with one change.
+    fn with(change: impl FnOnce(&mut Config)) -> Config {
+        let text = r#"
+            console_url = "https://tandem.example"
+            [zendesk]
+            url = "https://acme.zendesk.com"
+            client_id = "tandem"
+            client_secret = "a-client-secret"
+            webhook_secrets = ["a-webhook-secret"]
+            [braze]
+            url = "https://rest.iad-01.braze.com"
+            api_key = "an-api-key"
+            webhook_tokens = ["a-long-webhook-token"]
+            [braze.campaigns]
+            agent_reply = "00000000-0000-4000-8000-000000000001"
+        "#;
+        let (mut config, _) = config::parse(Some(text), [], std::path::Path::new("")).unwrap();
+        change(&mut config);
+        config
+    }
+
+    fn oidc(issuer: &str, group: &str) -> Oidc {
+        Oidc {
+            issuer: Some(issuer.to_owned()),
+            client_id: Some("tandem".to_owned()),
+            client_secret: Some("a secret".into()),
             name_claim: "email".to_owned(),
             roles_claim: "groups".to_owned(),
-            roles: GroupRoles([(Role::Admin, vec![group.to_owned()])].into()),
-        };
-        let old = oidc("https://one.example", "sre");
-        for (new, has_role) in [
-            (Some(oidc("https://one.example", "leads")), true),
-            (Some(oidc("https://two.example", "leads")), false),
-            (None, false),
-        ] {
-            let in_force = oidc_in_force(Some(&old), new.as_ref()).unwrap();
-            let roles = ["leads", "sre"].map(|group| in_force.roles.role_of(&[group.to_owned()]));
-            assert_eq!(roles, [has_role.then_some(Role::Admin), None]);
-            assert_eq!(in_force.issuer, old.issuer);
+            roles: Roles { admin: Some(vec![group.to_owned()]), ..Roles::none() },
         }
+    }
+
+    #[test]
+    fn roles_for_another_provider_are_given_to_no_group_before_the_restart() {
+        let old = with(|config| config.oidc = oidc("https://one.example", "sre"));
+        let role = |config: &Config, group: &str| config.roster().role_of(&[group.to_owned()]);
+        for (new, has_role, waiting) in [
+            (with(|config| config.oidc = oidc("https://one.example", "leads")), true, &[][..]),
+            (with(|config| config.oidc = oidc("https://two.example", "leads")), false, &["oidc.issuer"]),
+            (
+                with(|config| {
+                    config.oidc = oidc("https://one.example", "leads");
+                    config.console_url = "https://elsewhere.example".parse().ok();
+                }),
+                false,
+                &["console_url"],
+            ),
+        ] {
+            let (in_force, waits) = in_force(&old, &new);
+            assert_eq!(waits, waiting);
+            assert_eq!(["leads", "sre"].map(|group| role(&in_force, group)), [has_role.then_some(Role::Admin), None]);
+            assert_eq!(in_force.oidc.issuer, old.oidc.issuer);
+        }
+        let (in_force, _) = in_force(&old, &with(|_| {}));
+        assert_eq!((role(&in_force, "sre"), in_force.provider().is_some()), (None, true), "no provider any longer");
+    }
+
+    #[test]
+    fn a_reload_takes_the_keys_that_say_so_and_names_the_others() {
+        let old = with(|_| {});
+        let new = with(|config| {
+            config.listen.set_port(1);
+            config.public_url = "https://elsewhere.example".parse().ok();
+            config.notes.language = "fr".to_owned();
+            config.braze.api_key = "another-api-key".into();
+            config.braze.campaigns.ticket_solved = Some("another".to_owned());
+            config.zendesk.webhook_secrets.clear();
+        });
+        let (in_force, waiting) = in_force(&old, &new);
+        assert_eq!(waiting, ["listen", "public_url", "braze.campaigns.ticket_solved"]);
+        assert_eq!((in_force.listen, in_force.braze.campaigns.ticket_solved), (old.listen, None));
+        assert_eq!((in_force.notes.language.as_str(), in_force.zendesk.webhook_secrets.len()), ("fr", 0));
+        assert_eq!(secrecy::ExposeSecret::expose_secret(&in_force.braze.api_key), "another-api-key");
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn load(config: &Config) -> Result<Mappings, Faults> {
         Some(files) => Mappings::load(files)?,
         None => Mappings::shipped()?,
     };
-    mappings.in_language(&config.notes_language).map_err(|error| {
+    mappings.in_language(&config.notes.language).map_err(|error| {
         Faults(vec![Fault { file: "notes.language".to_owned(), line: None, key: None, what: error.to_string() }])
     })
 }

@@ -12,7 +12,7 @@ use crate::worker::{AlarmOptions, Retention, WorkerOptions};
 pub(super) fn intake_options(config: &Config) -> IntakeOptions {
     IntakeOptions {
         zendesk_secrets: config.zendesk.webhook_secrets.clone(),
-        zendesk_tolerance: config.zendesk.signature_tolerance,
+        zendesk_tolerance: config.zendesk.signature_tolerance_seconds,
         braze_tokens: config.braze.webhook_tokens.clone(),
         user_field: config.zendesk.user_field.clone(),
     }
@@ -28,9 +28,9 @@ pub(super) fn zendesk_auth(credentials: &Credentials) -> Auth {
 }
 
 pub(super) fn alarm_options(config: &Config) -> Option<AlarmOptions> {
-    let alarm = config.alarm.as_ref()?;
+    let url = config.alarm.url.clone()?;
     let console = config.console_url.as_ref().map(|url| alarm::Console::at(url.as_str()));
-    Some(AlarmOptions { url: alarm.url.clone(), token: alarm.token.clone(), console })
+    Some(AlarmOptions { url, token: config.alarm.token.clone(), console })
 }
 
 pub(super) fn worker_options(config: &Config) -> WorkerOptions {
@@ -44,8 +44,8 @@ pub(super) fn worker_options(config: &Config) -> WorkerOptions {
         recipe_message: config.braze.recipe_message,
         gsm7: config.braze.gsm7,
         subscription_group: config.braze.subscription_group.clone(),
-        retry: RetryPolicy { confirm_after: config.braze.confirm_after.clone(), ..RetryPolicy::default() },
-        catch_up: config.catch_up,
+        retry: RetryPolicy { confirm_after: config.braze.confirm_after_seconds.clone(), ..RetryPolicy::default() },
+        catch_up: config.catch_up_minutes,
         public_url: config.public_url.clone(),
         retention: Retention::default(),
     }

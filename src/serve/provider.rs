@@ -11,7 +11,7 @@ mod client {
     use crate::clients::oidc::{OidcOptions, Provider};
     use crate::clients::{CONNECT_TIMEOUT, http_client};
     use crate::clock::Clock;
-    use crate::config::Oidc;
+    use crate::config::IdentityProvider;
     use crate::http::{self, Begun, SignedOn};
 
     /// How long one answer may take: a person waits in front of the browser.
@@ -21,25 +21,25 @@ mod client {
     ///
     /// # Errors
     /// TLS cannot be set up.
-    pub fn client(oidc: &Oidc, clock: &Clock) -> Result<Provider, reqwest::Error> {
+    pub fn client(provider: &IdentityProvider, clock: &Clock) -> Result<Provider, reqwest::Error> {
         let options = OidcOptions {
-            issuer: oidc.issuer.clone(),
-            client_id: oidc.client_id.clone(),
-            client_secret: oidc.client_secret.clone(),
-            redirect: oidc.redirect.to_string(),
-            name_claim: oidc.name_claim.clone(),
-            roles_claim: oidc.roles_claim.clone(),
+            issuer: provider.issuer.clone(),
+            client_id: provider.client_id.clone(),
+            client_secret: provider.client_secret.clone(),
+            redirect: provider.redirect.to_string(),
+            name_claim: provider.name_claim.clone(),
+            roles_claim: provider.roles_claim.clone(),
         };
         Ok(Provider::new(options, http_client(CONNECT_TIMEOUT, TOTAL_TIMEOUT)?, clock.clone()))
     }
 
     /// The provider as the console uses it. `None` without an HTTP client, which the bridge then lacks as well.
-    pub(in crate::serve) fn of(oidc: &Oidc, clock: &Clock) -> Option<http::Provider> {
-        let client = client(oidc, clock).ok()?;
-        let claims = [oidc.name_claim.clone(), oidc.roles_claim.clone()];
+    pub(in crate::serve) fn of(provider: &IdentityProvider, clock: &Clock) -> Option<http::Provider> {
+        let client = client(provider, clock).ok()?;
+        let claims = [provider.name_claim.clone(), provider.roles_claim.clone()];
         let begin =
             move || -> BoxFuture<'static, Result<Begun, String>> { Box::pin(begin(client.clone(), claims.clone())) };
-        Some(http::Provider { begin: Arc::new(begin), is_reached_by_https: oidc.redirect.scheme() == "https" })
+        Some(http::Provider { begin: Arc::new(begin), is_reached_by_https: provider.redirect.scheme() == "https" })
     }
 
     async fn begin(client: Provider, claims: [String; 2]) -> Result<Begun, String> {
@@ -61,6 +61,6 @@ pub use client::client;
 pub(super) use client::of;
 
 #[cfg(not(feature = "oidc"))]
-pub(super) fn of(_: &crate::config::Oidc, _: &crate::clock::Clock) -> Option<crate::http::Provider> {
+pub(super) fn of(_: &crate::config::IdentityProvider, _: &crate::clock::Clock) -> Option<crate::http::Provider> {
     None
 }

@@ -1,4 +1,4 @@
-//! The generated pages: the configuration reference, and the API with its description.
+//! The generated pages: the configuration reference, the example, and the API with its description.
 //!
 //! `RENEW=1 cargo test --test it generated` writes them; without `RENEW` they are compared.
 
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::Value;
-use tandem::config::keys::{KEYS, Key, Kind, OPERATOR_KEYS};
+use tandem::config::keys::{About, Example, Item, KEYS, Kind, OPERATOR_KEYS, OnReload};
 
 use crate::api::document;
 use crate::process::shipped;
@@ -25,6 +25,11 @@ fn is_current(path: &str, made: &str) {
 #[test]
 fn the_configuration_reference_is_what_the_code_reads() {
     is_current("docs/configuration.md", &configuration());
+}
+
+#[test]
+fn the_example_has_every_key_of_the_code() {
+    is_current("tandem.example.toml", &example());
 }
 
 #[test]
@@ -64,26 +69,28 @@ leaves a file that its own user may not read to systemd, which reads it as root.
 
 ## Optional keys
 
-A key without a default may be left out, unless `tandem check` says otherwise. `RUST_LOG` sets the level of the log: `info` when it
-is not set.
+A key without a default may be left out, unless `tandem check` says otherwise. The column *reload* says whether a
+[reload](operating.md#rotating-secrets-without-a-restart) takes a new value, or a restart only.
+`RUST_LOG` sets the level of the log: `info` when it is not set.
 ";
 
 fn configuration() -> String {
     let mut page = CONFIGURATION.to_owned();
     let mut table = None;
-    for key in KEYS {
-        let (above, name) = key.name.rsplit_once('.').unwrap_or(("", key.name));
+    for key in KEYS.iter() {
+        let (above, name) = key.name.rsplit_once('.').unwrap_or(("", &key.name));
         if table != Some(above) {
             let title = if above.is_empty() { "At the top".to_owned() } else { format!("`[{above}]`") };
-            write!(page, "\n## {title}\n\n| key | takes | default | purpose |\n|---|---|---|---|\n").unwrap();
+            write!(page, "\n## {title}\n\n| key | takes | default | reload | purpose |\n|---|---|---|---|---|\n")
+                .unwrap();
             table = Some(above);
         }
         write_key(&mut page, name, key);
     }
     page.push_str(OIDC);
     page.push_str(OPERATORS);
-    for key in OPERATOR_KEYS {
-        write_key(&mut page, key.name, key);
+    for key in OPERATOR_KEYS.iter() {
+        write_key(&mut page, &key.name, key);
     }
     page
 }
@@ -105,25 +112,27 @@ token proves the name that stands in the audit. `operator_token` stays valid bes
 in capital letters and with `_` for `-` and `.`: `TANDEM_OPERATORS__ON_CALL__TOKEN` is the token of `on-call`, whose table
 then needs `name` and `role` only. Names and tokens are unique. A reload takes over every change: a removed operator is out at once.
 
-| key | takes | default | purpose |
-|---|---|---|---|
+| key | takes | default | reload | purpose |
+|---|---|---|---|---|
 ";
 
-fn write_key(page: &mut String, name: &str, key: &Key) {
+fn write_key(page: &mut String, name: &str, key: &About) {
     let default = key.default.map_or("none".to_owned(), |default| format!("`{default}`"));
-    writeln!(page, "| `{name}` | {} | {default} | {} |", takes(key), key.doc).unwrap();
+    let reload = match key.on_reload {
+        OnReload::Taken => "yes",
+        OnReload::Waits => "no",
+    };
+    writeln!(page, "| `{name}` | {} | {default} | {reload} | {} |", takes(key.kind), key.doc).unwrap();
 }
 
-fn takes(key: &Key) -> String {
-    match key.kind {
-        Kind::Text => "a text".to_owned(),
-        Kind::Secret => "a secret text".to_owned(),
-        Kind::Secrets => "a list of secret texts".to_owned(),
-        Kind::Word(words) => words.map_code(" or "),
-        Kind::Words(words) => format!("a list of {}", words.map_code(", ")),
-        kind @ (Kind::Flag | Kind::Integer { .. } | Kind::Integers { .. } | Kind::Networks | Kind::Texts) => {
-            kind.to_string()
-        }
+fn takes(kind: Kind) -> String {
+    match kind {
+        Kind::One(Item::Text) => "a text".to_owned(),
+        Kind::One(Item::Secret) => "a secret text".to_owned(),
+        Kind::List { of: Item::Secret, .. } => "a list of secret texts".to_owned(),
+        Kind::One(Item::Word(words)) => words.map_code(" or "),
+        Kind::List { of: Item::Word(words), .. } => format!("a list of {}", words.map_code(", ")),
+        Kind::Flag | Kind::One(_) | Kind::List { .. } => kind.to_string(),
     }
 }
 
@@ -135,6 +144,95 @@ impl MapCode for [&'static str] {
     fn map_code(&self, between: &str) -> String {
         self.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(between)
     }
+}
+
+// ---------------------------------------------------------------------------------------------------------- example
+
+const EXAMPLE: &str = "\
+# An example configuration of tandem. Copy it to tandem.toml, put in your own values, and run `tandem check`.
+#
+# Every key can be given, or overridden, by an environment variable: TANDEM_, then the key in capital letters with two
+# underscores between levels. Keep secrets there rather than in this file, or as such variables in tandem.env beside it:
+#
+#   TANDEM_ZENDESK__CLIENT_SECRET      TANDEM_BRAZE__API_KEY
+#   TANDEM_ZENDESK__WEBHOOK_SECRETS    TANDEM_BRAZE__WEBHOOK_TOKENS     (lists: with commas between, or as [\"…\", \"…\"])
+#
+# A key that is commented out below shows its default, or may be left out.
+";
+
+/// The words above some tables.
+const ABOUT_TABLES: [(&str, &str); 2] = [
+    ("alarm", "An alarm receiver: https:// only, or http:// on this machine. A JSON body is posted to it."),
+    (
+        "oidc",
+        "An identity provider at which operators sign in to the console (OpenID Connect), in a build with `cargo build \
+         --release --features oidc` only. Its redirect address is CONSOLE_URL/console/sign-in/callback.",
+    ),
+];
+
+const EXAMPLE_OPERATORS: &str = "
+# Operators by name, one for each person: each has a token of their own, which proves the name in the audit. Roles: read
+# (lists, with personal data hidden), act (read words, move single deliveries, pause), admin (all). The token may stand in
+# TANDEM_OPERATORS__ADA__TOKEN instead.
+# [[operators]]
+";
+
+fn example() -> String {
+    let mut page = EXAMPLE.to_owned();
+    let mut table = "";
+    for key in KEYS.iter() {
+        let (above, name) = key.name.rsplit_once('.').unwrap_or(("", &key.name));
+        page.push('\n');
+        if table != above {
+            table = above;
+            if let Some((_, about)) = ABOUT_TABLES.iter().find(|(named, _)| *named == above) {
+                push_comment(&mut page, about);
+            }
+            writeln!(page, "[{above}]").unwrap();
+        }
+        let is_secret = key.kind.is_secret();
+        let variable = if is_secret { format!(" As a variable: {}.", key.variable()) } else { String::new() };
+        push_comment(&mut page, &format!("{}{variable}", key.doc));
+        match key.example {
+            Example::Set(value) => writeln!(page, "{name} = {value}").unwrap(),
+            Example::SuchAs(value) => writeln!(page, "# {name} = {value}").unwrap(),
+            Example::Default => writeln!(page, "# {name} = {}", default(key)).unwrap(),
+        }
+    }
+    page.push_str(EXAMPLE_OPERATORS);
+    for key in OPERATOR_KEYS.iter() {
+        push_comment(&mut page, key.doc);
+        match key.example {
+            Example::Set(value) | Example::SuchAs(value) => writeln!(page, "# {} = {value}", key.name).unwrap(),
+            Example::Default => writeln!(page, "# {} = {}", key.name, default(key)).unwrap(),
+        }
+    }
+    page
+}
+
+/// The default of a key as TOML; an ellipsis stands for a secret.
+fn default(key: &About) -> String {
+    let text = key.default.unwrap_or("…");
+    let quoted = |item: &str| format!("\"{item}\"");
+    match key.kind {
+        Kind::Flag | Kind::One(Item::Integer { .. }) => text.to_owned(),
+        Kind::One(_) => quoted(text),
+        Kind::List { of: Item::Integer { .. }, .. } => format!("[{text}]"),
+        Kind::List { .. } => format!("[{}]", text.split(", ").map(quoted).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// A comment in lines of at most 120 characters.
+fn push_comment(page: &mut String, text: &str) {
+    let mut line = "#".to_owned();
+    for word in text.split(' ') {
+        if line.chars().count() + 1 + word.chars().count() > 120 {
+            writeln!(page, "{line}").unwrap();
+            line = "#".to_owned();
+        }
+        line = format!("{line} {word}");
+    }
+    writeln!(page, "{line}").unwrap();
 }
 
 // -------------------------------------------------------------------------------------------------------------- api

@@ -29,7 +29,7 @@ fn who(config: &Config) -> Vec<(String, Role, Vec<Right>)> {
     let of = |account: &crate::domain::access::Account| {
         (account.name.clone(), account.grant.role, account.grant.rights.iter().copied().collect())
     };
-    config.operator.operators.iter().map(of).collect()
+    config.operators.iter().map(of).collect()
 }
 
 fn faults(operators: &str, env: &[(&str, &str)]) -> Vec<String> {
@@ -51,7 +51,7 @@ fn operators_stand_beside_the_operator_token() {
         ("on-call.2".to_owned(), Role::Admin, vec![]),
     ];
     assert_eq!(who(&config), expected);
-    let roster = config.operator.roster();
+    let roster = config.roster();
     for (token, name) in [
         ("adas-long-random-token", Some("ada")),
         ("abc", Some("on-call.2")),
@@ -74,7 +74,7 @@ fn variables_find_an_operator_by_name() {
     let config = read(&file, &variables).unwrap();
     let expected = [("ada".to_owned(), Role::Act, vec![Right::Texts]), ("on-call.2".to_owned(), Role::Admin, vec![])];
     assert_eq!(who(&config), expected);
-    let roster = config.operator.roster();
+    let roster = config.roster();
     assert_eq!(roster.of_token("from-the-environment-1").map(|account| account.name.as_str()), Some("ada"));
     assert!(roster.of_token("adas-long-random-token").is_none(), "the variable counts over the file");
 }

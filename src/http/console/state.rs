@@ -78,7 +78,7 @@ pub type Allowances = Arc<dyn Fn(End) -> Allowance + Send + Sync>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The key, with dots between its levels.
-    pub key: &'static str,
+    pub key: String,
     /// The value in words, never a secret; empty when it is not set.
     pub value: String,
 }

@@ -1,0 +1,135 @@
+//! The book of one reading: the values that were given, the faults and the warnings. Never knows which keys there are.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::fault::{Fault, Flaw, Place, Warning};
+use super::value::Value;
+
+/// A value of a key, or the flaw that keeps it from being one, and its place.
+pub(super) struct Given {
+    pub(super) value: Result<Value, Flaw>,
+    pub(super) place: Place,
+}
+
+/// A table of the file: where its keys are looked up, and how faults name it.
+#[derive(Clone, Debug)]
+pub(super) struct At {
+    /// Unique, such as `braze.campaigns` or `operators[1]`; empty for the top of the file.
+    name: String,
+    /// The name for people, such as `operators.ada`.
+    shown: String,
+    /// The place of a key that the table lacks.
+    place: Place,
+}
+
+impl At {
+    /// The top of the file.
+    pub(super) fn top() -> Self {
+        Self { name: String::new(), shown: String::new(), place: Place::Nowhere }
+    }
+
+    /// One table of a list of tables, which people know by another name than its number.
+    pub(super) fn entry(name: String, shown: String, place: Place) -> Self {
+        Self { name, shown, place }
+    }
+
+    /// The table of that name below this one.
+    pub(super) fn below(&self, name: &str) -> Self {
+        Self { name: joined(&self.name, name), shown: joined(&self.shown, name), place: self.place.clone() }
+    }
+
+    /// The unique name of a key of this table.
+    pub(super) fn key(&self, name: &str) -> String {
+        joined(&self.name, name)
+    }
+
+    /// The name of a key of this table for people.
+    pub(super) fn shown(&self, name: &str) -> String {
+        joined(&self.shown, name)
+    }
+}
+
+/// The full name of a key, or of a table, below another.
+pub(super) fn joined(above: &str, name: &str) -> String {
+    if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") }
+}
+
+/// Everything that was found in file and environment.
+#[derive(Default)]
+pub(super) struct Gathered {
+    /// By the unique names of their keys.
+    pub(super) values: BTreeMap<String, Given>,
+    /// The tables of `[[operators]]`, in the order of the file.
+    pub(super) operators: Vec<At>,
+    /// Broken TOML, which may concern any key.
+    pub(super) broken: Vec<Fault>,
+    /// Names that are no keys.
+    pub(super) unknown: Vec<Fault>,
+}
+
+/// The book of one reading. A fault that is booked twice is told once, so a rule may read a key that another one read.
+pub(super) struct Book<'a> {
+    /// Relative paths are relative to this directory.
+    pub(super) base: &'a Path,
+    /// The tables of `[[operators]]`.
+    pub(super) operators: Vec<At>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) warnings: Vec<Warning>,
+    values: BTreeMap<String, Given>,
+}
+
+impl<'a> Book<'a> {
+    /// A book in which every name that is no key is a fault.
+    pub(super) fn new(gathered: Gathered, base: &'a Path) -> Self {
+        let Gathered { values, operators, mut broken, unknown } = gathered;
+        broken.extend(unknown);
+        Self { base, operators, faults: broken, warnings: Vec::new(), values }
+    }
+
+    /// A book for a command that reads a few keys, and minds no fault elsewhere.
+    pub(super) fn of_a_few(gathered: Gathered, base: &'a Path) -> Self {
+        Self::new(Gathered { unknown: Vec::new(), ..gathered }, base)
+    }
+
+    /// The value of a key, where one was given.
+    pub(super) fn given(&self, at: &At, name: &str) -> Option<&Given> {
+        self.values.get(&at.key(name))
+    }
+
+    /// Whether a key was given, be it wrongly.
+    pub(super) fn is_given(&self, at: &At, name: &str) -> bool {
+        self.values.contains_key(&at.key(name))
+    }
+
+    /// Whether the value of a key is a variable's.
+    pub(super) fn is_variable(&self, at: &At, name: &str) -> bool {
+        self.given(at, name).is_some_and(|given| given.place.is_variable())
+    }
+
+    /// Books a fault with the place of the key's value, and gives the `None` that stands for it.
+    pub(super) fn fault<T>(&mut self, at: &At, name: &str, flaw: Flaw) -> Option<T> {
+        let place = self.given(at, name).map_or_else(|| at.place.clone(), |given| given.place.clone());
+        let fault = Fault::new(at.shown(name), flaw.problem, flaw.remedy).at(place);
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+        None
+    }
+
+    /// Books a warning.
+    pub(super) fn warn(&mut self, at: &At, name: &str, problem: impl Into<String>) {
+        let warning = Warning { key: at.shown(name), problem: problem.into() };
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// Reads without a word of the faults.
+    pub(super) fn quietly<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        let told = self.faults.len();
+        let found = read(self);
+        self.faults.truncate(told);
+        found
+    }
+}
