@@ -78,8 +78,8 @@ impl Worker {
         self.metrics.set_paused(account, true);
     }
 
-    /// Keeps the [`Pauses`] in step: a refusal begins a pause, a success ends it. Other outcomes do not tell whether
-    /// the vendor lets us in.
+    /// Keeps the [`super::Pauses`] in step: a refusal begins a pause, a success ends it. Other outcomes do not tell
+    /// whether the vendor lets us in.
     pub(super) fn note_health(&self, claim: &Claim, outcome: &Outcome, now: Timestamp) {
         match outcome {
             Outcome::Pause { account, cause } => {

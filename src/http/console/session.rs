@@ -118,7 +118,7 @@ pub(super) struct Visitor {
     pub(super) csrf: String,
     /// The session's name.
     pub(super) session: Digested,
-    /// The fingerprint of the state when the request came ([`super::live::standing`]); a page shows nothing older.
+    /// The fingerprint of the state when the request came ([`super::standing`]); a page shows nothing older.
     pub(super) standing: String,
 }
 

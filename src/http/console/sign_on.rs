@@ -1,7 +1,7 @@
 //! Signing in at an identity provider: the way there, and the way back.
 //!
 //! Keeps the sign-ins under way apart by browser, lets each end once, and asks the roster for the role that the groups
-//! give. Never speaks the protocol itself: the [`SignOn`] that it is given does.
+//! give. Never speaks the protocol itself: the [`super::provider::SignOn`] that it is given does.
 
 use askama::Template;
 use axum::extract::{Request, State};
