@@ -1,6 +1,7 @@
 //! Reads a form-encoded body. It is strict about UTF-8, where the library's reader would put replacement characters
 //! into a customer's text. It tolerates a stray `%`, because a template may forget to encode a text.
 
+use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
 use super::fields::unreadable;
@@ -39,27 +40,6 @@ pub(super) fn parse(body: &[u8], list_key: &str) -> Result<Map<String, Value>, S
 
 /// Undoes the encoding of one key or value.
 pub(super) fn decode(text: &[u8]) -> Result<String, Stop> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((first, tail)) = rest.split_first() {
-        let byte = match (first, tail) {
-            (b'+', _) => b' ',
-            (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => {
-                    bytes.push(high * 16 + low);
-                    rest = after;
-                    continue;
-                }
-                _ => b'%',
-            },
-            (other, _) => *other,
-        };
-        bytes.push(byte);
-        rest = tail;
-    }
-    String::from_utf8(bytes).map_err(|_| unreadable("the form is not UTF-8"))
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    let spaced: Vec<u8> = text.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
+    String::from_utf8(percent_decode(&spaced).collect()).map_err(|_| unreadable("the form is not UTF-8"))
 }

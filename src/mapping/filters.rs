@@ -11,6 +11,7 @@ use liquid_core::parser::{FilterArguments, ParameterReflection};
 use liquid_core::{
     Error, Expression, Filter, FilterReflection, ParseFilter, Result as LiquidResult, Runtime, Value, ValueView,
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::numbers::{Operation, calculate};
 use super::strftime::{self, Refusal};
@@ -266,17 +267,12 @@ fn replace(text: &str, search: &str, new: &str) -> Made {
     made(replaced)
 }
 
+/// The characters that form encoding changes; a blank is written as `+` after it.
+const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b' ');
+
 /// The text in form encoding: blanks as `+`, and only letters, digits and `-_.~` unchanged.
 fn url_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b' ' => encoded.push('+'),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(char::from(byte)),
-            other => encoded.push_str(&format!("%{other:02X}")),
-        }
-    }
-    encoded
+    utf8_percent_encode(text, FORM).to_string().replace(' ', "+")
 }
 
 fn escape(text: &str) -> String {
