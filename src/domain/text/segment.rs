@@ -4,6 +4,7 @@
 //! text into UCS-2, with 70 and 67 units of 16 bits. A character is never divided between two segments.
 
 use serde::Serialize;
+use unicode_segmentation::GraphemeCursor;
 
 use super::gsm;
 
@@ -100,38 +101,14 @@ fn is_gap(character: char) -> bool {
     character.is_whitespace() && !matches!(character, '\u{a0}' | '\u{2007}' | '\u{202f}')
 }
 
-/// How far back the search for the beginning of a composed character goes. Family emoji have 7 code points, flags of
-/// regions up to 14; real texts have no longer stacks of accents.
-const COMPOSED_MAX_CHARS: usize = 32;
-
-/// `end`, or a little before it if `end` is inside a character that is composed of several code points.
+/// `end`, or the beginning of the composed character that `end` divides. A part is never empty, so a composed character
+/// that is longer than a part is divided all the same.
 fn whole_character_end(text: &str, end: usize) -> usize {
-    let head = text.get(..end).unwrap_or(text);
-    let mut next = text.get(end..).and_then(|tail| tail.chars().next());
-    for (at, character) in head.char_indices().rev().take(COMPOSED_MAX_CHARS) {
-        let after = at + character.len_utf8();
-        if !next.is_some_and(|next| are_joined(head.get(..after).unwrap_or_default(), character, next)) {
-            return after;
-        }
-        next = Some(character);
+    let mut cursor = GraphemeCursor::new(end, text.len(), true);
+    if cursor.is_boundary(text, 0).unwrap_or(true) {
+        return end;
     }
-    end
-}
-
-/// Whether `character`, with which `head` ends, and `next` are shown as one.
-fn are_joined(head: &str, character: char, next: char) -> bool {
-    let is_regional = |c: &char| matches!(c, '\u{1f1e6}'..='\u{1f1ff}');
-    if is_regional(&character) && is_regional(&next) {
-        // Flags are pairs, so an odd number so far means that the next one completes a flag.
-        return head.chars().rev().take_while(is_regional).take(COMPOSED_MAX_CHARS + 1).count() % 2 == 1;
-    }
-    character == '\u{200d}'
-        || matches!(next,
-            '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{591}'..='\u{5bd}' | '\u{610}'..='\u{61a}'
-            | '\u{64b}'..='\u{65f}' | '\u{900}'..='\u{903}' | '\u{93a}'..='\u{94f}' | '\u{e31}' | '\u{e34}'..='\u{e3a}'
-            | '\u{e47}'..='\u{e4e}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{200d}'
-            | '\u{20d0}'..='\u{20ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{fe20}'..='\u{fe2f}'
-            | '\u{1f3fb}'..='\u{1f3ff}' | '\u{e0020}'..='\u{e007f}')
+    cursor.prev_boundary(text, 0).ok().flatten().filter(|at| *at > 0).unwrap_or(end)
 }
 
 /// Counts in both alphabets at once, because any character may turn out to be the first that GSM does not have.
@@ -264,7 +241,8 @@ mod tests {
 
     #[test]
     fn what_is_shown_as_one_is_not_cut() {
-        for unit in ["👨\u{200d}👩\u{200d}👧", "🇩🇪", "👍🏽", "e\u{301}", "❤\u{fe0f}"] {
+        for unit in ["👨\u{200d}👩\u{200d}👧", "🇩🇪", "👍🏽", "e\u{301}", "❤\u{fe0f}", "\u{1112}\u{1161}\u{11ab}", "நி"]
+        {
             for padding in 0..12 {
                 let text = format!("{}{}", "я".repeat(padding), unit.repeat(60));
                 for part in split(&text, 1) {
