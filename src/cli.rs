@@ -19,17 +19,17 @@ mod answers;
 mod bulk;
 mod check;
 mod client;
+mod destinations;
 mod failure;
 mod find;
 mod inbound;
 mod init;
-mod levers;
 mod lists;
 mod live;
+mod man;
 mod mappings;
 mod operate;
 mod options;
-mod paper;
 mod render;
 mod setup;
 mod sign;
@@ -148,7 +148,7 @@ enum Command {
     Conversations(operate::Conversations),
     /// Shows the two vendors, and keeps one of them from being called.
     #[command(subcommand)]
-    Destinations(levers::Destinations),
+    Destinations(destinations::Destinations),
     /// Lists the actions of operators on a running bridge, newest first.
     #[command(after_help = "Examples:\n  tandem audit\n  tandem audit --json --limit 500")]
     Audit {
@@ -166,7 +166,7 @@ enum Command {
     },
     /// Prints the man page, or writes one for each command.
     #[command(after_help = "Examples:\n  tandem man | man -l -\n  tandem man --dir /usr/local/share/man/man1")]
-    Man(paper::Man),
+    Man(man::Man),
 }
 
 /// The disasters that can be played.
@@ -223,8 +223,8 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
         Command::Deliveries(deliveries) => deliveries.run(output),
         Command::Conversations(conversations) => conversations.run(output),
         Command::Destinations(destinations) => destinations.run(output),
-        Command::Audit { part, bridge } => levers::audit(part, &bridge, output),
-        Command::Completions { shell } => paper::completions(shell, Cli::command(), output),
+        Command::Audit { part, bridge } => destinations::audit(part, &bridge, output),
+        Command::Completions { shell } => man::completions(shell, Cli::command(), output),
         Command::Man(man) => man.run(Cli::command(), output),
     }?;
     Ok(ExitCode::SUCCESS)

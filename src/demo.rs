@@ -7,10 +7,10 @@
 //! The bridge's store lies in a directory for temporary files, which is removed at the end.
 
 mod account;
+mod auth;
 mod child;
 mod conversation;
 mod deliveries;
-mod guard;
 pub mod page;
 pub mod script;
 mod troubles;

@@ -11,6 +11,7 @@ use axum::Router;
 use crate::clock::Clock;
 
 mod answers;
+mod auth;
 mod caller;
 mod connections;
 mod console;
@@ -26,12 +27,12 @@ mod state;
 mod tries;
 mod webhooks;
 
+pub(crate) use auth::{is_for_this_machine, is_same_site};
 pub(crate) use console::guarded;
 pub use console::{
     Allowance, Allowances, Begun, Check, Checked, Console, ConsoleOptions, PreviewCampaigns, Provider, Setting,
     SettingsGroup, ShownMappings, SignOn, SignedOn,
 };
-pub(crate) use operator::{is_for_this_machine, is_same_site};
 
 #[cfg(test)]
 pub(crate) mod testing;

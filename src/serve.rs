@@ -32,7 +32,7 @@ use crate::store::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Metrics, Readiness, Samples};
 use crate::worker::{
-    AlarmOptions, Alarmist, Completions, InTheMaking, KeptFacts, KeptUploads, Loop, MappingsInForce, ObservedTransport,
+    AlarmOptions, Completions, InTheMaking, KeptFacts, KeptUploads, Loop, MappingsInForce, Notifier, ObservedTransport,
     Pauses, StaffSeen, Supervisor, Worker,
 };
 
@@ -224,12 +224,12 @@ async fn compose(
         ends: worker.ends,
         gsm7: config.braze.gsm7,
     });
-    let alarmist = alarmist(&worker, &outside, alarm_now);
+    let notifier = notifier(&worker, &outside, alarm_now);
     announce(&config, &listeners)?;
 
     let deaf = CancellationToken::new();
     let servers = listeners::open(&config, listeners, [public, operator], &memory, (&stop_serving, &deaf));
-    let beside = Beside { alarmist, store: Arc::clone(&store), samples, arrivals: Arc::clone(&arrivals) };
+    let beside = Beside { notifier, store: Arc::clone(&store), samples, arrivals: Arc::clone(&arrivals) };
     tokio::spawn(beside.run(worker.supervisor(), stop_working.clone()));
     let working = tokio::spawn(Arc::clone(&worker).run(stop_working.clone()));
     let live = Live { started_with: config, intake, roster, alarm, worker, metrics, shown, shown_mappings };
@@ -256,7 +256,7 @@ fn numbers(clock: &Clock, backlog_max: u64) -> Arc<Metrics> {
 
 /// The loops beside the deliveries.
 struct Beside {
-    alarmist: Alarmist,
+    notifier: Notifier,
     store: Arc<dyn Store>,
     samples: Arc<Samples>,
     arrivals: Arc<Inbound>,
@@ -267,7 +267,7 @@ impl Beside {
     async fn run(self, supervisor: Supervisor, stop: CancellationToken) {
         let store = self.store.as_ref();
         tokio::join!(
-            supervisor.keep(Loop::Alarms, &stop, || self.alarmist.run(&stop)),
+            supervisor.keep(Loop::Alarms, &stop, || self.notifier.run(&stop)),
             supervisor.keep(Loop::Timekeeping, &stop, || timekeeping::run(store, &supervisor, &stop)),
             supervisor.keep(Loop::Samples, &stop, || sampling::run(store, &supervisor, &self.samples, &stop)),
             supervisor.keep(Loop::Arrivals, &stop, || inbound::run(store, &self.arrivals, &supervisor.clock, &stop)),
@@ -319,9 +319,9 @@ pub fn assemble(config: &Config, mappings: Arc<Mappings>, outside: Outside) -> (
     (worker, public_router(PublicState { store, intake, clock, metrics, inbound, readiness, memory: Arc::default() }))
 }
 
-fn alarmist(worker: &Worker, outside: &Outside, options: watch::Receiver<Option<AlarmOptions>>) -> Alarmist {
-    Alarmist {
-        book: Arc::clone(&worker.alarms),
+fn notifier(worker: &Worker, outside: &Outside, options: watch::Receiver<Option<AlarmOptions>>) -> Notifier {
+    Notifier {
+        queue: Arc::clone(&worker.alarms),
         store: Arc::clone(&outside.store),
         transport: Arc::clone(&outside.transport),
         options,

@@ -69,7 +69,7 @@ mod tickets;
 mod uploads;
 mod users;
 
-pub use alarm::{AlarmBook, AlarmOptions, Alarmist};
+pub use alarm::{AlarmOptions, AlarmQueue, Notifier};
 use claimed::not_arrived;
 pub use completion::Completions;
 pub use facts_kept::KeptFacts;
@@ -151,7 +151,7 @@ pub struct Worker {
     /// The users who are, or lately were, staff at Zendesk.
     pub staff: StaffSeen,
     /// The notices for the operator.
-    pub alarms: Arc<AlarmBook>,
+    pub alarms: Arc<AlarmQueue>,
     /// The customers who are being looked for, or made users, at this moment.
     pub in_the_making: InTheMaking,
     /// The users in Zendesk who lack data that Braze has.

@@ -29,7 +29,7 @@ use super::conversation::{Conversation, Refused};
 use super::deliveries::Deliveries;
 use super::troubles::Trouble;
 use super::view::View;
-use super::{DemoError, guard, say, scratch};
+use super::{DemoError, auth, say, scratch};
 use crate::clock::Clock;
 use crate::sandbox::zendesk::TicketStatus;
 use crate::sandbox::{Sandbox, SandboxOptions};
@@ -173,7 +173,7 @@ fn router(desk: Desk) -> Router {
         .route("/status", post(set_status))
         .route("/trouble", post(switch))
         .route("/kill", post(kill))
-        .layer(from_fn(guard::let_in))
+        .layer(from_fn(auth::let_in))
         .with_state(desk)
 }
 

@@ -1,7 +1,7 @@
 //! Alarms as values: notices for the operator, gathered until they may be sent. Pure.
 //!
-//! One bulletin tells every notice, however many there are: a number and the newest few ids for lost deliveries, the
-//! latest state for each destination. So a bulletin never grows, and its numbers leave nothing out.
+//! One digest tells every notice, however many there are: a number and the newest few ids for lost deliveries, the
+//! latest state for each destination. So a digest never grows, and its numbers leave nothing out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use crate::domain::retry::later;
 /// How long the first notice waits for company, because a fault hits many deliveries within seconds.
 pub const GATHER: Duration = Duration::from_secs(10);
 
-/// The least time between two bulletins, because an operator who was called a minute ago is looking already.
+/// The least time between two digests, because an operator who was called a minute ago is looking already.
 pub const SPACING: Duration = Duration::from_secs(60);
 
-/// The most ids of each kind that a bulletin names; the console lists the rest.
+/// The most ids of each kind that a digest names; the console lists the rest.
 const IDS_MAX: usize = 5;
 
 /// A reason to call the operator. No cause holds personal data.
@@ -131,7 +131,7 @@ impl Console {
     }
 }
 
-/// The changes of one destination since the last bulletin.
+/// The changes of one destination since the last digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Turn {
     /// The cause of its pause, if it was paused.
@@ -141,7 +141,7 @@ struct Turn {
 
 /// The content of one alarm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bulletin {
+pub struct Digest {
     dead: Heap,
     set_aside: Heap,
     turns: BTreeMap<AccountId, Turn>,
@@ -149,7 +149,7 @@ pub struct Bulletin {
     stood: Option<(u64, u64)>,
 }
 
-impl Bulletin {
+impl Digest {
     fn add(&mut self, notice: Notice) {
         match notice {
             Notice::Dead(left) => self.dead.add(left),
@@ -163,7 +163,7 @@ impl Bulletin {
         }
     }
 
-    /// Puts an unsent bulletin back before the notices that came since.
+    /// Puts an unsent digest back before the notices that came since.
     fn put_before(&mut self, older: Self) {
         self.dead.put_before(older.dead);
         self.set_aside.put_before(older.set_aside);
@@ -213,7 +213,7 @@ impl Bulletin {
         alarms
     }
 
-    /// The console's page for this bulletin: of its deliveries, where it tells of nothing else, or the overview.
+    /// The console's page for this digest: of its deliveries, where it tells of nothing else, or the overview.
     fn path(&self) -> String {
         let is_else = self.stood.is_some() || !self.turns.is_empty();
         match (self.dead.count, self.set_aside.count) {
@@ -223,7 +223,7 @@ impl Bulletin {
         }
     }
 
-    /// The bulletin for people, in a few sentences.
+    /// The digest for people, in a few sentences.
     fn text(&self, console: Option<&Console>) -> String {
         let mut lines = Vec::new();
         if let Some((dead, set_aside)) = self.stood {
@@ -251,7 +251,7 @@ impl Bulletin {
 /// The notices to send, and the time to send them.
 #[derive(Clone, Debug, Default)]
 pub struct Alarms {
-    gathered: Bulletin,
+    gathered: Digest,
     due_at: Option<Timestamp>,
     not_before: Option<Timestamp>,
 }
@@ -260,33 +260,33 @@ impl Alarms {
     /// Takes a notice, to be sent after [`GATHER`], or when [`SPACING`] or a retry allows.
     pub fn note(&mut self, notice: Notice, now: Timestamp) {
         self.gathered.add(notice);
-        if self.gathered != Bulletin::default() && self.due_at.is_none() {
+        if self.gathered != Digest::default() && self.due_at.is_none() {
             self.due_at = Some(later(now, GATHER).max(self.not_before.unwrap_or(Timestamp::MIN)));
         }
     }
 
-    /// When to send the next bulletin; `None` when there is nothing to tell.
+    /// When to send the next digest; `None` when there is nothing to tell.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
         self.due_at
     }
 
-    /// All gathered notices as one bulletin. The caller reports back with [`Alarms::told`] or [`Alarms::failed`].
+    /// All gathered notices as one digest. The caller reports back with [`Alarms::told`] or [`Alarms::failed`].
     #[must_use]
-    pub fn take(&mut self) -> Bulletin {
+    pub fn take(&mut self) -> Digest {
         self.due_at = None;
         std::mem::take(&mut self.gathered)
     }
 
-    /// The bulletin was sent.
+    /// The digest was sent.
     pub fn told(&mut self, now: Timestamp) {
         let next = later(now, SPACING);
         self.not_before = Some(next);
         self.due_at = self.due_at.map(|due_at| due_at.max(next));
     }
 
-    /// The bulletin could not be sent. It is sent again at `retry_at`, with the notices that came since.
-    pub fn failed(&mut self, untold: Bulletin, retry_at: Timestamp) {
+    /// The digest could not be sent. It is sent again at `retry_at`, with the notices that came since.
+    pub fn failed(&mut self, untold: Digest, retry_at: Timestamp) {
         self.gathered.put_before(untold);
         self.not_before = Some(retry_at);
         self.due_at = Some(retry_at);
@@ -337,7 +337,7 @@ mod tests {
         let mut alarms = Alarms::default();
         alarms.note(dead(1), at(0));
         drop(alarms.take());
-        // A notice while the first bulletin is on its way.
+        // A notice while the first digest is on its way.
         alarms.note(dead(2), at(11));
         alarms.told(at(12));
         assert_eq!(alarms.due_at(), Some(at(72)));

@@ -312,17 +312,17 @@ pub fn digest(key: &ConversationKey) -> String {
 
 /// A customer's identifiers, to find the customer in an unreadable body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Traces(Vec<String>);
+pub struct Identifiers(Vec<String>);
 
 /// The shortest identifier that counts, because a shorter one stands in other customers' messages as well.
-const TRACE_BYTES_MIN: usize = 6;
+const IDENTIFIER_BYTES_MIN: usize = 6;
 
-impl Traces {
+impl Identifiers {
     /// Adds the ids, numbers and addresses of the customer that are long enough to be unique.
     pub fn add<'a>(&mut self, words: impl IntoIterator<Item = &'a str>) {
         for word in words {
             let word = word.trim_start_matches('+');
-            if word.len() >= TRACE_BYTES_MIN && !self.0.iter().any(|known| known == word) {
+            if word.len() >= IDENTIFIER_BYTES_MIN && !self.0.iter().any(|known| known == word) {
                 self.0.push(word.to_owned());
             }
         }
@@ -438,8 +438,8 @@ mod tests {
 
     #[test]
     fn a_customer_is_known_in_a_body_by_whole_words() {
-        let mut traces = Traces::default();
-        traces.add(["ada-42", "7", "+15555550101", "ada@acme.com"]);
+        let mut identifiers = Identifiers::default();
+        identifiers.add(["ada-42", "7", "+15555550101", "ada@acme.com"]);
         for (body, found) in [
             ("external_id=ada-42&text=Hello", true),
             ("{\"user\": \"ada-42\", oops", true),
@@ -452,8 +452,8 @@ mod tests {
             ("external_id=7", false),
             ("", false),
         ] {
-            assert_eq!(traces.are_in(body.as_bytes()), found, "{body}");
+            assert_eq!(identifiers.are_in(body.as_bytes()), found, "{body}");
         }
-        assert!(!Traces::default().are_in(b"external_id=ada-42"));
+        assert!(!Identifiers::default().are_in(b"external_id=ada-42"));
     }
 }

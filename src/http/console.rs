@@ -17,12 +17,12 @@ use crate::domain::access::Role;
 
 mod assets;
 mod audit;
+mod auth;
 mod conversations;
 mod deliveries;
 mod delivery;
 mod destinations;
 mod find;
-mod gate;
 mod inbound;
 mod live;
 mod mask;
@@ -56,16 +56,16 @@ use page::{Trouble, sentence};
 /// `/` and everything under `/console`.
 pub(super) fn routes(state: OperatorState) -> Router {
     let forbidden = |why: &str| Trouble::new(StatusCode::FORBIDDEN, sentence(why)).page();
-    let pages = roles::router(table(), forbidden).route_layer(from_fn_with_state(state.clone(), gate::let_in));
+    let pages = roles::router(table(), forbidden).route_layer(from_fn_with_state(state.clone(), auth::let_in));
     let open = Router::new()
         .route("/", get(async |_: Request| page::see_other("/console")))
-        .route("/console/sign-in", get(gate::sign_in_page).post(gate::sign_in))
+        .route("/console/sign-in", get(auth::sign_in_page).post(auth::sign_in))
         .route("/console/sign-in/provider", get(sign_on::begin))
         .route("/console/sign-in/callback", get(sign_on::end))
         .merge(assets::routes());
     pages
         .merge(open)
-        .route_layer(from_fn_with_state(state.clone(), gate::keep_out))
+        .route_layer(from_fn_with_state(state.clone(), auth::keep_out))
         .route_layer(map_response(page::guarded))
         .with_state(state)
 }
@@ -109,7 +109,7 @@ pub(super) fn table() -> Vec<Row> {
         Row::get(Read, "/console/name", name::ask),
         Row::post(Read, "/console/name", name::give),
         Row::get(Read, "/console/live", live::listen),
-        Row::post(Read, "/console/sign-out", gate::sign_out),
+        Row::post(Read, "/console/sign-out", auth::sign_out),
         Row::get(Read, "/console/{*rest}", nothing_here),
     ]
 }

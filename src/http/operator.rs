@@ -1,6 +1,6 @@
 //! The operator API: metrics, deliveries, conversations and destinations, to show and to move.
 //!
-//! A caller presents an operator's token. Where the roster is empty, only this machine can connect, and [`guard`] keeps
+//! A caller presents an operator's token. Where the roster is empty, only this machine can connect, and [`auth`] keeps
 //! out the web pages that the operator visits. Each route needs a role ([`super::roles`]). Every action leaves an audit
 //! line in the log, for success and failure alike, and the store records each change with its author. The name in both
 //! is the token's, or that of the header `X-Tandem-By` where several people share the token. Never changes a record
@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answers;
+use super::auth;
 use super::caller::Caller;
 use super::error::error_answer;
 use super::roles::{self, Row};
@@ -33,19 +34,19 @@ use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, StoreError};
 use crate::telemetry::{Distribution, exposition};
 
 pub(super) mod actions;
-pub(super) mod guard;
+mod audit;
+mod bulk;
+mod destinations;
 pub(super) mod lists;
-mod orders;
 mod requests;
 
-pub(crate) use guard::{is_for_this_machine, is_same_site};
 pub(super) use requests::{Query, Refusal};
 use requests::{answer, delivery_json, parse_id, read_body, read_reason, to_json};
 
 /// `GET /metrics` and everything under `/api/`.
 pub(super) fn routes(state: OperatorState) -> Router {
     let forbidden = |why: &str| error_answer(StatusCode::FORBIDDEN, why);
-    roles::router(table(), forbidden).route_layer(from_fn_with_state(state.clone(), guard::let_in)).with_state(state)
+    roles::router(table(), forbidden).route_layer(from_fn_with_state(state.clone(), auth::let_in)).with_state(state)
 }
 
 /// Every route, with the role that it needs. A route that shows customers' words needs a role that may act.
@@ -54,8 +55,8 @@ pub(super) fn table() -> Vec<Row> {
     vec![
         Row::get(Read, "/metrics", metrics),
         Row::get(Read, "/api/deliveries", lists::deliveries),
-        Row::post(Admin, "/api/deliveries/redrive", orders::redrive_all),
-        Row::post(Admin, "/api/deliveries/discard", orders::discard_all),
+        Row::post(Admin, "/api/deliveries/redrive", bulk::redrive_all),
+        Row::post(Admin, "/api/deliveries/discard", bulk::discard_all),
         Row::get(Act, "/api/deliveries/{id}", show_delivery),
         Row::post(Act, "/api/deliveries/{id}/redrive", redrive),
         Row::post(Act, "/api/deliveries/{id}/discard", discard),
@@ -64,13 +65,13 @@ pub(super) fn table() -> Vec<Row> {
         Row::get(Read, "/api/conversations", lists::conversations),
         // The key is a parameter and no part of the path, because it is the brand's own name of a customer, also `..`.
         Row::get(Act, "/api/conversation", show_conversation),
-        Row::post(Admin, "/api/conversation/forget", orders::forget),
+        Row::post(Admin, "/api/conversation/forget", bulk::forget),
         Row::get(Read, "/api/inbound", show_inbound),
         Row::get(Read, "/api/find", lists::find),
-        Row::get(Read, "/api/destinations", orders::list_destinations),
-        Row::post(Act, "/api/destinations/{destination}/pause", orders::pause),
-        Row::post(Act, "/api/destinations/{destination}/resume", orders::resume),
-        Row::get(Read, "/api/audit", orders::list_orders),
+        Row::get(Read, "/api/destinations", destinations::list),
+        Row::post(Act, "/api/destinations/{destination}/pause", destinations::pause),
+        Row::post(Act, "/api/destinations/{destination}/resume", destinations::resume),
+        Row::get(Read, "/api/audit", audit::list),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! Calls the operator: posts the notices that [`crate::domain::alarm`] has gathered to the configured receiver.
 //!
-//! It stands beside the deliveries and never in their way: a notice is written into the book, and its writer goes on.
-//! A bulletin that the receiver does not take is posted again, with the notices since, at the pace of every other
+//! It stands beside the deliveries and never in their way: a notice is written into the queue, and its writer goes on.
+//! A digest that the receiver does not take is posted again, with the notices since, at the pace of every other
 //! retry and for as long as the bridge runs. A stop loses no notice: the delivery stands in the store as dead or
 //! unconfirmed, and the next start tells once of all such deliveries. That may repeat an alarm. The other way would
 //! need a record of every alarm, and would still not know whether one without an answer was read.
@@ -20,7 +20,7 @@ use tracing::{info, warn};
 
 use crate::clients::Transport;
 use crate::clock::Clock;
-use crate::domain::alarm::{Alarms, Bulletin, Console, Notice};
+use crate::domain::alarm::{Alarms, Console, Digest, Notice};
 use crate::domain::retry::{RetryPolicy, later};
 use crate::store::{DeliveryFilter, Store, StoreError};
 use crate::telemetry::Metrics;
@@ -41,12 +41,12 @@ pub struct AlarmOptions {
 
 /// The notices to be told, shared by all that write them.
 #[derive(Debug, Default)]
-pub struct AlarmBook {
+pub struct AlarmQueue {
     alarms: Mutex<Alarms>,
     written: Notify,
 }
 
-impl AlarmBook {
+impl AlarmQueue {
     /// Takes a notice. Never waits.
     pub fn note(&self, notice: Notice, now: Timestamp) {
         self.lock().note(notice, now);
@@ -59,10 +59,10 @@ impl AlarmBook {
     }
 }
 
-/// Posts the notices of the book.
-pub struct Alarmist {
+/// Posts the notices of the queue.
+pub struct Notifier {
     /// The notices to be told.
-    pub book: Arc<AlarmBook>,
+    pub queue: Arc<AlarmQueue>,
     /// The deliveries that stand dead or unconfirmed.
     pub store: Arc<dyn Store>,
     /// Carries the posts.
@@ -75,43 +75,43 @@ pub struct Alarmist {
     pub metrics: Arc<Metrics>,
 }
 
-impl Alarmist {
+impl Notifier {
     /// Tells until `stop`.
     pub async fn run(&self, stop: &CancellationToken) {
         let mut options = self.options.clone();
         match self.standing().await {
-            Ok(standing) => self.book.note(standing, self.clock.now()),
+            Ok(standing) => self.queue.note(standing, self.clock.now()),
             Err(error) => warn!(%error, "alarm.not_recalled: what stood before this start is not told of"),
         }
         let mut attempt = 0;
         // The next start tells of the notices that the stop cuts off.
         while let Some(receiver) = stop.run_until_cancelled(self.due(&mut options)).await {
-            let bulletin = self.book.lock().take();
-            let Some(told) = stop.run_until_cancelled(self.post(&receiver, &bulletin)).await else { return };
+            let digest = self.queue.lock().take();
+            let Some(told) = stop.run_until_cancelled(self.post(&receiver, &digest)).await else { return };
             self.metrics.alarm(told.is_ok());
             let now = self.clock.now();
             match told {
                 Ok(()) => {
                     attempt = 0;
-                    self.book.lock().told(now);
+                    self.queue.lock().told(now);
                     info!("alarm.sent: the receiver has it");
                 }
                 Err(cause) => {
                     attempt += 1;
-                    // The age is counted from now, so a bulletin is never given up as too old.
+                    // The age is counted from now, so a digest is never given up as too old.
                     let wait = RetryPolicy::default().wait(attempt, None, Duration::ZERO, self.clock.draw());
-                    self.book.lock().failed(bulletin, later(now, wait.unwrap_or_default()));
+                    self.queue.lock().failed(digest, later(now, wait.unwrap_or_default()));
                     warn!(attempt, cause, "alarm.failed: {cause}; it is tried again");
                 }
             }
         }
     }
 
-    /// Waits until a bulletin is due and a receiver is configured.
+    /// Waits until a digest is due and a receiver is configured.
     async fn due(&self, changing: &mut watch::Receiver<Option<AlarmOptions>>) -> AlarmOptions {
         loop {
             let options = changing.borrow_and_update().clone();
-            let due_at = self.book.lock().due_at();
+            let due_at = self.queue.lock().due_at();
             let ripe = async {
                 match due_at {
                     Some(due_at) if options.is_some() => self.clock.sleep_until(due_at).await,
@@ -120,17 +120,17 @@ impl Alarmist {
             };
             tokio::select! {
                 () = ripe => if let Some(options) = options { return options },
-                () = self.book.written.notified() => {}
+                () = self.queue.written.notified() => {}
                 // Without a sender the options stay as they are.
                 Ok(()) = changing.changed() => {}
             }
         }
     }
 
-    async fn post(&self, options: &AlarmOptions, bulletin: &Bulletin) -> Result<(), String> {
+    async fn post(&self, options: &AlarmOptions, digest: &Digest) -> Result<(), String> {
         let counts = self.store.counts().by_state;
         let count = |state: &str| counts.get(state).copied().unwrap_or(0);
-        let body = bulletin.json(self.clock.now(), count("dead"), count("unconfirmed"), options.console.as_ref());
+        let body = digest.json(self.clock.now(), count("dead"), count("unconfirmed"), options.console.as_ref());
         let unusable = || "the address or the token of the alarm receiver cannot be used".to_owned();
         let mut request = http::Request::new(Bytes::from(body.to_string()));
         *request.method_mut() = Method::POST;

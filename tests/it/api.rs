@@ -98,7 +98,7 @@ fn the_document_holds_together() {
 }
 
 #[test]
-fn every_operation_names_its_listener_and_what_its_guard_answers() {
+fn every_operation_names_its_listener_and_what_its_authentication_answers() {
     let document = document();
     assert_eq!(document["servers"][0]["url"], "http://{operator_listen}");
     for (path, item) in document["paths"].as_object().unwrap() {

@@ -123,7 +123,7 @@ fn documented() -> BTreeSet<String> {
 
 /// Metrics that are set at the start, that the test reads on the way, or that move elsewhere only: by a store in trouble
 /// (`webhooks`), a clock in trouble (`wrong_clock`), Zendesk's circuit breaker (`heal`), a vendor that does not answer
-/// (`waiting`), a fault of the bridge's own (`loops`) or the operator (`levers`).
+/// (`waiting`), a fault of the bridge's own (`loops`) or the operator (`bulk`).
 const UNMOVED: [&str; 11] = [
     "process_start_time_seconds",
     "tandem_backlog_limit",

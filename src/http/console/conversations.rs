@@ -8,7 +8,7 @@ use http::{StatusCode, Uri};
 use jiff::Timestamp;
 use url::Url;
 
-use super::gate;
+use super::auth;
 use super::page::{Section, Shell, Trouble, html};
 use super::session::Visitor;
 use super::view::{self, Moment, grouped, moment};
@@ -123,7 +123,7 @@ pub(super) async fn forget(
     uri: Uri,
 ) -> Result<Response, Trouble> {
     let key = key(&mut Query::read(&uri, &["key"])?)?;
-    let forgotten = actions::forget(&state, &key, &gate::order(&state, &visitor)).await?;
+    let forgotten = actions::forget(&state, &key, &auth::order(&state, &visitor)).await?;
     Ok(html(StatusCode::OK, &forget_page(&visitor, &key, Some(forgotten))))
 }
 

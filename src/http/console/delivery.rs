@@ -11,8 +11,8 @@ use http::{StatusCode, Uri};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::auth::{self, Form};
 use super::deliveries::parse_id;
-use super::gate::{self, Form};
 use super::mask::{self, Field};
 use super::overview::held;
 use super::page::{REASON_MAX, Section, Shell, Trouble, html, see_other, sentence};
@@ -236,7 +236,7 @@ pub(super) async fn reveal(
     let id = parse_id(&id)?;
     actions::delivery(&state, id).await?;
     let seen = Seen::Event(id);
-    actions::note_seen(&state, seen.clone(), &gate::order(&state, &visitor)).await?;
+    actions::note_seen(&state, seen.clone(), &auth::order(&state, &visitor)).await?;
     state.console.sessions.saw(visitor.session, &seen);
     Ok(see_other(&format!("/console/deliveries/{id}")))
 }
@@ -248,7 +248,7 @@ pub(super) async fn reveal_answers(
     Path(id): Path<String>,
 ) -> Result<Response, Trouble> {
     let id = parse_id(&id)?;
-    actions::answers(&state, id, &gate::order(&state, &visitor)).await?;
+    actions::answers(&state, id, &auth::order(&state, &visitor)).await?;
     state.console.sessions.saw(visitor.session, &Seen::Answers(id));
     Ok(see_other(&format!("/console/deliveries/{id}#answers")))
 }
@@ -262,7 +262,7 @@ pub(super) async fn redrive(
     let event = parse_id(&id)?;
     let (delivery, _) = actions::delivery(&state, event).await?;
     let done = if matches!(delivery.state, Standing::Quarantined { .. }) { "read" } else { "redriven" };
-    let moved = actions::redrive(&state, event, &gate::order(&state, &visitor)).await;
+    let moved = actions::redrive(&state, event, &auth::order(&state, &visitor)).await;
     after(&state, &visitor, &id, moved, done).await
 }
 
@@ -281,7 +281,7 @@ pub(super) async fn settle(
             return Ok(html(StatusCode::BAD_REQUEST, &page));
         }
     };
-    let moved = actions::settle(&state, parse_id(&id)?, out, &gate::order(&state, &visitor)).await;
+    let moved = actions::settle(&state, parse_id(&id)?, out, &auth::order(&state, &visitor)).await;
     after(&state, &visitor, &id, moved, "settled").await
 }
 
@@ -300,7 +300,7 @@ pub(super) async fn discard(
             return Ok(html(StatusCode::BAD_REQUEST, &Page { problem: sentence(&problem), ..page }));
         }
     };
-    let moved = actions::discard(&state, parse_id(&id)?, reason, &gate::order(&state, &visitor)).await;
+    let moved = actions::discard(&state, parse_id(&id)?, reason, &auth::order(&state, &visitor)).await;
     after(&state, &visitor, &id, moved, "discarded").await
 }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::gate::{self, Form};
+use super::auth::{self, Form};
 use super::page::{Section, Shell, Trouble, html, see_other, sentence};
 use super::session::Visitor;
 use super::view::{self, Moment, moment};
@@ -89,7 +89,7 @@ pub(super) async fn pause(
     let (reason, until) = (form.get("reason").unwrap_or_default(), form.get("until").unwrap_or_default());
     match terms(reason, until, state.clock.now()) {
         Ok(terms) => {
-            actions::set_paused(&state, account, Some(terms), &gate::order(&state, &visitor)).await?;
+            actions::set_paused(&state, account, Some(terms), &auth::order(&state, &visitor)).await?;
             Ok(see_other("/console?done=paused"))
         }
         Err(problem) => {
@@ -128,7 +128,7 @@ pub(super) async fn resume(
     Path(name): Path<String>,
 ) -> Result<Response, Trouble> {
     let account = actions::account(&state, &name)?;
-    actions::set_paused(&state, account, None, &gate::order(&state, &visitor)).await?;
+    actions::set_paused(&state, account, None, &auth::order(&state, &visitor)).await?;
     Ok(see_other("/console?done=resumed"))
 }
 

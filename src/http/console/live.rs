@@ -14,7 +14,7 @@ use futures_util::stream;
 use http::{HeaderMap, StatusCode, Uri};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::gate;
+use super::auth;
 use super::page::Trouble;
 use super::standing::standing;
 use crate::http::OperatorState;
@@ -62,7 +62,7 @@ impl Listener {
     async fn next(&mut self) -> Option<Event> {
         let stopping = self.state.console.options.stopping.clone();
         loop {
-            gate::visitor(&self.state, &self.headers, false)?;
+            auth::visitor(&self.state, &self.headers, false)?;
             if !std::mem::replace(&mut self.greeted, true) {
                 return Some(Event::default().event("ready").data(SOMETHING).retry(COME_AGAIN));
             }

@@ -8,8 +8,8 @@ use axum::response::Response;
 use http::{StatusCode, Uri};
 use jiff::Timestamp;
 
+use super::auth::{self, Form};
 use super::deliveries::parse_id;
-use super::gate::{self, Form};
 use super::meant::Meant;
 use super::page::{Section, Shell, Trouble, html, sentence};
 use super::session::Visitor;
@@ -163,7 +163,7 @@ async fn steps(
 ) -> Result<(Moves, Option<EventId>), StoreError> {
     let mut all = Moves::default();
     for _ in 0..STEPS_MAX {
-        let order = gate::order(state, visitor);
+        let order = auth::order(state, visitor);
         let (found, moves) = match reason {
             None => actions::redrive_step(state, &sweep, &order).await?,
             Some(reason) => actions::discard_step(state, &sweep, reason.to_owned(), &order).await?,

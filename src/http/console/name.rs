@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
-use super::gate::{self, Form};
+use super::auth::{self, Form};
 use super::page::{Section, Shell, Trouble, html, see_other};
 use super::session::{Holder, Visitor};
 use crate::domain::operator::Access;
@@ -37,7 +37,7 @@ pub(super) async fn give(
     headers: HeaderMap,
 ) -> Result<Response, Trouble> {
     only_here(&visitor)?;
-    let by = match gate::claim(&form) {
+    let by = match auth::claim(&form) {
         Ok(by) => by,
         Err(problem) => {
             let written = form.get("by").unwrap_or_default().to_owned();
@@ -45,7 +45,7 @@ pub(super) async fn give(
         }
     };
     let mut answer = see_other("/console?done=named");
-    gate::open_session(&state, Holder::Loopback, by, gate::is_over_https(&headers), &mut answer);
+    auth::open_session(&state, Holder::Loopback, by, auth::is_over_https(&headers), &mut answer);
     Ok(answer)
 }
 

@@ -9,8 +9,8 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{StatusCode, Uri};
 
+use super::auth::Form;
 use super::deliveries::parse_id;
-use super::gate::Form;
 use super::mask::Field;
 use super::page::{Section, Shell, Trouble, html};
 use super::preview::{self, Preview};

@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use jiff::{SignedDuration, Timestamp};
 
-use super::gate;
+use super::auth;
 use super::page::{self, Shell, Trouble};
 use super::provider::{PATIENCE, Started};
 use super::session::{Holder, digested};
@@ -28,7 +28,7 @@ const AT: &str = "-at-";
 
 /// `GET /console/sign-in/provider`: sends the browser to the identity provider.
 pub(super) async fn begin(State(state): State<OperatorState>, request: Request) -> Result<Response, Trouble> {
-    let next = gate::asked_next(request.uri());
+    let next = auth::asked_next(request.uri());
     let provider = state.console.provider().ok_or_else(nothing_here)?;
     let begun = (provider.begin)().await.map_err(|problem| {
         tracing::warn!(problem, "console.sign_on_failed: no sign-in could be begun: {problem}");
@@ -62,8 +62,8 @@ struct Done {
 /// `GET /console/sign-in/callback`: the browser comes back with a code.
 pub(super) async fn end(State(state): State<OperatorState>, headers: HeaderMap, uri: Uri) -> Result<Response, Trouble> {
     let provider = state.console.provider().ok_or_else(nothing_here)?;
-    let query = gate::Form::read(uri.query().unwrap_or_default().as_bytes());
-    let browser = gate::cookie_named(COOKIE, &headers).map(digested).unwrap_or_default();
+    let query = auth::Form::read(uri.query().unwrap_or_default().as_bytes());
+    let browser = auth::cookie_named(COOKIE, &headers).map(digested).unwrap_or_default();
     let started =
         query.get("state").and_then(|word| state.console.under_way.take(digested(word), browser, state.clock.now()));
     let Some(started) = started else {
@@ -95,9 +95,9 @@ pub(super) async fn end(State(state): State<OperatorState>, headers: HeaderMap, 
     let holder = Holder::Provider { name, groups: signed_on.groups, until };
     // A browser does not send the session's `Strict` cookie to a page that another site leads to, so this page loads
     // the next one.
-    let next = gate::within(&started.next).to_owned();
+    let next = auth::within(&started.next).to_owned();
     let mut answer = page::html(StatusCode::OK, &Done { shell: Shell::signed_out("Signed in"), next });
-    gate::open_session(&state, holder, None, provider.is_reached_by_https, &mut answer);
+    auth::open_session(&state, holder, None, provider.is_reached_by_https, &mut answer);
     Ok(answer)
 }
 

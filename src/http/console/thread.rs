@@ -8,9 +8,9 @@ use axum::response::Response;
 use http::{StatusCode, Uri};
 use jiff::Timestamp;
 
+use super::auth::{self, Form};
 use super::conversations::{Known, key, known};
 use super::deliveries::parse_id;
-use super::gate::{self, Form};
 use super::mask;
 use super::overview::held;
 use super::page::{Section, Shell, Trouble, html, see_other};
@@ -150,14 +150,14 @@ pub(super) async fn redrive(
 ) -> Result<Response, Trouble> {
     let key = key(&mut Query::read(&uri, &["key"])?)?;
     let id = parse_id(form.get("id").unwrap_or_default())?;
-    actions::redrive(&state, id, &gate::order(&state, &visitor)).await?;
+    actions::redrive(&state, id, &auth::order(&state, &visitor)).await?;
     Ok(see_other(&view::query("/console/conversation", &[("key", &key.0), ("done", "redriven")])))
 }
 
 /// Records the reader in the audit, once in a session.
 async fn write_down(state: &OperatorState, visitor: &Visitor, seen: Seen) -> Result<(), StoreError> {
     if !state.console.sessions.has_seen(visitor.session, &seen) {
-        actions::note_seen(state, seen.clone(), &gate::order(state, visitor)).await?;
+        actions::note_seen(state, seen.clone(), &auth::order(state, visitor)).await?;
         state.console.sessions.saw(visitor.session, &seen);
     }
     Ok(())

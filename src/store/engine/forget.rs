@@ -17,7 +17,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::{LaneName, Place};
-use crate::domain::operator::{Act, Order, Traces, digest};
+use crate::domain::operator::{Act, Identifiers, Order, digest};
 use crate::store::engine::core::{Core, Effect, drawer, lane_of};
 use crate::store::engine::directory::key_in;
 use crate::store::engine::people::Person;
@@ -38,7 +38,7 @@ pub(in crate::store) struct Known {
     conversations: Vec<IVec>,
     /// The keys of the aliases and tickets that lead to these conversations.
     names: Vec<IVec>,
-    traces: Traces,
+    identifiers: Identifiers,
 }
 
 /// The part of a delivery's record that the search reads.
@@ -63,9 +63,9 @@ pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<
         keys: BTreeSet::from([key.clone()]),
         conversations: Vec::new(),
         names: Vec::new(),
-        traces: Traces::default(),
+        identifiers: Identifiers::default(),
     };
-    known.traces.add([key.0.as_str()]);
+    known.identifiers.add([key.0.as_str()]);
     for entry in look.with_prefix(&[layout::CONVERSATION]) {
         let (at, value) = entry?;
         let Some(record) = lists::whole(look, &at, value)? else { continue };
@@ -107,8 +107,8 @@ fn base_of(look: &dyn Look, conversation: &Conversation) -> Result<ConversationK
 impl Known {
     fn take(&mut self, at: IVec, conversation: Conversation) {
         let customer = &conversation.customer;
-        let traces = [&customer.external_id, &customer.braze_id, &customer.phone, &customer.email];
-        self.traces.add(traces.into_iter().filter_map(|trace| trace.as_deref()));
+        let identifiers = [&customer.external_id, &customer.braze_id, &customer.phone, &customer.email];
+        self.identifiers.add(identifiers.into_iter().filter_map(|one| one.as_deref()));
         self.keys.insert(conversation.key);
         self.conversations.push(at);
     }
@@ -117,7 +117,7 @@ impl Known {
     fn is_named_in(&self, event: &[u8]) -> Result<bool, StoreError> {
         let event: Event = layout::decode("event", event)?;
         let EventKind::Unreadable(kept) = event.kind else { return Ok(false) };
-        Ok(STANDARD.decode(&kept.body).is_ok_and(|body| self.traces.are_in(&body)))
+        Ok(STANDARD.decode(&kept.body).is_ok_and(|body| self.identifiers.are_in(&body)))
     }
 }
 

@@ -29,7 +29,7 @@ use super::session::{Holder, Session, Visitor, digested};
 use super::standing::standing;
 use crate::domain::access::{Account, TokenDigest};
 use crate::domain::operator::{Access, NAME_CHARS_MAX, Order, handle};
-use crate::http::operator::guard;
+use crate::http::auth::{is_for_this_machine, is_same_site};
 use crate::http::tries::TooMany;
 use crate::http::{OperatorState, connections};
 
@@ -75,11 +75,11 @@ pub(super) fn order(state: &OperatorState, visitor: &Visitor) -> Order {
 /// sign-in pages as well.
 pub(super) async fn keep_out(State(state): State<OperatorState>, request: Request, next: Next) -> Response {
     let headers = request.headers();
-    if !state.roster.borrow().asks_for_token() && !guard::is_for_this_machine(headers) {
+    if !state.roster.borrow().asks_for_token() && !is_for_this_machine(headers) {
         let why = "Without an operator token, only requests to a loopback host are served.";
         return Trouble::new(StatusCode::FORBIDDEN, why).page();
     }
-    if !guard::is_same_site(headers) || is_from_elsewhere(&request) {
+    if !is_same_site(headers) || is_from_elsewhere(&request) {
         return Trouble::new(StatusCode::FORBIDDEN, "Requests from other web sites are not served.").page();
     }
     next.run(request).await

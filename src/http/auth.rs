@@ -1,4 +1,5 @@
-//! Authentication of callers of the operator's router. Never says which check failed.
+//! Authentication of the operator API's callers, and the checks that API, console and demo page share: whether a request
+//! comes from this machine and from this site. Never says which check failed.
 //!
 //! With tokens, a caller presents one and is the operator who owns it. Without tokens the listener is on a loopback
 //! address, and the danger is the operator's web browser: a page can make it send requests here (stopped by `Origin`),
@@ -23,7 +24,7 @@ use crate::http::{OperatorState, connections};
 const BY: &str = "x-tandem-by";
 
 /// Lets the request pass with its [`Caller`], or answers 400, 401, 403 or 429.
-pub(super) async fn let_in(State(state): State<OperatorState>, mut request: Request, next: Next) -> Response {
+pub(in crate::http) async fn let_in(State(state): State<OperatorState>, mut request: Request, next: Next) -> Response {
     let headers = request.headers();
     if !is_same_site(headers) {
         return error_answer(StatusCode::FORBIDDEN, "requests from other web sites are not served");

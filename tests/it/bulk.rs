@@ -1,4 +1,4 @@
-//! The operator's levers: many deliveries moved at once, a customer forgotten, a destination paused, and the audit of it.
+//! The operator's orders: many deliveries moved at once, a customer forgotten, a destination paused, and the audit of it.
 
 use std::sync::Arc;
 
