@@ -49,6 +49,25 @@
 //! Intake and worker meet only in the store, which wakes the worker. `store` and `clients` do not know each other. A
 //! test (`tests/it/layering.rs`) reads the sources and fails when a layer reaches up.
 //!
+//! # Glossary
+//!
+//! * *account* — one access to one vendor, under a name of the configuration ([`domain::account::AccountId`]).
+//! * *carrier* — an account that reaches phones and brings the customers' texts.
+//! * *catch-up* — the look for agents' replies whose webhooks never came ([`worker`]).
+//! * *claim* — the head of a lane, handed to one worker ([`store::Claim`]).
+//! * *dead letter* — a delivery that was given up, kept with its cause.
+//! * *desk* — an account on whose tickets agents answer.
+//! * *doorbell* — an event that says where an agent wrote and carries no words; the reply is read from the ticket.
+//! * *echo* — the bridge's own comment, brought back by a trigger.
+//! * *fence* — the number of a claim; a result with an older number is void.
+//! * *lane* — the queue of one conversation in one direction; only its head is tried ([`domain::lanes`]).
+//! * *lease* — the time for which a claim is its worker's own ([`domain::delivery::LEASE`]).
+//! * *plan* — a pure function from the known facts to the next step ([`domain::plan`]).
+//! * *quarantine* — the place of an authentic body that could not be read, until an operator has it read again.
+//! * *receipt* — the proof of an effect: the ticket and comment, the dispatch id, or the bridge's mark on a profile.
+//! * *redrive* — an operator puts a delivery back at its place in the lane.
+//! * *route* — the direction of a delivery and the account that it calls ([`domain::account::Route`]).
+//!
 //! # The promises, and where they are kept
 //!
 //! 1. **An acknowledged webhook is not lost.** [`store::Store::accept`] returns after a real `fdatasync`. Each later
