@@ -1,4 +1,4 @@
-//! The report of an attempt: its outcome and the knowledge gained on the way. It never decides what follows.
+//! The report of an attempt: its outcome and the knowledge gained on the way. It never decides the next step.
 
 use crate::domain::conversation::{Change, ConversationKey};
 use crate::domain::delivery::Outcome;

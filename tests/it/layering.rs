@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
 
+mod circles;
 pub(crate) mod source;
 
 use source::{Path, Token};
@@ -185,7 +186,7 @@ impl<'a> File<'a> {
 fn faults(sources: &BTreeMap<String, String>) -> Vec<String> {
     let files: Vec<File<'_>> = sources.iter().map(|(name, text)| File::new(name, text)).collect();
     let tests: Vec<&String> = files.iter().flat_map(|file| &file.test_modules).collect();
-    let mut faults = Vec::new();
+    let (mut faults, mut modules) = (Vec::new(), Vec::new());
     for file in &files {
         check_words(file, &mut faults);
         let path = file.modules.join("/");
@@ -194,7 +195,9 @@ fn faults(sources: &BTreeMap<String, String>) -> Vec<String> {
         }
         check_layer(file, &mut faults);
         check_length_and_panics(file, &mut faults);
+        modules.push(circles::Source { file: file.name, modules: &file.modules, code: &file.code });
     }
+    faults.extend(circles::circles(&modules));
     check_map(&files, &mut faults);
     // One line that breaks one rule twice is told once.
     faults.dedup();

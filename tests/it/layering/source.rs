@@ -17,6 +17,16 @@ pub(crate) struct Path {
     pub(crate) line: usize,
     /// How many inline modules it stands in; each takes one `super` to leave.
     pub(crate) depth: usize,
+    /// Where a `use` spells it.
+    pub(crate) import: Option<Import>,
+}
+
+/// A name that a `use` brings into its module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Import {
+    pub(crate) name: String,
+    /// Whether other modules get it as well.
+    pub(crate) is_public: bool,
 }
 
 /// Keywords after which a path may begin with `::`; they are no part of it.
@@ -120,7 +130,9 @@ pub(crate) fn paths(tokens: &[Token]) -> Vec<Path> {
                 && tokens.get(index + 1).is_some_and(|next| next.text == "::") =>
             {
                 let depth = braces.iter().filter(|inline| **inline).count();
-                index = unfold(tokens, index, &[], depth, &mut paths);
+                let at = if before(1) == "::" { 2 } else { 1 };
+                let is_public = (before(at) == "use").then(|| ["pub", ")"].contains(&before(at + 1)));
+                index = unfold(tokens, index, &[], (depth, is_public), &mut paths);
                 continue;
             }
             _ => {}
@@ -131,7 +143,13 @@ pub(crate) fn paths(tokens: &[Token]) -> Vec<Path> {
 }
 
 /// Reads one path, or the branch of a group, from `index`; returns where it ends.
-fn unfold(tokens: &[Token], mut index: usize, prefix: &[String], depth: usize, paths: &mut Vec<Path>) -> usize {
+fn unfold(
+    tokens: &[Token],
+    mut index: usize,
+    prefix: &[String],
+    (depth, is_public): (usize, Option<bool>),
+    paths: &mut Vec<Path>,
+) -> usize {
     let text = |index: usize| tokens.get(index).map_or("", |token| token.text.as_str());
     let line = tokens.get(index).map_or(0, |token| token.line);
     let mut segments = prefix.to_vec();
@@ -144,12 +162,15 @@ fn unfold(tokens: &[Token], mut index: usize, prefix: &[String], depth: usize, p
         index += 1;
     }
     if text(index) != "{" {
-        paths.push(Path { segments, line, depth });
+        let own = segments.iter().rev().find(|segment| *segment != "self").cloned().unwrap_or_default();
+        let name = if text(index) == "as" { text(index + 1).to_owned() } else { own };
+        let import = is_public.map(|is_public| Import { name, is_public });
+        paths.push(Path { segments, line, depth, import });
         return index;
     }
     index += 1;
     while !matches!(text(index), "}" | "") {
-        let next = unfold(tokens, index, &segments, depth, paths);
+        let next = unfold(tokens, index, &segments, (depth, is_public), paths);
         // A token that is no branch (a comma, `as name`, a sign in a macro) is stepped over.
         index = if next == index { index + 1 } else { next };
         while !matches!(text(index), "," | "}" | "") {
@@ -317,6 +338,16 @@ mod tests {
         ] {
             assert_eq!(spelt(source), expected, "{source}");
         }
+    }
+
+    #[test]
+    fn imports_tell_the_name_that_they_bring_in() {
+        let source = "use a::b; pub use a::{self, c as d}; pub(crate) use ::e::f; g::h(); use i::j as _;";
+        let paths = paths(&tokens(source));
+        let imports: Vec<_> =
+            paths.iter().map(|path| path.import.as_ref().map(|import| (&*import.name, import.is_public))).collect();
+        let expected = [("b", false), ("a", true), ("d", true), ("f", true)].map(Some);
+        assert_eq!(imports, [&expected[..], &[None, Some(("_", false))]].concat());
     }
 
     #[test]
