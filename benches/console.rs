@@ -153,7 +153,7 @@ async fn deliver(store: &Arc<SledStore>, now: Timestamp, worker: usize) {
     while let Some(claim) = store.claim(destination, now, Terms::merging(1)).await.unwrap() {
         let id = claim.work[0].delivery.id;
         let transition = match id.sequence % 1000 {
-            0 | 1 => Transition::Kill { cause: "Braze answered 400".to_owned() },
+            0 | 1 => Transition::GiveUp { cause: "Braze answered 400".to_owned() },
             2 => Transition::Skip { reason: "opted out".to_owned() },
             _ if destination == Ends::FIRST.routes()[2] => {
                 Transition::Deliver { receipt: receipt_of(&[Some(format!("out-{:08}", id.sequence))]) }

@@ -88,7 +88,7 @@ async fn fill(directory: &Path) {
         });
         assert!(join_all(accepted).await.iter().all(Result::is_ok));
     }
-    let kill = Transition::Kill { cause: "422 from Zendesk".into() };
+    let kill = Transition::GiveUp { cause: "422 from Zendesk".into() };
     loop {
         let claims =
             join_all((0..TICKETS).map(|_| store.claim(Ends::FIRST.routes()[1], clock.now(), Terms::merging(1)))).await;

@@ -77,17 +77,17 @@ pub enum Failure {
         cause: String,
     },
     /// It may have happened: the request was sent and no usable answer came. Only a call with a lasting effect ends so.
-    Unknown {
+    Lose {
         /// Why.
         cause: String,
     },
     /// The vendor will never accept this request.
-    Reject {
+    GiveUp {
         /// Why.
         cause: String,
     },
     /// The vendor refuses the bridge: the credential is wrong, and every call will fail.
-    Refused {
+    Pause {
         /// Why.
         cause: String,
         /// The HTTP status.
@@ -95,7 +95,7 @@ pub enum Failure {
     },
     /// The vendor refuses the object of this call. A single answer cannot tell whether it refuses the bridge as a
     /// whole, because a permission or the address may be wrong; [`crate::domain::refusals`] weighs several.
-    Forbidden {
+    Forbid {
         /// Why, with the object's name.
         cause: String,
         /// The HTTP status.
@@ -143,10 +143,10 @@ impl Failure {
             Self::Retry { cause, .. }
             | Self::Broke { cause, .. }
             | Self::TooLong { cause }
-            | Self::Unknown { cause }
-            | Self::Reject { cause }
-            | Self::Refused { cause, .. }
-            | Self::Forbidden { cause, .. }
+            | Self::Lose { cause }
+            | Self::GiveUp { cause }
+            | Self::Pause { cause, .. }
+            | Self::Forbid { cause, .. }
             | Self::Postpone { cause, .. }
             | Self::Closed { cause }
             | Self::Changed { cause }

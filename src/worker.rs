@@ -200,10 +200,8 @@ impl Worker {
             let heard = Attempt::new(personal::of(&claim));
             let work = AssertUnwindSafe(self.weighed(&claim, &heard)).catch_unwind();
             let attempt = tokio::time::timeout(ATTEMPT_DEADLINE, work);
-            let unknown = |cause: &str| Report {
-                outcome: Outcome::Unknown { cause: cause.to_owned() },
-                learnt: Learnt::default(),
-            };
+            let unknown =
+                |cause: &str| Report { outcome: Outcome::Lose { cause: cause.to_owned() }, learnt: Learnt::default() };
             let report = match attempt.await {
                 Ok(Ok(report)) => report,
                 Ok(Err(_)) => unknown("the bridge's own code failed in the middle"),
@@ -214,7 +212,7 @@ impl Worker {
             self.metrics.attempt(claim.route.account, report.outcome.name());
             self.note_health(&claim, &report.outcome, now);
             let (outcome, why) = (report.outcome.name(), report.outcome.why().to_owned());
-            let went_well = matches!(report.outcome, Outcome::Done { .. } | Outcome::Skip { .. });
+            let went_well = matches!(report.outcome, Outcome::Deliver { .. } | Outcome::Skip { .. });
             let completion = report.learnt.completion.clone().filter(|_| went_well);
             let answer = heard.refused().filter(|_| is_failure(&report.outcome));
             let verdict = Verdict { answer, ..self.judge(&claim, report, now) };
@@ -258,11 +256,11 @@ impl Worker {
             (EventKind::TicketSolved(change), false) => self.send_closing_text(claim, change, &mut learnt).await,
             (EventKind::TicketReopened(change), _) => Ok(Self::note_reopened(claim, change, &mut learnt)),
             (EventKind::Unreadable(_), _) => {
-                Ok(Outcome::Reject { cause: "an unreadable body cannot be delivered".to_owned() })
+                Ok(Outcome::GiveUp { cause: "an unreadable body cannot be delivered".to_owned() })
             }
         };
         let mut outcome = result.unwrap_or_else(|outcome| outcome);
-        if let Outcome::Done { receipt } = &mut outcome
+        if let Outcome::Deliver { receipt } = &mut outcome
             && head.event.kind.is_caught_up()
         {
             receipt.push_str(", caught up");
@@ -277,7 +275,7 @@ impl Worker {
         let Some(head) = claim.work.first() else { return Verdict::default() };
         let age = self.clock.age(head.delivery.accepted_at.max(claim.not_before));
         let transition = decide(&head.delivery, outcome, age, now, &self.options.retry, self.clock.draw());
-        let besides = if let Transition::Kill { cause } = &transition {
+        let besides = if let Transition::GiveUp { cause } = &transition {
             notes::undelivered(claim, &learnt, cause, now)
         } else if let Transition::SetAside { cause } = &transition {
             notes::unconfirmed(claim, cause, now)
@@ -313,14 +311,14 @@ impl Worker {
             Failure::Retry { cause, after } | Failure::Broke { cause, after } => Outcome::Retry { cause, after },
             Failure::Changed { cause } => Outcome::Retry { cause, after: None },
             Failure::TooLong { cause } => Outcome::Retry { cause, after: None },
-            Failure::Unknown { cause } => Outcome::Unknown { cause },
+            Failure::Lose { cause } => Outcome::Lose { cause },
             Failure::Postpone { cause, until, for_budget } => Outcome::Postpone { cause, until, for_budget },
-            Failure::Refused { cause, .. } => Outcome::Pause { account, cause },
-            Failure::Forbidden { cause, object, .. } => Outcome::Forbid { account, object, cause },
+            Failure::Pause { cause, .. } => Outcome::Pause { account, cause },
+            Failure::Forbid { cause, object, .. } => Outcome::Forbid { account, object, cause },
             // Our key has opened a ticket from another body, so the ticket is looked for.
-            Failure::IdempotencyMismatch { cause } => Outcome::Unknown { cause },
-            Failure::Reject { cause } | Failure::Closed { cause } | Failure::NotFound { cause } => {
-                Outcome::Reject { cause }
+            Failure::IdempotencyMismatch { cause } => Outcome::Lose { cause },
+            Failure::GiveUp { cause } | Failure::Closed { cause } | Failure::NotFound { cause } => {
+                Outcome::GiveUp { cause }
             }
         }
     }
@@ -334,13 +332,13 @@ impl Worker {
 fn is_failure(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Retry { .. }
-        | Outcome::Reject { .. }
-        | Outcome::Unknown { .. }
+        | Outcome::GiveUp { .. }
+        | Outcome::Lose { .. }
         | Outcome::NotSeen { .. }
         | Outcome::SetAside { .. }
         | Outcome::Forbid { .. }
         | Outcome::Pause { .. } => true,
-        Outcome::Done { .. } | Outcome::Skip { .. } | Outcome::Postpone { .. } => false,
+        Outcome::Deliver { .. } | Outcome::Skip { .. } | Outcome::Postpone { .. } => false,
     }
 }
 
@@ -352,7 +350,7 @@ fn notice(claim: &Claim, id: EventId, transition: &Transition) -> Option<Notice>
         let ticket = event.and_then(|event| event.kind.ticket_id()).or_else(|| known.map(|ticket| ticket.id));
         Left { id, ticket, cause: cause.clone() }
     };
-    if let Transition::Kill { cause } = transition {
+    if let Transition::GiveUp { cause } = transition {
         Some(Notice::Dead(left(cause)))
     } else if let Transition::SetAside { cause } = transition {
         Some(Notice::SetAside(left(cause)))

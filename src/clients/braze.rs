@@ -1,7 +1,7 @@
 //! Braze's REST API, as far as the bridge needs it. Never chooses a text or its recipient: the worker does.
 //!
 //! Facts are from <https://www.braze.com/docs/api/> and from recorded traffic. Braze has no idempotency for messages: a
-//! send whose answer was lost may have gone out ([`Failure::Unknown`]), and [`Braze::receipt`] finds out.
+//! send whose answer was lost may have gone out ([`Failure::Lose`]), and [`Braze::receipt`] finds out.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -116,8 +116,8 @@ impl Braze {
     /// Braze sends one message only to a recipient who stands twice in a request.
     ///
     /// # Errors
-    /// [`Failure::Forbidden`] with [`Object::Campaign`] when the campaign does not exist, is archived or is paused, and
-    /// with [`Object::Recipient`] for any other refusal that may be of this message alone. [`Failure::Reject`] also
+    /// [`Failure::Forbid`] with [`Object::Campaign`] when the campaign does not exist, is archived or is paused, and
+    /// with [`Object::Recipient`] for any other refusal that may be of this message alone. [`Failure::GiveUp`] also
     /// when Braze accepted the request but reported problems: the message may have gone out, so a repetition could
     /// reach the customer twice. [`Failure::Broke`] where Braze failed with the request in hand.
     pub async fn trigger_send(&self, body: &Value) -> Result<Sent, Failure> {
@@ -129,7 +129,7 @@ impl Braze {
             let status = answer.status.as_u16();
             let said = words::behind(what, &words::braze(Some(&json), status, &order.personal()));
             self.exchange.hear(&order, &answer);
-            Failure::Reject { cause: words::cause("Braze", status, &said) }
+            Failure::GiveUp { cause: words::cause("Braze", status, &said) }
         };
         if !is_empty(&json["errors"]) {
             return Err(reject(cause::WITH_PROBLEMS));
@@ -147,7 +147,7 @@ impl Braze {
     /// profile. Profiles become consistent only after a moment, so look twice.
     ///
     /// # Errors
-    /// As for every read. [`Failure::Forbidden`] when the key lacks `users.export.ids`.
+    /// As for every read. [`Failure::Forbid`] when the key lacks `users.export.ids`.
     pub async fn receipt(&self, recipient: &Recipient) -> Result<Option<String>, Failure> {
         let fields = json!(["external_id", "braze_id", "custom_attributes"]);
         let (key, id, body) = match recipient {
@@ -169,7 +169,7 @@ impl Braze {
     /// recipient without external id, because Braze takes no other id here.
     ///
     /// # Errors
-    /// As for every read. [`Failure::Reject`] for a group that does not exist.
+    /// As for every read. [`Failure::GiveUp`] for a group that does not exist.
     pub async fn subscription(&self, group: &str, recipient: &Recipient) -> Result<Option<bool>, Failure> {
         let Recipient::External(id) = recipient else { return Ok(None) };
         let order = Order::get(Call::BrazeRead, "/subscription/status/get")
@@ -190,7 +190,7 @@ impl Braze {
 
     /// Makes the call once and returns a success with its JSON object.
     async fn call(&self, order: &Order) -> Result<(Answer, Value), Failure> {
-        let unusable = || Failure::Refused { cause: "the API key cannot be sent".into(), status: 401 };
+        let unusable = || Failure::Pause { cause: "the API key cannot be sent".into(), status: 401 };
         let api_key = self.api_key.read().unwrap_or_else(PoisonError::into_inner).clone();
         let header = secret_header(&format!("Bearer {}", api_key.expose_secret())).ok_or_else(unusable)?;
         let mut answer = self.exchange.ask(order, header).await?;
@@ -212,11 +212,11 @@ impl Braze {
         match status {
             // A wrong address, or in Braze's older answers an unknown key.
             404 => self.exchange.forbidden(order, status, words::cause("Braze", status, &said)),
-            400 if is_about_key(message) => Failure::Refused { cause: words::cause("Braze", status, &said), status },
+            400 if is_about_key(message) => Failure::Pause { cause: words::cause("Braze", status, &said), status },
             400 if is_about_campaign(message) => {
                 let campaign = order.campaign().unwrap_or_default();
                 let cause = format!("{} {}{campaign})", words::cause("Braze", status, &said), cause::CAMPAIGN);
-                Failure::Forbidden { cause, status, object: Object::Campaign(campaign) }
+                Failure::Forbid { cause, status, object: Object::Campaign(campaign) }
             }
             // The only 5xx that is surely before any effect: the request did not reach Braze's own machines.
             502 => Failure::Retry { cause: words::cause("Braze", status, &said), after: self.exchange.hint(answer) },

@@ -289,21 +289,21 @@ impl Exchange {
             // configured address is not the vendor's API.
             300..=399 => {
                 let cause = format!("{cause}, a redirect: is the address right?");
-                Failure::Forbidden { cause, status, object: order.about.clone() }
+                Failure::Forbid { cause, status, object: order.about.clone() }
             }
-            401 => Failure::Refused { cause, status },
+            401 => Failure::Pause { cause, status },
             403 => self.forbidden(order, status, cause),
             // 408 and 425 refuse before reading, 423 and 409 (database collisions at Zendesk) before writing.
             408 | 409 | 423 | 425 | 429 => {
                 let after = limits::hint(&answer.headers, status == 429, self.clock.now());
                 Failure::Retry { cause, after }
             }
-            400..=499 => Failure::Reject { cause },
+            400..=499 => Failure::GiveUp { cause },
             // A gateway gave up waiting for a machine that had the request. The 52x come from the network in front of
             // Zendesk.
             504 | 520 | 522 | 524 => match effect {
                 Effect::None => Failure::Retry { cause, after: self.hint(answer) },
-                Effect::Lasting => Failure::Unknown { cause },
+                Effect::Lasting => Failure::Lose { cause },
             },
             500..=599 => match effect {
                 Effect::None => Failure::Retry { cause, after: self.hint(answer) },
@@ -317,7 +317,7 @@ impl Exchange {
     pub(super) fn forbidden(&self, order: &Order, status: u16, cause: String) -> Failure {
         let object = order.about.clone();
         let cause = if object == Object::Other(UNNAMED) { cause } else { format!("{cause} for {object}") };
-        Failure::Forbidden { cause, status, object }
+        Failure::Forbid { cause, status, object }
     }
 
     /// The failure for an unreadable success: a lasting effect may have happened.
@@ -330,7 +330,7 @@ impl Exchange {
         let cause = format!("{} {what}", self.vendor);
         match effect {
             Effect::None => Failure::Retry { cause, after: None },
-            Effect::Lasting => Failure::Unknown { cause },
+            Effect::Lasting => Failure::Lose { cause },
         }
     }
 
@@ -350,7 +350,7 @@ impl Exchange {
         if !order.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&order.query);
         }
-        let unusable = |_| Failure::Reject { cause: format!("the address of {} {}", self.vendor, cause::UNUSABLE) };
+        let unusable = |_| Failure::GiveUp { cause: format!("the address of {} {}", self.vendor, cause::UNUSABLE) };
         let mut request = http::Request::new(order.body.clone());
         *request.method_mut() = order.method.clone();
         *request.uri_mut() = url.as_str().parse().map_err(unusable)?;

@@ -163,8 +163,8 @@ fn refusal(exchange: &Exchange, order: &Order, answer: &Answer) -> Failure {
     let said = words::zendesk(answer.json.as_ref(), answer.status.as_u16(), &Personal::default());
     let said = said.trim_start_matches(": ");
     let failure = exchange.failure(order, answer, &format!("to the request for a token: {said}"));
-    if let Failure::Reject { cause } | Failure::Forbidden { cause, .. } = failure {
-        return Failure::Refused { cause, status: answer.status.as_u16() };
+    if let Failure::GiveUp { cause } | Failure::Forbid { cause, .. } = failure {
+        return Failure::Pause { cause, status: answer.status.as_u16() };
     }
     failure
 }

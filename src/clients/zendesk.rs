@@ -153,7 +153,7 @@ impl Zendesk {
     /// ticket appears here is not documented.
     ///
     /// # Errors
-    /// As for every read: never [`Failure::Unknown`].
+    /// As for every read: never [`Failure::Lose`].
     pub async fn find_tickets(&self, external_id: &str) -> Result<Vec<TicketView>, Failure> {
         let mut found = Vec::new();
         for page in 1..=TICKET_PAGES_MAX {
@@ -177,7 +177,7 @@ impl Zendesk {
     /// minutes, so choose an earlier `since` than is needed.
     ///
     /// # Errors
-    /// As for every read: never [`Failure::Unknown`].
+    /// As for every read: never [`Failure::Lose`].
     pub async fn tickets_updated(&self, tag: &str, since: Timestamp) -> Result<TicketsUpdated, Failure> {
         let since = since.strftime("%Y-%m-%dT%H:%M:%SZ");
         let (mut found, mut listed, mut newest, mut answered_at) = (Vec::new(), 0_usize, None, None);
@@ -208,7 +208,7 @@ impl Zendesk {
     /// Deleted tickets are left out.
     ///
     /// # Errors
-    /// As for every read: never [`Failure::Unknown`].
+    /// As for every read: never [`Failure::Lose`].
     pub async fn tickets(&self, ids: &[TicketId]) -> Result<TicketsRead, Failure> {
         let ids: Vec<String> = ids.iter().take(TICKETS_AT_ONCE).map(ToString::to_string).collect();
         let order = Order::get(Call::ZendeskRead, "/api/v2/tickets/show_many")
@@ -243,7 +243,7 @@ impl Zendesk {
     /// [`Failure::IdempotencyMismatch`] when the key was used for another body; otherwise as for every write.
     pub async fn create_ticket(&self, body: &Value, idempotency_key: &str) -> Result<Written, Failure> {
         let key = HeaderValue::from_str(idempotency_key)
-            .map_err(|_| Failure::Reject { cause: "the idempotency key cannot be sent".into() })?;
+            .map_err(|_| Failure::GiveUp { cause: "the idempotency key cannot be sent".into() })?;
         let order = Order::post(Call::ZendeskCreateTicket, Effect::Lasting, "/api/v2/tickets", body)
             .header(HeaderName::from_static("idempotency-key"), key);
         let answer = self.call(&order).await?;
@@ -254,7 +254,7 @@ impl Zendesk {
     ///
     /// # Errors
     /// [`Failure::Closed`] and [`Failure::NotFound`]; otherwise as for every write. Zendesk has no idempotency here:
-    /// after [`Failure::Unknown`] look with [`Zendesk::find_own_write`].
+    /// after [`Failure::Lose`] look with [`Zendesk::find_own_write`].
     pub async fn update_ticket(&self, id: TicketId, body: &Value) -> Result<Written, Failure> {
         let path = format!("/api/v2/tickets/{id}");
         let order = Order::put(Call::ZendeskUpdateTicket(id), Effect::Lasting, path, body);
@@ -292,10 +292,10 @@ impl Zendesk {
     /// uses is invisible, so a lost one may be repeated.
     ///
     /// # Errors
-    /// As for every read; [`Failure::Reject`] for a content type that cannot be sent.
+    /// As for every read; [`Failure::GiveUp`] for a content type that cannot be sent.
     pub async fn upload(&self, file_name: &str, content_type: &str, bytes: Bytes) -> Result<String, Failure> {
         let content_type = HeaderValue::from_str(content_type)
-            .map_err(|_| Failure::Reject { cause: "the content type of the file cannot be sent".into() })?;
+            .map_err(|_| Failure::GiveUp { cause: "the content type of the file cannot be sent".into() })?;
         let order =
             Order::post_bytes(Call::ZendeskRead, "/api/v2/uploads", content_type, bytes).query("filename", file_name);
         let answer = self.call(&order).await?;
@@ -310,7 +310,7 @@ impl Zendesk {
         let credential = Arc::clone(&self.credential.read().unwrap_or_else(PoisonError::into_inner));
         let answer = match &*credential {
             Credential::Basic(header) => {
-                let unusable = || Failure::Refused { cause: "the API token cannot be sent".into(), status: 401 };
+                let unusable = || Failure::Pause { cause: "the API token cannot be sent".into(), status: 401 };
                 let header = secret_header(header.expose_secret()).ok_or_else(unusable)?;
                 self.exchange.ask(order, header).await?
             }

@@ -1,5 +1,24 @@
 //! The state of a delivery, and the one function that changes it.
 //!
+//! One fate has one word on its way from a call to the history:
+//!
+//! | fate | failure of the call | outcome of the claim | move | state | history |
+//! |---|---|---|---|---|---|
+//! | it arrived | | `Deliver` | `Deliver` | `Delivered` | |
+//! | rightly not done | | `Skip` | `Skip` | `Skipped` | |
+//! | refused before any effect, tried again | `Retry` | `Retry` | `Retry` | `Waiting` | `Retried` |
+//! | no attempt was made | `Postpone` | `Postpone` | `Postpone` | `Waiting` | `Postponed` |
+//! | the vendor refuses the bridge | `Pause` | `Pause` | `Postpone` | `Waiting` | `Postponed` |
+//! | the vendor refuses the object of the call | `Forbid` | `Forbid` | `Retry` | `Waiting` | `Retried` |
+//! | the answer was lost | `Lose` | `Lose` | `Lose` | `Unconfirmed` | `Lost` |
+//! | a look did not see the effect | | `NotSeen` | `LookAgain` | `Unconfirmed` | `NotSeen` |
+//! | an operator is to judge | | `SetAside` | `SetAside` | `Unconfirmed`, without a next look | `SetAside` |
+//! | it will never be taken | `GiveUp` | `GiveUp` | `GiveUp` | `Dead` | `GivenUp` |
+//!
+//! A refused object is weighed first ([`crate::domain::refusals`]) and may end as `GiveUp` or `Pause`. `Retry` ends as
+//! `GiveUp` when the tries are used up. Words in records, metrics, logs and answers stay as they were when these names
+//! change.
+//!
 //! A delivery is the duty to apply one event at the other side. [`apply`] is total, because it serves live moves and
 //! the opening of a store after a crash alike. An impossible move is an error that names the state and the move.
 
@@ -14,13 +33,13 @@ use crate::domain::event::EventId;
 use crate::domain::kind::KindName;
 
 mod dispatch;
+mod history;
 mod outcome;
-mod past;
 mod transition;
 
 pub use dispatch::{dispatch_in, receipt_of};
+pub use history::{Fate, HISTORY_MAX, HistoryEntry};
 pub use outcome::Outcome;
-pub use past::{Happened, PAST_MAX, Past};
 pub use transition::Transition;
 
 /// How long a claim may work before it counts as lost. The worker ends all its calls half a minute before, so a lease
@@ -204,7 +223,7 @@ pub fn apply(state: &State, transition: Transition) -> Result<State, Illegal> {
         (S::Pending | S::Sending { .. } | S::Waiting { .. } | S::Unconfirmed { .. }, T::Skip { reason }) => {
             Ok(S::Skipped { reason })
         }
-        (S::Pending | S::Sending { .. } | S::Waiting { .. } | S::Unconfirmed { .. }, T::Kill { cause }) => {
+        (S::Pending | S::Sending { .. } | S::Waiting { .. } | S::Unconfirmed { .. }, T::GiveUp { cause }) => {
             Ok(S::Dead { cause })
         }
         (S::Sending { .. } | S::Unconfirmed { .. }, T::Deliver { receipt }) => Ok(S::Delivered { receipt }),
@@ -282,9 +301,9 @@ pub struct Delivery {
     /// When it settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Timestamp>,
-    /// Its history, oldest first; empty where it was delivered at once. The newest [`PAST_MAX`] entries are kept.
+    /// Its history, oldest first; empty where it was delivered at once. The newest [`HISTORY_MAX`] entries are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub past: Vec<Past>,
+    pub past: Vec<HistoryEntry>,
 }
 
 impl Delivery {
@@ -295,7 +314,7 @@ impl Delivery {
     pub fn apply(&mut self, transition: Transition, now: Timestamp) -> Result<(), Illegal> {
         let redriven = matches!(transition, Transition::Redrive);
         let found_out = if let Transition::Settle { out, .. } = transition { Some(out) } else { None };
-        let past = Past::of(&transition, now);
+        let past = HistoryEntry::of(&transition, now);
         self.state = apply(&self.state, transition)?;
         past.into_iter().for_each(|past| past.join(&mut self.past));
         if matches!(self.state, State::Sending { .. } | State::Waiting { .. } | State::Unconfirmed { .. }) {
@@ -408,7 +427,7 @@ pub(super) mod tests {
             Transition::Lose { since: at(5), look_at: at(20), cause: word() },
             Transition::LookAgain { look_at: at(20), counts: true, cause: word() },
             Transition::SetAside { cause: word() },
-            Transition::Kill { cause: word() },
+            Transition::GiveUp { cause: word() },
             Transition::Redrive,
             Transition::Discard { reason: word() },
             Transition::ReadAgain { reason: word() },

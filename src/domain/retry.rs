@@ -114,9 +114,9 @@ pub fn decide(
     let attempt = delivery.state.attempts().saturating_add(u32::from(!looking));
     let look_again = |look_at, cause| Transition::LookAgain { look_at, counts: false, cause };
     match outcome {
-        Outcome::Done { receipt } => Transition::Deliver { receipt },
+        Outcome::Deliver { receipt } => Transition::Deliver { receipt },
         Outcome::Skip { reason } => Transition::Skip { reason },
-        Outcome::Reject { cause } => Transition::Kill { cause },
+        Outcome::GiveUp { cause } => Transition::GiveUp { cause },
         Outcome::SetAside { cause } => Transition::SetAside { cause },
         Outcome::Forbid { cause, .. } => {
             decide(delivery, Outcome::Retry { cause, after: None }, age, now, policy, draw)
@@ -125,7 +125,7 @@ pub fn decide(
             Some(wait) if looking => look_again(later(now, wait), cause),
             Some(wait) => Transition::Retry { due_at: later(now, wait), cause },
             None if looking && !delivery.only_reads() => Transition::SetAside { cause },
-            None => Transition::Kill { cause: gave_up(attempt, &cause) },
+            None => Transition::GiveUp { cause: gave_up(attempt, &cause) },
         },
         Outcome::Postpone { cause, until, .. } if looking => look_again(until, cause),
         Outcome::Postpone { cause, until, for_budget } => Transition::Postpone { due_at: until, cause, for_budget },
@@ -134,16 +134,16 @@ pub fn decide(
             Transition::Postpone { due_at: later(now, policy.pause), cause, for_budget: false }
         }
         // A read has no effect to look for.
-        Outcome::Unknown { cause } if delivery.only_reads() => {
+        Outcome::Lose { cause } if delivery.only_reads() => {
             decide(delivery, Outcome::Retry { cause, after: None }, age, now, policy, draw)
         }
-        Outcome::Unknown { cause } => {
+        Outcome::Lose { cause } => {
             let first_look = policy.next_look(attempt, 0, now).unwrap_or(now);
             Transition::Lose { since: now, look_at: first_look, cause }
         }
         Outcome::NotSeen { cause, look_at: Some(look_at) } => Transition::LookAgain { look_at, counts: true, cause },
         Outcome::NotSeen { cause, look_at: None } if policy.is_over(attempt, age) => {
-            Transition::Kill { cause: gave_up(attempt, &cause) }
+            Transition::GiveUp { cause: gave_up(attempt, &cause) }
         }
         Outcome::NotSeen { cause, look_at: None }
             if delivery.route().direction == Direction::ToCustomer && attempt >= policy.sends_unanswered_max =>
@@ -254,12 +254,12 @@ mod tests {
         ) {
             let (policy, now, cause) = (RetryPolicy::default(), at(second), "x".to_owned());
             let outcome = [
-                Outcome::Done { receipt: cause.clone() },
+                Outcome::Deliver { receipt: cause.clone() },
                 Outcome::Skip { reason: cause.clone() },
                 Outcome::Retry { cause: cause.clone(), after: hint.map(Duration::from_secs) },
                 Outcome::Postpone { cause: cause.clone(), until: later(now, policy.cap), for_budget: true },
-                Outcome::Reject { cause: cause.clone() },
-                Outcome::Unknown { cause: cause.clone() },
+                Outcome::GiveUp { cause: cause.clone() },
+                Outcome::Lose { cause: cause.clone() },
                 Outcome::NotSeen { cause: cause.clone(), look_at: Some(later(now, policy.cap)) },
                 Outcome::NotSeen { cause: cause.clone(), look_at: None },
                 Outcome::Pause { account: Ends::FIRST.carrier, cause },
@@ -320,10 +320,10 @@ mod tests {
             (State::Pending, pause(), Transition::Postpone { due_at: at(40), cause: cause(), for_budget: false }),
             (
                 State::Pending,
-                Outcome::Unknown { cause: cause() },
+                Outcome::Lose { cause: cause() },
                 Transition::Lose { since: at(10), look_at: at(15), cause: cause() },
             ),
-            (State::Pending, Outcome::Reject { cause: cause() }, Transition::Kill { cause: cause() }),
+            (State::Pending, Outcome::GiveUp { cause: cause() }, Transition::GiveUp { cause: cause() }),
             // A look that fails takes nothing from the state: it may still have been delivered.
             (unconfirmed(1), retry(), Transition::LookAgain { look_at: at(14), counts: false, cause: cause() }),
             (unconfirmed(1), pause(), Transition::LookAgain { look_at: at(40), counts: false, cause: cause() }),
@@ -364,7 +364,7 @@ mod tests {
         for kind in [KindName::AgentReply, KindName::TicketReopened] {
             let doubtful = Delivery { kind, ..delivery(unconfirmed(0)) };
             let retry = || Outcome::Retry { cause: "down".into(), after: None };
-            let unknown = || Outcome::Unknown { cause: "down".into() };
+            let unknown = || Outcome::Lose { cause: "down".into() };
             for outcome in [retry(), unknown()] {
                 let soon = decide(&doubtful, outcome, Duration::from_secs(10), at(10), &policy, 1.0);
                 let again = Transition::LookAgain { look_at: at(14), counts: false, cause: "down".into() };
@@ -375,7 +375,7 @@ mod tests {
             for outcome in [retry(), unknown()] {
                 let doubtful = Delivery { state: tired.clone(), ..doubtful.clone() };
                 let over = decide(&doubtful, outcome, DAY, late, &policy, 0.0);
-                assert_eq!(over, Transition::Kill { cause: "given up after 5 attempts: down".into() }, "{kind}");
+                assert_eq!(over, Transition::GiveUp { cause: "given up after 5 attempts: down".into() }, "{kind}");
             }
             let sending = Delivery { state: waiting(1), ..doubtful.clone() };
             let lost = decide(&sending, unknown(), Duration::from_secs(10), at(10), &policy, 1.0);
@@ -389,11 +389,15 @@ mod tests {
         let late = at(24 * 3600);
         let retry = || Outcome::Retry { cause: "down".into(), after: None };
         let killed = decide(&delivery(waiting(300)), retry(), DAY, late, &policy, 0.0);
-        assert_eq!(killed, Transition::Kill { cause: "given up after 301 attempts: down".into() });
+        assert_eq!(killed, Transition::GiveUp { cause: "given up after 301 attempts: down".into() });
         for (tried, over) in [(0, false), (3, false), (4, true)] {
             let state = if tried == 0 { State::Pending } else { waiting(tried) };
             let decided = decide(&delivery(state), retry(), DAY, late, &policy, 0.0);
-            assert_eq!(matches!(decided, Transition::Kill { .. }), over, "after a pause of a day, tried {tried} times");
+            assert_eq!(
+                matches!(decided, Transition::GiveUp { .. }),
+                over,
+                "after a pause of a day, tried {tried} times"
+            );
         }
         let set_aside = decide(&delivery(unconfirmed(0)), retry(), DAY, late, &policy, 0.0);
         assert_eq!(set_aside, Transition::SetAside { cause: "down".into() }, "nobody could look, so nobody knows");

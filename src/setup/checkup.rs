@@ -103,7 +103,7 @@ fn unreached(failure: &Failure, url: &str, otherwise: &str) -> String {
 /// The line of a read that failed. `scope` is the scope that the read needs.
 fn unread(what: &str, failure: &Failure, scope: &str) -> Line {
     let cause = failure.cause();
-    if let Failure::Forbidden { status: 403, .. } = failure {
+    if let Failure::Forbid { status: 403, .. } = failure {
         let said = format!("{cause}: the scope read (or {scope}) is missing, or the client's user may not see this");
         let remedy = "Give it to the OAuth client, and let the client act as an administrator";
         return Line::wrong("Zendesk", what, said, remedy);
@@ -129,10 +129,10 @@ pub fn credentials(me: &Result<Me, Failure>, by: &str) -> Line {
             "Let an agent with a custom role, or an administrator, own the OAuth client",
         ),
         Ok(Me { role, .. }) => Line::zendesk(what, State::Good, format!("{by}, acting as {role}")),
-        Err(failure @ Failure::Refused { status: 401 | 400, .. }) => {
+        Err(failure @ Failure::Pause { status: 401 | 400, .. }) => {
             Line::wrong("Zendesk", what, failure.cause(), remedy::ZENDESK_CREDENTIALS)
         }
-        Err(failure @ Failure::Forbidden { status: 403, .. }) => unread(what, failure, "users:read"),
+        Err(failure @ Failure::Forbid { status: 403, .. }) => unread(what, failure, "users:read"),
         Err(failure) => {
             Line::wrong("Zendesk", what, failure.cause(), unreached(failure, "zendesk.url", remedy::ZENDESK_ADDRESS))
         }
@@ -342,7 +342,7 @@ pub fn reach(test: &Result<WebhookTest, Failure>, endpoint: &str, secret_is_know
             format!("Zendesk gets no answer from {endpoint}"),
             "Start tandem serve, and see that public_url leads to its `listen` from the internet, with a valid certificate",
         ),
-        Err(Failure::Forbidden { status: 403, .. }) => Line::zendesk(
+        Err(Failure::Forbid { status: 403, .. }) => Line::zendesk(
             what,
             State::Note,
             "not tried: the OAuth client has no scope webhooks:write, which the test needs",
@@ -356,11 +356,11 @@ pub fn reach(test: &Result<WebhookTest, Failure>, endpoint: &str, secret_is_know
 pub fn key(first: &Result<CampaignView, Failure>, host: &str) -> Line {
     let what = "key";
     match first {
-        Err(failure @ (Failure::Refused { status: 401, .. } | Failure::Forbidden { status: 404, .. })) => {
+        Err(failure @ (Failure::Pause { status: 401, .. } | Failure::Forbid { status: 404, .. })) => {
             Line::wrong("Braze", what, format!("{}: {host} does not know the key", failure.cause()), remedy::BRAZE_KEY)
         }
         Err(
-            failure @ (Failure::Retry { .. } | Failure::Postpone { .. } | Failure::Forbidden { status: 300..=399, .. }),
+            failure @ (Failure::Retry { .. } | Failure::Postpone { .. } | Failure::Forbid { status: 300..=399, .. }),
         ) => Line::wrong("Braze", what, failure.cause(), unreached(failure, "braze.url", remedy::BRAZE_ADDRESS)),
         Ok(_) | Err(_) => {
             Line::braze(what, State::Good, format!("{host} knows it; only a text shows whether it may send"))
@@ -376,10 +376,10 @@ pub fn campaign(name: &str, id: &str, found: &Result<CampaignView, Failure>) -> 
     let wrong = |said: String, remedy: String| Line::wrong("Braze", &what, said, remedy);
     let campaign = match found {
         Ok(campaign) => campaign,
-        Err(Failure::Forbidden { status: 403, .. }) => {
+        Err(Failure::Forbid { status: 403, .. }) => {
             return Line::braze(&what, State::Note, "not looked at: the key lacks the permission campaigns.details");
         }
-        Err(failure @ Failure::Forbidden { status: 400, .. }) => {
+        Err(failure @ Failure::Forbid { status: 400, .. }) => {
             return wrong(
                 format!("{}: the workspace has no campaign {id}", failure.cause()),
                 format!("Copy the campaign's API identifier from Braze into {key}"),
@@ -430,7 +430,7 @@ pub fn export(found: &Result<(), Failure>) -> Line {
     let what = "receipts";
     match found {
         Ok(()) => Line::braze(what, State::Good, "the key may look whether a text went out"),
-        Err(Failure::Forbidden { status: 403, .. }) => Line::braze(
+        Err(Failure::Forbid { status: 403, .. }) => Line::braze(
             what,
             State::Note,
             "the key lacks users.export.ids: after a lost answer braze.on_unconfirmed decides",
@@ -445,7 +445,7 @@ pub fn group(found: &Result<Option<bool>, Failure>) -> Line {
     let what = "subscription group";
     match found {
         Ok(_) => Line::braze(what, State::Good, "exists"),
-        Err(failure @ Failure::Forbidden { status: 403, .. }) => Line::wrong(
+        Err(failure @ Failure::Forbid { status: 403, .. }) => Line::wrong(
             "Braze",
             what,
             format!("{}: the key lacks subscription.status.get", failure.cause()),

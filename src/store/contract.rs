@@ -564,7 +564,7 @@ pub(crate) async fn texts_that_wait_for_a_budget_are_merged<B: Home>() {
     assert_eq!(words(&group), ["1", "2", "3"]);
     // When the head ends alone, the next one leads.
     let mut verdict = all(&group, &Transition::Retry { due_at: at(8), cause: "503".into() });
-    verdict.moves[0].1 = Transition::Kill { cause: "x".into() };
+    verdict.moves[0].1 = Transition::GiveUp { cause: "x".into() };
     store.record(&group, verdict, at(7)).await.unwrap();
     let (_backend, store) = backend.crash(store, at(8)).await;
     let group = store.claim(DESK, at(8), Terms::merging(9)).await.unwrap().unwrap();
@@ -648,7 +648,7 @@ pub(crate) async fn the_operator_puts_back_and_drops<B: Home>() {
     let claimed = claim(&store, DESK, at(0)).await;
     let busy = store.operate(first, Transition::Discard { reason: "x".into() }, &order(at(0))).await;
     assert!(matches!(busy, Err(StoreError::Illegal(_))), "{busy:?}");
-    store.record(&claimed, all(&claimed, &Transition::Kill { cause: "422".into() }), at(0)).await.unwrap();
+    store.record(&claimed, all(&claimed, &Transition::GiveUp { cause: "422".into() }), at(0)).await.unwrap();
     let not_theirs = store.operate(first, Transition::Deliver { receipt: "x".into() }, &order(at(0))).await;
     assert!(matches!(not_theirs, Err(StoreError::Illegal(_))), "{not_theirs:?}");
     store.operate(first, Transition::Redrive, &order(at(1))).await.unwrap();

@@ -48,7 +48,7 @@ impl Worker {
             }
             Some(written) => {
                 learnt.noted = not_arrived(claim.work.iter());
-                Ok(Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) })
+                Ok(Outcome::Deliver { receipt: format!("ticket {}, internal comment", written.ticket.id) })
             }
             None => Ok(self.not_seen(&head.delivery.state, "no comment with our mark is on the ticket")),
         }
@@ -79,7 +79,7 @@ impl Worker {
         let receipt = match self.braze.receipt(&recipient).await {
             Ok(receipt) => receipt,
             // The key may not export profiles, so no look will ever tell.
-            Err(Failure::Forbidden { status: 403, cause, .. } | Failure::Reject { cause }) => {
+            Err(Failure::Forbid { status: 403, cause, .. } | Failure::GiveUp { cause }) => {
                 return Ok(self.nobody_can_tell(cause));
             }
             Err(failure) => return Err(self.outcome(failure, End::Carrier)),
@@ -92,7 +92,7 @@ impl Worker {
         match seen {
             Some(part) if part == parts => {
                 learnt.changes.extend(arrival::learnt(&head.delivery, &head.event, claim.conversation.as_ref()));
-                Ok(Outcome::Done { receipt: "seen on the customer's profile".to_owned() })
+                Ok(Outcome::Deliver { receipt: "seen on the customer's profile".to_owned() })
             }
             // More parts are out than was known, so the rest can go at once. Otherwise the part in doubt is the next
             // one.

@@ -29,7 +29,7 @@ impl Worker {
         let Outcome::Forbid { account, object, cause } = report.outcome else { return report };
         let outcome = match claim.work.first() {
             Some(head) => self.weigh(&head.delivery, account, &object, cause).await,
-            None => Outcome::Reject { cause },
+            None => Outcome::GiveUp { cause },
         };
         Report { outcome, ..report }
     }
@@ -53,7 +53,7 @@ impl Worker {
         match weight {
             Weight::Account => Outcome::Pause { account, cause },
             Weight::Object if matches!(delivery.state, State::Unconfirmed { .. }) => Outcome::SetAside { cause },
-            Weight::Object => Outcome::Reject { cause },
+            Weight::Object => Outcome::GiveUp { cause },
             Weight::Again | Weight::Probe => Outcome::Retry { cause, after: None },
         }
     }
@@ -63,7 +63,7 @@ impl Worker {
         match self.zendesk.me().await {
             // Zendesk may answer a wrong credential with an anonymous user.
             Ok(me) => Some(me.id.is_some()),
-            Err(Failure::Refused { .. } | Failure::Forbidden { .. } | Failure::Reject { .. }) => Some(false),
+            Err(Failure::Pause { .. } | Failure::Forbid { .. } | Failure::GiveUp { .. }) => Some(false),
             Err(_) => None,
         }
     }
@@ -85,7 +85,7 @@ impl Worker {
             Outcome::Pause { account, cause } => {
                 self.hold(*account, cause, now);
             }
-            Outcome::Done { .. } => {
+            Outcome::Deliver { .. } => {
                 if !claim.work.first().is_some_and(|head| head.event.kind.name().traits().asks) {
                     return;
                 }
@@ -104,9 +104,9 @@ impl Worker {
             Outcome::Skip { .. }
             | Outcome::Retry { .. }
             | Outcome::Postpone { for_budget: false, .. }
-            | Outcome::Reject { .. }
+            | Outcome::GiveUp { .. }
             | Outcome::Forbid { .. }
-            | Outcome::Unknown { .. }
+            | Outcome::Lose { .. }
             | Outcome::NotSeen { .. }
             | Outcome::SetAside { .. } => {}
         }

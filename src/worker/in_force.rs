@@ -71,7 +71,7 @@ impl MappingsInForce {
 
 /// The body that a mapping makes.
 pub(super) fn render(mappings: &Mappings, mapping: Name, context: &Context) -> Result<serde_json::Value, Outcome> {
-    mappings.render(mapping, context).map_err(|error| Outcome::Reject {
+    mappings.render(mapping, context).map_err(|error| Outcome::GiveUp {
         cause: format!("{} {mapping} cannot be rendered: {error}", cause::OF_MAPPING),
     })
 }

@@ -100,7 +100,7 @@ impl Worker {
                 outcome
             }
             // Zendesk may have refused the copies of an earlier attempt: they are made anew, once.
-            (Outcome::Reject { cause }, Some(id)) if written.is_reused => {
+            (Outcome::GiveUp { cause }, Some(id)) if written.is_reused => {
                 self.uploads.forget(id);
                 Outcome::Retry { cause, after: None }
             }
@@ -208,9 +208,9 @@ impl Worker {
             }
             // The remembered requester may have been merged into another user since: the customer is looked for
             // afresh, once.
-            Err(Failure::Reject { .. }) if inbound.remembers(requester) && facts.requester_gone() => Ok(None),
+            Err(Failure::GiveUp { .. }) if inbound.remembers(requester) && facts.requester_gone() => Ok(None),
             Err(failure) => {
-                let is_sure = !matches!(failure, Failure::Broke { .. } | Failure::Unknown { .. })
+                let is_sure = !matches!(failure, Failure::Broke { .. } | Failure::Lose { .. })
                     && !matches!(failure, Failure::IdempotencyMismatch { .. });
                 // An earlier attempt stays in doubt.
                 if is_sure && self.opening_in_doubt(inbound.claim).is_none() {
@@ -271,11 +271,11 @@ impl Worker {
                 facts.ticket_gone();
                 Ok(None)
             }
-            Err(Failure::Reject { .. }) if self.is_full(ticket).await? => {
+            Err(Failure::GiveUp { .. }) if self.is_full(ticket).await? => {
                 facts.ticket_full();
                 Ok(None)
             }
-            Err(Failure::Reject { .. }) if inbound.remembers(requester) && facts.requester_gone() => Ok(None),
+            Err(Failure::GiveUp { .. }) if inbound.remembers(requester) && facts.requester_gone() => Ok(None),
             Err(failure) => Err(self.outcome(failure, End::Desk)),
         }
     }
@@ -319,9 +319,9 @@ impl Worker {
         }
         if let Some(comment) = written.comment_id {
             learnt.changes.push(Change::Stands(ticket, comment));
-            return Outcome::Done { receipt: format!("ticket {ticket}, comment {comment}") };
+            return Outcome::Deliver { receipt: format!("ticket {ticket}, comment {comment}") };
         }
-        Outcome::Done { receipt: format!("ticket {ticket}") }
+        Outcome::Deliver { receipt: format!("ticket {ticket}") }
     }
 
     /// Makes sure that the store knows our comment before Zendesk can send it back. Acceptance noted it as an echo;
@@ -410,7 +410,7 @@ impl Worker {
                 Ok(Some(outcome))
             }
             Err(Failure::Closed { .. } | Failure::NotFound { .. }) => Ok(nowhere()),
-            Err(Failure::Reject { .. }) if self.is_full(ticket).await? => Ok(nowhere()),
+            Err(Failure::GiveUp { .. }) if self.is_full(ticket).await? => Ok(nowhere()),
             Err(failure) => Err(self.outcome(failure, End::Desk)),
         }
     }
@@ -425,7 +425,7 @@ impl Worker {
                 // The requester is a user in Zendesk without an id in Braze. The text can still be added to their
                 // ticket.
                 Ok(_) => Ok(Customer::default()),
-                Err(Failure::NotFound { .. }) => Err(Outcome::Reject {
+                Err(Failure::NotFound { .. }) => Err(Outcome::GiveUp {
                     cause: format!("the text names ticket {ticket}, which does not exist, and no customer"),
                 }),
                 Err(failure) => Err(self.outcome(failure, End::Desk)),

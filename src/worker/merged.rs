@@ -50,9 +50,9 @@ impl Worker {
         write_tags(&mut body, &tagging);
         match self.zendesk.update_unchanged(view.id, &body, tagging.updated_at).await {
             // Only the replies after this one need the tag.
-            Ok(_) | Err(Failure::Closed { .. } | Failure::NotFound { .. } | Failure::Reject { .. }) => Ok(()),
+            Ok(_) | Err(Failure::Closed { .. } | Failure::NotFound { .. } | Failure::GiveUp { .. }) => Ok(()),
             // Written or not, the ticket is read again.
-            Err(Failure::Unknown { cause } | Failure::Changed { cause }) => Err(Outcome::Retry { cause, after: None }),
+            Err(Failure::Lose { cause } | Failure::Changed { cause }) => Err(Outcome::Retry { cause, after: None }),
             Err(failure) => Err(self.outcome(failure, End::Desk)),
         }
     }

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use crate::clients::zendesk::CommentView;
-use crate::domain::delivery::{Happened, Past};
+use crate::domain::delivery::{Fate, HistoryEntry};
 use crate::domain::event::{CommentId, Event, EventKind, PhoneText, TicketId};
 use crate::domain::note::{File, Lost, Note, Replies, Reply, Saying, Says, Tells};
 use crate::store::{Claim, Work};
@@ -31,7 +31,7 @@ pub(super) fn undelivered(claim: &Claim, learnt: &Learnt, cause: &str, now: Time
 /// note was ever written, because it stands behind it in the lane.
 pub(super) fn arrived(claim: &Claim, now: Timestamp) -> Option<Event> {
     let head = claim.work.first()?;
-    let given_up = |past: &Past| matches!(past.what, Happened::GivenUp | Happened::SetAside);
+    let given_up = |past: &HistoryEntry| matches!(past.what, Fate::GivenUp | Fate::SetAside);
     if !head.delivery.noted && !head.delivery.past.iter().any(given_up) {
         return None;
     }

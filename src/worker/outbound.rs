@@ -6,7 +6,7 @@ use crate::clients::braze::Recipient;
 use crate::domain::account::End;
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation, Subscription, TicketStatus};
-use crate::domain::delivery::{Happened, Outcome, receipt_of};
+use crate::domain::delivery::{Fate, Outcome, receipt_of};
 use crate::domain::event::{PhoneText, TicketChange, TicketId};
 use crate::domain::parts;
 use crate::domain::refusals::Object;
@@ -44,11 +44,11 @@ impl Worker {
                 return Ok(Outcome::Skip { reason: NOT_THEIRS.to_owned() });
             }
         }
-        let recipient = recipient_of(claim).ok_or_else(|| Outcome::Reject { cause: cause::NO_RECIPIENT.to_owned() })?;
+        let recipient = recipient_of(claim).ok_or_else(|| Outcome::GiveUp { cause: cause::NO_RECIPIENT.to_owned() })?;
         self.may_text(claim, &recipient, learnt).await?;
         if self.may_be_out(claim, text) {
             let cause = "it may have been texted before the store was put back from a backup".to_owned();
-            return Err(Outcome::Unknown { cause });
+            return Err(Outcome::Lose { cause });
         }
         learn_from_recipe(conversation, text, now, learnt);
         if text.comment_id.is_none() {
@@ -84,7 +84,7 @@ impl Worker {
         };
         if let Err(refused) = self.may_text(claim, &recipient, learnt).await {
             // The agent is told when a reply is not sent; the closing text alone is not worth a note.
-            return if let Outcome::Reject { cause } = refused {
+            return if let Outcome::GiveUp { cause } = refused {
                 Ok(Outcome::Skip { reason: cause })
             } else {
                 Err(refused)
@@ -107,7 +107,7 @@ impl Worker {
     /// Remembers that the ticket is open again.
     pub(super) fn note_reopened(claim: &Claim, change: &TicketChange, learnt: &mut Learnt) -> Outcome {
         Self::note_status(claim, change.ticket_id, TicketStatus::Open, learnt);
-        Outcome::Done { receipt: "noted".to_owned() }
+        Outcome::Deliver { receipt: "noted".to_owned() }
     }
 
     fn note_status(claim: &Claim, ticket: TicketId, status: TicketStatus, learnt: &mut Learnt) {
@@ -131,7 +131,7 @@ impl Worker {
         learnt: &mut Learnt,
     ) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else {
-            return Err(Outcome::Reject { cause: "an empty claim".to_owned() });
+            return Err(Outcome::GiveUp { cause: "an empty claim".to_owned() });
         };
         let of = u32::try_from(parts.len()).unwrap_or(u32::MAX);
         let mut dispatches = Vec::new();
@@ -153,7 +153,7 @@ impl Worker {
             }
             dispatches.push(sent.dispatch_id);
         }
-        Ok(Outcome::Done { receipt: receipt_of(&dispatches) })
+        Ok(Outcome::Deliver { receipt: receipt_of(&dispatches) })
     }
 
     /// Whether a reply may have been texted in a time that the store has lost, so that sending it is the operator's
@@ -161,7 +161,7 @@ impl Worker {
     fn may_be_out(&self, claim: &Claim, text: &PhoneText) -> bool {
         let Some(lost) = self.store.lost_time().filter(|_| text.comment_id.is_some()) else { return false };
         let is_older = text.written_at.is_none_or(|written_at| written_at <= lost.until);
-        let is_put_back = |work: &Work| work.delivery.past.iter().any(|past| past.what == Happened::Redriven);
+        let is_put_back = |work: &Work| work.delivery.past.iter().any(|past| past.what == Fate::Redriven);
         is_older && self.options.on_unconfirmed == OnUnconfirmed::Hold && !claim.work.iter().any(is_put_back)
     }
 
@@ -170,15 +170,15 @@ impl Worker {
         let account = self.ends.carrier;
         match (failure, &text.recipe) {
             // A campaign that a drop-in body names is that body's affair: no other text waits for it.
-            (Failure::Forbidden { cause, status: 403, .. }, Some(recipe)) => {
+            (Failure::Forbid { cause, status: 403, .. }, Some(recipe)) => {
                 Outcome::Forbid { account, object: Object::Campaign(recipe.campaign_id.clone()), cause }
             }
-            (Failure::Forbidden { cause, .. }, Some(_)) => Outcome::Reject { cause },
+            (Failure::Forbid { cause, .. }, Some(_)) => Outcome::GiveUp { cause },
             (Failure::Broke { cause, .. }, _) if self.options.on_unconfirmed == OnUnconfirmed::Hold => {
-                Outcome::Unknown { cause }
+                Outcome::Lose { cause }
             }
             // Every text goes through the configured campaign, so its refusal concerns the account.
-            (Failure::Forbidden { cause, object: Object::Campaign(_), .. }, None) => Outcome::Pause { account, cause },
+            (Failure::Forbid { cause, object: Object::Campaign(_), .. }, None) => Outcome::Pause { account, cause },
             (failure, _) => self.outcome(failure, End::Carrier),
         }
     }
@@ -223,7 +223,7 @@ impl Worker {
             learnt.changes.push(Change::SubscriptionAsked(counts, asked_at));
         }
         if counts == Subscription::Out {
-            return Err(Outcome::Reject { cause: cause::OPTED_OUT.to_owned() });
+            return Err(Outcome::GiveUp { cause: cause::OPTED_OUT.to_owned() });
         }
         Ok(())
     }

@@ -124,7 +124,7 @@ impl Worker {
         }
         let is_foreign = left_out.iter().any(|(_, why)| *why == LeftOut::Foreign);
         if let Some(missing) = missing.filter(|_| learnt.instead.is_empty() && !is_foreign) {
-            return Err(Outcome::Reject { cause: format!("{} {missing}", cause::NOT_SHOWN) });
+            return Err(Outcome::GiveUp { cause: format!("{} {missing}", cause::NOT_SHOWN) });
         }
         Ok(came_to(learnt.instead.len(), &left_out))
     }
@@ -326,8 +326,8 @@ fn came_to(count: usize, left_out: &[(CommentId, LeftOut)]) -> Outcome {
     match (count, words.join(", ")) {
         (0, words) if words.is_empty() => Outcome::Skip { reason: "no public comment by an agent is new".to_owned() },
         (0, words) => Outcome::Skip { reason: words },
-        (count, words) if words.is_empty() => Outcome::Done { receipt: format!("{count} to text") },
-        (count, words) => Outcome::Done { receipt: format!("{count} to text; {words}") },
+        (count, words) if words.is_empty() => Outcome::Deliver { receipt: format!("{count} to text") },
+        (count, words) => Outcome::Deliver { receipt: format!("{count} to text; {words}") },
     }
 }
 

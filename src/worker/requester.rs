@@ -135,14 +135,14 @@ impl Worker {
             }
         }
         let cause = "Zendesk takes the customer for another user, who has their external id".to_owned();
-        Err(Outcome::Reject { cause })
+        Err(Outcome::GiveUp { cause })
     }
 
     async fn save_requester(&self, customer: &Customer, id: Option<String>) -> Result<Saved, Failure> {
         let body = new_user(customer, id.clone(), &self.options.user_field);
         match self.zendesk.save_user(&body).await {
             // A number that Zendesk refuses must not keep the text from its ticket.
-            Err(Failure::Reject { .. }) => {
+            Err(Failure::GiveUp { .. }) => {
                 let bare = bare_user(customer, id, &self.options.user_field);
                 self.zendesk.save_user(&bare).await.map_err(harmless)
             }
@@ -157,5 +157,5 @@ fn is_filled(field: &serde_json::Value) -> bool {
 
 /// Saving a user twice saves the same user, so a lost answer is as good as a refusal.
 fn harmless(failure: Failure) -> Failure {
-    if let Failure::Unknown { cause } = failure { Failure::Retry { cause, after: None } } else { failure }
+    if let Failure::Lose { cause } = failure { Failure::Retry { cause, after: None } } else { failure }
 }

@@ -60,7 +60,7 @@ impl Worker {
         let written = written.map_err(|failure| self.outcome(failure, End::Desk))?;
         learnt.changes.extend(own_comment(&written));
         learnt.noted = not_arrived(kept.iter().map(|(work, _)| *work));
-        Ok(Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) })
+        Ok(Outcome::Deliver { receipt: format!("ticket {}, internal comment", written.ticket.id) })
     }
 
     /// The outcome where an earlier attempt has left its comment on the ticket although Zendesk called it failed. A
@@ -69,7 +69,7 @@ impl Worker {
         let Some(head) = claim.work.first().filter(|head| head.delivery.attempts > 0) else { return Ok(None) };
         let found = self.find_write([ticket], head.delivery.id).await;
         let found = found.map_err(|failure| self.outcome(failure, End::Desk))?;
-        Ok(found.map(|written| Outcome::Done { receipt: format!("ticket {}, internal comment", written.ticket.id) }))
+        Ok(found.map(|written| Outcome::Deliver { receipt: format!("ticket {}, internal comment", written.ticket.id) }))
     }
 
     /// Lets a fresh note wait while more texts of its conversation are on their way to the phone, so that the same

@@ -51,7 +51,7 @@ async fn with_dead_letters(store: &SledStore) {
         });
         assert!(join_all(accepted).await.iter().all(Result::is_ok));
     }
-    let kill = Transition::Kill { cause: "422 from Zendesk".into() };
+    let kill = Transition::GiveUp { cause: "422 from Zendesk".into() };
     loop {
         let claims = join_all((0..TICKETS).map(|_| store.claim(Ends::FIRST.routes()[1], now, Terms::merging(1)))).await;
         let claims: Vec<_> = claims.into_iter().filter_map(Result::unwrap).collect();

@@ -194,13 +194,13 @@ impl Installer {
 /// Whether a list is hidden from us, or does not exist.
 fn is_hidden(failure: &clients::Failure) -> bool {
     match failure {
-        clients::Failure::Forbidden { status: 403 | 404, .. } | clients::Failure::NotFound { .. } => true,
-        clients::Failure::Refused { .. }
-        | clients::Failure::Forbidden { .. }
+        clients::Failure::Forbid { status: 403 | 404, .. } | clients::Failure::NotFound { .. } => true,
+        clients::Failure::Pause { .. }
+        | clients::Failure::Forbid { .. }
         | clients::Failure::Retry { .. }
         | clients::Failure::Broke { .. }
-        | clients::Failure::Unknown { .. }
-        | clients::Failure::Reject { .. }
+        | clients::Failure::Lose { .. }
+        | clients::Failure::GiveUp { .. }
         | clients::Failure::Postpone { .. }
         | clients::Failure::Closed { .. }
         | clients::Failure::Changed { .. }
@@ -217,22 +217,22 @@ fn said<T>(read: Result<T, clients::Failure>, path: &str) -> Result<T, String> {
 fn explain(failure: &clients::Failure, method: &Method, path: &str) -> String {
     let cause = failure.cause();
     match failure {
-        clients::Failure::Forbidden { status: 403, .. } => format!(
+        clients::Failure::Forbid { status: 403, .. } => format!(
             "{cause} to {method} {path}: the scope {} is missing, or the client's user is no administrator; give it to \
              the OAuth client and run this again",
             decide::scope_of(method, path)
         ),
-        clients::Failure::Refused { status: 400 | 401, .. } => {
+        clients::Failure::Pause { status: 400 | 401, .. } => {
             format!("{cause}: compare zendesk.client_id and zendesk.client_secret with the OAuth client in Zendesk")
         }
-        clients::Failure::Unknown { .. } => {
+        clients::Failure::Lose { .. } => {
             format!("{cause} to {method} {path}: it may have been done; run this again, nothing is done twice")
         }
-        clients::Failure::Refused { .. }
-        | clients::Failure::Forbidden { .. }
+        clients::Failure::Pause { .. }
+        | clients::Failure::Forbid { .. }
         | clients::Failure::Retry { .. }
         | clients::Failure::Broke { .. }
-        | clients::Failure::Reject { .. }
+        | clients::Failure::GiveUp { .. }
         | clients::Failure::Postpone { .. }
         | clients::Failure::Closed { .. }
         | clients::Failure::Changed { .. }

@@ -39,7 +39,7 @@ impl Braze {
     /// One campaign.
     ///
     /// # Errors
-    /// As for every read. [`Failure::Refused`] with 400 when the workspace has no such campaign, with 401 for a key
+    /// As for every read. [`Failure::Pause`] with 400 when the workspace has no such campaign, with 401 for a key
     /// that this host does not know, with 403 for a key without the permission.
     pub async fn campaign(&self, id: &str) -> Result<CampaignView, Failure> {
         let order =
@@ -64,7 +64,7 @@ impl Braze {
     /// Exports a profile that does not exist, which shows whether the key may read receipts.
     ///
     /// # Errors
-    /// As for every read; [`Failure::Refused`] with 403 when the key may not.
+    /// As for every read; [`Failure::Pause`] with 403 when the key may not.
     pub async fn may_export(&self) -> Result<(), Failure> {
         let body = json!({"external_ids": [NOBODY], "fields_to_export": ["external_id"]});
         let order = Order::post(Call::BrazeExport, Effect::None, "/users/export/ids", &body);

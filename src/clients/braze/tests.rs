@@ -38,10 +38,10 @@ fn shown(result: Result<Sent, Failure>) -> String {
         Ok(Sent { dispatch_id }) => format!("Sent {dispatch_id:?}"),
         Err(Failure::Retry { cause, after }) => format!("Retry {after:?}: {cause}"),
         Err(Failure::Broke { cause, after }) => format!("Broke {after:?}: {cause}"),
-        Err(Failure::Unknown { cause }) => format!("Unknown: {cause}"),
-        Err(Failure::Reject { cause }) => format!("Reject: {cause}"),
-        Err(Failure::Refused { cause, status }) => format!("Refused {status}: {cause}"),
-        Err(Failure::Forbidden { cause, status, .. }) => format!("Forbidden {status}: {cause}"),
+        Err(Failure::Lose { cause }) => format!("Unknown: {cause}"),
+        Err(Failure::GiveUp { cause }) => format!("Reject: {cause}"),
+        Err(Failure::Pause { cause, status }) => format!("Refused {status}: {cause}"),
+        Err(Failure::Forbid { cause, status, .. }) => format!("Forbidden {status}: {cause}"),
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -158,7 +158,7 @@ async fn empty_rate_headers_change_nothing() {
         .header("X-Ratelimit-Reset", "");
     let server = Scripted::answers(vec![answer, Reply::json(201, &json!({"message": "success"}))]).await;
     let braze = braze(&server.url);
-    assert!(matches!(braze.trigger_send(&body()).await, Err(Failure::Refused { status: 401, .. })));
+    assert!(matches!(braze.trigger_send(&body()).await, Err(Failure::Pause { status: 401, .. })));
     braze.trigger_send(&body()).await.unwrap();
 }
 
@@ -193,7 +193,7 @@ async fn the_receipt_is_read_from_the_right_profile() {
     let server = Scripted::answers(vec![Reply::json(200, &json!({"message": "odd"})), Reply::text(403, "")]).await;
     let braze = braze(&server.url);
     assert!(matches!(braze.receipt(&alice).await, Err(Failure::Retry { .. })), "no answer is not 'no receipt'");
-    assert!(matches!(braze.receipt(&alice).await, Err(Failure::Forbidden { status: 403, .. })));
+    assert!(matches!(braze.receipt(&alice).await, Err(Failure::Forbid { status: 403, .. })));
 }
 
 #[tokio::test]
@@ -212,7 +212,7 @@ async fn a_subscription_is_read_in_either_case() {
     let braze = braze(&server.url);
     assert_eq!(braze.subscription("group", &Recipient::Braze("b".into())).await, Ok(None));
     let failure = braze.subscription("group", &Recipient::External(id.into())).await.unwrap_err();
-    assert_eq!(failure, Failure::Reject { cause: "Braze answered 400 Invalid subscription group ID".into() });
+    assert_eq!(failure, Failure::GiveUp { cause: "Braze answered 400 Invalid subscription group ID".into() });
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ impl Zendesk {
     /// The ids of the webhooks that post to this address or below it.
     ///
     /// # Errors
-    /// As for every read; [`Failure::Refused`] where the credential may not see webhooks.
+    /// As for every read; [`Failure::Pause`] where the credential may not see webhooks.
     pub async fn webhooks_to(&self, address: &Url) -> Result<Vec<String>, Failure> {
         let (mut found, mut cursor) = (Vec::new(), None::<String>);
         for _ in 0..WEBHOOK_PAGES_MAX {
@@ -116,7 +116,7 @@ impl Zendesk {
     /// A webhook's calls since then with their ends, newest first, at most 500.
     ///
     /// # Errors
-    /// As for every read; [`Failure::Refused`] where the credential may not see them, [`Failure::NotFound`] for a
+    /// As for every read; [`Failure::Pause`] where the credential may not see them, [`Failure::NotFound`] for a
     /// deleted webhook.
     pub async fn invocations(&self, webhook: &str, since: Timestamp) -> Result<Invocations, Failure> {
         let (mut calls, mut cursor) = (Vec::new(), None::<String>);

@@ -39,7 +39,7 @@ impl UserQuery {
             Self::Field { key, value } => {
                 if key.is_empty() || !key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
                     let cause = "the user field's key must be letters, digits and underscores".into();
-                    return Err(Failure::Reject { cause });
+                    return Err(Failure::GiveUp { cause });
                 }
                 phrase(value).map(|phrase| ("query", format!("{key}:{phrase}")))
             }

@@ -153,10 +153,10 @@ fn shown(failure: &Failure) -> String {
     match failure {
         Failure::Retry { after, .. } => format!("Retry {after:?}: {cause}"),
         Failure::Broke { after, .. } => format!("Broke {after:?}: {cause}"),
-        Failure::Unknown { .. } => format!("Unknown: {cause}"),
-        Failure::Reject { .. } => format!("Reject: {cause}"),
-        Failure::Refused { status, .. } => format!("Refused {status}: {cause}"),
-        Failure::Forbidden { status, .. } => format!("Forbidden {status}: {cause}"),
+        Failure::Lose { .. } => format!("Unknown: {cause}"),
+        Failure::GiveUp { .. } => format!("Reject: {cause}"),
+        Failure::Pause { status, .. } => format!("Refused {status}: {cause}"),
+        Failure::Forbid { status, .. } => format!("Forbidden {status}: {cause}"),
         Failure::Postpone { until, .. } => format!("Postpone {until}: {cause}"),
         Failure::Closed { .. } => format!("Closed: {cause}"),
         Failure::Changed { .. } => format!("Changed: {cause}"),
@@ -186,7 +186,7 @@ async fn a_success_that_cannot_be_read_may_have_happened_unless_it_was_a_read() 
     ];
     for reply in unreadable {
         let write = update(reply.clone()).await.unwrap_err();
-        assert!(matches!(write, Failure::Unknown { .. }), "{write:?}");
+        assert!(matches!(write, Failure::Lose { .. }), "{write:?}");
         let read = read(reply).await.unwrap_err();
         assert!(matches!(read, Failure::Retry { .. }), "{read:?}");
     }
@@ -329,7 +329,7 @@ async fn only_our_webhooks_are_found_and_what_they_lost_is_read() {
     let lost = LostWebhook { ticket_id: TicketId(7), comment_id: Some(CommentId(9)), requester_id: None };
     assert_eq!(zendesk.lost_webhook(&call).await, Ok(Some(lost)));
     assert_eq!(server.seen()[2].target, "/api/v2/webhooks/01B/invocations/01I/attempts");
-    assert!(matches!(zendesk.webhooks_to(&ours).await, Err(Failure::Forbidden { status: 403, .. })));
+    assert!(matches!(zendesk.webhooks_to(&ours).await, Err(Failure::Forbid { status: 403, .. })));
 }
 
 #[tokio::test]
@@ -569,7 +569,7 @@ async fn a_file_is_uploaded_as_it_is() {
     assert_eq!(seen.query("filename").as_deref(), Some("a b&c.jpg"));
     assert_eq!((seen.headers["content-type"].to_str().unwrap(), &seen.body), ("image/jpeg", &bytes));
     assert!(matches!(zendesk.upload("a", "image/png", bytes.clone()).await, Err(Failure::Retry { .. })));
-    assert!(matches!(zendesk.upload("a", "image/png\r\nx: y", bytes).await, Err(Failure::Reject { .. })));
+    assert!(matches!(zendesk.upload("a", "image/png\r\nx: y", bytes).await, Err(Failure::GiveUp { .. })));
 }
 
 #[tokio::test]
@@ -659,7 +659,7 @@ async fn an_expired_token_is_renewed_once_and_each_refused_call_repeated_once() 
     // A new token that is refused is not tried again.
     valid_from.store(100, Ordering::SeqCst);
     let before = server.seen().len();
-    assert!(matches!(zendesk.ticket(TicketId(7)).await, Err(Failure::Refused { status: 401, .. })));
+    assert!(matches!(zendesk.ticket(TicketId(7)).await, Err(Failure::Pause { status: 401, .. })));
     let after: Vec<String> = server.seen()[before..].iter().map(|seen| seen.target.clone()).collect();
     let shown = "/api/v2/tickets/7?include=users%2Ccomment_count";
     assert_eq!(after, [shown, "/oauth/tokens", shown]);

@@ -16,7 +16,7 @@ impl Zendesk {
     /// Zendesk's search. The search index lags by minutes, so a new user may be missing.
     ///
     /// # Errors
-    /// As for every read; [`Failure::Reject`] for a field key that Zendesk cannot have.
+    /// As for every read; [`Failure::GiveUp`] for a field key that Zendesk cannot have.
     pub async fn find_users(&self, by: &UserQuery) -> Result<Vec<UserView>, Failure> {
         let mut users = self.search_users(by).await?;
         users.retain(|user| by.matches(user));
@@ -52,7 +52,7 @@ impl Zendesk {
     /// Source: Zendesk's API reference, User Identities, "Create Identity".
     ///
     /// # Errors
-    /// As for every write; [`Failure::Reject`] for an address that is taken or is none.
+    /// As for every write; [`Failure::GiveUp`] for an address that is taken or is none.
     pub async fn add_email(&self, user: UserId, email: &str) -> Result<(), Failure> {
         let path = format!("/api/v2/users/{user}/identities");
         let identity = json!({ "identity": { "type": "email", "value": email, "skip_verify_email": true } });
@@ -65,7 +65,7 @@ impl Zendesk {
     /// `email`, without regard to case, never by phone. No verification mail is sent.
     ///
     /// # Errors
-    /// As for every write. Repeating it after [`Failure::Unknown`] is harmless when it names an external id or e-mail.
+    /// As for every write. Repeating it after [`Failure::Lose`] is harmless when it names an external id or e-mail.
     pub async fn save_user(&self, user: &Value) -> Result<Saved, Failure> {
         let name = user["external_id"].as_str().or_else(|| user["email"].as_str()).unwrap_or_default();
         let mut user = user.clone();

@@ -11,7 +11,7 @@ use crate::domain::refusals::Object;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The other side has it.
-    Done {
+    Deliver {
         /// The other side's name for it.
         receipt: String,
     },
@@ -37,12 +37,12 @@ pub enum Outcome {
         for_budget: bool,
     },
     /// Refused for good.
-    Reject {
+    GiveUp {
         /// Why.
         cause: String,
     },
     /// The call was sent, and no answer came.
-    Unknown {
+    Lose {
         /// Why.
         cause: String,
     },
@@ -82,12 +82,12 @@ impl Outcome {
     #[must_use]
     pub fn why(&self) -> &str {
         match self {
-            Self::Done { receipt } => receipt,
+            Self::Deliver { receipt } => receipt,
             Self::Skip { reason } => reason,
             Self::Retry { cause, .. }
             | Self::Postpone { cause, .. }
-            | Self::Reject { cause }
-            | Self::Unknown { cause }
+            | Self::GiveUp { cause }
+            | Self::Lose { cause }
             | Self::NotSeen { cause, .. }
             | Self::SetAside { cause }
             | Self::Forbid { cause, .. }
@@ -99,12 +99,12 @@ impl Outcome {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Done { .. } => "done",
+            Self::Deliver { .. } => "done",
             Self::Skip { .. } => "skip",
             Self::Retry { .. } => "retry",
             Self::Postpone { .. } => "postpone",
-            Self::Reject { .. } => "reject",
-            Self::Unknown { .. } => "unknown",
+            Self::GiveUp { .. } => "reject",
+            Self::Lose { .. } => "unknown",
             Self::NotSeen { .. } => "not_seen",
             Self::SetAside { .. } => "set_aside",
             Self::Forbid { .. } => "forbid",

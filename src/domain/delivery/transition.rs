@@ -68,7 +68,7 @@ pub enum Transition {
         cause: String,
     },
     /// Give up.
-    Kill {
+    GiveUp {
         /// Why.
         cause: String,
     },
@@ -107,7 +107,7 @@ impl Transition {
             Self::Doubt { .. } => "be doubted",
             Self::LookAgain { .. } => "be looked for",
             Self::SetAside { .. } => "be set aside",
-            Self::Kill { .. } => "be given up",
+            Self::GiveUp { .. } => "be given up",
             Self::Redrive => "be redriven",
             Self::ReadAgain { .. } => "be read again",
             Self::Settle { .. } => "be settled",

@@ -6,7 +6,7 @@ use url::Url;
 use crate::domain::account::{AccountId, End, Ends};
 use crate::domain::address;
 use crate::domain::conversation::ConversationKey;
-use crate::domain::delivery::{Delivery, Happened, State};
+use crate::domain::delivery::{Delivery, Fate, State};
 use crate::domain::event::{EventKind, TicketId};
 use crate::domain::kind::KindName;
 use crate::domain::operator::{Access, Operator};
@@ -149,13 +149,13 @@ pub(super) fn steps(delivery: &Delivery, now: Timestamp, held: Option<&Held>) ->
     let mut steps = vec![step(delivery.accepted_at, "Taken in", "", "")];
     for past in &delivery.past {
         let (what, tone) = match past.what {
-            Happened::Refused => ("Attempt failed", "warn"),
-            Happened::PutOff => ("Put off", ""),
-            Happened::AnswerLost => ("Attempt, answer lost", "warn"),
-            Happened::NotSeen => ("Looked for, not seen", "warn"),
-            Happened::SetAside => ("Set aside for you", "warn"),
-            Happened::GivenUp => ("Given up", "bad"),
-            Happened::Redriven => ("Put back by an operator", ""),
+            Fate::Retried => ("Attempt failed", "warn"),
+            Fate::Postponed => ("Put off", ""),
+            Fate::Lost => ("Attempt, answer lost", "warn"),
+            Fate::NotSeen => ("Looked for, not seen", "warn"),
+            Fate::SetAside => ("Set aside for you", "warn"),
+            Fate::GivenUp => ("Given up", "bad"),
+            Fate::Redriven => ("Put back by an operator", ""),
         };
         match steps.last_mut() {
             Some(last) if (last.what, last.why.as_str()) == (what, past.cause.as_str()) => {
@@ -354,7 +354,7 @@ mod tests {
             (Transition::Claim { lease_until: at(300) }, 1),
             (Transition::Retry { due_at: at(5), cause: "503 from Zendesk".into() }, 2),
             (Transition::Claim { lease_until: at(300) }, 5),
-            (Transition::Kill { cause: "422 from Zendesk".into() }, 6),
+            (Transition::GiveUp { cause: "422 from Zendesk".into() }, 6),
             (Transition::Redrive, 60),
             (Transition::Claim { lease_until: at(300) }, 61),
             (Transition::Deliver { receipt: "comment 9".into() }, 62),

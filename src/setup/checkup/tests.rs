@@ -7,12 +7,12 @@ use crate::domain::refusals::Object;
 
 /// The account is refused.
 fn refused(status: u16) -> Failure {
-    Failure::Refused { cause: format!("answered {status}"), status }
+    Failure::Pause { cause: format!("answered {status}"), status }
 }
 
 /// The call, or the object that it is about, is refused.
 fn forbidden(status: u16) -> Failure {
-    Failure::Forbidden { cause: format!("answered {status}"), status, object: Object::Other("this call") }
+    Failure::Forbid { cause: format!("answered {status}"), status, object: Object::Other("this call") }
 }
 
 fn check(line: &Line, state: State, says: &str) {

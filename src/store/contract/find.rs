@@ -201,7 +201,7 @@ pub(crate) async fn a_person_is_shown_with_what_needs_somebody_and_the_latest_te
         let claimed = claim(&store, PHONE, at(1)).await;
         assert_eq!(claimed.work[0].delivery.id, id);
         let moved = match words {
-            "dead" => Transition::Kill { cause: "400".into() },
+            "dead" => Transition::GiveUp { cause: "400".into() },
             "set aside" => Transition::Lose { since: at(1), look_at: at(1), cause: "no answer".into() },
             "waiting" => Transition::Retry { due_at: at(9), cause: "503".into() },
             _ => Transition::Deliver { receipt: "r".into() },

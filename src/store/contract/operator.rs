@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
-use crate::domain::delivery::{Delivery, Happened};
+use crate::domain::delivery::{Delivery, Fate};
 use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, PauseTerms, Seen, digest};
 use crate::store::{Forgotten, Sweep, Terms};
 
@@ -54,7 +54,7 @@ async fn dead_letters(store: &impl Store, count: usize, customers: usize) {
         });
         join_all(accepted).await.into_iter().for_each(|answer| assert!(matches!(answer, Ok(Accepted::New(_)))));
     }
-    let kill = Transition::Kill { cause: "422".into() };
+    let kill = Transition::GiveUp { cause: "422".into() };
     loop {
         let claims = join_all((0..customers).map(|_| store.claim(DESK, at(1), Terms::merging(1)))).await;
         let claims: Vec<Claim> = claims.into_iter().filter_map(Result::unwrap).collect();
@@ -410,6 +410,6 @@ pub(crate) async fn every_attempt_is_remembered_with_its_time_and_outcome<B: Hom
     store.record(&head, done(&head), at(10)).await.unwrap();
     let (delivery, _) = store.delivery(id).await.unwrap().unwrap();
     let told: Vec<_> = delivery.past.iter().map(|past| (past.at, past.what)).collect();
-    assert_eq!(told, [(at(2), Happened::Refused), (at(9), Happened::AnswerLost)]);
+    assert_eq!(told, [(at(2), Fate::Retried), (at(9), Fate::Lost)]);
     assert_eq!((delivery.state.name(), delivery.settled_at), ("delivered", Some(at(10))));
 }

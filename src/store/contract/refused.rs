@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::account::Route;
 use crate::domain::answer::{ANSWERS_MAX, Answer};
-use crate::domain::delivery::{Arrived, Happened, SETTLED};
+use crate::domain::delivery::{Arrived, Fate, SETTLED};
 use crate::domain::operator::{Act, Moved, Seen};
 
 const KEPT: &str = "a number that is a landline";
@@ -62,7 +62,7 @@ pub(crate) async fn answers_go_with_their_delivery<B: Home>() {
     for _ in 0..3 {
         let head = claim(&store, DESK, at(1)).await;
         let waits = Transition::Retry { due_at: at(60), cause: "503".into() };
-        let over = Transition::Kill { cause: "400".into() };
+        let over = Transition::GiveUp { cause: "400".into() };
         let transition = if ids.is_empty() { waits } else { over };
         let verdict = Verdict { answer: Some(answer(1, KEPT)), ..all(&head, &transition) };
         store.record(&head, verdict, at(1)).await.unwrap();
@@ -151,7 +151,7 @@ pub(crate) async fn what_is_behind_the_part_that_arrived_goes_on_in_its_lane<B: 
     let (delivery, _) = store.delivery(id).await.unwrap().unwrap();
     assert_eq!((delivery.state, delivery.parts_sent, delivery.settled_at), (State::Pending, 2, None));
     let last = delivery.past.last().map(|past| (past.what, past.cause.as_str()));
-    assert_eq!(last, Some((Happened::Redriven, "2 of 4 parts are out, as an operator found")));
+    assert_eq!(last, Some((Fate::Redriven, "2 of 4 parts are out, as an operator found")));
     assert_eq!(drain(&store, DESK, at(7)).await, Vec::<String>::new(), "nothing is told before all of it is there");
     // It is back at its old place, and its remaining parts are in doubt again.
     let head = claim(&store, PHONE, at(7)).await;
@@ -190,7 +190,7 @@ pub(crate) async fn what_a_note_tells_of_is_marked_when_the_note_is_settled<B: H
         let note = Note { ticket_id: TicketId(7), says: Says::Words { text: "x".into() }, tells };
         Event { received_at: at(0), kind: EventKind::Note(note) }
     };
-    let kill = all(&head, &Transition::Kill { cause: "400".into() });
+    let kill = all(&head, &Transition::GiveUp { cause: "400".into() });
     let besides = vec![tells(Tells::Fact), tells(Tells::NotArrived)];
     store.record(&head, Verdict { besides, ..kill }, at(0)).await.unwrap();
     for is_noted in [false, true] {

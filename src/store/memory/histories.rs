@@ -126,7 +126,7 @@ impl World {
         let transition = match self.rng.random_range(0..9) {
             0..4 => Transition::Deliver { receipt: receipt_of(&sent) },
             4 => Transition::Skip { reason: cause() },
-            5 => Transition::Kill { cause: cause() },
+            5 => Transition::GiveUp { cause: cause() },
             6 => Transition::Retry { due_at: now, cause: cause() },
             7 => Transition::Lose { since: now, look_at: now, cause: cause() },
             _ => Transition::SetAside { cause: cause() },

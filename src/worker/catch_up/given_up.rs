@@ -120,7 +120,7 @@ impl Worker {
             Ok(()) => {}
             // It was ours a while ago, and an operator has set it up anew since.
             Err(Failure::NotFound { .. }) => log.webhooks.clear(),
-            Err(Failure::Forbidden { cause, .. } | Failure::Reject { cause }) => {
+            Err(Failure::Forbid { cause, .. } | Failure::GiveUp { cause }) => {
                 log.readable = false;
                 info!("catch_up.log_closed: {cause}; Zendesk's log of our webhooks is not read, the search goes on");
             }

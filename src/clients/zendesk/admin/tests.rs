@@ -49,7 +49,7 @@ async fn what_was_made_is_known_by_its_id_be_it_a_number_or_a_text() {
     }
     // A call whose answer is lost may have had its effect.
     let (_server, zendesk) = asked(vec![Reply::text(504, "")]).await;
-    assert!(matches!(zendesk.write(&write).await, Err(Failure::Unknown { .. })));
+    assert!(matches!(zendesk.write(&write).await, Err(Failure::Lose { .. })));
 }
 
 #[tokio::test]

@@ -9,30 +9,33 @@ use serde::{Deserialize, Serialize};
 use super::transition::Transition;
 
 /// The most entries that a history keeps: more than the attempts before a delivery is given up.
-pub const PAST_MAX: usize = 32;
+pub const HISTORY_MAX: usize = 32;
 
 /// An entry of the history: an event in a delivery's life that its state tells no longer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Past {
+pub struct HistoryEntry {
     /// When it happened; for several joined into one entry, the last time.
     pub at: Timestamp,
     /// Its kind.
-    pub what: Happened,
+    pub what: Fate,
     /// Why, in words; empty where there is nothing to explain. Never personal data.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub cause: String,
 }
 
-/// The kinds of history entries.
+/// The kinds of history entries. The words in records and at the API are older than some of these names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Happened {
+pub enum Fate {
     /// An attempt was refused before any effect.
-    Refused,
+    #[serde(rename = "refused")]
+    Retried,
     /// No attempt was made: it was put off.
-    PutOff,
+    #[serde(rename = "put_off")]
+    Postponed,
     /// An attempt was made and its answer was lost.
-    AnswerLost,
+    #[serde(rename = "answer_lost")]
+    Lost,
     /// The effect was looked for and not seen.
     NotSeen,
     /// It was set aside for the operator.
@@ -43,21 +46,21 @@ pub enum Happened {
     Redriven,
 }
 
-impl Past {
+impl HistoryEntry {
     /// The entry of this move; `None` for a claim, and for a move whose state is final and tells the same.
     pub(super) fn of(transition: &Transition, at: Timestamp) -> Option<Self> {
         let found;
         let (what, cause) = match transition {
-            Transition::Retry { cause, .. } => (Happened::Refused, cause.as_str()),
-            Transition::Postpone { cause, .. } | Transition::Doubt { cause, .. } => (Happened::PutOff, cause.as_str()),
-            Transition::Lose { cause, .. } => (Happened::AnswerLost, cause.as_str()),
-            Transition::LookAgain { cause, .. } => (Happened::NotSeen, cause.as_str()),
-            Transition::SetAside { cause } => (Happened::SetAside, cause.as_str()),
-            Transition::Kill { cause } => (Happened::GivenUp, cause.as_str()),
-            Transition::Redrive => (Happened::Redriven, ""),
+            Transition::Retry { cause, .. } => (Fate::Retried, cause.as_str()),
+            Transition::Postpone { cause, .. } | Transition::Doubt { cause, .. } => (Fate::Postponed, cause.as_str()),
+            Transition::Lose { cause, .. } => (Fate::Lost, cause.as_str()),
+            Transition::LookAgain { cause, .. } => (Fate::NotSeen, cause.as_str()),
+            Transition::SetAside { cause } => (Fate::SetAside, cause.as_str()),
+            Transition::GiveUp { cause } => (Fate::GivenUp, cause.as_str()),
+            Transition::Redrive => (Fate::Redriven, ""),
             Transition::Settle { out, of } if out < of => {
                 found = format!("{out} of {of} parts are out, as an operator found");
-                (Happened::Redriven, found.as_str())
+                (Fate::Redriven, found.as_str())
             }
             Transition::Claim { .. }
             | Transition::Deliver { .. }
@@ -69,16 +72,16 @@ impl Past {
         Some(Self { at, what, cause: cause.to_owned() })
     }
 
-    /// Adds the entry to a history, and drops the oldest beyond [`PAST_MAX`].
+    /// Adds the entry to a history, and drops the oldest beyond [`HISTORY_MAX`].
     pub(super) fn join(self, before: &mut Vec<Self>) {
         match before.last_mut() {
             // A delivery may be put off for one reason many times, which is one entry.
-            Some(last) if self.what == Happened::PutOff && (last.what, &last.cause) == (self.what, &self.cause) => {
+            Some(last) if self.what == Fate::Postponed && (last.what, &last.cause) == (self.what, &self.cause) => {
                 last.at = self.at;
             }
             Some(_) | None => before.push(self),
         }
-        let surplus = before.len().saturating_sub(PAST_MAX);
+        let surplus = before.len().saturating_sub(HISTORY_MAX);
         before.drain(..surplus);
     }
 }
@@ -91,20 +94,20 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn past(what: Happened, cause: &str, second: i64) -> Past {
-        Past { at: at(second), what, cause: cause.into() }
+    fn past(what: Fate, cause: &str, second: i64) -> HistoryEntry {
+        HistoryEntry { at: at(second), what, cause: cause.into() }
     }
 
     #[test]
     fn waits_for_one_reason_are_told_as_one_and_attempts_are_not() {
         let mut before = Vec::new();
         for (what, cause, second) in [
-            (Happened::PutOff, "budget", 1),
-            (Happened::PutOff, "budget", 2),
-            (Happened::Refused, "503", 3),
-            (Happened::Refused, "503", 4),
-            (Happened::PutOff, "budget", 5),
-            (Happened::PutOff, "paused", 6),
+            (Fate::Postponed, "budget", 1),
+            (Fate::Postponed, "budget", 2),
+            (Fate::Retried, "503", 3),
+            (Fate::Retried, "503", 4),
+            (Fate::Postponed, "budget", 5),
+            (Fate::Postponed, "paused", 6),
         ] {
             past(what, cause, second).join(&mut before);
         }
@@ -113,12 +116,28 @@ mod tests {
     }
 
     #[test]
+    fn the_words_in_records_and_at_the_api_do_not_change() {
+        use Fate::{GivenUp, Lost, NotSeen, Postponed, Redriven, Retried, SetAside};
+        for (fate, word) in [
+            (Retried, "refused"),
+            (Postponed, "put_off"),
+            (Lost, "answer_lost"),
+            (NotSeen, "not_seen"),
+            (SetAside, "set_aside"),
+            (GivenUp, "given_up"),
+            (Redriven, "redriven"),
+        ] {
+            assert_eq!(serde_json::to_value(fate).unwrap(), word, "{fate:?}");
+        }
+    }
+
+    #[test]
     fn the_newest_are_kept() {
         let mut before = Vec::new();
         for second in 0..100 {
-            past(Happened::Refused, "503", second).join(&mut before);
+            past(Fate::Retried, "503", second).join(&mut before);
         }
-        assert_eq!((before.len(), before.last().map(|past| past.at)), (PAST_MAX, Some(at(99))));
+        assert_eq!((before.len(), before.last().map(|past| past.at)), (HISTORY_MAX, Some(at(99))));
     }
 
     #[test]
@@ -128,9 +147,9 @@ mod tests {
             Transition::Deliver { receipt: "comment 9".into() },
             Transition::Skip { reason: "nothing to do".into() },
         ] {
-            assert_eq!(Past::of(&transition, at(1)), None, "{transition:?}");
+            assert_eq!(HistoryEntry::of(&transition, at(1)), None, "{transition:?}");
         }
         let lost = Transition::Lose { since: at(0), look_at: at(9), cause: "no answer".into() };
-        assert_eq!(Past::of(&lost, at(1)), Some(past(Happened::AnswerLost, "no answer", 1)));
+        assert_eq!(HistoryEntry::of(&lost, at(1)), Some(past(Fate::Lost, "no answer", 1)));
     }
 }
