@@ -32,8 +32,8 @@ const OWN_WRITES_MAX: usize = 32;
 
 /// The name of a conversation: the customer's `external_id`, or else the `braze_id`, with `@line` behind it for every
 /// line after the customer's first. An id that cannot be a key is replaced by its digest
-/// ([`crate::domain::address::Alias::key`]). Tickets carry the key as their `external_id`, so that they are found again
-/// when the store is lost.
+/// ([`crate::domain::address::Identity::key`]). Tickets carry the key as their `external_id`, so that they are found
+/// again when the store is lost.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ConversationKey(pub String);
