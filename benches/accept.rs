@@ -31,7 +31,7 @@ use tandem::domain::inbound::Arrivals;
 use tandem::http::{Inbound, PublicState, public_router};
 use tandem::intake::IntakeOptions;
 use tandem::intake::signature::zendesk_signature;
-use tandem::store::sled::SledStore;
+use tandem::store::embedded::sled::SledStore;
 use tandem::store::{Store, StoreLimits};
 use tandem::telemetry::{Metrics, Readiness};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

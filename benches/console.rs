@@ -25,7 +25,7 @@ use tandem::domain::delivery::{Transition, receipt_of};
 use tandem::domain::event::{
     Customer, CustomerText, DedupeKey, Event, EventId, EventKind, PhoneText, TicketFields, TicketId,
 };
-use tandem::store::sled::SledStore;
+use tandem::store::embedded::sled::SledStore;
 use tandem::store::{Accepted, Store, StoreLimits, Terms, Verdict};
 
 use process::{Bridge, exchange, free_port};

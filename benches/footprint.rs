@@ -22,7 +22,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tandem::clock::Clock;
 use tandem::domain::account::Ends;
 use tandem::domain::event::{AgentReply, CommentId, DedupeKey, Event, EventKind, TicketId};
-use tandem::store::sled::SledStore;
+use tandem::store::embedded::sled::SledStore;
 use tandem::store::{Store, StoreLimits};
 
 use process::{Bridge, free_port};

@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use tandem::domain::account::Ends;
 use tandem::domain::delivery::Transition;
 use tandem::domain::event::{Customer, CustomerText, DedupeKey, Event, EventKind, TicketFields};
-use tandem::store::sled::SledStore;
+use tandem::store::embedded::sled::SledStore;
 use tandem::store::{Compaction, Store, StoreLimits, Terms, Verdict};
 
 const EVENTS: u64 = 1_000_000;

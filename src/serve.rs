@@ -28,7 +28,7 @@ use crate::http::{
     Console, ConsoleOptions, Inbound, Memory, OperatorState, PublicState, operator_router, public_router,
 };
 use crate::mapping::Mappings;
-use crate::store::sled::{OpenError, SledStore};
+use crate::store::embedded::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Metrics, Readiness, Samples};
 use crate::worker::{

@@ -1,7 +1,7 @@
 //! The store's contract: the facts that hold once a call has returned, and those that hold after a crash.
 //!
 //! Intake and worker meet only here. The contract speaks of claims, leases and fences although the first backend
-//! ([`sled`]) has one process to itself, so that a shared database can stand behind it later.
+//! ([`embedded::sled`]) has one process to itself, so that a shared database can stand behind it later.
 //!
 //! A store never calls a vendor and never reads the wall clock: each call brings its own time. It never decides the
 //! fate of a delivery: it keeps the decisions of intake, worker and operator.
@@ -27,12 +27,10 @@ mod commits;
 #[cfg(test)]
 mod contract;
 mod counts;
-mod engine;
+pub mod embedded;
 mod filter;
 mod find;
-pub mod memory;
 mod moves;
-pub mod sled;
 mod terms;
 
 pub use commits::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats};

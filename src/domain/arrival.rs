@@ -38,7 +38,7 @@ pub fn noted(delivery: &Delivery, event: &Event) -> Option<EventId> {
 /// before this one in the lane, so that the claim of this one can tell.
 #[must_use]
 pub fn note(delivery: &Delivery, event: &Event, conversation: Option<&Conversation>, now: Timestamp) -> Option<Event> {
-    let set_aside = delivery.past.iter().any(|past| matches!(past.what, Fate::SetAside | Fate::GivenUp));
+    let set_aside = delivery.history.iter().any(|entry| matches!(entry.what, Fate::SetAside | Fate::GivenUp));
     if !delivery.noted && !set_aside {
         return None;
     }

@@ -302,8 +302,8 @@ pub struct Delivery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Timestamp>,
     /// Its history, oldest first; empty where it was delivered at once. The newest [`HISTORY_MAX`] entries are kept.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub past: Vec<HistoryEntry>,
+    #[serde(rename = "past", default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<HistoryEntry>,
 }
 
 impl Delivery {
@@ -314,9 +314,9 @@ impl Delivery {
     pub fn apply(&mut self, transition: Transition, now: Timestamp) -> Result<(), Illegal> {
         let redriven = matches!(transition, Transition::Redrive);
         let found_out = if let Transition::Settle { out, .. } = transition { Some(out) } else { None };
-        let past = HistoryEntry::of(&transition, now);
+        let entry = HistoryEntry::of(&transition, now);
         self.state = apply(&self.state, transition)?;
-        past.into_iter().for_each(|past| past.join(&mut self.past));
+        entry.into_iter().for_each(|entry| entry.join(&mut self.history));
         if matches!(self.state, State::Sending { .. } | State::Waiting { .. } | State::Unconfirmed { .. }) {
             self.attempts = self.state.attempts();
         }
@@ -466,7 +466,7 @@ pub(super) mod tests {
             merged_into: None,
             parent: None,
             settled_at: None,
-            past: Vec::new(),
+            history: Vec::new(),
             dispatch: None,
         }
     }

@@ -1,14 +1,14 @@
 //! Lanes: the order in which deliveries go out, as a value that a store keeps in memory.
 //!
 //! A lane is one conversation in one direction, and the unit of order. Its deliveries go out one after the other, in
-//! the order of their [`Place`]s; only a delivery that may be out already goes before all others. A conversation's
+//! the order of their [`Position`]s; only a delivery that may be out already goes before all others. A conversation's
 //! notes to the agent have a lane of their own ([`Track::Notes`]). It is served when no text is ready, so that no
 //! customer's text waits for a note. Lanes never know why a delivery waits and never touch a disk: the store tells them
 //! of each change that is durable.
 //!
-//! Every operation is O(log n) in the number of lanes. Within a lane, the ends are O(1), and a place in the middle (an
-//! operator's redrive) moves the shorter side. A list of a lane ([`Lanes::places`], [`Lanes::behind`]) takes time in
-//! proportion to its length.
+//! Every operation is O(log n) in the number of lanes. Within a lane, the ends are O(1), and a position in the middle
+//! (an operator's redrive) moves the shorter side. A list of a lane ([`Lanes::positions`], [`Lanes::behind`])
+//! takes time in proportion to its length.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -27,16 +27,16 @@ pub const WAIT_MAX: SignedDuration = SignedDuration::from_mins(61);
 
 /// A delivery's position in the order of acceptance: its sequence (48 bits) and its sub (16 bits) in one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place(pub u64);
+pub struct Position(pub u64);
 
-impl Place {
-    /// The place that an id names; the epoch is not part of it.
+impl Position {
+    /// The position that an id names; the epoch is not part of it.
     #[must_use]
     pub fn of(id: EventId) -> Self {
         Self((id.sequence << 16) | u64::from(id.sub))
     }
 
-    /// The id of this place in a store of this epoch.
+    /// The id of this position in a store of this epoch.
     #[must_use]
     pub fn id(self, epoch: u32) -> EventId {
         EventId { epoch, sequence: self.0 >> 16, sub: self.sub() }
@@ -137,8 +137,8 @@ impl LaneName {
 /// A delivery in its lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its place in the lane.
-    pub place: Place,
+    /// Its position in the lane.
+    pub position: Position,
     /// When its event was accepted.
     pub accepted_at: Timestamp,
     /// When it may go; [`Timestamp::MIN`] for at once.
@@ -152,13 +152,13 @@ pub struct Entry {
 
 /// The lease of a lane: a worker has it, and no other may.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
+pub struct Lease {
     /// Proves the claim; no two leases share one.
     pub fence: u64,
     /// When the lease ends, by the monotonic clock.
     pub until: Duration,
     /// The deliveries that the worker works on.
-    pub places: Vec<Place>,
+    pub positions: Vec<Position>,
 }
 
 /// Every lane that has a delivery or a lease, and the order in which they are served.
@@ -167,7 +167,7 @@ pub struct Lanes {
     lanes: HashMap<Arc<LaneName>, Lane>,
     schedules: BTreeMap<(Route, Track), Schedule>,
     /// The head of every lane, oldest first.
-    heads: BTreeMap<Place, Timestamp>,
+    heads: BTreeMap<Position, Timestamp>,
     /// How many deliveries there are, by the account that is called for them.
     entries: BTreeMap<AccountId, usize>,
 }
@@ -176,44 +176,44 @@ pub struct Lanes {
 #[derive(Debug, Default)]
 struct Schedule {
     /// Lanes whose head may go, in the order in which they became ready, so that service is fair.
-    ready: BTreeMap<(Timestamp, Place), Arc<LaneName>>,
+    ready: BTreeMap<(Timestamp, Position), Arc<LaneName>>,
     /// Lanes whose head may go but had a need that could not be met, by that need.
-    apart: [BTreeMap<(Timestamp, Place), Arc<LaneName>>; Need::ALL.len()],
+    apart: [BTreeMap<(Timestamp, Position), Arc<LaneName>>; Need::ALL.len()],
     /// Lanes whose head waits for its time.
-    timed: BTreeMap<(Timestamp, Place), Arc<LaneName>>,
+    timed: BTreeMap<(Timestamp, Position), Arc<LaneName>>,
     /// Leased lanes, by the end of the lease.
-    held: BTreeMap<(Duration, u64), Arc<LaneName>>,
+    leased: BTreeMap<(Duration, u64), Arc<LaneName>>,
 }
 
 #[derive(Debug)]
 struct Lane {
     name: Arc<LaneName>,
-    /// In the order of places.
+    /// In the order of positions.
     queue: VecDeque<Entry>,
     /// The number of entries in doubt.
     in_doubt: usize,
-    hold: Option<Box<Hold>>,
+    lease: Option<Box<Lease>>,
     /// The account that is called for the head. While the lane is held, for the delivery that is worked on.
     account: AccountId,
     /// The lane's key in its schedule.
     slot: Slot,
     /// The lane's key in [`Lanes::heads`].
-    head: Option<Place>,
+    head: Option<Position>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Slot {
     None,
-    Ready(Timestamp, Place),
-    Apart(Need, Timestamp, Place),
-    Timed(Timestamp, Place),
+    Ready(Timestamp, Position),
+    Apart(Need, Timestamp, Position),
+    Timed(Timestamp, Position),
 }
 
 impl Lanes {
-    /// Puts a delivery in its lane, at its place. A delivery that is there already is replaced.
+    /// Puts a delivery in its lane, at its position. A delivery that is there already is replaced.
     pub fn insert(&mut self, name: &LaneName, entry: Entry) {
         if let Some(lane) = self.lanes.get_mut(name)
-            && lane.queue.back().is_some_and(|last| last.place < entry.place)
+            && lane.queue.back().is_some_and(|last| last.position < entry.position)
             && !entry.in_doubt
         {
             // Most deliveries join the end of a lane, which changes neither its head nor its schedule.
@@ -226,12 +226,12 @@ impl Lanes {
             // Most lanes hold one delivery; a default queue would make room for four.
             queue: VecDeque::with_capacity(1),
             in_doubt: 0,
-            hold: None,
+            lease: None,
             account: entry.account,
             slot: Slot::None,
             head: None,
         });
-        match lane.find(entry.place) {
+        match lane.find(entry.position) {
             Ok(at) => {
                 let before = std::mem::replace(&mut lane.queue[at], entry);
                 lane.in_doubt -= usize::from(before.in_doubt);
@@ -247,9 +247,9 @@ impl Lanes {
     }
 
     /// Takes a delivery out of its lane, because it settled or goes elsewhere. Tells whether it was there.
-    pub fn remove(&mut self, name: &LaneName, place: Place) -> bool {
+    pub fn remove(&mut self, name: &LaneName, position: Position) -> bool {
         let Some(mut lane) = self.take(name) else { return false };
-        let found = lane.find(place).ok().and_then(|at| lane.queue.remove(at));
+        let found = lane.find(position).ok().and_then(|at| lane.queue.remove(at));
         lane.in_doubt -= usize::from(found.is_some_and(|entry| entry.in_doubt));
         found.into_iter().for_each(|entry| self.uncount(entry.account));
         self.put(lane);
@@ -262,7 +262,7 @@ impl Lanes {
     ///
     /// A head that waits for longer than [`WAIT_MAX`] may go now, because its time comes from a clock that has been set
     /// since.
-    pub fn next(&mut self, route: Route, now: Timestamp, gates: Gates) -> Option<(LaneName, Place)> {
+    pub fn next(&mut self, route: Route, now: Timestamp, gates: Gates) -> Option<(LaneName, Position)> {
         self.next_of(route, Track::Texts, now, gates).or_else(|| self.next_of(route, Track::Notes, now, gates))
     }
 
@@ -270,33 +270,33 @@ impl Lanes {
     /// head may have another need.
     pub fn set_apart(&mut self, name: &LaneName, need: Need) {
         let Some(lane) = self.lanes.get_mut(name) else { return };
-        let Slot::Ready(since, place) = lane.slot else { return };
-        lane.slot = Slot::Apart(need, since, place);
+        let Slot::Ready(since, position) = lane.slot else { return };
+        lane.slot = Slot::Apart(need, since, position);
         let at = lane.schedule();
         let schedule = self.schedules.entry(at).or_default();
-        if let Some(name) = schedule.ready.remove(&(since, place)) {
-            schedule.apart[need as usize].insert((since, place), name);
+        if let Some(name) = schedule.ready.remove(&(since, position)) {
+            schedule.apart[need as usize].insert((since, position), name);
         }
     }
 
-    fn next_of(&mut self, route: Route, track: Track, now: Timestamp, gates: Gates) -> Option<(LaneName, Place)> {
+    fn next_of(&mut self, route: Route, track: Track, now: Timestamp, gates: Gates) -> Option<(LaneName, Position)> {
         let schedule = self.schedules.get_mut(&(route, track)).filter(|schedule| schedule.has_place(track))?;
         let mut promoted = Vec::new();
         while let Some(first) = schedule.timed.first_entry().filter(|first| first.key().0 <= now) {
-            let ((due_at, place), name) = first.remove_entry();
-            schedule.ready.insert((due_at, place), name.clone());
-            promoted.push((name, Slot::Ready(due_at, place)));
+            let ((due_at, position), name) = first.remove_entry();
+            schedule.ready.insert((due_at, position), name.clone());
+            promoted.push((name, Slot::Ready(due_at, position)));
         }
         let latest = now.saturating_add(WAIT_MAX).unwrap_or(Timestamp::MAX);
         while let Some(last) = schedule.timed.last_entry().filter(|last| last.key().0 > latest) {
-            let ((_, place), name) = last.remove_entry();
-            schedule.ready.insert((now, place), name.clone());
-            promoted.push((name, Slot::Ready(now, place)));
+            let ((_, position), name) = last.remove_entry();
+            schedule.ready.insert((now, position), name.clone());
+            promoted.push((name, Slot::Ready(now, position)));
         }
         let apart = Need::ALL.iter().filter(|need| !gates.is_shut(**need)).map(|need| &schedule.apart[*need as usize]);
         let firsts = apart.chain([&schedule.ready]).filter_map(BTreeMap::first_key_value);
         let next = firsts.min_by_key(|(since, _)| **since);
-        let next = next.map(|((_, place), name)| (LaneName::clone(name), *place));
+        let next = next.map(|((_, position), name)| (LaneName::clone(name), *position));
         for (name, slot) in promoted {
             if let Some(lane) = self.lanes.get_mut(&*name) {
                 lane.slot = slot;
@@ -306,13 +306,13 @@ impl Lanes {
     }
 
     /// Leases a lane. `false` when there is no such lane or it is leased already.
-    pub fn hold(&mut self, name: &LaneName, hold: Hold) -> bool {
+    pub fn lease(&mut self, name: &LaneName, lease: Lease) -> bool {
         let Some(mut lane) = self.take(name) else { return false };
-        let free = lane.hold.is_none();
+        let free = lane.lease.is_none();
         if free {
             let schedule = self.schedules.entry(lane.schedule()).or_default();
-            schedule.held.insert((hold.until, hold.fence), lane.name.clone());
-            lane.hold = Some(Box::new(hold));
+            schedule.leased.insert((lease.until, lease.fence), lane.name.clone());
+            lane.lease = Some(Box::new(lease));
         }
         self.put(lane);
         free
@@ -320,36 +320,36 @@ impl Lanes {
 
     /// The lease of the lane, if it is leased.
     #[must_use]
-    pub fn held(&self, name: &LaneName) -> Option<&Hold> {
-        self.lanes.get(name).and_then(|lane| lane.hold.as_deref())
+    pub fn lease_of(&self, name: &LaneName) -> Option<&Lease> {
+        self.lanes.get(name).and_then(|lane| lane.lease.as_deref())
     }
 
     /// Ends the lease of a lane, if `fence` proves it.
-    pub fn release(&mut self, name: &LaneName, fence: u64) -> Option<Hold> {
-        self.held(name).filter(|hold| hold.fence == fence)?;
+    pub fn release(&mut self, name: &LaneName, fence: u64) -> Option<Lease> {
+        self.lease_of(name).filter(|lease| lease.fence == fence)?;
         let mut lane = self.take(name)?;
-        let hold = lane.hold.take();
-        if let Some(hold) = &hold {
-            self.schedules.entry(lane.schedule()).or_default().held.remove(&(hold.until, hold.fence));
+        let lease = lane.lease.take();
+        if let Some(lease) = &lease {
+            self.schedules.entry(lane.schedule()).or_default().leased.remove(&(lease.until, lease.fence));
         }
         self.put(lane);
-        hold.map(|hold| *hold)
+        lease.map(|lease| *lease)
     }
 
     /// A lane whose lease has expired, if there is one.
     #[must_use]
-    pub fn overdue(&self, now: Duration) -> Option<(LaneName, Hold)> {
+    pub fn overdue(&self, now: Duration) -> Option<(LaneName, Lease)> {
         self.schedules.values().find_map(|schedule| {
-            let (_, name) = schedule.held.first_key_value().filter(|((until, _), _)| *until <= now)?;
-            Some((LaneName::clone(name), self.held(name)?.clone()))
+            let (_, name) = schedule.leased.first_key_value().filter(|((until, _), _)| *until <= now)?;
+            Some((LaneName::clone(name), self.lease_of(name)?.clone()))
         })
     }
 
-    /// The places in a lane behind this one, in order.
-    pub fn behind(&self, name: &LaneName, place: Place) -> impl Iterator<Item = Place> {
+    /// The positions in a lane behind this one, in order.
+    pub fn behind(&self, name: &LaneName, position: Position) -> impl Iterator<Item = Position> {
         let queue = self.lanes.get(name).map(|lane| &lane.queue);
-        let from = queue.map_or(0, |queue| queue.partition_point(|entry| entry.place <= place));
-        queue.into_iter().flat_map(move |queue| queue.range(from..)).map(|entry| entry.place)
+        let from = queue.map_or(0, |queue| queue.partition_point(|entry| entry.position <= position));
+        queue.into_iter().flat_map(move |queue| queue.range(from..)).map(|entry| entry.position)
     }
 
     /// Whether this lane has neither a delivery nor a lease.
@@ -358,10 +358,10 @@ impl Lanes {
         !self.lanes.contains_key(name)
     }
 
-    /// All places in a lane, in order.
+    /// All positions in a lane, in order.
     #[must_use]
-    pub fn places(&self, name: &LaneName) -> Vec<Place> {
-        self.lanes.get(name).map(|lane| lane.queue.iter().map(|entry| entry.place).collect()).unwrap_or_default()
+    pub fn positions(&self, name: &LaneName) -> Vec<Position> {
+        self.lanes.get(name).map(|lane| lane.queue.iter().map(|entry| entry.position).collect()).unwrap_or_default()
     }
 
     /// When a worker should next ask for work of this destination: [`Timestamp::MIN`] when a head may go now, or the
@@ -414,9 +414,9 @@ impl Lanes {
         let schedule = self.schedules.entry(lane.schedule()).or_default();
         match std::mem::replace(&mut lane.slot, Slot::None) {
             Slot::None => None,
-            Slot::Ready(due_at, place) => schedule.ready.remove(&(due_at, place)),
-            Slot::Apart(need, due_at, place) => schedule.apart[need as usize].remove(&(due_at, place)),
-            Slot::Timed(due_at, place) => schedule.timed.remove(&(due_at, place)),
+            Slot::Ready(due_at, position) => schedule.ready.remove(&(due_at, position)),
+            Slot::Apart(need, due_at, position) => schedule.apart[need as usize].remove(&(due_at, position)),
+            Slot::Timed(due_at, position) => schedule.timed.remove(&(due_at, position)),
         };
         if let Some(head) = lane.head.take() {
             self.heads.remove(&head);
@@ -427,22 +427,22 @@ impl Lanes {
     /// Enters a lane in the indexes where it belongs now. An empty lane without a lease is dropped.
     fn put(&mut self, mut lane: Lane) {
         if let Some(oldest) = lane.queue.front() {
-            lane.head = Some(oldest.place);
-            self.heads.insert(oldest.place, oldest.accepted_at);
+            lane.head = Some(oldest.position);
+            self.heads.insert(oldest.position, oldest.accepted_at);
             let head = lane.first_to_go(*oldest);
-            if lane.hold.is_none() {
+            if lane.lease.is_none() {
                 lane.account = head.account;
                 let schedule = self.schedules.entry(lane.schedule()).or_default();
                 if head.due_at == Timestamp::MIN {
                     // Ready since its acceptance, and at once, so that a clock that was set back cannot delay it.
-                    lane.slot = Slot::Ready(head.accepted_at, head.place);
-                    schedule.ready.insert((head.accepted_at, head.place), lane.name.clone());
+                    lane.slot = Slot::Ready(head.accepted_at, head.position);
+                    schedule.ready.insert((head.accepted_at, head.position), lane.name.clone());
                 } else {
-                    lane.slot = Slot::Timed(head.due_at, head.place);
-                    schedule.timed.insert((head.due_at, head.place), lane.name.clone());
+                    lane.slot = Slot::Timed(head.due_at, head.position);
+                    schedule.timed.insert((head.due_at, head.position), lane.name.clone());
                 }
             }
-        } else if lane.hold.is_none() {
+        } else if lane.lease.is_none() {
             return;
         }
         self.lanes.insert(lane.name.clone(), lane);
@@ -469,7 +469,7 @@ impl Schedule {
 
     /// Whether one more lane may be handed out; of notes, only so many are at once.
     fn has_place(&self, track: Track) -> bool {
-        track == Track::Texts || self.held.len() < NOTES_AT_ONCE
+        track == Track::Texts || self.leased.len() < NOTES_AT_ONCE
     }
 }
 
@@ -484,8 +484,8 @@ impl Lane {
         if self.in_doubt > 0 { doubted().copied().unwrap_or(oldest) } else { oldest }
     }
 
-    fn find(&self, place: Place) -> Result<usize, usize> {
-        self.queue.binary_search_by_key(&place, |entry| entry.place)
+    fn find(&self, position: Position) -> Result<usize, usize> {
+        self.queue.binary_search_by_key(&position, |entry| entry.position)
     }
 }
 
@@ -512,9 +512,9 @@ mod tests {
         LaneName::texts(direction, ConversationKey(format!("c{key}")))
     }
 
-    fn pending(place: u64, accepted: i64) -> Entry {
+    fn pending(position: u64, accepted: i64) -> Entry {
         Entry {
-            place: Place(place),
+            position: Position(position),
             accepted_at: at(accepted),
             due_at: Timestamp::MIN,
             in_doubt: false,
@@ -522,18 +522,18 @@ mod tests {
         }
     }
 
-    fn hold(fence: u64, until: u64, places: Vec<Place>) -> Hold {
-        Hold { fence, until: Duration::from_secs(until), places }
+    fn lease(fence: u64, until: u64, positions: Vec<Position>) -> Lease {
+        Lease { fence, until: Duration::from_secs(until), positions }
     }
 
     #[test]
-    fn a_place_survives_its_way_to_an_id_and_back() {
+    fn a_position_survives_its_way_to_an_id_and_back() {
         for id in [
             EventId { epoch: 7, sequence: 0, sub: 0 },
             EventId { epoch: 7, sequence: 1, sub: u16::MAX },
             EventId { epoch: 7, sequence: 0xffff_ffff_ffff, sub: 3 },
         ] {
-            assert_eq!(Place::of(id).id(7), id);
+            assert_eq!(Position::of(id).id(7), id);
         }
     }
 
@@ -545,9 +545,9 @@ mod tests {
         lanes.insert(&lane(4), pending(3, 11));
         let mut served = Vec::new();
         for fence in 0..3 {
-            let (name, place) = lanes.next(DESK, at(12), OPEN).unwrap();
-            assert!(lanes.hold(&name, hold(fence, 99, vec![place])));
-            served.push(place.0);
+            let (name, position) = lanes.next(DESK, at(12), OPEN).unwrap();
+            assert!(lanes.lease(&name, lease(fence, 99, vec![position])));
+            served.push(position.0);
         }
         assert_eq!(served, [2, 1, 3]);
         assert_eq!(lanes.next(DESK, at(12), OPEN), None);
@@ -565,10 +565,13 @@ mod tests {
         let mut lanes = Lanes::default();
         lanes.insert(&lane(0), pending(1, 1));
         assert_eq!(lanes.next_due(DESK), Some(Timestamp::MIN));
-        assert!(lanes.hold(&lane(0), hold(1, 300, vec![Place(1)])));
+        assert!(lanes.lease(&lane(0), lease(1, 300, vec![Position(1)])));
         assert_eq!(lanes.next_due(DESK), None);
         assert_eq!(lanes.overdue(Duration::from_secs(299)), None);
-        assert_eq!(lanes.overdue(Duration::from_secs(300)).map(|(name, hold)| (name, hold.fence)), Some((lane(0), 1)));
+        assert_eq!(
+            lanes.overdue(Duration::from_secs(300)).map(|(name, lease)| (name, lease.fence)),
+            Some((lane(0), 1))
+        );
         assert_eq!(lanes.release(&lane(0), 2), None, "another's fence opens nothing");
         assert!(lanes.release(&lane(0), 1).is_some());
         assert_eq!(lanes.next_due(DESK), Some(Timestamp::MIN));
@@ -586,16 +589,16 @@ mod tests {
             lanes.set_apart(&lane(key), Need::NewTicket);
         }
         assert_eq!(lanes.next(DESK, at(9), shut).unwrap().0, lane(4));
-        assert!(lanes.remove(&lane(4), Place(3)));
+        assert!(lanes.remove(&lane(4), Position(3)));
         assert_eq!(lanes.next(DESK, at(9), shut), None);
         assert_eq!(lanes.next_due(DESK), None, "nothing is due before the gate opens");
         assert_eq!(lanes.next(DESK, at(9), shut.shut(Need::Text)), None);
-        assert_eq!(lanes.next(DESK, at(9), OPEN), Some((lane(0), Place(1))));
+        assert_eq!(lanes.next(DESK, at(9), OPEN), Some((lane(0), Position(1))));
         // A new head may have another need.
-        assert!(lanes.remove(&lane(0), Place(1)));
+        assert!(lanes.remove(&lane(0), Position(1)));
         lanes.insert(&lane(0), pending(4, 4));
-        assert_eq!(lanes.next(DESK, at(9), shut), Some((lane(0), Place(4))));
-        assert_eq!(lanes.next(DESK, at(9), OPEN), Some((lane(2), Place(2))), "it became ready first");
+        assert_eq!(lanes.next(DESK, at(9), shut), Some((lane(0), Position(4))));
+        assert_eq!(lanes.next(DESK, at(9), OPEN), Some((lane(2), Position(2))), "it became ready first");
         assert_eq!(lanes.len(), 2);
     }
 
@@ -611,15 +614,15 @@ mod tests {
         }
         lanes.insert(&lane(0), pending(90, 90));
         let serve = |lanes: &mut Lanes, fence| {
-            let (name, place) = lanes.next(DESK, at(99), OPEN)?;
-            assert!(lanes.hold(&name, hold(fence, 300, vec![place])));
+            let (name, position) = lanes.next(DESK, at(99), OPEN)?;
+            assert!(lanes.lease(&name, lease(fence, 300, vec![position])));
             Some(name)
         };
         assert_eq!(serve(&mut lanes, 1), Some(lane(0)), "the text came last and goes first");
         let served: Vec<_> = (2..9).map_while(|fence| serve(&mut lanes, fence)).collect();
         assert_eq!(served, [notes(0), notes(2), notes(4), notes(6)]);
         assert_eq!(lanes.next_due(DESK), None, "no place is free before one is given back");
-        assert!(lanes.remove(&notes(0), Place(0)) && lanes.release(&notes(0), 2).is_some());
+        assert!(lanes.remove(&notes(0), Position(0)) && lanes.release(&notes(0), 2).is_some());
         assert_eq!(lanes.next_due(DESK), Some(Timestamp::MIN));
         assert_eq!(serve(&mut lanes, 9), Some(notes(8)));
         assert_eq!(lanes.next(CARRIER, at(99), OPEN), None);
@@ -642,17 +645,17 @@ mod tests {
             assert_eq!(lanes.next(DESK, now, OPEN).is_some(), is_due, "{due_at}");
             // The head takes its turn among the others, and leaves every index that it entered.
             lanes.insert(&lane(2), pending(3, 1_000_001));
-            let (name, place) = lanes.next(DESK, at(1_000_001), OPEN).unwrap();
-            assert_eq!(place, Place(if is_due { 1 } else { 3 }), "{due_at}");
-            assert!(lanes.remove(&name, place));
-            assert!(lanes.remove(&lane(0), Place(if is_due { 2 } else { 1 })));
+            let (name, position) = lanes.next(DESK, at(1_000_001), OPEN).unwrap();
+            assert_eq!(position, Position(if is_due { 1 } else { 3 }), "{due_at}");
+            assert!(lanes.remove(&name, position));
+            assert!(lanes.remove(&lane(0), Position(if is_due { 2 } else { 1 })));
         }
     }
 
     #[derive(Clone, Debug)]
     enum Op {
-        Insert { key: u8, place: u64, due: i64, in_doubt: bool, at_desk: bool },
-        Remove { key: u8, place: u64 },
+        Insert { key: u8, position: u64, due: i64, in_doubt: bool, at_desk: bool },
+        Remove { key: u8, position: u64 },
         Claim { route: Route, now: i64, until: i64 },
         Release { pick: usize },
     }
@@ -660,23 +663,23 @@ mod tests {
     fn op() -> impl Strategy<Value = Op> {
         let route = proptest::sample::select(&ROUTES[..]);
         prop_oneof![
-            // Places are unique over all lanes, as in a store.
+            // Positions are unique over all lanes, as in a store.
             4 => (0..6_u8, 0..8_u64, -1..20_i64, prop::bool::weighted(0.2), any::<bool>()).prop_map(
                 |(key, n, due, in_doubt, at_desk)| {
-                    Op::Insert { key, place: n * 6 + u64::from(key), due, in_doubt, at_desk }
+                    Op::Insert { key, position: n * 6 + u64::from(key), due, in_doubt, at_desk }
                 }
             ),
-            2 => (0..6_u8, 0..8_u64).prop_map(|(key, n)| Op::Remove { key, place: n * 6 + u64::from(key) }),
+            2 => (0..6_u8, 0..8_u64).prop_map(|(key, n)| Op::Remove { key, position: n * 6 + u64::from(key) }),
             4 => (route, 0..20_i64, 0..40_i64).prop_map(|(route, now, until)| Op::Claim { route, now, until }),
             2 => any::<usize>().prop_map(|pick| Op::Release { pick }),
         ]
     }
 
-    /// The naive model: entries by place, and leases by lane.
+    /// The naive model: entries by position, and leases by lane.
     #[derive(Default)]
     struct Model {
-        entries: BTreeMap<(LaneName, Place), Entry>,
-        holds: BTreeMap<LaneName, Hold>,
+        entries: BTreeMap<(LaneName, Position), Entry>,
+        leases: BTreeMap<LaneName, Lease>,
     }
 
     impl Model {
@@ -689,19 +692,19 @@ mod tests {
                 }
             }
             heads.retain(|name, head| {
-                name.direction == route.direction && head.account == route.account && !self.holds.contains_key(name)
+                name.direction == route.direction && head.account == route.account && !self.leases.contains_key(name)
             });
             heads.into_iter().collect()
         }
 
-        fn next(&self, route: Route, now: Timestamp) -> Option<(LaneName, Place)> {
+        fn next(&self, route: Route, now: Timestamp) -> Option<(LaneName, Position)> {
             let ready_since =
                 |entry: &Entry| if entry.due_at == Timestamp::MIN { entry.accepted_at } else { entry.due_at };
             self.heads(route)
                 .into_iter()
                 .filter(|(_, entry)| entry.due_at <= now)
-                .min_by_key(|(_, entry)| (ready_since(entry), entry.place))
-                .map(|(name, entry)| (name, entry.place))
+                .min_by_key(|(_, entry)| (ready_since(entry), entry.position))
+                .map(|(name, entry)| (name, entry.position))
         }
 
         fn next_due(&self, route: Route) -> Option<Timestamp> {
@@ -717,36 +720,36 @@ mod tests {
             let mut clock = 0;
             for (fence, op) in (0_u64..).zip(ops) {
                 match op {
-                    Op::Insert { key, place, due, in_doubt, at_desk } => {
+                    Op::Insert { key, position, due, in_doubt, at_desk } => {
                         let due_at = if due < 0 { Timestamp::MIN } else { at(due) };
-                        let accepted_at = at(place.cast_signed());
+                        let accepted_at = at(position.cast_signed());
                         let is_reply = lane(key).direction == Direction::ToCustomer;
                         let account = Ends::FIRST.at(if is_reply && !at_desk { End::Carrier } else { End::Desk });
-                        let entry = Entry { place: Place(place), accepted_at, due_at, in_doubt, account };
+                        let entry = Entry { position: Position(position), accepted_at, due_at, in_doubt, account };
                         lanes.insert(&lane(key), entry);
-                        model.entries.insert((lane(key), Place(place)), entry);
+                        model.entries.insert((lane(key), Position(position)), entry);
                     }
-                    Op::Remove { key, place } => {
-                        let there = model.entries.remove(&(lane(key), Place(place))).is_some();
-                        prop_assert_eq!(lanes.remove(&lane(key), Place(place)), there);
+                    Op::Remove { key, position } => {
+                        let there = model.entries.remove(&(lane(key), Position(position))).is_some();
+                        prop_assert_eq!(lanes.remove(&lane(key), Position(position)), there);
                     }
                     Op::Claim { route, now, until } => {
                         // Time does not run backwards here; another test sets the clock back.
                         clock = clock.max(now);
                         let next = lanes.next(route, at(clock), OPEN);
                         prop_assert_eq!(&next, &model.next(route, at(clock)));
-                        if let Some((name, place)) = next {
-                            let hold = hold(fence, until.unsigned_abs(), vec![place]);
-                            prop_assert!(lanes.hold(&name, hold.clone()));
-                            prop_assert!(!lanes.hold(&name, hold.clone()), "nobody gets a lane twice");
-                            model.holds.insert(name, hold);
+                        if let Some((name, position)) = next {
+                            let lease = lease(fence, until.unsigned_abs(), vec![position]);
+                            prop_assert!(lanes.lease(&name, lease.clone()));
+                            prop_assert!(!lanes.lease(&name, lease.clone()), "nobody gets a lane twice");
+                            model.leases.insert(name, lease);
                         }
                     }
                     Op::Release { pick } => {
-                        let names: Vec<_> = model.holds.keys().cloned().collect();
+                        let names: Vec<_> = model.leases.keys().cloned().collect();
                         if let Some(name) = names.get(pick % names.len().max(1)) {
-                            let hold = model.holds.remove(name);
-                            prop_assert_eq!(lanes.release(name, hold.as_ref().unwrap().fence), hold);
+                            let lease = model.leases.remove(name);
+                            prop_assert_eq!(lanes.release(name, lease.as_ref().unwrap().fence), lease);
                         }
                     }
                 }

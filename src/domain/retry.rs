@@ -208,7 +208,7 @@ mod tests {
             merged_into: None,
             parent: None,
             settled_at: None,
-            past: Vec::new(),
+            history: Vec::new(),
             dispatch: None,
         }
     }

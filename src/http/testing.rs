@@ -360,7 +360,7 @@ pub(crate) fn delivery(sequence: u64, state: State) -> Delivery {
         merged_into: None,
         parent: None,
         settled_at: None,
-        past: Vec::new(),
+        history: Vec::new(),
         dispatch: None,
     }
 }

@@ -31,8 +31,8 @@ pub(super) fn undelivered(claim: &Claim, learnt: &Learnt, cause: &str, now: Time
 /// note was ever written, because it stands behind it in the lane.
 pub(super) fn arrived(claim: &Claim, now: Timestamp) -> Option<Event> {
     let head = claim.work.first()?;
-    let given_up = |past: &HistoryEntry| matches!(past.what, Fate::GivenUp | Fate::SetAside);
-    if !head.delivery.noted && !head.delivery.past.iter().any(given_up) {
+    let given_up = |entry: &HistoryEntry| matches!(entry.what, Fate::GivenUp | Fate::SetAside);
+    if !head.delivery.noted && !head.delivery.history.iter().any(given_up) {
         return None;
     }
     let saying = match &head.event.kind {

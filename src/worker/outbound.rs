@@ -161,7 +161,7 @@ impl Worker {
     fn may_be_out(&self, claim: &Claim, text: &PhoneText) -> bool {
         let Some(lost) = self.store.lost_time().filter(|_| text.comment_id.is_some()) else { return false };
         let is_older = text.written_at.is_none_or(|written_at| written_at <= lost.until);
-        let is_put_back = |work: &Work| work.delivery.past.iter().any(|past| past.what == Fate::Redriven);
+        let is_put_back = |work: &Work| work.delivery.history.iter().any(|entry| entry.what == Fate::Redriven);
         is_older && self.options.on_unconfirmed == OnUnconfirmed::Hold && !claim.work.iter().any(is_put_back)
     }
 

@@ -10,7 +10,7 @@ use tandem::domain::delivery::Transition;
 use tandem::domain::event::{AgentReply, CommentId, Event, EventKind, TicketId};
 use tandem::http::{OperatorState, operator_router};
 use tandem::sandbox::server::{Fault, FaultKind};
-use tandem::store::sled::SledStore;
+use tandem::store::embedded::sled::SledStore;
 use tandem::store::{Store, StoreLimits, Terms, Verdict};
 use tandem::telemetry::{Metrics, Readiness};
 

@@ -8,7 +8,7 @@ use tandem::domain::event::{Event, EventKind, TicketId};
 use tandem::domain::note::{Note, Says, Tells};
 use tandem::mapping::{Mappings, Name};
 use tandem::sandbox::server::{Fault, FaultKind};
-use tandem::store::sled::SledStore;
+use tandem::store::embedded::sled::SledStore;
 use tandem::store::{Store, StoreLimits};
 
 use crate::process::shipped;

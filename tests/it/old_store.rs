@@ -13,7 +13,7 @@ use tandem::domain::account::Ends;
 use tandem::domain::event::{DedupeKey, Event, EventKind, TicketId};
 use tandem::domain::note::{Note, Says, Tells};
 use tandem::sandbox::zendesk::{NewTicket, User};
-use tandem::store::sled::SledStore;
+use tandem::store::embedded::sled::SledStore;
 use tandem::store::{Accepted, DeliveryFilter, Store, StoreLimits};
 
 use crate::put_back::copy;

@@ -13,7 +13,7 @@ use tandem::domain::account::Ends;
 use tandem::domain::event::{DedupeKey, Event, EventKind, Unreadable};
 use tandem::http::{OperatorState, operator_router};
 use tandem::sandbox::server::{Fault, FaultKind};
-use tandem::store::sled::SledStore;
+use tandem::store::embedded::sled::SledStore;
 use tandem::store::{Accepted, Store, StoreLimits};
 use tandem::telemetry::{Metrics, Readiness};
 

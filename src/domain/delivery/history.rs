@@ -89,12 +89,14 @@ impl HistoryEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::delivery::Delivery;
+    use crate::domain::delivery::tests::pending;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn past(what: Fate, cause: &str, second: i64) -> HistoryEntry {
+    fn entry(what: Fate, cause: &str, second: i64) -> HistoryEntry {
         HistoryEntry { at: at(second), what, cause: cause.into() }
     }
 
@@ -109,9 +111,9 @@ mod tests {
             (Fate::Postponed, "budget", 5),
             (Fate::Postponed, "paused", 6),
         ] {
-            past(what, cause, second).join(&mut before);
+            entry(what, cause, second).join(&mut before);
         }
-        let told: Vec<_> = before.iter().map(|past| past.at.as_second()).collect();
+        let told: Vec<_> = before.iter().map(|entry| entry.at.as_second()).collect();
         assert_eq!(told, [2, 3, 4, 5, 6]);
     }
 
@@ -129,15 +131,19 @@ mod tests {
         ] {
             assert_eq!(serde_json::to_value(fate).unwrap(), word, "{fate:?}");
         }
+        let delivery = Delivery { history: vec![entry(Postponed, "budget", 1)], ..pending() };
+        let record = serde_json::to_value(&delivery).unwrap();
+        assert_eq!(record["past"][0]["what"], "put_off");
+        assert_eq!(serde_json::from_value::<Delivery>(record).unwrap(), delivery);
     }
 
     #[test]
     fn the_newest_are_kept() {
         let mut before = Vec::new();
         for second in 0..100 {
-            past(Fate::Retried, "503", second).join(&mut before);
+            entry(Fate::Retried, "503", second).join(&mut before);
         }
-        assert_eq!((before.len(), before.last().map(|past| past.at)), (HISTORY_MAX, Some(at(99))));
+        assert_eq!((before.len(), before.last().map(|entry| entry.at)), (HISTORY_MAX, Some(at(99))));
     }
 
     #[test]
@@ -150,6 +156,6 @@ mod tests {
             assert_eq!(HistoryEntry::of(&transition, at(1)), None, "{transition:?}");
         }
         let lost = Transition::Lose { since: at(0), look_at: at(9), cause: "no answer".into() };
-        assert_eq!(HistoryEntry::of(&lost, at(1)), Some(past(Fate::Lost, "no answer", 1)));
+        assert_eq!(HistoryEntry::of(&lost, at(1)), Some(entry(Fate::Lost, "no answer", 1)));
     }
 }

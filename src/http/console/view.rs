@@ -147,8 +147,8 @@ pub(super) fn steps(delivery: &Delivery, now: Timestamp, held: Option<&Held>) ->
         Err(until) => Step { at: None, times: 1, last: None, what, why: until, tone: "" },
     };
     let mut steps = vec![step(delivery.accepted_at, "Taken in", "", "")];
-    for past in &delivery.past {
-        let (what, tone) = match past.what {
+    for entry in &delivery.history {
+        let (what, tone) = match entry.what {
             Fate::Retried => ("Attempt failed", "warn"),
             Fate::Postponed => ("Put off", ""),
             Fate::Lost => ("Attempt, answer lost", "warn"),
@@ -158,11 +158,11 @@ pub(super) fn steps(delivery: &Delivery, now: Timestamp, held: Option<&Held>) ->
             Fate::Redriven => ("Put back by an operator", ""),
         };
         match steps.last_mut() {
-            Some(last) if (last.what, last.why.as_str()) == (what, past.cause.as_str()) => {
+            Some(last) if (last.what, last.why.as_str()) == (what, entry.cause.as_str()) => {
                 last.times += 1;
-                last.last = Some(moment(past.at, now));
+                last.last = Some(moment(entry.at, now));
             }
-            Some(_) | None => steps.push(step(past.at, what, &past.cause, tone)),
+            Some(_) | None => steps.push(step(entry.at, what, &entry.cause, tone)),
         }
     }
     let settled_at = delivery.settled_at.unwrap_or(delivery.accepted_at);

@@ -409,7 +409,7 @@ pub(crate) async fn every_attempt_is_remembered_with_its_time_and_outcome<B: Hom
     let head = claim(&store, DESK, at(9)).await;
     store.record(&head, done(&head), at(10)).await.unwrap();
     let (delivery, _) = store.delivery(id).await.unwrap().unwrap();
-    let told: Vec<_> = delivery.past.iter().map(|past| (past.at, past.what)).collect();
+    let told: Vec<_> = delivery.history.iter().map(|entry| (entry.at, entry.what)).collect();
     assert_eq!(told, [(at(2), Fate::Retried), (at(9), Fate::Lost)]);
     assert_eq!((delivery.state.name(), delivery.settled_at), ("delivered", Some(at(10))));
 }

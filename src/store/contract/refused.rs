@@ -150,7 +150,7 @@ pub(crate) async fn what_is_behind_the_part_that_arrived_goes_on_in_its_lane<B: 
     let (_backend, store) = backend.crash(store, at(7)).await;
     let (delivery, _) = store.delivery(id).await.unwrap().unwrap();
     assert_eq!((delivery.state, delivery.parts_sent, delivery.settled_at), (State::Pending, 2, None));
-    let last = delivery.past.last().map(|past| (past.what, past.cause.as_str()));
+    let last = delivery.history.last().map(|entry| (entry.what, entry.cause.as_str()));
     assert_eq!(last, Some((Fate::Redriven, "2 of 4 parts are out, as an operator found")));
     assert_eq!(drain(&store, DESK, at(7)).await, Vec::<String>::new(), "nothing is told before all of it is there");
     // It is back at its old place, and its remaining parts are in doubt again.

@@ -18,7 +18,7 @@ use tandem::sandbox::braze::Profile;
 use tandem::sandbox::zendesk::HeaderSpelling;
 use tandem::sandbox::{Sandbox, SandboxOptions};
 use tandem::serve::{Outside, assemble};
-use tandem::store::memory::{Medium, MemoryStore};
+use tandem::store::embedded::memory::{Medium, MemoryStore};
 use tandem::store::{Store, StoreLimits};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;

@@ -1,0 +1,419 @@
+//! Claim and record: handing the head of a lane to a worker, and recording the worker's verdict.
+
+use jiff::{SignedDuration, Timestamp};
+use sled::IVec;
+
+use crate::domain::account::{Ends, Route};
+use crate::domain::address::{self, Directory};
+use crate::domain::answer::Answer;
+use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription, TicketStatus};
+use crate::domain::delivery::{Delivery, State, Transition};
+use crate::domain::event::{Event, EventId};
+use crate::domain::kind::KindName;
+use crate::domain::kind::Track;
+use crate::domain::lanes::{Gates, LaneName, Lease, Need, Position};
+use crate::store::embedded::engine::core::{Core, Effect, Owed};
+use crate::store::embedded::engine::layout;
+use crate::store::{Claim, IllegalMove, StoreError, Terms, Verdict, Work};
+
+/// The most lanes one request sets apart: a few milliseconds of the writer's time.
+const SET_APART_MAX: usize = 256;
+
+/// How long a head is expected after the time a rate budget gave it.
+const EXPECTED: SignedDuration = SignedDuration::from_secs(10);
+
+/// A claim whose records the caller still has to read, on the caller's time and not the writer's.
+pub(in crate::store) struct RawClaim {
+    route: Route,
+    key: ConversationKey,
+    ends: Ends,
+    conversation: Option<Conversation>,
+    work: Vec<(Delivery, IVec)>,
+    not_before: Timestamp,
+    fence: u64,
+}
+
+impl RawClaim {
+    pub(in crate::store) fn read(self) -> Result<Claim, StoreError> {
+        let read = |(delivery, record): (Delivery, IVec)| {
+            Ok(Work { delivery, event: layout::decode::<Event>("event", &record)? })
+        };
+        Ok(Claim {
+            route: self.route,
+            conversation: self.conversation,
+            key: self.key,
+            ends: self.ends,
+            work: self.work.into_iter().map(read).collect::<Result<_, StoreError>>()?,
+            not_before: self.not_before,
+            fence: self.fence,
+        })
+    }
+}
+
+/// A verdict, encoded for the writer.
+pub(in crate::store) struct EncodedVerdict {
+    head: EventId,
+    lane: LaneName,
+    fence: u64,
+    moves: Vec<(EventId, Transition)>,
+    parts_sent: Option<u32>,
+    answer: Option<Answer>,
+    changes: Vec<Change>,
+    noted: Vec<EventId>,
+    instead: Vec<Owed>,
+    besides: Vec<Owed>,
+    belongs_to: Option<ConversationKey>,
+}
+
+impl EncodedVerdict {
+    pub(in crate::store) fn new(claim: &Claim, verdict: Verdict) -> Result<Self, StoreError> {
+        let head = claim.work.first().ok_or_else(|| StoreError::NotFound("work in this claim".into()))?;
+        let born = |event| Owed::born_of(head.delivery.id, event);
+        Ok(Self {
+            head: head.delivery.id,
+            lane: LaneName {
+                direction: claim.route.direction,
+                track: head.event.kind.name().traits().track,
+                conversation: claim.key.clone(),
+            },
+            fence: claim.fence,
+            moves: verdict.moves,
+            parts_sent: verdict.parts_sent,
+            answer: verdict.answer,
+            changes: verdict.changes,
+            noted: verdict.noted,
+            instead: verdict.instead.iter().map(born).collect::<Result<_, _>>()?,
+            besides: verdict.besides.iter().map(born).collect::<Result<_, _>>()?,
+            belongs_to: verdict.belongs_to,
+        })
+    }
+}
+
+impl Core {
+    /// [`crate::store::Store::claim`].
+    pub(in crate::store) fn claim(
+        &mut self,
+        route: Route,
+        now: Timestamp,
+        terms: &Terms,
+    ) -> Result<Option<RawClaim>, StoreError> {
+        self.end_leases(now)?;
+        if self.is_paused(route.account, now)? {
+            return Ok(None);
+        }
+        let Some((lane, head)) = self.next_lane(route, now, terms.gates)? else { return Ok(None) };
+
+        let head_delivery = self.waiting(head)?;
+        let looking = matches!(head_delivery.state, State::Unconfirmed { .. });
+        let mut work = vec![(head_delivery, self.event_record(head)?)];
+        let members = self.groups.get(&head).cloned();
+        for position in members.iter().flatten() {
+            work.push((self.waiting(*position)?, self.event_record(*position)?));
+        }
+        let conversation = self.conversation(&lane.conversation)?;
+        if lane.track == Track::Notes {
+            self.merge_notes(&lane, &mut work, terms.merge_up_to)?;
+        } else if members.is_none() {
+            let ticket = conversation.as_ref().and_then(|known| known.ticket.as_ref()).map(|ticket| ticket.id);
+            self.merge(&lane, &mut work, terms, ticket)?;
+        }
+        let positions: Vec<Position> = work.iter().map(|(delivery, _)| Position::of(delivery.id)).collect();
+        if let Some(newly_merged) = positions.get(1..).filter(|members| !members.is_empty()) {
+            self.follow(Effect::Group(head, newly_merged.to_vec()));
+        }
+
+        let lease = SignedDuration::try_from(self.limits.lease).unwrap_or(SignedDuration::MAX);
+        let lease_until = now.saturating_add(lease).unwrap_or(Timestamp::MAX);
+        if !looking {
+            let head_id = work.first().map_or(self.epochs.id(head), |(delivery, _)| delivery.id);
+            for (before, _) in &work {
+                self.start(before, head_id, lease_until, now)?;
+            }
+        }
+        self.fence += 1;
+        let fence = self.fence;
+        let until = self.limits.steady.now().saturating_add(self.limits.lease);
+        self.follow(Effect::Lease(lane.clone(), Lease { fence, until, positions }));
+        let not_before = self.epochs.not_before(head, now).max(self.ages_since.min(now));
+        let ends = work.first().map_or(Ends::FIRST, |(head, _)| head.ends);
+        Ok(Some(RawClaim { route, key: lane.conversation, ends, conversation, work, not_before, fence }))
+    }
+
+    /// Ends overdue leases. A call by their workers may have happened, so their deliveries count as lost.
+    fn end_leases(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        while let Some((lane, lease)) = self.lanes.overdue(self.limits.steady.now()) {
+            for position in lease.positions {
+                let before = self.waiting(position)?;
+                if matches!(before.state, State::Sending { .. }) {
+                    let mut after = before.clone();
+                    lose(&mut after, now, "the worker did not come back in time")?;
+                    self.write(&before, &after)?;
+                }
+            }
+            self.follow(Effect::Release(lane, lease.fence));
+            self.keep();
+        }
+        Ok(())
+    }
+
+    /// The next lane to serve. A lane under a provisional key whose ticket has become known first moves to its
+    /// conversation. Lanes whose need cannot be met are set apart on the way, [`SET_APART_MAX`] at most.
+    fn next_lane(
+        &mut self,
+        route: Route,
+        now: Timestamp,
+        gates: Gates,
+    ) -> Result<Option<(LaneName, Position)>, StoreError> {
+        for _ in 0..SET_APART_MAX {
+            let Some((lane, head)) = self.lanes.next(route, now, gates) else { return Ok(None) };
+            let home = self.home(&lane.conversation)?;
+            if home != lane.conversation {
+                let given = self.waiting(head)?.ends;
+                self.move_home(&lane, &home, self.ends_of(&home, given)?, &[], now)?;
+                self.keep();
+                continue;
+            }
+            if gates.are_open() {
+                return Ok(Some((lane, head)));
+            }
+            let need = need_of(&self.waiting(head)?, self.conversation(&lane.conversation)?.as_ref(), now);
+            if !gates.is_shut(need) {
+                return Ok(Some((lane, head)));
+            }
+            self.lanes.set_apart(&lane, need);
+        }
+        Ok(None)
+    }
+
+    /// Records `Sending` before the worker sends.
+    fn start(
+        &mut self,
+        before: &Delivery,
+        head: EventId,
+        lease_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if !matches!(before.state, State::Pending | State::Waiting { .. }) {
+            return Ok(());
+        }
+        let mut after = before.clone();
+        apply(&mut after, Transition::Claim { lease_until }, now)?;
+        after.first_sent_at.get_or_insert(now);
+        after.merged_into = (before.id != head).then_some(head);
+        self.write(before, &after)
+    }
+
+    /// [`crate::store::Store::record`].
+    pub(in crate::store) fn record(&mut self, verdict: EncodedVerdict, now: Timestamp) -> Result<(), StoreError> {
+        let lease = self.lanes.lease_of(&verdict.lane).filter(|lease| lease.fence == verdict.fence);
+        let positions = lease.ok_or(StoreError::StaleClaim(verdict.head))?.positions.clone();
+        let key = match verdict.belongs_to {
+            Some(key) => key,
+            None => self.home(&verdict.lane.conversation)?,
+        };
+        let claimed: Vec<Delivery> =
+            positions.iter().map(|position| self.waiting(*position)).collect::<Result<_, _>>()?;
+        let mut decided = claimed.clone();
+        for (id, transition) in verdict.moves {
+            let delivery = decided.iter_mut().find(|delivery| delivery.id == id);
+            let reason = "it is not part of this claim".to_owned();
+            apply(delivery.ok_or(IllegalMove { id, reason })?, transition, now)?;
+        }
+        if let (Some(parts), Some(delivery)) = (verdict.parts_sent, decided.first_mut()) {
+            delivery.parts_sent = parts;
+        }
+        let given = claimed.first().map_or(Ends::FIRST, |head| head.ends);
+        let ends = self.ends_of(&key, given)?;
+        self.follow(Effect::Release(verdict.lane.clone(), verdict.fence));
+        for (before, after) in claimed.iter().zip(&mut decided) {
+            (after.conversation, after.ends) = (key.clone(), ends);
+            if matches!(after.state, State::Sending { .. }) {
+                lose(after, now, "the worker recorded no outcome")?;
+            }
+            self.write(before, after)?;
+        }
+        let settled: Vec<&Delivery> = decided.iter().filter(|delivery| !delivery.state.holds_lane()).collect();
+        self.leave_groups(&settled)?;
+
+        if key != verdict.lane.conversation {
+            self.move_home(&verdict.lane, &key, ends, &positions, now)?;
+        }
+        if !verdict.changes.is_empty() {
+            let before = self.conversation(&key)?;
+            self.change(&key, before, ends, verdict.changes, now)?;
+        }
+        self.mark_noted(verdict.noted)?;
+        if let Some(answer) = verdict.answer {
+            self.keep_answer(Position::of(verdict.head), answer)?;
+        }
+        let head_accepted_at = claimed.first().map_or(now, |head| head.accepted_at);
+        self.add_instead(verdict.head, verdict.instead, &key, ends, head_accepted_at)?;
+        for owed in verdict.besides {
+            let position = self.fresh_position();
+            self.add(position, owed, key.clone(), ends, now, State::Pending)?;
+        }
+        Ok(())
+    }
+
+    /// Marks deliveries that a note on the ticket reports as not arrived. A dropped delivery needs no mark.
+    pub(in crate::store) fn mark_noted(&mut self, about: impl IntoIterator<Item = EventId>) -> Result<(), StoreError> {
+        for noted in about {
+            if let Some(before) = self.find(Position::of(noted))?.filter(|found| found.id == noted) {
+                self.write(&before, &Delivery { noted: true, ..before.clone() })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts events in the place of the claimed one: same sequence, the next free subs, same lane.
+    fn add_instead(
+        &mut self,
+        head: EventId,
+        instead: Vec<Owed>,
+        key: &ConversationKey,
+        ends: Ends,
+        accepted_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if instead.is_empty() {
+            return Ok(());
+        }
+        // Only the holder of this lane adds to this sequence, so the committed keys are all.
+        let (parent, head) = (head, Position::of(head));
+        let mut last = head;
+        for prefix in layout::POSITIONED {
+            let key = self.journal.last_key(&layout::at_position(prefix, head)[..7])?;
+            last = key.and_then(|key| layout::position_of(&key)).map_or(last, |position| position.max(last));
+        }
+        for (more, owed) in (1_u16..).zip(instead) {
+            let reason = "too many events took the place of one".to_owned();
+            let sub = last.sub().checked_add(more).ok_or(IllegalMove { id: parent, reason })?;
+            let position = Position((head.0 & !0xffff) | u64::from(sub));
+            self.add(position, owed, key.clone(), ends, accepted_at, State::Pending)?;
+        }
+        Ok(())
+    }
+
+    /// Moves everything under a provisional key to its conversation.
+    fn move_home(
+        &mut self,
+        lane: &LaneName,
+        key: &ConversationKey,
+        ends: Ends,
+        claimed: &[Position],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.move_lane(lane, key, ends, claimed)?;
+        for other in LaneName::all(&lane.conversation).into_iter().filter(|other| other != lane) {
+            // A lane that a worker holds moves at its next claim: see `next_lane`.
+            if self.lanes.lease_of(&other).is_none() {
+                self.move_lane(&other, key, ends, &[])?;
+            }
+        }
+        if let Some(ticket) = lane.conversation.provisional_ticket() {
+            self.journal.put(layout::ticket(ticket), key.0.as_bytes().into());
+        }
+        let before = self.conversation(key)?;
+        if before.is_none() {
+            self.learn_names(key, &[address::external_id_in(key, ends.carrier)])?;
+        }
+        let mut learnt = Vec::new();
+        if let Some(provisional) = self.conversation(&lane.conversation)? {
+            self.drop_conversation(&provisional)?;
+            learnt.push(Change::Customer(provisional.customer));
+            if provisional.subscription != Subscription::Unknown {
+                learnt.push(Change::Subscription(provisional.subscription));
+            }
+            learnt.extend(provisional.own_writes.into_iter().map(|write| Change::Wrote(write.fingerprint)));
+        }
+        self.change(key, before, ends, learnt, now)
+    }
+
+    /// Moves a lane's waiting deliveries to another conversation, in order; `done` are already written.
+    fn move_lane(
+        &mut self,
+        lane: &LaneName,
+        key: &ConversationKey,
+        ends: Ends,
+        done: &[Position],
+    ) -> Result<(), StoreError> {
+        for position in self.lanes.positions(lane) {
+            if done.contains(&position) {
+                continue;
+            }
+            let before = self.waiting(position)?;
+            let after = Delivery { conversation: key.clone(), ends, ..before.clone() };
+            self.write(&before, &after)?;
+        }
+        Ok(())
+    }
+
+    /// The accounts of a conversation; those given for a conversation that is not known yet.
+    fn ends_of(&self, key: &ConversationKey, given: Ends) -> Result<Ends, StoreError> {
+        Ok(self.conversation(key)?.map_or(given, |known| known.ends))
+    }
+
+    /// Takes settled deliveries out of their groups; when the head settled, the first of the others leads.
+    pub(in crate::store) fn leave_groups(&mut self, settled: &[&Delivery]) -> Result<(), StoreError> {
+        let mut heads: Vec<Position> =
+            settled.iter().map(|delivery| Position::of(delivery.merged_into.unwrap_or(delivery.id))).collect();
+        heads.dedup();
+        for head in heads {
+            let Some(members) = self.groups.get(&head).cloned() else { continue };
+            let gone = |position: &Position| settled.iter().any(|delivery| Position::of(delivery.id) == *position);
+            let head_stays = !gone(&head);
+            let rest: Vec<Position> = members.into_iter().filter(|position| !gone(position)).collect();
+            if head_stays {
+                self.follow(Effect::Group(head, rest));
+                continue;
+            }
+            self.follow(Effect::Group(head, Vec::new()));
+            let Some((leader, others)) = rest.split_first() else { continue };
+            let leader_id = self.waiting(*leader)?.id;
+            for position in &rest {
+                let before = self.waiting(*position)?;
+                let merged_into = (position != leader).then_some(leader_id);
+                self.write(&before, &Delivery { merged_into, ..before.clone() })?;
+            }
+            self.follow(Effect::Group(*leader, others.to_vec()));
+        }
+        Ok(())
+    }
+}
+
+/// The need a delivery has before it can go out. A head that just came to its time in a rate budget, or that is looked
+/// for, goes in any case.
+fn need_of(delivery: &Delivery, conversation: Option<&Conversation>, now: Timestamp) -> Need {
+    if let State::Waiting { for_budget: true, due_at, .. } = &delivery.state
+        && now.duration_since(*due_at) <= EXPECTED
+    {
+        return Need::Nothing;
+    }
+    if matches!(delivery.state, State::Unconfirmed { .. }) {
+        return Need::Nothing;
+    }
+    let ticket = conversation.and_then(|known| known.ticket.as_ref());
+    match delivery.kind {
+        KindName::CustomerText if ticket.is_none_or(|ticket| ticket.status == TicketStatus::Closed) => Need::NewTicket,
+        KindName::CustomerText => Need::KnownTicket,
+        KindName::Note => Need::Note,
+        KindName::AgentReply => Need::Comments,
+        KindName::PhoneText | KindName::TicketSolved => Need::Text,
+        KindName::TicketReopened | KindName::Unreadable => Need::Nothing,
+    }
+}
+
+/// [`Delivery::apply`], with the delivery's id on the error.
+pub(in crate::store) fn apply(
+    delivery: &mut Delivery,
+    transition: Transition,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let id = delivery.id;
+    let applied = delivery.apply(transition, now);
+    applied.map_err(|illegal| StoreError::Illegal(IllegalMove { id, reason: illegal.to_string() }))
+}
+
+/// The worker is gone or silent: its call may have happened, so look at once.
+pub(in crate::store) fn lose(delivery: &mut Delivery, now: Timestamp, cause: &str) -> Result<(), StoreError> {
+    apply(delivery, Transition::Lose { since: now, look_at: now, cause: cause.to_owned() }, now)
+}

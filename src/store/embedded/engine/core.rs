@@ -1,0 +1,496 @@
+//! The state that the writer thread owns, and the two requests that bring an event in.
+//!
+//! A request reads and stages; it changes nothing in memory by itself. After it has succeeded as a whole,
+//! [`Core::keep`] adds its writes to the next commit and applies its [`Effect`]s, so that a request which fails
+//! half-way leaves no trace.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+
+use crate::domain::account::{Direction, Ends, Route};
+use crate::domain::address::{self, Address, Directory, Identity};
+use crate::domain::conversation::{Change, Conversation, ConversationKey, learnt_from};
+use crate::domain::delivery::{self, Delivery, State};
+use crate::domain::event::{DedupeKey, Event, EventId, EventKind, TicketRef};
+use crate::domain::kind::KindName;
+use crate::domain::lanes::{Entry, LaneName, Lanes, Lease, Position};
+use crate::store::embedded::engine::dedupe_index::DedupeIndex;
+use crate::store::embedded::engine::disk::Disk;
+use crate::store::embedded::engine::epochs::Epochs;
+use crate::store::embedded::engine::index::{self, Index};
+use crate::store::embedded::engine::journal::Journal;
+use crate::store::embedded::engine::layout::{self, Digest, Remembered};
+use crate::store::embedded::engine::pauses::{self, OperatorState};
+use crate::store::embedded::engine::people::{self, Person};
+use crate::store::{Accepted, LostTime, StoreError, StoreLimits};
+
+/// The writer's whole world.
+pub(in crate::store) struct Core {
+    pub(in crate::store) journal: Journal,
+    pub(in crate::store) epochs: Epochs,
+    pub(in crate::store) limits: StoreLimits,
+    pub(in crate::store) disk: Disk,
+    pub(in crate::store) lanes: Lanes,
+    /// The deliveries that go out as one: the head, and the others.
+    pub(in crate::store) groups: HashMap<Position, Vec<Position>>,
+    /// The index for lists and searches.
+    pub(in crate::store) index: Index,
+    /// The last fence given out.
+    pub(in crate::store) fence: u64,
+    /// The routes on which something may be due since the last commit.
+    pub(in crate::store) changed: BTreeSet<Route>,
+    /// Set by the last request.
+    pub(in crate::store) stop: bool,
+    /// The dedupe keys.
+    pub(in crate::store) dedupe_index: DedupeIndex,
+    /// The operator's pauses and orders.
+    pub(in crate::store) operator: OperatorState,
+    /// The span of time missing from the store.
+    pub(in crate::store) lost_time: Option<LostTime>,
+    /// Since when the clock was not set.
+    pub(in crate::store) time_since: Timestamp,
+    /// Since when dates tell how long a delivery has waited.
+    pub(in crate::store) ages_since: Timestamp,
+    /// When it was last recorded that the clock runs on.
+    pub(in crate::store) alive_at: Option<Timestamp>,
+    effects: Vec<Effect>,
+}
+
+/// A change in memory that follows a write.
+pub(in crate::store) enum Effect {
+    /// Put a delivery in its lane, or give it new times.
+    Enter(LaneName, Entry),
+    /// Take a delivery out of its lane.
+    Leave(LaneName, Position),
+    /// Close the lane.
+    Lease(LaneName, Lease),
+    /// Open the lane.
+    Release(LaneName, u64),
+    /// These deliveries go out with the head from now on; an empty list ends the group.
+    Group(Position, Vec<Position>),
+    /// These dedupe keys are dropped.
+    Unlearn(Vec<Remembered>),
+    /// A delivery's record changes; `None` before the first and after the last.
+    Stands(Option<index::Entry>, Option<index::Entry>),
+    /// A conversation's record changes, likewise.
+    Knows(Option<Person>, Option<Person>),
+    /// The operator paused, resumed, or gave an order.
+    Operator(pauses::Change),
+}
+
+/// An event on its way in, prepared as far as possible without the store.
+pub(in crate::store) struct Arrival {
+    owed: Owed,
+    address: Address,
+    /// The accounts of the conversation, as far as the sender can tell. A known conversation keeps its own.
+    ends: Ends,
+    learnt: Vec<Change>,
+    /// The text to recognise an echo by, where the event may be one.
+    echo_of: Option<String>,
+    dedupe: Vec<Digest>,
+    dispatch: Option<String>,
+}
+
+impl Arrival {
+    pub(in crate::store) fn new(event: &Event, ends: Ends, dedupe: &[DedupeKey]) -> Result<Self, StoreError> {
+        // Only a text without a comment's number may be an echo: a comment is recognised by its number.
+        let echo_of = match &event.kind {
+            EventKind::PhoneText(text) if text.comment_id.is_none() => Some(text.text.clone()),
+            EventKind::PhoneText(_)
+            | EventKind::CustomerText(_)
+            | EventKind::AgentReply(_)
+            | EventKind::TicketSolved(_)
+            | EventKind::TicketReopened(_)
+            | EventKind::Note(_)
+            | EventKind::Unreadable(_) => None,
+        };
+        Ok(Self {
+            owed: Owed::new(event)?,
+            address: Address::of(&event.kind, ends),
+            ends,
+            learnt: learnt_from(&event.kind),
+            echo_of,
+            dedupe: layout::dedupe_digests(dedupe, ends)?,
+            dispatch: delivery::dispatch_in(dedupe),
+        })
+    }
+}
+
+/// An event, encoded for its record.
+pub(in crate::store) struct Owed {
+    pub(in crate::store) record: Vec<u8>,
+    pub(in crate::store) kind: KindName,
+    pub(in crate::store) parent: Option<EventId>,
+    pub(in crate::store) dispatch: Option<String>,
+}
+
+impl Owed {
+    pub(in crate::store) fn new(event: &Event) -> Result<Self, StoreError> {
+        Ok(Self { record: layout::encode("event", event)?, kind: event.kind.name(), parent: None, dispatch: None })
+    }
+
+    /// An event that follows from this delivery.
+    pub(in crate::store) fn born_of(parent: EventId, event: &Event) -> Result<Self, StoreError> {
+        Ok(Self { parent: Some(parent), ..Self::new(event)? })
+    }
+}
+
+impl Core {
+    pub(in crate::store) fn new(journal: Journal, epochs: Epochs, limits: StoreLimits, disk: Disk) -> Self {
+        Self {
+            journal,
+            epochs,
+            limits,
+            disk,
+            lanes: Lanes::default(),
+            groups: HashMap::new(),
+            index: Index::default(),
+            fence: 0,
+            changed: BTreeSet::new(),
+            stop: false,
+            dedupe_index: DedupeIndex::default(),
+            operator: OperatorState::default(),
+            lost_time: None,
+            time_since: Timestamp::MIN,
+            ages_since: Timestamp::MIN,
+            alive_at: None,
+            effects: Vec::new(),
+        }
+    }
+
+    /// [`crate::store::Store::accept`].
+    pub(in crate::store) fn accept(&mut self, arrival: Arrival, now: Timestamp) -> Result<Accepted, StoreError> {
+        if let Some(first) = self.duplicate(&arrival.dedupe)? {
+            return Ok(Accepted::Duplicate(first));
+        }
+        let mut resolution = address::resolve(&arrival.address, self)?;
+        if let Some(text) = &arrival.echo_of {
+            if resolution.conversation.is_none() {
+                resolution.conversation = self.conversation(&resolution.key)?;
+            }
+            if resolution.conversation.as_ref().is_some_and(|conversation| conversation.is_echo(text, now)) {
+                return Ok(Accepted::Echo);
+            }
+        }
+        let waiting = u64::try_from(self.lanes.len()).unwrap_or(u64::MAX);
+        if waiting >= self.backlog_max() {
+            return Err(StoreError::BacklogFull(waiting));
+        }
+        self.check_disk()?;
+
+        for (identity, key) in resolution.new_identities {
+            self.journal.put(layout::identity(&identity), key.0.as_bytes().into());
+        }
+        let changes: Vec<Change> = resolution.changes.into_iter().chain(arrival.learnt).collect();
+        let before = match resolution.conversation {
+            Some(conversation) => Some(conversation),
+            None => self.conversation(&resolution.key)?,
+        };
+        let ends = before.as_ref().map_or(arrival.ends, |before| before.ends);
+        if !changes.is_empty() {
+            self.change(&resolution.key, before, ends, changes, now)?;
+        }
+        let position = self.fresh_position();
+        self.dedupe_index.stage(&arrival.dedupe, position, now.as_second());
+        let owed = Owed { dispatch: arrival.dispatch, ..arrival.owed };
+        self.add(position, owed, resolution.key, ends, now, State::Pending)?;
+        Ok(Accepted::New(self.epochs.id(position)))
+    }
+
+    /// [`crate::store::Store::quarantine`].
+    pub(in crate::store) fn quarantine(
+        &mut self,
+        arrival: Arrival,
+        cause: String,
+        now: Timestamp,
+    ) -> Result<Accepted, StoreError> {
+        if let Some(first) = self.duplicate(&arrival.dedupe)? {
+            return Ok(Accepted::Duplicate(first));
+        }
+        self.check_disk()?;
+        let position = self.fresh_position();
+        self.dedupe_index.stage(&arrival.dedupe, position, now.as_second());
+        self.add(position, arrival.owed, address::nobody(), arrival.ends, now, State::Quarantined { cause })?;
+        Ok(Accepted::New(self.epochs.id(position)))
+    }
+
+    /// Whether there is room. A directory that was replaced stops all further writes.
+    fn check_disk(&self) -> Result<(), StoreError> {
+        let checked = self.disk.check(self.limits.disk_floor_bytes);
+        checked.map_err(|error| if let StoreError::Failed(_) = error { self.journal.fail(error) } else { error })
+    }
+
+    fn duplicate(&self, digests: &[Digest]) -> Result<Option<EventId>, StoreError> {
+        for digest in digests {
+            for position in self.dedupe_index.positions(digest) {
+                let same = match self.dedupe_index.fresh_has(position, digest) {
+                    Some(same) => same,
+                    None => self.remembers(position, digest)?,
+                };
+                if same {
+                    return Ok(Some(self.epochs.id(position)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the committed event at this position came with this digest.
+    fn remembers(&self, position: Position, digest: &Digest) -> Result<bool, StoreError> {
+        let from = layout::at_position(layout::DEDUPE, Position(0));
+        let behind = layout::at_position(layout::DEDUPE, Position(position.0.saturating_add(1)));
+        let Some(record) = self.journal.last_before(&from, &behind)? else {
+            return Ok(false);
+        };
+        let known = layout::read_remembered(&record).ok_or_else(not_dedupe)?;
+        Ok(known.iter().any(|known| known.position == position && known.digest == *digest))
+    }
+
+    /// The position of the next event from outside.
+    pub(in crate::store) fn fresh_position(&mut self) -> Position {
+        Position(self.journal.number() << 16)
+    }
+
+    /// Stages a new event and its delivery.
+    pub(in crate::store) fn add(
+        &mut self,
+        position: Position,
+        owed: Owed,
+        key: ConversationKey,
+        ends: Ends,
+        accepted_at: Timestamp,
+        state: State,
+    ) -> Result<(), StoreError> {
+        let delivery = Delivery {
+            parent: owed.parent,
+            dispatch: owed.dispatch,
+            history: Vec::new(),
+            // A new event takes the present epoch, even in the place of an earlier opening's event: with the old epoch,
+            // its id could be that of an event from the lost time.
+            id: position.id(self.epochs.present().epoch),
+            kind: owed.kind,
+            conversation: key,
+            ends,
+            accepted_at,
+            settled_at: state.is_settled().then_some(accepted_at),
+            state,
+            attempts: 0,
+            first_sent_at: None,
+            parts_sent: 0,
+            noted: false,
+            merged_into: None,
+        };
+        let short = owed.record.len() <= layout::JOINT_EVENT_BYTES_MAX;
+        let record = layout::encode_delivery(&delivery, short.then_some(&owed.record))?;
+        self.journal.create(layout::at_position(prefix_of(&delivery), position), record);
+        if !short {
+            self.journal.create(layout::at_position(layout::EVENT, position), owed.record);
+        }
+        self.enter(None, &delivery);
+        Ok(())
+    }
+
+    /// Stages a delivery's new record and its effects in memory.
+    pub(in crate::store) fn write(&mut self, before: &Delivery, after: &Delivery) -> Result<(), StoreError> {
+        let position = Position::of(after.id);
+        let old_key = layout::at_position(prefix_of(before), position);
+        let old = self.journal.load(&old_key)?.ok_or_else(|| StoreError::NotFound(after.id.to_string()))?;
+        let record = layout::encode_delivery(after, layout::event_in(&old))?;
+        let key = layout::at_position(prefix_of(after), position);
+        if old_key != key {
+            self.journal.remove(old_key)?;
+        }
+        self.journal.replace(key, record)?;
+        self.enter(Some(before), after);
+        Ok(())
+    }
+
+    /// Stages the effects of a delivery's new record in memory.
+    fn enter(&mut self, before: Option<&Delivery>, after: &Delivery) {
+        let position = Position::of(after.id);
+        let (old, new) = (before.map(|before| self.index.entry(before)), self.index.entry(after));
+        self.effects.push(Effect::Stands(old, Some(new)));
+
+        let lane = lane_of(after);
+        if let Some(before) = before.filter(|before| before.state.holds_lane()) {
+            let old_lane = lane_of(before);
+            if !after.state.holds_lane() || old_lane != lane {
+                self.effects.push(Effect::Leave(old_lane, position));
+            }
+        }
+        if after.state.holds_lane() {
+            self.effects.push(Effect::Enter(lane, entry_of(after)));
+        }
+    }
+
+    /// Stages a conversation's new facts; an unchanged conversation is not written.
+    pub(in crate::store) fn change(
+        &mut self,
+        key: &ConversationKey,
+        before: Option<Conversation>,
+        ends: Ends,
+        changes: Vec<Change>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut after = before.clone().unwrap_or_else(|| Conversation::new(key.clone(), ends, now));
+        for change in changes {
+            if let Change::Ticket(id, ..) = &change
+                && !key.is_provisional()
+            {
+                // Older tickets stay in the index: a late reply on a solved one still finds its customer.
+                let ticket = TicketRef { account: after.ends.desk, id: *id };
+                self.journal.put(layout::ticket(ticket), key.0.as_bytes().into());
+            }
+            if let Change::Customer(customer) = &change {
+                self.learn_names(key, &address::identities_of(customer, after.ends.carrier))?;
+            }
+            after.apply(change, now);
+        }
+        if let Some(before) = &before {
+            let unchanged = Conversation { updated_at: before.updated_at, ..after.clone() };
+            if unchanged == *before {
+                return Ok(());
+            }
+        }
+        if before.as_ref().is_none_or(|before| people::differ(before, &after)) {
+            self.follow(Effect::Knows(before.as_ref().map(Person::of), Some(Person::of(&after))));
+        }
+        self.journal.replace(layout::conversation(key), layout::encode("conversation", &after)?)
+    }
+
+    /// A name leads to the customer's first conversation, also when it is learnt on another of the customer's lines.
+    pub(in crate::store) fn learn_names(
+        &mut self,
+        key: &ConversationKey,
+        names: &[Identity],
+    ) -> Result<(), StoreError> {
+        for name in names {
+            let at = layout::identity(name);
+            if self.journal.get(&at)?.is_some() {
+                continue;
+            }
+            let base = name.key();
+            let on_a_line = key.0.strip_prefix(&base.0).is_some_and(|rest| rest.starts_with('@'));
+            let leads_to = if on_a_line { &base } else { key };
+            self.journal.put(at, leads_to.0.as_bytes().into());
+        }
+        Ok(())
+    }
+
+    /// The conversation to which this key belongs now: a provisional key gives way as soon as its ticket is known.
+    pub(in crate::store) fn home(&self, key: &ConversationKey) -> Result<ConversationKey, StoreError> {
+        let known = match key.provisional_ticket() {
+            Some(ticket) => self.by_ticket(ticket)?,
+            None => None,
+        };
+        Ok(known.filter(|known| !known.is_provisional()).unwrap_or_else(|| key.clone()))
+    }
+
+    /// Runs a request: its changes are kept whole, or leave no trace.
+    pub(in crate::store) fn attempt<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let outcome = work(self);
+        if outcome.is_ok() {
+            self.keep();
+        } else {
+            self.forget();
+        }
+        outcome
+    }
+
+    pub(in crate::store) fn follow(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Keeps the changes of a successful request.
+    pub(in crate::store) fn keep(&mut self) {
+        self.journal.keep();
+        self.dedupe_index.keep();
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Enter(lane, entry) => {
+                    self.lanes.insert(&lane, entry);
+                    self.changed.extend(self.lanes.route(&lane));
+                }
+                Effect::Leave(lane, position) => {
+                    self.lanes.remove(&lane, position);
+                    self.changed.extend(self.lanes.route(&lane));
+                }
+                Effect::Lease(lane, lease) => {
+                    self.lanes.lease(&lane, lease);
+                }
+                Effect::Release(lane, fence) => {
+                    // The holder's route has a free place, and the next head may have another route.
+                    self.changed.extend(self.lanes.route(&lane));
+                    self.lanes.release(&lane, fence);
+                    self.changed.extend(self.lanes.route(&lane));
+                }
+                Effect::Group(head, members) if members.is_empty() => {
+                    self.groups.remove(&head);
+                }
+                Effect::Group(head, members) => {
+                    self.groups.insert(head, members);
+                }
+                Effect::Unlearn(known) => known.iter().for_each(|known| self.dedupe_index.unlearn(known)),
+                Effect::Stands(before, after) => self.index.follow(before.as_ref(), after.as_ref()),
+                Effect::Knows(before, after) => self.index.know(before, after),
+                Effect::Operator(change) => {
+                    if let Some(account) = self.operator.apply(change) {
+                        self.changed.extend(Direction::ALL.map(|direction| Route { direction, account }));
+                    }
+                }
+            }
+        }
+        // Reuses the allocation.
+        self.effects = effects;
+    }
+
+    /// Drops the changes of a failed request.
+    fn forget(&mut self) {
+        self.journal.forget();
+        self.dedupe_index.forget_staged();
+        self.effects.clear();
+    }
+
+    /// Makes the kept changes durable: [`Journal::commit`].
+    pub(in crate::store) fn commit(&mut self) -> Result<bool, StoreError> {
+        for (key, record) in self.dedupe_index.take_records() {
+            self.journal.put(key, record);
+        }
+        self.journal.keep();
+        self.journal.commit()
+    }
+}
+
+pub(in crate::store) fn lane_of(delivery: &Delivery) -> LaneName {
+    LaneName {
+        direction: delivery.kind.traits().direction,
+        track: delivery.kind.traits().track,
+        conversation: delivery.conversation.clone(),
+    }
+}
+
+pub(in crate::store) fn entry_of(delivery: &Delivery) -> Entry {
+    Entry {
+        position: Position::of(delivery.id),
+        accepted_at: delivery.accepted_at,
+        // A delivery that is being sent has no due time: its lane is held, and the verdict or the end of the lease sets
+        // one.
+        due_at: delivery.state.due_at().unwrap_or(Timestamp::MIN),
+        in_doubt: matches!(delivery.state, State::Unconfirmed { .. }),
+        account: delivery.route().account,
+    }
+}
+
+/// The prefix of a delivery's key: waiting or settled.
+pub(in crate::store) fn prefix_of(delivery: &Delivery) -> u8 {
+    if delivery.state.holds_lane() { layout::PENDING } else { layout::HISTORY }
+}
+
+fn not_dedupe() -> StoreError {
+    StoreError::Failed("a dedupe record is damaged".into())
+}

@@ -1,0 +1,32 @@
+//! Lookups for the address of an event: customers, their names and their tickets.
+//!
+//! It only reads.
+
+use crate::domain::address::{Directory, Identity};
+use crate::domain::conversation::{Conversation, ConversationKey};
+use crate::domain::event::TicketRef;
+use crate::store::StoreError;
+use crate::store::embedded::engine::core::Core;
+use crate::store::embedded::engine::layout;
+
+impl Directory for Core {
+    type Error = StoreError;
+
+    fn by_identity(&self, identity: &Identity) -> Result<Option<ConversationKey>, StoreError> {
+        Ok(self.journal.get(&layout::identity(identity))?.map(|value| key_in(&value)))
+    }
+
+    fn by_ticket(&self, ticket: TicketRef) -> Result<Option<ConversationKey>, StoreError> {
+        Ok(self.journal.get(&layout::ticket(ticket))?.map(|value| key_in(&value)))
+    }
+
+    fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
+        let record = self.journal.load(&layout::conversation(key))?;
+        record.map(|record| layout::decode("conversation", &record)).transpose()
+    }
+}
+
+/// The key that a name or a ticket leads to.
+pub(in crate::store) fn key_in(value: &[u8]) -> ConversationKey {
+    ConversationKey(String::from_utf8_lossy(value).into_owned())
+}

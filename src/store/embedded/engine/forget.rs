@@ -1,0 +1,269 @@
+//! For erasing a customer.
+//!
+//! A read finds all records that lead to the customer. One request erases those and drops the waiting deliveries, so
+//! that nothing more is sent; the settled deliveries follow in small steps. A text that arrives meanwhile begins a new
+//! conversation and stays.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use sled::IVec;
+
+use crate::domain::address;
+use crate::domain::conversation::{Conversation, ConversationKey};
+use crate::domain::delivery::Delivery;
+use crate::domain::event::{Event, EventKind};
+use crate::domain::kind::KindName;
+use crate::domain::lanes::{LaneName, Position};
+use crate::domain::operator::{Act, Identifiers, Order, digest};
+use crate::store::embedded::engine::core::{Core, Effect, lane_of, prefix_of};
+use crate::store::embedded::engine::directory::key_in;
+use crate::store::embedded::engine::people::Person;
+use crate::store::embedded::engine::sweep::{self, Step};
+use crate::store::embedded::engine::tree::Look;
+use crate::store::embedded::engine::{layout, lists};
+use crate::store::{Forgotten, StoreError};
+
+/// The kind of unreadable bodies ([`EventKind::name`]).
+const UNREADABLE: KindName = KindName::Unreadable;
+
+/// All names and keys of a customer in the store.
+pub(in crate::store) struct Identified {
+    /// The key in the operator's order.
+    named: ConversationKey,
+    /// The keys under which deliveries lie, including those of the customer's tickets.
+    keys: BTreeSet<ConversationKey>,
+    conversations: Vec<IVec>,
+    /// The keys of the aliases and tickets that lead to these conversations.
+    names: Vec<IVec>,
+    identifiers: Identifiers,
+}
+
+/// The part of a delivery's record that the search reads.
+#[derive(Deserialize)]
+struct KindAndKey {
+    kind: KindName,
+    conversation: ConversationKey,
+}
+
+/// Finds all names and keys of a conversation's customer.
+pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<Identified, StoreError> {
+    if *key == address::nobody() {
+        // Unreadable bodies lie under this key; they belong to no single customer.
+        return Err(StoreError::NotFound(format!("conversation {key}")));
+    }
+    let base = match load(look, &layout::conversation(key))? {
+        Some(named) => base_of(look, &named)?,
+        None => key.clone(),
+    };
+    let mut known = Identified {
+        named: key.clone(),
+        keys: BTreeSet::from([key.clone()]),
+        conversations: Vec::new(),
+        names: Vec::new(),
+        identifiers: Identifiers::default(),
+    };
+    known.identifiers.add([key.0.as_str()]);
+    for entry in look.with_prefix(&[layout::CONVERSATION]) {
+        let (at, value) = entry?;
+        let Some(record) = lists::whole(look, &at, value)? else { continue };
+        let conversation: Conversation = layout::decode("conversation", &record)?;
+        if conversation.key == *key || base_of(look, &conversation)? == base {
+            known.take(at, conversation);
+        }
+    }
+    for prefix in [layout::IDENTITY, layout::TICKET, layout::SCOPED_TICKET] {
+        for entry in look.with_prefix(&[prefix]) {
+            let (at, value) = entry?;
+            if known.keys.iter().any(|key| key.0.as_bytes() == &*value) {
+                known.names.push(at);
+            }
+        }
+    }
+    let tickets = known.names.iter().filter_map(|at| layout::ticket_in(at));
+    let tickets: Vec<ConversationKey> = tickets.map(ConversationKey::provisional).collect();
+    known.keys.extend(tickets);
+    Ok(known)
+}
+
+fn load(look: &dyn Look, at: &IVec) -> Result<Option<Conversation>, StoreError> {
+    let Some(value) = look.get(at)? else { return Ok(None) };
+    let record = lists::whole(look, at, value)?;
+    record.map(|record| layout::decode("conversation", &record)).transpose()
+}
+
+/// The customer's first conversation, found as for a new text ([`address::resolve`]).
+fn base_of(look: &dyn Look, conversation: &Conversation) -> Result<ConversationKey, StoreError> {
+    for name in address::identities_of(&conversation.customer, conversation.ends.carrier) {
+        if let Some(key) = look.get(&layout::identity(&name))? {
+            return Ok(key_in(&key));
+        }
+    }
+    Ok(conversation.key.clone())
+}
+
+impl Identified {
+    fn take(&mut self, at: IVec, conversation: Conversation) {
+        let customer = &conversation.customer;
+        let identifiers = [&customer.external_id, &customer.braze_id, &customer.phone, &customer.email];
+        self.identifiers.add(identifiers.into_iter().filter_map(|one| one.as_deref()));
+        self.keys.insert(conversation.key);
+        self.conversations.push(at);
+    }
+
+    /// Whether this unreadable body names the customer.
+    fn is_named_in(&self, event: &[u8]) -> Result<bool, StoreError> {
+        let event: Event = layout::decode("event", event)?;
+        let EventKind::Unreadable(kept) = event.kind else { return Ok(false) };
+        Ok(STANDARD.decode(&kept.body).is_ok_and(|body| self.identifiers.are_in(&body)))
+    }
+}
+
+/// The customer's settled deliveries after `after` and before `end`, and the number of unreadable bodies on the way
+/// that do not name the customer.
+pub(in crate::store) fn left(
+    look: &dyn Look,
+    known: &Identified,
+    after: Option<Position>,
+    end: Position,
+) -> Result<(Step, u64), StoreError> {
+    let mut unattributed = 0;
+    let mut step = sweep::through(look, layout::HISTORY, after, |position, record| {
+        let fields: KindAndKey = layout::decode("delivery", record)?;
+        if fields.kind != UNREADABLE {
+            return Ok(known.keys.contains(&fields.conversation));
+        }
+        let theirs = match layout::event_in(record) {
+            Some(event) => known.is_named_in(event)?,
+            None => {
+                let at = layout::at_position(layout::EVENT, position);
+                let event = look.get(&at)?;
+                let event = event.map(|value| lists::whole(look, &at, value)).transpose()?.flatten();
+                event.is_some_and(|event| known.is_named_in(&event).unwrap_or(false))
+            }
+        };
+        unattributed += u64::from(!theirs);
+        Ok(theirs)
+    })?;
+    step.positions.retain(|position| *position < end);
+    Ok((step, unattributed))
+}
+
+impl Core {
+    /// Erases the names, tickets and conversations of the customer, and drops the waiting deliveries. Also returns the
+    /// position that lies behind all deliveries still to be erased.
+    pub(in crate::store) fn begin_to_forget(
+        &mut self,
+        known: &Identified,
+        order: &Order,
+    ) -> Result<(Forgotten, Position), StoreError> {
+        let mut waiting = Vec::new();
+        for conversation in &known.keys {
+            for lane in LaneName::all(conversation) {
+                waiting.extend(self.lanes.positions(&lane));
+            }
+        }
+        let mut forgotten = self.drop_theirs(known, &waiting)?;
+        for at in &known.conversations {
+            if let Some(record) = self.journal.load(at)? {
+                self.drop_conversation(&layout::decode("conversation", &record)?)?;
+                forgotten.conversations += 1;
+            }
+        }
+        for at in &known.names {
+            forgotten.names += u64::from(self.journal.get(at)?.is_some());
+            self.journal.remove(at.clone())?;
+        }
+        self.note_forgotten(known, &forgotten, order)?;
+        Ok((forgotten, self.fresh_position()))
+    }
+
+    /// Erases these settled deliveries; one step.
+    pub(in crate::store) fn go_on_forgetting(
+        &mut self,
+        known: &Identified,
+        positions: &[Position],
+        order: &Order,
+    ) -> Result<Forgotten, StoreError> {
+        let forgotten = self.drop_theirs(known, positions)?;
+        self.note_forgotten(known, &forgotten, order)?;
+        Ok(forgotten)
+    }
+
+    fn note_forgotten(&mut self, known: &Identified, forgotten: &Forgotten, order: &Order) -> Result<(), StoreError> {
+        if forgotten.is_nothing() {
+            return Ok(());
+        }
+        let count = forgotten.settled + forgotten.waiting + forgotten.unreadable;
+        self.note(Act::Forget { conversation: digest(&known.named), count }, order)
+    }
+
+    fn drop_theirs(&mut self, known: &Identified, positions: &[Position]) -> Result<Forgotten, StoreError> {
+        let mut forgotten = Forgotten::default();
+        let mut gone: Vec<Delivery> = Vec::new();
+        for position in positions {
+            // It may have moved since it was looked up.
+            let Some(delivery) = self.find(*position)? else { continue };
+            let unreadable = delivery.kind == UNREADABLE;
+            if !unreadable && !known.keys.contains(&delivery.conversation) {
+                continue;
+            }
+            let waits = delivery.state.holds_lane();
+            let lane = lane_of(&delivery);
+            if self.lanes.lease_of(&lane).is_some_and(|lease| lease.positions.contains(position)) {
+                forgotten.in_hand += 1;
+                continue;
+            }
+            self.drop_delivery(&delivery)?;
+            if waits {
+                self.follow(Effect::Leave(lane, *position));
+                gone.push(delivery);
+                forgotten.waiting += 1;
+            } else if unreadable {
+                forgotten.unreadable += 1;
+            } else {
+                forgotten.settled += 1;
+            }
+        }
+        self.leave_groups(&gone.iter().collect::<Vec<_>>())?;
+        Ok(forgotten)
+    }
+
+    /// Drops a conversation and its searchable fields.
+    pub(in crate::store) fn drop_conversation(&mut self, known: &Conversation) -> Result<(), StoreError> {
+        self.follow(Effect::Knows(Some(Person::of(known)), None));
+        self.journal.remove(layout::conversation(&known.key))
+    }
+
+    /// Drops a delivery with its event and the vendor's answers.
+    pub(in crate::store) fn drop_delivery(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+        let position = Position::of(delivery.id);
+        let key = layout::at_position(prefix_of(delivery), position);
+        let record = self.journal.load(&key)?.ok_or_else(|| StoreError::NotFound(delivery.id.to_string()))?;
+        self.journal.remove(key)?;
+        if layout::event_in(&record).is_none() {
+            self.journal.remove(layout::at_position(layout::EVENT, position))?;
+        }
+        self.drop_answers(position)?;
+        self.follow(Effect::Stands(Some(self.index.entry(delivery)), None));
+        Ok(())
+    }
+}
+
+impl Forgotten {
+    /// Whether there was nothing to forget.
+    pub(in crate::store) fn is_nothing(&self) -> bool {
+        let all = [self.conversations, self.names, self.settled, self.waiting, self.unreadable, self.in_hand];
+        all.iter().all(|count| *count == 0)
+    }
+
+    /// Adds the counts of a further step.
+    pub(in crate::store) fn add(&mut self, more: &Self) {
+        self.settled += more.settled;
+        self.waiting += more.waiting;
+        self.unreadable += more.unreadable;
+        self.in_hand += more.in_hand;
+    }
+}

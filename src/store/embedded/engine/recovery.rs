@@ -1,0 +1,331 @@
+//! For taking up where the last process stopped: records fill the memory, and deliveries that were being sent are
+//! marked to be looked for. In a store put back from a backup, so are the waiting ones that may have been sent since.
+//!
+//! The store accepts nothing before this is done, so an interrupted start begins again from the beginning.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use sled::IVec;
+
+use crate::domain::conversation::ConversationKey;
+use crate::domain::delivery::{Delivery, State, Transition};
+use crate::domain::event::Customer;
+use crate::domain::lanes::Position;
+use crate::store::embedded::engine::claims::{apply, lose};
+use crate::store::embedded::engine::core::{Core, entry_of, lane_of};
+use crate::store::embedded::engine::disk::Disk;
+use crate::store::embedded::engine::epochs::{Epochs, Opening};
+use crate::store::embedded::engine::journal::Journal;
+use crate::store::embedded::engine::layout;
+use crate::store::embedded::engine::people::Person;
+use crate::store::embedded::engine::tree::{Look, Tree};
+use crate::store::{LostTime, StoreError, StoreLimits};
+
+/// How long a lost time matters: catch-up fetches the agents' replies of that time within it, or never.
+const LOST_TIME_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How far an opening's time may lie before the last known time: a corrected clock may differ by as much.
+const BACK_MAX: SignedDuration = SignedDuration::from_secs(60);
+
+/// How far it may lie after that time. A longer rest counts as a set clock: old records then stay for as long again as
+/// they are kept, which costs some room, and none is dropped too soon.
+const REST_MAX: SignedDuration = SignedDuration::from_hours(84);
+
+/// The same for waiting deliveries, which are given up after a day: after a longer rest they have a day again.
+const REST_OF_WAITING_MAX: SignedDuration = SignedDuration::from_hours(1);
+
+/// The number of deliveries marked in one commit.
+const DOUBTED_AT_ONCE: usize = 1_000;
+
+/// The dates in the records.
+#[derive(Default)]
+struct Dates {
+    /// The latest date of all records.
+    latest: Option<Timestamp>,
+    /// The last record, and when it was accepted.
+    last: Option<(Position, Timestamp)>,
+}
+
+/// The fields of a conversation that the index keeps.
+#[derive(Deserialize)]
+struct IndexedFields {
+    key: ConversationKey,
+    customer: Customer,
+}
+
+/// An opening's own values.
+pub(in crate::store) struct Start {
+    /// Drawn at random: the epoch of this opening.
+    pub(in crate::store) epoch: u32,
+    /// The time.
+    pub(in crate::store) now: Timestamp,
+    /// The store's home; `None` on a medium that cannot be copied back.
+    pub(in crate::store) home: Option<Home>,
+}
+
+/// The place of a store, by which a copy that was put back differs from its original.
+#[derive(Clone, Debug, Default)]
+pub(in crate::store) struct Home {
+    /// The file system's identity of the store's own file. A copy has another one.
+    pub(in crate::store) identity: Vec<u8>,
+    /// The epochs of the openings that left a mark there.
+    pub(in crate::store) marks: Vec<u32>,
+    /// Whether the operator says that the store was put back.
+    pub(in crate::store) told: bool,
+}
+
+/// Takes up the records in a tree, or begins a new store in an empty one, and commits.
+pub(in crate::store) fn take_up(
+    tree: Box<dyn Tree>,
+    disk: Disk,
+    limits: &StoreLimits,
+    start: Start,
+) -> Result<Core, StoreError> {
+    let next = first_unused(&*tree)?;
+    let before = openings(&*tree)?;
+    let last_opened = before.iter().map(|opening| opening.at).max();
+    let kept = first_needed(&*tree, &before)?;
+    let present = Opening { first: next, epoch: start.epoch, at: start.now };
+    let epochs = Epochs::begin(before.get(kept..).unwrap_or_default().to_vec(), present);
+    let was_put_back = match &start.home {
+        Some(home) => !before.is_empty() && is_put_back(&*tree, home, &before)?,
+        None => false,
+    };
+    let view = tree.view();
+    let mut core = Core::new(Journal::new(tree, next), epochs, limits.clone(), disk);
+    let Dates { latest, last } = recover(&*view, &mut core, start.now)?;
+    let last_known = latest.max(last_opened).unwrap_or(start.now).min(start.now);
+    core.time_since = time(&*view, layout::META_TIME)?.unwrap_or(Timestamp::MIN);
+    // Under one number the order in time is: the opening, the record that the clock runs on, the acceptance.
+    let opened = before.last().filter(|opening| opening.at > Timestamp::MIN);
+    let told = [
+        opened.map(|opening| (opening.first, 0, opening.at)),
+        alive(&*view)?.map(|(number, at)| (number, 1, at)),
+        last.map(|(position, at)| (position.0 >> 16, 2, at)),
+    ];
+    let told_last = told.into_iter().flatten().max().map(|(_, _, at)| at);
+    core.ages_since = time(&*view, layout::META_AGES)?.unwrap_or(Timestamp::MIN);
+    if told_last.is_some_and(|told| does_not_follow(start.now, told, REST_MAX)) {
+        core.set_time_since(start.now);
+    } else if told_last.is_some_and(|told| does_not_follow(start.now, told, REST_OF_WAITING_MAX)) {
+        core.set_ages_since(start.now);
+    }
+    core.lost_time = known_lost_time(&*view, start.now)?;
+    if was_put_back {
+        let doubted = doubt(&*view, &mut core, start.now)?;
+        let since = core.lost_time.map_or(last_known, |lost| lost.since.min(last_known));
+        core.lost_time = Some(LostTime { since, until: start.now, doubted: Some(doubted) });
+    }
+    core.recover_pauses(&*view)?;
+    write_start(&mut core, &before, kept, &start)?;
+    core.commit()?;
+    Ok(core)
+}
+
+/// Records this opening. Comes last: until then the next start finds the store as this one did.
+fn write_start(core: &mut Core, before: &[Opening], kept: usize, start: &Start) -> Result<(), StoreError> {
+    for opening in before.get(..kept).unwrap_or_default() {
+        core.journal.remove(layout::opened(opening.first))?;
+    }
+    let present = core.epochs.present();
+    // The epoch of a store of an earlier version becomes the first of the list.
+    if let Some(first) = before.get(kept..).unwrap_or_default().first().filter(|first| first.first == 0) {
+        core.journal.put(layout::opened(0), opening_record(*first));
+    }
+    core.journal.remove(layout::META_EPOCH.into())?;
+    core.journal.put(layout::opened(present.first), opening_record(present));
+    if let Some(home) = &start.home {
+        core.journal.put(layout::META_HOME.into(), IVec::from(home.identity.as_slice()));
+    }
+    match &core.lost_time {
+        Some(lost) => {
+            let record = layout::encode("lost time", &(lost.since, lost.until))?;
+            core.journal.put(layout::META_LOST.into(), IVec::from(record));
+        }
+        None => core.journal.remove(layout::META_LOST.into())?,
+    }
+    core.keep();
+    Ok(())
+}
+
+fn unreadable(cause: &str) -> StoreError {
+    StoreError::Failed(cause.to_owned())
+}
+
+/// The first unused number.
+fn first_unused(look: &dyn Look) -> Result<u64, StoreError> {
+    let mut next = number(look, layout::META_NEXT)?.unwrap_or(1).max(1);
+    let positioned = layout::POSITIONED.map(|prefix| (prefix, 16));
+    for (prefix, shift) in positioned.into_iter().chain([(layout::PART, 0), (layout::AUDIT, 0)]) {
+        let last = look.last_with_prefix(&[prefix])?;
+        if let Some(Position(used)) = last.and_then(|(key, _)| layout::position_of(&key)) {
+            next = next.max((used >> shift) + 1);
+        }
+    }
+    Ok(next)
+}
+
+fn number(look: &dyn Look, key: &[u8]) -> Result<Option<u64>, StoreError> {
+    let Some(value) = look.get(key)? else { return Ok(None) };
+    if value.is_empty() || value.len() > 8 {
+        return Err(unreadable("a number has the wrong length"));
+    }
+    Ok(Some(value.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))))
+}
+
+fn opening_record(opening: Opening) -> IVec {
+    let mut record = opening.epoch.to_be_bytes().to_vec();
+    record.extend_from_slice(&opening.at.as_second().to_be_bytes());
+    IVec::from(record)
+}
+
+/// The openings in the store, in order.
+fn openings(look: &dyn Look) -> Result<Vec<Opening>, StoreError> {
+    let mut found = Vec::new();
+    if let Some(epoch) = number(look, layout::META_EPOCH)? {
+        let epoch = u32::try_from(epoch).map_err(|_| unreadable("a number is too large"))?;
+        found.push(Opening { first: 0, epoch, at: Timestamp::MIN });
+    }
+    for entry in look.with_prefix(layout::OPENED) {
+        let (key, value) = entry?;
+        let first = key.get(layout::OPENED.len()..).and_then(|rest| rest.try_into().ok()).map(u64::from_be_bytes);
+        let record = value.split_first_chunk::<4>().and_then(|(epoch, at)| {
+            let at = Timestamp::from_second(i64::from_be_bytes(at.try_into().ok()?)).ok()?;
+            Some((u32::from_be_bytes(*epoch), at))
+        });
+        let (Some(first), Some((epoch, at))) = (first, record) else {
+            return Err(unreadable("an opening is not as this version of tandem writes it"));
+        };
+        found.push(Opening { first, epoch, at });
+    }
+    Ok(found)
+}
+
+/// The first of these openings to which a record or a dedupe key still belongs.
+fn first_needed(look: &dyn Look, openings: &[Opening]) -> Result<usize, StoreError> {
+    let mut oldest = u64::MAX;
+    for prefix in [layout::PENDING, layout::HISTORY, layout::DEDUPE] {
+        if let Some((key, _)) = look.with_prefix(&[prefix]).next().transpose()? {
+            oldest = oldest.min(layout::position_of(&key).map_or(0, |position| position.0 >> 16));
+        }
+    }
+    Ok(openings.partition_point(|opening| opening.first <= oldest).saturating_sub(1))
+}
+
+/// Whether this store is a copy, was overwritten with one, or is said to be one. A store last opened by a version that
+/// recorded no home counts as unmoved.
+fn is_put_back(look: &dyn Look, home: &Home, openings: &[Opening]) -> Result<bool, StoreError> {
+    let is_elsewhere = look.get(layout::META_HOME)?.is_some_and(|then| *then != *home.identity);
+    let is_unknown = |mark: &u32| openings.iter().all(|opening| opening.epoch != *mark);
+    Ok(home.told || is_elsewhere || home.marks.iter().any(is_unknown))
+}
+
+/// The lost time that an earlier opening found.
+fn known_lost_time(look: &dyn Look, now: Timestamp) -> Result<Option<LostTime>, StoreError> {
+    let Some(record) = look.get(layout::META_LOST)? else { return Ok(None) };
+    let (since, until): (Timestamp, Timestamp) = layout::decode("lost time", &record)?;
+    let lost = LostTime { since, until, doubted: None };
+    Ok((now.duration_since(until) < LOST_TIME_LIFE).then_some(lost))
+}
+
+/// Fills the lanes, the index and the dedupe keys. A delivery that was being sent when the bridge stopped may have
+/// happened, and is marked to be looked for.
+fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Dates, StoreError> {
+    let lease = SignedDuration::try_from(core.limits.lease).unwrap_or(SignedDuration::MAX);
+    let (mut latest, mut last) = (None, None);
+    for entry in look.with_prefix(&[layout::PENDING]) {
+        let mut delivery = stored(entry?, look)?;
+        let (position, lane) = (Position::of(delivery.id), lane_of(&delivery));
+        latest = latest.max(Some(delivery.accepted_at)).max(delivery.first_sent_at);
+        last = last.max(Some((position, delivery.accepted_at)));
+        core.index.insert(&core.index.entry(&delivery));
+        core.lanes.insert(&lane, entry_of(&delivery));
+        if let Some(head) = delivery.merged_into {
+            core.groups.entry(Position::of(head)).or_default().push(position);
+        }
+        if let State::Sending { lease_until, .. } = delivery.state {
+            let before = delivery.clone();
+            let since = lease_until.saturating_sub(lease).unwrap_or(now).min(now);
+            lose(&mut delivery, now, "the bridge stopped while calling")?;
+            if let State::Unconfirmed { since: lost_at, .. } = &mut delivery.state {
+                *lost_at = since;
+            }
+            core.write(&before, &delivery)?;
+            core.keep();
+        }
+    }
+    for entry in look.with_prefix(&[layout::HISTORY]) {
+        let delivery = stored(entry?, look)?;
+        latest = latest.max(Some(delivery.accepted_at)).max(delivery.settled_at);
+        last = last.max(Some((Position::of(delivery.id), delivery.accepted_at)));
+        core.index.insert(&core.index.entry(&delivery));
+    }
+    for entry in look.with_prefix(&[layout::CONVERSATION]) {
+        let IndexedFields { key, customer } = layout::decode("conversation", &record(entry?, look)?)?;
+        core.index.know(None, Some(Person::new(&key, &customer)));
+    }
+    for entry in look.with_prefix(&[layout::DEDUPE]) {
+        let (_, value) = entry?;
+        let known = layout::read_remembered(&value);
+        let known = known.ok_or_else(|| StoreError::Failed("a dedupe record is damaged".into()))?;
+        known.iter().for_each(|known| core.dedupe_index.learn(known));
+    }
+    Ok(Dates { latest, last })
+}
+
+/// Whether the time of an opening does not follow the last known time.
+fn does_not_follow(now: Timestamp, told: Timestamp, rest_max: SignedDuration) -> bool {
+    let passed = now.duration_since(told);
+    passed < -BACK_MAX || passed > rest_max
+}
+
+/// The next number and the time when the clock was last seen to run on.
+fn alive(look: &dyn Look) -> Result<Option<(u64, Timestamp)>, StoreError> {
+    let Some(value) = look.get(layout::META_ALIVE)? else { return Ok(None) };
+    let known = value.split_first_chunk::<8>().and_then(|(number, at)| {
+        let at = Timestamp::from_second(i64::from_be_bytes(at.try_into().ok()?)).ok()?;
+        Some((u64::from_be_bytes(*number), at))
+    });
+    known.map(Some).ok_or_else(|| unreadable("a time is not as this version of tandem writes it"))
+}
+
+/// The time in a record of seconds since 1970.
+fn time(look: &dyn Look, key: &[u8]) -> Result<Option<Timestamp>, StoreError> {
+    let Some(value) = look.get(key)? else { return Ok(None) };
+    let seconds = value.as_ref().try_into().map(i64::from_be_bytes);
+    let seconds = seconds.map_err(|_| unreadable("a time has the wrong length"))?;
+    Timestamp::from_second(seconds).map(Some).map_err(|_| unreadable("a time is out of range"))
+}
+
+/// Marks the waiting deliveries that may have been delivered in the lost time to be looked for. Returns their number.
+fn doubt(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<u64, StoreError> {
+    let mut doubted = 0;
+    for (number, entry) in look.with_prefix(&[layout::PENDING]).enumerate() {
+        let position = Position::of(stored(entry?, look)?.id);
+        let before = core.waiting(position)?;
+        // The others read and record only, and are done again.
+        if !before.only_reads() {
+            let mut after = before.clone();
+            let cause = "the store was put back from a backup: it may have been delivered since".to_owned();
+            apply(&mut after, Transition::Doubt { look_at: now, cause }, now)?;
+            core.write(&before, &after)?;
+            core.keep();
+            doubted += 1;
+        }
+        if number % DOUBTED_AT_ONCE == DOUBTED_AT_ONCE - 1 {
+            core.commit()?;
+        }
+    }
+    Ok(doubted)
+}
+
+/// The delivery in an entry.
+fn stored(entry: (IVec, IVec), look: &dyn Look) -> Result<Delivery, StoreError> {
+    layout::decode("delivery", &record(entry, look)?)
+}
+
+/// The whole record in an entry.
+fn record((_, value): (IVec, IVec), look: &dyn Look) -> Result<IVec, StoreError> {
+    let record = layout::assemble(value, |part| look.get(part))?;
+    record.ok_or_else(|| StoreError::Failed("a part of a long record is missing".into()))
+}

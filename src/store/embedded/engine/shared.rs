@@ -1,0 +1,157 @@
+//! The state that the writer thread publishes to all threads: numbers, wake-ups, and its health.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use crate::domain::account::{AccountId, Route};
+use crate::domain::delivery::State;
+use crate::domain::event::EventId;
+use crate::domain::operator::Pause;
+use crate::store::embedded::engine::core::Core;
+use crate::store::embedded::engine::disk::Disk;
+use crate::store::embedded::engine::epochs::Epochs;
+use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, Counts, LostTime, Room, StoreError, StoreLimits};
+
+/// The published side of a store.
+pub(in crate::store) struct Shared {
+    gauges: Mutex<Gauges>,
+    /// One bell a route, made when it is first waited for or rung.
+    bells: Mutex<BTreeMap<Route, Arc<Notify>>>,
+    /// Set by [`crate::store::Store::close`].
+    pub(in crate::store) closed: AtomicBool,
+    failure: OnceLock<StoreError>,
+    limits: StoreLimits,
+    disk: Disk,
+    epochs: Epochs,
+    lost_time: Option<LostTime>,
+    commits: Mutex<CommitStats>,
+}
+
+#[derive(Default)]
+struct Gauges {
+    by_state: [u64; State::NAMES.len()],
+    waiting: BTreeMap<AccountId, u64>,
+    backlog_max: u64,
+    oldest: Option<Timestamp>,
+    next_due: BTreeMap<Route, Timestamp>,
+    pauses: BTreeMap<AccountId, Pause>,
+}
+
+impl Shared {
+    pub(in crate::store) fn new(limits: StoreLimits, core: &Core) -> Self {
+        Self {
+            gauges: Mutex::default(),
+            bells: Mutex::default(),
+            closed: AtomicBool::new(false),
+            failure: OnceLock::new(),
+            limits,
+            disk: core.disk.clone(),
+            epochs: core.epochs.clone(),
+            lost_time: core.lost_time,
+            commits: Mutex::default(),
+        }
+    }
+
+    /// Publishes the state after a commit.
+    pub(in crate::store) fn publish(&self, core: &Core) {
+        let count = |(account, count): (&AccountId, &usize)| (*account, u64::try_from(*count).unwrap_or(u64::MAX));
+        let due = |route| Some((route, core.next_due(route)?));
+        *lock(&self.gauges) = Gauges {
+            by_state: core.index.counts,
+            waiting: core.lanes.by_account().iter().map(count).collect(),
+            backlog_max: core.backlog_max(),
+            oldest: core.lanes.oldest(),
+            next_due: core.lanes.routes().filter_map(due).collect(),
+            pauses: core.operator.pauses.clone(),
+        };
+    }
+
+    /// The wake-up of the caller that waits for work of this destination; it is kept while none waits.
+    pub(in crate::store) fn bell(&self, route: Route) -> Arc<Notify> {
+        Arc::clone(lock(&self.bells).entry(route).or_default())
+    }
+
+    /// Wakes the callers that wait for work of a changed destination.
+    pub(in crate::store) fn wake(&self, core: &mut Core) {
+        std::mem::take(&mut core.changed).into_iter().for_each(|route| self.bell(route).notify_one());
+    }
+
+    pub(in crate::store) fn measured(&self, requests: usize, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let requests = u64::try_from(requests).unwrap_or(u64::MAX);
+        let mut stats = lock(&self.commits);
+        stats.busy += took;
+        stats.requests += requests;
+        // The first bound that is not too low, or the position behind the last.
+        stats.by_micros[COMMIT_MICROS.partition_point(|bound| *bound < micros)] += 1;
+        stats.by_requests[COMMIT_REQUESTS.partition_point(|bound| *bound < requests)] += 1;
+    }
+
+    pub(in crate::store) fn next_due(&self, route: Route) -> Option<Timestamp> {
+        lock(&self.gauges).next_due.get(&route).copied()
+    }
+
+    pub(in crate::store) fn paused(&self, account: AccountId) -> Option<Pause> {
+        lock(&self.gauges).pauses.get(&account).cloned()
+    }
+
+    pub(in crate::store) fn pauses(&self) -> BTreeMap<AccountId, Pause> {
+        lock(&self.gauges).pauses.clone()
+    }
+
+    pub(in crate::store) fn counts(&self) -> Counts {
+        let gauges = lock(&self.gauges);
+        let by_state: BTreeMap<_, _> = State::NAMES.into_iter().zip(gauges.by_state).collect();
+        let waiting = gauges.waiting.clone();
+        let (oldest_unsettled, backlog_max) = (gauges.oldest, gauges.backlog_max);
+        drop(gauges);
+        let room =
+            Room { backlog_max, disk_free_bytes: self.disk.free(), disk_floor_bytes: self.limits.disk_floor_bytes };
+        Counts { by_state, waiting, oldest_unsettled, commits: *lock(&self.commits), room }
+    }
+
+    /// [`crate::store::Store::lost_time`].
+    pub(in crate::store) fn lost_time(&self) -> Option<LostTime> {
+        self.lost_time
+    }
+
+    /// [`crate::store::Store::may_be_later`].
+    pub(in crate::store) fn may_be_later(&self, id: EventId, than: EventId) -> bool {
+        if self.epochs.know(id) { id > than } else { self.lost_time.is_some() }
+    }
+
+    /// Stops all further calls.
+    pub(in crate::store) fn fail(&self, error: StoreError) {
+        self.failure.get_or_init(|| error);
+    }
+
+    /// Whether the store takes calls.
+    pub(in crate::store) fn alive(&self) -> Result<(), StoreError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(StoreError::Closed);
+        }
+        self.failure.get().map_or(Ok(()), |failure| Err(failure.clone()))
+    }
+
+    pub(in crate::store) fn health(&self) -> Result<(), StoreError> {
+        self.alive()?;
+        let (waiting, backlog_max) = {
+            let gauges = lock(&self.gauges);
+            (gauges.waiting.values().sum(), gauges.backlog_max)
+        };
+        if waiting >= backlog_max {
+            return Err(StoreError::BacklogFull(waiting));
+        }
+        self.disk.check(self.limits.disk_floor_bytes)
+    }
+}
+
+/// The values behind these locks are replaced as a whole, so they are good even after a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,215 @@
+//! The store in memory: the bridge's own engine, on a medium in a simulation's hands.
+//!
+//! A call does all its work on the caller's thread, so that one seed gives one course of events. Committed records lie
+//! on the [`Medium`] and outlive the store, as a disk outlives a process; a power cut is to drop the store and open
+//! another on the same medium. No real bridge runs on it: the medium is gone with the process.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sled::IVec;
+
+use crate::store::embedded::engine::backend::Backend;
+use crate::store::embedded::engine::core::Core;
+use crate::store::embedded::engine::disk::Disk;
+use crate::store::embedded::engine::recovery::{self, Start};
+use crate::store::embedded::engine::shared::Shared;
+use crate::store::embedded::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
+use crate::store::{Compaction, StoreError, StoreLimits};
+
+type Records = BTreeMap<IVec, IVec>;
+
+/// The durable records. A clone is the same medium.
+#[derive(Clone)]
+pub struct Medium {
+    records: Arc<Mutex<Arc<Records>>>,
+    free_bytes: Arc<AtomicU64>,
+}
+
+impl Default for Medium {
+    fn default() -> Self {
+        Self { records: Arc::default(), free_bytes: Arc::new(AtomicU64::new(u64::MAX)) }
+    }
+}
+
+impl Medium {
+    /// Another medium with the same contents, and with unlimited room.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self { records: Arc::new(Mutex::new(lock(&self.records).clone())), ..Self::default() }
+    }
+
+    /// Sets the free space from now on. Writes take none of it.
+    pub fn set_free_bytes(&self, free_bytes: u64) {
+        self.free_bytes.store(free_bytes, Ordering::Relaxed);
+    }
+
+    fn disk(&self) -> Disk {
+        let free_bytes = Arc::clone(&self.free_bytes);
+        Disk::measured_by(move || Ok(free_bytes.load(Ordering::Relaxed)))
+    }
+}
+
+/// The store on a [`Medium`].
+pub struct MemoryStore {
+    core: Mutex<Core>,
+    shared: Shared,
+}
+
+impl MemoryStore {
+    /// Opens the store on a medium, or begins one on an empty medium. Only one may be open on a medium at a time.
+    /// `epoch` is as in [`super::sled::SledStore::open`].
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] when a record cannot be read.
+    pub fn open(medium: &Medium, limits: StoreLimits, epoch: u32, now: Timestamp) -> Result<Self, StoreError> {
+        let tree = Box::new(MemoryTree(medium.clone()));
+        let core = recovery::take_up(tree, medium.disk(), &limits, Start { epoch, now, home: None })?;
+        let shared = Shared::new(limits, &core);
+        shared.publish(&core);
+        Ok(Self { core: Mutex::new(core), shared })
+    }
+}
+
+impl Backend for MemoryStore {
+    async fn ask<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Core) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.shared.alive()?;
+        let mut core = lock(&self.core);
+        let outcome = core.attempt(work);
+        if core.commit()? {
+            self.shared.measured(1, Duration::ZERO);
+        }
+        self.shared.publish(&core);
+        self.shared.wake(&mut core);
+        outcome
+    }
+
+    async fn read_named<P, T, A, F>(&self, ask: A, work: F) -> Result<T, StoreError>
+    where
+        P: Send + 'static,
+        T: Send + 'static,
+        A: FnOnce(&Core) -> Result<P, StoreError> + Send + 'static,
+        F: FnOnce(&dyn Look, P) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.shared.alive()?;
+        let (look, what) = {
+            let core = lock(&self.core);
+            (core.journal.tree.view(), ask(&core)?)
+        };
+        work(&*look, what)
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    async fn close_medium(&self, _well: bool) {}
+}
+
+struct MemoryTree(Medium);
+
+/// The records at one moment: a later commit makes a copy.
+struct MemoryLook(Arc<Records>);
+
+impl Look for MemoryTree {
+    fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        Ok(lock(&self.0.records).get(key).cloned())
+    }
+
+    fn range(&self, from: &[u8], to: &[u8]) -> Entries<'_> {
+        let found: Vec<_> = between(&lock(&self.0.records), from, to).collect();
+        Box::new(found.into_iter().map(Ok))
+    }
+
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
+        Ok(between(&lock(&self.0.records), from, to).next_back())
+    }
+}
+
+impl Look for MemoryLook {
+    fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        Ok(self.0.get(key).cloned())
+    }
+
+    fn range(&self, from: &[u8], to: &[u8]) -> Entries<'_> {
+        Box::new(between(&self.0, from, to).map(Ok))
+    }
+
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
+        Ok(between(&self.0, from, to).next_back())
+    }
+}
+
+impl Tree for MemoryTree {
+    fn commit(&mut self, changes: Changes) -> Result<(), StoreError> {
+        let mut records = lock(&self.0.records);
+        let records = Arc::make_mut(&mut records);
+        for (key, value) in changes {
+            match value {
+                Some(value) => records.insert(key, value),
+                None => records.remove(&key),
+            };
+        }
+        Ok(())
+    }
+
+    fn rewrite(&mut self, _begin: Option<Compaction>) -> Result<Rewriting, StoreError> {
+        Ok(Rewriting::Done)
+    }
+
+    fn view(&self) -> Box<dyn Look> {
+        Box::new(MemoryLook(lock(&self.0.records).clone()))
+    }
+}
+
+fn between<'a>(records: &'a Records, from: &[u8], to: &[u8]) -> impl DoubleEndedIterator<Item = (IVec, IVec)> + 'a {
+    let range = records.range::<[u8], _>((std::ops::Bound::Included(from), std::ops::Bound::Excluded(to)));
+    range.map(|(key, value)| (key.clone(), value.clone()))
+}
+
+/// The values behind these locks are changed in one step, so they are good even after a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod histories;
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::store::contract::{Home, contract_tests};
+
+    struct InMemory(Medium);
+
+    #[async_trait]
+    impl Home for InMemory {
+        type Store = MemoryStore;
+
+        async fn new() -> Self {
+            Self(Medium::default())
+        }
+
+        async fn open(&self, limits: StoreLimits, now: Timestamp) -> MemoryStore {
+            MemoryStore::open(&self.0, limits, 7, now).unwrap()
+        }
+
+        async fn crash(&self, store: MemoryStore, now: Timestamp) -> (Self, MemoryStore) {
+            let elsewhere = Self(self.0.copy());
+            drop(store);
+            let again = elsewhere.open(StoreLimits::default(), now).await;
+            (elsewhere, again)
+        }
+    }
+
+    contract_tests!(InMemory);
+}
