@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use tandem::clients::http_client;
+use tandem::vendors::http::http_client;
 
 use process::{Bridge, TOKEN, exchange, free_port};
 

@@ -10,10 +10,10 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::clients;
 use crate::clock::Clock;
 use crate::config;
 use crate::telemetry::{self, Traces};
+use crate::vendors::http::{CONNECT_TIMEOUT, http_client};
 
 mod answers;
 mod bulk;
@@ -283,7 +283,7 @@ fn traces(runtime: &tokio::runtime::Runtime) -> Result<Traces, Failure> {
     if !config::wants_traces() {
         return Ok(Traces::off());
     }
-    let client = clients::http_client(clients::CONNECT_TIMEOUT, telemetry::EXPORT_TIMEOUT);
+    let client = http_client(CONNECT_TIMEOUT, telemetry::EXPORT_TIMEOUT);
     let client = client.map_err(|error| Failure::Failed(format!("cannot build the HTTP client: {error}")))?;
     let started = Traces::start(client, runtime.handle().clone(), Clock::system());
     started.map_err(|error| Failure::Configuration(error.to_string()))

@@ -5,14 +5,14 @@
 //! | # | step | where | takes → gives |
 //! |---|---|---|---|
 //! | 1 | receive, bounded | [`http`] | request → [`intake::RawWebhook`] |
-//! | 2 | verify the raw bytes | [`intake`] | → proof of the sender, made nowhere else |
-//! | 3 | normalise | [`intake`] | → [`domain::event::Event`], or ignored, or to be quarantined |
+//! | 2 | verify the raw bytes | [`vendors::sources`], [`intake`] | → proof of the sender, made nowhere else |
+//! | 3 | normalise | [`vendors`]' sources | → [`domain::event::Event`], or ignored, or to be quarantined |
 //! | 4 | append, synced | [`store`] | → [`store::Accepted`]: new, a duplicate, or an echo of the bridge's own text |
 //! | 5 | acknowledge | [`http`] | 202; store trouble → 503 with `Retry-After` |
 //! | 6 | claim the head of a lane whose needs are open | [`worker`], [`store`] | → [`store::Claim`] |
 //! | 7 | plan the next step | [`domain::plan`] | facts → the next [`domain::plan::Step`] |
 //! | 8 | render | [`mapping`] | [`mapping::Context`] → request body |
-//! | 9 | call | [`clients`] | → answer, or a [`clients::Failure`] named by the next thing to do |
+//! | 9 | call | [`vendors`]' clients | → answer, or a [`vendors::http::Failure`] named by the next thing to do |
 //! | 10 | decide | [`domain::retry`], [`domain::refusals`], [`domain::delivery`] | state + outcome + now → next state |
 //! | 11 | record, synced | [`store`] | [`store::Verdict`]: states, changes learnt, follow-up events, in one commit |
 //!
@@ -23,15 +23,17 @@
 //!
 //! * [`domain`] — messages, conversations and deliveries, and every rule about them. It never does I/O and never reads
 //!   the clock. Every module may use it, and it uses none.
-//! * [`intake`] — from raw webhooks to events. A body is never parsed before it is verified.
+//! * [`intake`] — the values and readers that all webhooks share: the proof of a sender, forms, hand-typed JSON. A body is
+//!   never parsed before it is verified.
 //! * [`mapping`] — from events to request bodies, and from the codes of notes to words in a language. Liquid fills
 //!   leaves and never builds JSON. [`mapping::suppose`] makes a context of an event alone, for people who try a
 //!   mapping.
 //! * [`store`] — the durable state: a change is on the disk once its call returns. An index in memory answers lists and
 //!   searches, and is filled from the records when a store is opened. It never calls a vendor.
-//! * [`clients`] — all calls to Zendesk, to Braze and to the identity provider at which operators sign in, and the
-//!   meaning of the answers. They never decide policy. A vendor's answer is kept as evidence ([`domain::answer`]) that
-//!   no rule reads.
+//! * [`vendors`] — one folder a vendor: the source of its webhooks, the client for its API, the objects that it needs
+//!   and the differences from those that exist. No vendor names another, and none decides policy. [`vendors::http`] makes
+//!   all calls, also to the identity provider at which operators sign in. A vendor's answer is kept as evidence
+//!   ([`domain::answer`]) that no rule reads.
 //! * [`worker`] — claims, acts and records; catches up on missed webhooks; drops old records. A loop that ends is
 //!   started again. It never sees an incoming request.
 //! * [`http`] — the public router, and the operator's router with the API and the console (pages in `templates`, their
@@ -39,14 +41,13 @@
 //!   vendor.
 //! * [`serve`] — the composition root: builds all of the above from a [`config`] and takes it down in order.
 //! * [`config`] — the only reader of the environment, of configuration files and of the secrets file beside them.
-//! * [`setup`] — the objects that the two vendors need, and the differences from those that exist. It never calls them.
 //! * [`cli`] — the sub-commands. [`demo`] is a page to try a conversation on and [`drill`] plays a disaster, both
 //!   against the [`sandbox`], an embedded Zendesk and Braze over real HTTP, which the tests use as well.
 //! * [`clock`] — the only reader of the wall clock and of chance. It follows the wall clock only as far as the
 //!   monotonic clock or a vendor's date confirms it. [`telemetry`] — logs, metrics and traces. [`failpoint`] — the
 //!   points at which a test build can be made to die; a release build has none.
 //!
-//! Intake and worker meet only in the store, which wakes the worker. `store` and `clients` do not know each other. A
+//! Intake and worker meet only in the store, which wakes the worker. `store` and `vendors` do not know each other. A
 //! test (`tests/it/layering.rs`) reads the sources and fails when a layer reaches up.
 //!
 //! # Glossary
@@ -85,7 +86,6 @@
 //! 5. **No sender gets in** without a signature or token, and a customer's text is never code.
 
 pub mod cli;
-pub mod clients;
 pub mod clock;
 pub mod config;
 pub mod demo;
@@ -97,9 +97,9 @@ pub mod intake;
 pub mod mapping;
 pub mod sandbox;
 pub mod serve;
-pub mod setup;
 pub mod store;
 pub mod telemetry;
+pub mod vendors;
 pub mod worker;
 
 /// An event is allocated where it is received and freed by the store's threads, many to one. glibc's allocator spends

@@ -15,10 +15,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use url::Url;
 
-use crate::clients::braze::{Braze, BrazeOptions};
-use crate::clients::media::MediaClient;
-use crate::clients::zendesk::{Fate, Zendesk, ZendeskOptions};
-use crate::clients::{Held, HttpTransport, Transport};
 use crate::clock::Clock;
 use crate::config::{self, Config, Credentials, Faults, StoreUrl, Warning};
 use crate::domain::account::{AccountId, Ends};
@@ -31,6 +27,10 @@ use crate::mapping::Mappings;
 use crate::store::embedded::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Metrics, Readiness, Samples};
+use crate::vendors::braze::{Braze, BrazeOptions};
+use crate::vendors::http::media::MediaClient;
+use crate::vendors::http::{Held, HttpTransport, Transport};
+use crate::vendors::zendesk::{Fate, Zendesk, ZendeskOptions};
 use crate::worker::{
     AlarmOptions, Completions, InTheMaking, KeptFacts, KeptUploads, Loop, MappingsInForce, Notifier, ObservedTransport,
     Pauses, StaffSeen, Supervisor, Worker,

@@ -18,10 +18,6 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span, debug_span, error, info, info_span, warn};
 use url::Url;
 
-use crate::clients::braze::Braze;
-use crate::clients::media::MediaClient;
-use crate::clients::zendesk::Zendesk;
-use crate::clients::{Attempt, Failure};
 use crate::clock::Clock;
 use crate::domain::account::{End, Ends};
 use crate::domain::alarm::{Left, Notice};
@@ -34,6 +30,10 @@ use crate::failpoint;
 use crate::mapping::{Context, Name};
 use crate::store::{Claim, Store, StoreError, Verdict};
 use crate::telemetry::{Metrics, Readiness};
+use crate::vendors::braze::Braze;
+use crate::vendors::http::media::MediaClient;
+use crate::vendors::http::{Attempt, Failure};
+use crate::vendors::zendesk::Zendesk;
 
 mod alarm;
 mod catch_up;

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use reqwest::RequestBuilder;
 use secrecy::SecretString;
-use tandem::clients::http_client;
 use tandem::clock::Clock;
 use tandem::config;
 use tandem::intake::signature::zendesk_signature;
 use tandem::sandbox::braze::Profile;
 use tandem::sandbox::{Sandbox, SandboxOptions};
 use tandem::serve::{Listeners, ServeError, serve};
+use tandem::vendors::http::http_client;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;

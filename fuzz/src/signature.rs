@@ -8,7 +8,8 @@ use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use jiff::Timestamp;
 use tandem::intake::signature::{TANDEM_TOKEN, ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, zendesk_signature};
-use tandem::intake::{Intake, RawWebhook, Refusal, read};
+use tandem::intake::{Intake, RawWebhook, Refusal};
+use tandem::vendors::sources::read;
 
 use super::intake::{NOW, SECRET, TOKEN, authentic, now, options, webhook};
 

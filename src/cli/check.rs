@@ -14,7 +14,7 @@ use super::streams::print_json;
 use super::way::Way;
 use crate::config::{self, Fault, Faults, Place};
 use crate::mapping::{self, Mappings};
-use crate::setup::checkup::State;
+use crate::vendors::checkup::State;
 
 /// Loads the configuration and all mappings, and renders every mapping's sample. With `live`, asks the vendors as well
 /// when the configuration is good.

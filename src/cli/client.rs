@@ -13,8 +13,8 @@ use url::Url;
 
 use super::failure::{Failure, runtime};
 use super::options::By;
-use crate::clients::http_client;
 use crate::config;
+use crate::vendors::http::http_client;
 
 /// The bridge is near, or does not run.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

@@ -1,7 +1,7 @@
 //! `tandem check --live`: checks the installation at both vendors, and shows the findings on one screen.
 //!
 //! It asks the running bridge for its account of webhooks. It changes nothing: its only posts are a search, and a
-//! test of the webhook in which the bridge finds nothing to do. [`crate::setup::checkup`] decides the meaning of the
+//! test of the webhook in which the bridge finds nothing to do. [`crate::vendors::checkup`] decides the meaning of the
 //! findings.
 
 use std::io::Write;
@@ -14,16 +14,16 @@ use super::failure::Failure;
 use super::inbound::arrivals;
 use super::table::printable;
 use super::way::Way;
-use crate::clients::braze::{Braze, Recipient};
-use crate::clients::zendesk::Zendesk;
-use crate::clients::zendesk::admin::CHECK_SCOPE;
-use crate::clients::{HttpTransport, Transport};
 use crate::clock::Clock;
 use crate::config::{self, Config, Credentials};
-use crate::intake::CHECK_EVENT;
+use crate::intake::public_address;
 use crate::serve;
-use crate::setup::checkup::{self, Line, State};
-use crate::setup::endpoint;
+use crate::vendors::braze::{Braze, Recipient};
+use crate::vendors::checkup::{self, Line, State};
+use crate::vendors::http::{HttpTransport, Transport};
+use crate::vendors::zendesk::Zendesk;
+use crate::vendors::zendesk::admin::CHECK_SCOPE;
+use crate::vendors::zendesk::source::CHECK_EVENT;
 
 /// A customer id that no customer has.
 const NOBODY: &str = "tandem-check-nobody";
@@ -79,7 +79,7 @@ async fn look_at_zendesk(zendesk: &Zendesk, config: &Config, clock: &Clock) -> V
         lines.push(checkup::no_public_url());
         return lines;
     };
-    look_at_installation(zendesk, config, &endpoint(public_url, "/webhooks/zendesk"), &mut lines).await;
+    look_at_installation(zendesk, config, &public_address(public_url, "/webhooks/zendesk"), &mut lines).await;
     lines
 }
 

@@ -17,8 +17,9 @@ use super::options::{ConfigFile, Form};
 use super::streams::{print_json, read_input};
 use crate::config::{self, keys};
 use crate::domain::event::{Event, Unreadable};
-use crate::intake::{self, Intake, IntakeOptions};
+use crate::intake::{Intake, IntakeOptions};
 use crate::mapping::{self, Context, File, Mappings, Misfit, Name, Supposed};
+use crate::vendors::sources;
 
 /// Far more than the largest event that the bridge accepts.
 const EVENT_MAX_BYTES: u64 = 1024 * 1024;
@@ -120,7 +121,7 @@ fn read_event(name: Name, file: &Path, input: &mut impl Read) -> Result<Context,
         Err(error) if is_meant_as_context(text) => Err(is_no_event(&error)),
         Err(_) => {
             let sample = mapping::sample(name).map_err(|fault| Failure::Failed(fault.to_string()))?;
-            let path = intake::likely_path(text.as_bytes());
+            let path = sources::likely_path(text.as_bytes());
             let event = read_webhook(text, path, &sample).map_err(|what| is_no_event(&what))?;
             let supposed = mapping::suppose(name, sample, &event).map_err(misfit)?;
             say_what_is_supposed(path, &event, &supposed);
@@ -151,7 +152,7 @@ fn read_webhook(text: &str, path: &str, sample: &Context) -> Result<Event, Strin
         content_type: None,
         body: STANDARD.encode(text),
     };
-    match intake::reread(&body, sample.event.received_at, &options) {
+    match sources::reread(&body, sample.event.received_at, &options) {
         Intake::Event { event, .. } => Ok(event),
         Intake::Ignored { reason } => Err(format!("posted to {path}, it would be ignored: {reason}")),
         Intake::Quarantined { cause, .. } => Err(format!("posted to {path}, it would be quarantined: {cause}")),

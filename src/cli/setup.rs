@@ -1,6 +1,6 @@
 //! `tandem setup`: installs tandem at Zendesk, and prints everything that a person has to type into Braze.
 //!
-//! It never decides: [`crate::setup`] compares and words, [`crate::clients`] call, and this module prints.
+//! It never decides: the vendors' `setup` compares and words, their clients call, and this module prints.
 
 use std::io::Write;
 

@@ -23,12 +23,12 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{DemoError, configuration, secrets};
-use crate::clients::media::MediaClient;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::retry::later;
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::serve::{Listeners, ServeError, serve_with_media};
+use crate::vendors::http::media::MediaClient;
 
 /// How long a killed bridge stays down: long enough to text into the silence, shorter than Braze's five repeats last.
 const DOWN: Duration = Duration::from_secs(3);

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::clients::http_client;
+use crate::vendors::http::http_client;
 
 /// The deadline of a call: the bridge is on this machine, and answers at once or is killed.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -1,7 +1,7 @@
 //! Causes: why a call failed or a delivery ended, in one line.
 //!
 //! A cause is a sentence of this bridge's own, or names the vendor that answered, the status and the codes
-//! (`clients::words`). Stores keep it as text, those of earlier versions as well, so its parts are read back here. This
+//! (`error_phrases`). Stores keep it as text, those of earlier versions as well, so its parts are read back here. This
 //! module never decides the consequences.
 
 use crate::domain::account::End;

@@ -31,8 +31,9 @@ use crate::domain::account::Ends;
 use crate::domain::event::EventId;
 use crate::domain::inbound::{Door, Otherwise, Slot};
 use crate::failpoint;
-use crate::intake::{self, Endpoint, Intake, IntakeOptions, RawWebhook, Refusal};
+use crate::intake::{Endpoint, Intake, IntakeOptions, RawWebhook, Refusal};
 use crate::store::{Accepted, StoreError};
+use crate::vendors::sources;
 
 /// The limit on a body. Zendesk cuts comments at 64 KiB, and Braze's texts are far shorter.
 const BODY_MAX_BYTES: usize = 256 * 1024;
@@ -199,7 +200,7 @@ async fn receive<'a>(
     if body.size_hint().lower() > BODY_MAX_BYTES as u64 {
         return Err(Answer::TooLarge);
     }
-    intake::glance(&endpoint, &parts.headers, &options).map_err(|why| Answer::Refused(why.name()))?;
+    sources::glance(&endpoint, &parts.headers, &options).map_err(|why| Answer::Refused(why.name()))?;
     let door = endpoint.door();
     let mut share = Share { desk, taken: None };
     let body = read_body(body, &mut share).await?;
@@ -213,10 +214,10 @@ async fn receive<'a>(
 /// Reads a webhook, and returns the time of its arrival. A signature that is stale by the bridge's time but fresh by
 /// the machine's clock shows that the machine's clock was set right, so the bridge adopts it.
 fn read(clock: &Clock, mut webhook: RawWebhook, options: &IntakeOptions) -> (Intake, Timestamp) {
-    let intake = intake::read(&webhook, options);
+    let intake = sources::read(&webhook, options);
     if matches!(intake, Intake::Refused { why: Refusal::Stale }) && clock.trouble().is_some() {
         webhook.received_at = clock.wall();
-        let again = intake::read(&webhook, options);
+        let again = sources::read(&webhook, options);
         if !matches!(again, Intake::Refused { .. }) {
             clock.adopt_wall();
             return (again, webhook.received_at);

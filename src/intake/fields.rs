@@ -11,16 +11,16 @@ use super::lenient_json;
 use super::reading::Stop;
 
 /// The longest identifier, because Zendesk's `external_id` takes 255 characters.
-pub(super) const ID_MAX_CHARS: usize = 255;
+pub(crate) const ID_MAX_CHARS: usize = 255;
 
 /// The longest name, subject or other word; longer ones are cut.
-pub(super) const LINE_MAX_CHARS: usize = 255;
+pub(crate) const LINE_MAX_CHARS: usize = 255;
 
 /// The longest text. Zendesk silently cuts a comment at 64 kB, and escaping makes the text longer.
-pub(super) const TEXT_MAX_BYTES: usize = 32 * 1024;
+pub(crate) const TEXT_MAX_BYTES: usize = 32 * 1024;
 
 /// The body as a JSON object.
-pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, Stop> {
+pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, Stop> {
     match lenient_json::parse(body) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(unreadable("the body is JSON, but not an object")),
@@ -28,7 +28,7 @@ pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, Stop> {
     }
 }
 
-pub(super) fn unreadable(cause: &str) -> Stop {
+pub(crate) fn unreadable(cause: &str) -> Stop {
     Stop::Unreadable(cause.to_owned())
 }
 
@@ -38,7 +38,7 @@ pub(super) fn unreadable(cause: &str) -> Stop {
 ///
 /// For anything else than a string, a number or null, because its meaning is unknown. For a number with a fraction or
 /// with too many digits, because a parser rounds it, and the nearest identifier is another person's.
-pub(super) fn string<'a>(map: &'a Map<String, Value>, key: &str) -> Result<Option<Cow<'a, str>>, Stop> {
+pub(crate) fn string<'a>(map: &'a Map<String, Value>, key: &str) -> Result<Option<Cow<'a, str>>, Stop> {
     match map.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
@@ -52,7 +52,7 @@ pub(super) fn string<'a>(map: &'a Map<String, Value>, key: &str) -> Result<Optio
 }
 
 /// An identifier: one line, never cut.
-pub(super) fn id(map: &Map<String, Value>, key: &str) -> Result<Option<String>, Stop> {
+pub(crate) fn id(map: &Map<String, Value>, key: &str) -> Result<Option<String>, Stop> {
     let Some(id) = string(map, key)?.and_then(|text| one_line(&text, usize::MAX)) else { return Ok(None) };
     if id.contains("{{") || id.contains("${") {
         // The template was sent unrendered, so this is no customer's id.
@@ -65,7 +65,7 @@ pub(super) fn id(map: &Map<String, Value>, key: &str) -> Result<Option<String>, 
 }
 
 /// A positive whole number, also as text. The published placeholder `#{{ticket.id}}` puts a `#` before it.
-pub(super) fn number(map: &Map<String, Value>, key: &str) -> Result<Option<u64>, Stop> {
+pub(crate) fn number(map: &Map<String, Value>, key: &str) -> Result<Option<u64>, Stop> {
     let refused = || Stop::Unreadable(format!("`{key}` is not a positive whole number"));
     if map.get(key).is_some_and(Value::is_f64) {
         return Err(refused());
@@ -75,12 +75,12 @@ pub(super) fn number(map: &Map<String, Value>, key: &str) -> Result<Option<u64>,
 }
 
 /// A name or another short word: one line, cut where it is too long.
-pub(super) fn line(map: &Map<String, Value>, key: &str) -> Option<String> {
+pub(crate) fn line(map: &Map<String, Value>, key: &str) -> Option<String> {
     one_line(&string(map, key).ok().flatten()?, LINE_MAX_CHARS)
 }
 
 /// A text, cleaned; `None` when blank.
-pub(super) fn text(map: &Map<String, Value>, key: &str) -> Result<Option<String>, Stop> {
+pub(crate) fn text(map: &Map<String, Value>, key: &str) -> Result<Option<String>, Stop> {
     let Some(text) = string(map, key)? else { return Ok(None) };
     let text = clean(&text);
     if text.len() > TEXT_MAX_BYTES {
@@ -90,7 +90,7 @@ pub(super) fn text(map: &Map<String, Value>, key: &str) -> Result<Option<String>
 }
 
 /// A positive whole number in digits, perhaps with `#` before it.
-pub(super) fn positive(text: &str) -> Option<u64> {
+pub(crate) fn positive(text: &str) -> Option<u64> {
     let digits = text.trim();
     let digits = digits.strip_prefix('#').unwrap_or(digits);
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -101,13 +101,13 @@ pub(super) fn positive(text: &str) -> Option<u64> {
 
 /// The text without control characters, which no phone shows and which break JSON, logs and terminals. Every line break
 /// becomes a line feed; tabs stay.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     text.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect()
 }
 
 /// The text as one line of at most `max` characters; `None` when nothing is left of it.
-pub(super) fn one_line(text: &str, max: usize) -> Option<String> {
+pub(crate) fn one_line(text: &str, max: usize) -> Option<String> {
     let text = text.trim();
     if text.len() <= max && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         // Nearly every value takes this way.

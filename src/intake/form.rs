@@ -12,7 +12,7 @@ const FIELDS_MAX: usize = 100;
 
 /// Reads a form into a flat object of strings. A repeated key becomes a list if it is `list_key`. Any other repeated
 /// key is an error, as in JSON, because it means that a text was filled in unencoded and broke out.
-pub(super) fn parse(body: &[u8], list_key: &str) -> Result<Map<String, Value>, Stop> {
+pub(crate) fn parse(body: &[u8], list_key: &str) -> Result<Map<String, Value>, Stop> {
     let mut map = Map::new();
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     let pairs = body.split(|b| *b == b'&').filter(|pair| !pair.trim_ascii().is_empty());
@@ -39,7 +39,7 @@ pub(super) fn parse(body: &[u8], list_key: &str) -> Result<Map<String, Value>, S
 }
 
 /// Undoes the encoding of one key or value.
-pub(super) fn decode(text: &[u8]) -> Result<String, Stop> {
+pub(crate) fn decode(text: &[u8]) -> Result<String, Stop> {
     let spaced: Vec<u8> = text.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
     String::from_utf8(percent_decode(&spaced).collect()).map_err(|_| unreadable("the form is not UTF-8"))
 }

@@ -37,24 +37,24 @@ pub enum Intake {
 }
 
 /// The result of a reader.
-pub(super) struct Reading {
-    pub(super) dedupe: Vec<DedupeKey>,
-    pub(super) outcome: Result<EventKind, Stop>,
+pub(crate) struct Reading {
+    pub(crate) dedupe: Vec<DedupeKey>,
+    pub(crate) outcome: Result<EventKind, Stop>,
 }
 
 /// The reason why a body does not become an event of its own.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(crate) enum Stop {
     Ignored(&'static str),
     Unreadable(String),
 }
 
 impl Reading {
-    pub(super) fn unreadable(cause: &str) -> Self {
+    pub(crate) fn unreadable(cause: &str) -> Self {
         Self { dedupe: Vec::new(), outcome: Err(Stop::Unreadable(cause.to_owned())) }
     }
 
-    pub(super) fn into_intake(self, received_at: Timestamp, kept: impl FnOnce() -> Unreadable) -> Intake {
+    pub(crate) fn into_intake(self, received_at: Timestamp, kept: impl FnOnce() -> Unreadable) -> Intake {
         let dedupe = self.dedupe;
         match self.outcome {
             Ok(kind) => Intake::Event { event: Event { received_at, kind }, dedupe },

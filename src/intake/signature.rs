@@ -44,12 +44,12 @@ pub struct Verified<'a> {
 
 impl<'a> Verified<'a> {
     /// The bytes exactly as they were posted.
-    pub(super) fn body(&self) -> &'a [u8] {
+    pub(crate) fn body(&self) -> &'a [u8] {
         self.body
     }
 
     /// A body from the bridge's own store, which keeps only verified ones.
-    pub(super) fn when_it_came(body: &'a [u8]) -> Self {
+    pub(crate) fn when_it_came(body: &'a [u8]) -> Self {
         Self { body }
     }
 }
@@ -63,7 +63,7 @@ pub fn zendesk_signature(secret: &SecretString, timestamp: &str, body: &[u8]) ->
 
 /// The content of Zendesk's two headers: the signature's bytes, if they have a signature's length, and the timestamp's
 /// text. It proves nothing.
-pub(super) fn seal(headers: &HeaderMap) -> Result<([u8; 32], &[u8]), Refusal> {
+pub(crate) fn seal(headers: &HeaderMap) -> Result<([u8; 32], &[u8]), Refusal> {
     let signature = only(headers, ZENDESK_SIGNATURE)?;
     let timestamp = only(headers, ZENDESK_TIMESTAMP)?;
     let signature = BASE64.decode(signature.trim_ascii()).map_err(|_| Refusal::WrongSignature)?;
@@ -71,7 +71,7 @@ pub(super) fn seal(headers: &HeaderMap) -> Result<([u8; 32], &[u8]), Refusal> {
 }
 
 /// Checks Zendesk's signature over the raw body, and that it was made within the tolerance of now, either way.
-pub(super) fn verify_zendesk<'a>(webhook: &'a RawWebhook, options: &IntakeOptions) -> Result<Verified<'a>, Refusal> {
+pub(crate) fn verify_zendesk<'a>(webhook: &'a RawWebhook, options: &IntakeOptions) -> Result<Verified<'a>, Refusal> {
     let (signature, timestamp) = seal(&webhook.headers)?;
     let mut matches = Choice::from(0);
     for secret in &options.zendesk_secrets {
@@ -98,14 +98,14 @@ pub(super) fn verify_zendesk<'a>(webhook: &'a RawWebhook, options: &IntakeOption
 }
 
 /// Checks that the request presents one of the Braze tokens ([`check_token`]).
-pub(super) fn verify_braze<'a>(webhook: &'a RawWebhook, options: &IntakeOptions) -> Result<Verified<'a>, Refusal> {
+pub(crate) fn verify_braze<'a>(webhook: &'a RawWebhook, options: &IntakeOptions) -> Result<Verified<'a>, Refusal> {
     check_token(&webhook.headers, options)?;
     Ok(Verified { body: &webhook.body })
 }
 
 /// Whether the headers present one of the Braze tokens: as `Authorization: Bearer`, as `Authorization: Basic` whose
 /// decoded text or password is the token, or as [`TANDEM_TOKEN`].
-pub(super) fn check_token(headers: &HeaderMap, options: &IntakeOptions) -> Result<(), Refusal> {
+pub(crate) fn check_token(headers: &HeaderMap, options: &IntakeOptions) -> Result<(), Refusal> {
     if !headers.contains_key(AUTHORIZATION) && !headers.contains_key(TANDEM_TOKEN) {
         return Err(Refusal::MissingToken);
     }

@@ -7,8 +7,15 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use jiff::Timestamp;
 use secrecy::SecretString;
+use url::Url;
 
 use crate::domain::inbound::Door;
+
+/// The address of an endpoint below the one at which the vendors reach the bridge.
+#[must_use]
+pub fn public_address(public_url: &Url, path: &str) -> String {
+    format!("{}{path}", public_url.as_str().trim_end_matches('/'))
+}
 
 /// A webhook as it was received. It has no `Debug` form, because every part of it may be secret or personal.
 pub struct RawWebhook {

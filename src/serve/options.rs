@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::clients::zendesk::Auth;
 use crate::config::{Config, Credentials};
 use crate::domain::alarm;
 use crate::domain::retry::RetryPolicy;
 use crate::intake::IntakeOptions;
+use crate::vendors::zendesk::Auth;
 use crate::worker::{AlarmOptions, Retention, WorkerOptions};
 
 pub(super) fn intake_options(config: &Config) -> IntakeOptions {

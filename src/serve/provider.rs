@@ -8,11 +8,11 @@ mod client {
 
     use futures_util::future::BoxFuture;
 
-    use crate::clients::oidc::{OidcOptions, Provider};
-    use crate::clients::{CONNECT_TIMEOUT, http_client};
     use crate::clock::Clock;
     use crate::config::IdentityProvider;
     use crate::http::{self, Begun, SignedOn};
+    use crate::vendors::http::oidc::{OidcOptions, Provider};
+    use crate::vendors::http::{CONNECT_TIMEOUT, http_client};
 
     /// How long one answer may take: a person waits in front of the browser.
     const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -18,12 +18,12 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::clients::Transport;
 use crate::clock::Clock;
 use crate::domain::alarm::{Alarms, Console, Digest, Notice};
 use crate::domain::retry::{RetryPolicy, later};
 use crate::store::{DeliveryFilter, Store, StoreError};
 use crate::telemetry::Metrics;
+use crate::vendors::http::Transport;
 
 /// Unconfirmed deliveries that are counted at the start. Where there are more, the number told is a lower bound.
 const RECALLED_MAX: usize = 1000;

@@ -25,11 +25,11 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::clients::Failure;
 use crate::clock::Trouble;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::event::{AgentReply, Event, EventKind, TicketId, TicketRef};
 use crate::domain::retry::{before, later};
+use crate::vendors::http::Failure;
 
 use super::Worker;
 use super::tickets::SMS_TAG;

@@ -1,10 +1,10 @@
 //! The facts that a claim brings along: the customer's user, the recipient, the tickets, the deliveries to report. Pure.
 
-use crate::clients::braze::Recipient;
 use crate::domain::arrival;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{EventId, EventKind, TicketId, UserId};
 use crate::store::{Claim, Work};
+use crate::vendors::braze::Recipient;
 
 /// The Zendesk user of the conversation's customer.
 pub(super) fn requester_of(claim: &Claim) -> Option<UserId> {

@@ -6,8 +6,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::clients::Failure;
-use crate::clients::zendesk::Written;
 use crate::domain::account::End;
 use crate::domain::arrival;
 use crate::domain::cause;
@@ -17,6 +15,8 @@ use crate::domain::event::{EventId, EventKind, TicketId};
 use crate::domain::parts;
 use crate::domain::retry::OnUnconfirmed;
 use crate::store::Claim;
+use crate::vendors::http::Failure;
+use crate::vendors::zendesk::Written;
 
 use super::Worker;
 use super::claimed::{not_arrived, recent_tickets, recipient_of, requester_of};

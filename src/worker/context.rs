@@ -3,8 +3,6 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::clients::braze::{RECEIPT_ATTRIBUTE, Recipient};
-use crate::clients::zendesk::UserView;
 use crate::domain::conversation::{ECHO_LIFE, TicketStatus};
 use crate::domain::event::{
     Customer, CustomerText, Event, EventId, EventKind, PhoneText, TicketChange, TicketId, UserId,
@@ -15,6 +13,8 @@ use crate::mapping::context::{
     CampaignPart, Context, CustomerPart, EventPart, MessagePart, NotePart, RecipientPart, RequesterPart, TicketPart,
 };
 use crate::store::Claim;
+use crate::vendors::braze::{RECEIPT_ATTRIBUTE, Recipient};
+use crate::vendors::zendesk::UserView;
 
 use super::completion::Completion;
 use super::users::user_external_id;

@@ -9,7 +9,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tracing::{info, warn};
 
-use crate::clients::{Attempt, Failure};
 use crate::domain::account::AccountId;
 use crate::domain::alarm::Notice;
 use crate::domain::delivery::{Delivery, Outcome, State};
@@ -17,6 +16,7 @@ use crate::domain::refusals::{self, Object, Weight};
 use crate::domain::retry::later;
 use crate::store::Claim;
 use crate::telemetry::Trouble;
+use crate::vendors::http::{Attempt, Failure};
 
 use super::Worker;
 use super::report::Report;

@@ -3,14 +3,14 @@
 
 use jiff::Timestamp;
 
-use crate::clients::Failure;
-use crate::clients::zendesk::TicketView;
 use crate::domain::account::End;
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, TicketId, UserId};
 use crate::store::{Claim, StoreError};
+use crate::vendors::http::Failure;
+use crate::vendors::zendesk::TicketView;
 
 use super::Worker;
 use super::report::Learnt;
@@ -151,9 +151,9 @@ fn line_of<'a>(ticket: &'a TicketView, customer: &Customer) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clients::zendesk::UserView;
     use crate::domain::account::Ends;
     use crate::domain::conversation::TicketStatus;
+    use crate::vendors::zendesk::UserView;
 
     const FIELD: &str = "braze_external_id";
 

@@ -2,8 +2,6 @@
 
 use jiff::Timestamp;
 
-use crate::clients::Failure;
-use crate::clients::zendesk::{COMMENTS_MAX, Saved, TicketView, Written};
 use crate::domain::account::End;
 use crate::domain::conversation::{Change, Conversation, Keyword, Opening, TicketStatus, fingerprint};
 use crate::domain::delivery::Outcome;
@@ -12,6 +10,8 @@ use crate::domain::note::{Note, Saying};
 use crate::domain::plan::{Facts, KnownTicket, Step, Tagging, plan};
 use crate::mapping::{Context, Name};
 use crate::store::{Claim, StoreError};
+use crate::vendors::http::Failure;
+use crate::vendors::zendesk::{COMMENTS_MAX, Saved, TicketView, Written};
 
 use super::Worker;
 use super::claimed::{recent_tickets, requester_of};

@@ -4,13 +4,13 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::clients::Failure;
-use crate::clients::zendesk::TicketView;
 use crate::domain::account::End;
 use crate::domain::conversation::{Change, TicketStatus};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{AgentReply, CommentId, Event, EventKind, Sighting, TicketId, UserId};
 use crate::store::{Claim, StoreError};
+use crate::vendors::http::Failure;
+use crate::vendors::zendesk::TicketView;
 
 use super::Worker;
 use super::report::Learnt;

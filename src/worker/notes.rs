@@ -4,11 +4,11 @@
 
 use jiff::Timestamp;
 
-use crate::clients::zendesk::CommentView;
 use crate::domain::delivery::{Fate, HistoryEntry};
 use crate::domain::event::{CommentId, Event, EventKind, PhoneText, TicketId};
 use crate::domain::note::{File, Lost, Note, Replies, Reply, Saying, Says, Tells};
 use crate::store::{Claim, Work};
+use crate::vendors::zendesk::CommentView;
 
 use super::report::Learnt;
 

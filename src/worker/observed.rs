@@ -11,9 +11,9 @@ use bytes::Bytes;
 use tracing::field::Empty;
 use tracing::{Instrument, debug_span, info, warn};
 
-use crate::clients::{Transport, TransportError};
 use crate::domain::account::AccountId;
 use crate::telemetry::Metrics;
+use crate::vendors::http::{Transport, TransportError};
 
 /// A transport that reports its calls.
 pub struct ObservedTransport {

@@ -1,8 +1,6 @@
 //! From the ticket to the phone: texts agents' replies, whole, and the closing words. It never reads comments;
 //! [`super::replies`] does.
 
-use crate::clients::Failure;
-use crate::clients::braze::Recipient;
 use crate::domain::account::End;
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation, Subscription, TicketStatus};
@@ -14,6 +12,8 @@ use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::{self, RecipeMessage};
 use crate::mapping::{Context, Name};
 use crate::store::{Claim, Work};
+use crate::vendors::braze::Recipient;
+use crate::vendors::http::Failure;
 
 use super::claimed::recipient_of;
 use super::context::{self, Part};

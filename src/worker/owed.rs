@@ -9,10 +9,10 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::clients::zendesk::{Author, CommentView, Made, TicketView};
 use crate::domain::conversation::{Forwarded, TicketStatus};
 use crate::domain::event::{CommentId, TicketId, UserId};
 use crate::domain::plan::MERGED_TAG;
+use crate::vendors::zendesk::{Author, CommentView, Made, TicketView};
 
 /// How far the comment of a merge and the closing of the merged ticket lie apart at most: one job writes both.
 const MERGE_LASTS: SignedDuration = SignedDuration::from_secs(120);

@@ -1,10 +1,10 @@
 //! Collects the personal data of a claim, which no cause may hold: the customer's ids and names, and all written
 //! text. Pure.
 
-use crate::clients::Personal;
 use crate::domain::event::{Customer, EventKind};
 use crate::domain::note::Says;
 use crate::store::Claim;
+use crate::vendors::http::Personal;
 
 /// The claim's personal data.
 pub(super) fn of(claim: &Claim) -> Personal {

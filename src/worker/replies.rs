@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::clients::Failure;
-use crate::clients::zendesk::{COMMENTS_AT_ONCE, CommentView};
 use crate::domain::account::{Direction, End};
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Forwarded};
@@ -16,6 +14,8 @@ use crate::domain::reading::{Counted, Shown};
 use crate::domain::retry::later;
 use crate::domain::text;
 use crate::store::{Claim, StoreError};
+use crate::vendors::http::Failure;
+use crate::vendors::zendesk::{COMMENTS_AT_ONCE, CommentView};
 
 use super::owed::{self, LeftOut, MergeWords, Sorted};
 use super::report::Learnt;

@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use crate::clients::Failure;
-use crate::clients::zendesk::{IdHolder, Saved, UserQuery, UserView};
 use crate::domain::account::End;
 use crate::domain::delivery::Outcome;
 use crate::domain::event::Customer;
 use crate::domain::plan::{Facts, UserMatch};
 use crate::domain::retry::later;
 use crate::store::{Claim, StoreError};
+use crate::vendors::http::Failure;
+use crate::vendors::zendesk::{IdHolder, Saved, UserQuery, UserView};
 
 use super::Worker;
 use super::completion::Completion;

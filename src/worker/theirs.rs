@@ -1,13 +1,13 @@
 //! Tells whether a ticket that the conversation knows is its customer's: an agent may give it another requester at
 //! any time, and no webhook tells. It never finds the customer behind an unknown ticket; [`super::identify`] does.
 
-use crate::clients::Failure;
-use crate::clients::zendesk::{TicketView, UserView, Written};
 use crate::domain::account::End;
 use crate::domain::conversation::{Change, TicketStatus};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{CommentId, TicketId, UserId};
 use crate::store::Claim;
+use crate::vendors::http::Failure;
+use crate::vendors::zendesk::{TicketView, UserView, Written};
 
 use super::Worker;
 use super::claimed::requester_of;

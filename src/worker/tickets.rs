@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::clients::zendesk::{TicketView, Written};
 use crate::domain::conversation::{Change, TakenUp, TicketStatus};
 use crate::domain::event::UserId;
 use crate::domain::plan::{MERGED_TAG, Tagging};
 use crate::domain::reading::Counted;
+use crate::vendors::zendesk::{TicketView, Written};
 
 /// The tag by which an agent (or the bridge) says that a ticket is a text conversation.
 pub(super) const SMS_TAG: &str = "sms";

@@ -1,9 +1,9 @@
 //! Zendesk's users as customers: the ids by which one is known there, and whether a user is a customer. Pure.
 
-use crate::clients::zendesk::{TicketView, UserView};
 use crate::domain::conversation::fingerprint;
 use crate::domain::event::Customer;
 use crate::domain::phone::digits;
+use crate::vendors::zendesk::{TicketView, UserView};
 
 /// The prefix in the `external_id` of a Zendesk user who is known by `braze_id` only, so that it is never taken for
 /// an external id: Braze answers "success" to a text for an external id that does not exist.

@@ -49,7 +49,7 @@ impl Driver {
             .spawn()
             .unwrap_or_else(|error| panic!("chromedriver does not start ({error}): run tests/install-browser"));
         let port = port_of(process.stdout.take().unwrap());
-        let http = tandem::clients::http_client(Duration::from_secs(5), COMMAND_DEADLINE).unwrap();
+        let http = tandem::vendors::http::http_client(Duration::from_secs(5), COMMAND_DEADLINE).unwrap();
         let mut driver = Self { process, port, session: String::new(), http };
         let wanted = json!({"capabilities": {"alwaysMatch": capabilities}});
         let made = driver.call(reqwest::Method::POST, "/session", Some(&wanted)).await;

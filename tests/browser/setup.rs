@@ -51,7 +51,7 @@ async fn the_sheet_for_braze_is_copied_from_and_remembers_what_is_done() {
         .await;
     browser.click("#pasted").await;
     browser.paste().await;
-    let body = tandem::setup::braze::body("SUPPORT+%26+more", "6c1d8a4e-0000-4000-8000-0000000000aa");
+    let body = tandem::vendors::braze::setup::body("SUPPORT+%26+more", "6c1d8a4e-0000-4000-8000-0000000000aa");
     let pasted = format!("document.querySelector('#pasted').value === {}", json!(body));
     browser.until("what was copied is the whole body", &pasted).await;
 
@@ -73,12 +73,12 @@ async fn the_sheet_for_braze_is_whole_without_scripts() {
     let sheet = sheet();
     let browser = Browser::without_scripts().await;
     browser.goto(&sheet.url).await;
-    let body = tandem::setup::braze::body("opt_in", "6c1d8a4e-0000-4000-8000-0000000000aa");
+    let body = tandem::vendors::braze::setup::body("opt_in", "6c1d8a4e-0000-4000-8000-0000000000aa");
     browser.click(".campaigns tbody tr:nth-child(2) summary").await;
     assert_eq!(browser.text(".campaigns tbody tr:nth-child(2) .value").await, body);
     assert_eq!(
         browser.text(".paste").await,
-        tandem::setup::braze::TEXT_TEMPLATE,
+        tandem::vendors::braze::setup::TEXT_TEMPLATE,
         "a button that does nothing is hidden"
     );
     browser.click(".campaigns tbody tr:nth-child(2) input").await;

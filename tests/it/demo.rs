@@ -28,7 +28,7 @@ impl Demo {
         let line = process.prints("tandem demo: ").await.expect("the address");
         let origin = line.split_once(": ").unwrap().1.to_owned();
         // A view goes on for as long as it is looked at.
-        let http = tandem::clients::http_client(DEADLINE, DEADLINE * 2).unwrap();
+        let http = tandem::vendors::http::http_client(DEADLINE, DEADLINE * 2).unwrap();
         Self { process, temporary, origin, http }
     }
 

@@ -11,7 +11,8 @@ pub(crate) mod source;
 
 use source::{Path, Token};
 
-/// Which top-level modules a top-level module may name besides itself. `lib` is left out: it only declares them.
+/// Which layers a layer may name besides itself. A layer is a top-level module or, with a row of its own, a module below
+/// one; the longest row is the one that counts. `lib` is left out: it only declares them.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("clock", &[]),
@@ -19,20 +20,37 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("intake", &["domain"]),
     ("mapping", &["domain"]),
     ("store", &["domain", "clock", "failpoint"]),
-    ("clients", &["domain", "clock"]),
+    // It only declares its folders, so that no path leads round their rows.
+    ("vendors", &[]),
+    ("vendors/http", &["domain", "clock"]),
+    // No vendor names another.
+    ("vendors/zendesk", &["domain", "clock", "intake", "vendors/http"]),
+    ("vendors/braze", &["domain", "clock", "intake", "vendors/http"]),
+    // The only way from a webhook to its vendor.
+    ("vendors/sources", &["domain", "intake", "vendors/zendesk", "vendors/braze"]),
     // It judges the objects that the clients have read, and makes no call.
-    ("setup", &["domain", "clients"]),
+    ("vendors/checkup", &["domain", "vendors/http", "vendors/zendesk", "vendors/braze"]),
     ("telemetry", &["domain", "clock"]),
     // They meet in the store only: one never calls a vendor, the other never sees a request.
-    ("http", &["domain", "clock", "failpoint", "intake", "mapping", "store", "telemetry"]),
-    ("worker", &["domain", "clock", "failpoint", "mapping", "store", "clients", "telemetry"]),
+    ("http", &["domain", "clock", "failpoint", "intake", "mapping", "store", "telemetry", "vendors/sources"]),
+    (
+        "worker",
+        &[
+            "domain",
+            "clock",
+            "failpoint",
+            "mapping",
+            "store",
+            "telemetry",
+            "vendors/http",
+            "vendors/zendesk",
+            "vendors/braze",
+        ],
+    ),
     // It plays the vendors, so it must know them from outside, as the vendors' pages tell.
     ("sandbox", &["domain", "clock", "telemetry"]),
     // It hands every module its own options, so it knows them all; no module below `serve` knows it.
-    (
-        "config",
-        &["domain", "clock", "failpoint", "intake", "mapping", "store", "clients", "telemetry", "http", "worker"],
-    ),
+    ("config", &["domain", "clock", "failpoint", "intake", "mapping", "store", "telemetry", "http", "worker"]),
     ("serve", ALL_BUT_COMMANDS),
     (
         "demo",
@@ -42,8 +60,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "intake",
             "mapping",
             "store",
-            "clients",
             "telemetry",
+            "vendors/http",
             "http",
             "worker",
             "sandbox",
@@ -61,14 +79,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "intake",
             "mapping",
             "store",
-            "clients",
             "telemetry",
+            "vendors/http",
+            "vendors/zendesk",
+            "vendors/braze",
+            "vendors/sources",
+            "vendors/checkup",
             "http",
             "worker",
             "sandbox",
             "config",
             "serve",
-            "setup",
             "demo",
             "drill",
         ],
@@ -76,8 +97,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
 ];
 
-const ALL_BUT_COMMANDS: &[&str] =
-    &["domain", "clock", "intake", "mapping", "store", "clients", "telemetry", "http", "worker", "config"];
+const ALL_BUT_COMMANDS: &[&str] = &[
+    "domain",
+    "clock",
+    "intake",
+    "mapping",
+    "store",
+    "telemetry",
+    "vendors/http",
+    "vendors/zendesk",
+    "vendors/braze",
+    "http",
+    "worker",
+    "config",
+];
 
 /// Names that a pure module never has: of all that waits, reads, writes or tells the time.
 const IMPURE: &[&str] = &[
@@ -98,14 +131,21 @@ const IMPURE: &[&str] = &[
     "await",
 ];
 
-/// Names outside the crate that a layer never has: the beginning or the end of a path, or a single word.
+/// Names outside the crate that a module and those below it never have: the beginning or the end of a path, or a single
+/// word.
 const NEVER_NAMES: &[(&str, &[&str])] = &[
     ("domain", IMPURE),
     ("intake", IMPURE),
     ("mapping", IMPURE),
-    ("setup", IMPURE),
     ("store", &["axum", "reqwest"]),
-    ("clients", &["axum", "sled"]),
+    ("vendors", &["axum", "sled"]),
+    ("vendors/sources", IMPURE),
+    ("vendors/checkup", IMPURE),
+    ("vendors/zendesk/source", IMPURE),
+    ("vendors/zendesk/setup", IMPURE),
+    ("vendors/braze/source", IMPURE),
+    ("vendors/braze/recipe", IMPURE),
+    ("vendors/braze/setup", IMPURE),
     ("worker", &["axum", "reqwest", "sled"]),
     ("http", &["reqwest", "sled"]),
     ("sandbox", &["sled"]),
@@ -178,7 +218,7 @@ impl<'a> File<'a> {
     }
 
     fn layer(&self) -> &'a str {
-        self.modules.first().copied().unwrap_or("lib")
+        if self.modules.is_empty() { "lib" } else { layer_of(&self.modules) }
     }
 }
 
@@ -226,10 +266,12 @@ fn check_layer(file: &File<'_>, faults: &mut Vec<String>) {
         faults.push(format!("{}: {layer} has no row in MAY_USE", file.name));
         return;
     };
-    let never = NEVER_NAMES.iter().find(|(name, _)| *name == layer).map_or(&[][..], |(_, words)| *words);
+    let rows = NEVER_NAMES.iter().filter(|(name, _)| leads(name, &file.modules));
+    let never: Vec<&str> = rows.flat_map(|(_, words)| *words).copied().collect();
     let paths = source::paths(&file.code);
     for path in &paths {
-        if let Some(target) = target(file, path)
+        let target = target(file, path);
+        if let Some(target) = target.as_deref().map(layer_of)
             && target != layer
             && !allowed.contains(&target)
         {
@@ -247,20 +289,30 @@ fn check_layer(file: &File<'_>, faults: &mut Vec<String>) {
     }
 }
 
-/// The top-level module that a path leads to, when it leads through the crate's root. Another name there (a re-export, a
-/// glob) is returned too, and no row allows it, because it would hide its own module.
-fn target<'a>(file: &File<'_>, path: &'a Path) -> Option<&'a str> {
-    let segment = |index: usize| path.segments.get(index).map(String::as_str);
-    match segment(0)? {
-        "crate" => segment(1),
-        "tandem" => segment(1),
-        "super" => {
-            let ups = path.segments.iter().take_while(|segment| *segment == "super").count();
-            if ups == file.modules.len() + path.depth { segment(ups) } else { None }
-        }
-        "self" => {
-            let ups = path.segments.iter().skip(1).take_while(|segment| *segment == "super").count();
-            if ups > 0 && ups == file.modules.len() + path.depth { segment(ups + 1) } else { None }
+/// The row that counts for a module: the longest that leads to it, or else its top-level module.
+fn layer_of<'a>(modules: &[&'a str]) -> &'a str {
+    let rows = MAY_USE.iter().map(|(row, _)| *row).filter(|row| leads(row, modules));
+    rows.max_by_key(|row| row.len()).unwrap_or(modules.first().copied().unwrap_or_default())
+}
+
+/// Whether a row's name is a module or a module above it.
+fn leads(row: &str, modules: &[&str]) -> bool {
+    let mut modules = modules.iter();
+    row.split('/').all(|name| modules.next() == Some(&name))
+}
+
+/// The modules below the crate's root that a path leads through, when it leads out of its file. Another name there (a
+/// re-export, a glob) is returned too, and no row allows it, because it would hide its own module.
+fn target<'a>(file: &File<'a>, path: &'a Path) -> Option<Vec<&'a str>> {
+    let segments: Vec<&str> = path.segments.iter().map(String::as_str).collect();
+    match segments.first().copied()? {
+        "crate" | "tandem" => segments.get(1..).filter(|rest| !rest.is_empty()).map(<[&str]>::to_vec),
+        "super" | "self" => {
+            let names = segments.iter().position(|segment| !matches!(*segment, "super" | "self"))?;
+            let ups = segments[..names].iter().filter(|segment| **segment == "super").count();
+            let left = (file.modules.len() + path.depth).checked_sub(ups)?;
+            let above = file.modules.get(..left)?;
+            Some([above, &segments[names..]].concat())
         }
         _ => None,
     }
@@ -326,7 +378,9 @@ mod tests {
             ("store.rs", "use crate::domain::event::Event; use sled::Config; async fn f() {}"),
             ("store/sled.rs", "use super::{Store, super::clock::Clock}; fn f() { sled::open(x) }"),
             ("http/webhooks.rs", "use crate::intake::accept; use axum::Router;"),
-            ("worker.rs", "use crate::{clients::Client, store::Store};"),
+            ("worker.rs", "use crate::{store::Store, vendors::{http::Failure, zendesk::Client}};"),
+            ("http/webhooks.rs", "use crate::vendors::sources;"),
+            ("vendors/zendesk/client.rs", "use super::views::View; use super::super::http::exchange::Request;"),
             ("main.rs", "fn main() { tandem::cli::run() }"),
             ("serve.rs", "use crate::config::Config;"),
             // Words are no names, and tests may do what they need.
@@ -356,10 +410,13 @@ mod tests {
             ("domain.rs", "fn f() -> Result<crate::worker::X, ()> {}", "worker"),
             ("intake.rs", "use crate::store::Store;", "store"),
             ("mapping.rs", "use crate::intake::accept;", "intake"),
-            ("store/sled.rs", "use crate::clients::Client;", "clients"),
-            ("clients/zendesk.rs", "use crate::store::Store;", "store"),
-            ("clients.rs", "use crate::mapping::Request;", "mapping"),
-            ("http/webhooks.rs", "use crate::clients::Client;", "clients"),
+            ("store/sled.rs", "use crate::vendors::http::Failure;", "vendors/http"),
+            ("http/webhooks.rs", "use crate::vendors::zendesk::Client;", "vendors/zendesk"),
+            ("http/webhooks.rs", "use crate::vendors::{sources, braze::Client};", "vendors/braze"),
+            ("intake.rs", "use crate::vendors::zendesk::source;", "vendors/zendesk"),
+            // A module whose rows lead further down gives no way round them.
+            ("worker.rs", "use crate::vendors;", "vendors"),
+            ("worker.rs", "use crate::vendors::*;", "vendors"),
             ("http.rs", "use super::worker::Worker;", "worker"),
             ("worker.rs", "use crate::http::Router;", "http"),
             ("worker/inbound.rs", "use crate::intake::Verified;", "intake"),
@@ -373,6 +430,23 @@ mod tests {
             ("worker.rs", "use crate::*;", "*"),
         ] {
             let layer = name.split(['/', '.']).next().unwrap();
+            assert_eq!(line(name, code), [format!("{name}:2: {layer} may not name {target}")], "{name}: {code}");
+        }
+    }
+
+    #[test]
+    fn a_vendor_that_names_another_is_found() {
+        for (name, code, layer, target) in [
+            ("vendors/zendesk/client.rs", "use crate::vendors::braze::Braze;", "vendors/zendesk", "vendors/braze"),
+            ("vendors/zendesk.rs", "use super::braze::Braze;", "vendors/zendesk", "vendors/braze"),
+            ("vendors/zendesk/client.rs", "use super::super::braze::Braze;", "vendors/zendesk", "vendors/braze"),
+            ("vendors/braze/source.rs", "use crate::vendors::{http, zendesk};", "vendors/braze", "vendors/zendesk"),
+            ("vendors/braze/client.rs", "fn f(x: super::super::zendesk::X) {}", "vendors/braze", "vendors/zendesk"),
+            ("vendors/braze/client.rs", "use crate::store::Store;", "vendors/braze", "store"),
+            ("vendors/http/exchange.rs", "use crate::vendors::braze::Braze;", "vendors/http", "vendors/braze"),
+            ("vendors/http.rs", "use crate::mapping::Request;", "vendors/http", "mapping"),
+            ("vendors/sources.rs", "use crate::vendors::http::Failure;", "vendors/sources", "vendors/http"),
+        ] {
             assert_eq!(line(name, code), [format!("{name}:2: {layer} may not name {target}")], "{name}: {code}");
         }
     }
@@ -398,6 +472,11 @@ mod tests {
             }
         }
         assert_eq!(line("worker.rs", "use reqwest::Client;"), ["worker.rs:2: worker may not name reqwest"]);
+        // A source is as pure as intake, and as bound as its vendor.
+        for (code, target) in [("async fn f() {}", "async"), ("use sled::Db;", "sled"), ("use axum::Router;", "axum")] {
+            let fault = format!("vendors/zendesk/source.rs:2: vendors/zendesk may not name {target}");
+            assert_eq!(line("vendors/zendesk/source.rs", code), [fault], "{code}");
+        }
     }
 
     #[test]

@@ -406,7 +406,7 @@ async fn the_page_for_braze_holds_everything_and_no_secret_unless_asked() {
     assert!(!page.contains(&token) && page.contains("of braze.webhook_tokens"), "the token is named by its key");
     assert!(!page.contains("<b>ORDERS</b>"), "what is typed is no markup");
     assert!(!page.contains("src=") && !page.contains("href=\"http"), "it loads nothing");
-    let encoded = tandem::setup::braze::body("opt_out", "sub&group").replace('&', "&#38;");
+    let encoded = tandem::vendors::braze::setup::body("opt_out", "sub&group").replace('&', "&#38;");
     assert!(page.contains(&encoded), "{encoded} is not on the page");
     let again = site.says(&[&words[..], &[file.to_str().unwrap()]].concat()).await;
     assert!(again.code == 1 && again.err.contains("exists"), "{again:?}");
@@ -472,15 +472,21 @@ async fn setting_up_ends_with_what_the_bridge_needs_then() {
 #[tokio::test]
 async fn the_manual_says_what_setting_up_does() {
     let (zendesk, braze) = (shipped("docs/zendesk.md"), shipped("docs/braze.md"));
-    assert!(braze.contains(&tandem::setup::braze::body("other", "GROUP_ID")), "the body of Braze's webhook campaigns");
+    assert!(
+        braze.contains(&tandem::vendors::braze::setup::body("other", "GROUP_ID")),
+        "the body of Braze's webhook campaigns"
+    );
     let drawn = |name: &str| shipped(&format!("docs/images/{name}.svg"));
     let (triggers, campaigns) = (drawn("zendesk-triggers"), drawn("braze-campaigns"));
-    for trigger in &tandem::setup::zendesk::TRIGGERS {
+    for trigger in &tandem::vendors::zendesk::setup::TRIGGERS {
         assert!(zendesk.contains(trigger.title) && zendesk.contains(trigger.body), "{}", trigger.title);
         assert!(triggers.contains(trigger.title), "the drawing of the triggers lacks {}", trigger.title);
     }
     let (text, webhook) = (drawn("braze-sms-campaign"), drawn("braze-webhook-campaign"));
-    assert!(text.contains(tandem::setup::braze::TEXT_TEMPLATE) && braze.contains(tandem::setup::braze::TEXT_TEMPLATE));
+    assert!(
+        text.contains(tandem::vendors::braze::setup::TEXT_TEMPLATE)
+            && braze.contains(tandem::vendors::braze::setup::TEXT_TEMPLATE)
+    );
     for word in ["/webhooks/braze", "Authorization: Bearer", "application/x-www-form-urlencoded", "channel=sms"] {
         assert!(webhook.contains(word), "the drawing of a webhook campaign lacks {word}");
     }

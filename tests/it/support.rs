@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tandem::clients::media::MediaClient;
 use tandem::clock::Clock;
 use tandem::config;
 use tandem::config::{Config, Faults};
@@ -20,6 +19,7 @@ use tandem::sandbox::braze::Profile;
 use tandem::sandbox::server::Call;
 use tandem::sandbox::{Sandbox, SandboxOptions};
 use tandem::serve::{Listeners, Reloads, ServeError, serve_and_reload, serve_with_media};
+use tandem::vendors::http::media::MediaClient;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -379,7 +379,7 @@ pub(crate) async fn json(response: reqwest::Response) -> Value {
 }
 
 pub(crate) fn http_client() -> reqwest::Client {
-    tandem::clients::http_client(Duration::from_secs(5), DEADLINE).unwrap()
+    tandem::vendors::http::http_client(Duration::from_secs(5), DEADLINE).unwrap()
 }
 
 /// A configuration between these vendors. The catch-up is off unless `top` sets it, so that a test sees only the calls that

@@ -15,7 +15,7 @@ use crate::cli::streams::print_json;
 use crate::cli::table::printable;
 use crate::cli::way::Where;
 use crate::config::{self, BrazeInstallation};
-use crate::setup::braze::{Block, CATEGORY, Sheet, WebhookCampaign, Workspace, sheet};
+use crate::vendors::braze::setup::{Block, CATEGORY, Sheet, WebhookCampaign, Workspace, sheet};
 
 /// The arguments of `tandem setup braze`.
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@
 use askama::Template;
 
 use crate::cli::failure::Failure;
-use crate::setup::braze::{Block, CATEGORY, Sheet, WebhookCampaign, Workspace};
+use crate::vendors::braze::setup::{Block, CATEGORY, Sheet, WebhookCampaign, Workspace};
 
 /// The style that every page of tandem shares.
 const STYLE: &str = include_str!("../../../assets/base.css");

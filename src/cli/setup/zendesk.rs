@@ -1,4 +1,4 @@
-//! `tandem setup zendesk`: reads the present installation, has [`crate::setup`] find the difference, and makes the
+//! `tandem setup zendesk`: reads the present installation, has [`crate::vendors::zendesk::setup`] find the difference, and makes the
 //! missing calls.
 
 use std::io::{self, Write};
@@ -16,14 +16,14 @@ use crate::cli::options::{ConfigFile, Form};
 use crate::cli::streams::print_json;
 use crate::cli::table::printable;
 use crate::cli::way::reachable;
-use crate::clients::zendesk::Zendesk;
-use crate::clients::zendesk::admin::SETUP_SCOPE;
-use crate::clients::{self, HttpTransport};
 use crate::clock::Clock;
 use crate::config::{self, ZendeskInstallation};
+use crate::intake::public_address;
 use crate::serve;
-use crate::setup::zendesk::{self as decide, Does, Step, Wanted};
-use crate::setup::{TAG, endpoint};
+use crate::vendors::http::{Failure as CallFailure, HttpTransport};
+use crate::vendors::zendesk::Zendesk;
+use crate::vendors::zendesk::admin::SETUP_SCOPE;
+use crate::vendors::zendesk::setup::{self as decide, Does, Step, TAG, Wanted};
 
 /// Stands for the id of an object that does not exist yet, in a dry run.
 const ID_TO_COME: &str = "(the id that it will get)";
@@ -66,8 +66,10 @@ enum Running {
 
 pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<(), Failure> {
     let config = config::zendesk_installation(arguments.file.config.as_deref())?;
-    let wanted =
-        Wanted { endpoint: endpoint(&config.public_url, "/webhooks/zendesk"), user_field: config.user_field.clone() };
+    let wanted = Wanted {
+        endpoint: public_address(&config.public_url, "/webhooks/zendesk"),
+        user_field: config.user_field.clone(),
+    };
     let transport = HttpTransport::new().map_err(|error| Failure::Failed(format!("no HTTP client: {error}")))?;
     let zendesk = serve::zendesk(&config.url, &config.credentials, Arc::new(transport), &Clock::system());
     let installer = Installer { zendesk: zendesk.with_scope(SETUP_SCOPE), wanted, dry_run: arguments.dry_run };
@@ -192,53 +194,53 @@ impl Installer {
 }
 
 /// Whether a list is hidden from us, or does not exist.
-fn is_hidden(failure: &clients::Failure) -> bool {
+fn is_hidden(failure: &CallFailure) -> bool {
     match failure {
-        clients::Failure::Forbid { status: 403 | 404, .. } | clients::Failure::NotFound { .. } => true,
-        clients::Failure::Pause { .. }
-        | clients::Failure::Forbid { .. }
-        | clients::Failure::Retry { .. }
-        | clients::Failure::Broke { .. }
-        | clients::Failure::Lose { .. }
-        | clients::Failure::GiveUp { .. }
-        | clients::Failure::Postpone { .. }
-        | clients::Failure::Closed { .. }
-        | clients::Failure::Changed { .. }
-        | clients::Failure::TooLong { .. }
-        | clients::Failure::IdempotencyMismatch { .. } => false,
+        CallFailure::Forbid { status: 403 | 404, .. } | CallFailure::NotFound { .. } => true,
+        CallFailure::Pause { .. }
+        | CallFailure::Forbid { .. }
+        | CallFailure::Retry { .. }
+        | CallFailure::Broke { .. }
+        | CallFailure::Lose { .. }
+        | CallFailure::GiveUp { .. }
+        | CallFailure::Postpone { .. }
+        | CallFailure::Closed { .. }
+        | CallFailure::Changed { .. }
+        | CallFailure::TooLong { .. }
+        | CallFailure::IdempotencyMismatch { .. } => false,
     }
 }
 
-fn said<T>(read: Result<T, clients::Failure>, path: &str) -> Result<T, String> {
+fn said<T>(read: Result<T, CallFailure>, path: &str) -> Result<T, String> {
     read.map_err(|failure| explain(&failure, &Method::GET, path))
 }
 
 /// The cause of a failed call, and the remedy.
-fn explain(failure: &clients::Failure, method: &Method, path: &str) -> String {
+fn explain(failure: &CallFailure, method: &Method, path: &str) -> String {
     let cause = failure.cause();
     match failure {
-        clients::Failure::Forbid { status: 403, .. } => format!(
+        CallFailure::Forbid { status: 403, .. } => format!(
             "{cause} to {method} {path}: the scope {} is missing, or the client's user is no administrator; give it to \
              the OAuth client and run this again",
             decide::scope_of(method, path)
         ),
-        clients::Failure::Pause { status: 400 | 401, .. } => {
+        CallFailure::Pause { status: 400 | 401, .. } => {
             format!("{cause}: compare zendesk.client_id and zendesk.client_secret with the OAuth client in Zendesk")
         }
-        clients::Failure::Lose { .. } => {
+        CallFailure::Lose { .. } => {
             format!("{cause} to {method} {path}: it may have been done; run this again, nothing is done twice")
         }
-        clients::Failure::Pause { .. }
-        | clients::Failure::Forbid { .. }
-        | clients::Failure::Retry { .. }
-        | clients::Failure::Broke { .. }
-        | clients::Failure::GiveUp { .. }
-        | clients::Failure::Postpone { .. }
-        | clients::Failure::Closed { .. }
-        | clients::Failure::Changed { .. }
-        | clients::Failure::TooLong { .. }
-        | clients::Failure::NotFound { .. }
-        | clients::Failure::IdempotencyMismatch { .. } => format!("{cause} to {method} {path}"),
+        CallFailure::Pause { .. }
+        | CallFailure::Forbid { .. }
+        | CallFailure::Retry { .. }
+        | CallFailure::Broke { .. }
+        | CallFailure::GiveUp { .. }
+        | CallFailure::Postpone { .. }
+        | CallFailure::Closed { .. }
+        | CallFailure::Changed { .. }
+        | CallFailure::TooLong { .. }
+        | CallFailure::NotFound { .. }
+        | CallFailure::IdempotencyMismatch { .. } => format!("{cause} to {method} {path}"),
     }
 }
 

@@ -16,8 +16,9 @@ use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
 use crate::domain::operator::{Order, PAUSE_REASON_MAX_CHARS, PauseTerms, Seen, digest};
 use crate::domain::parts;
 use crate::http::OperatorState;
-use crate::intake::{self, Intake};
+use crate::intake::Intake;
 use crate::store::{Accepted, Compaction, Forgotten, Found, IllegalMove, Moves, StoreError, Sweep};
+use crate::vendors::sources;
 
 /// The states from which an order can put many deliveries back.
 pub(in crate::http) const REDRIVEN: [&str; 4] = ["waiting", "unconfirmed", "dead", "quarantined"];
@@ -164,7 +165,7 @@ async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<
         return Err(unchanged("this is no kept body".to_owned()));
     };
     let options = Arc::clone(&state.intake.borrow());
-    let reason = match intake::reread(kept, event.received_at, &options) {
+    let reason = match sources::reread(kept, event.received_at, &options) {
         Intake::Event { event, dedupe } => match take_in(state, id, event, dedupe).await? {
             Accepted::New(new) | Accepted::Duplicate(new) => format!("read again as {new}"),
             Accepted::Echo => "read again: our own comment coming back".to_owned(),

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::clients::zendesk::TicketView;
 use crate::domain::conversation::{Change, Conversation, Ticket};
 use crate::domain::event::Sighting;
 use crate::domain::reading::Reading;
 use crate::domain::retry::{before, later};
+use crate::vendors::zendesk::TicketView;
 
 use crate::worker::tickets::is_merged;
 

@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 use url::Url;
 
-use crate::clients::Failure;
-use crate::clients::zendesk::{Fate, Invocation, LostWebhook};
 use crate::domain::event::{DedupeKey, Sighting};
 use crate::domain::retry::before;
+use crate::vendors::http::Failure;
+use crate::vendors::zendesk::{Fate, Invocation, LostWebhook};
 use crate::worker::Worker;
 
 use super::ring::Ring;

@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::clients::Failure;
-use crate::clients::zendesk::TICKETS_AT_ONCE;
 use crate::domain::conversation::{Change, Conversation, ConversationKey, Ticket};
 use crate::domain::event::TicketId;
 use crate::domain::reading::Shown;
 use crate::domain::retry::later;
+use crate::vendors::http::Failure;
+use crate::vendors::zendesk::TICKETS_AT_ONCE;
 use crate::worker::Worker;
 
 use super::compare::{self, Finding};

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::Value;
-use tandem::clients::{TOTAL_TIMEOUT, Transport, TransportError};
+use tandem::vendors::http::{TOTAL_TIMEOUT, Transport, TransportError};
 
 use super::life::Life;
 use super::plan::{Broken, ObjectKind, OutageKind, Vendor};

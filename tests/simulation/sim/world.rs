@@ -9,7 +9,6 @@ use std::time::Duration;
 use axum::Router;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tandem::clients::media::MediaClient;
 use tandem::clock::Clock;
 use tandem::config::{self, Config};
 use tandem::domain::event::{AgentReply, EventId, EventKind, UserId};
@@ -20,6 +19,7 @@ use tandem::sandbox::{Sandbox, SandboxOptions};
 use tandem::serve::{Outside, assemble};
 use tandem::store::embedded::memory::{Medium, MemoryStore};
 use tandem::store::{Store, StoreLimits};
+use tandem::vendors::http::media::MediaClient;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 

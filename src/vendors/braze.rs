@@ -1,0 +1,8 @@
+//! Braze: the source of its webhooks, the published recipe, its client, and its setup. Never names another vendor.
+
+mod client;
+pub mod recipe;
+pub mod setup;
+pub mod source;
+
+pub use client::{Braze, BrazeOptions, RECEIPT_ATTRIBUTE, Recipient, Sent, details};

@@ -1,0 +1,247 @@
+//! Braze's side: the fields that a person has to type there, because campaigns cannot be made through the API.
+//!
+//! The common part of all webhook campaigns is given once, then each difference. The token to paste is described by
+//! its place and its first letters, unless the caller gives the token itself.
+
+use serde::Serialize;
+use url::Url;
+use url::form_urlencoded::byte_serialize;
+
+use crate::intake::public_address;
+
+/// The body of a text campaign that prints the text it is given, and no other.
+pub const TEXT_TEMPLATE: &str = "{{api_trigger_properties.${text}}}";
+
+/// Keyword categories that every subscription group has, beside the custom ones.
+const GLOBAL_CATEGORIES: [(&str, &str); 4] =
+    [("Other", "other"), ("Opt-in", "opt_in"), ("Opt-out", "opt_out"), ("Help", "help")];
+
+/// Braze's variables in the body, by the name that the bridge reads. Each value is encoded where it is filled in, so
+/// that a customer's text can never break or change the body.
+const FIELDS: [(&str, &str); 10] = [
+    ("campaign", "{{campaign.${api_id}}}"),
+    ("dispatch", "{{campaign.${dispatch_id}}}"),
+    ("braze_id", "{{${braze_id}}}"),
+    ("external_id", "{{${user_id} | url_encode}}"),
+    ("phone", "{{${phone_number} | url_encode}}"),
+    ("email", "{{${email_address} | url_encode}}"),
+    ("first_name", "{{${first_name} | url_encode}}"),
+    ("last_name", "{{${last_name} | url_encode}}"),
+    ("text", "{{sms.${inbound_message_body} | url_encode}}"),
+    ("media", "{{sms.${inbound_media_urls} | url_encode}}"),
+];
+
+/// The known facts of the workspace.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    /// The address at which Braze reaches the bridge.
+    pub public_url: Url,
+    /// The id of the campaign that texts replies, if it is made.
+    pub agent_reply: Option<String>,
+    /// The id of the campaign for the closing text, if there is one.
+    pub ticket_solved: Option<String>,
+    /// The SMS subscription group's id, if it is known.
+    pub group: Option<String>,
+    /// Whether the bridge asks Braze for the customer's state before each text.
+    pub asks_for_state: bool,
+    /// Names of custom keyword categories.
+    pub categories: Vec<String>,
+    /// The token to paste, or its description between angle brackets where it must not be written down.
+    pub token: String,
+}
+
+/// One thing to set up, with everything to type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Block {
+    /// The object to make.
+    pub title: String,
+    /// Name and content of each field, in the order in which Braze asks.
+    pub fields: Vec<(String, String)>,
+}
+
+/// One webhook campaign, as far as it differs from the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WebhookCampaign {
+    /// Its name.
+    pub name: String,
+    /// The keyword category of its trigger, as Braze shows it.
+    pub category: String,
+    /// Its own word in place of [`CATEGORY`] in the body.
+    pub word: String,
+    /// Its whole body.
+    pub body: String,
+}
+
+/// Everything to type, in the order in which it is needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sheet {
+    /// The key, the text campaigns, and the common part of all webhook campaigns.
+    pub blocks: Vec<Block>,
+    /// The webhook campaigns: one for each keyword category.
+    pub webhook_campaigns: Vec<WebhookCampaign>,
+}
+
+/// Stands for a campaign's own word where the body is given once for all.
+pub const CATEGORY: &str = "CATEGORY";
+
+/// The sheet of a workspace.
+#[must_use]
+pub fn sheet(workspace: &Workspace) -> Sheet {
+    let solved = ("closing text (optional)", "braze.campaigns.ticket_solved", workspace.ticket_solved.as_deref());
+    let blocks = vec![
+        key(workspace),
+        text_campaign("agent replies", "braze.campaigns.agent_reply", workspace.agent_reply.as_deref()),
+        text_campaign(solved.0, solved.1, solved.2),
+        common(workspace),
+    ];
+    let group = group(workspace);
+    let campaign = |shown: &str, category: &str| WebhookCampaign {
+        name: format!("tandem: {shown}"),
+        category: shown.to_owned(),
+        word: encoded(category),
+        body: body(&encoded(category), group),
+    };
+    let global = GLOBAL_CATEGORIES.iter().map(|(shown, category)| campaign(shown, category));
+    let custom = workspace.categories.iter().map(|name| campaign(name, name));
+    Sheet { blocks, webhook_campaigns: global.chain(custom).collect() }
+}
+
+/// The body of a webhook campaign, in one line: form-encoded. The word for the category is encoded already.
+#[must_use]
+pub fn body(word: &str, group: &str) -> String {
+    let constants = [("channel", "sms".to_owned()), ("category", word.to_owned()), ("group", encoded(group))];
+    let fields = FIELDS.iter().map(|(name, liquid)| format!("{name}={liquid}"));
+    constants.into_iter().map(|(name, value)| format!("{name}={value}")).chain(fields).collect::<Vec<_>>().join("&")
+}
+
+fn encoded(text: &str) -> String {
+    byte_serialize(text.as_bytes()).collect()
+}
+
+fn group(workspace: &Workspace) -> &str {
+    workspace.group.as_deref().unwrap_or("GROUP_ID")
+}
+
+fn key(workspace: &Workspace) -> Block {
+    let mut permissions = vec!["campaigns.trigger.send", "users.export.ids", "campaigns.details"];
+    if workspace.asks_for_state {
+        permissions.push("subscription.status.get");
+    }
+    let why = "sends texts; finds out after a lost answer whether one went out; lets tandem check --live look";
+    Block {
+        title: "REST API key".to_owned(),
+        fields: fields([
+            ("Permissions", permissions.join(", ")),
+            ("For", why.to_owned()),
+            ("Then", "put the key into TANDEM_BRAZE__API_KEY".to_owned()),
+        ]),
+    }
+}
+
+fn text_campaign(name: &str, key: &str, id: Option<&str>) -> Block {
+    let id = match id {
+        Some(id) => format!("{key} = {id:?} is its id now; the campaign's own id must be the same"),
+        None => format!("put its id into {key}; without it nothing of the kind is sent"),
+    };
+    let mut list = vec![
+        ("Campaign", "SMS".to_owned()),
+        ("Message", TEXT_TEMPLATE.to_owned()),
+        ("Delivery", "API-triggered".to_owned()),
+    ];
+    list.extend(settings());
+    list.push(("Then", id));
+    Block { title: format!("SMS campaign: {name}"), fields: fields(list) }
+}
+
+fn common(workspace: &Workspace) -> Block {
+    let group = group(workspace);
+    let trigger = format!(
+        "action-based: sends inbound SMS to subscription group {group}, in the campaign's own keyword category"
+    );
+    let mut list = vec![
+        ("Campaign", "Webhook".to_owned()),
+        ("URL", public_address(&workspace.public_url, "/webhooks/braze")),
+        ("Method", "POST".to_owned()),
+        ("Header", format!("Authorization: Bearer {}", workspace.token)),
+        ("Header", "Content-Type: application/x-www-form-urlencoded".to_owned()),
+        ("Raw text", body(CATEGORY, group)),
+        ("Delivery", trigger),
+    ];
+    list.extend(settings());
+    Block { title: "Webhook campaigns, one for each keyword category: common to all".to_owned(), fields: fields(list) }
+}
+
+/// The settings that a conversation needs of every campaign. Braze's defaults are the other way round, and a text
+/// that they hold back looks like a sent one.
+fn settings() -> [(&'static str, String); 4] {
+    [
+        ("Re-eligibility", "on, after 0 minutes (by default each customer gets a campaign once ever)".to_owned()),
+        ("Frequency capping", "off (on by default)".to_owned()),
+        ("Quiet hours", "off, in the campaign and for the workspace".to_owned()),
+        ("Audience", "all users; no rate limit".to_owned()),
+    ]
+}
+
+fn fields(list: impl IntoIterator<Item = (&'static str, String)>) -> Vec<(String, String)> {
+    list.into_iter().map(|(name, content)| (name.to_owned(), content)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workspace() -> Workspace {
+        Workspace {
+            public_url: Url::parse("https://bridge.example/in/").unwrap(),
+            agent_reply: Some("reply-id".into()),
+            ticket_solved: None,
+            group: Some("group id&1".into()),
+            asks_for_state: false,
+            categories: vec!["Support & more".into()],
+            token: "<the first of braze.webhook_tokens>".into(),
+        }
+    }
+
+    #[test]
+    fn there_is_a_webhook_campaign_for_every_category() {
+        let campaigns = sheet(&workspace()).webhook_campaigns;
+        let shown: Vec<_> = campaigns.iter().map(|campaign| (campaign.name.as_str(), campaign.word.as_str())).collect();
+        assert_eq!(
+            shown,
+            [
+                ("tandem: Other", "other"),
+                ("tandem: Opt-in", "opt_in"),
+                ("tandem: Opt-out", "opt_out"),
+                ("tandem: Help", "help"),
+                ("tandem: Support & more", "Support+%26+more"),
+            ]
+        );
+    }
+
+    #[test]
+    fn campaigns_differ_in_one_word_of_the_body_that_is_given_once() {
+        let sheet = sheet(&workspace());
+        let common = sheet.blocks.last().unwrap().fields.iter().find(|(name, _)| name == "Raw text").unwrap();
+        for campaign in &sheet.webhook_campaigns {
+            assert_eq!(campaign.body, common.1.replacen(CATEGORY, &campaign.word, 1));
+        }
+    }
+
+    #[test]
+    fn what_we_fill_into_the_body_is_encoded_and_what_braze_fills_in_too() {
+        let campaign = sheet(&workspace()).webhook_campaigns.pop().unwrap();
+        let body = campaign.body;
+        assert!(body.starts_with("channel=sms&category=Support+%26+more&group=group+id%261&campaign={{"), "{body}");
+        for field in body.split('&').filter(|field| field.contains("{{")) {
+            let is_id = ["campaign=", "dispatch=", "braze_id="].iter().any(|name| field.starts_with(name));
+            assert!(is_id || field.ends_with(" | url_encode}}"), "{field}");
+        }
+    }
+
+    #[test]
+    fn the_address_is_below_the_public_one() {
+        let blocks = sheet(&workspace()).blocks;
+        let url = ("URL".to_owned(), "https://bridge.example/in/webhooks/braze".to_owned());
+        assert!(blocks.last().unwrap().fields.contains(&url));
+    }
+}

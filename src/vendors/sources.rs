@@ -1,0 +1,97 @@
+//! The sources of webhooks: which vendor's reader verifies and reads a webhook, by its endpoint. Pure.
+//!
+//! [`read`] verifies the raw bytes first ([`signature`]) and only then looks inside. It never stores, answers or logs,
+//! and it never guesses a text's sender.
+//!
+//! The shapes of the bodies: [`zendesk::source`] and [`braze::source`] for the bridge's own triggers and campaigns,
+//! [`braze::recipe`] for the published Zendesk–Braze recipe.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::domain::event::Unreadable;
+use crate::intake::signature::{self, Verified};
+use crate::intake::{Endpoint, Intake, IntakeOptions, RawWebhook, Reading, Refusal, fields};
+use crate::vendors::{braze, zendesk};
+
+/// Checks the headers alone, before the body is awaited. For Braze it checks the token, for Zendesk only the presence
+/// and the form of a signature, because the signature itself covers the body ([`read`]).
+///
+/// # Errors
+/// The reason to refuse the webhook without its body.
+pub fn glance(endpoint: &Endpoint, headers: &HeaderMap, options: &IntakeOptions) -> Result<(), Refusal> {
+    if endpoint.is_zendesk() { signature::seal(headers).map(|_| ()) } else { signature::check_token(headers, options) }
+}
+
+/// Verifies a webhook and reads it.
+#[must_use]
+pub fn read(webhook: &RawWebhook, options: &IntakeOptions) -> Intake {
+    let verified = if webhook.endpoint.is_zendesk() {
+        signature::verify_zendesk(webhook, options)
+    } else {
+        signature::verify_braze(webhook, options)
+    };
+    let verified = match verified {
+        Ok(verified) => verified,
+        Err(why) => return Intake::Refused { why },
+    };
+    let mut reading = read_verified(&verified, &webhook.endpoint, options);
+    if webhook.endpoint.is_zendesk() {
+        reading.dedupe.splice(0..0, zendesk::source::call_keys(webhook));
+    }
+    let kept = || Unreadable {
+        path: webhook.uri.path().to_owned(),
+        method: webhook.method.to_string(),
+        content_type: webhook.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned),
+        body: STANDARD.encode(&webhook.body),
+    };
+    reading.into_intake(webhook.received_at, kept)
+}
+
+/// Reads a quarantined body again, after the configuration or the bridge was mended. It was verified when it came, so
+/// it is not verified again, and its timestamp may have any age.
+///
+/// The dedupe keys are those of the body alone, because the quarantined event holds those of the headers already.
+#[must_use]
+pub fn reread(unreadable: &Unreadable, received_at: Timestamp, options: &IntakeOptions) -> Intake {
+    let reading = match (Endpoint::of_path(&unreadable.path), STANDARD.decode(&unreadable.body)) {
+        (Some(endpoint), Ok(body)) => read_verified(&Verified::when_it_came(&body), &endpoint, options),
+        (None, _) => Reading::unreadable("nothing is read at the path that it was posted to"),
+        (_, Err(_)) => Reading::unreadable("the kept body is not base64"),
+    };
+    reading.into_intake(received_at, || unreadable.clone())
+}
+
+/// The path that a body is most likely meant for, by its keys alone. It serves people who try a body out; a real
+/// webhook has a path.
+#[must_use]
+pub fn likely_path(body: &[u8]) -> &'static str {
+    let Ok(object) = fields::object(body) else { return "/webhooks/braze" };
+    let has = |key: &str, is: fn(&Value) -> bool| object.get(key).is_some_and(is);
+    if has("event", Value::is_string) {
+        "/webhooks/zendesk"
+    } else if has("recipients", Value::is_array) {
+        "/campaigns/trigger/send"
+    } else if has("ticket", Value::is_object) {
+        "/api/v2/tickets"
+    } else {
+        "/webhooks/braze"
+    }
+}
+
+fn read_verified(verified: &Verified<'_>, endpoint: &Endpoint, options: &IntakeOptions) -> Reading {
+    match endpoint {
+        Endpoint::Zendesk => zendesk::source::read(verified),
+        Endpoint::Braze => braze::source::read(verified),
+        Endpoint::RecipeSend => braze::recipe::read_send(verified),
+        Endpoint::RecipeNewTicket => braze::recipe::read_new_ticket(verified, &options.user_field),
+        Endpoint::RecipeAppend { ticket } => braze::recipe::read_append(verified, ticket),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,17 @@
+//! Zendesk: the source of its webhooks, its client, and its setup. Never names another vendor.
+
+mod client;
+mod oauth;
+mod search;
+pub mod setup;
+pub mod source;
+mod views;
+
+pub use client::{
+    Auth, COMMENTS_AT_ONCE, COMMENTS_MAX, Fate, Invocation, Invocations, LostWebhook, TICKETS_AT_ONCE, Zendesk,
+    ZendeskOptions, admin,
+};
+pub use search::UserQuery;
+pub use views::{
+    Author, CommentView, IdHolder, Made, Saved, TicketView, TicketsRead, TicketsUpdated, UserView, Withheld, Written,
+};
