@@ -31,6 +31,7 @@ pub mod embedded;
 mod filter;
 mod find;
 mod moves;
+mod rules;
 mod terms;
 
 pub use commits::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats};

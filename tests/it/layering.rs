@@ -138,6 +138,9 @@ const NEVER_NAMES: &[(&str, &[&str])] = &[
     ("intake", IMPURE),
     ("mapping", IMPURE),
     ("store", &["axum", "reqwest"]),
+    // Rules are the same for every medium.
+    ("store/rules", IMPURE),
+    ("store/rules", &["crate::store::embedded", "super::embedded", "super::super::embedded"]),
     ("vendors", &["axum", "sled"]),
     ("vendors/sources", IMPURE),
     ("vendors/checkup", IMPURE),
@@ -470,6 +473,16 @@ mod tests {
                 let name = format!("{layer}.rs");
                 assert_eq!(line(&name, code), [format!("{name}:2: {layer} may not name {target}")], "{code}");
             }
+            for name in ["store/rules.rs", "store/rules/lanes.rs"] {
+                assert_eq!(line(name, code), [format!("{name}:2: store may not name {target}")], "{code}");
+            }
+        }
+        for (name, code, target) in [
+            ("store/rules.rs", "use super::embedded::sled::SledStore;", "super::embedded"),
+            ("store/rules/lanes.rs", "use super::super::embedded::sled::SledStore;", "super::super::embedded"),
+            ("store/rules/lanes.rs", "use crate::store::embedded::memory::Medium;", "crate::store::embedded"),
+        ] {
+            assert_eq!(line(name, code), [format!("{name}:2: store may not name {target}")], "{code}");
         }
         assert_eq!(line("worker.rs", "use reqwest::Client;"), ["worker.rs:2: worker may not name reqwest"]);
         // A source is as pure as intake, and as bound as its vendor.

@@ -6,21 +6,19 @@ use sled::IVec;
 use crate::domain::account::{Ends, Route};
 use crate::domain::address::{self, Directory};
 use crate::domain::answer::Answer;
-use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription, TicketStatus};
+use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Event, EventId};
-use crate::domain::kind::KindName;
 use crate::domain::kind::Track;
-use crate::domain::lanes::{Gates, LaneName, Lease, Need, Position};
+use crate::domain::lanes::{Gates, LaneName, Lease, Position};
 use crate::store::embedded::engine::core::{Core, Effect, Owed};
 use crate::store::embedded::engine::layout;
+use crate::store::rules::lanes::need_of;
+use crate::store::rules::moves::{apply, lose};
 use crate::store::{Claim, IllegalMove, StoreError, Terms, Verdict, Work};
 
 /// The most lanes one request sets apart: a few milliseconds of the writer's time.
 const SET_APART_MAX: usize = 256;
-
-/// How long a head is expected after the time a rate budget gave it.
-const EXPECTED: SignedDuration = SignedDuration::from_secs(10);
 
 /// A claim whose records the caller still has to read, on the caller's time and not the writer's.
 pub(in crate::store) struct RawClaim {
@@ -378,42 +376,4 @@ impl Core {
         }
         Ok(())
     }
-}
-
-/// The need a delivery has before it can go out. A head that just came to its time in a rate budget, or that is looked
-/// for, goes in any case.
-fn need_of(delivery: &Delivery, conversation: Option<&Conversation>, now: Timestamp) -> Need {
-    if let State::Waiting { for_budget: true, due_at, .. } = &delivery.state
-        && now.duration_since(*due_at) <= EXPECTED
-    {
-        return Need::Nothing;
-    }
-    if matches!(delivery.state, State::Unconfirmed { .. }) {
-        return Need::Nothing;
-    }
-    let ticket = conversation.and_then(|known| known.ticket.as_ref());
-    match delivery.kind {
-        KindName::CustomerText if ticket.is_none_or(|ticket| ticket.status == TicketStatus::Closed) => Need::NewTicket,
-        KindName::CustomerText => Need::KnownTicket,
-        KindName::Note => Need::Note,
-        KindName::AgentReply => Need::Comments,
-        KindName::PhoneText | KindName::TicketSolved => Need::Text,
-        KindName::TicketReopened | KindName::Unreadable => Need::Nothing,
-    }
-}
-
-/// [`Delivery::apply`], with the delivery's id on the error.
-pub(in crate::store) fn apply(
-    delivery: &mut Delivery,
-    transition: Transition,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let id = delivery.id;
-    let applied = delivery.apply(transition, now);
-    applied.map_err(|illegal| StoreError::Illegal(IllegalMove { id, reason: illegal.to_string() }))
-}
-
-/// The worker is gone or silent: its call may have happened, so look at once.
-pub(in crate::store) fn lose(delivery: &mut Delivery, now: Timestamp, cause: &str) -> Result<(), StoreError> {
-    apply(delivery, Transition::Lose { since: now, look_at: now, cause: cause.to_owned() }, now)
 }

@@ -23,6 +23,7 @@ use crate::store::embedded::engine::journal::Journal;
 use crate::store::embedded::engine::layout::{self, Digest, Remembered};
 use crate::store::embedded::engine::pauses::{self, OperatorState};
 use crate::store::embedded::engine::people::{self, Person};
+use crate::store::rules::lanes::{entry_of, lane_of};
 use crate::store::{Accepted, LostTime, StoreError, StoreLimits};
 
 /// The writer's whole world.
@@ -463,26 +464,6 @@ impl Core {
         }
         self.journal.keep();
         self.journal.commit()
-    }
-}
-
-pub(in crate::store) fn lane_of(delivery: &Delivery) -> LaneName {
-    LaneName {
-        direction: delivery.kind.traits().direction,
-        track: delivery.kind.traits().track,
-        conversation: delivery.conversation.clone(),
-    }
-}
-
-pub(in crate::store) fn entry_of(delivery: &Delivery) -> Entry {
-    Entry {
-        position: Position::of(delivery.id),
-        accepted_at: delivery.accepted_at,
-        // A delivery that is being sent has no due time: its lane is held, and the verdict or the end of the lease sets
-        // one.
-        due_at: delivery.state.due_at().unwrap_or(Timestamp::MIN),
-        in_doubt: matches!(delivery.state, State::Unconfirmed { .. }),
-        account: delivery.route().account,
     }
 }
 

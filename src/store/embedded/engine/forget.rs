@@ -18,12 +18,13 @@ use crate::domain::event::{Event, EventKind};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::{LaneName, Position};
 use crate::domain::operator::{Act, Identifiers, Order, digest};
-use crate::store::embedded::engine::core::{Core, Effect, lane_of, prefix_of};
+use crate::store::embedded::engine::core::{Core, Effect, prefix_of};
 use crate::store::embedded::engine::directory::key_in;
 use crate::store::embedded::engine::people::Person;
 use crate::store::embedded::engine::sweep::{self, Step};
 use crate::store::embedded::engine::tree::Look;
 use crate::store::embedded::engine::{layout, lists};
+use crate::store::rules::lanes::lane_of;
 use crate::store::{Forgotten, StoreError};
 
 /// The kind of unreadable bodies ([`EventKind::name`]).

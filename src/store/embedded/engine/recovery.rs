@@ -11,14 +11,15 @@ use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::Customer;
 use crate::domain::lanes::Position;
-use crate::store::embedded::engine::claims::{apply, lose};
-use crate::store::embedded::engine::core::{Core, entry_of, lane_of};
+use crate::store::embedded::engine::core::Core;
 use crate::store::embedded::engine::disk::Disk;
 use crate::store::embedded::engine::epochs::{Epochs, Opening};
 use crate::store::embedded::engine::journal::Journal;
 use crate::store::embedded::engine::layout;
 use crate::store::embedded::engine::people::Person;
 use crate::store::embedded::engine::tree::{Look, Tree};
+use crate::store::rules::lanes::{entry_of, lane_of};
+use crate::store::rules::moves::{apply, lose};
 use crate::store::{LostTime, StoreError, StoreLimits};
 
 /// How long a lost time matters: catch-up fetches the agents' replies of that time within it, or never.

@@ -9,10 +9,11 @@ use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Arrived, Delivery, State, Transition};
 use crate::domain::event::{Event, EventId};
 use crate::domain::lanes::Position;
-use crate::store::embedded::engine::claims::apply;
-use crate::store::embedded::engine::core::{Core, Effect, Owed, lane_of};
+use crate::store::embedded::engine::core::{Core, Effect, Owed};
 use crate::store::embedded::engine::cut::Cut;
 use crate::store::embedded::engine::layout;
+use crate::store::rules::lanes::lane_of;
+use crate::store::rules::moves::apply;
 use crate::store::{IllegalMove, StoreError};
 
 /// How often the store records that the clock runs on.
