@@ -103,6 +103,32 @@ fn done(report: &Value) -> Vec<(String, Value)> {
     steps.map(|step| (step["what"].as_str().unwrap().to_owned(), step["does"].clone())).collect()
 }
 
+/// The calls with which the build before accounts (store format 3) set Zendesk up; the ids of the webhook and of the
+/// category were other ones then.
+const CALLS_BEFORE_ACCOUNTS: &str = include_str!("../fixtures/setup-format-3.json");
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_earlier_version_has_set_up_is_kept_as_it_is() {
+    let site = Site::start().await;
+    let mut calls = CALLS_BEFORE_ACCOUNTS.to_owned();
+    let count = serde_json::from_str::<Vec<Value>>(&calls).unwrap().len();
+    for at in 0..count {
+        let call = &serde_json::from_str::<Vec<Value>>(&calls).unwrap()[at];
+        let made = site.zendesk(call["method"].as_str().unwrap(), call["path"].as_str().unwrap(), call["body"].clone());
+        let made = made.await;
+        for (object, placeholder) in [("webhook", "${WEBHOOK}"), ("trigger_category", "${CATEGORY}")] {
+            if let Some(id) = made[object]["id"].as_str() {
+                calls = calls.replace(placeholder, id);
+            }
+        }
+    }
+    assert!(!calls.contains("${"), "{calls}");
+    let (settings, writes) = (site.settings().await, site.writes());
+    let report = site.set_up(&[]).await;
+    assert_eq!((&report["changes"], done(&report)), (&json!(0), vec![]), "{report}");
+    assert_eq!((site.settings().await, site.writes()), (settings, writes));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn setting_up_twice_changes_nothing_the_second_time_and_says_so() {
     let site = Site::start().await;
