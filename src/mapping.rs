@@ -5,11 +5,11 @@
 //! neither break nor inject anything. The shipped mappings are inside the binary.
 //!
 //! A mapping fails when it is loaded, and not at the hundredth message: it is bounded, compiled and rendered for
-//! several situations, and its bodies are checked against the promises ([`promise`]). A fault there stops the start.
+//! several situations, and its bodies are checked against the promises ([`invariants`]). A fault there stops the start.
 //!
 //! Reading order: [`name`] (the mappings), [`context`] (the names that templates may use), [`body`] (the table),
 //! [`template`] (one string), [`scan`] (refusals before parsing), [`tags`], [`blocks`] and [`filters`] (Liquid with
-//! limits), [`promise`], [`rehearsal`]. A template means the same as in Ruby's Liquid, the reference, or is refused:
+//! limits), [`invariants`], [`rehearsal`]. A template means the same as in Ruby's Liquid, the reference, or is refused:
 //! [`values`], [`names`](mod@names), [`condition`], [`numbers`], [`letters`], [`strftime`]. The words of notes are
 //! templates of the same kind: [`words`]. [`supposed`] makes a context of an event, for people who try a mapping.
 //!
@@ -36,11 +36,11 @@ mod condition;
 pub mod context;
 mod fault;
 mod filters;
+mod invariants;
 mod letters;
 mod name;
 mod names;
 mod numbers;
-mod promise;
 mod rehearsal;
 mod scan;
 mod strftime;
@@ -222,11 +222,11 @@ impl Mappings {
             Some(key) => RenderError::Template { mapping: name, key, what: error.what },
             None => RenderError::Template { mapping: name, key: "the event".to_owned(), what: error.what },
         })?;
-        let bytes = promise::size(&body);
+        let bytes = invariants::size(&body);
         if bytes > MAX_BODY_BYTES {
             return Err(RenderError::TooLarge { mapping: name, bytes });
         }
-        let broken = promise::broken(name, context, &body);
+        let broken = invariants::broken(name, context, &body);
         if broken.is_empty() {
             Ok(body)
         } else {

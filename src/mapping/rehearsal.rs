@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::body::{Node, make};
 use super::context::{self, Context};
+use super::invariants;
 use super::name::{Call, Name};
-use super::promise;
 
 /// Renders the body for every probe and collects the faults: the key where one is at fault, and words.
 pub(super) fn rehearse(name: Name, node: &Node, sample: &Context) -> Vec<(Option<String>, String)> {
@@ -18,8 +18,8 @@ pub(super) fn rehearse(name: Name, node: &Node, sample: &Context) -> Vec<(Option
                 vec![(key, format!("{}{asked_for}", error.what))]
             }
             Ok(body) => {
-                let mut broken = promise::broken(name, &context, &body);
-                if name.call() != Call::CampaignsTriggerSend && promise::contains(&body, context::PLACEHOLDER) {
+                let mut broken = invariants::broken(name, &context, &body);
+                if name.call() != Call::CampaignsTriggerSend && invariants::contains(&body, context::PLACEHOLDER) {
                     broken.push(
                         "a customer could have Zendesk expand placeholders: use `message.html` for the text, and put \
                          `| inert` behind names and everything else that a customer can choose"

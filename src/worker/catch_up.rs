@@ -37,7 +37,7 @@ use compare::Listed;
 use ring::Ring;
 
 mod compare;
-mod given_up;
+mod lost_webhooks;
 mod ring;
 mod walk;
 
@@ -58,7 +58,7 @@ struct Progress {
     /// The search has still to find the changes after this time.
     search_from: Timestamp,
     /// The known part of Zendesk's log.
-    log: given_up::Log,
+    log: lost_webhooks::Log,
     /// The conversation that was walked past last; `None` at the beginning of a round.
     walked_to: Option<ConversationKey>,
     /// The tickets whose comments the store does not follow, each with the time of the change that it was rung for
@@ -83,7 +83,7 @@ impl Worker {
         if let Some(lost) = self.store.lost_time() {
             since = since.min(lost.since);
         }
-        let log = given_up::Log::new(since);
+        let log = lost_webhooks::Log::new(since);
         let search_from = before(since, OVERLAP);
         let mut progress = Progress { search_from, log, walked_to: None, strangers: HashMap::new() };
         let (mut is_dated, sets) = (false, self.clock.sets());
