@@ -42,7 +42,8 @@ const BODY_MAX_BYTES: usize = 256 * 1024;
 /// answer with its `Retry-After` arrives before that.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-struct Desk {
+/// The state that every endpoint's handler shares.
+struct HandlerState {
     state: PublicState,
     /// [`PATIENCE`]; tests have less.
     patience: Duration,
@@ -63,31 +64,31 @@ fn routes_with(state: PublicState, patience: Duration) -> Router {
         .route("/api/v2/tickets.json", post(recipe_new_ticket))
         .route("/api/v2/tickets/", put(recipe_append))
         .route("/api/v2/tickets/{id}", put(recipe_append))
-        .with_state(Arc::new(Desk { state, patience }))
+        .with_state(Arc::new(HandlerState { state, patience }))
 }
 
-fn zendesk(State(desk): State<Arc<Desk>>, request: Request) -> impl Future<Output = Response> {
-    take(desk, Endpoint::Zendesk, request)
+fn zendesk(State(handler): State<Arc<HandlerState>>, request: Request) -> impl Future<Output = Response> {
+    take(handler, Endpoint::Zendesk, request)
 }
 
-fn braze(State(desk): State<Arc<Desk>>, request: Request) -> impl Future<Output = Response> {
-    take(desk, Endpoint::Braze, request)
+fn braze(State(handler): State<Arc<HandlerState>>, request: Request) -> impl Future<Output = Response> {
+    take(handler, Endpoint::Braze, request)
 }
 
-fn recipe_send(State(desk): State<Arc<Desk>>, request: Request) -> impl Future<Output = Response> {
-    take(desk, Endpoint::RecipeSend, request)
+fn recipe_send(State(handler): State<Arc<HandlerState>>, request: Request) -> impl Future<Output = Response> {
+    take(handler, Endpoint::RecipeSend, request)
 }
 
-fn recipe_new_ticket(State(desk): State<Arc<Desk>>, request: Request) -> impl Future<Output = Response> {
-    take(desk, Endpoint::RecipeNewTicket, request)
+fn recipe_new_ticket(State(handler): State<Arc<HandlerState>>, request: Request) -> impl Future<Output = Response> {
+    take(handler, Endpoint::RecipeNewTicket, request)
 }
 
 /// The ticket is the text that the recipe's template made of the customer's attribute, often an empty one. It is taken
 /// from the raw path, so that this route accepts every text; the intake decides whether it is a number.
-fn recipe_append(State(desk): State<Arc<Desk>>, request: Request) -> impl Future<Output = Response> {
+fn recipe_append(State(handler): State<Arc<HandlerState>>, request: Request) -> impl Future<Output = Response> {
     let name = request.uri().path().strip_prefix("/api/v2/tickets/").unwrap_or_default();
     let ticket = name.strip_suffix(".json").unwrap_or(name).to_owned();
-    take(desk, Endpoint::RecipeAppend { ticket }, request)
+    take(handler, Endpoint::RecipeAppend { ticket }, request)
 }
 
 /// The outcome of a webhook.
@@ -140,28 +141,28 @@ impl From<Obstacle> for Answer {
 /// The handler of every endpoint. Its future is kept small, because each waiting webhook has one. The request is lent
 /// until it is read, so that a future that waits for the store holds nothing of it.
 #[expect(clippy::manual_async_fn, reason = "an async fn would hold the request twice")]
-fn take(desk: Arc<Desk>, endpoint: Endpoint, mut request: Request) -> impl Future<Output = Response> {
-    async move { panic_caught(take_in(&desk, endpoint, &mut request), &desk.state.clock).await }
+fn take(handler: Arc<HandlerState>, endpoint: Endpoint, mut request: Request) -> impl Future<Output = Response> {
+    async move { panic_caught(take_in(&handler, endpoint, &mut request), &handler.state.clock).await }
 }
 
-async fn take_in(desk: &Desk, endpoint: Endpoint, request: &mut Request) -> Response {
+async fn take_in(handler: &HandlerState, endpoint: Endpoint, request: &mut Request) -> Response {
     let door = endpoint.door();
     let name = door.name();
     let span = debug_span!("webhook", endpoint = name, outcome = Empty, event_id = Empty);
     // One deadline for the body and the store together, because the sender waits for both.
     let mut arrived = None;
-    let answer = tokio::time::timeout(desk.patience, answer(desk, endpoint, request, &mut arrived));
+    let answer = tokio::time::timeout(handler.patience, answer(handler, endpoint, request, &mut arrived));
     let answer = match answer.await {
         Ok(answer) => answer.unwrap_or_else(|answer| answer),
         // The event may still be stored. Its sender then repeats it and gets `duplicate`.
         Err(_) if arrived.is_some() => Obstacle::new("store_slow", "the store did not answer in time").into(),
         Err(_) => Answer::Cut,
     };
-    answer.count(door, arrived, desk);
+    answer.count(door, arrived, handler);
     answer.log(name);
     answer.trace(&span);
     failpoint::reach("http.answering");
-    answer.into_response(desk)
+    answer.into_response(handler)
 }
 
 /// A webhook that was read and goes to the store.
@@ -173,12 +174,12 @@ struct Arrived {
 }
 
 async fn answer(
-    desk: &Desk,
+    handler: &HandlerState,
     endpoint: Endpoint,
     request: &mut Request,
     arrived: &mut Option<Arrived>,
 ) -> Result<Answer, Answer> {
-    let (storing, _share) = receive(desk, endpoint, request).await?;
+    let (storing, _share) = receive(handler, endpoint, request).await?;
     *arrived = Some(storing.arrived);
     match storing.stored.await {
         Ok(Accepted::New(id)) => Ok((storing.new)(id)),
@@ -191,24 +192,24 @@ async fn answer(
 /// Checks the headers, then waits for the body, then reads it. A sender that announces too long a body, or whose
 /// headers cannot be authentic, is refused before the body is read.
 async fn receive<'a>(
-    desk: &'a Desk,
+    handler: &'a HandlerState,
     endpoint: Endpoint,
     request: &mut Request,
 ) -> Result<(Storing<'a>, Share<'a>), Answer> {
-    let options = Arc::clone(&desk.state.intake.borrow());
+    let options = Arc::clone(&handler.state.intake.borrow());
     let (parts, body) = std::mem::take(request).into_parts();
     if body.size_hint().lower() > BODY_MAX_BYTES as u64 {
         return Err(Answer::TooLarge);
     }
     sources::glance(&endpoint, &parts.headers, &options).map_err(|why| Answer::Refused(why.name()))?;
     let door = endpoint.door();
-    let mut share = Share { desk, taken: None };
+    let mut share = Share { handler, taken: None };
     let body = read_body(body, &mut share).await?;
-    let received_at = desk.state.clock.now();
+    let received_at = handler.state.clock.now();
     let webhook =
         RawWebhook { endpoint, method: parts.method, uri: parts.uri, headers: parts.headers, body, received_at };
-    let (intake, received_at) = read(&desk.state.clock, webhook, &options);
-    Ok((store(desk, door, intake, received_at)?, share))
+    let (intake, received_at) = read(&handler.state.clock, webhook, &options);
+    Ok((store(handler, door, intake, received_at)?, share))
 }
 
 /// Reads a webhook, and returns the time of its arrival. A signature that is stale by the bridge's time but fresh by
@@ -236,8 +237,8 @@ struct Storing<'a> {
 }
 
 /// Hands the event to the store, or returns the outcome where there is no event.
-fn store(desk: &Desk, door: Door, intake: Intake, now: Timestamp) -> Result<Storing<'_>, Answer> {
-    let store = &desk.state.store;
+fn store(handler: &HandlerState, door: Door, intake: Intake, now: Timestamp) -> Result<Storing<'_>, Answer> {
+    let store = &handler.state.store;
     // The paths of these endpoints are those of the first accounts.
     let ends = Ends::FIRST;
     if !matches!(intake, Intake::Refused { .. }) {
@@ -247,7 +248,7 @@ fn store(desk: &Desk, door: Door, intake: Intake, now: Timestamp) -> Result<Stor
         Intake::Refused { why } => Err(Answer::Refused(why.name())),
         Intake::Ignored { reason } => Err(Answer::Ignored(reason)),
         Intake::Event { event, dedupe } => {
-            let slot = desk.state.inbound.slot(door, &event.kind);
+            let slot = handler.state.inbound.slot(door, &event.kind);
             let arrived = Arrived { at: now, slot };
             Ok(Storing { stored: store.accept(event, ends, dedupe, now), new: Answer::Accepted, arrived })
         }
@@ -261,7 +262,7 @@ fn store(desk: &Desk, door: Door, intake: Intake, now: Timestamp) -> Result<Stor
 
 /// A body's share of the common memory, until it is dropped.
 struct Share<'a> {
-    desk: &'a Desk,
+    handler: &'a HandlerState,
     taken: Option<SemaphorePermit<'a>>,
 }
 
@@ -273,7 +274,7 @@ impl Share<'_> {
         if more == 0 {
             return Ok(());
         }
-        let more = self.desk.state.memory.take(more).ok_or_else(|| {
+        let more = self.handler.state.memory.take(more).ok_or_else(|| {
             let cause = "the bodies that are on their way or being stored hold all the memory that there is for them";
             Obstacle::new("in_hand", cause)
         })?;
@@ -325,13 +326,13 @@ impl Answer {
     }
 
     /// Counts it, in the metrics and in the account of webhooks.
-    fn count(&self, door: Door, arrived: Option<Arrived>, desk: &Desk) {
-        let at = arrived.map_or_else(|| desk.state.clock.now(), |arrived| arrived.at);
-        let (metrics, endpoint) = (&desk.state.metrics, door.name());
+    fn count(&self, door: Door, arrived: Option<Arrived>, handler: &HandlerState) {
+        let at = arrived.map_or_else(|| handler.state.clock.now(), |arrived| arrived.at);
+        let (metrics, endpoint) = (&handler.state.metrics, door.name());
         let (outcome, reason) = match self {
             Self::Accepted(_) => {
                 metrics.accepted(endpoint);
-                return desk.state.inbound.accepted(door, arrived.and_then(|arrived| arrived.slot), at);
+                return handler.state.inbound.accepted(door, arrived.and_then(|arrived| arrived.slot), at);
             }
             Self::Duplicate(_) => {
                 metrics.duplicate(endpoint);
@@ -358,7 +359,7 @@ impl Answer {
                 (Otherwise::Unavailable, obstacle.reason)
             }
         };
-        desk.state.inbound.answered(door, outcome, reason, at);
+        handler.state.inbound.answered(door, outcome, reason, at);
     }
 
     fn log(&self, endpoint: &'static str) {
@@ -388,7 +389,7 @@ impl Answer {
         }
     }
 
-    fn into_response(self, desk: &Desk) -> Response {
+    fn into_response(self, handler: &HandlerState) -> Response {
         let accepted = |told: Acknowledgement| json_answer(StatusCode::ACCEPTED, &told);
         match self {
             Self::Accepted(id) => accepted(Acknowledgement::Accepted { id }),
@@ -398,8 +399,8 @@ impl Answer {
             Self::Refused(_) => unauthorized(),
             Self::TooLarge => closing(error_answer(StatusCode::PAYLOAD_TOO_LARGE, "the body is over 256 KiB")),
             // 503 and not 408, because Zendesk does not repeat a 408.
-            Self::Cut => closing(unavailable(&desk.state.clock)),
-            Self::Unavailable(_) => unavailable(&desk.state.clock),
+            Self::Cut => closing(unavailable(&handler.state.clock)),
+            Self::Unavailable(_) => unavailable(&handler.state.clock),
         }
     }
 }

@@ -392,7 +392,7 @@ async fn a_panic_in_a_handler_makes_the_sender_come_again() {
 
 #[tokio::test]
 async fn who_waits_for_the_store_holds_nothing_of_the_request() {
-    let desk = Desk { state: state(Arc::new(ScriptedStore::default())), patience: PATIENCE };
+    let desk = HandlerState { state: state(Arc::new(ScriptedStore::default())), patience: PATIENCE };
     let held = Arc::new(());
     let mut request = braze_request("POST", "/webhooks/braze", TEXT);
     request.extensions_mut().insert(Arc::clone(&held));
