@@ -198,13 +198,14 @@ pub fn mapping_keys(path: Option<&Path>) -> Result<MappingKeys, Faults> {
     let configured = Config::mappings().read(&top, &mut book);
     let language = Notes::language().read(&top.below("notes"), &mut book);
     let campaigns = top.below("braze").below("campaigns");
-    let closing = book.quietly(|book| Campaigns::ticket_solved().read(&campaigns, book)).flatten();
+    // Also a faulty id says that a closing text is wanted.
+    let has_closing_text = book.is_given(&campaigns, "ticket_solved");
     match (configured, language) {
         (Some(configured), Some(language)) if book.faults.is_empty() && sources.faults.is_empty() => Ok(MappingKeys {
             is_configured: configured.is_some(),
             directory: configured.unwrap_or_else(|| sources.base.join(MAPPINGS_DIRECTORY)),
             language,
-            has_closing_text: closing.is_some(),
+            has_closing_text,
         }),
         _ => {
             let faults = keys::in_order(book.faults);
