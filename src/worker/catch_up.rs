@@ -5,7 +5,7 @@
 //! doorbell once more, and the ordinary way does the rest. So every comment by an agent after the last one forwarded
 //! goes out, in order, once.
 //!
-//! 1. [`given_up`]: where we may read it, Zendesk's own log of our webhooks names the ones that it gave up on.
+//! 1. [`lost_webhooks`]: where we may read it, Zendesk's own log of our webhooks names the ones that it gave up on.
 //! 2. One search names the text conversations that changed of late.
 //! 3. [`walk`]: a search index lags, and knows a conversation by its tag only. So the tickets that the store knows
 //!    are looked at as well, slowly.
