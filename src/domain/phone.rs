@@ -113,7 +113,7 @@ pub fn digits(number: &str) -> String {
 /// 1. Valid digits stay unchanged, because the library takes a national prefix out even of numbers to which the digit
 ///    belongs, and twice out of some.
 /// 2. The digits without their country's national prefix, such as the `0` of `+44 07911 …`, where these are valid.
-/// 3. The library's reading, where that is valid; it knows the `15` of Argentina's mobiles.
+/// 3. The library's reading, where that is valid and has no digits more; it knows the `15` of Argentina's mobiles.
 /// 4. The digits unchanged, because the tables may be older than a number; but a zero in parentheses goes, because it
 ///    is never dialled from abroad.
 fn e164(digits: &str, has_trunk_zero: bool) -> Option<String> {
@@ -123,8 +123,8 @@ fn e164(digits: &str, has_trunk_zero: bool) -> Option<String> {
         as_it_is()
     } else if let Some(shorter) = number.without_national_prefix() {
         shorter
-    } else if let Some(read) = phonenumber::parse(None, as_it_is()).ok().filter(PhoneNumber::is_valid) {
-        read.format().mode(Mode::E164).to_string()
+    } else if let Some(read) = read_by_library(digits) {
+        read
     } else if has_trunk_zero && let Some(national) = number.national.strip_prefix('0') {
         format!("+{}{national}", number.code)
     } else {
@@ -132,6 +132,14 @@ fn e164(digits: &str, has_trunk_zero: bool) -> Option<String> {
     };
     // The tables hold numbers that are longer than E.164 allows.
     (9..=16).contains(&chosen.len()).then_some(chosen)
+}
+
+/// The library's reading of digits that begin with a country code, where that is valid. A reading with more digits than
+/// were given is none: of `+1 473 0000` the library makes a number in Grenada.
+fn read_by_library(digits: &str) -> Option<String> {
+    let read = phonenumber::parse(None, format!("+{digits}")).ok().filter(PhoneNumber::is_valid)?;
+    let read = read.format().mode(Mode::E164).to_string();
+    (read.len() <= digits.len() + 1).then_some(read)
 }
 
 /// A country code and the digits behind it.
@@ -302,6 +310,8 @@ mod tests {
             ("4407911123456", "+447911123456"),
             ("+234 0802 123 4567", "+2348021234567"),
             ("+54 11 15 2345-6789", "+5491123456789"),
+            // Without its area code it is no number of Grenada's.
+            ("+1 473-0000", "+14730000"),
             ("+54 9 11 2345-6789", "+5491123456789"),
             ("+55 0 11 91234-5678", "+5511912345678"),
             ("+55 (011) 91234-5678", "+5511912345678"),
