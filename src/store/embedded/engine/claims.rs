@@ -345,11 +345,6 @@ impl Core {
         Ok(())
     }
 
-    /// The accounts of a conversation; those given for a conversation that is not known yet.
-    fn ends_of(&self, key: &ConversationKey, given: Ends) -> Result<Ends, StoreError> {
-        Ok(self.conversation(key)?.map_or(given, |known| known.ends))
-    }
-
     /// Takes settled deliveries out of their groups; when the head settled, the first of the others leads.
     pub(in crate::store) fn leave_groups(&mut self, settled: &[&Delivery]) -> Result<(), StoreError> {
         let mut heads: Vec<Position> =

@@ -184,12 +184,15 @@ impl Core {
             self.journal.put(layout::identity(&identity), key.0.as_bytes().into());
         }
         let changes: Vec<Change> = resolution.changes.into_iter().chain(arrival.learnt).collect();
-        let before = match resolution.conversation {
-            Some(conversation) => Some(conversation),
-            None => self.conversation(&resolution.key)?,
+        let ends = match &resolution.conversation {
+            Some(known) => known.ends,
+            None => self.ends_of(&resolution.key, arrival.ends)?,
         };
-        let ends = before.as_ref().map_or(arrival.ends, |before| before.ends);
         if !changes.is_empty() {
+            let before = match resolution.conversation {
+                Some(conversation) => Some(conversation),
+                None => self.conversation(&resolution.key)?,
+            };
             self.change(&resolution.key, before, ends, changes, now)?;
         }
         let position = self.fresh_position();

@@ -2,6 +2,9 @@
 //!
 //! It only reads.
 
+use serde::Deserialize;
+
+use crate::domain::account::Ends;
 use crate::domain::address::{Directory, Identity};
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::event::TicketRef;
@@ -23,6 +26,21 @@ impl Directory for Core {
     fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
         let record = self.journal.load(&layout::conversation(key))?;
         record.map(|record| layout::decode("conversation", &record)).transpose()
+    }
+}
+
+/// The field of a conversation that routes its deliveries.
+#[derive(Deserialize)]
+struct Between {
+    #[serde(default)]
+    ends: Ends,
+}
+
+impl Core {
+    /// The accounts of a conversation; those given for a conversation that is not known yet.
+    pub(in crate::store) fn ends_of(&self, key: &ConversationKey, given: Ends) -> Result<Ends, StoreError> {
+        let Some(record) = self.journal.load(&layout::conversation(key))? else { return Ok(given) };
+        layout::decode::<Between>("conversation", &record).map(|known| known.ends)
     }
 }
 
