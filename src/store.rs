@@ -349,9 +349,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// The pause of a destination, as of the last commit. Cheap to ask. A pause whose end has come
     /// ([`Pause::has_ended`]) is about to be resumed.
-    fn paused(&self, account: AccountId) -> Option<Pause>;
+    fn paused(&self, account: AccountId) -> Option<Pause> {
+        self.pauses().remove(&account)
+    }
 
-    /// Every pause of the operator's.
+    /// Every pause of the operators', as of the last commit. Cheap to ask.
     fn pauses(&self) -> BTreeMap<AccountId, Pause>;
 
     /// Records durably that an operator is about to see a customer's texts.

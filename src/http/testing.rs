@@ -237,10 +237,6 @@ impl Store for ScriptedStore {
         Ok(before.is_some() != is_paused)
     }
 
-    fn paused(&self, account: AccountId) -> Option<Pause> {
-        self.pauses.lock().unwrap().get(&account).cloned()
-    }
-
     fn pauses(&self) -> BTreeMap<AccountId, Pause> {
         self.pauses.lock().unwrap().clone()
     }

@@ -238,10 +238,6 @@ impl Store for MortalStore {
         self.call("pause", self.store.pause(account, terms, order)).await
     }
 
-    fn paused(&self, account: AccountId) -> Option<Pause> {
-        self.store.paused(account)
-    }
-
     fn pauses(&self) -> BTreeMap<AccountId, Pause> {
         self.store.pauses()
     }

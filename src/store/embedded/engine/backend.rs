@@ -247,10 +247,6 @@ impl<B: Backend> Store for B {
         self.ask(move |core| core.pause(account, terms, &order)).await
     }
 
-    fn paused(&self, account: AccountId) -> Option<Pause> {
-        self.shared().paused(account)
-    }
-
     fn pauses(&self) -> BTreeMap<AccountId, Pause> {
         self.shared().pauses()
     }

@@ -96,10 +96,6 @@ impl Shared {
         lock(&self.gauges).next_due.get(&route).copied()
     }
 
-    pub(in crate::store) fn paused(&self, account: AccountId) -> Option<Pause> {
-        lock(&self.gauges).pauses.get(&account).cloned()
-    }
-
     pub(in crate::store) fn pauses(&self) -> BTreeMap<AccountId, Pause> {
         lock(&self.gauges).pauses.clone()
     }
