@@ -23,6 +23,7 @@ use crate::domain::account::{End, Ends};
 use crate::domain::alarm::{Left, Notice};
 use crate::domain::delivery::{LEASE, Outcome, State, Transition};
 use crate::domain::event::{EventId, EventKind};
+use crate::domain::kind::Confirmed;
 use crate::domain::plan::UserMatch;
 use crate::domain::retry::{OnUnconfirmed, RetryPolicy, decide};
 use crate::domain::text::RecipeMessage;
@@ -242,21 +243,12 @@ impl Worker {
         let Some(head) = claim.work.first() else {
             return Report { outcome: Outcome::Skip { reason: "an empty claim".to_owned() }, learnt };
         };
-        let looking = matches!(head.delivery.state, State::Unconfirmed { .. });
-        let result = match (&head.event.kind, looking) {
-            (EventKind::CustomerText(_) | EventKind::Note(_), true) => self.look_at_zendesk(claim, &mut learnt).await,
-            (EventKind::PhoneText(_) | EventKind::TicketSolved(_), true) => {
-                self.look_at_braze(claim, &mut learnt).await
-            }
-            (EventKind::CustomerText(text), false) => self.write_texts(claim, text, &mut learnt).await,
-            (EventKind::Note(note), false) => self.write_notes(claim, note, &mut learnt).await,
-            // These kinds read and record only, so they are done again and no effect is looked for.
-            (EventKind::AgentReply(reply), _) => self.read_replies(claim, reply, &mut learnt).await,
-            (EventKind::PhoneText(text), false) => self.send_text(claim, text, &mut learnt).await,
-            (EventKind::TicketSolved(change), false) => self.send_closing_text(claim, change, &mut learnt).await,
-            (EventKind::TicketReopened(change), _) => Ok(Self::note_reopened(claim, change, &mut learnt)),
-            (EventKind::Unreadable(_), _) => {
-                Ok(Outcome::GiveUp { cause: "an unreadable body cannot be delivered".to_owned() })
+        let is_in_doubt = matches!(head.delivery.state, State::Unconfirmed { .. });
+        let result = match head.delivery.kind.traits().confirmed {
+            Confirmed::OnTheTicket if is_in_doubt => self.look_at_zendesk(claim, &mut learnt).await,
+            Confirmed::AtTheCarrier if is_in_doubt => self.look_at_braze(claim, &mut learnt).await,
+            Confirmed::OnTheTicket | Confirmed::AtTheCarrier | Confirmed::ByDoingItAgain | Confirmed::Never => {
+                self.act(claim, &head.event.kind, &mut learnt).await
             }
         };
         let mut outcome = result.unwrap_or_else(|outcome| outcome);
@@ -266,6 +258,21 @@ impl Worker {
             receipt.push_str(", caught up");
         }
         Report { outcome, learnt }
+    }
+
+    /// Does the work of a kind.
+    async fn act(&self, claim: &Claim, kind: &EventKind, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
+        match kind {
+            EventKind::CustomerText(text) => self.write_texts(claim, text, learnt).await,
+            EventKind::Note(note) => self.write_notes(claim, note, learnt).await,
+            EventKind::AgentReply(reply) => self.read_replies(claim, reply, learnt).await,
+            EventKind::PhoneText(text) => self.send_text(claim, text, learnt).await,
+            EventKind::TicketSolved(change) => self.send_closing_text(claim, change, learnt).await,
+            EventKind::TicketReopened(change) => Ok(Self::note_reopened(claim, change, learnt)),
+            EventKind::Unreadable(_) => {
+                Ok(Outcome::GiveUp { cause: "an unreadable body cannot be delivered".to_owned() })
+            }
+        }
     }
 
     /// Turns a report into a verdict: one move for all merged deliveries but the dropped ones, and a note for the
