@@ -67,7 +67,7 @@ async fn with_dead_letters(store: &SledStore) {
 }
 
 /// The address of the operator's router over a store without a worker.
-async fn operator_over(store: Arc<dyn Store>) -> String {
+pub(crate) async fn operator_over(store: Arc<dyn Store>) -> String {
     let router = operator_router(OperatorState {
         store,
         intake: intake_options(),

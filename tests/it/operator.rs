@@ -8,17 +8,15 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use tandem::clock::Clock;
 use tandem::domain::account::Ends;
 use tandem::domain::event::{DedupeKey, Event, EventKind, Unreadable};
-use tandem::http::{OperatorState, operator_router};
 use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::store::embedded::sled::SledStore;
 use tandem::store::{Accepted, Store, StoreLimits};
-use tandem::telemetry::{Metrics, Readiness};
 
+use crate::bulk::operator_over;
 use crate::support::{TestBridge, answer, http_client, start_of_time};
-use crate::webhooks::{assert_accepted, braze_post, form, intake_options, limited, quiet_bridge, ticket_of, untouched};
+use crate::webhooks::{assert_accepted, braze_post, form, limited, quiet_bridge, ticket_of};
 
 /// The words for a delivery's state.
 const STATES: [&str; 8] =
@@ -268,21 +266,7 @@ async fn a_body_whose_own_keys_are_its_own_is_read_again_all_the_same() {
         store.quarantine(event, Ends::FIRST, "unreadable".to_owned(), vec![key()], start_of_time()).await.unwrap();
     let Accepted::New(id) = kept else { panic!("{kept:?}") };
     let store: Arc<dyn Store> = Arc::new(store);
-    let router = operator_router(OperatorState {
-        store: Arc::clone(&store),
-        intake: intake_options(),
-        clock: Clock::manual(start_of_time(), 3),
-        metrics: Arc::new(Metrics::default()),
-        inbound: untouched(),
-        readiness: Arc::new(Readiness::default()),
-        roster: tokio::sync::watch::channel(Arc::default()).1,
-        console: Default::default(),
-        ends: Ends::FIRST,
-        gsm7: false,
-    });
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let url = operator_over(Arc::clone(&store)).await;
     let client = http_client();
     let (status, moved) = answer(client.post(format!("{url}/api/deliveries/{id}/redrive"))).await;
     assert_eq!((status, &moved["state"]), (200, &json!("skipped")), "{moved}");
