@@ -59,9 +59,7 @@ impl AccountId {
         let at = FIRST.iter().chain(names).position(|known| *known == name)?;
         u16::try_from(at).ok().map(Self)
     }
-}
 
-impl AccountId {
     /// Every account that this process has met.
     pub fn all() -> impl Iterator<Item = Self> {
         let many = FIRST.len() + NAMES.read().unwrap_or_else(PoisonError::into_inner).len();
@@ -79,6 +77,17 @@ impl AccountId {
     #[must_use]
     pub fn scoped(self, text: &str) -> String {
         if self.is_first() { text.to_owned() } else { format!("{self}:{text}") }
+    }
+
+    /// The account and the rest of a text of [`Self::scoped`]; no account for a text of the first ones. A name that no
+    /// configuration and no record has named is no account's, so a text that happens to look like one stays whole.
+    #[must_use]
+    pub fn split(text: &str) -> (Option<Self>, &str) {
+        let named = text.split_once(':').and_then(|(name, rest)| Some((Self::known(name)?, rest)));
+        match named {
+            Some((account, rest)) if !account.is_first() => (Some(account), rest),
+            Some(_) | None => (None, text),
+        }
     }
 }
 

@@ -32,10 +32,11 @@ pub enum Scheme {
 
 impl Identity {
     /// The key of a new customer: the name itself, or its digest where it is too long or looks like a ticket's
-    /// provisional key.
+    /// provisional key or a key of another account.
     #[must_use]
     pub fn key(&self) -> ConversationKey {
-        bounded(ConversationKey(self.account.scoped(&self.value)))
+        let key = ConversationKey(self.account.scoped(&self.value));
+        if self.account.is_first() && AccountId::split(&key.0).0.is_some() { digested(&key) } else { bounded(key) }
     }
 }
 
@@ -236,7 +237,11 @@ fn bounded(key: ConversationKey) -> ConversationKey {
         return ConversationKey(format!("long:{}", fingerprint(&key.0)));
     }
     // The texts of a customer whom the brand calls `ticket:7` must not wait for the customer of ticket 7.
-    if key.is_provisional() { ConversationKey(format!("id:{}", fingerprint(&key.0))) } else { key }
+    if key.is_provisional() { digested(&key) } else { key }
+}
+
+fn digested(key: &ConversationKey) -> ConversationKey {
+    ConversationKey(format!("id:{}", fingerprint(&key.0)))
 }
 
 #[cfg(test)]
@@ -256,6 +261,16 @@ mod tests {
             let key = external_id(Ends::FIRST.carrier, id.to_owned()).key();
             assert_eq!((key.0 == id, key.is_provisional()), (stands, false), "{id}");
         }
+    }
+
+    #[test]
+    fn no_key_of_a_first_account_is_one_of_another_account() {
+        let other: AccountId = "sms-eu".parse().unwrap();
+        let theirs = external_id(other, "ada".to_owned()).key();
+        let ours = external_id(Ends::FIRST.carrier, "sms-eu:ada".to_owned()).key();
+        assert_eq!(theirs.0, "sms-eu:ada");
+        assert_ne!(ours, theirs);
+        assert_eq!(external_id(Ends::FIRST.carrier, "never-met:ada".to_owned()).key().0, "never-met:ada");
     }
 
     #[derive(Default)]

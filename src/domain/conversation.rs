@@ -52,7 +52,7 @@ impl ConversationKey {
     #[must_use]
     pub fn is_provisional(&self) -> bool {
         self.0.strip_prefix(PROVISIONAL).is_some_and(|rest| {
-            let (_, number) = split_scoped(rest);
+            let (_, number) = AccountId::split(rest);
             number.bytes().all(|byte| byte.is_ascii_digit())
         })
     }
@@ -60,7 +60,7 @@ impl ConversationKey {
     /// The ticket whose customer is not known yet; `None` for every other key.
     #[must_use]
     pub fn provisional_ticket(&self) -> Option<TicketRef> {
-        let (account, number) = split_scoped(self.0.strip_prefix(PROVISIONAL)?);
+        let (account, number) = AccountId::split(self.0.strip_prefix(PROVISIONAL)?);
         Some(TicketRef { account: account.unwrap_or(Ends::FIRST.desk), id: TicketId(number.parse().ok()?) })
     }
 
@@ -68,16 +68,6 @@ impl ConversationKey {
     #[must_use]
     pub fn on_line(&self, line: &str) -> Self {
         Self(format!("{}@{line}", self.0))
-    }
-}
-
-/// The account and the rest of a text of [`AccountId::scoped`]. A name that no configuration and no record has named is
-/// no account's, so an id of a brand's that happens to look like one stays as it is.
-fn split_scoped(text: &str) -> (Option<AccountId>, &str) {
-    let named = text.split_once(':').and_then(|(name, rest)| Some((AccountId::known(name)?, rest)));
-    match named {
-        Some((account, rest)) if !account.is_first() => (Some(account), rest),
-        Some(_) | None => (None, text),
     }
 }
 
