@@ -32,7 +32,7 @@ const STANDS_AFTER: Duration = Duration::from_secs(5);
 /// One of the bridge's loops: a task that runs from the start to the stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loop {
-    /// Hands out the deliveries to one destination.
+    /// Hands out the deliveries of one route.
     Claims(Route),
     /// Drops old records from the store.
     Janitor,
