@@ -109,6 +109,7 @@ fn public_state(store: Arc<dyn Store>, clock: &Clock) -> PublicState {
         zendesk_tolerance: Duration::from_secs(600),
         braze_tokens: vec![SecretString::from("bench-token-0123456789")],
         user_field: "braze_external_id".to_owned(),
+        currents: Default::default(),
     };
     PublicState {
         store,

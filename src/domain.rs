@@ -26,6 +26,7 @@ pub mod parts;
 pub mod phone;
 pub mod plan;
 pub mod reading;
+pub mod receipt;
 pub mod refusals;
 pub mod remedy;
 pub mod retry;

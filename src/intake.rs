@@ -7,11 +7,11 @@
 
 pub(crate) mod fields;
 pub(crate) mod form;
-mod lenient_json;
+pub(crate) mod lenient_json;
 mod reading;
 pub mod signature;
 mod webhook;
 
 pub use self::reading::Intake;
 pub(crate) use self::reading::{Reading, Stop};
-pub use self::webhook::{Endpoint, IntakeOptions, RawWebhook, Refusal, public_address};
+pub use self::webhook::{CurrentsOptions, Endpoint, IntakeOptions, RawWebhook, Refusal, public_address};

@@ -34,8 +34,8 @@
 //!   and the differences from those that exist. No vendor names another, and none decides policy. [`vendors::http`] makes
 //!   all calls, also to the identity provider at which operators sign in. A vendor's answer is kept as evidence
 //!   ([`domain::answer`]) that no rule reads.
-//! * [`worker`] — claims, acts and records; catches up on missed webhooks; drops old records. A loop that ends is
-//!   started again. It never sees an incoming request.
+//! * [`worker`] — claims, acts and records; catches up on missed webhooks; finds the delivery of each of a carrier's
+//!   reports; drops old records. A loop that ends is started again. It never sees an incoming request.
 //! * [`http`] — the public router, and the operator's router with the API and the console (pages in `templates`, their
 //!   assets in `assets`). Each operator's route names the role that it needs ([`domain::access`]). It never calls a
 //!   vendor.

@@ -28,17 +28,23 @@ mod commits;
 mod contract;
 mod counts;
 pub mod embedded;
+mod error;
 mod filter;
 mod find;
 mod moves;
+mod page;
+mod reports;
 mod rules;
 mod terms;
 
 pub use commits::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats};
 pub use counts::{Counts, Room};
+pub use error::StoreError;
 pub use filter::{DeliveryFilter, PEOPLE_MAX};
 pub use find::{Finds, Group, Person, find};
 pub use moves::{Forgotten, Found, IllegalMove, Moves, Sweep};
+pub use page::Page;
+pub use reports::{REPORTS_WAITING_MAX, Reports, Taken, UNBOUND_MAX};
 pub use terms::{IsShort, Terms};
 
 /// The result of [`Store::accept`] and [`Store::quarantine`].
@@ -50,40 +56,6 @@ pub enum Accepted {
     Duplicate(EventId),
     /// The event is tandem's own write coming back ([`Conversation::is_echo`]). Nothing was written.
     Echo,
-}
-
-/// Why a call failed. A failed call changes nothing, except as [`StoreError::Failed`] says.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// The backlog is full ([`StoreLimits::backlog_max`]); settled deliveries make room.
-    #[error("the backlog is full ({0} deliveries wait)")]
-    BacklogFull(u64),
-    /// The disk is nearly full ([`StoreLimits::disk_floor_bytes`]); the store accepts nothing until there is room.
-    #[error("only {free_mib} MiB are free on the store's disk; {floor_mib} MiB are kept in reserve")]
-    DiskLow {
-        /// Free space on the disk.
-        free_mib: u64,
-        /// Space that must stay free.
-        floor_mib: u64,
-    },
-    /// The store is closed or closing; the caller asks again after the next start.
-    #[error("the store is shutting down")]
-    Closed,
-    /// The lease has ended or the claim was recorded before, so this verdict is void. The worker looks for lost
-    /// deliveries.
-    #[error("the claim on {0} is no longer ours")]
-    StaleClaim(EventId),
-    /// There is no such record; the text names it.
-    #[error("there is no {0}")]
-    NotFound(String),
-    /// The state of the delivery does not allow the move.
-    #[error(transparent)]
-    Illegal(#[from] IllegalMove),
-    /// The backend failed, or a record cannot be read. After a failed commit its writes may or may not be on disk, and
-    /// every call fails until the store is opened again. Repeated webhooks and deliveries in doubt then show which it
-    /// was.
-    #[error("the store failed: {0}")]
-    Failed(String),
 }
 
 /// A lane's head, handed to one worker.
@@ -146,17 +118,6 @@ pub enum Compaction {
     Now,
 }
 
-/// One page of a list.
-#[derive(Clone, Debug)]
-pub struct Page<T> {
-    /// The items.
-    pub items: Vec<T>,
-    /// The number of items on all pages, at the time of the call.
-    pub total: u64,
-    /// Whether more items follow the last one.
-    pub more: bool,
-}
-
 /// A span of time missing from a store that was put back from a backup: nothing accepted, sent or learnt then is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LostTime {
@@ -176,7 +137,7 @@ pub struct LostTime {
 /// Every call with a `Result` may answer [`StoreError::Closed`] and [`StoreError::Failed`]; a call's own docs name only
 /// its further errors.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Reports + Send + Sync + 'static {
     /// Accepts an event. On `New` the event is durable, and [`Store::claim`] will offer it. A crash during the call
     /// leaves the event stored or not; its sender repeats it, and is told `Duplicate` if it is stored. Two calls with a
     /// key in common never both answer `New`.

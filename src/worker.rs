@@ -59,6 +59,7 @@ mod outbound;
 mod owed;
 mod pauses;
 mod personal;
+mod receipts;
 mod replies;
 mod report;
 mod requester;
@@ -119,6 +120,8 @@ pub struct WorkerOptions {
     pub public_url: Option<Url>,
     /// How long the store keeps settled deliveries and dedupe keys.
     pub retention: Retention,
+    /// Whether customers' texts are taken in that the carrier reports and of which no webhook came.
+    pub currents_backfill: bool,
 }
 
 /// The worker with everything that it works with.
@@ -174,6 +177,7 @@ impl Worker {
             supervisor.keep(Loop::Janitor, &stop, || self.keep_house(&stop)),
             catch_up,
             supervisor.keep(Loop::Completions, &stop, || self.complete_users(&stop)),
+            supervisor.keep(Loop::Reports, &stop, || self.weigh_reports(&stop)),
         );
         tasks.close();
         tasks.wait().await;
@@ -243,6 +247,9 @@ impl Worker {
         let Some(head) = claim.work.first() else {
             return Report { outcome: Outcome::Skip { reason: "an empty claim".to_owned() }, learnt };
         };
+        if let Some(outcome) = self.known_to_be_out(claim, &mut learnt) {
+            return Report { outcome, learnt };
+        }
         let is_in_doubt = matches!(head.delivery.state, State::Unconfirmed { .. });
         let result = match head.delivery.kind.traits().confirmed {
             Confirmed::OnTheTicket if is_in_doubt => self.look_at_zendesk(claim, &mut learnt).await,

@@ -33,6 +33,7 @@ pub(super) fn options() -> IntakeOptions {
         zendesk_tolerance: Duration::from_secs(600),
         braze_tokens: vec!["k3Xw-one-more-that-no-input-holds".into(), TOKEN.into()],
         user_field: USER_FIELD.to_owned(),
+        currents: Default::default(),
     }
 }
 

@@ -18,9 +18,10 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Credentials};
 use crate::intake::public_address;
 use crate::serve;
+use crate::vendors::braze::details::CampaignView;
 use crate::vendors::braze::{Braze, Recipient};
 use crate::vendors::checkup::{self, Line, State};
-use crate::vendors::http::{HttpTransport, Transport};
+use crate::vendors::http::{self, HttpTransport, Transport};
 use crate::vendors::zendesk::Zendesk;
 use crate::vendors::zendesk::admin::CHECK_SCOPE;
 use crate::vendors::zendesk::source::CHECK_EVENT;
@@ -113,7 +114,7 @@ async fn look_at_installation(zendesk: &Zendesk, config: &Config, endpoint: &str
 }
 
 async fn look_at_braze(braze: &Braze, config: &Config, clock: &Clock) -> Vec<Line> {
-    let config::Braze { url, campaigns, subscription_group, .. } = &config.braze;
+    let config::Braze { url, campaigns, subscription_group, currents_tokens, .. } = &config.braze;
     let first = braze.campaign(&campaigns.agent_reply).await;
     let now = clock.now();
     let mut lines = vec![checkup::key(&first, url.host_str().unwrap_or_default())];
@@ -125,9 +126,13 @@ async fn look_at_braze(braze: &Braze, config: &Config, clock: &Clock) -> Vec<Lin
     if let Ok(campaign) = &first {
         lines.push(checkup::clock("Braze", now, campaign.answered_at, config.zendesk.signature_tolerance_seconds));
     }
-    lines.push(checkup::campaign("agent_reply", &campaigns.agent_reply, &first));
+    let mut look = |name: &str, id: &str, found: &Result<CampaignView, http::Failure>| {
+        lines.push(checkup::campaign(name, id, found));
+        lines.extend(found.as_ref().ok().filter(|_| !currents_tokens.is_empty()).map(|view| checkup::mark(name, view)));
+    };
+    look("agent_reply", &campaigns.agent_reply, &first);
     if let Some(id) = &campaigns.ticket_solved {
-        lines.push(checkup::campaign("ticket_solved", id, &braze.campaign(id).await));
+        look("ticket_solved", id, &braze.campaign(id).await);
     }
     lines.push(checkup::export(&braze.may_export().await));
     if let Some(group) = subscription_group {

@@ -145,6 +145,7 @@ fn read_webhook(text: &str, path: &str, sample: &Context) -> Result<Event, Strin
         zendesk_tolerance: Duration::ZERO,
         braze_tokens: Vec::new(),
         user_field: user_field.to_owned(),
+        currents: Default::default(),
     };
     let body = Unreadable {
         path: path.to_owned(),

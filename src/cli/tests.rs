@@ -49,6 +49,7 @@ fn running(store: ScriptedStore, token: Option<&str>) -> Running {
             zendesk_tolerance: std::time::Duration::from_secs(600),
             braze_tokens: Vec::new(),
             user_field: "braze_external_id".into(),
+            currents: Default::default(),
         }),
         clock: Clock::manual(noon(), 1),
         metrics: Arc::new(Metrics::default()),

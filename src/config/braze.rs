@@ -35,6 +35,14 @@ table! {
         webhook_tokens: Vec<SecretString> =
             TOKENS.needed("Set it to a long random token, and give Braze the same").reloads(),
 
+        /// Tokens of Braze Currents at /webhooks/braze/currents: its connector presents one of these. Without one no
+        /// delivery receipts are taken in.
+        currents_tokens: Vec<SecretString> = TOKENS.or_empty().reloads(),
+
+        /// Whether a customer's text is taken in that Currents reports and of which no webhook came; otherwise only the
+        /// operator is told.
+        currents_backfill: bool = FLAG.or("false"),
+
         /// For a text whose answer was lost and whose receipt is not found: `resend` it, or `hold` it for the operator.
         on_unconfirmed: OnUnconfirmed = word().or("resend"),
 

@@ -44,6 +44,8 @@ pub struct BrazeInstallation {
     pub subscription_group: Option<String>,
     /// As [`super::Braze::webhook_tokens`].
     pub webhook_tokens: Vec<SecretString>,
+    /// As [`super::Braze::currents_tokens`].
+    pub currents_tokens: Vec<SecretString>,
 }
 
 /// Reads the keys for setting up Zendesk.
@@ -77,6 +79,7 @@ pub fn braze_installation(path: Option<&Path>) -> Result<BrazeInstallation, Faul
     installation(path, |book| {
         let public_url = public_url(book);
         let webhook_tokens = Braze::webhook_tokens().read(&at, book);
+        let currents_tokens = Braze::currents_tokens().read(&at, book);
         let agent_reply = match book.is_given(&campaigns, "agent_reply") {
             true => Campaigns::agent_reply().read(&campaigns, book).map(Some),
             false => Some(None),
@@ -88,6 +91,7 @@ pub fn braze_installation(path: Option<&Path>) -> Result<BrazeInstallation, Faul
             agent_reply: agent_reply?,
             ticket_solved: ticket_solved?,
             subscription_group: subscription_group?,
+            currents_tokens: currents_tokens.unwrap_or_default(),
             webhook_tokens: webhook_tokens?,
         })
     })

@@ -31,10 +31,12 @@ use crate::domain::account::{Direction, Ends, Route};
 use crate::domain::conversation::ConversationKey;
 use crate::domain::event::EventId;
 use crate::domain::kind::KindName;
+use crate::domain::receipt::Receipt;
 
 mod dispatch;
 mod history;
 mod outcome;
+mod reported;
 mod transition;
 
 pub use dispatch::{dispatch_in, receipt_of};
@@ -304,6 +306,9 @@ pub struct Delivery {
     /// Its history, oldest first; empty where it was delivered at once. The newest [`HISTORY_MAX`] entries are kept.
     #[serde(rename = "past", default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<HistoryEntry>,
+    /// The carrier's reports of it since, part by part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub receipts: Vec<Receipt>,
 }
 
 impl Delivery {
@@ -451,7 +456,7 @@ pub(super) mod tests {
         assert!(pending().settling(Arrived { out: Some(9), of: 3 }).is_ok());
     }
 
-    pub(super) fn pending() -> Delivery {
+    pub(in crate::domain) fn pending() -> Delivery {
         Delivery {
             id: EventId { epoch: 1, sequence: 1, sub: 0 },
             kind: KindName::PhoneText,
@@ -467,6 +472,7 @@ pub(super) mod tests {
             parent: None,
             settled_at: None,
             history: Vec::new(),
+            receipts: Vec::new(),
             dispatch: None,
         }
     }

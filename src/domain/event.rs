@@ -314,6 +314,8 @@ pub enum DedupeKey {
         /// `braze_id` or else `external_id`.
         customer: String,
     },
+    /// The carrier's name for one of its reports.
+    CarrierReport(String),
 }
 
 impl DedupeKey {
@@ -322,7 +324,7 @@ impl DedupeKey {
     pub const fn end(&self) -> End {
         match self {
             Self::ZendeskInvocation(_) | Self::ZendeskComment(..) | Self::ZendeskRequest(_) => End::Desk,
-            Self::BrazeDispatch { .. } => End::Carrier,
+            Self::BrazeDispatch { .. } | Self::CarrierReport(_) => End::Carrier,
         }
     }
 }

@@ -52,12 +52,14 @@ pub enum Door {
     RecipeNewTicket,
     /// The recipe's second Braze campaign.
     RecipeAppend,
+    /// Braze Currents.
+    Currents,
 }
 
 impl Door {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Zendesk, Self::Braze, Self::RecipeSend, Self::RecipeNewTicket, Self::RecipeAppend];
+    pub const ALL: [Self; 6] =
+        [Self::Zendesk, Self::Braze, Self::RecipeSend, Self::RecipeNewTicket, Self::RecipeAppend, Self::Currents];
 
     /// Its name, in logs, in metrics and in the operator API.
     #[must_use]
@@ -68,6 +70,7 @@ impl Door {
             Self::RecipeSend => "recipe_send",
             Self::RecipeNewTicket => "recipe_new_ticket",
             Self::RecipeAppend => "recipe_append",
+            Self::Currents => "currents",
         }
     }
 
@@ -80,6 +83,7 @@ impl Door {
             Self::RecipeSend => "/campaigns/trigger/send",
             Self::RecipeNewTicket => "/api/v2/tickets",
             Self::RecipeAppend => "/api/v2/tickets/{id}",
+            Self::Currents => "/webhooks/braze/currents",
         }
     }
 
@@ -88,7 +92,7 @@ impl Door {
     pub fn is_zendesk(self) -> bool {
         match self {
             Self::Zendesk | Self::RecipeSend => true,
-            Self::Braze | Self::RecipeNewTicket | Self::RecipeAppend => false,
+            Self::Braze | Self::RecipeNewTicket | Self::RecipeAppend | Self::Currents => false,
         }
     }
 
@@ -97,7 +101,7 @@ impl Door {
         match self {
             Self::Zendesk => &EVENTS,
             Self::Braze => &CATEGORIES,
-            Self::RecipeSend | Self::RecipeNewTicket | Self::RecipeAppend => &[],
+            Self::RecipeSend | Self::RecipeNewTicket | Self::RecipeAppend | Self::Currents => &[],
         }
     }
 
@@ -364,6 +368,12 @@ impl Arrivals {
         }
     }
 
+    /// The lines that customers' texts have come in on.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        let came = |named: &&Named| named.seen.last.is_some();
+        self.endpoints.iter().flat_map(|at| &at.names).filter(came).filter_map(|named| named.line.as_deref())
+    }
+
     /// When the last webhook of all endpoints became an event.
     #[must_use]
     pub fn last_accepted(&self) -> Option<Timestamp> {
@@ -450,6 +460,10 @@ fn fit_line(line: &str) -> &str {
 #[must_use]
 pub fn remedy(door: Door, outcome: Otherwise, reason: &str) -> Option<&'static str> {
     match (outcome, reason) {
+        (Otherwise::Refused, "wrong_token" | "missing_token") if door == Door::Currents => Some(
+            "compare the token of the Currents connector with braze.currents_tokens; Braze holds the reports back until \
+             then, for five days at most",
+        ),
         (Otherwise::Refused, "wrong_token") => Some(
             "compare the token of the webhook campaign with braze.webhook_tokens; Braze does not repeat what was refused",
         ),

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::conversation;
 use crate::domain::ids::{CommentId, EventId, TicketId};
 
+mod undelivered;
 mod why;
 
+pub use undelivered::{Meaning, Undelivered};
 pub use why::Why;
 
 /// A note to the agents, written to a ticket as an internal comment.
@@ -101,6 +103,16 @@ pub enum Saying {
     OptedIn(Keyword),
     /// The customer asked for help.
     AskedForHelp(Keyword),
+    /// The carrier did not bring a reply to the phone.
+    ReplyNotDelivered(Undelivered),
+    /// The carrier did not bring the closing text to the phone.
+    ClosingNotDelivered(Undelivered),
+    /// A reply was held back and not sent.
+    ReplyHeldBack(Undelivered),
+    /// The closing text was held back and not sent.
+    ClosingHeldBack(Undelivered),
+    /// The customer was unsubscribed otherwise than by a keyword.
+    Unsubscribed,
 }
 
 /// A delivery that ended without a certain arrival.
@@ -184,6 +196,12 @@ pub struct Fields {
     pub reason: Option<WithheldFor>,
     /// See [`Keyword::word`].
     pub word: Option<String>,
+    /// See [`Undelivered::carrier_code`].
+    pub carrier_code: Option<String>,
+    /// See [`Undelivered::meaning`].
+    pub meaning: Option<Meaning>,
+    /// See [`Undelivered::said`].
+    pub said: Option<String>,
 }
 
 /// Advice to the agent.
@@ -214,7 +232,7 @@ impl Advice {
 impl Saying {
     /// One of each code, with every field that it has.
     #[must_use]
-    pub fn samples() -> [Self; 21] {
+    pub fn samples() -> [Self; 26] {
         let event = EventId { epoch: 0x5eed_0000, sequence: 0x29, sub: 0 };
         let comment = CommentId(4711);
         let reply = Reply { comment: Some(comment) };
@@ -225,6 +243,17 @@ impl Saying {
         let partly = Lost { parts: Some(2), ..of_reply.clone() };
         let file = File { comment, file: "invoice.pdf".to_owned(), reason: WithheldFor::Malware };
         let word = |word: &str| Keyword { word: Some(word.to_owned()) };
+        let closing = Undelivered {
+            event,
+            comment: None,
+            carrier_code: Some("30005".to_owned()),
+            meaning: Meaning::UnknownNumber,
+            said: Some("Unknown destination handset".to_owned()),
+        };
+        let undelivered = Undelivered { comment: Some(comment), ..closing.clone() };
+        let (kind, said) = (Some("quiet_hours".to_owned()), Some("Quiet hours are on".to_owned()));
+        let closing_held = Undelivered { carrier_code: kind, meaning: Meaning::Other, said, ..closing.clone() };
+        let held = Undelivered { comment: Some(comment), ..closing_held.clone() };
         [
             Self::ReplyNotTexted(of_reply.clone()),
             Self::ReplyPartlyTexted(partly),
@@ -247,6 +276,11 @@ impl Saying {
             Self::OptedOut(word("STOP")),
             Self::OptedIn(word("YES")),
             Self::AskedForHelp(word("HELP")),
+            Self::ReplyNotDelivered(undelivered),
+            Self::ClosingNotDelivered(closing),
+            Self::ReplyHeldBack(held),
+            Self::ClosingHeldBack(closing_held),
+            Self::Unsubscribed,
         ]
     }
 
@@ -299,6 +333,11 @@ impl Saying {
             Self::OptedOut(_) => "opted_out",
             Self::OptedIn(_) => "opted_in",
             Self::AskedForHelp(_) => "asked_for_help",
+            Self::ReplyNotDelivered(_) => "reply_not_delivered",
+            Self::ClosingNotDelivered(_) => "closing_not_delivered",
+            Self::ReplyHeldBack(_) => "reply_held_back",
+            Self::ClosingHeldBack(_) => "closing_held_back",
+            Self::Unsubscribed => "unsubscribed",
         }
     }
 
@@ -318,7 +357,11 @@ impl Saying {
             | Self::ReplyEmpty(_)
             | Self::CommentByStranger(_) => &["comment"],
             Self::HadAnotherRequester(_) | Self::HasAnotherRequester(_) => &["comments"],
-            Self::ClosingTextedNow | Self::ClosingFoundArrived | Self::WrittenOnAnothers => &[],
+            Self::ClosingTextedNow | Self::ClosingFoundArrived | Self::WrittenOnAnothers | Self::Unsubscribed => &[],
+            Self::ReplyNotDelivered(_) | Self::ReplyHeldBack(_) => {
+                &["event", "comment", "carrier_code", "meaning", "said"]
+            }
+            Self::ClosingNotDelivered(_) | Self::ClosingHeldBack(_) => &["event", "carrier_code", "meaning", "said"],
             Self::FileWithheld(_) => &["comment", "file", "reason"],
             Self::OptedOut(_) | Self::OptedIn(_) | Self::AskedForHelp(_) => &["word"],
         }
@@ -350,7 +393,20 @@ impl Saying {
             Self::HadAnotherRequester(replies) | Self::HasAnotherRequester(replies) => {
                 Fields { comments: replies.comments.clone(), ..Fields::default() }
             }
-            Self::ClosingTextedNow | Self::ClosingFoundArrived | Self::WrittenOnAnothers => Fields::default(),
+            Self::ClosingTextedNow | Self::ClosingFoundArrived | Self::WrittenOnAnothers | Self::Unsubscribed => {
+                Fields::default()
+            }
+            Self::ReplyNotDelivered(lost)
+            | Self::ClosingNotDelivered(lost)
+            | Self::ReplyHeldBack(lost)
+            | Self::ClosingHeldBack(lost) => Fields {
+                event: Some(lost.event),
+                comment: lost.comment,
+                carrier_code: lost.carrier_code.clone(),
+                meaning: Some(lost.meaning),
+                said: lost.said.clone(),
+                ..Fields::default()
+            },
             Self::FileWithheld(file) => Fields {
                 comment: Some(file.comment),
                 file: Some(file.file.clone()),
@@ -379,6 +435,10 @@ impl Saying {
                 let why = if Why::of(&lost.cause) == Why::Refused { Why::Account } else { Why::of(&lost.cause) };
                 Some((Advice::For(why), lost.event))
             }
+            Self::ReplyNotDelivered(lost) | Self::ClosingNotDelivered(lost) => {
+                Some((Advice::For(lost.meaning.remedy()), lost.event))
+            }
+            Self::ReplyHeldBack(lost) | Self::ClosingHeldBack(lost) => Some((Advice::For(Why::Account), lost.event)),
             Self::ReplyOnItsWay(_)
             | Self::ReplyTextedNow(_)
             | Self::ClosingTextedNow
@@ -392,7 +452,8 @@ impl Saying {
             | Self::FileWithheld(_)
             | Self::OptedOut(_)
             | Self::OptedIn(_)
-            | Self::AskedForHelp(_) => None,
+            | Self::AskedForHelp(_)
+            | Self::Unsubscribed => None,
         }
     }
 }
@@ -415,8 +476,9 @@ impl Note {
         match &self.says {
             Says::Words { text } => text.len(),
             Says::Coded(saying) => {
-                let Fields { comments, cause, file, word, .. } = saying.fields();
-                let texts: usize = [cause, file, word].into_iter().flatten().map(|text| text.len()).sum();
+                let Fields { comments, cause, file, word, carrier_code, said, .. } = saying.fields();
+                let texts: usize =
+                    [cause, file, word, carrier_code, said].into_iter().flatten().map(|text| text.len()).sum();
                 WORDING + texts + NUMBER * comments.len()
             }
         }

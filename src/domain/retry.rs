@@ -209,6 +209,7 @@ mod tests {
             parent: None,
             settled_at: None,
             history: Vec::new(),
+            receipts: Vec::new(),
             dispatch: None,
         }
     }

@@ -16,10 +16,12 @@ use crate::store;
 
 mod forgotten;
 mod inbound;
+mod reports;
 mod vendor;
 
 pub(super) use forgotten::Forgotten;
 pub(super) use inbound::Inbound;
+pub(super) use reports::{Batch, Receipt, UnboundReport};
 pub(super) use vendor::{VendorAnswer, VendorAnswers};
 
 /// The outcome of an authentic webhook.
@@ -135,6 +137,8 @@ pub(super) struct Delivery {
     /// When it settled; `null` while it holds its lane.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     settled_at: Option<Timestamp>,
+    /// The carrier's reports, part by part; empty where Currents tells nothing of it.
+    receipts: Vec<Receipt>,
 }
 
 impl From<&delivery::Delivery> for Delivery {
@@ -161,6 +165,7 @@ impl From<&delivery::Delivery> for Delivery {
             merged_into: delivery.merged_into,
             parent: delivery.parent,
             settled_at: delivery.settled_at,
+            receipts: delivery.receipts.iter().map(Receipt::from).collect(),
         }
     }
 }

@@ -35,6 +35,7 @@ mod page;
 mod plot;
 mod preview;
 mod provider;
+mod receipts;
 mod session;
 mod settings;
 mod sign_on;

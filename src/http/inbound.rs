@@ -45,6 +45,11 @@ impl Inbound {
         keeps.then(|| state.account.clone())
     }
 
+    /// The lines that customers' texts have come in on.
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.lock().account.lines().map(str::to_owned).collect()
+    }
+
     /// The slot of an event's name, taken before the event goes to the store.
     pub(super) fn slot(&self, door: Door, kind: &EventKind) -> Option<Slot> {
         self.lock().account.slot(door, kind)

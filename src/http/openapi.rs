@@ -21,8 +21,9 @@ use self::parameters::{
     phone, state, sweep, text, ticket, time, words,
 };
 use super::answers::{
-    Acknowledgement, AuditEntry, Conversation, ConversationWithCustomer, Delivery, DeliveryWithEvent,
-    DestinationStanding, Error, Finds, Forgotten, Health, Inbound, Page, Readiness, Step, VendorAnswer, VendorAnswers,
+    Acknowledgement, AuditEntry, Batch, Conversation, ConversationWithCustomer, Delivery, DeliveryWithEvent,
+    DestinationStanding, Error, Finds, Forgotten, Health, Inbound, Page, Readiness, Step, UnboundReport, VendorAnswer,
+    VendorAnswers,
 };
 use crate::domain::delivery::State;
 
@@ -80,6 +81,7 @@ fn components() -> utoipa::openapi::Components {
     let components = with::<AuditEntry>(with_page::<AuditEntry>(components));
     let components = with::<Finds>(with::<Forgotten>(with::<Inbound>(with::<Step>(components))));
     let components = with::<VendorAnswers>(with::<VendorAnswer>(components));
+    let components = with::<Batch>(with::<UnboundReport>(with_page::<UnboundReport>(components)));
     let header =
         |name: &str, about: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(name, about)));
     components
@@ -203,6 +205,17 @@ fn webhooks() -> Vec<Route> {
                     .content(JSON, content(Ref::from_schema_name("BrazeWebhook")))
                     .build(),
             ),
+        Route::new(post(), "/webhooks/braze/currents", "webhooks", "currents", "Takes a batch of Braze Currents.")
+            .at([public()])
+            .guarded("brazeToken")
+            .about("The token is one of `braze.currents_tokens`. No batch is refused for what stands in it.")
+            .reads(body("`events`: the events, of which those about texts are read.", JSON, Schema::Object(anything())))
+            .answers("200", "The batch is on disk, synced.", "Batch")
+            .refuses(&[
+                ("401", "Not authentic: the same words for every cause."),
+                ("413", "The body is over 1 MiB."),
+                ("503", "It cannot be taken now. Come again after `Retry-After`."),
+            ]),
         send("/campaigns/trigger/send", "recipeSend"),
         send("/campaign/trigger/send", "recipeSendAsSpeltOnce"),
         ticket("/api/v2/tickets", "recipeNewTicket"),
@@ -251,7 +264,7 @@ fn asked(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> Rou
 }
 
 /// The numbers that an operator watches.
-fn numbers() -> [Route; 2] {
+fn numbers() -> [Route; 3] {
     let metrics = operation(HttpMethod::Get, "/metrics", "metrics", "Shows the metrics.")
         .about("OpenMetrics where the request accepts `application/openmetrics-text`, else Prometheus' text format.");
     [
@@ -267,6 +280,14 @@ fn numbers() -> [Route; 2] {
             "Shows the account of webhooks: when last, how often, refusals.",
         )
         .answers("200", "The account of webhooks.", "Inbound"),
+        asked(
+            HttpMethod::Get,
+            "/api/reports",
+            "listReports",
+            "Lists Currents' reports that fit no text, newest first.",
+        )
+        .takes([after("^[0-9]{0,19}$"), limit()])
+        .answers("200", "A page.", &page_name::<UnboundReport>()),
     ]
 }
 

@@ -67,6 +67,7 @@ pub(super) fn table() -> Vec<Row> {
         Row::get(Act, "/api/conversation", show_conversation),
         Row::post(Admin, "/api/conversation/forget", bulk::forget),
         Row::get(Read, "/api/inbound", show_inbound),
+        Row::get(Read, "/api/reports", lists::unbound_reports),
         Row::get(Read, "/api/find", lists::find),
         Row::get(Read, "/api/destinations", destinations::list),
         Row::post(Act, "/api/destinations/{destination}/pause", destinations::pause),
@@ -82,6 +83,7 @@ async fn metrics(State(state): State<OperatorState>, headers: HeaderMap) -> Resp
     let by_state = Standing::NAMES.map(|name| (name, counts.by_state.get(name).copied().unwrap_or(0)));
     state.metrics.set_deliveries(by_state, oldest);
     state.metrics.set_backlog_max(counts.room.backlog_max);
+    state.metrics.set_unbound(state.store.unbound());
     for account in state.ends.accounts() {
         state.metrics.set_paused_by_operator(account, state.store.paused(account).is_some());
     }

@@ -27,11 +27,12 @@ use crate::domain::inbound::Arrivals;
 use crate::domain::kind::KindName;
 use crate::domain::note::{Note, Says, Tells};
 use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
+use crate::domain::receipt::{Fate, Kept, Report};
 use crate::http::{Inbound, OperatorState};
 use crate::intake::IntakeOptions;
 use crate::store::{
-    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,
-    Sweep, Terms, Verdict,
+    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Reports, Store,
+    StoreError, Sweep, Taken, Terms, Verdict,
 };
 use crate::telemetry::{Metrics, Readiness};
 
@@ -81,6 +82,40 @@ impl ScriptedStore {
             Some(answer) => answer,
             None => std::future::pending().await,
         }
+    }
+}
+
+#[async_trait]
+impl Reports for ScriptedStore {
+    async fn take_reports(&self, ours: Vec<Report>, others: Vec<Report>, _: Timestamp) -> Result<Taken, StoreError> {
+        self.note(format!("take {} reports, {} of others", ours.len(), others.len()));
+        self.next().await?;
+        let count = |reports: &[Report]| u64::try_from(reports.len()).unwrap();
+        Ok(Taken { new: count(&ours), repeated: 0, foreign: count(&others) })
+    }
+
+    async fn due_reports(&self, _: Timestamp, _: usize) -> Result<Vec<Kept>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn next_report_due(&self) -> Option<Timestamp> {
+        None
+    }
+
+    async fn reports_changed(&self) {
+        std::future::pending().await
+    }
+
+    async fn weigh(&self, _: u64, _: Fate, _: Timestamp) -> Result<(), StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    async fn unbound_reports(&self, _: Option<u64>, _: usize) -> Result<Page<Kept>, StoreError> {
+        Ok(Page { items: Vec::new(), total: 0, more: false })
+    }
+
+    fn unbound(&self) -> u64 {
+        0
     }
 }
 
@@ -312,6 +347,7 @@ pub(crate) fn operator_state(store: Arc<ScriptedStore>, roster: Roster) -> Opera
             zendesk_tolerance: Duration::from_secs(600),
             braze_tokens: Vec::new(),
             user_field: "braze_external_id".into(),
+            currents: Default::default(),
         }),
         clock,
         metrics: Arc::new(Metrics::default()),
@@ -357,6 +393,7 @@ pub(crate) fn delivery(sequence: u64, state: State) -> Delivery {
         parent: None,
         settled_at: None,
         history: Vec::new(),
+        receipts: Vec::new(),
         dispatch: None,
     }
 }

@@ -8,46 +8,41 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{post, put};
-use bytes::BytesMut;
 use futures_util::future::BoxFuture;
-use http::{HeaderValue, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
-use tokio::sync::SemaphorePermit;
+use tracing::debug_span;
 use tracing::field::Empty;
-use tracing::{Span, debug_span};
 
 use super::PublicState;
-use super::answers::Acknowledgement;
 use super::connections;
-use super::error::{error_answer, json_answer, panic_caught, unauthorized, unavailable};
-use super::memory::SHARE_BYTES;
+use super::error::panic_caught;
 use crate::clock::Clock;
 use crate::domain::account::Ends;
 use crate::domain::event::EventId;
-use crate::domain::inbound::{Door, Otherwise, Slot};
+use crate::domain::inbound::Door;
 use crate::failpoint;
 use crate::intake::{Endpoint, Intake, IntakeOptions, RawWebhook, Refusal};
 use crate::store::{Accepted, StoreError};
 use crate::vendors::sources;
 
+mod currents;
+mod handling;
+
+use handling::{Answer, Arrived, HandlerState, Obstacle, Share, read_body};
+
 /// The limit on a body. Zendesk cuts comments at 64 KiB, and Braze's texts are far shorter.
 const BODY_MAX_BYTES: usize = 256 * 1024;
+
+/// The same in words.
+const BODY_MAX: &str = "256 KiB";
 
 /// The time for a webhook, from its headers to its place on disk. Zendesk gives up after 10 to 12 seconds, so the
 /// answer with its `Retry-After` arrives before that.
 const PATIENCE: Duration = Duration::from_secs(8);
-
-/// The state that every endpoint's handler shares.
-struct HandlerState {
-    state: PublicState,
-    /// [`PATIENCE`]; tests have less.
-    patience: Duration,
-}
 
 /// The webhook endpoints: tandem's own two, and those of the published recipe.
 pub(super) fn routes(state: PublicState) -> Router {
@@ -58,6 +53,7 @@ fn routes_with(state: PublicState, patience: Duration) -> Router {
     Router::new()
         .route("/webhooks/zendesk", post(zendesk))
         .route("/webhooks/braze", post(braze))
+        .route(sources::BATCH_PATH, post(currents::take))
         .route("/campaigns/trigger/send", post(recipe_send))
         .route("/campaign/trigger/send", post(recipe_send))
         .route("/api/v2/tickets", post(recipe_new_ticket))
@@ -91,53 +87,6 @@ fn recipe_append(State(handler): State<Arc<HandlerState>>, request: Request) -> 
     take(handler, Endpoint::RecipeAppend { ticket }, request)
 }
 
-/// The outcome of a webhook.
-enum Answer {
-    Accepted(EventId),
-    Duplicate(EventId),
-    Ignored(&'static str),
-    Quarantined(EventId),
-    /// The sender is not authentic.
-    Refused(&'static str),
-    TooLarge,
-    /// The body did not come in time, or not whole.
-    Cut,
-    /// The bridge cannot take it now.
-    Unavailable(Obstacle),
-}
-
-/// The reason why the bridge cannot take a webhook now: a word for the metrics, and a sentence for the log.
-struct Obstacle {
-    reason: &'static str,
-    cause: String,
-}
-
-impl Obstacle {
-    fn new(reason: &'static str, cause: &str) -> Self {
-        Self { reason, cause: cause.to_owned() }
-    }
-}
-
-impl From<StoreError> for Obstacle {
-    fn from(error: StoreError) -> Self {
-        let reason = match &error {
-            StoreError::BacklogFull(_) => "backlog",
-            StoreError::DiskLow { .. } => "disk",
-            StoreError::Closed => "stopping",
-            StoreError::StaleClaim(_) | StoreError::NotFound(_) | StoreError::Illegal(_) | StoreError::Failed(_) => {
-                "store_failed"
-            }
-        };
-        Self { reason, cause: error.to_string() }
-    }
-}
-
-impl From<Obstacle> for Answer {
-    fn from(obstacle: Obstacle) -> Self {
-        Self::Unavailable(obstacle)
-    }
-}
-
 /// The handler of every endpoint. Its future is kept small, because each waiting webhook has one. The request is lent
 /// until it is read, so that a future that waits for the store holds nothing of it.
 #[expect(clippy::manual_async_fn, reason = "an async fn would hold the request twice")]
@@ -163,14 +112,6 @@ async fn take_in(handler: &HandlerState, endpoint: Endpoint, request: &mut Reque
     answer.trace(&span);
     failpoint::reach("http.answering");
     answer.into_response(handler)
-}
-
-/// A webhook that was read and goes to the store.
-#[derive(Clone, Copy)]
-struct Arrived {
-    at: Timestamp,
-    /// The slot of its name in the account.
-    slot: Option<Slot>,
 }
 
 async fn answer(
@@ -199,12 +140,12 @@ async fn receive<'a>(
     let options = Arc::clone(&handler.state.intake.borrow());
     let (parts, body) = std::mem::take(request).into_parts();
     if body.size_hint().lower() > BODY_MAX_BYTES as u64 {
-        return Err(Answer::TooLarge);
+        return Err(Answer::TooLarge(BODY_MAX));
     }
     sources::glance(&endpoint, &parts.headers, &options).map_err(|why| Answer::Refused(why.name()))?;
     let door = endpoint.door();
     let mut share = Share { handler, taken: None };
-    let body = read_body(body, &mut share).await?;
+    let body = read_body(body, (BODY_MAX_BYTES, BODY_MAX), &mut share).await?;
     let received_at = handler.state.clock.now();
     let webhook =
         RawWebhook { endpoint, method: parts.method, uri: parts.uri, headers: parts.headers, body, received_at };
@@ -258,157 +199,6 @@ fn store(handler: &HandlerState, door: Door, intake: Intake, now: Timestamp) -> 
             Ok(Storing { stored, new: Answer::Quarantined, arrived })
         }
     }
-}
-
-/// A body's share of the common memory, until it is dropped.
-struct Share<'a> {
-    handler: &'a HandlerState,
-    taken: Option<SemaphorePermit<'a>>,
-}
-
-impl Share<'_> {
-    /// Makes room for a body of this length, which is never over [`BODY_MAX_BYTES`].
-    fn grow_to(&mut self, bytes: usize) -> Result<(), Answer> {
-        let held = self.taken.as_ref().map_or(0, SemaphorePermit::num_permits);
-        let more = (bytes / SHARE_BYTES).saturating_sub(held);
-        if more == 0 {
-            return Ok(());
-        }
-        let more = self.handler.state.memory.take(more).ok_or_else(|| {
-            let cause = "the bodies that are on their way or being stored hold all the memory that there is for them";
-            Obstacle::new("in_hand", cause)
-        })?;
-        match &mut self.taken {
-            Some(taken) => taken.merge(more),
-            none => *none = Some(more),
-        }
-        Ok(())
-    }
-}
-
-/// Reads at most [`BODY_MAX_BYTES`] of the body, also where the headers claim a shorter one.
-async fn read_body(body: Body, share: &mut Share<'_>) -> Result<Bytes, Answer> {
-    let mut body = Limited::new(body, BODY_MAX_BYTES);
-    let mut read = Bytes::new();
-    while let Some(frame) = body.frame().await {
-        let frame = match frame {
-            Ok(frame) => frame,
-            Err(error) if error.is::<LengthLimitError>() => return Err(Answer::TooLarge),
-            Err(_) => return Err(Answer::Cut),
-        };
-        // Trailers are skipped.
-        let Ok(data) = frame.into_data() else { continue };
-        share.grow_to(read.len() + data.len())?;
-        if read.is_empty() {
-            // Nearly every body comes in one piece.
-            read = data;
-        } else {
-            let mut longer = BytesMut::from(read);
-            longer.extend_from_slice(&data);
-            read = longer.freeze();
-        }
-    }
-    Ok(read)
-}
-
-impl Answer {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Accepted(_) => "accepted",
-            Self::Duplicate(_) => "duplicate",
-            Self::Ignored(_) => "ignored",
-            Self::Quarantined(_) => "quarantined",
-            Self::Refused(_) => "refused",
-            Self::TooLarge => "too_large",
-            Self::Cut => "cut",
-            Self::Unavailable(_) => "unavailable",
-        }
-    }
-
-    /// Counts it, in the metrics and in the account of webhooks.
-    fn count(&self, door: Door, arrived: Option<Arrived>, handler: &HandlerState) {
-        let at = arrived.map_or_else(|| handler.state.clock.now(), |arrived| arrived.at);
-        let (metrics, endpoint) = (&handler.state.metrics, door.name());
-        let (outcome, reason) = match self {
-            Self::Accepted(_) => {
-                metrics.accepted(endpoint);
-                return handler.state.inbound.accepted(door, arrived.and_then(|arrived| arrived.slot), at);
-            }
-            Self::Duplicate(_) => {
-                metrics.duplicate(endpoint);
-                (Otherwise::Duplicate, "")
-            }
-            Self::Ignored(reason) => {
-                metrics.ignored(endpoint);
-                (Otherwise::Ignored, *reason)
-            }
-            Self::Quarantined(_) => {
-                metrics.quarantined(endpoint);
-                (Otherwise::Quarantined, "")
-            }
-            Self::Refused(cause) => {
-                metrics.refused(endpoint, cause);
-                (Otherwise::Refused, *cause)
-            }
-            Self::TooLarge | Self::Cut => {
-                metrics.refused(endpoint, self.name());
-                (Otherwise::Refused, self.name())
-            }
-            Self::Unavailable(obstacle) => {
-                metrics.unavailable(obstacle.reason);
-                (Otherwise::Unavailable, obstacle.reason)
-            }
-        };
-        handler.state.inbound.answered(door, outcome, reason, at);
-    }
-
-    fn log(&self, endpoint: &'static str) {
-        let outcome = self.name();
-        match self {
-            Self::Accepted(id) | Self::Duplicate(id) | Self::Quarantined(id) => {
-                tracing::info!(endpoint, outcome, event_id = %id, "webhook {outcome} as {id}");
-            }
-            // A trigger with a misspelt event name would otherwise lose replies silently.
-            Self::Ignored(reason @ "unknown event") => {
-                let known = "agent_reply, ticket_solved, ticket_reopened";
-                tracing::warn!(endpoint, outcome, reason, "webhook ignored: {reason}; the known ones are {known}");
-            }
-            Self::Ignored(reason) => tracing::info!(endpoint, outcome, reason, "webhook ignored: {reason}"),
-            Self::TooLarge | Self::Cut => tracing::info!(endpoint, outcome, "webhook {outcome}"),
-            Self::Refused(cause) => tracing::warn!(endpoint, outcome, cause, "webhook refused: {cause}"),
-            Self::Unavailable(Obstacle { reason, cause }) => {
-                tracing::error!(endpoint, outcome, reason, cause, "webhook turned away: {cause}");
-            }
-        }
-    }
-
-    /// Records the outcome in the event's trace, if there is an event.
-    fn trace(&self, span: &Span) {
-        if let Self::Accepted(id) | Self::Duplicate(id) | Self::Quarantined(id) = self {
-            span.record("outcome", self.name()).record("event_id", tracing::field::display(id));
-        }
-    }
-
-    fn into_response(self, handler: &HandlerState) -> Response {
-        let accepted = |told: Acknowledgement| json_answer(StatusCode::ACCEPTED, &told);
-        match self {
-            Self::Accepted(id) => accepted(Acknowledgement::Accepted { id }),
-            Self::Duplicate(id) => accepted(Acknowledgement::Duplicate { id }),
-            Self::Quarantined(id) => accepted(Acknowledgement::Quarantined { id }),
-            Self::Ignored(reason) => accepted(Acknowledgement::Ignored { reason }),
-            Self::Refused(_) => unauthorized(),
-            Self::TooLarge => closing(error_answer(StatusCode::PAYLOAD_TOO_LARGE, "the body is over 256 KiB")),
-            // 503 and not 408, because Zendesk does not repeat a 408.
-            Self::Cut => closing(unavailable(&handler.state.clock)),
-            Self::Unavailable(_) => unavailable(&handler.state.clock),
-        }
-    }
-}
-
-/// Closes the connection after this answer: the rest of the body is unread, so it cannot carry another request.
-fn closing(mut answer: Response) -> Response {
-    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    answer
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ const KEY_MAX: usize = 128;
 
 /// The reason why a body is no JSON, in words that quote none of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NotJson {
+pub(crate) enum NotJson {
     /// Bytes that are no text.
     #[error("the body is not UTF-8")]
     NotUtf8,
@@ -45,7 +45,7 @@ pub(super) enum NotJson {
 /// # Errors
 ///
 /// [`NotJson`] when none of these readings gives one whole value.
-pub(super) fn parse(body: &[u8]) -> Result<Value, NotJson> {
+pub(crate) fn parse(body: &[u8]) -> Result<Value, NotJson> {
     let text = std::str::from_utf8(body).map_err(|_| NotJson::NotUtf8)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if let Ok(Strict(value)) = serde_json::from_str(text) {

@@ -106,12 +106,23 @@ pub(crate) fn verify_braze<'a>(webhook: &'a RawWebhook, options: &IntakeOptions)
 /// Whether the headers present one of the Braze tokens: as `Authorization: Bearer`, as `Authorization: Basic` whose
 /// decoded text or password is the token, or as [`TANDEM_TOKEN`].
 pub(crate) fn check_token(headers: &HeaderMap, options: &IntakeOptions) -> Result<(), Refusal> {
+    check_tokens(headers, &options.braze_tokens)
+}
+
+/// Checks that the request presents one of these tokens ([`check_token`]).
+pub(crate) fn verify_tokens<'a>(webhook: &'a RawWebhook, tokens: &[SecretString]) -> Result<Verified<'a>, Refusal> {
+    check_tokens(&webhook.headers, tokens)?;
+    Ok(Verified { body: &webhook.body })
+}
+
+/// Whether the headers present one of these tokens.
+pub(crate) fn check_tokens(headers: &HeaderMap, tokens: &[SecretString]) -> Result<(), Refusal> {
     if !headers.contains_key(AUTHORIZATION) && !headers.contains_key(TANDEM_TOKEN) {
         return Err(Refusal::MissingToken);
     }
     let presented = presented_tokens(headers);
     let mut matches = Choice::from(0);
-    for token in options.braze_tokens.iter().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty()) {
+    for token in tokens.iter().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty()) {
         // Digests have one length, so the comparison hides the length of the token.
         let token = Sha256::digest(token.as_bytes());
         for candidate in &presented {

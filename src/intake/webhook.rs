@@ -88,6 +88,17 @@ impl Endpoint {
     }
 }
 
+/// The part of the configuration that Currents needs.
+#[derive(Clone, Debug, Default)]
+pub struct CurrentsOptions {
+    /// The bearer tokens that the connector may present. None, or an empty one, matches nothing.
+    pub tokens: Vec<SecretString>,
+    /// The campaigns that this bridge sends texts with. A report about another one is not about its texts.
+    pub campaigns: Vec<String>,
+    /// The line whose inbound texts are this bridge's; `None` where the configuration names none.
+    pub line: Option<String>,
+}
+
 /// The part of the configuration that the intake needs.
 #[derive(Clone, Debug)]
 pub struct IntakeOptions {
@@ -99,6 +110,8 @@ pub struct IntakeOptions {
     pub braze_tokens: Vec<SecretString>,
     /// The recipe's custom user field, which holds the customer's external id.
     pub user_field: String,
+    /// For the reports of the carrier.
+    pub currents: CurrentsOptions,
 }
 
 /// Why a webhook was turned away.

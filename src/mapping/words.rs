@@ -15,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 use super::fault::{Fault, MAX_FILE_BYTES, line};
 use super::template::{Compiler, Data, Leaf};
 use crate::domain::event::EventId;
-use crate::domain::note::{Advice, Note, Saying, Says, Why, WithheldFor};
+use crate::domain::note::{Advice, Meaning, Note, Saying, Says, Why, WithheldFor};
 
 /// The shipped languages.
 const SHIPPED: [(&str, &str); 2] =
@@ -236,6 +236,9 @@ fn rehearse(table: &str, key: &str, leaf: &Leaf) -> Result<(), String> {
             "comments" => vec![("no comment numbers", json!([])), ("one comment number", json!([4711]))],
             "parts" => vec![("one part", json!(1))],
             "word" => vec![("no word", Value::Null)],
+            "carrier_code" => vec![("no code", Value::Null)],
+            "said" => vec![("no words of the carrier's", Value::Null)],
+            "meaning" => Meaning::ALL.into_iter().map(|meaning| ("another meaning", json!(meaning))).collect(),
             "reason" => {
                 let reasons = [WithheldFor::Malware, WithheldFor::Deleted, WithheldFor::NoAddress];
                 reasons.into_iter().map(|reason| ("another reason", json!(reason))).collect()
@@ -293,7 +296,7 @@ fn text_at<'a>(file: &'a DeTable<'_>, table: &str, key: &str) -> Option<(usize, 
 mod tests {
     use super::*;
     use crate::domain::event::{CommentId, TicketId};
-    use crate::domain::note::{Lost, Tells};
+    use crate::domain::note::{Keyword, Lost, Tells};
     use crate::mapping::Mappings;
 
     fn note(saying: Saying) -> Note {
@@ -377,7 +380,7 @@ mod tests {
 
     #[test]
     fn a_file_of_the_operators_stands_in_its_place_and_what_it_lacks_is_shipped() {
-        let [.., help] = Saying::samples();
+        let help = Saying::AskedForHelp(Keyword { word: None });
         let saying = note(Saying::ReplyNotTexted(lost(7, "the customer has opted out of texts")));
         let text = "language = \"fr\"\n[says]\nreply_not_texted = \"Non : {{ comment }} ({{ why }})\"\n";
         let mappings = own("notes.fr.toml", text).unwrap();

@@ -4,8 +4,10 @@
 //! customers in [`super::phone`].
 
 mod api;
+mod currents;
 pub(super) mod inbound;
 mod model;
+mod reports;
 
 pub use inbound::{BrazeAuth, Format};
 pub use model::{CampaignState, PhoneText, Profile, Template};
@@ -77,6 +79,7 @@ struct State {
     refuse_braze_id: bool,
     sends_left: u32,
     inbound: Inbound,
+    currents: reports::Currents,
 }
 
 #[async_trait]
@@ -132,6 +135,7 @@ impl Braze {
             refuse_braze_id: false,
             sends_left: SENDS_PER_HOUR,
             inbound: Inbound::default(),
+            currents: reports::Currents::default(),
         });
         let traffic = Arc::new(Traffic::new(changes.clone(), clock.clone(), stop));
         Self(Arc::new(Inner { url: url.to_owned(), options, clock, changes, traffic, sender, state }))
@@ -173,8 +177,11 @@ impl Braze {
     /// Subscribes or unsubscribes a profile, as a marketer does; no webhook is sent.
     pub fn set_opted_out(&self, braze_id: &str, opted_out: bool) {
         self.act(|state| {
-            if let Some(profile) = state.profiles.iter_mut().find(|profile| profile.braze_id == braze_id) {
-                profile.opted_out = opted_out;
+            let Some(profile) = state.profiles.iter_mut().find(|profile| profile.braze_id == braze_id) else { return };
+            let changes = std::mem::replace(&mut profile.opted_out, opted_out) != opted_out;
+            let profile = profile.clone();
+            if changes {
+                self.0.tell_of_subscription(state, &profile, opted_out);
             }
         });
     }

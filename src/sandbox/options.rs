@@ -23,6 +23,8 @@ pub struct SandboxOptions {
     pub braze_api_key: String,
     /// The token that Braze's webhook campaigns present to the bridge.
     pub braze_webhook_token: String,
+    /// The token of the Currents connector.
+    pub braze_currents_token: String,
     /// The API-triggered campaign that carries an agent's reply.
     pub campaign_agent_reply: String,
     /// The API-triggered campaign that carries the closing text.
@@ -52,6 +54,7 @@ impl Default for SandboxOptions {
             token_lifetime: SignedDuration::from_mins(30),
             braze_api_key: "sandbox-braze-key-not-real".into(),
             braze_webhook_token: "sandbox-braze-webhook-token-not-real".into(),
+            braze_currents_token: "sandbox-currents-token-not-real".into(),
             campaign_agent_reply: "00000000-0000-4000-8000-00000000a9e7".into(),
             campaign_ticket_solved: "00000000-0000-4000-8000-000000005017".into(),
             campaign_inbound: "00000000-0000-4000-8000-0000000014b0".into(),

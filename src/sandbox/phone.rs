@@ -45,6 +45,7 @@ impl Phone {
         if let "opt_in" | "opt_out" = category.as_str() {
             self.share_opt_out(&profile, category == "opt_out");
         }
+        self.0.tell_of_text(&profile, &category, text, media);
         let dispatch = self.0.new_dispatch();
         // How Braze prints several links is unconfirmed; a comma and a space here.
         let media = media.join(", ");

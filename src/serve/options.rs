@@ -5,16 +5,23 @@ use std::time::Duration;
 use crate::config::{Config, Credentials};
 use crate::domain::alarm;
 use crate::domain::retry::RetryPolicy;
+use crate::intake::CurrentsOptions;
 use crate::intake::IntakeOptions;
 use crate::vendors::zendesk::Auth;
 use crate::worker::{AlarmOptions, Retention, WorkerOptions};
 
 pub(super) fn intake_options(config: &Config) -> IntakeOptions {
+    let campaigns = &config.braze.campaigns;
     IntakeOptions {
         zendesk_secrets: config.zendesk.webhook_secrets.clone(),
         zendesk_tolerance: config.zendesk.signature_tolerance_seconds,
         braze_tokens: config.braze.webhook_tokens.clone(),
         user_field: config.zendesk.user_field.clone(),
+        currents: CurrentsOptions {
+            tokens: config.braze.currents_tokens.clone(),
+            campaigns: std::iter::once(&campaigns.agent_reply).chain(&campaigns.ticket_solved).cloned().collect(),
+            line: config.braze.subscription_group.clone(),
+        },
     }
 }
 
@@ -48,5 +55,6 @@ pub(super) fn worker_options(config: &Config) -> WorkerOptions {
         catch_up: config.catch_up_minutes,
         public_url: config.public_url.clone(),
         retention: Retention::default(),
+        currents_backfill: config.braze.currents_backfill,
     }
 }

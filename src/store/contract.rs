@@ -28,6 +28,7 @@ mod accounts;
 mod find;
 mod operator;
 mod refused;
+mod reports;
 mod scarce;
 
 pub(crate) use accounts::{
@@ -57,6 +58,15 @@ pub(crate) use refused::{
     the_operator_settles_what_arrived, what_a_note_tells_of_is_marked_when_the_note_is_settled,
     what_is_behind_the_part_that_arrived_goes_on_in_its_lane, what_only_reads_is_not_settled,
     who_was_shown_the_vendors_answers_is_remembered,
+};
+pub(crate) use reports::{
+    a_batch_is_taken_in_once_and_is_there_after_a_crash,
+    a_report_in_a_workers_hands_moves_nothing_and_is_not_forgotten_by_the_verdict,
+    a_report_is_bound_with_what_follows_from_it_in_one_commit,
+    a_text_is_taken_in_from_a_report_or_from_its_webhook_and_not_from_both,
+    an_end_of_a_subscription_is_learnt_with_its_note_and_a_later_keyword_counts_more,
+    reports_go_with_their_time_and_with_their_customer,
+    what_waits_for_the_name_of_a_send_is_weighed_again_when_it_is_told,
 };
 pub(crate) use scarce::{
     texts_are_merged_as_long_as_the_budget_of_their_ticket_is_short,
@@ -136,6 +146,13 @@ macro_rules! contract_tests {
             what_only_reads_is_not_settled,
             what_a_note_tells_of_is_marked_when_the_note_is_settled,
             a_closing_text_that_is_settled_was_told,
+            a_batch_is_taken_in_once_and_is_there_after_a_crash,
+            a_report_is_bound_with_what_follows_from_it_in_one_commit,
+            a_report_in_a_workers_hands_moves_nothing_and_is_not_forgotten_by_the_verdict,
+            what_waits_for_the_name_of_a_send_is_weighed_again_when_it_is_told,
+            a_text_is_taken_in_from_a_report_or_from_its_webhook_and_not_from_both,
+            an_end_of_a_subscription_is_learnt_with_its_note_and_a_later_keyword_counts_more,
+            reports_go_with_their_time_and_with_their_customer,
         );
     };
     ($backend:ty: $($name:ident),* $(,)?) => {$(

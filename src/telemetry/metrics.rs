@@ -23,9 +23,14 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::exposition;
 use super::samples::Tallies;
+use crate::domain::receipt::Reported;
 
 /// The reasons for answering a webhook with 503, as labels.
 const UNAVAILABLE: [&str; 6] = ["backlog", "disk", "in_hand", "stopping", "store_failed", "store_slow"];
+
+/// What becomes of a carrier's reports, as labels.
+const REPORTS: [&str; 9] =
+    ["new", "repeated", "foreign", "bound", "unbound", "paired", "taken_in", "unsubscribed", "over"];
 
 /// All metrics of one bridge. Cheap to update from any thread.
 ///
@@ -48,6 +53,9 @@ pub struct Metrics {
     clock_off: Gauge<f64, AtomicU64>,
     backlog_max: Gauge,
     calls: Family<Call, Histogram, fn() -> Histogram>,
+    reports: Family<Fate, Counter>,
+    reports_unbound: Gauge,
+    receipts: Family<What, Counter>,
     budget_waits: Family<At, Counter>,
     budget_wait: Family<At, Counter<f64, AtomicU64>>,
     paused: Family<At, Gauge>,
@@ -113,6 +121,16 @@ struct Result {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Fate {
+    fate: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct What {
+    what: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Task {
     r#loop: String,
 }
@@ -172,6 +190,9 @@ impl Default for Metrics {
             clock_off: Gauge::default(),
             backlog_max: Gauge::default(),
             calls: Family::new_with_constructor(call_seconds),
+            reports: Family::default(),
+            reports_unbound: Gauge::default(),
+            receipts: Family::default(),
             budget_waits: Family::default(),
             budget_wait: Family::default(),
             paused: Family::default(),
@@ -194,6 +215,8 @@ impl Default for Metrics {
             drop(metrics.paused.get_or_create(&At { destination }));
             drop(metrics.unreachable.get_or_create(&At { destination }));
         }
+        REPORTS.into_iter().for_each(|fate| drop(metrics.reports.get_or_create(&Fate { fate })));
+        Reported::NAMES.into_iter().for_each(|what| drop(metrics.receipts.get_or_create(&What { what })));
         ["sent", "failed"].into_iter().for_each(|result| drop(metrics.alarms.get_or_create(&Result { result })));
         ["taken", "refused"].into_iter().for_each(|result| drop(metrics.reloads.get_or_create(&Result { result })));
         metrics
@@ -231,6 +254,12 @@ impl Metrics {
         registry.register("backlog_limit", help, self.backlog_max.clone());
         let help = "How long calls to a vendor took, by the class of the answer";
         registry.register_with_unit("call", help, Unit::Seconds, self.calls.clone());
+        let help = "The carrier's reports, by what became of them";
+        registry.register("reports", help, self.reports.clone());
+        let help = "Reports that are kept and of which no delivery is known";
+        registry.register("reports_unbound", help, self.reports_unbound.clone());
+        let help = "Reports that were found to be about a delivery, by what they tell";
+        registry.register("receipts", help, self.receipts.clone());
         registry.register("budget_waits", "Waits for a rate budget", self.budget_waits.clone());
         let help = "Time for which calls and lanes were put off for a rate budget";
         registry.register_with_unit("budget_wait", help, Unit::Seconds, self.budget_wait.clone());
@@ -325,6 +354,28 @@ impl Metrics {
         let at = At { destination: account.name() };
         self.budget_waits.get_or_create(&at).inc();
         self.budget_wait.get_or_create(&at).inc_by(wait.as_secs_f64());
+    }
+
+    /// A batch of the carrier's reports was taken in.
+    pub fn reports_taken(&self, new: u64, repeated: u64, foreign: u64) {
+        for (fate, count) in [("new", new), ("repeated", repeated), ("foreign", foreign)] {
+            self.reports.get_or_create(&Fate { fate }).inc_by(count);
+        }
+    }
+
+    /// A report found its fate: one of the words behind the first three of [`REPORTS`].
+    pub fn report_weighed(&self, fate: &'static str) {
+        self.reports.get_or_create(&Fate { fate }).inc();
+    }
+
+    /// A report was found to be about a delivery.
+    pub fn receipt(&self, what: &'static str) {
+        self.receipts.get_or_create(&What { what }).inc();
+    }
+
+    /// How many reports are kept of which no delivery is known.
+    pub fn set_unbound(&self, unbound: u64) {
+        self.reports_unbound.set(i64::try_from(unbound).unwrap_or(i64::MAX));
     }
 
     /// Shows this word of Zendesk's for a lost webhook at 0, so that an alarm sees the first one.

@@ -1,6 +1,7 @@
 //! Braze: the source of its webhooks, the published recipe, its client, and its setup. Never names another vendor.
 
 mod client;
+pub mod currents;
 pub mod recipe;
 pub mod setup;
 pub mod source;

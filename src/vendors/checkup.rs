@@ -420,6 +420,26 @@ pub fn campaign(name: &str, id: &str, found: &Result<CampaignView, Failure>) -> 
     }
 }
 
+/// Whether a campaign passes the mark of a send on, where Braze shows its messages: by it, reports of Currents find their text.
+#[must_use]
+pub fn mark(name: &str, campaign: &CampaignView) -> Line {
+    let what = format!("mark {name}");
+    let passes_on =
+        |body: &String| body.contains("message_extras") && body.contains("api_trigger_properties.${tandem}");
+    if campaign.bodies.is_empty() {
+        Line::braze(&what, State::Unknown, "not looked at: Braze does not show the message")
+    } else if campaign.bodies.iter().all(passes_on) {
+        Line::braze(&what, State::Good, format!("{:?} passes the mark of each send on", campaign.name))
+    } else {
+        let said = format!(
+            "{:?} passes no mark on, so that a report counts only where exactly one text fits; put {} before its message",
+            campaign.name,
+            super::braze::setup::TAG_LINE
+        );
+        Line::braze(&what, State::Note, said)
+    }
+}
+
 fn prints_the_text(body: &str) -> bool {
     ["text", "msg_body"].iter().any(|name| body.contains(&format!("api_trigger_properties.${{{name}}}")))
 }

@@ -13,10 +13,14 @@ use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::domain::event::Unreadable;
+use crate::domain::event::{Event, EventKind, Unreadable};
 use crate::intake::signature::{self, Verified};
 use crate::intake::{Endpoint, Intake, IntakeOptions, RawWebhook, Reading, Refusal, fields};
 use crate::vendors::{braze, zendesk};
+
+pub use crate::vendors::braze::currents::{
+    BODY_MAX_BYTES as BATCH_MAX_BYTES, Batch, PATH as BATCH_PATH, admit as admit_batch, read as read_batch,
+};
 
 /// Checks the headers alone, before the body is awaited. For Braze it checks the token, for Zendesk only the presence
 /// and the form of a signature, because the signature itself covers the body ([`read`]).
@@ -43,13 +47,22 @@ pub fn read(webhook: &RawWebhook, options: &IntakeOptions) -> Intake {
     if webhook.endpoint.is_zendesk() {
         reading.dedupe.splice(0..0, zendesk::source::call_keys(webhook));
     }
-    let kept = || Unreadable {
+    reading.into_intake(webhook.received_at, || whole(webhook))
+}
+
+/// A verified webhook that cannot be read, kept whole.
+#[must_use]
+pub fn kept_whole(webhook: &RawWebhook) -> Event {
+    Event { received_at: webhook.received_at, kind: EventKind::Unreadable(whole(webhook)) }
+}
+
+fn whole(webhook: &RawWebhook) -> Unreadable {
+    Unreadable {
         path: webhook.uri.path().to_owned(),
         method: webhook.method.to_string(),
         content_type: webhook.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned),
         body: STANDARD.encode(&webhook.body),
-    };
-    reading.into_intake(webhook.received_at, kept)
+    }
 }
 
 /// Reads a quarantined body again, after the configuration or the bridge was mended. It was verified when it came, so

@@ -40,6 +40,8 @@ pub enum Loop {
     CatchUp,
     /// Completes users in Zendesk.
     Completions,
+    /// Weighs the carrier's reports.
+    Reports,
     /// Posts alarms to the operator's receiver.
     Alarms,
     /// Compares the machine's clock with the vendors'.
@@ -57,6 +59,7 @@ impl Loop {
             Self::Janitor,
             Self::CatchUp,
             Self::Completions,
+            Self::Reports,
             Self::Alarms,
             Self::Timekeeping,
             Self::Samples,
@@ -76,6 +79,7 @@ impl Loop {
             Self::Janitor => "janitor".into(),
             Self::CatchUp => "catch_up".into(),
             Self::Completions => "completions".into(),
+            Self::Reports => "reports".into(),
             Self::Alarms => "alarms".into(),
             Self::Timekeeping => "timekeeping".into(),
             Self::Samples => "samples".into(),
@@ -95,6 +99,7 @@ impl Loop {
             Self::Janitor => "the clean-up of the store".into(),
             Self::CatchUp => "replies that no webhook brought".into(),
             Self::Completions => "the completion of users in Zendesk".into(),
+            Self::Reports => "delivery receipts".into(),
             Self::Alarms => "alarms".into(),
             Self::Timekeeping => "the check of the clock".into(),
             Self::Samples => "the samples of the console's plots".into(),

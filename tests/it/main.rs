@@ -15,6 +15,7 @@ mod catch_up;
 mod check_live;
 mod command;
 mod console;
+mod currents;
 mod demo;
 mod dependencies;
 mod docs;

@@ -172,6 +172,7 @@ pub(crate) fn intake_options() -> watch::Receiver<Arc<IntakeOptions>> {
         zendesk_tolerance: Duration::from_secs(600),
         braze_tokens: vec![SecretString::from(token())],
         user_field: "braze_external_id".to_owned(),
+        currents: Default::default(),
     };
     watch::channel(Arc::new(options)).1
 }

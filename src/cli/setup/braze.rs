@@ -68,10 +68,13 @@ impl Braze {
 
     fn workspace(&self, config: &BrazeInstallation) -> Workspace {
         let config = config.clone();
-        let token = match (self.with_token, config.webhook_tokens.last()) {
+        let told = |name: &str, tokens: &[SecretString]| match (self.with_token, tokens.last()) {
             (true, Some(token)) => token.expose_secret().to_owned(),
-            (true, None) | (false, _) => format!("<{}>", described(&config.webhook_tokens)),
+            (true, None) | (false, _) => format!("<{}>", described(name, tokens)),
         };
+        let token = told("braze.webhook_tokens", &config.webhook_tokens);
+        let currents = Some(&config.currents_tokens).filter(|tokens| !tokens.is_empty());
+        let currents = currents.map(|tokens| told("braze.currents_tokens", tokens));
         Workspace {
             public_url: config.public_url,
             agent_reply: config.agent_reply,
@@ -80,6 +83,7 @@ impl Braze {
             group: self.group.clone().or(config.subscription_group),
             categories: self.category.clone(),
             token,
+            currents,
         }
     }
 }
@@ -105,6 +109,7 @@ fn print_sheet(output: &mut impl Write, sheet: &Sheet, workspace: &Workspace) ->
         print_block(output, index + 1, block)?;
     }
     print_campaigns(output, &sheet.webhook_campaigns)?;
+    print_block(output, sheet.blocks.len() + 1, &sheet.currents)?;
     if workspace.group.is_none() {
         writeln!(output, "Put the id of the SMS subscription group for GROUP_ID, or give it with --group.")?;
     }
@@ -143,11 +148,11 @@ fn print_campaigns(output: &mut impl Write, campaigns: &[WebhookCampaign]) -> io
 }
 
 /// Describes the token to paste without showing it: the last one, which stays when an older one is retired.
-fn described(tokens: &[SecretString]) -> String {
+fn described(name: &str, tokens: &[SecretString]) -> String {
     let last = tokens.last().map(ExposeSecret::expose_secret).unwrap_or_default();
     let length = last.chars().count();
     // A quarter of a token tells it from others; of a short one even that would be too much.
     let beginning: String = last.chars().take((length / 4).min(4)).collect();
     let place = if tokens.len() > 1 { "the last entry" } else { "the entry" };
-    format!("{place} of braze.webhook_tokens: {length} characters that begin with {beginning:?}")
+    format!("{place} of {name}: {length} characters that begin with {beginning:?}")
 }

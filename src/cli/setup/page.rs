@@ -12,7 +12,7 @@ use crate::vendors::braze::setup::{Block, CATEGORY, Sheet, WebhookCampaign, Work
 const STYLE: &str = include_str!("../../../assets/base.css");
 
 /// The fields that are pasted into Braze as they stand; all others name a choice there.
-const PASTED: [&str; 4] = ["URL", "Header", "Message", "Raw text"];
+const PASTED: [&str; 6] = ["URL", "Header", "Message", "Raw text", "Bearer token", "Tag line"];
 
 #[derive(Template)]
 #[template(path = "setup/braze.html")]
@@ -22,6 +22,7 @@ struct Page<'a> {
     store: String,
     steps: Vec<Step<'a>>,
     campaigns: &'a [WebhookCampaign],
+    currents: Step<'a>,
     placeholder: &'static str,
     lacks_group: bool,
 }
@@ -47,6 +48,7 @@ pub(super) fn render(sheet: &Sheet, workspace: &Workspace) -> Result<String, Fai
         store: format!("tandem setup braze {}", workspace.public_url),
         steps: sheet.blocks.iter().enumerate().map(|(index, block)| step(block, index == last)).collect(),
         campaigns: &sheet.webhook_campaigns,
+        currents: step(&sheet.currents, false),
         placeholder: CATEGORY,
         lacks_group: workspace.group.is_none(),
     };

@@ -18,7 +18,10 @@ const QUEUED: &str = "queued";
 pub fn dispatch_in(dedupe: &[DedupeKey]) -> Option<String> {
     let dispatch = dedupe.iter().find_map(|key| match key {
         DedupeKey::BrazeDispatch { dispatch, .. } => Some(dispatch),
-        DedupeKey::ZendeskInvocation(_) | DedupeKey::ZendeskComment(..) | DedupeKey::ZendeskRequest(_) => None,
+        DedupeKey::ZendeskInvocation(_)
+        | DedupeKey::ZendeskComment(..)
+        | DedupeKey::ZendeskRequest(_)
+        | DedupeKey::CarrierReport(_) => None,
     });
     dispatch.filter(|id| id.len() <= DISPATCH_BYTES_MAX).cloned()
 }
@@ -31,8 +34,15 @@ pub fn receipt_of(parts: &[Option<String>]) -> String {
 }
 
 impl Delivery {
-    /// Braze's known dispatch ids of this delivery: the one that brought it in, and those of the parts that went out.
+    /// Braze's known dispatch ids of this delivery: the one that brought it in, and those of the parts that went out, by
+    /// the answers to the sends and by later reports.
     pub fn dispatches(&self) -> impl Iterator<Item = &str> {
+        let reported = self.receipts.iter().filter_map(|receipt| receipt.dispatch.as_deref());
+        self.dispatch.as_deref().into_iter().chain(self.answered_parts().flatten()).chain(reported)
+    }
+
+    /// The dispatch ids with which Braze answered the parts of the last attempt, in order.
+    pub(super) fn answered_parts(&self) -> impl Iterator<Item = Option<&str>> {
         let receipt = match &self.state {
             State::Delivered { receipt } => receipt.strip_prefix(DISPATCH),
             State::Pending
@@ -43,8 +53,7 @@ impl Delivery {
             | State::Dead { .. }
             | State::Quarantined { .. } => None,
         };
-        let sent = receipt.into_iter().flat_map(|ids| ids.split(", ")).filter(|id| *id != QUEUED);
-        self.dispatch.as_deref().into_iter().chain(sent)
+        receipt.into_iter().flat_map(|ids| ids.split(", ")).map(|id| (id != QUEUED).then_some(id))
     }
 }
 

@@ -17,6 +17,7 @@ use super::mask::{self, Field};
 use super::overview::held;
 use super::page::{REASON_MAX, Section, Shell, Trouble, html, see_other, sentence};
 use super::preview::{self, Preview};
+use super::receipts;
 use super::session::Visitor;
 use super::view::{self, Held, Moment, Row, Step, grouped};
 use crate::domain::access::Role;
@@ -197,6 +198,8 @@ fn facts(delivery: &Delivery, parts: u32, now: Timestamp) -> Vec<(&'static str, 
     if let Some(at) = delivery.first_sent_at {
         facts.push(("First tried", view::moment(at, now).shown, String::new()));
     }
+    let told = receipts::facts(delivery, now).into_iter().map(|(name, told)| (name, told, String::new()));
+    facts.extend(told);
     facts
 }
 

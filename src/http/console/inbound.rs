@@ -40,10 +40,11 @@ pub(super) struct Answer {
 impl Inbound {
     /// The account, as it is shown at `now`.
     pub(super) fn of(account: &Arrivals, now: Timestamp) -> Self {
-        let is_recipe = |at: &&At| !matches!(at.endpoint, Door::Zendesk | Door::Braze);
+        let is_recipe = |at: &&At| !matches!(at.endpoint, Door::Zendesk | Door::Braze | Door::Currents);
         let by_recipe = account.endpoints.iter().filter(is_recipe).any(|at| at.accepted.last.is_some());
         // A team on the recipe has none of tandem's own campaigns, so the page leaves out their missing webhooks.
-        let is_shown = |at: &&At| if is_recipe(at) { at.is_used() } else { at.is_used() || !by_recipe };
+        let is_asked_for = |at: &At| at.endpoint != Door::Currents && !by_recipe;
+        let is_shown = |at: &&At| at.is_used() || !is_recipe(at) && is_asked_for(at);
         let shown: Vec<&At> = account.endpoints.iter().filter(is_shown).collect();
         Self {
             rows: shown.iter().flat_map(|at| rows(at, now)).collect(),
@@ -68,6 +69,7 @@ fn rows(at: &At, now: Timestamp) -> Vec<Row> {
             .iter()
             .map(|named| row(&named.name, named.line.as_deref().unwrap_or_default(), named.seen))
             .collect(),
+        Door::Currents => vec![row("Currents", "", at.accepted)],
         Door::RecipeSend | Door::RecipeNewTicket | Door::RecipeAppend => {
             vec![row(&format!("recipe: {}", at.endpoint.path()), "", at.accepted)]
         }

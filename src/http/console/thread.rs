@@ -14,6 +14,7 @@ use super::deliveries::parse_id;
 use super::mask;
 use super::overview::held;
 use super::page::{Section, Shell, Trouble, html, see_other};
+use super::receipts;
 use super::session::Visitor;
 use super::view::{self, Held, Moment, Step, grouped, moment};
 use crate::domain::access::Role;
@@ -43,6 +44,8 @@ struct Item {
     tone: &'static str,
     /// Why it was not sent, or not yet; empty where it was sent.
     why: String,
+    /// How far the carrier has brought it; empty where nothing is reported.
+    receipt: String,
     /// Whether it was given up, so that this page offers to put it back.
     is_dead: bool,
     steps: Vec<Step>,
@@ -195,6 +198,7 @@ fn item(delivery: &Delivery, event: &Event, held: Option<&Held>, now: Timestamp)
         state,
         tone: view::tone(state),
         why: why(&delivery.state),
+        receipt: receipts::standing(delivery),
         is_dead: matches!(delivery.state, Standing::Dead { .. }),
         steps: view::steps(delivery, now, held),
     };

@@ -12,6 +12,7 @@ use crate::domain::account::AccountId;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::event::TicketId;
 use crate::domain::find::{self, Search};
+use crate::domain::receipt::Kept;
 use crate::http::{OperatorState, answers};
 use crate::store::{self, DeliveryFilter};
 
@@ -86,6 +87,19 @@ pub(super) async fn conversations(State(state): State<OperatorState>, uri: Uri) 
             state.store.conversations(after.as_ref(), limit).await?
         };
         Ok(page_json(&page, conversation_json, |conversation| conversation.key.to_string()))
+    };
+    answer(listed.await, &state)
+}
+
+/// `GET /api/reports`: the carrier's reports of which no delivery is known, the newest first.
+pub(super) async fn unbound_reports(State(state): State<OperatorState>, uri: Uri) -> Response {
+    let listed = async {
+        let mut query = Query::read(&uri, &["after", "limit"])?;
+        let after = query.take("after").map(|number| number.parse::<u64>()).transpose();
+        let after = after.map_err(|_| Refusal::Bad("after must be a number".to_owned()))?;
+        let page = state.store.unbound_reports(after, query.limit()?).await?;
+        let item = |kept: &Kept| to_json(&answers::UnboundReport::from(kept));
+        Ok(page_json(&page, item, |kept| kept.number.to_string()))
     };
     answer(listed.await, &state)
 }

@@ -2,14 +2,16 @@
 
 use std::convert::Infallible;
 
+use axum::body::{Body, Bytes};
 use futures_util::{FutureExt, StreamExt, stream};
-use http::Request as HttpRequest;
+use http::{HeaderValue, Request as HttpRequest, StatusCode};
 use secrecy::SecretString;
 use serde_json::json;
 use tower::ServiceExt;
 
 use super::*;
 use crate::clock::Clock;
+use crate::http::memory::SHARE_BYTES;
 use crate::http::testing::{ScriptedStore, body_json, id, noon, unchanging, untouched};
 use crate::http::{Memory, public_router};
 use crate::intake::IntakeOptions;
@@ -37,6 +39,7 @@ fn state(store: Arc<ScriptedStore>) -> PublicState {
             zendesk_tolerance: Duration::from_secs(600),
             braze_tokens: vec![SecretString::from(TOKEN)],
             user_field: "braze_external_id".into(),
+            currents: Default::default(),
         }),
         clock: Clock::manual(noon(), 1),
         metrics: Arc::new(Metrics::default()),

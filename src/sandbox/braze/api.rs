@@ -115,14 +115,17 @@ impl Inner {
         let mut properties = body["trigger_properties"].as_object().cloned().unwrap_or_default();
         properties.extend(recipient["trigger_properties"].as_object().cloned().unwrap_or_default());
         let properties = Value::Object(properties);
-        let Some(profile) = state.profiles.iter().find(|profile| profile.braze_id == braze_id) else { return };
+        let found = state.profiles.iter().find(|profile| profile.braze_id == braze_id).cloned();
+        let Some(profile) = found else { return };
         let Some(campaign) = state.campaigns.get_mut(campaign_id) else { return };
         let again = campaign.once_only && campaign.reached.iter().any(|reached| reached == braze_id);
         if profile.opted_out || profile.phone.is_none() || again {
-            return;
+            let reason = if again { "The user is not eligible again" } else { "The user cannot be reached" };
+            return self.tell_of_send(state, &profile, (campaign_id, &properties), Some(reason));
         }
         let Some(text) = campaign.template.render(&properties) else { return };
         campaign.reached.push(braze_id.to_owned());
+        self.tell_of_send(state, &profile, (campaign_id, &properties), None);
         state.texts.push(PhoneText {
             braze_id: braze_id.to_owned(),
             external_id: profile.external_id.clone(),
@@ -197,7 +200,8 @@ impl Inner {
             return Answer::json(200, &details("Inbound text", false, "action_based", "webhook", webhook));
         }
         let Some(campaign) = state.campaigns.get(id) else { return message(400, "Invalid Campaign ID") };
-        let sms = json!({"channel": "sms", "body": campaign.template.source(),
+        let body = format!("{}{}", state.currents.tag(), campaign.template.source());
+        let sms = json!({"channel": "sms", "body": body,
             "subscription_group_id": self.options.subscription_group, "from": null});
         let archived = campaign.state == CampaignState::Archived;
         Answer::json(200, &details(&campaign.name, archived, "api_triggered", "sms", sms))

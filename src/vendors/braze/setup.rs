@@ -12,6 +12,13 @@ use crate::intake::public_address;
 /// The body of a text campaign that prints the text it is given, and no other.
 pub const TEXT_TEMPLATE: &str = "{{api_trigger_properties.${text}}}";
 
+/// The tag that stands before the text in a campaign: it passes the mark of a send on to the report of that send.
+pub const TAG_LINE: &str = "{% message_extras :key tandem :value {{api_trigger_properties.${tandem}}} %}";
+
+/// The events that the Currents connector is to send.
+const EVENTS: &str = "of SMS, RCS and WhatsApp: Send, Delivery, Delivery Failure, Rejection, Failure, Abort, \
+    Read, Inbound Receive; and Subscription Group State Change; no others";
+
 /// Keyword categories that every subscription group has, beside the custom ones.
 const GLOBAL_CATEGORIES: [(&str, &str); 4] =
     [("Other", "other"), ("Opt-in", "opt_in"), ("Opt-out", "opt_out"), ("Help", "help")];
@@ -48,6 +55,8 @@ pub struct Workspace {
     pub categories: Vec<String>,
     /// The token to paste, or its description between angle brackets where it must not be written down.
     pub token: String,
+    /// The connector's token in the same form; `None` where none is configured.
+    pub currents: Option<String>,
 }
 
 /// One thing to set up, with everything to type.
@@ -79,6 +88,8 @@ pub struct Sheet {
     pub blocks: Vec<Block>,
     /// The webhook campaigns: one for each keyword category.
     pub webhook_campaigns: Vec<WebhookCampaign>,
+    /// The connector for delivery receipts.
+    pub currents: Block,
 }
 
 /// Stands for a campaign's own word where the body is given once for all.
@@ -90,8 +101,8 @@ pub fn sheet(workspace: &Workspace) -> Sheet {
     let solved = ("closing text (optional)", "braze.campaigns.ticket_solved", workspace.ticket_solved.as_deref());
     let blocks = vec![
         key(workspace),
-        text_campaign("agent replies", "braze.campaigns.agent_reply", workspace.agent_reply.as_deref()),
-        text_campaign(solved.0, solved.1, solved.2),
+        text_campaign(workspace, "agent replies", "braze.campaigns.agent_reply", workspace.agent_reply.as_deref()),
+        text_campaign(workspace, solved.0, solved.1, solved.2),
         common(workspace),
     ];
     let group = group(workspace);
@@ -103,7 +114,7 @@ pub fn sheet(workspace: &Workspace) -> Sheet {
     };
     let global = GLOBAL_CATEGORIES.iter().map(|(shown, category)| campaign(shown, category));
     let custom = workspace.categories.iter().map(|name| campaign(name, name));
-    Sheet { blocks, webhook_campaigns: global.chain(custom).collect() }
+    Sheet { blocks, webhook_campaigns: global.chain(custom).collect(), currents: currents(workspace) }
 }
 
 /// The body of a webhook campaign, in one line: form-encoded. The word for the category is encoded already.
@@ -138,19 +149,35 @@ fn key(workspace: &Workspace) -> Block {
     }
 }
 
-fn text_campaign(name: &str, key: &str, id: Option<&str>) -> Block {
+fn text_campaign(workspace: &Workspace, name: &str, key: &str, id: Option<&str>) -> Block {
+    let tag = if workspace.currents.is_some() { TAG_LINE } else { "" };
     let id = match id {
         Some(id) => format!("{key} = {id:?} is its id now; the campaign's own id must be the same"),
         None => format!("put its id into {key}; without it nothing of the kind is sent"),
     };
     let mut list = vec![
         ("Campaign", "SMS".to_owned()),
-        ("Message", TEXT_TEMPLATE.to_owned()),
+        ("Message", format!("{tag}{TEXT_TEMPLATE}")),
         ("Delivery", "API-triggered".to_owned()),
     ];
     list.extend(settings());
     list.push(("Then", id));
     Block { title: format!("SMS campaign: {name}"), fields: fields(list) }
+}
+
+fn currents(workspace: &Workspace) -> Block {
+    let make = "<make one, and put it into TANDEM_BRAZE__CURRENTS_TOKENS>".to_owned();
+    Block {
+        title: "Currents connector (optional): delivery receipts".to_owned(),
+        fields: fields([
+            ("Currents", "Custom Currents Export".to_owned()),
+            ("URL", public_address(&workspace.public_url, "/webhooks/braze/currents")),
+            ("Bearer token", workspace.currents.clone().unwrap_or(make)),
+            ("Events", EVENTS.to_owned()),
+            ("Tag line", TAG_LINE.to_owned()),
+            ("Then", "put the tag line before the message of each SMS campaign above, in one line with it".to_owned()),
+        ]),
+    }
 }
 
 fn common(workspace: &Workspace) -> Block {
@@ -198,6 +225,7 @@ mod tests {
             group: Some("group id&1".into()),
             asks_for_state: false,
             categories: vec!["Support & more".into()],
+            currents: None,
             token: "<the first of braze.webhook_tokens>".into(),
         }
     }
@@ -243,5 +271,23 @@ mod tests {
         let blocks = sheet(&workspace()).blocks;
         let url = ("URL".to_owned(), "https://bridge.example/in/webhooks/braze".to_owned());
         assert!(blocks.last().unwrap().fields.contains(&url));
+    }
+
+    #[test]
+    fn the_mark_is_asked_for_where_reports_are_taken_in_and_told_of_in_any_case() {
+        let message = |workspace: &Workspace| {
+            let blocks = sheet(workspace).blocks;
+            let fields = blocks.into_iter().flat_map(|block| block.fields);
+            fields.filter(|(name, _)| name == "Message").map(|(_, content)| content).collect::<Vec<_>>()
+        };
+        assert_eq!(message(&workspace()), [TEXT_TEMPLATE; 2]);
+        let with = Workspace { currents: Some("<a token>".into()), ..workspace() };
+        assert_eq!(message(&with), [format!("{TAG_LINE}{TEXT_TEMPLATE}"), format!("{TAG_LINE}{TEXT_TEMPLATE}")]);
+        for (workspace, token) in [(workspace(), "CURRENTS_TOKENS"), (with, "<a token>")] {
+            let fields = sheet(&workspace).currents.fields;
+            let content = |name: &str| &fields.iter().find(|(known, _)| known == name).unwrap().1;
+            assert_eq!(content("URL"), "https://bridge.example/in/webhooks/braze/currents");
+            assert!(content("Bearer token").contains(token) && content("Tag line") == TAG_LINE);
+        }
     }
 }

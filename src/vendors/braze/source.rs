@@ -143,8 +143,13 @@ fn media(value: Option<&Value>) -> Vec<String> {
         Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
         Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => Vec::new(),
     };
+    links(texts.into_iter())
+}
+
+/// The web links in these texts, each once and not too many.
+pub(super) fn links<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut links: Vec<String> = Vec::new();
-    for link in texts.iter().flat_map(|text| text.split_whitespace()).flat_map(split_at_schemes) {
+    for link in texts.flat_map(|text| text.split_whitespace()).flat_map(split_at_schemes) {
         let link = link.trim_matches(['"', '\'', ',', '[', '<', '>']);
         // A closing bracket that the link does not open belongs to the list around it.
         let link = if link.contains('[') { link } else { link.trim_end_matches([']', '"', '\'', ',']) };

@@ -31,6 +31,7 @@ fn options() -> IntakeOptions {
         zendesk_tolerance: Duration::from_secs(600),
         braze_tokens: vec!["another token".into(), TOKEN.into()],
         user_field: "braze_external_id".into(),
+        currents: Default::default(),
     }
 }
 

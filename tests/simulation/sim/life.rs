@@ -20,9 +20,10 @@ use tandem::domain::event::{Customer, DedupeKey, Event, EventId, EventKind, Tick
 use tandem::domain::find::Search;
 use tandem::domain::inbound::Arrivals;
 use tandem::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
+use tandem::domain::receipt::{Fate, Kept, Report};
 use tandem::store::{
-    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,
-    Sweep, Terms, Verdict,
+    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Reports, Store,
+    StoreError, Sweep, Taken, Terms, Verdict,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -69,6 +70,37 @@ impl MortalStore {
 
     fn is(&self, broken: Broken) -> bool {
         self.life.world.plan.broken == Some(broken)
+    }
+}
+
+#[async_trait]
+impl Reports for MortalStore {
+    async fn take_reports(&self, ours: Vec<Report>, others: Vec<Report>, now: Timestamp) -> Result<Taken, StoreError> {
+        self.call("take reports", self.store.take_reports(ours, others, now)).await
+    }
+
+    async fn due_reports(&self, now: Timestamp, limit: usize) -> Result<Vec<Kept>, StoreError> {
+        self.store.due_reports(now, limit).await
+    }
+
+    fn next_report_due(&self) -> Option<Timestamp> {
+        self.store.next_report_due()
+    }
+
+    async fn reports_changed(&self) {
+        self.store.reports_changed().await;
+    }
+
+    async fn weigh(&self, report: u64, fate: Fate, now: Timestamp) -> Result<(), StoreError> {
+        self.call("weigh", self.store.weigh(report, fate, now)).await
+    }
+
+    async fn unbound_reports(&self, after: Option<u64>, limit: usize) -> Result<Page<Kept>, StoreError> {
+        self.store.unbound_reports(after, limit).await
+    }
+
+    fn unbound(&self) -> u64 {
+        self.store.unbound()
     }
 }
 

@@ -22,6 +22,7 @@ use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
 use crate::domain::lanes::{LaneName, Position};
 use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
+use crate::domain::receipt::{Fate, Kept, Report};
 use crate::store::embedded::engine::claims::{EncodedVerdict, RawClaim};
 use crate::store::embedded::engine::core::{Arrival, Core};
 use crate::store::embedded::engine::cut::Cut;
@@ -29,8 +30,8 @@ use crate::store::embedded::engine::shared::Shared;
 use crate::store::embedded::engine::tree::{Look, Rewriting};
 use crate::store::embedded::engine::{forget, layout, lists, operator, sweep};
 use crate::store::{
-    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Store, StoreError,
-    Sweep, Terms, Verdict,
+    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Reports, Store,
+    StoreError, Sweep, Taken, Terms, Verdict,
 };
 
 /// A way to the core.
@@ -283,6 +284,13 @@ impl<B: Backend> Store for B {
             last = Some(end.clone());
             dropped += self.ask(move |core| core.drop_keys(&keys, cut)).await?;
         }
+        while let Some(cut) = settled {
+            let reports = self.ask(move |core| core.drop_old_reports(cut)).await?;
+            dropped += reports;
+            if reports == 0 {
+                break;
+            }
+        }
         let audit_max = self.ask(|core| Ok(core.limits.audit_max)).await?;
         loop {
             let keys = self.read(move |look| operator::surplus(look, audit_max)).await?;
@@ -355,5 +363,36 @@ impl<B: Backend> Store for B {
         let asked = asked.await;
         self.shared().closed.store(true, Ordering::Release);
         self.close_medium(asked.is_ok()).await;
+    }
+}
+
+#[async_trait]
+impl<B: Backend> Reports for B {
+    async fn take_reports(&self, ours: Vec<Report>, others: Vec<Report>, now: Timestamp) -> Result<Taken, StoreError> {
+        self.ask(move |core| core.take_reports(ours, others, now)).await
+    }
+
+    async fn due_reports(&self, now: Timestamp, limit: usize) -> Result<Vec<Kept>, StoreError> {
+        self.ask(move |core| core.reports_due(now, limit)).await
+    }
+
+    fn next_report_due(&self) -> Option<Timestamp> {
+        self.shared().standing_reports().0
+    }
+
+    async fn reports_changed(&self) {
+        self.shared().reports().notified().await;
+    }
+
+    async fn weigh(&self, report: u64, fate: Fate, now: Timestamp) -> Result<(), StoreError> {
+        self.ask(move |core| core.weigh(report, fate, now)).await
+    }
+
+    async fn unbound_reports(&self, after: Option<u64>, limit: usize) -> Result<Page<Kept>, StoreError> {
+        self.ask(move |core| core.unbound_reports(after, limit)).await
+    }
+
+    fn unbound(&self) -> u64 {
+        self.shared().standing_reports().1
     }
 }

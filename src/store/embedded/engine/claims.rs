@@ -218,7 +218,8 @@ impl Core {
             apply(delivery.ok_or(IllegalMove { id, reason })?, transition, now)?;
         }
         if let (Some(parts), Some(delivery)) = (verdict.parts_sent, decided.first_mut()) {
-            delivery.parts_sent = parts;
+            // A report may have told of more meanwhile.
+            delivery.parts_sent = delivery.parts_sent.max(parts);
         }
         let given = claimed.first().map_or(Ends::FIRST, |head| head.ends);
         let ends = self.ends_of(&key, given)?;

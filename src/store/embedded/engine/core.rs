@@ -21,6 +21,7 @@ use crate::store::embedded::engine::epochs::Epochs;
 use crate::store::embedded::engine::index::{self, Index};
 use crate::store::embedded::engine::journal::Journal;
 use crate::store::embedded::engine::layout::{self, Digest, Remembered};
+use crate::store::embedded::engine::ledger::{Brief, Ledger};
 use crate::store::embedded::engine::pauses::{self, OperatorState};
 use crate::store::embedded::engine::people::{self, Person};
 use crate::store::rules::lanes::{entry_of, lane_of};
@@ -37,10 +38,14 @@ pub(in crate::store) struct Core {
     pub(in crate::store) groups: HashMap<Position, Vec<Position>>,
     /// The index for lists and searches.
     pub(in crate::store) index: Index,
+    /// The carrier's reports whose fate is not known yet.
+    pub(in crate::store) ledger: Ledger,
     /// The last fence given out.
     pub(in crate::store) fence: u64,
     /// The routes on which something may be due since the last commit.
     pub(in crate::store) changed: BTreeSet<Route>,
+    /// Whether a report came or went since the last commit.
+    pub(in crate::store) reports_changed: bool,
     /// Set by the last request.
     pub(in crate::store) stop: bool,
     /// The dedupe keys.
@@ -78,22 +83,31 @@ pub(in crate::store) enum Effect {
     Knows(Option<Person>, Option<Person>),
     /// The operator paused, resumed, or gave an order.
     Operator(pauses::Change),
+    /// A report has another record, or its first, or its last.
+    Report(Option<Brief>, Option<Brief>),
 }
 
 /// An event on its way in, prepared as far as possible without the store.
 pub(in crate::store) struct Arrival {
-    owed: Owed,
+    pub(in crate::store) owed: Owed,
     address: Address,
     /// The accounts of the conversation, as far as the sender can tell. A known conversation keeps its own.
     ends: Ends,
     learnt: Vec<Change>,
     /// The text to recognise an echo by, where the event may be one.
     echo_of: Option<String>,
-    dedupe: Vec<Digest>,
+    pub(in crate::store) dedupe: Vec<Digest>,
     dispatch: Option<String>,
+    /// Whether no webhook has told of it: a report did.
+    pub(in crate::store) is_reported: bool,
 }
 
 impl Arrival {
+    /// The same of an event that no webhook has told of.
+    pub(in crate::store) fn reported(self) -> Self {
+        Self { is_reported: true, ..self }
+    }
+
     pub(in crate::store) fn new(event: &Event, ends: Ends, dedupe: &[DedupeKey]) -> Result<Self, StoreError> {
         // Only a text without a comment's number may be an echo: a comment is recognised by its number.
         let echo_of = match &event.kind {
@@ -114,6 +128,7 @@ impl Arrival {
             echo_of,
             dedupe: layout::dedupe_digests(dedupe, ends)?,
             dispatch: delivery::dispatch_in(dedupe),
+            is_reported: false,
         })
     }
 }
@@ -147,8 +162,10 @@ impl Core {
             lanes: Lanes::default(),
             groups: HashMap::new(),
             index: Index::default(),
+            ledger: Ledger::default(),
             fence: 0,
             changed: BTreeSet::new(),
+            reports_changed: false,
             stop: false,
             dedupe_index: DedupeIndex::default(),
             operator: OperatorState::default(),
@@ -173,6 +190,9 @@ impl Core {
             if resolution.conversation.as_ref().is_some_and(|conversation| conversation.is_echo(text, now)) {
                 return Ok(Accepted::Echo);
             }
+        }
+        if let Some(taken_in) = self.taken_in_before(&arrival, &resolution.key, now)? {
+            return Ok(Accepted::Duplicate(taken_in));
         }
         let waiting = u64::try_from(self.lanes.len()).unwrap_or(u64::MAX);
         if waiting >= self.backlog_max() {
@@ -220,35 +240,9 @@ impl Core {
     }
 
     /// Whether there is room. A directory that was replaced stops all further writes.
-    fn check_disk(&self) -> Result<(), StoreError> {
+    pub(in crate::store) fn check_disk(&self) -> Result<(), StoreError> {
         let checked = self.disk.check(self.limits.disk_floor_bytes);
         checked.map_err(|error| if let StoreError::Failed(_) = error { self.journal.fail(error) } else { error })
-    }
-
-    fn duplicate(&self, digests: &[Digest]) -> Result<Option<EventId>, StoreError> {
-        for digest in digests {
-            for position in self.dedupe_index.positions(digest) {
-                let same = match self.dedupe_index.fresh_has(position, digest) {
-                    Some(same) => same,
-                    None => self.remembers(position, digest)?,
-                };
-                if same {
-                    return Ok(Some(self.epochs.id(position)));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// Whether the committed event at this position came with this digest.
-    fn remembers(&self, position: Position, digest: &Digest) -> Result<bool, StoreError> {
-        let from = layout::at_position(layout::DEDUPE, Position(0));
-        let behind = layout::at_position(layout::DEDUPE, Position(position.0.saturating_add(1)));
-        let Some(record) = self.journal.last_before(&from, &behind)? else {
-            return Ok(false);
-        };
-        let known = layout::read_remembered(&record).ok_or_else(not_dedupe)?;
-        Ok(known.iter().any(|known| known.position == position && known.digest == *digest))
     }
 
     /// The position of the next event from outside.
@@ -270,6 +264,7 @@ impl Core {
             parent: owed.parent,
             dispatch: owed.dispatch,
             history: Vec::new(),
+            receipts: Vec::new(),
             // A new event takes the present epoch, even in the place of an earlier opening's event: with the old epoch,
             // its id could be that of an event from the lost time.
             id: position.id(self.epochs.present().epoch),
@@ -442,6 +437,10 @@ impl Core {
                 Effect::Unlearn(known) => known.iter().for_each(|known| self.dedupe_index.unlearn(known)),
                 Effect::Stands(before, after) => self.index.follow(before.as_ref(), after.as_ref()),
                 Effect::Knows(before, after) => self.index.know(before, after),
+                Effect::Report(before, after) => {
+                    self.ledger.follow(before.as_ref(), after.as_ref());
+                    self.reports_changed = true;
+                }
                 Effect::Operator(change) => {
                     if let Some(account) = self.operator.apply(change) {
                         self.changed.extend(Direction::ALL.map(|direction| Route { direction, account }));
@@ -473,8 +472,4 @@ impl Core {
 /// The prefix of a delivery's key: waiting or settled.
 pub(in crate::store) fn prefix_of(delivery: &Delivery) -> u8 {
     if delivery.state.holds_lane() { layout::PENDING } else { layout::HISTORY }
-}
-
-fn not_dedupe() -> StoreError {
-    StoreError::Failed("a dedupe record is damaged".into())
 }

@@ -14,10 +14,11 @@ use sled::IVec;
 use crate::domain::address;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
-use crate::domain::event::{Event, EventKind};
+use crate::domain::event::{Customer, Event, EventKind};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::{LaneName, Position};
 use crate::domain::operator::{Act, Identifiers, Order, digest};
+use crate::domain::receipt::{Kept, Report};
 use crate::store::embedded::engine::core::{Core, Effect, prefix_of};
 use crate::store::embedded::engine::directory::key_in;
 use crate::store::embedded::engine::people::Person;
@@ -39,6 +40,10 @@ pub(in crate::store) struct Identified {
     conversations: Vec<IVec>,
     /// The keys of the aliases and tickets that lead to these conversations.
     names: Vec<IVec>,
+    /// The customer's ids and numbers.
+    ids: BTreeSet<String>,
+    /// The carrier's reports about them whose fate is not known yet.
+    reports: Vec<IVec>,
     identifiers: Identifiers,
 }
 
@@ -64,6 +69,8 @@ pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<
         keys: BTreeSet::from([key.clone()]),
         conversations: Vec::new(),
         names: Vec::new(),
+        ids: BTreeSet::from([base.0.clone()]),
+        reports: Vec::new(),
         identifiers: Identifiers::default(),
     };
     known.identifiers.add([key.0.as_str()]);
@@ -86,6 +93,14 @@ pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<
     let tickets = known.names.iter().filter_map(|at| layout::ticket_in(at));
     let tickets: Vec<ConversationKey> = tickets.map(ConversationKey::provisional).collect();
     known.keys.extend(tickets);
+    for entry in look.with_prefix(&[layout::REPORT]) {
+        let (at, value) = entry?;
+        let Some(record) = lists::whole(look, &at, value)? else { continue };
+        let kept: Kept = layout::decode("report", &record)?;
+        if known.is_about_them(&kept.report) {
+            known.reports.push(at);
+        }
+    }
     Ok(known)
 }
 
@@ -110,8 +125,15 @@ impl Identified {
         let customer = &conversation.customer;
         let identifiers = [&customer.external_id, &customer.braze_id, &customer.phone, &customer.email];
         self.identifiers.add(identifiers.into_iter().filter_map(|one| one.as_deref()));
+        self.ids.extend([&customer.external_id, &customer.braze_id, &customer.phone].into_iter().flatten().cloned());
         self.keys.insert(conversation.key);
         self.conversations.push(at);
+    }
+
+    /// Whether a report is about the customer.
+    fn is_about_them(&self, report: &Report) -> bool {
+        let Customer { external_id, braze_id, phone, .. } = &report.customer;
+        [external_id, braze_id, phone].into_iter().flatten().any(|id| self.ids.contains(id))
     }
 
     /// Whether this unreadable body names the customer.
@@ -176,6 +198,9 @@ impl Core {
         for at in &known.names {
             forgotten.names += u64::from(self.journal.get(at)?.is_some());
             self.journal.remove(at.clone())?;
+        }
+        for at in &known.reports {
+            self.drop_report(at)?;
         }
         self.note_forgotten(known, &forgotten, order)?;
         Ok((forgotten, self.fresh_position()))

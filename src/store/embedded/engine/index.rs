@@ -145,6 +145,10 @@ impl Index {
     }
 
     /// The index's entry for a delivery.
+    pub(in crate::store) fn knows_dispatch(&self, dispatch: u64) -> bool {
+        self.by_dispatch.range((dispatch, Position(0))..=(dispatch, Position(u64::MAX))).next().is_some()
+    }
+
     pub(in crate::store) fn entry(&self, delivery: &Delivery) -> Entry {
         let state = State::NAMES.iter().position(|name| *name == delivery.state.name()).unwrap_or_default();
         Entry {

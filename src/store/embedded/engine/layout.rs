@@ -11,6 +11,7 @@
 //! | `t` ticket number; `T` account, 0, ticket number for further desks | the key of the conversation that the ticket belongs, or once belonged, to |
 //! | `a` kind, digest | a customer's name: the key of the customer's first conversation |
 //! | `x` number, part | a part of a long value |
+//! | `r` place | a report of the carrier's whose fate is not known yet |
 //! | `o` number | an order of the operator's, for the audit |
 //! | `m` `opened` sequence | the epoch of the opening that gave out the sequences from there on, and when it began |
 //! | `m` word | the first unused number, pauses, the account of webhooks, home, lost time; a backend adds words |
@@ -92,6 +93,7 @@ pub(in crate::store) const SCOPED_TICKET: u8 = b'T';
 pub(in crate::store) const IDENTITY: u8 = b'a';
 pub(in crate::store) const PART: u8 = b'x';
 pub(in crate::store) const AUDIT: u8 = b'o';
+pub(in crate::store) const REPORT: u8 = b'r';
 
 /// The key of a record that belongs to a position.
 pub(in crate::store) fn at_position(prefix: u8, position: Position) -> IVec {
@@ -107,7 +109,7 @@ pub(in crate::store) fn position_of(key: &[u8]) -> Option<Position> {
 }
 
 /// The prefixes whose keys tell the used numbers.
-pub(in crate::store) const POSITIONED: [u8; 3] = [EVENT, PENDING, HISTORY];
+pub(in crate::store) const POSITIONED: [u8; 4] = [EVENT, PENDING, HISTORY, REPORT];
 
 pub(in crate::store) fn conversation(key: &ConversationKey) -> IVec {
     prefixed(CONVERSATION, key.0.as_bytes())

@@ -10,7 +10,7 @@ use crate::domain::event::EventId;
 use crate::domain::lanes::Position;
 use crate::store::StoreError;
 use crate::store::embedded::engine::core::Core;
-use crate::store::embedded::engine::layout;
+use crate::store::embedded::engine::layout::{self, Digest};
 
 impl Core {
     /// A delivery, waiting or settled.
@@ -80,4 +80,34 @@ impl Core {
         let record = self.journal.load(&layout::at_position(layout::EVENT, position))?;
         record.ok_or_else(|| self.not_found(position))
     }
+
+    pub(in crate::store) fn duplicate(&self, digests: &[Digest]) -> Result<Option<EventId>, StoreError> {
+        for digest in digests {
+            for position in self.dedupe_index.positions(digest) {
+                let same = match self.dedupe_index.fresh_has(position, digest) {
+                    Some(same) => same,
+                    None => self.remembers(position, digest)?,
+                };
+                if same {
+                    return Ok(Some(self.epochs.id(position)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the committed event at this position came with this digest.
+    fn remembers(&self, position: Position, digest: &Digest) -> Result<bool, StoreError> {
+        let from = layout::at_position(layout::DEDUPE, Position(0));
+        let behind = layout::at_position(layout::DEDUPE, Position(position.0.saturating_add(1)));
+        let Some(record) = self.journal.last_before(&from, &behind)? else {
+            return Ok(false);
+        };
+        let known = layout::read_remembered(&record).ok_or_else(not_dedupe)?;
+        Ok(known.iter().any(|known| known.position == position && known.digest == *digest))
+    }
+}
+
+fn not_dedupe() -> StoreError {
+    StoreError::Failed("a dedupe record is damaged".into())
 }

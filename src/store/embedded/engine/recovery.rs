@@ -265,6 +265,7 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Dates, St
         let IndexedFields { key, customer } = layout::decode("conversation", &record(entry?, look)?)?;
         core.index.know(None, Some(Person::new(&key, &customer)));
     }
+    core.recover_reports(look)?;
     for entry in look.with_prefix(&[layout::DEDUPE]) {
         let (_, value) = entry?;
         let known = layout::read_remembered(&value);

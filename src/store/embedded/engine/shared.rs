@@ -22,6 +22,7 @@ pub(in crate::store) struct Shared {
     gauges: Mutex<Gauges>,
     /// One bell a route, made when it is first waited for or rung.
     bells: Mutex<BTreeMap<Route, Arc<Notify>>>,
+    reports: Notify,
     /// Set by [`crate::store::Store::close`].
     pub(in crate::store) closed: AtomicBool,
     failure: OnceLock<StoreError>,
@@ -40,6 +41,8 @@ struct Gauges {
     oldest: Option<Timestamp>,
     next_due: BTreeMap<Route, Timestamp>,
     pauses: BTreeMap<AccountId, Pause>,
+    report_due: Option<Timestamp>,
+    unbound: u64,
 }
 
 impl Shared {
@@ -47,6 +50,7 @@ impl Shared {
         Self {
             gauges: Mutex::default(),
             bells: Mutex::default(),
+            reports: Notify::new(),
             closed: AtomicBool::new(false),
             failure: OnceLock::new(),
             limits,
@@ -68,6 +72,8 @@ impl Shared {
             oldest: core.lanes.oldest(),
             next_due: core.lanes.routes().filter_map(due).collect(),
             pauses: core.operator.pauses.clone(),
+            report_due: core.ledger.next_due(),
+            unbound: core.ledger.unbound(),
         };
     }
 
@@ -78,7 +84,21 @@ impl Shared {
 
     /// Wakes the callers that wait for work of a changed destination.
     pub(in crate::store) fn wake(&self, core: &mut Core) {
+        if std::mem::take(&mut core.reports_changed) {
+            self.reports.notify_one();
+        }
         std::mem::take(&mut core.changed).into_iter().for_each(|route| self.bell(route).notify_one());
+    }
+
+    /// The one who weighs reports is woken by this.
+    pub(in crate::store) fn reports(&self) -> &Notify {
+        &self.reports
+    }
+
+    /// When the next report is weighed, and how many there are of which no delivery is known.
+    pub(in crate::store) fn standing_reports(&self) -> (Option<Timestamp>, u64) {
+        let gauges = lock(&self.gauges);
+        (gauges.report_due, gauges.unbound)
     }
 
     pub(in crate::store) fn measured(&self, requests: usize, took: Duration) {

@@ -1,0 +1,97 @@
+//! A text that went out and did not reach the phone, as its carrier tells: the code, and its meaning as far as it makes a
+//! difference to agents.
+//!
+//! A code that is not known here means nothing in particular. It is never guessed.
+
+use serde::{Deserialize, Serialize};
+
+use super::Why;
+use crate::domain::event::{CommentId, EventId};
+
+/// A text that the carrier did not bring to the phone, or that was held back before the carrier had it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undelivered {
+    /// The delivery's id, under which operators find the whole story.
+    pub event: EventId,
+    /// The comment that the reply is, where it has a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<CommentId>,
+    /// The carrier's code; of a text that was held back, the kind of the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier_code: Option<String>,
+    /// The code's meaning.
+    pub meaning: Meaning,
+    /// The carrier's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+}
+
+/// The meaning of a carrier's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Meaning {
+    /// The phone could not be reached then: it was off, or without a network.
+    Unreachable,
+    /// The number is not in use.
+    UnknownNumber,
+    /// The number is that of a landline.
+    Landline,
+    /// The carrier took the text for spam, or for forbidden.
+    Filtered,
+    /// The customer has opted out.
+    OptedOut,
+    /// The customer wrote too long ago for a free text.
+    WindowClosed,
+    /// The channel cannot deliver to this customer.
+    Undeliverable,
+    /// Too many texts went out at once.
+    TooMany,
+    /// A code that is not known here, or none.
+    Other,
+}
+
+/// The codes that are known: Twilio's numbers, which SMS reports carry, and Meta's.
+const CODES: [(&str, Meaning); 9] = [
+    ("30003", Meaning::Unreachable),
+    ("30005", Meaning::UnknownNumber),
+    ("30006", Meaning::Landline),
+    ("30007", Meaning::Filtered),
+    ("21610", Meaning::OptedOut),
+    ("131047", Meaning::WindowClosed),
+    ("131026", Meaning::Undeliverable),
+    ("130429", Meaning::TooMany),
+    ("131056", Meaning::TooMany),
+];
+
+impl Meaning {
+    /// Every meaning.
+    pub const ALL: [Self; 9] = [
+        Self::Unreachable,
+        Self::UnknownNumber,
+        Self::Landline,
+        Self::Filtered,
+        Self::OptedOut,
+        Self::WindowClosed,
+        Self::Undeliverable,
+        Self::TooMany,
+        Self::Other,
+    ];
+
+    /// The meaning of this code.
+    #[must_use]
+    pub fn of(code: &str) -> Self {
+        CODES.iter().find(|(known, _)| *known == code).map_or(Self::Other, |(_, meaning)| *meaning)
+    }
+
+    /// The kind of the advice that helps.
+    #[must_use]
+    pub fn remedy(self) -> Why {
+        match self {
+            Self::Unreachable | Self::TooMany => Why::Late,
+            Self::UnknownNumber | Self::Landline | Self::Undeliverable => Why::Unreachable,
+            Self::Filtered => Why::Refused,
+            Self::OptedOut => Why::OptedOut,
+            Self::WindowClosed | Self::Other => Why::Other,
+        }
+    }
+}

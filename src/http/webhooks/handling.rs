@@ -1,0 +1,241 @@
+//! For the parts that all webhook endpoints share: their state, the bounded reading of a body, and the answer to the
+//! sender. Never reads a body's contents.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::response::Response;
+use bytes::BytesMut;
+use http::{HeaderValue, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use jiff::Timestamp;
+use tokio::sync::SemaphorePermit;
+use tracing::Span;
+
+use crate::domain::event::EventId;
+use crate::domain::inbound::{Door, Otherwise, Slot};
+use crate::http::PublicState;
+use crate::http::answers::Acknowledgement;
+use crate::http::error::{error_answer, json_answer, unauthorized, unavailable};
+use crate::http::memory::SHARE_BYTES;
+use crate::store::StoreError;
+
+/// The state that every endpoint's handler shares.
+pub(super) struct HandlerState {
+    pub(super) state: PublicState,
+    /// [`PATIENCE`]; tests have less.
+    pub(super) patience: Duration,
+}
+
+/// The outcome of a webhook.
+pub(super) enum Answer {
+    Accepted(EventId),
+    Duplicate(EventId),
+    Ignored(&'static str),
+    Quarantined(EventId),
+    /// The sender is not authentic.
+    Refused(&'static str),
+    /// The longest body that is taken, in words.
+    TooLarge(&'static str),
+    /// The body did not come in time, or not whole.
+    Cut,
+    /// The bridge cannot take it now.
+    Unavailable(Obstacle),
+}
+
+/// The reason why the bridge cannot take a webhook now: a word for the metrics, and a sentence for the log.
+pub(super) struct Obstacle {
+    pub(super) reason: &'static str,
+    pub(super) cause: String,
+}
+
+impl Obstacle {
+    pub(super) fn new(reason: &'static str, cause: &str) -> Self {
+        Self { reason, cause: cause.to_owned() }
+    }
+}
+
+impl From<StoreError> for Obstacle {
+    fn from(error: StoreError) -> Self {
+        let reason = match &error {
+            StoreError::BacklogFull(_) => "backlog",
+            StoreError::DiskLow { .. } => "disk",
+            StoreError::Closed => "stopping",
+            StoreError::StaleClaim(_) | StoreError::NotFound(_) | StoreError::Illegal(_) | StoreError::Failed(_) => {
+                "store_failed"
+            }
+        };
+        Self { reason, cause: error.to_string() }
+    }
+}
+
+impl From<Obstacle> for Answer {
+    fn from(obstacle: Obstacle) -> Self {
+        Self::Unavailable(obstacle)
+    }
+}
+
+/// A webhook that was read and goes to the store.
+#[derive(Clone, Copy)]
+pub(super) struct Arrived {
+    pub(super) at: Timestamp,
+    /// The slot of its name in the account.
+    pub(super) slot: Option<Slot>,
+}
+
+/// A body's share of the common memory, until it is dropped.
+pub(super) struct Share<'a> {
+    pub(super) handler: &'a HandlerState,
+    pub(super) taken: Option<SemaphorePermit<'a>>,
+}
+
+impl Share<'_> {
+    /// Makes room for a body of this length, which is never over [`BODY_MAX_BYTES`].
+    pub(super) fn grow_to(&mut self, bytes: usize) -> Result<(), Answer> {
+        let held = self.taken.as_ref().map_or(0, SemaphorePermit::num_permits);
+        let more = (bytes / SHARE_BYTES).saturating_sub(held);
+        if more == 0 {
+            return Ok(());
+        }
+        let more = self.handler.state.memory.take(more).ok_or_else(|| {
+            let cause = "the bodies that are on their way or being stored hold all the memory that there is for them";
+            Obstacle::new("in_hand", cause)
+        })?;
+        match &mut self.taken {
+            Some(taken) => taken.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
+    }
+}
+
+/// Reads at most [`BODY_MAX_BYTES`] of the body, also where the headers claim a shorter one.
+pub(super) async fn read_body(
+    body: Body,
+    (max, in_words): (usize, &'static str),
+    share: &mut Share<'_>,
+) -> Result<Bytes, Answer> {
+    let mut body = Limited::new(body, max);
+    let mut read = Bytes::new();
+    while let Some(frame) = body.frame().await {
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) if error.is::<LengthLimitError>() => return Err(Answer::TooLarge(in_words)),
+            Err(_) => return Err(Answer::Cut),
+        };
+        // Trailers are skipped.
+        let Ok(data) = frame.into_data() else { continue };
+        share.grow_to(read.len() + data.len())?;
+        if read.is_empty() {
+            // Nearly every body comes in one piece.
+            read = data;
+        } else {
+            let mut longer = BytesMut::from(read);
+            longer.extend_from_slice(&data);
+            read = longer.freeze();
+        }
+    }
+    Ok(read)
+}
+
+impl Answer {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted(_) => "accepted",
+            Self::Duplicate(_) => "duplicate",
+            Self::Ignored(_) => "ignored",
+            Self::Quarantined(_) => "quarantined",
+            Self::Refused(_) => "refused",
+            Self::TooLarge(_) => "too_large",
+            Self::Cut => "cut",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// Counts it, in the metrics and in the account of webhooks.
+    pub(super) fn count(&self, door: Door, arrived: Option<Arrived>, handler: &HandlerState) {
+        let at = arrived.map_or_else(|| handler.state.clock.now(), |arrived| arrived.at);
+        let (metrics, endpoint) = (&handler.state.metrics, door.name());
+        let (outcome, reason) = match self {
+            Self::Accepted(_) => {
+                metrics.accepted(endpoint);
+                return handler.state.inbound.accepted(door, arrived.and_then(|arrived| arrived.slot), at);
+            }
+            Self::Duplicate(_) => {
+                metrics.duplicate(endpoint);
+                (Otherwise::Duplicate, "")
+            }
+            Self::Ignored(reason) => {
+                metrics.ignored(endpoint);
+                (Otherwise::Ignored, *reason)
+            }
+            Self::Quarantined(_) => {
+                metrics.quarantined(endpoint);
+                (Otherwise::Quarantined, "")
+            }
+            Self::Refused(cause) => {
+                metrics.refused(endpoint, cause);
+                (Otherwise::Refused, *cause)
+            }
+            Self::TooLarge(_) | Self::Cut => {
+                metrics.refused(endpoint, self.name());
+                (Otherwise::Refused, self.name())
+            }
+            Self::Unavailable(obstacle) => {
+                metrics.unavailable(obstacle.reason);
+                (Otherwise::Unavailable, obstacle.reason)
+            }
+        };
+        handler.state.inbound.answered(door, outcome, reason, at);
+    }
+
+    pub(super) fn log(&self, endpoint: &'static str) {
+        let outcome = self.name();
+        match self {
+            Self::Accepted(id) | Self::Duplicate(id) | Self::Quarantined(id) => {
+                tracing::info!(endpoint, outcome, event_id = %id, "webhook {outcome} as {id}");
+            }
+            // A trigger with a misspelt event name would otherwise lose replies silently.
+            Self::Ignored(reason @ "unknown event") => {
+                let known = "agent_reply, ticket_solved, ticket_reopened";
+                tracing::warn!(endpoint, outcome, reason, "webhook ignored: {reason}; the known ones are {known}");
+            }
+            Self::Ignored(reason) => tracing::info!(endpoint, outcome, reason, "webhook ignored: {reason}"),
+            Self::TooLarge(_) | Self::Cut => tracing::info!(endpoint, outcome, "webhook {outcome}"),
+            Self::Refused(cause) => tracing::warn!(endpoint, outcome, cause, "webhook refused: {cause}"),
+            Self::Unavailable(Obstacle { reason, cause }) => {
+                tracing::error!(endpoint, outcome, reason, cause, "webhook turned away: {cause}");
+            }
+        }
+    }
+
+    /// Records the outcome in the event's trace, if there is an event.
+    pub(super) fn trace(&self, span: &Span) {
+        if let Self::Accepted(id) | Self::Duplicate(id) | Self::Quarantined(id) = self {
+            span.record("outcome", self.name()).record("event_id", tracing::field::display(id));
+        }
+    }
+
+    pub(super) fn into_response(self, handler: &HandlerState) -> Response {
+        let accepted = |told: Acknowledgement| json_answer(StatusCode::ACCEPTED, &told);
+        match self {
+            Self::Accepted(id) => accepted(Acknowledgement::Accepted { id }),
+            Self::Duplicate(id) => accepted(Acknowledgement::Duplicate { id }),
+            Self::Quarantined(id) => accepted(Acknowledgement::Quarantined { id }),
+            Self::Ignored(reason) => accepted(Acknowledgement::Ignored { reason }),
+            Self::Refused(_) => unauthorized(),
+            Self::TooLarge(max) => {
+                closing(error_answer(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is over {max}")))
+            }
+            // 503 and not 408, because Zendesk does not repeat a 408.
+            Self::Cut => closing(unavailable(&handler.state.clock)),
+            Self::Unavailable(_) => unavailable(&handler.state.clock),
+        }
+    }
+}
+
+/// Closes the connection after this answer: the rest of the body is unread, so it cannot carry another request.
+pub(super) fn closing(mut answer: Response) -> Response {
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
+}

@@ -1,0 +1,292 @@
+//! A carrier's reports in the store: taken in once, kept until their fate is known, and written into the deliveries that
+//! they are about.
+//!
+//! A report lies under its number until then. Memory holds of each when it is due and the digest of its send's name. It is
+//! never decided here which delivery a report is about.
+
+use jiff::{SignedDuration, Timestamp};
+use sled::IVec;
+
+use crate::domain::account::Ends;
+use crate::domain::address::{self, Address, Directory};
+use crate::domain::conversation::{Change, ConversationKey, Subscription};
+use crate::domain::delivery::{State, Transition};
+use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
+use crate::domain::lanes::Position;
+use crate::domain::receipt::{Fate, Kept, Report, TakenIn};
+use crate::store::embedded::engine::core::{Arrival, Core, Effect, Owed};
+use crate::store::embedded::engine::cut::Cut;
+use crate::store::embedded::engine::index::PAGE_MAX;
+use crate::store::embedded::engine::layout;
+use crate::store::embedded::engine::ledger::Brief;
+use crate::store::embedded::engine::lists::{self, STEP_MAX};
+use crate::store::embedded::engine::tree::Look;
+use crate::store::rules::lanes::lane_of;
+use crate::store::rules::moves::apply;
+use crate::store::{Accepted, Page, REPORTS_WAITING_MAX, StoreError, Taken, UNBOUND_MAX};
+
+/// How long the webhook of a text may still come that was taken in from a report: Braze repeats a webhook for a day.
+const WEBHOOK_MAY_COME: SignedDuration = SignedDuration::from_hours(24);
+
+fn at_number(number: u64) -> IVec {
+    layout::at_position(layout::REPORT, Position(number << 16))
+}
+
+impl Core {
+    /// Takes up the reports that lie in the tree.
+    pub(in crate::store) fn recover_reports(&mut self, look: &dyn Look) -> Result<(), StoreError> {
+        for entry in look.with_prefix(&[layout::REPORT]) {
+            let (key, value) = entry?;
+            let Some(record) = lists::whole(look, &key, value)? else { continue };
+            let brief = self.brief(&layout::decode("report", &record)?);
+            self.ledger.follow(None, Some(&brief));
+        }
+        Ok(())
+    }
+
+    fn brief(&self, kept: &Kept) -> Brief {
+        Brief {
+            number: kept.number,
+            due_at: kept.due_at,
+            dispatch: kept.report.dispatch.as_deref().map(|dispatch| self.index.digest(dispatch)),
+            words: kept.taken_in.as_ref().map(|taken| self.words_digest(&taken.conversation, &taken.words)),
+        }
+    }
+
+    fn words_digest(&self, key: &ConversationKey, words: &str) -> u64 {
+        self.index.digest(&format!("{}\n{}", key.0, words.trim()))
+    }
+
+    fn report(&self, number: u64) -> Result<Option<Kept>, StoreError> {
+        let record = self.journal.load(&at_number(number))?;
+        record.map(|record| layout::decode("report", &record)).transpose()
+    }
+
+    /// Stages a report's new record, or its end.
+    fn write_report(&mut self, before: Option<&Kept>, after: Option<&Kept>) -> Result<(), StoreError> {
+        match (before, after) {
+            (_, Some(after)) => {
+                self.journal.replace(at_number(after.number), layout::encode("report", after)?)?;
+            }
+            (Some(before), None) => self.journal.remove(at_number(before.number))?,
+            (None, None) => {}
+        }
+        let effect = Effect::Report(before.map(|kept| self.brief(kept)), after.map(|kept| self.brief(kept)));
+        self.follow(effect);
+        Ok(())
+    }
+
+    /// [`crate::store::Reports::take_reports`].
+    pub(in crate::store) fn take_reports(
+        &mut self,
+        ours: Vec<Report>,
+        others: Vec<Report>,
+        now: Timestamp,
+    ) -> Result<Taken, StoreError> {
+        self.check_disk()?;
+        let waiting = self.ledger.due.len();
+        if waiting + ours.len() > REPORTS_WAITING_MAX {
+            return Err(StoreError::BacklogFull(u64::try_from(waiting).unwrap_or(u64::MAX)));
+        }
+        let mut taken = Taken::default();
+        for report in ours {
+            self.take_report(report, now, &mut taken)?;
+        }
+        for report in others {
+            let known = report.dispatch.as_deref().map(|dispatch| self.index.digest(dispatch));
+            let known = known.is_some_and(|id| self.index.knows_dispatch(id) || !self.ledger.under(id).is_empty());
+            if known {
+                self.take_report(report, now, &mut taken)?;
+            } else {
+                taken.foreign += 1;
+            }
+        }
+        Ok(taken)
+    }
+
+    fn take_report(&mut self, report: Report, now: Timestamp, taken: &mut Taken) -> Result<(), StoreError> {
+        let digests = layout::dedupe_digests(&[DedupeKey::CarrierReport(report.id.clone())], Ends::FIRST)?;
+        if self.duplicate(&digests)?.is_some() {
+            taken.repeated += 1;
+            return Ok(());
+        }
+        let position = self.fresh_position();
+        self.dedupe_index.stage(&digests, position, now.as_second());
+        let due_at = Some(report.weighed_from(now));
+        self.write_report(
+            None,
+            Some(&Kept { number: position.0 >> 16, taken_at: now, due_at, taken_in: None, report }),
+        )?;
+        taken.new += 1;
+        // One that stands twice in a batch is known the second time.
+        self.keep();
+        Ok(())
+    }
+
+    /// The numbers of the reports that are due.
+    pub(in crate::store) fn reports_due(&self, now: Timestamp, limit: usize) -> Result<Vec<Kept>, StoreError> {
+        let due = self.ledger.due.iter().take_while(|(at, _)| *at <= now).take(limit);
+        due.filter_map(|(_, number)| self.report(*number).transpose()).collect()
+    }
+
+    /// The page of [`crate::store::Reports::unbound_reports`].
+    pub(in crate::store) fn unbound_reports(&self, after: Option<u64>, limit: usize) -> Result<Page<Kept>, StoreError> {
+        let limit = limit.min(PAGE_MAX);
+        let behind = self.ledger.unbound.range(..after.unwrap_or(u64::MAX)).rev();
+        let mut numbers: Vec<u64> = behind.take(limit.saturating_add(1)).copied().collect();
+        let more = numbers.len() > limit;
+        numbers.truncate(limit);
+        let items = numbers.into_iter().filter_map(|number| self.report(number).transpose());
+        Ok(Page { items: items.collect::<Result<_, _>>()?, total: self.ledger.unbound(), more })
+    }
+
+    /// [`crate::store::Reports::weigh`].
+    pub(in crate::store) fn weigh(&mut self, number: u64, fate: Fate, now: Timestamp) -> Result<(), StoreError> {
+        let Some(kept) = self.report(number)? else { return Ok(()) };
+        match fate {
+            Fate::Over => self.write_report(Some(&kept), None),
+            Fate::Later(at) => self.reschedule(&kept, Some(at)),
+            Fate::Unbound => {
+                let oldest = self.ledger.unbound.first().filter(|_| self.ledger.unbound.len() >= UNBOUND_MAX).copied();
+                if let Some(oldest) = oldest.map(|oldest| self.report(oldest)).transpose()?.flatten() {
+                    self.write_report(Some(&oldest), None)?;
+                }
+                self.reschedule(&kept, None)
+            }
+            Fate::Bound { delivery, part, of, note } => {
+                self.bind(&kept, delivery, (part, of), note.map(|note| *note), now)?;
+                self.write_report(Some(&kept), None)
+            }
+            Fate::TakenIn { event, ends } => self.take_in(&kept, &event, ends, now),
+            Fate::OptedOut { conversation, note } => {
+                if let Some(known) = Directory::conversation(self, &conversation)? {
+                    let change = Change::SubscriptionAsked(Subscription::Out, kept.report.at);
+                    let ends = known.ends;
+                    self.change(&conversation, Some(known), ends, vec![change], now)?;
+                    self.owe(None, note.map(|note| *note), (&conversation, ends), now)?;
+                }
+                self.write_report(Some(&kept), None)
+            }
+        }
+    }
+
+    fn reschedule(&mut self, kept: &Kept, due_at: Option<Timestamp>) -> Result<(), StoreError> {
+        self.write_report(Some(kept), Some(&Kept { due_at, ..kept.clone() }))
+    }
+
+    /// Writes a report into its delivery, with the consequences.
+    fn bind(
+        &mut self,
+        kept: &Kept,
+        id: EventId,
+        (part, of): (u32, u32),
+        note: Option<Event>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Some(before) = self.find_by_id(id)? else { return Ok(()) };
+        let mut after = before.clone();
+        let tells = after.add_report(part, &kept.report);
+        let position = Position::of(id);
+        let is_held = self.lanes.lease_of(&lane_of(&before)).is_some_and(|lease| lease.positions.contains(&position));
+        if after.parts_sent >= of && matches!(after.state, State::Unconfirmed { .. }) && !is_held {
+            let cause = "its carrier reports that it went out".to_owned();
+            apply(&mut after, Transition::LookAgain { look_at: now, counts: false, cause }, now)?;
+        }
+        if after != before {
+            self.write(&before, &after)?;
+        }
+        if let Some(note) = note.filter(|_| tells) {
+            let home = self.home(&after.conversation)?;
+            self.owe(Some(id), Some(note), (&home, before.ends), now)?;
+        }
+        // Others may have waited for the name of this send.
+        let dispatch = kept.report.dispatch.as_deref().map(|dispatch| self.index.digest(dispatch));
+        for number in dispatch.map(|dispatch| self.ledger.under(dispatch)).unwrap_or_default() {
+            let waits = number != kept.number && self.ledger.due_at(number).is_none_or(|at| at > now);
+            let other = if waits { self.report(number)? } else { None };
+            if let Some(other) = other.filter(|other| other.taken_in.is_none()) {
+                self.reschedule(&other, Some(now))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn owe(
+        &mut self,
+        about: Option<EventId>,
+        note: Option<Event>,
+        (key, ends): (&ConversationKey, Ends),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Some(note) = note else { return Ok(()) };
+        let owed = match about {
+            Some(about) => Owed::born_of(about, &note)?,
+            None => Owed::new(&note)?,
+        };
+        let position = self.fresh_position();
+        self.add(position, owed, key.clone(), ends, now, State::Pending)
+    }
+
+    /// Takes a customer's text in of which no webhook came. The report stays for as long as the webhook may still come.
+    fn take_in(&mut self, kept: &Kept, event: &Event, ends: Ends, now: Timestamp) -> Result<(), StoreError> {
+        let EventKind::CustomerText(text) = &event.kind else { return Ok(()) };
+        let key = address::resolve(&Address::of(&event.kind, ends), &*self)?.key;
+        let arrival = Arrival::new(event, ends, &[])?.reported();
+        let accepted = self.accept(arrival, now)?;
+        let (Accepted::New(id) | Accepted::Duplicate(id)) = accepted else {
+            return self.write_report(Some(kept), None);
+        };
+        if let Some(before) = self.find_by_id(id)? {
+            // No other report is about this one.
+            let mut after = before.clone();
+            after.add_report(1, &kept.report);
+            self.write(&before, &after)?;
+        }
+        let taken_in = Some(TakenIn { event: id, conversation: key, words: text.text.clone() });
+        let due_at = Some(now.saturating_add(WEBHOOK_MAY_COME).unwrap_or(Timestamp::MAX));
+        self.write_report(Some(kept), Some(&Kept { due_at, taken_in, ..kept.clone() }))
+    }
+
+    /// The text that was taken in from a report and whose webhook this is; the webhook's dedupe keys are known from now on.
+    pub(in crate::store) fn taken_in_before(
+        &mut self,
+        arrival: &Arrival,
+        key: &ConversationKey,
+        now: Timestamp,
+    ) -> Result<Option<EventId>, StoreError> {
+        if self.ledger.taken_in.is_empty() || arrival.is_reported {
+            return Ok(None);
+        }
+        let event: Event = layout::decode("event", &arrival.owed.record)?;
+        let EventKind::CustomerText(text) = &event.kind else { return Ok(None) };
+        let digest = self.words_digest(key, &text.text);
+        let number = self.ledger.taken_in.get(&digest).and_then(|known| known.first()).copied();
+        let Some(kept) = number.map(|number| self.report(number)).transpose()?.flatten() else { return Ok(None) };
+        let Some(taken_in) = &kept.taken_in else { return Ok(None) };
+        let position = self.fresh_position();
+        self.dedupe_index.stage(&arrival.dedupe, position, now.as_second());
+        self.write_report(Some(&kept), None)?;
+        Ok(Some(taken_in.event))
+    }
+
+    /// Drops the report that lies under this key.
+    pub(in crate::store) fn drop_report(&mut self, key: &IVec) -> Result<(), StoreError> {
+        let Some(position) = layout::position_of(key) else { return Ok(()) };
+        match self.report(position.0 >> 16)? {
+            Some(kept) => self.write_report(Some(&kept), None),
+            None => Ok(()),
+        }
+    }
+
+    /// Drops the oldest reports that were taken in before; one step of expiry.
+    pub(in crate::store) fn drop_old_reports(&mut self, cut: Cut) -> Result<u64, StoreError> {
+        let oldest: Vec<u64> = self.ledger.all.keys().take(STEP_MAX).copied().collect();
+        let mut dropped = 0;
+        for number in oldest {
+            let Some(kept) = self.report(number)?.filter(|kept| cut.is_over(kept.taken_at)) else { break };
+            self.write_report(Some(&kept), None)?;
+            dropped += 1;
+        }
+        Ok(dropped)
+    }
+}

@@ -1,0 +1,359 @@
+//! For a carrier's reports: finds the delivery of each, and its consequences.
+//!
+//! A report binds by the bridge's own mark, or by the name of its send, or where exactly one delivery fits; never by a
+//! guess. Nothing here calls a vendor, and no report makes a text go out: at most one is known to be out already, and is not
+//! sent again.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::domain::arrival;
+use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription, TicketStatus};
+use crate::domain::delivery::{Delivery, Outcome, State, receipt_of};
+use crate::domain::event::{CustomerText, Event, EventKind, TicketId};
+use crate::domain::find::Search;
+use crate::domain::kind::KindName;
+use crate::domain::note::{Note, Saying};
+use crate::domain::parts;
+use crate::domain::phone;
+use crate::domain::receipt::{self, Fate, Kept, Report, Reported, WINDOW};
+use crate::domain::retry::later;
+use crate::store::{Claim, DeliveryFilter, StoreError};
+
+use super::Worker;
+use super::report::Learnt;
+
+/// Reports that are weighed before the store is asked for more.
+const AT_ONCE: usize = 64;
+
+/// How soon it is tried again when the store did not answer.
+const FAILED_WAIT: Duration = Duration::from_secs(5);
+
+/// How long nothing is asked of the store at most.
+const REST_MAX: Duration = Duration::from_secs(60);
+
+/// How many of a customer's newest deliveries are looked at: far more than fall into one window.
+const LOOKED_AT: usize = 100;
+
+/// How many conversations of one number are looked at.
+const PROFILES_MAX: usize = 20;
+
+impl Worker {
+    /// Weighs reports until `stop`.
+    pub(super) async fn weigh_reports(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            let now = self.clock.now();
+            match self.weigh_some(now, stop).await {
+                Ok(0) => self.rest_from_reports(stop).await,
+                Ok(_) => {}
+                Err(error) => {
+                    warn!(%error, "reports.not_weighed: they are weighed again in a moment");
+                    stop.run_until_cancelled(self.clock.sleep(FAILED_WAIT)).await;
+                }
+            }
+        }
+    }
+
+    async fn weigh_some(&self, now: Timestamp, stop: &CancellationToken) -> Result<usize, StoreError> {
+        let due = self.store.due_reports(now, AT_ONCE).await?;
+        for kept in &due {
+            if stop.is_cancelled() {
+                break;
+            }
+            let fate = self.fate_of(kept, now).await?;
+            let word = word_of(kept, &fate);
+            let what = kept.report.what.name();
+            if let Fate::Bound { delivery, .. } = &fate {
+                self.metrics.receipt(what);
+                info!(event_id = %delivery, what, "report.{word}: the carrier reports of {delivery}: {what}");
+            }
+            self.store.weigh(kept.number, fate, now).await?;
+            if word != "later" {
+                self.metrics.report_weighed(word);
+            }
+        }
+        Ok(due.len())
+    }
+
+    async fn rest_from_reports(&self, stop: &CancellationToken) {
+        let longest = later(self.clock.now(), REST_MAX);
+        let due = self.store.next_report_due().map_or(longest, |due| due.min(longest));
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = self.store.reports_changed() => {}
+            () = self.clock.sleep_until(due) => {}
+        }
+    }
+
+    async fn fate_of(&self, kept: &Kept, now: Timestamp) -> Result<Fate, StoreError> {
+        if kept.taken_in.is_some() {
+            // Its webhook has had its time to come.
+            return Ok(Fate::Over);
+        }
+        let report = &kept.report;
+        match &report.what {
+            Reported::Wrote(wrote) => self.pair(kept, &wrote.0, now).await,
+            Reported::Unsubscribed => self.unsubscribed(report, now).await,
+            Reported::Sent { .. }
+            | Reported::Delivered
+            | Reported::Read
+            | Reported::Failed(_)
+            | Reported::HeldBack(_) => self.bind(kept, now).await,
+        }
+    }
+
+    /// Finds the delivery that a report of a send is about.
+    async fn bind(&self, kept: &Kept, now: Timestamp) -> Result<Fate, StoreError> {
+        let report = &kept.report;
+        let Some((delivery, event, part)) = self.delivery_of(report, now).await? else {
+            // The report of the send may be on its way, or the answer to it.
+            let wait = later(kept.taken_at, WINDOW);
+            return Ok(if now < wait { Fate::Later(wait) } else { Fate::Unbound });
+        };
+        let conversation = self.store.conversation(&delivery.conversation).await?;
+        let ticket = event.kind.ticket_id().or_else(|| Some(conversation.as_ref()?.ticket.as_ref()?.id));
+        let ticket = ticket.filter(|ticket| takes_notes(conversation.as_ref(), *ticket));
+        Ok(Fate::Bound {
+            delivery: delivery.id,
+            part,
+            of: parts::count(&event.kind, self.options.gsm7),
+            note: receipt::note(delivery.id, &event, report, ticket, now).map(Box::new),
+        })
+    }
+
+    async fn delivery_of(&self, report: &Report, now: Timestamp) -> Result<Option<(Delivery, Event, u32)>, StoreError> {
+        if let Reported::Sent { mark: Some(mark) } = &report.what {
+            let marked = self.store.delivery(mark.id).await?;
+            return Ok(marked
+                .filter(|(delivery, _)| is_sent(delivery))
+                .map(|(delivery, event)| (delivery, event, mark.part)));
+        }
+        if let Some(dispatch) = &report.dispatch {
+            let filter = DeliveryFilter {
+                dispatch: Some(dispatch.clone()),
+                newest_first: true,
+                limit: LOOKED_AT,
+                ..DeliveryFilter::default()
+            };
+            let known = self.store.deliveries(filter).await?.items.into_iter().filter(is_sent);
+            let known = known.filter_map(|delivery| Some((delivery.part_under(dispatch)?, delivery.id)));
+            if let Some((part, id)) = receipt::only(known) {
+                return Ok(self.store.delivery(id).await?.map(|(delivery, event)| (delivery, event, part)));
+            }
+            // The report of the send tells its name, and a text that was held back has no send.
+            if !matches!(report.what, Reported::Sent { .. } | Reported::HeldBack(_)) {
+                return Ok(None);
+            }
+        }
+        self.only_one_that_fits(report, now).await
+    }
+
+    /// The one text to this customer that went out with this campaign when the report says so.
+    async fn only_one_that_fits(
+        &self,
+        report: &Report,
+        now: Timestamp,
+    ) -> Result<Option<(Delivery, Event, u32)>, StoreError> {
+        let Some(campaign) = &report.campaign else { return Ok(None) };
+        let mut fitting = Vec::new();
+        for key in self.conversations_of(report).await? {
+            let filter = DeliveryFilter {
+                conversation: Some(key),
+                newest_first: true,
+                hide_notes: true,
+                hide_doorbells: true,
+                limit: LOOKED_AT,
+                ..DeliveryFilter::default()
+            };
+            for delivery in self.store.deliveries(filter).await?.items {
+                if !is_sent(&delivery) || !delivery.may_have_sent_at(report.at, now) {
+                    continue;
+                }
+                let Some((delivery, event)) = self.store.delivery(delivery.id).await? else { continue };
+                let of = parts::count(&event.kind, self.options.gsm7);
+                let is_new = report.dispatch.is_none() || delivery.next_reported_part() <= of;
+                if is_new && self.campaign_of(&event.kind) == Some(campaign.as_str()) {
+                    fitting.push((delivery, event));
+                }
+            }
+        }
+        Ok(receipt::only(fitting).map(|(delivery, event)| {
+            let of = parts::count(&event.kind, self.options.gsm7).max(1);
+            let next = delivery.next_reported_part();
+            let part = if report.dispatch.is_some() { next } else { next.saturating_sub(1).max(1) };
+            (delivery, event, part.min(of))
+        }))
+    }
+
+    /// The campaign that an event goes out with.
+    fn campaign_of<'a>(&'a self, kind: &'a EventKind) -> Option<&'a str> {
+        match kind {
+            EventKind::PhoneText(text) => {
+                let of_recipe = text.recipe.as_ref().map(|recipe| recipe.campaign_id.as_str());
+                of_recipe.or(Some(&self.options.agent_reply_campaign))
+            }
+            EventKind::TicketSolved(_) => self.options.ticket_solved_campaign.as_deref(),
+            EventKind::CustomerText(_)
+            | EventKind::AgentReply(_)
+            | EventKind::TicketReopened(_)
+            | EventKind::Note(_)
+            | EventKind::Unreadable(_) => None,
+        }
+    }
+
+    /// The conversations of the report's customer, on every line.
+    async fn conversations_of(&self, report: &Report) -> Result<Vec<ConversationKey>, StoreError> {
+        if report.customer.external_id.is_none() && report.customer.braze_id.is_none() {
+            return Ok(Vec::new());
+        }
+        let base = self.store.key_of(&report.customer, self.ends, None).await?;
+        let found = self.store.find_conversations(Some(Search::Key(base.0.clone())), None, LOOKED_AT).await?;
+        let on_lines = found.items.into_iter().map(|conversation| conversation.key);
+        let on_lines = on_lines.filter(|key| key.0.strip_prefix(&base.0).is_some_and(|rest| rest.starts_with('@')));
+        Ok(std::iter::once(base.clone()).chain(on_lines).collect())
+    }
+
+    /// Finds the webhook's text that a report tells of, each for one report; a text of which no webhook came is taken in, or
+    /// left to the operator.
+    async fn pair(&self, kept: &Kept, text: &CustomerText, now: Timestamp) -> Result<Fate, StoreError> {
+        let report = &kept.report;
+        let until = later(report.at.max(kept.taken_at), WINDOW);
+        for key in self.conversations_of(report).await? {
+            let same = self.same_texts(&key, report, text, until).await?;
+            if let Some(webhook) = same.into_iter().find(|delivery| delivery.receipts.is_empty()) {
+                return Ok(Fate::Bound { delivery: webhook.id, part: 1, of: 1, note: None });
+            }
+        }
+        if self.is_another_profiles(report, text, now).await? {
+            return Ok(Fate::Over);
+        }
+        if self.options.currents_backfill {
+            info!("report.taken_in: a text of a customer's came by no webhook and is taken in from its report");
+            let event = Event { received_at: now, kind: EventKind::CustomerText(text.clone()) };
+            return Ok(Fate::TakenIn { event: Box::new(event), ends: self.ends });
+        }
+        warn!(
+            report = kept.number,
+            "report.no_webhook: a customer wrote at {} and no webhook came of it; see the campaign's log in Braze, or set \
+             braze.currents_backfill",
+            report.at
+        );
+        Ok(Fate::Unbound)
+    }
+
+    /// The texts in a conversation that say the same within some minutes, oldest first.
+    async fn same_texts(
+        &self,
+        key: &ConversationKey,
+        report: &Report,
+        text: &CustomerText,
+        until: Timestamp,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let filter = DeliveryFilter {
+            conversation: Some(key.clone()),
+            since: Some(report.at.checked_sub(WINDOW).unwrap_or(Timestamp::MIN)),
+            until: Some(later(until, Duration::from_secs(1))),
+            hide_notes: true,
+            hide_doorbells: true,
+            limit: LOOKED_AT,
+            ..DeliveryFilter::default()
+        };
+        let mut same = Vec::new();
+        for delivery in self.store.deliveries(filter).await?.items {
+            let Some((delivery, event)) = self.store.delivery(delivery.id).await? else { continue };
+            let EventKind::CustomerText(known) = &event.kind else { continue };
+            let is_same_line = known.line.is_none() || text.line.is_none() || known.line == text.line;
+            if is_same_line && known.text.trim() == text.text.trim() && known.media.is_empty() == text.media.is_empty()
+            {
+                same.push(delivery);
+            }
+        }
+        Ok(same)
+    }
+
+    /// Whether the text is there already, written by another profile of the same number: a carrier reports one text for each
+    /// profile that has the number.
+    async fn is_another_profiles(
+        &self,
+        report: &Report,
+        text: &CustomerText,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let Some(number) = &report.customer.phone else { return Ok(false) };
+        let own = self.conversations_of(report).await?;
+        let search = Search::PhoneEnd(phone::digits(number));
+        let sharing = self.store.find_conversations(Some(search), None, PROFILES_MAX).await?.items;
+        for conversation in sharing.iter().filter(|conversation| !own.contains(&conversation.key)) {
+            if !self.same_texts(&conversation.key, report, text, now).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Learns that a customer was unsubscribed, unless a keyword has said so, or a later one otherwise.
+    async fn unsubscribed(&self, report: &Report, now: Timestamp) -> Result<Fate, StoreError> {
+        if report.customer.external_id.is_none() && report.customer.braze_id.is_none() {
+            return Ok(Fate::Over);
+        }
+        let key = self.store.key_of(&report.customer, self.ends, report.line.as_deref()).await?;
+        let Some(known) = self.store.conversation(&key).await? else { return Ok(Fate::Over) };
+        // The report's time is cut to the second.
+        let is_newer =
+            known.subscription_at.is_some_and(|at| at.duration_since(report.at) >= SignedDuration::from_secs(1));
+        if known.subscription == Subscription::Out || is_newer {
+            return Ok(Fate::Over);
+        }
+        let ticket = known.ticket.as_ref().map(|ticket| ticket.id).filter(|ticket| takes_notes(Some(&known), *ticket));
+        let note = ticket.map(|ticket| Note::fact(ticket, Saying::Unsubscribed));
+        let note = note.map(|note| Box::new(Event { received_at: now, kind: EventKind::Note(note) }));
+        Ok(Fate::OptedOut { conversation: key, note })
+    }
+
+    /// The outcome of a text that is known to be out, whole, by its carrier's reports; `None` of any other.
+    pub(super) fn known_to_be_out(&self, claim: &Claim, learnt: &mut Learnt) -> Option<Outcome> {
+        let head = claim.work.first()?;
+        let of = parts::count(&head.event.kind, self.options.gsm7);
+        if !is_sent(&head.delivery) || of == 0 || head.delivery.parts_sent < of || head.delivery.receipts.is_empty() {
+            return None;
+        }
+        match (&head.event.kind, &head.delivery.state) {
+            (_, State::Unconfirmed { .. }) => {
+                learnt.changes.extend(arrival::learnt(&head.delivery, &head.event, claim.conversation.as_ref()));
+            }
+            (EventKind::TicketSolved(change), _) => learnt.changes.push(Change::ClosingTold(change.ticket_id)),
+            _ => {}
+        }
+        let named = |part| head.delivery.receipts.iter().rfind(|receipt| receipt.part == part)?.dispatch.clone();
+        let dispatches: Vec<Option<String>> = (1..=of).map(named).collect();
+        Some(Outcome::Deliver { receipt: receipt_of(&dispatches) })
+    }
+}
+
+/// Whether it is a text to the phone.
+fn is_sent(delivery: &Delivery) -> bool {
+    matches!(delivery.kind, KindName::PhoneText | KindName::TicketSolved)
+}
+
+/// Whether a note can be written on a ticket, as far as is known.
+fn takes_notes(conversation: Option<&Conversation>, ticket: TicketId) -> bool {
+    let known = conversation.and_then(|known| known.ticket.as_ref()).filter(|known| known.id == ticket);
+    known.is_none_or(|known| known.status != TicketStatus::Closed)
+}
+
+/// The word for a fate, in metrics and in the log.
+fn word_of(kept: &Kept, fate: &Fate) -> &'static str {
+    match fate {
+        Fate::Bound { .. } if matches!(kept.report.what, Reported::Wrote(_)) => "paired",
+        Fate::Bound { .. } => "bound",
+        Fate::Later(_) => "later",
+        Fate::Unbound => "unbound",
+        Fate::Over => "over",
+        Fate::TakenIn { .. } => "taken_in",
+        Fate::OptedOut { .. } => "unsubscribed",
+    }
+}
