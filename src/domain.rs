@@ -20,6 +20,7 @@ pub mod ids;
 pub mod inbound;
 pub mod kind;
 pub mod lanes;
+pub mod line;
 pub mod note;
 pub mod operator;
 pub mod parts;

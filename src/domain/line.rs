@@ -1,0 +1,179 @@
+//! Lines: the numbers and senders of one brand's customers, each with the accounts that serve it and its settings. Pure;
+//! never knows how a line came to be configured.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::account::{AccountId, Ends};
+
+/// The kind of messages that a line carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// Text messages, also with pictures.
+    #[default]
+    Sms,
+    /// WhatsApp.
+    Whatsapp,
+    /// RCS.
+    Rcs,
+}
+
+impl Channel {
+    /// All channels.
+    pub const ALL: [Self; 3] = [Self::Sms, Self::Whatsapp, Self::Rcs];
+
+    /// The word in the configuration, webhooks, records and lists.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::Whatsapp => "whatsapp",
+            Self::Rcs => "rcs",
+        }
+    }
+
+    /// The channel of this word, in any case.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|channel| channel.word().eq_ignore_ascii_case(word.trim()))
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Its name, for operators and metrics. It may change.
+    pub name: String,
+    /// The accounts that serve it.
+    pub ends: Ends,
+    /// The kind of its messages.
+    pub channel: Channel,
+    /// The carrier's own name for it, which never changes. `None` for the carrier's default line, which takes every
+    /// event that names no configured line.
+    pub address: Option<String>,
+    /// The carrier's forms for messages on this line.
+    pub forms: Forms,
+    /// Whether a text that the channel cannot deliver goes out as a text message.
+    pub sms_fallback: bool,
+    /// How long after the customer's last message free text may go, on a channel with a window.
+    pub window: Duration,
+    /// How long an agent's text waits for the customer's answer to the template.
+    pub template_wait: Duration,
+    /// The settings of its tickets.
+    pub tickets: TicketSettings,
+}
+
+/// The names of the carrier's forms in which messages go out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forms {
+    /// For an agent's reply.
+    pub agent_reply: String,
+    /// For the closing text; without it none is sent.
+    pub ticket_solved: Option<String>,
+    /// For the request to write again, where the window is closed.
+    pub template: Option<String>,
+}
+
+/// The settings of the tickets that a line opens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TicketSettings {
+    /// The brand.
+    pub brand_id: Option<u64>,
+    /// The group of agents.
+    pub group_id: Option<u64>,
+    /// The form.
+    pub ticket_form_id: Option<u64>,
+    /// Tags beside those of every text conversation.
+    pub tags: Vec<String>,
+}
+
+/// All lines. Of the lines of one carrier, at most one is the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lines(Vec<Line>);
+
+impl Lines {
+    /// Lines in the order of the configuration.
+    #[must_use]
+    pub const fn new(lines: Vec<Line>) -> Self {
+        Self(lines)
+    }
+
+    /// The line of an event that came over this carrier: the one of its address, among several of one address the one of
+    /// its channel, or else the carrier's default line.
+    #[must_use]
+    pub fn of(&self, carrier: AccountId, address: Option<&str>, channel: Channel) -> Option<&Line> {
+        let at_address =
+            || self.of_carrier(carrier).filter(|line| address.is_some() && line.address.as_deref() == address);
+        at_address()
+            .find(|line| line.channel == channel)
+            .or_else(|| at_address().next())
+            .or_else(|| self.default_of(carrier))
+    }
+
+    /// The carrier's default line.
+    #[must_use]
+    pub fn default_of(&self, carrier: AccountId) -> Option<&Line> {
+        self.of_carrier(carrier).find(|line| line.address.is_none())
+    }
+
+    /// The lines of one carrier.
+    pub fn of_carrier(&self, carrier: AccountId) -> impl Iterator<Item = &Line> {
+        self.0.iter().filter(move |line| line.ends.carrier == carrier)
+    }
+
+    /// All lines, in the order of the configuration.
+    pub fn iter(&self) -> impl Iterator<Item = &Line> {
+        self.0.iter()
+    }
+
+    /// Every pair of accounts between which some line runs.
+    #[must_use]
+    pub fn pairs(&self) -> BTreeSet<Ends> {
+        self.0.iter().map(|line| line.ends).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(name: &str, address: Option<&str>, channel: Channel) -> Line {
+        Line {
+            name: name.to_owned(),
+            ends: Ends::FIRST,
+            channel,
+            address: address.map(str::to_owned),
+            forms: Forms::default(),
+            sms_fallback: true,
+            window: Duration::from_secs(60),
+            template_wait: Duration::from_secs(60),
+            tickets: TicketSettings::default(),
+        }
+    }
+
+    #[test]
+    fn an_event_finds_its_line_by_address_then_channel_then_default() {
+        let lines = Lines::new(vec![
+            line("default", None, Channel::Sms),
+            line("uk", Some("g1"), Channel::Sms),
+            line("uk-rcs", Some("g1"), Channel::Rcs),
+        ]);
+        let found = |address, channel| lines.of(Ends::FIRST.carrier, address, channel).map(|line| line.name.as_str());
+        assert_eq!(found(Some("g1"), Channel::Rcs), Some("uk-rcs"));
+        assert_eq!(found(Some("g1"), Channel::Whatsapp), Some("uk"));
+        assert_eq!(found(Some("g2"), Channel::Rcs), Some("default"));
+        assert_eq!(found(None, Channel::Sms), Some("default"));
+        assert_eq!(lines.of(Ends::FIRST.desk, Some("g1"), Channel::Sms), None, "another account's lines are its own");
+        assert_eq!(lines.pairs().len(), 1);
+    }
+}
