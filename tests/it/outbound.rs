@@ -422,7 +422,7 @@ async fn a_send_holds_one_recipient_the_text_twice_and_the_receipt() {
             "recipients": [{
                 "external_user_id": "ada",
                 "attributes": {"tandem_receipt": text["id"]},
-                "trigger_properties": {"msg_body": "one\ntwo", "text": "one\ntwo"},
+                "trigger_properties": {"msg_body": "one\ntwo", "text": "one\ntwo", "tandem": text["id"]},
             }],
         })
     );

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tandem::sandbox::SandboxOptions;
 use tandem::sandbox::server::{Fault, FaultKind};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -141,7 +141,8 @@ const UNMOVED: [&str; 11] = [
 #[tokio::test]
 async fn every_number_in_the_book_is_on_the_page_and_moves_when_its_event_happens() {
     let mut bridge = TestBridge::start_from(SandboxOptions::default(), |sandbox, options| {
-        let settings = settings(sandbox, options, "", "", "");
+        let tokens = format!("currents_tokens = [\"{}\"]", options.braze_currents_token);
+        let settings = settings(sandbox, options, "", &tokens, "");
         // No server listens there: the alarm is tried, and fails.
         format!("{settings}[alarm]\nurl = \"http://127.0.0.1:9/\"\n")
     })
@@ -185,14 +186,27 @@ async fn every_number_in_the_book_is_on_the_page_and_moves_when_its_event_happen
     let (_, waiting) = page(&bridge).await;
     assert!(waiting["tandem_oldest_unsettled_seconds"] > 0.0);
     bridge.settled().await;
+    bridge.sandbox.braze.turn_currents_on();
+    bridge.sandbox.braze.pass_marks_on();
+    bridge.sandbox.zendesk.agent_reply(ticket, "<p>Goodbye</p>");
+    bridge.settled().await;
+    let sent = bridge.sandbox.braze.events("sms.Send").remove(0);
+    let delivered = bridge.sandbox.braze.event_after(&sent, "sms.Delivery", &json!({}));
+    let other = json!({"dispatch_id": "ffffffffffffffffffffffffffffffff"});
+    let unbound = bridge.sandbox.braze.event_after(&sent, "sms.Delivery", &other);
+    bridge.sandbox.braze.send_batch(&[sent, delivered, unbound]);
+    bridge.settled().await;
+    bridge.clock.advance(SignedDuration::from_mins(11));
     for _ in 0..2 {
         bridge.reload_with(str::to_owned).await;
     }
     let failed = |samples: &BTreeMap<String, f64>| samples["tandem_alarms_total"] > 0.0;
     let (mut families, mut after) = page(&bridge).await;
     let started = tokio::time::Instant::now();
-    while !failed(&after) || after["tandem_config_reloads_total"] < 2.0 {
-        assert!(started.elapsed() < DEADLINE, "no alarm, or no reload: {after:#?}");
+    let moves = ["tandem_receipts_total", "tandem_reports_unbound"];
+    let bound = |samples: &BTreeMap<String, f64>| moves.iter().all(|name| samples[*name] > 0.0);
+    while !failed(&after) || after["tandem_config_reloads_total"] < 2.0 || !bound(&after) {
+        assert!(started.elapsed() < DEADLINE, "no alarm, no reload or no receipt: {after:#?}");
         bridge.clock.advance(SignedDuration::from_secs(1));
         (families, after) = page(&bridge).await;
     }
