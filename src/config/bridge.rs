@@ -22,6 +22,8 @@ use super::shapes::{
 use super::table::{Beside, Table, below, table};
 use super::zendesk::Zendesk;
 use crate::domain::access::{Account, Roster};
+use crate::domain::account::{AccountId, Ends};
+use crate::domain::line::{Forms, Line, Lines};
 use crate::http::Network;
 
 table! {
@@ -210,6 +212,28 @@ impl Config {
     pub fn reloaded(&self, new: &Self) -> (Self, Vec<String>) {
         let mut waiting = Vec::new();
         (self.reload(new, "", &mut waiting), waiting)
+    }
+
+    /// The Zendesk accounts, each a desk.
+    pub fn zendesk_accounts(&self) -> impl Iterator<Item = (AccountId, &Zendesk)> {
+        std::iter::once((Ends::FIRST.desk, &self.zendesk))
+    }
+
+    /// The Braze accounts, each a carrier.
+    pub fn braze_accounts(&self) -> impl Iterator<Item = (AccountId, &Braze)> {
+        std::iter::once((Ends::FIRST.carrier, &self.braze))
+    }
+
+    /// The lines. Every carrier has a default line.
+    #[must_use]
+    pub fn lines(&self) -> Lines {
+        let campaigns = &self.braze.campaigns;
+        let forms = Forms {
+            agent_reply: campaigns.agent_reply.clone(),
+            ticket_solved: campaigns.ticket_solved.clone(),
+            template: None,
+        };
+        Lines::new(vec![Line::default_of(Ends::FIRST, forms)])
     }
 
     /// Every operator who has a token, and the groups with a role.

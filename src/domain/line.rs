@@ -71,6 +71,34 @@ pub struct Line {
     pub template_wait: Duration,
     /// The settings of its tickets.
     pub tickets: TicketSettings,
+    /// The language of notes to its agents; `None` for that of all lines.
+    pub agent_language: Option<String>,
+}
+
+impl Line {
+    /// How long after the customer's last message free text may go, where the configuration does not say.
+    pub const WINDOW: Duration = Duration::from_secs(1430 * 60);
+
+    /// How long an agent's text waits for the answer to the template, where the configuration does not say.
+    pub const TEMPLATE_WAIT: Duration = Duration::from_secs(7 * 86_400);
+
+    /// The default line of a carrier, as it is where the configuration does not describe it.
+    #[must_use]
+    pub fn default_of(ends: Ends, forms: Forms) -> Self {
+        Self {
+            // A configuration of one carrier has called its line so since before there were several.
+            name: if ends.carrier == Ends::FIRST.carrier { "default" } else { ends.carrier.name() }.to_owned(),
+            ends,
+            channel: Channel::default(),
+            address: None,
+            forms,
+            sms_fallback: true,
+            window: Self::WINDOW,
+            template_wait: Self::TEMPLATE_WAIT,
+            tickets: TicketSettings::default(),
+            agent_language: None,
+        }
+    }
 }
 
 /// The names of the carrier's forms in which messages go out.
@@ -150,14 +178,9 @@ mod tests {
     fn line(name: &str, address: Option<&str>, channel: Channel) -> Line {
         Line {
             name: name.to_owned(),
-            ends: Ends::FIRST,
             channel,
             address: address.map(str::to_owned),
-            forms: Forms::default(),
-            sms_fallback: true,
-            window: Duration::from_secs(60),
-            template_wait: Duration::from_secs(60),
-            tickets: TicketSettings::default(),
+            ..Line::default_of(Ends::FIRST, Forms::default())
         }
     }
 
