@@ -1,8 +1,7 @@
 //! `tandem check --live`: checks the installation at both vendors, and shows the findings on one screen.
 //!
 //! It asks the running bridge for its account of webhooks. It changes nothing: its only posts are a search, and a
-//! test of the webhook in which the bridge finds nothing to do. [`crate::vendors::checkup`] decides the meaning of the
-//! findings.
+//! test of the webhook in which the bridge finds nothing to do. Each vendor's `checkup` decides the meaning of the findings.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -19,12 +18,12 @@ use crate::config::{self, Config, Credentials};
 use crate::intake::public_address;
 use crate::serve;
 use crate::vendors::braze::details::CampaignView;
-use crate::vendors::braze::{Braze, Recipient};
+use crate::vendors::braze::{self, Braze, Recipient};
 use crate::vendors::checkup::{self, Line, State};
 use crate::vendors::http::{self, HttpTransport, Transport};
-use crate::vendors::zendesk::Zendesk;
 use crate::vendors::zendesk::admin::CHECK_SCOPE;
 use crate::vendors::zendesk::source::CHECK_EVENT;
+use crate::vendors::zendesk::{self, Zendesk};
 
 /// A customer id that no customer has.
 const NOBODY: &str = "tandem-check-nobody";
@@ -57,7 +56,7 @@ pub(super) fn look_at_bridge(config: &Config, way: &Way) -> Result<Vec<Line>, Fa
     let found = bridge.run(arrivals(&bridge)).map_err(|failure| match failure {
         Failure::Failed(why) | Failure::Usage(why) | Failure::Configuration(why) => why,
     });
-    Ok(checkup::arrivals(&found, Clock::system().now()))
+    Ok(checkup::arrivals(&[zendesk::checkup::SENDER, braze::checkup::SENDER], &found, Clock::system().now()))
 }
 
 async fn look_at_zendesk(zendesk: &Zendesk, config: &Config, clock: &Clock) -> Vec<Line> {
@@ -67,17 +66,17 @@ async fn look_at_zendesk(zendesk: &Zendesk, config: &Config, clock: &Clock) -> V
     };
     let me = zendesk.me().await;
     let now = clock.now();
-    let mut lines = vec![checkup::credentials(&me, &by)];
+    let mut lines = vec![zendesk::checkup::credentials(&me, &by)];
     let (Ok(me), [Line { state: State::Good, .. }]) = (me, lines.as_slice()) else {
         let rest = ["scopes", "clock", "user field", "webhook", "signing secret", "triggers", "reachability"];
         lines.extend(rest.map(|what| Line::not_looked_at("Zendesk", what, "the credentials are not good")));
         return lines;
     };
-    lines.push(checkup::scopes(&zendesk.scopes_missing().await));
+    lines.push(zendesk::checkup::scopes(&zendesk.scopes_missing().await));
     lines.push(checkup::clock("Zendesk", now, me.answered_at, config.zendesk.signature_tolerance_seconds));
-    lines.push(checkup::user_field(&zendesk.user_fields().await, &config.zendesk.user_field));
+    lines.push(zendesk::checkup::user_field(&zendesk.user_fields().await, &config.zendesk.user_field));
     let Some(public_url) = &config.public_url else {
-        lines.push(checkup::no_public_url());
+        lines.push(zendesk::checkup::no_public_url());
         return lines;
     };
     look_at_installation(zendesk, config, &public_address(public_url, "/webhooks/zendesk"), &mut lines).await;
@@ -87,7 +86,7 @@ async fn look_at_zendesk(zendesk: &Zendesk, config: &Config, clock: &Clock) -> V
 /// Checks the webhook, the triggers, and whether the webhook reaches the bridge.
 async fn look_at_installation(zendesk: &Zendesk, config: &Config, endpoint: &str, lines: &mut Vec<Line>) {
     let webhooks = zendesk.webhooks().await;
-    let (line, webhook) = checkup::webhook(&webhooks, endpoint);
+    let (line, webhook) = zendesk::checkup::webhook(&webhooks, endpoint);
     lines.push(line);
     let mut secret_is_known = false;
     if let Some(webhook) = webhook {
@@ -95,7 +94,7 @@ async fn look_at_installation(zendesk: &Zendesk, config: &Config, endpoint: &str
         let found = zendesk.signing_secret(&webhook.id).await;
         let found = found.map(|secret| known.iter().any(|known| known.expose_secret() == secret.expose_secret()));
         secret_is_known = found == Ok(true);
-        lines.push(checkup::signing_secret(&found));
+        lines.push(zendesk::checkup::signing_secret(&found));
     } else {
         lines.push(Line::not_looked_at("Zendesk", "signing secret", "there is no webhook"));
     }
@@ -103,11 +102,11 @@ async fn look_at_installation(zendesk: &Zendesk, config: &Config, endpoint: &str
         (Ok(triggers), Ok(categories)) => Ok((triggers, categories)),
         (Err(failure), _) | (_, Err(failure)) => Err(failure),
     };
-    lines.extend(checkup::triggers(&triggers, webhook));
+    lines.extend(zendesk::checkup::triggers(&triggers, webhook));
     lines.push(match webhook {
         Some(webhook) if webhook.endpoint == endpoint => {
             let test = zendesk.test_webhook(webhook, &json!({ "event": CHECK_EVENT })).await;
-            checkup::reach(&test, endpoint, secret_is_known)
+            zendesk::checkup::reach(&test, endpoint, secret_is_known)
         }
         _ => Line::not_looked_at("Zendesk", "reachability", "no webhook posts there"),
     });
@@ -117,7 +116,7 @@ async fn look_at_braze(braze: &Braze, config: &Config, clock: &Clock) -> Vec<Lin
     let config::Braze { url, campaigns, subscription_group, currents_tokens, .. } = &config.braze;
     let first = braze.campaign(&campaigns.agent_reply).await;
     let now = clock.now();
-    let mut lines = vec![checkup::key(&first, url.host_str().unwrap_or_default())];
+    let mut lines = vec![braze::checkup::key(&first, url.host_str().unwrap_or_default())];
     if lines.iter().any(|line| line.state == State::Wrong) {
         let rest = ["clock", "campaign agent_reply", "campaign ticket_solved", "receipts"];
         lines.extend(rest.map(|what| Line::not_looked_at("Braze", what, "the key is not good here")));
@@ -127,17 +126,19 @@ async fn look_at_braze(braze: &Braze, config: &Config, clock: &Clock) -> Vec<Lin
         lines.push(checkup::clock("Braze", now, campaign.answered_at, config.zendesk.signature_tolerance_seconds));
     }
     let mut look = |name: &str, id: &str, found: &Result<CampaignView, http::Failure>| {
-        lines.push(checkup::campaign(name, id, found));
-        lines.extend(found.as_ref().ok().filter(|_| !currents_tokens.is_empty()).map(|view| checkup::mark(name, view)));
+        lines.push(braze::checkup::campaign(name, id, found));
+        lines.extend(
+            found.as_ref().ok().filter(|_| !currents_tokens.is_empty()).map(|view| braze::checkup::mark(name, view)),
+        );
     };
     look("agent_reply", &campaigns.agent_reply, &first);
     if let Some(id) = &campaigns.ticket_solved {
         look("ticket_solved", id, &braze.campaign(id).await);
     }
-    lines.push(checkup::export(&braze.may_export().await));
+    lines.push(braze::checkup::export(&braze.may_export().await));
     if let Some(group) = subscription_group {
         let found = braze.subscription(group, &Recipient::External(NOBODY.to_owned())).await;
-        lines.push(checkup::group(&found));
+        lines.push(braze::checkup::group(&found));
     }
     lines
 }

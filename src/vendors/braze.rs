@@ -1,5 +1,6 @@
-//! Braze: the source of its webhooks, the published recipe, its client, and its setup. Never names another vendor.
+//! Braze: the source of its webhooks, the published recipe, its client, its setup and its checkup. Never names another vendor.
 
+pub mod checkup;
 mod client;
 pub mod currents;
 pub mod recipe;

@@ -1,5 +1,6 @@
-//! Zendesk: the source of its webhooks, its client, and its setup. Never names another vendor.
+//! Zendesk: the source of its webhooks, its client, its setup and its checkup. Never names another vendor.
 
+pub mod checkup;
 mod client;
 mod oauth;
 mod search;

@@ -1,46 +1,58 @@
 //! Whether webhooks come in, by the running bridge's account.
 //!
-//! Webhook campaigns cannot be read from Braze, so only their webhooks show that they are there. Silence is a note and
-//! no fault: an opt-out may not come for weeks.
+//! Not every sender of webhooks can be read, so only its webhooks show that it is there. Silence is a note and no fault:
+//! an opt-out may not come for weeks.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Line, State};
 use crate::domain::inbound::{Answered, Arrivals, At, Door, Named, Otherwise, remedy};
 
-/// The webhooks of both sides. `found` is the bridge's account, or the reason why it could not be asked.
+/// A vendor as the sender of webhooks.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender {
+    /// The side of its lines.
+    pub side: &'static str,
+    /// Its webhooks, in a word or two.
+    pub what: &'static str,
+    /// One of its endpoints.
+    pub door: Door,
+    /// The likely reason where none came at all.
+    pub never: &'static str,
+    /// The way to have one come: a sentence without its full stop.
+    pub remedy: &'static str,
+    /// The likely reason where none of one name came.
+    pub name_never: &'static str,
+}
+
+/// The webhooks of all senders. `found` is the bridge's account, or the reason why it could not be asked.
 #[must_use]
-pub fn arrivals(found: &Result<Arrivals, String>, now: Timestamp) -> Vec<Line> {
+pub fn arrivals(senders: &[Sender], found: &Result<Arrivals, String>, now: Timestamp) -> Vec<Line> {
     let account = match found {
         Ok(account) => account,
         Err(why) => {
             let said = format!("not looked at: {why}. Run this beside tandem serve to see when webhooks came last");
-            return ["Zendesk", "Braze"].map(|side| Line::new(side, "inbound", State::Unknown, said.clone())).into();
+            let line = |sender: &Sender| Line::new(sender.side, "inbound", State::Unknown, said.clone());
+            return senders.iter().map(line).collect();
         }
     };
     let mut lines = Vec::new();
-    for (side, what, own) in [("Zendesk", "events", Door::Zendesk), ("Braze", "inbound texts", Door::Braze)] {
-        let doors: Vec<&At> =
-            account.endpoints.iter().filter(|at| at.endpoint.is_zendesk() == own.is_zendesk()).collect();
-        lines.extend(seen(side, what, account, &doors, now));
-        lines.extend(doors.iter().flat_map(|at| refused(side, at, now)));
+    for sender in senders {
+        let is_its = |at: &&At| at.endpoint.is_zendesk() == sender.door.is_zendesk();
+        let doors: Vec<&At> = account.endpoints.iter().filter(is_its).collect();
+        lines.extend(seen(sender, account, &doors, now));
+        lines.extend(doors.iter().flat_map(|at| refused(sender.side, at, now)));
     }
     lines
 }
 
 /// The names that came, each with its age, and the expected names that never did.
-fn seen(side: &'static str, what: &str, account: &Arrivals, doors: &[&At], now: Timestamp) -> Vec<Line> {
+fn seen(sender: &Sender, account: &Arrivals, doors: &[&At], now: Timestamp) -> Vec<Line> {
+    let Sender { side, what, .. } = *sender;
     let since = account.since.strftime("%F %H:%M UTC");
     let Some(last) = doors.iter().filter_map(|at| at.accepted.last).max() else {
-        let (why, remedy) = match side {
-            "Braze" => (
-                "the webhook campaigns may never have been launched",
-                "Launch them, run tandem setup braze --wait and text the number",
-            ),
-            _ => ("no trigger has fired", "Reply publicly on a ticket with the tag sms"),
-        };
-        let said = format!("never, since {since} ({why})");
-        return vec![Line { remedy: Some(remedy.to_owned()), ..Line::new(side, what, State::Note, said) }];
+        let said = format!("never, since {since} ({})", sender.never);
+        return vec![Line { remedy: Some(sender.remedy.to_owned()), ..Line::new(side, what, State::Note, said) }];
     };
     let names: Vec<&Named> = doors.iter().flat_map(|at| &at.names).collect();
     let came = names.iter().filter_map(|named| Some((named, named.seen.last?)));
@@ -54,11 +66,7 @@ fn seen(side: &'static str, what: &str, account: &Arrivals, doors: &[&At], now: 
     let never: Vec<&str> =
         names.iter().filter(|named| named.seen.last.is_none()).map(|named| named.name.as_str()).collect();
     if is_own && !never.is_empty() {
-        let why = match side {
-            "Braze" => "the campaign may never have been launched",
-            _ => "nothing of the kind may have happened",
-        };
-        let said = format!("never, since {since} ({why})");
+        let said = format!("never, since {since} ({})", sender.name_never);
         lines.push(Line::new(side, &never.join(", "), State::Note, said));
     }
     lines
@@ -112,6 +120,19 @@ mod tests {
     use super::*;
     use crate::domain::event::{Customer, CustomerText, EventKind, TicketFields};
 
+    /// Two senders; only the words that tests read are filled.
+    const SENDERS: [Sender; 2] = [
+        Sender { side: "Zendesk", what: "events", door: Door::Zendesk, never: "-", remedy: "-", name_never: "-" },
+        Sender {
+            side: "Braze",
+            what: "inbound texts",
+            door: Door::Braze,
+            never: "-",
+            remedy: "-",
+            name_never: "it may never have been launched",
+        },
+    ];
+
     fn now() -> Timestamp {
         "2026-11-21T12:10:00Z".parse().unwrap()
     }
@@ -138,13 +159,13 @@ mod tests {
 
     /// Side, thing, state and words of every line.
     fn said(account: Arrivals) -> Vec<(&'static str, String, State, String)> {
-        let lines = arrivals(&Ok(account.shown()), now());
+        let lines = arrivals(&SENDERS, &Ok(account.shown()), now());
         lines.into_iter().map(|line| (line.side, line.what, line.state, line.said)).collect()
     }
 
     #[test]
     fn a_bridge_that_does_not_answer_is_no_fault() {
-        let lines = arrivals(&Err("cannot reach the bridge".to_owned()), now());
+        let lines = arrivals(&SENDERS, &Err("cannot reach the bridge".to_owned()), now());
         assert_eq!(
             lines.iter().map(|line| (line.side, line.state)).collect::<Vec<_>>(),
             [("Zendesk", State::Unknown), ("Braze", State::Unknown)]
@@ -154,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_side_that_never_came_is_one_note_with_its_next_step() {
-        let lines = arrivals(&Ok(Arrivals::new(before(86_400))), now());
+        let lines = arrivals(&SENDERS, &Ok(Arrivals::new(before(86_400))), now());
         for (line, side) in lines.iter().zip(["Zendesk", "Braze"]) {
             assert_eq!((line.side, line.state), (side, State::Note));
             assert!(line.said.starts_with("never, since 2026-11-20 12:10 UTC"), "{line:?}");
@@ -170,7 +191,7 @@ mod tests {
         text(&mut account, "other", before(180));
         let braze: Vec<_> = said(account).into_iter().filter(|line| line.0 == "Braze").collect();
         let seen = "last seen 3 minutes ago (other 3 minutes ago, SUPPORT 2 hours ago)";
-        let never = "never, since 2026-11-20 12:10 UTC (the campaign may never have been launched)";
+        let never = "never, since 2026-11-20 12:10 UTC (it may never have been launched)";
         assert_eq!(
             braze,
             [

@@ -1,0 +1,156 @@
+//! The findings about an installation at Braze: the key, the campaigns, and the permissions that the bridge can do without.
+//! Pure. A wrong line carries its remedy; no line ever holds a secret.
+
+use super::client::details::CampaignView;
+use super::setup;
+use crate::domain::inbound::Door;
+use crate::domain::remedy;
+use crate::vendors::checkup::{Line, Sender, State, unreached};
+use crate::vendors::http::Failure;
+
+/// The side of its lines.
+pub const SIDE: &str = "Braze";
+
+/// Its webhooks.
+pub const SENDER: Sender = Sender {
+    side: SIDE,
+    what: "inbound texts",
+    door: Door::Braze,
+    never: "the webhook campaigns may never have been launched",
+    remedy: "Launch them, run tandem setup braze --wait and text the number",
+    name_never: "the campaign may never have been launched",
+};
+
+fn line(what: &str, state: State, said: impl Into<String>) -> Line {
+    Line::new(SIDE, what, state, said)
+}
+
+fn wrong(what: &str, said: impl Into<String>, remedy: impl Into<String>) -> Line {
+    Line::wrong(SIDE, what, said, remedy)
+}
+
+/// The finding of the first call to Braze about the key and the host.
+#[must_use]
+pub fn key(first: &Result<CampaignView, Failure>, host: &str) -> Line {
+    let what = "key";
+    match first {
+        Err(failure @ (Failure::Pause { status: 401, .. } | Failure::Forbid { status: 404, .. })) => {
+            wrong(what, format!("{}: {host} does not know the key", failure.cause()), remedy::BRAZE_KEY)
+        }
+        Err(
+            failure @ (Failure::Retry { .. } | Failure::Postpone { .. } | Failure::Forbid { status: 300..=399, .. }),
+        ) => wrong(what, failure.cause(), unreached(failure, "braze.url", remedy::BRAZE_ADDRESS)),
+        Ok(_) | Err(_) => line(what, State::Good, format!("{host} knows it; only a text shows whether it may send")),
+    }
+}
+
+/// Whether a campaign sends texts when it is told to.
+#[must_use]
+pub fn campaign(name: &str, id: &str, found: &Result<CampaignView, Failure>) -> Line {
+    let what = format!("campaign {name}");
+    let key = format!("braze.campaigns.{name}");
+    let wrong = |said: String, remedy: String| wrong(&what, said, remedy);
+    let campaign = match found {
+        Ok(campaign) => campaign,
+        Err(Failure::Forbid { status: 403, .. }) => {
+            return line(&what, State::Note, "not looked at: the key lacks the permission campaigns.details");
+        }
+        Err(failure @ Failure::Forbid { status: 400, .. }) => {
+            return wrong(
+                format!("{}: the workspace has no campaign {id}", failure.cause()),
+                format!("Copy the campaign's API identifier from Braze into {key}"),
+            );
+        }
+        Err(failure) => {
+            return wrong(failure.cause().to_owned(), "See whether Braze is up, and run this again".to_owned());
+        }
+    };
+    let schedule = campaign.schedule.to_ascii_lowercase();
+    let shown = format!("{:?}", campaign.name);
+    if campaign.archived {
+        wrong(format!("{shown} is archived"), "Unarchive it in Braze, or name another".to_owned())
+    } else if campaign.draft {
+        wrong(format!("{shown} was never launched"), "Launch it in Braze".to_owned())
+    } else if campaign.enabled == Some(false) {
+        wrong(format!("{shown} is stopped"), "Resume it in Braze".to_owned())
+    } else if !campaign.channels.is_empty()
+        && !campaign.channels.iter().any(|channel| channel.eq_ignore_ascii_case("sms"))
+    {
+        let channels = campaign.channels.join(", ");
+        wrong(
+            format!("{shown} sends by {channels}, not by SMS"),
+            format!("Name an API-triggered SMS campaign in {key}; tandem setup braze says how to make one"),
+        )
+    } else if !schedule.is_empty() && !schedule.contains("api") {
+        wrong(
+            format!("{shown} is not API-triggered ({schedule})"),
+            format!("Name an API-triggered SMS campaign in {key}; tandem setup braze says how to make one"),
+        )
+    } else if !campaign.bodies.is_empty() && !campaign.bodies.iter().any(|body| prints_the_text(body)) {
+        wrong(
+            format!("{shown} prints neither ${{text}} nor ${{msg_body}}, so that customers never read the reply"),
+            format!("Make its message {}", setup::TEXT_TEMPLATE),
+        )
+    } else {
+        line(&what, State::Good, format!("{shown} is live, API-triggered and prints the text"))
+    }
+}
+
+/// Whether a campaign passes the mark of a send on, where Braze shows its messages: by it, reports of Currents find their text.
+#[must_use]
+pub fn mark(name: &str, campaign: &CampaignView) -> Line {
+    let what = format!("mark {name}");
+    let passes_on =
+        |body: &String| body.contains("message_extras") && body.contains("api_trigger_properties.${tandem}");
+    if campaign.bodies.is_empty() {
+        line(&what, State::Unknown, "not looked at: Braze does not show the message")
+    } else if campaign.bodies.iter().all(passes_on) {
+        line(&what, State::Good, format!("{:?} passes the mark of each send on", campaign.name))
+    } else {
+        let said = format!(
+            "{:?} passes no mark on, so that a report counts only where exactly one text fits; put {} before its message",
+            campaign.name,
+            super::setup::TAG_LINE
+        );
+        line(&what, State::Note, said)
+    }
+}
+
+fn prints_the_text(body: &str) -> bool {
+    ["text", "msg_body"].iter().any(|name| body.contains(&format!("api_trigger_properties.${{{name}}}")))
+}
+
+/// Whether the key may look for receipts. It need not: then `braze.on_unconfirmed` decides.
+#[must_use]
+pub fn export(found: &Result<(), Failure>) -> Line {
+    let what = "receipts";
+    match found {
+        Ok(()) => line(what, State::Good, "the key may look whether a text went out"),
+        Err(Failure::Forbid { status: 403, .. }) => {
+            line(what, State::Note, "the key lacks users.export.ids: after a lost answer braze.on_unconfirmed decides")
+        }
+        Err(failure) => line(what, State::Unknown, format!("not looked at: {}", failure.cause())),
+    }
+}
+
+/// Whether the subscription group exists, which the bridge was told to ask about.
+#[must_use]
+pub fn group(found: &Result<Option<bool>, Failure>) -> Line {
+    let what = "subscription group";
+    match found {
+        Ok(_) => line(what, State::Good, "exists"),
+        Err(failure @ Failure::Forbid { status: 403, .. }) => wrong(
+            what,
+            format!("{}: the key lacks subscription.status.get", failure.cause()),
+            "Make a key with it, or remove braze.subscription_group",
+        ),
+        Err(failure) => wrong(
+            what,
+            failure.cause(),
+            "Copy the id of the SMS subscription group from Braze into braze.subscription_group",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;
