@@ -24,6 +24,7 @@ use crate::domain::alarm::{Left, Notice};
 use crate::domain::delivery::{LEASE, Outcome, State, Transition};
 use crate::domain::event::{EventId, EventKind};
 use crate::domain::kind::Confirmed;
+use crate::domain::line::Lines;
 use crate::domain::plan::UserMatch;
 use crate::domain::retry::{OnUnconfirmed, RetryPolicy, decide};
 use crate::domain::text::RecipeMessage;
@@ -52,6 +53,7 @@ mod in_the_making;
 mod inbound;
 mod janitor;
 mod kept_uploads;
+mod line;
 mod merged;
 mod notes;
 mod observed;
@@ -98,18 +100,14 @@ pub struct WorkerOptions {
     pub user_field: String,
     /// How long after its solution a ticket is reopened rather than replaced.
     pub reopen: Duration,
-    /// The campaign that sends an agent's reply.
-    pub agent_reply_campaign: String,
-    /// The campaign that sends the closing text; `None` sends none.
-    pub ticket_solved_campaign: Option<String>,
     /// The fate of a text that neither an answer nor a look has confirmed.
     pub on_unconfirmed: OnUnconfirmed,
     /// The form of `msg_body` for drop-in campaigns.
     pub recipe_message: RecipeMessage,
     /// Whether typographic characters are replaced so that more texts fit the short alphabet.
     pub gsm7: bool,
-    /// The subscription group in which Braze is asked for the customer's state before each text; `None` asks for
-    /// none.
+    /// The subscription group of the default line, in which Braze is asked for the customer's state before each text.
+    /// With `None`, Braze is asked on no line.
     pub subscription_group: Option<String>,
     /// The times of retries and of looks.
     pub retry: RetryPolicy,
@@ -136,6 +134,8 @@ pub struct Worker {
     pub braze: Braze,
     /// Fetches customers' pictures.
     pub media: MediaClient,
+    /// The lines of every carrier.
+    pub lines: Arc<Lines>,
     /// The mappings that make request bodies.
     pub mappings: Arc<MappingsInForce>,
     /// Settings.

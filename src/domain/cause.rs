@@ -30,6 +30,9 @@ pub const GIVEN_UP: &str = "given up after";
 /// The beginning of a cause; the mapping's name and its fault follow.
 pub const OF_MAPPING: &str = "the mapping";
 
+/// The beginning of a cause; the line's address and its carrier follow.
+pub const OF_LINE: &str = "no line is configured for";
+
 /// The end of a cause: a configured address is not an address.
 pub const UNUSABLE: &str = "cannot be used";
 

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::account::{AccountId, Ends};
 use crate::domain::event::{CommentId, Customer, EventId, EventKind, Sighting, TicketId, TicketRef, UserId};
+use crate::domain::line::Channel;
 use crate::domain::reading::Reading;
 
 mod change;
@@ -169,6 +170,10 @@ pub struct Conversation {
     pub customer: Customer,
     /// The line the customer writes to, where Braze told.
     pub line: Option<String>,
+    /// The channel that the customer wrote on last. Lines of one address share a conversation, and the channel tells
+    /// which of them a reply goes out on.
+    #[serde(default, skip_serializing_if = "Channel::is_sms")]
+    pub channel: Channel,
     /// The accounts between which it runs; all its tickets are the desk's.
     #[serde(default, skip_serializing_if = "Ends::are_first")]
     pub ends: Ends,
@@ -211,6 +216,7 @@ impl Conversation {
             ends,
             customer: Customer::default(),
             line: None,
+            channel: Channel::Sms,
             ticket: None,
             former_tickets: Vec::new(),
             opening: None,
@@ -231,6 +237,7 @@ impl Conversation {
         match change {
             Change::Customer(newer) => self.customer.update(&newer),
             Change::Line(line) => self.line = Some(line),
+            Change::Channel(channel) => self.channel = channel,
             Change::Requester(user) => self.requester_id = Some(user),
             Change::Ticket(id, status, since) => self.go_to(id, status, since, now),
             Change::TakenUp(taken) => self.take_up(&taken, now),
@@ -444,6 +451,7 @@ pub fn fingerprint(text: &str) -> String {
 pub fn learnt_from(kind: &EventKind) -> Vec<Change> {
     let EventKind::CustomerText(text) = kind else { return Vec::new() };
     let mut changes = vec![Change::Customer(text.customer.clone())];
+    changes.extend(Channel::of_word(&text.channel).map(Change::Channel));
     match text.keyword {
         Some(Keyword::OptIn) => changes.push(Change::Subscription(Subscription::In)),
         Some(Keyword::OptOut) => changes.push(Change::Subscription(Subscription::Out)),

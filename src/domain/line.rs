@@ -36,6 +36,12 @@ impl Channel {
         }
     }
 
+    /// Whether it is the channel of records that tell none.
+    #[must_use]
+    pub const fn is_sms(&self) -> bool {
+        matches!(self, Self::Sms)
+    }
+
     /// The channel of this word, in any case.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::config::{Config, Credentials};
+use crate::domain::account::Ends;
 use crate::domain::alarm;
+use crate::domain::line::{Channel, Forms, Line, Lines, TicketSettings};
 use crate::domain::retry::RetryPolicy;
 use crate::intake::CurrentsOptions;
 use crate::intake::IntakeOptions;
@@ -40,13 +42,31 @@ pub(super) fn alarm_options(config: &Config) -> Option<AlarmOptions> {
     Some(AlarmOptions { url, token: config.alarm.token.clone(), console })
 }
 
+/// The lines of the configured accounts.
+pub(super) fn lines(config: &Config) -> Lines {
+    let campaigns = &config.braze.campaigns;
+    Lines::new(vec![Line {
+        name: "default".to_owned(),
+        ends: Ends::FIRST,
+        channel: Channel::Sms,
+        address: None,
+        forms: Forms {
+            agent_reply: campaigns.agent_reply.clone(),
+            ticket_solved: campaigns.ticket_solved.clone(),
+            template: None,
+        },
+        sms_fallback: true,
+        window: Duration::ZERO,
+        template_wait: Duration::ZERO,
+        tickets: TicketSettings::default(),
+    }])
+}
+
 pub(super) fn worker_options(config: &Config) -> WorkerOptions {
     WorkerOptions {
         requester_match: config.zendesk.requester_match.clone(),
         user_field: config.zendesk.user_field.clone(),
         reopen: Duration::from_secs(u64::from(config.reopen_days) * 86_400),
-        agent_reply_campaign: config.braze.campaigns.agent_reply.clone(),
-        ticket_solved_campaign: config.braze.campaigns.ticket_solved.clone(),
         on_unconfirmed: config.braze.on_unconfirmed,
         recipe_message: config.braze.recipe_message,
         gsm7: config.braze.gsm7,

@@ -188,7 +188,8 @@ impl Worker {
         let failed = if account == self.ends.desk {
             self.zendesk.me().await.err()
         } else {
-            self.braze.campaign(&self.options.agent_reply_campaign).await.err()
+            let any = self.lines.of_carrier(account).next().map_or("", |line| line.forms.agent_reply.as_str());
+            self.braze.campaign(any).await.err()
         };
         let now = self.clock.now();
         // Any answer has closed the breaker.

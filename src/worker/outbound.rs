@@ -75,7 +75,7 @@ impl Worker {
         if known.is_some_and(|ticket| ticket.id == change.ticket_id && ticket.closing_told) {
             return Ok(Outcome::Skip { reason: "the customer was told already that it is solved".to_owned() });
         }
-        if self.options.ticket_solved_campaign.is_none() {
+        if self.line_of(claim)?.forms.ticket_solved.is_none() {
             return Ok(Outcome::Skip { reason: "noted; no closing text is configured".to_owned() });
         }
         let read = self.identify(claim, change.ticket_id, change.external_user_id.as_deref(), learnt).await?;
@@ -140,7 +140,7 @@ impl Worker {
                 continue;
             }
             let part = Part { id: head.delivery.id, number, of };
-            let context = self.outbound_context(claim, mapping, recipient, text, words, &part);
+            let context = self.outbound_context(claim, mapping, recipient, text, words, &part)?;
             let body = self.render(mapping, &context)?;
             let sent = match self.braze.trigger_send(&body).await {
                 Ok(sent) => sent,
@@ -191,17 +191,20 @@ impl Worker {
         text: &PhoneText,
         words: &str,
         part: &Part,
-    ) -> Context {
-        let campaign = match (&text.recipe, mapping, &self.options.ticket_solved_campaign) {
-            (Some(recipe), ..) => recipe.campaign_id.clone(),
-            (None, Name::TicketSolved, Some(campaign)) => campaign.clone(),
-            (None, ..) => self.options.agent_reply_campaign.clone(),
+    ) -> Result<Context, Outcome> {
+        let campaign = match &text.recipe {
+            Some(recipe) => recipe.campaign_id.clone(),
+            None => {
+                let forms = &self.line_of(claim)?.forms;
+                let closing = forms.ticket_solved.as_ref().filter(|_| mapping == Name::TicketSolved);
+                closing.unwrap_or(&forms.agent_reply).clone()
+            }
         };
         // A text that came without Zendesk's dashes is printed as it is by the campaign that it names.
         let is_framed = text.recipe.as_ref().is_some_and(|recipe| !recipe.plain);
         let third_line = is_framed && self.options.recipe_message == RecipeMessage::ThirdLine;
         let msg_body = if third_line { text::third_line(words) } else { words.to_owned() };
-        context::outbound(claim, recipient, text, words, msg_body, campaign, part)
+        Ok(context::outbound(claim, recipient, text, words, msg_body, campaign, part))
     }
 
     /// Checks that the customer may be texted. Where Braze is asked and knows, its answer counts and corrects the
@@ -209,7 +212,7 @@ impl Worker {
     async fn may_text(&self, claim: &Claim, recipient: &Recipient, learnt: &mut Learnt) -> Result<(), Outcome> {
         let remembered = claim.conversation.as_ref().map(|known| known.subscription).unwrap_or_default();
         let asked_at = self.clock.now();
-        let answer = match &self.options.subscription_group {
+        let answer = match self.group_of(claim)? {
             Some(group) => self.braze.subscription(group, recipient).await,
             None => Ok(None),
         };

@@ -16,6 +16,7 @@ use crate::domain::delivery::{Delivery, Outcome, State, receipt_of};
 use crate::domain::event::{CustomerText, Event, EventKind, TicketId};
 use crate::domain::find::Search;
 use crate::domain::kind::KindName;
+use crate::domain::line::Line;
 use crate::domain::note::{Note, Saying};
 use crate::domain::parts;
 use crate::domain::phone;
@@ -161,6 +162,8 @@ impl Worker {
         let Some(campaign) = &report.campaign else { return Ok(None) };
         let mut fitting = Vec::new();
         for key in self.conversations_of(report).await? {
+            let known = self.store.conversation(&key).await?;
+            let line = self.line_for(known.as_ref());
             let filter = DeliveryFilter {
                 conversation: Some(key),
                 newest_first: true,
@@ -176,7 +179,7 @@ impl Worker {
                 let Some((delivery, event)) = self.store.delivery(delivery.id).await? else { continue };
                 let of = parts::count(&event.kind, self.options.gsm7);
                 let is_new = report.dispatch.is_none() || delivery.next_reported_part() <= of;
-                if is_new && self.campaign_of(&event.kind) == Some(campaign.as_str()) {
+                if is_new && self.campaign_of(&event.kind, line) == Some(campaign.as_str()) {
                     fitting.push((delivery, event));
                 }
             }
@@ -190,13 +193,13 @@ impl Worker {
     }
 
     /// The campaign that an event goes out with.
-    fn campaign_of<'a>(&'a self, kind: &'a EventKind) -> Option<&'a str> {
+    fn campaign_of<'a>(&'a self, kind: &'a EventKind, line: Option<&'a Line>) -> Option<&'a str> {
         match kind {
             EventKind::PhoneText(text) => {
                 let of_recipe = text.recipe.as_ref().map(|recipe| recipe.campaign_id.as_str());
-                of_recipe.or(Some(&self.options.agent_reply_campaign))
+                of_recipe.or(Some(line?.forms.agent_reply.as_str()))
             }
-            EventKind::TicketSolved(_) => self.options.ticket_solved_campaign.as_deref(),
+            EventKind::TicketSolved(_) => line?.forms.ticket_solved.as_deref(),
             EventKind::CustomerText(_)
             | EventKind::AgentReply(_)
             | EventKind::TicketReopened(_)

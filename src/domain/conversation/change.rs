@@ -7,6 +7,7 @@ use super::opening::Opening;
 use super::status::TicketStatus;
 use super::subscription::Subscription;
 use crate::domain::event::{CommentId, Customer, EventId, Sighting, TicketId, UserId};
+use crate::domain::line::Channel;
 use crate::domain::reading::{Census, Counted, Shown};
 
 /// A fact learnt about a conversation.
@@ -17,6 +18,8 @@ pub enum Change {
     Customer(Customer),
     /// The line the customer writes to.
     Line(String),
+    /// The channel of the customer's last text.
+    Channel(Channel),
     /// The customer is this Zendesk user.
     Requester(UserId),
     /// The current ticket, its status, and the time since when it has it. Another ticket than before becomes the
