@@ -54,7 +54,7 @@ mod timekeeping;
 
 pub use listeners::Listeners;
 use live::Live;
-use options::{alarm_options, intake_options, lines, worker_options, zendesk_auth};
+use options::{alarm_options, intake_options, worker_options, zendesk_auth};
 pub(crate) use signals::stop_signal;
 pub use signals::{Hangups, Read, Reloads};
 use signals::{log_warnings, reloads};
@@ -349,7 +349,7 @@ fn worker(
             .held_while(held(store, clock, ends.desk)),
         braze: braze(&config.braze, observed(ends.carrier), clock).held_while(held(store, clock, ends.carrier)),
         media: media.clone(),
-        lines: Arc::new(lines(config)),
+        lines: Arc::new(config.lines()),
         mappings: Arc::new(MappingsInForce::new(mappings)),
         options: worker_options(config),
         clock: clock.clone(),
