@@ -31,6 +31,7 @@ mod mappings;
 mod operate;
 mod options;
 mod render;
+mod reports;
 mod setup;
 mod sign;
 mod streams;
@@ -146,9 +147,12 @@ enum Command {
     /// Shows a running bridge's conversations with their customers, and forgets a customer.
     #[command(subcommand)]
     Conversations(operate::Conversations),
-    /// Shows the two vendors, and keeps one of them from being called.
+    /// Shows the accounts at the vendors, and keeps one of them from being called.
     #[command(subcommand)]
     Destinations(destinations::Destinations),
+    /// Lists the reports of Currents that fit no text of a running bridge, newest first.
+    #[command(subcommand)]
+    Reports(reports::Reports),
     /// Lists the actions of operators on a running bridge, newest first.
     #[command(after_help = "Examples:\n  tandem audit\n  tandem audit --json --limit 500")]
     Audit {
@@ -223,6 +227,7 @@ fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) ->
         Command::Deliveries(deliveries) => deliveries.run(output),
         Command::Conversations(conversations) => conversations.run(output),
         Command::Destinations(destinations) => destinations.run(output),
+        Command::Reports(reports) => reports.run(output),
         Command::Audit { part, bridge } => destinations::audit(part, &bridge, output),
         Command::Completions { shell } => man::completions(shell, Cli::command(), output),
         Command::Man(man) => man.run(Cli::command(), output),

@@ -1,8 +1,8 @@
-//! `tandem destinations` and `tandem audit`: the pauses of the two vendors, and the actions of operators.
+//! `tandem destinations` and `tandem audit`: the pauses of accounts, and the actions of operators.
 
 use std::io::Write;
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use http::Method;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -15,31 +15,32 @@ use super::streams::{items, plain, print_json};
 use super::way::Where;
 use super::{table, times};
 use crate::clock::Clock;
+use crate::domain::account::AccountId;
 
 /// `tandem destinations …`
 #[derive(Debug, Subcommand)]
 pub(super) enum Destinations {
-    /// Lists the two vendors: whether you have paused them, and whether they refuse the bridge.
+    /// Lists the accounts: whether you have paused them, and whether they refuse the bridge.
     #[command(after_help = "Example:\n  tandem destinations list")]
     List {
         #[command(flatten)]
         bridge: Where,
     },
-    /// Calls a vendor no more until the pause ends or the vendor is resumed, also after a restart. Webhooks are taken
+    /// Calls an account no more until the pause ends or the account is resumed, also after a restart. Webhooks are taken
     /// and kept; nothing is lost and no attempt is counted. Calls under way at this moment are finished.
     #[command(
         after_help = "Examples:\n  tandem destinations pause braze --reason \"the campaign is being changed\" --until 17:30\n  \
         tandem destinations pause zendesk --reason maintenance --until 2h --by ada\n\n\
-        On a vendor that is paused, the command changes reason and end."
+        On an account that is paused, the command changes reason and end."
     )]
     Pause {
-        /// Which vendor.
-        name: Name,
+        /// Which account: zendesk, braze, or the NAME of an [accounts.NAME].
+        name: AccountId,
         /// Why, in up to 200 characters: every operator sees it while the pause lasts.
         #[arg(long, value_name = "TEXT")]
         reason: String,
         /// When the pause ends by itself: an hour of the day here (17:30), a length (2h, 30m) or a time
-        /// (2026-11-29T17:30 here, 2026-11-29T17:30Z). Without it, the pause lasts until the vendor is resumed.
+        /// (2026-11-29T17:30 here, 2026-11-29T17:30Z). Without it, the pause lasts until the account is resumed.
         #[arg(long, value_name = "T", value_parser = read_until)]
         until: Option<Timestamp>,
         #[command(flatten)]
@@ -47,25 +48,16 @@ pub(super) enum Destinations {
         #[command(flatten)]
         bridge: Where,
     },
-    /// Calls a vendor again. A vendor that refuses the bridge (401, 403) is not made to let it in.
+    /// Calls an account again. A vendor that refuses the bridge (401, 403) is not made to let it in.
     #[command(after_help = "Example:\n  tandem destinations resume braze --by ada")]
     Resume {
-        /// Which vendor.
-        name: Name,
+        /// Which account.
+        name: AccountId,
         #[command(flatten)]
         by: By,
         #[command(flatten)]
         bridge: Where,
     },
-}
-
-/// A vendor.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum Name {
-    /// From the phone to the ticket.
-    Zendesk,
-    /// From the ticket to the phone.
-    Braze,
 }
 
 const COLUMNS: [&str; 7] = ["destination", "paused", "since", "until", "by", "reason", "refused"];
@@ -89,17 +81,14 @@ fn read_until(words: &str) -> Result<Timestamp, String> {
 }
 
 fn set_paused(
-    name: Name,
+    name: AccountId,
     action: &str,
     body: Option<&Value>,
     by: By,
     bridge: &Where,
     output: &mut impl Write,
 ) -> Result<(), Failure> {
-    let word = match name {
-        Name::Zendesk => "zendesk",
-        Name::Braze => "braze",
-    };
+    let word = name.name();
     let found = bridge.find()?.named(by)?;
     let standing = found.ask(Method::POST, &["destinations", word, action], &[], body)?;
     if bridge.form.json {

@@ -13,6 +13,7 @@ use super::streams::{items, print_json};
 use super::way::Where;
 use super::{table, times};
 use crate::clock::Clock;
+use crate::domain::account::AccountId;
 
 /// The part of a list.
 #[derive(Debug, Args)]
@@ -48,9 +49,9 @@ pub(super) struct Which {
     /// Only the conversation that this ticket belongs to.
     #[arg(long, value_name = "N")]
     ticket: Option<String>,
-    /// Only deliveries to this vendor.
-    #[arg(long, value_name = "VENDOR", value_parser = ["zendesk", "braze"])]
-    destination: Option<String>,
+    /// Only deliveries to this account: zendesk, braze, or the NAME of an [accounts.NAME].
+    #[arg(long, value_name = "ACCOUNT")]
+    destination: Option<AccountId>,
     /// Only deliveries accepted since: an age such as 90m, 1h or 2d, an hour of the day here such as 07:00, or a time
     /// as the lists show it.
     #[arg(long, value_name = "TIME")]
@@ -86,7 +87,7 @@ impl Which {
             ("conversation", self.conversation.clone()),
             ("phone", self.phone.clone()),
             ("ticket", self.ticket.clone()),
-            ("destination", self.destination.clone()),
+            ("destination", self.destination.map(|account| account.name().to_owned())),
             ("since", sent(self.since.as_deref(), since)),
             ("until", sent(self.until.as_deref(), until)),
             ("doorbells", (!self.doorbells).then(|| "false".to_owned())),

@@ -41,6 +41,8 @@ pub enum Notice {
         /// The vendor.
         account: AccountId,
     },
+    /// A carrier reports a customer's text of which no webhook came, so no agent sees it.
+    NoWebhook,
     /// The deliveries that were given up or set aside before this start, whether or not an alarm told of them.
     Standing {
         /// Dead letters.
@@ -145,6 +147,8 @@ pub struct Digest {
     dead: Heap,
     set_aside: Heap,
     turns: BTreeMap<AccountId, Turn>,
+    /// The customers' texts of which no webhook came.
+    without_webhook: u64,
     /// The dead letters and the deliveries set aside that stood at the start.
     stood: Option<(u64, u64)>,
 }
@@ -158,6 +162,7 @@ impl Digest {
                 self.turns.insert(account, Turn { paused: Some(cause), resumed: false });
             }
             Notice::Resumed { account } => self.turns.entry(account).or_default().resumed = true,
+            Notice::NoWebhook => self.without_webhook = self.without_webhook.saturating_add(1),
             Notice::Standing { dead: 0, set_aside: 0 } => {}
             Notice::Standing { dead, set_aside } => self.stood = Some((dead, set_aside)),
         }
@@ -174,6 +179,7 @@ impl Digest {
                 newer.resumed |= turn.resumed;
             }
         }
+        self.without_webhook = self.without_webhook.saturating_add(older.without_webhook);
         self.stood = self.stood.or(older.stood);
     }
 
@@ -201,6 +207,9 @@ impl Digest {
         }
         alarms.extend(self.dead.json("dead"));
         alarms.extend(self.set_aside.json("set_aside"));
+        if self.without_webhook > 0 {
+            alarms.push(json!({ "kind": "no_webhook", "count": self.without_webhook }));
+        }
         for (account, turn) in &self.turns {
             let account = account.name();
             if let Some(cause) = &turn.paused {
@@ -215,7 +224,7 @@ impl Digest {
 
     /// The console's page for this digest: of its deliveries, where it tells of nothing else, or the overview.
     fn path(&self) -> String {
-        let is_else = self.stood.is_some() || !self.turns.is_empty();
+        let is_else = self.stood.is_some() || !self.turns.is_empty() || self.without_webhook > 0;
         match (self.dead.count, self.set_aside.count) {
             (1.., 0) if !is_else => self.dead.path("dead"),
             (0, 1..) if !is_else => self.set_aside.path("unconfirmed"),
@@ -231,6 +240,11 @@ impl Digest {
         }
         lines.extend(self.dead.text("given up"));
         lines.extend(self.set_aside.text("set aside as unconfirmed"));
+        match self.without_webhook {
+            0 => {}
+            1 => lines.push("1 text of a customer came by no webhook: see tandem reports list.".to_owned()),
+            many => lines.push(format!("{many} texts of customers came by no webhook: see tandem reports list.")),
+        }
         for (account, turn) in &self.turns {
             let account = account.name();
             match &turn.paused {
@@ -353,15 +367,18 @@ mod tests {
         let paused = |cause: &str| Notice::Paused { account: Ends::FIRST.carrier, cause: cause.to_owned() };
         alarms.note(dead(1), at(0));
         alarms.note(paused("401"), at(1));
+        alarms.note(Notice::NoWebhook, at(1));
         let untold = alarms.take();
         alarms.note(dead(2), at(12));
         alarms.note(Notice::Resumed { account: Ends::FIRST.carrier }, at(13));
+        alarms.note(Notice::NoWebhook, at(13));
         alarms.failed(untold, at(40));
         assert_eq!(alarms.due_at(), Some(at(40)));
         let body = alarms.take().json(at(40), 2, 0, None);
         let kinds: Vec<&str> = body["alarms"].as_array().unwrap().iter().map(|a| a["kind"].as_str().unwrap()).collect();
-        assert_eq!(kinds, ["dead", "paused", "resumed"]);
-        assert_eq!((&body["alarms"][0]["count"], &body["alarms"][1]["cause"]), (&json!(2), &json!("401")));
+        assert_eq!(kinds, ["dead", "no_webhook", "paused", "resumed"]);
+        assert_eq!((&body["alarms"][0]["count"], &body["alarms"][1]["count"]), (&json!(2), &json!(2)));
+        assert_eq!(body["alarms"][2]["cause"], "401");
         assert_eq!(body["alarms"][0]["event_ids"], json!([id(1).to_string(), id(2).to_string()]), "oldest first");
     }
 
@@ -419,6 +436,15 @@ mod tests {
             (
                 &[Notice::Standing { dead: 1, set_aside: 2 }],
                 "At the start, 1 given up and 2 unconfirmed still stand.".to_owned(),
+                base.to_owned(),
+            ),
+            (
+                &[dead(1), Notice::NoWebhook, Notice::NoWebhook],
+                format!(
+                    "1 delivery was given up: {}, on ticket 7: cause 1. 2 texts of customers came by no webhook: see \
+                     tandem reports list.",
+                    id(1)
+                ),
                 base.to_owned(),
             ),
             (

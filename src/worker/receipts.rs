@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::domain::alarm::Notice;
 use crate::domain::arrival;
 use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription, TicketStatus};
 use crate::domain::delivery::{Delivery, Outcome, State, receipt_of};
@@ -245,6 +246,7 @@ impl Worker {
              braze.currents_backfill",
             report.at
         );
+        self.alarms.note(Notice::NoWebhook, now);
         Ok(Fate::Unbound)
     }
 

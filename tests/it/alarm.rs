@@ -18,7 +18,7 @@ use crate::support::{TestBridge, settings};
 
 /// An alarm receiver.
 #[derive(Clone, Default)]
-struct Receiver {
+pub(crate) struct Receiver {
     /// The statuses to answer with; 200 when it is used up.
     statuses: Arc<Mutex<VecDeque<u16>>>,
     taken: Arc<Mutex<Vec<Post>>>,
@@ -31,7 +31,7 @@ struct Post {
 }
 
 impl Receiver {
-    async fn start(&self) -> String {
+    pub(crate) async fn start(&self) -> String {
         async fn take(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> StatusCode {
             let authorization = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
             let body = serde_json::from_slice(&body).unwrap();
@@ -46,7 +46,7 @@ impl Receiver {
         url
     }
 
-    fn posts(&self) -> Vec<Value> {
+    pub(crate) fn posts(&self) -> Vec<Value> {
         self.taken.lock().unwrap().iter().map(|post| post.body.clone()).collect()
     }
 }

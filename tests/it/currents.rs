@@ -6,7 +6,9 @@ use tandem::sandbox::SandboxOptions;
 use tandem::sandbox::sender::AttemptResult;
 use tandem::sandbox::server::{Fault, FaultKind};
 
-use crate::support::{TestBridge, answer, list};
+use crate::alarm::Receiver;
+use crate::process::{assert_discreet, run, tandem};
+use crate::support::{TestBridge, answer, list, settings};
 
 const SEND: &str = "/campaigns/trigger/send";
 
@@ -305,6 +307,32 @@ async fn a_text_whose_webhook_never_came_is_told_or_taken_in_and_never_counted_t
         assert_eq!(bridge.comments(ticket).len(), before + 2, "{backfill}");
         bridge.finish(0).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operator_is_called_for_a_text_whose_webhook_never_came() {
+    let receiver = Receiver::default();
+    let url = receiver.start().await;
+    let bridge = TestBridge::start_from(SandboxOptions::default(), |sandbox, options| {
+        let tokens = format!("currents_tokens = [\"{}\"]", options.braze_currents_token);
+        format!("{}[alarm]\nurl = \"{url}\"\n", settings(sandbox, options, "", &tokens, ""))
+    })
+    .await;
+    bridge.sandbox.braze.turn_currents_on();
+    let (_, customer) = bridge.talking("ada").await;
+    bridge.sandbox.braze.pause_webhooks();
+    bridge.sandbox.phone.text(&customer, "A secret question");
+    drop(bridge.sandbox.braze.take_held_webhooks());
+    bridge.sandbox.braze.resume_webhooks();
+    bridge.report(&bridge.sandbox.braze.events("InboundReceive")).await;
+    bridge.clock.advance(jiff::SignedDuration::from_mins(10));
+    bridge.until("an alarm", |_| !receiver.posts().is_empty()).await;
+    let posts = receiver.posts();
+    assert_eq!(posts[0]["alarms"], json!([{"kind": "no_webhook", "count": 1}]));
+    let listed = run(tandem(&["reports", "list", "--url", &bridge.operator])).await;
+    assert!(listed.code == 0 && listed.out.contains("wrote") && listed.out.contains("1 of 1 shown"), "{listed:?}");
+    assert_discreet(&format!("{posts:?}{}", listed.out), &bridge.sandbox);
+    bridge.finish(0).await;
 }
 
 #[tokio::test]
