@@ -53,7 +53,7 @@ fn routes_with(state: PublicState, patience: Duration) -> Router {
     Router::new()
         .route("/webhooks/zendesk", post(zendesk))
         .route("/webhooks/braze", post(braze))
-        .route(sources::BATCH_PATH, post(currents::take))
+        .route("/webhooks/braze/currents", post(currents::take))
         .route("/campaigns/trigger/send", post(recipe_send))
         .route("/campaign/trigger/send", post(recipe_send))
         .route("/api/v2/tickets", post(recipe_new_ticket))

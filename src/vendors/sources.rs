@@ -19,7 +19,7 @@ use crate::intake::{Endpoint, Intake, IntakeOptions, RawWebhook, Reading, Refusa
 use crate::vendors::{braze, zendesk};
 
 pub use crate::vendors::braze::currents::{
-    BODY_MAX_BYTES as BATCH_MAX_BYTES, Batch, PATH as BATCH_PATH, admit as admit_batch, read as read_batch,
+    BODY_MAX_BYTES as BATCH_MAX_BYTES, Batch, admit as admit_batch, read as read_batch,
 };
 
 /// Checks the headers alone, before the body is awaited. For Braze it checks the token, for Zendesk only the presence

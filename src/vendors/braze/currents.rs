@@ -17,9 +17,6 @@ use crate::intake::fields::{self, one_line};
 use crate::intake::signature::{self, Verified};
 use crate::intake::{CurrentsOptions, RawWebhook, Refusal, lenient_json};
 
-/// The path.
-pub const PATH: &str = "/webhooks/braze/currents";
-
 /// The longest batch. An event has at most 900 KB, and longer ones Braze drops itself.
 pub const BODY_MAX_BYTES: usize = 1024 * 1024;
 
