@@ -232,7 +232,9 @@ async fn an_order_over_many_that_makes_no_sense_moves_nothing() {
         let (status, said) = answer(bridge.http.post(url).header("X-Tandem-By", by)).await;
         assert_eq!(status, 400, "{by}: {said}");
     }
-    assert_eq!(post(&bridge, "/api/destinations/twilio/pause").await.0, 404);
+    let (status, body) = post(&bridge, "/api/destinations/twilio/pause").await;
+    let problem = body["error"].as_str().unwrap();
+    assert!(status == 404 && problem.ends_with("there are zendesk, braze"), "{status}: {body}");
     assert_eq!(post(&bridge, "/api/conversation/forget?key=nobody").await.0, 404);
     assert_eq!(get(&bridge, "/api/audit").await, json!({ "items": [], "total": 0, "next": null }));
     assert_eq!(get(&bridge, "/api/deliveries?state=quarantined").await["total"], 1);

@@ -103,7 +103,7 @@ async fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
         (&["deliveries", "redrive"], "--dead"),
         (&["deliveries", "redrive", "--dead", "evt_5f3a09c100000000002a0000"], "--dead"),
         (&["deliveries", "redrive", "--dead", "--by", "Ada Lovelace"], "handle"),
-        (&["destinations", "pause", "twilio"], "zendesk"),
+        (&["destinations", "pause", "Twilio!", "--reason", "x"], "a-z and 0-9"),
         (&["conversations", "forget"], "<KEY>"),
         (&["deliveries", "list", "--url", "ftp://127.0.0.1"], "http://"),
         (&["conversations", "show"], "<KEY>"),

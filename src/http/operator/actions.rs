@@ -66,8 +66,12 @@ pub(in crate::http) fn pause_terms(
 /// # Errors
 /// [`StoreError::NotFound`].
 pub(in crate::http) fn account(state: &OperatorState, name: &str) -> Result<AccountId, StoreError> {
-    let found = state.ends.accounts().into_iter().find(|account| account.name() == name);
-    found.ok_or_else(|| StoreError::NotFound("destination of that name".to_owned()))
+    let accounts = state.ends.accounts();
+    let found = accounts.into_iter().find(|account| account.name() == name);
+    found.ok_or_else(|| {
+        let known = accounts.map(AccountId::name).join(", ");
+        StoreError::NotFound(format!("destination of that name; there are {known}"))
+    })
 }
 
 /// One delivery with its event.

@@ -23,7 +23,7 @@ fn webhook(token: Option<&str>, body: impl Into<Bytes>) -> RawWebhook {
     if let Some(token) = token {
         headers.insert("authorization", HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
     }
-    let uri = PATH.parse().unwrap();
+    let uri = "/webhooks/braze/currents".parse().unwrap();
     RawWebhook { endpoint: Endpoint::Braze, method: Method::POST, uri, headers, body: body.into(), received_at: now() }
 }
 
