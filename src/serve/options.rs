@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use crate::config::{Config, Credentials};
-use crate::domain::account::Ends;
 use crate::domain::alarm;
-use crate::domain::line::{Channel, Forms, Line, Lines, TicketSettings};
 use crate::domain::retry::RetryPolicy;
 use crate::intake::CurrentsOptions;
 use crate::intake::IntakeOptions;
@@ -40,26 +38,6 @@ pub(super) fn alarm_options(config: &Config) -> Option<AlarmOptions> {
     let url = config.alarm.url.clone()?;
     let console = config.console_url.as_ref().map(|url| alarm::Console::at(url.as_str()));
     Some(AlarmOptions { url, token: config.alarm.token.clone(), console })
-}
-
-/// The lines of the configured accounts.
-pub(super) fn lines(config: &Config) -> Lines {
-    let campaigns = &config.braze.campaigns;
-    Lines::new(vec![Line {
-        name: "default".to_owned(),
-        ends: Ends::FIRST,
-        channel: Channel::Sms,
-        address: None,
-        forms: Forms {
-            agent_reply: campaigns.agent_reply.clone(),
-            ticket_solved: campaigns.ticket_solved.clone(),
-            template: None,
-        },
-        sms_fallback: true,
-        window: Duration::ZERO,
-        template_wait: Duration::ZERO,
-        tickets: TicketSettings::default(),
-    }])
 }
 
 pub(super) fn worker_options(config: &Config) -> WorkerOptions {
