@@ -138,6 +138,20 @@ const UNMOVED: [&str; 11] = [
     "tandem_webhooks_given_up_total",
 ];
 
+/// A reply that Currents reports as sent and delivered, and a report of a text that is not the bridge's.
+async fn report_of_a_text(bridge: &TestBridge, ticket: u64) {
+    bridge.sandbox.braze.turn_currents_on();
+    bridge.sandbox.braze.pass_marks_on();
+    bridge.sandbox.zendesk.agent_reply(ticket, "<p>Goodbye</p>");
+    bridge.settled().await;
+    let sent = bridge.sandbox.braze.events("sms.Send").remove(0);
+    let delivered = bridge.sandbox.braze.event_after(&sent, "sms.Delivery", &json!({}));
+    let other = json!({"dispatch_id": "ffffffffffffffffffffffffffffffff"});
+    let unbound = bridge.sandbox.braze.event_after(&sent, "sms.Delivery", &other);
+    bridge.sandbox.braze.send_batch(&[sent, delivered, unbound]);
+    bridge.settled().await;
+}
+
 #[tokio::test]
 async fn every_number_in_the_book_is_on_the_page_and_moves_when_its_event_happens() {
     let mut bridge = TestBridge::start_from(SandboxOptions::default(), |sandbox, options| {
@@ -186,16 +200,7 @@ async fn every_number_in_the_book_is_on_the_page_and_moves_when_its_event_happen
     let (_, waiting) = page(&bridge).await;
     assert!(waiting["tandem_oldest_unsettled_seconds"] > 0.0);
     bridge.settled().await;
-    bridge.sandbox.braze.turn_currents_on();
-    bridge.sandbox.braze.pass_marks_on();
-    bridge.sandbox.zendesk.agent_reply(ticket, "<p>Goodbye</p>");
-    bridge.settled().await;
-    let sent = bridge.sandbox.braze.events("sms.Send").remove(0);
-    let delivered = bridge.sandbox.braze.event_after(&sent, "sms.Delivery", &json!({}));
-    let other = json!({"dispatch_id": "ffffffffffffffffffffffffffffffff"});
-    let unbound = bridge.sandbox.braze.event_after(&sent, "sms.Delivery", &other);
-    bridge.sandbox.braze.send_batch(&[sent, delivered, unbound]);
-    bridge.settled().await;
+    report_of_a_text(&bridge, ticket).await;
     bridge.clock.advance(SignedDuration::from_mins(11));
     for _ in 0..2 {
         bridge.reload_with(str::to_owned).await;
