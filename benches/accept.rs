@@ -32,7 +32,7 @@ use tandem::http::{Inbound, PublicState, public_router};
 use tandem::intake::IntakeOptions;
 use tandem::intake::signature::zendesk_signature;
 use tandem::store::embedded::sled::SledStore;
-use tandem::store::{Store, StoreLimits};
+use tandem::store::{Archive, Control, Store, StoreLimits};
 use tandem::telemetry::{Metrics, Readiness};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -26,7 +26,7 @@ use tandem::domain::event::{
     Customer, CustomerText, DedupeKey, Event, EventId, EventKind, PhoneText, TicketFields, TicketId,
 };
 use tandem::store::embedded::sled::SledStore;
-use tandem::store::{Accepted, Store, StoreLimits, Terms, Verdict};
+use tandem::store::{Accepted, Control, Inbox, Queue, StoreLimits, Terms, Verdict};
 
 use process::{Bridge, exchange, free_port};
 

@@ -23,7 +23,7 @@ use tandem::clock::Clock;
 use tandem::domain::account::Ends;
 use tandem::domain::event::{AgentReply, CommentId, DedupeKey, Event, EventKind, TicketId};
 use tandem::store::embedded::sled::SledStore;
-use tandem::store::{Store, StoreLimits};
+use tandem::store::{Control, Inbox, StoreLimits};
 
 use process::{Bridge, free_port};
 

@@ -17,7 +17,7 @@ use tandem::domain::account::Ends;
 use tandem::domain::delivery::Transition;
 use tandem::domain::event::{Customer, CustomerText, DedupeKey, Event, EventKind, TicketFields};
 use tandem::store::embedded::sled::SledStore;
-use tandem::store::{Compaction, Store, StoreLimits, Terms, Verdict};
+use tandem::store::{Compaction, Control, Inbox, Queue, StoreLimits, Terms, Verdict};
 
 const EVENTS: u64 = 1_000_000;
 const CUSTOMERS: u64 = 200;

@@ -22,7 +22,7 @@ use tandem::domain::account::Ends;
 use tandem::domain::delivery::Transition;
 use tandem::domain::event::{AgentReply, CommentId, Event, EventKind, TicketId};
 use tandem::store::embedded::sled::SledStore;
-use tandem::store::{Store, StoreLimits, Terms, Verdict};
+use tandem::store::{Control, Inbox, Queue, StoreLimits, Terms, Verdict};
 
 use process::{Bridge, TOKEN, exchange, free_port};
 

@@ -28,8 +28,9 @@
 //! * [`mapping`] — from events to request bodies, and from the codes of notes to words in a language. Liquid fills
 //!   leaves and never builds JSON. [`mapping::suppose`] makes a context of an event alone, for people who try a
 //!   mapping.
-//! * [`store`] — the durable state: a change is on the disk once its call returns. An index in memory answers lists and
-//!   searches, and is filled from the records when a store is opened. It never calls a vendor.
+//! * [`store`] — the durable state: a change is on the disk once its call returns. It has four sides: [`store::Inbox`] for
+//!   webhooks, [`store::Queue`] for the worker, [`store::Archive`] to read and [`store::Control`] for operators. An index in
+//!   memory answers lists and searches, and is filled from the records when a store is opened. It never calls a vendor.
 //! * [`vendors`] — one folder a vendor: the source of its webhooks, the client for its API, the objects that it needs
 //!   and the differences from those that exist. No vendor names another, and none decides policy. [`vendors::http`] makes
 //!   all calls, also to the identity provider at which operators sign in. A vendor's answer is kept as evidence
@@ -71,7 +72,7 @@
 //!
 //! # The promises, and where they are kept
 //!
-//! 1. **An acknowledged webhook is not lost.** [`store::Store::accept`] returns after a real `fdatasync`. Each later
+//! 1. **An acknowledged webhook is not lost.** [`store::Inbox::accept`] returns after a real `fdatasync`. Each later
 //!    step of a delivery is recorded before its lane opens again.
 //! 2. **No message is shown twice.** Repeated webhooks stop at their dedupe keys. After a lost answer, the bridge looks
 //!    for the effect of the call (a mark in the ticket's audit, a receipt on the profile) before it calls again. A

@@ -31,8 +31,8 @@ use crate::domain::receipt::{Fate, Kept, Report};
 use crate::http::{Inbound, OperatorState};
 use crate::intake::IntakeOptions;
 use crate::store::{
-    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Reports, Store,
-    StoreError, Sweep, Taken, Terms, Verdict,
+    Accepted, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, LostTime, Moves,
+    Page, Queue, StoreError, Sweep, Taken, Terms, Verdict,
 };
 use crate::telemetry::{Metrics, Readiness};
 
@@ -86,41 +86,7 @@ impl ScriptedStore {
 }
 
 #[async_trait]
-impl Reports for ScriptedStore {
-    async fn take_reports(&self, ours: Vec<Report>, others: Vec<Report>, _: Timestamp) -> Result<Taken, StoreError> {
-        self.note(format!("take {} reports, {} of others", ours.len(), others.len()));
-        self.next().await?;
-        let count = |reports: &[Report]| u64::try_from(reports.len()).unwrap();
-        Ok(Taken { new: count(&ours), repeated: 0, foreign: count(&others) })
-    }
-
-    async fn due_reports(&self, _: Timestamp, _: usize) -> Result<Vec<Kept>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn next_report_due(&self) -> Option<Timestamp> {
-        None
-    }
-
-    async fn reports_changed(&self) {
-        std::future::pending().await
-    }
-
-    async fn weigh(&self, _: u64, _: Fate, _: Timestamp) -> Result<(), StoreError> {
-        Err(StoreError::Closed)
-    }
-
-    async fn unbound_reports(&self, _: Option<u64>, _: usize) -> Result<Page<Kept>, StoreError> {
-        Ok(Page { items: Vec::new(), total: 0, more: false })
-    }
-
-    fn unbound(&self) -> u64 {
-        0
-    }
-}
-
-#[async_trait]
-impl Store for ScriptedStore {
+impl Inbox for ScriptedStore {
     fn accept(
         &self,
         event: Event,
@@ -144,6 +110,20 @@ impl Store for ScriptedStore {
         self.next().await
     }
 
+    async fn take_reports(&self, ours: Vec<Report>, others: Vec<Report>, _: Timestamp) -> Result<Taken, StoreError> {
+        self.note(format!("take {} reports, {} of others", ours.len(), others.len()));
+        self.next().await?;
+        let count = |reports: &[Report]| u64::try_from(reports.len()).unwrap();
+        Ok(Taken { new: count(&ours), repeated: 0, foreign: count(&others) })
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.health.clone().map_or(Ok(()), Err)
+    }
+}
+
+#[async_trait]
+impl Queue for ScriptedStore {
     async fn claim(&self, _: Route, _: Timestamp, _: Terms) -> Result<Option<Claim>, StoreError> {
         Ok(None)
     }
@@ -168,16 +148,55 @@ impl Store for ScriptedStore {
         None
     }
 
-    async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
-        Ok(self.conversations.iter().find(|conversation| conversation.key == *key).cloned())
-    }
-
     async fn conversations_on(&self, _: &[TicketRef]) -> Result<Vec<(TicketRef, Conversation)>, StoreError> {
         Ok(Vec::new())
     }
 
     async fn key_of(&self, _: &Customer, _ends: Ends, _: Option<&str>) -> Result<ConversationKey, StoreError> {
         Err(StoreError::Closed)
+    }
+
+    async fn due_reports(&self, _: Timestamp, _: usize) -> Result<Vec<Kept>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn next_report_due(&self) -> Option<Timestamp> {
+        None
+    }
+
+    async fn reports_changed(&self) {
+        std::future::pending().await
+    }
+
+    async fn weigh(&self, _: u64, _: Fate, _: Timestamp) -> Result<(), StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    fn lost_time(&self) -> Option<LostTime> {
+        None
+    }
+
+    fn may_be_later(&self, id: EventId, than: EventId) -> bool {
+        id > than
+    }
+
+    async fn expire(&self, _: Timestamp, _: Duration, _: Duration) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    async fn time_was_set(&self, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn compact(&self, _: Compaction) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Archive for ScriptedStore {
+    async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
+        Ok(self.conversations.iter().find(|conversation| conversation.key == *key).cloned())
     }
 
     async fn conversations(
@@ -218,6 +237,44 @@ impl Store for ScriptedStore {
         Ok(Page { items: behind.into_iter().take(limit).collect(), total: self.deliveries.len() as u64, more })
     }
 
+    async fn sweep(&self, sweep: Sweep) -> Result<Found, StoreError> {
+        let wanted = |delivery: &&Delivery| {
+            delivery.state.name() == sweep.state && sweep.after.is_none_or(|after| delivery.id > after)
+        };
+        // One at a time, so that the caller has to ask again.
+        let first = self.deliveries.iter().find(wanted).map(|delivery| delivery.id);
+        Ok(Found { ids: first.into_iter().collect(), next: first })
+    }
+
+    async fn audit(&self, after: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, StoreError> {
+        let behind = self.entries.iter().rev().filter(|entry| after.is_none_or(|after| entry.number < after));
+        let (count, items) = (behind.clone().count(), behind.take(limit).cloned().collect());
+        Ok(Page { items, total: self.entries.len() as u64, more: count > limit })
+    }
+
+    async fn unbound_reports(&self, _: Option<u64>, _: usize) -> Result<Page<Kept>, StoreError> {
+        Ok(Page { items: Vec::new(), total: 0, more: false })
+    }
+
+    fn unbound(&self) -> u64 {
+        0
+    }
+
+    fn pauses(&self) -> BTreeMap<AccountId, Pause> {
+        self.pauses.lock().unwrap().clone()
+    }
+
+    async fn arrivals(&self) -> Result<Option<Arrivals>, StoreError> {
+        Ok(None)
+    }
+
+    fn counts(&self) -> Counts {
+        Counts { by_state: [("pending", 4)].into(), oldest_unsettled: Some(noon()), ..Counts::default() }
+    }
+}
+
+#[async_trait]
+impl Control for ScriptedStore {
     async fn operate(&self, id: EventId, transition: Transition, _: &Order) -> Result<(), StoreError> {
         self.note(format!("{id} {transition:?}"));
         self.operate.clone().map_or(Ok(()), Err)
@@ -226,15 +283,6 @@ impl Store for ScriptedStore {
     async fn settle(&self, id: EventId, arrived: Arrived, _: &Order) -> Result<(), StoreError> {
         self.note(format!("{id} settle {arrived:?}"));
         self.operate.clone().map_or(Ok(()), Err)
-    }
-
-    async fn sweep(&self, sweep: Sweep) -> Result<Found, StoreError> {
-        let wanted = |delivery: &&Delivery| {
-            delivery.state.name() == sweep.state && sweep.after.is_none_or(|after| delivery.id > after)
-        };
-        // One at a time, so that the caller has to ask again.
-        let first = self.deliveries.iter().find(wanted).map(|delivery| delivery.id);
-        Ok(Found { ids: first.into_iter().collect(), next: first })
     }
 
     async fn operate_each(
@@ -272,60 +320,17 @@ impl Store for ScriptedStore {
         Ok(before.is_some() != is_paused)
     }
 
-    fn pauses(&self) -> BTreeMap<AccountId, Pause> {
-        self.pauses.lock().unwrap().clone()
-    }
-
     async fn note_seen(&self, seen: Seen, _: &Order) -> Result<(), StoreError> {
         self.note(seen.act().name().to_owned());
         Ok(())
-    }
-
-    async fn audit(&self, after: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, StoreError> {
-        let behind = self.entries.iter().rev().filter(|entry| after.is_none_or(|after| entry.number < after));
-        let (count, items) = (behind.clone().count(), behind.take(limit).cloned().collect());
-        Ok(Page { items, total: self.entries.len() as u64, more: count > limit })
-    }
-
-    async fn expire(&self, _: Timestamp, _: Duration, _: Duration) -> Result<u64, StoreError> {
-        Ok(0)
     }
 
     async fn keep_arrivals(&self, _: Arrivals) -> Result<(), StoreError> {
         Ok(())
     }
 
-    async fn arrivals(&self) -> Result<Option<Arrivals>, StoreError> {
-        Ok(None)
-    }
-
-    async fn time_was_set(&self, _: Timestamp) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn compact(&self, _: Compaction) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn counts(&self) -> Counts {
-        Counts { by_state: [("pending", 4)].into(), oldest_unsettled: Some(noon()), ..Counts::default() }
-    }
-
-    fn lost_time(&self) -> Option<LostTime> {
-        None
-    }
-
-    fn may_be_later(&self, id: EventId, than: EventId) -> bool {
-        id > than
-    }
-
-    fn health(&self) -> Result<(), StoreError> {
-        self.health.clone().map_or(Ok(()), Err)
-    }
-
     async fn close(&self) {}
 }
-
 /// Options that no reload changes.
 pub(crate) fn unchanging<T>(options: T) -> watch::Receiver<Arc<T>> {
     watch::channel(Arc::new(options)).1

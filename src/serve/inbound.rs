@@ -13,7 +13,7 @@ use tracing::warn;
 use crate::clock::Clock;
 use crate::domain::inbound::{Arrivals, Door};
 use crate::http::Inbound;
-use crate::store::{DeliveryFilter, Store, StoreError};
+use crate::store::{Archive, Control, DeliveryFilter, Store, StoreError};
 
 /// The time between two times that it is kept, where a webhook was accepted.
 const KEEP_EVERY: Duration = Duration::from_secs(60);
@@ -40,7 +40,7 @@ pub(super) async fn take_up(store: &Arc<dyn Store>, clock: &Clock) -> Arc<Inboun
 }
 
 /// Adds the newest deliveries to the account: those since it was kept, or up to [`LOOKED_AT`] where it never was.
-async fn remember(store: &dyn Store, kept_to: Option<Timestamp>, account: &mut Arrivals) -> Result<(), StoreError> {
+async fn remember(store: &dyn Archive, kept_to: Option<Timestamp>, account: &mut Arrivals) -> Result<(), StoreError> {
     let newest = DeliveryFilter { newest_first: true, limit: LOOKED_AT, ..DeliveryFilter::default() };
     let is_kept = |at: Timestamp| kept_to.is_some_and(|kept_to| kept_to.duration_since(at) > SLACK);
     for delivery in store.deliveries(newest).await?.items {
@@ -71,7 +71,7 @@ pub(super) async fn run(store: &dyn Store, inbound: &Inbound, clock: &Clock, sto
 }
 
 /// Keeps the account, where it has changed.
-pub(super) async fn keep(store: &dyn Store, account: Option<Arrivals>) {
+pub(super) async fn keep(store: &dyn Control, account: Option<Arrivals>) {
     let Some(account) = account else { return };
     if let Err(error) = store.keep_arrivals(account).await {
         warn!("inbound.not_kept: the account of webhooks was not kept: {error}");

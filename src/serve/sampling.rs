@@ -2,12 +2,12 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::store::Store;
+use crate::store::Archive;
 use crate::telemetry::{SAMPLE_EVERY, Sample, Samples};
 use crate::worker::Supervisor;
 
 /// Takes a sample every [`SAMPLE_EVERY`] until `stop`.
-pub(super) async fn run(store: &dyn Store, supervisor: &Supervisor, samples: &Samples, stop: &CancellationToken) {
+pub(super) async fn run(store: &dyn Archive, supervisor: &Supervisor, samples: &Samples, stop: &CancellationToken) {
     let Supervisor { clock, metrics, .. } = supervisor;
     loop {
         let now = clock.now();

@@ -21,7 +21,8 @@ use crate::domain::event::{
 use crate::domain::inbound::{Arrivals, Door, Otherwise};
 use crate::domain::note::{Note, Says, Tells};
 use crate::store::{
-    Accepted, BACKLOG_MIN, Claim, DeliveryFilter, Store, StoreError, StoreLimits, Terms, Verdict, WAITING_BYTES,
+    Accepted, Archive, BACKLOG_MIN, Claim, Control, DeliveryFilter, Inbox, Queue, Store, StoreError, StoreLimits,
+    Terms, Verdict, WAITING_BYTES,
 };
 
 mod accounts;

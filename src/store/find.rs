@@ -5,7 +5,7 @@
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
 use crate::domain::find::Search;
-use crate::store::{DeliveryFilter, Store, StoreError};
+use crate::store::{Archive, DeliveryFilter, StoreError};
 
 /// The number of a conversation's newest texts shown with it, and of its deliveries in each state of [`NEEDING`].
 const LATEST: usize = 3;
@@ -31,7 +31,7 @@ pub struct Group {
     pub people: Vec<Person>,
     /// The number of people that it means, where it means people ([`crate::store::Page::total`]).
     pub total: u64,
-    /// Whether it means more than this group holds. [`Store::find_conversations`] goes on behind the last person.
+    /// Whether it means more than this group holds. [`Archive::find_conversations`] goes on behind the last person.
     pub more: bool,
 }
 
@@ -50,7 +50,7 @@ pub struct Person {
 ///
 /// # Errors
 /// The errors of the store's lists.
-pub async fn find<S: Store + ?Sized>(store: &S, meanings: &[Search], limit: usize) -> Result<Finds, StoreError> {
+pub async fn find<S: Archive + ?Sized>(store: &S, meanings: &[Search], limit: usize) -> Result<Finds, StoreError> {
     let mut groups: Vec<Group> = Vec::new();
     for by in meanings {
         let mut group = match by {
@@ -85,7 +85,7 @@ pub async fn find<S: Store + ?Sized>(store: &S, meanings: &[Search], limit: usiz
     Ok(Finds { groups })
 }
 
-async fn of_deliveries<S: Store + ?Sized>(
+async fn of_deliveries<S: Archive + ?Sized>(
     store: &S,
     by: &Search,
     deliveries: Vec<Delivery>,
@@ -101,7 +101,7 @@ async fn of_deliveries<S: Store + ?Sized>(
     Ok(Group { by: by.clone(), total: people.len() as u64, deliveries, people, more })
 }
 
-async fn with_latest<S: Store + ?Sized>(
+async fn with_latest<S: Archive + ?Sized>(
     store: &S,
     conversations: Vec<Conversation>,
 ) -> Result<Vec<Person>, StoreError> {
@@ -113,7 +113,7 @@ async fn with_latest<S: Store + ?Sized>(
     Ok(people)
 }
 
-async fn latest<S: Store + ?Sized>(store: &S, key: &ConversationKey) -> Result<Vec<Delivery>, StoreError> {
+async fn latest<S: Archive + ?Sized>(store: &S, key: &ConversationKey) -> Result<Vec<Delivery>, StoreError> {
     let newest = DeliveryFilter {
         conversation: Some(key.clone()),
         newest_first: true,

@@ -49,7 +49,7 @@ pub struct Moves {
     pub refused: Vec<IllegalMove>,
 }
 
-/// The result of [`super::Store::forget`].
+/// The result of [`super::Control::forget`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Forgotten {
     /// Conversations, the customer's on every line.

@@ -11,7 +11,7 @@ use tandem::domain::event::{AgentReply, CommentId, Event, EventKind, TicketId};
 use tandem::http::{OperatorState, operator_router};
 use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::store::embedded::sled::SledStore;
-use tandem::store::{Store, StoreLimits, Terms, Verdict};
+use tandem::store::{Archive, Control, Inbox, Queue, Store, StoreLimits, Terms, Verdict};
 use tandem::telemetry::{Metrics, Readiness};
 
 use crate::process::{Bridge, Said, assert_discreet, run, tandem};

@@ -9,7 +9,7 @@ use tandem::domain::note::{Note, Says, Tells};
 use tandem::mapping::{Mappings, Name};
 use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::store::embedded::sled::SledStore;
-use tandem::store::{Store, StoreLimits};
+use tandem::store::{Control, Inbox, StoreLimits};
 
 use crate::process::shipped;
 use crate::support::{TestBridge, answer, json as body_of};

@@ -23,7 +23,7 @@ use tandem::domain::note::{Note, Says, Tells};
 use tandem::sandbox::SandboxOptions;
 use tandem::sandbox::zendesk::{Comment, NewTicket, User};
 use tandem::store::embedded::sled::{OpenError, SledStore};
-use tandem::store::{Accepted, DeliveryFilter, Store, StoreLimits};
+use tandem::store::{Accepted, Archive, Control, DeliveryFilter, Inbox, Queue, StoreLimits};
 
 use crate::put_back::copy;
 use crate::support::{TestBridge, answer, list, start_of_time};

@@ -12,7 +12,7 @@ use tandem::domain::account::Ends;
 use tandem::domain::event::{DedupeKey, Event, EventKind, Unreadable};
 use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::store::embedded::sled::SledStore;
-use tandem::store::{Accepted, Store, StoreLimits};
+use tandem::store::{Accepted, Inbox, Store, StoreLimits};
 
 use crate::bulk::operator_over;
 use crate::support::{TestBridge, answer, http_client, start_of_time};

@@ -85,7 +85,7 @@ pub(in crate::http) async fn delivery(state: &OperatorState, id: EventId) -> Res
 /// Puts a delivery back, or reads a quarantined body again.
 ///
 /// # Errors
-/// As [`crate::store::Store::operate`]; [`StoreError::Illegal`] also for a body that still cannot be read.
+/// As [`crate::store::Control::operate`]; [`StoreError::Illegal`] also for a body that still cannot be read.
 pub(in crate::http) async fn redrive(state: &OperatorState, id: EventId, order: &Order) -> Result<(), StoreError> {
     let transition = match state.store.delivery(id).await? {
         Some((delivery, event)) if matches!(delivery.state, Standing::Quarantined { .. }) => {
@@ -99,7 +99,7 @@ pub(in crate::http) async fn redrive(state: &OperatorState, id: EventId, order: 
 /// Drops a delivery for this [`reason`].
 ///
 /// # Errors
-/// As [`crate::store::Store::operate`].
+/// As [`crate::store::Control::operate`].
 pub(in crate::http) async fn discard(
     state: &OperatorState,
     id: EventId,
@@ -137,7 +137,7 @@ fn note_move(action: &str, id: EventId, done: &Result<(), StoreError>, order: &O
 /// agent who was told otherwise gets a note.
 ///
 /// # Errors
-/// As [`crate::store::Store::settle`].
+/// As [`crate::store::Control::settle`].
 pub(in crate::http) async fn settle(
     state: &OperatorState,
     id: EventId,
@@ -154,7 +154,7 @@ pub(in crate::http) async fn settle(
 /// The vendor's answers to the failed attempts of a delivery, after the audit has an entry of the reader.
 ///
 /// # Errors
-/// [`StoreError::NotFound`]; as [`crate::store::Store::note_seen`].
+/// [`StoreError::NotFound`]; as [`crate::store::Control::note_seen`].
 pub(in crate::http) async fn answers(state: &OperatorState, id: EventId, order: &Order) -> Result<Answers, StoreError> {
     delivery(state, id).await?;
     note_seen(state, Seen::Answers(id), order).await?;
@@ -202,7 +202,7 @@ async fn take_in(
 /// Puts back the deliveries that one step of a sweep finds.
 ///
 /// # Errors
-/// As [`crate::store::Store::operate_each`].
+/// As [`crate::store::Control::operate_each`].
 pub(in crate::http) async fn redrive_step(
     state: &OperatorState,
     sweep: &Sweep,
@@ -222,7 +222,7 @@ pub(in crate::http) async fn redrive_step(
 /// Drops the deliveries that one step of a sweep finds, for this [`reason`].
 ///
 /// # Errors
-/// As [`crate::store::Store::operate_each`].
+/// As [`crate::store::Control::operate_each`].
 pub(in crate::http) async fn discard_step(
     state: &OperatorState,
     sweep: &Sweep,
@@ -270,7 +270,7 @@ fn note_step(action: &'static str, sweep: &Sweep, moves: &Moves, order: &Order) 
 /// Erases a customer, and has the store's files rewritten.
 ///
 /// # Errors
-/// As [`crate::store::Store::forget`].
+/// As [`crate::store::Control::forget`].
 pub(in crate::http) async fn forget(
     state: &OperatorState,
     key: &ConversationKey,
@@ -301,7 +301,7 @@ fn write_anew(state: &OperatorState) {
 /// Pauses a destination on these [`pause_terms`], or resumes it.
 ///
 /// # Errors
-/// As [`crate::store::Store::pause`].
+/// As [`crate::store::Control::pause`].
 pub(in crate::http) async fn set_paused(
     state: &OperatorState,
     account: AccountId,
@@ -323,7 +323,7 @@ pub(in crate::http) async fn set_paused(
 /// sees nothing.
 ///
 /// # Errors
-/// As [`crate::store::Store::note_seen`].
+/// As [`crate::store::Control::note_seen`].
 pub(in crate::http) async fn note_seen(state: &OperatorState, seen: Seen, order: &Order) -> Result<(), StoreError> {
     let (action, what) = match &seen {
         Seen::Event(event) => ("reveal", event.to_string()),

@@ -23,7 +23,7 @@ use crate::store::StoreError;
 /// The state that every endpoint's handler shares.
 pub(super) struct HandlerState {
     pub(super) state: PublicState,
-    /// [`PATIENCE`]; tests have less.
+    /// [`super::PATIENCE`]; tests have less.
     pub(super) patience: Duration,
 }
 
@@ -90,7 +90,7 @@ pub(super) struct Share<'a> {
 }
 
 impl Share<'_> {
-    /// Makes room for a body of this length, which is never over [`BODY_MAX_BYTES`].
+    /// Makes room for a body of this length, which is never over [`super::BODY_MAX_BYTES`].
     pub(super) fn grow_to(&mut self, bytes: usize) -> Result<(), Answer> {
         let held = self.taken.as_ref().map_or(0, SemaphorePermit::num_permits);
         let more = (bytes / SHARE_BYTES).saturating_sub(held);
@@ -109,7 +109,7 @@ impl Share<'_> {
     }
 }
 
-/// Reads at most [`BODY_MAX_BYTES`] of the body, also where the headers claim a shorter one.
+/// Reads at most [`super::BODY_MAX_BYTES`] of the body, also where the headers claim a shorter one.
 pub(super) async fn read_body(
     body: Body,
     (max, in_words): (usize, &'static str),

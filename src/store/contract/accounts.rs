@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::account::Direction;
 use crate::domain::find::Search;
 use crate::domain::operator::PauseTerms;
+use crate::store::{Archive, Control, Queue};
 
 /// The accounts of a second desk and a second carrier.
 fn others() -> Ends {

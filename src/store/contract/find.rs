@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::delivery::receipt_of;
 use crate::domain::find::{Search, meanings};
 use crate::store::find;
+use crate::store::{Archive, Inbox, Queue};
 
 fn key(name: &str) -> ConversationKey {
     ConversationKey(name.into())

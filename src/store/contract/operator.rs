@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::*;
 use crate::domain::delivery::{Delivery, Fate};
 use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, PauseTerms, Seen, digest};
-use crate::store::{Forgotten, Sweep, Terms};
+use crate::store::{Archive, Control, Forgotten, Inbox, Queue, Sweep, Terms};
 
 /// An order of ada's.
 pub(super) fn order(given_at: Timestamp) -> Order {

@@ -5,6 +5,7 @@ use crate::domain::account::Route;
 use crate::domain::answer::{ANSWERS_MAX, Answer};
 use crate::domain::delivery::{Arrived, Fate, SETTLED};
 use crate::domain::operator::{Act, Moved, Seen};
+use crate::store::{Archive, Control, Queue};
 
 const KEPT: &str = "a number that is a landline";
 

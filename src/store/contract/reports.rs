@@ -1,5 +1,6 @@
 //! A carrier's reports, in the contract: taken in once, kept over a crash, bound in one commit, and gone with their customer.
 
+use crate::store::{Archive, Control, Inbox, Queue};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -10,7 +11,6 @@ use crate::domain::event::TicketId;
 use crate::domain::kind::KindName;
 use crate::domain::note::{Note, Saying};
 use crate::domain::receipt::{Failure, Fate, Kept, Mark, Report, Reported, Wrote};
-use crate::store::Reports;
 
 fn report(id: &str, dispatch: Option<&str>, what: Reported) -> Report {
     Report {

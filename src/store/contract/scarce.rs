@@ -7,7 +7,7 @@ use crate::domain::conversation::{Change, TicketStatus};
 use crate::domain::event::TicketId;
 use crate::domain::lanes::{Gates, Need};
 use crate::store::contract::{DESK, Home, PHONE, accept, at, claim, done, drain, fresh, phone_text, text, words};
-use crate::store::{Store, Terms, Verdict};
+use crate::store::{Archive, Queue, Store, Terms, Verdict};
 
 /// Terms of a bridge that calls a ticket's budget short for this many texts and more.
 fn short_from(texts: usize) -> Terms {

@@ -22,8 +22,8 @@ use tandem::domain::inbound::Arrivals;
 use tandem::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use tandem::domain::receipt::{Fate, Kept, Report};
 use tandem::store::{
-    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Reports, Store,
-    StoreError, Sweep, Taken, Terms, Verdict,
+    Accepted, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, LostTime, Moves,
+    Page, Queue, Store, StoreError, Sweep, Taken, Terms, Verdict,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -74,38 +74,7 @@ impl MortalStore {
 }
 
 #[async_trait]
-impl Reports for MortalStore {
-    async fn take_reports(&self, ours: Vec<Report>, others: Vec<Report>, now: Timestamp) -> Result<Taken, StoreError> {
-        self.call("take reports", self.store.take_reports(ours, others, now)).await
-    }
-
-    async fn due_reports(&self, now: Timestamp, limit: usize) -> Result<Vec<Kept>, StoreError> {
-        self.store.due_reports(now, limit).await
-    }
-
-    fn next_report_due(&self) -> Option<Timestamp> {
-        self.store.next_report_due()
-    }
-
-    async fn reports_changed(&self) {
-        self.store.reports_changed().await;
-    }
-
-    async fn weigh(&self, report: u64, fate: Fate, now: Timestamp) -> Result<(), StoreError> {
-        self.call("weigh", self.store.weigh(report, fate, now)).await
-    }
-
-    async fn unbound_reports(&self, after: Option<u64>, limit: usize) -> Result<Page<Kept>, StoreError> {
-        self.store.unbound_reports(after, limit).await
-    }
-
-    fn unbound(&self) -> u64 {
-        self.store.unbound()
-    }
-}
-
-#[async_trait]
-impl Store for MortalStore {
+impl Inbox for MortalStore {
     fn accept(
         &self,
         mut event: Event,
@@ -149,6 +118,17 @@ impl Store for MortalStore {
         self.call("quarantine", self.store.quarantine(event, Ends::FIRST, cause, dedupe, now)).await
     }
 
+    async fn take_reports(&self, ours: Vec<Report>, others: Vec<Report>, now: Timestamp) -> Result<Taken, StoreError> {
+        self.call("take reports", self.store.take_reports(ours, others, now)).await
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.store.health()
+    }
+}
+
+#[async_trait]
+impl Queue for MortalStore {
     async fn claim(&self, route: Route, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError> {
         let claim = self.call("claim", self.store.claim(route, now, terms)).await?;
         if let Some(claim) = &claim {
@@ -194,10 +174,6 @@ impl Store for MortalStore {
         self.store.next_due(route)
     }
 
-    async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
-        self.call("conversation", self.store.conversation(key)).await
-    }
-
     async fn conversations_on(&self, tickets: &[TicketRef]) -> Result<Vec<(TicketRef, Conversation)>, StoreError> {
         self.call("conversations_on", self.store.conversations_on(tickets)).await
     }
@@ -209,6 +185,49 @@ impl Store for MortalStore {
         line: Option<&str>,
     ) -> Result<ConversationKey, StoreError> {
         self.call("key_of", self.store.key_of(customer, Ends::FIRST, line)).await
+    }
+
+    async fn due_reports(&self, now: Timestamp, limit: usize) -> Result<Vec<Kept>, StoreError> {
+        self.store.due_reports(now, limit).await
+    }
+
+    fn next_report_due(&self) -> Option<Timestamp> {
+        self.store.next_report_due()
+    }
+
+    async fn reports_changed(&self) {
+        self.store.reports_changed().await;
+    }
+
+    async fn weigh(&self, report: u64, fate: Fate, now: Timestamp) -> Result<(), StoreError> {
+        self.call("weigh", self.store.weigh(report, fate, now)).await
+    }
+
+    fn lost_time(&self) -> Option<LostTime> {
+        self.store.lost_time()
+    }
+
+    fn may_be_later(&self, id: EventId, than: EventId) -> bool {
+        self.store.may_be_later(id, than)
+    }
+
+    async fn expire(&self, now: Timestamp, settled_for: Duration, keys_for: Duration) -> Result<u64, StoreError> {
+        self.call("expire", self.store.expire(now, settled_for, keys_for)).await
+    }
+
+    async fn time_was_set(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.call("time_was_set", self.store.time_was_set(now)).await
+    }
+
+    async fn compact(&self, how: Compaction) -> Result<(), StoreError> {
+        self.call("compact", self.store.compact(how)).await
+    }
+}
+
+#[async_trait]
+impl Archive for MortalStore {
+    async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
+        self.call("conversation", self.store.conversation(key)).await
     }
 
     async fn conversations(
@@ -244,6 +263,33 @@ impl Store for MortalStore {
         self.call("sweep", self.store.sweep(sweep)).await
     }
 
+    async fn audit(&self, after: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, StoreError> {
+        self.call("audit", self.store.audit(after, limit)).await
+    }
+
+    async fn unbound_reports(&self, after: Option<u64>, limit: usize) -> Result<Page<Kept>, StoreError> {
+        self.store.unbound_reports(after, limit).await
+    }
+
+    fn unbound(&self) -> u64 {
+        self.store.unbound()
+    }
+
+    fn pauses(&self) -> BTreeMap<AccountId, Pause> {
+        self.store.pauses()
+    }
+
+    async fn arrivals(&self) -> Result<Option<Arrivals>, StoreError> {
+        self.call("arrivals", self.store.arrivals()).await
+    }
+
+    fn counts(&self) -> Counts {
+        self.store.counts()
+    }
+}
+
+#[async_trait]
+impl Control for MortalStore {
     async fn operate(&self, id: EventId, transition: Transition, order: &Order) -> Result<(), StoreError> {
         self.call("operate", self.store.operate(id, transition, order)).await
     }
@@ -270,59 +316,18 @@ impl Store for MortalStore {
         self.call("pause", self.store.pause(account, terms, order)).await
     }
 
-    fn pauses(&self) -> BTreeMap<AccountId, Pause> {
-        self.store.pauses()
-    }
-
     async fn note_seen(&self, seen: Seen, order: &Order) -> Result<(), StoreError> {
         self.call("note_seen", self.store.note_seen(seen, order)).await
-    }
-
-    async fn audit(&self, after: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, StoreError> {
-        self.call("audit", self.store.audit(after, limit)).await
-    }
-
-    async fn expire(&self, now: Timestamp, settled_for: Duration, keys_for: Duration) -> Result<u64, StoreError> {
-        self.call("expire", self.store.expire(now, settled_for, keys_for)).await
     }
 
     async fn keep_arrivals(&self, account: Arrivals) -> Result<(), StoreError> {
         self.call("keep_arrivals", self.store.keep_arrivals(account)).await
     }
 
-    async fn arrivals(&self) -> Result<Option<Arrivals>, StoreError> {
-        self.call("arrivals", self.store.arrivals()).await
-    }
-
-    async fn time_was_set(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.call("time_was_set", self.store.time_was_set(now)).await
-    }
-
-    async fn compact(&self, how: Compaction) -> Result<(), StoreError> {
-        self.call("compact", self.store.compact(how)).await
-    }
-
-    fn counts(&self) -> Counts {
-        self.store.counts()
-    }
-
-    fn lost_time(&self) -> Option<LostTime> {
-        self.store.lost_time()
-    }
-
-    fn may_be_later(&self, id: EventId, than: EventId) -> bool {
-        self.store.may_be_later(id, than)
-    }
-
-    fn health(&self) -> Result<(), StoreError> {
-        self.store.health()
-    }
-
     async fn close(&self) {
         self.store.close().await;
     }
 }
-
 /// The key by which a bridge that dedupes on the text takes two customers' texts for one. The oracle's tag is left out,
 /// because customers do say the same twice.
 fn text_alone(event: &Event) -> Option<DedupeKey> {

@@ -30,8 +30,8 @@ use crate::store::embedded::engine::shared::Shared;
 use crate::store::embedded::engine::tree::{Look, Rewriting};
 use crate::store::embedded::engine::{forget, layout, lists, operator, sweep};
 use crate::store::{
-    Accepted, Claim, Compaction, Counts, DeliveryFilter, Forgotten, Found, LostTime, Moves, Page, Reports, Store,
-    StoreError, Sweep, Taken, Terms, Verdict,
+    Accepted, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, LostTime, Moves,
+    Page, Queue, StoreError, Sweep, Taken, Terms, Verdict,
 };
 
 /// A way to the core.
@@ -67,7 +67,7 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
 }
 
 #[async_trait]
-impl<B: Backend> Store for B {
+impl<B: Backend> Inbox for B {
     fn accept(
         &self,
         event: Event,
@@ -91,6 +91,17 @@ impl<B: Backend> Store for B {
         self.ask(move |core| core.quarantine(arrival, cause, now)).await
     }
 
+    async fn take_reports(&self, ours: Vec<Report>, others: Vec<Report>, now: Timestamp) -> Result<Taken, StoreError> {
+        self.ask(move |core| core.take_reports(ours, others, now)).await
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.shared().health()
+    }
+}
+
+#[async_trait]
+impl<B: Backend> Queue for B {
     async fn claim(&self, route: Route, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError> {
         let claim = self.ask(move |core| core.claim(route, now, &terms)).await?;
         claim.map(RawClaim::read).transpose()
@@ -124,11 +135,6 @@ impl<B: Backend> Store for B {
         self.shared().next_due(route)
     }
 
-    async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
-        let key = key.clone();
-        self.ask(move |core| Directory::conversation(core, &key)).await
-    }
-
     async fn conversations_on(&self, tickets: &[TicketRef]) -> Result<Vec<(TicketRef, Conversation)>, StoreError> {
         let tickets = tickets.to_vec();
         self.ask(move |core| {
@@ -149,116 +155,28 @@ impl<B: Backend> Store for B {
         self.ask(move |core| address::resolve(&address, core).map(|resolution| resolution.key)).await
     }
 
-    async fn conversations(
-        &self,
-        after: Option<&ConversationKey>,
-        limit: usize,
-    ) -> Result<Page<Conversation>, StoreError> {
-        let after = after.cloned();
-        let count = |core: &Core| Ok(core.index.people().len());
-        self.read_named(count, move |look, total| lists::conversations(look, after.as_ref(), limit, total)).await
+    async fn due_reports(&self, now: Timestamp, limit: usize) -> Result<Vec<Kept>, StoreError> {
+        self.ask(move |core| core.reports_due(now, limit)).await
     }
 
-    async fn find_conversations(
-        &self,
-        search: Option<Search>,
-        after: Option<&ConversationKey>,
-        limit: usize,
-    ) -> Result<Page<Conversation>, StoreError> {
-        let after = after.cloned();
-        let ask = move |core: &Core| core.find_people(search.as_ref(), after.as_ref(), limit);
-        self.read_named(ask, |look, matches| lists::people(look, &matches)).await
+    fn next_report_due(&self) -> Option<Timestamp> {
+        self.shared().standing_reports().0
     }
 
-    async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError> {
-        let found = self.ask(move |core| {
-            let Some(delivery) = core.find_by_id(id)? else { return Ok(None) };
-            Ok(Some((delivery, core.event_record(Position::of(id))?)))
-        });
-        let Some((delivery, record)) = found.await? else { return Ok(None) };
-        Ok(Some((delivery, layout::decode("event", &record)?)))
+    async fn reports_changed(&self) {
+        self.shared().reports().notified().await;
     }
 
-    async fn answers(&self, id: EventId) -> Result<Answers, StoreError> {
-        self.ask(move |core| match core.find_by_id(id)? {
-            Some(_) => core.answers(Position::of(id)),
-            None => Ok(Answers::default()),
-        })
-        .await
+    async fn weigh(&self, report: u64, fate: Fate, now: Timestamp) -> Result<(), StoreError> {
+        self.ask(move |core| core.weigh(report, fate, now)).await
     }
 
-    async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
-        let ask = move |core: &Core| core.list(&filter).map(|listed| (listed, filter));
-        self.read_named(ask, |look, (listed, filter)| lists::deliveries(look, &filter, &listed)).await
+    fn lost_time(&self) -> Option<LostTime> {
+        self.shared().lost_time()
     }
 
-    async fn operate(&self, id: EventId, transition: Transition, order: &Order) -> Result<(), StoreError> {
-        let order = order.clone();
-        self.ask(move |core| core.operate_one(id, transition, &order)).await
-    }
-
-    async fn settle(&self, id: EventId, arrived: Arrived, order: &Order) -> Result<(), StoreError> {
-        let order = order.clone();
-        self.ask(move |core| core.settle(id, arrived, &order)).await
-    }
-
-    async fn sweep(&self, sweep: Sweep) -> Result<Found, StoreError> {
-        let step = self.read(move |look| sweep::next(look, &sweep)).await?;
-        let name = move |core: &mut Core| {
-            let ids = step.positions.into_iter().map(|position| core.id_at(position)).collect::<Result<_, _>>()?;
-            Ok(Found { ids, next: step.up_to.map(|position| core.epochs.id(position)) })
-        };
-        self.ask(name).await
-    }
-
-    async fn operate_each(
-        &self,
-        ids: Vec<EventId>,
-        state: String,
-        transition: Transition,
-        order: &Order,
-    ) -> Result<Moves, StoreError> {
-        let order = order.clone();
-        self.ask(move |core| core.operate_each(&ids, &state, &transition, &order)).await
-    }
-
-    async fn forget(&self, key: &ConversationKey, order: &Order) -> Result<Forgotten, StoreError> {
-        let named = key.clone();
-        let known = Arc::new(self.read(move |look| forget::known(look, &named)).await?);
-        let (theirs, given) = (known.clone(), order.clone());
-        let (mut forgotten, end) = self.ask(move |core| core.begin_to_forget(&theirs, &given)).await?;
-        let mut after = None;
-        loop {
-            let theirs = known.clone();
-            let (step, unattributed) = self.read(move |look| forget::left(look, &theirs, after, end)).await?;
-            forgotten.unattributed += unattributed;
-            after = step.up_to;
-            let (theirs, given) = (known.clone(), order.clone());
-            let more = self.ask(move |core| core.go_on_forgetting(&theirs, &step.positions, &given)).await?;
-            forgotten.add(&more);
-            if after.is_none() {
-                break;
-            }
-        }
-        if forgotten.is_nothing() { Err(StoreError::NotFound(format!("conversation {key}"))) } else { Ok(forgotten) }
-    }
-
-    async fn pause(&self, account: AccountId, terms: Option<PauseTerms>, order: &Order) -> Result<bool, StoreError> {
-        let order = order.clone();
-        self.ask(move |core| core.pause(account, terms, &order)).await
-    }
-
-    fn pauses(&self) -> BTreeMap<AccountId, Pause> {
-        self.shared().pauses()
-    }
-
-    async fn note_seen(&self, seen: Seen, order: &Order) -> Result<(), StoreError> {
-        let order = order.clone();
-        self.ask(move |core| core.note(seen.act(), &order)).await
-    }
-
-    async fn audit(&self, after: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, StoreError> {
-        self.read(move |look| operator::audit(look, after, limit)).await
+    fn may_be_later(&self, id: EventId, than: EventId) -> bool {
+        self.shared().may_be_later(id, than)
     }
 
     async fn expire(&self, now: Timestamp, settled_for: Duration, keys_for: Duration) -> Result<u64, StoreError> {
@@ -307,16 +225,6 @@ impl<B: Backend> Store for B {
         Ok(dropped)
     }
 
-    async fn keep_arrivals(&self, account: Arrivals) -> Result<(), StoreError> {
-        let record = layout::encode("account of webhooks", &account)?;
-        self.ask(move |core| core.journal.replace(layout::META_ARRIVALS.into(), record)).await
-    }
-
-    async fn arrivals(&self) -> Result<Option<Arrivals>, StoreError> {
-        let record = self.ask(|core| core.journal.load(layout::META_ARRIVALS)).await?;
-        record.map(|record| layout::decode("account of webhooks", &record)).transpose()
-    }
-
     async fn time_was_set(&self, now: Timestamp) -> Result<(), StoreError> {
         self.ask(move |core| {
             core.set_time_since(now);
@@ -337,21 +245,150 @@ impl<B: Backend> Store for B {
             }
         }
     }
+}
+
+#[async_trait]
+impl<B: Backend> Archive for B {
+    async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
+        let key = key.clone();
+        self.ask(move |core| Directory::conversation(core, &key)).await
+    }
+
+    async fn conversations(
+        &self,
+        after: Option<&ConversationKey>,
+        limit: usize,
+    ) -> Result<Page<Conversation>, StoreError> {
+        let after = after.cloned();
+        let count = |core: &Core| Ok(core.index.people().len());
+        self.read_named(count, move |look, total| lists::conversations(look, after.as_ref(), limit, total)).await
+    }
+
+    async fn find_conversations(
+        &self,
+        search: Option<Search>,
+        after: Option<&ConversationKey>,
+        limit: usize,
+    ) -> Result<Page<Conversation>, StoreError> {
+        let after = after.cloned();
+        let ask = move |core: &Core| core.find_people(search.as_ref(), after.as_ref(), limit);
+        self.read_named(ask, |look, matches| lists::people(look, &matches)).await
+    }
+
+    async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError> {
+        let found = self.ask(move |core| {
+            let Some(delivery) = core.find_by_id(id)? else { return Ok(None) };
+            Ok(Some((delivery, core.event_record(Position::of(id))?)))
+        });
+        let Some((delivery, record)) = found.await? else { return Ok(None) };
+        Ok(Some((delivery, layout::decode("event", &record)?)))
+    }
+
+    async fn answers(&self, id: EventId) -> Result<Answers, StoreError> {
+        self.ask(move |core| match core.find_by_id(id)? {
+            Some(_) => core.answers(Position::of(id)),
+            None => Ok(Answers::default()),
+        })
+        .await
+    }
+
+    async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
+        let ask = move |core: &Core| core.list(&filter).map(|listed| (listed, filter));
+        self.read_named(ask, |look, (listed, filter)| lists::deliveries(look, &filter, &listed)).await
+    }
+
+    async fn sweep(&self, sweep: Sweep) -> Result<Found, StoreError> {
+        let step = self.read(move |look| sweep::next(look, &sweep)).await?;
+        let name = move |core: &mut Core| {
+            let ids = step.positions.into_iter().map(|position| core.id_at(position)).collect::<Result<_, _>>()?;
+            Ok(Found { ids, next: step.up_to.map(|position| core.epochs.id(position)) })
+        };
+        self.ask(name).await
+    }
+
+    async fn audit(&self, after: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, StoreError> {
+        self.read(move |look| operator::audit(look, after, limit)).await
+    }
+
+    async fn unbound_reports(&self, after: Option<u64>, limit: usize) -> Result<Page<Kept>, StoreError> {
+        self.ask(move |core| core.unbound_reports(after, limit)).await
+    }
+
+    fn unbound(&self) -> u64 {
+        self.shared().standing_reports().1
+    }
+
+    fn pauses(&self) -> BTreeMap<AccountId, Pause> {
+        self.shared().pauses()
+    }
+
+    async fn arrivals(&self) -> Result<Option<Arrivals>, StoreError> {
+        let record = self.ask(|core| core.journal.load(layout::META_ARRIVALS)).await?;
+        record.map(|record| layout::decode("account of webhooks", &record)).transpose()
+    }
 
     fn counts(&self) -> Counts {
         self.shared().counts()
     }
+}
 
-    fn lost_time(&self) -> Option<LostTime> {
-        self.shared().lost_time()
+#[async_trait]
+impl<B: Backend> Control for B {
+    async fn operate(&self, id: EventId, transition: Transition, order: &Order) -> Result<(), StoreError> {
+        let order = order.clone();
+        self.ask(move |core| core.operate_one(id, transition, &order)).await
     }
 
-    fn may_be_later(&self, id: EventId, than: EventId) -> bool {
-        self.shared().may_be_later(id, than)
+    async fn settle(&self, id: EventId, arrived: Arrived, order: &Order) -> Result<(), StoreError> {
+        let order = order.clone();
+        self.ask(move |core| core.settle(id, arrived, &order)).await
     }
 
-    fn health(&self) -> Result<(), StoreError> {
-        self.shared().health()
+    async fn operate_each(
+        &self,
+        ids: Vec<EventId>,
+        state: String,
+        transition: Transition,
+        order: &Order,
+    ) -> Result<Moves, StoreError> {
+        let order = order.clone();
+        self.ask(move |core| core.operate_each(&ids, &state, &transition, &order)).await
+    }
+
+    async fn forget(&self, key: &ConversationKey, order: &Order) -> Result<Forgotten, StoreError> {
+        let named = key.clone();
+        let known = Arc::new(self.read(move |look| forget::known(look, &named)).await?);
+        let (theirs, given) = (known.clone(), order.clone());
+        let (mut forgotten, end) = self.ask(move |core| core.begin_to_forget(&theirs, &given)).await?;
+        let mut after = None;
+        loop {
+            let theirs = known.clone();
+            let (step, unattributed) = self.read(move |look| forget::left(look, &theirs, after, end)).await?;
+            forgotten.unattributed += unattributed;
+            after = step.up_to;
+            let (theirs, given) = (known.clone(), order.clone());
+            let more = self.ask(move |core| core.go_on_forgetting(&theirs, &step.positions, &given)).await?;
+            forgotten.add(&more);
+            if after.is_none() {
+                break;
+            }
+        }
+        if forgotten.is_nothing() { Err(StoreError::NotFound(format!("conversation {key}"))) } else { Ok(forgotten) }
+    }
+
+    async fn pause(&self, account: AccountId, terms: Option<PauseTerms>, order: &Order) -> Result<bool, StoreError> {
+        let order = order.clone();
+        self.ask(move |core| core.pause(account, terms, &order)).await
+    }
+
+    async fn note_seen(&self, seen: Seen, order: &Order) -> Result<(), StoreError> {
+        let order = order.clone();
+        self.ask(move |core| core.note(seen.act(), &order)).await
+    }
+
+    async fn keep_arrivals(&self, account: Arrivals) -> Result<(), StoreError> {
+        let record = layout::encode("account of webhooks", &account)?;
+        self.ask(move |core| core.journal.replace(layout::META_ARRIVALS.into(), record)).await
     }
 
     async fn close(&self) {
@@ -363,36 +400,5 @@ impl<B: Backend> Store for B {
         let asked = asked.await;
         self.shared().closed.store(true, Ordering::Release);
         self.close_medium(asked.is_ok()).await;
-    }
-}
-
-#[async_trait]
-impl<B: Backend> Reports for B {
-    async fn take_reports(&self, ours: Vec<Report>, others: Vec<Report>, now: Timestamp) -> Result<Taken, StoreError> {
-        self.ask(move |core| core.take_reports(ours, others, now)).await
-    }
-
-    async fn due_reports(&self, now: Timestamp, limit: usize) -> Result<Vec<Kept>, StoreError> {
-        self.ask(move |core| core.reports_due(now, limit)).await
-    }
-
-    fn next_report_due(&self) -> Option<Timestamp> {
-        self.shared().standing_reports().0
-    }
-
-    async fn reports_changed(&self) {
-        self.shared().reports().notified().await;
-    }
-
-    async fn weigh(&self, report: u64, fate: Fate, now: Timestamp) -> Result<(), StoreError> {
-        self.ask(move |core| core.weigh(report, fate, now)).await
-    }
-
-    async fn unbound_reports(&self, after: Option<u64>, limit: usize) -> Result<Page<Kept>, StoreError> {
-        self.ask(move |core| core.unbound_reports(after, limit)).await
-    }
-
-    fn unbound(&self) -> u64 {
-        self.shared().standing_reports().1
     }
 }

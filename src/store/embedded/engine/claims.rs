@@ -88,7 +88,7 @@ impl EncodedVerdict {
 }
 
 impl Core {
-    /// [`crate::store::Store::claim`].
+    /// [`crate::store::Queue::claim`].
     pub(in crate::store) fn claim(
         &mut self,
         route: Route,
@@ -201,7 +201,7 @@ impl Core {
         self.write(before, &after)
     }
 
-    /// [`crate::store::Store::record`].
+    /// [`crate::store::Queue::record`].
     pub(in crate::store) fn record(&mut self, verdict: EncodedVerdict, now: Timestamp) -> Result<(), StoreError> {
         let lease = self.lanes.lease_of(&verdict.lane).filter(|lease| lease.fence == verdict.fence);
         let positions = lease.ok_or(StoreError::StaleClaim(verdict.head))?.positions.clone();

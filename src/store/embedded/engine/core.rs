@@ -177,7 +177,7 @@ impl Core {
         }
     }
 
-    /// [`crate::store::Store::accept`].
+    /// [`crate::store::Inbox::accept`].
     pub(in crate::store) fn accept(&mut self, arrival: Arrival, now: Timestamp) -> Result<Accepted, StoreError> {
         if let Some(first) = self.duplicate(&arrival.dedupe)? {
             return Ok(Accepted::Duplicate(first));
@@ -222,7 +222,7 @@ impl Core {
         Ok(Accepted::New(self.epochs.id(position)))
     }
 
-    /// [`crate::store::Store::quarantine`].
+    /// [`crate::store::Inbox::quarantine`].
     pub(in crate::store) fn quarantine(
         &mut self,
         arrival: Arrival,

@@ -45,7 +45,7 @@ impl Core {
         fit.max(BACKLOG_MIN).min(self.limits.backlog_max)
     }
 
-    /// The page of [`crate::store::Store::deliveries`].
+    /// The page of [`crate::store::Archive::deliveries`].
     pub(in crate::store) fn list(&self, filter: &DeliveryFilter) -> Result<Listed, StoreError> {
         let named = |word: &String| State::NAMES.iter().position(|name| name == word);
         let state = filter.state.as_ref().map(named);
@@ -112,7 +112,7 @@ impl Core {
         Ok(whose)
     }
 
-    /// The page of [`crate::store::Store::find_conversations`].
+    /// The page of [`crate::store::Archive::find_conversations`].
     pub(in crate::store) fn find_people(
         &self,
         search: Option<&Search>,

@@ -68,13 +68,13 @@ pub(in crate::store) const META_EPOCH: &[u8] = b"mepoch";
 pub(in crate::store) const META_HOME: &[u8] = b"mhome";
 /// The span of time missing from the store ([`crate::store::LostTime`]).
 pub(in crate::store) const META_LOST: &[u8] = b"mlost";
-/// Since when the clock was not set ([`crate::store::Store::time_was_set`]): seconds since 1970.
+/// Since when the clock was not set ([`crate::store::Queue::time_was_set`]): seconds since 1970.
 pub(in crate::store) const META_TIME: &[u8] = b"mtime";
 /// When the clock was last seen to run on: the next number at that time, and seconds since 1970.
 pub(in crate::store) const META_ALIVE: &[u8] = b"malive";
 /// Since when dates tell ages, in seconds since 1970: no wait counts from before then.
 pub(in crate::store) const META_AGES: &[u8] = b"mages";
-/// The account of incoming webhooks ([`crate::store::Store::keep_arrivals`]).
+/// The account of incoming webhooks ([`crate::store::Control::keep_arrivals`]).
 pub(in crate::store) const META_ARRIVALS: &[u8] = b"marrivals";
 /// The prefix of the openings' keys.
 pub(in crate::store) const OPENED: &[u8] = b"mopened ";

@@ -21,7 +21,7 @@ const READS_MAX: u32 = 5;
 /// The most records one step of expiry or of a sweep takes: a few milliseconds of the writer's time.
 pub(in crate::store) const STEP_MAX: usize = 256;
 
-/// [`crate::store::Store::deliveries`].
+/// [`crate::store::Archive::deliveries`].
 pub(in crate::store) fn deliveries(
     look: &dyn Look,
     filter: &DeliveryFilter,
@@ -56,7 +56,7 @@ fn record(look: &dyn Look, key: &IVec) -> Result<Option<IVec>, StoreError> {
     whole(look, key, value)
 }
 
-/// [`crate::store::Store::find_conversations`].
+/// [`crate::store::Archive::find_conversations`].
 pub(in crate::store) fn people(look: &dyn Look, matches: &Matches) -> Result<Page<Conversation>, StoreError> {
     let mut items = Vec::with_capacity(matches.keys.len());
     for key in &matches.keys {
@@ -65,7 +65,7 @@ pub(in crate::store) fn people(look: &dyn Look, matches: &Matches) -> Result<Pag
     Ok(Page { items, total: matches.total, more: matches.more })
 }
 
-/// [`crate::store::Store::conversations`], of this many in all.
+/// [`crate::store::Archive::conversations`], of this many in all.
 pub(in crate::store) fn conversations(
     look: &dyn Look,
     after: Option<&ConversationKey>,

@@ -18,7 +18,7 @@ use crate::store::embedded::engine::{layout, lists};
 use crate::store::{IllegalMove, Moves, Page, StoreError};
 
 impl Core {
-    /// [`crate::store::Store::pause`].
+    /// [`crate::store::Control::pause`].
     pub(in crate::store) fn pause(
         &mut self,
         account: AccountId,
@@ -60,7 +60,7 @@ impl Core {
         Ok(true)
     }
 
-    /// [`crate::store::Store::next_due`].
+    /// [`crate::store::Queue::next_due`].
     pub(in crate::store) fn next_due(&self, route: Route) -> Option<Timestamp> {
         match self.operator.pauses.get(&route.account) {
             Some(pause) => pause.until,
@@ -81,7 +81,7 @@ impl Core {
         Ok(())
     }
 
-    /// [`crate::store::Store::operate`].
+    /// [`crate::store::Control::operate`].
     pub(in crate::store) fn operate_one(
         &mut self,
         id: EventId,
@@ -93,13 +93,13 @@ impl Core {
         self.note_moves(redrive, Moved { count, first: id, last: id }, order)
     }
 
-    /// [`crate::store::Store::settle`].
+    /// [`crate::store::Control::settle`].
     pub(in crate::store) fn settle(&mut self, id: EventId, arrived: Arrived, order: &Order) -> Result<(), StoreError> {
         let count = self.settle_together(id, arrived, order.given_at)?;
         self.note(Act::Settle(Moved { count, first: id, last: id }), order)
     }
 
-    /// [`crate::store::Store::operate_each`]. Each move is kept or dropped by itself.
+    /// [`crate::store::Control::operate_each`]. Each move is kept or dropped by itself.
     pub(in crate::store) fn operate_each(
         &mut self,
         ids: &[EventId],
@@ -164,7 +164,7 @@ fn refused(id: EventId, error: StoreError) -> IllegalMove {
     if let StoreError::Illegal(illegal) = error { illegal } else { IllegalMove { id, reason: error.to_string() } }
 }
 
-/// [`crate::store::Store::audit`].
+/// [`crate::store::Archive::audit`].
 pub(in crate::store) fn audit(
     look: &dyn Look,
     after: Option<u64>,

@@ -76,7 +76,7 @@ impl Core {
         Ok(())
     }
 
-    /// [`crate::store::Reports::take_reports`].
+    /// [`crate::store::Inbox::take_reports`].
     pub(in crate::store) fn take_reports(
         &mut self,
         ours: Vec<Report>,
@@ -129,7 +129,7 @@ impl Core {
         due.filter_map(|(_, number)| self.report(*number).transpose()).collect()
     }
 
-    /// The page of [`crate::store::Reports::unbound_reports`].
+    /// The page of [`crate::store::Archive::unbound_reports`].
     pub(in crate::store) fn unbound_reports(&self, after: Option<u64>, limit: usize) -> Result<Page<Kept>, StoreError> {
         let limit = limit.min(PAGE_MAX);
         let behind = self.ledger.unbound.range(..after.unwrap_or(u64::MAX)).rev();
@@ -140,7 +140,7 @@ impl Core {
         Ok(Page { items: items.collect::<Result<_, _>>()?, total: self.ledger.unbound(), more })
     }
 
-    /// [`crate::store::Reports::weigh`].
+    /// [`crate::store::Queue::weigh`].
     pub(in crate::store) fn weigh(&mut self, number: u64, fate: Fate, now: Timestamp) -> Result<(), StoreError> {
         let Some(kept) = self.report(number)? else { return Ok(()) };
         match fate {

@@ -23,7 +23,7 @@ pub(in crate::store) struct Shared {
     /// One bell a route, made when it is first waited for or rung.
     bells: Mutex<BTreeMap<Route, Arc<Notify>>>,
     reports: Notify,
-    /// Set by [`crate::store::Store::close`].
+    /// Set by [`crate::store::Control::close`].
     pub(in crate::store) closed: AtomicBool,
     failure: OnceLock<StoreError>,
     limits: StoreLimits,
@@ -131,12 +131,12 @@ impl Shared {
         Counts { by_state, waiting, oldest_unsettled, commits: *lock(&self.commits), room }
     }
 
-    /// [`crate::store::Store::lost_time`].
+    /// [`crate::store::Queue::lost_time`].
     pub(in crate::store) fn lost_time(&self) -> Option<LostTime> {
         self.lost_time
     }
 
-    /// [`crate::store::Store::may_be_later`].
+    /// [`crate::store::Queue::may_be_later`].
     pub(in crate::store) fn may_be_later(&self, id: EventId, than: EventId) -> bool {
         if self.epochs.know(id) { id > than } else { self.lost_time.is_some() }
     }

@@ -19,7 +19,7 @@ use crate::domain::operator::{Access, Operator, Order};
 use crate::store::contract::{at, dispatch, doorbell, phone_text, text_from};
 use crate::store::embedded::engine::layout;
 use crate::store::embedded::engine::lists::whole;
-use crate::store::{Accepted, DeliveryFilter, PEOPLE_MAX, Page, Store, Terms, Verdict};
+use crate::store::{Accepted, Archive, Control, DeliveryFilter, Inbox, PEOPLE_MAX, Page, Queue, Terms, Verdict};
 
 const CUSTOMERS: [&str; 5] = ["ada", "Ada", "adam", "b-ada", "cleo"];
 const NAMES: [(&str, &str); 4] = [("Ada", "Lovelace"), ("Adam", "Ng"), ("Zoë", "O’Brien Adams"), ("Łukasz", "")];

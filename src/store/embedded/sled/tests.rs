@@ -16,7 +16,7 @@ use crate::domain::operator::{Access, Operator, Order};
 use crate::store::contract::{BELLS, DESK, Home, accept, at, claim, contract_tests, dispatch, done, text, words};
 use crate::store::embedded::engine::layout;
 use crate::store::embedded::sled::directory::STAMP;
-use crate::store::{Accepted, Compaction, DeliveryFilter, Store, Terms, Verdict};
+use crate::store::{Accepted, Archive, Compaction, Control, DeliveryFilter, Inbox, Queue, Terms, Verdict};
 
 struct InDirectory(tempfile::TempDir);
 

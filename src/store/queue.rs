@@ -1,0 +1,112 @@
+//! The store's side for the work: claims and their results, reports to weigh, and the upkeep. The worker asks here. A call
+//! here never asks an operator's leave, and never moves what an operator has paused.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::error::StoreError;
+use super::terms::Terms;
+use super::{Claim, Compaction, LostTime, Verdict};
+use crate::domain::account::{Direction, Ends, Route};
+use crate::domain::conversation::{Change, Conversation, ConversationKey};
+use crate::domain::event::{Customer, EventId, TicketRef};
+use crate::domain::receipt::{Fate, Kept};
+
+/// Hands out work and takes its results back. See [`super::Store`] for the promises of every call.
+#[async_trait]
+pub trait Queue: Send + Sync + 'static {
+    /// Hands out the head of a lane that is due, or `None`. Before the call returns, the head is durably `Sending` (an
+    /// unconfirmed head stays `Unconfirmed`: looking has no effect). The lane stays closed to other claims until
+    /// [`Queue::record`] or the end of the lease. A crash turns `Sending` into `Unconfirmed`.
+    ///
+    /// Untried texts behind the head are claimed with it, to be delivered as one, if [`Terms::merge_up_to`] is over 1
+    /// and the head waited for a budget or its ticket's budget is short ([`Terms::is_short`]). Texts once tried
+    /// together are claimed together until the operator parts them.
+    ///
+    /// The call passes over a head with a need that cannot be met ([`Terms::gates`]), and writes nothing for it. After
+    /// a few hundred such heads the answer is `None` although more may be due; [`Queue::next_due`] then says so.
+    ///
+    /// A caller that drops the call may leave a claim without a holder; its lane is closed until the lease ends. A
+    /// destination paused by the operator ([`super::Control::pause`]) hands out nothing.
+    async fn claim(&self, route: Route, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError>;
+
+    /// Records a worker's verdict durably, in one commit, and opens the lane again.
+    ///
+    /// # Errors
+    /// [`StoreError::StaleClaim`] when the caller no longer holds the claim. [`StoreError::Illegal`] for a move that
+    /// the delivery's state does not allow, or of a delivery outside the claim; the caller still holds the claim then.
+    async fn record(&self, claim: &Claim, verdict: Verdict, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Whether a delivery of this conversation waits for this destination, or is on its way there.
+    async fn is_waiting(&self, direction: Direction, key: &ConversationKey) -> Result<bool, StoreError>;
+
+    /// Adds facts to a conversation, durably, outside of a verdict.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such conversation.
+    async fn learn(&self, key: &ConversationKey, changes: Vec<Change>, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Waits until a commit may have changed the due work of this destination, by an acceptance, a record, a move or a
+    /// redrive. It may return without need but misses nothing: a change between two calls is kept for the next one. For
+    /// one caller at a time. The passing of time is no change, so the caller also sleeps until [`Queue::next_due`].
+    async fn changed(&self, route: Route);
+
+    /// When to ask for a claim again, as of the last commit: at once ([`Timestamp::MIN`]) when a head is ready, else
+    /// when the next head falls due; `None` when only a change can bring work. For a paused destination, the end of its
+    /// pause, or `None` if it has no end.
+    fn next_due(&self, route: Route) -> Option<Timestamp>;
+
+    /// The conversations of these tickets, present and former, as far as they are known; in no order.
+    async fn conversations_on(&self, tickets: &[TicketRef]) -> Result<Vec<(TicketRef, Conversation)>, StoreError>;
+
+    /// The key of this customer's conversation on this line: the key that a known name leads to, or else the key that
+    /// the customer's first text would make. Nothing is written.
+    async fn key_of(&self, customer: &Customer, ends: Ends, line: Option<&str>) -> Result<ConversationKey, StoreError>;
+
+    /// Reports that are to be weighed by now, in the order in which they fell due.
+    ///
+    /// # Errors
+    /// As every call.
+    async fn due_reports(&self, now: Timestamp, limit: usize) -> Result<Vec<Kept>, StoreError>;
+
+    /// When the next report is to be weighed, as of the last commit.
+    fn next_report_due(&self) -> Option<Timestamp>;
+
+    /// Waits until a commit may have made a report due. As [`Queue::changed`], for one caller at a time.
+    async fn reports_changed(&self);
+
+    /// Records the fate of a report, durably and in one commit with its consequences: the receipt of the delivery,
+    /// the note that is owed, the text that is taken in. A report that is gone by now changes nothing, and neither does one
+    /// about a delivery that is gone.
+    ///
+    /// A delivery in doubt of which all parts are known to be out is looked at again at once.
+    ///
+    /// # Errors
+    /// [`StoreError::BacklogFull`] and [`StoreError::DiskLow`] for a text that is taken in.
+    async fn weigh(&self, report: u64, fate: Fate, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The span of time missing from the store, if it was put back from a backup within the last 30 days.
+    fn lost_time(&self) -> Option<LostTime>;
+
+    /// Whether the event `id` may have been accepted after `than`, which is one of this store's. An id that the store
+    /// never gave out is of an earlier store or, after a lost time, of that time.
+    fn may_be_later(&self, id: EventId, than: EventId) -> bool;
+
+    /// Drops deliveries settled longer ago than `settled_for`, with their events, and dedupe keys older than
+    /// `keys_for`; returns how many of both. A date tells an age only after the clock ran for that long without being
+    /// set ([`Queue::time_was_set`]); a date that far ahead of `now` then comes from a wrong clock, and counts as
+    /// older. Drops surplus audit entries as well. The steps are small, so that other calls hardly wait; after a failed
+    /// or stopped step the next call goes on.
+    async fn expire(&self, now: Timestamp, settled_for: Duration, keys_for: Duration) -> Result<u64, StoreError>;
+
+    /// Records durably that the clock was set before `now`, so that no earlier date tells an age. An opening does the
+    /// same when its time does not follow the dates in the store.
+    async fn time_was_set(&self, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Rewrites the store's files beside all other calls and deletes the old ones. After [`Compaction::Now`] returns,
+    /// no record dropped before the call can be read from the files, unless the disk had no room for a copy: then the
+    /// log says so and the files stay. Lists under way are finished first.
+    async fn compact(&self, when: Compaction) -> Result<(), StoreError>;
+}
