@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -18,7 +18,6 @@ use url::Url;
 use crate::clock::Clock;
 use crate::config::{self, Config, Credentials, Faults, StoreUrl, Warning};
 use crate::domain::account::{AccountId, Ends};
-use crate::domain::budget::Budgets;
 use crate::domain::inbound::Arrivals;
 use crate::http::{
     Console, ConsoleOptions, Inbound, Memory, OperatorState, PublicState, operator_router, public_router,
@@ -396,13 +395,13 @@ async fn finish(what: &str, task: &mut JoinHandle<()>, deadline: Duration) {
 /// A client for the account at this address.
 pub(crate) fn zendesk(url: &Url, credentials: &Credentials, transport: Arc<dyn Transport>, clock: &Clock) -> Zendesk {
     let options = ZendeskOptions { url: url.clone(), auth: zendesk_auth(credentials) };
-    Zendesk::new(options, transport, Arc::new(Mutex::new(Budgets::new())), clock.clone())
+    Zendesk::new(options, transport, clock.clone())
 }
 
 /// A client for the configured workspace.
 pub(crate) fn braze(config: &config::Braze, transport: Arc<dyn Transport>, clock: &Clock) -> Braze {
     let options = BrazeOptions { url: config.url.clone(), api_key: config.api_key.clone() };
-    Braze::new(options, transport, Arc::new(Mutex::new(Budgets::new())), clock.clone())
+    Braze::new(options, transport, clock.clone())
 }
 
 /// Whether the operator has paused a destination: the store knows.

@@ -3,6 +3,7 @@
 pub mod checkup;
 mod client;
 pub mod currents;
+mod limits;
 pub mod recipe;
 pub mod setup;
 pub mod source;

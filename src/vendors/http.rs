@@ -22,8 +22,8 @@ pub use personal::Personal;
 mod attempt;
 pub(crate) mod error_phrases;
 pub(crate) mod exchange;
+pub(crate) mod headers;
 mod large;
-pub(crate) mod limits;
 pub mod media;
 #[cfg(feature = "oidc")]
 pub mod oidc;

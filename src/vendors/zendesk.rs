@@ -2,6 +2,7 @@
 
 pub mod checkup;
 mod client;
+mod limits;
 mod oauth;
 mod search;
 pub mod setup;

@@ -3,7 +3,7 @@
 //! A claim never waits inside: work that needs room in a rate budget, or a vendor that does not answer, is not
 //! claimed before it can go. So only work takes a place, and hundreds of tickets that hang leave places for others.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,7 +14,6 @@ use tracing::{error, info, warn};
 
 use crate::domain::account::{AccountId, Direction, End, Route};
 use crate::domain::breaker::Breaker;
-use crate::domain::event::TicketId;
 use crate::domain::lanes::{Gates, Need};
 use crate::domain::retry::later;
 use crate::store::Terms;
@@ -159,12 +158,8 @@ impl Worker {
             gates = gates.shut(need);
             opens_at = [opens_at, Some(at)].into_iter().flatten().min();
         }
-        let budgets = self.zendesk.budgets();
-        let is_short = move |ticket: TicketId, waiting: usize| {
-            // A poisoned lock here holds numbers that are still numbers.
-            budgets.lock().unwrap_or_else(PoisonError::into_inner).is_short(ticket, waiting, now)
-        };
-        (Terms { merge_up_to: MERGE_MAX, gates, is_short: Arc::new(is_short) }, opens_at)
+        let is_short = Arc::new(self.zendesk.is_short(now));
+        (Terms { merge_up_to: MERGE_MAX, gates, is_short }, opens_at)
     }
 
     /// Waits until the store has changed, the next head falls due, or `stop`. The store keeps a change that comes

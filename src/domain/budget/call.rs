@@ -1,41 +1,118 @@
-//! The calls that a budget counts, and the pools that they draw on. It never counts.
+//! The description of a vendor's limits, as values: pools, kinds of calls, and the pools on which each kind draws. Never
+//! counts, and never knows which vendor it describes.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
-use crate::domain::account::End;
-use crate::domain::ids::TicketId;
+use jiff::SignedDuration;
+
+use crate::domain::lanes::Need;
+
+/// A limit that several calls share and that answers may name. Each is a `static` of its vendor, and is told from others
+/// by its address.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// The calls that it counts, as a plural.
+    pub name: &'static str,
+    /// The same behind a number: `calls` where the name is `all calls`.
+    pub counted: &'static str,
+    /// Calls in a period, until an answer tells better.
+    pub calls: u32,
+    /// The period.
+    pub period: Duration,
+    /// Whether it counts the calls about each ticket or user apart.
+    pub is_each: bool,
+    /// The pool of which it is a quarter. Operators are not shown it.
+    pub quarter_of: Option<&'static Self>,
+    /// How far ahead its calls may be booked before no further work that needs it is begun.
+    pub ahead: SignedDuration,
+}
+
+impl Pool {
+    /// A pool that counts all its calls together.
+    #[must_use]
+    pub const fn new(name: &'static str, calls: u32, period: Duration) -> Self {
+        Self { name, counted: name, calls, period, is_each: false, quarter_of: None, ahead: SignedDuration::ZERO }
+    }
+
+    /// A pool that counts the calls about each ticket or user apart.
+    #[must_use]
+    pub const fn each(name: &'static str, calls: u32, period: Duration) -> Self {
+        Self { is_each: true, ..Self::new(name, calls, period) }
+    }
+}
+
+/// A pool on which a call draws.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// The pool.
+    pub pool: &'static Pool,
+    /// Whether a quarter of the pool is left for other calls.
+    pub leaves_quarter: bool,
+}
+
+impl Draw {
+    /// The whole pool.
+    #[must_use]
+    pub const fn on(pool: &'static Pool) -> Self {
+        Self { pool, leaves_quarter: false }
+    }
+
+    /// Three quarters of the pool.
+    #[must_use]
+    pub const fn on_three_quarters_of(pool: &'static Pool) -> Self {
+        Self { pool, leaves_quarter: true }
+    }
+}
+
+/// Calls that a vendor limits alike.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CallKind {
+    /// Its name, for people who debug.
+    pub name: &'static str,
+    /// The pools on which it draws, the widest first.
+    pub draws: &'static [Draw],
+    /// The pool that a refusal holds: the narrowest that the refusal can concern.
+    pub refusal_holds: &'static Pool,
+    /// The pool of which the general headers of an answer tell; `None` where they may tell of another one.
+    pub told: Option<&'static Pool>,
+}
 
 /// A call that is about to be made, as its budget sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// A read (or an upload) at Zendesk that counts against the account only.
-    ZendeskRead,
-    /// A call to Zendesk with a limit of its own that the bridge stays far below (search, audits, settings). Its
-    /// headers may speak of that limit.
-    ZendeskSearch,
-    /// A search for a user, which counts against the account only.
-    ZendeskSearchUsers,
-    /// The list of tickets: 100 a minute.
-    ZendeskListTickets,
-    /// A new ticket.
-    ZendeskCreateTicket,
-    /// An update of this ticket: 30 in ten minutes, and 100 a minute for all tickets together.
-    ZendeskUpdateTicket(TicketId),
-    /// A note of the bridge's own on this ticket: an update that draws on the notes' share as well.
-    ZendeskNote(TicketId),
-    /// The upsert of this user: 5 a minute, and one a second for all users together.
-    ZendeskSaveUser(UserKey),
-    /// A message to one customer: 250,000 an hour.
-    BrazeSend,
-    /// Reading profiles: 250 a minute for most workspaces.
-    BrazeExport,
-    /// Any other read at Braze: 250,000 an hour.
-    BrazeRead,
+pub struct Call {
+    /// Its kind.
+    pub kind: &'static CallKind,
+    /// The ticket or user that it is about, for pools that count each apart.
+    pub key: Option<u64>,
+}
+
+impl Call {
+    /// A call that is about no ticket or user of its own.
+    #[must_use]
+    pub const fn of(kind: &'static CallKind) -> Self {
+        Self { kind, key: None }
+    }
+
+    /// A call about this ticket or user.
+    #[must_use]
+    pub const fn about(kind: &'static CallKind, key: u64) -> Self {
+        Self { kind, key: Some(key) }
+    }
+}
+
+/// A vendor's limits.
+#[derive(Debug)]
+pub struct Limits {
+    /// All pools, the widest first. The first is the main one.
+    pub pools: &'static [&'static Pool],
+    /// The pools that must have room before work with this need is begun.
+    pub needs: fn(Need) -> &'static [Draw],
 }
 
 /// Stands for a user in a budget without keeping the user's identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct UserKey(pub(super) u64);
+pub struct UserKey(u64);
 
 impl UserKey {
     /// The key of the user whom this text names: an external id or an e-mail address.
@@ -43,75 +120,11 @@ impl UserKey {
     pub fn of(name: &str) -> Self {
         Self(hashed(&name))
     }
-}
 
-/// A limit that several calls share and that answers may name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pool {
-    /// All of Zendesk's Support API, per minute.
-    ZendeskAccount,
-    /// Ticket lists, per minute.
-    ZendeskLists,
-    /// New tickets, per minute.
-    ZendeskCreates,
-    /// Ticket updates, per minute.
-    ZendeskUpdates,
-    /// The share of the ticket updates that the bridge's own notes may take, per minute.
-    ZendeskNotes,
-    /// User upserts, per second.
-    ZendeskUserSaves,
-    /// Braze's single sends, per hour.
-    BrazeSends,
-    /// Braze's profile exports, per minute.
-    BrazeExports,
-    /// Other reads at Braze, per hour.
-    BrazeReads,
-}
-
-impl Pool {
-    /// The calls that it counts, as a plural.
+    /// The key as a number.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ZendeskAccount => "all calls",
-            Self::ZendeskLists => "ticket lists",
-            Self::ZendeskCreates => "new tickets",
-            Self::ZendeskUpdates => "ticket updates",
-            Self::ZendeskNotes => "notes",
-            Self::ZendeskUserSaves => "user saves",
-            Self::BrazeSends => "texts",
-            Self::BrazeExports => "profile exports",
-            Self::BrazeReads => "other reads",
-        }
-    }
-}
-
-/// A vendor's pools that operators see, the widest first.
-pub(super) fn pools_of(end: End) -> &'static [Pool] {
-    match end {
-        End::Desk => &[
-            Pool::ZendeskAccount,
-            Pool::ZendeskLists,
-            Pool::ZendeskCreates,
-            Pool::ZendeskUpdates,
-            Pool::ZendeskUserSaves,
-        ],
-        End::Carrier => &[Pool::BrazeSends, Pool::BrazeReads, Pool::BrazeExports],
-    }
-}
-
-/// The pools that a call draws on.
-pub(super) fn pools(call: Call) -> &'static [Pool] {
-    match call {
-        Call::ZendeskRead | Call::ZendeskSearch | Call::ZendeskSearchUsers => &[Pool::ZendeskAccount],
-        Call::ZendeskListTickets => &[Pool::ZendeskAccount, Pool::ZendeskLists],
-        Call::ZendeskCreateTicket => &[Pool::ZendeskAccount, Pool::ZendeskCreates],
-        Call::ZendeskUpdateTicket(_) => &[Pool::ZendeskAccount, Pool::ZendeskUpdates],
-        Call::ZendeskNote(_) => &[Pool::ZendeskAccount, Pool::ZendeskUpdates, Pool::ZendeskNotes],
-        Call::ZendeskSaveUser(_) => &[Pool::ZendeskAccount, Pool::ZendeskUserSaves],
-        Call::BrazeSend => &[Pool::BrazeSends],
-        Call::BrazeExport => &[Pool::BrazeExports],
-        Call::BrazeRead => &[Pool::BrazeReads],
+    pub const fn number(self) -> u64 {
+        self.0
     }
 }
 

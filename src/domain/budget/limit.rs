@@ -5,41 +5,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::call::Pool;
-
-/// The calls that a limit counts together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counted {
-    /// All calls of a pool.
-    Pool(Pool),
-    /// Updates of one ticket.
-    OneTicket,
-    /// Notes of the bridge's own on one ticket.
-    NotesOnOneTicket,
-    /// Upserts of one user.
-    OneUser,
-}
-
-impl Counted {
-    /// Its name in the plural.
-    fn plural(self) -> &'static str {
-        match self {
-            Self::Pool(Pool::ZendeskAccount) => "calls",
-            Self::Pool(pool) => pool.name(),
-            Self::OneTicket => "updates of one ticket",
-            Self::NotesOnOneTicket => "notes on one ticket",
-            Self::OneUser => "saves of one user",
-        }
-    }
-}
-
 /// A limit, as operators read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// The most calls in a period.
     pub calls: u32,
-    /// The calls that count.
-    pub counted: Counted,
+    /// The calls that count, as a plural.
+    pub counted: &'static str,
     /// The period.
     pub period: Duration,
     /// Whether the vendor has refused a call for it (429). Otherwise the bridge's own count or an answer's numbers hold
@@ -62,7 +34,7 @@ impl Limit {
 /// As in `30 updates of one ticket in 10 minutes`.
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let many = self.counted.plural();
+        let many = self.counted;
         let counted = if self.calls == 1 { many.strip_suffix('s').unwrap_or(many) } else { many };
         write!(f, "{} {counted} {}", self.calls, a_period(self.period))
     }
@@ -98,17 +70,17 @@ mod tests {
         let limit =
             |calls, counted, seconds| Limit { calls, counted, period: Duration::from_secs(seconds), is_refusal: false };
         for (limit, told) in [
-            (limit(30, Counted::OneTicket, 600), "30 updates of one ticket in 10 minutes"),
-            (limit(10, Counted::NotesOnOneTicket, 600), "10 notes on one ticket in 10 minutes"),
-            (limit(5, Counted::OneUser, 60), "5 saves of one user a minute"),
-            (limit(700, Counted::Pool(Pool::ZendeskAccount), 60), "700 calls a minute"),
-            (limit(100, Counted::Pool(Pool::ZendeskUpdates), 60), "100 ticket updates a minute"),
-            (limit(1, Counted::Pool(Pool::ZendeskUserSaves), 1), "1 user save a second"),
-            (limit(250_000, Counted::Pool(Pool::BrazeSends), 3600), "250000 texts an hour"),
+            (limit(30, "updates of one ticket", 600), "30 updates of one ticket in 10 minutes"),
+            (limit(10, "notes on one ticket", 600), "10 notes on one ticket in 10 minutes"),
+            (limit(5, "saves of one user", 60), "5 saves of one user a minute"),
+            (limit(700, "calls", 60), "700 calls a minute"),
+            (limit(100, "ticket updates", 60), "100 ticket updates a minute"),
+            (limit(1, "user saves", 1), "1 user save a second"),
+            (limit(250_000, "texts", 3600), "250000 texts an hour"),
         ] {
             assert_eq!(limit.to_string(), told);
-            assert_eq!(limit.said("Zendesk"), format!("Zendesk's limit of {told} is reached"));
-            assert_eq!(Limit { is_refusal: true, ..limit }.said("Zendesk"), "Zendesk answered 429");
+            assert_eq!(limit.said("Desk"), format!("Desk's limit of {told} is reached"));
+            assert_eq!(Limit { is_refusal: true, ..limit }.said("Desk"), "Desk answered 429");
         }
     }
 }

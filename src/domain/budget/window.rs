@@ -7,26 +7,26 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::call::{Call, Pool};
-use super::limit::{Counted, Limit, Reached};
+use super::limit::{Limit, Reached};
 
-/// The longest that a vendor's hint may hold a pool: Braze's hour, because no vendor counts by a longer period.
+/// The longest that a vendor's hint may hold a pool: an hour, because no vendor counts by a longer period.
 pub const HOLD_MAX: Duration = Duration::from_secs(3600);
 
 /// The shortest hold: a hint of "now" or of the past must not make a busy loop.
 pub const HOLD_MIN: Duration = Duration::from_secs(1);
 
-/// How long a `remaining` without a reset time is believed, and how long a refusal without a hint holds. Zendesk counts
-/// by the minute; a sixth of it is soon enough to notice and late enough not to hammer.
+/// How long a `remaining` without a reset time is believed, and how long a refusal without a hint holds. The usual period
+/// is a minute; a sixth of it is soon enough to notice and late enough not to hammer.
 pub(super) const HOLD_UNTOLD: Duration = Duration::from_secs(10);
 
-/// The largest limit believed. Zendesk's highest is 100,000 a minute, Braze's 250,000 an hour.
+/// The largest limit believed. The highest published ones are 100,000 a minute and 250,000 an hour.
 const LIMIT_MAX: u32 = 1_000_000;
 
 /// The number of slices of a period: a freed place is noticed at most a thirtieth of the period late.
 const SLICES: i64 = 30;
 
-/// How many tickets or users are counted at once. Zendesk lets 100 updates a minute through, so no more than 1,000
-/// tickets can have been written in ten minutes on the usual plan, 3,000 on the largest.
+/// How many tickets or users are counted at once. A desk lets 100 updates a minute through, so no more than 1,000 tickets
+/// can have been written in ten minutes on the usual plan, 3,000 on the largest.
 pub(super) const KEYS_MAX: usize = 4096;
 
 /// Two reset times this close mean the same window of the vendor: `reset` is given in whole seconds.
@@ -43,7 +43,7 @@ const EXPECTED_MAX: usize = 4096;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Told {
     /// The pool.
-    pub pool: Pool,
+    pub pool: &'static Pool,
     /// Calls per period; a zero is ignored.
     pub limit: Option<u64>,
     /// Calls left in the vendor's present window.
@@ -157,12 +157,11 @@ impl Window {
     /// The index at which the call is expected. A call that names its ticket or user is recognised; of other calls, any
     /// that is due will do.
     fn own(&self, call: Call, now: Timestamp) -> Option<usize> {
-        let is_named = matches!(call, Call::ZendeskUpdateTicket(_) | Call::ZendeskNote(_) | Call::ZendeskSaveUser(_));
-        self.expected.iter().position(|(at, expected)| *expected == call && (is_named || *at <= now))
+        self.expected.iter().position(|(at, expected)| *expected == call && (call.key.is_some() || *at <= now))
     }
 
     /// The limit that it keeps, as people are told of it.
-    pub(super) fn limit(&self, counted: Counted) -> Limit {
+    pub(super) fn limit(&self, counted: &'static str) -> Limit {
         Limit { calls: self.capacity, counted, period: self.period(), is_refusal: self.held_until.is_some() }
     }
 
@@ -266,14 +265,14 @@ impl Window {
 /// One [`Window`] for each key used lately.
 #[derive(Clone, Debug)]
 pub(super) struct Keyed {
-    counted: Counted,
+    counted: &'static str,
     fresh: Window,
     pub(super) windows: HashMap<u64, Window>,
 }
 
 impl Keyed {
-    pub(super) fn new(counted: Counted, capacity: u32, period: Duration) -> Self {
-        Self { counted, fresh: Window::new(capacity, period), windows: HashMap::new() }
+    pub(super) fn new(pool: &Pool) -> Self {
+        Self { counted: pool.counted, fresh: Window::new(pool.calls, pool.period), windows: HashMap::new() }
     }
 
     /// The limit of this key, if it is reached.

@@ -319,7 +319,7 @@ mod tests {
 
     use super::*;
     use crate::domain::account::Ends;
-    use crate::domain::budget::{Counted, Limit};
+    use crate::domain::budget::Limit;
     use crate::domain::operator::{Access, Operator};
     use crate::http::testing::{delivery, noon};
 
@@ -354,7 +354,7 @@ mod tests {
 
     fn reached(seconds: i64) -> Reached {
         let period = Duration::from_secs(600);
-        let limit = Limit { calls: 30, counted: Counted::OneTicket, period, is_refusal: false };
+        let limit = Limit { calls: 30, counted: "updates of one ticket", period, is_refusal: false };
         Reached { limit, until: ago(-seconds) }
     }
 

@@ -213,7 +213,7 @@ fn budget(level: &Level, now: Timestamp) -> Budget {
         1..25 => "warn",
         _ => "good",
     };
-    Budget { name: level.pool.name(), left, percent, tone }
+    Budget { name: level.name, left, percent, tone }
 }
 
 /// Every state; first those that need the operator.
@@ -278,14 +278,8 @@ mod tests {
 
     #[test]
     fn a_budget_says_how_much_is_left_and_when_there_is_more() {
-        use crate::domain::budget::Pool;
-        let level = |left, opens_at| Level {
-            pool: Pool::ZendeskAccount,
-            left,
-            of: 700,
-            period: Duration::from_secs(60),
-            opens_at,
-        };
+        let level =
+            |left, opens_at| Level { name: "all calls", left, of: 700, period: Duration::from_secs(60), opens_at };
         let now = crate::http::testing::noon();
         let soon = now.checked_add(jiff::SignedDuration::from_secs(9)).ok();
         for (level, left, percent, tone) in [

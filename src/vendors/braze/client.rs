@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::clock::Clock;
-use crate::domain::account::End;
 use crate::domain::breaker::Breaker;
-use crate::domain::budget::{Budgets, Call, Level, Reached, UserKey};
+use crate::domain::budget::{Budgets, Level, Reached, UserKey};
 use crate::domain::cause;
 use crate::domain::lanes::Need;
 use crate::domain::refusals::Object;
+use crate::vendors::braze::limits::{self, LIMITS};
 use crate::vendors::http::exchange::{Answer, Effect, Exchange, Request, secret_header};
 use crate::vendors::http::{Failure, Held, Transport, error_phrases};
 
@@ -56,19 +56,15 @@ pub enum Recipient {
 }
 
 impl Braze {
-    /// A client; nothing is called yet.
+    /// A client with budgets of its own; nothing is called yet.
     #[must_use]
-    pub fn new(
-        options: BrazeOptions,
-        transport: Arc<dyn Transport>,
-        budgets: Arc<Mutex<Budgets>>,
-        clock: Clock,
-    ) -> Self {
+    pub fn new(options: BrazeOptions, transport: Arc<dyn Transport>, clock: Clock) -> Self {
         let exchange = Exchange {
             vendor: "Braze",
             base: options.url,
             transport,
-            budgets,
+            budgets: Arc::new(Mutex::new(Budgets::new(&LIMITS))),
+            told: limits::told,
             breaker: Mutex::default(),
             clock,
             tells_time: false,
@@ -92,13 +88,13 @@ impl Braze {
     /// The calls left under each of Braze's limits.
     #[must_use]
     pub fn levels(&self) -> Vec<Level> {
-        self.exchange.levels(End::Carrier)
+        self.exchange.levels()
     }
 
     /// The limits of Braze that hold calls back now.
     #[must_use]
     pub fn reached(&self) -> Vec<Reached> {
-        self.exchange.reached(End::Carrier)
+        self.exchange.reached()
     }
 
     /// When the rate budget has room for work with this need; `None` means now.
@@ -121,7 +117,7 @@ impl Braze {
     /// when Braze accepted the request but reported problems: the message may have gone out, so a repetition could
     /// reach the customer twice. [`Failure::Broke`] where Braze failed with the request in hand.
     pub async fn trigger_send(&self, body: &Value) -> Result<Sent, Failure> {
-        let request = Request::post(Call::BrazeSend, Effect::Lasting, "/campaigns/trigger/send", body)
+        let request = Request::post(limits::SEND, Effect::Lasting, "/campaigns/trigger/send", body)
             .about(Object::Recipient(recipient_key(&body["recipients"][0])));
         let (answer, json) = self.call(&request).await?;
         let message = json["message"].as_str();
@@ -154,7 +150,7 @@ impl Braze {
             Recipient::External(id) => ("external_id", id, json!({"external_ids": [id], "fields_to_export": fields})),
             Recipient::Braze(id) => ("braze_id", id, json!({"braze_id": id, "fields_to_export": fields})),
         };
-        let request = Request::post(Call::BrazeExport, Effect::None, "/users/export/ids", &body)
+        let request = Request::post(limits::EXPORT, Effect::None, "/users/export/ids", &body)
             .about(Object::Recipient(UserKey::of(id)));
         let (answer, json) = self.call(&request).await?;
         let Some(users) = json["users"].as_array() else {
@@ -172,7 +168,7 @@ impl Braze {
     /// As for every read. [`Failure::GiveUp`] for a group that does not exist.
     pub async fn subscription(&self, group: &str, recipient: &Recipient) -> Result<Option<bool>, Failure> {
         let Recipient::External(id) = recipient else { return Ok(None) };
-        let request = Request::get(Call::BrazeRead, "/subscription/status/get")
+        let request = Request::get(limits::READ, "/subscription/status/get")
             .query("subscription_group_id", group)
             .query("external_id[]", id.as_str());
         let (answer, json) = self.call(&request).await?;

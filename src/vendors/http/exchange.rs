@@ -14,16 +14,14 @@ use serde_json::Value;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::domain::account::End;
 use crate::domain::answer::{self, BODY_BYTES_MAX};
 use crate::domain::breaker::Breaker;
-use crate::domain::budget::{Budgets, Call, Level, Permit, Reached};
+use crate::domain::budget::{Budgets, Call, Level, Permit, Reached, Told};
 use crate::domain::cause;
-use crate::domain::event::TicketId;
 use crate::domain::lanes::Need;
 use crate::domain::refusals::Object;
 use crate::domain::retry::later;
-use crate::vendors::http::{Failure, Held, Personal, Transport, TransportError, attempt, error_phrases, limits};
+use crate::vendors::http::{Failure, Held, Personal, Transport, TransportError, attempt, error_phrases, headers};
 
 /// The delay of a call whose vendor does not answer: the longest interval between two probes of the vendor.
 const UNANSWERED_FOR: Duration = Duration::from_secs(30);
@@ -65,14 +63,13 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn get(call: Call, path: impl Into<String>) -> Self {
-        let path = path.into();
         Self {
             call,
             effect: Effect::None,
-            about: object_of(call, &path),
+            about: Object::Other(UNNAMED),
             asks_whether_it_answers: false,
             method: Method::GET,
-            path,
+            path: path.into(),
             query: Vec::new(),
             headers: Vec::new(),
             body: Bytes::new(),
@@ -102,7 +99,7 @@ impl Request {
         request.header(CONTENT_TYPE, content_type)
     }
 
-    /// Sets the object that a refusal of this request may be about, where neither the call nor the path names it.
+    /// Sets the object that a refusal of this request may be about.
     pub(crate) fn about(self, about: Object) -> Self {
         Self { about, ..self }
     }
@@ -167,7 +164,10 @@ pub(crate) struct Exchange {
     pub(crate) vendor: &'static str,
     pub(crate) base: Url,
     pub(crate) transport: Arc<dyn Transport>,
+    /// The budgets of this account alone.
     pub(crate) budgets: Arc<Mutex<Budgets>>,
+    /// Reads the vendor's limits from the headers of an answer.
+    pub(crate) told: fn(&HeaderMap, Call, Timestamp) -> Vec<Told>,
     pub(crate) breaker: Mutex<Breaker>,
     pub(crate) clock: Clock,
     /// Whether the clock learns from the vendor's `Date`.
@@ -192,14 +192,12 @@ impl Exchange {
         }
         let answer = self.send(request, Some(authorization)).await?;
         let now = self.clock.now();
-        let mut told = limits::zendesk(&answer.headers, request.call, now);
-        told.extend(limits::braze(&answer.headers, request.call));
         let mut budgets = self.budgets();
-        for told in &told {
-            budgets.learn(told, now);
+        for told in (self.told)(&answer.headers, request.call, now) {
+            budgets.learn(&told, now);
         }
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
-            let wait = limits::hint(&answer.headers, true, now);
+            let wait = headers::hint(&answer.headers, true, now);
             budgets.refused(request.call, wait.and_then(|wait| now.saturating_add(wait).ok()), now);
         }
         drop(budgets);
@@ -217,18 +215,18 @@ impl Exchange {
     }
 
     /// Whether little is left of the vendor's rate budget.
-    pub(crate) fn is_budget_low(&self, vendor: End) -> bool {
-        self.budgets().is_low(vendor, self.clock.now())
+    pub(crate) fn is_budget_low(&self) -> bool {
+        self.budgets().is_low(self.clock.now())
     }
 
     /// The calls left under each of the vendor's limits.
-    pub(crate) fn levels(&self, vendor: End) -> Vec<Level> {
-        self.budgets().levels(vendor, self.clock.now())
+    pub(crate) fn levels(&self) -> Vec<Level> {
+        self.budgets().levels(self.clock.now())
     }
 
     /// The limits that hold calls back now.
-    pub(crate) fn reached(&self, vendor: End) -> Vec<Reached> {
-        self.budgets().reached(vendor, self.clock.now())
+    pub(crate) fn reached(&self) -> Vec<Reached> {
+        self.budgets().reached(self.clock.now())
     }
 
     /// Makes the call once, without regard to budgets. Every call goes through here, and none while the vendor is
@@ -256,7 +254,7 @@ impl Exchange {
             TransportError::Lost { cause } => self.uncertain(request.effect, &format!("gave no whole answer: {cause}")),
         })?;
         let (head, body) = response.into_parts();
-        if let Some(date) = limits::date(&head.headers).filter(|_| self.tells_time) {
+        if let Some(date) = headers::date(&head.headers).filter(|_| self.tells_time) {
             self.clock.heard(date);
         }
         Ok(Answer {
@@ -295,7 +293,7 @@ impl Exchange {
             403 => self.forbidden(request, status, cause),
             // 408 and 425 refuse before reading, 423 and 409 (database collisions at Zendesk) before writing.
             408 | 409 | 423 | 425 | 429 => {
-                let after = limits::hint(&answer.headers, status == 429, self.clock.now());
+                let after = headers::hint(&answer.headers, status == 429, self.clock.now());
                 Failure::Retry { cause, after }
             }
             400..=499 => Failure::GiveUp { cause },
@@ -336,7 +334,7 @@ impl Exchange {
 
     /// The delay that the vendor asks for.
     pub(crate) fn hint(&self, answer: &Answer) -> Option<std::time::Duration> {
-        limits::hint(&answer.headers, false, self.clock.now())
+        headers::hint(&answer.headers, false, self.clock.now())
     }
 
     /// A poisoned lock holds budgets that are still usable.
@@ -381,26 +379,6 @@ impl Answer {
 
 /// The object of a call without one. A cause does not name it.
 const UNNAMED: &str = "this call";
-
-/// The object of a call, by its budget and its path.
-fn object_of(call: Call, path: &str) -> Object {
-    match call {
-        Call::ZendeskUpdateTicket(id) | Call::ZendeskNote(id) => Object::Ticket(id),
-        Call::ZendeskSaveUser(key) => Object::User(key),
-        Call::ZendeskListTickets => Object::Other("the list of tickets"),
-        Call::ZendeskCreateTicket => Object::Other("a new ticket"),
-        Call::ZendeskRead | Call::ZendeskSearch | Call::ZendeskSearchUsers => {
-            let ticket = path.strip_prefix("/api/v2/tickets/").and_then(|rest| rest.split('/').next()?.parse().ok());
-            match ticket {
-                Some(id) => Object::Ticket(TicketId(id)),
-                None if path.contains("/uploads") => Object::Other("an upload"),
-                None if path.contains("/search") => Object::Other("the search"),
-                None => Object::Other(UNNAMED),
-            }
-        }
-        Call::BrazeSend | Call::BrazeExport | Call::BrazeRead => Object::Other(UNNAMED),
-    }
-}
 
 /// An `Authorization` header that no debug output shows. `None` when the credential holds a character that no header
 /// may.

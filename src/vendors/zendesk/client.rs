@@ -17,10 +17,12 @@ use serde_json::Value;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::domain::budget::{Budgets, Call};
+use crate::domain::budget::Budgets;
 use crate::domain::event::{TicketId, UserId};
+use crate::domain::refusals::Object;
 use crate::vendors::http::exchange::{Answer, Effect, Exchange, Request, secret_header};
-use crate::vendors::http::{Failure, Held, Transport, error_phrases, limits};
+use crate::vendors::http::{Failure, Held, Transport, error_phrases, headers};
+use crate::vendors::zendesk::limits::{self, LIMITS};
 use crate::vendors::zendesk::oauth::{self, Tokens};
 use crate::vendors::zendesk::views::{self, TicketView, TicketsRead, TicketsUpdated, UserView, Written};
 
@@ -100,20 +102,16 @@ impl Credential {
 }
 
 impl Zendesk {
-    /// A client; nothing is called yet.
+    /// A client with budgets of its own; nothing is called yet.
     #[must_use]
-    pub fn new(
-        options: ZendeskOptions,
-        transport: Arc<dyn Transport>,
-        budgets: Arc<Mutex<Budgets>>,
-        clock: Clock,
-    ) -> Self {
+    pub fn new(options: ZendeskOptions, transport: Arc<dyn Transport>, clock: Clock) -> Self {
         let credential = RwLock::new(Arc::new(Credential::of(options.auth)));
         let exchange = Exchange {
             vendor: "Zendesk",
             base: options.url,
             transport,
-            budgets,
+            budgets: Arc::new(Mutex::new(Budgets::new(&LIMITS))),
+            told: limits::told,
             breaker: Mutex::default(),
             clock,
             tells_time: true,
@@ -152,7 +150,8 @@ impl Zendesk {
     pub async fn find_tickets(&self, external_id: &str) -> Result<Vec<TicketView>, Failure> {
         let mut found = Vec::new();
         for page in 1..=TICKET_PAGES_MAX {
-            let request = Request::get(Call::ZendeskListTickets, "/api/v2/tickets")
+            let request = Request::get(limits::LIST_TICKETS, "/api/v2/tickets")
+                .about(Object::Other("the list of tickets"))
                 .query("external_id", external_id)
                 .query("per_page", PAGE.to_string())
                 .query("page", page.to_string());
@@ -177,14 +176,15 @@ impl Zendesk {
         let since = since.strftime("%Y-%m-%dT%H:%M:%SZ");
         let (mut found, mut listed, mut newest, mut answered_at) = (Vec::new(), 0_usize, None, None);
         for page in 1..=TICKET_PAGES_MAX {
-            let request = Request::get(Call::ZendeskSearch, "/api/v2/search")
+            let request = Request::get(limits::SEARCH, "/api/v2/search")
+                .about(Object::Other("the search"))
                 .query("query", format!("type:ticket tags:{tag} updated>{since}"))
                 .query("sort_by", "updated_at")
                 .query("sort_order", "asc")
                 .query("per_page", PAGE.to_string())
                 .query("page", page.to_string());
             let answer = self.call(&request).await?;
-            answered_at = answered_at.or_else(|| limits::date(&answer.headers));
+            answered_at = answered_at.or_else(|| headers::date(&answer.headers));
             let tickets: Vec<views::TicketJson> = self.part(&request, &answer, "results")?;
             listed += tickets.len();
             newest = newest.max(tickets.iter().map(views::TicketJson::updated_at).max());
@@ -206,13 +206,13 @@ impl Zendesk {
     /// As for every read: never [`Failure::Lose`].
     pub async fn tickets(&self, ids: &[TicketId]) -> Result<TicketsRead, Failure> {
         let ids: Vec<String> = ids.iter().take(TICKETS_AT_ONCE).map(ToString::to_string).collect();
-        let request = Request::get(Call::ZendeskRead, "/api/v2/tickets/show_many")
+        let request = Request::get(limits::READ, "/api/v2/tickets/show_many")
             .query("ids", ids.join(","))
             .query("include", "comment_count");
         let answer = self.call(&request).await?;
         let tickets: Vec<views::TicketJson> = self.part(&request, &answer, "tickets")?;
         let tickets = tickets.into_iter().filter_map(views::TicketJson::view).collect();
-        Ok(TicketsRead { tickets, answered_at: limits::date(&answer.headers) })
+        Ok(TicketsRead { tickets, answered_at: headers::date(&answer.headers) })
     }
 
     /// One ticket, with its requester and the number of its comments.
@@ -220,8 +220,9 @@ impl Zendesk {
     /// # Errors
     /// [`Failure::NotFound`] when it does not exist or is deleted; otherwise as for every read.
     pub async fn ticket(&self, id: TicketId) -> Result<TicketView, Failure> {
-        let request = Request::get(Call::ZendeskRead, format!("/api/v2/tickets/{id}"));
-        let request = request.query("include", "users,comment_count");
+        let request = Request::get(limits::READ, format!("/api/v2/tickets/{id}"))
+            .about(Object::Ticket(id))
+            .query("include", "users,comment_count");
         let answer = self.call(&request).await?;
         let ticket: views::TicketJson = self.part(&request, &answer, "ticket")?;
         let gone = || Failure::NotFound { cause: "the ticket is deleted".into() };
@@ -239,7 +240,8 @@ impl Zendesk {
     pub async fn create_ticket(&self, body: &Value, idempotency_key: &str) -> Result<Written, Failure> {
         let key = HeaderValue::from_str(idempotency_key)
             .map_err(|_| Failure::GiveUp { cause: "the idempotency key cannot be sent".into() })?;
-        let request = Request::post(Call::ZendeskCreateTicket, Effect::Lasting, "/api/v2/tickets", body)
+        let request = Request::post(limits::CREATE_TICKET, Effect::Lasting, "/api/v2/tickets", body)
+            .about(Object::Other("a new ticket"))
             .header(HeaderName::from_static("idempotency-key"), key);
         let answer = self.call(&request).await?;
         self.written(&request, &answer)
@@ -252,7 +254,7 @@ impl Zendesk {
     /// after [`Failure::Lose`] look with [`Zendesk::find_own_write`].
     pub async fn update_ticket(&self, id: TicketId, body: &Value) -> Result<Written, Failure> {
         let path = format!("/api/v2/tickets/{id}");
-        let request = Request::put(Call::ZendeskUpdateTicket(id), Effect::Lasting, path, body);
+        let request = Request::put(limits::update_ticket(id), Effect::Lasting, path, body).about(Object::Ticket(id));
         let answer = self.call(&request).await?;
         self.written(&request, &answer)
     }
@@ -262,7 +264,8 @@ impl Zendesk {
     /// # Errors
     /// As for [`Zendesk::update_ticket`].
     pub async fn note_on_ticket(&self, id: TicketId, body: &Value) -> Result<Written, Failure> {
-        let request = Request::put(Call::ZendeskNote(id), Effect::Lasting, format!("/api/v2/tickets/{id}"), body);
+        let path = format!("/api/v2/tickets/{id}");
+        let request = Request::put(limits::note(id), Effect::Lasting, path, body).about(Object::Ticket(id));
         let answer = self.call(&request).await?;
         self.written(&request, &answer)
     }
@@ -291,8 +294,9 @@ impl Zendesk {
     pub async fn upload(&self, file_name: &str, content_type: &str, bytes: Bytes) -> Result<String, Failure> {
         let content_type = HeaderValue::from_str(content_type)
             .map_err(|_| Failure::GiveUp { cause: "the content type of the file cannot be sent".into() })?;
-        let request =
-            Request::post_bytes(Call::ZendeskRead, "/api/v2/uploads", content_type, bytes).query("filename", file_name);
+        let request = Request::post_bytes(limits::READ, "/api/v2/uploads", content_type, bytes)
+            .about(Object::Other("an upload"))
+            .query("filename", file_name);
         let answer = self.call(&request).await?;
         let upload: Value = self.part(&request, &answer, "upload")?;
         let token = upload["token"].as_str().filter(|token| !token.is_empty());

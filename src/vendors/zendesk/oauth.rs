@@ -13,9 +13,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::domain::budget::Call;
 use crate::vendors::http::exchange::{Answer, Effect, Exchange, Request, secret_header};
 use crate::vendors::http::{Failure, Personal, error_phrases};
+use crate::vendors::zendesk::limits;
 
 /// The life asked for: long enough that renewals are rare, short enough that a stolen token is soon worthless.
 const LIFE_SECONDS: i64 = 7200;
@@ -123,7 +123,7 @@ impl Tokens {
             "scope": self.scope,
             "expires_in": LIFE_SECONDS,
         });
-        let request = Request::post(Call::ZendeskRead, Effect::None, "/oauth/tokens", &body);
+        let request = Request::post(limits::READ, Effect::None, "/oauth/tokens", &body);
         let answer = exchange.send(&request, None).await?;
         if !answer.status.is_success() {
             exchange.hear(&request, &answer);

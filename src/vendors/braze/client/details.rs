@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Braze;
-use crate::domain::budget::Call;
+use crate::vendors::braze::limits;
 use crate::vendors::http::exchange::{Effect, Request};
-use crate::vendors::http::{Failure, limits};
+use crate::vendors::http::{Failure, headers};
 
 /// An external id that no customer has, for an export that should find nothing.
 const NOBODY: &str = "tandem-check-nobody";
@@ -43,7 +43,7 @@ impl Braze {
     /// that this host does not know, with 403 for a key without the permission.
     pub async fn campaign(&self, id: &str) -> Result<CampaignView, Failure> {
         let request =
-            Request::get(Call::BrazeRead, "/campaigns/details").query("campaign_id", id).asking_whether_it_answers();
+            Request::get(limits::READ, "/campaigns/details").query("campaign_id", id).asking_whether_it_answers();
         let (answer, json) = self.call(&request).await?;
         let texts = |value: &Value| -> Vec<String> {
             value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
@@ -57,7 +57,7 @@ impl Braze {
             schedule: json["schedule_type"].as_str().unwrap_or_default().to_owned(),
             channels: texts(&json["channels"]),
             bodies: messages.filter_map(|message| message["body"].as_str()).map(str::to_owned).collect(),
-            answered_at: limits::date(&answer.headers),
+            answered_at: headers::date(&answer.headers),
         })
     }
 
@@ -67,7 +67,7 @@ impl Braze {
     /// As for every read; [`Failure::Pause`] with 403 when the key may not.
     pub async fn may_export(&self) -> Result<(), Failure> {
         let body = json!({"external_ids": [NOBODY], "fields_to_export": ["external_id"]});
-        let request = Request::post(Call::BrazeExport, Effect::None, "/users/export/ids", &body);
+        let request = Request::post(limits::EXPORT, Effect::None, "/users/export/ids", &body);
         self.call(&request).await.map(drop)
     }
 }

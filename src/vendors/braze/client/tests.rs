@@ -15,7 +15,7 @@ fn start() -> Timestamp {
 
 fn client(url: &Url, clock: &Clock) -> Braze {
     let options = BrazeOptions { url: url.clone(), api_key: "k3y".into() };
-    Braze::new(options, Arc::new(HttpTransport::new().unwrap()), Arc::default(), clock.clone())
+    Braze::new(options, Arc::new(HttpTransport::new().unwrap()), clock.clone())
 }
 
 fn braze(url: &Url) -> Braze {

@@ -13,9 +13,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Credential, PAGE, Zendesk};
-use crate::domain::budget::Call;
 use crate::vendors::http::exchange::{Effect, Request};
-use crate::vendors::http::{Failure, limits};
+use crate::vendors::http::{Failure, headers};
+use crate::vendors::zendesk::limits;
 
 /// Pages of one list of settings that are read. Accounts have far fewer than 1000 triggers or webhooks.
 const SETTINGS_PAGES_MAX: usize = 10;
@@ -134,11 +134,11 @@ impl Zendesk {
     /// # Errors
     /// As for every read.
     pub async fn me(&self) -> Result<Me, Failure> {
-        let request = Request::get(Call::ZendeskRead, "/api/v2/users/me").asking_whether_it_answers();
+        let request = Request::get(limits::READ, "/api/v2/users/me").asking_whether_it_answers();
         let answer = self.call(&request).await?;
         let user: Value = self.part(&request, &answer, "user")?;
         let role = user["role"].as_str().unwrap_or_default().to_owned();
-        Ok(Me { id: user["id"].as_u64(), role, answered_at: limits::date(&answer.headers) })
+        Ok(Me { id: user["id"].as_u64(), role, answered_at: headers::date(&answer.headers) })
     }
 
     /// The scopes that were asked for and not given; empty where Zendesk does not say which it gave.
@@ -182,7 +182,7 @@ impl Zendesk {
     /// # Errors
     /// As for every read.
     pub async fn trigger_definitions(&self) -> Result<Value, Failure> {
-        let request = Request::get(Call::ZendeskSearch, "/api/v2/triggers/definitions");
+        let request = Request::get(limits::SEARCH, "/api/v2/triggers/definitions");
         let answer = self.call(&request).await?;
         self.part(&request, &answer, "definitions")
     }
@@ -200,7 +200,7 @@ impl Zendesk {
     /// # Errors
     /// As for every read.
     pub async fn signing_secret(&self, webhook: &str) -> Result<SecretString, Failure> {
-        let request = Request::get(Call::ZendeskSearch, format!("/api/v2/webhooks/{webhook}/signing_secret"));
+        let request = Request::get(limits::SEARCH, format!("/api/v2/webhooks/{webhook}/signing_secret"));
         let answer = self.call(&request).await?;
         let shown: Value = self.part(&request, &answer, "signing_secret")?;
         let secret = shown["secret"].as_str().filter(|secret| !secret.is_empty()).map(SecretString::from);
@@ -220,7 +220,7 @@ impl Zendesk {
             "payload": payload.to_string(),
         });
         let body = json!({ "request": sample });
-        let request = Request::post(Call::ZendeskSearch, Effect::None, "/api/v2/webhooks/test", &body)
+        let request = Request::post(limits::SEARCH, Effect::None, "/api/v2/webhooks/test", &body)
             .query("webhook_id", webhook.id.as_str());
         let answer = self.call(&request).await?;
         let response: Value = self.part(&request, &answer, "response")?;
@@ -233,7 +233,7 @@ impl Zendesk {
     /// # Errors
     /// As for every write.
     pub async fn write(&self, write: &Write) -> Result<Option<String>, Failure> {
-        let request = Request::write(Call::ZendeskSearch, write.method.clone(), &write.path, write.body.as_ref());
+        let request = Request::write(limits::SEARCH, write.method.clone(), &write.path, write.body.as_ref());
         let answer = self.call(&request).await?;
         // `{"trigger": {…}}`. A change to a webhook and a deletion have an empty answer.
         let made = answer.json.as_ref().and_then(Value::as_object).and_then(|json| json.values().next());
@@ -248,7 +248,7 @@ impl Zendesk {
     async fn settings<T: for<'a> Deserialize<'a>>(&self, path: &str, name: &str) -> Result<Vec<T>, Failure> {
         let (mut found, mut cursor) = (Vec::new(), None::<String>);
         for _ in 0..SETTINGS_PAGES_MAX {
-            let request = Request::get(Call::ZendeskSearch, path).query("page[size]", PAGE.to_string());
+            let request = Request::get(limits::SEARCH, path).query("page[size]", PAGE.to_string());
             let request = match &cursor {
                 Some(cursor) => request.query("page[after]", cursor.as_str()),
                 None => request,

@@ -7,10 +7,11 @@
 use serde_json::Value;
 
 use super::{COMMENTS_AT_ONCE, PAGE, Zendesk, users};
-use crate::domain::budget::Call;
 use crate::domain::event::{CommentId, EventId, TicketId};
+use crate::domain::refusals::Object;
 use crate::vendors::http::Failure;
 use crate::vendors::http::exchange::{Answer, Request};
+use crate::vendors::zendesk::limits;
 use crate::vendors::zendesk::views::{self, CommentView, Written};
 
 /// The page sizes after an answer was too long. A comment is 64 kB at most and comes in three forms, so a single one
@@ -54,7 +55,7 @@ impl Zendesk {
     /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
     pub async fn find_own_write(&self, id: TicketId, event: EventId) -> Result<Option<Written>, Failure> {
         let event = event.to_string();
-        let mut pages = Pages::of(Request::get(Call::ZendeskSearch, format!("/api/v2/tickets/{id}/audits")));
+        let mut pages = Pages::of(audits(id));
         while pages.records < RECORDS_MAX {
             let (_, audits) = self.page::<Value>(&mut pages, "audits").await?;
             if let Some(audit) = audits.iter().find(|audit| views::is_marked(audit, &event)) {
@@ -118,7 +119,7 @@ impl Zendesk {
     /// Numbers grow with time. Zendesk does not document the order of audits, so where it is not newest first, all are
     /// passed.
     async fn each_audit(&self, id: TicketId, mut look: impl FnMut(u64, &Value) -> bool) -> Result<(), Failure> {
-        let mut pages = Pages::of(Request::get(Call::ZendeskSearch, format!("/api/v2/tickets/{id}/audits")));
+        let mut pages = Pages::of(audits(id));
         let mut is_enough = false;
         while pages.records < RECORDS_MAX {
             let (_, audits) = self.page::<Value>(&mut pages, "audits").await?;
@@ -141,7 +142,8 @@ impl Zendesk {
         let mut comments: Vec<CommentView> = Vec::new();
         // Inline images are listed as attachments too, because a phone shows no HTML.
         let mut pages = Pages::of(
-            Request::get(Call::ZendeskRead, format!("/api/v2/tickets/{id}/comments"))
+            Request::get(limits::READ, format!("/api/v2/tickets/{id}/comments"))
+                .about(Object::Ticket(id))
                 .query("include", "users")
                 .query("include_inline_images", "true"),
         );
@@ -197,4 +199,9 @@ impl Zendesk {
         let missing = || self.exchange.unreadable(request, answer, "more pages but no cursor");
         cursor.map(Some).ok_or_else(missing)
     }
+}
+
+/// The list of a ticket's audits.
+fn audits(id: TicketId) -> Request {
+    Request::get(limits::SEARCH, format!("/api/v2/tickets/{id}/audits")).about(Object::Ticket(id))
 }

@@ -11,12 +11,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use crate::domain::budget::Call;
 use crate::domain::event::{CommentId, TicketId, UserId};
 use crate::vendors::http::Failure;
 use crate::vendors::http::exchange::Request;
 
 use super::{PAGE, Zendesk};
+use crate::vendors::zendesk::limits;
 
 /// Pages of webhooks that are read. Accounts have far fewer webhooks.
 const WEBHOOK_PAGES_MAX: usize = 3;
@@ -101,7 +101,7 @@ impl Zendesk {
     pub async fn webhooks_to(&self, address: &Url) -> Result<Vec<String>, Failure> {
         let (mut found, mut cursor) = (Vec::new(), None::<String>);
         for _ in 0..WEBHOOK_PAGES_MAX {
-            let request = page(Request::get(Call::ZendeskSearch, "/api/v2/webhooks"), cursor.as_deref());
+            let request = page(Request::get(limits::SEARCH, "/api/v2/webhooks"), cursor.as_deref());
             let answer = self.call(&request).await?;
             let webhooks: Vec<WebhookJson> = self.part(&request, &answer, "webhooks")?;
             found.extend(webhooks.into_iter().filter(|webhook| leads_to(&webhook.endpoint, address)).map(|w| w.id));
@@ -122,7 +122,7 @@ impl Zendesk {
         let (mut calls, mut cursor) = (Vec::new(), None::<String>);
         let path = format!("/api/v2/webhooks/{webhook}/invocations");
         for _ in 0..LOG_PAGES_MAX {
-            let request = Request::get(Call::ZendeskSearch, path.as_str())
+            let request = Request::get(limits::SEARCH, path.as_str())
                 .query("filter[from_ts]", since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
                 .query("sort", "-latest_completed_at");
             let request = page(request, cursor.as_deref());
@@ -149,7 +149,7 @@ impl Zendesk {
     /// As for [`Zendesk::invocations`].
     pub async fn lost_webhook(&self, call: &Invocation) -> Result<Option<LostWebhook>, Failure> {
         let path = format!("/api/v2/webhooks/{}/invocations/{}/attempts", call.webhook, call.id);
-        let request = Request::get(Call::ZendeskSearch, path);
+        let request = Request::get(limits::SEARCH, path);
         let answer = self.call(&request).await?;
         let attempts: Vec<Value> = self.part(&request, &answer, "attempts")?;
         Ok(attempts.iter().filter_map(|attempt| attempt["request"]["payload"].as_str()).find_map(read_body))

@@ -29,7 +29,7 @@ fn oauth() -> Auth {
 
 fn client(url: &Url, auth: Auth, clock: &Clock) -> Zendesk {
     let options = ZendeskOptions { url: url.clone(), auth };
-    Zendesk::new(options, Arc::new(HttpTransport::new().unwrap()), Arc::default(), clock.clone())
+    Zendesk::new(options, Arc::new(HttpTransport::new().unwrap()), clock.clone())
 }
 
 fn basic(url: &Url) -> Zendesk {

@@ -4,12 +4,14 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::domain::budget::{Call, UserKey};
+use crate::domain::budget::UserKey;
 use crate::domain::event::UserId;
+use crate::domain::refusals::Object;
 use crate::vendors::http::Failure;
 use crate::vendors::http::exchange::{Effect, Request};
 
 use super::{PAGE, Zendesk};
+use crate::vendors::zendesk::limits;
 use crate::vendors::zendesk::search::UserQuery;
 use crate::vendors::zendesk::views::{self, IdHolder, Saved, UserView};
 
@@ -42,7 +44,8 @@ impl Zendesk {
 
     async fn search_users(&self, by: &UserQuery) -> Result<Vec<UserView>, Failure> {
         let Some((name, value)) = by.parameter()? else { return Ok(Vec::new()) };
-        let request = Request::get(Call::ZendeskSearchUsers, "/api/v2/users/search")
+        let request = Request::get(limits::SEARCH_USERS, "/api/v2/users/search")
+            .about(Object::Other("the search"))
             .query(name, value)
             .query("per_page", PAGE.to_string());
         let answer = self.call(&request).await?;
@@ -59,7 +62,7 @@ impl Zendesk {
         let path = format!("/api/v2/users/{user}/identities");
         let identity = json!({ "identity": { "type": "email", "value": email, "skip_verify_email": true } });
         // Zendesk documents no limit of its own for this endpoint.
-        let request = Request::post(Call::ZendeskRead, Effect::Lasting, path, &identity);
+        let request = Request::post(limits::READ, Effect::Lasting, path, &identity);
         self.call(&request).await.map(drop)
     }
 
@@ -74,8 +77,9 @@ impl Zendesk {
         if let Some(fields) = user.as_object_mut() {
             fields.insert("skip_verify_email".into(), Value::Bool(true));
         }
-        let call = Call::ZendeskSaveUser(UserKey::of(name));
-        let request = Request::post(call, Effect::Lasting, "/api/v2/users/create_or_update", &json!({ "user": user }));
+        let (key, body) = (UserKey::of(name), json!({ "user": user }));
+        let request = Request::post(limits::save_user(key), Effect::Lasting, "/api/v2/users/create_or_update", &body)
+            .about(Object::User(key));
         let answer = self.call(&request).await?;
         let user: views::UserJson = self.part(&request, &answer, "user")?;
         Ok(Saved { user: user.view(), is_new: answer.status == StatusCode::CREATED })

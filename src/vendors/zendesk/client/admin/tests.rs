@@ -14,7 +14,7 @@ async fn asked(answers: Vec<Reply>) -> (Scripted, Zendesk) {
     let auth = Auth::ApiToken { email: "bot@brand.example".into(), token: "t0ken".into() };
     let options = ZendeskOptions { url: server.url.clone(), auth };
     let clock = Clock::manual("2026-11-21T12:00:00Z".parse().unwrap(), 1);
-    let zendesk = Zendesk::new(options, Arc::new(HttpTransport::new().unwrap()), Arc::default(), clock);
+    let zendesk = Zendesk::new(options, Arc::new(HttpTransport::new().unwrap()), clock);
     (server, zendesk)
 }
 
