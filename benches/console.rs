@@ -195,6 +195,7 @@ fn event(n: u64, size: Size, at: Timestamp) -> (Event, DedupeKey) {
                 email: None,
                 first_name: Some(pick(&FIRST, customer)),
                 last_name: Some(pick(&LAST, customer / 16)),
+                display_name: None,
             },
             line: None,
             text: format!("Where is my parcel number {n}? It was promised for yesterday."),

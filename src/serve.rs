@@ -221,6 +221,7 @@ async fn compose(
         roster: roster_now,
         console: Console::new(console),
         ends: worker.ends,
+        lines: Arc::clone(&worker.lines),
         gsm7: config.braze.gsm7,
     });
     let notifier = notifier(&worker, &outside, alarm_now);

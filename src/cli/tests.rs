@@ -58,6 +58,7 @@ fn running(store: ScriptedStore, token: Option<&str>) -> Running {
         roster: crate::http::testing::unchanging(Roster::new(token.map(Account::shared).into_iter().collect())),
         console: Default::default(),
         ends: Ends::FIRST,
+        lines: Arc::default(),
         gsm7: false,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

@@ -31,15 +31,18 @@ pub struct Customer {
     pub first_name: Option<String>,
     /// Family name.
     pub last_name: Option<String>,
+    /// The name that the customer goes by on a chat channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
 }
 
 impl Customer {
-    /// First and last name with one space between; `None` when both are blank.
+    /// First and last name with one space between, or else the name on a chat channel.
     #[must_use]
     pub fn name(&self) -> Option<String> {
         let words: Vec<&str> =
             [&self.first_name, &self.last_name].into_iter().filter_map(|name| name.as_deref()).collect();
-        (!words.is_empty()).then(|| words.join(" "))
+        if words.is_empty() { self.display_name.clone() } else { Some(words.join(" ")) }
     }
 
     /// Takes over every field of `newer` that is not blank.
@@ -51,6 +54,7 @@ impl Customer {
             (&mut self.email, &newer.email),
             (&mut self.first_name, &newer.first_name),
             (&mut self.last_name, &newer.last_name),
+            (&mut self.display_name, &newer.display_name),
         ];
         for (old, new) in pairs {
             if new.is_some() {

@@ -484,7 +484,11 @@ fn braze_body() -> Schema {
         ("email", "The customer's e-mail address.", false),
         ("first_name", "The customer's given name.", false),
         ("last_name", "The customer's family name.", false),
-        ("text", "The customer's text. It or `media` is needed.", false),
+        ("name", "WhatsApp: the name that the customer goes by there.", false),
+        ("text", "The customer's text. It, `media`, `flow` or `product` is needed, but on WhatsApp.", false),
+        ("flow", "WhatsApp: the answers of a form, as a JSON object.", false),
+        ("product", "WhatsApp: the product that a question is about.", false),
+        ("catalog", "WhatsApp: the catalog of that product.", false),
         ("media", "Links to pictures, with white space or a comma between them.", false),
     ]))
 }

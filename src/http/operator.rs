@@ -28,7 +28,7 @@ use crate::domain::access::Role;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::State as Standing;
 use crate::domain::event::EventId;
-use crate::domain::parts;
+use crate::domain::parts::{self, Cut};
 use crate::domain::text;
 use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, StoreError};
 use crate::telemetry::{Distribution, exposition};
@@ -125,7 +125,9 @@ async fn show_delivery(State(state): State<OperatorState>, Path(id): Path<String
     let shown = async {
         let id = parse_id(&id)?;
         let (delivery, event) = actions::delivery(&state, id).await?;
-        let parts = parts::count(&event.kind, state.gsm7);
+        let known = state.store.conversation(&delivery.conversation).await?;
+        let cut = Cut::for_conversation(known.as_ref(), &state.lines, state.gsm7);
+        let parts = parts::count(&event.kind, cut);
         Ok(to_json(&answers::DeliveryWithEvent { delivery: (&delivery).into(), parts, event: to_json(&event) }))
     };
     answer(shown.await, &state)

@@ -10,6 +10,7 @@ use super::memory::Memory;
 use crate::clock::Clock;
 use crate::domain::access::Roster;
 use crate::domain::account::Ends;
+use crate::domain::line::Lines;
 use crate::intake::IntakeOptions;
 use crate::store::Store;
 use crate::telemetry::{Metrics, Readiness};
@@ -55,6 +56,8 @@ pub struct OperatorState {
     pub console: Console,
     /// The accounts between which conversations run.
     pub ends: Ends,
+    /// The lines, whose channels say how a reply is cut in parts.
+    pub lines: Arc<Lines>,
     /// Whether typographic characters are replaced before a reply is cut in parts, as for the worker.
     pub gsm7: bool,
 }

@@ -361,6 +361,7 @@ pub(crate) fn operator_state(store: Arc<ScriptedStore>, roster: Roster) -> Opera
         roster: unchanging(roster),
         console: Default::default(),
         ends: Ends::FIRST,
+        lines: Arc::default(),
         gsm7: false,
     }
 }

@@ -84,7 +84,7 @@ impl Worker {
             }
             Err(failure) => return Err(self.outcome(failure, End::Carrier)),
         };
-        let parts = parts::count(&head.event.kind, self.options.gsm7);
+        let parts = parts::count(&head.event.kind, self.cut_for(claim.conversation.as_ref()));
         let seen = (1..=parts).rev().find(|part| {
             let part = Part { id: head.delivery.id, number: *part, of: parts };
             receipt.as_deref() == Some(part.receipt().as_str())

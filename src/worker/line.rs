@@ -5,6 +5,7 @@ use crate::domain::cause;
 use crate::domain::conversation::Conversation;
 use crate::domain::delivery::Outcome;
 use crate::domain::line::Line;
+use crate::domain::parts::Cut;
 use crate::store::Claim;
 
 use super::Worker;
@@ -25,6 +26,12 @@ impl Worker {
         let address = conversation.and_then(|known| known.line.as_deref());
         let channel = conversation.map(|known| known.channel).unwrap_or_default();
         self.lines.of(self.ends.carrier, address, channel)
+    }
+
+    /// How a text of this conversation is cut in parts.
+    pub(super) fn cut_for(&self, conversation: Option<&Conversation>) -> Cut {
+        self.line_for(conversation)
+            .map_or(Cut::Segments { gsm7: self.options.gsm7 }, |line| Cut::of(line, self.options.gsm7))
     }
 
     /// The subscription group in which the carrier is asked for the customer's state before a text; `None` asks for

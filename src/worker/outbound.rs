@@ -54,7 +54,7 @@ impl Worker {
         if text.comment_id.is_none() {
             learnt.changes.push(Change::RepliedUnnumbered);
         }
-        let parts = parts::of(text, self.options.gsm7);
+        let parts = parts::of(text, self.cut_for(conversation));
         if parts.is_empty() {
             learnt.besides.extend(text.ticket_id.map(|ticket| notes::empty(ticket, text, now)));
             return Ok(Outcome::Skip { reason: "the reply has neither text nor attachments".to_owned() });

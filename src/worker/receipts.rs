@@ -122,7 +122,7 @@ impl Worker {
         Ok(Fate::Bound {
             delivery: delivery.id,
             part,
-            of: parts::count(&event.kind, self.options.gsm7),
+            of: parts::count(&event.kind, self.cut_for(conversation.as_ref())),
             note: receipt::note(delivery.id, &event, report, ticket, now).map(Box::new),
         })
     }
@@ -164,7 +164,7 @@ impl Worker {
         let mut fitting = Vec::new();
         for key in self.conversations_of(report).await? {
             let known = self.store.conversation(&key).await?;
-            let line = self.line_for(known.as_ref());
+            let (line, cut) = (self.line_for(known.as_ref()), self.cut_for(known.as_ref()));
             let filter = DeliveryFilter {
                 conversation: Some(key),
                 newest_first: true,
@@ -178,18 +178,17 @@ impl Worker {
                     continue;
                 }
                 let Some((delivery, event)) = self.store.delivery(delivery.id).await? else { continue };
-                let of = parts::count(&event.kind, self.options.gsm7);
+                let of = parts::count(&event.kind, cut);
                 let is_new = report.dispatch.is_none() || delivery.next_reported_part() <= of;
                 if is_new && self.campaign_of(&event.kind, line) == Some(campaign.as_str()) {
-                    fitting.push((delivery, event));
+                    fitting.push((delivery, event, of));
                 }
             }
         }
-        Ok(receipt::only(fitting).map(|(delivery, event)| {
-            let of = parts::count(&event.kind, self.options.gsm7).max(1);
+        Ok(receipt::only(fitting).map(|(delivery, event, of)| {
             let next = delivery.next_reported_part();
             let part = if report.dispatch.is_some() { next } else { next.saturating_sub(1).max(1) };
-            (delivery, event, part.min(of))
+            (delivery, event, part.min(of.max(1)))
         }))
     }
 
@@ -322,7 +321,7 @@ impl Worker {
     /// The outcome of a text that is known to be out, whole, by its carrier's reports; `None` of any other.
     pub(super) fn known_to_be_out(&self, claim: &Claim, learnt: &mut Learnt) -> Option<Outcome> {
         let head = claim.work.first()?;
-        let of = parts::count(&head.event.kind, self.options.gsm7);
+        let of = parts::count(&head.event.kind, self.cut_for(claim.conversation.as_ref()));
         if !is_sent(&head.delivery) || of == 0 || head.delivery.parts_sent < of || head.delivery.receipts.is_empty() {
             return None;
         }

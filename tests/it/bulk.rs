@@ -78,6 +78,7 @@ pub(crate) async fn operator_over(store: Arc<dyn Store>) -> String {
         roster: tokio::sync::watch::channel(Arc::default()).1,
         console: Default::default(),
         ends: Ends::FIRST,
+        lines: Arc::default(),
         gsm7: false,
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -52,11 +52,28 @@ pub fn segments(text: &str) -> Segments {
 /// with its accents. White space at the cuts and at both ends goes; no other character is lost, and no part is empty.
 #[must_use]
 pub fn split(text: &str, max_segments: usize) -> Vec<String> {
+    parts(text, |rest| fitting_bytes(rest, max_segments.max(1)))
+}
+
+/// Cuts a text like [`split`], into parts of at most `max` characters each (at least 2). A character beyond the basic plane
+/// counts as two, because a channel may count so.
+#[must_use]
+pub fn split_characters(text: &str, max: usize) -> Vec<String> {
+    parts(text, |rest| {
+        let mut units: usize = 0;
+        let surplus = rest.char_indices().find(|(_, character)| {
+            units = units.saturating_add(character.len_utf16());
+            units > max.max(2)
+        });
+        surplus.map_or(rest.len(), |(at, _)| at)
+    })
+}
+
+fn parts(text: &str, fitting: impl Fn(&str) -> usize) -> Vec<String> {
     let mut parts = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
-        let fitting = fitting_bytes(rest, max_segments.max(1));
-        let (part, after) = rest.split_at(cut(rest, fitting));
+        let (part, after) = rest.split_at(cut(rest, fitting(rest)));
         parts.push(part.trim_end().to_owned());
         rest = after.trim_start();
     }
@@ -212,6 +229,15 @@ mod tests {
         }
         assert_eq!(split("  two words\nand a line ", 10), ["two words\nand a line"]);
         assert_eq!(split(&"a".repeat(1530), 10).len(), 1);
+    }
+
+    #[test]
+    fn a_text_is_cut_by_its_characters_where_no_segments_count() {
+        assert_eq!(split_characters(&"я".repeat(4096), 4096).len(), 1);
+        assert_eq!(split_characters(&"я".repeat(4097), 4096), ["я".repeat(4096), "я".to_owned()]);
+        assert_eq!(split_characters(&"😀".repeat(2049), 4096), ["😀".repeat(2048), "😀".to_owned()]);
+        assert_eq!(split_characters("two words", 5), ["two", "words"]);
+        assert_eq!(split_characters("😀😀", 0), ["😀", "😀"]);
     }
 
     #[test]

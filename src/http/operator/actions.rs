@@ -14,7 +14,7 @@ use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Arrived, Delivery, State as Standing, Transition};
 use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
 use crate::domain::operator::{Order, PAUSE_REASON_MAX_CHARS, PauseTerms, Seen, digest};
-use crate::domain::parts;
+use crate::domain::parts::{self, Cut};
 use crate::http::OperatorState;
 use crate::intake::Intake;
 use crate::store::{Accepted, Compaction, Forgotten, Found, IllegalMove, Moves, StoreError, Sweep};
@@ -144,8 +144,10 @@ pub(in crate::http) async fn settle(
     out: Option<u32>,
     order: &Order,
 ) -> Result<(), StoreError> {
-    let (_, event) = delivery(state, id).await?;
-    let arrived = Arrived { out, of: parts::count(&event.kind, state.gsm7) };
+    let (delivery, event) = delivery(state, id).await?;
+    let known = state.store.conversation(&delivery.conversation).await?;
+    let cut = Cut::for_conversation(known.as_ref(), &state.lines, state.gsm7);
+    let arrived = Arrived { out, of: parts::count(&event.kind, cut) };
     let done = state.store.settle(id, arrived, order).await;
     note_move("settle", id, &done, order);
     done

@@ -19,6 +19,7 @@ fn customer(id: &str, phone: &str, name: (&str, &str)) -> Customer {
         email: None,
         first_name: Some(name.0.into()),
         last_name: Some(name.1.into()),
+        display_name: None,
     }
 }
 

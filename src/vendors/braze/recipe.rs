@@ -126,6 +126,7 @@ fn new_ticket(ticket: &Map<String, Value>, user_field: &str) -> Result<EventKind
         email: fields::line(requester, "email"),
         first_name,
         last_name,
+        display_name: None,
     };
     let fields = TicketFields {
         subject: fields::line(ticket, "subject"),

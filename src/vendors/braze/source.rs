@@ -9,10 +9,13 @@ use url::Url;
 
 use crate::domain::conversation::Keyword;
 use crate::domain::event::{Customer, CustomerText, DedupeKey, EventKind, TicketFields};
+use crate::domain::line::Channel;
 use crate::domain::phone;
 use crate::intake::fields::{self, unreadable};
 use crate::intake::signature::Verified;
 use crate::intake::{Reading, Stop, form};
+
+mod chat;
 
 /// Braze's dispatch id in a test send.
 const TEST_DISPATCH: &str = "dispatch_id_for_unsent_campaign";
@@ -91,19 +94,25 @@ fn read_object(body: &Map<String, Value>) -> Result<EventKind, Stop> {
     if customer.external_id.is_none() && customer.braze_id.is_none() {
         return Err(unreadable("`external_id` and `braze_id` are both blank: nobody to say it is from"));
     }
-    let text = fields::text(body, "text")?;
+    let channel = fields::line(body, "channel").map_or_else(|| "sms".to_owned(), |channel| channel.to_lowercase());
+    let is_chat = Channel::of_word(&channel) == Some(Channel::Whatsapp);
+    let text = chat::words(body)?;
     let media = media(body.get("media"));
-    if text.is_none() && media.is_empty() {
-        return Err(unreadable("`text` is blank and `media` holds no link: nothing to pass on"));
-    }
+    let text = match text {
+        Some(text) => text,
+        None if !media.is_empty() => String::new(),
+        None if is_chat => chat::NOT_PASSED_ON.to_owned(),
+        None => return Err(unreadable("`text` is blank and `media` holds no link: nothing to pass on")),
+    };
     let category = fields::line(body, "category").unwrap_or_else(|| "other".to_owned());
+    let keyword = keyword(&category).or_else(|| chat::keyword(&text).filter(|_| is_chat));
     Ok(EventKind::CustomerText(CustomerText {
         customer,
         line: fields::id(body, "group")?,
-        text: text.unwrap_or_default(),
+        text,
         media,
-        channel: fields::line(body, "channel").map_or_else(|| "sms".to_owned(), |channel| channel.to_lowercase()),
-        keyword: keyword(&category),
+        channel,
+        keyword,
         category,
         ticket_id: None,
         fields: TicketFields::default(),
@@ -119,6 +128,7 @@ fn customer(body: &Map<String, Value>) -> Result<Customer, Stop> {
         email: fields::line(body, "email").filter(|email| email.chars().count() <= EMAIL_MAX_CHARS),
         first_name: fields::line(body, "first_name"),
         last_name: fields::line(body, "last_name"),
+        display_name: fields::line(body, "name"),
     })
 }
 

@@ -461,6 +461,7 @@ fn braze_texts_are_read_from_forms_and_json() {
             email: Some("a@b.example".into()),
             first_name: Some("Ada".into()),
             last_name: Some("L & \"M\"".into()),
+            display_name: None,
         },
         line: Some("g-1".into()),
         text: "He said \"hi\" & left\nat 5+1 — 100%".into(),
@@ -535,6 +536,53 @@ fn braze_keywords_tests_and_defaults() {
         let got = read(&from_braze("/webhooks/braze", body.as_bytes()), &options());
         assert_eq!(got, Intake::Ignored { reason: "test" });
     }
+}
+
+#[test]
+fn whatsapp_messages_of_every_kind_are_read() {
+    let read = |more: &str| {
+        let body = format!("channel=WhatsApp&category=other&group=wa-1&campaign=c&dispatch=d&braze_id=b1&{more}");
+        let (EventKind::CustomerText(text), _) = event(&from_braze("/webhooks/braze", body.as_bytes())) else {
+            panic!("no text: {more}")
+        };
+        assert_eq!((text.channel.as_str(), text.line.as_deref()), ("whatsapp", Some("wa-1")));
+        text
+    };
+    let text =
+        read("phone=&external_id=&name=Ada+%F0%9F%92%99&text=hello&flow=&product=&catalog=&bsuid=FR.123&language=fr");
+    let customer =
+        Customer { braze_id: Some("b1".into()), display_name: Some("Ada 💙".into()), ..Customer::default() };
+    assert_eq!((&text.customer, text.text.as_str(), text.keyword), (&customer, "hello", None));
+    assert_eq!(text.customer.name().as_deref(), Some("Ada 💙"));
+    assert_eq!(read("first_name=Ada&name=ada99&text=x").customer.name().as_deref(), Some("Ada"));
+    for (more, words) in [
+        // A button, and a row of a list with its description.
+        ("text=Yes%2C+please", "Yes, please"),
+        ("text=Delivery%0Atomorrow", "Delivery\ntomorrow"),
+        ("text=&flow=%7B%22size%22%3A42%7D", "[Answers of a form]\nsize: 42"),
+        ("text=&product=sku-7&catalog=12", "[About product sku-7 of catalog 12]"),
+        ("text=&media=https%3A%2F%2Fm.example%2F1", ""),
+        (
+            "text=&media=&flow=&product=&catalog=",
+            "[The customer sent something that Braze does not pass on, such as a location, a contact or a sticker. Ask for \
+             it in words.]",
+        ),
+    ] {
+        assert_eq!(read(more).text, words, "{more}");
+    }
+    for (more, keyword) in [
+        ("text=Stop", Some(Keyword::OptOut)),
+        ("text=STOP+PROMOTIONS", Some(Keyword::OptOut)),
+        ("text=start", Some(Keyword::OptIn)),
+        ("text=stop+it", None),
+        ("text=yes", None),
+    ] {
+        assert_eq!(read(more).keyword, keyword, "{more}");
+    }
+    let sms = |more: &str| from_braze("/webhooks/braze", format!("channel=sms&braze_id=b1&{more}").as_bytes());
+    let (EventKind::CustomerText(text), _) = event(&sms("text=stop")) else { panic!("no text") };
+    assert_eq!(text.keyword, None, "the carrier's categories tell");
+    quarantined(&sms("text="));
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl Person {
 /// Whether the customer's searchable fields differ.
 pub(in crate::store) fn differ(before: &Conversation, after: &Conversation) -> bool {
     let (before, after) = (&before.customer, &after.customer);
-    before.phone != after.phone || before.first_name != after.first_name || before.last_name != after.last_name
+    before.phone != after.phone || before.name() != after.name()
 }
 
 impl People {

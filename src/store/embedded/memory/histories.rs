@@ -61,6 +61,7 @@ impl World {
             email: None,
             first_name: some(first),
             last_name: some(last),
+            display_name: None,
         }
     }
 
