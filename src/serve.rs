@@ -13,11 +13,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use url::Url;
 
 use crate::clock::Clock;
-use crate::config::{self, Config, Credentials, Faults, StoreUrl, Warning};
-use crate::domain::account::{AccountId, Ends};
+use crate::config::{Config, Faults, StoreUrl, Warning};
 use crate::domain::inbound::Arrivals;
 use crate::http::{
     Console, ConsoleOptions, Inbound, Memory, OperatorState, PublicState, operator_router, public_router,
@@ -26,18 +24,15 @@ use crate::mapping::Mappings;
 use crate::store::embedded::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Metrics, Readiness, Samples};
-use crate::vendors::braze::{Braze, BrazeOptions};
 use crate::vendors::http::media::MediaClient;
-use crate::vendors::http::{Held, HttpTransport, Transport};
-use crate::vendors::zendesk::{Fate, Zendesk, ZendeskOptions};
-use crate::worker::{
-    AlarmOptions, Completions, InTheMaking, KeptFacts, KeptUploads, Loop, MappingsInForce, Notifier, ObservedTransport,
-    Pauses, StaffSeen, Supervisor, Worker,
-};
+use crate::vendors::http::{HttpTransport, Transport};
+use crate::vendors::zendesk::Fate;
+use crate::worker::{AlarmOptions, Crew, Loop, Notifier, Supervisor};
 
 #[cfg(feature = "oidc")]
 pub use provider::client as identity_provider;
 
+mod accounts;
 mod console;
 mod inbound;
 mod listeners;
@@ -51,9 +46,11 @@ mod settings;
 mod signals;
 mod timekeeping;
 
+use accounts::Shared;
+pub(crate) use accounts::{braze, zendesk};
 pub use listeners::Listeners;
 use live::Live;
-use options::{alarm_options, intake_options, worker_options, zendesk_auth};
+use options::{alarm_options, intake_options};
 pub(crate) use signals::stop_signal;
 pub use signals::{Hangups, Read, Reloads};
 use signals::{log_warnings, reloads};
@@ -187,7 +184,11 @@ async fn compose(
     let outside = Outside { store: Arc::clone(&store), transport, media, clock: clock.clone() };
     let mappings = mappings::load(&config).map_err(ServeError::Mappings)?;
     let (shown_mappings, mappings_now) = watch::channel(mappings::shown(&config, &mappings));
-    let worker = Arc::new(worker(&config, mappings, &outside, &metrics, &readiness));
+    let shared = Shared::new(&config, mappings, &outside, &metrics, &readiness);
+    let crew = Arc::new(shared.crew(&config, &outside));
+    let accounts = options::accounts(&config);
+    accounts.keys().for_each(|account| metrics.account_may_be_called(*account));
+    Loop::all(&crew.pairs()).for_each(|each| metrics.loop_may_be_restarted(&each.name()));
     let (intake, intake_now) = watch::channel(Arc::new(intake_options(&config)));
     let (roster, roster_now) = watch::channel(Arc::new(config.roster()));
     let (alarm, alarm_now) = watch::channel(alarm_options(&config));
@@ -209,7 +210,7 @@ async fn compose(
         settings: Some(shown_now),
         samples: Arc::clone(&samples),
         stopping: stop_serving.clone(),
-        ..console::shown(&config, mappings_now, &worker, reloads.check, &clock)
+        ..console::shown(&config, mappings_now, shared.clients.clone(), reloads.check, &clock)
     };
     let operator = operator_router(OperatorState {
         store: Arc::clone(&store),
@@ -220,19 +221,19 @@ async fn compose(
         readiness: Arc::clone(&readiness),
         roster: roster_now,
         console: Console::new(console),
-        ends: worker.ends,
-        lines: Arc::clone(&worker.lines),
-        gsm7: config.braze.gsm7,
+        accounts,
+        lines: Arc::clone(&shared.lines),
+        gsm7: options::gsm7(&config),
     });
-    let notifier = notifier(&worker, &outside, alarm_now);
+    let notifier = notifier(&shared, &outside, alarm_now);
     announce(&config, &listeners)?;
 
     let deaf = CancellationToken::new();
     let servers = listeners::open(&config, listeners, [public, operator], &memory, (&stop_serving, &deaf));
     let beside = Beside { notifier, store: Arc::clone(&store), samples, arrivals: Arc::clone(&arrivals) };
-    tokio::spawn(beside.run(worker.supervisor(), stop_working.clone()));
-    let working = tokio::spawn(Arc::clone(&worker).run(stop_working.clone()));
-    let live = Live { started_with: config, intake, roster, alarm, worker, metrics, shown, shown_mappings };
+    tokio::spawn(beside.run(crew.supervisor(), stop_working.clone()));
+    let working = tokio::spawn(crew.run(stop_working.clone()));
+    let live = Live { started_with: config, intake, roster, alarm, shared, metrics, shown, shown_mappings };
     let failed = tokio::select! {
         () = stop => Ok(()),
         () = live.follow(reloads.read) => Ok(()),
@@ -250,7 +251,6 @@ fn numbers(clock: &Clock, backlog_max: u64) -> Arc<Metrics> {
     metrics.set_started(clock.now());
     metrics.set_backlog_max(backlog_max);
     Fate::GIVEN_UP.into_iter().for_each(|status| metrics.webhooks_may_be_given_up(status));
-    Loop::all(Ends::FIRST).for_each(|each| metrics.loop_may_be_restarted(&each.name()));
     metrics
 }
 
@@ -307,61 +307,27 @@ pub struct Outside {
     pub clock: Clock,
 }
 
-/// The two ends of a bridge without its listeners, for a caller who carries the webhooks: the worker, which delivers
-/// once it is [`Worker::run`], and the router, which takes webhooks.
-pub fn assemble(config: &Config, mappings: Arc<Mappings>, outside: Outside) -> (Arc<Worker>, axum::Router) {
+/// The two ends of a bridge without its listeners, for a caller who carries the webhooks: the crew, which delivers once
+/// it is [`Crew::run`], and the router, which takes webhooks.
+pub fn assemble(config: &Config, mappings: Arc<Mappings>, outside: Outside) -> (Arc<Crew>, axum::Router) {
     let metrics = Arc::new(Metrics::default());
     let readiness = Arc::new(Readiness::default());
-    let worker = Arc::new(worker(config, (*mappings).clone(), &outside, &metrics, &readiness));
+    let shared = Shared::new(config, (*mappings).clone(), &outside, &metrics, &readiness);
+    let crew = Arc::new(shared.crew(config, &outside));
     let (_, intake) = watch::channel(Arc::new(intake_options(config)));
     let Outside { store, clock, .. } = outside;
     let inbound = Arc::new(Inbound::new(Arrivals::new(clock.now())));
-    (worker, public_router(PublicState { store, intake, clock, metrics, inbound, readiness, memory: Arc::default() }))
+    (crew, public_router(PublicState { store, intake, clock, metrics, inbound, readiness, memory: Arc::default() }))
 }
 
-fn notifier(worker: &Worker, outside: &Outside, options: watch::Receiver<Option<AlarmOptions>>) -> Notifier {
+fn notifier(shared: &Shared, outside: &Outside, options: watch::Receiver<Option<AlarmOptions>>) -> Notifier {
     Notifier {
-        queue: Arc::clone(&worker.alarms),
+        queue: Arc::clone(&shared.alarms),
         store: Arc::clone(&outside.store),
         transport: Arc::clone(&outside.transport),
         options,
         clock: outside.clock.clone(),
-        metrics: Arc::clone(&worker.metrics),
-    }
-}
-
-fn worker(
-    config: &Config,
-    mappings: Mappings,
-    outside: &Outside,
-    metrics: &Arc<Metrics>,
-    readiness: &Arc<Readiness>,
-) -> Worker {
-    let Outside { store, transport, media, clock } = outside;
-    let observed = |account| -> Arc<dyn Transport> {
-        Arc::new(ObservedTransport { inner: Arc::clone(transport), account, metrics: Arc::clone(metrics) })
-    };
-    let ends = Ends::FIRST;
-    Worker {
-        store: Arc::clone(store),
-        ends,
-        zendesk: zendesk(&config.zendesk.url, &config.zendesk.credentials, observed(ends.desk), clock)
-            .held_while(held(store, clock, ends.desk)),
-        braze: braze(&config.braze, observed(ends.carrier), clock).held_while(held(store, clock, ends.carrier)),
-        media: media.clone(),
-        lines: Arc::new(config.lines()),
-        mappings: Arc::new(MappingsInForce::new(mappings)),
-        options: worker_options(config),
-        clock: clock.clone(),
-        metrics: Arc::clone(metrics),
-        readiness: Arc::clone(readiness),
-        pauses: Pauses::default(),
-        facts: KeptFacts::default(),
-        uploads: KeptUploads::default(),
-        staff: StaffSeen::default(),
-        alarms: Arc::default(),
-        in_the_making: InTheMaking::default(),
-        completions: Completions::default(),
+        metrics: Arc::clone(&shared.metrics),
     }
 }
 
@@ -369,13 +335,15 @@ fn worker(
 fn announce(config: &Config, listeners: &Listeners) -> io::Result<()> {
     let (public, operator) = (listeners.public.local_addr()?, listeners.operator.local_addr()?);
     let StoreUrl::Sled { directory } = &config.store.url;
+    let desks: Vec<&str> = config.zendesk_accounts().map(|(_, keys)| keys.url.as_str()).collect();
+    let carriers: Vec<&str> = config.braze_accounts().map(|(_, keys)| keys.url.as_str()).collect();
     info!(
         version = env!("CARGO_PKG_VERSION"),
         %public,
         %operator,
         store = %directory.display(),
-        zendesk = %config.zendesk.url,
-        braze = %config.braze.url,
+        zendesk = desks.join(" "),
+        braze = carriers.join(" "),
         "tandem.started: webhooks on {public}, operator on {operator}"
     );
     Ok(())
@@ -391,22 +359,4 @@ async fn finish(what: &str, task: &mut JoinHandle<()>, deadline: Duration) {
             warn!("tandem.stop_late: {what} did not finish within {deadline:?}");
         }
     }
-}
-
-/// A client for the account at this address.
-pub(crate) fn zendesk(url: &Url, credentials: &Credentials, transport: Arc<dyn Transport>, clock: &Clock) -> Zendesk {
-    let options = ZendeskOptions { url: url.clone(), auth: zendesk_auth(credentials) };
-    Zendesk::new(options, transport, clock.clone())
-}
-
-/// A client for the configured workspace.
-pub(crate) fn braze(config: &config::Braze, transport: Arc<dyn Transport>, clock: &Clock) -> Braze {
-    let options = BrazeOptions { url: config.url.clone(), api_key: config.api_key.clone() };
-    Braze::new(options, transport, clock.clone())
-}
-
-/// Whether the operator has paused a destination: the store knows.
-fn held(store: &Arc<dyn Store>, clock: &Clock, account: AccountId) -> Held {
-    let (store, clock) = (Arc::clone(store), clock.clone());
-    Box::new(move || store.paused(account).is_some_and(|pause| !pause.has_ended(clock.now())))
 }

@@ -10,10 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::join_all;
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::field::Empty;
 use tracing::{Instrument, Span, debug_span, error, info, info_span, warn};
 use url::Url;
@@ -45,6 +42,7 @@ mod complete;
 mod completion;
 mod confirm;
 mod context;
+mod crew;
 mod facts_kept;
 mod health;
 mod identify;
@@ -76,6 +74,7 @@ mod users;
 pub use alarm::{AlarmOptions, AlarmQueue, Notifier};
 use claimed::not_arrived;
 pub use completion::Completions;
+pub use crew::Crew;
 pub use facts_kept::KeptFacts;
 pub use in_force::MappingsInForce;
 pub use in_the_making::InTheMaking;
@@ -116,8 +115,6 @@ pub struct WorkerOptions {
     /// The bridge's own address: webhooks of Zendesk that post there are ours. Without it, Zendesk's log of them is
     /// not read.
     pub public_url: Option<Url>,
-    /// How long the store keeps settled deliveries and dedupe keys.
-    pub retention: Retention,
     /// Whether customers' texts are taken in that the carrier reports and of which no webhook came.
     pub currents_backfill: bool,
 }
@@ -129,9 +126,9 @@ pub struct Worker {
     /// The accounts between which conversations run.
     pub ends: Ends,
     /// Calls to Zendesk.
-    pub zendesk: Zendesk,
+    pub zendesk: Arc<Zendesk>,
     /// Calls to Braze.
-    pub braze: Braze,
+    pub braze: Arc<Braze>,
     /// Fetches customers' pictures.
     pub media: MediaClient,
     /// The lines of every carrier.
@@ -147,51 +144,29 @@ pub struct Worker {
     /// The troubles that the operator sees.
     pub readiness: Arc<Readiness>,
     /// The vendors that refuse us.
-    pub pauses: Pauses,
+    pub pauses: Arc<Pauses>,
     /// The facts that postponed texts had found.
     pub facts: KeptFacts,
     /// The pictures that were copied to Zendesk for postponed texts.
     pub uploads: KeptUploads,
-    /// The users who are, or lately were, staff at Zendesk.
-    pub staff: StaffSeen,
     /// The notices for the operator.
     pub alarms: Arc<AlarmQueue>,
+    /// The knowledge about the desk's users.
+    pub desk: Desk,
+}
+
+/// The knowledge about one desk's users, which all workers at that desk share.
+#[derive(Clone, Debug, Default)]
+pub struct Desk {
+    /// The users who are, or lately were, staff.
+    pub staff: Arc<StaffSeen>,
     /// The customers who are being looked for, or made users, at this moment.
-    pub in_the_making: InTheMaking,
-    /// The users in Zendesk who lack data that Braze has.
-    pub completions: Completions,
+    pub in_the_making: Arc<InTheMaking>,
+    /// The users who lack data that the carrier has.
+    pub completions: Arc<Completions>,
 }
 
 impl Worker {
-    /// Works until `stop`, then lets running claims finish. The caller sets the deadline: a claim that is dropped in
-    /// the middle is found again as unconfirmed.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let (tasks, supervisor) = (TaskTracker::new(), self.supervisor());
-        let catch_up = async {
-            if let Some(every) = self.options.catch_up {
-                supervisor.keep(Loop::CatchUp, &stop, || self.catch_up(every, &stop)).await;
-            }
-        };
-        tokio::join!(
-            join_all(self.ends.routes().map(|route| self.hand_out(route, &supervisor, &stop, &tasks))),
-            supervisor.keep(Loop::Janitor, &stop, || self.keep_house(&stop)),
-            catch_up,
-            supervisor.keep(Loop::Completions, &stop, || self.complete_users(&stop)),
-            supervisor.keep(Loop::Reports, &stop, || self.weigh_reports(&stop)),
-        );
-        tasks.close();
-        tasks.wait().await;
-    }
-
-    /// The supervisor of this worker's loops.
-    pub fn supervisor(&self) -> Supervisor {
-        Supervisor {
-            clock: self.clock.clone(),
-            metrics: Arc::clone(&self.metrics),
-            readiness: Arc::clone(&self.readiness),
-        }
-    }
-
     /// Carries out one claim and records its outcome.
     async fn work(&self, claim: Claim) {
         let Some(head) = claim.work.first() else { return };
@@ -225,7 +200,7 @@ impl Worker {
             let recorded = self.store.record(&claim, verdict, now).await;
             failpoint::reach("worker.recorded");
             if recorded.is_ok() {
-                completion.into_iter().for_each(|completion| self.completions.add(completion));
+                completion.into_iter().for_each(|completion| self.desk.completions.add(completion));
                 notices.into_iter().for_each(|notice| self.alarms.note(notice, now));
             }
             match recorded {

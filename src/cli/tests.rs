@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::*;
 use crate::clock::Clock;
 use crate::domain::access::{Account, Roster};
-use crate::domain::account::Ends;
+use crate::domain::account::{End, Ends};
 use crate::domain::delivery::State;
 use crate::http::testing::{ScriptedStore, conversation, delivery, id, noon};
 use crate::http::{OperatorState, operator_router};
@@ -57,9 +57,9 @@ fn running(store: ScriptedStore, token: Option<&str>) -> Running {
         readiness: Arc::new(Readiness::default()),
         roster: crate::http::testing::unchanging(Roster::new(token.map(Account::shared).into_iter().collect())),
         console: Default::default(),
-        ends: Ends::FIRST,
+        accounts: Arc::new([(Ends::FIRST.desk, End::Desk), (Ends::FIRST.carrier, End::Carrier)].into()),
         lines: Arc::default(),
-        gsm7: false,
+        gsm7: Arc::default(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();

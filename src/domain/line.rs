@@ -165,6 +165,14 @@ impl Lines {
         self.0.iter().filter(move |line| line.ends.carrier == carrier)
     }
 
+    /// The accounts of an event that came from a desk and tells neither a conversation nor a line: those of the desk's
+    /// first default line, or else of its first line.
+    #[must_use]
+    pub fn home_of(&self, desk: AccountId) -> Option<Ends> {
+        let of_desk = || self.0.iter().filter(|line| line.ends.desk == desk);
+        of_desk().find(|line| line.address.is_none()).or_else(|| of_desk().next()).map(|line| line.ends)
+    }
+
     /// All lines, in the order of the configuration.
     pub fn iter(&self) -> impl Iterator<Item = &Line> {
         self.0.iter()

@@ -84,7 +84,7 @@ async fn metrics(State(state): State<OperatorState>, headers: HeaderMap) -> Resp
     state.metrics.set_deliveries(by_state, oldest);
     state.metrics.set_backlog_max(counts.room.backlog_max);
     state.metrics.set_unbound(state.store.unbound());
-    for account in state.ends.accounts() {
+    for account in state.accounts.keys().copied() {
         state.metrics.set_paused_by_operator(account, state.store.paused(account).is_some());
     }
     for at in state.inbound.shown().endpoints {
@@ -126,7 +126,7 @@ async fn show_delivery(State(state): State<OperatorState>, Path(id): Path<String
         let id = parse_id(&id)?;
         let (delivery, event) = actions::delivery(&state, id).await?;
         let known = state.store.conversation(&delivery.conversation).await?;
-        let cut = Cut::for_conversation(known.as_ref(), &state.lines, state.gsm7);
+        let cut = Cut::for_conversation(known.as_ref(), &state.lines, state.gsm7.contains(&delivery.ends.carrier));
         let parts = parts::count(&event.kind, cut);
         Ok(to_json(&answers::DeliveryWithEvent { delivery: (&delivery).into(), parts, event: to_json(&event) }))
     };

@@ -1,5 +1,6 @@
 //! The states of the two routers: the parts of the bridge that their handlers ask. It never answers a request.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -9,7 +10,7 @@ use super::inbound::Inbound;
 use super::memory::Memory;
 use crate::clock::Clock;
 use crate::domain::access::Roster;
-use crate::domain::account::Ends;
+use crate::domain::account::{AccountId, End};
 use crate::domain::line::Lines;
 use crate::intake::IntakeOptions;
 use crate::store::Store;
@@ -54,10 +55,10 @@ pub struct OperatorState {
     pub roster: watch::Receiver<Arc<Roster>>,
     /// The console's own state.
     pub console: Console,
-    /// The accounts between which conversations run.
-    pub ends: Ends,
+    /// The accounts, each with the end at which it stands.
+    pub accounts: Arc<BTreeMap<AccountId, End>>,
     /// The lines, whose channels say how a reply is cut in parts.
     pub lines: Arc<Lines>,
-    /// Whether typographic characters are replaced before a reply is cut in parts, as for the worker.
-    pub gsm7: bool,
+    /// The carriers for which typographic characters are replaced before a reply is cut in parts, as for the worker.
+    pub gsm7: Arc<BTreeSet<AccountId>>,
 }

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::domain::access::Roster;
-use crate::domain::account::{AccountId, Direction, Ends, Route};
+use crate::domain::account::{AccountId, Direction, End, Ends, Route};
 use crate::domain::answer::Answers;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Arrived, Delivery, State, Transition};
@@ -360,9 +360,9 @@ pub(crate) fn operator_state(store: Arc<ScriptedStore>, roster: Roster) -> Opera
         readiness: Arc::new(Readiness::default()),
         roster: unchanging(roster),
         console: Default::default(),
-        ends: Ends::FIRST,
+        accounts: Arc::new([(Ends::FIRST.desk, End::Desk), (Ends::FIRST.carrier, End::Carrier)].into()),
         lines: Arc::default(),
-        gsm7: false,
+        gsm7: Arc::default(),
     }
 }
 

@@ -4,27 +4,22 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::accounts::Clients;
 use super::provider;
 use super::signals::Read;
 use crate::clock::Clock;
 use crate::config::{Config, Faults, Warning};
-use crate::domain::account::End;
-use crate::http::{Allowance, Check, Checked, ConsoleOptions, PreviewCampaigns, ShownMappings};
-use crate::worker::Worker;
+use crate::http::{Check, Checked, ConsoleOptions, PreviewCampaigns, ShownMappings};
 
 /// The console's options, whose changing parts are receivers and closures.
 pub(super) fn shown(
     config: &Config,
     mappings: watch::Receiver<ShownMappings>,
-    worker: &Arc<Worker>,
+    clients: Clients,
     check: Option<Read>,
     clock: &Clock,
 ) -> ConsoleOptions {
-    let worker = Arc::clone(worker);
-    let allowances = move |end| match end {
-        End::Desk => Allowance { levels: worker.zendesk.levels(), reached: worker.zendesk.reached() },
-        End::Carrier => Allowance { levels: worker.braze.levels(), reached: worker.braze.reached() },
-    };
+    let allowances = move |account| clients.allowance(account);
     let checked = |read: Read| -> Check { Arc::new(move || checked(read())) };
     ConsoleOptions {
         mappings: Some(mappings),
@@ -34,7 +29,7 @@ pub(super) fn shown(
         },
         check: check.map(checked),
         allowances: Some(Arc::new(allowances)),
-        zendesk_url: Some(config.zendesk.url.clone()),
+        desk_urls: config.zendesk_accounts().map(|(account, keys)| (account, keys.url.clone())).collect(),
         provider: config.provider().and_then(|provider| provider::of(&provider, clock)),
         ..ConsoleOptions::default()
     }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use super::options::{alarm_options, intake_options, zendesk_auth};
+use super::accounts::Shared;
+use super::options::{alarm_options, intake_options};
 use super::{mappings, settings};
 use crate::config::{Config, Faults, Roles};
 use crate::domain::access::Roster;
@@ -18,7 +19,7 @@ use crate::http::{SettingsGroup, ShownMappings};
 use crate::intake::IntakeOptions;
 use crate::mapping::{self, Mappings};
 use crate::telemetry::Metrics;
-use crate::worker::{AlarmOptions, Worker};
+use crate::worker::AlarmOptions;
 
 /// The parts of a running bridge that follow the configuration.
 pub(super) struct Live {
@@ -27,7 +28,7 @@ pub(super) struct Live {
     pub(super) intake: watch::Sender<Arc<IntakeOptions>>,
     pub(super) roster: watch::Sender<Arc<Roster>>,
     pub(super) alarm: watch::Sender<Option<AlarmOptions>>,
-    pub(super) worker: Arc<Worker>,
+    pub(super) shared: Shared,
     pub(super) metrics: Arc<Metrics>,
     /// The settings that the console shows.
     pub(super) shown: watch::Sender<Vec<SettingsGroup>>,
@@ -70,7 +71,7 @@ impl Live {
     fn put_in_force(&self, new: &Config, mappings: Mappings) {
         let shown = mappings::shown(new, &mappings);
         let changed = mappings::changed(&self.shown_mappings.borrow().files, &shown.files).join(", ");
-        self.worker.mappings.replace(mappings);
+        self.shared.mappings.replace(mappings);
         self.shown_mappings.send_replace(shown);
         if !changed.is_empty() {
             info!(
@@ -86,8 +87,7 @@ impl Live {
         let (mut in_force, mut waiting) = in_force(&self.started_with, new);
         self.intake.send_replace(Arc::new(intake_options(&in_force)));
         self.alarm.send_replace(alarm_options(&in_force));
-        self.worker.zendesk.set_auth(zendesk_auth(&in_force.zendesk.credentials));
-        self.worker.braze.set_api_key(in_force.braze.api_key.clone());
+        self.shared.clients.renew(&in_force);
         // The address decides whether a token is needed, and it stays.
         let roster = in_force.roster();
         if roster.asks_for_token() || self.started_with.operator_listen.ip().is_loopback() {

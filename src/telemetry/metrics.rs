@@ -209,12 +209,7 @@ impl Default for Metrics {
         };
         metrics.register();
         UNAVAILABLE.into_iter().for_each(|reason| drop(metrics.unavailable.get_or_create(&Reason { reason })));
-        for destination in Ends::FIRST.accounts().map(AccountId::name) {
-            drop(metrics.budget_waits.get_or_create(&At { destination }));
-            drop(metrics.budget_wait.get_or_create(&At { destination }));
-            drop(metrics.paused.get_or_create(&At { destination }));
-            drop(metrics.unreachable.get_or_create(&At { destination }));
-        }
+        Ends::FIRST.accounts().into_iter().for_each(|account| metrics.account_may_be_called(account));
         REPORTS.into_iter().for_each(|fate| drop(metrics.reports.get_or_create(&Fate { fate })));
         Reported::NAMES.into_iter().for_each(|what| drop(metrics.receipts.get_or_create(&What { what })));
         ["sent", "failed"].into_iter().for_each(|result| drop(metrics.alarms.get_or_create(&Result { result })));
@@ -416,6 +411,15 @@ impl Metrics {
     /// Counts a reload of the configuration: taken, or refused as a whole.
     pub fn reloaded(&self, taken: bool) {
         self.reloads.get_or_create(&Result { result: if taken { "taken" } else { "refused" } }).inc();
+    }
+
+    /// Shows the numbers of an account from the start on, as zero.
+    pub fn account_may_be_called(&self, account: AccountId) {
+        let destination = account.name();
+        drop(self.budget_waits.get_or_create(&At { destination }));
+        drop(self.budget_wait.get_or_create(&At { destination }));
+        drop(self.paused.get_or_create(&At { destination }));
+        drop(self.unreachable.get_or_create(&At { destination }));
     }
 
     /// Sets whether the operator has paused a destination.

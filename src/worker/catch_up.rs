@@ -96,9 +96,11 @@ impl Worker {
                 is_dated = true;
             }
             let now = self.clock.now();
-            // A ring would read from Zendesk and wait in the lanes to Braze. A later look makes up for this one.
+            // A ring would read from the desk and wait in the lanes to the carriers. A later look makes up for this one.
             let paused = |destination| self.store.paused(destination).is_some_and(|pause| !pause.has_ended(now));
-            if !self.ends.accounts().into_iter().any(paused) {
+            let carriers = self.lines.iter().map(|line| line.ends).filter(|ends| ends.desk == self.ends.desk);
+            let reaches = carriers.chain([self.ends]).any(|ends| !paused(ends.carrier));
+            if !paused(self.ends.desk) && reaches {
                 self.look(&mut progress, now, stop).await;
             }
             // A clock that was set back meanwhile cannot tell the time spent.

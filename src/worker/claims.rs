@@ -19,7 +19,7 @@ use crate::domain::retry::later;
 use crate::store::Terms;
 use crate::telemetry::Trouble;
 
-use super::{Loop, Supervisor, Worker};
+use super::{Crew, Loop, Worker};
 
 /// Claims worked on at once, for each route. Many, because one whose vendor hangs keeps its place for as long as a
 /// call may take, and costs a connection and some kilobytes meanwhile; how many calls a vendor gets, the rate budgets
@@ -45,19 +45,20 @@ enum Turn {
     Ask,
 }
 
-impl Worker {
-    /// Claims the deliveries that are due on one route until `stop`, and starts that again where it ended before.
+impl Crew {
+    /// Claims the deliveries that are due on one route until `stop`, and starts that again where it ended before. `lead`
+    /// is a worker that calls the route's account.
     pub(super) async fn hand_out(
         self: &Arc<Self>,
         route: Route,
-        supervisor: &Supervisor,
+        lead: &Worker,
         stop: &CancellationToken,
         tasks: &TaskTracker,
     ) {
         // Claims at work keep their places over a restart of the loop.
         let places = Arc::new(Semaphore::new(PLACES));
-        let start = || self.claim_loop(route, &places, stop, tasks);
-        supervisor.keep(Loop::Claims(route), stop, start).await;
+        let start = || self.claim_loop(route, lead, &places, stop, tasks);
+        self.supervisor().keep(Loop::Claims(route), stop, start).await;
     }
 
     /// Waits for a place among the [`PLACES`] before the claim, so that no lease runs while its holder stands in
@@ -65,11 +66,12 @@ impl Worker {
     async fn claim_loop(
         self: &Arc<Self>,
         route: Route,
+        lead: &Worker,
         places: &Arc<Semaphore>,
         stop: &CancellationToken,
         tasks: &TaskTracker,
     ) {
-        let mut is_away = self.asks(route) && self.readiness.trouble(route.account, Trouble::Unreachable).is_some();
+        let mut is_away = lead.asks(route) && lead.readiness.trouble(route.account, Trouble::Unreachable).is_some();
         loop {
             let place = tokio::select! {
                 biased;
@@ -77,17 +79,17 @@ impl Worker {
                 place = Arc::clone(places).acquire_owned() => place,
             };
             let Ok(place) = place else { return };
-            let now = self.clock.now();
+            let now = lead.clock.now();
             let at_work = PLACES.saturating_sub(places.available_permits()).saturating_sub(1);
-            if is_away && !self.with_breaker(route.account, |breaker| breaker.is_open()) {
+            if is_away && !lead.with_breaker(route.account, |breaker| breaker.is_open()) {
                 is_away = false;
-                self.note_back(route.account);
+                lead.note_back(route.account);
             }
-            match self.turn(route, at_work, now) {
+            match lead.turn(route, at_work, now) {
                 Turn::Claim => {}
                 Turn::Rest(until) => {
                     drop(place);
-                    self.rest(route, Some(until), stop).await;
+                    lead.rest(route, Some(until), stop).await;
                     continue;
                 }
                 Turn::Ask => {
@@ -95,34 +97,36 @@ impl Worker {
                     tokio::select! {
                         biased;
                         () = stop.cancelled() => return,
-                        is_news = self.ask_whether_it_answers(route.account) => is_away |= is_news,
+                        is_news = lead.ask_whether_it_answers(route.account) => is_away |= is_news,
                     }
                     continue;
                 }
             }
-            let (terms, opens_at) = self.terms(route, now);
-            match self.store.claim(route, now, terms).await {
+            let (terms, opens_at) = lead.terms(route, now);
+            match lead.store.claim(route, now, terms).await {
                 Ok(Some(claim)) => {
-                    let worker = Arc::clone(self);
+                    let crew = Arc::clone(self);
                     tasks.spawn(async move {
-                        worker.work(claim).await;
+                        crew.work(claim).await;
                         drop(place);
                     });
                 }
                 Ok(None) => {
                     drop(place);
-                    let due = [self.store.next_due(route), opens_at].into_iter().flatten().min();
-                    self.rest(route, due, stop).await;
+                    let due = [lead.store.next_due(route), opens_at].into_iter().flatten().min();
+                    lead.rest(route, due, stop).await;
                 }
                 Err(error) => {
                     drop(place);
                     error!(%route, %error, "worker.claim_failed: no delivery could be claimed");
-                    self.rest(route, Some(later(now, Duration::from_secs(1))), stop).await;
+                    lead.rest(route, Some(later(now, Duration::from_secs(1))), stop).await;
                 }
             }
         }
     }
+}
 
+impl Worker {
     /// The turn that the vendor's standing allows while `at_work` claims run.
     fn turn(&self, route: Route, at_work: usize, now: Timestamp) -> Turn {
         if let Some(until) = self.pauses.until(route.account, now) {

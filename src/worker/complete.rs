@@ -17,11 +17,11 @@ impl Worker {
     /// Completes users until `stop`.
     pub(super) async fn complete_users(&self, stop: &CancellationToken) {
         loop {
-            let Some(mut completion) = self.completions.take() else {
+            let Some(mut completion) = self.desk.completions.take() else {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => return,
-                    () = self.completions.added.notified() => continue,
+                    () = self.desk.completions.added.notified() => continue,
                 }
             };
             while let Err(Failure::Postpone { until, .. }) = self.complete(&mut completion).await {

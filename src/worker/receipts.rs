@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::domain::account::Ends;
 use crate::domain::alarm::Notice;
 use crate::domain::arrival;
 use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription, TicketStatus};
@@ -25,8 +26,8 @@ use crate::domain::receipt::{self, Fate, Kept, Report, Reported, WINDOW};
 use crate::domain::retry::later;
 use crate::store::{Claim, DeliveryFilter, StoreError};
 
-use super::Worker;
 use super::report::Learnt;
+use super::{Crew, Worker};
 
 /// Reports that are weighed before the store is asked for more.
 const AT_ONCE: usize = 64;
@@ -43,7 +44,7 @@ const LOOKED_AT: usize = 100;
 /// How many conversations of one number are looked at.
 const PROFILES_MAX: usize = 20;
 
-impl Worker {
+impl Crew {
     /// Weighs reports until `stop`.
     pub(super) async fn weigh_reports(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
@@ -65,16 +66,20 @@ impl Worker {
             if stop.is_cancelled() {
                 break;
             }
-            let fate = self.fate_of(kept, now).await?;
+            let fate = match self.at_carrier(Ends::FIRST.carrier) {
+                Some(worker) => worker.fate_of(kept, now).await?,
+                // Nothing more can be learnt of it; the operator sees it.
+                None => Fate::Unbound,
+            };
             let word = word_of(kept, &fate);
             let what = kept.report.what.name();
             if let Fate::Bound { delivery, .. } = &fate {
-                self.metrics.receipt(what);
+                self.supervisor.metrics.receipt(what);
                 info!(event_id = %delivery, what, "report.{word}: the carrier reports of {delivery}: {what}");
             }
             self.store.weigh(kept.number, fate, now).await?;
             if word != "later" {
-                self.metrics.report_weighed(word);
+                self.supervisor.metrics.report_weighed(word);
             }
         }
         Ok(due.len())
@@ -90,7 +95,9 @@ impl Worker {
             () = self.clock.sleep_until(due) => {}
         }
     }
+}
 
+impl Worker {
     async fn fate_of(&self, kept: &Kept, now: Timestamp) -> Result<Fate, StoreError> {
         if kept.taken_in.is_some() {
             // Its webhook has had its time to come.

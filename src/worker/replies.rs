@@ -211,9 +211,9 @@ impl Worker {
         learnt: &mut Learnt,
     ) -> Result<Vec<(CommentId, LeftOut)>, Outcome> {
         let now = self.clock.now();
-        self.staff.learn(comments);
+        self.desk.staff.learn(comments);
         let requester = claim.conversation.as_ref().and_then(|known| known.requester_id);
-        let mut sorted = owed::sort(comments, look.named, look.forwarded, requester, &self.staff);
+        let mut sorted = owed::sort(comments, look.named, look.forwarded, requester, &self.desk.staff);
         self.leave_merges_out(look.ticket, &mut sorted).await?;
         self.leave_foreign_out(claim, look, &mut sorted, learnt).await?;
         let seen = sorted.due.iter().map(|comment| comment.id).chain(sorted.left_out.iter().map(|(id, _)| *id));

@@ -33,7 +33,7 @@ impl Worker {
         let Some(id) = user_external_id(customer).filter(|_| !is_known) else { return Ok(None) };
         let cause = "another customer of this id is being made a user".to_owned();
         let until = later(self.clock.now(), MAKING_WAIT);
-        self.in_the_making.enter(&id).map(Some).ok_or(Outcome::Postpone { cause, until, for_budget: false })
+        self.desk.in_the_making.enter(&id).map(Some).ok_or(Outcome::Postpone { cause, until, for_budget: false })
     }
 
     /// The customer among Zendesk's users, by one way of looking.

@@ -6,6 +6,7 @@
 //! can find again.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::clock::Clock;
-use crate::domain::account::{Direction, Ends, Route};
+use crate::domain::account::{AccountId, Direction, Ends, Route};
 use crate::failpoint;
 use crate::telemetry::{Metrics, Readiness};
 
@@ -36,10 +37,10 @@ pub enum Loop {
     Claims(Route),
     /// Drops old records from the store.
     Janitor,
-    /// Looks for replies that no webhook brought.
-    CatchUp,
-    /// Completes users in Zendesk.
-    Completions,
+    /// Looks at one desk for replies that no webhook brought.
+    CatchUp(AccountId),
+    /// Completes the users of one desk.
+    Completions(AccountId),
     /// Weighs the carrier's reports.
     Reports,
     /// Posts alarms to the operator's receiver.
@@ -50,22 +51,26 @@ pub enum Loop {
     Samples,
     /// Keeps the account of webhooks in the store.
     Arrivals,
+    /// Looks for deliveries of accounts that are not configured.
+    Accounts,
 }
 
 impl Loop {
-    /// All loops of a bridge between these accounts.
-    pub fn all(ends: Ends) -> impl Iterator<Item = Self> {
+    /// All loops of a bridge between these pairs of accounts.
+    pub fn all(pairs: &BTreeSet<Ends>) -> impl Iterator<Item = Self> {
+        let routes: BTreeSet<Route> = pairs.iter().flat_map(|ends| ends.routes()).collect();
+        let desks: BTreeSet<AccountId> = pairs.iter().map(|ends| ends.desk).collect();
+        let of_desks = desks.into_iter().flat_map(|desk| [Self::CatchUp(desk), Self::Completions(desk)]);
         let others = [
             Self::Janitor,
-            Self::CatchUp,
-            Self::Completions,
             Self::Reports,
             Self::Alarms,
             Self::Timekeeping,
             Self::Samples,
             Self::Arrivals,
+            Self::Accounts,
         ];
-        ends.routes().into_iter().map(Self::Claims).chain(others)
+        routes.into_iter().map(Self::Claims).chain(of_desks).chain(others)
     }
 
     /// Its name in logs, metrics and fail points.
@@ -77,13 +82,14 @@ impl Loop {
                 format!("to_customer_{account}").into()
             }
             Self::Janitor => "janitor".into(),
-            Self::CatchUp => "catch_up".into(),
-            Self::Completions => "completions".into(),
+            Self::CatchUp(desk) => of_desk("catch_up", desk),
+            Self::Completions(desk) => of_desk("completions", desk),
             Self::Reports => "reports".into(),
             Self::Alarms => "alarms".into(),
             Self::Timekeeping => "timekeeping".into(),
             Self::Samples => "samples".into(),
             Self::Arrivals => "arrivals".into(),
+            Self::Accounts => "accounts".into(),
         }
     }
 
@@ -97,15 +103,22 @@ impl Loop {
                 format!("replies by way of {account}").into()
             }
             Self::Janitor => "the clean-up of the store".into(),
-            Self::CatchUp => "replies that no webhook brought".into(),
-            Self::Completions => "the completion of users in Zendesk".into(),
+            Self::CatchUp(desk) if desk.is_first() => "replies that no webhook brought".into(),
+            Self::CatchUp(desk) => format!("replies that no webhook of {desk} brought").into(),
+            Self::Completions(desk) => format!("the completion of users at {desk}").into(),
             Self::Reports => "delivery receipts".into(),
             Self::Alarms => "alarms".into(),
             Self::Timekeeping => "the check of the clock".into(),
             Self::Samples => "the samples of the console's plots".into(),
             Self::Arrivals => "the account of webhooks".into(),
+            Self::Accounts => "the look for accounts that are not configured".into(),
         }
     }
+}
+
+/// The name of a desk's loop. That of the first desk stands alone, as before there were several.
+fn of_desk(name: &'static str, desk: AccountId) -> Cow<'static, str> {
+    if desk.is_first() { name.into() } else { format!("{name}_{desk}").into() }
 }
 
 /// Starts loops and restarts them.
@@ -203,7 +216,7 @@ mod tests {
                         }
                     }
                 };
-                supervisor.keep(Loop::CatchUp, &stop, start).await;
+                supervisor.keep(Loop::CatchUp(Ends::FIRST.desk), &stop, start).await;
             }
         });
         let reasons =

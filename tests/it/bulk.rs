@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tandem::clock::Clock;
-use tandem::domain::account::Ends;
+use tandem::domain::account::{End, Ends};
 use tandem::domain::delivery::Transition;
 use tandem::domain::event::{AgentReply, CommentId, Event, EventKind, TicketId};
 use tandem::http::{OperatorState, operator_router};
@@ -77,9 +77,9 @@ pub(crate) async fn operator_over(store: Arc<dyn Store>) -> String {
         readiness: Arc::new(Readiness::default()),
         roster: tokio::sync::watch::channel(Arc::default()).1,
         console: Default::default(),
-        ends: Ends::FIRST,
+        accounts: Arc::new([(Ends::FIRST.desk, End::Desk), (Ends::FIRST.carrier, End::Carrier)].into()),
         lines: Arc::default(),
-        gsm7: false,
+        gsm7: Arc::default(),
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

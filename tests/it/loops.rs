@@ -11,7 +11,7 @@ use crate::support::answer;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_in_any_loop_is_red_and_work_goes_on() {
-    join_all(Loop::all(Ends::FIRST).map(panicked)).await;
+    join_all(Loop::all(&[Ends::FIRST].into()).map(panicked)).await;
 }
 
 async fn panicked(planted: Loop) {
@@ -38,7 +38,7 @@ async fn panicked(planted: Loop) {
     assert_eq!((status, &reasons["reasons"]), (200, &Value::Null), "{name}: {reasons:#}");
     let metrics = bridge.http.get(format!("{}/metrics", bridge.host.operator)).send().await.unwrap();
     let page = metrics.text().await.unwrap();
-    for each in Loop::all(Ends::FIRST).map(Loop::name) {
+    for each in Loop::all(&[Ends::FIRST].into()).map(Loop::name) {
         let times = u8::from(each == name);
         assert!(page.contains(&format!("tandem_loop_restarts_total{{loop=\"{each}\"}} {times}\n")), "{name}: {page}");
     }

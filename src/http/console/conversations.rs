@@ -35,17 +35,17 @@ pub(super) struct Known {
 }
 
 pub(super) fn known(state: &OperatorState, conversation: &Conversation) -> Known {
-    shown(conversation, state.console.options.zendesk_url.as_ref(), state.clock.now())
+    shown(conversation, state.console.options.desk_urls.get(&conversation.ends.desk), state.clock.now())
 }
 
-fn shown(conversation: &Conversation, zendesk: Option<&Url>, now: Timestamp) -> Known {
+fn shown(conversation: &Conversation, desk: Option<&Url>, now: Timestamp) -> Known {
     let ticket = conversation.ticket.as_ref();
     Known {
         key: conversation.key.to_string(),
         href: view::conversation_href(&conversation.key),
         ticket: ticket.map(|ticket| format!("#{}", ticket.id)).unwrap_or_default(),
         status: ticket.map(|ticket| ticket.status.name()).unwrap_or_default(),
-        ticket_href: ticket.map(|ticket| view::ticket_href(zendesk, ticket.id)).unwrap_or_default(),
+        ticket_href: ticket.map(|ticket| view::ticket_href(desk, ticket.id)).unwrap_or_default(),
         phone: view::phone(conversation.customer.phone.as_deref()),
         line: conversation.line.clone().unwrap_or_default(),
         subscription: match conversation.subscription {

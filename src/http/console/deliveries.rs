@@ -140,7 +140,8 @@ pub(super) async fn rows(state: &OperatorState, deliveries: &[Delivery]) -> Resu
         let conversation = people.get(&delivery.conversation).and_then(Option::as_ref);
         let known = conversation.and_then(|conversation| conversation.ticket.as_ref()).map(|ticket| ticket.id);
         let ticket = event.as_ref().and_then(|event| event.kind.ticket_id()).or(known);
-        let href = ticket.map(|id| view::ticket_href(state.console.options.zendesk_url.as_ref(), id));
+        let desk = state.console.options.desk_urls.get(&delivery.ends.desk);
+        let href = ticket.map(|id| view::ticket_href(desk, id));
         let kind = event.map_or_else(|| view::kind(delivery.kind), |event| view::told(&event.kind));
         let shown = row(delivery, conversation, ticket, held(state, delivery).as_ref(), now);
         rows.push(Row { kind, ticket_href: href.unwrap_or_default(), ..shown });

@@ -113,7 +113,7 @@ async fn page(state: &OperatorState, visitor: &Visitor, id: &str) -> Result<Page
     let kept = state.store.answers(id).await?;
     let (word, now) = (delivery.state.name(), state.clock.now());
     let held = held(state, &delivery);
-    let cut = Cut::for_conversation(conversation.as_ref(), &state.lines, state.gsm7);
+    let cut = Cut::for_conversation(conversation.as_ref(), &state.lines, state.gsm7.contains(&delivery.ends.carrier));
     let parts = parts::count(&event.kind, cut);
     let section = if word == "quarantined" { Section::Quarantine } else { Section::Deliveries };
     Ok(Page {

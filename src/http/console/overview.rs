@@ -15,7 +15,7 @@ use super::page::{self, Section, Shell, html, sentence};
 use super::plot::{self, Plot};
 use super::session::Visitor;
 use super::view::{self, Held, Moment, grouped, moment};
-use crate::domain::account::End;
+use crate::domain::account::{AccountId, End};
 use crate::domain::budget::{Level, a_period};
 use crate::domain::delivery::Delivery;
 use crate::http::OperatorState;
@@ -91,7 +91,7 @@ pub(super) async fn show(
 ) -> Result<Response, page::Trouble> {
     let done = Query::read(&uri, &["done"])?.take("done");
     let facts = facts(&state).await?;
-    let line = |vendor: &Vendor| line(vendor, &allowance(&state, vendor.end).levels, facts.now);
+    let line = |vendor: &Vendor| line(vendor, &allowance(&state, vendor.account).levels, facts.now);
     let page = Overview {
         shell: Shell::new(&visitor, Section::Overview, "Overview").after(done.as_deref()),
         needs: needs(&facts),
@@ -118,15 +118,15 @@ async fn facts(state: &OperatorState) -> Result<Facts, StoreError> {
     } else {
         Vec::new()
     };
-    let vendor = |end| {
-        let account = state.ends.at(end);
+    let vendor = |(account, end): (&AccountId, &End)| {
+        let (account, end) = (*account, *end);
         Vendor {
             account,
             end,
             refuses: state.readiness.trouble(account, Trouble::Refuses),
             unreachable: state.readiness.trouble(account, Trouble::Unreachable),
             paused: state.store.paused(account),
-            reached: allowance(state, end).reached,
+            reached: allowance(state, account).reached,
         }
     };
     let begun = Begun::of(state, &counts).await?;
@@ -136,7 +136,7 @@ async fn facts(state: &OperatorState) -> Result<Facts, StoreError> {
         reasons,
         remarks: state.readiness.remarks(),
         counts,
-        vendors: [End::Desk, End::Carrier].map(vendor).into(),
+        vendors: state.accounts.iter().map(vendor).collect(),
         waiting,
         begun,
     })
@@ -180,8 +180,8 @@ pub(super) fn held(state: &OperatorState, delivery: &Delivery) -> Option<Held> {
     by(delivery.route().account)
 }
 
-fn allowance(state: &OperatorState, end: End) -> Allowance {
-    state.console.options.allowances.as_ref().map(|allowances| allowances(end)).unwrap_or_default()
+fn allowance(state: &OperatorState, account: AccountId) -> Allowance {
+    state.console.options.allowances.as_ref().map(|allowances| allowances(account)).unwrap_or_default()
 }
 
 fn line(vendor: &Vendor, levels: &[Level], now: Timestamp) -> Line {

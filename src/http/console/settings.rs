@@ -228,15 +228,16 @@ async fn previewed(
 
 /// The newest events in the mapping's direction.
 async fn recent(state: &OperatorState, name: Name, chosen: Option<EventId>) -> Result<Vec<Recent>, Trouble> {
-    let filter = DeliveryFilter {
-        account: Some(state.ends.at(name.takes().traits().calls)),
-        newest_first: true,
-        limit: RECENT,
-        ..DeliveryFilter::default()
-    };
     let now = state.clock.now();
-    let page = state.store.deliveries(filter).await?;
-    let listed = page.items.iter().filter(|delivery| delivery.kind == name.takes());
+    let mut newest = Vec::new();
+    let calls = name.takes().traits().calls;
+    for (account, _) in state.accounts.iter().filter(|(_, end)| **end == calls) {
+        let filter =
+            DeliveryFilter { account: Some(*account), newest_first: true, limit: RECENT, ..DeliveryFilter::default() };
+        newest.extend(state.store.deliveries(filter).await?.items);
+    }
+    newest.sort_by_key(|delivery| std::cmp::Reverse(delivery.id));
+    let listed = newest.iter().filter(|delivery| delivery.kind == name.takes()).take(RECENT);
     let recent = listed.map(|delivery| Recent {
         id: delivery.id.to_string(),
         shown: format!(

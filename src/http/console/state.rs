@@ -10,7 +10,7 @@ use url::Url;
 
 use super::provider::{Provider, UnderWay};
 use super::session::Sessions;
-use crate::domain::account::End;
+use crate::domain::account::AccountId;
 use crate::domain::budget::{Level, Reached};
 use crate::domain::note::{Note, Says};
 use crate::http::connections::Source;
@@ -34,8 +34,8 @@ pub struct ConsoleOptions {
     pub check: Option<Check>,
     /// The calls that the vendors still allow; `None` shows none.
     pub allowances: Option<Allowances>,
-    /// The address of the Zendesk account, for links to tickets; `None` shows none.
-    pub zendesk_url: Option<Url>,
+    /// The address of each desk, for links to its tickets.
+    pub desk_urls: BTreeMap<AccountId, Url>,
     /// The metrics of the last hour.
     pub samples: Arc<Samples>,
     /// The identity provider; `None` where operators sign in with tokens only.
@@ -71,8 +71,8 @@ pub struct Allowance {
     pub reached: Vec<Reached>,
 }
 
-/// Reads a vendor's [`Allowance`].
-pub type Allowances = Arc<dyn Fn(End) -> Allowance + Send + Sync>;
+/// Reads an account's [`Allowance`].
+pub type Allowances = Arc<dyn Fn(AccountId) -> Allowance + Send + Sync>;
 
 /// One configured value.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::domain::account::AccountId;
+use crate::domain::account::{AccountId, Ends};
 use crate::domain::answer::Answers;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Arrived, Delivery, State as Standing, Transition};
@@ -66,10 +66,10 @@ pub(in crate::http) fn pause_terms(
 /// # Errors
 /// [`StoreError::NotFound`].
 pub(in crate::http) fn account(state: &OperatorState, name: &str) -> Result<AccountId, StoreError> {
-    let accounts = state.ends.accounts();
-    let found = accounts.into_iter().find(|account| account.name() == name);
-    found.ok_or_else(|| {
-        let known = accounts.map(AccountId::name).join(", ");
+    let mut accounts = state.accounts.keys().copied();
+    accounts.find(|account| account.name() == name).ok_or_else(|| {
+        let known: Vec<&str> = state.accounts.keys().map(|account| account.name()).collect();
+        let known = known.join(", ");
         StoreError::NotFound(format!("destination of that name; there are {known}"))
     })
 }
@@ -89,7 +89,7 @@ pub(in crate::http) async fn delivery(state: &OperatorState, id: EventId) -> Res
 pub(in crate::http) async fn redrive(state: &OperatorState, id: EventId, order: &Order) -> Result<(), StoreError> {
     let transition = match state.store.delivery(id).await? {
         Some((delivery, event)) if matches!(delivery.state, Standing::Quarantined { .. }) => {
-            read_again(state, id, event).await?
+            read_again(state, id, event, delivery.ends).await?
         }
         Some(_) | None => Transition::Redrive,
     };
@@ -146,7 +146,7 @@ pub(in crate::http) async fn settle(
 ) -> Result<(), StoreError> {
     let (delivery, event) = delivery(state, id).await?;
     let known = state.store.conversation(&delivery.conversation).await?;
-    let cut = Cut::for_conversation(known.as_ref(), &state.lines, state.gsm7);
+    let cut = Cut::for_conversation(known.as_ref(), &state.lines, state.gsm7.contains(&delivery.ends.carrier));
     let arrived = Arrived { out, of: parts::count(&event.kind, cut) };
     let done = state.store.settle(id, arrived, order).await;
     note_move("settle", id, &done, order);
@@ -165,14 +165,14 @@ pub(in crate::http) async fn answers(state: &OperatorState, id: EventId, order: 
 
 /// Reads a quarantined body again, after a change of the bridge or its configuration. A readable body is accepted as an
 /// event of its own and settled with that event's name. An unreadable body stays quarantined.
-async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<Transition, StoreError> {
+async fn read_again(state: &OperatorState, id: EventId, event: Event, ends: Ends) -> Result<Transition, StoreError> {
     let unchanged = |reason: String| StoreError::Illegal(IllegalMove { id, reason });
     let EventKind::Unreadable(kept) = &event.kind else {
         return Err(unchanged("this is no kept body".to_owned()));
     };
     let options = Arc::clone(&state.intake.borrow());
     let reason = match sources::reread(kept, event.received_at, &options) {
-        Intake::Event { event, dedupe } => match take_in(state, id, event, dedupe).await? {
+        Intake::Event { event, dedupe } => match take_in(state, id, event, ends, dedupe).await? {
             Accepted::New(new) | Accepted::Duplicate(new) => format!("read again as {new}"),
             Accepted::Echo => "read again: our own comment coming back".to_owned(),
         },
@@ -189,13 +189,14 @@ async fn take_in(
     state: &OperatorState,
     id: EventId,
     event: Event,
+    ends: Ends,
     mut dedupe: Vec<DedupeKey>,
 ) -> Result<Accepted, StoreError> {
     let own = DedupeKey::ZendeskRequest(format!("read again: {id}"));
     dedupe.push(own.clone());
-    match state.store.accept(event.clone(), state.ends, dedupe, state.clock.now()).await? {
+    match state.store.accept(event.clone(), ends, dedupe, state.clock.now()).await? {
         Accepted::Duplicate(holder) if holder == id => {
-            state.store.accept(event, state.ends, vec![own], state.clock.now()).await
+            state.store.accept(event, ends, vec![own], state.clock.now()).await
         }
         accepted @ (Accepted::New(_) | Accepted::Duplicate(_) | Accepted::Echo) => Ok(accepted),
     }
@@ -243,8 +244,8 @@ pub(in crate::http) async fn discard_step(
 async fn read_all_again(state: &OperatorState, ids: &[EventId], order: &Order) -> Result<Moves, StoreError> {
     let mut moves = Moves::default();
     for id in ids {
-        let Some((_, event)) = state.store.delivery(*id).await? else { continue };
-        let moved = match read_again(state, *id, event).await {
+        let Some((delivery, event)) = state.store.delivery(*id).await? else { continue };
+        let moved = match read_again(state, *id, event, delivery.ends).await {
             Ok(transition) => state.store.operate(*id, transition, order).await,
             Err(error) => Err(error),
         };
