@@ -2,7 +2,7 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use secrecy::SecretString;
-use tandem::intake::signature::zendesk_signature;
+use tandem::vendors::zendesk::signature::zendesk_signature;
 
 fn signature(criterion: &mut Criterion) {
     let secret = SecretString::from("bench-signing-secret-0123456789abcdef");

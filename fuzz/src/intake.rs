@@ -8,9 +8,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use jiff::Timestamp;
 use tandem::domain::event::{CustomerText, Event, EventKind, PhoneText};
-use tandem::intake::signature::{TANDEM_TOKEN, ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, zendesk_signature};
+use tandem::intake::signature::TANDEM_TOKEN;
 use tandem::intake::{Endpoint, Intake, IntakeOptions, RawWebhook};
 use tandem::vendors::sources::{read, reread};
+use tandem::vendors::zendesk::signature::{ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, zendesk_signature};
 
 pub(super) const SECRET: &str = "HRkRd4BeOAoUkfZr-mhauJT64rvBASlJRoIyPsd3zeA=";
 pub(super) const TOKEN: &str = "q9Zr-a-token-that-no-input-holds-by-chance";

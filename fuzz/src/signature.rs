@@ -7,9 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use jiff::Timestamp;
-use tandem::intake::signature::{TANDEM_TOKEN, ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, zendesk_signature};
+use tandem::intake::signature::TANDEM_TOKEN;
 use tandem::intake::{Intake, RawWebhook, Refusal};
 use tandem::vendors::sources::read;
+use tandem::vendors::zendesk::signature::{ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, zendesk_signature};
 
 use super::intake::{NOW, SECRET, TOKEN, authentic, now, options, webhook};
 

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::options::Form;
 use super::streams::{print_json, read_input};
 use crate::clock::Clock;
-use crate::intake::signature::zendesk_signature;
+use crate::vendors::zendesk::signature::zendesk_signature;
 
 /// More than the bridge accepts, so that the refusal of a body that is too large can be tried as well.
 const BODY_MAX_BYTES: u64 = 1024 * 1024;

@@ -18,9 +18,9 @@ use crate::http::Allowance;
 use crate::mapping::Mappings;
 use crate::store::Store;
 use crate::telemetry::{Metrics, Readiness};
-use crate::vendors::braze::{Braze, BrazeOptions};
+use crate::vendors::braze::{self, Braze, BrazeOptions};
 use crate::vendors::http::{Held, Transport};
-use crate::vendors::zendesk::{Zendesk, ZendeskOptions};
+use crate::vendors::zendesk::{self, Zendesk, ZendeskOptions};
 use crate::worker::{
     AlarmQueue, Crew, Desk, KeptFacts, KeptUploads, MappingsInForce, ObservedTransport, Pauses, Retention, Supervisor,
     Worker,
@@ -67,10 +67,18 @@ impl Clients {
 
     /// The calls that an account has left.
     pub(super) fn allowance(&self, account: AccountId) -> Allowance {
-        let desk = self.desks.get(&account);
-        let desk = desk.map(|desk| Allowance { levels: desk.levels(), reached: desk.reached() });
-        let carrier = self.carriers.get(&account);
-        let carrier = || carrier.map(|carrier| Allowance { levels: carrier.levels(), reached: carrier.reached() });
+        let desk = self.desks.get(&account).map(|desk| Allowance {
+            levels: desk.levels(),
+            reached: desk.reached(),
+            remedies: zendesk::remedies::REMEDIES,
+        });
+        let carrier = || {
+            self.carriers.get(&account).map(|carrier| Allowance {
+                levels: carrier.levels(),
+                reached: carrier.reached(),
+                remedies: braze::remedies::REMEDIES,
+            })
+        };
         desk.or_else(carrier).unwrap_or_default()
     }
 }

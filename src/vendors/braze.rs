@@ -3,8 +3,10 @@
 pub mod checkup;
 mod client;
 pub mod currents;
+mod error_phrases;
 mod limits;
 pub mod recipe;
+pub mod remedies;
 pub mod setup;
 pub mod source;
 

@@ -28,16 +28,20 @@ pub use crate::vendors::braze::currents::{
 /// # Errors
 /// The reason to refuse the webhook without its body.
 pub fn glance(endpoint: &Endpoint, headers: &HeaderMap, options: &IntakeOptions) -> Result<(), Refusal> {
-    if endpoint.is_zendesk() { signature::seal(headers).map(|_| ()) } else { signature::check_token(headers, options) }
+    if endpoint.is_zendesk() {
+        zendesk::signature::seal(headers).map(|_| ())
+    } else {
+        signature::check_token(headers, &options.braze_tokens)
+    }
 }
 
 /// Verifies a webhook and reads it.
 #[must_use]
 pub fn read(webhook: &RawWebhook, options: &IntakeOptions) -> Intake {
     let verified = if webhook.endpoint.is_zendesk() {
-        signature::verify_zendesk(webhook, options)
+        zendesk::signature::verify(webhook, options)
     } else {
-        signature::verify_braze(webhook, options)
+        signature::by_token(webhook, &options.braze_tokens)
     };
     let verified = match verified {
         Ok(verified) => verified,

@@ -2,10 +2,13 @@
 
 pub mod checkup;
 mod client;
+mod error_phrases;
 mod limits;
 mod oauth;
+pub mod remedies;
 mod search;
 pub mod setup;
+pub mod signature;
 pub mod source;
 mod views;
 

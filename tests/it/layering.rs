@@ -147,6 +147,7 @@ const NEVER_NAMES: &[(&str, &[&str])] = &[
     ("vendors/zendesk/checkup", IMPURE),
     ("vendors/braze/checkup", IMPURE),
     ("vendors/zendesk/source", IMPURE),
+    ("vendors/zendesk/signature", IMPURE),
     ("vendors/zendesk/setup", IMPURE),
     ("vendors/braze/source", IMPURE),
     ("vendors/braze/recipe", IMPURE),

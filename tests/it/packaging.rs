@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tandem::config::keys::KEYS;
 use tandem::config::secrets_file::{Syntax, line};
-use tandem::intake::signature::zendesk_signature;
 use tandem::sandbox::SandboxOptions;
+use tandem::vendors::zendesk::signature::zendesk_signature;
 
 use crate::docs::page::anchors;
 use crate::process::{Bridge, Process, after, run, shipped, tandem};

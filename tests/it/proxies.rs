@@ -107,7 +107,7 @@ fn webhook(bridge: &Bridge, proxy: SocketAddr) -> RequestBuilder {
     let body = "\r\n{ \"event\" : \"tandem_check\",\t\"é\": \"\\u00e9 %20+\" }\n\n";
     let timestamp = tandem::clock::Clock::system().now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let secret = SandboxOptions::default().zendesk_webhook_secret.into();
-    let signature = tandem::intake::signature::zendesk_signature(&secret, &timestamp, body.as_bytes());
+    let signature = tandem::vendors::zendesk::signature::zendesk_signature(&secret, &timestamp, body.as_bytes());
     let request = bridge.http.post(format!("http://{proxy}/webhooks/zendesk")).body(body);
     request
         .header("X-Zendesk-Webhook-Signature", signature)

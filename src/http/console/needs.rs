@@ -9,7 +9,7 @@ use crate::domain::account::{AccountId, End};
 use crate::domain::budget::Reached;
 use crate::domain::delivery::{Delivery, State};
 use crate::domain::operator::Pause;
-use crate::domain::remedy;
+use crate::domain::remedy::Remedies;
 use crate::store::{Counts, Room};
 use crate::telemetry::Since;
 
@@ -77,6 +77,7 @@ pub(super) struct Vendor {
     pub(super) unreachable: Option<Since>,
     pub(super) paused: Option<Pause>,
     pub(super) reached: Vec<Reached>,
+    pub(super) remedies: Remedies,
 }
 
 /// One trouble that needs the operator.
@@ -132,7 +133,7 @@ fn refuses(facts: &Facts, vendor: &Vendor) -> Option<Need> {
         title: format!("{name} refuses the bridge"),
         since: Some(moment(since.at, facts.now)),
         said: vec![sentence(&since.cause), waits_for(facts, vendor)],
-        remedy: remedy::of_refusal(vendor.end, &since.cause).to_owned(),
+        remedy: (vendor.remedies.of_refusal)(&since.cause).to_owned(),
         ..late(vendor.account)
     })
 }
@@ -145,7 +146,7 @@ fn unreachable(facts: &Facts, vendor: &Vendor) -> Option<Need> {
         title: format!("{name} gives no answer"),
         since: Some(moment(since.at, facts.now)),
         said: vec![sentence(&since.cause), waits_for(facts, vendor)],
-        remedy: remedy::of_silence(vendor.end).to_owned(),
+        remedy: vendor.remedies.of_silence.to_owned(),
         ..late(vendor.account)
     })
 }
@@ -335,6 +336,10 @@ mod tests {
             unreachable: None,
             paused: None,
             reached: Vec::new(),
+            remedies: Remedies {
+                of_refusal: |cause| if cause.contains("401") { "Compare the key" } else { "Give it the role" },
+                of_silence: "Compare the address",
+            },
         }
     }
 
@@ -485,13 +490,13 @@ mod tests {
             braze.said,
             ["Braze answered 401 Invalid API key.", "8\u{202f}800 deliveries wait for it, in order; nothing is lost.",]
         );
-        assert_eq!(braze.remedy, remedy::BRAZE_KEY);
+        assert_eq!(braze.remedy, "Compare the key");
         assert_eq!(zendesk.title, "Zendesk gives no answer");
         assert_eq!(
             zendesk.said[1],
             "1 delivery waits for it, in order; nothing is lost. Agents’ replies cannot be read meanwhile."
         );
-        assert_eq!(zendesk.remedy, remedy::ZENDESK_ADDRESS);
+        assert_eq!(zendesk.remedy, "Compare the address");
     }
 
     #[test]

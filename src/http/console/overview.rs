@@ -120,13 +120,15 @@ async fn facts(state: &OperatorState) -> Result<Facts, StoreError> {
     };
     let vendor = |(account, end): (&AccountId, &End)| {
         let (account, end) = (*account, *end);
+        let Allowance { reached, remedies, .. } = allowance(state, account);
         Vendor {
             account,
             end,
             refuses: state.readiness.trouble(account, Trouble::Refuses),
             unreachable: state.readiness.trouble(account, Trouble::Unreachable),
             paused: state.store.paused(account),
-            reached: allowance(state, account).reached,
+            reached,
+            remedies,
         }
     };
     let begun = Begun::of(state, &counts).await?;

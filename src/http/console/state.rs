@@ -13,6 +13,7 @@ use super::session::Sessions;
 use crate::domain::account::AccountId;
 use crate::domain::budget::{Level, Reached};
 use crate::domain::note::{Note, Says};
+use crate::domain::remedy::Remedies;
 use crate::http::connections::Source;
 use crate::http::tries::{TooMany, Tries};
 use crate::mapping::{DEFAULT_LANGUAGE, Mappings};
@@ -62,13 +63,15 @@ pub struct PreviewCampaigns {
     pub ticket_solved: Option<String>,
 }
 
-/// The calls that a vendor still allows.
+/// The calls that a vendor still allows, and the remedies where it allows none.
 #[derive(Clone, Debug, Default)]
 pub struct Allowance {
     /// The calls left under each limit, the widest limit first.
     pub levels: Vec<Level>,
     /// The limits that hold calls back now.
     pub reached: Vec<Reached>,
+    /// The remedies where the vendor refuses the bridge or does not answer.
+    pub remedies: Remedies,
 }
 
 /// Reads an account's [`Allowance`].

@@ -15,8 +15,8 @@ use crate::http::memory::SHARE_BYTES;
 use crate::http::testing::{ScriptedStore, body_json, id, noon, unchanging, untouched};
 use crate::http::{Memory, public_router};
 use crate::intake::IntakeOptions;
-use crate::intake::signature::zendesk_signature;
 use crate::telemetry::{Metrics, Readiness};
+use crate::vendors::zendesk::signature::zendesk_signature;
 
 const TOKEN: &str = "a-long-enough-token";
 const SECRET: &str = "a-signing-secret";

@@ -2,9 +2,9 @@
 //! Pure. A wrong line carries its remedy; no line ever holds a secret.
 
 use super::client::details::CampaignView;
+use super::remedies;
 use super::setup;
 use crate::domain::inbound::Door;
-use crate::domain::remedy;
 use crate::vendors::checkup::{Line, Sender, State, unreached};
 use crate::vendors::http::Failure;
 
@@ -35,11 +35,11 @@ pub fn key(first: &Result<CampaignView, Failure>, host: &str) -> Line {
     let what = "key";
     match first {
         Err(failure @ (Failure::Pause { status: 401, .. } | Failure::Forbid { status: 404, .. })) => {
-            wrong(what, format!("{}: {host} does not know the key", failure.cause()), remedy::BRAZE_KEY)
+            wrong(what, format!("{}: {host} does not know the key", failure.cause()), remedies::KEY)
         }
         Err(
             failure @ (Failure::Retry { .. } | Failure::Postpone { .. } | Failure::Forbid { status: 300..=399, .. }),
-        ) => wrong(what, failure.cause(), unreached(failure, "braze.url", remedy::BRAZE_ADDRESS)),
+        ) => wrong(what, failure.cause(), unreached(failure, "braze.url", remedies::ADDRESS)),
         Ok(_) | Err(_) => line(what, State::Good, format!("{host} knows it; only a text shows whether it may send")),
     }
 }

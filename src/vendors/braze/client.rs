@@ -16,6 +16,7 @@ use crate::domain::budget::{Budgets, Level, Reached, UserKey};
 use crate::domain::cause;
 use crate::domain::lanes::Need;
 use crate::domain::refusals::Object;
+use crate::vendors::braze;
 use crate::vendors::braze::limits::{self, LIMITS};
 use crate::vendors::http::exchange::{Answer, Effect, Exchange, Request, secret_header};
 use crate::vendors::http::{Failure, Held, Transport, error_phrases};
@@ -123,7 +124,8 @@ impl Braze {
         let message = json["message"].as_str();
         let reject = |what: &str| {
             let status = answer.status.as_u16();
-            let said = error_phrases::behind(what, &error_phrases::braze(Some(&json), status, &request.personal()));
+            let said =
+                error_phrases::behind(what, &braze::error_phrases::said(Some(&json), status, &request.personal()));
             self.exchange.hear(&request, &answer);
             Failure::GiveUp { cause: error_phrases::cause("Braze", status, &said) }
         };
@@ -203,7 +205,7 @@ impl Braze {
     /// The failure for a status, by Braze's meanings: <https://www.braze.com/docs/api/errors/>.
     fn failure(&self, request: &Request, answer: &Answer) -> Failure {
         let status = answer.status.as_u16();
-        let said = error_phrases::braze(answer.json.as_ref(), status, &request.personal());
+        let said = braze::error_phrases::said(answer.json.as_ref(), status, &request.personal());
         let message = answer.json.as_ref().and_then(|json| json["message"].as_str()).unwrap_or_default();
         match status {
             // A wrong address, or in Braze's older answers an unknown key.

@@ -49,7 +49,7 @@ pub struct Batch {
 /// # Errors
 /// Why not.
 pub fn admit(headers: &http::HeaderMap, options: &CurrentsOptions) -> Result<(), Refusal> {
-    signature::check_tokens(headers, &options.tokens)
+    signature::check_token(headers, &options.tokens)
 }
 
 /// Verifies a batch and reads it.
@@ -57,7 +57,7 @@ pub fn admit(headers: &http::HeaderMap, options: &CurrentsOptions) -> Result<(),
 /// # Errors
 /// Why the sender is not proven.
 pub fn read(webhook: &RawWebhook, options: &CurrentsOptions) -> Result<Result<Batch, String>, Refusal> {
-    let verified = signature::verify_tokens(webhook, &options.tokens)?;
+    let verified = signature::by_token(webhook, &options.tokens)?;
     Ok(read_verified(&verified, webhook.received_at))
 }
 

@@ -53,10 +53,10 @@ fn webhook(path: &str, headers: &[(&str, &str)], body: &[u8]) -> RawWebhook {
 }
 
 fn from_zendesk(path: &str, body: &[u8]) -> RawWebhook {
-    let signature = signature::zendesk_signature(&SECRET.into(), SIGNED_AT, body);
+    let signature = zendesk::signature::zendesk_signature(&SECRET.into(), SIGNED_AT, body);
     let headers = [
-        (signature::ZENDESK_SIGNATURE, signature.as_str()),
-        (signature::ZENDESK_TIMESTAMP, SIGNED_AT),
+        (zendesk::signature::ZENDESK_SIGNATURE, signature.as_str()),
+        (zendesk::signature::ZENDESK_TIMESTAMP, SIGNED_AT),
         (ZENDESK_INVOCATION, "01HANA2B5D5W9XSJS3NE5SQA1J"),
     ];
     webhook(path, &headers, body)
@@ -141,18 +141,18 @@ fn paths_lead_to_doors() {
 #[test]
 fn known_signatures_agree() {
     // Constructed for the order that Zendesk documents now: timestamp, then body.
-    let test_secret = signature::ZENDESK_TEST_SECRET.into();
+    let test_secret = zendesk::signature::ZENDESK_TEST_SECRET.into();
     let body = br#"{"event":"ticket.updated","id":123}"#;
     assert_eq!(
-        signature::zendesk_signature(&test_secret, "2021-03-25T05:09:27Z", body),
+        zendesk::signature::zendesk_signature(&test_secret, "2021-03-25T05:09:27Z", body),
         "S/RDdU2ERmj7LHDDoWJ2onPYH+t7/f2+LTM4dL7UiLM="
     );
     // Zendesk's own old vector is for body, then timestamp. It proves that the key is the text as printed ...
     let (old, body, timestamp) =
         ("tRDSF7URY8BLCDlaBcQ7FHu051Zk+aAB0NKMP53teMw=", r#"{"say": "hello"}"#, "2021-07-25T10:00:00Z");
-    assert_eq!(signature::zendesk_signature(&SECRET.into(), body, timestamp.as_bytes()), old);
+    assert_eq!(zendesk::signature::zendesk_signature(&SECRET.into(), body, timestamp.as_bytes()), old);
     // ... and that order is refused.
-    let headers = [(signature::ZENDESK_SIGNATURE, old), (signature::ZENDESK_TIMESTAMP, timestamp)];
+    let headers = [(zendesk::signature::ZENDESK_SIGNATURE, old), (zendesk::signature::ZENDESK_TIMESTAMP, timestamp)];
     let mut raw = webhook("/webhooks/zendesk", &headers, body.as_bytes());
     raw.received_at = timestamp.parse().unwrap();
     assert_eq!(read(&raw, &options()), Intake::Refused { why: Refusal::WrongSignature });
@@ -161,15 +161,16 @@ fn known_signatures_agree() {
 #[test]
 fn zendesk_gets_in_by_signature_only() {
     let body = br#"{"event":"ticket_solved","ticket_id":"1"}"#;
-    let good = signature::zendesk_signature(&SECRET.into(), SIGNED_AT, body);
+    let good = zendesk::signature::zendesk_signature(&SECRET.into(), SIGNED_AT, body);
     let unpadded = good.trim_end_matches('=').to_owned();
-    let of_test_secret = signature::zendesk_signature(&signature::ZENDESK_TEST_SECRET.into(), SIGNED_AT, body);
-    let of_no_secret = signature::zendesk_signature(&"".into(), SIGNED_AT, body);
-    let of_first_secret = signature::zendesk_signature(&"another secret".into(), SIGNED_AT, body);
-    let of_other_body = signature::zendesk_signature(&SECRET.into(), SIGNED_AT, b"{}");
+    let of_test_secret =
+        zendesk::signature::zendesk_signature(&zendesk::signature::ZENDESK_TEST_SECRET.into(), SIGNED_AT, body);
+    let of_no_secret = zendesk::signature::zendesk_signature(&"".into(), SIGNED_AT, body);
+    let of_first_secret = zendesk::signature::zendesk_signature(&"another secret".into(), SIGNED_AT, body);
+    let of_other_body = zendesk::signature::zendesk_signature(&SECRET.into(), SIGNED_AT, b"{}");
     let mut options = options();
-    options.zendesk_secrets.extend([signature::ZENDESK_TEST_SECRET.into(), "".into()]);
-    let (s, t) = (signature::ZENDESK_SIGNATURE, signature::ZENDESK_TIMESTAMP);
+    options.zendesk_secrets.extend([zendesk::signature::ZENDESK_TEST_SECRET.into(), "".into()]);
+    let (s, t) = (zendesk::signature::ZENDESK_SIGNATURE, zendesk::signature::ZENDESK_TIMESTAMP);
     let wrong = Some(Refusal::WrongSignature);
     let missing = Some(Refusal::MissingSignature);
     type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<Refusal>);
@@ -224,8 +225,11 @@ fn timestamps_are_times_and_fresh() {
         ("2026-13-01T10:00:00Z", Some(Refusal::BadTimestamp)),
     ];
     for (timestamp, expected) in cases {
-        let signature = signature::zendesk_signature(&SECRET.into(), timestamp, body);
-        let headers = [(signature::ZENDESK_SIGNATURE, signature.as_str()), (signature::ZENDESK_TIMESTAMP, timestamp)];
+        let signature = zendesk::signature::zendesk_signature(&SECRET.into(), timestamp, body);
+        let headers = [
+            (zendesk::signature::ZENDESK_SIGNATURE, signature.as_str()),
+            (zendesk::signature::ZENDESK_TIMESTAMP, timestamp),
+        ];
         let got = refusal(&webhook("/webhooks/zendesk", &headers, body), &options());
         assert_eq!(got, expected, "{timestamp}");
     }
@@ -1016,7 +1020,7 @@ proptest! {
     fn nothing_unsigned_gets_in(body: Vec<u8>, header in "[ -~]{0,60}") {
         let headers = [
             ("authorization", header.as_str()), ("x-tandem-token", header.as_str()),
-            (signature::ZENDESK_SIGNATURE, header.as_str()), (signature::ZENDESK_TIMESTAMP, SIGNED_AT),
+            (zendesk::signature::ZENDESK_SIGNATURE, header.as_str()), (zendesk::signature::ZENDESK_TIMESTAMP, SIGNED_AT),
         ];
         for path in ["/webhooks/zendesk", "/webhooks/braze"] {
             prop_assert!(matches!(read(&webhook(path, &headers, &body), &options()), Intake::Refused { .. }), "{}", path);

@@ -2,9 +2,9 @@
 //! the triggers. Pure. A wrong line carries its remedy; no line ever holds a secret.
 
 use super::admin::{CategoryView, Me, TriggerView, UserFieldView, WebhookTest, WebhookView};
+use super::remedies;
 use super::setup::{self, TAG, TRIGGERS};
 use crate::domain::inbound::Door;
-use crate::domain::remedy;
 use crate::vendors::checkup::{Line, Sender, State, unreached};
 use crate::vendors::http::Failure;
 
@@ -61,11 +61,9 @@ pub fn credentials(me: &Result<Me, Failure>, by: &str) -> Line {
             "Let an agent with a custom role, or an administrator, own the OAuth client",
         ),
         Ok(Me { role, .. }) => line(what, State::Good, format!("{by}, acting as {role}")),
-        Err(failure @ Failure::Pause { status: 401 | 400, .. }) => {
-            wrong(what, failure.cause(), remedy::ZENDESK_CREDENTIALS)
-        }
+        Err(failure @ Failure::Pause { status: 401 | 400, .. }) => wrong(what, failure.cause(), remedies::CREDENTIALS),
         Err(failure @ Failure::Forbid { status: 403, .. }) => unread(what, failure, "users:read"),
-        Err(failure) => wrong(what, failure.cause(), unreached(failure, "zendesk.url", remedy::ZENDESK_ADDRESS)),
+        Err(failure) => wrong(what, failure.cause(), unreached(failure, "zendesk.url", remedies::ADDRESS)),
     }
 }
 

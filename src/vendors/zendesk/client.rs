@@ -22,6 +22,7 @@ use crate::domain::event::{TicketId, UserId};
 use crate::domain::refusals::Object;
 use crate::vendors::http::exchange::{Answer, Effect, Exchange, Request, secret_header};
 use crate::vendors::http::{Failure, Held, Transport, error_phrases, headers};
+use crate::vendors::zendesk;
 use crate::vendors::zendesk::limits::{self, LIMITS};
 use crate::vendors::zendesk::oauth::{self, Tokens};
 use crate::vendors::zendesk::views::{self, TicketView, TicketsRead, TicketsUpdated, UserView, Written};
@@ -334,7 +335,7 @@ impl Zendesk {
     /// The failure for a status, by Zendesk's meanings.
     fn failure(&self, request: &Request, answer: &Answer) -> Failure {
         let status = answer.status.as_u16();
-        let said = error_phrases::zendesk(answer.json.as_ref(), status, &request.personal());
+        let said = zendesk::error_phrases::said(answer.json.as_ref(), status, &request.personal());
         let cause = error_phrases::cause("Zendesk", status, &said);
         let error = answer.json.as_ref().and_then(|json| json["error"].as_str()).unwrap_or_default();
         match status {

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::vendors::http::exchange::{Answer, Effect, Exchange, Request, secret_header};
-use crate::vendors::http::{Failure, Personal, error_phrases};
-use crate::vendors::zendesk::limits;
+use crate::vendors::http::{Failure, Personal};
+use crate::vendors::zendesk::{error_phrases, limits};
 
 /// The life asked for: long enough that renewals are rare, short enough that a stolen token is soon worthless.
 const LIFE_SECONDS: i64 = 7200;
@@ -160,7 +160,7 @@ fn renew_at(asked_at: Timestamp, life: i64) -> Timestamp {
 /// wrong.
 fn refusal(exchange: &Exchange, request: &Request, answer: &Answer) -> Failure {
     // The request holds no personal data.
-    let said = error_phrases::zendesk(answer.json.as_ref(), answer.status.as_u16(), &Personal::default());
+    let said = error_phrases::said(answer.json.as_ref(), answer.status.as_u16(), &Personal::default());
     let said = said.trim_start_matches(": ");
     let failure = exchange.failure(request, answer, &format!("to the request for a token: {said}"));
     if let Failure::GiveUp { cause } | Failure::Forbid { cause, .. } = failure {

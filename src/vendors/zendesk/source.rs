@@ -10,7 +10,8 @@ use crate::domain::event::{AgentReply, CommentId, DedupeKey, EventKind, PhoneTex
 use crate::domain::text;
 use crate::intake::fields::{self, unreadable};
 use crate::intake::signature::Verified;
-use crate::intake::{RawWebhook, Reading, Stop, signature};
+use crate::intake::{RawWebhook, Reading, Stop};
+use crate::vendors::zendesk::signature;
 
 /// The event of the test webhook that `tandem check --live` has Zendesk send. It proves only that webhooks arrive.
 pub const CHECK_EVENT: &str = "tandem_check";
