@@ -16,9 +16,9 @@
 //! | step | where | gives |
 //! |---|---|---|
 //! | find | `sources`, `secrets_file`, `files` | the file's text and our variables |
-//! | gather | `read`, `value`, `kind`, `near` | a value of the right kind for each name, or its flaw |
+//! | gather | `read`, `named`, `value`, `kind`, `near` | a value of the right kind for each name, or its flaw |
 //! | judge | the tables, by `key`, `shapes`, `table` | typed values; every flaw becomes a fault in the `book` |
-//! | fit | `bridge`, `operators`, `oidc` | the faults of values that do not go together |
+//! | fit | `bridge`, `accounts`, `lines`, `operators`, `oidc` | the faults of values that do not go together |
 //!
 //! Nothing below `serve` and `cli` sees the whole [`Config`]; each module is handed its own small options.
 
@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+mod accounts;
 mod book;
 mod braze;
 mod bridge;
@@ -36,6 +37,8 @@ mod installation;
 mod key;
 pub mod keys;
 mod kind;
+mod lines;
+mod named;
 mod near;
 mod oidc;
 mod operators;
@@ -47,6 +50,7 @@ mod table;
 mod value;
 mod zendesk;
 
+pub use accounts::{Vendor, VendorAccount, VendorKeys};
 pub use braze::{Braze, Campaigns};
 pub use bridge::{Alarm, Config, Notes, Operator, Store, StoreUrl};
 #[cfg(debug_assertions)]
@@ -56,6 +60,7 @@ pub use fault::{DEFAULT_FILE, Fault, Faults, Place, Warning};
 pub use files::text_of;
 pub use installation::{BrazeInstallation, ZendeskInstallation, braze_installation, zendesk_installation};
 pub use key::Shown;
+pub use lines::LineKeys;
 pub use oidc::{IdentityProvider, Oidc, Roles};
 pub use zendesk::{Credentials, Zendesk};
 
@@ -66,34 +71,30 @@ use sources::Sources;
 /// Reads the file, its secrets file, the environment and the mapping files.
 ///
 /// `path` is the file that was named; without one, [`DEFAULT_FILE`] is read if it exists. `check_mappings` finds the faults
-/// of mapping files (`None` for the shipped ones) with notes in this language, so that they are reported together with the
+/// of mapping files (`None` for the shipped ones) with notes in these languages, so that they are reported together with the
 /// rest.
 ///
 /// # Errors
 /// Every fault.
 pub fn load(
     path: Option<&Path>,
-    check_mappings: impl FnOnce(Option<&BTreeMap<String, String>>, &str) -> Vec<Fault>,
+    check_mappings: impl FnOnce(Option<&BTreeMap<String, String>>, &[NoteLanguage]) -> Vec<Fault>,
 ) -> Result<(Config, Vec<Warning>), Faults> {
     load_from(Sources::required(path)?, check_mappings)
 }
 
 fn load_from(
     mut sources: Sources,
-    check_mappings: impl FnOnce(Option<&BTreeMap<String, String>>, &str) -> Vec<Fault>,
+    check_mappings: impl FnOnce(Option<&BTreeMap<String, String>>, &[NoteLanguage]) -> Vec<Fault>,
 ) -> Result<(Config, Vec<Warning>), Faults> {
     let parsed = parse(sources.text(), sources.variables.clone(), &sources.base);
-    let (directory, language) = match &parsed {
-        Ok((config, _)) => (config.mappings.clone(), config.notes.language.clone()),
-        Err(_) => {
-            let mut book = sources.book_of_a_few();
-            let directory = Config::mappings().read(&At::top(), &mut book).flatten();
-            (directory, Notes::language().read(&At::top().below("notes"), &mut book).unwrap_or_default())
-        }
-    };
+    let mut book = sources.book_of_a_few();
+    let directory = Config::mappings().read(&At::top(), &mut book).flatten();
+    let languages = note_languages(&mut book);
+    drop(book);
     let mapping_files = directory.map(|directory| files::read_mappings(&directory)).transpose();
     match &mapping_files {
-        Ok(files) => sources.faults.extend(check_mappings(files.as_ref(), &language)),
+        Ok(files) => sources.faults.extend(check_mappings(files.as_ref(), &languages)),
         Err(fault) => sources.faults.push(fault.clone()),
     }
     match (parsed, mapping_files) {
@@ -111,6 +112,25 @@ fn load_from(
         (Ok(_), _) => Err(sources.refuse(Vec::new())),
         (Err(Faults(faults)), _) => Err(sources.refuse(faults)),
     }
+}
+
+/// A language in which notes are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoteLanguage {
+    /// The key that names it.
+    pub key: String,
+    /// Its name, such as `en`.
+    pub language: String,
+}
+
+/// The language of all lines first, then those of single lines.
+fn note_languages(book: &mut Book<'_>) -> Vec<NoteLanguage> {
+    let of_all = At::top().below("notes");
+    let mut languages = vec![(of_all.shown("language"), Notes::language().read(&of_all, book))];
+    for at in book.list(keys::LINES) {
+        languages.push((at.shown("agent_language"), LineKeys::agent_language().read(&at, book).flatten()));
+    }
+    languages.into_iter().filter_map(|(key, language)| Some(NoteLanguage { key, language: language? })).collect()
 }
 
 /// Reads a configuration from the file's text and from pairs of environment variables, of which only those that start
@@ -197,9 +217,8 @@ pub fn mapping_keys(path: Option<&Path>) -> Result<MappingKeys, Faults> {
     let top = At::top();
     let configured = Config::mappings().read(&top, &mut book);
     let language = Notes::language().read(&top.below("notes"), &mut book);
-    let campaigns = top.below("braze").below("campaigns");
     // Also a faulty id says that a closing text is wanted.
-    let has_closing_text = book.is_given(&campaigns, "ticket_solved");
+    let has_closing_text = book.is_given_anywhere("ticket_solved");
     match (configured, language) {
         (Some(configured), Some(language)) if book.faults.is_empty() && sources.faults.is_empty() => Ok(MappingKeys {
             is_configured: configured.is_some(),

@@ -12,7 +12,7 @@ use super::live;
 use super::options::{ConfigFile, Form};
 use super::streams::print_json;
 use super::way::Way;
-use crate::config::{self, Fault, Faults, Place};
+use crate::config::{self, Fault, Faults, NoteLanguage, Place};
 use crate::mapping::{self, Mappings};
 use crate::vendors::checkup::State;
 
@@ -83,19 +83,28 @@ fn tell_faults(all: &Faults, form: Form, output: &mut impl Write) -> Result<(), 
     }
 }
 
-/// The faults of the mapping files, where notes are in this language; `None` stands for the shipped mappings.
-pub(super) fn mapping_faults(files: Option<&BTreeMap<String, String>>, language: &str) -> Vec<Fault> {
-    let mappings = match load_mappings(files) {
+/// The faults of the mapping files, where notes are in these languages; `None` stands for the shipped mappings.
+pub(super) fn mapping_faults(files: Option<&BTreeMap<String, String>>, languages: &[NoteLanguage]) -> Vec<Fault> {
+    let shipped = match load_mappings(files) {
         Ok(mappings) => mappings,
         Err(mapping::Faults(faults)) => return faults.into_iter().map(as_fault).collect(),
     };
-    let mappings = match mappings.in_language(language) {
-        Ok(mappings) => mappings,
-        Err(error) => {
-            let remedy = "Name one of those, or put a file of that name into the directory of mappings: tandem mappings show notes";
-            return vec![Fault::new("notes.language", error.to_string(), remedy)];
+    let mut faults = Vec::new();
+    let mut mappings = shipped.clone();
+    // The language of all lines stands first, and its notes are those of the samples.
+    for NoteLanguage { key, language } in languages.iter().rev() {
+        match shipped.clone().in_language(language) {
+            Ok(in_language) => mappings = in_language,
+            Err(error) => {
+                let remedy = "Name one of those, or put a file of that name into the directory of mappings: tandem mappings show notes";
+                faults.push(Fault::new(key, error.to_string(), remedy));
+            }
         }
-    };
+    }
+    if !faults.is_empty() {
+        faults.reverse();
+        return faults;
+    }
     mapping::Name::ALL
         .into_iter()
         .filter_map(|name| match mappings.sample(name) {

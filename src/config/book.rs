@@ -15,7 +15,7 @@ pub(super) struct Given {
 /// A table of the file: where its keys are looked up, and how faults name it.
 #[derive(Clone, Debug)]
 pub(super) struct At {
-    /// Unique, such as `braze.campaigns` or `operators[1]`; empty for the top of the file.
+    /// Unique, such as `braze.campaigns`, `accounts.support-eu` or `operators[1]`; empty for the top of the file.
     name: String,
     /// The name for people, such as `operators.ada`.
     shown: String,
@@ -44,6 +44,11 @@ impl At {
         joined(&self.name, name)
     }
 
+    /// The name of this table for people.
+    pub(super) fn title(&self) -> &str {
+        &self.shown
+    }
+
     /// The name of a key of this table for people.
     pub(super) fn shown(&self, name: &str) -> String {
         joined(&self.shown, name)
@@ -55,25 +60,53 @@ pub(super) fn joined(above: &str, name: &str) -> String {
     if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") }
 }
 
+/// A name as a TOML file writes it: in quotation marks where it is blank or holds anything out of the ordinary, so that
+/// a fault about it is one line and can be understood.
+pub(super) fn as_written(name: &str) -> String {
+    let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    if is_bare { name.to_owned() } else { format!("{name:?}") }
+}
+
 /// Everything that was found in file and environment.
 #[derive(Default)]
 pub(super) struct Gathered {
     /// By the unique names of their keys.
     pub(super) values: BTreeMap<String, Given>,
-    /// The tables of `[[operators]]`, in the order of the file.
-    pub(super) operators: Vec<At>,
+    /// The tables of each list of tables, by the list's name and in the order of the file.
+    pub(super) lists: BTreeMap<&'static str, Vec<At>>,
+    /// The tables of accounts with their names, those of the file first.
+    pub(super) accounts: Vec<(String, At)>,
     /// Broken TOML, which may concern any key.
     pub(super) broken: Vec<Fault>,
     /// Names that are no keys.
     pub(super) unknown: Vec<Fault>,
 }
 
+impl Gathered {
+    /// A value that overrides another takes its place, even when it is flawed.
+    pub(super) fn put(&mut self, key: String, value: Result<Value, Flaw>, place: Place) {
+        self.values.insert(key, Given { value, place });
+    }
+
+    /// Notes a name that is no key.
+    pub(super) fn unknown(
+        &mut self,
+        name: String,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+        place: Place,
+    ) {
+        self.unknown.push(Fault::new(name, problem, remedy).at(place));
+    }
+}
+
 /// The book of one reading. A fault that is booked twice is told once, so a rule may read a key that another one read.
 pub(super) struct Book<'a> {
     /// Relative paths are relative to this directory.
     pub(super) base: &'a Path,
-    /// The tables of `[[operators]]`.
-    pub(super) operators: Vec<At>,
+    /// As [`Gathered::accounts`].
+    pub(super) accounts: Vec<(String, At)>,
+    lists: BTreeMap<&'static str, Vec<At>>,
     pub(super) faults: Vec<Fault>,
     pub(super) warnings: Vec<Warning>,
     values: BTreeMap<String, Given>,
@@ -82,14 +115,24 @@ pub(super) struct Book<'a> {
 impl<'a> Book<'a> {
     /// A book in which every name that is no key is a fault.
     pub(super) fn new(gathered: Gathered, base: &'a Path) -> Self {
-        let Gathered { values, operators, mut broken, unknown } = gathered;
+        let Gathered { values, lists, accounts, mut broken, unknown } = gathered;
         broken.extend(unknown);
-        Self { base, operators, faults: broken, warnings: Vec::new(), values }
+        Self { base, accounts, lists, faults: broken, warnings: Vec::new(), values }
     }
 
     /// A book for a command that reads a few keys, and minds no fault elsewhere.
     pub(super) fn of_a_few(gathered: Gathered, base: &'a Path) -> Self {
         Self::new(Gathered { unknown: Vec::new(), ..gathered }, base)
+    }
+
+    /// The tables of a list of tables, in the order of the file.
+    pub(super) fn list(&self, name: &str) -> Vec<At> {
+        self.lists.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Whether any key of a table or of those below it was given, be it wrongly.
+    pub(super) fn is_begun(&self, at: &At) -> bool {
+        self.values.keys().any(|key| key.strip_prefix(&at.name).is_some_and(|rest| rest.starts_with('.')))
     }
 
     /// The value of a key, where one was given.
@@ -102,6 +145,11 @@ impl<'a> Book<'a> {
         self.values.contains_key(&at.key(name))
     }
 
+    /// Whether a key of this name was given in any table, be it wrongly.
+    pub(super) fn is_given_anywhere(&self, name: &str) -> bool {
+        self.values.keys().any(|key| key.rsplit('.').next() == Some(name))
+    }
+
     /// Whether the value of a key is a variable's.
     pub(super) fn is_variable(&self, at: &At, name: &str) -> bool {
         self.given(at, name).is_some_and(|given| given.place.is_variable())
@@ -111,6 +159,15 @@ impl<'a> Book<'a> {
     pub(super) fn fault<T>(&mut self, at: &At, name: &str, flaw: Flaw) -> Option<T> {
         let place = self.given(at, name).map_or_else(|| at.place.clone(), |given| given.place.clone());
         let fault = Fault::new(at.shown(name), flaw.problem, flaw.remedy).at(place);
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+        None
+    }
+
+    /// Books a fault of a whole table.
+    pub(super) fn fault_of_table<T>(&mut self, at: &At, flaw: Flaw) -> Option<T> {
+        let fault = Fault::new(at.shown.clone(), flaw.problem, flaw.remedy).at(at.place.clone());
         if !self.faults.contains(&fault) {
             self.faults.push(fault);
         }

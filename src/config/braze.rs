@@ -8,7 +8,7 @@ use url::Url;
 use super::fault::Flaw;
 use super::key::{Make, Shape};
 use super::kind::{Item, Kind};
-use super::shapes::{ACCOUNT_ADDRESS, FLAG, SECRET, TOKENS, Word, listed, text, word};
+use super::shapes::{ACCOUNT_ADDRESS, FLAG, SECRET, SIGNATURE_TOLERANCE, TOKENS, Word, listed, text, word};
 use super::table::{below, table};
 use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::RecipeMessage;
@@ -34,6 +34,10 @@ table! {
         /// Tokens of the Braze webhook campaigns: each presents one of these.
         webhook_tokens: Vec<SecretString> =
             TOKENS.needed("Set it to a long random token, and give Braze the same").reloads(),
+
+        /// How far a signature's timestamp may be from our clock, either way. Braze proves itself by a token and not by a
+        /// signature, so only `tandem check --live` goes by it, when it compares the clocks.
+        signature_tolerance_seconds: Duration = SIGNATURE_TOLERANCE.or("600").reloads(),
 
         /// Tokens of Braze Currents at /webhooks/braze/currents: its connector presents one of these. Without one no
         /// delivery receipts are taken in.
@@ -107,7 +111,7 @@ const ASCENDING_WAITS: Shape<Vec<Duration>> = Shape::new(
 );
 
 /// An identifier of Braze's: one word of letters, digits, hyphens and underscores.
-const IDENTIFIER: Shape<String> = text(identifier);
+pub(super) const IDENTIFIER: Shape<String> = text(identifier);
 
 fn identifier(text: &str) -> Result<String, Flaw> {
     if text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
@@ -120,7 +124,7 @@ fn identifier(text: &str) -> Result<String, Flaw> {
 
 /// The identifier of a campaign. Braze shows five groups of hexadecimal digits, but promises no form: a word that is too
 /// short for a random key is a fault, and any other that does not look like one is warned about and taken.
-const CAMPAIGN: Shape<String> = text(|text| {
+pub(super) const CAMPAIGN: Shape<String> = text(|text| {
     let id = identifier(text)?;
     if id.chars().count() < CAMPAIGN_ID_MIN_CHARS {
         let remedy = "Copy the API identifier that Braze shows at the campaign's step Schedule Delivery: five groups of \

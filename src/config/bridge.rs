@@ -9,21 +9,23 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::accounts::{Accounts, First, VendorAccount, VendorKeys};
 use super::book::{At, Book};
 use super::braze::Braze;
 use super::fault::Flaw;
 use super::key::{Field, Make, Shape, Shown, plainly};
 use super::kind::{Item, Kind};
+use super::lines::{self, Described, LineKeys};
 use super::oidc::{self, IdentityProvider, Oidc};
-use super::operators::{self, Operators};
+use super::operators::{self, OPERATORS, Operators};
 use super::shapes::{
     ADDRESS, DIRECTORY, SECRET, TEXT, TOKEN, WEB_ADDRESS, listed, minutes_or_never, safe_address, secret, text, whole,
 };
 use super::table::{Beside, Table, below, table};
 use super::zendesk::Zendesk;
 use crate::domain::access::{Account, Roster};
-use crate::domain::account::{AccountId, Ends};
-use crate::domain::line::{Forms, Line, Lines};
+use crate::domain::account::AccountId;
+use crate::domain::line::Lines;
 use crate::http::Network;
 
 table! {
@@ -72,11 +74,17 @@ table! {
         /// The store.
         store: Store = below(),
 
-        /// Zendesk's side.
-        zendesk: Zendesk = below(),
+        /// The accounts at vendors. There is one or more of each vendor.
+        accounts: Vec<VendorAccount> = Accounts,
 
-        /// Braze's side.
-        braze: Braze = below(),
+        /// The first Zendesk account, for parts that serve one.
+        zendesk: Zendesk = First,
+
+        /// The first Braze account, for parts that serve one.
+        braze: Braze = First,
+
+        /// The lines that are described; [`Config::lines`] has all.
+        described_lines: Vec<LineKeys> = Described,
 
         /// The alarm receiver.
         alarm: Alarm = below(),
@@ -193,6 +201,7 @@ impl Config {
         }
         let shared = Self::operator_token().read(&top, book).flatten();
         operators::check(book, shared.as_ref());
+        lines::check(book);
         let (console_url, has_tokens) = (Self::console_url().read(&top, book), has_tokens(book));
         oidc::check(book, console_url, has_tokens);
         config.filter(|_| book.faults.is_empty())
@@ -216,24 +225,24 @@ impl Config {
 
     /// The Zendesk accounts, each a desk.
     pub fn zendesk_accounts(&self) -> impl Iterator<Item = (AccountId, &Zendesk)> {
-        std::iter::once((Ends::FIRST.desk, &self.zendesk))
+        self.accounts.iter().filter_map(|known| match &known.keys {
+            VendorKeys::Zendesk(keys) => Some((known.account, keys)),
+            VendorKeys::Braze(_) => None,
+        })
     }
 
     /// The Braze accounts, each a carrier.
     pub fn braze_accounts(&self) -> impl Iterator<Item = (AccountId, &Braze)> {
-        std::iter::once((Ends::FIRST.carrier, &self.braze))
+        self.accounts.iter().filter_map(|known| match &known.keys {
+            VendorKeys::Braze(keys) => Some((known.account, keys)),
+            VendorKeys::Zendesk(_) => None,
+        })
     }
 
     /// The lines. Every carrier has a default line.
     #[must_use]
     pub fn lines(&self) -> Lines {
-        let campaigns = &self.braze.campaigns;
-        let forms = Forms {
-            agent_reply: campaigns.agent_reply.clone(),
-            ticket_solved: campaigns.ticket_solved.clone(),
-            template: None,
-        };
-        Lines::new(vec![Line::default_of(Ends::FIRST, forms)])
+        lines::of(&self.accounts, &self.described_lines)
     }
 
     /// Every operator who has a token, and the groups with a role.
@@ -285,5 +294,5 @@ pub(super) fn operators_have_tokens(book: &mut Book<'_>) {
 
 /// Whether an operator has a token, be it a faulty one.
 fn has_tokens(book: &Book<'_>) -> bool {
-    book.is_given(&At::top(), "operator_token") || !book.operators.is_empty()
+    book.is_given(&At::top(), "operator_token") || !book.list(OPERATORS).is_empty()
 }

@@ -3,6 +3,7 @@
 //! Never holds the value of a secret, nor any value that might be a secret in the wrong place.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::Serialize;
 
@@ -23,6 +24,12 @@ pub enum Place {
 }
 
 impl Place {
+    /// The line of the file's text at which a span of bytes begins.
+    pub(super) fn of(text: &str, span: &Range<usize>) -> Self {
+        let before = text.as_bytes().get(..span.start).unwrap_or(text.as_bytes());
+        Self::Line(before.iter().filter(|byte| **byte == b'\n').count() + 1)
+    }
+
     pub(super) fn is_variable(&self) -> bool {
         matches!(self, Self::Variable(_))
     }

@@ -1,23 +1,34 @@
-//! All keys, as one list: names, kinds, defaults and purposes. Unknown names, variables and the reference go by it, so they
+//! All keys, as lists: names, kinds, defaults and purposes. Unknown names, variables and the reference go by it, so they
 //! cannot disagree with the tables of keys that it is made of.
 
 use std::sync::LazyLock;
 
+use super::accounts::VendorKey;
 use super::bridge::Config;
 use super::fault::Fault;
+use super::lines::LineKeys;
 use super::operators::OperatorKeys;
 use super::table::Table;
 
+pub use super::accounts::ACCOUNTS;
 pub use super::key::{About, Example, OnReload, VARIABLE_PREFIX};
 pub use super::kind::{Item, Kind};
+pub use super::lines::LINES;
 pub use super::operators::OPERATORS;
-pub use super::zendesk::SIGNATURE_TOLERANCE_MAX_SECONDS;
+pub use super::shapes::SIGNATURE_TOLERANCE_MAX_SECONDS;
 
 /// Every key, in the order of the reference.
 pub static KEYS: LazyLock<Vec<About>> = LazyLock::new(of::<Config>);
 
 /// The keys of each `[[operators]]`, in the order of the reference.
 pub static OPERATOR_KEYS: LazyLock<Vec<About>> = LazyLock::new(of::<OperatorKeys>);
+
+/// The keys of each `[[lines]]`, in the order of the reference.
+pub static LINE_KEYS: LazyLock<Vec<About>> = LazyLock::new(of::<LineKeys>);
+
+/// The keys that every `[accounts.NAME]` has beside those of its vendor: there is one, of this name.
+pub static ACCOUNT_KEYS: LazyLock<Vec<About>> = LazyLock::new(of::<VendorKey>);
+pub(super) const VENDOR: &str = "vendor";
 
 fn of<T: Table>() -> Vec<About> {
     let mut keys = Vec::new();
@@ -55,13 +66,18 @@ pub(super) fn known_in(table: &str) -> Vec<&'static str> {
     names
 }
 
+/// The last key of the vendors' tables in the reference.
+const LAST_OF_VENDORS: &str = "braze.campaigns.ticket_solved";
+
 /// Faults by their key in the order of the reference, unknown names first: those are often the cause of a key that is
 /// missing.
 pub(super) fn in_order(mut faults: Vec<Fault>) -> Vec<Fault> {
     faults.sort_by_key(|fault| {
-        let is_of_operators = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
-        let concerns_operators = fault.key.strip_prefix(OPERATORS).is_some_and(is_of_operators);
-        let name = if concerns_operators { "operator_token" } else { fault.key.as_str() };
+        let is_below = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
+        let concerns = |table: &&str| fault.key.strip_prefix(*table).is_some_and(is_below);
+        // Tables with names are told behind the key that stands before them in the reference.
+        let before = [(OPERATORS, "operator_token"), (ACCOUNTS, LAST_OF_VENDORS), (LINES, LAST_OF_VENDORS)];
+        let name = before.iter().find(|(table, _)| concerns(table)).map_or(fault.key.as_str(), |(_, key)| key);
         KEYS.iter().position(|key| key.name == name)
     });
     faults

@@ -61,6 +61,7 @@ impl fmt::Display for Kind {
             Self::Flag => f.write_str("true or false"),
             Self::One(item) => match item {
                 Item::Text | Item::Secret => f.write_str("a text in quotation marks"),
+                Item::Integer { min, max: i64::MAX } => write!(f, "a whole number from {min}"),
                 Item::Integer { min, max } => write!(f, "a whole number from {min} to {max}"),
                 Item::Word(words) => write!(f, "one of {}", words.join(", ")),
                 Item::Network => f.write_str("an address or a network, such as \"10.1.0.0/16\""),

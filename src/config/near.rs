@@ -1,6 +1,6 @@
 //! The key that a mistyped name was meant to be. It only guesses names; it never sees a value.
 
-use super::keys::{self, About};
+use super::keys::{self, About, VARIABLE_PREFIX};
 
 /// The number of letters that may be wrong in a name: a third, as compilers allow it. Two neighbours in the wrong order
 /// count as one.
@@ -8,11 +8,43 @@ fn letters_wrong(name: &str) -> usize {
     name.chars().count().max(3) / 3
 }
 
-/// The remedy for a name that is no key of the file's table `above`.
-pub(super) fn remedy_in_file(above: &str, name: &str) -> String {
-    match in_file(above, name) {
+/// The remedy for a name that is no key of the file's table `title`, which the reference calls `above`.
+pub(super) fn remedy_in_file(above: &str, title: &str, name: &str) -> String {
+    match in_file(above, name).map(|meant| in_account(&meant, above, title)) {
         Some(meant) => format!("Did you mean {meant}? Mend the name, or remove it"),
         None => format!("Remove it, or use one of: {}", keys::known_in(above).join(", ")),
+    }
+}
+
+/// A correction as it is written in the table of an account, which has the keys of its vendor's table.
+fn in_account(meant: &str, above: &str, title: &str) -> String {
+    let (vendor, below) = above.split_once('.').map_or((above, ""), |(vendor, _)| (vendor, &above[vendor.len()..]));
+    let account = title.strip_suffix(below).unwrap_or(title);
+    let in_vendor = meant.trim_start_matches('[').strip_prefix(vendor).is_some_and(|rest| rest.starts_with('.'));
+    if in_vendor { meant.replacen(vendor, account, 1) } else { meant.to_owned() }
+}
+
+/// The remedy for a variable of an account that there is not; `word` is the end of the variable.
+pub(super) fn remedy_of_account<'a>(name: &str, known: impl Iterator<Item = &'a str>, word: &str) -> String {
+    match nearest(name, known) {
+        Some(meant) => {
+            let account = meant.replace('-', "_").to_ascii_uppercase();
+            format!("Did you mean {VARIABLE_PREFIX}ACCOUNTS__{account}__{word}? Mend the name, or unset the variable")
+        }
+        None => {
+            "Give the account an [accounts.NAME] table with its vendor in the file, or unset the variable".to_owned()
+        }
+    }
+}
+
+/// The remedy for a variable that is no key of an account; `name` is the key in it.
+pub(super) fn remedy_of_account_variable(vendor: &str, account: &str, name: &str) -> String {
+    match flattened(&format!("{vendor}.{name}")).filter(|key| key.name.starts_with(vendor)) {
+        Some(key) => {
+            let own = key.name.split_once('.').map_or("", |(_, own)| own).replace('.', "__").to_ascii_uppercase();
+            format!("Did you mean {VARIABLE_PREFIX}ACCOUNTS__{account}__{own}? Mend the name, or unset the variable")
+        }
+        None => format!("Unset the variable, or use one of: {}", keys::known_in(vendor).join(", ")),
     }
 }
 
@@ -28,10 +60,13 @@ pub(super) fn remedy_of_variable(rest: &str) -> String {
 /// table with its whole name.
 fn in_file(above: &str, name: &str) -> Option<String> {
     let full = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
-    let operators = above.is_empty().then_some(keys::OPERATORS);
-    let siblings = keys::known_in(above).into_iter().chain(operators);
+    let named = [keys::OPERATORS, keys::LINES, keys::ACCOUNTS].into_iter().filter(|_| above.is_empty());
+    let siblings = keys::known_in(above).into_iter().chain(named);
     if let Some(known) = nearest(name, siblings) {
-        if known == keys::OPERATORS {
+        if known == keys::ACCOUNTS {
+            return Some("[accounts.NAME]".to_owned());
+        }
+        if [keys::OPERATORS, keys::LINES].contains(&known) {
             return Some(format!("[[{known}]]"));
         }
         let full = if above.is_empty() { known.to_owned() } else { format!("{above}.{known}") };
@@ -67,7 +102,7 @@ fn elsewhere(name: &str) -> Option<&'static About> {
     }
 }
 
-fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let distances = known.map(|known| (strsim::osa_distance(name, known), known));
     let (distance, known) = distances.min_by_key(|(distance, _)| *distance)?;
     (distance <= letters_wrong(name)).then_some(known)

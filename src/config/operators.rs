@@ -88,8 +88,7 @@ impl Field<Vec<Account>> for Operators {
     fn keys(&self, _above: &str, _keys: &mut Vec<About>) {}
 
     fn read(&self, _at: &At, book: &mut Book<'_>) -> Option<Vec<Account>> {
-        let entries = book.operators.clone();
-        Some(entries.iter().filter_map(|at| account(at, book)).collect())
+        Some(book.list(OPERATORS).iter().filter_map(|at| account(at, book)).collect())
     }
 
     fn show(&self, value: &Vec<Account>, _above: &str, shown: &mut Vec<Shown>) {
@@ -134,7 +133,7 @@ fn account(at: &At, book: &mut Book<'_>) -> Option<Account> {
 pub(super) fn check(book: &mut Book<'_>, shared: Option<&SecretString>) {
     let mut names: Vec<(String, String)> = Vec::new();
     let mut accounts: Vec<Account> = shared.map(|token| Account::shared(token.expose_secret())).into_iter().collect();
-    for at in book.operators.clone() {
+    for at in book.list(OPERATORS) {
         if let Some(name) = OperatorKeys::name().read(&at, book) {
             let spelt = in_variables(&name);
             if let Some((_, first)) = names.iter().find(|(known, _)| *known == spelt) {

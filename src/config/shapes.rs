@@ -16,6 +16,10 @@ use super::kind::{Item, Kind};
 /// Tokens that are shorter than this are warned about: 16 random characters are beyond guessing over a network.
 pub(super) const TOKEN_MIN_CHARS: usize = 16;
 
+/// The greatest `signature_tolerance_seconds`. Dedupe keys are kept for days, so that a request which is repeated while its
+/// signature is still good is always recognised; an hour keeps far away from that.
+pub const SIGNATURE_TOLERANCE_MAX_SECONDS: u32 = 3600;
+
 const ONE_TEXT: Kind = Kind::One(Item::Text);
 
 /// Any text.
@@ -96,8 +100,16 @@ pub(super) const fn whole(min: u32, max: u32) -> Shape<u32> {
 
 /// A time in seconds within bounds, both included.
 pub(super) const fn seconds(min: u32, max: u32) -> Shape<Duration> {
-    let make = Make::Integer(|number| Ok(Duration::from_secs(number.unsigned_abs())));
-    Shape::new(integer(min, max), make, |time| time.as_secs().to_string(), Duration::eq)
+    time::<1>(min, max)
+}
+
+/// How far a signature's timestamp may be from our clock.
+pub(super) const SIGNATURE_TOLERANCE: Shape<Duration> = seconds(30, SIGNATURE_TOLERANCE_MAX_SECONDS);
+
+/// A time in units of so many seconds, within bounds, both included.
+pub(super) const fn time<const SECONDS: u64>(min: u32, max: u32) -> Shape<Duration> {
+    let make = Make::Integer(|number| Ok(Duration::from_secs(number.unsigned_abs() * SECONDS)));
+    Shape::new(integer(min, max), make, |time| (time.as_secs() / SECONDS).to_string(), Duration::eq)
 }
 
 /// A time in minutes up to a bound; `None` for 0, which means never.

@@ -13,6 +13,7 @@ use super::environment::environment;
 use super::fault::{DEFAULT_FILE, Fault, Faults, Warning};
 use super::files::{FILE_MAX_BYTES, read_text};
 use super::keys::{self, VARIABLE_PREFIX};
+use super::named;
 use super::read;
 use super::secrets_file::{self, beside};
 
@@ -61,8 +62,9 @@ impl Sources {
     /// The same, for a command that needs a configuration.
     pub(super) fn required(path: Option<&Path>) -> Result<Self, Faults> {
         let sources = Self::read(path)?;
-        let is_setting =
-            |(name, _): &(String, String)| keys::find_variable(name).is_some_and(|key| !key.kind.is_secret());
+        let is_setting = |(name, _): &(String, String)| {
+            named::makes_an_account(name) || keys::find_variable(name).is_some_and(|key| !key.kind.is_secret())
+        };
         // A shell in the wrong directory holds the secrets alone.
         match sources.text.is_none() && !sources.variables.iter().any(is_setting) {
             true => Err(Faults::no_file()),

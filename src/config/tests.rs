@@ -31,6 +31,13 @@ fn read(file: &str, env: &[(&str, &str)]) -> Result<(Config, Vec<Warning>), Faul
     parse(Some(file), env, Path::new("/etc/tandem"))
 }
 
+/// The first account of each vendor.
+fn first(config: &Config) -> (Zendesk, Braze) {
+    let ((_, zendesk), (_, braze)) =
+        (config.zendesk_accounts().next().unwrap(), config.braze_accounts().next().unwrap());
+    (zendesk.clone(), braze.clone())
+}
+
 fn good(env: &[(&str, &str)]) -> Config {
     read(GOOD, env).unwrap().0
 }
@@ -43,6 +50,7 @@ fn faults(file: &str, env: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn what_is_not_given_has_the_documented_default() {
     let (config, warnings) = read(GOOD, &[]).unwrap();
+    let (zendesk, braze) = first(&config);
     assert_eq!(warnings, []);
     assert_eq!(config.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(config.operator_listen.to_string(), "127.0.0.1:8081");
@@ -51,15 +59,15 @@ fn what_is_not_given_has_the_documented_default() {
     assert_eq!((config.catch_up_minutes, config.reopen_days), (Some(Duration::from_secs(300)), 5));
     assert_eq!(config.trusted_proxies, []);
     assert_eq!(config.store.url, StoreUrl::Sled { directory: "/etc/tandem/data".into() });
-    assert_eq!(config.zendesk.signature_tolerance_seconds, Duration::from_secs(600));
+    assert_eq!(zendesk.signature_tolerance_seconds, Duration::from_secs(600));
     use UserMatch::{Email, ExternalId, Phone, UserField};
-    assert_eq!(config.zendesk.requester_match, [ExternalId, UserField, Email, Phone]);
-    assert_eq!(config.zendesk.user_field, "braze_external_id");
-    assert_eq!(config.braze.on_unconfirmed, OnUnconfirmed::Resend);
-    assert_eq!(config.braze.confirm_after_seconds, [Duration::from_secs(5), Duration::from_secs(15)]);
-    assert_eq!(config.braze.recipe_message, RecipeMessage::ThirdLine);
-    assert!(!config.braze.gsm7 && config.braze.subscription_group.is_none());
-    assert_eq!(config.braze.campaigns.ticket_solved, None);
+    assert_eq!(zendesk.requester_match, [ExternalId, UserField, Email, Phone]);
+    assert_eq!(zendesk.user_field, "braze_external_id");
+    assert_eq!(braze.on_unconfirmed, OnUnconfirmed::Resend);
+    assert_eq!(braze.confirm_after_seconds, [Duration::from_secs(5), Duration::from_secs(15)]);
+    assert_eq!(braze.recipe_message, RecipeMessage::ThirdLine);
+    assert!(!braze.gsm7 && braze.subscription_group.is_none());
+    assert_eq!(braze.campaigns.ticket_solved, None);
 }
 
 #[test]
@@ -131,6 +139,7 @@ fn everything_in_the_file_arrives() {
         campaigns = { agent_reply = "00000000-0000-4000-8000-000000000001", ticket_solved = "00000000-0000-4000-8000-000000000002" }
     "#;
     let (config, warnings) = read(file, &[]).unwrap();
+    let (zendesk, braze) = first(&config);
     assert_eq!(config.listen.to_string(), "[::1]:0");
     assert_eq!(networks(&config), ["10.0.0.5", "2001:db8::/32"]);
     assert_eq!(config.operator_token.unwrap().expose_secret(), "operator-token-secret");
@@ -139,18 +148,18 @@ fn everything_in_the_file_arrives() {
     assert_eq!(config.mappings, Some("/etc/tandem/mine".into()));
     assert_eq!((config.catch_up_minutes, config.reopen_days), (None, 0));
     assert_eq!(config.store.url, StoreUrl::Sled { directory: "/var/lib/tandem".into() });
-    let Credentials::ApiToken { email, api_token } = config.zendesk.credentials else { panic!("not an API token") };
+    let Credentials::ApiToken { email, api_token } = zendesk.credentials else { panic!("not an API token") };
     assert_eq!((email.as_str(), api_token.expose_secret()), ("a@b.example", "zendesk-api-token"));
-    assert_eq!(config.zendesk.webhook_secrets.len(), 2);
-    assert_eq!(config.zendesk.signature_tolerance_seconds, Duration::from_secs(3600));
-    assert_eq!(config.zendesk.requester_match, [UserMatch::Phone]);
-    assert_eq!(config.zendesk.user_field, "braze_id_2");
-    assert_eq!(config.braze.on_unconfirmed, OnUnconfirmed::Hold);
-    assert_eq!(config.braze.confirm_after_seconds.len(), 5);
-    assert_eq!(config.braze.recipe_message, RecipeMessage::Whole);
-    assert!(config.braze.gsm7);
-    assert_eq!(config.braze.subscription_group.as_deref(), Some("group-1"));
-    assert_eq!(config.braze.campaigns.ticket_solved.as_deref(), Some("00000000-0000-4000-8000-000000000002"));
+    assert_eq!(zendesk.webhook_secrets.len(), 2);
+    assert_eq!(zendesk.signature_tolerance_seconds, Duration::from_secs(3600));
+    assert_eq!(zendesk.requester_match, [UserMatch::Phone]);
+    assert_eq!(zendesk.user_field, "braze_id_2");
+    assert_eq!(braze.on_unconfirmed, OnUnconfirmed::Hold);
+    assert_eq!(braze.confirm_after_seconds.len(), 5);
+    assert_eq!(braze.recipe_message, RecipeMessage::Whole);
+    assert!(braze.gsm7);
+    assert_eq!(braze.subscription_group.as_deref(), Some("group-1"));
+    assert_eq!(braze.campaigns.ticket_solved.as_deref(), Some("00000000-0000-4000-8000-000000000002"));
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].to_string().contains("2027-04-30"), "{}", warnings[0]);
 }
@@ -170,16 +179,17 @@ fn the_environment_overrides_the_file() {
         ("OTHERS_LISTEN", "nonsense"),
     ]);
     assert_eq!(config.listen.to_string(), "127.0.0.1:1");
-    let Credentials::OAuth { client_secret, .. } = config.zendesk.credentials else { panic!("not OAuth") };
+    let (zendesk, braze) = first(&config);
+    let Credentials::OAuth { client_secret, .. } = zendesk.credentials else { panic!("not OAuth") };
     assert_eq!(client_secret.expose_secret(), "from the environment");
-    let secrets: Vec<_> = config.zendesk.webhook_secrets.iter().map(ExposeSecret::expose_secret).collect();
+    let secrets: Vec<_> = zendesk.webhook_secrets.iter().map(ExposeSecret::expose_secret).collect();
     assert_eq!(secrets, ["one", "two", "three"]);
-    assert_eq!(config.zendesk.requester_match, [UserMatch::Email, UserMatch::Phone]);
-    let tokens: Vec<_> = config.braze.webhook_tokens.iter().map(ExposeSecret::expose_secret).collect();
+    assert_eq!(zendesk.requester_match, [UserMatch::Email, UserMatch::Phone]);
+    let tokens: Vec<_> = braze.webhook_tokens.iter().map(ExposeSecret::expose_secret).collect();
     assert_eq!(tokens, ["a-long-enough-token/", "another, with a comma"]);
-    assert_eq!(config.braze.confirm_after_seconds, [Duration::from_secs(1), Duration::from_secs(2)]);
-    assert!(config.braze.gsm7);
-    assert_eq!(config.braze.campaigns.ticket_solved.as_deref(), Some("00000000-0000-4000-8000-000000000002"));
+    assert_eq!(braze.confirm_after_seconds, [Duration::from_secs(1), Duration::from_secs(2)]);
+    assert!(braze.gsm7);
+    assert_eq!(braze.campaigns.ticket_solved.as_deref(), Some("00000000-0000-4000-8000-000000000002"));
     assert_eq!(config.catch_up_minutes, Some(Duration::from_secs(420)));
 }
 

@@ -9,13 +9,9 @@ use super::book::{At, Book};
 use super::fault::Flaw;
 use super::key::{About, Field, Shape, Shown};
 use super::kind::{Item, Kind};
-use super::shapes::{ACCOUNT_ADDRESS, SECRET, TEXT, Word, seconds, secrets, text, words};
+use super::shapes::{ACCOUNT_ADDRESS, SECRET, SIGNATURE_TOLERANCE, TEXT, Word, secrets, text, words};
 use super::table::{Table, table};
 use crate::domain::plan::UserMatch;
-
-/// The greatest `signature_tolerance_seconds`. Dedupe keys are kept for days, so that a request which is repeated while its
-/// signature is still good is always recognised; an hour keeps far away from that.
-pub const SIGNATURE_TOLERANCE_MAX_SECONDS: u32 = 3600;
 
 /// The secret with which Zendesk signs the test of a webhook that does not exist yet. It is published, so a bridge that
 /// accepts it accepts every sender (<https://developer.zendesk.com/documentation/webhooks/verifying/>).
@@ -38,7 +34,7 @@ table! {
             .reloads(),
 
         /// How far a signature's timestamp may be from our clock, either way.
-        signature_tolerance_seconds: Duration = seconds(30, SIGNATURE_TOLERANCE_MAX_SECONDS).or("600").reloads(),
+        signature_tolerance_seconds: Duration = SIGNATURE_TOLERANCE.or("600").reloads(),
 
         /// The attributes by which a customer is looked for among Zendesk's users, in this order; by phone only when exactly
         /// one end user has the number.

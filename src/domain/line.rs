@@ -88,12 +88,17 @@ impl Line {
     /// How long an agent's text waits for the answer to the template, where the configuration does not say.
     pub const TEMPLATE_WAIT: Duration = Duration::from_secs(7 * 86_400);
 
+    /// The name of a carrier's default line where the configuration does not describe it.
+    #[must_use]
+    pub fn default_name(carrier: AccountId) -> &'static str {
+        if carrier == Ends::FIRST.carrier { "default" } else { carrier.name() }
+    }
+
     /// The default line of a carrier, as it is where the configuration does not describe it.
     #[must_use]
     pub fn default_of(ends: Ends, forms: Forms) -> Self {
         Self {
-            // A configuration of one carrier has called its line so since before there were several.
-            name: if ends.carrier == Ends::FIRST.carrier { "default" } else { ends.carrier.name() }.to_owned(),
+            name: Self::default_name(ends.carrier).to_owned(),
             ends,
             channel: Channel::default(),
             address: None,

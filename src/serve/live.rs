@@ -133,23 +133,28 @@ mod tests {
     use crate::config::{self, Oidc};
     use crate::domain::access::Role;
 
+    const TEXT: &str = r#"
+        console_url = "https://tandem.example"
+        [zendesk]
+        url = "https://acme.zendesk.com"
+        client_id = "tandem"
+        client_secret = "a-client-secret"
+        webhook_secrets = ["a-webhook-secret"]
+        [braze]
+        url = "https://rest.iad-01.braze.com"
+        api_key = "an-api-key"
+        webhook_tokens = ["a-long-webhook-token"]
+        [braze.campaigns]
+        agent_reply = "00000000-0000-4000-8000-000000000001"
+    "#;
+
+    fn read(text: &str) -> Config {
+        config::parse(Some(text), [], std::path::Path::new("")).unwrap().0
+    }
+
     /// A configuration with one change.
     fn with(change: impl FnOnce(&mut Config)) -> Config {
-        let text = r#"
-            console_url = "https://tandem.example"
-            [zendesk]
-            url = "https://acme.zendesk.com"
-            client_id = "tandem"
-            client_secret = "a-client-secret"
-            webhook_secrets = ["a-webhook-secret"]
-            [braze]
-            url = "https://rest.iad-01.braze.com"
-            api_key = "an-api-key"
-            webhook_tokens = ["a-long-webhook-token"]
-            [braze.campaigns]
-            agent_reply = "00000000-0000-4000-8000-000000000001"
-        "#;
-        let (mut config, _) = config::parse(Some(text), [], std::path::Path::new("")).unwrap();
+        let mut config = read(TEXT);
         change(&mut config);
         config
     }
@@ -192,19 +197,23 @@ mod tests {
 
     #[test]
     fn a_reload_takes_the_keys_that_say_so_and_names_the_others() {
-        let old = with(|_| {});
-        let new = with(|config| {
-            config.listen.set_port(1);
-            config.public_url = "https://elsewhere.example".parse().ok();
-            config.notes.language = "fr".to_owned();
-            config.braze.api_key = "another-api-key".into();
-            config.braze.campaigns.ticket_solved = Some("another".to_owned());
-            config.zendesk.webhook_secrets.clear();
-        });
+        let old = read(TEXT);
+        let variables = [
+            ("TANDEM_LISTEN", "0.0.0.0:1"),
+            ("TANDEM_PUBLIC_URL", "https://elsewhere.example"),
+            ("TANDEM_NOTES__LANGUAGE", "fr"),
+            ("TANDEM_BRAZE__API_KEY", "another-api-key"),
+            ("TANDEM_BRAZE__CAMPAIGNS__TICKET_SOLVED", "00000000-0000-4000-8000-000000000002"),
+            ("TANDEM_ZENDESK__WEBHOOK_SECRETS", "one, two"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let (new, _) = config::parse(Some(TEXT), variables, std::path::Path::new("")).unwrap();
         let (in_force, waiting) = in_force(&old, &new);
         assert_eq!(waiting, ["listen", "public_url", "braze.campaigns.ticket_solved"]);
-        assert_eq!((in_force.listen, in_force.braze.campaigns.ticket_solved), (old.listen, None));
-        assert_eq!((in_force.notes.language.as_str(), in_force.zendesk.webhook_secrets.len()), ("fr", 0));
-        assert_eq!(secrecy::ExposeSecret::expose_secret(&in_force.braze.api_key), "another-api-key");
+        let ((_, zendesk), (_, braze)) =
+            (in_force.zendesk_accounts().next().unwrap(), in_force.braze_accounts().next().unwrap());
+        assert_eq!((in_force.listen, &braze.campaigns.ticket_solved), (old.listen, &None));
+        assert_eq!((in_force.notes.language.as_str(), zendesk.webhook_secrets.len()), ("fr", 2));
+        assert_eq!(secrecy::ExposeSecret::expose_secret(&braze.api_key), "another-api-key");
     }
 }

@@ -4,7 +4,7 @@
 use crate::config::{Config, Shown};
 use crate::http::{Setting, SettingsGroup};
 
-/// The tables with a title of their own; all other keys are the bridge's.
+/// The tables with a title of their own, beside accounts and lines; all other keys are the bridge's.
 const TITLES: [(&str, &str); 4] =
     [("zendesk.", "Zendesk"), ("braze.", "Braze"), ("alarm.", "Alarm"), ("oidc.", "Identity provider")];
 
@@ -12,7 +12,7 @@ const TITLES: [(&str, &str); 4] =
 pub(super) fn shown(config: &Config) -> Vec<SettingsGroup> {
     let mut groups: Vec<SettingsGroup> = Vec::new();
     for Shown { key, value } in config.shown() {
-        let title = TITLES.iter().find(|(above, _)| key.starts_with(above)).map_or("Bridge", |(_, title)| title);
+        let title = title(&key);
         let setting = Setting { key, value };
         match groups.last_mut() {
             Some(group) if group.title == title => group.settings.push(setting),
@@ -20,6 +20,20 @@ pub(super) fn shown(config: &Config) -> Vec<SettingsGroup> {
         }
     }
     groups
+}
+
+/// The common subject of the settings beside this key.
+fn title(key: &str) -> String {
+    let account = key.strip_prefix("accounts.").and_then(|rest| rest.split('.').next());
+    let line = key.strip_prefix("lines.").and_then(|rest| rest.rsplit_once('.'));
+    match (account, line) {
+        (Some(account), _) => format!("Account {account}"),
+        (None, Some((line, _))) => format!("Line {line}"),
+        (None, None) => {
+            let named = TITLES.iter().find(|(above, _)| key.starts_with(above));
+            named.map_or("Bridge", |(_, title)| title).to_owned()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -79,5 +93,43 @@ mod tests {
         ] {
             assert_eq!(value(key), Some(shown), "{key}");
         }
+    }
+
+    #[test]
+    fn each_account_and_each_line_is_a_group_of_its_own() {
+        let more = r#"
+            [accounts.support-eu]
+            vendor = "zendesk"
+            url = "https://acme-eu.zendesk.com"
+            client_id = "the-client"
+            client_secret = "hidden-client-secret-eu"
+            webhook_secrets = ["hidden-webhook-secret-eu"]
+            [[lines]]
+            name = "uk 2.0"
+            carrier = "braze"
+            address = "group-2"
+            desk = "support-eu"
+        "#;
+        let (config, _) = config::parse(Some(&format!("{CONFIG}{more}")), [], Path::new("")).unwrap();
+        let groups = shown(&config);
+        let titles: Vec<&str> = groups.iter().map(|group| group.title.as_str()).collect();
+        let expected =
+            ["Bridge", "Zendesk", "Braze", "Account support-eu", "Line uk 2.0", "Alarm", "Identity provider"];
+        assert_eq!(titles, expected);
+        let settings: Vec<(&str, &str)> = groups
+            .iter()
+            .flat_map(|group| &group.settings)
+            .map(|setting| (setting.key.as_str(), setting.value.as_str()))
+            .collect();
+        for shown in [
+            ("accounts.support-eu.client_secret", "set"),
+            ("accounts.support-eu.user_field", "braze_external_id"),
+            ("lines.uk 2.0.desk", "support-eu"),
+            ("lines.uk 2.0.window_minutes", "1430"),
+            ("lines.uk 2.0.template", ""),
+        ] {
+            assert!(settings.contains(&shown), "{shown:?}: {settings:?}");
+        }
+        assert!(settings.iter().all(|(_, value)| !value.contains("hidden")), "{settings:?}");
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::Value;
-use tandem::config::keys::{About, Example, Item, KEYS, Kind, OPERATOR_KEYS, OnReload};
+use tandem::config::keys::{ACCOUNT_KEYS, About, Example, Item, KEYS, Kind, LINE_KEYS, OPERATOR_KEYS, OnReload};
 
 use crate::api::document;
 use crate::process::shipped;
@@ -81,19 +81,23 @@ fn configuration() -> String {
         let (above, name) = key.name.rsplit_once('.').unwrap_or(("", &key.name));
         if table != Some(above) {
             let title = if above.is_empty() { "At the top".to_owned() } else { format!("`[{above}]`") };
-            write!(page, "\n## {title}\n\n| key | takes | default | reload | purpose |\n|---|---|---|---|---|\n")
-                .unwrap();
+            write!(page, "\n## {title}\n{TABLE}").unwrap();
             table = Some(above);
         }
         write_key(&mut page, name, key);
     }
     page.push_str(OIDC);
-    page.push_str(OPERATORS);
-    for key in OPERATOR_KEYS.iter() {
-        write_key(&mut page, &key.name, key);
+    for (about, keys) in [(OPERATORS, &OPERATOR_KEYS), (ACCOUNTS, &ACCOUNT_KEYS), (LINES, &LINE_KEYS)] {
+        page.push_str(about);
+        page.push_str(TABLE);
+        for key in keys.iter() {
+            write_key(&mut page, &key.name, key);
+        }
     }
     page
 }
+
+const TABLE: &str = "\n| key | takes | default | reload | purpose |\n|---|---|---|---|---|\n";
 
 const OIDC: &str = "
 `[oidc]` is for the console of a build with `cargo build --release --features oidc`; without any of its keys operators sign in with tokens
@@ -111,9 +115,29 @@ const OPERATORS: &str = "
 token proves the name that stands in the audit. `operator_token` stays valid beside them: it is an admin's. Variables find an operator by name,
 in capital letters and with `_` for `-` and `.`: `TANDEM_OPERATORS__ON_CALL__TOKEN` is the token of `on-call`, whose table
 then needs `name` and `role` only. Names and tokens are unique. A reload takes over every change: a removed operator is out at once.
+";
 
-| key | takes | default | reload | purpose |
-|---|---|---|---|---|
+const ACCOUNTS: &str = "
+## Further accounts
+
+`[zendesk]` and `[braze]` are the accounts of these names. Every further account has a table `[accounts.NAME]` with its vendor and the keys of
+the vendor's own table, such as `[accounts.support-eu]` and `[accounts.canada.campaigns]`. The vendor's own table is needed only where no other
+account of the vendor is given. [Several accounts and lines](accounts.md) has a complete example.
+
+A name has the characters a-z and 0-9 with single hyphens between them, and it never changes, because it is part of stored keys. Variables spell a
+hyphen as `_`: `TANDEM_ACCOUNTS__SUPPORT_EU__CLIENT_SECRET` is the secret of `support-eu`. Where the file has no such table, the variable with the
+vendor makes the account. The names `zendesk` and `braze` belong to accounts of these vendors. No two accounts of a vendor may share a webhook
+secret or token, because one sender could then speak for both. A reload takes the keys of an account as it takes those of the vendor's own table;
+an account that is new or removed waits for a restart.
+";
+
+const LINES: &str = "
+## Lines
+
+`[[lines]]`, once for each line, at the end of the file. A line is a number or a sender to which customers write, with the desk that answers it.
+Lines have no variables, and every change waits for a restart. Each Braze account has a default line for every text whose subscription group no line
+names. It is called `default` for the account `braze` and like the account for others, and its desk is the only Zendesk account, or `zendesk` where
+there are several. A line without `address` describes it instead. Two lines of one carrier with the same address must differ in channel.
 ";
 
 fn write_key(page: &mut String, name: &str, key: &About) {
@@ -177,6 +201,18 @@ const EXAMPLE_OPERATORS: &str = "
 # [[operators]]
 ";
 
+const EXAMPLE_ACCOUNTS: &str = "
+# Further accounts, each with its vendor and the keys of [zendesk] or [braze]. The name never changes. Its secrets may
+# stand in variables, such as TANDEM_ACCOUNTS__SUPPORT_EU__CLIENT_SECRET. docs/accounts.md has a complete example.
+# [accounts.support-eu]
+";
+
+const EXAMPLE_LINES: &str = "
+# Lines: the numbers and senders to which customers write, each with the desk that answers. Without any, every text of a
+# Braze account goes over its default line.
+# [[lines]]
+";
+
 fn example() -> String {
     let mut page = EXAMPLE.to_owned();
     let mut table = "";
@@ -199,12 +235,16 @@ fn example() -> String {
             Example::Default => writeln!(page, "# {name} = {}", default(key)).unwrap(),
         }
     }
-    page.push_str(EXAMPLE_OPERATORS);
-    for key in OPERATOR_KEYS.iter() {
-        push_comment(&mut page, key.doc);
-        match key.example {
-            Example::Set(value) | Example::SuchAs(value) => writeln!(page, "# {} = {value}", key.name).unwrap(),
-            Example::Default => writeln!(page, "# {} = {}", key.name, default(key)).unwrap(),
+    for (about, keys) in
+        [(EXAMPLE_OPERATORS, &OPERATOR_KEYS), (EXAMPLE_ACCOUNTS, &ACCOUNT_KEYS), (EXAMPLE_LINES, &LINE_KEYS)]
+    {
+        page.push_str(about);
+        for key in keys.iter() {
+            push_comment(&mut page, key.doc);
+            match key.example {
+                Example::Set(value) | Example::SuchAs(value) => writeln!(page, "# {} = {value}", key.name).unwrap(),
+                Example::Default => writeln!(page, "# {} = {}", key.name, default(key)).unwrap(),
+            }
         }
     }
     page

@@ -90,7 +90,7 @@ pub struct Setting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsGroup {
     /// Their common subject.
-    pub title: &'static str,
+    pub title: String,
     /// In the order of the reference.
     pub settings: Vec<Setting>,
 }

@@ -1,0 +1,357 @@
+//! Accounts in the file and in variables: those that are read, and every fault.
+
+use std::path::Path;
+
+use secrecy::ExposeSecret;
+
+use crate::config::{Config, Faults, Warning, parse};
+use crate::domain::account::Ends;
+
+const ZENDESK: &str = r#"
+[zendesk]
+url = "https://acme.zendesk.com"
+client_id = "tandem"
+client_secret = "zendesk-client-secret"
+webhook_secrets = ["zendesk-webhook-secret"]
+"#;
+
+const BRAZE: &str = r#"
+[braze]
+url = "https://rest.iad-01.braze.com"
+api_key = "braze-api-key-secret"
+webhook_tokens = ["braze-webhook-token-secret"]
+[braze.campaigns]
+agent_reply = "00000000-0000-4000-8000-000000000001"
+"#;
+
+const EU: &str = r#"
+[accounts.support-eu]
+vendor = "zendesk"
+url = "https://acme-eu.zendesk.com"
+client_id = "tandem"
+client_secret = "eu-client-secret"
+webhook_secrets = ["eu-webhook-secret"]
+signature_tolerance_seconds = 300
+"#;
+
+const CANADA: &str = r#"
+[accounts.canada]
+vendor = "braze"
+url = "https://rest.iad-02.braze.com"
+api_key = "canada-api-key-secret"
+webhook_tokens = ["canada-webhook-token-secret"]
+signature_tolerance_seconds = 60
+campaigns = { agent_reply = "00000000-0000-4000-8000-000000000009" }
+"#;
+
+fn read(file: &str, env: &[(&str, &str)]) -> Result<(Config, Vec<Warning>), Faults> {
+    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    parse(Some(file), env, Path::new(""))
+}
+
+fn faults(file: &str, env: &[(&str, &str)]) -> Vec<String> {
+    match read(file, env) {
+        Ok((config, _)) => panic!("no fault: {:?}", names(&config)),
+        Err(Faults(faults)) => faults.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn names(config: &Config) -> Vec<&'static str> {
+    config.accounts.iter().map(|known| known.account.name()).collect()
+}
+
+fn all() -> String {
+    format!("{ZENDESK}{BRAZE}{EU}{CANADA}")
+}
+
+#[test]
+fn a_configuration_of_one_account_each_is_read_as_ever() {
+    let (config, warnings) = read(&format!("{ZENDESK}{BRAZE}"), &[]).unwrap();
+    assert_eq!((names(&config), warnings), (vec!["zendesk", "braze"], vec![]));
+    let lines = config.lines();
+    let [line] = lines.iter().collect::<Vec<_>>()[..] else { panic!("{lines:?}") };
+    assert_eq!((line.name.as_str(), line.ends, &line.address), ("default", Ends::FIRST, &None));
+    assert_eq!(line.forms.agent_reply, "00000000-0000-4000-8000-000000000001");
+}
+
+#[test]
+fn every_account_has_the_keys_of_its_vendor() {
+    let (config, warnings) = read(&all(), &[]).unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!(names(&config), ["zendesk", "braze", "canada", "support-eu"]);
+    let desks: Vec<_> = config
+        .zendesk_accounts()
+        .map(|(account, keys)| (account.name(), keys.url.as_str(), keys.signature_tolerance_seconds.as_secs()))
+        .collect();
+    let expected = [("zendesk", "https://acme.zendesk.com/", 600), ("support-eu", "https://acme-eu.zendesk.com/", 300)];
+    assert_eq!(desks, expected);
+    let carriers: Vec<_> = config
+        .braze_accounts()
+        .map(|(account, keys)| (account.name(), keys.api_key.expose_secret(), keys.campaigns.agent_reply.as_str()))
+        .collect();
+    let expected = [
+        ("braze", "braze-api-key-secret", "00000000-0000-4000-8000-000000000001"),
+        ("canada", "canada-api-key-secret", "00000000-0000-4000-8000-000000000009"),
+    ];
+    assert_eq!(carriers, expected);
+}
+
+#[test]
+fn a_vendors_own_table_is_needed_only_where_no_other_account_of_the_vendor_is() {
+    let (config, _) = read(&format!("{EU}{CANADA}"), &[]).unwrap();
+    assert_eq!(names(&config), ["canada", "support-eu"]);
+    let told = faults(EU, &[]);
+    assert!(told.iter().all(|fault| fault.starts_with("braze.")), "{told:#?}");
+    assert!(told.iter().any(|fault| fault.starts_with("braze.url is missing")), "{told:#?}");
+    // A table that is begun is an account.
+    let told = faults(&format!("{EU}{CANADA}[braze]\ngsm7 = true\n"), &[]);
+    assert!(told.iter().any(|fault| fault.starts_with("braze.api_key is missing")), "{told:#?}");
+    // The first account may stand among the others.
+    let named = format!("{}{BRAZE}", EU.replace("support-eu", "zendesk"));
+    assert_eq!(names(&read(&named, &[]).unwrap().0), ["braze", "zendesk"]);
+}
+
+#[test]
+fn variables_find_an_account_by_name_and_can_make_one() {
+    let file = all().replace("client_secret = \"eu-client-secret\"\n", "");
+    let (config, _) = read(
+        &file,
+        &[
+            ("TANDEM_ACCOUNTS__SUPPORT_EU__CLIENT_SECRET", "from-a-variable"),
+            ("TANDEM_ACCOUNTS__SUPPORT_EU__USER_FIELD", "eu_id"),
+            ("TANDEM_ACCOUNTS__CANADA__CAMPAIGNS__TICKET_SOLVED", "00000000-0000-4000-8000-000000000008"),
+            ("TANDEM_ACCOUNTS__CANADA__WEBHOOK_TOKENS", "one-long-random-token, another-long-random-token"),
+        ],
+    )
+    .unwrap();
+    let (_, eu) = config.zendesk_accounts().nth(1).unwrap();
+    assert_eq!(eu.user_field, "eu_id");
+    assert!(!format!("{config:?}").contains("from-a-variable"));
+    let (_, canada) = config.braze_accounts().nth(1).unwrap();
+    assert_eq!(canada.campaigns.ticket_solved.as_deref(), Some("00000000-0000-4000-8000-000000000008"));
+    assert_eq!(canada.webhook_tokens.len(), 2);
+    // Without a table in the file, the variable with the vendor makes the account.
+    let variables = [
+        ("TANDEM_ACCOUNTS__DESK_2_B__URL", "https://desk2.zendesk.com"),
+        ("TANDEM_ACCOUNTS__DESK_2_B__CLIENT_ID", "tandem"),
+        ("TANDEM_ACCOUNTS__DESK_2_B__CLIENT_SECRET", "a-secret"),
+        ("TANDEM_ACCOUNTS__DESK_2_B__WEBHOOK_SECRETS", "a-webhook-secret"),
+        ("TANDEM_ACCOUNTS__DESK_2_B__VENDOR", "zendesk"),
+    ];
+    let (config, _) = read(BRAZE, &variables).unwrap();
+    assert_eq!(names(&config), ["braze", "desk-2-b"]);
+    // A variable overrides the vendor, like every other key; the table's keys are then those of that vendor.
+    let told = faults(&all(), &[("TANDEM_ACCOUNTS__CANADA__VENDOR", "zendesk")]);
+    assert!(told.iter().any(|fault| fault.starts_with("accounts.canada.api_key (line 26) is not a key")), "{told:#?}");
+}
+
+/// A file, variables, and the whole of its only fault.
+type Case<'a> = (String, &'a [(&'a str, &'a str)], &'a str);
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one table, one row for each promise")]
+fn every_fault_of_an_account_is_told_with_its_key_and_a_remedy() {
+    let eu = |old: &str, new: &str| {
+        assert!(EU.contains(old), "{old}");
+        format!("{ZENDESK}{BRAZE}{}", EU.replacen(old, new, 1))
+    };
+    let canada = |old: &str, new: &str| {
+        assert!(CANADA.contains(old), "{old}");
+        format!("{ZENDESK}{BRAZE}{}", CANADA.replacen(old, new, 1))
+    };
+    let cases: &[Case<'_>] = &[
+        (
+            eu("vendor = \"zendesk\"\n", ""),
+            &[],
+            "accounts.support-eu.vendor (line 15) is missing. Set it to zendesk or braze.",
+        ),
+        (
+            eu("vendor = \"zendesk\"", "vendor = \"zendsk\""),
+            &[],
+            "accounts.support-eu.vendor (line 16) is \"zendsk\", which is not one of its words. Give one of zendesk, \
+             braze.",
+        ),
+        (
+            eu("vendor = \"zendesk\"", "vendor = 1"),
+            &[],
+            "accounts.support-eu.vendor (line 16) is an integer, which is the wrong kind of value. Give one of zendesk, \
+             braze.",
+        ),
+        (
+            eu("support-eu", "Support_EU"),
+            &[],
+            "accounts.Support_EU (line 15) is not the name of an account: expected a-z and 0-9, with single `-` between \
+             them. Choose one such as support-eu; it never changes, because it is part of stored keys.",
+        ),
+        (
+            eu("support-eu", "\"a b\""),
+            &[],
+            "accounts.\"a b\" (line 15) is not the name of an account: expected a-z and 0-9, with single `-` between \
+             them. Choose one such as support-eu; it never changes, because it is part of stored keys.",
+        ),
+        (
+            eu("support-eu", "zendesk"),
+            &[],
+            "accounts.zendesk (line 15) stands beside [zendesk], which is the account of that name. Keep one of the two \
+             tables, or give this account another name.",
+        ),
+        (
+            format!("{ZENDESK}{BRAZE}{}", CANADA.replace("canada]", "zendesk]")),
+            &[],
+            "accounts.zendesk.vendor (line 16) is braze, but the name zendesk belongs to Zendesk. Give the account another \
+             name.",
+        ),
+        (
+            eu("url = \"https://acme-eu.zendesk.com\"\n", ""),
+            &[],
+            "accounts.support-eu.url (line 15) is missing. Set it to the address of the account, such as https://….",
+        ),
+        (
+            eu("client_secret = \"eu-client-secret\"\n", ""),
+            &[],
+            "accounts.support-eu.client_secret (line 15) is missing. Set it to the secret of the OAuth client.",
+        ),
+        (
+            eu("webhook_secrets = [\"eu-webhook-secret\"]", "webhook_secrets = [\"zendesk-webhook-secret\"]"),
+            &[],
+            "accounts.support-eu.webhook_secrets (line 20) shares an entry with zendesk.webhook_secrets, so that one sender \
+             could speak for both. Give each account the signing secret of its own webhook.",
+        ),
+        (
+            canada("\"canada-webhook-token-secret\"", "\"a-long-random-token\", \"braze-webhook-token-secret\""),
+            &[],
+            "accounts.canada.webhook_tokens (line 19) shares an entry with braze.webhook_tokens, so that one sender could \
+             speak for both. Draw a long random token for each account: openssl rand -base64 32.",
+        ),
+        (
+            canada("[accounts.canada]", "[accounts.canada]\ncurrents_tokens = [\"braze-webhook-token-secret\"]"),
+            &[],
+            "accounts.canada.currents_tokens (line 16) shares an entry with braze.webhook_tokens, so that one sender could \
+             speak for both. Draw a long random token for each account: openssl rand -base64 32.",
+        ),
+        (
+            eu("client_id", "client_idd"),
+            &[("TANDEM_ACCOUNTS__SUPPORT_EU__CLIENT_ID", "tandem")],
+            "accounts.support-eu.client_idd (line 18) is not a key of the configuration. Did you mean client_id? Mend the \
+             name, or remove it.",
+        ),
+        (
+            canada("campaigns = {", "campaign = {"),
+            &[("TANDEM_ACCOUNTS__CANADA__CAMPAIGNS__AGENT_REPLY", "00000000-0000-4000-8000-000000000009")],
+            "accounts.canada.campaign (line 21) is not a key of the configuration. Did you mean [accounts.canada.campaigns]? \
+             Mend the name, or remove it.",
+        ),
+        (
+            canada("gent_reply =", "gent_reply = \"00000000-0000-4000-8000-000000000009\", agent_repl ="),
+            &[],
+            "accounts.canada.campaigns.agent_repl (line 21) is not a key of the configuration. Did you mean agent_reply? \
+             Mend the name, or remove it.",
+        ),
+        (
+            canada("campaigns = { agent_reply = \"00000000-0000-4000-8000-000000000009\" }", "campaigns = 1"),
+            &[("TANDEM_ACCOUNTS__CANADA__CAMPAIGNS__AGENT_REPLY", "00000000-0000-4000-8000-000000000009")],
+            "accounts.canada.campaigns (line 21) is a table, not a value. Write [accounts.canada.campaigns] on a line of \
+             its own and its keys below.",
+        ),
+        (
+            format!("accounts = 1\n{ZENDESK}{BRAZE}"),
+            &[],
+            "accounts (line 1) is a table, not a value. Write [accounts.NAME] on a line of its own for each account, and \
+             its keys below.",
+        ),
+        (
+            format!("accounts.eu = \"zendesk\"\n{ZENDESK}{BRAZE}"),
+            &[],
+            "accounts.eu (line 1) is a table, not a value. Write [accounts.NAME] on a line of its own for each account, and \
+             its keys below.",
+        ),
+        (
+            format!("account = 1\n{ZENDESK}{BRAZE}"),
+            &[],
+            "account (line 1) is not a key of the configuration. Did you mean [accounts.NAME]? Mend the name, or remove it.",
+        ),
+        (
+            all(),
+            &[("TANDEM_ACCOUNTS__SUPORT_EU__CLIENT_SECRET", "s")],
+            "accounts.suport-eu (TANDEM_ACCOUNTS__SUPORT_EU__CLIENT_SECRET) is no account of the configuration. Did you \
+             mean TANDEM_ACCOUNTS__SUPPORT_EU__CLIENT_SECRET? Mend the name, or unset the variable.",
+        ),
+        (
+            all(),
+            &[("TANDEM_ACCOUNTS__JAPAN__CLIENT_SECRET", "s")],
+            "accounts.japan (TANDEM_ACCOUNTS__JAPAN__CLIENT_SECRET) is no account of the configuration. Give the account an \
+             [accounts.NAME] table with its vendor in the file, or unset the variable.",
+        ),
+        (
+            all(),
+            &[("TANDEM_ACCOUNTS__SUPPORT_EU__WEBHOOK_SECRET", "s")],
+            "accounts.support-eu.webhook_secret (TANDEM_ACCOUNTS__SUPPORT_EU__WEBHOOK_SECRET) is not a key of a Zendesk \
+             account. Did you mean TANDEM_ACCOUNTS__SUPPORT_EU__WEBHOOK_SECRETS? Mend the name, or unset the variable.",
+        ),
+        (
+            all(),
+            &[("TANDEM_ACCOUNTS__CANADA__CLIENT_SECRET", "s")],
+            "accounts.canada.client_secret (TANDEM_ACCOUNTS__CANADA__CLIENT_SECRET) is not a key of a Braze account. Unset \
+             the variable, or use one of: url, api_key, webhook_tokens, signature_tolerance_seconds, currents_tokens, \
+             currents_backfill, on_unconfirmed, confirm_after_seconds, recipe_message, gsm7, subscription_group, campaigns.",
+        ),
+        (
+            all(),
+            &[("TANDEM_ACCOUNTS__CANADA__API_KEY", "'quoted'")],
+            "accounts.canada.api_key (TANDEM_ACCOUNTS__CANADA__API_KEY) stands between quotation marks, which would be part \
+             of it. Write the value without quotation marks: systemd and a shell take them away, docker's --env-file keeps \
+             them.",
+        ),
+    ];
+    let wrong: Vec<_> = cases
+        .iter()
+        .map(|(file, env, expected)| (faults(file, env), *expected))
+        .filter(|(told, expected)| told != &[*expected])
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn faults_of_several_accounts_are_told_together_and_no_secret_is_shown() {
+    let file =
+        format!("nope = 1\n{}", all().replace("-webhook-secret\"", "-webhook-secret \"").replace("/a", "/u:p@a"));
+    let told = faults(&file, &[("TANDEM_ACCOUNTS__CANADA__API_KEY", " canada-api-key-secret")]);
+    let keys: Vec<&str> = told.iter().map(|fault| fault.split(' ').next().unwrap()).collect();
+    let expected = [
+        "nope",
+        "zendesk.url",
+        "zendesk.webhook_secrets",
+        "accounts.canada.api_key",
+        "accounts.support-eu.url",
+        "accounts.support-eu.webhook_secrets",
+    ];
+    assert_eq!(keys, expected, "{told:#?}");
+    assert!(!told.concat().contains("-secret "), "{told:#?}");
+}
+
+#[test]
+fn two_desks_at_one_address_are_warned_about() {
+    let (_, warnings) = read(&all().replace("acme-eu", "acme"), &[]).unwrap();
+    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let expected = "accounts.support-eu.url is that of zendesk as well, so that a reply rings at both accounts; for several \
+                    brands of one Zendesk describe lines with a brand_id.";
+    assert_eq!(told, [expected]);
+}
+
+#[test]
+fn a_reload_takes_the_secrets_of_every_account_and_names_those_that_come_and_go() {
+    let (old, _) = read(&all(), &[]).unwrap();
+    let japan = EU.replace("support-eu", "japan").replace("eu-", "japan-");
+    let file = format!("{ZENDESK}{BRAZE}{CANADA}{japan}").replace("signature_tolerance_seconds = 60", "gsm7 = true");
+    let (new, _) = read(&file, &[("TANDEM_ACCOUNTS__CANADA__API_KEY", "another-key")]).unwrap();
+    let (in_force, waiting) = old.reloaded(&new);
+    assert_eq!(waiting, ["accounts.canada.gsm7", "accounts.support-eu", "accounts.japan"]);
+    assert_eq!(names(&in_force), names(&old));
+    let (_, canada) = in_force.braze_accounts().nth(1).unwrap();
+    assert_eq!((canada.api_key.expose_secret(), canada.gsm7), ("another-key", false));
+    // An account that changes its vendor is another account.
+    let other = all().replace(EU, &CANADA.replace("accounts.canada", "accounts.support-eu").replace("canada-", "eu-"));
+    let (in_force, waiting) = old.reloaded(&read(&other, &[]).unwrap().0);
+    assert_eq!(waiting, ["accounts.support-eu"]);
+    assert_eq!(in_force.zendesk_accounts().count(), 2);
+}

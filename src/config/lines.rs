@@ -1,0 +1,368 @@
+//! The lines of `[[lines]]`, and the default line of each carrier: their keys, and how they fit the accounts. Never reads an
+//! account's own keys from the book.
+
+use std::time::Duration;
+
+use super::accounts::{Standing, Vendor, VendorAccount, VendorKeys, standing};
+use super::book::{At, Book, joined};
+use super::braze::{CAMPAIGN, Campaigns, IDENTIFIER};
+use super::fault::Flaw;
+use super::key::{About, Field, Make, Shape, Shown, plainly};
+use super::kind::{Item, Kind};
+use super::shapes::{FLAG, TEXT, Word, listed, text, time, word};
+use super::table::{Table, table};
+use crate::domain::account::{AccountId, Ends};
+use crate::domain::line::{Channel, Forms, Line, Lines, TicketSettings};
+
+/// The name of the list.
+pub const LINES: &str = "lines";
+
+/// The longest name of a line, in characters: names are labels of metrics and columns of lists.
+const NAME_MAX_CHARS: usize = 64;
+
+table! {
+    /// One of `[[lines]]`. It has no variables.
+    pub struct LineKeys {
+        /// The line's name for operators and metrics. It may change.
+        name: String = NAME.needed("Set it to a name such as uk-whatsapp").set_to(r#""uk-whatsapp""#),
+
+        /// The Braze account that carries its messages.
+        carrier: String = TEXT.needed("Set it to a Braze account, such as braze").set_to(r#""braze""#),
+
+        /// The kind of its messages.
+        channel: Channel = word().or("sms").such_as(r#""whatsapp""#),
+
+        /// Braze's id of the line's subscription group, which never changes. One line of each carrier may be without: it is
+        /// the default line, for every event that names no configured group.
+        address: Option<String> = IDENTIFIER.optional().such_as(r#""…""#),
+
+        /// On `rcs`: whether a text that RCS cannot deliver goes out as a text message. Without, one text holds 3,072
+        /// characters.
+        sms_fallback: bool = FLAG.or("true"),
+
+        /// Id of the API-triggered campaign that sends an agent's reply; without it, that of the carrier. WhatsApp needs one of
+        /// its own, with a response message.
+        agent_reply: Option<String> =
+            CAMPAIGN.optional().such_as(r#""00000000-0000-4000-8000-000000000003""#),
+
+        /// Id of the API-triggered campaign for the closing text. Without it none is sent; a line that uses the `agent_reply` of
+        /// its carrier uses the `ticket_solved` of its carrier as well.
+        ticket_solved: Option<String> =
+            CAMPAIGN.optional().such_as(r#""00000000-0000-4000-8000-000000000004""#),
+
+        /// On `whatsapp`: id of the API-triggered campaign whose template asks the customer to write again.
+        template: Option<String> =
+            CAMPAIGN.optional().such_as(r#""00000000-0000-4000-8000-000000000005""#),
+
+        /// On `whatsapp`: minutes after the customer's last message in which free text may go.
+        window_minutes: Duration = time::<60>(1, 1440).or("1430"),
+
+        /// On `whatsapp`: days that an agent's text waits for the customer's answer to the template.
+        template_wait_days: Duration = time::<86_400>(1, 30).or("7"),
+
+        /// The language of notes to its agents; without it, `notes.language`.
+        agent_language: Option<String> = TEXT.optional().such_as(r#""en""#),
+
+        /// The Zendesk account on whose tickets its agents answer; may be left out where there is only one.
+        desk: Option<String> = TEXT.optional().such_as(r#""zendesk""#),
+
+        /// Id of the brand of its tickets.
+        brand_id: Option<u64> = ID.optional().such_as("360000000001"),
+
+        /// Id of the group of agents for its tickets.
+        group_id: Option<u64> = ID.optional().such_as("360000000002"),
+
+        /// Id of the form of its tickets.
+        ticket_form_id: Option<u64> = ID.optional().such_as("360000000003"),
+
+        /// Tags of its tickets, beside `sms`.
+        tags: Vec<String> = TAGS.or_empty().such_as(r#"["uk"]"#),
+    }
+}
+
+const NAME: Shape<String> = text(|name| match name.chars().count() {
+    0..=NAME_MAX_CHARS => Ok(name.to_owned()),
+    _ => Err(Flaw::new(format!("has more than {NAME_MAX_CHARS} characters"), "Choose a shorter one")),
+});
+
+const ID: Shape<u64> = Shape::new(
+    Kind::One(Item::Integer { min: 1, max: i64::MAX }),
+    Make::Integer(|id| Ok(id.unsigned_abs())),
+    plainly,
+    u64::eq,
+);
+
+/// Zendesk cuts a tag at white space and at a comma.
+const TAGS: Shape<Vec<String>> = Shape::new(
+    Kind::List { of: Item::Text, may_be_empty: true },
+    Make::Texts(|tags| match tags.iter().find(|tag| tag.contains([' ', ','])) {
+        Some(tag) => Err(Flaw::new(format!("holds {tag:?}, which is more than one tag"), "Give each tag by itself")),
+        None => Ok(tags.to_vec()),
+    }),
+    |tags| listed(tags, String::clone),
+    Vec::eq,
+);
+
+impl Word for Channel {
+    const ALL: &'static [Self] = &Self::ALL;
+    const WORDS: &'static [&'static str] = &["sms", "whatsapp", "rcs"];
+}
+
+/// The field of all described lines.
+pub(super) struct Described;
+
+impl Field<Vec<LineKeys>> for Described {
+    fn named(self, _name: &'static str, _doc: &'static str) -> Self {
+        self
+    }
+
+    /// None of them is a key of the file's tables: they stand in a list.
+    fn keys(&self, _above: &str, _keys: &mut Vec<About>) {}
+
+    fn read(&self, _at: &At, book: &mut Book<'_>) -> Option<Vec<LineKeys>> {
+        Some(book.list(LINES).iter().filter_map(|at| LineKeys::read(at, book)).collect())
+    }
+
+    fn show(&self, value: &Vec<LineKeys>, _above: &str, shown: &mut Vec<Shown>) {
+        for line in value {
+            line.show(&joined(LINES, &line.name), shown);
+        }
+    }
+
+    /// Lines wait for a restart, because conversations run on them.
+    fn reload(
+        &self,
+        old: &Vec<LineKeys>,
+        new: &Vec<LineKeys>,
+        _above: &str,
+        waiting: &mut Vec<String>,
+    ) -> Vec<LineKeys> {
+        let named = |lines: &[LineKeys], name: &str| lines.iter().find(|line| line.name == name).cloned();
+        for line in old {
+            let title = joined(LINES, &line.name);
+            match named(new, &line.name) {
+                Some(new) => drop(line.reload(&new, &title, waiting)),
+                None => waiting.push(title),
+            }
+        }
+        let is_new = |line: &&LineKeys| named(old, &line.name).is_none();
+        waiting.extend(new.iter().filter(is_new).map(|line| joined(LINES, &line.name)));
+        old.clone()
+    }
+}
+
+/// The lines between these accounts: of each carrier the default line, then those that are described.
+pub(super) fn of(accounts: &[VendorAccount], described: &[LineKeys]) -> Lines {
+    let desks: Vec<AccountId> = of_vendor(accounts, Vendor::Zendesk).collect();
+    let is_described =
+        |carrier: &AccountId| described.iter().any(|line| line.carrier == carrier.name() && line.address.is_none());
+    let by_default =
+        of_vendor(accounts, Vendor::Braze).filter(|carrier| !is_described(carrier)).filter_map(|carrier| {
+            let ends = Ends { desk: default_desk(&desks)?, carrier };
+            Some(Line::default_of(ends, forms(campaigns_of(accounts, carrier)?)))
+        });
+    let described = described.iter().filter_map(|keys| line(keys, accounts, &desks));
+    Lines::new(by_default.chain(described).collect())
+}
+
+fn of_vendor(accounts: &[VendorAccount], vendor: Vendor) -> impl Iterator<Item = AccountId> {
+    accounts.iter().filter(move |known| known.keys.vendor() == vendor).map(|known| known.account)
+}
+
+/// The desk of a carrier's default line that is not described: the only one, or the first account of its vendor.
+fn default_desk(desks: &[AccountId]) -> Option<AccountId> {
+    match desks {
+        [only] => Some(*only),
+        several => several.iter().copied().find(|desk| *desk == Ends::FIRST.desk),
+    }
+}
+
+fn campaigns_of(accounts: &[VendorAccount], carrier: AccountId) -> Option<&Campaigns> {
+    match &accounts.iter().find(|known| known.account == carrier)?.keys {
+        VendorKeys::Braze(keys) => Some(&keys.campaigns),
+        VendorKeys::Zendesk(_) => None,
+    }
+}
+
+fn forms(campaigns: &Campaigns) -> Forms {
+    let Campaigns { agent_reply, ticket_solved } = campaigns.clone();
+    Forms { agent_reply, ticket_solved, template: None }
+}
+
+fn line(keys: &LineKeys, accounts: &[VendorAccount], desks: &[AccountId]) -> Option<Line> {
+    let carrier = AccountId::known(&keys.carrier)?;
+    let desk = match &keys.desk {
+        Some(desk) => AccountId::known(desk),
+        None => default_desk(desks),
+    }?;
+    let of_carrier = forms(campaigns_of(accounts, carrier)?);
+    let forms = match &keys.agent_reply {
+        Some(own) => Forms { agent_reply: own.clone(), ticket_solved: keys.ticket_solved.clone(), ..of_carrier },
+        None => Forms { ticket_solved: keys.ticket_solved.clone().or(of_carrier.ticket_solved), ..of_carrier },
+    };
+    Some(Line {
+        name: keys.name.clone(),
+        ends: Ends { desk, carrier },
+        channel: keys.channel,
+        address: keys.address.clone(),
+        forms: Forms { template: keys.template.clone(), ..forms },
+        sms_fallback: keys.sms_fallback,
+        window: keys.window_minutes,
+        template_wait: keys.template_wait_days,
+        tickets: TicketSettings {
+            brand_id: keys.brand_id,
+            group_id: keys.group_id,
+            ticket_form_id: keys.ticket_form_id,
+            tags: keys.tags.clone(),
+        },
+        agent_language: keys.agent_language.clone(),
+    })
+}
+
+/// Books the faults of lines that fit neither their accounts nor each other.
+pub(super) fn check(book: &mut Book<'_>) {
+    let accounts = standing(book);
+    let lines = book.list(LINES);
+    for at in &lines {
+        has_ends(at, &accounts, book);
+        fits_its_channel(at, book);
+    }
+    names_differ(&lines, &accounts, book);
+    addresses_differ(&lines, book);
+    default_lines_have_desks(&lines, &accounts, book);
+}
+
+/// The names of the accounts of a vendor, with commas between.
+fn names_of(accounts: &[Standing], vendor: Vendor) -> String {
+    let of_vendor: Vec<_> = accounts.iter().filter(|standing| standing.vendor == vendor).collect();
+    listed(&of_vendor, |standing| standing.account)
+}
+
+/// Books a carrier that is no carrier, and a desk that is none or is not known.
+fn has_ends(at: &At, accounts: &[Standing], book: &mut Book<'_>) {
+    let named = [
+        ("carrier", LineKeys::carrier().read(at, book), Vendor::Braze, "answers texts and carries none"),
+        ("desk", LineKeys::desk().read(at, book).flatten(), Vendor::Zendesk, "carries texts and answers none"),
+    ];
+    for (key, name, wanted, instead) in named {
+        let Some(name) = name else { continue };
+        let remedy = format!("Name a {} account: {}", wanted.title(), names_of(accounts, wanted));
+        match accounts.iter().find(|standing| standing.account.name() == name) {
+            Some(found) if found.vendor == wanted => {}
+            Some(found) => {
+                let problem = format!("is the {} account {name}, which {instead}", found.vendor.title());
+                book.fault::<()>(at, key, Flaw::new(problem, remedy));
+            }
+            // The fault of an account's own table is told already.
+            None if book.accounts.iter().any(|(known, _)| *known == name) => {}
+            None => drop(book.fault::<()>(at, key, Flaw::new(format!("is {name:?}, which is no account"), remedy))),
+        }
+    }
+    let desks = accounts.iter().filter(|standing| standing.vendor == Vendor::Zendesk).count();
+    if desks > 1 && !book.is_given(at, "desk") {
+        let remedy = format!("Name one of the Zendesk accounts: {}", names_of(accounts, Vendor::Zendesk));
+        book.fault::<()>(at, "desk", Flaw::new("is missing, and there are several", remedy));
+    }
+}
+
+/// Books the keys that have no meaning on the line's channel, and the one that WhatsApp needs.
+fn fits_its_channel(at: &At, book: &mut Book<'_>) {
+    let Some(channel) = LineKeys::channel().read(at, book) else { return };
+    for (key, only_on) in [("template", Channel::Whatsapp), ("sms_fallback", Channel::Rcs)] {
+        if channel != only_on && book.is_given(at, key) {
+            let problem = format!("has no meaning on {channel}");
+            let remedy = format!("Remove it, or set channel to {:?}", only_on.word());
+            book.fault::<()>(at, key, Flaw::new(problem, remedy));
+        }
+    }
+    for key in ["window_minutes", "template_wait_days"] {
+        if channel != Channel::Whatsapp && book.is_given(at, key) {
+            book.warn(at, key, format!("has no effect on {channel}, where free text may always go"));
+        }
+    }
+    if channel == Channel::Whatsapp && !book.is_given(at, "agent_reply") {
+        let remedy = "Set it to the id of an API-triggered WhatsApp campaign with a response message";
+        book.fault::<()>(at, "agent_reply", Flaw::new("is missing, and WhatsApp needs one of its own", remedy));
+    }
+}
+
+/// Books the lines whose name is another's.
+fn names_differ(lines: &[At], accounts: &[Standing], book: &mut Book<'_>) {
+    let mut names: Vec<(String, String)> = undescribed(lines, accounts, book)
+        .iter()
+        .map(|carrier| (Line::default_name(*carrier).to_owned(), format!("the default line of {carrier}")))
+        .collect();
+    for at in lines {
+        let Some(name) = LineKeys::name().read(at, book) else { continue };
+        match names.iter().find(|(known, _)| *known == name) {
+            Some((_, other)) => {
+                let problem = format!("is {name:?}, as that of {other} is");
+                book.fault::<()>(at, "name", Flaw::new(problem, "Give each line a name of its own"));
+            }
+            None => names.push((name, "another line".to_owned())),
+        }
+    }
+}
+
+/// The carriers whose default line is not described.
+fn undescribed(lines: &[At], accounts: &[Standing], book: &mut Book<'_>) -> Vec<AccountId> {
+    let mut described = Vec::new();
+    for at in lines {
+        if !book.is_given(at, "address") {
+            described.extend(LineKeys::carrier().read(at, book));
+        }
+    }
+    let carriers = accounts.iter().filter(|standing| standing.vendor == Vendor::Braze);
+    let is_left = |carrier: &AccountId| !described.iter().any(|name| name == carrier.name());
+    carriers.map(|standing| standing.account).filter(is_left).collect()
+}
+
+/// Books a second line without an address, and a second line of one address and channel, each among those of one carrier.
+fn addresses_differ(lines: &[At], book: &mut Book<'_>) {
+    let mut known: Vec<(String, Option<String>, Channel, &At)> = Vec::new();
+    for at in lines {
+        let carrier = LineKeys::carrier().read(at, book);
+        let (address, channel) = (LineKeys::address().read(at, book), LineKeys::channel().read(at, book));
+        let (Some(carrier), Some(address), Some(channel)) = (carrier, address, channel) else { continue };
+        let same = known
+            .iter()
+            .find(|(of, other, on, _)| *of == carrier && *other == address && (address.is_none() || *on == channel));
+        match (same, &address) {
+            (Some((_, _, _, other)), None) => {
+                let problem = format!("is missing as in {}, but one line of {carrier} is its default", other.title());
+                let remedy = "Set it to the id of the line's subscription group";
+                book.fault::<()>(at, "address", Flaw::new(problem, remedy));
+            }
+            (Some((_, _, _, other)), Some(_)) => {
+                let problem = format!("is that of {} too, on the same channel", other.title());
+                let remedy = "Give each line an address of its own, or lines of one address different channels";
+                book.fault::<()>(at, "address", Flaw::new(problem, remedy));
+            }
+            (None, _) => {}
+        }
+        known.push((carrier, address, channel, at));
+    }
+}
+
+/// Books the carriers whose default line would have no desk.
+fn default_lines_have_desks(lines: &[At], accounts: &[Standing], book: &mut Book<'_>) {
+    let desks: Vec<AccountId> = accounts
+        .iter()
+        .filter(|standing| standing.vendor == Vendor::Zendesk)
+        .map(|standing| standing.account)
+        .collect();
+    if desks.is_empty() || default_desk(&desks).is_some() {
+        return;
+    }
+    for carrier in undescribed(lines, accounts, book) {
+        let problem = format!("have no default line of {carrier}, and there are several desks for it");
+        let remedy = format!(
+            "Describe it by [[lines]] with carrier = \"{carrier}\", no address, and desk as one of: {}",
+            names_of(accounts, Vendor::Zendesk)
+        );
+        book.fault::<()>(&At::top(), LINES, Flaw::new(problem, remedy));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,335 @@
+//! Lines in the file: the values that they become, and every fault.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::config::{Config, Faults, Warning, parse};
+use crate::domain::account::AccountId;
+use crate::domain::line::{Channel, Forms, Line, TicketSettings};
+
+const ONE_OF_EACH: &str = r#"
+[zendesk]
+url = "https://acme.zendesk.com"
+client_id = "tandem"
+client_secret = "zendesk-client-secret"
+webhook_secrets = ["zendesk-webhook-secret"]
+[braze]
+url = "https://rest.iad-01.braze.com"
+api_key = "braze-api-key-secret"
+webhook_tokens = ["braze-webhook-token-secret"]
+[braze.campaigns]
+agent_reply = "00000000-0000-4000-8000-000000000001"
+ticket_solved = "00000000-0000-4000-8000-000000000002"
+"#;
+
+const EU: &str = r#"
+[accounts.support-eu]
+vendor = "zendesk"
+url = "https://acme-eu.zendesk.com"
+client_id = "tandem"
+client_secret = "eu-client-secret"
+webhook_secrets = ["eu-webhook-secret"]
+"#;
+
+const CANADA: &str = r#"
+[accounts.canada]
+vendor = "braze"
+url = "https://rest.iad-02.braze.com"
+api_key = "canada-api-key-secret"
+webhook_tokens = ["canada-webhook-token-secret"]
+campaigns = { agent_reply = "00000000-0000-4000-8000-000000000009" }
+"#;
+
+fn read(file: &str) -> Result<(Config, Vec<Warning>), Faults> {
+    parse(Some(file), [], Path::new(""))
+}
+
+fn lines(file: &str) -> Vec<Line> {
+    read(file).unwrap().0.lines().iter().cloned().collect()
+}
+
+fn faults(file: &str) -> Vec<String> {
+    match read(file) {
+        Ok((config, _)) => panic!("no fault: {:?}", config.lines()),
+        Err(Faults(faults)) => faults.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Name, desk and carrier of each line.
+fn runs(lines: &[Line]) -> Vec<(&str, &str, &str)> {
+    lines.iter().map(|line| (line.name.as_str(), line.ends.desk.name(), line.ends.carrier.name())).collect()
+}
+
+#[test]
+fn every_key_of_a_line_arrives() {
+    let file = format!(
+        r#"{ONE_OF_EACH}{EU}
+        [[lines]]
+        name = "uk-whatsapp"
+        carrier = "braze"
+        channel = "whatsapp"
+        address = "wa-group-1"
+        agent_reply = "00000000-0000-4000-8000-000000000003"
+        ticket_solved = "00000000-0000-4000-8000-000000000004"
+        template = "00000000-0000-4000-8000-000000000005"
+        window_minutes = 60
+        template_wait_days = 2
+        agent_language = "fr"
+        desk = "support-eu"
+        brand_id = 360000000001
+        group_id = 2
+        ticket_form_id = 3
+        tags = ["whatsapp", "uk"]
+        "#
+    );
+    let (config, warnings) = read(&file).unwrap();
+    assert_eq!(warnings, []);
+    let lines = config.lines();
+    let braze = AccountId::known("braze").unwrap();
+    let found = lines.of(braze, Some("wa-group-1"), Channel::Whatsapp).unwrap();
+    assert_eq!((found.name.as_str(), found.channel), ("uk-whatsapp", Channel::Whatsapp));
+    assert_eq!((found.ends.desk.name(), found.ends.carrier.name()), ("support-eu", "braze"));
+    let forms = Forms {
+        agent_reply: "00000000-0000-4000-8000-000000000003".into(),
+        ticket_solved: Some("00000000-0000-4000-8000-000000000004".into()),
+        template: Some("00000000-0000-4000-8000-000000000005".into()),
+    };
+    assert_eq!(found.forms, forms);
+    assert_eq!((found.window, found.template_wait), (Duration::from_secs(3600), Duration::from_secs(2 * 86_400)));
+    assert_eq!((found.agent_language.as_deref(), found.sms_fallback), (Some("fr"), true));
+    let tickets = TicketSettings {
+        brand_id: Some(360_000_000_001),
+        group_id: Some(2),
+        ticket_form_id: Some(3),
+        tags: vec!["whatsapp".into(), "uk".into()],
+    };
+    assert_eq!(found.tickets, tickets);
+    // All other texts of the carrier go over its default line.
+    assert_eq!(lines.of(braze, Some("another"), Channel::Sms).unwrap().name, "default");
+}
+
+#[test]
+fn a_line_takes_from_its_carrier_the_keys_that_it_leaves_out() {
+    let own = "00000000-0000-4000-8000-000000000003";
+    let file = format!(
+        "{ONE_OF_EACH}
+        [[lines]]\nname = \"plain\"\ncarrier = \"braze\"\naddress = \"g1\"
+        [[lines]]\nname = \"own\"\ncarrier = \"braze\"\naddress = \"g2\"\nagent_reply = {own:?}
+        [[lines]]\nname = \"rich\"\ncarrier = \"braze\"\naddress = \"g1\"\nchannel = \"rcs\"\nsms_fallback = false\n"
+    );
+    let lines = lines(&file);
+    let names: Vec<_> = runs(&lines).into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(names, ["default", "plain", "own", "rich"]);
+    let [default, plain, own_line, rich] = &lines[..] else { panic!("{lines:?}") };
+    assert_eq!((&plain.forms, &rich.forms), (&default.forms, &default.forms));
+    assert_eq!((own_line.forms.agent_reply.as_str(), &own_line.forms.ticket_solved), (own, &None));
+    assert_eq!((plain.window, plain.template_wait), (Line::WINDOW, Line::TEMPLATE_WAIT));
+    assert_eq!((plain.sms_fallback, rich.sms_fallback, rich.channel), (true, false, Channel::Rcs));
+    assert_eq!(plain.tickets, TicketSettings::default());
+}
+
+#[test]
+fn every_carrier_has_a_default_line_between_it_and_the_likeliest_desk() {
+    for (file, expected) in [
+        (ONE_OF_EACH.to_owned(), vec![("default", "zendesk", "braze")]),
+        (format!("{ONE_OF_EACH}{EU}{CANADA}"), vec![("default", "zendesk", "braze"), ("canada", "zendesk", "canada")]),
+        (
+            format!("{}{EU}{CANADA}", &ONE_OF_EACH[ONE_OF_EACH.find("[braze]").unwrap()..]),
+            vec![("default", "support-eu", "braze"), ("canada", "support-eu", "canada")],
+        ),
+        (
+            // A line without an address describes the default line.
+            format!(
+                "{ONE_OF_EACH}{EU}{CANADA}[[lines]]\nname = \"north\"\ncarrier = \"canada\"\ndesk = \"support-eu\"\n"
+            ),
+            vec![("default", "zendesk", "braze"), ("north", "support-eu", "canada")],
+        ),
+        (
+            format!("{ONE_OF_EACH}[[lines]]\nname = \"default\"\ncarrier = \"braze\"\nbrand_id = 7\n"),
+            vec![("default", "zendesk", "braze")],
+        ),
+    ] {
+        assert_eq!(runs(&lines(&file)), expected, "{file}");
+    }
+}
+
+/// A line with these keys beside its name and its carrier, and the fault of the configuration with it.
+#[test]
+#[expect(clippy::too_many_lines, reason = "one table, one row for each promise")]
+fn every_fault_of_a_line_is_told_with_its_key_and_a_remedy() {
+    let line = |keys: &str| format!("{ONE_OF_EACH}[[lines]]\nname = \"uk\"\n{keys}\n");
+    let braze = |keys: &str| line(&format!("carrier = \"braze\"\n{keys}"));
+    let two = |first: &str, second: &str| {
+        let [first, second] =
+            [("uk", first), ("ie", second)].map(|(name, keys)| format!("[[lines]]\nname = \"{name}\"\n{keys}\n"));
+        format!("{ONE_OF_EACH}{first}{second}")
+    };
+    let only_others = format!(
+        "{}{}{CANADA}",
+        EU,
+        EU.replace("support-eu", "japan").replace("eu-", "japan-").replace("acme-eu", "acme-jp")
+    );
+    let cases = [
+        (line(""), "lines.uk.carrier (line 14) is missing. Set it to a Braze account, such as braze."),
+        (
+            line("carrier = \"twilio\"").replace("[[lines]]", &format!("{CANADA}[[lines]]")),
+            "lines.uk.carrier (line 23) is \"twilio\", which is no account. Name a Braze account: braze, canada.",
+        ),
+        (
+            line("carrier = \"zendesk\""),
+            "lines.uk.carrier (line 16) is the Zendesk account zendesk, which answers texts and carries none. Name a Braze \
+             account: braze.",
+        ),
+        (
+            braze("desk = \"braze\"\naddress = \"g1\""),
+            "lines.uk.desk (line 17) is the Braze account braze, which carries texts and answers none. Name a Zendesk \
+             account: zendesk.",
+        ),
+        (
+            braze("desk = \"eu\"\naddress = \"g1\""),
+            "lines.uk.desk (line 17) is \"eu\", which is no account. Name a Zendesk account: zendesk.",
+        ),
+        (
+            braze("address = \"g1\"").replace("[[lines]]", &format!("{EU}[[lines]]")),
+            "lines.uk.desk (line 21) is missing, and there are several. Name one of the Zendesk accounts: zendesk, \
+             support-eu.",
+        ),
+        (
+            only_others,
+            "lines have no default line of canada, and there are several desks for it. Describe it by [[lines]] with \
+             carrier = \"canada\", no address, and desk as one of: japan, support-eu.",
+        ),
+        (
+            braze("channel = \"fax\"\naddress = \"g1\""),
+            "lines.uk.channel (line 17) is \"fax\", which is not one of its words. Give one of sms, whatsapp, rcs.",
+        ),
+        (
+            braze("address = \"g1\"\ntemplate = \"00000000-0000-4000-8000-000000000005\""),
+            "lines.uk.template (line 18) has no meaning on sms. Remove it, or set channel to \"whatsapp\".",
+        ),
+        (
+            braze("address = \"g1\"\nsms_fallback = true"),
+            "lines.uk.sms_fallback (line 18) has no meaning on sms. Remove it, or set channel to \"rcs\".",
+        ),
+        (
+            braze("address = \"g1\"\nchannel = \"whatsapp\""),
+            "lines.uk.agent_reply (line 14) is missing, and WhatsApp needs one of its own. Set it to the id of an \
+             API-triggered WhatsApp campaign with a response message.",
+        ),
+        (
+            braze("address = \"g1\"\nwindow_minutes = 1441"),
+            "lines.uk.window_minutes (line 18) is 1441, which is out of bounds. Give a whole number from 1 to 1440.",
+        ),
+        (
+            braze("address = \"g1\"\nbrand_id = 0"),
+            "lines.uk.brand_id (line 18) is 0, which is out of bounds. Give a whole number from 1.",
+        ),
+        (
+            braze("address = \"g1\"\ntags = [\"uk\", \"two words\"]"),
+            "lines.uk.tags (line 18) holds \"two words\", which is more than one tag. Give each tag by itself.",
+        ),
+        (
+            braze("address = \"g 1\""),
+            "lines.uk.address (line 17) is not an identifier. Copy the API identifier as Braze shows it: letters, digits \
+             and hyphens, not an address or a placeholder.",
+        ),
+        (
+            braze("address = \"g1\"\ndesk_id = 1"),
+            "lines.uk.desk_id (line 18) is not a key of a line. Remove it, or use one of: name, carrier, channel, address, \
+             sms_fallback, agent_reply, ticket_solved, template, window_minutes, template_wait_days, agent_language, desk, \
+             brand_id, group_id, ticket_form_id, tags.",
+        ),
+        (
+            braze("address = \"g1\"").replace("\"uk\"", "\"default\""),
+            "lines.default.name (line 15) is \"default\", as that of the default line of braze is. Give each line a name of \
+             its own.",
+        ),
+        (
+            two("carrier = \"braze\"\naddress = \"g1\"", "carrier = \"braze\"\naddress = \"g2\"")
+                .replace("\"ie\"", "\"uk\""),
+            "lines.uk.name (line 19) is \"uk\", as that of another line is. Give each line a name of its own.",
+        ),
+        (
+            two("carrier = \"braze\"", "carrier = \"braze\""),
+            "lines.ie.address (line 17) is missing as in lines.uk, but one line of braze is its default. Set it to the id of \
+             the line's subscription group.",
+        ),
+        (
+            two("carrier = \"braze\"\naddress = \"g1\"", "carrier = \"braze\"\naddress = \"g1\""),
+            "lines.ie.address (line 21) is that of lines.uk too, on the same channel. Give each line an address of its own, \
+             or lines of one address different channels.",
+        ),
+        (
+            format!("{ONE_OF_EACH}[lines]\nname = \"uk\"\n"),
+            "lines (line 14) is no list of tables. Write [[lines]] on a line of its own for each line, and the keys below.",
+        ),
+        (
+            format!("line = 1\n{ONE_OF_EACH}"),
+            "line (line 1) is not a key of the configuration. Did you mean [[lines]]? Mend the name, or remove it.",
+        ),
+        (
+            format!("{ONE_OF_EACH}[[lines]]\ncarrier = \"braze\"\naddress = \"g1\"\n"),
+            "lines[1].name (line 14) is missing. Set it to a name such as uk-whatsapp.",
+        ),
+    ];
+    let told = cases.map(|(file, expected)| (faults(&file), expected));
+    let wrong: Vec<_> = told.iter().filter(|(told, expected)| told != &[*expected]).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn lines_have_no_variables() {
+    let file = format!("{ONE_OF_EACH}[[lines]]\nname = \"uk\"\ncarrier = \"braze\"\naddress = \"g1\"\n");
+    let variable = ("TANDEM_LINES__UK__DESK".to_owned(), "zendesk".to_owned());
+    let Err(Faults(faults)) = parse(Some(&file), [variable], Path::new("")) else { panic!("no fault") };
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    let expected = "lines.uk.desk (TANDEM_LINES__UK__DESK) is given by a variable, but lines have none. Write it into its \
+                    [[lines]] table in the file, and unset the variable.";
+    assert_eq!(told, [expected]);
+}
+
+#[test]
+fn a_window_off_whatsapp_is_warned_about() {
+    let file = format!("{ONE_OF_EACH}[[lines]]\nname = \"uk\"\ncarrier = \"braze\"\nwindow_minutes = 60\n");
+    let told: Vec<String> = read(&file).unwrap().1.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["lines.uk.window_minutes has no effect on sms, where free text may always go."]);
+}
+
+#[test]
+fn lines_wait_for_a_restart_and_are_named_with_their_keys() {
+    let uk = "[[lines]]\nname = \"uk\"\ncarrier = \"braze\"\naddress = \"g1\"\n";
+    let ie = "[[lines]]\nname = \"ie\"\ncarrier = \"braze\"\naddress = \"g2\"\n";
+    let fr = "[[lines]]\nname = \"fr\"\ncarrier = \"braze\"\naddress = \"g3\"\n";
+    let (old, _) = read(&format!("{ONE_OF_EACH}{uk}{ie}")).unwrap();
+    let (new, _) = read(&format!("{ONE_OF_EACH}{uk}brand_id = 7\ntags = [\"uk\"]\n{fr}")).unwrap();
+    let (in_force, waiting) = old.reloaded(&new);
+    assert_eq!(waiting, ["lines.uk.brand_id", "lines.uk.tags", "lines.ie", "lines.fr"]);
+    assert_eq!(in_force.lines(), old.lines());
+}
+
+#[test]
+fn the_documented_example_is_good_and_has_the_lines_that_the_page_says() {
+    let page = include_str!("../../../docs/accounts.md");
+    let block = |fence: &str| {
+        let (_, rest) = page.split_once(fence).unwrap();
+        rest.split_once("```").unwrap().0
+    };
+    let secrets = block("```sh\n").lines().enumerate().map(|(number, line)| {
+        let (name, _) = line.split_once('=').unwrap();
+        (name.to_owned(), format!("a-long-random-secret-{number}"))
+    });
+    let (config, warnings) = parse(Some(block("```toml\n")), secrets, Path::new("")).unwrap();
+    assert_eq!(warnings, []);
+    let lines: Vec<Line> = config.lines().iter().cloned().collect();
+    let (_, table) = page.split_once("| line | carrier | desk | takes |\n|---|---|---|---|\n").unwrap();
+    let documented: Vec<_> = table
+        .lines()
+        .take_while(|row| row.starts_with('|'))
+        .map(|row| {
+            let mut cells = row.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`'));
+            (cells.next().unwrap(), cells.next().unwrap(), cells.next().unwrap())
+        })
+        .collect();
+    let found: Vec<_> = runs(&lines).into_iter().map(|(name, desk, carrier)| (name, carrier, desk)).collect();
+    assert_eq!(found, documented);
+}
