@@ -190,7 +190,7 @@ fn event(n: u64, size: Size, at: Timestamp) -> (Event, DedupeKey) {
         EventKind::CustomerText(CustomerText {
             customer: Customer {
                 external_id: Some(format!("customer-{customer}")),
-                braze_id: Some(format!("{customer:024x}")),
+                carrier_id: Some(format!("{customer:024x}")),
                 phone: Some(format!("+1555{customer:07}")),
                 email: None,
                 first_name: Some(pick(&FIRST, customer)),
@@ -207,8 +207,7 @@ fn event(n: u64, size: Size, at: Timestamp) -> (Event, DedupeKey) {
             fields: TicketFields::default(),
         })
     };
-    let key =
-        DedupeKey::BrazeDispatch { campaign: "c".into(), dispatch: format!("in-{n}"), customer: customer.to_string() };
+    let key = DedupeKey::Dispatch { campaign: "c".into(), dispatch: format!("in-{n}"), customer: customer.to_string() };
     (Event { received_at: at, kind }, key)
 }
 

@@ -88,7 +88,7 @@ fn text(n: u64, now: Timestamp) -> Event {
 }
 
 fn keys(n: u64) -> Vec<DedupeKey> {
-    vec![DedupeKey::ZendeskInvocation(n.to_string())]
+    vec![DedupeKey::Invocation(n.to_string())]
 }
 
 fn disk_mib(directory: &Path) -> String {

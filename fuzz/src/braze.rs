@@ -29,9 +29,9 @@ pub fn check(data: &[u8]) {
     if let Some(Intake::Event { event, dedupe }) = &read {
         let EventKind::CustomerText(text) = &event.kind else { panic!("Braze caused a {}", event.kind.name()) };
         assert!(text.ticket_id.is_none());
-        let who = text.customer.braze_id.as_ref().or(text.customer.external_id.as_ref());
+        let who = text.customer.carrier_id.as_ref().or(text.customer.external_id.as_ref());
         for key in dedupe {
-            let DedupeKey::BrazeDispatch { customer, .. } = key else { panic!("{key:?}") };
+            let DedupeKey::Dispatch { customer, .. } = key else { panic!("{key:?}") };
             assert_eq!(Some(customer), who, "a dispatch may be shared by several customers");
         }
     }

@@ -55,6 +55,6 @@ pub fn check(data: &[u8]) {
         let customer = text.customer;
         let body = String::from_utf8_lossy(&body);
         assert_eq!(customer.external_id.as_deref(), Some(ME), "{body}");
-        assert!(customer.braze_id.is_none_or(|id| id == ME), "{body}");
+        assert!(customer.carrier_id.is_none_or(|id| id == ME), "{body}");
     }
 }

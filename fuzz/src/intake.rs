@@ -117,7 +117,7 @@ fn sound(kind: &EventKind) {
 
 fn sound_customer_text(text: &CustomerText) {
     let customer = &text.customer;
-    [&customer.external_id, &customer.braze_id, &text.line].into_iter().flatten().for_each(|id| is_id(id));
+    [&customer.external_id, &customer.carrier_id, &text.line].into_iter().flatten().for_each(|id| is_id(id));
     let fields = &text.fields;
     [&customer.phone, &customer.email, &customer.first_name, &customer.last_name, &fields.subject]
         .into_iter()
@@ -135,7 +135,7 @@ fn sound_customer_text(text: &CustomerText) {
     }
     assert!(text.ticket_id.is_none_or(|id| id.0 > 0));
     // It has a sender: a customer, or the requester of a ticket.
-    assert!(customer.external_id.is_some() || customer.braze_id.is_some() || text.ticket_id.is_some());
+    assert!(customer.external_id.is_some() || customer.carrier_id.is_some() || text.ticket_id.is_some());
 }
 
 fn sound_phone_text(text: &PhoneText) {

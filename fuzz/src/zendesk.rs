@@ -10,10 +10,10 @@ use super::intake;
 pub fn check(data: &[u8]) {
     let Some(read) = intake::checked("/webhooks/zendesk", data) else { panic!("no door") };
     let (Intake::Event { dedupe, .. } | Intake::Quarantined { dedupe, .. }) = &read else { return };
-    assert!(matches!(dedupe.first(), Some(DedupeKey::ZendeskRequest(_))), "one call must be known again");
+    assert!(matches!(dedupe.first(), Some(DedupeKey::SignedRequest(_))), "one call must be known again");
     let Intake::Event { event, .. } = &read else { return };
     let comment = match &event.kind {
-        EventKind::AgentReply(reply) => reply.comment_id.map(|id| DedupeKey::ZendeskComment(reply.ticket_id, id)),
+        EventKind::AgentReply(reply) => reply.comment_id.map(|id| DedupeKey::Comment(reply.ticket_id, id)),
         EventKind::PhoneText(_) | EventKind::TicketSolved(_) | EventKind::TicketReopened(_) => None,
         other @ (EventKind::CustomerText(_) | EventKind::Note(_) | EventKind::Unreadable(_)) => {
             panic!("Zendesk caused a {}", other.name())

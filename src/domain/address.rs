@@ -6,7 +6,7 @@ use crate::domain::account::{AccountId, Ends};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, fingerprint};
 use crate::domain::event::{Customer, EventKind, TicketId, TicketRef};
 
-/// The longest id that is used as a key unchanged, because Zendesk keeps no longer `external_id` on a ticket. A longer
+/// The longest id that is used as a key unchanged, because a desk keeps no longer `external_id` on a ticket. A longer
 /// one is replaced by its digest, so that no id can make the index slow.
 const ID_BYTES_MAX: usize = 255;
 
@@ -47,7 +47,7 @@ pub enum Address {
     Customer {
         /// Every name, the best first. Never empty.
         identities: Vec<Identity>,
-        /// The line, where Braze told.
+        /// The line, where the carrier told.
         line: Option<String>,
     },
     /// A ticket, and perhaps the customer's name.
@@ -93,7 +93,7 @@ impl Address {
 #[must_use]
 pub fn identities_of(customer: &Customer, carrier: AccountId) -> Vec<Identity> {
     let external = customer.external_id.clone().map(|value| external_id(carrier, value));
-    let own = customer.braze_id.clone().map(|value| Identity { scheme: Scheme::Carrier, account: carrier, value });
+    let own = customer.carrier_id.clone().map(|value| Identity { scheme: Scheme::Carrier, account: carrier, value });
     external.into_iter().chain(own).collect()
 }
 
@@ -200,7 +200,7 @@ fn of_customer<D: Directory>(
 }
 
 /// A known ticket decides first, because it tells the line as well. The customer's name decides next. Until the worker
-/// has asked Zendesk for the ticket's customer, its events wait under a provisional key.
+/// has asked the desk for the ticket's customer, its events wait under a provisional key.
 fn of_ticket<D: Directory>(
     ticket: Option<TicketRef>,
     identity: Option<&Identity>,
@@ -220,7 +220,7 @@ fn of_ticket<D: Directory>(
     let mut customer = Customer::default();
     match identity.scheme {
         Scheme::External => customer.external_id = Some(identity.value.clone()),
-        Scheme::Carrier => customer.braze_id = Some(identity.value.clone()),
+        Scheme::Carrier => customer.carrier_id = Some(identity.value.clone()),
     }
     let key = identity.key();
     Ok(Resolution {
@@ -312,11 +312,11 @@ mod tests {
         }
     }
 
-    fn text(external: Option<&str>, braze: Option<&str>, line: Option<&str>) -> EventKind {
+    fn text(external: Option<&str>, own: Option<&str>, line: Option<&str>) -> EventKind {
         EventKind::CustomerText(CustomerText {
             customer: Customer {
                 external_id: external.map(Into::into),
-                braze_id: braze.map(Into::into),
+                carrier_id: own.map(Into::into),
                 ..Customer::default()
             },
             line: line.map(Into::into),
@@ -358,7 +358,7 @@ mod tests {
     #[test]
     fn a_customer_keeps_the_first_key_under_every_name() {
         let mut known = Known::default();
-        for (external, braze, key) in [
+        for (external, own, key) in [
             (None, Some("b1"), "b1"),
             // The brand gives the anonymous profile a name: it stays the same conversation …
             (Some("alice"), Some("b1"), "b1"),
@@ -369,7 +369,7 @@ mod tests {
             (Some("bob"), Some("b1"), "bob"),
             (None, Some("b1"), "b1"),
         ] {
-            assert_eq!(known.learn(&text(external, braze, None)), key, "{external:?} {braze:?}");
+            assert_eq!(known.learn(&text(external, own, None)), key, "{external:?} {own:?}");
         }
     }
 

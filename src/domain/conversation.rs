@@ -31,7 +31,7 @@ pub const ECHO_LIFE: Duration = Duration::from_secs(600);
 /// The most own writes that are remembered: far more than one person texts in [`ECHO_LIFE`].
 const OWN_WRITES_MAX: usize = 32;
 
-/// The name of a conversation: the customer's `external_id`, or else the `braze_id`, with `@line` behind it for every
+/// The name of a conversation: the brand's id of the customer, or else the carrier's, with `@line` behind it for every
 /// line after the customer's first. An id that cannot be a key is replaced by its digest
 /// ([`crate::domain::address::Identity::key`]). Tickets carry the key as their `external_id`, so that they are found
 /// again when the store is lost.
@@ -95,7 +95,7 @@ pub struct Ticket {
     pub since: Timestamp,
     /// When the bridge last heard of it.
     pub seen_at: Timestamp,
-    /// Whether the customer was told of this solution, which Zendesk may announce twice.
+    /// Whether the customer was told of this solution, which the desk may announce twice.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closing_told: bool,
     /// The time of its last change that the vendor told, by the vendor's own clock. A ticket that has changed since has
@@ -151,8 +151,7 @@ pub struct OwnWrite {
     pub at: Timestamp,
 }
 
-/// How long Zendesk knows an idempotency key, less some minutes by which the clocks may differ.
-/// Source: Zendesk's API reference, Tickets, "Idempotency": keys expire after two hours.
+/// How long a desk knows an idempotency key: two hours, less some minutes by which the clocks may differ.
 const IDEMPOTENCY_KEY_LIFE: SignedDuration = SignedDuration::from_mins(110);
 
 /// The most former tickets that a conversation remembers.
@@ -168,7 +167,7 @@ pub struct Conversation {
     pub key: ConversationKey,
     /// The customer.
     pub customer: Customer,
-    /// The line the customer writes to, where Braze told.
+    /// The line the customer writes to, where the carrier told.
     pub line: Option<String>,
     /// The channel that the customer wrote on last. Lines of one address share a conversation, and the channel tells
     /// which of them a reply goes out on.
@@ -188,7 +187,7 @@ pub struct Conversation {
     /// The texts of earlier openings whose result was never learnt, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub openings_in_doubt: Vec<EventId>,
-    /// The customer as a Zendesk user.
+    /// The customer as a user of the desk.
     pub requester_id: Option<UserId>,
     /// The agents' comments that went to the phone, one entry a ticket, the latest last.
     pub forwarded: Vec<Forwarded>,
@@ -360,7 +359,7 @@ impl Conversation {
         current.chain(self.former_tickets.iter().rev().copied())
     }
 
-    /// The ticket that an earlier attempt at this text set out to open, as long as Zendesk knows the key.
+    /// The ticket that an earlier attempt at this text set out to open, as long as the desk knows the key.
     #[must_use]
     pub fn opening_in_doubt(&self, event: EventId, now: Timestamp) -> Option<&Opening> {
         let is_known = |opening: &&Opening| now.duration_since(opening.at) < IDEMPOTENCY_KEY_LIFE;
@@ -433,7 +432,7 @@ fn is_recent(at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(at) <= jiff::SignedDuration::try_from(ECHO_LIFE).unwrap_or(jiff::SignedDuration::MAX)
 }
 
-/// A digest that recognises a text after Zendesk has changed its white space.
+/// A digest that recognises a text after the desk has changed its white space.
 #[must_use]
 pub fn fingerprint(text: &str) -> String {
     let mut hasher = Sha256::new();
@@ -446,7 +445,7 @@ pub fn fingerprint(text: &str) -> String {
 }
 
 /// The changes that apply as soon as an event is accepted, before its delivery. An opt-out must hold for the agent's
-/// next reply even while Zendesk is down, and the bridge's own text must be known before it can come back.
+/// next reply even while the desk is down, and the bridge's own text must be known before it can come back.
 #[must_use]
 pub fn learnt_from(kind: &EventKind) -> Vec<Change> {
     let EventKind::CustomerText(text) = kind else { return Vec::new() };
@@ -490,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn an_opening_is_in_doubt_for_its_text_only_until_it_is_refused_or_zendesk_forgets_the_key() {
+    fn an_opening_is_in_doubt_for_its_text_only_until_it_is_refused_or_the_desk_forgets_the_key() {
         let mut conversation = conversation();
         let id = |sequence| EventId { epoch: 1, sequence, sub: 0 };
         let opening = Opening { event: id(1), after: None, follows_up: false, at: at(0) };

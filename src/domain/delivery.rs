@@ -297,7 +297,7 @@ pub struct Delivery {
     /// The delivery that caused this one: the doorbell of a text to the phone, or the subject of a note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<EventId>,
-    /// Braze's dispatch that brought the event in; `None` where an earlier version of tandem accepted the event.
+    /// The carrier's dispatch that brought the event in; `None` where an earlier version of tandem accepted the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispatch: Option<String>,
     /// When it settled.

@@ -19,11 +19,12 @@ pub use crate::domain::ids::{CommentId, EventId, NotAnEventId, TicketId, TicketR
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Customer {
-    /// Braze's external user id: the brand's own id of this customer.
+    /// The brand's own id of this customer, as the carrier knows it.
     pub external_id: Option<String>,
-    /// Braze's own id; the only one that an anonymous profile has.
-    pub braze_id: Option<String>,
-    /// As Braze gave it, normalised to E.164 where that is possible.
+    /// The carrier's own id; the only one that an anonymous profile has.
+    #[serde(rename = "braze_id")]
+    pub carrier_id: Option<String>,
+    /// As the carrier gave it, normalised to E.164 where that is possible.
     pub phone: Option<String>,
     /// E-mail address.
     pub email: Option<String>,
@@ -49,7 +50,7 @@ impl Customer {
     pub fn update(&mut self, newer: &Self) {
         let pairs = [
             (&mut self.external_id, &newer.external_id),
-            (&mut self.braze_id, &newer.braze_id),
+            (&mut self.carrier_id, &newer.carrier_id),
             (&mut self.phone, &newer.phone),
             (&mut self.email, &newer.email),
             (&mut self.first_name, &newer.first_name),
@@ -79,7 +80,7 @@ pub struct TicketFields {
     pub subject: Option<String>,
     /// `low`, `normal`, `high` or `urgent`.
     pub priority: Option<String>,
-    /// `problem`, `incident`, `question` or `task`; called `type` by Zendesk.
+    /// `problem`, `incident`, `question` or `task`; called `type` by desks.
     #[serde(rename = "type")]
     pub kind: Option<String>,
 }
@@ -89,15 +90,15 @@ pub struct TicketFields {
 pub struct CustomerText {
     /// The sender.
     pub customer: Customer,
-    /// Braze's subscription group: the line that the customer wrote to.
+    /// The carrier's name of the line that the customer wrote to.
     pub line: Option<String>,
     /// The text as written; may be empty when there is media.
     pub text: String,
-    /// Links to pictures and other media, as Braze gave them.
+    /// Links to pictures and other media, as the carrier gave them.
     pub media: Vec<String>,
     /// `sms` unless the campaign says otherwise.
     pub channel: String,
-    /// Braze's keyword category: `other`, or a custom keyword's name.
+    /// The carrier's keyword category: `other`, or a custom keyword's name.
     pub category: String,
     /// Set when the word was one of the subscription keywords.
     pub keyword: Option<Keyword>,
@@ -129,12 +130,12 @@ pub struct AgentReply {
 pub struct Sighting {
     /// Its status, where the catch-up could tell.
     pub status: Option<TicketStatus>,
-    /// When the ticket had last changed then, by Zendesk's clock.
+    /// When the ticket had last changed then, by the desk's clock.
     pub updated_at: Timestamp,
     /// The time that this state is known for: when the ticket was read, or its own last change where a search index
     /// told.
     pub as_of: Timestamp,
-    /// The time, by Zendesk's clock, up to which a later read of the ticket shows every comment.
+    /// The time, by the desk's clock, up to which a later read of the ticket shows every comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all_there_to: Option<Timestamp>,
     /// Whether it was merged into another ticket.
@@ -177,7 +178,7 @@ pub struct PhoneText {
     /// Whether the catch-up found it, not a webhook, so that it goes out late.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub caught_up: bool,
-    /// When the comment was written, by Zendesk's clock, where it was read from the ticket.
+    /// When the comment was written, by the desk's clock, where it was read from the ticket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written_at: Option<Timestamp>,
 }
@@ -185,9 +186,9 @@ pub struct PhoneText {
 /// The parts of a published-recipe trigger body that are passed on unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecipeSend {
-    /// The Braze campaign that the body names.
+    /// The campaign that the body names.
     pub campaign_id: String,
-    /// Whether `msg_body` came without the dashes that Zendesk puts before a comment, so that it is sent unchanged.
+    /// Whether `msg_body` came without the dashes that the desk puts before a comment, so that it is sent unchanged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub plain: bool,
     /// Profile attributes, written as sent.
@@ -302,20 +303,24 @@ pub struct Event {
 /// A fact that identifies two webhooks as one. Each is remembered longer than any vendor retries.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DedupeKey {
-    /// Zendesk's invocation id: the same for every attempt of one webhook call.
-    ZendeskInvocation(String),
+    /// The desk's invocation id: the same for every attempt of one webhook call.
+    #[serde(rename = "ZendeskInvocation")]
+    Invocation(String),
     /// One comment, however many triggers told of it.
-    ZendeskComment(TicketId, CommentId),
+    #[serde(rename = "ZendeskComment")]
+    Comment(TicketId, CommentId),
     /// The digest of the signed parts, timestamp and body: the same for every copy of one request, although its other
     /// headers may differ.
-    ZendeskRequest(String),
-    /// Braze's dispatch and the customer, because several customers may share a dispatch.
-    BrazeDispatch {
+    #[serde(rename = "ZendeskRequest")]
+    SignedRequest(String),
+    /// The carrier's dispatch and the customer, because several customers may share a dispatch.
+    #[serde(rename = "BrazeDispatch")]
+    Dispatch {
         /// Campaign id; may be blank.
         campaign: String,
         /// Dispatch id.
         dispatch: String,
-        /// `braze_id` or else `external_id`.
+        /// The carrier's id, or else the brand's.
         customer: String,
     },
     /// The carrier's name for one of its reports.
@@ -327,8 +332,8 @@ impl DedupeKey {
     #[must_use]
     pub const fn end(&self) -> End {
         match self {
-            Self::ZendeskInvocation(_) | Self::ZendeskComment(..) | Self::ZendeskRequest(_) => End::Desk,
-            Self::BrazeDispatch { .. } | Self::CarrierReport(_) => End::Carrier,
+            Self::Invocation(_) | Self::Comment(..) | Self::SignedRequest(_) => End::Desk,
+            Self::Dispatch { .. } | Self::CarrierReport(_) => End::Carrier,
         }
     }
 }

@@ -18,7 +18,7 @@ pub const PHONE_DIGITS_MIN: usize = 2;
 /// The fewest letters of a name, for the same reason.
 pub const NAME_LETTERS_MIN: usize = 2;
 
-/// The shortest word that counts as a dispatch id. Braze's have 32 characters.
+/// The shortest word that counts as a dispatch id. Known ones have 32 characters.
 const DISPATCH_CHARS_MIN: usize = 8;
 
 /// The characters in numbers beside digits, the `…` of tandem's own lists included.
@@ -54,7 +54,7 @@ const FOLDED: [(char, &str); 12] = [
 pub enum Search {
     /// The delivery of this name.
     Event(EventId),
-    /// The delivery with this Braze dispatch id, of the campaign that brought it in or of the text that went out.
+    /// The delivery with this dispatch id of the carrier's, of the campaign that brought it in or of the text that went out.
     Dispatch(String),
     /// Conversations that are or were on this ticket.
     Ticket(TicketId),
@@ -286,7 +286,7 @@ mod tests {
         let mut ada = Conversation::new(ConversationKey("Ada-42".into()), Ends::FIRST, at);
         ada.customer.phone = Some("+1 (555) 555-0101".into());
         ada.customer.external_id = Some("Ada-42".into());
-        ada.customer.braze_id = Some("b-9".into());
+        ada.customer.carrier_id = Some("b-9".into());
         ada.customer.first_name = Some("Adélaïde".into());
         ada.customer.last_name = Some("King Noel".into());
         ada.apply(Change::Forwarded(TicketId(6), CommentId(1), Vec::new()), at);

@@ -12,7 +12,7 @@ use crate::domain::account::AccountId;
 
 /// The name of one event, unique across stores and restarts: `evt_` and 24 lower-case hexadecimal digits.
 ///
-/// It is also the idempotency key at Zendesk and the receipt at Braze, so it must not recur when a store is wiped or
+/// It is also the idempotency key at the desk and the receipt at the carrier, so it must not recur when a store is wiped or
 /// restored from a backup: `epoch` is drawn at random whenever a store is opened.
 ///
 /// Ids of one store are ordered as its events were accepted.
@@ -90,7 +90,7 @@ impl<'de> Deserialize<'de> for EventId {
     }
 }
 
-/// A Zendesk ticket number.
+/// A ticket's number at its desk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TicketId(pub u64);
@@ -104,12 +104,12 @@ pub struct TicketRef {
     pub id: TicketId,
 }
 
-/// A Zendesk comment number. Later comments have larger numbers.
+/// A comment's number at its desk. Later comments have larger numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CommentId(pub u64);
 
-/// A Zendesk user number.
+/// A user's number at its desk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UserId(pub u64);

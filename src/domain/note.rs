@@ -158,7 +158,7 @@ pub struct File {
 /// A subscription keyword.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keyword {
-    /// The word that the customer typed, where Braze told.
+    /// The word that the customer typed, where the carrier told.
     pub word: Option<String>,
 }
 
@@ -166,11 +166,11 @@ pub struct Keyword {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WithheldFor {
-    /// Zendesk found malware in it.
+    /// The desk found malware in it.
     Malware,
     /// It has been deleted.
     Deleted,
-    /// Zendesk gives no address for it.
+    /// The desk gives no address for it.
     NoAddress,
 }
 

@@ -7,13 +7,13 @@ use crate::domain::event::{EventKind, PhoneText};
 use crate::domain::line::{Channel, Line, Lines};
 use crate::domain::text;
 
-/// The most segments that a carrier takes in one text message. Source: Braze's billing calculator page, "10 segments".
+/// The most segments that a carrier takes in one text message. The strictest published limit is ten.
 const SEGMENTS_MAX: usize = 10;
 
 /// The longest text on WhatsApp, in characters.
 const WHATSAPP_MAX: usize = 4096;
 
-/// The longest RCS text, in characters. Source: Braze's page on RCS.
+/// The longest RCS text, in characters, by the strictest published limit.
 const RCS_MAX: usize = 3072;
 
 /// How the texts of a line are cut.
@@ -54,7 +54,7 @@ impl Cut {
 
 /// The parts, in order; none for a reply with neither text nor attachments.
 ///
-/// Zendesk counts a picture within the text as an attachment as well, so its address may stand in the text already.
+/// A desk counts a picture within the text as an attachment as well, so its address may stand in the text already.
 #[must_use]
 pub fn of(reply: &PhoneText, cut: Cut) -> Vec<String> {
     let links = reply.attachments.iter().map(|attachment| attachment.url.as_str());

@@ -99,7 +99,7 @@ pub fn redacted(number: &str) -> String {
     }
 }
 
-/// The digits alone, as Zendesk's search wants them.
+/// The digits alone, as a desk's search wants them.
 #[must_use]
 pub fn digits(number: &str) -> String {
     number.chars().filter(char::is_ascii_digit).collect()
@@ -213,7 +213,7 @@ fn is_one_of(numbers: &Descriptor, national: &str) -> bool {
 }
 
 /// Whether 11 digits without a `+` may be a North American number in an area code that the tables do not have yet.
-/// Braze reads every number without a `+` as North American, and a form that forgot to encode the `+` of an E.164
+/// Carriers read every number without a `+` as North American, and a form that forgot to encode the `+` of an E.164
 /// number leaves such digits.
 ///
 /// Area and exchange begin with 2 to 9 and do not end in 11. No area code has a 9 in the middle or begins with 37 or
@@ -384,7 +384,7 @@ mod tests {
         assert_eq!(parse("\u{2066}32665\u{2069}"), Some(Phone::ShortCode("32665".into())));
     }
 
-    /// Braze reads digits without a `+` as North American; everything else must prove its country code.
+    /// Carriers read digits without a `+` as North American; everything else must prove its country code.
     #[test]
     fn digits_without_a_plus_become_no_other_persons_number() {
         for (raw, expected) in [

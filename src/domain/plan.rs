@@ -1,6 +1,6 @@
 //! The conversation policy: the next step for a customer's text, from the facts known so far.
 //!
-//! [`Facts`] grow with every look at Zendesk, and [`plan`] names the next look or write. Pure: the worker takes the
+//! [`Facts`] grow with every look at the desk, and [`plan`] names the next look or write. Pure: the worker takes the
 //! step, adds the result to the facts, and asks again until a write is done.
 //!
 //! | the customer's text finds | the bridge |
@@ -12,7 +12,7 @@
 //! | solved for longer | appends to another unsolved one, else opens a new one that names the old |
 //! | closed | appends to another unsolved one, else follows up |
 //! | closed by a merge | the same, but tries the ticket that the merge names first |
-//! | full: Zendesk takes no more comments on it | treats it as solved for longer |
+//! | full: the desk takes no more comments on it | treats it as solved for longer |
 //!
 //! A text is only ever written on a ticket whose requester is the customer's user. The conversation remembers that
 //! user. Where a ticket that was just read has another requester, the user is looked for afresh, because an agent may
@@ -30,11 +30,11 @@ use crate::domain::event::{Customer, TicketId, UserId};
 /// is unknown, the ticket is read first.
 const STATUS_LIFE: Duration = Duration::from_secs(600);
 
-/// The tag that Zendesk puts on a ticket which was merged into another.
-/// Source: tag data in public repositories; not in Zendesk's own documents.
+/// The tag that a desk puts on a ticket which was merged into another. Source: tag data in public repositories; it is in
+/// no documentation.
 pub const MERGED_TAG: &str = "closed_by_merge";
 
-/// A way to find a customer among Zendesk's users.
+/// A way to find a customer among the desk's users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserMatch {
     /// The user's `external_id`.
@@ -65,7 +65,7 @@ pub struct KnownTicket {
     pub merged: bool,
     /// Its requester.
     pub requester: Option<UserId>,
-    /// Whether Zendesk showed it in this run.
+    /// Whether the desk showed it in this run.
     pub read: bool,
     /// The tags to write along with a comment, where the ticket lacks the tag of text conversations.
     pub tagging: Option<Tagging>,
@@ -73,7 +73,6 @@ pub struct KnownTicket {
 
 /// The tags of a ticket plus the tag of text conversations, without which the bridge's triggers do not fire on it. An
 /// update replaces all tags, so it must be refused when the ticket has changed since.
-/// Source: Zendesk's API reference, Tickets, "Update Ticket" and "Protecting against ticket update collisions".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tagging {
     /// All tags that the ticket is to have.
@@ -233,7 +232,7 @@ impl Facts {
     }
 
     /// An earlier attempt set out to open a ticket, with an unknown result. The same request is made again, even if
-    /// other tickets are known since: by the idempotency key, Zendesk answers with the ticket if it exists.
+    /// other tickets are known since: by the idempotency key, the desk answers with the ticket if it exists.
     pub fn opening_in_doubt(&mut self, opening: &Opening) {
         (self.searched, self.hinted) = (true, true);
         self.previous = opening.after.filter(|_| !opening.follows_up);
@@ -441,7 +440,7 @@ impl Facts {
 
 fn has(customer: &Customer, by: UserMatch) -> bool {
     match by {
-        UserMatch::ExternalId => customer.external_id.is_some() || customer.braze_id.is_some(),
+        UserMatch::ExternalId => customer.external_id.is_some() || customer.carrier_id.is_some(),
         UserMatch::UserField => customer.external_id.is_some(),
         UserMatch::Email => customer.email.is_some(),
         UserMatch::Phone => customer.phone.is_some(),

@@ -28,7 +28,7 @@ pub struct RetryPolicy {
     pub base: Duration,
     /// The longest wait of the bridge's own choosing: how late it may notice that a vendor is back.
     pub cap: Duration,
-    /// The longest wait that a vendor may ask for. Braze's windows are an hour long.
+    /// The longest wait that a vendor may ask for. The longest windows of vendors are an hour long.
     pub hint_max: Duration,
     /// The age since acceptance at which a delivery is given up. A night's outage must fit in; a text that is a day
     /// late would confuse more than help.
@@ -354,7 +354,7 @@ mod tests {
         let decide = |delivery: &Delivery| decide(delivery, not_seen(), Duration::from_secs(10), at(10), &policy, 0.5);
         assert!(matches!(decide(&delivery(state(4))), Transition::Retry { .. }));
         assert!(matches!(decide(&delivery(state(5))), Transition::SetAside { .. }));
-        // A look at Zendesk is certain, so nothing is guessed there.
+        // A look at the desk is certain, so nothing is guessed there.
         let comment = Delivery { kind: KindName::CustomerText, ..delivery(state(5)) };
         assert!(matches!(decide(&comment), Transition::Retry { .. }));
     }

@@ -3,7 +3,7 @@
 //! An agent's comment becomes plain text for a phone ([`plain_from_html`], [`strip_comment_header`], [`visible`]), is
 //! counted and cut as carriers do ([`segments`], [`split`], [`split_characters`], [`to_gsm7`]), kept from a chat channel's
 //! formatting ([`unmarked_up`]), or put on the line that the published recipe's template prints ([`third_line`]). A
-//! customer's text becomes HTML for a ticket ([`html_from_plain`]), a customer's name a value that Zendesk does not expand
+//! customer's text becomes HTML for a ticket ([`html_from_plain`]), a customer's name a value that no desk expands
 //! ([`inert`]).
 //!
 //! Every function here is total and takes time in proportion to its input. None of them knows a text's author.

@@ -318,7 +318,7 @@ impl From<&known::Conversation> for ConversationWithCustomer {
             conversation: conversation.into(),
             customer: Customer {
                 external_id: customer.external_id,
-                braze_id: customer.braze_id,
+                braze_id: customer.carrier_id,
                 phone: customer.phone,
                 email: customer.email,
                 first_name: customer.first_name,

@@ -224,7 +224,7 @@ fn customer_part(key: String, customer: &Customer, line: Option<String>) -> Cust
     CustomerPart {
         key,
         external_id: customer.external_id.clone(),
-        braze_id: customer.braze_id.clone(),
+        braze_id: customer.carrier_id.clone(),
         phone: customer.phone.clone(),
         email: customer.email.clone(),
         first_name: customer.first_name.clone(),

@@ -226,7 +226,7 @@ fn note(ticket: u64, words: &str) -> Event {
 }
 
 pub(crate) fn dispatch(id: &str) -> DedupeKey {
-    DedupeKey::BrazeDispatch { campaign: "c".into(), dispatch: id.into(), customer: "u".into() }
+    DedupeKey::Dispatch { campaign: "c".into(), dispatch: id.into(), customer: "u".into() }
 }
 
 pub(crate) async fn accept(store: &impl Store, event: Event) -> EventId {
@@ -428,9 +428,9 @@ pub(crate) async fn an_illegal_verdict_changes_nothing<B: Home>() {
 
 pub(crate) async fn a_customer_and_a_ticket_lead_to_one_conversation<B: Home>() {
     let (backend, store) = fresh::<B>().await;
-    let braze = Customer { braze_id: Some("b1".into()), phone: Some("+1555".into()), ..Customer::default() };
-    accept(&store, text_from(braze.clone(), Some("l1"), "one")).await;
-    let named = Customer { external_id: Some("alice".into()), first_name: Some("Al".into()), ..braze };
+    let anonymous = Customer { carrier_id: Some("b1".into()), phone: Some("+1555".into()), ..Customer::default() };
+    accept(&store, text_from(anonymous.clone(), Some("l1"), "one")).await;
+    let named = Customer { external_id: Some("alice".into()), first_name: Some("Al".into()), ..anonymous };
     accept(&store, text_from(named.clone(), Some("l2"), "two")).await;
     let first = claim(&store, DESK, at(0)).await;
     assert_eq!(first.key.0, "b1");
@@ -701,13 +701,13 @@ pub(crate) async fn redriving_one_of_a_group_redrives_all<B: Home>() {
 pub(crate) async fn the_unreadable_are_kept_and_listed<B: Home>() {
     let (_backend, store) = fresh::<B>().await;
     let kind = EventKind::Unreadable(Unreadable {
-        path: "/webhooks/braze".into(),
+        path: "/webhooks/somewhere".into(),
         method: "POST".into(),
         content_type: None,
         body: "AAAA".into(),
     });
     let event = Event { received_at: at(0), kind };
-    let keys = vec![DedupeKey::ZendeskInvocation("i".into())];
+    let keys = vec![DedupeKey::Invocation("i".into())];
     let Accepted::New(id) =
         store.quarantine(event.clone(), Ends::FIRST, "no JSON".into(), keys.clone(), at(0)).await.unwrap()
     else {

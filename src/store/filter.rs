@@ -25,7 +25,7 @@ pub struct DeliveryFilter {
     pub phone_end: Option<String>,
     /// Only deliveries that call this account.
     pub account: Option<AccountId>,
-    /// Only the delivery with this dispatch id of Braze's.
+    /// Only the delivery with this dispatch id of the carrier's.
     pub dispatch: Option<String>,
     /// Only deliveries accepted in that second or later.
     pub since: Option<Timestamp>,

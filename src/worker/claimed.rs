@@ -24,7 +24,7 @@ pub(super) fn recipient_of(claim: &Claim) -> Option<Recipient> {
     };
     let customer = claim.conversation.as_ref().map(|conversation| &conversation.customer);
     let external = named.or_else(|| customer?.external_id.clone()).map(Recipient::External);
-    external.or_else(|| customer?.braze_id.clone().map(Recipient::Braze))
+    external.or_else(|| customer?.carrier_id.clone().map(Recipient::Braze))
 }
 
 /// The conversation's tickets that the bridge remembers. A text may stand on any of them: an agent may have begun

@@ -309,7 +309,7 @@ fn base(claim: &Claim, customer: &Customer) -> Context {
         customer: CustomerPart {
             key: key.0.clone(),
             external_id: customer.external_id.clone(),
-            braze_id: customer.braze_id.clone(),
+            braze_id: customer.carrier_id.clone(),
             phone: customer.phone.clone(),
             email: customer.email.clone(),
             first_name: customer.first_name.clone(),

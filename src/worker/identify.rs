@@ -144,7 +144,7 @@ fn taken_up(
 
 /// The line that the ticket's own key names behind the customer's id.
 fn line_of<'a>(ticket: &'a TicketView, customer: &Customer) -> Option<&'a str> {
-    let id = customer.external_id.as_deref().or(customer.braze_id.as_deref())?;
+    let id = customer.external_id.as_deref().or(customer.carrier_id.as_deref())?;
     ticket.external_id.as_deref()?.strip_prefix(id)?.strip_prefix('@')
 }
 

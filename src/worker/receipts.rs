@@ -217,7 +217,7 @@ impl Worker {
 
     /// The conversations of the report's customer, on every line.
     async fn conversations_of(&self, report: &Report) -> Result<Vec<ConversationKey>, StoreError> {
-        if report.customer.external_id.is_none() && report.customer.braze_id.is_none() {
+        if report.customer.external_id.is_none() && report.customer.carrier_id.is_none() {
             return Ok(Vec::new());
         }
         let base = self.store.key_of(&report.customer, self.ends, None).await?;
@@ -308,7 +308,7 @@ impl Worker {
 
     /// Learns that a customer was unsubscribed, unless a keyword has said so, or a later one otherwise.
     async fn unsubscribed(&self, report: &Report, now: Timestamp) -> Result<Fate, StoreError> {
-        if report.customer.external_id.is_none() && report.customer.braze_id.is_none() {
+        if report.customer.external_id.is_none() && report.customer.carrier_id.is_none() {
             return Ok(Fate::Over);
         }
         let key = self.store.key_of(&report.customer, self.ends, report.line.as_deref()).await?;

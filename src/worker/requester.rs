@@ -99,7 +99,8 @@ impl Worker {
         if is_customer(user, customer, &self.options.user_field) == Some(true) {
             return Ok(false);
         }
-        let is_ours = named.braze_id.is_some() || user.user_fields.get(&self.options.user_field).is_some_and(is_filled);
+        let is_ours =
+            named.carrier_id.is_some() || user.user_fields.get(&self.options.user_field).is_some_and(is_filled);
         if is_ours {
             return Ok(true);
         }

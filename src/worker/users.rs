@@ -11,7 +11,7 @@ const ANONYMOUS: &str = "braze:";
 
 /// The customer's `external_id` as a Zendesk user.
 pub(super) fn user_external_id(customer: &Customer) -> Option<String> {
-    let anonymous = || customer.braze_id.as_deref().map(|id| format!("{ANONYMOUS}{id}"));
+    let anonymous = || customer.carrier_id.as_deref().map(|id| format!("{ANONYMOUS}{id}"));
     customer.external_id.clone().or_else(anonymous)
 }
 
@@ -47,7 +47,7 @@ pub(super) fn is_customer(user: &UserView, customer: &Customer, user_field: &str
     }
     if let Some(named) = named_by(user, user_field) {
         let same_external = named.external_id.is_some() && named.external_id == customer.external_id;
-        let same_braze = named.braze_id.is_some() && named.braze_id == customer.braze_id;
+        let same_braze = named.carrier_id.is_some() && named.carrier_id == customer.carrier_id;
         return Some(same_external || same_braze);
     }
     let same_phone = user.phone.as_deref().map(digits).zip(customer.phone.as_deref().map(digits));
@@ -74,7 +74,7 @@ pub(super) fn named_by(user: &UserView, user_field: &str) -> Option<Customer> {
         (None, Some(name)) => {
             let id = own_external_id(name);
             match id.strip_prefix(ANONYMOUS) {
-                Some(id) => customer.braze_id = Some(id.to_owned()),
+                Some(id) => customer.carrier_id = Some(id.to_owned()),
                 None => customer.external_id = Some(id.to_owned()),
             }
         }
@@ -123,7 +123,7 @@ mod tests {
     fn a_user_is_a_customer_by_id_or_where_none_is_known_by_phone_and_address() {
         let ada = Customer {
             external_id: Some("ada".into()),
-            braze_id: Some("b1".into()),
+            carrier_id: Some("b1".into()),
             phone: Some("+15555550123".into()),
             email: Some("ada@example.com".into()),
             ..Customer::default()

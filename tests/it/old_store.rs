@@ -174,7 +174,7 @@ async fn every_id_names_what_it_named(old: &Old) {
         }
         let audit = store.audit(None, 100).await.unwrap().items;
         assert_eq!(audit.iter().map(|entry| entry.act.name()).collect::<Vec<_>>(), old.acts);
-        let key = DedupeKey::BrazeDispatch { campaign: "c".into(), dispatch: "hello ada".into(), customer: "u".into() };
+        let key = DedupeKey::Dispatch { campaign: "c".into(), dispatch: "hello ada".into(), customer: "u".into() };
         let note = Note { ticket_id: TicketId(1), says: Says::Words { text: "anything".into() }, tells: Tells::Fact };
         let event = Event { received_at: start_of_time(), kind: EventKind::Note(note) };
         let again = store.accept(event.clone(), Ends::FIRST, vec![key], start_of_time()).await;

@@ -254,7 +254,7 @@ async fn a_body_whose_own_keys_are_its_own_is_read_again_all_the_same() {
     let directory = tempfile::tempdir().unwrap();
     let store = SledStore::open(directory.path(), StoreLimits::default(), 7, start_of_time()).await.unwrap();
     let body = form(&[("campaign", "c"), ("dispatch", "d1"), ("external_id", "ada"), ("text", "Hello")]);
-    let key = || DedupeKey::BrazeDispatch { campaign: "c".into(), dispatch: "d1".into(), customer: "ada".into() };
+    let key = || DedupeKey::Dispatch { campaign: "c".into(), dispatch: "d1".into(), customer: "ada".into() };
     let kept = Unreadable {
         path: "/webhooks/braze".to_owned(),
         method: "POST".to_owned(),

@@ -20,7 +20,7 @@ pub enum Change {
     Line(String),
     /// The channel of the customer's last text.
     Channel(Channel),
-    /// The customer is this Zendesk user.
+    /// The customer is this user of the desk.
     Requester(UserId),
     /// The current ticket, its status, and the time since when it has it. Another ticket than before becomes the
     /// current one.
@@ -67,7 +67,7 @@ pub enum Change {
     RepliesRead(TicketId, Timestamp),
     /// A subscription keyword came.
     Subscription(Subscription),
-    /// Braze was asked for the subscription at this time. A keyword that came since wins.
+    /// The carrier was asked for the subscription at this time. A keyword that came since wins.
     SubscriptionAsked(Subscription, Timestamp),
     /// The bridge is about to write this text ([`super::fingerprint`]) to the ticket.
     Wrote(String),

@@ -8,7 +8,7 @@ use crate::domain::ids::{EventId, TicketId};
 /// A ticket that the bridge set out to open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opening {
-    /// The text to open it with; its id is also the idempotency key at Zendesk.
+    /// The text to open it with; its id is also the idempotency key at the desk.
     pub event: EventId,
     /// The conversation's ticket before.
     pub after: Option<TicketId>,

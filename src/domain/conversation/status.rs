@@ -1,8 +1,8 @@
-//! The status of a ticket in Zendesk's words, and its meaning for the next text. It never tells how a ticket got it.
+//! The status of a ticket in the desk's words, and its meaning for the next text. It never tells how a ticket got it.
 
 use serde::{Deserialize, Serialize};
 
-/// A ticket's status, as Zendesk names it.
+/// A ticket's status, as the desk names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TicketStatus {
@@ -21,7 +21,7 @@ pub enum TicketStatus {
 }
 
 impl TicketStatus {
-    /// Reads Zendesk's word, in either case.
+    /// Reads the desk's word, in either case.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Some(match word.to_ascii_lowercase().as_str() {
@@ -35,7 +35,7 @@ impl TicketStatus {
         })
     }
 
-    /// Zendesk's word.
+    /// The desk's word.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

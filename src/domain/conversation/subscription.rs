@@ -15,7 +15,7 @@ pub enum Subscription {
     Out,
 }
 
-/// Braze's keyword categories that change or concern the subscription. Any other word is an ordinary text.
+/// The carrier's keyword categories that change or concern the subscription. Any other word is an ordinary text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Keyword {

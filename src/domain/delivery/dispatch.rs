@@ -1,32 +1,32 @@
-//! Braze's dispatch ids, the names of a text at Braze: one for a customer's text that came in, one for each part of a
+//! Dispatch ids, the names of a text at the carrier: one for a customer's text that came in, one for each part of a
 //! reply that went out.
 
 use super::{Delivery, State};
 use crate::domain::event::DedupeKey;
 
-/// The longest dispatch id that is kept with its delivery; Braze's have 32 characters.
+/// The longest dispatch id that is kept with its delivery; known ones have 32 characters.
 const DISPATCH_BYTES_MAX: usize = 128;
 
 /// The beginning of a text's receipt; the dispatch ids of its parts follow.
 const DISPATCH: &str = "dispatch ";
 
-/// Stands in a receipt for a part whose dispatch id Braze did not tell.
+/// Stands in a receipt for a part whose dispatch id the carrier did not tell.
 const QUEUED: &str = "queued";
 
-/// The dispatch among an event's dedupe keys. One that is too long to be Braze's is left out.
+/// The dispatch among an event's dedupe keys. One that is too long to be a carrier's is left out.
 #[must_use]
 pub fn dispatch_in(dedupe: &[DedupeKey]) -> Option<String> {
     let dispatch = dedupe.iter().find_map(|key| match key {
-        DedupeKey::BrazeDispatch { dispatch, .. } => Some(dispatch),
-        DedupeKey::ZendeskInvocation(_)
-        | DedupeKey::ZendeskComment(..)
-        | DedupeKey::ZendeskRequest(_)
+        DedupeKey::Dispatch { dispatch, .. } => Some(dispatch),
+        DedupeKey::Invocation(_)
+        | DedupeKey::Comment(..)
+        | DedupeKey::SignedRequest(_)
         | DedupeKey::CarrierReport(_) => None,
     });
     dispatch.filter(|id| id.len() <= DISPATCH_BYTES_MAX).cloned()
 }
 
-/// The receipt of a text, from the dispatch ids with which Braze answered its parts.
+/// The receipt of a text, from the dispatch ids with which the carrier answered its parts.
 #[must_use]
 pub fn receipt_of(parts: &[Option<String>]) -> String {
     let ids: Vec<&str> = parts.iter().map(|id| id.as_deref().unwrap_or(QUEUED)).collect();
@@ -34,14 +34,14 @@ pub fn receipt_of(parts: &[Option<String>]) -> String {
 }
 
 impl Delivery {
-    /// Braze's known dispatch ids of this delivery: the one that brought it in, and those of the parts that went out, by
+    /// The known dispatch ids of this delivery: the one that brought it in, and those of the parts that went out, by
     /// the answers to the sends and by later reports.
     pub fn dispatches(&self) -> impl Iterator<Item = &str> {
         let reported = self.receipts.iter().filter_map(|receipt| receipt.dispatch.as_deref());
         self.dispatch.as_deref().into_iter().chain(self.answered_parts().flatten()).chain(reported)
     }
 
-    /// The dispatch ids with which Braze answered the parts of the last attempt, in order.
+    /// The dispatch ids with which the carrier answered the parts of the last attempt, in order.
     pub(super) fn answered_parts(&self) -> impl Iterator<Item = Option<&str>> {
         let receipt = match &self.state {
             State::Delivered { receipt } => receipt.strip_prefix(DISPATCH),

@@ -1,13 +1,13 @@
-//! Two forms of an agent's comment that vendors' templates impose: Zendesk's dashed header before it, and Braze's
-//! published template that prints one line of it.
+//! Two forms of an agent's comment that the published recipe's templates impose: the desk's dashed header before it, and
+//! the carrier's template that prints one line of it. Never knows which template a text came from.
 
-/// The shortest line of dashes that counts as Zendesk's. Zendesk's has 46; a person draws fewer.
+/// The shortest line of dashes that counts as a header's. A header's has 46; a person draws fewer.
 const DASHES_MIN: usize = 20;
 
-/// The longest "name, date" line. Zendesk's names end at 255 characters; a paragraph of prose is longer.
+/// The longest "name, date" line. Names end at 255 characters; a paragraph of prose is longer.
 const NAME_LINE_MAX_CHARS: usize = 300;
 
-/// Takes off the block that Zendesk's comment placeholders put before a comment: a line of dashes, a blank line,
+/// Takes off the block that a desk's comment placeholders put before a comment: a line of dashes, a blank line,
 /// `Name, date`, a blank line. Any other text stays unchanged, and only the first of several blocks goes.
 ///
 /// The date is in the agent's own language, so its only sign is a digit behind a comma. That digit, the blank line
@@ -56,7 +56,7 @@ pub enum RecipeMessage {
     Whole,
 }
 
-/// The dashes that open Zendesk's own header block.
+/// The dashes that open a desk's own header block.
 const HEADER_DASHES: &str = "----------------------------------------------";
 
 /// The whole text as the third line, where the published recipe's SMS template (`split` at line feeds, item 2) finds
@@ -65,7 +65,7 @@ const HEADER_DASHES: &str = "----------------------------------------------";
 pub fn third_line(text: &str) -> String {
     let is_break = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
     let lines: Vec<&str> = text.split(is_break).map(str::trim).filter(|line| !line.is_empty()).collect();
-    // The first line is Zendesk's own dashes, because a message that began with blank lines would lose them to any trim
+    // The first line is the desk's own dashes, because a message that began with blank lines would lose them to any trim
     // on the way, and its third line would be empty.
     format!("{HEADER_DASHES}\n\n{}", lines.join(" "))
 }

@@ -32,7 +32,7 @@ use self::raised::Stand;
 use self::tag::{Tag, Token};
 use super::invisible::visible;
 
-/// The longest HTML that is read; the rest is cut off. Zendesk keeps no more of a comment, and ten segments hold a
+/// The longest HTML that is read; the rest is cut off. A desk keeps no more of a comment, and ten segments hold a
 /// fortieth of it.
 pub const HTML_MAX_BYTES: usize = 64 * 1024;
 

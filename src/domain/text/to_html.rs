@@ -1,14 +1,14 @@
-//! A customer's text, as HTML for a Zendesk comment.
+//! A customer's text, as HTML for a comment on a ticket. Never changes a character that the customer wrote.
 //!
-//! Zendesk expands `{{placeholders}}` and Liquid tags in comments that an agent's account creates. The bridge writes
-//! with such an account, so a customer's text must never be read as one. Zendesk documents that it expands nothing
-//! inside a code element of `html_body`, but not whether it decodes entities before or after the expansion. So the HTML
+//! A desk expands `{{placeholders}}` and Liquid tags in comments that an agent's account creates. The bridge writes
+//! with such an account, so a customer's text must never be read as one. The documentation says that nothing is expanded
+//! inside a code element of `html_body`, but not whether entities are decoded before or after the expansion. So the HTML
 //! does both. Every brace is an entity, which is enough if expansion reads the HTML. Each expression, from its `{{` or
 //! `{%` to its end or the end of the line, is in a code element, which is the documented way. No character is added or
 //! left out: the plain form of the comment reads as the customer wrote it, and an agent sees the braces in another
 //! typeface.
 
-/// The text with a space after each brace that could open an expression of Zendesk's or Braze's. For a value that is no
+/// The text with a space after each brace that could open an expression of a desk's or a carrier's. For a value that is no
 /// HTML: a subject, a user's name. A brace at the end gets its space too, because another value may follow it.
 #[must_use]
 pub fn inert(text: &str) -> String {
@@ -27,7 +27,7 @@ pub fn inert(text: &str) -> String {
     inert
 }
 
-/// Whether Zendesk and Braze read no expression in a value that cannot take a space (an address, a number).
+/// Whether no vendor reads an expression in a value that cannot take a space (an address, a number).
 #[must_use]
 pub fn is_inert(text: &str) -> bool {
     expression_start(text).is_none()

@@ -124,7 +124,7 @@ impl From<&Kept> for UnboundReport {
             at: report.at,
             taken_at: kept.taken_at,
             external_id: report.customer.external_id.clone(),
-            braze_id: report.customer.braze_id.clone(),
+            braze_id: report.customer.carrier_id.clone(),
             campaign: report.campaign.clone(),
             dispatch: report.dispatch.clone(),
             line: report.line.clone(),

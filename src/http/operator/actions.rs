@@ -192,7 +192,7 @@ async fn take_in(
     ends: Ends,
     mut dedupe: Vec<DedupeKey>,
 ) -> Result<Accepted, StoreError> {
-    let own = DedupeKey::ZendeskRequest(format!("read again: {id}"));
+    let own = DedupeKey::SignedRequest(format!("read again: {id}"));
     dedupe.push(own.clone());
     match state.store.accept(event.clone(), ends, dedupe, state.clock.now()).await? {
         Accepted::Duplicate(holder) if holder == id => {

@@ -8,7 +8,7 @@ use crate::store::{Archive, Control, Queue};
 
 /// The accounts of a second desk and a second carrier.
 fn others() -> Ends {
-    Ends { desk: "support-eu".parse().unwrap(), carrier: "braze-eu".parse().unwrap() }
+    Ends { desk: "support-eu".parse().unwrap(), carrier: "carrier-eu".parse().unwrap() }
 }
 
 fn key(name: &str) -> ConversationKey {
@@ -30,14 +30,14 @@ pub(crate) async fn two_accounts_share_no_key<B: Home>() {
     }
     let (first, second) = (claim(&store, DESK, at(1)).await, claim(&store, to_desk, at(1)).await);
     assert_eq!((first.key.0.as_str(), first.ends), ("ada", Ends::FIRST));
-    assert_eq!((second.key.0.as_str(), second.ends), ("braze-eu:ada", others()));
+    assert_eq!((second.key.0.as_str(), second.ends), ("carrier-eu:ada", others()));
     assert!(store.claim(DESK, at(1), Terms::merging(1)).await.unwrap().is_none());
     for claimed in [&first, &second] {
         let ticket = Change::Ticket(TicketId(7), TicketStatus::Open, at(1));
         store.record(claimed, Verdict { changes: vec![ticket], ..done(claimed) }, at(1)).await.unwrap();
     }
     let (_backend, store) = backend.crash(store, at(2)).await;
-    for (ends, route, key) in [(Ends::FIRST, BELLS, "ada"), (others(), bells, "braze-eu:ada")] {
+    for (ends, route, key) in [(Ends::FIRST, BELLS, "ada"), (others(), bells, "carrier-eu:ada")] {
         accept_at(&store, doorbell(7), ends, Vec::new()).await;
         let claimed = claim(&store, route, at(3)).await;
         assert_eq!(claimed.key.0, key, "ticket 7 of {}", ends.desk);
@@ -50,7 +50,7 @@ pub(crate) async fn two_accounts_share_no_key<B: Home>() {
     assert_eq!(both.len(), 2, "a number is looked for at every desk");
     store.forget(&key("ada"), &order(at(4))).await.unwrap();
     let left = store.conversations(None, 9).await.unwrap().items;
-    assert_eq!(left.iter().map(|one| one.key.0.as_str()).collect::<Vec<_>>(), ["braze-eu:ada"]);
+    assert_eq!(left.iter().map(|one| one.key.0.as_str()).collect::<Vec<_>>(), ["carrier-eu:ada"]);
 }
 
 pub(crate) async fn a_ticket_of_a_second_desk_goes_home_to_its_own_accounts<B: Home>() {

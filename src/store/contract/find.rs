@@ -14,7 +14,7 @@ fn key(name: &str) -> ConversationKey {
 fn customer(id: &str, phone: &str, name: (&str, &str)) -> Customer {
     Customer {
         external_id: Some(id.into()),
-        braze_id: Some(format!("b-{id}")),
+        carrier_id: Some(format!("b-{id}")),
         phone: Some(phone.into()),
         email: None,
         first_name: Some(name.0.into()),
@@ -102,7 +102,7 @@ pub(crate) async fn a_list_shows_what_its_filter_wants<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     let mut ids = Vec::new();
     let dispatched =
-        |id: &str| DedupeKey::BrazeDispatch { campaign: String::new(), dispatch: id.into(), customer: "u".into() };
+        |id: &str| DedupeKey::Dispatch { campaign: String::new(), dispatch: id.into(), customer: "u".into() };
     for (second, dedupe, event) in [
         (0, vec![dispatched("d-in")], text_from(customer("ada", "+15555550133", ("Ada", "L")), None, "Hello")),
         (10, vec![], doorbell(7)),

@@ -141,10 +141,10 @@ pub(crate) async fn what_was_set_aside_is_swept_with_what_is_looked_for<B: Home>
     assert_eq!(store.counts().by_state["pending"], 3);
 }
 
-fn customer(external: &str, braze: &str, phone: &str) -> Customer {
+fn customer(external: &str, own: &str, phone: &str) -> Customer {
     Customer {
         external_id: Some(external.into()),
-        braze_id: Some(braze.into()),
+        carrier_id: Some(own.into()),
         phone: Some(phone.into()),
         ..Customer::default()
     }
@@ -152,7 +152,7 @@ fn customer(external: &str, braze: &str, phone: &str) -> Customer {
 
 async fn kept_body(store: &impl Store, body: &str) -> EventId {
     let kind = EventKind::Unreadable(Unreadable {
-        path: "/webhooks/braze".into(),
+        path: "/webhooks/somewhere".into(),
         method: "POST".into(),
         content_type: None,
         body: STANDARD.encode(body),
@@ -172,7 +172,7 @@ pub(crate) async fn who_is_forgotten_is_found_nowhere<B: Home>() {
     for (line, words) in [(None, "one"), (Some("l1"), &*long), (Some("l2"), "other line")] {
         theirs.push(accept(&store, text_from(ada(), line, words)).await);
     }
-    // Another customer whose key begins alike, and one whose texts come from the same profile at Braze.
+    // Another customer whose key begins alike, and one whose texts come from the same profile at the carrier.
     let bob = accept(&store, text("ada-lovelace@l3", "bob's")).await;
     let eve = accept(&store, text("eve-moneypenny", "eve's")).await;
     let eve_again = accept(&store, text_from(customer("eve-moneypenny", "b1", "+1"), None, "more of eve's")).await;

@@ -182,8 +182,7 @@ pub(crate) async fn a_text_is_taken_in_from_a_report_or_from_its_webhook_and_not
     let texts = store.deliveries(all()).await.unwrap().items;
     assert_eq!(texts.len(), 2, "both were written");
     assert!(texts.iter().all(|text| text.receipts.len() == 1), "and are told of by one report each");
-    let key =
-        |n: &str| DedupeKey::BrazeDispatch { campaign: String::new(), dispatch: n.into(), customer: "ada".into() };
+    let key = |n: &str| DedupeKey::Dispatch { campaign: String::new(), dispatch: n.into(), customer: "ada".into() };
     for (n, words, is_known) in
         [("w1", "ok", true), ("w1", "ok", true), ("w2", " ok", true), ("w3", "ok", false), ("w4", "no", false)]
     {

@@ -5,7 +5,7 @@
 use crate::domain::delivery::{Delivery, State};
 use crate::domain::event::{Event, EventKind, TicketFields, TicketId};
 
-/// The most text in one merged comment: half of Zendesk's limit, so that the lines between always fit.
+/// The most text in one merged comment: half of a comment's limit, so that the lines between always fit.
 pub(in crate::store) const MERGED_BYTES_MAX: usize = 32 * 1024;
 
 /// The most notes in one: a page to read, and their ids fit the metadata of one update.

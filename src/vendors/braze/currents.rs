@@ -107,7 +107,7 @@ fn report(event: &Map<String, Value>, received_at: Timestamp) -> Option<Report> 
         _ => return None,
     };
     let customer = event.customer();
-    if customer.external_id.is_none() && customer.braze_id.is_none() && customer.phone.is_none() {
+    if customer.external_id.is_none() && customer.carrier_id.is_none() && customer.phone.is_none() {
         return None;
     }
     Some(Report {
@@ -247,7 +247,7 @@ impl<'a> Event<'a> {
             ["user_phone_number", "to_phone_number", "phone_number"].into_iter().find_map(|name| self.word(name));
         Customer {
             external_id: self.word("external_user_id"),
-            braze_id: self.word("user_id"),
+            carrier_id: self.word("user_id"),
             phone: phone.map(|raw| phone::normalise(&raw).unwrap_or(raw)),
             ..Customer::default()
         }

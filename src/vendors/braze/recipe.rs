@@ -121,7 +121,7 @@ fn new_ticket(ticket: &Map<String, Value>, user_field: &str) -> Result<EventKind
     let raw_phone = fields::line(requester, "phone");
     let customer = Customer {
         external_id,
-        braze_id: None,
+        carrier_id: None,
         phone: raw_phone.and_then(|raw| phone::normalise(&raw)),
         email: fields::line(requester, "email"),
         first_name,

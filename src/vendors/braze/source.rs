@@ -78,7 +78,7 @@ fn dedupe(body: &Map<String, Value>) -> Vec<DedupeKey> {
     let id = |key| fields::id(body, key).ok().flatten();
     match (id("dispatch"), id("braze_id").or_else(|| id("external_id"))) {
         (Some(dispatch), Some(customer)) => {
-            vec![DedupeKey::BrazeDispatch { campaign: id("campaign").unwrap_or_default(), dispatch, customer }]
+            vec![DedupeKey::Dispatch { campaign: id("campaign").unwrap_or_default(), dispatch, customer }]
         }
         _ => Vec::new(),
     }
@@ -91,7 +91,7 @@ fn read_object(body: &Map<String, Value>) -> Result<EventKind, Stop> {
     // An unreadable campaign id must stop here, because the dedupe key would silently lack it.
     fields::id(body, "campaign")?;
     let customer = customer(body)?;
-    if customer.external_id.is_none() && customer.braze_id.is_none() {
+    if customer.external_id.is_none() && customer.carrier_id.is_none() {
         return Err(unreadable("`external_id` and `braze_id` are both blank: nobody to say it is from"));
     }
     let channel = fields::line(body, "channel").map_or_else(|| "sms".to_owned(), |channel| channel.to_lowercase());
@@ -123,7 +123,7 @@ fn customer(body: &Map<String, Value>) -> Result<Customer, Stop> {
     let phone = fields::line(body, "phone").filter(|phone| phone.chars().count() <= PHONE_MAX_CHARS);
     Ok(Customer {
         external_id: fields::id(body, "external_id")?,
-        braze_id: fields::id(body, "braze_id")?,
+        carrier_id: fields::id(body, "braze_id")?,
         phone: phone.map(|raw| phone::normalise(&raw).unwrap_or(raw)),
         email: fields::line(body, "email").filter(|email| email.chars().count() <= EMAIL_MAX_CHARS),
         first_name: fields::line(body, "first_name"),

@@ -84,7 +84,7 @@ fn event(webhook: &RawWebhook) -> (EventKind, Vec<DedupeKey>) {
 fn call_keys(webhook: &RawWebhook) -> Vec<DedupeKey> {
     let signed = [SIGNED_AT.as_bytes(), webhook.body.as_ref()].concat();
     let digest = Sha256::digest(signed).iter().map(|byte| format!("{byte:02x}")).collect();
-    vec![DedupeKey::ZendeskInvocation("01HANA2B5D5W9XSJS3NE5SQA1J".into()), DedupeKey::ZendeskRequest(digest)]
+    vec![DedupeKey::Invocation("01HANA2B5D5W9XSJS3NE5SQA1J".into()), DedupeKey::SignedRequest(digest)]
 }
 
 /// Reads a body that must be quarantined, checks that it is kept whole, and gives the cause.
@@ -346,7 +346,7 @@ fn zendesk_events_are_read() {
         external_user_id: user.map(Into::into),
         requester_id: None,
     };
-    let comment = DedupeKey::ZendeskComment(TicketId(35), CommentId(9));
+    let comment = DedupeKey::Comment(TicketId(35), CommentId(9));
     let cases = [
         (json!({"event":"agent_reply","ticket_id":"35","comment_id":"9"}), reply(Some(9)), Some(comment.clone())),
         (
@@ -445,7 +445,7 @@ fn one_call_of_a_zendesk_webhook_has_its_id_and_always_what_was_signed_for_keys(
     for body in [&body[..], b"?"] {
         for (invocation, own) in [(" 8350205582 ", "8350205582"), (id.as_str(), id.as_str())] {
             let (dedupe, signed) = keys(Some(invocation), body);
-            assert_eq!(dedupe, [DedupeKey::ZendeskInvocation(own.into()), signed], "{invocation}");
+            assert_eq!(dedupe, [DedupeKey::Invocation(own.into()), signed], "{invocation}");
         }
         for no_id in [None, Some(""), Some(" "), Some("é"), Some(format!("{id}x").as_str())] {
             let (dedupe, signed) = keys(no_id, body);
@@ -460,7 +460,7 @@ fn braze_texts_are_read_from_forms_and_json() {
     let expected = EventKind::CustomerText(CustomerText {
         customer: Customer {
             external_id: Some("u-7".into()),
-            braze_id: Some("b-7".into()),
+            carrier_id: Some("b-7".into()),
             phone: Some("+14155552671".into()),
             email: Some("a@b.example".into()),
             first_name: Some("Ada".into()),
@@ -476,7 +476,7 @@ fn braze_texts_are_read_from_forms_and_json() {
         ticket_id: None,
         fields: TicketFields::default(),
     });
-    let key = DedupeKey::BrazeDispatch { campaign: "c-1".into(), dispatch: "d-1".into(), customer: "b-7".into() };
+    let key = DedupeKey::Dispatch { campaign: "c-1".into(), dispatch: "d-1".into(), customer: "b-7".into() };
     let form = "v=1&channel=sms&category=support&group=g-1&campaign=c-1&dispatch=d-1&braze_id=b-7&external_id=u-7\
         &phone=%2B1+415+555+2671&email=a%40b.example&first_name=Ada&last_name=L+%26+%22M%22\
         &text=He+said+%22hi%22+%26+left%0D%0Aat+5%2B1+%E2%80%94+100%\
@@ -524,7 +524,7 @@ fn braze_keywords_tests_and_defaults() {
     assert_eq!(dedupe, []);
     let (text, dedupe) = read_one("braze_id=b&media=https://m.example/1&dispatch=d");
     assert_eq!((text.text.as_str(), text.media.len()), ("", 1));
-    assert_eq!(dedupe, [DedupeKey::BrazeDispatch { campaign: "".into(), dispatch: "d".into(), customer: "b".into() }]);
+    assert_eq!(dedupe, [DedupeKey::Dispatch { campaign: "".into(), dispatch: "d".into(), customer: "b".into() }]);
     let (text, _) = read_one(&format!(
         "external_id=7&text=hi&phone=nobody&first_name={}&email={}",
         "n".repeat(300),
@@ -555,7 +555,7 @@ fn whatsapp_messages_of_every_kind_are_read() {
     let text =
         read("phone=&external_id=&name=Ada+%F0%9F%92%99&text=hello&flow=&product=&catalog=&bsuid=FR.123&language=fr");
     let customer =
-        Customer { braze_id: Some("b1".into()), display_name: Some("Ada 💙".into()), ..Customer::default() };
+        Customer { carrier_id: Some("b1".into()), display_name: Some("Ada 💙".into()), ..Customer::default() };
     assert_eq!((&text.customer, text.text.as_str(), text.keyword), (&customer, "hello", None));
     assert_eq!(text.customer.name().as_deref(), Some("Ada 💙"));
     assert_eq!(read("first_name=Ada&name=ada99&text=x").customer.name().as_deref(), Some("Ada"));
@@ -666,7 +666,7 @@ fn braze_bodies_that_say_nothing_readable_are_kept() {
     // It still has the dedupe key of its dispatch.
     let raw = from_braze("/webhooks/braze", b"external_id=7&dispatch=d&campaign=c");
     let Intake::Quarantined { dedupe, .. } = read(&raw, &options()) else { panic!() };
-    assert_eq!(dedupe, [DedupeKey::BrazeDispatch { campaign: "c".into(), dispatch: "d".into(), customer: "7".into() }]);
+    assert_eq!(dedupe, [DedupeKey::Dispatch { campaign: "c".into(), dispatch: "d".into(), customer: "7".into() }]);
 }
 
 const RECIPE_REPLY: &str = r#"{

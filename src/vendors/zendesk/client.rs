@@ -234,7 +234,7 @@ impl Zendesk {
     }
 
     /// Opens a ticket. `body` is the whole request, `{"ticket": {…}}`. For two hours the same key and body make no
-    /// second ticket.
+    /// second ticket. Source: Zendesk's API reference, Tickets, "Idempotency".
     ///
     /// # Errors
     /// [`Failure::IdempotencyMismatch`] when the key was used for another body; otherwise as for every write.

@@ -26,7 +26,7 @@ pub(crate) fn read(verified: &Verified<'_>) -> Reading {
     let outcome = fields::object(verified.body()).and_then(|body| read_object(&body));
     let mut dedupe = Vec::new();
     if let Ok(EventKind::AgentReply(AgentReply { ticket_id, comment_id: Some(comment_id), .. })) = &outcome {
-        dedupe.push(DedupeKey::ZendeskComment(*ticket_id, *comment_id));
+        dedupe.push(DedupeKey::Comment(*ticket_id, *comment_id));
     }
     Reading { dedupe, outcome }
 }
@@ -88,8 +88,8 @@ pub(crate) fn call_keys(webhook: &RawWebhook) -> impl Iterator<Item = DedupeKey>
         .and_then(|value| value.to_str().ok())
         .map(str::trim)
         .filter(|id| !id.is_empty() && id.len() <= INVOCATION_MAX_BYTES);
-    let invocation = invocation.map(|id| DedupeKey::ZendeskInvocation(id.to_owned()));
-    invocation.into_iter().chain([DedupeKey::ZendeskRequest(signed_digest(webhook))])
+    let invocation = invocation.map(|id| DedupeKey::Invocation(id.to_owned()));
+    invocation.into_iter().chain([DedupeKey::SignedRequest(signed_digest(webhook))])
 }
 
 /// SHA-256 over the timestamp and the body, in the signed order, in hexadecimal.

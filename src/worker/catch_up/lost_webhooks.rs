@@ -185,8 +185,8 @@ impl Worker {
             let Some(call) = log.unread.pop_front() else { break };
             match lost {
                 Some(lost) => {
-                    let comment = lost.comment_id.map(|comment| DedupeKey::ZendeskComment(lost.ticket_id, comment));
-                    let keys = [DedupeKey::ZendeskInvocation(call.id)].into_iter().chain(comment).collect();
+                    let comment = lost.comment_id.map(|comment| DedupeKey::Comment(lost.ticket_id, comment));
+                    let keys = [DedupeKey::Invocation(call.id)].into_iter().chain(comment).collect();
                     let seen = Sighting {
                         status: None,
                         updated_at: call.at,

@@ -333,6 +333,6 @@ impl Control for MortalStore {
 fn text_alone(event: &Event) -> Option<DedupeKey> {
     let EventKind::CustomerText(text) = &event.kind else { return None };
     let words = text.text.rsplit("~ ").next()?.to_owned();
-    let customer = text.customer.braze_id.clone()?;
-    Some(DedupeKey::BrazeDispatch { campaign: "the text alone".to_owned(), dispatch: words, customer })
+    let customer = text.customer.carrier_id.clone()?;
+    Some(DedupeKey::Dispatch { campaign: "the text alone".to_owned(), dispatch: words, customer })
 }

@@ -16,7 +16,7 @@ fn check(cases: &[(&str, &str, &str)]) {
 fn comments_become_text() {
     let cases = [
         (
-            "a Zendesk comment",
+            "a comment",
             r#"<div class="zd-comment" dir="auto"><p dir="auto">Hello&nbsp;Ada,</p><p dir="auto">it&#39;s <b>done</b>.<br>Bye</p></div>"#,
             "Hello Ada,\n\nit's done.\nBye",
         ),

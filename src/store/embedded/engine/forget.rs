@@ -123,17 +123,17 @@ fn base_of(look: &dyn Look, conversation: &Conversation) -> Result<ConversationK
 impl Identified {
     fn take(&mut self, at: IVec, conversation: Conversation) {
         let customer = &conversation.customer;
-        let identifiers = [&customer.external_id, &customer.braze_id, &customer.phone, &customer.email];
+        let identifiers = [&customer.external_id, &customer.carrier_id, &customer.phone, &customer.email];
         self.identifiers.add(identifiers.into_iter().filter_map(|one| one.as_deref()));
-        self.ids.extend([&customer.external_id, &customer.braze_id, &customer.phone].into_iter().flatten().cloned());
+        self.ids.extend([&customer.external_id, &customer.carrier_id, &customer.phone].into_iter().flatten().cloned());
         self.keys.insert(conversation.key);
         self.conversations.push(at);
     }
 
     /// Whether a report is about the customer.
     fn is_about_them(&self, report: &Report) -> bool {
-        let Customer { external_id, braze_id, phone, .. } = &report.customer;
-        [external_id, braze_id, phone].into_iter().flatten().any(|id| self.ids.contains(id))
+        let Customer { external_id, carrier_id, phone, .. } = &report.customer;
+        [external_id, carrier_id, phone].into_iter().flatten().any(|id| self.ids.contains(id))
     }
 
     /// Whether this unreadable body names the customer.

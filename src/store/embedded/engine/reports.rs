@@ -25,7 +25,7 @@ use crate::store::rules::lanes::lane_of;
 use crate::store::rules::moves::apply;
 use crate::store::{Accepted, Page, REPORTS_WAITING_MAX, StoreError, Taken, UNBOUND_MAX};
 
-/// How long the webhook of a text may still come that was taken in from a report: Braze repeats a webhook for a day.
+/// How long the webhook of a text may still come that was taken in from a report: a carrier repeats a webhook for a day.
 const WEBHOOK_MAY_COME: SignedDuration = SignedDuration::from_hours(24);
 
 fn at_number(number: u64) -> IVec {

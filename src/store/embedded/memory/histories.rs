@@ -56,7 +56,7 @@ impl World {
         let some = |word: &str| Some(word.to_owned()).filter(|word| !word.is_empty());
         Customer {
             external_id: some(id),
-            braze_id: self.rng.random_bool(0.5).then(|| format!("b-{}", id.to_lowercase())),
+            carrier_id: self.rng.random_bool(0.5).then(|| format!("b-{}", id.to_lowercase())),
             phone: self.rng.random_bool(0.8).then(|| self.pick(&PHONES).to_owned()),
             email: None,
             first_name: some(first),
@@ -137,7 +137,7 @@ impl World {
             moves: claim.work.iter().map(|work| (work.delivery.id, transition.clone())).collect(),
             changes: match self.rng.random_range(0..4) {
                 0 => vec![Change::Ticket(TicketId(ticket), TicketStatus::Open, now)],
-                1 => vec![Change::Customer(Customer { external_id: None, braze_id: None, ..self.customer() })],
+                1 => vec![Change::Customer(Customer { external_id: None, carrier_id: None, ..self.customer() })],
                 _ => Vec::new(),
             },
             instead: if settles && self.rng.random_bool(0.3) { vec![phone_text(ticket, "part")] } else { Vec::new() },

@@ -59,7 +59,7 @@ fn a_send_is_read_with_its_mark() {
     assert_eq!(report.campaign.as_deref(), Some("c-reply"));
     assert_eq!(report.dispatch.as_deref(), Some("6749f0a1b2c3d4e5f6071829"));
     let customer = report.customer;
-    assert_eq!(customer.braze_id.as_deref(), Some("65a1f0c2b3d4e5f601020304"));
+    assert_eq!(customer.carrier_id.as_deref(), Some("65a1f0c2b3d4e5f601020304"));
     assert_eq!((customer.external_id.as_deref(), customer.phone.as_deref()), (Some("cust-17"), Some("+15550123456")));
 }
 

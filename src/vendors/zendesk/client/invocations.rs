@@ -52,7 +52,7 @@ impl Fate {
 pub struct Invocation {
     /// The webhook.
     pub webhook: String,
-    /// The id in [`crate::domain::event::DedupeKey::ZendeskInvocation`].
+    /// The id in [`crate::domain::event::DedupeKey::Invocation`].
     pub id: String,
     /// Its end.
     pub fate: Fate,
