@@ -354,4 +354,21 @@ mod tests {
         let shown = format!("{customer:?} {kind:?}");
         assert!(!shown.contains("5550001111") && !shown.contains("secret"), "{shown}");
     }
+
+    #[test]
+    fn stored_words_stay() {
+        let dispatch =
+            DedupeKey::Dispatch { campaign: "c".to_owned(), dispatch: "d".to_owned(), customer: "ada".to_owned() };
+        for (key, stored) in [
+            (DedupeKey::Invocation("i".to_owned()), r#"{"ZendeskInvocation":"i"}"#),
+            (DedupeKey::Comment(TicketId(7), CommentId(9)), r#"{"ZendeskComment":[7,9]}"#),
+            (DedupeKey::SignedRequest("ab".to_owned()), r#"{"ZendeskRequest":"ab"}"#),
+            (dispatch, r#"{"BrazeDispatch":{"campaign":"c","dispatch":"d","customer":"ada"}}"#),
+            (DedupeKey::CarrierReport("r".to_owned()), r#"{"CarrierReport":"r"}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&key).unwrap(), stored, "another word is another digest");
+        }
+        let customer = Customer { carrier_id: Some("b-7".to_owned()), ..Customer::default() };
+        assert_eq!(serde_json::to_value(&customer).unwrap()["braze_id"], "b-7");
+    }
 }
