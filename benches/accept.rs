@@ -113,7 +113,7 @@ fn public_state(store: Arc<dyn Store>, clock: &Clock) -> PublicState {
     };
     PublicState {
         store,
-        intake: tokio::sync::watch::channel(Arc::new(intake)).1,
+        intake: tokio::sync::watch::channel(Arc::new(intake.into())).1,
         clock: clock.clone(),
         metrics: Arc::new(Metrics::default()),
         inbound: Arc::new(Inbound::new(Arrivals::new(clock.now()))),

@@ -125,7 +125,7 @@ async fn fill(directory: &Path, size: Size) -> Filled {
         let at = begin.saturating_add(SignedDuration::from_secs(share)).unwrap();
         let accepted = numbers.map(|n| {
             let (event, key) = event(n, size, at);
-            store.accept(event, Ends::FIRST, vec![key], at)
+            store.accept(event, Ends::FIRST.into(), vec![key], at)
         });
         for accepted in join_all(accepted).await {
             let Accepted::New(id) = accepted.unwrap() else { panic!("each is new") };

@@ -77,7 +77,7 @@ async fn fill(filled: &Path, left: &Path, waiting: u64) {
                 caught_up: None,
             };
             let event = Event { received_at: clock.now(), kind: EventKind::AgentReply(reply) };
-            store.accept(event, Ends::FIRST, vec![DedupeKey::Comment(ticket_id, comment_id)], clock.now())
+            store.accept(event, Ends::FIRST.into(), vec![DedupeKey::Comment(ticket_id, comment_id)], clock.now())
         });
         for result in join_all(accepted).await {
             result.unwrap();

@@ -41,8 +41,8 @@ async fn run(directory: &Path, events: u64) {
     println!("    events | disk MiB | resident MiB | events/s");
     for group in 0..events / GROUP {
         let now = begin.saturating_add(SignedDuration::from_secs(group.cast_signed())).unwrap();
-        let accepted =
-            (0..GROUP).map(|n| store.accept(text(group * GROUP + n, now), Ends::FIRST, keys(group * GROUP + n), now));
+        let accepted = (0..GROUP)
+            .map(|n| store.accept(text(group * GROUP + n, now), Ends::FIRST.into(), keys(group * GROUP + n), now));
         for result in join_all(accepted).await {
             result.unwrap();
         }

@@ -84,7 +84,7 @@ async fn fill(directory: &Path) {
                 requester_id: None,
                 caught_up: None,
             });
-            store.accept(Event { received_at: clock.now(), kind }, Ends::FIRST, Vec::new(), clock.now())
+            store.accept(Event { received_at: clock.now(), kind }, Ends::FIRST.into(), Vec::new(), clock.now())
         });
         assert!(join_all(accepted).await.iter().all(Result::is_ok));
     }

@@ -9,9 +9,11 @@ pub(crate) mod fields;
 pub(crate) mod form;
 pub(crate) mod lenient_json;
 mod reading;
+mod senders;
 pub mod signature;
 mod webhook;
 
 pub use self::reading::Intake;
 pub(crate) use self::reading::{Reading, Stop};
+pub use self::senders::Senders;
 pub use self::webhook::{CurrentsOptions, Endpoint, IntakeOptions, RawWebhook, Refusal, public_address};

@@ -24,8 +24,8 @@ use crate::mapping::Mappings;
 use crate::store::embedded::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Metrics, Readiness, Samples};
+use crate::vendors::http::HttpTransport;
 use crate::vendors::http::media::MediaClient;
-use crate::vendors::http::{HttpTransport, Transport};
 use crate::vendors::zendesk::Fate;
 use crate::worker::{AlarmOptions, Crew, Loop, Notifier, Supervisor};
 
@@ -46,11 +46,12 @@ mod settings;
 mod signals;
 mod timekeeping;
 
+pub use accounts::Outside;
 use accounts::Shared;
 pub(crate) use accounts::{braze, zendesk};
 pub use listeners::Listeners;
 use live::Live;
-use options::{alarm_options, intake_options};
+use options::{alarm_options, senders};
 pub(crate) use signals::stop_signal;
 pub use signals::{Hangups, Read, Reloads};
 use signals::{log_warnings, reloads};
@@ -189,7 +190,7 @@ async fn compose(
     let accounts = options::accounts(&config);
     accounts.keys().for_each(|account| metrics.account_may_be_called(*account));
     Loop::all(&crew.pairs()).for_each(|each| metrics.loop_may_be_restarted(&each.name()));
-    let (intake, intake_now) = watch::channel(Arc::new(intake_options(&config)));
+    let (intake, intake_now) = watch::channel(Arc::new(senders(&config, &shared.lines)));
     let (roster, roster_now) = watch::channel(Arc::new(config.roster()));
     let (alarm, alarm_now) = watch::channel(alarm_options(&config));
     let memory = Arc::new(Memory::default());
@@ -295,18 +296,6 @@ async fn take_down(
     info!("tandem.stopped: everything accepted is on disk");
 }
 
-/// Everything of a bridge that reaches out of the process.
-pub struct Outside {
-    /// The accepted events and their deliveries.
-    pub store: Arc<dyn Store>,
-    /// Carries calls to the vendors.
-    pub transport: Arc<dyn Transport>,
-    /// Fetches customers' pictures.
-    pub media: MediaClient,
-    /// The time, and random numbers.
-    pub clock: Clock,
-}
-
 /// The two ends of a bridge without its listeners, for a caller who carries the webhooks: the crew, which delivers once
 /// it is [`Crew::run`], and the router, which takes webhooks.
 pub fn assemble(config: &Config, mappings: Arc<Mappings>, outside: Outside) -> (Arc<Crew>, axum::Router) {
@@ -314,7 +303,7 @@ pub fn assemble(config: &Config, mappings: Arc<Mappings>, outside: Outside) -> (
     let readiness = Arc::new(Readiness::default());
     let shared = Shared::new(config, (*mappings).clone(), &outside, &metrics, &readiness);
     let crew = Arc::new(shared.crew(config, &outside));
-    let (_, intake) = watch::channel(Arc::new(intake_options(config)));
+    let (_, intake) = watch::channel(Arc::new(senders(config, &shared.lines)));
     let Outside { store, clock, .. } = outside;
     let inbound = Arc::new(Inbound::new(Arrivals::new(clock.now())));
     (crew, public_router(PublicState { store, intake, clock, metrics, inbound, readiness, memory: Arc::default() }))

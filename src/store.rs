@@ -109,6 +109,8 @@ pub struct Verdict {
     pub besides: Vec<Event>,
     /// The conversation that takes over everything waiting under the claim's provisional key.
     pub belongs_to: Option<ConversationKey>,
+    /// The accounts of that conversation, should it be a new one; `None` for those of the claim.
+    pub ends: Option<Ends>,
 }
 
 /// When a store rewrites its files ([`Queue::compact`]).

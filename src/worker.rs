@@ -289,6 +289,7 @@ impl Worker {
             instead: learnt.instead,
             besides: learnt.besides.into_iter().chain(besides).collect(),
             belongs_to: learnt.belongs_to,
+            ends: learnt.ends,
         }
     }
 

@@ -92,7 +92,7 @@ fn kept_whole(webhook: &RawWebhook, event: &Event, cause: &str, options: &Intake
     assert!(STANDARD.decode(&kept.body).unwrap() == webhook.body, "the kept body is not the one that came");
     assert_eq!((kept.path.as_str(), kept.method.as_str()), (webhook.uri.path(), webhook.method.as_str()));
     assert!(!cause.is_empty() && cause.len() <= 200 && !cause.chars().any(char::is_control), "{cause:?}");
-    match reread(kept, webhook.received_at, options) {
+    match reread(kept, webhook.received_at, &options.clone().into()) {
         Intake::Quarantined { event: again, cause: same, .. } => assert!(again == *event && same == cause),
         Intake::Event { .. } | Intake::Ignored { .. } | Intake::Refused { .. } => panic!("a second look saw more"),
     }

@@ -153,7 +153,7 @@ fn read_webhook(text: &str, path: &str, sample: &Context) -> Result<Event, Strin
         content_type: None,
         body: STANDARD.encode(text),
     };
-    match sources::reread(&body, sample.event.received_at, &options) {
+    match sources::reread(&body, sample.event.received_at, &options.into()) {
         Intake::Event { event, .. } => Ok(event),
         Intake::Ignored { reason } => Err(format!("posted to {path}, it would be ignored: {reason}")),
         Intake::Quarantined { cause, .. } => Err(format!("posted to {path}, it would be quarantined: {cause}")),

@@ -5,6 +5,7 @@
 use crate::domain::account::{AccountId, Ends};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, fingerprint};
 use crate::domain::event::{Customer, EventKind, TicketId, TicketRef};
+use crate::domain::line::{OnLine, Place};
 
 /// The longest id that is used as a key unchanged, because a desk keeps no longer `external_id` on a ticket. A longer
 /// one is replaced by its digest, so that no id can make the index slow.
@@ -47,8 +48,10 @@ pub enum Address {
     Customer {
         /// Every name, the best first. Never empty.
         identities: Vec<Identity>,
-        /// The line, where the carrier told.
-        line: Option<String>,
+        /// The line's address, where the carrier told.
+        told: Option<String>,
+        /// The line among the carrier's lines.
+        line: OnLine,
     },
     /// A ticket, and perhaps the customer's name.
     Ticket {
@@ -62,9 +65,10 @@ pub enum Address {
 }
 
 impl Address {
-    /// The address of this event, which came to the conversations between these accounts.
+    /// The address of this event, which came to this place.
     #[must_use]
-    pub fn of(event: &EventKind, ends: Ends) -> Self {
+    pub fn of(event: &EventKind, place: &Place) -> Self {
+        let ends = place.ends;
         let ticket = event.ticket_id().map(|id| TicketRef { account: ends.desk, id });
         let named = |external: &Option<String>| Self::Ticket {
             ticket,
@@ -76,7 +80,7 @@ impl Address {
                 if identities.is_empty() {
                     return Self::Ticket { ticket, identity: None };
                 }
-                Self::Customer { identities, line: text.line.clone() }
+                Self::Customer { identities, told: text.line.clone(), line: place.line.clone() }
             }
             EventKind::PhoneText(text) => named(&text.external_user_id),
             // Only the ticket itself can tell whether an unknown ticket is a text conversation.
@@ -157,7 +161,7 @@ impl Resolution {
 /// A failed lookup of the directory.
 pub fn resolve<D: Directory>(address: &Address, directory: &D) -> Result<Resolution, D::Error> {
     match address {
-        Address::Customer { identities, line } => of_customer(identities, line.as_deref(), directory),
+        Address::Customer { identities, told, line } => of_customer(identities, told.as_deref(), line, directory),
         Address::Ticket { ticket, identity } => of_ticket(*ticket, identity.as_ref(), directory),
         Address::Nobody => Ok(Resolution::just(nobody())),
     }
@@ -169,10 +173,11 @@ pub fn nobody() -> ConversationKey {
     ConversationKey::provisional(TicketRef { account: Ends::FIRST.desk, id: TicketId(0) })
 }
 
-/// A customer keeps the first key under every name. A second line is a conversation of its own.
+/// A customer keeps the first key under every name: the base of the keys on every line.
 fn of_customer<D: Directory>(
     identities: &[Identity],
-    line: Option<&str>,
+    told: Option<&str>,
+    line: &OnLine,
     directory: &D,
 ) -> Result<Resolution, D::Error> {
     let mut base = None;
@@ -186,17 +191,46 @@ fn of_customer<D: Directory>(
     let base = base.or_else(|| identities.first().map(Identity::key)).unwrap_or_else(nobody);
     let new_identities = unknown.into_iter().map(|identity| (identity, base.clone())).collect();
 
-    let (mut key, mut conversation) = (base.clone(), directory.conversation(&base)?);
-    let mut changes = Vec::new();
-    if let Some(line) = line {
-        let first_line = conversation.as_ref().and_then(|conversation| conversation.line.as_deref());
-        if first_line.is_some_and(|first| first != line) {
-            key = bounded(base.on_line(line));
-            conversation = directory.conversation(&key)?;
-        }
-        changes.push(Change::Line(line.to_owned()));
-    }
+    let at_base = directory.conversation(&base)?;
+    let base_line = at_base.as_ref().and_then(|conversation| conversation.line.as_deref());
+    let elsewhere = elsewhere(&base, base_line, told, line, directory)?;
+    let (key, conversation) = match elsewhere {
+        Some(key) => (key.clone(), directory.conversation(&key)?),
+        None => (base, at_base),
+    };
+    let address = if let OnLine::At(address) = line { Some(address.as_str()) } else { told };
+    let changes = address.map(|address| Change::Line(address.to_owned())).into_iter().collect();
     Ok(Resolution { key, conversation, changes, new_identities })
+}
+
+/// The key of a text's conversation where it is not the customer's base key.
+///
+/// * On a carrier's only line, the customer's first line has the base key, and each line that the carrier tells later has
+///   a key of its own.
+/// * On one of several lines, the default line has the base key, and every other line a key with its address.
+///
+/// A conversation from before its line was configured stays in use for that line, under the key that it has. Where that is
+/// the base key, the default line gets a key with a blank address.
+fn elsewhere<D: Directory>(
+    base: &ConversationKey,
+    base_line: Option<&str>,
+    told: Option<&str>,
+    line: &OnLine,
+    directory: &D,
+) -> Result<Option<ConversationKey>, D::Error> {
+    let on = |address: &str| bounded(base.on_line(address));
+    Ok(match line {
+        OnLine::Alone => told.filter(|told| base_line.is_some_and(|first| first != *told)).map(on),
+        OnLine::At(address) => (base_line != Some(address.as_str())).then(|| on(address)),
+        OnLine::Default(others) => {
+            let earlier = match told.filter(|told| base_line != Some(*told)).map(on) {
+                Some(key) => directory.conversation(&key)?.map(|_| key),
+                None => None,
+            };
+            let is_taken = base_line.is_some_and(|line| others.contains(line));
+            earlier.or_else(|| is_taken.then(|| on("")))
+        }
+    })
 }
 
 /// A known ticket decides first, because it tells the line as well. The customer's name decides next. Until the worker
@@ -214,19 +248,24 @@ fn of_ticket<D: Directory>(
     let Some(identity) = identity else {
         return Ok(Resolution::just(ticket.map_or_else(nobody, ConversationKey::provisional)));
     };
-    if let Some(key) = directory.by_identity(identity)? {
-        return Ok(Resolution::just(key));
+    let known = directory.by_identity(identity)?;
+    if let Some(key) = &known
+        && directory.conversation(key)?.is_some()
+    {
+        return Ok(Resolution::just(key.clone()));
     }
+    // A customer who has only written on other lines has no conversation here yet.
     let mut customer = Customer::default();
     match identity.scheme {
         Scheme::External => customer.external_id = Some(identity.value.clone()),
         Scheme::Carrier => customer.carrier_id = Some(identity.value.clone()),
     }
-    let key = identity.key();
+    let new_identities = known.is_none().then(|| (identity.clone(), identity.key())).into_iter().collect();
+    let key = known.unwrap_or_else(|| identity.key());
     Ok(Resolution {
         conversation: directory.conversation(&key)?,
         changes: vec![Change::Customer(customer)],
-        new_identities: vec![(identity.clone(), key.clone())],
+        new_identities,
         key,
     })
 }
@@ -246,8 +285,9 @@ fn digested(key: &ConversationKey) -> ConversationKey {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::{BTreeSet, HashMap};
     use std::convert::Infallible;
+    use std::sync::Arc;
 
     use jiff::Timestamp;
 
@@ -273,11 +313,22 @@ mod tests {
         assert_eq!(external_id(Ends::FIRST.carrier, "never-met:ada".to_owned()).key().0, "never-met:ada");
     }
 
-    #[derive(Default)]
     struct Known {
+        place: Place,
         names: HashMap<Identity, ConversationKey>,
         tickets: HashMap<TicketRef, ConversationKey>,
         conversations: HashMap<ConversationKey, Conversation>,
+    }
+
+    impl Default for Known {
+        fn default() -> Self {
+            Self {
+                place: Ends::FIRST.into(),
+                names: HashMap::new(),
+                tickets: HashMap::new(),
+                conversations: HashMap::new(),
+            }
+        }
     }
 
     impl Directory for Known {
@@ -296,7 +347,7 @@ mod tests {
     impl Known {
         /// Resolves an event and keeps the result, as a store does.
         fn learn(&mut self, event: &EventKind) -> String {
-            let resolution = resolve(&Address::of(event, Ends::FIRST), self).unwrap();
+            let resolution = resolve(&Address::of(event, &self.place), self).unwrap();
             self.names.extend(resolution.new_identities);
             let changes: Vec<Change> = resolution.changes.into_iter().chain(learnt_from(event)).collect();
             if !changes.is_empty() {
@@ -389,6 +440,64 @@ mod tests {
         }
         assert_eq!(known.conversations[&ConversationKey("a@l2".into())].line.as_deref(), Some("l2"));
         assert_eq!(known.conversations[&ConversationKey("a".into())].line.as_deref(), Some("l1"));
+    }
+
+    impl Known {
+        /// Resolves a text of Ada's that the carrier told this line of, while these lines are configured beside the
+        /// default one.
+        fn on(&mut self, told: Option<&str>, configured: &[&str]) -> String {
+            let others: Arc<BTreeSet<String>> = Arc::new(configured.iter().map(|line| (*line).to_owned()).collect());
+            self.place.line = match told {
+                Some(told) if others.contains(told) => OnLine::At(told.to_owned()),
+                _ if others.is_empty() => OnLine::Alone,
+                _ => OnLine::Default(others),
+            };
+            self.learn(&text(Some("a"), None, told))
+        }
+    }
+
+    #[test]
+    fn the_default_line_has_the_base_key_and_every_other_configured_line_its_address_whichever_wrote_first() {
+        for order in [[None, Some("l1"), Some("l9")], [Some("l1"), Some("l9"), None]] {
+            let mut known = Known::default();
+            for told in order.into_iter().chain(order) {
+                let key = if told == Some("l1") { "a@l1" } else { "a" };
+                assert_eq!(known.on(told, &["l1", "l2"]), key, "{order:?} {told:?}");
+            }
+            assert_eq!(known.learn(&phone_text(None, Some("a"))), "a", "a bare name leads to the default line");
+            assert!(known.conversations[&ConversationKey("a".into())].customer.external_id.is_some());
+        }
+        let mut known = Known::default();
+        known.on(Some("l1"), &["l1"]);
+        assert_eq!(known.learn(&phone_text(None, Some("a"))), "a");
+        assert_eq!(known.conversations[&ConversationKey("a".into())].customer.external_id.as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn a_conversation_from_before_its_line_was_configured_stays_in_use_for_that_line() {
+        let mut known = Known::default();
+        for (told, configured, key) in [
+            (Some("l1"), &[][..], "a"),
+            (Some("l2"), &[], "a@l2"),
+            // The base key is the conversation on l1, and the default line gets another one.
+            (Some("l1"), &["l1"], "a"),
+            (None, &["l1"], "a@"),
+            (Some("l2"), &["l1"], "a@l2"),
+            (Some("l3"), &["l1"], "a@"),
+            (Some("l3"), &["l1", "l3"], "a@l3"),
+            (Some("l2"), &["l1", "l2"], "a@l2"),
+        ] {
+            assert_eq!(known.on(told, configured), key, "{told:?} {configured:?}");
+        }
+        let mut known = Known::default();
+        for (told, configured, key) in [
+            (Some("l1"), &[][..], "a"),
+            (None, &["l2"], "a"),
+            (Some("l1"), &["l2"], "a"),
+            (Some("l2"), &["l2"], "a@l2"),
+        ] {
+            assert_eq!(known.on(told, configured), key, "{told:?} {configured:?}");
+        }
     }
 
     #[test]

@@ -31,8 +31,9 @@ pub const ECHO_LIFE: Duration = Duration::from_secs(600);
 /// The most own writes that are remembered: far more than one person texts in [`ECHO_LIFE`].
 const OWN_WRITES_MAX: usize = 32;
 
-/// The name of a conversation: the brand's id of the customer, or else the carrier's, with `@line` behind it for every
-/// line after the customer's first. An id that cannot be a key is replaced by its digest
+/// The name of a conversation: the brand's id of the customer, or else the carrier's, with `@` and the line's address
+/// behind it for every line but the default one ([`crate::domain::address`]). An id that cannot be a key is replaced by
+/// its digest
 /// ([`crate::domain::address::Identity::key`]). Tickets carry the key as their `external_id`, so that they are found
 /// again when the store is lost.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

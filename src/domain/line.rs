@@ -1,8 +1,9 @@
 //! Lines: the numbers and senders of one brand's customers, each with the accounts that serve it and its settings. Pure;
 //! never knows how a line came to be configured.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -136,15 +137,67 @@ pub struct TicketSettings {
     pub tags: Vec<String>,
 }
 
+/// The place of an event: the accounts that it belongs between, and the line among the carrier's lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The accounts.
+    pub ends: Ends,
+    /// The line.
+    pub line: OnLine,
+}
+
+/// The line of a customer's text, as far as it names the conversation ([`crate::domain::address`]). Lines of one
+/// address, such as RCS beside SMS, share one conversation, because the carrier sends both from one sender.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum OnLine {
+    /// The carrier's only line.
+    #[default]
+    Alone,
+    /// The carrier's default line, beside lines of these addresses.
+    Default(Arc<BTreeSet<String>>),
+    /// The line of this address.
+    At(String),
+}
+
+/// The place of an event that is not of a line: a desk's, for example.
+impl From<Ends> for Place {
+    fn from(ends: Ends) -> Self {
+        Self { ends, line: OnLine::Alone }
+    }
+}
+
 /// All lines. Of the lines of one carrier, at most one is the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lines(Vec<Line>);
+pub struct Lines {
+    lines: Vec<Line>,
+    /// The addresses of each carrier's lines.
+    addresses: BTreeMap<AccountId, Arc<BTreeSet<String>>>,
+}
 
 impl Lines {
     /// Lines in the order of the configuration.
     #[must_use]
-    pub const fn new(lines: Vec<Line>) -> Self {
-        Self(lines)
+    pub fn new(lines: Vec<Line>) -> Self {
+        let mut addresses: BTreeMap<AccountId, BTreeSet<String>> = BTreeMap::new();
+        for line in &lines {
+            addresses.entry(line.ends.carrier).or_default().extend(line.address.clone());
+        }
+        let addresses = addresses.into_iter().map(|(carrier, known)| (carrier, Arc::new(known))).collect();
+        Self { lines, addresses }
+    }
+
+    /// The place of a customer's text that came over this carrier; `None` where it names no line that is configured and
+    /// the carrier has no default line.
+    #[must_use]
+    pub fn place(&self, carrier: AccountId, address: Option<&str>, channel: Channel) -> Option<Place> {
+        let line = self.of(carrier, address, channel)?;
+        let beside = self.addresses.get(&carrier).filter(|beside| !beside.is_empty());
+        let on = match (&line.address, beside) {
+            (Some(address), _) => OnLine::At(address.clone()),
+            (None, Some(beside)) => OnLine::Default(Arc::clone(beside)),
+            (None, None) => OnLine::Alone,
+        };
+        Some(Place { ends: line.ends, line: on })
     }
 
     /// The line of an event that came over this carrier: the one of its address, among several of one address the one of
@@ -167,26 +220,26 @@ impl Lines {
 
     /// The lines of one carrier.
     pub fn of_carrier(&self, carrier: AccountId) -> impl Iterator<Item = &Line> {
-        self.0.iter().filter(move |line| line.ends.carrier == carrier)
+        self.lines.iter().filter(move |line| line.ends.carrier == carrier)
     }
 
     /// The accounts of an event that came from a desk and tells neither a conversation nor a line: those of the desk's
     /// first default line, or else of its first line.
     #[must_use]
     pub fn home_of(&self, desk: AccountId) -> Option<Ends> {
-        let of_desk = || self.0.iter().filter(|line| line.ends.desk == desk);
+        let of_desk = || self.lines.iter().filter(|line| line.ends.desk == desk);
         of_desk().find(|line| line.address.is_none()).or_else(|| of_desk().next()).map(|line| line.ends)
     }
 
     /// All lines, in the order of the configuration.
     pub fn iter(&self) -> impl Iterator<Item = &Line> {
-        self.0.iter()
+        self.lines.iter()
     }
 
     /// Every pair of accounts between which some line runs.
     #[must_use]
     pub fn pairs(&self) -> BTreeSet<Ends> {
-        self.0.iter().map(|line| line.ends).collect()
+        self.lines.iter().map(|line| line.ends).collect()
     }
 }
 
@@ -215,6 +268,12 @@ mod tests {
         assert_eq!(found(Some("g1"), Channel::Whatsapp), Some("uk"));
         assert_eq!(found(Some("g2"), Channel::Rcs), Some("default"));
         assert_eq!(found(None, Channel::Sms), Some("default"));
+        let place = |address| lines.place(Ends::FIRST.carrier, address, Channel::Sms).map(|place| place.line);
+        assert_eq!(place(Some("g1")), Some(OnLine::At("g1".into())));
+        assert_eq!(place(Some("g2")), Some(OnLine::Default(Arc::new(["g1".to_owned()].into()))));
+        let alone = Lines::new(vec![line("default", None, Channel::Sms)]);
+        let place = alone.place(Ends::FIRST.carrier, Some("g1"), Channel::Sms);
+        assert_eq!(place, Some(Ends::FIRST.into()), "a carrier with one line names conversations as before");
         assert_eq!(lines.of(Ends::FIRST.desk, Some("g1"), Channel::Sms), None, "another account's lines are its own");
         assert_eq!(lines.pairs().len(), 1);
     }

@@ -11,9 +11,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::account::Ends;
+use crate::domain::account::{AccountId, Ends};
 use crate::domain::conversation::ConversationKey;
 use crate::domain::event::{Customer, CustomerText, Event, EventId, EventKind, TicketId};
+use crate::domain::line::Place;
 use crate::domain::note::{Meaning, Note, Saying, Undelivered};
 
 /// How many receipts one delivery keeps: more than a text has parts.
@@ -58,8 +59,19 @@ pub struct Report {
     /// The line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<String>,
+    /// The carrier that told. Records before there were several tell none.
+    #[serde(default = "first_carrier", skip_serializing_if = "is_first")]
+    pub carrier: AccountId,
     /// The event itself.
     pub what: Reported,
+}
+
+const fn first_carrier() -> AccountId {
+    Ends::FIRST.carrier
+}
+
+fn is_first(carrier: &AccountId) -> bool {
+    *carrier == first_carrier()
 }
 
 impl Report {
@@ -387,8 +399,8 @@ pub enum Fate {
     TakenIn {
         /// The text.
         event: Box<Event>,
-        /// Between which accounts.
-        ends: Ends,
+        /// Its place.
+        place: Place,
     },
     /// The customer of this conversation is unsubscribed.
     OptedOut {

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::domain::access::Roster;
 use crate::domain::account::{AccountId, End};
 use crate::domain::line::Lines;
-use crate::intake::IntakeOptions;
+use crate::intake::Senders;
 use crate::store::Store;
 use crate::telemetry::{Metrics, Readiness};
 
@@ -22,7 +22,7 @@ pub struct PublicState {
     /// The store that accepts events.
     pub store: Arc<dyn Store>,
     /// The secrets and rules that verify webhooks; a reload of the configuration changes them.
-    pub intake: watch::Receiver<Arc<IntakeOptions>>,
+    pub intake: watch::Receiver<Arc<Senders>>,
     /// The time.
     pub clock: Clock,
     /// The metrics that webhooks are counted in.
@@ -41,7 +41,7 @@ pub struct OperatorState {
     /// The store whose records are shown and moved.
     pub store: Arc<dyn Store>,
     /// The rules by which quarantined bodies are read again; a reload of the configuration changes them.
-    pub intake: watch::Receiver<Arc<IntakeOptions>>,
+    pub intake: watch::Receiver<Arc<Senders>>,
     /// The time.
     pub clock: Clock,
     /// The metrics that `/metrics` shows.

@@ -25,11 +25,12 @@ use crate::domain::event::{Customer, DedupeKey, Event, EventId, EventKind, Ticke
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
 use crate::domain::kind::KindName;
+use crate::domain::line::Place;
 use crate::domain::note::{Note, Says, Tells};
 use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use crate::domain::receipt::{Fate, Kept, Report};
 use crate::http::{Inbound, OperatorState};
-use crate::intake::IntakeOptions;
+use crate::intake::{IntakeOptions, Senders};
 use crate::store::{
     Accepted, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, LostTime, Moves,
     Page, Queue, StoreError, Sweep, Taken, Terms, Verdict,
@@ -90,7 +91,7 @@ impl Inbox for ScriptedStore {
     fn accept(
         &self,
         event: Event,
-        _: Ends,
+        _: Place,
         _: Vec<DedupeKey>,
         _: Timestamp,
     ) -> BoxFuture<'_, Result<Accepted, StoreError>> {
@@ -101,7 +102,7 @@ impl Inbox for ScriptedStore {
     async fn quarantine(
         &self,
         event: Event,
-        _: Ends,
+        _: Place,
         _: String,
         _: Vec<DedupeKey>,
         _: Timestamp,
@@ -152,7 +153,7 @@ impl Queue for ScriptedStore {
         Ok(Vec::new())
     }
 
-    async fn key_of(&self, _: &Customer, _ends: Ends, _: Option<&str>) -> Result<ConversationKey, StoreError> {
+    async fn key_of(&self, _: &Customer, _place: &Place, _: Option<&str>) -> Result<ConversationKey, StoreError> {
         Err(StoreError::Closed)
     }
 
@@ -347,13 +348,13 @@ pub(crate) fn operator_state(store: Arc<ScriptedStore>, roster: Roster) -> Opera
     clock.advance(jiff::SignedDuration::from_secs(90));
     OperatorState {
         store,
-        intake: unchanging(IntakeOptions {
+        intake: unchanging(Senders::from(IntakeOptions {
             zendesk_secrets: Vec::new(),
             zendesk_tolerance: Duration::from_secs(600),
             braze_tokens: Vec::new(),
             user_field: "braze_external_id".into(),
             currents: Default::default(),
-        }),
+        })),
         clock,
         metrics: Arc::new(Metrics::default()),
         inbound: untouched(),

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::domain::account::{AccountId, End, Ends};
 use crate::domain::inbound::Door;
 
 /// The address of an endpoint below the one at which the vendors reach the bridge.
@@ -36,9 +37,9 @@ pub struct RawWebhook {
 /// An endpoint for webhooks, with the part of the path that carries data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// `/webhooks/zendesk`.
+    /// `/webhooks/{account}` of a Zendesk account.
     Zendesk,
-    /// `/webhooks/braze`.
+    /// `/webhooks/{account}` of a Braze account.
     Braze,
     /// `/campaigns/trigger/send`: the recipe's Zendesk triggers.
     RecipeSend,
@@ -52,7 +53,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The door that a path leads to.
+    /// The endpoint at a path of the first accounts.
     #[must_use]
     pub fn of_path(path: &str) -> Option<Self> {
         let path = path.split_once('?').map_or(path, |(path, _query)| path);
@@ -67,6 +68,21 @@ impl Endpoint {
                 Self::RecipeAppend { ticket: ticket.to_owned() }
             }
         })
+    }
+
+    /// The own endpoint of an account at this end.
+    #[must_use]
+    pub const fn of(end: End) -> Self {
+        match end {
+            End::Desk => Self::Zendesk,
+            End::Carrier => Self::Braze,
+        }
+    }
+
+    /// The account of this endpoint where the path names none: the recipe knows one of each vendor.
+    #[must_use]
+    pub fn first_account(&self) -> AccountId {
+        Ends::FIRST.at(if self.is_zendesk() { End::Desk } else { End::Carrier })
     }
 
     /// The endpoint without the data in its path.
@@ -95,12 +111,15 @@ pub struct CurrentsOptions {
     pub tokens: Vec<SecretString>,
     /// The campaigns that this bridge sends texts with. A report about another one is not about its texts.
     pub campaigns: Vec<String>,
-    /// The line whose inbound texts are this bridge's; `None` where the configuration names none.
-    pub line: Option<String>,
+    /// The lines whose inbound texts are this bridge's, as far as the configuration names them.
+    pub lines: Vec<String>,
+    /// Whether the configuration names the default line's address as well, so that no other line is this bridge's.
+    pub names_all: bool,
 }
 
-/// The part of the configuration that the intake needs.
-#[derive(Clone, Debug)]
+/// The part of the configuration that the intake needs of one account. An account at one end leaves the secrets of the
+/// other end empty.
+#[derive(Clone, Debug, Default)]
 pub struct IntakeOptions {
     /// Zendesk's signing secrets; several during a rotation. An empty secret matches nothing.
     pub zendesk_secrets: Vec<SecretString>,

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::Outside;
 use super::options::{worker_options, zendesk_auth};
 use crate::clock::Clock;
 use crate::config::{self, Config, Credentials};
@@ -19,12 +18,25 @@ use crate::mapping::Mappings;
 use crate::store::Store;
 use crate::telemetry::{Metrics, Readiness};
 use crate::vendors::braze::{self, Braze, BrazeOptions};
+use crate::vendors::http::media::MediaClient;
 use crate::vendors::http::{Held, Transport};
 use crate::vendors::zendesk::{self, Zendesk, ZendeskOptions};
 use crate::worker::{
     AlarmQueue, Crew, Desk, KeptFacts, KeptUploads, MappingsInForce, ObservedTransport, Pauses, Retention, Supervisor,
     Worker,
 };
+
+/// Everything of a bridge that reaches out of the process.
+pub struct Outside {
+    /// The accepted events and their deliveries.
+    pub store: Arc<dyn Store>,
+    /// Carries calls to the vendors.
+    pub transport: Arc<dyn Transport>,
+    /// Fetches customers' pictures.
+    pub media: MediaClient,
+    /// The time, and random numbers.
+    pub clock: Clock,
+}
 
 /// The clients of all accounts.
 #[derive(Clone)]

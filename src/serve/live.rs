@@ -11,12 +11,12 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use super::accounts::Shared;
-use super::options::{alarm_options, intake_options};
+use super::options::{alarm_options, senders};
 use super::{mappings, settings};
 use crate::config::{Config, Faults, Roles};
 use crate::domain::access::Roster;
 use crate::http::{SettingsGroup, ShownMappings};
-use crate::intake::IntakeOptions;
+use crate::intake::Senders;
 use crate::mapping::{self, Mappings};
 use crate::telemetry::Metrics;
 use crate::worker::AlarmOptions;
@@ -25,7 +25,7 @@ use crate::worker::AlarmOptions;
 pub(super) struct Live {
     /// The configuration at the start, for the keys that cannot change.
     pub(super) started_with: Config,
-    pub(super) intake: watch::Sender<Arc<IntakeOptions>>,
+    pub(super) intake: watch::Sender<Arc<Senders>>,
     pub(super) roster: watch::Sender<Arc<Roster>>,
     pub(super) alarm: watch::Sender<Option<AlarmOptions>>,
     pub(super) shared: Shared,
@@ -85,7 +85,7 @@ impl Live {
     /// Hands each part its options out of the settings that are in force now.
     fn apply(&self, new: &Config) {
         let (mut in_force, mut waiting) = in_force(&self.started_with, new);
-        self.intake.send_replace(Arc::new(intake_options(&in_force)));
+        self.intake.send_replace(Arc::new(senders(&in_force, &self.shared.lines)));
         self.alarm.send_replace(alarm_options(&in_force));
         self.shared.clients.renew(&in_force);
         // The address decides whether a token is needed, and it stays.

@@ -7,24 +7,47 @@ use std::time::Duration;
 use crate::config::{self, Config, Credentials};
 use crate::domain::account::{AccountId, End};
 use crate::domain::alarm;
+use crate::domain::line::Lines;
 use crate::domain::retry::RetryPolicy;
-use crate::intake::CurrentsOptions;
-use crate::intake::IntakeOptions;
+use crate::intake::{CurrentsOptions, IntakeOptions, Senders};
 use crate::vendors::zendesk::Auth;
 use crate::worker::{AlarmOptions, WorkerOptions};
 
-pub(super) fn intake_options(config: &Config) -> IntakeOptions {
-    let campaigns = &config.braze.campaigns;
-    IntakeOptions {
-        zendesk_secrets: config.zendesk.webhook_secrets.clone(),
-        zendesk_tolerance: config.zendesk.signature_tolerance_seconds,
-        braze_tokens: config.braze.webhook_tokens.clone(),
-        user_field: config.zendesk.user_field.clone(),
-        currents: CurrentsOptions {
-            tokens: config.braze.currents_tokens.clone(),
-            campaigns: std::iter::once(&campaigns.agent_reply).chain(&campaigns.ticket_solved).cloned().collect(),
-            line: config.braze.subscription_group.clone(),
-        },
+/// The accounts that post webhooks, between these lines.
+pub(super) fn senders(config: &Config, lines: &Arc<Lines>) -> Senders {
+    let desk = |(account, keys): (AccountId, &config::Zendesk)| {
+        let options = IntakeOptions {
+            zendesk_secrets: keys.webhook_secrets.clone(),
+            zendesk_tolerance: keys.signature_tolerance_seconds,
+            user_field: keys.user_field.clone(),
+            ..IntakeOptions::default()
+        };
+        (account, (End::Desk, options))
+    };
+    let carrier = |(account, keys): (AccountId, &config::Braze)| {
+        let options = IntakeOptions {
+            braze_tokens: keys.webhook_tokens.clone(),
+            user_field: config.zendesk.user_field.clone(),
+            currents: currents_options(account, keys, lines),
+            ..IntakeOptions::default()
+        };
+        (account, (End::Carrier, options))
+    };
+    let accounts = config.zendesk_accounts().map(desk).chain(config.braze_accounts().map(carrier));
+    Senders { accounts: accounts.collect(), lines: Arc::clone(lines) }
+}
+
+fn currents_options(carrier: AccountId, keys: &config::Braze, lines: &Lines) -> CurrentsOptions {
+    let forms = lines.of_carrier(carrier).map(|line| &line.forms);
+    let campaigns = forms.flat_map(|forms| {
+        std::iter::once(&forms.agent_reply).chain(&forms.ticket_solved).chain(&forms.template).cloned()
+    });
+    let addresses = lines.of_carrier(carrier).filter_map(|line| line.address.clone());
+    CurrentsOptions {
+        tokens: keys.currents_tokens.clone(),
+        campaigns: campaigns.collect(),
+        lines: addresses.chain(keys.subscription_group.clone()).collect(),
+        names_all: keys.subscription_group.is_some(),
     }
 }
 

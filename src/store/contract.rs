@@ -230,7 +230,7 @@ pub(crate) fn dispatch(id: &str) -> DedupeKey {
 }
 
 pub(crate) async fn accept(store: &impl Store, event: Event) -> EventId {
-    match store.accept(event, Ends::FIRST, Vec::new(), at(0)).await {
+    match store.accept(event, Ends::FIRST.into(), Vec::new(), at(0)).await {
         Ok(Accepted::New(id)) => id,
         other => panic!("not accepted: {other:?}"),
     }
@@ -320,7 +320,7 @@ pub(crate) async fn equal_keys_are_accepted_once<B: Home>() {
         let store = store.clone();
         // Any two share only the last key, which all have.
         let keys = vec![dispatch(&format!("own {n}")), dispatch("shared")];
-        tokio::spawn(async move { store.accept(text("u", "same"), Ends::FIRST, keys, at(0)).await.unwrap() })
+        tokio::spawn(async move { store.accept(text("u", "same"), Ends::FIRST.into(), keys, at(0)).await.unwrap() })
     });
     let answers: Vec<Accepted> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
     let new: Vec<EventId> =
@@ -330,7 +330,7 @@ pub(crate) async fn equal_keys_are_accepted_once<B: Home>() {
     assert_eq!(answers.iter().filter(|answer| **answer == Accepted::Duplicate(first)).count(), 63);
 
     let (_backend, store) = backend.crash(Arc::into_inner(store).unwrap(), at(1)).await;
-    let again = store.accept(text("u", "same"), Ends::FIRST, vec![dispatch("shared")], at(1)).await;
+    let again = store.accept(text("u", "same"), Ends::FIRST.into(), vec![dispatch("shared")], at(1)).await;
     assert_eq!(again, Ok(Accepted::Duplicate(first)));
     assert_eq!(drain(&store, DESK, at(1)).await, ["same"]);
 }
@@ -488,7 +488,7 @@ pub(crate) async fn an_echo_is_not_accepted<B: Home>() {
         ("hello you", 7, at(599), false),
         ("hello", 7, at(601), false),
     ] {
-        let answer = store.accept(phone_text(ticket, words), Ends::FIRST, Vec::new(), now).await.unwrap();
+        let answer = store.accept(phone_text(ticket, words), Ends::FIRST.into(), Vec::new(), now).await.unwrap();
         assert_eq!(answer == Accepted::Echo, echo, "{words} on {ticket} at {now}");
     }
 }
@@ -709,11 +709,11 @@ pub(crate) async fn the_unreadable_are_kept_and_listed<B: Home>() {
     let event = Event { received_at: at(0), kind };
     let keys = vec![DedupeKey::Invocation("i".into())];
     let Accepted::New(id) =
-        store.quarantine(event.clone(), Ends::FIRST, "no JSON".into(), keys.clone(), at(0)).await.unwrap()
+        store.quarantine(event.clone(), Ends::FIRST.into(), "no JSON".into(), keys.clone(), at(0)).await.unwrap()
     else {
         panic!("not kept")
     };
-    let again = store.quarantine(event.clone(), Ends::FIRST, "no JSON".into(), keys, at(0)).await;
+    let again = store.quarantine(event.clone(), Ends::FIRST.into(), "no JSON".into(), keys, at(0)).await;
     assert_eq!(again, Ok(Accepted::Duplicate(id)));
     assert!(store.claim(DESK, at(1), Terms::merging(1)).await.unwrap().is_none());
     let filter = |state: &str| DeliveryFilter { state: Some(state.into()), limit: 9, ..Default::default() };
@@ -762,7 +762,7 @@ pub(crate) async fn what_is_old_goes_and_its_number_never_comes_back<B: Home>() 
     let (backend, store) = fresh::<B>().await;
     let key = vec![dispatch("d")];
     let long = "x".repeat(20_000);
-    store.accept(text("a", &long), Ends::FIRST, key.clone(), at(0)).await.unwrap();
+    store.accept(text("a", &long), Ends::FIRST.into(), key.clone(), at(0)).await.unwrap();
     for n in 0..600 {
         accept(&store, text("a", &n.to_string())).await;
     }
@@ -773,12 +773,12 @@ pub(crate) async fn what_is_old_goes_and_its_number_never_comes_back<B: Home>() 
     assert!(store.delivery(last).await.unwrap().is_none());
     assert_eq!(store.deliveries(DeliveryFilter { limit: 9, ..Default::default() }).await.unwrap().total, 0);
     let (_backend, store) = backend.crash(store, at(12)).await;
-    let Ok(Accepted::New(id)) = store.accept(text("a", "x"), Ends::FIRST, key, at(12)).await else {
+    let Ok(Accepted::New(id)) = store.accept(text("a", "x"), Ends::FIRST.into(), key, at(12)).await else {
         panic!("the key is forgotten")
     };
     assert!(id > last, "{id} after {last}");
     assert_eq!(store.expire(at(99), seconds(0), seconds(99)).await, Ok(0), "what waits never grows old");
-    let late = || store.accept(text("late", "x"), Ends::FIRST, vec![dispatch("late")], at(104));
+    let late = || store.accept(text("late", "x"), Ends::FIRST.into(), vec![dispatch("late")], at(104));
     assert!(matches!(late().await, Ok(Accepted::New(_))));
     assert_eq!(store.expire(at(99), seconds(0), seconds(10)).await, Ok(1), "the key of 12, and none that is ahead");
     assert!(matches!(late().await, Ok(Accepted::Duplicate(_))), "what comes during a sweep is not old");
@@ -791,7 +791,7 @@ pub(crate) async fn nothing_is_dropped_by_a_date_that_a_wrong_clock_gave<B: Home
     let kept = seconds(100);
     for (wrong, told) in [(-YEAR, true), (-YEAR, false), (YEAR, true), (YEAR, false), (-120, false)] {
         let (backend, store) = fresh_at::<B>(at(YEAR + wrong)).await;
-        store.accept(text("a", "x"), Ends::FIRST, vec![dispatch("d")], at(YEAR + wrong)).await.unwrap();
+        store.accept(text("a", "x"), Ends::FIRST.into(), vec![dispatch("d")], at(YEAR + wrong)).await.unwrap();
         drain(&store, DESK, at(YEAR + wrong)).await;
         let (_backend, store) = if told {
             store.time_was_set(at(YEAR)).await.unwrap();
@@ -833,12 +833,12 @@ pub(crate) async fn limits_are_kept<B: Home>() {
     let backend = B::new().await;
     let store = backend.open(StoreLimits { backlog_max: 2, ..StoreLimits::default() }, at(0)).await;
     let key = vec![dispatch("d")];
-    store.accept(text("a", "1"), Ends::FIRST, key.clone(), at(0)).await.unwrap();
+    store.accept(text("a", "1"), Ends::FIRST.into(), key.clone(), at(0)).await.unwrap();
     accept(&store, text("a", "2")).await;
     let full = Err(StoreError::BacklogFull(2));
-    assert_eq!(store.accept(text("a", "3"), Ends::FIRST, Vec::new(), at(0)).await, full);
+    assert_eq!(store.accept(text("a", "3"), Ends::FIRST.into(), Vec::new(), at(0)).await, full);
     assert_eq!(store.health(), Err(StoreError::BacklogFull(2)));
-    let known = store.accept(text("a", "1"), Ends::FIRST, key, at(0)).await;
+    let known = store.accept(text("a", "1"), Ends::FIRST.into(), key, at(0)).await;
     assert!(matches!(known, Ok(Accepted::Duplicate(_))), "{known:?}");
     let claimed = claim(&store, DESK, at(0)).await;
     store.record(&claimed, done(&claimed), at(0)).await.unwrap();
@@ -880,7 +880,7 @@ pub(crate) async fn a_closed_store_says_so<B: Home>() {
     let id = accept(&store, text("a", "1")).await;
     store.close().await;
     store.close().await;
-    assert_eq!(store.accept(text("a", "2"), Ends::FIRST, Vec::new(), at(0)).await, Err(StoreError::Closed));
+    assert_eq!(store.accept(text("a", "2"), Ends::FIRST.into(), Vec::new(), at(0)).await, Err(StoreError::Closed));
     assert_eq!(store.claim(DESK, at(0), Terms::merging(1)).await.unwrap_err(), StoreError::Closed);
     assert_eq!(store.deliveries(DeliveryFilter::default()).await.unwrap_err(), StoreError::Closed);
     assert_eq!(store.health(), Err(StoreError::Closed));

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::Accepted;
 use super::error::StoreError;
 use super::reports::Taken;
-use crate::domain::account::Ends;
 use crate::domain::event::{DedupeKey, Event};
+use crate::domain::line::Place;
 use crate::domain::receipt::Report;
 
 /// Takes in what vendors send. See [`super::Store`] for the promises of every call.
@@ -30,7 +30,7 @@ pub trait Inbox: Send + Sync + 'static {
     fn accept(
         &self,
         event: Event,
-        ends: Ends,
+        place: Place,
         dedupe: Vec<DedupeKey>,
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Accepted, StoreError>>;
@@ -43,7 +43,7 @@ pub trait Inbox: Send + Sync + 'static {
     async fn quarantine(
         &self,
         event: Event,
-        ends: Ends,
+        place: Place,
         cause: String,
         dedupe: Vec<DedupeKey>,
         now: Timestamp,

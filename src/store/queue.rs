@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use super::error::StoreError;
 use super::terms::Terms;
 use super::{Claim, Compaction, LostTime, Verdict};
-use crate::domain::account::{Direction, Ends, Route};
+use crate::domain::account::{Direction, Route};
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::event::{Customer, EventId, TicketRef};
+use crate::domain::line::Place;
 use crate::domain::receipt::{Fate, Kept};
 
 /// Hands out work and takes its results back. See [`super::Store`] for the promises of every call.
@@ -61,9 +62,14 @@ pub trait Queue: Send + Sync + 'static {
     /// The conversations of these tickets, present and former, as far as they are known; in no order.
     async fn conversations_on(&self, tickets: &[TicketRef]) -> Result<Vec<(TicketRef, Conversation)>, StoreError>;
 
-    /// The key of this customer's conversation on this line: the key that a known name leads to, or else the key that
-    /// the customer's first text would make. Nothing is written.
-    async fn key_of(&self, customer: &Customer, ends: Ends, line: Option<&str>) -> Result<ConversationKey, StoreError>;
+    /// The key of this customer's conversation at this place, on the line whose address the carrier told: the key that a
+    /// known name leads to, or else the key that the customer's first text would make. Nothing is written.
+    async fn key_of(
+        &self,
+        customer: &Customer,
+        place: &Place,
+        told: Option<&str>,
+    ) -> Result<ConversationKey, StoreError>;
 
     /// Reports that are to be weighed by now, in the order in which they fell due.
     ///

@@ -13,9 +13,10 @@ use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::domain::account::AccountId;
 use crate::domain::event::{Event, EventKind, Unreadable};
 use crate::intake::signature::{self, Verified};
-use crate::intake::{Endpoint, Intake, IntakeOptions, RawWebhook, Reading, Refusal, fields};
+use crate::intake::{Endpoint, Intake, IntakeOptions, RawWebhook, Reading, Refusal, Senders, fields};
 use crate::vendors::{braze, zendesk};
 
 pub use crate::vendors::braze::currents::{
@@ -74,13 +75,20 @@ fn whole(webhook: &RawWebhook) -> Unreadable {
 ///
 /// The dedupe keys are those of the body alone, because the quarantined event holds those of the headers already.
 #[must_use]
-pub fn reread(unreadable: &Unreadable, received_at: Timestamp, options: &IntakeOptions) -> Intake {
-    let reading = match (Endpoint::of_path(&unreadable.path), STANDARD.decode(&unreadable.body)) {
-        (Some(endpoint), Ok(body)) => read_verified(&Verified::when_it_came(&body), &endpoint, options),
+pub fn reread(unreadable: &Unreadable, received_at: Timestamp, senders: &Senders) -> Intake {
+    let at = senders.at(&unreadable.path).and_then(|(account, endpoint)| Some((endpoint, senders.options(account)?)));
+    let reading = match (at, STANDARD.decode(&unreadable.body)) {
+        (Some((endpoint, options)), Ok(body)) => read_verified(&Verified::when_it_came(&body), &endpoint, options),
         (None, _) => Reading::unreadable("nothing is read at the path that it was posted to"),
         (_, Err(_)) => Reading::unreadable("the kept body is not base64"),
     };
     reading.into_intake(received_at, || unreadable.clone())
+}
+
+/// Why a readable text is kept for the operator: its line is not configured, and the carrier has no default line.
+#[must_use]
+pub fn no_line(carrier: AccountId) -> String {
+    format!("the text names no line of {carrier} that is configured, and {carrier} has no default line")
 }
 
 /// The path that a body is most likely meant for, by its keys alone. It serves people who try a body out; a real

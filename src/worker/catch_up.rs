@@ -231,7 +231,7 @@ impl Worker {
             let caught_up = Some(seen);
             let reply = AgentReply { ticket_id, comment_id, external_user_id: None, requester_id, caught_up };
             let event = Event { received_at: now, kind: EventKind::AgentReply(reply) };
-            if let Err(error) = self.store.accept(event, self.ends, ring.keys.clone(), now).await {
+            if let Err(error) = self.store.accept(event, self.ends.into(), ring.keys.clone(), now).await {
                 warn!(%error, "catch_up.not_stored: the next look will find it");
                 return false;
             }

@@ -3,11 +3,12 @@
 
 use jiff::Timestamp;
 
-use crate::domain::account::End;
+use crate::domain::account::{AccountId, End, Ends};
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, TicketId, UserId};
+use crate::domain::line::{Channel, OnLine, Place};
 use crate::store::{Claim, StoreError};
 use crate::vendors::http::Failure;
 use crate::vendors::zendesk::TicketView;
@@ -83,10 +84,16 @@ impl Worker {
                 let named = named.map(|id| Customer { external_id: Some(id.to_owned()), ..Customer::default() });
                 let behind = || customer_behind(ticket, &self.options.user_field);
                 let Some(customer) = named.or_else(behind) else { return Ok(false) };
-                let line = line_of(ticket, &customer);
-                let key = self.store.key_of(&customer, self.ends, line).await.map_err(retry)?;
+                let (carrier, line) = origin_of(ticket, &customer);
+                let carrier = carrier.unwrap_or(self.ends.carrier);
+                let place = self.lines.place(carrier, line, Channel::default());
+                let place = place.unwrap_or(Place { ends: Ends { carrier, ..self.ends }, line: OnLine::Alone });
+                // The ticket stands at this desk, also where its line goes to another by now.
+                let place = Place { ends: Ends { desk: self.ends.desk, ..place.ends }, ..place };
+                let key = self.store.key_of(&customer, &place, line).await.map_err(retry)?;
                 known = self.store.conversation(&key).await.map_err(retry)?;
                 learnt.changes.extend(line.map(|line| Change::Line(line.to_owned())));
+                learnt.ends = Some(place.ends);
                 learnt.changes.push(Change::Customer(customer));
                 key
             }
@@ -142,16 +149,18 @@ fn taken_up(
     changes
 }
 
-/// The line that the ticket's own key names behind the customer's id.
-fn line_of<'a>(ticket: &'a TicketView, customer: &Customer) -> Option<&'a str> {
-    let id = customer.external_id.as_deref().or(customer.carrier_id.as_deref())?;
-    ticket.external_id.as_deref()?.strip_prefix(id)?.strip_prefix('@')
+/// The carrier and the line's address that the ticket's own key names before and behind the customer's id.
+fn origin_of<'a>(ticket: &'a TicketView, customer: &Customer) -> (Option<AccountId>, Option<&'a str>) {
+    let Some(key) = ticket.external_id.as_deref() else { return (None, None) };
+    let (carrier, key) = AccountId::split(key);
+    let id = customer.external_id.as_deref().or(customer.carrier_id.as_deref());
+    let line = id.and_then(|id| key.strip_prefix(id)?.strip_prefix('@')).filter(|line| !line.is_empty());
+    (carrier, line)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::account::Ends;
     use crate::domain::conversation::TicketStatus;
     use crate::vendors::zendesk::UserView;
 

@@ -19,7 +19,7 @@ use super::context::{CommentText, Inbound};
 use super::in_force::render;
 use super::merged::Heir;
 use super::report::Learnt;
-use super::tickets::{is_merged, newest_first, own_comment, tagging_of, write_tags};
+use super::tickets::{is_merged, newest_first, own_comment, tagging_of, write_settings, write_tags};
 
 /// More steps than any way through the policy has; a longer way goes in a circle.
 const STEPS_MAX: usize = 24;
@@ -197,7 +197,10 @@ impl Worker {
             return Ok(Some(outcome));
         }
         let event = context.event.id;
-        let body = render(&self.mappings.for_opening(event, self.clock.now()), mapping, context)?;
+        let mut body = render(&self.mappings.for_opening(event, self.clock.now()), mapping, context)?;
+        if let Some(line) = self.line_for(inbound.claim.conversation.as_ref()) {
+            write_settings(&mut body, &line.tickets);
+        }
         match self.zendesk.create_ticket(&body, &event.to_string()).await {
             Ok(written) => {
                 self.mappings.opened(event);
@@ -396,7 +399,7 @@ impl Worker {
         };
         let Some((ticket, _)) = ticket.filter(|(_, status)| status.is_unsolved()) else { return Ok(nowhere()) };
         let note = Note::fact(ticket, Saying::of_keyword(keyword, word));
-        let words = self.mappings.current().say([&note]);
+        let words = self.mappings_for(claim).say([&note]);
         let status = (keyword != Keyword::OptOut).then_some(TicketStatus::Open);
         if let Some(outcome) = self.noted_before(claim, ticket).await? {
             return Ok(Some(outcome));

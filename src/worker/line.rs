@@ -2,13 +2,19 @@
 //! in place of one that is no longer configured.
 
 use crate::domain::cause;
-use crate::domain::conversation::Conversation;
+use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Outcome;
-use crate::domain::line::Line;
+use crate::domain::event::Customer;
+use crate::domain::find::Search;
+use crate::domain::line::{Channel, Line, Place};
 use crate::domain::parts::Cut;
-use crate::store::Claim;
+use crate::mapping::Mappings;
+use crate::store::{Claim, StoreError};
 
 use super::Worker;
+
+/// As many conversations of one customer are looked at: far more than a brand has lines.
+const LINES_MAX: usize = 100;
 
 impl Worker {
     /// The line of the claim's conversation.
@@ -26,6 +32,32 @@ impl Worker {
         let address = conversation.and_then(|known| known.line.as_deref());
         let channel = conversation.map(|known| known.channel).unwrap_or_default();
         self.lines.of(self.ends.carrier, address, channel)
+    }
+
+    /// The mappings in force, which write notes in the language of the claim's line.
+    pub(super) fn mappings_for(&self, claim: &Claim) -> Mappings {
+        let current = self.mappings.current();
+        let language = self.line_for(claim.conversation.as_ref()).and_then(|line| line.agent_language.as_deref());
+        match language {
+            // The configuration knows the languages of the shipped mappings, and others may lack one.
+            Some(language) => current.clone().in_language(language).unwrap_or(current),
+            None => current,
+        }
+    }
+
+    /// The place of a customer's text on the line of this address.
+    pub(super) fn place_on(&self, address: Option<&str>) -> Place {
+        self.lines.place(self.ends.carrier, address, Channel::default()).unwrap_or_else(|| self.ends.into())
+    }
+
+    /// The keys of a customer's conversations over this carrier: the base key, and those on further lines.
+    pub(super) async fn keys_of(&self, customer: &Customer) -> Result<Vec<ConversationKey>, StoreError> {
+        let base = self.store.key_of(customer, &self.ends.into(), None).await?;
+        let found = self.store.find_conversations(Some(Search::Key(base.0.clone())), None, LINES_MAX).await?;
+        let on_lines = found.items.into_iter().map(|conversation| conversation.key);
+        let on_lines = on_lines.filter(|key| key.0.strip_prefix(&base.0).is_some_and(|rest| rest.starts_with('@')));
+        let on_lines: Vec<ConversationKey> = on_lines.collect();
+        Ok(std::iter::once(base).chain(on_lines).collect())
     }
 
     /// How a text of this conversation is cut in parts.

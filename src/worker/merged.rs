@@ -27,20 +27,21 @@ impl Worker {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         let failed = |failure| self.outcome(failure, End::Desk);
         let Some(customer) = customer_behind(view, &self.options.user_field) else { return Ok(false) };
-        let key = self.store.key_of(&customer, self.ends, None).await.map_err(retry)?;
-        let known = self.store.conversation(&key).await.map_err(retry)?;
-        let Some(lost) = known.and_then(|known| known.ticket) else { return Ok(false) };
-        let is_merged = match self.zendesk.ticket(lost.id).await {
-            Ok(lost) => is_merged(&lost) && lost.requester_id == view.requester_id,
-            Err(Failure::NotFound { .. }) => false,
-            Err(failure) => return Err(failed(failure)),
-        };
-        let heir = if is_merged { self.named_heir(lost.id).await.map_err(failed)? } else { None };
-        if heir.is_none_or(|heir| heir.id != view.id) {
-            return Ok(false);
+        for key in self.keys_of(&customer).await.map_err(retry)? {
+            let known = self.store.conversation(&key).await.map_err(retry)?;
+            let Some(lost) = known.and_then(|known| known.ticket) else { continue };
+            let is_merged = match self.zendesk.ticket(lost.id).await {
+                Ok(lost) => is_merged(&lost) && lost.requester_id == view.requester_id,
+                Err(Failure::NotFound { .. }) => false,
+                Err(failure) => return Err(failed(failure)),
+            };
+            let heir = if is_merged { self.named_heir(lost.id).await.map_err(failed)? } else { None };
+            if heir.is_some_and(|heir| heir.id == view.id) {
+                self.tag(view).await?;
+                return Ok(true);
+            }
         }
-        self.tag(view).await?;
-        Ok(true)
+        Ok(false)
     }
 
     /// Gives the ticket the tag of text conversations, where it lacks it.

@@ -10,7 +10,6 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::domain::account::Ends;
 use crate::domain::alarm::Notice;
 use crate::domain::arrival;
 use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription, TicketStatus};
@@ -66,7 +65,7 @@ impl Crew {
             if stop.is_cancelled() {
                 break;
             }
-            let fate = match self.at_carrier(Ends::FIRST.carrier) {
+            let fate = match self.at_carrier(kept.report.carrier) {
                 Some(worker) => worker.fate_of(kept, now).await?,
                 // Nothing more can be learnt of it; the operator sees it.
                 None => Fate::Unbound,
@@ -149,6 +148,7 @@ impl Worker {
                 ..DeliveryFilter::default()
             };
             let known = self.store.deliveries(filter).await?.items.into_iter().filter(is_sent);
+            let known = known.filter(|delivery| delivery.ends.carrier == self.ends.carrier);
             let known = known.filter_map(|delivery| Some((delivery.part_under(dispatch)?, delivery.id)));
             if let Some((part, id)) = receipt::only(known) {
                 return Ok(self.store.delivery(id).await?.map(|(delivery, event)| (delivery, event, part)));
@@ -220,11 +220,7 @@ impl Worker {
         if report.customer.external_id.is_none() && report.customer.carrier_id.is_none() {
             return Ok(Vec::new());
         }
-        let base = self.store.key_of(&report.customer, self.ends, None).await?;
-        let found = self.store.find_conversations(Some(Search::Key(base.0.clone())), None, LOOKED_AT).await?;
-        let on_lines = found.items.into_iter().map(|conversation| conversation.key);
-        let on_lines = on_lines.filter(|key| key.0.strip_prefix(&base.0).is_some_and(|rest| rest.starts_with('@')));
-        Ok(std::iter::once(base.clone()).chain(on_lines).collect())
+        self.keys_of(&report.customer).await
     }
 
     /// Finds the webhook's text that a report tells of, each for one report; a text of which no webhook came is taken in, or
@@ -244,7 +240,7 @@ impl Worker {
         if self.options.currents_backfill {
             info!("report.taken_in: a text of a customer's came by no webhook and is taken in from its report");
             let event = Event { received_at: now, kind: EventKind::CustomerText(text.clone()) };
-            return Ok(Fate::TakenIn { event: Box::new(event), ends: self.ends });
+            return Ok(Fate::TakenIn { event: Box::new(event), place: self.place_on(text.line.as_deref()) });
         }
         warn!(
             report = kept.number,
@@ -311,7 +307,8 @@ impl Worker {
         if report.customer.external_id.is_none() && report.customer.carrier_id.is_none() {
             return Ok(Fate::Over);
         }
-        let key = self.store.key_of(&report.customer, self.ends, report.line.as_deref()).await?;
+        let place = self.place_on(report.line.as_deref());
+        let key = self.store.key_of(&report.customer, &place, report.line.as_deref()).await?;
         let Some(known) = self.store.conversation(&key).await? else { return Ok(Fate::Over) };
         // The report's time is cut to the second.
         let is_newer =

@@ -1,5 +1,6 @@
 //! The report of an attempt: its outcome and the knowledge gained on the way. It never decides the next step.
 
+use crate::domain::account::Ends;
 use crate::domain::conversation::{Change, ConversationKey};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Event, EventId};
@@ -21,6 +22,8 @@ pub(super) struct Learnt {
     /// Further events, each for the end of its own lane.
     pub(super) besides: Vec<Event>,
     pub(super) belongs_to: Option<ConversationKey>,
+    /// The accounts of that conversation, should it be a new one.
+    pub(super) ends: Option<Ends>,
     pub(super) parts_sent: Option<u32>,
     /// The claimed deliveries that are rightly not done although others are, each with the reason.
     pub(super) dropped: Vec<(EventId, String)>,

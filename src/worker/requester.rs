@@ -105,8 +105,12 @@ impl Worker {
             return Ok(true);
         }
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
-        let key = self.store.key_of(&named, self.ends, None).await.map_err(retry)?;
-        Ok(self.store.conversation(&key).await.map_err(retry)?.is_some())
+        for key in self.keys_of(&named).await.map_err(retry)? {
+            if self.store.conversation(&key).await.map_err(retry)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(super) fn completion_of(&self, user: &UserView, customer: &Customer) -> Completion {

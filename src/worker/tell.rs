@@ -53,7 +53,7 @@ impl Worker {
         }
         let ids: Vec<EventId> = kept.iter().map(|(work, _)| work.delivery.id).collect();
         let notes: Vec<&Note> = kept.iter().map(|(_, note)| *note).collect();
-        let words = self.mappings.current().say(notes.iter().copied());
+        let words = self.mappings_for(claim).say(notes.iter().copied());
         let ticket = first.ticket_id;
         let body = self.render(Name::FailureNote, &context::internal(claim, ticket, &notes, &words, &ids))?;
         let written = self.zendesk.note_on_ticket(ticket, &body).await;

@@ -47,7 +47,7 @@ async fn with_dead_letters(store: &SledStore) {
                 caught_up: None,
             };
             let event = Event { received_at: now, kind: EventKind::AgentReply(reply) };
-            store.accept(event, Ends::FIRST, Vec::new(), now)
+            store.accept(event, Ends::FIRST.into(), Vec::new(), now)
         });
         assert!(join_all(accepted).await.iter().all(Result::is_ok));
     }

@@ -153,7 +153,7 @@ async fn a_note_that_the_version_before_has_stored_is_written_as_it_is() {
     let text = "Your reply (comment 7) was not texted to the customer: {{ cause }} & more.";
     let note = Note { ticket_id: TicketId(ticket), says: Says::Words { text: text.into() }, tells: Tells::Fact };
     let event = Event { received_at: bridge.clock.now(), kind: EventKind::Note(note) };
-    store.accept(event, Ends::FIRST, Vec::new(), bridge.clock.now()).await.unwrap();
+    store.accept(event, Ends::FIRST.into(), Vec::new(), bridge.clock.now()).await.unwrap();
     store.close().await;
     drop(store);
     bridge.run().await;

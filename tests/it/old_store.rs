@@ -177,9 +177,10 @@ async fn every_id_names_what_it_named(old: &Old) {
         let key = DedupeKey::Dispatch { campaign: "c".into(), dispatch: "hello ada".into(), customer: "u".into() };
         let note = Note { ticket_id: TicketId(1), says: Says::Words { text: "anything".into() }, tells: Tells::Fact };
         let event = Event { received_at: start_of_time(), kind: EventKind::Note(note) };
-        let again = store.accept(event.clone(), Ends::FIRST, vec![key], start_of_time()).await;
+        let again = store.accept(event.clone(), Ends::FIRST.into(), vec![key], start_of_time()).await;
         assert_eq!(again, Ok(Accepted::Duplicate(all[0].id)), "and so do the dedupe keys");
-        let Ok(Accepted::New(fresh)) = store.accept(event, Ends::FIRST, Vec::new(), start_of_time()).await else {
+        let Ok(Accepted::New(fresh)) = store.accept(event, Ends::FIRST.into(), Vec::new(), start_of_time()).await
+        else {
             panic!("new")
         };
         assert_eq!(fresh.epoch, epoch);

@@ -262,8 +262,10 @@ async fn a_body_whose_own_keys_are_its_own_is_read_again_all_the_same() {
         body: STANDARD.encode(&body),
     };
     let event = Event { received_at: start_of_time(), kind: EventKind::Unreadable(kept) };
-    let kept =
-        store.quarantine(event, Ends::FIRST, "unreadable".to_owned(), vec![key()], start_of_time()).await.unwrap();
+    let kept = store
+        .quarantine(event, Ends::FIRST.into(), "unreadable".to_owned(), vec![key()], start_of_time())
+        .await
+        .unwrap();
     let Accepted::New(id) = kept else { panic!("{kept:?}") };
     let store: Arc<dyn Store> = Arc::new(store);
     let url = operator_over(Arc::clone(&store)).await;

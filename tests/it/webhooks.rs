@@ -19,7 +19,7 @@ use tandem::domain::account::Ends;
 use tandem::domain::delivery::Transition;
 use tandem::domain::inbound::Arrivals;
 use tandem::http::{Inbound, PublicState, public_router};
-use tandem::intake::IntakeOptions;
+use tandem::intake::{IntakeOptions, Senders};
 use tandem::sandbox::SandboxOptions;
 use tandem::sandbox::zendesk::TicketStatus;
 use tandem::store::embedded::memory::{Medium, MemoryStore};
@@ -166,7 +166,7 @@ pub(crate) async fn raw(bridge: &TestBridge, request: &[u8]) -> String {
 }
 
 /// The secrets by which the bridge of these tests verifies.
-pub(crate) fn intake_options() -> watch::Receiver<Arc<IntakeOptions>> {
+pub(crate) fn intake_options() -> watch::Receiver<Arc<Senders>> {
     let options = IntakeOptions {
         zendesk_secrets: vec![SecretString::from(secret())],
         zendesk_tolerance: Duration::from_secs(600),
@@ -174,7 +174,7 @@ pub(crate) fn intake_options() -> watch::Receiver<Arc<IntakeOptions>> {
         user_field: "braze_external_id".to_owned(),
         currents: Default::default(),
     };
-    watch::channel(Arc::new(options)).1
+    watch::channel(Arc::new(options.into())).1
 }
 
 /// An account of webhooks without any entry.

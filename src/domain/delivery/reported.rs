@@ -93,6 +93,7 @@ impl Delivery {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::Ends;
     use crate::domain::delivery::receipt_of;
     use crate::domain::delivery::tests::pending;
 
@@ -138,6 +139,7 @@ mod tests {
             campaign: None,
             dispatch: Some("z".into()),
             line: None,
+            carrier: Ends::FIRST.carrier,
             what: Reported::Sent { mark: None },
         };
         assert_eq!(reported.next_reported_part(), 1);

@@ -17,6 +17,7 @@ fn report(second: i64, dispatch: &str, what: Reported) -> Report {
         campaign: None,
         dispatch: Some(dispatch.to_owned()).filter(|dispatch| !dispatch.is_empty()),
         line: None,
+        carrier: Ends::FIRST.carrier,
         what,
     }
 }

@@ -81,6 +81,7 @@ mod tests {
                 campaign: None,
                 dispatch: None,
                 line: None,
+                carrier: crate::domain::account::Ends::FIRST.carrier,
                 what,
             };
             text.add_report(part, &report);

@@ -13,6 +13,7 @@ use crate::domain::answer::Answers;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Arrived, Delivery, State as Standing, Transition};
 use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
+use crate::domain::line::Place;
 use crate::domain::operator::{Order, PAUSE_REASON_MAX_CHARS, PauseTerms, Seen, digest};
 use crate::domain::parts::{self, Cut};
 use crate::http::OperatorState;
@@ -89,7 +90,7 @@ pub(in crate::http) async fn delivery(state: &OperatorState, id: EventId) -> Res
 pub(in crate::http) async fn redrive(state: &OperatorState, id: EventId, order: &Order) -> Result<(), StoreError> {
     let transition = match state.store.delivery(id).await? {
         Some((delivery, event)) if matches!(delivery.state, Standing::Quarantined { .. }) => {
-            read_again(state, id, event, delivery.ends).await?
+            read_again(state, id, event).await?
         }
         Some(_) | None => Transition::Redrive,
     };
@@ -165,17 +166,21 @@ pub(in crate::http) async fn answers(state: &OperatorState, id: EventId, order: 
 
 /// Reads a quarantined body again, after a change of the bridge or its configuration. A readable body is accepted as an
 /// event of its own and settled with that event's name. An unreadable body stays quarantined.
-async fn read_again(state: &OperatorState, id: EventId, event: Event, ends: Ends) -> Result<Transition, StoreError> {
+async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<Transition, StoreError> {
     let unchanged = |reason: String| StoreError::Illegal(IllegalMove { id, reason });
     let EventKind::Unreadable(kept) = &event.kind else {
         return Err(unchanged("this is no kept body".to_owned()));
     };
-    let options = Arc::clone(&state.intake.borrow());
-    let reason = match sources::reread(kept, event.received_at, &options) {
-        Intake::Event { event, dedupe } => match take_in(state, id, event, ends, dedupe).await? {
-            Accepted::New(new) | Accepted::Duplicate(new) => format!("read again as {new}"),
-            Accepted::Echo => "read again: our own comment coming back".to_owned(),
-        },
+    let senders = Arc::clone(&state.intake.borrow());
+    let reason = match sources::reread(kept, event.received_at, &senders) {
+        Intake::Event { event, dedupe } => {
+            let account = senders.at(&kept.path).map_or(Ends::FIRST.desk, |(account, _)| account);
+            let place = senders.place(account, &event.kind).ok_or_else(|| unchanged(sources::no_line(account)))?;
+            match take_in(state, id, event, place, dedupe).await? {
+                Accepted::New(new) | Accepted::Duplicate(new) => format!("read again as {new}"),
+                Accepted::Echo => "read again: our own comment coming back".to_owned(),
+            }
+        }
         Intake::Ignored { reason } => format!("read again: nothing to do ({reason})"),
         Intake::Quarantined { cause, .. } => return Err(unchanged(format!("it still cannot be read: {cause}"))),
         Intake::Refused { why } => return Err(unchanged(format!("it is not authentic: {why}"))),
@@ -189,14 +194,14 @@ async fn take_in(
     state: &OperatorState,
     id: EventId,
     event: Event,
-    ends: Ends,
+    place: Place,
     mut dedupe: Vec<DedupeKey>,
 ) -> Result<Accepted, StoreError> {
     let own = DedupeKey::SignedRequest(format!("read again: {id}"));
     dedupe.push(own.clone());
-    match state.store.accept(event.clone(), ends, dedupe, state.clock.now()).await? {
+    match state.store.accept(event.clone(), place.clone(), dedupe, state.clock.now()).await? {
         Accepted::Duplicate(holder) if holder == id => {
-            state.store.accept(event, ends, vec![own], state.clock.now()).await
+            state.store.accept(event, place, vec![own], state.clock.now()).await
         }
         accepted @ (Accepted::New(_) | Accepted::Duplicate(_) | Accepted::Echo) => Ok(accepted),
     }
@@ -244,8 +249,8 @@ pub(in crate::http) async fn discard_step(
 async fn read_all_again(state: &OperatorState, ids: &[EventId], order: &Order) -> Result<Moves, StoreError> {
     let mut moves = Moves::default();
     for id in ids {
-        let Some((delivery, event)) = state.store.delivery(*id).await? else { continue };
-        let moved = match read_again(state, *id, event, delivery.ends).await {
+        let Some((_, event)) = state.store.delivery(*id).await? else { continue };
+        let moved = match read_again(state, *id, event).await {
             Ok(transition) => state.store.operate(*id, transition, order).await,
             Err(error) => Err(error),
         };

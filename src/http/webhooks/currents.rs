@@ -13,14 +13,13 @@ use http::StatusCode;
 use jiff::Timestamp;
 
 use super::handling::{Answer, HandlerState, Obstacle, Share, read_body};
-use crate::domain::account::Ends;
+use crate::domain::account::{AccountId, End};
 use crate::domain::inbound::{Door, Otherwise};
 use crate::domain::receipt::Report;
 use crate::http::answers::Batch as Told;
 use crate::http::connections;
-use crate::http::error::{json_answer, panic_caught};
-use crate::intake::CurrentsOptions;
-use crate::intake::{Endpoint, RawWebhook};
+use crate::http::error::{self, json_answer, panic_caught, unknown_path};
+use crate::intake::{CurrentsOptions, Endpoint, RawWebhook, Refusal};
 use crate::store::Accepted;
 use crate::store::Taken;
 use crate::vendors::sources::{self, BATCH_MAX_BYTES, Batch};
@@ -35,13 +34,26 @@ struct Outcome {
     taken: Taken,
 }
 
-pub(super) async fn take(State(handler): State<Arc<HandlerState>>, mut request: Request) -> Response {
-    panic_caught(take_in(&handler, &mut request), &handler.state.clock).await
+/// The Braze account that the path names.
+fn carrier(handler: &HandlerState, request: &Request) -> Option<AccountId> {
+    let named = super::named(handler, request, "/currents");
+    named.filter(|(_, end)| *end == End::Carrier).map(|(account, _)| account)
 }
 
-async fn take_in(handler: &HandlerState, request: &mut Request) -> Response {
+pub(super) async fn take(State(handler): State<Arc<HandlerState>>, mut request: Request) -> Response {
+    match carrier(&handler, &request) {
+        Some(account) => panic_caught(take_in(&handler, account, &mut request), &handler.state.clock).await,
+        None => unknown_path().await,
+    }
+}
+
+pub(super) async fn wrong_method(State(handler): State<Arc<HandlerState>>, request: Request) -> Response {
+    if carrier(&handler, &request).is_some() { error::wrong_method().await } else { unknown_path().await }
+}
+
+async fn take_in(handler: &HandlerState, account: AccountId, request: &mut Request) -> Response {
     let door = Door::Currents;
-    let taken = tokio::time::timeout(handler.patience, receive(handler, request)).await;
+    let taken = tokio::time::timeout(handler.patience, receive(handler, account, request)).await;
     let slow = || Obstacle::new("store_slow", "the batch was not stored in time").into();
     match taken.unwrap_or_else(|_| Err(slow())) {
         Ok(outcome) => {
@@ -64,8 +76,9 @@ async fn take_in(handler: &HandlerState, request: &mut Request) -> Response {
     }
 }
 
-async fn receive(handler: &HandlerState, request: &mut Request) -> Result<Outcome, Answer> {
-    let options = Arc::clone(&handler.state.intake.borrow());
+async fn receive(handler: &HandlerState, account: AccountId, request: &mut Request) -> Result<Outcome, Answer> {
+    let senders = Arc::clone(&handler.state.intake.borrow());
+    let options = senders.options(account).ok_or(Answer::Refused(Refusal::WrongToken.name()))?;
     let (parts, body) = std::mem::take(request).into_parts();
     if body.size_hint().lower() > BATCH_MAX_BYTES as u64 {
         return Err(Answer::TooLarge(BATCH_MAX));
@@ -84,12 +97,12 @@ async fn receive(handler: &HandlerState, request: &mut Request) -> Result<Outcom
         received_at: now,
     };
     match sources::read_batch(&webhook, &options.currents).map_err(|why| Answer::Refused(why.name()))? {
-        Ok(batch) => keep(handler, batch, &options.currents, now).await,
+        Ok(batch) => keep(handler, batch.of(account), &options.currents, now).await,
         Err(cause) => {
             let kept = handler
                 .state
                 .store
-                .quarantine(sources::kept_whole(&webhook), Ends::FIRST, cause, Vec::new(), now)
+                .quarantine(sources::kept_whole(&webhook), senders.ends(account).into(), cause, Vec::new(), now)
                 .await;
             match kept.map_err(Obstacle::from)? {
                 Accepted::New(id) | Accepted::Duplicate(id) => Err(Answer::Quarantined(id)),
@@ -111,7 +124,7 @@ async fn keep(
     let (mut ours, others): (Vec<Report>, Vec<Report>) =
         outbound.into_iter().partition(|report| report.is_of(&options.campaigns));
     let (inbound, elsewhere): (Vec<Report>, Vec<Report>) =
-        inbound.into_iter().partition(|report| is_our_line(report.line.as_deref(), options.line.as_deref(), &lines));
+        inbound.into_iter().partition(|report| is_our_line(report.line.as_deref(), options, &lines));
     ours.extend(inbound);
     let mut taken = Taken::default();
     if !ours.is_empty() || !others.is_empty() {
@@ -121,14 +134,12 @@ async fn keep(
     Ok(Outcome { events, taken })
 }
 
-/// Whether a customer wrote to this bridge: on the line of the configuration, or else on one that webhooks have told of.
-/// Where none is known, every line may be ours.
-fn is_our_line(line: Option<&str>, configured: Option<&str>, told: &[String]) -> bool {
-    match (line, configured) {
-        (Some(line), Some(configured)) => line == configured,
-        (Some(line), None) => told.is_empty() || told.iter().any(|told| told == line),
-        (None, _) => true,
-    }
+/// Whether a customer wrote to this bridge: on a line of the configuration, or else on one that webhooks have told of.
+/// Where the default line's address is not known, every line may be ours.
+fn is_our_line(line: Option<&str>, options: &CurrentsOptions, told: &[String]) -> bool {
+    let Some(line) = line else { return true };
+    let is_told = || told.is_empty() || told.iter().any(|told| told == line);
+    options.lines.iter().any(|ours| ours == line) || !options.names_all && is_told()
 }
 
 fn count(handler: &HandlerState, outcome: &Outcome) {
@@ -159,7 +170,9 @@ mod tests {
             (Some("b"), None, &[], true),
             (None, Some("a"), &told, true),
         ] {
-            assert_eq!(is_our_line(line, configured, told), ours, "{line:?} {configured:?}");
+            let lines = configured.into_iter().map(str::to_owned).collect();
+            let options = CurrentsOptions { lines, names_all: configured.is_some(), ..CurrentsOptions::default() };
+            assert_eq!(is_our_line(line, &options, told), ours, "{line:?} {configured:?}");
         }
     }
 }

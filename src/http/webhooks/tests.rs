@@ -11,10 +11,11 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::clock::Clock;
+use crate::domain::account::Ends;
 use crate::http::memory::SHARE_BYTES;
 use crate::http::testing::{ScriptedStore, body_json, id, noon, unchanging, untouched};
 use crate::http::{Memory, public_router};
-use crate::intake::IntakeOptions;
+use crate::intake::{IntakeOptions, Senders};
 use crate::telemetry::{Metrics, Readiness};
 use crate::vendors::zendesk::signature::zendesk_signature;
 
@@ -34,13 +35,13 @@ const SEND: &str = r#"{"campaign_id":"c1","recipients":[{"external_user_id":"cus
 fn state(store: Arc<ScriptedStore>) -> PublicState {
     PublicState {
         store,
-        intake: unchanging(IntakeOptions {
+        intake: unchanging(Senders::from(IntakeOptions {
             zendesk_secrets: vec![SecretString::from(SECRET)],
             zendesk_tolerance: Duration::from_secs(600),
             braze_tokens: vec![SecretString::from(TOKEN)],
             user_field: "braze_external_id".into(),
             currents: Default::default(),
-        }),
+        })),
         clock: Clock::manual(noon(), 1),
         metrics: Arc::new(Metrics::default()),
         inbound: untouched(),
@@ -399,7 +400,7 @@ async fn who_waits_for_the_store_holds_nothing_of_the_request() {
     let held = Arc::new(());
     let mut request = braze_request("POST", "/webhooks/braze", TEXT);
     request.extensions_mut().insert(Arc::clone(&held));
-    let mut answer = Box::pin(take(Arc::new(desk), Endpoint::Braze, request));
+    let mut answer = Box::pin(take(Arc::new(desk), Ends::FIRST.carrier, Endpoint::Braze, request));
     assert!((&mut answer).now_or_never().is_none(), "it waits for the store");
     assert_eq!(Arc::strong_count(&held), 1);
     // Each waiting sender has one, and a processor's cache holds few large ones.

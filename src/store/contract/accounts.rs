@@ -16,7 +16,7 @@ fn key(name: &str) -> ConversationKey {
 }
 
 async fn accept_at(store: &impl Store, event: Event, ends: Ends, dedupe: Vec<DedupeKey>) -> Accepted {
-    store.accept(event, ends, dedupe, at(0)).await.unwrap()
+    store.accept(event, ends.into(), dedupe, at(0)).await.unwrap()
 }
 
 pub(crate) async fn two_accounts_share_no_key<B: Home>() {

@@ -85,7 +85,7 @@ pub(crate) async fn a_conversation_is_found_by_what_is_known_of_it<B: Home>() {
 
     // Two conversations lose their deliveries: they come last, in the order of their keys.
     drain(&store, DESK, at(3)).await;
-    let late = store.accept(text("adam", "late"), Ends::FIRST, Vec::new(), at(900)).await;
+    let late = store.accept(text("adam", "late"), Ends::FIRST.into(), Vec::new(), at(900)).await;
     assert!(matches!(late, Ok(Accepted::New(_))));
     store.expire(at(1_000), seconds(500), seconds(500)).await.unwrap();
     let (mut keys, mut after) = (Vec::new(), None);
@@ -110,7 +110,9 @@ pub(crate) async fn a_list_shows_what_its_filter_wants<B: Home>() {
         (30, vec![], text_from(customer("bob", "+15555550244", ("Bob", "N")), None, "Hello")),
         (40, vec![], doorbell(8)),
     ] {
-        let Ok(Accepted::New(id)) = store.accept(event, Ends::FIRST, dedupe, at(second)).await else { panic!("new") };
+        let Ok(Accepted::New(id)) = store.accept(event, Ends::FIRST.into(), dedupe, at(second)).await else {
+            panic!("new")
+        };
         if ids.is_empty() {
             let known = vec![Change::Ticket(TicketId(7), TicketStatus::Open, at(1))];
             store.learn(&key("ada"), known, at(1)).await.unwrap();

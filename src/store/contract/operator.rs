@@ -50,7 +50,7 @@ async fn dead_letters(store: &impl Store, count: usize, customers: usize) {
     for n in (0..count).collect::<Vec<_>>().chunks(customers) {
         let accepted = n.iter().map(|n| {
             let event = text(&format!("c{}", n % customers), &n.to_string());
-            store.accept(event, Ends::FIRST, Vec::new(), at(0))
+            store.accept(event, Ends::FIRST.into(), Vec::new(), at(0))
         });
         join_all(accepted).await.into_iter().for_each(|answer| assert!(matches!(answer, Ok(Accepted::New(_)))));
     }
@@ -71,7 +71,7 @@ pub(crate) async fn many_dead_letters_go_back_in_order<B: Home>() {
     let (count, customers) = (2_000, 100);
     dead_letters(&store, count, customers).await;
     assert_eq!(store.counts().by_state["dead"], count as u64);
-    let late = store.accept(text("c0", "late"), Ends::FIRST, Vec::new(), at(5)).await.unwrap();
+    let late = store.accept(text("c0", "late"), Ends::FIRST.into(), Vec::new(), at(5)).await.unwrap();
     let (moved, refused, steps) = move_all(&store, all_that_are("dead", at(4)), Transition::Redrive).await;
     assert_eq!((moved, refused), (count as u64, 0));
     assert!(steps >= 8, "in steps: {steps}");
@@ -158,7 +158,7 @@ async fn kept_body(store: &impl Store, body: &str) -> EventId {
         body: STANDARD.encode(body),
     });
     let event = Event { received_at: at(0), kind };
-    match store.quarantine(event, Ends::FIRST, "no JSON".into(), Vec::new(), at(0)).await {
+    match store.quarantine(event, Ends::FIRST.into(), "no JSON".into(), Vec::new(), at(0)).await {
         Ok(Accepted::New(id)) => id,
         other => panic!("not kept: {other:?}"),
     }

@@ -20,6 +20,7 @@ fn report(id: &str, dispatch: Option<&str>, what: Reported) -> Report {
         campaign: Some("c-reply".into()),
         dispatch: dispatch.map(str::to_owned),
         line: None,
+        carrier: Ends::FIRST.carrier,
         what,
     }
 }
@@ -47,7 +48,7 @@ async fn sending<S: Store>(store: &S) -> Claim {
         written_at: None,
     };
     let event = Event { received_at: at(90), kind: EventKind::PhoneText(text) };
-    store.accept(event, Ends::FIRST, Vec::new(), at(90)).await.unwrap();
+    store.accept(event, Ends::FIRST.into(), Vec::new(), at(90)).await.unwrap();
     store.claim(PHONE, at(91), Terms::merging(1)).await.unwrap().unwrap()
 }
 
@@ -173,7 +174,7 @@ pub(crate) async fn a_text_is_taken_in_from_a_report_or_from_its_webhook_and_not
     let kept = due(&store, at(701)).await;
     for kept in &kept {
         store
-            .weigh(kept.number, Fate::TakenIn { event: Box::new(event("ok", 701)), ends: Ends::FIRST }, at(701))
+            .weigh(kept.number, Fate::TakenIn { event: Box::new(event("ok", 701)), place: Ends::FIRST.into() }, at(701))
             .await
             .unwrap();
     }
@@ -186,7 +187,7 @@ pub(crate) async fn a_text_is_taken_in_from_a_report_or_from_its_webhook_and_not
     for (n, words, is_known) in
         [("w1", "ok", true), ("w1", "ok", true), ("w2", " ok", true), ("w3", "ok", false), ("w4", "no", false)]
     {
-        let answer = store.accept(event(words, 800), Ends::FIRST, vec![key(n)], at(800)).await.unwrap();
+        let answer = store.accept(event(words, 800), Ends::FIRST.into(), vec![key(n)], at(800)).await.unwrap();
         assert_eq!(matches!(answer, Accepted::Duplicate(_)), is_known, "{n}");
     }
     assert_eq!(store.deliveries(all()).await.unwrap().total, 4);
@@ -196,7 +197,7 @@ pub(crate) async fn an_end_of_a_subscription_is_learnt_with_its_note_and_a_later
     let home = H::new().await;
     let store = home.open(StoreLimits::default(), at(0)).await;
     let customer = Customer { external_id: Some("ada".into()), ..Customer::default() };
-    let key = store.key_of(&customer, Ends::FIRST, None).await.unwrap();
+    let key = store.key_of(&customer, &Ends::FIRST.into(), None).await.unwrap();
     let claim = sending(&store).await;
     let changes = vec![Change::Customer(customer)];
     store.record(&claim, Verdict { changes, ..Verdict::default() }, at(92)).await.unwrap();

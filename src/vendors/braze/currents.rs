@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::domain::account::{AccountId, Ends};
 use crate::domain::conversation::Keyword;
 use crate::domain::event::{Customer, CustomerText, TicketFields};
 use crate::domain::phone;
@@ -42,6 +43,15 @@ pub struct Batch {
     pub reports: Vec<Report>,
     /// How many other events there were.
     pub passed_over: u64,
+}
+
+impl Batch {
+    /// The batch as this carrier's.
+    #[must_use]
+    pub fn of(mut self, carrier: AccountId) -> Self {
+        self.reports.iter_mut().for_each(|report| report.carrier = carrier);
+        self
+    }
 }
 
 /// Whether the headers present one of the connector's tokens.
@@ -117,6 +127,7 @@ fn report(event: &Map<String, Value>, received_at: Timestamp) -> Option<Report> 
         campaign: event.word("campaign_id"),
         dispatch: event.word("dispatch_id"),
         line: event.word("subscription_group_id"),
+        carrier: Ends::FIRST.carrier,
         what,
     })
 }

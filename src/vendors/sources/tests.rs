@@ -956,15 +956,15 @@ fn what_was_quarantined_can_be_read_again() {
     let EventKind::Unreadable(kept) = event.kind else { panic!() };
     assert_eq!(kept.content_type.as_deref(), Some("application/JSON"));
     let mended = IntakeOptions { user_field: "braze_id_field".into(), ..options() };
-    let Intake::Event { event, dedupe } = reread(&kept, now(), &mended) else { panic!() };
+    let Intake::Event { event, dedupe } = reread(&kept, now(), &mended.clone().into()) else { panic!() };
     assert_eq!(event.kind.name(), KindName::CustomerText);
     assert_eq!(dedupe, []);
     // Without the mend, it stays quarantined.
-    let Intake::Quarantined { event, .. } = reread(&kept, now(), &options()) else { panic!() };
+    let Intake::Quarantined { event, .. } = reread(&kept, now(), &options().into()) else { panic!() };
     assert_eq!(event.kind, EventKind::Unreadable(kept.clone()));
     // And a store that gives back another value does no harm.
     for broken in [Unreadable { body: "!".into(), ..kept.clone() }, Unreadable { path: "/x".into(), ..kept.clone() }] {
-        assert!(matches!(reread(&broken, now(), &mended), Intake::Quarantined { .. }));
+        assert!(matches!(reread(&broken, now(), &mended.clone().into()), Intake::Quarantined { .. }));
     }
 }
 

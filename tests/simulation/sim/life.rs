@@ -12,13 +12,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use tandem::domain::account::{AccountId, Direction, Ends, Route};
+use tandem::domain::account::{AccountId, Direction, Route};
 use tandem::domain::answer::Answers;
 use tandem::domain::conversation::{Change, Conversation, ConversationKey};
 use tandem::domain::delivery::{Arrived, Delivery, Transition};
 use tandem::domain::event::{Customer, DedupeKey, Event, EventId, EventKind, TicketRef};
 use tandem::domain::find::Search;
 use tandem::domain::inbound::Arrivals;
+use tandem::domain::line::Place;
 use tandem::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use tandem::domain::receipt::{Fate, Kept, Report};
 use tandem::store::{
@@ -78,7 +79,7 @@ impl Inbox for MortalStore {
     fn accept(
         &self,
         mut event: Event,
-        _ends: Ends,
+        place: Place,
         mut dedupe: Vec<DedupeKey>,
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Accepted, StoreError>> {
@@ -93,14 +94,14 @@ impl Inbox for MortalStore {
             let lies = self.is(Broken::AcknowledgesBeforeAppending)
                 || (self.is(Broken::ForgetsAnAppend) && world.is_on_fire() && world.lots.chance(0.05));
             if !lies {
-                return self.call("accept", self.store.accept(event, Ends::FIRST, dedupe, now)).await;
+                return self.call("accept", self.store.accept(event, place, dedupe, now)).await;
             }
             let (store, life, forgets) = (Arc::clone(&self.store), self.life.clone(), self.is(Broken::ForgetsAnAppend));
             tokio::spawn(async move {
                 tokio::time::sleep(TOO_LATE).await;
                 life.step("before the late append").await;
                 if !forgets {
-                    store.accept(event, Ends::FIRST, dedupe, now).await.unwrap();
+                    store.accept(event, place, dedupe, now).await.unwrap();
                 }
             });
             Ok(Accepted::New(EventId { epoch: 0, sequence: world.next_number(), sub: 0 }))
@@ -110,12 +111,12 @@ impl Inbox for MortalStore {
     async fn quarantine(
         &self,
         event: Event,
-        _ends: Ends,
+        place: Place,
         cause: String,
         dedupe: Vec<DedupeKey>,
         now: Timestamp,
     ) -> Result<Accepted, StoreError> {
-        self.call("quarantine", self.store.quarantine(event, Ends::FIRST, cause, dedupe, now)).await
+        self.call("quarantine", self.store.quarantine(event, place, cause, dedupe, now)).await
     }
 
     async fn take_reports(&self, ours: Vec<Report>, others: Vec<Report>, now: Timestamp) -> Result<Taken, StoreError> {
@@ -181,10 +182,10 @@ impl Queue for MortalStore {
     async fn key_of(
         &self,
         customer: &Customer,
-        _ends: Ends,
-        line: Option<&str>,
+        place: &Place,
+        told: Option<&str>,
     ) -> Result<ConversationKey, StoreError> {
-        self.call("key_of", self.store.key_of(customer, Ends::FIRST, line)).await
+        self.call("key_of", self.store.key_of(customer, place, told)).await
     }
 
     async fn due_reports(&self, now: Timestamp, limit: usize) -> Result<Vec<Kept>, StoreError> {

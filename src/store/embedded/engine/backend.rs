@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use crate::domain::account::{AccountId, Direction, Ends, Route};
+use crate::domain::account::{AccountId, Direction, Route};
 use crate::domain::address::{self, Address, Directory};
 use crate::domain::answer::Answers;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
@@ -21,6 +21,7 @@ use crate::domain::event::{Customer, DedupeKey, Event, EventId, TicketRef};
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
 use crate::domain::lanes::{LaneName, Position};
+use crate::domain::line::Place;
 use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use crate::domain::receipt::{Fate, Kept, Report};
 use crate::store::embedded::engine::claims::{EncodedVerdict, RawClaim};
@@ -71,23 +72,23 @@ impl<B: Backend> Inbox for B {
     fn accept(
         &self,
         event: Event,
-        ends: Ends,
+        place: Place,
         dedupe: Vec<DedupeKey>,
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Accepted, StoreError>> {
-        let arrival = Arrival::new(&event, ends, &dedupe);
+        let arrival = Arrival::new(&event, &place, &dedupe);
         Box::pin(self.ask(move |core| core.accept(arrival?, now)))
     }
 
     async fn quarantine(
         &self,
         event: Event,
-        ends: Ends,
+        place: Place,
         cause: String,
         dedupe: Vec<DedupeKey>,
         now: Timestamp,
     ) -> Result<Accepted, StoreError> {
-        let arrival = Arrival::new(&event, ends, &dedupe)?;
+        let arrival = Arrival::new(&event, &place, &dedupe)?;
         self.ask(move |core| core.quarantine(arrival, cause, now)).await
     }
 
@@ -149,9 +150,14 @@ impl<B: Backend> Queue for B {
         .await
     }
 
-    async fn key_of(&self, customer: &Customer, ends: Ends, line: Option<&str>) -> Result<ConversationKey, StoreError> {
-        let identities = address::identities_of(customer, ends.carrier);
-        let address = Address::Customer { identities, line: line.map(str::to_owned) };
+    async fn key_of(
+        &self,
+        customer: &Customer,
+        place: &Place,
+        told: Option<&str>,
+    ) -> Result<ConversationKey, StoreError> {
+        let identities = address::identities_of(customer, place.ends.carrier);
+        let address = Address::Customer { identities, told: told.map(str::to_owned), line: place.line.clone() };
         self.ask(move |core| address::resolve(&address, core).map(|resolution| resolution.key)).await
     }
 

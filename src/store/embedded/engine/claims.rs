@@ -61,6 +61,7 @@ pub(in crate::store) struct EncodedVerdict {
     instead: Vec<Owed>,
     besides: Vec<Owed>,
     belongs_to: Option<ConversationKey>,
+    ends: Option<Ends>,
 }
 
 impl EncodedVerdict {
@@ -83,6 +84,7 @@ impl EncodedVerdict {
             instead: verdict.instead.iter().map(born).collect::<Result<_, _>>()?,
             besides: verdict.besides.iter().map(born).collect::<Result<_, _>>()?,
             belongs_to: verdict.belongs_to,
+            ends: verdict.ends,
         })
     }
 }
@@ -221,8 +223,8 @@ impl Core {
             // A report may have told of more meanwhile.
             delivery.parts_sent = delivery.parts_sent.max(parts);
         }
-        let given = claimed.first().map_or(Ends::FIRST, |head| head.ends);
-        let ends = self.ends_of(&key, given)?;
+        let of_claim = claimed.first().map_or(Ends::FIRST, |head| head.ends);
+        let ends = self.ends_of(&key, verdict.ends.unwrap_or(of_claim))?;
         self.follow(Effect::Release(verdict.lane.clone(), verdict.fence));
         for (before, after) in claimed.iter().zip(&mut decided) {
             (after.conversation, after.ends) = (key.clone(), ends);

@@ -15,6 +15,7 @@ use crate::domain::delivery::{self, Delivery, State};
 use crate::domain::event::{DedupeKey, Event, EventId, EventKind, TicketRef};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::{Entry, LaneName, Lanes, Lease, Position};
+use crate::domain::line::Place;
 use crate::store::embedded::engine::dedupe_index::DedupeIndex;
 use crate::store::embedded::engine::disk::Disk;
 use crate::store::embedded::engine::epochs::Epochs;
@@ -108,7 +109,7 @@ impl Arrival {
         Self { is_reported: true, ..self }
     }
 
-    pub(in crate::store) fn new(event: &Event, ends: Ends, dedupe: &[DedupeKey]) -> Result<Self, StoreError> {
+    pub(in crate::store) fn new(event: &Event, place: &Place, dedupe: &[DedupeKey]) -> Result<Self, StoreError> {
         // Only a text without a comment's number may be an echo: a comment is recognised by its number.
         let echo_of = match &event.kind {
             EventKind::PhoneText(text) if text.comment_id.is_none() => Some(text.text.clone()),
@@ -122,11 +123,11 @@ impl Arrival {
         };
         Ok(Self {
             owed: Owed::new(event)?,
-            address: Address::of(&event.kind, ends),
-            ends,
+            address: Address::of(&event.kind, place),
+            ends: place.ends,
             learnt: learnt_from(&event.kind),
             echo_of,
-            dedupe: layout::dedupe_digests(dedupe, ends)?,
+            dedupe: layout::dedupe_digests(dedupe, place.ends)?,
             dispatch: delivery::dispatch_in(dedupe),
             is_reported: false,
         })

@@ -13,6 +13,7 @@ use crate::domain::conversation::{Change, ConversationKey, Subscription};
 use crate::domain::delivery::{State, Transition};
 use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
 use crate::domain::lanes::Position;
+use crate::domain::line::Place;
 use crate::domain::receipt::{Fate, Kept, Report, TakenIn};
 use crate::store::embedded::engine::core::{Arrival, Core, Effect, Owed};
 use crate::store::embedded::engine::cut::Cut;
@@ -105,7 +106,8 @@ impl Core {
     }
 
     fn take_report(&mut self, report: Report, now: Timestamp, taken: &mut Taken) -> Result<(), StoreError> {
-        let digests = layout::dedupe_digests(&[DedupeKey::CarrierReport(report.id.clone())], Ends::FIRST)?;
+        let ends = Ends { carrier: report.carrier, ..Ends::FIRST };
+        let digests = layout::dedupe_digests(&[DedupeKey::CarrierReport(report.id.clone())], ends)?;
         if self.duplicate(&digests)?.is_some() {
             taken.repeated += 1;
             return Ok(());
@@ -157,7 +159,7 @@ impl Core {
                 self.bind(&kept, delivery, (part, of), note.map(|note| *note), now)?;
                 self.write_report(Some(&kept), None)
             }
-            Fate::TakenIn { event, ends } => self.take_in(&kept, &event, ends, now),
+            Fate::TakenIn { event, place } => self.take_in(&kept, &event, &place, now),
             Fate::OptedOut { conversation, note } => {
                 if let Some(known) = Directory::conversation(self, &conversation)? {
                     let change = Change::SubscriptionAsked(Subscription::Out, kept.report.at);
@@ -228,10 +230,10 @@ impl Core {
     }
 
     /// Takes a customer's text in of which no webhook came. The report stays for as long as the webhook may still come.
-    fn take_in(&mut self, kept: &Kept, event: &Event, ends: Ends, now: Timestamp) -> Result<(), StoreError> {
+    fn take_in(&mut self, kept: &Kept, event: &Event, place: &Place, now: Timestamp) -> Result<(), StoreError> {
         let EventKind::CustomerText(text) = &event.kind else { return Ok(()) };
-        let key = address::resolve(&Address::of(&event.kind, ends), &*self)?.key;
-        let arrival = Arrival::new(event, ends, &[])?.reported();
+        let key = address::resolve(&Address::of(&event.kind, place), &*self)?.key;
+        let arrival = Arrival::new(event, place, &[])?.reported();
         let accepted = self.accept(arrival, now)?;
         let (Accepted::New(id) | Accepted::Duplicate(id)) = accepted else {
             return self.write_report(Some(kept), None);

@@ -81,7 +81,8 @@ impl World {
                 self.accept(event, Vec::new()).await;
             }
             50..55 => {
-                let quarantined = self.store.quarantine(doorbell(1), Ends::FIRST, "x".into(), Vec::new(), now).await;
+                let quarantined =
+                    self.store.quarantine(doorbell(1), Ends::FIRST.into(), "x".into(), Vec::new(), now).await;
                 self.ids.extend(quarantined.into_iter().filter_map(new));
             }
             55..82 => self.work().await,
@@ -109,7 +110,7 @@ impl World {
     }
 
     async fn accept(&mut self, event: crate::domain::event::Event, dedupe: Vec<DedupeKey>) {
-        let accepted = self.store.accept(event, Ends::FIRST, dedupe, at(self.now)).await;
+        let accepted = self.store.accept(event, Ends::FIRST.into(), dedupe, at(self.now)).await;
         self.ids.extend(accepted.into_iter().filter_map(new));
     }
 

@@ -77,12 +77,12 @@ async fn a_failed_sync_acknowledges_nothing_and_ends_everything() {
     accept(&store, text("a", "good")).await;
     let fails = store.sync_fails.clone();
     fails.store(true, Ordering::SeqCst);
-    let lost = store.accept(text("a", "bad"), Ends::FIRST, Vec::new(), at(0)).await;
+    let lost = store.accept(text("a", "bad"), Ends::FIRST.into(), Vec::new(), at(0)).await;
     assert!(matches!(lost, Err(StoreError::Failed(_))), "{lost:?}");
     fails.store(false, Ordering::SeqCst);
     for answer in [
         store.health(),
-        store.accept(text("a", "more"), Ends::FIRST, Vec::new(), at(0)).await.map(drop),
+        store.accept(text("a", "more"), Ends::FIRST.into(), Vec::new(), at(0)).await.map(drop),
         store.claim(DESK, at(0), Terms::merging(1)).await.map(drop),
         store.deliveries(DeliveryFilter::default()).await.map(drop),
     ] {
@@ -332,7 +332,8 @@ async fn a_store_whose_directory_is_another_one_by_now_touches_nothing_and_ends(
         let error = first.compact(Compaction::Now).await.unwrap_err();
         assert!(error.to_string().contains("is no longer the directory that was opened"), "{error}");
         assert!(
-            first.health().is_err() && first.accept(text("a", "more"), Ends::FIRST, Vec::new(), at(0)).await.is_err()
+            first.health().is_err()
+                && first.accept(text("a", "more"), Ends::FIRST.into(), Vec::new(), at(0)).await.is_err()
         );
         drop(first);
         assert_eq!(replaced.then(|| all_names(&home.path())), before, "nothing was renamed, removed or made");
@@ -352,7 +353,7 @@ async fn a_webhook_is_not_accepted_into_a_directory_that_was_moved_away() {
     let home = InDirectory::new().await;
     let store = open_in(1, &home.path(), at(0)).await;
     std::fs::rename(home.path(), home.0.path().join("aside")).unwrap();
-    let refused = store.accept(text("a", "1"), Ends::FIRST, Vec::new(), at(0)).await;
+    let refused = store.accept(text("a", "1"), Ends::FIRST.into(), Vec::new(), at(0)).await;
     assert!(matches!(&refused, Err(StoreError::Failed(cause)) if cause.contains("moved")), "{refused:?}");
     assert!(matches!(store.health(), Err(StoreError::Failed(_))), "and nothing is done any more");
 }
@@ -374,7 +375,7 @@ fn all_names(directory: &Path) -> Vec<std::path::PathBuf> {
 async fn a_nearly_full_disk_is_left_with_its_reserve() {
     let home = InDirectory::new().await;
     let store = home.open(StoreLimits { disk_floor_bytes: u64::MAX, ..StoreLimits::default() }, at(0)).await;
-    let refused = store.accept(text("a", "1"), Ends::FIRST, Vec::new(), at(0)).await;
+    let refused = store.accept(text("a", "1"), Ends::FIRST.into(), Vec::new(), at(0)).await;
     assert!(matches!(refused, Err(StoreError::DiskLow { .. })), "{refused:?}");
     assert!(matches!(store.health(), Err(StoreError::DiskLow { .. })));
     assert!(store.claim(DESK, at(0), Terms::merging(1)).await.unwrap().is_none(), "and nothing is left of it");
@@ -409,7 +410,7 @@ async fn half_a_digest_makes_no_duplicate_and_a_whole_one_does_after_a_crash_too
     let home = InDirectory::new().await;
     let store = home.open(StoreLimits::default(), at(0)).await;
     let keys = |words: &str| words.split(' ').map(dispatch).collect::<Vec<_>>();
-    let Ok(Accepted::New(first)) = store.accept(text("a", "1"), Ends::FIRST, keys("d e"), at(0)).await else {
+    let Ok(Accepted::New(first)) = store.accept(text("a", "1"), Ends::FIRST.into(), keys("d e"), at(0)).await else {
         panic!("new")
     };
     let collides = layout::Remembered {
@@ -422,13 +423,13 @@ async fn half_a_digest_makes_no_duplicate_and_a_whole_one_does_after_a_crash_too
         Ok(())
     };
     store.ask(meet).await.unwrap();
-    let Ok(Accepted::New(second)) = store.accept(text("a", "2"), Ends::FIRST, keys("z"), at(0)).await else {
+    let Ok(Accepted::New(second)) = store.accept(text("a", "2"), Ends::FIRST.into(), keys("z"), at(0)).await else {
         panic!("new as well")
     };
     let (home, again) = home.crash(store, at(1)).await;
     again.ask(meet).await.unwrap();
     for (words, known) in [("z", second), ("d", first), ("e", first), ("new z", second)] {
-        let answer = again.accept(text("a", "3"), Ends::FIRST, keys(words), at(1)).await;
+        let answer = again.accept(text("a", "3"), Ends::FIRST.into(), keys(words), at(1)).await;
         assert_eq!(answer, Ok(Accepted::Duplicate(known)), "{words}");
     }
     drop((home, again));
@@ -576,7 +577,7 @@ async fn a_compaction_that_cannot_sync_ends_everything() {
     assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
     store.sync_fails.store(false, Ordering::SeqCst);
     for _ in 0..2 {
-        let lost = store.accept(text("a", "bad"), Ends::FIRST, Vec::new(), at(0)).await;
+        let lost = store.accept(text("a", "bad"), Ends::FIRST.into(), Vec::new(), at(0)).await;
         assert!(matches!(lost, Err(StoreError::Failed(_))), "{lost:?}");
     }
     store.close().await;

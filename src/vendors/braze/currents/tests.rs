@@ -15,7 +15,7 @@ fn now() -> Timestamp {
 
 fn options() -> CurrentsOptions {
     let tokens = vec!["a-connector-token".into(), "the-one-before".into()];
-    CurrentsOptions { tokens, campaigns: vec!["c-reply".into()], line: None }
+    CurrentsOptions { tokens, campaigns: vec!["c-reply".into()], ..CurrentsOptions::default() }
 }
 
 fn webhook(token: Option<&str>, body: impl Into<Bytes>) -> RawWebhook {
