@@ -119,10 +119,12 @@ impl Braze {
         stop: CancellationToken,
     ) -> Self {
         let campaign = |name: &str| Campaign { name: name.to_owned(), ..Campaign::default() };
-        let campaigns = BTreeMap::from([
+        let more = options.more_campaigns.iter().map(|id| (id.clone(), campaign("Reply on another line")));
+        let own = [
             (options.campaign_agent_reply.clone(), campaign("Agent reply")),
             (options.campaign_ticket_solved.clone(), campaign("Ticket solved")),
-        ]);
+        ];
+        let campaigns = own.into_iter().chain(more).collect();
         let state = Mutex::new(State {
             profiles: Vec::new(),
             campaigns,

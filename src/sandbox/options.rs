@@ -7,6 +7,10 @@ use jiff::SignedDuration;
 /// How the sandbox is set up. The default values are obviously not real ones.
 #[derive(Clone)]
 pub struct SandboxOptions {
+    /// The bridge's name for the Zendesk account, with which the path of its webhooks ends.
+    pub zendesk_account: String,
+    /// The bridge's name for the Braze account.
+    pub braze_account: String,
     /// The OAuth client that Zendesk knows.
     pub zendesk_client_id: String,
     /// Its secret.
@@ -29,9 +33,11 @@ pub struct SandboxOptions {
     pub campaign_agent_reply: String,
     /// The API-triggered campaign that carries the closing text.
     pub campaign_ticket_solved: String,
+    /// Further API-triggered campaigns, for lines of their own.
+    pub more_campaigns: Vec<String>,
     /// The webhook campaign that carries a customer's text.
     pub campaign_inbound: String,
-    /// The one subscription group.
+    /// The subscription group of the first line.
     pub subscription_group: String,
     /// One-word texts that have a keyword category of their own, in any case.
     pub custom_keywords: Vec<String>,
@@ -46,6 +52,8 @@ pub struct SandboxOptions {
 impl Default for SandboxOptions {
     fn default() -> Self {
         Self {
+            zendesk_account: "zendesk".into(),
+            braze_account: "braze".into(),
             zendesk_client_id: "sandbox_client".into(),
             zendesk_client_secret: "sandbox-client-secret-not-real".into(),
             zendesk_email: "bridge@sandbox.invalid".into(),
@@ -57,6 +65,7 @@ impl Default for SandboxOptions {
             braze_currents_token: "sandbox-currents-token-not-real".into(),
             campaign_agent_reply: "00000000-0000-4000-8000-00000000a9e7".into(),
             campaign_ticket_solved: "00000000-0000-4000-8000-000000005017".into(),
+            more_campaigns: Vec::new(),
             campaign_inbound: "00000000-0000-4000-8000-0000000014b0".into(),
             subscription_group: "00000000-0000-4000-8000-000000006709".into(),
             custom_keywords: vec!["SUPPORT".into()],

@@ -23,6 +23,7 @@ struct Inbound<'a> {
     profile: &'a Profile,
     dispatch: &'a str,
     category: &'a str,
+    group: &'a str,
     text: &'a str,
     media: &'a str,
 }
@@ -38,8 +39,17 @@ impl Phone {
         self.text_with_media(braze_id, text, &[])
     }
 
+    /// Sends a text to the line of another subscription group.
+    pub fn text_to(&self, group: &str, braze_id: &str, text: &str) -> Option<String> {
+        self.send_to(group, braze_id, text, &[])
+    }
+
     /// Sends a text with links to media, as [`Braze::add_media`] gives them.
     pub fn text_with_media(&self, braze_id: &str, text: &str, media: &[&str]) -> Option<String> {
+        self.send_to(&self.0.options().subscription_group, braze_id, text, media)
+    }
+
+    fn send_to(&self, group: &str, braze_id: &str, text: &str, media: &[&str]) -> Option<String> {
         let profile = self.0.profile(braze_id)?;
         let category = self.category(text);
         if let "opt_in" | "opt_out" = category.as_str() {
@@ -49,7 +59,9 @@ impl Phone {
         let dispatch = self.0.new_dispatch();
         // How Braze prints several links is unconfirmed; a comma and a space here.
         let media = media.join(", ");
-        self.send(&Inbound { profile: &profile, dispatch: &dispatch, category: &category, text, media: &media });
+        let (category, dispatch) = (category.as_str(), dispatch.as_str());
+        self.send(&Inbound { profile: &profile, dispatch, category, group, text, media: &media });
+        let dispatch = dispatch.to_owned();
         Some(dispatch)
     }
 
@@ -67,7 +79,15 @@ impl Phone {
     pub fn test_button(&self, braze_id: &str) {
         if let Some(profile) = self.0.profile(braze_id) {
             let text = "This is a test";
-            self.send(&Inbound { profile: &profile, dispatch: TEST_DISPATCH, category: "other", text, media: "" });
+            let group = &self.0.options().subscription_group;
+            self.send(&Inbound {
+                profile: &profile,
+                dispatch: TEST_DISPATCH,
+                category: "other",
+                group,
+                text,
+                media: "",
+            });
         }
     }
 
@@ -134,7 +154,7 @@ impl Phone {
             "1",
             "sms",
             message.category,
-            &options.subscription_group,
+            message.group,
             &options.campaign_inbound,
             message.dispatch,
             braze_id,
@@ -149,7 +169,7 @@ impl Phone {
         self.0.sender().send(Webhook {
             id: message.dispatch.to_owned(),
             method: Method::POST,
-            path: "/webhooks/braze".to_owned(),
+            path: format!("/webhooks/{}", options.braze_account),
             content_type: campaign.format.content_type().to_owned(),
             body,
             lane: braze_id.clone(),

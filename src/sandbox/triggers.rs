@@ -79,7 +79,7 @@ pub(super) fn wired(bodies: TriggerBodies, options: &SandboxOptions, on_api_writ
                 vec![condition("status", "value_previous", "solved"), condition("status", "not_value", "closed")];
             let ours = |mut all: Vec<Value>, body: &str| {
                 all.push(condition("current_tags", "includes", "sms"));
-                trigger("/webhooks/zendesk", true, all, body.to_owned())
+                trigger(&format!("/webhooks/{}", options.zendesk_account), true, all, body.to_owned())
             };
             vec![ours(reply(), REPLY_BODY), ours(solved(), SOLVED_BODY), ours(reopened, REOPENED_BODY)]
         }

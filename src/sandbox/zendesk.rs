@@ -19,7 +19,7 @@ mod tickets;
 mod users;
 
 pub use limits::HeaderSpelling;
-pub use model::{Attachment, Audit, Comment, Made, Role, Ticket, TicketStatus, User};
+pub use model::{Attachment, Audit, Comment, Made, Placement, Role, Ticket, TicketStatus, User};
 use state::{Happening, State};
 
 use std::io;

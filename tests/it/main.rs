@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
+mod accounts;
 mod agents_words;
 mod alarm;
 mod api;

@@ -192,7 +192,7 @@ impl Inner {
         let id = request.param("campaign_id").unwrap_or("");
         if id == self.options.campaign_inbound {
             let (name, value) = state.inbound.auth_header(&self.options.braze_webhook_token);
-            let url = format!("{}/webhooks/braze", self.sender.bridge());
+            let url = format!("{}/webhooks/{}", self.sender.bridge(), self.options.braze_account);
             let headers = json!({name: value, "Content-Type": state.inbound.format.content_type()});
             let body = state.inbound.format.template(&self.options.subscription_group);
             let webhook = json!({"channel": "webhook", "url": url, "method": "POST", "headers": headers, "body": body,

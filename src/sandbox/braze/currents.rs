@@ -122,7 +122,7 @@ impl Braze {
         self.0.sender.send(Webhook {
             id: id.clone(),
             method: Method::POST,
-            path: "/webhooks/braze/currents".to_owned(),
+            path: format!("/webhooks/{}/currents", self.0.options.braze_account),
             content_type: "application/json".to_owned(),
             body: json!({"events": events}).to_string(),
             lane: "currents".to_owned(),

@@ -193,6 +193,8 @@ pub struct Ticket {
     pub priority: Option<String>,
     /// `problem`, `incident`, `question` or `task`.
     pub kind: Option<String>,
+    /// Its brand, its group and its form.
+    pub placement: Placement,
     /// Custom fields, by id.
     pub custom_fields: Vec<(u64, Value)>,
     /// The closed ticket that this one follows.
@@ -211,6 +213,17 @@ pub struct Ticket {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// Where a ticket stands in the help desk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// The brand.
+    pub brand_id: Option<u64>,
+    /// The group of agents.
+    pub group_id: Option<u64>,
+    /// The form.
+    pub ticket_form_id: Option<u64>,
 }
 
 /// How Zendesk writes a time: whole seconds, UTC.
@@ -286,7 +299,8 @@ impl Ticket {
             "raw_subject": self.subject, "priority": self.priority, "status": self.status.as_str(),
             "description": self.comments.first().map(|comment| &comment.plain_body), "recipient": null,
             "requester_id": self.requester_id, "submitter_id": self.submitter_id, "assignee_id": null,
-            "organization_id": null, "group_id": null, "collaborator_ids": [], "follower_ids": [],
+            "organization_id": null, "group_id": self.placement.group_id, "brand_id": self.placement.brand_id,
+            "ticket_form_id": self.placement.ticket_form_id, "collaborator_ids": [], "follower_ids": [],
             "has_incidents": false, "is_public": self.comments.iter().any(|comment| comment.public),
             "tags": self.tags, "custom_fields": fields, "fields": fields, "followup_ids": self.followup_ids,
             "allow_channelback": false, "allow_attachments": true,

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::super::text;
 use super::{
-    Attachment, Comment, Made, NewTicket, Role, State, Ticket, TicketStatus, User, Zendesk, comments, tickets,
+    Attachment, Comment, Made, NewTicket, Placement, Role, State, Ticket, TicketStatus, User, Zendesk, comments,
+    tickets,
 };
 
 impl Zendesk {
@@ -216,6 +217,15 @@ impl Zendesk {
             let before = std::mem::replace(&mut given.requester_id, user);
             let change = tickets::change("requester_id", &before.to_string(), &user.to_string());
             state.record(ticket, None, vec![change], &Value::Null, false, now);
+        });
+    }
+
+    /// Moves a ticket to another brand, group or form, as an agent does.
+    pub fn move_to(&self, ticket: u64, placement: Placement) {
+        self.act(|state, now| {
+            if let Some(ticket) = state.tickets.get_mut(&ticket) {
+                (ticket.placement, ticket.updated_at) = (placement, now);
+            }
         });
     }
 

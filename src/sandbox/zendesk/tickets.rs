@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::server::{Answer, Request};
 use super::super::text;
-use super::model::{Attachment, Audit, Comment, Made, Ticket, TicketStatus};
+use super::model::{Attachment, Audit, Comment, Made, Placement, Ticket, TicketStatus};
 use super::state::{Happening, Remembered, State};
 use super::{comments, errors};
 
@@ -127,6 +127,7 @@ impl State {
             tags: parent.and_then(|id| self.tickets.get(&id)).map(|ticket| ticket.tags.clone()).unwrap_or_default(),
             priority: None,
             kind: None,
+            placement: Placement::default(),
             custom_fields: Vec::new(),
             followup_source_id: parent,
             followup_ids: Vec::new(),
@@ -338,6 +339,12 @@ fn apply_fields(ticket: &mut Ticket, given: &Value) -> Result<Vec<Value>, Answer
         if let Some(value) = text(name).filter(|value| value != field) {
             changes.push(json!({"type": "Change", "field_name": name, "previous_value": field, "value": value}));
             *field = value;
+        }
+    }
+    let Placement { brand_id, group_id, ticket_form_id } = &mut ticket.placement;
+    for (name, field) in [("brand_id", brand_id), ("group_id", group_id), ("ticket_form_id", ticket_form_id)] {
+        if let Some(value) = given.get(name) {
+            *field = value.as_u64();
         }
     }
     if let Some(tags) = given["tags"].as_array() {
