@@ -15,6 +15,7 @@ use crate::config;
 use crate::telemetry::{self, Traces};
 use crate::vendors::http::{CONNECT_TIMEOUT, http_client};
 
+mod accounts;
 mod answers;
 mod bulk;
 mod check;
@@ -96,8 +97,13 @@ enum Command {
         --zendesk-client-id tandem --braze-url https://rest.iad-01.braze.com \\\n    \
         --agent-reply 6c1d… --public-url https://tandem.acme.example --no-ticket-solved")]
     Init(init::Init),
-    /// Installs tandem's webhook and triggers at Zendesk, and prints everything to type into Braze.
-    #[command(subcommand)]
+    /// Installs tandem's webhook and triggers at Zendesk, and prints everything to type into Braze. `tandem setup ACCOUNT` does
+    /// it for another account of the configuration, with the options of its vendor.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  tandem setup zendesk --dry-run\n  tandem setup braze --group 6c1d…\n  \
+        tandem setup support-eu --dry-run"
+    )]
     Setup(setup::Setup),
     /// Checks the configuration and every mapping, and lists all their faults. With --live, asks Zendesk and Braze as
     /// well, and changes nothing there.

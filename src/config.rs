@@ -58,7 +58,7 @@ pub use environment::fail_point;
 pub use environment::{OWN_TOKEN, log_filter, own_token, wants_traces};
 pub use fault::{DEFAULT_FILE, Fault, Faults, Place, Warning};
 pub use files::text_of;
-pub use installation::{BrazeInstallation, ZendeskInstallation, braze_installation, zendesk_installation};
+pub use installation::{BrazeInstallation, ZendeskInstallation, accounts, braze_installation, zendesk_installation};
 pub use key::Shown;
 pub use lines::LineKeys;
 pub use oidc::{IdentityProvider, Oidc, Roles};

@@ -14,7 +14,6 @@ use super::streams::print_json;
 use super::way::Way;
 use crate::config::{self, Fault, Faults, NoteLanguage, Place};
 use crate::mapping::{self, Mappings};
-use crate::vendors::checkup::State;
 
 /// Loads the configuration and all mappings, and renders every mapping's sample. With `live`, asks the vendors as well
 /// when the configuration is good.
@@ -40,7 +39,7 @@ pub(super) fn run(
         // Last, so that Zendesk's test of the webhook is counted.
         lines.extend(live::look_at_bridge(&config, way)?);
     }
-    let wrong = lines.iter().filter(|line| line.state == State::Wrong).count();
+    let wrong = lines.iter().filter(|finding| finding.is_wrong()).count();
     if form.json {
         let mut report = json!({ "ok": wrong == 0, "faults": [], "warnings": warnings });
         if live {

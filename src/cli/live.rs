@@ -1,166 +1,289 @@
-//! `tandem check --live`: checks the installation at both vendors, and shows the findings on one screen.
+//! `tandem check --live`: checks the installation at every account, and shows the findings on one screen.
 //!
 //! It asks the running bridge for its account of webhooks. It changes nothing: its only posts are a search, and a
-//! test of the webhook in which the bridge finds nothing to do. Each vendor's `checkup` decides the meaning of the findings.
+//! test of the webhook in which the bridge finds nothing to do. [`crate::vendors::checkup`] decides the meaning of the
+//! findings.
 
 use std::io::Write;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
+use serde::Serialize;
 use serde_json::json;
 
+use super::accounts::worded;
 use super::failure::Failure;
 use super::inbound::arrivals;
 use super::table::printable;
 use super::way::Way;
 use crate::clock::Clock;
-use crate::config::{self, Config, Credentials};
+use crate::config::{self, Config, Credentials, Vendor, VendorAccount, VendorKeys};
+use crate::domain::account::AccountId;
+use crate::domain::line::{Line as TextLine, Lines};
 use crate::intake::public_address;
 use crate::serve;
-use crate::vendors::braze::details::CampaignView;
+use crate::vendors::braze::checkup::Use;
 use crate::vendors::braze::{self, Braze, Recipient};
 use crate::vendors::checkup::{self, Line, State};
-use crate::vendors::http::{self, HttpTransport, Transport};
-use crate::vendors::zendesk::admin::CHECK_SCOPE;
+use crate::vendors::http::{HttpTransport, Transport};
+use crate::vendors::zendesk::admin::{CHECK_SCOPE, TicketRecord};
 use crate::vendors::zendesk::source::CHECK_EVENT;
 use crate::vendors::zendesk::{self, Zendesk};
 
 /// A customer id that no customer has.
 const NOBODY: &str = "tandem-check-nobody";
 
-/// Checks one thing after the other.
-pub(super) async fn look(config: &Config) -> Result<Vec<Line>, Failure> {
+/// A finding, with its account.
+#[derive(Debug, Serialize)]
+pub(super) struct Finding {
+    /// The account; `None` for a finding about all accounts of the vendor, or about none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<AccountId>,
+    #[serde(flatten)]
+    line: Line,
+}
+
+impl Finding {
+    pub(super) fn is_wrong(&self) -> bool {
+        self.line.state == State::Wrong
+    }
+
+    /// A finding about one account. Its words name the account's own keys.
+    fn of(account: AccountId, vendor: Vendor, line: Line) -> Self {
+        let own = |words: &str| worded(words, vendor, account);
+        let line = Line { said: own(&line.said), remedy: line.remedy.as_deref().map(own), ..line };
+        Self { account: Some(account), line }
+    }
+
+    fn of_none(line: Line) -> Self {
+        Self { account: None, line }
+    }
+}
+
+/// Checks one account after the other.
+pub(super) async fn look(config: &Config) -> Result<Vec<Finding>, Failure> {
     let transport = HttpTransport::new().map_err(|error| Failure::Failed(format!("no HTTP client: {error}")))?;
     let transport: Arc<dyn Transport> = Arc::new(transport);
-    let clock = Clock::system();
-    let (url, credentials) = (&config.zendesk.url, &config.zendesk.credentials);
-    let zendesk = serve::zendesk(url, credentials, Arc::clone(&transport), &clock).with_scope(CHECK_SCOPE);
-    let mut lines = look_at_zendesk(&zendesk, config, &clock).await;
-    let braze = serve::braze(&config.braze, transport, &clock);
-    lines.extend(look_at_braze(&braze, config, &clock).await);
+    let (clock, lines) = (Clock::system(), config.lines());
+    let mut findings = Vec::new();
+    for VendorAccount { account, keys } in &config.accounts {
+        let found = match keys {
+            VendorKeys::Zendesk(keys) => {
+                let client = serve::zendesk(&keys.url, &keys.credentials, Arc::clone(&transport), &clock);
+                let endpoint =
+                    config.public_url.as_ref().map(|url| public_address(url, &format!("/webhooks/{account}")));
+                let desk = Desk { client: client.with_scope(CHECK_SCOPE), keys, endpoint, clock: &clock };
+                desk.look(lines.iter().filter(|line| line.ends.desk == *account)).await
+            }
+            VendorKeys::Braze(keys) => {
+                let client = serve::braze(keys, Arc::clone(&transport), &clock);
+                Carrier { client, keys, clock: &clock }.look(&lines, *account).await
+            }
+        };
+        findings.extend(found.into_iter().map(|line| Finding::of(*account, keys.vendor(), line)));
+    }
     #[cfg(feature = "oidc")]
     if let Some(provider) = &config.provider() {
         let provider = serve::identity_provider(provider, &clock);
         let provider = provider.map_err(|error| Failure::Failed(format!("no HTTP client: {error}")))?;
-        lines.push(checkup::provider(&provider.check().await.map_err(|error| error.to_string())));
+        let found = provider.check().await.map_err(|error| error.to_string());
+        findings.push(Finding::of_none(checkup::provider(&found)));
     }
-    Ok(lines)
+    Ok(findings)
 }
 
 /// Checks the running bridge's account of webhooks. A bridge that does not run is no fault.
 ///
 /// # Errors
 /// The given way leads to no bridge.
-pub(super) fn look_at_bridge(config: &Config, way: &Way) -> Result<Vec<Line>, Failure> {
+pub(super) fn look_at_bridge(config: &Config, way: &Way) -> Result<Vec<Finding>, Failure> {
     let bridge = way.lead(&config.operator())?;
     let found = bridge.run(arrivals(&bridge)).map_err(|failure| match failure {
         Failure::Failed(why) | Failure::Usage(why) | Failure::Configuration(why) => why,
     });
-    Ok(checkup::arrivals(&[zendesk::checkup::SENDER, braze::checkup::SENDER], &found, Clock::system().now()))
+    let senders = [zendesk::checkup::SENDER, braze::checkup::SENDER];
+    let lines = checkup::arrivals(&senders, &found, Clock::system().now());
+    Ok(lines.into_iter().map(Finding::of_none).collect())
 }
 
-async fn look_at_zendesk(zendesk: &Zendesk, config: &Config, clock: &Clock) -> Vec<Line> {
-    let by = match &config.zendesk.credentials {
-        Credentials::OAuth { client_id, .. } => format!("the OAuth client {client_id:?}"),
-        Credentials::ApiToken { .. } => "the API token".to_owned(),
-    };
-    let me = zendesk.me().await;
-    let now = clock.now();
-    let mut lines = vec![zendesk::checkup::credentials(&me, &by)];
-    let (Ok(me), [Line { state: State::Good, .. }]) = (me, lines.as_slice()) else {
-        let rest = ["scopes", "clock", "user field", "webhook", "signing secret", "triggers", "reachability"];
-        lines.extend(rest.map(|what| Line::not_looked_at("Zendesk", what, "the credentials are not good")));
-        return lines;
-    };
-    lines.push(zendesk::checkup::scopes(&zendesk.scopes_missing().await));
-    lines.push(checkup::clock("Zendesk", now, me.answered_at, config.zendesk.signature_tolerance_seconds));
-    lines.push(zendesk::checkup::user_field(&zendesk.user_fields().await, &config.zendesk.user_field));
-    let Some(public_url) = &config.public_url else {
-        lines.push(zendesk::checkup::no_public_url());
-        return lines;
-    };
-    look_at_installation(zendesk, config, &public_address(public_url, "/webhooks/zendesk"), &mut lines).await;
-    lines
+/// A Zendesk account to look at.
+struct Desk<'a> {
+    client: Zendesk,
+    keys: &'a config::Zendesk,
+    /// The address of its webhook, where `public_url` is configured.
+    endpoint: Option<String>,
+    clock: &'a Clock,
 }
 
-/// Checks the webhook, the triggers, and whether the webhook reaches the bridge.
-async fn look_at_installation(zendesk: &Zendesk, config: &Config, endpoint: &str, lines: &mut Vec<Line>) {
-    let webhooks = zendesk.webhooks().await;
-    let (line, webhook) = zendesk::checkup::webhook(&webhooks, endpoint);
-    lines.push(line);
-    let mut secret_is_known = false;
-    if let Some(webhook) = webhook {
-        let known = &config.zendesk.webhook_secrets;
-        let found = zendesk.signing_secret(&webhook.id).await;
-        let found = found.map(|secret| known.iter().any(|known| known.expose_secret() == secret.expose_secret()));
-        secret_is_known = found == Ok(true);
-        lines.push(zendesk::checkup::signing_secret(&found));
-    } else {
-        lines.push(Line::not_looked_at("Zendesk", "signing secret", "there is no webhook"));
-    }
-    let triggers = match (zendesk.triggers().await, zendesk.trigger_categories().await) {
-        (Ok(triggers), Ok(categories)) => Ok((triggers, categories)),
-        (Err(failure), _) | (_, Err(failure)) => Err(failure),
-    };
-    lines.extend(zendesk::checkup::triggers(&triggers, webhook));
-    lines.push(match webhook {
-        Some(webhook) if webhook.endpoint == endpoint => {
-            let test = zendesk.test_webhook(webhook, &json!({ "event": CHECK_EVENT })).await;
-            zendesk::checkup::reach(&test, endpoint, secret_is_known)
+impl Desk<'_> {
+    /// Checks the account, and the records that these lines name.
+    async fn look(&self, lines: impl Iterator<Item = &TextLine>) -> Vec<Line> {
+        let by = match &self.keys.credentials {
+            Credentials::OAuth { client_id, .. } => format!("the OAuth client {client_id:?}"),
+            Credentials::ApiToken { .. } => "the API token".to_owned(),
+        };
+        let me = self.client.me().await;
+        let now = self.clock.now();
+        let mut found = vec![zendesk::checkup::credentials(&me, &by)];
+        let (Ok(me), [Line { state: State::Good, .. }]) = (me, found.as_slice()) else {
+            let rest = ["scopes", "clock", "user field", "webhook", "signing secret", "triggers", "reachability"];
+            found.extend(rest.map(|what| Line::not_looked_at("Zendesk", what, "the credentials are not good")));
+            return found;
+        };
+        found.push(zendesk::checkup::scopes(&self.client.scopes_missing().await));
+        found.push(checkup::clock("Zendesk", now, me.answered_at, self.keys.signature_tolerance_seconds));
+        found.push(zendesk::checkup::user_field(&self.client.user_fields().await, &self.keys.user_field));
+        match &self.endpoint {
+            Some(endpoint) => self.look_at_installation(endpoint, &mut found).await,
+            None => found.push(zendesk::checkup::no_public_url()),
         }
-        _ => Line::not_looked_at("Zendesk", "reachability", "no webhook posts there"),
-    });
-}
-
-async fn look_at_braze(braze: &Braze, config: &Config, clock: &Clock) -> Vec<Line> {
-    let config::Braze { url, campaigns, subscription_group, currents_tokens, .. } = &config.braze;
-    let first = braze.campaign(&campaigns.agent_reply).await;
-    let now = clock.now();
-    let mut lines = vec![braze::checkup::key(&first, url.host_str().unwrap_or_default())];
-    if lines.iter().any(|line| line.state == State::Wrong) {
-        let rest = ["clock", "campaign agent_reply", "campaign ticket_solved", "receipts"];
-        lines.extend(rest.map(|what| Line::not_looked_at("Braze", what, "the key is not good here")));
-        return lines;
-    }
-    if let Ok(campaign) = &first {
-        lines.push(checkup::clock("Braze", now, campaign.answered_at, config.zendesk.signature_tolerance_seconds));
-    }
-    let mut look = |name: &str, id: &str, found: &Result<CampaignView, http::Failure>| {
-        lines.push(braze::checkup::campaign(name, id, found));
-        lines.extend(
-            found.as_ref().ok().filter(|_| !currents_tokens.is_empty()).map(|view| braze::checkup::mark(name, view)),
-        );
-    };
-    look("agent_reply", &campaigns.agent_reply, &first);
-    if let Some(id) = &campaigns.ticket_solved {
-        look("ticket_solved", id, &braze.campaign(id).await);
-    }
-    lines.push(braze::checkup::export(&braze.may_export().await));
-    if let Some(group) = subscription_group {
-        let found = braze.subscription(group, &Recipient::External(NOBODY.to_owned())).await;
-        lines.push(braze::checkup::group(&found));
-    }
-    lines
-}
-
-/// Prints the findings.
-pub(super) fn print(output: &mut impl Write, lines: &[Line], config: &Config) -> Result<(), Failure> {
-    let width = lines.iter().map(|line| line.what.chars().count()).max().unwrap_or(0);
-    let mut sides = vec![("Zendesk", config.zendesk.url.as_str()), ("Braze", config.braze.url.as_str())];
-    sides.extend(config.oidc.issuer.as_deref().map(|issuer| ("Identity provider", issuer)));
-    for (side, url) in sides {
-        writeln!(output, "\n{side}, {}", url.trim_end_matches('/'))?;
-        for line in lines.iter().filter(|line| line.side == side) {
-            let mark = match line.state {
-                State::Good => "ok",
-                State::Note => "note",
-                State::Wrong => "WRONG",
-                State::Unknown => "?",
-            };
-            writeln!(output, "  {mark:<5}  {:<width$}  {}", line.what, printable(&line.said))?;
-            if let Some(remedy) = &line.remedy {
-                writeln!(output, "         {:<width$}  → {remedy}.", "")?;
+        for line in lines {
+            let records = [
+                (TicketRecord::Brand, line.tickets.brand_id),
+                (TicketRecord::Group, line.tickets.group_id),
+                (TicketRecord::Form, line.tickets.ticket_form_id),
+            ];
+            for (record, id) in records {
+                let Some(id) = id else { continue };
+                let answer = self.client.ticket_record(record, id).await;
+                found.push(zendesk::checkup::ticket_record(&line.name, record, id, &answer));
             }
+        }
+        found
+    }
+
+    /// Checks the webhook, the triggers, and whether the webhook reaches the bridge.
+    async fn look_at_installation(&self, endpoint: &str, lines: &mut Vec<Line>) {
+        let zendesk = &self.client;
+        let webhooks = zendesk.webhooks().await;
+        let (line, webhook) = zendesk::checkup::webhook(&webhooks, endpoint);
+        lines.push(line);
+        let mut secret_is_known = false;
+        if let Some(webhook) = webhook {
+            let known = &self.keys.webhook_secrets;
+            let found = zendesk.signing_secret(&webhook.id).await;
+            let found = found.map(|secret| known.iter().any(|known| known.expose_secret() == secret.expose_secret()));
+            secret_is_known = found == Ok(true);
+            lines.push(zendesk::checkup::signing_secret(&found));
+        } else {
+            lines.push(Line::not_looked_at("Zendesk", "signing secret", "there is no webhook"));
+        }
+        let triggers = match (zendesk.triggers().await, zendesk.trigger_categories().await) {
+            (Ok(triggers), Ok(categories)) => Ok((triggers, categories)),
+            (Err(failure), _) | (_, Err(failure)) => Err(failure),
+        };
+        lines.extend(zendesk::checkup::triggers(&triggers, webhook));
+        lines.push(match webhook {
+            Some(webhook) if webhook.endpoint == endpoint => {
+                let test = zendesk.test_webhook(webhook, &json!({ "event": CHECK_EVENT })).await;
+                zendesk::checkup::reach(&test, endpoint, secret_is_known)
+            }
+            _ => Line::not_looked_at("Zendesk", "reachability", "no webhook posts there"),
+        });
+    }
+}
+
+/// A Braze account to look at.
+struct Carrier<'a> {
+    client: Braze,
+    keys: &'a config::Braze,
+    clock: &'a Clock,
+}
+
+impl Carrier<'_> {
+    /// Checks the account, and every campaign of its lines.
+    async fn look(&self, lines: &Lines, account: AccountId) -> Vec<Line> {
+        let config::Braze { url, campaigns, subscription_group, .. } = self.keys;
+        let first = self.client.campaign(&campaigns.agent_reply).await;
+        let now = self.clock.now();
+        let mut found = vec![braze::checkup::key(&first, url.host_str().unwrap_or_default())];
+        if found.iter().any(|line| line.state == State::Wrong) {
+            let rest = ["clock", "campaign agent_reply", "campaign ticket_solved", "receipts"];
+            found.extend(rest.map(|what| Line::not_looked_at("Braze", what, "the key is not good here")));
+            return found;
+        }
+        if let Ok(campaign) = &first {
+            found.push(checkup::clock("Braze", now, campaign.answered_at, self.keys.signature_tolerance_seconds));
+        }
+        for (purpose, id) in campaigns_of(campaigns, lines, account) {
+            let campaign = self.client.campaign(&id).await;
+            found.push(braze::checkup::campaign(&purpose, &id, &campaign));
+            let marked = campaign.as_ref().ok().filter(|_| !self.keys.currents_tokens.is_empty());
+            found.extend(marked.map(|view| braze::checkup::mark(&purpose.name, view)));
+        }
+        found.push(braze::checkup::export(&self.client.may_export().await));
+        if let Some(group) = subscription_group {
+            let answer = self.client.subscription(group, &Recipient::External(NOBODY.to_owned())).await;
+            found.push(braze::checkup::group(&answer));
+        }
+        found
+    }
+}
+
+/// The campaigns of an account, and those of its lines that are not the account's, each once with its use.
+fn campaigns_of(campaigns: &config::Campaigns, lines: &Lines, account: AccountId) -> Vec<(Use, String)> {
+    let of_account =
+        [("agent_reply", Some(&campaigns.agent_reply)), ("ticket_solved", campaigns.ticket_solved.as_ref())];
+    let mut found: Vec<(Use, String)> =
+        of_account.into_iter().filter_map(|(name, id)| Some((Use::of_account(name), id?.clone()))).collect();
+    for line in lines.of_carrier(account) {
+        let forms = [
+            ("agent_reply", Some(&line.forms.agent_reply)),
+            ("ticket_solved", line.forms.ticket_solved.as_ref()),
+            ("template", line.forms.template.as_ref()),
+        ];
+        for (name, id) in forms {
+            let Some(id) = id.filter(|id| !found.iter().any(|(_, known)| known == *id)) else { continue };
+            found.push((Use::of_line(name, &line.name, line.channel), id.clone()));
+        }
+    }
+    found
+}
+
+/// Prints the findings, those of one account after those of the other.
+pub(super) fn print(output: &mut impl Write, findings: &[Finding], config: &Config) -> Result<(), Failure> {
+    let width = findings.iter().map(|finding| finding.line.what.chars().count()).max().unwrap_or(0);
+    let mut begun: Vec<&str> = Vec::new();
+    for VendorAccount { account, keys } in &config.accounts {
+        let url = match keys {
+            VendorKeys::Zendesk(keys) => keys.url.as_str(),
+            VendorKeys::Braze(keys) => keys.url.as_str(),
+        };
+        let side = keys.vendor().title();
+        let name = if account.is_first() { String::new() } else { format!(" account {account}") };
+        writeln!(output, "\n{side}{name}, {}", url.trim_end_matches('/'))?;
+        // The bridge tells of the webhooks of a vendor together; they stand under the first account.
+        let is_first = !begun.contains(&side);
+        begun.push(side);
+        let is_here = |finding: &&Finding| match finding.account {
+            Some(of) => of == *account,
+            None => is_first && finding.line.side == side,
+        };
+        print_lines(output, findings.iter().filter(is_here), width)?;
+    }
+    if let Some(issuer) = &config.oidc.issuer {
+        let side = "Identity provider";
+        writeln!(output, "\n{side}, {}", issuer.trim_end_matches('/'))?;
+        print_lines(output, findings.iter().filter(|finding| finding.line.side == side), width)?;
+    }
+    Ok(())
+}
+
+fn print_lines<'a>(
+    output: &mut impl Write,
+    findings: impl Iterator<Item = &'a Finding>,
+    width: usize,
+) -> Result<(), Failure> {
+    for Finding { line, .. } in findings {
+        let mark = match line.state {
+            State::Good => "ok",
+            State::Note => "note",
+            State::Wrong => "WRONG",
+            State::Unknown => "?",
+        };
+        writeln!(output, "  {mark:<5}  {:<width$}  {}", line.what, printable(&line.said))?;
+        if let Some(remedy) = &line.remedy {
+            writeln!(output, "         {:<width$}  → {remedy}.", "")?;
         }
     }
     Ok(())

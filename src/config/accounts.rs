@@ -15,7 +15,7 @@ use crate::domain::account::{AccountId, Ends};
 /// The name of the table above the accounts.
 pub const ACCOUNTS: &str = "accounts";
 
-/// The vendors of accounts. A vendor's word is also the name of its first account, which has a table of its own.
+/// The vendors of accounts. Each has a table of its own for its first account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Vendor {
     /// Its accounts are desks.
@@ -26,10 +26,19 @@ pub enum Vendor {
 
 impl Word for Vendor {
     const ALL: &'static [Self] = &[Self::Zendesk, Self::Braze];
-    const WORDS: &'static [&'static str] = &["zendesk", "braze"];
+    const WORDS: &'static [&'static str] = &[Self::Zendesk.name(), Self::Braze.name()];
 }
 
 impl Vendor {
+    /// The word in the file, which is also the name of the vendor's own table and of the account in it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Zendesk => "zendesk",
+            Self::Braze => "braze",
+        }
+    }
+
     /// The name for people.
     #[must_use]
     pub const fn title(self) -> &'static str {

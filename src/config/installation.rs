@@ -7,6 +7,7 @@ use std::path::Path;
 use secrecy::SecretString;
 use url::Url;
 
+use super::accounts::{ACCOUNTS, Vendor, standing};
 use super::book::{At, Book};
 use super::braze::{Braze, Campaigns};
 use super::bridge::Config;
@@ -15,6 +16,18 @@ use super::key::Field;
 use super::keys::in_order;
 use super::sources::Sources;
 use super::zendesk::{Credentials, Zendesk};
+use crate::domain::account::AccountId;
+
+/// Every account of the configuration with its vendor.
+///
+/// # Errors
+/// A file that cannot be read or is not TOML.
+pub fn accounts(path: Option<&Path>) -> Result<Vec<(AccountId, Vendor)>, Faults> {
+    installation(path, |book| {
+        let standing = book.quietly(|book| Some(standing(book))).unwrap_or_default();
+        Some(standing.iter().map(|known| (known.account, known.vendor)).collect())
+    })
+}
 
 /// The keys for setting up Zendesk.
 #[derive(Clone, Debug)]
@@ -48,15 +61,16 @@ pub struct BrazeInstallation {
     pub currents_tokens: Vec<SecretString>,
 }
 
-/// Reads the keys for setting up Zendesk.
+/// Reads the keys for setting up a Zendesk account.
 ///
 /// # Errors
 /// The faults of those keys, or a file that cannot be read or is not TOML.
-pub fn zendesk_installation(path: Option<&Path>) -> Result<ZendeskInstallation, Faults> {
-    let at = At::top().below("zendesk");
+pub fn zendesk_installation(path: Option<&Path>, account: AccountId) -> Result<ZendeskInstallation, Faults> {
     installation(path, |book| {
+        let at = table(book, account, Vendor::Zendesk)?;
         let public_url = public_url(book);
         let (url, credentials) = (Zendesk::url().read(&at, book), Zendesk::credentials().read(&at, book));
+        stands_alone(book, account, &at, url.as_ref());
         let user_field = Zendesk::user_field().read(&at, book);
         let webhook_secrets = book.quietly(|book| Zendesk::webhook_secrets().read(&at, book)).unwrap_or_default();
         Some(ZendeskInstallation {
@@ -69,14 +83,14 @@ pub fn zendesk_installation(path: Option<&Path>) -> Result<ZendeskInstallation, 
     })
 }
 
-/// Reads the keys for setting up Braze.
+/// Reads the keys for setting up a Braze account.
 ///
 /// # Errors
 /// The faults of those keys, or a file that cannot be read or is not TOML.
-pub fn braze_installation(path: Option<&Path>) -> Result<BrazeInstallation, Faults> {
-    let at = At::top().below("braze");
-    let campaigns = at.below("campaigns");
+pub fn braze_installation(path: Option<&Path>, account: AccountId) -> Result<BrazeInstallation, Faults> {
     installation(path, |book| {
+        let at = table(book, account, Vendor::Braze)?;
+        let campaigns = at.below("campaigns");
         let public_url = public_url(book);
         let webhook_tokens = Braze::webhook_tokens().read(&at, book);
         let currents_tokens = Braze::currents_tokens().read(&at, book);
@@ -106,6 +120,33 @@ fn installation<T>(path: Option<&Path>, read: impl FnOnce(&mut Book<'_>) -> Opti
     match found {
         Some(found) if faults.is_empty() && sources.faults.is_empty() => Ok(found),
         _ => Err(sources.refuse(in_order(faults))),
+    }
+}
+
+/// The table of an account; a fault where there is none of that vendor.
+fn table(book: &mut Book<'_>, account: AccountId, vendor: Vendor) -> Option<At> {
+    let standing = book.quietly(|book| Some(standing(book))).unwrap_or_default();
+    match standing.into_iter().find(|known| known.account == account && known.vendor == vendor) {
+        Some(known) => Some(known.at),
+        None => {
+            let problem = format!("is no {} account of the configuration", vendor.title());
+            let remedy = "Give it a table of its own, or name another account";
+            book.fault(&At::top().below(ACCOUNTS), account.name(), Flaw::new(problem, remedy))
+        }
+    }
+}
+
+/// Books a fault where another account has the same Zendesk. Both would look for the webhook and the triggers of the same
+/// names there, and the later one would take them from the earlier.
+fn stands_alone(book: &mut Book<'_>, account: AccountId, at: &At, url: Option<&Url>) {
+    let standing = book.quietly(|book| Some(standing(book))).unwrap_or_default();
+    for other in standing.iter().filter(|other| other.vendor == Vendor::Zendesk && other.account != account) {
+        let theirs = book.quietly(|book| Zendesk::url().read(&other.at, book));
+        if url.is_some() && theirs.as_ref() == url {
+            let problem = format!("is that of {} as well, and one Zendesk rings at one account only", other.account);
+            let remedy = "Keep one of the two accounts, and describe its brands by lines";
+            book.fault::<()>(at, "url", Flaw::new(problem, remedy));
+        }
     }
 }
 

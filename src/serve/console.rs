@@ -19,13 +19,16 @@ pub(super) fn shown(
     check: Option<Read>,
     clock: &Clock,
 ) -> ConsoleOptions {
+    // Previews show the campaigns of the first line, which is the default line of the first carrier in most configurations.
+    let lines = config.lines();
+    let forms = lines.iter().next().map(|line| &line.forms);
     let allowances = move |account| clients.allowance(account);
     let checked = |read: Read| -> Check { Arc::new(move || checked(read())) };
     ConsoleOptions {
         mappings: Some(mappings),
         campaigns: PreviewCampaigns {
-            agent_reply: Some(config.braze.campaigns.agent_reply.clone()),
-            ticket_solved: config.braze.campaigns.ticket_solved.clone(),
+            agent_reply: forms.map(|forms| forms.agent_reply.clone()),
+            ticket_solved: forms.and_then(|forms| forms.ticket_solved.clone()),
         },
         check: check.map(checked),
         allowances: Some(Arc::new(allowances)),

@@ -23,6 +23,7 @@ mod docs;
 mod drill;
 mod find;
 mod full_ticket;
+mod further_accounts;
 mod fuzz;
 mod generated;
 mod heal;

@@ -182,6 +182,48 @@ async fn the_operators_token_is_rotated_too() {
     bridge.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_and_lines_that_come_wait_for_a_restart_and_the_console_shows_those_in_force() {
+    let mut bridge = Bridge::start().await;
+    let more = "
+[accounts.canada]
+vendor = \"braze\"
+url = \"https://rest.iad-05.braze.com\"
+api_key = \"another-braze-key-not-real\"
+webhook_tokens = [\"another-webhook-token-not-real\"]
+campaigns = { agent_reply = \"00000000-0000-4000-8000-000000000009\" }
+[[lines]]
+name = \"uk\"
+carrier = \"braze\"
+address = \"uk-group\"
+";
+    bridge.rotate(|file| file + more, "config.waits").await;
+    let waits = bridge.host.logged().into_iter().rfind(|line| line.contains("config.waits")).unwrap();
+    assert!(waits.contains("\"keys\":\"accounts.canada, lines.uk\""), "{waits}");
+    let settings = async |bridge: &Bridge| {
+        let page = bridge.http.get(format!("{}/console/settings", bridge.host.operator)).send().await.unwrap();
+        page.text().await.unwrap()
+    };
+    assert!(!settings(&bridge).await.contains("canada"));
+    assert_eq!(bridge.host.stop().await, 0);
+    bridge.host.start(&bridge.sandbox).await;
+    let page = settings(&bridge).await;
+    for words in [">Account canada</h2>", ">Line uk</h2>", ">accounts.canada.api_key<", ">uk-group<"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(!page.contains("not-real"), "{page}");
+    // A reload takes the secrets of a further account, and a fault in one refuses the whole.
+    bridge
+        .rotate(|file| file.replace("another-braze-key-not-real", "a-new-braze-key-not-real"), "config.reloaded")
+        .await;
+    let waiting = bridge.host.logged().into_iter().filter(|line| line.contains("config.waits")).count();
+    assert_eq!(waiting, 1, "the new key waits for nothing");
+    bridge.rotate(|file| file.replace("vendor = \"braze\"", "vendor = \"twilio\""), "config.refused").await;
+    let log = bridge.host.logged().join("\n");
+    assert!(log.contains("config.fault: accounts.canada.vendor"), "{log}");
+    assert_eq!(bridge.host.stop().await, 0);
+}
+
 /// The configuration comes through a pipe, so the process has begun and has not got it when the signal comes.
 #[tokio::test]
 async fn a_signal_before_the_configuration_is_read_ends_nothing() {

@@ -10,11 +10,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::{page, wait};
+use crate::cli::accounts::worded;
 use crate::cli::failure::Failure;
 use crate::cli::streams::print_json;
 use crate::cli::table::printable;
 use crate::cli::way::Where;
-use crate::config::{self, BrazeInstallation};
+use crate::config::{self, BrazeInstallation, Vendor};
+use crate::domain::account::AccountId;
 use crate::vendors::braze::setup::{Block, CATEGORY, Sheet, WebhookCampaign, Workspace, sheet};
 
 /// The arguments of `tandem setup braze`.
@@ -45,20 +47,27 @@ pub(in crate::cli) struct Braze {
 }
 
 impl Braze {
-    pub(super) fn run(self, output: &mut impl Write) -> Result<(), Failure> {
-        let config = config::braze_installation(self.bridge.file.config.as_deref())?;
+    pub(super) fn run(self, account: AccountId, output: &mut impl Write) -> Result<(), Failure> {
+        let config = config::braze_installation(self.bridge.file.config.as_deref(), account)?;
+        let of_account = |words: &str| worded(words, Vendor::Braze, account);
         let workspace = self.workspace(&config);
         let sheet = sheet(&workspace);
         match &self.html {
             Some(file) if file == Path::new("-") => {
-                output.write_all(page::render(&sheet, &workspace)?.as_bytes())?;
+                output.write_all(of_account(&page::render(&sheet, &workspace)?).as_bytes())?;
             }
             Some(file) => {
-                write_new(file, &page::render(&sheet, &workspace)?, self.with_token)?;
+                write_new(file, &of_account(&page::render(&sheet, &workspace)?), self.with_token)?;
                 writeln!(output, "Written: {}. Open it in a browser.", file.display())?;
             }
-            None if self.bridge.form.json => return print_json(output, &json!(sheet)),
-            None => print_sheet(output, &sheet, &workspace)?,
+            None => {
+                let mut words = Vec::new();
+                match self.bridge.form.json {
+                    true => print_json(&mut words, &json!(sheet))?,
+                    false => print_sheet(&mut words, &sheet, &workspace)?,
+                }
+                output.write_all(of_account(&String::from_utf8_lossy(&words)).as_bytes())?;
+            }
         }
         if self.wait {
             return wait::run(&self.bridge.find()?, self.timeout, output);

@@ -10,6 +10,7 @@ use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
+use crate::cli::accounts::worded;
 use crate::cli::client::{Bridge, Token};
 use crate::cli::failure::{Failure, runtime};
 use crate::cli::options::{ConfigFile, Form};
@@ -17,7 +18,8 @@ use crate::cli::streams::print_json;
 use crate::cli::table::printable;
 use crate::cli::way::reachable;
 use crate::clock::Clock;
-use crate::config::{self, ZendeskInstallation};
+use crate::config::{self, Vendor, ZendeskInstallation};
+use crate::domain::account::AccountId;
 use crate::intake::public_address;
 use crate::serve;
 use crate::vendors::http::{Failure as CallFailure, HttpTransport};
@@ -64,10 +66,10 @@ enum Running {
     Unknown,
 }
 
-pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<(), Failure> {
-    let config = config::zendesk_installation(arguments.file.config.as_deref())?;
+pub(super) fn run(arguments: &Arguments, account: AccountId, output: &mut impl Write) -> Result<(), Failure> {
+    let config = config::zendesk_installation(arguments.file.config.as_deref(), account)?;
     let wanted = Wanted {
-        endpoint: public_address(&config.public_url, "/webhooks/zendesk"),
+        endpoint: public_address(&config.public_url, &format!("/webhooks/{account}")),
         user_field: config.user_field.clone(),
     };
     let transport = HttpTransport::new().map_err(|error| Failure::Failed(format!("no HTTP client: {error}")))?;
@@ -80,11 +82,12 @@ pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<(), 
             false => installer.install(&config, &mut report).await,
         }
     });
-    report.failed = ended.err();
+    report.failed = ended.err().map(|why| worded(&why, Vendor::Zendesk, account));
     if arguments.form.json {
         print_json(output, &report.json(arguments.dry_run))?;
     } else {
         report.print(output, &config, &installer.wanted, arguments.dry_run)?;
+        report.print_secret(output, account)?;
         if report.failed.is_none() && !arguments.dry_run && !arguments.remove {
             print_next(output, report.secret.as_ref(), &running(arguments.file.config.as_deref()))?;
         }
@@ -297,15 +300,17 @@ impl Report {
             (changes, true) => writeln!(output, "{changes} of these would be changed; nothing was.")?,
             (changes, false) => writeln!(output, "Changed: {changes}.")?,
         }
-        if let Some(secret) = &self.secret {
-            let secret = secret.expose_secret();
-            writeln!(output, "\nThe webhook signs with this secret, which the bridge does not know yet:\n")?;
-            writeln!(output, "  TANDEM_ZENDESK__WEBHOOK_SECRETS={secret}")?;
-            writeln!(output, "\nin the secrets file or the environment, or in the configuration file:\n")?;
-            writeln!(output, "  [zendesk]\n  webhook_secrets = [\"{secret}\"]")?;
-            writeln!(output, "\nBeside others, if there are some.")?;
-        }
         Ok(())
+    }
+
+    fn print_secret(&self, output: &mut impl Write, account: AccountId) -> io::Result<()> {
+        let Some(secret) = &self.secret else { return Ok(()) };
+        let (secret, of_account) = (secret.expose_secret(), |words: &str| worded(words, Vendor::Zendesk, account));
+        writeln!(output, "\nThe webhook signs with this secret, which the bridge does not know yet:\n")?;
+        writeln!(output, "  {}={secret}", of_account("TANDEM_ZENDESK__WEBHOOK_SECRETS"))?;
+        writeln!(output, "\nin the secrets file or the environment, or in the configuration file:\n")?;
+        writeln!(output, "  {}\n  webhook_secrets = [\"{secret}\"]", of_account("[zendesk]"))?;
+        writeln!(output, "\nBeside others, if there are some.")
     }
 }
 

@@ -306,30 +306,3 @@ fn lines_wait_for_a_restart_and_are_named_with_their_keys() {
     assert_eq!(waiting, ["lines.uk.brand_id", "lines.uk.tags", "lines.ie", "lines.fr"]);
     assert_eq!(in_force.lines(), old.lines());
 }
-
-#[test]
-fn the_documented_example_is_good_and_has_the_lines_that_the_page_says() {
-    let page = include_str!("../../../docs/accounts.md");
-    let block = |fence: &str| {
-        let (_, rest) = page.split_once(fence).unwrap();
-        rest.split_once("```").unwrap().0
-    };
-    let secrets = block("```sh\n").lines().enumerate().map(|(number, line)| {
-        let (name, _) = line.split_once('=').unwrap();
-        (name.to_owned(), format!("a-long-random-secret-{number}"))
-    });
-    let (config, warnings) = parse(Some(block("```toml\n")), secrets, Path::new("")).unwrap();
-    assert_eq!(warnings, []);
-    let lines: Vec<Line> = config.lines().iter().cloned().collect();
-    let (_, table) = page.split_once("| line | carrier | desk | takes |\n|---|---|---|---|\n").unwrap();
-    let documented: Vec<_> = table
-        .lines()
-        .take_while(|row| row.starts_with('|'))
-        .map(|row| {
-            let mut cells = row.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`'));
-            (cells.next().unwrap(), cells.next().unwrap(), cells.next().unwrap())
-        })
-        .collect();
-    let found: Vec<_> = runs(&lines).into_iter().map(|(name, desk, carrier)| (name, carrier, desk)).collect();
-    assert_eq!(found, documented);
-}

@@ -1,4 +1,5 @@
-//! The requests for the records that an administrator sets up through the API: user fields, trigger categories, triggers and webhooks.
+//! The requests for the records that an administrator sets up through the API: user fields, trigger categories, triggers and
+//! webhooks; and for brands, groups and forms, which are only read.
 
 use http::Method;
 use jiff::Timestamp;
@@ -15,7 +16,10 @@ use crate::clock::Clock;
 
 /// Whether these segments below `/api/v2` are answered here.
 pub(super) fn is_concerned(segments: &[&str]) -> bool {
-    matches!(segments, ["user_fields" | "trigger_categories" | "triggers" | "webhooks", ..])
+    matches!(
+        segments,
+        ["user_fields" | "trigger_categories" | "triggers" | "webhooks" | "brands" | "groups" | "ticket_forms", ..]
+    )
 }
 
 /// The answer that tells of a test: <https://developer.zendesk.com/api-reference/webhooks/webhooks-api/webhooks/>.
@@ -64,9 +68,18 @@ impl State {
             ["trigger_categories", rest @ ..] => self.categories(rest, request, clock.now()),
             ["triggers", rest @ ..] => self.triggers(rest, request, clock.now()),
             ["webhooks", rest @ ..] => self.webhooks(rest, request, clock),
+            [list, id] if request.method == Method::GET => self.ticket_record(list, id),
             _ => Err(errors::invalid_endpoint()),
         };
         answer.unwrap_or_else(|refusal| refusal)
+    }
+
+    /// A brand, a group or a form of the account.
+    fn ticket_record(&self, list: &str, id: &str) -> Result<Answer, Answer> {
+        let name = list.trim_end_matches('s');
+        let record =
+            self.admin.ticket_records.iter().find(|(of, record)| *of == name && record["id"].to_string() == id);
+        record.map(|(_, record)| ok(json!({ name: record }))).ok_or_else(errors::not_found)
     }
 
     fn user_fields(&mut self, rest: &[&str], request: &Request, now: Timestamp) -> Result<Answer, Answer> {

@@ -26,12 +26,21 @@ pub(super) const CONDITIONS: [(&str, &[&str], &[&str]); 6] = [
     ),
 ];
 
+/// The account's brand; the next id is that of an inactive one.
+pub(super) const BRAND: u64 = 10_031;
+/// The account's group of agents.
+pub(super) const GROUP: u64 = 10_041;
+/// The account's form.
+pub(super) const FORM: u64 = 10_051;
+
 /// The records.
 pub(super) struct Admin {
     pub(super) user_fields: Vec<Value>,
     pub(super) categories: Vec<Value>,
     pub(super) triggers: Vec<Value>,
     pub(super) webhooks: Vec<Hook>,
+    /// Brands, groups and forms, each with its name in paths.
+    pub(super) ticket_records: Vec<(&'static str, Value)>,
     /// A test that was asked for and is not made yet.
     pub(super) test: Option<Webhook>,
     pub(super) last_id: u64,
@@ -52,8 +61,22 @@ impl Admin {
             "category_id": "10026", "conditions": {"all": all, "any": []}, "default": true, "description": null,
             "actions": [{"field": "notification_user", "value": ["requester_id", "Received", "We got it."]}],
             "raw_title": "Notify requester of new ticket", "created_at": at, "updated_at": at});
+        let ticket_records = vec![
+            ("brand", json!({"id": BRAND, "name": "Acme", "active": true})),
+            ("brand", json!({"id": BRAND + 1, "name": "Acme of old", "active": false})),
+            ("group", json!({"id": GROUP, "name": "Support", "deleted": false})),
+            ("ticket_form", json!({"id": FORM, "name": "Default Ticket Form", "active": true})),
+        ];
         let (categories, triggers) = (vec![category], vec![trigger]);
-        Self { user_fields: Vec::new(), categories, triggers, webhooks: Vec::new(), test: None, last_id: 30_000 }
+        Self {
+            user_fields: Vec::new(),
+            categories,
+            triggers,
+            webhooks: Vec::new(),
+            ticket_records,
+            test: None,
+            last_id: 30_000,
+        }
     }
 
     /// The test that was asked for, to be made now.

@@ -5,6 +5,7 @@ use super::client::details::CampaignView;
 use super::remedies;
 use super::setup;
 use crate::domain::inbound::Door;
+use crate::domain::line::Channel;
 use crate::vendors::checkup::{Line, Sender, State, unreached};
 use crate::vendors::http::Failure;
 
@@ -44,11 +45,59 @@ pub fn key(first: &Result<CampaignView, Failure>, host: &str) -> Line {
     }
 }
 
+/// The use of a campaign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// The campaign in words, such as `agent_reply` or `agent_reply of line uk`.
+    pub name: String,
+    /// The key that names it, for a remedy.
+    pub key: String,
+    /// The channel that it must send by.
+    pub channel: Channel,
+    /// Whether its message prints the text that it is given; a template has words of its own.
+    pub prints_text: bool,
+}
+
+impl Use {
+    /// The campaign of the account for its default line.
+    #[must_use]
+    pub fn of_account(name: &str) -> Self {
+        let key = format!("braze.campaigns.{name}");
+        Self { name: name.to_owned(), key, channel: Channel::Sms, prints_text: true }
+    }
+
+    /// The campaign of one line.
+    #[must_use]
+    pub fn of_line(name: &str, line: &str, channel: Channel) -> Self {
+        let key = format!("{name} of line {line}");
+        Self { name: key.clone(), key, channel, prints_text: name != "template" }
+    }
+
+    fn is_sent_by(&self, channels: &[String]) -> bool {
+        let letters = |word: &str| word.to_ascii_lowercase().replace('_', "");
+        // RCS is a way of Braze's SMS campaigns.
+        let fits = |word: &String| match self.channel {
+            Channel::Sms | Channel::Rcs => ["sms", "rcs"].contains(&letters(word).as_str()),
+            Channel::Whatsapp => letters(word) == "whatsapp",
+        };
+        channels.is_empty() || channels.iter().any(fits)
+    }
+
+    /// The channel for people.
+    const fn channel(&self) -> &'static str {
+        match self.channel {
+            Channel::Sms => "SMS",
+            Channel::Rcs => "SMS or RCS",
+            Channel::Whatsapp => "WhatsApp",
+        }
+    }
+}
+
 /// Whether a campaign sends texts when it is told to.
 #[must_use]
-pub fn campaign(name: &str, id: &str, found: &Result<CampaignView, Failure>) -> Line {
-    let what = format!("campaign {name}");
-    let key = format!("braze.campaigns.{name}");
+pub fn campaign(purpose: &Use, id: &str, found: &Result<CampaignView, Failure>) -> Line {
+    let what = format!("campaign {}", purpose.name);
+    let (key, sends_by) = (&purpose.key, purpose.channel());
     let wrong = |said: String, remedy: String| wrong(&what, said, remedy);
     let campaign = match found {
         Ok(campaign) => campaign,
@@ -73,26 +122,28 @@ pub fn campaign(name: &str, id: &str, found: &Result<CampaignView, Failure>) -> 
         wrong(format!("{shown} was never launched"), "Launch it in Braze".to_owned())
     } else if campaign.enabled == Some(false) {
         wrong(format!("{shown} is stopped"), "Resume it in Braze".to_owned())
-    } else if !campaign.channels.is_empty()
-        && !campaign.channels.iter().any(|channel| channel.eq_ignore_ascii_case("sms"))
-    {
+    } else if !purpose.is_sent_by(&campaign.channels) {
         let channels = campaign.channels.join(", ");
         wrong(
-            format!("{shown} sends by {channels}, not by SMS"),
-            format!("Name an API-triggered SMS campaign in {key}; tandem setup braze says how to make one"),
+            format!("{shown} sends by {channels}, not by {sends_by}"),
+            format!("Name an API-triggered {sends_by} campaign in {key}; tandem setup braze says how to make one"),
         )
     } else if !schedule.is_empty() && !schedule.contains("api") {
         wrong(
             format!("{shown} is not API-triggered ({schedule})"),
-            format!("Name an API-triggered SMS campaign in {key}; tandem setup braze says how to make one"),
+            format!("Name an API-triggered {sends_by} campaign in {key}; tandem setup braze says how to make one"),
         )
-    } else if !campaign.bodies.is_empty() && !campaign.bodies.iter().any(|body| prints_the_text(body)) {
+    } else if purpose.prints_text
+        && !campaign.bodies.is_empty()
+        && !campaign.bodies.iter().any(|body| prints_the_text(body))
+    {
         wrong(
             format!("{shown} prints neither ${{text}} nor ${{msg_body}}, so that customers never read the reply"),
             format!("Make its message {}", setup::TEXT_TEMPLATE),
         )
     } else {
-        line(&what, State::Good, format!("{shown} is live, API-triggered and prints the text"))
+        let prints = if purpose.prints_text { " and prints the text" } else { "" };
+        line(&what, State::Good, format!("{shown} is live, API-triggered{prints}"))
     }
 }
 

@@ -1,7 +1,9 @@
 //! The findings about an installation at Zendesk: credentials, scopes, the user field, the webhook with its secret, and
 //! the triggers. Pure. A wrong line carries its remedy; no line ever holds a secret.
 
-use super::admin::{CategoryView, Me, TriggerView, UserFieldView, WebhookTest, WebhookView};
+use super::admin::{
+    CategoryView, Me, TicketRecord, TicketRecordView, TriggerView, UserFieldView, WebhookTest, WebhookView,
+};
 use super::remedies;
 use super::setup::{self, TAG, TRIGGERS};
 use crate::domain::inbound::Door;
@@ -101,6 +103,24 @@ pub fn user_field(found: &Result<Vec<UserFieldView>, Failure>, key: &str) -> Lin
                 None => line(what, State::Good, key),
             },
         },
+    }
+}
+
+/// Whether the account has a brand, group or form that a line names.
+#[must_use]
+pub fn ticket_record(name: &str, record: TicketRecord, id: u64, found: &Result<TicketRecordView, Failure>) -> Line {
+    let (what, word) = (format!("{} of line {name}", record.word()), record.word());
+    let remedy =
+        format!("Copy the id of the {word} from Zendesk into the [[lines]] table of {name}, and restart tandem");
+    match found {
+        Ok(TicketRecordView { name, is_usable: true }) => line(&what, State::Good, format!("{id} is {name:?}")),
+        Ok(TicketRecordView { name, is_usable: false }) => {
+            wrong(&what, format!("{id}, {name:?}, is inactive or deleted"), remedy)
+        }
+        Err(Failure::NotFound { .. } | Failure::Forbid { status: 404, .. }) => {
+            wrong(&what, format!("there is no {word} {id}, so that Zendesk would refuse the line's tickets"), remedy)
+        }
+        Err(failure) => unread(&what, failure, "read"),
     }
 }
 

@@ -55,10 +55,10 @@ fn a_campaign_that_would_not_send_the_text_is_wrong() {
         (CampaignView { schedule: "action_based".into(), ..good.clone() }, State::Wrong, "not API-triggered"),
         (CampaignView { bodies: vec!["Hello".into()], ..good }, State::Wrong, "never read the reply"),
     ] {
-        check(&campaign("agent_reply", "id", &Ok(campaign_now)), state, says);
+        check(&campaign(&Use::of_account("agent_reply"), "id", &Ok(campaign_now)), state, says);
     }
-    check(&campaign("agent_reply", "id", &Err(forbidden(400))), State::Wrong, "no campaign id");
-    check(&campaign("agent_reply", "id", &Err(forbidden(403))), State::Note, "campaigns.details");
+    check(&campaign(&Use::of_account("agent_reply"), "id", &Err(forbidden(400))), State::Wrong, "no campaign id");
+    check(&campaign(&Use::of_account("agent_reply"), "id", &Err(forbidden(403))), State::Note, "campaigns.details");
 }
 
 #[test]
@@ -72,5 +72,28 @@ fn a_key_that_the_host_does_not_know_may_be_at_home_elsewhere() {
         (Err(Failure::Retry { cause: "no answer".into(), after: None }), State::Wrong, "no answer"),
     ] {
         check(&key(&found, "rest.iad-01.braze.com"), state, says);
+    }
+}
+
+#[test]
+fn a_campaign_of_a_line_sends_by_the_channel_of_the_line() {
+    let of = |channels: &[&str], bodies: &[&str]| CampaignView {
+        name: "Replies".into(),
+        channels: channels.iter().map(|&word| word.to_owned()).collect(),
+        bodies: bodies.iter().map(|&body| body.to_owned()).collect(),
+        ..CampaignView::default()
+    };
+    let text = "{{api_trigger_properties.${text}}}";
+    for (name, channel, view, state, says) in [
+        ("agent_reply", Channel::Whatsapp, of(&["whats_app"], &[text]), State::Good, "prints the text"),
+        ("agent_reply", Channel::Whatsapp, of(&["sms"], &[text]), State::Wrong, "sends by sms, not by WhatsApp"),
+        ("agent_reply", Channel::Sms, of(&["whatsapp"], &[text]), State::Wrong, "sends by whatsapp, not by SMS"),
+        ("agent_reply", Channel::Rcs, of(&["sms"], &[text]), State::Good, "prints the text"),
+        ("agent_reply", Channel::Whatsapp, of(&["whatsapp"], &["Hello"]), State::Wrong, "never read the reply"),
+        ("template", Channel::Whatsapp, of(&["whatsapp"], &["Hello"]), State::Good, "API-triggered"),
+    ] {
+        let found = campaign(&Use::of_line(name, "uk", channel), "id", &Ok(view));
+        check(&found, state, says);
+        assert_eq!(found.what, format!("campaign {name} of line uk"));
     }
 }

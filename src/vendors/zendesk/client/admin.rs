@@ -121,6 +121,47 @@ pub struct TriggerView {
     pub actions: Value,
 }
 
+/// A record of the account that tickets of a line name by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TicketRecord {
+    /// A brand.
+    Brand,
+    /// A group of agents.
+    Group,
+    /// A form.
+    Form,
+}
+
+impl TicketRecord {
+    /// The name of the record in paths and answers, without its plural.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Brand => "brand",
+            Self::Group => "group",
+            Self::Form => "ticket_form",
+        }
+    }
+
+    /// The record in words.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Brand => "brand",
+            Self::Group => "group",
+            Self::Form => "form",
+        }
+    }
+}
+
+/// A brand, a group or a form, as far as it concerns a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketRecordView {
+    /// Its name.
+    pub name: String,
+    /// Whether tickets can be given to it.
+    pub is_usable: bool,
+}
+
 /// The result of Zendesk's test of a webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookTest {
@@ -151,6 +192,18 @@ impl Zendesk {
             Credential::Basic(_) => Ok(Vec::new()),
             Credential::OAuth(tokens) => tokens.scopes_missing(&self.exchange).await,
         }
+    }
+
+    /// One brand, group or form.
+    ///
+    /// # Errors
+    /// As for every read; [`Failure::NotFound`] or a 404 where there is none of this id.
+    pub async fn ticket_record(&self, record: TicketRecord, id: u64) -> Result<TicketRecordView, Failure> {
+        let request = Request::get(limits::SEARCH, format!("/api/v2/{}s/{id}", record.name()));
+        let answer = self.call(&request).await?;
+        let shown: Value = self.part(&request, &answer, record.name())?;
+        let is_usable = shown["active"] != false && shown["deleted"] != true;
+        Ok(TicketRecordView { name: shown["name"].as_str().unwrap_or_default().to_owned(), is_usable })
     }
 
     /// Every custom user field.
