@@ -77,6 +77,8 @@ impl CommentText {
 pub(super) struct Inbound<'a> {
     pub(super) claim: &'a Claim,
     pub(super) customer: &'a Customer,
+    /// The customer as the desk knows them.
+    pub(super) user: &'a Customer,
     pub(super) first: &'a CustomerText,
     pub(super) written: &'a CommentText,
 }

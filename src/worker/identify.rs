@@ -16,7 +16,7 @@ use crate::vendors::zendesk::TicketView;
 use super::Worker;
 use super::report::Learnt;
 use super::tickets::{SMS_TAG, is_tagged, taken};
-use super::users::{customer_behind, is_customer};
+use super::users::{customer_behind, from_desk};
 
 impl Worker {
     /// Makes sure that the ticket is a text conversation and that the claim is its customer's.
@@ -49,7 +49,8 @@ impl Worker {
             });
         }
         if !claim.key.is_provisional() {
-            learnt.changes.extend(taken_up(claim.conversation.as_ref(), &view, &self.options.user_field, asked_at));
+            let known = claim.conversation.as_ref();
+            learnt.changes.extend(taken_up(known, &view, self.is_requester(known, &view), asked_at));
             return Ok(Some(view.requester_id));
         }
         if self.adopt(&view, named, asked_at, learnt).await? {
@@ -75,17 +76,19 @@ impl Worker {
             None => None,
         };
         known = known.filter(|known| {
-            let is = |user| is_customer(user, &known.customer, &self.options.user_field);
-            known.requester_id == Some(ticket.requester_id) || ticket.requester.as_ref().and_then(is) != Some(false)
+            let is = |user| self.is_customer(user, &known.customer, known.ends.carrier);
+            known.ends.desk == self.ends.desk
+                && (known.requester_id == Some(ticket.requester_id)
+                    || ticket.requester.as_ref().and_then(is) != Some(false))
         });
         let key = match &known {
             Some(conversation) => conversation.key.clone(),
             None => {
                 let named = named.map(|id| Customer { external_id: Some(id.to_owned()), ..Customer::default() });
                 let behind = || customer_behind(ticket, &self.options.user_field);
-                let Some(customer) = named.or_else(behind) else { return Ok(false) };
+                let Some((whose, customer)) = named.or_else(behind).map(from_desk) else { return Ok(false) };
                 let (carrier, line) = origin_of(ticket, &customer);
-                let carrier = carrier.unwrap_or(self.ends.carrier);
+                let carrier = carrier.or(whose).unwrap_or(self.ends.carrier);
                 let place = self.lines.place(carrier, line, Channel::default());
                 let place = place.unwrap_or(Place { ends: Ends { carrier, ..self.ends }, line: OnLine::Alone });
                 // The ticket stands at this desk, also where its line goes to another by now.
@@ -98,9 +101,16 @@ impl Worker {
                 key
             }
         };
-        learnt.changes.extend(taken_up(known.as_ref(), ticket, &self.options.user_field, asked_at));
+        let is_theirs = self.is_requester(known.as_ref(), ticket);
+        learnt.changes.extend(taken_up(known.as_ref(), ticket, is_theirs, asked_at));
         learnt.belongs_to = Some(key);
         Ok(true)
+    }
+
+    /// Whether the ticket's requester is this conversation's customer; `None` where nothing tells.
+    fn is_requester(&self, known: Option<&Conversation>, ticket: &TicketView) -> Option<bool> {
+        let known = known?;
+        self.is_customer(ticket.requester.as_ref()?, &known.customer, known.ends.carrier)
     }
 
     /// The outcome of a claim that goes on in the customer's own lane, at once.
@@ -126,13 +136,11 @@ fn knows(conversation: Option<&Conversation>, ticket: TicketId) -> bool {
 fn taken_up(
     conversation: Option<&Conversation>,
     ticket: &TicketView,
-    user_field: &str,
+    is_theirs: Option<bool>,
     asked_at: Timestamp,
 ) -> Vec<Change> {
     let current = conversation.and_then(|known| known.ticket.as_ref());
     let becomes_current = ticket.status.is_unsolved() || current.is_none_or(|current| current.id == ticket.id);
-    let user = ticket.requester.as_ref();
-    let is_theirs = conversation.and_then(|known| is_customer(user?, &known.customer, user_field));
     if is_theirs == Some(false) && conversation.is_some_and(|known| known.requester_id != Some(ticket.requester_id)) {
         return Vec::new();
     }
@@ -163,8 +171,6 @@ mod tests {
     use super::*;
     use crate::domain::conversation::TicketStatus;
     use crate::vendors::zendesk::UserView;
-
-    const FIELD: &str = "braze_external_id";
 
     #[test]
     fn a_customer_who_is_two_users_writes_on_the_ticket_taken_up_as_the_one_whose_it_is() {
@@ -197,7 +203,9 @@ mod tests {
                 }),
             };
             let mut after = known.clone();
-            taken_up(Some(&known), &ticket, FIELD, now).into_iter().for_each(|change| after.apply(change, now));
+            taken_up(Some(&known), &ticket, Some(name == "ada"), now)
+                .into_iter()
+                .for_each(|change| after.apply(change, now));
             (after.ticket.map(|ticket| ticket.id.0), after.requester_id)
         };
         assert_eq!(requester_after(TicketStatus::Open, "ada"), (Some(5), Some(UserId(2))));

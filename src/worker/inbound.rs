@@ -46,7 +46,8 @@ impl Worker {
             return Ok(outcome);
         }
         let customer = self.customer_of(claim, first, learnt).await?;
-        let making = self.keep_id(claim, &customer)?;
+        let user = self.at_desk(&customer, self.ends.carrier);
+        let making = self.keep_id(claim, &user)?;
         let texts: Vec<&Event> = claim.work.iter().map(|work| &work.event).collect();
         let mut written = CommentText::of(&texts);
         self.announce(claim, &written).await?;
@@ -71,7 +72,7 @@ impl Worker {
                 (written.uploads, written.is_reused) = self.copy_media(id, &written.media).await;
                 written.uploaded = true;
             }
-            let inbound = Inbound { claim, customer: &customer, first, written: &written };
+            let inbound = Inbound { claim, customer: &customer, user: &user, first, written: &written };
             let taken = self.take(step, &inbound, &mut facts, learnt).await;
             match taken {
                 Ok(None) => {}
@@ -143,13 +144,13 @@ impl Worker {
                 }
             }
             Step::FindRequester(by) => {
-                let found = self.find_requester(by, inbound.customer, facts).await?;
-                learnt.completion = found.as_ref().map(|user| self.completion_of(user, inbound.customer));
+                let found = self.find_requester(by, inbound.user, facts).await?;
+                learnt.completion = found.as_ref().map(|user| self.completion_of(user, inbound.user));
                 facts.requester_found(found.map(|user| user.id));
             }
             Step::CreateRequester { id_taken } => {
-                let Saved { user, is_new } = self.create_requester(id_taken, inbound.customer).await?;
-                learnt.completion = Some(self.completion_of(&user, inbound.customer));
+                let Saved { user, is_new } = self.create_requester(id_taken, inbound.user).await?;
+                learnt.completion = Some(self.completion_of(&user, inbound.user));
                 facts.requester_saved(user.id, is_new);
             }
             Step::Open { requester, previous } => {

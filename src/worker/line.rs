@@ -1,6 +1,7 @@
 //! For the line of a delivery: its forms, and the group in which the customer has opted in. It never picks another line
 //! in place of one that is no longer configured.
 
+use crate::domain::account::{AccountId, Ends};
 use crate::domain::cause;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Outcome;
@@ -10,8 +11,10 @@ use crate::domain::line::{Channel, Line, Place};
 use crate::domain::parts::Cut;
 use crate::mapping::Mappings;
 use crate::store::{Claim, StoreError};
+use crate::vendors::zendesk::UserView;
 
 use super::Worker;
+use super::users::{self, is_customer};
 
 /// As many conversations of one customer are looked at: far more than a brand has lines.
 const LINES_MAX: usize = 100;
@@ -45,14 +48,29 @@ impl Worker {
         }
     }
 
+    /// This customer of a carrier's as the desk knows them.
+    pub(super) fn at_desk(&self, customer: &Customer, carrier: AccountId) -> Customer {
+        let is_first = self.lines.home_of(self.ends.desk).is_none_or(|home| home.carrier == carrier);
+        users::at_desk(customer, (!is_first).then_some(carrier))
+    }
+
+    /// Whether a user of the desk's is this customer of a carrier's; `None` where the user has no data to tell by.
+    pub(super) fn is_customer(&self, user: &UserView, customer: &Customer, carrier: AccountId) -> Option<bool> {
+        is_customer(user, &self.at_desk(customer, carrier), &self.options.user_field)
+    }
+
     /// The place of a customer's text on the line of this address.
     pub(super) fn place_on(&self, address: Option<&str>) -> Place {
         self.lines.place(self.ends.carrier, address, Channel::default()).unwrap_or_else(|| self.ends.into())
     }
 
-    /// The keys of a customer's conversations over this carrier: the base key, and those on further lines.
-    pub(super) async fn keys_of(&self, customer: &Customer) -> Result<Vec<ConversationKey>, StoreError> {
-        let base = self.store.key_of(customer, &self.ends.into(), None).await?;
+    /// The keys of a customer's conversations over a carrier: the base key, and those on further lines.
+    pub(super) async fn keys_of(
+        &self,
+        customer: &Customer,
+        carrier: AccountId,
+    ) -> Result<Vec<ConversationKey>, StoreError> {
+        let base = self.store.key_of(customer, &Ends { carrier, ..self.ends }.into(), None).await?;
         let found = self.store.find_conversations(Some(Search::Key(base.0.clone())), None, LINES_MAX).await?;
         let on_lines = found.items.into_iter().map(|conversation| conversation.key);
         let on_lines = on_lines.filter(|key| key.0.strip_prefix(&base.0).is_some_and(|rest| rest.starts_with('@')));

@@ -15,7 +15,7 @@ use crate::vendors::zendesk::TicketView;
 use super::Worker;
 use super::report::Learnt;
 use super::tickets::{is_merged, tagging_of, taken, write_tags};
-use super::users::customer_behind;
+use super::users::{customer_behind, from_desk};
 
 /// How many merges, one after the other, are followed.
 const HEIRS_MAX: usize = 4;
@@ -26,8 +26,9 @@ impl Worker {
     pub(super) async fn follows_merge(&self, view: &TicketView) -> Result<bool, Outcome> {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         let failed = |failure| self.outcome(failure, End::Desk);
-        let Some(customer) = customer_behind(view, &self.options.user_field) else { return Ok(false) };
-        for key in self.keys_of(&customer).await.map_err(retry)? {
+        let Some(behind) = customer_behind(view, &self.options.user_field) else { return Ok(false) };
+        let (carrier, customer) = from_desk(behind);
+        for key in self.keys_of(&customer, carrier.unwrap_or(self.ends.carrier)).await.map_err(retry)? {
             let known = self.store.conversation(&key).await.map_err(retry)?;
             let Some(lost) = known.and_then(|known| known.ticket) else { continue };
             let is_merged = match self.zendesk.ticket(lost.id).await {

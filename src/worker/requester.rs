@@ -18,13 +18,13 @@ use super::Worker;
 use super::completion::Completion;
 use super::context::{bare_user, completion, new_user};
 use super::in_the_making::Making;
-use super::users::{is_customer, named_by, second_external_id, user_external_id};
+use super::users::{from_desk, is_customer, named_by, second_external_id, user_external_id};
 
 /// The wait of a text while another claim looks for its customer's id.
 const MAKING_WAIT: Duration = Duration::from_secs(1);
 
 impl Worker {
-    /// Keeps the customer's id while their user in Zendesk is unknown.
+    /// Keeps the id of a customer, as the desk knows them, while their user in Zendesk is unknown.
     ///
     /// # Errors
     /// A wait, while another claim has the id, or one that differs in case only.
@@ -105,7 +105,8 @@ impl Worker {
             return Ok(true);
         }
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
-        for key in self.keys_of(&named).await.map_err(retry)? {
+        let (carrier, named) = from_desk(named);
+        for key in self.keys_of(&named, carrier.unwrap_or(self.ends.carrier)).await.map_err(retry)? {
             if self.store.conversation(&key).await.map_err(retry)?.is_some() {
                 return Ok(true);
             }

@@ -14,7 +14,6 @@ use super::claimed::requester_of;
 use super::notes::written_on_anothers;
 use super::report::Learnt;
 use super::tickets::newest_first;
-use super::users::is_customer;
 
 /// Why nothing is texted about a ticket that has another requester now.
 pub(super) const NOT_THEIRS: &str = "the ticket's requester is no longer the conversation's customer";
@@ -57,7 +56,7 @@ impl Worker {
             return Ok(told.is_none());
         }
         let customer = conversation.map(|known| known.customer.clone()).unwrap_or_default();
-        let same = view.requester.as_ref().and_then(|user| is_customer(user, &customer, &self.options.user_field));
+        let same = view.requester.as_ref().and_then(|user| self.is_customer(user, &customer, self.ends.carrier));
         let is_same = same.unwrap_or(ours.is_none());
         let is_current =
             conversation.and_then(|known| known.ticket.as_ref()).is_none_or(|current| current.id == ticket);
@@ -138,6 +137,6 @@ impl Worker {
 
     /// Whether the user is the claim's customer; `None` where the user has no data to tell by.
     fn is_claims(&self, claim: &Claim, user: &UserView) -> Option<bool> {
-        is_customer(user, &claim.conversation.as_ref()?.customer, &self.options.user_field)
+        self.is_customer(user, &claim.conversation.as_ref()?.customer, self.ends.carrier)
     }
 }

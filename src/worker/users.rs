@@ -1,13 +1,39 @@
 //! Zendesk's users as customers: the ids by which one is known there, and whether a user is a customer. Pure.
+//!
+//! Two carriers may give one id to two people, and a desk has one list of users. So the customers of a desk's first
+//! carrier are known by the ids that they have, and those of a further one by ids with the carrier's account in front
+//! ([`at_desk`]). All other functions here take a customer as the desk knows them.
 
+use crate::domain::account::AccountId;
 use crate::domain::conversation::fingerprint;
 use crate::domain::event::Customer;
 use crate::domain::phone::digits;
 use crate::vendors::zendesk::{TicketView, UserView};
 
-/// The prefix in the `external_id` of a Zendesk user who is known by `braze_id` only, so that it is never taken for
+/// The prefix in the `external_id` of a Zendesk user who is known by `carrier_id` only, so that it is never taken for
 /// an external id: Braze answers "success" to a text for an external id that does not exist.
 const ANONYMOUS: &str = "braze:";
+
+/// The customer as a desk knows them: with the account's name in front of each id where the carrier is a `further` one.
+pub(super) fn at_desk(customer: &Customer, further: Option<AccountId>) -> Customer {
+    let scoped = |id: &String| further.map_or_else(|| id.clone(), |carrier| carrier.scoped(id));
+    Customer {
+        external_id: customer.external_id.as_ref().map(scoped),
+        carrier_id: customer.carrier_id.as_ref().map(scoped),
+        ..customer.clone()
+    }
+}
+
+/// The customer that a desk knows so, and the further carrier whose they are; no carrier for those of the first one.
+pub(super) fn from_desk(customer: Customer) -> (Option<AccountId>, Customer) {
+    let split = |id: Option<String>| match id.as_deref().map(AccountId::split) {
+        Some((Some(carrier), id)) => (Some(carrier), Some(id.to_owned())),
+        Some((None, _)) | None => (None, id),
+    };
+    let (by_brand, external_id) = split(customer.external_id);
+    let (by_carrier, carrier_id) = split(customer.carrier_id);
+    (by_brand.or(by_carrier), Customer { external_id, carrier_id, ..customer })
+}
 
 /// The customer's `external_id` as a Zendesk user.
 pub(super) fn user_external_id(customer: &Customer) -> Option<String> {
@@ -58,7 +84,7 @@ pub(super) fn is_customer(user: &UserView, customer: &Customer, user_field: &str
 }
 
 /// The requester's ids in Braze. The recipe's own field holds an external id and nothing else; a user's external id
-/// is the bridge's or the brand's. A ticket's key alone does not do: an external id and a `braze_id` look the same,
+/// is the bridge's or the brand's. A ticket's key alone does not do: an external id and a `carrier_id` look the same,
 /// and Braze answers "success" to a text for an external id that does not exist.
 pub(super) fn customer_behind(ticket: &TicketView, user_field: &str) -> Option<Customer> {
     let user = ticket.requester.as_ref()?;
@@ -117,6 +143,28 @@ mod tests {
         assert_ne!(seconds[0], seconds[1], "different also to Zendesk");
         let long = "x".repeat(255);
         assert!(second_external_id(&long).chars().count() <= 255);
+    }
+
+    #[test]
+    fn one_id_of_two_carriers_is_two_users_and_each_leads_back_to_its_own() {
+        let further: AccountId = "further".parse().unwrap();
+        for (external_id, carrier_id) in [(Some("ada"), None), (None, Some("b1")), (Some("a:b"), Some("b1"))] {
+            let customer = Customer {
+                external_id: external_id.map(Into::into),
+                carrier_id: carrier_id.map(Into::into),
+                ..Customer::default()
+            };
+            let names = [None, Some(further)].map(|carrier| user_external_id(&at_desk(&customer, carrier)).unwrap());
+            assert_ne!(names[0], names[1]);
+            for (name, carrier) in names.iter().zip([None, Some(further)]) {
+                let named = named_by(&user(None, Some(name)), FIELD).unwrap();
+                let other = at_desk(&customer, if carrier.is_none() { Some(further) } else { None });
+                assert_eq!(is_customer(&user(None, Some(name)), &other, FIELD), Some(false), "{name}");
+                let (whose, back) = from_desk(named);
+                assert_eq!(whose, carrier, "{name}");
+                assert!(back.external_id == customer.external_id || back.carrier_id == customer.carrier_id, "{name}");
+            }
+        }
     }
 
     #[test]

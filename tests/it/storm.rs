@@ -65,7 +65,8 @@ impl Storm {
             .map(|n| {
                 let key = format!("customer-{n}");
                 let braze_id = bridge.customer(&key);
-                Conversation { number: n as usize, said: oracle::Conversation { key, braze_id, ..Default::default() } }
+                let said = oracle::Conversation { user: key.clone(), key, braze_id, ..Default::default() };
+                Conversation { number: n as usize, said }
             })
             .collect();
         Self { seed, bridge, conversations, deaths: 0, begun: Instant::now() }
@@ -104,7 +105,7 @@ impl Storm {
         let seed = self.seed;
         let said: Vec<_> = self.conversations.iter().map(|conversation| conversation.said.clone()).collect();
         let mut mistakes = mistakes(&attempts(sandbox), &deliveries);
-        mistakes.extend(oracle::faults(sandbox, &said, 2 * (before + after)));
+        mistakes.extend(oracle::faults(&sandbox.zendesk, &[&sandbox.braze], &said, 2 * (before + after)));
         assert!(mistakes.is_empty(), "seed {seed}: {mistakes:#?}");
         assert_eq!(sandbox.zendesk.tickets().len(), self.conversations.len(), "seed {seed}: tickets");
         let mut starts = host.starts.clone();

@@ -13,8 +13,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tandem::sandbox::Sandbox;
-use tandem::sandbox::zendesk::{Comment, Role, Ticket, TicketStatus};
+use tandem::sandbox::braze::Braze;
+use tandem::sandbox::zendesk::{Comment, Role, Ticket, TicketStatus, Zendesk};
 
 /// The shipped closing text.
 const CLOSING: &str = "Your ticket has been closed";
@@ -22,8 +22,10 @@ const CLOSING: &str = "Your ticket has been closed";
 /// One conversation: its customer, and both sides' utterances.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Conversation {
-    /// The customer's external id, which its tickets carry.
+    /// Its key, which its tickets carry.
     pub(crate) key: String,
+    /// The customer's id among the desk's users.
+    pub(crate) user: String,
     /// The customer in Braze.
     pub(crate) braze_id: String,
     /// The customer's texts, in the order in which the bridge took them.
@@ -72,9 +74,14 @@ pub(crate) fn tag(number: usize) -> String {
     format!("~{number}~ ")
 }
 
-/// The faults at the vendors, in words. `notes_max` is the number of internal comments that the bridge had reason to
+/// The faults at one desk and at the carriers of its conversations, in words. `notes_max` is the number of internal comments that the bridge had reason to
 /// write.
-pub(crate) fn faults(sandbox: &Sandbox, conversations: &[Conversation], notes_max: usize) -> Vec<String> {
+pub(crate) fn faults(
+    desk: &Zendesk,
+    carriers: &[&Braze],
+    conversations: &[Conversation],
+    notes_max: usize,
+) -> Vec<String> {
     let mut oracle = Oracle::default();
     for (number, conversation) in conversations.iter().enumerate() {
         let texts = conversation.texts.iter().map(|said| (Way::ToTicket, said));
@@ -82,9 +89,9 @@ pub(crate) fn faults(sandbox: &Sandbox, conversations: &[Conversation], notes_ma
             oracle.said.insert(number_of(&said.words), (number, way));
         }
     }
-    oracle.read_tickets(sandbox, conversations, notes_max);
+    oracle.read_tickets(desk, conversations, notes_max);
     for (number, conversation) in conversations.iter().enumerate() {
-        oracle.read_phone(sandbox, number, conversation);
+        oracle.read_phone(carriers, number, conversation);
     }
     for conversation in conversations {
         oracle.compare(conversation, &conversation.texts, "the ticket");
@@ -120,10 +127,10 @@ struct Shown {
 }
 
 impl Oracle {
-    fn read_tickets(&mut self, sandbox: &Sandbox, conversations: &[Conversation], notes_max: usize) {
-        let (agent, bridge) = (sandbox.zendesk.agent_id(), sandbox.zendesk.api_user_id());
-        let tickets = sandbox.zendesk.tickets();
-        self.read_users(sandbox);
+    fn read_tickets(&mut self, desk: &Zendesk, conversations: &[Conversation], notes_max: usize) {
+        let (agent, bridge) = (desk.agent_id(), desk.api_user_id());
+        let tickets = desk.tickets();
+        self.read_users(desk);
         let mut notes = 0;
         for ticket in &tickets {
             for comment in &ticket.comments {
@@ -158,13 +165,13 @@ impl Oracle {
     }
 
     /// Reads every user's customer, by the recipe's field.
-    fn read_users(&mut self, sandbox: &Sandbox) {
-        for user in sandbox.zendesk.users() {
+    fn read_users(&mut self, desk: &Zendesk) {
+        for user in desk.users() {
             let key = user.user_fields.get("braze_external_id").and_then(|field| field.as_str());
             if let Some(key) = key {
                 self.keys.insert(user.id, key.to_owned());
             }
-            let is_staff = user.id == sandbox.zendesk.agent_id() || user.id == sandbox.zendesk.api_user_id();
+            let is_staff = user.id == desk.agent_id() || user.id == desk.api_user_id();
             if is_staff && (key.is_some() || user.external_id.is_some() || user.role == Role::EndUser) {
                 self.faults.push(format!("staff were taken for a customer: {user:?}"));
             }
@@ -175,7 +182,7 @@ impl Oracle {
     /// because only the answer to that comment tells of the new requester.
     fn read_author(&mut self, ticket: &Ticket, comment: &Comment, conversation: &Conversation) {
         let key = &conversation.key;
-        if self.keys.get(&comment.author_id).is_some_and(|known| known != key) {
+        if self.keys.get(&comment.author_id).is_some_and(|known| *known != conversation.user) {
             self.faults.push(format!("{key} writes in another's name on ticket {}", ticket.id));
         }
         let Some(last) = conversation.given.get(&ticket.id) else { return };
@@ -217,13 +224,13 @@ impl Oracle {
     /// A ticket of this conversation: by its key, one that follows up or that an agent opened for its customer, or one that
     /// was given to its customer.
     fn belongs(&self, ticket: &Ticket, conversation: &Conversation) -> bool {
-        let is_requester = self.keys.get(&ticket.requester_id) == Some(&conversation.key);
+        let is_requester = self.keys.get(&ticket.requester_id) == Some(&conversation.user);
         is_requester || ticket.external_id.as_ref().is_none_or(|key| *key == conversation.key)
     }
 
     /// Puts the parts of long texts together again: a part without a tag goes on with the text before it.
-    fn read_phone(&mut self, sandbox: &Sandbox, number: usize, conversation: &Conversation) {
-        let texts = sandbox.braze.texts();
+    fn read_phone(&mut self, carriers: &[&Braze], number: usize, conversation: &Conversation) {
+        let texts: Vec<_> = carriers.iter().flat_map(|carrier| carrier.texts()).collect();
         let mut closings = 0;
         let mut open = None;
         for (place, text) in (0..).zip(texts.iter().filter(|text| text.braze_id == conversation.braze_id)) {

@@ -66,6 +66,7 @@ fn killed_at_any_one_step_it_loses_nothing_and_doubles_nothing() {
 fn outage(seed: u64, vendor: Vendor, kinds: &[OutageKind], hours: u64) -> Plan {
     let one = |kind: &OutageKind| Outage {
         vendor,
+        brand: 0,
         from: Duration::from_secs(600),
         lasts: Duration::from_secs(hours * 3600),
         kind: *kind,
@@ -108,6 +109,19 @@ fn a_destination_is_down_for_an_hour_and_what_waited_is_delivered_when_it_is_bac
             assert!(run.drained_in < Duration::from_secs(900), "{vendor:?} {kind:?}: {run}");
             println!("{vendor:?} {kind:?}: {run}");
         }
+    }
+}
+
+/// One brand's Zendesk is down for an hour, and the other brand's customer does not notice.
+#[test]
+fn an_outage_of_one_brands_account_keeps_no_other_brands_customer_waiting() {
+    let at = Duration::from_secs(180);
+    let crowd = Some(Crowd { at, within: Duration::from_secs(4) });
+    for kind in [OutageKind::Down, OutageKind::Silent, OutageKind::Storm(Some(60))] {
+        let struck = Outage { vendor: Vendor::Zendesk, brand: 1, from: at, lasts: Duration::from_secs(3600), kind };
+        let run = run(&Plan { customers: 40, brands: 2, outages: vec![struck], crowd, ..Plan::calm(1) }, true);
+        assert_well(&run);
+        assert!(run.waited > 5, "{kind:?}: {run}");
     }
 }
 
@@ -172,6 +186,11 @@ fn the_oracle_notices_a_bridge_that_does_not_look_for_its_comment() {
 #[test]
 fn the_oracle_notices_a_bridge_that_does_not_hear_whose_a_ticket_is() {
     seeds_to_notice(Broken::DoesNotHearTheRequester);
+}
+
+#[test]
+fn the_oracle_notices_a_bridge_that_files_webhooks_under_another_brand() {
+    seeds_to_notice(Broken::CrossesAccounts);
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(crate) fn text(world: &Arc<World>, customer: usize) {
     let words = format!("{}{}", oracle::tag(number), world.lots.pick(&WORDS));
     world.trace.say(|| format!("{} texts {words:?}", world.customers[customer].key));
     world.trace.count("texts");
-    let webhook = world.sandbox.phone.text(&world.customers[customer].braze_id, &words).unwrap();
+    let webhook = world.phone_of(customer).text(&world.customers[customer].braze_id, &words).unwrap();
     let text = Text { number, customer, words, webhook, at: world.passed() };
     world.script.lock().unwrap().texts.push(text);
     post::collect(world);
@@ -86,14 +86,14 @@ fn reply_on(world: &Arc<World>, customer: usize, ticket: u64) {
     let escaped = words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\n', "<br>");
     world.trace.say(|| format!("an agent replies on {ticket}: {:?}", words.get(..60).unwrap_or(&words)));
     world.trace.count("replies");
-    let comment = world.sandbox.zendesk.agent_reply(ticket, &escaped);
+    let comment = world.desk_of(customer).agent_reply(ticket, &escaped);
     world.script.lock().unwrap().replies.push(Reply { customer, words, ticket, comment, at: world.passed() });
     post::collect(world);
 }
 
 /// The conversation takes a turn.
 fn turn(world: &Arc<World>, customer: usize) {
-    let zendesk = &world.sandbox.zendesk;
+    let zendesk = world.desk_of(customer);
     let ticket = newest_ticket(world, customer);
     match (world.lots.number(0..=5), ticket) {
         (0..=2, Some(ticket)) if ticket.status == TicketStatus::Solved => {
@@ -127,21 +127,22 @@ fn turn(world: &Arc<World>, customer: usize) {
 /// The customer's ticket changes hands.
 fn hand(world: &Arc<World>, customer: usize) {
     let Some(ticket) = newest_ticket(world, customer) else { return };
-    let zendesk = &world.sandbox.zendesk;
+    let (desk, zendesk) = (world.desk_brand(customer), world.desk_of(customer));
     let other = usize::try_from(world.lots.number(0..=world.customers.len() as u64 - 1)).unwrap();
-    let is_given = world.script.lock().unwrap().given.contains_key(&ticket.id);
-    let there = user_of(world, other).filter(|user| *user != ticket.requester_id && !is_given);
+    let is_given = world.script.lock().unwrap().given.contains_key(&(desk, ticket.id));
+    let there = user_of(world, other).filter(|_| world.desk_brand(other) == desk);
+    let there = there.filter(|user| *user != ticket.requester_id && !is_given);
     if let Some(user) = there {
         world.trace.say(|| format!("an agent gives {} to {}", ticket.id, world.customers[other].key));
         world.trace.count("tickets given away");
         let last = ticket.comments.last().map_or(0, |comment| comment.id);
-        world.script.lock().unwrap().given.insert(ticket.id, (customer, last));
+        world.script.lock().unwrap().given.insert((desk, ticket.id), (customer, last));
         zendesk.set_requester(ticket.id, user);
         reply_on(world, other, ticket.id);
     } else if ticket.status != TicketStatus::Solved && !is_given {
         let requester_id = ticket.requester_id;
         let heir = zendesk.add_ticket(NewTicket { requester_id, ..NewTicket::default() });
-        world.script.lock().unwrap().by_agents.insert(heir);
+        world.script.lock().unwrap().by_agents.insert((desk, heir));
         world.trace.say(|| format!("an agent merges {} into {heir}", ticket.id));
         world.trace.count("merges");
         zendesk.merge(ticket.id, heir);
@@ -158,13 +159,13 @@ pub(crate) fn opt(world: &Arc<World>, customer: usize, out: bool) {
     } else if let Some(in_again) = world.script.lock().unwrap().opted_out.get_mut(&customer) {
         in_again.get_or_insert(world.passed());
     }
-    world.sandbox.phone.text(&world.customers[customer].braze_id, word).unwrap();
+    world.phone_of(customer).text(&world.customers[customer].braze_id, word).unwrap();
     post::collect(world);
 }
 
 /// An agent opens a ticket for a customer who has none, and writes on it.
 fn write_first(world: &Arc<World>, customer: usize) {
-    let (zendesk, key) = (&world.sandbox.zendesk, &world.customers[customer].key);
+    let (zendesk, key) = (world.desk_of(customer), &world.customers[customer].user);
     let requester_id = user_of(world, customer).unwrap_or_else(|| {
         let fields = serde_json::json!({ "braze_external_id": key }).as_object().unwrap().clone();
         // Of ids that differ in case only, Zendesk takes one.
@@ -173,7 +174,7 @@ fn write_first(world: &Arc<World>, customer: usize) {
     });
     let tags = vec!["sms".to_owned()];
     let ticket = zendesk.add_ticket(NewTicket { requester_id, tags, ..NewTicket::default() });
-    world.script.lock().unwrap().by_agents.insert(ticket);
+    world.script.lock().unwrap().by_agents.insert((world.desk_brand(customer), ticket));
     world.trace.say(|| format!("an agent opens {ticket} for {key}"));
     reply(world, customer);
 }
@@ -181,7 +182,7 @@ fn write_first(world: &Arc<World>, customer: usize) {
 /// The customer's newest ticket that takes a comment.
 pub(crate) fn newest_ticket(world: &World, customer: usize) -> Option<Ticket> {
     let user = user_of(world, customer)?;
-    let zendesk = &world.sandbox.zendesk;
+    let zendesk = world.desk_of(customer);
     let tickets = zendesk.tickets().into_iter().rev();
     let mut open = tickets.filter(|ticket| !ticket.deleted && ticket.status != TicketStatus::Closed);
     open.find(|ticket| ticket.requester_id == user)
@@ -189,8 +190,8 @@ pub(crate) fn newest_ticket(world: &World, customer: usize) -> Option<Ticket> {
 
 /// The customer among Zendesk's users. Two with one id are those whom an agent and the bridge have made.
 fn user_of(world: &World, customer: usize) -> Option<u64> {
-    let key = world.customers[customer].key.as_str();
-    let users = world.sandbox.zendesk.users();
+    let key = world.customers[customer].user.as_str();
+    let users = world.desk_of(customer).users();
     let is = |user: &&User| user.user_fields.get("braze_external_id").and_then(|field| field.as_str()) == Some(key);
     users.iter().find(is).map(|user| user.id)
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use tandem::domain::account::{AccountId, Direction, Route};
+use tandem::domain::account::{AccountId, Direction, Ends, Route};
 use tandem::domain::answer::Answers;
 use tandem::domain::conversation::{Change, Conversation, ConversationKey};
 use tandem::domain::delivery::{Arrived, Delivery, Transition};
@@ -85,12 +85,14 @@ impl Inbox for MortalStore {
     ) -> BoxFuture<'_, Result<Accepted, StoreError>> {
         Box::pin(async move {
             if self.is(Broken::DoesNotHearTheRequester) {
-                self.life.world.mishear(&mut event.kind);
+                self.life.world.mishear(self.life.world.brand_of_account(place.ends.desk), &mut event.kind);
             }
             if self.is(Broken::DedupesOnTheText) {
                 dedupe.extend(text_alone(&event));
             }
             let world = &self.life.world;
+            let crosses = self.is(Broken::CrossesAccounts) && world.lots.chance(0.05);
+            let place = if crosses { Place::from(Ends::FIRST) } else { place };
             let lies = self.is(Broken::AcknowledgesBeforeAppending)
                 || (self.is(Broken::ForgetsAnAppend) && world.is_on_fire() && world.lots.chance(0.05));
             if !lies {
@@ -154,7 +156,8 @@ impl Queue for MortalStore {
             });
             let forwarded = |change: &Change| if let Change::Forwarded(on, ..) = change { Some(on.0) } else { None };
             let known: Vec<u64> = verdict.changes.iter().filter_map(forwarded).collect();
-            self.store.record(claim, verdict, now).await.inspect(|()| self.life.world.knows(&known))
+            let brand = self.life.world.brand_of_account(claim.ends.desk);
+            self.store.record(claim, verdict, now).await.inspect(|()| self.life.world.knows(brand, &known))
         };
         self.call("record", recording).await
     }

@@ -11,7 +11,7 @@ use tandem::vendors::http::{TOTAL_TIMEOUT, Transport, TransportError};
 use super::life::Life;
 use super::plan::{Broken, ObjectKind, OutageKind, Vendor};
 use super::post;
-use super::world::World;
+use super::world::{World, suffix};
 
 /// The transport of one life of the bridge.
 pub(crate) struct Network(pub(crate) Life);
@@ -40,18 +40,17 @@ impl Transport for Network {
         let Self(life) = self;
         let world = &life.world;
         world.trace.count("calls");
-        let vendor = if request.uri().host().is_some_and(|host| host.starts_with("zendesk")) {
-            Vendor::Zendesk
-        } else {
-            Vendor::Braze
-        };
+        let host = request.uri().host().unwrap_or_default().trim_end_matches(".sandbox.invalid");
+        let vendor = if host.starts_with("zendesk") { Vendor::Zendesk } else { Vendor::Braze };
+        let brand = (1..world.brands.len()).find(|brand| host.ends_with(suffix(*brand))).unwrap_or(0);
+        let to = (brand, vendor);
         let line = format!("{} {}", request.method(), request.uri().path());
         life.step(&format!("before {line}")).await;
         if world.plan.broken == Some(Broken::SendsNoIdempotencyKey) {
             request.headers_mut().remove("idempotency-key");
         }
         // Sent in a task of its own: a request that has left arrives, also when its sender dies.
-        let flight = tokio::spawn(fly(life.clone(), vendor, line.clone(), request));
+        let flight = tokio::spawn(fly(life.clone(), to, line.clone(), request));
         let result = match tokio::time::timeout(TOTAL_TIMEOUT, flight).await {
             Ok(result) => result.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())),
             Err(_) => Err(TransportError::Lost { cause: "no answer in time".to_owned() }),
@@ -63,29 +62,29 @@ impl Transport for Network {
 
 async fn fly(
     life: Life,
-    vendor: Vendor,
+    to: (usize, Vendor),
     line: String,
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>, TransportError> {
     let world = &life.world;
     tokio::time::sleep(world.lots.millis(5..=150)).await;
-    let fate = fate(world, vendor, &line, &request);
+    let fate = fate(world, to, &line, &request);
     let (answer, wait) = match fate {
-        Fate::Answered => (Ok(deliver(world, vendor, request).await), world.lots.millis(5..=400)),
-        Fate::Slow(wait) => (Ok(deliver(world, vendor, request).await), wait),
+        Fate::Answered => (Ok(deliver(world, to, request).await), world.lots.millis(5..=400)),
+        Fate::Slow(wait) => (Ok(deliver(world, to, request).await), wait),
         Fate::Refused => {
             let cause = "the connection was refused".to_owned();
             (Err(TransportError::NotSent { cause }), Duration::ZERO)
         }
         Fate::RequestLost => (Err(lost()), TOTAL_TIMEOUT),
         Fate::AnswerLost => {
-            deliver(world, vendor, request).await;
+            deliver(world, to, request).await;
             let reset = world.lots.chance(0.5);
             (Err(lost()), if reset { Duration::from_millis(50) } else { TOTAL_TIMEOUT })
         }
         Fate::Failed(status, hint) => (Ok(failure(status, hint)), world.lots.millis(5..=400)),
         Fate::FailedAfter(status) => {
-            deliver(world, vendor, request).await;
+            deliver(world, to, request).await;
             (Ok(failure(status, None)), world.lots.millis(5..=400))
         }
     };
@@ -97,18 +96,22 @@ async fn fly(
     answer
 }
 
-async fn deliver(world: &std::sync::Arc<World>, vendor: Vendor, request: Request<Bytes>) -> Response<Bytes> {
+async fn deliver(
+    world: &std::sync::Arc<World>,
+    (brand, vendor): (usize, Vendor),
+    request: Request<Bytes>,
+) -> Response<Bytes> {
     let answer = match vendor {
-        Vendor::Zendesk => world.sandbox.zendesk.answer(request).await,
-        Vendor::Braze => world.sandbox.braze.answer(request).await,
+        Vendor::Zendesk => world.brands[brand].zendesk.answer(request).await,
+        Vendor::Braze => world.brands[brand].braze.answer(request).await,
     };
     post::collect(world);
     answer
 }
 
-fn fate(world: &World, vendor: Vendor, line: &str, request: &Request<Bytes>) -> Fate {
+fn fate(world: &World, (brand, vendor): (usize, Vendor), line: &str, request: &Request<Bytes>) -> Fate {
     let (lots, rates) = (&world.lots, &world.plan.rates);
-    let struck = world.outages(vendor).find_map(|kind| match kind {
+    let struck = world.outages(brand, vendor).find_map(|kind| match kind {
         OutageKind::Down => Some(Fate::Refused),
         OutageKind::Silent => Some(Fate::RequestLost),
         OutageKind::Unavailable => Some(Fate::Failed(503, None)),
@@ -121,7 +124,7 @@ fn fate(world: &World, vendor: Vendor, line: &str, request: &Request<Bytes>) -> 
     if !world.is_on_fire() {
         return Fate::Answered;
     }
-    match world.object_trouble(request.uri().path()) {
+    match world.object_trouble(brand, request.uri().path()) {
         Some(ObjectKind::Hangs) => return Fate::RequestLost,
         Some(ObjectKind::Forbidden) => return Fate::Failed(403, None),
         None => {}

@@ -18,6 +18,10 @@ pub(crate) enum Vendor {
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) customers: usize,
+    /// Brands, each with a Braze account of its own: 1 or 2.
+    pub(crate) brands: usize,
+    /// Whether they share one Zendesk account; otherwise each has its own.
+    pub(crate) one_desk: bool,
     /// The customers share a phone number and an agent's e-mail address, and the ids of every two differ in case only.
     pub(crate) alike: bool,
     /// Things that customers and agents do.
@@ -70,6 +74,8 @@ pub(crate) struct Rates {
 #[derive(Clone, Debug)]
 pub(crate) struct Outage {
     pub(crate) vendor: Vendor,
+    /// Of the brands, counted around.
+    pub(crate) brand: usize,
     pub(crate) from: Duration,
     pub(crate) lasts: Duration,
     pub(crate) kind: OutageKind,
@@ -144,6 +150,8 @@ pub(crate) enum Broken {
     SendsNoIdempotencyKey,
     /// Does not hear whose a ticket is when an agent replies on it.
     DoesNotHearTheRequester,
+    /// Now and then files a webhook under another brand's accounts.
+    CrossesAccounts,
 }
 
 impl Plan {
@@ -152,6 +160,8 @@ impl Plan {
         Self {
             seed,
             customers: 2,
+            brands: 1,
+            one_desk: false,
             alike: false,
             steps: 12,
             pause_max: 20_000,
@@ -175,7 +185,7 @@ impl Plan {
         let steps = usize::try_from(lots.number(20..=80)).unwrap();
         let span = pause_max / 2 * steps as u64;
         let rates = rates(&lots);
-        let outages = (0..lots.number(0..=3)).map(|_| outage(&lots, span)).collect();
+        let outages: Vec<Outage> = (0..lots.number(0..=3)).map(|_| outage(&lots, span)).collect();
         let jumps = (0..lots.number(0..=6).saturating_sub(3)).flat_map(|_| jump(&lots, span)).collect();
         let lag = |most: u64| SignedDuration::from_secs(i64::try_from(lots.number(0..=most)).unwrap());
         let vendors = Vendors {
@@ -195,7 +205,25 @@ impl Plan {
         // However late a receipt shows: with `hold`, no text is sent again for it. Drawn last, so that other worlds stay.
         let shows_late = hold && lots.chance(0.5);
         let vendors = if shows_late { Vendors { attribute_lag: lag(60), ..vendors } } else { vendors };
-        Self { customers, alike, objects, steps, pause_max, rates, outages, jumps, vendors, hold, ..Self::calm(seed) }
+        let brands = if lots.chance(0.4) { 2 } else { 1 };
+        let one_desk = brands > 1 && lots.chance(0.5);
+        let outages =
+            outages.into_iter().map(|outage| Outage { brand: usize::from(lots.chance(0.5)), ..outage }).collect();
+        Self {
+            customers,
+            brands,
+            one_desk,
+            alike,
+            objects,
+            steps,
+            pause_max,
+            rates,
+            outages,
+            jumps,
+            vendors,
+            hold,
+            ..Self::calm(seed)
+        }
     }
 
     /// The time of faults: until all is said, and each outage has passed.
@@ -211,6 +239,10 @@ impl Plan {
         if broken == Broken::DoesNotHearTheRequester {
             plan.customers = plan.customers.max(2);
             plan.rates.hand = 0.1;
+        }
+        if broken == Broken::CrossesAccounts {
+            plan.customers = plan.customers.max(2);
+            plan.brands = 2;
         }
         if broken == Broken::SendsNoIdempotencyKey {
             // Where the list shows a new ticket at once, the key is never needed.
@@ -252,6 +284,7 @@ fn outage(lots: &Lots, span: u64) -> Outage {
     let lasts = *lots.pick(&[60, 600, 3_600, 8 * 3_600]);
     Outage {
         vendor: *lots.pick(&[Vendor::Zendesk, Vendor::Braze]),
+        brand: 0,
         from: lots.millis(0..=span),
         lasts: lots.seconds(lasts / 4..=lasts),
         kind,

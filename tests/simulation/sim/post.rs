@@ -10,47 +10,52 @@ use tandem::sandbox::sender::{AttemptResult, Rules, Webhook};
 use tower::ServiceExt;
 
 use super::plan::{OutageKind, Vendor};
-use super::world::World;
+use super::world::{World, suffix};
 
 /// How long a vendor waits for an answer: the lower of Zendesk's two published values.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Sends off the webhooks that the vendors have made.
 pub(crate) fn collect(world: &Arc<World>) {
-    let from_zendesk = world.sandbox.zendesk.take_held_webhooks().into_iter().map(|webhook| (Vendor::Zendesk, webhook));
-    let from_braze = world.sandbox.braze.take_held_webhooks().into_iter().map(|webhook| (Vendor::Braze, webhook));
-    for (vendor, webhook) in from_zendesk.chain(from_braze) {
+    let held = world.brands.iter().enumerate().flat_map(|(brand, sandbox)| {
+        let zendesk = sandbox.zendesk.take_held_webhooks().into_iter().map(|webhook| (Vendor::Zendesk, webhook));
+        let braze = sandbox.braze.take_held_webhooks().into_iter().map(|webhook| (Vendor::Braze, webhook));
+        zendesk.chain(braze).map(move |(vendor, webhook)| ((brand, vendor), webhook)).collect::<Vec<_>>()
+    });
+    for (from, mut webhook) in held.collect::<Vec<_>>() {
+        // The vendor posts to the path of its account.
+        webhook.path.push_str(suffix(from.0));
         let (lots, rates) = (&world.lots, &world.plan.rates);
         let again = world.is_on_fire() && lots.chance(rates.webhook_repeated);
         let late = world.is_on_fire() && lots.chance(rates.webhook_late);
         let after = if late { lots.millis(0..=60_000) } else { lots.millis(5..=50) };
-        send(world, vendor, webhook.clone(), after);
+        send(world, from, webhook.clone(), after);
         if again {
             world.trace.count("webhook repeated");
-            send(world, vendor, webhook, lots.millis(0..=600_000));
+            send(world, from, webhook, lots.millis(0..=600_000));
         }
     }
 }
 
-fn send(world: &Arc<World>, vendor: Vendor, webhook: Webhook, after: Duration) {
+fn send(world: &Arc<World>, from: (usize, Vendor), webhook: Webhook, after: Duration) {
     world.post_sent();
     let world = Arc::clone(world);
     tokio::spawn(async move {
         tokio::time::sleep(after).await;
-        carry(&world, vendor, &webhook).await;
+        carry(&world, from, &webhook).await;
         world.post_settled();
     });
 }
 
-async fn carry(world: &Arc<World>, vendor: Vendor, webhook: &Webhook) {
-    let rules = match vendor {
+async fn carry(world: &Arc<World>, from: (usize, Vendor), webhook: &Webhook) {
+    let rules = match from.1 {
         Vendor::Zendesk => Rules::Zendesk,
         Vendor::Braze => Rules::Braze,
     };
     for attempt in 1.. {
-        let result = attempt_once(world, vendor, webhook).await;
+        let result = attempt_once(world, from, webhook).await;
         world.trace.count("webhook attempts");
-        world.trace.say(|| format!("webhook {} ({attempt}): {result:?}", title(vendor, webhook)));
+        world.trace.say(|| format!("webhook {} ({attempt}): {result:?}", title(from.1, webhook)));
         if !rules.repeats(attempt, &result) {
             return;
         }
@@ -66,8 +71,8 @@ fn title(vendor: Vendor, webhook: &Webhook) -> String {
     }
 }
 
-async fn attempt_once(world: &Arc<World>, vendor: Vendor, webhook: &Webhook) -> AttemptResult {
-    if world.outages(vendor).any(|kind| kind == OutageKind::WebhooksGivenUp) {
+async fn attempt_once(world: &Arc<World>, (brand, vendor): (usize, Vendor), webhook: &Webhook) -> AttemptResult {
+    if world.outages(brand, vendor).any(|kind| kind == OutageKind::WebhooksGivenUp) {
         world.trace.count("webhook given up");
         return AttemptResult::CircuitBroken;
     }

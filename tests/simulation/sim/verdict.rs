@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tandem::domain::delivery::{Delivery, State};
-use tandem::domain::event::{CommentId, Event, EventId, EventKind, TicketId};
+use tandem::domain::event::{CommentId, Event, EventId, EventKind};
 use tandem::store::{DeliveryFilter, Store};
 
-use super::world::{Reply, START, World};
+use super::world::{Reply, START, TicketOf, World};
 use crate::oracle::{self, Conversation, Owed, Utterance};
 
 /// Why a reply may rightly not reach the phone. Of these, a customer's text has one: that its ticket is out of bounds.
@@ -23,14 +23,15 @@ const FORBIDDEN: &str = " for ticket ";
 /// Everything that is wrong with the world, at rest.
 pub(crate) async fn faults(world: &World) -> Vec<String> {
     let Some(store) = world.store() else { return vec!["the bridge is dead".to_owned()] };
-    let mut ends = Ends::read(&*store).await;
+    let mut ends = Ends::read(&*store, world).await;
     let mut conversations: Vec<Conversation> = Vec::new();
     let solved = world.script.lock().unwrap().solved.clone();
     let twice = world.plan.vendors.triggers_fire_twice;
     let given = world.script.lock().unwrap().given.clone();
     for (number, customer) in world.customers.iter().enumerate() {
         conversations.push(Conversation {
-            key: customer.key.clone(),
+            key: customer.ticket_key.clone(),
+            user: customer.user.clone(),
             braze_id: customer.braze_id.clone(),
             // A second ring that comes after the ticket was reopened is like the first of another turn.
             closings_each: if twice { 2 } else { 1 },
@@ -38,7 +39,7 @@ pub(crate) async fn faults(world: &World) -> Vec<String> {
             given: given
                 .iter()
                 .filter(|(_, (whose, _))| *whose == number)
-                .map(|(id, (_, last))| (*id, *last))
+                .map(|((_, id), (_, last))| (*id, *last))
                 .collect(),
             ..Conversation::default()
         });
@@ -54,24 +55,30 @@ pub(crate) async fn faults(world: &World) -> Vec<String> {
     }
     let mut faults = ends.faults;
     faults.extend(late(world));
-    faults.extend(oracle::faults(&world.sandbox, &conversations, ends.notes));
+    let carriers: Vec<_> = world.brands.iter().map(|sandbox| &sandbox.braze).collect();
+    for (desk, sandbox) in world.brands.iter().enumerate() {
+        let at_desk = conversations.iter().enumerate().filter(|(customer, _)| world.desk_brand(*customer) == desk);
+        let at_desk: Vec<Conversation> = at_desk.map(|(_, conversation)| conversation.clone()).collect();
+        faults.extend(oracle::faults(&sandbox.zendesk, &carriers, &at_desk, ends.notes));
+    }
     faults
 }
 
 /// The end of every event that the bridge ever took.
 struct Ends {
     by_number: BTreeMap<usize, (EventId, State)>,
-    by_comment: BTreeMap<CommentId, Vec<(&'static str, State)>>,
+    /// By brand and comment.
+    by_comment: BTreeMap<(usize, CommentId), Vec<(&'static str, State)>>,
     by_id: BTreeMap<EventId, State>,
     /// Tickets on which a look for missed replies was refused for good, by their dead letters.
-    unread: BTreeSet<TicketId>,
+    unread: BTreeSet<TicketOf>,
     /// Reasons for internal comments.
     notes: usize,
     faults: Vec<String>,
 }
 
 impl Ends {
-    async fn read(store: &dyn Store) -> Self {
+    async fn read(store: &dyn Store, world: &World) -> Self {
         let mut ends = Self {
             by_number: BTreeMap::new(),
             by_comment: BTreeMap::new(),
@@ -86,7 +93,7 @@ impl Ends {
             let page = store.deliveries(filter).await.unwrap();
             for delivery in &page.items {
                 match store.delivery(delivery.id).await.unwrap() {
-                    Some((delivery, event)) => ends.add(delivery, &event),
+                    Some((delivery, event)) => ends.add(world.brand_of_account(delivery.ends.desk), delivery, &event),
                     None => ends.faults.push(format!("{} is listed, and is not there", delivery.id)),
                 }
             }
@@ -97,7 +104,7 @@ impl Ends {
         }
     }
 
-    fn add(&mut self, delivery: Delivery, event: &Event) {
+    fn add(&mut self, brand: usize, delivery: Delivery, event: &Event) {
         let (id, state) = (delivery.id, delivery.state);
         if !state.is_settled() {
             self.faults.push(format!("{id} ({}) has come to no end: {state:?}", delivery.kind));
@@ -110,11 +117,11 @@ impl Ends {
                     self.faults.push(format!("~{number}~ was accepted twice, as {other} and as {id}"));
                 }
             }
-            EventKind::PhoneText(text) => self.remember(text.comment_id, "text", &state),
+            EventKind::PhoneText(text) => self.remember(brand, text.comment_id, "text", &state),
             EventKind::AgentReply(reply) => {
                 let is_refused = matches!(state, State::Dead { .. }) && state.cause().contains(FORBIDDEN);
-                self.unread.extend((is_refused && reply.comment_id.is_none()).then_some(reply.ticket_id));
-                self.remember(reply.comment_id, "doorbell", &state);
+                self.unread.extend((is_refused && reply.comment_id.is_none()).then_some((brand, reply.ticket_id.0)));
+                self.remember(brand, reply.comment_id, "doorbell", &state);
             }
             EventKind::Note(_) => self.notes += 1,
             EventKind::TicketSolved(_) | EventKind::TicketReopened(_) => {}
@@ -123,9 +130,9 @@ impl Ends {
         self.by_id.insert(id, state);
     }
 
-    fn remember(&mut self, comment: Option<CommentId>, what: &'static str, state: &State) {
+    fn remember(&mut self, brand: usize, comment: Option<CommentId>, what: &'static str, state: &State) {
         if let Some(comment) = comment {
-            self.by_comment.entry(comment).or_default().push((what, state.clone()));
+            self.by_comment.entry((brand, comment)).or_default().push((what, state.clone()));
         }
     }
 }
@@ -175,7 +182,8 @@ fn texts(world: &World, ends: &mut Ends, conversations: &mut [Conversation]) {
 /// customer, so nothing that is the matter with others may keep them waiting.
 fn late(world: &World) -> Vec<String> {
     let Some(crowd) = world.plan.crowd else { return Vec::new() };
-    let comments: Vec<_> = world.sandbox.zendesk.tickets().into_iter().flat_map(|ticket| ticket.comments).collect();
+    let tickets = world.brands[0].zendesk.tickets();
+    let comments: Vec<_> = tickets.into_iter().flat_map(|ticket| ticket.comments).collect();
     let script = world.script.lock().unwrap();
     let firsts = script.texts.iter().filter(|text| text.customer == 0 && text.at >= crowd.at);
     let waited = firsts.map(|text| {
@@ -190,7 +198,10 @@ fn late(world: &World) -> Vec<String> {
 /// Whether the customer was opted out at any time since the reply was written; a shared number is opted out for all.
 fn was_opted_out(world: &World, reply: &Reply) -> bool {
     let outs = world.script.lock().unwrap();
-    let is_theirs = |customer: &usize| world.plan.alike || *customer == reply.customer;
+    let is_theirs = |customer: &usize| {
+        let share = world.plan.alike && world.brand_of(*customer) == world.brand_of(reply.customer);
+        share || *customer == reply.customer
+    };
     let mut theirs = outs.opted_out.iter().filter(|(customer, _)| is_theirs(customer));
     theirs.any(|(_, in_again)| in_again.is_none_or(|at| at > reply.at))
 }
@@ -200,17 +211,19 @@ fn was_opted_out(world: &World, reply: &Reply) -> bool {
 /// ticket there is no such time, however long its answer is looked for.
 fn was_early(world: &World, reply: &Reply) -> bool {
     let script = world.script.lock().unwrap();
-    let is_known = script.known.get(&reply.ticket).is_some_and(|known| reply.at >= *known);
-    script.by_agents.contains(&reply.ticket) && !is_known
+    let ticket = (world.desk_brand(reply.customer), reply.ticket);
+    let is_known = script.known.get(&ticket).is_some_and(|known| reply.at >= *known);
+    script.by_agents.contains(&ticket) && !is_known
 }
 
 /// Whether a reply must have reached the phone.
 fn owed_of(world: &World, ends: &mut Ends, reply: &Reply) -> Owed {
     // On a ticket that changed hands a reply may end with a note. It never goes to the other customer, which is seen there.
-    if world.script.lock().unwrap().given.contains_key(&reply.ticket) {
+    let brand = world.desk_brand(reply.customer);
+    if world.script.lock().unwrap().given.contains_key(&(brand, reply.ticket)) {
         return Owed::AtMostOnce;
     }
-    let states = ends.by_comment.get(&CommentId(reply.comment)).cloned().unwrap_or_default();
+    let states = ends.by_comment.get(&(brand, CommentId(reply.comment))).cloned().unwrap_or_default();
     let texts: Vec<&State> = states.iter().filter(|(what, _)| *what == "text").map(|(_, state)| state).collect();
     let ended = texts.first().copied().or_else(|| {
         // A doorbell whose comment was read from the ticket has done its work; one that was not says why.
@@ -237,11 +250,11 @@ fn owed_of(world: &World, ends: &mut Ends, reply: &Reply) -> Owed {
             Owed::AtMostOnce
         }
         None => {
-            if ends.unread.contains(&TicketId(reply.ticket)) {
+            if ends.unread.contains(&(brand, reply.ticket)) {
                 world.trace.fault("reply whose ticket could not be read", || reply.comment.to_string());
                 return Owed::AtMostOnce;
             }
-            let deleted = world.sandbox.zendesk.ticket(reply.ticket).is_none_or(|ticket| ticket.deleted);
+            let deleted = world.brands[brand].zendesk.ticket(reply.ticket).is_none_or(|ticket| ticket.deleted);
             // Where no webhook told of it, only a ticket that the bridge knew is looked at.
             if deleted || (states.is_empty() && was_early(world, reply)) { Owed::AtMostOnce } else { Owed::Once }
         }

@@ -11,10 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tandem::clock::Clock;
 use tandem::config::{self, Config};
+use tandem::domain::account::AccountId;
 use tandem::domain::event::{AgentReply, EventId, EventKind, UserId};
 use tandem::mapping::Mappings;
 use tandem::sandbox::braze::Profile;
-use tandem::sandbox::zendesk::HeaderSpelling;
+use tandem::sandbox::phone::Phone;
+use tandem::sandbox::zendesk::{HeaderSpelling, Zendesk};
 use tandem::sandbox::{Sandbox, SandboxOptions};
 use tandem::serve::{Outside, assemble};
 use tandem::store::embedded::memory::{Medium, MemoryStore};
@@ -26,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use super::life::{Life, MortalStore};
 use super::lots::Lots;
 use super::network::Network;
-use super::plan::{ObjectKind, OutageKind, Plan, Vendor};
+use super::plan::{ObjectKind, Outage, OutageKind, Plan, Vendor};
 use super::trace::Trace;
 use crate::oracle::Solved;
 
@@ -41,7 +43,9 @@ pub(crate) struct World {
     pub(crate) plan: Plan,
     pub(crate) trace: Trace,
     pub(crate) lots: Lots,
-    pub(crate) sandbox: Sandbox,
+    /// The vendors of each brand. Customers belong to the brands in turn. Where the brands share a desk, it is the first
+    /// brand's.
+    pub(crate) brands: Vec<Sandbox>,
     /// The bridge's, which is set now and then; the vendors have their own.
     pub(crate) clock: Clock,
     pub(crate) customers: Vec<Customer>,
@@ -57,8 +61,16 @@ pub(crate) struct World {
     running: Mutex<Option<Running>>,
 }
 
+/// A ticket: the brand of its desk, and its number there. Two desks have tickets of the same numbers.
+pub(crate) type TicketOf = (usize, u64);
+
 pub(crate) struct Customer {
+    /// The id that the brand gave them.
     pub(crate) key: String,
+    /// The key of their conversation, which their tickets carry.
+    pub(crate) ticket_key: String,
+    /// The id by which the desk knows them.
+    pub(crate) user: String,
     pub(crate) braze_id: String,
 }
 
@@ -72,13 +84,13 @@ pub(crate) struct Script {
     /// Who has ever opted out of texts, and when in again for the last time.
     pub(crate) opted_out: BTreeMap<usize, Option<Duration>>,
     /// Tickets that agents opened.
-    pub(crate) by_agents: BTreeSet<u64>,
+    pub(crate) by_agents: BTreeSet<TicketOf>,
     /// Tickets that agents gave to another customer: whose each was, and the last comment before.
-    pub(crate) given: BTreeMap<u64, (usize, u64)>,
+    pub(crate) given: BTreeMap<TicketOf, (usize, u64)>,
     /// Whose each ticket was when the bridge was told of it first.
-    pub(crate) first_told: BTreeMap<u64, UserId>,
+    pub(crate) first_told: BTreeMap<TicketOf, UserId>,
     /// Since when the bridge knows of a ticket how far its replies have gone.
-    pub(crate) known: BTreeMap<u64, Duration>,
+    pub(crate) known: BTreeMap<TicketOf, Duration>,
     /// Webhooks that the bridge has taken: when, and as what.
     pub(crate) taken: BTreeMap<String, (Duration, Option<EventId>)>,
 }
@@ -108,27 +120,16 @@ struct Running {
 impl World {
     pub(crate) fn new(plan: Plan, traced: bool) -> Arc<Self> {
         let now = START;
-        let options = SandboxOptions::default();
-        let sandbox = Sandbox::in_process(options.clone(), Clock::of_runtime(now, plan.seed ^ 1));
-        let settings = settings(&options, if plan.hold { "hold" } else { "resend" });
+        let settings: String = (0..plan.brands).map(|brand| settings(brand, &plan)).collect();
         let (config, _) = config::parse(Some(&settings), [], Path::new(".")).unwrap();
-        let zendesk = &sandbox.zendesk;
-        zendesk.enforce_limits(plan.vendors.limits);
-        zendesk.duplicate_webhooks(plan.vendors.triggers_fire_twice);
-        zendesk.fire_on_api_writes(plan.vendors.triggers_fire_on_ours);
-        zendesk.set_lag(plan.vendors.search_lag, plan.vendors.list_lag);
-        zendesk.spell_headers(if plan.vendors.hyphenated {
-            HeaderSpelling::Hyphenated
-        } else {
-            HeaderSpelling::Joined
-        });
-        sandbox.braze.set_attribute_lag(plan.vendors.attribute_lag);
-        let customers = (0..plan.customers).map(|number| customer(&sandbox, number, plan.alike)).collect();
+        let brands: Vec<Sandbox> = (0..plan.brands).map(|brand| sandbox(brand, &plan)).collect();
+        let customer = |number| customer(&brands[number % plan.brands], number, &plan);
+        let customers = (0..plan.customers).map(customer).collect();
         Arc::new(Self {
             trace: Trace::new(traced),
             lots: Lots::of(plan.seed),
             clock: Clock::of_runtime(now, plan.seed ^ 2),
-            sandbox,
+            brands,
             customers,
             script: Mutex::default(),
             config,
@@ -208,16 +209,42 @@ impl World {
         self.trace.say(|| "nothing goes wrong any more".to_owned());
     }
 
-    /// The outages of a vendor now.
-    pub(crate) fn outages(&self, vendor: Vendor) -> impl Iterator<Item = OutageKind> {
+    /// The brand of a customer.
+    pub(crate) fn brand_of(&self, customer: usize) -> usize {
+        customer % self.brands.len()
+    }
+
+    /// The phones of a customer's brand.
+    pub(crate) fn phone_of(&self, customer: usize) -> &Phone {
+        &self.brands[self.brand_of(customer)].phone
+    }
+
+    /// The brand of the desk on whose tickets this customer stands.
+    pub(crate) fn desk_brand(&self, customer: usize) -> usize {
+        if self.plan.one_desk { 0 } else { self.brand_of(customer) }
+    }
+
+    /// That desk.
+    pub(crate) fn desk_of(&self, customer: usize) -> &Zendesk {
+        &self.brands[self.desk_brand(customer)].zendesk
+    }
+
+    /// The brand of this account of the bridge's, by the end of its name.
+    pub(crate) fn brand_of_account(&self, account: AccountId) -> usize {
+        (0..self.brands.len()).find(|brand| *brand > 0 && account.name().ends_with(suffix(*brand))).unwrap_or(0)
+    }
+
+    /// The outages of a vendor now, which strike one brand's account.
+    pub(crate) fn outages(&self, brand: usize, vendor: Vendor) -> impl Iterator<Item = OutageKind> {
         let passed = self.passed();
-        let outages = self.plan.outages.iter().filter(move |outage| outage.vendor == vendor && self.is_on_fire());
+        let strikes = move |outage: &&Outage| outage.vendor == vendor && outage.brand % self.brands.len() == brand;
+        let outages = self.plan.outages.iter().filter(strikes).filter(|_| self.is_on_fire());
         let now = outages.filter(move |outage| (outage.from..outage.from + outage.lasts).contains(&passed));
         now.map(|outage| outage.kind)
     }
 
-    /// The trouble of the ticket that this path names.
-    pub(crate) fn object_trouble(&self, path: &str) -> Option<ObjectKind> {
+    /// The trouble of the ticket of this brand's that the path names.
+    pub(crate) fn object_trouble(&self, brand: usize, path: &str) -> Option<ObjectKind> {
         let passed = self.passed();
         let mut active = self
             .plan
@@ -227,8 +254,8 @@ impl World {
             .peekable();
         active.peek()?;
         let id = path.strip_prefix("/api/v2/tickets/")?.split('/').next()?.parse().ok()?;
-        let key = self.sandbox.zendesk.ticket(id)?.external_id?;
-        active.find(|object| self.customers[object.customer].key == key).map(|object| object.kind)
+        let key = self.brands[brand].zendesk.ticket(id)?.external_id?;
+        active.find(|object| self.customers[object.customer].ticket_key == key).map(|object| object.kind)
     }
 
     /// Whether this customer's tickets were out of bounds at any time.
@@ -280,18 +307,18 @@ impl World {
         self.in_the_post.load(Ordering::Relaxed) == 0
     }
 
-    /// The bridge has written down how far the replies on these tickets have gone.
-    pub(crate) fn knows(&self, tickets: &[u64]) {
+    /// The bridge has written down how far the replies on these tickets of a brand have gone.
+    pub(crate) fn knows(&self, brand: usize, tickets: &[u64]) {
         let known = &mut self.script.lock().unwrap().known;
         for ticket in tickets {
-            known.entry(*ticket).or_insert(self.passed());
+            known.entry((brand, *ticket)).or_insert(self.passed());
         }
     }
 
     /// Tells the bridge whose the ticket was at first, whosever it is now.
-    pub(crate) fn mishear(&self, event: &mut EventKind) {
+    pub(crate) fn mishear(&self, brand: usize, event: &mut EventKind) {
         if let EventKind::AgentReply(AgentReply { ticket_id, requester_id: Some(told), .. }) = event {
-            *told = *self.script.lock().unwrap().first_told.entry(ticket_id.0).or_insert(*told);
+            *told = *self.script.lock().unwrap().first_told.entry((brand, ticket_id.0)).or_insert(*told);
         }
     }
 
@@ -303,7 +330,41 @@ impl World {
     }
 }
 
-fn customer(sandbox: &Sandbox, number: usize, alike: bool) -> Customer {
+/// The end of the names of a brand's accounts, and of its vendors' hosts.
+pub(crate) fn suffix(brand: usize) -> &'static str {
+    ["", "-b"][brand]
+}
+
+/// The vendors of a brand. No brand knows another's secrets.
+fn sandbox(brand: usize, plan: &Plan) -> Sandbox {
+    let clock = Clock::of_runtime(START, plan.seed ^ 1 ^ ((brand as u64) << 32));
+    let sandbox = Sandbox::in_process(suffix(brand), options(brand), clock);
+    let zendesk = &sandbox.zendesk;
+    zendesk.enforce_limits(plan.vendors.limits);
+    zendesk.duplicate_webhooks(plan.vendors.triggers_fire_twice);
+    zendesk.fire_on_api_writes(plan.vendors.triggers_fire_on_ours);
+    zendesk.set_lag(plan.vendors.search_lag, plan.vendors.list_lag);
+    zendesk.spell_headers(if plan.vendors.hyphenated { HeaderSpelling::Hyphenated } else { HeaderSpelling::Joined });
+    sandbox.braze.set_attribute_lag(plan.vendors.attribute_lag);
+    sandbox
+}
+
+fn options(brand: usize) -> SandboxOptions {
+    let (first, end) = (SandboxOptions::default(), suffix(brand));
+    SandboxOptions {
+        zendesk_client_secret: first.zendesk_client_secret + end,
+        // The secret is base64, where the end of a name would be refused.
+        zendesk_webhook_secret: first.zendesk_webhook_secret.replace("c2Fu", if brand == 0 { "c2Fu" } else { "b3Ro" }),
+        braze_api_key: first.braze_api_key + end,
+        braze_webhook_token: first.braze_webhook_token + end,
+        ..first
+    }
+}
+
+fn customer(sandbox: &Sandbox, number: usize, plan: &Plan) -> Customer {
+    let (brand, alike) = (number % plan.brands, plan.alike);
+    // Two brands give the same ids to different people.
+    let number = number / plan.brands;
     let key = match (alike, number % 2) {
         (true, 0) => format!("customer-{number}"),
         (true, _) => format!("Customer-{}", number - 1),
@@ -317,31 +378,52 @@ fn customer(sandbox: &Sandbox, number: usize, alike: bool) -> Customer {
         last_name: Some("Lovelace".to_owned()),
         ..Profile::default()
     });
-    Customer { key, braze_id }
+    // Keys of the first accounts carry no name.
+    let scoped = || format!("braze{}:{key}", suffix(brand));
+    let ticket_key = if brand == 0 { key.clone() } else { scoped() };
+    let user = if plan.one_desk && brand > 0 { scoped() } else { key.clone() };
+    Customer { key, ticket_key, user, braze_id }
 }
 
-fn settings(options: &SandboxOptions, on_unconfirmed: &str) -> String {
+/// The settings of a brand's accounts.
+fn settings(brand: usize, plan: &Plan) -> String {
+    let options = options(brand);
+    let (end, on_unconfirmed) = (suffix(brand), if plan.hold { "hold" } else { "resend" });
+    let (head, zendesk, braze, line) = if brand == 0 {
+        ("[store]\nurl = \"sled:never-opened\"", "zendesk".to_owned(), "braze".to_owned(), String::new())
+    } else {
+        let line = format!(
+            "[[lines]]\nname = \"b\"\ncarrier = \"braze{end}\"\ndesk = \"zendesk{}\"",
+            if plan.one_desk { "" } else { end }
+        );
+        ("", format!("accounts.zendesk{end}"), format!("accounts.braze{end}"), line)
+    };
+    let vendor = |name: &str| if brand == 0 { String::new() } else { format!("vendor = \"{name}\"") };
     format!(
         r#"
-[store]
-url = "sled:never-opened"
-[zendesk]
-url = "https://zendesk.sandbox.invalid"
+{head}
+[{zendesk}]
+{}
+url = "https://zendesk{end}.sandbox.invalid"
 client_id = "{}"
 client_secret = "{}"
 webhook_secrets = ["{}"]
-[braze]
-url = "https://braze.sandbox.invalid"
+[{braze}]
+{}
+url = "https://braze{end}.sandbox.invalid"
 api_key = "{}"
 webhook_tokens = ["{}"]
 on_unconfirmed = "{on_unconfirmed}"
-[braze.campaigns]
+[{braze}.campaigns]
 agent_reply = "{}"
 ticket_solved = "{}"
+{line}
 "#,
+        vendor("zendesk"),
         options.zendesk_client_id,
         options.zendesk_client_secret,
         options.zendesk_webhook_secret,
+        vendor("braze"),
         options.braze_api_key,
         options.braze_webhook_token,
         options.campaign_agent_reply,
