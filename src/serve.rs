@@ -178,7 +178,7 @@ async fn compose(
     let bounds = memory::limits(&clock);
     let store: Arc<dyn Store> =
         Arc::new(SledStore::open(directory, bounds.clone(), clock.draw_u32(), clock.now()).await?);
-    let metrics = numbers(&clock, bounds.backlog_max);
+    let metrics = numbers(&config, &clock, bounds.backlog_max);
     let readiness = Arc::new(Readiness::default());
     timekeeping::tell_of_lost_time(store.as_ref(), &readiness);
     let transport = Arc::new(HttpTransport::new()?);
@@ -187,8 +187,6 @@ async fn compose(
     let (shown_mappings, mappings_now) = watch::channel(mappings::shown(&config, &mappings));
     let shared = Shared::new(&config, mappings, &outside, &metrics, &readiness);
     let crew = Arc::new(shared.crew(&config, &outside));
-    let accounts = options::accounts(&config);
-    accounts.keys().for_each(|account| metrics.account_may_be_called(*account));
     Loop::all(&crew.pairs()).for_each(|each| metrics.loop_may_be_restarted(&each.name()));
     let (intake, intake_now) = watch::channel(Arc::new(senders(&config, &shared.lines)));
     let (roster, roster_now) = watch::channel(Arc::new(config.roster()));
@@ -222,7 +220,7 @@ async fn compose(
         readiness: Arc::clone(&readiness),
         roster: roster_now,
         console: Console::new(console),
-        accounts,
+        accounts: options::accounts(&config),
         lines: Arc::clone(&shared.lines),
         gsm7: options::gsm7(&config),
     });
@@ -247,8 +245,9 @@ async fn compose(
 }
 
 /// The metrics of a bridge that starts now.
-fn numbers(clock: &Clock, backlog_max: u64) -> Arc<Metrics> {
+fn numbers(config: &Config, clock: &Clock, backlog_max: u64) -> Arc<Metrics> {
     let metrics = Arc::new(Metrics::default());
+    options::accounts(config).keys().for_each(|account| metrics.account_may_be_called(*account));
     metrics.set_started(clock.now());
     metrics.set_backlog_max(backlog_max);
     Fate::GIVEN_UP.into_iter().for_each(|status| metrics.webhooks_may_be_given_up(status));

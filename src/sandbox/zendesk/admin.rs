@@ -77,8 +77,9 @@ impl State {
     /// A brand, a group or a form of the account.
     fn ticket_record(&self, list: &str, id: &str) -> Result<Answer, Answer> {
         let name = list.trim_end_matches('s');
-        let record =
-            self.admin.ticket_records.iter().find(|(of, record)| *of == name && record["id"].to_string() == id);
+        let id: Option<u64> = id.parse().ok();
+        let is_asked = |record: &Value| id.is_some() && record["id"].as_u64() == id;
+        let record = self.admin.ticket_records.iter().find(|(of, record)| *of == name && is_asked(record));
         record.map(|(_, record)| ok(json!({ name: record }))).ok_or_else(errors::not_found)
     }
 

@@ -42,16 +42,12 @@ pub(super) fn words(body: &Map<String, Value>) -> Result<Option<String>, Stop> {
 
 /// The answers of a form, one a line. Braze prints them as a JSON object.
 fn form(flow: Option<&Value>) -> Option<String> {
-    let given = match flow? {
-        Value::String(text) if text.trim().is_empty() => return None,
-        Value::String(text) => lenient_json::parse(text.as_bytes()).unwrap_or_else(|_| text.as_str().into()),
-        other => other.clone(),
-    };
-    let answers: Vec<String> = match &given {
-        Value::Object(answers) => {
-            answers.iter().take(ANSWERS_MAX).filter_map(|(name, value)| answer(name, value)).collect()
-        }
-        other => spoken(other).into_iter().collect(),
+    let flow = flow?;
+    let printed = flow.as_str().map(|text| lenient_json::parse(text.as_bytes()).unwrap_or_else(|_| text.into()));
+    let given = printed.as_ref().unwrap_or(flow);
+    let answers: Vec<String> = match given.as_object() {
+        Some(answers) => answers.iter().take(ANSWERS_MAX).filter_map(|(name, value)| answer(name, value)).collect(),
+        None => spoken(given).into_iter().collect(),
     };
     let words = std::iter::once(FORM.to_owned()).chain(answers).collect::<Vec<_>>();
     (words.len() > 1).then(|| words.join("\n"))
