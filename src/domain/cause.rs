@@ -2,7 +2,7 @@
 //!
 //! A cause is a sentence of this bridge's own, or names the vendor that answered, the status and the codes
 //! (`error_phrases`). Stores keep it as text, those of earlier versions as well, so its parts are read back here. This
-//! module never decides the consequences.
+//! module never decides the consequences. Its literals alone name vendors, because they are words of records.
 
 use crate::domain::account::End;
 
@@ -12,8 +12,8 @@ pub const OPTED_OUT: &str = "the customer has opted out of texts";
 /// Neither the ticket nor the conversation names a customer.
 pub const NO_RECIPIENT: &str = "nobody to text is known";
 
-/// The ticket's requester is known in Zendesk only.
-pub const NO_BRAZE_ID: &str = "the requester has no Braze user id";
+/// The ticket's requester is known at the desk only.
+pub const NO_CARRIER_ID: &str = "the requester has no Braze user id";
 
 /// The beginning of a cause; the comment's number follows.
 pub const NOT_SHOWN: &str = "Zendesk does not show comment";
@@ -36,16 +36,16 @@ pub const OF_LINE: &str = "no line is configured for";
 /// The end of a cause: a configured address is not an address.
 pub const UNUSABLE: &str = "cannot be used";
 
-/// Braze took a request and reported problems with it.
+/// A carrier took a request and reported problems with it.
 pub const WITH_PROBLEMS: &str = "and accepted but reported problems";
 
-/// Braze answered with success and said that it sent nothing.
+/// A carrier answered with success and said that it sent nothing.
 pub const NOT_SENT: &str = "but did not send";
 
-/// Stands before the campaign, where Braze refused the campaign and not the text.
+/// Stands before the campaign, where the carrier refused the campaign and not the text.
 pub const CAMPAIGN: &str = "(campaign ";
 
-/// Braze's phrases for faults of the account, which have no codes and which only an operator can mend.
+/// Carriers' phrases for faults of the account, which have no codes and which only an operator can mend.
 pub const OF_THE_ACCOUNT: [&str; 19] = [
     "Invalid API key",
     "Invalid Campaign ID",
@@ -68,10 +68,16 @@ pub const OF_THE_ACCOUNT: [&str; 19] = [
     "Mismatched Message Type",
 ];
 
+/// The cause in samples of notes.
+pub const SAMPLE: &str = "Braze answered 400 Invalid Campaign ID";
+
+/// The vendors in causes, each before the status that it answered, and the ends at which they stand.
+const ANSWERED: [(End, &str); 2] = [(End::Carrier, "Braze answered "), (End::Desk, "Zendesk answered ")];
+
 /// A vendor's answer, as a cause repeats it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answered<'a> {
-    /// The vendor that answered.
+    /// The end of the vendor that answered.
     pub vendor: End,
     /// The HTTP status.
     pub status: u16,
@@ -83,8 +89,8 @@ impl<'a> Answered<'a> {
     /// The answer in a cause; `None` where it holds none.
     #[must_use]
     pub fn read(cause: &'a str) -> Option<Self> {
-        let of = |vendor, words: &str| Some((vendor, cause.split_once(words)?.1));
-        let (vendor, rest) = of(End::Carrier, "Braze answered ").or_else(|| of(End::Desk, "Zendesk answered "))?;
+        let mut answers = ANSWERED.iter().filter_map(|(end, words)| Some((*end, cause.split_once(words)?.1)));
+        let (vendor, rest) = answers.next()?;
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         let (status, said) = rest.split_at_checked(end)?;
         Some(Self { vendor, status: status.parse().ok()?, said: said.trim_start() })

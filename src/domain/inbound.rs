@@ -1,4 +1,4 @@
-//! The account of webhooks that came in: by endpoint, by name (a keyword category, a Zendesk event) and by answer, each
+//! The account of webhooks that came in: by endpoint, by name (a keyword category, an event of the desk) and by answer, each
 //! with the time of the last one and the number since the start.
 //!
 //! It lets an operator tell a campaign that was never launched from a quiet day. It holds no customer's data: a name is
@@ -8,6 +8,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::account::{End, Ends};
 use crate::domain::conversation::Keyword;
 use crate::domain::event::EventKind;
 
@@ -23,7 +24,7 @@ const NAME_MAX_WORDS: usize = 3;
 /// The most digits in a name: a year fits, a telephone number does not.
 const NAME_MAX_DIGITS: usize = 4;
 
-/// The most characters of a line: a Braze id has 36.
+/// The most characters of a line: a carrier's id has 36.
 const LINE_MAX_CHARS: usize = 64;
 
 /// Characters of the longest telephone number, with dashes between its 15 digits.
@@ -32,76 +33,79 @@ const PHONE_MAX_CHARS: usize = 30;
 /// The name shared by all names that are not kept.
 pub const OTHERS: &str = "(others)";
 
-/// Braze's keyword categories beside the custom ones: a webhook campaign is needed for each.
+/// The carrier's keyword categories beside the custom ones: a webhook campaign is needed for each.
 pub const CATEGORIES: [&str; 4] = ["other", "opt_in", "opt_out", "help"];
 
-/// The events that the bridge's own Zendesk triggers post.
+/// The events that the bridge's own triggers on the desk post.
 pub const EVENTS: [&str; 3] = ["agent_reply", "ticket_solved", "ticket_reopened"];
 
-/// An endpoint for webhooks, without the ticket that its path may carry.
+/// An endpoint for webhooks, without the ticket that its path may carry, and the same for all accounts at one end. Its
+/// words are those of the first accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Door {
-    /// The bridge's own Zendesk triggers.
-    Zendesk,
-    /// The bridge's own Braze campaigns.
-    Braze,
-    /// The recipe's Zendesk triggers.
+    /// The bridge's own triggers on the desk.
+    #[serde(rename = "zendesk")]
+    Desk,
+    /// The bridge's own campaigns at the carrier.
+    #[serde(rename = "braze")]
+    Carrier,
+    /// The recipe's triggers on the desk.
     RecipeSend,
-    /// The recipe's first Braze campaign.
+    /// The recipe's first campaign at the carrier.
     RecipeNewTicket,
-    /// The recipe's second Braze campaign.
+    /// The recipe's second campaign at the carrier.
     RecipeAppend,
-    /// Braze Currents.
-    Currents,
+    /// The carrier's reports.
+    #[serde(rename = "currents")]
+    Reports,
 }
 
 impl Door {
     /// All of them.
     pub const ALL: [Self; 6] =
-        [Self::Zendesk, Self::Braze, Self::RecipeSend, Self::RecipeNewTicket, Self::RecipeAppend, Self::Currents];
+        [Self::Desk, Self::Carrier, Self::RecipeSend, Self::RecipeNewTicket, Self::RecipeAppend, Self::Reports];
 
     /// Its name, in logs, in metrics and in the operator API.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Zendesk => "zendesk",
-            Self::Braze => "braze",
+            Self::Desk | Self::Carrier => Ends::FIRST.at(self.end()).name(),
             Self::RecipeSend => "recipe_send",
             Self::RecipeNewTicket => "recipe_new_ticket",
             Self::RecipeAppend => "recipe_append",
-            Self::Currents => "currents",
+            Self::Reports => "currents",
         }
     }
 
     /// Its path on `listen`.
     #[must_use]
-    pub fn path(self) -> &'static str {
+    pub fn path(self) -> String {
+        let own = || format!("/webhooks/{}", Ends::FIRST.at(self.end()));
         match self {
-            Self::Zendesk => "/webhooks/zendesk",
-            Self::Braze => "/webhooks/braze",
-            Self::RecipeSend => "/campaigns/trigger/send",
-            Self::RecipeNewTicket => "/api/v2/tickets",
-            Self::RecipeAppend => "/api/v2/tickets/{id}",
-            Self::Currents => "/webhooks/braze/currents",
+            Self::Desk | Self::Carrier => own(),
+            Self::RecipeSend => "/campaigns/trigger/send".to_owned(),
+            Self::RecipeNewTicket => "/api/v2/tickets".to_owned(),
+            Self::RecipeAppend => "/api/v2/tickets/{id}".to_owned(),
+            Self::Reports => format!("{}/currents", own()),
         }
     }
 
-    /// Whether Zendesk posts here; otherwise Braze does.
+    /// The end whose accounts post here.
     #[must_use]
-    pub fn is_zendesk(self) -> bool {
+    pub const fn end(self) -> End {
         match self {
-            Self::Zendesk | Self::RecipeSend => true,
-            Self::Braze | Self::RecipeNewTicket | Self::RecipeAppend | Self::Currents => false,
+            Self::Desk | Self::RecipeSend => End::Desk,
+            Self::Carrier | Self::RecipeNewTicket | Self::RecipeAppend | Self::Reports => End::Carrier,
         }
     }
 
     /// The names that a complete installation brings here.
     fn expected(self) -> &'static [&'static str] {
         match self {
-            Self::Zendesk => &EVENTS,
-            Self::Braze => &CATEGORIES,
-            Self::RecipeSend | Self::RecipeNewTicket | Self::RecipeAppend | Self::Currents => &[],
+            Self::Desk => &EVENTS,
+            Self::Carrier => &CATEGORIES,
+            Self::RecipeSend | Self::RecipeNewTicket | Self::RecipeAppend | Self::Reports => &[],
         }
     }
 
@@ -112,13 +116,13 @@ impl Door {
         match kind {
             EventKind::CustomerText(text) if text.ticket_id.is_some() => Some(Self::RecipeAppend),
             EventKind::CustomerText(text) if text.fields != Default::default() => Some(Self::RecipeNewTicket),
-            EventKind::CustomerText(_) => Some(Self::Braze),
+            EventKind::CustomerText(_) => Some(Self::Carrier),
             EventKind::PhoneText(text) if text.recipe.is_some() => Some(Self::RecipeSend),
             EventKind::AgentReply(_) | EventKind::PhoneText(_) if kind.is_caught_up() => None,
             EventKind::AgentReply(_)
             | EventKind::PhoneText(_)
             | EventKind::TicketSolved(_)
-            | EventKind::TicketReopened(_) => Some(Self::Zendesk),
+            | EventKind::TicketReopened(_) => Some(Self::Desk),
             EventKind::Note(_) | EventKind::Unreadable(_) => None,
         }
     }
@@ -188,9 +192,9 @@ impl Seen {
 /// The webhooks of one name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
-    /// A keyword category in Braze, an event in Zendesk.
+    /// A keyword category of the carrier's, or an event of the desk's.
     pub name: String,
-    /// Braze's subscription group, where the campaign tells it.
+    /// The carrier's name of the line, where the campaign tells it.
     pub line: Option<String>,
     /// Its accepted webhooks.
     #[serde(flatten)]
@@ -419,7 +423,7 @@ fn news(at: &At, before: Option<&At>) -> Vec<News> {
 /// The name of an event at a door, and its line. The recipe's bodies tell neither.
 fn name_of(door: Door, kind: &EventKind) -> Option<(&str, Option<&str>)> {
     match kind {
-        EventKind::CustomerText(text) if door == Door::Braze => {
+        EventKind::CustomerText(text) if door == Door::Carrier => {
             let name = match text.keyword {
                 Some(Keyword::OptIn) => "opt_in",
                 Some(Keyword::OptOut) => "opt_out",
@@ -429,7 +433,7 @@ fn name_of(door: Door, kind: &EventKind) -> Option<(&str, Option<&str>)> {
             };
             Some((name, text.line.as_deref()))
         }
-        EventKind::AgentReply(_) | EventKind::PhoneText(_) if door == Door::Zendesk => Some(("agent_reply", None)),
+        EventKind::AgentReply(_) | EventKind::PhoneText(_) if door == Door::Desk => Some(("agent_reply", None)),
         EventKind::TicketSolved(_) => Some(("ticket_solved", None)),
         EventKind::TicketReopened(_) => Some(("ticket_reopened", None)),
         EventKind::CustomerText(_)
@@ -456,39 +460,16 @@ fn fit_line(line: &str) -> &str {
     if line.chars().count() <= LINE_MAX_CHARS && is_id && line.chars().all(is_fit) { line } else { OTHERS }
 }
 
-/// The remedy for webhooks that were answered so, as a clause; `None` where none is needed.
+/// The remedy for webhooks that were answered so, for every vendor, as a clause; `None` where none is needed.
 #[must_use]
-pub fn remedy(door: Door, outcome: Otherwise, reason: &str) -> Option<&'static str> {
+pub fn remedy(outcome: Otherwise, reason: &str) -> Option<&'static str> {
     match (outcome, reason) {
-        (Otherwise::Refused, "wrong_token" | "missing_token") if door == Door::Currents => Some(
-            "compare the token of the Currents connector with braze.currents_tokens; Braze holds the reports back until \
-             then, for five days at most",
-        ),
-        (Otherwise::Refused, "wrong_token") => Some(
-            "compare the token of the webhook campaign with braze.webhook_tokens; Braze does not repeat what was refused",
-        ),
-        (Otherwise::Refused, "missing_token") => Some(
-            "see that the webhook campaign sends the header Authorization: Bearer with one of braze.webhook_tokens; a \
-             stranger's request looks the same",
-        ),
-        (Otherwise::Refused, "wrong_signature") => Some(
-            "run tandem setup zendesk, which shows the webhook's signing secret, and add it to zendesk.webhook_secrets",
-        ),
-        (Otherwise::Refused, "missing_signature") => {
-            Some("see that a Zendesk webhook posts here, which signs by itself; a stranger's request looks the same")
-        }
         (Otherwise::Refused, "stale" | "bad_timestamp") => Some(
             "see that this machine keeps its time by NTP; a request that was recorded and sent again looks the same",
         ),
         (Otherwise::Refused, "cut") => {
             Some("see what stands between the sender and the bridge: the body did not come whole and in time")
         }
-        (Otherwise::Ignored, "unknown event") => Some(
-            "run tandem setup zendesk: a trigger posts an event other than agent_reply, ticket_solved and ticket_reopened",
-        ),
-        (Otherwise::Quarantined, _) if door == Door::Braze => Some(
-            "compare the campaign's body with tandem setup braze, then tandem deliveries redrive --state quarantined",
-        ),
         (Otherwise::Quarantined, _) => {
             Some("see tandem deliveries list --state quarantined for what is wrong with the body")
         }

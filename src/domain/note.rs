@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::cause;
 use crate::domain::conversation;
 use crate::domain::ids::{CommentId, EventId, TicketId};
 
@@ -237,7 +238,7 @@ impl Saying {
         let comment = CommentId(4711);
         let reply = Reply { comment: Some(comment) };
         let replies = Replies { comments: vec![comment, CommentId(4712)] };
-        let cause = "Braze answered 400 Invalid Campaign ID".to_owned();
+        let cause = cause::SAMPLE.to_owned();
         let whole = Lost { event, comment: None, parts: None, cause };
         let of_reply = Lost { comment: Some(comment), ..whole.clone() };
         let partly = Lost { parts: Some(2), ..of_reply.clone() };

@@ -84,14 +84,14 @@ mod tests {
         let now = crate::http::testing::noon();
         let inbound = Inbound::new(Arrivals::new(now));
         assert_eq!((inbound.to_keep(false), inbound.to_keep(true)), (None, None), "nothing came");
-        inbound.answered(Door::Braze, Otherwise::Refused, "wrong_token", now);
+        inbound.answered(Door::Carrier, Otherwise::Refused, "wrong_token", now);
         assert_eq!(inbound.to_keep(false), None, "a stranger makes us write nothing");
-        inbound.accepted(Door::Braze, None, now);
+        inbound.accepted(Door::Carrier, None, now);
         let kept = inbound.to_keep(false).unwrap();
-        assert_eq!(kept.at(Door::Braze).unwrap().accepted.count, 1);
-        assert_eq!(kept.at(Door::Braze).unwrap().otherwise.len(), 1, "refusals go along");
+        assert_eq!(kept.at(Door::Carrier).unwrap().accepted.count, 1);
+        assert_eq!(kept.at(Door::Carrier).unwrap().otherwise.len(), 1, "refusals go along");
         assert_eq!((inbound.to_keep(false), inbound.to_keep(true)), (None, None), "once is enough");
-        inbound.answered(Door::Braze, Otherwise::Refused, "wrong_token", now);
+        inbound.answered(Door::Carrier, Otherwise::Refused, "wrong_token", now);
         assert!(inbound.to_keep(true).is_some());
     }
 }

@@ -89,8 +89,8 @@ impl Endpoint {
     #[must_use]
     pub fn door(&self) -> Door {
         match self {
-            Self::Zendesk => Door::Zendesk,
-            Self::Braze => Door::Braze,
+            Self::Zendesk => Door::Desk,
+            Self::Braze => Door::Carrier,
             Self::RecipeSend => Door::RecipeSend,
             Self::RecipeNewTicket => Door::RecipeNewTicket,
             Self::RecipeAppend { .. } => Door::RecipeAppend,
@@ -100,7 +100,7 @@ impl Endpoint {
     /// Whether Zendesk posts here; otherwise Braze does.
     #[must_use]
     pub fn is_zendesk(&self) -> bool {
-        self.door().is_zendesk()
+        self.door().end() == End::Desk
     }
 }
 

@@ -818,11 +818,11 @@ pub(crate) async fn what_came_in_is_kept_as_it_was_last_given_also_after_a_crash
             let mut text = text("a", "1");
             let EventKind::CustomerText(words) = &mut text.kind else { panic!("a text") };
             words.category = format!("{first} {second}");
-            let slot = account.slot(Door::Braze, &text.kind);
-            account.accept(Door::Braze, slot, at(1));
+            let slot = account.slot(Door::Carrier, &text.kind);
+            account.accept(Door::Carrier, slot, at(1));
         }
     }
-    account.answer(Door::Zendesk, Otherwise::Refused, "stale", at(2));
+    account.answer(Door::Desk, Otherwise::Refused, "stale", at(2));
     store.keep_arrivals(account.clone()).await.unwrap();
     assert_eq!(store.arrivals().await, Ok(Some(account.clone())));
     let (_backend, store) = backend.crash(store, at(3)).await;

@@ -13,8 +13,9 @@ use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::domain::account::AccountId;
+use crate::domain::account::{AccountId, End};
 use crate::domain::event::{Event, EventKind, Unreadable};
+use crate::domain::inbound::{Door, Otherwise};
 use crate::intake::signature::{self, Verified};
 use crate::intake::{Endpoint, Intake, IntakeOptions, RawWebhook, Reading, Refusal, Senders, fields};
 use crate::vendors::{braze, zendesk};
@@ -89,6 +90,15 @@ pub fn reread(unreadable: &Unreadable, received_at: Timestamp, senders: &Senders
 #[must_use]
 pub fn no_line(carrier: AccountId) -> String {
     format!("the text names no line of {carrier} that is configured, and {carrier} has no default line")
+}
+
+/// The remedy for webhooks that were answered so at this door, as a clause; `None` where none is needed.
+#[must_use]
+pub fn remedy(door: Door, outcome: Otherwise, reason: &str) -> Option<&'static str> {
+    match door.end() {
+        End::Desk => zendesk::remedies::of_webhooks(outcome, reason),
+        End::Carrier => braze::remedies::of_webhooks(door, outcome, reason),
+    }
 }
 
 /// The path that a body is most likely meant for, by its keys alone. It serves people who try a body out; a real

@@ -56,7 +56,7 @@ impl Worker {
         if self.adopt(&view, named, asked_at, learnt).await? {
             return Err(self.found());
         }
-        Err(Outcome::GiveUp { cause: format!("{}: fill the external id of the user in Zendesk", cause::NO_BRAZE_ID) })
+        Err(Outcome::GiveUp { cause: format!("{}: fill the external id of the user in Zendesk", cause::NO_CARRIER_ID) })
     }
 
     /// Learns the conversation of an unknown ticket that was read at `asked_at`. False when the webhook names no

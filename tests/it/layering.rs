@@ -4,10 +4,12 @@
 //! has its row. Test code is exempt from the rules on layers, length and panics.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path as FilePath;
 
 mod circles;
 pub(crate) mod source;
+mod vendor_words;
 
 use source::{Path, Token};
 
@@ -208,8 +210,8 @@ struct File<'a> {
     text: &'a str,
     /// Its words without its tests.
     code: Vec<Token>,
-    /// How many of its lines are tests.
-    test_lines: usize,
+    /// Its lines that are tests.
+    test_lines: Vec<Range<usize>>,
     /// The files below it that hold nothing but tests, as lists of modules.
     test_modules: Vec<String>,
 }
@@ -241,6 +243,7 @@ fn faults(sources: &BTreeMap<String, String>) -> Vec<String> {
         }
         check_layer(file, &mut faults);
         check_length_and_panics(file, &mut faults);
+        faults.extend(vendor_words::faults(file.name, file.text, &file.test_lines));
         modules.push(circles::Source { file: file.name, modules: &file.modules, code: &file.code });
     }
     faults.extend(circles::circles(&modules));
@@ -332,7 +335,7 @@ fn spells(path: &Path, name: &str) -> bool {
 }
 
 fn check_length_and_panics(file: &File<'_>, faults: &mut Vec<String>) {
-    let lines = file.text.lines().count().saturating_sub(file.test_lines);
+    let lines = file.text.lines().count().saturating_sub(file.test_lines.iter().map(Range::len).sum());
     if lines > LINES_MAX {
         faults.push(format!("{}: has {lines} lines without its tests, more than {LINES_MAX}", file.name));
     }

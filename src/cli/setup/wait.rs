@@ -13,8 +13,10 @@ use crate::cli::client::{Answer, Bridge, origin};
 use crate::cli::failure::Failure;
 use crate::cli::inbound::{ask, read};
 use crate::cli::table::printable;
-use crate::domain::inbound::{Answered, Arrivals, Door, Named, News, Otherwise, remedy};
+use crate::domain::account::End;
+use crate::domain::inbound::{Answered, Arrivals, Door, Named, News, Otherwise};
 use crate::serve;
+use crate::vendors::sources::remedy;
 
 /// The time between two polls: a person looks on.
 const EVERY: Duration = Duration::from_secs(1);
@@ -92,11 +94,11 @@ fn tell(news: &[News], output: &mut impl Write) -> io::Result<bool> {
     let mut came = false;
     for news in news {
         match news {
-            News::Accepted(door, named) if !door.is_zendesk() => {
+            News::Accepted(door, named) if door.end() == End::Carrier => {
                 say(output, &accepted(*door, named.as_ref()))?;
                 came = true;
             }
-            News::Otherwise(door, answered) if !door.is_zendesk() => say(output, &otherwise(*door, answered))?,
+            News::Otherwise(door, answered) if door.end() == End::Carrier => say(output, &otherwise(*door, answered))?,
             // Webhooks from Zendesk do not count.
             News::Accepted(..) | News::Otherwise(..) => {}
         }

@@ -13,9 +13,9 @@ pub enum Why {
     OptedOut,
     /// The number takes no texts.
     Unreachable,
-    /// The customer has no name that Braze knows.
+    /// The customer has no name that the carrier knows.
     UnknownCustomer,
-    /// The reply can no longer be read in Zendesk.
+    /// The reply can no longer be read at the desk.
     NotShown,
     /// It may have arrived all the same.
     Doubtful,
@@ -33,13 +33,13 @@ pub enum Why {
 const OWN: [(Why, &str); 6] = [
     (Why::OptedOut, cause::OPTED_OUT),
     (Why::UnknownCustomer, cause::NO_RECIPIENT),
-    (Why::UnknownCustomer, cause::NO_BRAZE_ID),
+    (Why::UnknownCustomer, cause::NO_CARRIER_ID),
     (Why::NotShown, cause::NOT_SHOWN),
     (Why::Doubtful, cause::RECEIPT_REPLACED),
     (Why::Doubtful, cause::WITHOUT_ANSWER),
 ];
 
-/// The kinds of codes in Braze's answers.
+/// The kinds of codes in a carrier's answers.
 const CODES: [(Why, &[&str]); 2] = [
     (Why::OptedOut, &["opted_out", "unsubscribed"]),
     (
@@ -90,13 +90,13 @@ impl Why {
     }
 
     fn of_answer(answered: &Answered<'_>) -> Self {
-        let of_braze = answered.vendor == End::Carrier;
-        let says = |phrase: &str| of_braze && answered.said.contains(phrase);
+        let of_carrier = answered.vendor == End::Carrier;
+        let says = |phrase: &str| of_carrier && answered.said.contains(phrase);
         match answered.status {
             300..=399 | 401 | 403 | 404 => Self::Account,
             _ if says("No Recipients") => Self::UnknownCustomer,
             _ if says(cause::CAMPAIGN) || cause::OF_THE_ACCOUNT.into_iter().any(says) => Self::Account,
-            400..=499 if of_braze => Self::Refused,
+            400..=499 if of_carrier => Self::Refused,
             _ if answered.said.starts_with(cause::NOT_SENT) => Self::Refused,
             _ => Self::Other,
         }

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::inbound::{self as known, Arrivals, Door, remedy};
+use crate::domain::inbound::{self as known, Arrivals, Door};
+use crate::vendors::sources::remedy;
 
 /// The webhooks that came to `listen`, by endpoint.
 #[derive(Serialize, ToSchema)]
@@ -25,7 +26,7 @@ struct InboundEndpoint {
     /// `zendesk`, `braze`, `recipe_send`, `recipe_new_ticket` or `recipe_append`.
     endpoint: &'static str,
     /// Its path on `listen`.
-    path: &'static str,
+    path: String,
     /// Webhooks that became events.
     accepted: InboundSeen,
     /// The same by name, including names that are expected and never came.

@@ -5,7 +5,9 @@
 use jiff::Timestamp;
 
 use super::view::{Moment, grouped, moment};
-use crate::domain::inbound::{Answered, Arrivals, At, Door, Otherwise, Seen, remedy};
+use crate::domain::account::End;
+use crate::domain::inbound::{Answered, Arrivals, At, Door, Otherwise, Seen};
+use crate::vendors::sources::remedy;
 
 /// The account as the template `inbound.html` shows it.
 pub(super) struct Inbound {
@@ -31,7 +33,7 @@ pub(super) struct Row {
 pub(super) struct Answer {
     pub(super) words: String,
     pub(super) tone: &'static str,
-    pub(super) path: &'static str,
+    pub(super) path: String,
     pub(super) times: String,
     pub(super) last: Option<Moment>,
     pub(super) remedy: &'static str,
@@ -40,10 +42,10 @@ pub(super) struct Answer {
 impl Inbound {
     /// The account, as it is shown at `now`.
     pub(super) fn of(account: &Arrivals, now: Timestamp) -> Self {
-        let is_recipe = |at: &&At| !matches!(at.endpoint, Door::Zendesk | Door::Braze | Door::Currents);
+        let is_recipe = |at: &&At| !matches!(at.endpoint, Door::Desk | Door::Carrier | Door::Reports);
         let by_recipe = account.endpoints.iter().filter(is_recipe).any(|at| at.accepted.last.is_some());
         // A team on the recipe has none of tandem's own campaigns, so the page leaves out their missing webhooks.
-        let is_asked_for = |at: &At| at.endpoint != Door::Currents && !by_recipe;
+        let is_asked_for = |at: &At| at.endpoint != Door::Reports && !by_recipe;
         let is_shown = |at: &&At| at.is_used() || !is_recipe(at) && is_asked_for(at);
         let shown: Vec<&At> = account.endpoints.iter().filter(is_shown).collect();
         Self {
@@ -57,19 +59,22 @@ impl Inbound {
 
 fn rows(at: &At, now: Timestamp) -> Vec<Row> {
     let row = |name: &str, line: &str, seen: Seen| Row {
-        from: if at.endpoint.is_zendesk() { "Zendesk" } else { "Braze" },
+        from: match at.endpoint.end() {
+            End::Desk => "Zendesk",
+            End::Carrier => "Braze",
+        },
         name: name.to_owned(),
         line: line.to_owned(),
         last: seen.last.map(|last| moment(last, now)),
         count: grouped(seen.count),
     };
     match at.endpoint {
-        Door::Zendesk | Door::Braze => at
+        Door::Desk | Door::Carrier => at
             .names
             .iter()
             .map(|named| row(&named.name, named.line.as_deref().unwrap_or_default(), named.seen))
             .collect(),
-        Door::Currents => vec![row("Currents", "", at.accepted)],
+        Door::Reports => vec![row("Currents", "", at.accepted)],
         Door::RecipeSend | Door::RecipeNewTicket | Door::RecipeAppend => {
             vec![row(&format!("recipe: {}", at.endpoint.path()), "", at.accepted)]
         }
@@ -132,10 +137,10 @@ mod tests {
     fn a_refusal_is_red_until_something_was_accepted_after_it() {
         let second = |second| noon().checked_sub(jiff::SignedDuration::from_secs(second)).unwrap();
         let mut account = Arrivals::new(noon());
-        account.answer(Door::Braze, Otherwise::Refused, "wrong_token", second(60));
-        account.answer(Door::Braze, Otherwise::Duplicate, "", second(60));
+        account.answer(Door::Carrier, Otherwise::Refused, "wrong_token", second(60));
+        account.answer(Door::Carrier, Otherwise::Duplicate, "", second(60));
         assert_eq!(shown(&account).1, [("refused: wrong token".to_owned(), "bad")]);
-        account.accept(Door::Braze, None, second(30));
+        account.accept(Door::Carrier, None, second(30));
         assert_eq!(shown(&account).1, [("refused: wrong token".to_owned(), "")]);
     }
 }

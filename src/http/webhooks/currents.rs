@@ -52,7 +52,7 @@ pub(super) async fn wrong_method(State(handler): State<Arc<HandlerState>>, reque
 }
 
 async fn take_in(handler: &HandlerState, account: AccountId, request: &mut Request) -> Response {
-    let door = Door::Currents;
+    let door = Door::Reports;
     let taken = tokio::time::timeout(handler.patience, receive(handler, account, request)).await;
     let slow = || Obstacle::new("store_slow", "the batch was not stored in time").into();
     match taken.unwrap_or_else(|_| Err(slow())) {
@@ -148,11 +148,11 @@ fn count(handler: &HandlerState, outcome: &Outcome) {
     metrics.reports_taken(new, repeated, foreign);
     // In the account of webhooks a batch is one.
     if new > 0 || outcome.events == 0 {
-        handler.state.inbound.accepted(Door::Currents, None, now);
+        handler.state.inbound.accepted(Door::Reports, None, now);
     } else if repeated > 0 {
-        handler.state.inbound.answered(Door::Currents, Otherwise::Duplicate, "", now);
+        handler.state.inbound.answered(Door::Reports, Otherwise::Duplicate, "", now);
     } else {
-        handler.state.inbound.answered(Door::Currents, Otherwise::Ignored, "others' sends", now);
+        handler.state.inbound.answered(Door::Reports, Otherwise::Ignored, "others' sends", now);
     }
 }
 

@@ -369,7 +369,7 @@ async fn everything_is_counted() {
     }
     assert_eq!(page.lines().filter(|line| line.starts_with("tandem_refused_total")).count(), 2, "{page}");
     let account = state.inbound.shown();
-    let at = account.at(Door::Braze).unwrap();
+    let at = account.at(Door::Carrier).unwrap();
     assert_eq!((at.accepted.count, at.accepted.last), (1, Some(noon())));
     let otherwise: Vec<_> = at.otherwise.iter().map(|answered| (answered.words(), answered.seen.count)).collect();
     let expected =

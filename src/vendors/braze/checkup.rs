@@ -4,7 +4,7 @@
 use super::client::details::CampaignView;
 use super::remedies;
 use super::setup;
-use crate::domain::inbound::Door;
+use crate::domain::account::End;
 use crate::domain::line::Channel;
 use crate::vendors::checkup::{Line, Sender, State, unreached};
 use crate::vendors::http::Failure;
@@ -16,7 +16,8 @@ pub const SIDE: &str = "Braze";
 pub const SENDER: Sender = Sender {
     side: SIDE,
     what: "inbound texts",
-    door: Door::Braze,
+    end: End::Carrier,
+    of_webhooks: remedies::of_webhooks,
     never: "the webhook campaigns may never have been launched",
     remedy: "Launch them, run tandem setup braze --wait and text the number",
     name_never: "the campaign may never have been launched",

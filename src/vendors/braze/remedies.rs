@@ -1,5 +1,6 @@
 //! Remedies for a Braze that refuses the bridge or does not answer: one sentence each, without its full stop. Pure.
 
+use crate::domain::inbound::{Door, Otherwise, remedy};
 use crate::domain::remedy::Remedies;
 
 /// Braze does not know the key.
@@ -30,9 +31,42 @@ fn of_refusal(cause: &str) -> &'static str {
     }
 }
 
+/// The remedy for webhooks of Braze that were answered so, as a clause; `None` where none is needed.
+#[must_use]
+pub fn of_webhooks(door: Door, outcome: Otherwise, reason: &str) -> Option<&'static str> {
+    match (outcome, reason) {
+        (Otherwise::Refused, "wrong_token" | "missing_token") if door == Door::Reports => Some(
+            "compare the token of the Currents connector with braze.currents_tokens; Braze holds the reports back until \
+             then, for five days at most",
+        ),
+        (Otherwise::Refused, "wrong_token") => Some(
+            "compare the token of the webhook campaign with braze.webhook_tokens; Braze does not repeat what was refused",
+        ),
+        (Otherwise::Refused, "missing_token") => Some(
+            "see that the webhook campaign sends the header Authorization: Bearer with one of braze.webhook_tokens; a \
+             stranger's request looks the same",
+        ),
+        (Otherwise::Quarantined, _) if door == Door::Carrier => Some(
+            "compare the campaign's body with tandem setup braze, then tandem deliveries redrive --state quarantined",
+        ),
+        _ => remedy(outcome, reason),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn everything_that_loses_texts_has_a_remedy() {
+        for door in [Door::Carrier, Door::RecipeNewTicket, Door::RecipeAppend, Door::Reports] {
+            for reason in ["missing_token", "wrong_token", "cut"] {
+                assert!(of_webhooks(door, Otherwise::Refused, reason).is_some(), "{reason}");
+            }
+            assert!(of_webhooks(door, Otherwise::Quarantined, "").is_some());
+            assert_eq!(of_webhooks(door, Otherwise::Ignored, "test"), None);
+        }
+    }
 
     #[test]
     fn a_refusal_has_the_remedy_of_its_cause() {

@@ -6,7 +6,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Line, State};
-use crate::domain::inbound::{Answered, Arrivals, At, Door, Named, Otherwise, remedy};
+use crate::domain::account::End;
+use crate::domain::inbound::{Answered, Arrivals, At, Door, Named, Otherwise};
 
 /// A vendor as the sender of webhooks.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +16,10 @@ pub struct Sender {
     pub side: &'static str,
     /// Its webhooks, in a word or two.
     pub what: &'static str,
-    /// One of its endpoints.
-    pub door: Door,
+    /// The end at which its accounts stand.
+    pub end: End,
+    /// The remedy for its webhooks that were answered so, as a clause.
+    pub of_webhooks: fn(Door, Otherwise, &str) -> Option<&'static str>,
     /// The likely reason where none came at all.
     pub never: &'static str,
     /// The way to have one come: a sentence without its full stop.
@@ -38,10 +41,10 @@ pub fn arrivals(senders: &[Sender], found: &Result<Arrivals, String>, now: Times
     };
     let mut lines = Vec::new();
     for sender in senders {
-        let is_its = |at: &&At| at.endpoint.is_zendesk() == sender.door.is_zendesk();
+        let is_its = |at: &&At| at.endpoint.end() == sender.end;
         let doors: Vec<&At> = account.endpoints.iter().filter(is_its).collect();
         lines.extend(seen(sender, account, &doors, now));
-        lines.extend(doors.iter().flat_map(|at| refused(sender.side, at, now)));
+        lines.extend(doors.iter().flat_map(|at| refused(sender, at, now)));
     }
     lines
 }
@@ -73,9 +76,9 @@ fn seen(sender: &Sender, account: &Arrivals, doors: &[&At], now: Timestamp) -> V
 }
 
 /// The webhooks that were turned away for good, one line for each reason. It is a fault until one is accepted after it.
-fn refused<'a>(side: &'static str, at: &'a At, now: Timestamp) -> impl Iterator<Item = Line> + 'a {
+fn refused<'a>(sender: &'a Sender, at: &'a At, now: Timestamp) -> impl Iterator<Item = Line> + 'a {
     let line = move |answered: &Answered| {
-        let remedy = remedy(at.endpoint, answered.outcome, &answered.reason)?;
+        let remedy = (sender.of_webhooks)(at.endpoint, answered.outcome, &answered.reason)?;
         let last = answered.seen.last?;
         let reason = match answered.reason.as_str() {
             "" => "unreadable".to_owned(),
@@ -92,7 +95,7 @@ fn refused<'a>(side: &'static str, at: &'a At, now: Timestamp) -> impl Iterator<
         };
         let mut letters = remedy.chars();
         let remedy = letters.next().map(|first| format!("{}{}", first.to_uppercase(), letters.as_str()));
-        Some(Line { remedy, ..Line::new(side, answered.outcome.name(), state, said) })
+        Some(Line { remedy, ..Line::new(sender.side, answered.outcome.name(), state, said) })
     };
     at.otherwise.iter().filter_map(line)
 }
@@ -119,14 +122,26 @@ fn ago(at: Timestamp, now: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::domain::event::{Customer, CustomerText, EventKind, TicketFields};
+    use crate::domain::inbound::remedy;
 
     /// Two senders; only the words that tests read are filled.
     const SENDERS: [Sender; 2] = [
-        Sender { side: "Zendesk", what: "events", door: Door::Zendesk, never: "-", remedy: "-", name_never: "-" },
+        Sender {
+            side: "Zendesk",
+            what: "events",
+            end: End::Desk,
+            of_webhooks: |_, outcome, reason| remedy(outcome, reason),
+            never: "-",
+            remedy: "-",
+            name_never: "-",
+        },
         Sender {
             side: "Braze",
             what: "inbound texts",
-            door: Door::Braze,
+            end: End::Carrier,
+            of_webhooks: |_, outcome, reason| {
+                (reason == "wrong_token").then_some("compare it").or(remedy(outcome, reason))
+            },
             never: "-",
             remedy: "-",
             name_never: "it may never have been launched",
@@ -153,8 +168,8 @@ mod tests {
             ticket_id: None,
             fields: TicketFields::default(),
         });
-        let slot = account.slot(Door::Braze, &kind);
-        account.accept(Door::Braze, slot, at);
+        let slot = account.slot(Door::Carrier, &kind);
+        account.accept(Door::Carrier, slot, at);
     }
 
     /// Side, thing, state and words of every line.
@@ -205,7 +220,7 @@ mod tests {
     fn a_refusal_is_wrong_until_something_was_accepted_after_it() {
         let mut account = Arrivals::new(before(86_400));
         for seconds in [600, 500, 360] {
-            account.answer(Door::Braze, Otherwise::Refused, "wrong_token", before(seconds));
+            account.answer(Door::Carrier, Otherwise::Refused, "wrong_token", before(seconds));
         }
         let refused = |account: &Arrivals| {
             said(account.clone()).into_iter().find(|line| line.1 == "refused").map(|line| (line.2, line.3))
@@ -219,9 +234,9 @@ mod tests {
     #[test]
     fn a_strangers_request_and_a_repeat_are_no_fault() {
         let mut account = Arrivals::new(before(86_400));
-        account.answer(Door::Braze, Otherwise::Refused, "missing_token", before(60));
-        account.answer(Door::Braze, Otherwise::Duplicate, "", before(60));
-        account.answer(Door::Zendesk, Otherwise::Unavailable, "disk", before(60));
+        account.answer(Door::Carrier, Otherwise::Refused, "missing_token", before(60));
+        account.answer(Door::Carrier, Otherwise::Duplicate, "", before(60));
+        account.answer(Door::Desk, Otherwise::Unavailable, "disk", before(60));
         assert!(said(account).iter().all(|line| line.2 == State::Note), "notes only");
     }
 

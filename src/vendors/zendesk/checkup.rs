@@ -6,7 +6,7 @@ use super::admin::{
 };
 use super::remedies;
 use super::setup::{self, TAG, TRIGGERS};
-use crate::domain::inbound::Door;
+use crate::domain::account::End;
 use crate::vendors::checkup::{Line, Sender, State, unreached};
 use crate::vendors::http::Failure;
 
@@ -17,7 +17,8 @@ pub const SIDE: &str = "Zendesk";
 pub const SENDER: Sender = Sender {
     side: SIDE,
     what: "events",
-    door: Door::Zendesk,
+    end: End::Desk,
+    of_webhooks: |_, outcome, reason| remedies::of_webhooks(outcome, reason),
     never: "no trigger has fired",
     remedy: "Reply publicly on a ticket with the tag sms",
     name_never: "nothing of the kind may have happened",

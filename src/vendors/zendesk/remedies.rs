@@ -1,5 +1,6 @@
 //! Remedies for a Zendesk that refuses the bridge or does not answer: one sentence each, without its full stop. Pure.
 
+use crate::domain::inbound::{Otherwise, remedy};
 use crate::domain::remedy::Remedies;
 
 /// Zendesk does not know the credentials.
@@ -21,9 +22,36 @@ fn of_refusal(cause: &str) -> &'static str {
     if cause.contains("answered 403") { ROLE } else { CREDENTIALS }
 }
 
+/// The remedy for webhooks of Zendesk that were answered so, as a clause; `None` where none is needed.
+#[must_use]
+pub fn of_webhooks(outcome: Otherwise, reason: &str) -> Option<&'static str> {
+    match (outcome, reason) {
+        (Otherwise::Refused, "wrong_signature") => Some(
+            "run tandem setup zendesk, which shows the webhook's signing secret, and add it to zendesk.webhook_secrets",
+        ),
+        (Otherwise::Refused, "missing_signature") => {
+            Some("see that a Zendesk webhook posts here, which signs by itself; a stranger's request looks the same")
+        }
+        (Otherwise::Ignored, "unknown event") => Some(
+            "run tandem setup zendesk: a trigger posts an event other than agent_reply, ticket_solved and ticket_reopened",
+        ),
+        _ => remedy(outcome, reason),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn everything_that_loses_replies_has_a_remedy() {
+        for reason in ["missing_signature", "wrong_signature", "stale", "bad_timestamp", "cut"] {
+            assert!(of_webhooks(Otherwise::Refused, reason).is_some(), "{reason}");
+        }
+        assert!(of_webhooks(Otherwise::Ignored, "unknown event").is_some());
+        assert!(of_webhooks(Otherwise::Quarantined, "").is_some());
+        assert_eq!(of_webhooks(Otherwise::Ignored, "test"), None);
+    }
 
     #[test]
     fn a_refusal_has_the_remedy_of_its_cause() {

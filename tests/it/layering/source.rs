@@ -3,6 +3,8 @@
 //! It is not a parser and does not resolve names: it sees the paths that a file spells out. Macros are read as if they
 //! were plain code. It never judges; the rules are in the module above.
 
+use std::ops::Range;
+
 /// A word (identifier, keyword, number) or a sign, and the line that it stands on, counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
@@ -84,11 +86,11 @@ fn split(source: &str) -> (Vec<Token>, Vec<Token>) {
     (tokens, comments)
 }
 
-/// The tokens without the items under `#[cfg(test)]`, the number of lines of those, and the names of modules that are
-/// thereby test code in files of their own (`#[cfg(test)] mod tests;`).
-pub(crate) fn without_tests(tokens: &[Token]) -> (Vec<Token>, usize, Vec<String>) {
+/// The tokens without the items under `#[cfg(test)]`, the lines of those, and the names of modules that are thereby test
+/// code in files of their own (`#[cfg(test)] mod tests;`).
+pub(crate) fn without_tests(tokens: &[Token]) -> (Vec<Token>, Vec<Range<usize>>, Vec<String>) {
     const ATTRIBUTE: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
-    let (mut kept, mut lines, mut modules) = (Vec::new(), 0, Vec::new());
+    let (mut kept, mut lines, mut modules) = (Vec::new(), Vec::new(), Vec::new());
     let mut index = 0;
     while index < tokens.len() {
         let rest = &tokens[index..];
@@ -99,7 +101,7 @@ pub(crate) fn without_tests(tokens: &[Token]) -> (Vec<Token>, usize, Vec<String>
         }
         let length = item_length(&rest[ATTRIBUTE.len()..]) + ATTRIBUTE.len();
         let item = &rest[..length];
-        lines += item.last().map_or(0, |last| last.line + 1 - rest[0].line);
+        lines.extend(item.last().map(|last| rest[0].line..last.line + 1));
         if let [.., word, name, end] = item
             && word.text == "mod"
             && end.text == ";"
@@ -363,7 +365,7 @@ mod tests {
                       #[cfg(test)]\nmod more;\n#[cfg(test)]\nfn e<A, B>(a: [u8; 3]) -> B { f() }\nh;";
         let (kept, lines, modules) = without_tests(&tokens(source));
         let kept: Vec<_> = kept.into_iter().map(|token| token.text).collect();
-        assert_eq!((kept.concat().as_str(), lines), ("a;b;h;", 5 + 2 + 2 + 2));
+        assert_eq!((kept.concat().as_str(), lines), ("a;b;h;", vec![2..7, 8..10, 10..12, 12..14]));
         assert_eq!(modules, ["more"]);
     }
 
@@ -371,6 +373,6 @@ mod tests {
     fn other_conditions_are_not_tests() {
         let source = "#[cfg(not(test))] a; #[cfg(unix)] b;";
         let (kept, lines, _) = without_tests(&tokens(source));
-        assert_eq!((kept.len(), lines), (tokens(source).len(), 0));
+        assert_eq!((kept.len(), lines), (tokens(source).len(), Vec::new()));
     }
 }

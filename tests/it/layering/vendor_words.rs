@@ -1,0 +1,106 @@
+//! The never of the ground floor: domain, policy and store name no vendor, in code or comments. Test code is exempt.
+
+use std::ops::Range;
+
+/// The modules that know desks and carriers only. `worker` joins them once it calls its vendors through ports.
+const LAYERS: &[&str] = &["domain", "policy", "store"];
+
+/// Vendors, in lower case, wherever they stand in a word.
+const VENDORS: &[&str] = &["braze", "zendesk"];
+
+/// Words of records that name a vendor, each once in its file. Other words of records stand in `#[serde(rename = "…")]`.
+const STORED: &[(&str, &str)] = &[
+    // The accounts of records before accounts had names.
+    ("domain/account.rs", r#"["zendesk", "braze"]"#),
+    // Causes are kept as text, and read back.
+    ("domain/cause.rs", r#""the requester has no Braze user id""#),
+    ("domain/cause.rs", r#""Zendesk does not show comment""#),
+    ("domain/cause.rs", r#""Braze answered 400 Invalid Campaign ID""#),
+    ("domain/cause.rs", r#"(End::Carrier, "Braze answered ")"#),
+    ("domain/cause.rs", r#"(End::Desk, "Zendesk answered ")"#),
+];
+
+/// Every vendor in a file of these layers, and every exception that excuses nothing.
+pub(super) fn faults(file: &str, text: &str, tests: &[Range<usize>]) -> Vec<String> {
+    let layer = file.split(['/', '.']).next().unwrap_or_default();
+    if !LAYERS.contains(&layer) {
+        return Vec::new();
+    }
+    let mut stored: Vec<&str> = STORED.iter().filter(|(place, _)| *place == file).map(|(_, words)| *words).collect();
+    let mut faults = Vec::new();
+    for (line, text) in (1..).zip(text.lines()) {
+        if tests.iter().any(|lines| lines.contains(&line)) || is_renaming(text) {
+            continue;
+        }
+        let mut rest = text.to_owned();
+        stored.retain(|words| {
+            let found = rest.contains(words);
+            rest = rest.replacen(words, "", usize::from(found));
+            !found
+        });
+        let rest = rest.to_lowercase();
+        let vendors = VENDORS.iter().filter(|vendor| rest.contains(**vendor));
+        faults.extend(vendors.map(|vendor| format!("{file}:{line}: {layer} may not name {vendor}")));
+    }
+    faults.extend(stored.iter().map(|words| format!("{file}: has no {words}; take the exception out")));
+    faults
+}
+
+/// Whether the line gives an item its word in records, and nothing else.
+fn is_renaming(line: &str) -> bool {
+    line.trim().strip_prefix("#[serde(rename = \"").and_then(|rest| rest.strip_suffix("\")]")).is_some_and(is_word)
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vendor_below_the_ports_is_found_in_code_and_comments() {
+        for file in ["domain.rs", "domain/event.rs", "store/embedded/engine/core.rs", "policy/inbound.rs"] {
+            for (line, vendor) in [
+                ("use crate::vendors::zendesk::Client;", "zendesk"),
+                ("pub braze_id: Option<String>,", "braze"),
+                ("struct ZendeskId(u64);", "zendesk"),
+                ("const PATH: &str = \"/webhooks/braze\";", "braze"),
+                ("/// What Braze tells.", "braze"),
+                ("//! As ZENDESK does.", "zendesk"),
+                ("f(); // Zendesk's limit", "zendesk"),
+                ("#[serde(rename = \"braze_id\")] braze: u8,", "braze"),
+                ("#[serde(alias = \"braze_id\")]", "braze"),
+                ("const A: [&str; 2] = [\"zendesk\", \"x\"];", "zendesk"),
+            ] {
+                let layer = file.split(['/', '.']).next().unwrap();
+                let fault = format!("{file}:2: {layer} may not name {vendor}");
+                assert_eq!(faults(file, &format!("//! X.\n{line}\n"), &[]), [fault], "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_of_records_tests_and_other_layers_are_left_alone() {
+        let renamed = "//! X.\n    #[serde(rename = \"braze_id\")]\n    pub carrier_id: u8,\n";
+        assert_eq!(faults("domain/event.rs", renamed, &[]), Vec::<String>::new());
+        let tested = "//! X.\n#[cfg(test)]\nmod tests {\n    // Zendesk\n}\n";
+        assert_eq!(faults("domain/event.rs", tested, &[2..6]), Vec::<String>::new());
+        assert_eq!(faults("worker/inbound.rs", "// Braze\n", &[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_exception_counts_once_and_only_where_it_is_needed() {
+        let first = "const FIRST: [&str; 2] = [\"zendesk\", \"braze\"];\n";
+        assert_eq!(faults("domain/account.rs", first, &[]), Vec::<String>::new());
+        let twice = faults("domain/account.rs", &first.repeat(2), &[]);
+        assert_eq!(
+            twice,
+            ["braze", "zendesk"].map(|vendor| format!("domain/account.rs:2: domain may not name {vendor}"))
+        );
+        assert_eq!(faults("domain/find.rs", first, &[]).len(), 2, "another file's");
+        let needless = faults("domain/account.rs", "//! X.\n", &[]);
+        assert_eq!(needless, [r#"domain/account.rs: has no ["zendesk", "braze"]; take the exception out"#]);
+    }
+}
