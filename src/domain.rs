@@ -32,3 +32,4 @@ pub mod refusals;
 pub mod remedy;
 pub mod retry;
 pub mod text;
+pub mod window;

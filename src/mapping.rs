@@ -106,7 +106,7 @@ pub enum RenderError {
 /// Compiled mappings, one for each [`Name`], and the words of notes. Cloning shares them.
 #[derive(Clone)]
 pub struct Mappings {
-    bodies: Arc<[Node; 7]>,
+    bodies: Arc<[Node; 8]>,
     languages: Arc<Languages>,
     /// The words of the chosen language.
     words: Arc<Words>,
@@ -145,7 +145,7 @@ impl Mappings {
             }
         }
         let languages = words::load(files, &mut faults);
-        match (<[Node; 7]>::try_from(compiled), languages.get(DEFAULT_LANGUAGE)) {
+        match (<[Node; 8]>::try_from(compiled), languages.get(DEFAULT_LANGUAGE)) {
             (Ok(nodes), Some(words)) if faults.is_empty() => {
                 Ok(Self { bodies: Arc::new(nodes), words: Arc::clone(words), languages: Arc::new(languages) })
             }
@@ -242,7 +242,7 @@ impl Mappings {
     }
 
     fn body(&self, name: Name) -> &Node {
-        let [open_ticket, append_comment, follow_up, agent_reply, ticket_solved, failure_note, keyword_note] =
+        let [open_ticket, append_comment, follow_up, agent_reply, ticket_solved, template, failure_note, keyword_note] =
             &*self.bodies;
         match name {
             Name::OpenTicket => open_ticket,
@@ -250,6 +250,7 @@ impl Mappings {
             Name::FollowUp => follow_up,
             Name::AgentReply => agent_reply,
             Name::TicketSolved => ticket_solved,
+            Name::Template => template,
             Name::FailureNote => failure_note,
             Name::KeywordNote => keyword_note,
         }

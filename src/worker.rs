@@ -70,6 +70,7 @@ mod theirs;
 mod tickets;
 mod uploads;
 mod users;
+mod window;
 
 pub use alarm::{AlarmOptions, AlarmQueue, Notifier};
 use claimed::not_arrived;
@@ -249,6 +250,7 @@ impl Worker {
             EventKind::Note(note) => self.write_notes(claim, note, learnt).await,
             EventKind::AgentReply(reply) => self.read_replies(claim, reply, learnt).await,
             EventKind::PhoneText(text) => self.send_text(claim, text, learnt).await,
+            EventKind::Template(template) => self.send_template(claim, template, learnt).await,
             EventKind::TicketSolved(change) => self.send_closing_text(claim, change, learnt).await,
             EventKind::TicketReopened(change) => Ok(Self::note_reopened(claim, change, learnt)),
             EventKind::Unreadable(_) => {
@@ -260,10 +262,11 @@ impl Worker {
     /// Turns a report into a verdict: one move for all merged deliveries but the dropped ones, and a note for the
     /// agent about every delivery that ends without having arrived, or that arrives after all.
     fn judge(&self, claim: &Claim, report: Report, now: Timestamp) -> Verdict {
-        let Report { outcome, learnt } = report;
+        let Report { outcome, mut learnt } = report;
         let Some(head) = claim.work.first() else { return Verdict::default() };
-        let age = self.clock.age(head.delivery.accepted_at.max(claim.not_before));
+        let age = self.clock.age(window::tried_from(claim).max(claim.not_before));
         let transition = decide(&head.delivery, outcome, age, now, &self.options.retry, self.clock.draw());
+        learnt.changes.extend(window::taught(claim, &transition));
         let besides = if let Transition::GiveUp { cause } = &transition {
             notes::undelivered(claim, &learnt, cause, now)
         } else if let Transition::SetAside { cause } = &transition {

@@ -67,9 +67,12 @@ fn whole(name: Name, context: &Context, body: &Value) {
     }
     let html = match name {
         Name::FailureNote | Name::KeywordNote => &context.note.html,
-        Name::OpenTicket | Name::AppendComment | Name::FollowUp | Name::AgentReply | Name::TicketSolved => {
-            &context.message.html
-        }
+        Name::OpenTicket
+        | Name::AppendComment
+        | Name::FollowUp
+        | Name::AgentReply
+        | Name::TicketSolved
+        | Name::Template => &context.message.html,
     };
     // A text that says nothing is left out.
     assert!(body["ticket"]["comment"]["html_body"].as_str().unwrap_or_default().contains(html.as_str()));

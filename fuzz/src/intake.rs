@@ -111,7 +111,9 @@ fn sound(kind: &EventKind) {
             assert!(change.ticket_id.0 > 0);
             change.external_user_id.iter().for_each(|id| is_id(id));
         }
-        EventKind::Note(_) | EventKind::Unreadable(_) => panic!("no sender can cause a {}", kind.name()),
+        EventKind::Template(_) | EventKind::Note(_) | EventKind::Unreadable(_) => {
+            panic!("no sender can cause a {}", kind.name())
+        }
     }
 }
 

@@ -15,7 +15,10 @@ pub fn check(data: &[u8]) {
     let comment = match &event.kind {
         EventKind::AgentReply(reply) => reply.comment_id.map(|id| DedupeKey::Comment(reply.ticket_id, id)),
         EventKind::PhoneText(_) | EventKind::TicketSolved(_) | EventKind::TicketReopened(_) => None,
-        other @ (EventKind::CustomerText(_) | EventKind::Note(_) | EventKind::Unreadable(_)) => {
+        other @ (EventKind::CustomerText(_)
+        | EventKind::Template(_)
+        | EventKind::Note(_)
+        | EventKind::Unreadable(_)) => {
             panic!("Zendesk caused a {}", other.name())
         }
     };

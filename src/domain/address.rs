@@ -87,6 +87,7 @@ impl Address {
             EventKind::AgentReply(_)
             | EventKind::TicketSolved(_)
             | EventKind::TicketReopened(_)
+            | EventKind::Template(_)
             | EventKind::Note(_) => Self::Ticket { ticket, identity: None },
             EventKind::Unreadable(_) => Self::Nobody,
         }

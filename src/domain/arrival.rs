@@ -47,6 +47,7 @@ pub fn note(delivery: &Delivery, event: &Event, conversation: Option<&Conversati
         EventKind::TicketSolved(_) => Saying::ClosingFoundArrived,
         EventKind::CustomerText(_)
         | EventKind::AgentReply(_)
+        | EventKind::Template(_)
         | EventKind::TicketReopened(_)
         | EventKind::Note(_)
         | EventKind::Unreadable(_) => return None,

@@ -15,6 +15,22 @@ pub const NO_RECIPIENT: &str = "nobody to text is known";
 /// The ticket's requester is known at the desk only.
 pub const NO_CARRIER_ID: &str = "the requester has no Braze user id";
 
+/// The customer last wrote too long ago for free text, and their line has no template.
+pub const NO_TEMPLATE: &str =
+    "the customer last wrote too long ago for a reply, and their line has no template that asks them to write again";
+
+/// The template could not be sent.
+pub const TEMPLATE_NOT_SENT: &str = "the template that asks the customer to write again could not be sent";
+
+/// The wait is over.
+pub const NOT_ANSWERED: &str = "the customer did not answer the template in time";
+
+/// The ticket was solved while the text waited.
+pub const SOLVED_UNANSWERED: &str = "the ticket was solved before the customer answered the template";
+
+/// Why a text waits outside of the window.
+pub const WAITS_FOR_ANSWER: &str = "it waits until the customer answers the template";
+
 /// The beginning of a cause; the comment's number follows.
 pub const NOT_SHOWN: &str = "Zendesk does not show comment";
 

@@ -19,11 +19,13 @@ mod change;
 mod opening;
 mod status;
 mod subscription;
+mod window;
 
 pub use change::{Change, TakenUp};
 pub use opening::Opening;
 pub use status::TicketStatus;
 pub use subscription::{Keyword, Subscription};
+pub use window::{Asked, Stand, Window};
 
 /// How long a text on the ticket that equals one of the bridge's own counts as an echo.
 pub const ECHO_LIFE: Duration = Duration::from_secs(600);
@@ -197,6 +199,9 @@ pub struct Conversation {
     /// When a keyword last told the subscription.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription_at: Option<Timestamp>,
+    /// Whether free text may go, on a channel with a window.
+    #[serde(default, skip_serializing_if = "Window::is_unknown")]
+    pub window: Window,
     /// Whether the last reply came with its text but without its comment's number (a recipe's trigger). Then the bridge
     /// cannot tell which of the ticket's comments went out.
     #[serde(default)]
@@ -226,6 +231,7 @@ impl Conversation {
             replies_unnumbered: false,
             subscription: Subscription::Unknown,
             subscription_at: None,
+            window: Window::default(),
             own_writes: Vec::new(),
             updated_at: now,
         }
@@ -300,6 +306,10 @@ impl Conversation {
                     self.subscription = subscription;
                 }
             }
+            Change::Heard => self.window.heard(now),
+            Change::Asked => self.window.ask(now),
+            Change::AskStands(stand) => self.window.asked(stand, now),
+            Change::SolvedMeanwhile(ticket) => self.window.solved(ticket, now),
             Change::Wrote(fingerprint) => self.wrote(fingerprint, now),
         }
     }
@@ -449,9 +459,14 @@ pub fn fingerprint(text: &str) -> String {
 /// next reply even while the desk is down, and the bridge's own text must be known before it can come back.
 #[must_use]
 pub fn learnt_from(kind: &EventKind) -> Vec<Change> {
+    if let EventKind::TicketSolved(change) = kind {
+        return vec![Change::SolvedMeanwhile(change.ticket_id)];
+    }
     let EventKind::CustomerText(text) = kind else { return Vec::new() };
+    let channel = Channel::of_word(&text.channel);
     let mut changes = vec![Change::Customer(text.customer.clone())];
-    changes.extend(Channel::of_word(&text.channel).map(Change::Channel));
+    changes.extend(channel.map(Change::Channel));
+    changes.extend(channel.filter(|channel| channel.has_window()).map(|_| Change::Heard));
     match text.keyword {
         Some(Keyword::OptIn) => changes.push(Change::Subscription(Subscription::In)),
         Some(Keyword::OptOut) => changes.push(Change::Subscription(Subscription::Out)),

@@ -183,6 +183,16 @@ pub struct PhoneText {
     pub written_at: Option<Timestamp>,
 }
 
+/// A request to the customer to write again, in the form that the channel allows at any time.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// The ticket whose reply waits.
+    pub ticket_id: Option<TicketId>,
+    /// The customer, if the sender of that reply named them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_user_id: Option<String>,
+}
+
 /// The parts of a published-recipe trigger body that are passed on unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecipeSend {
@@ -230,6 +240,8 @@ pub enum EventKind {
     AgentReply(AgentReply),
     /// A text is owed to the phone.
     PhoneText(PhoneText),
+    /// The customer is to be asked to write again.
+    Template(Template),
     /// The ticket was solved.
     TicketSolved(TicketChange),
     /// The ticket was reopened.
@@ -248,6 +260,7 @@ impl EventKind {
             Self::CustomerText(_) => KindName::CustomerText,
             Self::AgentReply(_) => KindName::AgentReply,
             Self::PhoneText(_) => KindName::PhoneText,
+            Self::Template(_) => KindName::Template,
             Self::TicketSolved(_) => KindName::TicketSolved,
             Self::TicketReopened(_) => KindName::TicketReopened,
             Self::Note(_) => KindName::Note,
@@ -262,6 +275,7 @@ impl EventKind {
             Self::AgentReply(reply) => reply.caught_up.is_some(),
             Self::PhoneText(text) => text.caught_up,
             Self::CustomerText(_)
+            | Self::Template(_)
             | Self::TicketSolved(_)
             | Self::TicketReopened(_)
             | Self::Note(_)
@@ -276,6 +290,7 @@ impl EventKind {
             Self::CustomerText(text) => text.ticket_id,
             Self::AgentReply(reply) => Some(reply.ticket_id),
             Self::PhoneText(text) => text.ticket_id,
+            Self::Template(template) => template.ticket_id,
             Self::TicketSolved(change) | Self::TicketReopened(change) => Some(change.ticket_id),
             Self::Note(note) => Some(note.ticket_id),
             Self::Unreadable(_) => None,

@@ -123,7 +123,7 @@ impl Door {
             | EventKind::PhoneText(_)
             | EventKind::TicketSolved(_)
             | EventKind::TicketReopened(_) => Some(Self::Desk),
-            EventKind::Note(_) | EventKind::Unreadable(_) => None,
+            EventKind::Template(_) | EventKind::Note(_) | EventKind::Unreadable(_) => None,
         }
     }
 }
@@ -439,6 +439,7 @@ fn name_of(door: Door, kind: &EventKind) -> Option<(&str, Option<&str>)> {
         EventKind::CustomerText(_)
         | EventKind::AgentReply(_)
         | EventKind::PhoneText(_)
+        | EventKind::Template(_)
         | EventKind::Note(_)
         | EventKind::Unreadable(_) => None,
     }

@@ -18,6 +18,8 @@ pub enum KindName {
     AgentReply,
     /// A text is owed to the phone.
     PhoneText,
+    /// The customer is to be asked to write again.
+    Template,
     /// The ticket was solved.
     TicketSolved,
     /// The ticket was reopened.
@@ -69,10 +71,11 @@ pub struct Traits {
 
 impl KindName {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::CustomerText,
         Self::AgentReply,
         Self::PhoneText,
+        Self::Template,
         Self::TicketSolved,
         Self::TicketReopened,
         Self::Note,
@@ -90,6 +93,7 @@ impl KindName {
             Self::CustomerText => ("customer_text", ToDesk, Desk, true, Texts, OnTheTicket),
             Self::AgentReply => ("agent_reply", ToCustomer, Desk, true, Texts, ByDoingItAgain),
             Self::PhoneText => ("phone_text", ToCustomer, Carrier, true, Texts, AtTheCarrier),
+            Self::Template => ("template", ToCustomer, Carrier, true, Texts, AtTheCarrier),
             Self::TicketSolved => ("ticket_solved", ToCustomer, Carrier, true, Texts, AtTheCarrier),
             Self::TicketReopened => ("ticket_reopened", ToCustomer, Desk, false, Texts, ByDoingItAgain),
             Self::Note => ("note", ToDesk, Desk, true, Notes, OnTheTicket),
@@ -109,6 +113,12 @@ impl KindName {
     pub const fn route(self, ends: Ends) -> Route {
         let traits = self.traits();
         Route { direction: traits.direction, account: ends.at(traits.calls) }
+    }
+
+    /// Whether it goes before everything else in its lane, because the rest waits for it.
+    #[must_use]
+    pub const fn goes_first(self) -> bool {
+        matches!(self, Self::Template)
     }
 
     /// Whether the delivery reads and records only. It is done again without a look, and never set aside or settled.

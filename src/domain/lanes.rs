@@ -143,9 +143,9 @@ pub struct Entry {
     pub accepted_at: Timestamp,
     /// When it may go; [`Timestamp::MIN`] for at once.
     pub due_at: Timestamp,
-    /// Whether it may be out already. Its lane sends nothing else before its fate is known, because a later message
-    /// would hide the trace that a look searches for.
-    pub in_doubt: bool,
+    /// Whether its lane hands out nothing else before it: it may be out already, and a later message would hide the trace
+    /// that a look searches for; or the others wait for it.
+    pub goes_first: bool,
     /// The account that is called for it.
     pub account: AccountId,
 }
@@ -191,7 +191,7 @@ struct Lane {
     /// In the order of positions.
     queue: VecDeque<Entry>,
     /// The number of entries in doubt.
-    in_doubt: usize,
+    goes_first: usize,
     lease: Option<Box<Lease>>,
     /// The account that is called for the head. While the lane is held, for the delivery that is worked on.
     account: AccountId,
@@ -214,7 +214,7 @@ impl Lanes {
     pub fn insert(&mut self, name: &LaneName, entry: Entry) {
         if let Some(lane) = self.lanes.get_mut(name)
             && lane.queue.back().is_some_and(|last| last.position < entry.position)
-            && !entry.in_doubt
+            && !entry.goes_first
         {
             // Most deliveries join the end of a lane, which changes neither its head nor its schedule.
             lane.queue.push_back(entry);
@@ -225,7 +225,7 @@ impl Lanes {
             name: Arc::new(name.clone()),
             // Most lanes hold one delivery; a default queue would make room for four.
             queue: VecDeque::with_capacity(1),
-            in_doubt: 0,
+            goes_first: 0,
             lease: None,
             account: entry.account,
             slot: Slot::None,
@@ -234,7 +234,7 @@ impl Lanes {
         match lane.find(entry.position) {
             Ok(at) => {
                 let before = std::mem::replace(&mut lane.queue[at], entry);
-                lane.in_doubt -= usize::from(before.in_doubt);
+                lane.goes_first -= usize::from(before.goes_first);
                 self.uncount(before.account);
             }
             Err(at) => {
@@ -242,7 +242,7 @@ impl Lanes {
             }
         }
         *self.entries.entry(entry.account).or_default() += 1;
-        lane.in_doubt += usize::from(entry.in_doubt);
+        lane.goes_first += usize::from(entry.goes_first);
         self.put(lane);
     }
 
@@ -250,7 +250,7 @@ impl Lanes {
     pub fn remove(&mut self, name: &LaneName, position: Position) -> bool {
         let Some(mut lane) = self.take(name) else { return false };
         let found = lane.find(position).ok().and_then(|at| lane.queue.remove(at));
-        lane.in_doubt -= usize::from(found.is_some_and(|entry| entry.in_doubt));
+        lane.goes_first -= usize::from(found.is_some_and(|entry| entry.goes_first));
         found.into_iter().for_each(|entry| self.uncount(entry.account));
         self.put(lane);
         found.is_some()
@@ -480,8 +480,8 @@ impl Lane {
     }
 
     fn first_to_go(&self, oldest: Entry) -> Entry {
-        let doubted = || self.queue.iter().find(|entry| entry.in_doubt);
-        if self.in_doubt > 0 { doubted().copied().unwrap_or(oldest) } else { oldest }
+        let doubted = || self.queue.iter().find(|entry| entry.goes_first);
+        if self.goes_first > 0 { doubted().copied().unwrap_or(oldest) } else { oldest }
     }
 
     fn find(&self, position: Position) -> Result<usize, usize> {
@@ -517,7 +517,7 @@ mod tests {
             position: Position(position),
             accepted_at: at(accepted),
             due_at: Timestamp::MIN,
-            in_doubt: false,
+            goes_first: false,
             account: Ends::FIRST.desk,
         }
     }
@@ -654,7 +654,7 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Op {
-        Insert { key: u8, position: u64, due: i64, in_doubt: bool, at_desk: bool },
+        Insert { key: u8, position: u64, due: i64, goes_first: bool, at_desk: bool },
         Remove { key: u8, position: u64 },
         Claim { route: Route, now: i64, until: i64 },
         Release { pick: usize },
@@ -665,8 +665,8 @@ mod tests {
         prop_oneof![
             // Positions are unique over all lanes, as in a store.
             4 => (0..6_u8, 0..8_u64, -1..20_i64, prop::bool::weighted(0.2), any::<bool>()).prop_map(
-                |(key, n, due, in_doubt, at_desk)| {
-                    Op::Insert { key, position: n * 6 + u64::from(key), due, in_doubt, at_desk }
+                |(key, n, due, goes_first, at_desk)| {
+                    Op::Insert { key, position: n * 6 + u64::from(key), due, goes_first, at_desk }
                 }
             ),
             2 => (0..6_u8, 0..8_u64).prop_map(|(key, n)| Op::Remove { key, position: n * 6 + u64::from(key) }),
@@ -687,7 +687,7 @@ mod tests {
             let mut heads: BTreeMap<LaneName, Entry> = BTreeMap::new();
             for ((name, _), entry) in &self.entries {
                 let head = heads.entry(name.clone()).or_insert(*entry);
-                if entry.in_doubt && !head.in_doubt {
+                if entry.goes_first && !head.goes_first {
                     *head = *entry;
                 }
             }
@@ -720,12 +720,12 @@ mod tests {
             let mut clock = 0;
             for (fence, op) in (0_u64..).zip(ops) {
                 match op {
-                    Op::Insert { key, position, due, in_doubt, at_desk } => {
+                    Op::Insert { key, position, due, goes_first, at_desk } => {
                         let due_at = if due < 0 { Timestamp::MIN } else { at(due) };
                         let accepted_at = at(position.cast_signed());
                         let is_reply = lane(key).direction == Direction::ToCustomer;
                         let account = Ends::FIRST.at(if is_reply && !at_desk { End::Carrier } else { End::Desk });
-                        let entry = Entry { position: Position(position), accepted_at, due_at, in_doubt, account };
+                        let entry = Entry { position: Position(position), accepted_at, due_at, goes_first, account };
                         lanes.insert(&lane(key), entry);
                         model.entries.insert((lane(key), Position(position)), entry);
                     }

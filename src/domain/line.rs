@@ -37,6 +37,12 @@ impl Channel {
         }
     }
 
+    /// Whether free text goes on it only for some time after the customer's last message.
+    #[must_use]
+    pub const fn has_window(self) -> bool {
+        matches!(self, Self::Whatsapp)
+    }
+
     /// Whether it is the channel of records that tell none.
     #[must_use]
     pub const fn is_sms(&self) -> bool {

@@ -7,9 +7,11 @@ use crate::domain::cause;
 use crate::domain::conversation;
 use crate::domain::ids::{CommentId, EventId, TicketId};
 
+mod advice;
 mod undelivered;
 mod why;
 
+pub use advice::Advice;
 pub use undelivered::{Meaning, Undelivered};
 pub use why::Why;
 
@@ -114,6 +116,20 @@ pub enum Saying {
     ClosingHeldBack(Undelivered),
     /// The customer was unsubscribed otherwise than by a keyword.
     Unsubscribed,
+    /// A reply waits until the customer writes again.
+    ReplyWaits(Reply),
+    /// A reply that waited until the customer wrote again has gone to the phone.
+    WaitingReplyTexted(Reply),
+    /// The customer was asked to write again.
+    TemplateSent,
+    /// The request to write again did not go out.
+    TemplateNotSent(Lost),
+    /// The request to write again may or may not have gone out.
+    TemplateUnconfirmed(Lost),
+    /// The carrier did not bring the request to write again to the phone.
+    TemplateNotDelivered(Undelivered),
+    /// The request to write again was held back and not sent.
+    TemplateHeldBack(Undelivered),
 }
 
 /// A delivery that ended without a certain arrival.
@@ -205,35 +221,10 @@ pub struct Fields {
     pub said: Option<String>,
 }
 
-/// Advice to the agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Advice {
-    /// The remedy for this kind of cause.
-    For(Why),
-    /// The customer's words are kept, and operators can add them.
-    Kept,
-}
-
-impl Advice {
-    /// Every advice.
-    pub fn all() -> impl Iterator<Item = Self> {
-        Why::ALL.into_iter().map(Self::For).chain([Self::Kept])
-    }
-
-    /// Its name in mappings.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::For(why) => why.as_str(),
-            Self::Kept => "kept",
-        }
-    }
-}
-
 impl Saying {
     /// One of each code, with every field that it has.
     #[must_use]
-    pub fn samples() -> [Self; 26] {
+    pub fn samples() -> [Self; 33] {
         let event = EventId { epoch: 0x5eed_0000, sequence: 0x29, sub: 0 };
         let comment = CommentId(4711);
         let reply = Reply { comment: Some(comment) };
@@ -262,7 +253,7 @@ impl Saying {
             Self::TextNotAdded(whole.clone()),
             Self::ReplyUnconfirmed(of_reply),
             Self::ClosingUnconfirmed(whole.clone()),
-            Self::TextUnconfirmed(whole),
+            Self::TextUnconfirmed(whole.clone()),
             Self::ReplyOnItsWay(reply),
             Self::ReplyTextedNow(reply),
             Self::ClosingTextedNow,
@@ -278,10 +269,17 @@ impl Saying {
             Self::OptedIn(word("YES")),
             Self::AskedForHelp(word("HELP")),
             Self::ReplyNotDelivered(undelivered),
-            Self::ClosingNotDelivered(closing),
+            Self::ClosingNotDelivered(closing.clone()),
             Self::ReplyHeldBack(held),
-            Self::ClosingHeldBack(closing_held),
+            Self::ClosingHeldBack(closing_held.clone()),
             Self::Unsubscribed,
+            Self::ReplyWaits(reply),
+            Self::WaitingReplyTexted(reply),
+            Self::TemplateSent,
+            Self::TemplateNotSent(whole.clone()),
+            Self::TemplateUnconfirmed(whole),
+            Self::TemplateNotDelivered(closing),
+            Self::TemplateHeldBack(closing_held),
         ]
     }
 
@@ -339,6 +337,13 @@ impl Saying {
             Self::ReplyHeldBack(_) => "reply_held_back",
             Self::ClosingHeldBack(_) => "closing_held_back",
             Self::Unsubscribed => "unsubscribed",
+            Self::ReplyWaits(_) => "reply_waits",
+            Self::WaitingReplyTexted(_) => "waiting_reply_texted",
+            Self::TemplateSent => "template_sent",
+            Self::TemplateNotSent(_) => "template_not_sent",
+            Self::TemplateUnconfirmed(_) => "template_unconfirmed",
+            Self::TemplateNotDelivered(_) => "template_not_delivered",
+            Self::TemplateHeldBack(_) => "template_held_back",
         }
     }
 
@@ -351,18 +356,29 @@ impl Saying {
             Self::ClosingNotTexted(_)
             | Self::TextNotAdded(_)
             | Self::ClosingUnconfirmed(_)
-            | Self::TextUnconfirmed(_) => &["event", "cause", "kind"],
+            | Self::TextUnconfirmed(_)
+            | Self::TemplateNotSent(_)
+            | Self::TemplateUnconfirmed(_) => &["event", "cause", "kind"],
             Self::ReplyOnItsWay(_)
             | Self::ReplyTextedNow(_)
             | Self::ReplyFoundArrived(_)
             | Self::ReplyEmpty(_)
-            | Self::CommentByStranger(_) => &["comment"],
+            | Self::CommentByStranger(_)
+            | Self::ReplyWaits(_)
+            | Self::WaitingReplyTexted(_) => &["comment"],
             Self::HadAnotherRequester(_) | Self::HasAnotherRequester(_) => &["comments"],
-            Self::ClosingTextedNow | Self::ClosingFoundArrived | Self::WrittenOnAnothers | Self::Unsubscribed => &[],
+            Self::ClosingTextedNow
+            | Self::ClosingFoundArrived
+            | Self::WrittenOnAnothers
+            | Self::Unsubscribed
+            | Self::TemplateSent => &[],
             Self::ReplyNotDelivered(_) | Self::ReplyHeldBack(_) => {
                 &["event", "comment", "carrier_code", "meaning", "said"]
             }
-            Self::ClosingNotDelivered(_) | Self::ClosingHeldBack(_) => &["event", "carrier_code", "meaning", "said"],
+            Self::ClosingNotDelivered(_)
+            | Self::ClosingHeldBack(_)
+            | Self::TemplateNotDelivered(_)
+            | Self::TemplateHeldBack(_) => &["event", "carrier_code", "meaning", "said"],
             Self::FileWithheld(_) => &["comment", "file", "reason"],
             Self::OptedOut(_) | Self::OptedIn(_) | Self::AskedForHelp(_) => &["word"],
         }
@@ -378,7 +394,9 @@ impl Saying {
             | Self::TextNotAdded(lost)
             | Self::ReplyUnconfirmed(lost)
             | Self::ClosingUnconfirmed(lost)
-            | Self::TextUnconfirmed(lost) => Fields {
+            | Self::TextUnconfirmed(lost)
+            | Self::TemplateNotSent(lost)
+            | Self::TemplateUnconfirmed(lost) => Fields {
                 event: Some(lost.event),
                 comment: lost.comment,
                 parts: lost.parts,
@@ -390,17 +408,23 @@ impl Saying {
             | Self::ReplyTextedNow(reply)
             | Self::ReplyFoundArrived(reply)
             | Self::ReplyEmpty(reply)
-            | Self::CommentByStranger(reply) => Fields { comment: reply.comment, ..Fields::default() },
+            | Self::CommentByStranger(reply)
+            | Self::ReplyWaits(reply)
+            | Self::WaitingReplyTexted(reply) => Fields { comment: reply.comment, ..Fields::default() },
             Self::HadAnotherRequester(replies) | Self::HasAnotherRequester(replies) => {
                 Fields { comments: replies.comments.clone(), ..Fields::default() }
             }
-            Self::ClosingTextedNow | Self::ClosingFoundArrived | Self::WrittenOnAnothers | Self::Unsubscribed => {
-                Fields::default()
-            }
+            Self::ClosingTextedNow
+            | Self::ClosingFoundArrived
+            | Self::WrittenOnAnothers
+            | Self::Unsubscribed
+            | Self::TemplateSent => Fields::default(),
             Self::ReplyNotDelivered(lost)
             | Self::ClosingNotDelivered(lost)
             | Self::ReplyHeldBack(lost)
-            | Self::ClosingHeldBack(lost) => Fields {
+            | Self::ClosingHeldBack(lost)
+            | Self::TemplateNotDelivered(lost)
+            | Self::TemplateHeldBack(lost) => Fields {
                 event: Some(lost.event),
                 comment: lost.comment,
                 carrier_code: lost.carrier_code.clone(),
@@ -417,44 +441,6 @@ impl Saying {
             Self::OptedOut(keyword) | Self::OptedIn(keyword) | Self::AskedForHelp(keyword) => {
                 Fields { word: keyword.word.clone(), ..Fields::default() }
             }
-        }
-    }
-
-    /// The advice to the agent, and the delivery that ended; `None` where the note tells of no ended delivery.
-    #[must_use]
-    pub fn advice(&self) -> Option<(Advice, EventId)> {
-        match self {
-            Self::TextNotAdded(lost) | Self::TextUnconfirmed(lost) => Some((Advice::Kept, lost.event)),
-            Self::ReplyUnconfirmed(lost) | Self::ClosingUnconfirmed(lost) => {
-                Some((Advice::For(Why::Doubtful), lost.event))
-            }
-            Self::ReplyNotTexted(lost) | Self::ReplyPartlyTexted(lost) => {
-                Some((Advice::For(Why::of(&lost.cause)), lost.event))
-            }
-            Self::ClosingNotTexted(lost) => {
-                // Its text is the mapping's, so no agent can reword it.
-                let why = if Why::of(&lost.cause) == Why::Refused { Why::Account } else { Why::of(&lost.cause) };
-                Some((Advice::For(why), lost.event))
-            }
-            Self::ReplyNotDelivered(lost) | Self::ClosingNotDelivered(lost) => {
-                Some((Advice::For(lost.meaning.remedy()), lost.event))
-            }
-            Self::ReplyHeldBack(lost) | Self::ClosingHeldBack(lost) => Some((Advice::For(Why::Account), lost.event)),
-            Self::ReplyOnItsWay(_)
-            | Self::ReplyTextedNow(_)
-            | Self::ClosingTextedNow
-            | Self::ReplyFoundArrived(_)
-            | Self::ClosingFoundArrived
-            | Self::HadAnotherRequester(_)
-            | Self::HasAnotherRequester(_)
-            | Self::WrittenOnAnothers
-            | Self::ReplyEmpty(_)
-            | Self::CommentByStranger(_)
-            | Self::FileWithheld(_)
-            | Self::OptedOut(_)
-            | Self::OptedIn(_)
-            | Self::AskedForHelp(_)
-            | Self::Unsubscribed => None,
         }
     }
 }
@@ -497,6 +483,7 @@ mod tests {
             EventKind::CustomerText(_)
             | EventKind::AgentReply(_)
             | EventKind::PhoneText(_)
+            | EventKind::Template(_)
             | EventKind::TicketSolved(_)
             | EventKind::TicketReopened(_)
             | EventKind::Unreadable(_) => panic!("{json}"),

@@ -79,6 +79,7 @@ pub fn count(kind: &EventKind, cut: Cut) -> u32 {
         EventKind::PhoneText(reply) => u32::try_from(of(reply, cut).len()).unwrap_or(u32::MAX),
         EventKind::CustomerText(_)
         | EventKind::AgentReply(_)
+        | EventKind::Template(_)
         | EventKind::TicketSolved(_)
         | EventKind::TicketReopened(_)
         | EventKind::Note(_)

@@ -327,6 +327,8 @@ pub fn note(id: EventId, event: &Event, report: &Report, ticket: Option<TicketId
     let saying = match (&event.kind, is_held) {
         (EventKind::PhoneText(text), false) => Saying::ReplyNotDelivered(lost(text.comment_id)),
         (EventKind::PhoneText(text), true) => Saying::ReplyHeldBack(lost(text.comment_id)),
+        (EventKind::Template(_), false) => Saying::TemplateNotDelivered(lost(None)),
+        (EventKind::Template(_), true) => Saying::TemplateHeldBack(lost(None)),
         (EventKind::TicketSolved(_), false) => Saying::ClosingNotDelivered(lost(None)),
         (EventKind::TicketSolved(_), true) => Saying::ClosingHeldBack(lost(None)),
         (

@@ -66,6 +66,7 @@ impl Senders {
             }
             EventKind::AgentReply(_)
             | EventKind::PhoneText(_)
+            | EventKind::Template(_)
             | EventKind::TicketSolved(_)
             | EventKind::TicketReopened(_)
             | EventKind::Note(_)

@@ -98,6 +98,7 @@ pub(super) fn broken(name: Name, context: &Context, body: &Value) -> Vec<String>
             check.one_recipient(context);
             check.texts(None);
         }
+        Name::Template => check.one_recipient(context),
     }
     check.broken
 }

@@ -20,6 +20,8 @@ pub enum Name {
     AgentReply,
     /// The customer is told of a solved ticket.
     TicketSolved,
+    /// The customer is asked to write again, where the channel takes no free text.
+    Template,
     /// The agent is told of a failure.
     FailureNote,
     /// An opt-in, opt-out or help keyword is noted for the agent.
@@ -28,12 +30,13 @@ pub enum Name {
 
 impl Name {
     /// Every name.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::OpenTicket,
         Self::AppendComment,
         Self::FollowUp,
         Self::AgentReply,
         Self::TicketSolved,
+        Self::Template,
         Self::FailureNote,
         Self::KeywordNote,
     ];
@@ -47,6 +50,7 @@ impl Name {
             Self::FollowUp => "follow_up",
             Self::AgentReply => "agent_reply",
             Self::TicketSolved => "ticket_solved",
+            Self::Template => "template",
             Self::FailureNote => "failure_note",
             Self::KeywordNote => "keyword_note",
         }
@@ -59,6 +63,7 @@ impl Name {
             Self::OpenTicket | Self::AppendComment | Self::FollowUp | Self::KeywordNote => KindName::CustomerText,
             Self::AgentReply => KindName::PhoneText,
             Self::TicketSolved => KindName::TicketSolved,
+            Self::Template => KindName::Template,
             Self::FailureNote => KindName::Note,
         }
     }
@@ -69,7 +74,7 @@ impl Name {
         match self {
             Self::OpenTicket | Self::FollowUp => Call::TicketsCreate,
             Self::AppendComment | Self::FailureNote | Self::KeywordNote => Call::TicketsUpdate,
-            Self::AgentReply | Self::TicketSolved => Call::CampaignsTriggerSend,
+            Self::AgentReply | Self::TicketSolved | Self::Template => Call::CampaignsTriggerSend,
         }
     }
 
@@ -89,6 +94,7 @@ impl Name {
             Self::FollowUp => files!("follow_up"),
             Self::AgentReply => files!("agent_reply"),
             Self::TicketSolved => files!("ticket_solved"),
+            Self::Template => files!("template"),
             Self::FailureNote => files!("failure_note"),
             Self::KeywordNote => files!("keyword_note"),
         }

@@ -42,6 +42,7 @@ impl fmt::Display for Misfit {
             | Name::FollowUp
             | Name::AgentReply
             | Name::TicketSolved
+            | Name::Template
             | Name::FailureNote => format!("a {}", self.mapping.takes()),
         };
         write!(f, "this is {}; {} takes {takes}", self.is, self.mapping)?;
@@ -113,6 +114,12 @@ pub fn suppose(mapping: Name, sample: Context, event: &Event) -> Result<Supposed
             Misfit::check(mapping, event.kind.name().word())?;
             supposed.context.ticket.id = Some(change.ticket_id);
             supposed.texts(change.external_user_id.as_deref());
+            supposed.sampled.push("campaign.id");
+        }
+        EventKind::Template(template) => {
+            Misfit::check(mapping, event.kind.name().word())?;
+            supposed.context.ticket.id = template.ticket_id;
+            supposed.texts(template.external_user_id.as_deref());
             supposed.sampled.push("campaign.id");
         }
         EventKind::AgentReply(_) => {

@@ -29,7 +29,7 @@ use super::server::{self, Answer, Call, Fault, Request, Traffic, Vendor};
 use super::text;
 use crate::clock::Clock;
 use inbound::Inbound;
-use model::Campaign;
+use model::{Campaign, Kind};
 
 /// A handle on the embedded Braze. Cheap to clone.
 #[derive(Clone)]
@@ -69,6 +69,8 @@ const SENDS_PER_HOUR: u32 = 250_000;
 struct State {
     profiles: Vec<Profile>,
     campaigns: BTreeMap<String, Campaign>,
+    /// When each profile last wrote on WhatsApp, by Braze id.
+    heard: HashMap<String, Timestamp>,
     texts: Vec<PhoneText>,
     media: HashMap<String, (String, bytes::Bytes)>,
     /// Custom attributes that cannot be read yet: when, whose, name, value.
@@ -120,14 +122,20 @@ impl Braze {
     ) -> Self {
         let campaign = |name: &str| Campaign { name: name.to_owned(), ..Campaign::default() };
         let more = options.more_campaigns.iter().map(|id| (id.clone(), campaign("Reply on another line")));
+        let reply = Campaign { kind: Kind::Response, ..campaign("WhatsApp reply") };
+        let template =
+            Campaign { kind: Kind::Template, template: Template::WriteAgain, ..campaign("WhatsApp template") };
         let own = [
             (options.campaign_agent_reply.clone(), campaign("Agent reply")),
             (options.campaign_ticket_solved.clone(), campaign("Ticket solved")),
+            (options.campaign_whatsapp_reply.clone(), reply),
+            (options.campaign_whatsapp_template.clone(), template),
         ];
         let campaigns = own.into_iter().chain(more).collect();
         let state = Mutex::new(State {
             profiles: Vec::new(),
             campaigns,
+            heard: HashMap::new(),
             texts: Vec::new(),
             media: HashMap::new(),
             pending: Vec::new(),
@@ -351,6 +359,14 @@ impl Braze {
     /// How the webhook campaigns are set up now.
     pub(super) fn inbound(&self) -> Inbound {
         lock(&self.0.state).inbound
+    }
+
+    /// The profile writes on WhatsApp, which opens its window again.
+    pub(super) fn hear(&self, braze_id: &str) {
+        let now = self.0.clock.now();
+        self.act(|state| {
+            state.heard.insert(braze_id.to_owned(), now);
+        });
     }
 
     /// A fresh dispatch id.

@@ -37,8 +37,16 @@ pub struct SandboxOptions {
     pub more_campaigns: Vec<String>,
     /// The webhook campaign that carries a customer's text.
     pub campaign_inbound: String,
+    /// The API-triggered WhatsApp campaign with a response message, which carries an agent's reply.
+    pub campaign_whatsapp_reply: String,
+    /// The API-triggered WhatsApp campaign with a template that asks the customer to write again.
+    pub campaign_whatsapp_template: String,
+    /// The webhook campaign that carries a customer's WhatsApp message.
+    pub campaign_whatsapp_inbound: String,
     /// The subscription group of the first line.
     pub subscription_group: String,
+    /// The WhatsApp subscription group.
+    pub whatsapp_group: String,
     /// One-word texts that have a keyword category of their own, in any case.
     pub custom_keywords: Vec<String>,
     /// The pause before a webhook is tried again. The vendors' own spacing is minutes; tests need not wait for it.
@@ -67,7 +75,11 @@ impl Default for SandboxOptions {
             campaign_ticket_solved: "00000000-0000-4000-8000-000000005017".into(),
             more_campaigns: Vec::new(),
             campaign_inbound: "00000000-0000-4000-8000-0000000014b0".into(),
+            campaign_whatsapp_reply: "00000000-0000-4000-8000-00000000a9e8".into(),
+            campaign_whatsapp_template: "00000000-0000-4000-8000-000000007e31".into(),
+            campaign_whatsapp_inbound: "00000000-0000-4000-8000-0000000014b1".into(),
             subscription_group: "00000000-0000-4000-8000-000000006709".into(),
+            whatsapp_group: "00000000-0000-4000-8000-00000000670a".into(),
             custom_keywords: vec!["SUPPORT".into()],
             retry_spacing: Duration::from_millis(20),
             zendesk_webhook_timeout: Duration::from_secs(10),

@@ -75,6 +75,42 @@ impl Phone {
         self.text(&braze_id, text).map(|_| braze_id)
     }
 
+    /// Sends a WhatsApp message. Braze has no keywords there, and one webhook campaign takes every message.
+    pub fn whatsapp(&self, braze_id: &str, text: &str) -> Option<String> {
+        self.whatsapp_with(braze_id, &[("text", text)])
+    }
+
+    /// Sends a WhatsApp message of another kind: with these of the fields `text`, `media`, `flow`, `product`, `catalog` and
+    /// `name`, or with none where Braze passes nothing on.
+    pub fn whatsapp_with(&self, braze_id: &str, parts: &[(&str, &str)]) -> Option<String> {
+        let profile = self.0.profile(braze_id)?;
+        self.0.hear(braze_id);
+        let (options, campaign) = (self.0.options(), self.0.inbound());
+        let dispatch = self.0.new_dispatch();
+        let part = |name: &str| parts.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| *value);
+        let body = campaign.format.write_pairs(&[
+            ("v", "1"),
+            ("channel", "whatsapp"),
+            ("category", "other"),
+            ("group", &options.whatsapp_group),
+            ("campaign", &options.campaign_whatsapp_inbound),
+            ("dispatch", &dispatch),
+            ("braze_id", &profile.braze_id),
+            ("external_id", or_empty(&profile.external_id)),
+            ("phone", or_empty(&profile.phone)),
+            ("first_name", or_empty(&profile.first_name)),
+            ("last_name", or_empty(&profile.last_name)),
+            ("name", part("name")),
+            ("text", part("text")),
+            ("media", part("media")),
+            ("flow", part("flow")),
+            ("product", part("product")),
+            ("catalog", part("catalog")),
+        ]);
+        self.post(&dispatch, &profile, body);
+        Some(dispatch)
+    }
+
     /// Presses the test button of the webhook campaign.
     pub fn test_button(&self, braze_id: &str) {
         if let Some(profile) = self.0.profile(braze_id) {
@@ -165,14 +201,20 @@ impl Phone {
             message.text,
             message.media,
         ]);
-        let (name, value) = campaign.auth_header(&options.braze_webhook_token);
+        self.post(message.dispatch, message.profile, body);
+    }
+
+    /// A webhook campaign posts its body.
+    fn post(&self, dispatch: &str, profile: &Profile, body: String) {
+        let campaign = self.0.inbound();
+        let (name, value) = campaign.auth_header(&self.0.options().braze_webhook_token);
         self.0.sender().send(Webhook {
-            id: message.dispatch.to_owned(),
+            id: dispatch.to_owned(),
             method: Method::POST,
-            path: format!("/webhooks/{}", options.braze_account),
+            path: format!("/webhooks/{}", self.0.options().braze_account),
             content_type: campaign.format.content_type().to_owned(),
             body,
-            lane: braze_id.clone(),
+            lane: profile.braze_id.clone(),
             seal: Seal::Header { name, value },
         });
     }

@@ -31,6 +31,7 @@ mod operator;
 mod refused;
 mod reports;
 mod scarce;
+mod window;
 
 pub(crate) use accounts::{
     a_pause_holds_one_account_only, a_ticket_of_a_second_desk_goes_home_to_its_own_accounts, two_accounts_share_no_key,
@@ -72,6 +73,10 @@ pub(crate) use reports::{
 pub(crate) use scarce::{
     texts_are_merged_as_long_as_the_budget_of_their_ticket_is_short,
     what_has_a_need_that_cannot_be_met_is_not_written_and_keeps_nothing_waiting,
+};
+pub(crate) use window::{
+    a_solution_is_known_to_the_texts_that_stand_before_it, a_template_goes_before_the_texts_that_wait_for_its_answer,
+    news_of_a_window_that_comes_while_a_worker_has_the_text_is_not_slept_through,
 };
 
 /// A place where a store of this kind can be opened, again and again.
@@ -154,6 +159,9 @@ macro_rules! contract_tests {
             a_text_is_taken_in_from_a_report_or_from_its_webhook_and_not_from_both,
             an_end_of_a_subscription_is_learnt_with_its_note_and_a_later_keyword_counts_more,
             reports_go_with_their_time_and_with_their_customer,
+            a_template_goes_before_the_texts_that_wait_for_its_answer,
+            news_of_a_window_that_comes_while_a_worker_has_the_text_is_not_slept_through,
+            a_solution_is_known_to_the_texts_that_stand_before_it,
         );
     };
     ($backend:ty: $($name:ident),* $(,)?) => {$(
@@ -249,6 +257,7 @@ pub(crate) fn words(claim: &Claim) -> Vec<String> {
             Says::Coded(saying) => saying.code().to_owned(),
         },
         other @ (EventKind::AgentReply(_)
+        | EventKind::Template(_)
         | EventKind::TicketSolved(_)
         | EventKind::TicketReopened(_)
         | EventKind::Unreadable(_)) => other.name().to_string(),

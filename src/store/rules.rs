@@ -5,3 +5,4 @@
 pub(super) mod lanes;
 pub(super) mod merging;
 pub(super) mod moves;
+pub(super) mod window;

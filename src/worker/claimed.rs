@@ -15,6 +15,7 @@ pub(super) fn requester_of(claim: &Claim) -> Option<UserId> {
 pub(super) fn recipient_of(claim: &Claim) -> Option<Recipient> {
     let named = match &claim.work.first()?.event.kind {
         EventKind::PhoneText(text) => text.external_user_id.clone(),
+        EventKind::Template(template) => template.external_user_id.clone(),
         EventKind::TicketSolved(change) => change.external_user_id.clone(),
         EventKind::CustomerText(_)
         | EventKind::AgentReply(_)

@@ -206,11 +206,17 @@ pub(super) fn outbound(
 
 /// The closing text, whose words are the mapping's.
 pub(super) fn closing(change: &TicketChange) -> PhoneText {
+    let text = wordless(Some(change.ticket_id), change.external_user_id.as_ref());
+    PhoneText { requester_id: change.requester_id, ..text }
+}
+
+/// A text whose words are the mapping's or the campaign's.
+pub(super) fn wordless(ticket_id: Option<TicketId>, external_user_id: Option<&String>) -> PhoneText {
     PhoneText {
-        ticket_id: Some(change.ticket_id),
+        ticket_id,
         comment_id: None,
-        external_user_id: change.external_user_id.clone(),
-        requester_id: change.requester_id,
+        external_user_id: external_user_id.cloned(),
+        requester_id: None,
         text: String::new(),
         agent_name: None,
         attachments: Vec::new(),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::domain::delivery::{Fate, HistoryEntry};
 use crate::domain::event::{CommentId, Event, EventKind, PhoneText, TicketId};
 use crate::domain::note::{File, Lost, Note, Replies, Reply, Saying, Says, Tells};
+use crate::domain::window;
 use crate::store::{Claim, Work};
 use crate::vendors::zendesk::CommentView;
 
@@ -20,6 +21,7 @@ pub(super) fn undelivered(claim: &Claim, learnt: &Learnt, cause: &str, now: Time
     let saying = match &head.event.kind {
         EventKind::PhoneText(_) if out > 0 => Saying::ReplyPartlyTexted(Lost { parts: Some(out), ..lost }),
         EventKind::AgentReply(_) | EventKind::PhoneText(_) => Saying::ReplyNotTexted(lost),
+        EventKind::Template(_) => Saying::TemplateNotSent(lost),
         EventKind::TicketSolved(_) => Saying::ClosingNotTexted(lost),
         EventKind::CustomerText(_) => Saying::TextNotAdded(lost),
         EventKind::TicketReopened(_) | EventKind::Note(_) | EventKind::Unreadable(_) => return None,
@@ -27,10 +29,31 @@ pub(super) fn undelivered(claim: &Claim, learnt: &Learnt, cause: &str, now: Time
     about(claim, saying, Tells::NotArrived, now)
 }
 
+/// The note about a template that went out, or a reply that had waited for its answer.
+fn went_at_last(head: &Work, now: Timestamp) -> Option<Event> {
+    match &head.event.kind {
+        EventKind::Template(template) => Some(fact(template.ticket_id?, Saying::TemplateSent, now)),
+        EventKind::PhoneText(text) if window::has_waited(&head.delivery) => {
+            let reply = Reply { comment: text.comment_id };
+            Some(fact(text.ticket_id?, Saying::WaitingReplyTexted(reply), now))
+        }
+        EventKind::PhoneText(_)
+        | EventKind::CustomerText(_)
+        | EventKind::AgentReply(_)
+        | EventKind::TicketSolved(_)
+        | EventKind::TicketReopened(_)
+        | EventKind::Note(_)
+        | EventKind::Unreadable(_) => None,
+    }
+}
+
 /// The note about a reply that arrived although an earlier note said that it had not. Its claim shows whether that
 /// note was ever written, because it stands behind it in the lane.
 pub(super) fn arrived(claim: &Claim, now: Timestamp) -> Option<Event> {
     let head = claim.work.first()?;
+    if let Some(note) = went_at_last(head, now) {
+        return Some(note);
+    }
     let given_up = |entry: &HistoryEntry| matches!(entry.what, Fate::GivenUp | Fate::SetAside);
     if !head.delivery.noted && !head.delivery.history.iter().any(given_up) {
         return None;
@@ -40,7 +63,11 @@ pub(super) fn arrived(claim: &Claim, now: Timestamp) -> Option<Event> {
         EventKind::PhoneText(text) => Saying::ReplyTextedNow(Reply { comment: text.comment_id }),
         EventKind::TicketSolved(_) => Saying::ClosingTextedNow,
         // Every agent sees the customer's words on the ticket.
-        EventKind::CustomerText(_) | EventKind::TicketReopened(_) | EventKind::Note(_) | EventKind::Unreadable(_) => {
+        EventKind::Template(_)
+        | EventKind::CustomerText(_)
+        | EventKind::TicketReopened(_)
+        | EventKind::Note(_)
+        | EventKind::Unreadable(_) => {
             return None;
         }
     };
@@ -68,6 +95,7 @@ pub(super) fn unconfirmed(claim: &Claim, cause: &str, now: Timestamp) -> Option<
     let lost = lost(head, cause);
     let saying = match &head.event.kind {
         EventKind::PhoneText(_) => Saying::ReplyUnconfirmed(lost),
+        EventKind::Template(_) => Saying::TemplateUnconfirmed(lost),
         EventKind::TicketSolved(_) => Saying::ClosingUnconfirmed(lost),
         EventKind::CustomerText(_) => Saying::TextUnconfirmed(lost),
         EventKind::AgentReply(_) | EventKind::TicketReopened(_) | EventKind::Note(_) | EventKind::Unreadable(_) => {
@@ -75,6 +103,11 @@ pub(super) fn unconfirmed(claim: &Claim, cause: &str, now: Timestamp) -> Option<
         }
     };
     about(claim, saying, Tells::NotArrived, now)
+}
+
+/// The note about a reply that waits until the customer writes again.
+pub(super) fn waits(ticket_id: TicketId, text: &PhoneText, now: Timestamp) -> Event {
+    fact(ticket_id, Saying::ReplyWaits(Reply { comment: text.comment_id }), now)
 }
 
 /// The note about a reply without anything to text.
@@ -110,6 +143,7 @@ fn lost(head: &Work, cause: &str) -> Lost {
         EventKind::AgentReply(reply) => reply.comment_id,
         EventKind::PhoneText(text) => text.comment_id,
         EventKind::CustomerText(_)
+        | EventKind::Template(_)
         | EventKind::TicketSolved(_)
         | EventKind::TicketReopened(_)
         | EventKind::Note(_)

@@ -59,6 +59,7 @@ impl Worker {
             learnt.besides.extend(text.ticket_id.map(|ticket| notes::empty(ticket, text, now)));
             return Ok(Outcome::Skip { reason: "the reply has neither text nor attachments".to_owned() });
         }
+        self.may_go(claim, text, learnt).await?;
         self.send_parts(claim, Name::AgentReply, &recipient, &parts, text, learnt).await
     }
 
@@ -70,6 +71,9 @@ impl Worker {
         change: &TicketChange,
         learnt: &mut Learnt,
     ) -> Result<Outcome, Outcome> {
+        if Self::has_written_since(claim) {
+            return Ok(Outcome::Skip { reason: "the customer has written since".to_owned() });
+        }
         Self::note_status(claim, change.ticket_id, TicketStatus::Solved, learnt);
         let known = claim.conversation.as_ref().and_then(|conversation| conversation.ticket.as_ref());
         if known.is_some_and(|ticket| ticket.id == change.ticket_id && ticket.closing_told) {
@@ -98,6 +102,10 @@ impl Worker {
         if let Some(later) = self.replies_before_closing(claim, change, told, learnt).await? {
             return Ok(later);
         }
+        if !self.is_open(claim)? {
+            let reason = "the customer last wrote too long ago for a closing text".to_owned();
+            return Ok(Outcome::Skip { reason });
+        }
         let text = context::closing(change);
         let sent = self.send_parts(claim, Name::TicketSolved, &recipient, &[String::new()], &text, learnt).await?;
         learnt.changes.push(Change::ClosingTold(change.ticket_id));
@@ -121,7 +129,7 @@ impl Worker {
     ///
     /// Where a text in doubt is never sent again, each part is recorded before the next one goes: should the bridge
     /// die, one part is in doubt and none is behind it.
-    async fn send_parts(
+    pub(super) async fn send_parts(
         &self,
         claim: &Claim,
         mapping: Name,
@@ -196,8 +204,17 @@ impl Worker {
             Some(recipe) => recipe.campaign_id.clone(),
             None => {
                 let forms = &self.line_of(claim)?.forms;
-                let closing = forms.ticket_solved.as_ref().filter(|_| mapping == Name::TicketSolved);
-                closing.unwrap_or(&forms.agent_reply).clone()
+                let other = match mapping {
+                    Name::TicketSolved => forms.ticket_solved.as_ref(),
+                    Name::Template => forms.template.as_ref(),
+                    Name::AgentReply
+                    | Name::OpenTicket
+                    | Name::AppendComment
+                    | Name::FollowUp
+                    | Name::FailureNote
+                    | Name::KeywordNote => None,
+                };
+                other.unwrap_or(&forms.agent_reply).clone()
             }
         };
         // A text that came without Zendesk's dashes is printed as it is by the campaign that it names.
@@ -209,7 +226,12 @@ impl Worker {
 
     /// Checks that the customer may be texted. Where Braze is asked and knows, its answer counts and corrects the
     /// remembered state, because the customer may have opted in or out elsewhere. Otherwise the last keyword counts.
-    async fn may_text(&self, claim: &Claim, recipient: &Recipient, learnt: &mut Learnt) -> Result<(), Outcome> {
+    pub(super) async fn may_text(
+        &self,
+        claim: &Claim,
+        recipient: &Recipient,
+        learnt: &mut Learnt,
+    ) -> Result<(), Outcome> {
         let remembered = claim.conversation.as_ref().map(|known| known.subscription).unwrap_or_default();
         let asked_at = self.clock.now();
         let answer = match self.group_of(claim)? {

@@ -43,6 +43,7 @@ fn add_event(personal: &mut Personal, event: &EventKind) {
                 recipe.attributes.values().for_each(|value| personal.add_json(value));
             }
         }
+        EventKind::Template(template) => add(&[&template.external_user_id]),
         EventKind::AgentReply(reply) => add(&[&reply.external_user_id]),
         EventKind::TicketSolved(change) | EventKind::TicketReopened(change) => add(&[&change.external_user_id]),
         EventKind::Note(note) => match &note.says {

@@ -206,6 +206,7 @@ impl Worker {
                 let of_recipe = text.recipe.as_ref().map(|recipe| recipe.campaign_id.as_str());
                 of_recipe.or(Some(line?.forms.agent_reply.as_str()))
             }
+            EventKind::Template(_) => line?.forms.template.as_deref(),
             EventKind::TicketSolved(_) => line?.forms.ticket_solved.as_deref(),
             EventKind::CustomerText(_)
             | EventKind::AgentReply(_)
@@ -344,7 +345,7 @@ impl Worker {
 
 /// Whether it is a text to the phone.
 fn is_sent(delivery: &Delivery) -> bool {
-    matches!(delivery.kind, KindName::PhoneText | KindName::TicketSolved)
+    matches!(delivery.kind, KindName::PhoneText | KindName::Template | KindName::TicketSolved)
 }
 
 /// Whether a note can be written on a ticket, as far as is known.

@@ -82,5 +82,6 @@ mod vendor_answers;
 mod voice;
 mod waiting;
 mod webhooks;
+mod whatsapp;
 mod whose;
 mod wrong_clock;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::opening::Opening;
 use super::status::TicketStatus;
 use super::subscription::Subscription;
+use super::window::Stand;
 use crate::domain::event::{CommentId, Customer, EventId, Sighting, TicketId, UserId};
 use crate::domain::line::Channel;
 use crate::domain::reading::{Census, Counted, Shown};
@@ -69,6 +70,14 @@ pub enum Change {
     Subscription(Subscription),
     /// The carrier was asked for the subscription at this time. A keyword that came since wins.
     SubscriptionAsked(Subscription, Timestamp),
+    /// The customer wrote, on a channel with a window.
+    Heard,
+    /// The customer is to be asked to write again.
+    Asked,
+    /// The request to write again stands so.
+    AskStands(Stand),
+    /// This ticket was solved. It matters to texts that wait for the customer's answer, and to nothing else.
+    SolvedMeanwhile(TicketId),
     /// The bridge is about to write this text ([`super::fingerprint`]) to the ticket.
     Wrote(String),
 }

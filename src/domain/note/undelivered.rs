@@ -91,7 +91,8 @@ impl Meaning {
             Self::UnknownNumber | Self::Landline | Self::Undeliverable => Why::Unreachable,
             Self::Filtered => Why::Refused,
             Self::OptedOut => Why::OptedOut,
-            Self::WindowClosed | Self::Other => Why::Other,
+            Self::WindowClosed => Why::Window,
+            Self::Other => Why::Other,
         }
     }
 }

@@ -15,6 +15,8 @@ pub enum Why {
     Unreachable,
     /// The customer has no name that the carrier knows.
     UnknownCustomer,
+    /// The channel takes no free text from before the customer writes again.
+    Window,
     /// The reply can no longer be read at the desk.
     NotShown,
     /// It may have arrived all the same.
@@ -30,10 +32,14 @@ pub enum Why {
 }
 
 /// The kinds of the bridge's own causes. The first match counts.
-const OWN: [(Why, &str); 6] = [
+const OWN: [(Why, &str); 10] = [
     (Why::OptedOut, cause::OPTED_OUT),
     (Why::UnknownCustomer, cause::NO_RECIPIENT),
     (Why::UnknownCustomer, cause::NO_CARRIER_ID),
+    (Why::Window, cause::NO_TEMPLATE),
+    (Why::Window, cause::TEMPLATE_NOT_SENT),
+    (Why::Window, cause::NOT_ANSWERED),
+    (Why::Window, cause::SOLVED_UNANSWERED),
     (Why::NotShown, cause::NOT_SHOWN),
     (Why::Doubtful, cause::RECEIPT_REPLACED),
     (Why::Doubtful, cause::WITHOUT_ANSWER),
@@ -50,10 +56,11 @@ const CODES: [(Why, &[&str]); 2] = [
 
 impl Why {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::OptedOut,
         Self::Unreachable,
         Self::UnknownCustomer,
+        Self::Window,
         Self::NotShown,
         Self::Doubtful,
         Self::Late,
@@ -109,6 +116,7 @@ impl Why {
             Self::OptedOut => "opted_out",
             Self::Unreachable => "unreachable",
             Self::UnknownCustomer => "unknown_customer",
+            Self::Window => "window",
             Self::NotShown => "not_shown",
             Self::Doubtful => "doubtful",
             Self::Late => "late",
@@ -131,6 +139,10 @@ mod tests {
             ("Braze answered 400 invalid_phone_number", Why::Unreachable),
             ("nobody to text is known", Why::UnknownCustomer),
             ("the requester has no Braze user id: fill the external id of the user in Zendesk", Why::UnknownCustomer),
+            ("the customer did not answer the template in time", Why::Window),
+            ("the ticket was solved before the customer answered the template", Why::Window),
+            (cause::NO_TEMPLATE, Why::Window),
+            (cause::TEMPLATE_NOT_SENT, Why::Window),
             ("Zendesk does not show comment 7", Why::NotShown),
             ("Braze answered 201 and accepted but reported problems", Why::Doubtful),
             ("sent 5 times without an answer; the receipt is not on the customer's profile", Why::Doubtful),

@@ -129,6 +129,7 @@ fn name_for(event: &Event, conversation: Option<&Conversation>) -> Option<Name> 
             Some(if has_ticket { Name::AppendComment } else { Name::OpenTicket })
         }
         EventKind::PhoneText(_) => Some(Name::AgentReply),
+        EventKind::Template(_) => Some(Name::Template),
         EventKind::TicketSolved(_) => Some(Name::TicketSolved),
         EventKind::Note(_) => Some(Name::FailureNote),
         EventKind::AgentReply(_) | EventKind::TicketReopened(_) | EventKind::Unreadable(_) => None,

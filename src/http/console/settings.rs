@@ -99,6 +99,7 @@ fn purpose(file: &File) -> String {
         Name::FollowUp => "A customer’s text opens a follow-up of a closed ticket",
         Name::AgentReply => "An agent’s reply becomes a text",
         Name::TicketSolved => "A solved ticket is told to the customer",
+        Name::Template => "The customer is asked to write again",
         Name::FailureNote => "What went wrong is told to the agent",
         Name::KeywordNote => "A keyword is noted for the agent",
     };

@@ -218,6 +218,10 @@ fn item(delivery: &Delivery, event: &Event, held: Option<&Held>, now: Timestamp)
             item.text.clone_from(&text.text);
             item.files = text.attachments.iter().map(|file| file.file_name.clone()).collect();
         }
+        EventKind::Template(_) => {
+            item.side = "to";
+            "The customer is asked to write again".clone_into(&mut item.who);
+        }
         EventKind::Note(note) => {
             item.who = format!("Told to the agent on ticket #{}", note.ticket_id);
         }

@@ -73,6 +73,7 @@ pub(super) fn kind(kind: KindName) -> &'static str {
         KindName::CustomerText => "Text from the customer",
         KindName::AgentReply => "Agent replied",
         KindName::PhoneText => "Text to the customer",
+        KindName::Template => "Request to write again",
         KindName::TicketSolved => "Ticket solved",
         KindName::TicketReopened => "Ticket reopened",
         KindName::Note => "Internal note",

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::server::{Answer, Request};
 use super::super::text;
-use super::model::{CampaignState, PhoneText, Profile};
+use super::model::{CampaignState, Kind, PhoneText, Profile};
 use super::{Inner, SENDS_PER_HOUR, SendAnswer, State};
 
 /// The most recipients, external ids or attribute objects in a request.
@@ -14,6 +14,9 @@ const MAX_RECIPIENTS: usize = 50;
 const MAX_TRACKED: usize = 75;
 /// The largest `trigger_properties`, in bytes of JSON.
 const MAX_PROPERTIES_BYTES: usize = 50 * 1024;
+
+/// How long Meta takes free text after a customer's last message.
+const WHATSAPP_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
 /// A refusal or another answer that is only a message.
 fn message(status: u16, message: &str) -> Answer {
@@ -118,14 +121,19 @@ impl Inner {
         let found = state.profiles.iter().find(|profile| profile.braze_id == braze_id).cloned();
         let Some(profile) = found else { return };
         let Some(campaign) = state.campaigns.get_mut(campaign_id) else { return };
+        let kind = campaign.kind;
         let again = campaign.once_only && campaign.reached.iter().any(|reached| reached == braze_id);
         if profile.opted_out || profile.phone.is_none() || again {
             let reason = if again { "The user is not eligible again" } else { "The user cannot be reached" };
-            return self.tell_of_send(state, &profile, (campaign_id, &properties), Some(reason));
+            return self.tell_of_send(state, &profile, (campaign_id, kind, &properties), Some(reason));
         }
         let Some(text) = campaign.template.render(&properties) else { return };
         campaign.reached.push(braze_id.to_owned());
-        self.tell_of_send(state, &profile, (campaign_id, &properties), None);
+        self.tell_of_send(state, &profile, (campaign_id, kind, &properties), None);
+        let is_heard = |at: &Timestamp| now.duration_since(*at) < WHATSAPP_WINDOW;
+        if kind == Kind::Response && !state.heard.get(braze_id).is_some_and(is_heard) {
+            return self.tell_of_shut_window(state, &profile);
+        }
         state.texts.push(PhoneText {
             braze_id: braze_id.to_owned(),
             external_id: profile.external_id.clone(),
@@ -162,7 +170,8 @@ impl Inner {
 
     /// `GET /subscription/status/get`.
     fn subscription_status(&self, state: &State, request: &Request) -> Answer {
-        if request.param("subscription_group_id") != Some(&self.options.subscription_group) {
+        let groups = [&self.options.subscription_group, &self.options.whatsapp_group];
+        if !request.param("subscription_group_id").is_some_and(|group| groups.iter().any(|known| *known == group)) {
             return message(400, "Invalid subscription group ID");
         }
         let (by_id, key) = match request.params("external_id").chain(request.params("external_id[]")).next() {
@@ -201,10 +210,10 @@ impl Inner {
         }
         let Some(campaign) = state.campaigns.get(id) else { return message(400, "Invalid Campaign ID") };
         let body = format!("{}{}", state.currents.tag(), campaign.template.source());
-        let sms = json!({"channel": "sms", "body": body,
-            "subscription_group_id": self.options.subscription_group, "from": null});
+        let (channel, group) = (campaign.kind.word(), self.group_of(campaign.kind));
+        let message = json!({"channel": channel, "body": body, "subscription_group_id": group, "from": null});
         let archived = campaign.state == CampaignState::Archived;
-        Answer::json(200, &details(&campaign.name, archived, "api_triggered", "sms", sms))
+        Answer::json(200, &details(&campaign.name, archived, "api_triggered", channel, message))
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::super::lock::lock;
 use super::super::sender::{Seal, Webhook};
 use super::super::text;
+use super::model::Kind;
 use super::{Braze, Inner, Profile, State};
 
 impl Inner {
@@ -18,7 +19,7 @@ impl Inner {
         &self,
         state: &mut State,
         profile: &Profile,
-        (campaign, given): (&str, &Value),
+        (campaign, channel, given): (&str, Kind, &Value),
         held_back: Option<&str>,
     ) {
         if !state.currents.is_on {
@@ -26,22 +27,42 @@ impl Inner {
         }
         let mark = given["tandem"].as_str().filter(|_| state.currents.passes_marks_on);
         let mut properties = json!({
-            "campaign_id": campaign, "subscription_group_id": self.options.subscription_group,
+            "campaign_id": campaign, "subscription_group_id": self.group_of(channel),
             "to_phone_number": profile.phone, "canvas_id": null,
         });
         let kind = match held_back {
             None => {
                 properties["dispatch_id"] = text::random_hex(&self.clock, 24).into();
                 properties["message_extras"] = mark.map(|mark| json!({"tandem": mark}).to_string()).into();
-                "users.messages.sms.Send"
+                "Send"
             }
             Some(reason) => {
                 properties["abort_type"] = "not_sent".into();
                 properties["abort_log"] = reason.into();
-                "users.messages.sms.Abort"
+                "Abort"
             }
         };
-        self.tell(state, kind, profile, properties);
+        self.tell(state, &format!("users.messages.{}.{kind}", channel.word()), profile, properties);
+    }
+
+    /// The group of a campaign's messages.
+    pub(super) fn group_of(&self, channel: Kind) -> &str {
+        match channel {
+            Kind::Sms => &self.options.subscription_group,
+            Kind::Response | Kind::Template => &self.options.whatsapp_group,
+        }
+    }
+
+    /// Meta refuses the free text that was just sent, because its customer wrote too long ago.
+    pub(super) fn tell_of_shut_window(&self, state: &mut State, profile: &Profile) {
+        let mut properties = state.currents.events.last().map_or(Value::Null, |send| send["properties"].clone());
+        if let Some(properties) = properties.as_object_mut() {
+            // Extras stand on the event of the send only.
+            properties.remove("message_extras");
+            properties.insert("provider_error_code".to_owned(), "131047".into());
+            properties.insert("provider_error_title".to_owned(), "Re-engagement message".into());
+        }
+        self.tell(state, "users.messages.whatsapp.Failure", profile, properties);
     }
 
     /// A text comes in from a phone.

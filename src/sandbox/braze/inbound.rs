@@ -97,7 +97,12 @@ impl Format {
 
     /// The body for values that stand in the order of [`FIELDS`].
     pub(in super::super) fn write(self, values: &[&str; 13]) -> String {
-        let pairs = FIELDS.iter().map(|(name, _)| *name).zip(values.iter().copied());
+        let pairs: Vec<(&str, &str)> = FIELDS.iter().map(|(name, _)| *name).zip(values.iter().copied()).collect();
+        self.write_pairs(&pairs)
+    }
+
+    /// The body with these fields.
+    pub(in super::super) fn write_pairs(self, pairs: &[(&str, &str)]) -> String {
         if self == Self::Form {
             return form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
         }
@@ -105,7 +110,7 @@ impl Format {
             Self::JsonRawControls => format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")),
             Self::Form | Self::Json => Value::from(value).to_string(),
         };
-        let fields: Vec<String> = pairs.map(|(name, value)| format!("\"{name}\":{}", quote(value))).collect();
+        let fields: Vec<String> = pairs.iter().map(|(name, value)| format!("\"{name}\":{}", quote(value))).collect();
         format!("{{{}}}", fields.join(","))
     }
 }

@@ -79,6 +79,8 @@ pub enum Template {
     Text,
     /// `{{api_trigger_properties.${msg_body}}}`.
     MsgBody,
+    /// A WhatsApp template with two variables, `first_name` and `ticket`.
+    WriteAgain,
     /// The recipe's: the third line of `msg_body` between two fixed sentences.
     ThirdLine,
 }
@@ -89,6 +91,10 @@ impl Template {
         match self {
             Self::Text => "{{api_trigger_properties.${text}}}",
             Self::MsgBody => "{{api_trigger_properties.${msg_body}}}",
+            Self::WriteAgain => {
+                "Hello {{api_trigger_properties.${first_name}}}, we have an answer for you (ticket \
+                 {{api_trigger_properties.${ticket}}}). Write to us to read it."
+            }
             Self::ThirdLine => {
                 "{% assign body = {{api_trigger_properties.${msg_body}}} %}\n{% assign msg = body | split: \"\n\" %}\n\
                  New message from Zendesk: \n{{msg[2]}}\n \nFeel free to respond directly to this number!"
@@ -99,12 +105,19 @@ impl Template {
     /// The text that the customer reads; `None` when the property is missing or blank, and then no text goes out.
     pub(super) fn render(self, properties: &Value) -> Option<String> {
         let property = |name: &str| {
-            let text = properties[name].as_str().filter(|text| !text.trim().is_empty());
-            text.map(str::to_owned)
+            let printed = match &properties[name] {
+                Value::Number(number) => number.to_string(),
+                other => other.as_str().unwrap_or_default().to_owned(),
+            };
+            Some(printed).filter(|text| !text.trim().is_empty())
         };
         match self {
             Self::Text => property("text"),
             Self::MsgBody => property("msg_body"),
+            Self::WriteAgain => {
+                let (name, ticket) = (property("first_name")?, property("ticket")?);
+                Some(format!("Hello {name}, we have an answer for you (ticket {ticket}). Write to us to read it."))
+            }
             Self::ThirdLine => {
                 // Liquid prints nothing for an index that is not there, and the text goes out all the same.
                 let third = properties["msg_body"].as_str().unwrap_or("").split('\n').nth(2).unwrap_or("");
@@ -126,10 +139,33 @@ pub enum CampaignState {
     Archived,
 }
 
+/// The kind of a campaign's messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Text messages.
+    #[default]
+    Sms,
+    /// WhatsApp messages with free text, which Meta takes for a day after the customer's last message.
+    Response,
+    /// A WhatsApp template, which Meta takes at any time.
+    Template,
+}
+
+impl Kind {
+    /// The word in the names of events and in `/campaigns/details`.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::Response | Self::Template => "whatsapp",
+        }
+    }
+}
+
 /// An API-triggered text campaign.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Campaign {
     pub(super) name: String,
+    pub(super) kind: Kind,
     pub(super) template: Template,
     pub(super) state: CampaignState,
     /// A campaign that customers are not re-eligible for reaches each once ever.

@@ -29,7 +29,7 @@ pub(in crate::store) fn entry_of(delivery: &Delivery) -> Entry {
         // A delivery that is being sent has no due time: its lane is held, and the verdict or the end of the lease sets
         // one.
         due_at: delivery.state.due_at().unwrap_or(Timestamp::MIN),
-        in_doubt: matches!(delivery.state, State::Unconfirmed { .. }),
+        goes_first: delivery.kind.goes_first() || matches!(delivery.state, State::Unconfirmed { .. }),
         account: delivery.route().account,
     }
 }
@@ -51,7 +51,7 @@ pub(in crate::store) fn need_of(delivery: &Delivery, conversation: Option<&Conve
         KindName::CustomerText => Need::KnownTicket,
         KindName::Note => Need::Note,
         KindName::AgentReply => Need::Comments,
-        KindName::PhoneText | KindName::TicketSolved => Need::Text,
+        KindName::PhoneText | KindName::Template | KindName::TicketSolved => Need::Text,
         KindName::TicketReopened | KindName::Unreadable => Need::Nothing,
     }
 }

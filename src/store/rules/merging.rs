@@ -50,6 +50,7 @@ pub(in crate::store) fn mergeable_bytes(event: &Event) -> Option<usize> {
         EventKind::CustomerText(_)
         | EventKind::AgentReply(_)
         | EventKind::PhoneText(_)
+        | EventKind::Template(_)
         | EventKind::TicketSolved(_)
         | EventKind::TicketReopened(_)
         | EventKind::Note(_)

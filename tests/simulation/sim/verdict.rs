@@ -124,7 +124,7 @@ impl Ends {
                 self.remember(brand, reply.comment_id, "doorbell", &state);
             }
             EventKind::Note(_) => self.notes += 1,
-            EventKind::TicketSolved(_) | EventKind::TicketReopened(_) => {}
+            EventKind::Template(_) | EventKind::TicketSolved(_) | EventKind::TicketReopened(_) => {}
             EventKind::Unreadable(_) => self.faults.push(format!("{id} could not be read: {state:?}")),
         }
         self.by_id.insert(id, state);

@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use sled::IVec;
 
-use crate::domain::account::{Ends, Route};
+use crate::domain::account::{Direction, Ends, Route};
 use crate::domain::address::{self, Directory};
 use crate::domain::answer::Answer;
-use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription};
+use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription, Window};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Event, EventId};
 use crate::domain::kind::Track;
@@ -15,6 +15,7 @@ use crate::store::embedded::engine::core::{Core, Effect, Owed};
 use crate::store::embedded::engine::layout;
 use crate::store::rules::lanes::need_of;
 use crate::store::rules::moves::{apply, lose};
+use crate::store::rules::window::{is_put_off, put_forward};
 use crate::store::{Claim, IllegalMove, StoreError, Terms, Verdict, Work};
 
 /// The most lanes one request sets apart: a few milliseconds of the writer's time.
@@ -54,6 +55,8 @@ pub(in crate::store) struct EncodedVerdict {
     lane: LaneName,
     fence: u64,
     moves: Vec<(EventId, Transition)>,
+    /// The window of the conversation when the claim was handed out.
+    window: Window,
     parts_sent: Option<u32>,
     answer: Option<Answer>,
     changes: Vec<Change>,
@@ -77,6 +80,7 @@ impl EncodedVerdict {
             },
             fence: claim.fence,
             moves: verdict.moves,
+            window: claim.conversation.as_ref().map(|known| known.window.clone()).unwrap_or_default(),
             parts_sent: verdict.parts_sent,
             answer: verdict.answer,
             changes: verdict.changes,
@@ -226,6 +230,7 @@ impl Core {
         let of_claim = claimed.first().map_or(Ends::FIRST, |head| head.ends);
         let ends = self.ends_of(&key, verdict.ends.unwrap_or(of_claim))?;
         self.follow(Effect::Release(verdict.lane.clone(), verdict.fence));
+        self.weigh_again(&key, &verdict.window, &mut decided, now)?;
         for (before, after) in claimed.iter().zip(&mut decided) {
             (after.conversation, after.ends) = (key.clone(), ends);
             if matches!(after.state, State::Sending { .. }) {
@@ -254,6 +259,42 @@ impl Core {
             self.add(position, owed, key.clone(), ends, now, State::Pending)?;
         }
         Ok(())
+    }
+
+    /// A wait that was decided on a window which has changed since is decided again at once.
+    fn weigh_again(
+        &self,
+        key: &ConversationKey,
+        seen: &Window,
+        decided: &mut [Delivery],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if !decided.iter().any(|delivery| is_put_off(delivery, now)) {
+            return Ok(());
+        }
+        let known = self.conversation(key)?.map(|known| known.window).unwrap_or_default();
+        if known != *seen {
+            decided.iter_mut().for_each(|delivery| put_forward(delivery, now));
+        }
+        Ok(())
+    }
+
+    /// Makes the text due that waits for its customer's answer at the head of their lane. The verdict of a worker who holds the
+    /// lane is weighed again by itself.
+    pub(in crate::store) fn put_head_forward(
+        &mut self,
+        key: &ConversationKey,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let lane = LaneName::texts(Direction::ToCustomer, key.clone());
+        if self.lanes.lease_of(&lane).is_some() {
+            return Ok(());
+        }
+        let Some(head) = self.lanes.behind(&lane, Position(0)).next() else { return Ok(()) };
+        let before = self.waiting(head)?;
+        let mut after = before.clone();
+        put_forward(&mut after, now);
+        if after == before { Ok(()) } else { self.write(&before, &after) }
     }
 
     /// Marks deliveries that a note on the ticket reports as not arrived. A dropped delivery needs no mark.

@@ -116,6 +116,7 @@ impl Arrival {
             EventKind::PhoneText(_)
             | EventKind::CustomerText(_)
             | EventKind::AgentReply(_)
+            | EventKind::Template(_)
             | EventKind::TicketSolved(_)
             | EventKind::TicketReopened(_)
             | EventKind::Note(_)
@@ -333,6 +334,10 @@ impl Core {
         changes: Vec<Change>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        // News of a ticket matters to a conversation that is known, and begins none.
+        if before.is_none() && changes.iter().all(|change| matches!(change, Change::SolvedMeanwhile(_))) {
+            return Ok(());
+        }
         let mut after = before.clone().unwrap_or_else(|| Conversation::new(key.clone(), ends, now));
         for change in changes {
             if let Change::Ticket(id, ..) = &change
@@ -352,6 +357,9 @@ impl Core {
             if unchanged == *before {
                 return Ok(());
             }
+        }
+        if before.as_ref().is_some_and(|before| before.window.asked.is_some() && before.window != after.window) {
+            self.put_head_forward(key, now)?;
         }
         if before.as_ref().is_none_or(|before| people::differ(before, &after)) {
             self.follow(Effect::Knows(before.as_ref().map(Person::of), Some(Person::of(&after))));

@@ -1,0 +1,208 @@
+//! The outbound plan on a channel with a window: free text goes only for some time after the customer's last message, and
+//! behind that a template asks them to write again.
+//!
+//! Pure. [`course`] decides for the text at the head of its lane; the texts behind it wait for that one.
+//!
+//! | the window | the line | the customer, since they last wrote | an agent's text |
+//! |---|---|---|---|
+//! | none on this channel, or open | | | goes |
+//! | shut | has no template | | ends |
+//! | shut | has a template | was not asked to write again | the template goes first, and the text waits |
+//! | shut | | was to be asked, and the template failed before this text came | the same, once more |
+//! | shut | | was to be asked, and the template failed since this text came | ends |
+//! | shut | | was asked, and the ticket was solved since | ends, unless the solution came with it |
+//! | shut | | was asked, and the text has waited for as long as the line says | ends |
+//! | shut | | was asked | waits |
+//!
+//! The template is an event of its own ([`crate::domain::event::EventKind::Template`]), owed in the same commit that puts the
+//! text off. It goes before everything else in its lane, so that the text keeps its place, its id and its parts.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::cause;
+use crate::domain::conversation::{Stand, Window};
+use crate::domain::delivery::{Delivery, Fate, Transition};
+use crate::domain::ids::TicketId;
+use crate::domain::line::Line;
+use crate::domain::retry::later;
+
+/// How long a text waits at most until it is weighed again. An answer has it weighed at once, so this only bounds how late
+/// its end is told.
+const WEIGHED_EVERY: Duration = Duration::from_secs(3600);
+
+/// The facts of a text that decide its course.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// Since when it is owed.
+    pub since: Timestamp,
+    /// The ticket it was written on.
+    pub ticket: Option<TicketId>,
+}
+
+/// What becomes of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// It goes.
+    Send,
+    /// The template goes first.
+    Ask,
+    /// It waits until this time at most.
+    Wait(Timestamp),
+    /// Its ticket was solved since the customer was asked: it ends, or waits like others if the solution came with it.
+    Solved(Timestamp),
+    /// It ends, for this cause.
+    End(&'static str),
+}
+
+/// The course of a text on this line.
+#[must_use]
+pub fn course(line: &Line, window: &Window, text: Text, now: Timestamp) -> Course {
+    if window.is_open(line, now) {
+        return Course::Send;
+    }
+    if line.forms.template.is_none() {
+        return Course::End(cause::NO_TEMPLATE);
+    }
+    let Some(asked) = &window.asked else { return Course::Ask };
+    if asked.stand == Stand::Failed {
+        return if text.since <= asked.at { Course::End(cause::TEMPLATE_NOT_SENT) } else { Course::Ask };
+    }
+    let deadline = later(text.since, line.template_wait);
+    if deadline <= now {
+        return Course::End(cause::NOT_ANSWERED);
+    }
+    let until = deadline.min(later(now, WEIGHED_EVERY));
+    let is_over = asked.solved.is_some_and(|(ticket, at)| Some(ticket) == text.ticket && text.since <= at);
+    if is_over { Course::Solved(until) } else { Course::Wait(until) }
+}
+
+/// Since when a text is owed: its acceptance, or the last time that an operator put it back.
+#[must_use]
+pub fn owed_since(delivery: &Delivery) -> Timestamp {
+    let put_back = delivery.history.iter().rfind(|entry| entry.what == Fate::Redriven);
+    put_back.map_or(delivery.accepted_at, |entry| entry.at.max(delivery.accepted_at))
+}
+
+/// Whether the text has waited for an answer since it is owed, so that its agent knows.
+#[must_use]
+pub fn has_waited(delivery: &Delivery) -> bool {
+    let since = delivery.history.iter().rev().take_while(|entry| entry.what != Fate::Redriven);
+    since.into_iter().any(|entry| entry.what == Fate::Postponed && entry.cause == cause::WAITS_FOR_ANSWER)
+}
+
+/// How the request stands after this move of its template; `None` where that does not change.
+#[must_use]
+pub fn stand_after(transition: &Transition) -> Option<Stand> {
+    match transition {
+        Transition::Deliver { .. } => Some(Stand::Sent),
+        Transition::GiveUp { .. } => Some(Stand::Failed),
+        Transition::Claim { .. }
+        | Transition::Skip { .. }
+        | Transition::Retry { .. }
+        | Transition::Postpone { .. }
+        | Transition::Lose { .. }
+        | Transition::Doubt { .. }
+        | Transition::LookAgain { .. }
+        | Transition::SetAside { .. }
+        | Transition::Redrive
+        | Transition::ReadAgain { .. }
+        | Transition::Settle { .. }
+        | Transition::Discard { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account::Ends;
+    use crate::domain::conversation::Asked;
+    use crate::domain::line::{Channel, Forms, TicketSettings};
+
+    const HOUR: i64 = 3600;
+    const DAY: i64 = 24 * HOUR;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn line(channel: Channel, template: Option<&str>) -> Line {
+        Line {
+            name: "line".into(),
+            ends: Ends::FIRST,
+            channel,
+            address: Some("group".into()),
+            forms: Forms { template: template.map(str::to_owned), ..Forms::default() },
+            sms_fallback: true,
+            window: Duration::from_secs(1430 * 60),
+            template_wait: Duration::from_secs(7 * 86_400),
+            tickets: TicketSettings::default(),
+            agent_language: None,
+        }
+    }
+
+    /// The course, at the end of the second day, of a text that came one hour after the customer was asked.
+    fn course_of(window: &Window, now: i64) -> Course {
+        let text = Text { since: at(DAY + HOUR), ticket: Some(TicketId(7)) };
+        course(&line(Channel::Whatsapp, Some("template")), window, text, at(now))
+    }
+
+    fn asked(stand: Stand, changed: i64, solved: Option<(u64, i64)>) -> Window {
+        let solved = solved.map(|(ticket, second)| (TicketId(ticket), at(second)));
+        Window { heard_at: Some(at(0)), asked: Some(Asked { at: at(changed), stand, solved }) }
+    }
+
+    #[test]
+    fn free_text_goes_while_the_window_is_open_and_on_channels_without_one() {
+        let text = Text { since: at(0), ticket: None };
+        let heard = Window { heard_at: Some(at(0)), asked: None };
+        let end = 1430 * 60;
+        for (channel, window, now, expected) in [
+            (Channel::Sms, Window::default(), 9 * DAY, Course::Send),
+            (Channel::Rcs, Window::default(), 9 * DAY, Course::Send),
+            (Channel::Whatsapp, heard.clone(), end - 1, Course::Send),
+            (Channel::Whatsapp, heard.clone(), end, Course::Ask),
+            (Channel::Whatsapp, Window::default(), 0, Course::Ask),
+        ] {
+            assert_eq!(course(&line(channel, Some("t")), &window, text, at(now)), expected, "{channel} {now}");
+        }
+        let without = course(&line(Channel::Whatsapp, None), &heard, text, at(end));
+        assert_eq!(without, Course::End(cause::NO_TEMPLATE));
+    }
+
+    #[test]
+    fn a_text_waits_for_the_answer_until_its_time_is_over() {
+        let deadline = DAY + HOUR + 7 * DAY;
+        for stand in [Stand::Owed, Stand::Sent] {
+            let window = asked(stand, DAY, None);
+            assert_eq!(course_of(&window, 2 * DAY), Course::Wait(at(2 * DAY + HOUR)));
+            assert_eq!(course_of(&window, deadline - 60), Course::Wait(at(deadline)));
+            assert_eq!(course_of(&window, deadline), Course::End(cause::NOT_ANSWERED));
+        }
+        let mut window = asked(Stand::Sent, DAY, None);
+        window.heard(at(2 * DAY));
+        assert_eq!((course_of(&window, 2 * DAY), window.asked), (Course::Send, None));
+    }
+
+    #[test]
+    fn a_solution_ends_the_texts_that_were_written_before_it_on_that_ticket() {
+        for (solved, expected) in [
+            ((7, DAY + 2 * HOUR), Course::Solved(at(2 * DAY + HOUR))),
+            ((7, DAY), Course::Wait(at(2 * DAY + HOUR))),
+            ((8, DAY + 2 * HOUR), Course::Wait(at(2 * DAY + HOUR))),
+        ] {
+            assert_eq!(course_of(&asked(Stand::Sent, DAY, Some(solved)), 2 * DAY), expected, "{solved:?}");
+        }
+        let mut window = Window::default();
+        window.solved(TicketId(7), at(0));
+        window.asked(Stand::Sent, at(0));
+        assert!(window.is_unknown(), "nothing waits");
+    }
+
+    #[test]
+    fn a_template_that_failed_ends_what_waits_and_a_later_text_asks_again() {
+        assert_eq!(course_of(&asked(Stand::Failed, DAY + HOUR, None), 2 * DAY), Course::End(cause::TEMPLATE_NOT_SENT));
+        assert_eq!(course_of(&asked(Stand::Failed, DAY, None), 2 * DAY), Course::Ask);
+    }
+}
