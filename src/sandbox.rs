@@ -74,10 +74,10 @@ impl Sandbox {
 
     /// Both vendors without a network. The caller hands requests to [`Zendesk::answer`] and [`Braze::answer`].
     /// Webhooks are held until the caller takes them out ([`Zendesk::take_held_webhooks`],
-    /// [`Braze::take_held_webhooks`]) and carries them to the bridge. Its hosts are `zendesk{name}.sandbox.invalid` and
-    /// `braze{name}.sandbox.invalid`. Must be called inside a tokio runtime.
+    /// [`Braze::take_held_webhooks`]) and carries them to the bridge. Each host is the
+    /// account's name, below `sandbox.invalid`. Must be called inside a tokio runtime.
     #[must_use]
-    pub fn in_process(name: &str, options: SandboxOptions, clock: Clock) -> Self {
+    pub fn in_process(options: SandboxOptions, clock: Clock) -> Self {
         let stop = CancellationToken::new();
         let changes = Changes::default();
         let sender =
@@ -85,14 +85,14 @@ impl Sandbox {
         let (from_zendesk, from_braze) = (sender(Rules::Zendesk), sender(Rules::Braze));
         let (stop_zendesk, stop_braze) = (stop.clone(), stop.clone());
         let zendesk = Zendesk::new(
-            &format!("https://zendesk{name}.sandbox.invalid"),
+            &format!("https://{}.sandbox.invalid", options.zendesk_account),
             options.clone(),
             clock.clone(),
             changes.clone(),
             from_zendesk,
             stop_zendesk,
         );
-        let url = format!("https://braze{name}.sandbox.invalid");
+        let url = format!("https://{}.sandbox.invalid", options.braze_account);
         let braze = Braze::new(&url, options, clock, changes.clone(), from_braze, stop_braze);
         let phone = Phone::new(braze.clone());
         Self { zendesk, braze, phone, changes, _stop: stop.drop_guard() }

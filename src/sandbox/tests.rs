@@ -516,7 +516,7 @@ pub(super) fn zendesk_basic() -> String {
 #[tokio::test]
 async fn without_a_network_calls_are_answered_and_webhooks_wait_to_be_carried() {
     let clock = clock();
-    let sandbox = Sandbox::in_process("", SandboxOptions::default(), clock.clone());
+    let sandbox = Sandbox::in_process(SandboxOptions::default(), clock.clone());
     let refused =
         sandbox.zendesk.answer(http::Request::get("/api/v2/tickets/1").body(bytes::Bytes::new()).unwrap()).await;
     assert_eq!(refused.status(), 401);

@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -185,6 +186,8 @@ pub(crate) struct Host {
     pub(crate) environment: BTreeMap<&'static str, String>,
     /// The time that each start took, to the line that reports it.
     pub(crate) starts: Vec<Duration>,
+    /// The vendors of further accounts, which are told where each process is.
+    pub(crate) others: Vec<Arc<Sandbox>>,
     /// The logs of earlier processes.
     logged: Vec<String>,
 }
@@ -201,6 +204,7 @@ impl Host {
             operator: String::new(),
             environment: BTreeMap::from([("RUST_LOG", log_filter.to_owned())]),
             starts: Vec::new(),
+            others: Vec::new(),
             logged: Vec::new(),
         }
     }
@@ -214,6 +218,12 @@ impl Host {
 
     pub(crate) fn config(&self) -> std::path::PathBuf {
         self.directory.path().join("tandem.toml")
+    }
+
+    /// Adds tables to the configuration.
+    pub(crate) fn configure(&self, tables: &str) {
+        let settings = std::fs::read_to_string(self.config()).unwrap();
+        std::fs::write(self.config(), settings + tables).unwrap();
     }
 
     pub(crate) fn store(&self) -> std::path::PathBuf {
@@ -236,6 +246,7 @@ impl Host {
         let url = |listener: &str| format!("http://{}", started[listener].as_str().unwrap());
         (self.public, self.operator) = (url("public"), url("operator"));
         sandbox.connect(&self.public);
+        self.others.iter().for_each(|other| other.connect(&self.public));
         true
     }
 
@@ -301,6 +312,11 @@ impl Bridge {
     /// Everything but the process, with more lines for `[braze]` besides.
     pub(crate) async fn at_rest(top: &str, braze: &str, log_filter: &str, retry_spacing: Duration) -> Self {
         let options = SandboxOptions { retry_spacing, ..SandboxOptions::default() };
+        Self::between(options, top, braze, log_filter).await
+    }
+
+    /// The same, between vendors of these options.
+    pub(crate) async fn between(options: SandboxOptions, top: &str, braze: &str, log_filter: &str) -> Self {
         let sandbox = Sandbox::start(options.clone(), Clock::system()).await.unwrap();
         let settings = settings(&sandbox, &options, top, braze, "");
         Self { sandbox, host: Host::new(&settings, log_filter), http: http_client() }
@@ -380,7 +396,9 @@ impl Bridge {
                 let address = format!("{}/api/deliveries/{}", self.host.operator, delivery["id"].as_str().unwrap());
                 let shown = json(self.http.get(&address).send().await.unwrap()).await;
                 let words = shown["event"]["text"].as_str().unwrap_or_else(|| panic!("a text: {shown:#}"));
-                let arrived = self.sandbox.braze.texts().iter().any(|text| text.body == words);
+                let others = self.host.others.iter().map(AsRef::as_ref);
+                let phones = others.chain([&self.sandbox]).flat_map(|vendors| vendors.braze.texts());
+                let arrived = phones.into_iter().any(|text| text.body == words);
                 let act = if arrived { "settle" } else { "redrive" };
                 assert_eq!(answer(self.http.post(format!("{address}/{act}"))).await.0, 200, "{act} {shown:#}");
                 attended += 1;
@@ -390,8 +408,10 @@ impl Bridge {
 
     /// Waits until every webhook is answered and every delivery is over or set aside.
     async fn at_rest_within(&self, deadline: Duration) -> Vec<Value> {
-        let (zendesk, braze) = (&self.sandbox.zendesk, &self.sandbox.braze);
-        self.until("every webhook answered", || zendesk.is_idle() && braze.is_idle()).await;
+        for vendors in self.host.others.iter().map(AsRef::as_ref).chain([&self.sandbox]) {
+            let is_idle = || vendors.zendesk.is_idle() && vendors.braze.is_idle();
+            until(vendors, "every webhook answered", is_idle).await;
+        }
         let started = tokio::time::Instant::now();
         loop {
             let deliveries = self.deliveries().await;
@@ -435,10 +455,19 @@ pub(crate) async fn until(sandbox: &Sandbox, what: &str, holds: impl FnMut() -> 
     assert!(sandbox.wait_until(DEADLINE, holds).await, "this never happened: {what}");
 }
 
-/// Texts, and waits until the bridge has acknowledged it. Braze repeats an unanswered webhook; when it has given up, the
-/// customer's text is sent again, until a 202 was read.
+/// Texts on the first line, as [`text_on`] does.
 pub(crate) async fn text(sandbox: &Sandbox, customer: &str, words: &str) {
-    let dispatch = sandbox.phone.text(customer, words).unwrap();
+    text_on(sandbox, None, customer, words).await;
+}
+
+/// Texts to a line, and waits until the bridge has acknowledged it. Braze repeats an unanswered webhook; when it has given
+/// up, the customer's text is sent again, until a 202 was read.
+pub(crate) async fn text_on(sandbox: &Sandbox, line: Option<&str>, customer: &str, words: &str) {
+    let dispatch = match line {
+        Some(line) => sandbox.phone.text_to(line, customer, words),
+        None => sandbox.phone.text(customer, words),
+    };
+    let dispatch = dispatch.unwrap();
     let tries = || sandbox.braze.attempts_of(&dispatch);
     let mut given_up_after = 0;
     loop {

@@ -1,20 +1,24 @@
-//! Texts that pour into a bridge which keeps dying, and the oracle on their fates.
+//! Texts that pour into a bridge which keeps dying, and the oracle on their fates. Two brands text through it, each with a
+//! Zendesk and a Braze of its own, and the customers of the first on two lines.
 //!
 //! The caller kills it (tests/it/kill.rs, tests/it/power.rs). Each time, every webhook that was answered with 202 must be
 //! known, and have ended well or with a reason; a new message must get through; and [`oracle`] must agree with the sight
-//! at the vendors, on one ticket for each customer.
+//! at the vendors, on one ticket for each customer and line.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::Value;
-use tandem::sandbox::Sandbox;
+use tandem::clock::Clock;
+use tandem::sandbox::braze::Profile;
 use tandem::sandbox::sender::{Attempt, AttemptResult};
+use tandem::sandbox::{Sandbox, SandboxOptions};
 use tokio::sync::Semaphore;
 
 use crate::oracle::{self, Owed, Utterance};
-use crate::process::{Bridge, Host, is_accepted, text, tickets_of, until};
+use crate::process::{Bridge, Host, is_accepted, text_on, tickets_of, until};
 
 /// Texts for each death. The next life also delivers the rest of the one before.
 const TEXTS_A_DEATH: usize = 5;
@@ -39,11 +43,88 @@ pub(crate) fn wanted(name: &str) -> Option<u32> {
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text:?}")))
 }
 
-/// One customer, with all that was said between them and the agents, in order.
+/// One customer on one line, with all that was said between them and the agents, in order.
 struct Conversation {
     /// Its number among all.
     number: usize,
+    /// Whether it is of the second brand, which has accounts of its own.
+    is_of_other: bool,
+    /// The group of its line; none on the first line.
+    line: Option<&'static str>,
     said: oracle::Conversation,
+}
+
+/// The group of the second line of the first brand, and the campaign of its replies.
+const LINE: &str = "00000000-0000-4000-8000-0000000000b1";
+const LINE_REPLY: &str = "00000000-0000-4000-8000-0000000000b2";
+
+/// The second brand's accounts, which share no secret with the first brand's.
+fn other_brand() -> SandboxOptions {
+    SandboxOptions {
+        zendesk_account: "zendesk-b".into(),
+        braze_account: "braze-b".into(),
+        zendesk_client_secret: "b-client-secret-not-real".into(),
+        zendesk_webhook_secret: "Yi1zaWduaW5nLXNlY3JldC1ub3QtcmVhbA==".into(),
+        braze_api_key: "b-braze-key-not-real".into(),
+        braze_webhook_token: "b-braze-webhook-token-not-real".into(),
+        retry_spacing: SPACING,
+        ..SandboxOptions::default()
+    }
+}
+
+/// The tables of the second brand, and of both brands' lines.
+fn brands_and_lines(other: &Sandbox) -> String {
+    let options = other_brand();
+    format!(
+        r#"
+[accounts.zendesk-b]
+vendor = "zendesk"
+url = "{}"
+client_id = "{}"
+client_secret = "{}"
+webhook_secrets = ["{}"]
+[accounts.braze-b]
+vendor = "braze"
+url = "{}"
+api_key = "{}"
+webhook_tokens = ["{}"]
+confirm_after_seconds = [1]
+[accounts.braze-b.campaigns]
+agent_reply = "{}"
+[[lines]]
+name = "a"
+carrier = "braze"
+desk = "zendesk"
+[[lines]]
+name = "a-2"
+carrier = "braze"
+desk = "zendesk"
+address = "{LINE}"
+agent_reply = "{LINE_REPLY}"
+[[lines]]
+name = "b"
+carrier = "braze-b"
+desk = "zendesk-b"
+"#,
+        other.zendesk.url(),
+        options.zendesk_client_id,
+        options.zendesk_client_secret,
+        options.zendesk_webhook_secret,
+        other.braze.url(),
+        options.braze_api_key,
+        options.braze_webhook_token,
+        options.campaign_agent_reply,
+    )
+}
+
+fn profile(sandbox: &Sandbox, number: u32) -> String {
+    sandbox.braze.add_profile(Profile {
+        external_id: Some(format!("customer-{number}")),
+        phone: Some(format!("+1555555{number:04}")),
+        first_name: Some("Ada".to_owned()),
+        last_name: Some("Lovelace".to_owned()),
+        ..Profile::default()
+    })
 }
 
 /// A bridge in bad weather.
@@ -59,24 +140,50 @@ impl Storm {
     /// Enough customers for this number of deaths. Nothing runs yet.
     pub(crate) async fn gather(seed: u32, deaths: u32) -> Self {
         // Every start also looks for missed replies, while webhooks bring them.
-        let bridge = Bridge::at_rest("catch_up_minutes = 5", "confirm_after_seconds = [1]", "info", SPACING).await;
-        let customers = (deaths * TEXTS_A_DEATH as u32 / TEXTS_A_CUSTOMER).max(8);
-        let conversations = (1..=customers)
-            .map(|n| {
-                let key = format!("customer-{n}");
-                let braze_id = bridge.customer(&key);
-                let said = oracle::Conversation { user: key.clone(), key, braze_id, ..Default::default() };
-                Conversation { number: n as usize, said }
-            })
-            .collect();
+        let options = SandboxOptions {
+            retry_spacing: SPACING,
+            more_campaigns: vec![LINE_REPLY.to_owned()],
+            ..SandboxOptions::default()
+        };
+        let mut bridge = Bridge::between(options, "catch_up_minutes = 5", "confirm_after_seconds = [1]", "info").await;
+        let other = Arc::new(Sandbox::start(other_brand(), Clock::system()).await.unwrap());
+        bridge.host.configure(&brands_and_lines(&other));
+        bridge.host.others.push(Arc::clone(&other));
+        let count = (deaths * TEXTS_A_DEATH as u32 / TEXTS_A_CUSTOMER).max(9);
+        let mut conversations = Vec::new();
+        // Each customer of the first brand on both of its lines, and one of the same id with the second brand.
+        for n in 1..=count.div_ceil(3) {
+            let user = format!("customer-{n}");
+            let (here, there) = (profile(&bridge.sandbox, n), profile(&other, n));
+            let first = SandboxOptions::default().campaign_agent_reply;
+            for (key, braze_id, line, campaign) in [
+                (user.clone(), &here, None, Some(first)),
+                (format!("{user}@{LINE}"), &here, Some(LINE), Some(LINE_REPLY.to_owned())),
+                (format!("braze-b:{user}"), &there, None, None),
+            ] {
+                let said = oracle::Conversation {
+                    user: user.clone(),
+                    braze_id: braze_id.clone(),
+                    key,
+                    campaign,
+                    ..Default::default()
+                };
+                let is_of_other = *braze_id == there;
+                conversations.push(Conversation { number: conversations.len() + 1, is_of_other, line, said });
+            }
+        }
         Self { seed, bridge, conversations, deaths: 0, begun: Instant::now() }
     }
 
     /// Lives and deaths: each time `strike` finds no bridge running, starts one, and makes it die.
     pub(crate) async fn rage(&mut self, deaths: u32, mut strike: impl AsyncFnMut(&mut Host, &Sandbox)) {
         let Bridge { sandbox, host, .. } = &mut self.bridge;
+        let other = Arc::clone(&host.others[0]);
         let load = Semaphore::new(0);
-        let talking = join_all(self.conversations.iter_mut().map(|conversation| conversation.talk(sandbox, &load)));
+        let talking = join_all(self.conversations.iter_mut().map(|conversation| {
+            let vendors: &Sandbox = if conversation.is_of_other { &other } else { sandbox };
+            conversation.talk(vendors, &load)
+        }));
         let dying = async {
             for _ in 0..deaths {
                 load.add_permits(TEXTS_A_DEATH);
@@ -93,21 +200,27 @@ impl Storm {
     /// it went out is set aside by then, and its operator has looked at the phone. Returns the figures.
     pub(crate) async fn end(mut self) -> String {
         let Bridge { sandbox, host, .. } = &self.bridge;
+        let other: &Sandbox = &host.others[0];
         let calm = Instant::now();
         // A ticket whose opening was cut off again and again may come late.
         let before = self.bridge.attended_within(PATIENCE).await.1;
         // Zendesk does not repeat an undelivered webhook; the next reply brings the missed ones.
         for conversation in &mut self.conversations {
-            conversation.last_words(sandbox).await;
+            conversation.last_words(if conversation.is_of_other { other } else { sandbox }).await;
         }
         let (deliveries, after) = self.bridge.attended_within(PATIENCE).await;
         let settled = calm.elapsed();
         let seed = self.seed;
-        let said: Vec<_> = self.conversations.iter().map(|conversation| conversation.said.clone()).collect();
-        let mut mistakes = mistakes(&attempts(sandbox), &deliveries);
-        mistakes.extend(oracle::faults(&sandbox.zendesk, &[&sandbox.braze], &said, 2 * (before + after)));
+        let attempts = [attempts(sandbox), attempts(other)].concat();
+        let mut mistakes = mistakes(&attempts, &deliveries);
+        for (vendors, is_of_other) in [(sandbox, false), (other, true)] {
+            let theirs = self.conversations.iter().filter(|conversation| conversation.is_of_other == is_of_other);
+            let said: Vec<_> = theirs.map(|conversation| conversation.said.clone()).collect();
+            let carriers = [&sandbox.braze, &other.braze];
+            mistakes.extend(oracle::faults(&vendors.zendesk, &carriers, &said, 2 * (before + after)));
+            assert_eq!(vendors.zendesk.tickets().len(), said.len(), "seed {seed}: tickets");
+        }
         assert!(mistakes.is_empty(), "seed {seed}: {mistakes:#?}");
-        assert_eq!(sandbox.zendesk.tickets().len(), self.conversations.len(), "seed {seed}: tickets");
         let mut starts = host.starts.clone();
         starts.sort_unstable();
         let count = |part: fn(&Conversation) -> usize| self.conversations.iter().map(part).sum::<usize>();
@@ -122,7 +235,7 @@ impl Storm {
             self.begun.elapsed() - settled,
             count(|conversation| conversation.said.texts.len()),
             count(|conversation| conversation.said.replies.len()),
-            acknowledged(&attempts(sandbox)).len(),
+            acknowledged(&attempts).len(),
             starts[starts.len() / 2],
             starts[starts.len() - 1],
         );
@@ -152,7 +265,7 @@ impl Conversation {
 
     async fn text(&mut self, sandbox: &Sandbox, words: &str) {
         let words = format!("{}{} {words}", self.tag(), self.said.key);
-        text(sandbox, &self.said.braze_id, &words).await;
+        text_on(sandbox, self.line, &self.said.braze_id, &words).await;
         self.said.texts.push(Utterance { words, ticket: 0, owed: Owed::Once });
     }
 

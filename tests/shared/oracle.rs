@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tandem::sandbox::braze::Braze;
+use tandem::sandbox::braze::{Braze, PhoneText};
 use tandem::sandbox::zendesk::{Comment, Role, Ticket, TicketStatus, Zendesk};
 
 /// The shipped closing text.
@@ -28,6 +28,8 @@ pub(crate) struct Conversation {
     pub(crate) user: String,
     /// The customer in Braze.
     pub(crate) braze_id: String,
+    /// The campaign of its replies, where the customer has other conversations beside it.
+    pub(crate) campaign: Option<String>,
     /// The customer's texts, in the order in which the bridge took them.
     pub(crate) texts: Vec<Utterance>,
     /// The agents' replies, in order.
@@ -89,6 +91,11 @@ pub(crate) fn faults(
             oracle.said.insert(number_of(&said.words), (number, way));
         }
     }
+    for conversation in conversations {
+        let same = |other: &&Conversation| other.user == conversation.user && other.key != conversation.key;
+        let keys = conversations.iter().filter(same).map(|other| Some(other.key.clone())).collect();
+        oracle.on_other_lines.insert(conversation.key.clone(), keys);
+    }
     oracle.read_tickets(desk, conversations, notes_max);
     for (number, conversation) in conversations.iter().enumerate() {
         oracle.read_phone(carriers, number, conversation);
@@ -116,6 +123,8 @@ struct Oracle {
     gone: BTreeSet<usize>,
     /// The users' ids in Braze.
     keys: BTreeMap<u64, String>,
+    /// The keys of the same customer's other conversations at the desk, by each key.
+    on_other_lines: BTreeMap<String, BTreeSet<Option<String>>>,
     faults: Vec<String>,
 }
 
@@ -222,10 +231,12 @@ impl Oracle {
     }
 
     /// A ticket of this conversation: by its key, one that follows up or that an agent opened for its customer, or one that
-    /// was given to its customer.
+    /// was given to its customer; never one of the same customer's on another line.
     fn belongs(&self, ticket: &Ticket, conversation: &Conversation) -> bool {
         let is_requester = self.keys.get(&ticket.requester_id) == Some(&conversation.user);
-        is_requester || ticket.external_id.as_ref().is_none_or(|key| *key == conversation.key)
+        let of_another =
+            || self.on_other_lines.get(&conversation.key).is_some_and(|keys| keys.contains(&ticket.external_id));
+        (is_requester && !of_another()) || ticket.external_id.as_ref().is_none_or(|key| *key == conversation.key)
     }
 
     /// Puts the parts of long texts together again: a part without a tag goes on with the text before it.
@@ -233,7 +244,11 @@ impl Oracle {
         let texts: Vec<_> = carriers.iter().flat_map(|carrier| carrier.texts()).collect();
         let mut closings = 0;
         let mut open = None;
-        for (place, text) in (0..).zip(texts.iter().filter(|text| text.braze_id == conversation.braze_id)) {
+        let is_here = |text: &&PhoneText| {
+            let is_theirs = text.braze_id == conversation.braze_id;
+            is_theirs && conversation.campaign.as_ref().is_none_or(|campaign| *campaign == text.campaign_id)
+        };
+        for (place, text) in (0..).zip(texts.iter().filter(is_here)) {
             if text.body == CLOSING {
                 closings += 1;
                 continue;

@@ -10,7 +10,7 @@ use tandem::sandbox::sender::{AttemptResult, Rules, Webhook};
 use tower::ServiceExt;
 
 use super::plan::{OutageKind, Vendor};
-use super::world::{World, suffix};
+use super::world::World;
 
 /// How long a vendor waits for an answer: the lower of Zendesk's two published values.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,9 +22,7 @@ pub(crate) fn collect(world: &Arc<World>) {
         let braze = sandbox.braze.take_held_webhooks().into_iter().map(|webhook| (Vendor::Braze, webhook));
         zendesk.chain(braze).map(move |(vendor, webhook)| ((brand, vendor), webhook)).collect::<Vec<_>>()
     });
-    for (from, mut webhook) in held.collect::<Vec<_>>() {
-        // The vendor posts to the path of its account.
-        webhook.path.push_str(suffix(from.0));
+    for (from, webhook) in held.collect::<Vec<_>>() {
         let (lots, rates) = (&world.lots, &world.plan.rates);
         let again = world.is_on_fire() && lots.chance(rates.webhook_repeated);
         let late = world.is_on_fire() && lots.chance(rates.webhook_late);

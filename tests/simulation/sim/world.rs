@@ -338,7 +338,7 @@ pub(crate) fn suffix(brand: usize) -> &'static str {
 /// The vendors of a brand. No brand knows another's secrets.
 fn sandbox(brand: usize, plan: &Plan) -> Sandbox {
     let clock = Clock::of_runtime(START, plan.seed ^ 1 ^ ((brand as u64) << 32));
-    let sandbox = Sandbox::in_process(suffix(brand), options(brand), clock);
+    let sandbox = Sandbox::in_process(options(brand), clock);
     let zendesk = &sandbox.zendesk;
     zendesk.enforce_limits(plan.vendors.limits);
     zendesk.duplicate_webhooks(plan.vendors.triggers_fire_twice);
@@ -352,6 +352,8 @@ fn sandbox(brand: usize, plan: &Plan) -> Sandbox {
 fn options(brand: usize) -> SandboxOptions {
     let (first, end) = (SandboxOptions::default(), suffix(brand));
     SandboxOptions {
+        zendesk_account: first.zendesk_account + end,
+        braze_account: first.braze_account + end,
         zendesk_client_secret: first.zendesk_client_secret + end,
         // The secret is base64, where the end of a name would be refused.
         zendesk_webhook_secret: first.zendesk_webhook_secret.replace("c2Fu", if brand == 0 { "c2Fu" } else { "b3Ro" }),
