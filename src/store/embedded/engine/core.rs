@@ -23,7 +23,7 @@ use crate::store::embedded::engine::index::{self, Index};
 use crate::store::embedded::engine::journal::Journal;
 use crate::store::embedded::engine::layout::{self, Digest, Remembered};
 use crate::store::embedded::engine::ledger::{Brief, Ledger};
-use crate::store::embedded::engine::pauses::{self, OperatorState};
+use crate::store::embedded::engine::pauses::{self, OperatorMemory};
 use crate::store::embedded::engine::people::{self, Person};
 use crate::store::rules::lanes::{entry_of, lane_of};
 use crate::store::{Accepted, LostTime, StoreError, StoreLimits};
@@ -52,7 +52,7 @@ pub(in crate::store) struct Core {
     /// The dedupe keys.
     pub(in crate::store) dedupe_index: DedupeIndex,
     /// The operator's pauses and orders.
-    pub(in crate::store) operator: OperatorState,
+    pub(in crate::store) operator: OperatorMemory,
     /// The span of time missing from the store.
     pub(in crate::store) lost_time: Option<LostTime>,
     /// Since when the clock was not set.
@@ -170,7 +170,7 @@ impl Core {
             reports_changed: false,
             stop: false,
             dedupe_index: DedupeIndex::default(),
-            operator: OperatorState::default(),
+            operator: OperatorMemory::default(),
             lost_time: None,
             time_since: Timestamp::MIN,
             ages_since: Timestamp::MIN,

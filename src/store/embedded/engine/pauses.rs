@@ -9,7 +9,7 @@ use crate::domain::operator::{AuditEntry, Pause};
 
 /// Pauses and the newest audit entry, in memory.
 #[derive(Default)]
-pub(in crate::store) struct OperatorState {
+pub(in crate::store) struct OperatorMemory {
     /// The paused destinations.
     pub(in crate::store) pauses: BTreeMap<AccountId, Pause>,
     /// The newest entry with its key; `None` until this opening wrote one.
@@ -22,7 +22,7 @@ pub(in crate::store) enum Change {
     Noted(IVec, AuditEntry),
 }
 
-impl OperatorState {
+impl OperatorMemory {
     /// Applies a change; returns the destination whose lanes may have due work now.
     pub(in crate::store) fn apply(&mut self, change: Change) -> Option<AccountId> {
         match change {
