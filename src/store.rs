@@ -8,16 +8,10 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use crate::clock::Steady;
-use crate::domain::account::{Ends, Route};
-use crate::domain::answer::Answer;
-use crate::domain::conversation::{Change, Conversation, ConversationKey};
-use crate::domain::delivery::{Delivery, Transition};
-use crate::domain::event::{Event, EventId};
 
 mod archive;
+mod claim;
 mod commits;
 #[cfg(test)]
 mod contract;
@@ -36,103 +30,19 @@ mod rules;
 mod terms;
 
 pub use archive::Archive;
+pub use claim::{Claim, Verdict, Work};
 pub use commits::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats};
 pub use control::Control;
 pub use counts::{Counts, Room};
 pub use error::StoreError;
 pub use filter::{DeliveryFilter, PEOPLE_MAX};
 pub use find::{Finds, Group, Person, find};
-pub use inbox::Inbox;
+pub use inbox::{Accepted, Inbox};
 pub use moves::{Forgotten, Found, IllegalMove, Moves, Sweep};
 pub use page::Page;
-pub use queue::Queue;
+pub use queue::{Compaction, LostTime, Queue};
 pub use reports::{REPORTS_WAITING_MAX, Taken, UNBOUND_MAX};
 pub use terms::{IsShort, Terms};
-
-/// The result of [`Inbox::accept`] and [`Inbox::quarantine`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accepted {
-    /// The event is on disk, synced.
-    New(EventId),
-    /// An earlier event has one of the dedupe keys; this is its id. Nothing was written.
-    Duplicate(EventId),
-    /// The event is tandem's own write coming back ([`Conversation::is_echo`]). Nothing was written.
-    Echo,
-}
-
-/// A lane's head, handed to one worker.
-#[derive(Clone, Debug)]
-pub struct Claim {
-    /// The way of its deliveries: the direction makes the lane.
-    pub route: Route,
-    /// The accounts of the conversation.
-    pub ends: Ends,
-    /// The conversation as it stands; `None` when nothing is known of it yet.
-    pub conversation: Option<Conversation>,
-    /// The key of the lane, also when there is no conversation yet.
-    pub key: ConversationKey,
-    /// The deliveries in order: one, or several that go out as one comment or note. Never empty.
-    pub work: Vec<Work>,
-    /// The head counts as accepted no earlier than this, against a wrong date in its record: the time of an opening
-    /// before it, or of a set clock.
-    pub not_before: Timestamp,
-    /// Proves with the verdict that the worker still holds the claim.
-    pub fence: u64,
-}
-
-/// One delivery of a claim.
-#[derive(Clone, Debug)]
-pub struct Work {
-    /// The delivery as it stood *before* this claim, so the worker sees whether it was unconfirmed.
-    pub delivery: Delivery,
-    /// Its event.
-    pub event: Event,
-}
-
-/// A worker's decision about a claim, recorded in one commit or not at all.
-#[derive(Clone, Debug, Default)]
-pub struct Verdict {
-    /// The move of each delivery. A delivery without a move keeps its state, except that one in `Sending` counts as
-    /// lost and is looked for.
-    pub moves: Vec<(EventId, Transition)>,
-    /// The number of parts of the (single) delivery known to be out; `None` leaves the number.
-    pub parts_sent: Option<u32>,
-    /// The vendor's answer to the failed attempt; the store keeps it with the first delivery of the claim.
-    pub answer: Option<Answer>,
-    /// New facts about the conversation.
-    pub changes: Vec<Change>,
-    /// Deliveries, waiting or settled, that a note has just reported as not arrived.
-    pub noted: Vec<EventId>,
-    /// Events that take the place of the claimed one, ahead of the rest of its lane.
-    pub instead: Vec<Event>,
-    /// Further events that are owed; each goes to the end of its own lane of the conversation.
-    pub besides: Vec<Event>,
-    /// The conversation that takes over everything waiting under the claim's provisional key.
-    pub belongs_to: Option<ConversationKey>,
-    /// The accounts of that conversation, should it be a new one; `None` for those of the claim.
-    pub ends: Option<Ends>,
-}
-
-/// When a store rewrites its files ([`Queue::compact`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compaction {
-    /// When the files are much larger than their records.
-    WhenBloated,
-    /// Always, so that no file keeps a dropped record.
-    Now,
-}
-
-/// A span of time missing from a store that was put back from a backup: nothing accepted, sent or learnt then is in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LostTime {
-    /// The latest time in the backup.
-    pub since: Timestamp,
-    /// When the backup was first opened.
-    pub until: Timestamp,
-    /// The number of waiting deliveries to look for before they are sent again; `None` if an earlier opening marked
-    /// them.
-    pub doubted: Option<u64>,
-}
 
 /// The durable heart of the bridge, whole: each part of the bridge asks for the side that it needs.
 ///

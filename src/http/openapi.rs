@@ -8,7 +8,7 @@
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterIn, PathsBuilder};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{
-    AdditionalProperties, ComponentsBuilder, Object, ObjectBuilder, Schema, SchemaType, Type,
+    AdditionalProperties, ComponentsBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::server::{Server, ServerBuilder, ServerVariableBuilder};
@@ -17,8 +17,8 @@ use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApi, Ref, RefOr, Required
 use utoipa::{PartialSchema, ToSchema};
 
 use self::parameters::{
-    ANYTHING, DELIVERY_OR_NONE, after, by, conversation, destination, few, flag, id, key, limit, newest, parameter,
-    phone, state, sweep, text, ticket, time, words,
+    ANYTHING, DELIVERY_OR_NONE, account, after, by, conversation, destination, few, flag, id, key, limit, newest,
+    parameter, phone, state, sweep, text, ticket, time, words,
 };
 use super::answers::{
     Acknowledgement, AuditEntry, Batch, Conversation, ConversationWithCustomer, Delivery, DeliveryWithEvent,
@@ -192,23 +192,27 @@ fn webhooks() -> Vec<Route> {
     };
     let ticket_id = "The ticket's number from the customer's attribute, with or without `.json`.";
     vec![
-        webhook(post(), "/webhooks/zendesk", "zendeskWebhook", "Takes a trigger's webhook.", "zendeskSignature")
-            .about("`tandem setup zendesk` installs the webhook and the triggers.")
-            .reads(body("An event on a ticket.", JSON, Ref::from_schema_name("ZendeskWebhook"))),
-        webhook(post(), "/webhooks/braze", "brazeWebhook", "Takes a webhook campaign's request.", "brazeToken")
-            .about("The token may also come as the password of `Basic`, or in `X-Tandem-Token`.")
+        webhook(post(), "/webhooks/{account}", "webhook", "Takes the webhooks of one account.", "zendeskSignature")
+            .guarded("brazeToken")
+            .takes([account()])
+            .about(
+                "A Zendesk account's triggers sign their event. A Braze account's webhook campaigns present their token, also as the \
+                 password of `Basic` or in `X-Tandem-Token`, with a customer's text or keyword. A name that is no account's is \
+                 answered as any unknown path.",
+            )
             .reads(
                 RequestBodyBuilder::new()
-                    .description(Some("A customer's text or keyword, as a form or as a flat JSON object."))
+                    .description(Some("An event on a ticket; or a customer's text, as a form or as a flat JSON object."))
                     .required(Some(Required::True))
                     .content("application/x-www-form-urlencoded", content(Ref::from_schema_name("BrazeWebhook")))
-                    .content(JSON, content(Ref::from_schema_name("BrazeWebhook")))
+                    .content(JSON, content(either("ZendeskWebhook", "BrazeWebhook")))
                     .build(),
             ),
-        Route::new(post(), "/webhooks/braze/currents", "webhooks", "currents", "Takes a batch of Braze Currents.")
+        Route::new(post(), "/webhooks/{account}/currents", "webhooks", "currents", "Takes a batch of Braze Currents.")
             .at([public()])
+            .takes([account()])
             .guarded("brazeToken")
-            .about("The token is one of `braze.currents_tokens`. No batch is refused for what stands in it.")
+            .about("The account is a Braze account, and the token one of its `currents_tokens`. No batch is refused for what stands in it.")
             .reads(body("`events`: the events, of which those about texts are read.", JSON, Schema::Object(anything())))
             .answers("200", "The batch is on disk, synced.", "Batch")
             .refuses(&[
@@ -409,6 +413,10 @@ fn content(schema: impl Into<RefOr<Schema>>) -> utoipa::openapi::Content {
 fn body(about: &str, kind: &str, schema: impl Into<RefOr<Schema>>) -> RequestBody {
     let body = RequestBodyBuilder::new().description(Some(about)).required(Some(Required::True));
     body.content(kind, content(schema)).build()
+}
+
+fn either(one: &str, other: &str) -> Schema {
+    Schema::OneOf(OneOfBuilder::new().item(Ref::from_schema_name(one)).item(Ref::from_schema_name(other)).build())
 }
 
 fn reason() -> RequestBody {

@@ -21,7 +21,7 @@ use super::PublicState;
 use super::connections;
 use super::error::{panic_caught, unknown_path, wrong_method};
 use crate::clock::Clock;
-use crate::domain::account::{AccountId, End};
+use crate::domain::account::AccountId;
 use crate::domain::event::EventId;
 use crate::domain::inbound::Door;
 use crate::domain::line::Place;
@@ -33,7 +33,7 @@ use crate::vendors::sources;
 mod currents;
 mod handling;
 
-use handling::{Answer, Arrived, HandlerState, Obstacle, Share, read_body};
+use handling::{Answer, Arrived, HandlerState, Obstacle, Share, named, read_body};
 
 /// The limit on a body. Zendesk cuts comments at 64 KiB, and Braze's texts are far shorter.
 const BODY_MAX_BYTES: usize = 256 * 1024;
@@ -73,13 +73,6 @@ fn own(State(handler): State<Arc<HandlerState>>, request: Request) -> impl Futur
 
 async fn own_wrong_method(State(handler): State<Arc<HandlerState>>, request: Request) -> Response {
     if named(&handler, &request, "").is_some() { wrong_method().await } else { unknown_path().await }
-}
-
-/// The account that the path names between `/webhooks/` and this end. It is taken from the raw path, so that a name
-/// which cannot be decoded is an unknown one.
-fn named(handler: &HandlerState, request: &Request, end: &str) -> Option<(AccountId, End)> {
-    let name = request.uri().path().strip_prefix("/webhooks/")?.strip_suffix(end)?;
-    handler.state.intake.borrow().named(name)
 }
 
 fn recipe_send(State(handler): State<Arc<HandlerState>>, request: Request) -> impl Future<Output = Response> {

@@ -5,12 +5,22 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::Accepted;
 use super::error::StoreError;
 use super::reports::Taken;
-use crate::domain::event::{DedupeKey, Event};
+use crate::domain::event::{DedupeKey, Event, EventId};
 use crate::domain::line::Place;
 use crate::domain::receipt::Report;
+
+/// The result of [`Inbox::accept`] and [`Inbox::quarantine`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// The event is on disk, synced.
+    New(EventId),
+    /// An earlier event has one of the dedupe keys; this is its id. Nothing was written.
+    Duplicate(EventId),
+    /// The event is tandem's own write coming back ([`Conversation::is_echo`]). Nothing was written.
+    Echo,
+}
 
 /// Takes in what vendors send. See [`super::Store`] for the promises of every call.
 #[async_trait]

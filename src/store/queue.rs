@@ -6,14 +6,35 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use super::claim::{Claim, Verdict};
 use super::error::StoreError;
 use super::terms::Terms;
-use super::{Claim, Compaction, LostTime, Verdict};
 use crate::domain::account::{Direction, Route};
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::event::{Customer, EventId, TicketRef};
 use crate::domain::line::Place;
 use crate::domain::receipt::{Fate, Kept};
+
+/// When a store rewrites its files ([`Queue::compact`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compaction {
+    /// When the files are much larger than their records.
+    WhenBloated,
+    /// Always, so that no file keeps a dropped record.
+    Now,
+}
+
+/// A span of time missing from a store that was put back from a backup: nothing accepted, sent or learnt then is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostTime {
+    /// The latest time in the backup.
+    pub since: Timestamp,
+    /// When the backup was first opened.
+    pub until: Timestamp,
+    /// The number of waiting deliveries to look for before they are sent again; `None` if an earlier opening marked
+    /// them.
+    pub doubted: Option<u64>,
+}
 
 /// Hands out work and takes its results back. See [`super::Store`] for the promises of every call.
 #[async_trait]

@@ -156,13 +156,13 @@ async fn a_running_bridge_answers_its_senders_as_described() {
     for (body, status) in
         [(text.as_str(), "accepted"), (&text, "duplicate"), (&test, "ignored"), ("unreadable", "quarantined")]
     {
-        let told = ask(&document, &bridge, "post", "/webhooks/braze", braze_post(&bridge, body)).await;
+        let told = ask(&document, &bridge, "post", "/webhooks/{account}", braze_post(&bridge, body)).await;
         assert_eq!(told["status"], status);
     }
     let too_large = "x".repeat(256 * 1024 + 1);
-    ask(&document, &bridge, "post", "/webhooks/braze", braze_post(&bridge, &too_large)).await;
+    ask(&document, &bridge, "post", "/webhooks/{account}", braze_post(&bridge, &too_large)).await;
     let unsigned = bridge.http.post(format!("{}/webhooks/zendesk", bridge.public)).body("{}");
-    ask(&document, &bridge, "post", "/webhooks/zendesk", unsigned).await;
+    ask(&document, &bridge, "post", "/webhooks/{account}", unsigned).await;
     for path in ["/healthz", "/readyz"] {
         for listener in [&bridge.public, &bridge.operator] {
             ask(&document, &bridge, "get", path, bridge.http.get(format!("{listener}{path}"))).await;

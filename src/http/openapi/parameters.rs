@@ -20,6 +20,15 @@ pub(super) fn state(about: &str, words: &[&str], needed: bool) -> Parameter {
     parameter
 }
 
+pub(super) fn account() -> Parameter {
+    parameter(
+        "account",
+        ParameterIn::Path,
+        "The account's name: `zendesk`, `braze`, or that of an `[accounts.NAME]`.",
+        text(),
+    )
+}
+
 pub(super) fn conversation() -> Parameter {
     parameter("conversation", ParameterIn::Query, "Only this conversation's.", text())
 }

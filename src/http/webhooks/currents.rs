@@ -12,7 +12,7 @@ use axum::response::Response;
 use http::StatusCode;
 use jiff::Timestamp;
 
-use super::handling::{Answer, HandlerState, Obstacle, Share, read_body};
+use super::handling::{Answer, HandlerState, Obstacle, Share, named, read_body};
 use crate::domain::account::{AccountId, End};
 use crate::domain::inbound::{Door, Otherwise};
 use crate::domain::receipt::Report;
@@ -36,7 +36,7 @@ struct Outcome {
 
 /// The Braze account that the path names.
 fn carrier(handler: &HandlerState, request: &Request) -> Option<AccountId> {
-    let named = super::named(handler, request, "/currents");
+    let named = named(handler, request, "/currents");
     named.filter(|(_, end)| *end == End::Carrier).map(|(account, _)| account)
 }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::BytesMut;
 use http::{HeaderValue, StatusCode, header};
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use tokio::sync::SemaphorePermit;
 use tracing::Span;
 
+use crate::domain::account::{AccountId, End};
 use crate::domain::event::EventId;
 use crate::domain::inbound::{Door, Otherwise, Slot};
 use crate::http::PublicState;
@@ -25,6 +27,13 @@ pub(super) struct HandlerState {
     pub(super) state: PublicState,
     /// [`super::PATIENCE`]; tests have less.
     pub(super) patience: Duration,
+}
+
+/// The account that the path names between `/webhooks/` and this end. It is taken from the raw path, so that a name
+/// which cannot be decoded is an unknown one.
+pub(super) fn named(handler: &HandlerState, request: &Request, end: &str) -> Option<(AccountId, End)> {
+    let name = request.uri().path().strip_prefix("/webhooks/")?.strip_suffix(end)?;
+    handler.state.intake.borrow().named(name)
 }
 
 /// The outcome of a webhook.
