@@ -312,11 +312,6 @@ impl Bridge {
     /// Everything but the process, with more lines for `[braze]` besides.
     pub(crate) async fn at_rest(top: &str, braze: &str, log_filter: &str, retry_spacing: Duration) -> Self {
         let options = SandboxOptions { retry_spacing, ..SandboxOptions::default() };
-        Self::between(options, top, braze, log_filter).await
-    }
-
-    /// The same, between vendors of these options.
-    pub(crate) async fn between(options: SandboxOptions, top: &str, braze: &str, log_filter: &str) -> Self {
         let sandbox = Sandbox::start(options.clone(), Clock::system()).await.unwrap();
         let settings = settings(&sandbox, &options, top, braze, "");
         Self { sandbox, host: Host::new(&settings, log_filter), http: http_client() }
@@ -455,19 +450,16 @@ pub(crate) async fn until(sandbox: &Sandbox, what: &str, holds: impl FnMut() -> 
     assert!(sandbox.wait_until(DEADLINE, holds).await, "this never happened: {what}");
 }
 
-/// Texts on the first line, as [`text_on`] does.
+/// Texts by SMS, as [`text_on`] does.
 pub(crate) async fn text(sandbox: &Sandbox, customer: &str, words: &str) {
-    text_on(sandbox, None, customer, words).await;
+    text_on(sandbox, false, customer, words).await;
 }
 
-/// Texts to a line, and waits until the bridge has acknowledged it. Braze repeats an unanswered webhook; when it has given
+/// Texts by SMS or WhatsApp, and waits until the bridge has acknowledged it. Braze repeats an unanswered webhook; when it has given
 /// up, the customer's text is sent again, until a 202 was read.
-pub(crate) async fn text_on(sandbox: &Sandbox, line: Option<&str>, customer: &str, words: &str) {
-    let dispatch = match line {
-        Some(line) => sandbox.phone.text_to(line, customer, words),
-        None => sandbox.phone.text(customer, words),
-    };
-    let dispatch = dispatch.unwrap();
+pub(crate) async fn text_on(sandbox: &Sandbox, is_chat: bool, customer: &str, words: &str) {
+    let phone = &sandbox.phone;
+    let dispatch = if is_chat { phone.whatsapp(customer, words) } else { phone.text(customer, words) }.unwrap();
     let tries = || sandbox.braze.attempts_of(&dispatch);
     let mut given_up_after = 0;
     loop {

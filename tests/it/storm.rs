@@ -1,5 +1,5 @@
 //! Texts that pour into a bridge which keeps dying, and the oracle on their fates. Two brands text through it, each with a
-//! Zendesk and a Braze of its own, and the customers of the first on two lines.
+//! Zendesk and a Braze of its own, and the customers of the first by SMS and by WhatsApp.
 //!
 //! The caller kills it (tests/it/kill.rs, tests/it/power.rs). Each time, every webhook that was answered with 202 must be
 //! known, and have ended well or with a reason; a new message must get through; and [`oracle`] must agree with the sight
@@ -49,14 +49,10 @@ struct Conversation {
     number: usize,
     /// Whether it is of the second brand, which has accounts of its own.
     is_of_other: bool,
-    /// The group of its line; none on the first line.
-    line: Option<&'static str>,
+    /// Whether it is on the first brand's WhatsApp line.
+    is_chat: bool,
     said: oracle::Conversation,
 }
-
-/// The group of the second line of the first brand, and the campaign of its replies.
-const LINE: &str = "00000000-0000-4000-8000-0000000000b1";
-const LINE_REPLY: &str = "00000000-0000-4000-8000-0000000000b2";
 
 /// The second brand's accounts, which share no secret with the first brand's.
 fn other_brand() -> SandboxOptions {
@@ -74,7 +70,7 @@ fn other_brand() -> SandboxOptions {
 
 /// The tables of the second brand, and of both brands' lines.
 fn brands_and_lines(other: &Sandbox) -> String {
-    let options = other_brand();
+    let (first, options) = (SandboxOptions::default(), other_brand());
     format!(
         r#"
 [accounts.zendesk-b]
@@ -96,11 +92,13 @@ name = "a"
 carrier = "braze"
 desk = "zendesk"
 [[lines]]
-name = "a-2"
+name = "a-chat"
 carrier = "braze"
 desk = "zendesk"
-address = "{LINE}"
-agent_reply = "{LINE_REPLY}"
+channel = "whatsapp"
+address = "{}"
+agent_reply = "{}"
+template = "{}"
 [[lines]]
 name = "b"
 carrier = "braze-b"
@@ -114,6 +112,9 @@ desk = "zendesk-b"
         options.braze_api_key,
         options.braze_webhook_token,
         options.campaign_agent_reply,
+        first.whatsapp_group,
+        first.campaign_whatsapp_reply,
+        first.campaign_whatsapp_template,
     )
 }
 
@@ -140,26 +141,22 @@ impl Storm {
     /// Enough customers for this number of deaths. Nothing runs yet.
     pub(crate) async fn gather(seed: u32, deaths: u32) -> Self {
         // Every start also looks for missed replies, while webhooks bring them.
-        let options = SandboxOptions {
-            retry_spacing: SPACING,
-            more_campaigns: vec![LINE_REPLY.to_owned()],
-            ..SandboxOptions::default()
-        };
-        let mut bridge = Bridge::between(options, "catch_up_minutes = 5", "confirm_after_seconds = [1]", "info").await;
+        let options = SandboxOptions::default();
+        let mut bridge = Bridge::at_rest("catch_up_minutes = 5", "confirm_after_seconds = [1]", "info", SPACING).await;
         let other = Arc::new(Sandbox::start(other_brand(), Clock::system()).await.unwrap());
         bridge.host.configure(&brands_and_lines(&other));
         bridge.host.others.push(Arc::clone(&other));
         let count = (deaths * TEXTS_A_DEATH as u32 / TEXTS_A_CUSTOMER).max(9);
         let mut conversations = Vec::new();
-        // Each customer of the first brand on both of its lines, and one of the same id with the second brand.
+        // Each customer of the first brand by SMS and by WhatsApp, and one of the same id with the second brand.
         for n in 1..=count.div_ceil(3) {
             let user = format!("customer-{n}");
             let (here, there) = (profile(&bridge.sandbox, n), profile(&other, n));
-            let first = SandboxOptions::default().campaign_agent_reply;
-            for (key, braze_id, line, campaign) in [
-                (user.clone(), &here, None, Some(first)),
-                (format!("{user}@{LINE}"), &here, Some(LINE), Some(LINE_REPLY.to_owned())),
-                (format!("braze-b:{user}"), &there, None, None),
+            let (sms, chat) = (options.campaign_agent_reply.clone(), options.campaign_whatsapp_reply.clone());
+            for (key, braze_id, is_chat, campaign) in [
+                (user.clone(), &here, false, Some(sms)),
+                (format!("{user}@{}", options.whatsapp_group), &here, true, Some(chat)),
+                (format!("braze-b:{user}"), &there, false, None),
             ] {
                 let said = oracle::Conversation {
                     user: user.clone(),
@@ -169,7 +166,7 @@ impl Storm {
                     ..Default::default()
                 };
                 let is_of_other = *braze_id == there;
-                conversations.push(Conversation { number: conversations.len() + 1, is_of_other, line, said });
+                conversations.push(Conversation { number: conversations.len() + 1, is_of_other, is_chat, said });
             }
         }
         Self { seed, bridge, conversations, deaths: 0, begun: Instant::now() }
@@ -265,7 +262,7 @@ impl Conversation {
 
     async fn text(&mut self, sandbox: &Sandbox, words: &str) {
         let words = format!("{}{} {words}", self.tag(), self.said.key);
-        text_on(sandbox, self.line, &self.said.braze_id, &words).await;
+        text_on(sandbox, self.is_chat, &self.said.braze_id, &words).await;
         self.said.texts.push(Utterance { words, ticket: 0, owed: Owed::Once });
     }
 

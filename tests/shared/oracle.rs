@@ -253,10 +253,12 @@ impl Oracle {
                 closings += 1;
                 continue;
             }
-            let tagged = pieces(&text.body).first().map(|(tagged, _)| *tagged);
+            // On a chat channel a thin space keeps a mark from formatting the words behind it.
+            let body = text.body.replace('\u{200a}', "");
+            let tagged = pieces(&body).first().map(|(tagged, _)| *tagged);
             match (tagged, open) {
                 (Some(tagged), _) if self.said.get(&tagged) == Some(&(number, Way::ToPhone)) => {
-                    let shown = Shown { words: text.body.clone(), alone: true };
+                    let shown = Shown { words: body, alone: true };
                     self.seen.entry(tagged).or_default().push((place, shown));
                     open = Some(tagged);
                     if closings > conversation.closings_before(tagged) {
@@ -266,7 +268,7 @@ impl Oracle {
                 }
                 (None, Some(tagged)) => {
                     if let Some((_, shown)) = self.seen.get_mut(&tagged).and_then(|seen| seen.last_mut()) {
-                        shown.words = format!("{}\n{}", shown.words, text.body);
+                        shown.words = format!("{}\n{body}", shown.words);
                         shown.alone = false;
                     }
                 }
