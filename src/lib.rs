@@ -21,8 +21,8 @@
 //!
 //! # The modules, in reading order
 //!
-//! * [`domain`] — messages, conversations and deliveries, and every rule about them. It never does I/O and never reads
-//!   the clock. Every module may use it, and it uses none.
+//! * [`domain`] — messages, conversations and deliveries, and every rule about them. It never does I/O, never reads the
+//!   clock and names no vendor, only desks and carriers. Every module may use it, and it uses none.
 //! * [`intake`] — the values and readers that all webhooks share: the proof of a sender, forms, hand-typed JSON. A body is
 //!   never parsed before it is verified.
 //! * [`mapping`] — from events to request bodies, and from the codes of notes to words in a language. Liquid fills
@@ -31,8 +31,9 @@
 //! * [`store`] — the durable state: a change is on the disk once its call returns. It has four sides: [`store::Inbox`] for
 //!   webhooks, [`store::Queue`] for the worker, [`store::Archive`] to read and [`store::Control`] for operators. An index in
 //!   memory answers lists and searches, and is filled from the records when a store is opened. It never calls a vendor.
-//! * [`vendors`] — one folder a vendor: the source of its webhooks, the client for its API, the objects that it needs
-//!   and the differences from those that exist. No vendor names another, and none decides policy. [`vendors::http`] makes
+//! * [`vendors`] — one folder a vendor: the source of its webhooks, the client for its API, its limits, the words of its
+//!   errors and their remedies, the objects that it needs and the differences from those that exist. No vendor names
+//!   another, and none decides policy. [`vendors::http`] makes
 //!   all calls, also to the identity provider at which operators sign in. A vendor's answer is kept as evidence
 //!   ([`domain::answer`]) that no rule reads.
 //! * [`worker`] — claims, acts and records; catches up on missed webhooks; finds the delivery of each of a carrier's

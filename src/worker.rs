@@ -264,9 +264,9 @@ impl Worker {
     fn judge(&self, claim: &Claim, report: Report, now: Timestamp) -> Verdict {
         let Report { outcome, mut learnt } = report;
         let Some(head) = claim.work.first() else { return Verdict::default() };
-        let age = self.clock.age(window::tried_from(claim).max(claim.not_before));
+        let age = self.clock.age(claimed::tried_from(claim).max(claim.not_before));
         let transition = decide(&head.delivery, outcome, age, now, &self.options.retry, self.clock.draw());
-        learnt.changes.extend(window::taught(claim, &transition));
+        learnt.changes.extend(claimed::taught(claim, &transition));
         let besides = if let Transition::GiveUp { cause } = &transition {
             notes::undelivered(claim, &learnt, cause, now)
         } else if let Transition::SetAside { cause } = &transition {

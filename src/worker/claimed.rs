@@ -1,10 +1,31 @@
-//! The facts that a claim brings along: the customer's user, the recipient, the tickets, the deliveries to report. Pure.
+//! The facts that a claim brings along: the customer's user, the recipient, the tickets, the deliveries to report, and
+//! the time that it waited for the customer. Pure.
+
+use jiff::Timestamp;
 
 use crate::domain::arrival;
-use crate::domain::conversation::Conversation;
+use crate::domain::conversation::{Change, Conversation};
+use crate::domain::delivery::Transition;
 use crate::domain::event::{EventId, EventKind, TicketId, UserId};
+use crate::domain::kind::KindName;
+use crate::domain::window;
 use crate::store::{Claim, Work};
 use crate::vendors::braze::Recipient;
+
+/// Since when a delivery is tried: its acceptance, or for a text that waited for its customer's answer, that answer.
+pub(super) fn tried_from(claim: &Claim) -> Timestamp {
+    let Some(head) = claim.work.first() else { return Timestamp::MIN };
+    let answered_at = claim.conversation.as_ref().and_then(|known| known.window.heard_at);
+    let answered_at = answered_at.filter(|_| window::has_waited(&head.delivery));
+    head.delivery.accepted_at.max(answered_at.unwrap_or(Timestamp::MIN))
+}
+
+/// The change of the conversation that follows from this move of a template.
+pub(super) fn taught(claim: &Claim, transition: &Transition) -> Option<Change> {
+    let head = claim.work.first()?;
+    let stand = window::stand_after(transition).filter(|_| head.delivery.kind == KindName::Template);
+    stand.map(Change::AskStands)
+}
 
 /// The Zendesk user of the conversation's customer.
 pub(super) fn requester_of(claim: &Claim) -> Option<UserId> {

@@ -1,14 +1,11 @@
 //! For texts on a channel with a window: puts them off while it is shut, and sends the template that asks the customer to
 //! write again. [`crate::domain::window`] decides; nothing here reads a ticket's comments.
 
-use jiff::Timestamp;
-
 use crate::domain::account::End;
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Stand};
-use crate::domain::delivery::{Outcome, Transition};
+use crate::domain::delivery::Outcome;
 use crate::domain::event::{Event, EventKind, PhoneText, Template};
-use crate::domain::kind::KindName;
 use crate::domain::window::{self, Course};
 use crate::mapping::Name;
 use crate::store::Claim;
@@ -17,21 +14,6 @@ use crate::vendors::http::Failure;
 use super::claimed::recipient_of;
 use super::report::Learnt;
 use super::{Worker, context, notes};
-
-/// Since when a delivery is tried: its acceptance, or for a text that waited for its customer's answer, that answer.
-pub(super) fn tried_from(claim: &Claim) -> Timestamp {
-    let Some(head) = claim.work.first() else { return Timestamp::MIN };
-    let answered_at = claim.conversation.as_ref().and_then(|known| known.window.heard_at);
-    let answered_at = answered_at.filter(|_| window::has_waited(&head.delivery));
-    head.delivery.accepted_at.max(answered_at.unwrap_or(Timestamp::MIN))
-}
-
-/// The change of the conversation that follows from this move of a template.
-pub(super) fn taught(claim: &Claim, transition: &Transition) -> Option<Change> {
-    let head = claim.work.first()?;
-    let stand = window::stand_after(transition).filter(|_| head.delivery.kind == KindName::Template);
-    stand.map(Change::AskStands)
-}
 
 impl Worker {
     /// Checks that the text may go now; the outcome of one that waits or ends. A drop-in body names its own campaign, so its
