@@ -238,51 +238,6 @@ impl Field<Vec<VendorAccount>> for Accounts {
     }
 }
 
-/// The field of the first account of a vendor. It is beside the keys: [`Accounts`] has them.
-pub(super) struct First;
-
-impl Field<Zendesk> for First {
-    fn named(self, _name: &'static str, _doc: &'static str) -> Self {
-        self
-    }
-
-    fn keys(&self, _above: &str, _keys: &mut Vec<About>) {}
-
-    fn read(&self, at: &At, book: &mut Book<'_>) -> Option<Zendesk> {
-        Accounts.read(at, book)?.into_iter().find_map(|account| match account.keys {
-            VendorKeys::Zendesk(keys) => Some(keys),
-            VendorKeys::Braze(_) => None,
-        })
-    }
-
-    fn show(&self, _value: &Zendesk, _above: &str, _shown: &mut Vec<Shown>) {}
-
-    fn reload(&self, old: &Zendesk, new: &Zendesk, above: &str, _waiting: &mut Vec<String>) -> Zendesk {
-        old.reload(new, above, &mut Vec::new())
-    }
-}
-
-impl Field<Braze> for First {
-    fn named(self, _name: &'static str, _doc: &'static str) -> Self {
-        self
-    }
-
-    fn keys(&self, _above: &str, _keys: &mut Vec<About>) {}
-
-    fn read(&self, at: &At, book: &mut Book<'_>) -> Option<Braze> {
-        Accounts.read(at, book)?.into_iter().find_map(|account| match account.keys {
-            VendorKeys::Braze(keys) => Some(keys),
-            VendorKeys::Zendesk(_) => None,
-        })
-    }
-
-    fn show(&self, _value: &Braze, _above: &str, _shown: &mut Vec<Shown>) {}
-
-    fn reload(&self, old: &Braze, new: &Braze, above: &str, _waiting: &mut Vec<String>) -> Braze {
-        old.reload(new, above, &mut Vec::new())
-    }
-}
-
 /// Books each account that has a secret or a token of another one of its vendor.
 fn proofs_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
     for (index, (at, VendorAccount { keys, .. })) in accounts.iter().enumerate() {

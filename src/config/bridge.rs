@@ -9,7 +9,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::accounts::{Accounts, First, VendorAccount, VendorKeys};
+use super::accounts::{Accounts, VendorAccount, VendorKeys};
 use super::book::{At, Book};
 use super::braze::Braze;
 use super::fault::Flaw;
@@ -76,12 +76,6 @@ table! {
 
         /// The accounts at vendors. There is one or more of each vendor.
         accounts: Vec<VendorAccount> = Accounts,
-
-        /// The first Zendesk account, for parts that serve one.
-        zendesk: Zendesk = First,
-
-        /// The first Braze account, for parts that serve one.
-        braze: Braze = First,
 
         /// The lines that are described; [`Config::lines`] has all.
         described_lines: Vec<LineKeys> = Described,

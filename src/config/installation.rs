@@ -14,6 +14,7 @@ use super::bridge::Config;
 use super::fault::{Faults, Flaw};
 use super::key::Field;
 use super::keys::in_order;
+use super::lines::LineKeys;
 use super::sources::Sources;
 use super::zendesk::{Credentials, Zendesk};
 use crate::domain::account::AccountId;
@@ -55,6 +56,8 @@ pub struct BrazeInstallation {
     pub ticket_solved: Option<String>,
     /// As [`super::Braze::subscription_group`].
     pub subscription_group: Option<String>,
+    /// The described lines of the account, as far as they are good.
+    pub lines: Vec<LineKeys>,
     /// As [`super::Braze::webhook_tokens`].
     pub webhook_tokens: Vec<SecretString>,
     /// As [`super::Braze::currents_tokens`].
@@ -100,7 +103,9 @@ pub fn braze_installation(path: Option<&Path>, account: AccountId) -> Result<Bra
         };
         let ticket_solved = Campaigns::ticket_solved().read(&campaigns, book);
         let subscription_group = Braze::subscription_group().read(&at, book);
+        let lines = book.quietly(|book| Config::described_lines().read(&At::top(), book)).unwrap_or_default();
         Some(BrazeInstallation {
+            lines: lines.into_iter().filter(|line| line.carrier == account.name()).collect(),
             public_url: public_url?,
             agent_reply: agent_reply?,
             ticket_solved: ticket_solved?,

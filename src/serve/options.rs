@@ -27,7 +27,7 @@ pub(super) fn senders(config: &Config, lines: &Arc<Lines>) -> Senders {
     let carrier = |(account, keys): (AccountId, &config::Braze)| {
         let options = IntakeOptions {
             braze_tokens: keys.webhook_tokens.clone(),
-            user_field: config.zendesk.user_field.clone(),
+            user_field: user_field(config, lines, account),
             currents: currents_options(account, keys, lines),
             ..IntakeOptions::default()
         };
@@ -35,6 +35,13 @@ pub(super) fn senders(config: &Config, lines: &Arc<Lines>) -> Senders {
     };
     let accounts = config.zendesk_accounts().map(desk).chain(config.braze_accounts().map(carrier));
     Senders { accounts: accounts.collect(), lines: Arc::clone(lines) }
+}
+
+/// The user field of the desk that answers the carrier's default line: the recipe's campaigns name it.
+fn user_field(config: &Config, lines: &Lines, carrier: AccountId) -> String {
+    let desk = lines.default_of(carrier).map(|line| line.ends.desk);
+    let keys = config.zendesk_accounts().find(|(account, _)| Some(*account) == desk);
+    keys.map(|(_, keys)| keys.user_field.clone()).unwrap_or_default()
 }
 
 fn currents_options(carrier: AccountId, keys: &config::Braze, lines: &Lines) -> CurrentsOptions {

@@ -51,7 +51,11 @@ async fn the_sheet_for_braze_is_copied_from_and_remembers_what_is_done() {
         .await;
     browser.click("#pasted").await;
     browser.paste().await;
-    let body = tandem::vendors::braze::setup::body("SUPPORT+%26+more", "6c1d8a4e-0000-4000-8000-0000000000aa");
+    let body = tandem::vendors::braze::setup::body(
+        tandem::domain::line::Channel::Sms,
+        "SUPPORT+%26+more",
+        "6c1d8a4e-0000-4000-8000-0000000000aa",
+    );
     let pasted = format!("document.querySelector('#pasted').value === {}", json!(body));
     browser.until("what was copied is the whole body", &pasted).await;
 
@@ -73,7 +77,11 @@ async fn the_sheet_for_braze_is_whole_without_scripts() {
     let sheet = sheet();
     let browser = Browser::without_scripts().await;
     browser.goto(&sheet.url).await;
-    let body = tandem::vendors::braze::setup::body("opt_in", "6c1d8a4e-0000-4000-8000-0000000000aa");
+    let body = tandem::vendors::braze::setup::body(
+        tandem::domain::line::Channel::Sms,
+        "opt_in",
+        "6c1d8a4e-0000-4000-8000-0000000000aa",
+    );
     browser.click(".campaigns tbody tr:nth-child(2) summary").await;
     assert_eq!(browser.text(".campaigns tbody tr:nth-child(2) .value").await, body);
     assert_eq!(

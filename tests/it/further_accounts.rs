@@ -154,6 +154,43 @@ async fn the_sheet_of_a_further_workspace_names_its_own_keys_and_its_own_address
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sheet_of_a_line_has_its_channel_its_group_and_its_campaigns() {
+    let site = Site::start().await;
+    let whatsapp = "[[lines]]
+name = \"qc\"
+carrier = \"canada\"
+desk = \"support-eu\"
+channel = \"whatsapp\"
+address = \"whatsapp-group-1\"
+agent_reply = \"00000000-0000-4000-8000-0000000000f1\"
+[[lines]]
+name = \"sms-2\"
+carrier = \"canada\"
+desk = \"support-eu\"
+address = \"sms-group-2\"
+[[lines]]";
+    site.change("[[lines]]", whatsapp);
+    let said = site.says(&["setup", "canada", "--line", "qc"]).await;
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+    for words in [
+        "channel=whatsapp&category=CATEGORY&group=whatsapp-group-1&",
+        "WhatsApp campaign: request to write again",
+        "lines.qc.agent_reply = \"00000000-0000-4000-8000-0000000000f1\" is its id now",
+        "put its id into lines.qc.template",
+        "/webhooks/canada",
+    ] {
+        assert!(said.out.contains(words), "{words}: {}", said.out);
+    }
+    assert!(!said.out.contains(CANADA_REPLY) && !said.out.contains("opt_out"), "{}", said.out);
+    // A line that shares the account's campaign says where that one stands.
+    let said = site.says(&["setup", "canada", "--line", "sms-2"]).await;
+    let own = format!("accounts.canada.campaigns.agent_reply = \"{CANADA_REPLY}\" is its id now");
+    assert!(said.out.contains(&own) && said.out.contains("group=sms-group-2&"), "{}", said.out);
+    let said = site.says(&["setup", "braze", "--line", "qc"]).await;
+    assert!(said.code == 2 && said.err.contains("no line of braze is called qc; it has none"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_that_there_is_not_is_told_with_those_that_there_are() {
     let site = Site::start().await;
     let said = site.says(&["setup", "support-us"]).await;

@@ -432,7 +432,8 @@ async fn the_page_for_braze_holds_everything_and_no_secret_unless_asked() {
     assert!(!page.contains(&token) && page.contains("of braze.webhook_tokens"), "the token is named by its key");
     assert!(!page.contains("<b>ORDERS</b>"), "what is typed is no markup");
     assert!(!page.contains("src=") && !page.contains("href=\"http"), "it loads nothing");
-    let encoded = tandem::vendors::braze::setup::body("opt_out", "sub&group").replace('&', "&#38;");
+    let encoded = tandem::vendors::braze::setup::body(tandem::domain::line::Channel::Sms, "opt_out", "sub&group")
+        .replace('&', "&#38;");
     assert!(page.contains(&encoded), "{encoded} is not on the page");
     let again = site.says(&[&words[..], &[file.to_str().unwrap()]].concat()).await;
     assert!(again.code == 1 && again.err.contains("exists"), "{again:?}");
@@ -499,7 +500,7 @@ async fn setting_up_ends_with_what_the_bridge_needs_then() {
 async fn the_manual_says_what_setting_up_does() {
     let (zendesk, braze) = (shipped("docs/zendesk.md"), shipped("docs/braze.md"));
     assert!(
-        braze.contains(&tandem::vendors::braze::setup::body("other", "GROUP_ID")),
+        braze.contains(&tandem::vendors::braze::setup::body(tandem::domain::line::Channel::Sms, "other", "GROUP_ID")),
         "the body of Braze's webhook campaigns"
     );
     let drawn = |name: &str| shipped(&format!("docs/images/{name}.svg"));

@@ -15,8 +15,9 @@ use crate::cli::failure::Failure;
 use crate::cli::streams::print_json;
 use crate::cli::table::printable;
 use crate::cli::way::Where;
-use crate::config::{self, BrazeInstallation, Vendor};
+use crate::config::{self, BrazeInstallation, LineKeys, Vendor};
 use crate::domain::account::AccountId;
+use crate::domain::line::Channel;
 use crate::vendors::braze::setup::{Block, CATEGORY, Sheet, WebhookCampaign, Workspace, sheet};
 
 /// The arguments of `tandem setup braze`.
@@ -25,6 +26,9 @@ pub(in crate::cli) struct Braze {
     /// Id of the SMS subscription group whose texts are bridged. Without it, braze.subscription_group.
     #[arg(long, value_name = "ID")]
     group: Option<String>,
+    /// Print the sheet of this line of the account: its channel, its subscription group and its campaigns.
+    #[arg(long, value_name = "NAME", conflicts_with = "group")]
+    line: Option<String>,
     /// A custom keyword category of that group; once for each.
     #[arg(long, value_name = "NAME")]
     category: Vec<String>,
@@ -50,7 +54,7 @@ impl Braze {
     pub(super) fn run(self, account: AccountId, output: &mut impl Write) -> Result<(), Failure> {
         let config = config::braze_installation(self.bridge.file.config.as_deref(), account)?;
         let of_account = |words: &str| worded(words, Vendor::Braze, account);
-        let workspace = self.workspace(&config);
+        let workspace = self.workspace(&config, account)?;
         let sheet = sheet(&workspace);
         match &self.html {
             Some(file) if file == Path::new("-") => {
@@ -75,7 +79,7 @@ impl Braze {
         Ok(())
     }
 
-    fn workspace(&self, config: &BrazeInstallation) -> Workspace {
+    fn workspace(&self, config: &BrazeInstallation, account: AccountId) -> Result<Workspace, Failure> {
         let config = config.clone();
         let told = |name: &str, tokens: &[SecretString]| match (self.with_token, tokens.last()) {
             (true, Some(token)) => token.expose_secret().to_owned(),
@@ -84,16 +88,49 @@ impl Braze {
         let token = told("braze.webhook_tokens", &config.webhook_tokens);
         let currents = Some(&config.currents_tokens).filter(|tokens| !tokens.is_empty());
         let currents = currents.map(|tokens| told("braze.currents_tokens", tokens));
-        Workspace {
+        let workspace = Workspace {
             public_url: config.public_url,
             agent_reply: config.agent_reply,
             ticket_solved: config.ticket_solved,
+            template: None,
+            channel: Channel::Sms,
+            keys: "braze.campaigns".to_owned(),
             asks_for_state: config.subscription_group.is_some(),
             group: self.group.clone().or(config.subscription_group),
             categories: self.category.clone(),
             token,
             currents,
+        };
+        match &self.line {
+            None => Ok(workspace),
+            Some(name) => match config.lines.iter().find(|line| line.name == *name) {
+                Some(line) => Ok(of_line(workspace, line)),
+                None => {
+                    let known: Vec<&str> = config.lines.iter().map(|line| line.name.as_str()).collect();
+                    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                    Err(Failure::Usage(format!("no line of {account} is called {name}; it has {known}")))
+                }
+            },
         }
+    }
+}
+
+/// The sheet of a line. A line without a campaign of its own uses that of the account.
+fn of_line(workspace: Workspace, line: &LineKeys) -> Workspace {
+    let keys = match line.agent_reply {
+        None if line.channel != Channel::Whatsapp => workspace.keys,
+        Some(_) | None => format!("lines.{}", line.name),
+    };
+    let of_account =
+        |id: Option<String>| id.filter(|_| line.agent_reply.is_none() && line.channel != Channel::Whatsapp);
+    Workspace {
+        agent_reply: line.agent_reply.clone().or(of_account(workspace.agent_reply)),
+        ticket_solved: line.ticket_solved.clone().or(of_account(workspace.ticket_solved)),
+        template: line.template.clone(),
+        channel: line.channel,
+        keys,
+        group: line.address.clone().or(workspace.group),
+        ..workspace
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
+use crate::domain::line::Channel;
 use crate::intake::public_address;
 
 /// The body of a text campaign that prints the text it is given, and no other.
@@ -25,7 +26,7 @@ const GLOBAL_CATEGORIES: [(&str, &str); 4] =
 
 /// Braze's variables in the body, by the name that the bridge reads. Each value is encoded where it is filled in, so
 /// that a customer's text can never break or change the body.
-const FIELDS: [(&str, &str); 10] = [
+const FIELDS: [(&str, &str); 8] = [
     ("campaign", "{{campaign.${api_id}}}"),
     ("dispatch", "{{campaign.${dispatch_id}}}"),
     ("braze_id", "{{${braze_id}}}"),
@@ -34,9 +35,24 @@ const FIELDS: [(&str, &str); 10] = [
     ("email", "{{${email_address} | url_encode}}"),
     ("first_name", "{{${first_name} | url_encode}}"),
     ("last_name", "{{${last_name} | url_encode}}"),
-    ("text", "{{sms.${inbound_message_body} | url_encode}}"),
-    ("media", "{{sms.${inbound_media_urls} | url_encode}}"),
 ];
+
+/// Braze's variables of a text message, which is also the form of RCS.
+const FIELDS_OF_SMS: [(&str, &str); 2] =
+    [("text", "{{sms.${inbound_message_body} | url_encode}}"), ("media", "{{sms.${inbound_media_urls} | url_encode}}")];
+
+/// Braze's variables of a WhatsApp message.
+const FIELDS_OF_WHATSAPP: [(&str, &str); 6] = [
+    ("name", "{{whats_app.${inbound_profile_name} | url_encode}}"),
+    ("text", "{{whats_app.${inbound_message_body} | url_encode}}"),
+    ("media", "{{whats_app.${inbound_media_urls} | url_encode}}"),
+    ("flow", "{{whats_app.${inbound_flow_response} | url_encode}}"),
+    ("product", "{{whats_app.${inbound_product_id} | url_encode}}"),
+    ("catalog", "{{whats_app.${inbound_catalog_id} | url_encode}}"),
+];
+
+/// The keyword category of a message where the channel has none.
+const NO_CATEGORY: (&str, &str) = ("every message", "other");
 
 /// The known facts of the workspace.
 #[derive(Clone, Debug)]
@@ -47,7 +63,13 @@ pub struct Workspace {
     pub agent_reply: Option<String>,
     /// The id of the campaign for the closing text, if there is one.
     pub ticket_solved: Option<String>,
-    /// The SMS subscription group's id, if it is known.
+    /// The id of the campaign with the WhatsApp template, if there is one.
+    pub template: Option<String>,
+    /// The kind of the messages that the sheet is for.
+    pub channel: Channel,
+    /// The table of the campaigns' keys, such as `braze.campaigns` or `lines.uk`.
+    pub keys: String,
+    /// The subscription group's id, if it is known.
     pub group: Option<String>,
     /// Whether the bridge asks Braze for the customer's state before each text.
     pub asks_for_state: bool,
@@ -98,30 +120,37 @@ pub const CATEGORY: &str = "CATEGORY";
 /// The sheet of a workspace.
 #[must_use]
 pub fn sheet(workspace: &Workspace) -> Sheet {
-    let solved = ("closing text (optional)", "braze.campaigns.ticket_solved", workspace.ticket_solved.as_deref());
-    let blocks = vec![
-        key(workspace),
-        text_campaign(workspace, "agent replies", "braze.campaigns.agent_reply", workspace.agent_reply.as_deref()),
-        text_campaign(workspace, solved.0, solved.1, solved.2),
-        common(workspace),
-    ];
+    let reply = text_campaign(workspace, "agent replies", "agent_reply", workspace.agent_reply.as_deref());
+    let solved =
+        text_campaign(workspace, "closing text (optional)", "ticket_solved", workspace.ticket_solved.as_deref());
+    let template = (workspace.channel == Channel::Whatsapp).then(|| template_campaign(workspace));
+    let blocks = [key(workspace), reply, solved].into_iter().chain(template).chain([common(workspace)]).collect();
     let group = group(workspace);
     let campaign = |shown: &str, category: &str| WebhookCampaign {
         name: format!("tandem: {shown}"),
         category: shown.to_owned(),
         word: encoded(category),
-        body: body(&encoded(category), group),
+        body: body(workspace.channel, &encoded(category), group),
     };
-    let global = GLOBAL_CATEGORIES.iter().map(|(shown, category)| campaign(shown, category));
+    let global = match workspace.channel {
+        Channel::Sms | Channel::Rcs => &GLOBAL_CATEGORIES[..],
+        Channel::Whatsapp => &[NO_CATEGORY],
+    };
+    let global = global.iter().map(|(shown, category)| campaign(shown, category));
     let custom = workspace.categories.iter().map(|name| campaign(name, name));
     Sheet { blocks, webhook_campaigns: global.chain(custom).collect(), currents: currents(workspace) }
 }
 
 /// The body of a webhook campaign, in one line: form-encoded. The word for the category is encoded already.
 #[must_use]
-pub fn body(word: &str, group: &str) -> String {
-    let constants = [("channel", "sms".to_owned()), ("category", word.to_owned()), ("group", encoded(group))];
-    let fields = FIELDS.iter().map(|(name, liquid)| format!("{name}={liquid}"));
+pub fn body(channel: Channel, word: &str, group: &str) -> String {
+    // Inbound RCS comes through the trigger of SMS, and says so.
+    let (channel, of_channel) = match channel {
+        Channel::Sms | Channel::Rcs => (Channel::Sms, &FIELDS_OF_SMS[..]),
+        Channel::Whatsapp => (Channel::Whatsapp, &FIELDS_OF_WHATSAPP[..]),
+    };
+    let constants = [("channel", channel.word().to_owned()), ("category", word.to_owned()), ("group", encoded(group))];
+    let fields = FIELDS.iter().chain(of_channel).map(|(name, liquid)| format!("{name}={liquid}"));
     constants.into_iter().map(|(name, value)| format!("{name}={value}")).chain(fields).collect::<Vec<_>>().join("&")
 }
 
@@ -151,18 +180,45 @@ fn key(workspace: &Workspace) -> Block {
 
 fn text_campaign(workspace: &Workspace, name: &str, key: &str, id: Option<&str>) -> Block {
     let tag = if workspace.currents.is_some() { TAG_LINE } else { "" };
-    let id = match id {
-        Some(id) => format!("{key} = {id:?} is its id now; the campaign's own id must be the same"),
-        None => format!("put its id into {key}; without it nothing of the kind is sent"),
-    };
+    let kind = kind(workspace.channel);
+    let mut list = vec![("Campaign", kind.to_owned())];
+    if workspace.channel == Channel::Whatsapp {
+        list.push(("Message type", "response message".to_owned()));
+    }
+    list.push(("Message", format!("{tag}{TEXT_TEMPLATE}")));
+    list.push(("Delivery", "API-triggered".to_owned()));
+    list.extend(settings());
+    list.push(("Then", place_of_id(workspace, key, id)));
+    Block { title: format!("{kind} campaign: {name}"), fields: fields(list) }
+}
+
+/// The campaign that asks a customer to write again, when WhatsApp takes no free text any more.
+fn template_campaign(workspace: &Workspace) -> Block {
     let mut list = vec![
-        ("Campaign", "SMS".to_owned()),
-        ("Message", format!("{tag}{TEXT_TEMPLATE}")),
+        ("Campaign", kind(workspace.channel).to_owned()),
+        ("Message type", "template message: one that Meta has approved, which asks the customer to answer".to_owned()),
         ("Delivery", "API-triggered".to_owned()),
     ];
     list.extend(settings());
-    list.push(("Then", id));
-    Block { title: format!("SMS campaign: {name}"), fields: fields(list) }
+    list.push(("Then", place_of_id(workspace, "template", workspace.template.as_deref())));
+    Block { title: "WhatsApp campaign: request to write again".to_owned(), fields: fields(list) }
+}
+
+/// Braze's name for the kind of a campaign.
+const fn kind(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Sms | Channel::Rcs => "SMS",
+        Channel::Whatsapp => "WhatsApp",
+    }
+}
+
+/// Where the id of a campaign goes.
+fn place_of_id(workspace: &Workspace, key: &str, id: Option<&str>) -> String {
+    let key = format!("{}.{key}", workspace.keys);
+    match id {
+        Some(id) => format!("{key} = {id:?} is its id now; the campaign's own id must be the same"),
+        None => format!("put its id into {key}; without it nothing of the kind is sent"),
+    }
 }
 
 fn currents(workspace: &Workspace) -> Block {
@@ -182,20 +238,29 @@ fn currents(workspace: &Workspace) -> Block {
 
 fn common(workspace: &Workspace) -> Block {
     let group = group(workspace);
-    let trigger = format!(
-        "action-based: sends inbound SMS to subscription group {group}, in the campaign's own keyword category"
-    );
+    let trigger = match workspace.channel {
+        Channel::Sms | Channel::Rcs => format!(
+            "action-based: sends inbound SMS to subscription group {group}, in the campaign's own keyword category"
+        ),
+        Channel::Whatsapp => {
+            format!("action-based: sends a WhatsApp inbound message to subscription group {group}, with any body")
+        }
+    };
     let mut list = vec![
         ("Campaign", "Webhook".to_owned()),
         ("URL", public_address(&workspace.public_url, "/webhooks/braze")),
         ("Method", "POST".to_owned()),
         ("Header", format!("Authorization: Bearer {}", workspace.token)),
         ("Header", "Content-Type: application/x-www-form-urlencoded".to_owned()),
-        ("Raw text", body(CATEGORY, group)),
+        ("Raw text", body(workspace.channel, CATEGORY, group)),
         ("Delivery", trigger),
     ];
     list.extend(settings());
-    Block { title: "Webhook campaigns, one for each keyword category: common to all".to_owned(), fields: fields(list) }
+    let title = match workspace.channel {
+        Channel::Sms | Channel::Rcs => "Webhook campaigns, one for each keyword category: common to all",
+        Channel::Whatsapp => "Webhook campaign: one for the whole group",
+    };
+    Block { title: title.to_owned(), fields: fields(list) }
 }
 
 /// The settings that a conversation needs of every campaign. Braze's defaults are the other way round, and a text
@@ -222,6 +287,9 @@ mod tests {
             public_url: Url::parse("https://bridge.example/in/").unwrap(),
             agent_reply: Some("reply-id".into()),
             ticket_solved: None,
+            template: None,
+            channel: Channel::Sms,
+            keys: "braze.campaigns".into(),
             group: Some("group id&1".into()),
             asks_for_state: false,
             categories: vec!["Support & more".into()],
@@ -264,6 +332,36 @@ mod tests {
             let is_id = ["campaign=", "dispatch=", "braze_id="].iter().any(|name| field.starts_with(name));
             assert!(is_id || field.ends_with(" | url_encode}}"), "{field}");
         }
+    }
+
+    #[test]
+    fn a_whatsapp_line_has_one_webhook_campaign_and_a_template() {
+        let whatsapp = Workspace { channel: Channel::Whatsapp, keys: "lines.uk".into(), ..workspace() };
+        let sheet = sheet(&Workspace { categories: Vec::new(), ..whatsapp });
+        let [campaign] = sheet.webhook_campaigns.as_slice() else { panic!("{sheet:?}") };
+        assert!(
+            campaign.body.starts_with("channel=whatsapp&category=other&group=group+id%261&campaign={{"),
+            "{sheet:?}"
+        );
+        for field in ["name", "text", "media", "flow", "product", "catalog"] {
+            assert!(
+                campaign.body.contains(&format!("&{field}={{{{whats_app.${{inbound_")),
+                "{field}: {}",
+                campaign.body
+            );
+        }
+        assert!(!campaign.body.contains("sms."), "{}", campaign.body);
+        let titles: Vec<_> = sheet.blocks.iter().map(|block| block.title.as_str()).collect();
+        let expected = [
+            "REST API key",
+            "WhatsApp campaign: agent replies",
+            "WhatsApp campaign: closing text (optional)",
+            "WhatsApp campaign: request to write again",
+            "Webhook campaign: one for the whole group",
+        ];
+        assert_eq!(titles, expected);
+        let all = format!("{sheet:?}");
+        assert!(all.contains("put its id into lines.uk.template") && all.contains("response message"), "{all}");
     }
 
     #[test]
