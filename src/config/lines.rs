@@ -280,6 +280,11 @@ fn fits_its_channel(at: &At, book: &mut Book<'_>) {
             book.warn(at, key, format!("has no effect on {channel}, where free text may always go"));
         }
     }
+    if channel == Channel::Whatsapp && !book.is_given(at, "template") {
+        let problem = "is missing, so that a reply which comes later than window_minutes after the customer's last message is \
+                       given up";
+        book.warn(at, "template", problem);
+    }
     if channel == Channel::Whatsapp && !book.is_given(at, "agent_reply") {
         let remedy = "Set it to the id of an API-triggered WhatsApp campaign with a response message";
         book.fault::<()>(at, "agent_reply", Flaw::new("is missing, and WhatsApp needs one of its own", remedy));

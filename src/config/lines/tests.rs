@@ -296,6 +296,18 @@ fn a_window_off_whatsapp_is_warned_about() {
 }
 
 #[test]
+fn a_whatsapp_line_without_a_template_is_warned_about() {
+    let file = format!(
+        "{ONE_OF_EACH}[[lines]]\nname = \"uk\"\ncarrier = \"braze\"\nchannel = \"whatsapp\"\naddress = \"g1\"\n\
+         agent_reply = \"00000000-0000-4000-8000-000000000003\"\n"
+    );
+    let told: Vec<String> = read(&file).unwrap().1.iter().map(ToString::to_string).collect();
+    let expected = "lines.uk.template is missing, so that a reply which comes later than window_minutes after the customer's \
+                    last message is given up.";
+    assert_eq!(told, [expected]);
+}
+
+#[test]
 fn lines_wait_for_a_restart_and_are_named_with_their_keys() {
     let uk = "[[lines]]\nname = \"uk\"\ncarrier = \"braze\"\naddress = \"g1\"\n";
     let ie = "[[lines]]\nname = \"ie\"\ncarrier = \"braze\"\naddress = \"g2\"\n";
