@@ -115,6 +115,16 @@ pub fn external_id_in(key: &ConversationKey, carrier: AccountId) -> Identity {
     external_id(carrier, value.to_owned())
 }
 
+/// Whether a ticket stays that of this conversation although another one of the same customer goes to it, after a merge.
+/// One conversation alone forwards the replies on a ticket, or each would go out twice.
+#[must_use]
+pub fn keeps(holder: &Conversation, ticket: TicketId, from: &Conversation) -> bool {
+    let is_on_it = holder.ticket.as_ref().is_some_and(|current| current.id == ticket);
+    let names = |known: &Conversation| identities_of(&known.customer, known.ends.carrier);
+    let theirs = names(from);
+    is_on_it && holder.key != from.key && names(holder).iter().any(|name| theirs.contains(name))
+}
+
 /// The known names, tickets and conversations.
 pub trait Directory {
     /// The reason of a failed lookup.

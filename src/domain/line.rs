@@ -229,6 +229,12 @@ impl Lines {
         self.lines.iter().filter(move |line| line.ends.carrier == carrier)
     }
 
+    /// The first line whose tickets have this brand of a desk.
+    #[must_use]
+    pub fn of_brand(&self, desk: AccountId, brand: Option<u64>) -> Option<&Line> {
+        self.lines.iter().find(|line| line.ends.desk == desk && brand.is_some() && line.tickets.brand_id == brand)
+    }
+
     /// The accounts of an event that came from a desk and tells neither a conversation nor a line: those of the desk's
     /// first default line, or else of its first line.
     #[must_use]

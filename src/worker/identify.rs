@@ -88,7 +88,13 @@ impl Worker {
                 let behind = || customer_behind(ticket, &self.options.user_field);
                 let Some((whose, customer)) = named.or_else(behind).map(from_desk) else { return Ok(false) };
                 let (carrier, line) = origin_of(ticket, &customer);
-                let carrier = carrier.or(whose).unwrap_or(self.ends.carrier);
+                // A ticket that an agent has opened names no line, but its brand may have one.
+                let of_brand = self.lines.of_brand(self.ends.desk, ticket.brand_id);
+                let of_brand = of_brand.filter(|_| ticket.external_id.is_none());
+                let carrier = carrier.or(whose).or(of_brand.map(|line| line.ends.carrier));
+                let carrier = carrier.unwrap_or(self.ends.carrier);
+                let of_brand = of_brand.filter(|line| line.ends.carrier == carrier);
+                let line = line.or(of_brand.and_then(|line| line.address.as_deref()));
                 let place = self.lines.place(carrier, line, Channel::default());
                 let place = place.unwrap_or(Place { ends: Ends { carrier, ..self.ends }, line: OnLine::Alone });
                 // The ticket stands at this desk, also where its line goes to another by now.
@@ -190,6 +196,7 @@ mod tests {
                 requester_id: UserId(2),
                 tags: Vec::new(),
                 updated_at: now,
+                brand_id: None,
                 comment_count: None,
                 requester: Some(UserView {
                     id: UserId(2),

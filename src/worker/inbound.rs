@@ -140,7 +140,9 @@ impl Worker {
                     inbound.claim.conversation.as_ref().is_none_or(|known| known.forwarded_on(heir).is_none())
                 };
                 for (heir, ticket) in theirs.into_iter().filter(|(heir, _)| is_new(heir.id)) {
-                    self.take_over(heir, ticket.requester_id, ticket.updated_at, learnt);
+                    if !self.is_kept(inbound.claim, heir.id).await? {
+                        self.take_over(heir, ticket.requester_id, ticket.updated_at, learnt);
+                    }
                 }
             }
             Step::FindRequester(by) => {

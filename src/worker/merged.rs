@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::domain::account::End;
+use crate::domain::address;
 use crate::domain::conversation::{Change, TicketStatus};
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{AgentReply, CommentId, Event, EventKind, Sighting, TicketId, UserId};
+use crate::domain::event::{AgentReply, CommentId, Event, EventKind, Sighting, TicketId, TicketRef, UserId};
 use crate::store::{Claim, StoreError};
 use crate::vendors::http::Failure;
 use crate::vendors::zendesk::TicketView;
@@ -45,6 +46,15 @@ impl Worker {
         Ok(false)
     }
 
+    /// Whether a ticket stays that of another conversation of the same customer, which forwards its replies.
+    pub(super) async fn is_kept(&self, claim: &Claim, ticket: TicketId) -> Result<bool, Outcome> {
+        let Some(conversation) = &claim.conversation else { return Ok(false) };
+        let ticket_ref = TicketRef { account: self.ends.desk, id: ticket };
+        let known = self.store.conversations_on(&[ticket_ref]).await;
+        let known = known.map_err(|error| Outcome::Retry { cause: error.to_string(), after: None })?;
+        Ok(known.iter().any(|(_, known)| address::keeps(known, ticket, conversation)))
+    }
+
     /// Gives the ticket the tag of text conversations, where it lacks it.
     async fn tag(&self, view: &TicketView) -> Result<(), Outcome> {
         let Some(tagging) = tagging_of(view) else { return Ok(()) };
@@ -72,7 +82,9 @@ impl Worker {
             if conversation.requester_id != Some(view.requester_id) {
                 break;
             }
-            self.take_over(&heir, view.requester_id, view.updated_at, learnt);
+            if !self.is_kept(claim, heir.id).await? {
+                self.take_over(&heir, view.requester_id, view.updated_at, learnt);
+            }
             // A solved or closed heir is not taken up: the customer's next text looks further.
             if view.status.is_unsolved() {
                 learnt.changes.push(Change::TakenUp(taken(&view, None, asked_at)));

@@ -315,6 +315,7 @@ mod tests {
             requester_id: CUSTOMER,
             tags: vec![tag.into()],
             updated_at,
+            brand_id: None,
             comment_count: None,
             requester: None,
         };

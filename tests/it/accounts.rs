@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tandem::sandbox::braze::{PhoneText, Profile};
-use tandem::sandbox::zendesk::{Placement, Ticket};
+use tandem::sandbox::zendesk::{NewTicket, Placement, Ticket};
 use tandem::sandbox::{Sandbox, SandboxOptions};
 
 use crate::support::{TestBridge, answer};
@@ -427,21 +427,26 @@ async fn a_ticket_that_moves_to_another_brand_group_or_form_keeps_its_line() {
 }
 
 #[tokio::test]
-async fn a_ticket_merged_into_the_same_customers_ticket_on_another_line_answers_where_they_wrote_last() {
+async fn a_ticket_merged_into_the_same_customers_ticket_on_another_line_is_answered_on_that_line_once() {
     let bridge = two_brands().await;
     let (ada, default, uk) = on_both_lines(&bridge).await;
     bridge.sandbox.zendesk.merge(default, uk);
     bridge.settled().await;
+    bridge.sandbox.zendesk.agent_reply(uk, "<p>After the merge</p>");
+    bridge.settled().await;
     bridge.sandbox.phone.text(&ada, "On the first line").unwrap();
     bridge.settled().await;
     assert_eq!(bridge.comments(uk).last().unwrap(), "On the first line", "the text follows the merge");
-    bridge.sandbox.zendesk.agent_reply(uk, "<p>To the first line</p>");
+    bridge.sandbox.zendesk.agent_reply(uk, "<p>To both lines</p>");
     bridge.settled().await;
     bridge.sandbox.phone.text_to(UK, &ada, "On the brand's line").unwrap();
     bridge.settled().await;
     bridge.sandbox.zendesk.agent_reply(uk, "<p>To the brand's line</p>");
     bridge.settled().await;
-    let expected = [("default", "To the first line"), ("uk", "To the brand's line")];
+    bridge.sandbox.phone.text(&ada, "And on the first line again").unwrap();
+    bridge.settled().await;
+    assert_eq!(bridge.comments(uk).last().unwrap(), "And on the first line again");
+    let expected = [("uk", "After the merge"), ("uk", "To both lines"), ("uk", "To the brand's line")];
     assert_eq!(by_campaign(&bridge), pairs(&expected));
     bridge.finish(0).await;
 }
@@ -465,6 +470,24 @@ async fn a_ticket_given_to_another_customer_sends_nothing_over_either_line() {
     bridge.sandbox.zendesk.agent_reply(default, "<p>For Ada</p>");
     bridge.settled().await;
     assert_eq!(to_ada(&bridge), ["For Ada"]);
+    bridge.finish(0).await;
+}
+
+#[tokio::test]
+async fn an_agent_who_starts_a_conversation_in_a_brand_reaches_the_customer_over_the_brands_line() {
+    let bridge = two_brands().await;
+    let (_, default, _) = on_both_lines(&bridge).await;
+    let requester_id = bridge.sandbox.zendesk.ticket(default).unwrap().requester_id;
+    for (brand_id, words) in [(Some(71), "From the brand"), (Some(9), "From no line's brand"), (None, "From no brand")]
+    {
+        let new = NewTicket { requester_id, tags: vec!["sms".into()], ..NewTicket::default() };
+        let number = bridge.sandbox.zendesk.add_ticket(new);
+        bridge.sandbox.zendesk.move_to(number, Placement { brand_id, ..Placement::default() });
+        bridge.sandbox.zendesk.agent_reply(number, &format!("<p>{words}</p>"));
+        bridge.settled().await;
+    }
+    let expected = [("uk", "From the brand"), ("default", "From no line's brand"), ("default", "From no brand")];
+    assert_eq!(by_campaign(&bridge), pairs(&expected));
     bridge.finish(0).await;
 }
 

@@ -25,6 +25,8 @@ pub struct TicketView {
     pub requester_id: UserId,
     /// Its tags.
     pub tags: Vec<String>,
+    /// Its brand.
+    pub brand_id: Option<u64>,
     /// When it last changed.
     pub updated_at: Timestamp,
     /// The number of its comments, where the answer has it: [`super::Zendesk::tickets`] and [`super::Zendesk::ticket`].
@@ -195,6 +197,7 @@ pub(super) struct TicketJson {
     external_id: Option<String>,
     requester_id: u64,
     tags: Option<Vec<String>>,
+    brand_id: Option<Value>,
     updated_at: Timestamp,
     comment_count: Option<Value>,
 }
@@ -212,6 +215,7 @@ impl TicketJson {
             external_id: filled(self.external_id),
             requester_id: UserId(self.requester_id),
             tags: self.tags.unwrap_or_default(),
+            brand_id: self.brand_id.and_then(|brand| brand.as_u64()),
             updated_at: self.updated_at,
             comment_count: self.comment_count.and_then(|count| u32::try_from(count.as_u64()?).ok()),
             requester: None,

@@ -134,6 +134,7 @@ mod tests {
             requester_id: UserId(1),
             tags: Vec::new(),
             updated_at: at(updated_at),
+            brand_id: None,
             comment_count,
             requester: None,
         }

@@ -111,7 +111,8 @@ impl Worker {
         if !self.pace(true, stop).await {
             return false;
         }
-        let Some(named) = self.known(listed.iter().map(|ring| ring.ticket_id)).await else { return false };
+        // A ticket may have become that of another conversation, which then follows its comments.
+        let Some(named) = self.known(ids.iter().copied()).await else { return false };
         let now = self.clock.now();
         let found = match self.zendesk.tickets(&ids).await {
             Ok(found) => found,
@@ -125,7 +126,7 @@ impl Worker {
         let mut rings: Vec<Ring> = listed.iter().filter(|ring| !is_shown(ring)).cloned().collect();
         let mut unnamed = 0_usize;
         for ticket in &found.tickets {
-            let is_listed = named.contains_key(&ticket.id);
+            let is_listed = listed.iter().any(|ring| ring.ticket_id == ticket.id);
             let Some(known) = named.get(&ticket.id).or_else(|| walked.get(&ticket.id)) else { continue };
             let seen = compare::sighting(ticket, now, found.answered_at);
             let changes = match compare::shown(known, ticket, is_listed) {

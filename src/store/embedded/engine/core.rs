@@ -345,7 +345,9 @@ impl Core {
             {
                 // Older tickets stay in the index: a late reply on a solved one still finds its customer.
                 let ticket = TicketRef { account: after.ends.desk, id: *id };
-                self.journal.put(layout::ticket(ticket), key.0.as_bytes().into());
+                if !self.stays(ticket, &after)? {
+                    self.journal.put(layout::ticket(ticket), key.0.as_bytes().into());
+                }
             }
             if let Change::Customer(customer) = &change {
                 self.learn_names(key, &address::identities_of(customer, after.ends.carrier))?;
@@ -365,6 +367,12 @@ impl Core {
             self.follow(Effect::Knows(before.as_ref().map(Person::of), Some(Person::of(&after))));
         }
         self.journal.replace(layout::conversation(key), layout::encode("conversation", &after)?)
+    }
+
+    /// Whether a ticket goes on leading to the conversation that it leads to now, although this one goes to it.
+    fn stays(&self, ticket: TicketRef, from: &Conversation) -> Result<bool, StoreError> {
+        let Some(key) = self.by_ticket(ticket)?.filter(|key| *key != from.key) else { return Ok(false) };
+        Ok(self.conversation(&key)?.is_some_and(|known| address::keeps(&known, ticket.id, from)))
     }
 
     /// A name leads to the customer's first conversation, also when it is learnt on another of the customer's lines.
