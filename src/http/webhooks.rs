@@ -110,7 +110,7 @@ fn take(
 
 async fn take_in(handler: &HandlerState, account: AccountId, endpoint: Endpoint, request: &mut Request) -> Response {
     let door = endpoint.door();
-    let name = door.name();
+    let name = endpoint.name(account);
     let span = debug_span!("webhook", endpoint = name, outcome = Empty, event_id = Empty);
     // One deadline for the body and the store together, because the sender waits for both.
     let mut arrived = None;
@@ -121,7 +121,7 @@ async fn take_in(handler: &HandlerState, account: AccountId, endpoint: Endpoint,
         Err(_) if arrived.is_some() => Obstacle::new("store_slow", "the store did not answer in time").into(),
         Err(_) => Answer::Cut,
     };
-    answer.count(door, arrived, handler);
+    answer.count(door, name, arrived, handler);
     answer.log(name);
     answer.trace(&span);
     failpoint::reach("http.answering");

@@ -85,6 +85,15 @@ impl Endpoint {
         Ends::FIRST.at(if self.is_zendesk() { End::Desk } else { End::Carrier })
     }
 
+    /// Its name in logs and metrics: the account's own where the path names the account.
+    #[must_use]
+    pub fn name(&self, account: AccountId) -> &'static str {
+        match self {
+            Self::Zendesk | Self::Braze => account.name(),
+            Self::RecipeSend | Self::RecipeNewTicket | Self::RecipeAppend { .. } => self.door().name(),
+        }
+    }
+
     /// The endpoint without the data in its path.
     #[must_use]
     pub fn door(&self) -> Door {

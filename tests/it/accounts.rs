@@ -192,6 +192,14 @@ async fn a_webhook_is_verified_by_its_own_accounts_secrets_alone() {
         let other_method = answer(two.bridge.http.get(format!("{}{path}", two.bridge.public))).await;
         assert_eq!(other_method, unknown, "{path}");
     }
+    let metrics = two.bridge.http.get(format!("{}/metrics", two.bridge.operator)).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    for (endpoint, cause) in
+        [("support-eu", "wrong_signature"), ("braze-eu", "wrong_token"), ("braze-eu", "missing_token")]
+    {
+        let line = format!("tandem_refused_total{{endpoint=\"{endpoint}\",cause=\"{cause}\"}} 1\n");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
     two.settled().await;
     assert_eq!(keys(&two.bridge).await, ["eve"]);
     two.bridge.finish(0).await;

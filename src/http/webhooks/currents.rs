@@ -64,12 +64,12 @@ async fn take_in(handler: &HandlerState, account: AccountId, request: &mut Reque
         }
         Err(Answer::Quarantined(id)) => {
             let answer = Answer::Quarantined(id);
-            answer.count(door, None, handler);
+            answer.count(door, door.name(), None, handler);
             answer.log(door.name());
             json_answer(StatusCode::OK, &Told::accepted(0))
         }
         Err(answer) => {
-            answer.count(door, None, handler);
+            answer.count(door, door.name(), None, handler);
             answer.log(door.name());
             answer.into_response(handler)
         }

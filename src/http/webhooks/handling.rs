@@ -161,10 +161,11 @@ impl Answer {
         }
     }
 
-    /// Counts it, in the metrics and in the account of webhooks.
-    pub(super) fn count(&self, door: Door, arrived: Option<Arrived>, handler: &HandlerState) {
+    /// Counts it: in the metrics under the endpoint's name, and in the account of webhooks, where all accounts at one end
+    /// share a door.
+    pub(super) fn count(&self, door: Door, endpoint: &'static str, arrived: Option<Arrived>, handler: &HandlerState) {
         let at = arrived.map_or_else(|| handler.state.clock.now(), |arrived| arrived.at);
-        let (metrics, endpoint) = (&handler.state.metrics, door.name());
+        let metrics = &handler.state.metrics;
         let (outcome, reason) = match self {
             Self::Accepted(_) => {
                 metrics.accepted(endpoint);
