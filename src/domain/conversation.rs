@@ -260,11 +260,7 @@ impl Conversation {
                     ticket.closing_told = true;
                 }
             }
-            Change::TicketGone(id) => {
-                if self.ticket.as_ref().is_some_and(|ticket| ticket.id == id) {
-                    self.ticket = None;
-                }
-            }
+            Change::TicketGone(id) => self.ticket = self.ticket.take().filter(|ticket| ticket.id != id),
             Change::Status(id, status) => {
                 if self.ticket.as_ref().is_some_and(|ticket| ticket.id == id) {
                     self.apply(Change::Ticket(id, status, now), now);

@@ -105,10 +105,10 @@ impl Template {
     /// The text that the customer reads; `None` when the property is missing or blank, and then no text goes out.
     pub(super) fn render(self, properties: &Value) -> Option<String> {
         let property = |name: &str| {
-            let printed = match &properties[name] {
-                Value::Number(number) => number.to_string(),
-                other => other.as_str().unwrap_or_default().to_owned(),
-            };
+            let value = &properties[name];
+            let printed =
+                value.as_str().map_or_else(|| value.as_number().map(ToString::to_string), |text| Some(text.to_owned()));
+            let printed = printed.unwrap_or_default();
             Some(printed).filter(|text| !text.trim().is_empty())
         };
         match self {
