@@ -41,7 +41,7 @@ pub struct Text {
     pub ticket: Option<TicketId>,
 }
 
-/// What becomes of a text.
+/// The course of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Course {
     /// It goes.
@@ -56,7 +56,7 @@ pub enum Course {
     End(&'static str),
 }
 
-/// The course of a text on this line.
+/// Decides the course of a text on this line.
 #[must_use]
 pub fn course(line: &Line, window: &Window, text: Text, now: Timestamp) -> Course {
     if window.is_open(line, now) {

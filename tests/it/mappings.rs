@@ -8,8 +8,16 @@ use serde_json::{Value, json};
 
 use crate::process::{Said, run, run_with, shipped, tandem};
 
-const NAMES: [&str; 7] =
-    ["open_ticket", "append_comment", "follow_up", "agent_reply", "ticket_solved", "failure_note", "keyword_note"];
+const NAMES: [&str; 8] = [
+    "open_ticket",
+    "append_comment",
+    "follow_up",
+    "agent_reply",
+    "ticket_solved",
+    "template",
+    "failure_note",
+    "keyword_note",
+];
 
 /// A command in this directory, whose `tandem.toml` it reads where there is one.
 fn within(directory: &Path, arguments: &[&str]) -> Command {
@@ -269,7 +277,7 @@ async fn render_shows_what_the_words_of_notes_say_of_every_code() {
     assert_eq!(render(&["notes.de"]).await.out, own.out, "by its name as well");
     let french = render(&["notes.fr", "--json"]).await.json();
     let sizes = ["says", "why", "advice"].map(|table| french[table].as_object().unwrap().len());
-    assert_eq!(sizes, [26, 9, 10], "{french}");
+    assert_eq!(sizes, [33, 10, 11], "{french}");
     assert!(french["says"]["opted_out"].as_str().unwrap().contains("STOP"), "{french}");
     let unknown = render(&["notes.it"]).await;
     assert!(

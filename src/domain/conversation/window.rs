@@ -1,5 +1,5 @@
 //! The window of a conversation: when its customer last wrote, and the request to write again since then. It never decides
-//! what becomes of a text; [`crate::domain::window`] does.
+//! the course of a text; [`crate::domain::window`] does.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub struct Window {
 pub struct Asked {
     /// When it was last decided or changed.
     pub at: Timestamp,
-    /// What is known of it.
+    /// Its stand.
     pub stand: Stand,
     /// The ticket that was solved since, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
