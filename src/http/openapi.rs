@@ -16,6 +16,7 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
+use self::bodies::{braze_body, object, zendesk_body};
 use self::parameters::{
     ANYTHING, DELIVERY_OR_NONE, account, after, by, conversation, destination, few, flag, id, key, limit, newest,
     parameter, phone, state, sweep, text, ticket, time, words,
@@ -27,6 +28,7 @@ use super::answers::{
 };
 use crate::domain::delivery::State;
 
+mod bodies;
 mod parameters;
 
 const JSON: &str = "application/json";
@@ -455,48 +457,4 @@ fn reason_body() -> Schema {
     let object =
         ObjectBuilder::new().schema_type(SchemaType::Type(Type::Object)).property("reason", Schema::Object(text));
     Schema::Object(object.required("reason").build())
-}
-
-/// An object of text fields: each with its name, its description and whether it is required.
-fn object(fields: &[(&str, &str, bool)]) -> Object {
-    let object = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Object));
-    let object = fields.iter().fold(object, |object, (name, about, needed)| {
-        let field = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).description(Some(*about)).build();
-        let object = object.property(*name, Schema::Object(field));
-        if *needed { object.required(*name) } else { object }
-    });
-    object.build()
-}
-
-fn zendesk_body() -> Schema {
-    Schema::Object(object(&[
-        ("event", "`agent_reply`, `ticket_solved` or `ticket_reopened`; any other is answered `ignored`.", true),
-        ("ticket_id", "The ticket's number; may also come as a number.", true),
-        ("comment_id", "Of an `agent_reply`: the comment's number. The bridge reads the ticket itself.", false),
-        ("external_user_id", "The customer's external id, for a ticket that the bridge does not know.", false),
-        ("text", "Only without `comment_id`: the text is forwarded as it stands.", false),
-        ("agent_name", "Who wrote it.", false),
-    ]))
-}
-
-fn braze_body() -> Schema {
-    Schema::Object(object(&[
-        ("channel", "`sms`.", false),
-        ("category", "`other`, a custom keyword's name, `opt_in`, `opt_out` or `help`.", false),
-        ("group", "The subscription group that the customer wrote to.", false),
-        ("campaign", "The campaign's id.", false),
-        ("dispatch", "The dispatch's id, which tells a repeated webhook from a repeated text.", false),
-        ("external_id", "The customer's external id. It or `braze_id` is needed.", false),
-        ("braze_id", "The customer's Braze id.", false),
-        ("phone", "The customer's phone number.", false),
-        ("email", "The customer's e-mail address.", false),
-        ("first_name", "The customer's given name.", false),
-        ("last_name", "The customer's family name.", false),
-        ("name", "WhatsApp: the name that the customer goes by there.", false),
-        ("text", "The customer's text. It, `media`, `flow` or `product` is needed, but on WhatsApp.", false),
-        ("flow", "WhatsApp: the answers of a form, as a JSON object.", false),
-        ("product", "WhatsApp: the product that a question is about.", false),
-        ("catalog", "WhatsApp: the catalog of that product.", false),
-        ("media", "Links to pictures, with white space or a comma between them.", false),
-    ]))
 }
