@@ -36,11 +36,9 @@ const JSON: &str = "application/json";
 /// The document.
 #[must_use]
 pub fn document() -> OpenApi {
-    let routes = webhooks().into_iter().chain(health()).chain(numbers()).chain(deliveries()).chain(operator());
     let mut paths = PathsBuilder::new();
-    for route in routes {
-        let item = utoipa::openapi::PathItem::new(route.method, route.operation);
-        paths = paths.path(route.path, item);
+    for route in webhooks().into_iter().chain(health()).chain(numbers()).chain(deliveries()).chain(operator()) {
+        paths = paths.path(route.path, utoipa::openapi::PathItem::new(route.method, route.operation));
     }
     let tags = [
         ("webhooks", "On `listen`: the webhooks of Zendesk and Braze."),
