@@ -271,11 +271,9 @@ fn addresses_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
         .collect();
     for (index, (at, _, url)) in desks.iter().enumerate() {
         if let Some((_, other, _)) = desks.iter().take(index).find(|(_, _, other)| other == url) {
-            let problem = format!(
-                "is that of {other} as well, so that a reply rings at both accounts; for several brands of one \
-                 Zendesk describe lines with a brand_id"
-            );
-            book.warn(at, "url", problem);
+            let problem = format!("is that of {other} as well, so that a reply would be texted once for each account");
+            let remedy = "Keep one of the two accounts, and describe its brands by lines with a brand_id";
+            book.fault::<()>(at, "url", Flaw::new(problem, remedy));
         }
     }
 }

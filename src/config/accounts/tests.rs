@@ -330,12 +330,10 @@ fn faults_of_several_accounts_are_told_together_and_no_secret_is_shown() {
 }
 
 #[test]
-fn two_desks_at_one_address_are_warned_about() {
-    let (_, warnings) = read(&all().replace("acme-eu", "acme"), &[]).unwrap();
-    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-    let expected = "accounts.support-eu.url is that of zendesk as well, so that a reply rings at both accounts; for several \
-                    brands of one Zendesk describe lines with a brand_id.";
-    assert_eq!(told, [expected]);
+fn two_desks_at_one_address_are_a_fault() {
+    let faults = read(&all().replace("acme-eu", "acme"), &[]).unwrap_err();
+    let told: Vec<&str> = faults.0.iter().map(|fault| fault.problem.as_str()).collect();
+    assert_eq!(told, ["is that of zendesk as well, so that a reply would be texted once for each account"]);
 }
 
 #[test]
