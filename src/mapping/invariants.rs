@@ -240,7 +240,10 @@ impl<'a> Check<'a> {
         let attributes = self.at("/recipients/0/attributes").and_then(Value::as_object);
         let receipt = Value::from(context.receipt.as_str());
         let holds = |key: &str, value: &Value| attributes.and_then(|attributes| attributes.get(key)) == Some(value);
-        if !holds("tandem_receipt", &receipt) || !context.attributes.iter().all(|(key, value)| holds(key, value)) {
+        let is_receipt = |key: &str| key.starts_with("tandem_receipt");
+        let held = attributes.into_iter().flatten().any(|(key, value)| is_receipt(key) && *value == receipt);
+        let others = || context.attributes.iter().filter(|(key, _)| !is_receipt(key));
+        if !held || !others().all(|(key, value)| holds(key, value)) {
             self.broken.push(
                 "body.recipients[0].attributes must be `{{ attributes }}`, or hold all of them, tandem_receipt included: \
                  otherwise nobody could tell whether a call whose answer was lost has arrived, and the text would go out \

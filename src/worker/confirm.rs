@@ -15,12 +15,13 @@ use crate::domain::event::{EventId, EventKind, TicketId};
 use crate::domain::parts;
 use crate::domain::retry::OnUnconfirmed;
 use crate::store::Claim;
+use crate::vendors::braze::RECEIPT_ATTRIBUTE;
 use crate::vendors::http::Failure;
 use crate::vendors::zendesk::Written;
 
 use super::Worker;
 use super::claimed::{not_arrived, recent_tickets, recipient_of, requester_of};
-use super::context::Part;
+use super::context::{Part, receipt_attribute};
 use super::report::Learnt;
 use super::tickets::newest_first;
 
@@ -76,8 +77,8 @@ impl Worker {
     pub(super) async fn look_at_braze(&self, claim: &Claim, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
         let Some(recipient) = recipient_of(claim) else { return Err(nothing_to_look_for()) };
-        let receipt = match self.braze.receipt(&recipient).await {
-            Ok(receipt) => receipt,
+        let receipts = match self.braze.receipts(&recipient).await {
+            Ok(receipts) => receipts,
             // The key may not export profiles, so no look will ever tell.
             Err(Failure::Forbid { status: 403, cause, .. } | Failure::GiveUp { cause }) => {
                 return Ok(self.nobody_can_tell(cause));
@@ -87,8 +88,10 @@ impl Worker {
         let parts = parts::count(&head.event.kind, self.cut_for(claim.conversation.as_ref()));
         let seen = (1..=parts).rev().find(|part| {
             let part = Part { id: head.delivery.id, number: *part, of: parts };
-            receipt.as_deref() == Some(part.receipt().as_str())
+            receipts.values().any(|receipt| *receipt == part.receipt())
         });
+        // A mapping of one's own may write the first line's attribute on every line.
+        let newest = receipts.get(&receipt_attribute(claim)).or_else(|| receipts.get(RECEIPT_ATTRIBUTE));
         match seen {
             Some(part) if part == parts => {
                 learnt.changes.extend(arrival::learnt(&head.delivery, &head.event, claim.conversation.as_ref()));
@@ -101,7 +104,7 @@ impl Worker {
                 Ok(Outcome::NotSeen { cause: format!("part {part} of {parts} is out"), look_at: None })
             }
             // The receipt is that of a later text of ours, for another line of the same customer.
-            None if receipt.as_deref().is_some_and(|receipt| self.is_later(receipt, head.delivery.id)) => {
+            None if newest.is_some_and(|receipt| self.is_later(receipt, head.delivery.id)) => {
                 Ok(self.nobody_can_tell(cause::RECEIPT_REPLACED.to_owned()))
             }
             Some(_) | None => {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::domain::conversation::{ECHO_LIFE, TicketStatus};
+use crate::domain::conversation::{ECHO_LIFE, TicketStatus, fingerprint};
 use crate::domain::event::{
     Customer, CustomerText, Event, EventId, EventKind, PhoneText, TicketChange, TicketId, UserId,
 };
@@ -200,8 +200,24 @@ pub(super) fn outbound(
     context.campaign.id = Some(campaign);
     context.receipt = part.receipt();
     context.attributes = text.recipe.as_ref().map(|recipe| recipe.attributes.clone()).unwrap_or_default();
-    context.attributes.insert(RECEIPT_ATTRIBUTE.to_owned(), Value::from(part.receipt()));
+    context.attributes.insert(receipt_attribute(claim), Value::from(part.receipt()));
     context
+}
+
+/// The digits of a line's digest in the name of its receipts.
+const LINE_DIGITS: usize = 8;
+
+/// The profile attribute that holds the receipts of this conversation. A customer's conversations on several lines share
+/// one profile, so each has an attribute of its own: the next text on one line would hide the receipt of another.
+pub(super) fn receipt_attribute(claim: &Claim) -> String {
+    let line = claim.conversation.as_ref().and_then(|known| known.line.as_deref());
+    match line.filter(|line| claim.key.0.ends_with(&format!("@{line}"))) {
+        Some(line) => {
+            let digest: String = fingerprint(line).chars().take(LINE_DIGITS).collect();
+            format!("{RECEIPT_ATTRIBUTE}_{digest}")
+        }
+        None => RECEIPT_ATTRIBUTE.to_owned(),
+    }
 }
 
 /// The closing text, whose words are the mapping's.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tandem::sandbox::braze::{PhoneText, Profile};
+use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::sandbox::zendesk::{NewTicket, Placement, Ticket};
 use tandem::sandbox::{Sandbox, SandboxOptions};
 
@@ -398,6 +399,19 @@ async fn two_brands_on_one_desk_and_one_carrier_have_their_own_tickets_settings_
     let follow_up = follow_up.expect("a follow-up");
     assert_eq!((follow_up.placement, follow_up.tags.contains(&"uk".to_owned())), (brand, true));
     assert_eq!(bridge.comments(default), ["Hello", "From us"]);
+    bridge.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_on_one_line_is_cleared_up_behind_a_text_on_another() {
+    let bridge = two_brands().await;
+    let (_, default, uk) = on_both_lines(&bridge).await;
+    bridge.sandbox.braze.fail(Fault::on("POST", "/campaigns/trigger/send", FaultKind::LoseAnswer));
+    bridge.sandbox.zendesk.agent_reply(default, "<p>To the first line</p>");
+    bridge.until("it is out", |bridge| bridge.sandbox.braze.texts().len() == 1).await;
+    bridge.sandbox.zendesk.agent_reply(uk, "<p>To the brand's line</p>");
+    bridge.settled().await;
+    assert_eq!(by_campaign(&bridge), pairs(&[("default", "To the first line"), ("uk", "To the brand's line")]));
     bridge.finish(0).await;
 }
 

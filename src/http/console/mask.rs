@@ -35,7 +35,7 @@ const PLAIN: [&str; 23] = [
 /// Values under this name are the customer's profile, and hidden,
 const PROFILE: &str = "attributes";
 
-/// except this one, which is tandem's own.
+/// except those whose names begin so, which are tandem's own.
 const RECEIPT: &str = "tandem_receipt";
 
 /// A value with the names that lead to it.
@@ -70,7 +70,7 @@ fn walk<'a>(value: &'a Value, names: &mut Vec<&'a str>, reveal: bool, found: &mu
         Value::Array(items) => items.iter().for_each(|item| walk(item, names, reveal, found)),
         Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let plain = |name: &&str| *name == RECEIPT || (PLAIN.contains(name) && !names.contains(&PROFILE));
+            let plain = |name: &&str| name.starts_with(RECEIPT) || (PLAIN.contains(name) && !names.contains(&PROFILE));
             let plain = names.last().is_some_and(plain);
             let hidden = !reveal && !plain;
             let value = if hidden { hint(&text) } else { text };

@@ -1,8 +1,9 @@
 //! Braze's REST API, as far as the bridge needs it. Never chooses a text or its recipient: the worker does.
 //!
 //! Facts are from <https://www.braze.com/docs/api/> and from recorded traffic. Braze has no idempotency for messages: a
-//! send whose answer was lost may have gone out ([`Failure::Lose`]), and [`Braze::receipt`] finds out.
+//! send whose answer was lost may have gone out ([`Failure::Lose`]), and [`Braze::receipts`] finds out.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
@@ -23,7 +24,8 @@ use crate::vendors::http::{Failure, Held, Transport, error_phrases};
 
 pub mod details;
 
-/// The profile attribute that a send writes beside the text, so that a later look can tell whether it went out.
+/// The profile attribute that a send writes beside the text, so that a later look can tell whether it went out. On a further
+/// line of the customer's its name goes on with an underscore and digits.
 pub const RECEIPT_ATTRIBUTE: &str = "tandem_receipt";
 
 /// Braze's address and tandem's credential.
@@ -141,12 +143,12 @@ impl Braze {
         }
     }
 
-    /// The receipt that the last send wrote on the customer's profile; `None` for a profile without one, or without a
-    /// profile. Profiles become consistent only after a moment, so look twice.
+    /// The receipts that the last sends wrote on the customer's profile, by attribute: one for each line of ours. None for a
+    /// profile without any, or without a profile. Profiles become consistent only after a moment, so look twice.
     ///
     /// # Errors
     /// As for every read. [`Failure::Forbid`] when the key lacks `users.export.ids`.
-    pub async fn receipt(&self, recipient: &Recipient) -> Result<Option<String>, Failure> {
+    pub async fn receipts(&self, recipient: &Recipient) -> Result<BTreeMap<String, String>, Failure> {
         let fields = json!(["external_id", "braze_id", "custom_attributes"]);
         let (key, id, body) = match recipient {
             Recipient::External(id) => ("external_id", id, json!({"external_ids": [id], "fields_to_export": fields})),
@@ -159,8 +161,9 @@ impl Braze {
             return Err(self.exchange.unreadable(&request, &answer, "no list of users"));
         };
         let user = users.iter().find(|user| user[key] == **id);
-        let receipt = user.and_then(|user| user["custom_attributes"][RECEIPT_ATTRIBUTE].as_str());
-        Ok(receipt.map(str::to_owned))
+        let attributes = user.and_then(|user| user["custom_attributes"].as_object()).into_iter().flatten();
+        let receipts = attributes.filter(|(name, _)| name.starts_with(RECEIPT_ATTRIBUTE));
+        Ok(receipts.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect())
     }
 
     /// Whether the customer is subscribed to this SMS subscription group; `None` when Braze does not know, and for a

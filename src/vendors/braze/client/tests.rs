@@ -123,7 +123,7 @@ async fn a_lost_answer_may_have_gone_out_and_a_refused_connection_may_not() {
         let braze = braze(&scripted::raw(ending.to_vec()).await);
         let sent = shown(braze.trigger_send(&body()).await);
         assert_eq!(sent, "Unknown: Braze gave no whole answer: the connection broke off");
-        let read = braze.receipt(&Recipient::External("u1".into())).await;
+        let read = braze.receipts(&Recipient::External("u1".into())).await;
         assert!(matches!(read, Err(Failure::Retry { .. })), "a read has no effect: {read:?}");
     }
     let sent = shown(braze(&scripted::nobody_listens().await).trigger_send(&body()).await);
@@ -167,9 +167,11 @@ async fn the_receipt_is_read_from_the_right_profile() {
     let alice = Recipient::External("u1".into());
     let anonymous = Recipient::Braze("b1".into());
     let user = |receipt: Value| {
+        let other = if receipt.is_string() { json!("evt_2") } else { json!(null) };
         json!({"users": [
             {"external_id": "other", "braze_id": "other", "custom_attributes": {"tandem_receipt": "wrong"}},
-            {"external_id": "u1", "braze_id": "b1", "custom_attributes": {"tandem_receipt": receipt}},
+            {"external_id": "u1", "braze_id": "b1", "custom_attributes":
+                {"tandem_receipt": receipt, "tandem_receipt_0a1b2c3d": other, "plan": "gold"}},
         ]})
     };
     let cases = [
@@ -183,7 +185,10 @@ async fn the_receipt_is_read_from_the_right_profile() {
         let server = Scripted::answers(vec![Reply::json(201, &body), Reply::json(201, &body)]).await;
         let braze = braze(&server.url);
         for recipient in [&alice, &anonymous] {
-            assert_eq!(braze.receipt(recipient).await, Ok(expected.map(str::to_owned)), "{body}");
+            let found = braze.receipts(recipient).await.unwrap();
+            let names: Vec<&str> = found.keys().map(String::as_str).collect();
+            assert_eq!(found.get("tandem_receipt").map(String::as_str), expected, "{body}");
+            assert_eq!(names.len(), usize::from(expected.is_some()) * 2, "{names:?}: {body}");
         }
         let seen = server.seen();
         let fields = json!(["external_id", "braze_id", "custom_attributes"]);
@@ -192,8 +197,8 @@ async fn the_receipt_is_read_from_the_right_profile() {
     }
     let server = Scripted::answers(vec![Reply::json(200, &json!({"message": "odd"})), Reply::text(403, "")]).await;
     let braze = braze(&server.url);
-    assert!(matches!(braze.receipt(&alice).await, Err(Failure::Retry { .. })), "no answer is not 'no receipt'");
-    assert!(matches!(braze.receipt(&alice).await, Err(Failure::Forbid { status: 403, .. })));
+    assert!(matches!(braze.receipts(&alice).await, Err(Failure::Retry { .. })), "no answer is not 'no receipt'");
+    assert!(matches!(braze.receipts(&alice).await, Err(Failure::Forbid { status: 403, .. })));
 }
 
 #[tokio::test]
