@@ -18,7 +18,7 @@ pub enum Accepted {
     New(EventId),
     /// An earlier event has one of the dedupe keys; this is its id. Nothing was written.
     Duplicate(EventId),
-    /// The event is tandem's own write coming back ([`Conversation::is_echo`]). Nothing was written.
+    /// The event is tandem's own write coming back ([`crate::domain::conversation::Conversation::is_echo`]). Nothing was written.
     Echo,
 }
 

@@ -287,6 +287,15 @@ impl Host {
     }
 }
 
+/// The acts of an operator on texts that were set aside.
+#[derive(Default)]
+pub(crate) struct Attended {
+    /// How many texts: each may have left two notes.
+    pub(crate) count: usize,
+    /// The words that were sent again, behind texts that had not waited for them.
+    pub(crate) sent_again: Vec<String>,
+}
+
 /// A real bridge in a process of its own, and its vendors here.
 pub(crate) struct Bridge {
     pub(crate) sandbox: Sandbox,
@@ -378,9 +387,9 @@ impl Bridge {
     }
 
     /// The same, beside an operator who looks at the phone for each text that was set aside: one that is there is settled,
-    /// one that is not is sent again. Also, how many those were: each may have left two notes.
-    pub(crate) async fn attended_within(&self, deadline: Duration) -> (Vec<Value>, usize) {
-        let mut attended = 0;
+    /// one that is not is sent again.
+    pub(crate) async fn attended_within(&self, deadline: Duration) -> (Vec<Value>, Attended) {
+        let mut attended = Attended::default();
         loop {
             let deliveries = self.at_rest_within(deadline).await;
             let aside: Vec<&Value> = deliveries.iter().filter(|delivery| is_set_aside(delivery)).collect();
@@ -395,8 +404,9 @@ impl Bridge {
                 let phones = others.chain([&self.sandbox]).flat_map(|vendors| vendors.braze.texts());
                 let arrived = phones.into_iter().any(|text| text.body == words);
                 let act = if arrived { "settle" } else { "redrive" };
+                attended.sent_again.extend((!arrived).then(|| words.to_owned()));
                 assert_eq!(answer(self.http.post(format!("{address}/{act}"))).await.0, 200, "{act} {shown:#}");
-                attended += 1;
+                attended.count += 1;
             }
         }
     }

@@ -40,6 +40,8 @@ pub(crate) struct Conversation {
     pub(crate) closings_each: usize,
     /// Its tickets that an agent gave to another customer, each with the last comment before.
     pub(crate) given: BTreeMap<u64, u64>,
+    /// The numbers of replies that an operator sent again after they were set aside: later ones have not waited for them.
+    pub(crate) sent_again: BTreeSet<usize>,
 }
 
 /// An agent solved a ticket.
@@ -296,15 +298,19 @@ impl Oracle {
                 (times, _) => self.faults.push(format!("{place} of {key} showed ~{number}~ {times} times")),
             }
             let Some((at, shown)) = seen.first() else { continue };
+            let waited = !conversation.sent_again.contains(&number);
             if !is_whole(shown, utterance) {
                 let (is, was) = (&shown.words, &utterance.words);
                 self.faults.push(format!("{place} of {key} showed {is:?} and not {was:?}"));
             }
-            if let Some((before, other)) = newest.get(&utterance.ticket).filter(|(before, _)| before > at) {
+            let before = newest.get(&utterance.ticket).filter(|(before, _)| before > at && waited);
+            if let Some((before, other)) = before {
                 self.faults.push(format!("{place} of {key} showed ~{number}~ ({at}) before ~{other}~ ({before})"));
             }
-            let newest = newest.entry(utterance.ticket).or_default();
-            *newest = (*newest).max((*at, number));
+            if waited {
+                let newest = newest.entry(utterance.ticket).or_default();
+                *newest = (*newest).max((*at, number));
+            }
         }
     }
 }
@@ -358,6 +364,7 @@ fn pieces(text: &str) -> Vec<(usize, String)> {
     pieces.collect()
 }
 
-fn number_of(words: &str) -> usize {
+/// The number of an utterance's [`tag`].
+pub(crate) fn number_of(words: &str) -> usize {
     pieces(words).first().map_or(usize::MAX, |(number, _)| *number)
 }
