@@ -285,6 +285,11 @@ fn fits_its_channel(at: &At, book: &mut Book<'_>) {
                        given up";
         book.warn(at, "template", problem);
     }
+    // The default line takes the text messages of the whole account, and would answer them by WhatsApp.
+    if channel == Channel::Whatsapp && !book.is_given(at, "address") {
+        let remedy = "Set it to Braze's id of the WhatsApp subscription group";
+        book.fault::<()>(at, "address", Flaw::new("is missing, and WhatsApp needs a line of its own", remedy));
+    }
     if channel == Channel::Whatsapp && !book.is_given(at, "agent_reply") {
         let remedy = "Set it to the id of an API-triggered WhatsApp campaign with a response message";
         book.fault::<()>(at, "agent_reply", Flaw::new("is missing, and WhatsApp needs one of its own", remedy));

@@ -217,6 +217,11 @@ fn every_fault_of_a_line_is_told_with_its_key_and_a_remedy() {
              API-triggered WhatsApp campaign with a response message.",
         ),
         (
+            braze("channel = \"whatsapp\"\nagent_reply = \"00000000-0000-4000-8000-000000000003\""),
+            "lines.uk.address (line 14) is missing, and WhatsApp needs a line of its own. Set it to Braze's id of the \
+             WhatsApp subscription group.",
+        ),
+        (
             braze("address = \"g1\"\nwindow_minutes = 1441"),
             "lines.uk.window_minutes (line 18) is 1441, which is out of bounds. Give a whole number from 1 to 1440.",
         ),
