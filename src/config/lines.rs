@@ -154,15 +154,19 @@ impl Field<Vec<LineKeys>> for Described {
 /// The lines between these accounts: of each carrier the default line, then those that are described.
 pub(super) fn of(accounts: &[VendorAccount], described: &[LineKeys]) -> Lines {
     let desks: Vec<AccountId> = of_vendor(accounts, Vendor::Zendesk).collect();
-    let is_described =
-        |carrier: &AccountId| described.iter().any(|line| line.carrier == carrier.name() && line.address.is_none());
-    let by_default =
-        of_vendor(accounts, Vendor::Braze).filter(|carrier| !is_described(carrier)).filter_map(|carrier| {
-            let ends = Ends { desk: default_desk(&desks)?, carrier };
-            Some(Line::default_of(ends, forms(campaigns_of(accounts, carrier)?)))
-        });
-    let described = described.iter().filter_map(|keys| line(keys, accounts, &desks));
-    Lines::new(by_default.chain(described).collect())
+    let is_default_of = |keys: &&LineKeys, carrier: AccountId| keys.carrier == carrier.name() && keys.address.is_none();
+    // By account, whether described or not: a desk's first carrier must not change with a description.
+    let defaults = of_vendor(accounts, Vendor::Braze).filter_map(|carrier| {
+        match described.iter().find(|keys| is_default_of(keys, carrier)) {
+            Some(keys) => line(keys, accounts, &desks),
+            None => {
+                let ends = Ends { desk: default_desk(&desks)?, carrier };
+                Some(Line::default_of(ends, forms(campaigns_of(accounts, carrier)?)))
+            }
+        }
+    });
+    let others = described.iter().filter(|keys| keys.address.is_some());
+    Lines::new(defaults.chain(others.filter_map(|keys| line(keys, accounts, &desks))).collect())
 }
 
 fn of_vendor(accounts: &[VendorAccount], vendor: Vendor) -> impl Iterator<Item = AccountId> {

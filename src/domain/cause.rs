@@ -49,6 +49,9 @@ pub const OF_MAPPING: &str = "the mapping";
 /// The beginning of a cause; the line's address and its carrier follow.
 pub const OF_LINE: &str = "no line is configured for";
 
+/// The conversation of a ticket's customer began at another desk and stays there.
+pub const AT_ANOTHER_DESK: &str = "the customer's conversation on this line stands at another desk";
+
 /// The end of a cause: a configured address is not an address.
 pub const UNUSABLE: &str = "cannot be used";
 

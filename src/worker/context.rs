@@ -204,20 +204,24 @@ pub(super) fn outbound(
     context
 }
 
+/// The beginning of a key that was too long ([`crate::domain::address`]).
+const LONG: &str = "long:";
+
 /// The digits of a line's digest in the name of its receipts.
 const LINE_DIGITS: usize = 8;
 
 /// The profile attribute that holds the receipts of this conversation. A customer's conversations on several lines share
 /// one profile, so each has an attribute of its own: the next text on one line would hide the receipt of another.
 pub(super) fn receipt_attribute(claim: &Claim) -> String {
-    let line = claim.conversation.as_ref().and_then(|known| known.line.as_deref());
-    match line.filter(|line| claim.key.0.ends_with(&format!("@{line}"))) {
-        Some(line) => {
-            let digest: String = fingerprint(line).chars().take(LINE_DIGITS).collect();
-            format!("{RECEIPT_ATTRIBUTE}_{digest}")
-        }
-        None => RECEIPT_ATTRIBUTE.to_owned(),
+    let key = claim.key.0.as_str();
+    let line = claim.conversation.as_ref().and_then(|known| known.line.as_deref()).unwrap_or_default();
+    // The blank line is a default line whose customer wrote on another one first; a long key is the digest of a line, or of none.
+    let is_further = key.strip_suffix(line).is_some_and(|before| before.ends_with('@')) || key.ends_with('@');
+    if !is_further && !key.starts_with(LONG) {
+        return RECEIPT_ATTRIBUTE.to_owned();
     }
+    let digest: String = fingerprint(if is_further { line } else { key }).chars().take(LINE_DIGITS).collect();
+    format!("{RECEIPT_ATTRIBUTE}_{digest}")
 }
 
 /// The closing text, whose words are the mapping's.

@@ -101,6 +101,11 @@ impl Worker {
                 let place = Place { ends: Ends { desk: self.ends.desk, ..place.ends }, ..place };
                 let key = self.store.key_of(&customer, &place, line).await.map_err(retry)?;
                 known = self.store.conversation(&key).await.map_err(retry)?;
+                // A conversation stays with the desk at which it began. A ticket of another desk would be taken for the
+                // ticket of that number at its own.
+                if known.as_ref().is_some_and(|known| known.ends.desk != self.ends.desk) {
+                    return Err(Outcome::GiveUp { cause: cause::AT_ANOTHER_DESK.to_owned() });
+                }
                 learnt.changes.extend(line.map(|line| Change::Line(line.to_owned())));
                 learnt.ends = Some(place.ends);
                 learnt.changes.push(Change::Customer(customer));

@@ -34,7 +34,10 @@ impl Worker {
     pub(super) fn line_for(&self, conversation: Option<&Conversation>) -> Option<&Line> {
         let address = conversation.and_then(|known| known.line.as_deref());
         let channel = conversation.map(|known| known.channel).unwrap_or_default();
-        self.lines.of(self.ends.carrier, address, channel)
+        // A text for a chat channel never goes out by another one.
+        self.lines
+            .of(self.ends.carrier, address, channel)
+            .filter(|line| line.channel == channel || !channel.has_window())
     }
 
     /// The mappings in force, which write notes in the language of the claim's line.

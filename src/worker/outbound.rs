@@ -239,7 +239,10 @@ impl Worker {
             None => Ok(None),
         };
         let answer = answer.map_err(|failure| self.outcome(failure, End::Carrier))?;
+        // On a chat channel the carrier knows no keywords, so only the customer's own word opts them in again.
+        let is_own_word = self.line_of(claim)?.channel.has_window() && remembered == Subscription::Out;
         let counts = match answer {
+            Some(true) if is_own_word => Subscription::Out,
             Some(true) => Subscription::In,
             Some(false) => Subscription::Out,
             None => remembered,

@@ -137,7 +137,7 @@ impl Worker {
         if let Reported::Sent { mark: Some(mark) } = &report.what {
             let marked = self.store.delivery(mark.id).await?;
             return Ok(marked
-                .filter(|(delivery, _)| is_sent(delivery))
+                .filter(|(delivery, _)| is_sent(delivery) && delivery.ends.carrier == report.carrier)
                 .map(|(delivery, event)| (delivery, event, mark.part)));
         }
         if let Some(dispatch) = &report.dispatch {

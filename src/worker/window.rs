@@ -64,6 +64,8 @@ impl Worker {
         learnt: &mut Learnt,
     ) -> Result<Outcome, Outcome> {
         if self.is_open(claim)? {
+            // Nobody was asked, so the next text behind this window asks anew.
+            learnt.changes.push(Change::AskStands(Stand::Failed));
             return Ok(Outcome::Skip { reason: "the customer has written since".to_owned() });
         }
         let asked = claim.conversation.as_ref().and_then(|known| known.window.asked.as_ref());

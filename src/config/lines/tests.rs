@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::config::{Config, Faults, Warning, parse};
-use crate::domain::account::AccountId;
+use crate::domain::account::{AccountId, Ends};
 use crate::domain::line::{Channel, Forms, Line, TicketSettings};
 
 const ONE_OF_EACH: &str = r#"
@@ -298,6 +298,18 @@ fn a_window_off_whatsapp_is_warned_about() {
     let file = format!("{ONE_OF_EACH}[[lines]]\nname = \"uk\"\ncarrier = \"braze\"\nwindow_minutes = 60\n");
     let told: Vec<String> = read(&file).unwrap().1.iter().map(ToString::to_string).collect();
     assert_eq!(told, ["lines.uk.window_minutes has no effect on sms, where free text may always go."]);
+}
+
+#[test]
+fn a_description_of_a_default_line_does_not_move_it_behind_those_of_other_carriers() {
+    let canada = "[accounts.canada]\nvendor = \"braze\"\nurl = \"https://rest.iad-05.braze.com\"\napi_key = \"canada-key\"\n\
+                  webhook_tokens = [\"canada-token-canada\"]\n[accounts.canada.campaigns]\n\
+                  agent_reply = \"00000000-0000-4000-8000-000000000009\"\n";
+    let described = "[[lines]]\nname = \"us\"\ncarrier = \"braze\"\nbrand_id = 7\n";
+    for file in [format!("{ONE_OF_EACH}{canada}"), format!("{ONE_OF_EACH}{canada}{described}")] {
+        let lines = read(&file).unwrap().0.lines();
+        assert_eq!(lines.home_of(Ends::FIRST.desk), Some(Ends::FIRST), "{file}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::domain::account::Direction;
 use crate::domain::conversation::{Change, Conversation, ConversationKey, Ticket};
 use crate::domain::event::TicketId;
 use crate::domain::reading::Shown;
@@ -76,7 +77,9 @@ impl Worker {
                 return stretch;
             }
             stretch.next = Some(known.key.clone());
-            let live = live_ticket(&known, now, self.options.reopen).map(|ticket| ticket.id);
+            // Two desks have tickets of the same number.
+            let live = live_ticket(&known, now, self.options.reopen).filter(|_| known.ends.desk == self.ends.desk);
+            let live = live.map(|ticket| ticket.id);
             if let Some(ticket) = live.filter(|ticket| !rung.contains(ticket)) {
                 stretch.live.insert(ticket, known);
             }
@@ -85,6 +88,10 @@ impl Worker {
             stretch.next = None;
         }
         stretch
+    }
+
+    async fn is_waiting(&self, known: &Conversation) -> bool {
+        self.store.is_waiting(Direction::ToCustomer, &known.key).await.unwrap_or(false)
     }
 
     /// Settles tickets that a search named; false when not all could be.
@@ -129,7 +136,10 @@ impl Worker {
             let is_listed = listed.iter().any(|ring| ring.ticket_id == ticket.id);
             let Some(known) = named.get(&ticket.id).or_else(|| walked.get(&ticket.id)) else { continue };
             let seen = compare::sighting(ticket, now, found.answered_at);
+            // Behind a text that waits for its customer's answer nothing is read; the look after the answer finds the rest.
+            let waits = known.window.asked.is_some() && self.is_waiting(known).await;
             let changes = match compare::shown(known, ticket, is_listed) {
+                Finding::Unread if waits => Vec::new(),
                 Finding::Settled => compare::recounted(known, ticket).into_iter().collect(),
                 Finding::Changed => {
                     let shown = Shown { comments: Vec::new(), whole: false, to: seen.all_there_to };
