@@ -310,8 +310,16 @@ async fn a_broken_mapping_is_told_with_its_file_line_and_key() {
     }
 }
 
-const MAPPINGS: [&str; 7] =
-    ["agent_reply", "append_comment", "failure_note", "follow_up", "keyword_note", "open_ticket", "ticket_solved"];
+const MAPPINGS: [&str; 8] = [
+    "agent_reply",
+    "append_comment",
+    "failure_note",
+    "follow_up",
+    "keyword_note",
+    "open_ticket",
+    "ticket_solved",
+    "template",
+];
 
 #[tokio::test]
 async fn render_prints_the_request_of_every_shipped_mapping() {
@@ -325,7 +333,7 @@ async fn render_prints_the_request_of_every_shipped_mapping() {
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{mapping}");
         let (line, body) = said.out.split_once("\n\n").unwrap();
         let request = match mapping {
-            "agent_reply" | "ticket_solved" => "POST /campaigns/trigger/send",
+            "agent_reply" | "ticket_solved" | "template" => "POST /campaigns/trigger/send",
             "open_ticket" | "follow_up" => "POST /api/v2/tickets",
             _ => "PUT /api/v2/tickets/",
         };
@@ -334,7 +342,7 @@ async fn render_prints_the_request_of_every_shipped_mapping() {
         let sample: Value = serde_json::from_str(&shipped(&format!("mappings/{mapping}.json"))).unwrap();
         let words = ["message", "note"].map(|part| sample[part]["text"].as_str().unwrap_or(""));
         let words = words.iter().find(|words| !words.is_empty()).and_then(|words| words.split_whitespace().next());
-        if let (Some(word), true) = (words, mapping != "ticket_solved") {
+        if let (Some(word), true) = (words, !["ticket_solved", "template"].contains(&mapping)) {
             assert!(body.to_string().contains(word), "{mapping} carries the words: {body}");
         }
     }
