@@ -189,6 +189,37 @@ pub(crate) fn echoes(value: &str) -> Vec<String> {
     ]
 }
 
+/// Answers that repeat a text in every field that a vendor is known to fill, for the same tests.
+#[cfg(test)]
+pub(crate) fn answers_repeating(text: &str) -> Vec<Value> {
+    use serde_json::json;
+    let number: Option<u64> = text.parse().ok();
+    vec![
+        json!({"error": text, "description": text, "details": {text: [{"error": text, "description": text}]}}),
+        json!({"error": {"title": text, "message": text}, "type": text}),
+        json!({"message": text, "code": text, "errors": [text, {"code": text, "reason": text}]}),
+        json!({"message": "x", "code": number, "errors": [number]}),
+        json!(text),
+    ]
+}
+
+/// Answers that repeat a text behind the vendor's own words, and texts that customers type, for the same tests.
+#[cfg(test)]
+pub(crate) fn answers_to_what_was_typed() -> Vec<(&'static str, Value)> {
+    use serde_json::json;
+    let typed = ["alice@example.com", "+15550001111", "Alice Example", "15550001111", "closed alice@example.com"];
+    let answers = |text: &'static str| {
+        [
+            json!({"error": text, "description": text, "details": {text: [{"error": text, "description": text}]}}),
+            json!({"error": {"title": text, "message": text}}),
+            json!({"error": "RecordInvalid", "details": {"email": [{"error": text, "description": format!("Email is invalid: {text}")}]}}),
+            json!({"message": format!("Invalid API key: {text}"), "errors": [text]}),
+        ]
+        .map(|body| (text, body))
+    };
+    typed.into_iter().flat_map(answers).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -56,7 +56,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::vendors::http::error_phrases::echoes;
+    use crate::vendors::http::error_phrases::{answers_repeating, answers_to_what_was_typed, echoes};
 
     fn of(body: &Value) -> String {
         said(Some(body), 422, &Personal::default())
@@ -123,14 +123,7 @@ mod tests {
             let mut personal = Personal::default();
             values.iter().for_each(|value| personal.add(value));
             let echo = echoes(&values[pick]).swap_remove(echo);
-            let bodies = [
-                json!({"error": echo, "description": echo, "details": {&echo: [{"error": echo, "description": echo}]}}),
-                json!({"error": {"title": echo, "message": echo}, "type": echo}),
-                json!({"message": echo, "code": echo, "errors": [echo, {"code": echo, "reason": echo}]}),
-                json!({"message": "x", "code": echo.parse::<u64>().ok(), "errors": [echo.parse::<u64>().ok()]}),
-                json!(echo),
-            ];
-            for body in bodies {
+            for body in answers_repeating(&echo) {
                 let said = said(Some(&body), 422, &personal);
                 prop_assert!(PHRASES.iter().any(|phrase| said.contains(phrase)) || said.is_empty(), "{said} of {body}");
             }
@@ -139,18 +132,9 @@ mod tests {
 
     #[test]
     fn nothing_that_a_customer_typed_is_repeated() {
-        let typed = ["alice@example.com", "+15550001111", "Alice Example", "15550001111", "closed alice@example.com"];
-        for text in typed {
-            let bodies = [
-                json!({"error": text, "description": text, "details": {text: [{"error": text, "description": text}]}}),
-                json!({"error": {"title": text, "message": text}}),
-                json!({"error": "RecordInvalid", "details": {"email": [{"error": text, "description": format!("Email is invalid: {text}")}]}}),
-                json!({"message": format!("Invalid API key: {text}"), "errors": [text]}),
-            ];
-            for body in bodies {
-                let said = of(&body);
-                assert!(!said.contains(text), "{said}");
-            }
+        for (text, body) in answers_to_what_was_typed() {
+            let said = of(&body);
+            assert!(!said.contains(text), "{said}");
         }
     }
 }
