@@ -11,6 +11,9 @@ use crate::domain::line::{OnLine, Place};
 /// one is replaced by its digest, so that no id can make the index slow.
 const ID_BYTES_MAX: usize = 255;
 
+/// The beginning of the key in place of one that was too long.
+pub const LONG: &str = "long:";
+
 /// A name of the customer, by which the conversation may be known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
@@ -284,7 +287,7 @@ fn of_ticket<D: Directory>(
 /// The key, bounded in length and unlike a ticket's provisional key.
 fn bounded(key: ConversationKey) -> ConversationKey {
     if key.0.len() > ID_BYTES_MAX {
-        return ConversationKey(format!("long:{}", fingerprint(&key.0)));
+        return ConversationKey(format!("{LONG}{}", fingerprint(&key.0)));
     }
     // The texts of a customer whom the brand calls `ticket:7` must not wait for the customer of ticket 7.
     if key.is_provisional() { digested(&key) } else { key }

@@ -218,6 +218,13 @@ impl Lines {
             .or_else(|| self.default_of(carrier))
     }
 
+    /// The line of a conversation, for the texts to its customer: as [`Self::of`], but a text for a channel with a window
+    /// never goes out by another channel.
+    #[must_use]
+    pub fn for_texts(&self, carrier: AccountId, address: Option<&str>, channel: Channel) -> Option<&Line> {
+        self.of(carrier, address, channel).filter(|line| line.channel == channel || !channel.has_window())
+    }
+
     /// The carrier's default line.
     #[must_use]
     pub fn default_of(&self, carrier: AccountId) -> Option<&Line> {
@@ -286,6 +293,11 @@ mod tests {
         let alone = Lines::new(vec![line("default", None, Channel::Sms)]);
         let place = alone.place(Ends::FIRST.carrier, Some("g1"), Channel::Sms);
         assert_eq!(place, Some(Ends::FIRST.into()), "a carrier with one line names conversations as before");
+        let for_texts =
+            |address, channel| lines.for_texts(Ends::FIRST.carrier, address, channel).map(|line| line.name.as_str());
+        assert_eq!(for_texts(Some("g1"), Channel::Rcs), Some("uk-rcs"));
+        assert_eq!(for_texts(Some("g2"), Channel::Rcs), Some("default"));
+        assert_eq!(for_texts(Some("g2"), Channel::Whatsapp), None, "never by SMS");
         assert_eq!(lines.of(Ends::FIRST.desk, Some("g1"), Channel::Sms), None, "another account's lines are its own");
         assert_eq!(lines.pairs().len(), 1);
     }

@@ -37,7 +37,7 @@ impl Cut {
     /// The cut of a conversation's line. Without a line nothing is sent, and the shortest parts are counted.
     #[must_use]
     pub fn for_conversation(known: Option<&Conversation>, lines: &Lines, gsm7: bool) -> Self {
-        let line = known.and_then(|known| lines.of(known.ends.carrier, known.line.as_deref(), known.channel));
+        let line = known.and_then(|known| lines.for_texts(known.ends.carrier, known.line.as_deref(), known.channel));
         line.map_or(Self::Segments { gsm7 }, |line| Self::of(line, gsm7))
     }
 

@@ -28,7 +28,7 @@ use crate::domain::access::Role;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::State as Standing;
 use crate::domain::event::EventId;
-use crate::domain::parts::{self, Cut};
+use crate::domain::parts;
 use crate::domain::text;
 use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, StoreError};
 use crate::telemetry::{Distribution, exposition};
@@ -126,7 +126,7 @@ async fn show_delivery(State(state): State<OperatorState>, Path(id): Path<String
         let id = parse_id(&id)?;
         let (delivery, event) = actions::delivery(&state, id).await?;
         let known = state.store.conversation(&delivery.conversation).await?;
-        let cut = Cut::for_conversation(known.as_ref(), &state.lines, state.gsm7.contains(&delivery.ends.carrier));
+        let cut = state.cut(known.as_ref(), delivery.ends.carrier);
         let parts = parts::count(&event.kind, cut);
         Ok(to_json(&answers::DeliveryWithEvent { delivery: (&delivery).into(), parts, event: to_json(&event) }))
     };

@@ -11,7 +11,9 @@ use super::memory::Memory;
 use crate::clock::Clock;
 use crate::domain::access::Roster;
 use crate::domain::account::{AccountId, End};
+use crate::domain::conversation::Conversation;
 use crate::domain::line::Lines;
+use crate::domain::parts::Cut;
 use crate::intake::Senders;
 use crate::store::Store;
 use crate::telemetry::{Metrics, Readiness};
@@ -61,4 +63,11 @@ pub struct OperatorState {
     pub lines: Arc<Lines>,
     /// The carriers for which typographic characters are replaced before a reply is cut in parts, as for the worker.
     pub gsm7: Arc<BTreeSet<AccountId>>,
+}
+
+impl OperatorState {
+    /// How the worker cuts a text of this conversation, over this carrier, in parts.
+    pub(in crate::http) fn cut(&self, known: Option<&Conversation>, carrier: AccountId) -> Cut {
+        Cut::for_conversation(known, &self.lines, self.gsm7.contains(&carrier))
+    }
 }

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use crate::domain::address::LONG;
 use crate::domain::conversation::{ECHO_LIFE, TicketStatus, fingerprint};
 use crate::domain::event::{
     Customer, CustomerText, Event, EventId, EventKind, PhoneText, TicketChange, TicketId, UserId,
@@ -203,9 +204,6 @@ pub(super) fn outbound(
     context.attributes.insert(receipt_attribute(claim), Value::from(part.receipt()));
     context
 }
-
-/// The beginning of a key that was too long ([`crate::domain::address`]).
-const LONG: &str = "long:";
 
 /// The digits of a line's digest in the name of its receipts.
 const LINE_DIGITS: usize = 8;

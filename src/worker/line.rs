@@ -34,10 +34,7 @@ impl Worker {
     pub(super) fn line_for(&self, conversation: Option<&Conversation>) -> Option<&Line> {
         let address = conversation.and_then(|known| known.line.as_deref());
         let channel = conversation.map(|known| known.channel).unwrap_or_default();
-        // A text for a chat channel never goes out by another one.
-        self.lines
-            .of(self.ends.carrier, address, channel)
-            .filter(|line| line.channel == channel || !channel.has_window())
+        self.lines.for_texts(self.ends.carrier, address, channel)
     }
 
     /// The mappings in force, which write notes in the language of the claim's line.

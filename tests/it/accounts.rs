@@ -6,7 +6,7 @@ use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::sandbox::zendesk::{NewTicket, Placement, Ticket};
 use tandem::sandbox::{Sandbox, SandboxOptions};
 
-use crate::support::{TestBridge, answer};
+use crate::support::{TestBridge, account_tables, answer};
 
 /// The group of the second brand's line, and the campaign of its replies.
 const UK: &str = "00000000-0000-4000-8000-0000000000a1";
@@ -28,23 +28,7 @@ fn eu() -> SandboxOptions {
 
 /// The tables of the second accounts, and the line between them.
 fn of_eu(sandbox: &Sandbox) -> String {
-    let options = eu();
-    format!(
-        r#"
-[accounts.support-eu]
-vendor = "zendesk"
-url = "{}"
-client_id = "{}"
-client_secret = "{}"
-webhook_secrets = ["{}"]
-[accounts.braze-eu]
-vendor = "braze"
-url = "{}"
-api_key = "{}"
-webhook_tokens = ["{}"]
-[accounts.braze-eu.campaigns]
-agent_reply = "{}"
-ticket_solved = "{}"
+    let lines = r#"
 [[lines]]
 name = "us"
 carrier = "braze"
@@ -53,17 +37,8 @@ desk = "zendesk"
 name = "eu"
 carrier = "braze-eu"
 desk = "support-eu"
-"#,
-        sandbox.zendesk.url(),
-        options.zendesk_client_id,
-        options.zendesk_client_secret,
-        options.zendesk_webhook_secret,
-        sandbox.braze.url(),
-        options.braze_api_key,
-        options.braze_webhook_token,
-        options.campaign_agent_reply,
-        options.campaign_ticket_solved,
-    )
+"#;
+    account_tables(sandbox, &eu(), "", "") + lines
 }
 
 /// A bridge between two of each vendor.

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 
 use crate::oracle::{self, Owed, Utterance};
 use crate::process::{Bridge, Host, is_accepted, text_on, tickets_of, until};
+use crate::support::account_tables;
 
 /// Texts for each death. The next life also delivers the rest of the one before.
 const TEXTS_A_DEATH: usize = 5;
@@ -70,23 +71,9 @@ fn other_brand() -> SandboxOptions {
 
 /// The tables of the second brand, and of both brands' lines.
 fn brands_and_lines(other: &Sandbox) -> String {
-    let (first, options) = (SandboxOptions::default(), other_brand());
-    format!(
+    let first = SandboxOptions::default();
+    let lines = format!(
         r#"
-[accounts.zendesk-b]
-vendor = "zendesk"
-url = "{}"
-client_id = "{}"
-client_secret = "{}"
-webhook_secrets = ["{}"]
-[accounts.braze-b]
-vendor = "braze"
-url = "{}"
-api_key = "{}"
-webhook_tokens = ["{}"]
-confirm_after_seconds = [1]
-[accounts.braze-b.campaigns]
-agent_reply = "{}"
 [[lines]]
 name = "a"
 carrier = "braze"
@@ -104,18 +91,9 @@ name = "b"
 carrier = "braze-b"
 desk = "zendesk-b"
 "#,
-        other.zendesk.url(),
-        options.zendesk_client_id,
-        options.zendesk_client_secret,
-        options.zendesk_webhook_secret,
-        other.braze.url(),
-        options.braze_api_key,
-        options.braze_webhook_token,
-        options.campaign_agent_reply,
-        first.whatsapp_group,
-        first.campaign_whatsapp_reply,
-        first.campaign_whatsapp_template,
-    )
+        first.whatsapp_group, first.campaign_whatsapp_reply, first.campaign_whatsapp_template,
+    );
+    account_tables(other, &other_brand(), "confirm_after_seconds = [1]", "") + &lines
 }
 
 fn profile(sandbox: &Sandbox, number: u32) -> String {

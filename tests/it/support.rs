@@ -394,18 +394,38 @@ operator_listen = "127.0.0.1:1"
 {top}
 [store]
 url = "sled:store"
-[zendesk]
+{}"#,
+        account_tables(sandbox, options, braze, zendesk)
+    )
+}
+
+/// The tables of a sandbox's two accounts, with more lines for each.
+pub(crate) fn account_tables(sandbox: &Sandbox, options: &SandboxOptions, braze: &str, zendesk: &str) -> String {
+    let table = |vendor: &str, name: &str| {
+        if name == vendor {
+            (name.to_owned(), String::new())
+        } else {
+            (format!("accounts.{name}"), format!("vendor = \"{vendor}\""))
+        }
+    };
+    let (desk, desk_vendor) = table("zendesk", &options.zendesk_account);
+    let (carrier, carrier_vendor) = table("braze", &options.braze_account);
+    format!(
+        r#"
+[{desk}]
+{desk_vendor}
 url = "{}"
 client_id = "{}"
 client_secret = "{}"
 webhook_secrets = ["{}"]
 {zendesk}
-[braze]
+[{carrier}]
+{carrier_vendor}
 url = "{}"
 api_key = "{}"
 webhook_tokens = ["{}"]
 {braze}
-[braze.campaigns]
+[{carrier}.campaigns]
 agent_reply = "{}"
 ticket_solved = "{}"
 "#,

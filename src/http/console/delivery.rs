@@ -26,7 +26,7 @@ use crate::domain::answer;
 use crate::domain::delivery::{Delivery, State as Standing};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::operator::Seen;
-use crate::domain::parts::{self, Cut};
+use crate::domain::parts;
 use crate::http::OperatorState;
 use crate::http::operator::Query;
 use crate::http::operator::actions::{self, DISCARDED, REDRIVEN};
@@ -113,7 +113,7 @@ async fn page(state: &OperatorState, visitor: &Visitor, id: &str) -> Result<Page
     let kept = state.store.answers(id).await?;
     let (word, now) = (delivery.state.name(), state.clock.now());
     let held = held(state, &delivery);
-    let cut = Cut::for_conversation(conversation.as_ref(), &state.lines, state.gsm7.contains(&delivery.ends.carrier));
+    let cut = state.cut(conversation.as_ref(), delivery.ends.carrier);
     let parts = parts::count(&event.kind, cut);
     let section = if word == "quarantined" { Section::Quarantine } else { Section::Deliveries };
     Ok(Page {

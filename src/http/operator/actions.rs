@@ -15,7 +15,7 @@ use crate::domain::delivery::{Arrived, Delivery, State as Standing, Transition};
 use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
 use crate::domain::line::Place;
 use crate::domain::operator::{Order, PAUSE_REASON_MAX_CHARS, PauseTerms, Seen, digest};
-use crate::domain::parts::{self, Cut};
+use crate::domain::parts;
 use crate::http::OperatorState;
 use crate::intake::Intake;
 use crate::store::{Accepted, Compaction, Forgotten, Found, IllegalMove, Moves, StoreError, Sweep};
@@ -147,7 +147,7 @@ pub(in crate::http) async fn settle(
 ) -> Result<(), StoreError> {
     let (delivery, event) = delivery(state, id).await?;
     let known = state.store.conversation(&delivery.conversation).await?;
-    let cut = Cut::for_conversation(known.as_ref(), &state.lines, state.gsm7.contains(&delivery.ends.carrier));
+    let cut = state.cut(known.as_ref(), delivery.ends.carrier);
     let arrived = Arrived { out, of: parts::count(&event.kind, cut) };
     let done = state.store.settle(id, arrived, order).await;
     note_move("settle", id, &done, order);
