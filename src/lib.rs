@@ -12,7 +12,7 @@
 //! | 6 | claim the head of a lane whose needs are open | [`worker`], [`store`] | → [`store::Claim`] |
 //! | 7 | plan the next step | [`domain::plan`] | facts → the next [`domain::plan::Step`] |
 //! | 8 | render | [`mapping`] | [`mapping::Context`] → request body |
-//! | 9 | call | [`vendors`]' clients | → answer, or a [`vendors::http::Failure`] named by the next thing to do |
+//! | 9 | call | [`vendors`]' clients | → answer, or a [`ports::Failure`] named by the next thing to do |
 //! | 10 | decide | [`domain::retry`], [`domain::refusals`], [`domain::delivery`] | state + outcome + now → next state |
 //! | 11 | record, synced | [`store`] | [`store::Verdict`]: states, changes learnt, follow-up events, in one commit |
 //!
@@ -31,6 +31,8 @@
 //! * [`store`] — the durable state: a change is on the disk once its call returns. It has four sides: [`store::Inbox`] for
 //!   webhooks, [`store::Queue`] for the worker, [`store::Archive`] to read and [`store::Control`] for operators. An index in
 //!   memory answers lists and searches, and is filled from the records when a store is opened. It never calls a vendor.
+//! * [`ports`] — the bridge's side of every account that it calls, in words that name no vendor; the folders of the
+//!   vendors implement it. It never does I/O itself.
 //! * [`vendors`] — one folder a vendor: the source of its webhooks, the client for its API, its limits, the words of its
 //!   errors and their remedies, the objects that it needs and the differences from those that exist. No vendor names
 //!   another, and none decides policy. [`vendors::http`] makes
@@ -99,6 +101,7 @@ pub mod failpoint;
 pub mod http;
 pub mod intake;
 pub mod mapping;
+pub mod ports;
 pub mod sandbox;
 pub mod serve;
 pub mod store;

@@ -27,11 +27,12 @@ use crate::domain::retry::{OnUnconfirmed, RetryPolicy, decide};
 use crate::domain::text::RecipeMessage;
 use crate::failpoint;
 use crate::mapping::{Context, Name};
+use crate::ports::Failure;
 use crate::store::{Claim, Store, StoreError, Verdict};
 use crate::telemetry::{Metrics, Readiness};
 use crate::vendors::braze::Braze;
+use crate::vendors::http::Attempt;
 use crate::vendors::http::media::MediaClient;
-use crate::vendors::http::{Attempt, Failure};
 use crate::vendors::zendesk::Zendesk;
 
 mod alarm;

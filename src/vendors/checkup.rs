@@ -9,8 +9,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::http::Failure;
 use super::http::tls::TlsFault;
+use crate::ports::Failure;
 
 mod inbound;
 

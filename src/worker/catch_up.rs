@@ -29,7 +29,7 @@ use crate::clock::Trouble;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::event::{AgentReply, Event, EventKind, TicketId, TicketRef};
 use crate::domain::retry::{before, later};
-use crate::vendors::http::Failure;
+use crate::ports::Failure;
 
 use super::Worker;
 use super::tickets::SMS_TAG;

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::domain::event::UserId;
-use crate::vendors::http::Failure;
+use crate::ports::Failure;
 
 use super::Worker;
 use super::completion::Completion;

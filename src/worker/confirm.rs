@@ -14,9 +14,9 @@ use crate::domain::delivery::{Outcome, State};
 use crate::domain::event::{EventId, EventKind, TicketId};
 use crate::domain::parts;
 use crate::domain::retry::OnUnconfirmed;
+use crate::ports::Failure;
 use crate::store::Claim;
 use crate::vendors::braze::RECEIPT_ATTRIBUTE;
-use crate::vendors::http::Failure;
 use crate::vendors::zendesk::Written;
 
 use super::Worker;

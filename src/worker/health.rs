@@ -14,9 +14,10 @@ use crate::domain::alarm::Notice;
 use crate::domain::delivery::{Delivery, Outcome, State};
 use crate::domain::refusals::{self, Object, Weight};
 use crate::domain::retry::later;
+use crate::ports::Failure;
 use crate::store::Claim;
 use crate::telemetry::Trouble;
-use crate::vendors::http::{Attempt, Failure};
+use crate::vendors::http::Attempt;
 
 use super::Worker;
 use super::report::Report;

@@ -9,8 +9,8 @@ use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, TicketId, UserId};
 use crate::domain::line::{Channel, OnLine, Place};
+use crate::ports::Failure;
 use crate::store::{Claim, StoreError};
-use crate::vendors::http::Failure;
 use crate::vendors::zendesk::TicketView;
 
 use super::Worker;

@@ -9,8 +9,8 @@ use crate::domain::event::{Customer, CustomerText, Event, EventId, TicketId, Use
 use crate::domain::note::{Note, Saying};
 use crate::domain::plan::{Facts, KnownTicket, Step, Tagging, plan};
 use crate::mapping::{Context, Name};
+use crate::ports::Failure;
 use crate::store::{Claim, StoreError};
-use crate::vendors::http::Failure;
 use crate::vendors::zendesk::{COMMENTS_MAX, Saved, TicketView, Written};
 
 use super::Worker;

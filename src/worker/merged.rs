@@ -9,8 +9,8 @@ use crate::domain::address;
 use crate::domain::conversation::{Change, TicketStatus};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{AgentReply, CommentId, Event, EventKind, Sighting, TicketId, TicketRef, UserId};
+use crate::ports::Failure;
 use crate::store::{Claim, StoreError};
-use crate::vendors::http::Failure;
 use crate::vendors::zendesk::TicketView;
 
 use super::Worker;

@@ -11,9 +11,9 @@ use crate::domain::refusals::Object;
 use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::{self, RecipeMessage};
 use crate::mapping::{Context, Name};
+use crate::ports::Failure;
 use crate::store::{Claim, Work};
 use crate::vendors::braze::Recipient;
-use crate::vendors::http::Failure;
 
 use super::claimed::recipient_of;
 use super::context::{self, Part};

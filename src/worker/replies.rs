@@ -13,8 +13,8 @@ use crate::domain::event::{AgentReply, CommentId, Event, EventKind, PhoneText, T
 use crate::domain::reading::{Counted, Shown};
 use crate::domain::retry::later;
 use crate::domain::text;
+use crate::ports::Failure;
 use crate::store::{Claim, StoreError};
-use crate::vendors::http::Failure;
 use crate::vendors::zendesk::{COMMENTS_AT_ONCE, CommentView};
 
 use super::owed::{self, LeftOut, MergeWords, Sorted};

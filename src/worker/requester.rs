@@ -10,8 +10,8 @@ use crate::domain::delivery::Outcome;
 use crate::domain::event::Customer;
 use crate::domain::plan::{Facts, UserMatch};
 use crate::domain::retry::later;
+use crate::ports::Failure;
 use crate::store::{Claim, StoreError};
-use crate::vendors::http::Failure;
 use crate::vendors::zendesk::{IdHolder, Saved, UserQuery, UserView};
 
 use super::Worker;

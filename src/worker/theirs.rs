@@ -5,8 +5,8 @@ use crate::domain::account::End;
 use crate::domain::conversation::{Change, TicketStatus};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{CommentId, TicketId, UserId};
+use crate::ports::Failure;
 use crate::store::Claim;
-use crate::vendors::http::Failure;
 use crate::vendors::zendesk::{TicketView, UserView, Written};
 
 use super::Worker;

@@ -8,8 +8,8 @@ use crate::domain::delivery::Outcome;
 use crate::domain::event::{Event, EventKind, PhoneText, Template};
 use crate::domain::window::{self, Course};
 use crate::mapping::Name;
+use crate::ports::Failure;
 use crate::store::Claim;
-use crate::vendors::http::Failure;
 
 use super::claimed::recipient_of;
 use super::report::Learnt;

@@ -6,8 +6,8 @@ use super::remedies;
 use super::setup;
 use crate::domain::account::End;
 use crate::domain::line::Channel;
+use crate::ports::Failure;
 use crate::vendors::checkup::{Line, Sender, State, unreached};
-use crate::vendors::http::Failure;
 
 /// The side of its lines.
 pub const SIDE: &str = "Braze";

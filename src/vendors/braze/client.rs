@@ -17,10 +17,11 @@ use crate::domain::budget::{Budgets, Level, Reached, UserKey};
 use crate::domain::cause;
 use crate::domain::lanes::Need;
 use crate::domain::refusals::Object;
+use crate::ports::Failure;
 use crate::vendors::braze;
 use crate::vendors::braze::limits::{self, LIMITS};
 use crate::vendors::http::exchange::{Answer, Effect, Exchange, Request, secret_header};
-use crate::vendors::http::{Failure, Held, Transport, error_phrases};
+use crate::vendors::http::{Held, Transport, error_phrases};
 
 pub mod details;
 

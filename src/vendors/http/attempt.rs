@@ -1,9 +1,9 @@
 //! The attempt that calls belong to: it keeps the vendor's last refusal, and the personal data that its causes must not
 //! hold.
 //!
-//! An answer is evidence for the operator and never decides anything. So it does not travel with [`super::Failure`]
-//! from layer to layer, where a rule could read it and a debug output could show it. Every call within
-//! [`Attempt::listen`] belongs to the attempt; the answer to any other call is not kept.
+//! An answer is evidence for the operator and never decides anything. So it does not travel with
+//! [`crate::ports::Failure`] from layer to layer, where a rule could read it and a debug output could show it. Every
+//! call within [`Attempt::listen`] belongs to the attempt; the answer to any other call is not kept.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -21,7 +21,8 @@ use crate::domain::cause;
 use crate::domain::lanes::Need;
 use crate::domain::refusals::Object;
 use crate::domain::retry::later;
-use crate::vendors::http::{Failure, Held, Personal, Transport, TransportError, attempt, error_phrases, headers};
+use crate::ports::Failure;
+use crate::vendors::http::{Held, Personal, Transport, TransportError, attempt, error_phrases, headers};
 
 /// The delay of a call whose vendor does not answer: the longest interval between two probes of the vendor.
 const UNANSWERED_FOR: Duration = Duration::from_secs(30);

@@ -7,8 +7,8 @@ use super::admin::{
 use super::remedies;
 use super::setup::{self, TAG, TRIGGERS};
 use crate::domain::account::End;
+use crate::ports::Failure;
 use crate::vendors::checkup::{Line, Sender, State, unreached};
-use crate::vendors::http::Failure;
 
 /// The side of its lines.
 pub const SIDE: &str = "Zendesk";

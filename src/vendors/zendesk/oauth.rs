@@ -13,8 +13,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use crate::ports::Failure;
+use crate::vendors::http::Personal;
 use crate::vendors::http::exchange::{Answer, Effect, Exchange, Request, secret_header};
-use crate::vendors::http::{Failure, Personal};
 use crate::vendors::zendesk::{error_phrases, limits};
 
 /// The life asked for: long enough that renewals are rare, short enough that a stolen token is soon worthless.

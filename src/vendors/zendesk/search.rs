@@ -5,7 +5,7 @@
 use crate::domain::phone::digits;
 use serde_json::Value;
 
-use crate::vendors::http::Failure;
+use crate::ports::Failure;
 use crate::vendors::zendesk::views::UserView;
 
 /// The fewest digits of a number that is searched for. The search would find every user whose number ends in a shorter

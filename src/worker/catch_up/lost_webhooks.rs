@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::domain::event::{DedupeKey, Sighting};
 use crate::domain::retry::before;
-use crate::vendors::http::Failure;
+use crate::ports::Failure;
 use crate::vendors::zendesk::{Fate, Invocation, LostWebhook};
 use crate::worker::Worker;
 

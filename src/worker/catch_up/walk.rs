@@ -14,7 +14,7 @@ use crate::domain::conversation::{Change, Conversation, ConversationKey, Ticket}
 use crate::domain::event::TicketId;
 use crate::domain::reading::Shown;
 use crate::domain::retry::later;
-use crate::vendors::http::Failure;
+use crate::ports::Failure;
 use crate::vendors::zendesk::TICKETS_AT_ONCE;
 use crate::worker::Worker;
 

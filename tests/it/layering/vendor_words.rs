@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// The modules that know desks and carriers only. `worker` joins them once it calls its vendors through ports.
-const LAYERS: &[&str] = &["domain", "policy", "store"];
+const LAYERS: &[&str] = &["domain", "policy", "ports", "store"];
 
 /// Vendors, in lower case, wherever they stand in a word.
 const VENDORS: &[&str] = &["braze", "zendesk"];

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Braze;
+use crate::ports::Failure;
 use crate::vendors::braze::limits;
 use crate::vendors::http::exchange::{Effect, Request};
-use crate::vendors::http::{Failure, headers};
+use crate::vendors::http::headers;
 
 /// An external id that no customer has, for an export that should find nothing.
 const NOBODY: &str = "tandem-check-nobody";

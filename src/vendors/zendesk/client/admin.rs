@@ -13,8 +13,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Credential, PAGE, Zendesk};
+use crate::ports::Failure;
 use crate::vendors::http::exchange::{Effect, Request};
-use crate::vendors::http::{Failure, headers};
+use crate::vendors::http::headers;
 use crate::vendors::zendesk::limits;
 
 /// Pages of one list of settings that are read. Accounts have far fewer than 1000 triggers or webhooks.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{COMMENTS_AT_ONCE, PAGE, Zendesk, users};
 use crate::domain::event::{CommentId, EventId, TicketId};
 use crate::domain::refusals::Object;
-use crate::vendors::http::Failure;
+use crate::ports::Failure;
 use crate::vendors::http::exchange::{Answer, Request};
 use crate::vendors::zendesk::limits;
 use crate::vendors::zendesk::views::{self, CommentView, Written};

@@ -12,7 +12,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::domain::event::{CommentId, TicketId, UserId};
-use crate::vendors::http::Failure;
+use crate::ports::Failure;
 use crate::vendors::http::exchange::Request;
 
 use super::{PAGE, Zendesk};

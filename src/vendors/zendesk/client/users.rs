@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::domain::budget::UserKey;
 use crate::domain::event::UserId;
 use crate::domain::refusals::Object;
-use crate::vendors::http::Failure;
+use crate::ports::Failure;
 use crate::vendors::http::exchange::{Effect, Request};
 
 use super::{PAGE, Zendesk};
