@@ -10,7 +10,7 @@
 //! | 4 | append, synced | [`store`] | → [`store::Accepted`]: new, a duplicate, or an echo of the bridge's own text |
 //! | 5 | acknowledge | [`http`] | 202; store trouble → 503 with `Retry-After` |
 //! | 6 | claim the head of a lane whose needs are open | [`worker`], [`store`] | → [`store::Claim`] |
-//! | 7 | plan the next step | [`domain::plan`] | facts → the next [`domain::plan::Step`] |
+//! | 7 | plan the next step | [`policy::inbound`] | facts → the next [`policy::inbound::Step`] |
 //! | 8 | render | [`mapping`] | [`mapping::Context`] → request body |
 //! | 9 | call | [`vendors`]' clients | → answer, or a [`ports::Failure`] named by the next thing to do |
 //! | 10 | decide | [`domain::retry`], [`domain::refusals`], [`domain::delivery`] | state + outcome + now → next state |
@@ -23,6 +23,8 @@
 //!
 //! * [`domain`] — messages, conversations and deliveries, and every rule about them. It never does I/O, never reads the
 //!   clock and names no vendor, only desks and carriers. Every module may use it, and it uses none.
+//! * [`policy`] — the next step of a message, from the facts known so far: pure functions with a table each. It knows
+//!   [`domain`] only, and never takes the step.
 //! * [`intake`] — the values and readers that all webhooks share: the proof of a sender, forms, hand-typed JSON. A body is
 //!   never parsed before it is verified.
 //! * [`mapping`] — from events to request bodies, and from the codes of notes to words in a language. Liquid fills
@@ -67,13 +69,13 @@
 //! * *fence* — the number of a claim; a result with an older number is void.
 //! * *lane* — the queue of one conversation in one direction; only its head is tried ([`domain::lanes`]).
 //! * *lease* — the time for which a claim is its worker's own ([`domain::delivery::LEASE`]).
-//! * *plan* — a pure function from the known facts to the next step ([`domain::plan`]).
+//! * *plan* — a pure function from the known facts to the next step ([`policy::inbound`]).
 //! * *quarantine* — the place of an authentic body that could not be read, until an operator has it read again.
 //! * *receipt* — the proof of an effect: the ticket and comment, the dispatch id, or the bridge's mark on a profile.
 //! * *redrive* — an operator puts a delivery back at its place in the lane.
 //! * *route* — the direction of a delivery and the account that it calls ([`domain::account::Route`]).
 //! * *template* — the request to write again, in the form that a channel takes outside of its window.
-//! * *window* — the time after a customer's message in which their channel takes free text ([`domain::window`]).
+//! * *window* — the time after a customer's message in which their channel takes free text ([`policy::window`]).
 //!
 //! # The promises, and where they are kept
 //!
@@ -101,6 +103,7 @@ pub mod failpoint;
 pub mod http;
 pub mod intake;
 pub mod mapping;
+pub mod policy;
 pub mod ports;
 pub mod sandbox;
 pub mod serve;

@@ -1,7 +1,7 @@
 //! The worker: wakes, claims the head of a lane, takes the next steps at the vendors and records the outcome. Beside
 //! that, it asks Zendesk at intervals for replies that no webhook told of, and drops old records from the store.
 //!
-//! It never sees an incoming request. [`crate::domain::plan`] decides the next step and [`crate::domain::retry`] the
+//! It never sees an incoming request. [`crate::policy::inbound`] decides the next step and [`crate::domain::retry`] the
 //! next state; the worker carries out and writes down. Everything that one claim taught is recorded in one commit, so
 //! a crash at any instant leaves either all of it, or a lease that ends in a look for the effect.
 
@@ -22,11 +22,11 @@ use crate::domain::delivery::{LEASE, Outcome, State, Transition};
 use crate::domain::event::{EventId, EventKind};
 use crate::domain::kind::Confirmed;
 use crate::domain::line::Lines;
-use crate::domain::plan::UserMatch;
 use crate::domain::retry::{OnUnconfirmed, RetryPolicy, decide};
 use crate::domain::text::RecipeMessage;
 use crate::failpoint;
 use crate::mapping::{Context, Name};
+use crate::policy::inbound::UserMatch;
 use crate::ports::Failure;
 use crate::store::{Claim, Store, StoreError, Verdict};
 use crate::telemetry::{Metrics, Readiness};

@@ -8,9 +8,9 @@ use super::files::FILE_MAX_BYTES;
 use super::kind::{Item, Kind};
 use super::table::Table;
 use super::*;
-use crate::domain::plan::UserMatch;
 use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::RecipeMessage;
+use crate::policy::inbound::UserMatch;
 
 const GOOD: &str = r#"
 [zendesk]

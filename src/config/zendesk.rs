@@ -11,7 +11,7 @@ use super::key::{About, Field, Shape, Shown};
 use super::kind::{Item, Kind};
 use super::shapes::{ACCOUNT_ADDRESS, SECRET, SIGNATURE_TOLERANCE, TEXT, Word, secrets, text, words};
 use super::table::{Table, table};
-use crate::domain::plan::UserMatch;
+use crate::policy::inbound::UserMatch;
 
 /// The secret with which Zendesk signs the test of a webhook that does not exist yet. It is published, so a bridge that
 /// accepts it accepts every sender (<https://developer.zendesk.com/documentation/webhooks/verifying/>).

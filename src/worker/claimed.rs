@@ -8,7 +8,7 @@ use crate::domain::conversation::{Change, Conversation};
 use crate::domain::delivery::Transition;
 use crate::domain::event::{EventId, EventKind, TicketId, UserId};
 use crate::domain::kind::KindName;
-use crate::domain::window;
+use crate::policy::window;
 use crate::store::{Claim, Work};
 use crate::vendors::braze::Recipient;
 

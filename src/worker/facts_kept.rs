@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{EventId, TicketId, UserId};
-use crate::domain::plan::Facts;
+use crate::policy::inbound::Facts;
 
 /// How long facts are believed: as long as a ticket's status is.
 const LIFE: SignedDuration = SignedDuration::from_secs(600);

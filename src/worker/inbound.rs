@@ -7,8 +7,8 @@ use crate::domain::conversation::{Change, Conversation, Keyword, Opening, Ticket
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, CustomerText, Event, EventId, TicketId, UserId};
 use crate::domain::note::{Note, Saying};
-use crate::domain::plan::{Facts, KnownTicket, Step, Tagging, plan};
 use crate::mapping::{Context, Name};
+use crate::policy::inbound::{Facts, KnownTicket, Step, Tagging, plan};
 use crate::ports::Failure;
 use crate::store::{Claim, StoreError};
 use crate::vendors::zendesk::{COMMENTS_MAX, Saved, TicketView, Written};

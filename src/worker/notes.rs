@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::domain::delivery::{Fate, HistoryEntry};
 use crate::domain::event::{CommentId, Event, EventKind, PhoneText, TicketId};
 use crate::domain::note::{File, Lost, Note, Replies, Reply, Saying, Says, Tells};
-use crate::domain::window;
+use crate::policy::window;
 use crate::store::{Claim, Work};
 use crate::vendors::zendesk::CommentView;
 

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::conversation::{Forwarded, TicketStatus};
 use crate::domain::event::{CommentId, TicketId, UserId};
-use crate::domain::plan::MERGED_TAG;
+use crate::policy::inbound::MERGED_TAG;
 use crate::vendors::zendesk::{Author, CommentView, Made, TicketView};
 
 /// How far the comment of a merge and the closing of the merged ticket lie apart at most: one job writes both.

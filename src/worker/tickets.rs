@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::domain::conversation::{Change, TakenUp, TicketStatus};
 use crate::domain::event::UserId;
 use crate::domain::line::TicketSettings;
-use crate::domain::plan::{MERGED_TAG, Tagging};
 use crate::domain::reading::Counted;
+use crate::policy::inbound::{MERGED_TAG, Tagging};
 use crate::vendors::zendesk::{TicketView, Written};
 
 /// The tag by which an agent (or the bridge) says that a ticket is a text conversation.

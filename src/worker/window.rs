@@ -1,13 +1,13 @@
 //! For texts on a channel with a window: puts them off while it is shut, and sends the template that asks the customer to
-//! write again. [`crate::domain::window`] decides; nothing here reads a ticket's comments.
+//! write again. [`crate::policy::window`] decides; nothing here reads a ticket's comments.
 
 use crate::domain::account::End;
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Stand};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Event, EventKind, PhoneText, Template};
-use crate::domain::window::{self, Course};
 use crate::mapping::Name;
+use crate::policy::window::{self, Course};
 use crate::ports::Failure;
 use crate::store::Claim;
 

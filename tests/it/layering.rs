@@ -19,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("clock", &[]),
     ("failpoint", &[]),
+    ("policy", &["domain"]),
     ("intake", &["domain"]),
     ("mapping", &["domain"]),
     ("store", &["domain", "clock", "failpoint"]),
@@ -40,6 +41,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "worker",
         &[
             "domain",
+            "policy",
             "clock",
             "failpoint",
             "mapping",
@@ -54,7 +56,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // It plays the vendors, so it must know them from outside, as the vendors' pages tell.
     ("sandbox", &["domain", "clock", "telemetry"]),
     // It hands every module its own options, so it knows them all; no module below `serve` knows it.
-    ("config", &["domain", "clock", "failpoint", "intake", "mapping", "store", "telemetry", "http", "worker"]),
+    (
+        "config",
+        &["domain", "policy", "clock", "failpoint", "intake", "mapping", "store", "telemetry", "http", "worker"],
+    ),
     ("serve", ALL_BUT_COMMANDS),
     (
         "demo",
@@ -140,6 +145,7 @@ const IMPURE: &[&str] = &[
 /// word.
 const NEVER_NAMES: &[(&str, &[&str])] = &[
     ("domain", IMPURE),
+    ("policy", IMPURE),
     ("intake", IMPURE),
     ("mapping", IMPURE),
     ("store", &["axum", "reqwest"]),

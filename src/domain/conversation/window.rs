@@ -1,5 +1,5 @@
 //! The window of a conversation: when its customer last wrote, and the request to write again since then. It never decides
-//! the course of a text; [`crate::domain::window`] does.
+//! the course of a text; the policy does.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
