@@ -23,6 +23,7 @@ pub mod lanes;
 pub mod line;
 pub mod note;
 pub mod operator;
+pub mod outgoing;
 pub mod parts;
 pub mod phone;
 pub mod reading;

@@ -27,10 +27,9 @@ use crate::domain::text::RecipeMessage;
 use crate::failpoint;
 use crate::mapping::{Context, Name};
 use crate::policy::inbound::UserMatch;
-use crate::ports::Failure;
+use crate::ports::{Carrier, Failure};
 use crate::store::{Claim, Store, StoreError, Verdict};
 use crate::telemetry::{Metrics, Readiness};
-use crate::vendors::braze::Braze;
 use crate::vendors::http::Attempt;
 use crate::vendors::http::media::MediaClient;
 use crate::vendors::zendesk::Zendesk;
@@ -129,8 +128,8 @@ pub struct Worker {
     pub ends: Ends,
     /// Calls to Zendesk.
     pub zendesk: Arc<Zendesk>,
-    /// Calls to Braze.
-    pub braze: Arc<Braze>,
+    /// Calls to the carrier.
+    pub carrier: Arc<dyn Carrier>,
     /// Fetches customers' pictures.
     pub media: MediaClient,
     /// The lines of every carrier.

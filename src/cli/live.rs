@@ -20,10 +20,12 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Credentials, Vendor, VendorAccount, VendorKeys};
 use crate::domain::account::AccountId;
 use crate::domain::line::{Line as TextLine, Lines};
+use crate::domain::outgoing::Recipient;
 use crate::intake::public_address;
+use crate::ports::Carrier as _;
 use crate::serve;
 use crate::vendors::braze::checkup::Use;
-use crate::vendors::braze::{self, Braze, Recipient};
+use crate::vendors::braze::{self, Braze};
 use crate::vendors::checkup::{self, Line, State};
 use crate::vendors::http::{HttpTransport, Transport};
 use crate::vendors::zendesk::admin::{CHECK_SCOPE, TicketRecord};
@@ -213,7 +215,7 @@ impl Carrier<'_> {
         }
         found.push(braze::checkup::export(&self.client.may_export().await));
         if let Some(group) = subscription_group {
-            let answer = self.client.subscription(group, &Recipient::External(NOBODY.to_owned())).await;
+            let answer = self.client.takes_texts(group, &Recipient::External(NOBODY.to_owned())).await;
             found.push(braze::checkup::group(&answer));
         }
         found

@@ -132,7 +132,8 @@ impl Shared {
         for (desk, zendesk_keys) in config.zendesk_accounts() {
             let shared = Desk::default();
             for (carrier, braze_keys) in config.braze_accounts() {
-                let (Some(zendesk), Some(braze)) = (self.clients.desks.get(&desk), self.clients.carriers.get(&carrier))
+                let (Some(zendesk), Some(client)) =
+                    (self.clients.desks.get(&desk), self.clients.carriers.get(&carrier))
                 else {
                     continue;
                 };
@@ -140,7 +141,7 @@ impl Shared {
                     store: Arc::clone(store),
                     ends: Ends { desk, carrier },
                     zendesk: Arc::clone(zendesk),
-                    braze: Arc::clone(braze),
+                    carrier: client.clone(),
                     media: media.clone(),
                     lines: Arc::clone(&self.lines),
                     mappings: Arc::clone(&self.mappings),

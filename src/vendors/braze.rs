@@ -1,5 +1,6 @@
 //! Braze: the source of its webhooks, the published recipe, its client, its setup and its checkup. Never names another vendor.
 
+mod carrier;
 pub mod checkup;
 mod client;
 pub mod currents;
@@ -10,4 +11,4 @@ pub mod remedies;
 pub mod setup;
 pub mod source;
 
-pub use client::{Braze, BrazeOptions, RECEIPT_ATTRIBUTE, Recipient, Sent, details};
+pub use client::{Braze, BrazeOptions, details};

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use crate::domain::arrival;
 use crate::domain::conversation::{Change, Conversation};
 use crate::domain::delivery::Transition;
-use crate::domain::event::{EventId, EventKind, TicketId, UserId};
+use crate::domain::event::{EventId, TicketId, UserId};
 use crate::domain::kind::KindName;
+use crate::domain::outgoing::{Outgoing, Recipient};
 use crate::policy::window;
 use crate::store::{Claim, Work};
-use crate::vendors::braze::Recipient;
 
 /// Since when a delivery is tried: its acceptance, or for a text that waited for its customer's answer, that answer.
 pub(super) fn tried_from(claim: &Claim) -> Timestamp {
@@ -34,19 +34,8 @@ pub(super) fn requester_of(claim: &Claim) -> Option<UserId> {
 
 /// The recipient: the customer that the webhook names, or else the conversation's.
 pub(super) fn recipient_of(claim: &Claim) -> Option<Recipient> {
-    let named = match &claim.work.first()?.event.kind {
-        EventKind::PhoneText(text) => text.external_user_id.clone(),
-        EventKind::Template(template) => template.external_user_id.clone(),
-        EventKind::TicketSolved(change) => change.external_user_id.clone(),
-        EventKind::CustomerText(_)
-        | EventKind::AgentReply(_)
-        | EventKind::TicketReopened(_)
-        | EventKind::Note(_)
-        | EventKind::Unreadable(_) => None,
-    };
-    let customer = claim.conversation.as_ref().map(|conversation| &conversation.customer);
-    let external = named.or_else(|| customer?.external_id.clone()).map(Recipient::External);
-    external.or_else(|| customer?.carrier_id.clone().map(Recipient::Braze))
+    let message = Outgoing::of(&claim.work.first()?.event.kind)?;
+    message.recipient(claim.conversation.as_ref().map(|known| &known.customer))
 }
 
 /// The conversation's tickets that the bridge remembers. A text may stand on any of them: an agent may have begun

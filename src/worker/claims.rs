@@ -188,7 +188,7 @@ impl Worker {
             self.zendesk.me().await.err()
         } else {
             let any = self.lines.of_carrier(account).next().map_or("", |line| line.forms.agent_reply.as_str());
-            self.braze.campaign(any).await.err()
+            self.carrier.probe(any).await.err()
         };
         let now = self.clock.now();
         // Any answer has closed the breaker.
@@ -219,7 +219,7 @@ impl Worker {
     /// When work with this need may be taken in hand, by the rate budgets; `None` means now.
     fn opens_for(&self, need: Need) -> Option<Timestamp> {
         match need {
-            Need::Text => self.braze.opens_for(need),
+            Need::Text => self.carrier.opens_for(need),
             Need::Nothing | Need::KnownTicket | Need::NewTicket | Need::Note | Need::Comments => {
                 self.zendesk.opens_for(need)
             }
@@ -227,6 +227,6 @@ impl Worker {
     }
 
     fn with_breaker<T>(&self, account: AccountId, look: impl FnOnce(&mut Breaker) -> T) -> T {
-        if account == self.ends.desk { self.zendesk.with_breaker(look) } else { self.braze.with_breaker(look) }
+        if account == self.ends.desk { self.zendesk.with_breaker(look) } else { look(&mut self.carrier.breaker()) }
     }
 }

@@ -14,9 +14,8 @@ use crate::domain::delivery::{Outcome, State};
 use crate::domain::event::{EventId, EventKind, TicketId};
 use crate::domain::parts;
 use crate::domain::retry::OnUnconfirmed;
-use crate::ports::Failure;
+use crate::ports::{Failure, RECEIPT};
 use crate::store::Claim;
-use crate::vendors::braze::RECEIPT_ATTRIBUTE;
 use crate::vendors::zendesk::Written;
 
 use super::Worker;
@@ -77,7 +76,7 @@ impl Worker {
     pub(super) async fn look_at_braze(&self, claim: &Claim, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
         let Some(recipient) = recipient_of(claim) else { return Err(nothing_to_look_for()) };
-        let receipts = match self.braze.receipts(&recipient).await {
+        let receipts = match self.carrier.receipts(&recipient).await {
             Ok(receipts) => receipts,
             // The key may not export profiles, so no look will ever tell.
             Err(Failure::Forbid { status: 403, cause, .. } | Failure::GiveUp { cause }) => {
@@ -91,7 +90,7 @@ impl Worker {
             receipts.values().any(|receipt| *receipt == part.receipt())
         });
         // A mapping of one's own may write the first line's attribute on every line.
-        let newest = receipts.get(&receipt_attribute(claim)).or_else(|| receipts.get(RECEIPT_ATTRIBUTE));
+        let newest = receipts.get(&receipt_attribute(claim)).or_else(|| receipts.get(RECEIPT));
         match seen {
             Some(part) if part == parts => {
                 learnt.changes.extend(arrival::learnt(&head.delivery, &head.event, claim.conversation.as_ref()));

@@ -9,12 +9,13 @@ use crate::domain::event::{
     Customer, CustomerText, Event, EventId, EventKind, PhoneText, TicketChange, TicketId, UserId,
 };
 use crate::domain::note::{Note, Says};
+use crate::domain::outgoing::Recipient;
 use crate::domain::text;
 use crate::mapping::context::{
     CampaignPart, Context, CustomerPart, EventPart, MessagePart, NotePart, RecipientPart, RequesterPart, TicketPart,
 };
+use crate::ports::RECEIPT;
 use crate::store::Claim;
-use crate::vendors::braze::{RECEIPT_ATTRIBUTE, Recipient};
 use crate::vendors::zendesk::UserView;
 
 use super::completion::Completion;
@@ -189,7 +190,7 @@ pub(super) fn outbound(
     context.ticket.id = text.ticket_id;
     match recipient {
         Recipient::External(id) => context.recipient.external_user_id = Some(id.clone()),
-        Recipient::Braze(id) => context.recipient.braze_id = Some(id.clone()),
+        Recipient::OfCarrier(id) => context.recipient.braze_id = Some(id.clone()),
     }
     context.message.text = words.to_owned();
     context.message.html = text::html_from_plain(words);
@@ -216,10 +217,10 @@ pub(super) fn receipt_attribute(claim: &Claim) -> String {
     // The blank line is a default line whose customer wrote on another one first; a long key is the digest of a line, or of none.
     let is_further = key.strip_suffix(line).is_some_and(|before| before.ends_with('@')) || key.ends_with('@');
     if !is_further && !key.starts_with(LONG) {
-        return RECEIPT_ATTRIBUTE.to_owned();
+        return RECEIPT.to_owned();
     }
     let digest: String = fingerprint(if is_further { line } else { key }).chars().take(LINE_DIGITS).collect();
-    format!("{RECEIPT_ATTRIBUTE}_{digest}")
+    format!("{RECEIPT}_{digest}")
 }
 
 /// The closing text, whose words are the mapping's.

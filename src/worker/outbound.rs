@@ -6,6 +6,7 @@ use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation, Subscription, TicketStatus};
 use crate::domain::delivery::{Fate, Outcome, receipt_of};
 use crate::domain::event::{PhoneText, TicketChange, TicketId};
+use crate::domain::outgoing::Recipient;
 use crate::domain::parts;
 use crate::domain::refusals::Object;
 use crate::domain::retry::OnUnconfirmed;
@@ -13,7 +14,6 @@ use crate::domain::text::{self, RecipeMessage};
 use crate::mapping::{Context, Name};
 use crate::ports::Failure;
 use crate::store::{Claim, Work};
-use crate::vendors::braze::Recipient;
 
 use super::claimed::recipient_of;
 use super::context::{self, Part};
@@ -150,7 +150,7 @@ impl Worker {
             let part = Part { id: head.delivery.id, number, of };
             let context = self.outbound_context(claim, mapping, recipient, text, words, &part)?;
             let body = self.render(mapping, &context)?;
-            let sent = match self.braze.trigger_send(&body).await {
+            let sent = match self.carrier.send(&body).await {
                 Ok(sent) => sent,
                 Err(failure) => return Err(self.not_sent(text, failure)),
             };
@@ -159,7 +159,7 @@ impl Worker {
                 let cause = format!("part {number} of {of} is out");
                 return Err(Outcome::Postpone { cause, until: self.clock.now(), for_budget: false });
             }
-            dispatches.push(sent.dispatch_id);
+            dispatches.push(sent.dispatch);
         }
         Ok(Outcome::Deliver { receipt: receipt_of(&dispatches) })
     }
@@ -235,7 +235,7 @@ impl Worker {
         let remembered = claim.conversation.as_ref().map(|known| known.subscription).unwrap_or_default();
         let asked_at = self.clock.now();
         let answer = match self.group_of(claim)? {
-            Some(group) => self.braze.subscription(group, recipient).await,
+            Some(group) => self.carrier.takes_texts(group, recipient).await,
             None => Ok(None),
         };
         let answer = answer.map_err(|failure| self.outcome(failure, End::Carrier))?;

@@ -19,6 +19,7 @@ use crate::domain::find::Search;
 use crate::domain::kind::KindName;
 use crate::domain::line::Line;
 use crate::domain::note::{Note, Saying};
+use crate::domain::outgoing::Outgoing;
 use crate::domain::parts;
 use crate::domain::phone;
 use crate::domain::receipt::{self, Fate, Kept, Report, Reported, WINDOW};
@@ -187,7 +188,7 @@ impl Worker {
                 let Some((delivery, event)) = self.store.delivery(delivery.id).await? else { continue };
                 let of = parts::count(&event.kind, cut);
                 let is_new = report.dispatch.is_none() || delivery.next_reported_part() <= of;
-                if is_new && self.campaign_of(&event.kind, line) == Some(campaign.as_str()) {
+                if is_new && form_of(&event.kind, line) == Some(campaign.as_str()) {
                     fitting.push((delivery, event, of));
                 }
             }
@@ -197,23 +198,6 @@ impl Worker {
             let part = if report.dispatch.is_some() { next } else { next.saturating_sub(1).max(1) };
             (delivery, event, part.min(of.max(1)))
         }))
-    }
-
-    /// The campaign that an event goes out with.
-    fn campaign_of<'a>(&'a self, kind: &'a EventKind, line: Option<&'a Line>) -> Option<&'a str> {
-        match kind {
-            EventKind::PhoneText(text) => {
-                let of_recipe = text.recipe.as_ref().map(|recipe| recipe.campaign_id.as_str());
-                of_recipe.or(Some(line?.forms.agent_reply.as_str()))
-            }
-            EventKind::Template(_) => line?.forms.template.as_deref(),
-            EventKind::TicketSolved(_) => line?.forms.ticket_solved.as_deref(),
-            EventKind::CustomerText(_)
-            | EventKind::AgentReply(_)
-            | EventKind::TicketReopened(_)
-            | EventKind::Note(_)
-            | EventKind::Unreadable(_) => None,
-        }
     }
 
     /// The conversations of the report's customer, on every line.
@@ -341,6 +325,11 @@ impl Worker {
         let dispatches: Vec<Option<String>> = (1..=of).map(named).collect();
         Some(Outcome::Deliver { receipt: receipt_of(&dispatches) })
     }
+}
+
+/// The campaign that an event goes out with.
+fn form_of<'a>(kind: &'a EventKind, line: Option<&'a Line>) -> Option<&'a str> {
+    Outgoing::of(kind)?.form(line)
 }
 
 /// Whether it is a text to the phone.

@@ -3,7 +3,7 @@
 //! The meanings of a status that all vendors share stand here; each vendor's own stand in its module. Never sends a
 //! request twice, and never waits: a call whose budget is spent ends with the time to ask again.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -205,9 +205,14 @@ impl Exchange {
         Ok(answer)
     }
 
-    /// Reads or changes the vendor's breaker. A poisoned lock holds a whole value.
+    /// Reads or changes the vendor's breaker.
     pub(crate) fn with_breaker<T>(&self, look: impl FnOnce(&mut Breaker) -> T) -> T {
-        look(&mut self.breaker.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&mut self.breaker())
+    }
+
+    /// The vendor's breaker. A poisoned lock holds a whole value.
+    pub(crate) fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When the vendor's rate budget has room for work with this need; `None` means now.
@@ -339,7 +344,7 @@ impl Exchange {
     }
 
     /// A poisoned lock holds budgets that are still usable.
-    fn budgets(&self) -> std::sync::MutexGuard<'_, Budgets> {
+    fn budgets(&self) -> MutexGuard<'_, Budgets> {
         self.budgets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use super::*;
+use crate::domain::outgoing::Recipient;
+use crate::ports::{Carrier, Sent};
 use crate::vendors::http::HttpTransport;
 use crate::vendors::http::scripted::{self, Reply, Scripted};
 
@@ -28,14 +31,14 @@ fn body() -> Value {
 
 async fn send(reply: Reply) -> Result<Sent, Failure> {
     let server = Scripted::answers(vec![reply]).await;
-    let result = braze(&server.url).trigger_send(&body()).await;
+    let result = braze(&server.url).send(&body()).await;
     assert_eq!(server.seen().len(), 1, "a text is sent once");
     result
 }
 
 fn shown(result: Result<Sent, Failure>) -> String {
     match result {
-        Ok(Sent { dispatch_id }) => format!("Sent {dispatch_id:?}"),
+        Ok(Sent { dispatch }) => format!("Sent {dispatch:?}"),
         Err(Failure::Retry { cause, after }) => format!("Retry {after:?}: {cause}"),
         Err(Failure::Broke { cause, after }) => format!("Broke {after:?}: {cause}"),
         Err(Failure::Lose { cause }) => format!("Unknown: {cause}"),
@@ -50,8 +53,8 @@ fn shown(result: Result<Sent, Failure>) -> String {
 async fn a_send_is_one_request_with_the_key() {
     let answer = json!({"dispatch_id": "0123abcd", "message": "success"});
     let server = Scripted::answers(vec![Reply::json(201, &answer)]).await;
-    let sent = braze(&server.url).trigger_send(&body()).await.unwrap();
-    assert_eq!(sent.dispatch_id.as_deref(), Some("0123abcd"));
+    let sent = braze(&server.url).send(&body()).await.unwrap();
+    assert_eq!(sent.dispatch.as_deref(), Some("0123abcd"));
     let seen = &server.seen()[0];
     assert_eq!((seen.method.as_str(), seen.target.as_str()), ("POST", "/campaigns/trigger/send"));
     assert_eq!(seen.headers["authorization"], "Bearer k3y");
@@ -121,12 +124,12 @@ async fn a_lost_answer_may_have_gone_out_and_a_refused_connection_may_not() {
     let endings: [&[u8]; 2] = [b"", b"HTTP/1.1 201 Created\r\ncontent-length: 90\r\n\r\n{\"mess"];
     for ending in endings {
         let braze = braze(&scripted::raw(ending.to_vec()).await);
-        let sent = shown(braze.trigger_send(&body()).await);
+        let sent = shown(braze.send(&body()).await);
         assert_eq!(sent, "Unknown: Braze gave no whole answer: the connection broke off");
         let read = braze.receipts(&Recipient::External("u1".into())).await;
         assert!(matches!(read, Err(Failure::Retry { .. })), "a read has no effect: {read:?}");
     }
-    let sent = shown(braze(&scripted::nobody_listens().await).trigger_send(&body()).await);
+    let sent = shown(braze(&scripted::nobody_listens().await).send(&body()).await);
     assert_eq!(sent, "Retry None: Braze could not be reached: the connection was refused");
 }
 
@@ -140,14 +143,14 @@ async fn a_spent_hour_is_waited_for() {
     let server = Scripted::answers(vec![spent, Reply::json(201, &json!({"message": "success"}))]).await;
     let braze = client(&server.url, &clock);
     let wait = Duration::from_secs(3360);
-    let failure = braze.trigger_send(&body()).await.unwrap_err();
+    let failure = braze.send(&body()).await.unwrap_err();
     assert_eq!(failure, Failure::Retry { cause: "Braze answered 429 rate limit".into(), after: Some(wait) });
     let until = Timestamp::from_second(1_592_427_600).unwrap();
-    let failure = braze.trigger_send(&body()).await.unwrap_err();
+    let failure = braze.send(&body()).await.unwrap_err();
     assert_eq!(failure, Failure::Postpone { cause: "Braze answered 429".into(), until, for_budget: true });
     assert_eq!(server.seen().len(), 1);
     clock.advance(SignedDuration::from_secs(3360));
-    braze.trigger_send(&body()).await.unwrap();
+    braze.send(&body()).await.unwrap();
 }
 
 #[tokio::test]
@@ -158,14 +161,14 @@ async fn empty_rate_headers_change_nothing() {
         .header("X-Ratelimit-Reset", "");
     let server = Scripted::answers(vec![answer, Reply::json(201, &json!({"message": "success"}))]).await;
     let braze = braze(&server.url);
-    assert!(matches!(braze.trigger_send(&body()).await, Err(Failure::Pause { status: 401, .. })));
-    braze.trigger_send(&body()).await.unwrap();
+    assert!(matches!(braze.send(&body()).await, Err(Failure::Pause { status: 401, .. })));
+    braze.send(&body()).await.unwrap();
 }
 
 #[tokio::test]
 async fn the_receipt_is_read_from_the_right_profile() {
     let alice = Recipient::External("u1".into());
-    let anonymous = Recipient::Braze("b1".into());
+    let anonymous = Recipient::OfCarrier("b1".into());
     let user = |receipt: Value| {
         let other = if receipt.is_string() { json!("evt_2") } else { json!(null) };
         json!({"users": [
@@ -208,15 +211,15 @@ async fn a_subscription_is_read_in_either_case() {
     for (word, expected) in cases {
         let server =
             Scripted::answers(vec![Reply::json(200, &json!({"status": {id: word}, "message": "success"}))]).await;
-        let found = braze(&server.url).subscription("group", &Recipient::External(id.into())).await;
+        let found = braze(&server.url).takes_texts("group", &Recipient::External(id.into())).await;
         assert_eq!(found, Ok(expected), "{word}");
         assert_eq!(server.seen()[0].query("external_id[]").as_deref(), Some(id));
         assert_eq!(server.seen()[0].query("subscription_group_id").as_deref(), Some("group"));
     }
     let server = Scripted::answers(vec![Reply::json(400, &json!({"message": "Invalid subscription group ID"}))]).await;
     let braze = braze(&server.url);
-    assert_eq!(braze.subscription("group", &Recipient::Braze("b".into())).await, Ok(None));
-    let failure = braze.subscription("group", &Recipient::External(id.into())).await.unwrap_err();
+    assert_eq!(braze.takes_texts("group", &Recipient::OfCarrier("b".into())).await, Ok(None));
+    let failure = braze.takes_texts("group", &Recipient::External(id.into())).await.unwrap_err();
     assert_eq!(failure, Failure::GiveUp { cause: "Braze answered 400 Invalid subscription group ID".into() });
 }
 
@@ -225,9 +228,9 @@ async fn another_key_counts_from_the_next_call_on() {
     let success = || Reply::json(201, &json!({"message": "success"}));
     let server = Scripted::answers(vec![success(), success()]).await;
     let braze = braze(&server.url);
-    braze.trigger_send(&body()).await.unwrap();
+    braze.send(&body()).await.unwrap();
     braze.set_api_key("an0ther".into());
-    braze.trigger_send(&body()).await.unwrap();
+    braze.send(&body()).await.unwrap();
     let presented: Vec<_> = server.seen().iter().map(|seen| seen.headers["authorization"].clone()).collect();
     assert_eq!(presented, ["Bearer k3y", "Bearer an0ther"]);
 }
