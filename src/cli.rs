@@ -15,7 +15,6 @@ use crate::config;
 use crate::telemetry::{self, Traces};
 use crate::vendors::http::{CONNECT_TIMEOUT, http_client};
 
-mod accounts;
 mod answers;
 mod bulk;
 mod check;

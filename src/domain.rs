@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod account;
+pub mod account_table;
 pub mod address;
 pub mod alarm;
 pub mod answer;

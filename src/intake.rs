@@ -16,4 +16,4 @@ mod webhook;
 pub use self::reading::Intake;
 pub(crate) use self::reading::{Reading, Stop};
 pub use self::senders::Senders;
-pub use self::webhook::{CurrentsOptions, Endpoint, IntakeOptions, RawWebhook, Refusal, public_address};
+pub use self::webhook::{CurrentsOptions, IntakeOptions, RawWebhook, Refusal, public_address};

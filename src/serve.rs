@@ -192,8 +192,9 @@ async fn compose(
     let (roster, roster_now) = watch::channel(Arc::new(config.roster()));
     let (alarm, alarm_now) = watch::channel(alarm_options(&config));
     let memory = Arc::new(Memory::default());
+    let accounts = options::accounts(&config);
     let (stop_serving, stop_working) = (CancellationToken::new(), CancellationToken::new());
-    let arrivals = inbound::take_up(&store, &clock).await;
+    let arrivals = inbound::take_up(&store, &accounts, &clock).await;
     let public = public_router(PublicState {
         store: Arc::clone(&store),
         intake: intake_now.clone(),
@@ -220,7 +221,7 @@ async fn compose(
         readiness: Arc::clone(&readiness),
         roster: roster_now,
         console: Console::new(console),
-        accounts: options::accounts(&config),
+        accounts,
         lines: Arc::clone(&shared.lines),
         gsm7: options::gsm7(&config),
     });
@@ -304,7 +305,7 @@ pub fn assemble(config: &Config, mappings: Arc<Mappings>, outside: Outside) -> (
     let crew = Arc::new(shared.crew(config, &outside));
     let (_, intake) = watch::channel(Arc::new(senders(config, &shared.lines)));
     let Outside { store, clock, .. } = outside;
-    let inbound = Arc::new(Inbound::new(Arrivals::new(clock.now())));
+    let inbound = Arc::new(Inbound::new(Arrivals::of(&options::accounts(config), clock.now())));
     (crew, public_router(PublicState { store, intake, clock, metrics, inbound, readiness, memory: Arc::default() }))
 }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use jiff::Timestamp;
+use tandem::domain::account::End;
 use tandem::domain::event::{CustomerText, Event, EventKind, PhoneText};
 use tandem::intake::signature::TANDEM_TOKEN;
-use tandem::intake::{Endpoint, Intake, IntakeOptions, RawWebhook};
+use tandem::intake::{Intake, IntakeOptions, RawWebhook, Senders};
 use tandem::vendors::sources::{read, reread};
 use tandem::vendors::zendesk::signature::{ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, zendesk_signature};
 
@@ -40,10 +41,11 @@ pub(super) fn options() -> IntakeOptions {
 
 /// A webhook without any proof of its sender; `None` when this is no path, or no door is at it.
 pub(super) fn webhook(path: &str, body: &[u8]) -> Option<RawWebhook> {
+    let uri: Uri = path.parse().ok()?;
     Some(RawWebhook {
-        endpoint: Endpoint::of_path(path)?,
+        endpoint: Senders::from(options()).at(uri.path())?,
         method: Method::POST,
-        uri: path.parse().ok()?,
+        uri,
         headers: HeaderMap::new(),
         body: Bytes::copy_from_slice(body),
         received_at: now(),
@@ -53,7 +55,7 @@ pub(super) fn webhook(path: &str, body: &[u8]) -> Option<RawWebhook> {
 /// The same with the right signature or token.
 pub(super) fn authentic(path: &str, body: &[u8]) -> Option<RawWebhook> {
     let mut webhook = webhook(path, body)?;
-    if webhook.endpoint.is_zendesk() {
+    if webhook.endpoint.end() == End::Desk {
         let signature = zendesk_signature(&SECRET.into(), NOW, body);
         webhook.headers.insert(ZENDESK_SIGNATURE, HeaderValue::from_str(&signature).unwrap());
         webhook.headers.insert(ZENDESK_TIMESTAMP, HeaderValue::from_static(NOW));

@@ -1,7 +1,8 @@
 //! The drop-in endpoints for the published recipe. The first line is the path, the rest the body.
 
 use tandem::domain::event::{EventKind, TicketId};
-use tandem::intake::{Endpoint, Intake};
+use tandem::domain::inbound::Door;
+use tandem::intake::{Intake, Senders};
 
 use super::intake;
 
@@ -13,19 +14,21 @@ pub fn check(data: &[u8]) {
     let Some(Intake::Event { event, dedupe }) = intake::checked(&path, body.get(1..).unwrap_or_default()) else {
         return;
     };
-    match (Endpoint::of_path(&path).unwrap(), &event.kind) {
-        (Endpoint::RecipeSend, EventKind::PhoneText(text)) => assert!(text.recipe.is_some() && dedupe.len() == 1),
-        (Endpoint::RecipeNewTicket, EventKind::CustomerText(text)) => {
+    let raw = path.split('?').next().unwrap();
+    let door = Senders::from(intake::options()).at(raw).unwrap().door;
+    match (door, &event.kind) {
+        (Door::RecipeSend, EventKind::PhoneText(text)) => assert!(text.recipe.is_some() && dedupe.len() == 1),
+        (Door::RecipeNewTicket, EventKind::CustomerText(text)) => {
             assert!(text.customer.external_id.is_some() && text.ticket_id.is_none() && dedupe.is_empty());
         }
-        (Endpoint::RecipeAppend { ticket }, EventKind::CustomerText(text)) => {
+        (Door::RecipeAppend, EventKind::CustomerText(text)) => {
             assert!(text.customer.external_id.is_none() && dedupe.is_empty());
             // Where the path is plainly a number, it is that ticket.
-            if let Ok(id) = ticket.trim_end_matches(".json").parse() {
+            if let Ok(id) = door.open_part(raw).unwrap().trim_end_matches(".json").parse() {
                 assert_eq!(text.ticket_id, Some(TicketId(id)));
             }
         }
-        (Endpoint::Zendesk | Endpoint::Braze, _) => {}
-        (endpoint, kind) => panic!("a {} came in by {endpoint:?}", kind.name()),
+        (Door::Desk | Door::Carrier, _) => {}
+        (door, kind) => panic!("a {} came in by {door:?}", kind.name()),
     }
 }

@@ -11,7 +11,6 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::json;
 
-use super::accounts::worded;
 use super::failure::Failure;
 use super::inbound::arrivals;
 use super::table::printable;
@@ -19,6 +18,7 @@ use super::way::Way;
 use crate::clock::Clock;
 use crate::config::{self, Config, Credentials, Vendor, VendorAccount, VendorKeys};
 use crate::domain::account::AccountId;
+use crate::domain::account_table::AccountTable;
 use crate::domain::line::{Line as TextLine, Lines};
 use crate::domain::outgoing::Recipient;
 use crate::intake::public_address;
@@ -38,7 +38,7 @@ const NOBODY: &str = "tandem-check-nobody";
 /// A finding, with its account.
 #[derive(Debug, Serialize)]
 pub(super) struct Finding {
-    /// The account; `None` for a finding about all accounts of the vendor, or about none.
+    /// The account; `None` for a finding about none.
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<AccountId>,
     #[serde(flatten)]
@@ -50,15 +50,8 @@ impl Finding {
         self.line.state == State::Wrong
     }
 
-    /// A finding about one account. Its words name the account's own keys.
-    fn of(account: AccountId, vendor: Vendor, line: Line) -> Self {
-        let own = |words: &str| worded(words, vendor, account);
-        let line = Line { said: own(&line.said), remedy: line.remedy.as_deref().map(own), ..line };
+    fn of(account: AccountId, line: Line) -> Self {
         Self { account: Some(account), line }
-    }
-
-    fn of_none(line: Line) -> Self {
-        Self { account: None, line }
     }
 }
 
@@ -69,27 +62,27 @@ pub(super) async fn look(config: &Config) -> Result<Vec<Finding>, Failure> {
     let (clock, lines) = (Clock::system(), config.lines());
     let mut findings = Vec::new();
     for VendorAccount { account, keys } in &config.accounts {
+        let table = AccountTable(*account);
         let found = match keys {
             VendorKeys::Zendesk(keys) => {
                 let client = serve::zendesk(&keys.url, &keys.credentials, Arc::clone(&transport), &clock);
-                let endpoint =
-                    config.public_url.as_ref().map(|url| public_address(url, &format!("/webhooks/{account}")));
-                let desk = Desk { client: client.with_scope(CHECK_SCOPE), keys, endpoint, clock: &clock };
+                let endpoint = config.public_url.as_ref().map(|url| public_address(url, &table.webhooks()));
+                let desk = Desk { table, client: client.with_scope(CHECK_SCOPE), keys, endpoint, clock: &clock };
                 desk.look(lines.iter().filter(|line| line.ends.desk == *account)).await
             }
             VendorKeys::Braze(keys) => {
                 let client = serve::braze(keys, Arc::clone(&transport), &clock);
-                Carrier { client, keys, clock: &clock }.look(&lines, *account).await
+                Carrier { table, client, keys, clock: &clock }.look(&lines).await
             }
         };
-        findings.extend(found.into_iter().map(|line| Finding::of(*account, keys.vendor(), line)));
+        findings.extend(found.into_iter().map(|line| Finding::of(*account, line)));
     }
     #[cfg(feature = "oidc")]
     if let Some(provider) = &config.provider() {
         let provider = serve::identity_provider(provider, &clock);
         let provider = provider.map_err(|error| Failure::Failed(format!("no HTTP client: {error}")))?;
         let found = provider.check().await.map_err(|error| error.to_string());
-        findings.push(Finding::of_none(checkup::provider(&found)));
+        findings.push(Finding { account: None, line: checkup::provider(&found) });
     }
     Ok(findings)
 }
@@ -103,13 +96,24 @@ pub(super) fn look_at_bridge(config: &Config, way: &Way) -> Result<Vec<Finding>,
     let found = bridge.run(arrivals(&bridge)).map_err(|failure| match failure {
         Failure::Failed(why) | Failure::Usage(why) | Failure::Configuration(why) => why,
     });
-    let senders = [zendesk::checkup::SENDER, braze::checkup::SENDER];
-    let lines = checkup::arrivals(&senders, &found, Clock::system().now());
-    Ok(lines.into_iter().map(Finding::of_none).collect())
+    let (now, lines) = (Clock::system().now(), config.lines());
+    let mut findings = Vec::new();
+    for VendorAccount { account, keys } in &config.accounts {
+        let sender = match keys.vendor() {
+            Vendor::Zendesk => zendesk::checkup::SENDER,
+            Vendor::Braze => braze::checkup::SENDER,
+        };
+        let addresses =
+            lines.of_carrier(*account).filter_map(|line| Some((line.name.as_str(), line.address.as_deref()?)));
+        let told = checkup::arrivals(&sender, *account, &addresses.collect::<Vec<_>>(), &found, now);
+        findings.extend(told.into_iter().map(|line| Finding::of(*account, line)));
+    }
+    Ok(findings)
 }
 
 /// A Zendesk account to look at.
 struct Desk<'a> {
+    table: AccountTable,
     client: Zendesk,
     keys: &'a config::Zendesk,
     /// The address of its webhook, where `public_url` is configured.
@@ -126,7 +130,7 @@ impl Desk<'_> {
         };
         let me = self.client.me().await;
         let now = self.clock.now();
-        let mut found = vec![zendesk::checkup::credentials(&me, &by)];
+        let mut found = vec![zendesk::checkup::credentials(self.table, &me, &by)];
         let (Ok(me), [Line { state: State::Good, .. }]) = (me, found.as_slice()) else {
             let rest = ["scopes", "clock", "user field", "webhook", "signing secret", "triggers", "reachability"];
             found.extend(rest.map(|what| Line::not_looked_at("Zendesk", what, "the credentials are not good")));
@@ -134,7 +138,7 @@ impl Desk<'_> {
         };
         found.push(zendesk::checkup::scopes(&self.client.scopes_missing().await));
         found.push(checkup::clock("Zendesk", now, me.answered_at, self.keys.signature_tolerance_seconds));
-        found.push(zendesk::checkup::user_field(&self.client.user_fields().await, &self.keys.user_field));
+        found.push(zendesk::checkup::user_field(self.table, &self.client.user_fields().await, &self.keys.user_field));
         match &self.endpoint {
             Some(endpoint) => self.look_at_installation(endpoint, &mut found).await,
             None => found.push(zendesk::checkup::no_public_url()),
@@ -158,7 +162,7 @@ impl Desk<'_> {
     async fn look_at_installation(&self, endpoint: &str, lines: &mut Vec<Line>) {
         let zendesk = &self.client;
         let webhooks = zendesk.webhooks().await;
-        let (line, webhook) = zendesk::checkup::webhook(&webhooks, endpoint);
+        let (line, webhook) = zendesk::checkup::webhook(self.table, &webhooks, endpoint);
         lines.push(line);
         let mut secret_is_known = false;
         if let Some(webhook) = webhook {
@@ -166,7 +170,7 @@ impl Desk<'_> {
             let found = zendesk.signing_secret(&webhook.id).await;
             let found = found.map(|secret| known.iter().any(|known| known.expose_secret() == secret.expose_secret()));
             secret_is_known = found == Ok(true);
-            lines.push(zendesk::checkup::signing_secret(&found));
+            lines.push(zendesk::checkup::signing_secret(self.table, &found));
         } else {
             lines.push(Line::not_looked_at("Zendesk", "signing secret", "there is no webhook"));
         }
@@ -174,7 +178,7 @@ impl Desk<'_> {
             (Ok(triggers), Ok(categories)) => Ok((triggers, categories)),
             (Err(failure), _) | (_, Err(failure)) => Err(failure),
         };
-        lines.extend(zendesk::checkup::triggers(&triggers, webhook));
+        lines.extend(zendesk::checkup::triggers(self.table, &triggers, webhook));
         lines.push(match webhook {
             Some(webhook) if webhook.endpoint == endpoint => {
                 let test = zendesk.test_webhook(webhook, &json!({ "event": CHECK_EVENT })).await;
@@ -187,6 +191,7 @@ impl Desk<'_> {
 
 /// A Braze account to look at.
 struct Carrier<'a> {
+    table: AccountTable,
     client: Braze,
     keys: &'a config::Braze,
     clock: &'a Clock,
@@ -194,11 +199,11 @@ struct Carrier<'a> {
 
 impl Carrier<'_> {
     /// Checks the account, and every campaign of its lines.
-    async fn look(&self, lines: &Lines, account: AccountId) -> Vec<Line> {
+    async fn look(&self, lines: &Lines) -> Vec<Line> {
         let config::Braze { url, campaigns, subscription_group, .. } = self.keys;
         let first = self.client.campaign(&campaigns.agent_reply).await;
         let now = self.clock.now();
-        let mut found = vec![braze::checkup::key(&first, url.host_str().unwrap_or_default())];
+        let mut found = vec![braze::checkup::key(self.table, &first, url.host_str().unwrap_or_default())];
         if found.iter().any(|line| line.state == State::Wrong) {
             let rest = ["clock", "campaign agent_reply", "campaign ticket_solved", "receipts"];
             found.extend(rest.map(|what| Line::not_looked_at("Braze", what, "the key is not good here")));
@@ -207,28 +212,28 @@ impl Carrier<'_> {
         if let Ok(campaign) = &first {
             found.push(checkup::clock("Braze", now, campaign.answered_at, self.keys.signature_tolerance_seconds));
         }
-        for (purpose, id) in campaigns_of(campaigns, lines, account) {
+        for (purpose, id) in campaigns_of(self.table, campaigns, lines) {
             let campaign = self.client.campaign(&id).await;
-            found.push(braze::checkup::campaign(&purpose, &id, &campaign));
+            found.push(braze::checkup::campaign(self.table, &purpose, &id, &campaign));
             let marked = campaign.as_ref().ok().filter(|_| !self.keys.currents_tokens.is_empty());
             found.extend(marked.map(|view| braze::checkup::mark(&purpose.name, view)));
         }
-        found.push(braze::checkup::export(&self.client.may_export().await));
+        found.push(braze::checkup::export(self.table, &self.client.may_export().await));
         if let Some(group) = subscription_group {
             let answer = self.client.takes_texts(group, &Recipient::External(NOBODY.to_owned())).await;
-            found.push(braze::checkup::group(&answer));
+            found.push(braze::checkup::group(self.table, &answer));
         }
         found
     }
 }
 
 /// The campaigns of an account, and those of its lines that are not the account's, each once with its use.
-fn campaigns_of(campaigns: &config::Campaigns, lines: &Lines, account: AccountId) -> Vec<(Use, String)> {
+fn campaigns_of(of: AccountTable, campaigns: &config::Campaigns, lines: &Lines) -> Vec<(Use, String)> {
     let of_account =
         [("agent_reply", Some(&campaigns.agent_reply)), ("ticket_solved", campaigns.ticket_solved.as_ref())];
     let mut found: Vec<(Use, String)> =
-        of_account.into_iter().filter_map(|(name, id)| Some((Use::of_account(name), id?.clone()))).collect();
-    for line in lines.of_carrier(account) {
+        of_account.into_iter().filter_map(|(name, id)| Some((Use::of_account(of, name), id?.clone()))).collect();
+    for line in lines.of_carrier(of.0) {
         let forms = [
             ("agent_reply", Some(&line.forms.agent_reply)),
             ("ticket_solved", line.forms.ticket_solved.as_ref()),
@@ -245,7 +250,6 @@ fn campaigns_of(campaigns: &config::Campaigns, lines: &Lines, account: AccountId
 /// Prints the findings, those of one account after those of the other.
 pub(super) fn print(output: &mut impl Write, findings: &[Finding], config: &Config) -> Result<(), Failure> {
     let width = findings.iter().map(|finding| finding.line.what.chars().count()).max().unwrap_or(0);
-    let mut begun: Vec<&str> = Vec::new();
     for VendorAccount { account, keys } in &config.accounts {
         let url = match keys {
             VendorKeys::Zendesk(keys) => keys.url.as_str(),
@@ -254,14 +258,7 @@ pub(super) fn print(output: &mut impl Write, findings: &[Finding], config: &Conf
         let side = keys.vendor().title();
         let name = if account.is_first() { String::new() } else { format!(" account {account}") };
         writeln!(output, "\n{side}{name}, {}", url.trim_end_matches('/'))?;
-        // The bridge tells of the webhooks of a vendor together; they stand under the first account.
-        let is_first = !begun.contains(&side);
-        begun.push(side);
-        let is_here = |finding: &&Finding| match finding.account {
-            Some(of) => of == *account,
-            None => is_first && finding.line.side == side,
-        };
-        print_lines(output, findings.iter().filter(is_here), width)?;
+        print_lines(output, findings.iter().filter(|finding| finding.account == Some(*account)), width)?;
     }
     if let Some(issuer) = &config.oidc.issuer {
         let side = "Identity provider";

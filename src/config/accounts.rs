@@ -11,9 +11,9 @@ use super::shapes::{Word, word};
 use super::table::{Table, table};
 use super::zendesk::Zendesk;
 use crate::domain::account::{AccountId, Ends};
+use crate::domain::account_table::AccountTable;
 
-/// The name of the table above the accounts.
-pub const ACCOUNTS: &str = "accounts";
+pub use crate::domain::account_table::ACCOUNTS;
 
 /// The vendors of accounts. Each has a table of its own for its first account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,11 +113,6 @@ pub struct VendorAccount {
     pub keys: VendorKeys,
 }
 
-/// The name of an account's table.
-fn table_of(account: AccountId) -> String {
-    if account.is_first() { account.name().to_owned() } else { joined(ACCOUNTS, account.name()) }
-}
-
 /// One account of the configuration, be its keys good or not.
 #[derive(Clone)]
 pub(super) struct Standing {
@@ -196,7 +191,7 @@ impl Field<Vec<VendorAccount>> for Accounts {
 
     fn show(&self, value: &Vec<VendorAccount>, _above: &str, shown: &mut Vec<Shown>) {
         for VendorAccount { account, keys } in value {
-            let table = table_of(*account);
+            let table = AccountTable(*account).name();
             match keys {
                 VendorKeys::Zendesk(keys) => keys.show(&table, shown),
                 VendorKeys::Braze(keys) => keys.show(&table, shown),
@@ -217,7 +212,7 @@ impl Field<Vec<VendorAccount>> for Accounts {
         };
         let mut in_force = Vec::new();
         for VendorAccount { account, keys } in old {
-            let (account, table) = (*account, table_of(*account));
+            let (account, table) = (*account, AccountTable(*account).name());
             let keys = match (keys, find(new, account)) {
                 (VendorKeys::Zendesk(old), Some(VendorKeys::Zendesk(new))) => {
                     VendorKeys::Zendesk(old.reload(&new, &table, waiting))
@@ -233,7 +228,7 @@ impl Field<Vec<VendorAccount>> for Accounts {
             in_force.push(VendorAccount { account, keys });
         }
         let is_new = |known: &&VendorAccount| find(old, known.account).is_none();
-        waiting.extend(new.iter().filter(is_new).map(|known| table_of(known.account)));
+        waiting.extend(new.iter().filter(is_new).map(|known| AccountTable(known.account).name()));
         in_force
     }
 }

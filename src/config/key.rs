@@ -27,8 +27,7 @@ pub struct About {
     pub example: Example,
 }
 
-/// The beginning of every environment variable of ours.
-pub const VARIABLE_PREFIX: &str = "TANDEM_";
+pub use crate::domain::account_table::VARIABLE_PREFIX;
 
 impl About {
     /// The environment variable that overrides the key.

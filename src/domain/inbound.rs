@@ -5,12 +5,21 @@
 //! kept only where it looks like a word that the author of a campaign types. Its size is bounded, because names come
 //! from outside. It never decides an answer.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::account::{End, Ends};
+use crate::domain::account::{AccountId, End, Ends};
 use crate::domain::conversation::Keyword;
 use crate::domain::event::EventKind;
+
+mod endpoint;
+
+pub use endpoint::{CATEGORIES, Door, EVENTS, Endpoint};
+
+/// Stands in the printed campaigns for a carrier's name of a line, until a person puts the name in its place.
+pub const GROUP_PLACEHOLDER: &str = "GROUP_ID";
 
 /// The most names kept at one endpoint; further ones share [`OTHERS`].
 const NAMES_MAX: usize = 64;
@@ -32,101 +41,6 @@ const PHONE_MAX_CHARS: usize = 30;
 
 /// The name shared by all names that are not kept.
 pub const OTHERS: &str = "(others)";
-
-/// The carrier's keyword categories beside the custom ones: a webhook campaign is needed for each.
-pub const CATEGORIES: [&str; 4] = ["other", "opt_in", "opt_out", "help"];
-
-/// The events that the bridge's own triggers on the desk post.
-pub const EVENTS: [&str; 3] = ["agent_reply", "ticket_solved", "ticket_reopened"];
-
-/// An endpoint for webhooks, without the ticket that its path may carry, and the same for all accounts at one end. Its
-/// words are those of the first accounts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Door {
-    /// The bridge's own triggers on the desk.
-    #[serde(rename = "zendesk")]
-    Desk,
-    /// The bridge's own campaigns at the carrier.
-    #[serde(rename = "braze")]
-    Carrier,
-    /// The recipe's triggers on the desk.
-    RecipeSend,
-    /// The recipe's first campaign at the carrier.
-    RecipeNewTicket,
-    /// The recipe's second campaign at the carrier.
-    RecipeAppend,
-    /// The carrier's reports.
-    #[serde(rename = "currents")]
-    Reports,
-}
-
-impl Door {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Desk, Self::Carrier, Self::RecipeSend, Self::RecipeNewTicket, Self::RecipeAppend, Self::Reports];
-
-    /// Its name, in logs, in metrics and in the operator API.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Desk | Self::Carrier => Ends::FIRST.at(self.end()).name(),
-            Self::RecipeSend => "recipe_send",
-            Self::RecipeNewTicket => "recipe_new_ticket",
-            Self::RecipeAppend => "recipe_append",
-            Self::Reports => "currents",
-        }
-    }
-
-    /// Its path on `listen`.
-    #[must_use]
-    pub fn path(self) -> String {
-        let own = || format!("/webhooks/{}", Ends::FIRST.at(self.end()));
-        match self {
-            Self::Desk | Self::Carrier => own(),
-            Self::RecipeSend => "/campaigns/trigger/send".to_owned(),
-            Self::RecipeNewTicket => "/api/v2/tickets".to_owned(),
-            Self::RecipeAppend => "/api/v2/tickets/{id}".to_owned(),
-            Self::Reports => format!("{}/currents", own()),
-        }
-    }
-
-    /// The end whose accounts post here.
-    #[must_use]
-    pub const fn end(self) -> End {
-        match self {
-            Self::Desk | Self::RecipeSend => End::Desk,
-            Self::Carrier | Self::RecipeNewTicket | Self::RecipeAppend | Self::Reports => End::Carrier,
-        }
-    }
-
-    /// The names that a complete installation brings here.
-    fn expected(self) -> &'static [&'static str] {
-        match self {
-            Self::Desk => &EVENTS,
-            Self::Carrier => &CATEGORIES,
-            Self::RecipeSend | Self::RecipeNewTicket | Self::RecipeAppend | Self::Reports => &[],
-        }
-    }
-
-    /// The door of an event that an earlier process accepted, as far as the event tells. `None` for an event without a
-    /// webhook, and for an unreadable body.
-    #[must_use]
-    pub fn of(kind: &EventKind) -> Option<Self> {
-        match kind {
-            EventKind::CustomerText(text) if text.ticket_id.is_some() => Some(Self::RecipeAppend),
-            EventKind::CustomerText(text) if text.fields != Default::default() => Some(Self::RecipeNewTicket),
-            EventKind::CustomerText(_) => Some(Self::Carrier),
-            EventKind::PhoneText(text) if text.recipe.is_some() => Some(Self::RecipeSend),
-            EventKind::AgentReply(_) | EventKind::PhoneText(_) if kind.is_caught_up() => None,
-            EventKind::AgentReply(_)
-            | EventKind::PhoneText(_)
-            | EventKind::TicketSolved(_)
-            | EventKind::TicketReopened(_) => Some(Self::Desk),
-            EventKind::Template(_) | EventKind::Note(_) | EventKind::Unreadable(_) => None,
-        }
-    }
-}
 
 /// The answer to a webhook that did not become a new event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -228,7 +142,8 @@ impl Answered {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct At {
     /// The endpoint.
-    pub endpoint: Door,
+    #[serde(flatten)]
+    pub endpoint: Endpoint,
     /// Webhooks that became events.
     pub accepted: Seen,
     /// The accepted webhooks by name.
@@ -238,9 +153,9 @@ pub struct At {
 }
 
 impl At {
-    fn new(endpoint: Door) -> Self {
+    fn new(endpoint: Endpoint) -> Self {
         let never = |name: &&str| Named { name: (*name).to_owned(), line: None, seen: Seen::default() };
-        let names = endpoint.expected().iter().map(never).collect();
+        let names = endpoint.door.expected().iter().map(never).collect();
         Self { endpoint, accepted: Seen::default(), names, otherwise: Vec::new() }
     }
 
@@ -273,7 +188,7 @@ impl At {
         let came = |name: &str| self.names.iter().any(|named| named.name == name && named.seen.last.is_some());
         let shown = self.names.iter().filter(|named| named.seen.last.is_some() || !came(&named.name));
         let mut names: Vec<Named> = shown.cloned().collect();
-        let expected = self.endpoint.expected();
+        let expected = self.endpoint.door.expected();
         names.sort_by_key(|named| expected.iter().position(|name| *name == named.name).unwrap_or(expected.len()));
         Self { names, ..self.clone() }
     }
@@ -290,7 +205,7 @@ pub struct Arrivals {
     pub since: Timestamp,
     /// The time since which webhooks are counted: the start of the bridge.
     pub counting_since: Timestamp,
-    /// All endpoints, in the order of [`Door::ALL`].
+    /// The endpoints of all accounts.
     pub endpoints: Vec<At>,
 }
 
@@ -298,24 +213,30 @@ pub struct Arrivals {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
     /// A webhook became an event, under this name or without one.
-    Accepted(Door, Option<Named>),
+    Accepted(Endpoint, Option<Named>),
     /// A webhook got another answer.
-    Otherwise(Door, Answered),
+    Otherwise(Endpoint, Answered),
 }
 
 impl Arrivals {
-    /// An account that begins now.
+    /// An account that begins now, for the accounts of a configuration that names none.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
-        Self { since: now, counting_since: now, endpoints: Door::ALL.map(At::new).into() }
+        Self::of(&[End::Desk, End::Carrier].map(|end| (Ends::FIRST.at(end), end)).into(), now)
     }
 
-    /// The account of an earlier process, continued now: last times stay, and counts begin at zero.
+    /// An account of the webhooks of these accounts that begins now.
     #[must_use]
-    pub fn resume(kept: Self, now: Timestamp) -> Self {
-        let mut account = Self { since: kept.since, ..Self::new(now) };
-        for (at, kept) in account.endpoints.iter_mut().zip(Door::ALL.map(|door| kept.at(door).cloned())) {
-            let Some(kept) = kept else { continue };
+    pub fn of(accounts: &BTreeMap<AccountId, End>, now: Timestamp) -> Self {
+        Self { since: now, counting_since: now, endpoints: endpoint::of_accounts(accounts).map(At::new).collect() }
+    }
+
+    /// The account of an earlier process, continued now for these accounts: last times stay, and counts begin at zero.
+    #[must_use]
+    pub fn resume(kept: Self, accounts: &BTreeMap<AccountId, End>, now: Timestamp) -> Self {
+        let mut account = Self { since: kept.since, ..Self::of(accounts, now) };
+        for kept in kept.endpoints {
+            let Some(at) = account.at_mut(kept.endpoint) else { continue };
             at.accepted.last = kept.accepted.last;
             for named in kept.names {
                 let slot = at.slot(&named.name, named.line.as_deref());
@@ -329,19 +250,21 @@ impl Arrivals {
 
     /// The webhooks of an endpoint.
     #[must_use]
-    pub fn at(&self, door: Door) -> Option<&At> {
-        self.endpoints.iter().find(|at| at.endpoint == door)
+    pub fn at(&self, endpoint: impl Into<Endpoint>) -> Option<&At> {
+        let endpoint = endpoint.into();
+        self.endpoints.iter().find(|at| at.endpoint == endpoint)
     }
 
     /// The index for an event's name, before the event goes to the store; `None` where it has no name here.
-    pub fn slot(&mut self, door: Door, kind: &EventKind) -> Option<Slot> {
-        let (name, line) = name_of(door, kind)?;
-        self.at_mut(door).map(|at| Slot(at.slot(name, line)))
+    pub fn slot(&mut self, endpoint: impl Into<Endpoint>, kind: &EventKind) -> Option<Slot> {
+        let endpoint = endpoint.into();
+        let (name, line) = name_of(endpoint.door, kind)?;
+        self.at_mut(endpoint).map(|at| Slot(at.slot(name, line)))
     }
 
     /// A webhook became an event.
-    pub fn accept(&mut self, door: Door, slot: Option<Slot>, at: Timestamp) {
-        let Some(there) = self.at_mut(door) else { return };
+    pub fn accept(&mut self, endpoint: impl Into<Endpoint>, slot: Option<Slot>, at: Timestamp) {
+        let Some(there) = self.at_mut(endpoint.into()) else { return };
         there.accepted.again(at);
         if let Some(named) = slot.and_then(|Slot(slot)| there.names.get_mut(slot)) {
             named.seen.again(at);
@@ -349,8 +272,8 @@ impl Arrivals {
     }
 
     /// A webhook got another answer. The reason is a fixed word of the program, so there are few.
-    pub fn answer(&mut self, door: Door, outcome: Otherwise, reason: &'static str, at: Timestamp) {
-        let Some(there) = self.at_mut(door) else { return };
+    pub fn answer(&mut self, endpoint: impl Into<Endpoint>, outcome: Otherwise, reason: &'static str, at: Timestamp) {
+        let Some(there) = self.at_mut(endpoint.into()) else { return };
         let is_it = |answered: &&mut Answered| answered.outcome == outcome && answered.reason == reason;
         if let Some(answered) = there.otherwise.iter_mut().find(is_it) {
             return answered.seen.again(at);
@@ -362,20 +285,26 @@ impl Arrivals {
 
     /// Takes in an event of the store that an earlier process accepted. Its time is the last one, unless a later one is
     /// known.
-    pub fn remember(&mut self, door: Door, kind: &EventKind, at: Timestamp) {
-        let slot = self.slot(door, kind);
+    pub fn remember(&mut self, endpoint: impl Into<Endpoint>, kind: &EventKind, at: Timestamp) {
+        let endpoint = endpoint.into();
+        let slot = self.slot(endpoint, kind);
         self.since = self.since.min(at);
-        let Some(there) = self.at_mut(door) else { return };
+        let Some(there) = self.at_mut(endpoint) else { return };
         there.accepted.last = there.accepted.last.max(Some(at));
         if let Some(named) = slot.and_then(|Slot(slot)| there.names.get_mut(slot)) {
             named.seen.last = named.seen.last.max(Some(at));
         }
     }
 
-    /// The lines that customers' texts have come in on.
-    pub fn lines(&self) -> impl Iterator<Item = &str> {
+    /// The carrier's names of the lines on which customers' texts have come in over this account.
+    pub fn lines(&self, account: AccountId) -> impl Iterator<Item = &str> {
         let came = |named: &&Named| named.seen.last.is_some();
-        self.endpoints.iter().flat_map(|at| &at.names).filter(came).filter_map(|named| named.line.as_deref())
+        self.endpoints
+            .iter()
+            .filter(move |at| at.endpoint.account == account)
+            .flat_map(|at| &at.names)
+            .filter(came)
+            .filter_map(|named| named.line.as_deref())
     }
 
     /// When the last webhook of all endpoints became an event.
@@ -396,8 +325,8 @@ impl Arrivals {
         self.endpoints.iter().flat_map(|at| news(at, before.at(at.endpoint))).collect()
     }
 
-    fn at_mut(&mut self, door: Door) -> Option<&mut At> {
-        self.endpoints.iter_mut().find(|at| at.endpoint == door)
+    fn at_mut(&mut self, endpoint: Endpoint) -> Option<&mut At> {
+        self.endpoints.iter_mut().find(|at| at.endpoint == endpoint)
     }
 }
 

@@ -218,6 +218,13 @@ impl Lines {
             .or_else(|| self.default_of(carrier))
     }
 
+    /// The name of the line of this address, where the configuration has it.
+    #[must_use]
+    pub fn name_at(&self, carrier: AccountId, address: &str) -> Option<&str> {
+        let mut at_address = self.of_carrier(carrier).filter(|line| line.address.as_deref() == Some(address));
+        at_address.next().map(|line| line.name.as_str())
+    }
+
     /// The line of a conversation, for the texts to its customer: as [`Self::of`], but a text for a channel with a window
     /// never goes out by another channel.
     #[must_use]

@@ -1,18 +1,20 @@
 //! Remedies for a vendor that refuses the bridge or does not answer: one sentence each for the operator, without its
 //! full stop, the same in logs, alarms and pages. The sentences are the vendor's own; this module never knows which.
 
-/// The remedies for one vendor.
+use crate::domain::account_table::AccountTable;
+
+/// The remedies for one vendor, in the words of the account that they are for.
 #[derive(Clone, Copy, Debug)]
 pub struct Remedies {
     /// For a vendor that refuses the bridge as a whole, by the cause of the refusal.
-    pub of_refusal: fn(cause: &str) -> &'static str,
+    pub of_refusal: fn(AccountTable, cause: &str) -> String,
     /// For a vendor that gives no answer.
-    pub of_silence: &'static str,
+    pub of_silence: fn(AccountTable) -> String,
 }
 
 /// No remedies.
 impl Default for Remedies {
     fn default() -> Self {
-        Self { of_refusal: |_| "", of_silence: "" }
+        Self { of_refusal: |_, _| String::new(), of_silence: |_| String::new() }
     }
 }

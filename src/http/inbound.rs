@@ -7,8 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use crate::domain::account::AccountId;
 use crate::domain::event::EventKind;
-use crate::domain::inbound::{Arrivals, Door, Otherwise, Slot};
+use crate::domain::inbound::{Arrivals, Endpoint, Otherwise, Slot};
 
 /// The account of webhooks, shared by both routers.
 pub struct Inbound(Mutex<State>);
@@ -45,27 +46,27 @@ impl Inbound {
         keeps.then(|| state.account.clone())
     }
 
-    /// The lines that customers' texts have come in on.
-    pub(super) fn lines(&self) -> Vec<String> {
-        self.lock().account.lines().map(str::to_owned).collect()
+    /// The carrier's names of the lines on which customers' texts have come in over this account.
+    pub(super) fn lines(&self, account: AccountId) -> Vec<String> {
+        self.lock().account.lines(account).map(str::to_owned).collect()
     }
 
     /// The slot of an event's name, taken before the event goes to the store.
-    pub(super) fn slot(&self, door: Door, kind: &EventKind) -> Option<Slot> {
-        self.lock().account.slot(door, kind)
+    pub(super) fn slot(&self, endpoint: Endpoint, kind: &EventKind) -> Option<Slot> {
+        self.lock().account.slot(endpoint, kind)
     }
 
     /// Records a webhook that became an event.
-    pub(super) fn accepted(&self, door: Door, slot: Option<Slot>, at: Timestamp) {
+    pub(super) fn accepted(&self, endpoint: Endpoint, slot: Option<Slot>, at: Timestamp) {
         let mut state = self.lock();
-        state.account.accept(door, slot, at);
+        state.account.accept(endpoint, slot, at);
         (state.is_owed, state.is_changed) = (true, true);
     }
 
     /// Records a webhook with any other outcome.
-    pub(super) fn answered(&self, door: Door, outcome: Otherwise, reason: &'static str, at: Timestamp) {
+    pub(super) fn answered(&self, endpoint: Endpoint, outcome: Otherwise, reason: &'static str, at: Timestamp) {
         let mut state = self.lock();
-        state.account.answer(door, outcome, reason, at);
+        state.account.answer(endpoint, outcome, reason, at);
         state.is_changed = true;
     }
 
@@ -78,20 +79,21 @@ impl Inbound {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::inbound::Door;
 
     #[test]
     fn only_what_was_accepted_is_owed_to_the_store_and_at_the_end_everything() {
         let now = crate::http::testing::noon();
         let inbound = Inbound::new(Arrivals::new(now));
         assert_eq!((inbound.to_keep(false), inbound.to_keep(true)), (None, None), "nothing came");
-        inbound.answered(Door::Carrier, Otherwise::Refused, "wrong_token", now);
+        inbound.answered(Door::Carrier.into(), Otherwise::Refused, "wrong_token", now);
         assert_eq!(inbound.to_keep(false), None, "a stranger makes us write nothing");
-        inbound.accepted(Door::Carrier, None, now);
+        inbound.accepted(Door::Carrier.into(), None, now);
         let kept = inbound.to_keep(false).unwrap();
         assert_eq!(kept.at(Door::Carrier).unwrap().accepted.count, 1);
         assert_eq!(kept.at(Door::Carrier).unwrap().otherwise.len(), 1, "refusals go along");
         assert_eq!((inbound.to_keep(false), inbound.to_keep(true)), (None, None), "once is enough");
-        inbound.answered(Door::Carrier, Otherwise::Refused, "wrong_token", now);
+        inbound.answered(Door::Carrier.into(), Otherwise::Refused, "wrong_token", now);
         assert!(inbound.to_keep(true).is_some());
     }
 }

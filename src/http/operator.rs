@@ -6,6 +6,7 @@
 //! is the token's, or that of the header `X-Tandem-By` where several people share the token. Never changes a record
 //! except through the store's own rules.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::{Path, Request, State};
@@ -87,9 +88,13 @@ async fn metrics(State(state): State<OperatorState>, headers: HeaderMap) -> Resp
     for account in state.accounts.keys().copied() {
         state.metrics.set_paused_by_operator(account, state.store.paused(account).is_some());
     }
+    // Accounts may share a name, as the carriers' reports do.
+    let mut last_accepted: BTreeMap<&'static str, Timestamp> = BTreeMap::new();
     for at in state.inbound.shown().endpoints {
-        at.accepted.last.into_iter().for_each(|last| state.metrics.set_last_accepted(at.endpoint.name(), last));
+        let Some(last) = at.accepted.last else { continue };
+        last_accepted.entry(at.endpoint.name()).and_modify(|known| *known = last.max(*known)).or_insert(last);
     }
+    last_accepted.into_iter().for_each(|(endpoint, last)| state.metrics.set_last_accepted(endpoint, last));
     let (seconds, requests) = distributions(&counts.commits);
     state.metrics.set_commits(seconds, requests);
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
@@ -223,7 +228,7 @@ async fn show_conversation(State(state): State<OperatorState>, uri: Uri) -> Resp
 }
 
 async fn show_inbound(State(state): State<OperatorState>) -> Response {
-    answer(Ok(to_json(&answers::Inbound::from(&state.inbound.shown()))), &state)
+    answer(Ok(to_json(&answers::Inbound::of(&state.inbound.shown(), &state.lines))), &state)
 }
 
 #[cfg(test)]

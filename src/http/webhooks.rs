@@ -13,6 +13,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{post, put};
 use futures_util::future::{BoxFuture, Either};
+use http::Method;
 use jiff::Timestamp;
 use tracing::debug_span;
 use tracing::field::Empty;
@@ -21,12 +22,11 @@ use super::PublicState;
 use super::connections;
 use super::error::{panic_caught, unknown_path, wrong_method};
 use crate::clock::Clock;
-use crate::domain::account::AccountId;
 use crate::domain::event::EventId;
-use crate::domain::inbound::Door;
+use crate::domain::inbound::{Door, Endpoint};
 use crate::domain::line::Place;
 use crate::failpoint;
-use crate::intake::{Endpoint, Intake, IntakeOptions, RawWebhook, Refusal, Senders};
+use crate::intake::{Intake, IntakeOptions, RawWebhook, Refusal, Senders};
 use crate::store::{Accepted, StoreError};
 use crate::vendors::sources;
 
@@ -51,78 +51,52 @@ pub(super) fn routes(state: PublicState) -> Router {
 }
 
 fn routes_with(state: PublicState, patience: Duration) -> Router {
-    Router::new()
-        .route("/webhooks/{account}", post(own).fallback(own_wrong_method))
-        .route("/webhooks/{account}/currents", post(currents::take).fallback(currents::wrong_method))
-        .route("/campaigns/trigger/send", post(recipe_send))
-        .route("/campaign/trigger/send", post(recipe_send))
-        .route("/api/v2/tickets", post(recipe_new_ticket))
-        .route("/api/v2/tickets.json", post(recipe_new_ticket))
-        .route("/api/v2/tickets/", put(recipe_append))
-        .route("/api/v2/tickets/{id}", put(recipe_append))
-        .with_state(Arc::new(HandlerState { state, patience }))
+    let path = |door: Door| door.paths().first().copied().unwrap_or_default();
+    let mut router = Router::new()
+        .route(path(Door::Carrier), post(own).fallback(own_wrong_method))
+        .route(path(Door::Reports), post(currents::take).fallback(currents::wrong_method));
+    for door in Door::RECIPE {
+        let handler =
+            move |State(handler): State<Arc<HandlerState>>, request: Request| take(handler, door.into(), request);
+        let route = if door.method() == Method::PUT { put(handler) } else { post(handler) };
+        router = door.paths().iter().fold(router, |router, path| router.route(path, route.clone()));
+    }
+    router.with_state(Arc::new(HandlerState { state, patience }))
 }
 
 /// An account's own endpoint. A name that is no account's is answered as any unknown path.
 fn own(State(handler): State<Arc<HandlerState>>, request: Request) -> impl Future<Output = Response> {
-    match named(&handler, &request, "") {
-        Some((account, end)) => Either::Left(take(handler, account, Endpoint::of(end), request)),
+    match named(&handler, &request, Door::Carrier) {
+        Some((account, end)) => Either::Left(take(handler, Endpoint { door: Door::own(end), account }, request)),
         None => Either::Right(unknown_path()),
     }
 }
 
 async fn own_wrong_method(State(handler): State<Arc<HandlerState>>, request: Request) -> Response {
-    if named(&handler, &request, "").is_some() { wrong_method().await } else { unknown_path().await }
-}
-
-fn recipe_send(State(handler): State<Arc<HandlerState>>, request: Request) -> impl Future<Output = Response> {
-    take_first(handler, Endpoint::RecipeSend, request)
-}
-
-fn recipe_new_ticket(State(handler): State<Arc<HandlerState>>, request: Request) -> impl Future<Output = Response> {
-    take_first(handler, Endpoint::RecipeNewTicket, request)
-}
-
-/// The ticket is the text that the recipe's template made of the customer's attribute, often an empty one. It is taken
-/// from the raw path, so that this route accepts every text; the intake decides whether it is a number.
-fn recipe_append(State(handler): State<Arc<HandlerState>>, request: Request) -> impl Future<Output = Response> {
-    let name = request.uri().path().strip_prefix("/api/v2/tickets/").unwrap_or_default();
-    let ticket = name.strip_suffix(".json").unwrap_or(name).to_owned();
-    take_first(handler, Endpoint::RecipeAppend { ticket }, request)
-}
-
-/// The handler of a path that belongs to the first account of its vendor.
-fn take_first(handler: Arc<HandlerState>, endpoint: Endpoint, request: Request) -> impl Future<Output = Response> {
-    take(handler, endpoint.first_account(), endpoint, request)
+    if named(&handler, &request, Door::Carrier).is_some() { wrong_method().await } else { unknown_path().await }
 }
 
 /// The handler of every endpoint. Its future is kept small, because each waiting webhook has one. The request is lent
 /// until it is read, so that a future that waits for the store holds nothing of it.
 #[expect(clippy::manual_async_fn, reason = "an async fn would hold the request twice")]
-fn take(
-    handler: Arc<HandlerState>,
-    account: AccountId,
-    endpoint: Endpoint,
-    mut request: Request,
-) -> impl Future<Output = Response> {
-    async move { panic_caught(take_in(&handler, account, endpoint, &mut request), &handler.state.clock).await }
+fn take(handler: Arc<HandlerState>, endpoint: Endpoint, mut request: Request) -> impl Future<Output = Response> {
+    async move { panic_caught(take_in(&handler, endpoint, &mut request), &handler.state.clock).await }
 }
 
-async fn take_in(handler: &HandlerState, account: AccountId, endpoint: Endpoint, request: &mut Request) -> Response {
-    let door = endpoint.door();
-    let name = endpoint.name(account);
+async fn take_in(handler: &HandlerState, endpoint: Endpoint, request: &mut Request) -> Response {
+    let name = endpoint.name();
     let span = debug_span!("webhook", endpoint = name, outcome = Empty, event_id = Empty);
     // One deadline for the body and the store together, because the sender waits for both.
     let mut arrived = None;
-    let answer = tokio::time::timeout(handler.patience, answer(handler, account, endpoint, request, &mut arrived));
+    let answer = tokio::time::timeout(handler.patience, answer(handler, endpoint, request, &mut arrived));
     let answer = match answer.await {
         Ok(answer) => answer.unwrap_or_else(|answer| answer),
         // The event may still be stored. Its sender then repeats it and gets `duplicate`.
         Err(_) if arrived.is_some() => Obstacle::new("store_slow", "the store did not answer in time").into(),
         Err(_) => Answer::Cut,
     };
-    answer.count(door, name, arrived, handler);
-    answer.log(name);
+    answer.count(endpoint, arrived, handler);
+    answer.log(endpoint);
     answer.trace(&span);
     failpoint::reach("http.answering");
     answer.into_response(handler)
@@ -130,12 +104,11 @@ async fn take_in(handler: &HandlerState, account: AccountId, endpoint: Endpoint,
 
 async fn answer(
     handler: &HandlerState,
-    account: AccountId,
     endpoint: Endpoint,
     request: &mut Request,
     arrived: &mut Option<Arrived>,
 ) -> Result<Answer, Answer> {
-    let (storing, _share) = receive(handler, account, endpoint, request).await?;
+    let (storing, _share) = receive(handler, endpoint, request).await?;
     *arrived = Some(storing.arrived);
     match storing.stored.await {
         Ok(Accepted::New(id)) => Ok((storing.new)(id)),
@@ -149,46 +122,40 @@ async fn answer(
 /// headers cannot be authentic, is refused before the body is read.
 async fn receive<'a>(
     handler: &'a HandlerState,
-    account: AccountId,
     endpoint: Endpoint,
     request: &mut Request,
 ) -> Result<(Storing<'a>, Share<'a>), Answer> {
     let senders = Arc::clone(&handler.state.intake.borrow());
     // Every path leads to a configured account, but for the recipe's paths where the account of that name is missing.
-    let options = senders.options(account).ok_or(Answer::Refused(Refusal::WrongToken.name()))?;
+    let options = senders.options(endpoint.account).ok_or(Answer::Refused(Refusal::WrongToken.name()))?;
     let (parts, body) = std::mem::take(request).into_parts();
     if body.size_hint().lower() > BODY_MAX_BYTES as u64 {
         return Err(Answer::TooLarge(BODY_MAX));
     }
-    sources::glance(&endpoint, &parts.headers, options).map_err(|why| Answer::Refused(why.name()))?;
-    let door = endpoint.door();
+    sources::glance(endpoint, &parts.headers, options).map_err(|why| Answer::Refused(why.name()))?;
     let mut share = Share { handler, taken: None };
     let body = read_body(body, (BODY_MAX_BYTES, BODY_MAX), &mut share).await?;
     let received_at = handler.state.clock.now();
     let webhook =
         RawWebhook { endpoint, method: parts.method, uri: parts.uri, headers: parts.headers, body, received_at };
-    let (intake, received_at) = read(&handler.state.clock, webhook, (&senders, account, options));
-    Ok((store(handler, door, intake, received_at)?, share))
+    let (intake, received_at) = read(&handler.state.clock, webhook, (&senders, options));
+    Ok((store(handler, endpoint, intake, received_at)?, share))
 }
 
 /// Reads a webhook of this account, and returns the time of its arrival. A signature that is stale by the bridge's time
 /// but fresh by the machine's clock shows that the machine's clock was set right, so the bridge adopts it.
-fn read(
-    clock: &Clock,
-    mut webhook: RawWebhook,
-    (senders, account, options): (&Senders, AccountId, &IntakeOptions),
-) -> (Placed, Timestamp) {
+fn read(clock: &Clock, mut webhook: RawWebhook, (senders, options): (&Senders, &IntakeOptions)) -> (Placed, Timestamp) {
     let intake = sources::read(&webhook, options);
     if matches!(intake, Intake::Refused { why: Refusal::Stale }) && clock.trouble().is_some() {
         webhook.received_at = clock.wall();
         let again = sources::read(&webhook, options);
         if !matches!(again, Intake::Refused { .. }) {
             clock.adopt_wall();
-            return (placed(again, &webhook, senders, account), webhook.received_at);
+            return (placed(again, &webhook, senders), webhook.received_at);
         }
     }
     let received_at = clock.now();
-    (placed(intake, &webhook, senders, account), received_at)
+    (placed(intake, &webhook, senders), received_at)
 }
 
 /// A webhook that was read, and its place.
@@ -196,7 +163,8 @@ type Placed = (Intake, Place);
 
 /// Finds the place of an event. A text that has none is kept whole for the operator, who can configure its line and
 /// have it read again.
-fn placed(intake: Intake, webhook: &RawWebhook, senders: &Senders, account: AccountId) -> Placed {
+fn placed(intake: Intake, webhook: &RawWebhook, senders: &Senders) -> Placed {
+    let account = webhook.endpoint.account;
     let Intake::Event { event, dedupe } = intake else { return (intake, senders.ends(account).into()) };
     match senders.place(account, &event.kind) {
         Some(place) => (Intake::Event { event, dedupe }, place),
@@ -216,7 +184,12 @@ struct Storing<'a> {
 }
 
 /// Hands the event to the store, or returns the outcome where there is no event.
-fn store(handler: &HandlerState, door: Door, (intake, place): Placed, now: Timestamp) -> Result<Storing<'_>, Answer> {
+fn store(
+    handler: &HandlerState,
+    endpoint: Endpoint,
+    (intake, place): Placed,
+    now: Timestamp,
+) -> Result<Storing<'_>, Answer> {
     let store = &handler.state.store;
     if !matches!(intake, Intake::Refused { .. }) {
         connections::prove();
@@ -225,7 +198,7 @@ fn store(handler: &HandlerState, door: Door, (intake, place): Placed, now: Times
         Intake::Refused { why } => Err(Answer::Refused(why.name())),
         Intake::Ignored { reason } => Err(Answer::Ignored(reason)),
         Intake::Event { event, dedupe } => {
-            let slot = handler.state.inbound.slot(door, &event.kind);
+            let slot = handler.state.inbound.slot(endpoint, &event.kind);
             let arrived = Arrived { at: now, slot };
             Ok(Storing { stored: store.accept(event, place, dedupe, now), new: Answer::Accepted, arrived })
         }

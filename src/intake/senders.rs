@@ -4,13 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::webhook::{Endpoint, IntakeOptions};
+use super::webhook::IntakeOptions;
 use crate::domain::account::{AccountId, End, Ends};
 use crate::domain::event::EventKind;
+use crate::domain::inbound::{Door, Endpoint};
 use crate::domain::line::{Channel, Forms, Line, Lines, Place};
-
-/// Below it, every account has an endpoint of its name.
-const WEBHOOKS: &str = "/webhooks/";
 
 /// The accounts that post webhooks, and the lines of their texts.
 #[derive(Clone, Debug, Default)]
@@ -39,14 +37,13 @@ impl Senders {
         self.accounts.get(&account).map(|(end, _)| (account, *end))
     }
 
-    /// The endpoint at a path, and its account.
+    /// The endpoint for single events at a path; the account decides between the own doors of both ends.
     #[must_use]
-    pub fn at(&self, path: &str) -> Option<(AccountId, Endpoint)> {
-        if let Some((account, end)) = path.strip_prefix(WEBHOOKS).and_then(|name| self.named(name)) {
-            return Some((account, Endpoint::of(end)));
+    pub fn at(&self, path: &str) -> Option<Endpoint> {
+        match Door::Carrier.open_part(path) {
+            Some(name) => self.named(name).map(|(account, end)| Endpoint { door: Door::own(end), account }),
+            None => Door::RECIPE.into_iter().find(|door| door.open_part(path).is_some()).map(Endpoint::from),
         }
-        let endpoint = Endpoint::of_path(path)?;
-        Some((endpoint.first_account(), endpoint))
     }
 
     /// The options of an account.
@@ -98,11 +95,11 @@ mod tests {
         let mut senders = Senders::from(IntakeOptions::default());
         let eu: AccountId = "support-eu".parse().unwrap();
         senders.accounts.insert(eu, (End::Desk, IntakeOptions::default()));
-        let at = |path| senders.at(path).map(|(account, endpoint)| (account.name(), endpoint));
-        assert_eq!(at("/webhooks/support-eu"), Some(("support-eu", Endpoint::Zendesk)));
-        assert_eq!(at("/webhooks/braze"), Some(("braze", Endpoint::Braze)));
-        assert_eq!(at("/campaigns/trigger/send"), Some(("zendesk", Endpoint::RecipeSend)));
-        assert_eq!(at("/api/v2/tickets"), Some(("braze", Endpoint::RecipeNewTicket)));
+        let at = |path| senders.at(path).map(|endpoint| (endpoint.account.name(), endpoint.door));
+        assert_eq!(at("/webhooks/support-eu"), Some(("support-eu", Door::Desk)));
+        assert_eq!(at("/webhooks/braze"), Some(("braze", Door::Carrier)));
+        assert_eq!(at("/campaigns/trigger/send"), Some(("zendesk", Door::RecipeSend)));
+        assert_eq!(at("/api/v2/tickets"), Some(("braze", Door::RecipeNewTicket)));
         for path in ["/webhooks/elsewhere", "/webhooks/", "/webhooks/support-eu/", "/webhooks/braze/currents"] {
             assert_eq!(at(path), None, "{path}");
         }

@@ -9,8 +9,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::domain::account::{AccountId, End, Ends};
-use crate::domain::inbound::Door;
+use crate::domain::inbound::Endpoint;
 
 /// The address of an endpoint below the one at which the vendors reach the bridge.
 #[must_use]
@@ -32,85 +31,6 @@ pub struct RawWebhook {
     pub body: Bytes,
     /// When the whole of it was received.
     pub received_at: Timestamp,
-}
-
-/// An endpoint for webhooks, with the part of the path that carries data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// `/webhooks/{account}` of a Zendesk account.
-    Zendesk,
-    /// `/webhooks/{account}` of a Braze account.
-    Braze,
-    /// `/campaigns/trigger/send`: the recipe's Zendesk triggers.
-    RecipeSend,
-    /// `/api/v2/tickets[.json]`: the recipe's first Braze campaign.
-    RecipeNewTicket,
-    /// `/api/v2/tickets/{ticket}[.json]`: the recipe's second Braze campaign.
-    RecipeAppend {
-        /// The path's last segment as received: perhaps empty, perhaps with `.json`.
-        ticket: String,
-    },
-}
-
-impl Endpoint {
-    /// The endpoint at a path of the first accounts.
-    #[must_use]
-    pub fn of_path(path: &str) -> Option<Self> {
-        let path = path.split_once('?').map_or(path, |(path, _query)| path);
-        Some(match path {
-            "/webhooks/zendesk" => Self::Zendesk,
-            "/webhooks/braze" => Self::Braze,
-            // The recipe's own page spells it both ways.
-            "/campaigns/trigger/send" | "/campaign/trigger/send" => Self::RecipeSend,
-            "/api/v2/tickets" | "/api/v2/tickets.json" => Self::RecipeNewTicket,
-            _ => {
-                let ticket = path.strip_prefix("/api/v2/tickets/").filter(|ticket| !ticket.contains('/'))?;
-                Self::RecipeAppend { ticket: ticket.to_owned() }
-            }
-        })
-    }
-
-    /// The own endpoint of an account at this end.
-    #[must_use]
-    pub const fn of(end: End) -> Self {
-        match end {
-            End::Desk => Self::Zendesk,
-            End::Carrier => Self::Braze,
-        }
-    }
-
-    /// The account of this endpoint where the path names none: the recipe knows one of each vendor.
-    #[must_use]
-    pub fn first_account(&self) -> AccountId {
-        Ends::FIRST.at(if self.is_zendesk() { End::Desk } else { End::Carrier })
-    }
-
-    /// Its name in logs and metrics: the account's own where the path names the account.
-    #[must_use]
-    pub fn name(&self, account: AccountId) -> &'static str {
-        match self {
-            Self::Zendesk | Self::Braze => account.name(),
-            Self::RecipeSend | Self::RecipeNewTicket | Self::RecipeAppend { .. } => self.door().name(),
-        }
-    }
-
-    /// The endpoint without the data in its path.
-    #[must_use]
-    pub fn door(&self) -> Door {
-        match self {
-            Self::Zendesk => Door::Desk,
-            Self::Braze => Door::Carrier,
-            Self::RecipeSend => Door::RecipeSend,
-            Self::RecipeNewTicket => Door::RecipeNewTicket,
-            Self::RecipeAppend { .. } => Door::RecipeAppend,
-        }
-    }
-
-    /// Whether Zendesk posts here; otherwise Braze does.
-    #[must_use]
-    pub fn is_zendesk(&self) -> bool {
-        self.door().end() == End::Desk
-    }
 }
 
 /// The part of the configuration that Currents needs.

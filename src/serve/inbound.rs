@@ -3,6 +3,7 @@
 //!
 //! A crash loses its last minute at most, and the store's own deliveries tell that again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::clock::Clock;
-use crate::domain::inbound::{Arrivals, Door};
+use crate::domain::account::{AccountId, End};
+use crate::domain::inbound::{Arrivals, Door, Endpoint};
 use crate::http::Inbound;
 use crate::store::{Archive, Control, DeliveryFilter, Store, StoreError};
 
@@ -24,15 +26,19 @@ const LOOKED_AT: usize = 500;
 /// The most by which two webhooks may be counted in another order than they were accepted.
 const SLACK: SignedDuration = SignedDuration::from_secs(30);
 
-/// The account that the store has kept. A store that cannot read it does not stop the start.
-pub(super) async fn take_up(store: &Arc<dyn Store>, clock: &Clock) -> Arc<Inbound> {
+/// The account that the store has kept, for these accounts. A store that cannot read it does not stop the start.
+pub(super) async fn take_up(
+    store: &Arc<dyn Store>,
+    accounts: &BTreeMap<AccountId, End>,
+    clock: &Clock,
+) -> Arc<Inbound> {
     let now = clock.now();
     let kept = store.arrivals().await.unwrap_or_else(|error| {
         warn!("inbound.lost: the account of webhooks before this start cannot be read: {error}");
         None
     });
     let kept_to = kept.as_ref().and_then(Arrivals::last_accepted);
-    let mut account = kept.map_or_else(|| Arrivals::new(now), |kept| Arrivals::resume(kept, now));
+    let mut account = kept.map_or_else(|| Arrivals::of(accounts, now), |kept| Arrivals::resume(kept, accounts, now));
     if let Err(error) = remember(store.as_ref(), kept_to, &mut account).await {
         warn!("inbound.lost: the last webhooks before this start cannot be read: {error}");
     }
@@ -53,7 +59,8 @@ async fn remember(store: &dyn Archive, kept_to: Option<Timestamp>, account: &mut
             continue;
         };
         if let Some(door) = Door::of(&event.kind) {
-            account.remember(door, &event.kind, delivery.accepted_at);
+            let endpoint = Endpoint { door, account: delivery.ends.at(door.end()) };
+            account.remember(endpoint, &event.kind, delivery.accepted_at);
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ use crate::ports::Failure;
 
 mod inbound;
 
-pub use inbound::{Sender, arrivals};
+pub use inbound::{Addresses, Sender, arrivals};
 
 /// The most by which our clock may be off before it is called wrong: far above the time that an answer takes on its
 /// way, far below the shortest sensible tolerance for signatures.
@@ -79,8 +79,8 @@ pub fn provider(found: &Result<(), String>) -> Line {
 
 /// The remedy for a vendor that could not be reached at the address under this key. A fault of TLS has a more exact
 /// one.
-pub(super) fn unreached(failure: &Failure, url: &str, otherwise: &str) -> String {
-    TlsFault::told_in(failure.cause()).map_or_else(|| otherwise.to_owned(), |fault| fault.remedy(url))
+pub(super) fn unreached(failure: &Failure, url: &str, otherwise: impl FnOnce() -> String) -> String {
+    TlsFault::told_in(failure.cause()).map_or_else(otherwise, |fault| fault.remedy(url))
 }
 
 /// Whether our clock agrees with a vendor's. The vendor dated its answer while the answer was on its way.

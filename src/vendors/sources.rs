@@ -15,9 +15,9 @@ use serde_json::Value;
 
 use crate::domain::account::{AccountId, End};
 use crate::domain::event::{Event, EventKind, Unreadable};
-use crate::domain::inbound::{Door, Otherwise};
+use crate::domain::inbound::{Door, Endpoint, Otherwise};
 use crate::intake::signature::{self, Verified};
-use crate::intake::{Endpoint, Intake, IntakeOptions, RawWebhook, Reading, Refusal, Senders, fields};
+use crate::intake::{Intake, IntakeOptions, RawWebhook, Reading, Refusal, Senders, fields};
 use crate::vendors::{braze, zendesk};
 
 pub use crate::vendors::braze::currents::{
@@ -29,28 +29,26 @@ pub use crate::vendors::braze::currents::{
 ///
 /// # Errors
 /// The reason to refuse the webhook without its body.
-pub fn glance(endpoint: &Endpoint, headers: &HeaderMap, options: &IntakeOptions) -> Result<(), Refusal> {
-    if endpoint.is_zendesk() {
-        zendesk::signature::seal(headers).map(|_| ())
-    } else {
-        signature::check_token(headers, &options.braze_tokens)
+pub fn glance(endpoint: Endpoint, headers: &HeaderMap, options: &IntakeOptions) -> Result<(), Refusal> {
+    match endpoint.end() {
+        End::Desk => zendesk::signature::seal(headers).map(|_| ()),
+        End::Carrier => signature::check_token(headers, &options.braze_tokens),
     }
 }
 
 /// Verifies a webhook and reads it.
 #[must_use]
 pub fn read(webhook: &RawWebhook, options: &IntakeOptions) -> Intake {
-    let verified = if webhook.endpoint.is_zendesk() {
-        zendesk::signature::verify(webhook, options)
-    } else {
-        signature::by_token(webhook, &options.braze_tokens)
+    let verified = match webhook.endpoint.end() {
+        End::Desk => zendesk::signature::verify(webhook, options),
+        End::Carrier => signature::by_token(webhook, &options.braze_tokens),
     };
     let verified = match verified {
         Ok(verified) => verified,
         Err(why) => return Intake::Refused { why },
     };
-    let mut reading = read_verified(&verified, &webhook.endpoint, options);
-    if webhook.endpoint.is_zendesk() {
+    let mut reading = read_verified(&verified, (webhook.endpoint.door, webhook.uri.path()), options);
+    if webhook.endpoint.end() == End::Desk {
         reading.dedupe.splice(0..0, zendesk::source::call_keys(webhook));
     }
     reading.into_intake(webhook.received_at, || whole(webhook))
@@ -77,9 +75,10 @@ fn whole(webhook: &RawWebhook) -> Unreadable {
 /// The dedupe keys are those of the body alone, because the quarantined event holds those of the headers already.
 #[must_use]
 pub fn reread(unreadable: &Unreadable, received_at: Timestamp, senders: &Senders) -> Intake {
-    let at = senders.at(&unreadable.path).and_then(|(account, endpoint)| Some((endpoint, senders.options(account)?)));
+    let path = unreadable.path.as_str();
+    let at = senders.at(path).and_then(|endpoint| Some((endpoint.door, senders.options(endpoint.account)?)));
     let reading = match (at, STANDARD.decode(&unreadable.body)) {
-        (Some((endpoint, options)), Ok(body)) => read_verified(&Verified::when_it_came(&body), &endpoint, options),
+        (Some((door, options)), Ok(body)) => read_verified(&Verified::when_it_came(&body), (door, path), options),
         (None, _) => Reading::unreadable("nothing is read at the path that it was posted to"),
         (_, Err(_)) => Reading::unreadable("the kept body is not base64"),
     };
@@ -92,12 +91,13 @@ pub fn no_line(carrier: AccountId) -> String {
     format!("the text names no line of {carrier} that is configured, and {carrier} has no default line")
 }
 
-/// The remedy for webhooks that were answered so at this door, as a clause; `None` where none is needed.
+/// The remedy for webhooks that were answered so at this endpoint, as a clause; `None` where none is needed.
 #[must_use]
-pub fn remedy(door: Door, outcome: Otherwise, reason: &str) -> Option<&'static str> {
-    match door.end() {
-        End::Desk => zendesk::remedies::of_webhooks(outcome, reason),
-        End::Carrier => braze::remedies::of_webhooks(door, outcome, reason),
+pub fn remedy(endpoint: Endpoint, outcome: Otherwise, reason: &str) -> Option<String> {
+    let of = endpoint.table();
+    match endpoint.end() {
+        End::Desk => zendesk::remedies::of_webhooks(of, outcome, reason),
+        End::Carrier => braze::remedies::of_webhooks(of, endpoint.door, outcome, reason),
     }
 }
 
@@ -118,13 +118,16 @@ pub fn likely_path(body: &[u8]) -> &'static str {
     }
 }
 
-fn read_verified(verified: &Verified<'_>, endpoint: &Endpoint, options: &IntakeOptions) -> Reading {
-    match endpoint {
-        Endpoint::Zendesk => zendesk::source::read(verified),
-        Endpoint::Braze => braze::source::read(verified),
-        Endpoint::RecipeSend => braze::recipe::read_send(verified),
-        Endpoint::RecipeNewTicket => braze::recipe::read_new_ticket(verified, &options.user_field),
-        Endpoint::RecipeAppend { ticket } => braze::recipe::read_append(verified, ticket),
+/// Reads a body that was posted through this door, to this raw path.
+fn read_verified(verified: &Verified<'_>, (door, path): (Door, &str), options: &IntakeOptions) -> Reading {
+    match door {
+        Door::Desk => zendesk::source::read(verified),
+        Door::Carrier => braze::source::read(verified),
+        Door::RecipeSend => braze::recipe::read_send(verified),
+        Door::RecipeNewTicket => braze::recipe::read_new_ticket(verified, &options.user_field),
+        // The ticket is the text that the recipe's template made of the customer's attribute, often an empty one.
+        Door::RecipeAppend => braze::recipe::read_append(verified, door.open_part(path).unwrap_or_default()),
+        Door::Reports => Reading::unreadable("reports come in batches"),
     }
 }
 

@@ -148,7 +148,8 @@ impl Worker {
                 Ok(found) => found,
                 Err(Failure::Postpone { .. }) => return None,
                 Err(failure) => {
-                    warn!("catch_up.failed: {}; the next look covers the same time", failure.cause());
+                    let account = self.ends.desk;
+                    warn!(%account, "catch_up.failed: {}; the next look covers the same time", failure.cause());
                     return None;
                 }
             };

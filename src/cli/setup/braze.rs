@@ -9,14 +9,16 @@ use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::{page, wait};
-use crate::cli::accounts::worded;
+use super::page;
+use super::wait::{self, Awaited, On};
 use crate::cli::failure::Failure;
 use crate::cli::streams::print_json;
 use crate::cli::table::printable;
 use crate::cli::way::Where;
-use crate::config::{self, BrazeInstallation, LineKeys, Vendor};
+use crate::config::{self, BrazeInstallation, LineKeys};
 use crate::domain::account::AccountId;
+use crate::domain::account_table::AccountTable;
+use crate::domain::inbound::GROUP_PLACEHOLDER;
 use crate::domain::line::Channel;
 use crate::vendors::braze::setup::{Block, CATEGORY, Sheet, WebhookCampaign, Workspace, sheet};
 
@@ -39,8 +41,8 @@ pub(in crate::cli) struct Braze {
     /// Write the token itself into the page. Without it, the page names the token by its key.
     #[arg(long, requires = "html")]
     with_token: bool,
-    /// Then watch the running bridge until a text comes in, and show the webhooks refused meanwhile. Ends with 0 at
-    /// the first text, with 1 at Ctrl-C or the timeout.
+    /// Then watch the running bridge until a text of the account comes in, with --line of that line, and show the
+    /// webhooks refused meanwhile. Ends with 0 at the first such text, with 1 at Ctrl-C or the timeout.
     #[arg(long, conflicts_with = "json")]
     wait: bool,
     /// How long to wait, such as 90s, 10m or 1h. Without it, until Ctrl-C.
@@ -53,48 +55,62 @@ pub(in crate::cli) struct Braze {
 impl Braze {
     pub(super) fn run(self, account: AccountId, output: &mut impl Write) -> Result<(), Failure> {
         let config = config::braze_installation(self.bridge.file.config.as_deref(), account)?;
-        let of_account = |words: &str| worded(words, Vendor::Braze, account);
         let workspace = self.workspace(&config, account)?;
         let sheet = sheet(&workspace);
         match &self.html {
             Some(file) if file == Path::new("-") => {
-                output.write_all(of_account(&page::render(&sheet, &workspace)?).as_bytes())?;
+                output.write_all(page::render(&sheet, &workspace)?.as_bytes())?;
             }
             Some(file) => {
-                write_new(file, &of_account(&page::render(&sheet, &workspace)?), self.with_token)?;
+                write_new(file, &page::render(&sheet, &workspace)?, self.with_token)?;
                 writeln!(output, "Written: {}. Open it in a browser.", file.display())?;
             }
-            None => {
-                let mut words = Vec::new();
-                match self.bridge.form.json {
-                    true => print_json(&mut words, &json!(sheet))?,
-                    false => print_sheet(&mut words, &sheet, &workspace)?,
-                }
-                output.write_all(of_account(&String::from_utf8_lossy(&words)).as_bytes())?;
-            }
+            None if self.bridge.form.json => print_json(output, &json!(sheet))?,
+            None => print_sheet(output, &sheet, &workspace)?,
         }
         if self.wait {
-            return wait::run(&self.bridge.find()?, self.timeout, output);
+            let awaited = Awaited { account, on: self.awaited_line(&config) };
+            return wait::run(&self.bridge.find()?, &awaited, self.timeout, output);
         }
         Ok(())
     }
 
+    /// The line of the text to wait for. The options were checked before ([`Self::workspace`]).
+    fn awaited_line(&self, config: &BrazeInstallation) -> On {
+        let Some(line) = config.lines.iter().find(|line| Some(&line.name) == self.line.as_ref()) else {
+            return On::Any;
+        };
+        match line.address.clone() {
+            Some(address) => On::At(line.name.clone(), address),
+            None => {
+                let others = config.lines.iter().filter_map(|other| other.address.clone());
+                On::Default(line.name.clone(), others.collect())
+            }
+        }
+    }
+
     fn workspace(&self, config: &BrazeInstallation, account: AccountId) -> Result<Workspace, Failure> {
+        if self.group.as_deref() == Some(GROUP_PLACEHOLDER) {
+            let said = format!("{GROUP_PLACEHOLDER} stands for the id of the subscription group: give the id itself");
+            return Err(Failure::Usage(said));
+        }
         let config = config.clone();
+        let table = AccountTable(account);
         let told = |name: &str, tokens: &[SecretString]| match (self.with_token, tokens.last()) {
             (true, Some(token)) => token.expose_secret().to_owned(),
-            (true, None) | (false, _) => format!("<{}>", described(name, tokens)),
+            (true, None) | (false, _) => format!("<{}>", described(&table.key(name), tokens)),
         };
-        let token = told("braze.webhook_tokens", &config.webhook_tokens);
+        let token = told("webhook_tokens", &config.webhook_tokens);
         let currents = Some(&config.currents_tokens).filter(|tokens| !tokens.is_empty());
-        let currents = currents.map(|tokens| told("braze.currents_tokens", tokens));
+        let currents = currents.map(|tokens| told("currents_tokens", tokens));
         let workspace = Workspace {
+            table,
             public_url: config.public_url,
             agent_reply: config.agent_reply,
             ticket_solved: config.ticket_solved,
             template: None,
             channel: Channel::Sms,
-            keys: "braze.campaigns".to_owned(),
+            keys: table.key("campaigns"),
             asks_for_state: config.subscription_group.is_some(),
             group: self.group.clone().or(config.subscription_group),
             categories: self.category.clone(),
@@ -157,11 +173,12 @@ fn print_sheet(output: &mut impl Write, sheet: &Sheet, workspace: &Workspace) ->
     print_campaigns(output, &sheet.webhook_campaigns)?;
     print_block(output, sheet.blocks.len() + 1, &sheet.currents)?;
     if workspace.group.is_none() {
-        writeln!(output, "Put the id of the SMS subscription group for GROUP_ID, or give it with --group.")?;
+        writeln!(output, "Put the id of the SMS subscription group for {GROUP_PLACEHOLDER}, or give it with --group.")?;
     }
     writeln!(
         output,
-        "Then: tandem setup braze --wait watches the first text come in; tandem check --live looks at the rest."
+        "Then: {} --wait watches the first text come in; tandem check --live looks at the rest.",
+        workspace.table.setup()
     )
 }
 

@@ -20,6 +20,8 @@ struct Page<'a> {
     style: &'static str,
     /// Keeps the ticks of one bridge apart from those of another.
     store: String,
+    /// The command that prints the sheet.
+    setup: String,
     steps: Vec<Step<'a>>,
     campaigns: &'a [WebhookCampaign],
     currents: Step<'a>,
@@ -45,7 +47,8 @@ pub(super) fn render(sheet: &Sheet, workspace: &Workspace) -> Result<String, Fai
     let last = sheet.blocks.len().saturating_sub(1);
     let page = Page {
         style: STYLE,
-        store: format!("tandem setup braze {}", workspace.public_url),
+        store: format!("{} {}", workspace.table.setup(), workspace.public_url),
+        setup: workspace.table.setup(),
         steps: sheet.blocks.iter().enumerate().map(|(index, block)| step(block, index == last)).collect(),
         campaigns: &sheet.webhook_campaigns,
         currents: step(&sheet.currents, false),

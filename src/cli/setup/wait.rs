@@ -1,4 +1,5 @@
-//! `tandem setup braze --wait`: watches a running bridge until the first text comes in.
+//! `tandem setup braze --wait`: watches a running bridge until the first text of the account, or of one of its lines,
+//! comes in.
 //!
 //! It polls the operator listener, and never changes anything. A refusal is told with its remedy, because Braze does
 //! not repeat a refused webhook and shows its marketers nothing of it.
@@ -13,8 +14,8 @@ use crate::cli::client::{Answer, Bridge, origin};
 use crate::cli::failure::Failure;
 use crate::cli::inbound::{ask, read};
 use crate::cli::table::printable;
-use crate::domain::account::End;
-use crate::domain::inbound::{Answered, Arrivals, Door, Named, News, Otherwise};
+use crate::domain::account::AccountId;
+use crate::domain::inbound::{Answered, Arrivals, Door, Endpoint, GROUP_PLACEHOLDER, Named, News, Otherwise};
 use crate::serve;
 use crate::vendors::sources::remedy;
 
@@ -35,8 +36,54 @@ pub(super) fn read_time(text: &str) -> Result<Duration, String> {
     read.filter(|time| !time.is_zero()).ok_or_else(|| "a time looks like 90s, 10m or 1h".to_owned())
 }
 
+/// The text that ends the watch.
+pub(super) struct Awaited {
+    /// The account that brings it.
+    pub(super) account: AccountId,
+    /// Its line.
+    pub(super) on: On,
+}
+
+/// The line of the text that ends the watch.
+pub(super) enum On {
+    /// Any line of the account.
+    Any,
+    /// The line of this name, at the carrier's name for it.
+    At(String, String),
+    /// The default line of this name, which takes the texts of all lines but those of these addresses.
+    Default(String, Vec<String>),
+}
+
+/// How a text answers to the awaited one.
+enum Came {
+    Awaited,
+    /// The campaign's body still has the placeholder of the sheet.
+    Unfilled,
+    /// It came on another line than the one of this name.
+    Elsewhere(String),
+}
+
+impl Awaited {
+    /// A text that was told with a name, or came by a campaign of the recipe, which names none.
+    fn came(&self, named: Option<&Named>) -> Came {
+        let line = named.and_then(|named| named.line.as_deref());
+        match (&self.on, line) {
+            (_, Some(GROUP_PLACEHOLDER)) => Came::Unfilled,
+            (On::Any, _) => Came::Awaited,
+            (On::At(_, address), Some(line)) if address == line => Came::Awaited,
+            (On::Default(_, others), line) if !others.iter().any(|other| Some(other.as_str()) == line) => Came::Awaited,
+            (On::At(name, _) | On::Default(name, _), _) => Came::Elsewhere(name.clone()),
+        }
+    }
+}
+
 /// Waits for the first text.
-pub(super) fn run(bridge: &Bridge, timeout: Option<Duration>, output: &mut impl Write) -> Result<(), Failure> {
+pub(super) fn run(
+    bridge: &Bridge,
+    awaited: &Awaited,
+    timeout: Option<Duration>,
+    output: &mut impl Write,
+) -> Result<(), Failure> {
     let nothing = |why: &str| Err(Failure::Failed(format!("no text came in {why}.\n{TO_CHECK}")));
     bridge.run(async {
         let stop = serve::stop_signal()?;
@@ -47,14 +94,14 @@ pub(super) fn run(bridge: &Bridge, timeout: Option<Duration>, output: &mut impl 
             }
         };
         tokio::select! {
-            done = watch(bridge, output) => done,
+            done = watch(bridge, awaited, output) => done,
             () = stop => nothing("before it was told to stop"),
             () = over => nothing("in time"),
         }
     })
 }
 
-async fn watch(bridge: &Bridge, output: &mut impl Write) -> Result<(), Failure> {
+async fn watch(bridge: &Bridge, awaited: &Awaited, output: &mut impl Write) -> Result<(), Failure> {
     let mut known: Option<Arrivals> = None;
     let mut trouble = String::new();
     loop {
@@ -66,11 +113,11 @@ async fn watch(bridge: &Bridge, output: &mut impl Write) -> Result<(), Failure> 
                 trouble.clear();
                 match &known {
                     Some(before) => {
-                        if tell(&account.news(before), output)? {
+                        if tell(&account.news(before), awaited, output)? {
                             return Ok(());
                         }
                     }
-                    None => begin(bridge, output)?,
+                    None => begin(bridge, awaited, output)?,
                 }
                 known = Some(account);
             }
@@ -85,30 +132,51 @@ async fn watch(bridge: &Bridge, output: &mut impl Write) -> Result<(), Failure> 
     }
 }
 
-fn begin(bridge: &Bridge, output: &mut impl Write) -> io::Result<()> {
-    say(output, &format!("Watching the bridge at {}: text the number now. Ctrl-C ends it.", origin(&bridge.url)))
+fn begin(bridge: &Bridge, awaited: &Awaited, output: &mut impl Write) -> io::Result<()> {
+    let line = match &awaited.on {
+        On::Any => String::new(),
+        On::At(name, _) | On::Default(name, _) => format!(" of line {name}"),
+    };
+    let bridge = origin(&bridge.url);
+    say(output, &format!("Watching the bridge at {bridge}: text the number{line} now. Ctrl-C ends it."))
 }
 
-/// Prints the news, and tells whether a text is among them.
-fn tell(news: &[News], output: &mut impl Write) -> io::Result<bool> {
+/// Prints the news of the account, and tells whether the awaited text is among them.
+fn tell(news: &[News], awaited: &Awaited, output: &mut impl Write) -> io::Result<bool> {
     let mut came = false;
     for news in news {
         match news {
-            News::Accepted(door, named) if door.end() == End::Carrier => {
-                say(output, &accepted(*door, named.as_ref()))?;
-                came = true;
+            // Reports are no texts.
+            News::Accepted(Endpoint { door: Door::Reports, .. }, _) => {}
+            News::Accepted(endpoint, named) if endpoint.account == awaited.account => {
+                say(output, &accepted(*endpoint, named.as_ref()))?;
+                match awaited.came(named.as_ref()) {
+                    Came::Awaited => came = true,
+                    Came::Unfilled => say(
+                        output,
+                        &format!(
+                            "Its campaign says {GROUP_PLACEHOLDER} where the id of the subscription group belongs: put \
+                             the id into its body."
+                        ),
+                    )?,
+                    Came::Elsewhere(name) => {
+                        say(output, &format!("It is not of line {name}; waiting for one that is."))?
+                    }
+                }
             }
-            News::Otherwise(door, answered) if door.end() == End::Carrier => say(output, &otherwise(*door, answered))?,
-            // Webhooks from Zendesk do not count.
+            News::Otherwise(endpoint, answered) if endpoint.account == awaited.account => {
+                say(output, &otherwise(*endpoint, answered))?;
+            }
+            // Webhooks of other accounts do not count.
             News::Accepted(..) | News::Otherwise(..) => {}
         }
     }
     Ok(came)
 }
 
-fn accepted(door: Door, named: Option<&Named>) -> String {
+fn accepted(endpoint: Endpoint, named: Option<&Named>) -> String {
     match named {
-        None => format!("A text came in at {}, by the recipe's campaign.", door.path()),
+        None => format!("A text came in at {}, by the recipe's campaign.", endpoint.path()),
         Some(Named { name, line, seen }) => {
             let line = line.as_ref().map_or_else(|| "no line told".to_owned(), |line| format!("line {line}"));
             format!("A text came in{}: category {name}, {line}.", clock(seen.last))
@@ -116,9 +184,9 @@ fn accepted(door: Door, named: Option<&Named>) -> String {
     }
 }
 
-fn otherwise(door: Door, answered: &Answered) -> String {
+fn otherwise(endpoint: Endpoint, answered: &Answered) -> String {
     let (words, at) = (answered.words(), clock(answered.seen.last));
-    match (answered.outcome, answered.reason.as_str(), remedy(door, answered.outcome, &answered.reason)) {
+    match (answered.outcome, answered.reason.as_str(), remedy(endpoint, answered.outcome, &answered.reason)) {
         (Otherwise::Ignored, "test", _) => {
             format!("Braze's test came in{at}: address and token are right. Launch the campaign, and text the number.")
         }
@@ -140,6 +208,8 @@ fn say(output: &mut impl Write, words: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::Ends;
+    use crate::domain::inbound::Seen;
 
     #[test]
     fn times_are_read_as_people_write_them() {
@@ -148,6 +218,39 @@ mod tests {
         }
         for text in ["", "10", "soon", "-5m", "0s"] {
             assert!(read_time(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_text_of_the_account_and_of_the_line_ends_the_watch() {
+        let canada: AccountId = "canada".parse().unwrap();
+        let uk = || On::At("uk".into(), "group-1".into());
+        let default = || On::Default("default".into(), vec!["group-1".into()]);
+        let own = |account| Endpoint { door: Door::Carrier, account };
+        let reports = Endpoint { door: Door::Reports, account: canada };
+        let first = Ends::FIRST.carrier;
+        for (on, endpoint, line, ends, says) in [
+            (On::Any, own(canada), Some("group-2"), true, "line group-2"),
+            (On::Any, own(canada), None, true, "no line told"),
+            (On::Any, own(first), Some("group-1"), false, ""),
+            (On::Any, reports, None, false, ""),
+            (On::Any, own(canada), Some("GROUP_ID"), false, "put the id into its body"),
+            (uk(), own(canada), Some("group-1"), true, "line group-1"),
+            (uk(), own(canada), Some("group-2"), false, "not of line uk"),
+            (uk(), own(canada), None, false, "not of line uk"),
+            (uk(), own(first), Some("group-1"), false, ""),
+            (default(), own(canada), None, true, "no line told"),
+            (default(), own(canada), Some("group-2"), true, "line group-2"),
+            (default(), own(canada), Some("group-1"), false, "not of line default"),
+            (default(), own(canada), Some("GROUP_ID"), false, "put the id into its body"),
+        ] {
+            let named = Named { name: "other".into(), line: line.map(str::to_owned), seen: Seen::default() };
+            let mut said = Vec::new();
+            let news = [News::Accepted(endpoint, Some(named))];
+            let came = tell(&news, &Awaited { account: canada, on }, &mut said).unwrap();
+            let said = String::from_utf8(said).unwrap();
+            assert_eq!(came, ends, "{endpoint:?} {line:?}: {said}");
+            assert!(said.contains(says) && said.is_empty() == says.is_empty(), "{said}");
         }
     }
 }

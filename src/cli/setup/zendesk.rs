@@ -10,7 +10,6 @@ use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::cli::accounts::worded;
 use crate::cli::client::{Bridge, Token};
 use crate::cli::failure::{Failure, runtime};
 use crate::cli::options::{ConfigFile, Form};
@@ -18,8 +17,9 @@ use crate::cli::streams::print_json;
 use crate::cli::table::printable;
 use crate::cli::way::reachable;
 use crate::clock::Clock;
-use crate::config::{self, Vendor, ZendeskInstallation};
+use crate::config::{self, ZendeskInstallation};
 use crate::domain::account::AccountId;
+use crate::domain::account_table::AccountTable;
 use crate::intake::public_address;
 use crate::ports::Failure as CallFailure;
 use crate::serve;
@@ -69,13 +69,15 @@ enum Running {
 
 pub(super) fn run(arguments: &Arguments, account: AccountId, output: &mut impl Write) -> Result<(), Failure> {
     let config = config::zendesk_installation(arguments.file.config.as_deref(), account)?;
+    let table = AccountTable(account);
     let wanted = Wanted {
-        endpoint: public_address(&config.public_url, &format!("/webhooks/{account}")),
+        endpoint: public_address(&config.public_url, &table.webhooks()),
         user_field: config.user_field.clone(),
     };
     let transport = HttpTransport::new().map_err(|error| Failure::Failed(format!("no HTTP client: {error}")))?;
     let zendesk = serve::zendesk(&config.url, &config.credentials, Arc::new(transport), &Clock::system());
-    let installer = Installer { zendesk: zendesk.with_scope(SETUP_SCOPE), wanted, dry_run: arguments.dry_run };
+    let zendesk = zendesk.with_scope(SETUP_SCOPE);
+    let installer = Installer { table, zendesk, wanted, dry_run: arguments.dry_run };
     let mut report = Report::default();
     let ended = runtime()?.block_on(async {
         match arguments.remove {
@@ -83,12 +85,12 @@ pub(super) fn run(arguments: &Arguments, account: AccountId, output: &mut impl W
             false => installer.install(&config, &mut report).await,
         }
     });
-    report.failed = ended.err().map(|why| worded(&why, Vendor::Zendesk, account));
+    report.failed = ended.err();
     if arguments.form.json {
         print_json(output, &report.json(arguments.dry_run))?;
     } else {
         report.print(output, &config, &installer.wanted, arguments.dry_run)?;
-        report.print_secret(output, account)?;
+        report.print_secret(output, table)?;
         if report.failed.is_none() && !arguments.dry_run && !arguments.remove {
             print_next(output, report.secret.as_ref(), &running(arguments.file.config.as_deref()))?;
         }
@@ -105,6 +107,7 @@ pub(super) fn run(arguments: &Arguments, account: AccountId, output: &mut impl W
 
 /// Reads the installation, and writes the missing parts.
 struct Installer {
+    table: AccountTable,
     zendesk: Zendesk,
     wanted: Wanted,
     dry_run: bool,
@@ -117,20 +120,20 @@ impl Installer {
         let zendesk = &self.zendesk;
         self.look_at_conditions(report).await?;
         // Everything is read before anything is written, so that a missing scope leaves nothing half-done.
-        let webhooks = said(zendesk.webhooks().await, "/api/v2/webhooks")?;
-        let categories = said(zendesk.trigger_categories().await, "/api/v2/trigger_categories")?;
-        let triggers = said(zendesk.triggers().await, "/api/v2/triggers")?;
+        let webhooks = self.said(zendesk.webhooks().await, "/api/v2/webhooks")?;
+        let categories = self.said(zendesk.trigger_categories().await, "/api/v2/trigger_categories")?;
+        let triggers = self.said(zendesk.triggers().await, "/api/v2/triggers")?;
         let webhook = self.act(decide::webhook(&webhooks, &self.wanted), report).await?;
         let category = self.act(decide::category(&categories), report).await?;
         for step in decide::triggers(&triggers, &webhook, &category) {
             self.act(step, report).await?;
         }
         if webhook != ID_TO_COME {
-            let secret = said(zendesk.signing_secret(&webhook).await, "/api/v2/webhooks/{id}/signing_secret")?;
+            let secret = self.said(zendesk.signing_secret(&webhook).await, "/api/v2/webhooks/{id}/signing_secret")?;
             let is_known = config.webhook_secrets.iter().any(|known| known.expose_secret() == secret.expose_secret());
             report.secret = Some(secret).filter(|_| !is_known);
         }
-        let fields = said(zendesk.user_fields().await, "/api/v2/user_fields")?;
+        let fields = self.said(zendesk.user_fields().await, "/api/v2/user_fields")?;
         self.act(decide::user_field(&fields, &self.wanted.user_field), report).await.map(drop)
     }
 
@@ -150,7 +153,7 @@ impl Installer {
                 None => "lists none".to_owned(),
             },
             Err(failure) if is_hidden(&failure) => format!("answers {}", failure.cause()),
-            Err(failure) => return Err(explain(&failure, &Method::GET, path)),
+            Err(failure) => return Err(explain(self.table, &failure, &Method::GET, path)),
         };
         report.notes.push(format!(
             "cannot tell which conditions this account knows: {path} {why}. Going on; a public reply on a ticket tagged \
@@ -162,10 +165,10 @@ impl Installer {
     async fn remove(&self, report: &mut Report) -> Result<(), String> {
         self.is_somebody().await?;
         let zendesk = &self.zendesk;
-        let webhooks = said(zendesk.webhooks().await, "/api/v2/webhooks")?;
-        let categories = said(zendesk.trigger_categories().await, "/api/v2/trigger_categories")?;
-        let triggers = said(zendesk.triggers().await, "/api/v2/triggers")?;
-        let fields = said(zendesk.user_fields().await, "/api/v2/user_fields")?;
+        let webhooks = self.said(zendesk.webhooks().await, "/api/v2/webhooks")?;
+        let categories = self.said(zendesk.trigger_categories().await, "/api/v2/trigger_categories")?;
+        let triggers = self.said(zendesk.triggers().await, "/api/v2/triggers")?;
+        let fields = self.said(zendesk.user_fields().await, "/api/v2/user_fields")?;
         for step in decide::removal(&webhooks, &categories, &triggers, &fields, &self.wanted) {
             self.act(step, report).await?;
         }
@@ -174,14 +177,17 @@ impl Installer {
 
     /// Fails for wrong credentials. Zendesk may answer them as an anonymous user, to whom every list looks empty.
     async fn is_somebody(&self) -> Result<(), String> {
-        match said(self.zendesk.me().await, "/api/v2/users/me")?.id {
+        match self.said(self.zendesk.me().await, "/api/v2/users/me")?.id {
             Some(_) => Ok(()),
             None => {
-                Err("Zendesk greets these credentials as \"Anonymous user\": zendesk.email or zendesk.api_token is \
-                         wrong"
-                    .to_owned())
+                let [email, token] = ["email", "api_token"].map(|key| self.table.key(key));
+                Err(format!("Zendesk greets these credentials as \"Anonymous user\": {email} or {token} is wrong"))
             }
         }
+    }
+
+    fn said<T>(&self, read: Result<T, CallFailure>, path: &str) -> Result<T, String> {
+        read.map_err(|failure| explain(self.table, &failure, &Method::GET, path))
     }
 
     /// Takes a step, unless it is a dry run, and returns the id of its object.
@@ -189,7 +195,7 @@ impl Installer {
         let mut id = step.id.clone();
         if let (Some(write), false) = (&step.write, self.dry_run) {
             let made = self.zendesk.write(write).await;
-            let made = made.map_err(|failure| explain(&failure, &write.method, &write.path))?;
+            let made = made.map_err(|failure| explain(self.table, &failure, &write.method, &write.path))?;
             id = id.or(made);
         }
         report.steps.push(step);
@@ -215,12 +221,8 @@ fn is_hidden(failure: &CallFailure) -> bool {
     }
 }
 
-fn said<T>(read: Result<T, CallFailure>, path: &str) -> Result<T, String> {
-    read.map_err(|failure| explain(&failure, &Method::GET, path))
-}
-
 /// The cause of a failed call, and the remedy.
-fn explain(failure: &CallFailure, method: &Method, path: &str) -> String {
+fn explain(table: AccountTable, failure: &CallFailure, method: &Method, path: &str) -> String {
     let cause = failure.cause();
     match failure {
         CallFailure::Forbid { status: 403, .. } => format!(
@@ -229,7 +231,8 @@ fn explain(failure: &CallFailure, method: &Method, path: &str) -> String {
             decide::scope_of(method, path)
         ),
         CallFailure::Pause { status: 400 | 401, .. } => {
-            format!("{cause}: compare zendesk.client_id and zendesk.client_secret with the OAuth client in Zendesk")
+            let [id, secret] = ["client_id", "client_secret"].map(|key| table.key(key));
+            format!("{cause}: compare {id} and {secret} with the OAuth client in Zendesk")
         }
         CallFailure::Lose { .. } => {
             format!("{cause} to {method} {path}: it may have been done; run this again, nothing is done twice")
@@ -304,13 +307,12 @@ impl Report {
         Ok(())
     }
 
-    fn print_secret(&self, output: &mut impl Write, account: AccountId) -> io::Result<()> {
-        let Some(secret) = &self.secret else { return Ok(()) };
-        let (secret, of_account) = (secret.expose_secret(), |words: &str| worded(words, Vendor::Zendesk, account));
+    fn print_secret(&self, output: &mut impl Write, table: AccountTable) -> io::Result<()> {
+        let Some(secret) = self.secret.as_ref().map(ExposeSecret::expose_secret) else { return Ok(()) };
         writeln!(output, "\nThe webhook signs with this secret, which the bridge does not know yet:\n")?;
-        writeln!(output, "  {}={secret}", of_account("TANDEM_ZENDESK__WEBHOOK_SECRETS"))?;
+        writeln!(output, "  {}={secret}", table.variable("webhook_secrets"))?;
         writeln!(output, "\nin the secrets file or the environment, or in the configuration file:\n")?;
-        writeln!(output, "  {}\n  webhook_secrets = [\"{secret}\"]", of_account("[zendesk]"))?;
+        writeln!(output, "  [{}]\n  webhook_secrets = [\"{secret}\"]", table.name())?;
         writeln!(output, "\nBeside others, if there are some.")
     }
 }

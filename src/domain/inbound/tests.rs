@@ -3,6 +3,10 @@
 use super::*;
 use crate::domain::event::{AgentReply, Customer, CustomerText, TicketChange, TicketFields, TicketId};
 
+fn first() -> BTreeMap<AccountId, End> {
+    [(Ends::FIRST.desk, End::Desk), (Ends::FIRST.carrier, End::Carrier)].into()
+}
+
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
 }
@@ -151,7 +155,7 @@ fn an_account_that_is_taken_up_remembers_when_and_counts_anew() {
     account.answer(Door::Carrier, Otherwise::Refused, "wrong_token", at(6));
     let kept = serde_json::from_str(&serde_json::to_string(&account).unwrap()).unwrap();
     assert_eq!(account, kept);
-    let again = Arrivals::resume(kept, at(60));
+    let again = Arrivals::resume(kept, &first(), at(60));
     assert_eq!((again.since, again.counting_since), (at(0), at(60)));
     let there = again.at(Door::Carrier).unwrap();
     assert_eq!(there.accepted, Seen { count: 0, last: Some(at(5)) });
@@ -202,7 +206,7 @@ fn news_are_what_came_since_also_across_a_restart_and_nothing_else() {
     account.answer(Door::Carrier, Otherwise::Refused, "wrong_token", at(2));
     let before = account.clone();
     assert_eq!(account.news(&before), []);
-    let resumed = Arrivals::resume(account.clone(), at(3));
+    let resumed = Arrivals::resume(account.clone(), &first(), at(3));
     assert_eq!(resumed.news(&before), [], "a restart is no news");
 
     accept(&mut account, Door::Carrier, &text("SUPPORT", Some("group-1"), None), at(4));
@@ -213,24 +217,32 @@ fn news_are_what_came_since_also_across_a_restart_and_nothing_else() {
         Named { name: "SUPPORT".into(), line: Some("group-1".into()), seen: Seen { count: 1, last: Some(at(4)) } };
     assert_eq!(
         account.news(&before),
-        [News::Otherwise(Door::Desk, refused), News::Accepted(Door::Carrier, Some(named))]
+        [News::Otherwise(Door::Desk.into(), refused), News::Accepted(Door::Carrier.into(), Some(named))]
     );
     let before = account.clone();
     account.accept(Door::RecipeAppend, None, at(6));
-    assert_eq!(account.news(&before), [News::Accepted(Door::RecipeAppend, None)]);
+    assert_eq!(account.news(&before), [News::Accepted(Door::RecipeAppend.into(), None)]);
 }
 
 #[test]
-fn the_words_of_doors_stay() {
-    let words = Door::ALL.map(|door| (serde_json::to_value(door).unwrap(), door.name(), door.path()));
-    let words = words.map(|(stored, name, path)| (stored.as_str() == Some(name), name, path));
-    let expected = [
-        ("zendesk", "/webhooks/zendesk"),
-        ("braze", "/webhooks/braze"),
-        ("recipe_send", "/campaigns/trigger/send"),
-        ("recipe_new_ticket", "/api/v2/tickets"),
-        ("recipe_append", "/api/v2/tickets/{id}"),
-        ("currents", "/webhooks/braze/currents"),
-    ];
-    assert_eq!(words, expected.map(|(name, path)| (true, name, path.to_owned())));
+fn each_account_is_counted_by_itself_also_after_a_restart() {
+    let canada: AccountId = "canada".parse().unwrap();
+    let accounts = BTreeMap::from_iter(first().into_iter().chain([(canada, End::Carrier)]));
+    let theirs = Endpoint { door: Door::Carrier, account: canada };
+    let mut account = Arrivals::of(&accounts, at(0));
+    let slot = account.slot(theirs, &text("other", Some("group-2"), None));
+    account.accept(theirs, slot, at(1));
+    account.answer(theirs, Otherwise::Refused, "wrong_token", at(2));
+    account.answer(Endpoint { door: Door::Carrier, account: "gone".parse().unwrap() }, Otherwise::Ignored, "", at(2));
+    assert!(!account.at(Door::Carrier).unwrap().is_used(), "another account's webhooks are its own");
+    assert_eq!(account.lines(canada).collect::<Vec<_>>(), ["group-2"]);
+    assert_eq!(account.lines(Ends::FIRST.carrier).count(), 0);
+    let kept: Arrivals = serde_json::from_str(&serde_json::to_string(&account).unwrap()).unwrap();
+    assert_eq!(kept, account);
+    let again = Arrivals::resume(kept, &accounts, at(3));
+    assert_eq!(again.at(theirs).unwrap().accepted.last, Some(at(1)));
+    assert_eq!(again.at(theirs).unwrap().otherwise.len(), 1);
+    assert!(!again.at(Door::Carrier).unwrap().is_used());
+    let without = Arrivals::resume(again, &first(), at(4));
+    assert_eq!(without.at(theirs), None, "an account that the configuration no longer names");
 }

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::inbound::{self as known, Arrivals, Door};
+use crate::domain::inbound::{self as known, Arrivals, Endpoint};
+use crate::domain::line::Lines;
 use crate::vendors::sources::remedy;
 
 /// The webhooks that came to `listen`, by endpoint.
@@ -16,15 +17,17 @@ pub(in crate::http) struct Inbound {
     /// The time since which counts are kept: the start of the bridge.
     #[schema(value_type = String, format = DateTime)]
     counting_since: Timestamp,
-    /// All endpoints.
+    /// The endpoints of all accounts.
     endpoints: Vec<InboundEndpoint>,
 }
 
 /// The webhooks of one endpoint.
 #[derive(Serialize, ToSchema)]
 struct InboundEndpoint {
-    /// `zendesk`, `braze`, `recipe_send`, `recipe_new_ticket` or `recipe_append`.
+    /// The kind of its bodies: `zendesk`, `braze`, `recipe_send`, `recipe_new_ticket`, `recipe_append` or `currents`.
     endpoint: &'static str,
+    /// The account that posts there.
+    account: &'static str,
     /// Its path on `listen`.
     path: String,
     /// Webhooks that became events.
@@ -53,6 +56,9 @@ struct InboundName {
     /// Braze's subscription group, where the campaign names it.
     #[schema(required)]
     line: Option<String>,
+    /// The name of that line, where the configuration has it.
+    #[schema(required)]
+    line_name: Option<String>,
     /// How often since the start.
     count: u64,
     /// When last, also before the start.
@@ -74,44 +80,44 @@ struct InboundAnswer {
     last: Option<Timestamp>,
     /// The remedy; `null` where none is needed.
     #[schema(required)]
-    remedy: Option<&'static str>,
+    remedy: Option<String>,
 }
 
-impl From<&Arrivals> for Inbound {
-    fn from(account: &Arrivals) -> Self {
+impl Inbound {
+    /// The account, with the names of these lines.
+    pub(in crate::http) fn of(account: &Arrivals, lines: &Lines) -> Self {
         Self {
             since: account.since,
             counting_since: account.counting_since,
-            endpoints: account.endpoints.iter().map(InboundEndpoint::from).collect(),
+            endpoints: account.endpoints.iter().map(|at| endpoint(at, lines)).collect(),
         }
     }
 }
 
-impl From<&known::At> for InboundEndpoint {
-    fn from(at: &known::At) -> Self {
-        Self {
-            endpoint: at.endpoint.name(),
-            path: at.endpoint.path(),
-            accepted: InboundSeen { count: at.accepted.count, last: at.accepted.last },
-            names: at.names.iter().map(InboundName::from).collect(),
-            otherwise: at.otherwise.iter().map(|answered| answer(at.endpoint, answered)).collect(),
-        }
+fn endpoint(at: &known::At, lines: &Lines) -> InboundEndpoint {
+    let known::At { endpoint, accepted, .. } = at;
+    InboundEndpoint {
+        endpoint: endpoint.door.name(),
+        account: endpoint.account.name(),
+        path: endpoint.path(),
+        accepted: InboundSeen { count: accepted.count, last: accepted.last },
+        names: at.names.iter().map(|named| name(*endpoint, named, lines)).collect(),
+        otherwise: at.otherwise.iter().map(|answered| answer(*endpoint, answered)).collect(),
     }
 }
 
-impl From<&known::Named> for InboundName {
-    fn from(named: &known::Named) -> Self {
-        let known::Named { name, line, seen } = named.clone();
-        Self { name, line, count: seen.count, last: seen.last }
-    }
+fn name(endpoint: Endpoint, named: &known::Named, lines: &Lines) -> InboundName {
+    let known::Named { name, line, seen } = named.clone();
+    let line_name = line.as_deref().and_then(|line| lines.name_at(endpoint.account, line)).map(str::to_owned);
+    InboundName { name, line, line_name, count: seen.count, last: seen.last }
 }
 
-fn answer(door: Door, answered: &known::Answered) -> InboundAnswer {
+fn answer(endpoint: Endpoint, answered: &known::Answered) -> InboundAnswer {
     InboundAnswer {
         outcome: answered.outcome.name(),
         reason: answered.reason.clone(),
         count: answered.seen.count,
         last: answered.seen.last,
-        remedy: remedy(door, answered.outcome, &answered.reason),
+        remedy: remedy(endpoint, answered.outcome, &answered.reason),
     }
 }

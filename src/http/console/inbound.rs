@@ -4,9 +4,9 @@
 
 use jiff::Timestamp;
 
-use super::view::{Moment, grouped, moment};
-use crate::domain::account::End;
+use super::view::{Moment, grouped, moment, vendor};
 use crate::domain::inbound::{Answered, Arrivals, At, Door, Otherwise, Seen};
+use crate::domain::line::Lines;
 use crate::vendors::sources::remedy;
 
 /// The account as the template `inbound.html` shows it.
@@ -21,9 +21,10 @@ pub(super) struct Inbound {
 
 /// One name at one endpoint.
 pub(super) struct Row {
+    /// The account.
     pub(super) from: &'static str,
     pub(super) name: String,
-    /// Empty where Braze named none.
+    /// The name of the line, or the carrier's own name for one that is not configured. Empty where none was told.
     pub(super) line: String,
     pub(super) last: Option<Moment>,
     pub(super) count: String,
@@ -36,20 +37,21 @@ pub(super) struct Answer {
     pub(super) path: String,
     pub(super) times: String,
     pub(super) last: Option<Moment>,
-    pub(super) remedy: &'static str,
+    pub(super) remedy: String,
 }
 
 impl Inbound {
-    /// The account, as it is shown at `now`.
-    pub(super) fn of(account: &Arrivals, now: Timestamp) -> Self {
-        let is_recipe = |at: &&At| !matches!(at.endpoint, Door::Desk | Door::Carrier | Door::Reports);
+    /// The account, as it is shown at `now`, with the names of these lines.
+    pub(super) fn of(account: &Arrivals, lines: &Lines, now: Timestamp) -> Self {
+        let is_recipe = |at: &&At| Door::RECIPE.contains(&at.endpoint.door);
         let by_recipe = account.endpoints.iter().filter(is_recipe).any(|at| at.accepted.last.is_some());
         // A team on the recipe has none of tandem's own campaigns, so the page leaves out their missing webhooks.
-        let is_asked_for = |at: &At| at.endpoint != Door::Reports && !by_recipe;
+        let is_asked_for =
+            |at: &At| at.endpoint.door != Door::Reports && !(by_recipe && at.endpoint.account.is_first());
         let is_shown = |at: &&At| at.is_used() || !is_recipe(at) && is_asked_for(at);
         let shown: Vec<&At> = account.endpoints.iter().filter(is_shown).collect();
         Self {
-            rows: shown.iter().flat_map(|at| rows(at, now)).collect(),
+            rows: shown.iter().flat_map(|at| rows(at, lines, now)).collect(),
             answers: shown.iter().flat_map(|at| answers(at, now)).collect(),
             since: moment(account.since, now),
             counting_since: moment(account.counting_since, now),
@@ -57,22 +59,20 @@ impl Inbound {
     }
 }
 
-fn rows(at: &At, now: Timestamp) -> Vec<Row> {
+fn rows(at: &At, lines: &Lines, now: Timestamp) -> Vec<Row> {
     let row = |name: &str, line: &str, seen: Seen| Row {
-        from: match at.endpoint.end() {
-            End::Desk => "Zendesk",
-            End::Carrier => "Braze",
-        },
+        from: vendor(at.endpoint.account),
         name: name.to_owned(),
         line: line.to_owned(),
         last: seen.last.map(|last| moment(last, now)),
         count: grouped(seen.count),
     };
-    match at.endpoint {
+    let name_of = |line: &str| lines.name_at(at.endpoint.account, line).unwrap_or(line).to_owned();
+    match at.endpoint.door {
         Door::Desk | Door::Carrier => at
             .names
             .iter()
-            .map(|named| row(&named.name, named.line.as_deref().unwrap_or_default(), named.seen))
+            .map(|named| row(&named.name, &named.line.as_deref().map(name_of).unwrap_or_default(), named.seen))
             .collect(),
         Door::Reports => vec![row("Currents", "", at.accepted)],
         Door::RecipeSend | Door::RecipeNewTicket | Door::RecipeAppend => {
@@ -107,12 +107,29 @@ fn answers(at: &At, now: Timestamp) -> Vec<Answer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::{End, Ends};
+    use crate::domain::event::{Customer, CustomerText, EventKind, TicketFields};
+    use crate::domain::inbound::Endpoint;
+    use crate::domain::line::{Forms, Line};
     use crate::http::testing::noon;
 
+    /// One line beside the default line.
+    fn lines() -> Lines {
+        let default = Line::default_of(Ends::FIRST, Forms::default());
+        let uk = Line { name: "uk".into(), address: Some("group-1".into()), ..default.clone() };
+        Lines::new(vec![default, uk])
+    }
+
     fn shown(account: &Arrivals) -> (Vec<String>, Vec<(String, &'static str)>) {
-        let inbound = Inbound::of(account, noon());
+        let inbound = Inbound::of(account, &lines(), noon());
         let row = |row: &Row| {
-            format!("{} {} {}", row.from, row.name, row.last.as_ref().map_or("never", |last| last.ago.as_str()))
+            format!(
+                "{} {}{} {}",
+                row.from,
+                row.name,
+                row.line,
+                row.last.as_ref().map_or("never", |last| last.ago.as_str())
+            )
         };
         let answers = inbound.answers.iter().map(|answer| (answer.words.clone(), answer.tone)).collect();
         (inbound.rows.iter().map(row).collect(), answers)
@@ -142,5 +159,36 @@ mod tests {
         assert_eq!(shown(&account).1, [("refused: wrong token".to_owned(), "bad")]);
         account.accept(Door::Carrier, None, second(30));
         assert_eq!(shown(&account).1, [("refused: wrong token".to_owned(), "")]);
+    }
+
+    #[test]
+    fn each_account_has_rows_and_remedies_of_its_own_and_a_line_its_name() {
+        let canada = Endpoint { door: Door::Carrier, account: "canada".parse().unwrap() };
+        let ends = [(Ends::FIRST.carrier, End::Carrier), (canada.account, End::Carrier)];
+        let mut account = Arrivals::of(&ends.into(), noon());
+        for endpoint in [Door::Carrier.into(), canada] {
+            let text = EventKind::CustomerText(CustomerText {
+                customer: Customer::default(),
+                line: Some("group-1".into()),
+                text: "hello".into(),
+                media: Vec::new(),
+                channel: "sms".into(),
+                category: "other".into(),
+                keyword: None,
+                ticket_id: None,
+                fields: TicketFields::default(),
+            });
+            let slot = account.slot(endpoint, &text);
+            account.accept(endpoint, slot, noon());
+        }
+        account.answer(canada, Otherwise::Refused, "wrong_token", noon());
+        let rows = shown(&account).0;
+        for row in ["Braze otheruk 0 s ago", "canada othergroup-1 0 s ago", "canada help never"] {
+            assert!(rows.iter().any(|found| found == row), "{row}: {rows:?}");
+        }
+        let answers = Inbound::of(&account, &lines(), noon()).answers;
+        let [refused] = answers.as_slice() else { panic!("one") };
+        assert_eq!(refused.path, "/webhooks/canada");
+        assert!(refused.remedy.contains("accounts.canada.webhook_tokens"), "{}", refused.remedy);
     }
 }

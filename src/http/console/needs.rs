@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::page::sentence;
 use super::view::{self, Moment, grouped, moment};
 use crate::domain::account::{AccountId, End};
+use crate::domain::account_table::AccountTable;
 use crate::domain::budget::Reached;
 use crate::domain::delivery::{Delivery, State};
 use crate::domain::operator::Pause;
@@ -133,7 +134,7 @@ fn refuses(facts: &Facts, vendor: &Vendor) -> Option<Need> {
         title: format!("{name} refuses the bridge"),
         since: Some(moment(since.at, facts.now)),
         said: vec![sentence(&since.cause), waits_for(facts, vendor)],
-        remedy: (vendor.remedies.of_refusal)(&since.cause).to_owned(),
+        remedy: (vendor.remedies.of_refusal)(AccountTable(vendor.account), &since.cause),
         ..late(vendor.account)
     })
 }
@@ -146,7 +147,7 @@ fn unreachable(facts: &Facts, vendor: &Vendor) -> Option<Need> {
         title: format!("{name} gives no answer"),
         since: Some(moment(since.at, facts.now)),
         said: vec![sentence(&since.cause), waits_for(facts, vendor)],
-        remedy: vendor.remedies.of_silence.to_owned(),
+        remedy: (vendor.remedies.of_silence)(AccountTable(vendor.account)),
         ..late(vendor.account)
     })
 }
@@ -337,8 +338,11 @@ mod tests {
             paused: None,
             reached: Vec::new(),
             remedies: Remedies {
-                of_refusal: |cause| if cause.contains("401") { "Compare the key" } else { "Give it the role" },
-                of_silence: "Compare the address",
+                of_refusal: |of, cause| match cause.contains("401") {
+                    true => format!("Compare {}", of.key("key")),
+                    false => "Give it the role".to_owned(),
+                },
+                of_silence: |of| format!("Compare {}", of.key("url")),
             },
         }
     }
@@ -490,13 +494,13 @@ mod tests {
             braze.said,
             ["Braze answered 401 Invalid API key.", "8\u{202f}800 deliveries wait for it, in order; nothing is lost.",]
         );
-        assert_eq!(braze.remedy, "Compare the key");
+        assert_eq!(braze.remedy, "Compare braze.key");
         assert_eq!(zendesk.title, "Zendesk gives no answer");
         assert_eq!(
             zendesk.said[1],
             "1 delivery waits for it, in order; nothing is lost. Agents’ replies cannot be read meanwhile."
         );
-        assert_eq!(zendesk.remedy, "Compare the address");
+        assert_eq!(zendesk.remedy, "Compare zendesk.url");
     }
 
     #[test]

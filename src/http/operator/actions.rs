@@ -174,7 +174,7 @@ async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<
     let senders = Arc::clone(&state.intake.borrow());
     let reason = match sources::reread(kept, event.received_at, &senders) {
         Intake::Event { event, dedupe } => {
-            let account = senders.at(&kept.path).map_or(Ends::FIRST.desk, |(account, _)| account);
+            let account = senders.at(&kept.path).map_or(Ends::FIRST.desk, |endpoint| endpoint.account);
             let place = senders.place(account, &event.kind).ok_or_else(|| unchanged(sources::no_line(account)))?;
             match take_in(state, id, event, place, dedupe).await? {
                 Accepted::New(new) | Accepted::Duplicate(new) => format!("read again as {new}"),

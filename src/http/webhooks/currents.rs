@@ -13,13 +13,13 @@ use http::StatusCode;
 use jiff::Timestamp;
 
 use super::handling::{Answer, HandlerState, Obstacle, Share, named, read_body};
-use crate::domain::account::{AccountId, End};
-use crate::domain::inbound::{Door, Otherwise};
+use crate::domain::account::End;
+use crate::domain::inbound::{Door, Endpoint, Otherwise};
 use crate::domain::receipt::Report;
 use crate::http::answers::Batch as Told;
 use crate::http::connections;
 use crate::http::error::{self, json_answer, panic_caught, unknown_path};
-use crate::intake::{CurrentsOptions, Endpoint, RawWebhook, Refusal};
+use crate::intake::{CurrentsOptions, RawWebhook, Refusal};
 use crate::store::Accepted;
 use crate::store::Taken;
 use crate::vendors::sources::{self, BATCH_MAX_BYTES, Batch};
@@ -34,15 +34,15 @@ struct Outcome {
     taken: Taken,
 }
 
-/// The Braze account that the path names.
-fn carrier(handler: &HandlerState, request: &Request) -> Option<AccountId> {
-    let named = named(handler, request, "/currents");
-    named.filter(|(_, end)| *end == End::Carrier).map(|(account, _)| account)
+/// The endpoint for reports that the path names.
+fn carrier(handler: &HandlerState, request: &Request) -> Option<Endpoint> {
+    let named = named(handler, request, Door::Reports);
+    named.filter(|(_, end)| *end == End::Carrier).map(|(account, _)| Endpoint { door: Door::Reports, account })
 }
 
 pub(super) async fn take(State(handler): State<Arc<HandlerState>>, mut request: Request) -> Response {
     match carrier(&handler, &request) {
-        Some(account) => panic_caught(take_in(&handler, account, &mut request), &handler.state.clock).await,
+        Some(endpoint) => panic_caught(take_in(&handler, endpoint, &mut request), &handler.state.clock).await,
         None => unknown_path().await,
     }
 }
@@ -51,32 +51,40 @@ pub(super) async fn wrong_method(State(handler): State<Arc<HandlerState>>, reque
     if carrier(&handler, &request).is_some() { error::wrong_method().await } else { unknown_path().await }
 }
 
-async fn take_in(handler: &HandlerState, account: AccountId, request: &mut Request) -> Response {
-    let door = Door::Reports;
-    let taken = tokio::time::timeout(handler.patience, receive(handler, account, request)).await;
+async fn take_in(handler: &HandlerState, endpoint: Endpoint, request: &mut Request) -> Response {
+    let taken = tokio::time::timeout(handler.patience, receive(handler, endpoint, request)).await;
     let slow = || Obstacle::new("store_slow", "the batch was not stored in time").into();
     match taken.unwrap_or_else(|_| Err(slow())) {
         Ok(outcome) => {
-            count(handler, &outcome);
+            count(handler, endpoint, &outcome);
             let Outcome { events, taken: Taken { new, repeated, foreign } } = outcome;
-            tracing::info!(events, new, repeated, foreign, "reports.taken: {new} of a batch of {events} are new");
+            let account = endpoint.account.name();
+            tracing::info!(
+                account,
+                events,
+                new,
+                repeated,
+                foreign,
+                "reports.taken: {new} of a batch of {events} are new"
+            );
             json_answer(StatusCode::OK, &Told::accepted(events))
         }
         Err(Answer::Quarantined(id)) => {
             let answer = Answer::Quarantined(id);
-            answer.count(door, door.name(), None, handler);
-            answer.log(door.name());
+            answer.count(endpoint, None, handler);
+            answer.log(endpoint);
             json_answer(StatusCode::OK, &Told::accepted(0))
         }
         Err(answer) => {
-            answer.count(door, door.name(), None, handler);
-            answer.log(door.name());
+            answer.count(endpoint, None, handler);
+            answer.log(endpoint);
             answer.into_response(handler)
         }
     }
 }
 
-async fn receive(handler: &HandlerState, account: AccountId, request: &mut Request) -> Result<Outcome, Answer> {
+async fn receive(handler: &HandlerState, endpoint: Endpoint, request: &mut Request) -> Result<Outcome, Answer> {
+    let account = endpoint.account;
     let senders = Arc::clone(&handler.state.intake.borrow());
     let options = senders.options(account).ok_or(Answer::Refused(Refusal::WrongToken.name()))?;
     let (parts, body) = std::mem::take(request).into_parts();
@@ -88,16 +96,10 @@ async fn receive(handler: &HandlerState, account: AccountId, request: &mut Reque
     let mut share = Share { handler, taken: None };
     let body = read_body(body, (BATCH_MAX_BYTES, BATCH_MAX), &mut share).await?;
     let now = handler.state.clock.now();
-    let webhook = RawWebhook {
-        endpoint: Endpoint::Braze,
-        method: parts.method,
-        uri: parts.uri,
-        headers: parts.headers,
-        body,
-        received_at: now,
-    };
+    let webhook =
+        RawWebhook { endpoint, method: parts.method, uri: parts.uri, headers: parts.headers, body, received_at: now };
     match sources::read_batch(&webhook, &options.currents).map_err(|why| Answer::Refused(why.name()))? {
-        Ok(batch) => keep(handler, batch.of(account), &options.currents, now).await,
+        Ok(batch) => keep(handler, batch.of(account), endpoint, &options.currents, now).await,
         Err(cause) => {
             let kept = handler
                 .state
@@ -115,11 +117,12 @@ async fn receive(handler: &HandlerState, account: AccountId, request: &mut Reque
 async fn keep(
     handler: &HandlerState,
     batch: Batch,
+    endpoint: Endpoint,
     options: &CurrentsOptions,
     now: Timestamp,
 ) -> Result<Outcome, Answer> {
     let events = batch.passed_over + batch.reports.len() as u64;
-    let lines = handler.state.inbound.lines();
+    let lines = handler.state.inbound.lines(endpoint.account);
     let (inbound, outbound): (Vec<Report>, Vec<Report>) = batch.reports.into_iter().partition(Report::is_inbound);
     let (mut ours, others): (Vec<Report>, Vec<Report>) =
         outbound.into_iter().partition(|report| report.is_of(&options.campaigns));
@@ -142,17 +145,17 @@ fn is_our_line(line: Option<&str>, options: &CurrentsOptions, told: &[String]) -
     options.lines.iter().any(|ours| ours == line) || !options.names_all && is_told()
 }
 
-fn count(handler: &HandlerState, outcome: &Outcome) {
+fn count(handler: &HandlerState, endpoint: Endpoint, outcome: &Outcome) {
     let Taken { new, repeated, foreign } = outcome.taken;
     let (metrics, now) = (&handler.state.metrics, handler.state.clock.now());
     metrics.reports_taken(new, repeated, foreign);
     // In the account of webhooks a batch is one.
     if new > 0 || outcome.events == 0 {
-        handler.state.inbound.accepted(Door::Reports, None, now);
+        handler.state.inbound.accepted(endpoint, None, now);
     } else if repeated > 0 {
-        handler.state.inbound.answered(Door::Reports, Otherwise::Duplicate, "", now);
+        handler.state.inbound.answered(endpoint, Otherwise::Duplicate, "", now);
     } else {
-        handler.state.inbound.answered(Door::Reports, Otherwise::Ignored, "others' sends", now);
+        handler.state.inbound.answered(endpoint, Otherwise::Ignored, "others' sends", now);
     }
 }
 

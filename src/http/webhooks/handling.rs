@@ -15,7 +15,7 @@ use tracing::Span;
 
 use crate::domain::account::{AccountId, End};
 use crate::domain::event::EventId;
-use crate::domain::inbound::{Door, Otherwise, Slot};
+use crate::domain::inbound::{Door, Endpoint, Otherwise, Slot};
 use crate::http::PublicState;
 use crate::http::answers::Acknowledgement;
 use crate::http::error::{error_answer, json_answer, unauthorized, unavailable};
@@ -29,11 +29,10 @@ pub(super) struct HandlerState {
     pub(super) patience: Duration,
 }
 
-/// The account that the path names between `/webhooks/` and this end. It is taken from the raw path, so that a name
-/// which cannot be decoded is an unknown one.
-pub(super) fn named(handler: &HandlerState, request: &Request, end: &str) -> Option<(AccountId, End)> {
-    let name = request.uri().path().strip_prefix("/webhooks/")?.strip_suffix(end)?;
-    handler.state.intake.borrow().named(name)
+/// The account that the path of this door names. It is taken from the raw path, so that a name which cannot be decoded is
+/// an unknown one.
+pub(super) fn named(handler: &HandlerState, request: &Request, door: Door) -> Option<(AccountId, End)> {
+    handler.state.intake.borrow().named(door.open_part(request.uri().path())?)
 }
 
 /// The outcome of a webhook.
@@ -161,15 +160,15 @@ impl Answer {
         }
     }
 
-    /// Counts it: in the metrics under the endpoint's name, and in the account of webhooks, where all accounts at one end
-    /// share a door.
-    pub(super) fn count(&self, door: Door, endpoint: &'static str, arrived: Option<Arrived>, handler: &HandlerState) {
+    /// Counts it: in the metrics under the endpoint's name, and in the account of webhooks.
+    pub(super) fn count(&self, at_endpoint: Endpoint, arrived: Option<Arrived>, handler: &HandlerState) {
+        let endpoint = at_endpoint.name();
         let at = arrived.map_or_else(|| handler.state.clock.now(), |arrived| arrived.at);
         let metrics = &handler.state.metrics;
         let (outcome, reason) = match self {
             Self::Accepted(_) => {
                 metrics.accepted(endpoint);
-                return handler.state.inbound.accepted(door, arrived.and_then(|arrived| arrived.slot), at);
+                return handler.state.inbound.accepted(at_endpoint, arrived.and_then(|arrived| arrived.slot), at);
             }
             Self::Duplicate(_) => {
                 metrics.duplicate(endpoint);
@@ -196,25 +195,31 @@ impl Answer {
                 (Otherwise::Unavailable, obstacle.reason)
             }
         };
-        handler.state.inbound.answered(door, outcome, reason, at);
+        handler.state.inbound.answered(at_endpoint, outcome, reason, at);
     }
 
-    pub(super) fn log(&self, endpoint: &'static str) {
-        let outcome = self.name();
+    pub(super) fn log(&self, endpoint: Endpoint) {
+        let (outcome, account, endpoint) = (self.name(), endpoint.account.name(), endpoint.name());
         match self {
             Self::Accepted(id) | Self::Duplicate(id) | Self::Quarantined(id) => {
-                tracing::info!(endpoint, outcome, event_id = %id, "webhook {outcome} as {id}");
+                tracing::info!(endpoint, account, outcome, event_id = %id, "webhook {outcome} as {id}");
             }
             // A trigger with a misspelt event name would otherwise lose replies silently.
             Self::Ignored(reason @ "unknown event") => {
                 let known = "agent_reply, ticket_solved, ticket_reopened";
-                tracing::warn!(endpoint, outcome, reason, "webhook ignored: {reason}; the known ones are {known}");
+                tracing::warn!(
+                    endpoint,
+                    account,
+                    outcome,
+                    reason,
+                    "webhook ignored: {reason}; the known ones are {known}"
+                );
             }
-            Self::Ignored(reason) => tracing::info!(endpoint, outcome, reason, "webhook ignored: {reason}"),
-            Self::TooLarge(_) | Self::Cut => tracing::info!(endpoint, outcome, "webhook {outcome}"),
-            Self::Refused(cause) => tracing::warn!(endpoint, outcome, cause, "webhook refused: {cause}"),
+            Self::Ignored(reason) => tracing::info!(endpoint, account, outcome, reason, "webhook ignored: {reason}"),
+            Self::TooLarge(_) | Self::Cut => tracing::info!(endpoint, account, outcome, "webhook {outcome}"),
+            Self::Refused(cause) => tracing::warn!(endpoint, account, outcome, cause, "webhook refused: {cause}"),
             Self::Unavailable(Obstacle { reason, cause }) => {
-                tracing::error!(endpoint, outcome, reason, cause, "webhook turned away: {cause}");
+                tracing::error!(endpoint, account, outcome, reason, cause, "webhook turned away: {cause}");
             }
         }
     }

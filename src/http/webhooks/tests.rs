@@ -11,7 +11,6 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::clock::Clock;
-use crate::domain::account::Ends;
 use crate::http::memory::SHARE_BYTES;
 use crate::http::testing::{ScriptedStore, body_json, id, noon, unchanging, untouched};
 use crate::http::{Memory, public_router};
@@ -400,7 +399,7 @@ async fn who_waits_for_the_store_holds_nothing_of_the_request() {
     let held = Arc::new(());
     let mut request = braze_request("POST", "/webhooks/braze", TEXT);
     request.extensions_mut().insert(Arc::clone(&held));
-    let mut answer = Box::pin(take(Arc::new(desk), Ends::FIRST.carrier, Endpoint::Braze, request));
+    let mut answer = Box::pin(take(Arc::new(desk), Door::Carrier.into(), request));
     assert!((&mut answer).now_or_never().is_none(), "it waits for the store");
     assert_eq!(Arc::strong_count(&held), 1);
     // Each waiting sender has one, and a processor's cache holds few large ones.

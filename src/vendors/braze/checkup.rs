@@ -4,7 +4,7 @@
 use super::client::details::CampaignView;
 use super::remedies;
 use super::setup;
-use crate::domain::account::End;
+use crate::domain::account_table::AccountTable;
 use crate::domain::line::Channel;
 use crate::ports::Failure;
 use crate::vendors::checkup::{Line, Sender, State, unreached};
@@ -16,10 +16,9 @@ pub const SIDE: &str = "Braze";
 pub const SENDER: Sender = Sender {
     side: SIDE,
     what: "inbound texts",
-    end: End::Carrier,
     of_webhooks: remedies::of_webhooks,
     never: "the webhook campaigns may never have been launched",
-    remedy: "Launch them, run tandem setup braze --wait and text the number",
+    remedy: |of| format!("Launch them, run {} --wait and text the number", of.setup()),
     name_never: "the campaign may never have been launched",
 };
 
@@ -33,15 +32,15 @@ fn wrong(what: &str, said: impl Into<String>, remedy: impl Into<String>) -> Line
 
 /// The finding of the first call to Braze about the key and the host.
 #[must_use]
-pub fn key(first: &Result<CampaignView, Failure>, host: &str) -> Line {
+pub fn key(of: AccountTable, first: &Result<CampaignView, Failure>, host: &str) -> Line {
     let what = "key";
     match first {
         Err(failure @ (Failure::Pause { status: 401, .. } | Failure::Forbid { status: 404, .. })) => {
-            wrong(what, format!("{}: {host} does not know the key", failure.cause()), remedies::KEY)
+            wrong(what, format!("{}: {host} does not know the key", failure.cause()), remedies::key(of))
         }
         Err(
             failure @ (Failure::Retry { .. } | Failure::Postpone { .. } | Failure::Forbid { status: 300..=399, .. }),
-        ) => wrong(what, failure.cause(), unreached(failure, "braze.url", remedies::ADDRESS)),
+        ) => wrong(what, failure.cause(), unreached(failure, &of.key("url"), || remedies::of_silence(of))),
         Ok(_) | Err(_) => line(what, State::Good, format!("{host} knows it; only a text shows whether it may send")),
     }
 }
@@ -62,8 +61,8 @@ pub struct Use {
 impl Use {
     /// The campaign of the account for its default line.
     #[must_use]
-    pub fn of_account(name: &str) -> Self {
-        let key = format!("braze.campaigns.{name}");
+    pub fn of_account(of: AccountTable, name: &str) -> Self {
+        let key = of.key(&format!("campaigns.{name}"));
         Self { name: name.to_owned(), key, channel: Channel::Sms, prints_text: true }
     }
 
@@ -96,7 +95,7 @@ impl Use {
 
 /// Whether a campaign sends texts when it is told to.
 #[must_use]
-pub fn campaign(purpose: &Use, id: &str, found: &Result<CampaignView, Failure>) -> Line {
+pub fn campaign(of: AccountTable, purpose: &Use, id: &str, found: &Result<CampaignView, Failure>) -> Line {
     let what = format!("campaign {}", purpose.name);
     let (key, sends_by) = (&purpose.key, purpose.channel());
     let wrong = |said: String, remedy: String| wrong(&what, said, remedy);
@@ -115,6 +114,8 @@ pub fn campaign(purpose: &Use, id: &str, found: &Result<CampaignView, Failure>) 
             return wrong(failure.cause().to_owned(), "See whether Braze is up, and run this again".to_owned());
         }
     };
+    let name_another =
+        || format!("Name an API-triggered {sends_by} campaign in {key}; {} says how to make one", of.setup());
     let schedule = campaign.schedule.to_ascii_lowercase();
     let shown = format!("{:?}", campaign.name);
     if campaign.archived {
@@ -125,15 +126,9 @@ pub fn campaign(purpose: &Use, id: &str, found: &Result<CampaignView, Failure>) 
         wrong(format!("{shown} is stopped"), "Resume it in Braze".to_owned())
     } else if !purpose.is_sent_by(&campaign.channels) {
         let channels = campaign.channels.join(", ");
-        wrong(
-            format!("{shown} sends by {channels}, not by {sends_by}"),
-            format!("Name an API-triggered {sends_by} campaign in {key}; tandem setup braze says how to make one"),
-        )
+        wrong(format!("{shown} sends by {channels}, not by {sends_by}"), name_another())
     } else if !schedule.is_empty() && !schedule.contains("api") {
-        wrong(
-            format!("{shown} is not API-triggered ({schedule})"),
-            format!("Name an API-triggered {sends_by} campaign in {key}; tandem setup braze says how to make one"),
-        )
+        wrong(format!("{shown} is not API-triggered ({schedule})"), name_another())
     } else if purpose.prints_text
         && !campaign.bodies.is_empty()
         && !campaign.bodies.iter().any(|body| prints_the_text(body))
@@ -172,14 +167,15 @@ fn prints_the_text(body: &str) -> bool {
     ["text", "msg_body"].iter().any(|name| body.contains(&format!("api_trigger_properties.${{{name}}}")))
 }
 
-/// Whether the key may look for receipts. It need not: then `braze.on_unconfirmed` decides.
+/// Whether the key may look for receipts. It need not: then `on_unconfirmed` decides.
 #[must_use]
-pub fn export(found: &Result<(), Failure>) -> Line {
+pub fn export(of: AccountTable, found: &Result<(), Failure>) -> Line {
     let what = "receipts";
     match found {
         Ok(()) => line(what, State::Good, "the key may look whether a text went out"),
         Err(Failure::Forbid { status: 403, .. }) => {
-            line(what, State::Note, "the key lacks users.export.ids: after a lost answer braze.on_unconfirmed decides")
+            let decides = of.key("on_unconfirmed");
+            line(what, State::Note, format!("the key lacks users.export.ids: after a lost answer {decides} decides"))
         }
         Err(failure) => line(what, State::Unknown, format!("not looked at: {}", failure.cause())),
     }
@@ -187,20 +183,18 @@ pub fn export(found: &Result<(), Failure>) -> Line {
 
 /// Whether the subscription group exists, which the bridge was told to ask about.
 #[must_use]
-pub fn group(found: &Result<Option<bool>, Failure>) -> Line {
-    let what = "subscription group";
+pub fn group(of: AccountTable, found: &Result<Option<bool>, Failure>) -> Line {
+    let (what, key) = ("subscription group", of.key("subscription_group"));
     match found {
         Ok(_) => line(what, State::Good, "exists"),
         Err(failure @ Failure::Forbid { status: 403, .. }) => wrong(
             what,
             format!("{}: the key lacks subscription.status.get", failure.cause()),
-            "Make a key with it, or remove braze.subscription_group",
+            format!("Make a key with it, or remove {key}"),
         ),
-        Err(failure) => wrong(
-            what,
-            failure.cause(),
-            "Copy the id of the SMS subscription group from Braze into braze.subscription_group",
-        ),
+        Err(failure) => {
+            wrong(what, failure.cause(), format!("Copy the id of the SMS subscription group from Braze into {key}"))
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use serde::Serialize;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
+use crate::domain::account_table::AccountTable;
+use crate::domain::inbound::GROUP_PLACEHOLDER;
 use crate::domain::line::Channel;
 use crate::intake::public_address;
 
@@ -57,6 +59,8 @@ const NO_CATEGORY: (&str, &str) = ("every message", "other");
 /// The known facts of the workspace.
 #[derive(Clone, Debug)]
 pub struct Workspace {
+    /// The account's table.
+    pub table: AccountTable,
     /// The address at which Braze reaches the bridge.
     pub public_url: Url,
     /// The id of the campaign that texts replies, if it is made.
@@ -159,7 +163,7 @@ fn encoded(text: &str) -> String {
 }
 
 fn group(workspace: &Workspace) -> &str {
-    workspace.group.as_deref().unwrap_or("GROUP_ID")
+    workspace.group.as_deref().unwrap_or(GROUP_PLACEHOLDER)
 }
 
 fn key(workspace: &Workspace) -> Block {
@@ -173,7 +177,7 @@ fn key(workspace: &Workspace) -> Block {
         fields: fields([
             ("Permissions", permissions.join(", ")),
             ("For", why.to_owned()),
-            ("Then", "put the key into TANDEM_BRAZE__API_KEY".to_owned()),
+            ("Then", format!("put the key into {}", workspace.table.variable("api_key"))),
         ]),
     }
 }
@@ -222,13 +226,14 @@ fn place_of_id(workspace: &Workspace, key: &str, id: Option<&str>) -> String {
 }
 
 fn currents(workspace: &Workspace) -> Block {
-    let make = "<make one, and put it into TANDEM_BRAZE__CURRENTS_TOKENS>".to_owned();
+    let make = || format!("<make one, and put it into {}>", workspace.table.variable("currents_tokens"));
+    let path = format!("{}/currents", workspace.table.webhooks());
     Block {
         title: "Currents connector (optional): delivery receipts".to_owned(),
         fields: fields([
             ("Currents", "Custom Currents Export".to_owned()),
-            ("URL", public_address(&workspace.public_url, "/webhooks/braze/currents")),
-            ("Bearer token", workspace.currents.clone().unwrap_or(make)),
+            ("URL", public_address(&workspace.public_url, &path)),
+            ("Bearer token", workspace.currents.clone().unwrap_or_else(make)),
             ("Events", EVENTS.to_owned()),
             ("Tag line", TAG_LINE.to_owned()),
             ("Then", "put the tag line before the message of each SMS campaign above, in one line with it".to_owned()),
@@ -248,7 +253,7 @@ fn common(workspace: &Workspace) -> Block {
     };
     let mut list = vec![
         ("Campaign", "Webhook".to_owned()),
-        ("URL", public_address(&workspace.public_url, "/webhooks/braze")),
+        ("URL", public_address(&workspace.public_url, &workspace.table.webhooks())),
         ("Method", "POST".to_owned()),
         ("Header", format!("Authorization: Bearer {}", workspace.token)),
         ("Header", "Content-Type: application/x-www-form-urlencoded".to_owned()),
@@ -281,9 +286,11 @@ fn fields(list: impl IntoIterator<Item = (&'static str, String)>) -> Vec<(String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::Ends;
 
     fn workspace() -> Workspace {
         Workspace {
+            table: AccountTable(Ends::FIRST.carrier),
             public_url: Url::parse("https://bridge.example/in/").unwrap(),
             agent_reply: Some("reply-id".into()),
             ticket_solved: None,

@@ -6,8 +6,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Line, State};
-use crate::domain::account::End;
-use crate::domain::inbound::{Answered, Arrivals, At, Door, Named, Otherwise};
+use crate::domain::account::AccountId;
+use crate::domain::account_table::AccountTable;
+use crate::domain::inbound::{Answered, Arrivals, At, Door, GROUP_PLACEHOLDER, Named, Otherwise};
 
 /// A vendor as the sender of webhooks.
 #[derive(Clone, Copy, Debug)]
@@ -16,69 +17,98 @@ pub struct Sender {
     pub side: &'static str,
     /// Its webhooks, in a word or two.
     pub what: &'static str,
-    /// The end at which its accounts stand.
-    pub end: End,
     /// The remedy for its webhooks that were answered so, as a clause.
-    pub of_webhooks: fn(Door, Otherwise, &str) -> Option<&'static str>,
+    pub of_webhooks: fn(AccountTable, Door, Otherwise, &str) -> Option<String>,
     /// The likely reason where none came at all.
     pub never: &'static str,
     /// The way to have one come: a sentence without its full stop.
-    pub remedy: &'static str,
+    pub remedy: fn(AccountTable) -> String,
     /// The likely reason where none of one name came.
     pub name_never: &'static str,
 }
 
-/// The webhooks of all senders. `found` is the bridge's account, or the reason why it could not be asked.
+/// The texts of one account, as far as they tell of its lines: the name of each line with its carrier's name for it.
+pub type Addresses<'a> = &'a [(&'a str, &'a str)];
+
+/// The webhooks of one account. `found` is the bridge's account of webhooks, or the reason why it could not be asked.
 #[must_use]
-pub fn arrivals(senders: &[Sender], found: &Result<Arrivals, String>, now: Timestamp) -> Vec<Line> {
-    let account = match found {
-        Ok(account) => account,
+pub fn arrivals(
+    sender: &Sender,
+    account: AccountId,
+    lines: Addresses<'_>,
+    found: &Result<Arrivals, String>,
+    now: Timestamp,
+) -> Vec<Line> {
+    let arrivals = match found {
+        Ok(arrivals) => arrivals,
         Err(why) => {
             let said = format!("not looked at: {why}. Run this beside tandem serve to see when webhooks came last");
-            let line = |sender: &Sender| Line::new(sender.side, "inbound", State::Unknown, said.clone());
-            return senders.iter().map(line).collect();
+            return vec![Line::new(sender.side, "inbound", State::Unknown, said)];
         }
     };
-    let mut lines = Vec::new();
-    for sender in senders {
-        let is_its = |at: &&At| at.endpoint.end() == sender.end;
-        let doors: Vec<&At> = account.endpoints.iter().filter(is_its).collect();
-        lines.extend(seen(sender, account, &doors, now));
-        lines.extend(doors.iter().flat_map(|at| refused(sender, at, now)));
-    }
-    lines
+    let doors: Vec<&At> = arrivals.endpoints.iter().filter(|at| at.endpoint.account == account).collect();
+    let mut found = seen(sender, AccountTable(account), arrivals, &doors, (lines, now));
+    found.extend(doors.iter().flat_map(|at| refused(sender, at, now)));
+    found
 }
 
-/// The names that came, each with its age, and the expected names that never did.
-fn seen(sender: &Sender, account: &Arrivals, doors: &[&At], now: Timestamp) -> Vec<Line> {
+/// The names that came, each with its age, and the expected names and the lines that never did.
+fn seen(
+    sender: &Sender,
+    of: AccountTable,
+    arrivals: &Arrivals,
+    doors: &[&At],
+    (lines, now): (Addresses<'_>, Timestamp),
+) -> Vec<Line> {
     let Sender { side, what, .. } = *sender;
-    let since = account.since.strftime("%F %H:%M UTC");
+    let since = arrivals.since.strftime("%F %H:%M UTC");
     let Some(last) = doors.iter().filter_map(|at| at.accepted.last).max() else {
         let said = format!("never, since {since} ({})", sender.never);
-        return vec![Line { remedy: Some(sender.remedy.to_owned()), ..Line::new(side, what, State::Note, said) }];
+        return vec![Line { remedy: Some((sender.remedy)(of)), ..Line::new(side, what, State::Note, said) }];
     };
     let names: Vec<&Named> = doors.iter().flat_map(|at| &at.names).collect();
     let came = names.iter().filter_map(|named| Some((named, named.seen.last?)));
-    let came: Vec<String> = came.map(|(named, last)| format!("{} {}", named.name, ago(last, now))).collect();
+    let came: Vec<String> = came.map(|(named, last)| format!("{} {}", told(named, lines), ago(last, now))).collect();
     let recipe = doors.iter().filter(|at| at.names.is_empty());
     let recipe = recipe.filter_map(|at| Some(format!("{} {}", at.endpoint.path(), ago(at.accepted.last?, now))));
     let came: Vec<String> = came.into_iter().chain(recipe).collect();
     let said = format!("last seen {} ({})", ago(last, now), came.join(", "));
-    let mut lines = vec![Line::new(side, what, State::Good, said)];
+    let mut found = vec![Line::new(side, what, State::Good, said)];
     let is_own = doors.iter().any(|at| !at.names.is_empty() && at.accepted.last.is_some());
     let never: Vec<&str> =
         names.iter().filter(|named| named.seen.last.is_none()).map(|named| named.name.as_str()).collect();
     if is_own && !never.is_empty() {
         let said = format!("never, since {since} ({})", sender.name_never);
-        lines.push(Line::new(side, &never.join(", "), State::Note, said));
+        found.push(Line::new(side, &never.join(", "), State::Note, said));
     }
-    lines
+    let came_on =
+        |address: &str| names.iter().any(|named| named.line.as_deref() == Some(address) && named.seen.last.is_some());
+    if is_own {
+        let silent = lines.iter().filter(|(_, address)| !came_on(address));
+        found.extend(silent.map(|(name, _)| {
+            let said = format!("never, since {since} ({})", sender.name_never);
+            Line::new(side, &format!("line {name}"), State::Note, said)
+        }));
+    }
+    if came_on(GROUP_PLACEHOLDER) {
+        let said = format!("webhooks say {GROUP_PLACEHOLDER} where the id of the subscription group belongs");
+        let remedy =
+            format!("Put the id into the body of the webhook campaigns: {} --group ID prints them", of.setup());
+        found.push(Line::wrong(side, "subscription group", said, remedy));
+    }
+    found
+}
+
+/// A name, with its line where the configuration has the line.
+fn told(named: &Named, lines: Addresses<'_>) -> String {
+    let line = lines.iter().find(|(_, address)| named.line.as_deref() == Some(address));
+    line.map_or_else(|| named.name.clone(), |(line, _)| format!("{} on {line}", named.name))
 }
 
 /// The webhooks that were turned away for good, one line for each reason. It is a fault until one is accepted after it.
 fn refused<'a>(sender: &'a Sender, at: &'a At, now: Timestamp) -> impl Iterator<Item = Line> + 'a {
     let line = move |answered: &Answered| {
-        let remedy = (sender.of_webhooks)(at.endpoint, answered.outcome, &answered.reason)?;
+        let remedy = (sender.of_webhooks)(at.endpoint.table(), at.endpoint.door, answered.outcome, &answered.reason)?;
         let last = answered.seen.last?;
         let reason = match answered.reason.as_str() {
             "" => "unreadable".to_owned(),
@@ -121,29 +151,29 @@ fn ago(at: Timestamp, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::{End, Ends};
     use crate::domain::event::{Customer, CustomerText, EventKind, TicketFields};
-    use crate::domain::inbound::remedy;
+    use crate::domain::inbound::{Endpoint, remedy};
 
     /// Two senders; only the words that tests read are filled.
     const SENDERS: [Sender; 2] = [
         Sender {
             side: "Zendesk",
             what: "events",
-            end: End::Desk,
-            of_webhooks: |_, outcome, reason| remedy(outcome, reason),
+            of_webhooks: |_, _, outcome, reason| remedy(outcome, reason).map(str::to_owned),
             never: "-",
-            remedy: "-",
+            remedy: |of| of.setup(),
             name_never: "-",
         },
         Sender {
             side: "Braze",
             what: "inbound texts",
-            end: End::Carrier,
-            of_webhooks: |_, outcome, reason| {
-                (reason == "wrong_token").then_some("compare it").or(remedy(outcome, reason))
+            of_webhooks: |of, _, outcome, reason| match reason {
+                "wrong_token" => Some(format!("compare {}", of.key("tokens"))),
+                _ => remedy(outcome, reason).map(str::to_owned),
             },
             never: "-",
-            remedy: "-",
+            remedy: |of| of.setup(),
             name_never: "it may never have been launched",
         },
     ];
@@ -156,10 +186,20 @@ mod tests {
         now().checked_sub(SignedDuration::from_secs(seconds)).unwrap()
     }
 
+    /// The findings of both first accounts, whose carrier has these lines.
+    fn of_both(found: &Result<Arrivals, String>, lines: Addresses<'_>) -> Vec<Line> {
+        let both = SENDERS.iter().zip([(Ends::FIRST.desk, &[][..]), (Ends::FIRST.carrier, lines)]);
+        both.flat_map(|(sender, (account, lines))| arrivals(sender, account, lines, found, now())).collect()
+    }
+
     fn text(account: &mut Arrivals, category: &str, at: Timestamp) {
+        text_on(account, Door::Carrier.into(), "group-1", category, at);
+    }
+
+    fn text_on(account: &mut Arrivals, endpoint: Endpoint, line: &str, category: &str, at: Timestamp) {
         let kind = EventKind::CustomerText(CustomerText {
             customer: Customer::default(),
-            line: Some("group-1".into()),
+            line: Some(line.into()),
             text: "a customer's own words".into(),
             media: Vec::new(),
             channel: "sms".into(),
@@ -168,19 +208,19 @@ mod tests {
             ticket_id: None,
             fields: TicketFields::default(),
         });
-        let slot = account.slot(Door::Carrier, &kind);
-        account.accept(Door::Carrier, slot, at);
+        let slot = account.slot(endpoint, &kind);
+        account.accept(endpoint, slot, at);
     }
 
     /// Side, thing, state and words of every line.
     fn said(account: Arrivals) -> Vec<(&'static str, String, State, String)> {
-        let lines = arrivals(&SENDERS, &Ok(account.shown()), now());
+        let lines = of_both(&Ok(account.shown()), &[]);
         lines.into_iter().map(|line| (line.side, line.what, line.state, line.said)).collect()
     }
 
     #[test]
     fn a_bridge_that_does_not_answer_is_no_fault() {
-        let lines = arrivals(&SENDERS, &Err("cannot reach the bridge".to_owned()), now());
+        let lines = of_both(&Err("cannot reach the bridge".to_owned()), &[]);
         assert_eq!(
             lines.iter().map(|line| (line.side, line.state)).collect::<Vec<_>>(),
             [("Zendesk", State::Unknown), ("Braze", State::Unknown)]
@@ -190,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_side_that_never_came_is_one_note_with_its_next_step() {
-        let lines = arrivals(&SENDERS, &Ok(Arrivals::new(before(86_400))), now());
+        let lines = of_both(&Ok(Arrivals::new(before(86_400))), &[]);
         for (line, side) in lines.iter().zip(["Zendesk", "Braze"]) {
             assert_eq!((line.side, line.state), (side, State::Note));
             assert!(line.said.starts_with("never, since 2026-11-20 12:10 UTC"), "{line:?}");
@@ -247,5 +287,46 @@ mod tests {
         let braze: Vec<_> = said(account).into_iter().filter(|line| line.0 == "Braze").collect();
         let seen = "last seen 1 minute ago (/api/v2/tickets 1 minute ago)".to_owned();
         assert_eq!(braze, [("Braze", "inbound texts".to_owned(), State::Good, seen)]);
+    }
+
+    #[test]
+    fn another_account_is_told_by_itself_and_with_its_own_key() {
+        let canada = Endpoint { door: Door::Carrier, account: "canada".parse().unwrap() };
+        let accounts = [(Ends::FIRST.carrier, End::Carrier), (canada.account, End::Carrier)];
+        let mut account = Arrivals::of(&accounts.into(), before(86_400));
+        text(&mut account, "other", before(60));
+        account.answer(canada, Otherwise::Refused, "wrong_token", before(30));
+        let [_, braze] = &SENDERS;
+        let found = arrivals(braze, canada.account, &[], &Ok(account.shown()), now());
+        let told: Vec<_> = found.iter().map(|line| (line.what.as_str(), line.state, line.remedy.as_deref())).collect();
+        assert_eq!(
+            told,
+            [
+                ("inbound texts", State::Note, Some("tandem setup canada")),
+                ("refused", State::Wrong, Some("Compare accounts.canada.tokens")),
+            ]
+        );
+        assert!(found.iter().all(|line| !line.said.contains("/webhooks/braze")), "{found:?}");
+    }
+
+    #[test]
+    fn a_line_is_told_by_its_name_and_a_silent_one_too() {
+        let mut account = Arrivals::new(before(86_400));
+        text(&mut account, "other", before(60));
+        let found = of_both(&Ok(account.shown()), &[("uk", "group-1"), ("fr", "group-2")]);
+        let said = |what: &str| found.iter().find(|line| line.what == what).map(|line| line.said.as_str());
+        assert_eq!(said("inbound texts"), Some("last seen 1 minute ago (other on uk 1 minute ago)"));
+        assert!(said("line fr").unwrap().starts_with("never, since"), "{found:?}");
+        assert_eq!(said("line uk"), None);
+    }
+
+    #[test]
+    fn a_group_that_was_never_filled_in_is_wrong() {
+        let mut account = Arrivals::new(before(86_400));
+        text_on(&mut account, Door::Carrier.into(), GROUP_PLACEHOLDER, "other", before(60));
+        let found = of_both(&Ok(account.shown()), &[]);
+        let group = found.iter().find(|line| line.what == "subscription group").unwrap();
+        assert_eq!((group.side, group.state), ("Braze", State::Wrong));
+        assert!(group.said.contains("GROUP_ID"), "{group:?}");
     }
 }

@@ -6,7 +6,7 @@ use super::admin::{
 };
 use super::remedies;
 use super::setup::{self, TAG, TRIGGERS};
-use crate::domain::account::End;
+use crate::domain::account_table::AccountTable;
 use crate::ports::Failure;
 use crate::vendors::checkup::{Line, Sender, State, unreached};
 
@@ -17,17 +17,18 @@ pub const SIDE: &str = "Zendesk";
 pub const SENDER: Sender = Sender {
     side: SIDE,
     what: "events",
-    end: End::Desk,
-    of_webhooks: |_, outcome, reason| remedies::of_webhooks(outcome, reason),
+    of_webhooks: |of, _, outcome, reason| remedies::of_webhooks(of, outcome, reason),
     never: "no trigger has fired",
-    remedy: "Reply publicly on a ticket with the tag sms",
+    remedy: |_| "Reply publicly on a ticket with the tag sms".to_owned(),
     name_never: "nothing of the kind may have happened",
 };
 
 /// The scope that is asked for only to have a webhook tested.
 const TEST_SCOPE: &str = "webhooks:write";
 
-const RUN_SETUP: &str = "Run tandem setup zendesk";
+fn run_setup(of: AccountTable) -> String {
+    format!("Run {}", of.setup())
+}
 
 fn line(what: &str, state: State, said: impl Into<String>) -> Line {
     Line::new(SIDE, what, state, said)
@@ -50,13 +51,19 @@ fn unread(what: &str, failure: &Failure, scope: &str) -> Line {
 
 /// Whether Zendesk knows us, and as which user. `by` names the credentials that were presented.
 #[must_use]
-pub fn credentials(me: &Result<Me, Failure>, by: &str) -> Line {
+pub fn credentials(of: AccountTable, me: &Result<Me, Failure>, by: &str) -> Line {
     let what = "credentials";
     match me {
         Ok(Me { id: None, .. }) => wrong(
             what,
             format!("Zendesk greets {by} as \"Anonymous user\": the e-mail address or the token is wrong"),
-            "Correct zendesk.email and zendesk.api_token, or better: use zendesk.client_id and zendesk.client_secret",
+            format!(
+                "Correct {} and {}, or better: use {} and {}",
+                of.key("email"),
+                of.key("api_token"),
+                of.key("client_id"),
+                of.key("client_secret")
+            ),
         ),
         Ok(Me { role, .. }) if role == "end-user" => wrong(
             what,
@@ -64,9 +71,11 @@ pub fn credentials(me: &Result<Me, Failure>, by: &str) -> Line {
             "Let an agent with a custom role, or an administrator, own the OAuth client",
         ),
         Ok(Me { role, .. }) => line(what, State::Good, format!("{by}, acting as {role}")),
-        Err(failure @ Failure::Pause { status: 401 | 400, .. }) => wrong(what, failure.cause(), remedies::CREDENTIALS),
+        Err(failure @ Failure::Pause { status: 401 | 400, .. }) => {
+            wrong(what, failure.cause(), remedies::credentials(of))
+        }
         Err(failure @ Failure::Forbid { status: 403, .. }) => unread(what, failure, "users:read"),
-        Err(failure) => wrong(what, failure.cause(), unreached(failure, "zendesk.url", remedies::ADDRESS)),
+        Err(failure) => wrong(what, failure.cause(), unreached(failure, &of.key("url"), || remedies::of_silence(of))),
     }
 }
 
@@ -89,17 +98,17 @@ pub fn scopes(missing: &Result<Vec<String>, Failure>) -> Line {
 
 /// Whether the user field is there.
 #[must_use]
-pub fn user_field(found: &Result<Vec<UserFieldView>, Failure>, key: &str) -> Line {
+pub fn user_field(of: AccountTable, found: &Result<Vec<UserFieldView>, Failure>, key: &str) -> Line {
     let what = "user field";
     match found {
         Err(failure) => unread(what, failure, "users:read"),
         Ok(found) => match found.iter().find(|field| field.key == key) {
-            None => wrong(what, format!("{key} does not exist"), RUN_SETUP),
+            None => wrong(what, format!("{key} does not exist"), run_setup(of)),
             Some(field) => match setup::user_field_fault(field) {
                 Some(fault) => wrong(
                     what,
                     format!("{key} {fault}"),
-                    "Activate it, or name another text field in zendesk.user_field",
+                    format!("Activate it, or name another text field in {}", of.key("user_field")),
                 ),
                 None => line(what, State::Good, key),
             },
@@ -134,33 +143,41 @@ pub fn no_public_url() -> Line {
 
 /// Whether there is a webhook that posts to us, and which one it is.
 #[must_use]
-pub fn webhook<'a>(found: &'a Result<Vec<WebhookView>, Failure>, endpoint: &str) -> (Line, Option<&'a WebhookView>) {
+pub fn webhook<'a>(
+    of: AccountTable,
+    found: &'a Result<Vec<WebhookView>, Failure>,
+    endpoint: &str,
+) -> (Line, Option<&'a WebhookView>) {
     let what = "webhook";
     let found = match found {
         Ok(found) => found,
         Err(failure) => return (unread(what, failure, "webhooks:read"), None),
     };
     let Some(webhook) = setup::find_webhook(found, endpoint) else {
-        return (wrong(what, format!("none posts to {endpoint}"), RUN_SETUP), None);
+        return (wrong(what, format!("none posts to {endpoint}"), run_setup(of)), None);
     };
     let faults = setup::webhook_faults(webhook, endpoint);
     let line = match faults.is_empty() {
         true => line(what, State::Good, format!("{:?} posts to {endpoint}", webhook.name)),
-        false => wrong(what, format!("{:?} {}", webhook.name, faults.join(" and ")), RUN_SETUP),
+        false => wrong(what, format!("{:?} {}", webhook.name, faults.join(" and ")), run_setup(of)),
     };
     (line, Some(webhook))
 }
 
 /// Whether the webhook's signing secret is one that is configured.
 #[must_use]
-pub fn signing_secret(is_known: &Result<bool, Failure>) -> Line {
-    let what = "signing secret";
+pub fn signing_secret(of: AccountTable, is_known: &Result<bool, Failure>) -> Line {
+    let (what, key) = ("signing secret", of.key("webhook_secrets"));
     match is_known {
-        Ok(true) => line(what, State::Good, "is among zendesk.webhook_secrets"),
+        Ok(true) => line(what, State::Good, format!("is among {key}")),
         Ok(false) => wrong(
             what,
-            "the webhook signs with a secret that is not among zendesk.webhook_secrets: all it brings is refused",
-            "Run tandem setup zendesk, which shows the secret, add it to TANDEM_ZENDESK__WEBHOOK_SECRETS and restart tandem",
+            format!("the webhook signs with a secret that is not among {key}: all it brings is refused"),
+            format!(
+                "Run {}, which shows the secret, add it to {} and restart tandem",
+                of.setup(),
+                of.variable("webhook_secrets")
+            ),
         ),
         Err(failure) => unread(what, failure, "webhooks:read"),
     }
@@ -169,6 +186,7 @@ pub fn signing_secret(is_known: &Result<bool, Failure>) -> Line {
 /// Whether our triggers are there, fire, and post the right bodies; one line for each, and one for their order.
 #[must_use]
 pub fn triggers(
+    of: AccountTable,
     found: &Result<(Vec<TriggerView>, Vec<CategoryView>), Failure>,
     webhook: Option<&WebhookView>,
 ) -> Vec<Line> {
@@ -182,20 +200,20 @@ pub fn triggers(
     let finding = |spec: &setup::TriggerSpec| {
         let what = format!("trigger {:?}", spec.title);
         let Some(trigger) = setup::find_trigger(triggers, spec) else {
-            return wrong(&what, "does not exist", RUN_SETUP);
+            return wrong(&what, "does not exist", run_setup(of));
         };
         let faults = setup::trigger_faults(trigger, spec, &webhook.id);
         if faults == [setup::OUTDATED_BODY] {
-            let said = format!("works, but {}. {RUN_SETUP} to update it", setup::OUTDATED_BODY);
+            let said = format!("works, but {}. {} to update it", setup::OUTDATED_BODY, run_setup(of));
             return line(&what, State::Note, said);
         }
         match faults.is_empty() {
             true => line(&what, State::Good, "is active and notifies the webhook"),
-            false => wrong(&what, faults.join(" and "), RUN_SETUP),
+            false => wrong(&what, faults.join(" and "), run_setup(of)),
         }
     };
     let mut lines: Vec<Line> = TRIGGERS.iter().map(finding).collect();
-    lines.push(order(triggers, categories));
+    lines.push(order(of, triggers, categories));
     for trigger in triggers.iter().filter(|trigger| trigger.active && setup::notifies(trigger, &webhook.id)) {
         if !TRIGGERS.iter().any(|spec| spec.title == trigger.title) {
             let said = "notifies our webhook too, which rings twice and harms nothing";
@@ -206,10 +224,10 @@ pub fn triggers(
 }
 
 /// Triggers fire in order, on every update: one that adds our tag must stand before ours, which look for it.
-fn order(triggers: &[TriggerView], categories: &[CategoryView]) -> Line {
+fn order(of: AccountTable, triggers: &[TriggerView], categories: &[CategoryView]) -> Line {
     let what = "order of triggers";
     if setup::is_out_of_order(triggers) {
-        return wrong(what, "ours do not stand in the order reply, solved, reopened", RUN_SETUP);
+        return wrong(what, "ours do not stand in the order reply, solved, reopened", run_setup(of));
     }
     let place = |trigger: &TriggerView| {
         let category = categories.iter().find(|category| Some(&category.id) == trigger.category_id.as_ref());

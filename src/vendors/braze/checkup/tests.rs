@@ -1,8 +1,11 @@
 //! The findings that are called wrong.
 
 use super::*;
+use crate::domain::account::Ends;
 use crate::domain::refusals::Object;
 use crate::vendors::http::tls::TlsFault;
+
+const BRAZE: AccountTable = AccountTable(Ends::FIRST.carrier);
 
 /// The account is refused.
 fn refused(status: u16) -> Failure {
@@ -24,7 +27,7 @@ fn check(line: &Line, state: State, says: &str) {
 fn a_fault_of_tls_has_the_remedy_for_it() {
     for fault in [TlsFault::Expired, TlsFault::OtherName, TlsFault::UnknownIssuer, TlsFault::NotTls] {
         let cause = format!("Braze could not be reached: {}", fault.cause());
-        let line = key(&Err(Failure::Retry { cause, after: None }), "rest.example");
+        let line = key(BRAZE, &Err(Failure::Retry { cause, after: None }), "rest.example");
         assert_eq!(line.remedy, Some(fault.remedy("braze.url")));
     }
 }
@@ -55,10 +58,18 @@ fn a_campaign_that_would_not_send_the_text_is_wrong() {
         (CampaignView { schedule: "action_based".into(), ..good.clone() }, State::Wrong, "not API-triggered"),
         (CampaignView { bodies: vec!["Hello".into()], ..good }, State::Wrong, "never read the reply"),
     ] {
-        check(&campaign(&Use::of_account("agent_reply"), "id", &Ok(campaign_now)), state, says);
+        check(&campaign(BRAZE, &Use::of_account(BRAZE, "agent_reply"), "id", &Ok(campaign_now)), state, says);
     }
-    check(&campaign(&Use::of_account("agent_reply"), "id", &Err(forbidden(400))), State::Wrong, "no campaign id");
-    check(&campaign(&Use::of_account("agent_reply"), "id", &Err(forbidden(403))), State::Note, "campaigns.details");
+    check(
+        &campaign(BRAZE, &Use::of_account(BRAZE, "agent_reply"), "id", &Err(forbidden(400))),
+        State::Wrong,
+        "no campaign id",
+    );
+    check(
+        &campaign(BRAZE, &Use::of_account(BRAZE, "agent_reply"), "id", &Err(forbidden(403))),
+        State::Note,
+        "campaigns.details",
+    );
 }
 
 #[test]
@@ -71,7 +82,7 @@ fn a_key_that_the_host_does_not_know_may_be_at_home_elsewhere() {
         (Err(forbidden(403)), State::Good, "knows it"),
         (Err(Failure::Retry { cause: "no answer".into(), after: None }), State::Wrong, "no answer"),
     ] {
-        check(&key(&found, "rest.iad-01.braze.com"), state, says);
+        check(&key(BRAZE, &found, "rest.iad-01.braze.com"), state, says);
     }
 }
 
@@ -92,7 +103,7 @@ fn a_campaign_of_a_line_sends_by_the_channel_of_the_line() {
         ("agent_reply", Channel::Whatsapp, of(&["whatsapp"], &["Hello"]), State::Wrong, "never read the reply"),
         ("template", Channel::Whatsapp, of(&["whatsapp"], &["Hello"]), State::Good, "API-triggered"),
     ] {
-        let found = campaign(&Use::of_line(name, "uk", channel), "id", &Ok(view));
+        let found = campaign(BRAZE, &Use::of_line(name, "uk", channel), "id", &Ok(view));
         check(&found, state, says);
         assert_eq!(found.what, format!("campaign {name} of line uk"));
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::event::EventId;
-use crate::intake::Endpoint;
+use crate::domain::inbound::Door;
 
 fn now() -> Timestamp {
     Timestamp::from_second(1_796_031_000).unwrap()
@@ -24,7 +24,14 @@ fn webhook(token: Option<&str>, body: impl Into<Bytes>) -> RawWebhook {
         headers.insert("authorization", HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
     }
     let uri = "/webhooks/braze/currents".parse().unwrap();
-    RawWebhook { endpoint: Endpoint::Braze, method: Method::POST, uri, headers, body: body.into(), received_at: now() }
+    RawWebhook {
+        endpoint: Door::Reports.into(),
+        method: Method::POST,
+        uri,
+        headers,
+        body: body.into(),
+        received_at: now(),
+    }
 }
 
 fn batch(body: impl Into<Bytes>) -> Result<Batch, String> {

@@ -3,8 +3,11 @@
 use serde_json::json;
 
 use super::*;
+use crate::domain::account::Ends;
 use crate::domain::refusals::Object;
 use crate::vendors::http::tls::TlsFault;
+
+const ZENDESK: AccountTable = AccountTable(Ends::FIRST.desk);
 
 /// The account is refused.
 fn refused(status: u16) -> Failure {
@@ -25,12 +28,12 @@ fn check(line: &Line, state: State, says: &str) {
 #[test]
 fn a_greeting_as_anonymous_user_is_a_failure() {
     let me = |id, role: &str| Ok(Me { id, role: role.into(), answered_at: None });
-    check(&credentials(&me(None, "end-user"), "the token"), State::Wrong, "Anonymous user");
-    check(&credentials(&me(Some(1), "end-user"), "the token"), State::Wrong, "end user");
-    check(&credentials(&me(Some(1), "agent"), "the token"), State::Good, "acting as agent");
-    check(&credentials(&Err(refused(401)), "the token"), State::Wrong, "401");
+    check(&credentials(ZENDESK, &me(None, "end-user"), "the token"), State::Wrong, "Anonymous user");
+    check(&credentials(ZENDESK, &me(Some(1), "end-user"), "the token"), State::Wrong, "end user");
+    check(&credentials(ZENDESK, &me(Some(1), "agent"), "the token"), State::Good, "acting as agent");
+    check(&credentials(ZENDESK, &Err(refused(401)), "the token"), State::Wrong, "401");
     let gone = Failure::Retry { cause: "could not be reached".into(), after: None };
-    check(&credentials(&Err(gone), "the token"), State::Wrong, "could not be reached");
+    check(&credentials(ZENDESK, &Err(gone), "the token"), State::Wrong, "could not be reached");
 }
 
 #[test]
@@ -38,11 +41,12 @@ fn a_fault_of_tls_has_the_remedy_for_it() {
     let cause = |fault: TlsFault| format!("Zendesk could not be reached: {}", fault.cause());
     let failed = |cause: String| Failure::Retry { cause, after: None };
     for fault in [TlsFault::Expired, TlsFault::OtherName, TlsFault::UnknownIssuer, TlsFault::NotTls] {
-        let zendesk = credentials(&Err(failed(cause(fault))), "the token");
+        let zendesk = credentials(ZENDESK, &Err(failed(cause(fault))), "the token");
         check(&zendesk, State::Wrong, fault.cause());
         assert_eq!(zendesk.remedy, Some(fault.remedy("zendesk.url")));
     }
-    let refused = credentials(&Err(failed("Zendesk could not be reached: the connection was refused".into())), "it");
+    let refused =
+        credentials(ZENDESK, &Err(failed("Zendesk could not be reached: the connection was refused".into())), "it");
     assert!(refused.remedy.unwrap().contains("see whether it is up"));
 }
 
@@ -89,7 +93,7 @@ fn triggers_of_an_earlier_version_work_and_are_told() {
         (installed(before), State::Note, "works, but posts the body of an earlier version"),
         (installed(|_| "{}".to_owned()), State::Wrong, "posts another body"),
     ] {
-        let lines = triggers(&Ok((found, Vec::new())), Some(&webhook));
+        let lines = triggers(ZENDESK, &Ok((found, Vec::new())), Some(&webhook));
         for line in lines.iter().take(TRIGGERS.len()) {
             check(line, state, says);
         }
@@ -120,7 +124,7 @@ fn a_trigger_that_tags_after_ours_have_looked_is_told() {
         (TriggerView { active: false, ..tags("c", 1) }, State::Good),
         (trigger(2, "Other tag", "c", 1, json!([{"field": "current_tags", "value": "smsx"}])), State::Good),
     ] {
-        let line = order(&[ours.clone(), other], &categories);
+        let line = order(ZENDESK, &[ours.clone(), other], &categories);
         check(&line, state, if state == State::Wrong { "Tag texts" } else { "too late" });
     }
 }
